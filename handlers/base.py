@@ -1,0 +1,116 @@
+"""The whole plugin surface: what a handler is given, what it may report, what it answers.
+
+A handler is a module (or any object) with a `run(task)`; `Options` and `notices` are optional:
+
+    class Options(msgspec.Struct, forbid_unknown_fields=True):   # what [jobs.X.options] may hold
+        limit: int = 600
+
+    def run(task: Task) -> Outcome: ...                          # does the work, in a child process
+    def notices(change: Change) -> list[Notice]: ...             # pure: what to say of a change, and to whom
+
+Other distributions register theirs under the entry-point group `scheduled.handlers`.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+Priority = Literal["low", "normal", "high", "critical"]
+
+
+class Condition(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is true now. The runner compares with last time and decides what to make of it.
+
+    *key* names it for as long as it lasts (no counts or times in it); *group* gathers what one notice
+    tells together; *event*, if given, is published with *payload* once, when the condition appears.
+    """
+
+    key: str
+    group: str
+    payload: dict[str, Any] = {}
+    event: str | None = None
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """A message to one *recipient* (a branch's mail address such as `@flow`)."""
+
+    recipient: str
+    subject: str
+    body: str
+    priority: Priority = "normal"
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one group of conditions since the last time; each condition is in one list only.
+
+    `notices` is asked only where *appeared* or *gone* holds something. *facts* is the `data` of the
+    outcome that brought the change; *now* is in the workspace's zone.
+    """
+
+    group: str
+    appeared: Sequence[Condition]
+    stayed: Sequence[Condition]
+    gone: Sequence[Condition]
+    facts: Mapping[str, Any]
+    now: datetime
+
+
+class Report(Protocol):
+    """The handler's way out; every call is written down at once, so that a crash loses nothing said."""
+
+    def event(self, name: str, **payload: Any) -> None:
+        """Publish a fact when the run is settled."""
+
+    def condition(self, condition: Condition) -> None:
+        """State that *condition* is true now; one that is not stated again is gone."""
+
+    def notice(self, notice: Notice) -> None:
+        """Have *notice* delivered once the run is settled."""
+
+    def count(self, name: str, amount: int = 1) -> None:
+        """Add *amount* to the job's running total *name*."""
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the work: *data* is kept as the run's result, *reason* says why it was not a success."""
+
+    status: Literal["success", "failed", "skipped"] = "success"
+    reason: str = ""
+    data: dict[str, Any] = {}
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """What a handler is given: values only, no way to the ledger.
+
+    *now* is aware, in *zone*, the workspace's zone (naive stamps in its files are local there).
+    *scheduled_for* is None for a manual run; *window_start* is the scheduled instant of the last success.
+    *totals* are the job's running totals so far. *files* is the state directory's `reports/`.
+    """
+
+    job: str
+    now: datetime
+    zone: ZoneInfo
+    workspace: Path | None
+    options: Any
+    scheduled_for: datetime | None
+    window_start: datetime | None
+    missed: int
+    totals: Mapping[str, int]
+    files: Path
+    report: Report
+
+
+class Handler(Protocol):
+    """A module that does a job's work."""
+
+    Options: type[msgspec.Struct]
+
+    def run(self, task: Task) -> Outcome:
+        """Do the work; an exception fails the run with its message."""
+
+    def notices(self, change: Change) -> list[Notice]:
+        """Given a change of one group of this handler's conditions, return what is to be said of it."""

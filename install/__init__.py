@@ -1,0 +1,1 @@
+"""Getting in and out of the user's crontab without touching anything else."""
