@@ -1,0 +1,187 @@
+"""What is right and wrong with each branch: limits decide its status, everything else is noted beside it."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from scheduled.handlers import stamps
+from scheduled.handlers.branches import MEMORY_KINDS, Branch
+from scheduled.handlers.inbox import is_unread
+from scheduled.handlers.inbox_file import MailboxError, read_messages
+from scheduled.handlers.own import SENDER, is_own
+from scheduled.handlers.steady import count_lines
+from scheduled.handlers.text import many
+from scheduled.handlers.workspace import Workspace
+
+Status = Literal["healthy", "warning", "error"]
+OWN_CENTRALS = ("HEALTH.central.json", "METRICS.central.json")
+
+
+class Limits(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """From when on something is said: memory in lines, ages in hours or days, logs in bytes.
+
+    *strict* makes warnings of the notes on README, dashboard and logs. A log of the workspace is rotated at
+    200,000 bytes at the latest.
+    """
+
+    approaching: int = 500
+    limit: int = 600
+    new_hours: float = 48
+    opened_hours: float = 24
+    readme_days: float = 30
+    dashboard_hours: float = 24
+    log_bytes: int = 400_000
+    strict: bool = False
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something found: *key* without numbers, *said* with them; *level* is what it makes of the branch."""
+
+    key: str
+    said: str
+    level: Literal["note", "warning", "error"]
+
+
+class Checkup(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found at one branch."""
+
+    branch: Branch
+    findings: tuple[Finding, ...]
+
+    @property
+    def issues(self) -> list[Finding]:
+        """What decides the status."""
+        return [found for found in self.findings if found.level != "note"]
+
+    @property
+    def notes(self) -> list[str]:
+        """What is only said."""
+        return [found.said for found in self.findings if found.level == "note"]
+
+    @property
+    def status(self) -> Status:
+        """An error if there is one, else a warning if there is any issue."""
+        levels = {found.level for found in self.findings}
+        return "error" if "error" in levels else "warning" if "warning" in levels else "healthy"
+
+
+class Examiner:
+    """Looks at branches as of *now*."""
+
+    def __init__(self, workspace: Workspace, limits: Limits, now: datetime, zone: ZoneInfo) -> None:
+        self.inside, self.workspace = workspace.inside, workspace
+        self.limits, self.zone = limits, zone
+        self.now = now.astimezone(UTC)
+        self.soft: Literal["note", "warning"] = "warning" if limits.strict else "note"
+
+    def all(self) -> list[Checkup]:
+        """Return the checkups of all branches."""
+        return [
+            Checkup(branch=branch, findings=tuple(self._of(branch))) for branch in self.workspace.branches
+        ]
+
+    def common(self) -> list[Finding]:
+        """Return what is found outside any branch: centrals that grew old, logs that are not rotated."""
+        centrals = (name for name in _names(self.workspace.central) if name.endswith("central.json"))
+        dates = (
+            self._age(self.workspace.central / name, name, self.limits.dashboard_hours / 24)
+            for name in centrals
+            if name not in OWN_CENTRALS
+        )
+        return [*(found for date in dates for found in date), *self._logs(self.workspace.logs, "system_logs")]
+
+    def _of(self, branch: Branch) -> Iterator[Finding]:
+        yield from self._memory(branch)
+        if not Path(branch.mailbox).is_dir():
+            name = Path(branch.mailbox).name
+            yield Finding(key=f"{name}:missing", said=f"Missing {name} directory", level="error")
+        if not Path(branch.path).is_dir():
+            yield Finding(key="missing", said=f"{branch.path} does not exist", level="note")
+            return
+        home = Path(branch.path)
+        yield from self._mail(branch)
+        yield from self._age(home / "README.md", "README.md", self.limits.readme_days)
+        yield from self._age(
+            home / "DASHBOARD.local.json", "DASHBOARD.local.json", self.limits.dashboard_hours / 24
+        )
+        yield from self._logs(home / "logs", "logs")
+
+    def _memory(self, branch: Branch) -> Iterator[Finding]:
+        for kind in MEMORY_KINDS:
+            try:
+                lines, _ = count_lines(branch.memory_file(kind), inside=self.inside)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                yield Finding(key=f"{kind}:unreadable", said=f"{kind} was skipped: {error}", level="note")
+                continue
+            if lines > self.limits.limit:
+                said = f"{kind}: {lines} lines (threshold: {self.limits.limit})"
+                yield Finding(key=f"{kind}:over", said=said, level="warning")
+            elif lines > self.limits.approaching:
+                said = f"{kind}: {lines} lines (approaching threshold)"
+                yield Finding(key=f"{kind}:approaching", said=said, level="warning")
+
+    def _mail(self, branch: Branch) -> Iterator[Finding]:
+        try:
+            messages = read_messages(branch, self.inside) or []
+        except MailboxError as error:
+            yield Finding(key="inbox:unreadable", said=f"inbox was skipped: {error}", level="note")
+            return
+        stale = {"new": 0, "opened": 0}
+        for message in messages:
+            if isinstance(message, dict) and not is_own(message, SENDER):
+                status = "new" if is_unread(message) else message.get("status")
+                if status in stale and self._older(message.get("timestamp"), status):
+                    stale[status] += 1
+        for status, number in stale.items():
+            if number:
+                hours = self.limits.new_hours if status == "new" else self.limits.opened_hours
+                said = f"{many(number, f'{status} mail')} older than {hours:g} h"
+                yield Finding(key=f"mail:{status}", said=said, level="note")
+
+    def _older(self, stamp: object, status: str) -> bool:
+        hours = self.limits.new_hours if status == "new" else self.limits.opened_hours
+        try:
+            return self.now - stamps.parse(stamp, self.zone) > timedelta(hours=hours)
+        except ValueError:
+            return False  # said by the cleanup, which would have to act on it
+
+    def _age(self, path: Path, name: str, days: float) -> Iterator[Finding]:
+        try:
+            changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        except OSError:
+            yield Finding(key=f"{name}:missing", said=f"{name} is missing", level=self.soft)
+            return
+        if self.now - changed > timedelta(days=days):
+            said = f"{name} was last changed {stamps.span(self.now - changed)} ago"
+            yield Finding(key=f"{name}:old", said=said, level=self.soft)
+
+    def _logs(self, directory: Path, label: str) -> Iterator[Finding]:
+        names = _names(directory)
+        for name in names:
+            if name.endswith(".log") and name != "scheduled.log":
+                size = _size(directory / name)
+                if size > self.limits.log_bytes:
+                    never = "" if f"{name}.1" in names else ", and there is no older part"
+                    said = f"{label}/{name} is not rotated: {size:,} bytes{never}"
+                    yield Finding(key=f"{label}/{name}:large", said=said, level=self.soft)
+
+
+def _names(directory: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(directory))  # noqa: PTH208 - names are all that is wanted, of every branch
+    except OSError:
+        return []
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

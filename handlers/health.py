@@ -1,0 +1,131 @@
+"""The hourly check of every branch: what is wrong is said once, when it appears or goes."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from scheduled.handlers import stamps
+from scheduled.handlers.base import Change, Condition, Notice, Outcome, Task
+from scheduled.handlers.branches import MEMORY_KINDS
+from scheduled.handlers.checkup import Checkup, Examiner, Finding, Limits
+from scheduled.handlers.text import escaped, many
+from scheduled.handlers.workspace import Workspace, in_workspace
+
+CENTRAL = "HEALTH.central.json"
+RECIPIENT = "@assistant"
+FOOTER = "---\nThis is an automated health check. For details, run:\nscheduled status"
+
+
+class Options(Limits):
+    """The limits of the check."""
+
+
+@in_workspace
+def run(task: Task, workspace: Workspace) -> Outcome:
+    """Check all branches, write HEALTH.central.json, and state every issue as a condition."""
+    examiner = Examiner(workspace, task.options, task.now, task.zone)
+    checkups, common = examiner.all(), examiner.common()
+    counts = {
+        "healthy": sum(checkup.status == "healthy" for checkup in checkups),
+        "warnings": sum(checkup.status == "warning" for checkup in checkups),
+        "errors": sum(checkup.status == "error" for checkup in checkups),
+        "branches": len(checkups),
+    }
+    for condition in _conditions(checkups, common, workspace.problems):
+        task.report.condition(condition)
+    stamp = stamps.iso(task.now, task.zone)
+    document = {"timestamp": stamp, **_document(checkups, common, workspace.problems)}
+    workspace.write_central(CENTRAL, document)
+    task.report.event("health_check_complete", **counts, timestamp=stamp)
+    return Outcome(data={**counts, "problems": list(workspace.problems)})
+
+
+def notices(change: Change) -> list[Notice]:
+    """Tell @assistant in one mail what is wrong now, and what is not any more."""
+    now = [*change.appeared, *change.stayed]
+    found = f"{many(len(now), 'Issue')} Found" if now else "All Clear"
+    urgent = any(condition.payload.get("status") == "error" for condition in now)
+    return [
+        Notice(
+            recipient=RECIPIENT,
+            subject=f"[SCHEDULED] Health Check - {found}",
+            body="\n".join(_body(change, now)),
+            priority="high" if urgent else "normal",
+        )
+    ]
+
+
+def _conditions(
+    checkups: Sequence[Checkup], common: Sequence[Finding], problems: Sequence[str]
+) -> Iterator[Condition]:
+    for checkup in checkups:
+        name = checkup.branch.name
+        for found in checkup.issues:
+            yield _condition(name, found.key, found.level, found.said, _in_full(name, found.said))
+    for found in common:
+        if found.level != "note":
+            yield _condition("workspace", found.key, found.level, found.said, found.said)
+    for problem in problems:
+        yield _condition("registry", problem, "warning", problem, problem)
+
+
+def _condition(branch: str, key: str, status: str, issue: str, line: str) -> Condition:
+    payload = {"branch": branch, "status": status, "issue": issue, "line": line}
+    return Condition(key=f"health:{branch}:{key}", group="health", payload=payload)
+
+
+def _in_full(branch: str, said: str) -> str:
+    """Return an issue with the file's whole name: `local.json: 523 lines` is `DRONE.local.json: ...`."""
+    return f"{branch.upper()}.{said}" if said.startswith(MEMORY_KINDS) else said
+
+
+def _document(
+    checkups: Sequence[Checkup], common: Sequence[Finding], problems: Sequence[str]
+) -> dict[str, Any]:
+    details = [
+        {
+            "branch": checkup.branch.name,
+            "status": checkup.status,
+            "issues": [found.said for found in checkup.issues],
+            "notes": checkup.notes,
+        }
+        for checkup in checkups
+    ]
+    brief = [{key: detail[key] for key in ("branch", "status", "issues")} for detail in details]
+    return {
+        "healthy": sum(entry["status"] == "healthy" for entry in brief),
+        "warnings": [entry for entry in brief if entry["status"] == "warning"],
+        "errors": [entry for entry in brief if entry["status"] == "error"],
+        "details": details,
+        "notes": [found.said for found in common],
+        "problems": list(problems),
+    }
+
+
+def _body(change: Change, now: Sequence[Condition]) -> Iterator[str]:
+    yield "## Health Check Summary"
+    yield f"Time: {change.now:%Y-%m-%d %H:%M:%S}"
+    yield f"Branches checked: {change.facts.get('branches', 0)}"
+    yield ""
+    yield "### Issues Found" if now else "No issues are left."
+    yield ""
+    for status in ("error", "warning"):
+        yield from _by_branch(status, [c for c in now if c.payload.get("status") == status])
+    if change.gone:
+        yield "### No Longer"
+        yield ""
+        yield from (f"- {escaped(_named(condition))}" for condition in change.gone)
+        yield ""
+    yield FOOTER
+
+
+def _by_branch(status: str, conditions: Sequence[Condition]) -> Iterator[str]:
+    for branch in dict.fromkeys(str(condition.payload["branch"]) for condition in conditions):
+        yield f"**{status.title()}: {escaped(branch)}**"
+        lines = (c.payload["line"] for c in conditions if c.payload["branch"] == branch)
+        yield from (f"- {escaped(line)}" for line in lines)
+        yield ""
+
+
+def _named(condition: Condition) -> str:
+    line, branch = str(condition.payload["line"]), str(condition.payload["branch"])
+    return line if line.startswith(branch.upper()) else f"{branch}: {line}"

@@ -1,0 +1,139 @@
+"""Editing a JSON text where it lies: what is not edited keeps its very bytes.
+
+Parsing and dumping a whole file would rewrite other people's spacing, escapes and number spellings; here only
+the spans of what changed are replaced, written in the habits that the text shows.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from json import JSONDecoder
+from typing import Any, NamedTuple
+
+import msgspec
+
+_DECODER = JSONDecoder()
+_BLANK = re.compile(r"[ \t\n\r]*")
+_FIRST_INDENT = re.compile(r"\n([ \t]+)\S")
+_COLON = re.compile(r'"(?:[^"\\]|\\.)*"\s*:(\s?)')
+_COMMA = re.compile(r"[\]}\"\w],( ?)\S")
+# Control characters are escaped in any habit; what is above ASCII only where the writer asked for it.
+_ESCAPED = re.compile(r"\\u(?!00[01])[0-9a-fA-F]{4}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def parse(data: bytes) -> Any:
+    """Return what the JSON text *data* says; ValueError, for whatever reason it can't be read, if it is none."""
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, RecursionError):
+        pass  # stricter than Python's own, with which the workspace's programs write and read
+    try:
+        return json.loads(data)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+class Span(NamedTuple):
+    """The half-open range of a value's text."""
+
+    start: int
+    end: int
+
+
+class Habit(NamedTuple):
+    """How a text is written: *indent* of one level (None: all on one line), line ends, separators, escapes."""
+
+    indent: str | None = "  "
+    newline: str = "\n"
+    comma: str = ","
+    colon: str = ": "
+    ascii: bool = False
+
+
+def habit_of(text: str) -> Habit:
+    """Return the habit that *text* shows, the real writer's (indent 2, no ASCII escapes) where it shows none."""
+    if not text.strip(" \t\r\n\ufeff[]{}"):
+        return Habit()
+    indent = found[1] if (found := _FIRST_INDENT.search(text)) else None
+    colon = found[1] if (found := _COLON.search(text)) else " "
+    comma = found[1] if indent is None and (found := _COMMA.search(text)) else ""
+    return Habit(
+        indent=indent,
+        newline="\r\n" if "\r\n" in text else "\n",
+        comma="," + comma,
+        colon=":" + colon,
+        ascii=text.isascii() and bool(_ESCAPED.search(text)),
+    )
+
+
+def dump(value: Any, habit: Habit, depth: int = 0) -> str:
+    """Return *value* as JSON in *habit*, as it stands at *depth* levels below the top."""
+    text = json.dumps(
+        value, indent=habit.indent, separators=(habit.comma, habit.colon), ensure_ascii=habit.ascii
+    )
+    # Half of a surrogate pair has no bytes in UTF-8: it was an escape, and stays one.
+    text = _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
+    return text.replace("\n", line_start(habit, depth)) if habit.indent is not None else text
+
+
+def line_start(habit: Habit, depth: int) -> str:
+    """Return what separates two lines at *depth*; nothing where all is on one line."""
+    return "" if habit.indent is None else habit.newline + habit.indent * depth
+
+
+def top(text: str) -> int:
+    """Return where the document's value begins (after a byte order mark and blanks)."""
+    return _skip(text, 1 if text.startswith("\ufeff") else 0)
+
+
+def elements(text: str, at: int) -> tuple[list[tuple[Any, Span]], int]:
+    """Return the values of the array that begins at *at*, each with its span, and where the array ends."""
+    found: list[tuple[Any, Span]] = []
+    at = _skip(text, at + 1)
+    while text[at : at + 1] != "]":
+        value, end = _DECODER.raw_decode(text, at)
+        found.append((value, Span(at, end)))
+        at = _next(text, end, "]")
+    return found, at + 1
+
+
+def members(text: str, at: int) -> tuple[dict[str, Span], int]:
+    """Return the spans of the values of the object that begins at *at*, and where the object ends."""
+    found: dict[str, Span] = {}
+    at = _skip(text, at + 1)
+    while text[at : at + 1] != "}":
+        key, end = _DECODER.raw_decode(text, at)
+        colon = _skip(text, end)
+        if not isinstance(key, str) or text[colon : colon + 1] != ":":
+            raise json.JSONDecodeError("expected a key and a colon", text, at)
+        start = _skip(text, colon + 1)
+        end = _DECODER.raw_decode(text, start)[1]
+        found[key] = Span(start, end)
+        at = _next(text, end, "}")
+    return found, at + 1
+
+
+def splice(text: str, edits: Iterable[tuple[Span, str]]) -> str:
+    """Return *text* with each span replaced; the spans don't overlap."""
+    for span, new in sorted(edits, reverse=True):
+        text = text[: span.start] + new + text[span.end :]
+    return text
+
+
+def _skip(text: str, at: int) -> int:
+    blank = _BLANK.match(text, at)
+    return blank.end() if blank else at
+
+
+def _next(text: str, end: int, close: str) -> int:
+    """Return where the next value or *close* stands after a value that ended at *end*."""
+    at = _skip(text, end)
+    if text[at : at + 1] == close:
+        return at
+    if text[at : at + 1] != ",":
+        raise json.JSONDecodeError(f"expected a comma or {close}", text, at)
+    at = _skip(text, at + 1)
+    if text[at : at + 1] == close:
+        raise json.JSONDecodeError("nothing after the comma", text, at)
+    return at

@@ -1,0 +1,138 @@
+"""Stale mail: what nobody opened is opened, what nobody closed is put away, and its branch is told once.
+
+Who is to be told is read off the inboxes (a mail that was opened for its branch says so itself), not off what
+this run did: a crash between the opening and the telling loses no word.
+"""
+
+import msgspec
+
+from scheduled.handlers import stamps
+from scheduled.handlers.base import Change, Condition, Notice, Outcome, Task
+from scheduled.handlers.branches import Branch
+from scheduled.handlers.inbox import Counts, Message
+from scheduled.handlers.inbox_file import MailboxError, UnreadableMailboxError, identity
+from scheduled.handlers.mailbox import recount_central
+from scheduled.handlers.staleness import Options
+from scheduled.handlers.sweep import Sweep, Swept
+from scheduled.handlers.text import escaped, many, plain
+from scheduled.handlers.workspace import Workspace, WorkspaceError, in_workspace
+
+__all__ = ["Options", "notices", "run"]
+
+OPENED, UNREADABLE = "auto_opened", "unreadable_inbox"
+KEEPER = "@dev_central"
+MOST_LISTED = 20
+
+
+class Tally(msgspec.Struct, kw_only=True):
+    """What the sweep of all mailboxes came to; *failures* are troubles that make the run a failed one."""
+
+    auto_opened: int = 0
+    auto_closed: int = 0
+    errors: int = 0
+    waiting_dispatches: int = 0
+    problems: list[str] = []
+    failures: list[str] = []
+
+
+@in_workspace
+def run(task: Task, workspace: Workspace) -> Outcome:
+    """Sweep every mailbox; one that can't be read or written is named, and the others are swept."""
+    tally = Tally(problems=list(workspace.problems))
+    sweep = Sweep(workspace.inside, task.options, task.now, task.zone)
+    counts: dict[str, Counts] = {}
+    for branch in workspace.branches:
+        swept = _swept(sweep, branch, tally, task)
+        if swept is not None:
+            counts[branch.name] = swept.counts
+            _report(task, branch, swept)
+    _recount(workspace, task, counts, tally)
+    task.report.event(
+        "mail_cleanup_complete",
+        auto_opened=tally.auto_opened,
+        auto_closed=tally.auto_closed,
+        errors=tally.errors,
+        timestamp=stamps.iso(task.now, task.zone),
+    )
+    failed = bool(tally.failures)
+    data = msgspec.to_builtins(tally)
+    return Outcome(status="failed" if failed else "success", reason="; ".join(tally.failures), data=data)
+
+
+def notices(change: Change) -> list[Notice]:
+    """Tell a branch which mails were opened for it, and @dev_central which inbox is in danger."""
+    if change.group.startswith(f"{UNREADABLE}:"):
+        return [*map(_alarm, change.appeared), *map(_relief, change.gone)]
+    return [_digest(change.appeared)] if change.appeared else []
+
+
+def _swept(sweep: Sweep, branch: Branch, tally: Tally, task: Task) -> Swept | None:
+    """Sweep one mailbox and add what came of it to *tally*; None if it has no inbox, or there was trouble."""
+    try:
+        swept = sweep.sweep(branch)
+    except UnreadableMailboxError as error:
+        task.report.condition(_unreadable(branch, str(error)))
+        _add_problem(tally, task, str(error))
+        return None
+    except MailboxError as error:
+        _add_problem(tally, task, str(error))
+        return None
+    except OSError as error:
+        _add_problem(tally, task, f"{branch.name}: {error}")
+        tally.failures.append(f"{branch.name}: {error}")
+        return None
+    if swept is None:
+        return None
+    for problem in swept.problems:
+        _add_problem(tally, task, problem)
+    tally.waiting_dispatches += swept.waiting
+    tally.auto_opened += swept.opened
+    tally.auto_closed += swept.closed
+    return swept
+
+
+def _add_problem(tally: Tally, task: Task, problem: str) -> None:
+    tally.errors += 1
+    tally.problems.append(problem)
+    task.report.count("errors")
+
+
+def _report(task: Task, branch: Branch, swept: Swept) -> None:
+    if swept.opened:
+        task.report.count("auto_opened", swept.opened)
+    if swept.closed:
+        task.report.count("auto_closed", swept.closed)
+    for message in swept.auto_opened:
+        task.report.condition(_opened(branch, message))
+
+
+def _recount(workspace: Workspace, task: Task, counts: dict[str, Counts], tally: Tally) -> None:
+    try:
+        recount_central(workspace, now=task.now, known=counts)
+    except (MailboxError, WorkspaceError) as error:
+        _add_problem(tally, task, str(error))
+    except OSError as error:
+        tally.failures.append(str(error))
+
+
+def _opened(branch: Branch, message: Message) -> Condition:
+    payload = {
+        "branch": branch.name,
+        "address": branch.address,
+        "id": identity(message),
+        "from": plain(message.get("from", "unknown")),
+        "subject": plain(message.get("subject", "no subject")),
+        "timestamp": plain(message.get("timestamp", "")),
+    }
+    key = f"{OPENED}:{branch.name}"
+    return Condition(key=f"{key}:{payload['id']}", group=key, payload=payload)
+
+
+def _unreadable(branch: Branch, trouble: str) -> Condition:
+    key = f"{UNREADABLE}:{branch.name}"
+    return Condition(
+        key=key, group=key, payload={"branch": branch.name, "inbox": branch.inbox, "trouble": trouble}
+    )
+
+
+def _digest(appeared: list[Condition]) -> Notice: ...

@@ -1,0 +1,176 @@
+"""What is done with mail: deliver a notice as the workspace's own mail program would, and keep its totals."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from scheduled.handlers import stamps
+from scheduled.handlers.base import Notice
+from scheduled.handlers.branches import Branch
+from scheduled.handlers.inbox import Counts, Inbox, Message, count
+from scheduled.handlers.inbox_file import Folder, MailboxError, read_messages, update
+from scheduled.handlers.jsontext import Habit, dump, habit_of, parse
+from scheduled.handlers.steady import rewrite
+from scheduled.handlers.workspace import Workspace
+from scheduled.state.files import write_atomically
+
+__all__ = ["MailboxError", "NoMailboxError", "UnknownRecipientError", "deliver", "recount_central"]
+
+CENTRAL = "AI_MAIL.central.json"
+
+
+class UnknownRecipientError(MailboxError, LookupError):
+    """No branch of the workspace has the recipient's address."""
+
+
+class NoMailboxError(MailboxError):
+    """The recipient has no inbox: one is never made for it, as the mail program doesn't either."""
+
+
+def deliver(  # noqa: PLR0913 - who, what and when, all of them named by the caller
+    workspace: Workspace | Path, notice: Notice, *, notice_id: str, sender: str, now: datetime, zone: ZoneInfo
+) -> None:
+    """Put *notice* into its recipient's inbox, and a copy into the sender's `sent/` if that mailbox exists.
+
+    The message id is the first 8 characters of *notice_id*: a second delivery is recognised, also when the
+    first one was read, closed or archived meanwhile, and does nothing. Raise UnknownRecipientError,
+    NoMailboxError or (damaged, or held for too long) another MailboxError; OSError if it can't be written.
+    """
+    workspace = Workspace.of(workspace)
+    branch = workspace.branch_at(notice.recipient)
+    if branch is None:
+        raise UnknownRecipientError(f"no branch has the mail address {notice.recipient}")
+    message = _message(workspace, notice, notice_id[:8], sender, stamps.spaced(now, zone))
+    try:
+        update(branch, workspace.inside, lambda inbox: _add(inbox, message, branch, workspace.inside))
+    except (FileNotFoundError, NotADirectoryError):
+        raise NoMailboxError(f"{branch.name} has no inbox ({branch.inbox} is missing)") from None
+    _keep_copy(workspace, branch, message, now, zone)
+
+
+def recount_central(
+    workspace: Workspace | Path, *, now: datetime, known: Mapping[str, Counts] | None = None
+) -> bool:
+    """Make `AI_MAIL.central.json` say what the inboxes hold; return whether that had to change it.
+
+    The messages are counted, not the counters copied; *known* spares reading the inboxes of those branches.
+    *now* is in the workspace's zone. Of an inbox that can't be read the former numbers stay. Keys that are not ours stay, and so does the file
+    if all is right. Raise MailboxError, with the file left as it is, if it can't be parsed.
+    """
+    workspace = Workspace.of(workspace)
+    path = workspace.central_file(CENTRAL)
+    counts = {b.name.upper(): _counts(b, workspace.inside, known or {}) for b in workspace.branches}
+    today = now.date().isoformat()
+
+    def edited(data: bytes) -> bytes | None:
+        document = parse(data)
+        if not isinstance(document, dict):
+            raise ValueError("it is no table")  # noqa: TRY004 - bad data, not a bad call
+        wanted = _recounted(document, counts)
+        if wanted == document:
+            return None
+        text = data.decode()
+        end = "\n" if text.endswith("\n") else ""
+        return (dump(wanted | {"last_updated": today}, habit_of(text)) + end).encode()
+
+    try:
+        return rewrite(path, edited, inside=workspace.inside)
+    except FileNotFoundError:
+        fresh = _recounted({"service": "ai_mail", "last_updated": today}, counts)
+        write_atomically(path, dump(fresh, Habit()).encode())
+        return True
+    except ValueError as error:
+        raise MailboxError(f"{path} can't be parsed, and was left as it is: {error}") from error
+
+
+def _message(workspace: Workspace, notice: Notice, message_id: str, sender: str, stamp: str) -> Message:
+    """Return *notice* as the mail program writes a message, field by field in its order."""
+    branch = workspace.branch_at(sender)
+    return {
+        "id": message_id,
+        "timestamp": stamp,
+        "from": sender,
+        "from_name": branch.name if branch else sender.lstrip("@").upper(),
+        "subject": notice.subject,
+        "message": notice.body,
+        "status": "new",
+        "auto_execute": False,
+        "priority": notice.priority,
+    }
+
+
+def _add(inbox: Inbox, message: Message, branch: Branch, inside: str) -> bool:
+    """Add *message* unless it was delivered before, wherever it has been put since."""
+    known = ("id", "from")
+    if any(
+        isinstance(entry.value, dict) and all(entry.value.get(key) == message[key] for key in known)
+        for entry in inbox.entries
+    ):
+        return False
+    if any(Folder(branch, name, inside).holds(message, by=known) for name in ("deleted", ".archive/deleted")):
+        return False
+    inbox.put_first(message)
+    return True
+
+
+def _keep_copy(workspace: Workspace, to: Branch, message: Message, now: datetime, zone: ZoneInfo) -> None:
+    sender = workspace.branch_at(message["from"])
+    if sender is None or not Path(sender.mailbox).is_dir():
+        return
+    if any(Folder(sender, name, workspace.inside).has_named(message) for name in ("sent", ".archive/sent")):
+        return
+    copy = {
+        "from": message["from"],
+        "from_name": message["from_name"],
+        "to": to.address,
+        "subject": message["subject"],
+        "message": message["message"],
+        "timestamp": message["timestamp"],
+        "status": "sent",
+    }
+    folder = Folder(sender, "sent", workspace.inside)
+    folder.put(message, copy, now, zone, escaped=True)
+    folder.settle()
+
+
+def _counts(branch: Branch, inside: str, known: Mapping[str, Counts]) -> Counts | MailboxError | None:
+    """Return the counts of a branch's inbox; None if it has none, the trouble if it can't be read."""
+    if branch.name in known:
+        return known[branch.name]
+    try:
+        messages = read_messages(branch, inside)
+    except MailboxError as error:
+        return error
+    return None if messages is None else count(messages)
+
+
+def _recounted(
+    document: Mapping[str, Any], counts: Mapping[str, Counts | MailboxError | None]
+) -> dict[str, Any]:
+    """Return *document* with the numbers of *counts*; branches and keys it has stay in their order."""
+    before = document.get("branch_stats")
+    before = before if isinstance(before, dict) else {}
+    stats: dict[str, Any] = {}
+    for name in dict.fromkeys([*(name for name in before if name in counts), *counts]):
+        former = before.get(name)
+        former = former if isinstance(former, dict) else {}
+        match counts[name]:
+            case Counts(total=total, unread=unread):
+                stats[name] = former | {"unread": unread, "total": total}
+            case MailboxError() if former:
+                stats[name] = former
+    totals = document.get("system_totals")
+    sums = {"total_unread": _sum(stats, "unread"), "total_messages": _sum(stats, "total")}
+    totals = (totals if isinstance(totals, dict) else {}) | sums
+    return dict(document) | {"branch_stats": stats, "system_totals": totals}
+
+
+def _sum(stats: Mapping[str, Any], key: str) -> int:
+    total = 0
+    for entry in stats.values():
+        with suppress(TypeError):
+            total += entry.get(key, 0)
+    return total

@@ -1,0 +1,117 @@
+"""Memory files that have grown over their limit: their branch is told once, until they are back under it."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from scheduled.handlers import stamps
+from scheduled.handlers.base import Change, Condition, Notice, Outcome, Task
+from scheduled.handlers.branches import Branch
+from scheduled.handlers.steady import count_lines
+from scheduled.handlers.text import escaped, plain
+from scheduled.handlers.workspace import Workspace, in_workspace
+
+EVENT = "memory_threshold_exceeded"
+
+
+class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A file of more than *limit* lines is over."""
+
+    limit: int = 600
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """A memory file and its size; *trouble* instead, if it could not be read."""
+
+    branch: Branch
+    name: str
+    lines: int = 0
+    size: int = 0
+    trouble: str = ""
+
+    @property
+    def path(self) -> str:
+        """Where it lies."""
+        return f"{self.branch.memories}/{self.name}"
+
+    @property
+    def label(self) -> str:
+        """`BRANCH:file`, its name among all."""
+        return f"{self.branch.name.upper()}:{self.name}"
+
+
+def measured(workspace: Workspace) -> Iterator[Memory]:
+    """Yield every branch's memory files with their sizes, dashboards left out."""
+    inside = workspace.inside
+    for branch in workspace.branches:
+        for name in branch.memory_names():
+            try:
+                lines, size = count_lines(f"{branch.memories}/{name}", inside=inside)
+            except FileNotFoundError:
+                if not os.path.lexists(f"{branch.memories}/{name}"):
+                    continue  # gone since it was listed
+                yield Memory(branch=branch, name=name, trouble="it leads nowhere")
+            except OSError as error:
+                yield Memory(branch=branch, name=name, trouble=str(error))
+            else:
+                yield Memory(branch=branch, name=name, lines=lines, size=size)
+
+
+@in_workspace
+def run(task: Task, workspace: Workspace) -> Outcome:
+    """State a condition for each memory file that is over its limit."""
+    memories = list(measured(workspace))
+    over = [memory for memory in memories if memory.lines > task.options.limit]
+    for memory in over:
+        task.report.condition(_condition(memory, task))
+    return Outcome(
+        data={
+            "notified_files": sorted(memory.label for memory in over),
+            "addresses": {memory.label: memory.branch.address for memory in over},
+            "files": len(memories),
+            "problems": [f"{m.label}: {m.trouble}" for m in memories if m.trouble] + list(workspace.problems),
+        }
+    )
+
+
+def notices(change: Change) -> list[Notice]:
+    """Tell the branch of each file that has come over its limit; that one is back under needs no word."""
+    addresses = change.facts.get("addresses", {})
+    return [
+        Notice(recipient=addresses[label], subject=_subject(condition.payload), body=_body(condition.payload))
+        for condition in change.appeared
+        if (label := f"{condition.payload['branch']}:{condition.payload['file_name']}") in addresses
+    ]
+
+
+def _condition(memory: Memory, task: Task) -> Condition:
+    key = f"memory:{memory.label}"
+    payload = {
+        "branch": memory.branch.name.upper(),
+        "file_name": memory.name,
+        "line_count": memory.lines,
+        "branch_path": memory.branch.path,
+        "file_path": memory.path,
+        "threshold": task.options.limit,
+        "timestamp": stamps.iso(task.now, task.zone),
+    }
+    return Condition(key=key, group=key, payload=payload, event=EVENT)
+
+
+def _subject(payload: dict[str, Any]) -> str:
+    return f"[MEMORY] {plain(payload['file_name'])} exceeded {payload['threshold']} lines - compress needed"
+
+
+def _body(payload: dict[str, Any]) -> str:
+    return "\n".join(
+        [
+            "## Memory Limit Exceeded",
+            f"File: {escaped(payload['file_path'], 4096)}",
+            f"Lines: {payload['line_count']} (threshold: {payload['threshold']})",
+            f"Time: {payload['timestamp'].replace('T', ' ')}",
+            "",
+            "Please compress or roll over this memory file. You are told once, until it is back under the limit.",
+        ]
+    )

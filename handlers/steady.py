@@ -1,0 +1,196 @@
+"""Reading and replacing files that other programs truncate and write in place, without any lock.
+
+Three things go wrong with such files: one reads half of a write; one replaces what somebody wrote since it
+was read; one replaces the file while somebody has it open, whose words then go where nobody looks. A read
+lease of the kernel tells all three: it is refused while anybody has the file open for writing, and whoever
+opens it so meanwhile waits until it is given back. Where there are none (another owner's file, some network
+file systems) the same is found by comparing, which leaves a window of microseconds.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from scheduled.state.files import (
+    CHUNK,
+    TEMP_PREFIX,
+    TEMP_SUFFIX,
+    open_regular,
+    read_open,
+    sync_directory,
+    write_temp,
+)
+
+T = TypeVar("T")
+
+PATIENCE = 5.0  # seconds that a writer may keep us waiting: theirs take milliseconds
+GLANCES = 4  # readings of an unparseable file, where no lease tells whether it is being written
+NO_LEASES_HERE = frozenset({errno.EINVAL, errno.EACCES, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
+
+
+class BusyFileError(OSError):
+    """Another program kept the file open for writing, or kept changing it, for longer than we wait."""
+
+
+class Lease:
+    """The attempt at a read lease on an open file.
+
+    *held*: nobody has it open for writing. *refused*: somebody has. Neither: there are no leases here.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.held = self.refused = False
+        try:
+            # The kernel's signal to the holder would be SIGIO, which kills; SIGURG is ignored by default.
+            fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
+            fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        except OSError as error:
+            self.refused = error.errno == errno.EAGAIN
+            if not self.refused and error.errno not in NO_LEASES_HERE:
+                raise
+        else:
+            self.held = True
+
+    def broken(self) -> bool:
+        """Tell whether somebody is waiting to open the file for writing."""
+        return self.held and fcntl.fcntl(self.fd, fcntl.F_GETLEASE) != fcntl.F_RDLCK
+
+    def release(self) -> None:
+        """Let those who wait go on."""
+        if self.held:
+            fcntl.fcntl(self.fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+            self.held = False
+
+
+def read_settled(path: str | Path, parse: Callable[[bytes], T], *, inside: str | None = None) -> T:
+    """Return `parse(content)`; while it raises ValueError and somebody is writing the file, read again.
+
+    A prefix of a JSON object or array is none, so what parses was read whole.
+    Raise parse's ValueError for a file that nobody is writing, OSError for one that can't be read.
+    """
+    glance = 0
+    for _ in _patiently():
+        with _leased(path, inside) as (fd, lease):
+            try:
+                return parse(read_open(fd, path))
+            except ValueError:
+                glance += 1
+                if lease.held or (not lease.refused and glance >= GLANCES):
+                    raise
+    raise BusyFileError(f"{path}: is being written without end")
+
+
+def count_lines(path: str | Path, *, inside: str | None = None) -> tuple[int, int]:
+    """Return the number of lines (as `len(readlines())` counts them) and of bytes of a file at rest.
+
+    Of one that somebody holds open for writing all the time, what is there after a second.
+    """
+    counted = (0, 0)
+    for glance, _ in enumerate(_patiently(1.0), start=1):
+        with _leased(path, inside) as (fd, lease):
+            before = os.fstat(fd).st_mtime_ns
+            counted = _count(fd)
+            # Without leases: a file that is just being written is empty at first, and changes.
+            settled = counted[1] and before == os.fstat(fd).st_mtime_ns
+            if lease.held or (not lease.refused and (settled or glance >= GLANCES)):
+                break
+    return counted
+
+
+def rewrite(path: Path, edit: Callable[[bytes], bytes | None], *, inside: str | None = None) -> bool:
+    """Replace the content of *path* by `edit(content)`; False, and nothing touched, if that is None or equal.
+
+    The old or the new content is there whole at any time. Whoever opens the file for writing while it is
+    being replaced gets his file back, and *edit* is asked again about what he wrote: nothing that another
+    program writes, locked or not, is lost by our doing. Raise BusyFileError if it can't be had in peace.
+    """
+    target = Path(os.path.realpath(path))
+    for _ in _patiently():
+        with _leased(target, inside) as (fd, lease):
+            if lease.refused:
+                continue
+            content = read_open(fd, path)
+            wanted = edit(content)
+            if wanted is None or wanted == content:
+                return False
+            if _swap(target, fd, lease, content, wanted):
+                return True
+    raise BusyFileError(f"{path}: another program keeps writing it")
+
+
+def _swap(target: Path, fd: int, lease: Lease, content: bytes, wanted: bytes) -> bool:
+    """Put *wanted* in the place of the file behind *fd*; False, with that one in its place, if disturbed."""
+    temp = write_temp(target, wanted)
+    kept = target.parent / f"{TEMP_PREFIX}{secrets.token_hex(8)}{TEMP_SUFFIX}"
+    try:
+        with contextlib.suppress(OSError):  # no hard links on this file system
+            os.link(target, kept)
+        if not _unchanged(fd, lease, content) or not os.path.samestat(target.stat(), os.fstat(fd)):
+            return False
+        temp.replace(target)
+        sync_directory(target.parent)
+        if _unchanged(fd, lease, content):
+            return True
+        _put_back(target, kept, fd)
+        return False
+    finally:
+        temp.unlink(missing_ok=True)
+        kept.unlink(missing_ok=True)
+
+
+def _unchanged(fd: int, lease: Lease, content: bytes) -> bool:
+    return not lease.broken() and read_open(fd, "") == content
+
+
+def _put_back(target: Path, kept: Path, fd: int) -> None:
+    # Whoever opened the old file goes on writing into it, under its old name again.
+    if kept.exists():
+        kept.replace(target)
+        return
+    late = b""
+    for _ in _patiently(1.0):
+        before, late = late, read_open(fd, target)
+        if late and late == before:
+            write_temp(target, late).replace(target)
+            return
+
+
+def _count(fd: int) -> tuple[int, int]:
+    lines = size = 0
+    last = b"\n"
+    while chunk := os.pread(fd, CHUNK, size):
+        lines += chunk.count(b"\n")
+        size += len(chunk)
+        last = chunk[-1:]
+    return lines + (last != b"\n"), size
+
+
+@contextlib.contextmanager
+def _leased(path: str | Path, inside: str | None) -> Iterator[tuple[int, Lease]]:
+    fd = open_regular(path, inside=inside)
+    try:
+        lease = Lease(fd)
+        try:
+            yield fd, lease
+        finally:
+            lease.release()
+    finally:
+        os.close(fd)
+
+
+def _patiently(seconds: float = PATIENCE) -> Iterator[None]:
+    """Yield until the patience is spent, with growing pauses between."""
+    pause, deadline = 0.001, time.monotonic() + seconds
+    yield
+    while time.monotonic() < deadline:
+        time.sleep(pause)
+        pause = min(pause * 2, 0.05)
+        yield

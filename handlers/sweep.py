@@ -1,0 +1,120 @@
+"""The sweep of one mailbox: judged without the lock, changed under it, and put away before taken out."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from scheduled.handlers import stamps
+from scheduled.handlers.branches import Branch
+from scheduled.handlers.inbox import Counts, Entry, Inbox, Message, count
+from scheduled.handlers.inbox_file import Folder, archived, identity, read_messages, update
+from scheduled.handlers.staleness import Options, Verdict, verdict, was_auto_opened
+
+
+class Swept(msgspec.Struct, kw_only=True):
+    """What became of one mailbox, and what lies in it now."""
+
+    counts: Counts
+    auto_opened: list[Message]
+    problems: list[str]
+    opened: int = 0
+    closed: int = 0
+    waiting: int = 0
+
+
+class Judged(msgspec.Struct, kw_only=True):
+    """The places in a list of messages of those that something is to be done about."""
+
+    to_open: list[int] = []
+    to_close: list[int] = []
+    waiting: int = 0
+    problems: list[str] = []
+
+
+class Sweep:
+    """Sweeps mailboxes as of *now*."""
+
+    def __init__(self, inside: str, options: Options, now: datetime, zone: ZoneInfo) -> None:
+        self.inside, self.options = inside, options
+        self.now, self.zone = now.astimezone(UTC), zone
+
+    def sweep(self, branch: Branch) -> Swept | None:
+        """Open and put away what is stale; None if there is no inbox. A file with nothing stale is not touched.
+
+        Raise MailboxError if the inbox can't be read or had, OSError if it can't be written.
+        """
+        messages = read_messages(branch, self.inside)
+        if messages is None:
+            return None
+        judged = self._judge(branch, messages)
+        if judged.to_open or judged.to_close:
+            # Judged anew under the lock, every time the file turns out to have been changed meanwhile.
+            done: list[Swept] = []
+            update(branch, self.inside, lambda inbox: self._edit(branch, inbox, done))
+            return done[-1]
+        return _swept(messages, judged)
+
+    def _judge(self, branch: Branch, messages: Sequence[Any]) -> Judged:
+        judged = Judged()
+        for place, message in enumerate(messages):
+            try:
+                found = self._verdict(message)
+            except ValueError as error:
+                # One bad stamp is that message's trouble alone.
+                label = identity(message) if isinstance(message, dict) else f"number {place + 1}"
+                judged.problems.append(f"{branch.name}: message {label} was left alone: {error}")
+                continue
+            if found is Verdict.OPEN:
+                judged.to_open.append(place)
+            elif found is Verdict.CLOSE:
+                judged.to_close.append(place)
+            judged.waiting += found is Verdict.WAITING
+        return judged
+
+    def _verdict(self, message: Any) -> Verdict:
+        if not isinstance(message, dict):
+            raise ValueError("it is no message")  # noqa: TRY004 - bad data, not a bad call
+        return verdict(message, self.options, self.now, self.zone)
+
+    def _edit(self, branch: Branch, inbox: Inbox, done: list[Swept]) -> bool:
+        entries = list(inbox.entries)
+        judged = self._judge(branch, [entry.value for entry in entries])
+        leaving = [entries[place] for place in judged.to_close]
+        self._put_away(branch, leaving)
+        gone = set(map(id, leaving))
+        inbox.entries = [entry for entry in entries if id(entry) not in gone]
+        stamp = stamps.iso(self.now, self.zone)
+        for place in judged.to_open:
+            entries[place].change(status="opened", read=True, auto_opened=True, auto_opened_at=stamp)
+        done.append(_swept([entry.value for entry in inbox.entries], judged))
+        return bool(judged.to_open or judged.to_close)
+
+    def _put_away(self, branch: Branch, leaving: Sequence[Entry]) -> None:
+        """Have every mail that is leaving lie in `deleted/`, safe from a power cut, before it is taken out."""
+        if not leaving:
+            return
+        folder = Folder(branch, "deleted", self.inside)
+        for entry in leaving:
+            if not folder.holds(entry.value):
+                folder.put(
+                    entry.value,
+                    archived(entry.value, self.now, self.zone),
+                    self.now,
+                    self.zone,
+                    escaped=False,
+                )
+        folder.settle()
+
+
+def _swept(messages: Sequence[Any], judged: Judged) -> Swept:
+    return Swept(
+        counts=count(messages),
+        auto_opened=[m for m in messages if isinstance(m, dict) and was_auto_opened(m)],
+        problems=judged.problems,
+        opened=len(judged.to_open),
+        closed=len(judged.to_close),
+        waiting=judged.waiting,
+    )

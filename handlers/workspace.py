@@ -1,0 +1,90 @@
+"""The tree of branches that the built-in handlers look after, and where its common files lie."""
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from scheduled.handlers.base import Outcome, Task
+from scheduled.handlers.branches import Branch, WorkspaceError, normal_address, read_branches
+from scheduled.handlers.jsontext import Habit, dump
+from scheduled.state.files import lies_inside, write_atomically
+
+__all__ = ["Branch", "Workspace", "WorkspaceError", "in_workspace"]
+
+
+class Workspace(msgspec.Struct, frozen=True, kw_only=True):
+    """The branches, and what was wrong with those entries of the registry that had to be left out."""
+
+    root: Path
+    branches: tuple[Branch, ...]
+    problems: tuple[str, ...] = ()
+
+    @classmethod
+    def load(cls, root: Path | None) -> "Workspace":
+        """Read the registry under *root*; WorkspaceError if there is nothing to look after."""
+        if root is None:
+            raise WorkspaceError('no workspace is configured: set `workspace = "/path"` in scheduled.toml')
+        if not root.is_dir():
+            raise WorkspaceError(f"{root} is no directory: correct `workspace` in scheduled.toml")
+        branches, problems = read_branches(root)
+        if not branches:
+            # Its own writer saves an empty registry after a failed read: no reason to forget every branch.
+            said = "; ".join(problems) or "it is empty"
+            raise WorkspaceError(
+                f"the registry of {root} (`workspace` in scheduled.toml) names no branch: {said}"
+            )
+        return cls(root=root, branches=tuple(branches), problems=tuple(problems))
+
+    @classmethod
+    def of(cls, given: "Workspace | Path") -> "Workspace":
+        """Return the workspace that is *given*, or lies at the given path."""
+        return given if isinstance(given, Workspace) else cls.load(given)
+
+    @property
+    def inside(self) -> str:
+        """The resolved root: no file that truly lies elsewhere is read or written."""
+        return os.path.realpath(self.root)
+
+    @property
+    def central(self) -> Path:
+        """The directory of the central files."""
+        return self.root / "aipass_os" / "AI_CENTRAL"
+
+    @property
+    def logs(self) -> Path:
+        """The directory of all branches' logs."""
+        return self.root / "system_logs"
+
+    def branch_at(self, address: str) -> Branch | None:
+        """Return whom *address* reaches; of several, the last, as the workspace's own delivery does."""
+        wanted = normal_address(address)
+        return next((b for b in reversed(self.branches) if normal_address(b.address) == wanted), None)
+
+    def central_file(self, name: str) -> Path:
+        """Return the path of a central file, its directory made; WorkspaceError if that leads elsewhere."""
+        if not lies_inside(os.path.realpath(self.central), self.inside):
+            raise WorkspaceError(f"{self.central} leads out of the workspace: nothing is written there")
+        self.central.mkdir(parents=True, exist_ok=True)
+        return self.central / name
+
+    def write_central(self, name: str, document: dict[str, Any]) -> None:
+        """Make *document* the content of the central file *name*, written as the others there are."""
+        write_atomically(self.central_file(name), dump(document, Habit()).encode())
+
+
+def in_workspace(work: Callable[[Task, Workspace], Outcome]) -> Callable[[Task], Outcome]:
+    """Make a handler's `run` of *work*: without a workspace the run fails and says what to correct."""
+
+    @functools.wraps(work)
+    def run(task: Task) -> Outcome:
+        try:
+            workspace = Workspace.load(task.workspace)
+        except WorkspaceError as error:
+            return Outcome(status="failed", reason=str(error))
+        return work(task, workspace)
+
+    return run

@@ -1,0 +1,34 @@
+# The same commands as .ci/run, one by one. `just` alone lists them.
+
+bin := ".venv-tests/bin"
+
+default:
+    @just --list
+
+# Install what the tests need and run them all; `just test -k crontab` runs some.
+test *arguments:
+    EXTRAS=test,lint tests/run.sh {{arguments}}
+
+lint:
+    {{bin}}/ruff check .
+    {{bin}}/ruff format --check .
+    shellcheck install/install.sh tests/run.sh .ci/run
+
+format:
+    {{bin}}/ruff check --fix .
+    {{bin}}/ruff format .
+
+types:
+    {{bin}}/mypy
+    PYRIGHT_PYTHON_GLOBAL_NODE=1 {{bin}}/pyright --pythonpath {{bin}}/python
+
+# Build the wheel and compare it with the source tree.
+wheel:
+    {{bin}}/python -m pytest -q tests/unit/test_wheel.py
+    {{bin}}/python -m build
+
+bench *arguments:
+    {{bin}}/python benchmarks/run.py {{arguments}}
+
+ci:
+    .ci/run

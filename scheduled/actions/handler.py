@@ -1,0 +1,166 @@
+"""Doing a handler's work in a forked child, and reading what it reported."""
+
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from scheduled.actions.spec import Spec
+from scheduled.clock import local
+from scheduled.handlers import registry
+from scheduled.handlers.base import Condition, Notice, Outcome, Task
+
+
+class EventLine(msgspec.Struct, frozen=True, tag="event"):
+    """A fact to publish."""
+
+    name: str
+    payload: dict[str, Any]
+
+
+class ConditionLine(msgspec.Struct, frozen=True, tag="condition"):
+    """A condition that is true now."""
+
+    condition: Condition
+
+
+class NoticeLine(msgspec.Struct, frozen=True, tag="notice"):
+    """A message to deliver."""
+
+    notice: Notice
+
+
+class CountLine(msgspec.Struct, frozen=True, tag="count"):
+    """An addition to a running total."""
+
+    name: str
+    amount: int
+
+
+class OutcomeLine(msgspec.Struct, frozen=True, tag="outcome"):
+    """The answer; a report without one was cut short."""
+
+    outcome: Outcome
+
+
+Line = EventLine | ConditionLine | NoticeLine | CountLine | OutcomeLine
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+_decode = msgspec.json.Decoder(Line).decode
+
+
+class ReportFile:
+    """A `Report` that appends each line at once, so that a crash loses nothing said."""
+
+    def __init__(self, path: str) -> None:
+        self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - lives as long as the process
+
+    def _say(self, line: Line) -> None:
+        self._file.write(_encode(line) + b"\n")
+
+    def event(self, name: str, **payload: Any) -> None:
+        """See `Report.event`."""
+        self._say(EventLine(name, payload))
+
+    def condition(self, condition: Condition) -> None:
+        """See `Report.condition`."""
+        self._say(ConditionLine(condition))
+
+    def notice(self, notice: Notice) -> None:
+        """See `Report.notice`."""
+        self._say(NoticeLine(notice))
+
+    def count(self, name: str, amount: int = 1) -> None:
+        """See `Report.count`."""
+        self._say(CountLine(name, amount))
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Write the answer, after which nothing follows."""
+        self._say(OutcomeLine(outcome))
+
+
+class Reported(msgspec.Struct):
+    """What a handler said, gathered by kind. *outcome* is None if it never came to an end."""
+
+    events: list[EventLine] = []
+    conditions: list[Condition] = []
+    notices: list[Notice] = []
+    counts: list[CountLine] = []
+    outcome: Outcome | None = None
+
+
+def serve(spec: Spec) -> int:
+    """Do the work of *spec.task*'s handler in this process; return the exit code."""
+    assert spec.task is not None
+    report = ReportFile(spec.report)
+    try:
+        outcome = _run(spec.task, report)
+    except Exception as error:  # noqa: BLE001 - a handler's trouble is a failed run, told by its message
+        import traceback
+
+        traceback.print_exc()
+        outcome = Outcome(status="failed", reason=f"{type(error).__name__}: {error}")
+    report.outcome(outcome)
+    if outcome.reason:
+        print(outcome.reason, file=sys.stderr)  # noqa: T201 - the run's output, for `logs`
+    return 1 if outcome.status == "failed" else 0
+
+
+def _run(task: dict[str, Any], report: ReportFile) -> Outcome:
+    module = registry.find(task["handler"])
+    zone = ZoneInfo(task["zone"])
+    options = task["options"]
+    if hasattr(module, "Options"):
+        options = msgspec.convert(options, module.Options)
+    outcome: Outcome = module.run(
+        Task(
+            job=task["job"],
+            now=local(time.time(), task["zone"]),
+            zone=zone,
+            workspace=Path(task["workspace"]) if task["workspace"] else None,
+            options=options,
+            scheduled_for=_instant(task["scheduled_for"], zone),
+            window_start=_instant(task["window_start"], zone),
+            missed=task["missed"],
+            totals=task["totals"],
+            files=Path(task["files"]),
+            report=report,
+        )
+    )
+    return outcome
+
+
+def _instant(value: int | None, zone: ZoneInfo) -> datetime | None:
+    return None if value is None else local(value, zone.key)
+
+
+def read_report(path: Path) -> Reported:
+    """Given a report's path, return what stands in it; a missing file or a torn last line say nothing."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return Reported()
+    reported = Reported()
+    for text in data.split(b"\n")[:-1]:
+        try:
+            _gather(reported, _decode(text))
+        except msgspec.DecodeError:
+            continue
+    return reported
+
+
+def _gather(reported: Reported, line: Line) -> None:
+    match line:
+        case EventLine():
+            reported.events.append(line)
+        case ConditionLine():
+            reported.conditions.append(line.condition)
+        case NoticeLine():
+            reported.notices.append(line.notice)
+        case CountLine():
+            reported.counts.append(line)
+        case OutcomeLine():
+            reported.outcome = line.outcome

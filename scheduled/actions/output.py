@@ -1,0 +1,39 @@
+"""Keeping what a job prints within bounds: its beginning and its end, whatever lies between dropped."""
+
+import os
+
+
+class CappedOutput:
+    """An attempt's output file, which the job writes by itself; *limit* bytes of it are kept."""
+
+    def __init__(self, fd: int, limit: int) -> None:
+        self.fd = fd
+        self._limit = max(limit, 2)
+        self._dropped = 0
+        self._size = 0
+
+    def grew(self) -> bool:
+        """Cut the file if it is far beyond its limit; return whether it grew since the last look."""
+        size = os.fstat(self.fd).st_size
+        grew = size > self._size
+        # Cutting at twice the limit makes the copying rare however fast the job prints.
+        self._size = self._cut(size) if size > 2 * self._limit else size
+        return grew
+
+    def close(self) -> int:
+        """Cut the file to its limit, close it (which frees the run's lock) and return how much was printed."""
+        size = os.fstat(self.fd).st_size
+        total = size + self._dropped
+        if size > self._limit:
+            self._cut(size)
+        os.close(self.fd)
+        return total
+
+    def _cut(self, size: int) -> int:
+        half = self._limit // 2
+        tail = os.pread(self.fd, half, size - half)
+        self._dropped += size - half - len(tail)
+        os.ftruncate(self.fd, half)
+        # The file is open for appending: what the job writes meanwhile lands behind this.
+        os.write(self.fd, b"\n[... %d bytes dropped ...]\n" % self._dropped + tail)
+        return os.fstat(self.fd).st_size

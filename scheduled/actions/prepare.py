@@ -1,0 +1,129 @@
+"""A job and a claim on it -> the specification that the supervisor executes."""
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from scheduled.actions import call
+from scheduled.actions.spec import Spec
+from scheduled.clock import local
+from scheduled.errors import ScheduledError
+from scheduled.jobs import Claim, Job
+from scheduled.state.paths import Paths
+
+
+class Surroundings:
+    """What jobs find around them: the runner's environment, the workspace, the state's places."""
+
+    def __init__(
+        self, paths: Paths, workspace: Path | None, zone: str, environment: Mapping[str, str]
+    ) -> None:
+        self.paths = paths
+        self.workspace = workspace
+        self.zone = zone
+        self.environment = environment
+
+
+def specify(job: Job, claim: Claim, around: Surroundings, totals: Mapping[str, int]) -> Spec:
+    """Given a claimed run, return what to execute; raises ScheduledError if the job's env_file can't be read."""
+    return Spec(
+        run_id=claim.run_id,
+        attempt=claim.attempt,
+        job=job.name,
+        argv=_argv(job),
+        task=_task(job, claim, around, totals) if job.action.kind == "handler" else None,
+        cwd=_directory(job, around.environment),
+        env=environment(job, claim, around.environment),
+        umask=job.umask,
+        nice=job.nice,
+        limits=job.limits,
+        timeout=job.timeout,
+        group=job.group,
+        output=str(around.paths.output_of(claim.run_id, claim.attempt)),
+        output_limit=job.output_limit,
+        report=str(around.paths.report_of(claim.run_id, claim.attempt)),
+    )
+
+
+def _argv(job: Job) -> tuple[str, ...]:
+    action = job.action
+    if action.kind == "command":
+        return action.words or ("/bin/sh", "-c", action.line)
+    if action.kind == "handler":
+        return ()
+    if ":" in action.name and "/" not in action.name:
+        import json
+
+        return (sys.executable, call.__file__, action.name, json.dumps(job.options))
+    return (sys.executable, os.path.expanduser(action.name))
+
+
+def _directory(job: Job, environment: Mapping[str, str]) -> str:
+    # cron starts everything in the home directory; a tick typed elsewhere must not make jobs behave differently.
+    home = environment.get("HOME", "/")
+    return os.path.expanduser(job.cwd) if job.cwd else home
+
+
+def environment(job: Job, claim: Claim, base: Mapping[str, str]) -> dict[str, str]:
+    """Return the job's environment: *base*, its env_file, its env, and what tells it about this run."""
+    given = {**base, **(_read_env_file(job.env_file) if job.env_file else {}), **job.env}
+    zone = job.schedule.zone
+    return {
+        **given,
+        "SCHEDULED_JOB": job.name,
+        "SCHEDULED_RUN_ID": claim.run_id,
+        "SCHEDULED_FOR": _stamp(claim.slot, zone),
+        "SCHEDULED_MISSED": str(max(0, claim.slots - 1)),
+        "SCHEDULED_LAST_SUCCESS": _stamp(claim.window_start, zone),
+        "SCHEDULED_ATTEMPT": str(claim.attempt),
+        "SCHEDULED_TRIGGER": claim.trigger,
+    }
+
+
+def _stamp(instant: int | None, zone: str) -> str:
+    return "" if instant is None else local(instant, zone).isoformat()
+
+
+def _read_env_file(name: str) -> dict[str, str]:
+    """Read lines of NAME=value, quoted as in a shell, `export` and comments allowed; nothing is expanded."""
+    path = Path(name).expanduser()
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScheduledError(f"env_file {path}: {getattr(error, 'strerror', None) or error}") from None
+    found = {}
+    for number, line in enumerate(lines, 1):
+        words = _words(path, number, line)
+        if words and words[0] == "export":
+            words = words[1:]
+        if not words:
+            continue
+        key, equals, value = words[0].partition("=")
+        if len(words) != 1 or not equals or not key:
+            raise ScheduledError(f"env_file {path}, line {number}: not NAME=value; quote values with spaces")
+        found[key] = value
+    return found
+
+
+def _words(path: Path, number: int, line: str) -> list[str]:
+    try:
+        return shlex.split(line, comments=True)
+    except ValueError as error:
+        raise ScheduledError(f"env_file {path}, line {number}: {error}") from None
+
+
+def _task(job: Job, claim: Claim, around: Surroundings, totals: Mapping[str, int]) -> dict[str, object]:
+    return {
+        "handler": job.action.name,
+        "job": job.name,
+        "zone": around.zone,
+        "workspace": str(around.workspace) if around.workspace else None,
+        "options": job.options,
+        "scheduled_for": claim.slot,
+        "window_start": claim.window_start,
+        "missed": max(0, claim.slots - 1),
+        "totals": dict(totals),
+        "files": str(around.paths.reports),
+    }

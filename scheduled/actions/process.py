@@ -1,0 +1,138 @@
+"""Starting, signalling and looking at processes: everything that is done to one job's process group."""
+
+import os
+import resource
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from scheduled.actions.spec import Spec
+from scheduled.jobs import Limits
+
+_LIMITS = {
+    "memory": resource.RLIMIT_AS,
+    "cpu": resource.RLIMIT_CPU,
+    "file_size": resource.RLIMIT_FSIZE,
+    "open_files": resource.RLIMIT_NOFILE,
+    "processes": resource.RLIMIT_NPROC,
+}
+
+
+def open_output(path: str) -> int:
+    """Create an attempt's output file, 0600, appended to by all who hold it; return its descriptor."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    return os.open(path, flags, 0o600)
+
+
+def spawn(spec: Spec, output: int) -> int:
+    """Execute *spec.argv* in a process group of its own, its output and the run's lock in *output*.
+
+    Returns the pid; raises OSError (naming the program or directory) if it can't be started.
+    """
+    process = subprocess.Popen(
+        spec.argv,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        pass_fds=(output,),  # holds the lock even where the job redirects its own output
+        cwd=spec.cwd,
+        env=spec.env,
+        umask=-1 if spec.umask is None else spec.umask,
+        start_new_session=True,
+        preexec_fn=_restrictions(spec),  # noqa: PLW1509 - the supervisor has no threads
+    )
+    # We reap with waitpid for all children at once; Popen must not complain that nobody waited.
+    process.returncode = 0
+    return process.pid
+
+
+def fork(spec: Spec, output: int, body: Callable[[Spec], int]) -> int:
+    """Run *body* in a forked child under the same terms as `spawn`; return the pid."""
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        _become(spec, output)
+        code = body(spec)
+    except BaseException:  # noqa: BLE001 - whatever it is, it must end in this child
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        import sys
+
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code)
+
+
+def _become(spec: Spec, output: int) -> None:
+    """Turn a fork of the supervisor into a job: its own session, streams, directory, rights and limits."""
+    import sys
+
+    os.setsid()
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    null = os.open(os.devnull, os.O_RDONLY)
+    for target, source in ((0, null), (1, output), (2, output)):
+        os.dup2(source, target)
+    keep = os.dup(output)
+    os.set_inheritable(keep, True)
+    os.closerange(3, keep)
+    os.closerange(keep + 1, 1 << 16)
+    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115 - lives as long as the process
+    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    os.chdir(spec.cwd)
+    if spec.umask is not None:
+        os.umask(spec.umask)
+    os.environ.clear()
+    os.environ.update(spec.env)
+    restrict = _restrictions(spec)
+    if restrict is not None:
+        restrict()
+
+
+def _restrictions(spec: Spec) -> Callable[[], None] | None:
+    """Return what must be done in the child before it executes, or None so that vfork can be used."""
+    if spec.nice is None and spec.limits == Limits():
+        return None
+
+    def restrict() -> None:
+        if spec.nice is not None:
+            os.setpriority(os.PRIO_PROCESS, 0, spec.nice)
+        for name, kind in _LIMITS.items():
+            value = getattr(spec.limits, name)
+            if value is not None:
+                hard = resource.getrlimit(kind)[1]
+                value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+                resource.setrlimit(kind, (value, value))
+
+    return restrict
+
+
+def signal_group(pid: int, number: int) -> None:
+    """Send a signal to the process group that *pid* leads; one that is gone needs none."""
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        return
+    except PermissionError:  # a set-user-id program: nothing we may do
+        return
+
+
+def born(pid: int) -> int:
+    """Return the kernel's start time of *pid* in clock ticks since boot, or 0 if there is no such process."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return 0
+    fields = stat.rpartition(b")")[2].split()  # the command's name may hold spaces and parentheses
+    return 0 if fields[0] == b"Z" else int(fields[19])
+
+
+def lives(pid: int, birth: int) -> bool:
+    """Return whether the process that was born as *pid* at *birth* is still there (and not a zombie)."""
+    return birth != 0 and born(pid) == birth

@@ -1,0 +1,263 @@
+"""The process that starts, times, kills and reaps a tick's jobs, and outlives the runner.
+
+It takes orders on one descriptor, appends records to the tick's outcome file and pokes the runner to read them.
+Its lock on the outcome file, inherited from the runner, says that it lives.
+"""
+
+import os
+import select
+import signal
+import time
+from collections import deque
+from contextlib import suppress
+from subprocess import SubprocessError
+
+import msgspec
+
+from scheduled.actions import handler, process
+from scheduled.actions.output import CappedOutput
+from scheduled.actions.spec import Ended, NotStarted, Record, Spec, Started, Stop, decode_order, encode
+from scheduled.jobs import AttemptStatus, Ending
+from scheduled.state.locks import hold
+
+KILL_GRACE = 10.0  # between TERM and KILL: what init systems allow, and enough to remove a temporary file
+LOOK_SOON, LOOK_LATER = 0.05, 0.5  # at outputs: a flood fills a disk at about a gigabyte a second
+NEWS, CANNOT_WRITE = b".", b"!"  # what the runner is poked with
+RETRY_DELAY = 1.0  # between tries to write outcomes on a full disk
+SYNC_DELAY = 0.02  # outcomes of short jobs share an fsync; nobody waits for one longer than this
+
+
+class _Running(msgspec.Struct, kw_only=True):
+    spec: Spec
+    pid: int
+    output: CappedOutput
+    started_at: float
+    started: float
+    deadline: float
+    cause: AttemptStatus | None = None  # why we are killing it
+
+
+class Supervisor:
+    """One tick's jobs; `serve` returns when no order can come any more and none is open."""
+
+    def __init__(self, orders: int, pokes: int, outcomes: int, max_parallel: int) -> None:
+        self._orders: int | None = orders
+        self._pokes: int | None = pokes
+        self._outcomes = outcomes
+        self._max_parallel = max_parallel
+        self._queue: deque[Spec] = deque()
+        self._running: list[_Running] = []
+        self._partial = b""
+        self._unsynced: list[Record] = []
+        self._sync_at = 0.0
+        self._look_after = LOOK_SOON
+        self._stopping = False
+
+    def serve(self) -> None:
+        """Work until the orders have ended and all jobs have."""
+        wakeup, wake = os.pipe()
+        os.set_blocking(wake, False)
+        os.set_blocking(wakeup, False)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, lambda *_: self._stop())
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        while self._orders is not None or self._running or self._queue or self._unsynced:
+            self._wait(wakeup)
+            self._reap()
+            self._enforce()
+            self._start_queued()
+            self._sync()
+
+    def _wait(self, wakeup: int) -> None:
+        poll = select.poll()
+        poll.register(wakeup, select.POLLIN)
+        if self._orders is not None:
+            poll.register(self._orders, select.POLLIN)
+        ready = {fd for fd, _ in poll.poll(self._patience())}
+        if wakeup in ready:
+            with suppress(BlockingIOError):
+                os.read(wakeup, 4096)
+        if self._orders in ready:
+            self._take_orders()
+
+    def _patience(self) -> float | None:
+        """Return for how many milliseconds nothing needs doing unless a descriptor says so."""
+        moments = [running.deadline for running in self._running]
+        if self._running:
+            moments.append(time.monotonic() + self._look_after)
+        if self._unsynced:
+            moments.append(self._sync_at)
+        return max(0.0, (min(moments) - time.monotonic()) * 1000) if moments else None
+
+    def _take_orders(self) -> None:
+        assert self._orders is not None
+        data = os.read(self._orders, 1 << 20)
+        if not data:
+            os.close(self._orders)
+            self._orders = None
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        for line in lines:
+            order = decode_order(line)
+            if isinstance(order, Stop):
+                self._stop()
+            else:
+                self._queue.append(order)
+
+    def _start_queued(self) -> None:
+        held = []
+        while self._queue and len(self._running) < self._max_parallel:
+            spec = self._queue.popleft()
+            if spec.group and any(running.spec.group == spec.group for running in self._running):
+                held.append(spec)
+            else:
+                self._start(spec)
+        self._queue.extendleft(reversed(held))
+
+    def _start(self, spec: Spec) -> None:
+        try:
+            output = process.open_output(spec.output)
+        except OSError as error:
+            self._tell(
+                NotStarted(
+                    run_id=spec.run_id, attempt=spec.attempt, reason=f"{spec.output}: {error.strerror}"
+                )
+            )
+            return
+        hold(output)
+        at, moment = time.time(), time.monotonic()
+        try:
+            pid = (
+                process.fork(spec, output, handler.serve)
+                if spec.task is not None
+                else process.spawn(spec, output)
+            )
+        except (OSError, ValueError, SubprocessError) as error:
+            self._could_not_start(spec, output, at, error)
+            return
+        self._running.append(
+            _Running(
+                spec=spec,
+                pid=pid,
+                output=CappedOutput(output, spec.output_limit),
+                started_at=at,
+                started=moment,
+                deadline=moment + spec.timeout,
+            )
+        )
+        self._look_after = LOOK_SOON
+        self._tell(Started(run_id=spec.run_id, attempt=spec.attempt, pid=pid, born=process.born(pid), at=at))
+
+    def _could_not_start(self, spec: Spec, output: int, at: float, error: Exception) -> None:
+        os.close(output)
+        where = getattr(error, "filename", None)
+        what = getattr(error, "strerror", None) or str(error)
+        ending = Ending(
+            run_id=spec.run_id,
+            attempt=spec.attempt,
+            status="failed",
+            started_at=at,
+            finished_at=time.time(),
+            duration_ms=0,
+            exit_code=127 if isinstance(error, FileNotFoundError) else 126,
+            reason=f"cannot start: {where}: {what}" if where else f"cannot start: {what}",
+        )
+        self._tell(Ended(ending=ending))
+
+    def _reap(self) -> None:
+        for running in list(self._running):
+            pid, status = os.waitpid(running.pid, os.WNOHANG)
+            if pid:
+                self._running.remove(running)
+                self._finish(running, os.waitstatus_to_exitcode(status))
+
+    def _finish(self, running: _Running, code: int) -> None:
+        if running.cause is not None:
+            process.signal_group(running.pid, signal.SIGKILL)  # members that ignored TERM
+        ending = Ending(
+            run_id=running.spec.run_id,
+            attempt=running.spec.attempt,
+            status=running.cause if running.cause and code else "failed" if code else "success",
+            started_at=running.started_at,
+            finished_at=time.time(),
+            duration_ms=int((time.monotonic() - running.started) * 1000),
+            exit_code=code if code >= 0 else 128 - code,
+            signal=-code if code < 0 else None,
+            reason=_reason(running, code),
+            output_bytes=running.output.close(),
+        )
+        self._tell(Ended(ending=ending))
+
+    def _enforce(self) -> None:
+        now = time.monotonic()
+        for running in self._running:
+            if now >= running.deadline:
+                self._kill(running, "timed_out", now)
+        grew = [running.output.grew() for running in self._running]
+        self._look_after = LOOK_SOON if any(grew) else min(2 * self._look_after, LOOK_LATER)
+
+    def _kill(self, running: _Running, cause: AttemptStatus, now: float) -> None:
+        process.signal_group(running.pid, signal.SIGTERM if running.cause is None else signal.SIGKILL)
+        process.signal_group(running.pid, signal.SIGCONT)  # a stopped process would never see TERM
+        running.cause = running.cause or cause
+        running.deadline = now + KILL_GRACE
+
+    def _stop(self) -> None:
+        self._stopping = True
+        for spec in self._queue:
+            self._tell(NotStarted(run_id=spec.run_id, attempt=spec.attempt, reason="the runner was stopped"))
+        self._queue.clear()
+        for running in self._running:
+            if running.cause is None:
+                self._kill(running, "interrupted", time.monotonic())
+
+    def _tell(self, record: Record) -> None:
+        if not self._unsynced:
+            self._sync_at = time.monotonic() + SYNC_DELAY
+        self._unsynced.append(record)
+
+    def _sync(self) -> None:
+        """Make what happened durable, then poke the runner; while jobs keep ending, several share an fsync."""
+        busy = self._running or self._sync_at - time.monotonic() > SYNC_DELAY
+        if not self._unsynced or (busy and time.monotonic() < self._sync_at):
+            return
+        size = os.fstat(self._outcomes).st_size
+        try:
+            os.write(self._outcomes, b"".join(encode(record) + b"\n" for record in self._unsynced))
+            os.fsync(self._outcomes)
+        except OSError:
+            # Nobody else knows how these jobs ended: stay, holding the tick's lock, until it can be written.
+            os.ftruncate(self._outcomes, size)
+            self._sync_at = time.monotonic() + RETRY_DELAY
+            self._poke(CANNOT_WRITE)
+        else:
+            self._unsynced.clear()
+            self._poke(NEWS)
+
+    def _poke(self, what: bytes) -> None:
+        if self._pokes is not None:
+            try:
+                os.write(self._pokes, what)
+            except BlockingIOError:
+                return  # a runner that does not look has enough pokes waiting
+            except BrokenPipeError:  # it is gone; the outcome file speaks to the next tick
+                os.close(self._pokes)
+                self._pokes = None
+
+
+def _reason(running: _Running, code: int) -> str:
+    if running.cause == "timed_out" and code:
+        return f"timed out after {running.spec.timeout} s"
+    if running.cause == "interrupted" and code:
+        return "the runner was stopped"
+    if code < 0:
+        return f"killed by {_signal_name(-code)}"
+    return f"exit code {code}" if code else ""
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,103 @@
+"""Taking in what became of runs, whoever started them: outcomes on disk first, then the run's lock, then nothing."""
+
+from scheduled.actions import process
+from scheduled.actions.handler import read_report
+from scheduled.actions.spec import Ended, NotStarted, Record, Started, read_records
+from scheduled.clock import boot_id
+from scheduled.events import Event
+from scheduled.house import House
+from scheduled.jobs import Ending, OpenRun
+from scheduled.settle import settle
+from scheduled.state.ledger import Ledger
+from scheduled.state.locks import is_held
+
+
+def take_in(ledger: Ledger, house: House, now: float) -> list[Event]:
+    """Settle every open run that has ended, whether its runner lives or not; return the events to publish."""
+    events: list[Event] = []
+    ticks: dict[str, list[Record]] = {}
+    for run in ledger.open_runs():
+        if run.status == "waiting_retry":
+            continue
+        if run.tick not in ticks:
+            ticks[run.tick] = _records(house, run.tick)
+        events += _take_in_one(ledger, house, run, ticks[run.tick], now)
+    _clear_away(house, {run.tick for run in ledger.open_runs()})
+    return events
+
+
+def _records(house: House, tick: str) -> list[Record]:
+    try:
+        return read_records(house.paths.outcomes_of(tick).read_bytes())
+    except FileNotFoundError:
+        return []
+
+
+def _take_in_one(
+    ledger: Ledger, house: House, run: OpenRun, records: list[Record], now: float
+) -> list[Event]:
+    mine = [record for record in records if _key(record) == (run.run_id, run.attempt)]
+    for record in mine:
+        if isinstance(record, Ended):
+            return settle_run(ledger, house, run, record.ending, now)
+        if isinstance(record, NotStarted):
+            ledger.unclaim(run.run_id)
+            return []
+    started = next((record for record in mine if isinstance(record, Started)), None)
+    if started is not None:
+        ledger.started(run.run_id, run.attempt, started.at)
+    if is_held(house.paths.outcomes_of(run.tick)) or _still_runs(house, run, started):
+        return []
+    if started is None and _never_began(house, run):
+        ledger.unclaim(run.run_id)
+        return []
+    return settle_run(ledger, house, run, _interrupted(run, started, now), now)
+
+
+def _key(record: Record) -> tuple[str, int]:
+    if isinstance(record, Ended):
+        return record.ending.run_id, record.ending.attempt
+    return record.run_id, record.attempt
+
+
+def _still_runs(house: House, run: OpenRun, started: Started | None) -> bool:
+    if run.boot != boot_id():
+        return False
+    # A job that has closed all its descriptors holds no lock; its process still tells.
+    alive = started is not None and process.lives(started.pid, started.born)
+    return alive or is_held(house.paths.output_of(run.run_id, run.attempt))
+
+
+def _never_began(house: House, run: OpenRun) -> bool:
+    """Tell by the output file, which is made before the process; after a power cut its absence proves nothing."""
+    return run.boot == boot_id() and not house.paths.output_of(run.run_id, run.attempt).exists()
+
+
+def _interrupted(run: OpenRun, started: Started | None, now: float) -> Ending:
+    began = started.at if started is not None else now
+    return Ending(
+        run_id=run.run_id,
+        attempt=run.attempt,
+        status="interrupted",
+        started_at=began,
+        finished_at=now,
+        duration_ms=max(0, int((now - began) * 1000)),
+        reason="the machine or the supervisor stopped while it ran",
+    )
+
+
+def settle_run(ledger: Ledger, house: House, run: OpenRun, ending: Ending, now: float) -> list[Event]:
+    """Settle one attempt with its handler's report, inside the caller's transaction."""
+    reported = read_report(house.paths.report_of(run.run_id, run.attempt))
+    return settle(
+        ledger, house.config.jobs, run, ending, reported, now=now, zone=house.zone, compose=house.compose
+    )
+
+
+def _clear_away(house: House, open_ticks: set[str]) -> None:
+    """Remove outcome files (and their runs' reports) of ticks that are over and taken in."""
+    for path in house.paths.outcomes.glob("*.jsonl"):
+        if path.stem not in open_ticks and not is_held(path):
+            for record in read_records(path.read_bytes()):
+                house.paths.report_of(*_key(record)).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)

@@ -1,0 +1,329 @@
+"""The command line: arguments -> service, nothing else."""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+import scheduled
+from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, ScheduledError
+from scheduled.state.paths import Paths, config_path, state_path
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class Where:
+    """Which configuration and which state a command works on."""
+
+    def __init__(self) -> None:
+        self.config: str | None = None
+        self.state: str | None = None
+
+    @property
+    def config_file(self) -> Path:
+        """The absolute path of scheduled.toml."""
+        return config_path(self.config)
+
+    @property
+    def paths(self) -> Paths:
+        """The places in the state directory."""
+        return Paths(state_path(self.state))
+
+    def house(self) -> Any:
+        """Open everything; raises ConfigError."""
+        from scheduled.house import House
+
+        return House(self.config_file, self.paths.root)
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        setattr(context.ensure_object(Where), str(parameter.name), value)
+
+
+def everywhere(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command --config and --state, which may stand before or after the verb."""
+    for name, what in (("config", "FILE"), ("state", "DIR")):
+        command = click.option(
+            f"--{name}",
+            metavar=what,
+            expose_value=False,
+            callback=_remember,
+            help={"config": "scheduled.toml to read", "state": "state directory to use"}[name],
+        )(command)
+    return command
+
+
+def door(command: Callable[..., int | None]) -> Callable[..., Any]:
+    """Make a function a verb: the common options, `where` as its first argument, its answer as exit code."""
+
+    @wraps(command)
+    def verb(**options: Any) -> None:
+        context = click.get_current_context()
+        context.exit(command(context.ensure_object(Where), **options) or EXIT_OK)
+
+    return everywhere(verb)
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+
+
+def _print_json(document: Any) -> None:
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2))
+
+
+def _show(document: Any, room: str, *, as_json: bool) -> None:
+    if as_json:
+        _print_json(document)
+    else:
+        from scheduled import render
+
+        getattr(render, room)(document)
+
+
+@click.group(context_settings=CONTEXT, no_args_is_help=True)
+@click.version_option(scheduled.__version__, prog_name="scheduled")
+@everywhere
+def cli() -> None:
+    """Cron jobs that catch up: every missed occurrence is accounted for, by a program that never stays resident.
+
+    Exit codes: 0 all well; 1 a job failed for good, or something could not be recorded; 2 usage or
+    configuration; 75 another tick holds what was asked for.
+    """
+
+
+@cli.command()
+@click.argument("jobs", nargs=-1)
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would start, in which order and why.")
+@click.option("-v", "--verbose", is_flag=True, help="Say what is done even where stdout is no terminal.")
+@as_json
+@door
+def run(where: Where, jobs: tuple[str, ...], dry_run: bool, verbose: bool, as_json: bool) -> int:
+    """Catch up with what is due; with JOBS, run these now, whatever their schedules say."""
+    from scheduled import service
+
+    house = where.house()
+    if dry_run:
+        entries = service.plan(house) if not jobs else [{"job": job, "why": "asked for"} for job in jobs]
+        service.known_jobs(house.config, jobs)
+        _show(entries, "plan", as_json=as_json)
+        return EXIT_USAGE if _say(house.config.problems) else EXIT_OK
+    return _tick(house, lambda: service.run(house, jobs), verbose=verbose, as_json=as_json)
+
+
+def _tick(house: Any, work: Callable[[], Any], *, verbose: bool, as_json: bool) -> int:
+    """Make a tick and show it: on a terminal as it goes, else only the troubles, so that cron mails nothing else."""
+    from scheduled import service
+
+    talkative = (sys.stdout.isatty() or verbose) and not as_json
+    if talkative:
+        from scheduled import render
+
+        house.bus.subscribe(render.progress)
+    done = work()
+    if as_json:
+        _print_json(service.result(house, done))
+    elif talkative:
+        render.tick(service.result(house, done))
+    _say([f"{name}: another tick is running it" for name in done.busy])
+    _say(done.troubles)
+    return int(done.exit_code)
+
+
+def _say(troubles: list[str]) -> bool:
+    for trouble in troubles:
+        click.echo(f"scheduled: {trouble}", err=True)
+    return bool(troubles)
+
+
+@cli.command("daily-report")
+@click.option(
+    "--due", is_flag=True, help="Only if the report's slot is open; silent otherwise (for the crontab)."
+)
+@click.option("-n", "--dry-run", is_flag=True, help="Say whether a report would be made.")
+@click.option("-v", "--verbose", is_flag=True, help="Say what is done even where stdout is no terminal.")
+@as_json
+@door
+def daily_report(where: Where, due: bool, dry_run: bool, verbose: bool, as_json: bool) -> int:
+    """Make the daily report now."""
+    from scheduled import service
+
+    house = where.house()
+    if dry_run:
+        name = house.handlers().get("daily_report")
+        entries = [entry for entry in service.plan(house) if entry["job"] == name]
+        _show(entries if due else [{"job": name, "why": "asked for"}], "plan", as_json=as_json)
+        return EXIT_OK
+    return _tick(house, lambda: service.daily_report(house, due=due), verbose=verbose, as_json=as_json)
+
+
+@cli.command()
+@as_json
+@door
+def status(where: Where, as_json: bool) -> int:
+    """Show how everything stands, trouble first; exit 1 if there is any."""
+    from scheduled.status import status as found
+
+    document = found(where.config_file, where.paths)
+    _show(document, "status", as_json=as_json)
+    return EXIT_OK if document["healthy"] else EXIT_FAILED
+
+
+@cli.command()
+@as_json
+@door
+def check(where: Where, as_json: bool) -> int:
+    """Validate scheduled.toml and jobs.d; exit 2 if anything is wrong."""
+    from scheduled import service
+
+    document = service.check(where.config_file)
+    _show(document, "check", as_json=as_json)
+    return EXIT_OK if document["ok"] else EXIT_USAGE
+
+
+@cli.command("try")
+@click.argument("job")
+@as_json
+@door
+def try_(where: Where, job: str, as_json: bool) -> int:
+    """Run JOB as cron would, in cron's environment; nothing is recorded."""
+    from scheduled import service, trial
+
+    house = where.house()
+    ending, printed = trial.attempt(house, service.known_jobs(house.config, [job])[0])
+    if as_json:
+        _print_json({"job": job, "status": ending.status, "exit_code": ending.exit_code, "reason": ending.reason or None,
+                     "duration_ms": ending.duration_ms, "output": printed})  # fmt: skip
+    else:
+        click.echo(printed, nl=False)
+        click.echo(f"{job}: {ending.status}" + (f": {ending.reason}" if ending.reason else ""), err=True)
+    return EXIT_OK if ending.status in ("success", "skipped") else EXIT_FAILED
+
+
+@cli.command()
+@click.argument("run_id", metavar="RUN")
+@click.option("-n", "--dry-run", is_flag=True, help="Only say whether the run is under way.")
+@door
+def stop(where: Where, run_id: str, dry_run: bool) -> None:
+    """End the run RUN (as `history` names it): TERM, then KILL; it is not retried."""
+    from scheduled.stop import stop as end
+
+    end(where.house(), run_id, dry_run=dry_run)
+
+
+@cli.command()
+@click.argument("job", required=False)
+@click.option("-n", "--limit", type=click.IntRange(1), default=20, show_default=True, help="How many runs.")
+@as_json
+@door
+def history(where: Where, job: str | None, limit: int, as_json: bool) -> None:
+    """Show the newest runs, of JOB or of all."""
+    from scheduled import config, service
+
+    found = config.load(where.config_file)
+    _show(service.history(where.paths, found.timezone, job=job, limit=limit), "history", as_json=as_json)
+
+
+@cli.command()
+@click.argument("job")
+@as_json
+@door
+def logs(where: Where, job: str, as_json: bool) -> None:
+    """Print what JOB's newest run printed."""
+    from scheduled import service
+
+    document = service.logs(where.paths, job)
+    if as_json:
+        _print_json(document)
+    else:
+        click.echo(document["output"], nl=False)
+
+
+@cli.command()
+@as_json
+@door
+def audit(where: Where, as_json: bool) -> int:
+    """Prove that every slot is accounted for; exit 1 with the slots if one is not."""
+    from scheduled import config, service
+
+    document = service.audit(where.paths, config.load(where.config_file).timezone)
+    _show(document, "audit", as_json=as_json)
+    return EXIT_OK if document["ok"] else EXIT_FAILED
+
+
+@cli.command()
+@click.option(
+    "--every", type=int, default=5, show_default=True, metavar="MINUTES", help="How often cron looks."
+)
+@click.option("-n", "--dry-run", is_flag=True, help="Show the block; change nothing.")
+@as_json
+@door
+def install(where: Where, every: int, dry_run: bool, as_json: bool) -> None:
+    """Put the marked block into your crontab; every other line stays as it is."""
+    from scheduled.install import crontab
+
+    wanted = crontab.plan(config=where.config_file, state=where.paths.root, every=every)
+    done = crontab.install(wanted, dry_run=dry_run)
+    if not dry_run:
+        _note_cadence(where, every)
+    _report_crontab(done, dry_run=dry_run, as_json=as_json)
+
+
+def _note_cadence(where: Where, every: int) -> None:
+    """Remember how often ticks are to come: `status` measures them against it."""
+    from scheduled import clock
+    from scheduled.state.open import open_ledger
+
+    ledger, _ = open_ledger(where.paths, clock.now())
+    with ledger.transaction():
+        ledger.remember("cadence", str(every * 60))
+    ledger.close()
+
+
+@cli.command()
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be left; change nothing.")
+@as_json
+@door
+def uninstall(where: Where, dry_run: bool, as_json: bool) -> None:
+    """Take the marked block out of your crontab; configuration and state stay."""
+    from scheduled.install import crontab
+
+    done = crontab.uninstall(state=where.paths.root, dry_run=dry_run)
+    _report_crontab(done, dry_run=dry_run, as_json=as_json)
+
+
+def _report_crontab(done: Any, *, dry_run: bool, as_json: bool) -> None:
+    backup = str(done.backup) if done.backup else None
+    if as_json:
+        after = done.after.decode(errors="replace")
+        _print_json({"changed": done.changed, "dry_run": dry_run, "backup": backup, "crontab": after})
+    elif dry_run:
+        click.echo(done.after, nl=False)
+    else:
+        click.echo("your crontab is changed" if done.changed else "your crontab needed no change")
+        if backup:
+            click.echo(f"the one before is kept in {backup}")
+
+
+def main() -> int:
+    """Run the command line in sys.argv; return the exit code. A user's mistake gets one line, no traceback."""
+    try:
+        cli.main(prog_name="scheduled", standalone_mode=False)
+    except click.exceptions.Exit as ending:
+        return ending.exit_code
+    except click.ClickException as error:
+        error.show()
+        return EXIT_USAGE
+    except click.Abort:
+        return 130
+    except ScheduledError as error:
+        click.echo(f"scheduled: {error}", err=True)
+        return error.exit_code
+    except BrokenPipeError:
+        return EXIT_FAILED
+    return EXIT_OK

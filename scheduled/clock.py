@@ -1,0 +1,55 @@
+"""What time it is and where: the only room that asks the system."""
+
+import os
+import time
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+
+def now() -> float:
+    """Return the current instant in UTC seconds."""
+    return time.time()
+
+
+@lru_cache
+def zone_exists(zone: str) -> bool:
+    """Return whether *zone* is a time zone that this system knows."""
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def local_zone() -> str:
+    """Return the IANA name of the system's zone: TZ, else /etc/localtime, else /etc/timezone, else UTC."""
+    for name in (os.environ.get("TZ", "").removeprefix(":"), _linked_zone(), _written_zone()):
+        if name and zone_exists(name):
+            return name
+    return "UTC"
+
+
+def _linked_zone() -> str:
+    return os.path.realpath("/etc/localtime").partition("/zoneinfo/")[2]
+
+
+def _written_zone() -> str:
+    try:
+        return Path("/etc/timezone").read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def local(instant: float, zone: str) -> datetime:
+    """Given UTC seconds and an IANA zone, return the aware local time."""
+    return datetime.fromtimestamp(instant, UTC).astimezone(ZoneInfo(zone))
+
+
+def boot_id() -> str:
+    """Return what tells this boot of the machine from another ('' where the system does not say)."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,123 @@
+"""What one invocation works with: the configuration, the state's places, the ledger, the bus, the log."""
+
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from scheduled import clock, config
+from scheduled.actions.prepare import Surroundings
+from scheduled.bus import Bus
+from scheduled.events import Event
+from scheduled.handlers import registry
+from scheduled.handlers.base import Change, Notice
+from scheduled.jobs import Job
+from scheduled.log import LEVELS, Log, describe, log_path
+from scheduled.state import snapshot
+from scheduled.state.ledger import OutboxItem
+from scheduled.state.open import open_ledger
+from scheduled.state.paths import Paths
+from scheduled.state.sqlite import SqliteLedger
+
+
+class House:
+    """Opened once per invocation. *repairs* says what damaged state had to be mended on the way."""
+
+    def __init__(self, config_file: Path, state: Path) -> None:
+        self.config = config.load(config_file)
+        self.paths = Paths(state)
+        self.host = socket.gethostname()
+        self.log = Log(log_path(state, self.config.workspace), self.config.timezone)
+        self.troubles: list[str] = []
+        self.bus = Bus(self.troubles.append)
+        self.bus.subscribe(self._write_down)
+
+    @property
+    def zone(self) -> str:
+        """The IANA zone that people, reports and naive stamps live in."""
+        return self.config.timezone
+
+    @contextmanager
+    def ledger(self) -> Iterator[SqliteLedger]:
+        """Open the ledger, mending it from the snapshot if it is lost or damaged."""
+        ledger, repairs = open_ledger(self.paths, clock.now())
+        for repair in repairs:
+            self.say("WARNING", repair)
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+
+    def look_at_snapshot(self) -> None:
+        """Say what was done to the snapshot behind our back."""
+        found = snapshot.tampering(self.paths.snapshot)
+        if found is not None:
+            self.say("WARNING", found)
+
+    def say(self, level: str, message: str) -> None:
+        """Log a message and keep it as a trouble of this invocation."""
+        self.troubles.append(message)
+        self._log(level, message)
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Tell everybody on the bus, in order."""
+        for event in events:
+            self.bus.publish(event)
+
+    def _write_down(self, event: Event) -> None:
+        self._log(LEVELS.get(event.name, "INFO"), describe(event))
+
+    def _log(self, level: str, message: str) -> None:
+        try:
+            self.log.write(clock.now(), level, message)
+        except OSError as error:
+            trouble = f"{self.log.path}: {error.strerror}"
+            if trouble not in self.troubles:
+                self.troubles.append(trouble)
+
+    def surroundings(self) -> Surroundings:
+        """Return what jobs find around them."""
+        return Surroundings(self.paths, self.config.workspace, self.zone, os.environ)
+
+    def handlers(self) -> dict[str, str]:
+        """Return which job each handler's work is done by (the first, where there are several)."""
+        found: dict[str, str] = {}
+        for name, job in self.config.jobs.items():
+            if job.action.kind == "handler":
+                found.setdefault(job.action.name, name)
+        return found
+
+    def compose(self, job: Job, change: Change) -> Sequence[Notice]:
+        """Ask a job's handler what is to be said of *change*."""
+        try:
+            speak = getattr(registry.find(job.action.name), "notices", None)
+            return speak(change) if speak else []
+        except Exception as error:  # noqa: BLE001 - a plug-in's fault must not undo the run's verdict
+            self.say(
+                "ERROR", f"{job.name}: its notices could not be composed: {type(error).__name__}: {error}"
+            )
+            return []
+
+    def send(self, item: OutboxItem) -> None:
+        """Deliver a notice into its recipient's mailbox; raises if that can't be done now."""
+        from scheduled.handlers import mailbox
+
+        if self.config.workspace is None:
+            raise LookupError("there is no workspace in scheduled.toml to deliver it to")
+        mailbox.deliver(
+            self.config.workspace,
+            item.notice,
+            notice_id=item.id,
+            sender=self.config.sender,
+            now=clock.local(clock.now(), self.zone),
+            zone=ZoneInfo(self.zone),
+        )
+
+    def mail_was_delivered(self) -> None:
+        """Bring the workspace's mail statistics up to date with what was just delivered."""
+        from scheduled.handlers import mailbox
+
+        if self.config.workspace is not None:
+            mailbox.recount_central(self.config.workspace, now=clock.local(clock.now(), self.zone))

@@ -1,0 +1,22 @@
+"""What others read after a tick: the snapshot (later the status page and the metrics file)."""
+
+import os
+
+from scheduled import idle, planner
+from scheduled.house import House
+from scheduled.planner import Plan
+from scheduled.state import snapshot as document
+from scheduled.state.ledger import Ledger
+from scheduled.state.locks import exclusive
+
+
+def snapshot(house: House, ledger: Ledger, plan: Plan, now: float) -> None:
+    """Publish scheduled_state.json for *plan*; raises StateError if it can't be written."""
+    with exclusive(house.paths.root / "snapshot.lock"):
+        content = document.summary(ledger, house.handlers(), house.zone)
+        due = planner.next_due(plan.jobs.values(), [item.next_try for item in ledger.outbox()])
+        if house.config.problems or any(run.status != "waiting_retry" for run in ledger.open_runs()):
+            due = int(now)  # the next tick has something to look after
+        ledger.close()  # folds the write-ahead log in, so that the fingerprint below stays true
+        edited = idle.edited(os.fsencode(house.config.path), os.fsencode(house.paths.root))
+        document.publish(house.paths.snapshot, content, next_due=due, edited=edited, now=now, zone=house.zone)

@@ -1,0 +1,168 @@
+"""The only room that imports rich: what people see on a terminal."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.box import ASCII, SIMPLE, Box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from scheduled.events import Event
+
+SECONDS_FROM = 10_000  # milliseconds; below, the fractions matter
+STYLES = {
+    "success": "green",
+    "failed": "bold red",
+    "timed_out": "bold red",
+    "interrupted": "yellow",
+    "waiting_retry": "yellow",
+    "skipped": "dim",
+    "running": "cyan",
+    "claimed": "cyan",
+}
+
+
+def _console() -> Console:
+    return Console(highlight=False)
+
+
+def _box() -> Box:
+    """Under a C locale rich's own box characters would end in a UnicodeEncodeError."""
+    return SIMPLE if (sys.stdout.encoding or "").lower().startswith("utf") else ASCII
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=_box(), pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _status(word: str | None) -> Text:
+    return Text(word or "-", style=STYLES.get(word or "", ""))
+
+
+def progress(event: Event) -> None:
+    """Show a job's life on the terminal as it happens."""
+    payload, console = event.payload, _console()
+    name = escape(str(payload.get("job")))
+    if event.name == "job_started":
+        missed = payload.get("missed")
+        console.print(f"[cyan]>[/] {name}" + (f" [dim](stands for {missed} missed)[/]" if missed else ""))
+    elif event.name in ("job_completed", "job_failed", "job_retry_scheduled", "job_skipped"):
+        word = str(payload.get("status"))
+        mark = {"job_completed": "[green]ok[/]", "job_skipped": "[dim]--[/]"}.get(event.name, "[red]!![/]")
+        reason = f" {escape(str(payload['reason']))}" if payload.get("reason") else ""
+        took = f" [dim]{_duration(payload.get('duration_ms'))}[/]"
+        console.print(f"{mark} {name} {word}{reason}{took}")
+
+
+def _duration(milliseconds: object) -> str:
+    if not isinstance(milliseconds, int):
+        return ""
+    return f"{milliseconds} ms" if milliseconds < SECONDS_FROM else f"{milliseconds // 1000} s"
+
+
+def tick(document: dict[str, Any]) -> None:
+    """Show what a tick did, as a table."""
+    console = _console()
+    if not document["runs"]:
+        console.print("[dim]nothing was due[/]")
+        return
+    table = _table("job", "for", "verdict", "took", "")
+    for run in document["runs"]:
+        table.add_row(
+            Text(run["job"]), run["scheduled_for"] or "now", _status(run["status"]), _duration(run["duration_ms"]),
+            Text(run["reason"] or ""),
+        )  # fmt: skip
+    console.print(table)
+
+
+def plan(entries: Sequence[dict[str, Any]]) -> None:
+    """Show what a tick would do."""
+    console = _console()
+    if not entries:
+        console.print("[dim]nothing is due[/]")
+        return
+    table = _table("job", "for", "why")
+    for entry in entries:
+        table.add_row(
+            Text(entry["job"]), entry.get("scheduled_for") or "", Text(entry.get("why") or entry["waits"])
+        )
+    console.print(table)
+
+
+def history(runs: Sequence[dict[str, Any]]) -> None:
+    """Show runs, newest first."""
+    table = _table("started", "job", "for", "status", "slots", "took", "run", "")
+    for run in runs:
+        table.add_row(
+            (run["started_at"] or "")[:19], Text(run["job"]), run["scheduled_for"] or run["trigger"],
+            _status(run["status"]), str(run["slots"] or ""), _duration(run["duration_ms"]), Text(run["run_id"]),
+            Text(run["reason"] or ""),
+        )  # fmt: skip
+    _console().print(table)
+
+
+def audit(document: dict[str, Any]) -> None:
+    """Show whether every slot is accounted for."""
+    console = _console()
+    if document["ok"]:
+        console.print(
+            f"[green]every slot is accounted for[/]: {document['slots']} since {document['horizon']}"
+        )
+        return
+    table = _table("job", "slot", "problem")
+    for problem in document["problems"]:
+        table.add_row(Text(problem["job"]), problem["slot"] or "", problem["problem"])
+    console.print(f"[bold red]{len(document['problems'])} problems[/] in {document['slots']} slots")
+    console.print(table)
+
+
+def check(document: dict[str, Any]) -> None:
+    """Show the faults and doubts in a configuration."""
+    console = _console()
+    for problem in document["problems"]:
+        console.print(Text("error: ", style="bold red") + Text(problem), soft_wrap=True)
+    for warning in document["warnings"]:
+        console.print(Text("warning: ", style="yellow") + Text(warning), soft_wrap=True)
+    if document["ok"]:
+        console.print(f"[green]ok[/]: {document['jobs']} jobs")
+
+
+def status(document: dict[str, Any]) -> None:
+    """Show how everything stands, trouble first."""
+    console = _console()
+    for trouble in document["troubles"]:
+        console.print(Text("! ", style="bold red") + Text(trouble), soft_wrap=True)
+    if not document["troubles"]:
+        console.print("[green]all is well[/]")
+    ticks, upcoming = document["ticks"], document["next_job"]
+    if ticks["last"] is not None:
+        late = f", [bold red]{ticks['overdue_seconds']} s overdue[/]" if not ticks["running"] else ""
+        console.print(f"last tick  {ticks['last'][:19]} ({ticks['seconds_ago']} s ago{late})")
+    if upcoming is not None:
+        console.print(f"next       {escape(upcoming['name'])} at {upcoming['scheduled']}")
+    if document["health"] is not None:
+        health = document["health"]
+        console.print(
+            f"workspace  {health['healthy']} healthy, {health['warnings']} warnings, {health['errors']} errors"
+        )
+    if document["undelivered"]:
+        console.print(f"outbox     {document['undelivered']} notices wait to be delivered")
+    if document["jobs"]:
+        console.print(_jobs(document["jobs"]))
+
+
+def _jobs(jobs: Sequence[dict[str, Any]]) -> Table:
+    table = _table("job", "schedule", "last", "verdict", "next", "runs", "failed")
+    for job in sorted(jobs, key=lambda job: not job["failing"]):
+        upcoming = job["open_reason"] or (job["next_run"] or "")[:16] if job["enabled"] else "disabled"
+        table.add_row(
+            Text(job["name"]), Text(job["schedule"]), (job["last_run"] or "never")[:16], _status(job["last_status"]),
+            upcoming, str(job["run_count"]), str(job["failure_count"]),
+        )  # fmt: skip
+    return table

@@ -1,0 +1,99 @@
+"""One tick, told top-down: take in, register, plan, claim, execute, settle, deliver, publish."""
+
+import os
+import secrets
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from scheduled import adoption, claims, clock, notify, publish, troubles
+from scheduled.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_USAGE
+from scheduled.events import Event
+from scheduled.execution import Execution
+from scheduled.house import House
+from scheduled.jobs import MINUTE
+from scheduled.state import snapshot
+from scheduled.state.ledger import Holder, Ledger
+
+DEFAULT_CADENCE = 5 * MINUTE  # what `scheduled install` writes unless told otherwise
+
+
+class Result(msgspec.Struct, kw_only=True):
+    """What a tick did: its *events*, the jobs that were *busy* elsewhere, the *troubles* to be told, the exit code."""
+
+    tick: str
+    started_at: float
+    events: list[Event] = []
+    busy: list[str] = []
+    unrecorded: list[str] = []
+    troubles: list[str] = []
+    exit_code: int = EXIT_OK
+
+
+def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[str] = ()) -> Result:
+    """Do what is due and return what was done.
+
+    *only* bounds which jobs may take their slots; with *manual* these jobs run now and no slot is taken.
+    Raises ScheduledError if the state can't be worked with: then nothing was started.
+    """
+    now = clock.now()
+    holder = Holder(tick=_name(now), boot=clock.boot_id(), host=house.host)
+    result = Result(tick=holder.tick, started_at=now)
+    house.bus.subscribe(result.events.append)
+    house.look_at_snapshot()
+    with house.ledger() as ledger:
+        with ledger.transaction():
+            _note_gap(ledger, house, now)
+            past = adoption.take_in(ledger, house, now)
+            claims.register(ledger, house.config, int(now))
+            claimed = claims.claim(ledger, house, holder, now, only=only, manual=manual)
+        house.publish(past)
+    # No connection to the ledger is open while the supervisor is forked.
+    execution = Execution(house, holder, claimed)
+    result.busy = claimed.busy
+    with house.ledger() as ledger:
+        result.unrecorded = execution.follow(ledger)
+        undelivered = _deliver(house, ledger)
+        result.troubles = _finish(house, ledger, [*result.unrecorded, *undelivered])
+    result.exit_code = _exit_code(house, result, undelivered)
+    return result
+
+
+def _name(now: float) -> str:
+    """Name a tick so that names sort by time and no two are alike."""
+    return f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}-{secrets.token_hex(2)}"
+
+
+def _note_gap(ledger: Ledger, house: House, now: float) -> None:
+    """Remember since when ticks have come without a gap: the heartbeat of the one before tells."""
+    before = snapshot.heartbeat(house.paths.snapshot)
+    cadence = int(ledger.meta("cadence") or DEFAULT_CADENCE)
+    if before is None or not 0 <= now - before <= 2 * cadence + MINUTE:
+        ledger.remember("ticking_since", str(now))
+
+
+def _deliver(house: House, ledger: Ledger) -> list[str]:
+    waiting = len(ledger.outbox())
+    undelivered = notify.deliver(ledger, house.send, int(clock.now()))
+    if len(ledger.outbox()) < waiting:
+        house.mail_was_delivered()
+    return undelivered
+
+
+def _finish(house: House, ledger: Ledger, new: list[str]) -> list[str]:
+    """Note what is due next and what is wrong, publish the snapshot; return the troubles that are news."""
+    now = clock.now()
+    with ledger.transaction():
+        plan = claims.plan(ledger, house.config, int(now))
+        news = troubles.news(ledger, troubles.current(house, ledger, new), now)
+    publish.snapshot(house, ledger, plan, now)
+    return news
+
+
+def _exit_code(house: House, result: Result, undelivered: list[str]) -> int:
+    if house.config.problems:
+        return EXIT_USAGE
+    if undelivered or result.unrecorded or any(event.name == "job_failed" for event in result.events):
+        return EXIT_FAILED
+    return EXIT_BUSY if result.busy else EXIT_OK

@@ -1,0 +1,201 @@
+"""What every door may ask. Answers are plain JSON-ready values; instants in them are RFC 3339 with offset."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from scheduled import clock, config, runner
+from scheduled.audit import audit as audited
+from scheduled.config import Config
+from scheduled.errors import ConfigError, StateError
+from scheduled.house import House
+from scheduled.jobs import Job
+from scheduled.runner import Result
+from scheduled.state import snapshot
+from scheduled.state.ledger import RunRow
+from scheduled.state.paths import Paths
+from scheduled.state.sqlite import SqliteLedger
+
+OUTPUT_TAIL = 65536
+
+
+def stamp(instant: float | None, zone: str) -> str | None:
+    """Return an instant as people and programs read it, or None."""
+    return None if instant is None else clock.local(instant, zone).isoformat()
+
+
+def known_jobs(found: Config, names: Sequence[str]) -> list[str]:
+    """Return *names* if they are all jobs; raises ConfigError naming the first that is not, with the nearest."""
+    import difflib
+
+    for name in names:
+        if name not in found.jobs:
+            near = difflib.get_close_matches(name, found.jobs, n=1)
+            raise ConfigError(f"no such job: {name}" + (f"; did you mean {near[0]}?" if near else ""))
+    return list(dict.fromkeys(names))
+
+
+def run(house: House, names: Sequence[str] = ()) -> Result:
+    """Make a tick; with *names*, run these jobs now, whatever their schedules say."""
+    return runner.tick(house, manual=known_jobs(house.config, names))
+
+
+def daily_report(house: House, *, due: bool) -> Result:
+    """Make the daily report now, or, with *due*, only if its slot is open and nobody holds it."""
+    name = house.handlers().get("daily_report")
+    if name is None:
+        raise ConfigError(f'{house.config.path}: no job has handler = "daily_report"')
+    return runner.tick(house, only=[name]) if due else runner.tick(house, manual=[name])
+
+
+def result(house: House, done: Result) -> dict[str, Any]:
+    """Return what a tick did, for `run --json`."""
+    return {
+        "tick": done.tick,
+        "started_at": stamp(done.started_at, house.zone),
+        "exit_code": done.exit_code,
+        "runs": [
+            {
+                **event.payload,
+                "scheduled_for": _slot(event.payload.get("scheduled_for"), house.zone),
+                "event": event.name,
+            }
+            for event in done.events
+            if event.name.startswith("job_") and event.name != "job_started"
+        ],
+        "busy": done.busy,
+        "troubles": done.troubles,
+    }
+
+
+def _slot(value: object, zone: str) -> str | None:
+    return stamp(value, zone) if isinstance(value, int) else None
+
+
+def plan(house: House) -> list[dict[str, Any]]:
+    """Return what a tick would start now, in order and with the reason; nothing is changed."""
+    from scheduled import planner
+
+    now = int(clock.now())
+    standings = read_ledger(house.paths).standings() if house.paths.ledger.exists() else {}
+    changes = planner.epoch_changes(house.config.jobs, standings, bool(house.config.problems), now)
+    found = planner.plan(house.config.jobs, planner.after(standings, changes), now)
+    starts = [
+        {
+            "job": start.claim.job,
+            "scheduled_for": stamp(start.claim.slot, house.zone),
+            "slots": start.claim.slots,
+            "attempt": start.claim.attempt,
+            "why": planner.why(start),
+        }
+        for start in found.starts
+    ]
+    waiting = [{"job": name, "waits": job.waits} for name, job in found.jobs.items() if job.waits]
+    return [*starts, *waiting]
+
+
+def read_ledger(paths: Paths) -> SqliteLedger:
+    """Open the ledger for looking only; raises StateError if there is none yet."""
+    if not paths.ledger.exists():
+        raise StateError(f"{paths.ledger}: there is no ledger yet; the first `scheduled run` makes it")
+    return SqliteLedger(paths.ledger, read_only=True)
+
+
+def check(config_file: Path) -> dict[str, Any]:
+    """Return every fault and doubt in the configuration; raises ConfigError if it can't be read at all."""
+    found = config.load(config_file)
+    faults = [*found.problems, *(fault for job in found.jobs.values() for fault in _option_faults(job))]
+    doubts = [*found.warnings, *(doubt for job in found.jobs.values() for doubt in _doubts(job))]
+    return {"ok": not faults, "jobs": len(found.jobs), "problems": faults, "warnings": doubts}
+
+
+def _option_faults(job: Job) -> Iterable[str]:
+    from scheduled.handlers import registry
+
+    if job.action.kind == "handler":
+        try:
+            module = registry.find(job.action.name)
+            if hasattr(module, "Options"):
+                msgspec.convert(job.options, module.Options)
+        except (LookupError, msgspec.ValidationError) as error:
+            yield f"{job.source}: jobs.{job.name}: {error.args[0]}"
+    elif job.options and job.action.kind == "command":
+        yield f"{job.source}: jobs.{job.name}: options: a command takes none; use env"
+
+
+def _doubts(job: Job) -> Iterable[str]:
+    from scheduled.timetable import lint
+
+    if job.schedule.kind == "cron":
+        for doubt in lint(job.schedule.expression, job.schedule.zone, int(clock.now())):
+            yield f"{job.source}: jobs.{job.name}: cron: {doubt}"
+
+
+def history(paths: Paths, zone: str, *, job: str | None = None, limit: int = 20) -> list[dict[str, Any]]:
+    """Return the newest runs, newest first."""
+    ledger = read_ledger(paths)
+    try:
+        return [_run(row, zone) for row in ledger.history(job=job, limit=limit)]
+    finally:
+        ledger.close()
+
+
+def _run(row: RunRow, zone: str) -> dict[str, Any]:
+    return {
+        "run_id": row.run_id,
+        "job": row.job,
+        "target": row.target or None,
+        "scheduled_for": stamp(row.slot, zone),
+        "slots": row.slots,
+        "trigger": row.trigger,
+        "attempt": row.attempt,
+        "status": row.status,
+        "reason": row.reason or None,
+        "started_at": stamp(row.started_at, zone),
+        "finished_at": stamp(row.finished_at, zone),
+        "duration_ms": row.duration_ms,
+        "exit_code": row.exit_code,
+        "host": row.host,
+    }
+
+
+def audit(paths: Paths, zone: str) -> dict[str, Any]:
+    """Recompute every slot there had to be; return whether the ledger accounts for each."""
+    ledger = read_ledger(paths)
+    try:
+        seen = int(snapshot.heartbeat(paths.snapshot) or 0)
+        runs = [run.run_id for run in ledger.open_runs()]
+        found = audited(ledger.epochs(), ledger.slot_rows(), ledger.job_rows(), runs, seen)
+    finally:
+        ledger.close()
+    return {
+        "ok": not found.problems,
+        "slots": found.slots,
+        "horizon": stamp(found.horizon, zone),
+        "problems": [
+            {"job": problem.job, "slot": stamp(problem.slot, zone), "problem": problem.problem}
+            for problem in found.problems
+        ],
+    }
+
+
+def logs(paths: Paths, job: str) -> dict[str, Any]:
+    """Return the kept output of a job's newest run that has any."""
+    ledger = read_ledger(paths)
+    try:
+        rows = ledger.history(job=job, limit=50)
+    finally:
+        ledger.close()
+    for row in rows:
+        path = paths.output_of(row.run_id, row.attempt)
+        if path.exists():
+            with path.open("rb") as file:
+                file.seek(max(0, path.stat().st_size - OUTPUT_TAIL))
+                return {
+                    "run_id": row.run_id,
+                    "path": str(path),
+                    "output": file.read().decode(errors="replace"),
+                }
+    return {"run_id": rows[0].run_id if rows else None, "path": None, "output": ""}

@@ -1,0 +1,84 @@
+"""An attempt's end, as it was recorded -> verdict or retry, conditions, notices, totals: all in one transaction."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from scheduled import notify, planner
+from scheduled.actions.handler import Reported
+from scheduled.clock import local
+from scheduled.events import Event
+from scheduled.handlers.base import Change, Notice
+from scheduled.jobs import Ending, Job, OpenRun, Span
+from scheduled.state.ledger import Ledger
+
+Compose = Callable[[Job, Change], Sequence[Notice]]
+
+
+def settle(
+    ledger: Ledger,
+    jobs: Mapping[str, Job],
+    run: OpenRun,
+    ending: Ending,
+    reported: Reported,
+    *,
+    now: float,
+    zone: str,
+    compose: Compose,
+) -> list[Event]:
+    """Record how an attempt of *run* ended and what it reported; return the events to publish once it is committed."""
+    job = jobs.get(run.job)
+    ending = _with_outcome(ending, reported)
+    judgement = planner.judge(job, run, ending, int(now))
+    result = reported.outcome.data if reported.outcome else None
+    ledger.ended(
+        msgspec.structs.replace(ending, reason=judgement.reason), judgement.status, judgement.retry_at, result
+    )
+    if run.slot is not None and judgement.verdict is not None:
+        ledger.decide(
+            run.job, Span(run.slot, run.slot, 1), judgement.verdict, judgement.reason, run.run_id, int(now)
+        )
+        ledger.advance(run.job, run.slot)
+    if judgement.verdict == "success":
+        ledger.succeeded(run.job, run.slot)
+    events = _take_report(ledger, run, reported, now)
+    if job is not None and ending.status == "success" and reported.outcome is not None:
+        # A report cut short says nothing about what is gone.
+        known = ledger.conditions(run.job)
+        found = notify.changes(known, reported.conditions, reported.outcome.data, local(now, zone))
+        events += notify.record(ledger, run.job, found, lambda change: compose(job, change), now)
+    return [*events, _verdict_event(run, ending, judgement)]
+
+
+def _with_outcome(ending: Ending, reported: Reported) -> Ending:
+    """Let a handler's own words say more than its exit code can."""
+    outcome = reported.outcome
+    if outcome is None or ending.status not in ("success", "failed"):
+        return ending
+    return msgspec.structs.replace(ending, status=outcome.status, reason=outcome.reason or ending.reason)
+
+
+def _take_report(ledger: Ledger, run: OpenRun, reported: Reported, now: float) -> list[Event]:
+    for line in reported.counts:
+        ledger.count(run.job, line.name, line.amount)
+    for number, notice in enumerate(reported.notices):
+        ledger.post(notify.notice_id(run.run_id, str(number)), notice, now)
+    return [Event(name=line.name, payload=line.payload) for line in reported.events]
+
+
+def _verdict_event(run: OpenRun, ending: Ending, judgement: planner.Judgement) -> Event:
+    if judgement.retry_at is not None:
+        name = "job_retry_scheduled"
+    else:
+        name = {"success": "job_completed", "skipped": "job_skipped"}.get(judgement.status, "job_failed")
+    payload = {
+        "job": run.job,
+        "run_id": run.run_id,
+        "scheduled_for": run.slot,
+        "attempt": run.attempt,
+        "status": judgement.status if judgement.retry_at is None else ending.status,
+        "reason": judgement.reason,
+        "duration_ms": ending.duration_ms,
+        "exit_code": ending.exit_code,
+    }
+    return Event(name=name, payload=payload)

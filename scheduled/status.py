@@ -1,0 +1,143 @@
+"""What `scheduled status` says: trouble first, then the ticks, the jobs, the workspace. It only reads."""
+
+from pathlib import Path
+from typing import Any
+
+from scheduled import clock, config
+from scheduled.runner import DEFAULT_CADENCE
+from scheduled.service import read_ledger, stamp
+from scheduled.state import snapshot
+from scheduled.state.ledger import JobRow, Ledger
+from scheduled.state.paths import Paths
+from scheduled.troubles import BAD, OWNER
+
+
+def status(config_file: Path, paths: Paths) -> dict[str, Any]:
+    """Return the state of everything, the fields of a scheduler's health check included; raises ConfigError."""
+    found = config.load(config_file)
+    zone, now = found.timezone, clock.now()
+    if not paths.ledger.exists():
+        return _before_the_first_tick(found)
+    ledger = read_ledger(paths)
+    try:
+        rows = [row for row in ledger.job_rows() if row.job in found.jobs]
+        ticks = _ticks(ledger, paths, now, zone)
+        troubles = [*found.problems, *_troubles(ledger, ticks)]
+        return {
+            "healthy": not troubles,
+            "troubles": troubles,
+            "ticks": ticks,
+            "scheduler_running": ticks["running"],
+            "uptime_seconds": ticks["uptime_seconds"],
+            "job_count": len(found.jobs),
+            "next_job": _next_job(rows, now, zone),
+            "last_execution": stamp(
+                max((row.last_run_at for row in rows if row.last_run_at), default=None), zone
+            ),
+            "stats": _stats(rows),
+            "jobs": [_job(row, found, zone) for row in rows],
+            "health": _health(rows, found),
+            "undelivered": len(ledger.outbox()),
+        }
+    finally:
+        ledger.close()
+
+
+def _before_the_first_tick(found: config.Config) -> dict[str, Any]:
+    trouble = (
+        "no tick has ever run; `scheduled install` puts one into your crontab, `scheduled run` makes one now"
+    )
+    return {
+        "healthy": False,
+        "troubles": [*found.problems, trouble],
+        "ticks": {
+            "last": None,
+            "seconds_ago": None,
+            "overdue_seconds": None,
+            "running": False,
+            "uptime_seconds": 0,
+        },
+        "scheduler_running": False,
+        "uptime_seconds": 0,
+        "job_count": len(found.jobs),
+        "next_job": None,
+        "last_execution": None,
+        "stats": _stats([]),
+        "jobs": [],
+        "health": None,
+        "undelivered": 0,
+    }
+
+
+def _ticks(ledger: Ledger, paths: Paths, now: float, zone: str) -> dict[str, Any]:
+    """Say when the last tick was here and how long ago the next should have been."""
+    last = snapshot.heartbeat(paths.snapshot)
+    cadence = int(ledger.meta("cadence") or DEFAULT_CADENCE)
+    overdue = None if last is None else max(0, int(now - last) - cadence)
+    running = overdue is not None and overdue <= cadence
+    since = float(ledger.meta("ticking_since") or now)
+    return {
+        "last": stamp(last, zone),
+        "seconds_ago": None if last is None else int(now - last),
+        "expected_every_seconds": cadence,
+        "overdue_seconds": overdue,
+        "running": running,
+        "uptime_seconds": max(0, int(now - since)) if running else 0,
+    }
+
+
+def _troubles(ledger: Ledger, ticks: dict[str, Any]) -> list[str]:
+    if not ticks["running"]:
+        yet = (
+            "no tick has come since this state was made"
+            if ticks["last"] is None
+            else f"the last tick was {ticks['last']}"
+        )
+        first = [f"ticks have stopped: {yet}; `scheduled install` repairs the crontab"]
+    else:
+        first = []
+    told = [str(item.condition.payload.get("text", item.condition.key)) for item in ledger.conditions(OWNER)]
+    return first + [text for text in told if text]
+
+
+def _next_job(rows: list[JobRow], now: float, zone: str) -> dict[str, Any] | None:
+    due = [(row.next_due, row.job) for row in rows if row.next_due is not None]
+    if not due:
+        return None
+    instant, name = min(due)
+    return {"name": name, "scheduled": stamp(instant, zone), "in_seconds": max(0, int(instant - now))}
+
+
+def _stats(rows: list[JobRow]) -> dict[str, Any]:
+    total, failed = sum(row.run_count for row in rows), sum(row.failure_count for row in rows)
+    return {
+        "total_executions": total,
+        "successful": total - failed,
+        "failed": failed,
+        "success_rate": round((total - failed) / total, 4) if total else None,
+    }
+
+
+def _job(row: JobRow, found: config.Config, zone: str) -> dict[str, Any]:
+    job = found.jobs[row.job]
+    return {
+        "name": row.job,
+        "enabled": job.enabled,
+        "schedule": job.schedule.expression or "manual",
+        "zone": job.schedule.zone,
+        "next_run": stamp(row.next_due, zone),
+        "open_reason": row.open_reason,
+        "last_run": stamp(row.last_run_at, zone),
+        "last_status": row.last_status,
+        "failing": row.last_status in BAD,
+        "run_count": row.run_count,
+        "failure_count": row.failure_count,
+    }
+
+
+def _health(rows: list[JobRow], found: config.Config) -> dict[str, Any] | None:
+    """Return the workspace's totals as the last health run found them."""
+    for row in rows:
+        if found.jobs[row.job].action.name == "health" and row.last_result:
+            return {key: row.last_result.get(key) for key in ("healthy", "warnings", "errors")}
+    return None

@@ -1,0 +1,51 @@
+"""`scheduled stop RUN`: end a run that is under way, whoever started it."""
+
+import signal
+import time
+
+from scheduled.actions import process
+from scheduled.actions.spec import Started, read_records
+from scheduled.actions.supervisor import KILL_GRACE
+from scheduled.errors import ConfigError, ScheduledError
+from scheduled.house import House
+from scheduled.jobs import OpenRun
+
+LOOK = 0.05
+
+
+def stop(house: House, run_id: str, *, dry_run: bool) -> None:
+    """End the run: TERM to its process group, KILL after a grace. Its verdict is `failed`, it is not retried.
+
+    Returns once its process is gone. Raises ConfigError if no such run is under way.
+    """
+    with house.ledger() as ledger:
+        run = ledger.open_run(run_id)
+        if run is None or run.status == "waiting_retry":
+            raise ConfigError(f"{run_id}: no such run is under way; `scheduled history` lists them")
+        started = _process(house, run)
+        if dry_run:
+            return
+        with ledger.transaction():
+            ledger.request_stop(run_id)
+    _end(started)
+
+
+def _process(house: House, run: OpenRun) -> Started:
+    path = house.paths.outcomes_of(run.tick)
+    records = read_records(path.read_bytes()) if path.exists() else []
+    for record in records:
+        if isinstance(record, Started) and (record.run_id, record.attempt) == (run.run_id, run.attempt):
+            return record
+    raise ScheduledError(f"{run.run_id}: is queued and has no process yet; try again once it runs")
+
+
+def _end(started: Started) -> None:
+    if not process.lives(started.pid, started.born):
+        return
+    process.signal_group(started.pid, signal.SIGTERM)
+    process.signal_group(started.pid, signal.SIGCONT)
+    deadline = time.monotonic() + KILL_GRACE
+    while process.lives(started.pid, started.born):
+        if time.monotonic() > deadline:
+            process.signal_group(started.pid, signal.SIGKILL)
+        time.sleep(LOOK)
