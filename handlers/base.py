@@ -107,10 +107,12 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 class Handler(Protocol):
     """A module that does a job's work."""
 
-    Options: type[msgspec.Struct]
+    @property
+    def Options(self) -> type[msgspec.Struct]:  # noqa: N802 - a class, which a module holds under its name
+        """What `[jobs.X.options]` may hold."""
 
-    def run(self, task: Task) -> Outcome:
+    def run(self, task: Task, /) -> Outcome:
         """Do the work; an exception fails the run with its message."""
 
-    def notices(self, change: Change) -> list[Notice]:
+    def notices(self, change: Change, /) -> list[Notice]:
         """Given a change of one group of this handler's conditions, return what is to be said of it."""

@@ -50,7 +50,7 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True):
     def memory_names(self) -> list[str]:
         """Return the names of all its memory files: whatever ends like one, but no dashboard."""
         try:
-            names = os.listdir(self.memories)  # noqa: PTH208 - names are all that is wanted, of every branch
+            names = os.listdir(self.memories)
         except OSError:
             return []
         endings = MEMORY_KINDS if self.later else tuple(f".{kind}" for kind in MEMORY_KINDS)

@@ -175,7 +175,7 @@ class Examiner:
 
 def _names(directory: Path) -> list[str]:
     try:
-        return sorted(os.listdir(directory))  # noqa: PTH208 - names are all that is wanted, of every branch
+        return sorted(os.listdir(directory))
     except OSError:
         return []
 

@@ -4,6 +4,9 @@ Who is to be told is read off the inboxes (a mail that was opened for its branch
 this run did: a crash between the opening and the telling loses no word.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import msgspec
 
 from scheduled.handlers import stamps
@@ -135,4 +138,51 @@ def _unreadable(branch: Branch, trouble: str) -> Condition:
     )
 
 
-def _digest(appeared: list[Condition]) -> Notice: ...
+def _digest(appeared: Sequence[Condition]) -> Notice:
+    """Return the one mail that tells a branch of all that was opened for it this time."""
+    opened = many(len(appeared), "stale mail")
+    listed = [_line(condition.payload) for condition in appeared[:MOST_LISTED]]
+    more = len(appeared) - len(listed)
+    body = [
+        "## Stale Mail Opened",
+        f"{opened} lay unread for too long and {'was' if len(appeared) == 1 else 'were'} marked as opened.",
+        "What stays opened is closed after a while, and moved to deleted/.",
+        "",
+        *listed,
+        *([f"- and {more} more"] if more else []),
+    ]
+    return Notice(
+        recipient=appeared[0].payload["address"],
+        subject=f"[SCHEDULED] {opened} opened",
+        body="\n".join(body),
+        priority="low",
+    )
+
+
+def _line(mail: Mapping[str, Any]) -> str:
+    return f"- {escaped(mail['id'])} from {escaped(mail['from'])} ({escaped(mail['timestamp'])}): {escaped(mail['subject'])}"
+
+
+def _alarm(condition: Condition) -> Notice:
+    body = [
+        "## Mailbox Unreadable",
+        f"Branch: {escaped(condition.payload['branch'])}",
+        f"Trouble: {escaped(condition.payload['trouble'], 1000)}",
+        "",
+        "Mail in it may be lost if a program writes it now. The file was left exactly as it is.",
+    ]
+    return Notice(
+        recipient=KEEPER,
+        subject=f"[SCHEDULED] Mailbox unreadable - {plain(condition.payload['branch'])}",
+        body="\n".join(body),
+        priority="critical",
+    )
+
+
+def _relief(condition: Condition) -> Notice:
+    branch = condition.payload["branch"]
+    return Notice(
+        recipient=KEEPER,
+        subject=f"[SCHEDULED] Mailbox readable again - {plain(branch)}",
+        body=f"The mailbox of {escaped(branch)} can be read again.",
+    )

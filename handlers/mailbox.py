@@ -30,7 +30,7 @@ class NoMailboxError(MailboxError):
     """The recipient has no inbox: one is never made for it, as the mail program doesn't either."""
 
 
-def deliver(  # noqa: PLR0913 - who, what and when, all of them named by the caller
+def deliver(
     workspace: Workspace | Path, notice: Notice, *, notice_id: str, sender: str, now: datetime, zone: ZoneInfo
 ) -> None:
     """Put *notice* into its recipient's inbox, and a copy into the sender's `sent/` if that mailbox exists.

@@ -113,9 +113,7 @@ try() {
     say "A demo workspace is in $demo: its machine has slept for a day. Catching up:" ''
     set -- "$venv/bin/scheduled" --config "$demo/scheduled.toml" --state "$demo/state"
     ran=0
-    "$@" run || ran=$?
-    # A run that is all well says nothing but to a terminal.
-    [ -t 1 ] || "$@" history
+    "$@" run --verbose || ran=$?
     say '' 'The report of the day it caught up with:'
     find "$demo/state" -path '*/reports/*' \( -name '*.md' -o -name '*.html' \) | sort | sed 's/^/  /'
     say '' 'Look around with:' "  $* status"

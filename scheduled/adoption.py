@@ -89,6 +89,8 @@ def _interrupted(run: OpenRun, started: Started | None, now: float) -> Ending:
 def settle_run(ledger: Ledger, house: House, run: OpenRun, ending: Ending, now: float) -> list[Event]:
     """Settle one attempt with its handler's report, inside the caller's transaction."""
     reported = read_report(house.paths.report_of(run.run_id, run.attempt))
+    if ending.output_bytes == 0 and ending.status != "interrupted":
+        house.paths.output_of(run.run_id, run.attempt).unlink(missing_ok=True)
     return settle(
         ledger, house.config.jobs, run, ending, reported, now=now, zone=house.zone, compose=house.compose
     )

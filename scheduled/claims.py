@@ -64,9 +64,11 @@ def claim(
 ) -> Claimed:
     """Plan and take for *holder* what can start now."""
     wanted = plan(ledger, house.config, int(now), () if manual else only).starts
-    busy = {run.job for run in ledger.open_runs() if run.status != "waiting_retry"}
+    running = {run.job for run in ledger.open_runs() if run.status != "waiting_retry"}
+    groups = planner.busy_groups(house.config.jobs, running)
+    busy = [name for name in manual if name in running or house.config.jobs[name].group in groups]
     wanted += [_manual(ledger, house, name, holder) for name in manual if name not in busy]
-    claimed = Claimed(busy=[name for name in manual if name in busy])
+    claimed = Claimed(busy=busy)
     if wanted:
         # Locked before the claims can be seen: whoever reads them finds their tick alive.
         claimed.outcomes = create_locked(house.paths.outcomes_of(holder.tick))
@@ -76,7 +78,7 @@ def claim(
 
 
 def _manual(ledger: Ledger, house: House, name: str, holder: Holder) -> Start:
-    standing = ledger.standings().get(name)
+    standing = ledger.standings().get(name)  # None for a disabled job, which may still be run by hand
     window_start = standing.window_start if standing else None
     return planner.manual_start(house.config.jobs[name], window_start, f"{name}-manual-{holder.tick}")
 

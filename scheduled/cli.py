@@ -313,9 +313,8 @@ def _report_crontab(done: Any, *, dry_run: bool, as_json: bool) -> None:
 def main() -> int:
     """Run the command line in sys.argv; return the exit code. A user's mistake gets one line, no traceback."""
     try:
-        cli.main(prog_name="scheduled", standalone_mode=False)
-    except click.exceptions.Exit as ending:
-        return ending.exit_code
+        # Without click's own error handling an exit code is returned like any other answer.
+        code = cli.main(prog_name="scheduled", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return EXIT_USAGE
@@ -326,4 +325,4 @@ def main() -> int:
         return error.exit_code
     except BrokenPipeError:
         return EXIT_FAILED
-    return EXIT_OK
+    return code if isinstance(code, int) else EXIT_OK

@@ -159,8 +159,11 @@ def plan(
     only: Container[str] | None = None,
 ) -> Plan:
     """Give every job's slots up to *now* a run or an open reason; with *only*, just these jobs may start."""
+    busy = busy_groups(jobs, [name for name, standing in standings.items() if standing.busy])
     plans = {
-        name: plan_job(jobs[name], standing, now) for name, standing in standings.items() if name in jobs
+        name: plan_job(jobs[name], standing, now, held=jobs[name].group in busy)
+        for name, standing in standings.items()
+        if name in jobs
     }
     starts = [
         (jobs[name], found.start)
@@ -174,15 +177,20 @@ def plan(
     return Plan(starts=[start for _, start in starts], jobs=plans)
 
 
-def plan_job(job: Job, standing: Standing, now: Instant) -> JobPlan:
-    """Plan one job whose schedule is in force."""
+def busy_groups(jobs: Mapping[str, Job], busy: Iterable[str]) -> set[str]:
+    """Given the jobs that are under way, return their groups: the other jobs of these wait."""
+    return {jobs[name].group for name in busy if name in jobs} - {""}
+
+
+def plan_job(job: Job, standing: Standing, now: Instant, *, held: bool = False) -> JobPlan:
+    """Plan one job whose schedule is in force. It is *held* while another job of its group is under way."""
     times = slots_of(job.schedule, standing.epoch)
     base = _base(standing)
     newest = times.last_until(now)
     due = newest if newest is not None and newest > base else None
-    if standing.busy:
-        return JobPlan(waits="running" if due else None, next_due=now)
     run = standing.open_run
+    if standing.busy or (held and (due is not None or run is not None)):
+        return JobPlan(waits="running" if due or not standing.busy else None, next_due=now)
     if run is not None and due is None:
         return _retry(run, times, now)
     if due is not None:

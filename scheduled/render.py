@@ -13,6 +13,7 @@ from rich.text import Text
 from scheduled.events import Event
 
 SECONDS_FROM = 10_000  # milliseconds; below, the fractions matter
+PIPE_WIDTH = 200
 STYLES = {
     "success": "green",
     "failed": "bold red",
@@ -26,7 +27,8 @@ STYLES = {
 
 
 def _console() -> Console:
-    return Console(highlight=False)
+    # Rich takes a pipe for 80 columns wide; what reads a pipe has no use for folded words.
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 def _box() -> Box:
@@ -39,6 +41,11 @@ def _table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
+
+
+def _when(stamp: str | None) -> str:
+    """Shorten an RFC 3339 instant to what a person reads."""
+    return "" if stamp is None else stamp[:16].replace("T", " ")
 
 
 def _status(word: str | None) -> Text:
@@ -75,7 +82,7 @@ def tick(document: dict[str, Any]) -> None:
     table = _table("job", "for", "verdict", "took", "")
     for run in document["runs"]:
         table.add_row(
-            Text(run["job"]), run["scheduled_for"] or "now", _status(run["status"]), _duration(run["duration_ms"]),
+            Text(run["job"]), _when(run["scheduled_for"]) or "now", _status(run["status"]), _duration(run["duration_ms"]),
             Text(run["reason"] or ""),
         )  # fmt: skip
     console.print(table)
@@ -90,7 +97,7 @@ def plan(entries: Sequence[dict[str, Any]]) -> None:
     table = _table("job", "for", "why")
     for entry in entries:
         table.add_row(
-            Text(entry["job"]), entry.get("scheduled_for") or "", Text(entry.get("why") or entry["waits"])
+            Text(entry["job"]), _when(entry.get("scheduled_for")), Text(entry.get("why") or entry["waits"])
         )
     console.print(table)
 
@@ -100,7 +107,7 @@ def history(runs: Sequence[dict[str, Any]]) -> None:
     table = _table("started", "job", "for", "status", "slots", "took", "run", "")
     for run in runs:
         table.add_row(
-            (run["started_at"] or "")[:19], Text(run["job"]), run["scheduled_for"] or run["trigger"],
+            _when(run["started_at"]), Text(run["job"]), _when(run["scheduled_for"]) or run["trigger"],
             _status(run["status"]), str(run["slots"] or ""), _duration(run["duration_ms"]), Text(run["run_id"]),
             Text(run["reason"] or ""),
         )  # fmt: skip
@@ -143,9 +150,9 @@ def status(document: dict[str, Any]) -> None:
     ticks, upcoming = document["ticks"], document["next_job"]
     if ticks["last"] is not None:
         late = f", [bold red]{ticks['overdue_seconds']} s overdue[/]" if not ticks["running"] else ""
-        console.print(f"last tick  {ticks['last'][:19]} ({ticks['seconds_ago']} s ago{late})")
+        console.print(f"last tick  {_when(ticks['last'])} ({ticks['seconds_ago']} s ago{late})")
     if upcoming is not None:
-        console.print(f"next       {escape(upcoming['name'])} at {upcoming['scheduled']}")
+        console.print(f"next       {escape(upcoming['name'])} at {_when(upcoming['scheduled'])}")
     if document["health"] is not None:
         health = document["health"]
         console.print(
@@ -160,9 +167,9 @@ def status(document: dict[str, Any]) -> None:
 def _jobs(jobs: Sequence[dict[str, Any]]) -> Table:
     table = _table("job", "schedule", "last", "verdict", "next", "runs", "failed")
     for job in sorted(jobs, key=lambda job: not job["failing"]):
-        upcoming = job["open_reason"] or (job["next_run"] or "")[:16] if job["enabled"] else "disabled"
+        upcoming = job["open_reason"] or _when(job["next_run"]) if job["enabled"] else "disabled"
         table.add_row(
-            Text(job["name"]), Text(job["schedule"]), (job["last_run"] or "never")[:16], _status(job["last_status"]),
+            Text(job["name"]), Text(job["schedule"]), _when(job["last_run"]) or "never", _status(job["last_status"]),
             upcoming, str(job["run_count"]), str(job["failure_count"]),
         )  # fmt: skip
     return table

@@ -47,7 +47,12 @@ def daily_report(house: House, *, due: bool) -> Result:
     name = house.handlers().get("daily_report")
     if name is None:
         raise ConfigError(f'{house.config.path}: no job has handler = "daily_report"')
-    return runner.tick(house, only=[name]) if due else runner.tick(house, manual=[name])
+    if not due:
+        return runner.tick(house, manual=[name])
+    # What the report tells of comes first in its slot: whoever takes the report's slot takes the group's.
+    group = house.config.jobs[name].group
+    together = [other for other, job in house.config.jobs.items() if group and job.group == group]
+    return runner.tick(house, only=together or [name])
 
 
 def result(house: House, done: Result) -> dict[str, Any]:

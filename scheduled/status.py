@@ -4,12 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from scheduled import clock, config
+from scheduled.jobs import DAY, HOUR, MINUTE, Schedule
 from scheduled.runner import DEFAULT_CADENCE
 from scheduled.service import read_ledger, stamp
 from scheduled.state import snapshot
 from scheduled.state.ledger import JobRow, Ledger
 from scheduled.state.paths import Paths
 from scheduled.troubles import BAD, OWNER
+
+UNITS = (("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", 1))
 
 
 def status(config_file: Path, paths: Paths) -> dict[str, Any]:
@@ -22,7 +25,7 @@ def status(config_file: Path, paths: Paths) -> dict[str, Any]:
     try:
         rows = [row for row in ledger.job_rows() if row.job in found.jobs]
         ticks = _ticks(ledger, paths, now, zone)
-        troubles = [*found.problems, *_troubles(ledger, ticks)]
+        troubles = list(dict.fromkeys([*_troubles(ledger, ticks), *found.problems]))
         return {
             "healthy": not troubles,
             "troubles": troubles,
@@ -123,7 +126,7 @@ def _job(row: JobRow, found: config.Config, zone: str) -> dict[str, Any]:
     return {
         "name": row.job,
         "enabled": job.enabled,
-        "schedule": job.schedule.expression or "manual",
+        "schedule": describe(job.schedule),
         "zone": job.schedule.zone,
         "next_run": stamp(row.next_due, zone),
         "open_reason": row.open_reason,
@@ -133,6 +136,15 @@ def _job(row: JobRow, found: config.Config, zone: str) -> dict[str, Any]:
         "run_count": row.run_count,
         "failure_count": row.failure_count,
     }
+
+
+def describe(schedule: Schedule) -> str:
+    """Say a schedule as it is written in a configuration."""
+    if schedule.kind != "every":
+        return schedule.expression or "manual"
+    seconds = int(schedule.expression)
+    unit, size = next((unit, size) for unit, size in UNITS if seconds % size == 0)
+    return f"every {seconds // size}{unit}"
 
 
 def _health(rows: list[JobRow], found: config.Config) -> dict[str, Any] | None:

@@ -153,7 +153,7 @@ def _refuse_what_is_not_ours(fd: int, path: str | Path, inside: str | None) -> N
 def _true_path(fd: int, path: str | Path) -> str:
     # What was opened, not what the name leads to by now.
     try:
-        return os.readlink(f"/proc/self/fd/{fd}")  # noqa: PTH115 - one call, not a path to work with
+        return os.readlink(f"/proc/self/fd/{fd}")
     except OSError:
         return os.path.realpath(path)
 

@@ -1,0 +1,158 @@
+"""What the workspace amounts to, hour by hour: logs, memory, mail; the last state and a week's history."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from scheduled.handlers import stamps
+from scheduled.handlers.base import Change, Notice, Outcome, Task
+from scheduled.handlers.inbox import count
+from scheduled.handlers.inbox_file import MailboxError, read_messages
+from scheduled.handlers.jsontext import parse
+from scheduled.handlers.logs import LogFile, Window, branch_of, read_logs
+from scheduled.handlers.memory_rollover import Memory, measured
+from scheduled.handlers.workspace import Workspace, in_workspace
+from scheduled.state.files import RefusedError, read_regular, write_atomically
+
+CENTRAL, HISTORY = "METRICS.central.json", "METRICS.history.jsonl"
+
+
+class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Log lines count for *hours*, the history is kept for *history_days*; *limit* is memory files' in lines."""
+
+    hours: float = 1
+    history_days: float = 7
+    limit: int = 600
+
+
+@in_workspace
+def run(task: Task, workspace: Workspace) -> Outcome:
+    """Measure, replace METRICS.central.json, and add the totals to METRICS.history.jsonl."""
+    options = task.options
+    problems = list(workspace.problems)
+    window = Window(task.now, timedelta(hours=options.hours), task.zone)
+    metrics = {
+        "timestamp": stamps.iso(task.now, task.zone),
+        "logs": _logs(workspace, list(read_logs(workspace, window)), problems),
+        "memory": _memory(list(measured(workspace)), options.limit, problems),
+        "mail": _mail(workspace, problems),
+        "branches": {"total": len(workspace.branches), "names": [b.name for b in workspace.branches]},
+    }
+    workspace.write_central(CENTRAL, metrics)
+    _add_to_history(workspace, task, _totals(metrics), problems)
+    return Outcome(data={**_totals(metrics), "problems": problems})
+
+
+def notices(change: Change) -> list[Notice]:  # noqa: ARG001 - the plugin surface
+    """Metrics state no conditions."""
+    return []
+
+
+def _logs(workspace: Workspace, logs: Sequence[LogFile], problems: list[str]) -> dict[str, Any]:
+    problems.extend(log.trouble for log in logs if log.trouble)
+    size = sum(log.size for log in logs)
+    levels: Counter[str] = Counter()
+    errors: Counter[str] = Counter()
+    warnings: Counter[str] = Counter()
+    for log in logs:
+        levels.update(log.levels)
+        branch = branch_of(log.name, workspace.branches) or "unknown"
+        # A critical line is an error too.
+        errors[branch] += log.levels.get("ERROR", 0) + log.levels.get("CRITICAL", 0)
+        warnings[branch] += log.levels.get("WARNING", 0)
+    return {
+        "total_size_bytes": size,
+        "total_size_mb": round(size / 1024 / 1024, 2),
+        "file_count": len(logs),
+        "recent_errors": levels["ERROR"] + levels["CRITICAL"],
+        "recent_critical": levels["CRITICAL"],
+        "recent_warnings": levels["WARNING"],
+        "errors_by_branch": dict(+errors),
+        "warnings_by_branch": dict(+warnings),
+    }
+
+
+def _memory(memories: Sequence[Memory], limit: int, problems: list[str]) -> dict[str, Any]:
+    problems.extend(f"{memory.label}: {memory.trouble}" for memory in memories if memory.trouble)
+    files: dict[str, dict[str, Any]] = {}
+    for memory in memories:
+        if not memory.trouble:
+            of_branch = files.setdefault(memory.branch.name, {})
+            of_branch[memory.name] = {"lines": memory.lines, "bytes": memory.size}
+    return {
+        "file_count": sum(map(len, files.values())),
+        "total_lines": sum(memory.lines for memory in memories),
+        "total_size_bytes": sum(memory.size for memory in memories),
+        "over_limit": sum(memory.lines > limit for memory in memories),
+        "files": files,
+    }
+
+
+def _mail(workspace: Workspace, problems: list[str]) -> dict[str, Any]:
+    queues: dict[str, dict[str, int]] = {}
+    for branch in workspace.branches:
+        try:
+            messages = read_messages(branch, workspace.inside)
+        except MailboxError as error:
+            problems.append(str(error))
+            continue
+        if messages is not None:
+            queues[branch.name] = _queue(messages)
+    return {
+        "total_messages": sum(queue["total"] for queue in queues.values()),
+        "total_unread": sum(queue["unread"] for queue in queues.values()),
+        "waiting_dispatches": sum(queue["waiting_dispatches"] for queue in queues.values()),
+        "queues": queues,
+    }
+
+
+def _queue(messages: Sequence[Any]) -> dict[str, int]:
+    counts = count(messages)
+    mails = [message for message in messages if isinstance(message, dict)]
+    return {
+        "total": counts.total,
+        "unread": counts.unread,
+        "opened": sum(mail.get("status") == "opened" for mail in mails),
+        "waiting_dispatches": sum(
+            bool(mail.get("auto_execute")) and mail.get("status") == "new" for mail in mails
+        ),
+    }
+
+
+def _totals(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Return *metrics* without what is listed by branch or file: one short line an hour."""
+    parts = {key: metrics[key] for key in ("logs", "memory", "mail", "branches")}
+    return {
+        name: {key: value for key, value in part.items() if not isinstance(value, (dict, list))}
+        for name, part in parts.items()
+    }
+
+
+def _add_to_history(workspace: Workspace, task: Task, totals: dict[str, Any], problems: list[str]) -> None:
+    """Add a line to the history and drop those that are too old; stamps have an offset there."""
+    path = workspace.central_file(HISTORY)
+    try:
+        lines = read_regular(path, inside=workspace.inside).splitlines()
+    except FileNotFoundError:
+        lines = []
+    except RefusedError as error:
+        problems.append(f"{HISTORY} was skipped: {error}")
+        return
+    oldest = task.now.astimezone(UTC) - timedelta(days=task.options.history_days)
+    kept = list(_young(lines, oldest, task, problems))
+    newest = msgspec.json.encode({"timestamp": task.now.isoformat(timespec="seconds"), **totals})
+    write_atomically(path, b"".join(line + b"\n" for line in (*kept, newest)))
+
+
+def _young(lines: Sequence[bytes], oldest: datetime, task: Task, problems: list[str]) -> Iterator[bytes]:
+    for number, line in enumerate(lines, start=1):
+        try:
+            entry = parse(line)
+            stamp = entry["timestamp"] if isinstance(entry, dict) else None
+            if stamps.parse(stamp, task.zone) >= oldest:
+                yield line
+        except (ValueError, KeyError):
+            problems.append(f"{HISTORY}: line {number} was no entry, and was dropped: {line[:80]!r}")

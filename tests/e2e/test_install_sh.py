@@ -1,0 +1,274 @@
+"""`install/install.sh` as a newcomer runs it: an empty home, a fresh checkout, twice in a row."""
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scheduled.install.block import BEGIN
+from tests.e2e.cron_world import CronWorld, missing
+
+ROOT = Path(__file__).parents[2]
+# Each installs packages with pip; on a machine under load that takes its time.
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("install.sh")]
+needs_cron = [pytest.mark.system, pytest.mark.skipif(bool(missing()), reason=missing())]
+
+PYTHON = Path(sys.base_prefix) / "bin" / "python3"
+NOTHING_LISTENS = "http://127.0.0.1:9/"
+
+
+class Newcomer:
+    """An empty home, an empty place for temporary files and a fresh checkout."""
+
+    def __init__(self, directory):
+        self.home, self.temporary, self.stubs = directory / "home", directory / "tmp", directory / "stubs"
+        for place in (self.home, self.temporary, self.stubs):
+            place.mkdir(parents=True)
+        self.checkout = directory / "checkout"
+        ignored = shutil.ignore_patterns(
+            ".git", ".venv*", ".try", "build", "dist", "*.egg-info", "__pycache__", ".*_cache"
+        )
+        shutil.copytree(ROOT, self.checkout, symlinks=True, ignore=ignored)
+        self.script = self.checkout / "install" / "install.sh"
+        self.variables = {"PYTHON": str(PYTHON)}
+
+    def stub(self, name, text):
+        """Put a program *name* first on PATH."""
+        path = self.stubs / name
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+
+    def run(self, *arguments):
+        pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+        environment = {
+            **pip,
+            "HOME": str(self.home),
+            "TMPDIR": str(self.temporary),
+            "PATH": f"{self.stubs}:/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+            **self.variables,
+        }
+        command = [self.script, *arguments]
+        return subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+
+
+@pytest.fixture
+def newcomer(tmp_path):
+    tmp_path.chmod(0o700)
+    return Newcomer(tmp_path / "newcomer")
+
+
+def reports(text):
+    return [Path(line.strip()) for line in text.splitlines() if line.endswith((".md", ".html"))]
+
+
+def test_try_shows_a_report_and_touches_nothing_outside(newcomer):
+    newcomer.stub("crontab", f"touch {newcomer.checkout}/crontab-was-called")
+    before = set(os.listdir(newcomer.checkout))
+
+    for _ in "12":
+        done = newcomer.run("--try")
+
+        assert (done.returncode, done.stderr) == (0, "")
+        assert sorted(path.suffix for path in reports(done.stdout)) == [".html", ".md"]
+        assert all(path.is_file() for path in reports(done.stdout))
+        assert "hello" in done.stdout
+
+    assert os.listdir(newcomer.home) == []
+    assert os.listdir(newcomer.temporary) == []
+    assert set(os.listdir(newcomer.checkout)) == before | {".venv", ".try"}
+
+
+def test_what_try_says_to_look_around_with_works(newcomer):
+    command = newcomer.run("--try").stdout.strip().splitlines()[-1].strip()
+
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+
+    assert "hello" in done.stdout, done.stderr
+
+
+def one_line(done, code, *words):
+    """The script ended with *code* and one line that says *words*."""
+    assert done.returncode == code
+    [line] = done.stderr.splitlines()
+    assert line.startswith("install.sh: ")
+    assert [word for word in words if word not in line] == []
+
+
+def test_without_a_python_it_says_so(newcomer):
+    del newcomer.variables["PYTHON"]
+    for name in ("python3", *(f"python3.{minor}" for minor in range(11, 15))):
+        newcomer.stub(name, "exit 1")
+
+    one_line(newcomer.run("--try"), 1, "missing: Python 3.11", "apt-get install python3")
+
+
+def test_without_venv_it_names_the_package(newcomer):
+    newcomer.variables["PYTHON"] = str(newcomer.stubs / "python3")
+    newcomer.stub("python3", f'case "$*" in *ensurepip*) exit 1;; esac; exec {PYTHON} "$@"')
+
+    done = newcomer.run("--try")
+
+    one_line(done, 1, "missing: the venv module", f"python3.{sys.version_info.minor}-venv")
+
+
+def test_without_a_network_it_says_so(newcomer):
+    newcomer.variables |= {"PIP_CONFIG_FILE": "/dev/null", "PIP_INDEX_URL": NOTHING_LISTENS}
+    newcomer.variables |= {"PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": ""}
+
+    one_line(newcomer.run("--try"), 1, "missing: a network")
+
+
+def test_without_a_home_it_says_so(newcomer):
+    newcomer.variables["HOME"] = ""
+
+    one_line(newcomer.run(), 1, "missing: HOME")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--bogus"], "unknown argument --bogus"),
+        (["--every"], "needs a value"),
+        (["--workspace", "/no"], "no such directory"),
+    ],
+)
+def test_wrong_arguments_are_refused_before_anything_is_done(newcomer, arguments, words):
+    one_line(newcomer.run(*arguments), 2, words)
+
+    assert os.listdir(newcomer.home) == []
+
+
+def test_another_installers_command_is_not_replaced(newcomer):
+    theirs = newcomer.home / ".local/bin/scheduled"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("theirs")
+
+    one_line(newcomer.run("--no-cron"), 1, "not ours")
+
+    assert theirs.read_text() == "theirs"
+
+
+def test_without_cron_only_the_crontab_is_left_out(newcomer):
+    newcomer.stub("crontab", f"touch {newcomer.home}/crontab-was-called; exit 1")
+
+    done = newcomer.run("--no-cron")
+
+    assert done.returncode == 0, done.stderr
+    assert (newcomer.home / ".local/bin/scheduled").exists()
+    assert not (newcomer.home / "crontab-was-called").exists()
+
+
+class Settler(Newcomer):
+    """A newcomer in a sealed world with a real crontab; its home is the world's."""
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.world = CronWorld(directory / "world", "UTC")
+        self.home = self.world.home
+
+    def run(self, *arguments, script=None, before=""):
+        variables = [f"{name}={value}" for name, value in os.environ.items() if name.startswith("PIP_")]
+        variables += [f"{name}={value}" for name, value in self.variables.items()]
+        shell = f'{before} exec env "$@"'
+        return self.world.sh("sh", "-euc", shell, "sh", *variables, script or self.script, *arguments)
+
+    def command(self, *arguments):
+        return self.world.sh(self.home / ".local/bin/scheduled", *arguments)
+
+
+@pytest.fixture
+def settler(tmp_path):
+    tmp_path.chmod(0o700)
+    return Settler(tmp_path / "newcomer")
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+class TestTheRealThing:
+    pytestmark = needs_cron
+
+    def test_it_settles_in_and_leaves_again(self, settler):
+        mine = b"# mine\nPATH = /a:/b\n@daily x%y\n"
+        settler.world.crontab.write_bytes(mine)
+        workspace = settler.checkout / "workspace"
+        workspace.mkdir()
+        (workspace / "BRANCH_REGISTRY.json").write_text('{"branches": []}')
+
+        first = settler.run()
+
+        config, state = (
+            settler.home / ".config/scheduled/scheduled.toml",
+            settler.home / ".local/state/scheduled",
+        )
+        assert first.returncode == 0, first.stderr
+        assert "is not on your PATH yet" in first.stdout
+        assert (mode(config), mode(state)) == (0o600, 0o700)
+        installed = settler.world.crontab.read_bytes()
+        assert BEGIN in installed
+        assert str(settler.home / ".local/share/scheduled/venv/bin/python").encode() in installed
+
+        second = settler.run()
+
+        assert second.returncode == 0, second.stderr
+        assert settler.world.crontab.read_bytes() == installed
+
+        # Nothing hangs on the checkout any more.
+        settler.checkout.rename(settler.checkout.with_name("moved"))
+        assert settler.command("check").returncode == 0
+        tick = installed.split(b"@reboot ")[1].split(b"\n")[0].decode()
+        assert settler.world.sh("env", "-i", f"HOME={settler.home}", "sh", "-c", tick).returncode == 0
+
+        script = settler.checkout.with_name("moved") / "install" / "install.sh"
+        gone = settler.run("--uninstall", script=script)
+
+        assert gone.returncode == 0, gone.stderr
+        assert settler.world.crontab.read_bytes().endswith(mine)
+        assert BEGIN not in settler.world.crontab.read_bytes()
+        assert [config.exists(), state.exists()] == [False, True]
+        assert not (settler.home / ".local/share/scheduled").exists()
+        assert not os.path.lexists(settler.home / ".local/bin/scheduled")
+
+        assert settler.run("--purge", script=script).returncode == 0
+        assert not state.exists()
+
+    def test_a_workspace_is_looked_after_from_the_first_run(self, settler):
+        done = settler.run("--workspace", settler.checkout, "--every", "10", "--no-cron")
+
+        config = settler.home / ".config/scheduled/scheduled.toml"
+        assert f'\nworkspace = "{settler.checkout}"\n' in config.read_text()
+        assert "wrote" in done.stdout
+        assert "daily_report" in settler.command("status").stdout
+
+    def test_what_a_person_has_edited_stays(self, settler):
+        settler.run("--no-cron")
+        config = settler.home / ".config/scheduled/scheduled.toml"
+        config.write_text(config.read_text() + "\n# mine\n")
+
+        done = settler.run("--purge")
+
+        assert done.returncode == 0, done.stderr
+        assert config.read_text().endswith("# mine\n")
+
+    def test_a_state_by_another_name_is_never_purged(self, settler):
+        settler.variables["SCHEDULED_STATE"] = str(settler.home)
+
+        done = settler.run("--purge")
+
+        assert done.returncode == 1
+        assert settler.home.exists()
+
+    def test_without_cron_it_says_what_to_install(self, settler):
+        no_crontab = f'mount --bind "{settler.script.parent}/starter.toml" "$(command -v crontab)";'
+
+        one_line(settler.run(before=no_crontab), 1, "missing: cron", "apt-get install cron")
+
+        assert not (settler.home / ".local").exists()

@@ -1,0 +1,102 @@
+"""What is built holds all of the source tree and puts nothing but `scheduled/` into site-packages."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("wheel")]
+
+ROOT = Path(__file__).parents[2]
+# The directories of the source tree, and where the one import package has them.
+PLACES = {
+    "scheduled": "scheduled",
+    "handlers": "scheduled/handlers",
+    "state": "scheduled/state",
+    "install": "scheduled/install",
+}
+KINDS = {".py", ".sql", ".html", ".toml", ".sh", ".typed"}
+
+
+def source_files():
+    """Return where each file of the source tree belongs in the wheel."""
+    return {
+        f"{place}/{file.relative_to(ROOT / directory)}"
+        for directory, place in PLACES.items()
+        for file in walk(ROOT / directory)
+        if file.suffix in KINDS
+    }
+
+
+def walk(directory):
+    """Return the files under *directory*, not following the links in scheduled/."""
+    return (
+        Path(here) / name
+        for here, _, names in os.walk(directory)
+        for name in names
+        if "__pycache__" not in here
+    )
+
+
+def environment():
+    """The tests' own environment, without what would make pip or Python look elsewhere."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+
+def run(*command, **options):
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment(), **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """An sdist, and a wheel made from it alone."""
+    where = tmp_path_factory.mktemp("built")
+    # From a copy: a build writes into the tree it builds from.
+    copy = where / "copy"
+    ignored = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
+    shutil.copytree(ROOT, copy, symlinks=True, ignore=ignored)
+    run(sys.executable, "-m", "build", "--outdir", str(where / "dist"), str(copy))
+    return where / "dist"
+
+
+@pytest.fixture(scope="module")
+def wheel(built):
+    [path] = built.glob("*.whl")
+    return path
+
+
+def test_the_wheel_is_the_source_tree_and_nothing_else(wheel):
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+
+    assert names == source_files()
+
+
+def test_it_puts_one_name_into_site_packages(wheel):
+    tops = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"scheduled"}
+
+
+def test_the_licence_comes_with_both(built, wheel):
+    [sdist] = built.glob("*.tar.gz")
+
+    with tarfile.open(sdist) as archive, zipfile.ZipFile(wheel) as files:
+        assert any(name.endswith("/LICENSE") for name in archive.getnames())
+        assert any(name.endswith("/LICENSE") for name in files.namelist())
+
+
+def test_an_installed_wheel_runs_without_the_sources(wheel, tmp_path):
+    run(sys.executable, "-m", "venv", str(tmp_path / "venv"))
+    run(str(tmp_path / "venv/bin/python"), "-m", "pip", "install", "--quiet", str(wheel))
+
+    assert "Usage:" in run(str(tmp_path / "venv/bin/scheduled"), "--help", cwd=tmp_path)
+    assert "Usage:" in run(str(tmp_path / "venv/bin/python"), "-m", "scheduled", "--help", cwd=tmp_path)
+    [main] = tmp_path.glob("venv/lib/*/site-packages/scheduled/__main__.py")
+    assert "Usage:" in run(str(tmp_path / "venv/bin/python"), "-I", "-S", str(main), "--help", cwd=tmp_path)
