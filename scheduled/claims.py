@@ -1,25 +1,12 @@
-"""From the configuration and the ledger to claimed runs: all inside the tick's one exclusive transaction."""
+"""From the configuration and the ledger to claimed runs: always inside an exclusive transaction of the caller's."""
 
-from collections.abc import Collection, Sequence
-
-import msgspec
+from collections.abc import Collection, Iterable, Sequence
 
 from scheduled import planner
 from scheduled.config import Config
-from scheduled.house import House
 from scheduled.jobs import Instant, Span
 from scheduled.planner import EpochChange, Plan, Start
 from scheduled.state.ledger import Holder, Ledger
-from scheduled.state.locks import create_locked
-
-
-class Claimed(msgspec.Struct, kw_only=True):
-    """What a tick may start now. *outcomes* is its locked outcome file, None if there is nothing to start."""
-
-    starts: list[Start] = []
-    busy: list[str] = []
-    outcomes: int | None = None
-    totals: dict[str, dict[str, int]] = {}
 
 
 def register(ledger: Ledger, config: Config, now: Instant) -> None:
@@ -45,42 +32,50 @@ def _write(ledger: Ledger, change: EpochChange, now: Instant) -> None:
         ledger.begin_epoch(change.job, change.begins, change.boundary)
 
 
-def plan(ledger: Ledger, config: Config, now: Instant, only: Collection[str] | None = None) -> Plan:
-    """Plan all jobs and note in the ledger why each waits and when it is due next."""
-    found = planner.plan(config.jobs, ledger.standings(), now, only)
+def plan(
+    ledger: Ledger,
+    config: Config,
+    now: Instant,
+    *,
+    only: Collection[str] | None = None,
+    told: Collection[str] | None = None,
+    until: Instant | None = None,
+) -> Plan:
+    """Plan all jobs, or just the *told* ones, up to *until*; note what is skipped, what waits, what is due next."""
+    standings = ledger.standings()
+    if told is not None:
+        standings = {name: standings[name] for name in told if name in standings}
+    found = planner.plan(config.jobs, standings, now, only, until)
     for name, job in found.jobs.items():
+        for skip in job.skips:
+            ledger.decide(name, skip.span, "skipped", skip.reason, None, now)
+            ledger.advance(name, skip.span.last)
         ledger.wait(name, job.waits, job.next_due)
     return found
 
 
-def claim(
-    ledger: Ledger,
-    house: House,
-    holder: Holder,
-    now: float,
-    *,
-    only: Collection[str] | None = None,
-    manual: Sequence[str] = (),
-) -> Claimed:
-    """Plan and take for *holder* what can start now."""
-    wanted = plan(ledger, house.config, int(now), () if manual else only).starts
+def by_hand(
+    ledger: Ledger, config: Config, names: Sequence[str], holder: Holder
+) -> tuple[list[Start], list[str]]:
+    """Return starts for the jobs that somebody asked for, and those that are under way already."""
     running = {run.job for run in ledger.open_runs() if run.status != "waiting_retry"}
-    groups = planner.busy_groups(house.config.jobs, running)
-    busy = [name for name in manual if name in running or house.config.jobs[name].group in groups]
-    wanted += [_manual(ledger, house, name, holder) for name in manual if name not in busy]
-    claimed = Claimed(busy=busy)
-    if wanted:
-        # Locked before the claims can be seen: whoever reads them finds their tick alive.
-        claimed.outcomes = create_locked(house.paths.outcomes_of(holder.tick))
-        claimed.starts = [start for start in wanted if _take(ledger, start, holder, now)]
-        claimed.totals = ledger.totals()
-    return claimed
+    groups = planner.busy_groups(config.jobs, running)
+    busy = [name for name in names if name in running or config.jobs[name].group in groups]
+    standings = ledger.standings()
+    starts = []
+    for name in names:
+        if name not in busy:
+            standing = standings.get(name)  # None for a disabled job, which may still be run by hand
+            window_start = standing.window_start if standing else None
+            starts.append(
+                planner.manual_start(config.jobs[name], window_start, f"{name}-manual-{holder.tick}")
+            )
+    return starts, busy
 
 
-def _manual(ledger: Ledger, house: House, name: str, holder: Holder) -> Start:
-    standing = ledger.standings().get(name)  # None for a disabled job, which may still be run by hand
-    window_start = standing.window_start if standing else None
-    return planner.manual_start(house.config.jobs[name], window_start, f"{name}-manual-{holder.tick}")
+def take(ledger: Ledger, starts: Iterable[Start], holder: Holder, now: float) -> list[Start]:
+    """Claim *starts* for *holder*; return those that nobody else has taken."""
+    return [start for start in starts if _take(ledger, start, holder, now)]
 
 
 def _take(ledger: Ledger, start: Start, holder: Holder, now: float) -> bool:

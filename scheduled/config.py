@@ -49,6 +49,8 @@ class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     enabled: bool = True
     priority: Priority = "medium"
     catch_up: CatchUp = "latest"
+    catch_up_limit: int = 100
+    grace: int | str | None = None
     retry: RetryTable = msgspec.field(default_factory=RetryTable)
     on_interrupted: OnInterrupted = "rerun"
     timeout: int | str = "5m"
@@ -214,6 +216,8 @@ def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], 
         enabled=raw.enabled,
         priority=raw.priority,
         catch_up=raw.catch_up,
+        catch_up_limit=_count("catch_up_limit", raw.catch_up_limit) or 0,
+        grace=None if raw.grace is None else _seconds("grace", raw.grace, least=0),
         retry=_retry(raw.retry),
         on_interrupted=raw.on_interrupted,
         timeout=_seconds("timeout", raw.timeout),

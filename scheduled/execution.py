@@ -1,107 +1,152 @@
-"""Executing what was claimed: one supervisor for the tick, each end settled as it comes."""
+"""Executing what was claimed: one supervisor for the tick, each end settled as it comes, follow-ups included."""
 
+import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from scheduled import adoption, clock
+from scheduled import adoption, claims, clock
 from scheduled.actions.prepare import specify
-from scheduled.actions.spec import Ended, NotStarted, Record, Spec, Started
+from scheduled.actions.spec import Ended, NotStarted, Record, Started
 from scheduled.actions.supervision import Supervision
-from scheduled.claims import Claimed
 from scheduled.errors import ScheduledError, StateError
 from scheduled.events import Event
 from scheduled.house import House
-from scheduled.jobs import Claim, Ending
+from scheduled.jobs import MINUTE, Claim, Ending
+from scheduled.planner import Start
 from scheduled.state.ledger import Holder, Ledger
+from scheduled.state.locks import create_locked
+
+PATIENCE = MINUTE  # a retry that is due sooner is waited for; a later one belongs to a later tick
 
 
 class Execution:
-    """The runs of one tick. Making it forks the supervisor, so no ledger may be open then."""
+    """The runs of one tick: `take` claims them, `begin` forks the supervisor, `follow` sees them through."""
 
-    def __init__(self, house: House, holder: Holder, claimed: Claimed) -> None:
+    def __init__(self, house: House, holder: Holder, now: float) -> None:
         self._house = house
-        self._waiting: dict[str, Claim] = {start.claim.run_id: start.claim for start in claimed.starts}
-        self._unprepared: list[Record] = []
+        self._holder = holder
+        self._now = now
+        self._outcomes: int | None = None
+        self._claims: dict[str, Claim] = {}
+        self._pending: list[Record] = []
+        self._retries: dict[str, int] = {}
         self._troubles: list[str] = []
         self._supervision: Supervision | None = None
-        if claimed.outcomes is not None:
-            specs = self._specifications(claimed)
-            path = house.paths.outcomes_of(holder.tick)
-            self._supervision = Supervision(path, claimed.outcomes, house.config.max_parallel)
-            for spec in specs:
-                self._supervision.submit(spec)
+        self._stopped = False
 
-    def _specifications(self, claimed: Claimed) -> list[Spec]:
-        around, specs = self._house.surroundings(), []
-        for claim in self._waiting.values():
-            job = self._house.config.jobs[claim.job]
-            try:
-                specs.append(specify(job, claim, around, claimed.totals.get(job.name, {})))
-            except ScheduledError as error:
-                self._unprepared.append(Ended(ending=_unprepared(claim, str(error))))
-        return specs
+    def take(self, ledger: Ledger, starts: Sequence[Start]) -> list[Claim]:
+        """Claim what nobody else has, inside the caller's transaction; return the claims."""
+        if starts and self._outcomes is None:
+            # Locked before the claims can be seen: whoever reads them finds their tick alive.
+            self._outcomes = create_locked(self._house.paths.outcomes_of(self._holder.tick))
+        taken = [start.claim for start in claims.take(ledger, starts, self._holder, clock.now())]
+        self._claims.update({claim.run_id: claim for claim in taken})
+        return taken
+
+    def begin(self) -> None:
+        """Fork the supervisor, if there is anything to do. No connection to the ledger may be open."""
+        if self._outcomes is not None:
+            path = self._house.paths.outcomes_of(self._holder.tick)
+            self._supervision = Supervision(path, self._outcomes, self._house.config.max_parallel)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: self._stop())
 
     def follow(self, ledger: Ledger) -> list[str]:
-        """Settle the runs as they end, several in one transaction where they end together.
+        """Settle the runs as they end, and start what follows from them, until none is left.
 
         Returns what could not be started or recorded, a line each. SIGTERM and SIGINT end the jobs; kill -9
         of this process leaves them running, and the next tick takes in how they ended.
         """
-        if self._supervision is None:
-            return []
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stop())
-        self._record(ledger, self._unprepared)
-        try:
-            while self._waiting and self._step(ledger, self._supervision):
-                pass
-        except StateError as error:
-            self._troubles.append(str(error))
-        self._supervision.close()
+        if self._supervision is not None:
+            try:
+                self._submit(self._supervision, self._claims.values(), ledger)
+                while (self._claims or self._retries) and self._step(ledger, self._supervision):
+                    pass
+            except StateError as error:
+                self._troubles.append(str(error))
+            self._supervision.close()
         return self._troubles
 
     def _stop(self) -> None:
+        self._stopped = True
+        self._retries.clear()
         if self._supervision is not None:
             self._supervision.stop()
 
+    def _submit(self, supervision: Supervision, taken: Iterable[Claim], ledger: Ledger) -> None:
+        around, totals = self._house.surroundings(), ledger.totals()
+        for claim in taken:
+            job = self._house.config.jobs[claim.job]
+            try:
+                supervision.submit(specify(job, claim, around, totals.get(job.name, {})))
+            except ScheduledError as error:
+                self._pending.append(Ended(ending=_unprepared(claim, str(error))))
+
     def _step(self, ledger: Ledger, supervision: Supervision) -> bool:
-        records = supervision.records(timeout=None)
-        if records is not None:
-            self._record(ledger, records)
-            return True
-        # It was killed: what it left behind is taken in as after a dead runner.
+        """Take one batch of news; return False if none will come any more."""
+        pending, self._pending = self._pending, []
+        records = pending or supervision.records(self._until_retry())
+        if records is None:
+            self._supervisor_lost(ledger)
+            return False
+        with ledger.transaction():
+            events = [event for record in records for event in self._settle(ledger, record)]
+            followers = self._followers(ledger, records)
+        self._house.publish(events)
+        self._submit(supervision, followers, ledger)
+        return True
+
+    def _until_retry(self) -> float | None:
+        return max(0.0, min(self._retries.values()) - clock.now()) if self._retries else None
+
+    def _settle(self, ledger: Ledger, record: Record) -> list[Event]:
+        if isinstance(record, Started):
+            ledger.started(record.run_id, record.attempt, record.at)
+            return [_started_event(self._claims[record.run_id])] if record.run_id in self._claims else []
+        if isinstance(record, NotStarted):
+            self._claims.pop(record.run_id, None)
+            ledger.unclaim(record.run_id)
+            self._troubles.append(f"{record.run_id}: not started: {record.reason}")
+            return []
+        self._claims.pop(record.ending.run_id, None)
+        run = ledger.open_run(record.ending.run_id)
+        if run is None or run.attempt != record.ending.attempt:
+            return []  # another tick has taken it in already
+        return adoption.settle_run(ledger, self._house, run, record.ending, clock.now())
+
+    def _followers(self, ledger: Ledger, records: Iterable[Record]) -> list[Claim]:
+        """Claim what this tick's own runs brought about: further slots of `catch_up = "all"`, short retries."""
+        if self._stopped:
+            return []
+        now = clock.now()
+        jobs = {self._job_of(ledger, record) for record in records if isinstance(record, Ended)}
+        jobs |= {job for job, retry_at in self._retries.items() if retry_at <= now}
+        if not jobs:
+            return []
+        # Slots that came due since the tick began belong to later ticks; retries are due when they are due.
+        plan = claims.plan(ledger, self._house.config, int(now), told=jobs, until=int(self._now))
+        self._note_retries(ledger, jobs, now)
+        return self.take(ledger, plan.starts)
+
+    def _note_retries(self, ledger: Ledger, jobs: Collection[str], now: float) -> None:
+        for job in jobs:
+            self._retries.pop(job, None)
+        for run in ledger.open_runs():
+            if run.job in jobs and run.retry_at is not None and run.retry_at - now <= PATIENCE:
+                self._retries[run.job] = run.retry_at
+
+    def _job_of(self, ledger: Ledger, record: Ended) -> str:
+        run = ledger.run(record.ending.run_id)
+        return run.job if run is not None else ""
+
+    def _supervisor_lost(self, ledger: Ledger) -> None:
+        """It was killed: what it left behind is taken in as after a dead runner."""
         with ledger.transaction():
             events = adoption.take_in(ledger, self._house, clock.now())
         self._house.publish(events)
         self._troubles.append(
             "this tick's supervisor was killed; what still runs is taken in by a later tick"
         )
-        return False
-
-    def _record(self, ledger: Ledger, records: Sequence[Record]) -> None:
-        if not records:
-            return
-        events: list[Event] = []
-        with ledger.transaction():
-            for record in records:
-                events += self._record_one(ledger, record)
-        for record in records:
-            if not isinstance(record, Started):
-                self._waiting.pop(record.ending.run_id if isinstance(record, Ended) else record.run_id, None)
-        self._house.publish(events)
-
-    def _record_one(self, ledger: Ledger, record: Record) -> list[Event]:
-        if isinstance(record, Started):
-            ledger.started(record.run_id, record.attempt, record.at)
-            return [_started_event(self._waiting[record.run_id])] if record.run_id in self._waiting else []
-        if isinstance(record, NotStarted):
-            ledger.unclaim(record.run_id)
-            self._troubles.append(f"{record.run_id}: not started: {record.reason}")
-            return []
-        run = ledger.open_run(record.ending.run_id)
-        if run is None or run.attempt != record.ending.attempt:
-            return []  # another tick has taken it in already
-        return adoption.settle_run(ledger, self._house, run, record.ending, clock.now())
 
 
 def _started_event(claim: Claim) -> Event:
@@ -124,6 +169,6 @@ def _unprepared(claim: Claim, reason: str) -> Ending:
         started_at=now,
         finished_at=now,
         duration_ms=0,
-        exit_code=126,
+        exit_code=os.EX_CONFIG,
         reason=reason,
     )

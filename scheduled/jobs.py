@@ -87,6 +87,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
     priority: Priority = "medium"
     catch_up: CatchUp = "latest"
+    catch_up_limit: int = 100
+    grace: Seconds | None = None
     retry: Retry = Retry()
     on_interrupted: OnInterrupted = "rerun"
     timeout: Seconds = 5 * MINUTE

@@ -25,6 +25,8 @@ from scheduled.timetable import Timetable
 
 # A job that keeps taking its runner down is given up after this many interruptions, not retried for ever.
 MAX_INTERRUPTIONS = 3
+# With `catch_up = "none"` a slot is on time for as long as cron's coarsest usual cadence needs to come by.
+ON_TIME = 10 * MINUTE
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,10 +42,18 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     again: bool = False
 
 
+class Skip(msgspec.Struct, frozen=True):
+    """Slots that get the verdict `skipped` for a *reason*, without a run."""
+
+    span: Span
+    reason: str
+
+
 class JobPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What one job's due slots come to: a start, or a reason to wait, or nothing due until *next_due*."""
 
     start: Start | None = None
+    skips: tuple[Skip, ...] = ()
     waits: OpenReason | None = None
     next_due: Instant | None = None
 
@@ -157,11 +167,15 @@ def plan(
     standings: Mapping[str, Standing],
     now: Instant,
     only: Container[str] | None = None,
+    until: Instant | None = None,
 ) -> Plan:
-    """Give every job's slots up to *now* a run or an open reason; with *only*, just these jobs may start."""
+    """Give every job's slots up to *until* (by default *now*) a run, a verdict or an open reason.
+
+    With *only*, just these jobs may start. The starts are in the order of priority, then slot, then configuration.
+    """
     busy = busy_groups(jobs, [name for name, standing in standings.items() if standing.busy])
     plans = {
-        name: plan_job(jobs[name], standing, now, held=jobs[name].group in busy)
+        name: plan_job(jobs[name], standing, now, until=until, held=jobs[name].group in busy)
         for name, standing in standings.items()
         if name in jobs
     }
@@ -182,20 +196,46 @@ def busy_groups(jobs: Mapping[str, Job], busy: Iterable[str]) -> set[str]:
     return {jobs[name].group for name in busy if name in jobs} - {""}
 
 
-def plan_job(job: Job, standing: Standing, now: Instant, *, held: bool = False) -> JobPlan:
+def plan_job(
+    job: Job, standing: Standing, now: Instant, *, until: Instant | None = None, held: bool = False
+) -> JobPlan:
     """Plan one job whose schedule is in force. It is *held* while another job of its group is under way."""
-    times = slots_of(job.schedule, standing.epoch)
-    base = _base(standing)
-    newest = times.last_until(now)
+    times, base, run = slots_of(job.schedule, standing.epoch), _base(standing), standing.open_run
+    until = now if until is None else until
+    skips = _skips(job, times, base, until, now) if run is None and not standing.busy else ()
+    base = skips[-1].span.last if skips else base
+    newest = times.last_until(until)
     due = newest if newest is not None and newest > base else None
-    run = standing.open_run
     if standing.busy or (held and (due is not None or run is not None)):
-        return JobPlan(waits="running" if due or not standing.busy else None, next_due=now)
-    if run is not None and due is None:
+        waits: OpenReason | None = "running" if due is not None or not standing.busy else None
+        return JobPlan(waits=waits, next_due=now, skips=skips)
+    if run is not None and (due is None or job.catch_up == "all"):
         return _retry(run, times, now)
     if due is not None:
-        return JobPlan(start=_start(job, standing, times, due), next_due=now)
-    return JobPlan(next_due=times.next_after(now))
+        return JobPlan(start=_start(job, standing, times, base, due), next_due=now, skips=skips)
+    return JobPlan(next_due=times.next_after(max(now, base)), skips=skips)
+
+
+def _skips(job: Job, times: Timetable, base: Instant, until: Instant, now: Instant) -> tuple[Skip, ...]:
+    """Return the slots that are not to run any more: too late, missed with `catch_up = "none"`, beyond the limit."""
+    lateness, reason = job.grace, "late"
+    if job.catch_up == "none" and (lateness is None or lateness > ON_TIME):
+        lateness, reason = ON_TIME, "missed"
+    late = None if lateness is None else span_between(times, base, min(until, now - lateness - 1))
+    found = [Skip(late, reason)] if late else []
+    if job.catch_up == "all":
+        beyond = _beyond_limit(times, late.last if late else base, until, job.catch_up_limit)
+        found += [Skip(beyond, "catch_up_limit")] if beyond else []
+    return tuple(found)
+
+
+def _beyond_limit(times: Timetable, base: Instant, until: Instant, limit: int) -> Span | None:
+    if times.count(base, until) <= limit:
+        return None
+    oldest_kept = until + 1
+    for _ in range(limit):
+        oldest_kept = times.last_until(oldest_kept - 1) or base
+    return span_between(times, base, oldest_kept - 1)
 
 
 def _retry(run: OpenRun, times: Timetable, now: Instant) -> JobPlan:
@@ -214,14 +254,15 @@ def _retry(run: OpenRun, times: Timetable, now: Instant) -> JobPlan:
     return JobPlan(start=Start(claim=claim, again=True), next_due=now)
 
 
-def _start(job: Job, standing: Standing, times: Timetable, due: Instant) -> Start:
-    """Catch up with one run for the newest slot, which stands for all older ones (`catch_up = "latest"`)."""
-    older = span_between(times, _base(standing), due - 1)
+def _start(job: Job, standing: Standing, times: Timetable, base: Instant, newest: Instant) -> Start:
+    """Catch up: one run for the newest slot that stands for all older ones, or, with "all", one for the oldest."""
+    slot = (times.next_after(base) or newest) if job.catch_up == "all" else newest
+    older = span_between(times, base, slot - 1)
     superseded = standing.open_run
     claim = Claim(
-        run_id=slot_run_id(job.name, due),
+        run_id=slot_run_id(job.name, slot),
         job=job.name,
-        slot=due,
+        slot=slot,
         attempt=1,
         slots=1 + (older.count if older else 0) + (superseded.slots if superseded else 0),
         trigger="schedule",
@@ -254,6 +295,8 @@ def why(start: Start) -> str:
 
 def judge(job: Job | None, run: OpenRun, ending: Ending, now: Instant) -> Judgement:
     """Given how an attempt ended, return what becomes of its run; *job* is None if it is configured no more."""
+    if job is not None and not job.enabled:
+        job = None  # its epoch is over: no tick would take up a retry
     if ending.status in ("success", "skipped"):
         return Judgement(status=ending.status, verdict=ending.status, reason=ending.reason)
     if run.stop_requested:

@@ -40,6 +40,7 @@ def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[
     now = clock.now()
     holder = Holder(tick=_name(now), boot=clock.boot_id(), host=house.host)
     result = Result(tick=holder.tick, started_at=now)
+    execution = Execution(house, holder, now)
     house.bus.subscribe(result.events.append)
     house.look_at_snapshot()
     with house.ledger() as ledger:
@@ -47,11 +48,11 @@ def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[
             _note_gap(ledger, house, now)
             past = adoption.take_in(ledger, house, now)
             claims.register(ledger, house.config, int(now))
-            claimed = claims.claim(ledger, house, holder, now, only=only, manual=manual)
+            starts = claims.plan(ledger, house.config, int(now), only=() if manual else only).starts
+            asked, result.busy = claims.by_hand(ledger, house.config, manual, holder)
+            execution.take(ledger, [*starts, *asked])
         house.publish(past)
-    # No connection to the ledger is open while the supervisor is forked.
-    execution = Execution(house, holder, claimed)
-    result.busy = claimed.busy
+    execution.begin()
     with house.ledger() as ledger:
         result.unrecorded = execution.follow(ledger)
         undelivered = _deliver(house, ledger)
