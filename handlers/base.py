@@ -89,6 +89,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     *now* is aware, in *zone*, the workspace's zone (naive stamps in its files are local there).
     *scheduled_for* is None for a manual run; *window_start* is the scheduled instant of the last success.
     *totals* are the job's running totals so far. *files* is the state directory's `reports/`.
+    *sender* is the address that notices come from.
     """
 
     job: str
@@ -102,6 +103,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     totals: Mapping[str, int]
     files: Path
     report: Report
+    sender: str = "@trigger"
 
 
 class Handler(Protocol):

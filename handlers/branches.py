@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from scheduled.errors import ScheduledError
-from scheduled.handlers.jsontext import parse
+from scheduled.handlers.jsontext import MalformedError, parse
 from scheduled.handlers.steady import read_settled
 from scheduled.state.files import lies_inside
 
@@ -100,9 +100,9 @@ class _Known:
         branch = _branch(entry, self.root)
         name, place = branch.name.upper(), os.path.realpath(branch.path)
         if not lies_inside(place, self.inside):
-            raise ValueError(f"its path {branch.path} lies outside the workspace")
+            raise MalformedError(f"its path {branch.path} lies outside the workspace")
         if name in self.names or place in self.places:
-            raise ValueError("another entry names this branch already")
+            raise MalformedError("another entry names this branch already")
         self._note_address(branch)
         self.names.add(name)
         self.places.add(place)
@@ -144,21 +144,21 @@ def _read_registry(registry: Path, inside: str) -> list[Any]:
     document = read_settled(registry, parse, inside=inside)
     entries = document.get("branches") if isinstance(document, dict) else None
     if not isinstance(entries, list):
-        raise ValueError("it has no list `branches`")  # noqa: TRY004 - bad data, not a bad call
+        raise MalformedError("it has no list `branches`")
     return entries
 
 
 def _branch(entry: Entry, root: Path) -> Branch:
     """Return the branch that *entry* describes; ValueError says what is wrong with it."""
     if not isinstance(entry.said, dict):
-        raise ValueError("is no table")  # noqa: TRY004 - bad data, not a bad call
+        raise MalformedError("is no table")
     name, path, email = (entry.said.get(key) for key in ("name", "path", "email"))
     if not isinstance(name, str) or not name.strip():
-        raise ValueError("has no name")
+        raise MalformedError("has no name")
     if "/" in name or not name.isprintable():
-        raise ValueError("has a name that can't be part of a file's")
+        raise MalformedError("has a name that can't be part of a file's")
     if not isinstance(path, str) or not path.strip() or "\0" in path:
-        raise ValueError("has no path")
+        raise MalformedError("has no path")
     address = email.strip() if isinstance(email, str) and email.strip() else _derived_address(name)
     return Branch(name=name, address=address, path=_located(path, entry, root), later=entry.later)
 

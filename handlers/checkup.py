@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from scheduled.handlers import stamps
+from scheduled.handlers.base import Task
 from scheduled.handlers.branches import MEMORY_KINDS, Branch
 from scheduled.handlers.inbox import is_unread
 from scheduled.handlers.inbox_file import MailboxError, read_messages
-from scheduled.handlers.own import SENDER, is_own
+from scheduled.handlers.own import is_own
 from scheduled.handlers.steady import count_lines
 from scheduled.handlers.text import many
 from scheduled.handlers.workspace import Workspace
@@ -71,12 +71,12 @@ class Checkup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Examiner:
-    """Looks at branches as of *now*."""
+    """Looks at branches as of the task's time."""
 
-    def __init__(self, workspace: Workspace, limits: Limits, now: datetime, zone: ZoneInfo) -> None:
+    def __init__(self, workspace: Workspace, limits: Limits, task: Task) -> None:
         self.inside, self.workspace = workspace.inside, workspace
-        self.limits, self.zone = limits, zone
-        self.now = now.astimezone(UTC)
+        self.limits, self.zone, self.sender = limits, task.zone, task.sender
+        self.now = task.now.astimezone(UTC)
         self.soft: Literal["note", "warning"] = "warning" if limits.strict else "note"
 
     def all(self) -> list[Checkup]:
@@ -135,7 +135,7 @@ class Examiner:
             return
         stale = {"new": 0, "opened": 0}
         for message in messages:
-            if isinstance(message, dict) and not is_own(message, SENDER):
+            if isinstance(message, dict) and not is_own(message, self.sender):
                 status = "new" if is_unread(message) else message.get("status")
                 if status in stale and self._older(message.get("timestamp"), status):
                     stale[status] += 1

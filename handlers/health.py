@@ -22,7 +22,7 @@ class Options(Limits):
 @in_workspace
 def run(task: Task, workspace: Workspace) -> Outcome:
     """Check all branches, write HEALTH.central.json, and state every issue as a condition."""
-    examiner = Examiner(workspace, task.options, task.now, task.zone)
+    examiner = Examiner(workspace, task.options, task)
     checkups, common = examiner.all(), examiner.common()
     counts = {
         "healthy": sum(checkup.status == "healthy" for checkup in checkups),

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from scheduled.handlers.jsontext import (
     Habit,
+    MalformedError,
     Span,
     dump,
     elements,
@@ -43,10 +44,10 @@ def messages_in(document: Any) -> list[Any]:
     if isinstance(document, list):
         return document
     if not isinstance(document, dict):
-        raise ValueError("it is no inbox")  # noqa: TRY004 - bad data, not a bad call
+        raise MalformedError("it is no inbox")
     messages = document.get("messages", document.get("inbox", []))
     if not isinstance(messages, list):
-        raise ValueError("its messages are no list")  # noqa: TRY004 - bad data, not a bad call
+        raise MalformedError("its messages are no list")
     return messages
 
 

@@ -22,6 +22,10 @@ _ESCAPED = re.compile(r"\\u(?!00[01])[0-9a-fA-F]{4}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+class MalformedError(ValueError):
+    """Data that is not of the form that it ought to have."""
+
+
 def parse(data: bytes) -> Any:
     """Return what the JSON text *data* says; ValueError, for whatever reason it can't be read, if it is none."""
     try:
@@ -31,7 +35,7 @@ def parse(data: bytes) -> Any:
     try:
         return json.loads(data)
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        raise MalformedError("nested too deeply") from None
 
 
 class Span(NamedTuple):

@@ -12,7 +12,7 @@ from scheduled.handlers.base import Notice
 from scheduled.handlers.branches import Branch
 from scheduled.handlers.inbox import Counts, Inbox, Message, count
 from scheduled.handlers.inbox_file import Folder, MailboxError, read_messages, update
-from scheduled.handlers.jsontext import Habit, dump, habit_of, parse
+from scheduled.handlers.jsontext import Habit, MalformedError, dump, habit_of, parse
 from scheduled.handlers.steady import rewrite
 from scheduled.handlers.workspace import Workspace
 from scheduled.state.files import write_atomically
@@ -68,7 +68,7 @@ def recount_central(
     def edited(data: bytes) -> bytes | None:
         document = parse(data)
         if not isinstance(document, dict):
-            raise ValueError("it is no table")  # noqa: TRY004 - bad data, not a bad call
+            raise MalformedError("it is no table")
         wanted = _recounted(document, counts)
         if wanted == document:
             return None

@@ -47,7 +47,7 @@ def run(task: Task, workspace: Workspace) -> Outcome:
 
 
 def notices(change: Change) -> list[Notice]:  # noqa: ARG001 - the plugin surface
-    """Metrics state no conditions."""
+    """Say nothing: metrics state no conditions."""
     return []
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from scheduled.handlers.jsontext import parse
+from scheduled.handlers.jsontext import MalformedError, parse
 from scheduled.handlers.steady import read_settled
 from scheduled.handlers.workspace import Workspace
 
@@ -42,14 +42,14 @@ def _registry(workspace: Workspace) -> str:
 def _in_central(document: Any) -> list[Plan]:
     plans = document.get("active_plans") if isinstance(document, dict) else None
     if not isinstance(plans, list):
-        raise ValueError("it has no list `active_plans`")
+        raise MalformedError("it has no list `active_plans`")
     return [_plan(plan, plan.get("plan_id")) for plan in plans if isinstance(plan, dict)]
 
 
 def _in_registry(document: Any) -> list[Plan]:
     plans = document.get("plans") if isinstance(document, dict) else None
     if not isinstance(plans, dict):
-        raise ValueError("it has no table `plans`")
+        raise MalformedError("it has no table `plans`")
     numbered = ((number, plan) for number, plan in plans.items() if isinstance(plan, dict))
     active = [(number, plan) for number, plan in numbered if plan.get("status") == "open"]
     active.sort(key=lambda found: str(found[1].get("created", "")), reverse=True)

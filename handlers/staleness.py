@@ -33,14 +33,16 @@ class Verdict(Enum):
     WAITING = "waiting"
 
 
-def verdict(message: Mapping[str, Any], options: Options, now: datetime, zone: ZoneInfo) -> Verdict:
-    """Judge *message* as of *now*; ValueError if its age is needed and can't be read.
+def verdict(
+    message: Mapping[str, Any], options: Options, now: datetime, zone: ZoneInfo, sender: str
+) -> Verdict:
+    """Judge *message* as of *now*, notices coming from *sender*; ValueError if its age is needed and can't be read.
 
     A notice of ours is never opened or told about: nobody waits for it, and telling would breed notices.
     Once its reader has opened it, it is put away like any other.
     """
     if is_unread(message):
-        if is_own(message) or now - _since(message, ("timestamp",), zone) <= timedelta(
+        if is_own(message, sender) or now - _since(message, ("timestamp",), zone) <= timedelta(
             hours=options.new_hours
         ):
             return Verdict.KEEP

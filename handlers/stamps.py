@@ -4,16 +4,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from scheduled.handlers.jsontext import MalformedError
+
 
 def parse(value: Any, zone: ZoneInfo) -> datetime:
     """Return the instant that *value* names, in UTC (naive: local in *zone*); ValueError if it names none."""
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is no time")  # noqa: TRY004 - bad data, not a bad call
+        raise MalformedError(f"{value!r} is no time")
     stamp = datetime.fromisoformat(value.strip())
     try:
         return (stamp if stamp.tzinfo else stamp.replace(tzinfo=zone)).astimezone(UTC)
     except OverflowError:
-        raise ValueError(f"{value!r} is out of range") from None
+        raise MalformedError(f"{value!r} is out of range") from None
 
 
 def readings(value: str, zone: ZoneInfo) -> tuple[datetime, datetime]:

@@ -31,7 +31,7 @@ from scheduled.state.files import (
 T = TypeVar("T")
 
 PATIENCE = 5.0  # seconds that a writer may keep us waiting: theirs take milliseconds
-GLANCES = 4  # readings of an unparseable file, where no lease tells whether it is being written
+GLANCES = 6  # at an unchanged broken file, where no lease tells whether it is being written
 NO_LEASES_HERE = frozenset({errno.EINVAL, errno.EACCES, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
@@ -76,14 +76,13 @@ def read_settled(path: str | Path, parse: Callable[[bytes], T], *, inside: str |
     A prefix of a JSON object or array is none, so what parses was read whole.
     Raise parse's ValueError for a file that nobody is writing, OSError for one that can't be read.
     """
-    glance = 0
+    broken = _Broken()
     for _ in _patiently():
         with _leased(path, inside) as (fd, lease):
             try:
                 return parse(read_open(fd, path))
             except ValueError:
-                glance += 1
-                if lease.held or (not lease.refused and glance >= GLANCES):
+                if broken.for_good(fd, lease):
                     raise
     raise BusyFileError(f"{path}: is being written without end")
 
@@ -113,17 +112,37 @@ def rewrite(path: Path, edit: Callable[[bytes], bytes | None], *, inside: str | 
     program writes, locked or not, is lost by our doing. Raise BusyFileError if it can't be had in peace.
     """
     target = Path(os.path.realpath(path))
+    broken = _Broken()
     for _ in _patiently():
         with _leased(target, inside) as (fd, lease):
             if lease.refused:
                 continue
             content = read_open(fd, path)
-            wanted = edit(content)
+            try:
+                wanted = edit(content)
+            except ValueError:
+                if broken.for_good(fd, lease):
+                    raise
+                continue
             if wanted is None or wanted == content:
                 return False
             if _swap(target, fd, lease, content, wanted):
                 return True
     raise BusyFileError(f"{path}: another program keeps writing it")
+
+
+class _Broken:
+    """Tells half of a write from a file that is broken and stays so."""
+
+    def __init__(self) -> None:
+        self.last, self.times = -1, 0
+
+    def for_good(self, fd: int, lease: Lease) -> bool:
+        """Tell whether the unparseable content read under *lease* is all that will come."""
+        changed = os.fstat(fd).st_mtime_ns
+        self.times = self.times + 1 if changed == self.last else 1
+        self.last = changed
+        return lease.held or (not lease.refused and self.times >= GLANCES)
 
 
 def _swap(target: Path, fd: int, lease: Lease, content: bytes, wanted: bytes) -> bool:

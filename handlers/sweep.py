@@ -11,6 +11,7 @@ from scheduled.handlers import stamps
 from scheduled.handlers.branches import Branch
 from scheduled.handlers.inbox import Counts, Entry, Inbox, Message, count
 from scheduled.handlers.inbox_file import Folder, archived, identity, read_messages, update
+from scheduled.handlers.jsontext import MalformedError
 from scheduled.handlers.staleness import Options, Verdict, verdict, was_auto_opened
 
 
@@ -37,9 +38,10 @@ class Judged(msgspec.Struct, kw_only=True):
 class Sweep:
     """Sweeps mailboxes as of *now*."""
 
-    def __init__(self, inside: str, options: Options, now: datetime, zone: ZoneInfo) -> None:
+    def __init__(self, inside: str, options: Options, now: datetime, zone: ZoneInfo, sender: str) -> None:
         self.inside, self.options = inside, options
         self.now, self.zone = now.astimezone(UTC), zone
+        self.sender = sender
 
     def sweep(self, branch: Branch) -> Swept | None:
         """Open and put away what is stale; None if there is no inbox. A file with nothing stale is not touched.
@@ -76,8 +78,8 @@ class Sweep:
 
     def _verdict(self, message: Any) -> Verdict:
         if not isinstance(message, dict):
-            raise ValueError("it is no message")  # noqa: TRY004 - bad data, not a bad call
-        return verdict(message, self.options, self.now, self.zone)
+            raise MalformedError("it is no message")
+        return verdict(message, self.options, self.now, self.zone, self.sender)
 
     def _edit(self, branch: Branch, inbox: Inbox, done: list[Swept]) -> bool:
         entries = list(inbox.entries)

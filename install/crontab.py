@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import scheduled
-from scheduled.errors import BusyError, ConfigError
+from scheduled.errors import ConfigError
 from scheduled.install.block import BlockError, InstallPlan, compose, decides_paths, edit, installed_cadence
 from scheduled.install.spool import (
+    CrontabChangedError,
     CrontabError,
     CrontabMissingError,
     CrontabRefusedError,
@@ -45,10 +46,6 @@ __all__ = [
 
 BACKUPS = "backups"
 KEPT_BACKUPS = 10
-
-
-class CrontabChangedError(BusyError):
-    """Somebody else changed the crontab at the same moment; nothing of theirs was lost. Exit code 75."""
 
 
 @dataclass(frozen=True)

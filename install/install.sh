@@ -35,22 +35,29 @@ find_python() {
     die 'missing: Python 3.11 or newer (Debian, Ubuntu: sudo apt-get install python3 python3-venv)'
 }
 
-need_venv() {
-    "$python" -c 'import ensurepip, venv' 2>/dev/null && return
-    version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-    die "missing: the venv module of Python $version (Debian, Ubuntu: sudo apt-get install python$version-venv)"
-}
-
-need_crontab() {
-    command -v crontab >/dev/null && return
-    die 'missing: cron (Debian, Ubuntu: sudo apt-get install cron), or say --no-cron'
-}
-
-need_home() {
-    case ${HOME:-} in
-    /*) ;;
-    *) die 'missing: HOME is not set to a directory' ;;
-    esac
+# Given what this action needs besides Python, say all that is missing at once, and how to get it.
+need() {
+    absent='' packages=''
+    for thing in "$@"; do
+        case $thing in
+        home)
+            case ${HOME:-} in
+            /*) ;;
+            *) die 'missing: HOME is not set to a directory' ;;
+            esac
+            ;;
+        venv)
+            "$python" -c 'import ensurepip, venv' 2>/dev/null && continue
+            version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+            absent="$absent, the venv module of Python $version" packages="$packages python$version-venv"
+            ;;
+        cron)
+            command -v crontab >/dev/null && continue
+            absent="$absent, cron (or say --no-cron)" packages="$packages cron"
+            ;;
+        esac
+    done
+    [ -z "$absent" ] || die "missing: ${absent#, } (Debian, Ubuntu: sudo apt-get install$packages)"
 }
 
 # The XDG specification: a relative path is to be ignored.
@@ -66,7 +73,6 @@ xdg() {
 # Temporary files stay beside the environment too: nothing is left anywhere, and --try stays in the checkout.
 make_environment() {
     venv=$1
-    need_venv
     mkdir -p "$(dirname "$venv")"
     TMPDIR=$venv.tmp
     export TMPDIR
@@ -104,27 +110,30 @@ explain_pip() {
 # --- install.sh --try ---------------------------------------------------------------------------------------
 
 try() {
+    need venv
     demo=$checkout/.try
     say "Installing into $checkout/.venv ..."
     make_environment "$checkout/.venv"
     rm -rf "$demo"
     mkdir -m 700 "$demo"
     "$venv/bin/python" -I -m scheduled.install.demo "$demo" || die "the demo could not be made in $demo"
-    say "A demo workspace is in $demo: its machine has slept for a day. Catching up:" ''
+    say "A demo workspace is in $demo: its machine has slept for a day. Catching up:"
     set -- "$venv/bin/scheduled" --config "$demo/scheduled.toml" --state "$demo/state"
     ran=0
     "$@" run --verbose || ran=$?
-    say '' 'The report of the day it caught up with:'
+    say ''
+    say 'The report of the day it caught up with:'
     find "$demo/state" -path '*/reports/*' \( -name '*.md' -o -name '*.html' \) | sort | sed 's/^/  /'
-    say '' 'Look around with:' "  $* status"
+    say ''
+    say 'Look around with:'
+    say "  $* status"
     return "$ran"
 }
 
 # --- install.sh ---------------------------------------------------------------------------------------------
 
 install_for_user() {
-    need_home
-    [ -n "$no_cron" ] || need_crontab
+    if [ -n "$no_cron" ]; then need home venv; else need home venv cron; fi
     need_command_free
     say "Installing into $data/venv ..."
     make_environment "$data/venv"
@@ -158,7 +167,7 @@ link_command() {
 
 # With the checkout's own code, which needs no packages for this: the environment may be broken.
 uninstall_for_user() {
-    need_home
+    need home
     if command -v crontab >/dev/null; then
         from_checkout -c 'import sys
 from pathlib import Path

@@ -12,6 +12,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -43,18 +44,26 @@ exec "$@"
 
 # Cron starts its jobs with an empty environment; what PAM reads from /etc/environment is the way in for
 # the clock. FAKETIME_DONT_RESET: every process goes on from the one start, not from its own.
+# A machine that comes back after an outage has another boot id.
 POWER_ON = r"""
+cat /proc/sys/kernel/random/uuid > "$0/boot_id"
+mount --bind "$0/boot_id" /proc/sys/kernel/random/boot_id
 env | grep -E '^(LD_PRELOAD|FAKETIME[A-Z_]*|NO_FAKE_STAT|TZ)=' | sed 's/=\(.*\)/="\1"/' > /etc/environment
 exec cron -f
 """
 
 
+@cache
 def missing() -> str:
     """Return what keeps a world from being made here, or nothing."""
     if os.geteuid() != 0:
         return "NOT RUN: a sealed cron needs root"
-    absent = [tool for tool in NEEDED if shutil.which(tool) is None]
-    return f"NOT RUN: missing {', '.join(absent)} (apt-get install cron faketime)" if absent else ""
+    if absent := [tool for tool in NEEDED if shutil.which(tool) is None]:
+        return f"NOT RUN: missing {', '.join(absent)} (apt-get install cron faketime)"
+    sealed = subprocess.run(
+        ["unshare", "-m", "-p", "--fork", "mount", "-t", "tmpfs", "t", "/run"], check=False
+    )
+    return "NOT RUN: no namespaces can be made here (a container?)" if sealed.returncode else ""
 
 
 @dataclass
@@ -125,7 +134,15 @@ class CronWorld:
 
     def _power_on(self, start: datetime, speed: int) -> subprocess.Popen[bytes]:
         namespaces = ["-m", "-p", "--fork", "--mount-proc", "--kill-child"]
-        command = ["faketime", "-f", f"{self._clock(start)} x{speed}", "sh", "-euc", POWER_ON]
+        command = [
+            "faketime",
+            "-f",
+            f"{self._clock(start)} x{speed}",
+            "sh",
+            "-euc",
+            POWER_ON,
+            str(self.directory),
+        ]
         with (self.directory / "cron.log").open("ab") as log:
             return subprocess.Popen(
                 self._seal(namespaces, command),

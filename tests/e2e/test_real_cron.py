@@ -1,8 +1,13 @@
-from datetime import datetime
+import json
+import sys
+from collections import Counter
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from scheduled.install.demo_workspace import build
+from scheduled.install.starter import starter
 from tests.e2e.cron_world import CronWorld, every_minute, missing
 
 pytestmark = [pytest.mark.system, pytest.mark.skipif(bool(missing()), reason=missing())]
@@ -61,3 +66,85 @@ def test_commands_can_be_run_between_in_the_same_world(world):
 
     assert done.stdout == f"@daily x\n2031-07-01\n{world.home}\n"
     assert world.crontab.read_text().endswith("@daily x\n")
+
+
+class Resident:
+    """`scheduled` set up in a world as its user would, with a workspace and a witness of every run."""
+
+    HOURLY = ("health", "memory_rollover", "mail_cleanup", "metrics", "witness")
+    WITNESS = """
+[jobs.witness]
+cron = "0 * * * *"
+command = 'echo "$SCHEDULED_RUN_ID" >> "$HOME/witness"'
+"""
+
+    def __init__(self, world, now):
+        self.world = world
+        workspace = world.home / "workspace"
+        build(workspace, now.replace(tzinfo=None))
+        self.config = world.home / ".config/scheduled/scheduled.toml"
+        self.config.parent.mkdir(parents=True)
+        self.config.write_text(starter(workspace) + self.WITNESS)
+        self.ask("install", at=now)
+        self.ask("run", at=now)
+
+    def ask(self, *words, at):
+        done = self.world.sh(sys.executable, "-m", "scheduled", *words, at=at)
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
+        return done.stdout
+
+    def history(self, at):
+        runs = json.loads(self.ask("history", "--json", "--limit", "100000", at=at))
+        return [run for run in runs if run["trigger"] == "schedule"]
+
+
+def hours(first, last):
+    """Return every full hour from *first* to *last*, by the clock of the wall: none in a gap."""
+    count = int((last.timestamp() - first.timestamp()) // 3600)
+    return [datetime.fromtimestamp(first.timestamp() + 3600 * n, BERLIN) for n in range(count + 1)]
+
+
+@pytest.mark.timeout(1500)
+def test_three_days_with_two_outages_leave_no_slot_unaccounted_for(world):
+    friday = datetime(2031, 3, 28, 5, 0, tzinfo=BERLIN)
+    saturday, sunday = (
+        friday.replace(day=29, hour=10),
+        friday.replace(day=30, hour=6),
+    )  # clocks change on Sunday
+    end = sunday.replace(hour=23, minute=50)
+    resident = Resident(world, friday)
+
+    world.run(None, friday, fake_minutes=7 * 60 + 50)
+    world.run(None, saturday, fake_minutes=11 * 60 + 50)  # slept through 08:00
+    seen = world.run(None, sunday, fake_minutes=17 * 60 + 50)
+
+    assert end - seen[-1] < timedelta(minutes=2)
+    runs = resident.history(end)
+    by_job = {job: [run for run in runs if run["job"] == job] for job in (*resident.HOURLY, "daily_report")}
+    asleep = set(hours(friday.replace(hour=13), saturday)[:-1]) | set(
+        hours(saturday.replace(hour=22), sunday)[:-1]
+    )
+    for job in resident.HOURLY:
+        done = {datetime.fromisoformat(run["scheduled_for"]): run for run in by_job[job]}
+        # One run for each hour awake, and what was missed is in the first one after it.
+        assert sorted(done) == [hour for hour in hours(friday, end) if hour not in asleep]
+        assert {run["status"] for run in by_job[job]} == {"success"}
+        assert sum(run["slots"] for run in by_job[job]) == len(hours(friday, end))
+        assert [done[morning]["slots"] for morning in (saturday, sunday)] == [22, 8]
+    assert [run["scheduled_for"][:16] for run in reversed(by_job["daily_report"])] == [
+        f"2031-03-{day}T08:00" for day in (28, 29, 30)
+    ]
+    assert [
+        run for run, count in Counter((run["job"], run["scheduled_for"]) for run in runs).items() if count > 1
+    ] == []
+    witnessed = (world.home / "witness").read_text().split()
+    assert sorted(witnessed) == sorted(run["run_id"] for run in by_job["witness"])
+
+    audit = json.loads(resident.ask("audit", "--json", at=end))
+    assert (audit["ok"], audit["problems"]) == (True, [])
+    assert audit["slots"] == len(resident.HOURLY) * len(hours(friday, end)) + 3
+    reports = world.home / ".local/state/scheduled/reports"
+    assert sorted(path.name for path in reports.glob("daily-*.md")) == [
+        f"daily-2031-03-{day}.md" for day in (28, 29, 30)
+    ]
+    assert world.mails == []

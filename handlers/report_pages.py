@@ -1,0 +1,146 @@
+"""The daily report as Markdown and as a page: what is quoted from the workspace stays words in both."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from scheduled.handlers.activity import Activity
+from scheduled.handlers.checkup import Checkup, Finding
+from scheduled.handlers.inbox import Counts
+from scheduled.handlers.memory_rollover import Memory
+from scheduled.handlers.plans import Plan
+from scheduled.handlers.text import escaped, many, plain
+
+LATE = timedelta(minutes=15)
+MOST_ROWS = 40
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the report says, to be written in one form or another."""
+
+    day: date
+    made: datetime
+    since: datetime
+    due: datetime | None
+    missed: int
+    checkups: list[Checkup]
+    common: list[Finding]
+    mail: Counts
+    activity: list[Activity]
+    over: list[Memory]
+    plans: list[Plan]
+    most_plans: int
+    problems: list[str]
+
+    def having(self, status: str) -> list[Checkup]:
+        """Return the checkups with *status*."""
+        return [checkup for checkup in self.checkups if checkup.status == status]
+
+    def notes(self) -> list[tuple[str, str]]:
+        """Return whom each note is about, and what it says."""
+        own = [(checkup.branch.name, note) for checkup in self.checkups for note in checkup.notes]
+        return own + [("workspace", found.said) for found in self.common]
+
+    @property
+    def late(self) -> bool:
+        """Tell whether it was made noticeably after it was due."""
+        return self.due is not None and self.made - self.due > LATE
+
+    def summary(self) -> dict[str, int]:
+        """Return the numbers that matter most."""
+        return {
+            "healthy": len(self.having("healthy")),
+            "warnings": len(self.having("warning")),
+            "errors": len(self.having("error")),
+            "files_over": len(self.over),
+            "active_plans": len(self.plans),
+            "total_messages": self.mail.total,
+            "total_unread": self.mail.unread,
+        }
+
+
+def markdown(report: Report) -> str:
+    """Return the report as the mail that @dev_central gets."""
+    return "\n".join(_lines(report)) + "\n"
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield f"# AIPass Daily Report - {report.day.isoformat()}"
+    yield ""
+    yield from _when(report)
+    yield from _health(report)
+    yield from _mail_section(report)
+    yield from _memory(report.over)
+    yield from _plans(report.plans, report.most_plans)
+    if report.problems:
+        yield from ("", "## Problems", *(f"- {escaped(problem, 1000)}" for problem in report.problems))
+
+
+def _when(report: Report) -> Iterator[str]:
+    yield f"Made at {report.made:%Y-%m-%d %H:%M:%S %Z}"
+    if report.due and report.late:
+        yield f"(due at {report.due:%Y-%m-%d %H:%M:%S %Z}; the machine was away)"
+    if report.missed:
+        yield f"({many(report.missed, 'earlier report')} missed: this one stands for all of them)"
+    yield ""
+
+
+def _health(report: Report) -> Iterator[str]:
+    summary = report.summary()
+    yield "## System Health"
+    yield f"- Healthy branches: {summary['healthy']}"
+    yield f"- Warnings: {summary['warnings']}"
+    yield f"- Errors: {summary['errors']}"
+    for title, status in (("Warnings", "warning"), ("Errors", "error")):
+        if found := report.having(status):
+            yield from ("", f"### {title}", *map(_issues, found))
+    if notes := report.notes():
+        yield from ("", "### Notes", *(f"- {escaped(who)}: {escaped(note)}" for who, note in notes))
+
+
+def _issues(checkup: Checkup) -> str:
+    return f"- {escaped(checkup.branch.name)}: {', '.join(escaped(found.said) for found in checkup.issues)}"
+
+
+def _mail_section(report: Report) -> Iterator[str]:
+    sent = sum(each.sent for each in report.activity)
+    received = sum(each.received for each in report.activity)
+    yield from ("", "## Mail Statistics")
+    yield f"- Total unread: {report.mail.unread}"
+    yield f"- Total messages: {report.mail.total}"
+    yield f"- Since {report.since:%Y-%m-%d %H:%M}: {many(sent, 'mail')} sent, {received:,} received"
+    if report.activity:
+        yield from ("", "### Branch Activity", "| Branch | Sent | Received |", "| --- | ---: | ---: |")
+        yield from (f"| {escaped(a.branch)} | {a.sent} | {a.received} |" for a in report.activity[:MOST_ROWS])
+        if more := report.activity[MOST_ROWS:]:
+            yield f"| and {many(len(more), 'more branch', 'more branches')} | {sum(a.sent for a in more)} | {sum(a.received for a in more)} |"
+
+
+def _memory(over: Sequence[Memory]) -> Iterator[str]:
+    yield from ("", "## Memory Status")
+    if not over:
+        yield "- All memory files within limits"
+        return
+    yield f"- Files exceeding threshold: {len(over)}"
+    yield from (f"  - {escaped(m.branch.name)}/{escaped(m.name)}: {m.lines} lines" for m in over)
+
+
+def _plans(plans: Sequence[Plan], most: int) -> Iterator[str]:
+    yield from ("", "## Active Plans", f"- Total active: {len(plans)}")
+    yield from (f"  - {escaped(plan.plan_id)}: {escaped(plan.title)}" for plan in plans[:most])
+
+
+def html(report: Report) -> str:
+    """Return the report as one self-contained page."""
+    # Imported here: only this handler needs it, once a day.
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["plain"] = plain
+    template = environment.from_string(Path(__file__).with_name("daily_report.html").read_text("utf-8"))
+    most = max((each.total for each in report.activity), default=1)
+    return template.render(report=report, summary=report.summary(), most=most, rows=MOST_ROWS)

@@ -1,0 +1,151 @@
+"""The sweep against programs that write the same inbox at the same time, as the real mail program does.
+
+What can be promised, and is tested here: of two programs of which each leaves the other's writes alone, the
+sweep adds no loss. A mail that another program, locked or not, has put into the inbox is found afterwards in
+the inbox or in `deleted/`; the file is at no time half of anything by the sweep's doing. The unlocked writer
+and the locked one are kept apart by a lock of the test's own, which the sweep does not know: without it they
+would lose each other's mails all by themselves, as measured with the real code (formats.md A.2).
+
+What can't: a writer without a lock who reads the inbox before a change of ours and writes it after undoes that
+change, since he writes what he read. What the sweep did is then done again by the next one (an archived mail
+is recognised); a notice that was delivered in between is gone with his next write.
+"""
+
+import fcntl
+import json
+import multiprocessing
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from scheduled.handlers.base import Notice
+from scheduled.handlers.branches import Branch
+from scheduled.handlers.inbox_file import MailboxError
+from scheduled.handlers.mailbox import deliver
+from scheduled.handlers.staleness import Options
+from scheduled.handlers.sweep import Sweep
+from scheduled.handlers.workspace import Workspace
+from tests.fixtures.sample import NOW, Sample, mail
+
+SENT = int(__import__("os").environ.get("SENT","150"))  # mails a writer: about two seconds, some hundred sweeps
+OLD = "2026-01-20 08:00:00"
+fork = multiprocessing.get_context("fork")
+
+
+@contextmanager
+def held(path: Path) -> Any:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def write_in_place(inbox: Path, change: Callable[[list[dict[str, Any]]], None]) -> None:
+    """Read, change and write an inbox as the real program does: the file is truncated, then filled."""
+    document = json.loads(inbox.read_text(encoding="utf-8"))
+    change(document["messages"])
+    document["total_messages"] = len(document["messages"])
+    document["unread_count"] = sum(m.get("status") == "new" for m in document["messages"])
+    with inbox.open("w", encoding="utf-8") as file:
+        json.dump(document, file, indent=2, ensure_ascii=False)
+
+
+def send(inbox: Path, name: str, apart: Path, *, locked: bool) -> None:
+    """Deliver mails that are stale from the start, so that every sweep has a reason to write."""
+    for number in range(SENT):
+        status = "opened" if number % 3 else "new"
+        new = mail(id=f"{name}{number}", timestamp=OLD, status=status, message="x" * (number * 37 % 5000))
+        with held(apart):
+            if locked:
+                with held(inbox.with_name(".inbox.lock")):
+                    write_in_place(inbox, lambda mails, new=new: mails.insert(0, new))
+            else:
+                write_in_place(inbox, lambda mails, new=new: mails.insert(0, new))
+
+
+def open_all(inbox: Path, apart: Path) -> None:
+    """Mark mails as opened, without a lock, as the real program does."""
+    for _ in range(SENT):
+        with held(apart):
+            write_in_place(inbox, lambda mails: [m.update(status="opened", read=True) for m in mails[:3]] and None)
+
+
+def sweep_until(done: Callable[[], bool], sample: Sample) -> int:
+    """Sweep again and again until the writers are done, and once more; return how many sweeps wrote."""
+    workspace = Workspace.load(sample.root)
+    branch = workspace.branch_at("@flow")
+    assert branch is not None
+    wrote = 0
+    deadline = time.monotonic() + 60
+    while True:
+        last = done()
+        wrote += sweep(workspace, branch)
+        if last:
+            return wrote
+        assert time.monotonic() < deadline
+
+
+def sweep(workspace: Workspace, branch: Branch) -> bool:
+    # Each sweep is later than the one before, such that opened mails are put away in time.
+    now = NOW + timedelta(days=time.monotonic() % 1000)
+    try:
+        swept = Sweep(workspace.inside, Options(), now, ZoneInfo("UTC"), "@trigger").sweep(branch)
+    except MailboxError as error:
+        pytest.fail(f"a writer of milliseconds is waited for: {error}")
+    return bool(swept and (swept.opened or swept.closed))
+
+
+def everywhere(sample: Sample) -> set[str]:
+    """Return the ids of all mails in the inbox and in `deleted/`; every file must be whole."""
+    archive = [json.loads(path.read_text()) for path in sample.inbox("FLOW").parent.glob("deleted/*.json")]
+    return {m["id"] for m in [*sample.mails("FLOW"), *archive]}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("writers", [("unlocked",), ("locked",), ("locked", "opener"), ("locked", "unlocked", "opener")])
+def test_no_mail_is_lost_by_sweeping_while_others_write(
+    sample: Sample, tmp_path: Path, writers: tuple[str, ...], seed: int
+) -> None:
+    inbox, apart = sample.put("FLOW"), tmp_path / f"apart{seed}"
+    targets = {
+        "unlocked": lambda: send(inbox, "u", apart, locked=False),
+        "locked": lambda: send(inbox, "l", apart, locked=True),
+        "opener": lambda: open_all(inbox, apart),
+    }
+    processes = [fork.Process(target=targets[name]) for name in writers]
+    for process in processes:
+        process.start()
+
+    wrote = sweep_until(lambda: not any(process.is_alive() for process in processes), sample)
+
+    for process in processes:
+        process.join()
+    assert [0] * len(processes) == [process.exitcode for process in processes]
+    assert wrote > 0
+    names = [name[0] for name in writers if name != "opener"]
+    expected = {f"{name}{number}" for name in names for number in range(SENT)}
+    assert expected == everywhere(sample) & expected
+    document = json.loads(inbox.read_text())
+    assert len(document["messages"]) == document["total_messages"]
+    assert [] == [p.name for p in inbox.parent.iterdir() if p.name.startswith(".scheduled-")]
+
+
+def test_a_notice_is_delivered_once_while_a_locked_writer_sends(sample: Sample, tmp_path: Path) -> None:
+    inbox, apart = sample.put("FLOW"), tmp_path / "apart"
+    process = fork.Process(target=send, args=(inbox, "l", apart), kwargs={"locked": True})
+    process.start()
+    for number in range(40):
+        notice = Notice(recipient="@flow", subject=f"[SCHEDULED] {number}", body="text")
+        for _ in range(2):
+            deliver(
+                sample.root, notice, notice_id=f"{number:08x}", sender="@trigger", now=NOW, zone=ZoneInfo("UTC")
+            )
+
+    process.join()
+    ids = [m["id"] for m in sample.mails("FLOW")]
+    assert sorted([*(f"l{n}" for n in range(SENT)), *(f"{n:08x}" for n in range(40))]) == sorted(ids)
