@@ -30,8 +30,8 @@ def run(task: Task, workspace: Workspace) -> Outcome:
     name = f"daily-{report.day.isoformat()}"
     path, page = task.files / f"{name}.md", task.files / f"{name}.html"
     task.files.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, text.encode())
-    write_atomically(page, html(report).encode())
+    write_atomically(path, text.encode(), mode=0o600)
+    write_atomically(page, html(report).encode(), mode=0o600)
     subject = f"[DAILY] System Report - {report.day.isoformat()}"
     task.report.notice(Notice(recipient=RECIPIENT, subject=subject, body=text))
     return Outcome(data={"report": str(path), "html": str(page), **report.summary()})

@@ -1,13 +1,19 @@
-"""The dialect: five fields as Debian's cron reads them, and the days and times of day they name. Pure."""
+"""The dialect of Debian's cron: reading an expression, and the local days and times it names.
 
-import calendar
-import re
+Beyond Debian's, cronsim's `L` (last day), `LW` (last weekday), `5L` and `5#2` (last, second Friday) are read.
+A local time is a number of seconds since 1970-01-01 00:00 on the local clock.
+"""
+
 from bisect import bisect_left
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date
 from functools import lru_cache
-from zlib import crc32
+from typing import TYPE_CHECKING, NamedTuple
 
-from scheduled.jobs import DAY, Seconds
+from scheduled.zones import DAY, EPOCH_ORDINAL, HOUR, MINUTE
+
+if TYPE_CHECKING:
+    from cronsim import CronSim
 
 MACROS = {
     "@hourly": "0 * * * *",
@@ -18,223 +24,202 @@ MACROS = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
-FIELDS = ("minute", "hour", "day of month", "month", "day of week")
-# A hashed day of the month stays below 29, so that it exists in every month.
-HASHED = ((0, 59), (0, 23), (1, 28), (1, 12), (0, 6))
-EPOCH_ORDINAL = 719163  # date(1970, 1, 1).toordinal()
-SUNDAY, SATURDAY, WEEK = 0, 6, 7
+FIELDS = ("minute", "hour", "day-of-month", "month", "day-of-week")
+RANGES = {
+    "minute": (0, 59),
+    "hour": (0, 23),
+    "day-of-month": (1, 31),
+    "month": (1, 12),
+    "day-of-week": (0, 7),
+}
+# cronsim's marks for the last day (or weekday) of a month, and for its last Friday and the like.
+LAST = -1000
+LAST_WEEKDAY = -1001
+# 28 years without a century in between: each of the fourteen calendars, so that what never comes in them never comes.
+EVERY_CALENDAR = range(2000, 2028)
 
 
 class ScheduleError(ValueError):
-    """A schedule can't be read; the message names the field and says what to write."""
+    """A schedule that can't be: the message names the field and says what to write."""
 
 
-class Expression:
-    """A parsed expression: which *days* it names, and *times* of day in seconds, ascending.
+class DayRule(NamedTuple):
+    """Which days match. *both*: day of month and day of week must match, otherwise one of them is enough."""
 
-    It is *wild* if its minute or hour begins with `*`: Debian's cron treats these differently when the clock
-    changes (see `timetable`).
+    days: frozenset[int]
+    months: frozenset[int]
+    weekdays: frozenset[int | tuple[int, int]]
+    both: bool
+
+
+class Expression(NamedTuple):
+    """A parsed expression: its local occurrences are all *hours* x *minutes* (ascending) of the days of *rule*.
+
+    *fixed* is Debian's word for an expression of which neither minute nor hour begins with a star.
     """
 
-    def __init__(self, text: str, seed: str = "") -> None:
-        fields = _fields(text, seed)
-        parsed = _parse(text, fields)
-        self.wild = fields[0].startswith("*") or fields[1].startswith("*")
-        self.days = days(*fields[2:])
-        self.times = [
-            hour * 3600 + minute * 60 for hour in sorted(parsed.hours) for minute in sorted(parsed.minutes)
-        ]
-        if not self.days.ever():
-            raise ScheduleError(f"{text!r} never fires: no month has such a day")
+    minutes: tuple[int, ...]
+    hours: tuple[int, ...]
+    rule: DayRule
+    fixed: bool
+
+    def rank(self, days: Sequence[int], local: int) -> int:
+        """Return how many occurrences on *days* (ascending, since 1970-01-01) come before the local time."""
+        day, second = divmod(local, DAY)
+        whole = bisect_left(days, day)
+        rank = whole * len(self.hours) * len(self.minutes)
+        return rank + self._rank_in_day(second) if whole < len(days) and days[whole] == day else rank
+
+    def _rank_in_day(self, second: int) -> int:
+        # Rounded up: an occurrence at 12:30:00 comes before 12:30:01.
+        hour, minute = divmod(-(-second // MINUTE), 60)
+        whole = bisect_left(self.hours, hour)
+        rank = whole * len(self.minutes)
+        if whole < len(self.hours) and self.hours[whole] == hour:
+            return rank + bisect_left(self.minutes, minute)
+        return rank
+
+    def at(self, days: Sequence[int], rank: int) -> int:
+        """Return the local time of an occurrence on *days*, the first of which has rank 0."""
+        hours, minute = divmod(rank, len(self.minutes))
+        day, hour = divmod(hours, len(self.hours))
+        return days[day] * DAY + self.hours[hour] * HOUR + self.minutes[minute] * MINUTE
 
 
-def _fields(text: str, seed: str) -> list[str]:
-    text = text.strip()
-    if text.lower() == "@reboot":
-        raise ScheduleError("@reboot is no point in time; give `every`, or a cron expression")
-    if text.startswith("@"):
-        if text.lower() not in MACROS:
-            raise ScheduleError(f"no such macro: {text!r}; there are {', '.join(MACROS)}")
-        text = MACROS[text.lower()]
-    fields = text.upper().split()
+@lru_cache(maxsize=8192)
+def days_around(rule: DayRule, year: int) -> tuple[int, ...]:
+    """Return the days (since 1970-01-01) that match in a year, the December before and the January after it.
+
+    The margin is there because the local days of a UTC year reach into its neighbours.
+    """
+    months = range(12 * year - 1, 12 * year + 13)
+    return tuple(day for month in months for day in _days_of_month(rule, month))
+
+
+def _days_of_month(rule: DayRule, months: int) -> list[int]:
+    year, month = divmod(months, 12)
+    if month + 1 not in rule.months:
+        return []
+    first = date(year, month + 1, 1).toordinal()
+    length = date(year + month // 11, (month + 1) % 12 + 1, 1).toordinal() - first
+    return [first - EPOCH_ORDINAL + day - 1 for day in _dates(rule, first % 7, length)]
+
+
+@lru_cache(maxsize=8192)
+def _dates(rule: DayRule, first: int, length: int) -> list[int]:
+    """Return the dates that match in a month of *length* days whose first is the weekday *first* (0 = Sunday)."""
+    by_date = _by_date(rule, first, length)
+    by_weekday = _by_weekday(rule, first, length)
+    return sorted(by_date & by_weekday if rule.both else by_date | by_weekday)
+
+
+def _by_date(rule: DayRule, first: int, length: int) -> set[int]:
+    found = {day for day in rule.days if 0 < day <= length}
+    if LAST in rule.days:
+        found.add(length)
+    if LAST_WEEKDAY in rule.days:
+        # How far Saturday and Sunday are from the Friday before them.
+        found.add(length - {6: 1, 0: 2}.get((first + length - 1) % 7, 0))
+    return found
+
+
+def _by_weekday(rule: DayRule, first: int, length: int) -> set[int]:
+    found: set[int] = set()
+    for item in rule.weekdays:
+        weekday, which = item if isinstance(item, tuple) else (item, None)
+        dates = range(1 + (weekday - first) % 7, length + 1, 7)
+        if which is not None:
+            dates = dates[-1:] if which == LAST else dates[which - 1 : which]
+        found.update(dates)
+    return found
+
+
+def parse(expression: str) -> Expression:
+    """Read five fields or a macro such as @daily; raises ScheduleError."""
+    fields = _split(expression)
+    sim = _read(fields)
+    rule = DayRule(frozenset(sim.days), frozenset(sim.months), frozenset(sim.weekdays), sim.day_and)
+    if not any(days_around(rule, year) for year in EVERY_CALENDAR):
+        raise _never(fields)
+    fixed = not fields[0].startswith("*") and not fields[1].startswith("*")
+    return Expression(tuple(sorted(sim.minutes)), tuple(sorted(sim.hours)), rule, fixed)
+
+
+def _split(expression: str) -> list[str]:
+    if expression.lstrip().startswith("@"):
+        return _macro(expression.strip()).split()
+    fields = expression.split()
     if len(fields) != len(FIELDS):
-        raise ScheduleError(f"{text!r} has {len(fields)} fields; write five: {', '.join(FIELDS)}")
-    return [_resolve(field, place, seed) for place, field in enumerate(fields)]
+        seconds = "; cron knows no seconds" if len(fields) == len(FIELDS) + 1 else ""
+        raise ScheduleError(
+            f"{expression!r} has {len(fields)} field{'s' * (len(fields) != 1)}: "
+            f"write five ({' '.join(FIELDS)}), such as 30 4 * * *{seconds}"
+        )
+    for name, field in zip(FIELDS, fields, strict=True):
+        for term in field.split(","):
+            _check_term(name, term)
+    return fields
 
 
-def _resolve(field: str, place: int, seed: str) -> str:
-    """Refuse what Debian's cron refuses, and give hashed fields (`H`) the values that *seed* gives them."""
-    for term in field.split(","):
-        if re.fullmatch(r"[0-9A-Z]+/\d+", term) and not term.startswith("H"):
-            first, step = term.split("/")
-            raise ScheduleError(
-                f"{FIELDS[place]}: a step needs a range: write {first}-{HASHED[place][1]}/{step}, not {term}"
-            )
-    if "H" not in re.sub(r"THU|MAR|MARCH", "", field):
-        return field
-    return ",".join(_hashed(term, place, seed) for term in field.split(","))
+def _macro(name: str) -> str:
+    if name == "@reboot":
+        raise ScheduleError(
+            "@reboot is no time of the clock: start the job from an @reboot line of the crontab, "
+            "or write when it is due, such as @daily"
+        )
+    if name not in MACROS:
+        raise ScheduleError(f"{name!r} is unknown: write five fields or one of {', '.join(MACROS)}")
+    return MACROS[name]
 
 
-def _hashed(term: str, place: int, seed: str) -> str:
-    match = re.fullmatch(r"H(?:\((\d+)-(\d+)\))?(?:/(\d+))?", term)
-    if match is None:
-        return term
-    if not seed:
-        raise ScheduleError(f"{FIELDS[place]}: H is spread by a job's name, and there is none here")
-    low, high = (int(match[1]), int(match[2])) if match[1] else HASHED[place]
-    if not HASHED[place][0] <= low <= high <= HASHED[place][1] + 3 * (place == 2):  # noqa: PLR2004 - days 29 to 31
-        raise ScheduleError(f"{FIELDS[place]}: {term} is out of range")
-    draw = crc32(f"{place}\0{seed}".encode())
-    if match[3] is None:
-        return str(low + draw % (high - low + 1))
-    step = int(match[3])
-    if not 0 < step <= high - low:
-        raise ScheduleError(f"{FIELDS[place]}: {term} has no such step")
-    return f"{low + draw % step}-{high}/{step}"
+def _check_term(name: str, term: str) -> None:
+    """Refuse what Debian's cron refuses and cronsim reads, and explain a range that ends before it begins."""
+    term, slash, step = term.partition("/")
+    low, dash, high = term.partition("-")
+    least, most = RANGES[name]
+    if slash and term != "*" and not dash:
+        instead = f"{term}-{most}/{step}" if term.isdecimal() else f"{least}-{most}/{step} or */{step}"
+        raise ScheduleError(f"{name}: a step needs a range, {term}/{step} has none: write {instead}")
+    if low.isdecimal() and high.isdecimal() and least <= int(high) < int(low) <= most:
+        instead = f"{low}-{most},{least}-{high}"
+        raise ScheduleError(f"{name}: {term} ends before it begins: write {instead}")
 
 
-def _parse(text: str, fields: list[str]) -> "CronSim":  # type: ignore[name-defined]  # noqa: F821 - imported when needed
+def _read(fields: list[str]) -> "CronSim":
     from cronsim import CronSim, CronSimError
 
+    from scheduled.zones import EPOCH
+
     try:
-        return CronSim(" ".join(fields), datetime(2000, 1, 1))
-    except CronSimError as error:
-        raise ScheduleError(f"{text!r}: {str(error)[:1].lower()}{str(error)[1:]}") from None
+        return CronSim(" ".join(fields), EPOCH)
+    except (CronSimError, ValueError) as error:
+        raise _not_understood(fields) from error
 
 
-@lru_cache(maxsize=4096)
-def days(day: str, month: str, weekday: str) -> "Days":
-    """Return the days that three fields name; expressions with the same fields share them."""
-    return Days(day, month, weekday)
+def _not_understood(fields: list[str]) -> ScheduleError:
+    """Return the error of fields that cronsim refuses, by trying each of them by itself."""
+    from cronsim import CronSim, CronSimError
+
+    from scheduled.zones import EPOCH
+
+    for place, (name, field) in enumerate(zip(FIELDS, fields, strict=True)):
+        alone = ["*"] * len(FIELDS)
+        alone[place] = field
+        try:
+            CronSim(" ".join(alone), EPOCH)
+        except (CronSimError, ValueError):
+            least, most = RANGES[name]
+            return ScheduleError(
+                f"{name}: {field!r} is not understood: write numbers from {least} to {most}, "
+                f"*, */2, a range {least}-{least + 4} or a list {least},{least + 2}"
+            )
+    # Each for itself is right: cronsim has seen that no such month has that many days.
+    return _never(fields)
 
 
-class Days:
-    """The days that the fields *day*, *month* and *weekday* name, counted from 1970-01-01."""
-
-    def __init__(self, day: str, month: str, weekday: str) -> None:
-        parsed = _parse(f"{day} {month} {weekday}", ["0", "0", day, month, weekday])
-        self._parsed = parsed
-        self._all = day == month == weekday == "*"
-        self._masks: dict[tuple[int, int], int] = {}
-
-    def ever(self) -> bool:
-        """Return whether there is such a day in any of the years that a calendar cycles through."""
-        return self.next(0, 50 * 366) is not None
-
-    def _mask(self, year: int, month: int) -> int:
-        """Return the month's days as bits: bit 0 is its first day."""
-        key = (year, month)
-        if key not in self._masks:
-            self._masks[key] = self._month(year, month) if month in self._parsed.months else 0
-        return self._masks[key]
-
-    def _month(self, year: int, month: int) -> int:
-        first, last = calendar.monthrange(year, month)
-        mask = 0
-        for day in range(1, last + 1):
-            weekday = (first + day) % WEEK  # 0 is Sunday
-            if self._matches(day, weekday, last):
-                mask |= 1 << (day - 1)
-        return mask
-
-    def _matches(self, day: int, weekday: int, last: int) -> bool:
-        parsed = self._parsed
-        ends_on = (weekday + last - day) % WEEK
-        last_weekday = last - {SATURDAY: 1, SUNDAY: 2}.get(ends_on, 0)
-        in_month = (
-            day in parsed.days
-            or (parsed.LAST in parsed.days and day == last)
-            or (parsed.LAST_WEEKDAY in parsed.days and day == last_weekday)
-        )
-        names = {weekday, WEEK} if weekday == SUNDAY else {weekday}
-        in_week = any(
-            name in parsed.weekdays
-            or (name, (day + 6) // WEEK) in parsed.weekdays
-            or ((name, parsed.LAST) in parsed.weekdays and day + WEEK > last)
-            for name in names
-        )
-        # Debian: a field that begins with * restricts nothing; two restricted ones are alternatives.
-        return in_month and in_week if parsed.day_and else in_month or in_week
-
-    def __contains__(self, number: int) -> bool:
-        return self._all or self.count(number, number) == 1
-
-    def count(self, first: int, last: int) -> int:
-        """Return how many of the days first..last are named."""
-        if self._all or last < first:
-            return max(0, last - first + 1)
-        return sum(mask.bit_count() for _, mask in self._months(first, last))
-
-    def next(self, first: int, last: int) -> int | None:
-        """Return the first named day in first..last."""
-        if self._all:
-            return first if first <= last else None
-        for start, mask in self._months(first, last):
-            if mask:
-                return start + (mask & -mask).bit_length() - 1
-        return None
-
-    def previous(self, first: int, last: int) -> int | None:
-        """Return the last named day in first..last."""
-        if self._all:
-            return last if first <= last else None
-        for start, mask in reversed(list(self._months(first, last))):
-            if mask:
-                return start + mask.bit_length() - 1
-        return None
-
-    def _months(self, first: int, last: int) -> "list[tuple[int, int]]":
-        """Return (number of the month's first day, bits of the days in first..last) for each month touched."""
-        found = []
-        date = datetime.fromordinal(first + EPOCH_ORDINAL)
-        year, month = date.year, date.month
-        start = first - date.day + 1
-        while start <= last:
-            length = calendar.monthrange(year, month)[1]
-            mask = self._mask(year, month)
-            mask &= -1 << max(0, first - start)
-            mask &= (1 << min(length, last - start + 1)) - 1
-            found.append((start, mask))
-            start += length
-            year, month = (year, month + 1) if month < 12 else (year + 1, 1)  # noqa: PLR2004 - December
-        return found
-
-
-def count(expression: Expression, low: Seconds, high: Seconds) -> int:
-    """Return how many local times in [low, high), in seconds since 1970-01-01 00:00 local, the expression names."""
-    if high <= low:
-        return 0
-    (first, from_time), (last, to_time) = divmod(low, DAY), divmod(high, DAY)
-    times = expression.times
-    whole = expression.days.count(first, last - 1) * len(times)
-    before = bisect_left(times, from_time) if first in expression.days else 0
-    after = bisect_left(times, to_time) if to_time and last in expression.days else 0
-    return whole - before + after
-
-
-def following(expression: Expression, low: Seconds, high: Seconds) -> Seconds | None:
-    """Return the first local time in [low, high) that the expression names."""
-    first, time = divmod(low, DAY)
-    place = bisect_left(expression.times, time)
-    if place < len(expression.times) and first in expression.days:
-        found = first * DAY + expression.times[place]
-        return found if found < high else None
-    day = expression.days.next(first + 1, (high - 1) // DAY)
-    if day is None:
-        return None
-    found = day * DAY + expression.times[0]
-    return found if found < high else None
-
-
-def preceding(expression: Expression, low: Seconds, high: Seconds) -> Seconds | None:
-    """Return the last local time in [low, high) that the expression names."""
-    last, time = divmod(high, DAY)
-    place = bisect_left(expression.times, time)
-    if place and last in expression.days:
-        found = last * DAY + expression.times[place - 1]
-        return found if found >= low else None
-    day = expression.days.previous(low // DAY, last - 1)
-    if day is None:
-        return None
-    found = day * DAY + expression.times[-1]
-    return found if found >= low else None
+def _never(fields: list[str]) -> ScheduleError:
+    _, _, day, month, weekday = fields
+    return ScheduleError(
+        f"day-of-month, month, day-of-week: no day ever matches {day} {month} {weekday}: "
+        "write a day that the month has, or L for its last day"
+    )

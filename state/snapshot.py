@@ -11,6 +11,7 @@ from scheduled import idle
 from scheduled.clock import local
 from scheduled.errors import StateError
 from scheduled.jobs import Instant, Schedule
+from scheduled.state.files import sync_directory
 from scheduled.state.ledger import JobRow, Ledger
 
 VERSION = 1
@@ -120,11 +121,7 @@ def _replace(path: Path, temporary: Path, body: bytes, due_edited_now: list[Any]
         os.utime(file.fileno(), ns=(int(now * 1e9), int(now * 1e9)))
         os.fsync(file.fileno())
     os.replace(temporary, path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync_directory(path.parent)
 
 
 def read(path: Path) -> dict[str, Any] | None:

@@ -35,11 +35,23 @@ for slot in range(1, slots + 1):
         if ledger.claim(claim, Holder(tick=name, boot="", host=""), 0.0):
             print(slot)
 """
+CUT_OFF = """
+import os, sys
+from pathlib import Path
+from scheduled.state.sqlite import SqliteLedger
+
+ledger = SqliteLedger(Path(sys.argv[1]))
+with ledger.transaction():
+    ledger.advance("job", 99)
+    ledger.remember("k", "v")
+    os.kill(os.getpid(), 9)
+"""
 
 
 @pytest.fixture
 def path(tmp_path):
-    return tmp_path / "ledger.db"
+    (tmp_path / "state").mkdir()
+    return tmp_path / "state" / "ledger.db"
 
 
 def filled(path):
@@ -47,6 +59,11 @@ def filled(path):
     with ledger.transaction():
         ledger.begin_epoch("job", Schedule("cron", "0 * * * *"), 0)
     ledger.close()
+
+
+def known_jobs(path):
+    with closing(SqliteLedger(path, read_only=True)) as ledger:
+        return list(ledger.standings())
 
 
 def version(path):
@@ -95,7 +112,7 @@ def test_a_file_without_a_version_is_brought_up_to_date(path):
 
     filled(path)
 
-    assert (version(path), list(SqliteLedger(path, read_only=True).standings())) == (VERSION, ["job"])
+    assert (version(path), known_jobs(path)) == (VERSION, ["job"])
 
 
 def test_opening_again_changes_no_version_and_no_row(path):
@@ -186,10 +203,7 @@ def test_a_transaction_that_was_cut_off_by_kill_9_never_happened(path):
         [
             sys.executable,
             "-c",
-            "import os, sys; from pathlib import Path; from scheduled.state.sqlite import SqliteLedger\n"
-            "ledger = SqliteLedger(Path(sys.argv[1]))\n"
-            "with ledger.transaction():\n"
-            "    ledger.advance('job', 99); ledger.remember('k', 'v'); os.kill(os.getpid(), 9)\n",
+            CUT_OFF,
             path,
         ],
         check=False,
@@ -207,4 +221,4 @@ def test_a_copy_made_while_nobody_writes_is_whole(path, tmp_path):
     copy.mkdir()
     shutil.copy(path, copy / "ledger.db")
 
-    assert list(SqliteLedger(copy / "ledger.db", read_only=True).standings()) == ["job"]
+    assert known_jobs(copy / "ledger.db") == ["job"]

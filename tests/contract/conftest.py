@@ -1,0 +1,19 @@
+import pytest
+
+from tests.fixtures.ledgers import HOURLY, LEDGERS
+
+
+@pytest.fixture(params=LEDGERS)
+def open_ledger(request, tmp_path):
+    """Open, again and again, the same ledger of each implementation."""
+    return lambda: LEDGERS[request.param](tmp_path)
+
+
+@pytest.fixture
+def ledger(open_ledger):
+    """A ledger that knows one hourly job, seen at instant 0."""
+    ledger = open_ledger()
+    with ledger.transaction():
+        ledger.begin_epoch("job", HOURLY, 0)
+    yield ledger
+    ledger.close()

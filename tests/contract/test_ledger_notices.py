@@ -1,0 +1,108 @@
+"""What every ledger must do with totals, conditions and notices, and what a transaction is."""
+
+import pytest
+
+from tests.fixtures.ledgers import HOLDER, HOUR, HOURLY, a_claim, a_condition, a_notice, claimed, rows
+
+
+def test_totals_add_up_by_job_and_name(ledger):
+    with ledger.transaction():
+        for job, name, amount in (
+            ("a", "opened", 2),
+            ("a", "opened", 3),
+            ("a", "closed", 1),
+            ("b", "opened", 9),
+        ):
+            ledger.count(job, name, amount)
+
+    assert ledger.totals() == {"a": {"opened": 5, "closed": 1}, "b": {"opened": 9}}
+
+
+def test_a_condition_keeps_when_it_began_while_what_it_says_is_renewed(ledger):
+    old = a_condition(payload={"lines": 1}, event="grew")
+    new = a_condition(group="h", payload={"lines": 2})
+    with ledger.transaction():
+        ledger.put_condition("job", old, 10.5)
+        ledger.said("job", ["k"], 11.5)
+        ledger.put_condition("job", new, 99.0)
+
+    (known,) = ledger.conditions("job")
+    assert (known.condition, known.job, known.since, known.said_at) == (new, "job", 10.5, 11.5)
+
+
+def test_a_condition_that_comes_back_begins_anew(ledger):
+    condition = a_condition()
+    with ledger.transaction():
+        ledger.put_condition("job", condition, 10.0)
+        ledger.put_condition("other", condition, 10.0)
+        ledger.drop_conditions("job", ["k", "unheard of"])
+        ledger.put_condition("job", condition, 99.0)
+
+    assert [(known.job, known.since) for known in ledger.conditions()] == [("other", 10.0), ("job", 99.0)]
+
+
+def test_a_notice_is_posted_once_however_often_it_is_decided(ledger):
+    first, second = a_notice("1"), a_notice("2")
+    with ledger.transaction():
+        ledger.post("later", second, 8.0)
+        ledger.post("id", first, 7.0)
+        ledger.post("id", second, 9.0)
+
+    assert [(item.id, item.notice.subject, item.tries, item.next_try) for item in ledger.outbox()] == [
+        ("id", "1", 0, 7), ("later", "2", 0, 8),
+    ]  # fmt: skip
+
+
+def test_an_undelivered_notice_stays_and_a_delivered_one_goes(ledger):
+    with ledger.transaction():
+        for item_id in ("a", "b"):
+            ledger.post(item_id, a_notice(), 7.0)
+        ledger.undelivered("a", 400, "no such mailbox")
+        ledger.delivered("b")
+
+    assert [(item.id, item.tries, item.next_try) for item in ledger.outbox()] == [("a", 1, 400)]
+
+
+def test_what_is_remembered_can_be_asked_for_and_changed(ledger):
+    seen = [ledger.meta("cadence")]
+    for value in ("300", "60"):
+        with ledger.transaction():
+            ledger.remember("cadence", value)
+        seen.append(ledger.meta("cadence"))
+
+    assert seen == [None, "300", "60"]
+
+
+# Transactions
+
+
+def test_an_exception_undoes_everything_in_its_transaction(ledger):
+    before = (ledger.standings(), ledger.epochs(), ledger.totals(), ledger.conditions(), ledger.outbox())
+
+    def everything():
+        with ledger.transaction():
+            ledger.begin_epoch("new", HOURLY, 0)
+            ledger.advance("job", 100)
+            ledger.claim(a_claim(HOUR), HOLDER, 1)
+            ledger.count("job", "n", 1)
+            ledger.put_condition("job", a_condition(), 1.0)
+            ledger.post("id", a_notice(), 1.0)
+            ledger.remember("k", "v")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        everything()
+
+    after = (ledger.standings(), ledger.epochs(), ledger.totals(), ledger.conditions(), ledger.outbox())
+    assert (after, rows(ledger), ledger.open_runs(), ledger.meta("k")) == (before, [], [], None)
+    assert claimed(ledger, HOUR)
+
+
+def test_what_is_committed_is_there_when_the_ledger_is_opened_again(ledger, open_ledger):
+    claimed(ledger, HOUR)
+    ledger.close()
+
+    again = open_ledger()
+
+    assert [run.run_id for run in again.open_runs()] == ["run-3600"]
+    again.close()
