@@ -166,7 +166,7 @@ def _branch(entry: Entry, root: Path) -> Branch:
 def _located(path: str, entry: Entry, root: Path) -> str:
     """Return *path* made absolute: relative ones count from the workspace, else from a project's registry."""
     where = os.path.normpath(root / path)
-    if entry.registry.parent != root and not Path(where).is_dir():
+    if entry.registry.parent != root and not os.path.isdir(where):
         return os.path.normpath(entry.registry.parent / path)
     return where
 

@@ -97,10 +97,10 @@ class Examiner:
 
     def _of(self, branch: Branch) -> Iterator[Finding]:
         yield from self._memory(branch)
-        if not Path(branch.mailbox).is_dir():
+        if not os.path.isdir(branch.mailbox):
             name = Path(branch.mailbox).name
             yield Finding(key=f"{name}:missing", said=f"Missing {name} directory", level="error")
-        if not Path(branch.path).is_dir():
+        if not os.path.isdir(branch.path):
             yield Finding(key="missing", said=f"{branch.path} does not exist", level="note")
             return
         home = Path(branch.path)

@@ -119,11 +119,11 @@ class Folder:
 
     def settle(self) -> None:
         """Make what was put here outlast a power cut."""
-        if self.path.is_dir():
+        if os.path.isdir(self.path):
             sync_directory(self.path)
 
     def _make(self) -> None:
-        if not self.path.is_dir():
+        if not os.path.isdir(self.path):
             self.path.mkdir()
             fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:

@@ -115,7 +115,7 @@ def _recount(workspace: Workspace, task: Task, counts: dict[str, Counts], tally:
     except (MailboxError, WorkspaceError) as error:
         _add_problem(tally, task, str(error))
     except OSError as error:
-        tally.failures.append(str(error))
+        tally.failures.append(f"AI_MAIL.central.json: {error}")
 
 
 def _opened(branch: Branch, message: Message) -> Condition:

@@ -1,5 +1,6 @@
 """What is done with mail: deliver a notice as the workspace's own mail program would, and keep its totals."""
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -118,7 +119,7 @@ def _add(inbox: Inbox, message: Message, branch: Branch, inside: str) -> bool:
 
 def _keep_copy(workspace: Workspace, to: Branch, message: Message, now: datetime, zone: ZoneInfo) -> None:
     sender = workspace.branch_at(message["from"])
-    if sender is None or not Path(sender.mailbox).is_dir():
+    if sender is None or not os.path.isdir(sender.mailbox):
         return
     if any(Folder(sender, name, workspace.inside).has_named(message) for name in ("sent", ".archive/sent")):
         return

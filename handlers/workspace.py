@@ -28,7 +28,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         """Read the registry under *root*; WorkspaceError if there is nothing to look after."""
         if root is None:
             raise WorkspaceError('no workspace is configured: set `workspace = "/path"` in scheduled.toml')
-        if not root.is_dir():
+        if not os.path.isdir(root):
             raise WorkspaceError(f"{root} is no directory: correct `workspace` in scheduled.toml")
         branches, problems = read_branches(root)
         if not branches:

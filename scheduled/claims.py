@@ -51,6 +51,8 @@ def plan(
             ledger.decide(name, skip.span, "skipped", skip.reason, None, now)
             ledger.advance(name, skip.span.last)
         ledger.wait(name, job.waits, job.next_due)
+    for name in standings.keys() - found.jobs.keys():
+        ledger.wait(name, "paused", None)  # it stands in a file that can't be read at present
     return found
 
 

@@ -10,7 +10,7 @@ from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from scheduled.zones import DAY, EPOCH_ORDINAL, HOUR, MINUTE
+from scheduled.zones import DAY, EPOCH, EPOCH_ORDINAL, HOUR, MINUTE
 
 if TYPE_CHECKING:
     from cronsim import CronSim
@@ -180,15 +180,14 @@ def _check_term(name: str, term: str) -> None:
     if slash and term != "*" and not dash:
         instead = f"{term}-{most}/{step}" if term.isdecimal() else f"{least}-{most}/{step} or */{step}"
         raise ScheduleError(f"{name}: a step needs a range, {term}/{step} has none: write {instead}")
-    if low.isdecimal() and high.isdecimal() and least <= int(high) < int(low) <= most:
+    numbers = low.isdecimal() and high.isdecimal() and len(term) <= len("23-59")
+    if numbers and least <= int(high) < int(low) <= most:
         instead = f"{low}-{most},{least}-{high}"
         raise ScheduleError(f"{name}: {term} ends before it begins: write {instead}")
 
 
 def _read(fields: list[str]) -> "CronSim":
     from cronsim import CronSim, CronSimError
-
-    from scheduled.zones import EPOCH
 
     try:
         return CronSim(" ".join(fields), EPOCH)
@@ -199,8 +198,6 @@ def _read(fields: list[str]) -> "CronSim":
 def _not_understood(fields: list[str]) -> ScheduleError:
     """Return the error of fields that cronsim refuses, by trying each of them by itself."""
     from cronsim import CronSim, CronSimError
-
-    from scheduled.zones import EPOCH
 
     for place, (name, field) in enumerate(zip(FIELDS, fields, strict=True)):
         alone = ["*"] * len(FIELDS)

@@ -43,7 +43,7 @@ def _at_change(parsed: Expression, zone: str, change: Change) -> str:
     shown = " to ".join(_clock(parsed.at(days, rank)) for rank in sorted({ranks[0], ranks[-1]}))
     return (
         f"on {EPOCH + timedelta(seconds=change.at + change.before):%Y-%m-%d} clocks in {zone} go from "
-        f"{_clock(change.at + change.before)} to {_clock(change.at + change.after)}: {shown} {outcome}"
+        f"{_clock(change.at + change.before)} to {_clock(change.at + change.after)}: local time {shown} {outcome}"
     )
 
 

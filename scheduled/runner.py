@@ -49,6 +49,8 @@ def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[
             past = adoption.take_in(ledger, house, now)
             claims.register(ledger, house.config, int(now))
             starts = claims.plan(ledger, house.config, int(now), only=() if manual else only).starts
+            if only is None and not manual:
+                ledger.remember("planned", str(int(now)))  # what came due later belongs to later ticks
             asked, result.busy = claims.by_hand(ledger, house.config, manual, holder)
             execution.take(ledger, [*starts, *asked])
         house.publish(past)

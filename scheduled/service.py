@@ -170,7 +170,7 @@ def audit(paths: Paths, zone: str) -> dict[str, Any]:
     """Recompute every slot there had to be; return whether the ledger accounts for each."""
     ledger = read_ledger(paths)
     try:
-        seen = int(snapshot.heartbeat(paths.snapshot) or 0)
+        seen = snapshot.idle_until(paths.snapshot) or int(ledger.meta("planned") or 0)
         runs = [run.run_id for run in ledger.open_runs()]
         found = audited(ledger.epochs(), ledger.slot_rows(), ledger.job_rows(), runs, seen)
     finally:

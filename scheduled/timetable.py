@@ -65,9 +65,7 @@ class _Cron:
             for rank in ranks:
                 yield self._slot(days, stretch, rank)
 
-    def _runs(
-        self, first: int, end: int, step: int = 1
-    ) -> Iterator[tuple[tuple[int, ...], Stretch, range]]:
+    def _runs(self, first: int, end: int, step: int = 1) -> Iterator[tuple[tuple[int, ...], Stretch, range]]:
         """Yield the stretches that have slots in [first, end), each with the ranks of these among its year's days.
 
         With *step* -1 the newest stretch comes first.
@@ -182,7 +180,9 @@ def parse_interval(text: str) -> int:
     """Return the seconds of an interval such as 90s, 30m, 24h, 7d or 1h30m; raises ScheduleError."""
     parts = re.findall(r"(\d{1,12})\s*([smhd])", text, re.ASCII | re.IGNORECASE)
     if re.fullmatch(r"\s*\d+\s*", text):
-        raise ScheduleError(f"{text!r} has no unit: write {text.strip()}s, {text.strip()}m or {text.strip()}h")
+        raise ScheduleError(
+            f"{text!r} has no unit: write {text.strip()}s, {text.strip()}m or {text.strip()}h"
+        )
     if not re.fullmatch(r"\s*(\d{1,12}\s*[smhd]\s*)+", text, re.ASCII | re.IGNORECASE):
         raise ScheduleError(f"{text!r} is no interval: write one such as 90s, 30m, 24h, 7d or 1h30m")
     seconds = sum(int(number) * UNITS[unit.lower()] for number, unit in parts)

@@ -88,7 +88,7 @@ def _changes(zone: tzinfo, low: int, high: int, before: int, after: int) -> Iter
 
 
 def _offset(zone: tzinfo, instant: int) -> int:
-    offset = (EPOCH + timedelta(seconds=instant)).astimezone(zone).utcoffset()
+    offset = datetime.fromtimestamp(instant, zone).utcoffset()
     assert offset is not None
     return offset.days * DAY + offset.seconds
 

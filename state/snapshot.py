@@ -161,6 +161,16 @@ def heartbeat(path: Path) -> float | None:
         return None
 
 
+def idle_until(path: Path) -> Instant | None:
+    """Return the instant of the last tick if nothing was due then; None if something was left to the next."""
+    try:
+        with path.open("rb") as file:
+            numbers, beat = idle.parse(file.read(idle.SIZE)), int(os.fstat(file.fileno()).st_mtime)
+    except OSError:
+        return None
+    return beat if numbers is not None and beat < numbers[0] else None
+
+
 def essentials(path: Path) -> list[Restored]:
     """Return the positions that a snapshot remembers, for a ledger that was lost; bad entries are left out."""
     document = read(path) or {}

@@ -266,8 +266,8 @@ class Runs:
         """See `Ledger.job_rows`."""
         rows = self._db.execute(
             "SELECT job, position, open_reason, next_due, window_start, last_run_id, last_run_at, last_status,"
-            " last_result, run_count, failure_count, schedule FROM jobs"
-            " LEFT JOIN epochs USING (job, target) WHERE epochs.ends_at IS NULL ORDER BY job"
+            " last_result, run_count, failure_count, schedule FROM jobs LEFT JOIN"
+            " (SELECT job, target, schedule FROM epochs WHERE ends_at IS NULL) USING (job, target) ORDER BY job"
         )
         found = []
         for *head, result, run_count, failure_count, schedule in rows:

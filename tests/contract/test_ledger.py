@@ -44,6 +44,14 @@ def test_epochs_follow_each_other_and_only_the_open_one_stands(ledger):
     ]
 
 
+def test_the_summary_of_a_job_without_an_open_epoch_is_kept(ledger):
+    with ledger.transaction():
+        ledger.advance("job", 50)
+        ledger.end_epoch("job", 50)
+
+    assert (the_job(ledger).job, the_job(ledger).position, the_job(ledger).schedule) == ("job", 50, None)
+
+
 def test_ending_an_epoch_that_is_not_open_does_nothing(ledger):
     with ledger.transaction():
         ledger.end_epoch("job", 50)

@@ -18,14 +18,21 @@ from zoneinfo import ZoneInfo
 
 NEEDED = ("cron", "crontab", "faketime", "unshare", "mount")
 
-# $0 is the world's directory. The tables that cron and its jobs read are replaced by the world's own.
+# $0 is the world's directory. Beside it (and /tmp, which cron uses) nothing of the machine can be written here;
+# all tables that cron and its jobs read are the world's own. The machine's /etc/crontab is out too: its daily
+# jobs would really run.
 SEAL = r"""
 set -eu
+around=$(dirname "$0")
+mount --bind /tmp /tmp
+mount --bind "$around" "$around"
+mount -o remount,bind,ro /
 cd "$0"
 sed "s#^\(root:[^:]*:[^:]*:[^:]*:[^:]*\):[^:]*:#\1:$0/home:#" /etc/passwd > passwd
 mount --bind passwd /etc/passwd
 mount --bind environment /etc/environment
-for directory in /etc/cron.d /run /dev/shm; do mount -t tmpfs -o mode=1777 tmpfs $directory; done
+mount --bind system-crontab /etc/crontab
+for directory in /etc/cron.d /run /dev/shm; do mount -t tmpfs -o mode=1777 tmpfs "$directory"; done
 chmod 755 /etc/cron.d /run
 chown root:crontab crontabs
 chmod 1730 crontabs
@@ -80,7 +87,8 @@ class CronWorld:
     def __post_init__(self):
         for name in ("home", "mail", "crontabs", "sbin"):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
-        (self.directory / "environment").touch()
+        for name in ("environment", "system-crontab"):
+            (self.directory / name).touch()
 
     @property
     def home(self) -> Path:

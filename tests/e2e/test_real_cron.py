@@ -68,6 +68,15 @@ def test_commands_can_be_run_between_in_the_same_world(world):
     assert world.crontab.read_text().endswith("@daily x\n")
 
 
+def test_nothing_of_the_machine_can_be_written_from_a_world(world):
+    for path in ("/etc/made-by-a-test", "/usr/made-by-a-test"):
+        assert "Read-only file system" in world.sh("touch", path).stderr
+
+
+def test_the_machines_own_crontab_is_not_run(world):
+    assert world.sh("cat", "/etc/crontab").stdout == ""
+
+
 class Resident:
     """`scheduled` set up in a world as its user would, with a workspace and a witness of every run."""
 

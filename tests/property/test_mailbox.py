@@ -1,0 +1,96 @@
+"""Whatever an inbox says and however it is written: an edit changes what it is about, and nothing else."""
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scheduled.handlers.inbox import Inbox, is_unread
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+MESSAGES = st.builds(
+    lambda extra, status, read: extra | ({"status": status} if status else {}) | ({"read": read} if read else {}),
+    st.dictionaries(st.text(max_size=8), VALUES, max_size=4),
+    st.sampled_from(["new", "opened", "closed", None]),
+    st.booleans(),
+)
+HEADS = st.dictionaries(
+    st.sampled_from(["mailbox", "total_messages", "unread_count", "x", "ünknown"]), VALUES, max_size=5
+)
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> str:
+    """An inbox in one of its shapes and in any way of writing it."""
+    messages = draw(st.lists(MESSAGES | VALUES, max_size=6))
+    shape = draw(st.sampled_from(["messages", "inbox", "list"]))
+    head = draw(HEADS)
+    document: Any = messages if shape == "list" else head | {shape: messages}
+    text = json.dumps(
+        document,
+        indent=draw(st.sampled_from([None, 0, 1, 2, 4, "\t"])),
+        ensure_ascii=draw(st.booleans()),
+        separators=draw(st.sampled_from([None, (",", ":"), (" , ", " : ")])),
+    )
+    return text + draw(st.sampled_from(["", "\n"]))
+
+
+def messages_of(text: str) -> list[Any]:
+    document = json.loads(text)
+    found: list[Any] = document if isinstance(document, list) else document.get("messages", document.get("inbox"))
+    return found
+
+
+@given(texts(), st.data())
+@settings(max_examples=300)
+def test_an_edit_does_what_it_says_and_keeps_the_bytes_of_the_rest(text: str, data: st.DataObject) -> None:
+    inbox = Inbox(text.encode())
+    messages = messages_of(text)
+    assert messages == [entry.value for entry in inbox.entries]
+    taken = data.draw(st.sets(st.integers(0, 5)))
+    kept = [entry for place, entry in enumerate(inbox.entries) if place not in taken]
+    untouched = [entry.text for entry in kept]
+    inbox.entries = kept
+    if data.draw(st.booleans()):
+        inbox.put_first({"id": "new", "status": "new"})
+
+    after = inbox.render().decode()
+
+    expected = [message for place, message in enumerate(messages) if place not in taken]
+    document = json.loads(after)
+    assert expected == document["messages"][len(document["messages"]) - len(expected) :]
+    assert len(document["messages"]) == document["total_messages"]
+    assert sum(map(is_unread, document["messages"])) == document["unread_count"]
+    before = json.loads(text)
+    if isinstance(before, dict):
+        ours = {"messages", "inbox", "total_messages", "unread_count", "mailbox"}
+        assert {k: v for k, v in before.items() if k not in ours} == {
+            k: v for k, v in document.items() if k not in ours
+        }
+        if "messages" in before:
+            assert all(str(piece) in after for piece in untouched)
+
+
+@given(texts())
+def test_nothing_edited_is_nothing_changed_but_counters_and_shape(text: str) -> None:
+    once = Inbox(text.encode()).render()
+
+    assert once == Inbox(once).render()
+
+
+@given(texts(), st.data())
+@settings(max_examples=200)
+def test_no_prefix_of_an_inbox_is_an_inbox(text: str, data: st.DataObject) -> None:
+    whole = text.rstrip("\n")
+    torn = whole[: data.draw(st.integers(0, len(whole) - 1))]
+
+    try:
+        Inbox(torn.encode())
+    except ValueError:
+        return
+    raise AssertionError("half of a write was taken for an inbox")

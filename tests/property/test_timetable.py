@@ -1,0 +1,285 @@
+"""Slots of random schedules against two oracles: cronsim, and a simulation of the loop in Debian's cron.c."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import islice, pairwise, takewhile
+from zoneinfo import ZoneInfo, available_timezones
+
+from cronsim import CronSim
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scheduled import zones
+from scheduled.timetable import ScheduleError, cron, every, lint, never, once, parse_interval
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+EPOCH = datetime(1970, 1, 1)
+RANGES = {"minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12), "weekday": (0, 7)}
+NAMES = {
+    "month": ["JAN", "feb", "MAR", "apr", "MAY", "jun", "JUL", "aug", "SEP", "oct", "NOV", "dec"],
+    "weekday": ["SUN", "mon", "TUE", "wed", "THU", "fri", "SAT"],
+}
+EXTENSIONS = {"day": ["L", "LW"], "weekday": ["5L", "7L", "5#2", "MON#5"]}
+# Shifts by half an hour, two and three hours, a day; at midnight; twice in a Ramadan; at odd minutes; none.
+ZONES = [
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Africa/Casablanca",
+    "Antarctica/Troll",
+    "Antarctica/Casey",
+    "Pacific/Apia",
+    "Pacific/Kwajalein",
+    "America/St_Johns",
+    "Asia/Gaza",
+    "Africa/Cairo",
+    "America/Sao_Paulo",
+    "Asia/Tehran",
+    "Antarctica/Vostok",
+    "Europe/Dublin",
+    "Asia/Pyongyang",
+    "America/Caracas",
+    "Asia/Kolkata",
+    "UTC",
+]
+# Where cronsim 2.8 agrees with Debian's cron from 2024 on: full hours, not at midnight, not around noon UTC.
+CRONSIM_ZONES = [
+    "Europe/Berlin",
+    "America/New_York",
+    "Africa/Casablanca",
+    "Antarctica/Troll",
+    "America/St_Johns",
+    "Asia/Gaza",
+    "Asia/Kolkata",
+    "UTC",
+]
+
+
+def instant(year, month=1, day=1):
+    return int(datetime(year, month, day, tzinfo=UTC).timestamp())
+
+
+@st.composite
+def terms(draw, field):
+    least, most = RANGES[field]
+    low = draw(st.integers(least, most))
+    kind = draw(st.sampled_from(["number", "range", "step", "star/step", "name"]))
+    if kind == "name" and field in NAMES:
+        return draw(st.sampled_from(NAMES[field] + EXTENSIONS.get(field, [])))
+    if kind in {"range", "step"}:
+        span = f"{low}-{draw(st.integers(low, most))}"
+        return span if kind == "range" else f"{span}/{draw(st.integers(1, most))}"
+    return f"*/{draw(st.integers(1, most))}" if kind == "star/step" else str(low)
+
+
+def fields(name):
+    return st.just("*") | st.lists(terms(name), min_size=1, max_size=3).map(",".join)
+
+
+@st.composite
+def expressions(draw):
+    # Mostly every day: a window of days should hold slots.
+    days = [draw(st.just("*") | fields(name)) for name in ("day", "month", "weekday")]
+    return " ".join([draw(fields("minute")), draw(fields("hour")), *days])
+
+
+def refused(expression):
+    try:
+        cron(expression, "UTC")
+    except ScheduleError:
+        return True
+    return False
+
+
+possible = expressions().filter(lambda expression: not refused(expression))
+
+
+@st.composite
+def around_a_change(draw, year_range=(1965, 2040)):
+    """Draw a zone and an instant, a few days before a change of its clocks if it has any in the drawn year."""
+    zone, year = draw(st.sampled_from(ZONES)), draw(st.integers(*year_range))
+    found = zones.changes(zone, instant(year), instant(year + 1))
+    middle = draw(st.sampled_from(found)).at if found else instant(year) + draw(st.integers(0, 365)) * DAY
+    return zone, middle - draw(st.integers(0, 3 * DAY)) // MINUTE * MINUTE
+
+
+@st.composite
+def timetables(draw):
+    return draw(
+        st.builds(cron, possible, st.sampled_from(ZONES))
+        | st.builds(every, st.integers(1, 10 * DAY), st.integers(0, instant(2030)))
+        | st.builds(once, st.integers(instant(2024), instant(2025)))
+        | st.builds(never)
+    )
+
+
+class DebianCron:
+    """The main loop of Debian's cron.c, minute by minute. *virtual* is the local minute all of whose jobs ran."""
+
+    def __init__(self, expression, zone, start):
+        self._zone = ZoneInfo(zone)
+        self._sim = CronSim(expression, EPOCH)
+        self._wild = any(field.startswith("*") for field in expression.split()[:2])
+        self._virtual = self._local(start) - 1
+
+    def _local(self, now):
+        offset = datetime.fromtimestamp(now, self._zone).utcoffset()
+        return (now + int(offset.total_seconds())) // MINUTE
+
+    def _matches(self, minute):
+        local, sim = EPOCH + timedelta(minutes=minute), self._sim
+        times = local.minute in sim.minutes and local.hour in sim.hours
+        return times and local.month in sim.months and sim.match_day(local.date())
+
+    def wakes(self, now):
+        """Return whether the job is started when cron wakes up at *now*."""
+        running, virtual = self._local(now), self._virtual
+        ahead = running - virtual
+        if -180 < ahead <= 0:
+            return self._wild and self._matches(running)
+        self._virtual = running
+        if ahead == 1 or ahead > 180 or ahead <= -180 or self._wild:
+            return self._matches(running)
+        return any(self._matches(minute) for minute in range(virtual + 1, running + 1))
+
+
+@settings(max_examples=300, deadline=None)
+@given(around_a_change(), possible, st.integers(1, 4))
+def test_slots_are_what_debians_main_loop_starts(place, expression, days):
+    zone, start = place
+    # A day earlier, so that the simulation has caught up with whatever was before.
+    loop = DebianCron(expression, zone, start - DAY)
+    expected = [
+        now for now in range(start - DAY, start + days * DAY, MINUTE) if loop.wakes(now) and now >= start
+    ]
+
+    assert expected == list(cron(expression, zone).between(start - 1, start + days * DAY - 1))
+
+
+# cronsim can't begin within a repeated hour.
+NOONS = st.integers(instant(2024) // DAY, instant(2030) // DAY).map(lambda day: day * DAY + 12 * HOUR)
+
+
+@settings(max_examples=300, deadline=None)
+@given(possible, st.sampled_from(CRONSIM_ZONES), NOONS, st.integers(1, 400))
+def test_cronsim_agrees(expression, zone, noon, days):
+    oracle, limit = CronSim(expression, datetime.fromtimestamp(noon, ZoneInfo(zone))), 60
+    end = noon + days * DAY
+    upcoming = (int(moment.timestamp()) for moment in islice(oracle, limit))
+    expected = list(takewhile(lambda slot: slot <= end, upcoming))
+
+    assert expected == list(islice(cron(expression, zone).between(noon, end), limit))
+
+
+@settings(deadline=None)
+@given(possible, st.sampled_from(CRONSIM_ZONES), NOONS)
+def test_the_next_slot_is_found_however_far_away(expression, zone, noon):
+    oracle = CronSim(expression, datetime.fromtimestamp(noon, ZoneInfo(zone)))
+
+    assert int(next(oracle).timestamp()) == cron(expression, zone).next_after(noon)
+
+
+@settings(deadline=None)
+@given(
+    timetables(), st.integers(instant(2024), instant(2025)), st.integers(0, 3 * DAY), st.integers(0, 3 * DAY)
+)
+def test_all_four_questions_have_one_answer(timetable, after, length, rest):
+    until = after + length
+    slots = list(timetable.between(after, until))
+
+    assert len(slots) == timetable.count(after, until)
+    assert all(early < late for early, late in pairwise([after, *slots, until + 1]))
+    assert timetable.count(after, until + rest) == len(slots) + timetable.count(until, until + rest)
+    upcoming, last = timetable.next_after(after), timetable.last_until(until)
+    if slots:
+        assert (slots[0], slots[-1]) == (upcoming, last)
+    else:
+        assert upcoming is None or upcoming > until
+        assert last is None or last <= after
+
+
+@settings(deadline=None)
+@given(timetables(), st.integers(instant(1990), instant(2035)))
+def test_slots_lead_from_one_to_the_next_and_back(timetable, now):
+    last, upcoming = timetable.last_until(now), timetable.next_after(now)
+
+    if last is not None:
+        assert timetable.next_after(last) == upcoming
+        assert timetable.last_until(last) == last
+        assert timetable.next_after(last - 1) == last
+        assert timetable.count(last, now) == 0
+    if upcoming is not None:
+        assert timetable.last_until(upcoming - 1) == last
+        assert timetable.count(now, upcoming) == 1
+
+
+@settings(deadline=None)
+@given(possible, around_a_change(year_range=(1975, 2040)))
+def test_slots_fall_on_full_minutes(expression, place):
+    zone, start = place
+
+    assert {0} >= {slot % MINUTE for slot in cron(expression, zone).between(start, start + 2 * DAY)}
+
+
+@settings(deadline=None)
+@given(possible, around_a_change(), st.integers(1, 12 * 366))
+def test_counting_years_is_counting_their_parts(expression, place, days):
+    zone, start = place
+    timetable, end = cron(expression, zone), start + days * DAY
+    cuts = [*range(start, end, 30 * DAY), end]
+
+    assert timetable.count(start, end) == sum(timetable.count(low, high) for low, high in pairwise(cuts))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.sampled_from(sorted(available_timezones())), st.integers(1880, 2100))
+def test_no_change_of_any_zone_is_missed(key, year):
+    zone = ZoneInfo(key)
+    found = zones.changes(key, instant(year), instant(year + 1))
+    hours = range(instant(year), instant(year + 1) + 1, HOUR)
+    offsets = [int(datetime.fromtimestamp(now, zone).utcoffset().total_seconds()) for now in hours]
+
+    assert [(low, high) for low, high in pairwise(offsets) if low != high] == [
+        (change.before, change.after) for change in found
+    ]
+    assert [change.after for change in found] == [
+        int(datetime.fromtimestamp(change.at, zone).utcoffset().total_seconds()) for change in found
+    ]
+    assert [change.before for change in found] == [
+        int(datetime.fromtimestamp(change.at - 1, zone).utcoffset().total_seconds()) for change in found
+    ]
+
+
+SCRAPS = st.sampled_from(
+    [*"*/-,#LWH()0123456789 ", "MON", "jan", "60", "@daily", "@", "H(0-9)", "²", "٣", "\0"]
+)
+
+
+def outcome(function, *arguments):
+    """Return what the function returns or the ScheduleError it raises; any other error is a failure."""
+    try:
+        return function(*arguments)
+    except ScheduleError as error:
+        return error
+
+
+@given(
+    st.text()
+    | st.lists(SCRAPS).map("".join)
+    | st.lists(st.lists(SCRAPS, min_size=1, max_size=4).map("".join), min_size=5, max_size=5).map(" ".join),
+    st.sampled_from(["", "job"]),
+)
+def test_whatever_is_written_is_a_schedule_or_says_what_to_write(text, seed):
+    found = outcome(cron, text, "UTC", seed)
+
+    if isinstance(found, ScheduleError):
+        assert "write" in str(found)
+    else:
+        assert found.next_after(instant(2026)) is not None
+        assert isinstance(lint(text, "Europe/Berlin", instant(2026), seed), list)
+
+
+@given(st.text() | st.from_regex(r"\A[0-9]{1,3}[smhdx ][0-9smhd ]*\Z"))
+def test_whatever_is_written_is_an_interval_or_says_what_to_write(text):
+    found = outcome(parse_interval, text)
+
+    assert "write" in str(found) if isinstance(found, ScheduleError) else found > 0

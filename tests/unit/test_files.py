@@ -1,0 +1,170 @@
+"""Files are replaced whole, keep what is not ours to change, and are never waited for."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from scheduled.state.files import (
+    RefusedError,
+    clear_leftovers,
+    create_atomically,
+    open_regular,
+    read_regular,
+    write_atomically,
+)
+
+
+def test_a_new_file_has_the_mode_that_is_asked_for(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "new", b"text", mode=0o600)
+
+    assert 0o600 == stat.S_IMODE((tmp_path / "new").stat().st_mode)
+    assert b"text" == (tmp_path / "new").read_bytes()
+
+
+def test_a_new_file_respects_the_umask_otherwise(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_atomically(tmp_path / "new", b"text")
+    finally:
+        os.umask(before)
+
+    assert 0o640 == stat.S_IMODE((tmp_path / "new").stat().st_mode)
+
+
+def test_mode_and_owner_of_what_is_replaced_stay(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    path.chmod(0o604)
+    if os.geteuid() == 0:
+        os.chown(path, 4242, 4343)
+    before = path.stat()
+
+    write_atomically(path, b"new")
+
+    after = path.stat()
+    expected = (before.st_mode, before.st_uid, before.st_gid, b"new")
+    assert expected == (after.st_mode, after.st_uid, after.st_gid, path.read_bytes())
+
+
+def test_a_symlink_stays_one_and_its_target_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    target, link = tmp_path / "there" / "target", tmp_path / "link"
+    target.write_bytes(b"old")
+    link.symlink_to("there/target")
+
+    write_atomically(link, b"new")
+
+    assert link.is_symlink()
+    assert b"new" == target.read_bytes()
+
+
+@pytest.mark.parametrize("call", ["write", "fsync", "replace", "fchmod"])
+def test_a_failing_call_leaves_the_old_file_and_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, call, fail)
+        if call == "replace":
+            patched.setattr(Path, "replace", fail)
+        with pytest.raises(OSError, match="No space left"):
+            write_atomically(path, b"new")
+
+    assert ([path], b"old") == (list(p for p in tmp_path.iterdir() if p.is_file()), path.read_bytes())
+
+
+def test_creating_never_replaces(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    with pytest.raises(FileExistsError):
+        create_atomically(path, b"new")
+
+    assert ([path], b"old") == ([p for p in tmp_path.iterdir() if p.is_file()], path.read_bytes())
+
+
+def test_creating_works_without_hard_links_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+
+    create_atomically(tmp_path / "file", b"new")
+
+    assert b"new" == (tmp_path / "file").read_bytes()
+
+
+def test_a_created_file_is_like_its_model(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    model.touch(mode=0o600)
+
+    create_atomically(tmp_path / "file", b"new", like=model)
+
+    assert 0o600 == stat.S_IMODE((tmp_path / "file").stat().st_mode)
+
+
+def test_leftovers_of_a_killed_writer_are_cleared_and_nothing_else(tmp_path: Path) -> None:
+    for name in (".scheduled-0123.tmp", "inbox.json", ".scheduled-notes"):
+        (tmp_path / name).touch()
+
+    clear_leftovers(tmp_path)
+
+    kept = {path.name for path in tmp_path.iterdir() if path.is_file()}
+    assert {"inbox.json", ".scheduled-notes"} == kept
+
+
+@pytest.mark.timeout(5)
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+
+    for path in (tmp_path / "fifo", tmp_path, Path("/dev/zero")):
+        with pytest.raises(RefusedError, match="not a regular file"):
+            open_regular(path)
+
+
+def test_a_file_that_truly_lies_elsewhere_is_refused(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "in", tmp_path / "out"
+    inside.mkdir()
+    outside.mkdir()
+    (outside / "file").write_bytes(b"text")
+    (inside / "link").symlink_to(outside / "file")
+    (inside / "dir").symlink_to(outside)
+    (inside / "own").write_bytes(b"text")
+    (inside / "near").symlink_to("own")
+
+    for path in (inside / "link", inside / "dir" / "file"):
+        with pytest.raises(RefusedError, match="leads out of"):
+            read_regular(path, inside=str(inside))
+    assert b"text" == read_regular(inside / "near", inside=str(inside))
+
+
+def test_a_sibling_whose_name_begins_the_same_is_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "file").write_bytes(b"text")
+
+    with pytest.raises(RefusedError, match="leads out of"):
+        read_regular(tmp_path / "inner" / "file", inside=str(tmp_path / "in"))
+
+
+def test_a_file_over_the_limit_is_refused_unread(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"12345")
+
+    with pytest.raises(RefusedError, match="more than the 4"):
+        read_regular(tmp_path / "file", limit=4)
+    assert b"12345" == read_regular(tmp_path / "file", limit=5)
+
+
+def test_a_sparse_terabyte_costs_nothing(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("wb") as file:
+        file.truncate(1 << 40)
+
+    with pytest.raises(RefusedError):
+        read_regular(tmp_path / "file")

@@ -1,0 +1,145 @@
+"""An inbox is read in every shape it has had, and written such that what nobody edited keeps its bytes."""
+
+import json
+from typing import Any
+
+import pytest
+
+from scheduled.handlers.inbox import Inbox, count, is_unread, messages_in
+from scheduled.handlers.jsontext import parse
+from tests.fixtures.sample import mail
+
+TWO = [mail(id="1"), mail(id="2", status="opened", read=True)]
+SHAPES = {
+    "today's": {"mailbox": "inbox", "total_messages": 2, "unread_count": 1, "messages": TWO},
+    "bare list": TWO,
+    "under inbox": {"inbox": TWO},
+    "without counters": {"messages": TWO},
+}
+
+
+def written(document: Any, **habit: Any) -> bytes:
+    return json.dumps(document, **({"indent": 2, "ensure_ascii": False} | habit)).encode()
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+def test_every_shape_is_read(shape: Any) -> None:
+    assert TWO == messages_in(shape)
+    assert TWO == [entry.value for entry in Inbox(written(shape)).entries]
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+def test_every_shape_is_written_as_todays_when_it_is_changed(shape: Any) -> None:
+    inbox = Inbox(written(shape))
+    inbox.put_first(mail(id="0"))
+
+    document = json.loads(inbox.render())
+
+    head = {key: document[key] for key in ("mailbox", "total_messages", "unread_count")}
+    assert {"mailbox": "inbox", "total_messages": 3, "unread_count": 2} == head
+    assert ["0", "1", "2"] == [message["id"] for message in document["messages"]]
+    assert "inbox" not in document
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b'{"messages": [', b"null", b"7", b'{"messages": null}', b'{"inbox": {}}', b"\xff"])
+def test_what_is_no_inbox_is_never_taken_for_an_empty_one(text: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Inbox(text)
+
+
+def test_deep_nesting_is_an_error_like_any_other() -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse(b"[" * 100_000)
+
+
+@pytest.mark.parametrize(
+    "habit",
+    [
+        {},
+        {"indent": 4},
+        {"indent": "\t"},
+        {"indent": None},
+        {"indent": None, "separators": (",", ":")},
+        {"ensure_ascii": True},
+    ],
+    ids=str,
+)
+def test_an_edit_is_written_in_the_habits_of_the_file(habit: dict[str, Any]) -> None:
+    before = {"mailbox": "inbox", "total_messages": 2, "unread_count": 2, "messages": [mail(id="é"), mail(id="b")]}
+    inbox = Inbox(written(before, **habit))
+
+    inbox.put_first(mail(id="ñ"))
+    inbox.entries.pop()
+
+    after = before | {"messages": [mail(id="ñ"), mail(id="é")]}
+    assert written(after, **habit).decode() == inbox.render().decode()
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
+def test_the_end_of_the_file_stays_as_it_was(end: str) -> None:
+    inbox = Inbox(written(SHAPES["today's"]) + end.encode())
+    inbox.entries.pop()
+
+    text = inbox.render().decode()
+
+    assert end == text[text.rindex("}") + 1 :]
+
+
+def test_windows_line_ends_stay() -> None:
+    inbox = Inbox(written(SHAPES["today's"]).replace(b"\n", b"\r\n"))
+    inbox.put_first(mail())
+
+    data = inbox.render()
+
+    assert data.count(b"\n") == data.count(b"\r\n")
+
+
+def test_an_emptied_inbox_is_written_as_the_mail_program_writes_it() -> None:
+    inbox = Inbox(written(SHAPES["today's"]))
+    inbox.entries.clear()
+
+    empty = {"mailbox": "inbox", "total_messages": 0, "unread_count": 0, "messages": []}
+    assert written(empty) == inbox.render()
+
+
+def test_unknown_keys_and_their_order_stay() -> None:
+    text = '{"x-first": 1.0, "messages": [{"z": 1e3, "id": "1", "a": [ ]}, {"id": "2"}], "total_messages": 2, "unread_count": 2, "x-last": {"b":2,"a":1}}'
+    inbox = Inbox(text.encode())
+    inbox.entries.pop()
+
+    expected = text.replace(', {"id": "2"}', "").replace('"total_messages": 2', '"total_messages": 1')
+    expected = expected.replace('"unread_count": 2', '"unread_count": 1').replace(
+        '"x-last"', '"x-last"'
+    )
+    assert expected[:-1] + ', "mailbox": "inbox"}' == inbox.render().decode()
+
+
+def test_half_a_surrogate_pair_stays_the_escape_it_was() -> None:
+    inbox = Inbox(b'[{"id": "1", "subject": "\\ud83d"}]')
+    inbox.entries[0].change(status="opened")
+
+    assert b"\\ud83d" in inbox.render()
+
+
+def test_elements_that_are_no_messages_stay_and_are_counted_as_the_mail_program_counts() -> None:
+    inbox = Inbox(b'{"messages": [null, 7, {"id": "1", "status": "new"}], "total_messages": 0, "unread_count": 0}')
+
+    assert (3, 1) == inbox.counts()
+
+
+@pytest.mark.parametrize(
+    ("message", "unread"),
+    [
+        ({"status": "new"}, True),
+        ({"status": "new", "read": True}, True),
+        ({"status": "opened"}, False),
+        ({}, True),
+        ({"read": False}, True),
+        ({"read": True}, False),
+        ({"status": None, "read": True}, False),
+        ("text", False),
+    ],
+)
+def test_unread_is_what_the_mail_program_calls_so(message: Any, unread: bool) -> None:
+    assert unread is is_unread(message)
+    assert int(unread) == count([message]).unread
