@@ -205,9 +205,9 @@ def _leased(path: str | Path, inside: str | None) -> Iterator[tuple[int, Lease]]
         os.close(fd)
 
 
-def _patiently(seconds: float = PATIENCE) -> Iterator[None]:
+def _patiently(seconds: float | None = None) -> Iterator[None]:
     """Yield until the patience is spent, with growing pauses between."""
-    pause, deadline = 0.001, time.monotonic() + seconds
+    pause, deadline = 0.001, time.monotonic() + (PATIENCE if seconds is None else seconds)
     yield
     while time.monotonic() < deadline:
         time.sleep(pause)

@@ -120,16 +120,14 @@ def _tick(house: Any, work: Callable[[], Any], *, verbose: bool, as_json: bool) 
     """Make a tick and show it: on a terminal as it goes, else only the troubles, so that cron mails nothing else."""
     from scheduled import service
 
-    talkative = (sys.stdout.isatty() or verbose) and not as_json
-    if talkative:
+    talkative = sys.stdout.isatty() or verbose
+    if talkative and not as_json:
         from scheduled import render
 
         house.bus.subscribe(render.progress)
     done = work()
-    if as_json:
-        _print_json(service.result(house, done))
-    elif talkative:
-        render.tick(service.result(house, done))
+    if talkative or as_json:
+        _show(service.result(house, done), "tick", as_json=as_json)
     _say([f"{name}: another tick is running it" for name in done.busy])
     _say(done.troubles)
     return int(done.exit_code)

@@ -140,7 +140,7 @@ class Execution:
         return run.job if run is not None else ""
 
     def _supervisor_lost(self, ledger: Ledger) -> None:
-        """It was killed: what it left behind is taken in as after a dead runner."""
+        """Take in what a killed supervisor left behind, as after a dead runner."""
         with ledger.transaction():
             events = adoption.take_in(ledger, self._house, clock.now())
         self._house.publish(events)

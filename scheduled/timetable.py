@@ -27,15 +27,19 @@ class Timetable(Protocol):
 
     def next_after(self, instant: int) -> int | None:
         """Return the first slot after *instant*, or None if there is none (within 40 years)."""
+        ...
 
     def last_until(self, instant: int) -> int | None:
         """Return the last slot at or before *instant*, or None if there is none (within 40 years)."""
+        ...
 
     def count(self, after: int, until: int) -> int:
         """Return the number of slots in (after, until], at a cost that does not depend on it."""
+        ...
 
     def between(self, after: int, until: int) -> Iterator[int]:
         """Return the slots in (after, until], ascending, lazily."""
+        ...
 
 
 class _Cron:

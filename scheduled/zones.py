@@ -132,4 +132,4 @@ def _fixed(spans: Iterable[Stretch]) -> Iterator[Stretch]:
             begin -= ahead
         if begin < span.end:
             yield Stretch(begin, span.end, span.offset)
-        reached = max(begin, span.end) + span.offset
+        reached = span.end + span.offset

@@ -48,7 +48,7 @@ def test_memory_limits_decide_the_status(sample: Sample, number: int, status: st
 
 
 def test_a_last_line_without_an_end_counts(sample: Sample) -> None:
-    lines(sample, "SEED", "local.json", 500).open("a").write("{}")
+    lines(sample, "SEED", "local.json", 500).write_text("{}\n" * 500 + "{}")
 
     sample.run(health)
 

@@ -172,6 +172,15 @@ def test_days_match_as_documented(expression, expected):
     assert expected == fired(expression, "UTC", "2026-01-01T00:00", "2026-02-28T23:59")
 
 
+def test_the_last_weekday_is_a_friday_where_the_month_ends_with_a_sunday():
+    assert fired("0 0 LW 5 *", "UTC", "2026-05-01T00:00", "2026-05-31T00:00") == ["2026-05-29T00:00"]
+
+
+@pytest.mark.parametrize("weekday", range(7))
+def test_february_29_on_any_weekday_is_not_taken_for_never(weekday):
+    assert cron(f"0 0 * 2 {weekday}#5", "UTC").next_after(0) is not None
+
+
 def test_marks_are_those_of_cronsim():
     from cronsim import CronSim
 
@@ -436,3 +445,16 @@ def test_changes_of_a_zone_are_found_to_the_second():
         ("2026-02-15T02:00", 3600, 0),
         ("2026-03-22T02:00", 0, 3600),
     ]
+
+
+@pytest.mark.parametrize(
+    ("zone", "expected"),
+    [
+        ("America/Recife", ["2000-10-08T03:00", "2000-10-15T02:00"]),
+        ("Africa/Freetown", ["1939-09-01T01:00", "1939-09-05T00:40"]),
+    ],
+)
+def test_changes_that_undo_each_other_within_days_are_found(zone, expected):
+    found = zones.changes(zone, at(expected[0]) - 50 * DAY, at(expected[1]) + 50 * DAY)
+
+    assert expected == utc(*[change.at for change in found])

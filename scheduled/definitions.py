@@ -1,0 +1,262 @@
+"""A [jobs.NAME] table as it is written -> the job it means; every fault is told with its key."""
+
+import difflib
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from scheduled import timetable
+from scheduled.clock import zone_exists
+from scheduled.errors import ConfigError
+from scheduled.jobs import Action, CatchUp, Job, Limits, OnInterrupted, Priority, Retry, Schedule
+
+NAME = re.compile(r"[^\W_][\w.@:+-]{0,99}")
+SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+LEAST_NICE, MOST_NICE = -20, 19
+WHEN = ("cron", "every")
+WHAT = ("command", "python", "handler")
+
+
+class RetryTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[jobs.X.retry] as it is written; both spellings of the delay are read."""
+
+    max_attempts: int = 1
+    delay: int | str | None = None
+    delay_seconds: int | None = None
+    backoff_multiplier: float = 1.0
+    max_delay: int | str = "1d"
+
+
+class LimitsTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[jobs.X.limits] as it is written: sizes such as "512M", times such as "60s", counts."""
+
+    memory: int | str | None = None
+    cpu: int | str | None = None
+    file_size: int | str | None = None
+    open_files: int | None = None
+    processes: int | None = None
+
+
+class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """[defaults]: what any job may say of itself but its when and its what."""
+
+    timezone: str | None = None
+    enabled: bool = True
+    priority: Priority = "medium"
+    catch_up: CatchUp = "latest"
+    catch_up_limit: int = 100
+    grace: int | str | None = None
+    retry: RetryTable = msgspec.field(default_factory=RetryTable)
+    on_interrupted: OnInterrupted = "rerun"
+    timeout: int | str = "5m"
+    group: str | None = None
+    cwd: str | None = None
+    env: dict[str, str | int | float | bool] = {}
+    env_file: str | None = None
+    umask: int | str | None = None
+    nice: int | None = None
+    limits: LimitsTable = msgspec.field(default_factory=LimitsTable)
+    output_limit: int | str = "1M"
+
+
+class JobTable(DefaultsTable, forbid_unknown_fields=True, kw_only=True):
+    """[jobs.X] as it is written."""
+
+    description: str = ""
+    cron: str | None = None
+    every: str | int | None = None
+    anchor: str | None = None
+    command: str | list[str] | None = None
+    python: str | None = None
+    handler: str | None = None
+    options: dict[str, Any] = {}
+
+
+def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], timezone: str) -> Job:
+    """Given a [jobs.NAME] table, return the job; raises ConfigError with the key and what to do about it."""
+    if not NAME.fullmatch(name):
+        raise ConfigError(
+            "a job's name is 1 to 100 letters, digits and . _ @ : + -, and begins with a letter or digit"
+        )
+    if not isinstance(table, dict):
+        raise ConfigError(f"must be a table; write [jobs.{name}]")
+    try:
+        raw = msgspec.convert(_merged(defaults, table), JobTable)
+    except msgspec.ValidationError as error:
+        raise ConfigError(explain(error, JobTable)) from None
+    return Job(
+        name=name,
+        source=str(source),
+        schedule=_schedule(name, raw, timezone),
+        action=_action(raw),
+        description=raw.description,
+        enabled=raw.enabled,
+        priority=raw.priority,
+        catch_up=raw.catch_up,
+        catch_up_limit=_count("catch_up_limit", raw.catch_up_limit) or 0,
+        grace=None if raw.grace is None else _seconds("grace", raw.grace, least=0),
+        retry=_retry(raw.retry),
+        on_interrupted=raw.on_interrupted,
+        timeout=_seconds("timeout", raw.timeout),
+        group=raw.group if raw.group is not None else ("workspace" if raw.handler else ""),
+        cwd=raw.cwd,
+        env={key: _environment_value(key, value) for key, value in raw.env.items()},
+        env_file=raw.env_file,
+        umask=_umask(raw.umask),
+        nice=_nice(raw.nice),
+        limits=_limits(raw.limits),
+        options=raw.options,
+        output_limit=_size("output_limit", raw.output_limit),
+    )
+
+
+def _merged(defaults: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+    both = {**defaults, **table}
+    for key in ("env", "retry", "limits"):
+        if isinstance(defaults.get(key), dict) and isinstance(table.get(key), dict):
+            both[key] = {**defaults[key], **table[key]}
+    return both
+
+
+def explain(error: msgspec.ValidationError, table: type[msgspec.Struct]) -> str:
+    """Turn msgspec's message into "key: what is wrong", with a suggestion where a key is misspelt."""
+    message, _, path = str(error).partition(" - at `$")
+    key = re.sub(r"\[\.\.\.\]", "", path.strip("`").lstrip("."))
+    unknown = re.search(r"unknown field `(.+)`", message)
+    if unknown is None:
+        return f"{key}: {message}" if key else message
+    name = f"{key}.{unknown[1]}" if key else unknown[1]
+    near = [] if key else difflib.get_close_matches(unknown[1], table.__struct_fields__, n=1)
+    return f"{name}: unknown key" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _one_of(raw: JobTable, keys: tuple[str, ...], *, needed: bool) -> str:
+    given = [key for key in keys if getattr(raw, key) is not None]
+    if len(given) > 1:
+        raise ConfigError(f"{' and '.join(given)}: only one of {', '.join(keys)} may be given")
+    if needed and not given:
+        raise ConfigError(f"one of {', '.join(keys)} must say what to do")
+    return given[0] if given else ""
+
+
+def _schedule(name: str, raw: JobTable, timezone: str) -> Schedule:
+    zone = raw.timezone or timezone
+    if not zone_exists(zone):
+        raise ConfigError(f"timezone: no such time zone: {zone!r} (write a name such as Europe/Berlin)")
+    kind = _one_of(raw, WHEN, needed=False)
+    if raw.anchor is not None and kind != "every":
+        raise ConfigError("anchor: belongs to `every` only")
+    if kind == "cron":
+        return _cron(name, str(raw.cron), zone)
+    if kind == "every":
+        assert raw.every is not None
+        return Schedule("every", str(_seconds("every", raw.every)), zone, _anchor(raw.anchor, zone))
+    return Schedule("manual", zone=zone)
+
+
+def _cron(name: str, expression: str, zone: str) -> Schedule:
+    try:
+        timetable.cron(expression, zone, name)
+    except timetable.ScheduleError as error:
+        raise ConfigError(f"cron: {error}") from None
+    return Schedule("cron", " ".join(expression.split()), zone, seed=name if "H" in expression else "")
+
+
+def _anchor(text: str | None, zone: str) -> int | None:
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"anchor: not an ISO date and time: {text!r} (write 2026-01-31T04:00)") from None
+    return int((instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(zone))).timestamp())
+
+
+def _action(raw: JobTable) -> Action:
+    kind = _one_of(raw, WHAT, needed=True)
+    given = getattr(raw, kind)
+    if (
+        not given
+        or (isinstance(given, str) and not given.strip())
+        or (isinstance(given, list) and not given[0])
+    ):
+        raise ConfigError(f"{kind}: is empty")
+    if "\0" in "".join(given):
+        raise ConfigError(f"{kind}: holds a NUL character")
+    if isinstance(given, list):
+        return Action("command", words=tuple(given))
+    if kind == "command":
+        return Action("command", line=given)
+    return Action("python" if kind == "python" else "handler", name=given)
+
+
+def _retry(raw: RetryTable) -> Retry:
+    if raw.max_attempts < 1:
+        raise ConfigError("retry.max_attempts: counts the first try, so it is at least 1")
+    if raw.backoff_multiplier < 1:
+        raise ConfigError("retry.backoff_multiplier: is at least 1")
+    delay = raw.delay if raw.delay is not None else raw.delay_seconds if raw.delay_seconds is not None else 60
+    return Retry(
+        max_attempts=raw.max_attempts,
+        delay=_seconds("retry.delay", delay, least=0),
+        backoff_multiplier=raw.backoff_multiplier,
+        max_delay=_seconds("retry.max_delay", raw.max_delay),
+    )
+
+
+def _limits(raw: LimitsTable) -> Limits:
+    return Limits(
+        memory=None if raw.memory is None else _size("limits.memory", raw.memory),
+        cpu=None if raw.cpu is None else _seconds("limits.cpu", raw.cpu),
+        file_size=None if raw.file_size is None else _size("limits.file_size", raw.file_size),
+        open_files=_count("limits.open_files", raw.open_files),
+        processes=_count("limits.processes", raw.processes),
+    )
+
+
+def _count(key: str, value: int | None) -> int | None:
+    if value is not None and not 0 < value < 1 << 31:
+        raise ConfigError(f"{key}: must be a positive count, got {value}")
+    return value
+
+
+def _seconds(key: str, value: int | str, least: int = 1) -> int:
+    try:
+        seconds = timetable.parse_interval(value) if isinstance(value, str) else value
+    except timetable.ScheduleError as error:
+        raise ConfigError(f"{key}: {error}") from None
+    if not least <= seconds <= 400 * 366 * 86400:
+        raise ConfigError(f"{key}: out of range: {value!r}")
+    return seconds
+
+
+def _size(key: str, value: int | str) -> int:
+    match = re.fullmatch(r"(\d{1,12})\s*([kmg]?)(?:i?b)?", str(value).strip().lower())
+    if match is None:
+        raise ConfigError(f'{key}: not a size: {value!r} (write "512M")')
+    return int(match[1]) * SIZES[match[2]]
+
+
+def _umask(value: int | str | None) -> int | None:
+    if value is None:
+        return None
+    # A TOML number 022 is not valid TOML, and 22 would be read as decimal: only a string says what is meant.
+    if not isinstance(value, str) or not re.fullmatch(r"[0-7]{3,4}", value):
+        raise ConfigError(f'umask: write it as an octal string such as "022", got {value!r}')
+    return int(value, 8)
+
+
+def _nice(value: int | None) -> int | None:
+    if value is not None and not LEAST_NICE <= value <= MOST_NICE:
+        raise ConfigError(f"nice: is between -20 and 19, got {value}")
+    return value
+
+
+def _environment_value(key: str, value: str | float) -> str:
+    if not key or "=" in key or "\0" in key or "\0" in str(value):
+        raise ConfigError(f"env: not a variable that a process can be given: {key!r}")
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,48 @@
+"""Times as the workspace writes them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from scheduled.handlers import stamps
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("said", "instant"),
+    [
+        ("2026-02-03 14:00:00", datetime(2026, 2, 3, 13, tzinfo=UTC)),
+        ("2026-02-03T14:00:00", datetime(2026, 2, 3, 13, tzinfo=UTC)),
+        ("2026-07-03 14:00:00", datetime(2026, 7, 3, 12, tzinfo=UTC)),
+        ("2026-02-03T14:00:00Z", datetime(2026, 2, 3, 14, tzinfo=UTC)),
+        ("2026-02-03T14:00:00+05:30", datetime(2026, 2, 3, 8, 30, tzinfo=UTC)),
+        ("2026-02-03", datetime(2026, 2, 2, 23, tzinfo=UTC)),
+        (" 2026-02-03 14:00:00\n", datetime(2026, 2, 3, 13, tzinfo=UTC)),
+    ],
+)
+def test_naive_is_local_and_offsets_are_heard(said: str, instant: datetime) -> None:
+    assert instant == stamps.parse(said, BERLIN)
+
+
+@pytest.mark.parametrize("said", ["", "soon", None, 7, ["2026-02-03"], "0001-01-01 00:00:00", "2026-02-30"])
+def test_what_names_no_time_is_an_error_of_one_kind(said: Any) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        stamps.parse(said, BERLIN)
+
+
+def test_the_forms_in_which_times_are_written() -> None:
+    now = datetime(2026, 2, 3, 13, 5, 7, 999, tzinfo=UTC)
+
+    written = (stamps.spaced(now, BERLIN), stamps.iso(now, BERLIN), stamps.compact(now, BERLIN))
+
+    assert ("2026-02-03 14:05:07", "2026-02-03T14:05:07", "20260203_140507") == written
+
+
+def test_a_length_is_said_in_the_unit_a_person_would_use() -> None:
+    lengths = [timedelta(minutes=53), timedelta(hours=5, minutes=50), timedelta(hours=47), timedelta(days=31, hours=9)]
+
+    expected = ["53 min", "5 h", "47 h", "31 days"]
+    assert expected == [stamps.span(length) for length in lengths]

@@ -1,0 +1,176 @@
+"""Files that others write in place: never read in halves, never replaced under a writer's hands."""
+
+import errno
+import fcntl
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scheduled.handlers import steady
+from scheduled.handlers.jsontext import parse
+from scheduled.handlers.steady import BusyFileError, count_lines, read_settled, rewrite
+
+fork = multiprocessing.get_context("fork")
+
+
+@pytest.fixture(params=["leases", "no leases", "no leases, no hard links"])
+def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The file system as it is here, and as others are."""
+    real = fcntl.fcntl
+
+    def refuse(fd: int, command: int, argument: int = 0) -> int:
+        if command == fcntl.F_SETLEASE:
+            raise OSError(errno.EINVAL, "no leases here")
+        return int(real(fd, command, argument))
+
+    def no_link(*_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EPERM, "no hard links here")
+
+    if "no leases" in request.param:
+        monkeypatch.setattr(fcntl, "fcntl", refuse)
+    if "no hard links" in request.param:
+        monkeypatch.setattr(os, "link", no_link)
+    return str(request.param)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "dir" / "file.json"
+    path.parent.mkdir()
+    path.write_bytes(b"[1]")
+    return path
+
+
+@pytest.mark.usefixtures("system")
+def test_an_edit_replaces_the_file(file: Path) -> None:
+    before = file.stat().st_ino
+
+    assert rewrite(file, lambda data: data + b" ") is True
+    assert (b"[1] ", True) == (file.read_bytes(), before != file.stat().st_ino)
+    assert [file] == list(file.parent.iterdir())
+
+
+@pytest.mark.usefixtures("system")
+@pytest.mark.parametrize("answer", [None, b"[1]"])
+def test_no_edit_touches_nothing(file: Path, answer: bytes | None) -> None:
+    before = file.stat()
+
+    assert rewrite(file, lambda _: answer) is False
+    assert (before, [file]) == (file.stat(), list(file.parent.iterdir()))
+
+
+@pytest.mark.usefixtures("system")
+def test_what_was_written_since_the_reading_is_edited_in_its_turn(file: Path) -> None:
+    def edit(data: bytes) -> bytes:
+        if data == b"[1]":
+            # Another program replaces the file meanwhile, which no lease hinders.
+            other = file.with_name("other")
+            other.write_bytes(b"[1, 2]")
+            other.replace(file)
+        return data + b" "
+
+    rewrite(file, edit)
+
+    assert b"[1, 2] " == file.read_bytes()
+
+
+def test_a_writer_who_opens_the_file_while_it_is_replaced_loses_nothing(
+    file: Path, system: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The moment after the last comparison: what he writes would go where nobody looks."""
+    writers = []
+    real = Path.replace
+
+    def replace(source: Path, target: Path) -> Path:
+        if not writers and target == file:
+            with file.open("rb") as old:
+                writers.append(fork.Process(target=file.write_bytes, args=(b"[1, 2]",)))
+                writers[0].start()
+                if system == "leases":
+                    # The kernel tells the holder of the lease that somebody waits in his `open`.
+                    assert signal.sigtimedwait({signal.SIGURG}, 10)
+                else:
+                    while os.fstat(old.fileno()).st_size == len(b"[1]"):
+                        pass
+        return real(source, target)
+
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGURG})
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "replace", replace)
+            rewrite(file, lambda data: parse(data) and data + b" ")
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+    writers[0].join()
+    assert (0, b"[1, 2] ") == (writers[0].exitcode, file.read_bytes())
+    assert [file] == list(file.parent.iterdir())
+
+
+def test_a_file_that_somebody_keeps_open_for_writing_is_left_alone(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steady, "PATIENCE", 0.05)
+
+    with file.open("r+b"), pytest.raises(BusyFileError):
+        rewrite(file, lambda data: data + b" ")
+
+    assert b"[1]" == file.read_bytes()
+
+
+@pytest.mark.usefixtures("system")
+def test_a_broken_file_that_nobody_writes_is_an_error(file: Path) -> None:
+    file.write_bytes(b"[1")
+
+    with pytest.raises(ValueError, match=r"."):
+        read_settled(file, parse)
+    with pytest.raises(ValueError, match=r"."):
+        rewrite(file, lambda data: str(parse(data)).encode())
+
+
+def torn_writer(path: Path, ready: Any, go: Any) -> None:
+    with path.open("wb") as opened:
+        opened.write(b"[1, ")
+        opened.flush()
+        ready.set()
+        go.wait(10)
+        opened.write(b"2]\n")
+
+
+def test_half_of_a_write_is_waited_for(file: Path) -> None:
+    ready, go = fork.Event(), fork.Event()
+    writer = fork.Process(target=torn_writer, args=(file, ready, go))
+    writer.start()
+    ready.wait(10)
+    seen = []
+
+    def glance(data: bytes) -> Any:
+        seen.append(data)
+        go.set()
+        return parse(data)
+
+    assert [1, 2] == read_settled(file, glance)
+    assert b"[1, " == seen[0]
+    writer.join()
+
+
+@pytest.mark.usefixtures("system")
+@pytest.mark.parametrize(
+    ("data", "lines"), [(b"", 0), (b"a", 1), (b"a\n", 1), (b"a\nb", 2), (b"\n\n", 2), (b"a\r\nb\x0bc\xe2\x80\xa8d\n", 2)]
+)
+def test_lines_are_counted_as_readlines_counts_bytes(file: Path, data: bytes, lines: int) -> None:
+    file.write_bytes(data)
+
+    assert (lines, len(data)) == count_lines(file)
+    with file.open("rb") as opened:
+        assert lines == len(opened.readlines())
+
+
+def test_an_hour_of_lines_is_streamed(file: Path) -> None:
+    file.write_bytes(b"x\n" * 3_000_000)
+
+    assert (3_000_000, 6_000_000) == count_lines(file)
