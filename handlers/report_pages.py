@@ -38,10 +38,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         """Return the checkups with *status*."""
         return [checkup for checkup in self.checkups if checkup.status == status]
 
-    def notes(self) -> list[tuple[str, str]]:
-        """Return whom each note is about, and what it says."""
-        own = [(checkup.branch.name, note) for checkup in self.checkups for note in checkup.notes]
-        return own + [("workspace", found.said) for found in self.common]
+    def notes(self) -> list[tuple[str, list[str]]]:
+        """Return who is noted, and for what."""
+        noted = [(checkup.branch.name, checkup.notes) for checkup in self.checkups]
+        noted.append(("workspace", [found.said for found in self.common]))
+        return [(who, notes) for who, notes in noted if notes]
 
     @property
     def late(self) -> bool:
@@ -96,8 +97,12 @@ def _health(report: Report) -> Iterator[str]:
     for title, status in (("Warnings", "warning"), ("Errors", "error")):
         if found := report.having(status):
             yield from ("", f"### {title}", *map(_issues, found))
-    if notes := report.notes():
-        yield from ("", "### Notes", *(f"- {escaped(who)}: {escaped(note)}" for who, note in notes))
+    if noted := report.notes():
+        yield from ("", "### Notes")
+        for who, notes in noted[:MOST_ROWS]:
+            yield f"- {escaped(who)}: {'; '.join(map(escaped, notes))}"
+        if more := noted[MOST_ROWS:]:
+            yield f"- and {many(len(more), 'more branch', 'more branches')}"
 
 
 def _issues(checkup: Checkup) -> str:

@@ -94,7 +94,7 @@ install_package() {
     for part in pyproject.toml README.md LICENSE scheduled handlers state install; do
         cp -RP "$checkout/$part" "$TMPDIR/source/"
     done
-    # A person's pip settings such as `user` or `target` would lead out of the environment.
+    # Whatever a person has set for pip, it installs here.
     PIP_USER=0 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PYTHONNOUSERSITE=1 \
         "$venv/bin/python" -m pip install --quiet --retries 2 "$TMPDIR/source" >"$log" 2>&1 || explain_pip
     rm -f "$log"

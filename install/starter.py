@@ -9,6 +9,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 
@@ -61,6 +62,8 @@ def remove(config: Path) -> bool:
     if not _is_untouched(config):
         return False
     config.unlink()
+    with suppress(OSError):  # jobs.d may lie there
+        config.parent.rmdir()
     return True
 
 
@@ -79,7 +82,8 @@ def main(arguments: Sequence[str]) -> int:
     config = config_path(None)
     try:
         if verb == "remove":
-            said = f"removed {config}" if remove(config) else f"kept {config}: it is yours"
+            kept = f"kept {config}: it is yours" if config.exists() else f"there was no {config}"
+            said = f"removed {config}" if remove(config) else kept
         elif write(config, Path(rest[0]).absolute() if rest else None):
             said = f"wrote {config}"
         else:

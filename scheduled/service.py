@@ -134,7 +134,7 @@ def _doubts(job: Job) -> Iterable[str]:
     from scheduled.timetable import lint
 
     if job.schedule.kind == "cron":
-        for doubt in lint(job.schedule.expression, job.schedule.zone, int(clock.now())):
+        for doubt in lint(job.schedule.expression, job.schedule.zone, int(clock.now()), job.schedule.seed):
             yield f"{job.source}: jobs.{job.name}: cron: {doubt}"
 
 

@@ -176,6 +176,22 @@ class Ledger(Protocol):
     def run(self, run_id: str) -> RunRow | None:
         """Return one run."""
 
+    # What people and events ask for beside the schedules
+    def toggle(self, job: str, enabled: bool | None) -> None:
+        """Enable or disable a job whatever its configuration says; None takes the configuration's word again."""
+
+    def toggles(self) -> dict[str, bool]:
+        """Return which jobs are switched from outside the configuration."""
+
+    def pause(self, job: str, until: Instant | None) -> None:
+        """Defer a job's slots (`''`: those of all jobs) until *until*, or until `resume`."""
+
+    def resume(self, job: str) -> None:
+        """End a pause."""
+
+    def pauses(self, now: Instant) -> dict[str, Instant | None]:
+        """Return the pauses in force and until when."""
+
     # Totals, conditions, outbox, meta
     def count(self, job: str, name: str, amount: int) -> None:
         """Add to a running total."""

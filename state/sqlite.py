@@ -10,6 +10,7 @@ from scheduled.errors import StateError
 from scheduled.state.locks import exclusive
 from scheduled.state.sqlite_notices import Notices
 from scheduled.state.sqlite_runs import Runs
+from scheduled.state.sqlite_switches import Switches
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Readers never block writers in WAL mode and our writers queue on a lock of their own, so this bounds only
@@ -17,7 +18,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 600
 
 
-class SqliteLedger(Runs, Notices):
+class SqliteLedger(Runs, Switches, Notices):
     """A `Ledger` on a local disk."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:

@@ -89,6 +89,28 @@ CREATE TABLE attempts (
     PRIMARY KEY (run_id, attempt)
 ) WITHOUT ROWID;
 
+-- What people switched from outside the configuration. The job '' is every job.
+CREATE TABLE toggles (
+    job     TEXT PRIMARY KEY,
+    enabled INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE pauses (
+    job   TEXT PRIMARY KEY,
+    until INTEGER
+) WITHOUT ROWID;
+
+-- What started a job that no schedule asked for: an event that it listens to, one row a listener, until its run
+-- is claimed. `depth` counts the events that led to this one.
+CREATE TABLE triggers (
+    id      INTEGER PRIMARY KEY,
+    job     TEXT NOT NULL,
+    event   TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    at      REAL NOT NULL,
+    depth   INTEGER NOT NULL
+);
+
 -- Running totals that handlers count (`auto_opened`, ...).
 CREATE TABLE totals (
     job   TEXT NOT NULL,

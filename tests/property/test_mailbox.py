@@ -14,7 +14,9 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 MESSAGES = st.builds(
-    lambda extra, status, read: extra | ({"status": status} if status else {}) | ({"read": read} if read else {}),
+    lambda extra, status, read: (
+        extra | ({"status": status} if status else {}) | ({"read": read} if read else {})
+    ),
     st.dictionaries(st.text(max_size=8), VALUES, max_size=4),
     st.sampled_from(["new", "opened", "closed", None]),
     st.booleans(),
@@ -42,7 +44,9 @@ def texts(draw: st.DrawFn) -> str:
 
 def messages_of(text: str) -> list[Any]:
     document = json.loads(text)
-    found: list[Any] = document if isinstance(document, list) else document.get("messages", document.get("inbox"))
+    found: list[Any] = (
+        document if isinstance(document, list) else document.get("messages", document.get("inbox"))
+    )
     return found
 
 

@@ -96,6 +96,7 @@ class Household:
         self.eras = {}
         self.taken = Counter()
         self.alive = {}
+        self.held_up = set()
         self.ticks = 0
 
     def edit(self, number, edit):
@@ -134,19 +135,28 @@ class Household:
                 for slot in naive_slots(schedule, begin, self.now if end is None else end)]  # fmt: skip
 
     def tick(self, fates):
+        """Start what is due, and what follows from what has ended, as a tick does."""
         self.ticks += 1
-        holder = Holder(tick=f"tick{self.ticks}", boot="", host="")
+        holder, fates, told = Holder(tick=f"tick{self.ticks}", boot="", host=""), iter(fates), None
         self.note_eras()
+        self.held_up.clear()
         with self.ledger.transaction():
             claims.register(self.ledger, self.config, self.now)
-            starts = claims.plan(self.ledger, self.config, self.now).starts
-            taken = claims.take(self.ledger, starts, holder, self.now)
-        for start, fate in zip(taken, fates, strict=False):
-            claim = start.claim
-            assert claim.job not in self.alive, "two runs of one job at once"
-            self.taken[claim.run_id, claim.attempt] += fate != "unstarted"
-            self.alive[claim.job] = claim.run_id
-            self.meet(claim.job, fate)
+        while told is None or told:
+            with self.ledger.transaction():
+                starts = claims.plan(self.ledger, self.config, self.now, told=told).starts
+                taken = [start.claim for start in claims.take(self.ledger, starts, holder, self.now)]
+            told = {claim.job for claim in taken if self.begin(claim, next(fates, "success"))}
+        with self.ledger.transaction():
+            claims.plan(self.ledger, self.config, self.now)
+
+    def begin(self, claim, fate):
+        """Begin a run, which meets its fate; return whether it has ended."""
+        assert claim.job not in self.alive, "two runs of one job at once"
+        self.taken[claim.run_id, claim.attempt] += fate != "unstarted"
+        self.alive[claim.job] = claim.run_id
+        self.meet(claim.job, fate)
+        return fate not in ("unstarted", "lives")
 
     def meet(self, job, fate):
         """Let what happens to the job's run happen."""
@@ -158,6 +168,7 @@ class Household:
             del self.alive[job]
             if fate == "unstarted" and run.status == "claimed":
                 self.ledger.unclaim(run.run_id)
+                self.held_up.add(job)
                 return
             ending = Ending(
                 run_id=run.run_id, attempt=run.attempt, status="failed" if fate == "unstarted" else fate,
@@ -174,26 +185,17 @@ class Household:
                 compose=lambda *_: [],
             )
 
-    def plan_again(self):
-        """Note why what is still due is open, as a tick does at its end."""
-        with self.ledger.transaction():
-            claims.plan(self.ledger, self.config, self.now)
-
     def problems(self):
-        runs = [run.run_id for run in self.ledger.open_runs()]
+        """Return what an audit finds, but for jobs whose slots wait behind a claim that came to nothing."""
+        runs = self.ledger.open_runs()
         found = audit(
-            self.ledger.epochs(), self.ledger.slot_rows(), self.ledger.job_rows(), runs, self.now
-        ).problems
-        # One start a job and tick: with `all`, and after a claim that came to nothing, more may be left to do.
-        behind = {name for name, job in self.plan().items() if job.start is not None}
-        return [
-            problem for problem in found if problem.job not in behind or "open" not in problem.problem[-5:]
-        ]
-
-    def plan(self):
-        from scheduled import planner
-
-        return planner.plan(self.config.jobs, self.ledger.standings(), self.now).jobs
+            self.ledger.epochs(),
+            self.ledger.slot_rows(),
+            self.ledger.job_rows(),
+            [run.run_id for run in runs],
+            self.now,
+        )
+        return [problem for problem in found.problems if problem.job not in self.held_up]
 
     def check_rows(self):
         """Hold every row against the oracle's slots: each slot up to the position has exactly one verdict."""
@@ -210,7 +212,9 @@ class Household:
                     (verdicts.update if row.verdict is not None else unfinished.extend)(members)
             # A run that was under way when its schedule was changed brings its verdict later.
             closed = max((end for _, end, _ in self.eras[name] if end is not None), default=BEGIN)
-            due = [slot for slot in expected if slot <= position and not (slot in unfinished and slot <= closed)]
+            due = [
+                slot for slot in expected if slot <= position and not (slot in unfinished and slot <= closed)
+            ]
             assert {slot: verdicts[slot] for slot in due} == dict.fromkeys(due, 1)
             assert (len(unfinished) <= 1, [slot for slot in verdicts if slot > position]) == (True, [])
 
@@ -233,6 +237,5 @@ def test_every_slot_is_accounted_for_whatever_happens(jobs, steps):
                 household.meet(job, fates[-1])
             household.edit(*edit)
             household.tick(fates)
-            household.plan_again()
             check(household)
         ledger.close()

@@ -16,7 +16,11 @@ MARKS = st.text(alphabet="ab1 _*`[]()<>#+-=|~&!\\.:/@;\n\t\"'$^{}x", max_size=40
 @example("<https://x.y> https://x.y www.x.y a@b.c")
 @settings(max_examples=600)
 def test_escaped_words_are_shown_as_they_are(words: str) -> None:
-    tokens = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(f"- {escaped(words)}")
+    tokens = (
+        MarkdownIt("commonmark", {"html": True})
+        .enable(["table", "strikethrough"])
+        .parse(f"- {escaped(words)}")
+    )
 
     shown = "".join(child.content for token in tokens for child in token.children or [])
     assert plain(words) == shown

@@ -19,8 +19,8 @@ from scheduled.state.files import (
 def test_a_new_file_has_the_mode_that_is_asked_for(tmp_path: Path) -> None:
     write_atomically(tmp_path / "new", b"text", mode=0o600)
 
-    assert 0o600 == stat.S_IMODE((tmp_path / "new").stat().st_mode)
-    assert b"text" == (tmp_path / "new").read_bytes()
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
+    assert (tmp_path / "new").read_bytes() == b"text"
 
 
 def test_a_new_file_respects_the_umask_otherwise(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_a_new_file_respects_the_umask_otherwise(tmp_path: Path) -> None:
     finally:
         os.umask(before)
 
-    assert 0o640 == stat.S_IMODE((tmp_path / "new").stat().st_mode)
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o640
 
 
 def test_mode_and_owner_of_what_is_replaced_stay(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_symlink_stays_one_and_its_target_is_replaced(tmp_path: Path) -> None:
     write_atomically(link, b"new")
 
     assert link.is_symlink()
-    assert b"new" == target.read_bytes()
+    assert target.read_bytes() == b"new"
 
 
 @pytest.mark.parametrize("call", ["write", "fsync", "replace", "fchmod"])
@@ -77,7 +77,7 @@ def test_a_failing_call_leaves_the_old_file_and_nothing_beside_it(
         with pytest.raises(OSError, match="No space left"):
             write_atomically(path, b"new")
 
-    assert ([path], b"old") == (list(p for p in tmp_path.iterdir() if p.is_file()), path.read_bytes())
+    assert ([path], b"old") == ([p for p in tmp_path.iterdir() if p.is_file()], path.read_bytes())
 
 
 def test_creating_never_replaces(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_creating_works_without_hard_links_too(tmp_path: Path, monkeypatch: pyte
 
     create_atomically(tmp_path / "file", b"new")
 
-    assert b"new" == (tmp_path / "file").read_bytes()
+    assert (tmp_path / "file").read_bytes() == b"new"
 
 
 def test_a_created_file_is_like_its_model(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_created_file_is_like_its_model(tmp_path: Path) -> None:
 
     create_atomically(tmp_path / "file", b"new", like=model)
 
-    assert 0o600 == stat.S_IMODE((tmp_path / "file").stat().st_mode)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
 
 
 def test_leftovers_of_a_killed_writer_are_cleared_and_nothing_else(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_a_file_that_truly_lies_elsewhere_is_refused(tmp_path: Path) -> None:
     for path in (inside / "link", inside / "dir" / "file"):
         with pytest.raises(RefusedError, match="leads out of"):
             read_regular(path, inside=str(inside))
-    assert b"text" == read_regular(inside / "near", inside=str(inside))
+    assert read_regular(inside / "near", inside=str(inside)) == b"text"
 
 
 def test_a_sibling_whose_name_begins_the_same_is_elsewhere(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_a_file_over_the_limit_is_refused_unread(tmp_path: Path) -> None:
 
     with pytest.raises(RefusedError, match="more than the 4"):
         read_regular(tmp_path / "file", limit=4)
-    assert b"12345" == read_regular(tmp_path / "file", limit=5)
+    assert read_regular(tmp_path / "file", limit=5) == b"12345"
 
 
 def test_a_sparse_terabyte_costs_nothing(tmp_path: Path) -> None:

@@ -61,12 +61,12 @@ def test_a_missing_mailbox_is_an_error_and_a_missing_memory_file_is_none(sample:
 
     outcome = sample.run(health)
 
-    assert ("error", ["Missing ai_mail.local directory"]) == (
+    assert (
         detail(sample, "SEED")["status"],
         detail(sample, "SEED")["issues"],
-    )
+    ) == ("error", ["Missing ai_mail.local directory"])
     assert detail(sample, "API")["status"] == "healthy"
-    assert 1 == outcome.data["errors"]
+    assert outcome.data["errors"] == 1
 
 
 def test_a_branch_whose_directory_is_gone_is_an_error(sample: Sample) -> None:
@@ -90,7 +90,11 @@ def test_the_central_file_has_the_shape_of_the_design(sample: Sample) -> None:
     sample.run(health)
 
     found = central(sample)
-    warning = {"branch": "DRONE", "status": "warning", "issues": ["local.json: 523 lines (approaching threshold)"]}
+    warning = {
+        "branch": "DRONE",
+        "status": "warning",
+        "issues": ["local.json: 523 lines (approaching threshold)"],
+    }
     assert ("2026-02-03T14:00:00", 17, [], warning) == (
         found["timestamp"],
         found["healthy"],
@@ -124,7 +128,7 @@ def test_notes_name_what_is_old_missing_or_not_rotated(sample: Sample) -> None:
         "PLANS.central.json was last changed 2 days ago",
         "system_logs/seed_audit.log is not rotated: 400,001 bytes, and there is no older part",
     ]
-    assert 17 == outcome.data["healthy"]
+    assert outcome.data["healthy"] == 17
 
 
 def test_strict_makes_warnings_of_those_notes_but_not_of_stale_mail(sample: Sample) -> None:
@@ -135,7 +139,7 @@ def test_strict_makes_warnings_of_those_notes_but_not_of_stale_mail(sample: Samp
     assert detail(sample, "SEED")["issues"] == ["README.md is missing"]
     assert detail(sample, "API")["status"] == "healthy"
     # The two of the limits, SEED's README, and two that are older than 30 days.
-    assert 5 == outcome.data["warnings"]
+    assert outcome.data["warnings"] == 5
 
 
 @pytest.mark.timeout(20)
@@ -152,7 +156,7 @@ def test_what_is_no_memory_file_is_noted_and_not_waited_for(sample: Sample, tmp_
 
     for branch in ("SEED", "API", "CLI"):
         assert detail(sample, branch)["notes"][0].startswith("local.json was skipped: ")
-    assert 17 == outcome.data["healthy"]
+    assert outcome.data["healthy"] == 17
 
 
 def test_own_notices_are_no_stale_mail(sample: Sample) -> None:
@@ -167,11 +171,11 @@ def test_own_notices_are_no_stale_mail(sample: Sample) -> None:
 def test_a_summary_is_sent_in_the_format_of_the_design(sample: Sample) -> None:
     (notice,) = sample.notices(health, sample.run(health))
 
-    assert ("@assistant", "[SCHEDULED] Health Check - 2 Issues Found", "normal") == (
+    assert (
         notice.recipient,
         notice.subject,
         notice.priority,
-    )
+    ) == ("@assistant", "[SCHEDULED] Health Check - 2 Issues Found", "normal")
     expected = """\
 ## Health Check Summary
 Time: 2026-02-03 14:00:00
@@ -196,7 +200,7 @@ def test_the_same_issues_are_not_told_again_while_only_their_numbers_change(samp
     sample.notices(health, sample.run(health))
     lines(sample, "DRONE", "local.json", 560)
 
-    assert [] == sample.notices(health, sample.run(health, now=NOW + timedelta(hours=1)))
+    assert sample.notices(health, sample.run(health, now=NOW + timedelta(hours=1))) == []
 
 
 def test_one_mail_tells_what_appeared_what_stays_and_what_is_gone(sample: Sample) -> None:
@@ -206,7 +210,7 @@ def test_one_mail_tells_what_appeared_what_stays_and_what_is_gone(sample: Sample
 
     (notice,) = sample.notices(health, sample.run(health))
 
-    assert ("[SCHEDULED] Health Check - 2 Issues Found", "high") == (notice.subject, notice.priority)
+    assert (notice.subject, notice.priority) == ("[SCHEDULED] Health Check - 2 Issues Found", "high")
     assert "**Error: SEED**\n- Missing ai_mail.local directory" in notice.body
     assert "**Warning: FLOW**" in notice.body
     gone = "### No Longer\n\n- DRONE.local.json: 523 lines (approaching threshold)"
@@ -220,7 +224,7 @@ def test_all_clear_is_told_when_nothing_is_left(sample: Sample) -> None:
 
     (notice,) = sample.notices(health, sample.run(health))
 
-    assert ("[SCHEDULED] Health Check - All Clear", "normal") == (notice.subject, notice.priority)
+    assert (notice.subject, notice.priority) == ("[SCHEDULED] Health Check - All Clear", "normal")
     assert "No issues are left." in notice.body
 
 

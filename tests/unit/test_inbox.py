@@ -24,8 +24,8 @@ def written(document: Any, **habit: Any) -> bytes:
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
 def test_every_shape_is_read(shape: Any) -> None:
-    assert TWO == messages_in(shape)
-    assert TWO == [entry.value for entry in Inbox(written(shape)).entries]
+    assert messages_in(shape) == TWO
+    assert [entry.value for entry in Inbox(written(shape)).entries] == TWO
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
@@ -36,12 +36,14 @@ def test_every_shape_is_written_as_todays_when_it_is_changed(shape: Any) -> None
     document = json.loads(inbox.render())
 
     head = {key: document[key] for key in ("mailbox", "total_messages", "unread_count")}
-    assert {"mailbox": "inbox", "total_messages": 3, "unread_count": 2} == head
-    assert ["0", "1", "2"] == [message["id"] for message in document["messages"]]
+    assert head == {"mailbox": "inbox", "total_messages": 3, "unread_count": 2}
+    assert [message["id"] for message in document["messages"]] == ["0", "1", "2"]
     assert "inbox" not in document
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b'{"messages": [', b"null", b"7", b'{"messages": null}', b'{"inbox": {}}', b"\xff"])
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b'{"messages": [', b"null", b"7", b'{"messages": null}', b'{"inbox": {}}', b"\xff"]
+)
 def test_what_is_no_inbox_is_never_taken_for_an_empty_one(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         Inbox(text)
@@ -65,7 +67,12 @@ def test_deep_nesting_is_an_error_like_any_other() -> None:
     ids=str,
 )
 def test_an_edit_is_written_in_the_habits_of_the_file(habit: dict[str, Any]) -> None:
-    before = {"mailbox": "inbox", "total_messages": 2, "unread_count": 2, "messages": [mail(id="é"), mail(id="b")]}
+    before = {
+        "mailbox": "inbox",
+        "total_messages": 2,
+        "unread_count": 2,
+        "messages": [mail(id="é"), mail(id="b")],
+    }
     inbox = Inbox(written(before, **habit))
 
     inbox.put_first(mail(id="ñ"))
@@ -108,9 +115,7 @@ def test_unknown_keys_and_their_order_stay() -> None:
     inbox.entries.pop()
 
     expected = text.replace(', {"id": "2"}', "").replace('"total_messages": 2', '"total_messages": 1')
-    expected = expected.replace('"unread_count": 2', '"unread_count": 1').replace(
-        '"x-last"', '"x-last"'
-    )
+    expected = expected.replace('"unread_count": 2', '"unread_count": 1').replace('"x-last"', '"x-last"')
     assert expected[:-1] + ', "mailbox": "inbox"}' == inbox.render().decode()
 
 
@@ -122,9 +127,11 @@ def test_half_a_surrogate_pair_stays_the_escape_it_was() -> None:
 
 
 def test_elements_that_are_no_messages_stay_and_are_counted_as_the_mail_program_counts() -> None:
-    inbox = Inbox(b'{"messages": [null, 7, {"id": "1", "status": "new"}], "total_messages": 0, "unread_count": 0}')
+    inbox = Inbox(
+        b'{"messages": [null, 7, {"id": "1", "status": "new"}], "total_messages": 0, "unread_count": 0}'
+    )
 
-    assert (3, 1) == inbox.counts()
+    assert inbox.counts() == (3, 1)
 
 
 @pytest.mark.parametrize(

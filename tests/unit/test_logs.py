@@ -59,7 +59,9 @@ def levels(logs: list[LogFile]) -> dict[str, int]:
         ("\x00\x01\x02", {}),
     ],
 )
-def test_a_line_counts_by_its_level_field_and_time(workspace: Workspace, line: str, expected: dict[str, int]) -> None:
+def test_a_line_counts_by_its_level_field_and_time(
+    workspace: Workspace, line: str, expected: dict[str, int]
+) -> None:
     assert expected == levels(read(workspace, flow_x__log=f"2026-02-03 09:00:00 | x | ERROR | old\n{line}\n"))
 
 
@@ -75,13 +77,13 @@ def test_the_rotated_part_counts_too_and_is_no_file_of_its_own(workspace: Worksp
 def test_the_products_own_log_is_left_out(workspace: Workspace) -> None:
     line = "2026-02-03 13:30:00 | x | ERROR | text\n"
 
-    assert [] == read(workspace, scheduled__log=line, scheduled__log__1=line)
+    assert read(workspace, scheduled__log=line, scheduled__log__1=line) == []
 
 
 def test_times_are_local(workspace: Workspace) -> None:
     text = "2026-02-03 14:30:00 | x | ERROR | text\n"
 
-    assert {"ERROR": 1} == levels(read(workspace, zone="Europe/Berlin", flow_x__log=text))
+    assert levels(read(workspace, zone="Europe/Berlin", flow_x__log=text)) == {"ERROR": 1}
 
 
 def test_in_the_hour_that_is_run_twice_a_line_counts_in_either(workspace: Workspace) -> None:
@@ -90,7 +92,7 @@ def test_in_the_hour_that_is_run_twice_a_line_counts_in_either(workspace: Worksp
 
     found = [levels(read(workspace, now, "Europe/Berlin", flow_x__log=text)) for now in (first, second)]
 
-    assert [{"ERROR": 1}, {"ERROR": 1}] == found
+    assert found == [{"ERROR": 1}, {"ERROR": 1}]
 
 
 def test_a_large_log_costs_no_more_than_its_end(workspace: Workspace) -> None:
@@ -104,7 +106,7 @@ def test_a_large_log_costs_no_more_than_its_end(workspace: Workspace) -> None:
 
     found = levels(read(workspace))
 
-    assert {"ERROR": 1} == found
+    assert found == {"ERROR": 1}
     assert time.process_time() - started < 0.5
 
 
@@ -119,7 +121,7 @@ def test_a_busy_hour_is_counted_whole(workspace: Workspace) -> None:
 def test_tracebacks_longer_than_the_first_look_hide_nothing(workspace: Workspace) -> None:
     text = "2026-02-03 13:30:00 | x | ERROR | text\n" + "  File x\n" * FIRST_TAIL
 
-    assert {"ERROR": 1} == levels(read(workspace, flow_x__log=text))
+    assert levels(read(workspace, flow_x__log=text)) == {"ERROR": 1}
 
 
 @pytest.mark.timeout(20)

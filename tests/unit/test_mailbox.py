@@ -26,7 +26,9 @@ ID = "0badcafe" + "0" * 24
 CENTRAL = "aipass_os/AI_CENTRAL/AI_MAIL.central.json"
 
 
-def send(sample: Sample, notice: Notice = NOTICE, notice_id: str = ID, now: datetime = NOW, **given: Any) -> None:
+def send(
+    sample: Sample, notice: Notice = NOTICE, notice_id: str = ID, now: datetime = NOW, **given: Any
+) -> None:
     usual = {"sender": "@trigger", "zone": ZoneInfo("UTC")}
     deliver(sample.root, notice, notice_id=notice_id, now=now, **usual | given)
 
@@ -84,7 +86,9 @@ def test_a_second_delivery_is_recognised_in_the_inbox(sample: Sample) -> None:
 
 
 @pytest.mark.parametrize("folder", ["deleted", ".archive/deleted"])
-def test_a_second_delivery_is_recognised_when_the_first_was_read_and_put_away(sample: Sample, folder: str) -> None:
+def test_a_second_delivery_is_recognised_when_the_first_was_read_and_put_away(
+    sample: Sample, folder: str
+) -> None:
     """The mail program names what it puts away by time and subject, without the id."""
     send(sample)
     message, *others = sample.mails("FLOW")
@@ -125,7 +129,7 @@ def test_another_mail_with_the_same_id_is_not_the_notice(sample: Sample) -> None
 
     send(sample)
 
-    assert ["@trigger", "@api"] == [message["from"] for message in sample.mails("FLOW")]
+    assert [message["from"] for message in sample.mails("FLOW")] == ["@trigger", "@api"]
 
 
 def test_nobody_has_the_address(sample: Sample) -> None:
@@ -187,7 +191,9 @@ def test_what_root_makes_in_a_mailbox_belongs_to_its_owner(sample: Sample) -> No
     assert stat.S_IMODE((mailbox / ".inbox.lock").stat().st_mode) == 0o600
 
 
-def test_a_lock_that_is_kept_is_not_waited_for_without_end(sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_that_is_kept_is_not_waited_for_without_end(
+    sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import fcntl
 
     monkeypatch.setattr("scheduled.handlers.inbox_file.LOCK_PATIENCE", 0.05)
@@ -202,7 +208,11 @@ def test_a_lock_that_is_kept_is_not_waited_for_without_end(sample: Sample, monke
 @pytest.mark.parametrize("kind", ["fifo", "symlink", "directory"])
 def test_a_lock_that_is_no_file_is_reported_and_not_waited_for(sample: Sample, kind: str) -> None:
     lock = sample.inbox("FLOW").parent / ".inbox.lock"
-    makers = {"fifo": os.mkfifo, "symlink": lambda path: path.symlink_to("/tmp/elsewhere"), "directory": Path.mkdir}
+    makers = {
+        "fifo": os.mkfifo,
+        "symlink": lambda path: path.symlink_to("/tmp/elsewhere"),
+        "directory": Path.mkdir,
+    }
     makers[kind](lock)
 
     with pytest.raises(UnreadableMailboxError, match="no regular file"):
@@ -223,7 +233,7 @@ def test_recounting_counts_messages_whatever_the_counters_say(sample: Sample) ->
     assert recount_central(sample.root, now=datetime(2026, 2, 4, tzinfo=UTC)) is True
 
     central = json.loads((sample.root / CENTRAL).read_text())
-    assert {"unread": 2, "total": 3} == central["branch_stats"]["FLOW"]
+    assert central["branch_stats"]["FLOW"] == {"unread": 2, "total": 3}
     totals = {"total_unread": 72 - 8 + 2, "total_messages": 122 - 12 + 3}
     assert totals == central["system_totals"]
     assert central["last_updated"] == "2026-02-04"

@@ -54,12 +54,18 @@ def test_it_is_told_once_until_the_file_is_back_under_and_over_again(sample: Sam
         outcome = sample.run(memory_rollover, now=NOW + timedelta(hours=hour))
         told.append(len(sample.notices(memory_rollover, outcome)))
 
-    assert [1, 0, 0, 0, 1, 0] == told
+    assert told == [1, 0, 0, 0, 1, 0]
 
 
 def test_files_are_found_by_their_endings_and_dashboards_left_out(sample: Sample) -> None:
     home = sample.path("SEED")
-    for name in ("DASHBOARD.local.json", "MY_DASHBOARD.local.json", "SEED.id.json", "local.json", "x.local.json.bak"):
+    for name in (
+        "DASHBOARD.local.json",
+        "MY_DASHBOARD.local.json",
+        "SEED.id.json",
+        "local.json",
+        "x.local.json.bak",
+    ):
         (home / name).write_text("\n" * 700)
     (home / "CLOSED_PLANS.local.json").write_text("\n" * 700)
 
@@ -80,12 +86,12 @@ def test_what_cannot_be_read_is_named_and_the_rest_goes_on(sample: Sample, tmp_p
 
     outcome = sample.run(memory_rollover)
 
-    assert ["FLOW:FLOW.observations.json"] == outcome.data["notified_files"]
+    assert outcome.data["notified_files"] == ["FLOW:FLOW.observations.json"]
     labels = [problem.partition(": ")[0] for problem in outcome.data["problems"]]
     assert [f"SEED:{letter}.local.json" for letter in "ABCD"] == labels
 
 
-def test_the_later_layout_keeps_its_memories_in_trinity(tmp_path: Path, sample: Sample) -> None:
+def test_the_later_layout_keeps_its_memories_in_trinity(sample: Sample) -> None:
     home = sample.root / "src"
     (home / ".trinity").mkdir(parents=True)
     (home / ".trinity" / "local.json").write_text("\n" * 601)
@@ -94,4 +100,4 @@ def test_the_later_layout_keeps_its_memories_in_trinity(tmp_path: Path, sample: 
 
     outcome = sample.run(memory_rollover)
 
-    assert ["SRC:local.json"] == outcome.data["notified_files"]
+    assert outcome.data["notified_files"] == ["SRC:local.json"]

@@ -27,7 +27,7 @@ def foreign(monkeypatch: pytest.MonkeyPatch) -> None:
     points = EntryPoints(
         EntryPoint(name, f"{__name__}:{value}", registry.GROUP) for name, value in values.items()
     )
-    monkeypatch.setattr(registry, "entry_points", lambda **given: points.select(**given))
+    monkeypatch.setattr(registry, "entry_points", points.select)
 
 
 def test_the_built_in_handlers_are_named_in_the_order_of_a_slot() -> None:
@@ -46,7 +46,9 @@ def test_every_built_in_handler_is_complete(name: str) -> None:
 
 
 def test_an_unknown_name_is_answered_with_those_there_are() -> None:
-    with pytest.raises(LookupError, match="no handler 'heath'; there are health, memory_rollover, mail_cleanup"):
+    with pytest.raises(
+        LookupError, match="no handler 'heath'; there are health, memory_rollover, mail_cleanup"
+    ):
         registry.find("heath")
 
 
@@ -62,13 +64,16 @@ def test_what_a_foreign_handler_leaves_out_is_completed() -> None:
 @pytest.mark.usefixtures("foreign")
 def test_a_built_in_name_cannot_be_taken() -> None:
     assert registry.find("health").Options is not registry.NoOptions
-    assert 1 == registry.names().count("health")
+    assert registry.names().count("health") == 1
 
 
 @pytest.mark.usefixtures("foreign")
 @pytest.mark.parametrize(
     ("name", "error", "said"),
-    [("broken", ImportError, "handler 'broken' .* can't be loaded"), ("useless", TypeError, r"has no run\(task\)")],
+    [
+        ("broken", ImportError, "handler 'broken' .* can't be loaded"),
+        ("useless", TypeError, r"has no run\(task\)"),
+    ],
 )
 def test_a_faulty_foreign_handler_is_named(name: str, error: Any, said: str) -> None:
     with pytest.raises(error, match=said):

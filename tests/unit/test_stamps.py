@@ -38,11 +38,16 @@ def test_the_forms_in_which_times_are_written() -> None:
 
     written = (stamps.spaced(now, BERLIN), stamps.iso(now, BERLIN), stamps.compact(now, BERLIN))
 
-    assert ("2026-02-03 14:05:07", "2026-02-03T14:05:07", "20260203_140507") == written
+    assert written == ("2026-02-03 14:05:07", "2026-02-03T14:05:07", "20260203_140507")
 
 
 def test_a_length_is_said_in_the_unit_a_person_would_use() -> None:
-    lengths = [timedelta(minutes=53), timedelta(hours=5, minutes=50), timedelta(hours=47), timedelta(days=31, hours=9)]
+    lengths = [
+        timedelta(minutes=53),
+        timedelta(hours=5, minutes=50),
+        timedelta(hours=47),
+        timedelta(days=31, hours=9),
+    ]
 
     expected = ["53 min", "5 h", "47 h", "31 days"]
     assert expected == [stamps.span(length) for length in lengths]

@@ -74,7 +74,15 @@ def test_an_untouched_starter_is_taken_back(config, workspace):
     starter.write(config, workspace)
 
     assert starter.remove(config)
-    assert not config.exists()
+    assert not config.parent.exists()
+
+
+def test_what_else_lies_there_stays(config):
+    starter.write(config)
+    (config.parent / "jobs.d").mkdir()
+
+    assert starter.remove(config)
+    assert (config.parent / "jobs.d").is_dir()
 
 
 @pytest.mark.parametrize("text", ["", "# mine", "[jobs", "workspace = 3"])
@@ -108,5 +116,5 @@ def test_the_command_uses_the_place_the_program_reads(config, monkeypatch, capsy
         f"wrote {config}",
         f"kept {config}: it was there already",
         f"removed {config}",
-        f"kept {config}: it is yours",
+        f"there was no {config}",
     ]

@@ -50,7 +50,7 @@ def test_an_edit_replaces_the_file(file: Path) -> None:
     before = file.stat().st_ino
 
     assert rewrite(file, lambda data: data + b" ") is True
-    assert (b"[1] ", True) == (file.read_bytes(), before != file.stat().st_ino)
+    assert (file.read_bytes(), before != file.stat().st_ino) == (b"[1] ", True)
     assert [file] == list(file.parent.iterdir())
 
 
@@ -75,7 +75,7 @@ def test_what_was_written_since_the_reading_is_edited_in_its_turn(file: Path) ->
 
     rewrite(file, edit)
 
-    assert b"[1, 2] " == file.read_bytes()
+    assert file.read_bytes() == b"[1, 2] "
 
 
 def test_a_writer_who_opens_the_file_while_it_is_replaced_loses_nothing(
@@ -107,7 +107,7 @@ def test_a_writer_who_opens_the_file_while_it_is_replaced_loses_nothing(
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
     writers[0].join()
-    assert (0, b"[1, 2] ") == (writers[0].exitcode, file.read_bytes())
+    assert (writers[0].exitcode, file.read_bytes()) == (0, b"[1, 2] ")
     assert [file] == list(file.parent.iterdir())
 
 
@@ -119,7 +119,7 @@ def test_a_file_that_somebody_keeps_open_for_writing_is_left_alone(
     with file.open("r+b"), pytest.raises(BusyFileError):
         rewrite(file, lambda data: data + b" ")
 
-    assert b"[1]" == file.read_bytes()
+    assert file.read_bytes() == b"[1]"
 
 
 @pytest.mark.usefixtures("system")
@@ -153,14 +153,15 @@ def test_half_of_a_write_is_waited_for(file: Path) -> None:
         go.set()
         return parse(data)
 
-    assert [1, 2] == read_settled(file, glance)
-    assert b"[1, " == seen[0]
+    assert read_settled(file, glance) == [1, 2]
+    assert seen[0] == b"[1, "
     writer.join()
 
 
 @pytest.mark.usefixtures("system")
 @pytest.mark.parametrize(
-    ("data", "lines"), [(b"", 0), (b"a", 1), (b"a\n", 1), (b"a\nb", 2), (b"\n\n", 2), (b"a\r\nb\x0bc\xe2\x80\xa8d\n", 2)]
+    ("data", "lines"),
+    [(b"", 0), (b"a", 1), (b"a\n", 1), (b"a\nb", 2), (b"\n\n", 2), (b"a\r\nb\x0bc\xe2\x80\xa8d\n", 2)],
 )
 def test_lines_are_counted_as_readlines_counts_bytes(file: Path, data: bytes, lines: int) -> None:
     file.write_bytes(data)
@@ -173,4 +174,4 @@ def test_lines_are_counted_as_readlines_counts_bytes(file: Path, data: bytes, li
 def test_an_hour_of_lines_is_streamed(file: Path) -> None:
     file.write_bytes(b"x\n" * 3_000_000)
 
-    assert (3_000_000, 6_000_000) == count_lines(file)
+    assert count_lines(file) == (3_000_000, 6_000_000)

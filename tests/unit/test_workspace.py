@@ -52,7 +52,7 @@ def test_a_bad_entry_is_named_and_the_others_count(tmp_path: Path, bad: Any, sai
 
     workspace = Workspace.load(registry(tmp_path, *order))
 
-    assert ["GOOD"] == [branch.name for branch in workspace.branches]
+    assert [branch.name for branch in workspace.branches] == ["GOOD"]
     assert said in workspace.problems[0]
 
 
@@ -63,7 +63,7 @@ def test_a_branch_that_a_symlink_leads_out_of_the_workspace_is_skipped(tmp_path:
 
     workspace = Workspace.load(registry(tmp_path / "root", entry("GOOD", "good"), entry("X", "x")))
 
-    assert ("X: its path",) == tuple(problem[:11] for problem in workspace.problems)
+    assert tuple(problem[:11] for problem in workspace.problems) == ("X: its path",)
 
 
 def test_the_stored_address_is_preferred_to_the_derived_one(tmp_path: Path) -> None:
@@ -84,17 +84,22 @@ def test_of_two_branches_with_one_address_the_last_gets_the_mail_and_it_is_said(
 
     branch = workspace.branch_at("x")
     assert branch is not None
-    assert ("B", ("B: has the mail address of A, whose mail it gets now",)) == (branch.name, workspace.problems)
+    assert (branch.name, workspace.problems) == (
+        "B",
+        ("B: has the mail address of A, whose mail it gets now",),
+    )
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"branches": null}', '{"branches": {}}', '{"branches": []}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"branches": null}', '{"branches": {}}', '{"branches": []}']
+)
 def test_a_registry_that_names_nobody_is_not_an_empty_workspace(sample: Sample, text: str) -> None:
     (sample.root / "BRANCH_REGISTRY.json").write_text(text)
     before = state_of(sample.root)
 
     for handler in ALL:
         outcome = sample.run(handler)
-        assert "failed" == outcome.status
+        assert outcome.status == "failed"
         assert "registry" in outcome.reason.lower()
 
     assert before == state_of(sample.root)
@@ -105,7 +110,7 @@ def test_without_a_workspace_the_reason_names_the_key(sample: Sample, tmp_path: 
     for given in (None, tmp_path / "missing", tmp_path / "home"):
         outcome = sample.run(handler, workspace=given)
 
-        assert "failed" == outcome.status
+        assert outcome.status == "failed"
         assert "`workspace" in outcome.reason
         assert "scheduled.toml" in outcome.reason
 
