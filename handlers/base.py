@@ -76,11 +76,16 @@ class Report(Protocol):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the work: *data* is kept as the run's result, *reason* says why it was not a success."""
+    """What became of the work: *data* is kept as the run's result, *reason* says why it was not a success.
+
+    *unknown* holds how keys of conditions begin that nothing could be learned of this time (a file was
+    unreadable): those known from last time stay, instead of going and coming back as news.
+    """
 
     status: Literal["success", "failed", "skipped"] = "success"
     reason: str = ""
     data: dict[str, Any] = {}
+    unknown: list[str] = []
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):

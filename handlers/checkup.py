@@ -64,6 +64,11 @@ class Checkup(msgspec.Struct, frozen=True, kw_only=True):
         return [found.said for found in self.findings if found.level == "note"]
 
     @property
+    def unreadable(self) -> list[str]:
+        """The kinds of memory files whose size could not be learned."""
+        return [kind for kind in MEMORY_KINDS if any(f.key == f"{kind}:unreadable" for f in self.findings)]
+
+    @property
     def status(self) -> Status:
         """An error if there is one, else a warning if there is any issue."""
         levels = {found.level for found in self.findings}

@@ -36,7 +36,8 @@ def run(task: Task, workspace: Workspace) -> Outcome:
     document = {"timestamp": stamp, **_document(checkups, common, workspace.problems)}
     workspace.write_central(CENTRAL, document)
     task.report.event("health_check_complete", **counts, timestamp=stamp)
-    return Outcome(data={**counts, "problems": list(workspace.problems)})
+    unknown = [f"health:{c.branch.name}:{kind}:" for c in checkups for kind in c.unreadable]
+    return Outcome(data={**counts, "problems": list(workspace.problems)}, unknown=unknown)
 
 
 def notices(change: Change) -> list[Notice]:

@@ -28,7 +28,10 @@ MOST_LISTED = 20
 
 
 class Tally(msgspec.Struct, kw_only=True):
-    """What the sweep of all mailboxes came to; *failures* are troubles that make the run a failed one."""
+    """What the sweep of all mailboxes came to; *failures* are troubles that make the run a failed one.
+
+    *unknown* holds the beginnings of the conditions of mailboxes that could not be read.
+    """
 
     auto_opened: int = 0
     auto_closed: int = 0
@@ -36,6 +39,7 @@ class Tally(msgspec.Struct, kw_only=True):
     waiting_dispatches: int = 0
     problems: list[str] = []
     failures: list[str] = []
+    unknown: list[str] = []
 
 
 @in_workspace
@@ -57,9 +61,13 @@ def run(task: Task, workspace: Workspace) -> Outcome:
         errors=tally.errors,
         timestamp=stamps.iso(task.now, task.zone),
     )
-    failed = bool(tally.failures)
     data = msgspec.to_builtins(tally)
-    return Outcome(status="failed" if failed else "success", reason="; ".join(tally.failures), data=data)
+    return Outcome(
+        status="failed" if tally.failures else "success",
+        reason="; ".join(tally.failures),
+        data={key: data[key] for key in data if key not in ("failures", "unknown")},
+        unknown=tally.unknown,
+    )
 
 
 def notices(change: Change) -> list[Notice]:
@@ -73,16 +81,21 @@ def _swept(sweep: Sweep, branch: Branch, tally: Tally, task: Task) -> Swept | No
     """Sweep one mailbox and add what came of it to *tally*; None if it has no inbox, or there was trouble."""
     try:
         swept = sweep.sweep(branch)
-    except UnreadableMailboxError as error:
-        task.report.condition(_unreadable(branch, str(error)))
+    except (UnreadableMailboxError, PermissionError) as error:
+        # Neither passes by itself: somebody has to look at it, and the others must not wait for that.
+        what = "not writable" if isinstance(error, PermissionError) else "unreadable"
+        task.report.condition(_unusable(branch, what, str(error)))
         _add_problem(tally, task, str(error))
+        tally.unknown.append(f"{OPENED}:{branch.name}:")
         return None
     except MailboxError as error:
         _add_problem(tally, task, str(error))
+        tally.unknown += [f"{OPENED}:{branch.name}:", f"{UNREADABLE}:{branch.name}"]
         return None
     except OSError as error:
         _add_problem(tally, task, f"{branch.name}: {error}")
         tally.failures.append(f"{branch.name}: {error}")
+        tally.unknown += [f"{OPENED}:{branch.name}:", f"{UNREADABLE}:{branch.name}"]
         return None
     if swept is None:
         return None
@@ -131,10 +144,12 @@ def _opened(branch: Branch, message: Message) -> Condition:
     return Condition(key=f"{key}:{payload['id']}", group=key, payload=payload)
 
 
-def _unreadable(branch: Branch, trouble: str) -> Condition:
+def _unusable(branch: Branch, what: str, trouble: str) -> Condition:
     key = f"{UNREADABLE}:{branch.name}"
     return Condition(
-        key=key, group=key, payload={"branch": branch.name, "inbox": branch.inbox, "trouble": trouble}
+        key=key,
+        group=key,
+        payload={"branch": branch.name, "inbox": branch.inbox, "what": what, "trouble": trouble},
     )
 
 
@@ -164,25 +179,27 @@ def _line(mail: Mapping[str, Any]) -> str:
 
 
 def _alarm(condition: Condition) -> Notice:
+    what = condition.payload["what"]
     body = [
-        "## Mailbox Unreadable",
+        f"## Mailbox {what.title()}",
         f"Branch: {escaped(condition.payload['branch'])}",
         f"Trouble: {escaped(condition.payload['trouble'], 1000)}",
         "",
-        "Mail in it may be lost if a program writes it now. The file was left exactly as it is.",
+        "What lies in it is in danger, or not looked after. The file was left exactly as it is.",
     ]
     return Notice(
         recipient=KEEPER,
-        subject=f"[SCHEDULED] Mailbox unreadable - {plain(condition.payload['branch'])}",
+        subject=f"[SCHEDULED] Mailbox {what} - {plain(condition.payload['branch'])}",
         body="\n".join(body),
         priority="critical",
     )
 
 
 def _relief(condition: Condition) -> Notice:
-    branch = condition.payload["branch"]
+    branch, what = condition.payload["branch"], condition.payload["what"]
+    now = "writable" if what == "not writable" else "readable"
     return Notice(
         recipient=KEEPER,
-        subject=f"[SCHEDULED] Mailbox readable again - {plain(branch)}",
-        body=f"The mailbox of {escaped(branch)} can be read again.",
+        subject=f"[SCHEDULED] Mailbox {now} again - {plain(branch)}",
+        body=f"The mailbox of {escaped(branch)} was {what}; it is {now} again.",
     )

@@ -72,7 +72,8 @@ def run(task: Task, workspace: Workspace) -> Outcome:
             "addresses": {memory.label: memory.branch.address for memory in over},
             "files": len(memories),
             "problems": [f"{m.label}: {m.trouble}" for m in memories if m.trouble] + list(workspace.problems),
-        }
+        },
+        unknown=[f"memory:{m.label}" for m in memories if m.trouble],
     )
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
-from scheduled import planner
+from scheduled import gates, planner
 from scheduled.config import Config
-from scheduled.jobs import Instant, Span
-from scheduled.planner import EpochChange, Plan, Start
+from scheduled.jobs import Instant, Span, Standing
+from scheduled.planner import Around, EpochChange, Plan, Start
 from scheduled.state.ledger import Holder, Ledger
 
 
@@ -15,6 +15,12 @@ def register(ledger: Ledger, config: Config, now: Instant) -> None:
     unknown = bool(config.problems)
     for change in planner.epoch_changes(config.jobs, ledger.standings(), unknown, now):
         _write(ledger, change, now)
+
+
+def foreseen(ledger: Ledger, config: Config, now: Instant) -> dict[str, Standing]:
+    """Return where the jobs will stand once `register` has been here; nothing is written."""
+    standings = ledger.standings()
+    return planner.after(standings, planner.epoch_changes(config.jobs, standings, bool(config.problems), now))
 
 
 def _write(ledger: Ledger, change: EpochChange, now: Instant) -> None:
@@ -40,12 +46,15 @@ def plan(
     only: Collection[str] | None = None,
     told: Collection[str] | None = None,
     until: Instant | None = None,
+    closed: frozenset[str] = frozenset(),
+    budget: int | None = None,
 ) -> Plan:
     """Plan all jobs, or just the *told* ones, up to *until*; note what is skipped, what waits, what is due next."""
     standings = ledger.standings()
     if told is not None:
         standings = {name: standings[name] for name in told if name in standings}
-    found = planner.plan(config.jobs, standings, now, only, until)
+    around = Around(pauses=ledger.pauses(now), closed=closed, budget=budget)
+    found = planner.plan(config.jobs, standings, now, only, until, around)
     for name, job in found.jobs.items():
         for skip in job.skips:
             ledger.decide(name, skip.span, "skipped", skip.reason, None, now)
@@ -54,6 +63,17 @@ def plan(
     for name in standings.keys() - found.jobs.keys():
         ledger.wait(name, "paused", None)  # it stands in a file that can't be read at present
     return found
+
+
+def closed_gates(ledger: Ledger, config: Config, now: Instant) -> frozenset[str]:
+    """Return the jobs that would start now but for their gates. Asks the gates, so no transaction may be open."""
+    gated = {name: job for name, job in config.jobs.items() if job.only_if is not None}
+    if not gated:
+        return frozenset()
+    due = planner.plan(
+        gated, foreseen(ledger, config, now), now, around=Around(pauses=ledger.pauses(now))
+    ).starts
+    return gates.closed(gated[start.claim.job] for start in due)
 
 
 def by_hand(

@@ -1,7 +1,7 @@
 """scheduled.toml and jobs.d/*.toml -> jobs, each validated by itself so that every fault is listed."""
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,13 @@ class NotifyTable(msgspec.Struct, forbid_unknown_fields=True):
     sender: str = "@trigger"
 
 
+class CatchUpTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[catch_up]: what one tick may do at most; the rest stays open for the next."""
+
+    max_runs: int | None = None
+    max_minutes: int | None = None
+
+
 class SettingsTable(msgspec.Struct, forbid_unknown_fields=True):
     """scheduled.toml without its jobs."""
 
@@ -28,6 +35,7 @@ class SettingsTable(msgspec.Struct, forbid_unknown_fields=True):
     max_parallel: int = 2
     defaults: dict[str, Any] = {}
     notify: NotifyTable = msgspec.field(default_factory=NotifyTable)
+    catch_up: CatchUpTable = msgspec.field(default_factory=CatchUpTable)
     jobs: dict[str, Any] = {}
 
 
@@ -38,10 +46,18 @@ class Config(msgspec.Struct, kw_only=True):
     timezone: str
     workspace: Path | None
     max_parallel: int
+    max_runs: int | None
+    max_minutes: int | None
     sender: str
     jobs: dict[str, Job]
     problems: list[str]
     warnings: list[str]
+
+    def switch(self, toggles: Mapping[str, bool]) -> None:
+        """Let what people switched from outside win over what the files say."""
+        for name, enabled in toggles.items():
+            if name in self.jobs and self.jobs[name].enabled != enabled:
+                self.jobs[name] = msgspec.structs.replace(self.jobs[name], enabled=enabled)
 
 
 def load(path: Path) -> Config:
@@ -63,6 +79,8 @@ def load(path: Path) -> Config:
         timezone=zone,
         workspace=Path(settings.workspace).expanduser() if settings.workspace else None,
         max_parallel=settings.max_parallel,
+        max_runs=settings.catch_up.max_runs,
+        max_minutes=settings.catch_up.max_minutes,
         sender=settings.notify.sender,
         jobs={},
         problems=[],
@@ -81,6 +99,10 @@ def _settings(path: Path, tables: dict[str, Any]) -> SettingsTable:
         raise ConfigError(f"{path}: {explain(error, SettingsTable)}") from None
     if settings.max_parallel < 1:
         raise ConfigError(f"{path}: max_parallel: must be at least 1, got {settings.max_parallel}")
+    for key in ("max_runs", "max_minutes"):
+        value = getattr(settings.catch_up, key)
+        if value is not None and value < 1:
+            raise ConfigError(f"{path}: catch_up.{key}: must be at least 1, got {value}")
     return settings
 
 

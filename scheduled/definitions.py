@@ -4,7 +4,8 @@ import difflib
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -12,23 +13,38 @@ import msgspec
 from scheduled import timetable
 from scheduled.clock import zone_exists
 from scheduled.errors import ConfigError
-from scheduled.jobs import Action, CatchUp, Job, Limits, OnInterrupted, Priority, Retry, Schedule
+from scheduled.jobs import Action, CatchUp, Gate, Job, Limits, Priority, Retry, Schedule, Window
 
 NAME = re.compile(r"[^\W_][\w.@:+-]{0,99}")
 SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 LEAST_NICE, MOST_NICE = -20, 19
-WHEN = ("cron", "every")
+MOST_BACKOFF = 1000  # its 64th power is still a float
+WHEN = ("cron", "every", "at")
 WHAT = ("command", "python", "handler")
 
 
 class RetryTable(msgspec.Struct, forbid_unknown_fields=True):
-    """[jobs.X.retry] as it is written; both spellings of the delay are read."""
+    """[jobs.X.retry] as it is written; the spellings of other schedulers are read too."""
 
     max_attempts: int = 1
     delay: int | str | None = None
     delay_seconds: int | None = None
-    backoff_multiplier: float = 1.0
-    max_delay: int | str = "1d"
+    initial_delay_seconds: int | None = None
+    backoff: Literal["exponential", "linear"] | None = None
+    backoff_multiplier: float | None = None
+    max_delay: int | str | None = None
+    max_delay_seconds: int | None = None
+    jitter: int | str = 0
+
+
+class GateTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[jobs.X] only_if as it is written."""
+
+    command: str | None = None
+    network: bool | str | None = None
+    ac_power: bool | None = None
+    idle: bool | None = None
+    path: str | None = None
 
 
 class LimitsTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -51,7 +67,12 @@ class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     catch_up_limit: int = 100
     grace: int | str | None = None
     retry: RetryTable = msgspec.field(default_factory=RetryTable)
-    on_interrupted: OnInterrupted = "rerun"
+    on_interrupted: str = "rerun"
+    not_between: list[str] | None = None
+    only_if: GateTable | None = None
+    gate_deadline: int | str | None = None
+    success_codes: list[int] = msgspec.field(default_factory=lambda: [0])
+    jitter: int | str = 0
     timeout: int | str = "5m"
     group: str | None = None
     cwd: str | None = None
@@ -69,7 +90,9 @@ class JobTable(DefaultsTable, forbid_unknown_fields=True, kw_only=True):
     description: str = ""
     cron: str | None = None
     every: str | int | None = None
-    anchor: str | None = None
+    at: Any = None  # a string, or TOML's own date and time
+    anchor: Any = None
+    slot: Any = None
     command: str | list[str] | None = None
     python: str | None = None
     handler: str | None = None
@@ -88,6 +111,10 @@ def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], 
         raw = msgspec.convert(_merged(defaults, table), JobTable)
     except msgspec.ValidationError as error:
         raise ConfigError(explain(error, JobTable)) from None
+    if not raw.on_interrupted.strip():
+        raise ConfigError(
+            "on_interrupted: is rerun, skip, ask, or a command that tells whether the work was done"
+        )
     return Job(
         name=name,
         source=str(source),
@@ -101,6 +128,10 @@ def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], 
         grace=None if raw.grace is None else _seconds("grace", raw.grace, least=0),
         retry=_retry(raw.retry),
         on_interrupted=raw.on_interrupted,
+        not_between=_window(raw.not_between),
+        only_if=_gate(raw.only_if),
+        gate_deadline=None if raw.gate_deadline is None else _seconds("gate_deadline", raw.gate_deadline),
+        success_codes=_codes(raw.success_codes),
         timeout=_seconds("timeout", raw.timeout),
         group=raw.group if raw.group is not None else ("workspace" if raw.handler else ""),
         cwd=raw.cwd,
@@ -148,14 +179,27 @@ def _schedule(name: str, raw: JobTable, timezone: str) -> Schedule:
     if not zone_exists(zone):
         raise ConfigError(f"timezone: no such time zone: {zone!r} (write a name such as Europe/Berlin)")
     kind = _one_of(raw, WHEN, needed=False)
-    if raw.anchor is not None and kind != "every":
+    anchor = raw.anchor if raw.anchor is not None else raw.slot
+    if anchor is not None and kind != "every":
         raise ConfigError("anchor: belongs to `every` only")
+    delay = _delay(name, raw)
     if kind == "cron":
-        return _cron(name, str(raw.cron), zone)
+        return msgspec.structs.replace(_cron(name, str(raw.cron), zone), delay=delay)
     if kind == "every":
         assert raw.every is not None
-        return Schedule("every", str(_seconds("every", raw.every)), zone, _anchor(raw.anchor, zone))
+        return Schedule(
+            "every", str(_seconds("every", raw.every)), zone, _instant("anchor", anchor, zone), "", delay
+        )
+    if kind == "at":
+        instant = _instant("at", raw.at, zone)
+        return Schedule("at", "", zone, instant, "", delay)
     return Schedule("manual", zone=zone)
+
+
+def _delay(name: str, raw: JobTable) -> int:
+    """Return by how much a job's jitter puts its slots off: always the same, so that its slots can be recomputed."""
+    width = _seconds("jitter", raw.jitter, least=0)
+    return crc32(name.encode()) % (width + 1)
 
 
 def _cron(name: str, expression: str, zone: str) -> Schedule:
@@ -166,14 +210,44 @@ def _cron(name: str, expression: str, zone: str) -> Schedule:
     return Schedule("cron", " ".join(expression.split()), zone, seed=name if "H" in expression else "")
 
 
-def _anchor(text: str | None, zone: str) -> int | None:
-    if text is None:
+def _instant(key: str, value: Any, zone: str) -> int | None:
+    if value is None:
         return None
     try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"anchor: not an ISO date and time: {text!r} (write 2026-01-31T04:00)") from None
-    return int((instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(zone))).timestamp())
+        instant = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        return int((instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(zone))).timestamp())
+    except (TypeError, ValueError, OverflowError):
+        raise ConfigError(f"{key}: not an ISO date and time: {value!r} (write 2026-01-31T04:00)") from None
+
+
+def _window(raw: list[str] | None) -> Window | None:
+    if raw is None:
+        return None
+    times = [re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text) for text in raw]
+    if len(times) != 2 or not all(times):  # noqa: PLR2004 - a beginning and an end
+        raise ConfigError(f'not_between: write two times of day, ["22:00", "08:00"], got {raw!r}')
+    start, end = (int(time[1]) * 60 + int(time[2]) for time in times if time)
+    if start == end:
+        raise ConfigError(
+            "not_between: the two times are the same; a job that never runs is `enabled = false`"
+        )
+    return Window(start, end)
+
+
+def _gate(raw: GateTable | None) -> Gate | None:
+    if raw is None:
+        return None
+    network = "default" if raw.network is True else raw.network or ""
+    gate = Gate(raw.command or "", network, bool(raw.ac_power), bool(raw.idle), raw.path or "")
+    if gate == Gate():
+        raise ConfigError("only_if: says nothing; give command, network, ac_power, idle or path")
+    return gate
+
+
+def _codes(raw: list[int]) -> tuple[int, ...]:
+    if not raw or not all(0 <= code <= 255 for code in raw):  # noqa: PLR2004 - exit codes
+        raise ConfigError(f"success_codes: is a list of exit codes from 0 to 255, got {raw!r}")
+    return tuple(raw)
 
 
 def _action(raw: JobTable) -> Action:
@@ -197,15 +271,24 @@ def _action(raw: JobTable) -> Action:
 def _retry(raw: RetryTable) -> Retry:
     if raw.max_attempts < 1:
         raise ConfigError("retry.max_attempts: counts the first try, so it is at least 1")
-    if raw.backoff_multiplier < 1:
-        raise ConfigError("retry.backoff_multiplier: is at least 1")
-    delay = raw.delay if raw.delay is not None else raw.delay_seconds if raw.delay_seconds is not None else 60
+    multiplier = raw.backoff_multiplier
+    if multiplier is None:
+        multiplier = 2.0 if raw.backoff == "exponential" else 1.0
+    if not 1 <= multiplier <= 1000:  # noqa: PLR2004 - beyond it every delay is the largest
+        raise ConfigError("retry.backoff_multiplier: is between 1 and 1000")
+    delay = _first(raw.delay, raw.delay_seconds, raw.initial_delay_seconds, 60)
     return Retry(
         max_attempts=raw.max_attempts,
         delay=_seconds("retry.delay", delay, least=0),
-        backoff_multiplier=raw.backoff_multiplier,
-        max_delay=_seconds("retry.max_delay", raw.max_delay),
+        backoff_multiplier=multiplier,
+        max_delay=_seconds("retry.max_delay", _first(raw.max_delay, raw.max_delay_seconds, "1d")),
+        jitter=_seconds("retry.jitter", raw.jitter, least=0),
     )
+
+
+def _first(*given: int | str | None) -> int | str:
+    """Return the first spelling that was used."""
+    return next(value for value in given if value is not None)
 
 
 def _limits(raw: LimitsTable) -> Limits:

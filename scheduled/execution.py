@@ -22,10 +22,12 @@ PATIENCE = MINUTE  # a retry that is due sooner is waited for; a later one belon
 class Execution:
     """The runs of one tick: `take` claims them, `begin` forks the supervisor, `follow` sees them through."""
 
-    def __init__(self, house: House, holder: Holder, now: float) -> None:
+    def __init__(self, house: House, holder: Holder, now: float, closed: frozenset[str]) -> None:
         self._house = house
         self._holder = holder
         self._now = now
+        self._closed = closed
+        self._budget = house.config.max_runs
         self._outcomes: int | None = None
         self._claims: dict[str, Claim] = {}
         self._pending: list[Record] = []
@@ -41,13 +43,17 @@ class Execution:
             self._outcomes = create_locked(self._house.paths.outcomes_of(self._holder.tick))
         taken = [start.claim for start in claims.take(ledger, starts, self._holder, clock.now())]
         self._claims.update({claim.run_id: claim for claim in taken})
+        if self._budget is not None:
+            self._budget = max(0, self._budget - sum(claim.slot is not None for claim in taken))
         return taken
 
     def begin(self) -> None:
         """Fork the supervisor, if there is anything to do. No connection to the ledger may be open."""
         if self._outcomes is not None:
             path = self._house.paths.outcomes_of(self._holder.tick)
-            self._supervision = Supervision(path, self._outcomes, self._house.config.max_parallel)
+            config = self._house.config
+            within = None if config.max_minutes is None else config.max_minutes * MINUTE
+            self._supervision = Supervision(path, self._outcomes, config.max_parallel, within)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: self._stop())
 
@@ -106,7 +112,8 @@ class Execution:
         if isinstance(record, NotStarted):
             self._claims.pop(record.run_id, None)
             ledger.unclaim(record.run_id)
-            self._troubles.append(f"{record.run_id}: not started: {record.reason}")
+            if not record.deferred:
+                self._troubles.append(f"{record.run_id}: not started: {record.reason}")
             return []
         self._claims.pop(record.ending.run_id, None)
         run = ledger.open_run(record.ending.run_id)
@@ -124,7 +131,15 @@ class Execution:
         if not jobs:
             return []
         # Slots that came due since the tick began belong to later ticks; retries are due when they are due.
-        plan = claims.plan(ledger, self._house.config, int(now), told=jobs, until=int(self._now))
+        plan = claims.plan(
+            ledger,
+            self._house.config,
+            int(now),
+            told=jobs,
+            until=int(self._now),
+            closed=self._closed,
+            budget=self._budget,
+        )
         self._note_retries(ledger, jobs, now)
         return self.take(ledger, plan.starts)
 

@@ -5,6 +5,7 @@ Instants are integers, UTC seconds since the epoch; durations are seconds.
 
 from datetime import UTC, datetime
 from typing import Any, Literal
+from zlib import crc32
 
 import msgspec
 
@@ -15,9 +16,8 @@ Priority = Literal["critical", "high", "medium", "low"]
 PRIORITIES: tuple[Priority, ...] = ("critical", "high", "medium", "low")
 
 CatchUp = Literal["latest", "all", "none"]
-OnInterrupted = Literal["rerun", "skip", "ask"]
 Trigger = Literal["schedule", "manual", "event", "chain"]
-AttemptStatus = Literal["success", "failed", "timed_out", "interrupted", "skipped"]
+AttemptStatus = Literal["success", "failed", "timed_out", "interrupted", "skipped", "deferred"]
 Verdict = Literal["success", "failed", "skipped", "coalesced"]
 OpenReason = Literal["waiting_retry", "gate", "quiet", "budget", "paused", "running", "ask"]
 RunStatus = Literal[
@@ -33,14 +33,16 @@ class Schedule(msgspec.Struct, frozen=True):
     """When a job is due. An epoch of the job lasts for as long as this value stays the same.
 
     *expression* is the cron expression, or the interval of `every` in seconds. *anchor* fixes the phase of
-    `every`; where it is None the epoch's beginning does. *seed* spreads hashed (`H`) cron fields.
+    `every` (and is the instant of `at`); where it is None the epoch's beginning does. *seed* spreads hashed (`H`)
+    cron fields. A slot is taken up *delay* seconds after its instant.
     """
 
-    kind: Literal["cron", "every", "manual"]
+    kind: Literal["cron", "every", "at", "manual"]
     expression: str = ""
     zone: str = "UTC"
     anchor: Instant | None = None
     seed: str = ""
+    delay: Seconds = 0
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -59,11 +61,13 @@ class Retry(msgspec.Struct, frozen=True):
     delay: Seconds = 60
     backoff_multiplier: float = 1.0
     max_delay: Seconds = DAY
+    jitter: Seconds = 0
 
-    def pause_after(self, attempt: int) -> Seconds:
-        """Given the number of the attempt that failed, return how long to wait before the next."""
+    def pause_after(self, failures: int, key: str = "") -> Seconds:
+        """Given how often it failed, return how long to wait; *key* draws the same part of the jitter each time."""
         # The exponent is bounded: a float overflows at about 1e308.
-        return int(min(self.max_delay, self.delay * self.backoff_multiplier ** min(attempt - 1, 64)))
+        pause = int(min(self.max_delay, self.delay * self.backoff_multiplier ** min(failures - 1, 64)))
+        return pause + (crc32(f"{key}\0{failures}".encode()) % (self.jitter + 1))
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -76,8 +80,28 @@ class Limits(msgspec.Struct, frozen=True):
     processes: int | None = None
 
 
+class Window(msgspec.Struct, frozen=True):
+    """A stretch of every day, in minutes after midnight; it wraps if *end* is before *start*."""
+
+    start: int
+    end: int
+
+
+class Gate(msgspec.Struct, frozen=True):
+    """What must hold before a due run starts: all that is given."""
+
+    command: str = ""
+    network: str = ""
+    ac_power: bool = False
+    idle: bool = False
+    path: str = ""
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """A named definition: when, what, and everything that shapes a run. *source* is the file that says so."""
+    """A named definition: when, what, and everything that shapes a run. *source* is the file that says so.
+
+    *on_interrupted* is rerun, skip, ask, or a command that succeeds if the work was done before the interruption.
+    """
 
     name: str
     schedule: Schedule
@@ -90,7 +114,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     catch_up_limit: int = 100
     grace: Seconds | None = None
     retry: Retry = Retry()
-    on_interrupted: OnInterrupted = "rerun"
+    on_interrupted: str = "rerun"
+    not_between: Window | None = None
+    only_if: Gate | None = None
+    gate_deadline: Seconds | None = None
+    success_codes: tuple[int, ...] = (0,)
     timeout: Seconds = 5 * MINUTE
     group: str = ""
     cwd: str | None = None
@@ -129,7 +157,10 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """What a tick wants to start. *slot* is None for a run that no schedule asked for."""
+    """What a tick wants to start. *slot* is None for a run that no schedule asked for.
+
+    With *verify* the attempt before was interrupted, and the job can tell whether its work was done.
+    """
 
     run_id: str
     job: str
@@ -138,10 +169,15 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     slots: int
     trigger: str
     window_start: Instant | None = None
+    verify: bool = False
 
 
 class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A run without an end: *status* is claimed, running or waiting_retry (then *retry_at* says until when)."""
+    """A run without an end: *status* is claimed, running or waiting_retry.
+
+    A waiting one is due at *retry_at*; None there means that a person is asked. *reason* is that of the last
+    attempt, which was *interrupted* or not.
+    """
 
     run_id: str
     job: str
@@ -155,7 +191,10 @@ class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
     retry_at: Instant | None = None
     window_start: Instant | None = None
     interruptions: int = 0
+    deferrals: int = 0
     stop_requested: bool = False
+    reason: str = ""
+    interrupted: bool = False
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,8 @@
 """Pure planning: (jobs, where they stand, now) -> what starts, what waits, what is decided without a run."""
 
 from collections.abc import Container, Iterable, Mapping
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -19,6 +21,7 @@ from scheduled.jobs import (
     Span,
     Standing,
     Verdict,
+    Window,
     slot_run_id,
 )
 from scheduled.timetable import Timetable
@@ -27,6 +30,9 @@ from scheduled.timetable import Timetable
 MAX_INTERRUPTIONS = 3
 # With `catch_up = "none"` a slot is on time for as long as cron's coarsest usual cadence needs to come by.
 ON_TIME = 10 * MINUTE
+GATE_RECHECK = MINUTE
+DEFERRAL = 5 * MINUTE
+DEFERRED = "not now"
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +100,8 @@ def slots_of(schedule: Schedule, epoch: Instant) -> Timetable:
     """Given a schedule and the beginning of its epoch, return its slots (those after the epoch's beginning count)."""
     if schedule.kind == "cron":
         return timetable.cron(schedule.expression, schedule.zone, schedule.seed)
+    if schedule.kind == "at" and schedule.anchor is not None:
+        return timetable.once(schedule.anchor)
     if schedule.kind == "every":
         seconds = int(schedule.expression)
         return timetable.every(seconds, epoch + 1 + seconds if schedule.anchor is None else schedule.anchor)
@@ -162,12 +170,25 @@ def _base(standing: Standing) -> Instant:
     return standing.position if run is None or run.slot is None else max(standing.position, run.slot)
 
 
+class Around(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds starts back beside the jobs' own state.
+
+    *pauses*: the paused jobs (`''`: all) and until when. *closed*: jobs whose gate does not hold now. *budget*: how
+    many runs may start, None for any number.
+    """
+
+    pauses: Mapping[str, Instant | None] = {}
+    closed: frozenset[str] = frozenset()
+    budget: int | None = None
+
+
 def plan(
     jobs: Mapping[str, Job],
     standings: Mapping[str, Standing],
     now: Instant,
     only: Container[str] | None = None,
     until: Instant | None = None,
+    around: Around = Around(),  # noqa: B008 - immutable
 ) -> Plan:
     """Give every job's slots up to *until* (by default *now*) a run, a verdict or an open reason.
 
@@ -175,20 +196,24 @@ def plan(
     """
     busy = busy_groups(jobs, [name for name, standing in standings.items() if standing.busy])
     plans = {
-        name: plan_job(jobs[name], standing, now, until=until, held=jobs[name].group in busy)
+        name: plan_job(jobs[name], standing, now, until=until, held=jobs[name].group in busy, around=around)
         for name, standing in standings.items()
         if name in jobs
     }
-    starts = [
-        (jobs[name], found.start)
-        for name, found in plans.items()
-        if found.start is not None and (only is None or name in only)
-    ]
     order = {name: place for place, name in enumerate(jobs)}
-    starts.sort(
-        key=lambda pair: (PRIORITIES.index(pair[0].priority), pair[1].claim.slot, order[pair[0].name])
+    starts = sorted(
+        (found.start for name, found in plans.items() if found.start and (only is None or name in only)),
+        key=lambda start: _rank(jobs[start.claim.job], start, order),
     )
-    return Plan(starts=[start for _, start in starts], jobs=plans)
+    kept = starts if around.budget is None else starts[: around.budget]
+    for start in starts[len(kept) :]:
+        plans[start.claim.job] = msgspec.structs.replace(plans[start.claim.job], start=None, waits="budget")
+    return Plan(starts=kept, jobs=plans)
+
+
+def _rank(job: Job, start: Start, order: Mapping[str, int]) -> tuple[int, Instant, int]:
+    slot = start.claim.slot if start.claim.slot is not None else 0
+    return PRIORITIES.index(job.priority), slot, order[job.name]
 
 
 def busy_groups(jobs: Mapping[str, Job], busy: Iterable[str]) -> set[str]:
@@ -197,30 +222,84 @@ def busy_groups(jobs: Mapping[str, Job], busy: Iterable[str]) -> set[str]:
 
 
 def plan_job(
-    job: Job, standing: Standing, now: Instant, *, until: Instant | None = None, held: bool = False
+    job: Job,
+    standing: Standing,
+    now: Instant,
+    *,
+    until: Instant | None = None,
+    held: bool = False,
+    around: Around = Around(),  # noqa: B008 - immutable
 ) -> JobPlan:
     """Plan one job whose schedule is in force. It is *held* while another job of its group is under way."""
     times, base, run = slots_of(job.schedule, standing.epoch), _base(standing), standing.open_run
-    until = now if until is None else until
-    skips = _skips(job, times, base, until, now) if run is None and not standing.busy else ()
+    until = (now if until is None else until) - job.schedule.delay
+    skips = _skips(job, times, base, until, now, around) if run is None and not standing.busy else ()
     base = skips[-1].span.last if skips else base
     newest = times.last_until(until)
     due = newest if newest is not None and newest > base else None
     if standing.busy or (held and (due is not None or run is not None)):
         waits: OpenReason | None = "running" if due is not None or not standing.busy else None
         return JobPlan(waits=waits, next_due=now, skips=skips)
+    if run is not None and run.retry_at is None:
+        return JobPlan(waits="ask", next_due=_upcoming(job, times, now, base))
     if run is not None and (due is None or job.catch_up == "all"):
-        return _retry(run, times, now)
-    if due is not None:
-        return JobPlan(start=_start(job, standing, times, base, due), next_due=now, skips=skips)
-    return JobPlan(next_due=times.next_after(max(now, base)), skips=skips)
+        found = _retry(run, job, times, now)
+    elif due is not None:
+        found = JobPlan(start=_start(job, standing, times, base, due), next_due=now, skips=skips)
+    else:
+        found = JobPlan(next_due=_upcoming(job, times, now, base), skips=skips)
+    return found if found.start is None else _held_back(job, found, now, around)
 
 
-def _skips(job: Job, times: Timetable, base: Instant, until: Instant, now: Instant) -> tuple[Skip, ...]:
+def _upcoming(job: Job, times: Timetable, now: Instant, base: Instant) -> Instant | None:
+    slot = times.next_after(max(now - job.schedule.delay, base))
+    return None if slot is None else slot + job.schedule.delay
+
+
+def _held_back(job: Job, found: JobPlan, now: Instant, around: Around) -> JobPlan:
+    """Let what is due wait where a pause, a quiet window or a closed gate says so."""
+    pauses = [around.pauses[name] for name in ("", job.name) if name in around.pauses]
+    if pauses:
+        ends = [until for until in pauses if until is not None]
+        return JobPlan(
+            waits="paused", next_due=max(ends) if len(ends) == len(pauses) else None, skips=found.skips
+        )
+    quiet_until = quiet(job.not_between, job.schedule.zone, now) if job.not_between else None
+    if quiet_until is not None:
+        return JobPlan(waits="quiet", next_due=quiet_until, skips=found.skips)
+    if job.name in around.closed:
+        return JobPlan(waits="gate", next_due=now + GATE_RECHECK, skips=found.skips)
+    return found
+
+
+def quiet(window: Window, zone: str, now: Instant) -> Instant | None:
+    """Return when the quiet window that *now* lies in ends, by the clock of *zone*; None outside of it."""
+    here = datetime.fromtimestamp(now, ZoneInfo(zone))
+    minute = here.hour * 60 + here.minute
+    wraps = window.end <= window.start
+    inside = (
+        window.start <= minute < window.end if not wraps else minute >= window.start or minute < window.end
+    )
+    if not inside:
+        return None
+    day = here.date() + timedelta(days=1 if wraps and minute >= window.start else 0)
+    end = datetime(day.year, day.month, day.day, *divmod(window.end, 60), tzinfo=ZoneInfo(zone))
+    return max(int(end.timestamp()), now + 1)
+
+
+def _skips(
+    job: Job, times: Timetable, base: Instant, until: Instant, now: Instant, around: Around
+) -> tuple[Skip, ...]:
     """Return the slots that are not to run any more: too late, missed with `catch_up = "none"`, beyond the limit."""
     lateness, reason = job.grace, "late"
     if job.catch_up == "none" and (lateness is None or lateness > ON_TIME):
         lateness, reason = ON_TIME, "missed"
+    if (
+        job.name in around.closed
+        and job.gate_deadline is not None
+        and (lateness is None or job.gate_deadline < lateness)
+    ):
+        lateness, reason = job.gate_deadline, "gate"
     late = None if lateness is None else span_between(times, base, min(until, now - lateness - 1))
     found = [Skip(late, reason)] if late else []
     if job.catch_up == "all":
@@ -238,10 +317,11 @@ def _beyond_limit(times: Timetable, base: Instant, until: Instant, limit: int) -
     return span_between(times, base, oldest_kept - 1)
 
 
-def _retry(run: OpenRun, times: Timetable, now: Instant) -> JobPlan:
+def _retry(run: OpenRun, job: Job, times: Timetable, now: Instant) -> JobPlan:
     if run.retry_at is not None and run.retry_at > now:
-        upcoming = times.next_after(now)
-        return JobPlan(waits="waiting_retry", next_due=min(run.retry_at, upcoming or run.retry_at))
+        upcoming = _upcoming(job, times, now, now)
+        waits: OpenReason = "gate" if run.reason == DEFERRED else "waiting_retry"
+        return JobPlan(waits=waits, next_due=min(run.retry_at, upcoming or run.retry_at))
     claim = Claim(
         run_id=run.run_id,
         job=run.job,
@@ -250,6 +330,7 @@ def _retry(run: OpenRun, times: Timetable, now: Instant) -> JobPlan:
         slots=run.slots,
         trigger=run.trigger,
         window_start=run.window_start,
+        verify=run.interrupted,
     )
     return JobPlan(start=Start(claim=claim, again=True), next_due=now)
 
@@ -303,11 +384,17 @@ def judge(job: Job | None, run: OpenRun, ending: Ending, now: Instant) -> Judgem
         return Judgement(status="failed", verdict="failed", reason="stopped by hand")
     if ending.status == "interrupted":
         return _judge_interrupted(job, run, ending, now)
-    failures = run.attempt - run.interruptions
+    if ending.status == "deferred":
+        return _judge_deferred(job, run, now)
+    failures = run.attempt - run.interruptions - run.deferrals
     if job is not None and run.slot is not None and failures < job.retry.max_attempts:
-        retry_at = now + job.retry.pause_after(failures)
+        retry_at = now + job.retry.pause_after(failures, run.run_id)
         return Judgement(status="waiting_retry", verdict=None, retry_at=retry_at, reason=ending.reason)
-    return Judgement(status=ending.status, verdict="failed", reason=ending.reason)
+    return Judgement(status=_final(ending), verdict="failed", reason=ending.reason)
+
+
+def _final(ending: Ending) -> RunStatus:
+    return "failed" if ending.status == "deferred" else ending.status
 
 
 def _judge_interrupted(job: Job | None, run: OpenRun, ending: Ending, now: Instant) -> Judgement:
@@ -315,10 +402,21 @@ def _judge_interrupted(job: Job | None, run: OpenRun, ending: Ending, now: Insta
         return Judgement(status="interrupted", verdict="failed", reason=ending.reason)
     if job.on_interrupted == "skip":
         return Judgement(status="interrupted", verdict="skipped", reason="interrupted")
+    if job.on_interrupted == "ask":
+        return Judgement(status="waiting_retry", verdict=None, reason="interrupted: rerun or skip it")
     if run.interruptions + 1 >= MAX_INTERRUPTIONS:
         reason = f"interrupted {run.interruptions + 1} times; parked"
         return Judgement(status="interrupted", verdict="failed", reason=reason)
     return Judgement(status="waiting_retry", verdict=None, retry_at=now, reason=ending.reason)
+
+
+def _judge_deferred(job: Job | None, run: OpenRun, now: Instant) -> Judgement:
+    """Take exit code 75 (EX_TEMPFAIL) for "not now": tried again until the gate's deadline, and no failure."""
+    if job is None or run.slot is None:
+        return Judgement(status="skipped", verdict="skipped", reason=DEFERRED)
+    if job.gate_deadline is not None and now > run.slot + job.gate_deadline:
+        return Judgement(status="skipped", verdict="skipped", reason=f"{DEFERRED}, until its deadline")
+    return Judgement(status="waiting_retry", verdict=None, retry_at=now + DEFERRAL, reason=DEFERRED)
 
 
 def next_due(plans: Iterable[JobPlan], others: Iterable[Instant]) -> Instant | None:

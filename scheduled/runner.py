@@ -40,25 +40,30 @@ def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[
     now = clock.now()
     holder = Holder(tick=_name(now), boot=clock.boot_id(), host=house.host)
     result = Result(tick=holder.tick, started_at=now)
-    execution = Execution(house, holder, now)
     house.bus.subscribe(result.events.append)
     house.look_at_snapshot()
     with house.ledger() as ledger:
+        house.config.switch(ledger.toggles())
+        closed = claims.closed_gates(ledger, house.config, int(now))
         with ledger.transaction():
             _note_gap(ledger, house, now)
             past = adoption.take_in(ledger, house, now)
             claims.register(ledger, house.config, int(now))
-            starts = claims.plan(ledger, house.config, int(now), only=() if manual else only).starts
+            only = () if manual else only
+            plan = claims.plan(
+                ledger, house.config, int(now), only=only, closed=closed, budget=house.config.max_runs
+            )
             if only is None and not manual:
                 ledger.remember("planned", str(int(now)))  # what came due later belongs to later ticks
             asked, result.busy = claims.by_hand(ledger, house.config, manual, holder)
-            execution.take(ledger, [*starts, *asked])
+            execution = Execution(house, holder, now, closed)
+            execution.take(ledger, [*plan.starts, *asked])
         house.publish(past)
     execution.begin()
     with house.ledger() as ledger:
         result.unrecorded = execution.follow(ledger)
         undelivered = _deliver(house, ledger)
-        result.troubles = _finish(house, ledger, [*result.unrecorded, *undelivered])
+        result.troubles = _finish(house, ledger, closed, [*result.unrecorded, *undelivered])
     result.exit_code = _exit_code(house, result, undelivered)
     return result
 
@@ -84,11 +89,13 @@ def _deliver(house: House, ledger: Ledger) -> list[str]:
     return undelivered
 
 
-def _finish(house: House, ledger: Ledger, new: list[str]) -> list[str]:
+def _finish(house: House, ledger: Ledger, closed: frozenset[str], new: list[str]) -> list[str]:
     """Note what is due next and what is wrong, publish the snapshot; return the troubles that are news."""
     now = clock.now()
     with ledger.transaction():
-        plan = claims.plan(ledger, house.config, int(now))
+        # What may not start in this tick for its budget's sake says so; the next tick has a budget of its own.
+        budget = None if house.config.max_runs is None else 0
+        plan = claims.plan(ledger, house.config, int(now), closed=closed, budget=budget)
         news = troubles.news(ledger, troubles.current(house, ledger, new), now)
     publish.snapshot(house, ledger, plan, now)
     return news

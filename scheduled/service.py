@@ -1,6 +1,7 @@
 """What every door may ask. Answers are plain JSON-ready values; instants in them are RFC 3339 with offset."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -80,13 +81,17 @@ def _slot(value: object, zone: str) -> str | None:
 
 
 def plan(house: House) -> list[dict[str, Any]]:
-    """Return what a tick would start now, in order and with the reason; nothing is changed."""
-    from scheduled import planner
+    """Return what a tick would start now, in order and with the reason; nothing is changed (gates are asked)."""
+    from scheduled import claims, planner
 
     now = int(clock.now())
-    standings = read_ledger(house.paths).standings() if house.paths.ledger.exists() else {}
-    changes = planner.epoch_changes(house.config.jobs, standings, bool(house.config.problems), now)
-    found = planner.plan(house.config.jobs, planner.after(standings, changes), now)
+    with looking(house.paths) as ledger:
+        house.config.switch(ledger.toggles())
+        closed = claims.closed_gates(ledger, house.config, now)
+        around = planner.Around(pauses=ledger.pauses(now), closed=closed, budget=house.config.max_runs)
+        found = planner.plan(
+            house.config.jobs, claims.foreseen(ledger, house.config, now), now, around=around
+        )
     starts = [
         {
             "job": start.claim.job,
@@ -99,6 +104,16 @@ def plan(house: House) -> list[dict[str, Any]]:
     ]
     waiting = [{"job": name, "waits": job.waits} for name, job in found.jobs.items() if job.waits]
     return [*starts, *waiting]
+
+
+@contextmanager
+def looking(paths: Paths) -> Iterator[SqliteLedger]:
+    """Open the ledger for looking only; where there is none yet, one that knows nothing and leaves no trace."""
+    ledger = read_ledger(paths) if paths.ledger.exists() else SqliteLedger.nothing()
+    try:
+        yield ledger
+    finally:
+        ledger.close()
 
 
 def read_ledger(paths: Paths) -> SqliteLedger:
@@ -140,11 +155,8 @@ def _doubts(job: Job) -> Iterable[str]:
 
 def history(paths: Paths, zone: str, *, job: str | None = None, limit: int = 20) -> list[dict[str, Any]]:
     """Return the newest runs, newest first."""
-    ledger = read_ledger(paths)
-    try:
+    with looking(paths) as ledger:
         return [_run(row, zone) for row in ledger.history(job=job, limit=limit)]
-    finally:
-        ledger.close()
 
 
 def _run(row: RunRow, zone: str) -> dict[str, Any]:
@@ -188,11 +200,8 @@ def audit(paths: Paths, zone: str) -> dict[str, Any]:
 
 def logs(paths: Paths, job: str) -> dict[str, Any]:
     """Return the kept output of a job's newest run that has any."""
-    ledger = read_ledger(paths)
-    try:
+    with looking(paths) as ledger:
         rows = ledger.history(job=job, limit=50)
-    finally:
-        ledger.close()
     for row in rows:
         path = paths.output_of(row.run_id, row.attempt)
         if path.exists():

@@ -10,6 +10,7 @@ class CappedOutput:
         self.fd = fd
         self._limit = max(limit, 2)
         self._dropped = 0
+        self._mark = 0  # the length of our own line about what was dropped
         self._size = 0
 
     def grew(self) -> bool:
@@ -23,8 +24,8 @@ class CappedOutput:
     def close(self) -> int:
         """Cut the file to its limit, close it (which frees the run's lock) and return how much was printed."""
         size = os.fstat(self.fd).st_size
-        total = size + self._dropped
-        if size > self._limit:
+        total = size - self._mark + self._dropped
+        if size - self._mark > self._limit:
             self._cut(size)
         os.close(self.fd)
         return total
@@ -32,8 +33,10 @@ class CappedOutput:
     def _cut(self, size: int) -> int:
         half = self._limit // 2
         tail = os.pread(self.fd, half, size - half)
-        self._dropped += size - half - len(tail)
+        self._dropped += size - half - self._mark - len(tail)
+        mark = b"\n[... %d bytes dropped ...]\n" % self._dropped
+        self._mark = len(mark)
         os.ftruncate(self.fd, half)
         # The file is open for appending: what the job writes meanwhile lands behind this.
-        os.write(self.fd, b"\n[... %d bytes dropped ...]\n" % self._dropped + tail)
+        os.write(self.fd, mark + tail)
         return os.fstat(self.fd).st_size

@@ -32,7 +32,7 @@ def specify(job: Job, claim: Claim, around: Surroundings, totals: Mapping[str, i
         run_id=claim.run_id,
         attempt=claim.attempt,
         job=job.name,
-        argv=_argv(job),
+        argv=_verifying(job, _argv(job, claim)) if claim.verify else _argv(job, claim),
         task=_task(job, claim, around, totals) if job.action.kind == "handler" else None,
         cwd=_directory(job, around.environment),
         env=environment(job, claim, around.environment),
@@ -40,17 +40,27 @@ def specify(job: Job, claim: Claim, around: Surroundings, totals: Mapping[str, i
         nice=job.nice,
         limits=job.limits,
         timeout=job.timeout,
+        success_codes=job.success_codes,
         group=job.group,
         output=str(around.paths.output_of(claim.run_id, claim.attempt)),
         output_limit=job.output_limit,
+        urgent=claim.slot is None or job.priority == "critical",
         report=str(around.paths.report_of(claim.run_id, claim.attempt)),
     )
 
 
-def _argv(job: Job) -> tuple[str, ...]:
+def _verifying(job: Job, argv: tuple[str, ...]) -> tuple[str, ...]:
+    """Put the job's own question, whether its work was done before the interruption, before the work."""
+    if job.on_interrupted in ("rerun", "skip", "ask") or not argv:
+        return argv
+    return ("/bin/sh", "-c", f'({job.on_interrupted}) && exit 0; exec "$@"', "sh", *argv)
+
+
+def _argv(job: Job, claim: Claim) -> tuple[str, ...]:
     action = job.action
     if action.kind == "command":
-        return action.words or ("/bin/sh", "-c", action.line)
+        words = action.words or ("/bin/sh", "-c", action.line)
+        return tuple(_logical_time(word, job, claim) for word in words)
     if action.kind == "handler":
         return ()
     if ":" in action.name and "/" not in action.name:
@@ -58,6 +68,20 @@ def _argv(job: Job) -> tuple[str, ...]:
 
         return (sys.executable, call.__file__, action.name, json.dumps(job.options))
     return (sys.executable, os.path.expanduser(action.name))
+
+
+def _logical_time(word: str, job: Job, claim: Claim) -> str:
+    """Fill in what a late run must know to do the right day's work; all other braces stay as they are."""
+    if "{" not in word:
+        return word
+    known = {
+        "{scheduled_for}": _stamp(claim.slot, job.schedule.zone),
+        "{missed}": str(max(0, claim.slots - 1)),
+        "{window_start}": _stamp(claim.window_start, job.schedule.zone),
+    }
+    for name, value in known.items():
+        word = word.replace(name, value)
+    return word
 
 
 def _directory(job: Job, environment: Mapping[str, str]) -> str:

@@ -28,10 +28,12 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
     nice: int | None = None
     limits: Limits = Limits()
     timeout: Seconds
+    success_codes: tuple[int, ...] = (0,)
     group: str = ""
     output: str
     output_limit: int
     report: str = ""
+    urgent: bool = False
 
 
 class Stop(msgspec.Struct, frozen=True, tag="stop"):
@@ -58,11 +60,15 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
 
 
 class NotStarted(msgspec.Struct, frozen=True, kw_only=True, tag="not_started"):
-    """Nothing was started, through no fault of the job: its output or its lock could not be made."""
+    """Nothing was started, through no fault of the job: its output or its lock could not be made.
+
+    *deferred* is a start put off on purpose: the tick's time was up, or the runner was stopped.
+    """
 
     run_id: str
     attempt: int
     reason: str
+    deferred: bool = False
 
 
 Record = Started | Ended | NotStarted

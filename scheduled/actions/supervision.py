@@ -13,9 +13,14 @@ from scheduled.errors import StateError
 
 
 class Supervision:
-    """A running supervisor. Its records come from the outcome file at *path*, whose lock it takes over."""
+    """A running supervisor. Its records come from the outcome file at *path*, whose lock it takes over.
 
-    def __init__(self, path: Path, outcomes: int, max_parallel: int) -> None:
+    After *start_within* seconds it starts only what is urgent.
+    """
+
+    def __init__(
+        self, path: Path, outcomes: int, max_parallel: int, start_within: float | None = None
+    ) -> None:
         self._path = path
         self._offset = 0
         orders, self._orders = os.pipe()
@@ -23,7 +28,7 @@ class Supervision:
         os.set_blocking(pokes, False)
         self.pid = os.fork()
         if self.pid == 0:
-            _be_supervisor(orders, pokes, outcomes, max_parallel)
+            _be_supervisor(orders, pokes, outcomes, max_parallel, start_within)
         for fd in (orders, pokes, outcomes):
             os.close(fd)
 
@@ -73,14 +78,16 @@ class Supervision:
         os.close(self._pokes)
 
 
-def _be_supervisor(orders: int, pokes: int, outcomes: int, max_parallel: int) -> None:
+def _be_supervisor(
+    orders: int, pokes: int, outcomes: int, max_parallel: int, start_within: float | None
+) -> None:
     """Become a process that neither a closed terminal nor the runner's death concerns; never return."""
     code = 1
     try:
         os.setsid()
         _let_go_of_everything_but({orders, pokes, outcomes})
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-        supervisor.Supervisor(orders, pokes, outcomes, max_parallel).serve()
+        supervisor.Supervisor(orders, pokes, outcomes, max_parallel, start_within).serve()
         code = 0
     except BaseException:  # noqa: BLE001 - it must end here, in the child
         import traceback

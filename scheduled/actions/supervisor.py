@@ -22,6 +22,8 @@ from scheduled.state.locks import hold
 
 KILL_GRACE = 10.0  # between TERM and KILL: what init systems allow, and enough to remove a temporary file
 LOOK_SOON, LOOK_LATER = 0.05, 0.5  # at outputs: a flood fills a disk at about a gigabyte a second
+STORM = 4  # queued runs from which on the machine's ease is looked at: fewer are no storm
+STALLED = 40.0  # percent of the last ten seconds in which some task waited for disk or memory
 NEWS, CANNOT_WRITE = b".", b"!"  # what the runner is poked with
 RETRY_DELAY = 1.0  # between tries to write outcomes on a full disk
 SYNC_DELAY = 0.02  # outcomes of short jobs share an fsync; nobody waits for one longer than this
@@ -40,11 +42,14 @@ class _Running(msgspec.Struct, kw_only=True):
 class Supervisor:
     """One tick's jobs; `serve` returns when no order can come any more and none is open."""
 
-    def __init__(self, orders: int, pokes: int, outcomes: int, max_parallel: int) -> None:
+    def __init__(
+        self, orders: int, pokes: int, outcomes: int, max_parallel: int, start_within: float | None = None
+    ) -> None:
         self._orders: int | None = orders
         self._pokes: int | None = pokes
         self._outcomes = outcomes
         self._max_parallel = max_parallel
+        self._start_until = None if start_within is None else time.monotonic() + start_within
         self._queue: deque[Spec] = deque()
         self._running: list[_Running] = []
         self._partial = b""
@@ -109,11 +114,19 @@ class Supervisor:
         held = []
         while self._queue and len(self._running) < self._max_parallel:
             spec = self._queue.popleft()
-            if spec.group and any(running.spec.group == spec.group for running in self._running):
+            if not spec.urgent and self._start_until is not None and time.monotonic() > self._start_until:
+                self._defer(spec, "the tick's time was up")
+            elif not spec.urgent and self._running and len(self._queue) >= STORM and pressed():
+                held.append(spec)
+                break  # what has started goes first; looked at again when something ends, or soon
+            elif spec.group and any(running.spec.group == spec.group for running in self._running):
                 held.append(spec)
             else:
                 self._start(spec)
         self._queue.extendleft(reversed(held))
+
+    def _defer(self, spec: Spec, reason: str) -> None:
+        self._tell(NotStarted(run_id=spec.run_id, attempt=spec.attempt, reason=reason, deferred=True))
 
     def _start(self, spec: Spec) -> None:
         try:
@@ -178,7 +191,7 @@ class Supervisor:
         ending = Ending(
             run_id=running.spec.run_id,
             attempt=running.spec.attempt,
-            status=running.cause if running.cause and code else "failed" if code else "success",
+            status=_verdict(running, code),
             started_at=running.started_at,
             finished_at=time.time(),
             duration_ms=int((time.monotonic() - running.started) * 1000),
@@ -206,7 +219,7 @@ class Supervisor:
     def _stop(self) -> None:
         self._stopping = True
         for spec in self._queue:
-            self._tell(NotStarted(run_id=spec.run_id, attempt=spec.attempt, reason="the runner was stopped"))
+            self._defer(spec, "the runner was stopped")
         self._queue.clear()
         for running in self._running:
             if running.cause is None:
@@ -244,6 +257,29 @@ class Supervisor:
             except BrokenPipeError:  # it is gone; the outcome file speaks to the next tick
                 os.close(self._pokes)
                 self._pokes = None
+
+
+def pressed() -> bool:
+    """Return whether the machine is short of breath: more load than it has processors for, or stalls (PSI)."""
+    if os.getloadavg()[0] > 2 * (os.cpu_count() or 1):
+        return True
+    return any(_stalled(f"/proc/pressure/{resource}") for resource in ("io", "memory"))
+
+
+def _stalled(path: str) -> bool:
+    try:
+        with open(path, encoding="ascii") as file:
+            return float(file.readline().partition("avg10=")[2].split()[0]) > STALLED
+    except (OSError, ValueError, IndexError):
+        return False  # a kernel without pressure information
+
+
+def _verdict(running: _Running, code: int) -> AttemptStatus:
+    if code in running.spec.success_codes:
+        return "success"
+    if running.cause is not None:
+        return running.cause
+    return "deferred" if code == os.EX_TEMPFAIL else "failed"
 
 
 def _reason(running: _Running, code: int) -> str:

@@ -268,3 +268,15 @@ def test_centrals_that_lie_elsewhere_are_not_written(sample: Sample, tmp_path: P
         sample.run(health)
 
     assert not (tmp_path / "elsewhere" / "HEALTH.central.json").exists()
+
+
+def test_while_a_file_is_unreadable_what_was_told_of_it_stays_told(sample: Sample) -> None:
+    path = sample.path("FLOW") / "FLOW.observations.json"
+    assert sample.notices(health, sample.run(health))
+    path.rename(path.with_suffix(".kept"))
+    path.symlink_to("/etc/hostname")
+    assert not sample.notices(health, sample.run(health))
+    path.unlink()
+    path.with_suffix(".kept").rename(path)
+
+    assert not sample.notices(health, sample.run(health))

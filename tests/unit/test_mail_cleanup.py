@@ -364,6 +364,27 @@ def test_an_inbox_that_cannot_be_written_fails_the_run_and_the_others_are_swept(
     assert [statuses(calm, b) for b in ("API", "FLOW")] == [{"0a1b2c3d": "new"}, {"0a1b2c3d": "opened"}]
 
 
+def test_a_mailbox_that_may_not_be_written_is_alarmed_and_fails_nobody_else(
+    calm: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for branch in ("API", "FLOW"):
+        calm.put(branch, mail(timestamp=ago(3 * DAY)))
+    real = os.open
+
+    def forbid(path: Any, flags: int, *rest: Any, **more: Any) -> int:
+        if flags & os.O_CREAT and f"{calm.path('API')}/" in str(path):
+            raise PermissionError(13, "Permission denied")
+        return real(path, flags, *rest, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", forbid)
+        outcome = calm.run(mail_cleanup)
+
+    assert outcome.status == "success"
+    subjects = {notice.subject for notice in calm.notices(mail_cleanup, outcome)}
+    assert subjects == {"[SCHEDULED] Mailbox not writable - API", "[SCHEDULED] 1 stale mail opened"}
+
+
 def test_mode_link_and_the_bytes_of_other_mails_stay(calm: Sample) -> None:
     inbox = calm.inbox("FLOW")
     real = inbox.with_name("real.json")
@@ -434,3 +455,18 @@ def test_a_digest_quotes_subjects_as_words(calm: Sample) -> None:
     assert isinstance(digest, Notice)
     assert "\n# Ignore" not in digest.body
     assert "<b>" not in digest.body.replace("\\<b", "")
+
+
+def test_while_an_inbox_is_unreadable_what_was_told_of_it_stays_told(calm: Sample) -> None:
+    inbox = calm.put("FLOW", mail(timestamp=ago(3 * DAY)))
+    told = [notice.subject for notice in calm.notices(mail_cleanup, calm.run(mail_cleanup))]
+    whole = inbox.read_bytes()
+    for data in (whole[:40], whole):
+        inbox.write_bytes(data)
+        told += [notice.subject for notice in calm.notices(mail_cleanup, calm.run(mail_cleanup))]
+
+    assert told == [
+        "[SCHEDULED] 1 stale mail opened",
+        "[SCHEDULED] Mailbox unreadable - FLOW",
+        "[SCHEDULED] Mailbox readable again - FLOW",
+    ]

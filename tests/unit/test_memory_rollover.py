@@ -101,3 +101,15 @@ def test_the_later_layout_keeps_its_memories_in_trinity(sample: Sample) -> None:
     outcome = sample.run(memory_rollover)
 
     assert outcome.data["notified_files"] == ["SRC:local.json"]
+
+
+def test_while_a_file_is_unreadable_what_was_told_of_it_stays_told(sample: Sample) -> None:
+    path = sample.path("FLOW") / "FLOW.observations.json"
+    assert sample.notices(memory_rollover, sample.run(memory_rollover))
+    path.rename(path.with_suffix(".kept"))
+    path.symlink_to("/etc/hostname")
+    assert not sample.notices(memory_rollover, sample.run(memory_rollover))
+    path.unlink()
+    path.with_suffix(".kept").rename(path)
+
+    assert not sample.notices(memory_rollover, sample.run(memory_rollover))

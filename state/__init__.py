@@ -1,1 +1,0 @@
-"""The truth on disk: ledger, snapshot, locks."""

@@ -1,0 +1,143 @@
+"""A full disk, or a kill -9, at every single step of a sweep and of a delivery: nothing is torn, lost or doubled.
+
+The way SQLite is tested: the first call that changes anything fails, then the second, and so on, until a run
+gets through without meeting its fault.
+"""
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from scheduled.errors import ScheduledError
+from scheduled.handlers.base import Notice
+from scheduled.handlers.mailbox import deliver
+from scheduled.handlers.staleness import Options
+from scheduled.handlers.sweep import Sweep
+from scheduled.handlers.workspace import Workspace
+from tests.fixtures.sample import NOW, Sample, mail
+
+fork = multiprocessing.get_context("fork")
+CHANGING = ("open", "write", "fsync", "link", "unlink", "fchown", "fchmod")
+OLD = [
+    mail(id="a", timestamp="2026-01-20 08:00:00"),
+    mail(id="b", timestamp="2026-01-20 08:00:00", status="opened"),
+    mail(id="c", timestamp="2026-01-20 08:00:00", status="opened"),
+    mail(id="d"),
+]
+
+
+def full() -> None:
+    raise OSError(28, "No space left on device")
+
+
+def killed() -> None:
+    os._exit(9)
+
+
+def failing(at: int, fault: Callable[[], None]) -> Iterator[tuple[Any, str, Any]]:
+    """Yield what to patch, such that the *at*-th changing call of the process meets *fault*."""
+    calls = [0]
+
+    def counted(real: Any) -> Any:
+        def call(*arguments: Any, **named: Any) -> Any:
+            calls[0] += 1
+            if calls[0] == at:
+                fault()
+            return real(*arguments, **named)
+
+        return call
+
+    for name in CHANGING:
+        yield os, name, counted(getattr(os, name))
+    yield Path, "replace", counted(Path.replace)
+    yield Path, "unlink", counted(Path.unlink)
+
+
+def attempt(work: Callable[[], object], at: int, fault: Callable[[], None]) -> bool:
+    """Do *work* in a process whose *at*-th changing call meets *fault*; return whether it got through."""
+
+    def run() -> None:
+        for owner, name, call in failing(at, fault):
+            setattr(owner, name, call)
+        try:
+            work()
+        except (OSError, ScheduledError):
+            os._exit(1)
+        os._exit(0)
+
+    process = fork.Process(target=run)
+    process.start()
+    process.join()
+    return process.exitcode == 0
+
+
+def sweep(sample: Sample) -> None:
+    workspace = Workspace.load(sample.root)
+    branch = workspace.branch_at("@flow")
+    assert branch is not None
+    Sweep(workspace.inside, Options(), NOW, ZoneInfo("UTC"), "@trigger").sweep(branch)
+
+
+@pytest.fixture
+def mailbox(sample: Sample) -> Path:
+    inbox = sample.put("FLOW", *OLD)
+    for path in inbox.parent.glob("*/*"):
+        if path.is_file():
+            path.unlink()
+    return inbox.parent
+
+
+def archived(mailbox: Path) -> list[str]:
+    return sorted(json.loads(path.read_text())["id"] for path in mailbox.glob("deleted/*.json"))
+
+
+@pytest.mark.parametrize("fault", [full, killed])
+def test_a_sweep_that_is_stopped_anywhere_is_finished_by_the_next(
+    sample: Sample, mailbox: Path, fault: Callable[[], None]
+) -> None:
+    for at in range(1, 200):
+        sample.put("FLOW", *OLD)
+        for path in mailbox.glob("deleted/*"):
+            path.unlink()
+
+        through = attempt(lambda: sweep(sample), at, fault)
+
+        lying = [message["id"] for message in sample.mails("FLOW")]
+        assert {"a", "b", "c", "d"} == {*lying, *archived(mailbox)}
+        sweep(sample)
+        assert (["a", "d"], ["b", "c"]) == ([m["id"] for m in sample.mails("FLOW")], archived(mailbox))
+        assert not list(mailbox.glob(".scheduled-*"))
+        if through:
+            break
+    assert 20 < at < 199
+
+
+@pytest.mark.parametrize("fault", [full, killed])
+def test_a_delivery_that_is_stopped_anywhere_is_made_once_by_the_next(
+    sample: Sample, mailbox: Path, fault: Callable[[], None]
+) -> None:
+    def send() -> None:
+        notice = Notice(recipient="@flow", subject="[MEMORY] x", body="y")
+        deliver(sample.root, notice, notice_id="0" * 32, sender="@trigger", now=NOW, zone=ZoneInfo("UTC"))
+
+    kept = set(sample.inbox("TRIGGER").parent.glob("sent/*"))
+    for at in range(1, 200):
+        sample.put("FLOW", *OLD)
+        for path in set(sample.inbox("TRIGGER").parent.glob("sent/*")) - kept:
+            path.unlink()
+
+        through = attempt(send, at, fault)
+
+        assert ["a", "b", "c", "d"] == [m["id"] for m in sample.mails("FLOW")][-4:]
+        send()
+        assert ["0" * 8, "a", "b", "c", "d"] == [m["id"] for m in sample.mails("FLOW")]
+        assert len(set(sample.inbox("TRIGGER").parent.glob("sent/*.json")) - kept) == 1
+        if through:
+            break
+    assert 10 < at < 199

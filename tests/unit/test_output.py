@@ -1,0 +1,127 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from scheduled.actions.output import CappedOutput
+from scheduled.actions.process import open_output
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "out.log"
+
+
+def capped(path, limit):
+    return CappedOutput(open_output(str(path)), limit)
+
+
+def written(path, *chunks, limit=100):
+    """Return what is kept of *chunks*, and how much was printed, if the supervisor looks after each."""
+    output = capped(path, limit)
+    for chunk in chunks:
+        os.write(output.fd, chunk)
+        output.grew()
+    return output.close(), path.read_bytes()
+
+
+def test_what_fits_is_kept_as_it_is(path):
+    data = bytes(range(256)) * 4
+
+    assert written(path, data[:512], data[512:], limit=1024) == (1024, data)
+
+
+def test_nothing_printed_is_nothing_kept(path):
+    assert written(path) == (0, b"")
+
+
+def test_a_flood_keeps_its_beginning_and_its_end_and_says_what_is_missing(path):
+    printed, kept = written(path, b"A" * 50 + b"x" * 900 + b"Z" * 50)
+
+    assert printed == 1000
+    assert kept == b"A" * 50 + b"\n[... 900 bytes dropped ...]\n" + b"Z" * 50
+
+
+def test_a_file_that_was_cut_before_is_cut_again_and_its_count_stays_true(path):
+    chunks = [b"%03d " % number * 20 for number in range(50)]
+
+    printed, kept = written(path, *chunks)
+
+    data = b"".join(chunks)
+    assert printed == len(data) == 4000
+    assert kept == data[:50] + b"\n[... 3900 bytes dropped ...]\n" + data[-50:]
+
+
+def test_binary_output_is_cut_by_bytes(path):
+    data = bytes(range(256)) * 100
+
+    _, kept = written(path, data, limit=512)
+
+    assert (kept[:256], kept[-256:]) == (bytes(range(256)), bytes(range(256)))
+
+
+def test_the_file_stays_bounded_while_a_job_prints(path):
+    output, sizes = capped(path, 1000), []
+    for _ in range(200):
+        os.write(output.fd, b"x" * 700)
+        output.grew()
+        sizes.append(path.stat().st_size)
+    output.close()
+
+    assert max(sizes) <= 2 * 1000
+    assert path.stat().st_size <= 1000 + 40
+
+
+def test_growth_is_seen_once(path):
+    output = capped(path, 100)
+
+    seen = [output.grew()]
+    os.write(output.fd, b"x")
+    seen += [output.grew(), output.grew()]
+    os.write(output.fd, b"x" * 1000)
+    seen += [output.grew(), output.grew()]
+    output.close()
+
+    assert seen == [False, True, False, True, False]
+
+
+def test_a_limit_of_nothing_still_says_that_something_was_dropped(path):
+    printed, kept = written(path, b"0123456789", limit=0)
+
+    assert (printed, kept) == (10, b"0\n[... 8 bytes dropped ...]\n9")
+
+
+FLOOD = """
+import os
+for n in range(20000):
+    os.write(1, b"%09d\\n" % n)
+os.write(2, b".")
+os.read(0, 1)
+os.write(1, b"the end")
+"""
+
+
+def test_a_job_that_prints_while_its_file_is_cut_is_not_disturbed(path):
+    output = capped(path, 1 << 12)
+    with subprocess.Popen(
+        [sys.executable, "-c", FLOOD], stdin=subprocess.PIPE, stdout=output.fd, stderr=subprocess.PIPE
+    ) as writer:
+        os.set_blocking(writer.stderr.fileno(), False)
+        while writer.stderr.read(1) is None:
+            output.grew()
+        writer.communicate(b"x")
+    output.close()
+
+    kept = path.read_bytes()
+    assert kept.startswith(b"000000000\n000000001\n")
+    assert kept.endswith(b"000019998\n000019999\nthe end")
+    assert b"\0" not in kept
+    assert len(kept) <= (1 << 12) + 40
+
+
+def test_a_file_of_the_same_name_is_appended_to_and_a_link_is_refused(path, tmp_path):
+    path.symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(OSError, match="symbolic links"):
+        open_output(str(path))

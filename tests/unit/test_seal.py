@@ -1,0 +1,46 @@
+"""The seal of conftest.py holds: nothing a test does reaches the one who runs it."""
+
+import os
+import pwd
+import shutil
+import subprocess
+from pathlib import Path
+
+from scheduled.state.paths import config_path, state_path
+from tests.conftest import SEALED
+
+
+def test_home_is_the_tests_own(seal, tmp_path):
+    real = pwd.getpwuid(os.geteuid()).pw_dir
+
+    assert (Path.home(), os.path.expanduser("~")) == (seal, str(seal))
+    assert (seal.is_relative_to(tmp_path), str(seal) != real) == (True, True)
+
+
+def test_configuration_and_state_lie_in_it(seal):
+    assert (config_path(None), state_path(None)) == (
+        seal / ".config" / "scheduled" / "scheduled.toml",
+        seal / ".local" / "state" / "scheduled",
+    )
+
+
+def test_no_variable_leads_out_of_it():
+    assert [name for name in (*SEALED, "SCHEDULED_CONFIG", "SCHEDULED_STATE") if name in os.environ] == []
+
+
+def test_crontab_refuses_and_says_so(seal):
+    done = subprocess.run(["crontab", "-l"], capture_output=True, text=True, check=False)
+
+    assert shutil.which("crontab") == str(seal / "bin" / "crontab")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        99, "", "crontab: sealed: a test must bring its own\n",
+    )  # fmt: skip
+
+
+def test_install_by_a_program_under_test_meets_the_seal(world):
+    world.configure("")
+
+    done = world.run("install")
+
+    assert done.returncode != 0
+    assert "sealed: a test must bring its own" in done.stderr
