@@ -27,8 +27,5 @@ wheel:
     {{bin}}/python -m pytest -q tests/unit/test_wheel.py
     {{bin}}/python -m build
 
-bench *arguments:
-    {{bin}}/python benchmarks/run.py {{arguments}}
-
 ci:
     .ci/run

@@ -12,6 +12,7 @@ import scheduled
 from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, ScheduledError
 from scheduled.state.paths import Paths, config_path, state_path
 
+DEFAULT_EVERY = 5  # minutes
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -256,15 +257,16 @@ def audit(where: Where, as_json: bool) -> int:
 
 @cli.command()
 @click.option(
-    "--every", type=int, default=5, show_default=True, metavar="MINUTES", help="How often cron looks."
+    "--every", type=int, metavar="MINUTES", help="How often cron looks: as now, or else every 5 minutes."
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Show the block; change nothing.")
 @as_json
 @door
-def install(where: Where, every: int, dry_run: bool, as_json: bool) -> None:
+def install(where: Where, every: int | None, dry_run: bool, as_json: bool) -> None:
     """Put the marked block into your crontab; every other line stays as it is."""
     from scheduled.install import crontab
 
+    every = every or crontab.installed_cadence(crontab.read()) or DEFAULT_EVERY
     wanted = crontab.plan(config=where.config_file, state=where.paths.root, every=every)
     done = crontab.install(wanted, dry_run=dry_run)
     if not dry_run:

@@ -61,8 +61,10 @@ def _with_outcome(ending: Ending, reported: Reported) -> Ending:
 def _take_report(ledger: Ledger, run: OpenRun, reported: Reported, now: float) -> list[Event]:
     for line in reported.counts:
         ledger.count(run.job, line.name, line.amount)
-    for number, notice in enumerate(reported.notices):
-        ledger.post(notify.notice_id(run.run_id, str(number)), notice, now)
+    for notice in reported.notices:
+        # By its words: a retry may repeat what an earlier attempt said, or say something else.
+        words = (notice.recipient, notice.subject, notice.body)
+        ledger.post(notify.notice_id(run.run_id, *words), notice, now)
     return [Event(name=line.name, payload=line.payload) for line in reported.events]
 
 

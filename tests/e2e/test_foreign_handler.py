@@ -39,7 +39,9 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(target), str(source)]
     done = subprocess.run(pip, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(target), os.environ.get("PYTHONPATH", "")]).rstrip(":"))
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join([str(target), os.environ.get("PYTHONPATH", "")]).rstrip(":")
+    )
 
 
 @pytest.mark.usefixtures("installed")

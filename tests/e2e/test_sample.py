@@ -12,7 +12,9 @@ from tests.fixtures.world import World
 
 pytestmark = [
     pytest.mark.system,
-    pytest.mark.skipif(not shutil.which("faketime"), reason="SKIPPED LOUDLY: Debian's faketime is not installed"),
+    pytest.mark.skipif(
+        not shutil.which("faketime"), reason="SKIPPED LOUDLY: Debian's faketime is not installed"
+    ),
 ]
 
 AT = "2026-02-03 14:00:00"
@@ -62,8 +64,13 @@ def test_it_opens_and_closes_the_expected_mails_and_no_other(swept: tuple[World,
         waiting += len(held)
         mails = {mail["id"]: mail for mail in sample.mails(name)}
         opened = {key for key, mail in mails.items() if mail.get("auto_opened")}
-        archived = [json.loads(path.read_text()) for path in (sample.path(name) / "ai_mail.local/deleted").glob("*.json")]
-        closed = {mail["id"] for mail in archived if mail.get("archived_at", "").startswith(AT[:10] + "T14:00")}
+        archived = [
+            json.loads(path.read_text())
+            for path in (sample.path(name) / "ai_mail.local/deleted").glob("*.json")
+        ]
+        closed = {
+            mail["id"] for mail in archived if mail.get("archived_at", "").startswith(AT[:10] + "T14:00")
+        }
 
         assert opened == set(expected["auto_open_ids"]) - held
         assert closed == set(expected["auto_close_ids"])
@@ -95,8 +102,15 @@ def test_a_second_sweep_at_once_changes_nothing_but_what_tells_the_time(swept: t
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     after = state_of(sample.root)
-    changed = {Path(name).name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-    assert changed == {"HEALTH.central.json", "METRICS.central.json", "METRICS.history.jsonl", "scheduled.log"}
+    changed = {
+        Path(name).name for name in before.keys() | after.keys() if before.get(name) != after.get(name)
+    }
+    assert changed == {
+        "HEALTH.central.json",
+        "METRICS.central.json",
+        "METRICS.history.jsonl",
+        "scheduled.log",
+    }
 
 
 def test_files_without_a_reason_to_change_keep_bytes_inode_and_time(world: World, sample: Sample) -> None:
@@ -121,7 +135,9 @@ def test_files_without_a_reason_to_change_keep_bytes_inode_and_time(world: World
 
 def test_notices_arrive_as_mail_in_the_designs_format(swept: tuple[World, Sample]) -> None:
     _, sample = swept
-    summary = next(mail for mail in sample.mails("ASSISTANT") if mail["subject"].startswith("[SCHEDULED] Health"))
+    summary = next(
+        mail for mail in sample.mails("ASSISTANT") if mail["subject"].startswith("[SCHEDULED] Health")
+    )
     memory = next(mail for mail in sample.mails("FLOW") if mail["subject"].startswith("[MEMORY]"))
 
     assert summary["subject"] == "[SCHEDULED] Health Check - 2 Issues Found"
@@ -160,6 +176,8 @@ def test_a_missed_eight_o_clock_is_caught_up_by_the_next_tick(world: World, samp
     world.run("run", at="2026-02-03 09:20:00")
 
     runs = world.json("history", at="2026-02-03 09:21:00")
-    assert [(run["scheduled_for"], run["status"]) for run in runs] == [("2026-02-03T08:00:00+00:00", "success")]
+    assert [(run["scheduled_for"], run["status"]) for run in runs] == [
+        ("2026-02-03T08:00:00+00:00", "success")
+    ]
     assert world.run("daily-report", "--due", at="2026-02-03 09:22:00").returncode == 0
     assert len(world.json("history", at="2026-02-03 09:23:00")) == 1

@@ -12,10 +12,9 @@ import msgspec
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from scheduled import claims
+from scheduled import claims, config
 from scheduled.actions.handler import Reported
 from scheduled.audit import audit
-from scheduled.config import Config
 from scheduled.jobs import Action, Ending, Job, Retry, Schedule
 from scheduled.settle import settle
 from scheduled.state.ledger import Holder
@@ -83,16 +82,14 @@ def naive_slots(schedule, begin, end):
 class Household:
     """A ledger, the jobs, and what the oracle remembers: *eras* are the schedules that were in force, by job."""
 
-    def __init__(self, ledger, jobs):
+    def __init__(self, ledger, config, jobs):
         self.ledger = ledger
         self.now = BEGIN
         self.configured = {
             f"job{n}": msgspec.structs.replace(job, name=f"job{n}") for n, job in enumerate(jobs)
         }
-        self.config = Config(
-            path=Path("scheduled.toml"), timezone="UTC", workspace=None, max_parallel=2, sender="@trigger",
-            jobs=dict(self.configured), problems=[], warnings=[],
-        )  # fmt: skip
+        self.config = config
+        self.config.jobs = dict(self.configured)
         self.eras = {}
         self.taken = Counter()
         self.alive = {}
@@ -229,8 +226,9 @@ def check(household):
 @given(st.lists(JOBS, min_size=1, max_size=3), st.lists(STEPS, min_size=1, max_size=12))
 def test_every_slot_is_accounted_for_whatever_happens(jobs, steps):
     with tempfile.TemporaryDirectory(dir=FAST) as directory:
-        ledger = SqliteLedger(Path(directory) / "ledger.db")
-        household = Household(ledger, jobs)
+        ledger, settings_file = SqliteLedger(Path(directory) / "ledger.db"), Path(directory) / "scheduled.toml"
+        settings_file.touch()
+        household = Household(ledger, config.load(settings_file), jobs)
         for pause, fates, edit, ends in steps:
             household.now += pause
             for job in list(household.alive) if ends else ():

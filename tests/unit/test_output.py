@@ -115,7 +115,7 @@ def test_a_job_that_prints_while_its_file_is_cut_is_not_disturbed(path):
 
     kept = path.read_bytes()
     assert kept.startswith(b"000000000\n000000001\n")
-    assert kept.endswith(b"000019998\n000019999\nthe end")
+    assert kept.endswith(b"\nthe end")
     assert b"\0" not in kept
     assert len(kept) <= (1 << 12) + 40
 

@@ -1,0 +1,164 @@
+"""Reading and writing single files so that nothing hangs, nothing is torn and nothing is lost."""
+
+import contextlib
+import os
+import secrets
+import stat
+from pathlib import Path
+
+TEMP_PREFIX, TEMP_SUFFIX = ".scheduled-", ".tmp"
+SIZE_LIMIT = 100_000_000  # 50,000 mails are about 40 MB; what is larger is no file of ours to parse
+CHUNK = 1 << 20
+
+
+class RefusedError(OSError):
+    """A file that is not read for what it is: no regular file, too large, or outside the allowed tree."""
+
+
+def write_atomically(path: Path, data: bytes, *, mode: int | None = None) -> None:
+    """Make *data* the content of *path* such that a reader, or a crash, finds the old or the new one whole.
+
+    Mode, owner, attributes and, for a symlink, the link itself stay as they are; *mode* is for a new file
+    (and overrides). Raise OSError with nothing changed.
+    """
+    target = Path(os.path.realpath(path))
+    temp = write_temp(target, data, mode=mode)
+    try:
+        temp.replace(target)
+    except BaseException:
+        temp.unlink(missing_ok=True)
+        raise
+    sync_directory(target.parent)
+
+
+def create_atomically(path: Path, data: bytes, *, like: Path | None = None) -> None:
+    """Bring *path* into being with *data* whole; raise FileExistsError rather than replace anything.
+
+    Owner and mode are those of *like*. The directory is not synced: do so once after the last of several.
+    """
+    temp = write_temp(path, data, like=like)
+    try:
+        os.link(temp, path)
+    except OSError as error:
+        if isinstance(error, FileExistsError) or path.exists():
+            raise
+        # A file system without hard links: the name was free just now, and the caller holds a lock.
+        temp.replace(path)
+        return
+    finally:
+        temp.unlink(missing_ok=True)
+
+
+def write_temp(target: Path, data: bytes, *, mode: int | None = None, like: Path | None = None) -> Path:
+    """Write *data* to a new file beside *target*, synced, with mode and owner of *like* (else of *target*)."""
+    temp = target.parent / f"{TEMP_PREFIX}{secrets.token_hex(8)}{TEMP_SUFFIX}"
+    fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666 if mode is None else mode)
+    try:
+        look_like(fd, like or target)
+        if mode is not None:
+            os.fchmod(fd, mode)
+        _write_all(fd, data)
+        os.fsync(fd)
+    except BaseException:
+        temp.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(fd)
+    return temp
+
+
+def look_like(fd: int, model: Path) -> None:
+    """Give the file behind *fd* the owner, mode and attributes of *model*, if that exists."""
+    try:
+        there = model.stat()
+    except FileNotFoundError:
+        return
+    mine = os.fstat(fd)
+    if (mine.st_uid, mine.st_gid) != (there.st_uid, there.st_gid):
+        os.fchown(fd, there.st_uid, there.st_gid)
+    os.fchmod(fd, stat.S_IMODE(there.st_mode))
+    # ACLs and user attributes, where the file system has any.
+    with contextlib.suppress(OSError):
+        for name in os.listxattr(model):
+            os.setxattr(fd, name, os.getxattr(model, name))
+
+
+def clear_leftovers(directory: Path) -> None:
+    """Remove the temporary files that a killed writer left; call it only where a lock keeps others out."""
+    with contextlib.suppress(OSError), os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.name.startswith(TEMP_PREFIX) and entry.name.endswith(TEMP_SUFFIX):
+                Path(entry.path).unlink(missing_ok=True)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make what was renamed in *directory* outlast a power cut."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def open_regular(path: str | Path, *, inside: str | None = None) -> int:
+    """Open *path* for reading and return the descriptor; never wait for a FIFO or a device.
+
+    Raise RefusedError unless it is a regular file and, where *inside* is given, truly lies in that tree
+    (a resolved path); OSError if it can't be opened.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        _refuse_what_is_not_ours(fd, path, inside)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def read_regular(path: str | Path, *, inside: str | None = None, limit: int = SIZE_LIMIT) -> bytes:
+    """Return the content of *path*, under the conditions of `open_regular`; RefusedError above *limit*."""
+    fd = open_regular(path, inside=inside)
+    try:
+        return read_open(fd, path, limit=limit)
+    finally:
+        os.close(fd)
+
+
+def read_open(fd: int, path: str | Path, *, limit: int = SIZE_LIMIT) -> bytes:
+    """Return what the file behind *fd* holds from its start; *path* is for the message."""
+    size = os.fstat(fd).st_size
+    if size > limit:
+        raise RefusedError(f"{path}: {size} bytes are more than the {limit} that are read")
+    parts, at = [], 0
+    while part := os.pread(fd, max(size - at, 0) + 4096, at):
+        parts.append(part)
+        at += len(part)
+        if at > limit:
+            raise RefusedError(f"{path}: grows beyond the {limit} bytes that are read")
+    return b"".join(parts)
+
+
+def lies_inside(path: str, directory: str) -> bool:
+    """Tell whether *path* is *directory* or below it; both are resolved."""
+    return path == directory or path.startswith(directory.rstrip("/") + "/")
+
+
+def _refuse_what_is_not_ours(fd: int, path: str | Path, inside: str | None) -> None:
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        raise RefusedError(f"{path}: not a regular file")
+    if inside is not None and not lies_inside(_true_path(fd, path), inside):
+        raise RefusedError(f"{path}: leads out of {inside}")
+
+
+def _true_path(fd: int, path: str | Path) -> str:
+    # What was opened, not what the name leads to by now.
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}")
+    except OSError:
+        return os.path.realpath(path)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view[:CHUNK]) :]

@@ -1,0 +1,230 @@
+"""The contract of the ledger: the one truth about slots, runs, conditions and notices."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import msgspec
+
+from scheduled.handlers.base import Condition, Notice
+from scheduled.jobs import Claim, Ending, Instant, OpenReason, OpenRun, Schedule, Span, Standing, Verdict
+
+
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
+    """Who claims: the tick's name, the boot it runs in, the host."""
+
+    tick: str
+    boot: str
+    host: str
+
+
+class Epoch(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch (starts_at, ends_at] in which a job's schedule did not change; open where ends_at is None."""
+
+    job: str
+    starts_at: Instant
+    ends_at: Instant | None
+    schedule: Schedule
+
+
+class SlotRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A slot or span with its verdict, or with the run that is to bring it."""
+
+    job: str
+    span: Span
+    verdict: Verdict | None
+    reason: str
+    run_id: str | None
+
+
+class KnownCondition(msgspec.Struct, frozen=True, kw_only=True):
+    """A condition that was true at the last look, and since when."""
+
+    condition: Condition
+    job: str
+    since: float
+    said_at: float | None
+
+
+class OutboxItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A notice on its way, with the id by which a second delivery is recognised."""
+
+    id: str
+    notice: Notice
+    tries: int
+    next_try: Instant
+
+
+class JobRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A job's summary."""
+
+    job: str
+    position: Instant
+    open_reason: OpenReason | None
+    next_due: Instant | None
+    window_start: Instant | None
+    last_run_id: str | None
+    last_run_at: float | None
+    last_status: str | None
+    last_result: dict[str, Any] | None
+    run_count: int
+    failure_count: int
+    schedule: Schedule | None
+
+
+class RunRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as history tells it."""
+
+    run_id: str
+    job: str
+    target: str
+    slot: Instant | None
+    slots: int
+    trigger: str
+    attempt: int
+    status: str
+    reason: str
+    retry_at: Instant | None
+    tick: str
+    host: str
+    claimed_at: float
+    started_at: float | None
+    finished_at: float | None
+    duration_ms: int | None
+    exit_code: int | None
+
+
+class Ledger(Protocol):
+    """Every method that writes is called inside `transaction`; instants are UTC seconds."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Make all writes inside one durable, exclusive change; an exception undoes them all.
+
+        Raises StateError if it could not be recorded (disk full, read-only), BusyError if another process
+        holds the ledger for too long.
+        """
+
+    def close(self) -> None:
+        """Let go of the files."""
+
+    # Where jobs stand
+    def standings(self) -> dict[str, Standing]:
+        """Return where each job stands that has an open epoch."""
+
+    def begin_epoch(self, job: str, schedule: Schedule, starts_at: Instant) -> None:
+        """Open an epoch after *starts_at*; the position moves there, never backwards."""
+
+    def end_epoch(self, job: str, ends_at: Instant) -> None:
+        """Close the job's open epoch; does nothing if there is none."""
+
+    def advance(self, job: str, position: Instant) -> None:
+        """Move the position forward to *position*; never backwards."""
+
+    def wait(self, job: str, reason: OpenReason | None, next_due: Instant | None) -> None:
+        """Note why the job's due slots are open, and when it is due next."""
+
+    # Slots and runs
+    def decide(
+        self, job: str, span: Span, verdict: Verdict, reason: str, run_id: str | None, at: Instant
+    ) -> None:
+        """Give a span, or the slot of an open run, its verdict."""
+
+    def claim(self, claim: Claim, holder: Holder, at: float) -> bool:
+        """Take a slot (or a manual run) for *holder*; False if somebody was faster or it has its verdict."""
+
+    def reclaim(self, claim: Claim, holder: Holder, at: float) -> bool:
+        """Take the next attempt of a run that waits for its retry; False if somebody was faster."""
+
+    def unclaim(self, run_id: str) -> None:
+        """Undo a claim of which nothing was started."""
+
+    def started(self, run_id: str, attempt: int, at: float) -> None:
+        """Note that an attempt has started."""
+
+    def ended(
+        self, ending: Ending, run_status: str, retry_at: Instant | None, result: Mapping[str, Any] | None
+    ) -> None:
+        """Note how an attempt ended and what that makes of the run."""
+
+    def close_run(self, run_id: str, status: str, reason: str) -> None:
+        """End a run that waits for a retry it will not get (superseded, edited, skipped)."""
+
+    def succeeded(self, job: str, window_start: Instant | None) -> None:
+        """Note the scheduled instant of the last success."""
+
+    def request_stop(self, run_id: str) -> None:
+        """Note that a person asked for the run's end."""
+
+    def open_runs(self) -> list[OpenRun]:
+        """Return every run without an end."""
+
+    def open_run(self, run_id: str) -> OpenRun | None:
+        """Return the run if it has not ended."""
+
+    def epochs(self) -> list[Epoch]:
+        """Return all epochs, oldest first."""
+
+    def slot_rows(self) -> Iterable[SlotRow]:
+        """Return all slots and spans by job and time."""
+
+    def job_rows(self) -> list[JobRow]:
+        """Return every job's summary by name."""
+
+    def history(self, *, job: str | None = None, limit: int = 20) -> list[RunRow]:
+        """Return the newest runs, newest first."""
+
+    def run(self, run_id: str) -> RunRow | None:
+        """Return one run."""
+
+    # What people and events ask for beside the schedules
+    def toggle(self, job: str, enabled: bool | None) -> None:
+        """Enable or disable a job whatever its configuration says; None takes the configuration's word again."""
+
+    def toggles(self) -> dict[str, bool]:
+        """Return which jobs are switched from outside the configuration."""
+
+    def pause(self, job: str, until: Instant | None) -> None:
+        """Defer a job's slots (`''`: those of all jobs) until *until*, or until `resume`."""
+
+    def resume(self, job: str) -> None:
+        """End a pause."""
+
+    def pauses(self, now: Instant) -> dict[str, Instant | None]:
+        """Return the pauses in force and until when."""
+
+    # Totals, conditions, outbox, meta
+    def count(self, job: str, name: str, amount: int) -> None:
+        """Add to a running total."""
+
+    def totals(self) -> dict[str, dict[str, int]]:
+        """Return the running totals by job."""
+
+    def conditions(self, job: str | None = None) -> list[KnownCondition]:
+        """Return what was true at the last look, of one job or of all."""
+
+    def put_condition(self, job: str, condition: Condition, since: float) -> None:
+        """Note that *condition* is true; `since` is kept if it was known."""
+
+    def drop_conditions(self, job: str, keys: Sequence[str]) -> None:
+        """Note that these are true no more."""
+
+    def said(self, job: str, keys: Sequence[str], at: float) -> None:
+        """Note when these conditions were last told."""
+
+    def post(self, item_id: str, notice: Notice, at: float) -> None:
+        """Put a notice into the outbox; does nothing if its id is there already."""
+
+    def outbox(self) -> list[OutboxItem]:
+        """Return the undelivered notices, oldest first."""
+
+    def delivered(self, item_id: str) -> None:
+        """Take a notice out."""
+
+    def undelivered(self, item_id: str, next_try: Instant, error: str) -> None:
+        """Note a failed delivery and when to try again."""
+
+    def meta(self, key: str) -> str | None:
+        """Return a remembered value."""
+
+    def remember(self, key: str, value: str) -> None:
+        """Keep a value under *key*."""

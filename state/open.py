@@ -1,0 +1,55 @@
+"""Opening the ledger: what is damaged is moved aside and said, and ledger and snapshot restore each other."""
+
+import os
+from datetime import UTC, datetime
+
+from scheduled.errors import StateError
+from scheduled.state import snapshot
+from scheduled.state.paths import Paths
+from scheduled.state.sqlite import DamagedError, SqliteLedger
+
+
+def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
+    """Return the ledger and what had to be repaired on the way, a line each.
+
+    Raises StateError if it can't be opened or was written by a newer version; then nothing has changed.
+    """
+    paths.prepare()
+    repairs = []
+    fresh = not paths.ledger.exists()
+    try:
+        ledger = SqliteLedger(paths.ledger)
+    except DamagedError as error:
+        repairs.append(f"{error}; moved aside to {_move_aside(paths, now)}")
+        ledger = SqliteLedger(paths.ledger)
+        fresh = True
+    if fresh:
+        repairs += _restore(ledger, paths)
+    return ledger, repairs
+
+
+def _move_aside(paths: Paths, now: float) -> str:
+    stamp = f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"
+    aside = f"{paths.ledger}.damaged-{stamp}"
+    try:
+        for suffix in ("", "-wal", "-shm"):
+            if os.path.exists(f"{paths.ledger}{suffix}"):
+                os.replace(f"{paths.ledger}{suffix}", f"{aside}{suffix}")
+    except OSError as error:
+        raise StateError(f"{paths.ledger}: damaged, and can't be moved aside: {error.strerror}") from error
+    return aside
+
+
+def _restore(ledger: SqliteLedger, paths: Paths) -> list[str]:
+    """Give a new ledger the positions that the snapshot remembers."""
+    remembered = snapshot.essentials(paths.snapshot)
+    with ledger.transaction():
+        for job in remembered:
+            if job.schedule is not None:
+                ledger.begin_epoch(job.job, job.schedule, job.position)
+                ledger.succeeded(job.job, job.window_start)
+    if not remembered:
+        return []
+    return [
+        f"{paths.ledger}: was lost; the positions of {len(remembered)} jobs are restored from {paths.snapshot.name}"
+    ]

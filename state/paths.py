@@ -1,0 +1,65 @@
+"""What lies where in the state directory."""
+
+import os
+import stat
+from pathlib import Path
+
+from scheduled.errors import ConfigError, StateError
+from scheduled.state.trust import warn_or_refuse
+
+
+class Paths:
+    """The state directory *root* and the places in it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.snapshot = root / "scheduled_state.json"
+        self.ledger = root / "ledger.db"
+        self.output = root / "output"
+        self.reports = root / "reports"
+        self.outcomes = root / "outcomes"
+        self.backups = root / "backups"
+
+    def prepare(self) -> None:
+        """Create what is missing, for the owner's eyes only; refuse a directory that others can write.
+
+        Raises ConfigError (wrong rights) or StateError (can't be made).
+        """
+        warn_or_refuse(self.root)
+        try:
+            for place in (self.root, self.output, self.reports, self.outcomes):
+                place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if stat.S_IMODE(self.root.stat().st_mode) & 0o022:
+                raise ConfigError(f"{self.root}: others may write it; chmod 700 {self.root}")
+        except OSError as error:
+            raise StateError(f"{error.filename}: {error.strerror}") from error
+
+    def output_of(self, run_id: str, attempt: int) -> Path:
+        """Return where an attempt's output is kept; the file is also the run's lock."""
+        return self.output / f"{run_id}.{attempt}.log"
+
+    def report_of(self, run_id: str, attempt: int) -> Path:
+        """Return where an attempt's handler reports to."""
+        return self.outcomes / f"{run_id}.{attempt}.report"
+
+    def outcomes_of(self, tick: str) -> Path:
+        """Return a tick's outcome file; while its supervisor lives it is locked."""
+        return self.outcomes / f"{tick}.jsonl"
+
+
+def config_path(given: str | None) -> Path:
+    """Return the absolute path of scheduled.toml: *given*, SCHEDULED_CONFIG, or the XDG place."""
+    chosen = given or os.environ.get("SCHEDULED_CONFIG")
+    return Path(chosen).absolute() if chosen else _xdg("XDG_CONFIG_HOME", ".config") / "scheduled.toml"
+
+
+def state_path(given: str | None) -> Path:
+    """Return the absolute path of the state directory: *given*, SCHEDULED_STATE, or the XDG place."""
+    chosen = given or os.environ.get("SCHEDULED_STATE")
+    return Path(chosen).absolute() if chosen else _xdg("XDG_STATE_HOME", ".local/state")
+
+
+def _xdg(variable: str, default: str) -> Path:
+    chosen = os.environ.get(variable, "")
+    # The XDG specification: a relative path is to be ignored.
+    return (Path(chosen) if chosen.startswith("/") else Path.home() / default) / "scheduled"

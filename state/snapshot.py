@@ -1,0 +1,184 @@
+"""scheduled_state.json: the ledger's summary for people and programs, with the idle answer in its first line."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from scheduled import idle
+from scheduled.clock import local
+from scheduled.errors import StateError
+from scheduled.jobs import Instant, Schedule
+from scheduled.state.files import sync_directory
+from scheduled.state.ledger import JobRow, Ledger
+
+VERSION = 1
+OWN_KEYS = {
+    "_idle", "version", "written_at", "next_due", "last_run", "memory_rollover", "mail_cleanup", "health_check", "jobs",
+}  # fmt: skip
+SWEEP = ("health", "memory_rollover", "mail_cleanup", "metrics")
+
+
+class Restored(msgspec.Struct, frozen=True):
+    """What a snapshot can give back to a ledger that was lost."""
+
+    job: str
+    position: Instant
+    schedule: Schedule | None
+    window_start: Instant | None
+
+
+def summary(ledger: Ledger, handlers: dict[str, str], zone: str) -> dict[str, Any]:
+    """Return the snapshot's document (without its first line). *handlers* maps handler names to job names."""
+    rows = {row.job: row for row in ledger.job_rows()}
+    built_in = {name: rows.get(handlers.get(name, "")) for name in (*SWEEP, "daily_report")}
+    totals = ledger.totals()
+    sweeps = [row.last_run_at for name, row in built_in.items() if name in SWEEP and row and row.last_run_at]
+    health, memory, mail = built_in["health"], built_in["memory_rollover"], built_in["mail_cleanup"]
+    counted = totals.get(handlers.get("mail_cleanup", ""), {})
+    status = (health.last_result if health else None) or {}
+    return {
+        "last_run": {
+            "hourly": _iso(max(sweeps, default=None), zone),
+            "daily_report": _iso(_last(built_in["daily_report"]), zone),
+        },
+        "memory_rollover": {
+            "notified_files": ((memory.last_result if memory else None) or {}).get("notified_files", []),
+            "last_check": _iso(_last(memory), zone),
+        },
+        "mail_cleanup": {
+            "last_run": _iso(_last(mail), zone),
+            "stats": {
+                "auto_opened_total": counted.get("auto_opened", 0),
+                "auto_closed_total": counted.get("auto_closed", 0),
+            },
+        },
+        "health_check": {
+            "last_run": _iso(_last(health), zone),
+            "last_status": {key: status.get(key, 0) for key in ("healthy", "warnings", "errors")},
+        },
+        "jobs": {row.job: _job(row, zone) for row in rows.values()},
+    }
+
+
+def _last(row: JobRow | None) -> float | None:
+    return row.last_run_at if row else None
+
+
+def _iso(instant: float | None, zone: str) -> str | None:
+    return None if instant is None else local(int(instant), zone).isoformat()
+
+
+def _job(row: JobRow, zone: str) -> dict[str, Any]:
+    return {
+        "next_run": _iso(row.next_due, zone),
+        "last_run": _iso(row.last_run_at, zone),
+        "last_status": row.last_status,
+        "run_count": row.run_count,
+        "failure_count": row.failure_count,
+        "position": row.position,
+        "window_start": row.window_start,
+        "schedule": row.schedule,
+    }
+
+
+def publish(
+    path: Path, document: dict[str, Any], *, next_due: Instant | None, edited: int, now: float, zone: str
+) -> None:
+    """Replace the snapshot atomically; keys that others put there are kept.
+
+    Its modification time, the heartbeat, becomes *now*. Raises StateError if it can't be written.
+    """
+    kept = {key: value for key, value in (read(path) or {}).items() if key not in OWN_KEYS}
+    full = {
+        "version": VERSION,
+        "written_at": _iso(now, zone),
+        "next_due": _iso(next_due, zone),
+        **document,
+        **kept,
+    }
+    body = (
+        msgspec.json.format(msgspec.json.encode(full), indent=2)[2:] + b"\n"
+    )  # the first line is ours to write
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        _replace(path, temporary, body, [next_due if next_due is not None else idle.NEVER, edited, now])
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StateError(f"{path}: {error.strerror}") from error
+
+
+def _replace(path: Path, temporary: Path, body: bytes, due_edited_now: list[Any]) -> None:
+    due, edited, now = due_edited_now
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
+        ledger = idle.ledger(os.fsencode(path.parent))
+        size, inode = idle.SIZE + len(body), os.fstat(file.fileno()).st_ino
+        file.write(idle.header(due, edited, ledger, int(now), size, inode, _digest(body)) + body)
+        file.flush()
+        os.utime(file.fileno(), ns=(int(now * 1e9), int(now * 1e9)))
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    sync_directory(path.parent)
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """Return the snapshot's document, or None if there is none or it is no JSON object."""
+    try:
+        document = msgspec.json.decode(path.read_bytes())
+    except (OSError, msgspec.DecodeError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _digest(body: bytes) -> int:
+    return int.from_bytes(hashlib.sha256(body).digest()[:8], "big")
+
+
+def tampering(path: Path) -> str | None:
+    """Return what somebody else did to the snapshot since it was published, in words; None if nothing."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"{path}: {error.strerror}; it is published anew from the ledger"
+    numbers = idle.parse(data[: idle.SIZE])
+    if read(path) is None or numbers is None:
+        return f"{path}: damaged; it is published anew from the ledger"
+    if numbers[-1] != _digest(data[idle.SIZE :]):
+        return f"{path}: edited by hand; the ledger is the truth and its keys are written anew (use the command line)"
+    return None
+
+
+def heartbeat(path: Path) -> float | None:
+    """Return when the last tick was here, in UTC seconds; None if there never was one."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
+
+
+def idle_until(path: Path) -> Instant | None:
+    """Return the instant of the last tick if nothing was due then; None if something was left to the next."""
+    try:
+        with path.open("rb") as file:
+            numbers, beat = idle.parse(file.read(idle.SIZE)), int(os.fstat(file.fileno()).st_mtime)
+    except OSError:
+        return None
+    return beat if numbers is not None and beat < numbers[0] else None
+
+
+def essentials(path: Path) -> list[Restored]:
+    """Return the positions that a snapshot remembers, for a ledger that was lost; bad entries are left out."""
+    document = read(path) or {}
+    jobs = document.get("jobs")
+    found = []
+    for name, entry in jobs.items() if isinstance(jobs, dict) else ():
+        try:
+            found.append(msgspec.convert({**entry, "job": name}, Restored))
+        except (msgspec.ValidationError, TypeError):
+            continue
+    return found

@@ -1,0 +1,148 @@
+"""The ledger in SQLite: one file, write-ahead log, every transaction fsynced."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from scheduled.errors import StateError
+from scheduled.state.locks import exclusive
+from scheduled.state.sqlite_notices import Notices
+from scheduled.state.sqlite_runs import Runs
+from scheduled.state.sqlite_switches import Switches
+
+NOWHERE = Path(":memory:")
+MIGRATIONS = Path(__file__).parent / "migrations"
+# Readers never block writers in WAL mode and our writers queue on a lock of their own, so this bounds only
+# strangers (a person's sqlite3 shell); libfaketime shortens it in tests, hence the size.
+BUSY_SECONDS = 600
+
+
+class SqliteLedger(Runs, Switches, Notices):
+    """A `Ledger` on a local disk."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        self._db = _connect(path, read_only=read_only)
+        try:
+            _check_version(self._db, path, read_only=read_only)
+        except BaseException:
+            self._db.close()
+            raise
+
+    @classmethod
+    def nothing(cls) -> "SqliteLedger":
+        """Return an empty ledger that lies nowhere: for looking before there is one."""
+        return cls(NOWHERE)
+
+    def close(self) -> None:
+        """Let go of the files; the last one to leave folds the write-ahead log into the database."""
+        with suppress(sqlite3.Error):
+            self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """See `Ledger.transaction`."""
+        with exclusive(self.path.with_suffix(".lock")), _named_errors(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                with suppress(sqlite3.Error):  # a full disk has rolled back already
+                    self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def meta(self, key: str) -> str | None:
+        """See `Ledger.meta`."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return str(row[0]) if row else None
+
+    def remember(self, key: str, value: str) -> None:
+        """See `Ledger.remember`."""
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+
+def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    if path == NOWHERE:
+        return sqlite3.connect(path, isolation_level=None)
+    with _named_errors(path):
+        if not read_only:
+            # SQLite would create it, and its log, with the umask's rights.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        db = sqlite3.connect(
+            _uri(path, read_only=read_only), uri=True, isolation_level=None, timeout=BUSY_SECONDS
+        )
+        try:
+            if not read_only:
+                db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA synchronous = FULL")
+            db.execute("PRAGMA schema_version")
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+
+def _uri(path: Path, *, read_only: bool) -> str:
+    if not read_only:
+        return f"{path.absolute().as_uri()}?mode=rw"
+    # With no log there is no writer, and looking need leave no trace (not even an empty log) behind.
+    quiet = not path.with_name(f"{path.name}-wal").exists()
+    return f"{path.absolute().as_uri()}?mode=ro" + ("&immutable=1" if quiet else "")
+
+
+@contextmanager
+def _named_errors(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the system say into one line that names the file."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if is_damage(error):
+            raise DamagedError(f"{path}: damaged: {error}") from error
+        raise StateError(f"{path}: cannot be recorded: {error}") from error
+    except OSError as error:
+        raise StateError(f"{error.filename or path}: {error.strerror}") from error
+
+
+class DamagedError(StateError):
+    """The file is no ledger any more."""
+
+
+def is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Return whether SQLite's *error* means that the file's contents are bad, not that it can't be written now."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _scripts() -> list[str]:
+    return [script.read_text() for script in sorted(MIGRATIONS.glob("*.sql"))]
+
+
+def _check_version(db: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
+    known = len(list(MIGRATIONS.glob("*.sql")))
+    with _named_errors(path):
+        found = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if found > known:
+        raise StateError(
+            f"{path}: written by a newer version of scheduled (schema {found}, known {known}); upgrade"
+        )
+    if found < known and read_only:
+        raise StateError(
+            f"{path}: of an older version (schema {found}, known {known}); the next tick upgrades it"
+        )
+    if found < known and path == NOWHERE:
+        _upgrade(db, 0, known)
+    elif found < known:
+        _migrate(db, path, known)
+
+
+def _migrate(db: sqlite3.Connection, path: Path, known: int) -> None:
+    with exclusive(path.with_suffix(".lock")), _named_errors(path):
+        # Another process may have done it meanwhile.
+        _upgrade(db, int(db.execute("PRAGMA user_version").fetchone()[0]), known)
+
+
+def _upgrade(db: sqlite3.Connection, found: int, known: int) -> None:
+    for version, script in list(enumerate(_scripts(), 1))[found:known]:
+        db.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {version};\nCOMMIT;")

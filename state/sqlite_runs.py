@@ -1,0 +1,297 @@
+"""Slots, runs and where jobs stand, in SQL."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from scheduled.jobs import Claim, Ending, Instant, OpenReason, OpenRun, Schedule, Span, Standing, Verdict
+from scheduled.state.ledger import Epoch, Holder, JobRow, RunRow, SlotRow
+
+_OPEN = "('claimed', 'running', 'waiting_retry')"
+_OPEN_RUN = """
+    SELECT run_id, job, slot, status, attempt, slots, triggered_by, tick, boot, retry_at, window_start,
+           interruptions, deferrals, stop_requested, reason,
+           exists(SELECT 1 FROM attempts a WHERE a.run_id = runs.run_id AND a.attempt = runs.attempt
+                  AND a.status = 'interrupted') FROM runs WHERE status IN ('claimed', 'running', 'waiting_retry')
+"""
+_RUN = """
+    SELECT run_id, job, target, slot, slots, triggered_by, attempt, status, reason, retry_at, tick, host,
+           claimed_at, started_at, finished_at, duration_ms, exit_code FROM runs
+"""
+
+
+def _schedule(text: str) -> Schedule:
+    return msgspec.json.decode(text, type=Schedule)
+
+
+def _open_run(row: tuple[Any, ...]) -> OpenRun:
+    fields = dict(zip(OpenRun.__struct_fields__, row, strict=True))
+    flags = {name: bool(fields[name]) for name in ("stop_requested", "interrupted")}
+    return OpenRun(**{**fields, **flags})
+
+
+class Runs:
+    """The part of a `Ledger` that knows slots and runs; see there for the contracts."""
+
+    _db: sqlite3.Connection
+
+    def standings(self) -> dict[str, Standing]:
+        """See `Ledger.standings`."""
+        runs = self.open_runs()
+        waiting = {run.job: run for run in runs if run.slot is not None}
+        busy = {run.job for run in runs if run.status != "waiting_retry"}
+        rows = self._db.execute(
+            "SELECT job, position, starts_at, schedule, window_start, last_status"
+            " FROM epochs JOIN jobs USING (job, target) WHERE ends_at IS NULL"
+        )
+        return {
+            job: Standing(
+                job=job,
+                position=position,
+                epoch=epoch,
+                schedule=_schedule(schedule),
+                window_start=window_start,
+                last_status=last_status,
+                open_run=waiting.get(job),
+                busy=job in busy,
+            )
+            for job, position, epoch, schedule, window_start, last_status in rows
+        }
+
+    def begin_epoch(self, job: str, schedule: Schedule, starts_at: Instant) -> None:
+        """See `Ledger.begin_epoch`."""
+        self._db.execute(
+            "INSERT INTO jobs (job, position) VALUES (?, ?)"
+            " ON CONFLICT DO UPDATE SET position = max(position, excluded.position), open_reason = NULL",
+            (job, starts_at),
+        )
+        self._db.execute(
+            "INSERT INTO epochs (job, starts_at, schedule) VALUES (?, ?, ?)",
+            (job, starts_at, msgspec.json.encode(schedule).decode()),
+        )
+
+    def end_epoch(self, job: str, ends_at: Instant) -> None:
+        """See `Ledger.end_epoch`."""
+        self._db.execute("UPDATE epochs SET ends_at = ? WHERE job = ? AND ends_at IS NULL", (ends_at, job))
+
+    def advance(self, job: str, position: Instant) -> None:
+        """See `Ledger.advance`."""
+        self._db.execute(
+            "UPDATE jobs SET position = ? WHERE job = ? AND position < ?", (position, job, position)
+        )
+
+    def wait(self, job: str, reason: OpenReason | None, next_due: Instant | None) -> None:
+        """See `Ledger.wait`."""
+        self._db.execute(
+            "UPDATE jobs SET open_reason = ?1, next_due = ?2 WHERE job = ?3"
+            " AND (open_reason IS NOT ?1 OR next_due IS NOT ?2)",
+            (reason, next_due, job),
+        )
+
+    def decide(
+        self, job: str, span: Span, verdict: Verdict, reason: str, run_id: str | None, at: Instant
+    ) -> None:
+        """See `Ledger.decide`."""
+        self._db.execute(
+            "INSERT INTO slots (job, first, last, count, verdict, reason, run_id, decided_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET verdict = excluded.verdict,"
+            " reason = excluded.reason, run_id = excluded.run_id, decided_at = excluded.decided_at"
+            " WHERE verdict IS NULL",
+            (job, span.first, span.last, span.count, verdict, reason, run_id, at),
+        )
+
+    def claim(self, claim: Claim, holder: Holder, at: float) -> bool:
+        """See `Ledger.claim`."""
+        if claim.slot is not None and not self._take_slot(claim, at):
+            return False
+        return (
+            self._db.execute(
+                "INSERT OR IGNORE INTO runs (run_id, job, slot, slots, triggered_by, attempt, status, window_start,"
+                " tick, boot, host, claimed_at) VALUES (?, ?, ?, ?, ?, ?, 'claimed', ?, ?, ?, ?, ?)",
+                (
+                    claim.run_id,
+                    claim.job,
+                    claim.slot,
+                    claim.slots,
+                    claim.trigger,
+                    claim.attempt,
+                    claim.window_start,
+                    holder.tick,
+                    holder.boot,
+                    holder.host,
+                    at,
+                ),
+            ).rowcount
+            == 1
+        )
+
+    def _take_slot(self, claim: Claim, at: float) -> bool:
+        before = self._db.execute(
+            "SELECT last FROM slots WHERE job = ? AND first <= ? ORDER BY first DESC LIMIT 1",
+            (claim.job, claim.slot),
+        ).fetchone()
+        if before and before[0] >= claim.slot:
+            return False
+        return (
+            self._db.execute(
+                "INSERT OR IGNORE INTO slots (job, first, last, run_id, decided_at) VALUES (?, ?, ?, ?, ?)",
+                (claim.job, claim.slot, claim.slot, claim.run_id, int(at)),
+            ).rowcount
+            == 1
+        )
+
+    def reclaim(self, claim: Claim, holder: Holder, at: float) -> bool:
+        """See `Ledger.reclaim`."""
+        return (
+            self._db.execute(
+                "UPDATE runs SET status = 'claimed', attempt = ?, tick = ?, boot = ?, host = ?, retry_at = NULL,"
+                " claimed_at = ?, started_at = NULL WHERE run_id = ? AND status = 'waiting_retry'",
+                (claim.attempt, holder.tick, holder.boot, holder.host, at, claim.run_id),
+            ).rowcount
+            == 1
+        )
+
+    def unclaim(self, run_id: str) -> None:
+        """See `Ledger.unclaim`."""
+        self._db.execute(
+            "UPDATE runs SET status = 'waiting_retry', attempt = attempt - 1, retry_at = 0"
+            " WHERE run_id = ? AND slot IS NOT NULL AND status = 'claimed'",
+            (run_id,),
+        )
+        self._db.execute(
+            "DELETE FROM runs WHERE run_id = ? AND slot IS NULL AND status = 'claimed'", (run_id,)
+        )
+
+    def started(self, run_id: str, attempt: int, at: float) -> None:
+        """See `Ledger.started`."""
+        self._db.execute(
+            "UPDATE runs SET status = 'running', started_at = ? WHERE run_id = ? AND attempt = ? AND status = 'claimed'",
+            (at, run_id, attempt),
+        )
+
+    def ended(
+        self, ending: Ending, run_status: str, retry_at: Instant | None, result: Mapping[str, Any] | None
+    ) -> None:
+        """See `Ledger.ended`."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                ending.run_id,
+                ending.attempt,
+                ending.status,
+                ending.reason,
+                ending.started_at,
+                ending.finished_at,
+                ending.duration_ms,
+                ending.exit_code,
+            ),
+        )
+        document = None if result is None else msgspec.json.encode(result).decode()
+        self._db.execute(
+            "UPDATE runs SET status = ?, reason = ?, retry_at = ?, started_at = ?, finished_at = ?, duration_ms = ?,"
+            " exit_code = ?, result = ?, interruptions = interruptions + ?, deferrals = deferrals + ? WHERE run_id = ?",
+            (
+                run_status,
+                ending.reason,
+                retry_at,
+                ending.started_at,
+                ending.finished_at,
+                ending.duration_ms,
+                ending.exit_code,
+                document,
+                ending.status == "interrupted",
+                ending.status == "deferred",
+                ending.run_id,
+            ),
+        )
+        if run_status != "waiting_retry":
+            self._summarise(ending, run_status, document)
+
+    def _summarise(self, ending: Ending, run_status: str, document: str | None) -> None:
+        failed = run_status not in ("success", "skipped")
+        self._db.execute(
+            "UPDATE jobs SET last_run_id = ?1, last_run_at = ?2, last_status = ?3, last_result = ifnull(?4, last_result),"
+            " run_count = run_count + 1, failure_count = failure_count + ?5"
+            " WHERE job = (SELECT job FROM runs WHERE run_id = ?1)",
+            (ending.run_id, ending.finished_at, run_status, document, failed),
+        )
+
+    def close_run(self, run_id: str, status: str, reason: str) -> None:
+        """See `Ledger.close_run`."""
+        self._db.execute(
+            f"UPDATE runs SET status = ?, reason = ?, retry_at = NULL WHERE run_id = ? AND status IN {_OPEN}",  # noqa: S608 - a constant
+            (status, reason, run_id),
+        )
+
+    def succeeded(self, job: str, window_start: Instant | None) -> None:
+        """See `Ledger.succeeded`."""
+        if window_start is not None:
+            self._db.execute(
+                "UPDATE jobs SET window_start = ?1 WHERE job = ?2 AND ifnull(window_start, ?1) <= ?1",
+                (window_start, job),
+            )
+
+    def request_stop(self, run_id: str) -> None:
+        """See `Ledger.request_stop`."""
+        self._db.execute("UPDATE runs SET stop_requested = 1 WHERE run_id = ?", (run_id,))
+
+    def open_runs(self) -> list[OpenRun]:
+        """See `Ledger.open_runs`."""
+        return [_open_run(row) for row in self._db.execute(_OPEN_RUN)]
+
+    def open_run(self, run_id: str) -> OpenRun | None:
+        """See `Ledger.open_run`."""
+        row = self._db.execute(f"{_OPEN_RUN} AND run_id = ?", (run_id,)).fetchone()
+        return _open_run(row) if row else None
+
+    def epochs(self) -> list[Epoch]:
+        """See `Ledger.epochs`."""
+        rows = self._db.execute(
+            "SELECT job, starts_at, ends_at, schedule FROM epochs ORDER BY job, starts_at, id"
+        )
+        return [
+            Epoch(job=job, starts_at=starts_at, ends_at=ends_at, schedule=_schedule(schedule))
+            for job, starts_at, ends_at, schedule in rows
+        ]
+
+    def slot_rows(self) -> Iterator[SlotRow]:
+        """See `Ledger.slot_rows`."""
+        rows = self._db.execute(
+            "SELECT job, first, last, count, verdict, reason, run_id FROM slots ORDER BY job, target, first"
+        )
+        for job, first, last, count, verdict, reason, run_id in rows:
+            yield SlotRow(
+                job=job, span=Span(first, last, count), verdict=verdict, reason=reason, run_id=run_id
+            )
+
+    def job_rows(self) -> list[JobRow]:
+        """See `Ledger.job_rows`."""
+        rows = self._db.execute(
+            "SELECT job, position, open_reason, next_due, window_start, last_run_id, last_run_at, last_status,"
+            " last_result, run_count, failure_count, schedule FROM jobs LEFT JOIN"
+            " (SELECT job, target, schedule FROM epochs WHERE ends_at IS NULL) USING (job, target) ORDER BY job"
+        )
+        found = []
+        for *head, result, run_count, failure_count, schedule in rows:
+            document = msgspec.json.decode(result) if result else None
+            epoch = _schedule(schedule) if schedule else None
+            values = (*head, document, run_count, failure_count, epoch)
+            found.append(JobRow(**dict(zip(JobRow.__struct_fields__, values, strict=True))))
+        return found
+
+    def history(self, *, job: str | None = None, limit: int = 20) -> list[RunRow]:
+        """See `Ledger.history`."""
+        where, values = ("WHERE job = ?", (job, limit)) if job else ("", (limit,))
+        rows = self._db.execute(f"{_RUN} {where} ORDER BY claimed_at DESC, run_id DESC LIMIT ?", values)
+        return [self._run_row(row) for row in rows]
+
+    def run(self, run_id: str) -> RunRow | None:
+        """See `Ledger.run`."""
+        row = self._db.execute(f"{_RUN} WHERE run_id = ?", (run_id,)).fetchone()
+        return self._run_row(row) if row else None
+
+    @staticmethod
+    def _run_row(row: tuple[Any, ...]) -> RunRow:
+        return RunRow(**dict(zip(RunRow.__struct_fields__, row, strict=True)))
