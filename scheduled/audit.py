@@ -5,8 +5,8 @@ from itertools import groupby, islice
 
 import msgspec
 
+from scheduled.epochs import slots_of
 from scheduled.jobs import Instant
-from scheduled.planner import slots_of
 from scheduled.state.ledger import Epoch, JobRow, SlotRow
 
 NAMED = 20  # slots of one fault that are named one by one
@@ -60,7 +60,7 @@ def audit(
 def _epoch(epoch: Epoch, rows: Sequence[SlotRow], job: JobRow, seen: Instant) -> tuple[int, list[Problem]]:
     """Check one epoch: each of its slots lies in exactly one row, or after the last one for a stated reason."""
     times = slots_of(epoch.schedule, epoch.starts_at)
-    until = seen if epoch.ends_at is None else epoch.ends_at
+    until = seen - epoch.schedule.delay if epoch.ends_at is None else epoch.ends_at
     problems, reached = [], epoch.starts_at
     for row in rows:
         problems += _missing(epoch.job, times.between(reached, row.span.first - 1))

@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
-from scheduled import gates, planner
+from scheduled import epochs, gates, planner
 from scheduled.config import Config
+from scheduled.epochs import EpochChange
 from scheduled.jobs import Instant, Span, Standing
-from scheduled.planner import Around, EpochChange, Plan, Start
+from scheduled.planner import Around, Plan, Start
 from scheduled.state.ledger import Holder, Ledger
 
 
@@ -13,14 +14,14 @@ def register(ledger: Ledger, config: Config, now: Instant) -> None:
     """Begin and end epochs where the configuration differs from what is in force."""
     # With a file that can't be read, a job that is not seen may merely stand in it.
     unknown = bool(config.problems)
-    for change in planner.epoch_changes(config.jobs, ledger.standings(), unknown, now):
+    for change in epochs.epoch_changes(config.jobs, ledger.standings(), unknown, now):
         _write(ledger, change, now)
 
 
 def foreseen(ledger: Ledger, config: Config, now: Instant) -> dict[str, Standing]:
     """Return where the jobs will stand once `register` has been here; nothing is written."""
     standings = ledger.standings()
-    return planner.after(standings, planner.epoch_changes(config.jobs, standings, bool(config.problems), now))
+    return epochs.after(standings, epochs.epoch_changes(config.jobs, standings, bool(config.problems), now))
 
 
 def _write(ledger: Ledger, change: EpochChange, now: Instant) -> None:

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from scheduled import clock, config
@@ -21,6 +22,9 @@ from scheduled.state.open import open_ledger
 from scheduled.state.paths import Paths
 from scheduled.state.sqlite import SqliteLedger
 
+if TYPE_CHECKING:
+    from scheduled.handlers.workspace import Workspace
+
 
 class House:
     """Opened once per invocation. *repairs* says what damaged state had to be mended on the way."""
@@ -31,6 +35,7 @@ class House:
         self.host = socket.gethostname()
         self.log = Log(log_path(state, self.config.workspace), self.config.timezone)
         self.troubles: list[str] = []
+        self._loaded: Workspace | None = None
         self.bus = Bus(self.troubles.append)
         self.bus.subscribe(self._write_down)
 
@@ -79,7 +84,7 @@ class House:
 
     def surroundings(self) -> Surroundings:
         """Return what jobs find around them."""
-        return Surroundings(self.paths, self.config.workspace, self.zone, os.environ)
+        return Surroundings(self.paths, self.config.workspace, self.zone, os.environ, self.config.sender)
 
     def handlers(self) -> dict[str, str]:
         """Return which job each handler's work is done by (the first, where there are several)."""
@@ -104,10 +109,8 @@ class House:
         """Deliver a notice into its recipient's mailbox; raises if that can't be done now."""
         from scheduled.handlers import mailbox
 
-        if self.config.workspace is None:
-            raise LookupError("there is no workspace in scheduled.toml to deliver it to")
         mailbox.deliver(
-            self.config.workspace,
+            self._workspace(),
             item.notice,
             notice_id=item.id,
             sender=self.config.sender,
@@ -115,9 +118,19 @@ class House:
             zone=ZoneInfo(self.zone),
         )
 
+    def _workspace(self) -> "Workspace":
+        """Return the workspace, read once however many notices are delivered."""
+        from scheduled.handlers.workspace import Workspace
+
+        if self.config.workspace is None:
+            raise LookupError("there is no workspace in scheduled.toml to deliver it to")
+        if self._loaded is None:
+            self._loaded = Workspace.load(self.config.workspace)
+        return self._loaded
+
     def mail_was_delivered(self) -> None:
         """Bring the workspace's mail statistics up to date with what was just delivered."""
         from scheduled.handlers import mailbox
 
         if self.config.workspace is not None:
-            mailbox.recount_central(self.config.workspace, now=clock.local(clock.now(), self.zone))
+            mailbox.recount_central(self._workspace(), now=clock.local(clock.now(), self.zone))

@@ -14,11 +14,19 @@ FIRST_RETRY = 5 * MINUTE
 
 
 def changes(
-    known: Iterable[KnownCondition], current: Iterable[Condition], facts: Mapping[str, Any], now: datetime
+    known: Iterable[KnownCondition],
+    current: Iterable[Condition],
+    facts: Mapping[str, Any],
+    now: datetime,
+    unknown: Sequence[str] = (),
 ) -> list[Change]:
-    """Compare what is true now with what was true last time; return one change for every group."""
+    """Compare what is true now with what was true last time; return one change for every group.
+
+    *unknown* are prefixes of keys of which nothing could be learned this time: what was true there still is.
+    """
     before = {item.condition.key: item.condition for item in known}
-    after = {condition.key: condition for condition in current}
+    after = {key: found for key, found in before.items() if unknown and key.startswith(tuple(unknown))}
+    after |= {condition.key: condition for condition in current}
     groups = sorted({condition.group for condition in (*before.values(), *after.values())})
     return [
         Change(

@@ -6,33 +6,26 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from scheduled import timetable
+from scheduled.epochs import base_of, slots_of, span_between
 from scheduled.jobs import (
     MINUTE,
     PRIORITIES,
     Claim,
-    Ending,
     Instant,
     Job,
     OpenReason,
     OpenRun,
-    RunStatus,
-    Schedule,
     Span,
     Standing,
-    Verdict,
     Window,
     slot_run_id,
 )
+from scheduled.judgement import DEFERRED
 from scheduled.timetable import Timetable
 
-# A job that keeps taking its runner down is given up after this many interruptions, not retried for ever.
-MAX_INTERRUPTIONS = 3
 # With `catch_up = "none"` a slot is on time for as long as cron's coarsest usual cadence needs to come by.
 ON_TIME = 10 * MINUTE
 GATE_RECHECK = MINUTE
-DEFERRAL = 5 * MINUTE
-DEFERRED = "not now"
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,105 +62,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     starts: list[Start]
     jobs: dict[str, JobPlan]
-
-
-class EpochChange(msgspec.Struct, frozen=True, kw_only=True):
-    """A job's schedule came, went or changed at *boundary*; *skipped* are the old schedule's open slots."""
-
-    job: str
-    boundary: Instant
-    begins: Schedule | None
-    ends: bool
-    skipped: Span | None = None
-    abandoned: OpenRun | None = None
-
-
-class Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    """What an attempt's end makes of its run: a *verdict* for its slot, or another attempt at *retry_at*."""
-
-    status: RunStatus
-    verdict: Verdict | None
-    retry_at: Instant | None = None
-    reason: str = ""
-
-
-def minute_before(now: Instant) -> Instant:
-    """Return the last instant before the current minute: a slot in this very minute lies after it."""
-    return now - now % MINUTE - 1
-
-
-def slots_of(schedule: Schedule, epoch: Instant) -> Timetable:
-    """Given a schedule and the beginning of its epoch, return its slots (those after the epoch's beginning count)."""
-    if schedule.kind == "cron":
-        return timetable.cron(schedule.expression, schedule.zone, schedule.seed)
-    if schedule.kind == "at" and schedule.anchor is not None:
-        return timetable.once(schedule.anchor)
-    if schedule.kind == "every":
-        seconds = int(schedule.expression)
-        return timetable.every(seconds, epoch + 1 + seconds if schedule.anchor is None else schedule.anchor)
-    return timetable.never()
-
-
-def span_between(times: Timetable, after: Instant, until: Instant) -> Span | None:
-    """Return the slots in (after, until] as one span, or None if there are none."""
-    last = times.last_until(until)
-    first = times.next_after(after)
-    if last is None or first is None or first > until:
-        return None
-    return Span(first, last, times.count(after, until))
-
-
-def epoch_changes(
-    jobs: Mapping[str, Job], standings: Mapping[str, Standing], unknown: bool, now: Instant
-) -> list[EpochChange]:
-    """Compare the jobs with their open epochs. With *unknown* (a file could not be read) no job counts as gone."""
-    changes = []
-    for name, job in jobs.items():
-        standing = standings.get(name)
-        wanted = job.schedule if job.enabled else None
-        if wanted != (standing.schedule if standing else None):
-            changes.append(_change(name, standing, wanted, now))
-    gone = [] if unknown else [name for name in standings if name not in jobs]
-    return changes + [_change(name, standings[name], None, now) for name in gone]
-
-
-def _change(name: str, standing: Standing | None, wanted: Schedule | None, now: Instant) -> EpochChange:
-    boundary = minute_before(now)
-    if standing is None:
-        return EpochChange(job=name, boundary=boundary, begins=wanted, ends=False)
-    run = standing.open_run
-    # A run under way keeps its slot; only what has not begun is given up.
-    abandoned = run if run is not None and run.status == "waiting_retry" else None
-    base = _base(standing)
-    boundary = max(boundary, base)
-    times = slots_of(standing.schedule, standing.epoch) if standing.schedule else timetable.never()
-    skipped = span_between(times, base, boundary)
-    return EpochChange(
-        job=name, boundary=boundary, begins=wanted, ends=True, skipped=skipped, abandoned=abandoned
-    )
-
-
-def after(standings: Mapping[str, Standing], changes: Iterable[EpochChange]) -> dict[str, Standing]:
-    """Return where the jobs will stand once *changes* are written: for plans that are only looked at."""
-    found = dict(standings)
-    for change in changes:
-        old = found.pop(change.job, None)
-        if change.begins is not None:
-            found[change.job] = Standing(
-                job=change.job,
-                position=change.boundary,
-                epoch=change.boundary,
-                schedule=change.begins,
-                window_start=old.window_start if old else None,
-                busy=old.busy if old else False,
-            )
-    return found
-
-
-def _base(standing: Standing) -> Instant:
-    """Return the instant after which the job's slots have neither verdict nor run."""
-    run = standing.open_run
-    return standing.position if run is None or run.slot is None else max(standing.position, run.slot)
 
 
 class Around(msgspec.Struct, frozen=True, kw_only=True):
@@ -231,7 +125,7 @@ def plan_job(
     around: Around = Around(),  # noqa: B008 - immutable
 ) -> JobPlan:
     """Plan one job whose schedule is in force. It is *held* while another job of its group is under way."""
-    times, base, run = slots_of(job.schedule, standing.epoch), _base(standing), standing.open_run
+    times, base, run = slots_of(job.schedule, standing.epoch), base_of(standing), standing.open_run
     until = (now if until is None else until) - job.schedule.delay
     skips = _skips(job, times, base, until, now, around) if run is None and not standing.busy else ()
     base = skips[-1].span.last if skips else base
@@ -372,51 +266,6 @@ def why(start: Start) -> str:
         return f"attempt {start.claim.attempt} of {start.claim.run_id}"
     missed = start.claim.slots - 1
     return f"due, and stands for {missed} missed" if missed > 0 else "due"
-
-
-def judge(job: Job | None, run: OpenRun, ending: Ending, now: Instant) -> Judgement:
-    """Given how an attempt ended, return what becomes of its run; *job* is None if it is configured no more."""
-    if job is not None and not job.enabled:
-        job = None  # its epoch is over: no tick would take up a retry
-    if ending.status in ("success", "skipped"):
-        return Judgement(status=ending.status, verdict=ending.status, reason=ending.reason)
-    if run.stop_requested:
-        return Judgement(status="failed", verdict="failed", reason="stopped by hand")
-    if ending.status == "interrupted":
-        return _judge_interrupted(job, run, ending, now)
-    if ending.status == "deferred":
-        return _judge_deferred(job, run, now)
-    failures = run.attempt - run.interruptions - run.deferrals
-    if job is not None and run.slot is not None and failures < job.retry.max_attempts:
-        retry_at = now + job.retry.pause_after(failures, run.run_id)
-        return Judgement(status="waiting_retry", verdict=None, retry_at=retry_at, reason=ending.reason)
-    return Judgement(status=_final(ending), verdict="failed", reason=ending.reason)
-
-
-def _final(ending: Ending) -> RunStatus:
-    return "failed" if ending.status == "deferred" else ending.status
-
-
-def _judge_interrupted(job: Job | None, run: OpenRun, ending: Ending, now: Instant) -> Judgement:
-    if run.slot is None or job is None:
-        return Judgement(status="interrupted", verdict="failed", reason=ending.reason)
-    if job.on_interrupted == "skip":
-        return Judgement(status="interrupted", verdict="skipped", reason="interrupted")
-    if job.on_interrupted == "ask":
-        return Judgement(status="waiting_retry", verdict=None, reason="interrupted: rerun or skip it")
-    if run.interruptions + 1 >= MAX_INTERRUPTIONS:
-        reason = f"interrupted {run.interruptions + 1} times; parked"
-        return Judgement(status="interrupted", verdict="failed", reason=reason)
-    return Judgement(status="waiting_retry", verdict=None, retry_at=now, reason=ending.reason)
-
-
-def _judge_deferred(job: Job | None, run: OpenRun, now: Instant) -> Judgement:
-    """Take exit code 75 (EX_TEMPFAIL) for "not now": tried again until the gate's deadline, and no failure."""
-    if job is None or run.slot is None:
-        return Judgement(status="skipped", verdict="skipped", reason=DEFERRED)
-    if job.gate_deadline is not None and now > run.slot + job.gate_deadline:
-        return Judgement(status="skipped", verdict="skipped", reason=f"{DEFERRED}, until its deadline")
-    return Judgement(status="waiting_retry", verdict=None, retry_at=now + DEFERRAL, reason=DEFERRED)
 
 
 def next_due(plans: Iterable[JobPlan], others: Iterable[Instant]) -> Instant | None:

@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from scheduled import notify, planner
+from scheduled import notify
 from scheduled.actions.handler import Reported
 from scheduled.clock import local
 from scheduled.events import Event
 from scheduled.handlers.base import Change, Notice
 from scheduled.jobs import Ending, Job, OpenRun, Span
+from scheduled.judgement import Judgement, judge
 from scheduled.state.ledger import Ledger
 
 Compose = Callable[[Job, Change], Sequence[Notice]]
@@ -29,7 +30,7 @@ def settle(
     """Record how an attempt of *run* ended and what it reported; return the events to publish once it is committed."""
     job = jobs.get(run.job)
     ending = _with_outcome(ending, reported)
-    judgement = planner.judge(job, run, ending, int(now))
+    judgement = judge(job, run, ending, int(now))
     result = reported.outcome.data if reported.outcome else None
     ledger.ended(
         msgspec.structs.replace(ending, reason=judgement.reason), judgement.status, judgement.retry_at, result
@@ -45,7 +46,9 @@ def settle(
     if job is not None and ending.status == "success" and reported.outcome is not None:
         # A report cut short says nothing about what is gone.
         known = ledger.conditions(run.job)
-        found = notify.changes(known, reported.conditions, reported.outcome.data, local(now, zone))
+        found = notify.changes(
+            known, reported.conditions, reported.outcome.data, local(now, zone), reported.outcome.unknown
+        )
         events += notify.record(ledger, run.job, found, lambda change: compose(job, change), now)
     return [*events, _verdict_event(run, ending, judgement)]
 
@@ -68,7 +71,7 @@ def _take_report(ledger: Ledger, run: OpenRun, reported: Reported, now: float) -
     return [Event(name=line.name, payload=line.payload) for line in reported.events]
 
 
-def _verdict_event(run: OpenRun, ending: Ending, judgement: planner.Judgement) -> Event:
+def _verdict_event(run: OpenRun, ending: Ending, judgement: Judgement) -> Event:
     if judgement.retry_at is not None:
         name = "job_retry_scheduled"
     else:

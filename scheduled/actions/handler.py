@@ -128,6 +128,7 @@ def _run(task: dict[str, Any], report: ReportFile) -> Outcome:
             totals=task["totals"],
             files=Path(task["files"]),
             report=report,
+            sender=task["sender"],
         )
     )
     return outcome

@@ -18,12 +18,18 @@ class Surroundings:
     """What jobs find around them: the runner's environment, the workspace, the state's places."""
 
     def __init__(
-        self, paths: Paths, workspace: Path | None, zone: str, environment: Mapping[str, str]
+        self,
+        paths: Paths,
+        workspace: Path | None,
+        zone: str,
+        environment: Mapping[str, str],
+        sender: str = "@trigger",
     ) -> None:
         self.paths = paths
         self.workspace = workspace
         self.zone = zone
         self.environment = environment
+        self.sender = sender
 
 
 def specify(job: Job, claim: Claim, around: Surroundings, totals: Mapping[str, int]) -> Spec:
@@ -150,4 +156,5 @@ def _task(job: Job, claim: Claim, around: Surroundings, totals: Mapping[str, int
         "missed": max(0, claim.slots - 1),
         "totals": dict(totals),
         "files": str(around.paths.reports),
+        "sender": around.sender,
     }

@@ -23,6 +23,8 @@ from scheduled.handlers.workspace import Workspace
 from tests.fixtures.sample import NOW, Sample, mail
 
 fork = multiprocessing.get_context("fork")
+# From Python 3.12 on, forking beside xdist's threads is warned about; the children touch none of theirs.
+pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 CHANGING = ("open", "write", "fsync", "link", "unlink", "fchown", "fchmod")
 OLD = [
     mail(id="a", timestamp="2026-01-20 08:00:00"),

@@ -36,6 +36,8 @@ from tests.fixtures.sample import NOW, Sample, mail
 SENT = 150  # mails a writer: about a second, some hundred sweeps; 500 found nothing more
 OLD = "2026-01-20 08:00:00"
 fork = multiprocessing.get_context("fork")
+# From Python 3.12 on, forking beside xdist's threads is warned about; the children touch none of theirs.
+pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 
 
 @contextmanager

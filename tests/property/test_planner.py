@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scheduled import claims, config
 from scheduled.actions.handler import Reported
 from scheduled.audit import audit
-from scheduled.jobs import Action, Ending, Job, Retry, Schedule
+from scheduled.jobs import Action, Ending, Gate, Job, Retry, Schedule, Window
 from scheduled.settle import settle
 from scheduled.state.ledger import Holder
 from scheduled.state.sqlite import SqliteLedger
@@ -30,8 +30,10 @@ CRON = {
     "30 6 * * 2": lambda t: (t.minute, t.hour, t.weekday()) == (30, 6, 1),
 }
 EVERY = (10 * MINUTE, 95 * MINUTE, DAY)
-SCHEDULES = st.sampled_from(
-    [Schedule("cron", text) for text in CRON] + [Schedule("every", str(n)) for n in EVERY]
+SCHEDULES = st.builds(
+    msgspec.structs.replace,
+    st.sampled_from([Schedule("cron", text) for text in CRON] + [Schedule("every", str(n)) for n in EVERY]),
+    delay=st.sampled_from([0, 0, 0, 200]),
 )
 JOBS = st.builds(
     Job,
@@ -42,13 +44,16 @@ JOBS = st.builds(
     catch_up_limit=st.integers(1, 4),
     grace=st.sampled_from([None, None, 0, 20 * MINUTE]),
     retry=st.builds(Retry, max_attempts=st.integers(1, 3), delay=st.sampled_from([0, 300, 2 * HOUR])),
-    on_interrupted=st.sampled_from(["rerun", "skip"]),
+    on_interrupted=st.sampled_from(["rerun", "rerun", "skip", "ask"]),
     priority=st.sampled_from(["high", "medium"]),
     group=st.sampled_from(["", "", "g"]),
+    not_between=st.sampled_from([None, None, None, Window(6 * 60, 9 * 60), Window(23 * 60, 60)]),
+    only_if=st.sampled_from([None, None, Gate(path="/somewhere")]),
+    gate_deadline=st.sampled_from([None, 30 * MINUTE]),
 )
 # What becomes of a run that a tick started: it ends, it outlives the tick, or it was never started.
 FATES = st.sampled_from(
-    ["success", "success", "failed", "timed_out", "interrupted", "skipped", "lives", "unstarted"]
+    ["success", "success", "failed", "timed_out", "interrupted", "skipped", "deferred", "lives", "unstarted"]
 )
 EDITS = st.one_of(
     st.none(), st.none(), st.none(), SCHEDULES, st.sampled_from(["disable", "enable", "remove"])
@@ -58,6 +63,7 @@ STEPS = st.tuples(
     st.lists(FATES, min_size=3, max_size=3),
     st.tuples(st.integers(0, 2), EDITS),
     st.booleans(),
+    st.fixed_dictionaries({"gates": st.booleans(), "budget": st.sampled_from([None, None, 0, 1])}),
 )  # fmt: skip
 
 
@@ -131,21 +137,25 @@ class Household:
         return [slot for begin, end, schedule in self.eras[name]
                 for slot in naive_slots(schedule, begin, self.now if end is None else end)]  # fmt: skip
 
-    def tick(self, fates):
+    def tick(self, fates, *, gates, budget):
         """Start what is due, and what follows from what has ended, as a tick does."""
         self.ticks += 1
         holder, fates, told = Holder(tick=f"tick{self.ticks}", boot="", host=""), iter(fates), None
+        closed = frozenset(() if gates else [name for name, job in self.config.jobs.items() if job.only_if])
         self.note_eras()
         self.held_up.clear()
         with self.ledger.transaction():
             claims.register(self.ledger, self.config, self.now)
         while told is None or told:
             with self.ledger.transaction():
-                starts = claims.plan(self.ledger, self.config, self.now, told=told).starts
-                taken = [start.claim for start in claims.take(self.ledger, starts, holder, self.now)]
+                plan = claims.plan(
+                    self.ledger, self.config, self.now, told=told, closed=closed, budget=budget
+                )
+                taken = [start.claim for start in claims.take(self.ledger, plan.starts, holder, self.now)]
+            budget = budget if budget is None else budget - len(taken)
             told = {claim.job for claim in taken if self.begin(claim, next(fates, "success"))}
         with self.ledger.transaction():
-            claims.plan(self.ledger, self.config, self.now)
+            claims.plan(self.ledger, self.config, self.now, closed=closed, budget=budget and 0)
 
     def begin(self, claim, fate):
         """Begin a run, which meets its fate; return whether it has ended."""
@@ -226,14 +236,17 @@ def check(household):
 @given(st.lists(JOBS, min_size=1, max_size=3), st.lists(STEPS, min_size=1, max_size=12))
 def test_every_slot_is_accounted_for_whatever_happens(jobs, steps):
     with tempfile.TemporaryDirectory(dir=FAST) as directory:
-        ledger, settings_file = SqliteLedger(Path(directory) / "ledger.db"), Path(directory) / "scheduled.toml"
+        ledger, settings_file = (
+            SqliteLedger(Path(directory) / "ledger.db"),
+            Path(directory) / "scheduled.toml",
+        )
         settings_file.touch()
         household = Household(ledger, config.load(settings_file), jobs)
-        for pause, fates, edit, ends in steps:
+        for pause, fates, edit, ends, around in steps:
             household.now += pause
             for job in list(household.alive) if ends else ():
                 household.meet(job, fates[-1])
             household.edit(*edit)
-            household.tick(fates)
+            household.tick(fates, **around)
             check(household)
         ledger.close()

@@ -5,9 +5,9 @@ from datetime import datetime
 import msgspec
 import pytest
 
-from scheduled import planner
+from scheduled import epochs, planner
+from scheduled.epochs import EpochChange
 from scheduled.jobs import Action, Job, OpenRun, Schedule, Span, Standing
-from scheduled.planner import EpochChange
 
 
 def at(text):
@@ -36,12 +36,12 @@ def run(slot, status):
 
 
 def changes(jobs, standings, unknown=False, now=NOW):
-    return planner.epoch_changes(jobs, standings, unknown, now)
+    return epochs.epoch_changes(jobs, standings, unknown, now)
 
 
 def started_after(jobs, standings, now):
     """Return the slots that would start at *now* once the changes are written."""
-    found = planner.after(standings, changes(jobs, standings, now=now))
+    found = epochs.after(standings, changes(jobs, standings, now=now))
     return [start.claim.slot for start in planner.plan(jobs, found, now).starts]
 
 
@@ -59,7 +59,7 @@ def test_a_slot_in_the_minute_of_first_sight_runs_and_an_older_one_does_not(now,
 def test_a_never_run_interval_is_due_once_it_is_over_and_not_before():
     every = Schedule("every", "3600")
     jobs = changed(schedule=every)
-    new = planner.after({}, changes(jobs, {}, now=at("14:10:30")))
+    new = epochs.after({}, changes(jobs, {}, now=at("14:10:30")))
 
     assert [[], [at("15:10:00")], [at("15:10:00")]] == [
         [start.claim.slot for start in planner.plan(jobs, new, at(now)).starts]
@@ -69,7 +69,7 @@ def test_a_never_run_interval_is_due_once_it_is_over_and_not_before():
 
 def test_restarts_do_not_push_an_interval_away():
     jobs = changed(schedule=Schedule("every", "3600"))
-    first = planner.after({}, changes(jobs, {}))
+    first = epochs.after({}, changes(jobs, {}))
 
     assert changes(jobs, first, now=NOW + 3000) == []
 
@@ -77,7 +77,7 @@ def test_restarts_do_not_push_an_interval_away():
 def test_an_anchor_fixes_the_phase_of_an_interval():
     jobs = changed(schedule=Schedule("every", "7200", anchor=at("01:15:00")))
 
-    assert [at("15:15:00")] == started_after(jobs, planner.after({}, changes(jobs, {})), at("16:00:00"))
+    assert [at("15:15:00")] == started_after(jobs, epochs.after({}, changes(jobs, {})), at("16:00:00"))
 
 
 def test_nothing_changes_while_schedules_stay():
@@ -138,7 +138,7 @@ def test_the_epoch_of_a_job_that_is_removed_or_disabled_ends(jobs):
 
     assert (change.begins, change.ends, change.boundary) == (None, True, THIS_MINUTE)
     assert Span(at("13:00:00"), at("14:00:00"), 2) == change.skipped
-    assert planner.after(standing("12:00:00"), [change]) == {}
+    assert epochs.after(standing("12:00:00"), [change]) == {}
 
 
 def test_a_disabled_job_without_an_epoch_is_left_alone():
@@ -148,7 +148,7 @@ def test_a_disabled_job_without_an_epoch_is_left_alone():
 def test_a_job_enabled_again_catches_up_with_nothing():
     assert started_after(changed(), {}, NOW) == []
     assert [at("15:00:00")] == started_after(
-        changed(), planner.after({}, changes(changed(), {})), at("15:00:00")
+        changed(), epochs.after({}, changes(changed(), {})), at("15:00:00")
     )
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from scheduled import planner
+from scheduled import judgement
 from scheduled.jobs import Action, Ending, Job, OpenRun, Retry, Schedule, slot_run_id
 
 
@@ -33,7 +33,7 @@ def judged(status, run, **values):
         duration_ms=1000,
         reason="why",
     )
-    found = planner.judge(values.pop("job", None) or a_job(**values), run, ending, at("13:01"))
+    found = judgement.judge(values.pop("job", None) or a_job(**values), run, ending, at("13:01"))
     return found.status, found.verdict, found.retry_at, found.reason
 
 
@@ -78,7 +78,7 @@ def test_a_run_by_hand_and_a_run_of_a_job_that_is_gone_are_not_retried(run):
     job = None if run.slot else a_job(retry=THRICE)
     ending = Ending(run_id=run.run_id, attempt=1, status="failed", started_at=0, finished_at=0, duration_ms=0)
 
-    found = planner.judge(job, run, ending, at("13:01"))
+    found = judgement.judge(job, run, ending, at("13:01"))
 
     assert (found.status, found.verdict, found.retry_at) == ("failed", "failed", None)
 

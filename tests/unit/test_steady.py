@@ -15,6 +15,8 @@ from scheduled.handlers.jsontext import parse
 from scheduled.handlers.steady import BusyFileError, count_lines, read_settled, rewrite
 
 fork = multiprocessing.get_context("fork")
+# From Python 3.12 on, forking beside xdist's threads is warned about; the children touch none of theirs.
+pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 
 
 @pytest.fixture(params=["leases", "no leases", "no leases, no hard links"])
