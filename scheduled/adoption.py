@@ -1,14 +1,19 @@
 """Taking in what became of runs, whoever started them: outcomes on disk first, then the run's lock, then nothing."""
 
+import signal
+import time
+
+from scheduled import chains
 from scheduled.actions import process
 from scheduled.actions.handler import read_report
 from scheduled.actions.spec import Ended, NotStarted, Record, Started, read_records
+from scheduled.actions.supervisor import KILL_GRACE
 from scheduled.clock import boot_id
 from scheduled.events import Event
 from scheduled.house import House
 from scheduled.jobs import Ending, OpenRun
 from scheduled.settle import settle
-from scheduled.state.ledger import Ledger
+from scheduled.state.ledger import CHAIN, Ledger
 from scheduled.state.locks import is_held
 
 
@@ -17,12 +22,26 @@ def take_in(ledger: Ledger, house: House, now: float) -> list[Event]:
     events: list[Event] = []
     ticks: dict[str, list[Record]] = {}
     for run in ledger.open_runs():
-        if run.status == "waiting_retry":
+        if run.status == "waiting_retry" or run.tick == CHAIN:
             continue
         if run.tick not in ticks:
             ticks[run.tick] = _records(house, run.tick)
         events += _take_in_one(ledger, house, run, ticks[run.tick], now)
+    events += _lost_steps(ledger, house, now)
     _clear_away(house, {run.tick for run in ledger.open_runs()})
+    return events
+
+
+def _lost_steps(ledger: Ledger, house: House, now: float) -> list[Event]:
+    """Drop triggers of jobs that are configured no more; a chain that counted on one has failed."""
+    events: list[Event] = []
+    for row in ledger.triggers() if not house.config.problems else ():
+        if row.job not in house.config.jobs:
+            ledger.take_trigger(row.id)
+            ended = chains.lost_step(ledger, row, now)
+            parent = ledger.open_run(row.parent) if ended is not None else None
+            if ended is not None and parent is not None:
+                events += settle_run(ledger, house, parent, ended, now)
     return events
 
 
@@ -46,7 +65,10 @@ def _take_in_one(
     started = next((record for record in mine if isinstance(record, Started)), None)
     if started is not None:
         ledger.started(run.run_id, run.attempt, started.at)
-    if is_held(house.paths.outcomes_of(run.tick)) or _still_runs(house, run, started):
+    if is_held(house.paths.outcomes_of(run.tick)):
+        return []
+    if _still_runs(house, run, started):
+        _end_if_overdue(house, run, started)
         return []
     if started is None and _never_began(house, run):
         ledger.unclaim(run.run_id)
@@ -66,6 +88,17 @@ def _still_runs(house: House, run: OpenRun, started: Started | None) -> bool:
     # A job that has closed all its descriptors holds no lock; its process still tells.
     alive = started is not None and process.lives(started.pid, started.born)
     return alive or is_held(house.paths.output_of(run.run_id, run.attempt))
+
+
+def _end_if_overdue(house: House, run: OpenRun, started: Started | None) -> None:
+    """Hold a job to its timeout that has lost its supervisor: TERM at one tick, KILL once the grace is over."""
+    job = house.config.jobs.get(run.job)
+    if job is None or started is None or not process.lives(started.pid, started.born):
+        return
+    over = time.monotonic() - started.moment - job.timeout
+    if over > 0:
+        process.signal_group(started.pid, signal.SIGKILL if over > KILL_GRACE else signal.SIGTERM)
+        process.signal_group(started.pid, signal.SIGCONT)
 
 
 def _never_began(house: House, run: OpenRun) -> bool:

@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
+import msgspec
+
 from scheduled import epochs, gates, planner
 from scheduled.config import Config
 from scheduled.epochs import EpochChange
@@ -54,7 +56,9 @@ def plan(
     standings = ledger.standings()
     if told is not None:
         standings = {name: standings[name] for name in told if name in standings}
-    around = Around(pauses=ledger.pauses(now), closed=closed, budget=budget)
+    around = Around(
+        pauses=ledger.pauses(now), closed=closed, budget=budget, triggers=tuple(ledger.triggers())
+    )
     found = planner.plan(config.jobs, standings, now, only, until, around)
     for name, job in found.jobs.items():
         for skip in job.skips:
@@ -98,21 +102,37 @@ def by_hand(
 
 def take(ledger: Ledger, starts: Iterable[Start], holder: Holder, now: float) -> list[Start]:
     """Claim *starts* for *holder*; return those that nobody else has taken."""
-    return [start for start in starts if _take(ledger, start, holder, now)]
+    return [start for wanted in starts if (start := _take(ledger, wanted, holder, now)) is not None]
 
 
-def _take(ledger: Ledger, start: Start, holder: Holder, now: float) -> bool:
+def _take(ledger: Ledger, start: Start, holder: Holder, now: float) -> Start | None:
     if start.again:
-        return ledger.reclaim(start.claim, holder, now)
+        return start if ledger.reclaim(start.claim, holder, now) else None
+    if start.trigger is not None and not ledger.take_trigger(start.trigger):
+        return None
+    start = _with_new_id(ledger, start, holder)
     if not ledger.claim(start.claim, holder, now):
-        return False
+        return None
+    _coalesce(ledger, start, int(now))
+    return start
+
+
+def _with_new_id(ledger: Ledger, start: Start, holder: Holder) -> Start:
+    """Give a run another id where its own is taken: after the clock went back, instants come twice."""
+    if ledger.run(start.claim.run_id) is None:
+        return start
+    run_id = f"{start.claim.run_id}-{holder.tick.rpartition('-')[2]}"
+    return msgspec.structs.replace(start, claim=msgspec.structs.replace(start.claim, run_id=run_id))
+
+
+def _coalesce(ledger: Ledger, start: Start, now: Instant) -> None:
+    """Give the older slots that *start* stands for their verdict."""
     job, run_id = start.claim.job, start.claim.run_id
     old = start.superseded
     if old is not None and old.slot is not None:
-        ledger.decide(job, Span(old.slot, old.slot, 1), "coalesced", "", run_id, int(now))
+        ledger.decide(job, Span(old.slot, old.slot, 1), "coalesced", "", run_id, now)
         ledger.close_run(old.run_id, "skipped", f"superseded by {run_id}")
         ledger.advance(job, old.slot)
     for span in start.coalesced:
-        ledger.decide(job, span, "coalesced", "", run_id, int(now))
+        ledger.decide(job, span, "coalesced", "", run_id, now)
         ledger.advance(job, span.last)
-    return True

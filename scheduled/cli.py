@@ -1,93 +1,45 @@
 """The command line: arguments -> service, nothing else."""
 
+import importlib
 import sys
 from collections.abc import Callable
-from functools import wraps
-from pathlib import Path
 from typing import Any
 
 import click
 
 import scheduled
 from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, ScheduledError
-from scheduled.state.paths import Paths, config_path, state_path
+from scheduled.verbs import Where, as_json, door, everywhere, print_json, say, show
 
 DEFAULT_EVERY = 5  # minutes
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+# Which room has the verb.
+ELSEWHERE = {
+    "emit": "cli_events",
+    **dict.fromkeys(("jobs", "show", "next", "explain", "forecast"), "cli_jobs"),
+    **dict.fromkeys(("stop", "history", "logs", "audit"), "cli_runs"),
+}
 
 
-class Where:
-    """Which configuration and which state a command works on."""
+class Verbs(click.Group):
+    """All verbs; those of other rooms are imported when they are asked for: a tick has no use for them."""
 
-    def __init__(self) -> None:
-        self.config: str | None = None
-        self.state: str | None = None
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name every verb, for the help."""
+        return sorted({*super().list_commands(ctx), *ELSEWHERE})
 
-    @property
-    def config_file(self) -> Path:
-        """The absolute path of scheduled.toml."""
-        return config_path(self.config)
-
-    @property
-    def paths(self) -> Paths:
-        """The places in the state directory."""
-        return Paths(state_path(self.state))
-
-    def house(self) -> Any:
-        """Open everything; raises ConfigError."""
-        from scheduled.house import House
-
-        return House(self.config_file, self.paths.root)
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the verb, wherever it stands."""
+        if cmd_name not in ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        room = importlib.import_module(f"scheduled.{ELSEWHERE[cmd_name]}")
+        # What would hide a name of Python's own bears an underscore.
+        found = vars(room)
+        verb: click.Command = found.get(f"{cmd_name}_") or found[cmd_name.replace("-", "_")]
+        return verb
 
 
-def _remember(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
-    if value is not None:
-        setattr(context.ensure_object(Where), str(parameter.name), value)
-
-
-def everywhere(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command --config and --state, which may stand before or after the verb."""
-    for name, what in (("config", "FILE"), ("state", "DIR")):
-        command = click.option(
-            f"--{name}",
-            metavar=what,
-            expose_value=False,
-            callback=_remember,
-            help={"config": "scheduled.toml to read", "state": "state directory to use"}[name],
-        )(command)
-    return command
-
-
-def door(command: Callable[..., int | None]) -> Callable[..., Any]:
-    """Make a function a verb: the common options, `where` as its first argument, its answer as exit code."""
-
-    @wraps(command)
-    def verb(**options: Any) -> None:
-        context = click.get_current_context()
-        context.exit(command(context.ensure_object(Where), **options) or EXIT_OK)
-
-    return everywhere(verb)
-
-
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-
-
-def _print_json(document: Any) -> None:
-    import msgspec
-
-    click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2))
-
-
-def _show(document: Any, room: str, *, as_json: bool) -> None:
-    if as_json:
-        _print_json(document)
-    else:
-        from scheduled import render
-
-        getattr(render, room)(document)
-
-
-@click.group(context_settings=CONTEXT, no_args_is_help=True)
+@click.group(cls=Verbs, context_settings=CONTEXT, no_args_is_help=True)
 @click.version_option(scheduled.__version__, prog_name="scheduled")
 @everywhere
 def cli() -> None:
@@ -112,8 +64,8 @@ def run(where: Where, jobs: tuple[str, ...], dry_run: bool, verbose: bool, as_js
     if dry_run:
         entries = service.plan(house) if not jobs else [{"job": job, "why": "asked for"} for job in jobs]
         service.known_jobs(house.config, jobs)
-        _show(entries, "plan", as_json=as_json)
-        return EXIT_USAGE if _say(house.config.problems) else EXIT_OK
+        show(entries, "plan", as_json=as_json)
+        return EXIT_USAGE if say(house.config.problems) else EXIT_OK
     return _tick(house, lambda: service.run(house, jobs), verbose=verbose, as_json=as_json)
 
 
@@ -128,16 +80,10 @@ def _tick(house: Any, work: Callable[[], Any], *, verbose: bool, as_json: bool) 
         house.bus.subscribe(render.progress)
     done = work()
     if talkative or as_json:
-        _show(service.result(house, done), "tick", as_json=as_json)
-    _say([f"{name}: another tick is running it" for name in done.busy])
-    _say(done.troubles)
+        show(service.result(house, done), "tick", as_json=as_json)
+    say([f"{name}: another tick is running it" for name in done.busy])
+    say(done.troubles)
     return int(done.exit_code)
-
-
-def _say(troubles: list[str]) -> bool:
-    for trouble in troubles:
-        click.echo(f"scheduled: {trouble}", err=True)
-    return bool(troubles)
 
 
 @cli.command("daily-report")
@@ -156,7 +102,7 @@ def daily_report(where: Where, due: bool, dry_run: bool, verbose: bool, as_json:
     if dry_run:
         name = house.handlers().get("daily_report")
         entries = [entry for entry in service.plan(house) if entry["job"] == name]
-        _show(entries if due else [{"job": name, "why": "asked for"}], "plan", as_json=as_json)
+        show(entries if due else [{"job": name, "why": "asked for"}], "plan", as_json=as_json)
         return EXIT_OK
     return _tick(house, lambda: service.daily_report(house, due=due), verbose=verbose, as_json=as_json)
 
@@ -169,7 +115,7 @@ def status(where: Where, as_json: bool) -> int:
     from scheduled.status import status as found
 
     document = found(where.config_file, where.paths)
-    _show(document, "status", as_json=as_json)
+    show(document, "status", as_json=as_json)
     return EXIT_OK if document["healthy"] else EXIT_FAILED
 
 
@@ -181,7 +127,7 @@ def check(where: Where, as_json: bool) -> int:
     from scheduled import service
 
     document = service.check(where.config_file)
-    _show(document, "check", as_json=as_json)
+    show(document, "check", as_json=as_json)
     return EXIT_OK if document["ok"] else EXIT_USAGE
 
 
@@ -196,63 +142,12 @@ def try_(where: Where, job: str, as_json: bool) -> int:
     house = where.house()
     ending, printed = trial.attempt(house, service.known_jobs(house.config, [job])[0])
     if as_json:
-        _print_json({"job": job, "status": ending.status, "exit_code": ending.exit_code, "reason": ending.reason or None,
+        print_json({"job": job, "status": ending.status, "exit_code": ending.exit_code, "reason": ending.reason or None,
                      "duration_ms": ending.duration_ms, "output": printed})  # fmt: skip
     else:
         click.echo(printed, nl=False)
         click.echo(f"{job}: {ending.status}" + (f": {ending.reason}" if ending.reason else ""), err=True)
     return EXIT_OK if ending.status in ("success", "skipped") else EXIT_FAILED
-
-
-@cli.command()
-@click.argument("run_id", metavar="RUN")
-@click.option("-n", "--dry-run", is_flag=True, help="Only say whether the run is under way.")
-@door
-def stop(where: Where, run_id: str, dry_run: bool) -> None:
-    """End the run RUN (as `history` names it): TERM, then KILL; it is not retried."""
-    from scheduled.stop import stop as end
-
-    end(where.house(), run_id, dry_run=dry_run)
-
-
-@cli.command()
-@click.argument("job", required=False)
-@click.option("-n", "--limit", type=click.IntRange(1), default=20, show_default=True, help="How many runs.")
-@as_json
-@door
-def history(where: Where, job: str | None, limit: int, as_json: bool) -> None:
-    """Show the newest runs, of JOB or of all."""
-    from scheduled import config, service
-
-    found = config.load(where.config_file)
-    _show(service.history(where.paths, found.timezone, job=job, limit=limit), "history", as_json=as_json)
-
-
-@cli.command()
-@click.argument("job")
-@as_json
-@door
-def logs(where: Where, job: str, as_json: bool) -> None:
-    """Print what JOB's newest run printed."""
-    from scheduled import service
-
-    document = service.logs(where.paths, job)
-    if as_json:
-        _print_json(document)
-    else:
-        click.echo(document["output"], nl=False)
-
-
-@cli.command()
-@as_json
-@door
-def audit(where: Where, as_json: bool) -> int:
-    """Prove that every slot is accounted for; exit 1 with the slots if one is not."""
-    from scheduled import config, service
-
-    document = service.audit(where.paths, config.load(where.config_file).timezone)
-    _show(document, "audit", as_json=as_json)
-    return EXIT_OK if document["ok"] else EXIT_FAILED
 
 
 @cli.command()
@@ -301,7 +196,7 @@ def _report_crontab(done: Any, *, dry_run: bool, as_json: bool) -> None:
     backup = str(done.backup) if done.backup else None
     if as_json:
         after = done.after.decode(errors="replace")
-        _print_json({"changed": done.changed, "dry_run": dry_run, "backup": backup, "crontab": after})
+        print_json({"changed": done.changed, "dry_run": dry_run, "backup": backup, "crontab": after})
     elif dry_run:
         click.echo(done.after, nl=False)
     else:

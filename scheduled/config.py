@@ -89,7 +89,43 @@ def load(path: Path) -> Config:
     _defaults(path, settings)
     for source, name, table in _job_tables(path, settings, config):
         _add_job(config, source, name, table, settings.defaults)
+    _drop_tangles(config)
     return config
+
+
+def _drop_tangles(config: Config) -> None:
+    """Name and leave out jobs whose chain or `after` leads back to themselves, or to nobody."""
+    while (circle := _circle(config)) is not None:
+        for name in dict.fromkeys(circle):
+            _drop(config, name, f"leads back to itself: {' -> '.join(circle)}")
+    while missing := {name: gone for name, job in config.jobs.items() if (gone := _missing(config, job))}:
+        for name, gone in missing.items():
+            _drop(config, name, f"no such job: {', '.join(gone)}")
+
+
+def _drop(config: Config, name: str, why: str) -> None:
+    job = config.jobs.pop(name)
+    key = "chain" if job.action.steps else "after"
+    config.problems.append(f"{job.source}: jobs.{name}: {key}: {why}")
+
+
+def _missing(config: Config, job: Job) -> list[str]:
+    return [name for name in _leads_to(job) if name not in config.jobs]
+
+
+def _leads_to(job: Job) -> list[str]:
+    return [*job.after, *(name for step in job.action.steps for name in step)]
+
+
+def _circle(config: Config) -> list[str] | None:
+    from graphlib import CycleError, TopologicalSorter
+
+    graph = {name: _leads_to(job) for name, job in config.jobs.items() if job.after or job.action.steps}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return None
 
 
 def _settings(path: Path, tables: dict[str, Any]) -> SettingsTable:

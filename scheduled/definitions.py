@@ -16,11 +16,12 @@ from scheduled.errors import ConfigError
 from scheduled.jobs import Action, CatchUp, Gate, Job, Limits, Priority, Retry, Schedule, Window
 
 NAME = re.compile(r"[^\W_][\w.@:+-]{0,99}")
+EVENT = re.compile(r"[A-Za-z]\w{0,99}")
 SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 LEAST_NICE, MOST_NICE = -20, 19
 MOST_BACKOFF = 1000  # its 64th power is still a float
-WHEN = ("cron", "every", "at")
-WHAT = ("command", "python", "handler")
+WHEN = ("cron", "every", "at", "on")
+WHAT = ("command", "python", "handler", "chain")
 
 
 class RetryTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -96,6 +97,11 @@ class JobTable(DefaultsTable, forbid_unknown_fields=True, kw_only=True):
     command: str | list[str] | None = None
     python: str | None = None
     handler: str | None = None
+    chain: list[str | list[str]] | None = None
+    on: str | None = None
+    where: dict[str, str | int | float | bool] = {}
+    after: list[str] = []
+    on_failure: Literal["stop", "continue"] = "stop"
     options: dict[str, Any] = {}
 
 
@@ -132,6 +138,10 @@ def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], 
         only_if=_gate(raw.only_if),
         gate_deadline=None if raw.gate_deadline is None else _seconds("gate_deadline", raw.gate_deadline),
         success_codes=_codes(raw.success_codes),
+        on=_event_name(raw.on),
+        where=_where(raw),
+        after=tuple(raw.after),
+        on_failure=raw.on_failure,
         timeout=_seconds("timeout", raw.timeout),
         group=raw.group if raw.group is not None else ("workspace" if raw.handler else ""),
         cwd=raw.cwd,
@@ -244,6 +254,27 @@ def _gate(raw: GateTable | None) -> Gate | None:
     return gate
 
 
+def _steps(raw: list[str | list[str]]) -> tuple[tuple[str, ...], ...]:
+    steps = tuple((step,) if isinstance(step, str) else tuple(step) for step in raw)
+    if not all(steps) or any(len(set(step)) < len(step) for step in steps):
+        raise ConfigError("chain: each step is a job, or a list of different jobs that run side by side")
+    return steps
+
+
+def _event_name(raw: str | None) -> str:
+    if raw is not None and not EVENT.fullmatch(raw):
+        raise ConfigError(f"on: not an event's name: {raw!r} (letters, digits and _, such as job_failed)")
+    return raw or ""
+
+
+def _where(raw: JobTable) -> dict[str, str]:
+    if raw.where and raw.on is None:
+        raise ConfigError("where: belongs to `on` only")
+    return {
+        key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in raw.where.items()
+    }
+
+
 def _codes(raw: list[int]) -> tuple[int, ...]:
     if not raw or not all(0 <= code <= 255 for code in raw):  # noqa: PLR2004 - exit codes
         raise ConfigError(f"success_codes: is a list of exit codes from 0 to 255, got {raw!r}")
@@ -259,6 +290,8 @@ def _action(raw: JobTable) -> Action:
         or (isinstance(given, list) and not given[0])
     ):
         raise ConfigError(f"{kind}: is empty")
+    if kind == "chain":
+        return Action("chain", steps=_steps(given))
     if "\0" in "".join(given):
         raise ConfigError(f"{kind}: holds a NUL character")
     if isinstance(given, list):

@@ -4,7 +4,7 @@ import os
 import signal
 from collections.abc import Collection, Iterable, Sequence
 
-from scheduled import adoption, claims, clock
+from scheduled import adoption, chains, claims, clock
 from scheduled.actions.prepare import specify
 from scheduled.actions.spec import Ended, NotStarted, Record, Started
 from scheduled.actions.supervision import Supervision
@@ -41,10 +41,18 @@ class Execution:
         if starts and self._outcomes is None:
             # Locked before the claims can be seen: whoever reads them finds their tick alive.
             self._outcomes = create_locked(self._house.paths.outcomes_of(self._holder.tick))
-        taken = [start.claim for start in claims.take(ledger, starts, self._holder, clock.now())]
+        now = clock.now()
+        taken = [start.claim for start in claims.take(ledger, starts, self._holder, now)]
+        jobs = self._house.config.jobs
+        chained = [claim for claim in taken if jobs[claim.job].action.kind == "chain"]
+        for claim in chained:
+            chains.begin(ledger, jobs[claim.job], claim, now)
+        taken = [claim for claim in taken if claim not in chained]
         self._claims.update({claim.run_id: claim for claim in taken})
         if self._budget is not None:
             self._budget = max(0, self._budget - sum(claim.slot is not None for claim in taken))
+        if chained:
+            taken += self.take(ledger, self._plan(ledger, {row.job for row in ledger.triggers()}, now))
         return taken
 
     def begin(self) -> None:
@@ -130,8 +138,15 @@ class Execution:
         jobs |= {job for job, retry_at in self._retries.items() if retry_at <= now}
         if not jobs:
             return []
+        jobs |= {row.job for row in ledger.triggers()}
+        jobs |= {name for name, job in self._house.config.jobs.items() if jobs.intersection(job.after)}
+        starts = self._plan(ledger, jobs, now)
+        self._note_retries(ledger, jobs, now)
+        return self.take(ledger, starts)
+
+    def _plan(self, ledger: Ledger, jobs: Collection[str], now: float) -> list[Start]:
         # Slots that came due since the tick began belong to later ticks; retries are due when they are due.
-        plan = claims.plan(
+        return claims.plan(
             ledger,
             self._house.config,
             int(now),
@@ -139,9 +154,7 @@ class Execution:
             until=int(self._now),
             closed=self._closed,
             budget=self._budget,
-        )
-        self._note_retries(ledger, jobs, now)
-        return self.take(ledger, plan.starts)
+        ).starts
 
     def _note_retries(self, ledger: Ledger, jobs: Collection[str], now: float) -> None:
         for job in jobs:

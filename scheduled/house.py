@@ -73,6 +73,8 @@ class House:
 
     def _write_down(self, event: Event) -> None:
         self._log(LEVELS.get(event.name, "INFO"), describe(event))
+        if event.name == "event_refused":
+            self.troubles.append(str(event.payload["reason"]))
 
     def _log(self, level: str, message: str) -> None:
         try:

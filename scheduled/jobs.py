@@ -46,12 +46,16 @@ class Schedule(msgspec.Struct, frozen=True):
 
 
 class Action(msgspec.Struct, frozen=True):
-    """What a job does: *words* without a shell, *line* under /bin/sh -c, or a Python or handler *name*."""
+    """What a job does: *words* without a shell, *line* under /bin/sh -c, a Python or handler *name*, or a chain.
 
-    kind: Literal["command", "python", "handler"]
+    Each of a chain's *steps* holds the jobs that run side by side in it.
+    """
+
+    kind: Literal["command", "python", "handler", "chain"]
     words: tuple[str, ...] = ()
     line: str = ""
     name: str = ""
+    steps: tuple[tuple[str, ...], ...] = ()
 
 
 class Retry(msgspec.Struct, frozen=True):
@@ -101,6 +105,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A named definition: when, what, and everything that shapes a run. *source* is the file that says so.
 
     *on_interrupted* is rerun, skip, ask, or a command that succeeds if the work was done before the interruption.
+    *on* is the event that starts it, where the payload holds *where*. In a slot it comes *after* these jobs.
     """
 
     name: str
@@ -119,6 +124,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     only_if: Gate | None = None
     gate_deadline: Seconds | None = None
     success_codes: tuple[int, ...] = (0,)
+    on: str = ""
+    where: dict[str, str] = {}
+    after: tuple[str, ...] = ()
+    on_failure: Literal["stop", "continue"] = "stop"
     timeout: Seconds = 5 * MINUTE
     group: str = ""
     cwd: str | None = None
@@ -135,7 +144,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """Where a job stands in the ledger, as far as planning must know.
 
     *position*: every slot up to it has a verdict. *epoch*: when its schedule came into force. *open_run*:
-    the run of a slot that has no verdict yet. *busy*: some run of the job, a manual one too, is under way.
+    the run of a slot that has no verdict yet; *others*: waiting runs that no schedule asked for. *busy*: some run of the job, a manual one too, is under way.
     """
 
     job: str
@@ -145,6 +154,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     window_start: Instant | None = None
     open_run: "OpenRun | None" = None
     busy: bool = False
+    others: tuple["OpenRun", ...] = ()
+    last_run_at: float | None = None
     last_status: str | None = None
 
 
@@ -159,7 +170,8 @@ class Span(msgspec.Struct, frozen=True):
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """What a tick wants to start. *slot* is None for a run that no schedule asked for.
 
-    With *verify* the attempt before was interrupted, and the job can tell whether its work was done.
+    With *verify* the attempt before was interrupted, and the job can tell whether its work was done. *event* and
+    *payload* are what triggered it; *parent* and *step* its place in a chain's run; *depth* counts what led to it.
     """
 
     run_id: str
@@ -170,6 +182,23 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     trigger: str
     window_start: Instant | None = None
     verify: bool = False
+    event: str = ""
+    payload: dict[str, Any] = {}
+    parent: str = ""
+    step: int = 0
+    depth: int = 0
+
+
+class TriggerRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits to start a job: an event that it listens to, or its turn in the chain run *parent*."""
+
+    id: int
+    job: str
+    event: str
+    payload: dict[str, Any]
+    depth: int
+    parent: str = ""
+    step: int = 0
 
 
 class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,6 +224,12 @@ class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
     stop_requested: bool = False
     reason: str = ""
     interrupted: bool = False
+    event: str = ""
+    payload: dict[str, Any] = {}
+    parent: str = ""
+    step: int = 0
+    depth: int = 0
+    started_at: float | None = None
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,12 @@ from scheduled.clock import local
 from scheduled.events import Event
 
 MAX_BYTES = 1 << 20  # with the one predecessor that is kept, some 15,000 lines
-LEVELS = {"job_failed": "ERROR", "job_interrupted": "WARNING", "job_retry_scheduled": "WARNING"}
+LEVELS = {
+    "event_refused": "WARNING",
+    "job_failed": "ERROR",
+    "job_interrupted": "WARNING",
+    "job_retry_scheduled": "WARNING",
+}
 
 
 class Log:

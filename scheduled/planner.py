@@ -17,6 +17,7 @@ from scheduled.jobs import (
     OpenRun,
     Span,
     Standing,
+    TriggerRow,
     Window,
     slot_run_id,
 )
@@ -26,6 +27,7 @@ from scheduled.timetable import Timetable
 # With `catch_up = "none"` a slot is on time for as long as cron's coarsest usual cadence needs to come by.
 ON_TIME = 10 * MINUTE
 GATE_RECHECK = MINUTE
+FAILED = ("failed", "timed_out", "interrupted")
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +41,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     coalesced: tuple[Span, ...] = ()
     superseded: OpenRun | None = None
     again: bool = False
+    trigger: int | None = None
 
 
 class Skip(msgspec.Struct, frozen=True):
@@ -68,12 +71,17 @@ class Around(msgspec.Struct, frozen=True, kw_only=True):
     """What holds starts back beside the jobs' own state.
 
     *pauses*: the paused jobs (`''`: all) and until when. *closed*: jobs whose gate does not hold now. *budget*: how
-    many runs may start, None for any number.
+    many runs may start, None for any number. *triggers* wait to start jobs that no schedule asks for.
     """
 
     pauses: Mapping[str, Instant | None] = {}
     closed: frozenset[str] = frozenset()
     budget: int | None = None
+    triggers: tuple[TriggerRow, ...] = ()
+
+    def asking(self, job: str) -> TriggerRow | None:
+        """Return the oldest trigger of *job*."""
+        return next((row for row in self.triggers if row.job == job), None)
 
 
 def plan(
@@ -94,6 +102,9 @@ def plan(
         for name, standing in standings.items()
         if name in jobs
     }
+    for name, found in list(plans.items()):
+        if found.start is not None and found.start.claim.slot is not None and jobs[name].after:
+            plans[name] = _after(jobs[name], found, found.start, plans, standings)
     order = {name: place for place, name in enumerate(jobs)}
     starts = sorted(
         (found.start for name, found in plans.items() if found.start and (only is None or name in only)),
@@ -103,6 +114,24 @@ def plan(
     for start in starts[len(kept) :]:
         plans[start.claim.job] = msgspec.structs.replace(plans[start.claim.job], start=None, waits="budget")
     return Plan(starts=kept, jobs=plans)
+
+
+def _after(
+    job: Job, found: JobPlan, start: Start, plans: Mapping[str, JobPlan], standings: Mapping[str, Standing]
+) -> JobPlan:
+    """Let a job that comes after others wait for them; where one of them has failed, its own slot is skipped."""
+    for name in job.after:
+        plan, standing = plans.get(name), standings.get(name)
+        if plan is None or standing is None:
+            continue
+        if plan.start is not None or plan.waits is not None or standing.open_run is not None or standing.busy:
+            return msgspec.structs.replace(found, start=None, waits="gate")
+        if standing.last_status in FAILED and not start.again and start.superseded is None:
+            assert start.claim.slot is not None
+            first = start.coalesced[0].first if start.coalesced else start.claim.slot
+            skip = Skip(Span(first, start.claim.slot, start.claim.slots), f"after {name}, which failed")
+            return msgspec.structs.replace(found, start=None, skips=(*found.skips, skip))
+    return found
 
 
 def _rank(job: Job, start: Start, order: Mapping[str, int]) -> tuple[int, Instant, int]:
@@ -131,7 +160,8 @@ def plan_job(
     base = skips[-1].span.last if skips else base
     newest = times.last_until(until)
     due = newest if newest is not None and newest > base else None
-    if standing.busy or (held and (due is not None or run is not None)):
+    asked = _asked(job, standing, around, now)
+    if standing.busy or (held and (due is not None or run is not None or asked is not None)):
         waits: OpenReason | None = "running" if due is not None or not standing.busy else None
         return JobPlan(waits=waits, next_due=now, skips=skips)
     if run is not None and run.retry_at is None:
@@ -140,14 +170,65 @@ def plan_job(
         found = _retry(run, job, times, now)
     elif due is not None:
         found = JobPlan(start=_start(job, standing, times, base, due), next_due=now, skips=skips)
+    elif asked is not None:
+        found = JobPlan(start=asked, next_due=now, skips=skips)
     else:
-        found = JobPlan(next_due=_upcoming(job, times, now, base), skips=skips)
+        retries = (other.retry_at for other in standing.others)
+        found = JobPlan(next_due=_earliest(_upcoming(job, times, now, base), *retries), skips=skips)
     return found if found.start is None else _held_back(job, found, now, around)
+
+
+def _asked(job: Job, standing: Standing, around: Around, now: Instant) -> Start | None:
+    """Return the start of a job that an event, a chain or an earlier attempt at these asks for."""
+    for run in standing.others:
+        if run.retry_at is not None and run.retry_at <= now:
+            return _again(run)
+    row = around.asking(job.name)
+    if row is None:
+        return None
+    claim = Claim(
+        run_id=f"{job.name}-{row.event}-{row.id}",
+        job=job.name,
+        slot=None,
+        attempt=1,
+        slots=0,
+        trigger="chain" if row.parent else "event",
+        window_start=standing.window_start,
+        event=row.event,
+        payload=row.payload,
+        parent=row.parent,
+        step=row.step,
+        depth=row.depth,
+    )
+    return Start(claim=claim, trigger=row.id)
+
+
+def _again(run: OpenRun) -> Start:
+    claim = Claim(
+        run_id=run.run_id,
+        job=run.job,
+        slot=run.slot,
+        attempt=run.attempt + 1,
+        slots=run.slots,
+        trigger=run.trigger,
+        window_start=run.window_start,
+        verify=run.interrupted,
+        event=run.event,
+        payload=run.payload,
+        parent=run.parent,
+        step=run.step,
+        depth=run.depth,
+    )
+    return Start(claim=claim, again=True)
 
 
 def _upcoming(job: Job, times: Timetable, now: Instant, base: Instant) -> Instant | None:
     slot = times.next_after(max(now - job.schedule.delay, base))
     return None if slot is None else slot + job.schedule.delay
+
+
+def _earliest(*instants: Instant | None) -> Instant | None:
+    return min((instant for instant in instants if instant is not None), default=None)
 
 
 def _held_back(job: Job, found: JobPlan, now: Instant, around: Around) -> JobPlan:
@@ -216,17 +297,7 @@ def _retry(run: OpenRun, job: Job, times: Timetable, now: Instant) -> JobPlan:
         upcoming = _upcoming(job, times, now, now)
         waits: OpenReason = "gate" if run.reason == DEFERRED else "waiting_retry"
         return JobPlan(waits=waits, next_due=min(run.retry_at, upcoming or run.retry_at))
-    claim = Claim(
-        run_id=run.run_id,
-        job=run.job,
-        slot=run.slot,
-        attempt=run.attempt + 1,
-        slots=run.slots,
-        trigger=run.trigger,
-        window_start=run.window_start,
-        verify=run.interrupted,
-    )
-    return JobPlan(start=Start(claim=claim, again=True), next_due=now)
+    return JobPlan(start=_again(run), next_due=now)
 
 
 def _start(job: Job, standing: Standing, times: Timetable, base: Instant, newest: Instant) -> Start:

@@ -26,7 +26,8 @@ STYLES = {
 }
 
 
-def _console() -> Console:
+def console() -> Console:
+    """Return where to print."""
     # Rich takes a pipe for 80 columns wide; what reads a pipe has no use for folded words.
     return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
@@ -36,35 +37,37 @@ def _box() -> Box:
     return SIMPLE if (sys.stdout.encoding or "").lower().startswith("utf") else ASCII
 
 
-def _table(*columns: str) -> Table:
+def a_table(*columns: str) -> Table:
+    """Return an empty table."""
     table = Table(box=_box(), pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
 
 
-def _when(stamp: str | None) -> str:
+def when(stamp: str | None) -> str:
     """Shorten an RFC 3339 instant to what a person reads."""
     return "" if stamp is None else stamp[:16].replace("T", " ")
 
 
-def _status(word: str | None) -> Text:
+def a_status(word: str | None) -> Text:
+    """Return a verdict in its colour."""
     return Text(word or "-", style=STYLES.get(word or "", ""))
 
 
 def progress(event: Event) -> None:
     """Show a job's life on the terminal as it happens."""
-    payload, console = event.payload, _console()
+    payload, screen = event.payload, console()
     name = escape(str(payload.get("job")))
     if event.name == "job_started":
         missed = payload.get("missed")
-        console.print(f"[cyan]>[/] {name}" + (f" [dim](stands for {missed} missed)[/]" if missed else ""))
+        screen.print(f"[cyan]>[/] {name}" + (f" [dim](stands for {missed} missed)[/]" if missed else ""))
     elif event.name in ("job_completed", "job_failed", "job_retry_scheduled", "job_skipped"):
         word = str(payload.get("status"))
         mark = {"job_completed": "[green]ok[/]", "job_skipped": "[dim]--[/]"}.get(event.name, "[red]!![/]")
         reason = f" {escape(str(payload['reason']))}" if payload.get("reason") else ""
         took = f" [dim]{_duration(payload.get('duration_ms'))}[/]"
-        console.print(f"{mark} {name} {word}{reason}{took}")
+        screen.print(f"{mark} {name} {word}{reason}{took}")
 
 
 def _duration(milliseconds: object) -> str:
@@ -75,101 +78,101 @@ def _duration(milliseconds: object) -> str:
 
 def tick(document: dict[str, Any]) -> None:
     """Show what a tick did, as a table."""
-    console = _console()
+    screen = console()
     if not document["runs"]:
-        console.print("[dim]nothing was due[/]")
+        screen.print("[dim]nothing was due[/]")
         return
-    table = _table("job", "for", "verdict", "took", "")
+    table = a_table("job", "for", "verdict", "took", "")
     for run in document["runs"]:
         table.add_row(
-            Text(run["job"]), _when(run["scheduled_for"]) or "now", _status(run["status"]), _duration(run["duration_ms"]),
+            Text(run["job"]), when(run["scheduled_for"]) or "now", a_status(run["status"]), _duration(run["duration_ms"]),
             Text(run["reason"] or ""),
         )  # fmt: skip
-    console.print(table)
+    screen.print(table)
 
 
 def plan(entries: Sequence[dict[str, Any]]) -> None:
     """Show what a tick would do."""
-    console = _console()
+    screen = console()
     if not entries:
-        console.print("[dim]nothing is due[/]")
+        screen.print("[dim]nothing is due[/]")
         return
-    table = _table("job", "for", "why")
+    table = a_table("job", "for", "why")
     for entry in entries:
         table.add_row(
-            Text(entry["job"]), _when(entry.get("scheduled_for")), Text(entry.get("why") or entry["waits"])
+            Text(entry["job"]), when(entry.get("scheduled_for")), Text(entry.get("why") or entry["waits"])
         )
-    console.print(table)
+    screen.print(table)
 
 
 def history(runs: Sequence[dict[str, Any]]) -> None:
     """Show runs, newest first."""
-    table = _table("started", "job", "for", "status", "slots", "took", "run", "")
+    table = a_table("started", "job", "for", "status", "slots", "took", "run", "")
     for run in runs:
         table.add_row(
-            _when(run["started_at"]), Text(run["job"]), _when(run["scheduled_for"]) or run["trigger"],
-            _status(run["status"]), str(run["slots"] or ""), _duration(run["duration_ms"]), Text(run["run_id"]),
+            when(run["started_at"]), Text(run["job"]), when(run["scheduled_for"]) or run["trigger"],
+            a_status(run["status"]), str(run["slots"] or ""), _duration(run["duration_ms"]), Text(run["run_id"]),
             Text(run["reason"] or ""),
         )  # fmt: skip
-    _console().print(table)
+    console().print(table)
 
 
 def audit(document: dict[str, Any]) -> None:
     """Show whether every slot is accounted for."""
-    console = _console()
+    screen = console()
     if document["ok"]:
-        console.print(
+        screen.print(
             f"[green]every slot is accounted for[/]: {document['slots']} since {document['horizon']}"
         )
         return
-    table = _table("job", "slot", "problem")
+    table = a_table("job", "slot", "problem")
     for problem in document["problems"]:
         table.add_row(Text(problem["job"]), problem["slot"] or "", problem["problem"])
-    console.print(f"[bold red]{len(document['problems'])} problems[/] in {document['slots']} slots")
-    console.print(table)
+    screen.print(f"[bold red]{len(document['problems'])} problems[/] in {document['slots']} slots")
+    screen.print(table)
 
 
 def check(document: dict[str, Any]) -> None:
     """Show the faults and doubts in a configuration."""
-    console = _console()
+    screen = console()
     for problem in document["problems"]:
-        console.print(Text("error: ", style="bold red") + Text(problem), soft_wrap=True)
+        screen.print(Text("error: ", style="bold red") + Text(problem), soft_wrap=True)
     for warning in document["warnings"]:
-        console.print(Text("warning: ", style="yellow") + Text(warning), soft_wrap=True)
+        screen.print(Text("warning: ", style="yellow") + Text(warning), soft_wrap=True)
     if document["ok"]:
-        console.print(f"[green]ok[/]: {document['jobs']} jobs")
+        screen.print(f"[green]ok[/]: {document['jobs']} jobs")
 
 
 def status(document: dict[str, Any]) -> None:
     """Show how everything stands, trouble first."""
-    console = _console()
+    screen = console()
     for trouble in document["troubles"]:
-        console.print(Text("! ", style="bold red") + Text(trouble), soft_wrap=True)
+        screen.print(Text("! ", style="bold red") + Text(trouble), soft_wrap=True)
     if not document["troubles"]:
-        console.print("[green]all is well[/]")
+        screen.print("[green]all is well[/]")
     ticks, upcoming = document["ticks"], document["next_job"]
     if ticks["last"] is not None:
         late = f", [bold red]{ticks['overdue_seconds']} s overdue[/]" if not ticks["running"] else ""
-        console.print(f"last tick  {_when(ticks['last'])} ({ticks['seconds_ago']} s ago{late})")
+        screen.print(f"last tick  {when(ticks['last'])} ({ticks['seconds_ago']} s ago{late})")
     if upcoming is not None:
-        console.print(f"next       {escape(upcoming['name'])} at {_when(upcoming['scheduled'])}")
+        screen.print(f"next       {escape(upcoming['name'])} at {when(upcoming['scheduled'])}")
     if document["health"] is not None:
         health = document["health"]
-        console.print(
+        screen.print(
             f"workspace  {health['healthy']} healthy, {health['warnings']} warnings, {health['errors']} errors"
         )
     if document["undelivered"]:
-        console.print(f"outbox     {document['undelivered']} notices wait to be delivered")
+        screen.print(f"outbox     {document['undelivered']} notices wait to be delivered")
     if document["jobs"]:
-        console.print(_jobs(document["jobs"]))
+        screen.print(_jobs(document["jobs"]))
 
 
 def _jobs(jobs: Sequence[dict[str, Any]]) -> Table:
-    table = _table("job", "schedule", "last", "verdict", "next", "runs", "failed")
+    table = a_table("job", "schedule", "last", "verdict", "next", "runs", "failed")
     for job in sorted(jobs, key=lambda job: not job["failing"]):
-        upcoming = job["open_reason"] or _when(job["next_run"]) if job["enabled"] else "disabled"
+        upcoming = job["open_reason"] or when(job["next_run"]) if job["enabled"] else "disabled"
         table.add_row(
-            Text(job["name"]), Text(job["schedule"]), _when(job["last_run"]) or "never", _status(job["last_status"]),
+            Text(job["name"]), Text(job["schedule"]), when(job["last_run"]) or "never", a_status(job["last_status"]),
             upcoming, str(job["run_count"]), str(job["failure_count"]),
         )  # fmt: skip
     return table

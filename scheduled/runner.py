@@ -4,10 +4,11 @@ import os
 import secrets
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 
-from scheduled import adoption, claims, clock, notify, publish, troubles
+from scheduled import adoption, claims, clock, clockstep, notify, publish, spool, troubles
 from scheduled.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from scheduled.events import Event
 from scheduled.execution import Execution
@@ -47,7 +48,9 @@ def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[
         closed = claims.closed_gates(ledger, house.config, int(now))
         with ledger.transaction():
             _note_gap(ledger, house, now)
+            stepped = clockstep.step_back(ledger, house.config.jobs, int(now))
             past = adoption.take_in(ledger, house, now)
+            dropped, spooled = spool.take_in(ledger, house, now)
             claims.register(ledger, house.config, int(now))
             only = () if manual else only
             plan = claims.plan(
@@ -58,7 +61,8 @@ def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[
             asked, result.busy = claims.by_hand(ledger, house.config, manual, holder)
             execution = Execution(house, holder, now, closed)
             execution.take(ledger, [*plan.starts, *asked])
-        house.publish(past)
+        _after_commit(house, stepped, spooled)
+        house.publish([*dropped, *past])
     execution.begin()
     with house.ledger() as ledger:
         result.unrecorded = execution.follow(ledger)
@@ -66,6 +70,13 @@ def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[
         result.troubles = _finish(house, ledger, closed, [*result.unrecorded, *undelivered])
     result.exit_code = _exit_code(house, result, undelivered)
     return result
+
+
+def _after_commit(house: House, stepped: str | None, spooled: list[Path]) -> None:
+    if stepped is not None:
+        house.say("WARNING", stepped)
+    for path in spooled:
+        path.unlink(missing_ok=True)
 
 
 def _name(now: float) -> str:

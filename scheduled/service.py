@@ -123,6 +123,17 @@ def read_ledger(paths: Paths) -> SqliteLedger:
     return SqliteLedger(paths.ledger, read_only=True)
 
 
+def emit(house: House, name: str, payload: dict[str, Any], *, dry_run: bool) -> list[str]:
+    """Tell of an event; return the jobs that the next tick starts for it."""
+    from scheduled import chains, spool
+    from scheduled.events import Event
+
+    if dry_run:
+        return list(chains.listeners(house.config.jobs, Event(name=spool.event_name(name), payload=payload)))
+    with house.ledger() as ledger:
+        return spool.emit(ledger, house, name, payload, clock.now())
+
+
 def check(config_file: Path) -> dict[str, Any]:
     """Return every fault and doubt in the configuration; raises ConfigError if it can't be read at all."""
     found = config.load(config_file)

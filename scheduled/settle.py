@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from scheduled import notify
+from scheduled import chains, notify
 from scheduled.actions.handler import Reported
 from scheduled.clock import local
 from scheduled.events import Event
@@ -50,7 +50,20 @@ def settle(
             known, reported.conditions, reported.outcome.data, local(now, zone), reported.outcome.unknown
         )
         events += notify.record(ledger, run.job, found, lambda change: compose(job, change), now)
-    return [*events, _verdict_event(run, ending, judgement)]
+    events.append(_verdict_event(run, ending, judgement))
+    if judgement.verdict == "success":
+        chains.followers(ledger, jobs, run.job, run.depth, now)
+    refused = chains.spread(ledger, jobs, events, run.depth, now)
+    events += [Event(name="event_refused", payload={"job": run.job, "reason": text}) for text in refused]
+    ended = (
+        chains.step_ended(ledger, jobs, run, judgement.status, now)
+        if run.parent and judgement.verdict
+        else None
+    )
+    parent = ledger.open_run(run.parent) if ended is not None else None
+    if ended is not None and parent is not None:
+        events += settle(ledger, jobs, parent, ended, Reported(), now=now, zone=zone, compose=compose)
+    return events
 
 
 def _with_outcome(ending: Ending, reported: Reported) -> Ending:

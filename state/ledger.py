@@ -7,7 +7,20 @@ from typing import Any, Protocol
 import msgspec
 
 from scheduled.handlers.base import Condition, Notice
-from scheduled.jobs import Claim, Ending, Instant, OpenReason, OpenRun, Schedule, Span, Standing, Verdict
+from scheduled.jobs import (
+    Claim,
+    Ending,
+    Instant,
+    OpenReason,
+    OpenRun,
+    Schedule,
+    Span,
+    Standing,
+    TriggerRow,
+    Verdict,
+)
+
+CHAIN = "chain"  # stands for the tick in the run of a chain, which has no process of its own
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +162,12 @@ class Ledger(Protocol):
     def close_run(self, run_id: str, status: str, reason: str) -> None:
         """End a run that waits for a retry it will not get (superseded, edited, skipped)."""
 
+    def begin_chain(self, run_id: str, payload: Mapping[str, Any]) -> None:
+        """Note that a chain's run is under way, and how far it is."""
+
+    def children(self, parent: str, step: int) -> list[RunRow]:
+        """Return the runs of a chain's step so far."""
+
     def succeeded(self, job: str, window_start: Instant | None) -> None:
         """Note the scheduled instant of the last success."""
 
@@ -160,6 +179,15 @@ class Ledger(Protocol):
 
     def open_run(self, run_id: str) -> OpenRun | None:
         """Return the run if it has not ended."""
+
+    def rows_after(self, job: str, instant: Instant) -> list[SlotRow]:
+        """Return a job's slots and spans with a verdict that reach beyond *instant*."""
+
+    def cut(self, job: str, first: Instant, span: Span | None) -> None:
+        """Let the row that begins at *first* hold just *span*, or nothing."""
+
+    def rewind(self, job: str, position: Instant) -> None:
+        """Set the position back, and what began after it: only after the clock went back."""
 
     def epochs(self) -> list[Epoch]:
         """Return all epochs, oldest first."""
@@ -191,6 +219,15 @@ class Ledger(Protocol):
 
     def pauses(self, now: Instant) -> dict[str, Instant | None]:
         """Return the pauses in force and until when."""
+
+    def trigger(self, row: TriggerRow, at: float) -> None:
+        """Have a job started as soon as it can be (the row's id is given anew)."""
+
+    def triggers(self) -> list[TriggerRow]:
+        """Return what waits to start a job, oldest first."""
+
+    def take_trigger(self, trigger_id: int) -> bool:
+        """Take a trigger away; False if somebody was faster."""
 
     # Totals, conditions, outbox, meta
     def count(self, job: str, name: str, amount: int) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from scheduled.errors import StateError
 from scheduled.state import snapshot
+from scheduled.state.locks import exclusive
 from scheduled.state.paths import Paths
 from scheduled.state.sqlite import DamagedError, SqliteLedger
 
@@ -16,16 +17,23 @@ def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
     """
     paths.prepare()
     repairs = []
-    fresh = not paths.ledger.exists()
     try:
         ledger = SqliteLedger(paths.ledger)
-    except DamagedError as error:
-        repairs.append(f"{error}; moved aside to {_move_aside(paths, now)}")
-        ledger = SqliteLedger(paths.ledger)
-        fresh = True
-    if fresh:
+    except DamagedError:
+        with exclusive(paths.root / "repair.lock"):
+            ledger, repairs = _mended(paths, now)
+    if ledger.is_new():
         repairs += _restore(ledger, paths)
     return ledger, repairs
+
+
+def _mended(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
+    """Open the ledger, after moving it aside unless another process has mended it meanwhile."""
+    try:
+        return SqliteLedger(paths.ledger), []
+    except DamagedError as error:
+        repair = f"{error}; moved aside to {_move_aside(paths, now)}"
+        return SqliteLedger(paths.ledger), [repair]
 
 
 def _move_aside(paths: Paths, now: float) -> str:
@@ -44,6 +52,8 @@ def _restore(ledger: SqliteLedger, paths: Paths) -> list[str]:
     """Give a new ledger the positions that the snapshot remembers."""
     remembered = snapshot.essentials(paths.snapshot)
     with ledger.transaction():
+        if not ledger.is_new():
+            return []  # another process has done it, or begun anew, meanwhile
         for job in remembered:
             if job.schedule is not None:
                 ledger.begin_epoch(job.job, job.schedule, job.position)

@@ -19,6 +19,7 @@ class Paths:
         self.reports = root / "reports"
         self.outcomes = root / "outcomes"
         self.backups = root / "backups"
+        self.spool = root / "spool"
 
     def prepare(self) -> None:
         """Create what is missing, for the owner's eyes only; refuse a directory that others can write.
@@ -27,7 +28,7 @@ class Paths:
         """
         warn_or_refuse(self.root)
         try:
-            for place in (self.root, self.output, self.reports, self.outcomes):
+            for place in (self.root, self.output, self.reports, self.outcomes, self.spool):
                 place.mkdir(mode=0o700, parents=True, exist_ok=True)
             if stat.S_IMODE(self.root.stat().st_mode) & 0o022:
                 raise ConfigError(f"{self.root}: others may write it; chmod 700 {self.root}")

@@ -41,6 +41,10 @@ class SqliteLedger(Runs, Switches, Notices):
         with suppress(sqlite3.Error):
             self._db.close()
 
+    def is_new(self) -> bool:
+        """Return whether no job was ever seen."""
+        return self._db.execute("SELECT 1 FROM jobs LIMIT 1").fetchone() is None
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """See `Ledger.transaction`."""
@@ -76,13 +80,20 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
         )
         try:
             if not read_only:
-                db.execute("PRAGMA journal_mode = WAL")
+                _write_ahead(db, path)
                 db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA schema_version")
         except BaseException:
             db.close()
             raise
         return db
+
+
+def _write_ahead(db: sqlite3.Connection, path: Path) -> None:
+    """Switch to the write-ahead log. The one thing for which SQLite waits for nobody, so we do."""
+    if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        with exclusive(path.with_suffix(".lock")):
+            db.execute("PRAGMA journal_mode = WAL")
 
 
 def _uri(path: Path, *, read_only: bool) -> str:

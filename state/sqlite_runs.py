@@ -7,14 +7,14 @@ from typing import Any
 import msgspec
 
 from scheduled.jobs import Claim, Ending, Instant, OpenReason, OpenRun, Schedule, Span, Standing, Verdict
-from scheduled.state.ledger import Epoch, Holder, JobRow, RunRow, SlotRow
+from scheduled.state.ledger import CHAIN, Epoch, Holder, JobRow, RunRow, SlotRow
 
 _OPEN = "('claimed', 'running', 'waiting_retry')"
 _OPEN_RUN = """
     SELECT run_id, job, slot, status, attempt, slots, triggered_by, tick, boot, retry_at, window_start,
            interruptions, deferrals, stop_requested, reason,
            exists(SELECT 1 FROM attempts a WHERE a.run_id = runs.run_id AND a.attempt = runs.attempt
-                  AND a.status = 'interrupted') FROM runs WHERE status IN ('claimed', 'running', 'waiting_retry')
+                  AND a.status = 'interrupted'), event, payload, parent, step, depth, started_at FROM runs WHERE status IN ('claimed', 'running', 'waiting_retry')
 """
 _RUN = """
     SELECT run_id, job, target, slot, slots, triggered_by, attempt, status, reason, retry_at, tick, host,
@@ -29,7 +29,7 @@ def _schedule(text: str) -> Schedule:
 def _open_run(row: tuple[Any, ...]) -> OpenRun:
     fields = dict(zip(OpenRun.__struct_fields__, row, strict=True))
     flags = {name: bool(fields[name]) for name in ("stop_requested", "interrupted")}
-    return OpenRun(**{**fields, **flags})
+    return OpenRun(**{**fields, **flags, "payload": msgspec.json.decode(fields["payload"])})
 
 
 class Runs:
@@ -42,8 +42,12 @@ class Runs:
         runs = self.open_runs()
         waiting = {run.job: run for run in runs if run.slot is not None}
         busy = {run.job for run in runs if run.status != "waiting_retry"}
+        others: dict[str, tuple[OpenRun, ...]] = {}
+        for run in runs:
+            if run.slot is None and run.status == "waiting_retry":
+                others[run.job] = (*others.get(run.job, ()), run)
         rows = self._db.execute(
-            "SELECT job, position, starts_at, schedule, window_start, last_status"
+            "SELECT job, position, starts_at, schedule, window_start, last_status, last_run_at"
             " FROM epochs JOIN jobs USING (job, target) WHERE ends_at IS NULL"
         )
         return {
@@ -54,10 +58,12 @@ class Runs:
                 schedule=_schedule(schedule),
                 window_start=window_start,
                 last_status=last_status,
+                last_run_at=last_run_at,
                 open_run=waiting.get(job),
                 busy=job in busy,
+                others=others.get(job, ()),
             )
-            for job, position, epoch, schedule, window_start, last_status in rows
+            for job, position, epoch, schedule, window_start, last_status, last_run_at in rows
         }
 
     def begin_epoch(self, job: str, schedule: Schedule, starts_at: Instant) -> None:
@@ -109,7 +115,8 @@ class Runs:
         return (
             self._db.execute(
                 "INSERT OR IGNORE INTO runs (run_id, job, slot, slots, triggered_by, attempt, status, window_start,"
-                " tick, boot, host, claimed_at) VALUES (?, ?, ?, ?, ?, ?, 'claimed', ?, ?, ?, ?, ?)",
+                " tick, boot, host, claimed_at, event, payload, parent, step, depth)"
+                " VALUES (?, ?, ?, ?, ?, ?, 'claimed', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     claim.run_id,
                     claim.job,
@@ -122,6 +129,11 @@ class Runs:
                     holder.boot,
                     holder.host,
                     at,
+                    claim.event,
+                    msgspec.json.encode(claim.payload).decode(),
+                    claim.parent,
+                    claim.step,
+                    claim.depth,
                 ),
             ).rowcount
             == 1
@@ -157,11 +169,11 @@ class Runs:
         """See `Ledger.unclaim`."""
         self._db.execute(
             "UPDATE runs SET status = 'waiting_retry', attempt = attempt - 1, retry_at = 0"
-            " WHERE run_id = ? AND slot IS NOT NULL AND status = 'claimed'",
+            " WHERE run_id = ? AND triggered_by != 'manual' AND status = 'claimed'",
             (run_id,),
         )
         self._db.execute(
-            "DELETE FROM runs WHERE run_id = ? AND slot IS NULL AND status = 'claimed'", (run_id,)
+            "DELETE FROM runs WHERE run_id = ? AND triggered_by = 'manual' AND status = 'claimed'", (run_id,)
         )
 
     def started(self, run_id: str, attempt: int, at: float) -> None:
@@ -225,6 +237,19 @@ class Runs:
             (status, reason, run_id),
         )
 
+    def begin_chain(self, run_id: str, payload: Mapping[str, Any]) -> None:
+        """See `Ledger.begin_chain`."""
+        self._db.execute(
+            "UPDATE runs SET status = 'running', tick = ?, payload = ?, started_at = ifnull(started_at, claimed_at)"
+            " WHERE run_id = ? AND status IN ('claimed', 'running', 'waiting_retry')",
+            (CHAIN, msgspec.json.encode(payload).decode(), run_id),
+        )
+
+    def children(self, parent: str, step: int) -> list[RunRow]:
+        """See `Ledger.children`."""
+        rows = self._db.execute(f"{_RUN} WHERE parent = ? AND step = ? ORDER BY claimed_at", (parent, step))
+        return [self._run_row(row) for row in rows]
+
     def succeeded(self, job: str, window_start: Instant | None) -> None:
         """See `Ledger.succeeded`."""
         if window_start is not None:
@@ -246,6 +271,41 @@ class Runs:
         row = self._db.execute(f"{_OPEN_RUN} AND run_id = ?", (run_id,)).fetchone()
         return _open_run(row) if row else None
 
+    def rows_after(self, job: str, instant: Instant) -> list[SlotRow]:
+        """See `Ledger.rows_after`."""
+        rows = self._db.execute(
+            "SELECT job, first, last, count, verdict, reason, run_id FROM slots"
+            " WHERE job = ? AND last > ? AND verdict IS NOT NULL ORDER BY first",
+            (job, instant),
+        )
+        return [self._slot_row(row) for row in rows]
+
+    def cut(self, job: str, first: Instant, span: Span | None) -> None:
+        """See `Ledger.cut`."""
+        if span is None:
+            self._db.execute("DELETE FROM slots WHERE job = ? AND first = ?", (job, first))
+        else:
+            self._db.execute(
+                "UPDATE slots SET last = ?, count = ? WHERE job = ? AND first = ?",
+                (span.last, span.count, job, first),
+            )
+
+    def rewind(self, job: str, position: Instant) -> None:
+        """See `Ledger.rewind`."""
+        self._db.execute(
+            "UPDATE jobs SET position = ?1, window_start = CASE WHEN window_start > ?1 THEN NULL"
+            " ELSE window_start END WHERE job = ?2",
+            (position, job),
+        )
+        self._db.execute(
+            "DELETE FROM epochs WHERE job = ? AND starts_at > ? AND ends_at IS NOT NULL", (job, position)
+        )
+        self._db.execute(
+            "UPDATE epochs SET starts_at = min(starts_at, ?1), ends_at = min(ends_at, ?1) WHERE job = ?2"
+            " AND (starts_at > ?1 OR ends_at > ?1)",
+            (position, job),
+        )
+
     def epochs(self) -> list[Epoch]:
         """See `Ledger.epochs`."""
         rows = self._db.execute(
@@ -261,10 +321,12 @@ class Runs:
         rows = self._db.execute(
             "SELECT job, first, last, count, verdict, reason, run_id FROM slots ORDER BY job, target, first"
         )
-        for job, first, last, count, verdict, reason, run_id in rows:
-            yield SlotRow(
-                job=job, span=Span(first, last, count), verdict=verdict, reason=reason, run_id=run_id
-            )
+        yield from map(self._slot_row, rows)
+
+    @staticmethod
+    def _slot_row(row: tuple[Any, ...]) -> SlotRow:
+        job, first, last, count, verdict, reason, run_id = row
+        return SlotRow(job=job, span=Span(first, last, count), verdict=verdict, reason=reason, run_id=run_id)
 
     def job_rows(self) -> list[JobRow]:
         """See `Ledger.job_rows`."""

@@ -1,12 +1,14 @@
-"""What people switched from outside the configuration, in SQL."""
+"""What people and events ask for beside the schedules, in SQL."""
 
 import sqlite3
 
-from scheduled.jobs import Instant
+import msgspec
+
+from scheduled.jobs import Instant, TriggerRow
 
 
 class Switches:
-    """The part of a `Ledger` that knows toggles and pauses; see there for the contracts."""
+    """The part of a `Ledger` that knows toggles, pauses and triggers; see there for the contracts."""
 
     _db: sqlite3.Connection
 
@@ -33,3 +35,33 @@ class Switches:
         """See `Ledger.pauses`."""
         rows = self._db.execute("SELECT job, until FROM pauses WHERE until IS NULL OR until > ?", (now,))
         return dict(rows.fetchall())
+
+    def trigger(self, row: TriggerRow, at: float) -> None:
+        """See `Ledger.trigger`."""
+        payload = msgspec.json.encode(row.payload).decode()
+        self._db.execute(
+            "INSERT INTO triggers (job, event, payload, at, depth, parent, step) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (row.job, row.event, payload, at, row.depth, row.parent, row.step),
+        )
+
+    def triggers(self) -> list[TriggerRow]:
+        """See `Ledger.triggers`."""
+        rows = self._db.execute(
+            "SELECT id, job, event, payload, depth, parent, step FROM triggers ORDER BY id"
+        )
+        return [
+            TriggerRow(
+                id=number,
+                job=job,
+                event=event,
+                payload=msgspec.json.decode(payload),
+                depth=depth,
+                parent=parent,
+                step=step,
+            )
+            for number, job, event, payload, depth, parent, step in rows
+        ]
+
+    def take_trigger(self, trigger_id: int) -> bool:
+        """See `Ledger.take_trigger`."""
+        return self._db.execute("DELETE FROM triggers WHERE id = ?", (trigger_id,)).rowcount == 1

@@ -1,5 +1,6 @@
 """A job and a claim on it -> the specification that the supervisor executes."""
 
+import json
 import os
 import shlex
 import sys
@@ -70,8 +71,6 @@ def _argv(job: Job, claim: Claim) -> tuple[str, ...]:
     if action.kind == "handler":
         return ()
     if ":" in action.name and "/" not in action.name:
-        import json
-
         return (sys.executable, call.__file__, action.name, json.dumps(job.options))
     return (sys.executable, os.path.expanduser(action.name))
 
@@ -109,6 +108,8 @@ def environment(job: Job, claim: Claim, base: Mapping[str, str]) -> dict[str, st
         "SCHEDULED_LAST_SUCCESS": _stamp(claim.window_start, zone),
         "SCHEDULED_ATTEMPT": str(claim.attempt),
         "SCHEDULED_TRIGGER": claim.trigger,
+        "SCHEDULED_EVENT": claim.event,
+        "SCHEDULED_EVENT_DATA": json.dumps(claim.payload),
     }
 
 

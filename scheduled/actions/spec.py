@@ -44,13 +44,17 @@ Order = Spec | Stop
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started"):
-    """An attempt's process runs. *born* is the kernel's start time of *pid*, which no later process shares."""
+    """An attempt's process runs. *born* is the kernel's start time of *pid*, which no later process shares.
+
+    *moment* is the monotonic clock's, which stands while the machine sleeps.
+    """
 
     run_id: str
     attempt: int
     pid: int
     born: int
     at: float
+    moment: float = 0.0
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):

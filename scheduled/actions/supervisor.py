@@ -160,7 +160,16 @@ class Supervisor:
             )
         )
         self._look_after = LOOK_SOON
-        self._tell(Started(run_id=spec.run_id, attempt=spec.attempt, pid=pid, born=process.born(pid), at=at))
+        self._tell(
+            Started(
+                run_id=spec.run_id,
+                attempt=spec.attempt,
+                pid=pid,
+                born=process.born(pid),
+                at=at,
+                moment=moment,
+            )
+        )
 
     def _could_not_start(self, spec: Spec, output: int, at: float, error: Exception) -> None:
         os.close(output)

@@ -63,6 +63,11 @@ CREATE TABLE runs (
     reason         TEXT NOT NULL DEFAULT '',
     retry_at       INTEGER,
     window_start   INTEGER,
+    event          TEXT NOT NULL DEFAULT '',
+    payload        TEXT NOT NULL DEFAULT '{}',
+    parent         TEXT NOT NULL DEFAULT '',
+    step           INTEGER NOT NULL DEFAULT 0,
+    depth          INTEGER NOT NULL DEFAULT 0,
     tick           TEXT NOT NULL,
     boot           TEXT NOT NULL,
     host           TEXT NOT NULL,
@@ -76,6 +81,7 @@ CREATE TABLE runs (
 );
 CREATE INDEX runs_open ON runs (status) WHERE status IN ('claimed', 'running', 'waiting_retry');
 CREATE INDEX runs_by_job ON runs (job, claimed_at);
+CREATE INDEX runs_by_parent ON runs (parent) WHERE parent != '';
 CREATE INDEX runs_by_time ON runs (claimed_at);
 
 CREATE TABLE attempts (
@@ -104,12 +110,14 @@ CREATE TABLE pauses (
 -- What started a job that no schedule asked for: an event that it listens to, one row a listener, until its run
 -- is claimed. `depth` counts the events that led to this one.
 CREATE TABLE triggers (
-    id      INTEGER PRIMARY KEY,
+    id      INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again: run ids are made of it
     job     TEXT NOT NULL,
     event   TEXT NOT NULL,
     payload TEXT NOT NULL,
     at      REAL NOT NULL,
-    depth   INTEGER NOT NULL
+    depth   INTEGER NOT NULL,
+    parent  TEXT NOT NULL DEFAULT '',
+    step    INTEGER NOT NULL DEFAULT 0
 );
 
 -- Running totals that handlers count (`auto_opened`, ...).

@@ -76,6 +76,7 @@ def test_a_handler_gets_a_task_and_no_command(around, tmp_path):
 
     assert spec.argv == ()
     assert spec.task == {
+        "sender": "@trigger",
         "handler": "health",
         "job": "job",
         "zone": "UTC",

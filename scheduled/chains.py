@@ -1,0 +1,156 @@
+"""Chains and events: what a run's end starts next. Everything is a row in the ledger, so a crash resumes it.
+
+A chain's run has no process. Each of its steps is a set of triggers; when the runs they started have all ended,
+the next step's follow, or the chain has ended itself.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from scheduled.events import Event
+from scheduled.jobs import Claim, Ending, Job, OpenRun, TriggerRow
+from scheduled.state.ledger import CHAIN, Ledger
+
+MAX_DEPTH = 16  # events that led to one another: more are taken for a loop
+FAILED = ("failed", "timed_out", "interrupted")
+
+
+def begin(ledger: Ledger, job: Job, claim: Claim, now: float) -> None:
+    """Start a claimed chain's run, or go on with it at the step that an earlier attempt did not get past."""
+    before = ledger.open_run(claim.run_id)
+    progress = before.payload if before is not None and "steps" in before.payload else None
+    state = progress or {
+        **claim.payload,
+        "steps": [list(step) for step in job.action.steps],
+        "at": 0,
+        "failed": [],
+    }
+    ledger.begin_chain(claim.run_id, {**state, "failed": []})
+    _trigger_step(ledger, claim.run_id, state, claim.depth, now)
+
+
+def _trigger_step(ledger: Ledger, run_id: str, state: Mapping[str, Any], depth: int, now: float) -> None:
+    for job in state["steps"][state["at"]]:
+        row = TriggerRow(
+            id=0, job=job, event=CHAIN, payload={}, depth=depth + 1, parent=run_id, step=_round(state)
+        )
+        ledger.trigger(row, now)
+
+
+def _round(state: Mapping[str, Any]) -> int:
+    """Return a number for this go at a step, so that a step tried again is told from its first go."""
+    return int(state.get("round", 0)) * 1000 + int(state["at"])
+
+
+def step_ended(
+    ledger: Ledger, jobs: Mapping[str, Job], child: OpenRun, status: str, now: float
+) -> Ending | None:
+    """Given the final *status* of a chain's child, start the next step; return how the chain ended, if it has."""
+    parent = ledger.open_run(child.parent)
+    if parent is None or parent.tick != CHAIN:
+        return None
+    state = parent.payload
+    failed = [*state["failed"], child.job] if status in FAILED else state["failed"]
+    state = {**state, "failed": failed}
+    ended = [run for run in ledger.children(parent.run_id, child.step) if run.status not in OPEN]
+    if len(ended) < len(state["steps"][state["at"]]):
+        ledger.begin_chain(parent.run_id, state)
+        return None
+    return _next_step(ledger, jobs.get(parent.job), parent, state, now)
+
+
+OPEN = ("claimed", "running", "waiting_retry")
+
+
+def _next_step(
+    ledger: Ledger, job: Job | None, parent: OpenRun, state: dict[str, Any], now: float
+) -> Ending | None:
+    stops = job is None or job.on_failure == "stop" or parent.stop_requested
+    if state["failed"] and stops:
+        ledger.begin_chain(parent.run_id, {**state, "round": state.get("round", 0) + 1})
+        return _ending(parent, state, now)
+    state = {**state, "at": state["at"] + 1}
+    ledger.begin_chain(parent.run_id, state)
+    if state["at"] < len(state["steps"]):
+        _trigger_step(ledger, parent.run_id, state, parent.depth, now)
+        return None
+    return _ending(parent, state, now)
+
+
+def _ending(parent: OpenRun, state: Mapping[str, Any], now: float) -> Ending:
+    failed = ", ".join(state["failed"])
+    began = parent.started_at if parent.started_at is not None else now
+    return Ending(
+        run_id=parent.run_id,
+        attempt=parent.attempt,
+        status="failed" if failed else "success",
+        started_at=began,
+        finished_at=now,
+        duration_ms=max(0, int((now - began) * 1000)),
+        reason=f"step {state['at'] + 1} of {len(state['steps'])}: {failed} failed" if failed else "",
+    )
+
+
+def lost_step(ledger: Ledger, row: TriggerRow, now: float) -> Ending | None:
+    """Given a trigger whose job is configured no more, return how the chain that it belongs to has ended."""
+    parent = ledger.open_run(row.parent) if row.parent else None
+    if parent is None or parent.tick != CHAIN:
+        return None
+    return _ending(parent, {**parent.payload, "failed": [f"{row.job} (no such job)"]}, now)
+
+
+def listeners(jobs: Mapping[str, Job], event: Event) -> Iterable[str]:
+    """Return the jobs that *event* starts."""
+    return (
+        name
+        for name, job in jobs.items()
+        if job.enabled and job.on == event.name and _matches(job.where, event.payload)
+    )
+
+
+def _matches(where: Mapping[str, str], payload: Mapping[str, Any]) -> bool:
+    return all(key in payload and _text(payload[key]) == value for key, value in where.items())
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def spread(
+    ledger: Ledger, jobs: Mapping[str, Job], events: Iterable[Event], depth: int, now: float
+) -> list[str]:
+    """Have the jobs started that listen to *events*; return what was not, because it would never end."""
+    refused = []
+    for event in events:
+        for name in listeners(jobs, event):
+            if depth >= MAX_DEPTH:
+                refused.append(
+                    f"{name}: {event.name} would start it as the {depth + 1}th in a row; a loop is cut here"
+                )
+            else:
+                row = TriggerRow(
+                    id=0, job=name, event=event.name, payload=dict(event.payload), depth=depth + 1
+                )
+                ledger.trigger(row, now)
+    return refused
+
+
+def followers(ledger: Ledger, jobs: Mapping[str, Job], ended: str, depth: int, now: float) -> None:
+    """Have the jobs started that come after *ended*, have no schedule of their own, and miss nobody else."""
+    waiting = [
+        job for job in jobs.values() if ended in job.after and job.schedule.kind == "manual" and not job.on
+    ]
+    rows = {row.job: row for row in ledger.job_rows()} if waiting else {}
+    for job in waiting:
+        since = rows[job.name].last_run_at if job.name in rows else None
+        done = [name for name in job.after if _done_since(rows.get(name), since)]
+        if job.enabled and len(done) == len(job.after) and depth < MAX_DEPTH:
+            ledger.trigger(TriggerRow(id=0, job=job.name, event="after", payload={}, depth=depth + 1), now)
+
+
+def _done_since(row: Any, since: float | None) -> bool:
+    if row is None or row.last_status != "success" or row.last_run_at is None:
+        return False
+    return since is None or bool(row.last_run_at > since)

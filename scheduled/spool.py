@@ -1,0 +1,78 @@
+"""Events from outside: files dropped into the state's `spool/`, taken up by the next tick.
+
+A file is named after its event (`disk_full`, `disk_full.json`, `disk_full.whatever.json`) and may hold a JSON
+object, the payload. Write it elsewhere on the same disk and move it in: a file is read once.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from scheduled import chains
+from scheduled.definitions import EVENT
+from scheduled.errors import ConfigError
+from scheduled.events import Event
+from scheduled.house import House
+from scheduled.state.files import read_regular
+from scheduled.state.ledger import Ledger
+
+LIMIT = 1 << 20
+
+
+def take_in(ledger: Ledger, house: House, now: float) -> tuple[list[Event], list[Path]]:
+    """Have the jobs started that listen to the spool's events, inside the caller's transaction.
+
+    Returns the events and the files to remove once that is committed: what happens in between happens twice, not
+    never. A file that is no event is set aside in `spool/bad/` and said.
+    """
+    events, done = [], []
+    for path in sorted(house.paths.spool.iterdir()):
+        if path.name.startswith(".") or path.is_dir():
+            continue
+        try:
+            event = Event(name=_name(path), payload=_payload(path))
+        except (OSError, ValueError, ConfigError) as error:
+            _set_aside(house, path, str(error))
+        else:
+            chains.spread(ledger, house.config.jobs, [event], 0, now)
+            events.append(event)
+            done.append(path)
+    return events, done
+
+
+def _name(path: Path) -> str:
+    name = path.name.partition(".")[0]
+    return event_name(name)
+
+
+def event_name(name: str) -> str:
+    """Return *name* if an event can be called so; raises ConfigError."""
+    if not EVENT.fullmatch(name):
+        raise ConfigError(f"not an event's name: {name!r} (letters, digits and _, such as disk_full)")
+    return name
+
+
+def _payload(path: Path) -> dict[str, Any]:
+    data = read_regular(path, limit=LIMIT)
+    document = msgspec.json.decode(data) if data.strip() else {}
+    if not isinstance(document, dict):
+        raise ConfigError("its content is no JSON object")
+    return document
+
+
+def _set_aside(house: House, path: Path, reason: str) -> None:
+    bad = house.paths.spool / "bad"
+    bad.mkdir(mode=0o700, exist_ok=True)
+    path.replace(bad / path.name)
+    house.say("WARNING", f"{path}: {reason}; set aside in {bad}")
+
+
+def emit(ledger: Ledger, house: House, name: str, payload: dict[str, Any], now: float) -> list[str]:
+    """Have the jobs started by the next tick that listen to this event; return their names."""
+    event = Event(name=event_name(name), payload=payload)
+    with ledger.transaction():
+        house.config.switch(ledger.toggles())
+        chains.spread(ledger, house.config.jobs, [event], 0, now)
+    house.publish([event])
+    return list(chains.listeners(house.config.jobs, event))

@@ -1,0 +1,86 @@
+"""Everything that questions need, looked at once: configuration and ledger together. No lock, nothing is changed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from scheduled import claims, clock, config
+from scheduled.config import Config
+from scheduled.jobs import Instant, Job, Standing
+from scheduled.planner import Around, JobPlan, busy_groups, plan_job
+from scheduled.runner import DEFAULT_CADENCE
+from scheduled.service import known_jobs, looking
+from scheduled.state.ledger import JobRow, Ledger
+from scheduled.state.paths import Paths
+
+
+class View(msgspec.Struct, kw_only=True):
+    """What is configured, and where it stands *now*; *switched* are the jobs whose file says something else."""
+
+    config: Config
+    now: Instant
+    standings: dict[str, Standing]
+    rows: dict[str, JobRow]
+    pauses: dict[str, Instant | None]
+    switched: frozenset[str]
+    cadence: int
+
+    @property
+    def zone(self) -> str:
+        """The zone that people read instants in."""
+        return self.config.timezone
+
+    def job(self, name: str) -> Job:
+        """Return a configured job; raises ConfigError, with the nearest name, if there is none."""
+        return self.config.jobs[known_jobs(self.config, [name])[0]]
+
+    def holders(self, job: Job) -> list[str]:
+        """Return the jobs under way that *job*'s group makes it wait for."""
+        return [
+            name
+            for name, standing in self.standings.items()
+            if job.group and standing.busy and name != job.name and job.group == self._group(name)
+        ]
+
+    def _group(self, name: str) -> str:
+        return self.config.jobs[name].group if name in self.config.jobs else ""
+
+    def plan(self, job: Job) -> JobPlan | None:
+        """Return what the next tick would do with *job*, its gate aside; None if it has no epoch (disabled)."""
+        standing = self.standings.get(job.name)
+        if standing is None:
+            return None
+        busy = [name for name, found in self.standings.items() if found.busy]
+        held = job.group in busy_groups(self.config.jobs, busy)
+        return plan_job(job, standing, self.now, held=held, around=Around(pauses=self.pauses))
+
+
+@contextmanager
+def looked_at(config_file: Path, paths: Paths) -> Iterator[tuple[View, Ledger]]:
+    """Read the configuration and look at the ledger; raises ConfigError."""
+    found = config.load(config_file)
+    now = int(clock.now())
+    with looking(paths) as ledger:
+        written = {name: job.enabled for name, job in found.jobs.items()}
+        found.switch(ledger.toggles())
+        switched = frozenset(name for name, job in found.jobs.items() if job.enabled != written[name])
+        yield (
+            View(
+                config=found,
+                now=now,
+                standings=claims.foreseen(ledger, found, now),
+                rows={row.job: row for row in ledger.job_rows()},
+                pauses=ledger.pauses(now),
+                switched=switched,
+                cadence=int(ledger.meta("cadence") or DEFAULT_CADENCE),
+            ),
+            ledger,
+        )
+
+
+def look(config_file: Path, paths: Paths) -> View:
+    """Return what is configured and where it stands; raises ConfigError."""
+    with looked_at(config_file, paths) as (view, _):
+        return view

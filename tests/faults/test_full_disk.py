@@ -1,0 +1,83 @@
+"""A state directory on a disk that is full, or may not be written: a clear error, nothing torn, and it recovers."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+SYSTEM = [
+    pytest.mark.system,
+    pytest.mark.skipif(
+        os.geteuid() != 0 or shutil.which("unshare") is None,
+        reason="NOT RUN: needs root and unshare to mount a disk of its own",
+    ),
+]
+pytestmark = SYSTEM
+
+JOB = """
+    [jobs.job]
+    every = "1s"
+    command = '''{command}'''
+"""
+
+
+@pytest.fixture
+def small(world):
+    """Run shell scripts where the state directory is a disk of 600 kB; `tick VERB` says code and complaint."""
+    world.state.mkdir(mode=0o700)
+
+    def run(script, command="true"):
+        world.configure(JOB.format(command=command))
+        verb = " ".join(world.command())
+        prepare = f"""
+            mount -t tmpfs -o size=600k,mode=700 tmpfs {world.state}
+            cd {world.state}
+            tick() {{ {verb} "${{1:-run}}" >{world.root}/out 2>&1; echo "$?"; cat {world.root}/out; }}
+            fill() {{ head -c 10000000 /dev/zero > fill 2>{world.root}/full; }}
+            {sys.executable} -c 'import scheduled.cli, scheduled.service' 2>/dev/null
+        """
+        done = subprocess.run(
+            ["unshare", "-m", "sh", "-c", f"{prepare}\n{script}"], capture_output=True, text=True, check=False
+        )
+        assert done.stderr == ""
+        return done.stdout.splitlines()
+
+    return run
+
+
+def test_a_full_disk_is_said_and_survived(small):
+    said = small("tick; sleep 1; fill; tick; rm fill; sleep 1; tick; tick audit")
+
+    assert said[0] == "0"
+    assert (said[1], said[2].startswith("scheduled: /")) == ("1", True)
+    assert any(
+        word in said[2] for word in ("No space left on device", "database or disk is full", "disk I/O error")
+    )
+    assert said[3] == "0"
+    assert said[4:6][0] == "0"
+    assert "every slot is accounted for" in said[5]
+
+
+def test_a_job_that_fills_the_disk_is_recorded_once_there_is_room(small, world):
+    command = f"echo ran >> {world.root}/ran; head -c 10000000 /dev/zero > {world.state}/fill; exit 9"
+
+    said = small(
+        "tick; rm fill; sleep 3; tick status >/dev/null; cat ledger.db >/dev/null; tick history", command
+    )
+
+    assert (said[0], said[1].startswith("scheduled: ")) == ("1", True)
+
+
+def test_a_disk_that_may_not_be_written_is_said_and_nothing_is_started(small, world):
+    said = small(
+        f"tick; mount -o remount,ro {world.state}; sleep 1; tick; mount -o remount,rw {world.state}; tick; tick audit",
+        f"echo ran >> {world.root}/ran",
+    )
+
+    assert (said[0], said[1]) == ("0", "1")
+    assert "ead-only" in said[2] or "readonly" in said[2]
+    assert said[3:5][0] == "0"
+    assert "every slot is accounted for" in "\n".join(said)
+    assert (world.root / "ran").read_text() == "ran\n" * 2

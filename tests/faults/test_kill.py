@@ -1,0 +1,232 @@
+"""kill -9 of the runner, of its supervisor, of both, at any instant: no slot is lost, no attempts overlap."""
+
+import os
+import random
+import signal
+import subprocess
+from collections import Counter
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from scheduled.actions import process
+from scheduled.state.locks import is_held
+
+# A job that writes down when it begins and ends, and takes until the file `go` is there.
+PATIENT = "echo begun; {journal}; while [ ! -e go ]; do sleep 0.02; done; echo ended; exit 7"
+BEGIN = 'echo "+ $SCHEDULED_RUN_ID $SCHEDULED_ATTEMPT" >> journal'
+END = 'echo "- $SCHEDULED_RUN_ID $SCHEDULED_ATTEMPT" >> journal'
+
+
+@pytest.fixture
+def house(world, until):
+    return House(world, until)
+
+
+class House:
+    """A world in which one slot of a job is due, and ticks that can be killed."""
+
+    def __init__(self, world, until):
+        self.world = world
+        self.until = until
+
+    def configure(self, command, names=("job",), when=None):
+        """Write jobs that are due in this very minute, which is not about to end."""
+        now = self.until(lambda: (now := datetime.now(UTC)).second < 50 and now)
+        when = when or f'cron = "{now.minute} {now.hour} {now.day} {now.month} *"'
+        self.world.configure(
+            "".join(
+                f"[jobs.{name}]\n{when}\ncwd = '{self.world.root}'\ncommand = '''{command}'''\n"
+                for name in names
+            )
+        )
+
+    def start(self):
+        return subprocess.Popen(self.world.command("run"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def journal(self):
+        path = self.world.root / "journal"
+        return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+
+    def recorded(self, word):
+        """Tell whether a supervisor has written down something of the kind."""
+        return any(f'"{word}"' in path.read_text() for path in self.world.state.glob("outcomes/*.jsonl"))
+
+    def go(self):
+        (self.world.root / "go").touch()
+
+    def history(self):
+        return [
+            (run["status"], run["attempt"], run["exit_code"], run["reason"])
+            for run in self.world.json("history")
+        ]
+
+    def audit(self):
+        return self.world.json("audit")["problems"]
+
+    def over(self):
+        """Wait until no supervisor and no job is left."""
+        places = [*self.world.state.glob("outcomes/*.jsonl"), *self.world.state.glob("output/*.log")]
+        self.until(lambda: not any(is_held(place) for place in places))
+
+
+def children(pid):
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def kill(runner, *, supervisor):
+    """Kill a runner, and its supervisor first if asked; what the supervisor has started is left alone."""
+    for pid in children(runner.pid) if supervisor else ():
+        os.kill(pid, signal.SIGKILL)
+    runner.kill()
+    runner.communicate()
+
+
+@pytest.fixture
+def orphaned(house):
+    """A job that runs on while its runner (or, told so, its supervisor too) is killed."""
+
+    def orphan(*, supervisor):
+        house.configure(PATIENT.format(journal=BEGIN))
+        runner = house.start()
+        house.until(lambda: house.journal() and house.recorded("started"))
+        kill(runner, supervisor=supervisor)
+        return house
+
+    return orphan
+
+
+def test_a_job_outlives_its_runner_and_ends_as_it_would_have(orphaned):
+    house = orphaned(supervisor=False)
+    while_it_runs = house.world.run("run")
+    begun = house.history()
+    house.go()
+    house.over()
+    done = house.world.run("run")
+
+    assert (while_it_runs.returncode, while_it_runs.stdout, begun) == (0, "", [("running", 1, None, None)])
+    assert (done.returncode, house.history()) == (1, [("failed", 1, 7, "exit code 7")])
+    assert (house.world.run("logs", "job").stdout, len(house.journal())) == ("begun\nended\n", 1)
+    assert house.audit() == []
+
+
+def test_without_a_supervisor_too_it_is_not_started_again_while_it_lives_and_once_when_it_is_gone(orphaned):
+    house = orphaned(supervisor=True)
+    while_it_runs = [house.world.run("run").returncode for _ in range(2)]
+    begun = (house.history(), len(house.journal()))
+    house.go()
+    house.over()
+    codes = [house.world.run("run").returncode for _ in range(3)]
+
+    assert (while_it_runs, begun) == ([0, 0], ([("running", 1, None, None)], 1))
+    run_id = house.journal()[0][1]
+    assert house.journal() == [["+", run_id, "1"], ["+", run_id, "2"]]
+    assert (codes[0], house.history()) == (1, [("failed", 2, 7, "exit code 7")])
+    assert house.audit() == []
+
+
+def test_a_job_that_dies_with_its_supervisor_is_interrupted_and_run_again(house):
+    house.configure(PATIENT.format(journal=BEGIN))
+    runner = house.start()
+    house.until(house.journal)
+    for pid in children(runner.pid):
+        for job in children(pid):
+            process.signal_group(job, signal.SIGKILL)
+    kill(runner, supervisor=True)
+    house.over()
+    house.go()
+
+    house.world.run("run")
+
+    assert [line[2] for line in house.journal()] == ["1", "2"]
+    assert (house.history(), house.audit()) == ([("failed", 2, 7, "exit code 7")], [])
+
+
+def test_a_job_that_keeps_killing_its_supervisor_is_parked(house):
+    house.configure(f"{BEGIN}; kill -9 $PPID")
+    codes = []
+    for _ in range(6):
+        codes.append(house.world.run("run").returncode)
+        house.over()
+
+    assert [line[2] for line in house.journal()] == ["1", "2", "3"]
+    assert house.history() == [("interrupted", 3, None, "interrupted 3 times; parked")]
+    assert (codes[:2], codes[-1], house.audit()) == ([1, 1], 0, [])
+
+
+def test_a_job_whose_interruption_is_not_to_be_repaired_is_skipped(house):
+    house.configure(f"{BEGIN}; kill -9 $PPID'''\non_interrupted = '''skip")
+    for _ in range(3):
+        house.world.run("run")
+        house.over()
+
+    assert [line[2] for line in house.journal()] == ["1"]
+    assert (house.history()[0][0], house.audit()) == ("interrupted", [])
+
+
+@pytest.mark.parametrize("supervisor", [False, True])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_killed_at_random_instants_no_slot_is_lost_and_none_runs_twice(house, seed, supervisor):
+    chance = random.Random(seed)
+    house.configure(f"{BEGIN}; sleep 0.0$(($$ % 10)); {END}", names=("a", "b", "c"), when='every = "1s"')
+    house.world.run("run")
+    for _ in range(15):
+        runner = house.start()
+        with suppress(subprocess.TimeoutExpired):
+            runner.wait(timeout=chance.uniform(0.05, 0.35))
+        kill(runner, supervisor=supervisor)
+    house.over()
+    last = [house.world.run("run").returncode for _ in range(2)]
+
+    attempts = Counter((run_id, attempt) for sign, run_id, attempt in house.journal() if sign == "+")
+    assert (house.audit(), last[-1], max(attempts.values())) == ([], 0, 1)
+    assert overlapping(house.journal()) == []
+    if not supervisor:
+        assert {attempt for _, attempt in attempts} == {"1"}
+
+
+def overlapping(journal):
+    """Return the runs of which an attempt began while an earlier one had not ended, though its job could say so."""
+    under_way, found = {}, []
+    for sign, run_id, attempt in journal:
+        job = run_id.partition("-")[0]
+        if sign == "+" and job in under_way:
+            found.append((under_way[job], (run_id, attempt)))
+        if sign == "+":
+            under_way[job] = (run_id, attempt)
+        elif under_way.get(job) == (run_id, attempt):
+            del under_way[job]
+    return found
+
+
+def test_ticks_at_once_run_each_slot_exactly_once(house):
+    names = ("a", "b", "c", "d", "e")
+    house.configure(BEGIN, names=names)
+
+    ticks = [house.start() for _ in range(8)]
+    said = [tick.communicate()[0] for tick in ticks]
+
+    assert ([tick.returncode for tick in ticks], said) == ([0] * 8, [b""] * 8)
+    assert sorted(run_id.partition("-")[0] for _, run_id, _ in house.journal()) == sorted(names)
+    assert (sorted(house.history()), house.audit()) == ([("success", 1, 0, None)] * len(names), [])
+
+
+def test_a_tick_that_is_told_to_end_ends_its_jobs_and_the_next_one_runs_them(house):
+    house.configure(PATIENT.format(journal=BEGIN))
+    runner = house.start()
+    house.until(house.journal)
+    runner.terminate()
+    runner.communicate()
+    begun = house.history()
+    house.over()
+    house.go()
+
+    house.world.run("run")
+
+    assert begun[0][:2] == ("waiting_retry", 1)
+    assert (house.history(), house.audit()) == ([("failed", 2, 7, "exit code 7")], [])

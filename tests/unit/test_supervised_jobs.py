@@ -1,0 +1,186 @@
+"""What a job finds around it, and how many of them run at once."""
+
+import os
+import signal
+
+import pytest
+
+from scheduled.actions.spec import NotStarted, Started
+from scheduled.jobs import Limits
+from tests.fixtures.supervised import PYTHON, supervise
+
+__all__ = ["supervise"]
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+SHELL = ("/bin/sh", "-c")
+
+
+def printed(supervised, script, **values):
+    """Return the words that a shell script printed."""
+    job = supervised.submit(*SHELL, script, **values)
+    assert job.ending().status == "success", job.printed()
+    return job.printed().split()
+
+
+# Around it
+
+
+def test_it_gets_the_environment_that_was_meant_for_it_and_no_other(supervise):
+    env = {"PATH": os.environ["PATH"], "A": "1 2"}
+
+    found = set(printed(supervise(), "env | grep -v -e ^PWD= -e ^_= -e ^SHLVL= | tr ' ' _", env=env))
+
+    assert found == {f"PATH={env['PATH'].replace(' ', '_')}", "A=1_2"}
+
+
+def test_it_runs_in_its_directory(supervise, tmp_path):
+    (tmp_path / "there").mkdir()
+
+    assert printed(supervise(), "pwd", cwd=str(tmp_path / "there")) == [str(tmp_path / "there")]
+
+
+def test_its_umask_is_its_own(supervise):
+    assert printed(supervise(), "umask", umask=0o037) == ["0037"]
+
+
+def test_without_a_umask_it_inherits_one(supervise):
+    before = os.umask(0o026)
+    try:
+        assert printed(supervise(), "umask") == ["0026"]
+    finally:
+        os.umask(before)
+
+
+def test_it_is_as_nice_as_it_was_told(supervise):
+    assert printed(supervise(), "nice", nice=7) == ["7"]
+
+
+def test_its_limits_are_set(supervise):
+    limits = Limits(memory=1 << 30, cpu=60, file_size=1 << 20, open_files=50, processes=4000)
+
+    found = printed(supervise(), "ulimit -v; ulimit -t; ulimit -f; ulimit -n", limits=limits)
+
+    assert found == ["1048576", "60", "2048", "50"]
+
+
+def test_a_limit_that_is_reached_ends_the_job(supervise):
+    ending = supervise().submit(*SHELL, "yes > big", limits=Limits(file_size=1 << 16)).ending()
+
+    assert (ending.status, ending.signal in (signal.SIGXFSZ, None)) == ("failed", True)
+
+
+def test_its_standard_input_is_empty(supervise):
+    assert printed(supervise(), "cat; echo end") == ["end"]
+
+
+def test_it_inherits_no_descriptor_but_its_output(supervise, tmp_path):
+    code = "import os; print(*{os.path.realpath(f'/proc/self/fd/{n}') for n in os.listdir('/proc/self/fd')}, sep='\\n')"
+
+    job = supervise().submit(PYTHON, "-c", code)
+
+    assert job.ending().status == "success"
+    found = {line for line in job.printed().split() if not line.startswith("/proc/")}
+    assert found == {"/dev/null", str(tmp_path / "job.log")}
+
+
+def test_its_output_is_for_the_owners_eyes_only(supervise):
+    job = supervise().submit("true")
+    job.ending()
+
+    assert job.output().stat().st_mode & 0o777 == 0o600
+
+
+def test_a_flood_is_kept_within_bounds_while_it_lasts(supervise):
+    job = supervise().submit(
+        *SHELL, "echo begin; head -c 30000000 /dev/zero; echo; echo end", output_limit=10_000
+    )
+
+    ending = job.ending()
+    kept = job.output().read_bytes()
+    assert (ending.status, ending.output_bytes <= 30_000_011, len(kept) < 10_100) == ("success", True, True)
+    assert (kept[:6], kept[-5:]) == (b"begin\n", b"\nend\n")
+    assert b"bytes dropped ...]" in kept
+
+
+def test_an_endless_flood_fills_no_disk(supervise):
+    job = supervise().submit("yes", output_limit=10_000, timeout=1)
+    sizes = []
+    job.started()
+    while not job.supervision.records(0.05):
+        sizes.append(job.output().stat().st_size)
+
+    job.submitted = 0
+    assert job.output().stat().st_size < 10_100
+    # What a pipeless flood can write between two looks; a disk holds more.
+    assert max(sizes) < 2_000_000_000
+
+
+def test_a_handler_that_there_is_not_fails_with_its_name(supervise):
+    task = {"handler": "nosuch", "job": "job", "zone": "UTC", "options": {}, "sender": "@trigger"}
+    job = supervise().submit(task=task)
+
+    ending = job.ending()
+    assert (ending.status, ending.exit_code, "nosuch" in job.printed()) == ("failed", 1, True)
+
+
+# How many at once
+
+
+WORK = "echo + >> journal; sleep 0.2; echo - >> journal"
+
+
+def most_at_once(root):
+    depth = most = 0
+    for sign in (root / "journal").read_text().split():
+        depth += 1 if sign == "+" else -1
+        most = max(most, depth)
+    return most
+
+
+@pytest.mark.parametrize("max_parallel", [1, 2])
+def test_no_more_run_at_once_than_may(supervise, tmp_path, max_parallel):
+    jobs = supervise(max_parallel=max_parallel)
+    for number in range(4):
+        jobs.submit(*SHELL, WORK, name=f"job{number}", urgent=True)
+
+    endings = jobs.endings()
+
+    assert ({ending.status for ending in endings.values()}, most_at_once(tmp_path)) == (
+        {"success"},
+        max_parallel,
+    )
+
+
+def test_of_a_group_one_runs_at_a_time_and_others_pass_it(supervise, tmp_path):
+    jobs = supervise(max_parallel=4)
+    for number in range(3):
+        jobs.submit(*SHELL, WORK, name=f"job{number}", group="disk")
+    jobs.submit("true", name="free")
+
+    jobs.endings()
+
+    order = [record.run_id for record in jobs.found(Started)]
+    assert (most_at_once(tmp_path), order.index("free") <= 1) == (1, True)
+    assert [name for name in order if name != "free"] == ["job0", "job1", "job2"]
+
+
+def test_they_start_in_the_order_in_which_they_came(supervise):
+    jobs = supervise(max_parallel=1)
+    for number in range(5):
+        jobs.submit("true", name=f"job{number}")
+
+    jobs.endings()
+
+    assert [record.run_id for record in jobs.found(Started)] == [f"job{number}" for number in range(5)]
+
+
+def test_after_its_time_a_tick_starts_only_what_is_urgent(supervise):
+    jobs = supervise(max_parallel=1, start_within=0.2)
+    jobs.submit("sleep", "0.4", name="first").submit("true", name="late").submit(
+        "true", name="urgent", urgent=True
+    )
+
+    endings = jobs.endings()
+
+    assert (sorted(endings), [(record.run_id, record.deferred) for record in jobs.found(NotStarted)]) == (
+        ["first", "urgent"], [("late", True)],
+    )  # fmt: skip
