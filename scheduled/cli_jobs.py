@@ -44,3 +44,29 @@ def next_(where: Where, job: str | None, limit: int, as_json: bool) -> None:
 
     view = look(where.config_file, where.paths)
     show(listing.upcoming(view, job, limit), "upcoming", as_json=as_json, among="render_jobs")
+
+
+@click.command()
+@click.option("--from", "first", metavar="T", required=True, help="From when on, ISO 8601.")
+@click.option("--to", "last", metavar="T", required=True, help="Until when (not included).")
+@click.option("--outage", "outages", metavar="A..B", multiple=True, help="No tick happens from A to B.")
+@click.option("--job", help="Only this job.")
+@click.option("--ics", is_flag=True, help="Print a calendar (iCalendar).")
+@as_json
+@door
+def forecast(
+    where: Where, first: str, last: str, outages: tuple[str, ...], job: str | None, ics: bool, as_json: bool
+) -> None:
+    """Show what will run between two instants, through outages too, planned as a tick plans it."""
+    from scheduled import forecast as future
+    from scheduled.view import look
+
+    view = look(where.config_file, where.paths)
+    span = future.instant(first, view.zone), future.instant(last, view.zone)
+    found = future.forecast(view, *span, [future.outage(text, view.zone) for text in outages], job)
+    if ics:
+        from scheduled.ical import calendar
+
+        click.echo(calendar(found, view.now), nl=False)
+    else:
+        show(future.document(found, view.zone), "forecast", as_json=as_json, among="render_jobs")

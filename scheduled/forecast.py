@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from scheduled.epochs import minute_before, slots_of
 from scheduled.errors import ConfigError
-from scheduled.jobs import DAY, Instant, Job, Standing
-from scheduled.planner import ON_TIME, Around, Start, minute_before, plan, plan_job, quiet, slots_of
+from scheduled.jobs import DAY, PRIORITIES, Instant, Job, Standing
+from scheduled.planner import ON_TIME, Around, Start, plan, plan_job, quiet
 from scheduled.view import View
 
 # What may be deferred from before a span into it: a quiet window and the retries after it are over by then.
@@ -68,8 +69,16 @@ def forecast(
     else:
         order = {name: place for place, name in enumerate(chosen)}
         alone = (_alone(chosen[name], standings[name], ticks, (begin, end), pauses) for name in standings)
-        found = iter(sorted((run for runs in alone for run in runs), key=lambda run: (*run[:2], order[run[2]])))
+        found = iter(
+            sorted((run for runs in alone for run in runs), key=lambda run: _rank(chosen, order, run))
+        )
     return [run for run in found if start <= run[0] < end]
+
+
+def _rank(jobs: Mapping[str, Job], order: Mapping[str, int], run: Run) -> tuple[int, ...]:
+    """Order as the starts of a tick are ordered."""
+    tick, slot, name = run
+    return tick, PRIORITIES.index(jobs[name].priority), slot, order[name]
 
 
 def _begin(view: View, start: Instant, outages: Iterable[Outage]) -> Instant:
@@ -94,7 +103,11 @@ def _standing(standing: Standing, begin: Instant, now: Instant) -> Standing:
 
 
 def _alone(
-    job: Job, standing: Standing, ticks: Ticks, span: tuple[Instant, Instant], pauses: Mapping[str, Instant | None]
+    job: Job,
+    standing: Standing,
+    ticks: Ticks,
+    span: tuple[Instant, Instant],
+    pauses: Mapping[str, Instant | None],
 ) -> Iterator[Run]:
     """Yield the runs of a job on which no other has any influence."""
     now = ticks.at_or_after(span[0])
@@ -109,7 +122,9 @@ def _alone(
             for slot, tick in _smooth(job, standing, ticks, now, span[1], pauses):
                 yield tick, slot, job.name
                 standing, now = msgspec.structs.replace(standing, position=slot), tick
-            due = slots_of(job.schedule, standing.epoch).next_after(max(now - job.schedule.delay, standing.position))
+            due = slots_of(job.schedule, standing.epoch).next_after(
+                max(now - job.schedule.delay, standing.position)
+            )
             found = msgspec.structs.replace(found, next_due=None if due is None else due + job.schedule.delay)
         if found.next_due is None:
             return
@@ -117,7 +132,12 @@ def _alone(
 
 
 def _smooth(
-    job: Job, standing: Standing, ticks: Ticks, now: Instant, end: Instant, pauses: Mapping[str, Instant | None]
+    job: Job,
+    standing: Standing,
+    ticks: Ticks,
+    now: Instant,
+    end: Instant,
+    pauses: Mapping[str, Instant | None],
 ) -> Iterator[tuple[Instant, Instant]]:
     """Yield slots for as long as the planner need not be asked: on time, alone at its tick, nothing holds it back.
 
@@ -169,6 +189,8 @@ def _together(
                 standings[start.claim.job] = _ran(standings[start.claim.job], start)
                 due.append(start.claim.job)
             for name, job in found.jobs.items():
+                if job.waits is not None and jobs[name].after and due:
+                    due.append(name)  # its turn comes once those before it have run
                 standings[name] = _skipped(standings[name], [skip.span.last for skip in job.skips])
                 if name not in due and job.next_due is not None:
                     tick = ticks.at_or_after(max(job.next_due, now + 1))
@@ -209,3 +231,16 @@ def instant(text: str, zone: str) -> Instant:
         return int((found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).timestamp())
     except (ValueError, OverflowError):
         raise ConfigError(f"not an ISO date and time: {text!r} (write 2026-01-31T04:00)") from None
+
+
+def document(runs: Iterable[Run], zone: str) -> list[dict[str, str]]:
+    """Return runs as `forecast --json` prints them."""
+    here = ZoneInfo(zone)
+    return [
+        {
+            "job": job,
+            "scheduled_for": datetime.fromtimestamp(slot, here).isoformat(),
+            "runs_at": datetime.fromtimestamp(runs_at, here).isoformat(),
+        }
+        for runs_at, slot, job in runs
+    ]

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from scheduled import words
+from scheduled.epochs import slots_of
 from scheduled.jobs import Instant, Job
-from scheduled.planner import slots_of
 from scheduled.service import stamp
 from scheduled.view import View
 

@@ -1,14 +1,34 @@
 """What people see of definitions, of the future and of reasons on a terminal: a further part of `render`."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.markup import escape
 from rich.text import Text
 
+from scheduled import words
 from scheduled.render import a_status, a_table, console, when
 
+MANY = 500  # rows; rich takes half a millisecond to lay one out
 HIDDEN = ("name", "schedule", "action", "description", "source", "enabled")
+DURATIONS = ("timeout", "grace", "gate_deadline")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
+    """Show rows under their columns; plainly where there are very many."""
+    if len(rows) <= MANY:
+        pretty = a_table(*columns)
+        for row in rows:
+            pretty.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
+        console().print(pretty)
+        return
+    plain = [columns, *([str(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[place]) for row in plain) for place in range(len(columns))]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in plain
+    )
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
 def jobs(entries: Sequence[dict[str, Any]]) -> None:
@@ -16,13 +36,12 @@ def jobs(entries: Sequence[dict[str, Any]]) -> None:
     if not entries:
         console().print("[dim]no jobs are configured; `scheduled add` makes one[/]")
         return
-    table = a_table("job", "when", "next", "last", "verdict", "what")
-    for entry in entries:
-        table.add_row(
-            Text(entry["name"]), Text(entry["schedule"]), _next(entry), when(entry["last_run"]) or "never",
-            a_status(entry["last_status"]), Text(entry["description"] or entry["action"]),
-        )  # fmt: skip
-    console().print(table)
+    rows = [
+        (entry["name"], entry["schedule"], _next(entry), when(entry["last_run"]) or "never",
+         a_status(entry["last_status"]), entry["description"] or entry["action"])
+        for entry in entries
+    ]  # fmt: skip
+    table(("job", "when", "next", "last", "verdict", "what"), rows)
 
 
 def _next(entry: Mapping[str, Any]) -> Text:
@@ -51,7 +70,8 @@ def job(document: dict[str, Any]) -> None:
     defaults = set(document["defaults"])
     for name, value in sorted(document["settings"].items(), key=lambda item: item[0] in defaults):
         if name not in HIDDEN:
-            line = f"  {name:18}{_value(value)}"
+            shown = words.duration(value) if name in DURATIONS and value is not None else _value(value)
+            line = f"  {name:18}{shown}"
             screen.print(Text(line, style="dim" if name in defaults else ""), soft_wrap=True)
     for slot in document["next"]:
         screen.print(f"  next              {when(slot)}")
@@ -60,7 +80,9 @@ def job(document: dict[str, Any]) -> None:
 def _value(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} = {_value(inner)}" for key, inner in value.items()) or "-"
-    return "-" if value in (None, "", [], ()) else str(value)
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_value, value)) or "-"
+    return "-" if value in (None, "") else str(value)
 
 
 def fields(rows: Mapping[str, object]) -> None:
@@ -75,9 +97,21 @@ def upcoming(entries: Sequence[dict[str, Any]]) -> None:
     if not entries:
         console().print("[dim]no slot is to come[/]")
         return
-    table = a_table("slot", "job", "runs at")
-    for entry in entries:
-        late = entry["runs_at"] != entry["scheduled_for"]
-        runs_at = entry["runs_at"][:19].replace("T", " ") if late else ""
-        table.add_row(when(entry["scheduled_for"]), escape(entry["job"]), runs_at)
-    console().print(table)
+    rows = [
+        (
+            when(entry["scheduled_for"]),
+            entry["job"],
+            entry["runs_at"][:19].replace("T", " ") if entry["runs_at"] != entry["scheduled_for"] else "",
+        )
+        for entry in entries
+    ]
+    table(("slot", "job", "runs at"), rows)
+
+
+def forecast(runs: Sequence[dict[str, str]]) -> None:
+    """Show what will run."""
+    if not runs:
+        console().print("[dim]nothing will run[/]")
+        return
+    rows = [(when(run["runs_at"]), run["job"], when(run["scheduled_for"])) for run in runs]
+    table(("runs at", "job", "for the slot of"), rows)

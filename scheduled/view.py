@@ -26,6 +26,7 @@ class View(msgspec.Struct, kw_only=True):
     pauses: dict[str, Instant | None]
     switched: frozenset[str]
     cadence: int
+    busy: frozenset[str]  # groups of which a job is under way
 
     @property
     def zone(self) -> str:
@@ -52,8 +53,7 @@ class View(msgspec.Struct, kw_only=True):
         standing = self.standings.get(job.name)
         if standing is None:
             return None
-        busy = [name for name, found in self.standings.items() if found.busy]
-        held = job.group in busy_groups(self.config.jobs, busy)
+        held = job.group in self.busy
         return plan_job(job, standing, self.now, held=held, around=Around(pauses=self.pauses))
 
 
@@ -66,15 +66,18 @@ def looked_at(config_file: Path, paths: Paths) -> Iterator[tuple[View, Ledger]]:
         written = {name: job.enabled for name, job in found.jobs.items()}
         found.switch(ledger.toggles())
         switched = frozenset(name for name, job in found.jobs.items() if job.enabled != written[name])
+        standings = claims.foreseen(ledger, found, now)
+        busy = busy_groups(found.jobs, [name for name, standing in standings.items() if standing.busy])
         yield (
             View(
                 config=found,
                 now=now,
-                standings=claims.foreseen(ledger, found, now),
+                standings=standings,
                 rows={row.job: row for row in ledger.job_rows()},
                 pauses=ledger.pauses(now),
                 switched=switched,
                 cadence=int(ledger.meta("cadence") or DEFAULT_CADENCE),
+                busy=frozenset(busy),
             ),
             ledger,
         )

@@ -1,5 +1,6 @@
 """A state directory on a disk that is full, or may not be written: a clear error, nothing torn, and it recovers."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -34,7 +35,7 @@ def small(world):
         prepare = f"""
             mount -t tmpfs -o size=600k,mode=700 tmpfs {world.state}
             cd {world.state}
-            tick() {{ {verb} "${{1:-run}}" >{world.root}/out 2>&1; echo "$?"; cat {world.root}/out; }}
+            tick() {{ {verb} ${{1:-run}} >{world.root}/out 2>&1; echo "$?"; cat {world.root}/out; }}
             fill() {{ head -c 10000000 /dev/zero > fill 2>{world.root}/full; }}
             {sys.executable} -c 'import scheduled.cli, scheduled.service' 2>/dev/null
         """
@@ -61,13 +62,17 @@ def test_a_full_disk_is_said_and_survived(small):
 
 
 def test_a_job_that_fills_the_disk_is_recorded_once_there_is_room(small, world):
-    command = f"echo ran >> {world.root}/ran; head -c 10000000 /dev/zero > {world.state}/fill; exit 9"
+    ran = world.root / "ran"
+    fills_once = f"[ -e {ran} ] || head -c 10000000 /dev/zero > {world.state}/fill; echo $SCHEDULED_RUN_ID >> {ran}; exit 9"
 
-    said = small(
-        "tick; rm fill; sleep 3; tick status >/dev/null; cat ledger.db >/dev/null; tick history", command
-    )
+    said = small("tick; rm fill; sleep 2; tick; tick 'history --json'; tick audit", fills_once)
 
     assert (said[0], said[1].startswith("scheduled: ")) == ("1", True)
+    history = json.loads("\n".join(said[said.index("[") : said.index("]") + 1]))
+    assert [
+        (run["run_id"], run["status"], run["attempt"], run["exit_code"]) for run in reversed(history)
+    ] == [(run_id, "failed", 1, 9) for run_id in ran.read_text().split()]
+    assert "every slot is accounted for" in said[-1]
 
 
 def test_a_disk_that_may_not_be_written_is_said_and_nothing_is_started(small, world):

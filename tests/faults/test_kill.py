@@ -79,11 +79,15 @@ def children(pid):
         return []
 
 
-def kill(runner, *, supervisor):
-    """Kill a runner, and its supervisor first if asked; what the supervisor has started is left alone."""
-    for pid in children(runner.pid) if supervisor else ():
-        os.kill(pid, signal.SIGKILL)
+def kill(runner, *, supervisor, job=False):
+    """Kill a runner, and its supervisor and what that has started, if asked, before they can say anything."""
+    supervisors = children(runner.pid)
+    jobs = [child for pid in supervisors for child in children(pid)]
     runner.kill()
+    for pid in supervisors if supervisor else ():
+        os.kill(pid, signal.SIGKILL)
+    for pid in jobs if job else ():
+        process.signal_group(pid, signal.SIGKILL)
     runner.communicate()
 
 
@@ -134,10 +138,7 @@ def test_a_job_that_dies_with_its_supervisor_is_interrupted_and_run_again(house)
     house.configure(PATIENT.format(journal=BEGIN))
     runner = house.start()
     house.until(house.journal)
-    for pid in children(runner.pid):
-        for job in children(pid):
-            process.signal_group(job, signal.SIGKILL)
-    kill(runner, supervisor=True)
+    kill(runner, supervisor=True, job=True)
     house.over()
     house.go()
 

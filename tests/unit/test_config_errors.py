@@ -93,7 +93,7 @@ def test_every_fault_is_listed_and_the_good_jobs_stand(path):
 
     assert list(found.jobs) == ["good"]
     assert found.problems == [
-        f"{path}: jobs.x: one of command, python, handler must say what to do",
+        f"{path}: jobs.x: one of command, python, handler, chain must say what to do",
         f"{path}: jobs.y: must be a table; write [jobs.y]",
     ]
 

@@ -73,7 +73,7 @@ def test_an_interruption_spends_no_retry_of_the_failures():
     assert ("waiting_retry", None, at("13:01") + 120, "why") == judged("failed", run, retry=THRICE)
 
 
-@pytest.mark.parametrize("run", [a_run(None, "running"), a_run(SLOT, "running")])
+@pytest.mark.parametrize("run", [a_run(None, "running", trigger="manual"), a_run(SLOT, "running")])
 def test_a_run_by_hand_and_a_run_of_a_job_that_is_gone_are_not_retried(run):
     job = None if run.slot else a_job(retry=THRICE)
     ending = Ending(run_id=run.run_id, attempt=1, status="failed", started_at=0, finished_at=0, duration_ms=0)

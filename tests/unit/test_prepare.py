@@ -138,6 +138,8 @@ def test_a_run_is_told_who_it_is_in_the_jobs_own_zone(around):
         "SCHEDULED_LAST_SUCCESS": "2026-07-02T14:00:00+02:00",
         "SCHEDULED_ATTEMPT": "2",
         "SCHEDULED_TRIGGER": "schedule",
+        "SCHEDULED_EVENT": "",
+        "SCHEDULED_EVENT_DATA": "{}",
     }
 
 
