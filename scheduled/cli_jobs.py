@@ -70,3 +70,22 @@ def forecast(
         click.echo(calendar(found, view.now), nl=False)
     else:
         show(future.document(found, view.zone), "forecast", as_json=as_json, among="render_jobs")
+
+
+@click.command()
+@click.argument("job")
+@click.option("--at", metavar="T", help="Of the slot at or before this instant: what became of it.")
+@as_json
+@door
+def explain(where: Where, job: str, at: str | None, as_json: bool) -> None:
+    """Say why JOB ran, did not, or will: a sentence, then what it rests on."""
+    from scheduled import explain as reasons
+    from scheduled.forecast import instant
+    from scheduled.view import looked_at
+
+    with looked_at(where.config_file, where.paths) as (view, ledger):
+        if at is None:
+            document = reasons.explain(view, ledger, job)
+        else:
+            document = reasons.explain_at(view, ledger, job, instant(at, view.zone))
+    show(document, "explanation", as_json=as_json, among="render_jobs")

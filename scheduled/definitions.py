@@ -17,6 +17,10 @@ from scheduled.jobs import Action, CatchUp, Gate, Job, Limits, Priority, Retry, 
 
 NAME = re.compile(r"[^\W_][\w.@:+-]{0,99}")
 EVENT = re.compile(r"[A-Za-z]\w{0,99}")
+REBOOT, BOOTED = (
+    "@reboot",
+    "machine_booted",
+)  # no point in time, but an event: the first tick of a boot tells it
 SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 LEAST_NICE, MOST_NICE = -20, 19
 MOST_BACKOFF = 1000  # its 64th power is still a float
@@ -138,7 +142,7 @@ def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], 
         only_if=_gate(raw.only_if),
         gate_deadline=None if raw.gate_deadline is None else _seconds("gate_deadline", raw.gate_deadline),
         success_codes=_codes(raw.success_codes),
-        on=_event_name(raw.on),
+        on=BOOTED if (raw.cron or "").strip().lower() == REBOOT else _event_name(raw.on),
         where=_where(raw),
         after=tuple(raw.after),
         on_failure=raw.on_failure,
@@ -193,6 +197,8 @@ def _schedule(name: str, raw: JobTable, timezone: str) -> Schedule:
     if anchor is not None and kind != "every":
         raise ConfigError("anchor: belongs to `every` only")
     delay = _delay(name, raw)
+    if kind == "cron" and str(raw.cron).strip().lower() == REBOOT:
+        return Schedule("manual", zone=zone)
     if kind == "cron":
         return msgspec.structs.replace(_cron(name, str(raw.cron), zone), delay=delay)
     if kind == "every":

@@ -115,8 +115,7 @@ class Execution:
 
     def _settle(self, ledger: Ledger, record: Record) -> list[Event]:
         if isinstance(record, Started):
-            ledger.started(record.run_id, record.attempt, record.at)
-            return [_started_event(self._claims[record.run_id])] if record.run_id in self._claims else []
+            return self._started(ledger, record)
         if isinstance(record, NotStarted):
             self._claims.pop(record.run_id, None)
             ledger.unclaim(record.run_id)
@@ -128,6 +127,15 @@ class Execution:
         if run is None or run.attempt != record.ending.attempt:
             return []  # another tick has taken it in already
         return adoption.settle_run(ledger, self._house, run, record.ending, clock.now())
+
+    def _started(self, ledger: Ledger, record: Started) -> list[Event]:
+        ledger.started(record.run_id, record.attempt, record.at)
+        claim = self._claims.get(record.run_id)
+        if claim is None:
+            return []
+        event = _started_event(claim)
+        chains.spread(ledger, self._house.config.jobs, [event], claim.depth, clock.now())
+        return [event]
 
     def _followers(self, ledger: Ledger, records: Iterable[Record]) -> list[Claim]:
         """Claim what this tick's own runs brought about: further slots of `catch_up = "all"`, short retries."""

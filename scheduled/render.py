@@ -62,7 +62,13 @@ def progress(event: Event) -> None:
     if event.name == "job_started":
         missed = payload.get("missed")
         screen.print(f"[cyan]>[/] {name}" + (f" [dim](stands for {missed} missed)[/]" if missed else ""))
-    elif event.name in ("job_completed", "job_failed", "job_retry_scheduled", "job_skipped"):
+    elif event.name in (
+        "job_completed",
+        "job_failed",
+        "job_retry_scheduled",
+        "job_skipped",
+        "job_interrupted",
+    ):
         word = str(payload.get("status"))
         mark = {"job_completed": "[green]ok[/]", "job_skipped": "[dim]--[/]"}.get(event.name, "[red]!![/]")
         reason = f" {escape(str(payload['reason']))}" if payload.get("reason") else ""

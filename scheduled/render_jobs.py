@@ -115,3 +115,22 @@ def forecast(runs: Sequence[dict[str, str]]) -> None:
         return
     rows = [(when(run["runs_at"]), run["job"], when(run["scheduled_for"])) for run in runs]
     table(("runs at", "job", "for the slot of"), rows)
+
+
+def explanation(document: dict[str, Any]) -> None:
+    """Show the sentence, then what it rests on; what says nothing is left out."""
+    console().print(Text(document["sentence"], style="bold"), soft_wrap=True)
+    rows = {
+        name.replace("_", " "): value if isinstance(value, str) else _value(value)
+        for name, value in document.items()
+        if value not in (None, [], {}) and name not in ("job", "sentence", "last_runs", "run")
+    }
+    fields(rows)
+    run = document.get("run")
+    told = [run] if isinstance(run, dict) else document.get("last_runs", [])
+    if isinstance(run, str):
+        fields({"run": run})
+    for found in told:
+        reason = f" ({found['reason']})" if found["reason"] else ""
+        ended = when(found["finished_at"]) or "not ended"
+        fields({"run": f"{found['run_id']}  {found['status']}{reason}  {ended}"})

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from scheduled import adoption, claims, clock, clockstep, notify, publish, spool, troubles
+from scheduled import adoption, chains, claims, clock, clockstep, notify, publish, spool, troubles
+from scheduled.definitions import BOOTED
 from scheduled.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from scheduled.events import Event
 from scheduled.execution import Execution
@@ -51,6 +52,7 @@ def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[
             stepped = clockstep.step_back(ledger, house.config.jobs, int(now))
             past = adoption.take_in(ledger, house, now)
             dropped, spooled = spool.take_in(ledger, house, now)
+            dropped += _booted(ledger, house, holder.boot, now)
             claims.register(ledger, house.config, int(now))
             only = () if manual else only
             plan = claims.plan(
@@ -70,6 +72,17 @@ def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[
         result.troubles = _finish(house, ledger, closed, [*result.unrecorded, *undelivered])
     result.exit_code = _exit_code(house, result, undelivered)
     return result
+
+
+def _booted(ledger: Ledger, house: House, boot: str, now: float) -> list[Event]:
+    """Tell once of every boot but the one in which the ledger was made: what `@reboot` jobs listen to."""
+    before = ledger.meta("boot")
+    ledger.remember("boot", boot)
+    if before in (None, boot):
+        return []
+    event = Event(name=BOOTED, payload={"boot": boot})
+    chains.spread(ledger, house.config.jobs, [event], 0, now)
+    return [event]
 
 
 def _after_commit(house: House, stepped: str | None, spooled: list[Path]) -> None:

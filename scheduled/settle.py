@@ -85,8 +85,8 @@ def _take_report(ledger: Ledger, run: OpenRun, reported: Reported, now: float) -
 
 
 def _verdict_event(run: OpenRun, ending: Ending, judgement: Judgement) -> Event:
-    if judgement.retry_at is not None:
-        name = "job_retry_scheduled"
+    if judgement.verdict is None:
+        name = "job_interrupted" if judgement.retry_at is None else "job_retry_scheduled"
     else:
         name = {"success": "job_completed", "skipped": "job_skipped"}.get(judgement.status, "job_failed")
     payload = {
@@ -94,7 +94,7 @@ def _verdict_event(run: OpenRun, ending: Ending, judgement: Judgement) -> Event:
         "run_id": run.run_id,
         "scheduled_for": run.slot,
         "attempt": run.attempt,
-        "status": judgement.status if judgement.retry_at is None else ending.status,
+        "status": ending.status if judgement.verdict is None else judgement.status,
         "reason": judgement.reason,
         "duration_ms": ending.duration_ms,
         "exit_code": ending.exit_code,

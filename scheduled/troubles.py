@@ -19,6 +19,10 @@ def current(house: House, ledger: Ledger, new: list[str]) -> dict[str, str]:
             run = ledger.run(row.last_run_id) if row.last_run_id else None
             reason = f": {run.reason}" if run and run.reason else ""
             found[f"job:{row.job}"] = f"{row.job}: {row.last_status}{reason} (scheduled logs {row.job})"
+        if row.job in house.config.jobs and row.open_reason == "ask":
+            found[f"ask:{row.job}"] = (
+                f"{row.job}: was interrupted and asks: scheduled rerun, or scheduled skip {row.job}"
+            )
     for text in (*house.troubles, *new):
         found.setdefault(f"tick:{text}", text)
     return found

@@ -86,7 +86,7 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A run as history tells it."""
+    """A run as history tells it; *asked_for* is the instant that a run by hand was to stand for."""
 
     run_id: str
     job: str
@@ -105,6 +105,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: float | None
     duration_ms: int | None
     exit_code: int | None
+    asked_for: Instant | None = None
 
 
 class Ledger(Protocol):
@@ -198,8 +199,24 @@ class Ledger(Protocol):
     def job_rows(self) -> list[JobRow]:
         """Return every job's summary by name."""
 
-    def history(self, *, job: str | None = None, limit: int = 20) -> list[RunRow]:
-        """Return the newest runs, newest first."""
+    def history(
+        self,
+        *,
+        job: str | None = None,
+        limit: int = 20,
+        since: float | None = None,
+        status: str | None = None,
+    ) -> list[RunRow]:
+        """Return the newest runs (claimed at or after *since*, of this *status*), newest first."""
+
+    def row_at(self, job: str, instant: Instant) -> SlotRow | None:
+        """Return the row that *instant* lies in, or else the last one before it."""
+
+    def prune(self, before: Instant, keep_runs: int) -> list[str]:
+        """Let go of verdicts before *before*, and of runs that are older or beyond a job's newest *keep_runs*.
+
+        Positions, what is open and each job's newest run stay. Returns the ids of the runs that are gone.
+        """
 
     def run(self, run_id: str) -> RunRow | None:
         """Return one run."""

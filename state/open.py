@@ -16,7 +16,7 @@ def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
     Raises StateError if it can't be opened or was written by a newer version; then nothing has changed.
     """
     paths.prepare()
-    repairs = []
+    repairs: list[str] = []
     try:
         ledger = SqliteLedger(paths.ledger)
     except DamagedError:

@@ -9,6 +9,7 @@ from pathlib import Path
 from scheduled.errors import StateError
 from scheduled.state.locks import exclusive
 from scheduled.state.sqlite_notices import Notices
+from scheduled.state.sqlite_past import Past
 from scheduled.state.sqlite_runs import Runs
 from scheduled.state.sqlite_switches import Switches
 
@@ -19,7 +20,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 600
 
 
-class SqliteLedger(Runs, Switches, Notices):
+class SqliteLedger(Runs, Past, Switches, Notices):
     """A `Ledger` on a local disk."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:

@@ -1,18 +1,53 @@
-"""What is over, in SQL: history and verdicts to look at, and to let go of what is too old."""
+"""What is over, in SQL: verdicts to look at, and to let go of what is too old."""
 
 import sqlite3
-from collections.abc import Sequence
 
 from scheduled.jobs import Instant, Span
-from scheduled.state.ledger import RunRow, SlotRow
+from scheduled.state.ledger import SlotRow
 
-_RUN = """
-    SELECT run_id, job, target, slot, slots, triggered_by, attempt, status, reason, retry_at, tick, host,
-           claimed_at, started_at, finished_at, duration_ms, exit_code, payload FROM runs
-"""
-_SLOT = "SELECT job, first, last, count, verdict, reason, run_id FROM slots"
+_OVER = "status NOT IN ('claimed', 'running', 'waiting_retry')"
 
 
-def _slot(row: Sequence[object]) -> SlotRow:
-    job, first, last, count, verdict, reason, run_id = row
-    return SlotRow(job=job, span=Span(first, last, count), verdict=verdict, reason=reason, run_id=run_id)  # type: ignore[arg-type]  # as the schema has them
+class Past:
+    """The part of a `Ledger` that knows what is over; see there for the contracts."""
+
+    _db: sqlite3.Connection
+
+    def row_at(self, job: str, instant: Instant) -> SlotRow | None:
+        """See `Ledger.row_at`."""
+        row = self._db.execute(
+            "SELECT first, last, count, verdict, reason, run_id FROM slots"
+            " WHERE job = ? AND target = '' AND first <= ? ORDER BY first DESC LIMIT 1",
+            (job, instant),
+        ).fetchone()
+        if row is None:
+            return None
+        first, last, count, verdict, reason, run_id = row
+        return SlotRow(job=job, span=Span(first, last, count), verdict=verdict, reason=reason, run_id=run_id)
+
+    def prune(self, before: Instant, keep_runs: int) -> list[str]:
+        """See `Ledger.prune`."""
+        gone = []
+        for job, last_run in self._db.execute("SELECT job, last_run_id FROM jobs").fetchall():
+            gone += self._prune_runs(job, last_run or "", before, keep_runs)
+        self._db.execute(
+            "DELETE FROM slots WHERE last < ? AND verdict IS NOT NULL AND last <="
+            " (SELECT position FROM jobs WHERE jobs.job = slots.job AND jobs.target = slots.target)",
+            (before,),
+        )
+        self._db.execute("DELETE FROM epochs WHERE ends_at < ?", (before,))
+        return gone
+
+    def _prune_runs(self, job: str, last_run: str, before: Instant, keep_runs: int) -> list[str]:
+        surplus = self._db.execute(
+            "SELECT claimed_at FROM runs WHERE job = ? ORDER BY claimed_at DESC LIMIT 1 OFFSET ?",
+            (job, keep_runs),
+        ).fetchone()
+        rows = self._db.execute(
+            f"DELETE FROM runs WHERE job = ? AND (claimed_at < ? OR claimed_at <= ?) AND run_id != ? AND {_OVER}"  # noqa: S608 - a constant
+            " RETURNING run_id",
+            (job, before, surplus[0] if surplus else before - 1, last_run),
+        )
+        gone = [run_id for (run_id,) in rows.fetchall()]
+        self._db.executemany("DELETE FROM attempts WHERE run_id = ?", [(run_id,) for run_id in gone])
+        return gone

@@ -18,7 +18,8 @@ _OPEN_RUN = """
 """
 _RUN = """
     SELECT run_id, job, target, slot, slots, triggered_by, attempt, status, reason, retry_at, tick, host,
-           claimed_at, started_at, finished_at, duration_ms, exit_code FROM runs
+           claimed_at, started_at, finished_at, duration_ms, exit_code,
+           iif(triggered_by = 'manual', json_extract(payload, '$.scheduled_for'), NULL) FROM runs
 """
 
 
@@ -343,10 +344,21 @@ class Runs:
             found.append(JobRow(**dict(zip(JobRow.__struct_fields__, values, strict=True))))
         return found
 
-    def history(self, *, job: str | None = None, limit: int = 20) -> list[RunRow]:
+    def history(
+        self,
+        *,
+        job: str | None = None,
+        limit: int = 20,
+        since: float | None = None,
+        status: str | None = None,
+    ) -> list[RunRow]:
         """See `Ledger.history`."""
-        where, values = ("WHERE job = ?", (job, limit)) if job else ("", (limit,))
-        rows = self._db.execute(f"{_RUN} {where} ORDER BY claimed_at DESC, run_id DESC LIMIT ?", values)
+        asked = {"job = ?": job, "claimed_at >= ?": since, "status = ?": status}
+        given = {condition: value for condition, value in asked.items() if value is not None}
+        where = f"WHERE {' AND '.join(given)}" if given else ""
+        rows = self._db.execute(
+            f"{_RUN} {where} ORDER BY claimed_at DESC, run_id DESC LIMIT ?", (*given.values(), limit)
+        )
         return [self._run_row(row) for row in rows]
 
     def run(self, run_id: str) -> RunRow | None:
