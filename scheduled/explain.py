@@ -10,7 +10,7 @@ from scheduled import words
 from scheduled.epochs import base_of, slots_of, span_between
 from scheduled.jobs import Instant, Job, OpenRun, Standing
 from scheduled.listing import in_words
-from scheduled.planner import JobPlan, quiet
+from scheduled.planner import JobPlan, Start, quiet
 from scheduled.service import stamp
 from scheduled.state.ledger import Epoch, Ledger, RunRow, SlotRow
 from scheduled.view import View
@@ -46,20 +46,18 @@ def _now(view: View, ledger: Ledger, job: Job, standing: Standing | None, plan: 
         return f"It will not run: it is disabled {by}."
     if standing.busy:
         return _running(view, ledger, job)
-    row = view.rows.get(job.name)
     if plan.waits is not None:
         return _waits(view, job, standing, plan)
-    if plan.start is not None and row is not None and row.open_reason in ("gate", "budget"):
-        return _held(view, job, row.open_reason)
-    if plan.start is not None:
-        return _due(view, job, plan)
+    return _due(view, job, plan.start) if plan.start is not None else _later(view, job, plan)
+
+
+def _later(view: View, job: Job, plan: JobPlan) -> str:
     if plan.next_due is not None:
         return f"It will run at {_when(plan.next_due, view)}."
     if job.schedule.kind == "manual":
-        event = getattr(job, "on", "")
         return (
-            f"It runs when {event} happens."
-            if event
+            f"It runs when {job.on} happens."
+            if job.on
             else f"It runs only by hand: `scheduled run {job.name}`."
         )
     return "It will not run again: no slot is left in its schedule."
@@ -104,20 +102,18 @@ def _because(run: OpenRun) -> str:
     return f" ({run.reason})" if run.reason else ""
 
 
-def _held(view: View, job: Job, reason: str) -> str:
-    if reason == "budget":
+def _due(view: View, job: Job, start: Start) -> str:
+    row = view.rows.get(job.name)
+    if row is not None and row.open_reason == "budget":
         return "It waits: the last tick had started as many runs as `[catch_up]` allows; the next goes on."
-    asked = words.gate(job.only_if) if job.only_if else "what comes before it"
-    return f"It waits: at the last tick its gate did not hold ({asked})."
-
-
-def _due(view: View, job: Job, plan: JobPlan) -> str:
-    assert plan.start is not None
-    claim = plan.start.claim
+    if row is not None and row.open_reason == "gate":
+        asked = words.gate(job.only_if) if job.only_if else f"after {', '.join(job.after)}"
+        return f"It waits: at the last tick its gate did not hold ({asked})."
+    claim = start.claim
     if claim.slot is None:
         return "It is due: it was asked for."
     missed = f", and stands for {claim.slots - 1} missed before it" if claim.slots > 1 else ""
-    again = f" (attempt {claim.attempt})" if plan.start.again else ""
+    again = f" (attempt {claim.attempt})" if start.again else ""
     return f"It is due: its slot of {_when(claim.slot, view)} runs at the next tick{again}{missed}."
 
 

@@ -47,9 +47,8 @@ def is_paused(view: View, name: str) -> bool:
 
 def in_words(view: View, job: Job) -> str:
     """Say when *job* is due."""
-    event = getattr(job, "on", "")
-    if job.schedule.kind == "manual" and event:
-        return f"on {event}"
+    if job.schedule.kind == "manual" and job.on:
+        return f"on {job.on}"
     if job.schedule.kind == "at":
         return f"once, at {stamp(job.schedule.anchor, view.zone)}"
     return words.schedule(job.schedule)

@@ -4,21 +4,16 @@ import os
 import secrets
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 import msgspec
 
-from scheduled import adoption, chains, claims, clock, clockstep, notify, publish, spool, troubles
-from scheduled.definitions import BOOTED
+from scheduled import claims, clock, notify, past, publish, troubles
 from scheduled.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from scheduled.events import Event
 from scheduled.execution import Execution
 from scheduled.house import House
-from scheduled.jobs import MINUTE
-from scheduled.state import snapshot
+from scheduled.planner import Start
 from scheduled.state.ledger import Holder, Ledger
-
-DEFAULT_CADENCE = 5 * MINUTE  # what `scheduled install` writes unless told otherwise
 
 
 class Result(msgspec.Struct, kw_only=True):
@@ -47,24 +42,15 @@ def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[
     with house.ledger() as ledger:
         house.config.switch(ledger.toggles())
         closed = claims.closed_gates(ledger, house.config, int(now))
+        execution = Execution(house, holder, now, closed)
         with ledger.transaction():
-            _note_gap(ledger, house, now)
-            stepped = clockstep.step_back(ledger, house.config.jobs, int(now))
-            past = adoption.take_in(ledger, house, now)
-            dropped, spooled = spool.take_in(ledger, house, now)
-            dropped += _booted(ledger, house, holder.boot, now)
+            taken_in = past.take_in(ledger, house, holder, now)
             claims.register(ledger, house.config, int(now))
-            only = () if manual else only
-            plan = claims.plan(
-                ledger, house.config, int(now), only=only, closed=closed, budget=house.config.max_runs
-            )
-            if only is None and not manual:
-                ledger.remember("planned", str(int(now)))  # what came due later belongs to later ticks
+            due = _due(ledger, house, now, closed, () if manual else only)
             asked, result.busy = claims.by_hand(ledger, house.config, manual, holder)
-            execution = Execution(house, holder, now, closed)
-            execution.take(ledger, [*plan.starts, *asked])
-        _after_commit(house, stepped, spooled)
-        house.publish([*dropped, *past])
+            execution.take(ledger, [*due, *asked])
+        past.tell(house, taken_in)
+    # No connection to the ledger is open while the supervisor is forked.
     execution.begin()
     with house.ledger() as ledger:
         result.unrecorded = execution.follow(ledger)
@@ -74,35 +60,18 @@ def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[
     return result
 
 
-def _booted(ledger: Ledger, house: House, boot: str, now: float) -> list[Event]:
-    """Tell once of every boot but the one in which the ledger was made: what `@reboot` jobs listen to."""
-    before = ledger.meta("boot")
-    ledger.remember("boot", boot)
-    if before in (None, boot):
-        return []
-    event = Event(name=BOOTED, payload={"boot": boot})
-    chains.spread(ledger, house.config.jobs, [event], 0, now)
-    return [event]
-
-
-def _after_commit(house: House, stepped: str | None, spooled: list[Path]) -> None:
-    if stepped is not None:
-        house.say("WARNING", stepped)
-    for path in spooled:
-        path.unlink(missing_ok=True)
+def _due(
+    ledger: Ledger, house: House, now: float, closed: frozenset[str], only: Collection[str] | None
+) -> list[Start]:
+    if only is None:
+        ledger.remember("planned", str(int(now)))  # what came due later belongs to later ticks
+    budget = house.config.max_runs
+    return claims.plan(ledger, house.config, int(now), only=only, closed=closed, budget=budget).starts
 
 
 def _name(now: float) -> str:
     """Name a tick so that names sort by time and no two are alike."""
     return f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}-{secrets.token_hex(2)}"
-
-
-def _note_gap(ledger: Ledger, house: House, now: float) -> None:
-    """Remember since when ticks have come without a gap: the heartbeat of the one before tells."""
-    before = snapshot.heartbeat(house.paths.snapshot)
-    cadence = int(ledger.meta("cadence") or DEFAULT_CADENCE)
-    if before is None or not 0 <= now - before <= 2 * cadence + MINUTE:
-        ledger.remember("ticking_since", str(now))
 
 
 def _deliver(house: House, ledger: Ledger) -> list[str]:

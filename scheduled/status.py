@@ -5,7 +5,7 @@ from typing import Any
 
 from scheduled import clock, config
 from scheduled.jobs import DAY, HOUR, MINUTE, Schedule
-from scheduled.runner import DEFAULT_CADENCE
+from scheduled.past import DEFAULT_CADENCE
 from scheduled.service import read_ledger, stamp
 from scheduled.state import snapshot
 from scheduled.state.ledger import JobRow, Ledger

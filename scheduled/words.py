@@ -51,9 +51,8 @@ def action(found: Action) -> str:
         import shlex
 
         return found.line or shlex.join(found.words)
-    steps = getattr(found, "steps", ())
-    if steps:
-        return "chain " + ", ".join(" + ".join(step) for step in steps)
+    if found.kind == "chain":
+        return "chain " + ", ".join(" + ".join(step) for step in found.steps)
     return f"{found.kind} {found.name}"
 
 

@@ -1,0 +1,61 @@
+"""What happened since the last tick, taken in before anything is planned: inside the tick's first transaction."""
+
+from pathlib import Path
+
+import msgspec
+
+from scheduled import adoption, chains, clockstep, spool
+from scheduled.definitions import BOOTED
+from scheduled.events import Event
+from scheduled.house import House
+from scheduled.jobs import MINUTE
+from scheduled.state import snapshot
+from scheduled.state.ledger import Holder, Ledger
+
+DEFAULT_CADENCE = 5 * MINUTE  # what `scheduled install` writes unless told otherwise
+
+
+class Past(msgspec.Struct, frozen=True, kw_only=True):
+    """The *events* to publish, the *warnings* to say and the spool *files* to remove once all of it is committed."""
+
+    events: list[Event]
+    warnings: list[str]
+    files: list[Path]
+
+
+def take_in(ledger: Ledger, house: House, holder: Holder, now: float) -> Past:
+    """Record what became of orphans, what the clock and the machine did, and what lies in the spool."""
+    _note_gap(ledger, house, now)
+    stepped = clockstep.step_back(ledger, house.config.jobs, int(now))
+    ended = adoption.take_in(ledger, house, now)
+    spooled, files = spool.take_in(ledger, house, now)
+    booted = _booted(ledger, house, holder.boot, now)
+    return Past(events=[*ended, *spooled, *booted], warnings=[stepped] if stepped else [], files=files)
+
+
+def tell(house: House, past: Past) -> None:
+    """Say and publish what was taken in, now that it is committed."""
+    for warning in past.warnings:
+        house.say("WARNING", warning)
+    for path in past.files:
+        path.unlink(missing_ok=True)
+    house.publish(past.events)
+
+
+def _note_gap(ledger: Ledger, house: House, now: float) -> None:
+    """Remember since when ticks have come without a gap: the heartbeat of the one before tells."""
+    before = snapshot.heartbeat(house.paths.snapshot)
+    cadence = int(ledger.meta("cadence") or DEFAULT_CADENCE)
+    if before is None or not 0 <= now - before <= 2 * cadence + MINUTE:
+        ledger.remember("ticking_since", str(now))
+
+
+def _booted(ledger: Ledger, house: House, boot: str, now: float) -> list[Event]:
+    """Tell once of every boot but the one in which the ledger was made: what `@reboot` jobs listen to."""
+    before = ledger.meta("boot")
+    ledger.remember("boot", boot)
+    if before in (None, boot):
+        return []
+    event = Event(name=BOOTED, payload={"boot": boot})
+    chains.spread(ledger, house.config.jobs, [event], 0, now)
+    return [event]

@@ -1,0 +1,277 @@
+"""The command line from outside: exit codes, silence, and that a mistake does nothing."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import datetime
+
+import pytest
+
+from tests.fixtures.world import ENTRY
+
+# `every` is due as soon as its first second is over, however often a test asks.
+JOBS = """
+    [jobs.good]
+    every = "1s"
+    command = "echo done"
+    [jobs.bad]
+    enabled = false
+    every = "1s"
+    command = "exit 3"
+"""
+
+
+@pytest.fixture
+def cli(world):
+    world.configure(JOBS)
+    return world
+
+
+def everything(root):
+    """Return each file's content and times, by its path."""
+    return {
+        path: (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def runs(world):
+    return [(run["job"], run["trigger"], run["status"]) for run in world.json("history")]
+
+
+# Mistakes
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--nonsense"], "No such option: --nonsense"),
+        (["--nonsense", "run"], "No such option: --nonsense"),
+        (["runn"], "No such command 'runn'"),
+        (["run", "--nonsense"], "No such option: --nonsense"),
+        (["run", "good", "--nonsense"], "No such option: --nonsense"),
+        (["run", "goood"], "no such job: goood; did you mean good?"),
+        (["run", "good", "nothing"], "no such job: nothing"),
+        (["run", "--dry-run", "nothing"], "no such job: nothing"),
+        (["try", "nothing"], "no such job: nothing"),
+        (["try"], "Missing argument"),
+        (["stop"], "Missing argument"),
+        (["status", "extra"], "unexpected extra argument"),
+        (["history", "--limit", "0"], "not in the range"),
+        (["history", "--limit", "many"], "not a valid integer"),
+        (["run", "--config"], "requires an argument"),
+        (["daily-report"], 'no job has handler = "daily_report"'),
+    ],
+)
+def test_a_mistake_is_refused_before_anything_is_done(cli, words, expected):
+    done = cli.run(*words)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not cli.state.exists()
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["run", "good", "-h"], ["--version"]])
+def test_a_question_about_the_program_does_nothing(cli, words):
+    done = cli.run(*words)
+
+    assert (done.returncode, done.stderr, cli.state.exists()) == (0, "", False)
+    assert done.stdout.startswith(("Usage: scheduled", "scheduled, version "))
+
+
+def test_a_run_that_is_not_under_way_cannot_be_stopped(cli):
+    done = cli.run("stop", "good-1")
+
+    assert (done.returncode, "good-1: no such run is under way" in done.stderr) == (2, True)
+
+
+# Which configuration, which state
+
+
+@pytest.mark.parametrize("order", ["before", "after", "around"])
+def test_config_and_state_may_stand_before_or_after_the_verb(cli, order):
+    config, state = ["--config", str(cli.config)], ["--state", str(cli.state)]
+    words = {
+        "before": [*config, *state, "check", "--json"],
+        "after": ["check", "--json", *config, *state],
+        "around": [*state, "check", *config, "--json"],
+    }[order]
+
+    done = subprocess.run([sys.executable, ENTRY, *words], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, json.loads(done.stdout)["jobs"]) == (0, 2)
+
+
+def test_the_environment_names_them_too_and_the_command_line_wins(cli, tmp_path):
+    environment = {
+        **os.environ,
+        "SCHEDULED_CONFIG": str(cli.config),
+        "SCHEDULED_STATE": str(tmp_path / "elsewhere"),
+    }
+
+    done = subprocess.run(
+        [sys.executable, ENTRY, "run", "good", "--state", cli.state],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (cli.state.exists(), (tmp_path / "elsewhere").exists()) == (True, False)
+
+
+def test_it_can_be_started_as_a_module(cli):
+    command = [sys.executable, "-m", "scheduled", *cli.command("check", "--json")[2:]]
+
+    done = subprocess.run(command, cwd=ENTRY.parents[1], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, json.loads(done.stdout)["ok"]) == (0, True)
+
+
+# Exit codes, and what is said
+
+
+def test_when_all_is_well_it_says_nothing(cli):
+    done = [cli.run("run", "good"), cli.run("run")]
+
+    assert [(one.returncode, one.stdout, one.stderr) for one in done] == [(0, "", "")] * 2
+    assert ("good", "manual", "success") in runs(cli)
+
+
+def test_a_failure_is_said_once_and_ends_with_1(cli):
+    first, second = cli.run("run", "bad"), cli.run("run", "good")
+
+    assert (first.returncode, first.stdout) == (1, "")
+    assert first.stderr == "scheduled: bad: failed: exit code 3 (scheduled logs bad)\n"
+    assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
+
+
+def test_a_failure_with_a_retry_to_come_is_still_well(world):
+    now = datetime.now().astimezone()
+    world.configure(f"""
+        timezone = "UTC"
+        [jobs.job]
+        cron = "{now.minute}-{min(59, now.minute + 1)} * * * *"
+        command = "exit 3"
+        retry = {{ max_attempts = 2, delay = "1h" }}
+    """)
+
+    done = world.run("run")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert runs(world) == [("job", "schedule", "waiting_retry")]
+
+
+def test_a_bad_job_ends_with_2_and_the_others_run(cli):
+    cli.configure(JOBS + '[jobs.typo]\ncomand = "true"\n')
+
+    done = cli.run("run", "good")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"scheduled: {cli.config}: jobs.typo: comand: unknown key; did you mean command?\n"
+    assert runs(cli) == [("good", "manual", "success")]
+
+
+def test_a_configuration_that_cannot_be_read_ends_with_2_and_nothing_runs(cli):
+    cli.configure("[jobs.good\n")
+
+    done = cli.run("run")
+
+    assert (done.returncode, done.stdout, cli.state.exists()) == (2, "", False)
+    assert done.stderr.startswith(f"scheduled: {cli.config}: ")
+
+
+def test_what_another_tick_is_running_ends_with_75(cli, until):
+    cli.configure(
+        f"[jobs.long]\ncwd = '{cli.root}'\ncommand = 'touch begun; while [ ! -e go ]; do sleep 0.02; done'\n"
+    )
+    other = subprocess.Popen(cli.command("run", "long"))
+    until((cli.root / "begun").exists)
+
+    done = cli.run("run", "long")
+    (cli.root / "go").touch()
+
+    assert (done.returncode, done.stderr) == (75, "scheduled: long: another tick is running it\n")
+    assert other.wait(20) == 0
+    assert runs(cli) == [("long", "manual", "success")]
+
+
+def test_trouble_found_by_check_and_status_is_told_by_their_exit_codes(cli):
+    cli.run("run", "bad")
+    status = cli.run("status")
+    cli.configure("[jobs.typo]\n")
+    check = cli.run("check")
+
+    assert (status.returncode, "bad: failed: exit code 3" in status.stdout) == (1, True)
+    assert (check.returncode, "jobs.typo" in check.stdout) == (2, True)
+
+
+def test_try_shows_what_a_job_prints_and_records_nothing(cli):
+    done = cli.run("try", "good")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "good: success\n")
+    assert not cli.state.exists() or runs(cli) == []
+
+
+def test_logs_print_what_the_newest_run_printed(cli):
+    cli.run("run", "good")
+
+    assert cli.run("logs", "good").stdout == "done\n"
+
+
+# JSON
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run"], ["run", "good"], ["run", "bad"], ["run", "--dry-run"], ["status"], ["check"], ["history"],
+        ["history", "good"], ["audit"], ["logs", "good"], ["try", "good"], ["install", "--dry-run"],
+    ],
+)  # fmt: skip
+def test_json_is_one_document_and_nothing_else(cli, words):
+    cli.run("run")
+    environment = {**os.environ, "PATH": os.environ["PATH"]}
+    if words[0] == "install":
+        fake = cli.root / "home" / "bin" / "crontab"
+        fake.write_text('#!/bin/sh\n[ "$1" = -l ] || cat >/dev/null\n')
+
+    done = cli.run(*words, "--json", env=environment)
+
+    assert isinstance(json.loads(done.stdout), dict | list), done.stderr
+    assert done.stdout.endswith(("}\n", "]\n"))
+
+
+def test_history_has_the_fields_that_others_read(cli):
+    cli.run("run", "good")
+
+    (run,) = cli.json("history")
+
+    assert list(run) == [
+        "run_id", "job", "target", "scheduled_for", "slots", "trigger", "attempt", "status", "reason", "started_at",
+        "finished_at", "duration_ms", "exit_code", "host",
+    ]  # fmt: skip
+    assert datetime.fromisoformat(run["started_at"]).tzinfo is not None
+
+
+# Looking changes nothing
+
+
+def test_a_dry_run_of_the_first_tick_creates_nothing(cli):
+    done = cli.run("run", "--dry-run", "--json")
+
+    assert [entry["job"] for entry in json.loads(done.stdout)] == ["good"]
+    assert (done.returncode, cli.state.exists()) == (0, False)
+
+
+@pytest.mark.parametrize(
+    "words", [["run", "-n"], ["run", "-n", "good"], ["status"], ["check"], ["history"], ["audit"]]
+)
+def test_looking_changes_no_file(cli, words):
+    cli.run("run", "good")
+    before = everything(cli.state)
+
+    cli.run(*words)
+
+    assert everything(cli.state) == before
