@@ -1,13 +1,15 @@
 """From the configuration and the ledger to claimed runs: always inside an exclusive transaction of the caller's."""
 
 from collections.abc import Collection, Iterable, Sequence
+from itertools import pairwise
 
 import msgspec
 
 from scheduled import epochs, gates, planner
+from scheduled.byhand import Wish, start_for
 from scheduled.config import Config
 from scheduled.epochs import EpochChange
-from scheduled.jobs import Instant, Span, Standing
+from scheduled.jobs import Instant, Span, Standing, Verdict
 from scheduled.planner import Around, Plan, Start
 from scheduled.state.ledger import Holder, Ledger
 
@@ -32,13 +34,32 @@ def _write(ledger: Ledger, change: EpochChange, now: Instant) -> None:
         ledger.decide(change.job, Span(run.slot, run.slot, 1), "skipped", "edited", run.run_id, now)
         ledger.close_run(run.run_id, "skipped", "edited")
     if change.skipped is not None:
-        ledger.decide(change.job, change.skipped, "skipped", "edited", None, now)
+        decide(ledger, change.job, change.skipped, "skipped", "edited", None, now)
     if change.ends:
+        for row in ledger.rows_after(change.job, change.boundary):
+            ledger.cut(change.job, row.span.first, None)  # skipped beforehand, and a slot no more
         ledger.advance(change.job, change.boundary)
         ledger.end_epoch(change.job, change.boundary)
         ledger.wait(change.job, None, None)
     if change.begins is not None:
         ledger.begin_epoch(change.job, change.begins, change.boundary)
+
+
+def decide(
+    ledger: Ledger, job: str, span: Span, verdict: Verdict, reason: str, run_id: str | None, now: Instant
+) -> None:
+    """Give the slots of *span* their verdict, but for those that somebody has given one before."""
+    row = ledger.row_at(job, span.last)
+    if row is None or row.span.first < span.first:
+        ledger.decide(job, span, verdict, reason, run_id, now)
+        return
+    standing = ledger.standings()[job]
+    times = epochs.open_slots_of(standing.schedule, standing)
+    edges = [slot for slot in standing.decided if span.first < slot < span.last]
+    for after, until in pairwise([span.first - 1, *edges, span.last]):
+        piece = epochs.span_between(times, after, until)
+        if piece is not None:
+            ledger.decide(job, piece, verdict, reason, run_id, now)
 
 
 def plan(
@@ -62,7 +83,7 @@ def plan(
     found = planner.plan(config.jobs, standings, now, only, until, around)
     for name, job in found.jobs.items():
         for skip in job.skips:
-            ledger.decide(name, skip.span, "skipped", skip.reason, None, now)
+            decide(ledger, name, skip.span, "skipped", skip.reason, None, now)
             ledger.advance(name, skip.span.last)
         ledger.wait(name, job.waits, job.next_due)
     for name in standings.keys() - found.jobs.keys():
@@ -82,21 +103,19 @@ def closed_gates(ledger: Ledger, config: Config, now: Instant) -> frozenset[str]
 
 
 def by_hand(
-    ledger: Ledger, config: Config, names: Sequence[str], holder: Holder
+    ledger: Ledger, config: Config, wishes: Sequence[Wish], holder: Holder, now: Instant
 ) -> tuple[list[Start], list[str]]:
-    """Return starts for the jobs that somebody asked for, and those that are under way already."""
+    """Return starts for what somebody asked for, and the jobs that are under way already."""
     running = {run.job for run in ledger.open_runs() if run.status != "waiting_retry"}
     groups = planner.busy_groups(config.jobs, running)
-    busy = [name for name in names if name in running or config.jobs[name].group in groups]
+    busy = [wish.job for wish in wishes if wish.job in running or config.jobs[wish.job].group in groups]
     standings = ledger.standings()
     starts = []
-    for name in names:
-        if name not in busy:
-            standing = standings.get(name)  # None for a disabled job, which may still be run by hand
-            window_start = standing.window_start if standing else None
-            starts.append(
-                planner.manual_start(config.jobs[name], window_start, f"{name}-manual-{holder.tick}")
-            )
+    for wish in wishes:
+        if wish.job not in busy:
+            waiting = ledger.open_run(wish.run_id) if wish.run_id is not None else None
+            job, standing = config.jobs[wish.job], standings.get(wish.job)
+            starts.append(start_for(wish, job, standing, waiting, holder.tick, now))
     return starts, busy
 
 
@@ -134,5 +153,5 @@ def _coalesce(ledger: Ledger, start: Start, now: Instant) -> None:
         ledger.close_run(old.run_id, "skipped", f"superseded by {run_id}")
         ledger.advance(job, old.slot)
     for span in start.coalesced:
-        ledger.decide(job, span, "coalesced", "", run_id, now)
+        decide(ledger, job, span, "coalesced", "", run_id, now)
         ledger.advance(job, span.last)

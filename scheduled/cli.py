@@ -2,14 +2,14 @@
 
 import importlib
 import sys
-from collections.abc import Callable
+from io import TextIOWrapper
 from typing import Any
 
 import click
 
 import scheduled
 from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, ScheduledError
-from scheduled.verbs import Where, as_json, door, everywhere, print_json, say, show
+from scheduled.verbs import Where, as_json, door, everywhere, make_tick, print_json, say, show
 
 DEFAULT_EVERY = 5  # minutes
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -17,7 +17,8 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 ELSEWHERE = {
     "emit": "cli_events",
     **dict.fromkeys(("jobs", "show", "next", "explain", "forecast"), "cli_jobs"),
-    **dict.fromkeys(("stop", "history", "logs", "audit"), "cli_runs"),
+    **dict.fromkeys(("pause", "resume", "enable", "disable"), "cli_jobs"),
+    **dict.fromkeys(("skip", "rerun", "stop", "history", "logs", "audit"), "cli_runs"),
 }
 
 
@@ -52,38 +53,43 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("jobs", nargs=-1)
+@click.option(
+    "--for", "slot", metavar="SLOT", help="Run the one JOB for this instant: its slot, if it is open."
+)
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would start, in which order and why.")
 @click.option("-v", "--verbose", is_flag=True, help="Say what is done even where stdout is no terminal.")
 @as_json
 @door
-def run(where: Where, jobs: tuple[str, ...], dry_run: bool, verbose: bool, as_json: bool) -> int:
+def run(
+    where: Where, jobs: tuple[str, ...], slot: str | None, dry_run: bool, verbose: bool, as_json: bool
+) -> int:
     """Catch up with what is due; with JOBS, run these now, whatever their schedules say."""
     from scheduled import service
 
     house = where.house()
+    if slot is not None:
+        return _run_for(house, jobs, slot, dry_run=dry_run, verbose=verbose, as_json=as_json)
     if dry_run:
         entries = service.plan(house) if not jobs else [{"job": job, "why": "asked for"} for job in jobs]
         service.known_jobs(house.config, jobs)
         show(entries, "plan", as_json=as_json)
         return EXIT_USAGE if say(house.config.problems) else EXIT_OK
-    return _tick(house, lambda: service.run(house, jobs), verbose=verbose, as_json=as_json)
+    return make_tick(house, lambda: service.run(house, jobs), verbose=verbose, as_json=as_json)
 
 
-def _tick(house: Any, work: Callable[[], Any], *, verbose: bool, as_json: bool) -> int:
-    """Make a tick and show it: on a terminal as it goes, else only the troubles, so that cron mails nothing else."""
-    from scheduled import service
+def _run_for(
+    house: Any, jobs: tuple[str, ...], slot: str, *, dry_run: bool, verbose: bool, as_json: bool
+) -> int:
+    from scheduled import asking
+    from scheduled.instants import read
 
-    talkative = sys.stdout.isatty() or verbose
-    if talkative and not as_json:
-        from scheduled import render
-
-        house.bus.subscribe(render.progress)
-    done = work()
-    if talkative or as_json:
-        show(service.result(house, done), "tick", as_json=as_json)
-    say([f"{name}: another tick is running it" for name in done.busy])
-    say(done.troubles)
-    return int(done.exit_code)
+    if len(jobs) != 1:
+        raise click.UsageError("--for SLOT belongs to exactly one JOB")
+    instant = read(slot, house.zone)
+    if dry_run:
+        show([asking.foreseen(house, jobs[0], instant)], "plan", as_json=as_json)
+        return EXIT_OK
+    return make_tick(house, lambda: asking.run_for(house, jobs[0], instant), verbose=verbose, as_json=as_json)
 
 
 @cli.command("daily-report")
@@ -104,7 +110,7 @@ def daily_report(where: Where, due: bool, dry_run: bool, verbose: bool, as_json:
         entries = [entry for entry in service.plan(house) if entry["job"] == name]
         show(entries if due else [{"job": name, "why": "asked for"}], "plan", as_json=as_json)
         return EXIT_OK
-    return _tick(house, lambda: service.daily_report(house, due=due), verbose=verbose, as_json=as_json)
+    return make_tick(house, lambda: service.daily_report(house, due=due), verbose=verbose, as_json=as_json)
 
 
 @cli.command()
@@ -207,6 +213,9 @@ def _report_crontab(done: Any, *, dry_run: bool, as_json: bool) -> None:
 
 def main() -> int:
     """Run the command line in sys.argv; return the exit code. A user's mistake gets one line, no traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # under a C locale not every name can be printed
     try:
         # Without click's own error handling an exit code is returned like any other answer.
         code = cli.main(prog_name="scheduled", standalone_mode=False)
@@ -218,6 +227,9 @@ def main() -> int:
     except ScheduledError as error:
         click.echo(f"scheduled: {error}", err=True)
         return error.exit_code
+    except UnicodeEncodeError as error:
+        click.echo(f"scheduled: {error.object!a}: not UTF-8", err=True)
+        return EXIT_USAGE
     except BrokenPipeError:
         return EXIT_FAILED
     return code if isinstance(code, int) else EXIT_OK

@@ -3,7 +3,7 @@
 import click
 
 from scheduled.errors import EXIT_OK, EXIT_USAGE
-from scheduled.verbs import Where, as_json, door, say, show
+from scheduled.verbs import Where, as_json, door, dry_run, say, show
 
 
 @click.command()
@@ -59,11 +59,12 @@ def forecast(
 ) -> None:
     """Show what will run between two instants, through outages too, planned as a tick plans it."""
     from scheduled import forecast as future
+    from scheduled import instants
     from scheduled.view import look
 
     view = look(where.config_file, where.paths)
-    span = future.instant(first, view.zone), future.instant(last, view.zone)
-    found = future.forecast(view, *span, [future.outage(text, view.zone) for text in outages], job)
+    span = instants.read(first, view.zone), instants.read(last, view.zone)
+    found = future.forecast(view, *span, [instants.outage(text, view.zone) for text in outages], job)
     if ics:
         from scheduled.ical import calendar
 
@@ -80,12 +81,67 @@ def forecast(
 def explain(where: Where, job: str, at: str | None, as_json: bool) -> None:
     """Say why JOB ran, did not, or will: a sentence, then what it rests on."""
     from scheduled import explain as reasons
-    from scheduled.forecast import instant
+    from scheduled.instants import read
     from scheduled.view import looked_at
 
     with looked_at(where.config_file, where.paths) as (view, ledger):
         if at is None:
             document = reasons.explain(view, ledger, job)
         else:
-            document = reasons.explain_at(view, ledger, job, instant(at, view.zone))
+            document = reasons.explain_at(view, ledger, job, read(at, view.zone))
     show(document, "explanation", as_json=as_json, among="render_jobs")
+
+
+@click.command()
+@click.argument("jobs", nargs=-1)
+@click.option("--until", metavar="T", help="18:30, +2h, or ISO 8601; without it, until `resume`.")
+@dry_run
+@as_json
+@door
+def pause(where: Where, jobs: tuple[str, ...], until: str | None, dry_run: bool, as_json: bool) -> None:
+    """Start nothing, or none of JOBS, for now; what comes due meanwhile is caught up on afterwards."""
+    from scheduled import asking, clock
+    from scheduled.instants import ahead
+
+    house = where.house()
+    end = None if until is None else ahead(until, house.zone, clock.now())
+    show(asking.pause(house, jobs, end, dry_run=dry_run), "pauses", as_json=as_json, among="render_jobs")
+
+
+@click.command()
+@click.argument("jobs", nargs=-1)
+@dry_run
+@as_json
+@door
+def resume(where: Where, jobs: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+    """End the pause of all jobs, or those of JOBS; the next tick catches up."""
+    from scheduled import asking
+
+    done = asking.resume(where.house(), jobs, dry_run=dry_run)
+    show(done, "pauses", as_json=as_json, among="render_jobs")
+
+
+@click.command()
+@click.argument("jobs", nargs=-1, required=True)
+@dry_run
+@as_json
+@door
+def enable(where: Where, jobs: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+    """Enable JOBS, whatever the configuration says; slots from now on count, nothing is replayed."""
+    from scheduled import asking
+
+    done = asking.switch(where.house(), jobs, enabled=True, dry_run=dry_run)
+    show(done, "switches", as_json=as_json, among="render_jobs")
+
+
+@click.command()
+@click.argument("jobs", nargs=-1, required=True)
+@dry_run
+@as_json
+@door
+def disable(where: Where, jobs: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+    """Disable JOBS, whatever the configuration says; they have no slots until they are enabled again."""
+    from scheduled import asking
+
+    done = asking.switch(where.house(), jobs, enabled=False, dry_run=dry_run)
+    show(done, "switches", as_json=as_json, among="render_jobs")

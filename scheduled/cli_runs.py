@@ -3,7 +3,42 @@
 import click
 
 from scheduled.errors import EXIT_FAILED, EXIT_OK
-from scheduled.verbs import Where, as_json, door, print_json, show
+from scheduled.verbs import Where, as_json, door, dry_run, make_tick, print_json, show
+
+
+@click.command()
+@click.argument("job")
+@click.option("--for", "slot", metavar="SLOT", help="Only this slot, which may be one to come.")
+@dry_run
+@as_json
+@door
+def skip(where: Where, job: str, slot: str | None, dry_run: bool, as_json: bool) -> None:
+    """Let go of JOB's open slots: they get the verdict `skipped`, and a retry that waits is not made."""
+    from scheduled import asking
+    from scheduled.instants import read
+
+    house = where.house()
+    instant = None if slot is None else read(slot, house.zone)
+    done = asking.skip(house, job, instant, dry_run=dry_run)
+    show(done, "skipped", as_json=as_json, among="render_jobs")
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@dry_run
+@click.option("-v", "--verbose", is_flag=True, help="Say what is done even where stdout is no terminal.")
+@as_json
+@door
+def rerun(where: Where, run_id: str, dry_run: bool, verbose: bool, as_json: bool) -> int:
+    """Run RUN (as `history` names it) again now: its next attempt, or, if it is over, a new run for its instant."""
+    from scheduled import asking
+
+    house = where.house()
+    if dry_run:
+        wish = asking.wish_again(house, run_id)
+        show([{"job": wish.job, "why": f"{run_id} again"}], "plan", as_json=as_json)
+        return EXIT_OK
+    return make_tick(house, lambda: asking.rerun(house, run_id), verbose=verbose, as_json=as_json)
 
 
 @click.command()

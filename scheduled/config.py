@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 
 from scheduled.clock import local_zone, zone_exists
-from scheduled.definitions import DefaultsTable, explain, parse_job
+from scheduled.definitions import explain, parse_job
 from scheduled.errors import ConfigError
 from scheduled.jobs import Job
 from scheduled.state.trust import warn_or_refuse
+from scheduled.tables import DefaultsTable
 
 
 class NotifyTable(msgspec.Struct, forbid_unknown_fields=True):

@@ -4,7 +4,7 @@ import difflib
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,8 @@ import msgspec
 from scheduled import timetable
 from scheduled.clock import zone_exists
 from scheduled.errors import ConfigError
-from scheduled.jobs import Action, CatchUp, Gate, Job, Limits, Priority, Retry, Schedule, Window
+from scheduled.jobs import Action, Gate, Job, Limits, Retry, Schedule, Window
+from scheduled.tables import GateTable, JobTable, LimitsTable, RetryTable
 
 NAME = re.compile(r"[^\W_][\w.@:+-]{0,99}")
 EVENT = re.compile(r"[A-Za-z]\w{0,99}")
@@ -26,87 +27,6 @@ LEAST_NICE, MOST_NICE = -20, 19
 MOST_BACKOFF = 1000  # its 64th power is still a float
 WHEN = ("cron", "every", "at", "on")
 WHAT = ("command", "python", "handler", "chain")
-
-
-class RetryTable(msgspec.Struct, forbid_unknown_fields=True):
-    """[jobs.X.retry] as it is written; the spellings of other schedulers are read too."""
-
-    max_attempts: int = 1
-    delay: int | str | None = None
-    delay_seconds: int | None = None
-    initial_delay_seconds: int | None = None
-    backoff: Literal["exponential", "linear"] | None = None
-    backoff_multiplier: float | None = None
-    max_delay: int | str | None = None
-    max_delay_seconds: int | None = None
-    jitter: int | str = 0
-
-
-class GateTable(msgspec.Struct, forbid_unknown_fields=True):
-    """[jobs.X] only_if as it is written."""
-
-    command: str | None = None
-    network: bool | str | None = None
-    ac_power: bool | None = None
-    idle: bool | None = None
-    path: str | None = None
-
-
-class LimitsTable(msgspec.Struct, forbid_unknown_fields=True):
-    """[jobs.X.limits] as it is written: sizes such as "512M", times such as "60s", counts."""
-
-    memory: int | str | None = None
-    cpu: int | str | None = None
-    file_size: int | str | None = None
-    open_files: int | None = None
-    processes: int | None = None
-
-
-class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """[defaults]: what any job may say of itself but its when and its what."""
-
-    timezone: str | None = None
-    enabled: bool = True
-    priority: Priority = "medium"
-    catch_up: CatchUp = "latest"
-    catch_up_limit: int = 100
-    grace: int | str | None = None
-    retry: RetryTable = msgspec.field(default_factory=RetryTable)
-    on_interrupted: str = "rerun"
-    not_between: list[str] | None = None
-    only_if: GateTable | None = None
-    gate_deadline: int | str | None = None
-    success_codes: list[int] = msgspec.field(default_factory=lambda: [0])
-    jitter: int | str = 0
-    timeout: int | str = "5m"
-    group: str | None = None
-    cwd: str | None = None
-    env: dict[str, str | int | float | bool] = {}
-    env_file: str | None = None
-    umask: int | str | None = None
-    nice: int | None = None
-    limits: LimitsTable = msgspec.field(default_factory=LimitsTable)
-    output_limit: int | str = "1M"
-
-
-class JobTable(DefaultsTable, forbid_unknown_fields=True, kw_only=True):
-    """[jobs.X] as it is written."""
-
-    description: str = ""
-    cron: str | None = None
-    every: str | int | None = None
-    at: Any = None  # a string, or TOML's own date and time
-    anchor: Any = None
-    slot: Any = None
-    command: str | list[str] | None = None
-    python: str | None = None
-    handler: str | None = None
-    chain: list[str | list[str]] | None = None
-    on: str | None = None
-    where: dict[str, str | int | float | bool] = {}
-    after: list[str] = []
-    on_failure: Literal["stop", "continue"] = "stop"
-    options: dict[str, Any] = {}
 
 
 def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], timezone: str) -> Job:

@@ -46,6 +46,12 @@ def span_between(times: Timetable, after: Instant, until: Instant) -> Span | Non
     return Span(first, last, times.count(after, until))
 
 
+def open_slots_of(schedule: Schedule | None, standing: Standing) -> Timetable:
+    """Return the slots of a job's open epoch but for those beyond its position that have their verdict already."""
+    times = slots_of(schedule, standing.epoch) if schedule else timetable.never()
+    return timetable.without(times, standing.decided) if standing.decided else times
+
+
 def epoch_changes(
     jobs: Mapping[str, Job], standings: Mapping[str, Standing], unknown: bool, now: Instant
 ) -> list[EpochChange]:
@@ -69,8 +75,7 @@ def _change(name: str, standing: Standing | None, wanted: Schedule | None, now: 
     abandoned = run if run is not None and run.status == "waiting_retry" else None
     base = base_of(standing)
     boundary = max(boundary, base)
-    times = slots_of(standing.schedule, standing.epoch) if standing.schedule else timetable.never()
-    skipped = span_between(times, base, boundary)
+    skipped = span_between(open_slots_of(standing.schedule, standing), base, boundary)
     return EpochChange(
         job=name, boundary=boundary, begins=wanted, ends=True, skipped=skipped, abandoned=abandoned
     )

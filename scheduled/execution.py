@@ -22,11 +22,19 @@ PATIENCE = MINUTE  # a retry that is due sooner is waited for; a later one belon
 class Execution:
     """The runs of one tick: `take` claims them, `begin` forks the supervisor, `follow` sees them through."""
 
-    def __init__(self, house: House, holder: Holder, now: float, closed: frozenset[str]) -> None:
+    def __init__(
+        self,
+        house: House,
+        holder: Holder,
+        now: float,
+        closed: frozenset[str],
+        only: Collection[str] | None,
+    ) -> None:
         self._house = house
         self._holder = holder
         self._now = now
         self._closed = closed
+        self._only = only
         self._budget = house.config.max_runs
         self._outcomes: int | None = None
         self._claims: dict[str, Claim] = {}
@@ -154,7 +162,7 @@ class Execution:
 
     def _plan(self, ledger: Ledger, jobs: Collection[str], now: float) -> list[Start]:
         # Slots that came due since the tick began belong to later ticks; retries are due when they are due.
-        return claims.plan(
+        starts = claims.plan(
             ledger,
             self._house.config,
             int(now),
@@ -163,6 +171,12 @@ class Execution:
             closed=self._closed,
             budget=self._budget,
         ).starts
+        # What was run by hand takes no slot afterwards either.
+        return [
+            start
+            for start in starts
+            if start.claim.slot is None or self._only is None or start.claim.job in self._only
+        ]
 
     def _note_retries(self, ledger: Ledger, jobs: Collection[str], now: float) -> None:
         for job in jobs:

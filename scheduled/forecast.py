@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from scheduled.epochs import minute_before, slots_of
-from scheduled.errors import ConfigError
 from scheduled.jobs import DAY, PRIORITIES, Instant, Job, Standing
 from scheduled.planner import ON_TIME, Around, Start, plan, plan_job, quiet
 from scheduled.view import View
@@ -211,26 +210,6 @@ def _ran(standing: Standing, start: Start) -> Standing:
 def _skipped(standing: Standing, lasts: Iterable[Instant]) -> Standing:
     position = max([standing.position, *lasts])
     return standing if position == standing.position else msgspec.structs.replace(standing, position=position)
-
-
-def outage(text: str, zone: str) -> Outage:
-    """Read A..B; raises ConfigError."""
-    first, dots, last = text.partition("..")
-    if not dots:
-        raise ConfigError(f"--outage: write two instants, 2026-03-28T22:00..2026-03-29T07:00, got {text!r}")
-    span = instant(first, zone), instant(last, zone)
-    if span[1] <= span[0]:
-        raise ConfigError(f"--outage: {text}: ends before it begins")
-    return span
-
-
-def instant(text: str, zone: str) -> Instant:
-    """Read an ISO date, or date and time, meant in *zone* where it names none; raises ConfigError."""
-    try:
-        found = datetime.fromisoformat(text)
-        return int((found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).timestamp())
-    except (ValueError, OverflowError):
-        raise ConfigError(f"not an ISO date and time: {text!r} (write 2026-01-31T04:00)") from None
 
 
 def document(runs: Iterable[Run], zone: str) -> list[dict[str, str]]:

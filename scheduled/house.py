@@ -20,7 +20,7 @@ from scheduled.state import snapshot
 from scheduled.state.ledger import OutboxItem
 from scheduled.state.open import open_ledger
 from scheduled.state.paths import Paths
-from scheduled.state.sqlite import SqliteLedger
+from scheduled.state.sqlite import SqliteLedger, using
 
 if TYPE_CHECKING:
     from scheduled.handlers.workspace import Workspace
@@ -50,10 +50,8 @@ class House:
         ledger, repairs = open_ledger(self.paths, clock.now())
         for repair in repairs:
             self.say("WARNING", repair)
-        try:
+        with using(ledger):
             yield ledger
-        finally:
-            ledger.close()
 
     def look_at_snapshot(self) -> None:
         """Say what was done to the snapshot behind our back."""

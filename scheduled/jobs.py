@@ -144,7 +144,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """Where a job stands in the ledger, as far as planning must know.
 
     *position*: every slot up to it has a verdict. *epoch*: when its schedule came into force. *open_run*:
-    the run of a slot that has no verdict yet; *others*: waiting runs that no schedule asked for. *busy*: some run of the job, a manual one too, is under way.
+    the run of a slot that has no verdict yet; *others*: waiting runs that no schedule asked for. *busy*: some run of
+    the job, a manual one too, is under way. *decided*: single slots beyond the position that have their verdict.
     """
 
     job: str
@@ -155,6 +156,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     open_run: "OpenRun | None" = None
     busy: bool = False
     others: tuple["OpenRun", ...] = ()
+    decided: tuple[Instant, ...] = ()
     last_run_at: float | None = None
     last_status: str | None = None
 
@@ -187,6 +189,12 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     parent: str = ""
     step: int = 0
     depth: int = 0
+
+    @property
+    def scheduled_for(self) -> Instant | None:
+        """The instant that the run stands for: its slot, or what somebody who asked for it said."""
+        asked = self.payload.get("scheduled_for") if self.trigger == "manual" else None
+        return self.slot if self.slot is not None else asked
 
 
 class TriggerRow(msgspec.Struct, frozen=True, kw_only=True):

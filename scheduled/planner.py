@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from scheduled.epochs import base_of, slots_of, span_between
+from scheduled.epochs import base_of, open_slots_of, span_between
 from scheduled.jobs import (
     MINUTE,
     PRIORITIES,
@@ -154,7 +154,7 @@ def plan_job(
     around: Around = Around(),  # noqa: B008 - immutable
 ) -> JobPlan:
     """Plan one job whose schedule is in force. It is *held* while another job of its group is under way."""
-    times, base, run = slots_of(job.schedule, standing.epoch), base_of(standing), standing.open_run
+    times, base, run = open_slots_of(job.schedule, standing), base_of(standing), standing.open_run
     until = (now if until is None else until) - job.schedule.delay
     skips = _skips(job, times, base, until, now, around) if run is None and not standing.busy else ()
     base = skips[-1].span.last if skips else base
@@ -182,7 +182,7 @@ def _asked(job: Job, standing: Standing, around: Around, now: Instant) -> Start 
     """Return the start of a job that an event, a chain or an earlier attempt at these asks for."""
     for run in standing.others:
         if run.retry_at is not None and run.retry_at <= now:
-            return _again(run)
+            return again(run)
     row = around.asking(job.name)
     if row is None:
         return None
@@ -203,7 +203,8 @@ def _asked(job: Job, standing: Standing, around: Around, now: Instant) -> Start 
     return Start(claim=claim, trigger=row.id)
 
 
-def _again(run: OpenRun) -> Start:
+def again(run: OpenRun) -> Start:
+    """Return the next attempt at a run that waits."""
     claim = Claim(
         run_id=run.run_id,
         job=run.job,
@@ -297,7 +298,7 @@ def _retry(run: OpenRun, job: Job, times: Timetable, now: Instant) -> JobPlan:
         upcoming = _upcoming(job, times, now, now)
         waits: OpenReason = "gate" if run.reason == DEFERRED else "waiting_retry"
         return JobPlan(waits=waits, next_due=min(run.retry_at, upcoming or run.retry_at))
-    return JobPlan(start=_again(run), next_due=now)
+    return JobPlan(start=again(run), next_due=now)
 
 
 def _start(job: Job, standing: Standing, times: Timetable, base: Instant, newest: Instant) -> Start:

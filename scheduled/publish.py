@@ -20,3 +20,22 @@ def snapshot(house: House, ledger: Ledger, plan: Plan, now: float) -> None:
         ledger.close()  # folds the write-ahead log in, so that the fingerprint below stays true
         edited = idle.edited(os.fsencode(house.config.path), os.fsencode(house.paths.root))
         document.publish(house.paths.snapshot, content, next_due=due, edited=edited, now=now, zone=house.zone)
+
+
+def changed(house: House, ledger: Ledger, now: float) -> None:
+    """Bring the snapshot up to date when somebody changed the ledger between ticks; the next tick looks after it.
+
+    The heartbeat stays that of the last tick. Where there was no tick there is no snapshot either.
+    """
+    path = house.paths.snapshot
+    with exclusive(house.paths.root / "snapshot.lock"):
+        beat, due = document.header(path)
+        if beat is None:
+            return
+        content = document.summary(ledger, house.handlers(), house.zone)
+        ledger.close()
+        edited = idle.edited(os.fsencode(house.config.path), os.fsencode(house.paths.root))
+        # What the last tick left to the next stays left to it: `audit` asks up to when slots are accounted for.
+        due = int(now) if due is None else min(due, int(now))
+        document.publish(path, content, next_due=due, edited=edited, now=now, zone=house.zone)
+        os.utime(path, ns=(beat, beat))

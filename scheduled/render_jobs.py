@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.markup import escape
 from rich.text import Text
 
 from scheduled import words
@@ -134,3 +135,32 @@ def explanation(document: dict[str, Any]) -> None:
         reason = f" ({found['reason']})" if found["reason"] else ""
         ended = when(found["finished_at"]) or "not ended"
         fields({"run": f"{found['run_id']}  {found['status']}{reason}  {ended}"})
+
+
+def pauses(done: Sequence[dict[str, Any]]) -> None:
+    """Show what is paused or resumed."""
+    for found in done:
+        whom = found["job"] or "all jobs"
+        if "until" in found:
+            end = f"until {when(found['until'])}" if found["until"] else "until `scheduled resume`"
+            console().print(Text(f"{whom}: paused {end}"))
+        else:
+            still = ", ".join(found["still"])
+            word = "resumed" if found["was_paused"] else "was not paused"
+            console().print(Text(f"{whom}: {word}" + (f"; still paused: {still}" if still else "")))
+
+
+def switches(done: Sequence[dict[str, Any]]) -> None:
+    """Show what is enabled or disabled now."""
+    for found in done:
+        word = "enabled" if found["enabled"] else "disabled"
+        console().print(Text(f"{found['job']}: {word if found['changed'] else f'was {word} already'}"))
+
+
+def skipped(done: dict[str, Any]) -> None:
+    """Show which slots were skipped."""
+    if not done["skipped"]:
+        console().print(f"[dim]{escape(done['job'])} has no open slot[/]")
+        return
+    last = f" to {when(done['last'])}" if done["skipped"] > 1 else ""
+    console().print(Text(f"{done['job']}: {done['skipped']} skipped: {when(done['first'])}{last}"))

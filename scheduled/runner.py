@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from scheduled import claims, clock, notify, past, publish, troubles
+from scheduled.byhand import Wish
 from scheduled.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from scheduled.events import Event
 from scheduled.execution import Execution
@@ -28,10 +29,10 @@ class Result(msgspec.Struct, kw_only=True):
     exit_code: int = EXIT_OK
 
 
-def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[str] = ()) -> Result:
+def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[Wish] = ()) -> Result:
     """Do what is due and return what was done.
 
-    *only* bounds which jobs may take their slots; with *manual* these jobs run now and no slot is taken.
+    *only* bounds which jobs may take their slots; with *manual* these run now, and no other slot is taken.
     Raises ScheduledError if the state can't be worked with: then nothing was started.
     """
     now = clock.now()
@@ -42,12 +43,13 @@ def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[
     with house.ledger() as ledger:
         house.config.switch(ledger.toggles())
         closed = claims.closed_gates(ledger, house.config, int(now))
-        execution = Execution(house, holder, now, closed)
+        only = () if manual else only
+        execution = Execution(house, holder, now, closed, only)
         with ledger.transaction():
             taken_in = past.take_in(ledger, house, holder, now)
             claims.register(ledger, house.config, int(now))
-            due = _due(ledger, house, now, closed, () if manual else only)
-            asked, result.busy = claims.by_hand(ledger, house.config, manual, holder)
+            due = _due(ledger, house, now, closed, only)
+            asked, result.busy = claims.by_hand(ledger, house.config, manual, holder, int(now))
             execution.take(ledger, [*due, *asked])
         past.tell(house, taken_in)
     # No connection to the ledger is open while the supervisor is forked.

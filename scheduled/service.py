@@ -9,6 +9,7 @@ import msgspec
 
 from scheduled import clock, config, runner
 from scheduled.audit import audit as audited
+from scheduled.byhand import Wish
 from scheduled.config import Config
 from scheduled.errors import ConfigError, StateError
 from scheduled.house import House
@@ -17,7 +18,7 @@ from scheduled.runner import Result
 from scheduled.state import snapshot
 from scheduled.state.ledger import RunRow
 from scheduled.state.paths import Paths
-from scheduled.state.sqlite import SqliteLedger
+from scheduled.state.sqlite import SqliteLedger, using
 
 OUTPUT_TAIL = 65536
 
@@ -40,7 +41,7 @@ def known_jobs(found: Config, names: Sequence[str]) -> list[str]:
 
 def run(house: House, names: Sequence[str] = ()) -> Result:
     """Make a tick; with *names*, run these jobs now, whatever their schedules say."""
-    return runner.tick(house, manual=known_jobs(house.config, names))
+    return runner.tick(house, manual=[Wish(name) for name in known_jobs(house.config, names)])
 
 
 def daily_report(house: House, *, due: bool) -> Result:
@@ -49,7 +50,7 @@ def daily_report(house: House, *, due: bool) -> Result:
     if name is None:
         raise ConfigError(f'{house.config.path}: no job has handler = "daily_report"')
     if not due:
-        return runner.tick(house, manual=[name])
+        return runner.tick(house, manual=[Wish(name)])
     # What the report tells of comes first in its slot: whoever takes the report's slot takes the group's.
     group = house.config.jobs[name].group
     together = [other for other, job in house.config.jobs.items() if group and job.group == group]
@@ -110,10 +111,8 @@ def plan(house: House) -> list[dict[str, Any]]:
 def looking(paths: Paths) -> Iterator[SqliteLedger]:
     """Open the ledger for looking only; where there is none yet, one that knows nothing and leaves no trace."""
     ledger = read_ledger(paths) if paths.ledger.exists() else SqliteLedger.nothing()
-    try:
+    with using(ledger):
         yield ledger
-    finally:
-        ledger.close()
 
 
 def read_ledger(paths: Paths) -> SqliteLedger:
@@ -175,7 +174,7 @@ def _run(row: RunRow, zone: str) -> dict[str, Any]:
         "run_id": row.run_id,
         "job": row.job,
         "target": row.target or None,
-        "scheduled_for": stamp(row.slot, zone),
+        "scheduled_for": stamp(row.slot if row.slot is not None else row.asked_for, zone),
         "slots": row.slots,
         "trigger": row.trigger,
         "attempt": row.attempt,
@@ -191,13 +190,10 @@ def _run(row: RunRow, zone: str) -> dict[str, Any]:
 
 def audit(paths: Paths, zone: str) -> dict[str, Any]:
     """Recompute every slot there had to be; return whether the ledger accounts for each."""
-    ledger = read_ledger(paths)
-    try:
+    with using(read_ledger(paths)) as ledger:
         seen = snapshot.idle_until(paths.snapshot) or int(ledger.meta("planned") or 0)
         runs = [run.run_id for run in ledger.open_runs()]
         found = audited(ledger.epochs(), ledger.slot_rows(), ledger.job_rows(), runs, seen)
-    finally:
-        ledger.close()
     return {
         "ok": not found.problems,
         "slots": found.slots,

@@ -10,6 +10,7 @@ from scheduled.service import read_ledger, stamp
 from scheduled.state import snapshot
 from scheduled.state.ledger import JobRow, Ledger
 from scheduled.state.paths import Paths
+from scheduled.state.sqlite import using
 from scheduled.troubles import BAD, OWNER
 
 UNITS = (("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", 1))
@@ -21,8 +22,7 @@ def status(config_file: Path, paths: Paths) -> dict[str, Any]:
     zone, now = found.timezone, clock.now()
     if not paths.ledger.exists():
         return _before_the_first_tick(found)
-    ledger = read_ledger(paths)
-    try:
+    with using(read_ledger(paths)) as ledger:
         rows = [row for row in ledger.job_rows() if row.job in found.jobs]
         ticks = _ticks(ledger, paths, now, zone)
         troubles = list(dict.fromkeys([*_troubles(ledger, ticks), *found.problems]))
@@ -42,8 +42,6 @@ def status(config_file: Path, paths: Paths) -> dict[str, Any]:
             "health": _health(rows, found),
             "undelivered": len(ledger.outbox()),
         }
-    finally:
-        ledger.close()
 
 
 def _before_the_first_tick(found: config.Config) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Instants are UTC seconds since the epoch; spans are (after, until], so that neig
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import lru_cache
 from typing import Protocol
 
@@ -15,7 +15,17 @@ from scheduled.hashed import resolve
 from scheduled.lint import lint
 from scheduled.zones import DAY, Stretch
 
-__all__ = ["ScheduleError", "Timetable", "cron", "every", "lint", "never", "once", "parse_interval"]
+__all__ = [
+    "ScheduleError",
+    "Timetable",
+    "cron",
+    "every",
+    "lint",
+    "never",
+    "once",
+    "parse_interval",
+    "without",
+]
 
 # February 29 on a given weekday is the rarest day there is: it stays away for 40 years around a century.
 HORIZON = 41 * 366 * DAY
@@ -178,6 +188,40 @@ def once(instant: int) -> Timetable:
 def never() -> Timetable:
     """Return no slots."""
     return _Listed()
+
+
+class _Without:
+    """The slots of *times* but for some."""
+
+    __slots__ = ("_gone", "_times")
+
+    def __init__(self, times: Timetable, gone: frozenset[int]) -> None:
+        self._times = times
+        self._gone = gone
+
+    def next_after(self, instant: int) -> int | None:
+        slot = self._times.next_after(instant)
+        while slot in self._gone:
+            slot = self._times.next_after(slot)
+        return slot
+
+    def last_until(self, instant: int) -> int | None:
+        slot = self._times.last_until(instant)
+        while slot in self._gone:
+            slot = self._times.last_until(slot - 1)
+        return slot
+
+    def count(self, after: int, until: int) -> int:
+        return self._times.count(after, until) - sum(after < slot <= until for slot in self._gone)
+
+    def between(self, after: int, until: int) -> Iterator[int]:
+        return (slot for slot in self._times.between(after, until) if slot not in self._gone)
+
+
+def without(times: Timetable, slots: Collection[int]) -> Timetable:
+    """Return *times* but for those of its slots that are given."""
+    gone = frozenset(slot for slot in slots if times.last_until(slot) == slot)
+    return _Without(times, gone) if gone else times
 
 
 def parse_interval(text: str) -> int:

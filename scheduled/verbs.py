@@ -1,5 +1,6 @@
 """What the verbs of the command line have in common: where they work, and how they answer."""
 
+import sys
 from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
@@ -64,6 +65,7 @@ def door(command: Callable[..., int | None]) -> Callable[..., Any]:
     return everywhere(verb)
 
 
+dry_run = click.option("-n", "--dry-run", is_flag=True, help="Say what would be changed; change nothing.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 
 
@@ -91,3 +93,20 @@ def say(troubles: Iterable[str]) -> bool:
         click.echo(f"scheduled: {trouble}", err=True)
         told = True
     return told
+
+
+def make_tick(house: Any, work: Callable[[], Any], *, verbose: bool, as_json: bool) -> int:
+    """Make a tick and show it: on a terminal as it goes, else only the troubles, so that cron mails nothing else."""
+    from scheduled import service
+
+    talkative = sys.stdout.isatty() or verbose
+    if talkative and not as_json:
+        from scheduled import render
+
+        house.bus.subscribe(render.progress)
+    done = work()
+    if talkative or as_json:
+        show(service.result(house, done), "tick", as_json=as_json)
+    say([f"{name}: another tick is running it" for name in done.busy])
+    say(done.troubles)
+    return int(done.exit_code)

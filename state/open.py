@@ -7,7 +7,7 @@ from scheduled.errors import StateError
 from scheduled.state import snapshot
 from scheduled.state.locks import exclusive
 from scheduled.state.paths import Paths
-from scheduled.state.sqlite import DamagedError, SqliteLedger
+from scheduled.state.sqlite import DamagedError, SqliteLedger, suspicion, using
 
 
 def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
@@ -16,10 +16,8 @@ def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
     Raises StateError if it can't be opened or was written by a newer version; then nothing has changed.
     """
     paths.prepare()
-    repairs: list[str] = []
-    try:
-        ledger = SqliteLedger(paths.ledger)
-    except DamagedError:
+    ledger, repairs = _unsuspected(paths), []
+    if ledger is None:
         with exclusive(paths.root / "repair.lock"):
             ledger, repairs = _mended(paths, now)
     if ledger.is_new():
@@ -27,13 +25,28 @@ def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
     return ledger, repairs
 
 
-def _mended(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
-    """Open the ledger, after moving it aside unless another process has mended it meanwhile."""
+def _unsuspected(paths: Paths) -> SqliteLedger | None:
     try:
-        return SqliteLedger(paths.ledger), []
+        return None if suspicion(paths.ledger).exists() else SqliteLedger(paths.ledger)
+    except DamagedError:
+        return None
+
+
+def _mended(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
+    """Open the ledger, after moving it aside if it is damaged (and no other process has done so meanwhile)."""
+    repairs: list[str] = []
+    try:
+        _look_closely(paths)
     except DamagedError as error:
-        repair = f"{error}; moved aside to {_move_aside(paths, now)}"
-        return SqliteLedger(paths.ledger), [repair]
+        repairs.append(f"{error}; moved aside to {_move_aside(paths, now)}")
+    suspicion(paths.ledger).unlink(missing_ok=True)
+    return SqliteLedger(paths.ledger), repairs
+
+
+def _look_closely(paths: Paths) -> None:
+    with using(SqliteLedger(paths.ledger)) as ledger:
+        if suspicion(paths.ledger).exists():
+            ledger.check()
 
 
 def _move_aside(paths: Paths, now: float) -> str:

@@ -161,6 +161,16 @@ def heartbeat(path: Path) -> float | None:
         return None
 
 
+def header(path: Path) -> tuple[int | None, Instant | None]:
+    """Return the last tick's instant in nanoseconds, and when something was due then, as far as they are known."""
+    try:
+        with path.open("rb") as file:
+            numbers, beat = idle.parse(file.read(idle.SIZE)), os.fstat(file.fileno()).st_mtime_ns
+    except OSError:
+        return None, None
+    return beat, None if numbers is None else numbers[0]
+
+
 def idle_until(path: Path) -> Instant | None:
     """Return the instant of the last tick if nothing was due then; None if something was left to the next."""
     try:

@@ -42,9 +42,17 @@ class SqliteLedger(Runs, Past, Switches, Notices):
         with suppress(sqlite3.Error):
             self._db.close()
 
+    def check(self) -> None:
+        """Look at every page; raises DamagedError."""
+        with _named_errors(self.path):
+            (found,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
+        if found != "ok":
+            raise DamagedError(f"{self.path}: damaged: {' '.join(found.split())}")
+
     def is_new(self) -> bool:
         """Return whether no job was ever seen."""
-        return self._db.execute("SELECT 1 FROM jobs LIMIT 1").fetchone() is None
+        with _named_errors(self.path):
+            return self._db.execute("SELECT 1 FROM jobs LIMIT 1").fetchone() is None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -111,15 +119,37 @@ def _named_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        if is_damage(error):
-            raise DamagedError(f"{path}: damaged: {error}") from error
-        raise StateError(f"{path}: cannot be recorded: {error}") from error
+        raise _told(error, path) from error
     except OSError as error:
         raise StateError(f"{error.filename or path}: {error.strerror}") from error
 
 
+@contextmanager
+def using(ledger: SqliteLedger) -> Iterator[SqliteLedger]:
+    """Close *ledger* in the end, and name its file in what SQLite says of it meanwhile."""
+    try:
+        yield ledger
+    except sqlite3.DatabaseError as error:
+        raise _told(error, ledger.path) from error
+    finally:
+        ledger.close()
+
+
 class DamagedError(StateError):
     """The file is no ledger any more."""
+
+
+def suspicion(path: Path) -> Path:
+    """Return the file that says, by being there, that somebody has met damage in the ledger at *path*."""
+    return path.with_name(f"{path.name}.suspect")
+
+
+def _told(error: sqlite3.DatabaseError, path: Path) -> StateError:
+    if not is_damage(error):
+        return StateError(f"{path}: cannot be recorded: {error}")
+    with suppress(OSError):
+        suspicion(path).touch(mode=0o600)  # whoever opens it next looks closely
+    return DamagedError(f"{path}: damaged: {error}")
 
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:

@@ -47,6 +47,7 @@ class Runs:
         for run in runs:
             if run.slot is None and run.status == "waiting_retry":
                 others[run.job] = (*others.get(run.job, ()), run)
+        decided = self._decided()
         rows = self._db.execute(
             "SELECT job, position, starts_at, schedule, window_start, last_status, last_run_at"
             " FROM epochs JOIN jobs USING (job, target) WHERE ends_at IS NULL"
@@ -63,9 +64,21 @@ class Runs:
                 open_run=waiting.get(job),
                 busy=job in busy,
                 others=others.get(job, ()),
+                decided=decided.get(job, ()),
             )
             for job, position, epoch, schedule, window_start, last_status, last_run_at in rows
         }
+
+    def _decided(self) -> dict[str, tuple[Instant, ...]]:
+        """Return the single slots that were given a verdict before all older ones had theirs."""
+        found: dict[str, tuple[Instant, ...]] = {}
+        rows = self._db.execute(
+            "SELECT jobs.job, first FROM jobs JOIN slots ON slots.job = jobs.job AND slots.target = jobs.target"
+            " AND first > position WHERE verdict IS NOT NULL AND first = last ORDER BY first"
+        )
+        for job, slot in rows:
+            found[job] = (*found.get(job, ()), slot)
+        return found
 
     def begin_epoch(self, job: str, schedule: Schedule, starts_at: Instant) -> None:
         """See `Ledger.begin_epoch`."""
@@ -113,6 +126,8 @@ class Runs:
         """See `Ledger.claim`."""
         if claim.slot is not None and not self._take_slot(claim, at):
             return False
+        # A job that was never enabled may be run by hand, and is counted like any other.
+        self._db.execute("INSERT OR IGNORE INTO jobs (job, position) VALUES (?, 0)", (claim.job,))
         return (
             self._db.execute(
                 "INSERT OR IGNORE INTO runs (run_id, job, slot, slots, triggered_by, attempt, status, window_start,"

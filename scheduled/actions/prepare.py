@@ -80,7 +80,7 @@ def _logical_time(word: str, job: Job, claim: Claim) -> str:
     if "{" not in word:
         return word
     known = {
-        "{scheduled_for}": _stamp(claim.slot, job.schedule.zone),
+        "{scheduled_for}": _stamp(claim.scheduled_for, job.schedule.zone),
         "{missed}": str(max(0, claim.slots - 1)),
         "{window_start}": _stamp(claim.window_start, job.schedule.zone),
     }
@@ -103,7 +103,7 @@ def environment(job: Job, claim: Claim, base: Mapping[str, str]) -> dict[str, st
         **given,
         "SCHEDULED_JOB": job.name,
         "SCHEDULED_RUN_ID": claim.run_id,
-        "SCHEDULED_FOR": _stamp(claim.slot, zone),
+        "SCHEDULED_FOR": _stamp(claim.scheduled_for, zone),
         "SCHEDULED_MISSED": str(max(0, claim.slots - 1)),
         "SCHEDULED_LAST_SUCCESS": _stamp(claim.window_start, zone),
         "SCHEDULED_ATTEMPT": str(claim.attempt),
@@ -152,7 +152,7 @@ def _task(job: Job, claim: Claim, around: Surroundings, totals: Mapping[str, int
         "zone": around.zone,
         "workspace": str(around.workspace) if around.workspace else None,
         "options": job.options,
-        "scheduled_for": claim.slot,
+        "scheduled_for": claim.scheduled_for,
         "window_start": claim.window_start,
         "missed": max(0, claim.slots - 1),
         "totals": dict(totals),

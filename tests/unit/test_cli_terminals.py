@@ -82,13 +82,20 @@ def test_verbose_speaks_into_a_pipe_too_and_without_colours(cli):
 )  # fmt: skip
 def test_where_there_is_no_utf_8_nothing_crashes(cli, words):
     environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    cli.run("run", "Größe", env=environment)
+    cli.run("run", "Größe")
 
     done = cli.run(*words, env=environment, encoding="utf-8", errors="replace")
 
     assert done.returncode in (0, 1, 2)
     assert "Traceback" not in done.stderr
     assert (done.stdout + done.stderr).strip() or words[-1] == "-n"
+
+
+def test_words_that_are_no_text_are_refused(cli):
+    done = subprocess.run([*cli.command("history"), b"\xff"], capture_output=True, check=False)
+
+    assert (done.returncode, done.stdout, b"Traceback" in done.stderr) == (2, b"", False)
+    assert done.stderr.startswith(b"scheduled: ")
 
 
 def test_a_reader_that_goes_away_causes_no_traceback(cli):

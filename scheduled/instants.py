@@ -1,0 +1,65 @@
+"""Instants as people write them on a command line; those without a zone are meant in the configuration's."""
+
+import re
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from scheduled.clock import local
+from scheduled.errors import ConfigError
+from scheduled.jobs import Instant
+from scheduled.timetable import ScheduleError, parse_interval
+
+TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+INTERVAL = re.compile(r"\+?\s*\d+\s*[smhd]", re.IGNORECASE)
+
+
+def read(text: str, zone: str) -> Instant:
+    """Read an ISO date, or date and time; raises ConfigError."""
+    try:
+        found = datetime.fromisoformat(text)
+        return int((found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).timestamp())
+    except (ValueError, OverflowError):
+        raise ConfigError(f"not an ISO date and time: {text!r} (write 2026-01-31T04:00)") from None
+
+
+def ahead(text: str, zone: str, now: float) -> Instant:
+    """Read +2h or 2h, 18:30, or an ISO date and time; raises ConfigError unless it lies ahead."""
+    clock = TIME_OF_DAY.fullmatch(text)
+    if clock is not None:
+        found = _next_time_of_day(int(clock[1]), int(clock[2]), zone, now)
+    elif INTERVAL.match(text):
+        found = int(now) + _interval(text.removeprefix("+"))
+    else:
+        found = read(text, zone)
+    if found <= now:
+        raise ConfigError(f"{text} is over")
+    return found
+
+
+def _next_time_of_day(hour: int, minute: int, zone: str, now: float) -> Instant:
+    here = local(now, zone)
+    today = here.replace(hour=hour, minute=minute, second=0, microsecond=0, fold=0)
+    return int((today if today > here else today + timedelta(days=1)).timestamp())
+
+
+def ago(text: str, zone: str, now: float) -> Instant:
+    """Read 2h or 7d ago, or an ISO date and time; raises ConfigError."""
+    return int(now) - _interval(text) if INTERVAL.match(text) else read(text, zone)
+
+
+def _interval(text: str) -> int:
+    try:
+        return parse_interval(text)
+    except ScheduleError as error:
+        raise ConfigError(str(error)) from None
+
+
+def outage(text: str, zone: str) -> tuple[Instant, Instant]:
+    """Read A..B; raises ConfigError."""
+    first, dots, last = text.partition("..")
+    if not dots:
+        raise ConfigError(f"--outage: write two instants, 2026-03-28T22:00..2026-03-29T07:00, got {text!r}")
+    span = read(first, zone), read(last, zone)
+    if span[1] <= span[0]:
+        raise ConfigError(f"--outage: {text}: ends before it begins")
+    return span

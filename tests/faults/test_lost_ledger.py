@@ -1,0 +1,157 @@
+"""A ledger or a snapshot that is damaged or gone: said, kept aside, restored from the other; never empty in silence."""
+
+import subprocess
+
+import pytest
+
+DAMAGE = {
+    "rubbish": b"not a database, and longer than a header " * 50,
+    "a torn page": b"SQLite format 3\0" + b"\xff" * 4096,
+    "zeros": bytes(65536),
+}
+JOBS = """
+    [jobs.daily]
+    every = "1d"
+    command = "echo $SCHEDULED_RUN_ID >> {root}/ran"
+    [jobs.often]
+    every = "1s"
+    command = "echo $SCHEDULED_RUN_ID >> {root}/ran"
+"""
+
+
+@pytest.fixture
+def house(world):
+    """A world with two jobs and a tick behind it."""
+    world.configure(JOBS.format(root=world.root))
+    assert world.run("run").returncode == 0
+    return world
+
+
+def positions(world):
+    return {name: (job["position"], job["schedule"]) for name, job in world.snapshot()["jobs"].items()}
+
+
+def ran(world):
+    return (world.root / "ran").read_text().split()
+
+
+def aside(world):
+    return [path for path in world.state.glob("ledger.db.damaged-*") if path.suffix not in ("-wal", "-shm")]
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_ledger_is_kept_aside_and_its_positions_come_back_from_the_snapshot(house, damage):
+    before = positions(house)
+    (house.state / "ledger.db").write_bytes(DAMAGE[damage])
+
+    done = house.run("run")
+
+    (kept,) = aside(house)
+    said = done.stderr.splitlines()
+    assert (done.returncode, kept.read_bytes()) == (0, DAMAGE[damage])
+    assert said[0].startswith(f"scheduled: {house.state / 'ledger.db'}: damaged: ")
+    assert said[1] == (
+        f"scheduled: {house.state / 'ledger.db'}: was lost; the positions of 2 jobs are restored"
+        " from scheduled_state.json"
+    )
+    assert positions(house)["daily"] == before["daily"]
+    assert house.json("audit")["ok"]
+
+
+@pytest.mark.parametrize("page", [1, 2, 3, 9, -1])
+def test_a_ledger_with_one_damaged_page_is_said_at_once_and_mended_by_the_next_tick(house, page):
+    ledger = house.state / "ledger.db"
+    before, data = positions(house), bytearray(ledger.read_bytes())
+    page %= len(data) // 4096
+    data[page * 4096 : (page + 1) * 4096] = b"\xff" * 4096
+    ledger.write_bytes(data)
+
+    done = [house.run("run") for _ in range(2)]
+
+    said = "".join(one.stderr for one in done)
+    assert ("Traceback" in said, done[-1].returncode, len(aside(house))) == (False, 0, 1)
+    assert (f"{ledger}: damaged: " in said, "positions of 2 jobs are restored" in said) == (True, True)
+    assert (positions(house)["daily"], house.json("audit")["ok"]) == (before["daily"], True)
+
+
+def test_a_false_suspicion_moves_nothing_aside(house):
+    (house.state / "ledger.db.suspect").touch()
+
+    done = house.run("run")
+
+    assert (done.returncode, done.stderr, aside(house)) == (0, "", [])
+    assert not (house.state / "ledger.db.suspect").exists()
+
+
+def test_a_ledger_that_is_gone_comes_back_and_nothing_is_replayed(house):
+    before = ran(house)
+    for path in house.state.glob("ledger.db*"):
+        path.unlink()
+
+    done = house.run("run")
+
+    assert (done.returncode, "was lost; the positions of 2 jobs are restored" in done.stderr) == (0, True)
+    assert [run_id for run_id in ran(house) if ran(house).count(run_id) > 1] == []
+    assert (ran(house)[: len(before)], house.json("audit")["problems"]) == (before, [])
+
+
+def test_what_was_repaired_is_said_once(house):
+    (house.state / "ledger.db").unlink()
+    house.run("run")
+
+    assert house.run("run").stderr == ""
+
+
+def test_ticks_that_find_the_damage_at_once_mend_it_once(house):
+    (house.state / "ledger.db").write_bytes(DAMAGE["rubbish"])
+
+    ticks = [subprocess.Popen(house.command("run"), stderr=subprocess.PIPE, text=True) for _ in range(6)]
+    said = "".join(tick.communicate()[1] for tick in ticks)
+
+    assert [tick.returncode for tick in ticks] == [0] * 6
+    assert (len(aside(house)), said.count("moved aside"), said.count("are restored")) == (1, 1, 1)
+    assert len(ran(house)) == len(set(ran(house)))
+    assert house.json("audit")["problems"] == []
+
+
+def test_a_snapshot_that_is_gone_comes_back_from_the_ledger(house):
+    before = positions(house)
+    (house.state / "scheduled_state.json").unlink()
+
+    done = house.run("run")
+
+    assert (done.returncode, done.stderr, positions(house)["daily"]) == (0, "", before["daily"])
+
+
+@pytest.mark.parametrize(
+    ("content", "word"), [(b"{", "damaged"), (b'{"jobs": {}}', "damaged"), (b"", "damaged")]
+)
+def test_a_damaged_snapshot_is_said_and_comes_back_from_the_ledger(house, content, word):
+    before = positions(house)
+    (house.state / "scheduled_state.json").write_bytes(content)
+
+    done = house.run("run")
+
+    assert (done.returncode, positions(house)["daily"]) == (0, before["daily"])
+    assert f"scheduled_state.json: {word}; it is published anew from the ledger" in done.stderr
+
+
+def test_a_hand_edit_of_the_snapshot_is_said_and_moves_nothing(house):
+    snapshot = house.state / "scheduled_state.json"
+    before = positions(house)
+    snapshot.write_text(snapshot.read_text().replace(str(before["daily"][0]), "7"))
+
+    done = house.run("run")
+
+    assert (done.returncode, "edited by hand" in done.stderr) == (0, True)
+    assert positions(house)["daily"] == before["daily"]
+
+
+def test_without_either_it_begins_anew(house):
+    for path in house.state.iterdir():
+        if path.is_file():
+            path.unlink()
+
+    done = house.run("run")
+
+    assert (done.returncode, done.stderr, house.json("audit")["ok"]) == (0, "", True)
