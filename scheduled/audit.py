@@ -34,46 +34,52 @@ def audit(
     jobs: Sequence[JobRow],
     open_runs: Iterable[str],
     seen: Instant,
+    span: tuple[Instant, Instant] | None = None,
 ) -> Audit:
-    """Given the whole ledger and the instant of the last tick, return what is accounted for and what is not."""
+    """Given the whole ledger and the instant of the last tick, return what is accounted for and what is not.
+
+    With *span*, only the slots in (after, until] are asked for: those before it may be pruned.
+    """
+    after, until = span or (0, seen)
     alive = set(open_runs)
     by_job = {name: list(found) for name, found in groupby(rows, key=lambda row: row.job)}
     standing = {job.job: job for job in jobs}
     slots, problems = 0, []
     for epoch in epochs:
-        job = standing[epoch.job]
-        mine = [
-            row
-            for row in by_job.get(epoch.job, [])
-            if epoch.starts_at < row.span.first <= (epoch.ends_at or seen)
-        ]
-        count, found = _epoch(epoch, mine, job, seen)
-        slots += count
-        problems += found
+        low = max(epoch.starts_at, after)
+        high = min(until, seen - epoch.schedule.delay if epoch.ends_at is None else epoch.ends_at)
+        if low < high:
+            mine = [row for row in by_job.get(epoch.job, []) if _lies_in(row, epoch, low, high)]
+            count, found = _epoch(epoch, mine, standing[epoch.job], low, high)
+            slots += count
+            problems += found
     for found_rows in by_job.values():
-        problems += _rows(found_rows, alive)
-    return Audit(
-        slots=slots, horizon=min((epoch.starts_at for epoch in epochs), default=None), problems=problems
-    )
+        problems += _rows([row for row in found_rows if row.span.last > after], alive)
+    horizon = min((max(epoch.starts_at, after) for epoch in epochs), default=None)
+    return Audit(slots=slots, horizon=horizon, problems=problems)
 
 
-def _epoch(epoch: Epoch, rows: Sequence[SlotRow], job: JobRow, seen: Instant) -> tuple[int, list[Problem]]:
-    """Check one epoch: each of its slots lies in exactly one row, or after the last one for a stated reason."""
+def _lies_in(row: SlotRow, epoch: Epoch, low: Instant, high: Instant) -> bool:
+    return epoch.starts_at < row.span.first <= high and row.span.last > low
+
+
+def _epoch(
+    epoch: Epoch, rows: Sequence[SlotRow], job: JobRow, low: Instant, high: Instant
+) -> tuple[int, list[Problem]]:
+    """Check (low, high] of an epoch: each slot lies in exactly one row, or is open for a stated reason."""
     times = slots_of(epoch.schedule, epoch.starts_at)
-    until = seen - epoch.schedule.delay if epoch.ends_at is None else epoch.ends_at
-    problems, reached = [], epoch.starts_at
+    # Up to here every slot must have its row; a reason to be open holds for all that come after the position.
+    closed = high if epoch.ends_at is not None or job.open_reason is None else min(high, job.position)
+    problems, reached = [], low
     for row in rows:
-        problems += _missing(epoch.job, times.between(reached, row.span.first - 1))
+        problems += _missing(epoch.job, times.between(reached, min(row.span.first - 1, closed)))
         if times.count(row.span.first - 1, row.span.last) != row.span.count:
             problems.append(
                 Problem(job=epoch.job, slot=row.span.first, problem="holds another number of slots")
             )
         reached = max(reached, row.span.last)
-    if epoch.ends_at is not None:
-        problems += _missing(epoch.job, times.between(reached, until))
-    elif job.open_reason is None:
-        problems += _missing(epoch.job, times.between(max(reached, epoch.starts_at), until))
-    return times.count(epoch.starts_at, until), problems
+    problems += _missing(epoch.job, times.between(reached, closed))
+    return times.count(low, high), problems
 
 
 def _missing(job: str, slots: Iterable[Instant]) -> list[Problem]:

@@ -18,7 +18,8 @@ ELSEWHERE = {
     "emit": "cli_events",
     **dict.fromkeys(("jobs", "show", "next", "explain", "forecast"), "cli_jobs"),
     **dict.fromkeys(("pause", "resume", "enable", "disable"), "cli_jobs"),
-    **dict.fromkeys(("skip", "rerun", "stop", "history", "logs", "audit"), "cli_runs"),
+    **dict.fromkeys(("add", "remove", "edit", "apply"), "cli_edit"),
+    **dict.fromkeys(("skip", "rerun", "stop", "history", "logs", "audit", "state"), "cli_runs"),
 }
 
 

@@ -1,5 +1,7 @@
 """The verbs about runs and slots: arguments -> service, nothing else."""
 
+from pathlib import Path
+
 import click
 
 from scheduled.errors import EXIT_FAILED, EXIT_OK
@@ -54,39 +56,107 @@ def stop(where: Where, run_id: str, dry_run: bool) -> None:
 
 @click.command()
 @click.argument("job", required=False)
+@click.option("--since", metavar="T", help="2h or 7d ago, or ISO 8601.")
+@click.option(
+    "--status", metavar="WORD", help="Only these: success, failed, skipped, waiting_retry, running ..."
+)
 @click.option("-n", "--limit", type=click.IntRange(1), default=20, show_default=True, help="How many runs.")
 @as_json
 @door
-def history(where: Where, job: str | None, limit: int, as_json: bool) -> None:
+def history(
+    where: Where, job: str | None, since: str | None, status: str | None, limit: int, as_json: bool
+) -> None:
     """Show the newest runs, of JOB or of all."""
-    from scheduled import config, service
+    from scheduled import clock, config, output, service
+    from scheduled.instants import ago
 
     found = config.load(where.config_file)
-    show(service.history(where.paths, found.timezone, job=job, limit=limit), "history", as_json=as_json)
+    if job is not None:
+        output.known(where.paths, found.jobs, job)
+    first = None if since is None else ago(since, found.timezone, clock.now())
+    runs = service.history(
+        where.paths, found.timezone, job=job, limit=limit, since=first, status=_status(status)
+    )
+    show(runs, "history", as_json=as_json)
+
+
+def _status(word: str | None) -> str | None:
+    from typing import get_args
+
+    from scheduled.jobs import RunStatus
+
+    if word is not None and word not in get_args(RunStatus):
+        raise click.UsageError(f"--status: is one of {', '.join(get_args(RunStatus))}, got {word}")
+    return word
 
 
 @click.command()
-@click.argument("job")
+@click.argument("name", metavar="JOB|RUN")
+@click.option("-n", "--lines", type=click.IntRange(0), help="Only the last lines.")
+@click.option("-f", "--follow", is_flag=True, help="Go on for as long as the run is under way.")
 @as_json
 @door
-def logs(where: Where, job: str, as_json: bool) -> None:
-    """Print what JOB's newest run printed."""
-    from scheduled import service
+def logs(where: Where, name: str, lines: int | None, follow: bool, as_json: bool) -> None:
+    """Print what RUN, or JOB's newest run, printed."""
+    from scheduled import config, output
 
-    document = service.logs(where.paths, job)
+    output.known(where.paths, config.load(where.config_file).jobs, name)
+    document = output.logs(where.paths, name, lines=lines)
     if as_json:
         print_json(document)
-    else:
-        click.echo(document["output"], nl=False)
+        return
+    click.echo(document["output"], nl=False)
+    if follow and document["path"] is not None:
+        for grown in output.follow(Path(document["path"]), document.pop("size")):
+            click.echo(grown, nl=False)
 
 
 @click.command()
+@click.option("--from", "first", metavar="T", help="Only slots after this instant, ISO 8601.")
+@click.option("--to", "last", metavar="T", help="Only slots up to this instant.")
 @as_json
 @door
-def audit(where: Where, as_json: bool) -> int:
+def audit(where: Where, first: str | None, last: str | None, as_json: bool) -> int:
     """Prove that every slot is accounted for; exit 1 with the slots if one is not."""
     from scheduled import config, service
+    from scheduled.instants import read
 
-    document = service.audit(where.paths, config.load(where.config_file).timezone)
+    zone = config.load(where.config_file).timezone
+    after, until = (None if text is None else read(text, zone) for text in (first, last))
+    document = service.audit(where.paths, zone, after=after, until=until)
     show(document, "audit", as_json=as_json)
     return EXIT_OK if document["ok"] else EXIT_FAILED
+
+
+@click.group()
+def state() -> None:
+    """Back up and restore what is remembered: the ledger, the snapshot, the configuration."""
+
+
+@state.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@dry_run
+@as_json
+@door
+def backup(where: Where, file: Path, dry_run: bool, as_json: bool) -> None:
+    """Write one consistent copy (tar.gz, 0600) to FILE, while jobs run too."""
+    from scheduled import backup as backups
+
+    done = backups.backup(where.config_file, where.paths, file.absolute(), dry_run=dry_run)
+    show(done, "backed_up", as_json=as_json, among="render_jobs")
+
+
+@state.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--with-config", is_flag=True, help="Restore scheduled.toml and jobs.d too.")
+@dry_run
+@as_json
+@door
+def restore(where: Where, file: Path, with_config: bool, dry_run: bool, as_json: bool) -> None:
+    """Go back to the state in FILE; the present one is kept aside. Slots since then count as missed."""
+    from scheduled import backup as backups
+
+    done = backups.restore(
+        where.config_file, where.paths, file.absolute(), with_config=with_config, dry_run=dry_run
+    )
+    show(done, "restored", as_json=as_json, among="render_jobs")

@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -13,6 +14,8 @@ from scheduled.errors import ConfigError
 from scheduled.jobs import Job
 from scheduled.state.trust import warn_or_refuse
 from scheduled.tables import DefaultsTable
+
+Drafts = Mapping[Path, bytes | None]
 
 
 class NotifyTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -28,6 +31,13 @@ class CatchUpTable(msgspec.Struct, forbid_unknown_fields=True):
     max_minutes: int | None = None
 
 
+class HistoryTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[history]: what is kept of what is over: days for all, runs of each job."""
+
+    keep_days: int = 90
+    keep_runs: int = 1000
+
+
 class SettingsTable(msgspec.Struct, forbid_unknown_fields=True):
     """scheduled.toml without its jobs."""
 
@@ -37,6 +47,7 @@ class SettingsTable(msgspec.Struct, forbid_unknown_fields=True):
     defaults: dict[str, Any] = {}
     notify: NotifyTable = msgspec.field(default_factory=NotifyTable)
     catch_up: CatchUpTable = msgspec.field(default_factory=CatchUpTable)
+    history: HistoryTable = msgspec.field(default_factory=HistoryTable)
     jobs: dict[str, Any] = {}
 
 
@@ -49,6 +60,8 @@ class Config(msgspec.Struct, kw_only=True):
     max_parallel: int
     max_runs: int | None
     max_minutes: int | None
+    keep_days: int
+    keep_runs: int
     sender: str
     jobs: dict[str, Job]
     problems: list[str]
@@ -61,14 +74,15 @@ class Config(msgspec.Struct, kw_only=True):
                 self.jobs[name] = msgspec.structs.replace(self.jobs[name], enabled=enabled)
 
 
-def load(path: Path) -> Config:
+def load(path: Path, drafts: Drafts = MappingProxyType({})) -> Config:
     """Given the path of scheduled.toml, return what it and jobs.d beside it say.
 
     Raises ConfigError if the file can't be read or its settings are wrong: then nothing may run. A bad job
-    or jobs.d file is listed in `problems` and the others stand.
+    or jobs.d file is listed in `problems` and the others stand. *drafts* are what files are to hold (None: to be
+    gone), looked at before they are written.
     """
     warnings = warn_or_refuse(path)
-    tables = _read_toml(path)
+    tables = _read_toml(path, drafts)
     settings = _settings(path, tables)
     zone = settings.timezone or local_zone()
     if not zone_exists(zone):
@@ -82,13 +96,15 @@ def load(path: Path) -> Config:
         max_parallel=settings.max_parallel,
         max_runs=settings.catch_up.max_runs,
         max_minutes=settings.catch_up.max_minutes,
+        keep_days=settings.history.keep_days,
+        keep_runs=settings.history.keep_runs,
         sender=settings.notify.sender,
         jobs={},
         problems=[],
         warnings=warnings,
     )
     _defaults(path, settings)
-    for source, name, table in _job_tables(path, settings, config):
+    for source, name, table in _job_tables(path, settings, config, drafts):
         _add_job(config, source, name, table, settings.defaults)
     _drop_tangles(config)
     return config
@@ -136,10 +152,15 @@ def _settings(path: Path, tables: dict[str, Any]) -> SettingsTable:
         raise ConfigError(f"{path}: {explain(error, SettingsTable)}") from None
     if settings.max_parallel < 1:
         raise ConfigError(f"{path}: max_parallel: must be at least 1, got {settings.max_parallel}")
-    for key in ("max_runs", "max_minutes"):
-        value = getattr(settings.catch_up, key)
+    for table, key in (
+        ("catch_up", "max_runs"),
+        ("catch_up", "max_minutes"),
+        ("history", "keep_days"),
+        ("history", "keep_runs"),
+    ):
+        value = getattr(getattr(settings, table), key)
         if value is not None and value < 1:
-            raise ConfigError(f"{path}: catch_up.{key}: must be at least 1, got {value}")
+            raise ConfigError(f"{path}: {table}.{key}: must be at least 1, got {value}")
     return settings
 
 
@@ -150,12 +171,13 @@ def _defaults(path: Path, settings: SettingsTable) -> None:
         raise ConfigError(f"{path}: defaults: {explain(error, DefaultsTable)}") from None
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path, drafts: Drafts) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_bytes().decode())
+        draft = drafts.get(path)
+        return tomllib.loads((path.read_bytes() if draft is None else draft).decode())
     except FileNotFoundError:
         raise ConfigError(
-            f"{path}: there is no configuration here; install/install.sh writes a starter"
+            f"{path}: there is no configuration here; an empty file will do to begin with, install/install.sh writes a commented one"
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
@@ -163,12 +185,24 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: nested too deeply") from None
 
 
-def _job_tables(path: Path, settings: SettingsTable, config: Config) -> Iterator[tuple[Path, str, Any]]:
+def _files(path: Path, drafts: Drafts) -> list[Path]:
+    written = {
+        extra
+        for extra, draft in drafts.items()
+        if extra.parent == path.parent / "jobs.d" and draft is not None
+    }
+    gone = {extra for extra, draft in drafts.items() if draft is None}
+    return sorted({*path.parent.glob("jobs.d/*.toml"), *written} - gone)
+
+
+def _job_tables(
+    path: Path, settings: SettingsTable, config: Config, drafts: Drafts
+) -> Iterator[tuple[Path, str, Any]]:
     yield from ((path, name, table) for name, table in settings.jobs.items())
-    for extra in sorted(path.parent.glob("jobs.d/*.toml")):
+    for extra in _files(path, drafts):
         try:
             config.warnings += warn_or_refuse(extra)
-            tables = _read_toml(extra)
+            tables = _read_toml(extra, drafts)
         except ConfigError as error:
             config.problems.append(str(error))
             continue

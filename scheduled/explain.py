@@ -204,7 +204,7 @@ def explain_at(view: View, ledger: Ledger, name: str, at: Instant) -> dict[str, 
         "epoch_ended": stamp(epoch.ends_at, view.zone),
         "verdict": row.verdict if row else None,
         "reason": (row.reason or None) if row else None,
-        "slots_decided_together": row.span.count if row else None,
+        "decided_together": row.span.count if row else None,
         "run": _told(run, view.zone) if run else None,
         "next_slot": stamp(slots_of(epoch.schedule, epoch.starts_at).next_after(slot), view.zone),
     }

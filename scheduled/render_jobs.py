@@ -72,7 +72,7 @@ def job(document: dict[str, Any]) -> None:
     for name, value in sorted(document["settings"].items(), key=lambda item: item[0] in defaults):
         if name not in HIDDEN:
             shown = words.duration(value) if name in DURATIONS and value is not None else _value(value)
-            line = f"  {name:18}{shown}"
+            line = f"  {name:17} {shown}"
             screen.print(Text(line, style="dim" if name in defaults else ""), soft_wrap=True)
     for slot in document["next"]:
         screen.print(f"  next              {when(slot)}")
@@ -90,7 +90,7 @@ def fields(rows: Mapping[str, object]) -> None:
     """Show names and values, one a line."""
     for name, value in rows.items():
         shown = when(value) if isinstance(value, str) and value[10:11] == "T" else str(value)
-        console().print(Text(f"  {name:18}{shown}"), soft_wrap=True)
+        console().print(Text(f"  {name:17} {shown}"), soft_wrap=True)
 
 
 def upcoming(entries: Sequence[dict[str, Any]]) -> None:
@@ -164,3 +164,32 @@ def skipped(done: dict[str, Any]) -> None:
         return
     last = f" to {when(done['last'])}" if done["skipped"] > 1 else ""
     console().print(Text(f"{done['job']}: {done['skipped']} skipped: {when(done['first'])}{last}"))
+
+
+def edited(done: dict[str, Any]) -> None:
+    """Show what became of a file."""
+    if not done["changed"]:
+        console().print(Text(f"{done['path']}: unchanged"), soft_wrap=True)
+        return
+    if done["dry_run"]:
+        sys.stdout.write(done["diff"])
+        return
+    console().print(Text(f"{done['path']}: changed"), soft_wrap=True)
+    if done["backup"]:
+        console().print(Text(f"the one before is kept in {done['backup']}"), soft_wrap=True)
+
+
+def backed_up(done: dict[str, Any]) -> None:
+    """Show what a backup holds."""
+    size = sum(done["files"].values()) // 1024
+    word = "would hold" if done["dry_run"] else "holds"
+    console().print(Text(f"{done['path']}: {word} {len(done['files'])} files, {size} KiB"), soft_wrap=True)
+
+
+def restored(done: dict[str, Any]) -> None:
+    """Show what was restored."""
+    word = "would be restored" if done["dry_run"] else "restored"
+    for path in done["restored"]:
+        console().print(Text(f"{path}: {word}, as of {when(done['created_at'])} UTC"), soft_wrap=True)
+    if done["kept"] and not done["dry_run"]:
+        console().print(Text(f"what was there is kept in {done['kept']}"), soft_wrap=True)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from scheduled import claims, clock, notify, past, publish, troubles
+from scheduled import claims, clock, notify, past, pruning, publish, troubles
 from scheduled.byhand import Wish
 from scheduled.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from scheduled.events import Event
@@ -57,6 +57,7 @@ def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[
     with house.ledger() as ledger:
         result.unrecorded = execution.follow(ledger)
         undelivered = _deliver(house, ledger)
+        pruning.prune(house, ledger, clock.now())
         result.troubles = _finish(house, ledger, closed, [*result.unrecorded, *undelivered])
     result.exit_code = _exit_code(house, result, undelivered)
     return result

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from scheduled.byhand import Wish
 from scheduled.config import Config
 from scheduled.errors import ConfigError, StateError
 from scheduled.house import House
-from scheduled.jobs import Job
+from scheduled.jobs import Instant, Job
 from scheduled.runner import Result
 from scheduled.state import snapshot
 from scheduled.state.ledger import RunRow
@@ -133,9 +134,9 @@ def emit(house: House, name: str, payload: dict[str, Any], *, dry_run: bool) -> 
         return spool.emit(ledger, house, name, payload, clock.now())
 
 
-def check(config_file: Path) -> dict[str, Any]:
+def check(config_file: Path, drafts: config.Drafts = MappingProxyType({})) -> dict[str, Any]:
     """Return every fault and doubt in the configuration; raises ConfigError if it can't be read at all."""
-    found = config.load(config_file)
+    found = config.load(config_file, drafts)
     faults = [*found.problems, *(fault for job in found.jobs.values() for fault in _option_faults(job))]
     doubts = [*found.warnings, *(doubt for job in found.jobs.values() for doubt in _doubts(job))]
     return {"ok": not faults, "jobs": len(found.jobs), "problems": faults, "warnings": doubts}
@@ -163,10 +164,19 @@ def _doubts(job: Job) -> Iterable[str]:
             yield f"{job.source}: jobs.{job.name}: cron: {doubt}"
 
 
-def history(paths: Paths, zone: str, *, job: str | None = None, limit: int = 20) -> list[dict[str, Any]]:
+def history(
+    paths: Paths,
+    zone: str,
+    *,
+    job: str | None = None,
+    limit: int = 20,
+    since: Instant | None = None,
+    status: str | None = None,
+) -> list[dict[str, Any]]:
     """Return the newest runs, newest first."""
     with looking(paths) as ledger:
-        return [_run(row, zone) for row in ledger.history(job=job, limit=limit)]
+        found = ledger.history(job=job, limit=limit, since=since, status=status)
+        return [_run(row, zone) for row in found]
 
 
 def _run(row: RunRow, zone: str) -> dict[str, Any]:
@@ -188,12 +198,19 @@ def _run(row: RunRow, zone: str) -> dict[str, Any]:
     }
 
 
-def audit(paths: Paths, zone: str) -> dict[str, Any]:
-    """Recompute every slot there had to be; return whether the ledger accounts for each."""
-    with using(read_ledger(paths)) as ledger:
+def audit(
+    paths: Paths, zone: str, *, after: Instant | None = None, until: Instant | None = None
+) -> dict[str, Any]:
+    """Recompute every slot there had to be, or those in (after, until]; return whether the ledger accounts for each."""
+    ledger = read_ledger(paths)
+    try:
         seen = snapshot.idle_until(paths.snapshot) or int(ledger.meta("planned") or 0)
         runs = [run.run_id for run in ledger.open_runs()]
-        found = audited(ledger.epochs(), ledger.slot_rows(), ledger.job_rows(), runs, seen)
+        horizon = int(ledger.meta("horizon") or 0)
+        span = max(after or 0, horizon), seen if until is None else min(until, seen)
+        found = audited(ledger.epochs(), ledger.slot_rows(), ledger.job_rows(), runs, seen, span)
+    finally:
+        ledger.close()
     return {
         "ok": not found.problems,
         "slots": found.slots,
@@ -203,20 +220,3 @@ def audit(paths: Paths, zone: str) -> dict[str, Any]:
             for problem in found.problems
         ],
     }
-
-
-def logs(paths: Paths, job: str) -> dict[str, Any]:
-    """Return the kept output of a job's newest run that has any."""
-    with looking(paths) as ledger:
-        rows = ledger.history(job=job, limit=50)
-    for row in rows:
-        path = paths.output_of(row.run_id, row.attempt)
-        if path.exists():
-            with path.open("rb") as file:
-                file.seek(max(0, path.stat().st_size - OUTPUT_TAIL))
-                return {
-                    "run_id": row.run_id,
-                    "path": str(path),
-                    "output": file.read().decode(errors="replace"),
-                }
-    return {"run_id": rows[0].run_id if rows else None, "path": None, "output": ""}

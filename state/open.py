@@ -16,7 +16,8 @@ def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
     Raises StateError if it can't be opened or was written by a newer version; then nothing has changed.
     """
     paths.prepare()
-    ledger, repairs = _unsuspected(paths), []
+    repairs: list[str] = []
+    ledger = _unsuspected(paths)
     if ledger is None:
         with exclusive(paths.root / "repair.lock"):
             ledger, repairs = _mended(paths, now)

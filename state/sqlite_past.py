@@ -5,8 +5,6 @@ import sqlite3
 from scheduled.jobs import Instant, Span
 from scheduled.state.ledger import SlotRow
 
-_OVER = "status NOT IN ('claimed', 'running', 'waiting_retry')"
-
 
 class Past:
     """The part of a `Ledger` that knows what is over; see there for the contracts."""
@@ -39,14 +37,14 @@ class Past:
         return gone
 
     def _prune_runs(self, job: str, last_run: str, before: Instant, keep_runs: int) -> list[str]:
-        surplus = self._db.execute(
-            "SELECT claimed_at FROM runs WHERE job = ? ORDER BY claimed_at DESC LIMIT 1 OFFSET ?",
+        newest_surplus = self._db.execute(
+            "SELECT claimed_at, rowid FROM runs WHERE job = ? ORDER BY claimed_at DESC, rowid DESC LIMIT 1 OFFSET ?",
             (job, keep_runs),
         ).fetchone()
         rows = self._db.execute(
-            f"DELETE FROM runs WHERE job = ? AND (claimed_at < ? OR claimed_at <= ?) AND run_id != ? AND {_OVER}"  # noqa: S608 - a constant
-            " RETURNING run_id",
-            (job, before, surplus[0] if surplus else before - 1, last_run),
+            "DELETE FROM runs WHERE job = ? AND (claimed_at < ? OR (claimed_at, rowid) <= (?, ?)) AND run_id != ?"
+            " AND status NOT IN ('claimed', 'running', 'waiting_retry') RETURNING run_id",
+            (job, before, *(newest_surplus or (-1, -1)), last_run),
         )
         gone = [run_id for (run_id,) in rows.fetchall()]
         self._db.executemany("DELETE FROM attempts WHERE run_id = ?", [(run_id,) for run_id in gone])

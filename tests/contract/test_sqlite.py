@@ -1,20 +1,23 @@
 """What is particular to the ledger in SQLite: its file, its versions, and processes that share it."""
 
+import os
 import shutil
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
+from pathlib import Path
 
 import pytest
 
 from scheduled.errors import StateError
 from scheduled.jobs import Schedule
 from scheduled.state import sqlite
+from scheduled.state.locks import exclusive
 from scheduled.state.sqlite import DamagedError, SqliteLedger
 
 VERSION = len(list(sqlite.MIGRATIONS.glob("*.sql")))
-CLAIMANTS, SLOTS = 4, 30
+CLAIMANTS, SLOTS, CROWD = 4, 30, 6
 # Each claimant claims all slots, one transaction each, as soon as all of them are there.
 CLAIM = """
 import sys, time
@@ -45,6 +48,21 @@ with ledger.transaction():
     ledger.advance("job", 99)
     ledger.remember("k", "v")
     os.kill(os.getpid(), 9)
+"""
+
+
+# Each opens the ledger as soon as all of them are there.
+OPEN = """
+import sys, time
+from pathlib import Path
+from scheduled.state.sqlite import SqliteLedger
+
+path, name, crowd = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+path.with_name(f"{name}.ready").touch()
+deadline = time.monotonic() + 20
+while len(list(path.parent.glob("*.ready"))) < crowd and time.monotonic() < deadline:
+    pass
+SqliteLedger(path).close()
 """
 
 
@@ -89,6 +107,45 @@ def test_processes_that_claim_the_same_slots_get_each_slot_exactly_once(path):
 
     assert [claimant.returncode for claimant in claimants] == [0] * CLAIMANTS
     assert sorted(claimed) == list(range(1, SLOTS + 1))
+
+
+def opened_by(*numbers, path):
+    """Start a process for each number that opens the ledger once all are there."""
+    return [
+        subprocess.Popen(
+            [sys.executable, "-c", OPEN, path, f"p{number}", str(len(numbers))],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in numbers
+    ]
+
+
+def test_processes_that_open_a_new_ledger_at_once_all_get_it(path):
+    crowd = opened_by(*range(CROWD), path=path)
+    said = [one.communicate(timeout=60)[1] for one in crowd]
+
+    assert (said, [one.returncode for one in crowd]) == ([""] * CROWD, [0] * CROWD)
+    assert version(path) == VERSION
+
+
+def test_who_opens_a_ledger_that_is_just_being_made_waits(path, until):
+    lock = path.with_suffix(".lock")
+    with exclusive(lock), closing(sqlite3.connect(path, isolation_level=None)) as maker:
+        maker.execute("CREATE TABLE unrelated (x)")
+        maker.execute("BEGIN IMMEDIATE")  # for which SQLite itself would not wait when the log is switched
+        (opener,) = opened_by(1, path=path)
+        until(lambda: opener.poll() is not None or str(path) in files_of(opener.pid))
+        maker.execute("ROLLBACK")
+
+    assert (opener.communicate(timeout=60)[1], opener.returncode) == ("", 0)
+
+
+def files_of(pid):
+    """Return the paths of what a process has open."""
+    with suppress(OSError):
+        return [os.path.realpath(place) for place in Path(f"/proc/{pid}/fd").iterdir()]
+    return []
 
 
 def test_a_newer_schema_is_refused_and_left_as_it_is(path):

@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -31,14 +32,16 @@ class House:
     def __init__(self, world, until):
         self.world = world
         self.until = until
+        self.when = None
 
     def configure(self, command, names=("job",), when=None):
-        """Write jobs that are due in this very minute, which is not about to end."""
-        now = self.until(lambda: (now := datetime.now(UTC)).second < 50 and now)
-        when = when or f'cron = "{now.minute} {now.hour} {now.day} {now.month} *"'
+        """Write jobs that are due in this very minute (of the first time), which is not about to end."""
+        if self.when is None:
+            now = self.until(lambda: (now := datetime.now(UTC)).second < 50 and now)
+            self.when = when or f'cron = "{now.minute} {now.hour} {now.day} {now.month} *"'
         self.world.configure(
             "".join(
-                f"[jobs.{name}]\n{when}\ncwd = '{self.world.root}'\ncommand = '''{command}'''\n"
+                f"[jobs.{name}]\n{self.when}\ncwd = '{self.world.root}'\ncommand = '''{command}'''\n"
                 for name in names
             )
         )
@@ -132,6 +135,26 @@ def test_without_a_supervisor_too_it_is_not_started_again_while_it_lives_and_onc
     assert house.journal() == [["+", run_id, "1"], ["+", run_id, "2"]]
     assert (codes[0], house.history()) == (1, [("failed", 2, 7, "exit code 7")])
     assert house.audit() == []
+
+
+def test_a_job_that_has_closed_its_lock_is_known_by_its_process(house):
+    close = f'{sys.executable} -c \'import os; os.closerange(0, 1000); os.execvp("sleep", ["sleep", "60"])\''
+    house.configure(f"{BEGIN}; exec {close}")
+    runner = house.start()
+    house.until(lambda: house.journal() and house.recorded("started"))
+    jobs = [child for pid in children(runner.pid) for child in children(pid)]
+    kill(runner, supervisor=True)
+    house.over()  # nobody holds a lock
+
+    while_it_runs = (house.world.run("run").returncode, house.history())
+    for pid in jobs:
+        process.signal_group(pid, signal.SIGKILL)
+    house.until(lambda: not any(process.born(pid) for pid in jobs))
+    house.configure(f"{BEGIN}")
+    house.world.run("run")
+
+    assert while_it_runs == (0, [("running", 1, None, None)])
+    assert [line[2] for line in house.journal()] == ["1", "2"]
 
 
 def test_a_job_that_dies_with_its_supervisor_is_interrupted_and_run_again(house):

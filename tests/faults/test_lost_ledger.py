@@ -77,7 +77,7 @@ def test_a_ledger_with_one_damaged_page_is_said_at_once_and_mended_by_the_next_t
 def test_a_false_suspicion_moves_nothing_aside(house):
     (house.state / "ledger.db.suspect").touch()
 
-    done = house.run("run")
+    done = house.run("run", "-v")
 
     assert (done.returncode, done.stderr, aside(house)) == (0, "", [])
     assert not (house.state / "ledger.db.suspect").exists()

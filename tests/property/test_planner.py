@@ -232,7 +232,7 @@ def check(household):
     assert {key: times for key, times in household.taken.items() if times > 1} == {}
 
 
-@settings(max_examples=120, deadline=None, phases=set(Phase) - {Phase.explain})
+@settings(max_examples=300, deadline=None, phases=set(Phase) - {Phase.explain})
 @given(st.lists(JOBS, min_size=1, max_size=3), st.lists(STEPS, min_size=1, max_size=12))
 def test_every_slot_is_accounted_for_whatever_happens(jobs, steps):
     with tempfile.TemporaryDirectory(dir=FAST) as directory:

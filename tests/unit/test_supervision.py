@@ -156,7 +156,7 @@ def test_a_job_may_clean_up_when_it_is_told_to_end(supervise):
 def test_a_stopped_job_is_ended_at_its_timeout_all_the_same(supervise):
     ending = supervise().submit(*SHELL, "kill -STOP $$", timeout=1).ending()
 
-    assert (ending.status, ending.reason) == ("timed_out", "timed out after 1 s")
+    assert (ending.status, ending.signal, ending.duration_ms < 5000) == ("timed_out", signal.SIGTERM, True)
 
 
 def test_a_background_child_that_keeps_output_and_lock_delays_nothing(supervise):
@@ -202,6 +202,16 @@ def test_when_the_supervisor_is_killed_nothing_more_comes(supervise, until):
     os.kill(job.supervision.pid, signal.SIGKILL)
 
     assert job.supervision.records(5) is None
+    until(lambda: not is_held(job.outcomes))
+    assert is_held(job.output())
+
+
+def test_a_job_that_redirects_its_output_holds_its_lock_all_the_same(supervise, tmp_path, until):
+    job = supervise().submit(*SHELL, "exec > elsewhere 2>&1 < elsewhere; touch begun; exec sleep 60")
+    until((tmp_path / "begun").exists)
+
+    os.kill(job.supervision.pid, signal.SIGKILL)
+
     until(lambda: not is_held(job.outcomes))
     assert is_held(job.output())
 

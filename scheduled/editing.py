@@ -1,0 +1,201 @@
+"""Definitions on disk: what `add`, `remove`, `edit` and `apply` write is checked as a whole before it is kept."""
+
+import difflib
+import os
+import shlex
+import subprocess
+import tomllib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import tomlkit
+
+from scheduled import clock, config, service
+from scheduled.errors import ConfigError, ScheduledError, StateError
+from scheduled.state.files import write_atomically
+from scheduled.state.paths import Paths
+
+PRIVATE = 0o600
+
+
+class Edit(msgspec.Struct, frozen=True):
+    """What *path* holds and what it is to hold; None: no file."""
+
+    path: Path
+    before: bytes | None
+    after: bytes | None
+
+    def diff(self) -> str:
+        """Return the change as a unified diff."""
+        old, new = (
+            (text or b"").decode(errors="replace").splitlines(keepends=True)
+            for text in (self.before, self.after)
+        )
+        return "".join(difflib.unified_diff(old, new, str(self.path), str(self.path)))
+
+
+def faults(config_file: Path, edit: Edit) -> list[str]:
+    """Return what would be wrong with the configuration by this edit's doing."""
+    try:
+        before = set(service.check(config_file)["problems"])
+    except ConfigError:
+        before = set()  # it can hardly get worse
+    try:
+        return [
+            fault
+            for fault in service.check(config_file, {edit.path: edit.after})["problems"]
+            if fault not in before
+        ]
+    except ConfigError as error:
+        return [str(error)]
+
+
+def keep(config_file: Path, paths: Paths, edit: Edit, *, dry_run: bool) -> dict[str, Any]:
+    """Write an edit down if it is sound; raises ConfigError with its faults, and nothing is changed.
+
+    What the file held before is kept among the state's backups.
+    """
+    found = faults(config_file, edit)
+    if found:
+        raise ConfigError("; ".join(found))
+    changed = edit.before != edit.after
+    backup = None
+    if changed and not dry_run:
+        try:
+            backup = _back_up(paths, edit) if edit.before is not None else None
+            _write(edit)
+        except OSError as error:
+            raise StateError(f"{error.filename or edit.path}: {error.strerror}") from error
+    return {
+        "path": str(edit.path),
+        "changed": changed,
+        "dry_run": dry_run,
+        "backup": str(backup) if backup else None,
+        "diff": edit.diff(),
+    }
+
+
+def _write(edit: Edit) -> None:
+    if edit.after is None:
+        edit.path.unlink()
+        return
+    edit.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_atomically(edit.path, edit.after, mode=PRIVATE if edit.before is None else None)
+
+
+def _back_up(paths: Paths, edit: Edit) -> Path:
+    paths.prepare()
+    paths.backups.mkdir(mode=0o700, exist_ok=True)
+    backup = paths.backups / f"{edit.path.stem}-{_stamp()}{edit.path.suffix}"
+    write_atomically(backup, edit.before or b"", mode=PRIVATE)
+    return backup
+
+
+def _stamp() -> str:
+    return f"{datetime.fromtimestamp(clock.now(), UTC):%Y%m%dT%H%M%S.%fZ}"
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+
+
+def addition(config_file: Path, name: str, table: Mapping[str, Any]) -> Edit:
+    """Return the edit that adds a job, in a file of its own; raises ConfigError if there is such a job."""
+    found = config.load(config_file)
+    if name in found.jobs:
+        raise ConfigError(
+            f"{name}: there is such a job, in {found.jobs[name].source}; `scheduled edit {name}` changes it"
+        )
+    path = config_file.parent / "jobs.d" / f"{name}.toml"
+    if "/" in name or path.exists():
+        raise ConfigError(f"{path}: is there already" if "/" not in name else f"{name}: is no name for a job")
+    document = tomlkit.document()
+    jobs = tomlkit.table(is_super_table=True)
+    jobs.append(name, tomlkit.item(dict(table)))
+    document.append("jobs", jobs)
+    return Edit(path, None, tomlkit.dumps(document).encode())
+
+
+def removal(config_file: Path, name: str) -> Edit:
+    """Return the edit that takes a job out of the file it stands in; everything else in there stays as it is."""
+    path = file_of(config_file, name)
+    before = _read(path) or b""
+    document = tomlkit.parse(before)
+    del document["jobs"][name]
+    after = tomlkit.dumps(document).encode()
+    expected = tomllib.loads(before.decode())
+    del expected["jobs"][name]
+    left = tomllib.loads(after.decode())
+    if left.get("jobs", {}) != expected["jobs"]:
+        raise ConfigError(
+            f"{path}: {name} is not written as a table of its own; `scheduled edit {name}` helps"
+        )
+    empty = path != config_file and not expected["jobs"]
+    return Edit(path, before, None if empty else after)
+
+
+def file_of(config_file: Path, name: str) -> Path:
+    """Return the file that a job stands in, a faulty one too; raises ConfigError if there is none."""
+    for path in (config_file, *sorted(config_file.parent.glob("jobs.d/*.toml"))):
+        try:
+            jobs = tomllib.loads((_read(path) or b"").decode()).get("jobs")
+        except ValueError:
+            continue
+        if isinstance(jobs, dict) and name in jobs:
+            return path
+    service.known_jobs(config.load(config_file), [name])
+    raise ConfigError(f"no such job: {name}")
+
+
+def application(config_file: Path, file: Path) -> Edit:
+    """Return the edit that makes *file* the one of its name in jobs.d."""
+    after = _read(file)
+    if after is None:
+        raise ConfigError(f"{file}: there is no such file")
+    path = config_file.parent / "jobs.d" / f"{file.stem}.toml"
+    return Edit(path, _read(path), after)
+
+
+def draft_of(paths: Paths, path: Path) -> tuple[Path, bytes]:
+    """Copy a file to where it can be edited; return the copy's path and what it holds."""
+    before = _read(path)
+    if before is None:
+        raise ConfigError(f"{path}: there is no such file")
+    paths.prepare()
+    drafts = paths.root / "drafts"
+    drafts.mkdir(mode=0o700, exist_ok=True)
+    draft = drafts / f"{path.stem}-{_stamp()}.toml"
+    write_atomically(draft, before, mode=PRIVATE)
+    return draft, before
+
+
+def open_editor(draft: Path, before: bytes) -> bytes:
+    """Have the user edit *draft* with $VISUAL or $EDITOR; return what it holds then."""
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    try:
+        done = subprocess.run([*shlex.split(editor), str(draft)], check=False)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{editor}: {getattr(error, 'strerror', None) or error}; set EDITOR") from None
+    if done.returncode != 0:
+        if draft.read_bytes() == before:
+            draft.unlink()
+            raise ScheduledError(f"{editor} ended with {done.returncode}; nothing is changed")
+        raise ScheduledError(
+            f"{editor} ended with {done.returncode}; nothing is changed, your draft is {draft}"
+        )
+    return draft.read_bytes()
+
+
+def keep_draft(config_file: Path, paths: Paths, edit: Edit, *, dry_run: bool) -> dict[str, Any]:
+    """Write down what somebody edited, unless the file was changed meanwhile; raises ConfigError."""
+    if _read(edit.path) != edit.before:
+        raise ConfigError(f"{edit.path}: was changed by somebody else meanwhile")
+    return keep(config_file, paths, edit, dry_run=dry_run)

@@ -1,0 +1,82 @@
+"""`logs`: what a job's runs printed, and what a run that is under way prints."""
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from scheduled.errors import ConfigError
+from scheduled.service import OUTPUT_TAIL, looking
+from scheduled.state.ledger import Ledger, RunRow
+from scheduled.state.locks import is_held
+from scheduled.state.paths import Paths
+
+LOOK = 0.2  # seconds between two looks at a file that may grow
+RECENT = 50  # runs among which one that printed something is sought
+
+
+def logs(paths: Paths, name: str, *, lines: int | None = None) -> dict[str, Any]:
+    """Return what the run *name*, or the newest run of the job *name* that printed anything, printed.
+
+    Of much, the last part; with *lines*, that many at most. Raises ConfigError if there is neither.
+    """
+    with looking(paths) as ledger:
+        rows = _runs(ledger, name)
+    for row in rows:
+        path = paths.output_of(row.run_id, row.attempt)
+        if path.exists():
+            text, size = _tail(path, lines)
+            told = {"run_id": row.run_id, "job": row.job, "status": row.status}
+            return {**told, "path": str(path), "size": size, "output": text}
+    first = rows[0] if rows else None
+    return {
+        "run_id": first.run_id if first else None,
+        "job": first.job if first else name,
+        "status": first.status if first else None,
+        "path": None,
+        "size": 0,
+        "output": "",
+    }
+
+
+def _runs(ledger: Ledger, name: str) -> list[RunRow]:
+    row = ledger.run(name)
+    return [row] if row is not None else ledger.history(job=name, limit=RECENT)
+
+
+def known(paths: Paths, jobs: Iterable[str], name: str) -> str:
+    """Return *name* if it is a job's or a run's; raises ConfigError, with the nearest job, if it is neither."""
+    import difflib
+
+    names = list(jobs)
+    with looking(paths) as ledger:
+        if name in names or _runs(ledger, name):
+            return name
+    near = difflib.get_close_matches(name, names, n=1)
+    raise ConfigError(f"no such job or run: {name}" + (f"; did you mean {near[0]}?" if near else ""))
+
+
+def _tail(path: Path, lines: int | None) -> tuple[str, int]:
+    """Return the last part of a file, and how far it was read."""
+    with path.open("rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - OUTPUT_TAIL))
+        text, size = file.read().decode(errors="replace"), file.tell()
+    kept = text.splitlines(keepends=True)
+    return text if lines is None else "".join(kept[len(kept) - min(lines, len(kept)) :]), size
+
+
+def follow(path: Path, start: int) -> Iterator[bytes]:
+    """Yield what is added to a run's output after *start*, until the run, which holds a lock on it, is over."""
+    with path.open("rb") as file:
+        file.seek(start)
+        alive = True
+        while alive:
+            alive = is_held(path)  # asked before the last look, so that nothing is missed
+            if os.fstat(file.fileno()).st_size < file.tell():
+                file.seek(0)  # it was cut to its limit
+            grown = file.read()
+            if grown:
+                yield grown
+            elif alive:
+                time.sleep(LOOK)

@@ -1,0 +1,98 @@
+"""A job as options or JSON give it -> the table that says the same in TOML."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from scheduled.errors import ConfigError
+
+FIRST = ("description", "cron", "every", "at", "on", "command", "python", "handler", "chain")
+# What other schedulers call it -> where it stands in ours.
+SPELLINGS = {"timeout_seconds": "timeout", "cron_expression": "cron"}
+IGNORED = ("id", "profile_name", "last_run", "next_run", "run_count", "success_count", "fail_count", "last_result",
+           "last_output", "created_at", "updated_at", "dist_type")  # fmt: skip
+
+
+def from_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a job's table from the options of `add`; what was not given is left out."""
+    given = {key: value for key, value in options.items() if value not in (None, (), "", False)}
+    table: dict[str, Any] = {
+        key: value
+        for key, value in given.items()
+        if key not in ("env", "words", "max_attempts", "retry_delay", "disabled")
+    }
+    for key in ("after", "chain"):
+        if key in table:
+            table[key] = [name.strip() for name in str(table[key]).split(",")]
+    if "not_between" in table:
+        table["not_between"] = str(table["not_between"]).split("-")
+    if "words" in given:
+        if "command" in given:
+            raise ConfigError("--command and -- COMMAND...: only one may be given")
+        table["command"] = list(given["words"])
+    if "env" in given:
+        table["env"] = dict(_pair(text) for text in given["env"])
+    if given.get("disabled"):
+        table["enabled"] = False
+    retry = {"max_attempts": given.get("max_attempts"), "delay": given.get("retry_delay")}
+    if any(retry.values()):
+        table["retry"] = {key: value for key, value in retry.items() if value}
+    return in_order(table)
+
+
+def in_order(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Put what people look for first first: what it is for, when, what."""
+    return {key: table[key] for key in (*FIRST, *table) if key in table}
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise ConfigError(f"--env: write NAME=value, got {text!r}")
+    return key, value
+
+
+def from_json(document: Any) -> tuple[str, dict[str, Any]]:
+    """Return name and table of a job given as one JSON object: in our own words, or with a `job_type`."""
+    if not isinstance(document, dict) or not isinstance(document.get("name"), str):
+        raise ConfigError('standard input: write one JSON object with a "name"')
+    given: dict[str, Any] = document
+    table = {
+        SPELLINGS.get(key, key): value for key, value in given.items() if value is not None and key != "name"
+    }
+    if "job_type" in table:
+        table = _typed(table)
+    return given["name"], in_order(table)
+
+
+def _typed(table: dict[str, Any]) -> dict[str, Any]:
+    """Read {job_type, schedule, command | script_path, arguments, ...}."""
+    kind, schedule = table.pop("job_type"), table.pop("schedule", None)
+    keys = {"interval": "every", "cron": "cron", "event": "on", "manual": ""}
+    if kind == "chain":
+        raise ConfigError('job_type: a chain names other jobs here: write "chain": ["a", "b"] instead')
+    if kind not in keys:
+        raise ConfigError(f"job_type: is interval, cron, event or manual, got {kind!r}")
+    if keys[kind]:
+        table[keys[kind]] = schedule
+    for key in IGNORED:
+        table.pop(key, None)
+    _action(table)
+    if "is_active" in table:
+        table["enabled"] = bool(table.pop("is_active"))
+    retries = table.pop("max_retries", 3)
+    if table.pop("retry_on_fail", False):
+        table["retry"] = {"max_attempts": int(retries) + 1}
+    return {key: value for key, value in table.items() if value not in ("", {}, [])}
+
+
+def _action(table: dict[str, Any]) -> None:
+    """Let a script go before a command, as it does there; arguments are words for a shell."""
+    import shlex
+    import sys
+
+    arguments = table.pop("arguments", "") or ""
+    script = table.pop("script_path", "") or ""
+    if script:
+        table["command"] = [sys.executable, script, *shlex.split(arguments)]
+    elif arguments:
+        table["command"] = f"{table.get('command', '')} {arguments}"

@@ -1,0 +1,332 @@
+"""The verbs about jobs and runs, through the real command line, on a job list of the kind people have."""
+
+import json
+import subprocess
+import tarfile
+
+import pytest
+
+JOBS = """
+timezone = "Europe/Berlin"
+[jobs.backup-home]
+cron = "0 3 * * *"
+command = "exit 4"
+retry = { max_attempts = 3, delay = "5m" }
+[jobs.apt-refresh]   # kept, comments too
+cron = "@daily"
+command = "true"
+[jobs.sync-notes]
+every = "30m"
+command = "echo pulled"
+[jobs.weekly-report]
+cron = "0 9 * * MON"
+command = "echo report for {scheduled_for}"
+catch_up = "all"
+[jobs.by-hand]
+command = "echo for $SCHEDULED_FOR"
+"""
+MONDAY = "2026-03-02 01:00:00"
+LATER = "2026-03-04 02:07:00"  # UTC; two hours into the day in Berlin
+
+
+@pytest.fixture
+def home(world):
+    """A world whose first tick was on Monday morning, and whose last on that night at 02:06 UTC."""
+    world.configure(JOBS)
+    for at in (MONDAY, "2026-03-02 02:06:00"):
+        world.run("run", at=at)
+    return world
+
+
+def refused(done):
+    return (done.returncode, done.stdout, "Traceback" in done.stderr) == (2, "", False)
+
+
+def sound(world, at):
+    return world.json("audit", at=at)["ok"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["show", "bakup-home"], ["next", "bakup-home"], ["explain", "bakup-home"], ["pause", "bakup-home"],
+        ["resume", "bakup-home"], ["enable", "bakup-home"], ["disable", "sync-notes", "bakup-home"],
+        ["skip", "bakup-home"], ["run", "bakup-home", "--for", "2026-03-02T03:00"], ["remove", "bakup-home"],
+        ["edit", "bakup-home"], ["history", "bakup-home"], ["logs", "bakup-home"],
+        ["forecast", "--from", "2026-03-02", "--to", "2026-03-03", "--job", "bakup-home"],
+    ],
+)  # fmt: skip
+def test_an_unknown_job_is_refused_with_the_nearest_name_and_nothing_changes(home, words):
+    before = (home.state / "ledger.db").read_bytes()
+
+    done = home.run(*words, at=LATER)
+
+    assert refused(done) and "did you mean backup-home?" in done.stderr
+    assert (home.state / "ledger.db").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["pause", "--until", "yesterday"], ["pause", "--until", "2020-01-01"], ["rerun", "nothing"],
+        ["skip", "backup-home", "--for", "2026-03-02T04:00"], ["history", "--status", "fine"],
+        ["history", "--since", "soon"], ["explain", "backup-home", "--at", "now"], ["apply", "/nowhere.toml"],
+        ["forecast", "--from", "2026-03-02", "--to", "2026-03-03", "--outage", "2026-03-02"],
+        ["add", "backup-home", "--command", "x"], ["add", "a/b", "--command", "x"], ["add", "x", "--env", "K", "--command", "x"],
+        ["add", "x", "--cron", "61 * * * *", "--command", "x"], ["state", "restore", "/etc/hostname"], ["run", "--for", "2026-03-02"],
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_refused(home, words):
+    done = home.run(*words, at=LATER)
+
+    assert done.returncode == 2 and "Traceback" not in done.stderr and done.stderr
+
+
+def test_jobs_lists_each_with_its_schedule_in_words_and_its_standing(home):
+    found = {job["name"]: job for job in home.json("jobs", at=LATER)}
+
+    assert found["backup-home"]["schedule"] == "at 03:00 every day"
+    assert (found["sync-notes"]["schedule"], found["by-hand"]["schedule"]) == ("every 30m", "by hand")
+    assert found["sync-notes"]["last_status"] == "success"
+    assert found["apt-refresh"]["next_run"] == "2026-03-04T03:07:00+01:00"  # missed: due now
+
+
+def test_show_tells_what_was_said_and_what_holds_by_default(home):
+    found = home.json("show", "backup-home", at=LATER)
+
+    assert found["settings"]["retry"]["max_attempts"] == 3
+    assert "timeout" in found["defaults"] and "retry" not in found["defaults"]
+    assert found["standing"]["open_run"] == "backup-home-20260302T020000Z"
+    assert found["next"][0] == "2026-03-05T03:00:00+01:00"
+
+
+def test_next_merges_the_slots_of_all_jobs(home):
+    found = home.json("next", "-n", "3", at="2026-03-04 00:00:00")
+
+    assert [entry["job"] for entry in found] == ["sync-notes", "sync-notes", "backup-home"]
+
+
+def test_explain_says_why_it_waits_and_what_became_of_a_slot(home):
+    waits = home.json("explain", "backup-home", at="2026-03-02 02:07:00")
+    home.run("run", at=LATER)
+    then = home.json("explain", "sync-notes", "--at", "2026-03-03T12:00", at=LATER)
+
+    assert waits["sentence"].startswith(
+        "It waits: attempt 1 of 3 of backup-home-20260302T020000Z failed (exit code 4)"
+    )
+    assert waits["retry_at"] == "2026-03-02T03:11:00+01:00"
+    assert "was coalesced into sync-notes-20260304T020000Z, which succeeded" in then["sentence"]
+
+
+def test_a_paused_job_waits_and_catches_up_once_it_is_resumed(home):
+    home.run("pause", "sync-notes", at="2026-03-02 02:20:00")
+    assert home.run("run", at=LATER).returncode == 0
+    assert (home.json("explain", "sync-notes", at=LATER)["open_reason"], sound(home, LATER)) == (
+        "paused",
+        True,
+    )
+
+    home.run("resume", "sync-notes", at=LATER)
+    assert sound(home, LATER)
+    home.run("run", at="2026-03-04 02:10:00")
+
+    assert home.json("history", "sync-notes", at=LATER)[0]["slots"] == 96
+    assert sound(home, "2026-03-04 02:10:00")
+
+
+def test_the_idle_check_sees_a_change_and_the_heartbeat_stays_the_last_tick_s(home):
+    beat = (home.state / "scheduled_state.json").stat().st_mtime_ns
+
+    home.run("disable", "sync-notes", at="2026-03-02 02:07:00")
+
+    assert (home.state / "scheduled_state.json").stat().st_mtime_ns == beat
+    assert home.snapshot()["jobs"]["sync-notes"]["next_run"] is None
+
+
+def test_disable_and_enable_replay_nothing(home):
+    home.run("disable", "sync-notes", at="2026-03-02 02:07:00")
+    home.run("run", at="2026-03-03 12:00:00")
+    done = home.json("enable", "sync-notes", at=LATER)
+    home.run("run", at=LATER)
+
+    assert done == [{"job": "sync-notes", "enabled": True, "changed": True}]
+    assert len(home.json("history", "sync-notes", at=LATER)) == 1 and sound(home, LATER)
+
+
+def test_skip_lets_go_of_all_open_slots_and_of_the_waiting_retry(home):
+    done = home.json("skip", "backup-home", at=LATER)
+
+    assert (done["skipped"], done["first"]) == (3, "2026-03-02T03:00:00+01:00")
+    assert home.json("explain", "backup-home", at=LATER)["sentence"] == "It will run at 2026-03-05 03:00."
+    assert sound(home, LATER)
+
+
+def test_a_slot_in_the_middle_and_one_to_come_can_be_skipped(home):
+    for slot in ("2026-03-03T12:00", "2026-03-04T03:30"):
+        assert home.json("skip", "sync-notes", "--for", slot, at=LATER)["skipped"] == 1
+    assert sound(home, LATER)
+
+    home.run("run", at="2026-03-04 02:35:00")
+    home.run("run", at="2026-03-04 03:01:00")
+
+    assert [run["slots"] for run in home.json("history", "sync-notes", at=LATER)] == [1, 95, 2]
+    assert sound(home, "2026-03-04 03:01:00")
+
+
+def test_a_skip_beforehand_is_forgotten_when_the_schedule_changes(home):
+    home.run("skip", "apt-refresh", "--for", "2026-03-05", at=LATER)
+    home.configure(JOBS.replace("@daily", "30 1 * * *"))
+    home.run("run", at=LATER)
+    home.run("run", at="2026-03-05 01:00:00")
+
+    assert sound(home, "2026-03-05 01:00:00")
+
+
+def test_run_for_takes_the_open_slot_and_anything_else_runs_beside_the_schedule(home):
+    taken = home.json("run", "weekly-report", "--for", "2026-03-02T09:00", at=LATER)["runs"][0]
+    beside = home.json("run", "by-hand", "--for", "2026-01-31", at=LATER)["runs"][0]
+
+    assert (taken["run_id"], taken["status"]) == ("weekly-report-20260302T080000Z", "success")
+    assert home.json("logs", beside["run_id"], at=LATER)["output"] == "for 2026-01-31T00:00:00+01:00\n"
+    assert home.json("history", "by-hand", at=LATER)[0]["scheduled_for"] == "2026-01-31T00:00:00+01:00"
+    assert sound(home, LATER)
+
+
+def test_run_for_a_newer_slot_takes_the_older_ones_along_or_says_which_go_first(home):
+    done = home.run("run", "weekly-report", "--for", "2026-03-16T09:00", at="2026-03-17 12:00:00")
+    home.run("run", "apt-refresh", "--for", "2026-03-04", at=LATER)
+
+    assert refused(done) and "--for 2026-03-02T09:00:00+01:00" in done.stderr
+    assert home.json("history", "apt-refresh", at=LATER)[0]["slots"] == 2
+    assert sound(home, LATER)
+
+
+def test_rerun_makes_the_next_attempt_or_a_new_run_for_the_same_instant(home):
+    waiting = home.json("rerun", "backup-home-20260302T020000Z", at="2026-03-02 02:07:00")["runs"][0]
+    (over,) = home.json("history", "sync-notes", at=LATER)
+    home.run("rerun", over["run_id"], at="2026-03-02 02:08:00")
+
+    assert (waiting["attempt"], waiting["status"]) == (2, "waiting_retry")
+    again = home.json("history", "sync-notes", at=LATER)[0]
+    assert (again["trigger"], again["scheduled_for"]) == ("manual", over["scheduled_for"])
+    assert sound(home, "2026-03-02 02:08:00")
+
+
+def test_add_writes_a_private_file_that_remove_takes_back_with_a_backup(home):
+    done = home.json(
+        "add", "docs", "--cron", "30 2 * * *", "--command", "restic backup /srv", "--max-attempts", "3"
+    )
+    path = home.config.parent / "jobs.d" / "docs.toml"
+
+    assert (done["path"], path.stat().st_mode & 0o777) == (str(path), 0o600)
+    assert home.json("show", "docs")["settings"]["retry"]["max_attempts"] == 3
+    gone = home.json("remove", "docs")
+    assert not path.exists() and "restic" in open(gone["backup"]).read()
+
+
+def test_add_reads_a_job_as_other_schedulers_write_it(home):
+    job = {
+        "name": "b",
+        "job_type": "interval",
+        "schedule": "30m",
+        "command": "x",
+        "arguments": "-v",
+        "is_active": 0,
+    }
+
+    done = home.run("add", "--json", input=json.dumps(job))
+
+    settings = home.json("show", "b")["settings"]
+    assert (done.returncode, settings["action"]["line"], settings["enabled"]) == (0, "x -v", False)
+
+
+def test_remove_leaves_every_other_line_as_it_is(home):
+    home.run("remove", "sync-notes")
+
+    gone = '[jobs.sync-notes]\nevery = "30m"\ncommand = "echo pulled"\n'
+    assert home.config.read_text() == JOBS.replace(gone, "")
+
+
+def test_a_job_that_others_need_is_not_removed(home):
+    home.configure(JOBS + '[jobs.after]\nchain = ["sync-notes"]\n')
+
+    assert refused(home.run("remove", "sync-notes")) and "sync-notes" in home.config.read_text()
+
+
+def test_edit_keeps_what_is_sound_and_hands_a_faulty_draft_back(home, monkeypatch):
+    monkeypatch.setenv("EDITOR", "sed -i s/@daily/@weekly/")
+    assert home.run("edit", "apt-refresh").returncode == 0
+    monkeypatch.setenv("EDITOR", "sed -i s/@weekly/@wekly/")
+
+    done = home.run("edit", "apt-refresh")
+
+    assert refused(done) and "@wekly" in done.stderr and "@weekly" in home.config.read_text()
+    assert "@wekly" in open(done.stderr.split("your draft is ")[1].strip()).read()
+
+
+def test_apply_twice_changes_nothing_the_second_time(home):
+    file = home.root / "reports.toml"
+    file.write_text('[jobs.monthly]\ncron = "0 7 1 * *"\ncommand = "true"\n')
+
+    looked = home.json("apply", str(file), "--dry-run")
+    done = [home.json("apply", str(file))["changed"] for _ in range(2)]
+
+    assert "+[jobs.monthly]" in looked["diff"] and done == [True, False]
+
+
+def test_dry_runs_change_nothing(home):
+    before = {path: path.read_bytes() for path in home.root.rglob("*") if path.is_file()}
+    for words in (
+        ["pause"], ["resume"], ["disable", "sync-notes"], ["enable", "sync-notes"], ["skip", "backup-home"],
+        ["run", "by-hand", "--for", "2026-01-01"], ["rerun", "backup-home-20260302T020000Z"], ["remove", "by-hand"],
+        ["add", "x", "--command", "true"], ["state", "backup", str(home.root / "b.tgz")],
+    ):  # fmt: skip
+        assert home.run(*words, "--dry-run", at=LATER).returncode == 0, words
+
+    assert {path: path.read_bytes() for path in home.root.rglob("*") if path.is_file()} == before
+
+
+def test_logs_follows_a_run_for_as_long_as_it_lives(world, until):
+    world.configure('[jobs.slow]\ncommand = "echo one; sleep 1; echo two"\n')
+    with subprocess.Popen(world.command("run", "slow")) as tick:
+        until(lambda: world.state.exists() and "one" in world.run("logs", "slow").stdout)
+        done = world.run("logs", "slow", "-f")
+    assert (done.stdout, tick.wait(20)) == ("one\ntwo\n", 0)
+
+
+def test_a_backup_goes_back_to_where_it_was_taken(home):
+    target = home.root / "b.tgz"
+    home.run("state", "backup", str(target), at="2026-03-02 02:08:00")
+    home.run("run", at=LATER)
+    home.config.write_text("# lost\n")
+
+    done = home.json("state", "restore", str(target), "--with-config", at=LATER)
+
+    assert target.stat().st_mode & 0o777 == 0o600 and home.config.read_text() == JOBS
+    assert len(home.json("history", at=LATER)) == 2 and sound(home, LATER)
+    assert done["kept"] is not None
+    assert home.json("run", at="2026-03-04 02:08:00")["exit_code"] == 0
+
+
+def test_a_restore_waits_for_running_jobs_and_refuses_what_is_no_backup(world, until):
+    world.configure('[jobs.slow]\ncommand = "sleep 3"\n[jobs.x]\ncommand = "true"\n')
+    world.run("run", "x")
+    target = world.root / "b.tgz"
+    world.run("state", "backup", str(target))
+    with subprocess.Popen(world.command("run", "slow")) as tick:
+        until(
+            lambda: world.json("history", "slow") and world.json("history", "slow")[0]["status"] == "running"
+        )
+        busy = world.run("state", "restore", str(target))
+    with tarfile.open(world.root / "other.tgz", "w:gz") as archive:
+        archive.add(world.config, "scheduled.toml")
+
+    assert (busy.returncode, tick.wait(20)) == (75, 0)
+    assert refused(world.run("state", "restore", str(world.root / "other.tgz")))
+
+
+def test_forecast_prints_exactly_three_fields_and_a_calendar(home):
+    words = ["forecast", "--from", "2026-03-04T02:00", "--to", "2026-03-05", "--job", "backup-home"]
+
+    assert home.json(*words, at=LATER)[0].keys() == {"job", "scheduled_for", "runs_at"}
+    assert home.run(*words, "--ics", at=LATER).stdout.startswith("BEGIN:VCALENDAR\r\n")

@@ -1,0 +1,161 @@
+"""A forecast is what the ticks themselves would do, only faster."""
+
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scheduled import forecast
+from scheduled.config import Config
+from scheduled.forecast import Ticks
+from scheduled.ical import calendar, escape, fold
+from scheduled.jobs import DAY, HOUR, Action, Job, Schedule, Standing, Window
+from scheduled.planner import Around, plan_job
+from scheduled.view import View
+
+ZONE = "Europe/Berlin"
+
+
+def at(text):
+    return int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(ZONE)).timestamp())
+
+
+START = at("2026-03-28")
+
+
+def a_job(cron="0 * * * *", delay=0, name="job", **values):
+    schedule = Schedule("cron", cron, ZONE, delay=delay)
+    return Job(name=name, schedule=schedule, action=Action("command", line="true"), **values)
+
+
+def a_view(*jobs, now=START, pauses=None, max_runs=None):
+    config = Config(
+        path=Path("x"), timezone=ZONE, workspace=None, max_parallel=2, max_runs=max_runs, max_minutes=None,
+        keep_days=90, keep_runs=1000, sender="", jobs={job.name: job for job in jobs}, problems=[], warnings=[],
+    )  # fmt: skip
+    standings = {
+        job.name: Standing(job=job.name, position=now - 1, epoch=now - 1, schedule=job.schedule)
+        for job in jobs
+    }
+    return View(
+        config=config, now=now, standings=standings, rows={}, pauses=pauses or {}, switched=frozenset(),
+        cadence=300, busy=frozenset(),
+    )  # fmt: skip
+
+
+def foreseen(view, start=START, end=START + DAY, outages=(), only=None):
+    return [
+        (datetime.fromtimestamp(run, ZoneInfo(ZONE)).strftime("%d %H:%M"),
+         datetime.fromtimestamp(slot, ZoneInfo(ZONE)).strftime("%d %H:%M"), job)
+        for run, slot, job in forecast.forecast(view, start, end, outages, only)
+    ]  # fmt: skip
+
+
+def tick_by_tick(job, start, end, outages, cadence=300, pauses=None):
+    """Make every tick there is, one after the other: slow, and plain to see."""
+    standing = Standing(job=job.name, position=start - 1, epoch=start - 1, schedule=job.schedule)
+    found = []
+    for now in range(-(-start // cadence) * cadence, end, cadence):
+        if any(first <= now < last for first, last in outages):
+            continue
+        in_force = {name: until for name, until in (pauses or {}).items() if until is None or until > now}
+        while True:
+            plan = plan_job(job, standing, now, around=Around(pauses=in_force))
+            for skip in plan.skips:
+                standing = msgspec.structs.replace(standing, position=max(standing.position, skip.span.last))
+            if plan.start is None:
+                break
+            found.append((now, plan.start.claim.slot, job.name))
+            standing = msgspec.structs.replace(standing, position=plan.start.claim.slot)
+    return found
+
+
+HOURS = st.integers(0, 71).map(lambda hour: START + hour * HOUR)
+OUTAGES = st.lists(st.tuples(HOURS, st.integers(1, 30)).map(lambda o: (o[0], o[0] + o[1] * HOUR)), max_size=3)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    cron=st.sampled_from(["0 * * * *", "*/15 * * * *", "30 2 * * *", "7 */6 * * *", "* 3 * * *", "0 9 * * MON", "@daily"]),
+    catch_up=st.sampled_from(["latest", "all", "none"]),
+    grace=st.sampled_from([None, 60, HOUR, 5 * HOUR]),
+    delay=st.sampled_from([0, 0, 130, 3000]),
+    window=st.sampled_from([None, None, Window(22 * 60, 8 * 60), Window(120, 200)]),
+    limit=st.sampled_from([3, 100]),
+    pause=st.sampled_from([None, START + 20 * HOUR]),
+    outages=OUTAGES,
+)  # fmt: skip
+def test_it_is_what_every_single_tick_would_do(cron, catch_up, grace, delay, window, limit, pause, outages):
+    job = a_job(cron, delay, catch_up=catch_up, grace=grace, not_between=window, catch_up_limit=limit)
+    pauses = {"job": pause} if pause else {}
+    expected = tick_by_tick(job, START, START + 3 * DAY, outages, pauses=pauses)
+
+    assert forecast.forecast(a_view(job, pauses=pauses), START, START + 3 * DAY, outages) == expected
+
+
+def test_a_night_without_ticks_is_caught_up_in_the_morning():
+    found = foreseen(a_view(a_job("0 */3 * * *")), outages=[(at("2026-03-28T01:00"), at("2026-03-28T10:02"))])
+
+    assert found[:3] == [
+        ("28 00:00", "28 00:00", "job"),
+        ("28 10:05", "28 09:00", "job"),
+        ("28 12:00", "28 12:00", "job"),
+    ]
+
+
+def test_what_an_outage_before_the_span_left_open_runs_in_it():
+    found = foreseen(
+        a_view(a_job("0 3 * * *")), start=at("2026-03-30T08:00"), end=at("2026-03-30T12:00"),
+        outages=[(at("2026-03-30T02:00"), at("2026-03-30T09:00"))],
+    )  # fmt: skip
+
+    assert found == [("30 09:00", "30 03:00", "job")]
+
+
+def test_the_beginning_belongs_to_the_span_and_the_end_does_not():
+    assert [run[0] for run in foreseen(a_view(a_job("@daily")), end=START + DAY)] == ["28 00:00"]
+
+
+def test_the_past_is_foreseen_as_if_the_jobs_had_been_there():
+    view = a_view(a_job("@daily"), now=START)
+
+    assert [run[1] for run in foreseen(view, start=START - 2 * DAY, end=START)] == ["26 00:00", "27 00:00"]
+
+
+def test_a_budget_spreads_a_catch_up_over_ticks_by_priority():
+    jobs = [
+        a_job("@daily", name=name, priority=level)
+        for name, level in (("a", "low"), ("b", "high"), ("c", "medium"))
+    ]
+
+    found = foreseen(a_view(*jobs, max_runs=1))
+
+    assert [(run[0], run[2]) for run in found] == [("28 00:00", "b"), ("28 00:05", "c"), ("28 00:10", "a")]
+
+
+def test_a_pause_without_an_end_leaves_nothing():
+    assert foreseen(a_view(a_job(), pauses={"": None})) == []
+
+
+def test_only_one_job_is_asked_for():
+    assert {run[2] for run in foreseen(a_view(a_job(), a_job(name="other")), only="other")} == {"other"}
+
+
+@pytest.mark.parametrize("tick", [START, START + 1, START + 299, START + 300])
+def test_ticks_come_on_the_cadence_but_not_in_an_outage(tick):
+    ticks = Ticks(300, [(START + 200, START + 400), (START + 350, START + 700)])
+
+    assert ticks.at_or_after(tick) == (START if tick == START else START + 900)
+
+
+def test_a_calendar_escapes_what_means_something_and_folds_long_lines():
+    text = calendar([(START, START, "a;b,c\\" + "ü" * 60)], START)
+
+    assert "SUMMARY:a\\;b\\,c\\\\" in text
+    assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))
+    assert text.replace("\r\n ", "").count("ü") == 120
+    assert (escape("a\nb"), list(fold("x"))) == ("a\\nb", ["x"])
