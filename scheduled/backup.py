@@ -68,17 +68,15 @@ def backup(config_file: Path, paths: Paths, target: Path, *, dry_run: bool) -> d
 
 
 def _ledger(paths: Paths) -> bytes:
-    """Copy the ledger as of one instant, whoever writes it meanwhile."""
-    SqliteLedger(paths.ledger, read_only=True).close()  # says what is wrong with it
-    with tempfile.TemporaryDirectory(dir=paths.root, prefix=".backup-") as scratch:
+    """Copy the ledger as of one instant; who wants to write it meanwhile waits."""
+    with tempfile.TemporaryDirectory(prefix="scheduled-backup-") as scratch:
         copy = Path(scratch) / LEDGER
-        try:
-            uri = f"{paths.ledger.absolute().as_uri()}?mode=ro"
-            with closing(sqlite3.connect(uri, uri=True)) as source, closing(sqlite3.connect(copy)) as found:
-                source.backup(found)
-                found.execute("PRAGMA journal_mode = DELETE")
-        except sqlite3.Error as error:
-            raise StateError(f"{paths.ledger}: {error}") from error
+        with exclusive(paths.ledger.with_suffix(".lock")):
+            ledger = SqliteLedger(paths.ledger, read_only=True)
+            try:
+                ledger.copy(copy)
+            finally:
+                ledger.close()
         return copy.read_bytes()
 
 

@@ -71,11 +71,13 @@ def _next_step(
     if state["failed"] and stops:
         ledger.begin_chain(parent.run_id, {**state, "round": state.get("round", 0) + 1})
         return _ending(parent, state, now)
-    state = {**state, "at": state["at"] + 1}
-    ledger.begin_chain(parent.run_id, state)
-    if state["at"] < len(state["steps"]):
+    if state["at"] + 1 < len(state["steps"]):
+        state = {**state, "at": state["at"] + 1}
+        ledger.begin_chain(parent.run_id, state)
         _trigger_step(ledger, parent.run_id, state, parent.depth, now)
         return None
+    # No step is left that another attempt could go on with: it would begin anew.
+    ledger.begin_chain(parent.run_id, {**state, "at": 0, "round": state.get("round", 0) + 1})
     return _ending(parent, state, now)
 
 

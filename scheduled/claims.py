@@ -76,7 +76,9 @@ def plan(
     """Plan all jobs, or just the *told* ones, up to *until*; note what is skipped, what waits, what is due next."""
     standings = ledger.standings()
     if told is not None:
-        standings = {name: standings[name] for name in told if name in standings}
+        # Whoever comes after others can't be planned without them.
+        names = {*told, *(other for name in told if name in config.jobs for other in config.jobs[name].after)}
+        standings = {name: found for name, found in standings.items() if name in names}
     around = Around(
         pauses=ledger.pauses(now), closed=closed, budget=budget, triggers=tuple(ledger.triggers())
     )

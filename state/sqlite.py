@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from scheduled.errors import StateError
@@ -53,6 +53,12 @@ class SqliteLedger(Runs, Past, Switches, Notices):
         """Return whether no job was ever seen."""
         with _named_errors(self.path):
             return self._db.execute("SELECT 1 FROM jobs LIMIT 1").fetchone() is None
+
+    def copy(self, path: Path) -> None:
+        """Write all of it into a new file at *path*; raises StateError."""
+        with _named_errors(self.path), closing(sqlite3.connect(path)) as target:
+            self._db.backup(target)
+            target.execute("PRAGMA journal_mode = DELETE")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

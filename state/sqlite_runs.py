@@ -309,7 +309,8 @@ class Runs:
     def rewind(self, job: str, position: Instant) -> None:
         """See `Ledger.rewind`."""
         self._db.execute(
-            "UPDATE jobs SET position = ?1, window_start = CASE WHEN window_start > ?1 THEN NULL"
+            "UPDATE jobs SET position = ?1, window_start = CASE WHEN window_start > ?1 THEN (SELECT max(first)"
+            " FROM slots WHERE slots.job = ?2 AND verdict = 'success' AND first <= ?1)"
             " ELSE window_start END WHERE job = ?2",
             (position, job),
         )

@@ -1,69 +1,17 @@
-"""What is particular to the ledger in SQLite: its file, its versions, and processes that share it."""
+"""What is particular to the ledger in SQLite: its file and its versions."""
 
-import os
 import shutil
 import sqlite3
-import subprocess
-import sys
-from contextlib import closing, suppress
-from pathlib import Path
+from contextlib import closing
 
 import pytest
 
 from scheduled.errors import StateError
 from scheduled.jobs import Schedule
 from scheduled.state import sqlite
-from scheduled.state.locks import exclusive
 from scheduled.state.sqlite import DamagedError, SqliteLedger
 
 VERSION = len(list(sqlite.MIGRATIONS.glob("*.sql")))
-CLAIMANTS, SLOTS, CROWD = 4, 30, 6
-# Each claimant claims all slots, one transaction each, as soon as all of them are there.
-CLAIM = """
-import sys, time
-from pathlib import Path
-from scheduled.jobs import Claim
-from scheduled.state.ledger import Holder
-from scheduled.state.sqlite import SqliteLedger
-
-path, name, claimants, slots = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-ledger = SqliteLedger(path)
-path.with_name(f"{name}.ready").touch()
-deadline = time.monotonic() + 20
-while len(list(path.parent.glob("*.ready"))) < claimants and time.monotonic() < deadline:
-    pass
-for slot in range(1, slots + 1):
-    claim = Claim(run_id=f"run-{slot}", job="job", slot=slot, attempt=1, slots=1, trigger="schedule")
-    with ledger.transaction():
-        if ledger.claim(claim, Holder(tick=name, boot="", host=""), 0.0):
-            print(slot)
-"""
-CUT_OFF = """
-import os, sys
-from pathlib import Path
-from scheduled.state.sqlite import SqliteLedger
-
-ledger = SqliteLedger(Path(sys.argv[1]))
-with ledger.transaction():
-    ledger.advance("job", 99)
-    ledger.remember("k", "v")
-    os.kill(os.getpid(), 9)
-"""
-
-
-# Each opens the ledger as soon as all of them are there.
-OPEN = """
-import sys, time
-from pathlib import Path
-from scheduled.state.sqlite import SqliteLedger
-
-path, name, crowd = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-path.with_name(f"{name}.ready").touch()
-deadline = time.monotonic() + 20
-while len(list(path.parent.glob("*.ready"))) < crowd and time.monotonic() < deadline:
-    pass
-SqliteLedger(path).close()
-"""
 
 
 @pytest.fixture
@@ -91,61 +39,6 @@ def version(path):
 
 def everything(directory):
     return {place.name: place.read_bytes() for place in directory.iterdir()}
-
-
-def test_processes_that_claim_the_same_slots_get_each_slot_exactly_once(path):
-    filled(path)
-    claimants = [
-        subprocess.Popen(
-            [sys.executable, "-c", CLAIM, path, f"tick-{number}", str(CLAIMANTS), str(SLOTS)],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(CLAIMANTS)
-    ]
-    claimed = [int(line) for claimant in claimants for line in claimant.communicate(timeout=60)[0].split()]
-
-    assert [claimant.returncode for claimant in claimants] == [0] * CLAIMANTS
-    assert sorted(claimed) == list(range(1, SLOTS + 1))
-
-
-def opened_by(*numbers, path):
-    """Start a process for each number that opens the ledger once all are there."""
-    return [
-        subprocess.Popen(
-            [sys.executable, "-c", OPEN, path, f"p{number}", str(len(numbers))],
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for number in numbers
-    ]
-
-
-def test_processes_that_open_a_new_ledger_at_once_all_get_it(path):
-    crowd = opened_by(*range(CROWD), path=path)
-    said = [one.communicate(timeout=60)[1] for one in crowd]
-
-    assert (said, [one.returncode for one in crowd]) == ([""] * CROWD, [0] * CROWD)
-    assert version(path) == VERSION
-
-
-def test_who_opens_a_ledger_that_is_just_being_made_waits(path, until):
-    lock = path.with_suffix(".lock")
-    with exclusive(lock), closing(sqlite3.connect(path, isolation_level=None)) as maker:
-        maker.execute("CREATE TABLE unrelated (x)")
-        maker.execute("BEGIN IMMEDIATE")  # for which SQLite itself would not wait when the log is switched
-        (opener,) = opened_by(1, path=path)
-        until(lambda: opener.poll() is not None or str(path) in files_of(opener.pid))
-        maker.execute("ROLLBACK")
-
-    assert (opener.communicate(timeout=60)[1], opener.returncode) == ("", 0)
-
-
-def files_of(pid):
-    """Return the paths of what a process has open."""
-    with suppress(OSError):
-        return [os.path.realpath(place) for place in Path(f"/proc/{pid}/fd").iterdir()]
-    return []
 
 
 def test_a_newer_schema_is_refused_and_left_as_it_is(path):
@@ -252,24 +145,6 @@ def test_a_link_in_its_place_is_not_followed(path, tmp_path):
 
     with pytest.raises(StateError, match=str(path)):
         SqliteLedger(path)
-
-
-def test_a_transaction_that_was_cut_off_by_kill_9_never_happened(path):
-    filled(path)
-    subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            CUT_OFF,
-            path,
-        ],
-        check=False,
-    )
-
-    ledger = SqliteLedger(path)
-
-    assert (ledger.standings()["job"].position, ledger.meta("k")) == (0, None)
-    ledger.close()
 
 
 def test_a_copy_made_while_nobody_writes_is_whole(path, tmp_path):

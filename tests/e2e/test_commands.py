@@ -3,6 +3,7 @@
 import json
 import subprocess
 import tarfile
+from pathlib import Path
 
 import pytest
 
@@ -61,7 +62,8 @@ def test_an_unknown_job_is_refused_with_the_nearest_name_and_nothing_changes(hom
 
     done = home.run(*words, at=LATER)
 
-    assert refused(done) and "did you mean backup-home?" in done.stderr
+    assert refused(done)
+    assert "did you mean backup-home?" in done.stderr
     assert (home.state / "ledger.db").read_bytes() == before
 
 
@@ -79,7 +81,9 @@ def test_an_unknown_job_is_refused_with_the_nearest_name_and_nothing_changes(hom
 def test_what_makes_no_sense_is_refused(home, words):
     done = home.run(*words, at=LATER)
 
-    assert done.returncode == 2 and "Traceback" not in done.stderr and done.stderr
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr
 
 
 def test_jobs_lists_each_with_its_schedule_in_words_and_its_standing(home):
@@ -95,7 +99,8 @@ def test_show_tells_what_was_said_and_what_holds_by_default(home):
     found = home.json("show", "backup-home", at=LATER)
 
     assert found["settings"]["retry"]["max_attempts"] == 3
-    assert "timeout" in found["defaults"] and "retry" not in found["defaults"]
+    assert "timeout" in found["defaults"]
+    assert "retry" not in found["defaults"]
     assert found["standing"]["open_run"] == "backup-home-20260302T020000Z"
     assert found["next"][0] == "2026-03-05T03:00:00+01:00"
 
@@ -150,7 +155,8 @@ def test_disable_and_enable_replay_nothing(home):
     home.run("run", at=LATER)
 
     assert done == [{"job": "sync-notes", "enabled": True, "changed": True}]
-    assert len(home.json("history", "sync-notes", at=LATER)) == 1 and sound(home, LATER)
+    assert len(home.json("history", "sync-notes", at=LATER)) == 1
+    assert sound(home, LATER)
 
 
 def test_skip_lets_go_of_all_open_slots_and_of_the_waiting_retry(home):
@@ -196,7 +202,8 @@ def test_run_for_a_newer_slot_takes_the_older_ones_along_or_says_which_go_first(
     done = home.run("run", "weekly-report", "--for", "2026-03-16T09:00", at="2026-03-17 12:00:00")
     home.run("run", "apt-refresh", "--for", "2026-03-04", at=LATER)
 
-    assert refused(done) and "--for 2026-03-02T09:00:00+01:00" in done.stderr
+    assert refused(done)
+    assert "--for 2026-03-02T09:00:00+01:00" in done.stderr
     assert home.json("history", "apt-refresh", at=LATER)[0]["slots"] == 2
     assert sound(home, LATER)
 
@@ -221,7 +228,8 @@ def test_add_writes_a_private_file_that_remove_takes_back_with_a_backup(home):
     assert (done["path"], path.stat().st_mode & 0o777) == (str(path), 0o600)
     assert home.json("show", "docs")["settings"]["retry"]["max_attempts"] == 3
     gone = home.json("remove", "docs")
-    assert not path.exists() and "restic" in open(gone["backup"]).read()
+    assert not path.exists()
+    assert "restic" in Path(gone["backup"]).read_text()
 
 
 def test_add_reads_a_job_as_other_schedulers_write_it(home):
@@ -250,7 +258,8 @@ def test_remove_leaves_every_other_line_as_it_is(home):
 def test_a_job_that_others_need_is_not_removed(home):
     home.configure(JOBS + '[jobs.after]\nchain = ["sync-notes"]\n')
 
-    assert refused(home.run("remove", "sync-notes")) and "sync-notes" in home.config.read_text()
+    assert refused(home.run("remove", "sync-notes"))
+    assert "sync-notes" in home.config.read_text()
 
 
 def test_edit_keeps_what_is_sound_and_hands_a_faulty_draft_back(home, monkeypatch):
@@ -260,8 +269,10 @@ def test_edit_keeps_what_is_sound_and_hands_a_faulty_draft_back(home, monkeypatc
 
     done = home.run("edit", "apt-refresh")
 
-    assert refused(done) and "@wekly" in done.stderr and "@weekly" in home.config.read_text()
-    assert "@wekly" in open(done.stderr.split("your draft is ")[1].strip()).read()
+    assert refused(done)
+    assert "@wekly" in done.stderr
+    assert "@weekly" in home.config.read_text()
+    assert "@wekly" in Path(done.stderr.split("your draft is ")[1].strip()).read_text()
 
 
 def test_apply_twice_changes_nothing_the_second_time(home):
@@ -271,7 +282,8 @@ def test_apply_twice_changes_nothing_the_second_time(home):
     looked = home.json("apply", str(file), "--dry-run")
     done = [home.json("apply", str(file))["changed"] for _ in range(2)]
 
-    assert "+[jobs.monthly]" in looked["diff"] and done == [True, False]
+    assert "+[jobs.monthly]" in looked["diff"]
+    assert done == [True, False]
 
 
 def test_dry_runs_change_nothing(home):
@@ -302,8 +314,10 @@ def test_a_backup_goes_back_to_where_it_was_taken(home):
 
     done = home.json("state", "restore", str(target), "--with-config", at=LATER)
 
-    assert target.stat().st_mode & 0o777 == 0o600 and home.config.read_text() == JOBS
-    assert len(home.json("history", at=LATER)) == 2 and sound(home, LATER)
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert home.config.read_text() == JOBS
+    assert len(home.json("history", at=LATER)) == 2
+    assert sound(home, LATER)
     assert done["kept"] is not None
     assert home.json("run", at="2026-03-04 02:08:00")["exit_code"] == 0
 

@@ -89,7 +89,9 @@ OUTAGES = st.lists(st.tuples(HOURS, st.integers(1, 30)).map(lambda o: (o[0], o[0
     pause=st.sampled_from([None, START + 20 * HOUR]),
     outages=OUTAGES,
 )  # fmt: skip
-def test_it_is_what_every_single_tick_would_do(cron, catch_up, grace, delay, window, limit, pause, outages):
+def test_it_is_what_every_single_tick_would_do(
+    *, cron, catch_up, grace, delay, window, limit, pause, outages
+):
     job = a_job(cron, delay, catch_up=catch_up, grace=grace, not_between=window, catch_up_limit=limit)
     pauses = {"job": pause} if pause else {}
     expected = tick_by_tick(job, START, START + 3 * DAY, outages, pauses=pauses)

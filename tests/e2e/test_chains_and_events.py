@@ -1,0 +1,168 @@
+"""Chains, order and events, through the command line and real processes."""
+
+import json
+
+import pytest
+
+from tests.fixtures.world import World
+
+
+def ran(world: World) -> list[str]:
+    """The lines that jobs left, in the order in which they ran."""
+    path = world.root / "ran"
+    return path.read_text().split() if path.exists() else []
+
+
+def job(name: str, world: World, extra: str = "", code: int = 0) -> str:
+    return f"[jobs.{name}]\n{extra}\ncommand = 'echo {name} >> {world.root}/ran; exit {code}'\n"
+
+
+def test_a_chain_runs_its_steps_in_order_and_side_by_side(world: World) -> None:
+    chain = '[jobs.all]\nchain = ["a", ["b", "c"], "d"]\n'
+    world.configure(chain + "".join(job(name, world) for name in "abcd"))
+
+    done = world.run("run", "all")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    order = ran(world)
+    assert (order[0], sorted(order[1:3]), order[3]) == ("a", ["b", "c"], "d")
+    runs = {run["job"]: (run["trigger"], run["status"]) for run in world.json("history")}
+    chained = dict.fromkeys("abcd", ("chain", "success"))
+    assert runs == {"all": ("manual", "success"), **chained}
+
+
+@pytest.mark.parametrize(("on_failure", "after_it"), [("stop", []), ("continue", ["c"])])
+def test_a_failed_step_stops_the_chain_unless_it_is_to_go_on(
+    world: World, on_failure: str, after_it: list[str]
+) -> None:
+    chain = f'[jobs.all]\nchain = ["a", "b", "c"]\non_failure = "{on_failure}"\n'
+    world.configure(chain + job("a", world) + job("b", world, code=1) + job("c", world))
+
+    done = world.run("run", "all")
+
+    assert done.returncode == 1
+    assert ran(world) == ["a", "b", *after_it]
+    run = next(run for run in world.json("history") if run["job"] == "all")
+    assert (run["status"], "b failed" in run["reason"]) == ("failed", True)
+
+
+def test_after_a_crash_a_chain_goes_on_with_the_step_it_was_at(world: World, until) -> None:
+    chain = '[jobs.all]\nchain = ["a", "slow", "z"]\n'
+    slow = f"[jobs.slow]\ncommand = 'echo slow >> {world.root}/ran; while [ -e {world.root}/hold ]; do sleep 0.05; done'\n"
+    world.configure(chain + job("a", world) + slow + job("z", world))
+    (world.root / "hold").touch()
+    runner = world.start("run", "all")
+    until(lambda: "slow" in ran(world))
+
+    runner.kill()
+    runner.wait()
+    (world.root / "hold").unlink()
+    until(lambda: world.run("run").returncode == 0 and "z" in ran(world))
+
+    assert ran(world) == ["a", "slow", "z"]
+    assert next(run for run in world.json("history") if run["job"] == "all")["status"] == "success"
+    assert world.json("audit")["ok"] is True
+
+
+def test_a_job_comes_after_others_and_is_skipped_where_one_failed(world: World) -> None:
+    cron = 'cron = "* * * * *"'
+    world.configure(
+        job("late", world, f'{cron}\nafter = ["first"]')
+        + job("first", world, cron)
+        + job("never", world, f'{cron}\nafter = ["bad"]')
+        + job("bad", world, cron, code=1)
+    )
+
+    world.run("run")
+
+    assert [name for name in ran(world) if name != "bad"] == ["first", "late"]
+    assert world.json("audit")["ok"] is True
+    assert world.json("status")["jobs"] != []
+
+
+def test_without_a_schedule_of_its_own_it_runs_when_all_of_them_have(world: World) -> None:
+    cron = 'cron = "* * * * *"'
+    world.configure(job("both", world, 'after = ["x", "y"]') + job("x", world, cron) + job("y", world, cron))
+
+    world.run("run")
+
+    assert sorted(ran(world)[:2]) == ["x", "y"]
+    assert ran(world)[2:] == ["both"]
+
+
+def test_circles_and_strangers_are_named_and_the_others_run(world: World) -> None:
+    world.configure(
+        '[jobs.a]\nchain = ["b"]\n[jobs.b]\nchain = ["a"]\n[jobs.c]\nafter = ["nobody"]\ncommand = "true"\n'
+        + job("d", world)
+    )
+
+    done = world.run("check", "--json")
+
+    problems = json.loads(done.stdout)["problems"]
+    assert done.returncode == 2
+    assert any("leads back to itself: a -> b -> a" in text or "b -> a -> b" in text for text in problems)
+    assert any("jobs.c: after: no such job: nobody" in text for text in problems)
+    assert world.run("run", "d").returncode == 2
+    assert ran(world) == ["d"]
+
+
+def test_a_failure_starts_the_jobs_that_listen_to_it(world: World) -> None:
+    listening = 'on = "job_failed"\nwhere = { job = "bad" }'
+    world.configure(
+        job("listens", world, listening) + job("bad", world, code=1) + job("other", world, code=1)
+    )
+
+    world.run("run", "bad", "other")
+
+    assert ran(world).count("listens") == 1
+
+
+def test_an_emitted_event_waits_for_the_next_tick_and_carries_its_payload(world: World) -> None:
+    world.configure(
+        f"[jobs.disk]\non = \"disk_full\"\ncommand = 'echo $SCHEDULED_EVENT_DATA >> {world.root}/ran'\n"
+    )
+    world.run("run")
+
+    assert world.json("emit", "disk_full", "mount=/home", "--dry-run")["jobs"] == ["disk"]
+    assert world.json("emit", "disk_full", "mount=/home")["jobs"] == ["disk"]
+    assert ran(world) == []
+    world.run("run")
+    world.run("run")
+
+    assert ran(world) == ['{"mount":', '"/home"}']
+
+
+def test_a_file_in_the_spool_is_an_event_and_rubbish_is_set_aside(world: World) -> None:
+    world.configure(job("disk", world, 'on = "disk_full"'))
+    world.run("run")
+    spool = world.state / "spool"
+    (spool / "disk_full.json").write_text('{"mount": "/"}')
+    (spool / "not an event").write_text("")
+    (spool / "disk_full.2.json").write_text("{rubbish")
+
+    done = world.run("run")
+
+    assert ran(world) == ["disk"]
+    assert sorted(path.name for path in spool.iterdir()) == ["bad"]
+    assert sorted(path.name for path in (spool / "bad").iterdir()) == ["disk_full.2.json", "not an event"]
+    assert done.stderr.count("set aside") == 2
+
+
+def test_events_that_lead_to_themselves_are_cut_off_and_said(world: World) -> None:
+    world.configure(job("loop", world, 'on = "job_completed"') + job("a", world))
+
+    done = world.run("run", "a")
+
+    assert ran(world) == ["a", *["loop"] * 16]
+    assert "a loop is cut here" in done.stderr
+
+
+def test_a_boot_is_told_once_and_the_first_one_never(world: World) -> None:
+    world.configure(job("boot", world, 'cron = "@reboot"'))
+    world.run("run")
+    world.sql("UPDATE meta SET value = 'another' WHERE key = 'boot'")
+
+    world.run("run")
+    world.run("run")
+
+    assert ran(world) == ["boot"]
