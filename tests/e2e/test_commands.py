@@ -106,9 +106,9 @@ def test_show_tells_what_was_said_and_what_holds_by_default(home):
 
 
 def test_next_merges_the_slots_of_all_jobs(home):
-    found = home.json("next", "-n", "3", at="2026-03-04 00:00:00")
+    found = home.json("next", "-n", "3", at="2026-03-04 01:20:00")
 
-    assert [entry["job"] for entry in found] == ["sync-notes", "sync-notes", "backup-home"]
+    assert [entry["job"] for entry in found] == ["sync-notes", "backup-home", "sync-notes"]
 
 
 def test_explain_says_why_it_waits_and_what_became_of_a_slot(home):
@@ -213,7 +213,7 @@ def test_rerun_makes_the_next_attempt_or_a_new_run_for_the_same_instant(home):
     (over,) = home.json("history", "sync-notes", at=LATER)
     home.run("rerun", over["run_id"], at="2026-03-02 02:08:00")
 
-    assert (waiting["attempt"], waiting["status"]) == (2, "waiting_retry")
+    assert (waiting["attempt"], waiting["event"]) == (2, "job_retry_scheduled")
     again = home.json("history", "sync-notes", at=LATER)[0]
     assert (again["trigger"], again["scheduled_for"]) == ("manual", over["scheduled_for"])
     assert sound(home, "2026-03-02 02:08:00")
@@ -323,7 +323,11 @@ def test_a_backup_goes_back_to_where_it_was_taken(home):
 
 
 def test_a_restore_waits_for_running_jobs_and_refuses_what_is_no_backup(world, until):
-    world.configure('[jobs.slow]\ncommand = "sleep 3"\n[jobs.x]\ncommand = "true"\n')
+    flag = world.root / "flag"
+    flag.touch()
+    world.configure(
+        f'[jobs.slow]\ncommand = "while [ -e {flag} ]; do sleep 0.1; done"\n[jobs.x]\ncommand = "true"\n'
+    )
     world.run("run", "x")
     target = world.root / "b.tgz"
     world.run("state", "backup", str(target))
@@ -332,6 +336,7 @@ def test_a_restore_waits_for_running_jobs_and_refuses_what_is_no_backup(world, u
             lambda: world.json("history", "slow") and world.json("history", "slow")[0]["status"] == "running"
         )
         busy = world.run("state", "restore", str(target))
+        flag.unlink()
     with tarfile.open(world.root / "other.tgz", "w:gz") as archive:
         archive.add(world.config, "scheduled.toml")
 
@@ -343,4 +348,4 @@ def test_forecast_prints_exactly_three_fields_and_a_calendar(home):
     words = ["forecast", "--from", "2026-03-04T02:00", "--to", "2026-03-05", "--job", "backup-home"]
 
     assert home.json(*words, at=LATER)[0].keys() == {"job", "scheduled_for", "runs_at"}
-    assert home.run(*words, "--ics", at=LATER).stdout.startswith("BEGIN:VCALENDAR\r\n")
+    assert home.run(*words, "--ics", at=LATER).stdout.startswith("BEGIN:VCALENDAR\n")

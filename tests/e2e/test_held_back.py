@@ -1,0 +1,202 @@
+"""What defers, bounds and repeats runs, through the command line, under a clock that stands at given instants."""
+
+import shutil
+
+import pytest
+
+from tests.fixtures.world import World
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(
+        not shutil.which("faketime"), reason="SKIPPED LOUDLY: Debian's faketime is not installed"
+    ),
+]
+FIRST = "2026-03-10 11:59:00"
+
+
+def configured(world: World, *lines: str, top: str = "") -> None:
+    world.configure("\n".join([f'timezone = "UTC"\n{top}\n[jobs.job]', *lines]))
+
+
+def runs(world: World) -> list[tuple[str, str, int, int]]:
+    """Slot, status, slots and attempt of every run, oldest first."""
+    found = reversed(world.json("history", at="2026-03-20 00:00:00"))
+    return [(run["scheduled_for"][5:16], run["status"], run["slots"], run["attempt"]) for run in found]
+
+
+def waits(world: World, at: str) -> str | None:
+    reason: str | None = world.json("status", at=at)["jobs"][0]["open_reason"]
+    return reason
+
+
+def audited(world: World) -> bool:
+    return bool(world.json("audit", at="2026-03-20 00:00:00")["ok"])
+
+
+def test_quiet_hours_defer_and_drop_nothing(world: World) -> None:
+    configured(world, 'cron = "0 * * * *"', 'command = "true"', 'not_between = ["22:00", "08:00"]')
+    world.run("run", at="2026-03-10 21:59:00")
+
+    world.run("run", at="2026-03-10 23:05:00")
+    deferred = waits(world, "2026-03-10 23:06:00")
+    world.run("run", at="2026-03-11 08:00:00")
+
+    assert deferred == "quiet"
+    assert runs(world) == [("03-11T08:00", "success", 11, 1)]
+    assert audited(world)
+
+
+def test_a_gate_defers_until_it_holds(world: World) -> None:
+    gate = world.root / "mounted"
+    configured(world, 'cron = "0 * * * *"', 'command = "true"', f'only_if = {{ path = "{gate}" }}')
+    world.run("run", at=FIRST)
+
+    world.run("run", at="2026-03-10 12:00:00")
+    deferred = waits(world, "2026-03-10 12:01:00")
+    gate.touch()
+    world.run("run", at="2026-03-10 12:10:00")
+
+    assert (deferred, runs(world)) == ("gate", [("03-10T12:00", "success", 1, 1)])
+
+
+def test_a_gate_that_stays_closed_past_its_deadline_skips_the_slot(world: World) -> None:
+    gate = 'only_if = { command = "false" }'
+    configured(world, 'cron = "0 12 * * *"', 'command = "true"', gate, 'gate_deadline = "2h"')
+    world.run("run", at=FIRST)
+    world.run("run", at="2026-03-10 12:00:00")
+
+    world.run("run", at="2026-03-10 14:30:00")
+
+    assert world.sql("SELECT verdict, reason FROM slots") == [("skipped", "gate")]
+    assert audited(world)
+
+
+def test_exit_code_75_means_not_now_and_is_no_failure(world: World) -> None:
+    ready = world.root / "ready"
+    configured(world, 'cron = "0 * * * *"', f"command = '[ -e {ready} ] || exit 75'")
+    world.run("run", at=FIRST)
+
+    first = world.run("run", at="2026-03-10 12:00:00")
+    reason = waits(world, "2026-03-10 12:01:00")
+    ready.touch()
+    world.run("run", at="2026-03-10 12:06:00")
+
+    assert (first.returncode, reason) == (0, "gate")
+    assert runs(world) == [("03-10T12:00", "success", 1, 2)]
+
+
+def test_retries_outlive_the_tick_and_spent_ones_are_a_failure(world: World) -> None:
+    retry = 'retry = { max_attempts = 3, delay = "10m", backoff_multiplier = 2 }'
+    configured(world, 'cron = "0 12 * * *"', 'command = "exit 1"', retry)
+    world.run("run", at=FIRST)
+
+    codes = [
+        world.run("run", at=f"2026-03-10 12:{minute}:00").returncode for minute in ("00", "05", "10", "29")
+    ]
+    waiting = waits(world, "2026-03-10 12:29:30")
+    last = world.run("run", at="2026-03-10 12:30:00")
+
+    assert (codes, waiting) == ([0, 0, 0, 0], "waiting_retry")
+    assert (last.returncode, runs(world)) == (1, [("03-10T12:00", "failed", 1, 3)])
+
+
+def test_a_short_retry_is_waited_for_inside_the_tick(world: World) -> None:
+    tried = world.root / "tried"
+    retry = "retry = { max_attempts = 2, delay = 1 }"
+    configured(world, 'cron = "* * * * *"', f"command = '[ -e {tried} ] || ! touch {tried}'", retry)
+
+    done = world.run("run")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [run["attempt"] for run in world.json("history") if run["status"] == "success"] == [2]
+
+
+def test_catch_up_all_runs_each_slot_oldest_first(world: World) -> None:
+    configured(world, 'cron = "0 * * * *"', 'command = "true"', 'catch_up = "all"', "catch_up_limit = 3")
+    world.run("run", at=FIRST)
+
+    world.run("run", at="2026-03-10 16:30:00")
+
+    assert runs(world) == [(f"03-10T{hour}:00", "success", 1, 1) for hour in (14, 15, 16)]
+    assert world.sql("SELECT count, verdict, reason FROM slots WHERE verdict = 'skipped'") == [
+        (2, "skipped", "catch_up_limit")
+    ]
+    assert audited(world)
+
+
+def test_catch_up_none_lets_go_what_was_missed_and_runs_what_is_on_time(world: World) -> None:
+    configured(world, 'cron = "0 * * * *"', 'command = "true"', 'catch_up = "none"')
+    world.run("run", at=FIRST)
+
+    world.run("run", at="2026-03-10 15:30:00")
+    world.run("run", at="2026-03-10 16:04:00")
+
+    assert runs(world) == [("03-10T16:00", "success", 1, 1)]
+    assert world.sql("SELECT count, reason FROM slots WHERE verdict = 'skipped'") == [(4, "missed")]
+    assert audited(world)
+
+
+def test_a_slot_later_than_its_grace_is_skipped(world: World) -> None:
+    configured(world, 'cron = "0 12 * * *"', 'command = "true"', 'grace = "1h"')
+    world.run("run", at=FIRST)
+
+    world.run("run", at="2026-03-10 13:30:00")
+
+    assert (runs(world), world.sql("SELECT verdict, reason FROM slots")) == ([], [("skipped", "late")])
+
+
+def test_a_tick_s_budget_leaves_the_rest_to_the_next(world: World) -> None:
+    jobs = "\n".join(f'[jobs.j{n}]\ncron = "0 * * * *"\ncommand = "true"' for n in range(5))
+    world.configure(f'timezone = "UTC"\n[catch_up]\nmax_runs = 2\n{jobs}')
+    world.run("run", at=FIRST)
+
+    world.run("run", at="2026-03-10 12:00:00")
+    reasons = [job["open_reason"] for job in world.json("status", at="2026-03-10 12:01:00")["jobs"]]
+    after = [len(world.json("history", at="2026-03-10 12:01:00"))]
+    for minute in ("05", "10"):
+        world.run("run", at=f"2026-03-10 12:{minute}:00")
+        after.append(len(world.json("history", at="2026-03-10 12:11:00")))
+
+    assert (after, reasons.count("budget")) == ([2, 4, 5], 3)
+    assert audited(world)
+
+
+def test_an_interrupted_run_asks_or_tells_whether_it_was_done(world: World, until) -> None:
+    world.configure(f"""
+        [jobs.ask]
+        cron = "* * * * *"
+        command = "echo $$ > {world.root}/ask; sleep 60"
+        on_interrupted = "ask"
+        [jobs.verify]
+        cron = "* * * * *"
+        command = "echo $$ > {world.root}/verify; sleep 60"
+        on_interrupted = "test -e {world.root}/verify"
+    """)
+    runner = world.start("run")
+    until(lambda: (world.root / "ask").exists() and (world.root / "verify").exists())
+    world.kill_all(runner)
+
+    world.run("run")
+
+    found = {run["job"]: run["status"] for run in world.json("history")}
+    assert found == {"ask": "waiting_retry", "verify": "success"}
+    assert {job["name"]: job["open_reason"] for job in world.json("status")["jobs"]}["ask"] == "ask"
+
+
+@pytest.mark.parametrize("forward", ["2037-01-01 00:00:00", "2026-03-11 12:00:00"])
+def test_a_clock_that_went_ahead_and_back_freezes_nothing_and_replays_nothing(
+    world: World, forward: str
+) -> None:
+    configured(world, 'cron = "0 * * * *"', 'command = "true"')
+    world.run("run", at=FIRST)
+    world.run("run", at=forward)
+
+    back = world.run("run", at="2026-03-10 12:10:00")
+    upcoming = world.json("status", at="2026-03-10 12:11:00")["next_job"]["scheduled"]
+    world.run("run", at="2026-03-10 13:00:00")
+
+    assert "the clock went back" in back.stderr
+    assert upcoming == "2026-03-10T13:00:00+00:00"
+    assert [run for run in runs(world) if run[0] == "03-10T13:00"] == [("03-10T13:00", "success", 1, 1)]
+    assert audited(world)
