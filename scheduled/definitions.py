@@ -73,6 +73,8 @@ def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], 
         env_file=raw.env_file,
         umask=_umask(raw.umask),
         nice=_nice(raw.nice),
+        ionice=_ionice(raw.ionice),
+        inhibit_sleep=raw.inhibit_sleep,
         limits=_limits(raw.limits),
         options=raw.options,
         output_limit=_size("output_limit", raw.output_limit),
@@ -296,6 +298,17 @@ def _nice(value: int | None) -> int | None:
     if value is not None and not LEAST_NICE <= value <= MOST_NICE:
         raise ConfigError(f"nice: is between -20 and 19, got {value}")
     return value
+
+
+def _ionice(value: int | str | None) -> str:
+    """Return the arguments of ionice(1): the idle class, or a level of the best-effort class."""
+    if value is None:
+        return ""
+    if value == "idle":
+        return "-c3"
+    if not re.fullmatch(r"[0-7]", str(value)):
+        raise ConfigError(f'ionice: is "idle", or a level from 0 (first) to 7 (last), got {value!r}')
+    return f"-c2 -n{value}"
 
 
 def _environment_value(key: str, value: str | float) -> str:

@@ -135,6 +135,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     env_file: str | None = None
     umask: int | None = None
     nice: int | None = None
+    ionice: str = ""
+    inhibit_sleep: bool = False
     limits: Limits = Limits()
     options: dict[str, Any] = {}
     output_limit: int = 1 << 20

@@ -64,6 +64,8 @@ class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     env_file: str | None = None
     umask: int | str | None = None
     nice: int | None = None
+    ionice: str | int | None = None
+    inhibit_sleep: bool = False
     limits: LimitsTable = msgspec.field(default_factory=LimitsTable)
     output_limit: int | str = "1M"
 

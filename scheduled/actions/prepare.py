@@ -14,6 +14,14 @@ from scheduled.errors import ScheduledError
 from scheduled.jobs import Claim, Job
 from scheduled.state.paths import Paths
 
+# Where nobody can be asked to stay awake (no logind), the work is done all the same, and its output says so.
+AWAKE = """
+awake="systemd-inhibit --what=sleep:idle --who=scheduled --mode=block"
+if $awake --why="$0" true 2>/dev/null; then exec $awake --why="$0" "$@"; fi
+echo "scheduled: sleep can't be inhibited here" >&2
+exec "$@"
+"""
+
 
 class Surroundings:
     """What jobs find around them: the runner's environment, the workspace, the state's places."""
@@ -39,7 +47,7 @@ def specify(job: Job, claim: Claim, around: Surroundings, totals: Mapping[str, i
         run_id=claim.run_id,
         attempt=claim.attempt,
         job=job.name,
-        argv=_verifying(job, _argv(job, claim)) if claim.verify else _argv(job, claim),
+        argv=_wrapped(job, _verifying(job, _argv(job, claim)) if claim.verify else _argv(job, claim)),
         task=_task(job, claim, around, totals) if job.action.kind == "handler" else None,
         cwd=_directory(job, around.environment),
         env=environment(job, claim, around.environment),
@@ -54,6 +62,15 @@ def specify(job: Job, claim: Claim, around: Surroundings, totals: Mapping[str, i
         urgent=claim.slot is None or job.priority == "critical",
         report=str(around.paths.report_of(claim.run_id, claim.attempt)),
     )
+
+
+def _wrapped(job: Job, argv: tuple[str, ...]) -> tuple[str, ...]:
+    """Put the tools before a command that lower its I/O priority and keep the machine awake, where asked for."""
+    if argv and job.inhibit_sleep:
+        argv = ("/bin/sh", "-c", AWAKE, job.name, *argv)
+    if argv and job.ionice:
+        argv = ("ionice", *job.ionice.split(), *argv)
+    return argv
 
 
 def _verifying(job: Job, argv: tuple[str, ...]) -> tuple[str, ...]:

@@ -99,7 +99,5 @@ def test_every_fault_is_listed_and_the_good_jobs_stand(path):
 
 
 def test_no_file_says_where_one_comes_from(path):
-    with pytest.raises(
-        ConfigError, match=f"{path}: there is no configuration here; an empty file will do"
-    ):
+    with pytest.raises(ConfigError, match=f"{path}: there is no configuration here; an empty file will do"):
         config.load(path)

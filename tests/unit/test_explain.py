@@ -2,7 +2,6 @@
 
 import pytest
 
-from scheduled.errors import ConfigError
 from scheduled.explain import explain, explain_at
 from scheduled.jobs import HOUR, MINUTE, Schedule, Span
 from scheduled.state.paths import Paths
@@ -100,10 +99,3 @@ def test_it_says_what_the_next_tick_makes_of_a_job(said, table, work, expected):
 )  # fmt: skip
 def test_it_says_what_became_of_a_slot(said, at, work, expected):
     assert said("", *work, at=at).startswith(expected)
-
-
-def test_a_job_that_is_not_there_is_named(tmp_path, said):
-    with pytest.raises(ConfigError, match="did you mean job"):
-        said()
-        with looked_at(tmp_path / "scheduled.toml", Paths(tmp_path)) as (view, looked):
-            explain(view, looked, "jobb")

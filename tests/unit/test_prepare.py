@@ -221,3 +221,21 @@ def test_an_env_file_may_lie_at_home(around, seal):
 
     assert specified(around, env_file="~/env").env["A"] == "1"
     assert Path.home() == seal
+
+
+def test_a_job_is_wrapped_only_where_it_asks_for_it(around):
+    plain = specified(around, Action("command", words=("true",)))
+    polite = specified(around, Action("command", words=("true",)), ionice="-c3")
+    awake = specified(around, Action("command", words=("true", "x")), inhibit_sleep=True)
+
+    assert plain.argv == ("true",)
+    assert polite.argv == ("ionice", "-c3", "true")
+    assert awake.argv[0] == "/bin/sh"
+    assert awake.argv[-3:] == ("job", "true", "x")
+
+
+def test_after_an_interruption_the_job_s_own_question_comes_first(around):
+    action = Action("command", words=("true",))
+    spec = specified(around, action, a_claim(verify=True), on_interrupted="test -e done")
+
+    assert spec.argv == ("/bin/sh", "-c", '(test -e done) && exit 0; exec "$@"', "sh", "true")
