@@ -11,6 +11,7 @@ from scheduled.state.ledger import Ledger
 
 # A clock that went ahead by years must not take the history along: after such a gap a day goes by first.
 TRUSTED_GAP = 30 * DAY
+AT_ONCE = 20_000  # rows of one transaction, which others wait for: a second; the next tick goes on
 
 
 def prune(house: House, ledger: Ledger, now: float) -> None:
@@ -20,19 +21,20 @@ def prune(house: House, ledger: Ledger, now: float) -> None:
         return
     try:
         with ledger.transaction():
-            ledger.remember("pruned", str(now))
-            gone = _prune(house, ledger, now) if 0 < now - before <= TRUSTED_GAP else []
+            gone, done = _prune(house, ledger, now) if 0 < now - before <= TRUSTED_GAP else ([], True)
+            if done:
+                ledger.remember("pruned", str(now))
         _remove_output(house, set(gone))
     except (StateError, OSError) as error:
         house.say("WARNING", f"history could not be pruned: {error}")
 
 
-def _prune(house: House, ledger: Ledger, now: float) -> list[str]:
+def _prune(house: House, ledger: Ledger, now: float) -> tuple[list[str], bool]:
     horizon = int(now) - house.config.keep_days * DAY
-    gone = ledger.prune(horizon, house.config.keep_runs)
+    found = ledger.prune(horizon, house.config.keep_runs, AT_ONCE)
     # What `audit` can prove begins here.
     ledger.remember("horizon", str(max(horizon, int(ledger.meta("horizon") or 0))))
-    return gone
+    return found
 
 
 def _remove_output(house: House, gone: Collection[str]) -> None:

@@ -167,6 +167,9 @@ def status(document: dict[str, Any]) -> None:
         screen.print(
             f"workspace  {health['healthy']} healthy, {health['warnings']} warnings, {health['errors']} errors"
         )
+    for job, until in document["paused"].items():
+        name = "all jobs" if job == "*" else escape(job)
+        screen.print(f"[yellow]paused[/]     {name}" + (f" until {when(until)}" if until else ""))
     if document["undelivered"]:
         screen.print(f"outbox     {document['undelivered']} notices wait to be delivered")
     if document["jobs"]:

@@ -90,7 +90,12 @@ def plan(house: House) -> list[dict[str, Any]]:
     with looking(house.paths) as ledger:
         house.config.switch(ledger.toggles())
         closed = claims.closed_gates(ledger, house.config, now)
-        around = planner.Around(pauses=ledger.pauses(now), closed=closed, budget=house.config.max_runs)
+        around = planner.Around(
+            pauses=ledger.pauses(now),
+            closed=closed,
+            budget=house.config.max_runs,
+            triggers=tuple(ledger.triggers()),
+        )
         found = planner.plan(
             house.config.jobs, claims.foreseen(ledger, house.config, now), now, around=around
         )

@@ -41,6 +41,7 @@ def status(config_file: Path, paths: Paths) -> dict[str, Any]:
             "jobs": [_job(row, found, zone) for row in rows],
             "health": _health(rows, found),
             "undelivered": len(ledger.outbox()),
+            "paused": {job or "*": stamp(until, zone) for job, until in ledger.pauses(int(now)).items()},
         }
 
 
@@ -67,6 +68,7 @@ def _before_the_first_tick(found: config.Config) -> dict[str, Any]:
         "jobs": [],
         "health": None,
         "undelivered": 0,
+        "paused": {},
     }
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from scheduled import claims, clock, config
 from scheduled.config import Config
-from scheduled.jobs import Instant, Job, Standing
+from scheduled.jobs import Instant, Job, Standing, TriggerRow
 from scheduled.past import DEFAULT_CADENCE
 from scheduled.planner import Around, JobPlan, busy_groups, plan_job
 from scheduled.service import known_jobs, looking
@@ -26,6 +26,7 @@ class View(msgspec.Struct, kw_only=True):
     pauses: dict[str, Instant | None]
     switched: frozenset[str]
     cadence: int
+    triggers: tuple[TriggerRow, ...] = ()
     busy: frozenset[str]  # groups of which a job is under way
 
     @property
@@ -54,7 +55,9 @@ class View(msgspec.Struct, kw_only=True):
         if standing is None:
             return None
         held = job.group in self.busy
-        return plan_job(job, standing, self.now, held=held, around=Around(pauses=self.pauses))
+        return plan_job(
+            job, standing, self.now, held=held, around=Around(pauses=self.pauses, triggers=self.triggers)
+        )
 
 
 @contextmanager
@@ -78,6 +81,7 @@ def looked_at(config_file: Path, paths: Paths) -> Iterator[tuple[View, Ledger]]:
                 switched=switched,
                 cadence=int(ledger.meta("cadence") or DEFAULT_CADENCE),
                 busy=frozenset(busy),
+                triggers=tuple(ledger.triggers()),
             ),
             ledger,
         )

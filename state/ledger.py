@@ -212,10 +212,11 @@ class Ledger(Protocol):
     def row_at(self, job: str, instant: Instant) -> SlotRow | None:
         """Return the row that *instant* lies in, or else the last one before it."""
 
-    def prune(self, before: Instant, keep_runs: int) -> list[str]:
+    def prune(self, before: Instant, keep_runs: int, limit: int) -> tuple[list[str], bool]:
         """Let go of verdicts before *before*, and of runs that are older or beyond a job's newest *keep_runs*.
 
-        Positions, what is open and each job's newest run stay. Returns the ids of the runs that are gone.
+        Positions, what is open and each job's newest run stay. Begins no further job once *limit* rows are gone.
+        Returns the ids of the runs that are gone, and whether nothing is left to do.
         """
 
     def run(self, run_id: str) -> RunRow | None:

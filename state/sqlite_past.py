@@ -23,18 +23,24 @@ class Past:
         first, last, count, verdict, reason, run_id = row
         return SlotRow(job=job, span=Span(first, last, count), verdict=verdict, reason=reason, run_id=run_id)
 
-    def prune(self, before: Instant, keep_runs: int) -> list[str]:
+    def prune(self, before: Instant, keep_runs: int, limit: int) -> tuple[list[str], bool]:
         """See `Ledger.prune`."""
-        gone = []
-        for job, last_run in self._db.execute("SELECT job, last_run_id FROM jobs").fetchall():
-            gone += self._prune_runs(job, last_run or "", before, keep_runs)
-        self._db.execute(
-            "DELETE FROM slots WHERE last < ? AND verdict IS NOT NULL AND last <="
-            " (SELECT position FROM jobs WHERE jobs.job = slots.job AND jobs.target = slots.target)",
-            (before,),
-        )
+        gone: list[str] = []
+        removed = 0
+        jobs = self._db.execute("SELECT job, target, position, last_run_id FROM jobs").fetchall()
+        for job, target, position, last_run in jobs:
+            if removed >= limit:
+                return gone, False
+            runs = self._prune_runs(job, last_run or "", before, keep_runs)
+            gone += runs
+            slots = self._db.execute(
+                "DELETE FROM slots WHERE job = ?1 AND target = ?2 AND first < ?3 AND last < ?3 AND last <= ?4"
+                " AND verdict IS NOT NULL",
+                (job, target, before, position),
+            ).rowcount
+            removed += len(runs) + slots
         self._db.execute("DELETE FROM epochs WHERE ends_at < ?", (before,))
-        return gone
+        return gone, True
 
     def _prune_runs(self, job: str, last_run: str, before: Instant, keep_runs: int) -> list[str]:
         newest_surplus = self._db.execute(

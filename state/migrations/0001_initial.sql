@@ -83,6 +83,7 @@ CREATE INDEX runs_open ON runs (status) WHERE status IN ('claimed', 'running', '
 CREATE INDEX runs_by_job ON runs (job, claimed_at);
 CREATE INDEX runs_by_parent ON runs (parent) WHERE parent != '';
 CREATE INDEX runs_by_time ON runs (claimed_at);
+CREATE INDEX runs_by_status ON runs (status, claimed_at);
 
 CREATE TABLE attempts (
     run_id      TEXT NOT NULL,

@@ -30,7 +30,18 @@ def ledger(tmp_path):
 
 def pruned(ledger, before=NOW - 90 * DAY, keep_runs=1000):
     with ledger.transaction():
-        return ledger.prune(before, keep_runs)
+        gone, done = ledger.prune(before, keep_runs, 10_000)
+    assert done
+    return gone
+
+
+def test_of_very_much_a_part_goes_at_a_time(ledger):
+    with ledger.transaction():
+        ledger.begin_epoch("another", HOURLY, 0)
+        first, second = (ledger.prune(NOW, 1000, 1)[1] for _ in range(2))
+
+    assert (first, second) in {(False, True), (True, True)}  # by the order of the jobs
+    assert left(ledger) == (0, 1)
 
 
 def left(ledger):
