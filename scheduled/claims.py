@@ -93,6 +93,15 @@ def plan(
     return found
 
 
+def leave(ledger: Ledger, found: Plan, planned: Instant) -> None:
+    """Say of what was due when a tick last *planned*, and has not started, that it is left to a later one."""
+    for name, job in found.jobs.items():
+        if job.start is not None and job.start.claim.slot is not None:
+            oldest = min([job.start.claim.slot, *(span.first for span in job.start.coalesced)])
+            if oldest <= planned:
+                ledger.wait(name, "budget", job.next_due)
+
+
 def closed_gates(ledger: Ledger, config: Config, now: Instant) -> frozenset[str]:
     """Return the jobs that would start now but for their gates. Asks the gates, so no transaction may be open."""
     gated = {name: job for name, job in config.jobs.items() if job.only_if is not None}

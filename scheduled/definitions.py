@@ -219,7 +219,7 @@ def _action(raw: JobTable) -> Action:
     ):
         raise ConfigError(f"{kind}: is empty")
     if kind == "chain":
-        return Action("chain", steps=_steps(given))
+        return Action("chain", steps=_steps(raw.chain or []))
     if "\0" in "".join(given):
         raise ConfigError(f"{kind}: holds a NUL character")
     if isinstance(given, list):

@@ -92,6 +92,7 @@ def _finish(house: House, ledger: Ledger, closed: frozenset[str], new: list[str]
         # What may not start in this tick for its budget's sake says so; the next tick has a budget of its own.
         budget = None if house.config.max_runs is None else 0
         plan = claims.plan(ledger, house.config, int(now), closed=closed, budget=budget)
+        claims.leave(ledger, plan, int(ledger.meta("planned") or 0))
         news = troubles.news(ledger, troubles.current(house, ledger, new), now)
     publish.snapshot(house, ledger, plan, now)
     return news

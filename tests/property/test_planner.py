@@ -99,7 +99,6 @@ class Household:
         self.eras = {}
         self.taken = Counter()
         self.alive = {}
-        self.held_up = set()
         self.ticks = 0
 
     def edit(self, number, edit):
@@ -143,7 +142,6 @@ class Household:
         holder, fates, told = Holder(tick=f"tick{self.ticks}", boot="", host=""), iter(fates), None
         closed = frozenset(() if gates else [name for name, job in self.config.jobs.items() if job.only_if])
         self.note_eras()
-        self.held_up.clear()
         with self.ledger.transaction():
             claims.register(self.ledger, self.config, self.now)
         while told is None or told:
@@ -155,7 +153,8 @@ class Household:
             budget = budget if budget is None else budget - len(taken)
             told = {claim.job for claim in taken if self.begin(claim, next(fates, "success"))}
         with self.ledger.transaction():
-            claims.plan(self.ledger, self.config, self.now, closed=closed, budget=budget and 0)
+            plan = claims.plan(self.ledger, self.config, self.now, closed=closed, budget=budget and 0)
+            claims.leave(self.ledger, plan, self.now)
 
     def begin(self, claim, fate):
         """Begin a run, which meets its fate; return whether it has ended."""
@@ -175,7 +174,6 @@ class Household:
             del self.alive[job]
             if fate == "unstarted" and run.status == "claimed":
                 self.ledger.unclaim(run.run_id)
-                self.held_up.add(job)
                 return
             ending = Ending(
                 run_id=run.run_id, attempt=run.attempt, status="failed" if fate == "unstarted" else fate,
@@ -193,16 +191,10 @@ class Household:
             )
 
     def problems(self):
-        """Return what an audit finds, but for jobs whose slots wait behind a claim that came to nothing."""
-        runs = self.ledger.open_runs()
-        found = audit(
-            self.ledger.epochs(),
-            self.ledger.slot_rows(),
-            self.ledger.job_rows(),
-            [run.run_id for run in runs],
-            self.now,
-        )
-        return [problem for problem in found.problems if problem.job not in self.held_up]
+        """Return what an audit finds."""
+        runs = [run.run_id for run in self.ledger.open_runs()]
+        ledger = self.ledger
+        return audit(ledger.epochs(), ledger.slot_rows(), ledger.job_rows(), runs, self.now).problems
 
     def check_rows(self):
         """Hold every row against the oracle's slots: each slot up to the position has exactly one verdict."""
