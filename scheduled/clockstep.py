@@ -7,7 +7,7 @@ would wait for longer than its period the verdicts of future slots are forgotten
 
 from collections.abc import Mapping
 
-from scheduled.epochs import minute_before, slots_of, span_between
+from scheduled.epochs import base_of, minute_before, slots_of, span_between
 from scheduled.jobs import MINUTE, Instant, Job, Standing
 from scheduled.state.ledger import Ledger
 
@@ -20,14 +20,15 @@ def frozen(jobs: Mapping[str, Job], standings: Mapping[str, Standing], now: Inst
 
 
 def _is_frozen(job: Job, standing: Standing, now: Instant) -> bool:
-    if standing.position <= now + SLEPT_THROUGH:
-        return False
+    reached = base_of(standing)
+    if reached <= now + SLEPT_THROUGH or standing.busy:
+        return False  # of a run under way its end tells
     times = slots_of(job.schedule, min(standing.epoch, minute_before(now)))
     first = times.next_after(now)
     second = None if first is None else times.next_after(first)
     if first is None or second is None:
         return False
-    upcoming = times.next_after(standing.position)
+    upcoming = times.next_after(reached)
     return upcoming is None or upcoming - now > second - first
 
 
@@ -37,7 +38,7 @@ def step_back(ledger: Ledger, jobs: Mapping[str, Job], now: Instant) -> str | No
     names = frozen(jobs, standings, now)
     if not names:
         return None
-    ahead = max(standings[name].position for name in names) - now
+    ahead = max(base_of(standings[name]) for name in names) - now
     for name in names:
         _rewind(ledger, jobs[name], standings[name], now)
     return f"the clock went back: {len(names)} jobs stood up to {_words(ahead)} ahead; they go on from now"
@@ -48,6 +49,10 @@ def _rewind(ledger: Ledger, job: Job, standing: Standing, now: Instant) -> None:
     for row in ledger.rows_after(job.name, now):
         past = span_between(times, row.span.first - 1, now) if row.span.first <= now else None
         ledger.cut(job.name, row.span.first, past)
+    run = standing.open_run
+    if run is not None and run.slot is not None and run.slot > now:
+        ledger.close_run(run.run_id, "skipped", "the clock went back")
+        ledger.cut(job.name, run.slot, None)
     ledger.rewind(job.name, minute_before(now))
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from scheduled import claims, clock, notify, past, pruning, publish, troubles
+from scheduled import claims, clock, clockstep, notify, past, pruning, publish, troubles
 from scheduled.byhand import Wish
 from scheduled.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from scheduled.events import Event
@@ -89,6 +89,8 @@ def _finish(house: House, ledger: Ledger, closed: frozenset[str], new: list[str]
     """Note what is due next and what is wrong, publish the snapshot; return the troubles that are news."""
     now = clock.now()
     with ledger.transaction():
+        # A run that began before the clock went back has ended ahead of it.
+        clockstep.step_back(ledger, house.config.jobs, int(now))
         # What may not start in this tick for its budget's sake says so; the next tick has a budget of its own.
         budget = None if house.config.max_runs is None else 0
         plan = claims.plan(ledger, house.config, int(now), closed=closed, budget=budget)

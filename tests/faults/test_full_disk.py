@@ -20,6 +20,7 @@ pytestmark = SYSTEM
 JOB = """
     [jobs.job]
     every = "1s"
+    anchor = "2000-01-01"
     command = '''{command}'''
 """
 

@@ -17,6 +17,7 @@ from scheduled.state.locks import is_held
 
 # A job that writes down when it begins and ends, and takes until the file `go` is there.
 PATIENT = "echo begun; {journal}; while [ ! -e go ]; do sleep 0.02; done; echo ended; exit 7"
+EVERY_SECOND = 'every = "1s"\nanchor = "2000-01-01"'  # so that the very first tick finds one due
 BEGIN = 'echo "+ $SCHEDULED_RUN_ID $SCHEDULED_ATTEMPT" >> journal'
 END = 'echo "- $SCHEDULED_RUN_ID $SCHEDULED_ATTEMPT" >> journal'
 
@@ -197,7 +198,7 @@ def test_a_job_whose_interruption_is_not_to_be_repaired_is_skipped(house):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_at_random_instants_no_slot_is_lost_and_none_runs_twice(house, seed, supervisor):
     chance = random.Random(seed)
-    house.configure(f"{BEGIN}; sleep 0.0$(($$ % 10)); {END}", names=("a", "b", "c"), when='every = "1s"')
+    house.configure(f"{BEGIN}; sleep 0.0$(($$ % 10)); {END}", names=("a", "b", "c"), when=EVERY_SECOND)
     first = house.world.run("run")
     for _ in range(15):
         runner = house.start()
@@ -258,7 +259,7 @@ def test_a_tick_that_is_told_to_end_ends_its_jobs_and_the_next_one_runs_them(hou
 
 
 def test_what_a_stopped_tick_had_not_come_to_stays_open_for_a_stated_reason(house):
-    slots = """every = "1s"\ncatch_up = "all"\ncatch_up_limit = 5"""
+    slots = f"""{EVERY_SECOND}\ncatch_up = "all"\ncatch_up_limit = 5"""
     house.configure(PATIENT.format(journal=BEGIN), when=slots)
     runner = house.start()
     house.until(house.journal)

@@ -10,14 +10,16 @@ import pytest
 
 from tests.fixtures.world import ENTRY
 
-# `every` is due as soon as its first second is over, however often a test asks.
+# With an anchor in the past there is a slot in every second, that of the first tick included.
 JOBS = """
     [jobs.good]
     every = "1s"
+    anchor = "2000-01-01"
     command = "echo done"
     [jobs.bad]
     enabled = false
     every = "1s"
+    anchor = "2000-01-01"
     command = "exit 3"
 """
 
