@@ -63,6 +63,15 @@ class Simulation:
             self._step()
         self._come_to_rest()
 
+    def summary(self):
+        """Say how much happened."""
+        oracle, deaths = self.oracle, self.machine.deaths
+        attempts = sum(map(len, oracle.attempts.values()))
+        return (
+            f"{self.ticks} ticks, {attempts} attempts, {oracle.slots} slots, {len(self.happened)} troubles,"
+            f" {deaths} sudden deaths"
+        )
+
     def real_time(self):
         """Return what a right clock would show."""
         return self.machine.wall() - self.skew
@@ -96,9 +105,14 @@ class Simulation:
         )
 
     def _next_news(self):
-        now = self.machine.wall()
-        soon = [row.next_due for row in self.ledger.job_rows() if row.next_due and row.next_due > now]
-        return min([*soon, now + 24 * CADENCE])
+        running = {run.job for run in self.ledger.open_runs() if run.status != "waiting_retry"}
+        soon = [
+            row.next_due
+            for row in self.ledger.job_rows()
+            if row.next_due is not None
+            and (row.next_due > self.published.beat or not (row.open_reason or row.job in running))
+        ]
+        return min([*soon, self.machine.wall() + 24 * CADENCE])
 
     def _tick(self, **how):
         self.ticks += 1
