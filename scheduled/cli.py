@@ -11,7 +11,6 @@ import scheduled
 from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, ScheduledError
 from scheduled.verbs import Where, as_json, door, everywhere, make_tick, print_json, say, show
 
-DEFAULT_EVERY = 5  # minutes
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 # Which room has the verb.
 ELSEWHERE = {
@@ -133,7 +132,7 @@ def check(where: Where, as_json: bool) -> int:
     """Validate scheduled.toml and jobs.d; exit 2 if anything is wrong."""
     from scheduled import service
 
-    document = service.check(where.config_file)
+    document = service.check(where.config_file, where.paths)
     show(document, "check", as_json=as_json)
     return EXIT_OK if document["ok"] else EXIT_USAGE
 
@@ -159,16 +158,20 @@ def try_(where: Where, job: str, as_json: bool) -> int:
 
 @cli.command()
 @click.option(
-    "--every", type=int, metavar="MINUTES", help="How often cron looks: as now, or else every 5 minutes."
+    "--every",
+    type=int,
+    metavar="MINUTES",
+    help="How often cron looks: as now, or else every 5 minutes, more often where a schedule needs it.",
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Show the block; change nothing.")
 @as_json
 @door
 def install(where: Where, every: int | None, dry_run: bool, as_json: bool) -> None:
     """Put the marked block into your crontab; every other line stays as it is."""
+    from scheduled import service
     from scheduled.install import crontab
 
-    every = every or crontab.installed_cadence(crontab.read()) or DEFAULT_EVERY
+    every = every or crontab.installed_cadence(crontab.read()) or service.needed_cadence(where.config_file)
     wanted = crontab.plan(config=where.config_file, state=where.paths.root, every=every)
     done = crontab.install(wanted, dry_run=dry_run)
     if not dry_run:

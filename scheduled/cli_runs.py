@@ -46,12 +46,13 @@ def rerun(where: Where, run_id: str, dry_run: bool, verbose: bool, as_json: bool
 @click.command()
 @click.argument("run_id", metavar="RUN")
 @click.option("-n", "--dry-run", is_flag=True, help="Only say whether the run is under way.")
+@as_json
 @door
-def stop(where: Where, run_id: str, dry_run: bool) -> None:
+def stop(where: Where, run_id: str, dry_run: bool, as_json: bool) -> None:
     """End the run RUN (as `history` names it): TERM, then KILL; it is not retried."""
     from scheduled.stop import stop as end
 
-    end(where.house(), run_id, dry_run=dry_run)
+    show(end(where.house(), run_id, dry_run=dry_run), "stopped", as_json=as_json, among="render_jobs")
 
 
 @click.command()

@@ -29,6 +29,7 @@ class CatchUpTable(msgspec.Struct, forbid_unknown_fields=True):
 
     max_runs: int | None = None
     max_minutes: int | None = None
+    max_sessions: int | None = None
 
 
 class HistoryTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -60,6 +61,7 @@ class Config(msgspec.Struct, kw_only=True):
     max_parallel: int
     max_runs: int | None
     max_minutes: int | None
+    max_sessions: int | None
     keep_days: int
     keep_runs: int
     sender: str
@@ -96,6 +98,7 @@ def load(path: Path, drafts: Drafts = MappingProxyType({})) -> Config:
         max_parallel=settings.max_parallel,
         max_runs=settings.catch_up.max_runs,
         max_minutes=settings.catch_up.max_minutes,
+        max_sessions=settings.catch_up.max_sessions,
         keep_days=settings.history.keep_days,
         keep_runs=settings.history.keep_runs,
         sender=settings.notify.sender,
@@ -155,6 +158,7 @@ def _settings(path: Path, tables: dict[str, Any]) -> SettingsTable:
     for table, key in (
         ("catch_up", "max_runs"),
         ("catch_up", "max_minutes"),
+        ("catch_up", "max_sessions"),
         ("history", "keep_days"),
         ("history", "keep_runs"),
     ):

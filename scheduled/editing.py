@@ -37,20 +37,22 @@ class Edit(msgspec.Struct, frozen=True):
         return "".join(difflib.unified_diff(old, new, str(self.path), str(self.path)))
 
 
-def faults(config_file: Path, edit: Edit) -> list[str]:
-    """Return what would be wrong with the configuration by this edit's doing."""
+def news(config_file: Path, paths: Paths, edit: Edit) -> tuple[list[str], list[str]]:
+    """Return what would be wrong and what doubtful with the configuration by this edit's doing."""
     try:
-        before = set(service.check(config_file)["problems"])
+        before = service.check(config_file, paths)
     except ConfigError:
-        before = set()  # it can hardly get worse
+        before = {"problems": [], "warnings": []}  # it can hardly get worse
     try:
-        return [
-            fault
-            for fault in service.check(config_file, {edit.path: edit.after})["problems"]
-            if fault not in before
-        ]
+        after = service.check(config_file, paths, {edit.path: edit.after})
     except ConfigError as error:
-        return [str(error)]
+        return [str(error)], []
+    return _beyond(before["problems"], after["problems"]), _beyond(before["warnings"], after["warnings"])
+
+
+def _beyond(before: list[str], after: list[str]) -> list[str]:
+    known = set(before)
+    return [one for one in after if one not in known]
 
 
 def keep(config_file: Path, paths: Paths, edit: Edit, *, dry_run: bool) -> dict[str, Any]:
@@ -58,9 +60,9 @@ def keep(config_file: Path, paths: Paths, edit: Edit, *, dry_run: bool) -> dict[
 
     What the file held before is kept among the state's backups.
     """
-    found = faults(config_file, edit)
-    if found:
-        raise ConfigError("; ".join(found))
+    faults, doubts = news(config_file, paths, edit)
+    if faults:
+        raise ConfigError("; ".join(faults))
     changed = edit.before != edit.after
     backup = None
     if changed and not dry_run:
@@ -74,6 +76,7 @@ def keep(config_file: Path, paths: Paths, edit: Edit, *, dry_run: bool) -> dict[
         "changed": changed,
         "dry_run": dry_run,
         "backup": str(backup) if backup else None,
+        "warnings": doubts,
         "diff": edit.diff(),
     }
 

@@ -27,6 +27,7 @@ RunStatus = Literal[
 MINUTE: Seconds = 60
 HOUR: Seconds = 3600
 DAY: Seconds = 24 * HOUR
+DEFAULT_CADENCE: Seconds = 5 * MINUTE  # of ticks: what `scheduled install` writes, unless more is needed
 
 
 class Schedule(msgspec.Struct, frozen=True):

@@ -8,11 +8,9 @@ from scheduled import adoption, chains, clockstep, spool
 from scheduled.definitions import BOOTED
 from scheduled.events import Event
 from scheduled.house import House
-from scheduled.jobs import MINUTE
+from scheduled.jobs import DEFAULT_CADENCE, MINUTE
 from scheduled.state import snapshot
 from scheduled.state.ledger import Holder, Ledger
-
-DEFAULT_CADENCE = 5 * MINUTE  # what `scheduled install` writes unless told otherwise
 
 
 class Past(msgspec.Struct, frozen=True, kw_only=True):

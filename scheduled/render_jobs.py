@@ -167,7 +167,9 @@ def skipped(done: dict[str, Any]) -> None:
 
 
 def edited(done: dict[str, Any]) -> None:
-    """Show what became of a file."""
+    """Show what became of a file, and what is doubtful about it."""
+    for warning in done["warnings"]:
+        console().print(Text("warning: ", style="yellow") + Text(warning), soft_wrap=True)
     if not done["changed"]:
         console().print(Text(f"{done['path']}: unchanged"), soft_wrap=True)
         return
@@ -193,3 +195,9 @@ def restored(done: dict[str, Any]) -> None:
         console().print(Text(f"{path}: {word}, as of {when(done['created_at'])} UTC"), soft_wrap=True)
     if done["kept"] and not done["dry_run"]:
         console().print(Text(f"what was there is kept in {done['kept']}"), soft_wrap=True)
+
+
+def stopped(done: dict[str, Any]) -> None:
+    """Show which process a run was."""
+    word = "would be stopped" if done["dry_run"] else "stopped"
+    console().print(Text(f"{done['run_id']}: {word} (process {done['pid']})"), soft_wrap=True)

@@ -1,12 +1,10 @@
 """What every door may ask. Answers are plain JSON-ready values; instants in them are RFC 3339 with offset."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-
-import msgspec
 
 from scheduled import clock, config, runner
 from scheduled.audit import audit as audited
@@ -14,7 +12,7 @@ from scheduled.byhand import Wish
 from scheduled.config import Config
 from scheduled.errors import ConfigError, StateError
 from scheduled.house import House
-from scheduled.jobs import Instant, Job
+from scheduled.jobs import MINUTE, Instant
 from scheduled.runner import Result
 from scheduled.state import snapshot
 from scheduled.state.ledger import RunRow
@@ -139,34 +137,23 @@ def emit(house: House, name: str, payload: dict[str, Any], *, dry_run: bool) -> 
         return spool.emit(ledger, house, name, payload, clock.now())
 
 
-def check(config_file: Path, drafts: config.Drafts = MappingProxyType({})) -> dict[str, Any]:
+def check(config_file: Path, paths: Paths, drafts: config.Drafts = MappingProxyType({})) -> dict[str, Any]:
     """Return every fault and doubt in the configuration; raises ConfigError if it can't be read at all."""
-    found = config.load(config_file, drafts)
-    faults = [*found.problems, *(fault for job in found.jobs.values() for fault in _option_faults(job))]
-    doubts = [*found.warnings, *(doubt for job in found.jobs.values() for doubt in _doubts(job))]
-    return {"ok": not faults, "jobs": len(found.jobs), "problems": faults, "warnings": doubts}
+    from scheduled import checks
+
+    with looking(paths) as ledger:
+        every = ledger.meta("cadence")
+    return checks.check(config_file, drafts, every=None if every is None else int(every))
 
 
-def _option_faults(job: Job) -> Iterable[str]:
-    from scheduled.handlers import registry
+def needed_cadence(config_file: Path) -> int:
+    """Return how often ticks have to come, in minutes; without a configuration the usual."""
+    from scheduled import cadence
 
-    if job.action.kind == "handler":
-        try:
-            module = registry.find(job.action.name)
-            if hasattr(module, "Options"):
-                msgspec.convert(job.options, module.Options)
-        except (LookupError, msgspec.ValidationError) as error:
-            yield f"{job.source}: jobs.{job.name}: {error.args[0]}"
-    elif job.options and job.action.kind == "command":
-        yield f"{job.source}: jobs.{job.name}: options: a command takes none; use env"
-
-
-def _doubts(job: Job) -> Iterable[str]:
-    from scheduled.timetable import lint
-
-    if job.schedule.kind == "cron":
-        for doubt in lint(job.schedule.expression, job.schedule.zone, int(clock.now()), job.schedule.seed):
-            yield f"{job.source}: jobs.{job.name}: cron: {doubt}"
+    schedules = (
+        [job.schedule for job in config.load(config_file).jobs.values()] if config_file.exists() else []
+    )
+    return cadence.needed(schedules, int(clock.now())) // MINUTE
 
 
 def history(

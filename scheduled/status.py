@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from scheduled import clock, config
-from scheduled.jobs import DAY, HOUR, MINUTE, Schedule
-from scheduled.past import DEFAULT_CADENCE
+from scheduled.jobs import DAY, DEFAULT_CADENCE, HOUR, MINUTE, Schedule
 from scheduled.service import read_ledger, stamp
 from scheduled.state import snapshot
 from scheduled.state.ledger import JobRow, Ledger

@@ -2,6 +2,7 @@
 
 import signal
 import time
+from typing import Any
 
 from scheduled.actions import process
 from scheduled.actions.spec import Started, read_records
@@ -13,21 +14,23 @@ from scheduled.jobs import OpenRun
 LOOK = 0.05
 
 
-def stop(house: House, run_id: str, *, dry_run: bool) -> None:
+def stop(house: House, run_id: str, *, dry_run: bool) -> dict[str, Any]:
     """End the run: TERM to its process group, KILL after a grace. Its verdict is `failed`, it is not retried.
 
-    Returns once its process is gone. Raises ConfigError if no such run is under way.
+    Returns which process that was, once it is gone. Raises ConfigError if no such run is under way.
     """
     with house.ledger() as ledger:
         run = ledger.open_run(run_id)
         if run is None or run.status == "waiting_retry":
             raise ConfigError(f"{run_id}: no such run is under way; `scheduled history` lists them")
         started = _process(house, run)
+        done = {"run_id": run_id, "job": run.job, "pid": started.pid, "dry_run": dry_run}
         if dry_run:
-            return
+            return done
         with ledger.transaction():
             ledger.request_stop(run_id)
     _end(started)
+    return done
 
 
 def _process(house: House, run: OpenRun) -> Started:

@@ -232,6 +232,15 @@ def test_add_writes_a_private_file_that_remove_takes_back_with_a_backup(home):
     assert "restic" in Path(gone["backup"]).read_text()
 
 
+def test_add_and_check_say_where_ticks_come_too_rarely_for_a_schedule(home):
+    home.sql("INSERT INTO meta (key, value) VALUES ('cadence', '300')")
+
+    done = home.json("add", "often", "--cron", "* * * * *", "--command", "true")
+
+    assert ["`scheduled install --every 1`" in warning for warning in done["warnings"]] == [True]
+    assert home.json("check")["warnings"] == done["warnings"]
+
+
 def test_add_reads_a_job_as_other_schedulers_write_it(home):
     job = {
         "name": "b",
@@ -304,6 +313,20 @@ def test_logs_follows_a_run_for_as_long_as_it_lives(world, until):
         until(lambda: world.state.exists() and "one" in world.run("logs", "slow").stdout)
         done = world.run("logs", "slow", "-f")
     assert (done.stdout, tick.wait(20)) == ("one\ntwo\n", 0)
+
+
+def test_stop_ends_a_run_and_says_which_process_it_was(world, until):
+    world.configure('[jobs.slow]\ncommand = "sleep 60"\nretry = { max_attempts = 3 }\n')
+    with subprocess.Popen(world.command("run", "slow"), stderr=subprocess.PIPE) as tick:
+        until(lambda: world.state.exists() and world.json("history")[0]["status"] == "running")
+        run_id = world.json("history")[0]["run_id"]
+        before = until(lambda: world.run("stop", run_id, "--dry-run", "--json").stdout)
+        done = world.json("stop", run_id)
+        tick.communicate(timeout=20)
+
+    assert done == {**json.loads(before), "dry_run": False}
+    assert not Path("/proc", str(done["pid"])).exists()
+    assert [run["status"] for run in world.json("history")] == ["failed"]
 
 
 def test_a_backup_goes_back_to_where_it_was_taken(home):

@@ -216,3 +216,17 @@ def test_who_is_denied_a_crontab_is_told_so(world):
     assert (name, code) == ("CrontabRefusedError", 1)
     assert "nobody may not have a crontab" in message
     assert "not allowed to use this program (crontab)" in message
+
+
+def test_ticks_come_as_often_as_the_finest_schedule_needs_unless_told_otherwise(world):
+    config = world.directory / "home/.config/scheduled/scheduled.toml"
+    config.parent.mkdir(mode=0o700, parents=True)
+    config.write_text('[jobs.often]\ncron = "*/2 * * * *"\ncommand = "true"\n')
+    install = [sys.executable, "-m", "scheduled", "install", "--config", config]
+
+    first = world.sh(*install)
+    by_need = b"*/2 * * * * " in held(world)
+    world.sh(*install, "--every", "10")
+    world.sh(*install)
+
+    assert (first.returncode, by_need, b"*/10 * * * * " in held(world)) == (0, True, True)

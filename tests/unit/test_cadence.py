@@ -1,0 +1,51 @@
+"""Ticks come as often as the schedules need them, and where they don't, somebody says so."""
+
+import pytest
+
+from scheduled import cadence
+from scheduled.jobs import Schedule
+
+NOW = 1_770_000_000  # a Monday in February 2026
+
+
+def cron(expression, seed=""):
+    return Schedule(kind="cron", expression=expression, zone="Europe/Berlin", seed=seed)
+
+
+def every(seconds):
+    return Schedule(kind="every", expression=str(seconds))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "minutes"),
+    [
+        (cron("* * * * *"), 1),
+        (cron("*/2 * * * *"), 2),
+        (cron("0,7,10 * * * *"), 3),
+        (cron("*/4 9-17 * * 1-5"), 4),
+        (cron("*/5 * * * *"), 5),
+        (cron("59,0 * * * *"), 1),
+        (cron("58,0 3 * * 0"), 5),  # 03:58 and, a week later, 03:00
+        (cron("H/2 * * * *", "a job"), 2),
+        (cron("0 8 * * *"), 5),
+        (every(30), 1),
+        (every(150), 2),
+        (every(3600), 5),
+        (Schedule(kind="at", anchor=NOW + 90), 5),
+        (Schedule(kind="manual"), 5),
+    ],
+)
+def test_a_schedule_needs_ticks_as_often_as_its_slots_come_but_no_rarer_than_usual(schedule, minutes):
+    assert cadence.needed([schedule], NOW) == minutes * 60
+
+
+def test_the_finest_schedule_decides_and_without_any_it_is_as_usual():
+    assert cadence.needed([cron("0 8 * * *"), every(180), cron("*/5 * * * *")], NOW) == 180
+    assert cadence.needed([], NOW) == 300
+
+
+def test_what_is_too_coarse_is_said_with_its_remedy():
+    assert cadence.doubt(cron("*/5 * * * *"), 300, NOW) is None
+    assert "`scheduled install --every 2`" in str(cadence.doubt(cron("*/2 * * * *"), 300, NOW))
+    assert "every 30 s, but ticks only every 1 min" in str(cadence.doubt(every(30), 60, NOW))
+    assert "cron can't call more often" in str(cadence.doubt(every(30), 60, NOW))
