@@ -2,16 +2,20 @@
 
 A step of a few minutes is slept through: slots that have a verdict keep it, and nothing runs twice. After a longer
 one (a wrong RTC, a boot in 2037) jobs would stand still until the old future comes by, so for each job that
-would wait for longer than its period the verdicts of future slots are forgotten.
+would wait for longer than its period the verdicts of future slots are laid aside. They count again if the clock
+leaps forward beyond them (a boot in 1970, then the network's time), so that nothing is replayed.
 """
 
 from collections.abc import Mapping
 
 from scheduled.epochs import base_of, minute_before, slots_of, span_between
-from scheduled.jobs import MINUTE, Instant, Job, Standing
+from scheduled.jobs import DAY, MINUTE, Instant, Job, OpenRun, Standing
+from scheduled.judgement import DEFERRAL
 from scheduled.state.ledger import Ledger
+from scheduled.timetable import Timetable
 
 SLEPT_THROUGH = 5 * MINUTE
+DOUBTED = 7 * DAY  # for so long the time that the clock went back to may be the wrong one
 
 
 def frozen(jobs: Mapping[str, Job], standings: Mapping[str, Standing], now: Instant) -> list[str]:
@@ -34,26 +38,63 @@ def _is_frozen(job: Job, standing: Standing, now: Instant) -> bool:
 
 def step_back(ledger: Ledger, jobs: Mapping[str, Job], now: Instant) -> str | None:
     """Free the jobs that a clock step froze, inside the caller's transaction; return what to say about it."""
+    for run in ledger.open_runs():
+        if run.job in jobs and _waits_too_long(jobs[run.job], run, now):
+            ledger.hurry(run.run_id, now)
     standings = ledger.standings()
     names = frozen(jobs, standings, now)
     if not names:
         return None
     ahead = max(base_of(standings[name]) for name in names) - now
     for name in names:
-        _rewind(ledger, jobs[name], standings[name], now)
+        _rewind(ledger, standings[name], now)
     return f"the clock went back: {len(names)} jobs stood up to {_words(ahead)} ahead; they go on from now"
 
 
-def _rewind(ledger: Ledger, job: Job, standing: Standing, now: Instant) -> None:
-    times = slots_of(job.schedule, standing.epoch)
-    for row in ledger.rows_after(job.name, now):
-        past = span_between(times, row.span.first - 1, now) if row.span.first <= now else None
-        ledger.cut(job.name, row.span.first, past)
-    run = standing.open_run
-    if run is not None and run.slot is not None and run.slot > now:
-        ledger.close_run(run.run_id, "skipped", "the clock went back")
-        ledger.cut(job.name, run.slot, None)
-    ledger.rewind(job.name, minute_before(now))
+def _waits_too_long(job: Job, run: OpenRun, now: Instant) -> bool:
+    """Return whether a retry lies further ahead than any is ever put off."""
+    longest = max(job.retry.pause_after(job.retry.max_attempts) + job.retry.jitter, DEFERRAL)
+    return run.retry_at is not None and run.retry_at > now + longest + SLEPT_THROUGH
+
+
+def _rewind(ledger: Ledger, standing: Standing, now: Instant) -> None:
+    _give_up(ledger, standing.open_run, now)
+    ledger.rewind(standing.job, minute_before(now))
+    for row in ledger.rows_after(standing.job, now):
+        times = _times_at(ledger, standing.job, row.span.first)
+        ledger.cut(standing.job, row.span.first, span_between(times, row.span.first - 1, now))
+
+
+def _times_at(ledger: Ledger, job: str, slot: Instant) -> Timetable:
+    epoch = [one for one in ledger.epochs() if one.job == job and one.starts_at < slot][-1]
+    return slots_of(epoch.schedule, epoch.starts_at)
+
+
+def _give_up(ledger: Ledger, run: OpenRun | None, after: Instant) -> None:
+    """Let go of a run that waits for its next attempt at a slot later than *after*."""
+    if run is not None and run.status == "waiting_retry" and run.slot is not None and run.slot > after:
+        ledger.close_run(run.run_id, "skipped", "the clock was changed")
+        ledger.cut(run.job, run.slot, None)
+
+
+def leap_forward(ledger: Ledger, before: float | None, now: Instant, *, leapt: bool) -> str | None:
+    """Let the jobs that the clock went back for stand where they stood, if it has now *leapt* to there again.
+
+    *before* is the last tick's instant. What the clock came to by and by, or was away from for a week, is dropped:
+    that was the wrong time. Inside the caller's transaction; returns what to say about it.
+    """
+    again = set()
+    for aside in ledger.laid_aside():
+        if (before is not None and before - aside.back_to > DOUBTED) or (aside.position <= now and not leapt):
+            ledger.forget_aside(aside)
+        elif aside.position <= now:
+            again.add(aside.job)
+    standings = ledger.standings() if again else {}
+    for name in sorted(again):
+        if name in standings:
+            _give_up(ledger, standings[name].open_run, 0)
+        ledger.take_back(name, now)
+    return f"the clock is right again: {len(again)} jobs go on from where they stood" if again else None
 
 
 def _words(seconds: int) -> str:

@@ -23,12 +23,14 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
 
 def take_in(ledger: Ledger, house: House, holder: Holder, now: float) -> Past:
     """Record what became of orphans, what the clock and the machine did, and what lies in the spool."""
-    _note_gap(ledger, house, now)
+    before = snapshot.heartbeat(house.paths.snapshot)
+    gap = _note_gap(ledger, before, now)
+    leapt = clockstep.leap_forward(ledger, before, int(now), leapt=gap)
     stepped = clockstep.step_back(ledger, house.config.jobs, int(now))
     ended = adoption.take_in(ledger, house, now)
     spooled, files = spool.take_in(ledger, house, now)
     booted = _booted(ledger, house, holder.boot, now)
-    return Past(events=[*ended, *spooled, *booted], warnings=[stepped] if stepped else [], files=files)
+    return Past(events=[*ended, *spooled, *booted], warnings=[*filter(None, (leapt, stepped))], files=files)
 
 
 def tell(house: House, past: Past) -> None:
@@ -40,12 +42,13 @@ def tell(house: House, past: Past) -> None:
     house.publish(past.events)
 
 
-def _note_gap(ledger: Ledger, house: House, now: float) -> None:
-    """Remember since when ticks have come without a gap: the heartbeat of the one before tells."""
-    before = snapshot.heartbeat(house.paths.snapshot)
+def _note_gap(ledger: Ledger, before: float | None, now: float) -> bool:
+    """Remember since when ticks have come without a gap, and return whether there is one since that *before*."""
     cadence = int(ledger.meta("cadence") or DEFAULT_CADENCE)
-    if before is None or not 0 <= now - before <= 2 * cadence + MINUTE:
+    gap = before is None or not 0 <= now - before <= 2 * cadence + MINUTE
+    if gap:
         ledger.remember("ticking_since", str(now))
+    return gap
 
 
 def _booted(ledger: Ledger, house: House, boot: str, now: float) -> list[Event]:

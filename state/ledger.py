@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -108,6 +108,14 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     asked_for: Instant | None = None
 
 
+class Aside(NamedTuple):
+    """That a *job* stood at *position* when the clock went *back_to* an earlier instant."""
+
+    job: str
+    position: Instant
+    back_to: Instant
+
+
 class Ledger(Protocol):
     """Every method that writes is called inside `transaction`; instants are UTC seconds."""
 
@@ -163,6 +171,9 @@ class Ledger(Protocol):
     def close_run(self, run_id: str, status: str, reason: str) -> None:
         """End a run that waits for a retry it will not get (superseded, edited, skipped)."""
 
+    def hurry(self, run_id: str, at: Instant) -> None:
+        """Let the retry that a run waits for come due at *at*."""
+
     def begin_chain(self, run_id: str, payload: Mapping[str, Any]) -> None:
         """Note that a chain's run is under way, and how far it is."""
 
@@ -188,7 +199,19 @@ class Ledger(Protocol):
         """Let the row that begins at *first* hold just *span*, or nothing."""
 
     def rewind(self, job: str, position: Instant) -> None:
-        """Set the position back, and what began after it: only after the clock went back."""
+        """Set the position back, and what began after it: only after the clock went back.
+
+        What the ledger held beyond it is laid aside as it was; runs that wait must have been closed.
+        """
+
+    def laid_aside(self) -> list[Aside]:
+        """Return what is laid aside, in the order in which it was."""
+
+    def forget_aside(self, aside: Aside) -> None:
+        """Drop something that is laid aside."""
+
+    def take_back(self, job: str, until: Instant) -> None:
+        """Let a job stand where it stood before the clock went back from *until* or earlier, as if it never had."""
 
     def epochs(self) -> list[Epoch]:
         """Return all epochs, oldest first."""

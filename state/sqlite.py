@@ -11,6 +11,7 @@ from scheduled.state.locks import exclusive
 from scheduled.state.sqlite_notices import Notices
 from scheduled.state.sqlite_past import Past
 from scheduled.state.sqlite_runs import Runs
+from scheduled.state.sqlite_steps import Steps
 from scheduled.state.sqlite_switches import Switches
 
 NOWHERE = Path(":memory:")
@@ -20,7 +21,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 600
 
 
-class SqliteLedger(Runs, Past, Switches, Notices):
+class SqliteLedger(Runs, Steps, Past, Switches, Notices):
     """A `Ledger` on a local disk."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:

@@ -253,6 +253,12 @@ class Runs:
             (status, reason, run_id),
         )
 
+    def hurry(self, run_id: str, at: Instant) -> None:
+        """See `Ledger.hurry`."""
+        self._db.execute(
+            "UPDATE runs SET retry_at = ? WHERE run_id = ? AND status = 'waiting_retry'", (at, run_id)
+        )
+
     def begin_chain(self, run_id: str, payload: Mapping[str, Any]) -> None:
         """See `Ledger.begin_chain`."""
         self._db.execute(
@@ -305,23 +311,6 @@ class Runs:
                 "UPDATE slots SET last = ?, count = ? WHERE job = ? AND first = ?",
                 (span.last, span.count, job, first),
             )
-
-    def rewind(self, job: str, position: Instant) -> None:
-        """See `Ledger.rewind`."""
-        self._db.execute(
-            "UPDATE jobs SET position = ?1, window_start = CASE WHEN window_start > ?1 THEN (SELECT max(first)"
-            " FROM slots WHERE slots.job = ?2 AND verdict = 'success' AND first <= ?1)"
-            " ELSE window_start END WHERE job = ?2",
-            (position, job),
-        )
-        self._db.execute(
-            "DELETE FROM epochs WHERE job = ? AND starts_at > ? AND ends_at IS NOT NULL", (job, position)
-        )
-        self._db.execute(
-            "UPDATE epochs SET starts_at = min(starts_at, ?1), ends_at = min(ends_at, ?1) WHERE job = ?2"
-            " AND (starts_at > ?1 OR ends_at > ?1)",
-            (position, job),
-        )
 
     def epochs(self) -> list[Epoch]:
         """See `Ledger.epochs`."""

@@ -65,6 +65,20 @@ def test_a_file_without_a_version_is_brought_up_to_date(path):
     assert (version(path), known_jobs(path)) == (VERSION, ["job"])
 
 
+@pytest.mark.parametrize("old", range(1, VERSION))
+def test_a_file_of_an_older_version_is_upgraded_with_all_that_is_in_it(path, old):
+    with closing(sqlite3.connect(path)) as db:
+        for script in sorted(sqlite.MIGRATIONS.glob("*.sql"))[:old]:
+            db.executescript(script.read_text())
+        db.execute("INSERT INTO jobs (job, position) VALUES ('kept', 7)")
+        db.execute(f"PRAGMA user_version = {old}")
+        db.commit()
+
+    filled(path)
+
+    assert (version(path), known_jobs(path)) == (VERSION, ["job", "kept"])
+
+
 def test_opening_again_changes_no_version_and_no_row(path):
     filled(path)
     before = path.read_bytes()

@@ -200,3 +200,34 @@ def test_a_clock_that_went_ahead_and_back_freezes_nothing_and_replays_nothing(
     assert upcoming == "2026-03-10T13:00:00+00:00"
     assert [run for run in runs(world) if run[0] == "03-10T13:00"] == [("03-10T13:00", "success", 1, 1)]
     assert audited(world)
+
+
+@pytest.mark.parametrize("wrong", ["1970-01-01 00:00:00", "2016-03-10 12:00:00", "2026-03-10 07:12:00"])
+def test_a_boot_with_a_wrong_clock_that_comes_right_replays_nothing(world: World, wrong: str) -> None:
+    configured(world, 'cron = "0 8 * * *"', 'command = "true"')
+    for day in range(8, 11):
+        world.run("run", at=f"2026-03-{day:02} 08:00:00")
+    before = world.json("history")
+
+    world.run("run", at=wrong)
+    right = world.run("run", at="2026-03-10 12:00:00")
+
+    assert "the clock is right again" in right.stderr
+    assert world.json("history") == before
+    assert world.json("audit") == {**world.json("audit"), "ok": True, "slots": 3}
+    world.run("run", at="2026-03-11 08:00:00")
+    assert len(runs(world)) == len(before) + 1
+
+
+def test_what_a_clock_was_away_from_for_long_is_not_gone_back_to(world: World) -> None:
+    configured(world, 'cron = "0 8 * * *"', 'command = "true"')
+    world.run("run", at="2026-03-10 07:59:00")
+    world.run("run", at="2037-01-01 12:00:00")
+    for day in range(10, 19):
+        world.run("run", at=f"2026-03-{day} 08:00:00")
+
+    again = world.run("run", at="2037-01-01 13:00:00")
+
+    assert "the clock is right again" not in again.stderr
+    assert ("03-18T08:00", "success", 1, 1) in runs(world)
+    assert audited(world)

@@ -110,7 +110,10 @@ class Simulation:
             row.next_due
             for row in self.ledger.job_rows()
             if row.next_due is not None
-            and (row.next_due > self.published.beat or not (row.open_reason or row.job in running))
+            and (
+                row.next_due > self.published.beat
+                or not (row.open_reason not in (None, "budget") or row.job in running)
+            )
         ]
         return min([*soon, self.machine.wall() + 24 * CADENCE])
 
