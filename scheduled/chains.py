@@ -23,6 +23,7 @@ def begin(ledger: Ledger, job: Job, claim: Claim, now: float) -> None:
     progress = before.payload if before is not None and "steps" in before.payload else None
     state = progress or {
         **claim.payload,
+        **_logical_time(claim),
         "steps": [list(step) for step in job.action.steps],
         "at": 0,
         "failed": [],
@@ -31,10 +32,16 @@ def begin(ledger: Ledger, job: Job, claim: Claim, now: float) -> None:
     _trigger_step(ledger, claim.run_id, state, claim.depth, now)
 
 
+def _logical_time(claim: Claim) -> dict[str, Any]:
+    """Return what the steps must know to do the work of the chain's slot, however late they are."""
+    return {"scheduled_for": claim.scheduled_for, "missed": claim.missed, "window_start": claim.since}
+
+
 def _trigger_step(ledger: Ledger, run_id: str, state: Mapping[str, Any], depth: int, now: float) -> None:
+    told = {name: state.get(name) for name in ("scheduled_for", "missed", "window_start")}
     for job in state["steps"][state["at"]]:
         row = TriggerRow(
-            id=0, job=job, event=CHAIN, payload={}, depth=depth + 1, parent=run_id, step=_round(state)
+            id=0, job=job, event=CHAIN, payload=told, depth=depth + 1, parent=run_id, step=_round(state)
         )
         ledger.trigger(row, now)
 

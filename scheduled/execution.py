@@ -203,8 +203,8 @@ def _started_event(claim: Claim) -> Event:
     payload = {
         "job": claim.job,
         "run_id": claim.run_id,
-        "scheduled_for": claim.slot,
-        "missed": max(0, claim.slots - 1),
+        "scheduled_for": claim.scheduled_for,
+        "missed": claim.missed,
         "attempt": claim.attempt,
     }
     return Event(name="job_started", payload=payload)

@@ -194,10 +194,24 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     depth: int = 0
 
     @property
+    def _told(self) -> dict[str, Any]:
+        """What somebody who asked for the run, or the chain that it is a step of, said that it stands for."""
+        return self.payload if self.trigger in ("manual", "chain") else {}
+
+    @property
     def scheduled_for(self) -> Instant | None:
-        """The instant that the run stands for: its slot, or what somebody who asked for it said."""
-        asked = self.payload.get("scheduled_for") if self.trigger == "manual" else None
-        return self.slot if self.slot is not None else asked
+        """The instant that the run stands for."""
+        return self.slot if self.slot is not None else self._told.get("scheduled_for")
+
+    @property
+    def missed(self) -> int:
+        """How many slots it stands for beside that instant."""
+        return max(0, self.slots - 1) or int(self._told.get("missed") or 0)
+
+    @property
+    def since(self) -> Instant | None:
+        """The instant that the last success stood for: what came after it is this run's to do."""
+        return self._told.get("window_start", self.window_start)
 
 
 class TriggerRow(msgspec.Struct, frozen=True, kw_only=True):

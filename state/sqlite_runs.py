@@ -19,7 +19,7 @@ _OPEN_RUN = """
 _RUN = """
     SELECT run_id, job, target, slot, slots, triggered_by, attempt, status, reason, retry_at, tick, host,
            claimed_at, started_at, finished_at, duration_ms, exit_code,
-           iif(triggered_by = 'manual', json_extract(payload, '$.scheduled_for'), NULL) FROM runs
+           iif(triggered_by IN ('manual', 'chain'), json_extract(payload, '$.scheduled_for'), NULL) FROM runs
 """
 
 

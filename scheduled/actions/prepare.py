@@ -98,8 +98,8 @@ def _logical_time(word: str, job: Job, claim: Claim) -> str:
         return word
     known = {
         "{scheduled_for}": _stamp(claim.scheduled_for, job.schedule.zone),
-        "{missed}": str(max(0, claim.slots - 1)),
-        "{window_start}": _stamp(claim.window_start, job.schedule.zone),
+        "{missed}": str(claim.missed),
+        "{window_start}": _stamp(claim.since, job.schedule.zone),
     }
     for name, value in known.items():
         word = word.replace(name, value)
@@ -121,12 +121,12 @@ def environment(job: Job, claim: Claim, base: Mapping[str, str]) -> dict[str, st
         "SCHEDULED_JOB": job.name,
         "SCHEDULED_RUN_ID": claim.run_id,
         "SCHEDULED_FOR": _stamp(claim.scheduled_for, zone),
-        "SCHEDULED_MISSED": str(max(0, claim.slots - 1)),
-        "SCHEDULED_LAST_SUCCESS": _stamp(claim.window_start, zone),
+        "SCHEDULED_MISSED": str(claim.missed),
+        "SCHEDULED_LAST_SUCCESS": _stamp(claim.since, zone),
         "SCHEDULED_ATTEMPT": str(claim.attempt),
         "SCHEDULED_TRIGGER": claim.trigger,
         "SCHEDULED_EVENT": claim.event,
-        "SCHEDULED_EVENT_DATA": json.dumps(claim.payload),
+        "SCHEDULED_EVENT_DATA": json.dumps(claim.payload if claim.trigger == "event" else {}),
     }
 
 
@@ -170,8 +170,8 @@ def _task(job: Job, claim: Claim, around: Surroundings, totals: Mapping[str, int
         "workspace": str(around.workspace) if around.workspace else None,
         "options": job.options,
         "scheduled_for": claim.scheduled_for,
-        "window_start": claim.window_start,
-        "missed": max(0, claim.slots - 1),
+        "window_start": claim.since,
+        "missed": claim.missed,
         "totals": dict(totals),
         "files": str(around.paths.reports),
         "sender": around.sender,

@@ -166,3 +166,31 @@ def test_a_boot_is_told_once_and_the_first_one_never(world: World) -> None:
     world.run("run")
 
     assert ran(world) == ["boot"]
+
+
+def test_the_steps_of_a_chain_are_told_what_its_run_stands_for(world: World) -> None:
+    told = "echo {scheduled_for} {missed} since {window_start}. $SCHEDULED_FOR $SCHEDULED_MISSED >> " + str(
+        world.root / "told"
+    )
+    world.configure(f"""
+        timezone = "UTC"
+        [jobs.inner]
+        chain = ["work"]
+        [jobs.work]
+        command = '{told}'
+        [jobs.outer]
+        cron = "0 3 * * *"
+        chain = ["inner"]
+    """)
+    for at in ("2026-03-01 03:00:00", "2026-03-04 12:00:00"):
+        world.run("run", at=at)
+    world.run("run", "outer", "--for", "2026-02-01T03:00", at="2026-03-04 13:00:00")
+
+    assert (world.root / "told").read_text().splitlines() == [
+        "2026-03-01T03:00:00+00:00 0 since . 2026-03-01T03:00:00+00:00 0",
+        "2026-03-04T03:00:00+00:00 2 since 2026-03-01T03:00:00+00:00. 2026-03-04T03:00:00+00:00 2",
+        "2026-02-01T03:00:00+00:00 0 since 2026-03-04T03:00:00+00:00. 2026-02-01T03:00:00+00:00 0",
+    ]
+    assert {run["scheduled_for"] for run in world.json("history", "work")} == {
+        "2026-02-01T03:00:00+00:00", "2026-03-01T03:00:00+00:00", "2026-03-04T03:00:00+00:00",
+    }  # fmt: skip
