@@ -5,7 +5,7 @@
 set -eu
 
 # What the `system` tests use: a real cron, a fake clock, namespaces to seal them off, and a look at syscalls.
-packages="cron faketime util-linux strace ${MORE_PACKAGES:-}"
+packages="cron faketime util-linux strace groff-base ${MORE_PACKAGES:-}"
 extras=${EXTRAS:-test}
 
 cd "$(dirname "$0")/.."

@@ -74,14 +74,15 @@ def wheel(built):
 
 def test_the_wheel_is_the_source_tree_and_nothing_else(wheel):
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    [page] = [name for name in names if name.endswith(".data/data/share/man/man1/scheduled.1")]
 
-    assert names == source_files()
+    assert names - {page} == source_files()
 
 
 def test_it_puts_one_name_into_site_packages(wheel):
     tops = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
 
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"scheduled"}
+    assert {top for top in tops if not top.endswith((".dist-info", ".data"))} == {"scheduled"}
 
 
 def test_the_licence_comes_with_both(built, wheel):
@@ -97,6 +98,7 @@ def test_an_installed_wheel_runs_without_the_sources(wheel, tmp_path):
     run(str(tmp_path / "venv/bin/python"), "-m", "pip", "install", "--quiet", str(wheel))
 
     assert "Usage:" in run(str(tmp_path / "venv/bin/scheduled"), "--help", cwd=tmp_path)
+    assert (tmp_path / "venv/share/man/man1/scheduled.1").exists()
     assert "Usage:" in run(str(tmp_path / "venv/bin/python"), "-m", "scheduled", "--help", cwd=tmp_path)
     [main] = tmp_path.glob("venv/lib/*/site-packages/scheduled/__main__.py")
     assert "Usage:" in run(str(tmp_path / "venv/bin/python"), "-I", "-S", str(main), "--help", cwd=tmp_path)
