@@ -13,8 +13,8 @@ from scheduled.epochs import base_of, open_slots_of, slots_of, span_between
 from scheduled.errors import BusyError, ConfigError
 from scheduled.house import House
 from scheduled.jobs import Instant, Job, Span, Standing
+from scheduled.looking import known_jobs, looking, stamp
 from scheduled.runner import Result
-from scheduled.service import known_jobs, looking, stamp
 from scheduled.state.ledger import Ledger, RunRow
 
 BY_HAND = "by hand"

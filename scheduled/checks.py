@@ -8,8 +8,17 @@ from typing import Any
 import msgspec
 
 from scheduled import cadence, clock, config
-from scheduled.jobs import Instant, Job, Seconds
+from scheduled.jobs import MINUTE, Instant, Job, Seconds
 from scheduled.lint import lint
+from scheduled.looking import looking
+from scheduled.state.paths import Paths
+
+
+def checked(config_file: Path, paths: Paths, drafts: config.Drafts = MappingProxyType({})) -> dict[str, Any]:
+    """Return every fault and doubt, ticks as rare as they are installed; raises ConfigError as `check` does."""
+    with looking(paths) as ledger:
+        every = ledger.meta("cadence")
+    return check(config_file, drafts, every=None if every is None else int(every))
 
 
 def check(
@@ -55,3 +64,11 @@ def _doubts(job: Job, every: Seconds | None, now: Instant) -> Iterable[str]:
     coarse = every and cadence.doubt(job.schedule, every, now)
     if coarse:
         yield f"{job.source}: jobs.{job.name}: {job.schedule.kind}: {coarse}"
+
+
+def needed_cadence(config_file: Path) -> int:
+    """Return how often ticks have to come, in minutes; without a configuration the usual."""
+    schedules = (
+        [job.schedule for job in config.load(config_file).jobs.values()] if config_file.exists() else []
+    )
+    return cadence.needed(schedules, int(clock.now())) // MINUTE

@@ -9,12 +9,13 @@ import click
 
 import scheduled
 from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, ScheduledError
-from scheduled.verbs import Where, as_json, door, everywhere, make_tick, print_json, say, show
+from scheduled.verbs import as_json, door, everywhere, make_tick, print_json, say, show
+from scheduled.where import Where
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 # Which room has the verb.
 ELSEWHERE = {
-    "emit": "cli_events",
+    **dict.fromkeys(("emit", "incidents", "notices", "report"), "cli_events"),
     **dict.fromkeys(("jobs", "show", "next", "explain", "forecast"), "cli_jobs"),
     **dict.fromkeys(("pause", "resume", "enable", "disable"), "cli_jobs"),
     **dict.fromkeys(("add", "remove", "edit", "apply"), "cli_edit"),
@@ -66,30 +67,12 @@ def run(
     """Catch up with what is due; with JOBS, run these now, whatever their schedules say."""
     from scheduled import service
 
-    house = where.house()
-    if slot is not None:
-        return _run_for(house, jobs, slot, dry_run=dry_run, verbose=verbose, as_json=as_json)
-    if dry_run:
-        entries = service.plan(house) if not jobs else [{"job": job, "why": "asked for"} for job in jobs]
-        service.known_jobs(house.config, jobs)
-        show(entries, "plan", as_json=as_json)
-        return EXIT_USAGE if say(house.config.problems) else EXIT_OK
-    return make_tick(house, lambda: service.run(house, jobs), verbose=verbose, as_json=as_json)
-
-
-def _run_for(
-    house: Any, jobs: tuple[str, ...], slot: str, *, dry_run: bool, verbose: bool, as_json: bool
-) -> int:
-    from scheduled import asking
-    from scheduled.instants import read
-
-    if len(jobs) != 1:
+    if slot is not None and len(jobs) != 1:
         raise click.UsageError("--for SLOT belongs to exactly one JOB")
-    instant = read(slot, house.zone)
     if dry_run:
-        show([asking.foreseen(house, jobs[0], instant)], "plan", as_json=as_json)
-        return EXIT_OK
-    return make_tick(house, lambda: asking.run_for(house, jobs[0], instant), verbose=verbose, as_json=as_json)
+        show(service.plan(where, jobs, slot), "plan", as_json=as_json)
+        return EXIT_USAGE if say(where.problems) else EXIT_OK
+    return make_tick(lambda hear: service.run(where, jobs, slot, hear), verbose=verbose, as_json=as_json)
 
 
 @cli.command("daily-report")
@@ -104,13 +87,12 @@ def daily_report(where: Where, due: bool, dry_run: bool, verbose: bool, as_json:
     """Make the daily report now."""
     from scheduled import service
 
-    house = where.house()
     if dry_run:
-        name = house.handlers().get("daily_report")
-        entries = [entry for entry in service.plan(house) if entry["job"] == name]
-        show(entries if due else [{"job": name, "why": "asked for"}], "plan", as_json=as_json)
+        show(service.plan_of_report(where, due=due), "plan", as_json=as_json)
         return EXIT_OK
-    return make_tick(house, lambda: service.daily_report(house, due=due), verbose=verbose, as_json=as_json)
+    return make_tick(
+        lambda hear: service.daily_report(where, due=due, hear=hear), verbose=verbose, as_json=as_json
+    )
 
 
 @cli.command()
@@ -118,9 +100,9 @@ def daily_report(where: Where, due: bool, dry_run: bool, verbose: bool, as_json:
 @door
 def status(where: Where, as_json: bool) -> int:
     """Show how everything stands, trouble first; exit 1 if there is any."""
-    from scheduled.status import status as found
+    from scheduled import service
 
-    document = found(where.config_file, where.paths)
+    document = service.status(where)
     show(document, "status", as_json=as_json)
     return EXIT_OK if document["healthy"] else EXIT_FAILED
 
@@ -132,7 +114,7 @@ def check(where: Where, as_json: bool) -> int:
     """Validate scheduled.toml and jobs.d; exit 2 if anything is wrong."""
     from scheduled import service
 
-    document = service.check(where.config_file, where.paths)
+    document = service.check(where)
     show(document, "check", as_json=as_json)
     return EXIT_OK if document["ok"] else EXIT_USAGE
 
@@ -143,17 +125,16 @@ def check(where: Where, as_json: bool) -> int:
 @door
 def try_(where: Where, job: str, as_json: bool) -> int:
     """Run JOB as cron would, in cron's environment; nothing is recorded."""
-    from scheduled import service, trial
+    from scheduled import service
 
-    house = where.house()
-    ending, printed = trial.attempt(house, service.known_jobs(house.config, [job])[0])
+    document = service.attempt(where, job)
     if as_json:
-        print_json({"job": job, "status": ending.status, "exit_code": ending.exit_code, "reason": ending.reason or None,
-                     "duration_ms": ending.duration_ms, "output": printed})  # fmt: skip
+        print_json(document)
     else:
-        click.echo(printed, nl=False)
-        click.echo(f"{job}: {ending.status}" + (f": {ending.reason}" if ending.reason else ""), err=True)
-    return EXIT_OK if ending.status in ("success", "skipped") else EXIT_FAILED
+        click.echo(document["output"], nl=False)
+        reason = f": {document['reason']}" if document["reason"] else ""
+        click.echo(f"{job}: {document['status']}{reason}", err=True)
+    return EXIT_OK if document["status"] in ("success", "skipped") else EXIT_FAILED
 
 
 @cli.command()
@@ -169,25 +150,8 @@ def try_(where: Where, job: str, as_json: bool) -> int:
 def install(where: Where, every: int | None, dry_run: bool, as_json: bool) -> None:
     """Put the marked block into your crontab; every other line stays as it is."""
     from scheduled import service
-    from scheduled.install import crontab
 
-    every = every or crontab.installed_cadence(crontab.read()) or service.needed_cadence(where.config_file)
-    wanted = crontab.plan(config=where.config_file, state=where.paths.root, every=every)
-    done = crontab.install(wanted, dry_run=dry_run)
-    if not dry_run:
-        _note_cadence(where, every)
-    _report_crontab(done, dry_run=dry_run, as_json=as_json)
-
-
-def _note_cadence(where: Where, every: int) -> None:
-    """Remember how often ticks are to come: `status` measures them against it."""
-    from scheduled import clock
-    from scheduled.state.open import open_ledger
-
-    ledger, _ = open_ledger(where.paths, clock.now())
-    with ledger.transaction():
-        ledger.remember("cadence", str(every * 60))
-    ledger.close()
+    _report_crontab(service.install(where, every, dry_run=dry_run), as_json=as_json)
 
 
 @cli.command()
@@ -196,23 +160,20 @@ def _note_cadence(where: Where, every: int) -> None:
 @door
 def uninstall(where: Where, dry_run: bool, as_json: bool) -> None:
     """Take the marked block out of your crontab; configuration and state stay."""
-    from scheduled.install import crontab
+    from scheduled import service
 
-    done = crontab.uninstall(state=where.paths.root, dry_run=dry_run)
-    _report_crontab(done, dry_run=dry_run, as_json=as_json)
+    _report_crontab(service.uninstall(where, dry_run=dry_run), as_json=as_json)
 
 
-def _report_crontab(done: Any, *, dry_run: bool, as_json: bool) -> None:
-    backup = str(done.backup) if done.backup else None
+def _report_crontab(done: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        after = done.after.decode(errors="replace")
-        print_json({"changed": done.changed, "dry_run": dry_run, "backup": backup, "crontab": after})
-    elif dry_run:
-        click.echo(done.after, nl=False)
+        print_json(done)
+    elif done["dry_run"]:
+        click.echo(done["crontab"], nl=False)
     else:
-        click.echo("your crontab is changed" if done.changed else "your crontab needed no change")
-        if backup:
-            click.echo(f"the one before is kept in {backup}")
+        click.echo("your crontab is changed" if done["changed"] else "your crontab needed no change")
+        if done["backup"]:
+            click.echo(f"the one before is kept in {done['backup']}")
 
 
 def main() -> int:

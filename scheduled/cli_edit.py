@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from scheduled.verbs import Where, as_json, door, dry_run, show
+from scheduled.verbs import as_json, door, dry_run, show
+from scheduled.where import Where
 
 
 def _given(*options: tuple[str, str, str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -59,7 +60,7 @@ def add(
     where: Where, name: str | None, words: tuple[str, ...], dry_run: bool, as_json: bool, **options: Any
 ) -> None:
     """Add the job NAME, in a file of its own in jobs.d."""
-    from scheduled import editing, wording
+    from scheduled import service, wording
 
     table = wording.from_options({**options, "words": words})
     if as_json and not table:
@@ -67,9 +68,8 @@ def add(
         name = name or given
     if name is None:
         raise click.UsageError("Missing argument 'NAME'.")
-    edit = editing.addition(where.config_file, name, table)
-    done = editing.keep(where.config_file, where.paths, edit, dry_run=dry_run)
-    show({"job": name, **done}, "edited", as_json=as_json, among="render_jobs")
+    done = service.add(where, name, table, dry_run=dry_run)
+    show(done, "edited", as_json=as_json, among="render_jobs")
 
 
 def _stdin() -> Any:
@@ -90,11 +90,10 @@ def _stdin() -> Any:
 @door
 def remove(where: Where, job: str, dry_run: bool, as_json: bool) -> None:
     """Take JOB out of the file it stands in; a copy of the file is kept, and so is what the ledger knows."""
-    from scheduled import editing
+    from scheduled import service
 
-    edit = editing.removal(where.config_file, job)
-    done = editing.keep(where.config_file, where.paths, edit, dry_run=dry_run)
-    show({"job": job, **done}, "edited", as_json=as_json, among="render_jobs")
+    done = service.remove(where, job, dry_run=dry_run)
+    show(done, "edited", as_json=as_json, among="render_jobs")
 
 
 @click.command("apply")
@@ -104,10 +103,9 @@ def remove(where: Where, job: str, dry_run: bool, as_json: bool) -> None:
 @door
 def apply_(where: Where, file: Path, dry_run: bool, as_json: bool) -> None:
     """Make FILE, a TOML file of jobs, the one of its name in jobs.d; does nothing if it is already."""
-    from scheduled import editing
+    from scheduled import service
 
-    edit = editing.application(where.config_file, file)
-    done = editing.keep(where.config_file, where.paths, edit, dry_run=dry_run)
+    done = service.apply(where, file, dry_run=dry_run)
     show(done, "edited", as_json=as_json, among="render_jobs")
 
 

@@ -1,8 +1,10 @@
-"""The verbs about events."""
+"""The verbs about events, and about what came of them."""
 
 import click
 
-from scheduled.verbs import Where, as_json, door, print_json
+from scheduled.errors import EXIT_FAILED, EXIT_OK
+from scheduled.verbs import as_json, door, print_json, show
+from scheduled.where import Where
 
 
 @click.command()
@@ -19,8 +21,44 @@ def emit(where: Where, name: str, payload: tuple[str, ...], dry_run: bool, as_js
     wrong = [key for key, equals, _ in pairs if not (key and equals)]
     if wrong:
         raise click.UsageError(f"write KEY=VALUE, not {wrong[0]!r}")
-    jobs = service.emit(where.house(), name, {key: value for key, _, value in pairs}, dry_run=dry_run)
+    done = service.emit(where, name, {key: value for key, _, value in pairs}, dry_run=dry_run)
     if as_json:
-        print_json({"event": name, "jobs": jobs, "dry_run": dry_run})
+        print_json(done)
     else:
-        click.echo(f"{name} starts {', '.join(jobs)}" if jobs else f"nobody listens to {name}")
+        jobs = ", ".join(done["jobs"])
+        click.echo(f"{name} starts {jobs}" if jobs else f"nobody listens to {name}")
+
+
+@click.command()
+@as_json
+@door
+def incidents(where: Where, as_json: bool) -> None:
+    """List what is wrong or noteworthy now, as jobs, or the runner itself, found it."""
+    from scheduled import service
+
+    show(service.incidents(where), "incidents", as_json=as_json, among="render_jobs")
+
+
+@click.command()
+@as_json
+@door
+def notices(where: Where, as_json: bool) -> None:
+    """List the notices that are decided but not delivered yet."""
+    from scheduled import service
+
+    show(service.notices(where), "notices", as_json=as_json, among="render_jobs")
+
+
+@click.command()
+@as_json
+@door
+def report(where: Where, as_json: bool) -> int:
+    """Print the newest daily report; exit 1 if there is none yet."""
+    from scheduled import service
+
+    found = service.report(where)
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(found["text"] or "there is no report yet; `scheduled daily-report` makes one")
+    return EXIT_OK if found["path"] else EXIT_FAILED

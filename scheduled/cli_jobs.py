@@ -3,7 +3,8 @@
 import click
 
 from scheduled.errors import EXIT_OK, EXIT_USAGE
-from scheduled.verbs import Where, as_json, door, dry_run, say, show
+from scheduled.verbs import as_json, door, dry_run, say, show
+from scheduled.where import Where
 
 
 @click.command()
@@ -11,12 +12,10 @@ from scheduled.verbs import Where, as_json, door, dry_run, say, show
 @door
 def jobs(where: Where, as_json: bool) -> int:
     """List the jobs: when each is due, what it does, how it went."""
-    from scheduled import listing
-    from scheduled.view import look
+    from scheduled import service
 
-    view = look(where.config_file, where.paths)
-    show(listing.jobs(view), "jobs", as_json=as_json, among="render_jobs")
-    return EXIT_USAGE if say(view.config.problems) else EXIT_OK
+    show(service.jobs(where), "jobs", as_json=as_json, among="render_jobs")
+    return EXIT_USAGE if say(where.problems) else EXIT_OK
 
 
 @click.command("show")
@@ -25,11 +24,9 @@ def jobs(where: Where, as_json: bool) -> int:
 @door
 def show_(where: Where, job: str, as_json: bool) -> None:
     """Show everything configured of JOB, defaults included, where it stands, and its next slots."""
-    from scheduled import listing
-    from scheduled.view import look
+    from scheduled import service
 
-    view = look(where.config_file, where.paths)
-    show(listing.show(view, job), "job", as_json=as_json, among="render_jobs")
+    show(service.job(where, job), "job", as_json=as_json, among="render_jobs")
 
 
 @click.command("next")
@@ -39,11 +36,9 @@ def show_(where: Where, job: str, as_json: bool) -> None:
 @door
 def next_(where: Where, job: str | None, limit: int, as_json: bool) -> None:
     """Show the next slots, of JOB or of all."""
-    from scheduled import listing
-    from scheduled.view import look
+    from scheduled import service
 
-    view = look(where.config_file, where.paths)
-    show(listing.upcoming(view, job, limit), "upcoming", as_json=as_json, among="render_jobs")
+    show(service.upcoming(where, job, limit), "upcoming", as_json=as_json, among="render_jobs")
 
 
 @click.command()
@@ -58,19 +53,13 @@ def forecast(
     where: Where, first: str, last: str, outages: tuple[str, ...], job: str | None, ics: bool, as_json: bool
 ) -> None:
     """Show what will run between two instants, through outages too, planned as a tick plans it."""
-    from scheduled import forecast as future
-    from scheduled import instants
-    from scheduled.view import look
+    from scheduled import service
 
-    view = look(where.config_file, where.paths)
-    span = instants.read(first, view.zone), instants.read(last, view.zone)
-    found = future.forecast(view, *span, [instants.outage(text, view.zone) for text in outages], job)
     if ics:
-        from scheduled.ical import calendar
-
-        click.echo(calendar(found, view.now), nl=False)
-    else:
-        show(future.document(found, view.zone), "forecast", as_json=as_json, among="render_jobs")
+        click.echo(service.calendar(where, first, last, outages, job), nl=False)
+        return
+    found = service.forecast(where, first, last, outages, job)
+    show(found, "forecast", as_json=as_json, among="render_jobs")
 
 
 @click.command()
@@ -80,16 +69,9 @@ def forecast(
 @door
 def explain(where: Where, job: str, at: str | None, as_json: bool) -> None:
     """Say why JOB ran, did not, or will: a sentence, then what it rests on."""
-    from scheduled import explain as reasons
-    from scheduled.instants import read
-    from scheduled.view import looked_at
+    from scheduled import service
 
-    with looked_at(where.config_file, where.paths) as (view, ledger):
-        if at is None:
-            document = reasons.explain(view, ledger, job)
-        else:
-            document = reasons.explain_at(view, ledger, job, read(at, view.zone))
-    show(document, "explanation", as_json=as_json, among="render_jobs")
+    show(service.explain(where, job, at), "explanation", as_json=as_json, among="render_jobs")
 
 
 @click.command()
@@ -100,12 +82,10 @@ def explain(where: Where, job: str, at: str | None, as_json: bool) -> None:
 @door
 def pause(where: Where, jobs: tuple[str, ...], until: str | None, dry_run: bool, as_json: bool) -> None:
     """Start nothing, or none of JOBS, for now; what comes due meanwhile is caught up on afterwards."""
-    from scheduled import asking, clock
-    from scheduled.instants import ahead
+    from scheduled import service
 
-    house = where.house()
-    end = None if until is None else ahead(until, house.zone, clock.now())
-    show(asking.pause(house, jobs, end, dry_run=dry_run), "pauses", as_json=as_json, among="render_jobs")
+    done = service.pause(where, jobs, until, dry_run=dry_run)
+    show(done, "pauses", as_json=as_json, among="render_jobs")
 
 
 @click.command()
@@ -115,9 +95,9 @@ def pause(where: Where, jobs: tuple[str, ...], until: str | None, dry_run: bool,
 @door
 def resume(where: Where, jobs: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
     """End the pause of all jobs, or those of JOBS; the next tick catches up."""
-    from scheduled import asking
+    from scheduled import service
 
-    done = asking.resume(where.house(), jobs, dry_run=dry_run)
+    done = service.resume(where, jobs, dry_run=dry_run)
     show(done, "pauses", as_json=as_json, among="render_jobs")
 
 
@@ -128,9 +108,9 @@ def resume(where: Where, jobs: tuple[str, ...], dry_run: bool, as_json: bool) ->
 @door
 def enable(where: Where, jobs: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
     """Enable JOBS, whatever the configuration says; slots from now on count, nothing is replayed."""
-    from scheduled import asking
+    from scheduled import service
 
-    done = asking.switch(where.house(), jobs, enabled=True, dry_run=dry_run)
+    done = service.enable(where, jobs, dry_run=dry_run)
     show(done, "switches", as_json=as_json, among="render_jobs")
 
 
@@ -141,7 +121,7 @@ def enable(where: Where, jobs: tuple[str, ...], dry_run: bool, as_json: bool) ->
 @door
 def disable(where: Where, jobs: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
     """Disable JOBS, whatever the configuration says; they have no slots until they are enabled again."""
-    from scheduled import asking
+    from scheduled import service
 
-    done = asking.switch(where.house(), jobs, enabled=False, dry_run=dry_run)
+    done = service.disable(where, jobs, dry_run=dry_run)
     show(done, "switches", as_json=as_json, among="render_jobs")

@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from scheduled.errors import EXIT_FAILED, EXIT_OK
-from scheduled.verbs import Where, as_json, door, dry_run, make_tick, print_json, show
+from scheduled.verbs import as_json, door, dry_run, make_tick, print_json, show
+from scheduled.where import Where
 
 
 @click.command()
@@ -16,12 +17,9 @@ from scheduled.verbs import Where, as_json, door, dry_run, make_tick, print_json
 @door
 def skip(where: Where, job: str, slot: str | None, dry_run: bool, as_json: bool) -> None:
     """Let go of JOB's open slots: they get the verdict `skipped`, and a retry that waits is not made."""
-    from scheduled import asking
-    from scheduled.instants import read
+    from scheduled import service
 
-    house = where.house()
-    instant = None if slot is None else read(slot, house.zone)
-    done = asking.skip(house, job, instant, dry_run=dry_run)
+    done = service.skip(where, job, slot, dry_run=dry_run)
     show(done, "skipped", as_json=as_json, among="render_jobs")
 
 
@@ -33,14 +31,12 @@ def skip(where: Where, job: str, slot: str | None, dry_run: bool, as_json: bool)
 @door
 def rerun(where: Where, run_id: str, dry_run: bool, verbose: bool, as_json: bool) -> int:
     """Run RUN (as `history` names it) again now: its next attempt, or, if it is over, a new run for its instant."""
-    from scheduled import asking
+    from scheduled import service
 
-    house = where.house()
     if dry_run:
-        wish = asking.wish_again(house, run_id)
-        show([{"job": wish.job, "why": f"{run_id} again"}], "plan", as_json=as_json)
+        show(service.plan_of_rerun(where, run_id), "plan", as_json=as_json)
         return EXIT_OK
-    return make_tick(house, lambda: asking.rerun(house, run_id), verbose=verbose, as_json=as_json)
+    return make_tick(lambda hear: service.rerun(where, run_id, hear), verbose=verbose, as_json=as_json)
 
 
 @click.command()
@@ -50,9 +46,10 @@ def rerun(where: Where, run_id: str, dry_run: bool, verbose: bool, as_json: bool
 @door
 def stop(where: Where, run_id: str, dry_run: bool, as_json: bool) -> None:
     """End the run RUN (as `history` names it): TERM, then KILL; it is not retried."""
-    from scheduled.stop import stop as end
+    from scheduled import service
 
-    show(end(where.house(), run_id, dry_run=dry_run), "stopped", as_json=as_json, among="render_jobs")
+    done = service.stop(where, run_id, dry_run=dry_run)
+    show(done, "stopped", as_json=as_json, among="render_jobs")
 
 
 @click.command()
@@ -68,27 +65,10 @@ def history(
     where: Where, job: str | None, since: str | None, status: str | None, limit: int, as_json: bool
 ) -> None:
     """Show the newest runs, of JOB or of all."""
-    from scheduled import clock, config, output, service
-    from scheduled.instants import ago
+    from scheduled import service
 
-    found = config.load(where.config_file)
-    if job is not None:
-        output.known(where.paths, found.jobs, job)
-    first = None if since is None else ago(since, found.timezone, clock.now())
-    runs = service.history(
-        where.paths, found.timezone, job=job, limit=limit, since=first, status=_status(status)
-    )
+    runs = service.history(where, job, since, status, limit)
     show(runs, "history", as_json=as_json)
-
-
-def _status(word: str | None) -> str | None:
-    from typing import get_args
-
-    from scheduled.jobs import RunStatus
-
-    if word is not None and word not in get_args(RunStatus):
-        raise click.UsageError(f"--status: is one of {', '.join(get_args(RunStatus))}, got {word}")
-    return word
 
 
 @click.command()
@@ -99,10 +79,9 @@ def _status(word: str | None) -> str | None:
 @door
 def logs(where: Where, name: str, lines: int | None, follow: bool, as_json: bool) -> None:
     """Print what RUN, or JOB's newest run, printed."""
-    from scheduled import config, output
+    from scheduled import output, service
 
-    output.known(where.paths, config.load(where.config_file).jobs, name)
-    document = output.logs(where.paths, name, lines=lines)
+    document = service.logs(where, name, lines)
     if as_json:
         print_json(document)
         return
@@ -119,12 +98,9 @@ def logs(where: Where, name: str, lines: int | None, follow: bool, as_json: bool
 @door
 def audit(where: Where, first: str | None, last: str | None, as_json: bool) -> int:
     """Prove that every slot is accounted for; exit 1 with the slots if one is not."""
-    from scheduled import config, service
-    from scheduled.instants import read
+    from scheduled import service
 
-    zone = config.load(where.config_file).timezone
-    after, until = (None if text is None else read(text, zone) for text in (first, last))
-    document = service.audit(where.paths, zone, after=after, until=until)
+    document = service.audit(where, first, last)
     show(document, "audit", as_json=as_json)
     return EXIT_OK if document["ok"] else EXIT_FAILED
 
@@ -141,9 +117,9 @@ def state() -> None:
 @door
 def backup(where: Where, file: Path, dry_run: bool, as_json: bool) -> None:
     """Write one consistent copy (tar.gz, 0600) to FILE, while jobs run too."""
-    from scheduled import backup as backups
+    from scheduled import service
 
-    done = backups.backup(where.config_file, where.paths, file.absolute(), dry_run=dry_run)
+    done = service.backup(where, file, dry_run=dry_run)
     show(done, "backed_up", as_json=as_json, among="render_jobs")
 
 
@@ -155,9 +131,7 @@ def backup(where: Where, file: Path, dry_run: bool, as_json: bool) -> None:
 @door
 def restore(where: Where, file: Path, with_config: bool, dry_run: bool, as_json: bool) -> None:
     """Go back to the state in FILE; the present one is kept aside. Slots since then count as missed."""
-    from scheduled import backup as backups
+    from scheduled import service
 
-    done = backups.restore(
-        where.config_file, where.paths, file.absolute(), with_config=with_config, dry_run=dry_run
-    )
+    done = service.restore(where, file, with_config=with_config, dry_run=dry_run)
     show(done, "restored", as_json=as_json, among="render_jobs")

@@ -13,12 +13,19 @@ from typing import Any
 import msgspec
 import tomlkit
 
-from scheduled import clock, config, service
+from scheduled import checks, clock, config
 from scheduled.errors import ConfigError, ScheduledError, StateError
+from scheduled.looking import known_jobs
 from scheduled.state.files import write_atomically
 from scheduled.state.paths import Paths
 
 PRIVATE = 0o600
+# What may be said of a job without saying what it executes.
+HARMLESS = frozenset((
+    "description", "enabled", "cron", "every", "at", "on", "where", "anchor", "slot", "timezone", "chain", "on_failure",
+    "after", "priority", "catch_up", "catch_up_limit", "grace", "not_between", "gate_deadline", "jitter",
+    "timeout", "retry", "group", "handler", "success_codes", "output_limit", "limits", "nice", "ionice",
+))  # fmt: skip
 
 
 class Edit(msgspec.Struct, frozen=True):
@@ -40,11 +47,11 @@ class Edit(msgspec.Struct, frozen=True):
 def news(config_file: Path, paths: Paths, edit: Edit) -> tuple[list[str], list[str]]:
     """Return what would be wrong and what doubtful with the configuration by this edit's doing."""
     try:
-        before = service.check(config_file, paths)
+        before = checks.checked(config_file, paths)
     except ConfigError:
         before = {"problems": [], "warnings": []}  # it can hardly get worse
     try:
-        after = service.check(config_file, paths, {edit.path: edit.after})
+        after = checks.checked(config_file, paths, {edit.path: edit.after})
     except ConfigError as error:
         return [str(error)], []
     return _beyond(before["problems"], after["problems"]), _beyond(before["warnings"], after["warnings"])
@@ -145,6 +152,44 @@ def removal(config_file: Path, name: str) -> Edit:
     return Edit(path, before, None if empty else after)
 
 
+def written(config_file: Path, name: str) -> dict[str, Any]:
+    """Return a job's table as its file has it."""
+    path = file_of(config_file, name)
+    table: dict[str, Any] = tomllib.loads((_read(path) or b"").decode())["jobs"][name]
+    return table
+
+
+def executable_keys(table: Mapping[str, Any]) -> list[str]:
+    """Return the keys of a job's table that say, or change, what is executed; a switch for who may write those."""
+    return sorted(
+        key
+        for key, value in table.items()
+        if key not in HARMLESS and not (key == "on_interrupted" and value in ("rerun", "skip", "ask"))
+    )
+
+
+def change(config_file: Path, name: str, changes: Mapping[str, Any]) -> Edit:
+    """Return the edit that gives keys of a job new values (None: takes them out); all else stays as it is."""
+    path = file_of(config_file, name)
+    before = _read(path) or b""
+    document = tomlkit.parse(before)
+    expected = tomllib.loads(before.decode())
+    for table in (document["jobs"][name], expected["jobs"][name]):
+        _set(table, changes)
+    after = tomlkit.dumps(document).encode()
+    if tomllib.loads(after.decode()) != expected:
+        raise ConfigError(f"{path}: {name} is written in a way that only `scheduled edit {name}` can change")
+    return Edit(path, before, after)
+
+
+def _set(table: Any, changes: Mapping[str, Any]) -> None:
+    for key, value in changes.items():
+        if value is None:
+            table.pop(key, None)
+        elif table.get(key) != value:
+            table[key] = value
+
+
 def file_of(config_file: Path, name: str) -> Path:
     """Return the file that a job stands in, a faulty one too; raises ConfigError if there is none."""
     for path in (config_file, *sorted(config_file.parent.glob("jobs.d/*.toml"))):
@@ -154,7 +199,7 @@ def file_of(config_file: Path, name: str) -> Path:
             continue
         if isinstance(jobs, dict) and name in jobs:
             return path
-    service.known_jobs(config.load(config_file), [name])
+    known_jobs(config.load(config_file), [name])
     raise ConfigError(f"no such job: {name}")
 
 

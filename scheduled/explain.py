@@ -10,8 +10,8 @@ from scheduled import words
 from scheduled.epochs import base_of, slots_of, span_between
 from scheduled.jobs import Instant, Job, OpenRun, Standing
 from scheduled.listing import in_words
+from scheduled.looking import stamp
 from scheduled.planner import JobPlan, Start, quiet
-from scheduled.service import stamp
 from scheduled.state.ledger import Epoch, Ledger, RunRow, SlotRow
 from scheduled.view import View
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from scheduled import instants
 from scheduled.epochs import minute_before, slots_of
 from scheduled.jobs import DAY, PRIORITIES, Instant, Job, Standing
 from scheduled.planner import ON_TIME, Around, Start, plan, plan_job, quiet
@@ -210,6 +211,12 @@ def _ran(standing: Standing, start: Start) -> Standing:
 def _skipped(standing: Standing, lasts: Iterable[Instant]) -> Standing:
     position = max([standing.position, *lasts])
     return standing if position == standing.position else msgspec.structs.replace(standing, position=position)
+
+
+def between(view: View, first: str, last: str, outages: Iterable[str], only: str | None) -> list[Run]:
+    """Return what `forecast` does, of a span and outages as people write them."""
+    span = instants.read(first, view.zone), instants.read(last, view.zone)
+    return forecast(view, *span, [instants.outage(text, view.zone) for text in outages], only)
 
 
 def document(runs: Iterable[Run], zone: str) -> list[dict[str, str]]:

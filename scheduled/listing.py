@@ -10,7 +10,7 @@ import msgspec
 from scheduled import words
 from scheduled.epochs import slots_of
 from scheduled.jobs import Instant, Job
-from scheduled.service import stamp
+from scheduled.looking import stamp
 from scheduled.view import View
 
 UPCOMING = 5  # what `show` tells of the future

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from scheduled.errors import ConfigError
-from scheduled.service import OUTPUT_TAIL, looking
+from scheduled.looking import looking
 from scheduled.state.ledger import Ledger, RunRow
 from scheduled.state.locks import is_held
 from scheduled.state.paths import Paths
 
 LOOK = 0.2  # seconds between two looks at a file that may grow
+OUTPUT_TAIL = 65536
 RECENT = 50  # runs among which one that printed something is sought
 
 

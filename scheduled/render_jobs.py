@@ -201,3 +201,28 @@ def stopped(done: dict[str, Any]) -> None:
     """Show which process a run was."""
     word = "would be stopped" if done["dry_run"] else "stopped"
     console().print(Text(f"{done['run_id']}: {word} (process {done['pid']})"), soft_wrap=True)
+
+
+def incidents(found: Sequence[dict[str, Any]]) -> None:
+    """Show what is wrong now, and since when."""
+    rows = [
+        (when(entry["since"]), entry["job"] or "", str(entry["payload"].get("text", entry["key"])))
+        for entry in found
+    ]
+    _rows_or(("since", "job", "what"), rows, "nothing is wrong")
+
+
+def notices(found: Sequence[dict[str, Any]]) -> None:
+    """Show what waits to be delivered."""
+    rows = [
+        (entry["recipient"], entry["subject"], str(entry["tries"]), when(entry["next_try"]))
+        for entry in found
+    ]
+    _rows_or(("to", "subject", "tries", "next"), rows, "every notice is delivered")
+
+
+def _rows_or(columns: Sequence[str], rows: Sequence[Sequence[str]], nothing: str) -> None:
+    if rows:
+        table(columns, rows)
+    else:
+        console().print(f"[dim]{nothing}[/]")

@@ -1,214 +1,200 @@
-"""What every door may ask. Answers are plain JSON-ready values; instants in them are RFC 3339 with offset."""
+"""What every door may ask, one function for each question, with plain values in and JSON-ready ones out.
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from types import MappingProxyType
+An answer is the very document that the command line prints with --json; instants in it are RFC 3339 with offset,
+and those asked with are texts as people write them. *where* says whose configuration and state; *dry_run* only says
+what would be done. A question that can't be answered raises ScheduledError, with nothing changed. *hear* is called
+with every event of a tick as it happens. The rooms behind are imported when they are asked: a tick has no use for
+most.
+"""
+
+from collections.abc import Sequence
 from typing import Any
 
-from scheduled import clock, config, runner
-from scheduled.audit import audit as audited
-from scheduled.byhand import Wish
-from scheduled.config import Config
-from scheduled.errors import ConfigError, StateError
-from scheduled.house import House
-from scheduled.jobs import MINUTE, Instant
-from scheduled.runner import Result
-from scheduled.state import snapshot
-from scheduled.state.ledger import RunRow
-from scheduled.state.paths import Paths
-from scheduled.state.sqlite import SqliteLedger, using
+from scheduled.service_files import (
+    add,
+    apply,
+    backup,
+    edit,
+    install,
+    remove,
+    replace,
+    restore,
+    uninstall,
+    written,
+)
+from scheduled.service_runs import (
+    attempt,
+    daily_report,
+    disable,
+    emit,
+    enable,
+    history,
+    logs,
+    pause,
+    plan_of_report,
+    plan_of_rerun,
+    rerun,
+    resume,
+    run,
+    skip,
+    stop,
+)
+from scheduled.where import Where
 
-OUTPUT_TAIL = 65536
+__all__ = [
+    "Where",
+    "add",
+    "apply",
+    "attempt",
+    "audit",
+    "backup",
+    "calendar",
+    "check",
+    "daily_report",
+    "disable",
+    "edit",
+    "emit",
+    "enable",
+    "explain",
+    "forecast",
+    "history",
+    "incidents",
+    "install",
+    "job",
+    "jobs",
+    "logs",
+    "notices",
+    "pause",
+    "plan",
+    "plan_of_report",
+    "plan_of_rerun",
+    "remove",
+    "replace",
+    "report",
+    "rerun",
+    "restore",
+    "resume",
+    "run",
+    "skip",
+    "status",
+    "stop",
+    "uninstall",
+    "upcoming",
+    "written",
+]  # fmt: skip
 
-
-def stamp(instant: float | None, zone: str) -> str | None:
-    """Return an instant as people and programs read it, or None."""
-    return None if instant is None else clock.local(instant, zone).isoformat()
-
-
-def known_jobs(found: Config, names: Sequence[str]) -> list[str]:
-    """Return *names* if they are all jobs; raises ConfigError naming the first that is not, with the nearest."""
-    import difflib
-
-    for name in names:
-        if name not in found.jobs:
-            near = difflib.get_close_matches(name, found.jobs, n=1)
-            raise ConfigError(f"no such job: {name}" + (f"; did you mean {near[0]}?" if near else ""))
-    return list(dict.fromkeys(names))
-
-
-def run(house: House, names: Sequence[str] = ()) -> Result:
-    """Make a tick; with *names*, run these jobs now, whatever their schedules say."""
-    return runner.tick(house, manual=[Wish(name) for name in known_jobs(house.config, names)])
-
-
-def daily_report(house: House, *, due: bool) -> Result:
-    """Make the daily report now, or, with *due*, only if its slot is open and nobody holds it."""
-    name = house.handlers().get("daily_report")
-    if name is None:
-        raise ConfigError(f'{house.config.path}: no job has handler = "daily_report"')
-    if not due:
-        return runner.tick(house, manual=[Wish(name)])
-    # What the report tells of comes first in its slot: whoever takes the report's slot takes the group's.
-    group = house.config.jobs[name].group
-    together = [other for other, job in house.config.jobs.items() if group and job.group == group]
-    return runner.tick(house, only=together or [name])
-
-
-def result(house: House, done: Result) -> dict[str, Any]:
-    """Return what a tick did, for `run --json`."""
-    return {
-        "tick": done.tick,
-        "started_at": stamp(done.started_at, house.zone),
-        "exit_code": done.exit_code,
-        "runs": [
-            {
-                **event.payload,
-                "scheduled_for": _slot(event.payload.get("scheduled_for"), house.zone),
-                "event": event.name,
-            }
-            for event in done.events
-            if event.name.startswith("job_") and event.name != "job_started"
-        ],
-        "busy": done.busy,
-        "troubles": done.troubles,
-    }
-
-
-def _slot(value: object, zone: str) -> str | None:
-    return stamp(value, zone) if isinstance(value, int) else None
-
-
-def plan(house: House) -> list[dict[str, Any]]:
-    """Return what a tick would start now, in order and with the reason; nothing is changed (gates are asked)."""
-    from scheduled import claims, planner
-
-    now = int(clock.now())
-    with looking(house.paths) as ledger:
-        house.config.switch(ledger.toggles())
-        closed = claims.closed_gates(ledger, house.config, now)
-        around = planner.Around(
-            pauses=ledger.pauses(now),
-            closed=closed,
-            budget=house.config.max_runs,
-            triggers=tuple(ledger.triggers()),
-        )
-        found = planner.plan(
-            house.config.jobs, claims.foreseen(ledger, house.config, now), now, around=around
-        )
-    starts = [
-        {
-            "job": start.claim.job,
-            "scheduled_for": stamp(start.claim.slot, house.zone),
-            "slots": start.claim.slots,
-            "attempt": start.claim.attempt,
-            "why": planner.why(start),
-        }
-        for start in found.starts
-    ]
-    waiting = [{"job": name, "waits": job.waits} for name, job in found.jobs.items() if job.waits]
-    return [*starts, *waiting]
+# How everything stands
 
 
-@contextmanager
-def looking(paths: Paths) -> Iterator[SqliteLedger]:
-    """Open the ledger for looking only; where there is none yet, one that knows nothing and leaves no trace."""
-    ledger = read_ledger(paths) if paths.ledger.exists() else SqliteLedger.nothing()
-    with using(ledger):
-        yield ledger
+def status(where: Where) -> dict[str, Any]:
+    """Say how everything stands, trouble first; `healthy` is whether there is none."""
+    from scheduled.status import status as found
+
+    return found(where.config_file, where.paths)
 
 
-def read_ledger(paths: Paths) -> SqliteLedger:
-    """Open the ledger for looking only; raises StateError if there is none yet."""
-    if not paths.ledger.exists():
-        raise StateError(f"{paths.ledger}: there is no ledger yet; the first `scheduled run` makes it")
-    return SqliteLedger(paths.ledger, read_only=True)
+def incidents(where: Where) -> list[dict[str, Any]]:
+    """List the conditions that hold now, as handlers, or the runner itself (`job` null), found them."""
+    from scheduled import config, records
+
+    return records.incidents(where.paths, config.load(where.config_file).timezone)
 
 
-def emit(house: House, name: str, payload: dict[str, Any], *, dry_run: bool) -> list[str]:
-    """Tell of an event; return the jobs that the next tick starts for it."""
-    from scheduled import chains, spool
-    from scheduled.events import Event
+def notices(where: Where) -> list[dict[str, Any]]:
+    """List the notices that are decided but not delivered yet."""
+    from scheduled import config, records
 
-    if dry_run:
-        return list(chains.listeners(house.config.jobs, Event(name=spool.event_name(name), payload=payload)))
-    with house.ledger() as ledger:
-        return spool.emit(ledger, house, name, payload, clock.now())
+    return records.notices(where.paths, config.load(where.config_file).timezone)
 
 
-def check(config_file: Path, paths: Paths, drafts: config.Drafts = MappingProxyType({})) -> dict[str, Any]:
-    """Return every fault and doubt in the configuration; raises ConfigError if it can't be read at all."""
+def report(where: Where) -> dict[str, Any]:
+    """Return the newest daily report as Markdown."""
+    from scheduled import records
+
+    return records.report(where.paths)
+
+
+def check(where: Where) -> dict[str, Any]:
+    """Return every fault and doubt in the configuration."""
     from scheduled import checks
 
-    with looking(paths) as ledger:
-        every = ledger.meta("cadence")
-    return checks.check(config_file, drafts, every=None if every is None else int(every))
+    return checks.checked(where.config_file, where.paths)
 
 
-def needed_cadence(config_file: Path) -> int:
-    """Return how often ticks have to come, in minutes; without a configuration the usual."""
-    from scheduled import cadence
+def audit(where: Where, after: str | None = None, until: str | None = None) -> dict[str, Any]:
+    """Recompute every slot there had to be (in `(after, until]`); say whether the ledger accounts for each."""
+    from scheduled import config, records
+    from scheduled.instants import read
 
-    schedules = (
-        [job.schedule for job in config.load(config_file).jobs.values()] if config_file.exists() else []
-    )
-    return cadence.needed(schedules, int(clock.now())) // MINUTE
+    zone = config.load(where.config_file).timezone
+    first, last = (None if text is None else read(text, zone) for text in (after, until))
+    return records.audit(where.paths, zone, after=first, until=last)
 
 
-def history(
-    paths: Paths,
-    zone: str,
-    *,
-    job: str | None = None,
-    limit: int = 20,
-    since: Instant | None = None,
-    status: str | None = None,
+# Jobs, and when they come
+
+
+def jobs(where: Where) -> list[dict[str, Any]]:
+    """List the jobs: when each is due, what it does, how it went."""
+    from scheduled import listing
+    from scheduled.view import look
+
+    view = look(where.config_file, where.paths)
+    where.problems = view.config.problems
+    return listing.jobs(view)
+
+
+def job(where: Where, name: str) -> dict[str, Any]:
+    """Return everything configured of a job, where it stands, and its next slots."""
+    from scheduled import listing
+    from scheduled.view import look
+
+    return listing.show(look(where.config_file, where.paths), name)
+
+
+def upcoming(where: Where, job: str | None = None, limit: int = 10) -> list[dict[str, Any]]:
+    """Return the next slots, of a job or of all."""
+    from scheduled import listing
+    from scheduled.view import look
+
+    return listing.upcoming(look(where.config_file, where.paths), job, limit)
+
+
+def explain(where: Where, job: str, at: str | None = None) -> dict[str, Any]:
+    """Say why a job ran, did not, or will; with *at*, what became of its slot at or before that instant."""
+    from scheduled import explain as reasons
+    from scheduled.instants import read
+    from scheduled.view import looked_at
+
+    with looked_at(where.config_file, where.paths) as (view, ledger):
+        if at is None:
+            return reasons.explain(view, ledger, job)
+        return reasons.explain_at(view, ledger, job, read(at, view.zone))
+
+
+def forecast(
+    where: Where, first: str, last: str, outages: Sequence[str] = (), job: str | None = None
 ) -> list[dict[str, Any]]:
-    """Return the newest runs, newest first."""
-    with looking(paths) as ledger:
-        found = ledger.history(job=job, limit=limit, since=since, status=status)
-        return [_run(row, zone) for row in found]
+    """Return what will run from *first* until before *last*, with no ticks in *outages* (`A..B`)."""
+    from scheduled import forecast as future
+    from scheduled.view import look
+
+    view = look(where.config_file, where.paths)
+    return future.document(future.between(view, first, last, outages, job), view.zone)
 
 
-def _run(row: RunRow, zone: str) -> dict[str, Any]:
-    return {
-        "run_id": row.run_id,
-        "job": row.job,
-        "target": row.target or None,
-        "scheduled_for": stamp(row.slot if row.slot is not None else row.asked_for, zone),
-        "slots": row.slots,
-        "trigger": row.trigger,
-        "attempt": row.attempt,
-        "status": row.status,
-        "reason": row.reason or None,
-        "started_at": stamp(row.started_at, zone),
-        "finished_at": stamp(row.finished_at, zone),
-        "duration_ms": row.duration_ms,
-        "exit_code": row.exit_code,
-        "host": row.host,
-    }
+def calendar(where: Where, first: str, last: str, outages: Sequence[str] = (), job: str | None = None) -> str:
+    """Return what `forecast` does as a calendar (iCalendar)."""
+    from scheduled import forecast as future
+    from scheduled import ical
+    from scheduled.view import look
+
+    view = look(where.config_file, where.paths)
+    return ical.calendar(future.between(view, first, last, outages, job), view.now)
 
 
-def audit(
-    paths: Paths, zone: str, *, after: Instant | None = None, until: Instant | None = None
-) -> dict[str, Any]:
-    """Recompute every slot there had to be, or those in (after, until]; return whether the ledger accounts for each."""
-    ledger = read_ledger(paths)
-    try:
-        seen = snapshot.idle_until(paths.snapshot) or int(ledger.meta("planned") or 0)
-        runs = [run.run_id for run in ledger.open_runs()]
-        horizon = int(ledger.meta("horizon") or 0)
-        span = max(after or 0, horizon), seen if until is None else min(until, seen)
-        found = audited(ledger.epochs(), ledger.slot_rows(), ledger.job_rows(), runs, seen, span)
-    finally:
-        ledger.close()
-    return {
-        "ok": not found.problems,
-        "slots": found.slots,
-        "horizon": stamp(found.horizon, zone),
-        "problems": [
-            {"job": problem.job, "slot": stamp(problem.slot, zone), "problem": problem.problem}
-            for problem in found.problems
-        ],
-    }
+def plan(where: Where, jobs: Sequence[str] = (), slot: str | None = None) -> list[dict[str, Any]]:
+    """Return what a tick, or `run` with the same arguments, would start now, in order and with the reason."""
+    from scheduled import ticking
+
+    return ticking.planned(where.house(), jobs, slot)

@@ -4,12 +4,13 @@ A file is named after its event (`disk_full`, `disk_full.json`, `disk_full.whate
 object, the payload. Write it elsewhere on the same disk and move it in: a file is read once.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from scheduled import chains
+from scheduled import chains, clock
 from scheduled.definitions import EVENT
 from scheduled.errors import ConfigError
 from scheduled.events import Event
@@ -68,7 +69,15 @@ def _set_aside(house: House, path: Path, reason: str) -> None:
     house.say("WARNING", f"{path}: {reason}; set aside in {bad}")
 
 
-def emit(ledger: Ledger, house: House, name: str, payload: dict[str, Any], now: float) -> list[str]:
+def told(house: House, name: str, payload: Mapping[str, Any], *, dry_run: bool) -> list[str]:
+    """Tell of an event, or with *dry_run* only look; return the jobs that the next tick starts for it."""
+    if dry_run:
+        return list(chains.listeners(house.config.jobs, Event(name=event_name(name), payload=payload)))
+    with house.ledger() as ledger:
+        return emit(ledger, house, name, payload, clock.now())
+
+
+def emit(ledger: Ledger, house: House, name: str, payload: Mapping[str, Any], now: float) -> list[str]:
     """Have the jobs started by the next tick that listen to this event; return their names."""
     event = Event(name=event_name(name), payload=payload)
     with ledger.transaction():

@@ -5,7 +5,7 @@ from typing import Any
 
 from scheduled import clock, config
 from scheduled.jobs import DAY, DEFAULT_CADENCE, HOUR, MINUTE, Schedule
-from scheduled.service import read_ledger, stamp
+from scheduled.looking import read_ledger, stamp
 from scheduled.state import snapshot
 from scheduled.state.ledger import JobRow, Ledger
 from scheduled.state.paths import Paths

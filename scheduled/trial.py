@@ -4,6 +4,7 @@ import os
 import pwd
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from scheduled.actions.handler import read_report
 from scheduled.actions.prepare import Surroundings, specify
@@ -13,6 +14,7 @@ from scheduled.clock import now
 from scheduled.errors import StateError
 from scheduled.house import House
 from scheduled.jobs import Claim, Ending
+from scheduled.looking import known_jobs
 from scheduled.state.locks import create_locked
 from scheduled.state.paths import Paths
 
@@ -22,6 +24,19 @@ def cron_environment() -> dict[str, str]:
     person = pwd.getpwuid(os.geteuid())
     given = {"HOME": person.pw_dir, "LOGNAME": person.pw_name, "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin"}
     return given | {name: os.environ[name] for name in ("LANG", "TZ") if name in os.environ}
+
+
+def tried(house: House, name: str) -> dict[str, Any]:
+    """Run the job once and say how that went; raises ConfigError if there is none."""
+    ending, printed = attempt(house, known_jobs(house.config, [name])[0])
+    return {
+        "job": name,
+        "status": ending.status,
+        "exit_code": ending.exit_code,
+        "reason": ending.reason or None,
+        "duration_ms": ending.duration_ms,
+        "output": printed,
+    }
 
 
 def attempt(house: House, name: str) -> tuple[Ending, str]:

@@ -3,37 +3,12 @@
 import sys
 from collections.abc import Callable, Iterable
 from functools import wraps
-from pathlib import Path
 from typing import Any
 
 import click
 
 from scheduled.errors import EXIT_OK
-from scheduled.state.paths import Paths, config_path, state_path
-
-
-class Where:
-    """Which configuration and which state a command works on."""
-
-    def __init__(self) -> None:
-        self.config: str | None = None
-        self.state: str | None = None
-
-    @property
-    def config_file(self) -> Path:
-        """The absolute path of scheduled.toml."""
-        return config_path(self.config)
-
-    @property
-    def paths(self) -> Paths:
-        """The places in the state directory."""
-        return Paths(state_path(self.state))
-
-    def house(self) -> Any:
-        """Open everything; raises ConfigError."""
-        from scheduled.house import House
-
-        return House(self.config_file, self.paths.root)
+from scheduled.where import Where
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
@@ -95,18 +70,20 @@ def say(troubles: Iterable[str]) -> bool:
     return told
 
 
-def make_tick(house: Any, work: Callable[[], Any], *, verbose: bool, as_json: bool) -> int:
-    """Make a tick and show it: on a terminal as it goes, else only the troubles, so that cron mails nothing else."""
-    from scheduled import service
+def make_tick(ask: Callable[[Any], dict[str, Any]], *, verbose: bool, as_json: bool) -> int:
+    """Make a tick and show it: on a terminal as it goes, else only the troubles, so that cron mails nothing else.
 
+    *ask* is given who hears of events as they happen, or None.
+    """
     talkative = sys.stdout.isatty() or verbose
+    progress = None
     if talkative and not as_json:
         from scheduled import render
 
-        house.bus.subscribe(render.progress)
-    done = work()
+        progress = render.progress
+    document = ask(progress)
     if talkative or as_json:
-        show(service.result(house, done), "tick", as_json=as_json)
-    say([f"{name}: another tick is running it" for name in done.busy])
-    say(done.troubles)
-    return int(done.exit_code)
+        show(document, "tick", as_json=as_json)
+    say([f"{name}: another tick is running it" for name in document["busy"]])
+    say(document["troubles"])
+    return int(document["exit_code"])

@@ -9,8 +9,8 @@ import msgspec
 from scheduled import claims, clock, config
 from scheduled.config import Config
 from scheduled.jobs import DEFAULT_CADENCE, Instant, Job, Standing, TriggerRow
+from scheduled.looking import known_jobs, looking
 from scheduled.planner import Around, JobPlan, busy_groups, plan_job
-from scheduled.service import known_jobs, looking
 from scheduled.state.ledger import JobRow, Ledger
 from scheduled.state.paths import Paths
 

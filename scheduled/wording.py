@@ -54,14 +54,19 @@ def _pair(text: str) -> tuple[str, str]:
 def from_json(document: Any) -> tuple[str, dict[str, Any]]:
     """Return name and table of a job given as one JSON object: in our own words, or with a `job_type`."""
     if not isinstance(document, dict) or not isinstance(document.get("name"), str):
-        raise ConfigError('standard input: write one JSON object with a "name"')
+        raise ConfigError('write one JSON object with a "name"')
     given: dict[str, Any] = document
+    return given["name"], from_words(given)
+
+
+def from_words(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the table of a job given in our own words, or with a `job_type`; its name is no part of it."""
     table = {
         SPELLINGS.get(key, key): value for key, value in given.items() if value is not None and key != "name"
     }
     if "job_type" in table:
         table = _typed(table)
-    return given["name"], in_order(table)
+    return in_order(table)
 
 
 def _typed(table: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduled import pruning, service
+from scheduled import pruning, records
 from scheduled.house import House
 from scheduled.jobs import DAY, Span
 from scheduled.state.paths import Paths
@@ -136,6 +136,6 @@ def test_the_audit_starts_at_the_horizon(house, ledger):
     for now in (NOW - DAY - 1, NOW):
         pruning.prune(house, ledger, now)
 
-    found = service.audit(house.paths, "UTC")
+    found = records.audit(house.paths, "UTC")
 
     assert (found["ok"], found["slots"], found["horizon"]) == (True, 30, "1970-06-20T00:00:00+00:00")

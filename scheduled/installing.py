@@ -1,0 +1,43 @@
+"""`install` and `uninstall`: the block in the user's crontab, and what the ledger is to know of it."""
+
+from pathlib import Path
+from typing import Any
+
+from scheduled import clock
+from scheduled.checks import needed_cadence
+from scheduled.install import crontab
+from scheduled.jobs import MINUTE
+from scheduled.state.open import open_ledger
+from scheduled.state.paths import Paths
+
+
+def install(config_file: Path, paths: Paths, every: int | None, *, dry_run: bool) -> dict[str, Any]:
+    """Put the block in; without *every* as often as now, or else as the schedules need it."""
+    every = every or crontab.installed_cadence(crontab.read()) or needed_cadence(config_file)
+    wanted = crontab.plan(config=config_file, state=paths.root, every=every)
+    done = crontab.install(wanted, dry_run=dry_run)
+    if not dry_run:
+        _note_cadence(paths, every)
+    return _document(done, dry_run=dry_run)
+
+
+def _note_cadence(paths: Paths, every: int) -> None:
+    """Remember how often ticks are to come: `status` measures them against it."""
+    ledger, _ = open_ledger(paths, clock.now())
+    with ledger.transaction():
+        ledger.remember("cadence", str(every * MINUTE))
+    ledger.close()
+
+
+def uninstall(paths: Paths, *, dry_run: bool) -> dict[str, Any]:
+    """Take the block out."""
+    return _document(crontab.uninstall(state=paths.root, dry_run=dry_run), dry_run=dry_run)
+
+
+def _document(done: crontab.InstallResult, *, dry_run: bool) -> dict[str, Any]:
+    return {
+        "changed": done.changed,
+        "dry_run": dry_run,
+        "backup": str(done.backup) if done.backup else None,
+        "crontab": done.after.decode(errors="replace"),
+    }

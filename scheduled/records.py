@@ -1,0 +1,122 @@
+"""What the ledger tells of the past: runs, and whether every slot is accounted for."""
+
+from typing import Any, get_args
+
+from scheduled.audit import audit as audited
+from scheduled.errors import ConfigError
+from scheduled.jobs import Instant, RunStatus
+from scheduled.looking import looking, read_ledger, stamp
+from scheduled.state import snapshot
+from scheduled.state.ledger import RunRow
+from scheduled.state.paths import Paths
+
+
+def history(
+    paths: Paths,
+    zone: str,
+    *,
+    job: str | None = None,
+    limit: int = 20,
+    since: Instant | None = None,
+    status: str | None = None,
+) -> list[dict[str, Any]]:
+    """Return the newest runs, newest first."""
+    with looking(paths) as ledger:
+        found = ledger.history(job=job, limit=limit, since=since, status=status)
+        return [_run(row, zone) for row in found]
+
+
+def run_status(word: str | None) -> str | None:
+    """Return *word* if a run's status can be that; raises ConfigError."""
+    if word is not None and word not in get_args(RunStatus):
+        raise ConfigError(f"status: is one of {', '.join(get_args(RunStatus))}, got {word}")
+    return word
+
+
+def _run(row: RunRow, zone: str) -> dict[str, Any]:
+    return {
+        "run_id": row.run_id,
+        "job": row.job,
+        "target": row.target or None,
+        "scheduled_for": stamp(row.slot if row.slot is not None else row.asked_for, zone),
+        "slots": row.slots,
+        "trigger": row.trigger,
+        "attempt": row.attempt,
+        "status": row.status,
+        "reason": row.reason or None,
+        "started_at": stamp(row.started_at, zone),
+        "finished_at": stamp(row.finished_at, zone),
+        "duration_ms": row.duration_ms,
+        "exit_code": row.exit_code,
+        "host": row.host,
+    }
+
+
+def audit(
+    paths: Paths, zone: str, *, after: Instant | None = None, until: Instant | None = None
+) -> dict[str, Any]:
+    """Recompute every slot there had to be, or those in (after, until]; return whether the ledger accounts for each."""
+    ledger = read_ledger(paths)
+    try:
+        seen = snapshot.idle_until(paths.snapshot) or int(ledger.meta("planned") or 0)
+        runs = [run.run_id for run in ledger.open_runs()]
+        horizon = int(ledger.meta("horizon") or 0)
+        span = max(after or 0, horizon), seen if until is None else min(until, seen)
+        found = audited(ledger.epochs(), ledger.slot_rows(), ledger.job_rows(), runs, seen, span)
+    finally:
+        ledger.close()
+    return {
+        "ok": not found.problems,
+        "slots": found.slots,
+        "horizon": stamp(found.horizon, zone),
+        "problems": [
+            {"job": problem.job, "slot": stamp(problem.slot, zone), "problem": problem.problem}
+            for problem in found.problems
+        ],
+    }
+
+
+def incidents(paths: Paths, zone: str) -> list[dict[str, Any]]:
+    """Return what is wrong or noteworthy now, as handlers (and, without a job, the runner itself) found it."""
+    with looking(paths) as ledger:
+        found = ledger.conditions()
+    return [
+        {
+            "job": item.job or None,
+            "key": item.condition.key,
+            "group": item.condition.group,
+            "since": stamp(item.since, zone),
+            "told_at": stamp(item.said_at, zone),
+            "payload": item.condition.payload,
+        }
+        for item in found
+    ]
+
+
+def notices(paths: Paths, zone: str) -> list[dict[str, Any]]:
+    """Return the notices that are decided but not delivered yet, oldest first."""
+    with looking(paths) as ledger:
+        found = ledger.outbox()
+    return [
+        {
+            "id": item.id,
+            "recipient": item.notice.recipient,
+            "subject": item.notice.subject,
+            "body": item.notice.body,
+            "tries": item.tries,
+            "next_try": stamp(item.next_try, zone),
+        }
+        for item in found
+    ]
+
+
+def report(paths: Paths) -> dict[str, Any]:
+    """Return the newest daily report; its fields are null where none was made yet."""
+    made = max(paths.reports.glob("daily-*.md"), default=None, key=lambda path: path.name)
+    if made is None:
+        return {"path": None, "day": None, "text": None}
+    return {
+        "path": str(made),
+        "day": made.stem.removeprefix("daily-"),
+        "text": made.read_text(errors="replace"),
+    }

@@ -1,0 +1,122 @@
+"""Ticks that somebody asks for, what they did, and what the next would do."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from scheduled import asking, clock, runner
+from scheduled.bus import Subscriber
+from scheduled.byhand import Wish
+from scheduled.errors import ConfigError
+from scheduled.house import House
+from scheduled.instants import read
+from scheduled.looking import known_jobs, looking, stamp
+from scheduled.runner import Result
+from scheduled.where import Where
+
+
+def ticked(where: Where, work: Callable[[House], Result], hear: Subscriber | None) -> dict[str, Any]:
+    """Open the house, do *work* in it, and say what was done."""
+    house = where.house()
+    if hear is not None:
+        house.bus.subscribe(hear)
+    return result(house, work(house))
+
+
+def asked_for(house: House, names: Sequence[str], slot: str | None) -> Result:
+    """Make a tick; with *names*, run these jobs now, whatever their schedules say, or one for its *slot*."""
+    if slot is not None:
+        return asking.run_for(house, _the_one(names), read(slot, house.zone))
+    return runner.tick(house, manual=[Wish(name) for name in known_jobs(house.config, names)])
+
+
+def _the_one(names: Sequence[str]) -> str:
+    if len(names) != 1:
+        raise ConfigError("a slot belongs to exactly one job")
+    return names[0]
+
+
+def planned(house: House, names: Sequence[str], slot: str | None) -> list[dict[str, Any]]:
+    """Return what `asked_for` would start; raises ConfigError where it would."""
+    if slot is not None:
+        return [asking.foreseen(house, _the_one(names), read(slot, house.zone))]
+    known_jobs(house.config, names)
+    return [{"job": name, "why": "asked for"} for name in names] if names else plan(house)
+
+
+def report_planned(house: House, *, due: bool) -> list[dict[str, Any]]:
+    """Return what `daily_report` would start."""
+    name = _reporter(house)
+    return [entry for entry in plan(house) if entry["job"] == name] if due else planned(house, [name], None)
+
+
+def _reporter(house: House) -> str:
+    name = house.handlers().get("daily_report")
+    if name is None:
+        raise ConfigError(f'{house.config.path}: no job has handler = "daily_report"')
+    return name
+
+
+def daily_report(house: House, *, due: bool) -> Result:
+    """Make the daily report now, or, with *due*, only if its slot is open and nobody holds it."""
+    name = _reporter(house)
+    if not due:
+        return runner.tick(house, manual=[Wish(name)])
+    # What the report tells of comes first in its slot: whoever takes the report's slot takes the group's.
+    group = house.config.jobs[name].group
+    together = [other for other, job in house.config.jobs.items() if group and job.group == group]
+    return runner.tick(house, only=together or [name])
+
+
+def result(house: House, done: Result) -> dict[str, Any]:
+    """Return what a tick did, for `run --json`."""
+    return {
+        "tick": done.tick,
+        "started_at": stamp(done.started_at, house.zone),
+        "exit_code": done.exit_code,
+        "runs": [
+            {
+                **event.payload,
+                "scheduled_for": _slot(event.payload.get("scheduled_for"), house.zone),
+                "event": event.name,
+            }
+            for event in done.events
+            if event.name.startswith("job_") and event.name != "job_started"
+        ],
+        "busy": done.busy,
+        "troubles": done.troubles,
+    }
+
+
+def _slot(value: object, zone: str) -> str | None:
+    return stamp(value, zone) if isinstance(value, int) else None
+
+
+def plan(house: House) -> list[dict[str, Any]]:
+    """Return what a tick would start now, in order and with the reason; nothing is changed (gates are asked)."""
+    from scheduled import claims, planner
+
+    now = int(clock.now())
+    with looking(house.paths) as ledger:
+        house.config.switch(ledger.toggles())
+        closed = claims.closed_gates(ledger, house.config, now)
+        around = planner.Around(
+            pauses=ledger.pauses(now),
+            closed=closed,
+            budget=house.config.max_runs,
+            triggers=tuple(ledger.triggers()),
+        )
+        found = planner.plan(
+            house.config.jobs, claims.foreseen(ledger, house.config, now), now, around=around
+        )
+    starts = [
+        {
+            "job": start.claim.job,
+            "scheduled_for": stamp(start.claim.slot, house.zone),
+            "slots": start.claim.slots,
+            "attempt": start.claim.attempt,
+            "why": planner.why(start),
+        }
+        for start in found.starts
+    ]
+    waiting = [{"job": name, "waits": job.waits} for name, job in found.jobs.items() if job.waits]
+    return [*starts, *waiting]

@@ -1,0 +1,39 @@
+"""Which configuration and which state somebody asks about."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scheduled.state.paths import Paths, config_path, state_path
+
+if TYPE_CHECKING:
+    from scheduled.house import House
+
+
+class Where:
+    """One question's place: what was said by name, or else the environment's and XDG's.
+
+    *problems* is what an answer found wrong beside what was asked for; the command line says it on stderr.
+    """
+
+    def __init__(self, config: str | None = None, state: str | None = None) -> None:
+        self.config = config
+        self.state = state
+        self.problems: list[str] = []
+
+    @property
+    def config_file(self) -> Path:
+        """The absolute path of scheduled.toml."""
+        return config_path(self.config)
+
+    @property
+    def paths(self) -> Paths:
+        """The places in the state directory."""
+        return Paths(state_path(self.state))
+
+    def house(self) -> "House":
+        """Open everything; raises ConfigError."""
+        from scheduled.house import House
+
+        house = House(self.config_file, self.paths.root)
+        self.problems = house.config.problems
+        return house
