@@ -231,3 +231,17 @@ def test_what_a_clock_was_away_from_for_long_is_not_gone_back_to(world: World) -
     assert "the clock is right again" not in again.stderr
     assert ("03-18T08:00", "success", 1, 1) in runs(world)
     assert audited(world)
+
+
+@pytest.mark.parametrize("code", [1, 75])
+def test_a_retry_does_not_wait_for_a_future_that_the_clock_has_left(world: World, code: int) -> None:
+    configured(world, f'command = "[ -e {world.root}/ready ] || exit {code}"', 'on = "go"')
+    world.config.write_text(f'{world.config.read_text()}\nretry = {{ max_attempts = 2, delay = "10m" }}\n')
+    world.run("run", at="2026-03-10 12:00:00")
+    world.run("emit", "go", at="2026-03-18 12:00:00")
+    world.run("run", at="2026-03-18 12:00:00")
+
+    (world.root / "ready").touch()
+    world.run("run", at="2026-03-10 12:05:00")
+
+    assert [(run["status"], run["attempt"]) for run in world.json("history")] == [("success", 2)]

@@ -122,3 +122,16 @@ def test_pauses_grow_up_to_their_limit_and_never_overflow():
     retry = Retry(max_attempts=10**6, delay=60, backoff_multiplier=10, max_delay=3600)
 
     assert [retry.pause_after(attempt) for attempt in (1, 2, 3, 10**6)] == [60, 600, 3600, 3600]
+
+
+def test_not_now_is_asked_again_in_a_while_and_counts_as_no_failure():
+    first = judged("deferred", a_run(SLOT, "running"))
+    after_many = judged("failed", a_run(SLOT, "running", attempt=9, deferrals=8), retry=THRICE)
+
+    assert first == ("waiting_retry", None, at("13:06"), "not now")
+    assert after_many[:3] == ("waiting_retry", None, at("13:02"))
+
+
+def test_not_now_is_let_go_of_at_the_gates_deadline():
+    assert judged("deferred", a_run(SLOT, "running"), gate_deadline=59)[:2] == ("skipped", "skipped")
+    assert judged("deferred", a_run(SLOT, "running"), gate_deadline=60)[:2] == ("waiting_retry", None)
