@@ -1,6 +1,6 @@
 """The proof of promise 1: recompute every slot there had to be and hold it against the ledger. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
 
 import msgspec
@@ -38,25 +38,37 @@ def audit(
 ) -> Audit:
     """Given the whole ledger and the instant of the last tick, return what is accounted for and what is not.
 
-    With *span*, only the slots in (after, until] are asked for: those before it may be pruned.
+    The *rows* come job by job, in the order of time. With *span*, only the slots in (after, until] are asked for: those before it may be pruned.
     """
     after, until = span or (0, seen)
     alive = set(open_runs)
-    by_job = {name: list(found) for name, found in groupby(rows, key=lambda row: row.job)}
     standing = {job.job: job for job in jobs}
     slots, problems = 0, []
-    for epoch in epochs:
-        low = max(epoch.starts_at, after)
-        high = min(until, seen - epoch.schedule.delay if epoch.ends_at is None else epoch.ends_at)
-        if low < high:
-            mine = [row for row in by_job.get(epoch.job, []) if _lies_in(row, epoch, low, high)]
-            count, found = _epoch(epoch, mine, standing[epoch.job], low, high)
-            slots += count
-            problems += found
-    for found_rows in by_job.values():
+    for mine, found_rows in _by_job(epochs, rows):
+        for epoch in mine:
+            low = max(epoch.starts_at, after)
+            high = min(until, seen - epoch.schedule.delay if epoch.ends_at is None else epoch.ends_at)
+            if low < high:
+                within = [row for row in found_rows if _lies_in(row, epoch, low, high)]
+                count, found = _epoch(epoch, within, standing[epoch.job], low, high)
+                slots += count
+                problems += found
         problems += _rows([row for row in found_rows if row.span.last > after], alive)
     horizon = min((max(epoch.starts_at, after) for epoch in epochs), default=None)
     return Audit(slots=slots, horizon=horizon, problems=problems)
+
+
+def _by_job(
+    epochs: Iterable[Epoch], rows: Iterable[SlotRow]
+) -> Iterator[tuple[list[Epoch], Sequence[SlotRow]]]:
+    """Pair every job's epochs with its rows, of which those of one job at a time are held in memory."""
+    by_job: dict[str, list[Epoch]] = {}
+    for epoch in epochs:
+        by_job.setdefault(epoch.job, []).append(epoch)
+    for name, found in groupby(rows, key=lambda row: row.job):
+        yield by_job.pop(name, []), list(found)
+    for mine in by_job.values():
+        yield mine, ()
 
 
 def _lies_in(row: SlotRow, epoch: Epoch, low: Instant, high: Instant) -> bool:

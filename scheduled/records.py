@@ -58,6 +58,7 @@ def audit(
     """Recompute every slot there had to be, or those in (after, until]; return whether the ledger accounts for each."""
     ledger = read_ledger(paths)
     try:
+        ledger.hold_still()
         seen = snapshot.idle_until(paths.snapshot) or int(ledger.meta("planned") or 0)
         runs = [run.run_id for run in ledger.open_runs()]
         horizon = int(ledger.meta("horizon") or 0)

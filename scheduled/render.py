@@ -14,6 +14,7 @@ from scheduled.events import Event
 
 SECONDS_FROM = 10_000  # milliseconds; below, the fractions matter
 PIPE_WIDTH = 200
+MANY = 500  # rows; rich takes half a millisecond to lay one out
 STYLES = {
     "success": "green",
     "failed": "bold red",
@@ -43,6 +44,23 @@ def a_table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
+    """Show rows under their columns; plainly where there are very many."""
+    if len(rows) <= MANY:
+        pretty = a_table(*columns)
+        for row in rows:
+            pretty.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
+        console().print(pretty)
+        return
+    plain = [columns, *([str(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[place]) for row in plain) for place in range(len(columns))]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in plain
+    )
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
 def when(stamp: str | None) -> str:
@@ -173,15 +191,13 @@ def status(document: dict[str, Any]) -> None:
     if document["undelivered"]:
         screen.print(f"outbox     {document['undelivered']} notices wait to be delivered")
     if document["jobs"]:
-        screen.print(_jobs(document["jobs"]))
+        rows = [_job(job) for job in sorted(document["jobs"], key=lambda job: not job["failing"])]
+        table(("job", "schedule", "last", "verdict", "next", "runs", "failed"), rows)
 
 
-def _jobs(jobs: Sequence[dict[str, Any]]) -> Table:
-    table = a_table("job", "schedule", "last", "verdict", "next", "runs", "failed")
-    for job in sorted(jobs, key=lambda job: not job["failing"]):
-        upcoming = job["open_reason"] or when(job["next_run"]) if job["enabled"] else "disabled"
-        table.add_row(
-            Text(job["name"]), Text(job["schedule"]), when(job["last_run"]) or "never", a_status(job["last_status"]),
-            upcoming, str(job["run_count"]), str(job["failure_count"]),
-        )  # fmt: skip
-    return table
+def _job(job: dict[str, Any]) -> Sequence[str | Text]:
+    upcoming = job["open_reason"] or when(job["next_run"]) if job["enabled"] else "disabled"
+    return (
+        job["name"], job["schedule"], when(job["last_run"]) or "never", a_status(job["last_status"]), upcoming,
+        str(job["run_count"]), str(job["failure_count"]),
+    )  # fmt: skip

@@ -8,28 +8,10 @@ from rich.markup import escape
 from rich.text import Text
 
 from scheduled import words
-from scheduled.render import a_status, a_table, console, when
+from scheduled.render import a_status, console, table, when
 
-MANY = 500  # rows; rich takes half a millisecond to lay one out
 HIDDEN = ("name", "schedule", "action", "description", "source", "enabled")
 DURATIONS = ("timeout", "grace", "gate_deadline")
-
-
-def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
-    """Show rows under their columns; plainly where there are very many."""
-    if len(rows) <= MANY:
-        pretty = a_table(*columns)
-        for row in rows:
-            pretty.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
-        console().print(pretty)
-        return
-    plain = [columns, *([str(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[place]) for row in plain) for place in range(len(columns))]
-    lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in plain
-    )
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
 def jobs(entries: Sequence[dict[str, Any]]) -> None:

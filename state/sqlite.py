@@ -61,6 +61,10 @@ class SqliteLedger(Runs, Steps, Past, Switches, Notices):
             self._db.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")
 
+    def hold_still(self) -> None:
+        """See, from the next question on, all as it is then, whatever is written meanwhile; until it is closed."""
+        self._db.execute("BEGIN")
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """See `Ledger.transaction`."""
