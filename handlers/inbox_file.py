@@ -24,9 +24,11 @@ from scheduled.state.files import (
     RefusedError,
     clear_leftovers,
     create_atomically,
+    is_temporary,
     lies_inside,
     look_like,
     read_regular,
+    remove_leftover,
     sync_directory,
 )
 
@@ -167,10 +169,15 @@ def _same(message: Message, other: Any, by: Sequence[str]) -> bool:
 
 
 def _listing(directory: Path) -> list[str]:
-    try:
-        return [entry.name for entry in os.scandir(directory) if entry.name.endswith(".json")]
-    except OSError:
-        return []
+    """Return the names of the mails that lie here; what a killed writer left here goes."""
+    names = []
+    with contextlib.suppress(OSError), os.scandir(directory) as entries:
+        for entry in entries:
+            if is_temporary(entry.name):
+                remove_leftover(entry.path)
+            elif entry.name.endswith(".json"):
+                names.append(entry.name)
+    return names
 
 
 def _in_name(subject: Any) -> str:

@@ -11,7 +11,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import secrets
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -20,12 +19,11 @@ from typing import TypeVar
 
 from scheduled.state.files import (
     CHUNK,
-    TEMP_PREFIX,
-    TEMP_SUFFIX,
     open_regular,
     read_open,
     sync_directory,
-    write_temp,
+    temporary,
+    temporary_name,
 )
 
 T = TypeVar("T")
@@ -147,22 +145,22 @@ class _Broken:
 
 def _swap(target: Path, fd: int, lease: Lease, content: bytes, wanted: bytes) -> bool:
     """Put *wanted* in the place of the file behind *fd*; False, with that one in its place, if disturbed."""
-    temp = write_temp(target, wanted)
-    kept = target.parent / f"{TEMP_PREFIX}{secrets.token_hex(8)}{TEMP_SUFFIX}"
-    try:
-        with contextlib.suppress(OSError):  # no hard links on this file system
-            os.link(target, kept)
-        if not _unchanged(fd, lease, content) or not os.path.samestat(target.stat(), os.fstat(fd)):
+    kept = target.parent / temporary_name()
+    with temporary(target, wanted) as temp:
+        try:
+            with contextlib.suppress(OSError):  # no hard links on this file system
+                os.link(target, kept)
+            if not _unchanged(fd, lease, content) or not os.path.samestat(target.stat(), os.fstat(fd)):
+                return False
+            temp.replace(target)
+            sync_directory(target.parent)
+            if _unchanged(fd, lease, content):
+                return True
+            _put_back(target, kept, fd)
             return False
-        temp.replace(target)
-        sync_directory(target.parent)
-        if _unchanged(fd, lease, content):
-            return True
-        _put_back(target, kept, fd)
-        return False
-    finally:
-        temp.unlink(missing_ok=True)
-        kept.unlink(missing_ok=True)
+        finally:
+            with contextlib.suppress(OSError):
+                kept.unlink()
 
 
 def _unchanged(fd: int, lease: Lease, content: bytes) -> bool:
@@ -178,7 +176,8 @@ def _put_back(target: Path, kept: Path, fd: int) -> None:
     for _ in _patiently(1.0):
         before, late = late, read_open(fd, target)
         if late and late == before:
-            write_temp(target, late).replace(target)
+            with temporary(target, late) as temp:
+                temp.replace(target)
             return
 
 

@@ -13,6 +13,7 @@ from scheduled.handlers.inbox import Counts, Entry, Inbox, Message, count
 from scheduled.handlers.inbox_file import Folder, archived, identity, read_messages, update
 from scheduled.handlers.jsontext import MalformedError
 from scheduled.handlers.staleness import Options, Verdict, verdict, was_auto_opened
+from scheduled.state.files import clear_leftovers
 
 
 class Swept(msgspec.Struct, kw_only=True):
@@ -51,6 +52,7 @@ class Sweep:
         messages = read_messages(branch, self.inside)
         if messages is None:
             return None
+        clear_leftovers(branch.mailbox)  # also where nothing is stale, and so nothing is written
         judged = self._judge(branch, messages)
         if judged.to_open or judged.to_close:
             # Judged anew under the lock, every time the file turns out to have been changed meanwhile.

@@ -11,7 +11,7 @@ import msgspec
 from scheduled.handlers.base import Outcome, Task
 from scheduled.handlers.branches import Branch, WorkspaceError, normal_address, read_branches
 from scheduled.handlers.jsontext import Habit, dump
-from scheduled.state.files import lies_inside, write_atomically
+from scheduled.state.files import clear_leftovers, lies_inside, write_atomically
 
 __all__ = ["Branch", "Workspace", "WorkspaceError", "in_workspace"]
 
@@ -65,10 +65,11 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         return next((b for b in reversed(self.branches) if normal_address(b.address) == wanted), None)
 
     def central_file(self, name: str) -> Path:
-        """Return the path of a central file, its directory made; WorkspaceError if that leads elsewhere."""
+        """Return the path of a central file, its directory made and tidy; WorkspaceError if that leads elsewhere."""
         if not lies_inside(os.path.realpath(self.central), self.inside):
             raise WorkspaceError(f"{self.central} leads out of the workspace: nothing is written there")
         self.central.mkdir(parents=True, exist_ok=True)
+        clear_leftovers(self.central)
         return self.central / name
 
     def write_central(self, name: str, document: dict[str, Any]) -> None:

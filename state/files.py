@@ -1,9 +1,11 @@
 """Reading and writing single files so that nothing hangs, nothing is torn and nothing is lost."""
 
 import contextlib
+import fcntl
 import os
 import secrets
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 TEMP_PREFIX, TEMP_SUFFIX = ".scheduled-", ".tmp"
@@ -22,12 +24,9 @@ def write_atomically(path: Path, data: bytes, *, mode: int | None = None) -> Non
     (and overrides). Raise OSError with nothing changed.
     """
     target = Path(os.path.realpath(path))
-    temp = write_temp(target, data, mode=mode)
-    try:
+    clear_leftovers(target.parent)
+    with temporary(target, data, mode=mode) as temp:
         temp.replace(target)
-    except BaseException:
-        temp.unlink(missing_ok=True)
-        raise
     sync_directory(target.parent)
 
 
@@ -36,35 +35,52 @@ def create_atomically(path: Path, data: bytes, *, like: Path | None = None) -> N
 
     Owner and mode are those of *like*. The directory is not synced: do so once after the last of several.
     """
-    temp = write_temp(path, data, like=like)
-    try:
-        os.link(temp, path)
-    except OSError as error:
-        if isinstance(error, FileExistsError) or path.exists():
-            raise
-        # A file system without hard links: the name was free just now, and the caller holds a lock.
-        temp.replace(path)
-        return
-    finally:
-        temp.unlink(missing_ok=True)
+    with temporary(path, data, like=like) as temp:
+        try:
+            os.link(temp, path)
+        except OSError as error:
+            if isinstance(error, FileExistsError) or path.exists():
+                raise
+            # A file system without hard links: the name was free just now, and the caller holds a lock.
+            temp.replace(path)
 
 
-def write_temp(target: Path, data: bytes, *, mode: int | None = None, like: Path | None = None) -> Path:
-    """Write *data* to a new file beside *target*, synced, with mode and owner of *like* (else of *target*)."""
-    temp = target.parent / f"{TEMP_PREFIX}{secrets.token_hex(8)}{TEMP_SUFFIX}"
-    fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666 if mode is None else mode)
+@contextlib.contextmanager
+def temporary(
+    target: Path, data: bytes, *, mode: int | None = None, like: Path | None = None
+) -> Iterator[Path]:
+    """Write *data* to a new file beside *target*, synced, with mode and owner of *like* (else of *target*).
+
+    It is gone in the end unless it was renamed, and locked until then: a lock that is free tells a leftover.
+    """
+    temp, fd = _create_locked(target.parent, 0o666 if mode is None else mode)
     try:
         look_like(fd, like or target)
         if mode is not None:
             os.fchmod(fd, mode)
         _write_all(fd, data)
         os.fsync(fd)
-    except BaseException:
-        temp.unlink(missing_ok=True)
-        raise
+        yield temp
     finally:
+        with contextlib.suppress(OSError):  # what can't be removed now is removed as a leftover
+            temp.unlink()
         os.close(fd)
-    return temp
+
+
+def _create_locked(directory: Path, mode: int) -> tuple[Path, int]:
+    while True:
+        temp = directory / temporary_name()
+        fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with contextlib.suppress(OSError):  # without locks here, nobody clears anything away either
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        if os.fstat(fd).st_nlink:
+            return temp, fd
+        os.close(fd)  # it was taken for a leftover before it was locked
+
+
+def temporary_name() -> str:
+    """Return a name that no file has, by which `clear_leftovers` knows our own."""
+    return f"{TEMP_PREFIX}{secrets.token_hex(8)}{TEMP_SUFFIX}"
 
 
 def look_like(fd: int, model: Path) -> None:
@@ -83,12 +99,28 @@ def look_like(fd: int, model: Path) -> None:
             os.setxattr(fd, name, os.getxattr(model, name))
 
 
-def clear_leftovers(directory: Path) -> None:
-    """Remove the temporary files that a killed writer left; call it only where a lock keeps others out."""
+def clear_leftovers(directory: str | Path) -> None:
+    """Remove the temporary files that killed writers left; those of living ones are locked."""
     with contextlib.suppress(OSError), os.scandir(directory) as entries:
         for entry in entries:
-            if entry.name.startswith(TEMP_PREFIX) and entry.name.endswith(TEMP_SUFFIX):
-                Path(entry.path).unlink(missing_ok=True)
+            if is_temporary(entry.name):
+                remove_leftover(entry.path)
+
+
+def is_temporary(name: str) -> bool:
+    """Tell whether a file of this *name* is a temporary one of ours."""
+    return name.startswith(TEMP_PREFIX) and name.endswith(TEMP_SUFFIX)
+
+
+def remove_leftover(path: str | Path) -> None:
+    """Remove a temporary file unless its writer lives; what can't be removed stays."""
+    with contextlib.suppress(OSError):
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(path)
+        finally:
+            os.close(fd)
 
 
 def sync_directory(directory: Path) -> None:

@@ -87,7 +87,7 @@ def _job(row: JobRow, zone: str) -> dict[str, Any]:
 def publish(
     path: Path, document: dict[str, Any], *, next_due: Instant | None, edited: int, now: float, zone: str
 ) -> None:
-    """Replace the snapshot atomically; keys that others put there are kept.
+    """Replace the snapshot atomically; keys that others put there are kept. No other may be publishing it.
 
     Its modification time, the heartbeat, becomes *now*. Raises StateError if it can't be written.
     """
@@ -102,7 +102,7 @@ def publish(
     body = (
         msgspec.json.format(msgspec.json.encode(full), indent=2)[2:] + b"\n"
     )  # the first line is ours to write
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.tmp")  # what a killed tick left is written over
     try:
         _replace(path, temporary, body, [next_due if next_due is not None else idle.NEVER, edited, now])
     except OSError as error:

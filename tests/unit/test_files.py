@@ -12,6 +12,7 @@ from scheduled.state.files import (
     create_atomically,
     open_regular,
     read_regular,
+    temporary,
     write_atomically,
 )
 
@@ -118,6 +119,21 @@ def test_leftovers_of_a_killed_writer_are_cleared_and_nothing_else(tmp_path: Pat
 
     kept = {path.name for path in tmp_path.iterdir() if path.is_file()}
     assert {"inbox.json", ".scheduled-notes"} == kept
+
+
+def test_what_a_living_writer_is_at_is_no_leftover(tmp_path: Path) -> None:
+    with temporary(tmp_path / "file", b"new") as temp:
+        clear_leftovers(tmp_path)
+
+        assert temp.read_bytes() == b"new"
+
+
+def test_who_writes_a_file_clears_away_what_was_left_beside_it(tmp_path: Path) -> None:
+    (tmp_path / ".scheduled-0123.tmp").touch()
+
+    write_atomically(tmp_path / "file", b"new")
+
+    assert not (tmp_path / ".scheduled-0123.tmp").exists()
 
 
 @pytest.mark.timeout(5)

@@ -243,7 +243,7 @@ def test_a_crash_between_archiving_and_removing_archives_once(
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patched:
-        patched.setattr("scheduled.handlers.steady.write_temp", crash)
+        patched.setattr("scheduled.handlers.steady.temporary", crash)
         outcome = calm.run(mail_cleanup)
     assert (outcome.status, outcome.reason.startswith("FLOW: [Errno 5] Input/output error")) == (
         "failed",

@@ -92,7 +92,7 @@ def test_a_reader_finds_the_old_or_the_new_one_whole(path):
 def test_what_cannot_be_written_is_named_and_the_old_one_stays(path):
     published(path, {"jobs": {"old": 1}})
     before = path.read_bytes()
-    (path.parent / f".{path.name}.{os.getpid()}").symlink_to("/dev/full")
+    (path.parent / f".{path.name}.tmp").symlink_to("/dev/full")
 
     with pytest.raises(StateError, match=f"{path}: "):
         published(path, {})
