@@ -1,6 +1,7 @@
 """The files of one mailbox: its lock, its inbox, and the folders that mails are put away in."""
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -34,6 +35,9 @@ from scheduled.state.files import (
 
 LOCK_PATIENCE = 10.0  # seconds; the mail program holds its lock for milliseconds
 UNCHANGING = ("id", "from", "subject", "timestamp", "message")  # whatever becomes of a mail's status
+SHORTAGE = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+)  # of our own, which says nothing of a mailbox
 SUBJECT_LENGTH, ID_LENGTH = 50, 32  # as the mail program; and such that a name stays under 255 bytes
 
 
@@ -52,7 +56,8 @@ class BusyMailboxError(MailboxError):
 def read_messages(branch: Branch, inside: str) -> list[Any] | None:
     """Return the messages in the inbox of *branch*, None if it has no inbox; no lock is needed for reading.
 
-    Raise UnreadableMailboxError if the inbox is damaged, BusyMailboxError if it is being written without end.
+    Raise UnreadableMailboxError if the inbox is damaged, BusyMailboxError if it is being written without end,
+    MailboxError if we have not the means to read it now.
     """
     try:
         with _as_mailbox_errors(branch):
@@ -60,7 +65,8 @@ def read_messages(branch: Branch, inside: str) -> list[Any] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise UnreadableMailboxError(f"{branch.name}: {error}") from error
+        kind = MailboxError if error.errno in SHORTAGE else UnreadableMailboxError
+        raise kind(f"{branch.name}: {error}") from error
 
 
 def update(branch: Branch, inside: str, edit: Callable[[Inbox], bool]) -> bool:

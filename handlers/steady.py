@@ -149,6 +149,7 @@ def _swap(target: Path, fd: int, lease: Lease, content: bytes, wanted: bytes) ->
     with temporary(target, wanted) as temp:
         try:
             with contextlib.suppress(OSError):  # no hard links on this file system
+                _mark_as_no_leftover(fd)
                 os.link(target, kept)
             if not _unchanged(fd, lease, content) or not os.path.samestat(target.stat(), os.fstat(fd)):
                 return False
@@ -161,6 +162,12 @@ def _swap(target: Path, fd: int, lease: Lease, content: bytes, wanted: bytes) ->
         finally:
             with contextlib.suppress(OSError):
                 kept.unlink()
+
+
+def _mark_as_no_leftover(fd: int) -> None:
+    # Until it is closed. Who else locks the file marks it as well.
+    with contextlib.suppress(BlockingIOError):
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
 def _unchanged(fd: int, lease: Lease, content: bytes) -> bool:

@@ -2,6 +2,8 @@
 
 import signal
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 
 from scheduled import chains
 from scheduled.actions import process
@@ -24,12 +26,21 @@ def take_in(ledger: Ledger, house: House, now: float) -> list[Event]:
     for run in ledger.open_runs():
         if run.status == "waiting_retry" or run.tick == CHAIN:
             continue
-        if run.tick not in ticks:
-            ticks[run.tick] = _records(house, run.tick)
-        events += _take_in_one(ledger, house, run, ticks[run.tick], now)
+        try:
+            if run.tick not in ticks:
+                ticks[run.tick] = _records(house, run.tick)
+            events += _take_in_one(ledger, house, run, ticks[run.tick], now)
+        except OSError as error:
+            leave(house, run, error)
     events += _lost_steps(ledger, house, now)
-    _clear_away(house, {run.tick for run in ledger.open_runs()})
+    _clear_away(house, ledger.open_runs())
     return events
+
+
+def leave(house: House, run: OpenRun, error: OSError) -> None:
+    """Leave a run whose files can't be read to the next tick: no other has to wait for that."""
+    where = f"{error.filename}: " if error.filename else ""
+    house.cannot_record(f"{run.run_id}: how it ended can't be taken in yet: {where}{error.strerror}")
 
 
 def _lost_steps(ledger: Ledger, house: House, now: float) -> list[Event]:
@@ -120,19 +131,25 @@ def _interrupted(run: OpenRun, started: Started | None, now: float) -> Ending:
 
 
 def settle_run(ledger: Ledger, house: House, run: OpenRun, ending: Ending, now: float) -> list[Event]:
-    """Settle one attempt with its handler's report, inside the caller's transaction."""
+    """Settle one attempt with its handler's report, inside the caller's transaction.
+
+    Raises OSError, with nothing settled, if the report can't be read.
+    """
     reported = read_report(house.paths.report_of(run.run_id, run.attempt))
     if ending.output_bytes == 0 and ending.status != "interrupted":
-        house.paths.output_of(run.run_id, run.attempt).unlink(missing_ok=True)
+        with suppress(OSError):  # an empty file more
+            house.paths.output_of(run.run_id, run.attempt).unlink()
     return settle(
         ledger, house.config.jobs, run, ending, reported, now=now, zone=house.zone, compose=house.compose
     )
 
 
-def _clear_away(house: House, open_ticks: set[str]) -> None:
-    """Remove outcome files (and their runs' reports) of ticks that are over and taken in."""
-    for path in house.paths.outcomes.glob("*.jsonl"):
-        if path.stem not in open_ticks and not is_held(path):
-            for record in read_records(path.read_bytes()):
-                house.paths.report_of(*_key(record)).unlink(missing_ok=True)
-            path.unlink(missing_ok=True)
+def _clear_away(house: House, open_runs: Sequence[OpenRun]) -> None:
+    """Remove outcome files of ticks that are over and taken in, and reports of runs that are."""
+    ticks, runs = {run.tick for run in open_runs}, {run.run_id for run in open_runs}
+    for path in house.paths.outcomes.iterdir():
+        over = path.suffix == ".report" and house.paths.run_of(path) not in runs
+        over = over or (path.suffix == ".jsonl" and path.stem not in ticks)
+        with suppress(OSError):  # whatever stands in its way, the next tick comes by here too
+            if over and not is_held(path):
+                path.unlink()

@@ -69,7 +69,11 @@ class Execution:
             path = self._house.paths.outcomes_of(self._holder.tick)
             config = self._house.config
             within = None if config.max_minutes is None else config.max_minutes * MINUTE
-            self._supervision = Supervision(path, self._outcomes, config.max_parallel, within)
+            try:
+                self._supervision = Supervision(path, self._outcomes, config.max_parallel, within)
+            except StateError as error:
+                self._troubles.append(f"{error}; the next tick tries again")
+                return
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: self._stop())
 
@@ -87,6 +91,10 @@ class Execution:
             except StateError as error:
                 self._troubles.append(str(error))
             self._supervision.close()
+        elif self._claims:
+            with ledger.transaction():
+                for run_id in self._claims:
+                    ledger.unclaim(run_id)
         return self._troubles
 
     def _stop(self) -> None:
@@ -134,7 +142,11 @@ class Execution:
         run = ledger.open_run(record.ending.run_id)
         if run is None or run.attempt != record.ending.attempt:
             return []  # another tick has taken it in already
-        return adoption.settle_run(ledger, self._house, run, record.ending, clock.now())
+        try:
+            return adoption.settle_run(ledger, self._house, run, record.ending, clock.now())
+        except OSError as error:
+            adoption.leave(self._house, run, error)
+            return []
 
     def _started(self, ledger: Ledger, record: Started) -> list[Event]:
         ledger.started(record.run_id, record.attempt, record.at)

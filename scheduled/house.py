@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from scheduled import clock, config
 from scheduled.actions.prepare import Surroundings
 from scheduled.bus import Bus
+from scheduled.errors import ScheduledError
 from scheduled.events import Event
 from scheduled.handlers import registry
 from scheduled.handlers.base import Change, Notice
@@ -35,6 +36,7 @@ class House:
         self.host = socket.gethostname()
         self.log = Log(log_path(state, self.config.workspace), self.config.timezone)
         self.troubles: list[str] = []
+        self.unrecorded = False
         self._loaded: Workspace | None = None
         self.bus = Bus(self.troubles.append)
         self.bus.subscribe(self._write_down)
@@ -64,6 +66,11 @@ class House:
         self.troubles.append(message)
         self._log(level, message)
 
+    def cannot_record(self, message: str) -> None:
+        """Say what can't be recorded now; the tick goes on with everything else, and exits with 1."""
+        self.unrecorded = True
+        self.say("ERROR", message)
+
     def publish(self, events: Sequence[Event]) -> None:
         """Tell everybody on the bus, in order."""
         for event in events:
@@ -78,6 +85,7 @@ class House:
         try:
             self.log.write(clock.now(), level, message)
         except OSError as error:
+            self.unrecorded = True
             trouble = f"{self.log.path}: {error.strerror}"
             if trouble not in self.troubles:
                 self.troubles.append(trouble)
@@ -132,5 +140,8 @@ class House:
         """Bring the workspace's mail statistics up to date with what was just delivered."""
         from scheduled.handlers import mailbox
 
-        if self.config.workspace is not None:
-            mailbox.recount_central(self._workspace(), now=clock.local(clock.now(), self.zone))
+        try:
+            if self.config.workspace is not None:
+                mailbox.recount_central(self._workspace(), now=clock.local(clock.now(), self.zone))
+        except (OSError, ScheduledError) as error:
+            self.cannot_record(f"mail was delivered, and not counted: {error}")

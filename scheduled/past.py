@@ -38,7 +38,10 @@ def tell(house: House, past: Past) -> None:
     for warning in past.warnings:
         house.say("WARNING", warning)
     for path in past.files:
-        path.unlink(missing_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            house.cannot_record(f"{path}: is taken in, and can't be removed: {error.strerror}")
     house.publish(past.events)
 
 

@@ -26,7 +26,7 @@ def prune(house: House, ledger: Ledger, now: float) -> None:
                 ledger.remember("pruned", str(now))
         _remove_output(house, set(gone))
     except (StateError, OSError) as error:
-        house.say("WARNING", f"history could not be pruned: {error}")
+        house.cannot_record(f"history could not be pruned: {error}")
 
 
 def _prune(house: House, ledger: Ledger, now: float) -> tuple[list[str], bool]:

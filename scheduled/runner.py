@@ -103,6 +103,7 @@ def _finish(house: House, ledger: Ledger, closed: frozenset[str], new: list[str]
 def _exit_code(house: House, result: Result, undelivered: list[str]) -> int:
     if house.config.problems:
         return EXIT_USAGE
-    if undelivered or result.unrecorded or any(event.name == "job_failed" for event in result.events):
+    unrecorded = undelivered or result.unrecorded or house.unrecorded
+    if unrecorded or any(event.name == "job_failed" for event in result.events):
         return EXIT_FAILED
     return EXIT_BUSY if result.busy else EXIT_OK

@@ -19,27 +19,38 @@ from scheduled.state.files import read_regular
 from scheduled.state.ledger import Ledger
 
 LIMIT = 1 << 20
+TAKEN = "spooled"  # where the ledger keeps which files were taken in already
 
 
 def take_in(ledger: Ledger, house: House, now: float) -> tuple[list[Event], list[Path]]:
     """Have the jobs started that listen to the spool's events, inside the caller's transaction.
 
-    Returns the events and the files to remove once that is committed: what happens in between happens twice, not
-    never. A file that is no event is set aside in `spool/bad/` and said.
+    Returns the events and the files to remove once that is committed. Those that still lie there then, after a crash
+    or before another tick, are known again. A file that is no event is set aside in `spool/bad/` and said.
     """
-    events, done = [], []
+    before = msgspec.json.decode(ledger.meta(TAKEN) or "[]")
+    events, done = [], {}
     for path in sorted(house.paths.spool.iterdir()):
         if path.name.startswith(".") or path.is_dir():
             continue
         try:
-            event = Event(name=_name(path), payload=_payload(path))
+            mark, event = _mark(path), Event(name=_name(path), payload=_payload(path))
         except (OSError, ValueError, ConfigError) as error:
             _set_aside(house, path, str(error))
-        else:
+            continue
+        if mark not in before:
             chains.spread(ledger, house.config.jobs, [event], 0, now)
             events.append(event)
-            done.append(path)
-    return events, done
+        done[mark] = path
+    if list(done) != before:
+        ledger.remember(TAKEN, msgspec.json.encode(list(done)).decode())
+    return events, list(done.values())
+
+
+def _mark(path: Path) -> str:
+    """Return what no other file that ever lies here has in common with this one."""
+    seen = path.stat()
+    return f"{path.name}:{seen.st_ino}:{seen.st_mtime_ns}"
 
 
 def _name(path: Path) -> str:
@@ -64,8 +75,14 @@ def _payload(path: Path) -> dict[str, Any]:
 
 def _set_aside(house: House, path: Path, reason: str) -> None:
     bad = house.paths.spool / "bad"
-    bad.mkdir(mode=0o700, exist_ok=True)
-    path.replace(bad / path.name)
+    try:
+        bad.mkdir(mode=0o700, exist_ok=True)
+        path.replace(bad / path.name)
+    except FileNotFoundError:
+        return  # another tick has taken it meanwhile
+    except OSError as error:
+        house.cannot_record(f"{path}: {reason}; can't be set aside in {bad}: {error.strerror}")
+        return
     house.say("WARNING", f"{path}: {reason}; set aside in {bad}")
 
 

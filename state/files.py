@@ -58,7 +58,7 @@ def temporary(
         look_like(fd, like or target)
         if mode is not None:
             os.fchmod(fd, mode)
-        _write_all(fd, data)
+        write_all(fd, data)
         os.fsync(fd)
         yield temp
     finally:
@@ -81,6 +81,13 @@ def _create_locked(directory: Path, mode: int) -> tuple[Path, int]:
 def temporary_name() -> str:
     """Return a name that no file has, by which `clear_leftovers` knows our own."""
     return f"{TEMP_PREFIX}{secrets.token_hex(8)}{TEMP_SUFFIX}"
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write *data* to *fd*, however little of it one call takes."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view[:CHUNK]) :]
 
 
 def look_like(fd: int, model: Path) -> None:
@@ -188,9 +195,3 @@ def _true_path(fd: int, path: str | Path) -> str:
         return os.readlink(f"/proc/self/fd/{fd}")
     except OSError:
         return os.path.realpath(path)
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view[:CHUNK]) :]

@@ -11,28 +11,48 @@ from scheduled.errors import BusyError, StateError
 
 # Nothing that is done under the lock takes a second; a holder that takes a minute has stopped (SIGSTOP, a dead disk).
 PATIENCE = 60.0
+NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
+ADVICE = "; this file system has no locks to rely on (a network file system?): keep the state on a local disk"
 
 
 @contextmanager
 def exclusive(path: Path, patience: float = PATIENCE) -> Iterator[None]:
-    """Hold the lock file at *path* for a short section; raises BusyError after *patience* seconds."""
+    """Hold the lock file at *path* for a short section.
+
+    Raises BusyError after *patience* seconds, StateError if it can't be locked at all.
+    """
     from filelock import FileLock, Timeout
 
+    # A soft lock, which outlives its holder, would be no lock but a trap.
+    lock = FileLock(path, timeout=patience, mode=0o600, poll_interval=0.01, fallback_to_soft=False)
     try:
-        with FileLock(path, timeout=patience, mode=0o600, poll_interval=0.01):
-            yield
+        lock.acquire()
     except Timeout:
         raise BusyError(f"{path}: another process has held this lock for {patience:.0f} s") from None
+    except OSError as error:
+        raise _cannot_lock(path, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
-def hold(fd: int) -> bool:
-    """Lock the open file *fd* for as long as it, or a copy that a child inherits, stays open; False if taken."""
+def _cannot_lock(path: str | Path, error: OSError) -> StateError:
+    advice = ADVICE if error.errno in NO_LOCKS else ""
+    return StateError(f"{path}: can't be locked: {error.strerror}{advice}")
+
+
+def hold(fd: int, path: str | Path) -> bool:
+    """Lock the open file *fd* for as long as it, or a copy that a child inherits, stays open; False if taken.
+
+    Raises StateError, which names *path*, if it can't be locked at all.
+    """
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
             return False
-        raise StateError(f"cannot lock a file in the state directory: {error.strerror}") from error
+        raise _cannot_lock(path, error) from error
     return True
 
 
@@ -43,18 +63,32 @@ def is_held(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        return not hold(fd)
+        return not hold(fd, path)
     finally:
         os.close(fd)
 
 
 def create_locked(path: Path) -> int:
-    """Create the file at *path*, 0600, hold it, and return its descriptor; raises StateError."""
+    """Create the file at *path*, 0600, hold it, and return its descriptor.
+
+    Raises StateError if it can't be made, or where a lock keeps nobody out.
+    """
     try:
         fd = os.open(
             path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
         )
     except OSError as error:
         raise StateError(f"{path}: {error.strerror}") from error
-    hold(fd)
+    try:
+        _hold_for_sure(fd, path)
+    except BaseException:
+        os.close(fd)
+        path.unlink(missing_ok=True)
+        raise
     return fd
+
+
+def _hold_for_sure(fd: int, path: Path) -> None:
+    hold(fd, path)
+    if not is_held(path):
+        raise StateError(f"{path}: is locked, and can be locked once more{ADVICE}")

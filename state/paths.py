@@ -43,6 +43,11 @@ class Paths:
         """Return where an attempt's handler reports to."""
         return self.outcomes / f"{run_id}.{attempt}.report"
 
+    @staticmethod
+    def run_of(report: Path) -> str:
+        """Return whose run a report is."""
+        return report.stem.rpartition(".")[0]
+
     def outcomes_of(self, tick: str) -> Path:
         """Return a tick's outcome file; while its supervisor lives it is locked."""
         return self.outcomes / f"{tick}.jsonl"

@@ -1,5 +1,6 @@
 """Doing a handler's work in a forked child, and reading what it reported."""
 
+import os
 import sys
 import time
 from datetime import datetime
@@ -13,6 +14,7 @@ from scheduled.actions.spec import Spec
 from scheduled.clock import local
 from scheduled.handlers import registry
 from scheduled.handlers.base import Condition, Notice, Outcome, Task
+from scheduled.state.files import write_all
 
 
 class EventLine(msgspec.Struct, frozen=True, tag="event"):
@@ -56,10 +58,21 @@ class ReportFile:
     """A `Report` that appends each line at once, so that a crash loses nothing said."""
 
     def __init__(self, path: str) -> None:
-        self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - lives as long as the process
+        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._trouble: OSError | None = None
 
     def _say(self, line: Line) -> None:
-        self._file.write(_encode(line) + b"\n")
+        if self._trouble is None:
+            try:
+                write_all(self._fd, _encode(line) + b"\n")
+            except OSError as error:
+                self._trouble = error
+        self.check()  # whatever the handler makes of it: a report with a gap has no answer
+
+    def check(self) -> None:
+        """Raise the OSError for which something could not be said."""
+        if self._trouble is not None:
+            raise self._trouble
 
     def event(self, name: str, **payload: Any) -> None:
         """See `Report.event`."""
@@ -78,8 +91,9 @@ class ReportFile:
         self._say(CountLine(name, amount))
 
     def outcome(self, outcome: Outcome) -> None:
-        """Write the answer, after which nothing follows."""
+        """Write the answer, after which nothing follows: it must not be lost once the run counts as ended."""
         self._say(OutcomeLine(outcome))
+        os.fsync(self._fd)
 
 
 class Reported(msgspec.Struct):
@@ -94,11 +108,20 @@ class Reported(msgspec.Struct):
 
 def serve(spec: Spec) -> int:
     """Do the work of *spec.task*'s handler in this process; return the exit code."""
+    try:
+        return _serve(spec)
+    except OSError as error:
+        print(f"{spec.report}: the report can't be written: {error.strerror}", file=sys.stderr)  # noqa: T201
+        return 1
+
+
+def _serve(spec: Spec) -> int:
     assert spec.task is not None
     report = ReportFile(spec.report)
     try:
         outcome = _run(spec.task, report)
     except Exception as error:  # noqa: BLE001 - a handler's trouble is a failed run, told by its message
+        report.check()
         import traceback
 
         traceback.print_exc()

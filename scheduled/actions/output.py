@@ -1,6 +1,9 @@
 """Keeping what a job prints within bounds: its beginning and its end, whatever lies between dropped."""
 
 import os
+from contextlib import suppress
+
+from scheduled.state.files import write_all
 
 
 class CappedOutput:
@@ -18,7 +21,9 @@ class CappedOutput:
         size = os.fstat(self.fd).st_size
         grew = size > self._size
         # Cutting at twice the limit makes the copying rare however fast the job prints.
-        self._size = self._cut(size) if size > 2 * self._limit else size
+        if size > 2 * self._limit:
+            self._cut(size)
+        self._size = os.fstat(self.fd).st_size
         return grew
 
     def close(self) -> int:
@@ -30,13 +35,14 @@ class CappedOutput:
         os.close(self.fd)
         return total
 
-    def _cut(self, size: int) -> int:
+    def _cut(self, size: int) -> None:
         half = self._limit // 2
-        tail = os.pread(self.fd, half, size - half)
-        self._dropped += size - half - self._mark - len(tail)
-        mark = b"\n[... %d bytes dropped ...]\n" % self._dropped
-        self._mark = len(mark)
-        os.ftruncate(self.fd, half)
-        # The file is open for appending: what the job writes meanwhile lands behind this.
-        os.write(self.fd, mark + tail)
-        return os.fstat(self.fd).st_size
+        # Where it can't be cut it stays too long: no reason to lose sight of the job.
+        with suppress(OSError):
+            tail = os.pread(self.fd, half, size - half)
+            dropped = self._dropped + size - half - self._mark - len(tail)
+            mark = b"\n[... %d bytes dropped ...]\n" % dropped
+            os.ftruncate(self.fd, half)
+            self._dropped, self._mark = dropped, len(mark)
+            # The file is open for appending: what the job writes meanwhile lands behind this.
+            write_all(self.fd, mark + tail)

@@ -15,7 +15,8 @@ from scheduled.errors import StateError
 class Supervision:
     """A running supervisor. Its records come from the outcome file at *path*, whose lock it takes over.
 
-    After *start_within* seconds it starts only what is urgent.
+    After *start_within* seconds it starts only what is urgent. Raises StateError if there can't be one; the lock
+    is given up all the same.
     """
 
     def __init__(
@@ -23,14 +24,21 @@ class Supervision:
     ) -> None:
         self._path = path
         self._offset = 0
-        orders, self._orders = os.pipe()
-        self._pokes, pokes = os.pipe()
-        os.set_blocking(pokes, False)
-        self.pid = os.fork()
-        if self.pid == 0:
-            _be_supervisor(orders, pokes, outcomes, max_parallel, start_within)
-        for fd in (orders, pokes, outcomes):
-            os.close(fd)
+        theirs = [outcomes]
+        try:
+            orders, self._orders = os.pipe()
+            theirs.append(orders)
+            self._pokes, pokes = os.pipe()
+            theirs.append(pokes)
+            os.set_blocking(pokes, False)
+            self.pid = os.fork()
+            if self.pid == 0:
+                _be_supervisor(orders, pokes, outcomes, max_parallel, start_within)
+        except OSError as error:
+            raise StateError(f"no job can be started now: {error.strerror}") from error
+        finally:
+            for fd in theirs:
+                os.close(fd)
 
     def submit(self, spec: Spec) -> None:
         """Have *spec* executed."""
@@ -51,7 +59,7 @@ class Supervision:
     def records(self, timeout: float | None) -> list[Record] | None:
         """Return the records that came since the last call, after waiting at most *timeout* seconds for one.
 
-        None means that none will come any more. Raises StateError if outcomes can't be written at present.
+        None means that none will come any more. Raises StateError if outcomes can't be written or read at present.
         """
         poll = select.poll()
         poll.register(self._pokes, select.POLLIN)
@@ -65,9 +73,14 @@ class Supervision:
         return self._read() or (None if not pokes else [])
 
     def _read(self) -> list[Record]:
-        with self._path.open("rb") as file:
-            file.seek(self._offset)
-            data = file.read()
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                data = file.read()
+        except OSError as error:
+            raise StateError(
+                f"{self._path}: {error.strerror}; the next tick takes the outcomes in"
+            ) from error
         whole = data[: data.rfind(b"\n") + 1]
         self._offset += len(whole)
         return read_records(whole)

@@ -4,6 +4,7 @@ It takes orders on one descriptor, appends records to the tick's outcome file an
 Its lock on the outcome file, inherited from the runner, says that it lives.
 """
 
+import errno
 import os
 import select
 import signal
@@ -17,7 +18,9 @@ import msgspec
 from scheduled.actions import handler, process
 from scheduled.actions.output import CappedOutput
 from scheduled.actions.spec import Ended, NotStarted, Record, Spec, Started, Stop, decode_order, encode
+from scheduled.errors import StateError
 from scheduled.jobs import AttemptStatus, Ending
+from scheduled.state.files import write_all
 from scheduled.state.locks import hold
 
 KILL_GRACE = 10.0  # between TERM and KILL: what init systems allow, and enough to remove a temporary file
@@ -25,6 +28,8 @@ LOOK_SOON, LOOK_LATER = 0.05, 0.5  # at outputs: a flood fills a disk at about a
 STORM = 4  # queued runs from which on the machine's ease is looked at: fewer are no storm
 STALLED = 40.0  # percent of the last ten seconds in which some task waited for disk or memory
 NEWS, CANNOT_WRITE = b".", b"!"  # what the runner is poked with
+# What the machine has too little of is no failure of the job's.
+SHORTAGE = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 RETRY_DELAY = 1.0  # between tries to write outcomes on a full disk
 SYNC_DELAY = 0.02  # outcomes of short jobs share an fsync; nobody waits for one longer than this
 
@@ -132,22 +137,19 @@ class Supervisor:
         try:
             output = process.open_output(spec.output)
         except OSError as error:
-            self._tell(
-                NotStarted(
-                    run_id=spec.run_id, attempt=spec.attempt, reason=f"{spec.output}: {error.strerror}"
-                )
-            )
+            self._tell_not_started(spec, f"{spec.output}: {error.strerror}")
             return
-        hold(output)
         at, moment = time.time(), time.monotonic()
         try:
+            hold(output, spec.output)
             pid = (
                 process.fork(spec, output, handler.serve)
                 if spec.task is not None
                 else process.spawn(spec, output)
             )
-        except (OSError, ValueError, SubprocessError) as error:
-            self._could_not_start(spec, output, at, error)
+        except (OSError, ValueError, SubprocessError, StateError) as error:
+            os.close(output)
+            self._could_not_start(spec, at, error)
             return
         self._running.append(
             _Running(
@@ -171,8 +173,13 @@ class Supervisor:
             )
         )
 
-    def _could_not_start(self, spec: Spec, output: int, at: float, error: Exception) -> None:
-        os.close(output)
+    def _tell_not_started(self, spec: Spec, reason: str) -> None:
+        self._tell(NotStarted(run_id=spec.run_id, attempt=spec.attempt, reason=reason))
+
+    def _could_not_start(self, spec: Spec, at: float, error: Exception) -> None:
+        if isinstance(error, StateError) or getattr(error, "errno", None) in SHORTAGE:
+            self._tell_not_started(spec, getattr(error, "strerror", None) or str(error))
+            return
         where = getattr(error, "filename", None)
         what = getattr(error, "strerror", None) or str(error)
         ending = Ending(
@@ -244,18 +251,26 @@ class Supervisor:
         busy = self._running or self._sync_at - time.monotonic() > SYNC_DELAY
         if not self._unsynced or (busy and time.monotonic() < self._sync_at):
             return
-        size = os.fstat(self._outcomes).st_size
         try:
-            os.write(self._outcomes, b"".join(encode(record) + b"\n" for record in self._unsynced))
-            os.fsync(self._outcomes)
+            self._write_down(b"".join(encode(record) + b"\n" for record in self._unsynced))
         except OSError:
             # Nobody else knows how these jobs ended: stay, holding the tick's lock, until it can be written.
-            os.ftruncate(self._outcomes, size)
             self._sync_at = time.monotonic() + RETRY_DELAY
             self._poke(CANNOT_WRITE)
         else:
             self._unsynced.clear()
             self._poke(NEWS)
+
+    def _write_down(self, lines: bytes) -> None:
+        size = os.fstat(self._outcomes).st_size
+        if size and os.pread(self._outcomes, 1, size - 1) != b"\n":
+            lines = b"\n" + lines  # after half a line that could not even be cut off
+        try:
+            write_all(self._outcomes, lines)
+            os.fsync(self._outcomes)
+        except OSError:
+            os.ftruncate(self._outcomes, size)
+            raise
 
     def _poke(self, what: bytes) -> None:
         if self._pokes is not None:
