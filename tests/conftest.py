@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.fixtures.sample", "tests.fixtures.world"]
+pytest_plugins = [
+    "tests.fixtures.points",
+    "tests.fixtures.sample",
+    "tests.fixtures.world",
+    "tests.fixtures.estate",  # imports the others
+]
 
 SEALED = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")
 

@@ -4,8 +4,9 @@
 # pyproject.toml to install, MORE_PACKAGES more of Debian's packages.
 set -eu
 
-# What the `system` tests use: a real cron, a fake clock, namespaces to seal them off, and a look at syscalls.
-packages="cron faketime util-linux strace groff-base ${MORE_PACKAGES:-}"
+# What the `system` tests use: a real cron, a fake clock, namespaces to seal them off, and a look at syscalls; a
+# compiler for what counts the calls of a process, and lets them fail; a formatter for the manual page.
+packages="cron faketime util-linux strace gcc libc6-dev groff-base ${MORE_PACKAGES:-}"
 extras=${EXTRAS:-test}
 
 cd "$(dirname "$0")/.."
