@@ -136,13 +136,9 @@ def _by_weekday(rule: DayRule, first: int, length: int) -> set[int]:
 
 def parse(expression: str) -> Expression:
     """Read five fields or a macro such as @daily; raises ScheduleError."""
-    fields = _split(expression)
-    sim = _read(fields)
-    rule = DayRule(frozenset(sim.days), frozenset(sim.months), frozenset(sim.weekdays), sim.day_and)
-    if not any(days_around(rule, year) for year in EVERY_CALENDAR):
-        raise _never(fields)
-    fixed = not fields[0].startswith("*") and not fields[1].startswith("*")
-    return Expression(tuple(sorted(sim.minutes)), tuple(sorted(sim.hours)), rule, fixed)
+    minute, hour, day, month, weekday = _split(expression)
+    fixed = not minute.startswith("*") and not hour.startswith("*")
+    return Expression(_minutes(minute), _hours(hour), _rule(day, month, weekday), fixed)
 
 
 def _split(expression: str) -> list[str]:
@@ -155,10 +151,27 @@ def _split(expression: str) -> list[str]:
             f"{expression!r} has {len(fields)} field{'s' * (len(fields) != 1)}: "
             f"write five ({' '.join(FIELDS)}), such as 30 4 * * *{seconds}"
         )
-    for name, field in zip(FIELDS, fields, strict=True):
-        for term in field.split(","):
-            _check_term(name, term)
     return fields
+
+
+# Field by field: however many jobs there are, they share most of their fields.
+@lru_cache(maxsize=4096)
+def _minutes(field: str) -> tuple[int, ...]:
+    return tuple(sorted(_read(minute=field).minutes))
+
+
+@lru_cache(maxsize=4096)
+def _hours(field: str) -> tuple[int, ...]:
+    return tuple(sorted(_read(hour=field).hours))
+
+
+@lru_cache(maxsize=4096)
+def _rule(day: str, month: str, weekday: str) -> DayRule:
+    sim = _read(day=day, month=month, weekday=weekday)
+    rule = DayRule(frozenset(sim.days), frozenset(sim.months), frozenset(sim.weekdays), sim.day_and)
+    if not any(days_around(rule, year) for year in EVERY_CALENDAR):
+        raise _never(day, month, weekday)
+    return rule
 
 
 def _macro(name: str) -> str:
@@ -186,16 +199,22 @@ def _check_term(name: str, term: str) -> None:
         raise ScheduleError(f"{name}: {term} ends before it begins: write {instead}")
 
 
-def _read(fields: list[str]) -> "CronSim":
+def _read(
+    minute: str = "*", hour: str = "*", day: str = "*", month: str = "*", weekday: str = "*"
+) -> "CronSim":
     from cronsim import CronSim, CronSimError
 
+    fields = (minute, hour, day, month, weekday)
+    for name, field in zip(FIELDS, fields, strict=True):
+        for term in field.split(","):
+            _check_term(name, term)
     try:
         return CronSim(" ".join(fields), EPOCH)
     except (CronSimError, ValueError) as error:
         raise _not_understood(fields) from error
 
 
-def _not_understood(fields: list[str]) -> ScheduleError:
+def _not_understood(fields: Sequence[str]) -> ScheduleError:
     """Return the error of fields that cronsim refuses, by trying each of them by itself."""
     from cronsim import CronSim, CronSimError
 
@@ -211,11 +230,10 @@ def _not_understood(fields: list[str]) -> ScheduleError:
                 f"*, */2, a range {least}-{least + 4} or a list {least},{least + 2}"
             )
     # Each for itself is right: cronsim has seen that no such month has that many days.
-    return _never(fields)
+    return _never(*fields[2:])
 
 
-def _never(fields: list[str]) -> ScheduleError:
-    _, _, day, month, weekday = fields
+def _never(day: str, month: str, weekday: str) -> ScheduleError:
     return ScheduleError(
         f"day-of-month, month, day-of-week: no day ever matches {day} {month} {weekday}: "
         "write a day that the month has, or L for its last day"

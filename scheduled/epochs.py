@@ -39,11 +39,8 @@ def slots_of(schedule: Schedule, epoch: Instant) -> Timetable:
 
 def span_between(times: Timetable, after: Instant, until: Instant) -> Span | None:
     """Return the slots in (after, until] as one span, or None if there are none."""
-    last = times.last_until(until)
-    first = times.next_after(after)
-    if last is None or first is None or first > until:
-        return None
-    return Span(first, last, times.count(after, until))
+    found = times.span(after, until)
+    return Span(*found) if found else None
 
 
 def open_slots_of(schedule: Schedule | None, standing: Standing) -> Timetable:

@@ -3,7 +3,7 @@
 Instants are integers, UTC seconds since the epoch; durations are seconds.
 """
 
-from datetime import UTC, datetime
+from time import gmtime, strftime
 from typing import Any, Literal
 from zlib import crc32
 
@@ -274,4 +274,4 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
 
 def slot_run_id(job: str, slot: Instant) -> str:
     """Return the run id of a job's slot: the same for every attempt, so that it serves as idempotency key."""
-    return f"{job}-{datetime.fromtimestamp(slot, UTC):%Y%m%dT%H%M%SZ}"
+    return f"{job}-{strftime('%Y%m%dT%H%M%SZ', gmtime(slot))}"

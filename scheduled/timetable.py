@@ -35,6 +35,8 @@ UNITS = {"s": 1, "m": zones.MINUTE, "h": zones.HOUR, "d": DAY}
 class Timetable(Protocol):
     """The slots of one schedule: strictly ascending instants."""
 
+    __slots__ = ()
+
     def next_after(self, instant: int) -> int | None:
         """Return the first slot after *instant*, or None if there is none (within 40 years)."""
         ...
@@ -51,8 +53,15 @@ class Timetable(Protocol):
         """Return the slots in (after, until], ascending, lazily."""
         ...
 
+    def span(self, after: int, until: int) -> tuple[int, int, int] | None:
+        """Return the first and the last slot in (after, until] and their number, or None if there are none."""
+        first, last = self.next_after(after), self.last_until(until)
+        if first is None or last is None or first > until:
+            return None
+        return first, last, self.count(after, until)
 
-class _Cron:
+
+class _Cron(Timetable):
     """The slots of a cron expression in a zone, as Debian's cron would run it."""
 
     __slots__ = ("_expression", "_zone")
@@ -79,6 +88,18 @@ class _Cron:
             for rank in ranks:
                 yield self._slot(days, stretch, rank)
 
+    def span(self, after: int, until: int) -> tuple[int, int, int] | None:
+        # All three at once: a plan of thousands of jobs asks for little else.
+        runs = list(self._runs(after + 1, until + 1))
+        if not runs:
+            return None
+        (first_days, first_stretch, first_ranks), (days, stretch, ranks) = runs[0], runs[-1]
+        first, last = (
+            self._slot(first_days, first_stretch, first_ranks[0]),
+            self._slot(days, stretch, ranks[-1]),
+        )
+        return first, last, sum(len(ranks) for _, _, ranks in runs)
+
     def _runs(self, first: int, end: int, step: int = 1) -> Iterator[tuple[tuple[int, ...], Stretch, range]]:
         """Yield the stretches that have slots in [first, end), each with the ranks of these among its year's days.
 
@@ -102,7 +123,7 @@ class _Cron:
         return max(self._expression.at(days, rank) - stretch.offset, stretch.start)
 
 
-class _Every:
+class _Every(Timetable):
     """The slots anchor, anchor + seconds, anchor + 2 * seconds, ..."""
 
     __slots__ = ("_anchor", "_seconds")
@@ -130,7 +151,7 @@ class _Every:
         return max(0, (instant - self._anchor) // self._seconds + 1)
 
 
-class _Listed:
+class _Listed(Timetable):
     """The given slots and no others."""
 
     __slots__ = ("_slots",)
@@ -190,7 +211,7 @@ def never() -> Timetable:
     return _Listed()
 
 
-class _Without:
+class _Without(Timetable):
     """The slots of *times* but for some."""
 
     __slots__ = ("_gone", "_times")

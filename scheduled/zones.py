@@ -5,7 +5,7 @@ cron does at a change are those of Debian's cron.c, whose `virtualTime` is the l
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 MINUTE = 60
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+MEAN_YEAR = 146097 * DAY // 400
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EPOCH_ORDINAL = EPOCH.toordinal()
 # One year off the ends of datetime's range, so that local times and neighbouring months still fit.
@@ -59,7 +60,9 @@ def find(key: str) -> tzinfo:
 def year_of(instant: int) -> int:
     """Return the UTC year of an instant, or the nearest year that can be computed with."""
     inside = min(max(instant, start_of(FIRST_YEAR)), start_of(LAST_YEAR))
-    return (EPOCH + timedelta(seconds=inside)).year
+    # Counted in mean years it may be off by one, near the turn of a year.
+    year = EPOCH.year + inside // MEAN_YEAR
+    return year + (inside >= start_of(year + 1)) - (inside < start_of(year))
 
 
 @lru_cache(maxsize=1024)
