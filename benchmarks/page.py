@@ -1,0 +1,100 @@
+"""The figures as people read them: the table in docs/performance.md, and the plot beside it."""
+
+import json
+import math
+import os
+import platform
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+
+from benchmarks.measure import Figure
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "performance.md"
+KEPT = ROOT / "benchmarks" / "figures.json"
+PLOTS = (ROOT / "docs" / "performance.png", ROOT / "docs" / "performance.svg")
+BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
+HEAD = "| work | against | ours | theirs | ratio (spread) | CPU | aim |\n| --- | --- | ---: | ---: | ---: | ---: | ---: |"
+
+
+def write(figures: Iterable[Figure], order: Sequence[str]) -> None:
+    """Put *figures* in the place of those of the same rows, in the page and in the plot."""
+    new = [asdict(figure) for figure in figures]
+    measured = {figure["row"] for figure in new}
+    old = json.loads(KEPT.read_text()) if KEPT.exists() else []
+    kept = [figure for figure in old if figure["row"] not in measured] + new
+    kept.sort(key=lambda figure: order.index(figure["row"]))
+    KEPT.write_text(json.dumps(kept, indent=1) + "\n")
+    shown = [Figure(**figure) for figure in kept]
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    after = rest.partition(END)[2]
+    table = "\n".join(_table(shown))
+    PAGE.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}")
+    _plot(shown)
+
+
+def _table(figures: Sequence[Figure]) -> Iterator[str]:
+    runs = sorted({len(figure.ours) for figure in figures})
+    system = platform.freedesktop_os_release()
+    yield (
+        f"Measured with Python {platform.python_version()} on {os.cpu_count()} cores,"
+        f" {system['NAME'].split()[0]} {system.get('VERSION_ID', '')}; medians of {runs[0]} to {runs[-1]} pairs of"
+        " runs. The spread is that of the single pairs.\n"
+    )
+    yield HEAD
+    yield from map(_row, figures)
+
+
+def _row(figure: Figure) -> str:
+    low, high = (_told(number, figure) for number in figure.spread)
+    cpu = "" if figure.cpu_ratio is None else f"{figure.cpu_ratio:.2f}"
+    ratio = f"**{_told(figure.ratio, figure)}** ({low} to {high})"
+    sides = " | ".join(_size(median(side), figure.unit) for side in (figure.ours, figure.theirs))
+    return f"| {figure.work} | {figure.against} | {sides} | {ratio} | {cpu} | {_aim(figure)} |"
+
+
+def _told(number: float, figure: Figure) -> str:
+    return f"{number:+.1f} MiB" if figure.unit == "MiB" else f"{number:.2f}"
+
+
+def _aim(figure: Figure) -> str:
+    if math.isinf(figure.limit):
+        return ""
+    mark = "" if figure.ratio <= figure.limit else " (missed)"
+    return f"{figure.sign}{figure.limit:g}{mark}"
+
+
+def _size(number: float, unit: str) -> str:
+    if unit == "MiB":
+        return f"{number:.1f} MiB"
+    return f"{number * 1000:.1f} ms" if number < 1 else f"{number:.2f} s"
+
+
+def _plot(figures: Sequence[Figure]) -> None:
+    """Draw every ratio as a part of what is aimed at: what ends left of the line has reached it."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    mpl.rcParams["svg.hashsalt"] = "scheduled"  # the same figures make the same file
+    from matplotlib import pyplot as plt
+
+    drawn = [figure for figure in figures if not math.isinf(figure.limit)]
+    parts = [max(figure.ratio / figure.limit, 0.01) for figure in drawn]
+    spreads = [[max(bound / figure.limit, 0.01) for bound in figure.spread] for figure in drawn]
+    errors = [
+        [max(0, part - low) for part, (low, _) in zip(parts, spreads, strict=True)],
+        [max(0, high - part) for part, (_, high) in zip(parts, spreads, strict=True)],
+    ]
+    colours = ["tab:green" if part <= 1 else "tab:orange" for part in parts]
+    figure, axes = plt.subplots(figsize=(11, 0.32 * len(drawn) + 1.5), layout="constrained")
+    axes.barh([f"{each.work} / {each.against}".replace("`", "") for each in drawn], parts, xerr=errors,
+              color=colours, ecolor="grey", capsize=2)  # fmt: skip
+    axes.axvline(1, color="black", linewidth=1)
+    axes.set_xscale("log")
+    axes.invert_yaxis()
+    axes.set_xlabel("measured / aimed at (1: just reached; left of it is better)")
+    axes.tick_params(labelsize=7)
+    for path in PLOTS:
+        figure.savefig(path, dpi=110, metadata={"Date": None} if path.suffix == ".svg" else None)

@@ -1,0 +1,81 @@
+"""Run as a script: plan the cron expressions in a file as one of the peers does, and print the seconds it took."""
+
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
+from pathlib import Path
+
+NOW = datetime(2026, 6, 17, 12, 0, 30, tzinfo=UTC)
+
+
+def scheduled(expressions: list[str], days: int) -> float:
+    """Plan as a tick does."""
+    from scheduled.planner import plan
+
+    jobs, standings = _house(expressions, days)
+    began = time.perf_counter()
+    found = plan(jobs, standings, int(NOW.timestamp()))
+    took = time.perf_counter() - began
+    assert len(found.starts) == len(expressions), f"{len(found.starts)} jobs are due"
+    return took
+
+
+def _house(expressions: list[str], days: int):
+    from scheduled.jobs import Action, Job, Schedule, Standing
+
+    action = Action("command", words=("true",))
+    schedules = [Schedule("cron", expression, "UTC") for expression in expressions]
+    jobs = {f"j{n}": Job(name=f"j{n}", schedule=found, action=action) for n, found in enumerate(schedules)}
+    before = int((NOW - timedelta(days=days)).timestamp())
+    standings = {
+        name: Standing(job=name, position=before, epoch=before, schedule=job.schedule)
+        for name, job in jobs.items()
+    }
+    return jobs, standings
+
+
+def croniter(expressions: list[str], days: int) -> float:  # noqa: ARG001 - it counts nothing that was missed
+    """Ask for one previous time of each."""
+    from croniter import croniter
+
+    began = time.perf_counter()
+    found = [croniter(expression, NOW).get_prev(datetime) for expression in expressions]
+    took = time.perf_counter() - began
+    assert all(found)
+    return took
+
+
+def apscheduler(expressions: list[str], days: int) -> float:  # noqa: ARG001 - as above
+    """Ask for one next time of each: its triggers know no previous one."""
+    from apscheduler.triggers.cron import CronTrigger
+
+    began = time.perf_counter()
+    found = [CronTrigger.from_crontab(e, UTC).get_next_fire_time(None, NOW) for e in expressions]
+    took = time.perf_counter() - began
+    assert all(found)
+    return took
+
+
+def check(expressions: list[str], days: int, every: int) -> int:
+    """Count the slots of every so manieth job with cronsim, one by one; return whether any count differs."""
+    from cronsim import CronSim
+
+    from scheduled.planner import plan
+
+    jobs, standings = _house(expressions, days)
+    counted = {
+        start.claim.job: start.claim.slots for start in plan(jobs, standings, int(NOW.timestamp())).starts
+    }
+    begin = NOW - timedelta(days=days)
+    return any(
+        counted[f"j{n}"] != sum(1 for _ in takewhile(lambda at: at <= NOW, CronSim(expressions[n], begin)))
+        for n in range(0, len(expressions), every)
+    )
+
+
+if __name__ == "__main__":
+    who, listed, days = sys.argv[1], Path(sys.argv[2]).read_text().splitlines(), int(sys.argv[3])
+    if who == "check":
+        sys.exit(check(listed, days, int(sys.argv[4])))
+    print({"scheduled": scheduled, "croniter": croniter, "apscheduler": apscheduler}[who](listed, days))

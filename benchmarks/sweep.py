@@ -1,0 +1,68 @@
+"""The built-in handlers over a large workspace: the first time, and when nothing has changed since."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.measure import Figure, NotDoneError, Work, compare
+from benchmarks.worlds import HANDLERS, House, sweep_house, workspace
+
+LINES, MAILS = 400, 40
+
+
+def figures(root: Path, *, quick: bool) -> Iterator[Figure]:
+    """Compare all handlers in one tick with the plainest tools that read the same files."""
+    branches, runs = (200, 3) if quick else (2_000, 7)
+    place = root / "workspace"
+    workspace(place, branches, lines=LINES, mails=MAILS)
+    house = sweep_house(root / "house", place)
+    house.tick()
+    what = f"{branches:,} branches"
+    theirs = plain_tools(place, branches)
+    first = swept(house, place, branches, f"all handlers over {what}, first time", first=True)
+    yield compare("sweep", first, theirs, limit=1.0, gate=2.0, runs=runs)
+    again = swept(house, place, branches, f"all handlers over {what}, nothing changed")
+    yield compare("sweep", again, theirs, limit=0.1, gate=0.6 if quick else 0.3, runs=runs)
+
+
+def swept(house: House, place: Path, branches: int, label: str, *, first: bool = False) -> Work:
+    """Return a tick that runs every handler by hand, and sees whether each has counted everything."""
+    inbox = place / "dev_central" / "ai_mail.local" / "inbox.json"
+    kept = place.with_name("inbox.json")
+    shutil.copy2(inbox, kept)
+
+    def prepare() -> None:
+        shutil.copy2(kept, inbox)  # the daily report was delivered to it
+        for path in house.state.glob("seen*") if first else ():
+            path.unlink()
+
+    def counted(_: str) -> None:
+        central = place / "aipass_os" / "AI_CENTRAL"
+        metrics = json.loads((central / "METRICS.central.json").read_text())
+        health = json.loads((central / "HEALTH.central.json").read_text())
+        found = (
+            metrics["memory"]["total_lines"],
+            metrics["mail"]["total_messages"] // MAILS,
+            len(health["details"]),
+        )
+        if found != (2 * branches * LINES, branches, branches):
+            raise NotDoneError(f"the sweep has counted {found}")
+
+    return house.work(label, "run", *HANDLERS, prepare=prepare, check=counted)
+
+
+def plain_tools(place: Path, branches: int) -> Work:
+    """Return `wc -l` over the memory files and one `jq` over the inboxes."""
+    memories = f"find {place} -name '*.local.json' ! -name 'DASHBOARD*' -o -name '*.observations.json'"
+    script = (
+        f"{{ {memories}; }} | tr '\\n' '\\0' | xargs -0 -s 2000000 wc -l | tail -n 1;"
+        f" find {place} -name inbox.json -print0 | xargs -0 -s 2000000 jq -n '[inputs.messages | length] | add'"
+    )
+
+    def counted(printed: str) -> None:
+        lines, _, mails = printed.split()
+        if (int(mails) // MAILS, int(lines)) != (branches, 2 * branches * LINES):
+            raise NotDoneError(f"the plain tools have counted {printed}")
+
+    return Work("`find | xargs wc -l` and one `jq`", [["sh", "-c", script]], check=counted)
