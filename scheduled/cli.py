@@ -9,7 +9,7 @@ import click
 
 import scheduled
 from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, ScheduledError
-from scheduled.verbs import as_json, door, everywhere, make_tick, print_json, say, show
+from scheduled.verbs import as_json, door, everywhere, job_names, make_tick, print_json, say, show
 from scheduled.where import Where
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -29,6 +29,19 @@ class Verbs(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name every verb, for the help."""
         return sorted({*super().list_commands(ctx), *ELSEWHERE})
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Refuse an unknown verb with the nearest there is, in whichever room."""
+        if not ctx.resilient_parsing and args[0][:1] != "-" and args[0] not in self.list_commands(ctx):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+            raise click.UsageError(
+                f"No such verb: {args[0]}" + (f"; did you mean {near[0]}?" if near else "")
+            )
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the verb, wherever it stands."""
@@ -53,7 +66,7 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("jobs", nargs=-1)
+@click.argument("jobs", nargs=-1, shell_complete=job_names)
 @click.option(
     "--for", "slot", metavar="SLOT", help="Run the one JOB for this instant: its slot, if it is open."
 )
@@ -120,7 +133,7 @@ def check(where: Where, as_json: bool) -> int:
 
 
 @cli.command("try")
-@click.argument("job")
+@click.argument("job", shell_complete=job_names)
 @as_json
 @door
 def try_(where: Where, job: str, as_json: bool) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from scheduled.verbs import as_json, door, dry_run, show
+from scheduled.verbs import as_json, door, dry_run, job_names, show
 from scheduled.where import Where
 
 
@@ -84,7 +84,7 @@ def _stdin() -> Any:
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", shell_complete=job_names)
 @dry_run
 @as_json
 @door
@@ -110,7 +110,7 @@ def apply_(where: Where, file: Path, dry_run: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("job", required=False)
+@click.argument("job", required=False, shell_complete=job_names)
 @dry_run
 @as_json
 @door

@@ -3,7 +3,7 @@
 import click
 
 from scheduled.errors import EXIT_OK, EXIT_USAGE
-from scheduled.verbs import as_json, door, dry_run, say, show
+from scheduled.verbs import as_json, door, dry_run, job_names, say, show
 from scheduled.where import Where
 
 
@@ -19,7 +19,7 @@ def jobs(where: Where, as_json: bool) -> int:
 
 
 @click.command("show")
-@click.argument("job")
+@click.argument("job", shell_complete=job_names)
 @as_json
 @door
 def show_(where: Where, job: str, as_json: bool) -> None:
@@ -30,7 +30,7 @@ def show_(where: Where, job: str, as_json: bool) -> None:
 
 
 @click.command("next")
-@click.argument("job", required=False)
+@click.argument("job", required=False, shell_complete=job_names)
 @click.option("-n", "--limit", type=click.IntRange(1), default=10, show_default=True, help="How many slots.")
 @as_json
 @door
@@ -63,7 +63,7 @@ def forecast(
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", shell_complete=job_names)
 @click.option("--at", metavar="T", help="Of the slot at or before this instant: what became of it.")
 @as_json
 @door
@@ -75,7 +75,7 @@ def explain(where: Where, job: str, at: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("jobs", nargs=-1)
+@click.argument("jobs", nargs=-1, shell_complete=job_names)
 @click.option("--until", metavar="T", help="18:30, +2h, or ISO 8601; without it, until `resume`.")
 @dry_run
 @as_json
@@ -89,7 +89,7 @@ def pause(where: Where, jobs: tuple[str, ...], until: str | None, dry_run: bool,
 
 
 @click.command()
-@click.argument("jobs", nargs=-1)
+@click.argument("jobs", nargs=-1, shell_complete=job_names)
 @dry_run
 @as_json
 @door
@@ -102,7 +102,7 @@ def resume(where: Where, jobs: tuple[str, ...], dry_run: bool, as_json: bool) ->
 
 
 @click.command()
-@click.argument("jobs", nargs=-1, required=True)
+@click.argument("jobs", nargs=-1, required=True, shell_complete=job_names)
 @dry_run
 @as_json
 @door
@@ -115,7 +115,7 @@ def enable(where: Where, jobs: tuple[str, ...], dry_run: bool, as_json: bool) ->
 
 
 @click.command()
-@click.argument("jobs", nargs=-1, required=True)
+@click.argument("jobs", nargs=-1, required=True, shell_complete=job_names)
 @dry_run
 @as_json
 @door

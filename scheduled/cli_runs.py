@@ -5,12 +5,12 @@ from pathlib import Path
 import click
 
 from scheduled.errors import EXIT_FAILED, EXIT_OK
-from scheduled.verbs import as_json, door, dry_run, make_tick, print_json, show
+from scheduled.verbs import as_json, door, dry_run, job_names, make_tick, print_json, show
 from scheduled.where import Where
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", shell_complete=job_names)
 @click.option("--for", "slot", metavar="SLOT", help="Only this slot, which may be one to come.")
 @dry_run
 @as_json
@@ -53,7 +53,7 @@ def stop(where: Where, run_id: str, dry_run: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("job", required=False)
+@click.argument("job", required=False, shell_complete=job_names)
 @click.option("--since", metavar="T", help="2h or 7d ago, or ISO 8601.")
 @click.option(
     "--status", metavar="WORD", help="Only these: success, failed, skipped, waiting_retry, running ..."

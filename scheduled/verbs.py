@@ -40,6 +40,18 @@ def door(command: Callable[..., int | None]) -> Callable[..., Any]:
     return everywhere(verb)
 
 
+def job_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
+    """Complete the name of a job, for the shell; a configuration that can't be read completes nothing."""
+    from scheduled import config
+    from scheduled.errors import ScheduledError
+
+    try:
+        found = config.load(context.find_root().ensure_object(Where).config_file)
+    except ScheduledError:
+        return []
+    return [name for name in found.jobs if name.startswith(incomplete)]
+
+
 dry_run = click.option("-n", "--dry-run", is_flag=True, help="Say what would be changed; change nothing.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 

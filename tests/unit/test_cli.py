@@ -277,3 +277,20 @@ def test_looking_changes_no_file(cli, words):
     cli.run(*words)
 
     assert everything(cli.state) == before
+
+
+@pytest.mark.parametrize(("word", "near"), [("histry", "history"), ("jbs", "jobs"), ("forcast", "forecast")])
+def test_an_unknown_verb_is_refused_with_the_nearest_of_all_rooms(cli, word, near):
+    done = cli.run(word)
+
+    assert (done.returncode, f"No such verb: {word}; did you mean {near}?" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(("words", "expected"), [("expl", ["explain"]), ("explain go", ["good"])])
+def test_the_shell_completes_verbs_and_jobs(cli, words, expected):
+    line = ["scheduled", "--config", str(cli.config), *words.split()]
+    asked = {"COMP_WORDS": " ".join(line), "COMP_CWORD": str(len(line) - 1)}
+
+    done = cli.run(env={**os.environ, **asked, "_SCHEDULED_COMPLETE": "bash_complete"})
+
+    assert done.stdout.split() == [f"plain,{word}" for word in expected]
