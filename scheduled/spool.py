@@ -15,7 +15,7 @@ from scheduled.definitions import EVENT
 from scheduled.errors import ConfigError
 from scheduled.events import Event
 from scheduled.house import House
-from scheduled.state.files import read_regular
+from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import Ledger
 
 LIMIT = 1 << 20
@@ -35,8 +35,13 @@ def take_in(ledger: Ledger, house: House, now: float) -> tuple[list[Event], list
             continue
         try:
             mark, event = _mark(path), Event(name=_name(path), payload=_payload(path))
-        except (OSError, ValueError, ConfigError) as error:
+        except (RefusedError, ValueError, ConfigError) as error:
             _set_aside(house, path, str(error))
+            continue
+        except FileNotFoundError:
+            continue  # another tick has taken it
+        except OSError as error:
+            house.cannot_record(f"{path}: can't be read: {error.strerror}")
             continue
         if mark not in before:
             chains.spread(ledger, house.config.jobs, [event], 0, now)

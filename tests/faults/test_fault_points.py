@@ -1,0 +1,82 @@
+"""Each call by which a tick changes the world, or reads it, fails: it is said, nothing is torn, and it heals.
+
+A call fails once, or every one from there on does until the trouble is over. In every run a sample of the points,
+each with an error dealt to it by a printed seed (`POINTS_SEED=N` tells it again); with SCHEDULED_NIGHTLY=1 each
+point with each error, once and staying.
+"""
+
+import random
+
+import pytest
+
+from tests.fixtures.points import NIGHTLY, SEED, at_each, chosen
+
+DISK = ("EIO", "ENOSPC", "EROFS", "ENOMEM")
+# What the kernel may answer to each kind of call.
+ERRORS = {
+    "write": DISK,
+    "sync": DISK,
+    "rename": (*DISK, "EACCES"),
+    "unlink": (*DISK, "EACCES"),
+    "make": (*DISK, "EACCES", "EMFILE"),
+    "open": ("EIO", "EACCES", "EMFILE", "ENOMEM"),
+    "fork": ("EAGAIN", "ENOMEM"),
+    "lock": ("EIO", "ENOLCK"),
+}
+# Jobs answer for themselves: what they meet is theirs.
+CALLS = {
+    "runner": tuple(ERRORS),
+    "supervisor": ("write", "sync", "make", "lock", "fork"),
+    "handler": ("write", "sync", "rename", "unlink", "make", "open", "lock"),
+}
+SAMPLE = 4
+DOCUMENTED = (0, 1, 2)
+
+
+def dealt(role, kind, points):
+    """Return points with the errors that they are to meet, and whether these stay."""
+    every = [(nth, error, stays) for nth in points for error in ERRORS[kind] for stays in (False, True)]
+    if NIGHTLY:
+        return every
+    chance = random.Random(f"{SEED} {role} {kind}")
+    return [chance.choice([case for case in every if case[0] == nth]) for nth in points]
+
+
+def troubled(estates, until, role, kind, nth, error, stays):
+    """Let calls fail in one tick, tick on without trouble, and return what is wrong then."""
+    estate, points = estates.another()
+    trouble = estate.root / "trouble"
+    trouble.touch()
+    how = {"stays": trouble} if stays else {}
+    aim = {"role": role, "kind": kind, "nth": nth, "errno": error, "under": estate.root}
+    first = estate.tick(points.environment(**aim, **how))
+    wrongs = badly_told(estate, estates.reference, first) if points.met() else []
+    trouble.unlink()
+    said = estate.recover(until, again=role == "handler")
+    wrongs += [*estate.wrongs(), *estate.mails_unlike(estates.reference), *estate.unquiet([first, *said])]
+    if role != "handler":
+        wrongs += estate.unlike(estates.reference) + estate.witnessed_unlike(estates.reference)
+    if kind == "unlink":
+        # What can't be removed is removed when the next mail is put there.
+        wrongs = [wrong for wrong in wrongs if "/sent/." not in wrong and "/deleted/." not in wrong]
+    name = f"{role} {kind} {nth} {error} {'staying' if stays else 'once'}"
+    return points.met(), estates.judge(estate, name, wrongs)
+
+
+def badly_told(estate, reference, first):
+    """Return what is wrong with how a tick that met trouble ended: silence is for those to whom it did nothing."""
+    found = [] if first.returncode in DOCUMENTED else [f"exit code {first.returncode}"]
+    if bool(first.returncode) != bool(first.stderr):
+        found.append(f"exit code {first.returncode} and {first.stderr!r}")
+    if not first.returncode and not estate.alarmed():
+        found += [f"in silence: {wrong}" for wrong in estate.unlike(reference)]
+    return found
+
+
+@pytest.mark.timeout(14400 if NIGHTLY else 120)
+@pytest.mark.parametrize(("role", "kind"), [(role, kind) for role in CALLS for kind in CALLS[role]])
+def test_whatever_fails_is_said_tears_nothing_and_heals(estates, until, role, kind):
+    points = chosen(estates.failing[role, kind], SAMPLE, f"{role} {kind}")
+
+    cases = [(estates, until, role, kind, *case) for case in dealt(role, kind, points)]
+    assert at_each(troubled, cases, f"{role} {kind}") == []
