@@ -242,6 +242,7 @@ def _retry(raw: RetryTable) -> Retry:
         max_attempts=raw.max_attempts,
         delay=_seconds("retry.delay", delay, least=0),
         backoff_multiplier=multiplier,
+        linear=raw.backoff == "linear" and raw.backoff_multiplier is None,
         max_delay=_seconds("retry.max_delay", _first(raw.max_delay, raw.max_delay_seconds, "1d")),
         jitter=_seconds("retry.jitter", raw.jitter, least=0),
     )

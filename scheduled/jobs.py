@@ -60,18 +60,23 @@ class Action(msgspec.Struct, frozen=True):
 
 
 class Retry(msgspec.Struct, frozen=True):
-    """How often a slot is tried (the first try counts) and how long is waited between tries."""
+    """How often a slot is tried (the first try counts) and how long is waited between tries.
+
+    The pause grows by a factor each time, or, where it is *linear*, by as much again.
+    """
 
     max_attempts: int = 1
     delay: Seconds = 60
     backoff_multiplier: float = 1.0
+    linear: bool = False
     max_delay: Seconds = DAY
     jitter: Seconds = 0
 
     def pause_after(self, failures: int, key: str = "") -> Seconds:
         """Given how often it failed, return how long to wait; *key* draws the same part of the jitter each time."""
         # The exponent is bounded: a float overflows at about 1e308.
-        pause = int(min(self.max_delay, self.delay * self.backoff_multiplier ** min(failures - 1, 64)))
+        growth = failures if self.linear else self.backoff_multiplier ** min(failures - 1, 64)
+        pause = int(min(self.max_delay, self.delay * growth))
         return pause + (crc32(f"{key}\0{failures}".encode()) % (self.jitter + 1))
 
 

@@ -78,7 +78,7 @@ def retry(job: Job) -> str:
     rule = job.retry
     if rule.max_attempts == 1:
         return "one attempt"
-    growing = (
-        f", each pause {rule.backoff_multiplier:g} times the last" if rule.backoff_multiplier > 1 else ""
-    )
+    growing = ", each pause that much longer than the last" if rule.linear else ""
+    if rule.backoff_multiplier > 1:
+        growing = f", each pause {rule.backoff_multiplier:g} times the last"
     return f"up to {rule.max_attempts} attempts, {duration(rule.delay)} apart{growing}"

@@ -136,6 +136,7 @@ def test_an_anchor_is_local_unless_it_says_otherwise(path, anchor, expected):
         ("max_attempts = 3\ndelay = 7", Retry(max_attempts=3, delay=7)),
         ("delay_seconds = 30", Retry(delay=30)),
         ("delay_seconds = 0", Retry(delay=0)),
+        ('backoff = "linear"\ninitial_delay_seconds = 30', Retry(delay=30, linear=True)),
         ('backoff_multiplier = 2.5\nmax_delay = "2h"', Retry(backoff_multiplier=2.5, max_delay=7200)),
     ],
 )

@@ -135,3 +135,9 @@ def test_not_now_is_asked_again_in_a_while_and_counts_as_no_failure():
 def test_not_now_is_let_go_of_at_the_gates_deadline():
     assert judged("deferred", a_run(SLOT, "running"), gate_deadline=59)[:2] == ("skipped", "skipped")
     assert judged("deferred", a_run(SLOT, "running"), gate_deadline=60)[:2] == ("waiting_retry", None)
+
+
+def test_a_linear_pause_grows_by_as_much_each_time():
+    retry = Retry(max_attempts=9, delay=30, linear=True, max_delay=100)
+
+    assert [retry.pause_after(attempt) for attempt in (1, 2, 3, 4)] == [30, 60, 90, 100]
