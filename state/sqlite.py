@@ -173,8 +173,8 @@ def _scripts() -> list[str]:
 
 
 def _check_version(db: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
-    known = len(list(MIGRATIONS.glob("*.sql")))
     with _named_errors(path):
+        known = len(list(MIGRATIONS.glob("*.sql")))
         found = int(db.execute("PRAGMA user_version").fetchone()[0])
     if found > known:
         raise StateError(

@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,13 +57,15 @@ def fork(spec: Spec, output: int, body: Callable[[Spec], int]) -> int:
     try:
         _become(spec, output)
         code = body(spec)
+    except OSError as error:
+        code = 126
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"cannot start: {where}{error.strerror}", file=sys.stderr)  # noqa: T201 - the run's output
     except BaseException:  # noqa: BLE001 - whatever it is, it must end in this child
         import traceback
 
         traceback.print_exc()
     finally:
-        import sys
-
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         os._exit(code)
@@ -70,19 +73,18 @@ def fork(spec: Spec, output: int, body: Callable[[Spec], int]) -> int:
 
 def _become(spec: Spec, output: int) -> None:
     """Turn a fork of the supervisor into a job: its own session, streams, directory, rights and limits."""
-    import sys
-
     os.setsid()
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
+    # What the supervisor holds open goes first: with few descriptors allowed, none may be left to open more.
+    os.closerange(3, output)
+    os.closerange(output + 1, 1 << 16)
     null = os.open(os.devnull, os.O_RDONLY)
     for target, source in ((0, null), (1, output), (2, output)):
         os.dup2(source, target)
-    keep = os.dup(output)
-    os.set_inheritable(keep, True)
-    os.closerange(3, keep)
-    os.closerange(keep + 1, 1 << 16)
+    os.close(null)
+    os.set_inheritable(output, True)
     sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115 - lives as long as the process
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
     os.chdir(spec.cwd)

@@ -1,0 +1,185 @@
+"""Too little of something for real: descriptors, inodes, rights to write, working locks. Said, survived, healed."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("unshare") is None,
+    reason="NOT RUN: needs root and unshare to mount disks of its own",
+)
+
+
+def on_disks(test):
+    return pytest.mark.system(needs_root(test))
+
+
+@pytest.fixture
+def estate(estates):
+    return estates.another()[0]
+
+
+def shell(estate, script):
+    """Run a script in which `tick` makes one, in a mount namespace of its own; return the ticks' codes and words."""
+    tick = f'tick() {{ code=0; {" ".join(estate.command("run"))} 2>&1 || code=$?; echo "exit code $code"; }}'
+    command = ["unshare", "-m", "sh", "-ec", f"{tick}\n{script}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    assert (done.returncode, done.stderr) == (0, "")
+    *said, code = done.stdout.splitlines()
+    return code, said
+
+
+def healed(estate, estates, until, *, again=False):
+    """Tick on without trouble; return what is still wrong then."""
+    said = estate.recover(until, again=again)
+    wrongs = estate.wrongs() + estate.mails_unlike(estates.reference) + estate.unquiet(said)
+    return wrongs + ([] if again else estate.witnessed_unlike(estates.reference))
+
+
+# Descriptors
+
+
+@pytest.mark.parametrize("files", [6, 8, 9, 10, 12, 16])
+def test_a_tick_that_may_open_few_files_says_so_and_loses_nothing(estate, estates, until, files):
+    limited = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *estate.command("run")]
+
+    done = subprocess.run(limited, capture_output=True, text=True, check=False)
+
+    assert (done.returncode in (0, 1), "Traceback" in done.stderr) == (True, False), done.stderr
+    assert ("Too many open files" in done.stderr or "unable to open" in done.stderr) == bool(done.returncode)
+    assert healed(estate, estates, until, again=True) == []
+
+
+# Disks
+
+
+@on_disks
+def test_a_state_that_may_not_be_written_is_said_and_nothing_is_started(estate, estates, until):
+    code, said = shell(
+        estate, f"mount --bind {estate.state} {estate.state}\nmount -o remount,bind,ro {estate.state}\ntick"
+    )
+
+    assert (code, len(said)) == ("exit code 1", 1)
+    assert said[0].startswith(f"scheduled: {estate.state}")
+    assert "ead-only" in said[0] or "readonly" in said[0]
+    assert estate.witness() == []
+    assert healed(estate, estates, until) == []
+
+
+@on_disks
+def test_a_workspace_that_may_not_be_written_is_said_and_stops_nothing_else(estate, estates, until):
+    place = estate.workspace
+    code, said = shell(estate, f"mount --bind {place} {place}\nmount -o remount,bind,ro {place}\ntick")
+
+    assert (code, "Traceback" in str(said)) == ("exit code 1", False)
+    assert [line for line in said if line.startswith("scheduled: mail: failed: ") and "Read-only" in line]
+    assert estate.witnessed_unlike(estates.reference) == []
+    assert healed(estate, estates, until, again=True) == []
+
+
+@on_disks
+@pytest.mark.parametrize("left", [0, 1, 2, 3, 5, 8])
+def test_a_disk_without_inodes_is_said_and_healed(estate, estates, until, left):
+    copy, disk = estate.root / "copy", estate.state
+    code, said = shell(
+        estate,
+        f"""
+        cp -a {disk} {copy}
+        used=$(find {copy} | wc -l)
+        mount -t tmpfs -o mode=700,nr_inodes=$((used + {left})) tmpfs {disk}
+        cp -a {copy}/. {disk}/
+        tick
+        while [ -n "$(ls {disk}/outcomes/*.jsonl 2>/dev/null)" ] && ! flock -n {disk}/outcomes/*.jsonl true; do sleep 0.1; done
+        rm -r {copy}
+        cp -a {disk} {copy}
+        """,
+    )
+    shutil.rmtree(disk)
+    copy.rename(disk)
+
+    assert (code, "Traceback" in str(said)) == ("exit code 1", False)
+    assert "No space left on device" in str(said) or "unable to open" in str(said)
+    assert healed(estate, estates, until, again=True) == []
+
+
+# Locks
+
+
+def test_a_file_system_without_locks_is_said_and_nothing_is_started(estates, until):
+    estate, points = estates.another()
+
+    done = estate.tick(
+        points.environment(
+            role="runner",
+            kind="lock",
+            nth=1,
+            errno="ENOLCK",
+            under=estate.state,
+            stays=estate.root,
+            only=".lock",
+        )
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        f"scheduled: {estate.state}/ledger.lock: can't be locked: No locks available; "
+    )
+    assert "keep the state on a local disk" in done.stderr
+    assert estate.witness() == []
+    assert healed(estate, estates, until) == []
+
+
+def test_locks_that_everybody_gets_are_seen_through_and_nothing_is_started(estates, until):
+    estate, points = estates.another()
+
+    done = estate.tick(
+        points.environment(
+            role="runner", kind="lock", nth=1, errno="PRETEND", under=estate.state, stays=estate.root
+        )
+    )
+
+    assert (done.returncode, estate.witness()) == (1, [])
+    assert "is locked, and can be locked once more; this file system has no locks to rely on" in done.stderr
+    assert healed(estate, estates, until) == []
+
+
+# One run that can't be recorded
+
+
+def test_a_job_whose_output_has_no_place_is_said_and_starves_nobody(estate, estates, until):
+    (run,) = {run for _, run, _ in estates.reference.witness() if run.startswith("plain-")}
+    obstacle = estate.state / "output" / f"{run}.1.log"
+    obstacle.mkdir()
+
+    done = [estate.tick() for _ in range(3)]
+
+    assert [one.returncode for one in done] == [1] * 3
+    assert f"scheduled: {run}: not started: {obstacle}: Is a directory" in done[0].stderr
+    assert estate.witnessed_unlike(estates.reference) == [
+        f"witness: ('{sign}', '{run}', '1') 1 times missing" for sign in "+-"
+    ]
+    obstacle.rmdir()
+    assert healed(estate, estates, until) == []
+
+
+def test_a_run_whose_report_can_not_be_read_is_said_and_starves_nobody(estates, until):
+    estate, points = estates.another()
+    bad = {
+        "role": "runner",
+        "kind": "open",
+        "errno": "EIO",
+        "nth": 1,
+        "stays": estate.root,
+        "only": ".report",
+        "under": f"{estate.state}/outcomes/mail-",
+    }
+
+    done = [estate.tick(points.environment(**bad)) for _ in range(3)]
+
+    assert [one.returncode for one in done] == [1] * 3
+    assert "how it ended can't be taken in yet: " in done[0].stderr
+    assert estate.verdicts()["memory", "success"] == estate.verdicts()["plain", "success"] == 1
+    assert estate.witnessed_unlike(estates.reference) == []
+    assert healed(estate, estates, until) == []
