@@ -4,6 +4,13 @@ In every run a sample of the points, drawn from a printed seed (`POINTS_SEED=N` 
 SCHEDULED_NIGHTLY=1 each of them.
 """
 
+import os
+import re
+import shutil
+import subprocess
+from collections import Counter
+from itertools import pairwise
+
 import pytest
 
 from tests.fixtures.points import NIGHTLY, at_each, chosen
@@ -36,3 +43,81 @@ def test_killed_at_any_point_nothing_is_lost_torn_doubled_or_left_behind(estates
 
     cases = [(estates, until, role, kind, nth) for nth in points]
     assert at_each(killed, cases, f"{role} {kind}") == []
+
+
+def test_what_is_put_in_a_files_place_was_synced_before_and_its_name_after(estates):
+    """No kill shows that: it is the power cut for which it is done."""
+    estate, points = estates.another()
+    trace = estate.root.with_suffix(".trace")
+    estate.tick(points.environment(trace=trace))
+
+    renamed, unsynced, nameless = 0, set(), {}
+    for pid, kind, path, old in calls(trace):
+        if kind == "write":
+            unsynced.add(path)
+        elif kind == "sync":
+            unsynced.discard(path)
+            nameless.pop((pid, path), None)
+        elif kind == "rename":
+            renamed += 1
+            assert old not in unsynced, f"{old} was put in the place of {path}, and not synced"
+            nameless[pid, os.path.dirname(path)] = path
+    assert renamed > 5
+    assert nameless == {}
+
+
+def test_an_outcome_is_synced_before_the_runner_hears_of_it(estates):
+    estate, points = estates.another()
+    trace = estate.root.with_suffix(".trace")
+    estate.tick(points.environment(trace=trace))
+
+    lines = [call[1:3] for call in calls(trace, role="supervisor") if call[1] in ("write", "sync")]
+    after_sync = [path for (kind, _), (_, path) in pairwise(lines) if kind == "sync"]
+    ((ear, times),) = Counter(after_sync).most_common(1)  # the other pipe is the supervisor's own alarm clock
+    told = [(kind, path) for kind, path in lines if path == ear or path.endswith(".jsonl")]
+
+    assert (ear.startswith("pipe:"), times > 3) == (True, True)
+    assert {kind for (kind, _), (_, path) in pairwise(told) if path == ear} == {"sync"}
+
+
+def calls(trace, role=""):
+    """Yield process, kind, path and (of a rename) what was renamed, of every call that was counted."""
+    for line in trace.read_text().splitlines():
+        _, pid, actor, kind, path, old = line.split("\t")
+        if role in ("", actor):
+            yield int(pid), kind, path, old
+
+
+@pytest.mark.system
+@pytest.mark.skipif(shutil.which("strace") is None, reason="NOT RUN: needs strace")
+def test_no_call_that_strace_sees_is_missed(estates):
+    """The points are counted in libc; what a program does without it would be counted nowhere."""
+    estate, points = estates.another()
+    seen = estate.root.with_suffix(".strace")
+    names = {
+        "write": "write,pwrite64,writev,pwritev,ftruncate",
+        "sync": "fsync,fdatasync,sync_file_range",
+        "rename": "rename,renameat,renameat2",
+        "unlink": "unlink,unlinkat,rmdir",
+    }
+    watching = [
+        "strace",
+        "-f",
+        "-qq",
+        "-y",
+        "-e",
+        f"trace={','.join(names.values())}",
+        "-e",
+        "signal=none",
+        "-o",
+        seen,
+    ]
+
+    subprocess.run([*watching, *estate.command("run")], env=points.environment(), check=True)
+
+    lines = seen.read_text().splitlines()
+    for kind, calls in names.items():
+        pattern = re.compile(rf"^\d+ +({calls.replace(',', '|')})\(")
+        counted = sum(count for (_, known), count in points.counts().items() if known == kind)
+        missed = [line for line in lines if pattern.match(line)]
+        assert counted == len(missed), kind
