@@ -83,7 +83,7 @@ def recount_central(
         fresh = _recounted({"service": "ai_mail", "last_updated": today}, counts)
         write_atomically(path, dump(fresh, Habit()).encode())
         return True
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MailboxError(f"{path} can't be parsed, and was left as it is: {error}") from error
 
 

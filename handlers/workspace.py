@@ -70,6 +70,10 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
             raise WorkspaceError(f"{self.central} leads out of the workspace: nothing is written there")
         self.central.mkdir(parents=True, exist_ok=True)
         clear_leftovers(self.central)
+        if not lies_inside(os.path.realpath(self.central / name), self.inside):
+            raise WorkspaceError(
+                f"{self.central / name} leads out of the workspace: nothing is written there"
+            )
         return self.central / name
 
     def write_central(self, name: str, document: dict[str, Any]) -> None:

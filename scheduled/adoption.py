@@ -4,17 +4,20 @@ import signal
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from scheduled import chains
 from scheduled.actions import process
 from scheduled.actions.handler import read_report
-from scheduled.actions.spec import Ended, NotStarted, Record, Started, read_records
+from scheduled.actions.spec import Ended, NotStarted, Record, Started, read_records, unreadable
 from scheduled.actions.supervisor import KILL_GRACE
 from scheduled.clock import boot_id
+from scheduled.errors import StateError
 from scheduled.events import Event
 from scheduled.house import House
 from scheduled.jobs import Ending, OpenRun
 from scheduled.settle import settle
+from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import CHAIN, Ledger
 from scheduled.state.locks import is_held
 
@@ -57,10 +60,18 @@ def _lost_steps(ledger: Ledger, house: House, now: float) -> list[Event]:
 
 
 def _records(house: House, tick: str) -> list[Record]:
+    """Return what stands in a tick's outcome file; of what can't be read, the runs' locks are asked instead."""
+    path = house.paths.outcomes_of(tick)
     try:
-        return read_records(house.paths.outcomes_of(tick).read_bytes())
+        data = read_regular(path)
     except FileNotFoundError:
         return []
+    except OSError as error:
+        house.say("WARNING", f"{path}: {error}; whether its jobs still run is asked of their locks")
+        return []
+    if lost := unreadable(data):
+        house.say("WARNING", f"{path}: damaged: {lost} of its lines can't be read; it is kept aside")
+    return read_records(data)
 
 
 def _take_in_one(
@@ -145,11 +156,26 @@ def settle_run(ledger: Ledger, house: House, run: OpenRun, ending: Ending, now: 
 
 
 def _clear_away(house: House, open_runs: Sequence[OpenRun]) -> None:
-    """Remove outcome files of ticks that are over and taken in, and reports of runs that are."""
+    """Remove outcome files of ticks that are over and taken in, and reports of runs that are; damaged ones are kept."""
     ticks, runs = {run.tick for run in open_runs}, {run.run_id for run in open_runs}
     for path in house.paths.outcomes.iterdir():
         over = path.suffix == ".report" and house.paths.run_of(path) not in runs
         over = over or (path.suffix == ".jsonl" and path.stem not in ticks)
-        with suppress(OSError):  # whatever stands in its way, the next tick comes by here too
+        try:
             if over and not is_held(path):
-                path.unlink()
+                _clear(house, path)
+        except (OSError, StateError) as error:  # the next tick comes by here too
+            house.say("WARNING", f"{path}: can't be cleared away: {error}")
+
+
+def _clear(house: House, path: Path) -> None:
+    """Remove a file, unless there is something in it that was not taken in."""
+    try:
+        damaged = path.suffix == ".jsonl" and unreadable(read_regular(path))
+    except RefusedError as error:
+        house.say("WARNING", f"{error}; moved aside to {path.name}.damaged")
+        damaged = True
+    if damaged:
+        path.replace(f"{path}.damaged")
+    else:
+        path.unlink(missing_ok=True)

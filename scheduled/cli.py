@@ -9,6 +9,7 @@ import click
 
 import scheduled
 from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, ScheduledError
+from scheduled.printable import printable
 from scheduled.verbs import as_json, door, everywhere, job_names, make_tick, print_json, say, show
 from scheduled.where import Where
 
@@ -203,7 +204,7 @@ def main() -> int:
     except click.Abort:
         return 130
     except ScheduledError as error:
-        click.echo(f"scheduled: {error}", err=True)
+        click.echo(f"scheduled: {printable(str(error))}", err=True)
         return error.exit_code
     except UnicodeEncodeError as error:
         click.echo(f"scheduled: {error.object!a}: not UTF-8", err=True)

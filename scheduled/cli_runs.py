@@ -79,7 +79,7 @@ def history(
 @door
 def logs(where: Where, name: str, lines: int | None, follow: bool, as_json: bool) -> None:
     """Print what RUN, or JOB's newest run, printed."""
-    from scheduled import output, service
+    from scheduled import config, output, service
 
     document = service.logs(where, name, lines)
     if as_json:
@@ -87,7 +87,8 @@ def logs(where: Where, name: str, lines: int | None, follow: bool, as_json: bool
         return
     click.echo(document["output"], nl=False)
     if follow and document["path"] is not None:
-        for grown in output.follow(Path(document["path"]), document.pop("size")):
+        mask = output.mask_of(config.load(where.config_file).jobs, document["job"])
+        for grown in output.follow(Path(document["path"]), document.pop("size"), mask):
             click.echo(grown, nl=False)
 
 

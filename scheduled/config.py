@@ -12,10 +12,13 @@ from scheduled.clock import local_zone, zone_exists
 from scheduled.definitions import explain, parse_job
 from scheduled.errors import ConfigError
 from scheduled.jobs import Job
+from scheduled.printable import printable
+from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.trust import warn_or_refuse
 from scheduled.tables import DefaultsTable
 
 Drafts = Mapping[Path, bytes | None]
+LONGEST = 10_000_000  # bytes: some 50,000 jobs
 
 
 class NotifyTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -107,9 +110,13 @@ def load(path: Path, drafts: Drafts = MappingProxyType({})) -> Config:
         warnings=warnings,
     )
     _defaults(path, settings)
+    if "\0" in (settings.workspace or ""):
+        raise ConfigError(f"{path}: workspace: holds a NUL character")
     for source, name, table in _job_tables(path, settings, config, drafts):
         _add_job(config, source, name, table, settings.defaults)
     _drop_tangles(config)
+    config.problems[:] = map(printable, config.problems)  # names of files need not be text
+    config.warnings[:] = map(printable, config.warnings)
     return config
 
 
@@ -163,8 +170,8 @@ def _settings(path: Path, tables: dict[str, Any]) -> SettingsTable:
         ("history", "keep_runs"),
     ):
         value = getattr(getattr(settings, table), key)
-        if value is not None and value < 1:
-            raise ConfigError(f"{path}: {table}.{key}: must be at least 1, got {value}")
+        if value is not None and not 1 <= value < 1 << 31:
+            raise ConfigError(f"{path}: {table}.{key}: must be at least 1, and below {1 << 31}, got {value}")
     return settings
 
 
@@ -178,12 +185,14 @@ def _defaults(path: Path, settings: SettingsTable) -> None:
 def _read_toml(path: Path, drafts: Drafts) -> dict[str, Any]:
     try:
         draft = drafts.get(path)
-        return tomllib.loads((path.read_bytes() if draft is None else draft).decode())
+        return tomllib.loads((read_regular(path, limit=LONGEST) if draft is None else draft).decode())
     except FileNotFoundError:
         raise ConfigError(
             f"{path}: there is no configuration here; an empty file will do to begin with, install/install.sh writes a commented one"
         ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except RefusedError as error:
+        raise ConfigError(str(error)) from None
+    except (OSError, ValueError) as error:  # not UTF-8, not TOML, or a number of thousands of digits
         raise ConfigError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
     except RecursionError:
         raise ConfigError(f"{path}: nested too deeply") from None

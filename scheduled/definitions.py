@@ -15,6 +15,7 @@ from scheduled.clock import zone_exists
 from scheduled.errors import ConfigError
 from scheduled.jobs import Action, Gate, Job, Limits, Retry, Schedule, Window
 from scheduled.tables import GateTable, JobTable, LimitsTable, RetryTable
+from scheduled.zones import FIRST_YEAR, LAST_YEAR
 
 NAME = re.compile(r"[^\W_][\w.@:+-]{0,99}")
 EVENT = re.compile(r"[A-Za-z]\w{0,99}")
@@ -41,6 +42,7 @@ def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], 
         raw = msgspec.convert(_merged(defaults, table), JobTable)
     except msgspec.ValidationError as error:
         raise ConfigError(explain(error, JobTable)) from None
+    _refuse_nul("", table)
     if not raw.on_interrupted.strip():
         raise ConfigError(
             "on_interrupted: is rerun, skip, ask, or a command that tells whether the work was done"
@@ -79,6 +81,19 @@ def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], 
         options=raw.options,
         output_limit=_size("output_limit", raw.output_limit),
     )
+
+
+def _refuse_nul(key: str, value: Any) -> None:
+    """No process, file or shell can be given a NUL character. Options are a handler's own business, `env` says it itself."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if key or name not in ("options", "env"):
+                _refuse_nul(f"{key}.{name}".lstrip("."), inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _refuse_nul(key, inner)
+    elif isinstance(value, str) and "\0" in value:
+        raise ConfigError(f"{key}: holds a NUL character")
 
 
 def _merged(defaults: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
@@ -153,6 +168,8 @@ def _instant(key: str, value: Any, zone: str) -> int | None:
         return None
     try:
         instant = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        if not FIRST_YEAR <= instant.year <= LAST_YEAR:
+            raise ConfigError(f"{key}: out of range: {value}")
         return int((instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(zone))).timestamp())
     except (TypeError, ValueError, OverflowError):
         raise ConfigError(f"{key}: not an ISO date and time: {value!r} (write 2026-01-31T04:00)") from None
@@ -220,8 +237,6 @@ def _action(raw: JobTable) -> Action:
         raise ConfigError(f"{kind}: is empty")
     if kind == "chain":
         return Action("chain", steps=_steps(raw.chain or []))
-    if "\0" in "".join(given):
-        raise ConfigError(f"{kind}: holds a NUL character")
     if isinstance(given, list):
         return Action("command", words=tuple(given))
     if kind == "command":

@@ -17,6 +17,7 @@ from scheduled.handlers import registry
 from scheduled.handlers.base import Change, Notice
 from scheduled.jobs import Job
 from scheduled.log import LEVELS, Log, describe, log_path
+from scheduled.printable import printable
 from scheduled.state import snapshot
 from scheduled.state.ledger import OutboxItem
 from scheduled.state.open import open_ledger
@@ -55,15 +56,15 @@ class House:
         with using(ledger):
             yield ledger
 
-    def look_at_snapshot(self) -> None:
-        """Say what was done to the snapshot behind our back."""
-        found = snapshot.tampering(self.paths.snapshot)
+    def look_at_snapshot(self, now: float) -> None:
+        """Say what was done to the snapshot behind our back, once the ledger has taken from it what it needs."""
+        found = snapshot.tampering(self.paths.snapshot, now)
         if found is not None:
             self.say("WARNING", found)
 
     def say(self, level: str, message: str) -> None:
         """Log a message and keep it as a trouble of this invocation."""
-        self.troubles.append(message)
+        self.troubles.append(printable(message))
         self._log(level, message)
 
     def cannot_record(self, message: str) -> None:
@@ -137,11 +138,11 @@ class House:
         return self._loaded
 
     def mail_was_delivered(self) -> None:
-        """Bring the workspace's mail statistics up to date with what was just delivered."""
+        """Bring the workspace's mail statistics up to date with what was just delivered, if that can be done."""
         from scheduled.handlers import mailbox
 
         try:
             if self.config.workspace is not None:
                 mailbox.recount_central(self._workspace(), now=clock.local(clock.now(), self.zone))
-        except (OSError, ScheduledError) as error:
+        except (LookupError, OSError, ScheduledError) as error:
             self.cannot_record(f"mail was delivered, and not counted: {error}")

@@ -25,8 +25,14 @@ def header(
     *next_due* and *written* are UTC seconds; *edited* and *ledger* are fingerprints; *size* and *inode* are
     those of the snapshot itself; *digest*, of what follows, is for the next full tick: it tells a hand edit.
     """
-    text = b"%d %d %d %d %d %d %d" % (next_due, edited, ledger, written, size, inode, digest)
+    seal = sealed(edited, next_due, ledger, written, size, inode)
+    text = b"%d %d %d %d %d %d %d" % (next_due, seal, ledger, written, size, inode, digest)
     return PREFIX + text.ljust(SIZE - len(PREFIX) - len(SUFFIX)) + SUFFIX
+
+
+def sealed(edited: int, next_due: int, ledger: int, written: int, size: int, inode: int) -> int:
+    """Return what the header holds of *edited*: a digit damaged anywhere in it must not put jobs to sleep."""
+    return hash((edited, next_due, ledger, written, size, inode))
 
 
 def parse(head: bytes) -> list[int] | None:
@@ -132,19 +138,19 @@ def paths(argv: list[str]) -> tuple[bytes, bytes] | None:
 
 
 def _nothing_due(snapshot: bytes, config: bytes, state: bytes, now_ns: int) -> bool:
-    fd = posix.open(snapshot, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW)
+    fd = posix.open(snapshot, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK)
     try:
         numbers = parse(posix.read(fd, SIZE))
         seen = posix.fstat(fd)
         if numbers is None:
             return False
-        due, fingerprint, generation, written, size, inode, _ = numbers
+        due, seal, generation, written, size, inode, _ = numbers
         return (
             written * 10**9 <= now_ns < due * 10**9
             and seen.st_mtime_ns <= now_ns  # the heartbeat of the last tick: the clock went back
             and (size, inode) == (seen.st_size, seen.st_ino)
             and seen.st_uid == posix.geteuid()
-            and fingerprint == edited(config, state)
+            and seal == sealed(edited(config, state), due, generation, written, size, inode)
             and generation == ledger(state)
         )
     finally:

@@ -8,6 +8,7 @@ from scheduled.clock import local
 from scheduled.errors import ConfigError
 from scheduled.jobs import Instant
 from scheduled.timetable import ScheduleError, parse_interval
+from scheduled.zones import FIRST_YEAR, LAST_YEAR, start_of
 
 TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 INTERVAL = re.compile(r"\+?\s*\d+\s*[smhd]", re.IGNORECASE)
@@ -17,9 +18,17 @@ def read(text: str, zone: str) -> Instant:
     """Read an ISO date, or date and time; raises ConfigError."""
     try:
         found = datetime.fromisoformat(text)
-        return int((found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).timestamp())
+        instant = int((found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).timestamp())
     except (ValueError, OverflowError):
         raise ConfigError(f"not an ISO date and time: {text!r} (write 2026-01-31T04:00)") from None
+    return _within(instant, text)
+
+
+def _within(instant: Instant, text: str) -> Instant:
+    """Refuse what no calendar reaches: a local time must exist for it in every zone."""
+    if not start_of(FIRST_YEAR) <= instant < start_of(LAST_YEAR + 1):
+        raise ConfigError(f"{text} is out of range")
+    return instant
 
 
 def ahead(text: str, zone: str, now: float) -> Instant:
@@ -28,7 +37,7 @@ def ahead(text: str, zone: str, now: float) -> Instant:
     if clock is not None:
         found = _next_time_of_day(int(clock[1]), int(clock[2]), zone, now)
     elif INTERVAL.match(text):
-        found = int(now) + _interval(text.removeprefix("+"))
+        found = _within(int(now) + _interval(text.removeprefix("+")), text)
     else:
         found = read(text, zone)
     if found <= now:
@@ -44,7 +53,7 @@ def _next_time_of_day(hour: int, minute: int, zone: str, now: float) -> Instant:
 
 def ago(text: str, zone: str, now: float) -> Instant:
     """Read 2h or 7d ago, or an ISO date and time; raises ConfigError."""
-    return int(now) - _interval(text) if INTERVAL.match(text) else read(text, zone)
+    return _within(int(now) - _interval(text), text) if INTERVAL.match(text) else read(text, zone)
 
 
 def _interval(text: str) -> int:

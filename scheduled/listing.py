@@ -11,6 +11,7 @@ from scheduled import words
 from scheduled.epochs import slots_of
 from scheduled.jobs import Instant, Job
 from scheduled.looking import stamp
+from scheduled.masking import MASKED, is_telling
 from scheduled.view import View
 
 UPCOMING = 5  # what `show` tells of the future
@@ -58,6 +59,7 @@ def show(view: View, name: str) -> dict[str, Any]:
     """Return everything that is configured of a job, defaults included, where it stands, and its next slots."""
     job = view.job(name)
     settings = msgspec.to_builtins(job)
+    settings["env"] = {key: MASKED if is_telling(key) else value for key, value in job.env.items()}
     standing, row = view.standings.get(name), view.rows.get(name)
     run = standing.open_run if standing else None
     return {

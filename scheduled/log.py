@@ -1,10 +1,13 @@
 """scheduled.log: one line a fact, written and rotated by ourselves (a logging library may start watchers)."""
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 from scheduled.clock import local
 from scheduled.events import Event
+from scheduled.state.files import lies_inside
 
 MAX_BYTES = 1 << 20  # with the one predecessor that is kept, some 15,000 lines
 LEVELS = {
@@ -29,17 +32,24 @@ class Log:
         self._append(f"{stamp} | scheduled | {level} | {text}\n".encode(errors="backslashreplace"))
 
     def _append(self, line: bytes) -> None:
-        fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fd = self._open()
         try:
             if os.fstat(fd).st_size + len(line) > MAX_BYTES:
                 os.replace(self.path, f"{self.path}.1")
                 os.close(fd)
-                fd = os.open(
-                    self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-                )
+                fd = self._open()
             os.write(fd, line)  # one write: lines of two ticks don't mix
         finally:
             os.close(fd)
+
+    def _open(self) -> int:
+        # The workspace belongs to others too: a FIFO that nobody reads must not hold up a tick.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        fd = os.open(self.path, flags, 0o600)
+        if stat.S_ISREG(os.fstat(fd).st_mode):
+            return fd
+        os.close(fd)
+        raise OSError(errno.EINVAL, "not a regular file")
 
 
 def describe(event: Event) -> str:
@@ -53,7 +63,9 @@ def describe(event: Event) -> str:
 
 
 def log_path(root: Path, workspace: Path | None) -> Path:
-    """Return where the log lies: in the workspace's system_logs if there is one, else in the state directory."""
+    """Return where the log lies: in the workspace's own system_logs if there is one, else in the state directory."""
     if workspace is not None and (workspace / "system_logs").is_dir():
-        return workspace / "system_logs" / "scheduled.log"
+        logs = os.path.realpath(workspace / "system_logs")
+        if lies_inside(logs, os.path.realpath(workspace)):
+            return workspace / "system_logs" / "scheduled.log"
     return root / "scheduled.log"

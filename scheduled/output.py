@@ -2,12 +2,16 @@
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from scheduled.actions.prepare import secrets_of
 from scheduled.errors import ConfigError
+from scheduled.jobs import Job
 from scheduled.looking import looking
+from scheduled.masking import Mask
 from scheduled.state.ledger import Ledger, RunRow
 from scheduled.state.locks import is_held
 from scheduled.state.paths import Paths
@@ -17,10 +21,13 @@ OUTPUT_TAIL = 65536
 RECENT = 50  # runs among which one that printed something is sought
 
 
-def logs(paths: Paths, name: str, *, lines: int | None = None) -> dict[str, Any]:
+def logs(
+    paths: Paths, name: str, *, lines: int | None = None, jobs: Mapping[str, Job] = MappingProxyType({})
+) -> dict[str, Any]:
     """Return what the run *name*, or the newest run of the job *name* that printed anything, printed.
 
-    Of much, the last part; with *lines*, that many at most. Raises ConfigError if there is neither.
+    Of much, the last part; with *lines*, that many at most. What *jobs* know as secrets is masked: while a run is
+    under way its output is not. Raises ConfigError if there is neither.
     """
     with looking(paths) as ledger:
         rows = _runs(ledger, name)
@@ -29,7 +36,8 @@ def logs(paths: Paths, name: str, *, lines: int | None = None) -> dict[str, Any]
         if path.exists():
             text, size = _tail(path, lines)
             told = {"run_id": row.run_id, "job": row.job, "status": row.status}
-            return {**told, "path": str(path), "size": size, "output": text}
+            said = mask_of(jobs, row.job).text(text)
+            return {**told, "path": str(path), "size": size, "output": said}
     first = rows[0] if rows else None
     return {
         "run_id": first.run_id if first else None,
@@ -39,6 +47,11 @@ def logs(paths: Paths, name: str, *, lines: int | None = None) -> dict[str, Any]
         "size": 0,
         "output": "",
     }
+
+
+def mask_of(jobs: Mapping[str, Job], name: str) -> Mask:
+    """Return what masks the output of the job *name*, as it is configured now."""
+    return Mask(secrets_of(jobs[name], os.environ)) if name in jobs else Mask()
 
 
 def _runs(ledger: Ledger, name: str) -> list[RunRow]:
@@ -67,8 +80,12 @@ def _tail(path: Path, lines: int | None) -> tuple[str, int]:
     return text if lines is None else "".join(kept[len(kept) - min(lines, len(kept)) :]), size
 
 
-def follow(path: Path, start: int) -> Iterator[bytes]:
-    """Yield what is added to a run's output after *start*, until the run, which holds a lock on it, is over."""
+def follow(path: Path, start: int, mask: Mask) -> Iterator[bytes]:
+    """Yield, masked, what is added to a run's output after *start*, until the run, which holds a lock on it, is over."""
+    yield from mask.stream(_grown(path, start))
+
+
+def _grown(path: Path, start: int) -> Iterator[bytes]:
     with path.open("rb") as file:
         file.seek(start)
         alive = True

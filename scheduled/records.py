@@ -9,6 +9,7 @@ from scheduled.looking import looking, read_ledger, stamp
 from scheduled.state import snapshot
 from scheduled.state.ledger import RunRow
 from scheduled.state.paths import Paths
+from scheduled.state.sqlite import using
 
 
 def history(
@@ -56,16 +57,13 @@ def audit(
     paths: Paths, zone: str, *, after: Instant | None = None, until: Instant | None = None
 ) -> dict[str, Any]:
     """Recompute every slot there had to be, or those in (after, until]; return whether the ledger accounts for each."""
-    ledger = read_ledger(paths)
-    try:
+    with using(read_ledger(paths)) as ledger:
         ledger.hold_still()
         seen = snapshot.idle_until(paths.snapshot) or int(ledger.meta("planned") or 0)
         runs = [run.run_id for run in ledger.open_runs()]
         horizon = int(ledger.meta("horizon") or 0)
         span = max(after or 0, horizon), seen if until is None else min(until, seen)
         found = audited(ledger.epochs(), ledger.slot_rows(), ledger.job_rows(), runs, seen, span)
-    finally:
-        ledger.close()
     return {
         "ok": not found.problems,
         "slots": found.slots,

@@ -39,8 +39,8 @@ def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[
     holder = Holder(tick=_name(now), boot=clock.boot_id(), host=house.host)
     result = Result(tick=holder.tick, started_at=now)
     house.bus.subscribe(result.events.append)
-    house.look_at_snapshot()
     with house.ledger() as ledger:
+        house.look_at_snapshot(now)
         house.config.switch(ledger.toggles())
         closed = claims.closed_gates(ledger, house.config, int(now))
         only = () if manual else only

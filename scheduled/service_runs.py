@@ -30,8 +30,9 @@ def logs(where: Where, name: str, lines: int | None = None) -> dict[str, Any]:
     """Return what the run *name*, or the newest run of the job *name*, printed: of much, the last part."""
     from scheduled import config, output
 
-    output.known(where.paths, config.load(where.config_file).jobs, name)
-    return output.logs(where.paths, name, lines=lines)
+    jobs = config.load(where.config_file).jobs
+    output.known(where.paths, jobs, name)
+    return output.logs(where.paths, name, lines=lines, jobs=jobs)
 
 
 def run(

@@ -18,7 +18,7 @@ from scheduled.house import House
 from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import Ledger
 
-LIMIT = 1 << 20
+LIMIT = 1 << 16  # a job is handed its payload in one variable, for which Linux has room up to 128 KiB
 TAKEN = "spooled"  # where the ledger keeps which files were taken in already
 
 
@@ -35,8 +35,11 @@ def take_in(ledger: Ledger, house: House, now: float) -> tuple[list[Event], list
             continue
         try:
             mark, event = _mark(path), Event(name=_name(path), payload=_payload(path))
+        except RecursionError:
+            _set_aside(house, path, "nested too deeply")
+            continue
         except (RefusedError, ValueError, ConfigError) as error:
-            _set_aside(house, path, str(error))
+            _set_aside(house, path, str(error).removeprefix(f"{path}: "))
             continue
         except FileNotFoundError:
             continue  # another tick has taken it

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from scheduled.handlers.base import Condition
 from scheduled.house import House
 from scheduled.jobs import DAY
+from scheduled.printable import printable
 from scheduled.state.ledger import Ledger
 
 OWNER = ""  # conditions of the runner itself; jobs have names
@@ -23,7 +24,7 @@ def current(house: House, ledger: Ledger, new: list[str]) -> dict[str, str]:
             found[f"ask:{row.job}"] = (
                 f"{row.job}: was interrupted and asks: scheduled rerun, or scheduled skip {row.job}"
             )
-    for text in (*house.troubles, *new):
+    for text in map(printable, (*house.troubles, *new)):
         found.setdefault(f"tick:{text}", text)
     return found
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from scheduled.errors import EXIT_OK
+from scheduled.printable import printable
 from scheduled.where import Where
 
 
@@ -77,7 +78,7 @@ def say(troubles: Iterable[str]) -> bool:
     """Tell what is wrong, a line each; return whether there was anything."""
     told = False
     for trouble in troubles:
-        click.echo(f"scheduled: {trouble}", err=True)
+        click.echo(f"scheduled: {printable(trouble)}", err=True)
         told = True
     return told
 

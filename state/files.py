@@ -20,9 +20,11 @@ class RefusedError(OSError):
 def write_atomically(path: Path, data: bytes, *, mode: int | None = None) -> None:
     """Make *data* the content of *path* such that a reader, or a crash, finds the old or the new one whole.
 
-    Mode, owner, attributes and, for a symlink, the link itself stay as they are; *mode* is for a new file
-    (and overrides). Raise OSError with nothing changed.
+    Mode, owner, attributes and, for a symlink, the link itself stay as they are. With *mode* the file is the
+    writer's own, whoever owned what it replaces. Raise OSError with nothing changed, RefusedError for a link that
+    somebody else may have planted.
     """
+    _refuse_planted(path)
     target = Path(os.path.realpath(path))
     clear_leftovers(target.parent)
     with temporary(target, data, mode=mode) as temp:
@@ -55,8 +57,9 @@ def temporary(
     """
     temp, fd = _create_locked(target.parent, 0o666 if mode is None else mode)
     try:
-        look_like(fd, like or target)
-        if mode is not None:
+        if mode is None:
+            look_like(fd, like or target)
+        else:
             os.fchmod(fd, mode)
         write_all(fd, data)
         os.fsync(fd)
@@ -180,6 +183,17 @@ def read_open(fd: int, path: str | Path, *, limit: int = SIZE_LIMIT) -> bytes:
 def lies_inside(path: str, directory: str) -> bool:
     """Tell whether *path* is *directory* or below it; both are resolved."""
     return path == directory or path.startswith(directory.rstrip("/") + "/")
+
+
+def _refuse_planted(path: Path) -> None:
+    """Refuse a link in a directory that everybody may write, unless it is the user's, root's or the directory's owner's."""
+    try:
+        link, directory = path.lstat(), path.parent.stat()
+    except OSError:
+        return
+    trusted = (0, os.geteuid(), directory.st_uid)
+    if stat.S_ISLNK(link.st_mode) and directory.st_mode & stat.S_IWOTH and link.st_uid not in trusted:
+        raise RefusedError(f"{path}: a link of user {link.st_uid} in a directory that everybody may write")
 
 
 def _refuse_what_is_not_ours(fd: int, path: str | Path, inside: str | None) -> None:

@@ -57,11 +57,13 @@ def hold(fd: int, path: str | Path) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Return whether some process holds the file at *path*; a file that does not exist is free."""
+    """Return whether some process holds the file at *path*; what is no file is free."""
     try:
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         return False
+    except OSError as error:
+        raise StateError(f"{path}: {error.strerror}") from error
     try:
         return not hold(fd, path)
     finally:

@@ -1,7 +1,9 @@
 """Opening the ledger: what is damaged is moved aside and said, and ledger and snapshot restore each other."""
 
 import os
+import stat
 from datetime import UTC, datetime
+from pathlib import Path
 
 from scheduled.errors import StateError
 from scheduled.state import snapshot
@@ -16,6 +18,7 @@ def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
     Raises StateError if it can't be opened or was written by a newer version; then nothing has changed.
     """
     paths.prepare()
+    snapshot.refuse_newer(paths.snapshot)
     repairs: list[str] = []
     ledger = _unsuspected(paths)
     if ledger is None:
@@ -27,10 +30,21 @@ def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
 
 
 def _unsuspected(paths: Paths) -> SqliteLedger | None:
+    if suspicion(paths.ledger).exists() or _is_something_else(paths.ledger):
+        return None
     try:
-        return None if suspicion(paths.ledger).exists() else SqliteLedger(paths.ledger)
+        return SqliteLedger(paths.ledger)
     except DamagedError:
         return None
+
+
+def _is_something_else(path: Path) -> bool:
+    """Return whether a directory, a FIFO or a device lies where there should be a file (or, refused later, a link)."""
+    try:
+        kind = stat.S_IFMT(path.lstat().st_mode)
+    except OSError:
+        return False
+    return kind not in (stat.S_IFREG, stat.S_IFLNK)
 
 
 def _mended(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
@@ -40,11 +54,20 @@ def _mended(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
         _look_closely(paths)
     except DamagedError as error:
         repairs.append(f"{error}; moved aside to {_move_aside(paths, now)}")
-    suspicion(paths.ledger).unlink(missing_ok=True)
+    _drop_suspicion(suspicion(paths.ledger))
     return SqliteLedger(paths.ledger), repairs
 
 
+def _drop_suspicion(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StateError(f"{path}: {error.strerror}; remove it") from error
+
+
 def _look_closely(paths: Paths) -> None:
+    if _is_something_else(paths.ledger):
+        raise DamagedError(f"{paths.ledger}: not a regular file")
     with using(SqliteLedger(paths.ledger)) as ledger:
         if suspicion(paths.ledger).exists():
             ledger.check()

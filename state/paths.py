@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 from scheduled.errors import ConfigError, StateError
-from scheduled.state.trust import warn_or_refuse
+from scheduled.state.trust import refuse_foreign, warn_or_refuse
 
 
 class Paths:
@@ -27,6 +27,8 @@ class Paths:
         Raises ConfigError (wrong rights) or StateError (can't be made).
         """
         warn_or_refuse(self.root)
+        for place in (self.ledger, self.snapshot, self.output, self.outcomes, self.spool):
+            refuse_foreign(place)
         try:
             for place in (self.root, self.output, self.reports, self.outcomes, self.spool):
                 place.mkdir(mode=0o700, parents=True, exist_ok=True)

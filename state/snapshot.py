@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,9 @@ from scheduled import idle
 from scheduled.clock import local
 from scheduled.errors import StateError
 from scheduled.jobs import Instant, Schedule
-from scheduled.state.files import sync_directory
+from scheduled.state.files import RefusedError, open_regular, read_regular, sync_directory
 from scheduled.state.ledger import JobRow, Ledger
+from scheduled.state.sanity import is_instant, is_schedule
 
 VERSION = 1
 OWN_KEYS = {
@@ -116,7 +119,9 @@ def _replace(path: Path, temporary: Path, body: bytes, due_edited_now: list[Any]
     with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
         ledger = idle.ledger(os.fsencode(path.parent))
         size, inode = idle.SIZE + len(body), os.fstat(file.fileno()).st_ino
-        file.write(idle.header(due, edited, ledger, int(now), size, inode, _digest(body)) + body)
+        seal = idle.sealed(edited, due, ledger, int(now), size, inode)
+        digest = _digest(body, [due, seal, ledger, int(now), size, inode])
+        file.write(idle.header(due, edited, ledger, int(now), size, inode, digest) + body)
         file.flush()
         os.utime(file.fileno(), ns=(int(now * 1e9), int(now * 1e9)))
         os.fsync(file.fileno())
@@ -127,28 +132,62 @@ def _replace(path: Path, temporary: Path, body: bytes, due_edited_now: list[Any]
 def read(path: Path) -> dict[str, Any] | None:
     """Return the snapshot's document, or None if there is none or it is no JSON object."""
     try:
-        document = msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.DecodeError, RecursionError):
+        return _document(read_regular(path))
+    except OSError:
+        return None
+
+
+def _document(data: bytes) -> dict[str, Any] | None:
+    try:
+        document = msgspec.json.decode(data)
+    except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
 
 
-def _digest(body: bytes) -> int:
-    return int.from_bytes(hashlib.sha256(body).digest()[:8], "big")
+def refuse_newer(path: Path) -> None:
+    """Raise StateError if a newer version of this program wrote the snapshot: what it means can't be guessed."""
+    version = (read(path) or {}).get("version")
+    if isinstance(version, int) and version > VERSION:
+        raise StateError(
+            f"{path}: written by a newer version of scheduled (snapshot {version}, known {VERSION}); upgrade"
+        )
 
 
-def tampering(path: Path) -> str | None:
-    """Return what somebody else did to the snapshot since it was published, in words; None if nothing."""
+def move_aside(path: Path, now: float) -> str:
+    """Put what lies in the snapshot's place, and is none, where it can be looked at; return where."""
+    aside = f"{path}.damaged-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"
     try:
-        data = path.read_bytes()
+        os.replace(path, aside)
+    except OSError as error:
+        raise StateError(f"{path}: damaged, and can't be moved aside: {error.strerror}") from error
+    return aside
+
+
+def _digest(body: bytes, head: Sequence[int] = ()) -> int:
+    return int.from_bytes(hashlib.sha256(body + repr([*head]).encode() * bool(head)).digest()[:8], "big")
+
+
+def tampering(path: Path, now: float) -> str | None:
+    """Return what somebody else did to the snapshot since it was published, in words; None if nothing.
+
+    What is no snapshot any more is moved aside; raises StateError if it can't be.
+    """
+    try:
+        data = read_regular(path)
     except FileNotFoundError:
         return None
+    except RefusedError as error:
+        return f"{error}; moved aside to {move_aside(path, now)}, it is published anew from the ledger"
     except OSError as error:
         return f"{path}: {error.strerror}; it is published anew from the ledger"
     numbers = idle.parse(data[: idle.SIZE])
-    if read(path) is None or numbers is None:
-        return f"{path}: damaged; it is published anew from the ledger"
-    if numbers[-1] != _digest(data[idle.SIZE :]):
+    if _document(data) is None or numbers is None:
+        return (
+            f"{path}: damaged; moved aside to {move_aside(path, now)}, it is published anew from the ledger"
+        )
+    body = data[idle.SIZE :]
+    if numbers[-1] not in (_digest(body, numbers[:-1]), _digest(body)):  # of the body alone: as 0.1.0 had it
         return f"{path}: edited by hand; the ledger is the truth and its keys are written anew (use the command line)"
     return None
 
@@ -164,20 +203,27 @@ def heartbeat(path: Path) -> float | None:
 def header(path: Path) -> tuple[int | None, Instant | None]:
     """Return the last tick's instant in nanoseconds, and when something was due then, as far as they are known."""
     try:
-        with path.open("rb") as file:
-            numbers, beat = idle.parse(file.read(idle.SIZE)), os.fstat(file.fileno()).st_mtime_ns
+        numbers, beat = _head(path)
     except OSError:
         return None, None
     return beat, None if numbers is None else numbers[0]
 
 
+def _head(path: Path) -> tuple[list[int] | None, int]:
+    fd = open_regular(path)
+    try:
+        return idle.parse(os.pread(fd, idle.SIZE, 0)), os.fstat(fd).st_mtime_ns
+    finally:
+        os.close(fd)
+
+
 def idle_until(path: Path) -> Instant | None:
     """Return the instant of the last tick if nothing was due then; None if something was left to the next."""
     try:
-        with path.open("rb") as file:
-            numbers, beat = idle.parse(file.read(idle.SIZE)), int(os.fstat(file.fileno()).st_mtime)
+        numbers, beat_ns = _head(path)
     except OSError:
         return None
+    beat = beat_ns // 10**9
     return beat if numbers is not None and beat < numbers[0] else None
 
 
@@ -188,7 +234,14 @@ def essentials(path: Path) -> list[Restored]:
     found = []
     for name, entry in jobs.items() if isinstance(jobs, dict) else ():
         try:
-            found.append(msgspec.convert({**entry, "job": name}, Restored))
+            restored = msgspec.convert({**entry, "job": name}, Restored)
         except (msgspec.ValidationError, TypeError):
             continue
+        if _is_believable(restored):
+            found.append(restored)
     return found
+
+
+def _is_believable(restored: Restored) -> bool:
+    instants = [instant for instant in (restored.position, restored.window_start) if instant is not None]
+    return all(map(is_instant, instants)) and (restored.schedule is None or is_schedule(restored.schedule))

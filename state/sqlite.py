@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from scheduled.errors import StateError
+from scheduled.errors import ScheduledError, StateError
 from scheduled.state.locks import exclusive
+from scheduled.state.sanity import look_through
 from scheduled.state.sqlite_notices import Notices
 from scheduled.state.sqlite_past import Past
 from scheduled.state.sqlite_runs import Runs
@@ -19,6 +20,15 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 # Readers never block writers in WAL mode and our writers queue on a lock of their own, so this bounds only
 # strangers (a person's sqlite3 shell); libfaketime shortens it in tests, hence the size.
 BUSY_SECONDS = 600
+# What does not pass when the disk has room again and everybody else is done; OK: it was Python that could not read it.
+DOUBTFUL = frozenset(
+    {
+        sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_INTERNAL,
+        sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_SCHEMA, sqlite3.SQLITE_OK,
+    }
+)  # fmt: skip
+# What `meta` holds as text and others reckon with.
+NUMBERS = ("planned", "horizon", "cadence", "ticking_since", "pruned")
 
 
 class SqliteLedger(Runs, Steps, Past, Switches, Notices):
@@ -44,11 +54,40 @@ class SqliteLedger(Runs, Steps, Past, Switches, Notices):
             self._db.close()
 
     def check(self) -> None:
-        """Look at every page; raises DamagedError."""
+        """Look at every page and every value; raises DamagedError."""
         with _named_errors(self.path):
-            (found,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
+            try:
+                (found,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
+                self._read_all()
+            except (ValueError, TypeError, LookupError, RecursionError, sqlite3.Error) as error:
+                if isinstance(error, sqlite3.DatabaseError) and not is_doubtful(error):
+                    raise
+                found = str(error)
         if found != "ok":
+            _suspect(self.path)
             raise DamagedError(f"{self.path}: damaged: {' '.join(found.split())}")
+
+    def _read_all(self) -> None:
+        look_through(self.epochs())
+        look_through(self.job_rows())
+        look_through(self.standings().values())
+        look_through(self.slot_rows())
+        look_through(row.span for row in self.slot_rows())
+        look_through(self.history(limit=-1))
+        look_through(self.open_runs())
+        look_through(self.conditions())
+        look_through(self.outbox())
+        look_through(self.triggers())
+        for (table,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            for _ in self._db.execute(f'SELECT * FROM "{table}"'):  # noqa: S608 - a name from the schema
+                pass  # all of its text can be read
+        lost = self._db.execute(
+            "SELECT job FROM epochs e WHERE NOT EXISTS (SELECT 1 FROM jobs j WHERE j.job = e.job AND j.target = e.target)"
+        ).fetchone()
+        if lost:
+            raise ValueError(f"{lost[0]}: has an epoch, but stands nowhere")
+        for key in NUMBERS:
+            float(self.meta(key) or 0)
 
     def is_new(self) -> bool:
         """Return whether no job was ever seen."""
@@ -131,17 +170,32 @@ def _named_errors(path: Path) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         raise _told(error, path) from error
+    except UnicodeDecodeError as error:  # SQLite quotes the file in what it says of it
+        _suspect(path)
+        raise DamagedError(f"{path}: damaged: {error}") from error
     except OSError as error:
         raise StateError(f"{error.filename or path}: {error.strerror}") from error
 
 
 @contextmanager
 def using(ledger: SqliteLedger) -> Iterator[SqliteLedger]:
-    """Close *ledger* in the end, and name its file in what SQLite says of it meanwhile."""
+    """Close *ledger* in the end, and name its file in what SQLite says of it meanwhile.
+
+    What goes wrong without being said (a number that is none, a schedule that can't be read) may be the ledger's
+    fault: then it raises DamagedError instead.
+    """
     try:
         yield ledger
     except sqlite3.DatabaseError as error:
         raise _told(error, ledger.path) from error
+    except ScheduledError:
+        raise
+    except Exception as error:
+        try:
+            ledger.check()
+        except DamagedError as damaged:
+            raise damaged from error
+        raise
     finally:
         ledger.close()
 
@@ -155,17 +209,27 @@ def suspicion(path: Path) -> Path:
     return path.with_name(f"{path.name}.suspect")
 
 
-def _told(error: sqlite3.DatabaseError, path: Path) -> StateError:
-    if not is_damage(error):
-        return StateError(f"{path}: cannot be recorded: {error}")
+def _suspect(path: Path) -> None:
     with suppress(OSError):
         suspicion(path).touch(mode=0o600)  # whoever opens it next looks closely
-    return DamagedError(f"{path}: damaged: {error}")
+
+
+def _told(error: sqlite3.DatabaseError, path: Path) -> StateError:
+    if is_doubtful(error):
+        _suspect(path)
+    if is_damage(error):
+        return DamagedError(f"{path}: damaged: {error}")
+    return StateError(f"{path}: cannot be recorded: {error}")
 
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:
     """Return whether SQLite's *error* means that the file's contents are bad, not that it can't be written now."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def is_doubtful(error: sqlite3.DatabaseError) -> bool:
+    """Return whether *error* may mean that: a table, a JSON document, an index that was there is none any more."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in DOUBTFUL
 
 
 def _scripts() -> list[str]:

@@ -25,6 +25,15 @@ def warn_or_refuse(path: Path) -> list[str]:
     return warnings
 
 
+def refuse_foreign(path: Path) -> None:
+    """Raise ConfigError, with the fix, if what lies at *path* is not the user's (or root's) or anybody may write it."""
+    try:
+        found = path.stat()
+    except OSError:
+        return
+    _refuse(path, found)
+
+
 def _refuse(place: Path, found: os.stat_result) -> None:
     if found.st_uid not in (0, os.geteuid()):
         raise ConfigError(

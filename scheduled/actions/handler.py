@@ -14,7 +14,9 @@ from scheduled.actions.spec import Spec
 from scheduled.clock import local
 from scheduled.handlers import registry
 from scheduled.handlers.base import Condition, Notice, Outcome, Task
-from scheduled.state.files import write_all
+from scheduled.masking import Mask, in_texts
+from scheduled.printable import printable
+from scheduled.state.files import RefusedError, read_regular, write_all
 
 
 class EventLine(msgspec.Struct, frozen=True, tag="event"):
@@ -50,21 +52,22 @@ class OutcomeLine(msgspec.Struct, frozen=True, tag="outcome"):
 
 
 Line = EventLine | ConditionLine | NoticeLine | CountLine | OutcomeLine
-_encode = msgspec.json.Encoder(enc_hook=str).encode
 _decode = msgspec.json.Decoder(Line).decode
 
 
 class ReportFile:
-    """A `Report` that appends each line at once, so that a crash loses nothing said."""
+    """A `Report` that appends each line at once, *mask*ed, so that a crash loses nothing said and tells no secret."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, mask: Mask | None = None) -> None:
+        self._mask = mask or Mask()
         self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._trouble: OSError | None = None
 
     def _say(self, line: Line) -> None:
+        said = in_texts(msgspec.to_builtins(line, enc_hook=str), self._text)
         if self._trouble is None:
             try:
-                write_all(self._fd, _encode(line) + b"\n")
+                write_all(self._fd, msgspec.json.encode(said) + b"\n")
             except OSError as error:
                 self._trouble = error
         self.check()  # whatever the handler makes of it: a report with a gap has no answer
@@ -73,6 +76,10 @@ class ReportFile:
         """Raise the OSError for which something could not be said."""
         if self._trouble is not None:
             raise self._trouble
+
+    def _text(self, text: str) -> str:
+        # Half of a surrogate pair, as it stands in names of files, has no bytes in UTF-8.
+        return self._mask.text(text.encode(errors="backslashreplace").decode())
 
     def event(self, name: str, **payload: Any) -> None:
         """See `Report.event`."""
@@ -117,7 +124,7 @@ def serve(spec: Spec) -> int:
 
 def _serve(spec: Spec) -> int:
     assert spec.task is not None
-    report = ReportFile(spec.report)
+    report = ReportFile(spec.report, Mask(spec.secrets))
     try:
         outcome = _run(spec.task, report)
     except Exception as error:  # noqa: BLE001 - a handler's trouble is a failed run, told by its message
@@ -126,6 +133,7 @@ def _serve(spec: Spec) -> int:
 
         traceback.print_exc()
         outcome = Outcome(status="failed", reason=f"{type(error).__name__}: {error}")
+    outcome = msgspec.structs.replace(outcome, reason=printable(outcome.reason))
     report.outcome(outcome)
     if outcome.reason:
         print(outcome.reason, file=sys.stderr)  # noqa: T201 - the run's output, for `logs`
@@ -162,16 +170,16 @@ def _instant(value: int | None, zone: ZoneInfo) -> datetime | None:
 
 
 def read_report(path: Path) -> Reported:
-    """Given a report's path, return what stands in it; a missing file or a torn last line say nothing."""
+    """Given a report's path, return what stands in it; what can't be read says nothing, nor does a torn last line."""
     try:
-        data = path.read_bytes()
-    except FileNotFoundError:
+        data = read_regular(path)
+    except (FileNotFoundError, RefusedError):
         return Reported()
     reported = Reported()
     for text in data.split(b"\n")[:-1]:
         try:
             _gather(reported, _decode(text))
-        except msgspec.DecodeError:
+        except (ValueError, RecursionError):
             continue
     return reported
 

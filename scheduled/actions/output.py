@@ -3,18 +3,21 @@
 import os
 from contextlib import suppress
 
+from scheduled.masking import Mask
 from scheduled.state.files import write_all
 
 
 class CappedOutput:
-    """An attempt's output file, which the job writes by itself; *limit* bytes of it are kept."""
+    """An attempt's output file, which the job writes by itself; *limit* bytes of it are kept, *mask*ed in the end."""
 
-    def __init__(self, fd: int, limit: int) -> None:
+    def __init__(self, fd: int, limit: int, mask: Mask | None = None) -> None:
         self.fd = fd
+        self._mask = mask or Mask()
         self._limit = max(limit, 2)
         self._dropped = 0
-        self._mark = 0  # the length of our own line about what was dropped
+        self._note = 0  # the length of our own line about what was dropped
         self._size = 0
+        self._head: int | None = None  # how much of the beginning is kept, once the file was cut
 
     def grew(self) -> bool:
         """Cut the file if it is far beyond its limit; return whether it grew since the last look."""
@@ -27,11 +30,12 @@ class CappedOutput:
         return grew
 
     def close(self) -> int:
-        """Cut the file to its limit, close it (which frees the run's lock) and return how much was printed."""
+        """Cut the file to its limit, mask it, close it (which frees the run's lock); return how much was printed."""
         size = os.fstat(self.fd).st_size
-        total = size - self._mark + self._dropped
-        if size - self._mark > self._limit:
+        total = size - self._note + self._dropped
+        if size - self._note > self._limit:
             self._cut(size)
+        self._mask.file(self.fd)
         os.close(self.fd)
         return total
 
@@ -39,10 +43,14 @@ class CappedOutput:
         half = self._limit // 2
         # Where it can't be cut it stays too long: no reason to lose sight of the job.
         with suppress(OSError):
+            head = self._head
+            if head is None:  # half a secret could not be told any more
+                head = half - self._mask.begun(os.pread(self.fd, half, 0))
             tail = os.pread(self.fd, half, size - half)
-            dropped = self._dropped + size - half - self._mark - len(tail)
-            mark = b"\n[... %d bytes dropped ...]\n" % dropped
-            os.ftruncate(self.fd, half)
-            self._dropped, self._mark = dropped, len(mark)
+            tail = tail[self._mask.left_over(tail) :]
+            dropped = self._dropped + size - head - self._note - len(tail)
+            note = b"\n[... %d bytes dropped ...]\n" % dropped
+            os.ftruncate(self.fd, head)
+            self._head, self._dropped, self._note = head, dropped, len(note)
             # The file is open for appending: what the job writes meanwhile lands behind this.
-            write_all(self.fd, mark + tail)
+            write_all(self.fd, note + tail)

@@ -7,12 +7,17 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from scheduled import masking
 from scheduled.actions import call
 from scheduled.actions.spec import Spec
 from scheduled.clock import local
-from scheduled.errors import ScheduledError
+from scheduled.errors import ConfigError, ScheduledError
 from scheduled.jobs import Claim, Job
+from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.paths import Paths
+from scheduled.state.trust import warn_or_refuse
+
+LONGEST_ENV_FILE = 1 << 20
 
 # Where nobody can be asked to stay awake (no logind), the work is done all the same, and its output says so.
 AWAKE = """
@@ -43,6 +48,8 @@ class Surroundings:
 
 def specify(job: Job, claim: Claim, around: Surroundings, totals: Mapping[str, int]) -> Spec:
     """Given a claimed run, return what to execute; raises ScheduledError if the job's env_file can't be read."""
+    written = _read_env_file(job.env_file) if job.env_file else {}
+    given = {**around.environment, **written, **job.env}
     return Spec(
         run_id=claim.run_id,
         attempt=claim.attempt,
@@ -50,7 +57,7 @@ def specify(job: Job, claim: Claim, around: Surroundings, totals: Mapping[str, i
         argv=_wrapped(job, _verifying(job, _argv(job, claim)) if claim.verify else _argv(job, claim)),
         task=_task(job, claim, around, totals) if job.action.kind == "handler" else None,
         cwd=_directory(job, around.environment),
-        env=environment(job, claim, around.environment),
+        env={**given, **_about(job, claim)},
         umask=job.umask,
         nice=job.nice,
         limits=job.limits,
@@ -61,6 +68,7 @@ def specify(job: Job, claim: Claim, around: Surroundings, totals: Mapping[str, i
         output_limit=job.output_limit,
         urgent=claim.slot is None or job.priority == "critical",
         report=str(around.paths.report_of(claim.run_id, claim.attempt)),
+        secrets=masking.secrets_of(given, written),
     )
 
 
@@ -112,12 +120,19 @@ def _directory(job: Job, environment: Mapping[str, str]) -> str:
     return os.path.expanduser(job.cwd) if job.cwd else home
 
 
-def environment(job: Job, claim: Claim, base: Mapping[str, str]) -> dict[str, str]:
-    """Return the job's environment: *base*, its env_file, its env, and what tells it about this run."""
-    given = {**base, **(_read_env_file(job.env_file) if job.env_file else {}), **job.env}
+def secrets_of(job: Job, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what is to be masked in what *job* says, as far as it can be told now."""
+    try:
+        written = _read_env_file(job.env_file) if job.env_file else {}
+    except ScheduledError:
+        written = {}  # its run says so
+    return masking.secrets_of({**environment, **written, **job.env}, written)
+
+
+def _about(job: Job, claim: Claim) -> dict[str, str]:
+    """Return the variables that tell a job about its run."""
     zone = job.schedule.zone
     return {
-        **given,
         "SCHEDULED_JOB": job.name,
         "SCHEDULED_RUN_ID": claim.run_id,
         "SCHEDULED_FOR": _stamp(claim.scheduled_for, zone),
@@ -138,8 +153,11 @@ def _read_env_file(name: str) -> dict[str, str]:
     """Read lines of NAME=value, quoted as in a shell, `export` and comments allowed; nothing is expanded."""
     path = Path(name).expanduser()
     try:
-        lines = path.read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        warn_or_refuse(path)  # what stands in it (PATH, LD_PRELOAD) decides what runs
+        lines = read_regular(path, limit=LONGEST_ENV_FILE).decode().splitlines()
+    except RefusedError as error:
+        raise ScheduledError(f"env_file {error}") from None
+    except (OSError, ValueError, ConfigError) as error:
         raise ScheduledError(f"env_file {path}: {getattr(error, 'strerror', None) or error}") from None
     found = {}
     for number, line in enumerate(lines, 1):

@@ -3,6 +3,7 @@
 The same records stand in the tick's outcome file, which is the truth if either of them dies.
 """
 
+import json
 from typing import Any
 
 import msgspec
@@ -14,7 +15,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
     """Everything the supervisor needs to execute one attempt.
 
     *argv* is executed as it is; where it is empty, *task* is a handler's task for a forked child. *output* and
-    *report* are the paths of the attempt's files. Runs of the same *group* go one at a time.
+    *report* are the paths of the attempt's files. Runs of the same *group* go one at a time. *secrets* are masked
+    in whatever the job says.
     """
 
     run_id: str
@@ -34,6 +36,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
     output_limit: int
     report: str = ""
     urgent: bool = False
+    secrets: tuple[str, ...] = ()
 
 
 class Stop(msgspec.Struct, frozen=True, tag="stop"):
@@ -79,15 +82,43 @@ Record = Started | Ended | NotStarted
 
 encode = msgspec.json.Encoder().encode
 decode_record = msgspec.json.Decoder(Record).decode
-decode_order = msgspec.json.Decoder(Order).decode
+# No clock of ours has shown less, and no calendar reaches beyond: other times are damage.
+EARLIEST, LATEST = 0, 253_000_000_000
+
+
+def encode_order(order: Order) -> bytes:
+    """Return *order* as one line. An environment and a path may hold bytes that are no text: they pass through."""
+    return json.dumps(msgspec.to_builtins(order)).encode() + b"\n"
+
+
+def decode_order(line: bytes) -> Order:
+    """Return the order that stands in *line*."""
+    order: Order = msgspec.convert(json.loads(line), Spec | Stop)
+    return order
 
 
 def read_records(data: bytes) -> list[Record]:
-    """Given an outcome file's bytes, return its records; a last line cut short by a crash is left out."""
-    records: list[Record] = []
-    for line in data.split(b"\n")[:-1]:
-        try:
-            records.append(decode_record(line))
-        except msgspec.DecodeError:
-            continue  # torn by a power cut; what it told is asked of the run's lock
-    return records
+    """Given an outcome file's bytes, return its records; a last line cut short by a crash is left out.
+
+    So is a damaged one: what it told is asked of the run's lock. `unreadable` says whether there is any.
+    """
+    return [record for line in data.split(b"\n")[:-1] if (record := _record(line)) is not None]
+
+
+def unreadable(data: bytes) -> int:
+    """Given an outcome file's bytes, return how many of its whole lines are no records."""
+    return sum(_record(line) is None for line in data.split(b"\n")[:-1])
+
+
+def _record(line: bytes) -> Record | None:
+    try:
+        record = decode_record(line)
+    except (ValueError, RecursionError):
+        return None
+    return record if all(EARLIEST <= at <= LATEST for at in _times(record)) else None
+
+
+def _times(record: Record) -> tuple[float, ...]:
+    if isinstance(record, Ended):
+        return record.ending.started_at, record.ending.finished_at
+    return (record.at,) if isinstance(record, Started) else ()

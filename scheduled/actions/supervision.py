@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from scheduled.actions import supervisor
-from scheduled.actions.spec import Record, Spec, Stop, encode, read_records
+from scheduled.actions.spec import Record, Spec, Stop, encode_order, read_records
 from scheduled.errors import StateError
 
 
@@ -49,7 +49,7 @@ class Supervision:
         self._order(Stop())
 
     def _order(self, order: Spec | Stop) -> None:
-        data = encode(order) + b"\n"
+        data = encode_order(order)
         try:
             while data:
                 data = data[os.write(self._orders, data) :]

@@ -20,6 +20,8 @@ from scheduled.actions.output import CappedOutput
 from scheduled.actions.spec import Ended, NotStarted, Record, Spec, Started, Stop, decode_order, encode
 from scheduled.errors import StateError
 from scheduled.jobs import AttemptStatus, Ending
+from scheduled.masking import Mask
+from scheduled.printable import printable
 from scheduled.state.files import write_all
 from scheduled.state.locks import hold
 
@@ -137,7 +139,7 @@ class Supervisor:
         try:
             output = process.open_output(spec.output)
         except OSError as error:
-            self._tell_not_started(spec, f"{spec.output}: {error.strerror}")
+            self._tell_not_started(spec, _said(spec, f"{spec.output}: {error.strerror}"))
             return
         at, moment = time.time(), time.monotonic()
         try:
@@ -155,7 +157,7 @@ class Supervisor:
             _Running(
                 spec=spec,
                 pid=pid,
-                output=CappedOutput(output, spec.output_limit),
+                output=CappedOutput(output, spec.output_limit, Mask(spec.secrets)),
                 started_at=at,
                 started=moment,
                 deadline=moment + spec.timeout,
@@ -190,7 +192,7 @@ class Supervisor:
             finished_at=time.time(),
             duration_ms=0,
             exit_code=127 if isinstance(error, FileNotFoundError) else 126,
-            reason=f"cannot start: {where}: {what}" if where else f"cannot start: {what}",
+            reason=_said(spec, f"cannot start: {where}: {what}" if where else f"cannot start: {what}"),
         )
         self._tell(Ended(ending=ending))
 
@@ -296,6 +298,10 @@ def _stalled(path: str) -> bool:
             return float(file.readline().partition("avg10=")[2].split()[0]) > STALLED
     except (OSError, ValueError, IndexError):
         return False  # a kernel without pressure information
+
+
+def _said(spec: Spec, reason: str) -> str:
+    return printable(Mask(spec.secrets).text(reason))
 
 
 def _verdict(running: _Running, code: int) -> AttemptStatus:

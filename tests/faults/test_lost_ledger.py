@@ -137,7 +137,9 @@ def test_a_damaged_snapshot_is_said_and_comes_back_from_the_ledger(house, conten
     done = house.run("run")
 
     assert (done.returncode, positions(house)["daily"]) == (0, before["daily"])
-    assert f"scheduled_state.json: {word}; it is published anew from the ledger" in done.stderr
+    (kept,) = house.state.glob("scheduled_state.json.damaged-*")
+    said = f"scheduled_state.json: {word}; moved aside to {kept}, it is published anew from the ledger"
+    assert (said in done.stderr, kept.read_bytes()) == (True, content)
 
 
 def test_a_hand_edit_of_the_snapshot_is_said_and_moves_nothing(house):

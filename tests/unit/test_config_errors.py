@@ -78,7 +78,7 @@ def test_a_name_that_cannot_be_a_file_is_refused(path, name):
     (told,) = loaded(path, f'[jobs."{text}"]\ncommand = "true"\n').problems
 
     assert told == (
-        f"{path}: jobs.{name}: a job's name is 1 to 100 letters, digits and . _ @ : + -, "
+        f"{path}: jobs.{text}: a job's name is 1 to 100 letters, digits and . _ @ : + -, "
         "and begins with a letter or digit"
     )
 

@@ -213,7 +213,7 @@ def test_an_env_file_that_is_not_there_or_not_text_is_named(around, tmp_path):
 
     assert told[0] == f"env_file {tmp_path / 'nothing'}: No such file or directory"
     assert told[1].startswith(f"env_file {tmp_path / 'latin'}: 'utf-8' codec can't decode byte 0xe4")
-    assert told[2] == f"env_file {tmp_path}: Is a directory"
+    assert told[2] == f"env_file {tmp_path}: not a regular file"
 
 
 def test_an_env_file_may_lie_at_home(around, seal):

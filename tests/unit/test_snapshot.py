@@ -48,7 +48,8 @@ def test_what_is_published_can_be_read_and_carries_the_idle_answer(path):
         "jobs": {"a": 1},
     }
     assert (snapshot.read(path), int(snapshot.heartbeat(path))) == (document, int(NOW))
-    assert idle.parse(path.read_bytes()[: idle.SIZE])[:2] == [1_770_130_800, 7]
+    due, seal, *rest, _ = idle.parse(path.read_bytes()[: idle.SIZE])
+    assert (due, seal) == (1_770_130_800, idle.sealed(7, due, *rest))
 
 
 def test_without_anything_to_come_nothing_is_ever_due(path):
@@ -107,7 +108,7 @@ def test_a_snapshot_as_it_was_published_is_not_tampered_with(path):
     published(path, {"jobs": {}})
     os.utime(path)
 
-    assert snapshot.tampering(path) is None
+    assert snapshot.tampering(path, NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -124,17 +125,23 @@ def test_what_somebody_else_did_to_it_is_said(path, change, expected):
     published(path, {"jobs": {}})
     path.write_bytes(change(path.read_bytes()))
 
-    assert snapshot.tampering(path).startswith(f"{path}: {expected}")
+    assert snapshot.tampering(path, NOW).startswith(f"{path}: {expected}")
 
 
 def test_a_snapshot_that_is_not_there_is_nobodys_fault(path):
-    assert (snapshot.tampering(path), snapshot.read(path), snapshot.heartbeat(path)) == (None, None, None)
+    assert (snapshot.tampering(path, NOW), snapshot.read(path), snapshot.heartbeat(path)) == (
+        None,
+        None,
+        None,
+    )
 
 
 def test_a_directory_in_its_place_is_named(path):
     path.mkdir()
 
-    assert snapshot.tampering(path) == f"{path}: Is a directory; it is published anew from the ledger"
+    assert snapshot.tampering(path, NOW).startswith(
+        f"{path}: not a regular file; moved aside to {path}.damaged-"
+    )
 
 
 def test_the_last_tick_is_known_to_be_idle_until_something_is_due(path):

@@ -1,0 +1,382 @@
+"""Damage to every file of ours: said, moved aside, restored from its twin; never empty in silence, never a traceback.
+
+Whole files, whole directories, and single bits. A lost ledger and a lost snapshot have tests of their own
+(test_lost_ledger.py). `HOSTILE_SEED=N` tells a run again; SCHEDULED_NIGHTLY=1 flips every byte in every way.
+"""
+
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
+
+import pytest
+
+from scheduled.state.locks import exclusive
+from tests.fixtures.inside import NIGHTLY, SEED, say
+
+FAR = """
+    timezone = "Europe/Berlin"
+    [jobs.yearly]
+    cron = "0 5 1 1 *"
+    command = "true"
+    [jobs.weekly]
+    every = "7d"
+    command = "true"
+"""
+EACH = 120  # flips a file and run of CI: a few seconds
+HOW_MANY = None if NIGHTLY else EACH
+
+
+@pytest.fixture
+def house(world):
+    """A world with a tick behind it and nothing to come for days."""
+    world.configure(FAR)
+    assert world.run("run").returncode == 0
+    shutil.copytree(world.state, world.root / "good")
+    return world
+
+
+def renew(world):
+    shutil.rmtree(world.state)
+    shutil.copytree(world.root / "good", world.state)
+
+
+def positions(world):
+    return {name: (job["position"], job["schedule"]) for name, job in world.snapshot()["jobs"].items()}
+
+
+def flips(data, salt):
+    """Return (place, damaged data): one bit of every byte, all its bits at night, or a sample of them."""
+    ways = [1 << bit for bit in range(8)] + [0xFF] if NIGHTLY else [None]
+    chance = random.Random(f"{SEED} {salt}")
+    places = [(place, way or 1 << chance.randrange(8)) for place in range(len(data)) for way in ways]
+    print(f"HOSTILE_SEED={SEED}: {salt}: {len(places)} flips, {HOW_MANY or 'all'} are tried")
+    for place, way in sorted(chance.sample(places, min(HOW_MANY or len(places), len(places)))):
+        yield place, data[:place] + bytes([data[place] ^ way]) + data[place + 1 :]
+
+
+# Bits
+
+
+def test_a_snapshot_with_any_bit_flipped_is_mended_and_moves_nothing(house):
+    before, good = positions(house), (house.state / "scheduled_state.json").read_bytes()
+
+    for place, bad in flips(good, "snapshot"):
+        renew(house)
+        (house.state / "scheduled_state.json").write_bytes(bad)
+        done = say(house, "run")
+        after = positions(house)
+        assert (place, done.code, after, "Traceback" in done.err) == (place, 0, before, False)
+        assert done.err, f"byte {place} was flipped in silence"
+
+
+def test_with_the_ledger_gone_too_a_flipped_bit_costs_one_job_its_memory_at_most(house):
+    before, good = positions(house), (house.state / "scheduled_state.json").read_bytes()
+
+    for place, bad in flips(good, "snapshot alone"):
+        renew(house)
+        (house.state / "ledger.db").unlink()
+        (house.state / "scheduled_state.json").write_bytes(bad)
+        done = say(house, "run")
+        after = positions(house)
+        kept = [name for name in before if after[name][0] == before[name][0]]
+        damaged = ": damaged; moved aside to" in done.err or "written by a newer version" in done.err
+        assert (place, done.code, after.keys() >= before.keys()) == (place, 0, True) or done.code == 1
+        assert damaged or len(kept) >= len(before) - 1, (place, done.err)
+        assert done.err, f"byte {place} was flipped in silence"
+        assert say(house, "audit").code in (0, 1)
+
+
+def test_a_ledger_with_any_bit_flipped_is_read_or_refused_and_mended_but_never_crashed_on(house):
+    good = (house.state / "ledger.db").read_bytes()
+    used = [place for place in range(len(good)) if good[place]]
+    chance = random.Random(f"{SEED} ledger")
+    mended = 0
+
+    for place in used if NIGHTLY else chance.sample(used, EACH):
+        renew(house)
+        (house.state / "scheduled_state.json").unlink()  # it would answer for the ledger
+        bad = bytearray(good)
+        bad[place] ^= 1 << chance.randrange(8)
+        (house.state / "ledger.db").write_bytes(bad)
+        ticks = [say(house, "run") for _ in range(2)]
+        for done in ticks:
+            assert done.code in (0, 1), (place, done.err)
+        # Whatever it was, the second tick works; a newer version stays refused.
+        newer = "newer version" in ticks[1].err
+        assert ticks[1].code == 0 or newer, (place, ticks[1].err)
+        assert newer or say(house, "status").code in (0, 1)
+        mended += any("moved aside" in done.err for done in ticks)
+
+    assert mended
+
+
+OUTCOMES = """
+    [jobs.a]
+    command = "echo $SCHEDULED_ATTEMPT >> {root}/ran"
+    [jobs.b]
+    command = "echo $SCHEDULED_ATTEMPT >> {root}/ran; exit 3"
+"""
+
+
+@pytest.fixture
+def orphaned(world, until):
+    """A world whose runner died while two jobs ran; what became of them is in the outcome file alone."""
+    world.configure(OUTCOMES.format(root=world.root).replace("echo", "sleep 1; echo"))
+    runner = world.start("run", "a", "b")
+    until(lambda: list(world.state.glob("output/*.log")) and len(list(world.state.glob("output/*.log"))) == 2)
+    runner.kill()
+    runner.wait()
+    (outcomes,) = (world.state / "outcomes").glob("*.jsonl")
+    until(lambda: outcomes.read_bytes().count(b'"ended"') == 2)
+    until(lambda: subprocess.run(["flock", "-n", str(outcomes), "true"], check=False).returncode == 0)
+    world.configure(OUTCOMES.format(root=world.root))
+    shutil.copytree(world.state, world.root / "good")
+    return world
+
+
+def test_an_outcome_file_with_any_bit_flipped_ends_every_run_once_and_is_kept_if_it_is_damaged(orphaned):
+    (outcomes,) = (orphaned.state / "outcomes").glob("*.jsonl")
+    good = outcomes.read_bytes()
+
+    for place, bad in flips(good, "outcomes"):
+        renew(orphaned)
+        outcomes.write_bytes(bad)
+        done = say(orphaned, "run")
+        rows = orphaned.sql("SELECT job, status FROM runs ORDER BY job, claimed_at")
+        # A run by hand that was interrupted is not begun again; whichever way, none stays open.
+        assert done.code in (0, 1), (place, done.err)
+        assert len(rows) == 2
+        assert {status for _, status in rows} <= {"success", "failed", "interrupted", "timed_out"}, (
+            place,
+            rows,
+        )
+        kept = list((orphaned.state / "outcomes").glob("*.damaged"))
+        assert bool(kept) == ("damaged: " in done.err), (place, done.err)
+        assert (kept[0].read_bytes() if kept else bad) == bad
+
+
+# Whole files
+
+CONTENTS = {
+    "truncated": lambda data: data[: len(data) // 2],
+    "zero-length": lambda data: b"",  # noqa: ARG005
+    "zeros": lambda data: bytes(len(data)),
+    "rubbish": lambda data: random.Random(SEED).randbytes(len(data)),
+    "not UTF-8": lambda data: data.replace(b"e", b"\xe5"),
+    "deep": lambda data: b"[" * 200_000,  # noqa: ARG005
+}
+
+
+@pytest.mark.parametrize("damage", CONTENTS)
+@pytest.mark.parametrize("name", ["scheduled_state.json", "ledger.db"])
+def test_a_file_of_the_state_that_is_none_any_more_is_said_and_its_twin_knows_it_all(house, name, damage):
+    before, path = positions(house), house.state / name
+    path.write_bytes(CONTENTS[damage](path.read_bytes()))
+
+    ticks = [say(house, "run") for _ in range(2)]
+
+    assert (ticks[-1].code, positions(house)) == (0, before)
+    assert f"{path}: " in ticks[0].err
+    assert say(house, "audit").code == 0
+
+
+@pytest.mark.parametrize("kind", ["directory", "fifo"])
+@pytest.mark.parametrize("name", ["scheduled_state.json", "ledger.db"])
+def test_what_is_no_file_is_moved_aside_and_nobody_waits_for_it(house, name, kind):
+    before, path = positions(house), house.state / name
+    path.unlink()
+    (path.mkdir if kind == "directory" else lambda: os.mkfifo(path))()
+
+    done = say(house, "run")
+
+    assert (done.code, positions(house)) == (0, before)
+    assert f"{path}: not a regular file; moved aside to {path}.damaged-" in done.err
+    assert len(list(house.state.glob(f"{name}.damaged-*"))) == 1
+
+
+@pytest.mark.parametrize("name", ["ledger.lock", "snapshot.lock", "ledger.db-wal", "ledger.db-shm"])
+def test_a_directory_in_the_place_of_a_helper_file_is_named_and_the_rest_is_as_it_was(house, name):
+    before = (house.state / "scheduled_state.json").read_bytes()
+    for path in house.state.glob(name):
+        path.unlink()
+    (house.state / name).mkdir()
+
+    done = say(house, "run")
+
+    assert (done.code, "scheduled: " + str(house.state) in done.err) == (1, True)
+    assert (house.state / "scheduled_state.json").read_bytes() == before
+    (house.state / name).rmdir()
+    assert say(house, "run").code == 0
+
+
+@pytest.mark.parametrize("kind", ["directory", "fifo", "rubbish"])
+def test_outcomes_that_are_none_are_set_aside_and_said_once(house, kind):
+    path = house.state / "outcomes" / "20260101T000000Z-1-abcd.jsonl"
+    {
+        "directory": path.mkdir,
+        "fifo": lambda: os.mkfifo(path),
+        "rubbish": lambda: path.write_bytes(b"\xff{\n" * 100),
+    }[kind]()
+
+    ticks = [say(house, "run", "-v") for _ in range(2)]
+
+    assert [done.code for done in ticks] == [0, 0]
+    assert (path.exists(), path.with_name(f"{path.name}.damaged").exists()) == (False, True)
+    assert str(path) not in ticks[1].err
+
+
+@pytest.mark.parametrize("name", ["spool", "outcomes", "output", "reports"])
+def test_a_file_in_the_place_of_a_directory_is_named(house, name):
+    shutil.rmtree(house.state / name)
+    (house.state / name).write_text("x")
+
+    done = say(house, "run")
+
+    assert (done.code, done.err) == (1, f"scheduled: {house.state / name}: File exists\n")
+
+
+def test_swapped_files_are_both_told_apart_and_what_they_knew_is_lost_aloud(house):
+    ledger, snapshot = house.state / "ledger.db", house.state / "scheduled_state.json"
+    shutil.move(ledger, house.root / "kept")
+    shutil.move(snapshot, ledger)
+    shutil.move(house.root / "kept", snapshot)
+
+    done = say(house, "run")
+
+    assert done.code == 0
+    assert f"{ledger}: damaged: " in done.err
+    assert f"{snapshot}: damaged; moved aside to " in done.err
+    assert (len(list(house.state.glob("*.damaged-*"))), say(house, "audit").code) == (2, 0)
+
+
+# Versions
+
+
+def test_a_snapshot_of_a_newer_version_is_refused_and_nothing_changes(house):
+    path = house.state / "scheduled_state.json"
+    path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
+    before = {file: file.read_bytes() for file in house.state.glob("*") if file.is_file()}
+
+    done = say(house, "run")
+
+    assert done.code == 1
+    assert (
+        done.err
+        == f"scheduled: {path}: written by a newer version of scheduled (snapshot 2, known 1); upgrade\n"
+    )
+    assert {file: file.read_bytes() for file in before} == before
+
+
+def test_a_lost_ledger_is_not_guessed_from_a_newer_snapshot(house):
+    path = house.state / "scheduled_state.json"
+    path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
+    (house.state / "ledger.db").unlink()
+
+    done = say(house, "run")
+
+    assert (done.code, (house.state / "ledger.db").exists()) == (1, False)
+
+
+def test_a_ledger_of_a_newer_version_is_refused_and_nothing_changes(house):
+    with closing(sqlite3.connect(house.state / "ledger.db")) as db:
+        db.execute("PRAGMA user_version = 99")
+    before = (house.state / "ledger.db").read_bytes()
+
+    done = say(house, "run")
+
+    assert (done.code, "written by a newer version of scheduled (schema 99" in done.err) == (1, True)
+    assert (house.state / "ledger.db").read_bytes() == before
+
+
+def test_a_snapshot_of_an_older_version_gives_back_what_it_knew(house):
+    path, before = house.state / "scheduled_state.json", positions(house)
+    path.write_text(path.read_text().replace('  "version": 1,\n', ""))
+    (house.state / "ledger.db").unlink()
+
+    done = say(house, "run")
+
+    assert (done.code, positions(house), world_version(house)) == (0, before, 1)
+
+
+def world_version(world):
+    return world.snapshot()["version"]
+
+
+# Locks and owners
+
+
+def test_a_lock_that_is_held_for_too_long_is_named(house):
+    lock = house.state / "ledger.lock"
+    with subprocess.Popen(["flock", str(lock), "sleep", "60"], start_new_session=True) as holder:
+        try:
+            while subprocess.run(["flock", "-n", str(lock), "true"], check=False).returncode == 0:
+                pass
+            with pytest.raises(Exception, match=r"ledger\.lock: another process has held this lock for 0 s"):
+                exclusive(lock, 0.1).__enter__()
+        finally:
+            os.killpg(holder.pid, 9)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("name", ["ledger.db", "scheduled_state.json", "spool", "outcomes", "output"])
+def test_state_that_belongs_to_somebody_else_is_refused_with_the_fix(house, name):
+    os.chown(house.state / name, 4711, -1)
+
+    done = say(house, "run")
+
+    place = house.state / name
+    assert (done.code, done.err) == (
+        2,
+        f"scheduled: {place}: belongs to user 4711, not to you; chown 0 {place}\n",
+    )
+
+
+# Configuration
+
+
+@pytest.mark.parametrize("damage", CONTENTS)
+def test_a_damaged_configuration_lets_nothing_run_and_forgets_no_job(house, damage):
+    before = positions(house)
+    good = house.config.read_bytes()
+    house.config.write_bytes(CONTENTS[damage](good))
+
+    done = say(house, "run")
+    house.config.write_bytes(good)
+
+    if damage == "zero-length":  # that is a configuration: one without jobs
+        assert done.code == 0
+    else:
+        assert (done.code, str(house.config) in done.err) == (2, True)
+        assert (say(house, "run").code, positions(house)) == (0, before)
+
+
+@pytest.mark.parametrize("kind", ["directory", "fifo", "terabyte"])
+@pytest.mark.parametrize("where", ["scheduled.toml", "jobs.d"])
+def test_a_configuration_that_is_no_file_of_ours_is_named_and_not_waited_for(house, where, kind):
+    path = house.config
+    if where == "jobs.d":
+        path = house.config.parent / "jobs.d" / "bad.toml"
+        path.parent.mkdir(mode=0o700)
+    path.unlink(missing_ok=True)
+    {"directory": path.mkdir, "fifo": lambda: os.mkfifo(path), "terabyte": lambda: sparse(path)}[kind]()
+
+    done = say(house, "run")
+
+    assert (done.code, f"scheduled: {path}: " in done.err) == (2, True), done.err
+
+
+def sparse(path):
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+
+
+def test_every_bit_of_a_configuration_may_flip(house):
+    good = house.config.read_bytes()
+
+    for place, bad in flips(good, "configuration"):
+        house.config.write_bytes(bad)
+        done = say(house, "check")
+        assert done.code in (0, 2), (place, done.err)
