@@ -101,6 +101,7 @@ class ReportFile:
         """Write the answer, after which nothing follows: it must not be lost once the run counts as ended."""
         self._say(OutcomeLine(outcome))
         os.fsync(self._fd)
+        os.close(self._fd)
 
 
 class Reported(msgspec.Struct):
