@@ -1,6 +1,7 @@
 """The command line: arguments -> service, nothing else."""
 
 import importlib
+import os
 import sys
 from io import TextIOWrapper
 from typing import Any
@@ -190,8 +191,17 @@ def _report_crontab(done: dict[str, Any], *, as_json: bool) -> None:
             click.echo(f"the one before is kept in {done['backup']}")
 
 
+def _fill_in_streams() -> None:
+    """Where a standard stream is closed, the next file opened would take its place, and be printed into."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115 - for good
+
+
 def main() -> int:
     """Run the command line in sys.argv; return the exit code. A user's mistake gets one line, no traceback."""
+    _fill_in_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # under a C locale not every name can be printed

@@ -53,7 +53,7 @@ def test_state_that_everybody_may_write_is_refused_with_the_fix(world, name):
     place = world.state / name
     place.chmod(0o777)
 
-    done = world.run("run")
+    done = world.run("run", "-v")
 
     assert (done.returncode, done.stderr) == (
         2,

@@ -1,0 +1,234 @@
+"""Jobs that behave badly: they fork without end, stop, leave zombies and children behind, print floods and rubbish."""
+
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from scheduled.actions import process
+from scheduled.actions.spec import Ended
+from scheduled.jobs import Limits
+from tests.fixtures.supervised import PYTHON, gone, supervise
+
+__all__ = ["supervise"]
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+SHELL = ("/bin/sh", "-c")
+NOBODY = 47110  # whose processes are only ours: the kernel counts by user, and never holds root to the count
+FLOOD = 50_000_000
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("setpriv"), reason="NOT RUN: needs root and setpriv"
+)
+def test_a_fork_bomb_is_held_by_its_limit_and_ended_whole(supervise, tmp_path):
+    tmp_path.chmod(0o755)
+    bomb = "setpriv --reuid=47110 --clear-groups /bin/sh -c 'bomb() { bomb | bomb & }; bomb; exec sleep 60'"
+    job = supervise().submit(*SHELL, bomb, limits=Limits(processes=24), timeout=3, cwd="/")
+    (leader,) = job.started().values()
+
+    most = 0
+    while not job.found(Ended):
+        most = max(most, count_of(NOBODY))
+        job.look(0.05)
+
+    assert job.ending().status == "timed_out"
+    assert 0 < most <= 24
+    process.signal_group(leader, signal.SIGKILL)
+    assert_nobody_is_left()
+
+
+def count_of(user):
+    return sum(owner(entry) == user for entry in Path("/proc").iterdir() if entry.name.isdigit())
+
+
+def owner(entry):
+    try:
+        return entry.stat().st_uid
+    except OSError:
+        return -1
+
+
+def assert_nobody_is_left():
+    deadline = time.monotonic() + 20
+    while count_of(NOBODY):
+        assert time.monotonic() < deadline, "the bomb goes on"
+        time.sleep(0.02)
+
+
+def test_a_stopped_job_is_held_to_its_timeout(supervise):
+    job = supervise().submit(*SHELL, "kill -STOP $$; echo went on", timeout=1)
+    (pid,) = job.started().values()
+
+    ending = job.ending()
+
+    assert (ending.status, ending.reason) == ("timed_out", "timed out after 1 s")
+    assert gone(pid)
+    assert ending.duration_ms < 8000  # it is woken to hear TERM; KILL comes after ten seconds
+
+
+def test_a_stopped_job_is_still_running_for_the_next_tick(world, until):
+    world.configure(f"""
+        [jobs.stops]
+        command = "echo $$ > {world.root}/pid; kill -STOP $$; echo went on >> {world.root}/went"
+    """)
+    runner = world.start("run", "stops")
+    until(lambda: (world.root / "pid").exists() and (world.root / "pid").read_text())
+    pid = int((world.root / "pid").read_text())
+    until(lambda: state_of(pid) == "T")
+    runner.kill()
+    runner.wait()
+
+    assert world.run("run", "stops").returncode == 75
+    os.kill(pid, signal.SIGCONT)
+    until(lambda: (world.root / "went").exists() and state_of(pid) == "")
+
+    until(lambda: world.run("run").returncode == 0 and not busy(world))
+    assert [run["status"] for run in world.json("history")] == ["success"]
+    assert (world.root / "went").read_text() == "went on\n"
+
+
+def busy(world):
+    return [run for run in world.json("history") if run["status"] in ("claimed", "running")]
+
+
+def state_of(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+def test_zombies_of_a_job_are_its_own_and_vanish_with_it(supervise):
+    many = "import os, time\nfor _ in range(200):\n    os.fork() or os._exit(0)\nprint('made')\n"
+
+    job = supervise().submit(PYTHON, "-c", many)
+
+    assert (job.ending().status, job.printed()) == ("success", "made\n")
+    assert zombies_of(job.supervision.pid) == []
+
+
+def zombies_of(parent):
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if fields[0] == "Z" and int(fields[1]) == parent:
+                found.append(entry.name)
+    return found
+
+
+def test_a_zombie_whose_children_live_is_over(supervise):
+    """The job's own process has ended; what it left behind holds no output of ours to be waited for."""
+    job = supervise().submit(*SHELL, "sleep 30 & echo started")
+
+    began = time.monotonic()
+
+    assert (job.ending().status, job.printed()) == ("success", "started\n")
+    assert time.monotonic() - began < 15
+
+
+@pytest.mark.parametrize(
+    "how", ["sleep 30 &", "setsid sleep 30 &", "setsid sleep 30 >/dev/null 2>&1 </dev/null &"]
+)
+def test_a_child_that_outlives_its_job_locks_nobody_out(world, how):
+    world.configure(f"[jobs.parent]\ncommand = '{how} echo started'\n")
+
+    ticks = [world.run("run", "parent") for _ in range(2)]
+
+    assert [done.returncode for done in ticks] == [0, 0], ticks
+    assert [run["status"] for run in world.json("history")] == ["success", "success"]
+    assert world.json("audit")["ok"]
+    world.kill_all(world.start("run"))
+
+
+def test_a_timeout_ends_the_children_too(supervise, tmp_path):
+    job = supervise().submit(*SHELL, "sleep 60 & echo $! > child; wait", timeout=1)
+
+    assert job.ending().status == "timed_out"
+    assert gone(int((tmp_path / "child").read_text()))
+
+
+def test_a_job_that_ignores_everything_but_kill_is_killed(supervise, monkeypatch):
+    from scheduled.actions import supervisor
+
+    monkeypatch.setattr(supervisor, "KILL_GRACE", 0.5)
+    deaf = "trap '' TERM HUP INT QUIT; while :; do sleep 0.1; done"
+
+    ending = supervise().submit(*SHELL, deaf, timeout=1).ending()
+
+    assert (ending.status, ending.signal) == ("timed_out", signal.SIGKILL)
+
+
+def test_fifty_megabytes_at_once_leave_a_megabyte_and_what_is_missing_is_said(supervise, tmp_path):
+    flood = f"head -c {FLOOD} /dev/zero | tr '\\0' x"
+
+    ending = supervise().submit(*SHELL, flood, output_limit=1 << 20).ending()
+
+    kept = (tmp_path / "job.log").read_bytes()
+    assert (ending.status, ending.output_bytes) == ("success", FLOOD)
+    assert len(kept) < (1 << 20) + 100
+    assert b"\n[... %d bytes dropped ...]\n" % (FLOOD - (1 << 20)) in kept
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (r"printf '\000\001\377\376binary\033[31m'", "\0\1\ufffd\ufffdbinary\x1b[31m"),
+        ("printf 'no newline'", "no newline"),
+        (r"printf '\n\n\n'", "\n\n\n"),
+        (r"printf '\355\240\200'", "\ufffd\ufffd\ufffd"),
+        ("true", ""),
+    ],
+)
+def test_whatever_is_printed_can_be_read_again(world, command, told):
+    (world.root / "print.sh").write_text(command)
+    world.configure(f"[jobs.prints]\ncommand = 'sh {world.root}/print.sh'\n")
+
+    done = world.run("run", "prints")
+
+    assert (done.returncode, world.json("logs", "prints")["output"]) == (0, told)
+    assert world.run("logs", "prints").returncode == 0
+
+
+@pytest.mark.parametrize("streams", ["<&-", ">&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_a_tick_whose_own_streams_are_closed_does_its_work(world, streams):
+    world.configure(
+        f"[jobs.a]\ncommand = 'cat; echo ran >> {world.root}/ran'\n[jobs.h]\nhandler = 'health'\n"
+    )
+    line = " ".join(f"'{word}'" for word in world.command("run", "a"))
+
+    code = os.waitstatus_to_exitcode(os.system(f"{line} {streams}"))
+
+    assert (code, (world.root / "ran").read_text()) == (0, "ran\n")
+    assert [run["status"] for run in world.json("history")] == ["success"]
+
+
+def test_a_job_that_closes_everything_and_daemonises_is_waited_for_no_longer_than_its_first_process(world):
+    daemon = (
+        "import os, time\nos.fork() and os._exit(0)\nos.setsid()\nos.fork() and os._exit(0)\n"
+        f"os.closerange(0, 256)\nopen('{world.root}/pid', 'w').write(str(os.getpid()))\ntime.sleep(30)\n"
+    )
+    (world.root / "daemon.py").write_text(daemon)
+    world.configure(f"[jobs.d]\npython = '{world.root}/daemon.py'\n")
+
+    ticks = [world.run("run", "d").returncode for _ in range(2)]
+
+    assert ticks == [0, 0]
+    os.kill(int((world.root / "pid").read_text()), signal.SIGKILL)
+
+
+def test_a_job_that_kills_its_own_process_group_takes_no_other_with_it(supervise):
+    made = supervise()
+    made.submit(*SHELL, "sleep 1; echo alive", name="other")
+
+    made.submit(*SHELL, "kill -9 0", name="suicidal")
+
+    endings = made.endings()
+    assert (endings["suicidal"].signal, endings["other"].status) == (signal.SIGKILL, "success")
+    assert made.printed("other") == "alive\n"
