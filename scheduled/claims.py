@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import msgspec
 
-from scheduled import epochs, gates, planner
+from scheduled import epochs, planner
 from scheduled.byhand import Wish, start_for
 from scheduled.config import Config
 from scheduled.epochs import EpochChange
@@ -107,6 +107,8 @@ def closed_gates(ledger: Ledger, config: Config, now: Instant) -> frozenset[str]
     gated = {name: job for name, job in config.jobs.items() if job.only_if is not None}
     if not gated:
         return frozenset()
+    from scheduled import gates
+
     due = planner.plan(
         gated, foreseen(ledger, config, now), now, around=Around(pauses=ledger.pauses(now))
     ).starts

@@ -145,9 +145,11 @@ def _leads_to(job: Job) -> list[str]:
 
 
 def _circle(config: Config) -> list[str] | None:
+    graph = {name: _leads_to(job) for name, job in config.jobs.items() if job.after or job.action.steps}
+    if not graph:
+        return None
     from graphlib import CycleError, TopologicalSorter
 
-    graph = {name: _leads_to(job) for name, job in config.jobs.items() if job.after or job.action.steps}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:

@@ -1,6 +1,5 @@
 """A [jobs.NAME] table as it is written -> the job it means; every fault is told with its key."""
 
-import difflib
 import re
 from datetime import datetime
 from pathlib import Path
@@ -112,6 +111,8 @@ def explain(error: msgspec.ValidationError, table: type[msgspec.Struct]) -> str:
     if unknown is None:
         return f"{key}: {message}" if key else message
     name = f"{key}.{unknown[1]}" if key else unknown[1]
+    import difflib
+
     near = [] if key else difflib.get_close_matches(unknown[1], table.__struct_fields__, n=1)
     return f"{name}: unknown key" + (f"; did you mean {near[0]}?" if near else "")
 

@@ -1,7 +1,6 @@
 """What one invocation works with: the configuration, the state's places, the ledger, the bus, the log."""
 
 import os
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +33,7 @@ class House:
     def __init__(self, config_file: Path, state: Path) -> None:
         self.config = config.load(config_file)
         self.paths = Paths(state)
-        self.host = socket.gethostname()
+        self.host = os.uname().nodename
         self.log = Log(log_path(state, self.config.workspace), self.config.timezone)
         self.troubles: list[str] = []
         self.unrecorded = False

@@ -1,6 +1,5 @@
 """Conditions -> what changed -> notices in the outbox -> who: decided once, delivered at least once, recognised twice."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -66,7 +65,9 @@ def record(
 
 def notice_id(*parts: str) -> str:
     """Return the id by which a notice is recognised when it is delivered a second time."""
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+    from hashlib import sha256
+
+    return sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
 def deliver(ledger: Ledger, send: Callable[[OutboxItem], None], now: Instant) -> list[str]:

@@ -1,7 +1,6 @@
 """One tick, told top-down: take in, register, plan, claim, execute, settle, deliver, publish."""
 
 import os
-import secrets
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
@@ -74,7 +73,7 @@ def _due(
 
 def _name(now: float) -> str:
     """Name a tick so that names sort by time and no two are alike."""
-    return f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}-{secrets.token_hex(2)}"
+    return f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}-{os.urandom(2).hex()}"
 
 
 def _deliver(house: House, ledger: Ledger) -> list[str]:

@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,7 +82,7 @@ def _create_locked(directory: Path, mode: int) -> tuple[Path, int]:
 
 def temporary_name() -> str:
     """Return a name that no file has, by which `clear_leftovers` knows our own."""
-    return f"{TEMP_PREFIX}{secrets.token_hex(8)}{TEMP_SUFFIX}"
+    return f"{TEMP_PREFIX}{os.urandom(8).hex()}{TEMP_SUFFIX}"
 
 
 def write_all(fd: int, data: bytes) -> None:
