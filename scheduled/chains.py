@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from scheduled.events import Event
-from scheduled.jobs import Claim, Ending, Job, OpenRun, TriggerRow
+from scheduled.jobs import Claim, Ending, Job, Jobs, OpenRun, TriggerRow
 from scheduled.state.ledger import CHAIN, Ledger
 
 MAX_DEPTH = 16  # events that led to one another: more are taken for a loop
@@ -110,12 +110,12 @@ def lost_step(ledger: Ledger, row: TriggerRow, now: float) -> Ending | None:
     return _ending(parent, {**parent.payload, "failed": [f"{row.job} (no such job)"]}, now)
 
 
-def listeners(jobs: Mapping[str, Job], event: Event) -> Iterable[str]:
+def listeners(jobs: Jobs, event: Event) -> Iterable[str]:
     """Return the jobs that *event* starts."""
     return (
         name
-        for name, job in jobs.items()
-        if job.enabled and job.on == event.name and _matches(job.where, event.payload)
+        for name in jobs.listening.get(event.name, ())
+        if jobs[name].enabled and _matches(jobs[name].where, event.payload)
     )
 
 
@@ -127,9 +127,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def spread(
-    ledger: Ledger, jobs: Mapping[str, Job], events: Iterable[Event], depth: int, now: float
-) -> list[str]:
+def spread(ledger: Ledger, jobs: Jobs, events: Iterable[Event], depth: int, now: float) -> list[str]:
     """Have the jobs started that listen to *events*; return what was not, because it would never end."""
     refused = []
     for event in events:
@@ -146,11 +144,10 @@ def spread(
     return refused
 
 
-def followers(ledger: Ledger, jobs: Mapping[str, Job], ended: str, depth: int, now: float) -> None:
+def followers(ledger: Ledger, jobs: Jobs, ended: str, depth: int, now: float) -> None:
     """Have the jobs started that come after *ended*, have no schedule of their own, and miss nobody else."""
-    waiting = [
-        job for job in jobs.values() if ended in job.after and job.schedule.kind == "manual" and not job.on
-    ]
+    after = [jobs[name] for name in jobs.coming_after.get(ended, ())]
+    waiting = [job for job in after if job.schedule.kind == "manual" and not job.on]
     rows = {row.job: row for row in ledger.job_rows()} if waiting else {}
     for job in waiting:
         since = rows[job.name].last_run_at if job.name in rows else None

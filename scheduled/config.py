@@ -11,7 +11,7 @@ import msgspec
 from scheduled.clock import local_zone, zone_exists
 from scheduled.definitions import explain, parse_job
 from scheduled.errors import ConfigError
-from scheduled.jobs import Job
+from scheduled.jobs import Job, Jobs
 from scheduled.printable import printable
 from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.trust import warn_or_refuse
@@ -68,7 +68,7 @@ class Config(msgspec.Struct, kw_only=True):
     keep_days: int
     keep_runs: int
     sender: str
-    jobs: dict[str, Job]
+    jobs: Jobs
     problems: list[str]
     warnings: list[str]
 
@@ -105,7 +105,7 @@ def load(path: Path, drafts: Drafts = MappingProxyType({})) -> Config:
         keep_days=settings.history.keep_days,
         keep_runs=settings.history.keep_runs,
         sender=settings.notify.sender,
-        jobs={},
+        jobs=Jobs(),
         problems=[],
         warnings=warnings,
     )

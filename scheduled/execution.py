@@ -119,9 +119,11 @@ class Execution:
         if records is None:
             self._supervisor_lost(ledger)
             return False
+        ends = [record.ending for record in records if isinstance(record, Ended)]
+        ended = [(claim, ending) for ending in ends if (claim := self._claims.get(ending.run_id)) is not None]
         with ledger.transaction():
             events = [event for record in records for event in self._settle(ledger, record)]
-            followers = self._followers(ledger, records)
+            followers = self._followers(ledger, ended)
         self._house.publish(events)
         self._submit(supervision, followers, ledger)
         return True
@@ -157,20 +159,25 @@ class Execution:
         chains.spread(ledger, self._house.config.jobs, [event], claim.depth, clock.now())
         return [event]
 
-    def _followers(self, ledger: Ledger, records: Iterable[Record]) -> list[Claim]:
+    def _followers(self, ledger: Ledger, ended: Sequence[tuple[Claim, Ending]]) -> list[Claim]:
         """Claim what this tick's own runs brought about: further slots of `catch_up = "all"`, short retries."""
         if self._stopped:
             return []
-        now = clock.now()
-        jobs = {self._job_of(ledger, record) for record in records if isinstance(record, Ended)}
+        now, after = clock.now(), self._house.config.jobs.coming_after
+        jobs = {claim.job for claim, ending in ended if self._goes_on(claim, ending)}
         jobs |= {job for job, retry_at in self._retries.items() if retry_at <= now}
+        jobs |= {row.job for row in ledger.triggers()}
+        jobs |= {name for claim, _ in ended for name in after.get(claim.job, ())}
         if not jobs:
             return []
-        jobs |= {row.job for row in ledger.triggers()}
-        jobs |= {name for name, job in self._house.config.jobs.items() if jobs.intersection(job.after)}
         starts = self._plan(ledger, jobs, now)
         self._note_retries(ledger, jobs, now)
         return self.take(ledger, starts)
+
+    def _goes_on(self, claim: Claim, ending: Ending) -> bool:
+        """Tell whether more of the same job may be due: after the success of its newest slot nothing is."""
+        newest = claim.slot is not None and self._house.config.jobs[claim.job].catch_up != "all"
+        return not newest or ending.status != "success"
 
     def _plan(self, ledger: Ledger, jobs: Collection[str], now: float) -> list[Start]:
         # Slots that came due since the tick began belong to later ticks; retries are due when they are due.
@@ -196,10 +203,6 @@ class Execution:
         for run in ledger.open_runs():
             if run.job in jobs and run.retry_at is not None and run.retry_at - now <= PATIENCE:
                 self._retries[run.job] = run.retry_at
-
-    def _job_of(self, ledger: Ledger, record: Ended) -> str:
-        run = ledger.run(record.ending.run_id)
-        return run.job if run is not None else ""
 
     def _supervisor_lost(self, ledger: Ledger) -> None:
         """Take in what a killed supervisor left behind, as after a dead runner."""

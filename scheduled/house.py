@@ -92,7 +92,9 @@ class House:
 
     def surroundings(self) -> Surroundings:
         """Return what jobs find around them."""
-        return Surroundings(self.paths, self.config.workspace, self.zone, os.environ, self.config.sender)
+        return Surroundings(
+            self.paths, self.config.workspace, self.zone, dict(os.environ), self.config.sender
+        )
 
     def handlers(self) -> dict[str, str]:
         """Return which job each handler's work is done by (the first, where there are several)."""

@@ -3,6 +3,7 @@
 Instants are integers, UTC seconds since the epoch; durations are seconds.
 """
 
+from functools import cached_property
 from time import gmtime, strftime
 from typing import Any, Literal
 from zlib import crc32
@@ -146,6 +147,28 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     options: dict[str, Any] = {}
     output_limit: int = 1 << 20
+
+
+class Jobs(dict[str, Job]):
+    """The jobs by name, and who follows what: asked at every end of a run, so it is gathered once, when all are there."""
+
+    @cached_property
+    def listening(self) -> dict[str, list[str]]:
+        """The jobs that listen to an event, by its name."""
+        found: dict[str, list[str]] = {}
+        for name, job in self.items():
+            if job.on:
+                found.setdefault(job.on, []).append(name)
+        return found
+
+    @cached_property
+    def coming_after(self) -> dict[str, list[str]]:
+        """The jobs that come after a job, by its name."""
+        found: dict[str, list[str]] = {}
+        for name, job in self.items():
+            for other in job.after:
+                found.setdefault(other, []).append(name)
+        return found
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """An attempt's end, as it was recorded -> verdict or retry, conditions, notices, totals: all in one transaction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -9,7 +9,7 @@ from scheduled.actions.handler import Reported
 from scheduled.clock import local
 from scheduled.events import Event
 from scheduled.handlers.base import Change, Notice
-from scheduled.jobs import Ending, Job, OpenRun, Span
+from scheduled.jobs import Ending, Job, Jobs, OpenRun, Span
 from scheduled.judgement import Judgement, judge
 from scheduled.state.ledger import Ledger
 
@@ -18,7 +18,7 @@ Compose = Callable[[Job, Change], Sequence[Notice]]
 
 def settle(
     ledger: Ledger,
-    jobs: Mapping[str, Job],
+    jobs: Jobs,
     run: OpenRun,
     ending: Ending,
     reported: Reported,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scheduled import claims, config
 from scheduled.actions.handler import Reported
 from scheduled.audit import audit
-from scheduled.jobs import Action, Ending, Gate, Job, Retry, Schedule, Window
+from scheduled.jobs import Action, Ending, Gate, Job, Jobs, Retry, Schedule, Window
 from scheduled.settle import settle
 from scheduled.state.ledger import Holder
 from scheduled.state.sqlite import SqliteLedger
@@ -95,7 +95,7 @@ class Household:
             f"job{n}": msgspec.structs.replace(job, name=f"job{n}") for n, job in enumerate(jobs)
         }
         self.config = config
-        self.config.jobs = dict(self.configured)
+        self.config.jobs = Jobs(self.configured)
         self.eras = {}
         self.taken = Counter()
         self.alive = {}

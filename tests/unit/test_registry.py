@@ -27,7 +27,7 @@ def foreign(monkeypatch: pytest.MonkeyPatch) -> None:
     points = EntryPoints(
         EntryPoint(name, f"{__name__}:{value}", registry.GROUP) for name, value in values.items()
     )
-    monkeypatch.setattr(registry, "entry_points", points.select)
+    monkeypatch.setattr(registry, "_entry_points", lambda: points.select(group=registry.GROUP))
 
 
 def test_the_built_in_handlers_are_named_in_the_order_of_a_slot() -> None:

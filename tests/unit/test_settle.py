@@ -4,7 +4,7 @@ import pytest
 
 from scheduled.actions.handler import CountLine, EventLine, Reported
 from scheduled.handlers.base import Outcome
-from scheduled.jobs import Action, Job, Retry, Schedule, Span
+from scheduled.jobs import Action, Job, Jobs, Retry, Schedule, Span
 from scheduled.settle import settle
 from tests.fixtures.ledgers import (
     HOLDER,
@@ -48,7 +48,7 @@ def settled(
     )
     with ledger.transaction():
         return settle(
-            ledger, {"job": job}, run, ending, reported or Reported(), now=at, zone="UTC", compose=compose
+            ledger, Jobs({"job": job}), run, ending, reported or Reported(), now=at, zone="UTC", compose=compose
         )  # fmt: skip
 
 
