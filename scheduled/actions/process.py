@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from scheduled.actions.spec import Spec
 from scheduled.jobs import Limits
@@ -128,9 +127,15 @@ def signal_group(pid: int, number: int) -> None:
 def born(pid: int) -> int:
     """Return the kernel's start time of *pid* in clock ticks since boot, or 0 if there is no such process."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return 0
+    try:
+        stat = os.read(fd, 4096)  # one read: the kernel gathers it all anew for each
+    except ProcessLookupError:
+        return 0
+    finally:
+        os.close(fd)
     fields = stat.rpartition(b")")[2].split()  # the command's name may hold spaces and parentheses
     return 0 if fields[0] == b"Z" else int(fields[19])
 
