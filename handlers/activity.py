@@ -11,7 +11,8 @@ import msgspec
 
 from scheduled.handlers import stamps
 from scheduled.handlers.branches import Branch
-from scheduled.handlers.inbox_file import MailboxError, identity, read_messages
+from scheduled.handlers.inbox import identity
+from scheduled.handlers.inbox_file import MailboxError, read_messages
 from scheduled.handlers.jsontext import parse
 from scheduled.handlers.workspace import Workspace
 from scheduled.state.files import read_regular
@@ -48,12 +49,16 @@ class Traffic:
         return sorted((each for each in found if each.total), key=lambda each: (-each.total, each.branch))
 
     def _received(self, branch: Branch) -> int:
+        put_away = [mail for _, mail in self._folder(branch, "deleted") if self._counts(mail)]
         try:
+            census = self.workspace.seen.inbox(branch, self.inside)
+            number = 0 if census is None else census.sent_within(self.start, self.end)
+            if number is not None and not put_away:
+                return number
             lying = read_messages(branch, self.inside) or []
         except MailboxError:
             lying = []  # said by the checkup
-        put_away = (mail for _, mail in self._folder(branch, "deleted"))
-        return len({identity(mail) for mail in (*lying, *put_away) if self._counts(mail)})
+        return len({identity(mail) for mail in (*filter(self._counts, lying), *put_away)})
 
     def _sent(self, branch: Branch) -> int:
         # Mails in `sent/` have no id: the file's name stays when it is moved to the archive.

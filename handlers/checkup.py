@@ -11,10 +11,8 @@ import msgspec
 from scheduled.handlers import stamps
 from scheduled.handlers.base import Task
 from scheduled.handlers.branches import MEMORY_KINDS, Branch
-from scheduled.handlers.inbox import is_unread
-from scheduled.handlers.inbox_file import MailboxError, read_messages
-from scheduled.handlers.own import is_own
-from scheduled.handlers.steady import count_lines
+from scheduled.handlers.census import Census, before
+from scheduled.handlers.inbox_file import MailboxError
 from scheduled.handlers.text import many
 from scheduled.handlers.workspace import Workspace
 
@@ -80,7 +78,7 @@ class Examiner:
 
     def __init__(self, workspace: Workspace, limits: Limits, task: Task) -> None:
         self.inside, self.workspace = workspace.inside, workspace
-        self.limits, self.zone, self.sender = limits, task.zone, task.sender
+        self.limits = limits
         self.now = task.now.astimezone(UTC)
         self.soft: Literal["note", "warning"] = "warning" if limits.strict else "note"
 
@@ -119,7 +117,7 @@ class Examiner:
     def _memory(self, branch: Branch) -> Iterator[Finding]:
         for kind in MEMORY_KINDS:
             try:
-                lines, _ = count_lines(branch.memory_file(kind), inside=self.inside)
+                lines, _ = self.workspace.seen.lines(branch.memory_file(kind), self.inside)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
@@ -134,28 +132,17 @@ class Examiner:
 
     def _mail(self, branch: Branch) -> Iterator[Finding]:
         try:
-            messages = read_messages(branch, self.inside) or []
+            census = self.workspace.seen.inbox(branch, self.inside) or Census()
         except MailboxError as error:
             yield Finding(key="inbox:unreadable", said=f"inbox was skipped: {error}", level="note")
             return
-        stale = {"new": 0, "opened": 0}
-        for message in messages:
-            if isinstance(message, dict) and not is_own(message, self.sender):
-                status = "new" if is_unread(message) else message.get("status")
-                if status in stale and self._older(message.get("timestamp"), status):
-                    stale[status] += 1
-        for status, number in stale.items():
-            if number:
-                hours = self.limits.new_hours if status == "new" else self.limits.opened_hours
+        for status, instants, hours in (
+            ("new", census.new, self.limits.new_hours),
+            ("opened", census.opened, self.limits.opened_hours),
+        ):
+            if number := before(instants, self.now, timedelta(hours=hours)):
                 said = f"{many(number, f'{status} mail')} older than {hours:g} h"
                 yield Finding(key=f"mail:{status}", said=said, level="note")
-
-    def _older(self, stamp: object, status: str) -> bool:
-        hours = self.limits.new_hours if status == "new" else self.limits.opened_hours
-        try:
-            return self.now - stamps.parse(stamp, self.zone) > timedelta(hours=hours)
-        except ValueError:
-            return False  # said by the cleanup, which would have to act on it
 
     def _age(self, path: Path, name: str, days: float) -> Iterator[Finding]:
         try:

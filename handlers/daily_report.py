@@ -4,9 +4,10 @@ from datetime import timedelta
 
 from scheduled.handlers.activity import Traffic
 from scheduled.handlers.base import Change, Notice, Outcome, Task
+from scheduled.handlers.census import Census
 from scheduled.handlers.checkup import Examiner, Limits
-from scheduled.handlers.inbox import Counts, count
-from scheduled.handlers.inbox_file import MailboxError, read_messages
+from scheduled.handlers.inbox import Counts
+from scheduled.handlers.inbox_file import MailboxError
 from scheduled.handlers.memory_rollover import measured
 from scheduled.handlers.plans import active_plans
 from scheduled.handlers.report_pages import Report, html, markdown
@@ -69,8 +70,8 @@ def _mail(workspace: Workspace) -> Counts:
     total = unread = 0
     for branch in workspace.branches:
         try:
-            counts = count(read_messages(branch, workspace.inside) or [])
+            census = workspace.seen.inbox(branch, workspace.inside) or Census()
         except MailboxError:
             continue  # a note of the checkup says so
-        total, unread = total + counts.total, unread + counts.unread
+        total, unread = total + census.total, unread + census.unread
     return Counts(total, unread)

@@ -1,5 +1,6 @@
 """What an inbox file says, in all the shapes it has had, and how it is edited without touching the rest."""
 
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from scheduled.handlers.jsontext import (
 )
 
 Message = dict[str, Any]
+UNCHANGING = ("id", "from", "subject", "timestamp", "message")  # whatever becomes of a mail's status
 
 
 class Counts(NamedTuple):
@@ -49,6 +51,16 @@ def messages_in(document: Any) -> list[Any]:
     if not isinstance(messages, list):
         raise MalformedError("its messages are no list")
     return messages
+
+
+def identity(message: Message) -> str:
+    """Return what tells *message* from others: its id, or a digest of what never changes of it."""
+    if (given := message.get("id")) is not None:
+        return str(given)
+    from hashlib import sha256
+
+    said = json.dumps([message.get(key) for key in UNCHANGING])
+    return sha256(said.encode()).hexdigest()[:8]
 
 
 def is_unread(message: Any) -> bool:

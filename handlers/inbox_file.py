@@ -3,8 +3,6 @@
 import contextlib
 import errno
 import fcntl
-import hashlib
-import json
 import os
 import re
 import stat
@@ -18,7 +16,7 @@ from zoneinfo import ZoneInfo
 from scheduled.errors import ScheduledError
 from scheduled.handlers import stamps
 from scheduled.handlers.branches import Branch
-from scheduled.handlers.inbox import Inbox, Message, messages_in
+from scheduled.handlers.inbox import UNCHANGING, Inbox, Message, identity, messages_in
 from scheduled.handlers.jsontext import Habit, dump, parse
 from scheduled.handlers.steady import BusyFileError, read_settled, rewrite
 from scheduled.state.files import (
@@ -34,10 +32,8 @@ from scheduled.state.files import (
 )
 
 LOCK_PATIENCE = 10.0  # seconds; the mail program holds its lock for milliseconds
-UNCHANGING = ("id", "from", "subject", "timestamp", "message")  # whatever becomes of a mail's status
-SHORTAGE = frozenset(
-    {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
-)  # of our own, which says nothing of a mailbox
+# Of our own, which says nothing of a mailbox.
+SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 SUBJECT_LENGTH, ID_LENGTH = 50, 32  # as the mail program; and such that a name stays under 255 bytes
 
 
@@ -83,14 +79,6 @@ def update(branch: Branch, inside: str, edit: Callable[[Inbox], bool]) -> bool:
     with _locked(branch, inside), _as_mailbox_errors(branch):
         clear_leftovers(Path(branch.mailbox))
         return rewrite(Path(branch.inbox), edited, inside=inside)
-
-
-def identity(message: Message) -> str:
-    """Return what tells *message* from others: its id, or a digest of what never changes of it."""
-    if (given := message.get("id")) is not None:
-        return str(given)
-    said = json.dumps([message.get(key) for key in UNCHANGING])
-    return hashlib.sha256(said.encode()).hexdigest()[:8]
 
 
 class Folder:

@@ -12,8 +12,8 @@ import msgspec
 from scheduled.handlers import stamps
 from scheduled.handlers.base import Change, Condition, Notice, Outcome, Task
 from scheduled.handlers.branches import Branch
-from scheduled.handlers.inbox import Counts, Message
-from scheduled.handlers.inbox_file import MailboxError, UnreadableMailboxError, identity
+from scheduled.handlers.inbox import Counts, Message, identity
+from scheduled.handlers.inbox_file import MailboxError, UnreadableMailboxError
 from scheduled.handlers.mailbox import recount_central
 from scheduled.handlers.staleness import Options
 from scheduled.handlers.sweep import Sweep, Swept
@@ -46,7 +46,7 @@ class Tally(msgspec.Struct, kw_only=True):
 def run(task: Task, workspace: Workspace) -> Outcome:
     """Sweep every mailbox; one that can't be read or written is named, and the others are swept."""
     tally = Tally(problems=list(workspace.problems))
-    sweep = Sweep(workspace.inside, task.options, task.now, task.zone, task.sender)
+    sweep = Sweep(workspace.inside, task.options, task.now, task.zone, task.sender, workspace.seen)
     counts: dict[str, Counts] = {}
     for branch in workspace.branches:
         swept = _swept(sweep, branch, tally, task)

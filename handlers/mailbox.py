@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from scheduled.handlers import stamps
 from scheduled.handlers.base import Notice
 from scheduled.handlers.branches import Branch
-from scheduled.handlers.inbox import Counts, Inbox, Message, count
-from scheduled.handlers.inbox_file import Folder, MailboxError, read_messages, update
+from scheduled.handlers.inbox import Counts, Inbox, Message
+from scheduled.handlers.inbox_file import Folder, MailboxError, update
 from scheduled.handlers.jsontext import Habit, MalformedError, dump, habit_of, parse
 from scheduled.handlers.steady import rewrite
 from scheduled.handlers.workspace import Workspace
@@ -63,7 +63,7 @@ def recount_central(
     """
     workspace = Workspace.of(workspace)
     path = workspace.central_file(CENTRAL)
-    counts = {b.name.upper(): _counts(b, workspace.inside, known or {}) for b in workspace.branches}
+    counts = {b.name.upper(): _counts(b, workspace, known or {}) for b in workspace.branches}
     today = now.date().isoformat()
 
     def edited(data: bytes) -> bytes | None:
@@ -137,15 +137,17 @@ def _keep_copy(workspace: Workspace, to: Branch, message: Message, now: datetime
     folder.settle()
 
 
-def _counts(branch: Branch, inside: str, known: Mapping[str, Counts]) -> Counts | MailboxError | None:
+def _counts(
+    branch: Branch, workspace: Workspace, known: Mapping[str, Counts]
+) -> Counts | MailboxError | None:
     """Return the counts of a branch's inbox; None if it has none, the trouble if it can't be read."""
     if branch.name in known:
         return known[branch.name]
     try:
-        messages = read_messages(branch, inside)
+        census = workspace.seen.inbox(branch, workspace.inside)
     except MailboxError as error:
         return error
-    return None if messages is None else count(messages)
+    return None if census is None else census.counts
 
 
 def _recounted(

@@ -9,7 +9,6 @@ import msgspec
 from scheduled.handlers import stamps
 from scheduled.handlers.base import Change, Condition, Notice, Outcome, Task
 from scheduled.handlers.branches import Branch
-from scheduled.handlers.steady import count_lines
 from scheduled.handlers.text import escaped, plain
 from scheduled.handlers.workspace import Workspace, in_workspace
 
@@ -48,7 +47,7 @@ def measured(workspace: Workspace) -> Iterator[Memory]:
     for branch in workspace.branches:
         for name in branch.memory_names():
             try:
-                lines, size = count_lines(f"{branch.memories}/{name}", inside=inside)
+                lines, size = workspace.seen.lines(f"{branch.memories}/{name}", inside)
             except FileNotFoundError:
                 if not os.path.lexists(f"{branch.memories}/{name}"):
                     continue  # gone since it was listed

@@ -9,8 +9,8 @@ import msgspec
 
 from scheduled.handlers import stamps
 from scheduled.handlers.base import Change, Notice, Outcome, Task
-from scheduled.handlers.inbox import count
-from scheduled.handlers.inbox_file import MailboxError, read_messages
+from scheduled.handlers.census import Census
+from scheduled.handlers.inbox_file import MailboxError
 from scheduled.handlers.jsontext import parse
 from scheduled.handlers.logs import LogFile, Window, branch_of, read_logs
 from scheduled.handlers.memory_rollover import Memory, measured
@@ -95,12 +95,12 @@ def _mail(workspace: Workspace, problems: list[str]) -> dict[str, Any]:
     queues: dict[str, dict[str, int]] = {}
     for branch in workspace.branches:
         try:
-            messages = read_messages(branch, workspace.inside)
+            census = workspace.seen.inbox(branch, workspace.inside)
         except MailboxError as error:
             problems.append(str(error))
             continue
-        if messages is not None:
-            queues[branch.name] = _queue(messages)
+        if census is not None:
+            queues[branch.name] = _queue(census)
     return {
         "total_messages": sum(queue["total"] for queue in queues.values()),
         "total_unread": sum(queue["unread"] for queue in queues.values()),
@@ -109,16 +109,12 @@ def _mail(workspace: Workspace, problems: list[str]) -> dict[str, Any]:
     }
 
 
-def _queue(messages: Sequence[Any]) -> dict[str, int]:
-    counts = count(messages)
-    mails = [message for message in messages if isinstance(message, dict)]
+def _queue(census: Census) -> dict[str, int]:
     return {
-        "total": counts.total,
-        "unread": counts.unread,
-        "opened": sum(mail.get("status") == "opened" for mail in mails),
-        "waiting_dispatches": sum(
-            bool(mail.get("auto_execute")) and mail.get("status") == "new" for mail in mails
-        ),
+        "total": census.total,
+        "unread": census.unread,
+        "opened": census.opened_total,
+        "waiting_dispatches": census.waiting_total,
     }
 
 

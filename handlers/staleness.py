@@ -24,6 +24,9 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     open_waiting_dispatches: bool = False
 
 
+SINCE_OPENED = ("auto_opened_at", "opened_at", "timestamp")
+
+
 class Verdict(Enum):
     """What is to become of a mail."""
 
@@ -49,7 +52,7 @@ def verdict(
         waiting = bool(message.get("auto_execute")) and message.get("status") == "new"
         return Verdict.WAITING if waiting and not options.open_waiting_dispatches else Verdict.OPEN
     if message.get("status") == "opened":
-        opened = _since(message, ("auto_opened_at", "opened_at", "timestamp"), zone)
+        opened = _since(message, SINCE_OPENED, zone)
         return Verdict.CLOSE if now - opened > timedelta(days=options.opened_days) else Verdict.KEEP
     return Verdict.KEEP
 

@@ -1,7 +1,7 @@
 """The sweep of one mailbox: judged without the lock, changed under it, and put away before taken out."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,9 +9,11 @@ import msgspec
 
 from scheduled.handlers import stamps
 from scheduled.handlers.branches import Branch
-from scheduled.handlers.inbox import Counts, Entry, Inbox, Message, count
-from scheduled.handlers.inbox_file import Folder, archived, identity, read_messages, update
+from scheduled.handlers.census import Census, before
+from scheduled.handlers.inbox import Counts, Entry, Inbox, Message, count, identity
+from scheduled.handlers.inbox_file import Folder, archived, read_messages, update
 from scheduled.handlers.jsontext import MalformedError
+from scheduled.handlers.seen import Seen
 from scheduled.handlers.staleness import Options, Verdict, verdict, was_auto_opened
 from scheduled.state.files import clear_leftovers
 
@@ -39,8 +41,17 @@ class Judged(msgspec.Struct, kw_only=True):
 class Sweep:
     """Sweeps mailboxes as of *now*."""
 
-    def __init__(self, inside: str, options: Options, now: datetime, zone: ZoneInfo, sender: str) -> None:
+    def __init__(
+        self,
+        inside: str,
+        options: Options,
+        now: datetime,
+        zone: ZoneInfo,
+        sender: str,
+        seen: Seen | None = None,
+    ) -> None:
         self.inside, self.options = inside, options
+        self.seen = seen or Seen(zone=zone, sender=sender)
         self.now, self.zone = now.astimezone(UTC), zone
         self.sender = sender
 
@@ -49,6 +60,12 @@ class Sweep:
 
         Raise MailboxError if the inbox can't be read or had, OSError if it can't be written.
         """
+        census = self.seen.inbox(branch, self.inside)
+        if census is None:
+            return None
+        waiting = self._nothing_but_waiting(census)
+        if waiting is not None:
+            return Swept(counts=census.counts, auto_opened=[], problems=[], waiting=waiting)
         messages = read_messages(branch, self.inside)
         if messages is None:
             return None
@@ -60,6 +77,16 @@ class Sweep:
             update(branch, self.inside, lambda inbox: self._edit(branch, inbox, done))
             return done[-1]
         return _swept(messages, judged)
+
+    def _nothing_but_waiting(self, census: Census) -> int | None:
+        """Return how many stale mails wait for dispatch, if there is nothing else to say or do; else None."""
+        stale, waiting = (
+            before(instants, self.now, timedelta(hours=self.options.new_hours))
+            for instants in (census.new, census.waiting)
+        )
+        closing = before(census.closing, self.now, timedelta(days=self.options.opened_days))
+        to_open = stale if self.options.open_waiting_dispatches else stale - waiting
+        return None if census.peculiar or closing or to_open else waiting
 
     def _judge(self, branch: Branch, messages: Sequence[Any]) -> Judged:
         judged = Judged()

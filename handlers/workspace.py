@@ -11,6 +11,8 @@ import msgspec
 from scheduled.handlers.base import Outcome, Task
 from scheduled.handlers.branches import Branch, WorkspaceError, normal_address, read_branches
 from scheduled.handlers.jsontext import Habit, dump
+from scheduled.handlers.seen import NAME as SEEN
+from scheduled.handlers.seen import Seen
 from scheduled.state.files import clear_leftovers, lies_inside, write_atomically
 
 __all__ = ["Branch", "Workspace", "WorkspaceError", "in_workspace"]
@@ -22,9 +24,10 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     root: Path
     branches: tuple[Branch, ...]
     problems: tuple[str, ...] = ()
+    seen: Seen = msgspec.field(default_factory=Seen)
 
     @classmethod
-    def load(cls, root: Path | None) -> "Workspace":
+    def load(cls, root: Path | None, seen: Seen | None = None) -> "Workspace":
         """Read the registry under *root*; WorkspaceError if there is nothing to look after."""
         if root is None:
             raise WorkspaceError('no workspace is configured: set `workspace = "/path"` in scheduled.toml')
@@ -37,7 +40,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
             raise WorkspaceError(
                 f"the registry of {root} (`workspace` in scheduled.toml) names no branch: {said}"
             )
-        return cls(root=root, branches=tuple(branches), problems=tuple(problems))
+        return cls(root=root, branches=tuple(branches), problems=tuple(problems), seen=seen or Seen())
 
     @classmethod
     def of(cls, given: "Workspace | Path") -> "Workspace":
@@ -87,9 +90,12 @@ def in_workspace(work: Callable[[Task, Workspace], Outcome]) -> Callable[[Task],
     @functools.wraps(work)
     def run(task: Task) -> Outcome:
         try:
-            workspace = Workspace.load(task.workspace)
+            seen = Seen(task.files.parent / SEEN, task.zone, task.sender)
+            workspace = Workspace.load(task.workspace, seen)
         except WorkspaceError as error:
             return Outcome(status="failed", reason=str(error))
-        return work(task, workspace)
+        outcome = work(task, workspace)
+        seen.save()
+        return outcome
 
     return run

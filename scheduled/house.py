@@ -130,12 +130,14 @@ class House:
 
     def _workspace(self) -> "Workspace":
         """Return the workspace, read once however many notices are delivered."""
+        from scheduled.handlers.seen import NAME, Seen
         from scheduled.handlers.workspace import Workspace
 
         if self.config.workspace is None:
             raise LookupError("there is no workspace in scheduled.toml to deliver it to")
         if self._loaded is None:
-            self._loaded = Workspace.load(self.config.workspace)
+            seen = Seen(self.paths.root / NAME, ZoneInfo(self.zone), self.config.sender)
+            self._loaded = Workspace.load(self.config.workspace, seen)
         return self._loaded
 
     def mail_was_delivered(self) -> None:

@@ -1,0 +1,98 @@
+"""What an inbox amounts to, whoever asks and whenever: numbers, and the instants at which its mails begin to age."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from scheduled.handlers import stamps
+from scheduled.handlers.inbox import Counts, Message, identity, is_unread
+from scheduled.handlers.own import is_own
+from scheduled.handlers.staleness import SINCE_OPENED, was_auto_opened
+
+
+class Census(msgspec.Struct, array_like=True):
+    """The numbers are those of all mails; the instants (UTC seconds, ascending) leave our own notices out.
+
+    *new* and *opened* are when the unread and the opened mails were sent, *waiting* those among the new that wait
+    for dispatch, *closing* since when the opened ones have been so, *sent* all there are. *ids* are as many as there
+    are mails to tell apart. *peculiar*: what the sweep has to look at itself, whatever the time is.
+    """
+
+    total: int = 0
+    unread: int = 0
+    opened_total: int = 0
+    waiting_total: int = 0
+    ids: int = 0
+    peculiar: bool = False
+    new: list[float] = []
+    waiting: list[float] = []
+    opened: list[float] = []
+    closing: list[float] = []
+    sent: list[float] = []
+
+    @property
+    def counts(self) -> Counts:
+        """The counters of the inbox."""
+        return Counts(self.total, self.unread)
+
+    def sent_within(self, start: datetime, end: datetime) -> int | None:
+        """Return how many mails were sent after *start*, up to *end*; None if some can't be told apart."""
+        if self.ids < self.total:
+            return None
+        return bisect_right(self.sent, end.timestamp()) - bisect_right(self.sent, start.timestamp())
+
+
+def before(instants: Sequence[float], now: datetime, age: timedelta) -> int:
+    """Return how many of the ascending *instants* are more than *age* before *now*."""
+    return bisect_left(instants, (now - age).timestamp())
+
+
+def take(messages: Sequence[Any], zone: ZoneInfo, sender: str) -> Census:
+    """Return the census of *messages*, naive stamps read in *zone*, notices of ours coming from *sender*."""
+    census = Census(total=len(messages), ids=len({identity(m) for m in messages if isinstance(m, dict)}))
+    for message in messages:
+        if isinstance(message, dict):
+            _count(census, message, zone, sender)
+        else:
+            census.peculiar = True
+    for instants in (census.new, census.waiting, census.opened, census.closing, census.sent):
+        instants.sort()
+    return census
+
+
+def _count(census: Census, message: Message, zone: ZoneInfo, sender: str) -> None:
+    status, unread, ours = message.get("status"), is_unread(message), is_own(message, sender)
+    waits = bool(message.get("auto_execute")) and status == "new"
+    census.unread += unread
+    census.opened_total += status == "opened"
+    census.waiting_total += waits
+    census.peculiar = census.peculiar or was_auto_opened(message)
+    sent = _instant(message.get("timestamp"), zone)
+    if sent is not None:
+        census.sent.append(sent)
+    if unread and not ours:
+        _note(census, sent, census.new, *([census.waiting] if waits else []))
+    elif status == "opened":
+        since = next((message[key] for key in SINCE_OPENED if message.get(key) is not None), None)
+        _note(census, _instant(since, zone), census.closing)
+        if sent is not None and not ours:
+            census.opened.append(sent)
+
+
+def _note(census: Census, instant: float | None, *lists: list[float]) -> None:
+    if instant is None:
+        census.peculiar = True
+        return
+    for instants in lists:
+        instants.append(instant)
+
+
+def _instant(stamp: Any, zone: ZoneInfo) -> float | None:
+    try:
+        return stamps.parse(stamp, zone).timestamp()
+    except ValueError:
+        return None

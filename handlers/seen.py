@@ -1,0 +1,119 @@
+"""What was found in files, kept for as long as they stay as they are: where nothing changed, nothing is read.
+
+An entry counts while its file's times, size and inode are those of the look. A file that had been changed only a
+moment before may be changed again without any of them telling (clocks of file systems are coarse), so that look is
+not kept. All of it can be lost at any time: the files are the truth, and are looked at again.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from scheduled.handlers import census
+from scheduled.handlers.branches import Branch
+from scheduled.handlers.census import Census
+from scheduled.handlers.inbox_file import read_messages
+from scheduled.handlers.steady import count_lines
+from scheduled.state.files import write_atomically
+
+T = TypeVar("T")
+Mark = tuple[int, int, int, int]
+Entries = dict[str, tuple[Mark, T]]
+
+NAME = "seen.json"
+FORM = 1  # of what is kept; another form is forgotten
+MOMENT = 2 * 10**9  # the coarsest clock of a file system (FAT's) ticks every two seconds
+
+
+class _Kept(msgspec.Struct):
+    """What lies in the file; a census tells only of the zone and the sender it was taken with."""
+
+    form: int
+    zone: str
+    sender: str
+    lines: Entries[tuple[int, int]] = {}
+    inboxes: Entries[Census | None] = {}
+
+
+class Seen:
+    """The looks at the files of a workspace, kept in *path* (None: not kept)."""
+
+    def __init__(self, path: Path | None = None, zone: ZoneInfo | None = None, sender: str = "") -> None:
+        self._path, self._zone, self._sender = path, zone or ZoneInfo("UTC"), sender
+        self._used: set[str] = set()
+        self._news = False
+
+    def lines(self, path: str, inside: str) -> tuple[int, int]:
+        """Return the numbers of lines and bytes of a file; raises as `count_lines` does."""
+        return self._look(self._kept.lines, path, lambda: count_lines(path, inside=inside))
+
+    def inbox(self, branch: Branch, inside: str) -> Census | None:
+        """Return the census of a branch's inbox, None if it has none; raises as `read_messages` does."""
+
+        def taken() -> Census | None:
+            messages = read_messages(branch, inside)
+            return None if messages is None else census.take(messages, self._zone, self._sender)
+
+        return self._look(self._kept.inboxes, branch.inbox, taken)
+
+    def save(self) -> None:
+        """Keep what is new for the next time; that it can't be kept only costs time, and is said."""
+        if self._path is None or not self._news:
+            return
+        kept = self._kept
+        kept.lines, kept.inboxes = self._there(kept.lines), self._there(kept.inboxes)
+        try:
+            write_atomically(self._path, msgspec.json.encode(kept), mode=0o600)
+        except OSError as error:
+            _say(f"{self._path}: can't be kept: {error}")
+
+    def _look(self, entries: Entries[T], path: str, look: Callable[[], T]) -> T:
+        mark = _mark(path)
+        known = entries.get(path)
+        self._used.add(path)
+        if known is not None and known[0] == mark:
+            return known[1]
+        began = time.time_ns()
+        found = look()
+        if mark is not None and max(mark[:2]) < began - MOMENT and mark == _mark(path):
+            entries[path] = mark, found
+            self._news = True
+        return found
+
+    @cached_property
+    def _kept(self) -> _Kept:
+        empty = _Kept(FORM, self._zone.key, self._sender)
+        if self._path is None:
+            return empty
+        try:
+            kept = msgspec.json.decode(self._path.read_bytes(), type=_Kept)
+        except FileNotFoundError:
+            return empty
+        except (OSError, msgspec.DecodeError) as error:
+            _say(f"{self._path}: {error}; all files are looked at anew")
+            return empty
+        same = (kept.form, kept.zone, kept.sender) == (empty.form, empty.zone, empty.sender)
+        return kept if same else empty
+
+    def _there(self, entries: Mapping[str, tuple[Mark, T]]) -> Entries[T]:
+        """Return the entries without those of files that are gone."""
+        return {path: entry for path, entry in entries.items() if path in self._used or os.path.lexists(path)}
+
+
+def _mark(path: str) -> Mark | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
+
+
+def _say(trouble: str) -> None:
+    print(trouble, file=sys.stderr)  # noqa: T201 - the run's output, for `logs`
