@@ -95,10 +95,11 @@ class _Known:
         self.names: set[str] = set()
         self.places: set[str] = set()
         self.addresses: dict[str, str] = {}
+        self.resolved: dict[str, str] = {}
 
     def take(self, entry: Entry) -> None:
         branch = _branch(entry, self.root)
-        name, place = branch.name.upper(), os.path.realpath(branch.path)
+        name, place = branch.name.upper(), self._resolved(branch.path)
         if not lies_inside(place, self.inside):
             raise MalformedError(f"its path {branch.path} lies outside the workspace")
         if name in self.names or place in self.places:
@@ -107,6 +108,15 @@ class _Known:
         self.names.add(name)
         self.places.add(place)
         self.branches.append(branch)
+
+    def _resolved(self, path: str) -> str:
+        """Return the true place of *path*; that of the directory which most branches share is asked for once."""
+        parent, name = os.path.split(path)
+        if os.path.islink(path):
+            return os.path.realpath(path)
+        if parent not in self.resolved:
+            self.resolved[parent] = os.path.realpath(parent)
+        return os.path.join(self.resolved[parent], name)
 
     def _note_address(self, branch: Branch) -> None:
         address = normal_address(branch.address)

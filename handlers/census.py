@@ -71,14 +71,14 @@ def _count(census: Census, message: Message, zone: ZoneInfo, sender: str) -> Non
     census.opened_total += status == "opened"
     census.waiting_total += waits
     census.peculiar = census.peculiar or was_auto_opened(message)
-    sent = _instant(message.get("timestamp"), zone)
+    sent = stamps.instant(message.get("timestamp"), zone)
     if sent is not None:
         census.sent.append(sent)
     if unread and not ours:
         _note(census, sent, census.new, *([census.waiting] if waits else []))
     elif status == "opened":
-        since = next((message[key] for key in SINCE_OPENED if message.get(key) is not None), None)
-        _note(census, _instant(since, zone), census.closing)
+        since = next((key for key in SINCE_OPENED if message.get(key) is not None), "timestamp")
+        _note(census, sent if since == "timestamp" else stamps.instant(message[since], zone), census.closing)
         if sent is not None and not ours:
             census.opened.append(sent)
 
@@ -89,10 +89,3 @@ def _note(census: Census, instant: float | None, *lists: list[float]) -> None:
         return
     for instants in lists:
         instants.append(instant)
-
-
-def _instant(stamp: Any, zone: ZoneInfo) -> float | None:
-    try:
-        return stamps.parse(stamp, zone).timestamp()
-    except ValueError:
-        return None

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -90,29 +89,32 @@ class Examiner:
 
     def common(self) -> list[Finding]:
         """Return what is found outside any branch: centrals that grew old, logs that are not rotated."""
-        centrals = (name for name in _names(self.workspace.central) if name.endswith("central.json"))
+        central = str(self.workspace.central)
+        centrals = (name for name in _names(central) if name.endswith("central.json"))
         dates = (
-            self._age(self.workspace.central / name, name, self.limits.dashboard_hours / 24)
+            self._age(f"{central}/{name}", name, self.limits.dashboard_hours / 24)
             for name in centrals
             if name not in OWN_CENTRALS
         )
-        return [*(found for date in dates for found in date), *self._logs(self.workspace.logs, "system_logs")]
+        return [
+            *(found for date in dates for found in date),
+            *self._logs(str(self.workspace.logs), "system_logs"),
+        ]
 
     def _of(self, branch: Branch) -> Iterator[Finding]:
         yield from self._memory(branch)
         if not os.path.isdir(branch.mailbox):
-            name = Path(branch.mailbox).name
+            name = os.path.basename(branch.mailbox)
             yield Finding(key=f"{name}:missing", said=f"Missing {name} directory", level="error")
         if not os.path.isdir(branch.path):
             yield Finding(key="missing", said=f"{branch.path} does not exist", level="note")
             return
-        home = Path(branch.path)
         yield from self._mail(branch)
-        yield from self._age(home / "README.md", "README.md", self.limits.readme_days)
+        yield from self._age(f"{branch.path}/README.md", "README.md", self.limits.readme_days)
         yield from self._age(
-            home / "DASHBOARD.local.json", "DASHBOARD.local.json", self.limits.dashboard_hours / 24
+            f"{branch.path}/DASHBOARD.local.json", "DASHBOARD.local.json", self.limits.dashboard_hours / 24
         )
-        yield from self._logs(home / "logs", "logs")
+        yield from self._logs(f"{branch.path}/logs", "logs")
 
     def _memory(self, branch: Branch) -> Iterator[Finding]:
         for kind in MEMORY_KINDS:
@@ -144,9 +146,9 @@ class Examiner:
                 said = f"{many(number, f'{status} mail')} older than {hours:g} h"
                 yield Finding(key=f"mail:{status}", said=said, level="note")
 
-    def _age(self, path: Path, name: str, days: float) -> Iterator[Finding]:
+    def _age(self, path: str, name: str, days: float) -> Iterator[Finding]:
         try:
-            changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            changed = datetime.fromtimestamp(os.stat(path).st_mtime, UTC)
         except OSError:
             yield Finding(key=f"{name}:missing", said=f"{name} is missing", level=self.soft)
             return
@@ -154,26 +156,26 @@ class Examiner:
             said = f"{name} was last changed {stamps.span(self.now - changed)} ago"
             yield Finding(key=f"{name}:old", said=said, level=self.soft)
 
-    def _logs(self, directory: Path, label: str) -> Iterator[Finding]:
+    def _logs(self, directory: str, label: str) -> Iterator[Finding]:
         names = _names(directory)
         for name in names:
             if name.endswith(".log") and name != "scheduled.log":
-                size = _size(directory / name)
+                size = _size(f"{directory}/{name}")
                 if size > self.limits.log_bytes:
                     never = "" if f"{name}.1" in names else ", and there is no older part"
                     said = f"{label}/{name} is not rotated: {size:,} bytes{never}"
                     yield Finding(key=f"{label}/{name}:large", said=said, level=self.soft)
 
 
-def _names(directory: Path) -> list[str]:
+def _names(directory: str) -> list[str]:
     try:
         return sorted(os.listdir(directory))
     except OSError:
         return []
 
 
-def _size(path: Path) -> int:
+def _size(path: str) -> int:
     try:
-        return path.stat().st_size
+        return os.stat(path).st_size
     except OSError:
         return 0

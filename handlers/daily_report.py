@@ -68,9 +68,10 @@ def _gathered(task: Task, workspace: Workspace) -> Report:
 
 def _mail(workspace: Workspace) -> Counts:
     total = unread = 0
+    inside = workspace.inside
     for branch in workspace.branches:
         try:
-            census = workspace.seen.inbox(branch, workspace.inside) or Census()
+            census = workspace.seen.inbox(branch, inside) or Census()
         except MailboxError:
             continue  # a note of the checkup says so
         total, unread = total + census.total, unread + census.unread

@@ -81,6 +81,14 @@ def dump(value: Any, habit: Habit, depth: int = 0) -> str:
     return text.replace("\n", line_start(habit, depth)) if habit.indent is not None else text
 
 
+def written(value: Any) -> bytes:
+    """Return *value* as the real writer's file (indent 2, no ASCII escapes): what `dump` says, in a twentieth of the time."""
+    try:
+        return msgspec.json.format(msgspec.json.encode(value), indent=2)
+    except UnicodeEncodeError:  # half of a surrogate pair, which only Python's own can say
+        return dump(value, Habit()).encode()
+
+
 def line_start(habit: Habit, depth: int) -> str:
     """Return what separates two lines at *depth*; nothing where all is on one line."""
     return "" if habit.indent is None else habit.newline + habit.indent * depth

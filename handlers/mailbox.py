@@ -14,6 +14,7 @@ from scheduled.handlers.branches import Branch
 from scheduled.handlers.inbox import Counts, Inbox, Message
 from scheduled.handlers.inbox_file import Folder, MailboxError, update
 from scheduled.handlers.jsontext import Habit, MalformedError, dump, habit_of, parse
+from scheduled.handlers.seen import Seen
 from scheduled.handlers.steady import rewrite
 from scheduled.handlers.workspace import Workspace
 from scheduled.state.files import write_atomically
@@ -63,7 +64,8 @@ def recount_central(
     """
     workspace = Workspace.of(workspace)
     path = workspace.central_file(CENTRAL)
-    counts = {b.name.upper(): _counts(b, workspace, known or {}) for b in workspace.branches}
+    inside, before = workspace.inside, known or {}
+    counts = {b.name.upper(): _counts(b, workspace.seen, inside, before) for b in workspace.branches}
     today = now.date().isoformat()
 
     def edited(data: bytes) -> bytes | None:
@@ -138,13 +140,13 @@ def _keep_copy(workspace: Workspace, to: Branch, message: Message, now: datetime
 
 
 def _counts(
-    branch: Branch, workspace: Workspace, known: Mapping[str, Counts]
+    branch: Branch, seen: Seen, inside: str, known: Mapping[str, Counts]
 ) -> Counts | MailboxError | None:
     """Return the counts of a branch's inbox; None if it has none, the trouble if it can't be read."""
     if branch.name in known:
         return known[branch.name]
     try:
-        census = workspace.seen.inbox(branch, workspace.inside)
+        census = seen.inbox(branch, inside)
     except MailboxError as error:
         return error
     return None if census is None else census.counts

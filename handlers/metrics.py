@@ -93,9 +93,10 @@ def _memory(memories: Sequence[Memory], limit: int, problems: list[str]) -> dict
 
 def _mail(workspace: Workspace, problems: list[str]) -> dict[str, Any]:
     queues: dict[str, dict[str, int]] = {}
+    inside = workspace.inside
     for branch in workspace.branches:
         try:
-            census = workspace.seen.inbox(branch, workspace.inside)
+            census = workspace.seen.inbox(branch, inside)
         except MailboxError as error:
             problems.append(str(error))
             continue

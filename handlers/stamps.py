@@ -18,6 +18,17 @@ def parse(value: Any, zone: ZoneInfo) -> datetime:
         raise MalformedError(f"{value!r} is out of range") from None
 
 
+def instant(value: Any, zone: ZoneInfo) -> float | None:
+    """Return what `parse` does, in UTC seconds; None if *value* names no time."""
+    if not isinstance(value, str):
+        return None
+    try:
+        stamp = datetime.fromisoformat(value.strip())
+        return (stamp if stamp.tzinfo else stamp.replace(tzinfo=zone)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
 def readings(value: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Return both instants that a naive local *value* may mean: they differ in the hour that is run twice."""
     stamp = datetime.fromisoformat(value).replace(tzinfo=zone)

@@ -189,13 +189,15 @@ def _put_back(target: Path, kept: Path, fd: int) -> None:
 
 
 def _count(fd: int) -> tuple[int, int]:
-    lines = size = 0
-    last = b"\n"
-    while chunk := os.pread(fd, CHUNK, size):
+    length, lines, size, last = os.fstat(fd).st_size, 0, 0, b"\n"
+    while True:
+        wanted = min(CHUNK, max(0, length - size) + 1)
+        chunk = os.pread(fd, wanted, size)
         lines += chunk.count(b"\n")
         size += len(chunk)
-        last = chunk[-1:]
-    return lines + (last != b"\n"), size
+        last = chunk[-1:] or last
+        if len(chunk) < wanted:  # the end, without asking again
+            return lines + (last != b"\n"), size
 
 
 @contextlib.contextmanager

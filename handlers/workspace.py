@@ -10,7 +10,7 @@ import msgspec
 
 from scheduled.handlers.base import Outcome, Task
 from scheduled.handlers.branches import Branch, WorkspaceError, normal_address, read_branches
-from scheduled.handlers.jsontext import Habit, dump
+from scheduled.handlers.jsontext import written
 from scheduled.handlers.seen import NAME as SEEN
 from scheduled.handlers.seen import Seen
 from scheduled.state.files import clear_leftovers, lies_inside, write_atomically
@@ -81,7 +81,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
 
     def write_central(self, name: str, document: dict[str, Any]) -> None:
         """Make *document* the content of the central file *name*, written as the others there are."""
-        write_atomically(self.central_file(name), dump(document, Habit()).encode())
+        write_atomically(self.central_file(name), written(document))
 
 
 def in_workspace(work: Callable[[Task, Workspace], Outcome]) -> Callable[[Task], Outcome]:

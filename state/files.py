@@ -170,12 +170,15 @@ def read_open(fd: int, path: str | Path, *, limit: int = SIZE_LIMIT) -> bytes:
     size = os.fstat(fd).st_size
     if size > limit:
         raise RefusedError(f"{path}: {size} bytes are more than the {limit} that are read")
-    parts, at = [], 0
-    while part := os.pread(fd, max(size - at, 0) + 4096, at):
+    parts, at, full = [], 0, True
+    while full:
+        wanted = max(size - at, 0) + 1
+        part = os.pread(fd, wanted, at)
         parts.append(part)
         at += len(part)
         if at > limit:
             raise RefusedError(f"{path}: grows beyond the {limit} bytes that are read")
+        full = len(part) == wanted  # a short answer is the end, without asking again
     return b"".join(parts)
 
 
