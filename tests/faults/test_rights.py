@@ -171,7 +171,7 @@ def test_a_fifo_in_the_place_of_the_log_holds_up_no_tick(world):
 
     done = world.run("run", "a")
 
-    assert (done.returncode, "scheduled.log: No such device or address" in done.stderr) == (0, True)
+    assert (done.returncode, "scheduled.log: No such device or address" in done.stderr) == (1, True)
 
 
 # Secrets

@@ -51,7 +51,7 @@ def runs(world):
     [
         (["--nonsense"], "--nonsense"),
         (["--nonsense", "run"], "--nonsense"),
-        (["runn"], "No such command 'runn'"),
+        (["runn"], "No such verb: runn; did you mean run?"),
         (["run", "--nonsense"], "--nonsense"),
         (["run", "good", "--nonsense"], "--nonsense"),
         (["run", "goood"], "no such job: goood; did you mean good?"),
