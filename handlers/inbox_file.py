@@ -76,9 +76,22 @@ def update(branch: Branch, inside: str, edit: Callable[[Inbox], bool]) -> bool:
         inbox = Inbox(data)
         return inbox.render() if edit(inbox) else None
 
-    with _locked(branch, inside), _as_mailbox_errors(branch):
+    with locked(branch, inside), _as_mailbox_errors(branch):
         clear_leftovers(Path(branch.mailbox))
         return rewrite(Path(branch.inbox), edited, inside=inside)
+
+
+@contextlib.contextmanager
+def locked(branch: Branch, inside: str) -> Iterator[None]:
+    """Hold the mailbox's own lock, the one the mail program takes; BusyMailboxError if somebody keeps it."""
+    if not lies_inside(os.path.realpath(branch.mailbox), inside):
+        raise UnreadableMailboxError(f"{branch.name}: {branch.mailbox} leads out of {inside}")
+    fd = _open_lock(branch)
+    try:
+        _wait_for(fd, branch)
+        yield
+    finally:
+        os.close(fd)
 
 
 class Folder:
@@ -193,19 +206,6 @@ def _as_mailbox_errors(branch: Branch) -> Iterator[None]:
         raise UnreadableMailboxError(f"{branch.name}: {branch.inbox} can't be parsed: {error}") from error
     except RefusedError as error:
         raise UnreadableMailboxError(f"{branch.name}: {error}") from error
-
-
-@contextlib.contextmanager
-def _locked(branch: Branch, inside: str) -> Iterator[None]:
-    """Hold the mailbox's own lock, the one the mail program takes; BusyMailboxError if somebody keeps it."""
-    if not lies_inside(os.path.realpath(branch.mailbox), inside):
-        raise UnreadableMailboxError(f"{branch.name}: {branch.mailbox} leads out of {inside}")
-    fd = _open_lock(branch)
-    try:
-        _wait_for(fd, branch)
-        yield
-    finally:
-        os.close(fd)
 
 
 def _open_lock(branch: Branch) -> int:

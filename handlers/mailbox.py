@@ -12,7 +12,7 @@ from scheduled.handlers import stamps
 from scheduled.handlers.base import Notice
 from scheduled.handlers.branches import Branch
 from scheduled.handlers.inbox import Counts, Inbox, Message
-from scheduled.handlers.inbox_file import Folder, MailboxError, update
+from scheduled.handlers.inbox_file import Folder, MailboxError, locked, update
 from scheduled.handlers.jsontext import Habit, MalformedError, dump, habit_of, parse
 from scheduled.handlers.seen import Seen
 from scheduled.handlers.steady import rewrite
@@ -123,8 +123,6 @@ def _keep_copy(workspace: Workspace, to: Branch, message: Message, now: datetime
     sender = workspace.branch_at(message["from"])
     if sender is None or not os.path.isdir(sender.mailbox):
         return
-    if any(Folder(sender, name, workspace.inside).has_named(message) for name in ("sent", ".archive/sent")):
-        return
     copy = {
         "from": message["from"],
         "from_name": message["from_name"],
@@ -134,9 +132,14 @@ def _keep_copy(workspace: Workspace, to: Branch, message: Message, now: datetime
         "timestamp": message["timestamp"],
         "status": "sent",
     }
-    folder = Folder(sender, "sent", workspace.inside)
-    folder.put(message, copy, now, zone, escaped=True)
-    folder.settle()
+    with locked(sender, workspace.inside):  # another tick may be delivering the same
+        if any(
+            Folder(sender, name, workspace.inside).has_named(message) for name in ("sent", ".archive/sent")
+        ):
+            return
+        folder = Folder(sender, "sent", workspace.inside)
+        folder.put(message, copy, now, zone, escaped=True)
+        folder.settle()
 
 
 def _counts(

@@ -124,7 +124,7 @@ def edit(where: Where, job: str | None, dry_run: bool, as_json: bool) -> None:
     while True:
         change = editing.Edit(path, before, editing.open_editor(draft, before))
         try:
-            done = editing.keep_draft(where.config_file, where.paths, change, dry_run=dry_run)
+            done = editing.keep(where.config_file, where.paths, change, dry_run=dry_run)
         except ConfigError as error:
             click.echo(f"scheduled: {error}", err=True)
             if sys.stdin.isatty() and click.confirm("edit it again?", default=True, err=True):

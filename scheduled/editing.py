@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import tomllib
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from scheduled import checks, clock, config
 from scheduled.errors import ConfigError, ScheduledError, StateError
 from scheduled.looking import known_jobs
 from scheduled.state.files import write_atomically
+from scheduled.state.locks import exclusive
 from scheduled.state.paths import Paths
 
 PRIVATE = 0o600
@@ -63,21 +65,19 @@ def _beyond(before: list[str], after: list[str]) -> list[str]:
 
 
 def keep(config_file: Path, paths: Paths, edit: Edit, *, dry_run: bool) -> dict[str, Any]:
-    """Write an edit down if it is sound; raises ConfigError with its faults, and nothing is changed.
+    """Write an edit down if it is sound, and nobody has changed the file meanwhile.
 
-    What the file held before is kept among the state's backups.
+    Raises ConfigError with what is wrong, and nothing is changed. What the file held before is kept among the
+    state's backups.
     """
-    faults, doubts = news(config_file, paths, edit)
-    if faults:
-        raise ConfigError("; ".join(faults))
-    changed = edit.before != edit.after
-    backup = None
-    if changed and not dry_run:
-        try:
-            backup = _back_up(paths, edit) if edit.before is not None else None
-            _write(edit)
-        except OSError as error:
-            raise StateError(f"{error.filename or edit.path}: {error.strerror}") from error
+    with nullcontext() if dry_run else _alone(paths):
+        if _read(edit.path) != edit.before:
+            raise ConfigError(f"{edit.path}: was changed by somebody else meanwhile")
+        faults, doubts = news(config_file, paths, edit)
+        if faults:
+            raise ConfigError("; ".join(faults))
+        changed = edit.before != edit.after
+        backup = _replace(paths, edit) if changed and not dry_run else None
     return {
         "path": str(edit.path),
         "changed": changed,
@@ -86,6 +86,20 @@ def keep(config_file: Path, paths: Paths, edit: Edit, *, dry_run: bool) -> dict[
         "warnings": doubts,
         "diff": edit.diff(),
     }
+
+
+def _alone(paths: Paths) -> AbstractContextManager[None]:
+    paths.prepare()
+    return exclusive(paths.root / "edit.lock")
+
+
+def _replace(paths: Paths, edit: Edit) -> Path | None:
+    try:
+        backup = _back_up(paths, edit) if edit.before is not None else None
+        _write(edit)
+    except OSError as error:
+        raise StateError(f"{error.filename or edit.path}: {error.strerror}") from error
+    return backup
 
 
 def _write(edit: Edit) -> None:
@@ -97,7 +111,6 @@ def _write(edit: Edit) -> None:
 
 
 def _back_up(paths: Paths, edit: Edit) -> Path:
-    paths.prepare()
     paths.backups.mkdir(mode=0o700, exist_ok=True)
     backup = paths.backups / f"{edit.path.stem}-{_stamp()}{edit.path.suffix}"
     write_atomically(backup, edit.before or b"", mode=PRIVATE)
@@ -240,10 +253,3 @@ def open_editor(draft: Path, before: bytes) -> bytes:
             f"{editor} ended with {done.returncode}; nothing is changed, your draft is {draft}"
         )
     return draft.read_bytes()
-
-
-def keep_draft(config_file: Path, paths: Paths, edit: Edit, *, dry_run: bool) -> dict[str, Any]:
-    """Write down what somebody edited, unless the file was changed meanwhile; raises ConfigError."""
-    if _read(edit.path) != edit.before:
-        raise ConfigError(f"{edit.path}: was changed by somebody else meanwhile")
-    return keep(config_file, paths, edit, dry_run=dry_run)

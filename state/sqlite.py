@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from scheduled.errors import ScheduledError, StateError
+from scheduled.errors import BusyError, ScheduledError, StateError
 from scheduled.state.locks import exclusive
 from scheduled.state.sanity import look_through
 from scheduled.state.sqlite_notices import Notices
@@ -214,7 +214,9 @@ def _suspect(path: Path) -> None:
         suspicion(path).touch(mode=0o600)  # whoever opens it next looks closely
 
 
-def _told(error: sqlite3.DatabaseError, path: Path) -> StateError:
+def _told(error: sqlite3.DatabaseError, path: Path) -> ScheduledError:
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+        return BusyError(f"{path}: another program has held the ledger for {BUSY_SECONDS} s; close it there")
     if is_doubtful(error):
         _suspect(path)
     if is_damage(error):

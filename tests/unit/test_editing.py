@@ -92,7 +92,7 @@ def test_an_unreadable_configuration_can_be_mended(config, paths):
 
 def test_what_somebody_else_changed_meanwhile_is_not_overwritten(config, paths):
     with pytest.raises(ConfigError, match="changed by somebody else"):
-        editing.keep_draft(config, paths, editing.Edit(config, b"another", b""), dry_run=False)
+        editing.keep(config, paths, editing.Edit(config, b"another", b""), dry_run=False)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,291 @@
+"""Many at once: ticks beside ticks, beside long jobs and other commands, and users beside users; nobody waits for ever."""
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from scheduled.state.locks import PATIENCE
+from scheduled.state.sqlite import BUSY_SECONDS
+
+CROWD = 50
+EVERY_SECOND = 'every = "1s"\nanchor = "2000-01-01"'
+
+
+def started(command, **options):
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+
+
+def ended(processes):
+    """Return the exit codes, and all that was said."""
+    said = [process.communicate(timeout=100)[0] for process in processes]
+    return [process.returncode for process in processes], "".join(said)
+
+
+# Ticks beside ticks
+
+
+@pytest.mark.timeout(180)
+def test_fifty_ticks_at_once_run_each_slot_exactly_once(estates):
+    estate, _ = estates.another()
+
+    codes, said = ended([started(estate.command("run")) for _ in range(CROWD)])
+
+    assert (codes, said) == ([0] * CROWD, "")
+    assert estate.unlike(estates.reference) + estate.witnessed_unlike(estates.reference) == []
+    assert (estate.run("run", "--verbose").returncode, estate.wrongs()) == (0, [])
+
+
+def test_ticks_beside_a_long_job_run_the_others_and_wait_for_nobody(world, until):
+    go, ran = world.root / "go", world.root / "ran"
+    world.configure(
+        f"""
+        [jobs.long]
+        {EVERY_SECOND}
+        command = '''echo "long $SCHEDULED_RUN_ID" >> {ran}; until [ -e {go} ]; do sleep 0.05; done'''
+        [jobs.short]
+        {EVERY_SECOND}
+        command = '''echo "short $SCHEDULED_RUN_ID" >> {ran}'''
+        """.replace("\n        ", "\n")
+    )
+    first = world.start("run")
+    until(lambda: ran.exists() and len(ran.read_text().split()) == 4)
+
+    for count in range(2, 6):
+        until(
+            lambda count=count: world.run("run").returncode == 0 and ran.read_text().count("short ") >= count
+        )
+    runs = ran.read_text().split()[1::2]
+    assert first.poll() is None
+    go.touch()
+
+    assert (first.wait(timeout=20), ran.read_text().count("long ")) == (0, 1)
+    assert (len(runs), world.json("audit")["problems"]) == (len(set(runs)), [])
+
+
+# Ticks beside other commands
+
+
+@pytest.fixture
+def crontab(tmp_path, monkeypatch):
+    """Bring a `crontab` that keeps its file in the test's directory."""
+    directory = tmp_path / "cron"
+    directory.mkdir()
+    script = directory / "crontab"
+    script.write_text(
+        f'#!/bin/sh\ncase "$1" in\n-l) exec cat {directory}/tab;;\n-) exec cat > {directory}/tab;;\nesac\n'
+    )
+    script.chmod(0o755)
+    (directory / "tab").write_text("# mine\n")
+    monkeypatch.setenv("PATH", f"{directory}:{os.environ['PATH']}")
+    return directory / "tab"
+
+
+@pytest.mark.timeout(180)
+def test_ticks_beside_edits_installations_and_looks_disturb_nobody(estates, crontab):
+    estate, _ = estates.another()
+    others = [
+        ("install",),
+        ("status", "--json"),
+        ("audit", "--json"),
+        ("history", "--json"),
+        ("check",),
+        ("forecast", "--from", "2030-01-01T00:00Z", "--to", "2030-01-01T06:00Z"),
+        ("pause", "first"),
+        ("resume", "first"),
+        ("emit", "nobody_listens"),
+        ("state", "backup", str(estate.root / "backup.tar.gz")),
+        *(("add", f"new{number}", "--cron", "0 0 1 1 *", "--", "true") for number in range(5)),
+    ]
+
+    processes = []
+    for number in range(2 * len(others)):
+        words = others[number // 2] if number % 2 else ("run",)
+        processes.append((words, started(estate.command(*words))))
+    wrong = [(words, *found) for words, process in processes if (found := failed(process, words))]
+
+    assert wrong == []
+    assert estate.run("run", "--verbose").returncode == 0
+    assert estate.wrongs() + estate.unlike_but_for(estates.reference, "new") == []
+    assert (crontab.read_text().count("# mine"), crontab.read_text().count("@reboot")) == (1, 1)
+
+
+def failed(process, words):
+    (code,), said = ended([process])
+    if "Traceback" in said:
+        return code, said
+    # What `status` finds meanwhile may well be some trouble.
+    return None if code == 0 or (code == 1 and words[0] == "status") else (code, said)
+
+
+def test_of_edits_at_once_none_overwrites_another(world, tmp_path):
+    """Each puts a job of its own into the one file, some while others think; who was too late is told."""
+    world.configure('[jobs.first]\ncommand = "true"\n')
+    editors = []
+    for number in range(8):
+        editor = tmp_path / f"editor{number}"
+        editor.write_text(
+            f'#!/bin/sh\nsleep 0.{number % 3}\nprintf "[jobs.j{number}]\\ncommand=\\"true\\"\\n" >> "$1"\n'
+        )
+        editor.chmod(0o755)
+        editors.append(editor)
+    command = world.command("edit")
+
+    processes = [started(command, env={**os.environ, "VISUAL": str(editor)}) for editor in editors]
+    outcomes = [ended([process]) for process in processes]
+
+    kept = {f"j{number}" for number, ((code,), _) in enumerate(outcomes) if code == 0}
+    assert {job["name"] for job in world.json("jobs")} == {"first"} | kept
+    assert kept
+    for (code,), said in outcomes:
+        assert code == 0 or (code == 2 and "was changed by somebody else meanwhile" in said), said
+
+
+# Users beside users
+
+needs_users = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("setpriv") is None,
+    reason="NOT RUN: needs root and setpriv to be two users",
+)
+ADA, BOB = 54321, 54322
+
+
+def as_user(user, command):
+    """Make *command* run as another user, who may read the interpreter wherever it lies, and no more."""
+    may_read = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *may_read, *command]
+
+
+@pytest.fixture
+def shared(world):
+    """A world whose configuration is root's, and a state directory of each user's own."""
+    world.configure(f"[jobs.job]\n{EVERY_SECOND}\ncommand = 'id -u'\ncwd = '/'\n")
+    os.chmod(world.root, 0o755)
+    for parent in (world.config.parent, *world.root.parents[:2]):
+        os.chmod(parent, 0o755)
+    states = {}
+    for user in (ADA, BOB):
+        states[user] = world.root / str(user)
+        states[user].mkdir(mode=0o700)
+        os.chown(states[user], user, user)
+    return world, states
+
+
+@pytest.mark.system
+@needs_users
+def test_two_users_of_one_configuration_have_their_own_runs(shared, monkeypatch):
+    world, states = shared
+    ticks = []
+    for _ in range(4):
+        for user, state in states.items():
+            world.state = state
+            monkeypatch.setenv("HOME", str(state))
+            ticks.append(started(as_user(user, world.command("run"))))
+
+    codes, said = ended(ticks)
+
+    assert (codes, said) == ([0] * len(ticks), "")
+    for user, state in states.items():
+        outputs = list((state / "output").glob("*.log"))
+        assert outputs
+        assert {path.read_text() for path in outputs} == {f"{user}\n"}
+        assert {path.stat().st_uid for path in state.rglob("*")} == {user}
+
+
+@pytest.mark.system
+@needs_users
+@pytest.mark.parametrize("verb", ["run", "pause"])
+def test_nobody_works_on_another_users_state(shared, verb):
+    world, states = shared
+    world.state = states[ADA]
+    words = ("pause", "job") if verb == "pause" else (verb,)
+    assert ended([started(as_user(ADA, world.command("run")))]) == ([0], "")
+    before = sorted((path, path.stat().st_mtime_ns) for path in states[ADA].rglob("*"))
+
+    codes, said = ended([started(as_user(BOB, world.command(*words)))])
+
+    assert (codes, "Traceback" in said) == ([2], False), said
+    assert f"{states[ADA]}: belongs to user {ADA}, not to you" in said
+    assert sorted((path, path.stat().st_mtime_ns) for path in states[ADA].rglob("*")) == before
+
+
+# Nobody waits for longer than is stated
+
+# The same tick, but for its patience: a second stands for a minute, another for ten.
+HURRIED = """
+import sys
+from scheduled.state import locks, sqlite
+
+locks.exclusive.__wrapped__.__defaults__ = (1.0,)
+sqlite.BUSY_SECONDS = 1
+from scheduled.cli import main
+
+sys.exit(main())
+"""
+
+
+def hurried(estate):
+    """Make a hurried tick; return its exit code, what it said, and for how long it lived."""
+    began = time.monotonic()
+    codes, said = ended([started([sys.executable, "-c", HURRIED, *estate.command("run")[2:]])])
+    return codes[0], said, time.monotonic() - began
+
+
+@contextmanager
+def stopped_holder(lock):
+    """Have a process hold a lock, and be stopped."""
+    holder = subprocess.Popen(
+        ["flock", lock, "sh", "-c", "echo held; exec sleep 1000"], stdout=subprocess.PIPE
+    )
+    assert holder.stdout.readline() == b"held\n"
+    os.kill(holder.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in (*children(holder.pid), holder.pid):
+            os.kill(pid, signal.SIGKILL)
+        holder.communicate()
+
+
+def children(pid):
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.mark.parametrize("lock", ["ledger.lock", "snapshot.lock"])
+def test_a_lock_whose_holder_has_stopped_is_waited_for_only_so_long_and_said(estates, until, lock):
+    estate, _ = estates.another()
+    with stopped_holder(estate.state / lock):
+        code, said, seconds = hurried(estate)
+
+    assert (code, said) == (
+        75,
+        f"scheduled: {estate.state / lock}: another process has held this lock for 1 s\n",
+    )
+    assert seconds >= 1
+    assert estate.unquiet(estate.recover(until)) + estate.wrongs() == []
+
+
+def test_a_strangers_transaction_is_waited_for_only_so_long_and_said(estates, until):
+    estate, _ = estates.another()
+    with closing(sqlite3.connect(estate.state / "ledger.db", isolation_level=None)) as stranger:
+        stranger.execute("BEGIN IMMEDIATE")
+        code, said, seconds = hurried(estate)
+
+    ledger = estate.state / "ledger.db"
+    assert (code, said) == (
+        75,
+        f"scheduled: {ledger}: another program has held the ledger for 1 s; close it there\n",
+    )
+    assert seconds >= 1
+    assert estate.unquiet(estate.recover(until)) + estate.wrongs() == []
+
+
+def test_what_is_stated_is_what_is_waited():
+    assert (PATIENCE, BUSY_SECONDS) == (60, 600)
