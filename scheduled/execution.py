@@ -13,6 +13,7 @@ from scheduled.events import Event
 from scheduled.house import House
 from scheduled.jobs import MINUTE, Claim, Ending
 from scheduled.planner import Start
+from scheduled.printable import printable
 from scheduled.state.ledger import Holder, Ledger
 from scheduled.state.locks import create_locked
 
@@ -235,5 +236,5 @@ def _unprepared(claim: Claim, reason: str) -> Ending:
         finished_at=now,
         duration_ms=0,
         exit_code=os.EX_CONFIG,
-        reason=reason,
+        reason=printable(reason),
     )

@@ -37,7 +37,14 @@ def _stamp(instant: Instant) -> str:
 
 def escape(text: str) -> str:
     """Escape what means something in a TEXT value."""
-    for character, written in (("\\", "\\\\"), (";", "\\;"), (",", "\\,"), ("\r\n", "\\n"), ("\n", "\\n")):
+    for character, written in (
+        ("\\", "\\\\"),
+        (";", "\\;"),
+        (",", "\\,"),
+        ("\r\n", "\\n"),
+        ("\n", "\\n"),
+        ("\r", "\\n"),
+    ):
         text = text.replace(character, written)
     return text
 

@@ -1,0 +1,276 @@
+"""Words that come from outside stay words: in a shell, a crontab, TOML, HTML, mail, a calendar, on a terminal.
+
+Markdown has a test of its own (tests/property/test_text.py), log lines too (tests/unit/test_log.py).
+"""
+
+import json
+import re
+import subprocess
+import tomllib
+from datetime import date
+from html.parser import HTMLParser
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from scheduled import ical
+from scheduled.editing import addition
+from scheduled.errors import ConfigError
+from scheduled.handlers.base import Notice
+from scheduled.handlers.inbox import Counts
+from scheduled.handlers.mailbox import deliver
+from scheduled.handlers.plans import Plan
+from scheduled.handlers.report_pages import Report, html
+from scheduled.install.block import InstallPlan, compose
+from scheduled.printable import printable
+from tests.fixtures.inside import NIGHTLY
+from tests.fixtures.sample import NOW
+
+EXAMPLES = 2000 if NIGHTLY else 60
+NASTY = [
+    "$(touch pwned)", "`touch pwned`", "; touch pwned", "| touch pwned", "' ; touch pwned '", '"; touch pwned; "',
+    "\n touch pwned \n", "a\r\nBcc: all@x.y", "<script>alert(1)</script>", "{{ 7*7 }}", "{% raw %}", "%", "%0a", "~",
+    "\x1b]0;owned\x07\x1b[2J", "\u202egnp.exe", "../../etc/passwd", "--option", "[bold]x[/]", "[/]", "\ud800", "U\u0301",
+    "END:VEVENT\r\nBEGIN:VEVENT", "a;b,c\\n", '"""\n[jobs.evil]\ncommand="x"', "'''", "\x00", "\x7f\x85\u2028", "${HOME}",
+]  # fmt: skip
+WORDS = st.sampled_from(NASTY) | st.text(max_size=60)
+TEXTS = WORDS.filter(lambda words: not re.search("[\ud800-\udfff]", words))
+
+
+# The shell
+
+
+@pytest.mark.parametrize("word", [word for word in NASTY if "\0" not in word and word != "\ud800"])
+def test_an_events_payload_is_data_for_the_jobs_that_hear_it(world, word):
+    world.configure(f"""
+        [jobs.hears]
+        on = "told"
+        command = 'printf "%s" "$SCHEDULED_EVENT_DATA" > {world.root}/heard; echo {{missed}} {{scheduled_for}} {{word}}'
+        inhibit_sleep = true
+        ionice = 7
+    """)
+    (world.root / "state" / "spool").mkdir(parents=True, mode=0o700)
+    world.state.chmod(0o700)
+    (world.state / "spool" / "told.json").write_text(json.dumps({"word": word}))
+
+    done = world.run("run", cwd=world.root)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads((world.root / "heard").read_text()) == {"word": word}
+    assert not list(world.root.rglob("pwned"))
+
+
+# The crontab
+
+PATHS = TEXTS.map(lambda words: "/" + words.strip("/"))
+
+
+@given(PATHS, PATHS, PATHS)
+@example("/a b", "/100%", "/it's `x` $(y)")
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_what_cron_hands_to_the_shell_is_the_very_command_or_it_is_refused(python, config, state):
+    plan = InstallPlan(
+        python=Path(python), main=Path("/m.py"), config=Path(config), state=Path(state), home=Path("/h")
+    )
+    try:
+        block = compose(plan, explicit=True)
+    except ConfigError:
+        return
+    lines = [line for line in block.decode(errors="surrogateescape").split("\n") if line and line[0] != "#"]
+
+    assert len(lines) == 3
+    for line, verb in zip(lines, (["run"], ["daily-report", "--due"], ["run"]), strict=True):
+        command = line.split(" ", 1 if line.startswith("@") else 5)[-1]
+        expected = [
+            str(plan.python),
+            "-I",
+            "-S",
+            "/m.py",
+            *verb,
+            "--config",
+            str(plan.config),
+            "--state",
+            str(plan.state),
+        ]
+        assert words_of(crons(command)) == expected
+
+
+def crons(command):
+    """Do as Debian's cron: an unescaped % ends the command, `\\%` is a %."""
+    assert not re.search(r"(?<!\\)%", command)
+    return command.replace("\\%", "%")
+
+
+def words_of(command):
+    """Return the words that /bin/sh makes of a line."""
+    line = f"set -- {command}; printf '%s\\0' \"$@\""
+    done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, check=True)
+    return done.stdout.decode(errors="surrogateescape").split("\0")[:-1]
+
+
+# TOML
+
+
+@given(TEXTS, TEXTS, st.lists(TEXTS, min_size=1, max_size=3))
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_what_is_added_reads_back_as_it_was_said(tmp_path_factory, description, value, words):
+    config = tmp_path_factory.mktemp("etc") / "scheduled.toml"
+    config.touch(mode=0o600)
+    table = {
+        "description": description,
+        "command": words,
+        "env": {"A": value},
+        "options": {description or "x": value},
+    }
+
+    edit = addition(config, "job", table)
+
+    assert tomllib.loads(edit.after.decode()) == {"jobs": {"job": table}}
+
+
+# HTML
+
+
+class Tags(HTMLParser):
+    """The structure of a page, and all that it shows."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.shown = [], ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, tuple(name for name, _ in attributes)))
+
+    def handle_endtag(self, tag):
+        self.tags.append((tag,))
+
+    def handle_data(self, data):
+        self.shown += data
+
+
+def page(word):
+    plans = [Plan(plan_id=word, title=word)] * 2
+    return html(
+        Report(
+            day=date(2026, 2, 3), made=NOW, since=NOW, due=None, missed=0, checkups=[], common=[], mail=Counts(1, 1),
+            activity=[], over=[], plans=plans, most_plans=5, problems=[word],
+        )
+    )  # fmt: skip
+
+
+@given(TEXTS)
+@example("<script>alert(1)</script>")
+@example("\" onmouseover='x'")
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_a_page_has_the_same_elements_whatever_it_tells(word):
+    assert Tags(page(word)).tags == Tags(page("word")).tags
+
+
+# Mail
+
+
+@pytest.mark.parametrize("subject", NASTY)
+def test_a_notice_is_one_mail_whose_copy_lies_in_its_folder(sample, subject):
+    notice = Notice(recipient="@flow", subject=subject, body=subject)
+    before = len(sample.mails("FLOW"))
+
+    deliver(sample.root, notice, notice_id="0123456789", sender="@drone", now=NOW, zone=ZoneInfo("UTC"))
+
+    newest, *others = sample.mails("FLOW")
+    assert (newest["subject"], newest["message"], newest["from"], len(others)) == (
+        subject,
+        subject,
+        "@drone",
+        before,
+    )
+    (copy,) = (path for path in sample.path("DRONE").rglob("*01234567*") if path.is_file())
+    assert (copy.parent.name, len(copy.name.encode()) < 255) == ("sent", True)
+    assert json.loads(copy.read_text())["subject"] == subject
+
+
+# A calendar
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=4))
+@settings(max_examples=EXAMPLES)
+def test_a_calendar_has_an_event_for_each_run_and_no_other_line(names):
+    text = ical.calendar([(0, 0, name) for name in names], 0)
+
+    lines = text.replace("\r\n ", "").split("\r\n")
+    kinds = [line.split(":")[0] for line in lines]
+    event = ["BEGIN", "UID", "DTSTAMP", "DTSTART", "DURATION", "SUMMARY", "DESCRIPTION", "END"]
+    assert kinds == ["BEGIN", "VERSION", "PRODID", "CALSCALE", *event * len(names), "END", ""]
+    assert not re.search(r"\r(?!\n)|(?<!\r)\n", text)
+    assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))
+
+
+# A terminal
+
+
+@given(WORDS)
+@settings(max_examples=EXAMPLES)
+def test_a_line_that_is_said_steers_no_terminal_and_is_text(words):
+    said = printable(words)
+
+    said.encode()  # it has bytes
+    assert said.isprintable()
+    assert said == words or not words.isprintable()
+
+
+STEERING = "evil\x1b]0;owned\x07\x1b[2J[red]\u202e"
+
+
+def test_names_of_files_and_reasons_reach_a_terminal_as_words(world):
+    (world.config.parent / "jobs.d").mkdir(mode=0o700)
+    (world.config.parent / "jobs.d" / f"{STEERING}.toml").write_text("x =")
+    (world.config.parent / "jobs.d" / "\udcff.toml").write_text("x =")
+    world.configure(f"""
+        [jobs.a]
+        command = "true"
+        env_file = {json.dumps(str(world.root / STEERING))}
+        [jobs.b]
+        command = [{json.dumps(STEERING)}]
+        [jobs.c]
+        command = "true"
+        cwd = {json.dumps("/nowhere/" + STEERING)}
+    """)
+    (world.state / "spool").mkdir(parents=True, mode=0o700)
+    world.state.chmod(0o700)
+    (world.state / "spool" / STEERING).write_text("")
+    (world.state / "spool" / "\udcff").write_text("")
+
+    done = [
+        world.run(*words)
+        for words in (
+            ["run", "-v", "a", "b", "c"],
+            ["status"],
+            ["history"],
+            ["check"],
+            ["explain", "a"],
+            ["run"],
+        )
+    ]
+
+    said = "".join(one.stdout + one.stderr for one in done)
+    assert [one.returncode for one in done] == [2, 1, 0, 2, 0, 2]
+    assert {character for character in said if not character.isprintable()} == {"\n"}
+    assert "evil\\x1b]0;owned\\x07" in said
+    log = (world.state / "scheduled.log").read_text()
+    assert all(line[:2] == "20" for line in log.splitlines())
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_no_such_word_is_a_jobs_name(world, name):
+    try:
+        text = json.dumps(name, ensure_ascii=False).replace("\x7f", "\\u007f")
+        world.configure(f'[jobs.{text}]\ncommand = "true"\n')
+    except UnicodeEncodeError:
+        return  # no file can hold it
+
+    done = world.run("check")
+
+    assert done.returncode == 2
