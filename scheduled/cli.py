@@ -17,6 +17,7 @@ from scheduled.where import Where
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 # Which room has the verb.
 ELSEWHERE = {
+    **dict.fromkeys(("mcp", "dbus"), "cli_doors"),
     **dict.fromkeys(("emit", "incidents", "notices", "report"), "cli_events"),
     **dict.fromkeys(("jobs", "show", "next", "explain", "forecast"), "cli_jobs"),
     **dict.fromkeys(("pause", "resume", "enable", "disable"), "cli_jobs"),

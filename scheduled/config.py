@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -42,6 +42,26 @@ class HistoryTable(msgspec.Struct, forbid_unknown_fields=True):
     keep_runs: int = 1000
 
 
+class McpTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[doors.mcp]: what agents may do beside looking, and whether what is executed may be written by them."""
+
+    allow: list[Literal["run", "toggle", "add"]] = []
+    add_commands: bool = False
+
+
+class DbusTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[doors.dbus]: whether what is executed may be written through it."""
+
+    add_commands: bool = False
+
+
+class DoorsTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[doors]: what the doors beside the command line may do."""
+
+    mcp: McpTable = msgspec.field(default_factory=McpTable)
+    dbus: DbusTable = msgspec.field(default_factory=DbusTable)
+
+
 class SettingsTable(msgspec.Struct, forbid_unknown_fields=True):
     """scheduled.toml without its jobs."""
 
@@ -52,6 +72,7 @@ class SettingsTable(msgspec.Struct, forbid_unknown_fields=True):
     notify: NotifyTable = msgspec.field(default_factory=NotifyTable)
     catch_up: CatchUpTable = msgspec.field(default_factory=CatchUpTable)
     history: HistoryTable = msgspec.field(default_factory=HistoryTable)
+    doors: DoorsTable = msgspec.field(default_factory=DoorsTable)
     jobs: dict[str, Any] = {}
 
 
@@ -71,6 +92,7 @@ class Config(msgspec.Struct, kw_only=True):
     jobs: Jobs
     problems: list[str]
     warnings: list[str]
+    doors: DoorsTable = msgspec.field(default_factory=DoorsTable)
 
     def switch(self, toggles: Mapping[str, bool]) -> None:
         """Let what people switched from outside win over what the files say."""
@@ -105,6 +127,7 @@ def load(path: Path, drafts: Drafts = MappingProxyType({})) -> Config:
         keep_days=settings.history.keep_days,
         keep_runs=settings.history.keep_runs,
         sender=settings.notify.sender,
+        doors=settings.doors,
         jobs=Jobs(),
         problems=[],
         warnings=warnings,

@@ -18,6 +18,14 @@ class ConfigError(ScheduledError):
     exit_code = EXIT_USAGE
 
 
+class UnknownError(ConfigError):
+    """There is no job, or no run, of that name."""
+
+
+class ForbiddenError(ConfigError):
+    """The configuration does not let this door do what it was asked for."""
+
+
 class StateError(ScheduledError):
     """Something could not be read from or recorded in the state directory."""
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from scheduled import clock
 from scheduled.config import Config
-from scheduled.errors import ConfigError, StateError
+from scheduled.errors import StateError, UnknownError
 from scheduled.state.paths import Paths
 from scheduled.state.sqlite import SqliteLedger, using
 
@@ -16,13 +16,13 @@ def stamp(instant: float | None, zone: str) -> str | None:
 
 
 def known_jobs(found: Config, names: Sequence[str]) -> list[str]:
-    """Return *names* if they are all jobs; raises ConfigError naming the first that is not, with the nearest."""
+    """Return *names* if they are all jobs; raises UnknownError naming the first that is not, with the nearest."""
     import difflib
 
     for name in names:
         if name not in found.jobs:
             near = difflib.get_close_matches(name, found.jobs, n=1)
-            raise ConfigError(f"no such job: {name}" + (f"; did you mean {near[0]}?" if near else ""))
+            raise UnknownError(f"no such job: {name}" + (f"; did you mean {near[0]}?" if near else ""))
     return list(dict.fromkeys(names))
 
 

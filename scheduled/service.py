@@ -22,6 +22,7 @@ from scheduled.service_files import (
     uninstall,
     written,
 )
+from scheduled.service_looks import doors, executable_keys, start, start_again
 from scheduled.service_runs import (
     attempt,
     daily_report,
@@ -52,9 +53,11 @@ __all__ = [
     "check",
     "daily_report",
     "disable",
+    "doors",
     "edit",
     "emit",
     "enable",
+    "executable_keys",
     "explain",
     "forecast",
     "history",
@@ -76,6 +79,7 @@ __all__ = [
     "resume",
     "run",
     "skip",
+    "start", "start_again",
     "status",
     "stop",
     "uninstall",

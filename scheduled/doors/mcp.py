@@ -1,0 +1,122 @@
+"""`scheduled mcp`: the door for agents (Model Context Protocol), on stdin and stdout of whoever started it.
+
+An agent may look. What more it may do, `[doors.mcp]` in scheduled.toml says, and is asked anew with every call.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import msgspec
+from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ResourceError
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from pydantic import ConfigDict, create_model
+
+import scheduled
+from scheduled import service
+from scheduled.doors.mcp_cron import CronTools
+from scheduled.doors.mcp_scheduler import SchedulerTools
+from scheduled.doors.mcp_tools import OwnTools
+from scheduled.doors.permits import Permission, Permits
+from scheduled.errors import ScheduledError
+from scheduled.where import Where
+
+INSTRUCTIONS = (
+    "scheduled runs periodic jobs from cron, without a daemon. Ask `explain` why a job ran, did not, or will; "
+    "`scheduler_get_status` how everything stands. Instants are RFC 3339; jobs are named."
+)
+READ_ONLY = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+CHANGES = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=False)
+
+
+def serve(where: Where) -> None:
+    """Answer until stdin ends."""
+    build(where).run("stdio")
+
+
+def build(where: Where) -> MCPServer[Any]:
+    """Return the server with all its tools and resources."""
+    permits = Permits(where)
+    groups = (OwnTools(permits), CronTools(permits), SchedulerTools(permits))
+    server: MCPServer[Any] = MCPServer(
+        "scheduled",
+        version=scheduled.__version__,
+        instructions=INSTRUCTIONS,
+        tools=[_tool(group, name, permits) for group in groups for name in group.NAMES],
+        log_level="WARNING",
+    )
+    _resources(server, permits)
+    return server
+
+
+def _tool(group: Any, name: str, permits: Permits) -> Tool:
+    permission = group.NAMES[name]
+    tool = Tool.from_function(
+        _answering(getattr(group, name), permission, permits),
+        name=name,
+        description=_description(getattr(group, name), permission),
+        annotations=READ_ONLY if permission is None else CHANGES,
+    )
+    return _strict(tool)
+
+
+def _description(question: Callable[..., Any], permission: Permission | None) -> str:
+    said = " ".join((question.__doc__ or "").split())
+    return said if permission is None else f'{said} Needs allow = ["{permission}"] in [doors.mcp].'
+
+
+def _answering(
+    question: Callable[..., Any], permission: Permission | None, permits: Permits
+) -> Callable[..., Any]:
+    """Ask for the permission first; say a trouble to the agent in its own words."""
+
+    @wraps(question)
+    def answer(**arguments: Any) -> Any:
+        try:
+            permits.need(permission)
+            return question(**arguments)
+        except ScheduledError as error:
+            return _refusal(error)
+
+    return answer
+
+
+def _refusal(error: ScheduledError) -> CallToolResult:
+    told = {"status": "error", "message": str(error), "exit_code": error.exit_code}
+    return CallToolResult(
+        content=[TextContent(type="text", text=str(error))], structured_content=told, is_error=True
+    )
+
+
+def _strict(tool: Tool) -> Tool:
+    """Have an argument that the tool does not know refused, not passed over in silence."""
+    known = tool.fn_metadata.arg_model
+    strict = create_model(known.__name__, __base__=known)
+    strict.model_config = ConfigDict(**{**known.model_config, "extra": "forbid"})
+    strict.model_rebuild(force=True)
+    metadata = tool.fn_metadata.model_copy(update={"arg_model": strict})
+    return tool.model_copy(
+        update={"fn_metadata": metadata, "parameters": strict.model_json_schema(by_alias=True)}
+    )
+
+
+def _resources(server: MCPServer[Any], permits: Permits) -> None:
+    @server.resource("scheduled://status", mime_type="application/json")
+    def status() -> str:
+        """Say how everything stands, trouble first."""
+        return msgspec.json.encode(_read(service.status, permits)).decode()
+
+    @server.resource("scheduled://report", mime_type="text/markdown")
+    def report() -> str:
+        """Return the newest daily report."""
+        text: str | None = _read(service.report, permits)["text"]
+        return text or "There is no report yet; the tool `cron_run_now` makes one from its job."
+
+
+def _read(question: Callable[[Where], Any], permits: Permits) -> Any:
+    try:
+        return question(permits.where)
+    except ScheduledError as error:
+        raise ResourceError(str(error)) from None

@@ -1,0 +1,301 @@
+"""The door for agents: a real `scheduled mcp`, asked by the SDK's own client."""
+
+import json
+import os
+import shutil
+import subprocess
+
+import jsonschema
+import pytest
+
+from tests.fixtures.doors import crontab
+from tests.fixtures.doors.mcp_door import McpDoor
+from tests.fixtures.world import World
+
+JOBS = """
+    timezone = "UTC"
+    [doors.mcp]
+    allow = {allow}
+    add_commands = {add_commands}
+    [jobs.greet]
+    description = "says hello"
+    command = ["echo", "hello"]
+    priority = "high"
+    [jobs.listener]
+    on = "disk_full"
+    command = ["true"]
+    [jobs.hourly]
+    cron = "0 * * * *"
+    command = ["false"]
+    [jobs.sleeper]
+    command = ["sleep", "60"]
+"""
+D = {"scheduler_add_task", "scheduler_list_tasks", "scheduler_get_status", "scheduler_get_task", "scheduler_remove_task",
+     "scheduler_daemon_status", "scheduler_start_daemon", "scheduler_stop_daemon", "scheduler_restart_daemon"}  # fmt: skip
+C = {
+    "cron_list",
+    "cron_add",
+    "cron_remove",
+    "cron_enable",
+    "cron_run_now",
+    "cron_status",
+    "cron_notifications",
+}
+OWN = {"explain", "forecast", "audit", "history", "logs", "emit", "incidents"}
+
+
+@pytest.fixture(scope="module")
+def open_door(tmp_path_factory):
+    """One server for all of them: it asks for its configuration anew with every call."""
+    world = World(tmp_path_factory.mktemp("mcp"))
+    world.tab = crontab.give(world.root / "bin")
+    world.configure(JOBS.format(allow="[]", add_commands="false"))
+    world.run("run", "greet")
+    shutil.copytree(world.state, world.root / "before")
+    with McpDoor(world, PATH=f"{world.root / 'bin'}:{os.environ['PATH']}") as door:
+        yield world, door
+
+
+@pytest.fixture
+def agent(open_door):
+    """Return how to let the agent in: what it is allowed, and a state of its own."""
+    world, door = open_door
+    for file in (world.config.parent / "jobs.d").glob("*"):
+        file.unlink()
+
+    def may(*allow, add_commands=False):
+        world.configure(JOBS.format(allow=json.dumps(allow), add_commands=json.dumps(add_commands)))
+        return door
+
+    may()
+    world.tab.unlink(missing_ok=True)
+    shutil.rmtree(world.state)
+    shutil.copytree(world.root / "before", world.state)
+    return may
+
+
+@pytest.fixture
+def world(open_door):
+    return open_door[0]
+
+
+def test_every_tool_that_other_agents_know_is_there(agent):
+    assert D | C | OWN <= agent().tools().keys()
+
+
+def test_every_tool_has_a_sound_schema_and_says_what_its_arguments_are(agent):
+    for tool in agent().tools().values():
+        jsonschema.Draft202012Validator.check_schema(tool.input_schema)
+        jsonschema.Draft202012Validator.check_schema(tool.output_schema)
+        assert tool.input_schema["additionalProperties"] is False, tool.name
+        assert all(found["description"] for found in tool.input_schema["properties"].values()), tool.name
+        assert tool.description, tool.name
+
+
+def test_a_tool_that_changes_something_says_so_and_which_permission_it_needs(agent):
+    for tool in agent().tools().values():
+        assert tool.annotations.read_only_hint == ("Needs allow" not in tool.description), tool.name
+
+
+LOOKS = {
+    "explain": {"job": "greet"},
+    "forecast": {"first": "2026-01-01", "last": "2026-01-02"},
+    "next_slots": {"limit": 3},
+    "audit": {},
+    "history": {"job": "greet"},
+    "logs": {"name": "greet"},
+    "incidents": {},
+    "plan": {},
+    "check": {},
+    "cron_list": {},
+    "cron_status": {},
+    "cron_notifications": {},
+    "scheduler_list_tasks": {"priority": "high", "limit": 1000},
+    "scheduler_get_task": {"task_id": "greet"},
+    "scheduler_get_status": {},
+    "scheduler_daemon_status": {},
+}
+CHANGES = {
+    "cron_run_now": ("run", {"name": "greet"}),
+    "emit": ("run", {"event": "disk_full", "payload": {"disk": "/"}}),
+    "rerun": ("run", {"run_id": "RUN"}),
+    "skip": ("run", {"job": "hourly"}),
+    "stop": ("run", {"run_id": "SLEEPER"}),
+    "scheduler_restart_daemon": ("run", {}),
+    "cron_enable": ("toggle", {"name": "hourly", "enabled": False}),
+    "pause": ("toggle", {"jobs": ["greet"], "until": "+2h"}),
+    "resume": ("toggle", {"jobs": []}),
+    "scheduler_start_daemon": ("toggle", {}),
+    "scheduler_stop_daemon": ("toggle", {}),
+    "cron_add": ("add", {"name": "new", "every": "1h", "options": {"chain": ["greet"]}}),
+    "cron_remove": ("add", {"name": "listener"}),
+    "scheduler_add_task": ("add", {"task_id": "new", "task_type": "custom", "cron_expression": "@daily", "config": {"chain": ["greet"]}}),
+    "scheduler_remove_task": ("add", {"task_id": "listener"}),
+}  # fmt: skip
+
+
+def test_every_tool_is_either_a_look_or_a_change_that_has_its_test_here(agent):
+    assert agent().tools().keys() == LOOKS.keys() | CHANGES.keys()
+
+
+@pytest.mark.parametrize("tool", LOOKS)
+def test_an_agent_may_always_look(agent, tool):
+    agent().ask(tool, **LOOKS[tool])
+
+
+@pytest.mark.parametrize("tool", CHANGES)
+def test_a_change_is_refused_without_its_permission_and_nothing_happens(agent, world, tool):
+    permission, arguments = CHANGES[tool]
+    others = {"run", "toggle", "add"} - {permission}
+
+    said = agent(*others, add_commands=True).refused(tool, **arguments)
+
+    assert f'"{permission}"' in said and str(world.config) in said and "[doors.mcp] allow" in said
+    jobs = {job["name"]: job["enabled"] and not job["paused"] for job in agent().ask("cron_list")}
+    assert jobs == dict.fromkeys(("greet", "listener", "hourly", "sleeper"), True)
+    assert [run["job"] for run in agent().ask("history")] == ["greet"]
+    assert not world.tab.exists()
+
+
+@pytest.mark.parametrize("tool", CHANGES)
+def test_a_change_is_made_with_its_permission_alone(agent, until, tool):
+    permission, arguments = CHANGES[tool]
+    door, named = agent(permission), {}
+    if "RUN" in arguments.values():
+        named = {"run_id": door.ask("history")[0]["run_id"]}
+    if "SLEEPER" in arguments.values():
+        door.ask("cron_run_now", name="sleeper", wait_seconds=0)
+        named = {"run_id": until(lambda: door.ask("history", status="running"))[0]["run_id"]}
+
+    door.ask(tool, **{**arguments, **named})
+
+
+def test_what_an_agent_does_the_command_line_sees_at_once(agent, world):
+    agent("toggle").ask("cron_enable", name="hourly", enabled=False)
+
+    assert not world.json("show", "hourly")["enabled"]
+
+
+def test_a_run_is_waited_for_and_told(agent):
+    done = agent("run").ask("cron_run_now", name="greet")
+
+    assert done["over"] and done["result"]["runs"][0]["status"] == "success"
+
+
+def test_a_long_run_holds_nobody_up(agent, world, until):
+    door = agent("run")
+
+    assert door.ask("cron_run_now", name="sleeper", wait_seconds=0) == {"over": False, "result": None}
+    running = until(lambda: door.ask("history", status="running"))[0]
+    assert running["job"] == "sleeper"
+    door.ask("stop", run_id=running["run_id"])
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("cron_add", {"name": "evil", "every": "1h", "command": "true"}),
+        ("cron_add", {"name": "evil", "every": "1h", "options": {"python": "os:abort"}}),
+        ("cron_add", {"name": "evil", "every": "1h", "options": {"chain": ["greet"], "env": {"A": "b"}}}),
+        ("cron_add", {"name": "evil", "every": "1h", "options": {"chain": ["greet"], "only_if": {"command": "true"}}}),
+        ("scheduler_add_task", {"task_id": "evil", "task_type": "custom", "config": {"command": "true"}}),
+    ],
+)  # fmt: skip
+def test_a_job_that_says_what_is_executed_needs_add_commands_too(agent, world, tool, arguments):
+    said = agent("add").refused(tool, **arguments)
+
+    assert "add_commands" in said and str(world.config) in said
+    assert "evil" not in {job["name"] for job in world.json("jobs")}
+
+
+def test_with_add_commands_it_is_added_and_runs(agent, world):
+    agent("add", add_commands=True).ask(
+        "scheduler_add_task", task_id="new", task_type="custom", config={"command": ["echo", "new"]}
+    )
+
+    assert world.run("run", "new", "--json").returncode == 0
+
+
+def test_a_permission_that_is_taken_back_is_gone_at_once(agent):
+    agent("run").ask("cron_run_now", name="greet")
+
+    assert "allow" in agent().refused("cron_run_now", name="greet")
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "said"),
+    [
+        ("explain", {"job": "gret"}, "no such job: gret; did you mean greet?"),
+        ("explain", {"job": "greet", "at": "noon"}, "not an ISO date and time: 'noon'"),
+        ("explain", {"jib": "greet"}, "jib"),
+        ("history", {"status": "fine"}, "status: is one of"),
+        ("scheduler_list_tasks", {"limit": 1001}, "limit"),
+    ],
+)
+def test_a_mistake_is_told_in_words_that_help(agent, tool, arguments, said):
+    assert said in agent().refused(tool, **arguments)
+
+
+def test_errors_have_the_status_that_those_who_ask_for_one_expect(agent):
+    assert agent().call("scheduler_get_task", task_id="x")[1]["status"] == "error"
+    assert agent().ask("scheduler_get_task", task_id="greet")["status"] == "success"
+
+
+def test_a_configuration_that_cannot_be_read_is_said_and_the_door_stays_open(agent, world):
+    door = agent()
+    world.config.write_text("[")
+    assert str(world.config) in door.refused("cron_list")
+
+    agent()
+    door.ask("cron_list")
+
+
+def test_a_task_is_a_job_in_other_words(agent):
+    task = agent().ask("scheduler_get_task", task_id="greet")["task"]
+    listed = agent().ask("scheduler_list_tasks", priority="high")["tasks"]
+
+    assert (task["id"], task["status"], task["priority"]) == ("greet", "completed", "high")
+    assert [found["id"] for found in listed] == ["greet"]
+
+
+def test_a_running_task_is_not_removed(agent, until):
+    door = agent("run", "add")
+    door.ask("cron_run_now", name="sleeper", wait_seconds=0)
+    running = until(lambda: door.ask("history", status="running"))[0]
+
+    assert "is running" in door.refused("scheduler_remove_task", task_id="sleeper")
+    door.ask("stop", run_id=running["run_id"])
+
+
+def test_starting_the_daemon_puts_the_block_into_the_crontab_and_stopping_it_pauses(agent, world):
+    door = agent("toggle")
+    door.ask("scheduler_stop_daemon")
+    assert door.ask("scheduler_daemon_status")["paused"]
+
+    door.ask("scheduler_start_daemon")
+    assert not door.ask("scheduler_daemon_status")["paused"]
+    assert str(world.state) in world.tab.read_text()
+
+
+def test_the_resources_are_the_status_and_the_daily_report(agent, world):
+    door = agent()
+    (world.state / "reports" / "daily-2026-01-02.md").write_text("# All well\n")
+
+    assert door.resources() == {"scheduled://status", "scheduled://report"}
+    assert json.loads(door.read("scheduled://status")).keys() == world.json("status").keys()
+    assert door.read("scheduled://report") == "# All well\n"
+
+
+def test_it_ends_when_its_client_hangs_up(world, agent):
+    done = subprocess.run(world.command("mcp"), stdin=subprocess.DEVNULL, timeout=30, capture_output=True)
+
+    assert (done.returncode, done.stdout) == (0, b"")
+
+
+def test_without_the_library_it_says_what_to_install(world, agent, tmp_path):
+    (tmp_path / "mcp.py").write_text("raise ImportError('not here')")
+
+    done = world.run("mcp", env={**os.environ, "PYTHONPATH": str(tmp_path)})
+
+    assert done.returncode == 2
+    assert "pip install 'scheduled[mcp]'" in done.stderr and "Traceback" not in done.stderr
