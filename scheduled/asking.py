@@ -11,6 +11,7 @@ from scheduled import claims, clock, publish, runner
 from scheduled.byhand import OlderFirstError, Wish, start_for
 from scheduled.epochs import base_of, open_slots_of, slots_of, span_between
 from scheduled.errors import BusyError, ConfigError
+from scheduled.events import Event
 from scheduled.house import House
 from scheduled.jobs import Instant, Job, Span, Standing
 from scheduled.looking import known_jobs, looking, stamp
@@ -39,7 +40,13 @@ def pause(
         with _changing(house) as ledger:
             for name in chosen:
                 ledger.pause(name, until)
+        _tell(house, chosen, enabled=False)
     return [{"job": name or None, "paused": True, "until": stamp(until, house.zone)} for name in chosen]
+
+
+def _tell(house: House, chosen: Sequence[str], *, enabled: bool) -> None:
+    if "" in chosen:
+        house.publish([Event(name="scheduler_toggled", payload={"enabled": enabled})])
 
 
 def resume(house: House, names: Sequence[str], *, dry_run: bool) -> list[dict[str, Any]]:
@@ -51,6 +58,7 @@ def resume(house: House, names: Sequence[str], *, dry_run: bool) -> list[dict[st
         with _changing(house) as changing:
             for name in chosen:
                 changing.resume(name)
+        _tell(house, chosen, enabled=True)
     left = before.keys() - set(chosen)
     return [
         {

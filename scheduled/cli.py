@@ -160,14 +160,17 @@ def try_(where: Where, job: str, as_json: bool) -> int:
     metavar="MINUTES",
     help="How often cron looks: as now, or else every 5 minutes, more often where a schedule needs it.",
 )
+@click.option(
+    "--dbus", is_flag=True, help="Have the session bus start `scheduled dbus` when it is called, too."
+)
 @click.option("-n", "--dry-run", is_flag=True, help="Show the block; change nothing.")
 @as_json
 @door
-def install(where: Where, every: int | None, dry_run: bool, as_json: bool) -> None:
+def install(where: Where, every: int | None, dbus: bool, dry_run: bool, as_json: bool) -> None:
     """Put the marked block into your crontab; every other line stays as it is."""
     from scheduled import service
 
-    _report_crontab(service.install(where, every, dry_run=dry_run), as_json=as_json)
+    _report_crontab(service.install(where, every, dbus=dbus, dry_run=dry_run), as_json=as_json)
 
 
 @cli.command()
@@ -190,6 +193,8 @@ def _report_crontab(done: dict[str, Any], *, as_json: bool) -> None:
         click.echo("your crontab is changed" if done["changed"] else "your crontab needed no change")
         if done["backup"]:
             click.echo(f"the one before is kept in {done['backup']}")
+        for path in done["dbus"]:
+            click.echo(f"changed for the session bus: {path}")
 
 
 def _fill_in_streams() -> None:

@@ -16,3 +16,23 @@ def mcp(where: Where) -> None:
     from scheduled.doors import mcp
 
     mcp.serve(where)
+
+
+@click.command()
+@click.option(
+    "--idle",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    default=10.0,
+    show_default=True,
+    help="Leave when nobody has called for so long.",
+)
+@door
+def dbus(where: Where, idle: float) -> None:
+    """Answer on the session bus until nobody calls any more; `install --dbus` has the bus start it."""
+    from scheduled.doors.library import need
+
+    need("dbus_fast", door="dbus")
+    from scheduled.doors import dbus
+
+    dbus.serve(where, idle)

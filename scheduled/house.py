@@ -17,6 +17,7 @@ from scheduled.handlers.base import Change, Notice
 from scheduled.jobs import Job
 from scheduled.log import LEVELS, Log, describe, log_path
 from scheduled.printable import printable
+from scheduled.session_bus import Announcer
 from scheduled.state import snapshot
 from scheduled.state.ledger import OutboxItem
 from scheduled.state.open import open_ledger
@@ -40,6 +41,7 @@ class House:
         self._loaded: Workspace | None = None
         self.bus = Bus(self.troubles.append)
         self.bus.subscribe(self._write_down)
+        self.bus.subscribe(Announcer(self.config.timezone))
 
     @property
     def zone(self) -> str:

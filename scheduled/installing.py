@@ -5,20 +5,24 @@ from typing import Any
 
 from scheduled import clock
 from scheduled.checks import needed_cadence
-from scheduled.install import crontab
+from scheduled.install import crontab, dbus
 from scheduled.jobs import MINUTE
+from scheduled.session_bus import reload_services
 from scheduled.state.open import open_ledger
 from scheduled.state.paths import Paths
 
 
-def install(config_file: Path, paths: Paths, every: int | None, *, dry_run: bool) -> dict[str, Any]:
-    """Put the block in; without *every* as often as now, or else as the schedules need it."""
+def install(
+    config_file: Path, paths: Paths, every: int | None, *, on_bus: bool, dry_run: bool
+) -> dict[str, Any]:
+    """Put the block in; without *every* as often as now, or else as the schedules need it. *on_bus*: D-Bus too."""
     every = every or crontab.installed_cadence(crontab.read()) or needed_cadence(config_file)
     wanted = crontab.plan(config=config_file, state=paths.root, every=every)
     done = crontab.install(wanted, dry_run=dry_run)
     if not dry_run:
         _note_cadence(paths, every)
-    return _document(done, dry_run=dry_run)
+    placed = dbus.install(wanted, dry_run=dry_run) if on_bus else []
+    return _document(done, placed, dry_run=dry_run)
 
 
 def _note_cadence(paths: Paths, every: int) -> None:
@@ -30,14 +34,18 @@ def _note_cadence(paths: Paths, every: int) -> None:
 
 
 def uninstall(paths: Paths, *, dry_run: bool) -> dict[str, Any]:
-    """Take the block out."""
-    return _document(crontab.uninstall(state=paths.root, dry_run=dry_run), dry_run=dry_run)
+    """Take the block out, and what the session bus had of us."""
+    done = crontab.uninstall(state=paths.root, dry_run=dry_run)
+    return _document(done, dbus.uninstall(dry_run=dry_run), dry_run=dry_run)
 
 
-def _document(done: crontab.InstallResult, *, dry_run: bool) -> dict[str, Any]:
+def _document(done: crontab.InstallResult, services: list[str], *, dry_run: bool) -> dict[str, Any]:
+    if services and not dry_run:
+        reload_services()
     return {
         "changed": done.changed,
         "dry_run": dry_run,
         "backup": str(done.backup) if done.backup else None,
+        "dbus": services,
         "crontab": done.after.decode(errors="replace"),
     }

@@ -22,7 +22,7 @@ from scheduled.service_files import (
     uninstall,
     written,
 )
-from scheduled.service_looks import doors, executable_keys, start, start_again
+from scheduled.service_looks import doors, executable_keys, settings, start, start_again
 from scheduled.service_runs import (
     attempt,
     daily_report,
@@ -78,8 +78,10 @@ __all__ = [
     "restore",
     "resume",
     "run",
+    "settings",
     "skip",
-    "start", "start_again",
+    "start",
+    "start_again",
     "status",
     "stop",
     "uninstall",

@@ -57,15 +57,20 @@ def apply(where: Where, file: Path, *, dry_run: bool = False) -> dict[str, Any]:
     return editing.keep(where.config_file, where.paths, change, dry_run=dry_run)
 
 
-def install(where: Where, every: int | None = None, *, dry_run: bool = False) -> dict[str, Any]:
-    """Put the marked block into the user's crontab, for a tick *every* so many minutes; nothing else changes."""
+def install(
+    where: Where, every: int | None = None, *, dbus: bool = False, dry_run: bool = False
+) -> dict[str, Any]:
+    """Put the marked block into the user's crontab, for a tick *every* so many minutes; nothing else changes.
+
+    With *dbus* the session bus is to start the door on it, too.
+    """
     from scheduled import installing
 
-    return installing.install(where.config_file, where.paths, every, dry_run=dry_run)
+    return installing.install(where.config_file, where.paths, every, on_bus=dbus, dry_run=dry_run)
 
 
 def uninstall(where: Where, *, dry_run: bool = False) -> dict[str, Any]:
-    """Take the marked block out of the user's crontab; configuration and state stay."""
+    """Take the marked block out of the user's crontab, and our files from the session bus; configuration and state stay."""
     from scheduled import installing
 
     return installing.uninstall(where.paths, dry_run=dry_run)

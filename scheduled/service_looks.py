@@ -16,6 +16,29 @@ def doors(where: Where) -> "DoorsTable":
     return config.load(where.config_file).doors
 
 
+def settings(where: Where) -> dict[str, Any]:
+    """Return what scheduled.toml says beside its jobs, defaults included."""
+    import msgspec
+
+    from scheduled import config
+
+    found = config.load(where.config_file)
+    fields = (
+        "timezone",
+        "workspace",
+        "max_parallel",
+        "max_runs",
+        "max_minutes",
+        "keep_days",
+        "keep_runs",
+        "sender",
+    )
+    return {
+        "path": str(found.path),
+        **{name: msgspec.to_builtins(getattr(found, name), enc_hook=str) for name in fields},
+    }
+
+
 def executable_keys(definition: Mapping[str, Any]) -> list[str]:
     """Return the keys of a job's definition that say, or change, what is executed."""
     from scheduled import editing, wording

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scheduled.bus import Subscriber
+from scheduled.errors import ConfigError
 from scheduled.where import Where
 
 
@@ -18,6 +19,8 @@ def history(
     from scheduled import clock, config, output, records
     from scheduled.instants import ago
 
+    if limit < 1:
+        raise ConfigError(f"limit: must be at least 1, got {limit}")
     found = config.load(where.config_file)
     if job is not None:
         output.known(where.paths, found.jobs, job)

@@ -1,4 +1,4 @@
-"""The seal: no test reaches the user's home, XDG directories or crontab."""
+"""The seal: no test reaches the user's home, XDG directories, crontab or session bus."""
 
 import os
 from pathlib import Path
@@ -27,6 +27,7 @@ def seal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", f"{home / 'bin'}:{os.environ['PATH']}")
     monkeypatch.setenv("TZ", "UTC")
     monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "disabled:")
     for name in (*SEALED, "SCHEDULED_CONFIG", "SCHEDULED_STATE"):
         monkeypatch.delenv(name, raising=False)
     return home
