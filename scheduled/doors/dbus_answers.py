@@ -6,7 +6,8 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import msgspec
-from dbus_fast import DBusError
+from dbus_fast import DBusError, PropertyAccess
+from dbus_fast.service import dbus_property
 
 from scheduled import service
 from scheduled.errors import BusyError, ConfigError, ForbiddenError, ScheduledError, UnknownError
@@ -22,9 +23,17 @@ class Presence(Protocol):
 
     def call(self) -> AbstractContextManager[None]:
         """Stay for as long as this takes."""
+        raise NotImplementedError
 
     def shut_down(self) -> None:
         """Leave as soon as nobody is served any more."""
+
+
+def looked_up(getter: Callable[[Any], Any]) -> Any:
+    """Make a method a property that is found out when somebody asks: no signal tells of its changes."""
+    made = dbus_property(access=PropertyAccess.READ)(getter)
+    made.introspection.annotations["org.freedesktop.DBus.Property.EmitsChangedSignal"] = "false"
+    return made
 
 
 def text(document: Any) -> str:

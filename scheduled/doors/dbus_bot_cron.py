@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import msgspec
-from dbus_fast import DBusError, PropertyAccess
+from dbus_fast import DBusError
 from dbus_fast.annotations import DBusBool, DBusDouble, DBusInt32, DBusSignature, DBusStr
-from dbus_fast.service import ServiceInterface, dbus_method, dbus_property, dbus_signal
+from dbus_fast.service import ServiceInterface, dbus_method, dbus_signal
 
 from scheduled import service
-from scheduled.doors.dbus_answers import Desk, Presence, boolean, need_harmless, read, text
+from scheduled.doors.dbus_answers import Desk, Presence, boolean, looked_up, need_harmless, read, text
 from scheduled.errors import ConfigError
 from scheduled.session_bus import BOT_CRON
 from scheduled.where import Where
@@ -193,17 +193,17 @@ class BotCron(ServiceInterface):
         self._desk.presence.shut_down()
         return text(SUCCESS)
 
-    @dbus_property(access=PropertyAccess.READ)
+    @looked_up
     def Running(self) -> DBusBool:
         """Say whether ticks come in time."""
         return bool(self._desk.look(service.status)["ticks"]["running"])
 
-    @dbus_property(access=PropertyAccess.READ)
+    @looked_up
     def Uptime(self) -> DBusDouble:
         """Say for how many seconds ticks have come without a gap."""
         return float(self._desk.look(service.status)["uptime_seconds"])
 
-    @dbus_property(access=PropertyAccess.READ)
+    @looked_up
     def Stats(self) -> DBusStr:
         """Return the totals, as JSON."""
         return text(self._desk.look(service.status)["stats"])

@@ -5,13 +5,12 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, get_type_hints
 
 import msgspec
-from dbus_fast import PropertyAccess
 from dbus_fast.annotations import DBusBool, DBusSignature, DBusStr
-from dbus_fast.service import ServiceInterface, dbus_method, dbus_property, dbus_signal
+from dbus_fast.service import ServiceInterface, dbus_method, dbus_signal
 
 import scheduled
 from scheduled import service
-from scheduled.doors.dbus_answers import Desk, Presence, need_harmless, read
+from scheduled.doors.dbus_answers import Desk, Presence, looked_up, need_harmless, read
 from scheduled.errors import ConfigError
 from scheduled.session_bus import OURS
 from scheduled.where import Where
@@ -45,10 +44,16 @@ def ask(where: Where, question: str, arguments: Mapping[str, Any]) -> Any:
 
 def _typed(question: str, found: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
     hints = get_type_hints(found)
+    return {
+        name: _as(f"{question}: {name}", value, hints.get(name, Any)) for name, value in arguments.items()
+    }
+
+
+def _as(what: str, value: Any, wanted: Any) -> Any:
     try:
-        return {name: msgspec.convert(value, hints.get(name, Any)) for name, value in arguments.items()}
+        return msgspec.convert(value, wanted)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{question}: {error}") from None
+        raise ConfigError(f"{what}: {error}") from None
 
 
 class Scheduler(ServiceInterface):
@@ -63,17 +68,17 @@ class Scheduler(ServiceInterface):
         """Return the answer to a question as the JSON that the command line prints."""
         return await self._desk.ask(lambda where: ask(where, question, read(arguments)))
 
-    @dbus_property(access=PropertyAccess.READ)
+    @looked_up
     def Questions(self) -> Texts:
         """List what can be asked."""
         return list(NAMES)
 
-    @dbus_property(access=PropertyAccess.READ)
+    @looked_up
     def Running(self) -> DBusBool:
         """Say whether ticks come in time."""
         return bool(self._desk.look(service.status)["ticks"]["running"])
 
-    @dbus_property(access=PropertyAccess.READ)
+    @looked_up
     def Version(self) -> DBusStr:
         """Say which version of scheduled answers."""
         return scheduled.__version__

@@ -1,0 +1,393 @@
+"""The door on the session bus: a real dbus-daemon that starts it, asked with busctl, gdbus and dbus-send."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.doors import crontab
+from tests.fixtures.doors.dbus_door import BOT, OURS, DbusDoor
+from tests.fixtures.doors.session import Session, missing
+from tests.fixtures.world import World
+
+pytestmark = [pytest.mark.system, pytest.mark.skipif(bool(missing()), reason=missing())]
+
+JOBS = """
+    timezone = "UTC"
+    [jobs.daily_standup]
+    command = ["echo", "hello"]
+    [jobs.hourly]
+    cron = "0 * * * *"
+    command = ["false"]
+    [jobs.sleeper]
+    command = ["sleep", "60"]
+"""
+
+
+class House:
+    """A configuration, a state, and the bus whose services are installed for them."""
+
+    def __init__(self, root):
+        self.world = World(root)
+        self.tab = crontab.give(root / "bin")
+        self.session = Session(root, HOME=str(root), PATH=f"{root / 'bin'}:{os.environ['PATH']}")
+        self.world.configure(JOBS)
+        self.door = DbusDoor(self.session)
+
+    def scheduled(self, *words):
+        return self.world.run(*words, env=self.session.environment)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    house = House(tmp_path_factory.mktemp("bus"))
+    house.scheduled("install", "--dbus")
+    house.scheduled("run", "daily_standup")
+    shutil.copytree(house.world.state, house.world.root / "before")
+    yield house
+    house.session.close()
+
+
+@pytest.fixture
+def house(built):
+    built.world.configure(JOBS)
+    for run in json.loads(built.scheduled("history", "--status", "running", "--json").stdout):
+        built.scheduled("stop", run["run_id"])
+    shutil.rmtree(built.world.state)
+    shutil.copytree(built.world.root / "before", built.world.state)
+    return built
+
+
+@pytest.fixture
+def door(house):
+    return house.door
+
+
+@pytest.fixture
+def other(tmp_path):
+    """A house and a bus that a test may break."""
+    house = House(tmp_path)
+    yield house
+    house.session.close()
+
+
+def service_pids(house):
+    """Return the processes that the bus of *house* started."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if str(house.world.config).encode() in words and b"dbus" in words:
+                found.append(int(entry.name))
+    return found
+
+
+# Somebody calls
+
+
+def test_the_call_that_people_know_starts_it_and_a_run(house, until):
+    house.session.run("busctl", "--user", "call", *BOT, "run_job", "s", "daily_standup")
+
+    until(lambda: len(house.world.json("history", "daily_standup", "--status", "success")) == 2)
+
+
+def test_a_long_run_holds_nobody_up(door, until):
+    started = time.monotonic()
+    assert door.bot("run_job", "s", "sleeper")["success"]
+    assert door.bot("list_jobs")
+    assert time.monotonic() - started < 10
+
+    running = until(lambda: door.ask("history", status="running"))[0]
+    assert running["job"] == "sleeper"
+    door.ask("stop", run_id=running["run_id"])
+
+
+@pytest.mark.parametrize(("word", "enabled"), [("false", False), ("0", False), ("True", True), ("on", True)])
+def test_a_job_is_toggled_by_words(house, door, word, enabled):
+    door.bot("toggle_job", "ss", "hourly", word)
+
+    assert house.world.json("show", "hourly")["enabled"] is enabled
+
+
+def test_the_scheduler_is_toggled(house, door):
+    door.bot("toggle_scheduler", "s", "false")
+    assert house.world.json("status")["paused"] == {"*": None}
+
+    door.bot("toggle_scheduler", "s", "true")
+    assert house.world.json("status")["paused"] == {}
+
+
+def test_history_and_jobs_are_what_the_command_line_prints(house, door):
+    assert door.bot("get_history", "i", 5) == house.world.json("history", "--limit", "5")
+    assert [job["name"] for job in door.bot("list_jobs")] == ["daily_standup", "hourly", "sleeper"]
+
+
+def test_the_configuration_is_read_and_changed(house, door):
+    assert door.bot("get_config", "ss", "jobs.hourly", "cron") == "0 * * * *"
+    assert door.bot("get_config", "ss", "schedules", "timezone") == "UTC"
+
+    door.bot("update_config", "sss", "jobs.hourly", "cron", "30 * * * *")
+    assert 'cron = "30 * * * *"' in house.world.config.read_text()
+    door.bot("update_config", "sss", "schedules", "enabled", "false")
+    assert door.bot("get_config", "ss", "schedules", "enabled") is False
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [("update_config", ("sss", "jobs.hourly", "command", "rm -rf /")), ("update_config", ("sss", "jobs.hourly", "env", "{}"))],
+)  # fmt: skip
+def test_what_is_executed_is_not_changed_over_the_bus_unless_the_configuration_lets_it(
+    house, door, method, arguments
+):
+    before = house.world.config.read_bytes()
+    assert "[doors.dbus] add_commands = true" in door.refused(BOT, method, *arguments)
+    assert house.world.config.read_bytes() == before
+
+    house.world.configure(JOBS + "    [doors.dbus]\n    add_commands = true\n")
+    door.bot(method, *arguments)
+    assert house.world.config.read_bytes() != before
+
+
+def test_a_job_is_added_with_a_command_only_if_the_configuration_lets_it(house, door):
+    asked = (OURS, "Ask", "ss", "add", json.dumps({"name": "n", "definition": {"command": "true"}}))
+    assert "add_commands" in door.refused(*asked)
+
+    house.world.configure(JOBS + "    [doors.dbus]\n    add_commands = true\n")
+    assert door.call(*asked)[0] is False
+    (house.world.config.parent / "jobs.d" / "n.toml").unlink()
+
+
+def test_calls_by_name_answer_errors_too(door):
+    assert door.bot("CallMethod", "ss", "list_jobs", "{}")["success"]
+    assert door.bot("CallMethod", "ss", "run_job", '{"job_name": "x"}') == {
+        "success": False,
+        "error": "no such job: x",
+    }
+    assert "no such method" in door.bot("CallMethod", "ss", "fly", "")["error"]
+    assert "job_name" in door.bot("CallMethod", "ss", "run_job", '{"job": "x"}')["error"]
+    assert "JSON object" in door.bot("CallMethod", "ss", "run_job", "[]")["error"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run_job", "s", "daily_stand"), "no such job: daily_stand; did you mean daily_standup?"),
+        (("toggle_job", "ss", "hourly", "perhaps"), "write true or false"),
+        (("get_history", "i", 0), "limit: must be at least 1"),
+        (("get_config", "ss", "jobs.hourly", "x"), "jobs.hourly: says nothing of 'x'"),
+        (("get_config", "ss", "nothing", ""), "no such section"),
+    ],
+)
+def test_a_mistake_is_told_in_words_that_help(door, arguments, said):
+    assert said in door.refused(BOT, *arguments)
+
+
+def test_questions_are_asked_by_name_with_their_own_arguments(door):
+    assert {"explain", "forecast", "audit"} <= set(door.property(OURS, "Questions"))
+    assert "limit" in door.refused(OURS, "Ask", "ss", "history", '{"limit": "many"}')
+    assert "no such question" in door.refused(OURS, "Ask", "ss", "run", "{}")
+
+
+# What it looks like
+
+
+def test_other_clients_understand_it_too(house):
+    said = house.session.run("gdbus", "call", "--session", "-d", BOT[0], "-o", BOT[1], "-m", f"{BOT[2]}.Ping")
+    sent = house.session.run(
+        "dbus-send", "--session", "--print-reply", f"--dest={BOT[0]}", BOT[1], f"{BOT[2]}.get_history", "int32:3"
+    )  # fmt: skip
+
+    assert said.stdout == "('pong',)\n"
+    assert "daily_standup" in sent.stdout
+
+
+def test_introspection_tells_of_everything_there_is(house):
+    xml = house.session.run("busctl", "--user", "introspect", "--xml-interface", *BOT[:2]).stdout
+    found = next(node for node in ET.fromstring(xml) if node.get("name") == BOT[2])
+    told = {
+        (member.tag, member.get("name")): "".join(arg.get("type") for arg in member.iter("arg"))
+        or member.get("type", "")
+        for member in found
+    }
+
+    assert told == {
+        ("method", "run_job"): "ss", ("method", "list_jobs"): "s", ("method", "get_history"): "is",
+        ("method", "toggle_scheduler"): "ss", ("method", "toggle_job"): "sss", ("method", "get_config"): "sss",
+        ("method", "update_config"): "ssss", ("method", "CallMethod"): "sss", ("method", "Ping"): "s",
+        ("method", "GetStatus"): "s", ("method", "GetStats"): "s", ("method", "HealthCheck"): "s",
+        ("method", "Shutdown"): "s", ("property", "Running"): "b", ("property", "Uptime"): "d",
+        ("property", "Stats"): "s", ("signal", "JobStarted"): "ss", ("signal", "JobCompleted"): "sss",
+        ("signal", "JobFailed"): "sss", ("signal", "SchedulerToggled"): "b", ("signal", "Event"): "ss",
+    }  # fmt: skip
+    assert {note.get("value") for note in found.iter("annotation")} == {"false"}
+
+
+def test_the_properties_are_the_status(house, door):
+    assert door.property(BOT, "Running") is True
+    assert door.property(BOT, "Uptime") >= 0
+    assert json.loads(door.property(BOT, "Stats")) == house.world.json("status")["stats"]
+    assert door.bot("HealthCheck")["healthy"] == door.bot("GetStatus")["healthy"]
+    assert door.bot("GetStats")["total_executions"] == 1
+
+
+# What it tells
+
+
+@pytest.fixture
+def heard(house):
+    listening = house.session.monitor("type=signal,interface=com.aiworkflow.BotCron")
+    yield listening
+    listening.close()
+
+
+def members(lines):
+    return [word.split("=")[1] for line in lines if line.startswith("signal") for word in line.split() if word.startswith("member=")]  # fmt: skip
+
+
+def test_ticks_that_cron_starts_are_heard_as_they_go(house, heard):
+    house.scheduled("run", "daily_standup")
+
+    assert members(heard.until("JobCompleted")) == ["Event", "JobStarted", "Event", "JobCompleted"]
+
+
+def test_a_failure_is_heard(house, heard):
+    house.scheduled("run", "hourly")
+
+    assert members(heard.until("JobFailed"))[-1] == "JobFailed"
+
+
+def test_whoever_pauses_everybody_hears(house, heard):
+    house.scheduled("pause")
+    house.scheduled("pause", "hourly")
+    house.scheduled("resume")
+
+    told = members([*heard.until("SchedulerToggled"), *heard.until("SchedulerToggled")])
+    assert told == ["Event", "SchedulerToggled"] * 2
+
+
+def test_a_bus_that_does_not_answer_holds_a_tick_up_for_a_moment_only(house, tmp_path):
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(str(tmp_path / "deaf"))
+        deaf.listen()
+        environment = {**house.session.environment, "DBUS_SESSION_BUS_ADDRESS": f"unix:path={tmp_path}/deaf"}
+        started = time.monotonic()
+        done = house.world.run("run", "daily_standup", env=environment)
+        waited = time.monotonic() - started
+        started = time.monotonic()
+        house.world.run("run", "daily_standup")
+        usual = time.monotonic() - started
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert 0.3 < waited - usual < 2.5  # half a second, once for all events; the rest is a busy machine's
+
+
+@pytest.mark.parametrize("address", ["unix:path=/nowhere/bus", "tcp:host=localhost", "nonsense", ""])
+def test_where_there_is_no_bus_a_tick_is_silent(house, address):
+    environment = {**house.session.environment, "DBUS_SESSION_BUS_ADDRESS": address}
+
+    done = house.world.run("run", "daily_standup", env=environment)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+# It comes and goes
+
+
+def test_it_goes_when_nobody_calls_and_comes_back_with_the_next_call(house, door, until):
+    assert door.bot("Shutdown") == {"success": True}
+    until(lambda: not service_pids(house))
+    assert BOT[0] not in house.session.owned()
+
+    assert door.bot("list_jobs")
+    assert {BOT[0], OURS[0]} <= house.session.owned()
+
+
+def test_no_call_is_lost_while_it_leaves(house):
+    service = house.session.data / "dbus-1" / "services" / f"{BOT[0]}.service"
+    before = service.read_text()
+    service.write_text(before.rstrip("\n") + " --idle 0.15\n")
+    house.session.run("busctl", "--user", "call", *BOT, "Shutdown")
+    reload = ("org.freedesktop.DBus", "/", "org.freedesktop.DBus", "ReloadConfig")
+    house.session.run("busctl", "--user", "call", *reload)
+
+    for pause in [0.15, 0.16, 0.145, 0.155, 0.17] * 2:
+        assert house.session.run("busctl", "--user", "call", *BOT, "GetStats").returncode == 0
+        time.sleep(pause)  # just as it leaves
+
+    service.write_text(before)
+    house.session.run("busctl", "--user", "call", *reload)
+
+
+def test_two_that_start_at_once_do_not_fight(house, door, until):
+    door.bot("Shutdown")
+    until(lambda: not service_pids(house))
+    both = [
+        subprocess.Popen(["busctl", "--user", "call", *BOT, "Ping"], env=house.session.environment, stdout=subprocess.DEVNULL),
+        subprocess.Popen(["busctl", "--user", "call", *OURS, "Ask", "ss", "status", "{}"], env=house.session.environment, stdout=subprocess.DEVNULL),
+    ]  # fmt: skip
+
+    assert [one.wait(timeout=60) for one in both] == [0, 0]
+
+
+def test_it_leaves_when_the_bus_is_gone(other, until):
+    other.scheduled("install", "--dbus")
+    assert other.door.bot("list_jobs")
+    assert service_pids(other)
+
+    os.kill(other.session.pid, signal.SIGKILL)
+    until(lambda: not service_pids(other))
+
+
+def test_without_a_bus_it_says_so(house):
+    environment = {**house.session.environment, "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere/bus"}
+    done = house.world.run("dbus", env=environment)
+
+    assert done.returncode == 1 and "/nowhere/bus" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_without_the_library_it_says_what_to_install(house, tmp_path):
+    (tmp_path / "dbus_fast.py").write_text("raise ImportError('not here')")
+
+    done = house.world.run("dbus", env={**house.session.environment, "PYTHONPATH": str(tmp_path)})
+
+    assert done.returncode == 2 and "pip install 'scheduled[dbus]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# It is put there and taken away
+
+
+def test_installing_twice_changes_nothing_and_uninstalling_leaves_nothing(other):
+    services = other.session.data / "dbus-1" / "services"
+
+    first = json.loads(other.scheduled("install", "--dbus", "--json").stdout)
+    again = json.loads(other.scheduled("install", "--dbus", "--json").stdout)
+    listed = sorted(str(path) for path in services.iterdir())
+    other.scheduled("uninstall")
+
+    assert (sorted(first["dbus"]), again["dbus"]) == (listed, [])
+    assert list(services.iterdir()) == []
+
+
+def test_a_dry_run_places_nothing_and_somebody_elses_file_is_left_alone(other):
+    services = other.session.data / "dbus-1" / "services"
+    other.scheduled("install", "--dbus", "--dry-run")
+    assert list(services.iterdir()) == []
+
+    theirs = services / "com.aiworkflow.BotCron.service"
+    theirs.write_text("[D-BUS Service]\nName=com.aiworkflow.BotCron\nExec=/bin/false\n")
+    done = other.scheduled("install", "--dbus")
+    other.scheduled("uninstall")
+
+    assert done.returncode == 2 and "somebody else's" in done.stderr
+    assert theirs.exists()
