@@ -32,6 +32,8 @@ class Counts(NamedTuple):
 class Entry:
     """One element of the list of messages: its *value*, and its text while nobody changed it."""
 
+    __slots__ = ("lead", "text", "value")
+
     def __init__(self, value: Any, text: str | None = None, lead: str | None = None) -> None:
         self.value, self.text, self.lead = value, text, lead
 
@@ -82,7 +84,7 @@ class Inbox:
     def __init__(self, data: bytes) -> None:
         """Read *data*; ValueError if it is no inbox."""
         self.document = parse(data)
-        messages_in(self.document)
+        self.messages = messages_in(self.document)
         self.text = data.decode()
         self.habit: Habit = habit_of(self.text)
         self.spans, self.list_span = _find_list(self.text)
@@ -109,8 +111,10 @@ class Inbox:
         if self.list_span is None:
             return []
         entries: list[Entry] = []
-        end = self.list_span.start + 1
-        for value, span in elements(self.text, end - 1)[0]:
+        start, end = self.list_span
+        spans, _ = elements(self.text, start, end)
+        end = start + 1
+        for value, span in zip(self.messages, spans, strict=True):
             lead = self.text[end : span.start]
             entries.append(Entry(value, self.text[span.start : span.end], lead if entries else None))
             if len(entries) == 1:

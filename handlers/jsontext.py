@@ -99,13 +99,30 @@ def top(text: str) -> int:
     return _skip(text, 1 if text.startswith("\ufeff") else 0)
 
 
-def elements(text: str, at: int) -> tuple[list[tuple[Any, Span]], int]:
-    """Return the values of the array that begins at *at*, each with its span, and where the array ends."""
-    found: list[tuple[Any, Span]] = []
+def elements(text: str, at: int, end: int | None = None) -> tuple[list[Span], int]:
+    """Return the spans of the values of the array that begins at *at*, and where it ends (*end*, if that is known)."""
+    try:
+        pieces = msgspec.json.decode(text[at:end], type=list[msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        return _elements_one_by_one(text, at)
+    found, at = [], at + 1
+    for piece in pieces:
+        value = bytes(piece).decode()
+        start = text.index(
+            value, at
+        )  # at once: before it stand blanks and a comma, with which no value begins
+        at = start + len(value)
+        found.append(Span(start, at))
+    return found, text.index("]", at) + 1
+
+
+def _elements_one_by_one(text: str, at: int) -> tuple[list[Span], int]:
+    """As `elements`, of what only Python's own parser takes for JSON."""
+    found: list[Span] = []
     at = _skip(text, at + 1)
     while text[at : at + 1] != "]":
-        value, end = _DECODER.raw_decode(text, at)
-        found.append((value, Span(at, end)))
+        end = _DECODER.raw_decode(text, at)[1]
+        found.append(Span(at, end))
         at = _next(text, end, "]")
     return found, at + 1
 
@@ -113,6 +130,7 @@ def elements(text: str, at: int) -> tuple[list[tuple[Any, Span]], int]:
 def members(text: str, at: int) -> tuple[dict[str, Span], int]:
     """Return the spans of the values of the object that begins at *at*, and where the object ends."""
     found: dict[str, Span] = {}
+    arrays = _arrays(text[at:])
     at = _skip(text, at + 1)
     while text[at : at + 1] != "}":
         key, end = _DECODER.raw_decode(text, at)
@@ -120,17 +138,30 @@ def members(text: str, at: int) -> tuple[dict[str, Span], int]:
         if not isinstance(key, str) or text[colon : colon + 1] != ":":
             raise json.JSONDecodeError("expected a key and a colon", text, at)
         start = _skip(text, colon + 1)
-        end = _DECODER.raw_decode(text, start)[1]
+        array = arrays.get(key, "")
+        known = array and text.startswith(array, start)
+        end = start + len(array) if known else _DECODER.raw_decode(text, start)[1]
         found[key] = Span(start, end)
         at = _next(text, end, "}")
     return found, at + 1
 
 
+def _arrays(text: str) -> dict[str, str]:
+    """Return the arrays in an object by their keys, as they are written: such a text tells where it ends."""
+    try:
+        values = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        return {}
+    return {key: bytes(value).decode() for key, value in values.items() if bytes(value)[:1] == b"["}
+
+
 def splice(text: str, edits: Iterable[tuple[Span, str]]) -> str:
     """Return *text* with each span replaced; the spans don't overlap."""
-    for span, new in sorted(edits, reverse=True):
-        text = text[: span.start] + new + text[span.end :]
-    return text
+    pieces, at = [], 0
+    for span, new in sorted(edits):
+        pieces += [text[at : span.start], new]
+        at = span.end
+    return "".join([*pieces, text[at:]])
 
 
 def _skip(text: str, at: int) -> int:

@@ -8,10 +8,10 @@ not kept. All of it can be lost at any time: the files are the truth, and are lo
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -38,21 +38,20 @@ class _Kept(msgspec.Struct):
     form: int
     zone: str
     sender: str
-    lines: Entries[tuple[int, int]] = {}
-    inboxes: Entries[Census | None] = {}
+    lines: msgspec.Raw = msgspec.Raw(b"{}")
+    inboxes: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class Seen:
-    """The looks at the files of a workspace, kept in *path* (None: not kept)."""
+    """The looks at the files of a workspace, kept in *path* (None: not kept). One `Seen` looks at a file once."""
 
     def __init__(self, path: Path | None = None, zone: ZoneInfo | None = None, sender: str = "") -> None:
         self._path, self._zone, self._sender = path, zone or ZoneInfo("UTC"), sender
-        self._used: set[str] = set()
         self._news = False
 
     def lines(self, path: str, inside: str) -> tuple[int, int]:
         """Return the numbers of lines and bytes of a file; raises as `count_lines` does."""
-        return self._look(self._kept.lines, path, lambda: count_lines(path, inside=inside))
+        return self._look(self._lines, path, lambda: count_lines(path, inside=inside))
 
     def inbox(self, branch: Branch, inside: str) -> Census | None:
         """Return the census of a branch's inbox, None if it has none; raises as `read_messages` does."""
@@ -61,31 +60,43 @@ class Seen:
             messages = read_messages(branch, inside)
             return None if messages is None else census.take(messages, self._zone, self._sender)
 
-        return self._look(self._kept.inboxes, branch.inbox, taken)
+        return self._look(self._inboxes, branch.inbox, taken)
 
     def save(self) -> None:
         """Keep what is new for the next time; that it can't be kept only costs time, and is said."""
         if self._path is None or not self._news:
             return
-        kept = self._kept
-        kept.lines, kept.inboxes = self._there(kept.lines), self._there(kept.inboxes)
+        self._kept.lines, self._kept.inboxes = self._lines.kept(), self._inboxes.kept()
         try:
-            write_atomically(self._path, msgspec.json.encode(kept), mode=0o600)
+            write_atomically(self._path, msgspec.json.encode(self._kept), mode=0o600)
         except OSError as error:
             _say(f"{self._path}: can't be kept: {error}")
 
-    def _look(self, entries: Entries[T], path: str, look: Callable[[], T]) -> T:
-        mark = _mark(path)
-        known = entries.get(path)
-        self._used.add(path)
-        if known is not None and known[0] == mark:
-            return known[1]
+    def _look(self, looks: "_Looks[T]", path: str, look: Callable[[], T]) -> T:
+        if path not in looks.now:
+            mark = _mark(path)
+            known = looks.before.get(path)
+            if known is None or known[0] != mark:
+                looks.now[path] = self._looked_anew(looks, path, mark, look)
+            else:
+                looks.now[path] = known[1]
+        return looks.now[path]
+
+    def _looked_anew(self, looks: "_Looks[T]", path: str, mark: Mark | None, look: Callable[[], T]) -> T:
         began = time.time_ns()
         found = look()
         if mark is not None and max(mark[:2]) < began - MOMENT and mark == _mark(path):
-            entries[path] = mark, found
+            looks.before[path] = mark, found
             self._news = True
         return found
+
+    @cached_property
+    def _lines(self) -> "_Looks[tuple[int, int]]":
+        return _Looks(self._kept.lines, Entries[tuple[int, int]])
+
+    @cached_property
+    def _inboxes(self) -> "_Looks[Census | None]":
+        return _Looks(self._kept.inboxes, Entries[Census | None])
 
     @cached_property
     def _kept(self) -> _Kept:
@@ -102,9 +113,22 @@ class Seen:
         same = (kept.form, kept.zone, kept.sender) == (empty.form, empty.zone, empty.sender)
         return kept if same else empty
 
-    def _there(self, entries: Mapping[str, tuple[Mark, T]]) -> Entries[T]:
-        """Return the entries without those of files that are gone."""
-        return {path: entry for path, entry in entries.items() if path in self._used or os.path.lexists(path)}
+
+class _Looks(Generic[T]):
+    """The looks of one kind: those kept from *before*, read when they are asked for, and what was found *now*."""
+
+    def __init__(self, kept: msgspec.Raw, kind: Any) -> None:
+        self.now: dict[str, T] = {}
+        try:
+            self.before: Entries[T] = msgspec.json.decode(kept, type=kind)
+        except msgspec.DecodeError as error:
+            _say(f"{NAME}: {error}; all files are looked at anew")
+            self.before = {}
+
+    def kept(self) -> msgspec.Raw:
+        """Return what is to be kept: all but the files that are gone."""
+        there = {p: entry for p, entry in self.before.items() if p in self.now or os.path.lexists(p)}
+        return msgspec.Raw(msgspec.json.encode(there))
 
 
 def _mark(path: str) -> Mark | None:

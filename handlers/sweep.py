@@ -54,39 +54,39 @@ class Sweep:
         self.seen = seen or Seen(zone=zone, sender=sender)
         self.now, self.zone = now.astimezone(UTC), zone
         self.sender = sender
+        self.new_age = timedelta(hours=options.new_hours)
 
     def sweep(self, branch: Branch) -> Swept | None:
         """Open and put away what is stale; None if there is no inbox. A file with nothing stale is not touched.
 
         Raise MailboxError if the inbox can't be read or had, OSError if it can't be written.
         """
+        clear_leftovers(branch.mailbox)  # also where nothing is stale, and so nothing is written
         census = self.seen.inbox(branch, self.inside)
         if census is None:
             return None
-        waiting = self._nothing_but_waiting(census)
-        if waiting is not None:
+        overdue = self._overdue(census)
+        if not overdue and not census.peculiar:
+            waiting = before(census.waiting, self.now, self.new_age)
             return Swept(counts=census.counts, auto_opened=[], problems=[], waiting=waiting)
-        messages = read_messages(branch, self.inside)
-        if messages is None:
-            return None
-        clear_leftovers(branch.mailbox)  # also where nothing is stale, and so nothing is written
-        judged = self._judge(branch, messages)
-        if judged.to_open or judged.to_close:
-            # Judged anew under the lock, every time the file turns out to have been changed meanwhile.
-            done: list[Swept] = []
-            update(branch, self.inside, lambda inbox: self._edit(branch, inbox, done))
-            return done[-1]
-        return _swept(messages, judged)
+        if not overdue:
+            messages = read_messages(branch, self.inside)
+            if messages is None:
+                return None
+            judged = self._judge(branch, messages)
+            if not (judged.to_open or judged.to_close):
+                return _swept(messages, judged)
+        # Judged under the lock, and anew every time the file turns out to have been changed meanwhile.
+        done: list[Swept] = []
+        update(branch, self.inside, lambda inbox: self._edit(branch, inbox, done))
+        return done[-1]
 
-    def _nothing_but_waiting(self, census: Census) -> int | None:
-        """Return how many stale mails wait for dispatch, if there is nothing else to say or do; else None."""
-        stale, waiting = (
-            before(instants, self.now, timedelta(hours=self.options.new_hours))
-            for instants in (census.new, census.waiting)
-        )
-        closing = before(census.closing, self.now, timedelta(days=self.options.opened_days))
-        to_open = stale if self.options.open_waiting_dispatches else stale - waiting
-        return None if census.peculiar or closing or to_open else waiting
+    def _overdue(self, census: Census) -> bool:
+        """Tell whether any mail is to be opened or put away."""
+        stale = before(census.new, self.now, self.new_age)
+        if not self.options.open_waiting_dispatches:
+            stale -= before(census.waiting, self.now, self.new_age)
+        return bool(stale or before(census.closing, self.now, timedelta(days=self.options.opened_days)))
 
     def _judge(self, branch: Branch, messages: Sequence[Any]) -> Judged:
         judged = Judged()

@@ -141,6 +141,8 @@ class Supervisor:
         except OSError as error:
             self._tell_not_started(spec, _said(spec, f"{spec.output}: {error.strerror}"))
             return
+        if spec.task is not None:
+            handler.bring_in(spec.task)
         at, moment = time.time(), time.monotonic()
         try:
             hold(output, spec.output)
