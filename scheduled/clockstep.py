@@ -59,10 +59,11 @@ def _waits_too_long(job: Job, run: OpenRun, now: Instant) -> bool:
 
 def _rewind(ledger: Ledger, standing: Standing, now: Instant) -> None:
     _give_up(ledger, standing.open_run, now)
-    ledger.rewind(standing.job, minute_before(now))
-    for row in ledger.rows_after(standing.job, now):
+    reached = minute_before(now)
+    ledger.rewind(standing.job, reached)
+    for row in ledger.rows_after(standing.job, reached):
         times = _times_at(ledger, standing.job, row.span.first)
-        ledger.cut(standing.job, row.span.first, span_between(times, row.span.first - 1, now))
+        ledger.cut(standing.job, row.span.first, span_between(times, row.span.first - 1, reached))
 
 
 def _times_at(ledger: Ledger, job: str, slot: Instant) -> Timetable:
