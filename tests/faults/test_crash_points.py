@@ -45,6 +45,32 @@ def test_killed_at_any_point_nothing_is_lost_torn_doubled_or_left_behind(estates
     assert at_each(killed, cases, f"{role} {kind}") == []
 
 
+def killed_at_first(estates, until, kind, nth):
+    """Kill the very first tick of all at one point, tick on, and return what is wrong then."""
+    estate, points = estates.another()
+    shutil.rmtree(estate.state)
+    estate.tick(points.environment(role="runner", kind=kind, nth=nth))
+    said = estate.recover(until)
+    known = {job for (job,) in estate.sql("SELECT job FROM epochs WHERE ends_at IS NULL")}
+    wrongs = [*estate.damage(), *estate.unquiet(said)]
+    configured = {job["name"] for job in estate.json("jobs")}
+    wrongs += [] if known == configured else [f"{known} are known of {configured}"]
+    return points.met(), estates.judge(estate, f"first tick, {kind} {nth}", wrongs)
+
+
+@pytest.mark.timeout(7200 if NIGHTLY else 120)
+@pytest.mark.parametrize("kind", ["write", "sync", "rename", "make"])
+def test_killed_in_the_very_first_tick_of_all_the_next_one_begins_anew(estates, until, kind):
+    estate, counting = estates.another()
+    shutil.rmtree(estate.state)
+    assert estate.tick(counting.environment()).returncode == 0
+    points = chosen(counting.counts()["runner", kind], SAMPLE, f"first tick, {kind}")
+
+    assert (
+        at_each(killed_at_first, [(estates, until, kind, nth) for nth in points], f"first tick, {kind}") == []
+    )
+
+
 def test_what_is_put_in_a_files_place_was_synced_before_and_its_name_after(estates):
     """No kill shows that: it is the power cut for which it is done."""
     estate, points = estates.another()

@@ -164,6 +164,22 @@ def test_a_job_whose_output_has_no_place_is_said_and_starves_nobody(estate, esta
     assert healed(estate, estates, until) == []
 
 
+def test_an_event_that_has_no_place_among_the_bad_ones_is_said_and_starves_nobody(estate, estates, until):
+    rubbish, obstacle = (estate.state / "spool" / name for name in ("no event", "bad/no event"))
+    rubbish.touch()
+    obstacle.mkdir(parents=True)
+
+    done = estate.tick()
+
+    assert done.returncode == 1
+    assert f"scheduled: {rubbish}: not an event's name: 'no event'" in done.stderr
+    assert "can't be set aside" in done.stderr
+    assert estate.witnessed_unlike(estates.reference) == []
+    obstacle.rmdir()
+    assert "set aside" in estate.run("run", "--verbose").stderr
+    assert healed(estate, estates, until) == []
+
+
 def test_a_run_whose_report_can_not_be_read_is_said_and_starves_nobody(estates, until):
     estate, points = estates.another()
     bad = {
