@@ -1,0 +1,204 @@
+"""What was found in files is kept for as long as they stay as they are, and never longer."""
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from scheduled.handlers import census, seen
+from scheduled.handlers.branches import Branch
+from scheduled.handlers.inbox import count
+from scheduled.handlers.seen import Seen
+from scheduled.handlers.staleness import Options, Verdict, verdict, was_auto_opened
+from scheduled.handlers.sweep import Sweep
+
+ZONE = ZoneInfo("Europe/Berlin")
+NOW = datetime(2026, 3, 28, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def home(tmp_path):
+    (tmp_path / "flow" / "ai_mail.local").mkdir(parents=True)
+    return tmp_path
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """Let what was written a moment ago be kept, so that no test has to wait."""
+    monkeypatch.setattr(seen, "MOMENT", 0)
+
+
+def looked(home, path, **values):
+    """Look at *path* as one run does, and keep what was found."""
+    looks = Seen(home / "seen.json", values.get("zone", ZONE), values.get("sender", "@trigger"))
+    found = looks.lines(str(path), str(home))
+    looks.save()
+    return found
+
+
+def pretend(home, lines):
+    """Put other numbers into what was kept: whoever answers with them has not read the files."""
+    kept = json.loads((home / "seen.json").read_text())
+    kept["lines"] = {path: [mark, [lines, 0]] for path, (mark, _) in kept["lines"].items()}
+    (home / "seen.json").write_text(json.dumps(kept))
+
+
+def a_memory(home, text="one\ntwo\n"):
+    path = home / "FLOW.local.json"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_file_that_stays_as_it_is_is_not_read_again(home):
+    path = a_memory(home)
+    first = looked(home, path)
+    pretend(home, 77)
+    assert ((2, 8), (77, 0)) == (first, looked(home, path))
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_change_is_seen_though_size_and_modification_time_stay(home):
+    path = a_memory(home)
+    looked(home, path)
+    times = path.stat()
+    path.write_text("one two\n")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert (1, 8) == looked(home, path)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_file_put_in_its_place_is_seen(home):
+    path = a_memory(home)
+    looked(home, path)
+    other = home / "other"
+    other.write_text("a\nb\nc\nd\n")
+    other.replace(path)
+    assert (4, 8) == looked(home, path)
+
+
+def test_what_was_changed_a_moment_ago_is_looked_at_again(home):
+    looked(home, a_memory(home))
+    assert not (home / "seen.json").exists()
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("other", [{"zone": ZoneInfo("UTC")}, {"sender": "@other"}])
+def test_another_zone_or_sender_begins_anew(home, other):
+    path = a_memory(home)
+    looked(home, path)
+    pretend(home, 77)
+    assert (2, 8) == looked(home, path, **other)
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize(
+    "damage", ["", "{", '{"form": 1, "zone": "Europe/Berlin", "sender": "@trigger", "lines": []}']
+)
+def test_a_damaged_memory_is_said_and_made_anew(home, damage, capsys):
+    path = a_memory(home)
+    looked(home, path)
+    (home / "seen.json").write_text(damage)
+    found = looked(home, path)
+    pretend(home, 77)
+    assert ((2, 8), True, (77, 0)) == (found, "looked at anew" in capsys.readouterr().err, looked(home, path))
+
+
+@pytest.mark.usefixtures("at_once")
+def test_files_that_are_gone_are_forgotten(home):
+    gone, there = home / "gone", a_memory(home)
+    gone.write_text("x")
+    looked(home, gone)
+    gone.unlink()
+    looked(home, there)
+    assert [str(there)] == list(json.loads((home / "seen.json").read_text())["lines"])
+
+
+@pytest.mark.usefixtures("at_once")
+def test_what_can_not_be_kept_is_said_and_nothing_is_lost(home, capsys):
+    (home / "seen.json").mkdir()
+    assert ((2, 8), True) == (looked(home, a_memory(home)), "can't be kept" in capsys.readouterr().err)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_mail_that_has_aged_since_is_opened_though_its_file_stays(home):
+    branch = Branch(name="FLOW", address="@flow", path=str(home / "flow"))
+    inbox = home / "flow" / "ai_mail.local" / "inbox.json"
+    inbox.write_text(
+        json.dumps({"messages": [{"id": "a", "timestamp": "2026-03-28 12:00:00", "status": "new"}]})
+    )
+
+    def swept(now):
+        looks = Seen(home / "seen.json", ZONE, "@trigger")
+        done = Sweep(str(home), Options(), now, ZONE, "@trigger", looks).sweep(branch)
+        looks.save()
+        return done.opened
+
+    assert [0, 0, 1] == [swept(NOW), swept(NOW + timedelta(hours=46)), swept(NOW + timedelta(hours=48))]
+
+
+STAMPS = st.sampled_from(
+    [
+        None,
+        "",
+        "2026-03-28 12:00:00",
+        "2026-03-26T11:59:59Z",
+        "2026-03-20 13:00:00.5",
+        "2026-01-01T00:00:00+05:00",
+        5,
+    ]
+)
+MESSAGES = st.lists(
+    st.one_of(
+        st.just("no message"),
+        st.fixed_dictionaries(
+            {"id": st.sampled_from(["a", "b", None]), "timestamp": STAMPS},
+            optional={
+                "status": st.sampled_from(["new", "opened", "closed", None]),
+                "read": st.booleans(),
+                "auto_execute": st.booleans(),
+                "auto_opened": st.booleans(),
+                "auto_opened_at": STAMPS,
+                "opened_at": STAMPS,
+                "subject": st.sampled_from(["Hello", "[SCHEDULED] Notice"]),
+                "from": st.sampled_from(["@flow", "@trigger"]),
+            },
+        ),
+    ),
+    max_size=6,
+)
+
+
+def judged(messages, options):
+    """Judge message by message, as the sweep does under the lock."""
+    verdicts, peculiar = [], False
+    for message in messages:
+        try:
+            if not isinstance(message, dict):
+                peculiar = True
+                continue
+            verdicts.append(verdict(message, options, NOW, ZONE, "@trigger"))
+            peculiar = peculiar or was_auto_opened(message)
+        except ValueError:
+            peculiar = True
+    overdue = Verdict.OPEN in verdicts or Verdict.CLOSE in verdicts
+    return overdue, peculiar, verdicts.count(Verdict.WAITING)
+
+
+@given(MESSAGES, st.booleans())
+@example(
+    [{"id": "a", "timestamp": "2026-01-01T00:00:00+05:00", "status": "new", "auto_execute": True}], False
+)
+def test_a_census_says_what_a_look_at_every_message_would(messages, dispatches):
+    options = Options(open_waiting_dispatches=dispatches)
+    found = census.take(messages, ZONE, "@trigger")
+    sweep = Sweep("/", options, NOW, ZONE, "@trigger")
+    waiting = 0 if dispatches else census.before(found.waiting, NOW, sweep.new_age)
+    overdue, peculiar, waits = judged(messages, options)
+    # A stamp that nobody needs may be bad, and one that is bad is looked at: never the other way round.
+    assert (count(messages), overdue, waits) == (found.counts, sweep._overdue(found), waiting)
+    assert found.peculiar or not peculiar
