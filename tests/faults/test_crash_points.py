@@ -28,8 +28,9 @@ def killed(estates, until, role, kind, nth):
     """Kill a tick at one point, tick on, and return what is wrong then."""
     estate, points = estates.another()
     estate.tick(points.environment(role=role, kind=kind, nth=nth))
+    wrongs = [f"just after: {wrong}" for wrong in estate.overtaken()]
     said = estate.recover(until)
-    wrongs = [*estate.wrongs(), *estate.unlike(estates.reference), *estate.unquiet(said)]
+    wrongs += [*estate.wrongs(), *estate.unlike(estates.reference), *estate.unquiet(said)]
     if role == "runner":
         # Its death is no interruption of any job: nothing was run a second time.
         wrongs += estate.witnessed_unlike(estates.reference)
