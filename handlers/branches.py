@@ -111,12 +111,12 @@ class _Known:
 
     def _resolved(self, path: str) -> str:
         """Return the true place of *path*; that of the directory which most branches share is asked for once."""
-        parent, name = os.path.split(path)
         if os.path.islink(path):
             return os.path.realpath(path)
+        parent, _, name = path.rpartition("/")
         if parent not in self.resolved:
-            self.resolved[parent] = os.path.realpath(parent)
-        return os.path.join(self.resolved[parent], name)
+            self.resolved[parent] = os.path.realpath(parent or "/").rstrip("/")
+        return f"{self.resolved[parent]}/{name}"
 
     def _note_address(self, branch: Branch) -> None:
         address = normal_address(branch.address)
@@ -175,7 +175,7 @@ def _branch(entry: Entry, root: Path) -> Branch:
 
 def _located(path: str, entry: Entry, root: Path) -> str:
     """Return *path* made absolute: relative ones count from the workspace, else from a project's registry."""
-    where = os.path.normpath(root / path)
+    where = os.path.normpath(f"{root}/{path}" if not path.startswith("/") else path)
     if entry.registry.parent != root and not os.path.isdir(where):
         return os.path.normpath(entry.registry.parent / path)
     return where
