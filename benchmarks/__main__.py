@@ -79,9 +79,9 @@ def _line(figure: Figure) -> str:
 
 
 def _gate(figures: list[Figure]) -> int:
-    shut = [figure for figure in figures if figure.ratio > figure.gate]
+    shut = [figure for figure in figures if figure.gated > figure.gate]
     for figure in shut:
-        print(f"TOO SLOW: {figure.ratio:.2f}, at most {figure.gate:g}: {figure.work} / {figure.against}")
+        print(f"TOO SLOW: {figure.gated:.2f}, at most {figure.gate:g}: {figure.work} / {figure.against}")
     return 1 if shut else 0
 
 

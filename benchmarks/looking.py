@@ -17,7 +17,7 @@ def figures(root: Path, *, quick: bool) -> Iterator[Figure]:
     houses = [(rows, house_with(root / str(rows), rows)) for rows in (old, YOUNG)]
     for words in QUESTIONS:
         ours, theirs = (asked(house, f"`{' '.join(words)}`, {rows:,} runs", *words) for rows, house in houses)
-        yield compare("looking", ours, theirs, limit=1.3, gate=2.0, runs=5 if quick else 15)
+        yield compare("looking", ours, theirs, limit=1.3, gate=2.0, runs=3 if quick else 15)
 
 
 def house_with(root: Path, rows: int) -> House:

@@ -25,9 +25,9 @@ def figures(root: Path, *, quick: bool) -> Iterator[Figure]:
         "scheduled", listed, DAYS, f"plan {jobs:,} cron jobs after {DAYS} days, missed slots counted"
     )
     for peer, label in (("croniter", "croniter, previous time"), ("apscheduler", "APScheduler, next time")):
-        yield compare("plan", ours, planning(peer, listed, DAYS, label), limit=0.5, gate=0.9, runs=runs)
+        yield compare("plan", ours, planning(peer, listed, DAYS, label), limit=0.5, gate=1.2, runs=runs)
     longer = planning("scheduled", listed, 10 * DAYS, f"the same after {10 * DAYS} days")
-    yield compare("plan", longer, ours, limit=1.2, gate=1.6, runs=runs)
+    yield compare("plan", longer, ours, limit=1.2, gate=2.0, runs=runs)
 
 
 def planning(who: str, listed: Path, days: int, label: str) -> Work:

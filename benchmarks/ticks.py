@@ -17,14 +17,14 @@ def run(root: Path, *, quick: bool) -> Iterator[Figure]:
         f"`xargs -P2 -n1 true`, {jobs:,} times", [["xargs", "-a", str(listed), "-P2", "-n1", "true"]]
     )
     ours = due(root / "house", jobs, f"tick with {jobs:,} due `true`, ledger durable")
-    yield compare("run", ours, theirs, limit=2.0, gate=4.0, runs=runs)
+    yield compare("run", ours, theirs, limit=2.0, gate=7.0, runs=runs)
 
 
 def tick(root: Path, *, quick: bool) -> Iterator[Figure]:
     """Compare a tick with one due command with starting Python and that command."""
     ours = due(root, 1, "full tick, one due `true`")
     theirs = Work("`python3 -c pass; true`", [BARE, ["true"]])
-    yield compare("tick", ours, theirs, limit=6.0, gate=10.0, runs=9 if quick else 31)
+    yield compare("tick", ours, theirs, limit=6.0, gate=6.0, runs=9 if quick else 31)
 
 
 def due(root: Path, jobs: int, label: str) -> Work:
