@@ -227,7 +227,7 @@ def test_a_permission_that_is_taken_back_is_gone_at_once(agent):
     [
         ("explain", {"job": "gret"}, "no such job: gret; did you mean greet?"),
         ("explain", {"job": "greet", "at": "noon"}, "not an ISO date and time: 'noon'"),
-        ("explain", {"jib": "greet"}, "jib"),
+        ("history", {"jib": "greet"}, "jib"),
         ("history", {"status": "fine"}, "status: is one of"),
         ("scheduler_list_tasks", {"limit": 1001}, "limit"),
     ],
