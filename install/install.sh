@@ -91,7 +91,7 @@ make_environment() {
 # installed does not depend on the checkout any more.
 install_package() {
     mkdir "$TMPDIR/source"
-    for part in pyproject.toml README.md LICENSE scheduled handlers state install; do
+    for part in pyproject.toml README.md LICENSE scheduled handlers state install docs; do
         cp -RP "$checkout/$part" "$TMPDIR/source/"
     done
     # Whatever a person has set for pip, it installs here.
