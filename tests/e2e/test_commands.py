@@ -372,3 +372,18 @@ def test_forecast_prints_exactly_three_fields_and_a_calendar(home):
 
     assert home.json(*words, at=LATER)[0].keys() == {"job", "scheduled_for", "runs_at"}
     assert home.run(*words, "--ics", at=LATER).stdout.startswith("BEGIN:VCALENDAR\n")
+
+
+def test_what_is_wrong_now_is_listed_and_no_report_is_no_success(world):
+    world.configure('[jobs.broken]\ncommand = ["false"]\n')
+    world.run("run", "broken")
+
+    assert "broken: failed: exit code 1" in world.run("incidents").stdout
+    assert "every notice is delivered" in world.run("notices").stdout
+    nothing = world.run("report")
+    assert (nothing.returncode, "scheduled daily-report" in nothing.stdout) == (1, True)
+
+    (world.state / "reports" / "daily-2026-01-01.md").write_text("# old\n")
+    (world.state / "reports" / "daily-2026-01-02.md").write_text("# new\n")
+    assert world.run("report").stdout == "# new\n\n"
+    assert world.json("report")["day"] == "2026-01-02"

@@ -35,7 +35,7 @@ def a_job(cron="0 * * * *", delay=0, name="job", **values):
 def a_view(*jobs, now=START, pauses=None, max_runs=None):
     config = Config(
         path=Path("x"), timezone=ZONE, workspace=None, max_parallel=2, max_runs=max_runs, max_minutes=None,
-        keep_days=90, keep_runs=1000, sender="", jobs={job.name: job for job in jobs}, problems=[], warnings=[],
+        max_sessions=None, keep_days=90, keep_runs=1000, sender="", jobs={job.name: job for job in jobs}, problems=[], warnings=[],
     )  # fmt: skip
     standings = {
         job.name: Standing(job=job.name, position=now - 1, epoch=now - 1, schedule=job.schedule)
