@@ -10,7 +10,7 @@ from scheduled.where import Where
 @door
 def mcp(where: Where) -> None:
     """Answer an agent on stdin and stdout (Model Context Protocol), until it hangs up."""
-    from scheduled.doors.library import need
+    from scheduled.extras import need
 
     need("mcp", door="mcp")
     from scheduled.doors import mcp
@@ -30,7 +30,7 @@ def mcp(where: Where) -> None:
 @door
 def dbus(where: Where, idle: float) -> None:
     """Answer on the session bus until nobody calls any more; `install --dbus` has the bus start it."""
-    from scheduled.doors.library import need
+    from scheduled.extras import need
 
     need("dbus_fast", door="dbus")
     from scheduled.doors import dbus

@@ -5,6 +5,7 @@ from typing import Any
 
 from scheduled import clock
 from scheduled.checks import needed_cadence
+from scheduled.extras import need
 from scheduled.install import crontab, dbus
 from scheduled.jobs import MINUTE
 from scheduled.session_bus import reload_services
@@ -16,6 +17,8 @@ def install(
     config_file: Path, paths: Paths, every: int | None, *, on_bus: bool, dry_run: bool
 ) -> dict[str, Any]:
     """Put the block in; without *every* as often as now, or else as the schedules need it. *on_bus*: D-Bus too."""
+    if on_bus:
+        need("dbus_fast", door="dbus")  # or the bus would start what can't answer
     every = every or crontab.installed_cadence(crontab.read()) or needed_cadence(config_file)
     wanted = crontab.plan(config=config_file, state=paths.root, every=every)
     done = crontab.install(wanted, dry_run=dry_run)

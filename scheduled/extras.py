@@ -1,4 +1,4 @@
-"""The doors' libraries are extras: whoever opens a door without its library is told which to install."""
+"""The doors' libraries are extras: whoever wants a door without its library is told what to install."""
 
 import importlib
 
