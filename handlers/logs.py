@@ -30,7 +30,7 @@ LEVELS = {
     "WARN": "WARNING",
 }
 OWN = ("scheduled.log",)
-FIRST_TAIL, LONGEST_TAIL = 1 << 16, 1 << 26
+BLOCK, LONGEST_TAIL = 1 << 17, 1 << 26
 # Stamps are local: at the end of summer time an hour is run twice, and the older pass looks like the newer.
 SLACK = timedelta(hours=1)
 
@@ -108,17 +108,19 @@ def _read_log(name: str, parts: list[Path], window: Window, inside: str) -> LogF
 
 def _count_end(fd: int, window: Window, levels: Counter[str]) -> bool:
     """Add the levels of the lines in *window* at the end of a log; False if the log was too long to tell."""
-    size, length = os.fstat(fd).st_size, FIRST_TAIL
-    while True:
-        start = max(size - length, 0)
-        tail = _read_from(fd, start, size)
-        text = tail.partition(b"\n")[2] if start else tail
+    start = size = os.fstat(fd).st_size
+    rest = b""
+    while start and size - start < LONGEST_TAIL:
+        end, start = start, max(0, start - BLOCK)
+        block = _read_from(fd, start, end) + rest
+        # Where the block begins within a line, that line belongs to the block before.
+        head, newline, text = block.partition(b"\n") if start else (b"", b"", block)
+        rest = head + newline
+        _count(text, window, levels)
         first = LINE.search(text)
-        reached = start == 0 or (first is not None and window.is_past(first[1].decode()))
-        if reached or length >= LONGEST_TAIL:
-            _count(text, window, levels)
-            return reached
-        length *= 4
+        if first is not None and window.is_past(first[1].decode()):
+            return True
+    return start == 0
 
 
 def _count(text: bytes, window: Window, levels: Counter[str]) -> None:
