@@ -30,7 +30,8 @@ LEVELS = {
     "WARN": "WARNING",
 }
 OWN = ("scheduled.log",)
-BLOCK, LONGEST_TAIL = 1 << 17, 1 << 26
+FIRST_TAIL, PIECE, LONGEST_TAIL = 1 << 16, 1 << 20, 1 << 30
+LONGEST_HEAD = 4096  # of a line: what tells its time and its level stands at its beginning
 # Stamps are local: at the end of summer time an hour is run twice, and the older pass looks like the newer.
 SLACK = timedelta(hours=1)
 
@@ -107,27 +108,35 @@ def _read_log(name: str, parts: list[Path], window: Window, inside: str) -> LogF
 
 
 def _count_end(fd: int, window: Window, levels: Counter[str]) -> bool:
-    """Add the levels of the lines in *window* at the end of a log; False if the log was too long to tell."""
-    start = size = os.fstat(fd).st_size
-    rest = b""
-    while start and size - start < LONGEST_TAIL:
-        end, start = start, max(0, start - BLOCK)
-        block = _read_from(fd, start, end) + rest
-        # Where the block begins within a line, that line belongs to the block before.
-        head, newline, text = block.partition(b"\n") if start else (b"", b"", block)
-        rest = head + newline
+    """Add the levels of the lines in *window* at the end of a log; False if it was too long to tell.
+
+    It is read backwards, piece by piece: however long a log or a line, no more than a piece is in memory.
+    """
+    end = size = os.fstat(fd).st_size
+    length, rest = FIRST_TAIL, b""
+    while end and size - end < LONGEST_TAIL:
+        start = max(end - length, 0)
+        piece = _read_from(fd, start, end) + rest
+        # What stands before the first newline belongs to a line that begins further up.
+        cut = piece.find(b"\n") + 1 or len(piece)
+        text = piece[cut:] if start else piece
         _count(text, window, levels)
         first = LINE.search(text)
         if first is not None and window.is_past(first[1].decode()):
             return True
-    return start == 0
+        end, rest, length = start, piece[: min(cut, LONGEST_HEAD)], PIECE
+    return end == 0
 
 
 def _count(text: bytes, window: Window, levels: Counter[str]) -> None:
+    held: dict[bytes, bool] = {}  # in a flood most lines are of the same second
     for line in LINE.finditer(text):
         level = LEVELS.get((line[2] or line[3] or line[4]).decode())
-        if level and window.holds(line[1].decode()):
-            levels[level] += 1
+        if level:
+            if line[1] not in held:
+                held[line[1]] = window.holds(line[1].decode())
+            if held[line[1]]:
+                levels[level] += 1
 
 
 def _read_from(fd: int, start: int, end: int) -> bytes:

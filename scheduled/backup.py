@@ -19,7 +19,7 @@ from scheduled.errors import BusyError, ConfigError, StateError
 from scheduled.state.files import sync_directory, write_atomically
 from scheduled.state.locks import exclusive, is_held
 from scheduled.state.paths import Paths
-from scheduled.state.sqlite import SqliteLedger
+from scheduled.state.sqlite import SqliteLedger, using
 
 FORMAT = 1
 PRIVATE = 0o600
@@ -167,13 +167,14 @@ def _check_ledger(source: Path, data: bytes) -> None:
         path = Path(scratch) / LEDGER
         path.write_bytes(data)
         try:
-            SqliteLedger(path).close()
             with closing(sqlite3.connect(path)) as db:
-                (verdict,) = db.execute("PRAGMA integrity_check(1)").fetchone()
+                (version,) = db.execute("PRAGMA user_version").fetchone()
+            with using(SqliteLedger(path)) as ledger:
+                ledger.check()
         except (StateError, sqlite3.Error) as error:
             raise ConfigError(f"{source}: its ledger can't be used: {error}") from None
-    if verdict != "ok":
-        raise ConfigError(f"{source}: its ledger is damaged: {verdict}")
+    if version < 1:  # SQLite takes an empty file for an empty database
+        raise ConfigError(f"{source}: its ledger is empty")
 
 
 def _refuse_while_busy(paths: Paths) -> None:
