@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from scheduled.handlers.branches import Branch
-from scheduled.handlers.logs import BLOCK, LogFile, Window, branch_of, read_logs
+from scheduled.handlers.logs import PIECE, LogFile, Window, branch_of, read_logs
 from scheduled.handlers.workspace import Workspace
 from tests.fixtures.sample import NOW
 
@@ -112,14 +112,14 @@ def test_a_large_log_costs_no_more_than_its_end(workspace: Workspace) -> None:
 
 def test_a_busy_hour_is_counted_whole(workspace: Workspace) -> None:
     line = "2026-02-03 13:30:00 | x | WARNING | " + "x" * 100 + "\n"
-    number = 10 * BLOCK // len(line)
+    number = 10 * PIECE // len(line)
 
     text = "2026-02-03 09:00:00 | x | INFO | old\n" * 9000 + line * number
     assert {"WARNING": number} == levels(read(workspace, flow_x__log=text))
 
 
 def test_tracebacks_longer_than_the_first_look_hide_nothing(workspace: Workspace) -> None:
-    text = "2026-02-03 13:30:00 | x | ERROR | text\n" + "  File x\n" * BLOCK
+    text = "2026-02-03 13:30:00 | x | ERROR | text\n" + "  File x\n" * PIECE
 
     assert levels(read(workspace, flow_x__log=text)) == {"ERROR": 1}
 
