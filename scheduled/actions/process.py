@@ -54,20 +54,28 @@ def fork(spec: Spec, output: int, body: Callable[[Spec], int]) -> int:
         return pid
     code = 1
     try:
+        code = _live(spec, output, body)
+    finally:
+        # Whatever it was, it ends here: a child that came back would go on as a second supervisor.
+        os._exit(code)
+
+
+def _live(spec: Spec, output: int, body: Callable[[Spec], int]) -> int:
+    try:
         _become(spec, output)
-        code = body(spec)
+        return body(spec)
     except OSError as error:
-        code = 126
         where = f"{error.filename}: " if error.filename else ""
         print(f"cannot start: {where}{error.strerror}", file=sys.stderr)  # noqa: T201 - the run's output
-    except BaseException:  # noqa: BLE001 - whatever it is, it must end in this child
+        return 126
+    except BaseException:  # noqa: BLE001 - a fault of ours or of a plug-in's, for `logs`
         import traceback
 
         traceback.print_exc()
+        return 1
     finally:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
-        os._exit(code)
 
 
 def _become(spec: Spec, output: int) -> None:

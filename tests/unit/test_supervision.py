@@ -7,7 +7,7 @@ import time
 import pytest
 
 from scheduled.actions import process, supervisor
-from scheduled.actions.spec import NotStarted, Started
+from scheduled.actions.spec import NotStarted, Spec, Started
 from scheduled.state.locks import is_held
 from tests.fixtures.supervised import gone, supervise
 
@@ -236,3 +236,17 @@ def test_its_lock_says_that_it_lives(supervise, until):
     assert held
     until(lambda: not is_held(job.outcomes))
     job.supervision._orders, job.supervision._pokes = os.pipe()  # closed again by the fixture
+
+
+def test_a_forked_child_whose_output_has_no_room_ends_and_never_goes_on_as_the_supervisor(tmp_path):
+    spec = Spec(
+        run_id="job", attempt=1, job="job", cwd=str(tmp_path), env={}, timeout=9, output="", output_limit=9
+    )
+    parent, full = os.getpid(), os.open("/dev/full", os.O_RDWR)
+
+    pid = process.fork(spec, full, lambda _: print("words", end="") or 0)
+    if os.getpid() != parent:
+        os._exit(99)
+
+    os.close(full)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
