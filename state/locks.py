@@ -37,6 +37,21 @@ def exclusive(path: Path, patience: float = PATIENCE) -> Iterator[None]:
         lock.release()
 
 
+def refuse_without_locks(path: Path) -> None:
+    """Raise StateError if SQLite would find no locks where the lock file *path* lies: it waits where there are none.
+
+    Its own files must not be tried: closing one would give up the locks that it holds.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.lockf(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in NO_LOCKS:
+            raise _cannot_lock(path, error) from error
+    finally:
+        os.close(fd)
+
+
 def _cannot_lock(path: str | Path, error: OSError) -> StateError:
     advice = ADVICE if error.errno in NO_LOCKS else ""
     return StateError(f"{path}: can't be locked: {error.strerror}{advice}")

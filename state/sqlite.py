@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from scheduled.errors import BusyError, ScheduledError, StateError
-from scheduled.state.locks import exclusive
+from scheduled.state.locks import exclusive, refuse_without_locks
 from scheduled.state.sanity import look_through
 from scheduled.state.sqlite_notices import Notices
 from scheduled.state.sqlite_past import Past
@@ -134,6 +134,7 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
         if not read_only:
             # SQLite would create it, and its log, with the umask's rights.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+            refuse_without_locks(path.with_suffix(".lock"))
         db = sqlite3.connect(
             _uri(path, read_only=read_only), uri=True, isolation_level=None, timeout=BUSY_SECONDS
         )

@@ -36,6 +36,9 @@ DOCUMENTED = (0, 1, 2)
 def dealt(role, kind, points):
     """Return points with the errors that they are to meet, and whether these stay."""
     every = [(nth, error, stays) for nth in points for error in ERRORS[kind] for stays in (False, True)]
+    if (role, kind) == ("runner", "lock"):
+        # Locks that end in the middle of a tick SQLite takes for somebody else's, and waits; see test_shortages.py.
+        every = [case for case in every if case[1:] != ("ENOLCK", True)]
     if NIGHTLY:
         return every
     chance = random.Random(f"{SEED} {role} {kind}")
