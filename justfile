@@ -12,7 +12,7 @@ test *arguments:
 lint:
     {{bin}}/ruff check .
     {{bin}}/ruff format --check .
-    shellcheck install/install.sh tests/run.sh .ci/run
+    shellcheck install/install.sh tests/run.sh benchmarks/run.sh .ci/run
 
 format:
     {{bin}}/ruff check --fix .
@@ -26,6 +26,10 @@ types:
 wheel:
     {{bin}}/python -m pytest -q tests/unit/test_wheel.py
     {{bin}}/python -m build
+
+# Measure beside the peers; `just bench idle plan` measures some rows, `just bench --gate` what CI looks at.
+bench *arguments:
+    benchmarks/run.sh {{arguments}}
 
 ci:
     .ci/run

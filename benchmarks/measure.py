@@ -139,7 +139,7 @@ def _process(command: Sequence[str], env: Mapping[str, str]) -> tuple[str, Run]:
         pid = os.posix_spawnp(command[0], list(command), surroundings(env), file_actions=actions)
         _, status, usage = os.wait4(pid, 0)
         wall = time.perf_counter() - began
-        cpu = usage.ru_utime + usage.ru_stime + _left_behind()
+        cpu = usage.ru_utime + usage.ru_stime + _left_behind()[0]
         out.seek(0)
         text = out.read().decode(errors="replace")
     if code := os.waitstatus_to_exitcode(status):
@@ -148,19 +148,21 @@ def _process(command: Sequence[str], env: Mapping[str, str]) -> tuple[str, Run]:
 
 
 def adopt() -> None:
-    """Become the parent of whatever the measured processes leave behind, so that its CPU is counted too."""
+    """Become the parent of whatever the measured processes leave behind, so that it is counted too."""
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl")
 
 
-def _left_behind() -> float:
-    used = 0.0
+def _left_behind() -> tuple[float, int]:
+    """Wait for it to end; return the seconds of CPU it used, and the peak of its largest process in KiB."""
+    used, largest = 0.0, 0
     while True:
         try:
             _, _, usage = os.wait4(-1, 0)
         except ChildProcessError:
-            return used
+            return used, largest
         used += usage.ru_utime + usage.ru_stime
+        largest = max(largest, usage.ru_maxrss)
 
 
 def peak(work: Work) -> float:
@@ -181,7 +183,7 @@ def peak(work: Work) -> float:
         )
         if done.returncode:
             raise NotDoneError(f"exit code {done.returncode}: {done.stderr[-2000:]}")
-        peaks.append(int(done.stderr.split()[-1]) / 1024)
+        peaks.append(max(int(done.stderr.split()[-1]), _left_behind()[1]) / 1024)
         work.check(done.stdout)
     return max(peaks)
 
