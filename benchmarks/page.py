@@ -52,7 +52,8 @@ def _row(figure: Figure) -> str:
     cpu = "" if figure.cpu_ratio is None else f"{figure.cpu_ratio:.2f}"
     ratio = f"**{_told(figure.ratio, figure)}** ({low} to {high})"
     sides = " | ".join(_size(median(side), figure.unit) for side in (figure.ours, figure.theirs))
-    return f"| {figure.work} | {figure.against} | {sides} | {ratio} | {cpu} | {_aim(figure)} |"
+    work, against = (label.replace("|", "\\|") for label in (figure.work, figure.against))
+    return f"| {work} | {against} | {sides} | {ratio} | {cpu} | {_aim(figure)} |"
 
 
 def _told(number: float, figure: Figure) -> str:

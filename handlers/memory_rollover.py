@@ -45,7 +45,7 @@ def measured(workspace: Workspace) -> Iterator[Memory]:
     """Yield every branch's memory files with their sizes, dashboards left out."""
     inside = workspace.inside
     for branch in workspace.branches:
-        for name in branch.memory_names():
+        for name in workspace.seen.memory_names(branch):
             try:
                 lines, size = workspace.seen.lines(f"{branch.memories}/{name}", inside)
             except FileNotFoundError:

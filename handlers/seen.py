@@ -40,6 +40,7 @@ class _Kept(msgspec.Struct):
     sender: str
     lines: msgspec.Raw = msgspec.Raw(b"{}")
     inboxes: msgspec.Raw = msgspec.Raw(b"{}")
+    names: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class Seen:
@@ -52,6 +53,10 @@ class Seen:
     def lines(self, path: str, inside: str) -> tuple[int, int]:
         """Return the numbers of lines and bytes of a file; raises as `count_lines` does."""
         return self._look(self._lines, path, lambda: count_lines(path, inside=inside))
+
+    def memory_names(self, branch: Branch) -> list[str]:
+        """Return the names of all memory files of a branch: as long as its directory stays, so do they."""
+        return self._look(self._names, branch.memories, branch.memory_names)
 
     def inbox(self, branch: Branch, inside: str) -> Census | None:
         """Return the census of a branch's inbox, None if it has none; raises as `read_messages` does."""
@@ -66,7 +71,8 @@ class Seen:
         """Keep what is new for the next time; that it can't be kept only costs time, and is said."""
         if self._path is None or not self._news:
             return
-        self._kept.lines, self._kept.inboxes = self._lines.kept(), self._inboxes.kept()
+        kept = self._lines.kept(), self._inboxes.kept(), self._names.kept()
+        self._kept.lines, self._kept.inboxes, self._kept.names = kept
         try:
             write_atomically(self._path, msgspec.json.encode(self._kept), mode=0o600)
         except OSError as error:
@@ -97,6 +103,10 @@ class Seen:
     @cached_property
     def _inboxes(self) -> "_Looks[Census | None]":
         return _Looks(self._kept.inboxes, Entries[Census | None])
+
+    @cached_property
+    def _names(self) -> "_Looks[list[str]]":
+        return _Looks(self._kept.names, Entries[list[str]])
 
     @cached_property
     def _kept(self) -> _Kept:

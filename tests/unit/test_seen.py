@@ -125,6 +125,36 @@ def test_what_can_not_be_kept_is_said_and_nothing_is_lost(home, capsys):
 
 
 @pytest.mark.usefixtures("at_once")
+def test_a_memory_file_that_comes_or_goes_is_noticed(home):
+    branch = Branch(name="FLOW", address="@flow", path=str(home))
+
+    def names():
+        # Kept outside of what is looked at.
+        looks = Seen(home / "flow" / "seen.json", ZONE, "@trigger")
+        found = looks.memory_names(branch)
+        looks.save()
+        return found
+
+    first = names()
+    a_memory(home)
+    second = names()
+    (home / "FLOW.local.json").unlink()
+    assert ([], ["FLOW.local.json"], []) == (first, second, names())
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_directory_that_stays_as_it_is_is_not_listed_again(home):
+    branch, kept = Branch(name="FLOW", address="@flow", path=str(home)), home / "flow" / "seen.json"
+    looks = Seen(kept, ZONE, "@trigger")
+    looks.memory_names(branch)
+    looks.save()
+    document = json.loads(kept.read_text())
+    document["names"][str(home)][1] = ["PRETENDED.local.json"]
+    kept.write_text(json.dumps(document))
+    assert ["PRETENDED.local.json"] == Seen(kept, ZONE, "@trigger").memory_names(branch)
+
+
+@pytest.mark.usefixtures("at_once")
 def test_a_mail_that_has_aged_since_is_opened_though_its_file_stays(home):
     branch = Branch(name="FLOW", address="@flow", path=str(home / "flow"))
     inbox = home / "flow" / "ai_mail.local" / "inbox.json"
