@@ -21,7 +21,7 @@ from scheduled.handlers.branches import Branch
 from scheduled.handlers.census import Census
 from scheduled.handlers.inbox_file import read_messages
 from scheduled.handlers.steady import count_lines
-from scheduled.state.files import write_atomically
+from scheduled.state.files import read_regular, write_atomically
 
 T = TypeVar("T")
 Mark = tuple[int, int, int, int]
@@ -114,10 +114,10 @@ class Seen:
         if self._path is None:
             return empty
         try:
-            kept = msgspec.json.decode(self._path.read_bytes(), type=_Kept)
+            kept = msgspec.json.decode(read_regular(self._path), type=_Kept)
         except FileNotFoundError:
             return empty
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             _say(f"{self._path}: {error}; all files are looked at anew")
             return empty
         same = (kept.form, kept.zone, kept.sender) == (empty.form, empty.zone, empty.sender)
@@ -136,9 +136,17 @@ class _Looks(Generic[T]):
             self.before = {}
 
     def kept(self) -> msgspec.Raw:
-        """Return what is to be kept: all but the files that are gone."""
+        """Return what is to be kept: all but the files that are gone, or whose names no JSON can hold."""
         there = {p: entry for p, entry in self.before.items() if p in self.now or os.path.lexists(p)}
-        return msgspec.Raw(msgspec.json.encode(there))
+        return msgspec.Raw(msgspec.json.encode({p: entry for p, entry in there.items() if _is_text(p, entry)}))
+
+
+def _is_text(*values: Any) -> bool:
+    try:
+        msgspec.json.encode(values)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _mark(path: str) -> Mark | None:

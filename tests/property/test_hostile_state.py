@@ -15,6 +15,7 @@ from scheduled import backup, idle
 from scheduled.actions.handler import read_report
 from scheduled.actions.spec import Ended, Started, encode, read_records, unreadable
 from scheduled.errors import ConfigError, StateError
+from scheduled.handlers import memory_rollover
 from scheduled.jobs import Ending
 from scheduled.state import snapshot
 from scheduled.state.paths import Paths
@@ -79,6 +80,19 @@ def test_of_a_report_the_good_lines_count(tmp_path_factory, lines):
     path.write_bytes(b"".join(line.replace(b"\n", b" ") + b"\n" for line in [*lines, good]))
 
     assert [count.amount for count in read_report(path).counts][-1:] == [2]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"\xff", b"[" * 50_000, b'{"form":1,"zone":"UTC","sender":"\\ud800"}', b'{"form": 1}'],
+)
+def test_what_was_kept_of_files_is_forgotten_where_it_cannot_be_read(sample, content):
+    sample.files.mkdir()
+    before = sample.run(memory_rollover).data
+    for path in sample.files.parent.glob("seen.json"):
+        path.write_bytes(content)
+
+    assert sample.run(memory_rollover).data == before
 
 
 SNAPSHOT = msgspec.json.encode(

@@ -50,7 +50,8 @@ def tree(tmp_path_factory):
     """One workspace for a whole test: each example writes its own files anew."""
     root = tmp_path_factory.mktemp("hostile")
     unpack(root / "aipass")
-    return Sample(root / "aipass", root / "reports")
+    (root / "state").mkdir()
+    return Sample(root / "aipass", root / "state" / "reports")
 
 
 def outcomes(sample, report):
@@ -159,6 +160,19 @@ def test_a_registry_of_any_text_is_refused_by_name_or_read(tree, text):
     assert {outcome.status for outcome in found} == {"failed"}
     assert all("BRANCH_REGISTRY.json" in outcome.reason or "registry" in outcome.reason for outcome in found)
     registry.write_bytes(before)
+
+
+def test_a_name_that_is_no_text_is_told_of_as_far_as_it_can_be(tree):
+    home = os.fsencode(tree.path("FLOW"))
+    with open(home + b"/FLOW.\xff\x1b[2J.local.json", "wb") as file:
+        file.write(b"line\n" * 700)
+
+    for _ in range(2):
+        found = outcomes(tree, tree.files.with_name("report"))
+        assert [outcome.status for outcome in found] == ["success"] * len(HANDLERS)
+
+    assert any("\\udcff" in label for label in found[1].data["notified_files"])
+    os.unlink(home + b"/FLOW.\xff\x1b[2J.local.json")
 
 
 # What is no file
