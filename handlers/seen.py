@@ -138,7 +138,9 @@ class _Looks(Generic[T]):
     def kept(self) -> msgspec.Raw:
         """Return what is to be kept: all but the files that are gone, or whose names no JSON can hold."""
         there = {p: entry for p, entry in self.before.items() if p in self.now or os.path.lexists(p)}
-        return msgspec.Raw(msgspec.json.encode({p: entry for p, entry in there.items() if _is_text(p, entry)}))
+        return msgspec.Raw(
+            msgspec.json.encode({p: entry for p, entry in there.items() if _is_text(p, entry)})
+        )
 
 
 def _is_text(*values: Any) -> bool:
