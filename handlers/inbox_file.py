@@ -45,6 +45,10 @@ class UnreadableMailboxError(MailboxError):
     """Its inbox is damaged, or no file that may be read: somebody has to look at it."""
 
 
+class ShortageError(MailboxError):
+    """There were no descriptors, or no memory, left to read it with: the work is to be done again."""
+
+
 class BusyMailboxError(MailboxError):
     """Another program held it for longer than we wait: the next time will do."""
 
@@ -53,7 +57,7 @@ def read_messages(branch: Branch, inside: str) -> list[Any] | None:
     """Return the messages in the inbox of *branch*, None if it has no inbox; no lock is needed for reading.
 
     Raise UnreadableMailboxError if the inbox is damaged, BusyMailboxError if it is being written without end,
-    MailboxError if we have not the means to read it now.
+    ShortageError if we have not the means to read it now.
     """
     try:
         with _as_mailbox_errors(branch):
@@ -61,7 +65,7 @@ def read_messages(branch: Branch, inside: str) -> list[Any] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        kind = MailboxError if error.errno in SHORTAGE else UnreadableMailboxError
+        kind = ShortageError if error.errno in SHORTAGE else UnreadableMailboxError
         raise kind(f"{branch.name}: {error}") from error
 
 

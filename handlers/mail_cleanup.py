@@ -13,7 +13,7 @@ from scheduled.handlers import stamps
 from scheduled.handlers.base import Change, Condition, Notice, Outcome, Task
 from scheduled.handlers.branches import Branch
 from scheduled.handlers.inbox import Counts, Message, identity
-from scheduled.handlers.inbox_file import MailboxError, UnreadableMailboxError
+from scheduled.handlers.inbox_file import MailboxError, ShortageError, UnreadableMailboxError
 from scheduled.handlers.mailbox import recount_central
 from scheduled.handlers.staleness import Options
 from scheduled.handlers.sweep import Sweep, Swept
@@ -88,13 +88,11 @@ def _swept(sweep: Sweep, branch: Branch, tally: Tally, task: Task) -> Swept | No
         _add_problem(tally, task, str(error))
         tally.unknown.append(f"{OPENED}:{branch.name}:")
         return None
-    except MailboxError as error:
-        _add_problem(tally, task, str(error))
-        tally.unknown += [f"{OPENED}:{branch.name}:", f"{UNREADABLE}:{branch.name}"]
-        return None
-    except OSError as error:
-        _add_problem(tally, task, f"{branch.name}: {error}")
-        tally.failures.append(f"{branch.name}: {error}")
+    except (MailboxError, OSError) as error:
+        said = str(error) if isinstance(error, MailboxError) else f"{branch.name}: {error}"
+        _add_problem(tally, task, said)
+        if isinstance(error, ShortageError | OSError):
+            tally.failures.append(said)
         tally.unknown += [f"{OPENED}:{branch.name}:", f"{UNREADABLE}:{branch.name}"]
         return None
     if swept is None:
