@@ -116,6 +116,7 @@ def test_a_long_run_holds_nobody_up(door, until):
 
     running = until(lambda: door.ask("history", status="running"))[0]
     assert running["job"] == "sleeper"
+    assert "a run of it is under way" in door.refused(BOT, "run_job", "s", "sleeper")
     door.ask("stop", run_id=running["run_id"])
 
 
@@ -245,6 +246,16 @@ def test_the_properties_are_the_status(house, door):
     assert json.loads(door.property(BOT, "Stats")) == house.world.json("status")["stats"]
     assert door.bot("HealthCheck")["healthy"] == door.bot("GetStatus")["healthy"]
     assert door.bot("GetStats")["total_executions"] == 1
+
+
+def test_a_configuration_that_cannot_be_read_is_said_and_the_door_stays_open(house, door):
+    house.world.config.write_text("[")
+    assert str(house.world.config) in door.refused(BOT, "list_jobs")
+    asked = house.session.run("busctl", "--user", "get-property", *BOT, "Running", check=False)
+    assert str(house.world.config) in asked.stderr
+
+    house.world.configure(JOBS)
+    assert door.bot("list_jobs")
 
 
 # What it tells
