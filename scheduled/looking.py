@@ -7,7 +7,7 @@ from scheduled import clock
 from scheduled.config import Config
 from scheduled.errors import StateError, UnknownError
 from scheduled.state.paths import Paths
-from scheduled.state.sqlite import SqliteLedger, using
+from scheduled.state.sqlite import SqliteLedger, UnbornError, using
 
 
 def stamp(instant: float | None, zone: str) -> str | None:
@@ -29,9 +29,20 @@ def known_jobs(found: Config, names: Sequence[str]) -> list[str]:
 @contextmanager
 def looking(paths: Paths) -> Iterator[SqliteLedger]:
     """Open the ledger for looking only; where there is none yet, one that knows nothing and leaves no trace."""
-    ledger = read_ledger(paths) if paths.ledger.exists() else SqliteLedger.nothing()
+    ledger = read_ledger(paths) if begun(paths) else SqliteLedger.nothing()
     with using(ledger):
         yield ledger
+
+
+def begun(paths: Paths) -> bool:
+    """Return whether there is a ledger; one that the very first tick is just making is none yet."""
+    if not paths.ledger.exists() or paths.snapshot.exists():
+        return paths.ledger.exists()
+    try:
+        SqliteLedger(paths.ledger, read_only=True).close()
+    except UnbornError:
+        return False
+    return True
 
 
 def read_ledger(paths: Paths) -> SqliteLedger:

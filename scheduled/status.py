@@ -5,7 +5,7 @@ from typing import Any
 
 from scheduled import clock, config
 from scheduled.jobs import DAY, DEFAULT_CADENCE, HOUR, MINUTE, Schedule
-from scheduled.looking import read_ledger, stamp
+from scheduled.looking import begun, read_ledger, stamp
 from scheduled.state import snapshot
 from scheduled.state.ledger import JobRow, Ledger
 from scheduled.state.paths import Paths
@@ -19,7 +19,7 @@ def status(config_file: Path, paths: Paths) -> dict[str, Any]:
     """Return the state of everything, the fields of a scheduler's health check included; raises ConfigError."""
     found = config.load(config_file)
     zone, now = found.timezone, clock.now()
-    if not paths.ledger.exists():
+    if not begun(paths):
         return _before_the_first_tick(found)
     with using(read_ledger(paths)) as ledger:
         rows = [row for row in ledger.job_rows() if row.job in found.jobs]

@@ -77,6 +77,8 @@ def _typed(table: dict[str, Any]) -> dict[str, Any]:
         raise ConfigError('job_type: a chain names other jobs here: write "chain": ["a", "b"] instead')
     if kind not in keys:
         raise ConfigError(f"job_type: is interval, cron, event or manual, got {kind!r}")
+    if keys[kind] and schedule is None:
+        raise ConfigError(f'schedule: is missing; job_type = "{kind}" needs one')
     if keys[kind]:
         table[keys[kind]] = schedule
     for key in IGNORED:

@@ -201,6 +201,10 @@ def using(ledger: SqliteLedger) -> Iterator[SqliteLedger]:
         ledger.close()
 
 
+class UnbornError(StateError):
+    """The file is there, and nothing in it yet."""
+
+
 class DamagedError(StateError):
     """The file is no ledger any more."""
 
@@ -248,7 +252,7 @@ def _check_version(db: sqlite3.Connection, path: Path, *, read_only: bool) -> No
             f"{path}: written by a newer version of scheduled (schema {found}, known {known}); upgrade"
         )
     if found < known and read_only:
-        raise StateError(
+        raise (StateError if found else UnbornError)(
             f"{path}: of an older version (schema {found}, known {known}); the next tick upgrades it"
         )
     if found < known and path == NOWHERE:
@@ -264,5 +268,6 @@ def _migrate(db: sqlite3.Connection, path: Path, known: int) -> None:
 
 
 def _upgrade(db: sqlite3.Connection, found: int, known: int) -> None:
-    for version, script in list(enumerate(_scripts(), 1))[found:known]:
-        db.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {version};\nCOMMIT;")
+    # All at once: who looks meanwhile finds the old schema or the new one, and none in between.
+    scripts = "\n".join(_scripts()[found:known])
+    db.executescript(f"BEGIN IMMEDIATE;\n{scripts}\nPRAGMA user_version = {known};\nCOMMIT;")
