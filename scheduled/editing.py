@@ -15,7 +15,7 @@ import msgspec
 import tomlkit
 
 from scheduled import checks, clock, config
-from scheduled.errors import ConfigError, ScheduledError, StateError
+from scheduled.errors import ConfigError, ScheduledError, StateError, UnknownError
 from scheduled.looking import known_jobs
 from scheduled.state.files import write_atomically
 from scheduled.state.locks import exclusive
@@ -213,7 +213,7 @@ def file_of(config_file: Path, name: str) -> Path:
         if isinstance(jobs, dict) and name in jobs:
             return path
     known_jobs(config.load(config_file), [name])
-    raise ConfigError(f"no such job: {name}")
+    raise UnknownError(f"no such job: {name}")
 
 
 def application(config_file: Path, file: Path) -> Edit:

@@ -41,6 +41,15 @@ def _line(view: View, job: Job) -> dict[str, Any]:
     }
 
 
+def chains(view: View) -> list[dict[str, Any]]:
+    """Return every chain with its steps, each the jobs that run side by side in it."""
+    return [
+        {**_line(view, job), "steps": [list(step) for step in job.action.steps], "on_failure": job.on_failure}
+        for job in view.config.jobs.values()
+        if job.action.kind == "chain"
+    ]
+
+
 def is_paused(view: View, name: str) -> bool:
     """Return whether a pause, of this job or of all, is in force."""
     return name in view.pauses or "" in view.pauses

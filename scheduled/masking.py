@@ -65,12 +65,12 @@ class Mask:
         rest = b""
         for piece in pieces:
             rest += piece
-            cut = self._safe(rest)
+            cut = self.safe(rest)
             yield self.data(rest[:cut])
             rest = rest[cut:]
         yield self.data(rest)
 
-    def _safe(self, said: bytes) -> int:
+    def safe(self, said: bytes) -> int:
         """Return up to where *said* can be masked without knowing what follows."""
         cut = len(said) - self.begun(said)
         for match in self._find.finditer(said):

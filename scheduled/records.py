@@ -3,7 +3,7 @@
 from typing import Any, get_args
 
 from scheduled.audit import audit as audited
-from scheduled.errors import ConfigError
+from scheduled.errors import ConfigError, UnknownError
 from scheduled.jobs import Instant, RunStatus
 from scheduled.looking import looking, read_ledger, stamp
 from scheduled.state import snapshot
@@ -25,6 +25,15 @@ def history(
     with looking(paths) as ledger:
         found = ledger.history(job=job, limit=limit, since=since, status=status)
         return [_run(row, zone) for row in found]
+
+
+def one_run(paths: Paths, zone: str, run_id: str) -> dict[str, Any]:
+    """Return one run; raises UnknownError if there is none of that name."""
+    with looking(paths) as ledger:
+        row = ledger.run(run_id)
+    if row is None:
+        raise UnknownError(f"{run_id}: no such run; `scheduled history` lists them")
+    return _run(row, zone)
 
 
 def run_status(word: str | None) -> str | None:

@@ -43,7 +43,63 @@ def executable_keys(definition: Mapping[str, Any]) -> list[str]:
     """Return the keys of a job's definition that say, or change, what is executed."""
     from scheduled import editing, wording
 
-    return editing.executable_keys(wording.from_words(definition) if "job_type" in definition else definition)
+    taken_out = {key: None for key, value in definition.items() if value is None}
+    return editing.executable_keys({**taken_out, **wording.from_words(definition)})
+
+
+def handler_names() -> list[str]:
+    """List the handlers there are."""
+    from scheduled.handlers import registry
+
+    return sorted(registry.names())
+
+
+def now(where: Where) -> str:
+    """Say what time it is, in the zone of the configuration."""
+    from scheduled import clock, config
+    from scheduled.looking import stamp
+
+    return stamp(int(clock.now()), config.load(where.config_file).timezone) or ""
+
+
+def preview(where: Where, schedule: Mapping[str, Any], job: str = "") -> dict[str, Any]:
+    """Say a schedule in words, and its next ten slots, before anybody writes it down."""
+    from scheduled import preview as schedules
+
+    return schedules.preview(where.config_file, schedule, job)
+
+
+def strips(where: Where, job: str | None = None) -> dict[str, list[dict[str, Any]]]:
+    """Return the newest verdicts of a job, or of every job, oldest first."""
+    from scheduled import strips as verdicts
+    from scheduled.view import looked_at
+
+    with looked_at(where.config_file, where.paths) as (view, ledger):
+        if job is None:
+            return verdicts.strips(view, ledger)
+        return {job: verdicts.strip(view, ledger, view.job(job).name)}
+
+
+def chains(where: Where) -> list[dict[str, Any]]:
+    """List the chains and their steps."""
+    from scheduled import listing
+    from scheduled.view import look
+
+    return listing.chains(look(where.config_file, where.paths))
+
+
+def one_run(where: Where, run_id: str) -> dict[str, Any]:
+    """Return one run as `history` has it."""
+    from scheduled import config, records
+
+    return records.one_run(where.paths, config.load(where.config_file).timezone, run_id)
+
+
+def printed(where: Where, run_id: str, start: int = 0) -> dict[str, Any]:
+    """Return what a run printed after *start*, how far that was read, and whether the run is under way."""
+    from scheduled import config, output
+
+    return output.printed(where.paths, run_id, start, jobs=config.load(where.config_file).jobs)
 
 
 def start(where: Where, jobs: Sequence[str], *, wait: float = 0) -> dict[str, Any]:

@@ -1,0 +1,194 @@
+"""What screens ask: strips of verdicts, previews, output as it grows, runs in processes of their own."""
+
+from pathlib import Path
+
+import pytest
+
+from scheduled import service
+from scheduled.errors import BusyError, ConfigError, UnknownError
+from scheduled.service import Where
+
+JOBS = """
+timezone = "Europe/Berlin"
+[jobs.hourly]
+cron = "0 * * * *"
+command = "true"
+[jobs.picky]
+cron = "0 * * * *"
+command = "exit 4"
+catch_up = "none"
+[jobs.by-hand]
+command = "echo hä"
+[jobs.slow]
+command = "echo begun; sleep 60"
+[jobs.both]
+chain = ["hourly", ["by-hand", "slow"]]
+on_failure = "continue"
+"""
+
+
+@pytest.fixture
+def where(world):
+    world.configure(JOBS)
+    return Where(str(world.config), str(world.state))
+
+
+def test_a_strip_tells_every_verdict_oldest_first(world, where):
+    for at in ("2026-03-02 00:30:00", "2026-03-02 01:00:10", "2026-03-02 05:00:10"):
+        world.run("run", at=at)
+
+    strips = service.strips(where)
+
+    assert [(entry["verdict"], entry["slots"]) for entry in strips["hourly"]] == [
+        ("success", 1),
+        ("coalesced", 3),
+        ("success", 1),
+    ]
+    assert [entry["verdict"] for entry in strips["picky"]] == ["failed", "skipped", "failed"]
+    assert strips["picky"][1]["reason"] == "missed"
+    assert strips["hourly"][0]["at"] == "2026-03-02T02:00:00+01:00"
+    assert strips["by-hand"] == []
+
+
+def test_a_strip_has_runs_by_hand_and_the_one_under_way(world, where, until):
+    world.run("run", "by-hand")
+    runner = world.start("run", "slow")
+    until(lambda: service.strips(where, "slow")["slow"])
+
+    assert [entry["verdict"] for entry in service.strips(where, "by-hand")["by-hand"]] == ["success"]
+    assert service.strips(where, "slow")["slow"][0]["verdict"] in ("claimed", "running")
+    world.kill_all(runner)
+
+
+def test_the_newest_verdicts_are_the_ones_shown(world, where):
+    for hour in range(4):
+        world.run("run", at=f"2026-03-02 0{hour}:00:10")
+
+    from scheduled import strips
+    from scheduled.view import looked_at
+
+    with looked_at(where.config_file, where.paths) as (view, ledger):
+        shown = strips.strip(view, ledger, "hourly", 2)
+
+    assert [entry["at"][11:16] for entry in shown] == ["03:00", "04:00"]
+
+
+def test_a_schedule_is_said_and_ten_slots_of_it_before_it_is_written(where):
+    told = service.preview(where, {"cron": "30 2 * * MON", "timezone": "America/New_York"})
+
+    assert (told["schedule"], told["zone"], len(told["next"])) == (
+        "at 02:30 on Monday",
+        "America/New_York",
+        10,
+    )
+    assert all(slot[11:16] == "02:30" for slot in told["next"])
+    assert service.preview(where, {"on": "disk_full"})["schedule"] == "on disk_full"
+    assert service.preview(where, {})["schedule"] == "by hand"
+
+
+@pytest.mark.parametrize(
+    "table",
+    [{"cron": "61 * * * *"}, {"every": "5"}, {"at": "2020-01-01"}, {"cron": "@daily", "timezone": "Nowhere"}],
+)
+def test_a_schedule_that_is_none_is_named_with_its_key(where, table):
+    with pytest.raises(ConfigError, match=r"cron:|every:|at:|timezone:"):
+        service.preview(where, table)
+
+
+def test_output_is_read_on_from_where_it_was_left_and_no_character_is_cut(world, where):
+    world.run("run", "by-hand")
+    [run] = service.history(where, "by-hand")
+
+    whole = service.printed(where, run["run_id"])
+    rest = service.printed(where, run["run_id"], 1)
+
+    assert (whole["output"], whole["size"], whole["running"]) == ("hä\n", 4, False)
+    assert rest["output"] == "ä\n"
+    assert service.printed(where, run["run_id"], whole["size"])["output"] == ""
+    assert (
+        service.printed(where, run["run_id"], 10**9)["output"] == "hä\n"
+    )  # it was cut meanwhile: all there is
+    with pytest.raises(UnknownError, match="no such run"):
+        service.printed(where, "none")
+
+
+def test_half_a_character_waits_for_its_other_half(world, where, until):
+    world.configure(JOBS + "[jobs.halves]\ncommand = \"printf 'h\\\\303'; sleep 1; printf '\\\\244'\"\n")
+    runner = world.start("run", "halves")
+    [run] = until(lambda: [run for run in service.history(where, "halves") if run["status"] == "running"])
+    first = until(lambda: found if (found := service.printed(where, run["run_id"]))["size"] else None)
+    runner.wait()
+
+    assert (first["output"], first["size"], first["running"]) == ("h", 1, True)
+    assert service.printed(where, run["run_id"], 1)["output"] == "ä"
+
+
+SECRET = "correct-horse-battery"
+
+
+@pytest.fixture
+def telling(world, where):
+    """A job that prints its secret in two parts, and waits before it ends."""
+    world.configure(
+        JOBS + f'[jobs.telling]\nenv = {{ API_TOKEN = "{SECRET}" }}\n'
+        "command = \"printf 'a correct-horse-'; sleep 1; echo battery z; until [ -e $HOME/end ]; do sleep 0.1; done\"\n"
+    )
+    return where
+
+
+def test_no_secret_is_seen_while_a_run_prints_it_or_after(world, telling, until):
+    runner = world.start("run", "telling")
+    [run] = until(lambda: [run for run in service.history(telling, "telling") if run["status"] == "running"])
+    first = until(lambda: found if (found := service.printed(telling, run["run_id"]))["size"] else None)
+    until(lambda: "z" in service.printed(telling, run["run_id"])["output"])
+    pieces = [service.printed(telling, run["run_id"], start)["output"] for start in range(30)]
+    (Path.home() / "end").touch()
+    runner.wait()
+
+    assert (first["output"], first["size"]) == ("a ", 2)  # what may be a secret's beginning is waited for
+    assert pieces[:3] == ["a *** z\n", " *** z\n", "*** z\n"]
+    assert {piece.lstrip("*") for piece in pieces} <= {"a *** z\n", " *** z\n", " z\n", "z\n", "\n", ""}
+    assert service.printed(telling, run["run_id"])["output"] == "a *** z\n"
+
+
+def test_a_run_outlives_whoever_asked_for_it(where, until):
+    assert service.start(where, ["slow"]) == {"over": False, "result": None}
+    [run] = until(lambda: [run for run in service.history(where, "slow") if run["status"] == "running"])
+
+    assert service.stop(where, run["run_id"])["job"] == "slow"
+
+
+def test_a_run_that_is_waited_for_has_the_answer_of_run(where):
+    done = service.start(where, ["by-hand"], wait=30)
+
+    assert (done["over"], done["result"]["exit_code"], [run["job"] for run in done["result"]["runs"]]) == (
+        True,
+        0,
+        ["by-hand"],
+    )
+
+
+def test_what_the_run_was_refused_for_is_raised(world, where):
+    with pytest.raises(UnknownError, match="did you mean by-hand"):
+        service.start(where, ["by-hamd"], wait=30)
+    world.run("run", "by-hand")
+    world.state.chmod(0o777)
+    with pytest.raises((ConfigError, BusyError), match="chmod"):
+        service.start(where, ["by-hand"], wait=30)
+
+
+def test_a_ledger_that_is_just_being_made_is_none_yet_for_those_who_look(where):
+    where.paths.prepare()
+    where.paths.ledger.touch()
+
+    assert service.history(where) == []
+    assert service.status(where)["ticks"]["last"] is None
+
+
+def test_a_ledger_that_lost_all_it_held_is_not_taken_for_a_new_one(world, where):
+    world.run("run")
+    for left in where.paths.root.glob("ledger.db*"):
+        left.unlink()
+    where.paths.ledger.touch()
+
+    assert "older version" in world.run("history").stderr
