@@ -12,7 +12,7 @@ test *arguments:
 lint:
     {{bin}}/ruff check .
     {{bin}}/ruff format --check .
-    shellcheck install/install.sh tests/run.sh benchmarks/run.sh .ci/run
+    shellcheck install/install.sh tests/run.sh benchmarks/run.sh .ci/run .ci/vendor
 
 format:
     {{bin}}/ruff check --fix .

@@ -19,6 +19,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 ELSEWHERE = {
     **dict.fromkeys(("mcp", "dbus"), "cli_doors"),
     **dict.fromkeys(("emit", "incidents", "notices", "report"), "cli_events"),
+    "web": "cli_web",
     **dict.fromkeys(("jobs", "show", "next", "explain", "forecast"), "cli_jobs"),
     **dict.fromkeys(("pause", "resume", "enable", "disable"), "cli_jobs"),
     **dict.fromkeys(("add", "remove", "edit", "apply"), "cli_edit"),

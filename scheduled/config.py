@@ -55,11 +55,19 @@ class DbusTable(msgspec.Struct, forbid_unknown_fields=True):
     add_commands: bool = False
 
 
+class WebTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[doors.web]: whether what is executed may be written through it, and names it answers to beside its own."""
+
+    allow_edit: bool = False
+    hosts: list[str] = []
+
+
 class DoorsTable(msgspec.Struct, forbid_unknown_fields=True):
     """[doors]: what the doors beside the command line may do."""
 
     mcp: McpTable = msgspec.field(default_factory=McpTable)
     dbus: DbusTable = msgspec.field(default_factory=DbusTable)
+    web: WebTable = msgspec.field(default_factory=WebTable)
 
 
 class SettingsTable(msgspec.Struct, forbid_unknown_fields=True):

@@ -8,6 +8,7 @@ import pytest
 pytest_plugins = [
     "tests.fixtures.points",
     "tests.fixtures.sample",
+    "tests.fixtures.web",
     "tests.fixtures.world",
     "tests.fixtures.estate",  # imports the others
 ]

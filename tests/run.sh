@@ -6,9 +6,9 @@ set -eu
 
 # What the `system` tests use: a real cron, a fake clock, namespaces to seal them off, and a look at syscalls; a
 # compiler for what counts the calls of a process, and lets them fail; a formatter for the manual page; a session bus
-# with its tools.
-packages="cron faketime util-linux strace gcc libc6-dev groff-base dbus-daemon dbus-bin libglib2.0-bin systemd \
-    ${MORE_PACKAGES:-}"
+# with its tools; a browser.
+packages="cron faketime util-linux strace gcc libc6-dev groff-base dbus-daemon dbus-bin libglib2.0-bin systemd openssl \
+    chromium ${MORE_PACKAGES:-}"
 extras=${EXTRAS:-test}
 
 cd "$(dirname "$0")/.."

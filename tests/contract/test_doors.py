@@ -15,6 +15,7 @@ from tests.fixtures.doors.cli_door import CliDoor
 from tests.fixtures.doors.dbus_door import DbusDoor
 from tests.fixtures.doors.mcp_door import McpDoor
 from tests.fixtures.doors.refused import RefusedError
+from tests.fixtures.doors.rest_door import RestDoor
 from tests.fixtures.doors.session import Session, missing
 from tests.fixtures.world import World
 
@@ -25,6 +26,8 @@ JOBS = """
     add_commands = true
     [doors.dbus]
     add_commands = true
+    [doors.web]
+    allow_edit = true
     [jobs.greet]
     description = "says hello"
     command = ["echo", "hello"]
@@ -111,7 +114,7 @@ def _configured(world):
 @pytest.fixture(scope="module")
 def doors(house):
     with ExitStack() as opened:
-        found = {"mcp": opened.enter_context(McpDoor(house))}
+        found = {"mcp": opened.enter_context(McpDoor(house)), "rest": opened.enter_context(RestDoor(house))}
         if not missing():
             session = Session(house.root, HOME=str(house.root), PATH=f"{house.root}/bin:{os.environ['PATH']}")
             opened.callback(session.close)
@@ -120,7 +123,7 @@ def doors(house):
         yield found
 
 
-@pytest.fixture(params=["mcp", pytest.param("dbus", marks=pytest.mark.system)])
+@pytest.fixture(params=["mcp", "rest", pytest.param("dbus", marks=pytest.mark.system)])
 def door(doors, request):
     return doors.get(request.param) or pytest.skip(missing())
 

@@ -20,7 +20,7 @@ PLACES = {
     "state": "scheduled/state",
     "install": "scheduled/install",
 }
-KINDS = {".py", ".sql", ".html", ".toml", ".sh", ".typed"}
+KINDS = {".py", ".sql", ".html", ".toml", ".sh", ".typed", ".css", ".js", ".svg", ".txt"}
 
 
 def source_files():

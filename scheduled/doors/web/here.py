@@ -1,0 +1,41 @@
+"""What every page and answer begins with: whose jobs are meant, and what a form says."""
+
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from scheduled.doors.web.answers import RefusedError
+from scheduled.service import Where
+
+MOST_FIELDS = 100
+
+
+def where(request: Request) -> Where:
+    """Return whose configuration and state this door is for; one of its own for each request."""
+    found: Where = request.app.state.where()
+    return found
+
+
+async def form(request: Request) -> dict[str, str]:
+    """Return the fields of a form that a page sent; raises RefusedError."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    body = await request.body()
+    if body and kind != "application/x-www-form-urlencoded":
+        raise RefusedError(415, "a form sends application/x-www-form-urlencoded")
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS))
+    except ValueError:
+        raise RefusedError(400, "this is no form") from None
+
+
+def go(path: str) -> Response:
+    """Send the browser on, so that a reload asks nothing twice."""
+    return RedirectResponse(path, status_code=303)
+
+
+def path_of(job: str) -> str:
+    """Return where a job's page is."""
+    from urllib.parse import quote
+
+    return f"/jobs/{quote(job, safe='')}"

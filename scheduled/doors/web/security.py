@@ -1,0 +1,209 @@
+"""What stands before every page and every answer: who is addressed, who asks, from where, how often.
+
+The order is that of trust: a request for another host is no business of ours (DNS rebinding), one that another
+site's page makes is refused before its cookie is looked at (CSRF), and what follows needs the key.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable
+from urllib.parse import quote, urlencode
+
+import msgspec
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from scheduled.doors.web.answers import RefusedError, refused
+from scheduled.doors.web.keys import Key
+from scheduled.doors.web.limits import Buckets, Limits
+
+COOKIE = "scheduled-session"
+READS = ("GET", "HEAD")
+LARGEST = 64 * 1024  # of a body: a job's definition is a hundredth of it
+# A name and a port and nothing else: what follows them would become part of the address of the request.
+HOST = re.compile(r"(?P<name>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
+OPEN = ("/static/", "/login")  # what has no secrets and no effects
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # `no-referrer` would make browsers send "Origin: null" with our own forms.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+class Doorway(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the door stands: its *port*, the names it answers to, and whether the line is *secure* (TLS)."""
+
+    key: Key
+    port: int
+    names: frozenset[str] = frozenset(("127.0.0.1", "localhost", "::1"))
+    secure: bool = False
+    exposed: bool = False
+    limits: Limits = Limits()
+
+    @property
+    def scheme(self) -> str:
+        """What addresses begin with."""
+        return "https" if self.secure else "http"
+
+    def answers_to(self, host: str) -> bool:
+        """Tell whether a Host header means us."""
+        parts = HOST.fullmatch(host.lower())
+        if parts is None or int(parts["port"] or (443 if self.secure else 80)) != self.port:
+            return False
+        name = parts["name"].strip("[]")
+        return name in self.names or (self.exposed and _is_address(name))
+
+
+def _is_address(name: str) -> bool:
+    """Tell whether a name is a number: nobody's DNS can rebind that, and it is ours, or it would not reach us."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+class Guard:
+    """The middleware; *now* is a monotonic clock, *active* hears of every request that is let in."""
+
+    def __init__(
+        self, app: ASGIApp, doorway: Doorway, now: Callable[[], float], active: Callable[[Scope, int], None]
+    ) -> None:
+        self.app, self.doorway, self.now, self.active = app, doorway, now, active
+        limits = doorway.limits
+        self.reads, self.writes = Buckets(limits.reads), Buckets(limits.writes)
+        self.wrong_keys = Buckets(limits.wrong_keys)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or let the application answer."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+        scope["exposed"] = self.doorway.exposed and not self.doorway.secure
+        try:
+            self._check(request)
+            answer: ASGIApp = self._with_token(request) or self.app
+        except RefusedError as refusal:
+            await refused(request, refusal)(scope, receive, _with_headers(send, scope))
+            return
+        self.active(scope, +1)
+        try:
+            await answer(scope, receive, _with_headers(send, scope))
+        finally:
+            self.active(scope, -1)
+
+    def _check(self, request: Request) -> None:
+        """Raise RefusedError unless everything about the request is as it should be."""
+        hosts = request.headers.getlist("host")
+        if len(hosts) != 1 or not self.doorway.answers_to(hosts[0]):
+            raise RefusedError(421, "this door does not answer to that name; use the address that it printed")
+        self._not_too_often(self.reads if request.method in READS else self.writes, request)
+        if request.method not in READS:
+            self._check_origin(request, hosts[0])
+            _check_size(request)
+        if not request.scope["path"].startswith(OPEN):
+            self._check_key(request)
+
+    def _not_too_often(self, buckets: Buckets, request: Request) -> None:
+        wait = buckets.take(_peer(request), self.now())
+        if wait:
+            raise RefusedError(429, "too many requests", {"Retry-After": str(int(wait) + 1)})
+
+    def _check_origin(self, request: Request, host: str) -> None:
+        """Let in writes of our own pages, and of programs that show the token itself; raises RefusedError."""
+        origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+        ours = f"{self.doorway.scheme}://{host}".lower()
+        if (origin is not None and origin.lower() != ours) or site not in (None, "same-origin"):
+            raise RefusedError(403, "this request was made by another site's page")
+        if origin is None and site is None and "authorization" not in request.headers:
+            raise RefusedError(
+                403, "a change needs an Origin header, or the token in an Authorization header"
+            )
+
+    def _check_key(self, request: Request) -> None:
+        given = list(_given(request))
+        if any(self._fits(kind, value) for kind, value in given):
+            return
+        if given:
+            self._not_too_often(self.wrong_keys, request)
+        raise RefusedError(401, "the token is needed", {"WWW-Authenticate": 'Bearer realm="scheduled"'})
+
+    def _fits(self, kind: str, value: str) -> bool:
+        key = self.doorway.key
+        return key.is_session(value) if kind == "cookie" else key.is_token(value)
+
+    def _with_token(self, request: Request) -> Response | None:
+        """Take the token out of the address: into a cookie, and out of the history."""
+        if "token" not in request.query_params or request.method not in READS:
+            return None
+        if not self.doorway.key.is_token(request.query_params["token"]):
+            return None
+        rest = [(name, value) for name, value in request.query_params.multi_items() if name != "token"]
+        # One slash at most: "//elsewhere" would be another host.
+        path = "/" + quote(request.scope["path"].lstrip("/"))
+        return self.signed_in(f"{path}?{urlencode(rest)}" if rest else path)
+
+    def lets_in(self, request: Request, token: str) -> bool:
+        """Tell whether somebody types the right token; raises RefusedError where wrong ones come too often."""
+        if self.doorway.key.is_token(token):
+            return True
+        self._not_too_often(self.wrong_keys, request)
+        return False
+
+    def signed_in(self, path: str) -> Response:
+        """Hand the cookie over, on the way to *path*."""
+        answer = RedirectResponse(path, status_code=303)
+        answer.set_cookie(
+            COOKIE, self.doorway.key.session, httponly=True, samesite="strict", secure=self.doorway.secure
+        )
+        return answer
+
+
+def _given(request: Request) -> Iterable[tuple[str, str]]:
+    """Yield every credential that a request shows."""
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        yield "bearer", value.strip()
+    if COOKIE in request.cookies:
+        yield "cookie", request.cookies[COOKIE]
+    if request.method in READS and "token" in request.query_params:
+        yield "token", request.query_params["token"]
+
+
+def _check_size(request: Request) -> None:
+    length = request.headers.get("content-length")
+    if "transfer-encoding" in request.headers or (length is not None and not length.isdecimal()):
+        raise RefusedError(411, "say how long the body is")
+    if int(length or 0) > LARGEST:
+        raise RefusedError(413, f"no request here needs more than {LARGEST} bytes")
+
+
+def _peer(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _with_headers(send: Send, scope: Scope) -> Send:
+    """Add what every answer says to a browser."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers[name] = value
+            if not str(scope["path"]).startswith("/static/"):
+                headers["Cache-Control"] = "no-store"
+        await send(message)
+
+    return sending

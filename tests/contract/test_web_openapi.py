@@ -1,0 +1,82 @@
+"""The OpenAPI document says what the REST door does: schemathesis asks it whatever the document allows, and more."""
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from scheduled.doors.web import app, openapi
+from scheduled.doors.web.keys import Key
+from scheduled.doors.web.limits import Limits, Rate
+from scheduled.doors.web.security import Doorway
+from scheduled.service import Where
+from tests.fixtures.web import TOKEN
+from tests.fixtures.world import World
+
+JOBS = """
+timezone = "UTC"
+[jobs.hello]
+every = "30m"
+command = "echo hello"
+[jobs.both]
+chain = ["hello"]
+"""
+SIGNED = {"Authorization": f"Bearer {TOKEN}"}
+CHECKS = [
+    not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
+    response_schema_conformance, negative_data_rejection, unsupported_method,
+]  # fmt: skip
+
+
+BOUNDED = settings(
+    max_examples=6,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+DOCUMENT = openapi.document()
+# Those under /api are the same operations once more.
+OPERATIONS = [
+    (path, method)
+    for path, methods in DOCUMENT["paths"].items()
+    for method in methods
+    if path.startswith(("/api/daemon/", "/v1/"))
+]
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory):
+    """The whole application, guard included. Commands can't be added, so nothing that is made up is executed."""
+    world = World(tmp_path_factory.mktemp("world"))
+    world.configure(JOBS)
+    world.run("run", "hello")
+    plenty = Rate(10**6, 10**6)
+    doorway = Doorway(
+        key=Key(TOKEN), port=80, names=frozenset(["testserver"]), limits=Limits(plenty, plenty, plenty)
+    )
+    answering = app.create(lambda: Where(str(world.config), str(world.state)), doorway)
+    return schemathesis.openapi.from_asgi("/api/openapi.json", answering, headers=SIGNED)
+
+
+@pytest.mark.parametrize("mode", GenerationMode)
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_an_operation_does_what_the_document_says(api, path, method, mode):
+    operation = api[path][method]
+
+    @BOUNDED
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def asked(case):
+        case.call_and_validate(headers=SIGNED, checks=CHECKS)
+
+    asked()

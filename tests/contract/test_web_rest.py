@@ -1,0 +1,233 @@
+"""The REST door: the routes of its sources, errors as problem details, and what one door does the others see."""
+
+import pytest
+
+JOBS = """
+timezone = "Europe/Berlin"
+[jobs.hello]
+every = "30m"
+command = "echo hello"
+[jobs.broken]
+command = "exit 3"
+[jobs.slow]
+command = "echo begun; sleep 60"
+[jobs.both]
+chain = ["hello", ["broken", "hello"]]
+on_failure = "continue"
+[jobs.listener]
+on = "coffee_ready"
+command = "true"
+"""
+
+
+@pytest.fixture(autouse=True)
+def jobs(world):
+    world.configure(JOBS)
+
+
+@pytest.fixture
+def rest(door):
+    return door()
+
+
+SAME = [
+    ("jobs", ["jobs"]), ("jobs/hello", ["show", "hello"]), ("runs", ["history"]), ("runs?job_id=hello&limit=1", ["history", "hello", "-n", "1"]),
+    ("runs?status=failed", ["history", "--status", "failed"]), ("status", ["status"]), ("next?limit=3", ["next", "-n", "3"]),
+    ("jobs/hello/next", ["next", "hello"]), ("jobs/hello/explain", ["explain", "hello"]), ("jobs/hello/logs", ["logs", "hello"]),
+    ("incidents", ["incidents"]), ("notices", ["notices"]), ("plan", ["run", "--dry-run"]), ("audit?after=2031-01-01", ["audit", "--from", "2031-01-01"]), ("audit", ["audit"]), ("check", ["check"]),
+    ("forecast?from=2031-01-01&to=2031-01-02", ["forecast", "--from", "2031-01-01", "--to", "2031-01-02"]),
+]  # fmt: skip
+MOVING = {"uptime_seconds", "seconds_ago", "in_seconds", "ticks"}
+
+
+def settled(document):
+    """A document without what another second changes."""
+    if isinstance(document, dict):
+        return {key: settled(value) for key, value in document.items() if key not in MOVING}
+    return [settled(value) for value in document] if isinstance(document, list) else document
+
+
+def test_the_answers_are_the_documents_of_the_command_line(rest, world):
+    world.run("run")
+    world.run("run", "hello", "broken")
+
+    for path, words in SAME:
+        answer = rest.get(f"/api/daemon/{path}")
+        assert (path, answer.status_code, answer.headers["content-type"]) == (path, 200, "application/json")
+        assert settled(answer.json()) == settled(world.json(*words))
+        assert settled(rest.get(f"/api/{path}").json()) == settled(answer.json())
+
+
+def test_the_other_sources_names_answer_alike(rest, world):
+    world.run("run", "hello")
+
+    assert rest.get("/v1/jobs").json() == rest.get("/api/jobs").json()
+    assert rest.get("/v1/jobs/runs").json() == rest.get("/api/runs").json()
+    assert rest.post("/v1/jobs/hello/trigger?wait=30").json()["result"]["exit_code"] == 0
+
+
+def test_chains_and_their_steps(rest):
+    [chain] = rest.get("/api/daemon/chains").json()
+
+    assert (chain["name"], chain["steps"], chain["on_failure"]) == (
+        "both",
+        [["hello"], ["broken", "hello"]],
+        "continue",
+    )
+
+
+# Asking
+
+
+@pytest.mark.parametrize("path", ["/api/daemon/jobs", "/api/chains"])
+def test_toggle_turns_a_job_round_or_sets_it(rest, world, path):
+    name = "both" if "chains" in path else "hello"
+    for body, enabled in [
+        (None, False),
+        (None, True),
+        ({"enabled": True}, True),
+        ({"enabled": False}, False),
+    ]:
+        answer = rest.put(f"{path}/{name}/toggle", **({} if body is None else {"json": body}))
+
+        assert answer.json()["enabled"] is enabled
+        [line] = [line for line in world.json("jobs") if line["name"] == name]
+        assert line["enabled"] is enabled
+
+
+def test_a_run_that_is_waited_for_tells_how_it_ended(rest, world):
+    answer = rest.post("/api/daemon/jobs/broken/run?wait=30").json()
+
+    assert (answer["job"], answer["over"], answer["result"]["exit_code"]) == ("broken", True, 1)
+    [run] = world.json("history", "broken")
+    assert (run["status"], run["trigger"], run["exit_code"]) == ("failed", "manual", 3)
+
+
+def test_a_run_that_is_not_waited_for_goes_on_by_itself_and_can_be_stopped(rest, until, world):
+    answer = rest.post("/api/daemon/jobs/slow/run")
+
+    assert answer.json() == {"job": "slow", "over": False, "result": None}
+    [run] = until(
+        lambda: [run for run in rest.get("/api/runs?job_id=slow").json() if run["status"] == "running"]
+    )
+    assert world.json("stop", run["run_id"])["job"] == "slow"
+    assert until(lambda: rest.get(f"/api/runs/{run['run_id']}").json()["finished_at"])
+
+
+def test_a_run_is_run_again_and_a_slot_to_come_is_skipped(rest, world):
+    world.run("run", "broken")
+    [run] = rest.get("/api/runs?job_id=broken").json()
+    again = rest.post(f"/api/runs/{run['run_id']}/rerun?wait=30").json()
+    slot = rest.get("/api/jobs/hello/next").json()[0]["scheduled_for"]
+    skipped = rest.post("/api/jobs/hello/skip", json={"slot": slot}).json()
+
+    assert (again["job"], again["over"], len(world.json("history", "broken"))) == ("broken", True, 2)
+    assert (skipped["skipped"], skipped["first"]) == (1, slot)
+
+
+def test_pause_and_resume(rest, world):
+    assert rest.put("/api/jobs/hello/pause", json={"until": "+2h"}).json()["paused"] is True
+    assert "hello" in world.json("status")["paused"] or world.json("jobs")[0]["paused"]
+    assert rest.put("/api/jobs/hello/resume").json()["paused"] is False
+
+
+def test_an_event_starts_who_listens(rest, world):
+    answer = rest.post("/api/events", json={"name": "coffee_ready", "payload": {"cups": 2}})
+
+    assert answer.json()["jobs"] == ["listener"]
+    world.run("run")
+    assert [run["trigger"] for run in world.json("history", "listener")] == ["event"]
+
+
+# Writing
+
+
+def test_a_new_job_is_inactive_and_says_where_it_is(rest, world):
+    answer = rest.post(
+        "/api/daemon/jobs", json={"name": "new", "job_type": "cron", "schedule": "@daily", "chain": ["hello"]}
+    )
+
+    assert (answer.status_code, answer.headers["location"]) == (201, "/api/daemon/jobs/new")
+    job = rest.get(answer.headers["location"]).json()
+    assert (job["enabled"], job["schedule"], world.json("show", "new")["enabled"]) == (
+        False,
+        "at 00:00 every day",
+        False,
+    )
+
+
+def test_keys_are_changed_and_taken_out(rest, world):
+    rest.post("/api/jobs", json={"name": "new", "cron": "@daily", "chain": ["hello"], "grace": "1h"})
+
+    answer = rest.patch("/api/jobs/new", json={"cron": None, "every": "2h", "grace": None})
+
+    assert answer.json()["changed"] is True
+    settings = world.json("show", "new")["settings"]
+    assert (settings["schedule"]["kind"], settings["grace"]) == ("every", None)
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/api/daemon/jobs/helo", None, 404), ("GET", "/api/jobs/helo/explain", None, 404), ("POST", "/v1/jobs/helo/trigger", None, 404),
+        ("PUT", "/api/jobs/helo/toggle", None, 404), ("GET", "/api/runs?job_id=helo", None, 404), ("GET", "/api/runs/none", None, 404), ("POST", "/api/runs/none/stop", None, 422), ("POST", "/api/runs/none/rerun", None, 404), ("GET", "/api/runs?since=soon", None, 422),
+        ("GET", "/api/nowhere", None, 404), ("GET", "/v1/nowhere", None, 404), ("DELETE", "/api/daemon/jobs", None, 405),
+        ("GET", "/api/runs?limit=0", None, 400), ("GET", "/api/runs?limit=x", None, 400), ("GET", "/api/runs?status=fine", None, 400),
+        ("GET", "/api/jobs?x=1", None, 400), ("GET", "/api/runs?limit=1&limit=2", None, 400), ("GET", "/api/forecast", None, 400),
+        ("GET", "/api/forecast?from=now&to=then", None, 422), ("GET", "/api/forecast?from=2026-01-01&to=9999-01-01", None, 422), ("GET", "/api/jobs/hello/explain?at=now", None, 422),
+        ("POST", "/api/jobs", {"name": "x", "chian": ["hello"]}, 400), ("POST", "/api/jobs", {"chain": ["hello"]}, 400), ("POST", "/api/jobs", [], 400),
+        ("POST", "/api/jobs", {"name": "hello", "chain": ["both"]}, 422), ("POST", "/api/jobs", {"name": "a/b", "chain": ["hello"]}, 422),
+        ("POST", "/api/jobs", {"name": "x", "cron": "61 * * * *", "chain": ["hello"]}, 422), ("POST", "/api/jobs", {"name": "x", "chain": ["y"]}, 422),
+        ("PUT", "/api/jobs/hello/toggle", {"enabled": "yes"}, 400), ("PUT", "/api/jobs/hello/pause", {"until": "yesterday"}, 422),
+    ],
+)  # fmt: skip
+def test_what_can_not_be_done_is_a_problem_detail(rest, method, path, body, status):
+    answer = rest.request(method, path, **({} if body is None else {"json": body}))
+
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert (problem["type"], problem["status"]) == ("about:blank", status)
+    assert problem["title"] and problem["detail"]
+
+
+def test_an_unknown_job_is_told_the_nearest(rest):
+    assert "did you mean hello?" in rest.get("/api/jobs/helo").json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/api/jobs", "/api/events"])
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_only_json_is_read(rest, path, kind):
+    assert rest.post(path, content=b'{"name": "x"}', headers={"Content-Type": kind}).status_code == 415
+
+
+@pytest.mark.parametrize("sent", [b"{", b"\xff", b"[" * 30_000, b"nul", b'{"name": "\xed\xa0\x80"}'])
+def test_broken_json_is_named(rest, sent):
+    answer = rest.post("/api/jobs", content=sent, headers={"Content-Type": "application/json"})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+
+
+def test_what_may_be_asked_instead_is_told(rest):
+    answer = rest.put("/api/daemon/jobs", json={})
+
+    assert answer.status_code == 405
+    assert {"GET", "POST"} <= set(answer.headers["allow"].split(", "))
+
+
+def test_a_broken_configuration_is_named_and_nothing_falls_over(rest, world):
+    world.configure("timezone = 7")
+
+    answer = rest.get("/api/jobs")
+
+    assert answer.status_code == 422
+    assert "timezone" in answer.json()["detail"] and str(world.config) in answer.json()["detail"]
+
+
+def test_before_the_first_tick_everything_answers(rest):
+    answers = {path: rest.get(f"/api/{path}").status_code for path, _ in SAME}
+
+    assert {path for path, status in answers.items() if status != 200} == {"audit", "audit?after=2031-01-01"}

@@ -1,0 +1,369 @@
+"""Who gets in through the web door, from where, how often, and what may come of it."""
+
+import re
+
+import pytest
+
+from scheduled.doors.web.keys import Key
+from scheduled.doors.web.limits import Limits, Rate
+from scheduled.doors.web.security import COOKIE
+from tests.fixtures.web import ADDRESS, TOKEN
+
+JOBS = """
+timezone = "UTC"
+[jobs.hello]
+description = "<script>alert(1)</script>"
+command = "echo '<img src=x onerror=alert(2)>'"
+[jobs.pair]
+chain = ["hello"]
+"""
+PAGES = [
+    "/",
+    "/daemon",
+    "/jobs/hello",
+    "/jobs/hello/edit",
+    "/new",
+    "/runs",
+    "/chains",
+    "/incidents",
+    "/forecast",
+]
+ANSWERS = ["/api/daemon/jobs", "/api/jobs", "/v1/jobs", "/api/status", "/api/openapi.json"]
+WRITES = [
+    ("POST", "/jobs/hello/disable"), ("POST", "/pause"), ("POST", "/new"), ("POST", "/jobs/hello/edit"),
+    ("POST", "/jobs/hello/remove"), ("POST", "/login"), ("POST", "/logout"), ("PUT", "/api/daemon/jobs/hello/toggle"),
+    ("POST", "/api/daemon/jobs"), ("POST", "/v1/jobs/hello/trigger"), ("DELETE", "/api/jobs/hello"), ("PATCH", "/api/jobs/hello"),
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def jobs(world):
+    world.configure(JOBS)
+
+
+def enabled(client, job="hello"):
+    return client.get(f"/api/jobs/{job}").json()["enabled"]
+
+
+# The token
+
+
+@pytest.mark.parametrize("path", [*PAGES, *ANSWERS])
+def test_nothing_is_told_to_a_stranger(door, path):
+    answer = door("stranger").get(path)
+
+    assert answer.status_code == 401
+    assert "hello" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/login/../api/jobs",
+        "/static/../api/jobs",
+        "/static/%2e%2e/api/jobs",
+        "/static/..%2f..%2fkeys.py",
+        "//api/jobs",
+        "/LOGIN/../jobs/hello",
+        "/api//jobs",
+    ],
+)
+def test_no_detour_leads_past_the_token(door, path):
+    client = door("stranger")
+
+    answer = client.request("GET", ADDRESS + path, extensions={"target": path.encode()})
+
+    assert answer.status_code in (401, 404)
+    assert "hello" not in answer.text and "renew" not in answer.text
+
+
+@pytest.mark.parametrize("given", ["wrong", TOKEN[:-1], TOKEN + "x", "", "é", Key(TOKEN).session])
+def test_only_the_whole_token_opens(door, given):
+    client = door("stranger")
+
+    assert client.get("/api/jobs", headers={b"Authorization": f"Bearer {given}".encode()}).status_code == 401
+    assert client.get("/", params={"token": given}).status_code == 401
+
+
+def test_the_address_with_the_token_is_exchanged_for_a_cookie_and_a_clean_address(door):
+    client = door("stranger")
+
+    answer = client.get("/runs", params={"job": "hello", "token": TOKEN})
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/runs?job=hello")
+    attributes = {part.strip().lower() for part in answer.headers["set-cookie"].split(";")}
+    assert {"httponly", "samesite=strict", "path=/"} <= attributes
+    assert TOKEN not in answer.headers["set-cookie"]
+    assert client.get("/runs").status_code == 200
+
+
+def test_over_tls_the_cookie_stays_on_tls(door):
+    client = door("stranger", secure=True, port=443)
+    client.base_url = "https://127.0.0.1"
+
+    assert "Secure" in client.get("/", params={"token": TOKEN}).headers["set-cookie"]
+
+
+def test_the_exchange_leads_to_no_other_host(door):
+    answer = door("stranger").get(f"//evil.example/?token={TOKEN}")
+
+    assert answer.headers.get("location", "/").startswith("/")
+    assert not answer.headers.get("location", "/").startswith("//")
+
+
+def test_the_token_may_be_pasted(door):
+    client = door("stranger")
+    client.headers |= {"Origin": ADDRESS}
+
+    assert client.post("/login", data={"token": "wrong"}).status_code == 401
+    assert client.post("/login", data={"token": TOKEN}).status_code == 303
+    assert client.get("/").status_code == 200
+    assert client.post("/logout").status_code == 303
+    assert client.get("/").status_code == 401
+
+
+# Host, origin, and what browsers are told
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:8000", "127.0.0.1", "127.0.0.1:8001", "localhost.evil.example:8000", "127.0.0.1:8000.evil.example",
+     "x@127.0.0.1:8000", "192.168.0.7:8000", "[::1", "127.0.0.1:8000/", "",
+     "127.0.0.1:8000?x", "127.0.0.1:8000#x", "127.0.0.1:8000/login?", "127.0.0.1:8000\\x", "127.0.0.1:", "127.0.0.1:99999", "127.0.0.1:8000:8000"],
+)  # fmt: skip
+def test_a_name_that_is_not_ours_is_misdirected(door, host):
+    assert door().get("/api/jobs", headers={"Host": host}).status_code == 421
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000", "LOCALHOST:8000", "[::1]:8000"])
+def test_our_own_names_are_answered(door, host):
+    assert door().get("/api/jobs", headers={"Host": host}).status_code == 200
+
+
+def test_open_to_the_network_it_answers_to_numbers_and_to_names_it_was_told(door):
+    client = door(exposed=True, names=frozenset(["box.lan"]))
+
+    assert [
+        client.get("/api/jobs", headers={"Host": host}).status_code
+        for host in ("192.168.0.7:8000", "box.lan:8000", "evil.example:8000")
+    ] == [200, 200, 421]
+
+
+@pytest.mark.parametrize(("method", "path"), WRITES)
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Origin": "http://127.0.0.1:9000"}, {"Origin": "https://127.0.0.1:8000"},
+     {"Origin": "http://localhost:8000"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}],
+)  # fmt: skip
+def test_no_other_sites_page_changes_anything(door, method, path, headers):
+    client = door("browser")
+    client.headers |= headers
+
+    assert client.request(method, path, json={}).status_code == 403
+
+
+@pytest.mark.parametrize(("method", "path"), WRITES)
+def test_a_cookie_alone_without_an_origin_changes_nothing(door, method, path):
+    client = door("browser")
+    del client.headers["Origin"], client.headers["Sec-Fetch-Site"]
+
+    assert client.request(method, path, json={}).status_code == 403
+
+
+def test_a_refused_write_has_changed_nothing(door):
+    client = door("browser")
+
+    client.post("/jobs/hello/disable", headers={"Origin": "http://evil.example"})
+    still = enabled(client)
+    client.post("/jobs/hello/disable")
+
+    assert (still, enabled(client)) == (True, False)
+
+
+@pytest.mark.parametrize("path", [*PAGES, *ANSWERS, "/login", "/nowhere", "/static/style.css"])
+@pytest.mark.parametrize("who", ["browser", "stranger"])
+def test_every_answer_says_how_far_a_browser_may_trust_it(door, path, who):
+    headers = door(who).get(path).headers
+
+    policy = headers["content-security-policy"]
+    assert (
+        "default-src 'none'" in policy
+        and "frame-ancestors 'none'" in policy
+        and "form-action 'self'" in policy
+    )
+    assert "unsafe" not in policy and "*" not in policy and "data:" not in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("path", [*PAGES, *ANSWERS])
+def test_no_other_origin_may_read(door, path):
+    client = door("browser")
+
+    answers = [client.get(path, headers={"Origin": "http://evil.example"}), client.options(path)]
+
+    assert not [name for answer in answers for name in answer.headers if name.startswith("access-control-")]
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/preview", "/login"])
+def test_no_page_has_a_script_or_a_style_of_its_own(door, path):
+    page = door("browser").get(path).text
+
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+\s*=\s*[\"']|javascript:", page)
+
+
+# What is reflected
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/jobs/hello", "/jobs/hello/edit", "/jobs/%3Cscript%3E", "/runs/%3Cscript%3E", "/runs?job=%3Cscript%3E&status=%3Cscript%3E",
+     "/preview?when=cron&schedule=%3Cscript%3E", "/forecast?day=%3Cscript%3E", "/forecast?job=%3Cscript%3E", "/%3Cscript%3E",
+     "/new?name=%3Cscript%3E", "/live/log/%3Cscript%3E?from=%3Cscript%3E", "/?token=%3Cscript%3E"],
+)  # fmt: skip
+@pytest.mark.parametrize("who", ["browser", "stranger"])
+def test_what_is_shown_stays_words(door, path, who):
+    page = door(who).get(path).text
+
+    assert "<script>" not in page and "<img src=x" not in page
+
+
+def test_what_a_form_sends_back_stays_words(door):
+    evil = '"><script>alert(1)</script>'
+    fields = dict.fromkeys(("name", "schedule", "work", "timezone", "description", "after"), evil)
+
+    page = door("browser").post("/new", data={**fields, "when": "cron", "what": "chain"})
+
+    assert page.status_code == 422
+    assert "<script>alert" not in page.text and "&lt;script&gt;" in page.text
+
+
+def test_what_a_job_printed_stays_words(door, world):
+    world.run("run", "hello")
+    client = door("browser")
+    [run] = client.get("/api/runs").json()
+
+    for path in ("/jobs/hello", f"/runs/{run['run_id']}", f"/live/log/{run['run_id']}?from=0"):
+        assert "&lt;img src=x" in client.get(path).text and "<img src=x" not in client.get(path).text
+    assert client.get(f"/runs/{run['run_id']}/output.txt").headers["content-type"].startswith("text/plain")
+
+
+# How often, and how much
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_wrong_tokens_are_slowed_down_and_the_right_one_is_not(door):
+    clock = Clock()
+    client = door("stranger", now=clock, limits=Limits(wrong_keys=Rate(3, 6)))
+    wrong, right = ({"Authorization": f"Bearer {token}"} for token in ("wrong", TOKEN))
+
+    seen = [client.get("/api/jobs", headers=wrong) for _ in range(4)]
+    assert [answer.status_code for answer in seen] == [401, 401, 401, 429]
+    assert seen[-1].headers["retry-after"] == "11"
+    assert client.get("/api/jobs", headers=right).status_code == 200
+    clock.now = 10.0
+    assert [client.get("/api/jobs", headers=wrong).status_code for _ in range(2)] == [401, 429]
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/api/jobs"), ("PUT", "/api/jobs/hello/toggle")])
+def test_reads_and_writes_each_have_their_rate(door, method, path):
+    clock = Clock()
+    client = door(now=clock, limits=Limits(reads=Rate(2, 60), writes=Rate(2, 60)))
+
+    assert [client.request(method, path).status_code for _ in range(3)] == [200, 200, 429]
+    clock.now = 1.0
+    assert client.request(method, path).status_code == 200
+
+
+def test_no_body_is_larger_than_any_job(door):
+    client = door()
+    job = {"name": "big", "description": "x" * 70_000, "chain": ["hello"]}
+
+    assert client.post("/api/jobs", json=job).status_code == 413
+    assert client.post("/api/jobs", content=iter([b"{", b"}"])).status_code == 411
+
+
+# What may be written
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"command": "true"}, {"command": ["true"]}, {"python": "os:abort"}, {"job_type": "cron", "schedule": "@daily", "command": "true"},
+     {"job_type": "interval", "schedule": "5m", "script_path": "/tmp/x.py"}, {"chain": ["hello"], "env": {"LD_PRELOAD": "/tmp/x.so"}},
+     {"chain": ["hello"], "cwd": "/tmp"}],
+)  # fmt: skip
+def test_no_command_is_added_by_web(door, world, body):
+    client = door()
+
+    answer = client.post("/api/daemon/jobs", json={"name": "new", **body})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (403, "application/problem+json")
+    assert "allow_edit" in answer.json()["detail"]
+    assert not (world.config.parent / "jobs.d").exists()
+
+
+def test_no_command_is_edited_or_taken_away_by_web(door, world):
+    client = door("browser")
+    before = world.config.read_bytes()
+
+    answers = [
+        client.patch("/api/jobs/hello", json={"command": "false"}),
+        client.patch("/api/jobs/hello", json={"command": None, "chain": ["pair"]}),
+        client.delete("/api/jobs/hello"),
+        client.post("/jobs/hello/remove"),
+        client.post("/jobs/hello/edit", data={"when": "manual", "what": "command", "work": "false"}),
+        client.post("/jobs/hello/edit", data={"when": "manual", "what": "chain", "work": "pair"}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [403, 403, 403, 403, 422, 422]
+    assert all("allow_edit" in answer.text for answer in answers)
+    assert world.config.read_bytes() == before
+
+
+def test_the_form_neither_offers_nor_takes_a_command(door, world):
+    client = door("browser")
+
+    assert 'value="command" disabled' in client.get("/new").text
+    answer = client.post("/new", data={"name": "new", "when": "manual", "what": "command", "work": "true"})
+
+    assert answer.status_code == 422 and "allow_edit" in answer.text
+    assert not (world.config.parent / "jobs.d").exists()
+
+
+def test_where_the_configuration_says_so_commands_are_written(door, world):
+    world.configure(JOBS + "[doors.web]\nallow_edit = true\n")
+    client = door("browser")
+
+    assert client.post("/api/daemon/jobs", json={"name": "a", "command": "true"}).status_code == 201
+    assert (
+        client.post(
+            "/new",
+            data={"name": "b", "when": "cron", "schedule": "@daily", "what": "command", "work": "true"},
+        ).status_code
+        == 303
+    )
+    assert client.patch("/api/jobs/a", json={"command": "false"}).status_code == 200
+    assert (client.get("/api/jobs/a").json()["action"], client.get("/api/jobs/b").json()["action"]) == (
+        "false",
+        "true",
+    )
+    assert client.delete("/api/jobs/a").status_code == 200
+
+
+def test_the_configuration_is_asked_anew_each_time(door, world):
+    client = door()
+    assert client.post("/api/jobs", json={"name": "a", "command": "true"}).status_code == 403
+
+    world.configure(JOBS + "[doors.web]\nallow_edit = true\n")
+
+    assert client.post("/api/jobs", json={"name": "a", "command": "true"}).status_code == 201
+
+
+def test_the_cookies_name_is_its_own():
+    assert COOKIE == "scheduled-session"

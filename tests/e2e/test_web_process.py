@@ -1,0 +1,173 @@
+"""`scheduled web` as a process: it says where it is, goes when idle, takes systemd's socket, speaks TLS."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+JOBS = """
+timezone = "UTC"
+[jobs.hello]
+command = "echo hello"
+"""
+
+
+@pytest.fixture
+def web(world):
+    """Start a door; return its process and what it says first."""
+    world.configure(JOBS)
+    started = []
+
+    def start(*arguments, through=(), **options):
+        process = subprocess.Popen(
+            [*through, *world.command("web", *arguments)], stderr=subprocess.PIPE, text=True, **options
+        )
+        started.append(process)
+        said = ""
+        while "?token=" not in said:
+            line = process.stderr.readline()
+            assert line, f"it ended, having said: {said}"
+            said += line
+        return process, said
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+def asked(said, path="/api/jobs", **options):
+    """Ask the door that *said* where it is, with the token that it said."""
+    address, token = re.search(r"(https?://\S+)/\?token=(\S+)", said).groups()
+    request = Request(address + path, headers={"Authorization": f"Bearer {token}"})
+    with urlopen(request, timeout=20, **options) as answer:
+        return answer.read().decode()
+
+
+def test_it_says_where_it_is_and_answers_there(web):
+    _, said = web("--port", "0")
+
+    assert said.startswith("scheduled web: http://127.0.0.1:")
+    assert '"hello"' in asked(said)
+
+
+def test_the_token_is_in_no_log_and_in_no_process_list(web, world):
+    process, said = web("--port", "0")
+    token = (world.state / "web-token").read_text().strip()
+    asked(said, f"/?token={token}")
+    with pytest.raises(HTTPError):
+        asked(said, f"/nowhere?token={token[:-1]}")
+    process.terminate()
+
+    assert token not in process.stderr.read()
+    logs = [path.read_text() for path in world.state.glob("*.log")]
+    assert not any(token in text for text in [*logs, " ".join(map(str, process.args))])
+
+
+def test_it_goes_when_nobody_has_asked_for_long(web):
+    process, said = web("--port", "0", "--idle", "2s")
+    asked(said)
+    last = time.monotonic()
+
+    assert process.wait(timeout=20) == 0
+    assert time.monotonic() - last >= 1.5
+
+
+def test_a_socket_that_systemd_opened_is_served_and_no_job_inherits_it(web, world):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        script = f'exec 3<&{listening.fileno()} {listening.fileno()}<&-; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@"'
+        _, said = web("--port", "9", through=("bash", "-c", script, "bash"), pass_fds=[listening.fileno()])
+        port, inode = listening.getsockname()[1], os.fstat(listening.fileno()).st_ino
+
+    assert f"http://127.0.0.1:{port}/" in said
+    holders = f"ls -l /proc/[0-9]*/fd 2>/dev/null | grep -c 'socket:.{inode}.'"
+    world.configure(f'{JOBS}[jobs.look]\ncommand = "{holders}; env"\n')
+    address, token = re.search(r"(https?://\S+)/\?token=(\S+)", said).groups()
+    request = Request(f"{address}/api/jobs/look/run?wait=30", b"", {"Authorization": f"Bearer {token}"})
+    with urlopen(request, timeout=40):
+        pass
+    printed = json.loads(asked(said, "/api/jobs/look/logs"))["output"]
+    assert printed.splitlines()[0] == "1"  # the door alone has the socket: neither the job nor its tick
+    assert "LISTEN_" not in printed
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl (tests/run.sh installs it)")
+def test_with_a_certificate_it_speaks_tls_and_warns_of_nothing(web, tmp_path):
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "1",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    _, said = web("--port", "0", "--host", "0.0.0.0", "--certfile", str(cert), "--keyfile", str(key))
+
+    assert "WARNING" not in said and "https://127.0.0.1" in said
+    assert '"hello"' in asked(said, context=ssl.create_default_context(cafile=cert))
+
+
+def test_open_to_the_network_without_tls_it_warns_before_and_on_every_page(web):
+    _, said = web("--port", "0", "--host", "0.0.0.0")
+
+    assert said.startswith("!!! WARNING")
+    assert 'class="alarm"' in asked(said, "/") and 'class="alarm"' in asked(said, "/runs")
+
+
+def test_the_address_is_printed_again_on_demand(world):
+    world.configure(JOBS)
+
+    first, second = (world.run("web", "--url").stdout for _ in range(2))
+    fresh = world.run("web", "--url", "--new-token").stdout
+
+    assert first == second != fresh
+    assert first == f"http://127.0.0.1:8000/?token={re.search('token=(.*)', first)[1]}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [(["--idle", "soon"], "--idle"), (["--host", "192.0.2.1"], "192.0.2.1 port"), (["--keyfile", "x"], "--certfile"),
+     (["--certfile", "/nowhere.pem"], "/nowhere.pem"), (["--port", "70000"], "--port")],
+)  # fmt: skip
+def test_what_can_not_be_opened_is_named(world, arguments, named):
+    world.configure(JOBS)
+
+    done = world.run("web", *arguments)
+
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert named in done.stderr
+
+
+def test_without_its_library_it_says_what_to_install(world):
+    world.configure(JOBS)
+    hidden = "import sys; sys.modules['starlette'] = None; from scheduled.cli import main; sys.argv = sys.argv[1:]; sys.exit(main())"
+
+    done = subprocess.run(
+        [sys.executable, "-c", hidden, *world.command("web")[1:]], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 2
+    assert "pip install 'scheduled[web]'" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_no_other_verb_loads_the_doors_libraries(world):
+    world.configure(JOBS)
+    watched = "import sys; from scheduled.cli import main; sys.argv = sys.argv[1:]; main(); print(*sys.modules, file=sys.stderr)"
+
+    done = subprocess.run(
+        [sys.executable, "-c", watched, *world.command("status")[1:]],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "scheduled.status" in done.stderr.split()
+    assert not {"starlette", "uvicorn", "scheduled.doors.web"} & set(done.stderr.split())

@@ -1,0 +1,61 @@
+"""A form shows a job's table, and changes just what was changed in it."""
+
+import pytest
+
+from scheduled.doors.web import forms
+from scheduled.errors import ConfigError
+
+TABLE = {
+    "description": "d",
+    "cron": "0 3 * * *",
+    "command": ["rsync", "-a", "my dir", "there"],
+    "timeout": 300,
+    "after": ["a", "b"],
+    "not_between": ["22:00", "08:00"],
+    "retry": {"max_attempts": 3, "delay": "5m", "max_delay": "1h"},
+    "env": {"A": "b"},
+}
+
+
+def changed(table, **fields):
+    return forms.changes(table, forms.fields("job", table) | fields)
+
+
+@pytest.mark.parametrize(
+    "table", [TABLE, {}, {"every": "5m", "chain": ["a", ["b", "c"]]}, {"on": "x", "python": "m:f"}]
+)
+def test_a_form_that_is_sent_back_as_it_was_changes_nothing(table):
+    assert changed(table) == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"when": "every", "schedule": "2h"}, {"cron": None, "every": "2h"}),
+        ({"schedule": "0 4 * * *"}, {"cron": "0 4 * * *"}),
+        ({"when": "manual"}, {"cron": None}),
+        ({"work": "rsync 'other dir'"}, {"command": ["rsync", "other dir"]}),
+        ({"what": "chain", "work": "a, b + c"}, {"command": None, "chain": ["a", ["b", "c"]]}),
+        ({"description": ""}, {"description": None}),
+        ({"timeout": "10m", "priority": "high"}, {"timeout": "10m", "priority": "high"}),
+        ({"after": "a"}, {"after": ["a"]}), ({"after": " "}, {"after": None}), ({"not_between": "23:00 - 7:00"}, {"not_between": ["23:00", "7:00"]}),
+        ({"max_attempts": ""}, {"retry": {"delay": "5m", "max_delay": "1h"}}),
+        ({"max_attempts": "5"}, {"retry": {"max_attempts": 5, "delay": "5m", "max_delay": "1h"}}),
+    ],
+)  # fmt: skip
+def test_only_what_was_changed_is_written(fields, expected):
+    assert changed(TABLE, **fields) == expected
+
+
+def test_a_new_jobs_keys_are_those_that_were_filled_in():
+    filled = forms.read(
+        {"name": "new", "when": "cron", "schedule": " @daily ", "what": "command", "work": "a | b", "x": "y"}
+    )
+
+    assert forms.changes({}, filled) == {"cron": "@daily", "command": "a | b"}
+
+
+@pytest.mark.parametrize("fields", [{"max_attempts": "many"}, {"work": "rsync 'open"}])
+def test_what_can_not_be_read_is_named(fields):
+    with pytest.raises(ConfigError, match=r"max_attempts|command"):
+        changed(TABLE, **fields)
