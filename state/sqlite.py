@@ -68,6 +68,10 @@ class SqliteLedger(Runs, Steps, Past, Switches, Notices):
             raise DamagedError(f"{self.path}: damaged: {' '.join(found.split())}")
 
     def _read_all(self) -> None:
+        with closing(SqliteLedger.nothing()) as fresh:
+            meant = set(fresh.schema())
+        if not meant <= set(self.schema()):
+            raise ValueError("its tables are not what they were")
         look_through(self.epochs())
         look_through(self.job_rows())
         look_through(self.standings().values())
@@ -88,6 +92,10 @@ class SqliteLedger(Runs, Steps, Past, Switches, Notices):
             raise ValueError(f"{lost[0]}: has an epoch, but stands nowhere")
         for key in NUMBERS:
             float(self.meta(key) or 0)
+
+    def schema(self) -> list[tuple[str, str]]:
+        """Return what it is made of: tables and indexes, each with its definition."""
+        return self._db.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
 
     def is_new(self) -> bool:
         """Return whether no job was ever seen."""

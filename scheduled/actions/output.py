@@ -48,7 +48,8 @@ class CappedOutput:
                 head = half - self._mask.begun(os.pread(self.fd, half, 0))
             tail = os.pread(self.fd, half, size - half)
             tail = tail[self._mask.left_over(tail) :]
-            dropped = self._dropped + size - head - self._note - len(tail)
+            late = os.fstat(self.fd).st_size - size  # what came since goes too
+            dropped = self._dropped + size + late - head - self._note - len(tail)
             note = b"\n[... %d bytes dropped ...]\n" % dropped
             os.ftruncate(self.fd, head)
             self._head, self._dropped, self._note = head, dropped, len(note)

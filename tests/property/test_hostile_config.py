@@ -175,6 +175,8 @@ def test_a_job_with_hostile_values_runs_or_fails_by_name_and_the_next_tick_is_so
 @pytest.mark.parametrize(
     "values",
     [
+        'at = "9999-12-31T23:59:59-12:00"',
+        'every = "1d"\nanchor = "9999-12-31T23:59:59-12:00"',
         'at = "9998-12-31T23:59:59-12:00"', 'at = "0002-01-01T00:00:00+12:00"', 'every = "1d"\nanchor = "9998-12-31"',
         "every = 12000000000", 'cron = "0 0 30 2 *"', 'cron = "0 0 29 2 1#5"', 'every = "1s"\ncatch_up = "all"\ncatch_up_limit = 2147483647',
     ],

@@ -119,6 +119,9 @@ def test_a_snapshot_restores_what_can_be_reckoned_with_and_nothing_else(tmp_path
     assert idle.parse(data[: idle.SIZE]) is None
 
 
+MANIFEST = b'{"format":1,"version":"1","created_at":"","host":"","state":"","config":""}'
+
+
 def archive(members):
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
@@ -133,9 +136,10 @@ def archive(members):
     st.binary(max_size=200)
     | st.dictionaries(
         st.sampled_from(["manifest.json", "ledger.db", "scheduled_state.json", "config/../x", "/etc/x", "config/jobs.d/a.toml"]),
-        st.binary(max_size=60) | st.just(b'{"format":1,"version":"1","created_at":"","host":"","state":"","config":""}'),
+        st.binary(max_size=60) | st.just(MANIFEST),
     ).map(archive)
 )  # fmt: skip
+@example(archive({"manifest.json": MANIFEST, "ledger.db": b""}))
 @settings(max_examples=60 if not NIGHTLY else 2000, deadline=None)
 def test_an_archive_from_elsewhere_restores_nothing_and_writes_nowhere(tmp_path_factory, data):
     root = tmp_path_factory.mktemp("restore")
