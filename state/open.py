@@ -1,6 +1,7 @@
 """Opening the ledger: what is damaged is moved aside and said, and ledger and snapshot restore each other."""
 
 import os
+import sqlite3
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ from scheduled.errors import StateError
 from scheduled.state import snapshot
 from scheduled.state.locks import exclusive
 from scheduled.state.paths import Paths
-from scheduled.state.sqlite import DamagedError, SqliteLedger, suspicion, using
+from scheduled.state.sqlite import DamagedError, SqliteLedger, is_doubtful, suspicion, using
 
 
 def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
@@ -68,9 +69,14 @@ def _drop_suspicion(path: Path) -> None:
 def _look_closely(paths: Paths) -> None:
     if _is_something_else(paths.ledger):
         raise DamagedError(f"{paths.ledger}: not a regular file")
-    with using(SqliteLedger(paths.ledger)) as ledger:
-        if suspicion(paths.ledger).exists():
-            ledger.check()
+    try:
+        with using(SqliteLedger(paths.ledger)) as ledger:
+            if suspicion(paths.ledger).exists():
+                ledger.check()
+    except StateError as error:
+        if isinstance(error.__cause__, sqlite3.DatabaseError) and is_doubtful(error.__cause__):
+            raise DamagedError(f"{paths.ledger}: damaged: {error.__cause__}") from error
+        raise
 
 
 def _move_aside(paths: Paths, now: float) -> str:

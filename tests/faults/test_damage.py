@@ -102,11 +102,12 @@ def test_a_ledger_with_any_bit_flipped_is_read_or_refused_and_mended_but_never_c
         bad[place] ^= 1 << chance.randrange(8)
         (house.state / "ledger.db").write_bytes(bad)
         ticks = [say(house, "run") for _ in range(2)]
-        for done in ticks:
-            assert done.code in (0, 1), (place, done.err)
-        # Whatever it was, the second tick works; a newer version stays refused.
-        newer = "newer version" in ticks[1].err
-        assert ticks[1].code == 0 or newer, (place, ticks[1].err)
+        if ticks[1].code:
+            ticks.append(say(house, "run"))
+        assert {done.code for done in ticks} <= {0, 1}, (place, [done.err for done in ticks])
+        # Whatever it was, the tick after the one that met it works; a newer version stays refused.
+        newer = "newer version" in ticks[-1].err
+        assert newer or sum(done.code for done in ticks) <= 1, (place, [done.err for done in ticks])
         assert newer or say(house, "status").code in (0, 1)
         mended += any("moved aside" in done.err for done in ticks)
 
