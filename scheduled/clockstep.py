@@ -81,15 +81,20 @@ def _give_up(ledger: Ledger, run: OpenRun | None, after: Instant) -> None:
 def leap_forward(ledger: Ledger, before: float | None, now: Instant, *, leapt: bool) -> str | None:
     """Let the jobs that the clock went back for stand where they stood, if it has now *leapt* to there again.
 
-    *before* is the last tick's instant. What the clock came to by and by, or was away from for a week, is dropped:
-    that was the wrong time. Inside the caller's transaction; returns what to say about it.
+    *before* is the last tick's instant. What the clock came to by and by, or after a gap too short to undo the step,
+    or was away from for a week, is dropped: that was the wrong time. Inside the caller's transaction; returns what to
+    say about it.
     """
     again = set()
     for aside in ledger.laid_aside():
-        if (before is not None and before - aside.back_to > DOUBTED) or (aside.position <= now and not leapt):
+        if before is not None and before - aside.back_to > DOUBTED:
             ledger.forget_aside(aside)
-        elif aside.position <= now:
+        elif aside.position > now:
+            continue
+        elif leapt and (before is None or now - before > aside.position - aside.back_to - SLEPT_THROUGH):
             again.add(aside.job)
+        else:
+            ledger.forget_aside(aside)
     standings = ledger.standings() if again else {}
     for name in sorted(again):
         if name in standings:

@@ -1,5 +1,6 @@
 """What every ledger must do with epochs, slots and claims; tests/fixtures/ledgers.py names the implementations."""
 
+import msgspec
 import pytest
 
 from scheduled.jobs import Span
@@ -95,6 +96,15 @@ def test_a_slot_is_claimed_once(ledger):
     ]
     assert rows(ledger) == [(Span(HOUR, HOUR, 1), None, "", "run-3600")]
     assert [run.tick for run in ledger.open_runs()] == ["tick-1"]
+
+
+def test_a_slot_that_has_a_run_is_not_given_to_one_of_another_name(ledger):
+    claimed(ledger, HOUR)
+    with ledger.transaction():
+        again = ledger.claim(msgspec.structs.replace(a_claim(HOUR), run_id="another"), OTHER, 7)
+
+    assert (again, rows(ledger)) == (False, [(Span(HOUR, HOUR, 1), None, "", "run-3600")])
+    assert [run.run_id for run in ledger.open_runs()] == ["run-3600"]
 
 
 def test_a_claim_is_an_open_run_that_makes_its_job_busy(ledger):
