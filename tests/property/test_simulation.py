@@ -5,14 +5,14 @@ again, as it was told when it failed.
 """
 
 import os
-import secrets
 
 import pytest
 
+from tests.fixtures.seed import seed
 from tests.property.simulator import Simulation
 
 AGAIN = os.environ.get("SIMULATION_SEED")
-LONG = int(AGAIN) if AGAIN else secrets.randbelow(1 << 32)
+LONG = seed("SIMULATION_SEED")
 YEARS = float(os.environ.get("SIMULATION_YEARS", "10"))
 FIXED = (1, 2, 3, 4)  # each of them has found a fault
 
