@@ -1,5 +1,6 @@
 """The branches that a registry names; a bad entry is left out by name, and the others count."""
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import msgspec
 from scheduled.errors import ScheduledError
 from scheduled.handlers.jsontext import MalformedError, parse
 from scheduled.handlers.steady import read_settled
-from scheduled.state.files import lies_inside
+from scheduled.state.files import SHORTAGE, lies_inside
 
 REGISTRY, LATER_REGISTRY = "BRANCH_REGISTRY.json", "AIPASS_REGISTRY.json"
 MEMORY_KINDS = ("local.json", "observations.json")
@@ -48,10 +49,15 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.memories}/{kind if self.later else f'{self.name.upper()}.{kind}'}"
 
     def memory_names(self) -> list[str]:
-        """Return the names of all its memory files: whatever ends like one, but no dashboard."""
+        """Return the names of all its memory files: whatever ends like one, but no dashboard.
+
+        Raise OSError if they can't be known now, though they may be there.
+        """
         try:
             names = os.listdir(self.memories)
-        except OSError:
+        except OSError as error:
+            if error.errno in {*SHORTAGE, errno.EIO}:
+                raise
             return []
         endings = MEMORY_KINDS if self.later else tuple(f".{kind}" for kind in MEMORY_KINDS)
         return sorted(name for name in names if name.endswith(endings) and "DASHBOARD" not in name)

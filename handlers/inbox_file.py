@@ -1,7 +1,6 @@
 """The files of one mailbox: its lock, its inbox, and the folders that mails are put away in."""
 
 import contextlib
-import errno
 import fcntl
 import os
 import re
@@ -20,6 +19,7 @@ from scheduled.handlers.inbox import UNCHANGING, Inbox, Message, identity, messa
 from scheduled.handlers.jsontext import Habit, dump, parse
 from scheduled.handlers.steady import BusyFileError, read_settled, rewrite
 from scheduled.state.files import (
+    SHORTAGE,
     RefusedError,
     clear_leftovers,
     create_atomically,
@@ -32,8 +32,6 @@ from scheduled.state.files import (
 )
 
 LOCK_PATIENCE = 10.0  # seconds; the mail program holds its lock for milliseconds
-# Of our own, which says nothing of a mailbox.
-SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 SUBJECT_LENGTH, ID_LENGTH = 50, 32  # as the mail program; and such that a name stays under 255 bytes
 
 

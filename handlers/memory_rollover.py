@@ -11,6 +11,7 @@ from scheduled.handlers.base import Change, Condition, Notice, Outcome, Task
 from scheduled.handlers.branches import Branch
 from scheduled.handlers.text import escaped, plain
 from scheduled.handlers.workspace import Workspace, in_workspace
+from scheduled.state.files import SHORTAGE
 
 EVENT = "memory_threshold_exceeded"
 
@@ -53,6 +54,8 @@ def measured(workspace: Workspace) -> Iterator[Memory]:
                     continue  # gone since it was listed
                 yield Memory(branch=branch, name=name, trouble="it leads nowhere")
             except OSError as error:
+                if error.errno in SHORTAGE:
+                    raise
                 yield Memory(branch=branch, name=name, trouble=str(error))
             else:
                 yield Memory(branch=branch, name=name, lines=lines, size=size)

@@ -1,6 +1,7 @@
 """Reading and writing single files so that nothing hangs, nothing is torn and nothing is lost."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import stat
@@ -10,6 +11,10 @@ from pathlib import Path
 TEMP_PREFIX, TEMP_SUFFIX = ".scheduled-", ".tmp"
 SIZE_LIMIT = 100_000_000  # 50,000 mails are about 40 MB; what is larger is no file of ours to parse
 CHUNK = 1 << 20
+
+
+# Of our own, which says nothing of a file: what could not be read for it is not taken for damaged, or gone.
+SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 class RefusedError(OSError):
