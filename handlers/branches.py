@@ -51,13 +51,13 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True):
     def memory_names(self) -> list[str]:
         """Return the names of all its memory files: whatever ends like one, but no dashboard.
 
-        Raise OSError if they can't be known now, though they may be there.
+        Raise WorkspaceError if they can't be known now, though they may be there.
         """
         try:
             names = os.listdir(self.memories)
         except OSError as error:
             if error.errno in {*SHORTAGE, errno.EIO}:
-                raise
+                raise WorkspaceError(f"{self.memories}: can't be listed now: {error.strerror}") from error
             return []
         endings = MEMORY_KINDS if self.later else tuple(f".{kind}" for kind in MEMORY_KINDS)
         return sorted(name for name in names if name.endswith(endings) and "DASHBOARD" not in name)

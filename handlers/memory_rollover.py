@@ -8,7 +8,7 @@ import msgspec
 
 from scheduled.handlers import stamps
 from scheduled.handlers.base import Change, Condition, Notice, Outcome, Task
-from scheduled.handlers.branches import Branch
+from scheduled.handlers.branches import Branch, WorkspaceError
 from scheduled.handlers.text import escaped, plain
 from scheduled.handlers.workspace import Workspace, in_workspace
 from scheduled.state.files import SHORTAGE
@@ -55,7 +55,7 @@ def measured(workspace: Workspace) -> Iterator[Memory]:
                 yield Memory(branch=branch, name=name, trouble="it leads nowhere")
             except OSError as error:
                 if error.errno in SHORTAGE:
-                    raise
+                    raise WorkspaceError(f"{error.filename}: can't be read now: {error.strerror}") from error
                 yield Memory(branch=branch, name=name, trouble=str(error))
             else:
                 yield Memory(branch=branch, name=name, lines=lines, size=size)

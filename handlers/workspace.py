@@ -85,16 +85,15 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def in_workspace(work: Callable[[Task, Workspace], Outcome]) -> Callable[[Task], Outcome]:
-    """Make a handler's `run` of *work*: without a workspace the run fails and says what to correct."""
+    """Make a handler's `run` of *work*: without a workspace, or with one that can't be read, it fails and says so."""
 
     @functools.wraps(work)
     def run(task: Task) -> Outcome:
         try:
             seen = Seen(task.files.parent / SEEN, task.zone, task.sender)
-            workspace = Workspace.load(task.workspace, seen)
+            outcome = work(task, Workspace.load(task.workspace, seen))
         except WorkspaceError as error:
             return Outcome(status="failed", reason=str(error))
-        outcome = work(task, workspace)
         seen.save()
         return outcome
 
