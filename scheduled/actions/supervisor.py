@@ -55,6 +55,7 @@ class Supervisor:
         self._orders: int | None = orders
         self._pokes: int | None = pokes
         self._outcomes = outcomes
+        self._whole = os.fstat(outcomes).st_size  # of its lines; nobody else writes here
         self._max_parallel = max_parallel
         self._start_until = None if start_within is None else time.monotonic() + start_within
         self._queue: deque[Spec] = deque()
@@ -266,15 +267,15 @@ class Supervisor:
             self._poke(NEWS)
 
     def _write_down(self, lines: bytes) -> None:
-        size = os.fstat(self._outcomes).st_size
-        if size and os.pread(self._outcomes, 1, size - 1) != b"\n":
-            lines = b"\n" + lines  # after half a line that could not even be cut off
+        if os.fstat(self._outcomes).st_size > self._whole:
+            os.ftruncate(self._outcomes, self._whole)  # half a line that could not be cut off when written
         try:
             write_all(self._outcomes, lines)
             os.fsync(self._outcomes)
         except OSError:
-            os.ftruncate(self._outcomes, size)
+            os.ftruncate(self._outcomes, self._whole)
             raise
+        self._whole += len(lines)
 
     def _poke(self, what: bytes) -> None:
         if self._pokes is not None:
