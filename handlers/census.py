@@ -65,22 +65,31 @@ def take(messages: Sequence[Any], zone: ZoneInfo, sender: str) -> Census:
 
 
 def _count(census: Census, message: Message, zone: ZoneInfo, sender: str) -> None:
-    status, unread, ours = message.get("status"), is_unread(message), is_own(message, sender)
-    waits = bool(message.get("auto_execute")) and status == "new"
-    census.unread += unread
-    census.opened_total += status == "opened"
-    census.waiting_total += waits
-    census.peculiar = census.peculiar or was_auto_opened(message)
-    sent = stamps.instant(message.get("timestamp"), zone)
+    status, sent = message.get("status"), stamps.instant(message.get("timestamp"), zone)
     if sent is not None:
         census.sent.append(sent)
-    if unread and not ours:
+    if status == "opened":
+        _count_opened(census, message, sent, zone, sender)
+    elif is_unread(message):
+        _count_unread(census, message, sent, sender)
+
+
+def _count_opened(census: Census, message: Message, sent: float | None, zone: ZoneInfo, sender: str) -> None:
+    census.opened_total += 1
+    if was_auto_opened(message):
+        census.peculiar = True
+    since = next((key for key in SINCE_OPENED if message.get(key) is not None), "timestamp")
+    _note(census, sent if since == "timestamp" else stamps.instant(message[since], zone), census.closing)
+    if sent is not None and not is_own(message, sender):
+        census.opened.append(sent)
+
+
+def _count_unread(census: Census, message: Message, sent: float | None, sender: str) -> None:
+    waits = message.get("status") == "new" and bool(message.get("auto_execute"))
+    census.unread += 1
+    census.waiting_total += waits
+    if not is_own(message, sender):
         _note(census, sent, census.new, *([census.waiting] if waits else []))
-    elif status == "opened":
-        since = next((key for key in SINCE_OPENED if message.get(key) is not None), "timestamp")
-        _note(census, sent if since == "timestamp" else stamps.instant(message[since], zone), census.closing)
-        if sent is not None and not ours:
-            census.opened.append(sent)
 
 
 def _note(census: Census, instant: float | None, *lists: list[float]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from scheduled.handlers.jsontext import (
@@ -30,17 +31,17 @@ class Counts(NamedTuple):
 
 
 class Entry:
-    """One element of the list of messages: its *value*, and its text while nobody changed it."""
+    """One element of the list of messages: its *value*, and its *place* in the file's list (None: it is new)."""
 
-    __slots__ = ("lead", "text", "value")
+    __slots__ = ("changed", "place", "value")
 
-    def __init__(self, value: Any, text: str | None = None, lead: str | None = None) -> None:
-        self.value, self.text, self.lead = value, text, lead
+    def __init__(self, value: Any, place: int | None = None) -> None:
+        self.value, self.place, self.changed = value, place, place is None
 
     def change(self, **fields: Any) -> None:
         """Set *fields* of the message; those it has keep their place, others come last."""
         self.value.update(fields)
-        self.text = None
+        self.changed = True
 
 
 def messages_in(document: Any) -> list[Any]:
@@ -84,11 +85,8 @@ class Inbox:
     def __init__(self, data: bytes) -> None:
         """Read *data*; ValueError if it is no inbox."""
         self.document = parse(data)
-        self.messages = messages_in(self.document)
-        self.text = data.decode()
-        self.habit: Habit = habit_of(self.text)
-        self.spans, self.list_span = _find_list(self.text)
-        self.entries = self._find_entries()
+        self.entries = [Entry(value, place) for place, value in enumerate(messages_in(self.document))]
+        self.data = data
 
     def counts(self) -> Counts:
         """Return the counts that belong to the entries as they are now."""
@@ -100,73 +98,51 @@ class Inbox:
 
     def render(self) -> bytes:
         """Return the file with the changes made and the counters right; older shapes become today's."""
-        text = self._in_place() if "messages" in self.spans else self._migrated()
-        return text.encode()
+        text = self.data.decode()
+        habit = habit_of(text)
+        at = top(text)
+        spans = members(text, at)[0] if text[at] == "{" else {}
+        edited = self._in_place(text, habit, spans) if "messages" in spans else self._migrated(text, habit)
+        return edited.encode()
 
-    def _find_entries(self) -> list[Entry]:
-        """Return the entries; keep what stands before the first, between two and after the last."""
-        comma = self.habit.comma
-        self.first, self.tail = line_start(self.habit, 2), line_start(self.habit, 1)
-        self.between = comma + self.first
-        if self.list_span is None:
-            return []
-        entries: list[Entry] = []
-        start, end = self.list_span
-        spans, _ = elements(self.text, start, end)
-        end = start + 1
-        for value, span in zip(self.messages, spans, strict=True):
-            lead = self.text[end : span.start]
-            entries.append(Entry(value, self.text[span.start : span.end], lead if entries else None))
-            if len(entries) == 1:
-                self.first, self.between = lead, comma + lead
-            elif len(entries) == 2:  # noqa: PLR2004 - the second shows what stands between two
-                self.between = lead
-            end = span.end
-        if entries:
-            self.tail = self.text[end : self.list_span.end - 1]
-        return entries
-
-    def _in_place(self) -> str:
-        edits = [(self.spans["messages"], self._list_text())]
+    def _in_place(self, text: str, habit: Habit, spans: dict[str, Span]) -> str:
+        edits = [(spans["messages"], self._list_text(text, habit, spans["messages"]))]
         missing = ""
         for key, value in self._head().items():
-            text = dump(value, self.habit)
-            if key not in self.spans:
-                missing += f"{self.habit.comma}{line_start(self.habit, 1)}{dump(key, self.habit)}{self.habit.colon}{text}"
+            said = dump(value, habit)
+            if key not in spans:
+                missing += f"{habit.comma}{line_start(habit, 1)}{dump(key, habit)}{habit.colon}{said}"
             elif key != "mailbox":
-                edits.append((self.spans[key], text))
-        last = max(span.end for span in self.spans.values())
-        return splice(self.text, [*edits, (Span(last, last), missing)])
+                edits.append((spans[key], said))
+        last = max(span.end for span in spans.values())
+        return splice(text, [*edits, (Span(last, last), missing)])
 
     def _head(self) -> dict[str, Any]:
         counts = self.counts()
         return {"mailbox": "inbox", "total_messages": counts.total, "unread_count": counts.unread}
 
-    def _list_text(self) -> str:
+    def _list_text(self, text: str, habit: Habit, where: Span) -> str:
         """Return the list of messages: entries that nobody changed in their own bytes, spacing included."""
         if not self.entries:
             return "[]"
-        pieces = ["["]
+        spans, _ = elements(text, *where)
+        leads = [text[before.end : span.start] for before, span in pairwise(spans)]
+        first = text[where.start + 1 : spans[0].start] if spans else line_start(habit, 2)
+        tail = text[spans[-1].end : where.end - 1] if spans else line_start(habit, 1)
+        between = leads[0] if leads else habit.comma + first
+        pieces = ["[", first]
         for number, entry in enumerate(self.entries):
-            pieces.append((entry.lead or self.between) if number else self.first)
-            pieces.append(dump(entry.value, self.habit, 2) if entry.text is None else entry.text)
-        return "".join([*pieces, self.tail, "]"])
+            if number:
+                pieces.append(leads[entry.place - 1] if entry.place else between)
+            span = None if entry.changed or entry.place is None else spans[entry.place]
+            pieces.append(text[span.start : span.end] if span else dump(entry.value, habit, 2))
+        return "".join([*pieces, tail, "]"])
 
-    def _migrated(self) -> str:
+    def _migrated(self, text: str, habit: Habit) -> str:
         """Return a list of messages, or one under `inbox`, as the mail program itself migrates them."""
         kept = self.document if isinstance(self.document, dict) else {}
         document = {key: value for key, value in kept.items() if key != "inbox"}
         document["messages"] = [entry.value for entry in self.entries]
         head = self._head()
         document |= head | ({"mailbox": kept["mailbox"]} if "mailbox" in kept else {})
-        return dump(document, self.habit) + ("\n" if self.text.endswith("\n") else "")
-
-
-def _find_list(text: str) -> tuple[dict[str, Span], Span | None]:
-    """Return the spans of the members, if it is an object, and of the list of messages in an inbox's text."""
-    at = top(text)
-    if text[at] == "[":
-        end = elements(text, at)[1]
-        return {}, Span(at, end)
-    spans, _ = members(text, at)
-    return spans, spans.get("messages", spans.get("inbox"))
+        return dump(document, habit) + ("\n" if text.endswith("\n") else "")

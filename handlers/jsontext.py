@@ -14,6 +14,8 @@ import msgspec
 
 _DECODER = JSONDecoder()
 _BLANK = re.compile(r"[ \t\n\r]*")
+_BETWEEN = " \t\n\r,"
+_GAP = re.compile(f"[{_BETWEEN}]*")
 _FIRST_INDENT = re.compile(r"\n([ \t]+)\S")
 _COLON = re.compile(r'"(?:[^"\\]|\\.)*"\s*:(\s?)')
 _COMMA = re.compile(r"[\]}\"\w],( ?)\S")
@@ -64,10 +66,10 @@ def habit_of(text: str) -> Habit:
     comma = found[1] if indent is None and (found := _COMMA.search(text)) else ""
     return Habit(
         indent=indent,
-        newline="\r\n" if "\r\n" in text else "\n",
+        newline="\r\n" if "\r" in text and "\r\n" in text else "\n",
         comma="," + comma,
         colon=":" + colon,
-        ascii=text.isascii() and bool(_ESCAPED.search(text)),
+        ascii="\\u" in text and text.isascii() and bool(_ESCAPED.search(text)),
     )
 
 
@@ -101,17 +103,19 @@ def top(text: str) -> int:
 
 def elements(text: str, at: int, end: int | None = None) -> tuple[list[Span], int]:
     """Return the spans of the values of the array that begins at *at*, and where it ends (*end*, if that is known)."""
+    ascii_only = text.isascii()
     try:
         pieces = msgspec.json.decode(text[at:end], type=list[msgspec.Raw])
     except (msgspec.DecodeError, UnicodeEncodeError):
         return _elements_one_by_one(text, at)
-    found, at = [], at + 1
+    found, at, gap = [], at + 1, ""
     for piece in pieces:
-        value = bytes(piece).decode()
-        start = text.index(
-            value, at
-        )  # at once: before it stand blanks and a comma, with which no value begins
-        at = start + len(value)
+        value = bytes(piece)
+        start = at + len(gap)  # mostly what stands between two values stands between the next two as well
+        if not text.startswith(gap, at) or text[start] in _BETWEEN:
+            start = _GAP.match(text, at).end()  # type: ignore[union-attr] # it matches nothing, too
+            gap = text[at:start]
+        at = start + len(value if ascii_only else value.decode())
         found.append(Span(start, at))
     return found, text.index("]", at) + 1
 

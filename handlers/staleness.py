@@ -36,34 +36,38 @@ class Verdict(Enum):
     WAITING = "waiting"
 
 
-def verdict(
-    message: Mapping[str, Any], options: Options, now: datetime, zone: ZoneInfo, sender: str
-) -> Verdict:
-    """Judge *message* as of *now*, notices coming from *sender*; ValueError if its age is needed and can't be read.
+class Rule:
+    """The rule as of *now*, naive stamps read in *zone*, our own notices coming from *sender*."""
 
-    A notice of ours is never opened or told about: nobody waits for it, and telling would breed notices.
-    Once its reader has opened it, it is put away like any other.
-    """
-    if is_unread(message):
-        if is_own(message, sender) or now - _since(message, ("timestamp",), zone) <= timedelta(
-            hours=options.new_hours
-        ):
+    def __init__(self, options: Options, now: datetime, zone: ZoneInfo, sender: str) -> None:
+        self._zone, self._sender = zone, sender
+        self._new_since = (now - timedelta(hours=options.new_hours)).timestamp()
+        self._opened_since = (now - timedelta(days=options.opened_days)).timestamp()
+        self._of_waiting = Verdict.OPEN if options.open_waiting_dispatches else Verdict.WAITING
+
+    def verdict(self, message: Mapping[str, Any]) -> Verdict:
+        """Judge *message*; ValueError if its age is needed and can't be read.
+
+        A notice of ours is never opened or told about: nobody waits for it, and telling would breed notices.
+        Once its reader has opened it, it is put away like any other.
+        """
+        if message.get("status") == "opened":
+            return Verdict.CLOSE if self._since(message, SINCE_OPENED) < self._opened_since else Verdict.KEEP
+        if not is_unread(message) or is_own(message, self._sender):
+            return Verdict.KEEP
+        if self._since(message, ("timestamp",)) >= self._new_since:
             return Verdict.KEEP
         waiting = bool(message.get("auto_execute")) and message.get("status") == "new"
-        return Verdict.WAITING if waiting and not options.open_waiting_dispatches else Verdict.OPEN
-    if message.get("status") == "opened":
-        opened = _since(message, SINCE_OPENED, zone)
-        return Verdict.CLOSE if now - opened > timedelta(days=options.opened_days) else Verdict.KEEP
-    return Verdict.KEEP
+        return self._of_waiting if waiting else Verdict.OPEN
+
+    def _since(self, message: Mapping[str, Any], keys: tuple[str, ...]) -> float:
+        # The first stamp there is decides, even a bad one: falling back from `auto_opened_at` to the mail's own
+        # time would put away within the hour what was opened a moment ago.
+        stamp = next((message[key] for key in keys if message.get(key) is not None), None)
+        instant = stamps.instant(stamp, self._zone)
+        return stamps.parse(stamp, self._zone).timestamp() if instant is None else instant
 
 
 def was_auto_opened(message: Mapping[str, Any]) -> bool:
     """Tell whether *message* was opened by the sweep, and lies there still."""
     return message.get("status") == "opened" and message.get("auto_opened") is True
-
-
-def _since(message: Mapping[str, Any], keys: tuple[str, ...], zone: ZoneInfo) -> datetime:
-    # The first stamp there is decides, even a bad one: falling back from `auto_opened_at` to the mail's own
-    # time would put away within the hour what was opened a moment ago.
-    stamp = next((message[key] for key in keys if message.get(key) is not None), None)
-    return stamps.parse(stamp, zone)

@@ -1,6 +1,7 @@
 """Times as the workspace's programs write them: naive and local, sometimes ISO with `T`, `Z` or an offset."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,9 +25,31 @@ def instant(value: Any, zone: ZoneInfo) -> float | None:
         return None
     try:
         stamp = datetime.fromisoformat(value.strip())
-        return (stamp if stamp.tzinfo else stamp.replace(tzinfo=zone)).timestamp()
+        offset = None if stamp.tzinfo else _offset_of_day(stamp.toordinal(), zone)
+        if offset is None:
+            return (stamp if stamp.tzinfo else stamp.replace(tzinfo=zone)).astimezone(UTC).timestamp()
     except (ValueError, OverflowError):
         return None
+    seconds = (stamp - _EPOCH).total_seconds() - offset
+    return seconds if _FIRST <= seconds <= _LAST else None
+
+
+_EPOCH = datetime(1970, 1, 1)  # naive, as what it is subtracted from
+_FIRST, _LAST = ((end - _EPOCH).total_seconds() for end in (datetime.min, datetime.max))  # noqa: DTZ901
+
+
+@lru_cache(maxsize=1024)
+def _offset_of_day(day: int, zone: ZoneInfo) -> float | None:
+    """Return the seconds that *zone* is ahead of UTC all through a local day (its ordinal); None if its clocks change."""
+    # Asked once a day instead of once a stamp: the look-up in the zone takes longer than reading the stamp.
+    midnight = datetime.fromordinal(day).replace(tzinfo=zone)
+    try:
+        moments = [midnight + timedelta(hours=hours) for hours in (0, 6, 12, 18, 24)]
+    except OverflowError:  # the last day of the calendar
+        return None
+    offsets = {moment.replace(fold=fold).utcoffset() for moment in moments for fold in (0, 1)}
+    offset = offsets.pop()
+    return None if offsets or offset is None else offset.total_seconds()
 
 
 def readings(value: str, zone: ZoneInfo) -> tuple[datetime, datetime]:

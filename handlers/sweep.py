@@ -14,7 +14,7 @@ from scheduled.handlers.inbox import Counts, Entry, Inbox, Message, count, ident
 from scheduled.handlers.inbox_file import Folder, archived, read_messages, update
 from scheduled.handlers.jsontext import MalformedError
 from scheduled.handlers.seen import Seen
-from scheduled.handlers.staleness import Options, Verdict, verdict, was_auto_opened
+from scheduled.handlers.staleness import Options, Rule, Verdict, was_auto_opened
 from scheduled.state.files import clear_leftovers
 
 
@@ -53,7 +53,7 @@ class Sweep:
         self.inside, self.options = inside, options
         self.seen = seen or Seen(zone=zone, sender=sender)
         self.now, self.zone = now.astimezone(UTC), zone
-        self.sender = sender
+        self.rule = Rule(options, self.now, zone, sender)
         self.new_age = timedelta(hours=options.new_hours)
 
     def sweep(self, branch: Branch) -> Swept | None:
@@ -108,7 +108,7 @@ class Sweep:
     def _verdict(self, message: Any) -> Verdict:
         if not isinstance(message, dict):
             raise MalformedError("it is no message")
-        return verdict(message, self.options, self.now, self.zone, self.sender)
+        return self.rule.verdict(message)
 
     def _edit(self, branch: Branch, inbox: Inbox, done: list[Swept]) -> bool:
         entries = list(inbox.entries)

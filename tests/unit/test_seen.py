@@ -13,7 +13,7 @@ from scheduled.handlers import census, seen
 from scheduled.handlers.branches import Branch
 from scheduled.handlers.inbox import count
 from scheduled.handlers.seen import Seen
-from scheduled.handlers.staleness import Options, Verdict, verdict, was_auto_opened
+from scheduled.handlers.staleness import Options, Rule, Verdict, was_auto_opened
 from scheduled.handlers.sweep import Sweep
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -211,7 +211,7 @@ def judged(messages, options):
             if not isinstance(message, dict):
                 peculiar = True
                 continue
-            verdicts.append(verdict(message, options, NOW, ZONE, "@trigger"))
+            verdicts.append(Rule(options, NOW, ZONE, "@trigger").verdict(message))
             peculiar = peculiar or was_auto_opened(message)
         except ValueError:
             peculiar = True

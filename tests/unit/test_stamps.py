@@ -5,6 +5,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from scheduled.handlers import stamps
 
@@ -31,6 +33,27 @@ def test_naive_is_local_and_offsets_are_heard(said: str, instant: datetime) -> N
 def test_what_names_no_time_is_an_error_of_one_kind(said: Any) -> None:
     with pytest.raises(ValueError, match=r"."):
         stamps.parse(said, BERLIN)
+
+
+@given(
+    stamp=st.datetimes(),
+    zone=st.sampled_from(
+        ["Europe/Berlin", "America/Havana", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Beirut", "UTC"]
+    ),
+)
+@example(datetime(2026, 3, 8, 0, 30), "America/Havana")  # skipped at midnight
+@example(datetime(2026, 11, 1, 0, 30), "America/Havana")  # twice
+@example(datetime(2026, 10, 24, 23, 30), "Asia/Beirut")  # twice, before midnight
+@example(datetime.max, "Europe/Berlin")  # noqa: DTZ901
+@example(datetime.min, "Europe/Berlin")  # noqa: DTZ901
+def test_an_instant_is_what_the_zone_says_of_the_stamp(stamp: datetime, zone: str) -> None:
+    there = ZoneInfo(zone)
+    try:
+        expected = stamps.parse(str(stamp), there).timestamp()
+    except ValueError:
+        expected = None
+
+    assert stamps.instant(str(stamp), there) == expected
 
 
 def test_the_forms_in_which_times_are_written() -> None:
