@@ -11,6 +11,7 @@ from scheduled.state.locks import exclusive, refuse_without_locks
 from scheduled.state.sanity import look_through
 from scheduled.state.sqlite_notices import Notices
 from scheduled.state.sqlite_past import Past
+from scheduled.state.sqlite_positions import Positions
 from scheduled.state.sqlite_runs import Runs
 from scheduled.state.sqlite_steps import Steps
 from scheduled.state.sqlite_switches import Switches
@@ -31,7 +32,7 @@ DOUBTFUL = frozenset(
 NUMBERS = ("planned", "horizon", "cadence", "ticking_since", "pruned")
 
 
-class SqliteLedger(Runs, Steps, Past, Switches, Notices):
+class SqliteLedger(Runs, Positions, Steps, Past, Switches, Notices):
     """A `Ledger` on a local disk."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:

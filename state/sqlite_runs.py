@@ -1,13 +1,14 @@
-"""Slots, runs and where jobs stand, in SQL."""
+"""Runs, from their claim to their end, and what is open at any moment, in SQL."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from scheduled.jobs import Claim, Ending, Instant, OpenReason, OpenRun, Schedule, Span, Standing, Verdict
-from scheduled.state.ledger import CHAIN, Epoch, Holder, JobRow, RunRow, SlotRow
+from scheduled.jobs import Claim, Ending, Instant, OpenRun, Standing
+from scheduled.state.ledger import CHAIN, Holder, RunRow
+from scheduled.state.sqlite_positions import read_schedule
 
 _OPEN = "('claimed', 'running', 'waiting_retry')"
 _OPEN_RUN = """
@@ -23,10 +24,6 @@ _RUN = """
 """
 
 
-def _schedule(text: str) -> Schedule:
-    return msgspec.json.decode(text, type=Schedule)
-
-
 def _open_run(row: tuple[Any, ...]) -> OpenRun:
     fields = dict(zip(OpenRun.__struct_fields__, row, strict=True))
     flags = {name: bool(fields[name]) for name in ("stop_requested", "interrupted")}
@@ -34,7 +31,7 @@ def _open_run(row: tuple[Any, ...]) -> OpenRun:
 
 
 class Runs:
-    """The part of a `Ledger` that knows slots and runs; see there for the contracts."""
+    """The part of a `Ledger` that knows runs; see there for the contracts."""
 
     _db: sqlite3.Connection
 
@@ -57,7 +54,7 @@ class Runs:
                 job=job,
                 position=position,
                 epoch=epoch,
-                schedule=_schedule(schedule),
+                schedule=read_schedule(schedule),
                 window_start=window_start,
                 last_status=last_status,
                 last_run_at=last_run_at,
@@ -79,48 +76,6 @@ class Runs:
         for job, slot in rows:
             found[job] = (*found.get(job, ()), slot)
         return found
-
-    def begin_epoch(self, job: str, schedule: Schedule, starts_at: Instant) -> None:
-        """See `Ledger.begin_epoch`."""
-        self._db.execute(
-            "INSERT INTO jobs (job, position) VALUES (?, ?)"
-            " ON CONFLICT DO UPDATE SET position = max(position, excluded.position), open_reason = NULL",
-            (job, starts_at),
-        )
-        self._db.execute(
-            "INSERT INTO epochs (job, starts_at, schedule) VALUES (?, ?, ?)",
-            (job, starts_at, msgspec.json.encode(schedule).decode()),
-        )
-
-    def end_epoch(self, job: str, ends_at: Instant) -> None:
-        """See `Ledger.end_epoch`."""
-        self._db.execute("UPDATE epochs SET ends_at = ? WHERE job = ? AND ends_at IS NULL", (ends_at, job))
-
-    def advance(self, job: str, position: Instant) -> None:
-        """See `Ledger.advance`."""
-        self._db.execute(
-            "UPDATE jobs SET position = ? WHERE job = ? AND position < ?", (position, job, position)
-        )
-
-    def wait(self, job: str, reason: OpenReason | None, next_due: Instant | None) -> None:
-        """See `Ledger.wait`."""
-        self._db.execute(
-            "UPDATE jobs SET open_reason = ?1, next_due = ?2 WHERE job = ?3"
-            " AND (open_reason IS NOT ?1 OR next_due IS NOT ?2)",
-            (reason, next_due, job),
-        )
-
-    def decide(
-        self, job: str, span: Span, verdict: Verdict, reason: str, run_id: str | None, at: Instant
-    ) -> None:
-        """See `Ledger.decide`."""
-        self._db.execute(
-            "INSERT INTO slots (job, first, last, count, verdict, reason, run_id, decided_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET verdict = excluded.verdict,"
-            " reason = excluded.reason, run_id = excluded.run_id, decided_at = excluded.decided_at"
-            " WHERE verdict IS NULL",
-            (job, span.first, span.last, span.count, verdict, reason, run_id, at),
-        )
 
     def claim(self, claim: Claim, holder: Holder, at: float) -> bool:
         """See `Ledger.claim`."""
@@ -272,14 +227,6 @@ class Runs:
         rows = self._db.execute(f"{_RUN} WHERE parent = ? AND step = ? ORDER BY claimed_at", (parent, step))
         return [self._run_row(row) for row in rows]
 
-    def succeeded(self, job: str, window_start: Instant | None) -> None:
-        """See `Ledger.succeeded`."""
-        if window_start is not None:
-            self._db.execute(
-                "UPDATE jobs SET window_start = ?1 WHERE job = ?2 AND ifnull(window_start, ?1) <= ?1",
-                (window_start, job),
-            )
-
     def request_stop(self, run_id: str) -> None:
         """See `Ledger.request_stop`."""
         self._db.execute("UPDATE runs SET stop_requested = 1 WHERE run_id = ?", (run_id,))
@@ -292,62 +239,6 @@ class Runs:
         """See `Ledger.open_run`."""
         row = self._db.execute(f"{_OPEN_RUN} AND run_id = ?", (run_id,)).fetchone()
         return _open_run(row) if row else None
-
-    def rows_after(self, job: str, instant: Instant) -> list[SlotRow]:
-        """See `Ledger.rows_after`."""
-        rows = self._db.execute(
-            "SELECT job, first, last, count, verdict, reason, run_id FROM slots"
-            " WHERE job = ? AND last > ? AND verdict IS NOT NULL ORDER BY first",
-            (job, instant),
-        )
-        return [self._slot_row(row) for row in rows]
-
-    def cut(self, job: str, first: Instant, span: Span | None) -> None:
-        """See `Ledger.cut`."""
-        if span is None:
-            self._db.execute("DELETE FROM slots WHERE job = ? AND first = ?", (job, first))
-        else:
-            self._db.execute(
-                "UPDATE slots SET last = ?, count = ? WHERE job = ? AND first = ?",
-                (span.last, span.count, job, first),
-            )
-
-    def epochs(self) -> list[Epoch]:
-        """See `Ledger.epochs`."""
-        rows = self._db.execute(
-            "SELECT job, starts_at, ends_at, schedule FROM epochs ORDER BY job, starts_at, id"
-        )
-        return [
-            Epoch(job=job, starts_at=starts_at, ends_at=ends_at, schedule=_schedule(schedule))
-            for job, starts_at, ends_at, schedule in rows
-        ]
-
-    def slot_rows(self) -> Iterator[SlotRow]:
-        """See `Ledger.slot_rows`."""
-        rows = self._db.execute(
-            "SELECT job, first, last, count, verdict, reason, run_id FROM slots ORDER BY job, target, first"
-        )
-        yield from map(self._slot_row, rows)
-
-    @staticmethod
-    def _slot_row(row: tuple[Any, ...]) -> SlotRow:
-        job, first, last, count, verdict, reason, run_id = row
-        return SlotRow(job=job, span=Span(first, last, count), verdict=verdict, reason=reason, run_id=run_id)
-
-    def job_rows(self) -> list[JobRow]:
-        """See `Ledger.job_rows`."""
-        rows = self._db.execute(
-            "SELECT job, position, open_reason, next_due, window_start, last_run_id, last_run_at, last_status,"
-            " last_result, run_count, failure_count, schedule FROM jobs LEFT JOIN"
-            " (SELECT job, target, schedule FROM epochs WHERE ends_at IS NULL) USING (job, target) ORDER BY job"
-        )
-        found = []
-        for *head, result, run_count, failure_count, schedule in rows:
-            document = msgspec.json.decode(result) if result else None
-            epoch = _schedule(schedule) if schedule else None
-            values = (*head, document, run_count, failure_count, epoch)
-            found.append(JobRow(**dict(zip(JobRow.__struct_fields__, values, strict=True))))
-        return found
 
     def history(
         self,
