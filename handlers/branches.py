@@ -64,11 +64,14 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Entry(NamedTuple):
-    """One entry of a registry as it stands there: *label* is its name, or its number if it has none."""
+    """One entry of a registry as it stands there: *label* is its name, or its number if it has none.
+
+    *project* is the directory of a project's own registry, None for the workspace's.
+    """
 
     label: str
     said: Any
-    registry: Path
+    project: Path | None
     later: bool
 
 
@@ -141,10 +144,11 @@ def _entries(root: Path, problems: list[str]) -> Iterator[Entry]:
                 raise WorkspaceError(f"{registry} can't be read, and nothing was done: {error}") from error
             problems.append(f"{registry.name}: {error}")
             continue
+        project = None if registry.parent == root else registry.parent
         for number, entry in enumerate(said, start=1):
             name = entry.get("name") if isinstance(entry, dict) else None
             label = name if isinstance(name, str) and name.strip() else f"entry {number}"
-            yield Entry(label, entry, registry, later)
+            yield Entry(label, entry, project, later)
 
 
 def _registries(root: Path) -> list[tuple[Path, bool]]:
@@ -182,8 +186,8 @@ def _branch(entry: Entry, root: Path) -> Branch:
 def _located(path: str, entry: Entry, root: Path) -> str:
     """Return *path* made absolute: relative ones count from the workspace, else from a project's registry."""
     where = os.path.normpath(f"{root}/{path}" if not path.startswith("/") else path)
-    if entry.registry.parent != root and not os.path.isdir(where):
-        return os.path.normpath(entry.registry.parent / path)
+    if entry.project is not None and not os.path.isdir(where):
+        return os.path.normpath(entry.project / path)
     return where
 
 

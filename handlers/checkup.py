@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Literal
 
 import msgspec
@@ -148,12 +148,12 @@ class Examiner:
 
     def _age(self, path: str, name: str, days: float) -> Iterator[Finding]:
         try:
-            changed = datetime.fromtimestamp(os.stat(path).st_mtime, UTC)
+            age = self.now.timestamp() - os.stat(path).st_mtime
         except OSError:
             yield Finding(key=f"{name}:missing", said=f"{name} is missing", level=self.soft)
             return
-        if self.now - changed > timedelta(days=days):
-            said = f"{name} was last changed {stamps.span(self.now - changed)} ago"
+        if age > timedelta(days=days).total_seconds():
+            said = f"{name} was last changed {stamps.span(timedelta(seconds=age))} ago"
             yield Finding(key=f"{name}:old", said=said, level=self.soft)
 
     def _logs(self, directory: str, label: str) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """The hourly check of every branch: what is wrong is said once, when it appears or goes."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -24,10 +25,11 @@ def run(task: Task, workspace: Workspace) -> Outcome:
     """Check all branches, write HEALTH.central.json, and state every issue as a condition."""
     examiner = Examiner(workspace, task.options, task)
     checkups, common = examiner.all(), examiner.common()
+    found = Counter(checkup.status for checkup in checkups)
     counts = {
-        "healthy": sum(checkup.status == "healthy" for checkup in checkups),
-        "warnings": sum(checkup.status == "warning" for checkup in checkups),
-        "errors": sum(checkup.status == "error" for checkup in checkups),
+        "healthy": found["healthy"],
+        "warnings": found["warning"],
+        "errors": found["error"],
         "branches": len(checkups),
     }
     for condition in _conditions(checkups, common, workspace.problems):

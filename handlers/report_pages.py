@@ -1,5 +1,6 @@
 """The daily report as Markdown and as a page: what is quoted from the workspace stays words in both."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -51,10 +52,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     def summary(self) -> dict[str, int]:
         """Return the numbers that matter most."""
+        found = Counter(checkup.status for checkup in self.checkups)
         return {
-            "healthy": len(self.having("healthy")),
-            "warnings": len(self.having("warning")),
-            "errors": len(self.having("error")),
+            "healthy": found["healthy"],
+            "warnings": found["warning"],
+            "errors": found["error"],
             "files_over": len(self.over),
             "active_plans": len(self.plans),
             "total_messages": self.mail.total,
