@@ -31,7 +31,8 @@ CALLS = {
 }
 SAMPLE = 4
 DOCUMENTED = (0, 1, 2)
-MENDED = "; it is published anew from the ledger"  # what a tick mends by itself is said, and no failure
+# What a tick makes good by itself is said, and no failure.
+MENDED = ("; it is published anew from the ledger", "; all files are looked at anew")
 
 
 def dealt(role, kind, points):
