@@ -13,9 +13,10 @@ from scheduled.epochs import base_of, open_slots_of, slots_of, span_between
 from scheduled.errors import BusyError, ConfigError
 from scheduled.events import Event
 from scheduled.house import House
-from scheduled.jobs import Instant, Job, Span, Standing
+from scheduled.jobs import Instant, Job, OpenRun, Span, Standing
 from scheduled.looking import known_jobs, looking, stamp
 from scheduled.runner import Result
+from scheduled.settle import step_over
 from scheduled.state.ledger import Ledger, RunRow
 
 BY_HAND = "by hand"
@@ -89,23 +90,29 @@ def switch(house: House, names: Sequence[str], *, enabled: bool, dry_run: bool) 
 
 
 def skip(house: House, name: str, slot: Instant | None, *, dry_run: bool) -> dict[str, Any]:
-    """Give *slot*, or every slot that is open now, the verdict `skipped`, and end the run that waits for it."""
+    """Give *slot*, or every slot that is open now, the verdict `skipped`, and end the run that waits for it.
+
+    Without *slot* the retries of runs that have none, of events and chains, are not made either.
+    """
     job = house.config.jobs[known_jobs(house.config, [name])[0]]
     now = int(clock.now())
     with looking(house.paths) as looked:
         house.config.switch(looked.toggles())
-        found = _to_skip(
-            looked, job, claims.foreseen(looked, house.config, now).get(name), slot, now, house.zone
-        )
-    if found is not None and not dry_run:
+        standing = claims.foreseen(looked, house.config, now).get(name)
+        found, retries = _to_skip(looked, job, standing, slot, now, house.zone)
+    if (found is not None or retries) and not dry_run:
         with _changing(house) as ledger:
             claims.register(ledger, house.config, now)
             # Looked at again, now that nobody else can change it.
-            found = _to_skip(ledger, job, ledger.standings().get(name), slot, now, house.zone)
-            if found is not None:
-                _skip(ledger, job, ledger.standings()[name], slot, now)
+            standing = ledger.standings().get(name)
+            found, retries = _to_skip(ledger, job, standing, slot, now, house.zone)
+            if found is not None and standing is not None:
+                _skip(ledger, job, standing, slot, now)
+            events = [event for run in retries for event in _give_up(ledger, house, run, now)]
+        house.publish(events)
     return {
         "job": name,
+        "retries": [run.run_id for run in retries],
         "skipped": found.count if found else 0,
         "first": stamp(found.first if found else None, house.zone),
         "last": stamp(found.last if found else None, house.zone),
@@ -114,19 +121,28 @@ def skip(house: House, name: str, slot: Instant | None, *, dry_run: bool) -> dic
 
 def _to_skip(
     ledger: Ledger, job: Job, standing: Standing | None, slot: Instant | None, now: Instant, zone: str
-) -> Span | None:
-    """Return what is to be skipped, the slot of a waiting run included; raises ConfigError, BusyError."""
+) -> tuple[Span | None, tuple[OpenRun, ...]]:
+    """Return the slots to be skipped, that of a waiting run included, and the waiting runs that have no slot.
+
+    Raises ConfigError, BusyError.
+    """
     if standing is None:
         raise ConfigError(f"{job.name}: is disabled; it has no open slots")
     if standing.busy:
         raise BusyError(f"{job.name}: a run of it is under way; `scheduled stop` ends it")
     own = standing.open_run.slot if standing.open_run else None
     if slot is not None:
-        return _one(ledger, job, standing, slot, zone)
+        return _one(ledger, job, standing, slot, zone), ()
     span = span_between(open_slots_of(job.schedule, standing), base_of(standing), now)
-    if own is None:
-        return span
-    return Span(own, span.last, span.count + 1) if span else Span(own, own, 1)
+    if own is not None:
+        span = Span(own, span.last, span.count + 1) if span else Span(own, own, 1)
+    return span, standing.others
+
+
+def _give_up(ledger: Ledger, house: House, run: OpenRun, now: Instant) -> list[Event]:
+    ledger.close_run(run.run_id, "skipped", BY_HAND)
+    jobs = house.config.jobs
+    return step_over(ledger, jobs, run, "skipped", now=now, zone=house.zone, compose=house.compose)
 
 
 def _one(ledger: Ledger, job: Job, standing: Standing, slot: Instant, zone: str) -> Span:

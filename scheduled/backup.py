@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 import scheduled
-from scheduled import clock
+from scheduled import clock, config
 from scheduled.errors import BusyError, ConfigError, StateError
 from scheduled.state.files import sync_directory, write_atomically
 from scheduled.state.locks import exclusive, is_held
@@ -82,9 +82,7 @@ def _ledger(paths: Paths) -> bytes:
 
 def _files(config_file: Path, paths: Paths) -> Iterator[tuple[str, bytes]]:
     places = {SNAPSHOT: paths.snapshot, f"{CONFIG}scheduled.toml": config_file}
-    places |= {
-        f"{CONFIG}jobs.d/{path.name}": path for path in sorted(config_file.parent.glob("jobs.d/*.toml"))
-    }
+    places |= {f"{CONFIG}jobs.d/{path.name}": path for path in config.job_files(config_file)}
     for name, path in places.items():
         if path.exists():
             yield name, path.read_bytes()

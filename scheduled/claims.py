@@ -79,9 +79,7 @@ def plan(
         # Whoever comes after others can't be planned without them.
         names = {*told, *(other for name in told if name in config.jobs for other in config.jobs[name].after)}
         standings = {name: found for name, found in standings.items() if name in names}
-    around = Around(
-        pauses=ledger.pauses(now), closed=closed, budget=budget, triggers=tuple(ledger.triggers())
-    )
+    around = surroundings(ledger, now, closed=closed, budget=budget)
     found = planner.plan(config.jobs, standings, now, only, until, around)
     for name, job in found.jobs.items():
         for skip in job.skips:
@@ -91,6 +89,20 @@ def plan(
     for name in standings.keys() - found.jobs.keys():
         ledger.wait(name, "paused", None)  # it stands in a file that can't be read at present
     return found
+
+
+def surroundings(
+    ledger: Ledger, now: Instant, *, closed: frozenset[str] = frozenset(), budget: int | None = None
+) -> Around:
+    """Return what holds starts back now, as the ledger has it."""
+    planned = int(ledger.meta("planned") or 0)
+    return Around(
+        pauses=ledger.pauses(now),
+        closed=closed,
+        budget=budget,
+        triggers=tuple(ledger.triggers()),
+        planned=planned if planned <= now else 0,  # by a clock that was wrong
+    )
 
 
 def leave(ledger: Ledger, found: Plan, planned: Instant) -> None:
@@ -109,9 +121,8 @@ def closed_gates(ledger: Ledger, config: Config, now: Instant) -> frozenset[str]
         return frozenset()
     from scheduled import gates
 
-    due = planner.plan(
-        gated, foreseen(ledger, config, now), now, around=Around(pauses=ledger.pauses(now))
-    ).starts
+    around = msgspec.structs.replace(surroundings(ledger, now), triggers=())
+    due = planner.plan(gated, foreseen(ledger, config, now), now, around=around).starts
     return gates.closed(gated[start.claim.job] for start in due)
 
 

@@ -1,5 +1,6 @@
 """scheduled.toml and jobs.d/*.toml -> jobs, each validated by itself so that every fault is listed."""
 
+import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -238,14 +239,31 @@ def _files(path: Path, drafts: Drafts) -> list[Path]:
         if extra.parent == path.parent / "jobs.d" and draft is not None
     }
     gone = {extra for extra, draft in drafts.items() if draft is None}
-    return sorted({*path.parent.glob("jobs.d/*.toml"), *written} - gone)
+    return sorted({*job_files(path), *written} - gone)
+
+
+def job_files(config_file: Path) -> list[Path]:
+    """Return the files of jobs.d beside *config_file*; raises ConfigError if they can't be known."""
+    directory = config_file.parent / "jobs.d"
+    try:
+        names = os.listdir(directory)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and not os.path.lexists(directory):
+            return []
+        raise ConfigError(f"{directory}: can't be listed, its jobs wait: {error.strerror}") from error
+    return sorted(directory / name for name in names if name.endswith(".toml"))
 
 
 def _job_tables(
     path: Path, settings: SettingsTable, config: Config, drafts: Drafts
 ) -> Iterator[tuple[Path, str, Any]]:
     yield from ((path, name, table) for name, table in settings.jobs.items())
-    for extra in _files(path, drafts):
+    try:
+        extras = _files(path, drafts)
+    except ConfigError as error:
+        config.problems.append(str(error))
+        return
+    for extra in extras:
         try:
             config.warnings += warn_or_refuse(extra)
             tables = _read_toml(extra, drafts)

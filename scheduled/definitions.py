@@ -24,6 +24,7 @@ REBOOT, BOOTED = (
 )  # no point in time, but an event: the first tick of a boot tells it
 SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 LEAST_NICE, MOST_NICE = -20, 19
+MOST_ATTEMPTS = 1000
 MOST_BACKOFF = 1000  # its 64th power is still a float
 WHEN = ("cron", "every", "at", "on")
 WHAT = ("command", "python", "handler", "chain")
@@ -248,6 +249,8 @@ def _action(raw: JobTable) -> Action:
 def _retry(raw: RetryTable) -> Retry:
     if raw.max_attempts < 1:
         raise ConfigError("retry.max_attempts: counts the first try, so it is at least 1")
+    if raw.max_attempts > MOST_ATTEMPTS:
+        raise ConfigError(f"retry.max_attempts: is at most {MOST_ATTEMPTS}, got {raw.max_attempts}")
     multiplier = raw.backoff_multiplier
     if multiplier is None:
         multiplier = 2.0 if raw.backoff == "exponential" else 1.0

@@ -205,7 +205,7 @@ def _set(table: Any, changes: Mapping[str, Any]) -> None:
 
 def file_of(config_file: Path, name: str) -> Path:
     """Return the file that a job stands in, a faulty one too; raises ConfigError if there is none."""
-    for path in (config_file, *sorted(config_file.parent.glob("jobs.d/*.toml"))):
+    for path in (config_file, *config.job_files(config_file)):
         try:
             jobs = tomllib.loads((_read(path) or b"").decode()).get("jobs")
         except ValueError:

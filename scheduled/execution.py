@@ -18,6 +18,7 @@ from scheduled.state.ledger import Holder, Ledger
 from scheduled.state.locks import create_locked
 
 PATIENCE = MINUTE  # a retry that is due sooner is waited for; a later one belongs to a later tick
+STAY = 10 * MINUTE  # from its beginning on a tick waits for no retry: no job keeps it here for ever
 
 
 class Execution:
@@ -201,6 +202,8 @@ class Execution:
     def _note_retries(self, ledger: Ledger, jobs: Collection[str], now: float) -> None:
         for job in jobs:
             self._retries.pop(job, None)
+        if now - self._now > STAY:
+            return
         for run in ledger.open_runs():
             if run.job in jobs and run.retry_at is not None and run.retry_at - now <= PATIENCE:
                 self._retries[run.job] = run.retry_at

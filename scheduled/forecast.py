@@ -41,6 +41,14 @@ class Ticks:
             return self.at_or_after(self._outages[found][1])
         return tick
 
+    def before(self, instant: Instant) -> Instant:
+        """Return the last tick before *instant*."""
+        tick = (instant - 1) // self.cadence * self.cadence
+        found = bisect_right(self._starts, tick) - 1
+        if found >= 0 and tick < self._outages[found][1]:
+            return self.before(self._outages[found][0])
+        return tick
+
 
 def _merged(outages: Iterable[Outage]) -> list[Outage]:
     merged: list[Outage] = []
@@ -112,7 +120,7 @@ def _alone(
     """Yield the runs of a job on which no other has any influence."""
     now = ticks.at_or_after(span[0])
     while now < span[1]:
-        found = plan_job(job, standing, now, around=Around(pauses=_in_force(pauses, now)))
+        found = plan_job(job, standing, now, around=_around(ticks, pauses, now))
         standing = _skipped(standing, [skip.span.last for skip in found.skips])
         if found.start is not None:
             yield now, found.start.claim.slot or now, job.name
@@ -149,7 +157,7 @@ def _smooth(
     after = max(now - delay, standing.position)
     for slot, following in pairwise(times.between(after, end + 2 * DAY)):
         tick = ticks.at_or_after(slot + delay)
-        on_time = tick - slot <= in_time and following + delay > tick
+        on_time = tick - slot - delay <= in_time and following + delay > tick
         if tick >= end or not on_time or _held_back(job, tick, pauses):
             return
         yield slot, tick
@@ -180,7 +188,7 @@ def _together(
             due.append(heapq.heappop(waiting)[2])
         while due:
             mine = {name: standings[name] for name in due}
-            around = Around(pauses=_in_force(pauses, now), budget=left)
+            around = msgspec.structs.replace(_around(ticks, pauses, now), budget=left)
             found = plan({name: jobs[name] for name in due}, mine, now, around=around)
             left -= len(found.starts)
             due = []
@@ -195,6 +203,10 @@ def _together(
                 if name not in due and job.next_due is not None:
                     tick = ticks.at_or_after(max(job.next_due, now + 1))
                     heapq.heappush(waiting, (tick, order[name], name))
+
+
+def _around(ticks: Ticks, pauses: Mapping[str, Instant | None], now: Instant) -> Around:
+    return Around(pauses=_in_force(pauses, now), planned=ticks.before(now))
 
 
 def _in_force(pauses: Mapping[str, Instant | None], now: Instant) -> dict[str, Instant | None]:

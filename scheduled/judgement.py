@@ -32,10 +32,15 @@ def judge(job: Job | None, run: OpenRun, ending: Ending, now: Instant) -> Judgem
     if ending.status == "deferred":
         return _judge_deferred(job, run, now)
     failures = run.attempt - run.interruptions - run.deferrals
-    if job is not None and run.trigger != "manual" and failures < job.retry.max_attempts:
+    if job is not None and not _beside(run) and failures < job.retry.max_attempts:
         retry_at = now + job.retry.pause_after(failures, run.run_id)
         return Judgement(status="waiting_retry", verdict=None, retry_at=retry_at, reason=ending.reason)
     return Judgement(status=_final(ending), verdict="failed", reason=ending.reason)
+
+
+def _beside(run: OpenRun) -> bool:
+    """Tell whether somebody asked for *run* beside the schedule: then there is no slot that must be seen through."""
+    return run.trigger == "manual" and run.slot is None
 
 
 def _final(ending: Ending) -> RunStatus:
@@ -43,7 +48,7 @@ def _final(ending: Ending) -> RunStatus:
 
 
 def _judge_interrupted(job: Job | None, run: OpenRun, ending: Ending, now: Instant) -> Judgement:
-    if run.trigger == "manual" or job is None:
+    if job is None or _beside(run):
         return Judgement(status="interrupted", verdict="failed", reason=ending.reason)
     if job.on_interrupted == "skip":
         return Judgement(status="interrupted", verdict="skipped", reason="interrupted")
@@ -57,8 +62,9 @@ def _judge_interrupted(job: Job | None, run: OpenRun, ending: Ending, now: Insta
 
 def _judge_deferred(job: Job | None, run: OpenRun, now: Instant) -> Judgement:
     """Take exit code 75 (EX_TEMPFAIL) for "not now": tried again until the gate's deadline, and no failure."""
-    if job is None or run.trigger == "manual":
+    if job is None or _beside(run):
         return Judgement(status="skipped", verdict="skipped", reason=DEFERRED)
-    if job.gate_deadline is not None and run.slot is not None and now > run.slot + job.gate_deadline:
+    due = None if run.slot is None else run.slot + job.schedule.delay
+    if job.gate_deadline is not None and due is not None and now > due + job.gate_deadline:
         return Judgement(status="skipped", verdict="skipped", reason=f"{DEFERRED}, until its deadline")
     return Judgement(status="waiting_retry", verdict=None, retry_at=now + DEFERRAL, reason=DEFERRED)

@@ -1,7 +1,7 @@
 """Pure planning: (jobs, where they stand, now) -> what starts, what waits, what is decided without a run."""
 
 from collections.abc import Container, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -71,13 +71,15 @@ class Around(msgspec.Struct, frozen=True, kw_only=True):
     """What holds starts back beside the jobs' own state.
 
     *pauses*: the paused jobs (`''`: all) and until when. *closed*: jobs whose gate does not hold now. *budget*: how
-    many runs may start, None for any number. *triggers* wait to start jobs that no schedule asks for.
+    many runs may start, None for any number. *triggers* wait to start jobs that no schedule asks for. *planned*: when
+    a tick last looked; slots up to then that are open were put off, not missed.
     """
 
     pauses: Mapping[str, Instant | None] = {}
     closed: frozenset[str] = frozenset()
     budget: int | None = None
     triggers: tuple[TriggerRow, ...] = ()
+    planned: Instant = 0
 
     def asking(self, job: str) -> TriggerRow | None:
         """Return the oldest trigger of *job*."""
@@ -156,10 +158,16 @@ def plan_job(
     """Plan one job whose schedule is in force. It is *held* while another job of its group is under way."""
     times, base, run = open_slots_of(job.schedule, standing), base_of(standing), standing.open_run
     until = (now if until is None else until) - job.schedule.delay
-    skips = _skips(job, times, base, until, now, around) if run is None and not standing.busy else ()
+    given_up = () if standing.busy else _skips(job, times, base, until, now, around)
+    # Behind a run that waits for another attempt they stay open: the position passes no slot without a verdict.
+    skips = given_up if run is None else ()
     base = skips[-1].span.last if skips else base
     newest = times.last_until(until)
-    due = newest if newest is not None and newest > base else None
+    due = (
+        newest
+        if newest is not None and newest > max([base, *(skip.span.last for skip in given_up)])
+        else None
+    )
     asked = _asked(job, standing, around, now)
     if standing.busy or (held and (due is not None or run is not None or asked is not None)):
         waits: OpenReason | None = "running" if due is not None or not standing.busy else None
@@ -250,6 +258,12 @@ def _held_back(job: Job, found: JobPlan, now: Instant, around: Around) -> JobPla
 
 def quiet(window: Window, zone: str, now: Instant) -> Instant | None:
     """Return when the quiet window that *now* lies in ends, by the clock of *zone*; None outside of it."""
+    found = _quiet_around(window, zone, now)
+    return None if found is None else max(found[1], now + 1)
+
+
+def _quiet_around(window: Window, zone: str, now: Instant) -> tuple[Instant, Instant] | None:
+    """Return when the quiet window that *now* lies in began, and when it ends."""
     here = datetime.fromtimestamp(now, ZoneInfo(zone))
     minute = here.hour * 60 + here.minute
     wraps = window.end <= window.start
@@ -258,30 +272,47 @@ def quiet(window: Window, zone: str, now: Instant) -> Instant | None:
     )
     if not inside:
         return None
-    day = here.date() + timedelta(days=1 if wraps and minute >= window.start else 0)
-    end = datetime(day.year, day.month, day.day, *divmod(window.end, 60), tzinfo=ZoneInfo(zone))
-    return max(int(end.timestamp()), now + 1)
+    began = here.date() - timedelta(days=1 if wraps and minute < window.end else 0)
+    ends = began + timedelta(days=1 if wraps else 0)
+    return _local(began, window.start, zone), _local(ends, window.end, zone)
+
+
+def _local(day: date, minute: int, zone: str) -> Instant:
+    return int(datetime.combine(day, time(*divmod(minute, 60)), ZoneInfo(zone)).timestamp())
 
 
 def _skips(
     job: Job, times: Timetable, base: Instant, until: Instant, now: Instant, around: Around
 ) -> tuple[Skip, ...]:
     """Return the slots that are not to run any more: too late, missed with `catch_up = "none"`, beyond the limit."""
-    lateness, reason = job.grace, "late"
-    if job.catch_up == "none" and (lateness is None or lateness > ON_TIME):
-        lateness, reason = ON_TIME, "missed"
-    if (
-        job.name in around.closed
-        and job.gate_deadline is not None
-        and (lateness is None or job.gate_deadline < lateness)
-    ):
-        lateness, reason = job.gate_deadline, "gate"
-    late = None if lateness is None else span_between(times, base, min(until, now - lateness - 1))
-    found = [Skip(late, reason)] if late else []
+    oldest = times.next_after(base)
+    # What a tick saw in time and put off was not missed.
+    missed = job.catch_up == "none" and oldest is not None and oldest > around.planned
+    late, reason = _too_late(job, now, missed=missed, closed=job.name in around.closed)
+    span = None if late is None else span_between(times, base, min(until, late))
+    found = [Skip(span, reason)] if span else []
     if job.catch_up == "all":
-        beyond = _beyond_limit(times, late.last if late else base, until, job.catch_up_limit)
+        beyond = _beyond_limit(times, span.last if span else base, until, job.catch_up_limit)
         found += [Skip(beyond, "catch_up_limit")] if beyond else []
     return tuple(found)
+
+
+def _too_late(job: Job, now: Instant, *, missed: bool, closed: bool) -> tuple[Instant | None, str]:
+    """Return up to when slots are too late to run now, and why; they are late from when they could first have run."""
+    bounds = (
+        (job.grace, "late"),
+        (ON_TIME if missed else None, "missed"),
+        (job.gate_deadline if closed else None, "gate"),
+    )
+    found = [(_before(job, now, lateness), reason) for lateness, reason in bounds if lateness is not None]
+    return max(found, default=(None, ""))
+
+
+def _before(job: Job, now: Instant, lateness: int) -> Instant:
+    """Return the last instant whose slot is more than *lateness* late; while it is quiet none grows late."""
+    last = now - job.schedule.delay - lateness - 1
+    found = _quiet_around(job.not_between, job.schedule.zone, last) if job.not_between else None
+    return last if found is None else found[0] - 1
 
 
 def _beyond_limit(times: Timetable, base: Instant, until: Instant, limit: int) -> Span | None:

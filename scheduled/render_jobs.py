@@ -140,9 +140,12 @@ def switches(done: Sequence[dict[str, Any]]) -> None:
 
 
 def skipped(done: dict[str, Any]) -> None:
-    """Show which slots were skipped."""
+    """Show which slots were skipped, and which retries are not made."""
+    for run_id in done["retries"]:
+        console().print(Text(f"{done['job']}: {run_id} is not tried again"))
     if not done["skipped"]:
-        console().print(f"[dim]{escape(done['job'])} has no open slot[/]")
+        if not done["retries"]:
+            console().print(f"[dim]{escape(done['job'])} has no open slot[/]")
         return
     last = f" to {when(done['last'])}" if done["skipped"] > 1 else ""
     console().print(Text(f"{done['job']}: {done['skipped']} skipped: {when(done['first'])}{last}"))

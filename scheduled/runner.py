@@ -57,7 +57,8 @@ def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[
         result.unrecorded = execution.follow(ledger)
         undelivered = _deliver(house, ledger)
         pruning.prune(house, ledger, clock.now())
-        result.troubles = _finish(house, ledger, closed, [*result.unrecorded, *undelivered])
+        planned = int(now) if only is None else None
+        result.troubles = _finish(house, ledger, closed, planned, [*result.unrecorded, *undelivered])
     result.exit_code = _exit_code(house, result, undelivered)
     return result
 
@@ -65,10 +66,11 @@ def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[
 def _due(
     ledger: Ledger, house: House, now: float, closed: frozenset[str], only: Collection[str] | None
 ) -> list[Start]:
+    budget = house.config.max_runs
+    found = claims.plan(ledger, house.config, int(now), only=only, closed=closed, budget=budget)
     if only is None:
         ledger.remember("planned", str(int(now)))  # what came due later belongs to later ticks
-    budget = house.config.max_runs
-    return claims.plan(ledger, house.config, int(now), only=only, closed=closed, budget=budget).starts
+    return found.starts
 
 
 def _name(now: float) -> str:
@@ -84,7 +86,9 @@ def _deliver(house: House, ledger: Ledger) -> list[str]:
     return undelivered
 
 
-def _finish(house: House, ledger: Ledger, closed: frozenset[str], new: list[str]) -> list[str]:
+def _finish(
+    house: House, ledger: Ledger, closed: frozenset[str], planned: int | None, new: list[str]
+) -> list[str]:
     """Note what is due next and what is wrong, publish the snapshot; return the troubles that are news."""
     now = clock.now()
     with ledger.transaction():
@@ -93,7 +97,8 @@ def _finish(house: House, ledger: Ledger, closed: frozenset[str], new: list[str]
         # What may not start in this tick for its budget's sake says so; the next tick has a budget of its own.
         budget = None if house.config.max_runs is None else 0
         plan = claims.plan(ledger, house.config, int(now), closed=closed, budget=budget)
-        claims.leave(ledger, plan, int(ledger.meta("planned") or 0))
+        if planned is not None:
+            claims.leave(ledger, plan, planned)
         news = troubles.news(ledger, troubles.current(house, ledger, new), now)
     publish.snapshot(house, ledger, plan, now)
     return news

@@ -55,15 +55,20 @@ def settle(
         chains.followers(ledger, jobs, run.job, run.depth, now)
     refused = chains.spread(ledger, jobs, events, run.depth, now)
     events += [Event(name="event_refused", payload={"job": run.job, "reason": text}) for text in refused]
-    ended = (
-        chains.step_ended(ledger, jobs, run, judgement.status, now)
-        if run.parent and judgement.verdict
-        else None
-    )
-    parent = ledger.open_run(run.parent) if ended is not None else None
-    if ended is not None and parent is not None:
-        events += settle(ledger, jobs, parent, ended, Reported(), now=now, zone=zone, compose=compose)
+    if judgement.verdict:
+        events += step_over(ledger, jobs, run, judgement.status, now=now, zone=zone, compose=compose)
     return events
+
+
+def step_over(
+    ledger: Ledger, jobs: Jobs, run: OpenRun, status: str, *, now: float, zone: str, compose: Compose
+) -> list[Event]:
+    """Go on with the chain, if any, of which *run*, over with *status*, was a step; return the events."""
+    ended = chains.step_ended(ledger, jobs, run, status, now) if run.parent else None
+    parent = ledger.open_run(run.parent) if ended is not None else None
+    if ended is None or parent is None:
+        return []
+    return settle(ledger, jobs, parent, ended, Reported(), now=now, zone=zone, compose=compose)
 
 
 def _with_outcome(ending: Ending, reported: Reported) -> Ending:

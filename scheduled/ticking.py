@@ -99,12 +99,7 @@ def plan(house: House) -> list[dict[str, Any]]:
     with looking(house.paths) as ledger:
         house.config.switch(ledger.toggles())
         closed = claims.closed_gates(ledger, house.config, now)
-        around = planner.Around(
-            pauses=ledger.pauses(now),
-            closed=closed,
-            budget=house.config.max_runs,
-            triggers=tuple(ledger.triggers()),
-        )
+        around = claims.surroundings(ledger, now, closed=closed, budget=house.config.max_runs)
         found = planner.plan(
             house.config.jobs, claims.foreseen(ledger, house.config, now), now, around=around
         )

@@ -1,6 +1,6 @@
 """Everything that questions need, looked at once: configuration and ledger together. No lock, nothing is changed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import msgspec
 
 from scheduled import claims, clock, config
 from scheduled.config import Config
-from scheduled.jobs import DEFAULT_CADENCE, Instant, Job, Standing, TriggerRow
+from scheduled.jobs import DEFAULT_CADENCE, Instant, Job, Standing
 from scheduled.looking import known_jobs, looking
 from scheduled.planner import Around, JobPlan, busy_groups, plan_job
 from scheduled.state.ledger import JobRow, Ledger
@@ -22,16 +22,20 @@ class View(msgspec.Struct, kw_only=True):
     now: Instant
     standings: dict[str, Standing]
     rows: dict[str, JobRow]
-    pauses: dict[str, Instant | None]
+    around: Around
     switched: frozenset[str]
     cadence: int
-    triggers: tuple[TriggerRow, ...] = ()
     busy: frozenset[str]  # groups of which a job is under way
 
     @property
     def zone(self) -> str:
         """The zone that people read instants in."""
         return self.config.timezone
+
+    @property
+    def pauses(self) -> Mapping[str, Instant | None]:
+        """The paused jobs (`''`: all) and until when."""
+        return self.around.pauses
 
     def job(self, name: str) -> Job:
         """Return a configured job; raises ConfigError, with the nearest name, if there is none."""
@@ -54,9 +58,7 @@ class View(msgspec.Struct, kw_only=True):
         if standing is None:
             return None
         held = job.group in self.busy
-        return plan_job(
-            job, standing, self.now, held=held, around=Around(pauses=self.pauses, triggers=self.triggers)
-        )
+        return plan_job(job, standing, self.now, held=held, around=self.around)
 
 
 @contextmanager
@@ -76,11 +78,10 @@ def looked_at(config_file: Path, paths: Paths) -> Iterator[tuple[View, Ledger]]:
                 now=now,
                 standings=standings,
                 rows={row.job: row for row in ledger.job_rows()},
-                pauses=ledger.pauses(now),
+                around=claims.surroundings(ledger, now),
                 switched=switched,
                 cadence=int(ledger.meta("cadence") or DEFAULT_CADENCE),
                 busy=frozenset(busy),
-                triggers=tuple(ledger.triggers()),
             ),
             ledger,
         )

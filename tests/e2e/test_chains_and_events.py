@@ -194,3 +194,25 @@ def test_the_steps_of_a_chain_are_told_what_its_run_stands_for(world: World) -> 
     assert {run["scheduled_for"] for run in world.json("history", "work")} == {
         "2026-02-01T03:00:00+00:00", "2026-03-01T03:00:00+00:00", "2026-03-04T03:00:00+00:00",
     }  # fmt: skip
+
+
+def test_skip_lets_go_of_the_retries_of_events_and_of_a_chains_steps(world: World) -> None:
+    again = "retry = { max_attempts = 3, delay = '1h' }"
+    chain = '[jobs.all]\nchain = ["b", "c"]\n'
+    world.configure(
+        chain
+        + job("a", world, f"on = 'go'\n{again}", code=1)
+        + job("b", world, again, code=1)
+        + job("c", world)
+    )
+    world.run("emit", "go")
+    world.run("run", "--verbose")
+    world.run("run", "all")
+
+    done = {name: world.json("skip", name) for name in ("a", "b")}
+
+    assert [len(done[name]["retries"]) for name in ("a", "b")] == [1, 1]
+    assert world.run("run", "--verbose").returncode == 0
+    assert sorted(ran(world)) == ["a", "b", "c"]
+    ended = {run["job"]: run["status"] for run in world.json("history")}
+    assert ended == {"a": "skipped", "b": "skipped", "c": "success", "all": "success"}

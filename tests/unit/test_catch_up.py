@@ -2,8 +2,11 @@
 
 from datetime import UTC, datetime
 
+import msgspec
+import pytest
+
 from scheduled import planner
-from scheduled.jobs import Action, Job, OpenRun, Schedule, Span, Standing
+from scheduled.jobs import Action, Job, OpenRun, Schedule, Span, Standing, Window
 from scheduled.planner import Skip
 
 
@@ -18,12 +21,16 @@ def hours(first, last):
 HOURLY = Schedule("cron", "0 * * * *")
 
 
-def planned(position, now, *, open_run=None, busy=False, until=None, **values):
-    job = Job(name="job", schedule=HOURLY, action=Action("command", words=("true",)), **values)
+def planned(
+    position, now, *, open_run=None, busy=False, until=None, delay=0, seen="00:00", closed=False, **values
+):
+    schedule = msgspec.structs.replace(HOURLY, delay=delay)
+    job = Job(name="job", schedule=schedule, action=Action("command", words=("true",)), **values)
     standing = Standing(
-        job="job", position=at(position), epoch=at("00:00"), schedule=HOURLY, open_run=open_run, busy=busy
+        job="job", position=at(position), epoch=at("00:00"), schedule=schedule, open_run=open_run, busy=busy
     )
-    return planner.plan_job(job, standing, at(now), until=until and at(until))
+    around = planner.Around(planned=at(seen), closed=frozenset(["job"] if closed else []))
+    return planner.plan_job(job, standing, at(now), until=until and at(until), around=around)
 
 
 def slot(plan):
@@ -111,3 +118,56 @@ def test_slots_after_the_end_of_the_plan_belong_to_later_ticks():
     found = planned("09:00", "14:05", until="12:59", catch_up="all", catch_up_limit=1)
 
     assert (slot(found), found.skips) == ("12:00", (Skip(hours(10, 11), "catch_up_limit"),))
+
+
+@pytest.mark.parametrize("policy", [{"catch_up": "none"}, {"grace": 300}])
+def test_a_slot_is_late_only_from_when_its_jitter_lets_it_run(policy):
+    found = planned("08:00", "09:57", delay=56 * 60, **policy)
+
+    assert (slot(found), found.skips) == ("09:00", ())
+
+
+@pytest.mark.parametrize("policy", [{"catch_up": "none"}, {"grace": 300}])
+def test_what_a_quiet_window_puts_off_is_not_late_when_it_ends(policy):
+    night = Window(9 * 60 + 50, 13 * 60 + 30)
+
+    waits = planned("09:00", "13:20", not_between=night, **policy)
+    runs = planned("09:00", "13:30", not_between=night, **policy)
+
+    assert (waits.start, waits.waits, waits.skips) == (None, "quiet", ())
+    assert (slot(runs), runs.skips) == ("13:00", ())
+
+
+@pytest.mark.parametrize("policy", [{"catch_up": "none"}, {"grace": 300}])
+def test_what_could_have_run_before_the_quiet_window_or_after_it_grows_late(policy):
+    found = planned("09:00", "14:15", not_between=Window(11 * 60 + 50, 12 * 60 + 30), **policy)
+
+    (skip,) = found.skips
+    assert (found.start, skip.span) == (None, hours(10, 14))
+
+
+def test_with_none_what_a_tick_saw_in_time_and_put_off_runs_when_it_may():
+    put_off = planned("09:00", "10:25", seen="10:20", catch_up="none")
+    missed = planned("09:00", "10:25", seen="09:59", catch_up="none")
+
+    assert (slot(put_off), put_off.skips) == ("10:00", ())
+    assert (missed.start, missed.skips) == (None, (Skip(hours(10, 10), "missed"),))
+
+
+def test_with_none_a_closed_gate_is_waited_for_until_its_deadline():
+    waits = planned("09:00", "10:25", seen="10:20", catch_up="none", closed=True, gate_deadline=3600)
+    gives_up = planned("09:00", "11:01", seen="10:55", catch_up="none", closed=True, gate_deadline=3600)
+
+    assert (waits.waits, waits.skips) == ("gate", ())
+    assert gives_up.skips == (Skip(hours(10, 10), "gate"),)
+
+
+@pytest.mark.parametrize("policy", [{"catch_up": "none"}, {"grace": 300}])
+def test_behind_a_waiting_run_no_slot_runs_that_is_too_late(policy):
+    waits = planned("09:00", "14:30", open_run=a_retry("10:00", "15:00"), **policy)
+    tried = planned("09:00", "14:30", open_run=a_retry("10:00", "14:00"), **policy)
+    newest = planned("09:00", "14:04", open_run=a_retry("10:00", "15:00"), **policy)
+
+    assert (waits.start, waits.waits, waits.skips) == (None, "waiting_retry", ())
+    assert (slot(tried), tried.start.again, tried.skips) == ("10:00", True, ())
+    assert (slot(newest), newest.start.coalesced) == ("14:00", (hours(11, 13),))

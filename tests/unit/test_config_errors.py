@@ -57,6 +57,7 @@ def problem(path, text):
         ('command = "true"\nlimits = { memory = "-1" }', "limits.memory: not a size: '-1'"),
         ('command = "true"\nlimits = { open_files = 0 }', "limits.open_files: must be a positive count, got 0"),
         ('command = "true"\nretry = { max_attempts = 0 }', "retry.max_attempts: counts the first try"),
+        ('command = "true"\nretry = { max_attempts = 1001 }', "retry.max_attempts: is at most 1000, got 1001"),
         ('command = "true"\nretry = { backoff_multiplier = 0.5 }', "retry.backoff_multiplier: is between 1 and 1000"),
         ('command = "true"\nretry = { delay = -1 }', "retry.delay: out of range: -1"),
     ],

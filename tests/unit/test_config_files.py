@@ -1,6 +1,7 @@
 """scheduled.toml, jobs.d beside it, and files that are damaged or not to be trusted."""
 
 import os
+import shutil
 from textwrap import dedent
 
 import pytest
@@ -193,3 +194,19 @@ def test_what_cannot_be_read_is_named(path, kind):
 
     with pytest.raises(ConfigError, match=f"{path}: "):
         config.load(path)
+
+
+@pytest.mark.parametrize("kind", ["file", "dangling", "loop"])
+def test_jobs_d_that_cannot_be_listed_is_named_and_no_job_counts_as_gone(path, kind):
+    place = path.parent / "jobs.d"
+    if place.exists():
+        shutil.rmtree(place)
+    if kind == "file":
+        place.touch()
+    else:
+        place.symlink_to("nowhere" if kind == "dangling" else "jobs.d")
+
+    found = config.load(path)
+
+    assert len(found.problems) == 1  # and where there is a problem, no job counts as gone
+    assert found.problems[0].startswith(f"{place}: can't be listed")

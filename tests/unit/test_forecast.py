@@ -42,7 +42,7 @@ def a_view(*jobs, now=START, pauses=None, max_runs=None):
         for job in jobs
     }
     return View(
-        config=config, now=now, standings=standings, rows={}, pauses=pauses or {}, switched=frozenset(),
+        config=config, now=now, standings=standings, rows={}, around=Around(pauses=pauses or {}), switched=frozenset(),
         cadence=300, busy=frozenset(),
     )  # fmt: skip
 
@@ -58,19 +58,20 @@ def foreseen(view, start=START, end=START + DAY, outages=(), only=None):
 def tick_by_tick(job, start, end, outages, cadence=300, pauses=None):
     """Make every tick there is, one after the other: slow, and plain to see."""
     standing = Standing(job=job.name, position=start - 1, epoch=start - 1, schedule=job.schedule)
-    found = []
+    found, planned = [], 0
     for now in range(-(-start // cadence) * cadence, end, cadence):
         if any(first <= now < last for first, last in outages):
             continue
         in_force = {name: until for name, until in (pauses or {}).items() if until is None or until > now}
         while True:
-            plan = plan_job(job, standing, now, around=Around(pauses=in_force))
+            plan = plan_job(job, standing, now, around=Around(pauses=in_force, planned=planned))
             for skip in plan.skips:
                 standing = msgspec.structs.replace(standing, position=max(standing.position, skip.span.last))
             if plan.start is None:
                 break
             found.append((now, plan.start.claim.slot, job.name))
             standing = msgspec.structs.replace(standing, position=plan.start.claim.slot)
+        planned = now
     return found
 
 

@@ -83,6 +83,14 @@ def test_a_run_by_hand_and_a_run_of_a_job_that_is_gone_are_not_retried(run):
     assert (found.status, found.verdict, found.retry_at) == ("failed", "failed", None)
 
 
+@pytest.mark.parametrize("status", ["failed", "deferred", "interrupted"])
+def test_a_slot_that_is_run_by_hand_is_seen_through_like_any_other(status):
+    by_hand = judged(status, a_run(SLOT, "running", trigger="manual"), retry=THRICE)
+
+    assert by_hand == judged(status, a_run(SLOT, "running"), retry=THRICE)
+    assert by_hand[:2] == ("waiting_retry", None)
+
+
 @pytest.mark.parametrize("status", ["failed", "interrupted"])
 def test_a_run_of_a_job_that_was_disabled_meanwhile_is_not_retried(status):
     found = judged(status, a_run(SLOT, "running"), retry=THRICE, enabled=False)

@@ -314,9 +314,10 @@ class Verdict(msgspec.Struct, kw_only=True):
 
 
 class Skipped(msgspec.Struct, kw_only=True):
-    """How many slots were let go of."""
+    """How many slots were let go of, and which runs are not tried again."""
 
     job: str
+    retries: list[str]
     skipped: int
     first: str | None
     last: str | None
