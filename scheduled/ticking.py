@@ -45,8 +45,9 @@ def planned(house: House, names: Sequence[str], slot: str | None) -> list[dict[s
 
 def report_planned(house: House, *, due: bool) -> list[dict[str, Any]]:
     """Return what `daily_report` would start."""
-    name = _reporter(house)
-    return [entry for entry in plan(house) if entry["job"] == name] if due else planned(house, [name], None)
+    if due:
+        return [entry for entry in plan(house) if entry["job"] == house.handlers().get("daily_report")]
+    return planned(house, [_reporter(house)], None)
 
 
 def _reporter(house: House) -> str:
@@ -58,13 +59,19 @@ def _reporter(house: House) -> str:
 
 def daily_report(house: House, *, due: bool) -> Result:
     """Make the daily report now, or, with *due*, only if its slot is open and nobody holds it."""
-    name = _reporter(house)
     if not due:
-        return runner.tick(house, manual=[Wish(name)])
+        return runner.tick(house, manual=[Wish(_reporter(house))])
+    return runner.tick(house, only=_with_the_report(house))
+
+
+def _with_the_report(house: House) -> list[str]:
+    """Return the jobs that go with the report's slot; none where there is no report: the crontab asks all the same."""
+    name = house.handlers().get("daily_report")
+    if name is None:
+        return []
     # What the report tells of comes first in its slot: whoever takes the report's slot takes the group's.
     group = house.config.jobs[name].group
-    together = [other for other, job in house.config.jobs.items() if group and job.group == group]
-    return runner.tick(house, only=together or [name])
+    return [other for other, job in house.config.jobs.items() if group and job.group == group] or [name]
 
 
 def result(house: House, done: Result) -> dict[str, Any]:
