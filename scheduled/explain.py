@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from scheduled import words
-from scheduled.epochs import base_of, slots_of, span_between
+from scheduled.epochs import base_of, open_slots_of, slots_of, span_between
 from scheduled.jobs import Instant, Job, OpenRun, Standing
 from scheduled.listing import in_words
 from scheduled.looking import stamp
@@ -127,7 +127,7 @@ def _fields(
         name or "all": stamp(until, zone) for name, until in view.pauses.items() if name in ("", job.name)
     }
     silent = quiet(job.not_between, job.schedule.zone, view.now) if job.not_between else None
-    upcoming = slots_of(job.schedule, standing.epoch).next_after(view.now) if standing else None
+    upcoming = open_slots_of(job.schedule, standing).next_after(view.now) if standing else None
     return {
         "schedule": in_words(view, job),
         "zone": job.schedule.zone,
@@ -162,7 +162,7 @@ def _open_slots(view: View, job: Job, standing: Standing | None) -> tuple[Instan
     """Return the newest slot that has come due without a verdict, and how many there are."""
     if standing is None:
         return None, 0
-    times = slots_of(job.schedule, standing.epoch)
+    times = open_slots_of(job.schedule, standing)
     span = span_between(times, base_of(standing), view.now - job.schedule.delay)
     own = standing.open_run.slot if standing.open_run else None
     return (span.last, span.count + (own is not None)) if span else (own, int(own is not None))

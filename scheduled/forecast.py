@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from scheduled import instants
-from scheduled.epochs import minute_before, slots_of
+from scheduled.epochs import minute_before, open_slots_of
 from scheduled.jobs import DAY, PRIORITIES, Instant, Job, Standing
 from scheduled.planner import ON_TIME, Around, Start, plan, plan_job, quiet
 from scheduled.view import View
@@ -130,7 +130,7 @@ def _alone(
             for slot, tick in _smooth(job, standing, ticks, now, span[1], pauses):
                 yield tick, slot, job.name
                 standing, now = msgspec.structs.replace(standing, position=slot), tick
-            due = slots_of(job.schedule, standing.epoch).next_after(
+            due = open_slots_of(job.schedule, standing).next_after(
                 max(now - job.schedule.delay, standing.position)
             )
             found = msgspec.structs.replace(found, next_due=None if due is None else due + job.schedule.delay)
@@ -153,7 +153,7 @@ def _smooth(
     """
     delay = job.schedule.delay
     in_time = ON_TIME if job.grace is None else min(job.grace, ON_TIME)
-    times = slots_of(job.schedule, standing.epoch)
+    times = open_slots_of(job.schedule, standing)
     after = max(now - delay, standing.position)
     for slot, following in pairwise(times.between(after, end + 2 * DAY)):
         tick = ticks.at_or_after(slot + delay)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from scheduled import words
-from scheduled.epochs import slots_of
+from scheduled.epochs import open_slots_of
 from scheduled.jobs import Instant, Job
 from scheduled.looking import stamp
 from scheduled.masking import MASKED, is_telling
@@ -108,7 +108,7 @@ def _slots(view: View, job: Job) -> Iterator[tuple[Instant, str, int]]:
     standing = view.standings.get(job.name)
     if standing is None:
         return
-    times = slots_of(job.schedule, standing.epoch)
+    times = open_slots_of(job.schedule, standing)
     after = max(view.now, standing.epoch)
     while (slot := times.next_after(after)) is not None:
         yield slot, job.name, job.schedule.delay

@@ -3,26 +3,27 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from scheduled import clock, config
 from scheduled.jobs import DAY, DEFAULT_CADENCE, HOUR, MINUTE, Schedule
-from scheduled.looking import begun, read_ledger, stamp
+from scheduled.looking import begun, stamp
 from scheduled.state import snapshot
 from scheduled.state.ledger import JobRow, Ledger
 from scheduled.state.paths import Paths
-from scheduled.state.sqlite import using
 from scheduled.troubles import BAD, OWNER
+from scheduled.view import View, looked_at
 
 UNITS = (("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", 1))
 
 
 def status(config_file: Path, paths: Paths) -> dict[str, Any]:
     """Return the state of everything, the fields of a scheduler's health check included; raises ConfigError."""
-    found = config.load(config_file)
-    zone, now = found.timezone, clock.now()
     if not begun(paths):
-        return _before_the_first_tick(found)
-    with using(read_ledger(paths)) as ledger:
-        rows = [row for row in ledger.job_rows() if row.job in found.jobs]
+        return _before_the_first_tick(config.load(config_file))
+    with looked_at(config_file, paths) as (view, ledger):
+        found, zone, now = view.config, view.zone, clock.now()
+        rows = [_foreseen(view, row) for row in view.rows.values() if row.job in found.jobs]
         ticks = _ticks(ledger, paths, now, zone)
         troubles = list(dict.fromkeys([*_troubles(ledger, ticks), *found.problems]))
         return {
@@ -40,8 +41,14 @@ def status(config_file: Path, paths: Paths) -> dict[str, Any]:
             "jobs": [_job(row, found, zone) for row in rows],
             "health": _health(rows, found),
             "undelivered": len(ledger.outbox()),
-            "paused": {job or "*": stamp(until, zone) for job, until in ledger.pauses(int(now)).items()},
+            "paused": {job or "*": stamp(until, zone) for job, until in view.pauses.items()},
         }
+
+
+def _foreseen(view: View, row: JobRow) -> JobRow:
+    """Return *row* with what the next tick will find due: a slot may have been skipped since the last wrote it down."""
+    plan = view.plan(view.config.jobs[row.job])
+    return msgspec.structs.replace(row, next_due=plan.next_due if plan else None)
 
 
 def _before_the_first_tick(found: config.Config) -> dict[str, Any]:

@@ -35,3 +35,51 @@ def test_the_crontabs_daily_report_is_silent_where_no_job_makes_one(configured):
     assert world.json("daily-report", "--due", "--dry-run", at="2026-11-20 08:00:00") == []
     assert world.json("history", at="2026-11-20 08:01:00") == []
     assert world.run("daily-report", at="2026-11-20 08:00:00").returncode == 2
+
+
+DAILY = ("[jobs.d]", 'cron = "0 9 * * *"', 'command = "true"')
+
+
+@pytest.fixture
+def skipped(configured):
+    """A world in which the slot of 11-21 was skipped on the eve of the one before, which has run."""
+    world = configured(*DAILY)
+    world.run("run", at="2026-11-20 08:58:00")
+    world.run("skip", "d", "--for", "2026-11-21T09:00", at="2026-11-20 08:58:30")
+    world.run("run", at="2026-11-20 09:01:00")
+    return world
+
+
+def days(entries):
+    return [(entry["scheduled_for"] if isinstance(entry, dict) else entry)[8:10] for entry in entries]
+
+
+def test_a_slot_skipped_beforehand_is_not_announced(skipped):
+    at = "2026-11-20 09:02:00"
+    span = ("--from", "2026-11-20T09:00", "--to", "2026-11-23T10:00", "--job", "d")
+
+    assert days(skipped.json("next", "d", "-n", "2", at=at)) == ["22", "23"]
+    assert days(skipped.json("show", "d", at=at)["next"])[:2] == ["22", "23"]
+    assert days([skipped.json("explain", "d", at=at)["next_slot"]]) == ["22"]
+    assert days(skipped.json("forecast", *span, at=at)) == ["20", "22", "23"]
+
+
+def test_a_slot_skipped_beforehand_is_not_open_when_its_hour_comes(skipped):
+    said = skipped.json("explain", "d", at="2026-11-21 09:03:00")
+
+    assert (said["open_slots"], said["slot"]) == (0, None)
+    assert said["sentence"] == "It will run at 2026-11-22 09:00."
+
+
+def test_what_is_next_is_the_same_for_everybody_who_is_asked_before_the_next_tick(skipped):
+    skipped.run("skip", "d", "--for", "2026-11-22T09:00", at="2026-11-21 12:00:00")
+    at = "2026-11-21 12:01:00"
+
+    status = skipped.json("status", at=at)
+    said = [
+        skipped.json("jobs", at=at)[0]["next_run"],
+        status["jobs"][0]["next_run"],
+        status["next_job"]["scheduled"],
+    ]
+
+    assert days(said) == ["23"] * 3
