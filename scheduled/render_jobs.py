@@ -12,6 +12,9 @@ from scheduled.render import a_status, console, table, when
 
 HIDDEN = ("name", "schedule", "action", "description", "source", "enabled")
 DURATIONS = ("timeout", "grace", "gate_deadline")
+INSTANTS = {
+    "at", "epoch", "epoch_ended", "position", "slot", "retry_at", "quiet_until", "last_success_for", "next_slot", "next_due",
+}  # fmt: skip
 
 
 def jobs(entries: Sequence[dict[str, Any]]) -> None:
@@ -48,8 +51,7 @@ def job(document: dict[str, Any]) -> None:
         "state": state + (", paused" if document["paused"] else ""),
         "source": document["source"],
     }
-    rows |= {key.replace("_", " "): value for key, value in document["standing"].items() if value is not None}
-    fields(rows)
+    fields(rows | {key: value for key, value in document["standing"].items() if value is not None})
     defaults = set(document["defaults"])
     for name, value in sorted(document["settings"].items(), key=lambda item: item[0] in defaults):
         if name not in HIDDEN:
@@ -71,8 +73,8 @@ def _value(value: object) -> str:
 def fields(rows: Mapping[str, object]) -> None:
     """Show names and values, one a line."""
     for name, value in rows.items():
-        shown = when(value) if isinstance(value, str) and value[10:11] == "T" else str(value)
-        console().print(Text(f"  {name:17} {shown}"), soft_wrap=True)
+        shown = when(value) if isinstance(value, str) and name in INSTANTS else _value(value)
+        console().print(Text(f"  {name.replace('_', ' '):17} {shown}"), soft_wrap=True)
 
 
 def upcoming(entries: Sequence[dict[str, Any]]) -> None:
@@ -103,12 +105,14 @@ def forecast(runs: Sequence[dict[str, str]]) -> None:
 def explanation(document: dict[str, Any]) -> None:
     """Show the sentence, then what it rests on; what says nothing is left out."""
     console().print(Text(document["sentence"], style="bold"), soft_wrap=True)
-    rows = {
-        name.replace("_", " "): value if isinstance(value, str) else _value(value)
-        for name, value in document.items()
-        if value not in (None, [], {}) and name not in ("job", "sentence", "last_runs", "run")
-    }
-    fields(rows)
+    hidden = ("job", "sentence", "last_runs", "run")
+    fields(
+        {
+            name: value
+            for name, value in document.items()
+            if value not in (None, [], {}) and name not in hidden
+        }
+    )
     run = document.get("run")
     told = [run] if isinstance(run, dict) else document.get("last_runs", [])
     if isinstance(run, str):

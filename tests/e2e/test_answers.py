@@ -83,3 +83,17 @@ def test_what_is_next_is_the_same_for_everybody_who_is_asked_before_the_next_tic
     ]
 
     assert days(said) == ["23"] * 3
+
+
+def test_no_word_is_taken_for_an_instant_by_its_looks(configured):
+    world = configured("[jobs.h]", 'cron = "0 11 * * *"', 'command = "echo abcdeTELL-ALL; exit 3"')
+    for at in ("2026-11-20 10:58:00", "2026-11-20 11:00:00"):
+        world.run("run", at=at)
+
+    explained = world.run("explain", "h", at="2026-11-20 11:01:00").stdout
+    shown = world.run("show", "h", at="2026-11-20 11:01:00").stdout
+
+    assert "  run               h-20261120T110000Z  failed (exit code 3)  2026-11-20 11:00\n" in explained
+    assert "  next due          2026-11-21 11:00\n" in explained
+    assert "  what              echo abcdeTELL-ALL; exit 3\n" in shown
+    assert "  position          2026-11-20 11:00\n" in shown
