@@ -16,11 +16,14 @@ from scheduled.state.ledger import Epoch, Ledger, RunRow, SlotRow
 from scheduled.view import View
 
 LAST = 5  # verdicts that are told
-ENDED = {
+BECAME = {
     "success": "succeeded",
     "timed_out": "timed out",
     "skipped": "was skipped",
     "interrupted": "was interrupted",
+    "claimed": "is about to start",
+    "running": "is running",
+    "waiting_retry": "waits to be tried again",
 }
 SKIPPED = {
     "late": "it was later than its `grace` allows",
@@ -83,10 +86,7 @@ def _waits(view: View, job: Job, standing: Standing, plan: JobPlan) -> str:
     if plan.waits == "ask" and run is not None:
         return f"It waits for you: {run.run_id} was interrupted; `scheduled rerun {run.run_id}` or `scheduled skip {job.name}`."
     if plan.waits == "paused":
-        until = [view.pauses[name] for name in ("", job.name) if name in view.pauses]
-        end = f"until {_when(plan.next_due, view)}" if plan.next_due else "until somebody resumes it"
-        whom = "all jobs are" if "" in view.pauses else "it is"
-        return f"It waits: {whom} paused {end}." if until else "It waits: it is paused."
+        return f"It waits: {_pauses(view, job)}."
     if plan.waits == "quiet" and plan.next_due is not None:
         return f"It waits: quiet until {_when(plan.next_due, view)}."
     if run is not None and run.retry_at is not None:
@@ -96,6 +96,17 @@ def _waits(view: View, job: Job, standing: Standing, plan: JobPlan) -> str:
             f"{_because(run)}; the next is due at {_when(run.retry_at, view)}."
         )
     return f"It waits: {plan.waits}."
+
+
+def _pauses(view: View, job: Job) -> str:
+    """Say every pause that holds *job* back; each has an end of its own."""
+    told = []
+    for name, whom in (("", "all jobs are"), (job.name, "it is")):
+        if name in view.pauses:
+            until = view.pauses[name]
+            end = "somebody resumes it" if until is None else _when(until, view)
+            told.append(f"{whom} paused until {end}")
+    return ", and ".join(told)
 
 
 def _because(run: OpenRun) -> str:
@@ -236,20 +247,18 @@ def _then(
     if row.verdict == "skipped":
         return f"{its} was skipped: {SKIPPED.get(row.reason, row.reason or 'for no stated reason')}."
     if row.verdict == "coalesced":
-        return f"{its} was coalesced into {row.run_id}{_ended(run)}."
+        return f"{its} was coalesced into {row.run_id}{_became(run)}."
     if row.verdict is None:
-        return f"{its} has its run, {row.run_id}, which has not ended: {run.status if run else 'unknown'}."
+        return f"{its} has its run, {row.run_id}{_became(run)}."
     attempts = f" after {run.attempt} attempts" if run is not None and run.attempt > 1 else ""
     finished = f" at {_when(int(run.finished_at), view)}" if run is not None and run.finished_at else ""
     reason = f": {row.reason}" if row.reason else ""
-    return (
-        f"{its} ran as {row.run_id}, which {ENDED.get(row.verdict, row.verdict)}{finished}{attempts}{reason}."
-    )
+    return f"{its} ran as {row.run_id}, which {BECAME.get(row.verdict, row.verdict)}{finished}{attempts}{reason}."
 
 
-def _ended(run: RunRow | None) -> str:
+def _became(run: RunRow | None) -> str:
     return (
-        f", which {ENDED.get(run.status, run.status)}"
+        f", which {BECAME.get(run.status, run.status)}"
         if run is not None
         else ", whose record is no longer kept"
     )
