@@ -58,12 +58,18 @@ def _later(view: View, job: Job, plan: JobPlan) -> str:
     if plan.next_due is not None:
         return f"It will run at {_when(plan.next_due, view)}."
     if job.schedule.kind == "manual":
-        return (
-            f"It runs when {job.on} happens."
-            if job.on
-            else f"It runs only by hand: `scheduled run {job.name}`."
-        )
+        return f"It runs {_unscheduled(view, job)}."
     return "It will not run again: no slot is left in its schedule."
+
+
+def _unscheduled(view: View, job: Job) -> str:
+    if job.on:
+        return f"when {job.on} happens"
+    if job.after:
+        have = "has" if len(job.after) == 1 else "have"
+        return f"when {' and '.join(job.after)} {have} succeeded"
+    chains = view.config.jobs.with_step.get(job.name)
+    return f"as a step of {' and '.join(chains)}" if chains else f"only by hand: `scheduled run {job.name}`"
 
 
 def _when(instant: Instant, view: View) -> str:

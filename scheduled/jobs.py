@@ -170,6 +170,15 @@ class Jobs(dict[str, Job]):
                 found.setdefault(other, []).append(name)
         return found
 
+    @cached_property
+    def with_step(self) -> dict[str, list[str]]:
+        """The chains that a job is a step of, by its name."""
+        found: dict[str, list[str]] = {}
+        for name, job in self.items():
+            for step in dict.fromkeys(step for steps in job.action.steps for step in steps):
+                found.setdefault(step, []).append(name)
+        return found
+
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """Where a job stands in the ledger, as far as planning must know.

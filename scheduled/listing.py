@@ -57,11 +57,20 @@ def is_paused(view: View, name: str) -> bool:
 
 def in_words(view: View, job: Job) -> str:
     """Say when *job* is due."""
-    if job.schedule.kind == "manual" and job.on:
-        return f"on {job.on}"
+    if job.schedule.kind == "manual":
+        return _unscheduled(view, job)
     if job.schedule.kind == "at":
         return f"once, at {stamp(job.schedule.anchor, view.zone)}"
     return words.schedule(job.schedule)
+
+
+def _unscheduled(view: View, job: Job) -> str:
+    if job.on:
+        return f"on {job.on}"
+    if job.after:
+        return f"after {' and '.join(job.after)}"
+    chains = view.config.jobs.with_step.get(job.name)
+    return f"in {' and '.join(chains)}" if chains else words.schedule(job.schedule)
 
 
 def show(view: View, name: str) -> dict[str, Any]:

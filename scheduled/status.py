@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from scheduled import clock, config
-from scheduled.jobs import DAY, DEFAULT_CADENCE, HOUR, MINUTE, Schedule
+from scheduled.jobs import DAY, DEFAULT_CADENCE, HOUR, MINUTE, Job
+from scheduled.listing import in_words
 from scheduled.looking import begun, stamp
 from scheduled.state import snapshot
 from scheduled.state.ledger import JobRow, Ledger
@@ -38,7 +39,7 @@ def status(config_file: Path, paths: Paths) -> dict[str, Any]:
                 max((row.last_run_at for row in rows if row.last_run_at), default=None), zone
             ),
             "stats": _stats(rows),
-            "jobs": [_job(row, found, zone) for row in rows],
+            "jobs": [_job(view, row) for row in rows],
             "health": _health(rows, found),
             "undelivered": len(ledger.outbox()),
             "paused": {job or "*": stamp(until, zone) for job, until in view.pauses.items()},
@@ -127,12 +128,12 @@ def _stats(rows: list[JobRow]) -> dict[str, Any]:
     }
 
 
-def _job(row: JobRow, found: config.Config, zone: str) -> dict[str, Any]:
-    job = found.jobs[row.job]
+def _job(view: View, row: JobRow) -> dict[str, Any]:
+    job, zone = view.config.jobs[row.job], view.zone
     return {
         "name": row.job,
         "enabled": job.enabled,
-        "schedule": describe(job.schedule),
+        "schedule": describe(view, job),
         "zone": job.schedule.zone,
         "next_run": stamp(row.next_due, zone),
         "open_reason": row.open_reason,
@@ -144,11 +145,13 @@ def _job(row: JobRow, found: config.Config, zone: str) -> dict[str, Any]:
     }
 
 
-def describe(schedule: Schedule) -> str:
-    """Say a schedule as it is written in a configuration."""
-    if schedule.kind != "every":
-        return schedule.expression or "manual"
-    seconds = int(schedule.expression)
+def describe(view: View, job: Job) -> str:
+    """Say a schedule as it is written in a configuration; what has none, by what starts it."""
+    if job.schedule.kind == "cron":
+        return job.schedule.expression
+    if job.schedule.kind != "every":
+        return in_words(view, job)
+    seconds = int(job.schedule.expression)
     unit, size = next((unit, size) for unit, size in UNITS if seconds % size == 0)
     return f"every {seconds // size}{unit}"
 

@@ -97,3 +97,34 @@ def test_no_word_is_taken_for_an_instant_by_its_looks(configured):
     assert "  next due          2026-11-21 11:00\n" in explained
     assert "  what              echo abcdeTELL-ALL; exit 3\n" in shown
     assert "  position          2026-11-20 11:00\n" in shown
+
+
+BESIDE_CRON = (
+    *("[jobs.once]", 'at = "2026-12-01T09:00"', 'command = "true"'),
+    *("[jobs.event]", 'on = "disk_full"', 'command = "true"'),
+    *("[jobs.first]", 'cron = "0 9 * * *"', 'command = "true"'),
+    *("[jobs.second]", 'after = ["first", "event"]', 'command = "true"'),
+    *("[jobs.step]", 'command = "true"'),
+    *("[jobs.line]", 'chain = ["step"]'),
+)
+
+
+@pytest.mark.parametrize(
+    ("job", "when", "sentence"),
+    [
+        ("once", "once, at 2026-12-01T09:00:00+00:00", "It will run at 2026-12-01 09:00."),
+        ("event", "on disk_full", "It runs when disk_full happens."),
+        ("second", "after first and event", "It runs when first and event have succeeded."),
+        ("step", "in line", "It runs as a step of line."),
+        ("line", "by hand", "It runs only by hand: `scheduled run line`."),
+    ],
+)
+def test_everybody_says_alike_what_starts_a_job_without_a_cron_line(configured, job, when, sentence):
+    world, at = configured(*BESIDE_CRON), "2026-11-20 10:00:00"
+    world.run("run", at=at)
+
+    listed = {entry["name"]: entry["schedule"] for entry in world.json("jobs", at=at)}
+    stands = {entry["name"]: entry["schedule"] for entry in world.json("status", at=at)["jobs"]}
+
+    assert (listed[job], stands[job]) == (when, when)
+    assert world.json("explain", job, at=at)["sentence"] == sentence
