@@ -232,13 +232,12 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def _told(self) -> dict[str, Any]:
-        """What somebody who asked for the run, or the chain that it is a step of, said that it stands for."""
-        return self.payload if self.trigger in ("manual", "chain") else {}
+        return told(self)
 
     @property
     def scheduled_for(self) -> Instant | None:
         """The instant that the run stands for."""
-        return self.slot if self.slot is not None else self._told.get("scheduled_for")
+        return stands_for(self)
 
     @property
     def missed(self) -> int:
@@ -307,6 +306,16 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     signal: int | None = None
     reason: str = ""
     output_bytes: int = 0
+
+
+def told(run: Claim | OpenRun) -> dict[str, Any]:
+    """Return what somebody who asked for a run, or the chain that it is a step of, said that it stands for."""
+    return run.payload if run.trigger in ("manual", "chain") else {}
+
+
+def stands_for(run: Claim | OpenRun) -> Instant | None:
+    """Return the instant that a run stands for."""
+    return run.slot if run.slot is not None else told(run).get("scheduled_for")
 
 
 def slot_run_id(job: str, slot: Instant) -> str:

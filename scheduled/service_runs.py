@@ -70,9 +70,12 @@ def rerun(where: Where, run_id: str, hear: Subscriber | None = None) -> dict[str
 
 def plan_of_rerun(where: Where, run_id: str) -> list[dict[str, Any]]:
     """Say what running a run again would start."""
-    from scheduled import asking
+    from scheduled import asking, records
 
-    return [{"job": asking.wish_again(where.house(), run_id).job, "why": f"{run_id} again"}]
+    house = where.house()
+    job = asking.wish_again(house, run_id).job
+    stands_for = records.one_run(house.paths, house.zone, run_id)["scheduled_for"]
+    return [{"job": job, "scheduled_for": stands_for, "why": f"{run_id} again"}]
 
 
 def stop(where: Where, run_id: str, *, dry_run: bool = False) -> dict[str, Any]:

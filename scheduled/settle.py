@@ -9,7 +9,7 @@ from scheduled.actions.handler import Reported
 from scheduled.clock import local
 from scheduled.events import Event
 from scheduled.handlers.base import Change, Notice
-from scheduled.jobs import Ending, Job, Jobs, OpenRun, Span
+from scheduled.jobs import Ending, Job, Jobs, OpenRun, Span, stands_for
 from scheduled.judgement import Judgement, judge
 from scheduled.state.ledger import Ledger
 
@@ -97,7 +97,7 @@ def _verdict_event(run: OpenRun, ending: Ending, judgement: Judgement) -> Event:
     payload = {
         "job": run.job,
         "run_id": run.run_id,
-        "scheduled_for": run.slot,
+        "scheduled_for": stands_for(run),
         "attempt": run.attempt,
         "status": ending.status if judgement.verdict is None else judgement.status,
         "reason": judgement.reason,

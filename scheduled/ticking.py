@@ -113,7 +113,7 @@ def plan(house: House) -> list[dict[str, Any]]:
     starts = [
         {
             "job": start.claim.job,
-            "scheduled_for": stamp(start.claim.slot, house.zone),
+            "scheduled_for": stamp(start.claim.scheduled_for, house.zone),
             "slots": start.claim.slots,
             "attempt": start.claim.attempt,
             "why": planner.why(start),

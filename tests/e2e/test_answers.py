@@ -128,3 +128,23 @@ def test_everybody_says_alike_what_starts_a_job_without_a_cron_line(configured, 
 
     assert (listed[job], stands[job]) == (when, when)
     assert world.json("explain", job, at=at)["sentence"] == sentence
+
+
+def test_a_run_says_which_instant_it_stands_for_beside_the_schedule_too(configured):
+    world = configured(*DAILY, "[jobs.line]", 'cron = "0 9 * * *"', 'chain = ["d"]')
+    world.run("run", at="2026-11-20 08:58:00")
+    ran = world.json("run", at="2026-11-20 09:00:00")["runs"]
+    again, at = ("rerun", "d-20261120T090000Z"), "2026-11-20 09:05:00"
+
+    foreseen = world.json(*again, "--dry-run", at=at)
+    table = world.run(*again, "--verbose", at=at).stdout
+    rerun = world.json(*again, at=at)["runs"]
+
+    instant = "2026-11-20T09:00:00+00:00"
+    assert [(run["job"], run["scheduled_for"]) for run in ran] == [
+        ("d", instant),
+        ("d", instant),
+        ("line", instant),
+    ]
+    assert [run["scheduled_for"] for run in (*foreseen, *rerun)] == [instant, instant]
+    assert "2026-11-20 09:00" in table
