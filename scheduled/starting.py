@@ -12,9 +12,11 @@ from typing import IO, Any
 import msgspec
 
 from scheduled.errors import EXIT_BUSY, EXIT_USAGE, BusyError, ConfigError, StateError
+from scheduled.ranges import within
 from scheduled.state.paths import Paths
 
 ENTRY = Path(__file__).parent / "__main__.py"
+LONGEST = 600  # seconds that somebody may wait for the end of a run
 _under_way: list[int] = []
 _reaping = Lock()  # doors ask from several threads
 
@@ -24,6 +26,7 @@ def start(config_file: Path, paths: Paths, words: Sequence[str], *, wait: float)
 
     Return whether it is `over`, and if so its document as `result`. Raises what the verb was refused for.
     """
+    within("wait", wait, 0, LONGEST)
     _reap()
     command = [sys.executable, str(ENTRY), "--config", str(config_file), "--state", str(paths.root), *words]
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as troubles:

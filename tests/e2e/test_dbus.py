@@ -206,6 +206,18 @@ def test_questions_are_asked_by_name_with_their_own_arguments(door):
     assert "no such question" in door.refused(OURS, "Ask", "ss", "run", "{}")
 
 
+@pytest.mark.parametrize("wait", ["-1", "1e300", "601"])
+@pytest.mark.parametrize(
+    ("question", "what"), [("start", '"jobs": ["sleeper"]'), ("start_again", '"run_id": "{}"')]
+)
+def test_nobody_waits_for_less_than_no_time_or_for_ever_and_nothing_is_started(door, question, what, wait):
+    before = door.ask("history")
+    asked = f'{{{what.format(before[0]["run_id"])}, "wait": {wait}}}'
+
+    assert "wait: must be 0 to 600" in door.refused(OURS, "Ask", "ss", question, asked)
+    assert door.ask("history") == before
+
+
 # What it looks like
 
 
