@@ -11,7 +11,7 @@ import click
 import scheduled
 from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, ScheduledError
 from scheduled.printable import printable
-from scheduled.verbs import as_json, door, everywhere, job_names, make_tick, print_json, say, show
+from scheduled.verbs import as_json, claimed, door, everywhere, job_names, make_tick, print_json, say, show
 from scheduled.where import Where
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -74,6 +74,7 @@ def cli() -> None:
 @click.option(
     "--for", "slot", metavar="SLOT", help="Run the one JOB for this instant: its slot, if it is open."
 )
+@claimed
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would start, in which order and why.")
 @click.option("-v", "--verbose", is_flag=True, help="Say what is done even where stdout is no terminal.")
 @as_json

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from scheduled.errors import EXIT_FAILED, EXIT_OK
-from scheduled.verbs import as_json, door, dry_run, job_names, make_tick, print_json, show
+from scheduled.verbs import as_json, claimed, door, dry_run, job_names, make_tick, print_json, show
 from scheduled.where import Where
 
 
@@ -25,6 +25,7 @@ def skip(where: Where, job: str, slot: str | None, dry_run: bool, as_json: bool)
 
 @click.command()
 @click.argument("run_id", metavar="RUN")
+@claimed
 @dry_run
 @click.option("-v", "--verbose", is_flag=True, help="Say what is done even where stdout is no terminal.")
 @as_json

@@ -1,7 +1,7 @@
 """What one invocation works with: the configuration, the state's places, the ledger, the bus, the log."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +38,7 @@ class House:
         self.log = Log(log_path(state, self.config.workspace), self.config.timezone)
         self.troubles: list[str] = []
         self.unrecorded = False
+        self.claimed: Callable[[], None] | None = None
         self._loaded: Workspace | None = None
         self.bus = Bus(self.troubles.append)
         self.bus.subscribe(self._write_down)

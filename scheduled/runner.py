@@ -50,6 +50,8 @@ def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[
             due = _due(ledger, house, now, closed, only)
             asked, result.busy = claims.by_hand(ledger, house.config, manual, holder, int(now))
             execution.take(ledger, [*due, *asked])
+        if house.claimed is not None and (asked or not manual):
+            house.claimed()  # whoever waits to hear whether it was refused needs to wait no longer
         past.tell(house, taken_in)
     # No connection to the ledger is open while the supervisor is forked.
     execution.begin()

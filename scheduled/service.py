@@ -3,8 +3,8 @@
 An answer is the very document that the command line prints with --json; instants in it are RFC 3339 with offset,
 and those asked with are texts as people write them. *where* says whose configuration and state; *dry_run* only says
 what would be done. A question that can't be answered raises ScheduledError, with nothing changed. *hear* is called
-with every event of a tick as it happens. The rooms behind are imported when they are asked: a tick has no use for
-most.
+with every event of a tick as it happens. What waits for a run in a process of its own (`start`, `start_again`) is
+awaited; all else answers at once. The rooms behind are imported when they are asked: a tick has no use for most.
 """
 
 from collections.abc import Sequence

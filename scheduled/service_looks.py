@@ -102,18 +102,27 @@ def printed(where: Where, run_id: str, start: int = 0) -> dict[str, Any]:
     return output.printed(where.paths, run_id, start, jobs=config.load(where.config_file).jobs)
 
 
-def start(where: Where, jobs: Sequence[str], *, wait: float = 0) -> dict[str, Any]:
-    """Run jobs now in a process of its own, which outlives whoever asks; wait for its end for *wait* seconds."""
+async def start(where: Where, jobs: Sequence[str], *, wait: float = 0) -> dict[str, Any]:
+    """Run jobs now in a process of its own, which outlives whoever asks; wait for its end for *wait* seconds.
+
+    It has claimed them before this returns. Raises BusyError if all of them are under way already.
+    """
+    from asyncio import to_thread
+
     from scheduled import config, starting
     from scheduled.looking import known_jobs
 
-    known_jobs(config.load(where.config_file), jobs)
-    return starting.start(where.config_file, where.paths, ["run", *jobs], wait=wait)
+    wanted = await to_thread(lambda: known_jobs(config.load(where.config_file), jobs))
+    words = ["run", *wanted]
+    return await starting.start(where.config_file, where.paths, words, wishes=len(wanted), wait=wait)
 
 
-def start_again(where: Where, run_id: str, *, wait: float = 0) -> dict[str, Any]:
+async def start_again(where: Where, run_id: str, *, wait: float = 0) -> dict[str, Any]:
     """Run a run again in a process of its own, as `start` does."""
+    from asyncio import to_thread
+
     from scheduled import asking, starting
 
-    asking.wish_again(where.house(), run_id)
-    return starting.start(where.config_file, where.paths, ["rerun", run_id], wait=wait)
+    await to_thread(lambda: asking.wish_again(where.house(), run_id))
+    words = ["rerun", run_id]
+    return await starting.start(where.config_file, where.paths, words, wishes=1, wait=wait)

@@ -19,6 +19,7 @@ def ticked(where: Where, work: Callable[[House], Result], hear: Subscriber | Non
     house = where.house()
     if hear is not None:
         house.bus.subscribe(hear)
+    house.claimed = where.claimed
     return result(house, work(house))
 
 

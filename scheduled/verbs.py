@@ -1,8 +1,10 @@
 """What the verbs of the command line have in common: where they work, and how they answer."""
 
+import os
 import sys
 from collections.abc import Callable, Iterable
-from functools import wraps
+from contextlib import suppress
+from functools import partial, wraps
 from typing import Any
 
 import click
@@ -53,6 +55,18 @@ def job_names(context: click.Context, parameter: click.Parameter, incomplete: st
     return [name for name in found.jobs if name.startswith(incomplete)]
 
 
+def _tell_claims(context: click.Context, parameter: click.Parameter, value: int | None) -> None:  # noqa: ARG001
+    if value is not None:
+        context.ensure_object(Where).claimed = partial(_tell, value)
+
+
+def _tell(descriptor: int) -> None:
+    with suppress(OSError):  # whoever asked may be gone
+        os.write(descriptor, b"!")
+        os.close(descriptor)
+
+
+claimed = click.option("--claimed", type=int, hidden=True, expose_value=False, callback=_tell_claims)
 dry_run = click.option("-n", "--dry-run", is_flag=True, help="Say what would be changed; change nothing.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 

@@ -6,19 +6,23 @@ from typing import TYPE_CHECKING
 from scheduled.state.paths import Paths, config_path, state_path
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scheduled.house import House
 
 
 class Where:
     """One question's place: what was said by name, or else the environment's and XDG's.
 
-    *problems* is what an answer found wrong beside what was asked for; the command line says it on stderr.
+    *problems* is what an answer found wrong beside what was asked for; the command line says it on stderr. *claimed*
+    is called once what was asked for is claimed.
     """
 
     def __init__(self, config: str | None = None, state: str | None = None) -> None:
         self.config = config
         self.state = state
         self.problems: list[str] = []
+        self.claimed: Callable[[], None] | None = None
 
     @property
     def config_file(self) -> Path:

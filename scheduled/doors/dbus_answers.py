@@ -1,6 +1,5 @@
 """What both interfaces on the bus have in common: JSON texts, errors with names, and nobody who waits for others."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
@@ -10,6 +9,7 @@ from dbus_fast import DBusError, PropertyAccess
 from dbus_fast.service import dbus_property
 
 from scheduled import service
+from scheduled.doors.answering import answered
 from scheduled.errors import BusyError, ConfigError, ForbiddenError, ScheduledError, UnknownError
 from scheduled.where import Where
 
@@ -57,7 +57,7 @@ def boolean(word: str) -> bool:
 
 
 class Desk:
-    """Asks questions for callers, each in a thread of its own, so that a slow one holds up no other."""
+    """Asks questions for callers; a slow one holds up no other."""
 
     def __init__(self, where: Where, presence: Presence) -> None:
         self._where = where
@@ -72,7 +72,7 @@ class Desk:
         """Return the answer as JSON; raises DBusError."""
         with self.presence.call():
             try:
-                return text(await asyncio.to_thread(question, self.where))
+                return text(await answered(lambda: question(self.where)))
             except ScheduledError as error:
                 raise named(error) from None
 

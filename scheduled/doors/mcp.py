@@ -3,7 +3,7 @@
 An agent may look. What more it may do, `[doors.mcp]` in scheduled.toml says, and is asked anew with every call.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -16,6 +16,7 @@ from pydantic import ConfigDict, create_model
 
 import scheduled
 from scheduled import service
+from scheduled.doors.answering import answered
 from scheduled.doors.mcp_cron import CronTools
 from scheduled.doors.mcp_scheduler import SchedulerTools
 from scheduled.doors.mcp_tools import OwnTools
@@ -72,11 +73,14 @@ def _answering(
 ) -> Callable[..., Any]:
     """Ask for the permission first; say a trouble to the agent in its own words."""
 
+    def asked(arguments: Mapping[str, Any]) -> Any:
+        permits.need(permission)
+        return question(**arguments)
+
     @wraps(question)
-    def answer(**arguments: Any) -> Any:
+    async def answer(**arguments: Any) -> Any:
         try:
-            permits.need(permission)
-            return question(**arguments)
+            return await answered(lambda: asked(arguments))
         except ScheduledError as error:
             return _refusal(error)
 

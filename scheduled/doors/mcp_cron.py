@@ -70,6 +70,6 @@ class CronTools:
         switch = service.enable if enabled else service.disable
         return switch(self._permits.where, [name])
 
-    def cron_run_now(self, name: words.Job, wait_seconds: words.Wait = WAIT) -> words.Document:
+    async def cron_run_now(self, name: words.Job, wait_seconds: words.Wait = WAIT) -> words.Document:
         """Run a job now: `over` says whether it ended while we waited, `result` then holds how."""
-        return service.start(self._permits.where, [name], wait=wait_seconds)
+        return await service.start(self._permits.where, [name], wait=wait_seconds)

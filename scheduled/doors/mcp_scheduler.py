@@ -96,9 +96,9 @@ class SchedulerTools:
         """Pause all jobs until the daemon is started again; what comes due meanwhile is caught up on."""
         return {**SUCCESS, "paused": service.pause(self._permits.where)}
 
-    def scheduler_restart_daemon(self, wait_seconds: words.Wait = WAIT) -> words.Document:
+    async def scheduler_restart_daemon(self, wait_seconds: words.Wait = WAIT) -> words.Document:
         """Make a tick now: catch up with what is due."""
-        return {**SUCCESS, **service.start(self._permits.where, [], wait=wait_seconds)}
+        return {**SUCCESS, **await service.start(self._permits.where, [], wait=wait_seconds)}
 
 
 def _task(job: Mapping[str, Any], running: Collection[str]) -> dict[str, Any]:

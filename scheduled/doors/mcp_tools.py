@@ -73,9 +73,9 @@ class OwnTools:
         """Tell of an event: the next tick starts the jobs that listen to it."""
         return service.emit(self._permits.where, event, payload)
 
-    def rerun(self, run_id: words.Run, wait_seconds: words.Wait = WAIT) -> words.Document:
+    async def rerun(self, run_id: words.Run, wait_seconds: words.Wait = WAIT) -> words.Document:
         """Run a run again: its next attempt, or, if it is over, a new run for its instant."""
-        return service.start_again(self._permits.where, run_id, wait=wait_seconds)
+        return await service.start_again(self._permits.where, run_id, wait=wait_seconds)
 
     def skip(self, job: words.Job, slot: words.Instant = None) -> words.Document:
         """Let go of a job's open slots, or of one, which may be one to come."""

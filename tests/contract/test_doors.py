@@ -41,6 +41,8 @@ JOBS = """
     [jobs.listener]
     on = "disk_full"
     command = ["true"]
+    [jobs.sleeper]
+    command = ["sleep", "60"]
 """
 NEXT_YEAR = {"first": "2027-01-01", "last": "2029-01-01"}
 LOOKS = [
@@ -208,3 +210,14 @@ def test_the_same_mistake_is_told_in_the_same_words_and_changes_nothing(world, p
     assert _asked(door, asked) == words
     assert isinstance(words, str)
     assert _left(world) == left
+
+
+def test_what_is_under_way_is_not_started_again_and_no_door_calls_that_a_success(world, door, until):
+    runner = world.start("run", "sleeper")
+    [run] = until(lambda: world.json("history", "--status", "running"))
+
+    with pytest.raises(RefusedError, match="sleeper: another tick is running it"):
+        door.service("run", job="sleeper")
+    assert world.json("history", "sleeper") == [run]
+    world.run("stop", run["run_id"])
+    runner.wait()

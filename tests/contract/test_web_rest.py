@@ -107,6 +107,8 @@ def test_a_run_that_is_not_waited_for_goes_on_by_itself_and_can_be_stopped(rest,
     answer = rest.post("/api/daemon/jobs/slow/run")
 
     assert answer.json() == {"job": "slow", "over": False, "result": None}
+    for wait in (0, 5):
+        assert rest.post(f"/api/daemon/jobs/slow/run?wait={wait}").status_code == 409
     [run] = until(
         lambda: [run for run in rest.get("/api/runs?job_id=slow").json() if run["status"] == "running"]
     )

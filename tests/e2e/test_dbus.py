@@ -116,8 +116,44 @@ def test_a_long_run_holds_nobody_up(door, until):
 
     running = until(lambda: door.ask("history", status="running"))[0]
     assert running["job"] == "sleeper"
-    assert "a run of it is under way" in door.refused(BOT, "run_job", "s", "sleeper")
     door.ask("stop", run_id=running["run_id"])
+
+
+@pytest.mark.parametrize(
+    "asked", [(BOT, "run_job", "s", "sleeper"), (OURS, "Ask", "ss", "start", '{"jobs": ["sleeper"]}')]
+)
+def test_of_two_that_ask_for_the_same_run_at_once_one_has_it_and_the_other_hears_so(house, door, asked):
+    where, *rest = asked
+    call = ["busctl", "--user", "call", *where, *rest]
+    both = [
+        subprocess.Popen(call, env=house.session.environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        for _ in range(2)
+    ]  # fmt: skip
+    said = sorted(one.communicate(timeout=60)[1] for one in both)
+
+    assert (said[0], said[1].strip()) == ("", "Call failed: sleeper: another tick is running it")
+    assert len(door.ask("history", status="running")) == 1
+
+
+def test_those_who_wait_for_runs_hold_up_nobody_who_asks(house, door, until):
+    jobs = [f"s{number}" for number in range(8)]
+    house.world.configure("".join(f"[jobs.{job}]\ncommand = ['sleep', '60']\n" for job in jobs))
+    waiting = [
+        subprocess.Popen(
+            ["busctl", "--user", "--timeout=90", "call", *OURS, "Ask", "ss", "start", f'{{"jobs": ["{job}"], "wait": 60}}'],
+            env=house.session.environment, stdout=subprocess.PIPE, text=True,
+        )
+        for job in jobs
+    ]  # fmt: skip
+    runs = until(
+        lambda: found if len(found := house.world.json("history", "--status", "running")) == 8 else None
+    )
+
+    assert len(door.ask("history", status="running")) == 8  # while all of them wait
+    assert [one.poll() for one in waiting] == [None] * 8
+    for run in runs:
+        house.scheduled("stop", run["run_id"])
+    assert [r"\"over\":true" in one.communicate(timeout=60)[0] for one in waiting] == [True] * 8
 
 
 @pytest.mark.parametrize(("word", "enabled"), [("false", False), ("0", False), ("True", True), ("on", True)])

@@ -1,5 +1,6 @@
 """What screens ask: strips of verdicts, previews, output as it grows, runs in processes of their own."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -152,14 +153,14 @@ def test_no_secret_is_seen_while_a_run_prints_it_or_after(world, telling, until)
 
 
 def test_a_run_outlives_whoever_asked_for_it(where, until):
-    assert service.start(where, ["slow"]) == {"over": False, "result": None}
+    assert asyncio.run(service.start(where, ["slow"])) == {"over": False, "result": None}
     [run] = until(lambda: [run for run in service.history(where, "slow") if run["status"] == "running"])
 
     assert service.stop(where, run["run_id"])["job"] == "slow"
 
 
 def test_a_run_that_is_waited_for_has_the_answer_of_run(where):
-    done = service.start(where, ["by-hand"], wait=30)
+    done = asyncio.run(service.start(where, ["by-hand"], wait=30))
 
     assert (done["over"], done["result"]["exit_code"], [run["job"] for run in done["result"]["runs"]]) == (
         True,
@@ -170,11 +171,11 @@ def test_a_run_that_is_waited_for_has_the_answer_of_run(where):
 
 def test_what_the_run_was_refused_for_is_raised(world, where):
     with pytest.raises(UnknownError, match="did you mean by-hand"):
-        service.start(where, ["by-hamd"], wait=30)
+        asyncio.run(service.start(where, ["by-hamd"], wait=30))
     world.run("run", "by-hand")
     world.state.chmod(0o777)
     with pytest.raises((ConfigError, BusyError), match="chmod"):
-        service.start(where, ["by-hand"], wait=30)
+        asyncio.run(service.start(where, ["by-hand"], wait=30))
 
 
 def test_a_ledger_that_is_just_being_made_is_none_yet_for_those_who_look(where):

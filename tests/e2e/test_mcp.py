@@ -292,6 +292,32 @@ def test_it_ends_when_its_client_hangs_up(world):
     assert (done.returncode, done.stdout) == (0, "")
 
 
+def test_it_ends_when_its_client_hangs_up_however_long_that_wanted_to_wait(agent, world, until):
+    agent("run")
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    asked = {"name": "cron_run_now", "arguments": {"name": "sleeper", "wait_seconds": 600}}
+    messages = [
+        {"id": 1, "method": "initialize", "params": hello},
+        {"method": "notifications/initialized"},
+        {"id": 2, "method": "tools/call", "params": asked},
+    ]
+    with subprocess.Popen(
+        world.command("mcp"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        server.stdin.writelines(json.dumps({"jsonrpc": "2.0", **message}) + "\n" for message in messages)
+        server.stdin.flush()
+        [run] = until(lambda: world.json("history", "--status", "running"))
+        _, troubles = server.communicate(timeout=20)
+
+    assert (server.returncode, troubles) == (0, "")
+    assert world.json("history", "--status", "running") == [run]  # it goes on by itself
+    world.run("stop", run["run_id"])
+
+
 def test_without_the_library_it_says_what_to_install(world, tmp_path):
     (tmp_path / "mcp.py").write_text("raise ImportError('not here')")
 

@@ -1,5 +1,6 @@
 """Every operation of the REST door, as data: the routes and the OpenAPI document are both made from this table."""
 
+from asyncio import to_thread
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -81,13 +82,13 @@ def _runs(where: Where, asked: Asked) -> Any:
     return service.history(where, query.job_id, since=query.since, status=query.status, limit=query.limit)
 
 
-def _start(where: Where, asked: Asked) -> Any:
-    return {"job": asked.name, **service.start(where, [asked.name], wait=asked.query.wait)}
+async def _start(where: Where, asked: Asked) -> Any:
+    return {"job": asked.name, **await service.start(where, [asked.name], wait=asked.query.wait)}
 
 
-def _rerun(where: Where, asked: Asked) -> Any:
-    job = service.one_run(where, asked.name)["job"]
-    return {"job": job, **service.start_again(where, asked.name, wait=asked.query.wait)}
+async def _rerun(where: Where, asked: Asked) -> Any:
+    job = (await to_thread(service.one_run, where, asked.name))["job"]
+    return {"job": job, **await service.start_again(where, asked.name, wait=asked.query.wait)}
 
 
 def _forecast(where: Where, asked: Asked) -> Any:

@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from scheduled import service
+from scheduled.doors.answering import answered
 from scheduled.doors.web import pictures
 from scheduled.doors.web.answers import RefusedError
 from scheduled.doors.web.here import form, go, path_of, where
@@ -104,12 +105,13 @@ async def act(request: Request) -> Response:
     name, verb = request.path_params["job"], request.path_params["verb"]
     if verb not in VERBS:
         raise RefusedError(404, "there is nothing here")
-    await run_in_threadpool(VERBS[verb], where(request), name, await form(request))
+    given = await form(request)
+    await answered(lambda: VERBS[verb](where(request), name, given))
     return go(path_of(name))
 
 
-def _run(place: Where, name: str, _: Mapping[str, str]) -> None:
-    service.start(place, [name], wait=QUICK)
+async def _run(place: Where, name: str, _: Mapping[str, str]) -> None:
+    await service.start(place, [name], wait=QUICK)
 
 
 def _pause(place: Where, name: str, given: Mapping[str, str]) -> None:

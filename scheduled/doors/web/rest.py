@@ -5,11 +5,11 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from scheduled.doors.answering import answered
 from scheduled.doors.web import openapi
 from scheduled.doors.web.answers import Json, RefusedError
 from scheduled.doors.web.here import where
@@ -39,7 +39,7 @@ def _endpoint(operations: dict[str, Operation]) -> Endpoint:
             _query(request, operation),
             await _body(request, operation),
         )
-        document = await run_in_threadpool(operation.ask, where(request), asked)
+        document = await answered(lambda: operation.ask(where(request), asked))
         return Json(document, status_code=operation.status, headers=_headers(request, operation, document))
 
     return answer
