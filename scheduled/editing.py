@@ -1,6 +1,5 @@
 """Definitions on disk: what `add`, `remove`, `edit` and `apply` write is checked as a whole before it is kept."""
 
-import difflib
 import os
 import shlex
 import subprocess
@@ -14,7 +13,7 @@ from typing import Any
 import msgspec
 import tomlkit
 
-from scheduled import checks, clock, config
+from scheduled import checks, clock, config, redaction
 from scheduled.errors import ConfigError, ScheduledError, StateError, UnknownError
 from scheduled.looking import known_jobs
 from scheduled.state.files import write_atomically
@@ -38,12 +37,8 @@ class Edit(msgspec.Struct, frozen=True):
     after: bytes | None
 
     def diff(self) -> str:
-        """Return the change as a unified diff."""
-        old, new = (
-            (text or b"").decode(errors="replace").splitlines(keepends=True)
-            for text in (self.before, self.after)
-        )
-        return "".join(difflib.unified_diff(old, new, str(self.path), str(self.path)))
+        """Return the change as a unified diff, secrets masked."""
+        return redaction.diff(self.path, self.before, self.after)
 
 
 def news(config_file: Path, paths: Paths, edit: Edit) -> tuple[list[str], list[str]]:
@@ -74,6 +69,7 @@ def keep(config_file: Path, paths: Paths, edit: Edit, *, dry_run: bool) -> dict[
         if _read(edit.path) != edit.before:
             raise ConfigError(f"{edit.path}: was changed by somebody else meanwhile")
         faults, doubts = news(config_file, paths, edit)
+        faults += redaction.faults(edit.before, edit.after)
         if faults:
             raise ConfigError("; ".join(faults))
         changed = edit.before != edit.after
@@ -166,10 +162,9 @@ def removal(config_file: Path, name: str) -> Edit:
 
 
 def written(config_file: Path, name: str) -> dict[str, Any]:
-    """Return a job's table as its file has it."""
+    """Return a job's table as its file has it, secrets masked."""
     path = file_of(config_file, name)
-    table: dict[str, Any] = tomllib.loads((_read(path) or b"").decode())["jobs"][name]
-    return table
+    return redaction.table(tomllib.loads((_read(path) or b"").decode())["jobs"][name])
 
 
 def executable_keys(table: Mapping[str, Any]) -> list[str]:
@@ -182,11 +177,15 @@ def executable_keys(table: Mapping[str, Any]) -> list[str]:
 
 
 def change(config_file: Path, name: str, changes: Mapping[str, Any]) -> Edit:
-    """Return the edit that gives keys of a job new values (None: takes them out); all else stays as it is."""
+    """Return the edit that gives keys of a job new values (None: takes them out); all else stays as it is.
+
+    So does a secret where its mask comes back.
+    """
     path = file_of(config_file, name)
     before = _read(path) or b""
     document = tomlkit.parse(before)
     expected = tomllib.loads(before.decode())
+    changes = redaction.kept(changes, expected["jobs"][name])
     for table in (document["jobs"][name], expected["jobs"][name]):
         _set(table, changes)
     after = tomlkit.dumps(document).encode()

@@ -11,7 +11,7 @@ from scheduled import words
 from scheduled.epochs import open_slots_of
 from scheduled.jobs import Instant, Job
 from scheduled.looking import stamp
-from scheduled.masking import MASKED, is_telling
+from scheduled.masking import without_secrets
 from scheduled.view import View
 
 UPCOMING = 5  # what `show` tells of the future
@@ -77,7 +77,7 @@ def show(view: View, name: str) -> dict[str, Any]:
     """Return everything that is configured of a job, defaults included, where it stands, and its next slots."""
     job = view.job(name)
     settings = msgspec.to_builtins(job)
-    settings["env"] = {key: MASKED if is_telling(key) else value for key, value in job.env.items()}
+    settings["env"] = without_secrets(job.env)
     standing, row = view.standings.get(name), view.rows.get(name)
     run = standing.open_run if standing else None
     return {

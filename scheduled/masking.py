@@ -25,6 +25,11 @@ def is_telling(name: str) -> bool:
     return name not in NOT_TELLING and TELLING.search(name) is not None
 
 
+def without_secrets(env: Mapping[str, Any]) -> dict[str, Any]:
+    """Return variables with the values of those masked whose names say that they are secrets."""
+    return {key: MASKED if is_telling(key) else value for key, value in env.items()}
+
+
 def secrets_of(environment: Mapping[str, str], from_file: Mapping[str, str]) -> tuple[str, ...]:
     """Return the values to be masked, the longest first: a secret may be part of another one."""
     telling = {value for name, value in environment.items() if is_telling(name) and len(value) >= LEAST}
