@@ -3,7 +3,7 @@
 import click
 
 from scheduled.errors import EXIT_OK, EXIT_USAGE
-from scheduled.verbs import as_json, door, dry_run, job_names, say, show
+from scheduled.verbs import A_NUMBER, as_json, door, dry_run, job_names, say, show
 from scheduled.where import Where
 
 
@@ -31,7 +31,7 @@ def show_(where: Where, job: str, as_json: bool) -> None:
 
 @click.command("next")
 @click.argument("job", required=False, shell_complete=job_names)
-@click.option("-n", "--limit", type=click.IntRange(1), default=10, show_default=True, help="How many slots.")
+@click.option("-n", "--limit", type=A_NUMBER, default=10, show_default=True, help="How many slots.")
 @as_json
 @door
 def next_(where: Where, job: str | None, limit: int, as_json: bool) -> None:

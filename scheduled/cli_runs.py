@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from scheduled.errors import EXIT_FAILED, EXIT_OK
-from scheduled.verbs import as_json, claimed, door, dry_run, job_names, make_tick, print_json, show
+from scheduled.verbs import A_NUMBER, as_json, claimed, door, dry_run, job_names, make_tick, print_json, show
 from scheduled.where import Where
 
 
@@ -59,7 +59,7 @@ def stop(where: Where, run_id: str, dry_run: bool, as_json: bool) -> None:
 @click.option(
     "--status", metavar="WORD", help="Only these: success, failed, skipped, waiting_retry, running ..."
 )
-@click.option("-n", "--limit", type=click.IntRange(1), default=20, show_default=True, help="How many runs.")
+@click.option("-n", "--limit", type=A_NUMBER, default=20, show_default=True, help="How many runs.")
 @as_json
 @door
 def history(

@@ -67,6 +67,8 @@ def _tell(descriptor: int) -> None:
 
 
 claimed = click.option("--claimed", type=int, hidden=True, expose_value=False, callback=_tell_claims)
+# More is no answer that anybody reads, and somewhere behind it there is no number for what has no bound.
+A_NUMBER = click.IntRange(1, 1_000_000)
 dry_run = click.option("-n", "--dry-run", is_flag=True, help="Say what would be changed; change nothing.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 

@@ -62,6 +62,8 @@ def runs(world):
         (["stop"], "Missing argument"),
         (["status", "extra"], "unexpected extra argument"),
         (["history", "--limit", "0"], "not in the range"),
+        (["history", "--limit", "9223372036854775808"], "not in the range"),
+        (["next", "--limit", "99999999999999999999999"], "not in the range"),
         (["history", "--limit", "many"], "not a valid integer"),
         (["run", "--config"], "requires an argument"),
         (["daily-report"], 'no job has handler = "daily_report"'),
