@@ -1,7 +1,7 @@
 """From the configuration and the ledger to claimed runs: always inside an exclusive transaction of the caller's."""
 
 from collections.abc import Collection, Iterable, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import msgspec
 
@@ -9,9 +9,16 @@ from scheduled import epochs, planner
 from scheduled.byhand import Wish, start_for
 from scheduled.config import Config
 from scheduled.epochs import EpochChange
-from scheduled.jobs import Instant, Span, Standing, Verdict
+from scheduled.jobs import Instant, Job, Span, Standing, Verdict
 from scheduled.planner import Around, Plan, Start
 from scheduled.state.ledger import Holder, Ledger
+
+
+class Gates(msgspec.Struct, frozen=True):
+    """The jobs whose gate does not hold now, and those whose gate was not asked."""
+
+    closed: frozenset[str] = frozenset()
+    unasked: frozenset[str] = frozenset()
 
 
 def register(ledger: Ledger, config: Config, now: Instant) -> None:
@@ -70,7 +77,7 @@ def plan(
     only: Collection[str] | None = None,
     told: Collection[str] | None = None,
     until: Instant | None = None,
-    closed: frozenset[str] = frozenset(),
+    gates: Gates = Gates(),  # noqa: B008 - immutable
     budget: int | None = None,
 ) -> Plan:
     """Plan all jobs, or just the *told* ones, up to *until*; note what is skipped, what waits, what is due next."""
@@ -79,7 +86,7 @@ def plan(
         # Whoever comes after others can't be planned without them.
         names = {*told, *(other for name in told if name in config.jobs for other in config.jobs[name].after)}
         standings = {name: found for name, found in standings.items() if name in names}
-    around = surroundings(ledger, now, closed=closed, budget=budget)
+    around = surroundings(ledger, now, gates=gates, budget=budget)
     found = planner.plan(config.jobs, standings, now, only, until, around)
     for name, job in found.jobs.items():
         for skip in job.skips:
@@ -92,13 +99,18 @@ def plan(
 
 
 def surroundings(
-    ledger: Ledger, now: Instant, *, closed: frozenset[str] = frozenset(), budget: int | None = None
+    ledger: Ledger,
+    now: Instant,
+    *,
+    gates: Gates = Gates(),  # noqa: B008 - immutable
+    budget: int | None = None,
 ) -> Around:
     """Return what holds starts back now, as the ledger has it."""
     planned = int(ledger.meta("planned") or 0)
     return Around(
         pauses=ledger.pauses(now),
-        closed=closed,
+        closed=gates.closed,
+        unasked=gates.unasked,
         budget=budget,
         triggers=tuple(ledger.triggers()),
         planned=planned if planned <= now else 0,  # by a clock that was wrong
@@ -114,16 +126,25 @@ def leave(ledger: Ledger, found: Plan, planned: Instant) -> None:
                 ledger.wait(name, "budget", job.next_due)
 
 
-def closed_gates(ledger: Ledger, config: Config, now: Instant) -> frozenset[str]:
-    """Return the jobs that would start now but for their gates. Asks the gates, so no transaction may be open."""
+def ask_gates(ledger: Ledger, config: Config, now: Instant, wishes: Sequence[Wish] = ()) -> Gates:
+    """Ask the gates of what would start now but for them, steps of chains included. No transaction may be open."""
     gated = {name: job for name, job in config.jobs.items() if job.only_if is not None}
     if not gated:
-        return frozenset()
+        return Gates()
     from scheduled import gates
 
-    around = msgspec.structs.replace(surroundings(ledger, now), triggers=())
-    due = planner.plan(gated, foreseen(ledger, config, now), now, around=around).starts
-    return gates.closed(gated[start.claim.job] for start in due)
+    leading = {name: job for name, job in config.jobs.items() if not gated.keys().isdisjoint(_steps(job))}
+    due = planner.plan(
+        gated | leading, foreseen(ledger, config, now), now, around=surroundings(ledger, now)
+    ).starts
+    starting = {*(start.claim.job for start in due), *(wish.job for wish in wishes)}
+    steps = {name for leader in starting & leading.keys() for name in _steps(leading[leader])}
+    asked = gated.keys() & (starting | steps)
+    return Gates(closed=gates.closed(map(gated.__getitem__, asked)), unasked=frozenset(gated.keys() - asked))
+
+
+def _steps(job: Job) -> Iterable[str]:
+    return chain.from_iterable(job.action.steps)
 
 
 def by_hand(

@@ -8,6 +8,7 @@ from scheduled import adoption, chains, claims, clock
 from scheduled.actions.prepare import specify
 from scheduled.actions.spec import Ended, NotStarted, Record, Started
 from scheduled.actions.supervision import Supervision
+from scheduled.claims import Gates
 from scheduled.errors import ScheduledError, StateError
 from scheduled.events import Event
 from scheduled.house import House
@@ -29,13 +30,13 @@ class Execution:
         house: House,
         holder: Holder,
         now: float,
-        closed: frozenset[str],
+        gates: Gates,
         only: Collection[str] | None,
     ) -> None:
         self._house = house
         self._holder = holder
         self._now = now
-        self._closed = closed
+        self._gates = gates
         self._only = only
         self._budget = house.config.max_runs
         self._outcomes: int | None = None
@@ -189,7 +190,7 @@ class Execution:
             int(now),
             told=jobs,
             until=int(self._now),
-            closed=self._closed,
+            gates=self._gates,
             budget=self._budget,
         ).starts
         # What was run by hand takes no slot afterwards either.

@@ -251,7 +251,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TriggerRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What waits to start a job: an event that it listens to, or its turn in the chain run *parent*."""
+    """What waits, since *at*, to start a job: an event that it listens to, or its turn in the chain run *parent*."""
 
     id: int
     job: str
@@ -260,6 +260,7 @@ class TriggerRow(msgspec.Struct, frozen=True, kw_only=True):
     depth: int
     parent: str = ""
     step: int = 0
+    at: float = 0
 
 
 class OpenRun(msgspec.Struct, frozen=True, kw_only=True):

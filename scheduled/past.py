@@ -5,8 +5,10 @@ from pathlib import Path
 import msgspec
 
 from scheduled import adoption, chains, clockstep, spool
+from scheduled.claims import Gates
 from scheduled.definitions import BOOTED
 from scheduled.events import Event
+from scheduled.expiry import expire
 from scheduled.house import House
 from scheduled.jobs import DEFAULT_CADENCE, MINUTE
 from scheduled.state import snapshot
@@ -21,16 +23,19 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     files: list[Path]
 
 
-def take_in(ledger: Ledger, house: House, holder: Holder, now: float) -> Past:
+def take_in(ledger: Ledger, house: House, holder: Holder, gates: Gates, now: float) -> Past:
     """Record what became of orphans, what the clock and the machine did, and what lies in the spool."""
     before = snapshot.heartbeat(house.paths.snapshot)
     gap = _note_gap(ledger, before, now)
     leapt = clockstep.leap_forward(ledger, before, int(now), leapt=gap)
     stepped = clockstep.step_back(ledger, house.config.jobs, int(now))
     ended = adoption.take_in(ledger, house, now)
+    expired = expire(ledger, house, gates, holder, now)
     spooled, files = spool.take_in(ledger, house, now)
     booted = _booted(ledger, house, holder.boot, now)
-    return Past(events=[*ended, *spooled, *booted], warnings=[*filter(None, (leapt, stepped))], files=files)
+    return Past(
+        events=[*ended, *expired, *spooled, *booted], warnings=[*filter(None, (leapt, stepped))], files=files
+    )
 
 
 def tell(house: House, past: Past) -> None:

@@ -70,13 +70,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 class Around(msgspec.Struct, frozen=True, kw_only=True):
     """What holds starts back beside the jobs' own state.
 
-    *pauses*: the paused jobs (`''`: all) and until when. *closed*: jobs whose gate does not hold now. *budget*: how
-    many runs may start, None for any number. *triggers* wait to start jobs that no schedule asks for. *planned*: when
-    a tick last looked; slots up to then that are open were put off, not missed.
+    *pauses*: the paused jobs (`''`: all) and until when. *closed*: jobs whose gate does not hold now, *unasked*: those
+    whose gate was not asked, so that a later tick has to. *budget*: how many runs may start, None for any number.
+    *triggers* wait to start jobs that no schedule asks for. *planned*: when a tick last looked; slots up to then that
+    are open were put off, not missed.
     """
 
     pauses: Mapping[str, Instant | None] = {}
     closed: frozenset[str] = frozenset()
+    unasked: frozenset[str] = frozenset()
     budget: int | None = None
     triggers: tuple[TriggerRow, ...] = ()
     planned: Instant = 0
@@ -192,16 +194,19 @@ def _asked(job: Job, standing: Standing, around: Around, now: Instant) -> Start 
         if run.retry_at is not None and run.retry_at <= now:
             return again(run)
     row = around.asking(job.name)
-    if row is None:
-        return None
+    return None if row is None else triggered(row, standing.window_start)
+
+
+def triggered(row: TriggerRow, window_start: Instant | None) -> Start:
+    """Return the start that *row* waits for."""
     claim = Claim(
-        run_id=f"{job.name}-{row.event}-{row.id}",
-        job=job.name,
+        run_id=f"{row.job}-{row.event}-{row.id}",
+        job=row.job,
         slot=None,
         attempt=1,
         slots=0,
         trigger="chain" if row.parent else "event",
-        window_start=standing.window_start,
+        window_start=window_start,
         event=row.event,
         payload=row.payload,
         parent=row.parent,
@@ -253,6 +258,8 @@ def _held_back(job: Job, found: JobPlan, now: Instant, around: Around) -> JobPla
         return JobPlan(waits="quiet", next_due=quiet_until, skips=found.skips)
     if job.name in around.closed:
         return JobPlan(waits="gate", next_due=now + GATE_RECHECK, skips=found.skips)
+    if job.name in around.unasked:
+        return JobPlan(waits="gate", next_due=now, skips=found.skips)
     return found
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from scheduled import claims, clock, clockstep, notify, past, pruning, publish, troubles
 from scheduled.byhand import Wish
+from scheduled.claims import Gates
 from scheduled.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from scheduled.events import Event
 from scheduled.execution import Execution
@@ -41,13 +42,13 @@ def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[
     with house.ledger() as ledger:
         house.look_at_snapshot(now)
         house.config.switch(ledger.toggles())
-        closed = claims.closed_gates(ledger, house.config, int(now))
+        gates = claims.ask_gates(ledger, house.config, int(now), manual)
         only = () if manual else only
-        execution = Execution(house, holder, now, closed, only)
+        execution = Execution(house, holder, now, gates, only)
         with ledger.transaction():
-            taken_in = past.take_in(ledger, house, holder, now)
+            taken_in = past.take_in(ledger, house, holder, gates, now)
             claims.register(ledger, house.config, int(now))
-            due = _due(ledger, house, now, closed, only)
+            due = _due(ledger, house, now, gates, only)
             asked, result.busy = claims.by_hand(ledger, house.config, manual, holder, int(now))
             execution.take(ledger, [*due, *asked])
         if house.claimed is not None and (asked or not manual):
@@ -60,16 +61,14 @@ def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[
         undelivered = _deliver(house, ledger)
         pruning.prune(house, ledger, clock.now())
         planned = int(now) if only is None else None
-        result.troubles = _finish(house, ledger, closed, planned, [*result.unrecorded, *undelivered])
+        result.troubles = _finish(house, ledger, gates, planned, [*result.unrecorded, *undelivered])
     result.exit_code = _exit_code(house, result, undelivered)
     return result
 
 
-def _due(
-    ledger: Ledger, house: House, now: float, closed: frozenset[str], only: Collection[str] | None
-) -> list[Start]:
+def _due(ledger: Ledger, house: House, now: float, gates: Gates, only: Collection[str] | None) -> list[Start]:
     budget = house.config.max_runs
-    found = claims.plan(ledger, house.config, int(now), only=only, closed=closed, budget=budget)
+    found = claims.plan(ledger, house.config, int(now), only=only, gates=gates, budget=budget)
     if only is None:
         ledger.remember("planned", str(int(now)))  # what came due later belongs to later ticks
     return found.starts
@@ -88,9 +87,7 @@ def _deliver(house: House, ledger: Ledger) -> list[str]:
     return undelivered
 
 
-def _finish(
-    house: House, ledger: Ledger, closed: frozenset[str], planned: int | None, new: list[str]
-) -> list[str]:
+def _finish(house: House, ledger: Ledger, gates: Gates, planned: int | None, new: list[str]) -> list[str]:
     """Note what is due next and what is wrong, publish the snapshot; return the troubles that are news."""
     now = clock.now()
     with ledger.transaction():
@@ -98,7 +95,7 @@ def _finish(
         clockstep.step_back(ledger, house.config.jobs, int(now))
         # What may not start in this tick for its budget's sake says so; the next tick has a budget of its own.
         budget = None if house.config.max_runs is None else 0
-        plan = claims.plan(ledger, house.config, int(now), closed=closed, budget=budget)
+        plan = claims.plan(ledger, house.config, int(now), gates=gates, budget=budget)
         if planned is not None:
             claims.leave(ledger, plan, planned)
         news = troubles.news(ledger, troubles.current(house, ledger, new), now)

@@ -106,8 +106,8 @@ def plan(house: House) -> list[dict[str, Any]]:
     now = int(clock.now())
     with looking(house.paths) as ledger:
         house.config.switch(ledger.toggles())
-        closed = claims.closed_gates(ledger, house.config, now)
-        around = claims.surroundings(ledger, now, closed=closed, budget=house.config.max_runs)
+        gates = claims.ask_gates(ledger, house.config, now)
+        around = claims.surroundings(ledger, now, gates=gates, budget=house.config.max_runs)
         found = planner.plan(
             house.config.jobs, claims.foreseen(ledger, house.config, now), now, around=around
         )

@@ -47,7 +47,7 @@ class Switches:
     def triggers(self) -> list[TriggerRow]:
         """See `Ledger.triggers`."""
         rows = self._db.execute(
-            "SELECT id, job, event, payload, depth, parent, step FROM triggers ORDER BY id"
+            "SELECT id, job, event, payload, depth, parent, step, at FROM triggers ORDER BY id"
         )
         return [
             TriggerRow(
@@ -58,8 +58,9 @@ class Switches:
                 depth=depth,
                 parent=parent,
                 step=step,
+                at=at,
             )
-            for number, job, event, payload, depth, parent, step in rows
+            for number, job, event, payload, depth, parent, step, at in rows
         ]
 
     def take_trigger(self, trigger_id: int) -> bool:

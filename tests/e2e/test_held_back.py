@@ -245,3 +245,48 @@ def test_a_retry_does_not_wait_for_a_future_that_the_clock_has_left(world: World
     world.run("run", at="2026-03-10 12:05:00")
 
     assert [(run["status"], run["attempt"]) for run in world.json("history")] == [("success", 2)]
+
+
+GATED = 'only_if = {{ path = "{root}/flag" }}\n'
+
+
+def waits_at_its_gate(world, name):
+    return [(run["job"], run["status"]) for run in world.json("history") if run["job"] == name]
+
+
+@pytest.mark.parametrize("asked_by", ["emit", "chain", "failure"])
+def test_what_an_event_or_a_chain_asks_for_waits_at_its_gate_too(world, asked_by):
+    gated = f"[jobs.gated]\non = 'go'\ncommand = 'true'\n{GATED.format(root=world.root)}"
+    world.configure(
+        gated.replace("'go'", "'job_failed'" if asked_by == "failure" else "'go'")
+        + '[jobs.all]\nchain = ["gated"]\n'
+        + "[jobs.failing]\ncommand = 'false'\n"
+    )
+    asking = {"emit": ("emit", "go"), "chain": ("run", "all"), "failure": ("run", "failing")}[asked_by]
+    world.run(*asking)
+    world.run("run", "--verbose")
+    before = waits_at_its_gate(world, "gated")
+
+    (world.root / "flag").touch()
+    done = world.run("run", "--verbose")
+
+    assert (before, done.returncode) == ([], 0 if asked_by != "failure" else done.returncode)
+    assert waits_at_its_gate(world, "gated") == [("gated", "success")]
+
+
+@pytest.mark.parametrize("asked_by", ["emit", "chain"])
+def test_at_the_gates_deadline_it_is_skipped_and_the_chain_goes_on(world, asked_by):
+    world.configure(
+        f"[jobs.gated]\non = 'go'\ngate_deadline = '1h'\ncommand = 'true'\n{GATED.format(root=world.root)}"
+        + '[jobs.all]\nchain = ["gated", "last"]\n'
+        + "[jobs.last]\ncommand = 'true'\n"
+    )
+    world.run(*{"emit": ("emit", "go"), "chain": ("run", "all")}[asked_by])
+    world.run("run", "--verbose")
+
+    world.sql("UPDATE triggers SET at = at - 3601")
+    world.run("run", "--verbose")
+
+    runs = {run["job"]: (run["status"], run["reason"]) for run in world.json("history")}
+    chained = {"last": ("success", None), "all": ("success", None)} if asked_by == "chain" else {}
+    assert runs == {"gated": ("skipped", "its gate stayed closed until its deadline"), **chained}

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from scheduled import claims, config
 from scheduled.actions.handler import Reported
 from scheduled.audit import audit
+from scheduled.claims import Gates
 from scheduled.jobs import Action, Ending, Gate, Job, Jobs, Retry, Schedule, Window
 from scheduled.settle import settle
 from scheduled.state.ledger import Holder
@@ -147,13 +148,15 @@ class Household:
         while told is None or told:
             with self.ledger.transaction():
                 plan = claims.plan(
-                    self.ledger, self.config, self.now, told=told, closed=closed, budget=budget
+                    self.ledger, self.config, self.now, told=told, gates=Gates(closed=closed), budget=budget
                 )
                 taken = [start.claim for start in claims.take(self.ledger, plan.starts, holder, self.now)]
             budget = budget if budget is None else budget - len(taken)
             told = {claim.job for claim in taken if self.begin(claim, next(fates, "success"))}
         with self.ledger.transaction():
-            plan = claims.plan(self.ledger, self.config, self.now, closed=closed, budget=budget and 0)
+            plan = claims.plan(
+                self.ledger, self.config, self.now, gates=Gates(closed=closed), budget=budget and 0
+            )
             claims.leave(self.ledger, plan, self.now)
 
     def begin(self, claim, fate):
