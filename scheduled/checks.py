@@ -8,29 +8,36 @@ from typing import Any
 import msgspec
 
 from scheduled import cadence, clock, config
-from scheduled.jobs import MINUTE, Instant, Job, Seconds
+from scheduled.epochs import minute_before
+from scheduled.jobs import MINUTE, Instant, Job, Jobs, Seconds
 from scheduled.lint import lint
 from scheduled.looking import looking
+from scheduled.state.ledger import Ledger
 from scheduled.state.paths import Paths
 
 
 def checked(config_file: Path, paths: Paths, drafts: config.Drafts = MappingProxyType({})) -> dict[str, Any]:
     """Return every fault and doubt, ticks as rare as they are installed; raises ConfigError as `check` does."""
     with looking(paths) as ledger:
-        every = ledger.meta("cadence")
-    return check(config_file, drafts, every=None if every is None else int(every))
+        return check(config_file, drafts, ledger)
 
 
 def check(
-    config_file: Path, drafts: config.Drafts = MappingProxyType({}), *, every: Seconds | None = None
+    config_file: Path, drafts: config.Drafts = MappingProxyType({}), ledger: Ledger | None = None
 ) -> dict[str, Any]:
     """Return every fault and doubt; raises ConfigError if the configuration can't be read at all.
 
-    *every* is how often ticks come; None where that is not known.
+    How often ticks come, and what has run, is known with the *ledger* only.
     """
     found, now = config.load(config_file, drafts), int(clock.now())
     faults = [*found.problems, *(fault for job in found.jobs.values() for fault in _option_faults(job))]
-    doubts = [doubt for job in found.jobs.values() for doubt in _doubts(job, every, now)]
+    every = ledger.meta("cadence") if ledger is not None else None
+    rhythm = None if every is None else int(every)
+    doubts = [doubt for job in found.jobs.values() for doubt in _doubts(job, rhythm, now)]
+    doubts += [
+        f"{job.source}: jobs.{job.name}: at: is over: the job will not run; give an instant to come"
+        for job in _too_late(found.jobs, ledger, now)
+    ]
     if found.max_sessions is not None:
         doubts.insert(
             0, f"{found.path}: catch_up.max_sessions: bounds nothing, as there are no jobs of agents"
@@ -57,7 +64,23 @@ def _option_faults(job: Job) -> Iterable[str]:
         yield f"{job.source}: jobs.{job.name}: options: a command takes none; use env"
 
 
+def _too_late(jobs: Jobs, ledger: Ledger | None, now: Instant) -> Iterable[Job]:
+    """Yield the jobs with an `at` that was over before they were there to run then."""
+    standings = ledger.standings() if ledger is not None else {}
+    for job in jobs.values():
+        at = job.schedule.anchor
+        if job.schedule.kind != "at" or at is None or at > minute_before(now) or not job.enabled:
+            continue
+        row, standing = ledger.row_at(job.name, at) if ledger else None, standings.get(job.name)
+        decided = row is not None and row.span.last >= at
+        in_time = standing is not None and standing.schedule == job.schedule and standing.epoch < at
+        if not decided and not in_time:
+            yield job
+
+
 def _doubts(job: Job, every: Seconds | None, now: Instant) -> Iterable[str]:
+    for doubt in job.doubts:
+        yield f"{job.source}: jobs.{job.name}: {doubt}"
     if job.schedule.kind == "cron":
         for doubt in lint(job.schedule.expression, job.schedule.zone, now, job.schedule.seed):
             yield f"{job.source}: jobs.{job.name}: cron: {doubt}"

@@ -80,6 +80,7 @@ def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], 
         limits=_limits(raw.limits),
         options=raw.options,
         output_limit=_size("output_limit", raw.output_limit),
+        doubts=_doubts(raw, timezone),
     )
 
 
@@ -175,6 +176,28 @@ def _instant(key: str, value: Any, zone: str) -> int | None:
         return int((instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(zone))).timestamp())
     except (TypeError, ValueError, OverflowError):
         raise ConfigError(f"{key}: not an ISO date and time: {value!r} (write 2026-01-31T04:00)") from None
+
+
+def _doubts(raw: JobTable, timezone: str) -> tuple[str, ...]:
+    zone = raw.timezone or timezone
+    given = (("at", raw.at), ("anchor", raw.anchor), ("slot", raw.slot))
+    return tuple(
+        f"{key}: {value} does not exist in {zone}, where clocks go forward over it; it is taken for {shown:%H:%M}"
+        for key, value in given
+        if (shown := _shown(key, value, zone)) is not None
+    )
+
+
+def _shown(key: str, value: Any, zone: str) -> datetime | None:
+    """Return what a clock in *zone* shows where it never shows the local time *value*; None where it does."""
+    instant = _instant(key, value, zone)
+    if instant is None:
+        return None
+    written = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    if written.tzinfo is not None:
+        return None
+    shown = datetime.fromtimestamp(instant, ZoneInfo(zone)).replace(tzinfo=None)
+    return None if shown == written.replace(microsecond=0) else shown
 
 
 def _window(raw: list[str] | None) -> Window | None:

@@ -112,7 +112,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A named definition: when, what, and everything that shapes a run. *source* is the file that says so.
 
     *on_interrupted* is rerun, skip, ask, or a command that succeeds if the work was done before the interruption.
-    *on* is the event that starts it, where the payload holds *where*. In a slot it comes *after* these jobs.
+    *on* is the event that starts it, where the payload holds *where*. In a slot it comes *after* these jobs. *doubts*
+    are about what is legal in its table, but may not be meant.
     """
 
     name: str
@@ -147,6 +148,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     options: dict[str, Any] = {}
     output_limit: int = 1 << 20
+    doubts: tuple[str, ...] = ()
 
 
 class Jobs(dict[str, Job]):

@@ -10,7 +10,7 @@ from rich.text import Text
 from scheduled import words
 from scheduled.render import a_status, console, table, when
 
-HIDDEN = ("name", "schedule", "action", "description", "source", "enabled")
+HIDDEN = ("name", "schedule", "action", "description", "source", "enabled", "doubts")
 DURATIONS = ("timeout", "grace", "gate_deadline")
 INSTANTS = {
     "at", "epoch", "epoch_ended", "position", "slot", "retry_at", "quiet_until", "last_success_for", "next_slot", "next_due",

@@ -148,3 +148,38 @@ def test_a_run_says_which_instant_it_stands_for_beside_the_schedule_too(configur
     ]
     assert [run["scheduled_for"] for run in (*foreseen, *rerun)] == [instant, instant]
     assert "2026-11-20 09:00" in table
+
+
+def warned(world, *words, at):
+    """What `add` said of the job, and what `check` says of it afterwards."""
+    added = world.json("add", "j", *words, "--command", "true", at=at)["warnings"]
+    checked = world.json("check", at=at)["warnings"]
+    assert [text.partition(": ")[2] for text in added] == [text.partition(": ")[2] for text in checked]
+    return [text.partition("jobs.j: ")[2] for text in checked]
+
+
+def test_an_instant_that_is_over_is_doubted_unless_the_job_has_run_then(configured):
+    world, at = configured(), "2026-11-20 10:00:00"
+
+    assert warned(world, "--at", "2020-01-01T00:00", at=at) == [
+        "at: is over: the job will not run; give an instant to come"
+    ]
+
+    world.run("remove", "j", at=at)
+    assert warned(world, "--at", "2026-11-20T11:00", at=at) == []
+    world.run("run", at=at)
+    assert world.json("check", at="2026-11-20 11:30:00")["warnings"] == []  # open: the next tick runs it
+    world.run("run", at="2026-11-20 11:30:00")
+    assert world.json("check", at="2026-11-20 12:00:00")["warnings"] == []
+    assert len(world.json("history", at="2026-11-20 12:00:00")) == 1
+
+
+def test_a_local_time_that_does_not_exist_is_doubted(configured):
+    world, at = configured(), "2026-01-20 10:00:00"
+    zone = ("--timezone", "Europe/Berlin")
+
+    assert warned(world, "--at", "2026-03-29T02:30", *zone, at=at) == [
+        "at: 2026-03-29T02:30 does not exist in Europe/Berlin, where clocks go forward over it; it is taken for 03:30"
+    ]
+    world.run("remove", "j", at=at)
+    assert warned(world, "--at", "2026-03-29T03:30", *zone, at=at) == []
