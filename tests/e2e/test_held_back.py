@@ -290,3 +290,16 @@ def test_at_the_gates_deadline_it_is_skipped_and_the_chain_goes_on(world, asked_
     runs = {run["job"]: (run["status"], run["reason"]) for run in world.json("history")}
     chained = {"last": ("success", None), "all": ("success", None)} if asked_by == "chain" else {}
     assert runs == {"gated": ("skipped", "its gate stayed closed until its deadline"), **chained}
+
+
+def test_a_run_by_hand_says_nothing_of_a_budget_for_others(world):
+    world.configure("[jobs.m]\ncron = '* * * * *'\ncommand = 'true'\n[jobs.byhand]\ncommand = 'true'\n")
+    world.run("run")
+    world.run("pause")
+    world.sql("UPDATE jobs SET position = position - 120")
+    world.run("run", "--verbose")
+    world.run("resume")
+
+    world.run("run", "byhand")
+
+    assert {job["name"]: job["open_reason"] for job in world.json("jobs")} == {"m": None, "byhand": None}
