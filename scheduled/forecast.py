@@ -227,7 +227,7 @@ def _skipped(standing: Standing, lasts: Iterable[Instant]) -> Standing:
 
 def between(view: View, first: str, last: str, outages: Iterable[str], only: str | None) -> list[Run]:
     """Return what `forecast` does, of a span and outages as people write them."""
-    span = instants.read(first, view.zone), instants.read(last, view.zone)
+    span = instants.span(first, last, view.zone)
     return forecast(view, *span, [instants.outage(text, view.zone) for text in outages], only)
 
 

@@ -63,12 +63,30 @@ def _interval(text: str) -> int:
         raise ConfigError(str(error)) from None
 
 
+def span(first: str, last: str, zone: str) -> tuple[Instant, Instant]:
+    """Read two instants between which some time lies; raises ConfigError."""
+    found = read(first, zone), read(last, zone)
+    if found[1] <= found[0]:
+        raise ConfigError(f"from {first} to {last}: must end after it begins")
+    return found
+
+
+def past(first: str | None, last: str | None, zone: str, now: float) -> tuple[Instant | None, Instant | None]:
+    """Read a span of what has been, open where nothing is given; raises ConfigError."""
+    start = None if first is None else read(first, zone)
+    if start is not None and start > now:
+        raise ConfigError(f"from {first}: lies ahead")
+    if first is not None and last is not None:
+        return span(first, last, zone)
+    return start, None if last is None else read(last, zone)
+
+
 def outage(text: str, zone: str) -> tuple[Instant, Instant]:
     """Read A..B; raises ConfigError."""
     first, dots, last = text.partition("..")
     if not dots:
         raise ConfigError(f"--outage: write two instants, 2026-03-28T22:00..2026-03-29T07:00, got {text!r}")
-    span = read(first, zone), read(last, zone)
-    if span[1] <= span[0]:
-        raise ConfigError(f"--outage: {text}: ends before it begins")
-    return span
+    try:
+        return span(first, last, zone)
+    except ConfigError as error:
+        raise ConfigError(f"--outage: {error}") from None

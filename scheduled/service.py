@@ -149,11 +149,11 @@ def check(where: Where) -> dict[str, Any]:
 
 def audit(where: Where, after: str | None = None, until: str | None = None) -> dict[str, Any]:
     """Recompute every slot there had to be (in `(after, until]`); say whether the ledger accounts for each."""
-    from scheduled import config, records
-    from scheduled.instants import read
+    from scheduled import clock, config, records
+    from scheduled.instants import past
 
     zone = config.load(where.config_file).timezone
-    first, last = (None if text is None else read(text, zone) for text in (after, until))
+    first, last = past(after, until, zone, clock.now())
     return records.audit(where.paths, zone, after=first, until=last)
 
 

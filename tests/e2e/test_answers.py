@@ -183,3 +183,23 @@ def test_a_local_time_that_does_not_exist_is_doubted(configured):
     ]
     world.run("remove", "j", at=at)
     assert warned(world, "--at", "2026-03-29T03:30", *zone, at=at) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("audit", "--from", "2026-11-22", "--to", "2026-11-21"), "from 2026-11-22 to 2026-11-21: must end after"),
+        (("audit", "--from", "2026-11-21", "--to", "2026-11-21"), "must end after it begins"),
+        (("audit", "--from", "2027-01-01"), "from 2027-01-01: lies ahead"),
+        (("forecast", "--from", "2026-11-22", "--to", "2026-11-21"), "from 2026-11-22 to 2026-11-21: must end after"),
+        (("forecast", "--from", "2026-11-22", "--to", "2026-11-21", "--ics"), "must end after it begins"),
+    ],
+)  # fmt: skip
+def test_a_span_that_holds_no_time_is_refused(configured, words, expected):
+    world = configured(*DAILY)
+    world.run("run", at="2026-11-20 08:58:00")
+
+    done = world.run(*words, at="2026-11-23 09:00:00")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert expected in done.stderr
