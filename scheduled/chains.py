@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from scheduled.events import Event
-from scheduled.jobs import Claim, Ending, Job, Jobs, OpenRun, TriggerRow
+from scheduled.jobs import AFTER, Claim, Ending, Job, Jobs, OpenRun, TriggerRow
 from scheduled.state.ledger import CHAIN, Ledger
 
 MAX_DEPTH = 16  # events that led to one another: more are taken for a loop
@@ -153,7 +153,7 @@ def followers(ledger: Ledger, jobs: Jobs, ended: str, depth: int, now: float) ->
         since = rows[job.name].last_run_at if job.name in rows else None
         done = [name for name in job.after if _done_since(rows.get(name), since)]
         if job.enabled and len(done) == len(job.after) and depth < MAX_DEPTH:
-            ledger.trigger(TriggerRow(id=0, job=job.name, event="after", payload={}, depth=depth + 1), now)
+            ledger.trigger(TriggerRow(id=0, job=job.name, event=AFTER, payload={}, depth=depth + 1), now)
 
 
 def _done_since(row: Any, since: float | None) -> bool:

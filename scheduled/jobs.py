@@ -28,6 +28,7 @@ RunStatus = Literal[
 MINUTE: Seconds = 60
 HOUR: Seconds = 3600
 DAY: Seconds = 24 * HOUR
+AFTER = "after"  # what triggers a job without a schedule: those that it comes after have succeeded
 DEFAULT_CADENCE: Seconds = 5 * MINUTE  # of ticks: what `scheduled install` writes, unless more is needed
 
 

@@ -61,10 +61,12 @@ def _note_gap(ledger: Ledger, before: float | None, now: float) -> bool:
 
 def _booted(ledger: Ledger, house: House, boot: str, now: float) -> list[Event]:
     """Tell once of every boot but the one in which the ledger was made: what `@reboot` jobs listen to."""
-    before = ledger.meta("boot")
+    events = boot_since(ledger, boot)
     ledger.remember("boot", boot)
-    if before in (None, boot):
-        return []
-    event = Event(name=BOOTED, payload={"boot": boot})
-    chains.spread(ledger, house.config.jobs, [event], 0, now)
-    return [event]
+    chains.spread(ledger, house.config.jobs, events, 0, now)
+    return events
+
+
+def boot_since(ledger: Ledger, boot: str) -> list[Event]:
+    """Return the event that *boot* is, if no tick has told of it yet."""
+    return [] if ledger.meta("boot") in (None, boot) else [Event(name=BOOTED, payload={"boot": boot})]

@@ -8,6 +8,7 @@ import msgspec
 
 from scheduled.epochs import base_of, open_slots_of, span_between
 from scheduled.jobs import (
+    AFTER,
     MINUTE,
     PRIORITIES,
     Claim,
@@ -374,6 +375,12 @@ def why(start: Start) -> str:
     """Say in words why *start* starts."""
     if start.again:
         return f"attempt {start.claim.attempt} of {start.claim.run_id}"
+    if start.claim.parent:
+        return f"a step of {start.claim.parent}"
+    if start.claim.event:
+        return (
+            "those it comes after have succeeded" if start.claim.event == AFTER else f"on {start.claim.event}"
+        )
     missed = start.claim.slots - 1
     return f"due, and stands for {missed} missed" if missed > 0 else "due"
 

@@ -5,6 +5,7 @@ object, the payload. Write it elsewhere on the same disk and move it in: a file 
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from scheduled.events import Event
 from scheduled.house import House
 from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import Ledger
+from scheduled.state.paths import Paths
 
 LIMIT = 1 << 16  # a job is handed its payload in one variable, for which Linux has room up to 128 KiB
 TAKEN = "spooled"  # where the ledger keeps which files were taken in already
@@ -28,13 +30,11 @@ def take_in(ledger: Ledger, house: House, now: float) -> tuple[list[Event], list
     Returns the events and the files to remove once that is committed. Those that still lie there then, after a crash
     or before another tick, are known again. A file that is no event is set aside in `spool/bad/` and said.
     """
-    before = msgspec.json.decode(ledger.meta(TAKEN) or "[]")
+    before = _taken(ledger)
     events, done = [], {}
-    for path in sorted(house.paths.spool.iterdir()):
-        if path.name.startswith(".") or path.is_dir():
-            continue
+    for path in _files(house.paths.spool):
         try:
-            mark, event = _mark(path), Event(name=_name(path), payload=_payload(path))
+            mark, event = _mark(path), _event(path)
         except RecursionError:
             _set_aside(house, path, "nested too deeply")
             continue
@@ -53,6 +53,28 @@ def take_in(ledger: Ledger, house: House, now: float) -> tuple[list[Event], list
     if list(done) != before:
         ledger.remember(TAKEN, msgspec.json.encode(list(done)).decode())
     return events, list(done.values())
+
+
+def waiting(ledger: Ledger, paths: Paths) -> list[Event]:
+    """Return the events that the next tick takes in, and leave their files alone; what is no event is left out."""
+    before, events = _taken(ledger), []
+    for path in _files(paths.spool) if paths.spool.is_dir() else []:
+        with suppress(RecursionError, RefusedError, ValueError, ConfigError, OSError):
+            if _mark(path) not in before:
+                events.append(_event(path))
+    return events
+
+
+def _taken(ledger: Ledger) -> list[str]:
+    return msgspec.json.decode(ledger.meta(TAKEN) or "[]", type=list[str])
+
+
+def _files(spool: Path) -> list[Path]:
+    return [path for path in sorted(spool.iterdir()) if not (path.name.startswith(".") or path.is_dir())]
+
+
+def _event(path: Path) -> Event:
+    return Event(name=_name(path), payload=_payload(path))
 
 
 def _mark(path: Path) -> str:

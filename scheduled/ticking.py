@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from scheduled import asking, clock, runner
+from scheduled import asking, foresight, runner
 from scheduled.bus import Subscriber
 from scheduled.byhand import Wish
 from scheduled.errors import ConfigError
 from scheduled.house import House
 from scheduled.instants import read
-from scheduled.looking import known_jobs, looking, stamp
+from scheduled.looking import known_jobs, stamp
 from scheduled.runner import Result
 from scheduled.where import Where
 
@@ -41,13 +41,15 @@ def planned(house: House, names: Sequence[str], slot: str | None) -> list[dict[s
     if slot is not None:
         return [asking.foreseen(house, _the_one(names), read(slot, house.zone))]
     known_jobs(house.config, names)
-    return [{"job": name, "why": "asked for"} for name in names] if names else plan(house)
+    return [{"job": name, "why": "asked for"} for name in names] if names else foresight.plan(house)
 
 
 def report_planned(house: House, *, due: bool) -> list[dict[str, Any]]:
     """Return what `daily_report` would start."""
     if due:
-        return [entry for entry in plan(house) if entry["job"] == house.handlers().get("daily_report")]
+        return [
+            entry for entry in foresight.plan(house) if entry["job"] == house.handlers().get("daily_report")
+        ]
     return planned(house, [_reporter(house)], None)
 
 
@@ -97,29 +99,3 @@ def result(house: House, done: Result) -> dict[str, Any]:
 
 def _slot(value: object, zone: str) -> str | None:
     return stamp(value, zone) if isinstance(value, int) else None
-
-
-def plan(house: House) -> list[dict[str, Any]]:
-    """Return what a tick would start now, in order and with the reason; nothing is changed (gates are asked)."""
-    from scheduled import claims, planner
-
-    now = int(clock.now())
-    with looking(house.paths) as ledger:
-        house.config.switch(ledger.toggles())
-        gates = claims.ask_gates(ledger, house.config, now)
-        around = claims.surroundings(ledger, now, gates=gates, budget=house.config.max_runs)
-        found = planner.plan(
-            house.config.jobs, claims.foreseen(ledger, house.config, now), now, around=around
-        )
-    starts = [
-        {
-            "job": start.claim.job,
-            "scheduled_for": stamp(start.claim.scheduled_for, house.zone),
-            "slots": start.claim.slots,
-            "attempt": start.claim.attempt,
-            "why": planner.why(start),
-        }
-        for start in found.starts
-    ]
-    waiting = [{"job": name, "waits": job.waits} for name, job in found.jobs.items() if job.waits]
-    return [*starts, *waiting]

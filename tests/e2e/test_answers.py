@@ -203,3 +203,71 @@ def test_a_span_that_holds_no_time_is_refused(configured, words, expected):
 
     assert (done.returncode, done.stdout) == (2, "")
     assert expected in done.stderr
+
+
+# `run --dry-run`
+
+
+def foreseen(world, at):
+    """What `run --dry-run` says, which must be what the tick then starts, in its order."""
+    said = world.json("run", "--dry-run", at=at)
+    ran = [run["job"] for run in world.json("run", at=at)["runs"]]
+    assert sorted(entry["job"] for entry in said if "waits" not in entry) == sorted(ran)
+    return [(entry["job"], entry.get("why") or entry["waits"]) for entry in said]
+
+
+def test_jobs_that_come_after_others_start_in_the_same_tick(configured):
+    at_nine = ('cron = "0 9 * * *"', 'command = "true"')
+    world = configured(
+        *("[jobs.c]", 'after = ["b"]', *at_nine),
+        *("[jobs.b]", 'after = ["a"]', *at_nine),
+        *("[jobs.a]", *at_nine),
+    )
+    world.run("run", at="2026-11-20 08:58:00")
+
+    assert foreseen(world, "2026-11-20 09:01:00") == [
+        ("a", "due"),
+        ("b", "due, after a"),
+        ("c", "due, after b"),
+    ]
+    assert world.json("run", "--dry-run", at="2026-11-20 09:01:00") == []
+
+
+def test_a_job_that_comes_after_one_that_waits_waits_for_it(configured):
+    at_nine = ('cron = "0 9 * * *"', 'command = "true"')
+    world = configured("[jobs.a]", *at_nine, "[jobs.b]", 'after = ["a"]', *at_nine)
+    for words in (("run",), ("pause", "a")):
+        world.run(*words, at="2026-11-20 08:58:00")
+
+    assert foreseen(world, "2026-11-20 09:01:00") == [("a", "paused"), ("b", "waits for a")]
+    assert "waits for a" in world.run("run", "--dry-run", at="2026-11-20 09:01:00").stdout
+
+
+def test_every_event_that_waits_is_foreseen_by_its_name_that_in_the_spool_too(configured):
+    world = configured("[jobs.free]", 'on = "disk_full"', 'command = "true"', 'where = { disk = "/" }')
+    world.run("run", at="2026-11-20 09:00:00")
+    for disk in ("/", "/srv", "/"):
+        world.run("emit", "disk_full", f"disk={disk}", at="2026-11-20 09:00:30")
+    (world.state / "spool" / "disk_full.json").write_text('{"disk": "/"}')
+    (world.state / "spool" / "bad").write_text("no payload")
+
+    assert foreseen(world, "2026-11-20 09:01:00") == [("free", "on disk_full")] * 3
+
+
+def test_all_slots_that_are_caught_up_on_are_foreseen_up_to_the_budget(configured):
+    hourly = ('cron = "0 * * * *"', 'command = "true"', 'catch_up = "all"')
+    world = configured("[catch_up]", "max_runs = 2", "[jobs.each]", *hourly)
+    world.run("run", at="2026-11-20 08:58:00")
+
+    assert foreseen(world, "2026-11-20 11:01:00") == [("each", "due"), ("each", "due"), ("each", "budget")]
+
+
+def test_what_can_be_read_is_foreseen_beside_what_cannot(configured):
+    world = configured(*DAILY)
+    other = world.config.parent / "jobs.d" / "other.toml"
+    other.parent.mkdir(mode=0o700)
+    other.write_text("[jobs.other]\ncron = '0 9 * * *'\ncommand = 'true'\n")
+    world.run("run", at="2026-11-20 08:58:00")
+    other.write_text("no TOML")
+
+    assert foreseen(world, "2026-11-20 09:01:00") == [("d", "due")]

@@ -3,8 +3,8 @@ from datetime import datetime
 import pytest
 
 from scheduled import planner
-from scheduled.jobs import Action, Job, OpenRun, Schedule, Span, Standing, slot_run_id
-from scheduled.planner import JobPlan
+from scheduled.jobs import Action, Job, OpenRun, Schedule, Span, Standing, TriggerRow, slot_run_id
+from scheduled.planner import Around, JobPlan
 
 
 def at(text):
@@ -196,3 +196,20 @@ def test_why_says_what_a_start_stands_for():
         planner.why(planned(at("09:00"), at("14:00")).start),
         planner.why(again),
     ) == ("due", "due, and stands for 4 missed", "attempt 2 of job-20260203T130000Z")
+
+
+@pytest.mark.parametrize(
+    ("event", "parent", "expected"),
+    [
+        ("disk_full", "", "on disk_full"),
+        ("after", "", "those it comes after have succeeded"),
+        ("chain", "nightly-1", "a step of nightly-1"),
+    ],
+)
+def test_why_names_what_asked_for_a_start(event, parent, expected):
+    row = TriggerRow(id=1, job="job", event=event, payload={}, depth=1, parent=parent)
+
+    around = Around(triggers=(row,))
+    start = planner.plan_job(a_job(), a_standing(at("13:30")), at("13:40"), around=around).start
+
+    assert planner.why(start) == expected
