@@ -47,13 +47,13 @@ def parse(head: bytes) -> list[int] | None:
 
 
 def _look(path: bytes | str) -> int:
-    """Return a number that changes when the file at *path* is edited, replaced, made or removed."""
+    """Return a number that changes when the file at *path* is edited, replaced, made, removed or given other rights."""
     try:
         seen = posix.stat(path)
     except OSError:
         return 0
     # Tuples of integers hash alike in every process; strings do not.
-    return hash((seen.st_mtime_ns, seen.st_size, seen.st_ino))
+    return hash((seen.st_mtime_ns, seen.st_size, seen.st_ino, seen.st_mode, seen.st_uid, seen.st_gid))
 
 
 def _number(text: bytes) -> int:

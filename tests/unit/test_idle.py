@@ -165,6 +165,10 @@ DISTURBANCES = {
     "a new file in jobs.d": lambda world: (world.config.parent / "jobs.d" / "new.toml").write_text(""),
     "an edited file in jobs.d": lambda world: edit(world.config.parent / "jobs.d" / "there.toml"),
     "a removed file in jobs.d": lambda world: (world.config.parent / "jobs.d" / "there.toml").unlink(),
+    "a file in jobs.d whose rights changed": lambda world: (
+        world.config.parent / "jobs.d" / "there.toml"
+    ).chmod(0o400),
+    "a jobs.d whose rights changed": lambda world: (world.config.parent / "jobs.d").chmod(0o500),
     "something in the spool": lambda world: (world.state / "spool" / "event").touch(),
     "a snapshot that was edited": lambda world: edit(snapshot(world), " "),
     "a snapshot that was replaced": lambda world: replace(snapshot(world)),
@@ -179,6 +183,19 @@ def test_a_tick_looks_again_after(calm, disturbance):
     DISTURBANCES[disturbance](calm)
 
     assert not was_idle(calm)
+    assert was_idle(calm)
+
+
+def test_a_file_that_everybody_may_write_is_refused_at_once_and_believed_again_at_once(calm):
+    there = calm.config.parent / "jobs.d" / "there.toml"
+
+    there.chmod(0o666)
+    refused = calm.run("run")
+    there.chmod(0o600)
+    mended = calm.run("run")
+
+    assert (refused.returncode, "there.toml: everybody may write it" in refused.stderr) == (2, True)
+    assert (mended.returncode, mended.stderr) == (0, "")
     assert was_idle(calm)
 
 
