@@ -8,19 +8,26 @@ import heapq
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from itertools import pairwise
+from functools import partial
+from itertools import chain, pairwise
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from scheduled import instants
 from scheduled.epochs import minute_before, open_slots_of
+from scheduled.errors import ConfigError
 from scheduled.jobs import DAY, PRIORITIES, Instant, Job, Standing
+from scheduled.looking import stamp
 from scheduled.planner import ON_TIME, Around, Start, plan, plan_job, quiet
 from scheduled.view import View
 
 # What may be deferred from before a span into it: a quiet window and the retries after it are over by then.
 LEAD = 2 * DAY
+# In one answer: a year of a job of every five minutes. What happens before the span is worked out too, up to five times
+# as much; a forecast that goes on for longer would take minutes, and all memory.
+MOST = 366 * 288
+FARTHEST = 5 * MOST
 Outage = tuple[Instant, Instant]
 Run = tuple[Instant, Instant, str]  # runs at, slot, job
 
@@ -63,7 +70,10 @@ def _merged(outages: Iterable[Outage]) -> list[Outage]:
 def forecast(
     view: View, start: Instant, end: Instant, outages: Iterable[Outage] = (), only: str | None = None
 ) -> list[Run]:
-    """Return what will run in [start, end), in order, if no tick happens during *outages*."""
+    """Return what will run in [start, end), in order, if no tick happens during *outages*.
+
+    Raises ConfigError as soon as that is found to be too much.
+    """
     outages = list(outages)
     ticks = Ticks(view.cadence, outages)
     chosen = {only: view.job(only)} if only is not None else view.config.jobs
@@ -71,16 +81,28 @@ def forecast(
     standings = {
         name: _standing(view.standings[name], begin, view.now) for name in chosen if name in view.standings
     }
-    pauses = view.pauses
-    if view.config.max_runs is not None:
-        found = _together(chosen, standings, ticks, (begin, end), pauses, view.config.max_runs)
-    else:
-        order = {name: place for place, name in enumerate(chosen)}
-        alone = (_alone(chosen[name], standings[name], ticks, (begin, end), pauses) for name in standings)
-        found = iter(
-            sorted((run for runs in alone for run in runs), key=lambda run: _rank(chosen, order, run))
-        )
-    return [run for run in found if start <= run[0] < end]
+    pauses, budget = view.pauses, view.config.max_runs
+    if budget is not None:
+        together = _together(chosen, standings, ticks, (begin, end), pauses, budget)
+        return list(_within_reason(together, start, end, view.zone))
+    order = {name: place for place, name in enumerate(chosen)}
+    alone = (_alone(chosen[name], standings[name], ticks, (begin, end), pauses) for name in standings)
+    found = _within_reason(chain.from_iterable(alone), start, end, view.zone)
+    return sorted(found, key=partial(_rank, chosen, order))
+
+
+def _within_reason(found: Iterable[Run | None], start: Instant, end: Instant, zone: str) -> Iterator[Run]:
+    """Pass on what runs in [start, end); raises ConfigError if that, or what comes before it, is too much."""
+    inside = 0
+    for step, run in enumerate(found):
+        if run is not None and start <= run[0] < end:
+            inside += 1
+            yield run
+        if inside > MOST or step > FARTHEST:
+            raise ConfigError(
+                f"from {stamp(start, zone)} to {stamp(end, zone)}: more than {MOST:,} runs are too much to foresee "
+                "at once; ask for a shorter span, for one nearer to now, or for one job"
+            )
 
 
 def _rank(jobs: Mapping[str, Job], order: Mapping[str, int], run: Run) -> tuple[int, ...]:
@@ -94,7 +116,9 @@ def _begin(view: View, start: Instant, outages: Iterable[Outage]) -> Instant:
     first = min([start, *(outage for outage, _ in outages)])
     if first <= view.now:
         return min(start, view.now)
-    return view.now if view.pauses else max(view.now, first - LEAD)
+    begin = max(view.now, first - LEAD)
+    caught_up = (until for until in view.pauses.values() if until is not None)
+    return view.now if any(until > begin for until in caught_up) else begin
 
 
 def _standing(standing: Standing, begin: Instant, now: Instant) -> Standing:
@@ -116,8 +140,8 @@ def _alone(
     ticks: Ticks,
     span: tuple[Instant, Instant],
     pauses: Mapping[str, Instant | None],
-) -> Iterator[Run]:
-    """Yield the runs of a job on which no other has any influence."""
+) -> Iterator[Run | None]:
+    """Yield the runs of a job on which no other has any influence, and None for each tick that starts nothing."""
     now = ticks.at_or_after(span[0])
     while now < span[1]:
         found = plan_job(job, standing, now, around=_around(ticks, pauses, now))
@@ -126,6 +150,7 @@ def _alone(
             yield now, found.start.claim.slot or now, job.name
             standing = _ran(standing, found.start)
             continue
+        yield None
         if found.waits is None and standing.open_run is None:
             for slot, tick in _smooth(job, standing, ticks, now, span[1], pauses):
                 yield tick, slot, job.name
@@ -176,8 +201,8 @@ def _together(
     span: tuple[Instant, Instant],
     pauses: Mapping[str, Instant | None],
     budget: int,
-) -> Iterator[Run]:
-    """Yield the runs of jobs that share the budget of a tick."""
+) -> Iterator[Run | None]:
+    """Yield the runs of jobs that share the budget of a tick, and None for each that starts nothing of a job."""
     order = {name: place for place, name in enumerate(jobs)}
     waiting = [(ticks.at_or_after(span[0]), order[name], name) for name in standings]
     heapq.heapify(waiting)
@@ -201,6 +226,7 @@ def _together(
                     due.append(name)  # its turn comes once those before it have run
                 standings[name] = _skipped(standings[name], [skip.span.last for skip in job.skips])
                 if name not in due and job.next_due is not None:
+                    yield None
                     tick = ticks.at_or_after(max(job.next_due, now + 1))
                     heapq.heappush(waiting, (tick, order[name], name))
 

@@ -221,3 +221,16 @@ def test_what_is_under_way_is_not_started_again_and_no_door_calls_that_a_success
     assert world.json("history", "sleeper") == [run]
     world.run("stop", run["run_id"])
     runner.wait()
+
+
+def test_a_forecast_of_more_than_anybody_can_read_is_refused_before_it_is_made(world, doors):
+    minutely = '[jobs.minutely]\ncron = "* * * * *"\ncommand = "true"\n'
+    world.configure(JOBS.replace("[jobs.yearly]", f"{minutely}[jobs.yearly]"))
+    world.run("run")
+    span = {"first": "2027-01-01", "last": "2090-01-01"}
+
+    with pytest.raises(
+        RefusedError, match=r"from 2027.* to 2090.*: more than 105,408 runs .* a shorter span"
+    ):
+        doors["mcp"].service("forecast", **span)
+    assert doors["mcp"].service("forecast", **span, job="yearly")

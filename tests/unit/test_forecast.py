@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from scheduled import forecast
 from scheduled.config import Config
+from scheduled.errors import ConfigError
 from scheduled.forecast import Ticks
 from scheduled.ical import calendar, escape, fold
-from scheduled.jobs import DAY, HOUR, Action, Job, Schedule, Standing, Window
+from scheduled.jobs import DAY, HOUR, MINUTE, Action, Job, Schedule, Standing, Window
 from scheduled.planner import Around, plan_job
 from scheduled.view import View
 
@@ -146,6 +147,40 @@ def test_a_pause_without_an_end_leaves_nothing():
 
 def test_only_one_job_is_asked_for():
     assert {run[2] for run in foreseen(a_view(a_job(), a_job(name="other")), only="other")} == {"other"}
+
+
+@pytest.mark.parametrize("budget", [None, 5])
+def test_what_is_more_than_one_answer_holds_is_refused(budget, monkeypatch):
+    monkeypatch.setattr(forecast, "MOST", 288)  # seconds, not minutes
+    view = a_view(a_job("*/5 * * * *"), max_runs=budget)
+
+    assert len(foreseen(view, START + DAY, START + 2 * DAY)) == 288
+    with pytest.raises(ConfigError, match=r"from 2026-03-28.* to 2026-03-29.*: more than 288 runs"):
+        forecast.forecast(view, START, START + DAY + MINUTE)
+
+
+@pytest.mark.parametrize("budget", [None, 5])
+@pytest.mark.parametrize(
+    "job",
+    [
+        a_job("2-59/5 * * * *", grace=MINUTE, catch_up="none"),  # every slot is skipped: nothing ever runs
+        a_job("* * * * *", catch_up="all", catch_up_limit=10**9),
+    ],
+    ids=["nothing runs", "all is caught up on"],
+)
+def test_what_happens_before_a_span_is_not_worked_out_for_ever_either(job, budget, monkeypatch):
+    monkeypatch.setattr(forecast, "FARTHEST", 5000)  # seconds, not minutes
+    outages = [(START + DAY, START + 30 * DAY)]
+
+    with pytest.raises(ConfigError, match=r"ask for .* one nearer to now"):
+        forecast.forecast(a_view(job, max_runs=budget), START + 60 * DAY, START + 61 * DAY, outages)
+
+
+def test_a_pause_that_is_long_over_before_a_span_is_no_reason_to_begin_today(monkeypatch):
+    monkeypatch.setattr(forecast, "FARTHEST", 5000)
+    view = a_view(a_job("*/5 * * * *"), pauses={"job": START + DAY})
+
+    assert len(foreseen(view, START + 90 * DAY, START + 91 * DAY)) == 288
 
 
 @pytest.mark.parametrize("tick", [START, START + 1, START + 299, START + 300])

@@ -2,21 +2,17 @@
 
 from asyncio import to_thread
 from collections.abc import Callable
-from contextlib import suppress
-from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from scheduled import service
 from scheduled.doors.web import shapes
-from scheduled.doors.web.answers import RefusedError
 from scheduled.doors.web.permission import permit
 from scheduled.service import Where
 
 # The same answers under the names that two sources give them.
 PREFIXES = ("/api/daemon", "/api")
-LONGEST = timedelta(days=3 * 366)  # a job of every minute has a million and a half slots by then
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -93,12 +89,6 @@ async def _rerun(where: Where, asked: Asked) -> Any:
 
 def _forecast(where: Where, asked: Asked) -> Any:
     query = asked.query
-    with suppress(ValueError):  # what is no date, `service` names
-        first, last = (
-            datetime.fromisoformat(text).replace(tzinfo=None) for text in (query.first, query.last)
-        )
-        if last - first > LONGEST:
-            raise RefusedError(422, f"to: more than {LONGEST.days} days are not foretold at once")
     return service.forecast(where, query.first, query.last, job=query.job)
 
 
