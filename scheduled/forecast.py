@@ -24,10 +24,10 @@ from scheduled.view import View
 
 # What may be deferred from before a span into it: a quiet window and the retries after it are over by then.
 LEAD = 2 * DAY
-# In one answer: a year of a job of every five minutes. What happens before the span is worked out too, up to five times
-# as much; a forecast that goes on for longer would take minutes, and all memory.
-MOST = 366 * 288
-FARTHEST = 5 * MOST
+# In one answer: two days of 10,000 hourly jobs. What happens before the span is worked out too, up to four times as
+# much; a forecast that goes on for longer would take minutes, and all memory.
+MOST = 500_000
+FARTHEST = 4 * MOST
 Outage = tuple[Instant, Instant]
 Run = tuple[Instant, Instant, str]  # runs at, slot, job
 
