@@ -17,6 +17,7 @@ from scheduled.tables import GateTable, JobTable, LimitsTable, RetryTable
 from scheduled.zones import FIRST_YEAR, LAST_YEAR
 
 NAME = re.compile(r"[^\W_][\w.@:+-]{0,99}")
+A_NAME = "a job's name is 1 to 100 letters, digits and . _ @ : + -, and begins with a letter or digit"
 EVENT = re.compile(r"[A-Za-z]\w{0,99}")
 REBOOT, BOOTED = (
     "@reboot",
@@ -33,9 +34,7 @@ WHAT = ("command", "python", "handler", "chain")
 def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], timezone: str) -> Job:
     """Given a [jobs.NAME] table, return the job; raises ConfigError with the key and what to do about it."""
     if not NAME.fullmatch(name):
-        raise ConfigError(
-            "a job's name is 1 to 100 letters, digits and . _ @ : + -, and begins with a letter or digit"
-        )
+        raise ConfigError(A_NAME)
     if not isinstance(table, dict):
         raise ConfigError(f"must be a table; write [jobs.{name}]")
     try:

@@ -14,6 +14,7 @@ import msgspec
 import tomlkit
 
 from scheduled import checks, clock, config, redaction
+from scheduled.definitions import A_NAME, NAME
 from scheduled.errors import ConfigError, ScheduledError, StateError, UnknownError
 from scheduled.looking import known_jobs
 from scheduled.state.files import write_atomically
@@ -133,9 +134,11 @@ def addition(config_file: Path, name: str, table: Mapping[str, Any]) -> Edit:
         raise ConfigError(
             f"{name}: there is such a job, in {found.jobs[name].source}; `scheduled edit {name}` changes it"
         )
+    if not NAME.fullmatch(name):
+        raise ConfigError(f"{name!r}: {A_NAME}")
     path = config_file.parent / "jobs.d" / f"{name}.toml"
-    if "/" in name or path.exists():
-        raise ConfigError(f"{path}: is there already" if "/" not in name else f"{name}: is no name for a job")
+    if _read(path) is not None:
+        raise ConfigError(f"{path}: is there already")
     document = tomlkit.document()
     jobs = tomlkit.table(is_super_table=True)
     jobs.append(name, tomlkit.item(dict(table)))

@@ -109,6 +109,8 @@ __all__ = [
     "written",
 ]  # fmt: skip
 
+MOST = 100_000  # slots in one answer
+
 # How everything stands
 
 
@@ -181,8 +183,10 @@ def job(where: Where, name: str) -> dict[str, Any]:
 def upcoming(where: Where, job: str | None = None, limit: int = 10) -> list[dict[str, Any]]:
     """Return the next slots, of a job or of all."""
     from scheduled import listing
+    from scheduled.ranges import within
     from scheduled.view import look
 
+    within("limit", limit, 1, MOST)
     return listing.upcoming(look(where.config_file, where.paths), job, limit)
 
 

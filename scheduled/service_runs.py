@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scheduled.bus import Subscriber
-from scheduled.errors import ConfigError
 from scheduled.where import Where
+
+MOST = 1_000_000  # runs in one answer
 
 
 def history(
@@ -18,9 +19,9 @@ def history(
     """Return the newest runs, of a job or of all, since `2h` ago or an instant, newest first."""
     from scheduled import clock, config, output, records
     from scheduled.instants import ago
+    from scheduled.ranges import within
 
-    if limit < 1:
-        raise ConfigError(f"limit: must be at least 1, got {limit}")
+    within("limit", limit, 1, MOST)
     found = config.load(where.config_file)
     if job is not None:
         output.known(where.paths, found.jobs, job)
@@ -32,7 +33,10 @@ def history(
 def logs(where: Where, name: str, lines: int | None = None) -> dict[str, Any]:
     """Return what the run *name*, or the newest run of the job *name*, printed: of much, the last part."""
     from scheduled import config, output
+    from scheduled.ranges import within
 
+    if lines is not None:
+        within("lines", lines, 0)
     jobs = config.load(where.config_file).jobs
     output.known(where.paths, jobs, name)
     return output.logs(where.paths, name, lines=lines, jobs=jobs)

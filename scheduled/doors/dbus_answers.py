@@ -1,8 +1,9 @@
 """What both interfaces on the bus have in common: JSON texts, errors with names, and nobody who waits for others."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, get_type_hints
 
 import msgspec
 from dbus_fast import DBusError, PropertyAccess
@@ -45,8 +46,27 @@ def read(arguments: str) -> dict[str, Any]:
     """Read a JSON object of arguments; an empty text is none. Raises ConfigError."""
     try:
         return msgspec.json.decode(arguments or "{}", type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ConfigError(f"arguments: write a JSON object: {error}") from None
+
+
+def fitting(
+    where: Where, name: str, question: Callable[..., Any], arguments: Mapping[str, Any]
+) -> inspect.BoundArguments:
+    """Give *question* arguments that came as JSON; raises ConfigError for those that it does not take."""
+    hints = get_type_hints(question)
+    given = {key: _as(f"{name}: {key}", value, hints.get(key, Any)) for key, value in arguments.items()}
+    try:
+        return inspect.signature(question).bind(where, **given)
+    except TypeError as error:
+        raise ConfigError(f"{name}: {error}") from None
+
+
+def _as(what: str, value: Any, wanted: Any) -> Any:
+    try:
+        return msgspec.convert(value, wanted)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{what}: {error}") from None
 
 
 def boolean(word: str) -> bool:

@@ -9,7 +9,16 @@ from dbus_fast.annotations import DBusBool, DBusDouble, DBusInt32, DBusSignature
 from dbus_fast.service import ServiceInterface, dbus_method, dbus_signal
 
 from scheduled import service
-from scheduled.doors.dbus_answers import Desk, Presence, boolean, looked_up, need_harmless, read, text
+from scheduled.doors.dbus_answers import (
+    Desk,
+    Presence,
+    boolean,
+    fitting,
+    looked_up,
+    need_harmless,
+    read,
+    text,
+)
 from scheduled.errors import ConfigError
 from scheduled.session_bus import BOT_CRON
 from scheduled.where import Where
@@ -82,7 +91,7 @@ def _value(value: Any) -> Any:
     """Read a value that may have come as a text: JSON where it is that, else the text itself."""
     try:
         return msgspec.json.decode(value) if isinstance(value, str) else value
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return value
 
 
@@ -105,15 +114,10 @@ CALLS: dict[str, Callable[..., Any]] = {
 
 def call(where: Where, name: str, arguments: Mapping[str, Any]) -> Any:
     """Answer a call by name; raises ConfigError for one that there is not, or with other arguments."""
-    import inspect
-
     if name not in CALLS:
         raise ConfigError(f"no such method: {name!r}; there are {', '.join(CALLS)}")
-    try:
-        bound = inspect.signature(CALLS[name]).bind(where, **arguments)
-    except TypeError as error:
-        raise ConfigError(f"{name}: {error}") from None
-    return CALLS[name](*bound.args, **bound.kwargs)
+    given = fitting(where, name, CALLS[name], arguments)
+    return CALLS[name](*given.args, **given.kwargs)
 
 
 class BotCron(ServiceInterface):

@@ -1,16 +1,14 @@
 """Our own interface, org.scheduled.Scheduler1: every question of `service` by its name, arguments as a JSON object."""
 
-import inspect
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
-import msgspec
 from dbus_fast.annotations import DBusBool, DBusSignature, DBusStr
 from dbus_fast.service import ServiceInterface, dbus_method, dbus_signal
 
 import scheduled
 from scheduled import service
-from scheduled.doors.dbus_answers import Desk, Presence, looked_up, need_harmless, read
+from scheduled.doors.dbus_answers import Desk, Presence, fitting, looked_up, need_harmless, read
 from scheduled.errors import ConfigError
 from scheduled.session_bus import OURS
 from scheduled.where import Where
@@ -32,28 +30,10 @@ def ask(where: Where, question: str, arguments: Mapping[str, Any]) -> Any:
     if question not in QUESTIONS:
         raise ConfigError(f"no such question: {question!r}; there are {', '.join(QUESTIONS)}")
     found = QUESTIONS[question]
-    given = _typed(question, found, arguments)
+    given = fitting(where, question, found, arguments)
     for definition in ("definition", "changes"):
-        need_harmless(where, given.get(definition, {}))
-    try:
-        bound = inspect.signature(found).bind(where, **given)
-    except TypeError as error:
-        raise ConfigError(f"{question}: {error}") from None
-    return found(*bound.args, **bound.kwargs)
-
-
-def _typed(question: str, found: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    hints = get_type_hints(found)
-    return {
-        name: _as(f"{question}: {name}", value, hints.get(name, Any)) for name, value in arguments.items()
-    }
-
-
-def _as(what: str, value: Any, wanted: Any) -> Any:
-    try:
-        return msgspec.convert(value, wanted)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{what}: {error}") from None
+        need_harmless(where, given.arguments.get(definition, {}))
+    return found(*given.args, **given.kwargs)
 
 
 class Scheduler(ServiceInterface):

@@ -5,6 +5,7 @@ A further door is one more adapter in tests/fixtures/doors and one more line in 
 
 import json
 import os
+import re
 import shutil
 from contextlib import ExitStack
 
@@ -76,6 +77,13 @@ CHANGES = [
     ("add", {"name": "new", "definition": {"every": "30d", "command": ["true"], "timeout_seconds": 60}}),
     ("remove", {"job": "listener"}),
 ]
+NUMBERS = [
+    ("upcoming", {"job": "yearly", "limit": -5}, "limit: must be 1 to 100,000, got -5"),
+    ("upcoming", {"job": "yearly", "limit": 5 * 10**24}, "limit: must be 1 to 100,000, got 50{24}"),
+    ("history", {"limit": 0}, "limit: must be 1 to 1,000,000, got 0"),
+    ("history", {"limit": 5 * 10**24}, "limit: must be 1 to 1,000,000, got 50{24}"),
+    ("logs", {"name": "greet", "lines": -3}, "lines: must be at least 0, got -3"),
+]
 MISTAKES = [
     ("job", {"name": "yearl"}),
     ("explain", {"job": "nobody"}),
@@ -87,6 +95,7 @@ MISTAKES = [
     ("skip", {"job": "yearly", "slot": "2027-01-01T03:30:00+00:00"}),
     ("add", {"name": "greet", "definition": {"command": ["true"]}}),
     ("add", {"name": "new", "definition": {"command": ["true"], "cron": "61 * * * *"}}),
+    ("add", {"name": "no/name", "definition": {"command": ["true"]}}),
     ("remove", {"job": "nobody"}),
 ]
 # What is another each time it is asked, or names the run, the process or the file that came of it.
@@ -210,6 +219,15 @@ def test_the_same_mistake_is_told_in_the_same_words_and_changes_nothing(world, p
     assert _asked(door, asked) == words
     assert isinstance(words, str)
     assert _left(world) == left
+
+
+@pytest.mark.parametrize(("question", "arguments", "said"), NUMBERS)
+def test_a_number_out_of_range_is_refused_by_name(world, doors, question, arguments, said):
+    """The command line, REST and MCP refuse most of them by their own schemas; nobody is answered with less."""
+    for name, door in {**doors, "cli": CliDoor(world)}.items():
+        with pytest.raises(RefusedError, match=rf"{said}|{next(reversed(arguments))}") as refused:
+            door.service(question, **arguments)
+        assert name != "dbus" or re.fullmatch(said, str(refused.value))
 
 
 def test_what_is_under_way_is_not_started_again_and_no_door_calls_that_a_success(world, door, until):

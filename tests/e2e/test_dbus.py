@@ -223,11 +223,32 @@ def test_calls_by_name_answer_errors_too(door):
 
 
 @pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("get_history", '{"limit": "x"}', "get_history: limit: Expected `int`, got `str`"),
+        ("get_history", '{"limit": null}', "limit: Expected `int`, got `null`"),
+        ("get_history", '{"limit": 2.5}', "limit: Expected `int`, got `float`"),
+        ("get_history", '{"limit": 5000000000000000000000000}', "limit: must be 1 to 1,000,000"),
+        ("get_history", '{"limit": 5, "job_name": 5}', "job_name: Expected `str | null`, got `int`"),
+        ("run_job", '{"job_name": ["a"]}', "job_name: Expected `str`, got `array`"),
+        ("toggle_job", '{"job_name": {}, "enabled": true}', "job_name: Expected `str`, got `object`"),
+        ("get_config", '{"section": 5}', "section: Expected `str`, got `int`"),
+        ("update_config", '{"section": "jobs.hourly", "key": ["a"], "value": 1}', "key: Expected `str`"),
+        ("list_jobs", "[" * 5000, "write a JSON object"),
+    ],
+)
+def test_calls_by_name_with_arguments_of_another_kind_are_answered_too(door, name, arguments, said):
+    found = door.bot("CallMethod", "ss", name, arguments)
+
+    assert (found["success"], said in found["error"]) == (False, True), found
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("run_job", "s", "daily_stand"), "no such job: daily_stand; did you mean daily_standup?"),
         (("toggle_job", "ss", "hourly", "perhaps"), "write true or false"),
-        (("get_history", "i", 0), "limit: must be at least 1"),
+        (("get_history", "i", 0), "limit: must be 1 to 1,000,000, got 0"),
         (("get_config", "ss", "jobs.hourly", "x"), "jobs.hourly: says nothing of 'x'"),
         (("get_config", "ss", "nothing", ""), "no such section"),
     ],
@@ -240,6 +261,9 @@ def test_questions_are_asked_by_name_with_their_own_arguments(door):
     assert {"explain", "forecast", "audit"} <= set(door.property(OURS, "Questions"))
     assert "limit" in door.refused(OURS, "Ask", "ss", "history", '{"limit": "many"}')
     assert "no such question" in door.refused(OURS, "Ask", "ss", "run", "{}")
+    assert "definition: Expected `object`" in door.refused(
+        OURS, "Ask", "ss", "add", '{"name": "n", "definition": 5}'
+    )
 
 
 @pytest.mark.parametrize("wait", ["-1", "1e300", "601"])
