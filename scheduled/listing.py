@@ -9,6 +9,7 @@ import msgspec
 
 from scheduled import words
 from scheduled.epochs import open_slots_of
+from scheduled.errors import UnknownError
 from scheduled.jobs import Instant, Job
 from scheduled.looking import stamp
 from scheduled.masking import without_secrets
@@ -43,11 +44,20 @@ def _line(view: View, job: Job) -> dict[str, Any]:
 
 def chains(view: View) -> list[dict[str, Any]]:
     """Return every chain with its steps, each the jobs that run side by side in it."""
-    return [
-        {**_line(view, job), "steps": [list(step) for step in job.action.steps], "on_failure": job.on_failure}
-        for job in view.config.jobs.values()
-        if job.action.kind == "chain"
-    ]
+    return [_chain(view, job) for job in view.config.jobs.values() if job.action.kind == "chain"]
+
+
+def chain(view: View, name: str) -> dict[str, Any]:
+    """Return one chain; raises UnknownError if there is none of that name."""
+    job = view.job(name)
+    if job.action.kind != "chain":
+        raise UnknownError(f"no such chain: {name}; it is a job, and no chain")
+    return _chain(view, job)
+
+
+def _chain(view: View, job: Job) -> dict[str, Any]:
+    steps = [list(step) for step in job.action.steps]
+    return {**_line(view, job), "steps": steps, "on_failure": job.on_failure}
 
 
 def is_paused(view: View, name: str) -> bool:

@@ -23,6 +23,7 @@ from scheduled.service_files import (
     written,
 )
 from scheduled.service_looks import (
+    chain,
     chains,
     doors,
     executable_keys,
@@ -63,6 +64,7 @@ __all__ = [
     "audit",
     "backup",
     "calendar",
+    "chain",
     "chains",
     "check",
     "daily_report",

@@ -88,6 +88,14 @@ def chains(where: Where) -> list[dict[str, Any]]:
     return listing.chains(look(where.config_file, where.paths))
 
 
+def chain(where: Where, name: str) -> dict[str, Any]:
+    """Return one chain; raises UnknownError for a job that is none."""
+    from scheduled import listing
+    from scheduled.view import look
+
+    return listing.chain(look(where.config_file, where.paths), name)
+
+
 def one_run(where: Where, run_id: str) -> dict[str, Any]:
     """Return one run as `history` has it."""
     from scheduled import config, records

@@ -76,6 +76,16 @@ def test_chains_and_their_steps(rest):
     )
 
 
+@pytest.mark.parametrize(("method", "verb"), [("put", "toggle"), ("post", "run")])
+def test_a_job_that_is_no_chain_is_not_found_among_them(rest, world, method, verb):
+    answer = getattr(rest, method)(f"/api/daemon/chains/hello/{verb}")
+
+    assert answer.status_code == 404
+    assert answer.json()["detail"].startswith("no such chain: hello; it is a job")
+    assert world.json("history") == []
+    assert world.json("show", "hello")["enabled"]
+
+
 # Asking
 
 

@@ -128,6 +128,17 @@ TOGGLE = Operation(
     answer=shapes.Switched,
 )
 
+
+def _of_chains(operation: Operation, path: str) -> Operation:
+    """Return the same operation for chains alone."""
+
+    def ask(where: Where, asked: Asked) -> Any:
+        service.chain(where, asked.name)
+        return operation.ask(where, asked)
+
+    return msgspec.structs.replace(operation, path=path, ask=ask)
+
+
 OPERATIONS: tuple[Operation, ...] = (
     JOBS,
     Operation(
@@ -262,8 +273,8 @@ OPERATIONS: tuple[Operation, ...] = (
         ask=lambda where, _: service.chains(where),
         answer=list[shapes.Chain],
     ),
-    msgspec.structs.replace(TOGGLE, path="/chains/{job}/toggle"),
-    msgspec.structs.replace(RUN, path="/chains/{job}/run"),
+    _of_chains(TOGGLE, "/chains/{job}/toggle"),
+    _of_chains(RUN, "/chains/{job}/run"),
     Operation(
         method="GET",
         path="/next",
