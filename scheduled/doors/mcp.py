@@ -3,16 +3,17 @@
 An agent may look. What more it may do, `[doors.mcp]` in scheduled.toml says, and is asked anew with every call.
 """
 
-from collections.abc import Callable, Mapping
+import reprlib
+from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from typing import Any
 
 import msgspec
 from mcp.server.mcpserver import MCPServer
-from mcp.server.mcpserver.exceptions import ResourceError
+from mcp.server.mcpserver.exceptions import ResourceError, ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
-from pydantic import ConfigDict, create_model
+from pydantic import ConfigDict, ValidationError, create_model
 
 import scheduled
 from scheduled import service
@@ -21,7 +22,7 @@ from scheduled.doors.mcp_cron import CronTools
 from scheduled.doors.mcp_scheduler import SchedulerTools
 from scheduled.doors.mcp_tools import OwnTools
 from scheduled.doors.permits import Permission, Permits
-from scheduled.errors import ScheduledError
+from scheduled.errors import ConfigError, ScheduledError
 from scheduled.where import Where
 
 INSTRUCTIONS = (
@@ -54,13 +55,38 @@ def build(where: Where) -> MCPServer[Any]:
 
 def _tool(group: Any, name: str, permits: Permits) -> Tool:
     permission = group.NAMES[name]
-    tool = Tool.from_function(
+    tool = _Tool.from_function(
         _answering(getattr(group, name), permission, permits),
         name=name,
         description=_description(getattr(group, name), permission),
         annotations=READ_ONLY if permission is None else CHANGES,
     )
     return _strict(tool)
+
+
+class _Tool(Tool):
+    """A tool that refuses arguments of another kind as it refuses everything else."""
+
+    async def run(self, arguments: dict[str, Any], context: Any, convert_result: bool = False) -> Any:
+        """Ask, with the arguments held against the tool's schema first."""
+        try:
+            return await super().run(arguments, context, convert_result)
+        except ToolError as error:
+            if not isinstance(error.__cause__, ValidationError):
+                raise
+            known = ", ".join(self.fn_metadata.arg_model.model_fields) or "none"
+            return _refusal(ConfigError("; ".join(_faults(error.__cause__, known))))
+
+
+def _faults(found: ValidationError, known: str) -> Iterator[str]:
+    for fault in found.errors(include_url=False):
+        name = ".".join(str(part) for part in fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            yield f"{name}: no such argument; there are {known}"
+        elif fault["type"] == "missing":
+            yield f"{name}: is missing"
+        else:
+            yield f"{name}: {fault['msg']}, got {reprlib.repr(fault['input'])}"
 
 
 def _description(question: Callable[..., Any], permission: Permission | None) -> str:

@@ -31,7 +31,10 @@ Wait = Annotated[
 Enabled = Annotated[bool, _said("True to enable, false to disable.")]
 Name = Annotated[str, _said("The new job's name.")]
 TaskId = Annotated[str, _said("A task's id: its job's name.")]
-TaskType = Annotated[str, _said("dreaming, scheduled, agent or custom; what is done is in `config`.")]
+TaskType = Annotated[
+    Literal["dreaming", "scheduled", "agent", "custom"],
+    _said("Of no consequence: what is done is in `config`."),
+]
 Cron = Annotated[str | None, _said("When: five fields, or @daily and the like.")]
 Every = Annotated[str | None, _said("When: an interval such as 30m, 6h, 7d.")]
 At = Annotated[str | None, _said("When: once, at this instant, ISO 8601.")]

@@ -227,9 +227,15 @@ def test_a_permission_that_is_taken_back_is_gone_at_once(agent):
     [
         ("explain", {"job": "gret"}, "no such job: gret; did you mean greet?"),
         ("explain", {"job": "greet", "at": "noon"}, "not an ISO date and time: 'noon'"),
-        ("history", {"jib": "greet"}, "jib"),
+        ("history", {"jib": "greet"}, "jib: no such argument; there are job, since, status, limit"),
+        ("explain", {}, "job: is missing"),
+        ("stop", {"run_id": ["a"]}, "run_id: Input should be a valid string, got ['a']"),
         ("history", {"status": "fine"}, "status: is one of"),
-        ("scheduler_list_tasks", {"limit": 1001}, "limit"),
+        (
+            "scheduler_list_tasks",
+            {"limit": 1001},
+            "limit: Input should be less than or equal to 1000, got 1001",
+        ),
     ],
 )
 def test_a_mistake_is_told_in_words_that_help(agent, tool, arguments, said):
@@ -239,6 +245,23 @@ def test_a_mistake_is_told_in_words_that_help(agent, tool, arguments, said):
 def test_errors_have_the_status_that_those_who_ask_for_one_expect(agent):
     assert agent().call("scheduler_get_task", task_id="x")[1]["status"] == "error"
     assert agent().ask("scheduler_get_task", task_id="greet")["status"] == "success"
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "said"),
+    [
+        ("scheduler_list_tasks", {"limit": 0}, "limit: Input should be greater than or equal to 1, got 0"),
+        ("scheduler_list_tasks", {"priority": "huge"}, "priority: "),
+        ("scheduler_get_task", {"task_id": 5}, "task_id: "),
+        ("scheduler_get_task", {}, "task_id: is missing"),
+        ("scheduler_add_task", {"task_id": "x", "task_type": "blah"}, "task_type: Input should be 'dreaming', "),
+    ],
+)  # fmt: skip
+def test_so_have_refusals_of_arguments_that_do_not_fit(agent, tool, arguments, said):
+    refused, answer = agent("add").call(tool, **arguments)
+
+    assert (refused, answer["status"], answer["exit_code"]) == (True, "error", 2)
+    assert answer["message"].startswith(said)
 
 
 def test_a_configuration_that_cannot_be_read_is_said_and_the_door_stays_open(agent, world):
