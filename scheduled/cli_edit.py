@@ -65,7 +65,7 @@ def add(
     table = wording.from_options({**options, "words": words})
     if as_json and not table:
         given, table = wording.from_json(_stdin())
-        name = name or given
+        name = wording.together({"name": name}, {"name": given})["name"]
     if name is None:
         raise click.UsageError("Missing argument 'NAME'.")
     done = service.add(where, name, table, dry_run=dry_run)

@@ -36,6 +36,7 @@ from scheduled.service_looks import (
     start,
     start_again,
     strips,
+    together,
 )
 from scheduled.service_runs import (
     attempt,
@@ -106,6 +107,7 @@ __all__ = [
     "status",
     "stop",
     "strips",
+    "together",
     "uninstall",
     "upcoming",
     "written",

@@ -11,7 +11,8 @@ def add(where: Where, name: str, definition: Mapping[str, Any], *, dry_run: bool
     """Add a job, in a file of its own in jobs.d; *definition* in our own words, or with a `job_type`."""
     from scheduled import editing, wording
 
-    change = editing.addition(where.config_file, name, wording.from_words(definition))
+    table = wording.from_words(wording.together({"name": name}, definition))
+    change = editing.addition(where.config_file, name, table)
     return {"job": name, **editing.keep(where.config_file, where.paths, change, dry_run=dry_run)}
 
 
@@ -29,7 +30,7 @@ def replace(
     """Have a job say *definition* and nothing else, in the file it stands in."""
     from scheduled import editing, wording
 
-    wanted = wording.from_words(definition)
+    wanted = wording.from_words(wording.together({"name": job}, definition))
     written = editing.written(where.config_file, job)
     return edit(where, job, {**dict.fromkeys(written), **wanted}, dry_run=dry_run)
 

@@ -47,6 +47,13 @@ def executable_keys(definition: Mapping[str, Any]) -> list[str]:
     return editing.executable_keys({**taken_out, **wording.from_words(definition)})
 
 
+def together(*said: Mapping[str, Any]) -> dict[str, Any]:
+    """Put together what is said of a job in several places; raises ConfigError where they differ."""
+    from scheduled import wording
+
+    return wording.together(*said)
+
+
 def handler_names() -> list[str]:
     """List the handlers there are."""
     from scheduled.handlers import registry

@@ -61,12 +61,25 @@ def from_json(document: Any) -> tuple[str, dict[str, Any]]:
 
 def from_words(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the table of a job given in our own words, or with a `job_type`; its name is no part of it."""
-    table = {
-        SPELLINGS.get(key, key): value for key, value in given.items() if value is not None and key != "name"
-    }
+    table = together(given)
+    table.pop("name", None)
     if "job_type" in table:
         table = _typed(table)
     return in_order(table)
+
+
+def together(*said: Mapping[str, Any]) -> dict[str, Any]:
+    """Put together what is said of a job in several places; raises ConfigError where they differ."""
+    table: dict[str, Any] = {}
+    for key, value in (pair for one in said for pair in one.items()):
+        if value is not None:
+            _say_once(table, SPELLINGS.get(key, key), value)
+    return table
+
+
+def _say_once(table: dict[str, Any], key: str, value: Any) -> None:
+    if table.setdefault(key, value) != value:
+        raise ConfigError(f"{key}: is said to be {table[key]!r}, and {value!r}; say it once")
 
 
 def _typed(table: dict[str, Any]) -> dict[str, Any]:
@@ -80,7 +93,7 @@ def _typed(table: dict[str, Any]) -> dict[str, Any]:
     if keys[kind] and schedule is None:
         raise ConfigError(f'schedule: is missing; job_type = "{kind}" needs one')
     if keys[kind]:
-        table[keys[kind]] = schedule
+        _say_once(table, keys[kind], schedule)
     for key in IGNORED:
         table.pop(key, None)
     _action(table)

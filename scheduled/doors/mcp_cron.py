@@ -57,7 +57,7 @@ class CronTools:
             "command": command,
             "description": description,
         }
-        definition = {**options, **{key: value for key, value in given.items() if value is not None}}
+        definition = service.together(given, options)
         self._permits.need_harmless(definition)
         return service.add(self._permits.where, name, definition)
 

@@ -43,7 +43,7 @@ class SchedulerTools:
         if schedule is not None and cron_expression is not None:
             raise ConfigError("schedule and cron_expression: only one may be given")
         given = {"at": schedule, "cron": cron_expression, "priority": priority, "description": description}
-        definition = {**config, **{key: value for key, value in given.items() if value is not None}}
+        definition = service.together(given, config)
         self._permits.need_harmless(definition)
         done = service.add(self._permits.where, task_id, definition)
         return {**SUCCESS, "task_id": task_id, "task_type": task_type, **done}

@@ -96,6 +96,10 @@ MISTAKES = [
     ("add", {"name": "greet", "definition": {"command": ["true"]}}),
     ("add", {"name": "new", "definition": {"command": ["true"], "cron": "61 * * * *"}}),
     ("add", {"name": "no/name", "definition": {"command": ["true"]}}),
+    (
+        "add",
+        {"name": "new", "definition": {"command": ["true"], "cron": "@daily", "cron_expression": "@hourly"}},
+    ),
     ("remove", {"job": "nobody"}),
 ]
 # What is another each time it is asked, or names the run, the process or the file that came of it.

@@ -257,6 +257,13 @@ def test_add_reads_a_job_as_other_schedulers_write_it(home):
     assert (done.returncode, settings["action"]["line"], settings["enabled"]) == (0, "x -v", False)
 
 
+def test_a_job_that_has_two_names_is_not_added(home):
+    done = home.run("add", "a", "--json", input='{"name": "b", "command": "x"}')
+
+    assert refused(done) and "name: is said to be 'a', and 'b'; say it once" in done.stderr
+    assert {"a", "b"}.isdisjoint(job["name"] for job in home.json("jobs"))
+
+
 def test_remove_leaves_every_other_line_as_it_is(home):
     home.run("remove", "sync-notes")
 

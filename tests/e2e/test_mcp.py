@@ -208,6 +208,30 @@ def test_a_job_that_says_what_is_executed_needs_add_commands_too(agent, world, t
     assert "evil" not in {job["name"] for job in world.json("jobs")}
 
 
+@pytest.mark.parametrize(
+    ("tool", "arguments", "said"),
+    [
+        ("cron_add", {"name": "new", "options": {"name": "other", "chain": ["greet"]}}, "name: is said to be 'new', and 'other'"),
+        ("cron_add", {"name": "new", "cron": "@daily", "options": {"cron": "@hourly", "chain": ["greet"]}}, "cron: is said to be '@daily', and '@hourly'"),
+        ("cron_add", {"name": "new", "cron": "@daily", "options": {"cron_expression": "@hourly", "chain": ["greet"]}}, "cron: is said to be"),
+        ("cron_add", {"name": "new", "cron": "@daily", "options": {"job_type": "cron", "schedule": "@hourly", "chain": ["greet"]}}, "cron: is said to be"),
+        ("scheduler_add_task", {"task_id": "new", "task_type": "custom", "priority": "high", "config": {"priority": "low", "chain": ["greet"]}}, "priority: is said to be 'high', and 'low'; say it once"),
+        ("scheduler_add_task", {"task_id": "new", "task_type": "custom", "config": {"name": "other", "chain": ["greet"]}}, "name: is said to be"),
+    ],
+)  # fmt: skip
+def test_a_job_of_which_two_things_are_said_is_not_added(agent, world, tool, arguments, said):
+    assert said in agent("add").refused(tool, **arguments)
+    assert {"new", "other"}.isdisjoint(job["name"] for job in world.json("jobs"))
+
+
+def test_what_is_said_twice_alike_is_said_once(agent, world):
+    agent("add").ask(
+        "cron_add", name="new", cron="@daily", options={"cron": "@daily", "every": None, "chain": ["greet"]}
+    )
+
+    assert world.json("show", "new")["schedule"] == "at 00:00 every day"
+
+
 def test_with_add_commands_it_is_added_and_runs(agent, world):
     agent("add", add_commands=True).ask(
         "scheduler_add_task", task_id="new", task_type="custom", config={"command": ["echo", "new"]}
