@@ -88,8 +88,8 @@ def logs(where: Where, name: str, lines: int | None, follow: bool, as_json: bool
         return
     click.echo(document["output"], nl=False)
     if follow and document["path"] is not None:
-        mask = output.mask_of(config.load(where.config_file).jobs, document["job"])
-        for grown in output.follow(Path(document["path"]), document.pop("size"), mask):
+        jobs = config.load(where.config_file).jobs
+        for grown in output.follow(where.paths, document["run_id"], document["size"], jobs):
             click.echo(grown, nl=False)
 
 

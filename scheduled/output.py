@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from scheduled.actions.prepare import secrets_of
-from scheduled.errors import UnknownError
+from scheduled.errors import ScheduledError, UnknownError
 from scheduled.jobs import Job
 from scheduled.looking import looking
 from scheduled.masking import Mask
@@ -21,6 +21,11 @@ LOOK = 0.2  # seconds between two looks at a file that may grow
 OUTPUT_TAIL = 65536
 CONTEXT = 16384  # bytes before a place from where to read on: more than any secret has
 RECENT = 50  # runs among which one that printed something is sought
+UNDER_WAY = ("claimed", "running")
+
+
+class UntoldError(ScheduledError):
+    """What a run prints can't be shown yet: nobody knows any more what of it is secret."""
 
 
 def logs(
@@ -29,17 +34,17 @@ def logs(
     """Return what the run *name*, or the newest run of the job *name* that printed anything, printed.
 
     Of much, the last part; with *lines*, that many at most. What *jobs* know as secrets is masked: while a run is
-    under way its output is not. Raises ConfigError if there is neither.
+    under way its output is not. Raises ConfigError if there is neither, UntoldError if its secrets can't be told.
     """
     with looking(paths) as ledger:
         rows = _runs(ledger, name)
     for row in rows:
         path = paths.output_of(row.run_id, row.attempt)
         if path.exists():
+            mask = _mask_of(jobs, row, path)
             text, size = _tail(path, lines)
             told = {"run_id": row.run_id, "job": row.job, "status": row.status}
-            said = mask_of(jobs, row.job).text(text)
-            return {**told, "path": str(path), "size": size, "output": said}
+            return {**told, "path": str(path), "size": size, "output": mask.text(text)}
     first = rows[0] if rows else None
     return {
         "run_id": first.run_id if first else None,
@@ -51,9 +56,27 @@ def logs(
     }
 
 
-def mask_of(jobs: Mapping[str, Job], name: str) -> Mask:
-    """Return what masks the output of the job *name*, as it is configured now."""
-    return Mask(secrets_of(jobs[name], os.environ)) if name in jobs else Mask()
+def _mask_of(jobs: Mapping[str, Job], row: RunRow, path: Path) -> Mask:
+    """Return what masks a run's output; once it is over its file holds no secrets. Raises UntoldError."""
+    job = jobs.get(row.job)
+    if (job is None or _has_other_secrets(job, row)) and (row.status in UNDER_WAY or is_held(path)):
+        raise UntoldError(
+            f"{row.run_id}: its job was removed (or its env_file changed) while it runs, so its secrets can't be "
+            "told: what it prints is shown when it is over"
+        )
+    return Mask(secrets_of(job, os.environ) if job else ())
+
+
+def _has_other_secrets(job: Job, row: RunRow) -> bool:
+    """Tell whether a job's env_file may be another one than its run was given."""
+    if not job.env_file:
+        return False
+    path = Path(job.env_file).expanduser()
+    try:
+        # A file that was moved here keeps the time of its contents; a link may point elsewhere now.
+        return max(path.stat().st_ctime, path.lstat().st_ctime) > row.claimed_at
+    except OSError:
+        return True
 
 
 def _runs(ledger: Ledger, name: str) -> list[RunRow]:
@@ -87,17 +110,27 @@ def printed(
 ) -> dict[str, Any]:
     """Return what a run printed after *start*, how far that was read, and whether the run is `running` yet.
 
-    What *jobs* know as secrets is masked. Raises UnknownError if there is no such run.
+    What *jobs* know as secrets is masked; where they can't be told nothing is said until the run is over.
+    Raises UnknownError if there is no such run.
     """
+    row = _run(paths, run_id)
+    path = paths.output_of(row.run_id, row.attempt)
+    told = {"run_id": run_id, "job": row.job, "status": row.status}
+    running = is_held(path)  # asked before the look, so that nothing is missed
+    try:
+        mask = _mask_of(jobs, row, path)
+    except UntoldError:
+        return {**told, "running": True, "size": start, "output": ""}
+    text, size = _after(path, start, mask, final=not running) if path.exists() else ("", 0)
+    return {**told, "running": running, "size": size, "output": text}
+
+
+def _run(paths: Paths, run_id: str) -> RunRow:
     with looking(paths) as ledger:
         row = ledger.run(run_id)
     if row is None:
         raise UnknownError(f"{run_id}: no such run; `scheduled history` lists them")
-    path = paths.output_of(row.run_id, row.attempt)
-    running = is_held(path)  # asked before the look, so that nothing is missed
-    text, size = _after(path, start, mask_of(jobs, row.job), final=not running) if path.exists() else ("", 0)
-    told = {"run_id": run_id, "job": row.job, "status": row.status}
-    return {**told, "running": running, "size": size, "output": text}
+    return row
 
 
 def _after(path: Path, start: int, mask: Mask, *, final: bool) -> tuple[str, int]:
@@ -119,9 +152,14 @@ def _after(path: Path, start: int, mask: Mask, *, final: bool) -> tuple[str, int
     return decoder.decode(news, final), begin + len(said) - len(decoder.getstate()[0])
 
 
-def follow(path: Path, start: int, mask: Mask) -> Iterator[bytes]:
-    """Yield, masked, what is added to a run's output after *start*, until the run, which holds a lock on it, is over."""
-    yield from mask.stream(_grown(path, start))
+def follow(paths: Paths, run_id: str, start: int, jobs: Mapping[str, Job]) -> Iterator[bytes]:
+    """Yield, masked, what a run prints after *start*, until the run, which holds a lock on it, is over.
+
+    Raises UntoldError if its secrets can't be told.
+    """
+    row = _run(paths, run_id)
+    path = paths.output_of(row.run_id, row.attempt)
+    yield from _mask_of(jobs, row, path).stream(_grown(path, start))
 
 
 def _grown(path: Path, start: int) -> Iterator[bytes]:

@@ -152,6 +152,54 @@ def test_no_secret_is_seen_while_a_run_prints_it_or_after(world, telling, until)
     assert service.printed(telling, run["run_id"])["output"] == "a *** z\n"
 
 
+UNTOLD = "what it prints is shown when it is over"
+
+
+def removed(world):
+    world.configure(JOBS)
+
+
+def changed_in_place(world):
+    (world.root / "env").write_text("WORD=another-one\n")
+
+
+def replaced_by_an_older_one(world):
+    (world.root / "older").replace(world.root / "env")
+
+
+def gone(world):
+    (world.root / "env").unlink()
+
+
+@pytest.fixture
+def filed(world, where):
+    """A job that prints a secret from its env_file, and waits before it ends."""
+    for name, word in (("older", "another-one"), ("env", SECRET)):
+        (world.root / name).write_text(f"WORD={word}\n")
+        (world.root / name).chmod(0o600)
+    waiting = 'echo "a $WORD z"; until [ -e $HOME/end ]; do sleep 0.1; done'
+    world.configure(JOBS + f"[jobs.telling]\nenv_file = \"{world.root}/env\"\ncommand = '{waiting}'\n")
+    return where
+
+
+@pytest.mark.parametrize("change", [removed, changed_in_place, replaced_by_an_older_one, gone])
+def test_while_the_secrets_of_a_run_can_not_be_told_nothing_of_it_is(world, filed, until, change):
+    runner = world.start("run", "telling")
+    [run] = until(lambda: [run for run in service.history(filed, "telling") if run["status"] == "running"])
+    before = until(lambda: service.logs(filed, "telling")["output"])
+    change(world)
+    refused = [world.run("logs", *words) for words in (["telling"], [run["run_id"]], ["-f", "telling"])]
+    live = service.printed(filed, run["run_id"], 3)
+    (Path.home() / "end").touch()
+    runner.wait()
+
+    assert before == "a *** z\n"
+    assert [(done.returncode, done.stdout, UNTOLD in done.stderr) for done in refused] == [(1, "", True)] * 3
+    assert (live["running"], live["size"], live["output"]) == (True, 3, "")
+    assert service.logs(filed, "telling")["output"] == "a *** z\n"
+    assert service.printed(filed, run["run_id"])["output"] == "a *** z\n"
+
+
 def test_a_run_outlives_whoever_asked_for_it(where, until):
     assert asyncio.run(service.start(where, ["slow"])) == {"over": False, "result": None}
     [run] = until(lambda: [run for run in service.history(where, "slow") if run["status"] == "running"])
