@@ -74,6 +74,29 @@ def test_the_token_is_in_no_log_and_in_no_process_list(web, world):
     assert not any(token in text for text in [*logs, " ".join(map(str, process.args))])
 
 
+def test_a_new_token_locks_the_old_one_out_of_a_door_that_is_open(web, world):
+    _, said = web("--port", "0")
+    port = re.search(r":(\d+)/", said)[1]
+    asked(said)
+
+    renewed = world.run("web", "--new-token", "--url", "--port", port).stdout
+
+    with pytest.raises(HTTPError, match="401"):
+        asked(said)
+    assert '"hello"' in asked(renewed)
+
+
+def test_a_token_that_others_may_read_lets_nobody_in_and_the_door_says_why(web, world):
+    process, said = web("--port", "0")
+    (world.state / "web-token").chmod(0o644)
+
+    with pytest.raises(HTTPError, match="503") as refused:
+        asked(said)
+    assert str(world.state) not in refused.value.read().decode()
+    process.terminate()
+    assert "chmod 600" in process.stderr.read()
+
+
 def test_it_goes_when_nobody_has_asked_for_long(web):
     process, said = web("--port", "0", "--idle", "2s")
     asked(said)

@@ -39,6 +39,28 @@ def test_a_new_token_makes_another_cookie(state):
     assert stat.S_IMODE((state / "web-token").stat().st_mode) == 0o600
 
 
+def test_an_open_door_follows_the_file(state):
+    keys.key(state)
+    file = keys.KeyFile(state)
+    first = file.key()
+
+    assert file.key() is first  # nothing is read anew for nothing
+    renewed = keys.renew(state)
+    assert file.key().is_token(renewed.token) and not file.key().is_token(first.token)
+
+
+def test_no_older_key_opens_while_the_file_can_not_be_trusted(state):
+    file = keys.KeyFile(state)
+    first = file.key()
+    (state / "web-token").chmod(0o644)
+
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="chmod 600"):
+            file.key()
+    (state / "web-token").chmod(0o600)
+    assert file.key().token == first.token
+
+
 def test_the_cookie_is_not_the_token():
     assert not KEY.is_token(KEY.session) and not KEY.is_session(KEY.token)
 

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Scope
 
 from scheduled.doors.web import calendar, editing_pages, pages, rest, signing
 from scheduled.doors.web.answers import RefusedError, refused, status_of
+from scheduled.doors.web.keys import Key
 from scheduled.doors.web.paper import HERE
 from scheduled.doors.web.security import Doorway, Guard
 from scheduled.errors import ScheduledError
@@ -31,10 +32,11 @@ def create(
     where: Callable[[], Where],
     doorway: Doorway,
     *,
+    key: Callable[[], Key] | None = None,
     now: Callable[[], float] = monotonic,
     active: Callable[[Scope, int], None] = _nobody,
 ) -> ASGIApp:
-    """Return the application that answers what comes through *doorway*; each request asks *where* anew."""
+    """Return the application that answers what comes through *doorway*; each request asks *where*, and *key*, anew."""
     app = Starlette(
         exception_handlers={
             RefusedError: _refusal,
@@ -44,7 +46,7 @@ def create(
         }
     )
     app.state.where = where
-    guard = Guard(app, doorway, now, active)
+    guard = Guard(app, doorway, now, active, key or (lambda: doorway.key))
     rooms = [
         *rest.routes(),
         *signing.routes(guard),

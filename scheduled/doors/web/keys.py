@@ -32,6 +32,29 @@ class Key:
         return hmac.compare_digest(given.encode(), self.session.encode())
 
 
+class KeyFile:
+    """The key in a state directory: looked at anew whenever its file is another one."""
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._seen: tuple[int, ...] | None = None
+        self._key: Key | None = None
+
+    def key(self) -> Key:
+        """Return the key as it is now; raises ConfigError, StateError, and nobody is let in by an older one."""
+        seen = self._look()
+        if self._key is None or seen != self._seen:
+            self._key, self._seen = key(self._state), seen
+        return self._key
+
+    def _look(self) -> tuple[int, ...]:
+        try:
+            found = (self._state / FILE).stat()
+        except OSError:
+            return ()
+        return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
+
+
 def key(state: Path) -> Key:
     """Return the key of this state directory, made at first use; raises ConfigError, StateError."""
     path = state / FILE

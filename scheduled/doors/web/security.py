@@ -5,6 +5,7 @@ site's page makes is refused before its cookie is looked at (CSRF), and what fol
 """
 
 import ipaddress
+import logging
 import re
 from collections.abc import Callable, Iterable
 from urllib.parse import quote, urlencode
@@ -18,9 +19,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from scheduled.doors.web.answers import RefusedError, refused
 from scheduled.doors.web.keys import Key
 from scheduled.doors.web.limits import Buckets, Limits
+from scheduled.errors import ScheduledError
+
+log = logging.getLogger(__name__)
 
 COOKIE = "scheduled-session"
 READS = ("GET", "HEAD")
+NO_KEY = "the token can't be read; why stands in the door's own output"
 LARGEST = 64 * 1024  # of a body: a job's definition is a hundredth of it
 # A name and a port and nothing else: what follows them would become part of the address of the request.
 HOST = re.compile(r"(?P<name>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
@@ -75,12 +80,20 @@ def _is_address(name: str) -> bool:
 
 
 class Guard:
-    """The middleware; *now* is a monotonic clock, *active* hears of every request that is let in."""
+    """The middleware; *now* is a monotonic clock, *active* hears of every request that is let in.
+
+    *key* is asked with every request, so that a new token locks the old one out of a door that is open.
+    """
 
     def __init__(
-        self, app: ASGIApp, doorway: Doorway, now: Callable[[], float], active: Callable[[Scope, int], None]
+        self,
+        app: ASGIApp,
+        doorway: Doorway,
+        now: Callable[[], float],
+        active: Callable[[Scope, int], None],
+        key: Callable[[], Key],
     ) -> None:
-        self.app, self.doorway, self.now, self.active = app, doorway, now, active
+        self.app, self.doorway, self.now, self.active, self.key = app, doorway, now, active, key
         limits = doorway.limits
         self.reads, self.writes = Buckets(limits.reads), Buckets(limits.writes)
         self.wrong_keys = Buckets(limits.wrong_keys)
@@ -140,15 +153,22 @@ class Guard:
             self._not_too_often(self.wrong_keys, request)
         raise RefusedError(401, "the token is needed", {"WWW-Authenticate": 'Bearer realm="scheduled"'})
 
+    def _key_now(self) -> Key:
+        try:
+            return self.key()
+        except ScheduledError as error:
+            log.warning("%s", error)
+            raise RefusedError(503, NO_KEY) from None
+
     def _fits(self, kind: str, value: str) -> bool:
-        key = self.doorway.key
+        key = self._key_now()
         return key.is_session(value) if kind == "cookie" else key.is_token(value)
 
     def _with_token(self, request: Request) -> Response | None:
         """Take the token out of the address: into a cookie, and out of the history."""
         if "token" not in request.query_params or request.method not in READS:
             return None
-        if not self.doorway.key.is_token(request.query_params["token"]):
+        if not self._key_now().is_token(request.query_params["token"]):
             return None
         rest = [(name, value) for name, value in request.query_params.multi_items() if name != "token"]
         # One slash at most: "//elsewhere" would be another host.
@@ -157,7 +177,7 @@ class Guard:
 
     def lets_in(self, request: Request, token: str) -> bool:
         """Tell whether somebody types the right token; raises RefusedError where wrong ones come too often."""
-        if self.doorway.key.is_token(token):
+        if self._key_now().is_token(token):
             return True
         self._not_too_often(self.wrong_keys, request)
         return False
@@ -166,7 +186,7 @@ class Guard:
         """Hand the cookie over, on the way to *path*."""
         answer = RedirectResponse(path, status_code=303)
         answer.set_cookie(
-            COOKIE, self.doorway.key.session, httponly=True, samesite="strict", secure=self.doorway.secure
+            COOKIE, self._key_now().session, httponly=True, samesite="strict", secure=self.doorway.secure
         )
         return answer
 

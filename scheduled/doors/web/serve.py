@@ -67,7 +67,10 @@ def run(where: Where, place: Place, *, idle: str, renew: bool) -> None:
     key = _key(where, renew=renew)
     found = listening.sockets(place)
     doorway = listening.doorway(key, place, found)
-    answering = app.create(lambda: Where(where.config, where.state), doorway, active=patience.heard)
+    fresh = keys.KeyFile(where.paths.root)
+    answering = app.create(
+        lambda: Where(where.config, where.state), doorway, key=fresh.key, active=patience.heard
+    )
     print(announce(doorway, place), file=sys.stderr, flush=True)  # noqa: T201 - what the door has to say
     serve(answering, place, found, patience)
 
