@@ -170,6 +170,37 @@ def test_a_cookie_alone_without_an_origin_changes_nothing(door, method, path):
     assert client.request(method, path, json={}).status_code == 403
 
 
+@pytest.mark.parametrize(("method", "path"), [write for write in WRITES if write[1] != "/login"])
+@pytest.mark.parametrize("header", ["x", "Bearer", "Bearer x", "Basic x", f"Basic {TOKEN}", TOKEN])
+def test_a_header_that_proves_nothing_does_not_stand_up_for_a_cookie(door, method, path, header):
+    client = door("browser")
+    del client.headers["Origin"], client.headers["Sec-Fetch-Site"]
+
+    assert client.request(method, path, json={}, headers={"Authorization": header}).status_code == 403
+    assert enabled(client)
+
+
+def test_a_program_with_the_token_needs_no_origin_whatever_its_cookie(door):
+    for who, changed in (("program", False), ("browser", True)):
+        client = door(who)
+        client.headers.pop("Origin", None), client.headers.pop("Sec-Fetch-Site", None)
+        answer = client.put(
+            "/api/jobs/hello/toggle",
+            json={"enabled": changed},
+            headers={"Authorization": f"Bearer {TOKEN}"},
+        )
+
+        assert (answer.status_code, enabled(client)) == (200, changed)
+
+
+def test_wrong_tokens_for_changes_are_slowed_down_too(door):
+    client = door("stranger", limits=Limits(wrong_keys=Rate(2, 6)))
+
+    seen = [client.delete("/api/jobs/hello", headers={"Authorization": "Bearer x"}) for _ in range(3)]
+
+    assert [answer.status_code for answer in seen] == [401, 401, 429]
+
+
 def test_a_refused_write_has_changed_nothing(door):
     client = door("browser")
 

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 COOKIE = "scheduled-session"
 READS = ("GET", "HEAD")
 NO_KEY = "the token can't be read; why stands in the door's own output"
+NO_ORIGIN = "a change needs an Origin header, or the token in an Authorization header"
 LARGEST = 64 * 1024  # of a body: a job's definition is a hundredth of it
 # A name and a port and nothing else: what follows them would become part of the address of the request.
 HOST = re.compile(r"(?P<name>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
@@ -135,23 +136,23 @@ class Guard:
             raise RefusedError(429, "too many requests", {"Retry-After": str(int(wait) + 1)})
 
     def _check_origin(self, request: Request, host: str) -> None:
-        """Let in writes of our own pages, and of programs that show the token itself; raises RefusedError."""
+        """Let in writes of our own pages, and of programs that show a token of their own; raises RefusedError."""
         origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
         ours = f"{self.doorway.scheme}://{host}".lower()
         if (origin is not None and origin.lower() != ours) or site not in (None, "same-origin"):
             raise RefusedError(403, "this request was made by another site's page")
-        if origin is None and site is None and "authorization" not in request.headers:
-            raise RefusedError(
-                403, "a change needs an Origin header, or the token in an Authorization header"
-            )
+        if _is_from_nowhere(request) and _bearer(request) is None:
+            raise RefusedError(403, NO_ORIGIN)
 
     def _check_key(self, request: Request) -> None:
         given = list(_given(request))
-        if any(self._fits(kind, value) for kind, value in given):
-            return
-        if given:
+        fitting = {kind for kind, value in given if self._fits(kind, value)}
+        if given and not fitting:
             self._not_too_often(self.wrong_keys, request)
-        raise RefusedError(401, "the token is needed", {"WWW-Authenticate": 'Bearer realm="scheduled"'})
+        if not fitting:
+            raise RefusedError(401, "the token is needed", {"WWW-Authenticate": 'Bearer realm="scheduled"'})
+        if request.method not in READS and _is_from_nowhere(request) and "bearer" not in fitting:
+            raise RefusedError(403, NO_ORIGIN)  # a header that proves nothing does not stand up for a cookie
 
     def _key_now(self) -> Key:
         try:
@@ -191,11 +192,21 @@ class Guard:
         return answer
 
 
+def _is_from_nowhere(request: Request) -> bool:
+    """Tell whether nothing says which page made the request."""
+    return "origin" not in request.headers and "sec-fetch-site" not in request.headers
+
+
+def _bearer(request: Request) -> str | None:
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else None
+
+
 def _given(request: Request) -> Iterable[tuple[str, str]]:
     """Yield every credential that a request shows."""
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        yield "bearer", value.strip()
+    bearer = _bearer(request)
+    if bearer is not None:
+        yield "bearer", bearer
     if COOKIE in request.cookies:
         yield "cookie", request.cookies[COOKIE]
     if request.method in READS and "token" in request.query_params:
