@@ -367,6 +367,31 @@ def test_the_form_neither_offers_nor_takes_a_command(door, world):
     assert not (world.config.parent / "jobs.d").exists()
 
 
+WORK = re.compile(r'name="what" value="(\w+)"[^>]*?( disabled)?>')
+
+
+def offered(page):
+    return {value for value, shut in WORK.findall(page) if not shut}
+
+
+def test_of_what_a_job_does_only_that_is_offered_which_can_be_saved(door, world):
+    client = door("browser")
+    refused = client.post("/jobs/hello/edit", data={"when": "manual", "what": "chain", "work": "pair"})
+
+    for page in (client.get("/jobs/hello/edit").text, refused.text):
+        assert (offered(page), 'name="work"' in page) == (set(), False)
+        assert "echo &#39;&lt;img" in page  # what it does is shown as it is
+    assert (
+        offered(client.get("/jobs/pair/edit").text)
+        == offered(client.get("/new").text)
+        == {"handler", "chain"}
+    )
+    saved = client.post("/jobs/hello/edit", data={"when": "every", "schedule": "2h"})
+    assert (saved.status_code, client.get("/api/jobs/hello").json()["schedule"]) == (303, "every 2h")
+    world.configure(JOBS + "[doors.web]\nallow_edit = true\n")
+    assert offered(client.get("/jobs/hello/edit").text) == {"command", "python", "handler", "chain"}
+
+
 def test_where_the_configuration_says_so_commands_are_written(door, world):
     world.configure(JOBS + "[doors.web]\nallow_edit = true\n")
     client = door("browser")

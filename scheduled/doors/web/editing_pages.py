@@ -16,6 +16,8 @@ from scheduled.doors.web.permission import may_edit, permit
 from scheduled.errors import ConfigError
 from scheduled.service import Where
 
+EXECUTED = ("command", "python")  # kinds of work that only those may write who may say what is executed
+
 
 def routes() -> Iterator[Route]:
     """Yield the routes of the forms; no job's page can be at /new."""
@@ -37,7 +39,7 @@ def edit(request: Request) -> Response:
     """Show a job's form."""
     name = request.path_params["job"]
     table = service.written(where(request), name)
-    return _form(request, forms.fields(name, table))
+    return _form(request, forms.fields(name, table), table=table)
 
 
 def preview(request: Request) -> Response:
@@ -83,17 +85,16 @@ def _change(request: Request, filled: forms.Fields, sent: Mapping[str, str]) -> 
     name, place = request.path_params["job"], where(request)
     table = service.written(place, name)
     filled["name"] = name
-    if not may_edit(place) and "what" not in sent:  # what can't be edited isn't sent
-        shown = forms.fields(name, table)
-        filled |= {key: shown[key] for key in ("what", "work")}
+    if "what" not in sent:  # what can't be edited isn't sent
+        filled |= forms.work(table)
     if "look" in sent:
-        return _form(request, filled)
+        return _form(request, filled, table=table)
     try:
         changes = forms.changes(table, filled)
         permit(place, changes)
         service.edit(place, name, changes)
     except ConfigError as error:
-        return _form(request, filled, error)
+        return _form(request, filled, error, table)
     return go(path_of(name))
 
 
@@ -105,8 +106,18 @@ async def remove(request: Request) -> Response:
     return go("/")
 
 
-def _form(request: Request, filled: forms.Fields, error: ConfigError | None = None) -> Response:
+def _is_closed(place: Where, table: forms.Table) -> bool:
+    """Tell whether what a job does can't be changed here."""
+    return forms.work(table)["what"] in EXECUTED and not may_edit(place)
+
+
+def _form(
+    request: Request, filled: forms.Fields, error: ConfigError | None = None, table: forms.Table | None = None
+) -> Response:
     place = where(request)
+    closed = table is not None and _is_closed(place, table)
+    if table is not None and closed:
+        filled = filled | forms.work(table)
     return page(
         request,
         "form.html",
@@ -114,6 +125,8 @@ def _form(request: Request, filled: forms.Fields, error: ConfigError | None = No
         filled=filled,
         existing="job" in request.path_params,
         may_edit=may_edit(place),
+        closed=closed,
+        executed=EXECUTED,
         preview=_preview(place, filled),
         error=str(error) if error else None,
         handlers=service.handler_names(),

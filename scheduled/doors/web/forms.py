@@ -40,14 +40,12 @@ def blank() -> Fields:
 def fields(name: str, table: Table) -> Fields:
     """Write a job's table as the text of fields."""
     when = next((key for key in WHEN if key in table), "manual")
-    what = next((key for key in WHAT if key in table), "")
     retry = table.get("retry", {})
     return {
         "name": name,
         "when": when,
         "schedule": str(table.get(when, "")),
-        "what": what,
-        "work": _written(table.get(what, ""), chain=what == "chain"),
+        **work(table),
         **{key: str(table.get(key, "")) for key in PLAIN},
         "after": ", ".join(table.get("after", ())),
         "not_between": "-".join(table.get("not_between", ())),
@@ -56,12 +54,18 @@ def fields(name: str, table: Table) -> Fields:
     }
 
 
-def _written(work: Any, *, chain: bool) -> str:
-    if isinstance(work, str):
-        return work
+def work(table: Table) -> Fields:
+    """Write what a job does as the text of its fields."""
+    what = next((key for key in WHAT if key in table), "")
+    return {"what": what, "work": _written(table.get(what, ""), chain=what == "chain")}
+
+
+def _written(found: Any, *, chain: bool) -> str:
+    if isinstance(found, str):
+        return found
     if not chain:
-        return shlex.join(work)
-    return ", ".join(" + ".join(step) if isinstance(step, list) else step for step in work)
+        return shlex.join(found)
+    return ", ".join(" + ".join(step) if isinstance(step, list) else step for step in found)
 
 
 def schedule(filled: Fields) -> dict[str, Any]:
