@@ -97,7 +97,13 @@ def live_log(request: Request) -> Response:
     if found["running"]:
         return page(request, "live_log.html", log=found)
     # All of it once more: what is kept of it, now that it is over, may be shorter.
-    return page(request, "live_log.html", **{**_job(place, found["job"]), "log": _log(place, run_id)})
+    known = _job(place, found["job"]) if found["job"] in _names(place) else {}
+    return page(request, "live_log.html", **{**known, "log": _log(place, run_id)})
+
+
+def _names(place: Where) -> list[str]:
+    """List the jobs that have a page: a run may be of one that was removed."""
+    return [line["name"] for line in service.jobs(place)]
 
 
 async def act(request: Request) -> Response:
@@ -143,14 +149,14 @@ def runs(request: Request) -> Response:
     asked = {key: request.query_params.get(key, "") for key in ("job", "status")}
     place = where(request)
     found = service.history(place, asked["job"] or None, status=asked["status"] or None, limit=MOST)
-    names = [line["name"] for line in service.jobs(place)]
-    return page(request, "runs.html", runs=found, asked=asked, names=names)
+    return page(request, "runs.html", runs=found, asked=asked, names=_names(place))
 
 
 def run(request: Request) -> Response:
     """Show one run and what it printed."""
     place, run_id = where(request), request.path_params["run"]
-    return page(request, "run.html", run=service.one_run(place, run_id), log=_log(place, run_id))
+    found, log = service.one_run(place, run_id), _log(place, run_id)
+    return page(request, "run.html", run=found, log=log, names=_names(place))
 
 
 async def output(request: Request) -> Response:
@@ -186,4 +192,10 @@ def chains(request: Request) -> Response:
 def incidents(request: Request) -> Response:
     """Show what is wrong now."""
     place = where(request)
-    return page(request, "incidents.html", incidents=service.incidents(place), notices=service.notices(place))
+    return page(
+        request,
+        "incidents.html",
+        incidents=service.incidents(place),
+        notices=service.notices(place),
+        names=_names(place),
+    )

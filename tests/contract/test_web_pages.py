@@ -1,0 +1,65 @@
+"""The pages where something is not as usual: a job that was removed while it ran."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+JOBS = """
+timezone = "UTC"
+[jobs.other]
+command = "true"
+"""
+WAITING = (
+    JOBS
+    + "[jobs.gone]\ncommand = 'echo begun; until [ -e $HOME/end ]; do sleep 0.1; done; echo over; exit 3'\n"
+)
+
+
+@pytest.fixture
+def browser(world, door):
+    world.configure(WAITING)
+    return door("browser")
+
+
+def links(page):
+    """Every link of a page to somewhere in this door."""
+    return set(re.findall(r'href="(/[^"]*)"', page))
+
+
+def begun(world, browser, until):
+    """A run of a job that is removed while it is under way; its runner, and its page."""
+    runner = world.start("run", "gone")
+    [run] = until(
+        lambda: [run for run in browser.get("/api/runs?job_id=gone").json() if run["status"] == "running"]
+    )
+    world.configure(JOBS)
+    return runner, f"/runs/{run['run_id']}"
+
+
+def end(runner):
+    (Path.home() / "end").touch()
+    runner.wait()
+
+
+def test_a_live_log_ends_with_its_run_when_the_job_was_removed_meanwhile(world, browser, until):
+    runner, page = begun(world, browser, until)
+    live = f"/live/log/{page.rpartition('/')[2]}?from=0"
+    under_way = browser.get(live)
+    end(runner)
+    over = browser.get(live)
+
+    assert (under_way.status_code, "It is running." in under_way.text) == (200, True)
+    assert over.status_code == 200
+    assert "It is over" in over.text and "begun\nover\n" in over.text
+
+
+def test_no_page_leads_to_a_job_that_was_removed(world, browser, until):
+    runner, page = begun(world, browser, until)
+    seen = [browser.get(page).text]
+    end(runner)
+    seen += [browser.get(path).text for path in (page, "/runs", "/incidents", "/")]
+
+    assert all("gone" in text for text in seen[:4])  # it failed, which is told
+    found = set().union(*map(links, seen))
+    assert {path for path in found if browser.get(path).status_code != 200} == set()
