@@ -1,4 +1,4 @@
-"""The pages where something is not as usual: a job that was removed while it ran."""
+"""The pages where something is not as usual: a job that was removed while it ran, a number that is none."""
 
 import re
 from pathlib import Path
@@ -63,3 +63,13 @@ def test_no_page_leads_to_a_job_that_was_removed(world, browser, until):
     assert all("gone" in text for text in seen[:4])  # it failed, which is told
     found = set().union(*map(links, seen))
     assert {path for path in found if browser.get(path).status_code != 200} == set()
+
+
+@pytest.mark.parametrize("start", ["9" * 5000, "٣", "²", "-1", "1.5", "", "x"])
+def test_what_is_no_number_is_refused(world, browser, start):
+    world.run("run", "other")
+    [run] = browser.get("/api/runs").json()
+
+    answer = browser.get(f"/live/log/{run['run_id']}", params={"from": start})
+
+    assert (answer.status_code, "is a number" in answer.text) == (400, True)

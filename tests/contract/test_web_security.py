@@ -318,6 +318,9 @@ def test_no_body_is_larger_than_any_job(door):
 
     assert client.post("/api/jobs", json=job).status_code == 413
     assert client.post("/api/jobs", content=iter([b"{", b"}"])).status_code == 411
+    for length, status in (("9" * 5000, 413), ("70000", 413), ("-1", 411), ("²", 411), ("", 411)):
+        told = {b"Content-Length": length.encode("latin-1")}
+        assert client.post("/api/jobs", content=b"", headers=told).status_code == status
 
 
 # What may be written

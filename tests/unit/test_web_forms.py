@@ -55,7 +55,10 @@ def test_a_new_jobs_keys_are_those_that_were_filled_in():
     assert forms.changes({}, filled) == {"cron": "@daily", "command": "a | b"}
 
 
-@pytest.mark.parametrize("fields", [{"max_attempts": "many"}, {"work": "rsync 'open"}])
+@pytest.mark.parametrize(
+    "fields",
+    [{"max_attempts": "many"}, {"max_attempts": "٣"}, {"max_attempts": "9" * 5000}, {"work": "rsync 'open"}],
+)
 def test_what_can_not_be_read_is_named(fields):
     with pytest.raises(ConfigError, match=r"max_attempts|command"):
         changed(TABLE, **fields)

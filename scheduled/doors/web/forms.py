@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from scheduled.doors.web.here import number
 from scheduled.errors import ConfigError
 
 WHEN = ("cron", "every", "at", "on")
@@ -111,8 +112,9 @@ def _work(filled: Fields, table: Table) -> Any:
 
 
 def _retry(filled: Fields, retry: Table) -> dict[str, Any]:
-    attempts, delay = filled["max_attempts"], filled["retry_delay"]
-    if attempts and not attempts.isdecimal():
-        raise ConfigError(f"retry.max_attempts: is a number, got {attempts!r}")
-    given = {"max_attempts": int(attempts) if attempts else None, "delay": delay or None}
+    said, delay = filled["max_attempts"], filled["retry_delay"]
+    attempts = number(said)
+    if said and attempts is None:
+        raise ConfigError(f"retry.max_attempts: is a number, got {said[:40]!r}")
+    given = {"max_attempts": attempts, "delay": delay or None}
     return {key: value for key, value in {**retry, **given}.items() if value is not None}

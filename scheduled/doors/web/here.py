@@ -1,5 +1,6 @@
 """What every page and answer begins with: whose jobs are meant, and what a form says."""
 
+import re
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -9,6 +10,8 @@ from scheduled.doors.web.answers import RefusedError
 from scheduled.service import Where
 
 MOST_FIELDS = 100
+# `str.isdecimal` takes the digits of every script, and `int` not any number of them.
+NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 def where(request: Request) -> Where:
@@ -27,6 +30,11 @@ async def form(request: Request) -> dict[str, str]:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS))
     except ValueError:
         raise RefusedError(400, "this is no form") from None
+
+
+def number(text: str) -> int | None:
+    """Read a number that a request says; None if it is none that anything here could be."""
+    return int(text) if NUMBER.fullmatch(text) else None
 
 
 def go(path: str) -> Response:

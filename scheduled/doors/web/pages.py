@@ -13,7 +13,7 @@ from scheduled import service
 from scheduled.doors.answering import answered
 from scheduled.doors.web import pictures
 from scheduled.doors.web.answers import RefusedError
-from scheduled.doors.web.here import form, go, path_of, where
+from scheduled.doors.web.here import form, go, number, path_of, where
 from scheduled.doors.web.paper import page
 from scheduled.service import Where
 
@@ -89,11 +89,11 @@ def _log(place: Where, run_id: str, start: int = 0) -> dict[str, Any]:
 
 def live_log(request: Request) -> Response:
     """Answer what a run printed since the last look, and, once it is over, how it ended."""
-    start = request.query_params.get("from", "0")
-    if not start.isdecimal():
+    start = number(request.query_params.get("from", "0"))
+    if start is None:
         raise RefusedError(400, "from: is a number")
     place, run_id = where(request), request.path_params["run"]
-    found = _log(place, run_id, int(start))
+    found = _log(place, run_id, start)
     if found["running"]:
         return page(request, "live_log.html", log=found)
     # All of it once more: what is kept of it, now that it is over, may be shorter.

@@ -17,6 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scheduled.doors.web.answers import RefusedError, refused
+from scheduled.doors.web.here import number
 from scheduled.doors.web.keys import Key
 from scheduled.doors.web.limits import Buckets, Limits
 from scheduled.errors import ScheduledError
@@ -30,6 +31,7 @@ NO_ORIGIN = "a change needs an Origin header, or the token in an Authorization h
 LARGEST = 64 * 1024  # of a body: a job's definition is a hundredth of it
 # A name and a port and nothing else: what follows them would become part of the address of the request.
 HOST = re.compile(r"(?P<name>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
+DIGITS = re.compile(r"[0-9]+")
 OPEN = ("/static/", "/login")  # what has no secrets and no effects
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -214,10 +216,11 @@ def _given(request: Request) -> Iterable[tuple[str, str]]:
 
 
 def _check_size(request: Request) -> None:
-    length = request.headers.get("content-length")
-    if "transfer-encoding" in request.headers or (length is not None and not length.isdecimal()):
+    length = request.headers.get("content-length", "0")
+    if "transfer-encoding" in request.headers or not DIGITS.fullmatch(length):
         raise RefusedError(411, "say how long the body is")
-    if int(length or 0) > LARGEST:
+    size = number(length.lstrip("0") or "0")
+    if size is None or size > LARGEST:
         raise RefusedError(413, f"no request here needs more than {LARGEST} bytes")
 
 
