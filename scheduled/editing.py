@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import tomlkit
 
-from scheduled import checks, clock, config, redaction
+from scheduled import checks, clock, comments, config, redaction
 from scheduled.definitions import A_NAME, NAME
 from scheduled.errors import ConfigError, ScheduledError, StateError, UnknownError
 from scheduled.looking import known_jobs
@@ -78,6 +78,7 @@ def keep(config_file: Path, paths: Paths, edit: Edit, *, dry_run: bool) -> dict[
     return {
         "path": str(edit.path),
         "changed": changed,
+        "deleted": changed and edit.after is None,
         "dry_run": dry_run,
         "backup": str(backup) if backup else None,
         "warnings": doubts,
@@ -147,12 +148,15 @@ def addition(config_file: Path, name: str, table: Mapping[str, Any]) -> Edit:
 
 
 def removal(config_file: Path, name: str) -> Edit:
-    """Return the edit that takes a job out of the file it stands in; everything else in there stays as it is."""
+    """Return the edit that takes a job out of the file it stands in; everything else in there stays as it is.
+
+    A file of jobs.d that holds nothing else goes.
+    """
     path = file_of(config_file, name)
     before = _read(path) or b""
     document = tomlkit.parse(before)
     del document["jobs"][name]
-    after = tomlkit.dumps(document).encode()
+    after = comments.kept(before, tomlkit.dumps(document).encode())
     expected = tomllib.loads(before.decode())
     del expected["jobs"][name]
     left = tomllib.loads(after.decode())
@@ -160,7 +164,7 @@ def removal(config_file: Path, name: str) -> Edit:
         raise ConfigError(
             f"{path}: {name} is not written as a table of its own; `scheduled edit {name}` helps"
         )
-    empty = path != config_file and not expected["jobs"]
+    empty = path != config_file and after.strip() in (b"", b"[jobs]")
     return Edit(path, before, None if empty else after)
 
 

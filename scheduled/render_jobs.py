@@ -164,8 +164,13 @@ def edited(done: dict[str, Any]) -> None:
         return
     if done["dry_run"]:
         sys.stdout.write(done["diff"])
+        if done["deleted"]:
+            console().print(
+                Text(f"{done['path']}: would be deleted, for it held nothing else"), soft_wrap=True
+            )
         return
-    console().print(Text(f"{done['path']}: changed"), soft_wrap=True)
+    became = "deleted, for it held nothing else" if done["deleted"] else "changed"
+    console().print(Text(f"{done['path']}: {became}"), soft_wrap=True)
     if done["backup"]:
         console().print(Text(f"the one before is kept in {done['backup']}"), soft_wrap=True)
 

@@ -278,8 +278,8 @@ def test_what_an_event_or_a_chain_asks_for_waits_at_its_gate_too(world, asked_by
 def test_at_the_gates_deadline_it_is_skipped_and_the_chain_goes_on(world, asked_by):
     world.configure(
         f"[jobs.gated]\non = 'go'\ngate_deadline = '1h'\ncommand = 'true'\n{GATED.format(root=world.root)}"
-        + '[jobs.all]\nchain = ["gated", "last"]\n'
-        + "[jobs.last]\ncommand = 'true'\n"
+        '[jobs.all]\nchain = ["gated", "last"]\n'
+        "[jobs.last]\ncommand = 'true'\n"
     )
     world.run(*{"emit": ("emit", "go"), "chain": ("run", "all")}[asked_by])
     world.run("run", "--verbose")

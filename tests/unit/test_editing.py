@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduled import editing, wording
+from scheduled import editing, render_jobs, wording
 from scheduled.config import load
 from scheduled.errors import ConfigError
 from scheduled.state.paths import Paths
@@ -66,6 +66,53 @@ def test_a_removal_takes_nothing_else(config, paths):
     assert config.read_text().startswith(TEXT.partition("\n# about b")[0])
     assert list(load(config).jobs) == ["a"]
     assert Path(done["backup"]).read_text() == TEXT
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("# ours\n[jobs.x]\ncommand = 'true'  # why\n", "# ours\n"),
+        ("[jobs.x]\ncommand = 'true'\n\n# until May\n", "\n# until May\n"),
+        ("[jobs.x]\ncommand = 'true'\n# once more\n[jobs.x.env]\nA = 'b'\n# about y\n[jobs.y]\ncommand = 'true'\n",
+         "# about y\n[jobs.y]\ncommand = 'true'\n"),
+        ("[jobs]\n# all of them\nx.command = 'true'\n", "[jobs]\n# all of them\n"),
+    ],
+)  # fmt: skip
+def test_what_else_stands_in_a_file_stays_there(config, paths, text, left):
+    (config.parent / "jobs.d").mkdir(mode=0o700)
+    file = config.parent / "jobs.d" / "x.toml"
+    file.write_text(text)
+
+    done = editing.keep(config, paths, editing.removal(config, "x"), dry_run=False)
+
+    assert (done["changed"], done["deleted"], file.read_text()) == (True, False, left)
+
+
+@pytest.mark.parametrize(
+    "text", ["[jobs.x]\n# why\ncommand = '''\n# no comment\n'''\n\n", "[jobs]\nx.command = 'true'\n"]
+)
+def test_a_file_with_nothing_else_in_it_goes_and_that_is_said(config, paths, text, capsys):
+    (config.parent / "jobs.d").mkdir(mode=0o700)
+    file = config.parent / "jobs.d" / "x.toml"
+    file.write_text(text)
+    would = editing.keep(config, paths, editing.removal(config, "x"), dry_run=True)
+    there = file.exists()
+
+    done = editing.keep(config, paths, editing.removal(config, "x"), dry_run=False)
+
+    assert (would["deleted"], there, done["deleted"], file.exists()) == (True, True, True, False)
+    assert Path(done["backup"]).read_text() == text
+    for told in (would, done):
+        render_jobs.edited(told)
+        assert "deleted, for it held nothing else" in capsys.readouterr().out
+
+
+def test_scheduled_toml_is_never_deleted(config, paths):
+    config.write_text("[jobs.x]\ncommand = 'true'\n")
+
+    done = editing.keep(config, paths, editing.removal(config, "x"), dry_run=False)
+
+    assert (done["deleted"], config.read_text()) == (False, "")
 
 
 def test_a_job_that_another_needs_stays(config, paths):

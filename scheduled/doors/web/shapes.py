@@ -245,6 +245,7 @@ class Edited(msgspec.Struct, kw_only=True):
     job: str
     path: str
     changed: bool
+    deleted: bool
     dry_run: bool
     backup: str | None
     warnings: list[str]
