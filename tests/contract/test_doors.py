@@ -117,6 +117,7 @@ def house(tmp_path_factory):
     for job in ("greet", "broken"):
         world.run("run", job)
     world.run("run")
+    world.run("web", "--url")  # the token, which must stay the same for as long as the door is open
     shutil.copytree(world.state, world.root / "before")
     return world
 
