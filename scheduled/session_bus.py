@@ -37,6 +37,14 @@ def address() -> str | None:
         return None
 
 
+def why_none() -> str:
+    """Say why there is no address."""
+    told = os.environ.get("DBUS_SESSION_BUS_ADDRESS")
+    if told is not None:
+        return f"DBUS_SESSION_BUS_ADDRESS is {told!r}, and no unix: address"
+    return "DBUS_SESSION_BUS_ADDRESS is not set, and /run/user has none of yours"
+
+
 def signals(event: Event, zone: str) -> Iterator[tuple[str, str, str, tuple[Any, ...]]]:
     """Yield (interface, signal, signature, body) for everything that is said of an event."""
     payload = dict(event.payload)

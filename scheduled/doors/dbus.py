@@ -14,6 +14,7 @@ from scheduled.doors.dbus_own import Scheduler
 from scheduled.errors import StateError
 from scheduled.where import Where
 
+PATIENCE = 5.0  # seconds for a bus to answer
 OURS_NOW = (RequestNameReply.PRIMARY_OWNER, RequestNameReply.ALREADY_OWNER)
 
 
@@ -74,9 +75,7 @@ def serve(where: Where, idle: float) -> None:
     """Answer until nobody has called for *idle* seconds; raises StateError where there is no session bus."""
     address = session_bus.address()
     if address is None:
-        raise StateError(
-            "there is no session bus: DBUS_SESSION_BUS_ADDRESS is not set, /run/user has none of yours"
-        )
+        raise StateError(f"there is no session bus: {session_bus.why_none()}")
     try:
         asyncio.run(_serve(where, address, idle))
     except OSError as error:
@@ -84,7 +83,7 @@ def serve(where: Where, idle: float) -> None:
 
 
 async def _serve(where: Where, address: str, idle: float) -> None:
-    bus = await MessageBus(bus_address=address).connect()
+    bus = await _connected(address)
     presence = Presence(idle)
     bus.add_message_handler(presence.heard)
     for interface in (BotCron(where, presence), Scheduler(where, presence)):
@@ -96,6 +95,16 @@ async def _serve(where: Where, address: str, idle: float) -> None:
         await _until_idle_or_gone(bus, presence)
     if bus.connected:
         await _leave(bus, presence, taken)
+
+
+async def _connected(address: str) -> MessageBus:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await MessageBus(bus_address=address).connect()
+    except TimeoutError:
+        raise StateError(f"{address}: does not answer") from None
+    except (EOFError, ValueError) as error:  # that is no address, or nobody there speaks as a bus does
+        raise StateError(f"{address}: {error}") from None
 
 
 async def _until_idle_or_gone(bus: MessageBus, presence: Presence) -> None:

@@ -18,6 +18,7 @@ from jeepney import DBusAddress, HeaderFields, MessageType, message_bus, new_met
 from jeepney.io.blocking import open_dbus_connection
 
 from scheduled.doors import dbus
+from scheduled.errors import StateError
 from scheduled.where import Where
 from tests.fixtures.doors import crontab
 from tests.fixtures.doors.dbus_door import BOT, OURS, DbusDoor
@@ -481,17 +482,51 @@ def test_it_leaves_when_the_bus_is_gone(other, until):
     service = subprocess.Popen(
         other.world.command("dbus", "--idle", "600"), env=other.session.environment, stderr=subprocess.DEVNULL
     )
-    until(lambda: BOT[0] in other.session.owned())
+    until(lambda: {BOT[0], OURS[0]} <= other.session.owned())
 
     os.kill(other.session.pid, signal.SIGKILL)
     assert service.wait(timeout=30) == 0
 
 
-def test_without_a_bus_it_says_so(house):
-    environment = {**house.session.environment, "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere/bus"}
+@pytest.mark.parametrize(
+    "address",
+    ["unix:path=/nowhere/bus", "unix:garbage", "unix:", "unix:path", "tcp:host=localhost", "nonsense", ""],
+)
+def test_without_a_bus_it_says_so_in_a_line(house, address):
+    environment = {**house.session.environment, "DBUS_SESSION_BUS_ADDRESS": address}
     done = house.world.run("dbus", env=environment)
 
-    assert done.returncode == 1 and "/nowhere/bus" in done.stderr and "Traceback" not in done.stderr
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert done.stderr.startswith("scheduled: ") and address in done.stderr
+
+
+@pytest.mark.parametrize("answer", [b"", b"REJECTED EXTERNAL\r\n", b"\xff\xfe\r\n"])
+def test_what_does_not_answer_as_a_bus_does_is_told_in_a_line_too(house, tmp_path, answer):
+    environment = {**house.session.environment, "DBUS_SESSION_BUS_ADDRESS": f"unix:path={tmp_path}/odd"}
+    with socket.socket(socket.AF_UNIX) as odd:
+        odd.bind(str(tmp_path / "odd"))
+        odd.listen()
+        calling = subprocess.Popen(
+            house.world.command("dbus"), env=environment, stderr=subprocess.PIPE, text=True
+        )
+        caller, _ = odd.accept()
+        with caller:
+            caller.recv(100)
+            caller.sendall(answer)
+        said = calling.communicate(timeout=30)[1]
+
+    assert (calling.returncode, len(said.splitlines())) == (1, 1)
+    assert f"{tmp_path}/odd" in said
+
+
+def test_a_bus_that_says_nothing_is_not_waited_for_for_ever(house, tmp_path, monkeypatch):
+    monkeypatch.setattr(dbus, "PATIENCE", 0.1)
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={tmp_path}/mute")
+    with socket.socket(socket.AF_UNIX) as mute:
+        mute.bind(str(tmp_path / "mute"))
+        mute.listen()
+        with pytest.raises(StateError, match=f"{tmp_path}/mute: does not answer"):
+            dbus.serve(Where(str(house.world.config), str(house.world.state)), 1)
 
 
 def test_without_the_library_it_says_what_to_install(house, tmp_path):
