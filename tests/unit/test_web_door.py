@@ -49,6 +49,18 @@ def test_an_open_door_follows_the_file(state):
     assert file.key().is_token(renewed.token) and not file.key().is_token(first.token)
 
 
+def test_a_file_that_is_gone_is_no_new_token_and_none_is_made_unasked(state):
+    keys.key(state)
+    file = keys.KeyFile(state)
+    first = file.key()
+    (state / "web-token").unlink()
+
+    assert file.key() is first
+    assert not (state / "web-token").exists()
+    assert file.key().token != keys.renew(state).token
+    assert not file.key().is_token(first.token)
+
+
 def test_no_older_key_opens_while_the_file_can_not_be_trusted(state):
     file = keys.KeyFile(state)
     first = file.key()

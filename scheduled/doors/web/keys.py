@@ -41,17 +41,22 @@ class KeyFile:
         self._key: Key | None = None
 
     def key(self) -> Key:
-        """Return the key as it is now; raises ConfigError, StateError, and nobody is let in by an older one."""
+        """Return the key as it is now; raises ConfigError, StateError, and nobody is let in by an older one.
+
+        While there is no file nobody has made another: it stays the one that was.
+        """
         seen = self._look()
-        if self._key is None or seen != self._seen:
+        if self._key is None or seen not in ((), self._seen):
             self._key, self._seen = key(self._state), seen
         return self._key
 
     def _look(self) -> tuple[int, ...]:
         try:
             found = (self._state / FILE).stat()
-        except OSError:
+        except FileNotFoundError:
             return ()
+        except OSError as error:
+            raise StateError(f"{self._state / FILE}: {error.strerror}") from error
         return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
 
