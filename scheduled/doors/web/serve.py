@@ -64,10 +64,11 @@ def run(where: Where, place: Place, *, idle: str, renew: bool) -> None:
     place = replace(place, names=tuple(service.doors(where).web.hosts))
     listening.check_certificate(place)
     patience = Idle(_seconds(idle), monotonic)
-    key = _key(where, renew=renew)
+    _key(where, renew=renew)
+    fresh = keys.KeyFile(where.paths.root)
+    key = fresh.key()
     found = listening.sockets(place)
     doorway = listening.doorway(key, place, found)
-    fresh = keys.KeyFile(where.paths.root)
     answering = app.create(
         lambda: Where(where.config, where.state), doorway, key=fresh.key, active=patience.heard
     )
