@@ -1,25 +1,33 @@
 """Taking in what became of runs, whoever started them: outcomes on disk first, then the run's lock, then nothing."""
 
+import os
 import signal
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
+
 from scheduled import chains
 from scheduled.actions import process
 from scheduled.actions.handler import read_report
+from scheduled.actions.output import CappedOutput
+from scheduled.actions.prepare import secrets_of
 from scheduled.actions.spec import Ended, NotStarted, Record, Started, read_records, unreadable
 from scheduled.actions.supervisor import KILL_GRACE
 from scheduled.clock import boot_id
 from scheduled.errors import StateError
 from scheduled.events import Event
 from scheduled.house import House
-from scheduled.jobs import Ending, OpenRun
+from scheduled.jobs import OUTPUT_LIMIT, Ending, OpenRun
+from scheduled.masking import Mask
 from scheduled.settle import settle
 from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import CHAIN, Ledger
 from scheduled.state.locks import is_held
+
+KEPT = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def take_in(ledger: Ledger, house: House, now: float) -> list[Event]:
@@ -95,7 +103,19 @@ def _take_in_one(
     if started is None and _never_began(house, run):
         ledger.unclaim(run.run_id)
         return []
-    return settle_run(ledger, house, run, _interrupted(run, started, now), now)
+    ending = msgspec.structs.replace(_interrupted(run, started, now), output_bytes=_close_output(house, run))
+    return settle_run(ledger, house, run, ending, now)
+
+
+def _close_output(house: House, run: OpenRun) -> int:
+    """Cut and mask what a run printed that has lost its supervisor, who would have; return how much it was."""
+    job = house.config.jobs.get(run.job)
+    try:
+        fd = os.open(house.paths.output_of(run.run_id, run.attempt), KEPT)
+    except FileNotFoundError:
+        return 0
+    limit, secrets = (job.output_limit, secrets_of(job, os.environ)) if job else (OUTPUT_LIMIT, ())
+    return CappedOutput(fd, limit, Mask(secrets)).close()
 
 
 def _key(record: Record) -> tuple[str, int]:

@@ -28,6 +28,7 @@ RunStatus = Literal[
 MINUTE: Seconds = 60
 HOUR: Seconds = 3600
 DAY: Seconds = 24 * HOUR
+OUTPUT_LIMIT = 1 << 20  # bytes of what a run printed that are kept
 AFTER = "after"  # what triggers a job without a schedule: those that it comes after have succeeded
 DEFAULT_CADENCE: Seconds = 5 * MINUTE  # of ticks: what `scheduled install` writes, unless more is needed
 
@@ -148,7 +149,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     inhibit_sleep: bool = False
     limits: Limits = Limits()
     options: dict[str, Any] = {}
-    output_limit: int = 1 << 20
+    output_limit: int = OUTPUT_LIMIT
     doubts: tuple[str, ...] = ()
 
 

@@ -60,8 +60,8 @@ def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[
         result.unrecorded = execution.follow(ledger)
         undelivered = _deliver(house, ledger)
         pruning.prune(house, ledger, clock.now())
-        planned = int(now) if only is None else None
-        result.troubles = _finish(house, ledger, gates, planned, [*result.unrecorded, *undelivered])
+        news = [*result.unrecorded, *undelivered]
+        result.troubles = _finish(house, ledger, gates, news, planned=only is None)
     result.exit_code = _exit_code(house, result, undelivered)
     return result
 
@@ -87,7 +87,7 @@ def _deliver(house: House, ledger: Ledger) -> list[str]:
     return undelivered
 
 
-def _finish(house: House, ledger: Ledger, gates: Gates, planned: int | None, new: list[str]) -> list[str]:
+def _finish(house: House, ledger: Ledger, gates: Gates, new: list[str], *, planned: bool) -> list[str]:
     """Note what is due next and what is wrong, publish the snapshot; return the troubles that are news."""
     now = clock.now()
     with ledger.transaction():
@@ -96,8 +96,8 @@ def _finish(house: House, ledger: Ledger, gates: Gates, planned: int | None, new
         # What may not start in this tick for its budget's sake says so; the next tick has a budget of its own.
         budget = None if house.config.max_runs is None else 0
         plan = claims.plan(ledger, house.config, int(now), gates=gates, budget=budget)
-        if planned is not None:
-            claims.leave(ledger, plan, planned)
+        if planned:  # by now maybe by a later tick than this one
+            claims.leave(ledger, plan, int(ledger.meta("planned") or 0))
         news = troubles.news(ledger, troubles.current(house, ledger, new), now)
     publish.snapshot(house, ledger, plan, now)
     return news

@@ -172,6 +172,19 @@ def test_a_job_that_dies_with_its_supervisor_is_interrupted_and_run_again(house)
     assert (house.history(), house.audit()) == ([("failed", 2, 7, "exit code 7")], [])
 
 
+def test_what_it_printed_is_cut_and_masked_by_whoever_takes_it_in(house):
+    printing = "echo pw $MY_PASSWORD; head -c 5000 /dev/zero | tr '\\0' x; kill -9 $PPID"
+    settings = "on_interrupted = 'skip'\noutput_limit = 1000\nenv = { MY_PASSWORD = 'Sup3rS3cret' }\n#"
+    house.configure(f"{printing}'''\n{settings}'''")
+    house.world.run("run")
+    house.over()
+    house.world.run("run")
+
+    (kept,) = (house.world.state / "output").glob("*.log")
+    text = kept.read_text()
+    assert (text.startswith("pw ***"), "Sup3rS3cret" in text, len(text) < 1100) == (True, False, True)
+
+
 def test_a_job_that_keeps_killing_its_supervisor_is_parked(house):
     house.configure(f"{BEGIN}; kill -9 $PPID")
     codes = []
