@@ -109,4 +109,6 @@ home=$venv/home
 rm -rf "$home"
 mkdir "$home"
 unset XDG_CONFIG_HOME XDG_STATE_HOME XDG_DATA_HOME XDG_CACHE_HOME SCHEDULED_CONFIG SCHEDULED_STATE
+# At night everything is tried, and a single test may take hours.
+[ -z "${SCHEDULED_NIGHTLY:-}" ] || export PYTEST_TIMEOUT=14400
 HOME=$home exec "$venv/bin/python" -m pytest -n 2 --dist loadgroup "$@"
