@@ -293,9 +293,7 @@ def _skips(
     job: Job, times: Timetable, base: Instant, until: Instant, now: Instant, around: Around
 ) -> tuple[Skip, ...]:
     """Return the slots that are not to run any more: too late, missed with `catch_up = "none"`, beyond the limit."""
-    oldest = times.next_after(base)
-    # What a tick saw in time and put off was not missed.
-    missed = job.catch_up == "none" and oldest is not None and oldest > around.planned
+    missed = job.catch_up == "none" and not _put_off(times, base, around)
     late, reason = _too_late(job, now, missed=missed, closed=job.name in around.closed)
     span = None if late is None else span_between(times, base, min(until, late))
     found = [Skip(span, reason)] if span else []
@@ -303,6 +301,12 @@ def _skips(
         beyond = _beyond_limit(times, span.last if span else base, until, job.catch_up_limit)
         found += [Skip(beyond, "catch_up_limit")] if beyond else []
     return tuple(found)
+
+
+def _put_off(times: Timetable, base: Instant, around: Around) -> bool:
+    """Tell whether a tick saw the oldest open slot in time, and put it off: then it was not missed."""
+    oldest = times.next_after(base)
+    return oldest is not None and oldest <= around.planned
 
 
 def _too_late(job: Job, now: Instant, *, missed: bool, closed: bool) -> tuple[Instant | None, str]:
