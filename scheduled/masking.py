@@ -7,6 +7,7 @@ every variable, wherever it comes from, whose name says that it is a secret.
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 MASKED = "***"
@@ -20,6 +21,7 @@ TELLING = re.compile(
 NOT_TELLING = frozenset({"PWD", "OLDPWD"})  # the shell's directories
 
 
+@lru_cache(maxsize=4096)  # the environment's names are asked for every job
 def is_telling(name: str) -> bool:
     """Return whether the name of a variable says that its value is a secret."""
     return name not in NOT_TELLING and TELLING.search(name) is not None

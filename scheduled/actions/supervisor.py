@@ -64,6 +64,7 @@ class Supervisor:
         self._unsynced: list[Record] = []
         self._sync_at = 0.0
         self._look_after = LOOK_SOON
+        self._pressed, self._ask_ease_at = False, 0.0
         self._stopping = False
 
     def serve(self) -> None:
@@ -124,7 +125,7 @@ class Supervisor:
             spec = self._queue.popleft()
             if not spec.urgent and self._start_until is not None and time.monotonic() > self._start_until:
                 self._defer(spec, "the tick's time was up")
-            elif not spec.urgent and self._running and len(self._queue) >= STORM and pressed():
+            elif not spec.urgent and self._running and len(self._queue) >= STORM and self._is_pressed():
                 held.append(spec)
                 break  # what has started goes first; looked at again when something ends, or soon
             elif spec.group and any(running.spec.group == spec.group for running in self._running):
@@ -132,6 +133,12 @@ class Supervisor:
             else:
                 self._start(spec)
         self._queue.extendleft(reversed(held))
+
+    def _is_pressed(self) -> bool:
+        now = time.monotonic()
+        if now >= self._ask_ease_at:
+            self._pressed, self._ask_ease_at = pressed(), now + LOOK_SOON
+        return self._pressed
 
     def _defer(self, spec: Spec, reason: str) -> None:
         self._tell(NotStarted(run_id=spec.run_id, attempt=spec.attempt, reason=reason, deferred=True))
