@@ -166,11 +166,8 @@ def plan_job(
     skips = given_up if run is None else ()
     base = skips[-1].span.last if skips else base
     newest = times.last_until(until)
-    due = (
-        newest
-        if newest is not None and newest > max([base, *(skip.span.last for skip in given_up)])
-        else None
-    )
+    passed = given_up[-1].span.last if given_up else base
+    due = newest if newest is not None and newest > passed else None
     asked = _asked(job, standing, around, now)
     if standing.busy or (held and (due is not None or run is not None or asked is not None)):
         waits: OpenReason | None = "running" if due is not None or not standing.busy else None
@@ -293,6 +290,8 @@ def _skips(
     job: Job, times: Timetable, base: Instant, until: Instant, now: Instant, around: Around
 ) -> tuple[Skip, ...]:
     """Return the slots that are not to run any more: too late, missed with `catch_up = "none"`, beyond the limit."""
+    if job.catch_up == "latest" and job.grace is None and job.name not in around.closed:
+        return ()  # as most jobs are: nothing ever grows too late
     missed = job.catch_up == "none" and not _put_off(times, base, around)
     late, reason = _too_late(job, now, missed=missed, closed=job.name in around.closed)
     span = None if late is None else span_between(times, base, min(until, late))
