@@ -177,8 +177,7 @@ def world(house):
 
 def _again(world):
     _configured(world)
-    shutil.rmtree(world.state)
-    shutil.copytree(world.root / "before", world.state)
+    world.begin_again(world.root / "before")
 
 
 def steady(found):

@@ -68,8 +68,7 @@ def house(built):
     built.world.configure(JOBS)
     for run in json.loads(built.scheduled("history", "--status", "running", "--json").stdout):
         built.scheduled("stop", run["run_id"])
-    shutil.rmtree(built.world.state)
-    shutil.copytree(built.world.root / "before", built.world.state)
+    built.world.begin_again(built.world.root / "before")
     return built
 
 

@@ -69,8 +69,7 @@ def agent(open_door):
 
     may()
     world.tab.unlink(missing_ok=True)
-    shutil.rmtree(world.state)
-    shutil.copytree(world.root / "before", world.state)
+    world.begin_again(world.root / "before")
     return may
 
 
