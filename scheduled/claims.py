@@ -137,9 +137,10 @@ def ask_gates(ledger: Ledger, config: Config, now: Instant, wishes: Sequence[Wis
     due = planner.plan(
         gated | leading, foreseen(ledger, config, now), now, around=surroundings(ledger, now)
     ).starts
-    starting = {*(start.claim.job for start in due), *(wish.job for wish in wishes)}
-    steps = {name for leader in starting & leading.keys() for name in _steps(leading[leader])}
-    asked = gated.keys() & (starting | steps)
+    starting = {start.claim.job for start in due}
+    # What is run by hand asks no gate of its own; a chain's steps ask theirs.
+    leaders = {*starting, *(wish.job for wish in wishes)} & leading.keys()
+    asked = gated.keys() & {*starting, *(name for leader in leaders for name in _steps(leading[leader]))}
     return Gates(closed=gates.closed(map(gated.__getitem__, asked)), unasked=frozenset(gated.keys() - asked))
 
 

@@ -19,7 +19,7 @@ from scheduled.state.ledger import Holder, Ledger
 from scheduled.state.locks import create_locked
 
 PATIENCE = MINUTE  # a retry that is due sooner is waited for; a later one belongs to a later tick
-STAY = 10 * MINUTE  # from its beginning on a tick waits for no retry: no job keeps it here for ever
+STAY = 10 * MINUTE  # after that a tick makes no retry any more: no job keeps it here for ever
 
 
 class Execution:
@@ -174,6 +174,9 @@ class Execution:
         if not jobs:
             return []
         starts = self._plan(ledger, jobs, now)
+        if now - self._now > STAY:
+            self._retries.clear()
+            return self.take(ledger, [start for start in starts if not start.again])
         self._note_retries(ledger, jobs, now)
         return self.take(ledger, starts)
 
@@ -203,8 +206,6 @@ class Execution:
     def _note_retries(self, ledger: Ledger, jobs: Collection[str], now: float) -> None:
         for job in jobs:
             self._retries.pop(job, None)
-        if now - self._now > STAY:
-            return
         for run in ledger.open_runs():
             if run.job in jobs and run.retry_at is not None and run.retry_at - now <= PATIENCE:
                 self._retries[run.job] = run.retry_at

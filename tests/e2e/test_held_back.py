@@ -1,6 +1,8 @@
 """What defers, bounds and repeats runs, through the command line, under a clock that stands at given instants."""
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -303,3 +305,35 @@ def test_a_run_by_hand_says_nothing_of_a_budget_for_others(world):
     world.run("run", "byhand")
 
     assert {job["name"]: job["open_reason"] for job in world.json("jobs")} == {"m": None, "byhand": None}
+
+
+def test_what_is_run_by_hand_asks_no_gate_of_its_own(world):
+    world.configure(
+        f"[jobs.gated]\ncommand = 'true'\nonly_if = {{ command = 'echo asked >> {world.root}/asked' }}\n"
+    )
+
+    done = world.run("run", "gated")
+
+    assert (done.returncode, (world.root / "asked").exists()) == (0, False)
+
+
+# The same tick, but that it has less time than ten minutes.
+LEAVING = "import sys; from scheduled import cli, execution; execution.STAY = {}; sys.exit(cli.main())"
+
+
+@pytest.mark.parametrize(("stay", "delay"), [(-1, 0), (0.5, 2)])
+def test_no_job_keeps_a_tick_for_longer_than_is_stated(world, stay, delay):
+    world.configure(
+        "[jobs.failing]\nevery = '1h'\nanchor = '2000-01-01'\ncommand = 'false'\n"
+        f"retry = {{ max_attempts = 3, delay = {delay} }}\n"
+    )
+    world.run("run")
+    world.sql("UPDATE jobs SET position = position - 7200")
+    world.sql("UPDATE epochs SET starts_at = starts_at - 7200")
+    tick = world.command("run", "--verbose")
+    attempts = []
+    for command in ([sys.executable, "-c", LEAVING.format(stay), *tick[2:]], tick):
+        subprocess.run(command, capture_output=True, check=False, timeout=30)
+        attempts.append(world.json("history")[0]["attempt"])
+
+    assert attempts == [1, 3]
