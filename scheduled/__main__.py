@@ -4,6 +4,7 @@ The crontab runs this file as `python -I -S FILE run`: without site-packages an 
 starting Python, and only a tick with something to do pays for the rest.
 """
 
+import posix
 import sys
 
 
@@ -22,20 +23,43 @@ def _bring_in_site_packages() -> None:
         sys.path.append(here)
 
 
-def main() -> int:
+def _answer() -> int:
     """Run the command line in sys.argv and return the exit code."""
     if __package__ in (None, "") and _package_directory() not in sys.path:
         sys.path.insert(0, _package_directory())
-    from scheduled.idle import is_idle
+    from scheduled import idle
 
-    if is_idle(sys.argv[1:]):
+    words = sys.argv[1:]
+    if idle.is_idle(words):
         return 0
     if sys.flags.no_site:
         _bring_in_site_packages()
+    import gc
+
+    gc.set_threshold(50_000)  # what is imported stays: looking it over time and again takes a tenth of a tick
+    if plain := idle.paths(words):
+        from scheduled.doors import crontab
+
+        return crontab.run(*plain)
     from scheduled.cli import main as command_line
 
     return command_line()
 
 
+def main() -> None:
+    """Run the command line in sys.argv and end this process with its exit code.
+
+    At once: to take the interpreter down piece by piece takes longer than what a tick does.
+    """
+    code = _answer()
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except OSError:
+        code = code or 1  # whoever read it is gone, or the disk is full
+    posix._exit(code)  # noqa: SLF001 - its public name is in `os`, which an idle tick does not import
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

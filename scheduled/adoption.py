@@ -25,7 +25,7 @@ from scheduled.masking import Mask
 from scheduled.settle import settle
 from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import CHAIN, Ledger
-from scheduled.state.locks import is_held
+from scheduled.state.locks import is_held, unless_held
 
 KEPT = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -179,11 +179,16 @@ def _clear_away(house: House, open_runs: Sequence[OpenRun]) -> None:
     """Remove outcome files of ticks that are over and taken in, and reports of runs that are; damaged ones are kept."""
     ticks, runs = {run.tick for run in open_runs}, {run.run_id for run in open_runs}
     for path in house.paths.outcomes.iterdir():
-        over = path.suffix == ".report" and house.paths.run_of(path) not in runs
-        over = over or (path.suffix == ".jsonl" and path.stem not in ticks)
+        needed = path.suffix == ".report" and house.paths.run_of(path) in runs
+        needed = needed or (path.suffix == ".jsonl" and path.stem in ticks)
+        if needed or path.suffix not in (".report", ".jsonl"):
+            continue
         try:
-            if over and not is_held(path):
-                _clear(house, path)
+            with unless_held(path) as free:  # held by us, then: whoever has just made it sees that it is gone
+                if free:
+                    _clear(house, path)
+        except FileNotFoundError:
+            continue  # another tick was quicker, or it was that of a tick without work
         except (OSError, StateError) as error:  # the next tick comes by here too
             house.say("WARNING", f"{path}: can't be cleared away: {error}")
 

@@ -1,17 +1,14 @@
 """The command line: arguments -> service, nothing else."""
 
 import importlib
-import os
-import sys
-from io import TextIOWrapper
 from typing import Any
 
 import click
 
 import scheduled
-from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, ScheduledError
-from scheduled.printable import printable
-from scheduled.verbs import as_json, claimed, door, everywhere, job_names, make_tick, print_json, say, show
+from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE
+from scheduled.replies import make_tick, print_json, replied, say, show
+from scheduled.verbs import as_json, claimed, door, everywhere, job_names
 from scheduled.where import Where
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -199,34 +196,17 @@ def _report_crontab(done: dict[str, Any], *, as_json: bool) -> None:
             click.echo(f"changed for the session bus: {path}")
 
 
-def _fill_in_streams() -> None:
-    """Where a standard stream is closed, the next file opened would take its place, and be printed into."""
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        if getattr(sys, name) is None:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
-            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115 - for good
-
-
 def main() -> int:
-    """Run the command line in sys.argv; return the exit code. A user's mistake gets one line, no traceback."""
-    _fill_in_streams()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # under a C locale not every name can be printed
+    """Run the command line in sys.argv; return the exit code."""
+    return replied(_parsed)
+
+
+def _parsed() -> object:
     try:
         # Without click's own error handling an exit code is returned like any other answer.
-        code = cli.main(prog_name="scheduled", standalone_mode=False)
+        return cli.main(prog_name="scheduled", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return EXIT_USAGE
     except click.Abort:
         return 130
-    except ScheduledError as error:
-        click.echo(f"scheduled: {printable(str(error))}", err=True)
-        return error.exit_code
-    except UnicodeEncodeError as error:
-        click.echo(f"scheduled: {error.object!a}: not UTF-8", err=True)
-        return EXIT_USAGE
-    except BrokenPipeError:
-        return EXIT_FAILED
-    return code if isinstance(code, int) else EXIT_OK

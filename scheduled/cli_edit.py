@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from scheduled.verbs import as_json, door, dry_run, job_names, show
+from scheduled.replies import show
+from scheduled.verbs import as_json, door, dry_run, job_names
 from scheduled.where import Where
 
 

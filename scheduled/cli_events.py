@@ -3,7 +3,8 @@
 import click
 
 from scheduled.errors import EXIT_FAILED, EXIT_OK
-from scheduled.verbs import as_json, door, print_json, show
+from scheduled.replies import print_json, show
+from scheduled.verbs import as_json, door
 from scheduled.where import Where
 
 

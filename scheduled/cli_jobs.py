@@ -3,7 +3,8 @@
 import click
 
 from scheduled.errors import EXIT_OK, EXIT_USAGE
-from scheduled.verbs import A_NUMBER, as_json, door, dry_run, job_names, say, show
+from scheduled.replies import say, show
+from scheduled.verbs import A_NUMBER, as_json, door, dry_run, job_names
 from scheduled.where import Where
 
 

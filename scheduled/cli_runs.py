@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from scheduled.errors import EXIT_FAILED, EXIT_OK
-from scheduled.verbs import A_NUMBER, as_json, claimed, door, dry_run, job_names, make_tick, print_json, show
+from scheduled.replies import make_tick, print_json, show
+from scheduled.verbs import A_NUMBER, as_json, claimed, door, dry_run, job_names
 from scheduled.where import Where
 
 

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 
 from scheduled import adoption, chains, claims, clock
 from scheduled.actions.prepare import specify
@@ -23,37 +24,48 @@ STAY = 10 * MINUTE  # after that a tick makes no retry any more: no job keeps it
 
 
 class Execution:
-    """The runs of one tick: `take` claims them, `begin` forks the supervisor, `follow` sees them through."""
+    """The runs of one tick: a supervisor is forked for them, `take` claims them, `follow` sees them through.
 
-    def __init__(
-        self,
-        house: House,
-        holder: Holder,
-        now: float,
-        gates: Gates,
-        only: Collection[str] | None,
-    ) -> None:
+    It is forked at once, since no connection to the ledger may be open then; while the tick plans, it makes ready.
+    """
+
+    def __init__(self, house: House, holder: Holder, now: float, only: Collection[str] | None) -> None:
         self._house = house
         self._holder = holder
         self._now = now
-        self._gates = gates
+        self._gates = Gates()
         self._only = only
         self._budget = house.config.max_runs
-        self._outcomes: int | None = None
+        self._outcomes = house.paths.outcomes_of(holder.tick)
+        self._worked = False
         self._claims: dict[str, Claim] = {}
         self._pending: list[Record] = []
         self._retries: dict[str, int] = {}
         self._troubles: list[str] = []
-        self._supervision: Supervision | None = None
         self._stopped = False
+        self._supervision = self._summon()
 
-    def take(self, ledger: Ledger, starts: Sequence[Start]) -> list[Claim]:
-        """Claim what nobody else has, inside the caller's transaction; return the claims."""
-        if starts and self._outcomes is None:
-            # Locked before the claims can be seen: whoever reads them finds their tick alive.
-            self._outcomes = create_locked(self._house.paths.outcomes_of(self._holder.tick))
+    def _summon(self) -> Supervision | None:
+        config = self._house.config
+        within = None if config.max_minutes is None else config.max_minutes * MINUTE
+        self._house.paths.prepare()
+        # Locked before any claim can be seen: whoever reads one finds its tick alive.
+        locked = create_locked(self._outcomes)
+        try:
+            return Supervision(self._outcomes, locked, config.max_parallel, within)
+        except StateError as error:
+            self._troubles.append(f"{error}; the next tick tries again")
+            return None
+
+    def take(self, ledger: Ledger, starts: Sequence[Start], gates: Gates) -> None:
+        """Claim what nobody else has, inside the caller's transaction; *gates* hold for all that follows."""
+        self._gates = gates
+        self._take(ledger, starts)
+
+    def _take(self, ledger: Ledger, starts: Sequence[Start]) -> list[Claim]:
         now = clock.now()
         taken = [start.claim for start in claims.take(ledger, starts, self._holder, now)]
+        self._worked = self._worked or bool(taken)
         jobs = self._house.config.jobs
         chained = [claim for claim in taken if jobs[claim.job].action.kind == "chain"]
         for claim in chained:
@@ -63,22 +75,8 @@ class Execution:
         if self._budget is not None:
             self._budget = max(0, self._budget - sum(claim.slot is not None for claim in taken))
         if chained:
-            taken += self.take(ledger, self._plan(ledger, {row.job for row in ledger.triggers()}, now))
+            taken += self._take(ledger, self._plan(ledger, {row.job for row in ledger.triggers()}, now))
         return taken
-
-    def begin(self) -> None:
-        """Fork the supervisor, if there is anything to do. No connection to the ledger may be open."""
-        if self._outcomes is not None:
-            path = self._house.paths.outcomes_of(self._holder.tick)
-            config = self._house.config
-            within = None if config.max_minutes is None else config.max_minutes * MINUTE
-            try:
-                self._supervision = Supervision(path, self._outcomes, config.max_parallel, within)
-            except StateError as error:
-                self._troubles.append(f"{error}; the next tick tries again")
-                return
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: self._stop())
 
     def follow(self, ledger: Ledger) -> list[str]:
         """Settle the runs as they end, and start what follows from them, until none is left.
@@ -87,18 +85,29 @@ class Execution:
         of this process leaves them running, and the next tick takes in how they ended.
         """
         if self._supervision is not None:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: self._stop())
             try:
                 self._submit(self._supervision, self._claims.values(), ledger)
                 while (self._claims or self._retries) and self._step(ledger, self._supervision):
                     pass
             except StateError as error:
                 self._troubles.append(str(error))
-            self._supervision.close()
+            self.close()
         elif self._claims:
             with ledger.transaction():
                 for run_id in self._claims:
                     ledger.unclaim(run_id)
         return self._troubles
+
+    def close(self) -> None:
+        """Let the supervisor go: what it has started it sees to its end. Of a tick without work nothing is left."""
+        if self._supervision is not None:
+            self._supervision.close()
+            self._supervision = None
+        if not self._worked:
+            with suppress(OSError):  # the next tick clears it away
+                self._outcomes.unlink(missing_ok=True)
 
     def _stop(self) -> None:
         self._stopped = True
@@ -176,9 +185,9 @@ class Execution:
         starts = self._plan(ledger, jobs, now)
         if now - self._now > STAY:
             self._retries.clear()
-            return self.take(ledger, [start for start in starts if not start.again])
+            return self._take(ledger, [start for start in starts if not start.again])
         self._note_retries(ledger, jobs, now)
-        return self.take(ledger, starts)
+        return self._take(ledger, starts)
 
     def _goes_on(self, claim: Claim, ending: Ending) -> bool:
         """Tell whether more of the same job may be due: after the success of its newest slot nothing is."""

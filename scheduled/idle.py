@@ -120,10 +120,11 @@ def paths(argv: list[str]) -> tuple[bytes, bytes] | None:
     words = iter(argv)
     verbs = []
     for word in words:
-        if word == "--config":
-            config = next(words, "").encode(errors="surrogateescape")
-        elif word == "--state":
-            state = next(words, "").encode(errors="surrogateescape")
+        if word in ("--config", "--state"):
+            path = next(words, "").encode(errors="surrogateescape")
+            if not path:
+                return None
+            config, state = (path, state) if word == "--config" else (config, path)
         else:
             verbs.append(word)
     config_home, state_home = (

@@ -17,10 +17,10 @@ def stamp(instant: float | None, zone: str) -> str | None:
 
 def known_jobs(found: Config, names: Sequence[str]) -> list[str]:
     """Return *names* if they are all jobs; raises UnknownError naming the first that is not, with the nearest."""
-    import difflib
-
     for name in names:
         if name not in found.jobs:
+            import difflib
+
             near = difflib.get_close_matches(name, found.jobs, n=1)
             raise UnknownError(f"no such job: {name}" + (f"; did you mean {near[0]}?" if near else ""))
     return list(dict.fromkeys(names))

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 
 import msgspec
@@ -39,24 +40,20 @@ def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[
     holder = Holder(tick=_name(now), boot=clock.boot_id(), host=house.host)
     result = Result(tick=holder.tick, started_at=now)
     house.bus.subscribe(result.events.append)
-    with house.ledger() as ledger:
+    only = () if manual else only
+    with closing(Execution(house, holder, now, only)) as execution, house.ledger() as ledger:
         house.look_at_snapshot(now)
         house.config.switch(ledger.toggles())
         gates = claims.ask_gates(ledger, house.config, int(now), manual)
-        only = () if manual else only
-        execution = Execution(house, holder, now, gates, only)
         with ledger.transaction():
             taken_in = past.take_in(ledger, house, holder, gates, now)
             claims.register(ledger, house.config, int(now))
             due = _due(ledger, house, now, gates, only)
             asked, result.busy = claims.by_hand(ledger, house.config, manual, holder, int(now))
-            execution.take(ledger, [*due, *asked])
+            execution.take(ledger, [*due, *asked], gates)
         if house.claimed is not None and (asked or not manual):
             house.claimed()  # whoever waits to hear whether it was refused needs to wait no longer
         past.tell(house, taken_in)
-    # No connection to the ledger is open while the supervisor is forked.
-    execution.begin()
-    with house.ledger() as ledger:
         result.unrecorded = execution.follow(ledger)
         undelivered = _deliver(house, ledger)
         pruning.prune(house, ledger, clock.now())

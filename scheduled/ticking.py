@@ -3,12 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from scheduled import asking, foresight, runner
+from scheduled import asking, runner
 from scheduled.bus import Subscriber
 from scheduled.byhand import Wish
 from scheduled.errors import ConfigError
 from scheduled.house import House
-from scheduled.instants import read
 from scheduled.looking import known_jobs, stamp
 from scheduled.runner import Result
 from scheduled.where import Where
@@ -26,6 +25,8 @@ def ticked(where: Where, work: Callable[[House], Result], hear: Subscriber | Non
 def asked_for(house: House, names: Sequence[str], slot: str | None) -> Result:
     """Make a tick; with *names*, run these jobs now, whatever their schedules say, or one for its *slot*."""
     if slot is not None:
+        from scheduled.instants import read
+
         return asking.run_for(house, _the_one(names), read(slot, house.zone))
     return runner.tick(house, manual=[Wish(name) for name in known_jobs(house.config, names)])
 
@@ -38,6 +39,9 @@ def _the_one(names: Sequence[str]) -> str:
 
 def planned(house: House, names: Sequence[str], slot: str | None) -> list[dict[str, Any]]:
     """Return what `asked_for` would start; raises ConfigError where it would."""
+    from scheduled import foresight
+    from scheduled.instants import read
+
     if slot is not None:
         return [asking.foreseen(house, _the_one(names), read(slot, house.zone))]
     known_jobs(house.config, names)
@@ -46,6 +50,8 @@ def planned(house: House, names: Sequence[str], slot: str | None) -> list[dict[s
 
 def report_planned(house: House, *, due: bool) -> list[dict[str, Any]]:
     """Return what `daily_report` would start."""
+    from scheduled import foresight
+
     if due:
         return [
             entry for entry in foresight.plan(house) if entry["job"] == house.handlers().get("daily_report")

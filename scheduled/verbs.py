@@ -1,8 +1,7 @@
-"""What the verbs of the command line have in common: where they work, and how they answer."""
+"""What the verbs of the command line have in common: their options, and where they work."""
 
 import os
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial, wraps
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import click
 
 from scheduled.errors import EXIT_OK
-from scheduled.printable import printable
 from scheduled.where import Where
 
 
@@ -71,48 +69,3 @@ claimed = click.option("--claimed", type=int, hidden=True, expose_value=False, c
 A_NUMBER = click.IntRange(1, 1_000_000)
 dry_run = click.option("-n", "--dry-run", is_flag=True, help="Say what would be changed; change nothing.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-
-
-def print_json(document: Any) -> None:
-    """Print the one document that --json promises."""
-    import msgspec
-
-    click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2))
-
-
-def show(document: Any, room: str, *, as_json: bool, among: str = "render") -> None:
-    """Print *document*, as JSON or as the function *room* of the module *among* shows it."""
-    if as_json:
-        print_json(document)
-    else:
-        import importlib
-
-        getattr(importlib.import_module(f"scheduled.{among}"), room)(document)
-
-
-def say(troubles: Iterable[str]) -> bool:
-    """Tell what is wrong, a line each; return whether there was anything."""
-    told = False
-    for trouble in troubles:
-        click.echo(f"scheduled: {printable(trouble)}", err=True)
-        told = True
-    return told
-
-
-def make_tick(ask: Callable[[Any], dict[str, Any]], *, verbose: bool, as_json: bool) -> int:
-    """Make a tick and show it: on a terminal as it goes, else only the troubles, so that cron mails nothing else.
-
-    *ask* is given who hears of events as they happen, or None.
-    """
-    talkative = sys.stdout.isatty() or verbose
-    progress = None
-    if talkative and not as_json:
-        from scheduled import render
-
-        progress = render.progress
-    document = ask(progress)
-    if talkative or as_json:
-        show(document, "tick", as_json=as_json)
-    say([f"{name}: another tick is running it" for name in document["busy"]])
-    say(document["troubles"])
-    return int(document["exit_code"])

@@ -21,6 +21,28 @@ def exclusive(path: Path, patience: float = PATIENCE) -> Iterator[None]:
 
     Raises BusyError after *patience* seconds, StateError if it can't be locked at all.
     """
+    fd = _opened(path)
+    try:
+        if hold(fd, path):  # nearly always
+            yield
+            return
+    finally:
+        os.close(fd)
+    with _waited_for(path, patience):
+        yield
+
+
+def _opened(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise _cannot_lock(path, error) from error
+
+
+@contextmanager
+def _waited_for(path: Path, patience: float) -> Iterator[None]:
+    """Take the same lock of the kernel's as `hold`, once whoever has it lets go of it."""
+    # Imported by those alone who have to wait: it takes longer than a tick's work.
     from filelock import FileLock, Timeout
 
     # A soft lock, which outlives its holder, would be no lock but a trap.
@@ -73,16 +95,24 @@ def hold(fd: int, path: str | Path) -> bool:
 
 def is_held(path: Path) -> bool:
     """Return whether some process holds the file at *path*; what is no file is free."""
+    with unless_held(path) as free:
+        return not free
+
+
+@contextmanager
+def unless_held(path: Path) -> Iterator[bool]:
+    """Hold the file at *path* unless some process does, and yield whether nobody did; what is no file is free."""
     try:
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except (FileNotFoundError, IsADirectoryError):
-        return False
+        fd = None
     except OSError as error:
         raise StateError(f"{path}: {error.strerror}") from error
     try:
-        return not hold(fd, path)
+        yield fd is None or hold(fd, path)
     finally:
-        os.close(fd)
+        if fd is not None:
+            os.close(fd)
 
 
 def create_locked(path: Path) -> int:
@@ -90,22 +120,31 @@ def create_locked(path: Path) -> int:
 
     Raises StateError if it can't be made, or where a lock keeps nobody out.
     """
-    try:
-        fd = os.open(
-            path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-        )
-    except OSError as error:
-        raise StateError(f"{path}: {error.strerror}") from error
-    try:
-        _hold_for_sure(fd, path)
-    except BaseException:
+    while True:
+        fd = _created(path)
+        try:
+            if _hold_for_sure(fd, path):
+                return fd
+        except BaseException:
+            os.close(fd)
+            path.unlink(missing_ok=True)
+            raise
+        # Somebody looked at it, or took it for one left behind, before it was locked.
         os.close(fd)
         path.unlink(missing_ok=True)
-        raise
-    return fd
 
 
-def _hold_for_sure(fd: int, path: Path) -> None:
-    hold(fd, path)
+def _created(path: Path) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        return os.open(path, flags, 0o600)
+    except OSError as error:
+        raise StateError(f"{path}: {error.strerror}") from error
+
+
+def _hold_for_sure(fd: int, path: Path) -> bool:
+    if not hold(fd, path) or not os.fstat(fd).st_nlink:
+        return False
     if not is_held(path):
         raise StateError(f"{path}: is locked, and can be locked once more{ADVICE}")
+    return True

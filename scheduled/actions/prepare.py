@@ -1,14 +1,12 @@
 """A job and a claim on it -> the specification that the supervisor executes."""
 
-import json
 import os
-import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from scheduled import masking
-from scheduled.actions import call
 from scheduled.actions.spec import Spec
 from scheduled.clock import local
 from scheduled.errors import ConfigError, ScheduledError
@@ -17,6 +15,7 @@ from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.paths import Paths
 from scheduled.state.trust import warn_or_refuse
 
+CALL = os.path.join(os.path.dirname(__file__), "call.py")
 LONGEST_ENV_FILE = 1 << 20
 
 # Where nobody can be asked to stay awake (no logind), the work is done all the same, and its output says so.
@@ -96,7 +95,7 @@ def _argv(job: Job, claim: Claim) -> tuple[str, ...]:
     if action.kind == "handler":
         return ()
     if ":" in action.name and "/" not in action.name:
-        return (sys.executable, call.__file__, action.name, json.dumps(job.options))
+        return (sys.executable, CALL, action.name, _as_json(job.options))
     return (sys.executable, os.path.expanduser(action.name))
 
 
@@ -141,8 +140,14 @@ def _about(job: Job, claim: Claim) -> dict[str, str]:
         "SCHEDULED_ATTEMPT": str(claim.attempt),
         "SCHEDULED_TRIGGER": claim.trigger,
         "SCHEDULED_EVENT": claim.event,
-        "SCHEDULED_EVENT_DATA": json.dumps(claim.payload if claim.trigger == "event" else {}),
+        "SCHEDULED_EVENT_DATA": _as_json(claim.payload) if claim.trigger == "event" else "{}",
     }
+
+
+def _as_json(value: Mapping[str, Any]) -> str:
+    import json  # only where there is anything to say
+
+    return json.dumps(value)
 
 
 def _stamp(instant: int | None, zone: str) -> str:
@@ -175,6 +180,8 @@ def _read_env_file(name: str) -> dict[str, str]:
 
 def _words(path: Path, number: int, line: str) -> list[str]:
     try:
+        import shlex
+
         return shlex.split(line, comments=True)
     except ValueError as error:
         raise ScheduledError(f"env_file {path}, line {number}: {error}") from None

@@ -3,7 +3,6 @@
 import os
 import resource
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 
@@ -25,23 +24,34 @@ def open_output(path: str) -> int:
     return os.open(path, flags, 0o600)
 
 
+def make_ready() -> None:
+    """Import what starting processes takes: a supervisor has the time for it while its runner plans."""
+    import subprocess  # noqa: F401
+
+
 def spawn(spec: Spec, output: int) -> int:
     """Execute *spec.argv* in a process group of its own, its output and the run's lock in *output*.
 
-    Returns the pid; raises OSError (naming the program or directory) if it can't be started.
+    Returns the pid; raises OSError (naming the program or directory) if it can't be started, ValueError (a setting
+    that the kernel refuses).
     """
-    process = subprocess.Popen(
-        spec.argv,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        pass_fds=(output,),  # holds the lock even where the job redirects its own output
-        cwd=spec.cwd,
-        env=spec.env,
-        umask=-1 if spec.umask is None else spec.umask,
-        start_new_session=True,
-        preexec_fn=_restrictions(spec),  # noqa: PLW1509 - the supervisor has no threads
-    )
+    import subprocess
+
+    try:
+        process = subprocess.Popen(
+            spec.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=(output,),  # holds the lock even where the job redirects its own output
+            cwd=spec.cwd,
+            env=spec.env,
+            umask=-1 if spec.umask is None else spec.umask,
+            start_new_session=True,
+            preexec_fn=_restrictions(spec),  # noqa: PLW1509 - the supervisor has no threads
+        )
+    except subprocess.SubprocessError as error:
+        raise ValueError(str(error)) from error
     # We reap with waitpid for all children at once; Popen must not complain that nobody waited.
     process.returncode = 0
     return process.pid

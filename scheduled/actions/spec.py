@@ -3,7 +3,6 @@
 The same records stand in the tick's outcome file, which is the truth if either of them dies.
 """
 
-import json
 from typing import Any
 
 import msgspec
@@ -82,18 +81,30 @@ Record = Started | Ended | NotStarted
 
 encode = msgspec.json.Encoder().encode
 decode_record = msgspec.json.Decoder(Record).decode
+_decode_order = msgspec.json.Decoder(Order).decode
 # No clock of ours has shown less, and no calendar reaches beyond: other times are damage.
 EARLIEST, LATEST = 0, 253_000_000_000
 
 
 def encode_order(order: Order) -> bytes:
     """Return *order* as one line. An environment and a path may hold bytes that are no text: they pass through."""
-    return json.dumps(msgspec.to_builtins(order)).encode() + b"\n"
+    try:
+        return encode(order) + b"\n"
+    except UnicodeEncodeError:
+        import json
+
+        return json.dumps(msgspec.to_builtins(order)).encode() + b"\n"
 
 
 def decode_order(line: bytes) -> Order:
     """Return the order that stands in *line*."""
-    order: Order = msgspec.convert(json.loads(line), Spec | Stop)
+    order: Order
+    try:
+        order = _decode_order(line)
+    except msgspec.DecodeError:  # what is no text is beyond it
+        import json
+
+        order = msgspec.convert(json.loads(line), Spec | Stop)
     return order
 
 

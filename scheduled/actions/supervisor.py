@@ -11,7 +11,6 @@ import signal
 import time
 from collections import deque
 from contextlib import suppress
-from subprocess import SubprocessError
 
 import msgspec
 
@@ -77,6 +76,7 @@ class Supervisor:
         signal.signal(signal.SIGTERM, lambda *_: self._stop())
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        process.make_ready()
         while self._orders is not None or self._running or self._queue or self._unsynced:
             self._wait(wakeup)
             self._reap()
@@ -159,7 +159,7 @@ class Supervisor:
                 if spec.task is not None
                 else process.spawn(spec, output)
             )
-        except (OSError, ValueError, SubprocessError, StateError) as error:
+        except (OSError, ValueError, StateError) as error:
             os.close(output)
             self._could_not_start(spec, at, error)
             return

@@ -6,13 +6,15 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from scheduled.state.locks import PATIENCE
+from scheduled.state import locks
+from scheduled.state.locks import PATIENCE, create_locked, unless_held
 from scheduled.state.sqlite import BUSY_SECONDS
 
 CROWD = 50
@@ -41,6 +43,30 @@ def test_fifty_ticks_at_once_run_each_slot_exactly_once(estates):
     assert (codes, said) == ([0] * CROWD, "")
     assert estate.unlike(estates.reference) + estate.witnessed_unlike(estates.reference) == []
     assert (estate.run("run", "--verbose").returncode, estate.wrongs()) == (0, [])
+
+
+def test_a_file_that_is_cleared_away_before_it_is_locked_is_made_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "hold", lambda fd, path, real=locks.hold: time.sleep(0.0005) or real(fd, path))
+    over = threading.Event()
+
+    def clear():
+        while not over.is_set():
+            for path in tmp_path.iterdir():
+                with unless_held(path) as free:
+                    if free:
+                        path.unlink(missing_ok=True)
+
+    clearing = threading.Thread(target=clear)
+    clearing.start()
+    try:
+        for number in range(200):
+            path = tmp_path / f"{number}.jsonl"
+            fd = create_locked(path)
+            assert path.stat().st_ino == os.fstat(fd).st_ino
+            os.close(fd)
+    finally:
+        over.set()
+        clearing.join()
 
 
 def test_ticks_beside_a_long_job_run_the_others_and_wait_for_nobody(world, until):

@@ -50,7 +50,7 @@ def bare_tick(world, **environment):
 def was_idle(world, **environment):
     imported, code = bare_tick(world, **environment)
     assert code == 0
-    return "scheduled.cli" not in imported
+    return "scheduled.doors.crontab" not in imported
 
 
 def snapshot(world):
@@ -137,6 +137,47 @@ def test_an_idle_tick_imports_next_to_nothing(calm):
         == set()
     )
     assert {name for name in imported if name.startswith("scheduled")} == {"scheduled", "scheduled.idle"}
+
+
+def test_the_crontabs_own_line_imports_nothing_that_it_has_no_use_for(world):
+    world.configure("""
+        [jobs.soon]
+        every = "1s"
+        command = "true"
+    """)
+    world.run("run")
+    time.sleep(1.1)
+    imported, code = bare_tick(world)
+
+    runs = json.loads(world.run("history", "--json").stdout)
+    assert (code, {run["status"] for run in runs}) == (0, {"success"})
+    unused = {
+        "click",
+        "filelock",
+        "logging",
+        "difflib",
+        "json",
+        "subprocess",
+        "rich",
+        "scheduled.cli",
+    }
+    assert imported & unused == set()
+
+
+def test_a_tick_with_nothing_to_start_leaves_no_outcome_file(calm):
+    edit(calm.config)
+
+    assert not was_idle(calm)
+    assert list((calm.state / "outcomes").iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["--config", "--state"])
+def test_an_option_without_its_path_is_refused_even_where_nothing_is_due(calm, option):
+    named = {"--config": ("SCHEDULED_CONFIG", calm.config), "--state": ("SCHEDULED_STATE", calm.state)}
+    env = {**os.environ, **{name: str(path) for name, path in named.values()}}
+    done = subprocess.run([sys.executable, ENTRY, "run", option], env=env, capture_output=True, check=False)
+
+    assert (done.returncode, done.stdout) == (2, b"")
 
 
 # What makes a tick look again
