@@ -51,7 +51,7 @@ def test_a_file_that_is_cleared_away_before_it_is_locked_is_made_anew(tmp_path, 
 
     def clear():
         while not over.is_set():
-            for path in tmp_path.iterdir():
+            for path in tmp_path.glob("*.jsonl"):
                 with unless_held(path) as free:
                     if free:
                         path.unlink(missing_ok=True)
