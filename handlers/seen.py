@@ -67,6 +67,11 @@ class Seen:
 
         return self._look(self._inboxes, branch.inbox, taken)
 
+    def forget(self, path: str) -> None:
+        """Look at a file again when it is asked for: we have changed it."""
+        for looks in (self._lines, self._inboxes, self._names):
+            looks.now.pop(path, None)
+
     def save(self) -> None:
         """Keep what is new for the next time; that it can't be kept only costs time, and is said."""
         if self._path is None or not self._news:
@@ -77,6 +82,8 @@ class Seen:
             write_atomically(self._path, msgspec.json.encode(self._kept), mode=0o600)
         except OSError as error:
             _say(f"{self._path}: can't be kept: {error}")
+        else:
+            self._news = False
 
     def _look(self, looks: "_Looks[T]", path: str, look: Callable[[], T]) -> T:
         if path not in looks.now:

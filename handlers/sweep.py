@@ -79,6 +79,7 @@ class Sweep:
         # Judged under the lock, and anew every time the file turns out to have been changed meanwhile.
         done: list[Swept] = []
         update(branch, self.inside, lambda inbox: self._edit(branch, inbox, done))
+        self.seen.forget(branch.inbox)
         return done[-1]
 
     def _overdue(self, census: Census) -> bool:

@@ -2,9 +2,10 @@
 
 import functools
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -14,6 +15,8 @@ from scheduled.handlers.jsontext import written
 from scheduled.handlers.seen import NAME as SEEN
 from scheduled.handlers.seen import Seen
 from scheduled.state.files import clear_leftovers, lies_inside, write_atomically
+
+A_MOMENT = 10.0  # seconds for which the handlers of a slot may take a look for the present
 
 __all__ = ["Branch", "Workspace", "WorkspaceError", "in_workspace"]
 
@@ -90,11 +93,32 @@ def in_workspace(work: Callable[[Task, Workspace], Outcome]) -> Callable[[Task],
     @functools.wraps(work)
     def run(task: Task) -> Outcome:
         try:
-            seen = Seen(task.files.parent / SEEN, task.zone, task.sender)
-            outcome = work(task, Workspace.load(task.workspace, seen))
+            workspace = _opened(task)
+            outcome = work(task, workspace)
         except WorkspaceError as error:
             return Outcome(status="failed", reason=str(error))
-        seen.save()
+        workspace.seen.save()
         return outcome
 
     return run
+
+
+class _Opened(NamedTuple):
+    """The workspace that this process has read last, for whom, and when (monotonic)."""
+
+    key: tuple[object, ...]
+    at: float
+    workspace: Workspace
+
+
+_last: _Opened | None = None
+
+
+def _opened(task: Task) -> Workspace:
+    """Return the task's workspace, as the handler before in this process has read it, if that was a moment ago."""
+    global _last  # noqa: PLW0603 - what one child knows, in which the handlers of a slot come one after the other
+    key = (task.workspace, task.files, task.zone.key, task.sender)
+    if _last is None or _last.key != key or time.monotonic() - _last.at > A_MOMENT:
+        seen = Seen(task.files.parent / SEEN, task.zone, task.sender)
+        _last = _Opened(key, time.monotonic(), Workspace.load(task.workspace, seen))
+    return _last.workspace

@@ -3,7 +3,6 @@
 import os
 import sys
 import time
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -140,13 +139,6 @@ def _serve(spec: Spec) -> int:
     if outcome.reason:
         print(outcome.reason, file=sys.stderr)  # noqa: T201 - the run's output, for `logs`
     return 1 if outcome.status == "failed" else 0
-
-
-def bring_in(task: dict[str, Any]) -> None:
-    """Import a built-in handler in the supervisor: the children of a tick share it, instead of each importing it."""
-    if task["handler"] in registry.BUILT_IN:
-        with suppress(Exception):  # the child meets it again, and says so
-            registry.find(task["handler"])
 
 
 def _run(task: dict[str, Any], report: ReportFile) -> Outcome:

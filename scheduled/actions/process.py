@@ -2,8 +2,6 @@
 
 import os
 import resource
-import signal
-import sys
 from collections.abc import Callable
 
 from scheduled.actions.spec import Spec
@@ -48,7 +46,7 @@ def spawn(spec: Spec, output: int) -> int:
             env=spec.env,
             umask=-1 if spec.umask is None else spec.umask,
             start_new_session=True,
-            preexec_fn=_restrictions(spec),  # noqa: PLW1509 - the supervisor has no threads
+            preexec_fn=restrictions(spec),  # noqa: PLW1509 - the supervisor has no threads
         )
     except subprocess.SubprocessError as error:
         raise ValueError(str(error)) from error
@@ -57,64 +55,7 @@ def spawn(spec: Spec, output: int) -> int:
     return process.pid
 
 
-def fork(spec: Spec, output: int, body: Callable[[Spec], int]) -> int:
-    """Run *body* in a forked child under the same terms as `spawn`; return the pid."""
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 1
-    try:
-        code = _live(spec, output, body)
-    finally:
-        # Whatever it was, it ends here: a child that came back would go on as a second supervisor.
-        os._exit(code)
-
-
-def _live(spec: Spec, output: int, body: Callable[[Spec], int]) -> int:
-    try:
-        _become(spec, output)
-        return body(spec)
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"cannot start: {where}{error.strerror}", file=sys.stderr)  # noqa: T201 - the run's output
-        return 126
-    except BaseException:  # noqa: BLE001 - a fault of ours or of a plug-in's, for `logs`
-        import traceback
-
-        traceback.print_exc()
-        return 1
-    finally:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-
-
-def _become(spec: Spec, output: int) -> None:
-    """Turn a fork of the supervisor into a job: its own session, streams, directory, rights and limits."""
-    os.setsid()
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
-    # What the supervisor holds open goes first: with few descriptors allowed, none may be left to open more.
-    os.closerange(3, output)
-    os.closerange(output + 1, 1 << 16)
-    null = os.open(os.devnull, os.O_RDONLY)
-    for target, source in ((0, null), (1, output), (2, output)):
-        os.dup2(source, target)
-    os.close(null)
-    os.set_inheritable(output, True)
-    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115 - lives as long as the process
-    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
-    os.chdir(spec.cwd)
-    if spec.umask is not None:
-        os.umask(spec.umask)
-    os.environ.clear()
-    os.environ.update(spec.env)
-    restrict = _restrictions(spec)
-    if restrict is not None:
-        restrict()
-
-
-def _restrictions(spec: Spec) -> Callable[[], None] | None:
+def restrictions(spec: Spec) -> Callable[[], None] | None:
     """Return what must be done in the child before it executes, or None so that vfork can be used."""
     if spec.nice is None and spec.limits == Limits():
         return None

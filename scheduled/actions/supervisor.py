@@ -16,6 +16,7 @@ import msgspec
 
 from scheduled.actions import handler, process
 from scheduled.actions.output import CappedOutput
+from scheduled.actions.servant import Servant
 from scheduled.actions.spec import Ended, NotStarted, Record, Spec, Started, Stop, decode_order, encode
 from scheduled.errors import StateError
 from scheduled.jobs import AttemptStatus, Ending
@@ -38,6 +39,7 @@ SYNC_DELAY = 0.02  # outcomes of short jobs share an fsync; nobody waits for one
 class _Running(msgspec.Struct, kw_only=True):
     spec: Spec
     pid: int
+    servant: Servant | None
     output: CappedOutput
     started_at: float
     started: float
@@ -59,6 +61,7 @@ class Supervisor:
         self._start_until = None if start_within is None else time.monotonic() + start_within
         self._queue: deque[Spec] = deque()
         self._running: list[_Running] = []
+        self._servants: list[Servant] = []
         self._partial = b""
         self._unsynced: list[Record] = []
         self._sync_at = 0.0
@@ -89,6 +92,9 @@ class Supervisor:
         poll.register(wakeup, select.POLLIN)
         if self._orders is not None:
             poll.register(self._orders, select.POLLIN)
+        for running in self._running:
+            if running.servant is not None:
+                poll.register(running.servant, select.POLLIN)
         ready = {fd for fd, _ in poll.poll(self._patience())}
         if wakeup in ready:
             with suppress(BlockingIOError):
@@ -149,16 +155,11 @@ class Supervisor:
         except OSError as error:
             self._tell_not_started(spec, _said(spec, f"{spec.output}: {error.strerror}"))
             return
-        if spec.task is not None:
-            handler.bring_in(spec.task)
         at, moment = time.time(), time.monotonic()
         try:
             hold(output, spec.output)
-            pid = (
-                process.fork(spec, output, handler.serve)
-                if spec.task is not None
-                else process.spawn(spec, output)
-            )
+            servant = None if spec.task is None else self._given(spec, output)
+            pid = process.spawn(spec, output) if servant is None else servant.pid
         except (OSError, ValueError, StateError) as error:
             os.close(output)
             self._could_not_start(spec, at, error)
@@ -167,6 +168,7 @@ class Supervisor:
             _Running(
                 spec=spec,
                 pid=pid,
+                servant=servant,
                 output=CappedOutput(output, spec.output_limit, Mask(spec.secrets)),
                 started_at=at,
                 started=moment,
@@ -184,6 +186,18 @@ class Supervisor:
                 moment=moment,
             )
         )
+
+    def _given(self, spec: Spec, output: int) -> Servant:
+        """Return the child that does *spec* now: one that has served before, if it suits, or else a new one."""
+        for servant in self._servants:
+            if servant.suits(spec):
+                with suppress(OSError):  # gone meanwhile
+                    servant.give(spec, output)
+                    return servant
+        servant = Servant(spec, handler.serve)
+        servant.give(spec, output)
+        self._servants.append(servant)
+        return servant
 
     def _tell_not_started(self, spec: Spec, reason: str) -> None:
         self._tell(NotStarted(run_id=spec.run_id, attempt=spec.attempt, reason=reason))
@@ -208,14 +222,17 @@ class Supervisor:
 
     def _reap(self) -> None:
         for running in list(self._running):
-            pid, status = os.waitpid(running.pid, os.WNOHANG)
-            if pid:
+            code = _code(running)
+            if code is not None:
                 self._running.remove(running)
-                self._finish(running, os.waitstatus_to_exitcode(status))
+                self._finish(running, code)
 
     def _finish(self, running: _Running, code: int) -> None:
         if running.cause is not None:
             process.signal_group(running.pid, signal.SIGKILL)  # members that ignored TERM
+        if running.servant is not None and (running.cause is not None or not running.servant.lasting):
+            self._servants.remove(running.servant)
+            running.servant.dismiss()
         ending = Ending(
             run_id=running.spec.run_id,
             attempt=running.spec.attempt,
@@ -293,6 +310,14 @@ class Supervisor:
             except BrokenPipeError:  # it is gone; the outcome file speaks to the next tick
                 os.close(self._pokes)
                 self._pokes = None
+
+
+def _code(running: _Running) -> int | None:
+    """Return the exit code of what has come to an end, a signal's number below 0; None for what goes on."""
+    if running.servant is not None and (code := running.servant.answer()) is not None:
+        return code
+    pid, status = os.waitpid(running.pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if pid else None
 
 
 def pressed() -> bool:

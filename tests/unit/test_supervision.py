@@ -7,6 +7,7 @@ import time
 import pytest
 
 from scheduled.actions import process, supervisor
+from scheduled.actions.servant import Servant
 from scheduled.actions.spec import NotStarted, Spec, Started
 from scheduled.state.locks import is_held
 from tests.fixtures.supervised import gone, supervise
@@ -239,14 +240,26 @@ def test_its_lock_says_that_it_lives(supervise, until):
 
 
 def test_a_forked_child_whose_output_has_no_room_ends_and_never_goes_on_as_the_supervisor(tmp_path):
+    task = {"handler": "health"}
     spec = Spec(
-        run_id="job", attempt=1, job="job", cwd=str(tmp_path), env={}, timeout=9, output="", output_limit=9
+        run_id="job",
+        attempt=1,
+        job="job",
+        task=task,
+        cwd=str(tmp_path),
+        env={},
+        timeout=9,
+        output="",
+        output_limit=9,
     )
     parent, full = os.getpid(), os.open("/dev/full", os.O_RDWR)
 
-    pid = process.fork(spec, full, lambda _: print("words", end="") or 0)
+    servant = Servant(spec, lambda _: print("words", end="") or 0)
     if os.getpid() != parent:
         os._exit(99)
+    servant.give(spec, full)
 
     os.close(full)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+    assert os.waitstatus_to_exitcode(os.waitpid(servant.pid, 0)[1]) == 1
+    assert servant.answer() is None
+    servant.dismiss()
