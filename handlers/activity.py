@@ -11,9 +11,9 @@ import msgspec
 
 from scheduled.handlers import stamps
 from scheduled.handlers.branches import Branch
-from scheduled.handlers.inbox import identity
 from scheduled.handlers.inbox_file import MailboxError, read_messages
 from scheduled.handlers.jsontext import parse
+from scheduled.handlers.mail import identity
 from scheduled.handlers.workspace import Workspace
 from scheduled.state.files import read_regular
 

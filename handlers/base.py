@@ -94,7 +94,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     *now* is aware, in *zone*, the workspace's zone (naive stamps in its files are local there).
     *scheduled_for* is None for a manual run; *window_start* is the scheduled instant of the last success.
     *totals* are the job's running totals so far. *files* is the state directory's `reports/`.
-    *sender* is the address that notices come from.
+    *sender* is the address that notices come from. *kept* is what the handlers before in the same child have left
+    for the next ones: the built-in ones of a slot; nobody else's.
     """
 
     job: str
@@ -109,6 +110,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     files: Path
     report: Report
     sender: str = "@trigger"
+    kept: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Handler(Protocol):

@@ -2,24 +2,42 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
+from functools import cached_property
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from scheduled.handlers import stamps
-from scheduled.handlers.inbox import Counts, Message, identity, is_unread
-from scheduled.handlers.own import is_own
-from scheduled.handlers.staleness import SINCE_OPENED, was_auto_opened
+from scheduled.handlers.mail import Counts, Mail, count, mails_in
+
+Kind = Literal["new", "waiting", "opened", "closing"]
+NEVER = 1e18
 
 
-class Census(msgspec.Struct, array_like=True):
-    """The numbers are those of all mails; the instants (UTC seconds, ascending) leave our own notices out.
+class Instants(msgspec.Struct, array_like=True):
+    """In UTC seconds, ascending; all but *sent* leave our own notices out.
 
     *new* and *opened* are when the unread and the opened mails were sent, *waiting* those among the new that wait
-    for dispatch, *closing* since when the opened ones have been so, *sent* all there are. *ids* are as many as there
-    are mails to tell apart. *peculiar*: what the sweep has to look at itself, whatever the time is.
+    for dispatch, *closing* since when the opened ones have been so (ours too), *sent* all there are.
+    """
+
+    new: list[float] = []
+    waiting: list[float] = []
+    opened: list[float] = []
+    closing: list[float] = []
+    sent: list[float] = []
+
+
+_encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder(Instants).decode
+
+
+class Census(msgspec.Struct, array_like=True, dict=True):
+    """The numbers are those of all mails. *ids* are as many as there are mails to tell apart by their ids.
+
+    *peculiar*: what the sweep has to look at itself, whatever the time is. *first_...* are the first of the
+    *instants* of each kind: as long as none of these is past, the others need not be read.
     """
 
     total: int = 0
@@ -28,73 +46,92 @@ class Census(msgspec.Struct, array_like=True):
     waiting_total: int = 0
     ids: int = 0
     peculiar: bool = False
-    new: list[float] = []
-    waiting: list[float] = []
-    opened: list[float] = []
-    closing: list[float] = []
-    sent: list[float] = []
+    first_new: float = NEVER
+    first_waiting: float = NEVER
+    first_opened: float = NEVER
+    first_closing: float = NEVER
+    written: msgspec.Raw = msgspec.Raw(b"[]")
 
     @property
     def counts(self) -> Counts:
         """The counters of the inbox."""
         return Counts(self.total, self.unread)
 
+    @cached_property
+    def instants(self) -> Instants:
+        """When its mails begin to age."""
+        return _decode(self.written)
+
+    def before(self, kind: Kind, instant: float) -> int:
+        """Return how many of the instants of a kind are before *instant* (UTC seconds)."""
+        first: float = getattr(self, f"first_{kind}")
+        return bisect_left(getattr(self.instants, kind), instant) if first < instant else 0
+
     def sent_within(self, start: datetime, end: datetime) -> int | None:
         """Return how many mails were sent after *start*, up to *end*; None if some can't be told apart."""
         if self.ids < self.total:
             return None
-        return bisect_right(self.sent, end.timestamp()) - bisect_right(self.sent, start.timestamp())
+        sent = self.instants.sent
+        return bisect_right(sent, end.timestamp()) - bisect_right(sent, start.timestamp())
 
 
-def before(instants: Sequence[float], now: datetime, age: timedelta) -> int:
-    """Return how many of the ascending *instants* are more than *age* before *now*."""
-    return bisect_left(instants, (now - age).timestamp())
+def of(data: bytes, zone: ZoneInfo, sender: str) -> Census:
+    """Return the census of an inbox file, naive stamps read in *zone*; ValueError if it is none.
+
+    *sender* is whom our own notices come from.
+    """
+    return take(mails_in(data), zone, sender)
 
 
-def take(messages: Sequence[Any], zone: ZoneInfo, sender: str) -> Census:
-    """Return the census of *messages*, naive stamps read in *zone*, notices of ours coming from *sender*."""
-    census = Census(total=len(messages), ids=len({identity(m) for m in messages if isinstance(m, dict)}))
-    for message in messages:
-        if isinstance(message, dict):
-            _count(census, message, zone, sender)
-        else:
-            census.peculiar = True
-    for instants in (census.new, census.waiting, census.opened, census.closing, census.sent):
-        instants.sort()
-    return census
+def take(mails: Sequence[Mail | None], zone: ZoneInfo, sender: str) -> Census:
+    """Return the census of *mails*, as `of` does."""
+    read, found, peculiar = stamps.reader(zone), Instants([], [], [], [], []), False
+    opened = waiting = 0
+    for mail in mails:
+        if mail is None:
+            peculiar = True
+            continue
+        sent = read(mail.timestamp)
+        if sent is not None:
+            found.sent.append(sent)
+        if mail.status == "opened":
+            opened += 1
+            since = sent if mail.opened_stamp is mail.timestamp else read(mail.opened_stamp)
+            peculiar = not _note(since, found.closing) or mail.was_auto_opened or peculiar
+            if sent is not None and not mail.is_own(sender):
+                found.opened.append(sent)
+        elif mail.unread:
+            waiting += mail.waits
+            if not mail.is_own(sender):
+                peculiar = not _note(sent, found.new) or peculiar
+                if mail.waits:
+                    _note(sent, found.waiting)
+    return _census(mails, found, opened, waiting, peculiar=peculiar)
 
 
-def _count(census: Census, message: Message, zone: ZoneInfo, sender: str) -> None:
-    status, sent = message.get("status"), stamps.instant(message.get("timestamp"), zone)
-    if sent is not None:
-        census.sent.append(sent)
-    if status == "opened":
-        _count_opened(census, message, sent, zone, sender)
-    elif is_unread(message):
-        _count_unread(census, message, sent, sender)
-
-
-def _count_opened(census: Census, message: Message, sent: float | None, zone: ZoneInfo, sender: str) -> None:
-    census.opened_total += 1
-    if was_auto_opened(message):
-        census.peculiar = True
-    since = next((key for key in SINCE_OPENED if message.get(key) is not None), "timestamp")
-    _note(census, sent if since == "timestamp" else stamps.instant(message[since], zone), census.closing)
-    if sent is not None and not is_own(message, sender):
-        census.opened.append(sent)
-
-
-def _count_unread(census: Census, message: Message, sent: float | None, sender: str) -> None:
-    waits = message.get("status") == "new" and bool(message.get("auto_execute"))
-    census.unread += 1
-    census.waiting_total += waits
-    if not is_own(message, sender):
-        _note(census, sent, census.new, *([census.waiting] if waits else []))
-
-
-def _note(census: Census, instant: float | None, *lists: list[float]) -> None:
-    if instant is None:
-        census.peculiar = True
-        return
-    for instants in lists:
+def _note(instant: float | None, instants: list[float]) -> bool:
+    """Add an instant; False if there is none."""
+    if instant is not None:
         instants.append(instant)
+    return instant is not None
+
+
+def _census(
+    mails: Sequence[Mail | None], found: Instants, opened: int, waiting: int, *, peculiar: bool
+) -> Census:
+    for instants in (found.new, found.waiting, found.opened, found.closing, found.sent):
+        instants.sort()
+    total, unread = count(mails)
+    return Census(
+        total=total,
+        unread=unread,
+        opened_total=opened,
+        waiting_total=waiting,
+        ids=len({str(mail.id) for mail in mails if mail is not None and mail.id is not None}),
+        peculiar=peculiar,
+        first_new=min(found.new[:1], default=NEVER),
+        first_waiting=min(found.waiting[:1], default=NEVER),
+        first_opened=min(found.opened[:1], default=NEVER),
+        first_closing=min(found.closing[:1], default=NEVER),
+        written=msgspec.Raw(_encode(found)),
+    )

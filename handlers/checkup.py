@@ -10,7 +10,7 @@ import msgspec
 from scheduled.handlers import stamps
 from scheduled.handlers.base import Task
 from scheduled.handlers.branches import MEMORY_KINDS, Branch
-from scheduled.handlers.census import Census, before
+from scheduled.handlers.census import Census, Kind
 from scheduled.handlers.inbox_file import MailboxError
 from scheduled.handlers.text import many
 from scheduled.handlers.workspace import Workspace
@@ -79,6 +79,8 @@ class Examiner:
         self.inside, self.workspace = workspace.inside, workspace
         self.limits = limits
         self.now = task.now.astimezone(UTC)
+        ages: tuple[tuple[Kind, float], ...] = (("new", limits.new_hours), ("opened", limits.opened_hours))
+        self.ages = [(kind, hours, (self.now - timedelta(hours=hours)).timestamp()) for kind, hours in ages]
         self.soft: Literal["note", "warning"] = "warning" if limits.strict else "note"
 
     def all(self) -> list[Checkup]:
@@ -138,11 +140,8 @@ class Examiner:
         except MailboxError as error:
             yield Finding(key="inbox:unreadable", said=f"inbox was skipped: {error}", level="note")
             return
-        for status, instants, hours in (
-            ("new", census.new, self.limits.new_hours),
-            ("opened", census.opened, self.limits.opened_hours),
-        ):
-            if number := before(instants, self.now, timedelta(hours=hours)):
+        for status, hours, since in self.ages:
+            if number := census.before(status, since):
                 said = f"{many(number, f'{status} mail')} older than {hours:g} h"
                 yield Finding(key=f"mail:{status}", said=said, level="note")
 

@@ -6,8 +6,8 @@ from scheduled.handlers.activity import Traffic
 from scheduled.handlers.base import Change, Notice, Outcome, Task
 from scheduled.handlers.census import Census
 from scheduled.handlers.checkup import Examiner, Limits
-from scheduled.handlers.inbox import Counts
 from scheduled.handlers.inbox_file import MailboxError
+from scheduled.handlers.mail import Counts
 from scheduled.handlers.memory_rollover import measured
 from scheduled.handlers.plans import active_plans
 from scheduled.handlers.report_pages import Report, html, markdown

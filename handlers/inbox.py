@@ -1,82 +1,57 @@
-"""What an inbox file says, in all the shapes it has had, and how it is edited without touching the rest."""
+"""An inbox file's text, edited without touching the rest, whatever shape it has."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import cached_property
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from scheduled.handlers.jsontext import (
     Habit,
-    MalformedError,
     Span,
     dump,
     elements,
     habit_of,
+    in_ascii,
     line_start,
     members,
     parse,
     splice,
     top,
 )
+from scheduled.handlers.mail import Counts, Mail, Message, count, mail_of, mails_in, messages_in
 
-Message = dict[str, Any]
-UNCHANGING = ("id", "from", "subject", "timestamp", "message")  # whatever becomes of a mail's status
-
-
-class Counts(NamedTuple):
-    """How many messages lie in an inbox, and how many of them are unread."""
-
-    total: int
-    unread: int
+# How the mail program lays out its list: where a file is just so, nothing of it need be looked at piece by piece.
+OPENING, BETWEEN, CLOSING = b'"messages": [\n    ', b",\n    ", b"\n  ]"
+HOLE = "\0"  # stands in no JSON text
 
 
 class Entry:
-    """One element of the list of messages: its *value*, and its *place* in the file's list (None: it is new)."""
+    """One element of the list of messages, at *place* in the file's (None: it is new)."""
 
-    __slots__ = ("changed", "place", "value")
+    __slots__ = ("_read", "_value", "changed", "mail", "place")
 
-    def __init__(self, value: Any, place: int | None = None) -> None:
-        self.value, self.place, self.changed = value, place, place is None
+    def __init__(self, mail: Mail | None, place: int | None, read: Callable[[int], Any]) -> None:
+        self.mail, self.place, self.changed = mail, place, place is None
+        self._read, self._value = read, None
+
+    @classmethod
+    def new(cls, message: Message) -> "Entry":
+        """Return an entry that is not in the file."""
+        return cls(mail_of(message), None, lambda _: message)
+
+    @property
+    def value(self) -> Any:
+        """The whole message (or what there is in a message's place)."""
+        if self._value is None:
+            self._value = self._read(-1 if self.place is None else self.place)
+        return self._value
 
     def change(self, **fields: Any) -> None:
         """Set *fields* of the message; those it has keep their place, others come last."""
         self.value.update(fields)
-        self.changed = True
-
-
-def messages_in(document: Any) -> list[Any]:
-    """Return the messages of a parsed inbox of whatever shape; ValueError if it is none."""
-    if isinstance(document, list):
-        return document
-    if not isinstance(document, dict):
-        raise MalformedError("it is no inbox")
-    messages = document.get("messages", document.get("inbox", []))
-    if not isinstance(messages, list):
-        raise MalformedError("its messages are no list")
-    return messages
-
-
-def identity(message: Message) -> str:
-    """Return what tells *message* from others: its id, or a digest of what never changes of it."""
-    if (given := message.get("id")) is not None:
-        return str(given)
-    from hashlib import sha256
-
-    said = json.dumps([message.get(key) for key in UNCHANGING])
-    return sha256(said.encode()).hexdigest()[:8]
-
-
-def is_unread(message: Any) -> bool:
-    """Tell whether *message* is unread, by the mail program's rule (older ones have `read`, no `status`)."""
-    if not isinstance(message, dict):
-        return False
-    status = message.get("status")
-    return status == "new" or (status is None and not message.get("read", False))
-
-
-def count(messages: Sequence[Any]) -> Counts:
-    """Return the counts that belong to *messages*."""
-    return Counts(len(messages), sum(map(is_unread, messages)))
+        self.mail, self.changed = mail_of(self.value), True
 
 
 class Inbox:
@@ -84,29 +59,79 @@ class Inbox:
 
     def __init__(self, data: bytes) -> None:
         """Read *data*; ValueError if it is no inbox."""
-        self.document = parse(data)
-        self.entries = [Entry(value, place) for place, value in enumerate(messages_in(self.document))]
         self.data = data
+        read = self._message
+        self.entries = [Entry(mail, place, read) for place, mail in enumerate(mails_in(data))]
 
     def counts(self) -> Counts:
         """Return the counts that belong to the entries as they are now."""
-        return count([entry.value for entry in self.entries])
+        return count([entry.mail for entry in self.entries])
 
     def put_first(self, message: Message) -> None:
         """Add *message* as the newest."""
-        self.entries.insert(0, Entry(message))
+        self.entries.insert(0, Entry.new(message))
 
     def render(self) -> bytes:
         """Return the file with the changes made and the counters right; older shapes become today's."""
+        if (shell := self._shell()) is not None:
+            return self._refilled(shell)
         text = self.data.decode()
         habit = habit_of(text)
         at = top(text)
         spans = members(text, at)[0] if text[at] == "{" else {}
-        edited = self._in_place(text, habit, spans) if "messages" in spans else self._migrated(text, habit)
-        return edited.encode()
+        if "messages" not in spans:
+            return self._migrated(text, habit).encode()
+        return self._in_place(text, habit, spans, self._list_text(text, habit, spans["messages"])).encode()
 
-    def _in_place(self, text: str, habit: Habit, spans: dict[str, Span]) -> str:
-        edits = [(spans["messages"], self._list_text(text, habit, spans["messages"]))]
+    def _message(self, place: int) -> Any:
+        if self._pieces:
+            return parse(self._pieces[place])
+        return messages_in(self._document)[place]
+
+    @cached_property
+    def _document(self) -> Any:
+        return parse(self.data)
+
+    @cached_property
+    def _pieces(self) -> list[bytes]:
+        """The text of each message; none where it takes Python's own parser to read the file."""
+        try:
+            return list(map(bytes, msgspec.json.decode(self.data, type=_File).messages))
+        except (msgspec.DecodeError, RecursionError):
+            return []
+
+    def _shell(self) -> str | None:
+        """Return the file without its messages, if these are laid out as the mail program does it."""
+        if not self._pieces or b"\r" in self.data:
+            return None
+        body = BETWEEN.join(self._pieces)
+        at = self.data.find(OPENING)
+        start = at + len(OPENING)
+        end = start + len(body)
+        if at < 0 or not (self.data.startswith(body, start) and self.data.startswith(CLOSING, end)):
+            return None
+        shell = self.data[:at] + b'"messages": []' + self.data[end + len(CLOSING) :]
+        document = parse(shell)
+        return shell.decode() if isinstance(document, dict) and document.get("messages") == [] else None
+
+    def _refilled(self, shell: str) -> bytes:
+        """Return the *shell* with its counters right and the messages in it, the unchanged ones in their own bytes."""
+        sample = shell.replace('"messages": []', f'"messages": [\n    {self._pieces[0].decode()}\n  ]', 1)
+        habit = habit_of(sample)._replace(ascii=in_ascii(self.data))
+        spans, _ = members(shell, top(shell))
+        head, tail = self._in_place(shell, habit, spans, HOLE).split(HOLE)
+        if not self.entries:
+            return f"{head}[]{tail}".encode()
+        body = BETWEEN.join([self._piece(entry, habit) for entry in self.entries])
+        return b"".join([head.encode(), b"[\n    ", body, CLOSING, tail.encode()])
+
+    def _piece(self, entry: Entry, habit: Habit) -> bytes:
+        if entry.changed or entry.place is None:
+            return dump(entry.value, habit, 2).encode()
+        return self._pieces[entry.place]
+
+    def _in_place(self, text: str, habit: Habit, spans: dict[str, Span], messages: str) -> str:
+        edits = [(spans["messages"], messages)]
         missing = ""
         for key, value in self._head().items():
             said = dump(value, habit)
@@ -140,9 +165,13 @@ class Inbox:
 
     def _migrated(self, text: str, habit: Habit) -> str:
         """Return a list of messages, or one under `inbox`, as the mail program itself migrates them."""
-        kept = self.document if isinstance(self.document, dict) else {}
+        kept = self._document if isinstance(self._document, dict) else {}
         document = {key: value for key, value in kept.items() if key != "inbox"}
         document["messages"] = [entry.value for entry in self.entries]
         head = self._head()
         document |= head | ({"mailbox": kept["mailbox"]} if "mailbox" in kept else {})
         return dump(document, habit) + ("\n" if text.endswith("\n") else "")
+
+
+class _File(msgspec.Struct):
+    messages: list[msgspec.Raw]

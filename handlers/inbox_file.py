@@ -9,14 +9,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from scheduled.errors import ScheduledError
 from scheduled.handlers import stamps
 from scheduled.handlers.branches import Branch
-from scheduled.handlers.inbox import UNCHANGING, Inbox, Message, identity, messages_in
+from scheduled.handlers.inbox import Inbox
 from scheduled.handlers.jsontext import Habit, dump, parse
+from scheduled.handlers.mail import UNCHANGING, Message, identity, messages_in
 from scheduled.handlers.steady import BusyFileError, read_settled, rewrite
 from scheduled.state.files import (
     SHORTAGE,
@@ -30,6 +31,8 @@ from scheduled.state.files import (
     remove_leftover,
     sync_directory,
 )
+
+T = TypeVar("T")
 
 LOCK_PATIENCE = 10.0  # seconds; the mail program holds its lock for milliseconds
 SUBJECT_LENGTH, ID_LENGTH = 50, 32  # as the mail program; and such that a name stays under 255 bytes
@@ -52,14 +55,19 @@ class BusyMailboxError(MailboxError):
 
 
 def read_messages(branch: Branch, inside: str) -> list[Any] | None:
-    """Return the messages in the inbox of *branch*, None if it has no inbox; no lock is needed for reading.
+    """Return the messages in the inbox of *branch*, None if it has no inbox; raises as `read_inbox` does."""
+    return read_inbox(branch, inside, lambda data: messages_in(parse(data)))
+
+
+def read_inbox(branch: Branch, inside: str, understand: Callable[[bytes], T]) -> T | None:
+    """Return what *understand* makes of the inbox of *branch*, None if it has none; no lock is needed for reading.
 
     Raise UnreadableMailboxError if the inbox is damaged, BusyMailboxError if it is being written without end,
     ShortageError if we have not the means to read it now.
     """
     try:
         with _as_mailbox_errors(branch):
-            return read_settled(branch.inbox, lambda data: messages_in(parse(data)), inside=inside)
+            return read_settled(branch.inbox, understand, inside=inside)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -20,7 +20,7 @@ _FIRST_INDENT = re.compile(r"\n([ \t]+)\S")
 _COLON = re.compile(r'"(?:[^"\\]|\\.)*"\s*:(\s?)')
 _COMMA = re.compile(r"[\]}\"\w],( ?)\S")
 # Control characters are escaped in any habit; what is above ASCII only where the writer asked for it.
-_ESCAPED = re.compile(r"\\u(?!00[01])[0-9a-fA-F]{4}")
+_ESCAPED = re.compile(rb"\\u(?!00[01])[0-9a-fA-F]{4}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -69,8 +69,13 @@ def habit_of(text: str) -> Habit:
         newline="\r\n" if "\r" in text and "\r\n" in text else "\n",
         comma="," + comma,
         colon=":" + colon,
-        ascii="\\u" in text and text.isascii() and bool(_ESCAPED.search(text)),
+        ascii=in_ascii(text.encode()),
     )
+
+
+def in_ascii(data: bytes) -> bool:
+    """Tell whether a text is written in ASCII on purpose: some of it is escaped that need not be."""
+    return b"\\u" in data and data.isascii() and _ESCAPED.search(data) is not None
 
 
 def dump(value: Any, habit: Habit, depth: int = 0) -> str:

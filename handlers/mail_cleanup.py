@@ -12,8 +12,8 @@ import msgspec
 from scheduled.handlers import stamps
 from scheduled.handlers.base import Change, Condition, Notice, Outcome, Task
 from scheduled.handlers.branches import Branch
-from scheduled.handlers.inbox import Counts, Message, identity
 from scheduled.handlers.inbox_file import MailboxError, ShortageError, UnreadableMailboxError
+from scheduled.handlers.mail import Counts, Message, identity
 from scheduled.handlers.mailbox import recount_central
 from scheduled.handlers.staleness import Options
 from scheduled.handlers.sweep import Sweep, Swept

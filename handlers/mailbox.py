@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 from scheduled.handlers import stamps
 from scheduled.handlers.base import Notice
 from scheduled.handlers.branches import Branch
-from scheduled.handlers.inbox import Counts, Inbox, Message
+from scheduled.handlers.inbox import Inbox
 from scheduled.handlers.inbox_file import Folder, MailboxError, locked, update
 from scheduled.handlers.jsontext import Habit, MalformedError, dump, habit_of, parse
+from scheduled.handlers.mail import Counts, Message
 from scheduled.handlers.seen import Seen
 from scheduled.handlers.steady import rewrite
 from scheduled.handlers.workspace import Workspace
@@ -107,13 +108,13 @@ def _message(workspace: Workspace, notice: Notice, message_id: str, sender: str,
 
 def _add(inbox: Inbox, message: Message, branch: Branch, inside: str) -> bool:
     """Add *message* unless it was delivered before, wherever it has been put since."""
-    known = ("id", "from")
-    if any(
-        isinstance(entry.value, dict) and all(entry.value.get(key) == message[key] for key in known)
-        for entry in inbox.entries
-    ):
+    known = message["id"], message["from"]
+    if any(entry.mail is not None and (entry.mail.id, entry.mail.sender) == known for entry in inbox.entries):
         return False
-    if any(Folder(branch, name, inside).holds(message, by=known) for name in ("deleted", ".archive/deleted")):
+    if any(
+        Folder(branch, name, inside).holds(message, by=("id", "from"))
+        for name in ("deleted", ".archive/deleted")
+    ):
         return False
     inbox.put_first(message)
     return True

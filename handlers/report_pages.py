@@ -9,7 +9,7 @@ import msgspec
 
 from scheduled.handlers.activity import Activity
 from scheduled.handlers.checkup import Checkup, Finding
-from scheduled.handlers.inbox import Counts
+from scheduled.handlers.mail import Counts
 from scheduled.handlers.memory_rollover import Memory
 from scheduled.handlers.plans import Plan
 from scheduled.handlers.text import escaped, many, plain

@@ -19,7 +19,7 @@ import msgspec
 from scheduled.handlers import census
 from scheduled.handlers.branches import Branch
 from scheduled.handlers.census import Census
-from scheduled.handlers.inbox_file import read_messages
+from scheduled.handlers.inbox_file import read_inbox
 from scheduled.handlers.steady import count_lines
 from scheduled.state.files import read_regular, write_atomically
 
@@ -28,7 +28,7 @@ Mark = tuple[int, int, int, int]
 Entries = dict[str, tuple[Mark, T]]
 
 NAME = "seen.json"
-FORM = 1  # of what is kept; another form is forgotten
+FORM = 2  # of what is kept; another form is forgotten
 MOMENT = 2 * 10**9  # the coarsest clock of a file system (FAT's) ticks every two seconds
 
 
@@ -59,13 +59,11 @@ class Seen:
         return self._look(self._names, branch.memories, branch.memory_names)
 
     def inbox(self, branch: Branch, inside: str) -> Census | None:
-        """Return the census of a branch's inbox, None if it has none; raises as `read_messages` does."""
+        """Return the census of a branch's inbox, None if it has none; raises as `read_inbox` does."""
+        return self._look(self._inboxes, branch.inbox, lambda: read_inbox(branch, inside, self._census))
 
-        def taken() -> Census | None:
-            messages = read_messages(branch, inside)
-            return None if messages is None else census.take(messages, self._zone, self._sender)
-
-        return self._look(self._inboxes, branch.inbox, taken)
+    def _census(self, data: bytes) -> Census:
+        return census.of(data, self._zone, self._sender)
 
     def forget(self, path: str) -> None:
         """Look at a file again when it is asked for: we have changed it."""

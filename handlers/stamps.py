@@ -1,6 +1,7 @@
 """Times as the workspace's programs write them: naive and local, sometimes ISO with `T`, `Z` or an offset."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,35 +22,64 @@ def parse(value: Any, zone: ZoneInfo) -> datetime:
 
 def instant(value: Any, zone: ZoneInfo) -> float | None:
     """Return what `parse` does, in UTC seconds; None if *value* names no time."""
-    if not isinstance(value, str):
-        return None
+    return reader(zone)(value)
+
+
+@lru_cache(maxsize=8)
+def reader(zone: ZoneInfo) -> Callable[[Any], float | None]:
+    """Return `instant` for one zone, for those who have many to read."""
+    days = _Days(zone)
+
+    def read(value: Any) -> float | None:
+        try:
+            stamp = datetime.fromisoformat(value)
+        except (ValueError, TypeError):
+            return _slowly(value, zone)  # blanks around it, or no time
+        if stamp.tzinfo is not None or (midnight := days[stamp.toordinal()]) is None:
+            return _slowly(value, zone)
+        seconds = midnight + 3600 * stamp.hour + 60 * stamp.minute + stamp.second
+        return (seconds * 10**6 + stamp.microsecond) / 10**6 if stamp.microsecond else seconds
+
+    return read
+
+
+def _slowly(value: Any, zone: ZoneInfo) -> float | None:
     try:
-        stamp = datetime.fromisoformat(value.strip())
-        offset = None if stamp.tzinfo else _offset_of_day(stamp.toordinal(), zone)
-        if offset is None:
-            return (stamp if stamp.tzinfo else stamp.replace(tzinfo=zone)).astimezone(UTC).timestamp()
-    except (ValueError, OverflowError):
+        return parse(value, zone).timestamp()
+    except ValueError:
         return None
-    seconds = (stamp - _EPOCH).total_seconds() - offset
-    return seconds if _FIRST <= seconds <= _LAST else None
 
 
-_EPOCH = datetime(1970, 1, 1)  # naive, as what it is subtracted from
-_FIRST, _LAST = ((end - _EPOCH).total_seconds() for end in (datetime.min, datetime.max))  # noqa: DTZ901
+class _Days(dict[int, int | None]):
+    """When each local day (by its ordinal) begins, in UTC seconds; None if its clocks change, or nobody knows.
+
+    Asked once a day instead of once a stamp: the look-up in the zone takes longer than reading the stamp.
+    """
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+
+    def __missing__(self, day: int) -> int | None:
+        offset = _offset_of_day(day, self._zone)
+        found = None if offset is None else round((day - _EPOCH) * 86400 - offset)
+        self[day] = found
+        return found
 
 
-@lru_cache(maxsize=1024)
+_EPOCH = date(1970, 1, 1).toordinal()
+_EDGE = 3  # days at either end of the calendar, where an offset leads out of it
+
+
 def _offset_of_day(day: int, zone: ZoneInfo) -> float | None:
-    """Return the seconds that *zone* is ahead of UTC all through a local day (its ordinal); None if its clocks change."""
-    # Asked once a day instead of once a stamp: the look-up in the zone takes longer than reading the stamp.
-    midnight = datetime.fromordinal(day).replace(tzinfo=zone)
-    try:
-        moments = [midnight + timedelta(hours=hours) for hours in (0, 6, 12, 18, 24)]
-    except OverflowError:  # the last day of the calendar
+    """Return the seconds that *zone* is ahead of UTC all through a local day; None if its clocks change."""
+    if not date.min.toordinal() + _EDGE < day < date.max.toordinal() - _EDGE:
         return None
+    midnight = datetime.fromordinal(day).replace(tzinfo=zone)
+    moments = [midnight + timedelta(hours=hours) for hours in (0, 6, 12, 18, 24)]
     offsets = {moment.replace(fold=fold).utcoffset() for moment in moments for fold in (0, 1)}
     offset = offsets.pop()
-    return None if offsets or offset is None else offset.total_seconds()
+    seconds = None if offsets or offset is None else offset.total_seconds()
+    return None if seconds is None or seconds % 1 else seconds
 
 
 def readings(value: str, zone: ZoneInfo) -> tuple[datetime, datetime]:

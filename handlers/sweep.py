@@ -2,19 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from scheduled.handlers import stamps
 from scheduled.handlers.branches import Branch
-from scheduled.handlers.census import Census, before
-from scheduled.handlers.inbox import Counts, Entry, Inbox, Message, count, identity
-from scheduled.handlers.inbox_file import Folder, archived, read_messages, update
+from scheduled.handlers.census import Census
+from scheduled.handlers.inbox import Entry, Inbox
+from scheduled.handlers.inbox_file import Folder, archived, read_inbox, update
 from scheduled.handlers.jsontext import MalformedError
+from scheduled.handlers.mail import Counts, Message, count, identity
 from scheduled.handlers.seen import Seen
-from scheduled.handlers.staleness import Options, Rule, Verdict, was_auto_opened
+from scheduled.handlers.staleness import Options, Rule, Verdict
 from scheduled.state.files import clear_leftovers
 
 
@@ -54,7 +54,8 @@ class Sweep:
         self.seen = seen or Seen(zone=zone, sender=sender)
         self.now, self.zone = now.astimezone(UTC), zone
         self.rule = Rule(options, self.now, zone, sender)
-        self.new_age = timedelta(hours=options.new_hours)
+        self.new_since = (self.now - timedelta(hours=options.new_hours)).timestamp()
+        self.opened_since = (self.now - timedelta(days=options.opened_days)).timestamp()
 
     def sweep(self, branch: Branch) -> Swept | None:
         """Open and put away what is stale; None if there is no inbox. A file with nothing stale is not touched.
@@ -67,15 +68,15 @@ class Sweep:
             return None
         overdue = self._overdue(census)
         if not overdue and not census.peculiar:
-            waiting = before(census.waiting, self.now, self.new_age)
+            waiting = census.before("waiting", self.new_since)
             return Swept(counts=census.counts, auto_opened=[], problems=[], waiting=waiting)
         if not overdue:
-            messages = read_messages(branch, self.inside)
-            if messages is None:
+            inbox = read_inbox(branch, self.inside, Inbox)
+            if inbox is None:
                 return None
-            judged = self._judge(branch, messages)
+            judged = self._judge(branch, inbox.entries)
             if not (judged.to_open or judged.to_close):
-                return _swept(messages, judged)
+                return _swept(inbox.entries, judged)
         # Judged under the lock, and anew every time the file turns out to have been changed meanwhile.
         done: list[Swept] = []
         update(branch, self.inside, lambda inbox: self._edit(branch, inbox, done))
@@ -84,19 +85,19 @@ class Sweep:
 
     def _overdue(self, census: Census) -> bool:
         """Tell whether any mail is to be opened or put away."""
-        stale = before(census.new, self.now, self.new_age)
-        if not self.options.open_waiting_dispatches:
-            stale -= before(census.waiting, self.now, self.new_age)
-        return bool(stale or before(census.closing, self.now, timedelta(days=self.options.opened_days)))
+        stale = census.before("new", self.new_since)
+        if stale and not self.options.open_waiting_dispatches:
+            stale -= census.before("waiting", self.new_since)
+        return bool(stale or census.before("closing", self.opened_since))
 
-    def _judge(self, branch: Branch, messages: Sequence[Any]) -> Judged:
+    def _judge(self, branch: Branch, entries: Sequence[Entry]) -> Judged:
         judged = Judged()
-        for place, message in enumerate(messages):
+        for place, entry in enumerate(entries):
             try:
-                found = self._verdict(message)
+                found = self._verdict(entry)
             except ValueError as error:
                 # One bad stamp is that message's trouble alone.
-                label = identity(message) if isinstance(message, dict) else f"number {place + 1}"
+                label = f"number {place + 1}" if entry.mail is None else identity(entry.value)
                 judged.problems.append(f"{branch.name}: message {label} was left alone: {error}")
                 continue
             if found is Verdict.OPEN:
@@ -106,14 +107,14 @@ class Sweep:
             judged.waiting += found is Verdict.WAITING
         return judged
 
-    def _verdict(self, message: Any) -> Verdict:
-        if not isinstance(message, dict):
+    def _verdict(self, entry: Entry) -> Verdict:
+        if entry.mail is None:
             raise MalformedError("it is no message")
-        return self.rule.verdict(message)
+        return self.rule.verdict(entry.mail)
 
     def _edit(self, branch: Branch, inbox: Inbox, done: list[Swept]) -> bool:
         entries = list(inbox.entries)
-        judged = self._judge(branch, [entry.value for entry in entries])
+        judged = self._judge(branch, entries)
         leaving = [entries[place] for place in judged.to_close]
         self._put_away(branch, leaving)
         gone = set(map(id, leaving))
@@ -121,7 +122,7 @@ class Sweep:
         stamp = stamps.iso(self.now, self.zone)
         for place in judged.to_open:
             entries[place].change(status="opened", read=True, auto_opened=True, auto_opened_at=stamp)
-        done.append(_swept([entry.value for entry in inbox.entries], judged))
+        done.append(_swept(inbox.entries, judged))
         return bool(judged.to_open or judged.to_close)
 
     def _put_away(self, branch: Branch, leaving: Sequence[Entry]) -> None:
@@ -141,10 +142,12 @@ class Sweep:
         folder.settle()
 
 
-def _swept(messages: Sequence[Any], judged: Judged) -> Swept:
+def _swept(entries: Sequence[Entry], judged: Judged) -> Swept:
     return Swept(
-        counts=count(messages),
-        auto_opened=[m for m in messages if isinstance(m, dict) and was_auto_opened(m)],
+        counts=count([entry.mail for entry in entries]),
+        auto_opened=[
+            entry.value for entry in entries if entry.mail is not None and entry.mail.was_auto_opened
+        ],
         problems=judged.problems,
         opened=len(judged.to_open),
         closed=len(judged.to_close),

@@ -104,21 +104,19 @@ def in_workspace(work: Callable[[Task, Workspace], Outcome]) -> Callable[[Task],
 
 
 class _Opened(NamedTuple):
-    """The workspace that this process has read last, for whom, and when (monotonic)."""
+    """A workspace that was read: for whom, and when (monotonic)."""
 
     key: tuple[object, ...]
     at: float
     workspace: Workspace
 
 
-_last: _Opened | None = None
-
-
 def _opened(task: Task) -> Workspace:
-    """Return the task's workspace, as the handler before in this process has read it, if that was a moment ago."""
-    global _last  # noqa: PLW0603 - what one child knows, in which the handlers of a slot come one after the other
+    """Return the task's workspace, as the handler before in this child has read it, if that was a moment ago."""
     key = (task.workspace, task.files, task.zone.key, task.sender)
-    if _last is None or _last.key != key or time.monotonic() - _last.at > A_MOMENT:
+    last = task.kept.get(SEEN)
+    if last is None or last.key != key or time.monotonic() - last.at > A_MOMENT:
         seen = Seen(task.files.parent / SEEN, task.zone, task.sender)
-        _last = _Opened(key, time.monotonic(), Workspace.load(task.workspace, seen))
-    return _last.workspace
+        last = _Opened(key, time.monotonic(), Workspace.load(task.workspace, seen))
+        task.kept[SEEN] = last
+    return last.workspace

@@ -114,6 +114,9 @@ class Reported(msgspec.Struct):
     outcome: Outcome | None = None
 
 
+_kept: dict[str, Any] = {}  # by the handlers that this process has served
+
+
 def serve(spec: Spec) -> int:
     """Do the work of *spec.task*'s handler in this process; return the exit code."""
     try:
@@ -161,6 +164,7 @@ def _run(task: dict[str, Any], report: ReportFile) -> Outcome:
             files=Path(task["files"]),
             report=report,
             sender=task["sender"],
+            kept=_kept,
         )
     )
     return outcome

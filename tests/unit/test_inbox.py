@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from scheduled.handlers.inbox import Inbox, count, is_unread, messages_in
+from scheduled.handlers.inbox import Inbox
 from scheduled.handlers.jsontext import parse
+from scheduled.handlers.mail import count, mail_of, messages_in
 from tests.fixtures.sample import mail
 
 TWO = [mail(id="1"), mail(id="2", status="opened", read=True)]
@@ -148,5 +149,4 @@ def test_elements_that_are_no_messages_stay_and_are_counted_as_the_mail_program_
     ],
 )
 def test_unread_is_what_the_mail_program_calls_so(message: Any, unread: bool) -> None:
-    assert unread is is_unread(message)
-    assert int(unread) == count([message]).unread
+    assert count([mail_of(message)]) == (1, int(unread))

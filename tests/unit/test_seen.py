@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from scheduled.handlers import census, seen
 from scheduled.handlers.branches import Branch
-from scheduled.handlers.inbox import count
+from scheduled.handlers.mail import count, mail_of
 from scheduled.handlers.seen import Seen
-from scheduled.handlers.staleness import Options, Rule, Verdict, was_auto_opened
+from scheduled.handlers.staleness import Options, Rule, Verdict
 from scheduled.handlers.sweep import Sweep
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -97,7 +97,7 @@ def test_another_zone_or_sender_begins_anew(home, other):
 
 @pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize(
-    "damage", ["", "{", '{"form": 1, "zone": "Europe/Berlin", "sender": "@trigger", "lines": []}']
+    "damage", ["", "{", '{"form": 2, "zone": "Europe/Berlin", "sender": "@trigger", "lines": []}']
 )
 def test_a_damaged_memory_is_said_and_made_anew(home, damage, capsys):
     path = a_memory(home)
@@ -211,8 +211,9 @@ def judged(messages, options):
             if not isinstance(message, dict):
                 peculiar = True
                 continue
-            verdicts.append(Rule(options, NOW, ZONE, "@trigger").verdict(message))
-            peculiar = peculiar or was_auto_opened(message)
+            mail = mail_of(message)
+            verdicts.append(Rule(options, NOW, ZONE, "@trigger").verdict(mail))
+            peculiar = peculiar or mail.was_auto_opened
         except ValueError:
             peculiar = True
     overdue = Verdict.OPEN in verdicts or Verdict.CLOSE in verdicts
@@ -225,10 +226,12 @@ def judged(messages, options):
 )
 def test_a_census_says_what_a_look_at_every_message_would(messages, dispatches):
     options = Options(open_waiting_dispatches=dispatches)
-    found = census.take(messages, ZONE, "@trigger")
+    data = json.dumps({"messages": messages}).encode()
+    mails = [mail_of(message) for message in messages]
+    found = census.of(data, ZONE, "@trigger")
     sweep = Sweep("/", options, NOW, ZONE, "@trigger")
-    waiting = 0 if dispatches else census.before(found.waiting, NOW, sweep.new_age)
+    waiting = 0 if dispatches else found.before("waiting", sweep.new_since)
     overdue, peculiar, waits = judged(messages, options)
     # A stamp that nobody needs may be bad, and one that is bad is looked at: never the other way round.
-    assert (count(messages), overdue, waits) == (found.counts, sweep._overdue(found), waiting)
+    assert (count(mails), overdue, waits) == (found.counts, sweep._overdue(found), waiting)
     assert found.peculiar or not peculiar
