@@ -66,7 +66,11 @@ class Traffic:
 
     def _folder(self, branch: Branch, name: str) -> Iterator[tuple[str, Any]]:
         """Yield name and content of each mail in a folder and in its archive that may be of the span."""
-        for folder in (f"{branch.mailbox}/{name}", f"{branch.mailbox}/.archive/{name}"):
+        there = self.workspace.seen.names(branch.mailbox)
+        folders = [
+            folder for within, folder in ((name, name), (".archive", f".archive/{name}")) if within in there
+        ]
+        for folder in (f"{branch.mailbox}/{folder}" for folder in folders):
             for file in _names(folder):
                 if not self._put_there_before(file):
                     yield file, self._read(f"{folder}/{file}")

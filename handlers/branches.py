@@ -11,10 +11,12 @@ import msgspec
 from scheduled.errors import ScheduledError
 from scheduled.handlers.jsontext import MalformedError, parse
 from scheduled.handlers.steady import read_settled
-from scheduled.state.files import SHORTAGE, lies_inside
+from scheduled.state.files import SHORTAGE, is_temporary, lies_inside
 
 REGISTRY, LATER_REGISTRY = "BRANCH_REGISTRY.json", "AIPASS_REGISTRY.json"
 MEMORY_KINDS = ("local.json", "observations.json")
+DOTTED_KINDS = tuple(f".{kind}" for kind in MEMORY_KINDS)
+FOLDERS = frozenset({"logs", "sent", "deleted", ".archive"})
 
 
 class WorkspaceError(ScheduledError):
@@ -48,19 +50,23 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True):
         """Return the path of its memory file of *kind* (`local.json` or `observations.json`)."""
         return f"{self.memories}/{kind if self.later else f'{self.name.upper()}.{kind}'}"
 
-    def memory_names(self) -> list[str]:
-        """Return the names of all its memory files: whatever ends like one, but no dashboard.
+    def is_memory(self, name: str) -> bool:
+        """Tell whether a file of that *name* among its memories is one: whatever ends like one, but no dashboard."""
+        return name.endswith(MEMORY_KINDS if self.later else DOTTED_KINDS) and "DASHBOARD" not in name
 
-        Raise WorkspaceError if they can't be known now, though they may be there.
-        """
-        try:
-            names = os.listdir(self.memories)
-        except OSError as error:
-            if error.errno in {*SHORTAGE, errno.EIO}:
-                raise WorkspaceError(f"{self.memories}: can't be listed now: {error.strerror}") from error
-            return []
-        endings = MEMORY_KINDS if self.later else tuple(f".{kind}" for kind in MEMORY_KINDS)
-        return sorted(name for name in names if name.endswith(endings) and "DASHBOARD" not in name)
+
+def looked_for(directory: str) -> list[str]:
+    """Return those names in a branch's directory, or in its mailbox, that any handler looks for; [] if it is none.
+
+    Raise WorkspaceError if they can't be known now, though they may be there.
+    """
+    try:
+        names = os.listdir(directory)
+    except OSError as error:
+        if error.errno in {*SHORTAGE, errno.EIO}:
+            raise WorkspaceError(f"{directory}: can't be listed now: {error.strerror}") from error
+        return []
+    return sorted(n for n in names if n.endswith(MEMORY_KINDS) or n in FOLDERS or is_temporary(n))
 
 
 class Entry(NamedTuple):

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from scheduled.handlers import stamps
-from scheduled.handlers.mail import Counts, Mail, count, mails_in
+from scheduled.handlers.mail import Counts, Mail, mails_in
 
 Kind = Literal["new", "waiting", "opened", "closing"]
 NEVER = 1e18
@@ -85,53 +85,57 @@ def of(data: bytes, zone: ZoneInfo, sender: str) -> Census:
 
 def take(mails: Sequence[Mail | None], zone: ZoneInfo, sender: str) -> Census:
     """Return the census of *mails*, as `of` does."""
-    read, found, peculiar = stamps.reader(zone), Instants([], [], [], [], []), False
-    opened = waiting = 0
+    read, ids, found = stamps.reader(zone), set(), Instants([], [], [], [], [])
+    census = Census(total=len(mails))
     for mail in mails:
         if mail is None:
-            peculiar = True
+            census.peculiar = True
             continue
+        if mail.id is not None:
+            ids.add(str(mail.id))
         sent = read(mail.timestamp)
         if sent is not None:
             found.sent.append(sent)
         if mail.status == "opened":
-            opened += 1
-            since = sent if mail.opened_stamp is mail.timestamp else read(mail.opened_stamp)
-            peculiar = not _note(since, found.closing) or mail.was_auto_opened or peculiar
+            _note_opened(
+                census, found, mail, sent if mail.opened_stamp is mail.timestamp else read(mail.opened_stamp)
+            )
             if sent is not None and not mail.is_own(sender):
                 found.opened.append(sent)
         elif mail.unread:
-            waiting += mail.waits
-            if not mail.is_own(sender):
-                peculiar = not _note(sent, found.new) or peculiar
-                if mail.waits:
-                    _note(sent, found.waiting)
-    return _census(mails, found, opened, waiting, peculiar=peculiar)
+            _note_unread(census, found, mail, sent, own=mail.is_own(sender))
+    census.ids = len(ids)
+    return _written(census, found)
 
 
-def _note(instant: float | None, instants: list[float]) -> bool:
-    """Add an instant; False if there is none."""
-    if instant is not None:
-        instants.append(instant)
-    return instant is not None
+def _note_opened(census: Census, found: Instants, mail: Mail, since: float | None) -> None:
+    census.opened_total += 1
+    if since is None or mail.was_auto_opened:
+        census.peculiar = True
+    if since is not None:
+        found.closing.append(since)
 
 
-def _census(
-    mails: Sequence[Mail | None], found: Instants, opened: int, waiting: int, *, peculiar: bool
-) -> Census:
+def _note_unread(census: Census, found: Instants, mail: Mail, sent: float | None, *, own: bool) -> None:
+    waits = mail.waits
+    census.unread += 1
+    census.waiting_total += waits
+    if own:
+        return
+    if sent is None:
+        census.peculiar = True
+        return
+    found.new.append(sent)
+    if waits:
+        found.waiting.append(sent)
+
+
+def _written(census: Census, found: Instants) -> Census:
     for instants in (found.new, found.waiting, found.opened, found.closing, found.sent):
         instants.sort()
-    total, unread = count(mails)
-    return Census(
-        total=total,
-        unread=unread,
-        opened_total=opened,
-        waiting_total=waiting,
-        ids=len({str(mail.id) for mail in mails if mail is not None and mail.id is not None}),
-        peculiar=peculiar,
-        first_new=min(found.new[:1], default=NEVER),
-        first_waiting=min(found.waiting[:1], default=NEVER),
-        first_opened=min(found.opened[:1], default=NEVER),
-        first_closing=min(found.closing[:1], default=NEVER),
-        written=msgspec.Raw(_encode(found)),
-    )
+    census.first_new = min(found.new[:1], default=NEVER)
+    census.first_waiting = min(found.waiting[:1], default=NEVER)
+    census.first_opened = min(found.opened[:1], default=NEVER)
+    census.first_closing = min(found.closing[:1], default=NEVER)
+    census.written = msgspec.Raw(_encode(found))
+    return census

@@ -105,10 +105,11 @@ class Examiner:
 
     def _of(self, branch: Branch) -> Iterator[Finding]:
         yield from self._memory(branch)
-        if not os.path.isdir(branch.mailbox):
+        once = self.workspace.seen.once
+        if not once(os.path.isdir, branch.mailbox):
             name = os.path.basename(branch.mailbox)
             yield Finding(key=f"{name}:missing", said=f"Missing {name} directory", level="error")
-        if not os.path.isdir(branch.path):
+        if not once(os.path.isdir, branch.path):
             yield Finding(key="missing", said=f"{branch.path} does not exist", level="note")
             return
         yield from self._mail(branch)
@@ -116,7 +117,8 @@ class Examiner:
         yield from self._age(
             f"{branch.path}/DASHBOARD.local.json", "DASHBOARD.local.json", self.limits.dashboard_hours / 24
         )
-        yield from self._logs(f"{branch.path}/logs", "logs")
+        if "logs" in self.workspace.seen.names(branch.path):
+            yield from self._logs(f"{branch.path}/logs", "logs")
 
     def _memory(self, branch: Branch) -> Iterator[Finding]:
         for kind in MEMORY_KINDS:
@@ -146,11 +148,11 @@ class Examiner:
                 yield Finding(key=f"mail:{status}", said=said, level="note")
 
     def _age(self, path: str, name: str, days: float) -> Iterator[Finding]:
-        try:
-            age = self.now.timestamp() - os.stat(path).st_mtime
-        except OSError:
+        changed_at = self.workspace.seen.once(_changed_at, path)
+        if changed_at is None:
             yield Finding(key=f"{name}:missing", said=f"{name} is missing", level=self.soft)
             return
+        age = self.now.timestamp() - changed_at
         if age > timedelta(days=days).total_seconds():
             said = f"{name} was last changed {stamps.span(timedelta(seconds=age))} ago"
             yield Finding(key=f"{name}:old", said=said, level=self.soft)
@@ -164,6 +166,13 @@ class Examiner:
                     never = "" if f"{name}.1" in names else ", and there is no older part"
                     said = f"{label}/{name} is not rotated: {size:,} bytes{never}"
                     yield Finding(key=f"{label}/{name}:large", said=said, level=self.soft)
+
+
+def _changed_at(path: str) -> float | None:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return None
 
 
 def _names(directory: str) -> list[str]:

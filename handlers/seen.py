@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from scheduled.handlers import census
-from scheduled.handlers.branches import Branch
+from scheduled.handlers.branches import Branch, looked_for
 from scheduled.handlers.census import Census
 from scheduled.handlers.inbox_file import read_inbox
 from scheduled.handlers.steady import count_lines
@@ -48,15 +48,27 @@ class Seen:
 
     def __init__(self, path: Path | None = None, zone: ZoneInfo | None = None, sender: str = "") -> None:
         self._path, self._zone, self._sender = path, zone or ZoneInfo("UTC"), sender
-        self._news = False
+        self._glances: dict[tuple[Callable[[str], Any], str], Any] = {}
 
     def lines(self, path: str, inside: str) -> tuple[int, int]:
         """Return the numbers of lines and bytes of a file; raises as `count_lines` does."""
         return self._look(self._lines, path, lambda: count_lines(path, inside=inside))
 
+    def names(self, directory: str) -> list[str]:
+        """Return what `looked_for` finds in a directory: as long as that stays as it is, so do its names."""
+        return self._look(self._names, directory, lambda: looked_for(directory))
+
     def memory_names(self, branch: Branch) -> list[str]:
-        """Return the names of all memory files of a branch: as long as its directory stays, so do they."""
-        return self._look(self._names, branch.memories, branch.memory_names)
+        """Return the names of all memory files of a branch."""
+        return [name for name in self.names(branch.memories) if branch.is_memory(name)]
+
+    def once(self, look: Callable[[str], T], path: str) -> T:
+        """Return what a cheap *look* at a path says; it is not kept, but asked once only."""
+        key = look, path
+        if key not in self._glances:
+            self._glances[key] = look(path)
+        found: T = self._glances[key]
+        return found
 
     def inbox(self, branch: Branch, inside: str) -> Census | None:
         """Return the census of a branch's inbox, None if it has none; raises as `read_inbox` does."""
@@ -69,19 +81,18 @@ class Seen:
         """Look at a file again when it is asked for: we have changed it."""
         for looks in (self._lines, self._inboxes, self._names):
             looks.now.pop(path, None)
+        self._glances.clear()
 
     def save(self) -> None:
         """Keep what is new for the next time; that it can't be kept only costs time, and is said."""
-        if self._path is None or not self._news:
+        looks: tuple[_Looks[Any], ...] = (self._lines, self._inboxes, self._names)
+        if self._path is None or not any(kind.news for kind in looks):
             return
-        kept = self._lines.kept(), self._inboxes.kept(), self._names.kept()
-        self._kept.lines, self._kept.inboxes, self._kept.names = kept
+        self._kept.lines, self._kept.inboxes, self._kept.names = (kind.kept() for kind in looks)
         try:
             write_atomically(self._path, msgspec.json.encode(self._kept), mode=0o600)
         except OSError as error:
             _say(f"{self._path}: can't be kept: {error}")
-        else:
-            self._news = False
 
     def _look(self, looks: "_Looks[T]", path: str, look: Callable[[], T]) -> T:
         if path not in looks.now:
@@ -96,9 +107,10 @@ class Seen:
     def _looked_anew(self, looks: "_Looks[T]", path: str, mark: Mark | None, look: Callable[[], T]) -> T:
         began = time.time_ns()
         found = look()
-        if mark is not None and max(mark[:2]) < began - MOMENT and mark == _mark(path):
+        # What is changed while we look, or later, bears another mark from then on.
+        if mark is not None and max(mark[:2]) < began - MOMENT:
             looks.before[path] = mark, found
-            self._news = True
+            looks.news = True
         return found
 
     @cached_property
@@ -134,6 +146,7 @@ class _Looks(Generic[T]):
 
     def __init__(self, kept: msgspec.Raw, kind: Any) -> None:
         self.now: dict[str, T] = {}
+        self.news, self._kept = False, kept
         try:
             self.before: Entries[T] = msgspec.json.decode(kept, type=kind)
         except msgspec.DecodeError as error:
@@ -142,10 +155,17 @@ class _Looks(Generic[T]):
 
     def kept(self) -> msgspec.Raw:
         """Return what is to be kept: all but the files that are gone, or whose names no JSON can hold."""
-        there = {p: entry for p, entry in self.before.items() if p in self.now or os.path.lexists(p)}
-        return msgspec.Raw(
-            msgspec.json.encode({p: entry for p, entry in there.items() if _is_text(p, entry)})
-        )
+        if self.news:
+            there = {p: entry for p, entry in self.before.items() if p in self.now or os.path.lexists(p)}
+            self._kept, self.news = msgspec.Raw(_written(there)), False
+        return self._kept
+
+
+def _written(entries: Entries[Any]) -> bytes:
+    try:
+        return msgspec.json.encode(entries)
+    except UnicodeEncodeError:
+        return msgspec.json.encode({p: entry for p, entry in entries.items() if _is_text(p, entry)})
 
 
 def _is_text(*values: Any) -> bool:

@@ -15,7 +15,7 @@ from scheduled.handlers.jsontext import MalformedError
 from scheduled.handlers.mail import Counts, Message, count, identity
 from scheduled.handlers.seen import Seen
 from scheduled.handlers.staleness import Options, Rule, Verdict
-from scheduled.state.files import clear_leftovers
+from scheduled.state.files import clear_leftovers, is_temporary
 
 
 class Swept(msgspec.Struct, kw_only=True):
@@ -62,7 +62,9 @@ class Sweep:
 
         Raise MailboxError if the inbox can't be read or had, OSError if it can't be written.
         """
-        clear_leftovers(branch.mailbox)  # also where nothing is stale, and so nothing is written
+        if any(map(is_temporary, self.seen.names(branch.mailbox))):
+            clear_leftovers(branch.mailbox)  # also where nothing is stale, and so nothing is written
+            self.seen.forget(branch.mailbox)
         census = self.seen.inbox(branch, self.inside)
         if census is None:
             return None
@@ -81,6 +83,7 @@ class Sweep:
         done: list[Swept] = []
         update(branch, self.inside, lambda inbox: self._edit(branch, inbox, done))
         self.seen.forget(branch.inbox)
+        self.seen.forget(branch.mailbox)
         return done[-1]
 
     def _overdue(self, census: Census) -> bool:
