@@ -16,7 +16,7 @@ from scheduled.state.files import SHORTAGE, is_temporary, lies_inside
 REGISTRY, LATER_REGISTRY = "BRANCH_REGISTRY.json", "AIPASS_REGISTRY.json"
 MEMORY_KINDS = ("local.json", "observations.json")
 DOTTED_KINDS = tuple(f".{kind}" for kind in MEMORY_KINDS)
-FOLDERS = frozenset({"logs", "sent", "deleted", ".archive"})
+OTHERS = frozenset({"logs", "inbox.json", "sent", "deleted", ".archive"})
 
 
 class WorkspaceError(ScheduledError):
@@ -66,7 +66,7 @@ def looked_for(directory: str) -> list[str]:
         if error.errno in {*SHORTAGE, errno.EIO}:
             raise WorkspaceError(f"{directory}: can't be listed now: {error.strerror}") from error
         return []
-    return sorted(n for n in names if n.endswith(MEMORY_KINDS) or n in FOLDERS or is_temporary(n))
+    return sorted(n for n in names if n.endswith(MEMORY_KINDS) or n in OTHERS or is_temporary(n))
 
 
 class Entry(NamedTuple):

@@ -105,11 +105,10 @@ class Examiner:
 
     def _of(self, branch: Branch) -> Iterator[Finding]:
         yield from self._memory(branch)
-        once = self.workspace.seen.once
-        if not once(os.path.isdir, branch.mailbox):
+        if not self._is_directory(branch.mailbox):
             name = os.path.basename(branch.mailbox)
             yield Finding(key=f"{name}:missing", said=f"Missing {name} directory", level="error")
-        if not once(os.path.isdir, branch.path):
+        if not self._is_directory(branch.path):
             yield Finding(key="missing", said=f"{branch.path} does not exist", level="note")
             return
         yield from self._mail(branch)
@@ -119,6 +118,10 @@ class Examiner:
         )
         if "logs" in self.workspace.seen.names(branch.path):
             yield from self._logs(f"{branch.path}/logs", "logs")
+
+    def _is_directory(self, path: str) -> bool:
+        seen = self.workspace.seen
+        return bool(seen.names(path)) or seen.once(os.path.isdir, path)
 
     def _memory(self, branch: Branch) -> Iterator[Finding]:
         for kind in MEMORY_KINDS:

@@ -78,7 +78,7 @@ _decode = msgspec.json.Decoder(_File).decode
 def mails_in(data: bytes) -> list[Mail | None]:
     """Return the mails in an inbox file of whatever shape, None for what is no message; ValueError if it is none."""
     try:
-        mails: list[Mail | None] = list(_decode(data).messages)
+        mails: list[Mail | None] = _decode(data).messages  # type: ignore[assignment] # copying 50,000 for their type
         data.isascii() or data.decode()  # of what it passes over it checks everything but this
     except (msgspec.DecodeError, RecursionError):
         return [mail_of(message) for message in messages_in(parse(data))]
