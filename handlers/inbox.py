@@ -1,9 +1,9 @@
 """An inbox file's text, edited without touching the rest, whatever shape it has."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
-from itertools import pairwise
-from typing import Any
+from itertools import accumulate, pairwise
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -25,6 +25,7 @@ from scheduled.handlers.mail import Counts, Mail, Message, count, mail_of, mails
 # How the mail program lays out its list: where a file is just so, nothing of it need be looked at piece by piece.
 OPENING, BETWEEN, CLOSING = b'"messages": [\n    ', b",\n    ", b"\n  ]"
 HOLE = "\0"  # stands in no JSON text
+TELLING = 1 << 20  # bytes from whose beginning a habit shows
 
 
 class Entry:
@@ -54,6 +55,13 @@ class Entry:
         self.mail, self.changed = mail_of(self.value), True
 
 
+class Shell(NamedTuple):
+    """The file's *text* without its messages, and where each of these *starts* (and one more would)."""
+
+    text: str
+    starts: list[int]
+
+
 class Inbox:
     """An inbox file's text with its messages as *entries*, newest first, to be changed, taken out or put in."""
 
@@ -73,8 +81,8 @@ class Inbox:
 
     def render(self) -> bytes:
         """Return the file with the changes made and the counters right; older shapes become today's."""
-        if (shell := self._shell()) is not None:
-            return self._refilled(shell)
+        if (shell := self._shell()) is not None and (refilled := self._refilled(shell)) is not None:
+            return refilled
         text = self.data.decode()
         habit = habit_of(text)
         at = top(text)
@@ -85,7 +93,7 @@ class Inbox:
 
     def _message(self, place: int) -> Any:
         if self._pieces:
-            return parse(self._pieces[place])
+            return parse(bytes(self._pieces[place]))
         return messages_in(self._document)[place]
 
     @cached_property
@@ -93,42 +101,68 @@ class Inbox:
         return parse(self.data)
 
     @cached_property
-    def _pieces(self) -> list[bytes]:
+    def _pieces(self) -> list[msgspec.Raw]:
         """The text of each message; none where it takes Python's own parser to read the file."""
         try:
-            return list(map(bytes, msgspec.json.decode(self.data, type=_File).messages))
+            return msgspec.json.decode(self.data, type=_File).messages
         except (msgspec.DecodeError, RecursionError):
             return []
 
-    def _shell(self) -> str | None:
-        """Return the file without its messages, if these are laid out as the mail program does it."""
-        if not self._pieces or b"\r" in self.data:
-            return None
-        body = BETWEEN.join(self._pieces)
+    def _shell(self) -> Shell | None:
+        """Return where everything is, if the messages are laid out as the mail program does it."""
         at = self.data.find(OPENING)
-        start = at + len(OPENING)
-        end = start + len(body)
-        if at < 0 or not (self.data.startswith(body, start) and self.data.startswith(CLOSING, end)):
+        if at < 0 or not self._pieces or b"\r" in self.data:
             return None
-        shell = self.data[:at] + b'"messages": []' + self.data[end + len(CLOSING) :]
-        document = parse(shell)
-        return shell.decode() if isinstance(document, dict) and document.get("messages") == [] else None
+        ends = list(
+            accumulate((len(piece) + len(BETWEEN) for piece in self._pieces), initial=at + len(OPENING))
+        )
+        end = ends[-1] - len(BETWEEN)
+        text = self.data[:at] + b'"messages": []' + self.data[end + len(CLOSING) :]
+        if not self.data.startswith(CLOSING, end) or not _is_empty(text):
+            return None
+        return Shell(text.decode(), ends)
 
-    def _refilled(self, shell: str) -> bytes:
-        """Return the *shell* with its counters right and the messages in it, the unchanged ones in their own bytes."""
-        sample = shell.replace('"messages": []', f'"messages": [\n    {self._pieces[0].decode()}\n  ]', 1)
-        habit = habit_of(sample)._replace(ascii=in_ascii(self.data))
-        spans, _ = members(shell, top(shell))
-        head, tail = self._in_place(shell, habit, spans, HOLE).split(HOLE)
+    def _refilled(self, shell: Shell) -> bytes | None:
+        """Return the *shell* with its counters right and the messages in it; None if they don't lie where they ought.
+
+        Between two changes the file's own bytes are taken as they are.
+        """
+        first = bytes(self._pieces[0]).decode()
+        sample = shell.text.replace('"messages": []', f'"messages": [\n    {first}\n  ]', 1)
+        habit = habit_of(sample)._replace(ascii=in_ascii(self.data[:TELLING]))
+        spans, _ = members(shell.text, top(shell.text))
+        head, tail = self._in_place(shell.text, habit, spans, HOLE).split(HOLE)
         if not self.entries:
             return f"{head}[]{tail}".encode()
-        body = BETWEEN.join([self._piece(entry, habit) for entry in self.entries])
-        return b"".join([head.encode(), b"[\n    ", body, CLOSING, tail.encode()])
+        parts: list[bytes | memoryview] = [head.encode() + b"[\n    "]
+        for run in self._runs():
+            if run[0].changed:
+                parts += [dump(run[0].value, habit, 2).encode(), BETWEEN]
+            elif (taken := self._taken(shell, run[0].place or 0, run[-1].place or 0)) is not None:
+                parts += [taken, BETWEEN]
+            else:
+                return None
+        parts[-1] = CLOSING + tail.encode()
+        return b"".join(parts)
 
-    def _piece(self, entry: Entry, habit: Habit) -> bytes:
-        if entry.changed or entry.place is None:
-            return dump(entry.value, habit, 2).encode()
-        return self._pieces[entry.place]
+    def _runs(self) -> Iterator[list[Entry]]:
+        """Yield the entries, those together that nobody changed and that follow each other in the file."""
+        run: list[Entry] = []
+        for entry in self.entries:
+            if run and (entry.changed or run[-1].changed or entry.place != (run[-1].place or 0) + 1):
+                yield run
+                run = []
+            run.append(entry)
+        if run:
+            yield run
+
+    def _taken(self, shell: Shell, first: int, last: int) -> memoryview | None:
+        """Return the file's bytes from one message to another; None if the two are not just there."""
+        start, end = shell.starts[first], shell.starts[last + 1] - len(BETWEEN)
+        data = memoryview(self.data)[start:end]
+        begins, ends = self._pieces[first], self._pieces[last]
+        lie_there = data[: len(begins)] == bytes(begins) and data[-len(ends) :] == bytes(ends)
+        return data if lie_there else None
 
     def _in_place(self, text: str, habit: Habit, spans: dict[str, Span], messages: str) -> str:
         edits = [(spans["messages"], messages)]
@@ -175,3 +209,8 @@ class Inbox:
 
 class _File(msgspec.Struct):
     messages: list[msgspec.Raw]
+
+
+def _is_empty(shell: bytes) -> bool:
+    document = parse(shell)
+    return isinstance(document, dict) and document.get("messages") == []

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from scheduled.handlers import stamps
+from scheduled.handlers.jsontext import MalformedError
 from scheduled.handlers.mail import Mail
 
 
@@ -40,12 +41,14 @@ class Rule:
         self._opened_since = (now - timedelta(days=options.opened_days)).timestamp()
         self._of_waiting = Verdict.OPEN if options.open_waiting_dispatches else Verdict.WAITING
 
-    def verdict(self, mail: Mail) -> Verdict:
-        """Judge *mail*; ValueError if its age is needed and can't be read.
+    def verdict(self, mail: Mail | None) -> Verdict:
+        """Judge *mail*; ValueError if its age is needed and can't be read, or if there is no mail.
 
         A notice of ours is never opened or told about: nobody waits for it, and telling would breed notices.
         Once its reader has opened it, it is put away like any other.
         """
+        if mail is None:
+            raise MalformedError("it is no message")
         if mail.status == "opened":
             return Verdict.CLOSE if self._instant(mail.opened_stamp) < self._opened_since else Verdict.KEEP
         if not mail.unread or mail.is_own(self._sender):

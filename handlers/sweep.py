@@ -11,7 +11,6 @@ from scheduled.handlers.branches import Branch
 from scheduled.handlers.census import Census
 from scheduled.handlers.inbox import Entry, Inbox
 from scheduled.handlers.inbox_file import Folder, archived, read_inbox, update
-from scheduled.handlers.jsontext import MalformedError
 from scheduled.handlers.mail import Counts, Message, count, identity
 from scheduled.handlers.seen import Seen
 from scheduled.handlers.staleness import Options, Rule, Verdict
@@ -94,26 +93,24 @@ class Sweep:
         return bool(stale or census.before("closing", self.opened_since))
 
     def _judge(self, branch: Branch, entries: Sequence[Entry]) -> Judged:
-        judged = Judged()
+        judged, verdict = Judged(), self.rule.verdict
         for place, entry in enumerate(entries):
             try:
-                found = self._verdict(entry)
+                found = verdict(entry.mail)
             except ValueError as error:
                 # One bad stamp is that message's trouble alone.
                 label = f"number {place + 1}" if entry.mail is None else identity(entry.value)
                 judged.problems.append(f"{branch.name}: message {label} was left alone: {error}")
                 continue
+            if found is Verdict.KEEP:
+                continue
             if found is Verdict.OPEN:
                 judged.to_open.append(place)
             elif found is Verdict.CLOSE:
                 judged.to_close.append(place)
-            judged.waiting += found is Verdict.WAITING
+            else:
+                judged.waiting += 1
         return judged
-
-    def _verdict(self, entry: Entry) -> Verdict:
-        if entry.mail is None:
-            raise MalformedError("it is no message")
-        return self.rule.verdict(entry.mail)
 
     def _edit(self, branch: Branch, inbox: Inbox, done: list[Swept]) -> bool:
         entries = list(inbox.entries)

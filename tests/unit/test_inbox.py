@@ -120,6 +120,35 @@ def test_unknown_keys_and_their_order_stay() -> None:
     assert expected[:-1] + ', "mailbox": "inbox"}' == inbox.render().decode()
 
 
+@pytest.mark.parametrize("taken", [[], [0], [1], [3], [0, 1, 2, 3]])
+def test_what_the_mail_program_wrote_is_taken_as_it_lies(taken: list[int]) -> None:
+    messages = [mail(id=str(number), subject="ünïcode, [ and {") for number in range(4)]
+    document = {"mailbox": "inbox", "total_messages": 4, "unread_count": 4, "messages": messages}
+    inbox = Inbox(written(document))
+    shell = inbox._shell()
+    inbox.entries[2].change(status="opened")
+    inbox.entries = [entry for place, entry in enumerate(inbox.entries) if place not in taken]
+    inbox.put_first(mail(id="new"))
+
+    kept = [message | ({"status": "opened"} if place == 2 else {}) for place, message in enumerate(messages)]
+    wanted = [mail(id="new"), *(message for place, message in enumerate(kept) if place not in taken)]
+    unread = sum(message["status"] == "new" for message in wanted)
+    document |= {"total_messages": len(wanted), "unread_count": unread, "messages": wanted}
+    assert shell is not None
+    assert inbox._refilled(shell) == written(document)
+
+
+def test_messages_that_do_not_lie_where_they_ought_are_taken_one_by_one() -> None:
+    text = written({"messages": [mail(id=str(number)) for number in range(4)]}).decode()
+    first, second, rest = text.split(",\n    {", 2)
+    text = f"{first},\n      {{{second},\n  {{{rest}"  # as long as it ought to be, and yet not so
+    inbox = Inbox(text.encode())
+    inbox.entries.pop(0)
+
+    assert inbox._refilled(inbox._shell()) is None  # type: ignore[arg-type]
+    assert [message["id"] for message in json.loads(inbox.render())["messages"]] == ["1", "2", "3"]
+
+
 def test_half_a_surrogate_pair_stays_the_escape_it_was() -> None:
     inbox = Inbox(b'[{"id": "1", "subject": "\\ud83d"}]')
     inbox.entries[0].change(status="opened")
