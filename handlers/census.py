@@ -137,5 +137,5 @@ def _written(census: Census, found: Instants) -> Census:
     census.first_waiting = min(found.waiting[:1], default=NEVER)
     census.first_opened = min(found.opened[:1], default=NEVER)
     census.first_closing = min(found.closing[:1], default=NEVER)
-    census.written, census.__dict__["instants"] = msgspec.Raw(_encode(found)), found
+    census.written = msgspec.Raw(_encode(found))
     return census

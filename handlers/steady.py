@@ -15,7 +15,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from scheduled.state.files import (
     CHUNK,
@@ -37,35 +37,41 @@ class BusyFileError(OSError):
     """Another program kept the file open for writing, or kept changing it, for longer than we wait."""
 
 
-class Lease:
-    """The attempt at a read lease on an open file.
+class Leased:
+    """A file opened for reading (as *fd*), with the attempt at a read lease on it, both for the length of a `with`.
 
-    *held*: nobody has it open for writing. *refused*: somebody has. Neither: there are no leases here.
+    *held*: nobody has it open for writing. *refused*: somebody has. Neither: there are no leases here. Raises as
+    `open_regular` does.
     """
 
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
+    def __init__(self, path: str | Path, inside: str | None) -> None:
         self.held = self.refused = False
+        self.fd = open_regular(path, inside=inside)
+
+    def __enter__(self) -> Self:
         try:
             # The kernel's signal to the holder would be SIGIO, which kills; SIGURG is ignored by default.
-            fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
-            fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+            fcntl.fcntl(self.fd, fcntl.F_SETSIG, signal.SIGURG)
+            fcntl.fcntl(self.fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         except OSError as error:
             self.refused = error.errno == errno.EAGAIN
             if not self.refused and error.errno not in NO_LEASES_HERE:
+                os.close(self.fd)
                 raise
         else:
             self.held = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            if self.held:  # let those who wait go on
+                fcntl.fcntl(self.fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        finally:
+            os.close(self.fd)
 
     def broken(self) -> bool:
         """Tell whether somebody is waiting to open the file for writing."""
         return self.held and fcntl.fcntl(self.fd, fcntl.F_GETLEASE) != fcntl.F_RDLCK
-
-    def release(self) -> None:
-        """Let those who wait go on."""
-        if self.held:
-            fcntl.fcntl(self.fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-            self.held = False
 
 
 def read_settled(path: str | Path, parse: Callable[[bytes], T], *, inside: str | None = None) -> T:
@@ -76,11 +82,11 @@ def read_settled(path: str | Path, parse: Callable[[bytes], T], *, inside: str |
     """
     broken = _Broken()
     for _ in _patiently():
-        with _leased(path, inside) as (fd, lease):
+        with Leased(path, inside) as file:
             try:
-                return parse(read_open(fd, path))
+                return parse(read_open(file.fd, path))
             except ValueError:
-                if broken.for_good(fd, lease):
+                if broken.for_good(file):
                     raise
     raise BusyFileError(f"{path}: is being written without end")
 
@@ -92,12 +98,14 @@ def count_lines(path: str | Path, *, inside: str | None = None) -> tuple[int, in
     """
     counted = (0, 0)
     for glance, _ in enumerate(_patiently(1.0), start=1):
-        with _leased(path, inside) as (fd, lease):
-            before = os.fstat(fd).st_mtime_ns
-            counted = _count(fd)
+        with Leased(path, inside) as file:
+            before = os.fstat(file.fd)
+            counted = _count(file.fd, before.st_size)
+            if file.held:
+                break
             # Without leases: a file that is just being written is empty at first, and changes.
-            settled = counted[1] and before == os.fstat(fd).st_mtime_ns
-            if lease.held or (not lease.refused and (settled or glance >= GLANCES)):
+            settled = counted[1] and before.st_mtime_ns == os.fstat(file.fd).st_mtime_ns
+            if not file.refused and (settled or glance >= GLANCES):
                 break
     return counted
 
@@ -112,19 +120,19 @@ def rewrite(path: Path, edit: Callable[[bytes], bytes | None], *, inside: str | 
     target = Path(os.path.realpath(path))
     broken = _Broken()
     for _ in _patiently():
-        with _leased(target, inside) as (fd, lease):
-            if lease.refused:
+        with Leased(target, inside) as file:
+            if file.refused:
                 continue
-            content = read_open(fd, path)
+            content = read_open(file.fd, path)
             try:
                 wanted = edit(content)
             except ValueError:
-                if broken.for_good(fd, lease):
+                if broken.for_good(file):
                     raise
                 continue
             if wanted is None or wanted == content:
                 return False
-            if _swap(target, fd, lease, content, wanted):
+            if _swap(target, file, content, wanted):
                 return True
     raise BusyFileError(f"{path}: another program keeps writing it")
 
@@ -135,29 +143,29 @@ class _Broken:
     def __init__(self) -> None:
         self.last, self.times = -1, 0
 
-    def for_good(self, fd: int, lease: Lease) -> bool:
-        """Tell whether the unparseable content read under *lease* is all that will come."""
-        changed = os.fstat(fd).st_mtime_ns
+    def for_good(self, file: Leased) -> bool:
+        """Tell whether the unparseable content read from *file* is all that will come."""
+        changed = os.fstat(file.fd).st_mtime_ns
         self.times = self.times + 1 if changed == self.last else 1
         self.last = changed
-        return lease.held or (not lease.refused and self.times >= GLANCES)
+        return file.held or (not file.refused and self.times >= GLANCES)
 
 
-def _swap(target: Path, fd: int, lease: Lease, content: bytes, wanted: bytes) -> bool:
-    """Put *wanted* in the place of the file behind *fd*; False, with that one in its place, if disturbed."""
+def _swap(target: Path, file: Leased, content: bytes, wanted: bytes) -> bool:
+    """Put *wanted* in the place of *file*; False, with that one in its place, if disturbed."""
     kept = target.parent / temporary_name()
     with temporary(target, wanted) as temp:
         try:
             with contextlib.suppress(OSError):  # no hard links on this file system
-                _mark_as_no_leftover(fd)
+                _mark_as_no_leftover(file.fd)
                 os.link(target, kept)
-            if not _unchanged(fd, lease, content) or not os.path.samestat(target.stat(), os.fstat(fd)):
+            if not _unchanged(file, content) or not os.path.samestat(target.stat(), os.fstat(file.fd)):
                 return False
             temp.replace(target)
             sync_directory(target.parent)
-            if _unchanged(fd, lease, content):
+            if _unchanged(file, content):
                 return True
-            _put_back(target, kept, fd)
+            _put_back(target, kept, file.fd)
             return False
         finally:
             with contextlib.suppress(OSError):
@@ -170,8 +178,8 @@ def _mark_as_no_leftover(fd: int) -> None:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
-def _unchanged(fd: int, lease: Lease, content: bytes) -> bool:
-    return not lease.broken() and read_open(fd, "") == content
+def _unchanged(file: Leased, content: bytes) -> bool:
+    return not file.broken() and read_open(file.fd, "") == content
 
 
 def _put_back(target: Path, kept: Path, fd: int) -> None:
@@ -188,8 +196,8 @@ def _put_back(target: Path, kept: Path, fd: int) -> None:
             return
 
 
-def _count(fd: int) -> tuple[int, int]:
-    length, lines, size, last = os.fstat(fd).st_size, 0, 0, b"\n"
+def _count(fd: int, length: int) -> tuple[int, int]:
+    lines, size, last = 0, 0, b"\n"
     while True:
         wanted = min(CHUNK, max(0, length - size) + 1)
         chunk = os.pread(fd, wanted, size)
@@ -198,19 +206,6 @@ def _count(fd: int) -> tuple[int, int]:
         last = chunk[-1:] or last
         if len(chunk) < wanted:  # the end, without asking again
             return lines + (last != b"\n"), size
-
-
-@contextlib.contextmanager
-def _leased(path: str | Path, inside: str | None) -> Iterator[tuple[int, Lease]]:
-    fd = open_regular(path, inside=inside)
-    try:
-        lease = Lease(fd)
-        try:
-            yield fd, lease
-        finally:
-            lease.release()
-    finally:
-        os.close(fd)
 
 
 def _patiently(seconds: float | None = None) -> Iterator[None]:

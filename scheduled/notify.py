@@ -26,18 +26,27 @@ def changes(
     before = {item.condition.key: item.condition for item in known}
     after = {key: found for key, found in before.items() if unknown and key.startswith(tuple(unknown))}
     after |= {condition.key: condition for condition in current}
-    groups = sorted({condition.group for condition in (*before.values(), *after.values())})
+    appeared = _by_group(found for key, found in after.items() if key not in before)
+    stayed = _by_group(found for key, found in after.items() if key in before)
+    gone = _by_group(found for key, found in before.items() if key not in after)
     return [
         Change(
             group=group,
-            appeared=[found for key, found in after.items() if key not in before and found.group == group],
-            stayed=[found for key, found in after.items() if key in before and found.group == group],
-            gone=[found for key, found in before.items() if key not in after and found.group == group],
+            appeared=appeared.get(group, []),
+            stayed=stayed.get(group, []),
+            gone=gone.get(group, []),
             facts=facts,
             now=now,
         )
-        for group in groups
+        for group in sorted(appeared.keys() | stayed.keys() | gone.keys())
     ]
+
+
+def _by_group(conditions: Iterable[Condition]) -> dict[str, list[Condition]]:
+    groups: dict[str, list[Condition]] = {}
+    for condition in conditions:
+        groups.setdefault(condition.group, []).append(condition)
+    return groups
 
 
 def record(
