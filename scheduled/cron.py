@@ -8,7 +8,9 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from scheduled.zones import DAY, EPOCH, EPOCH_ORDINAL, HOUR, MINUTE
 
@@ -43,7 +45,7 @@ class ScheduleError(ValueError):
     """A schedule that can't be: the message names the field and says what to write."""
 
 
-class DayRule(NamedTuple):
+class DayRule(msgspec.Struct, frozen=True):
     """Which days match. *both*: day of month and day of week must match, otherwise one of them is enough."""
 
     days: frozenset[int]
@@ -52,7 +54,7 @@ class DayRule(NamedTuple):
     both: bool
 
 
-class Expression(NamedTuple):
+class Expression(msgspec.Struct, frozen=True):
     """A parsed expression: its local occurrences are all *hours* x *minutes* (ascending) of the days of *rule*.
 
     *fixed* is Debian's word for an expression of which neither minute nor hour begins with a star.

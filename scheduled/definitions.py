@@ -4,7 +4,6 @@ import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -154,6 +153,10 @@ def _schedule(name: str, raw: JobTable, timezone: str) -> Schedule:
 def _delay(name: str, raw: JobTable) -> int:
     """Return by how much a job's jitter puts its slots off: always the same, so that its slots can be recomputed."""
     width = _seconds("jitter", raw.jitter, least=0)
+    if not width:
+        return 0
+    from zlib import crc32
+
     return crc32(name.encode()) % (width + 1)
 
 

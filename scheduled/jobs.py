@@ -6,7 +6,6 @@ Instants are integers, UTC seconds since the epoch; durations are seconds.
 from functools import cached_property
 from time import gmtime, strftime
 from typing import Any, Literal
-from zlib import crc32
 
 import msgspec
 
@@ -80,6 +79,10 @@ class Retry(msgspec.Struct, frozen=True):
         # The exponent is bounded: a float overflows at about 1e308.
         growth = failures if self.linear else self.backoff_multiplier ** min(failures - 1, 64)
         pause = int(min(self.max_delay, self.delay * growth))
+        if not self.jitter:
+            return pause
+        from zlib import crc32
+
         return pause + (crc32(f"{key}\0{failures}".encode()) % (self.jitter + 1))
 
 

@@ -14,17 +14,19 @@ MASKED = "***"
 # Shorter ones would mask ordinary words and numbers wherever they stand.
 LEAST, LEAST_OF_A_FILE = 4, 8
 CHUNK = 1 << 20
-TELLING = re.compile(
-    r"SECRET|TOKEN|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|(?:^|_)(?:KEY|PASS|PW|PWD|DSN)$",
-    re.IGNORECASE,
-)
+TELLING = frozenset({"SECRET", "TOKEN", "PASSW", "PASSPHRASE", "CREDENTIAL"}) | {
+    f"{what}{joint}KEY" for what in ("API", "ACCESS", "PRIVATE") for joint in ("", "_")
+}
+TELLING_ENDS = frozenset({"KEY", "PASS", "PW", "PWD", "DSN"})  # as the last of words joined by underscores
 NOT_TELLING = frozenset({"PWD", "OLDPWD"})  # the shell's directories
 
 
 @lru_cache(maxsize=4096)  # the environment's names are asked for every job
 def is_telling(name: str) -> bool:
     """Return whether the name of a variable says that its value is a secret."""
-    return name not in NOT_TELLING and TELLING.search(name) is not None
+    upper = name.upper()
+    telling = upper.rpartition("_")[2] in TELLING_ENDS or any(word in upper for word in TELLING)
+    return telling and name not in NOT_TELLING
 
 
 def without_secrets(env: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,8 +11,6 @@ from typing import Protocol
 
 from scheduled import zones
 from scheduled.cron import Expression, ScheduleError, days_around, parse
-from scheduled.hashed import resolve
-from scheduled.lint import lint
 from scheduled.zones import DAY, Stretch
 
 __all__ = [
@@ -20,7 +18,6 @@ __all__ = [
     "Timetable",
     "cron",
     "every",
-    "lint",
     "never",
     "once",
     "parse_interval",
@@ -177,8 +174,11 @@ def cron(expression: str, zone: str, seed: str = "") -> Timetable:
 
     *seed*, the job's name, says where `H` falls.
     """
-    plain = resolve(expression, seed) if "H" in expression else expression
-    return _cron(plain, zone)
+    if "H" in expression:
+        from scheduled.hashed import resolve
+
+        expression = resolve(expression, seed)
+    return _cron(expression, zone)
 
 
 # Behind the drawing of H, so that jobs of different names share what they can.

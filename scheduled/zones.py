@@ -7,8 +7,9 @@ cron does at a change are those of Debian's cron.c, whose `virtualTime` is the l
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 MINUTE = 60
 HOUR = 60 * MINUTE
@@ -27,7 +28,7 @@ RESET = 3 * HOUR
 LOOK_BACK = 2 * DAY
 
 
-class Change(NamedTuple):
+class Change(msgspec.Struct, frozen=True):
     """At the instant *at* the offset from UTC changes from *before* to *after* (seconds)."""
 
     at: int
@@ -35,7 +36,7 @@ class Change(NamedTuple):
     after: int
 
 
-class Stretch(NamedTuple):
+class Stretch(msgspec.Struct, frozen=True):
     """The instants from *start* up to, not including, *end*, with one offset from UTC.
 
     If *squeezed_from* is given, the stretch is the one instant *start*, at which everything happens that the
@@ -105,7 +106,7 @@ def stretches(key: str, year: int, *, fixed: bool) -> tuple[Stretch, ...]:
     start, end = start_of(year), start_of(year + 1)
     spans = list(_spans(key, start - LOOK_BACK, end))
     clipped = (
-        stretch._replace(start=max(stretch.start, start), end=min(stretch.end, end))
+        Stretch(max(stretch.start, start), min(stretch.end, end), stretch.offset, stretch.squeezed_from)
         for stretch in (_fixed(spans) if fixed else spans)
     )
     return tuple(stretch for stretch in clipped if stretch.start < stretch.end)

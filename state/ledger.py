@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -108,7 +108,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     asked_for: Instant | None = None
 
 
-class Aside(NamedTuple):
+class Aside(msgspec.Struct, frozen=True):
     """That a *job* stood at *position* when the clock went *back_to* an earlier instant."""
 
     job: str

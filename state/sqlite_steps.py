@@ -2,6 +2,8 @@
 
 import sqlite3
 
+import msgspec
+
 from scheduled.jobs import Instant
 from scheduled.state.ledger import Aside
 
@@ -58,7 +60,10 @@ class Steps:
 
     def forget_aside(self, aside: Aside) -> None:
         """See `Ledger.forget_aside`."""
-        self._db.execute("DELETE FROM laid_aside WHERE (job, position, back_to) = (?, ?, ?)", aside)
+        self._db.execute(
+            "DELETE FROM laid_aside WHERE (job, position, back_to) = (?, ?, ?)",
+            msgspec.structs.astuple(aside),
+        )
 
     def take_back(self, job: str, until: Instant) -> None:
         """See `Ledger.take_back`."""

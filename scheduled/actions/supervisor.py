@@ -11,12 +11,12 @@ import signal
 import time
 from collections import deque
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from scheduled.actions import handler, process
 from scheduled.actions.output import CappedOutput
-from scheduled.actions.servant import Servant
 from scheduled.actions.spec import Ended, NotStarted, Record, Spec, Started, Stop, decode_order, encode
 from scheduled.errors import StateError
 from scheduled.jobs import AttemptStatus, Ending
@@ -24,6 +24,9 @@ from scheduled.masking import Mask
 from scheduled.printable import printable
 from scheduled.state.files import write_all
 from scheduled.state.locks import hold
+
+if TYPE_CHECKING:
+    from scheduled.actions.servant import Servant
 
 KILL_GRACE = 10.0  # between TERM and KILL: what init systems allow, and enough to remove a temporary file
 LOOK_SOON, LOOK_LATER = 0.05, 0.5  # at outputs: a flood fills a disk at about a gigabyte a second
@@ -39,7 +42,7 @@ SYNC_DELAY = 0.02  # outcomes of short jobs share an fsync; nobody waits for one
 class _Running(msgspec.Struct, kw_only=True):
     spec: Spec
     pid: int
-    servant: Servant | None
+    servant: "Servant | None"
     output: CappedOutput
     started_at: float
     started: float
@@ -187,13 +190,15 @@ class Supervisor:
             )
         )
 
-    def _given(self, spec: Spec, output: int) -> Servant:
+    def _given(self, spec: Spec, output: int) -> "Servant":
         """Return the child that does *spec* now: one that has served before, if it suits, or else a new one."""
         for servant in self._servants:
             if servant.suits(spec):
                 with suppress(OSError):  # gone meanwhile
                     servant.give(spec, output)
                     return servant
+        from scheduled.actions.servant import Servant  # who runs commands only needs no sockets
+
         servant = Servant(spec, handler.serve)
         servant.give(spec, output)
         self._servants.append(servant)

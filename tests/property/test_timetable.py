@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduled import zones
-from scheduled.timetable import ScheduleError, cron, every, lint, never, once, parse_interval
+from scheduled.lint import lint
+from scheduled.timetable import ScheduleError, cron, every, never, once, parse_interval
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 EPOCH = datetime(1970, 1, 1)

@@ -10,7 +10,8 @@ import pytest
 
 from scheduled import cron as dialect
 from scheduled import zones
-from scheduled.timetable import ScheduleError, cron, every, lint, never, once, parse_interval
+from scheduled.lint import lint
+from scheduled.timetable import ScheduleError, cron, every, never, once, parse_interval
 
 DATA = Path(__file__).parents[1] / "data"
 DAY = 86400
