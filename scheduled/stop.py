@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from scheduled.actions import process
-from scheduled.actions.spec import Started, read_records
+from scheduled.actions.spec import Ended, Started, read_records
 from scheduled.actions.supervisor import KILL_GRACE
 from scheduled.errors import ConfigError, ScheduledError
 from scheduled.house import House
@@ -36,9 +36,18 @@ def stop(house: House, run_id: str, *, dry_run: bool) -> dict[str, Any]:
 def _process(house: House, run: OpenRun) -> Started:
     path = house.paths.outcomes_of(run.tick)
     records = read_records(path.read_bytes()) if path.exists() else []
+    found = None
     for record in records:
         if isinstance(record, Started) and (record.run_id, record.attempt) == (run.run_id, run.attempt):
-            return record
+            found = record
+        # Its process may go on with another run: a handler's child does.
+        if isinstance(record, Ended) and (record.ending.run_id, record.ending.attempt) == (
+            run.run_id,
+            run.attempt,
+        ):
+            raise ConfigError(f"{run.run_id}: has just ended; `scheduled history` tells how")
+    if found is not None:
+        return found
     raise ScheduledError(f"{run.run_id}: is queued and has no process yet; try again once it runs")
 
 

@@ -2,10 +2,16 @@
 
 import os
 import signal
+import time
+from types import SimpleNamespace
 
 import pytest
 
+from scheduled.actions import process
+from scheduled.actions.handler import read_report
 from scheduled.actions.spec import NotStarted, Started
+from scheduled.handlers import registry
+from scheduled.handlers.base import Outcome
 from scheduled.jobs import Limits
 from tests.fixtures.supervised import PYTHON, supervise
 
@@ -120,6 +126,102 @@ def test_a_handler_that_there_is_not_fails_with_its_name(supervise):
 
     ending = job.ending()
     assert (ending.status, ending.exit_code, "nosuch" in job.printed()) == ("failed", 1, True)
+
+
+# Handlers, and the child that does their work
+
+
+@pytest.fixture
+def handlers(monkeypatch):
+    """Put others in the places of the handlers: a supervisor is a fork, and takes them along."""
+
+    def hang(_):
+        time.sleep(60)
+
+    def die(_):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def leave_something(task):
+        task.kept["seen"] = [*task.kept.get("seen", []), task.job]
+        return Outcome(data={"before": task.kept["seen"][:-1], "job": os.environ["JOB"]})
+
+    works = {"health": die, "metrics": hang}
+    monkeypatch.setattr(registry, "find", lambda name: SimpleNamespace(run=works.get(name, leave_something)))
+
+
+def submit(jobs, *names, handler=None, **values):
+    """Have each of *names* done by the handler of that name, one after the other."""
+    for name in names:
+        task = {"handler": handler or name, "job": name, "zone": "UTC", "options": {}, "workspace": None}
+        task |= {"scheduled_for": None, "window_start": None, "missed": 0, "totals": {}, "sender": "@trigger"}
+        task["files"] = str(jobs.root)
+        own = {"env": {"JOB": name}, "report": f"{jobs.root}/{name}.report", "group": "workspace"}
+        jobs.submit(task=task, name=name, **own | values)
+
+
+def served_by(jobs):
+    return {record.run_id: record.pid for record in jobs.found(Started)}
+
+
+def data_of(jobs, name):
+    return read_report(jobs.root / f"{name}.report").outcome.data
+
+
+@pytest.mark.usefixtures("handlers")
+def test_one_child_serves_the_built_in_handlers_in_turn_and_each_finds_its_own_surroundings(supervise):
+    jobs = supervise()
+    submit(jobs, "memory_rollover", "mail_cleanup", "daily_report")
+
+    assert {ending.status for ending in jobs.endings().values()} == {"success"}
+    assert len(set(served_by(jobs).values())) == 1
+    assert data_of(jobs, "daily_report") == {
+        "before": ["memory_rollover", "mail_cleanup"],
+        "job": "daily_report",
+    }
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_handler_that_crashes_or_hangs_takes_none_of_the_others_with_it(supervise):
+    jobs = supervise()
+    submit(jobs, "health", "memory_rollover")
+    submit(jobs, "metrics", timeout=1)
+    submit(jobs, "mail_cleanup", "daily_report")
+
+    endings, pids = jobs.endings(), served_by(jobs)
+    assert [endings[name].status for name in pids] == ["failed", "success", "timed_out", "success", "success"]
+    assert (endings["health"].signal, endings["metrics"].signal) == (signal.SIGKILL, signal.SIGTERM)
+    assert pids["memory_rollover"] == pids["metrics"]
+    assert pids["mail_cleanup"] == pids["daily_report"]
+    assert len(set(pids.values())) == 3
+    assert data_of(jobs, "daily_report")["before"] == ["mail_cleanup"]
+
+
+@pytest.mark.usefixtures("handlers")
+def test_what_another_distribution_s_handler_leaves_behind_concerns_nobody(supervise, until):
+    jobs = supervise()
+    submit(jobs, "mail_cleanup")
+    submit(jobs, "mine", "mine again", handler="foreign")
+    submit(jobs, "daily_report")
+
+    jobs.endings()
+    pids = served_by(jobs)
+    assert pids["mail_cleanup"] == pids["daily_report"]
+    assert len(set(pids.values())) == 3
+    assert [data_of(jobs, name)["before"] for name in ("mine", "mine again")] == [[], []]
+    until(lambda: not process.born(pids["mine"]) and not process.born(pids["mine again"]))
+
+
+@pytest.mark.usefixtures("handlers")
+@pytest.mark.parametrize("terms", [{"nice": 5}, {"umask": 0o77}, {"limits": Limits(cpu=60)}])
+def test_what_a_child_can_not_take_back_it_is_given_for_one_job_only(supervise, terms):
+    jobs = supervise()
+    submit(jobs, "mail_cleanup")
+    submit(jobs, "memory_rollover", **terms)
+    submit(jobs, "daily_report")
+
+    assert {ending.status for ending in jobs.endings().values()} == {"success"}
+    pids = served_by(jobs)
+    assert pids["mail_cleanup"] == pids["daily_report"] != pids["memory_rollover"]
 
 
 # How many at once
