@@ -28,7 +28,7 @@ def figures(root: Path, *, quick: bool) -> Iterator[Figure]:
         [[*BARE[:1], "-c", REWRITE, str(pristine), str(root / "rewritten.json")]],
         check=lambda _: _same(root / "rewritten.json", pristine),
     )
-    yield compare("mail", ours, theirs, limit=0.25, gate=7.0, runs=runs)
+    yield compare("mail", ours, theirs, limit=0.25, gate=4.0, runs=runs)
 
 
 def cleaning(root: Path, mails: int) -> tuple[Work, Path]:
