@@ -1,7 +1,7 @@
 """What an inbox amounts to, whoever asks and whenever: numbers, and the instants at which its mails begin to age."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Literal
@@ -85,57 +85,38 @@ def of(data: bytes, zone: ZoneInfo, sender: str) -> Census:
 
 def take(mails: Sequence[Mail | None], zone: ZoneInfo, sender: str) -> Census:
     """Return the census of *mails*, as `of` does."""
-    read, ids, found = stamps.reader(zone), set(), Instants([], [], [], [], [])
-    census = Census(total=len(mails))
-    for mail in mails:
-        if mail is None:
-            census.peculiar = True
-            continue
-        if mail.id is not None:
-            ids.add(str(mail.id))
-        sent = read(mail.timestamp)
-        if sent is not None:
-            found.sent.append(sent)
-        if mail.status == "opened":
-            _note_opened(
-                census, found, mail, sent if mail.opened_stamp is mail.timestamp else read(mail.opened_stamp)
-            )
-            if sent is not None and not mail.is_own(sender):
-                found.opened.append(sent)
-        elif mail.unread:
-            _note_unread(census, found, mail, sent, own=mail.is_own(sender))
-    census.ids = len(ids)
-    return _written(census, found)
+    read = stamps.reader(zone)
+    there = [mail for mail in mails if mail is not None]
+    sent = [read(mail.timestamp) for mail in there]
+    dated = list(zip(there, sent, strict=True))
+    unread = [(mail, at) for mail, at in dated if mail.unread]
+    opened = [(mail, at) for mail, at in dated if mail.status == "opened"]
+    new = [(mail, at) for mail, at in unread if not mail.is_own(sender)]
+    since = [at if mail.opened_stamp is mail.timestamp else read(mail.opened_stamp) for mail, at in opened]
+    instants = Instants(
+        new=_sorted(at for _, at in new),
+        waiting=_sorted(at for mail, at in new if mail.waits),
+        opened=_sorted(at for mail, at in opened if not mail.is_own(sender)),
+        closing=_sorted(since),
+        sent=_sorted(sent),
+    )
+    return Census(
+        total=len(mails),
+        unread=len(unread),
+        opened_total=len(opened),
+        waiting_total=sum(mail.waits for mail, _ in unread),
+        ids=len({str(mail.id) for mail in there if mail.id is not None}),
+        peculiar=len(there) < len(mails)
+        or len(instants.new) < len(new)
+        or len(instants.closing) < len(opened)
+        or any(mail.was_auto_opened for mail, _ in opened),
+        first_new=min(instants.new[:1], default=NEVER),
+        first_waiting=min(instants.waiting[:1], default=NEVER),
+        first_opened=min(instants.opened[:1], default=NEVER),
+        first_closing=min(instants.closing[:1], default=NEVER),
+        written=msgspec.Raw(_encode(instants)),
+    )
 
 
-def _note_opened(census: Census, found: Instants, mail: Mail, since: float | None) -> None:
-    census.opened_total += 1
-    if since is None or mail.was_auto_opened:
-        census.peculiar = True
-    if since is not None:
-        found.closing.append(since)
-
-
-def _note_unread(census: Census, found: Instants, mail: Mail, sent: float | None, *, own: bool) -> None:
-    waits = mail.waits
-    census.unread += 1
-    census.waiting_total += waits
-    if own:
-        return
-    if sent is None:
-        census.peculiar = True
-        return
-    found.new.append(sent)
-    if waits:
-        found.waiting.append(sent)
-
-
-def _written(census: Census, found: Instants) -> Census:
-    for instants in (found.new, found.waiting, found.opened, found.closing, found.sent):
-        instants.sort()
-    census.first_new = min(found.new[:1], default=NEVER)
-    census.first_waiting = min(found.waiting[:1], default=NEVER)
-    census.first_opened = min(found.opened[:1], default=NEVER)
-    census.first_closing = min(found.closing[:1], default=NEVER)
-    census.written = msgspec.Raw(_encode(found))
-    return census
+def _sorted(instants: Iterable[float | None]) -> list[float]:
+    return sorted(at for at in instants if at is not None)
