@@ -67,8 +67,10 @@ def audit(
 ) -> dict[str, Any]:
     """Recompute every slot there had to be, or those in (after, until]; return whether the ledger accounts for each."""
     with using(read_ledger(paths)) as ledger:
+        # Before the ledger stands still: what a snapshot says rests on what was in there by then.
+        idle = snapshot.idle_until(paths.snapshot)
         ledger.hold_still()
-        seen = snapshot.idle_until(paths.snapshot) or int(ledger.meta("planned") or 0)
+        seen = idle or int(ledger.meta("planned") or 0)
         runs = [run.run_id for run in ledger.open_runs()]
         horizon = int(ledger.meta("horizon") or 0)
         span = max(after or 0, horizon), seen if until is None else min(until, seen)
