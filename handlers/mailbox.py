@@ -1,7 +1,7 @@
 """What is done with mail: deliver a notice as the workspace's own mail program would, and keep its totals."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,6 @@ from scheduled.handlers.inbox import Inbox
 from scheduled.handlers.inbox_file import Folder, MailboxError, locked, update
 from scheduled.handlers.jsontext import Habit, MalformedError, dump, habit_of, parse
 from scheduled.handlers.mail import Counts, Message
-from scheduled.handlers.seen import Seen
 from scheduled.handlers.steady import rewrite
 from scheduled.handlers.workspace import Workspace
 from scheduled.state.files import write_atomically
@@ -23,6 +22,7 @@ from scheduled.state.files import write_atomically
 __all__ = ["MailboxError", "NoMailboxError", "UnknownRecipientError", "deliver", "recount_central"]
 
 CENTRAL = "AI_MAIL.central.json"
+NOT_ASKED = MailboxError("nobody has asked")  # the former numbers stay, as of an inbox that can't be read
 
 
 class UnknownRecipientError(MailboxError, LookupError):
@@ -55,25 +55,42 @@ def deliver(
 
 
 def recount_central(
-    workspace: Workspace | Path, *, now: datetime, known: Mapping[str, Counts] | None = None
+    workspace: Workspace | Path,
+    *,
+    now: datetime,
+    known: Mapping[str, Counts] | None = None,
+    only: Collection[str] | None = None,
 ) -> bool:
     """Make `AI_MAIL.central.json` say what the inboxes hold; return whether that had to change it.
 
-    The messages are counted, not the counters copied; *known* spares reading the inboxes of those branches.
-    *now* is in the workspace's zone. Of an inbox that can't be read the former numbers stay. Keys that are not ours stay, and so does the file
-    if all is right. Raise MailboxError, with the file left as it is, if it can't be parsed.
+    The messages are counted, not the counters copied; *known* spares reading the inboxes of those branches, *only*
+    (mail addresses) all others, as far as there are numbers of theirs. *now* is in the workspace's zone. Of an inbox
+    that can't be read the former numbers stay. Keys that are not ours stay, and so does the file if all is right.
+    Raise MailboxError, with the file left as it is, if it can't be parsed.
     """
     workspace = Workspace.of(workspace)
     path = workspace.central_file(CENTRAL)
-    inside, before = workspace.inside, known or {}
-    counts = {b.name.upper(): _counts(b, workspace.seen, inside, before) for b in workspace.branches}
+    asked = (
+        None if only is None else {branch for to in only if (branch := workspace.branch_at(to)) is not None}
+    )
     today = now.date().isoformat()
+
+    def recounted(document: dict[str, Any]) -> dict[str, Any]:
+        former = document.get("branch_stats")
+        spared = () if asked is None or not isinstance(former, dict) else former
+        counts = {
+            b.name.upper(): _counts(b, workspace, known or {})
+            if asked is None or b in asked or b.name.upper() not in spared
+            else NOT_ASKED
+            for b in workspace.branches
+        }
+        return _recounted(document, counts)
 
     def edited(data: bytes) -> bytes | None:
         document = parse(data)
         if not isinstance(document, dict):
             raise MalformedError("it is no table")
-        wanted = _recounted(document, counts)
+        wanted = recounted(document)
         if wanted == document:
             return None
         text = data.decode()
@@ -83,7 +100,7 @@ def recount_central(
     try:
         return rewrite(path, edited, inside=workspace.inside)
     except FileNotFoundError:
-        fresh = _recounted({"service": "ai_mail", "last_updated": today}, counts)
+        fresh = recounted({"service": "ai_mail", "last_updated": today})
         write_atomically(path, dump(fresh, Habit()).encode())
         return True
     except (ValueError, RecursionError) as error:
@@ -144,13 +161,13 @@ def _keep_copy(workspace: Workspace, to: Branch, message: Message, now: datetime
 
 
 def _counts(
-    branch: Branch, seen: Seen, inside: str, known: Mapping[str, Counts]
+    branch: Branch, workspace: Workspace, known: Mapping[str, Counts]
 ) -> Counts | MailboxError | None:
     """Return the counts of a branch's inbox; None if it has none, the trouble if it can't be read."""
     if branch.name in known:
         return known[branch.name]
     try:
-        census = seen.inbox(branch, inside)
+        census = workspace.seen.inbox(branch, workspace.inside)
     except MailboxError as error:
         return error
     return None if census is None else census.counts

@@ -40,6 +40,7 @@ class House:
         self.unrecorded = False
         self.claimed: Callable[[], None] | None = None
         self._loaded: Workspace | None = None
+        self._addressed: set[str] = set()
         self.bus = Bus(self.troubles.append)
         self.bus.subscribe(self._write_down)
         self.bus.subscribe(Announcer(self.config.timezone))
@@ -122,6 +123,7 @@ class House:
         """Deliver a notice into its recipient's mailbox; raises if that can't be done now."""
         from scheduled.handlers import mailbox
 
+        self._addressed.add(item.notice.recipient)
         mailbox.deliver(
             self._workspace(),
             item.notice,
@@ -149,6 +151,7 @@ class House:
 
         try:
             if self.config.workspace is not None:
-                mailbox.recount_central(self._workspace(), now=clock.local(clock.now(), self.zone))
+                now = clock.local(clock.now(), self.zone)
+                mailbox.recount_central(self._workspace(), now=now, only=self._addressed)
         except (LookupError, OSError, ScheduledError) as error:
             self.cannot_record(f"mail was delivered, and not counted: {error}")

@@ -239,6 +239,26 @@ def test_recounting_counts_messages_whatever_the_counters_say(sample: Sample) ->
     assert central["last_updated"] == "2026-02-04"
 
 
+def test_only_those_are_recounted_that_were_asked_for_and_those_nobody_has_counted_yet(
+    sample: Sample,
+) -> None:
+    for name in ("FLOW", "SEED", "DRONE"):
+        sample.put(name, mail())
+    central = json.loads((sample.root / CENTRAL).read_text())
+    before = dict(central["branch_stats"])
+    del central["branch_stats"]["DRONE"]
+    (sample.root / CENTRAL).write_text(json.dumps(central, indent=2))
+
+    recount_central(sample.root, now=NOW, only=["flow", "@nobody"])
+
+    after = json.loads((sample.root / CENTRAL).read_text())
+    one = {"unread": 1, "total": 1}
+    assert before | {"FLOW": one, "DRONE": one} == after["branch_stats"]
+    assert after["system_totals"]["total_messages"] == sum(
+        each["total"] for each in after["branch_stats"].values()
+    )
+
+
 def test_recounting_keeps_unknown_keys_order_and_habits(sample: Sample) -> None:
     path = sample.root / CENTRAL
     central = json.loads(path.read_text())
