@@ -65,6 +65,7 @@ class House:
         with using(SqliteLedger(self.state / "ledger.db")) as ledger, ledger.transaction():
             for name, job in self.jobs().items():
                 ledger.begin_epoch(name, job.schedule, int(time.time()) - ago)
+            ledger.remember("pruned", str(time.time()))  # which a tick does once a day
 
     def keep(self) -> Callable[[], None]:
         """Remember the state as it is now; return what brings it back."""
