@@ -66,10 +66,8 @@ class Traffic:
 
     def _folder(self, branch: Branch, name: str) -> Iterator[tuple[str, Any]]:
         """Yield name and content of each mail in a folder and in its archive that may be of the span."""
-        there = self.workspace.seen.names(branch.mailbox)
-        folders = [
-            folder for within, folder in ((name, name), (".archive", f".archive/{name}")) if within in there
-        ]
+        ways = ((name, name), (".archive", f".archive/{name}"))
+        folders = [way for first, way in ways if self.workspace.seen.may_hold(branch.mailbox, first)]
         for folder in (f"{branch.mailbox}/{folder}" for folder in folders):
             for file in _names(folder):
                 if not self._put_there_before(file):

@@ -1,6 +1,5 @@
 """The branches that a registry names; a bad entry is left out by name, and the others count."""
 
-import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ import msgspec
 from scheduled.errors import ScheduledError
 from scheduled.handlers.jsontext import MalformedError, parse
 from scheduled.handlers.steady import read_settled
-from scheduled.state.files import SHORTAGE, is_temporary, lies_inside
+from scheduled.state.files import is_temporary, lies_inside
 
 REGISTRY, LATER_REGISTRY = "BRANCH_REGISTRY.json", "AIPASS_REGISTRY.json"
 MEMORY_KINDS = ("local.json", "observations.json")
@@ -58,13 +57,11 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True):
 def looked_for(directory: str) -> list[str]:
     """Return those names in a branch's directory, or in its mailbox, that any handler looks for; [] if it is none.
 
-    Raise WorkspaceError if they can't be known now, though they may be there.
+    Raise OSError if they can't be known now, though they may be there.
     """
     try:
         names = os.listdir(directory)
-    except OSError as error:
-        if error.errno in {*SHORTAGE, errno.EIO}:
-            raise WorkspaceError(f"{directory}: can't be listed now: {error.strerror}") from error
+    except (FileNotFoundError, NotADirectoryError):
         return []
     return sorted(n for n in names if n.endswith(MEMORY_KINDS) or n in OTHERS or is_temporary(n))
 

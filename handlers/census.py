@@ -17,10 +17,10 @@ NEVER = 1e18
 
 
 class Instants(msgspec.Struct, array_like=True):
-    """In UTC seconds, ascending; all but *sent* leave our own notices out.
+    """In UTC seconds, ascending.
 
     *new* and *opened* are when the unread and the opened mails were sent, *waiting* those among the new that wait
-    for dispatch, *closing* since when the opened ones have been so (ours too), *sent* all there are.
+    for dispatch, our own notices left out; *closing* since when the opened ones have been so, *sent* all there are.
     """
 
     new: list[float] = []

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, timedelta
 from typing import Literal
 
@@ -116,12 +117,15 @@ class Examiner:
         yield from self._age(
             f"{branch.path}/DASHBOARD.local.json", "DASHBOARD.local.json", self.limits.dashboard_hours / 24
         )
-        if "logs" in self.workspace.seen.names(branch.path):
+        if self.workspace.seen.may_hold(branch.path, "logs"):
             yield from self._logs(f"{branch.path}/logs", "logs")
 
     def _is_directory(self, path: str) -> bool:
         seen = self.workspace.seen
-        return bool(seen.names(path)) or seen.once(os.path.isdir, path)
+        with suppress(OSError):
+            if seen.names(path):
+                return True
+        return seen.once(os.path.isdir, path)
 
     def _memory(self, branch: Branch) -> Iterator[Finding]:
         for kind in MEMORY_KINDS:

@@ -25,7 +25,6 @@ from scheduled.handlers.mail import Counts, Mail, Message, count, mail_of, mails
 # How the mail program lays out its list: where a file is just so, nothing of it need be looked at piece by piece.
 OPENING, BETWEEN, CLOSING = b'"messages": [\n    ', b",\n    ", b"\n  ]"
 HOLE = "\0"  # stands in no JSON text
-TELLING = 1 << 20  # bytes from whose beginning a habit shows
 
 
 class Entry:
@@ -56,9 +55,13 @@ class Entry:
 
 
 class Shell(NamedTuple):
-    """The file's *text* without its messages, and where each of these *starts* (and one more would)."""
+    """The file's *text* without its messages, which were listed *at* there, and where each *starts* in the file.
+
+    The last of *starts* is where one more would.
+    """
 
     text: str
+    at: int
     starts: list[int]
 
 
@@ -120,16 +123,15 @@ class Inbox:
         text = self.data[:at] + b'"messages": []' + self.data[end + len(CLOSING) :]
         if not self.data.startswith(CLOSING, end) or not _is_empty(text):
             return None
-        return Shell(text.decode(), ends)
+        return Shell(text.decode(), len(self.data[:at].decode()), ends)
 
     def _refilled(self, shell: Shell) -> bytes | None:
         """Return the *shell* with its counters right and the messages in it; None if they don't lie where they ought.
 
         Between two changes the file's own bytes are taken as they are.
         """
-        first = bytes(self._pieces[0]).decode()
-        sample = shell.text.replace('"messages": []', f'"messages": [\n    {first}\n  ]', 1)
-        habit = habit_of(sample)._replace(ascii=in_ascii(self.data[:TELLING]))
+        opening, closing = OPENING.decode(), CLOSING.decode()
+        habit = habit_of(f"{shell.text[: shell.at]}{opening}{bytes(self._pieces[0]).decode()}{closing}")
         spans, _ = members(shell.text, top(shell.text))
         head, tail = self._in_place(shell.text, habit, spans, HOLE).split(HOLE)
         if not self.entries:
@@ -137,13 +139,24 @@ class Inbox:
         parts: list[bytes | memoryview] = [head.encode() + b"[\n    "]
         for run in self._runs():
             if run[0].changed:
-                parts += [dump(run[0].value, habit, 2).encode(), BETWEEN]
+                parts += [self._dumped(run[0], habit), BETWEEN]
             elif (taken := self._taken(shell, run[0].place or 0, run[-1].place or 0)) is not None:
                 parts += [taken, BETWEEN]
             else:
                 return None
         parts[-1] = CLOSING + tail.encode()
         return b"".join(parts)
+
+    def _dumped(self, entry: Entry, habit: Habit) -> bytes:
+        said = dump(entry.value, habit._replace(ascii=False), 2)
+        # The whole file tells whether it is written in ASCII: it is asked only where that makes a difference.
+        if max(said) > "~" and self._in_ascii:
+            said = dump(entry.value, habit._replace(ascii=True), 2)
+        return said.encode()
+
+    @cached_property
+    def _in_ascii(self) -> bool:
+        return in_ascii(self.data)
 
     def _runs(self) -> Iterator[list[Entry]]:
         """Yield the entries, those together that nobody changed and that follow each other in the file."""

@@ -61,6 +61,9 @@ class Mail(msgspec.Struct, gc=False):
         return self.sender == sender and isinstance(subject, str) and subject.startswith(SUBJECTS)
 
 
+FIELDS = Mail.__struct_encode_fields__
+
+
 class Counts(NamedTuple):
     """How many messages lie in an inbox, and how many of them are unread."""
 
@@ -87,7 +90,7 @@ def mails_in(data: bytes) -> list[Mail | None]:
 
 def mail_of(message: Any) -> Mail | None:
     """Return what decides about a *message*; None if it is none."""
-    return msgspec.convert(message, Mail) if isinstance(message, dict) else None
+    return Mail(*map(message.get, FIELDS)) if isinstance(message, dict) else None
 
 
 def messages_in(document: Any) -> list[Any]:

@@ -97,6 +97,7 @@ def recount_central(
         end = "\n" if text.endswith("\n") else ""
         return (dump(wanted | {"last_updated": today}, habit_of(text)) + end).encode()
 
+    workspace.seen.forget(str(path))
     try:
         return rewrite(path, edited, inside=workspace.inside)
     except FileNotFoundError:

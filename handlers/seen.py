@@ -5,6 +5,7 @@ moment before may be changed again without any of them telling (clocks of file s
 not kept. All of it can be lost at any time: the files are the truth, and are looked at again.
 """
 
+import errno
 import os
 import sys
 import time
@@ -17,11 +18,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from scheduled.handlers import census
-from scheduled.handlers.branches import Branch, looked_for
+from scheduled.handlers.branches import Branch, WorkspaceError, looked_for
 from scheduled.handlers.census import Census
 from scheduled.handlers.inbox_file import read_inbox
 from scheduled.handlers.steady import count_lines
-from scheduled.state.files import read_regular, write_atomically
+from scheduled.state.files import SHORTAGE, read_regular, write_atomically
 
 T = TypeVar("T")
 Mark = tuple[int, int, int, int]
@@ -55,12 +56,24 @@ class Seen:
         return self._look(self._lines, path, lambda: count_lines(path, inside=inside))
 
     def names(self, directory: str) -> list[str]:
-        """Return what `looked_for` finds in a directory: as long as that stays as it is, so do its names."""
+        """Return what `looked_for` finds in a directory (and raise what it does): as long as that stays, so do they."""
         return self._look(self._names, directory, lambda: looked_for(directory))
 
+    def may_hold(self, directory: str, name: str) -> bool:
+        """Tell whether something of that *name* lies in a directory, or nobody can tell now."""
+        try:
+            return name in self.names(directory)
+        except OSError:
+            return True
+
     def memory_names(self, branch: Branch) -> list[str]:
-        """Return the names of all memory files of a branch."""
-        return [name for name in self.names(branch.memories) if branch.is_memory(name)]
+        """Return the names of all memory files of a branch; raises WorkspaceError if they can't be known now."""
+        try:
+            return [name for name in self.names(branch.memories) if branch.is_memory(name)]
+        except OSError as error:
+            if error.errno in {*SHORTAGE, errno.EIO}:
+                raise WorkspaceError(f"{branch.memories}: can't be listed now: {error.strerror}") from error
+            return []
 
     def once(self, look: Callable[[str], T], path: str) -> T:
         """Return what a cheap *look* at a path says; it is not kept, but asked once only."""

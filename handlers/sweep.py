@@ -1,6 +1,7 @@
 """The sweep of one mailbox: judged without the lock, changed under it, and put away before taken out."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -61,9 +62,7 @@ class Sweep:
 
         Raise MailboxError if the inbox can't be read or had, OSError if it can't be written.
         """
-        if any(map(is_temporary, self.seen.names(branch.mailbox))):
-            clear_leftovers(branch.mailbox)  # also where nothing is stale, and so nothing is written
-            self.seen.forget(branch.mailbox)
+        self._tidy(branch)  # also where nothing is stale, and so nothing is written
         census = self.seen.inbox(branch, self.inside)
         if census is None:
             return None
@@ -84,6 +83,12 @@ class Sweep:
         self.seen.forget(branch.inbox)
         self.seen.forget(branch.mailbox)
         return done[-1]
+
+    def _tidy(self, branch: Branch) -> None:
+        with suppress(OSError):
+            if any(map(is_temporary, self.seen.names(branch.mailbox))):
+                clear_leftovers(branch.mailbox)
+                self.seen.forget(branch.mailbox)
 
     def _overdue(self, census: Census) -> bool:
         """Tell whether any mail is to be opened or put away."""

@@ -84,7 +84,9 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
 
     def write_central(self, name: str, document: dict[str, Any]) -> None:
         """Make *document* the content of the central file *name*, written as the others there are."""
-        write_atomically(self.central_file(name), written(document))
+        path = self.central_file(name)
+        write_atomically(path, written(document))
+        self.seen.forget(str(path))
 
 
 def in_workspace(work: Callable[[Task, Workspace], Outcome]) -> Callable[[Task], Outcome]:

@@ -52,12 +52,12 @@ def main() -> None:
     At once: to take the interpreter down piece by piece takes longer than what a tick does.
     """
     code = _answer()
-    try:
-        for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.stdout, sys.stderr):
+        try:
             if stream is not None:
                 stream.flush()
-    except OSError:
-        code = code or 1  # whoever read it is gone, or the disk is full
+        except OSError:
+            code = code or 1  # whoever read it is gone, or the disk is full
     posix._exit(code)  # noqa: SLF001 - its public name is in `os`, which an idle tick does not import
 
 

@@ -43,24 +43,31 @@ class Execution:
         self._retries: dict[str, int] = {}
         self._troubles: list[str] = []
         self._stopped = False
-        self._supervision = self._summon()
+        self._supervision: Supervision | None = None
+        self._unable = ""
+        try:
+            self._supervision = self._summon()
+        except StateError as error:
+            self._unable = f"{error}; the next tick tries again"
 
-    def _summon(self) -> Supervision | None:
+    def _summon(self) -> Supervision:
         config = self._house.config
         within = None if config.max_minutes is None else config.max_minutes * MINUTE
         self._house.paths.prepare()
         # Locked before any claim can be seen: whoever reads one finds its tick alive.
-        locked = create_locked(self._outcomes)
-        try:
-            return Supervision(self._outcomes, locked, config.max_parallel, within)
-        except StateError as error:
-            self._troubles.append(f"{error}; the next tick tries again")
-            return None
+        return Supervision(self._outcomes, create_locked(self._outcomes), config.max_parallel, within)
 
-    def take(self, ledger: Ledger, starts: Sequence[Start], gates: Gates) -> None:
-        """Claim what nobody else has, inside the caller's transaction; *gates* hold for all that follows."""
+    def take(self, ledger: Ledger, starts: Sequence[Start], gates: Gates) -> bool:
+        """Claim what nobody else has, inside the caller's transaction; *gates* hold for all that follows.
+
+        Return whether anything could be started at all.
+        """
         self._gates = gates
-        self._take(ledger, starts)
+        if self._supervision is not None:
+            self._take(ledger, starts)
+        elif starts:
+            self._troubles.append(self._unable)
+        return self._supervision is not None
 
     def _take(self, ledger: Ledger, starts: Sequence[Start]) -> list[Claim]:
         now = clock.now()
@@ -84,7 +91,7 @@ class Execution:
         Returns what could not be started or recorded, a line each. SIGTERM and SIGINT end the jobs; kill -9
         of this process leaves them running, and the next tick takes in how they ended.
         """
-        if self._supervision is not None:
+        if self._supervision is not None and self._worked:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: self._stop())
             try:
@@ -93,11 +100,7 @@ class Execution:
                     pass
             except StateError as error:
                 self._troubles.append(str(error))
-            self.close()
-        elif self._claims:
-            with ledger.transaction():
-                for run_id in self._claims:
-                    ledger.unclaim(run_id)
+        self.close()
         return self._troubles
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ writes that line with `header`, so that both sides of the format stand on this p
 """
 
 import posix
+import sys
 import time
 
 # What the first line of scheduled_state.json looks like: a JSON key whose value has a fixed width, so
@@ -121,7 +122,7 @@ def paths(argv: list[str]) -> tuple[bytes, bytes] | None:
     verbs = []
     for word in words:
         if word in ("--config", "--state"):
-            path = next(words, "").encode(errors="surrogateescape")
+            path = next(words, "").encode(sys.getfilesystemencoding(), "surrogateescape")
             if not path:
                 return None
             config, state = (path, state) if word == "--config" else (config, path)

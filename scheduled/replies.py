@@ -46,7 +46,13 @@ def print_json(document: Any) -> None:
     """Print the one document that --json promises."""
     import msgspec
 
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+    text = msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+    sys.stdout.flush()
+    # JSON is UTF-8 whatever the locale says.
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.buffer.write(text)
+    else:
+        sys.stdout.write(text.decode())
     sys.stdout.flush()
 
 

@@ -50,8 +50,8 @@ def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[
             claims.register(ledger, house.config, int(now))
             due = _due(ledger, house, now, gates, only)
             asked, result.busy = claims.by_hand(ledger, house.config, manual, holder, int(now))
-            execution.take(ledger, [*due, *asked], gates)
-        if house.claimed is not None and (asked or not manual):
+            able = execution.take(ledger, [*due, *asked], gates)
+        if house.claimed is not None and able and (asked or not manual):
             house.claimed()  # whoever waits to hear whether it was refused needs to wait no longer
         past.tell(house, taken_in)
         result.unrecorded = execution.follow(ledger)

@@ -1,4 +1,4 @@
-"""Locks that the kernel frees when their holder dies, whatever killed it. No lock file is ever deleted while held."""
+"""Locks that the kernel frees when their holder dies, whatever killed it. No lock file is deleted by others while held."""
 
 import errno
 import fcntl
@@ -11,6 +11,7 @@ from scheduled.errors import BusyError, StateError
 
 # Nothing that is done under the lock takes a second; a holder that takes a minute has stopped (SIGSTOP, a dead disk).
 PATIENCE = 60.0
+TRIES = 1000  # at a file that somebody takes away before it is locked
 NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
 ADVICE = "; this file system has no locks to rely on (a network file system?): keep the state on a local disk"
 
@@ -120,7 +121,7 @@ def create_locked(path: Path) -> int:
 
     Raises StateError if it can't be made, or where a lock keeps nobody out.
     """
-    while True:
+    for _ in range(TRIES):
         fd = _created(path)
         try:
             if _hold_for_sure(fd, path):
@@ -132,6 +133,7 @@ def create_locked(path: Path) -> int:
         # Somebody looked at it, or took it for one left behind, before it was locked.
         os.close(fd)
         path.unlink(missing_ok=True)
+    raise StateError(f"{path}: can't be locked as long as others look at it{ADVICE}")
 
 
 def _created(path: Path) -> int:

@@ -18,17 +18,20 @@ from scheduled.handlers.registry import BUILT_IN
 from scheduled.jobs import Limits
 
 PIECE = 1 << 20
+PATIENCE = 5.0  # seconds that a child may take to receive what it is to do
 
 
 class Servant:
     """A child that does *body* with one specification after another; *pid* leads its process group.
 
-    Raises OSError if it can't be forked.
+    *lasts* tells whether it may serve one more after this, *silent* that no answer can come any more, *reaped*
+    that its end was seen. Raises OSError if it can't be forked.
     """
 
     def __init__(self, spec: Spec, body: Callable[[Spec], int]) -> None:
         self._terms = _terms(spec)
-        self._busy = False
+        self._busy = self.silent = self.reaped = False
+        self.lasts = self._terms is not None
         self._channel, theirs = socket.socketpair()
         try:
             self.pid = os.fork()
@@ -44,30 +47,32 @@ class Servant:
         """Return what becomes readable with an answer."""
         return self._channel.fileno()
 
-    @property
-    def lasting(self) -> bool:
-        """Tell whether it may serve more than one."""
-        return self._terms is not None
-
     def suits(self, spec: Spec) -> bool:
         """Tell whether it may do *spec* now."""
-        return not self._busy and self.lasting and self._terms == _terms(spec)
+        return self.lasts and not self._busy and self._terms == _terms(spec)
 
     def give(self, spec: Spec, output: int) -> None:
-        """Have it do *spec*, its output and the run's lock in *output*; raises OSError if it is gone."""
+        """Have it do *spec*, its output and the run's lock in *output*; raises OSError if it is gone, or has stopped."""
         order = encode_order(spec)
+        self._channel.settimeout(PATIENCE)
         sent = socket.send_fds(self._channel, [order], [output])
         self._channel.sendall(order[sent:])
+        self._channel.settimeout(None)
         self._busy = True
 
     def answer(self) -> int | None:
         """Return the exit code of what it was given, None as long as there is none."""
-        line = b""
-        with suppress(BlockingIOError, ConnectionResetError):
+        try:
             line = self._channel.recv(64, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        except ConnectionResetError:
+            line = b""
         if not line:
+            self.silent = True  # it ends, or has let go of what it had open
             return None
         self._busy = False
+        self.lasts = self.lasts and int(line) == 0  # who failed may have left anything behind
         return int(line)
 
     def dismiss(self) -> None:
@@ -83,12 +88,17 @@ def _terms(spec: Spec) -> tuple[Any, ...] | None:
 
 def _live(channel: socket.socket, body: Callable[[Spec], int]) -> NoReturn:
     """Be the child, which must not come back: it would go on as a second supervisor."""
+    code = 1
     try:
         _detach(channel.fileno())
-        while (order := _next(channel)) is not None:
-            channel.send(b"%d\n" % _do(*order, body))
+        code = 0
+        while code == 0 and (order := _next(channel)) is not None:
+            code = 1
+            code = _do(*order, body)
+            with suppress(OSError):  # then this process's own end says it
+                channel.send(b"%d\n" % code)
     finally:
-        os._exit(1)
+        os._exit(code)
 
 
 def _detach(channel: int) -> None:

@@ -24,17 +24,21 @@ class Supervision:
     ) -> None:
         self._path = path
         self._offset = 0
-        theirs = [outcomes]
+        theirs, ours = [outcomes], []
         try:
             orders, self._orders = os.pipe()
             theirs.append(orders)
+            ours.append(self._orders)
             self._pokes, pokes = os.pipe()
             theirs.append(pokes)
+            ours.append(self._pokes)
             os.set_blocking(pokes, False)
             self.pid = os.fork()
             if self.pid == 0:
                 _be_supervisor(orders, pokes, outcomes, max_parallel, start_within)
         except OSError as error:
+            for fd in ours:
+                os.close(fd)
             raise StateError(f"no job can be started now: {error.strerror}") from error
         finally:
             for fd in theirs:

@@ -65,12 +65,12 @@ class Supervisor:
         self._queue: deque[Spec] = deque()
         self._running: list[_Running] = []
         self._servants: list[Servant] = []
+        self._leaving: list[int] = []  # who is dismissed, and not reaped yet
         self._partial = b""
         self._unsynced: list[Record] = []
         self._sync_at = 0.0
         self._look_after = LOOK_SOON
         self._pressed, self._ask_ease_at = False, 0.0
-        self._stopping = False
 
     def serve(self) -> None:
         """Work until the orders have ended and all jobs have."""
@@ -96,7 +96,7 @@ class Supervisor:
         if self._orders is not None:
             poll.register(self._orders, select.POLLIN)
         for running in self._running:
-            if running.servant is not None:
+            if running.servant is not None and not running.servant.silent:
                 poll.register(running.servant, select.POLLIN)
         ready = {fd for fd, _ in poll.poll(self._patience())}
         if wakeup in ready:
@@ -161,11 +161,17 @@ class Supervisor:
         at, moment = time.time(), time.monotonic()
         try:
             hold(output, spec.output)
+            if spec.task is None:
+                self._dismiss_servants()
             servant = None if spec.task is None else self._given(spec, output)
             pid = process.spawn(spec, output) if servant is None else servant.pid
         except (OSError, ValueError, StateError) as error:
             os.close(output)
             self._could_not_start(spec, at, error)
+            return
+        except Exception as error:  # noqa: BLE001 - say, a program half replaced by its upgrade: the others go on
+            os.close(output)
+            self._tell_not_started(spec, _said(spec, f"{type(error).__name__}: {error}"))
             return
         self._running.append(
             _Running(
@@ -192,17 +198,43 @@ class Supervisor:
 
     def _given(self, spec: Spec, output: int) -> "Servant":
         """Return the child that does *spec* now: one that has served before, if it suits, or else a new one."""
-        for servant in self._servants:
-            if servant.suits(spec):
-                with suppress(OSError):  # gone meanwhile
-                    servant.give(spec, output)
-                    return servant
+        if spec.attempt > 1:
+            self._dismiss_servants()  # what was found before is what the last attempt failed with
+        for servant in [servant for servant in self._servants if servant.suits(spec)]:
+            # Who reads of the end of its last run must not take this one's process for that one's.
+            self._sync(now=True)
+            if not self._unsynced and self._gave(servant, spec, output):
+                return servant
         from scheduled.actions.servant import Servant  # who runs commands only needs no sockets
 
         servant = Servant(spec, handler.serve)
-        servant.give(spec, output)
         self._servants.append(servant)
+        if not self._gave(servant, spec, output):
+            raise StateError("its process was gone before it began")
         return servant
+
+    def _gave(self, servant: "Servant", spec: Spec, output: int) -> bool:
+        try:
+            servant.give(spec, output)
+        except OSError:  # it is gone, or stands still
+            process.signal_group(servant.pid, signal.SIGKILL)
+            self._dismiss(servant)
+            return False
+        return True
+
+    def _dismiss_servants(self) -> None:
+        """Let no child serve any more that has seen the world before something else had its hands in it."""
+        for servant in self._servants:
+            servant.lasts = False
+        busy = [running.servant for running in self._running]
+        for servant in [servant for servant in self._servants if servant not in busy]:
+            self._dismiss(servant)
+
+    def _dismiss(self, servant: "Servant") -> None:
+        self._servants.remove(servant)
+        if not servant.reaped:
+            self._leaving.append(servant.pid)
+        servant.dismiss()
 
     def _tell_not_started(self, spec: Spec, reason: str) -> None:
         self._tell(NotStarted(run_id=spec.run_id, attempt=spec.attempt, reason=reason))
@@ -231,13 +263,15 @@ class Supervisor:
             if code is not None:
                 self._running.remove(running)
                 self._finish(running, code)
+        self._leaving = [pid for pid in self._leaving if not os.waitpid(pid, os.WNOHANG)[0]]
 
     def _finish(self, running: _Running, code: int) -> None:
         if running.cause is not None:
             process.signal_group(running.pid, signal.SIGKILL)  # members that ignored TERM
-        if running.servant is not None and (running.cause is not None or not running.servant.lasting):
-            self._servants.remove(running.servant)
-            running.servant.dismiss()
+        if running.servant is None:
+            self._dismiss_servants()
+        elif running.cause is not None or not running.servant.lasts:
+            self._dismiss(running.servant)
         ending = Ending(
             run_id=running.spec.run_id,
             attempt=running.spec.attempt,
@@ -267,7 +301,6 @@ class Supervisor:
         running.deadline = now + KILL_GRACE
 
     def _stop(self) -> None:
-        self._stopping = True
         for spec in self._queue:
             self._defer(spec, "the runner was stopped")
         self._queue.clear()
@@ -280,10 +313,10 @@ class Supervisor:
             self._sync_at = time.monotonic() + SYNC_DELAY
         self._unsynced.append(record)
 
-    def _sync(self) -> None:
+    def _sync(self, *, now: bool = False) -> None:
         """Make what happened durable, then poke the runner; while jobs keep ending, several share an fsync."""
         busy = self._running or self._sync_at - time.monotonic() > SYNC_DELAY
-        if not self._unsynced or (busy and time.monotonic() < self._sync_at):
+        if not self._unsynced or (busy and not now and time.monotonic() < self._sync_at):
             return
         try:
             self._write_down(b"".join(encode(record) + b"\n" for record in self._unsynced))
@@ -322,6 +355,8 @@ def _code(running: _Running) -> int | None:
     if running.servant is not None and (code := running.servant.answer()) is not None:
         return code
     pid, status = os.waitpid(running.pid, os.WNOHANG)
+    if pid and running.servant is not None:
+        running.servant.lasts, running.servant.reaped = False, True
     return os.waitstatus_to_exitcode(status) if pid else None
 
 

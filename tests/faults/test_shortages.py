@@ -112,6 +112,23 @@ def test_a_disk_without_inodes_is_said_and_healed(estate, estates, until, left, 
     assert healed(estate, estates, until, again=True) == []
 
 
+# Processes
+
+
+def test_a_tick_with_nothing_to_start_needs_no_process(estates, until):
+    estate, points = estates.another()
+    assert estate.tick().returncode == 0
+    estate.over(until)
+    with estate.config.open("a") as config:
+        config.write("# edited\n")
+
+    done = estate.tick(
+        points.environment(role="runner", kind="fork", nth=1, errno="EAGAIN", stays=estate.root)
+    )
+
+    assert (points.met(), done.returncode, done.stderr) == (True, 0, "")
+
+
 # Locks
 
 

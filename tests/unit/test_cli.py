@@ -227,6 +227,19 @@ def test_logs_print_what_the_newest_run_printed(cli):
 # JSON
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_json_is_utf_8_whatever_the_locale_says(cli, encoding):
+    cli.configure("""
+        [jobs.tea]
+        command = "true"
+        description = "für später 😀"
+    """)
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(cli.command("jobs", "--json"), env=environment, capture_output=True, check=True)
+
+    assert json.loads(done.stdout)[0]["description"] == "für später 😀"
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -149,6 +149,32 @@ def test_messages_that_do_not_lie_where_they_ought_are_taken_one_by_one() -> Non
     assert [message["id"] for message in json.loads(inbox.render())["messages"]] == ["1", "2", "3"]
 
 
+def test_a_message_with_a_key_that_is_no_text_is_a_message() -> None:
+    inbox = Inbox(b'{"messages": [{"id": "1", "status": "new", "\\ud83d": 1}]}')
+
+    assert (inbox.counts(), inbox.entries[0].mail.id) == ((1, 1), "1")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("layout", [{"indent": 2}, {"indent": 4}])
+def test_a_file_in_ascii_stays_so_wherever_its_first_escape_stands(layout: dict[str, Any]) -> None:
+    messages = [mail(id=str(number), message="plain " * 50) for number in range(5000)]
+    messages[-1]["message"] = "café"
+    inbox = Inbox(written({"messages": messages}, ensure_ascii=True, **layout))
+    inbox.entries[-1].change(status="opened")
+
+    assert rb"caf\u00e9" in inbox.render()
+
+
+def test_a_list_by_the_same_name_elsewhere_is_no_model() -> None:
+    text = written({"mailbox": "inbox", "messages": [mail(), mail()]}).decode()
+    text = text.replace('"mailbox": "inbox"', '"before": {"messages": []},\n  "mailbox": "inbox"')
+    inbox = Inbox(text.encode())
+    inbox.entries[1].change(status="new")
+
+    assert json.loads(inbox.render())["messages"] == [mail(), mail()]
+    assert text in inbox.render().decode().replace(',\n  "total_messages": 2,\n  "unread_count": 2', "")
+
+
 def test_half_a_surrogate_pair_stays_the_escape_it_was() -> None:
     inbox = Inbox(b'[{"id": "1", "subject": "\\ud83d"}]')
     inbox.entries[0].change(status="opened")

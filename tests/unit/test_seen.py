@@ -1,5 +1,6 @@
 """What was found in files is kept for as long as they stay as they are, and never longer."""
 
+import errno
 import json
 import os
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scheduled.handlers import census, seen
+from scheduled.handlers import census, daily_report, health, mail_cleanup, metrics, seen
 from scheduled.handlers.branches import Branch
 from scheduled.handlers.mail import count, mail_of
 from scheduled.handlers.seen import Seen
@@ -235,3 +236,35 @@ def test_a_census_says_what_a_look_at_every_message_would(messages, dispatches):
     # A stamp that nobody needs may be bad, and one that is bad is looked at: never the other way round.
     assert (count(mails), overdue, waits) == (found.counts, sweep._overdue(found), waiting)
     assert found.peculiar or not peculiar
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_listing_that_fails_is_not_taken_for_an_empty_one(home, monkeypatch):
+    (home / "flow" / "ai_mail.local" / "sent").mkdir()
+    mailbox = str(home / "flow" / "ai_mail.local")
+    first, second = (Seen(home / "seen.json", ZONE, "@trigger") for _ in range(2))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "listdir", lambda _: (_ for _ in ()).throw(OSError(errno.ETIMEDOUT, "too late")))
+        told = first.may_hold(mailbox, "sent"), first.may_hold(mailbox, "deleted")
+    first.save()
+
+    assert (told, second.may_hold(mailbox, "sent"), second.may_hold(mailbox, "deleted")) == (
+        (True, True),
+        True,
+        False,
+    )
+
+
+@pytest.mark.parametrize("handler", [health, mail_cleanup, metrics, daily_report])
+def test_a_mailbox_that_can_not_be_listed_is_in_nobody_s_way(sample, monkeypatch, handler):
+    bad = os.path.dirname(sample.inbox("SEED"))
+
+    def listdir(path, real=os.listdir):
+        if str(path) == bad:
+            raise OSError(errno.EIO, "Input/output error", path)
+        return real(path)
+
+    monkeypatch.setattr(os, "listdir", listdir)
+    outcome = sample.run(handler)
+
+    assert outcome.status == "success", outcome.reason

@@ -2,14 +2,14 @@
 
 import os
 import signal
+import sys
 import time
 from types import SimpleNamespace
 
 import pytest
 
-from scheduled.actions import process
 from scheduled.actions.handler import read_report
-from scheduled.actions.spec import NotStarted, Started
+from scheduled.actions.spec import NotStarted, Started, read_records
 from scheduled.handlers import registry
 from scheduled.handlers.base import Outcome
 from scheduled.jobs import Limits
@@ -208,7 +208,47 @@ def test_what_another_distribution_s_handler_leaves_behind_concerns_nobody(super
     assert pids["mail_cleanup"] == pids["daily_report"]
     assert len(set(pids.values())) == 3
     assert [data_of(jobs, name)["before"] for name in ("mine", "mine again")] == [[], []]
-    until(lambda: not process.born(pids["mine"]) and not process.born(pids["mine again"]))
+    until(lambda: not any(os.path.exists(f"/proc/{pids[name]}") for name in ("mine", "mine again")))
+
+
+@pytest.mark.usefixtures("handlers")
+@pytest.mark.parametrize("between", ["a command", "a command that goes on", "a failure", "a second attempt"])
+def test_what_was_found_before_is_not_known_after(supervise, between):
+    jobs = supervise(max_parallel=2)
+    submit(jobs, "mail_cleanup")
+    jobs.endings()
+    if between == "a command":
+        jobs.submit("true", name="cmd", group="workspace")
+    elif between == "a command that goes on":
+        jobs.submit("sleep", "1", name="cmd")
+    elif between == "a failure":
+        submit(jobs, "nosuch", handler="metrics", timeout=1)
+    submit(jobs, "daily_report", attempt=2 if between == "a second attempt" else 1)
+
+    jobs.endings()
+    assert data_of(jobs, "daily_report")["before"] == []
+
+
+@pytest.mark.usefixtures("handlers")
+def test_an_end_is_written_down_before_its_process_goes_on_with_another_run(supervise):
+    jobs = supervise()
+    submit(jobs, "memory_rollover", "mail_cleanup", "daily_report")
+    jobs.endings()
+
+    told = [type(record).__name__ for record in read_records((jobs.root / "tick.jsonl").read_bytes())]
+    assert told == ["Started", "Ended"] * 3
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_program_that_is_half_replaced_starts_nothing_and_loses_nothing(supervise, monkeypatch):
+    monkeypatch.setitem(sys.modules, "scheduled.actions.servant", None)
+    jobs = supervise()
+    jobs.submit("sleep", "0.5", name="goes on")
+    submit(jobs, "mail_cleanup")
+
+    assert jobs.endings()["goes on"].status == "success"
+    [not_started] = jobs.found(NotStarted)
+    assert "servant" in not_started.reason
 
 
 @pytest.mark.usefixtures("handlers")
