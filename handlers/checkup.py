@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, timedelta
 from typing import Literal
 
@@ -122,10 +121,10 @@ class Examiner:
 
     def _is_directory(self, path: str) -> bool:
         seen = self.workspace.seen
-        with suppress(OSError):
-            if seen.names(path):
-                return True
-        return seen.once(os.path.isdir, path)
+        try:
+            return bool(seen.names(path)) or seen.once(os.path.isdir, path)
+        except OSError:
+            return seen.once(os.path.isdir, path)
 
     def _memory(self, branch: Branch) -> Iterator[Finding]:
         for kind in MEMORY_KINDS:

@@ -49,7 +49,7 @@ class Seen:
 
     def __init__(self, path: Path | None = None, zone: ZoneInfo | None = None, sender: str = "") -> None:
         self._path, self._zone, self._sender = path, zone or ZoneInfo("UTC"), sender
-        self._glances: dict[tuple[Callable[[str], Any], str], Any] = {}
+        self._glances: dict[Callable[[str], Any], dict[str, Any]] = {}
 
     def lines(self, path: str, inside: str) -> tuple[int, int]:
         """Return the numbers of lines and bytes of a file; raises as `count_lines` does."""
@@ -77,11 +77,12 @@ class Seen:
 
     def once(self, look: Callable[[str], T], path: str) -> T:
         """Return what a cheap *look* at a path says; it is not kept, but asked once only."""
-        key = look, path
-        if key not in self._glances:
-            self._glances[key] = look(path)
-        found: T = self._glances[key]
-        return found
+        if look not in self._glances:
+            self._glances[look] = {}
+        glances: dict[str, T] = self._glances[look]
+        if path not in glances:
+            glances[path] = look(path)
+        return glances[path]
 
     def inbox(self, branch: Branch, inside: str) -> Census | None:
         """Return the census of a branch's inbox, None if it has none; raises as `read_inbox` does."""
@@ -94,7 +95,8 @@ class Seen:
         """Look at a file again when it is asked for: we have changed it."""
         for looks in (self._lines, self._inboxes, self._names):
             looks.now.pop(path, None)
-        self._glances.clear()
+        for glances in self._glances.values():
+            glances.pop(path, None)
 
     def save(self) -> None:
         """Keep what is new for the next time; that it can't be kept only costs time, and is said."""

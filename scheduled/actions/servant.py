@@ -9,7 +9,6 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, NoReturn
 
 from scheduled.actions.process import restrictions
@@ -91,12 +90,16 @@ def _live(channel: socket.socket, body: Callable[[Spec], int]) -> NoReturn:
     code = 1
     try:
         _detach(channel.fileno())
-        code = 0
-        while code == 0 and (order := _next(channel)) is not None:
-            code = 1
+        while (order := _next(channel)) is not None:
             code = _do(*order, body)
-            with suppress(OSError):  # then this process's own end says it
-                channel.send(b"%d\n" % code)
+            channel.send(
+                b"%d\n" % code, socket.MSG_NOSIGNAL
+            )  # where that fails, this process's own end says it
+            if code:
+                break
+            code = 1  # whatever goes wrong from here on is no success
+    except OSError:
+        pass
     finally:
         os._exit(code)
 
