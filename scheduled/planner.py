@@ -292,7 +292,7 @@ def _skips(
     """Return the slots that are not to run any more: too late, missed with `catch_up = "none"`, beyond the limit."""
     if job.catch_up == "latest" and job.grace is None and job.name not in around.closed:
         return ()  # as most jobs are: nothing ever grows too late
-    missed = job.catch_up == "none" and not _put_off(times, base, around)
+    missed = job.catch_up == "none" and not _put_off(job, times, base, now, around)
     late, reason = _too_late(job, now, missed=missed, closed=job.name in around.closed)
     span = None if late is None else span_between(times, base, min(until, late))
     found = [Skip(span, reason)] if span else []
@@ -302,9 +302,9 @@ def _skips(
     return tuple(found)
 
 
-def _put_off(times: Timetable, base: Instant, around: Around) -> bool:
-    """Tell whether a tick saw the oldest open slot in time, and put it off: then it was not missed."""
-    oldest = times.next_after(base)
+def _put_off(job: Job, times: Timetable, base: Instant, now: Instant, around: Around) -> bool:
+    """Tell whether a tick saw the oldest open slot that may still run in time, and put it off: then it was not missed."""
+    oldest = times.next_after(base if job.grace is None else max(base, _before(job, now, job.grace)))
     return oldest is not None and oldest <= around.planned
 
 

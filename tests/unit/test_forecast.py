@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scheduled import forecast
@@ -90,6 +90,10 @@ OUTAGES = st.lists(st.tuples(HOURS, st.integers(1, 30)).map(lambda o: (o[0], o[0
     limit=st.sampled_from([3, 100]),
     pause=st.sampled_from([None, START + 20 * HOUR]),
     outages=OUTAGES,
+)  # fmt: skip
+@example(
+    cron="7 */6 * * *", catch_up="none", grace=HOUR, delay=0, window=None, limit=3,
+    pause=START + 20 * HOUR, outages=[(START + 8 * HOUR, START + 25 * HOUR)],
 )  # fmt: skip
 def test_it_is_what_every_single_tick_would_do(
     *, cron, catch_up, grace, delay, window, limit, pause, outages
