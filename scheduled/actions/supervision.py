@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from scheduled.actions import supervisor
+from scheduled.actions.outcomes import CANNOT_WRITE
 from scheduled.actions.spec import Record, Spec, Stop, encode_order, read_records
 from scheduled.errors import StateError
 
@@ -70,7 +71,7 @@ class Supervision:
         if not poll.poll(None if timeout is None else timeout * 1000):
             return []
         pokes = os.read(self._pokes, 65536)
-        if supervisor.CANNOT_WRITE in pokes:
+        if CANNOT_WRITE in pokes:
             raise StateError(
                 f"{self._path}: outcomes can't be written; the next tick takes them in once they can be"
             )

@@ -15,28 +15,25 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from scheduled.actions import handler, process
+from scheduled.actions import process
+from scheduled.actions.outcomes import Outcomes
 from scheduled.actions.output import CappedOutput
-from scheduled.actions.spec import Ended, NotStarted, Record, Spec, Started, Stop, decode_order, encode
+from scheduled.actions.spec import Ended, NotStarted, Spec, Started, Stop, decode_order
 from scheduled.errors import StateError
 from scheduled.jobs import AttemptStatus, Ending
 from scheduled.masking import Mask
 from scheduled.printable import printable
-from scheduled.state.files import write_all
 from scheduled.state.locks import hold
 
 if TYPE_CHECKING:
     from scheduled.actions.servant import Servant
+    from scheduled.actions.servants import Servants
 
 KILL_GRACE = 10.0  # between TERM and KILL: what init systems allow, and enough to remove a temporary file
 LOOK_SOON, LOOK_LATER = 0.05, 0.5  # at outputs: a flood fills a disk at about a gigabyte a second
 STORM = 4  # queued runs from which on the machine's ease is looked at: fewer are no storm
-STALLED = 40.0  # percent of the last ten seconds in which some task waited for disk or memory
-NEWS, CANNOT_WRITE = b".", b"!"  # what the runner is poked with
 # What the machine has too little of is no failure of the job's.
 SHORTAGE = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
-RETRY_DELAY = 1.0  # between tries to write outcomes on a full disk
-SYNC_DELAY = 0.02  # outcomes of short jobs share an fsync; nobody waits for one longer than this
 
 
 class _Running(msgspec.Struct, kw_only=True):
@@ -57,18 +54,13 @@ class Supervisor:
         self, orders: int, pokes: int, outcomes: int, max_parallel: int, start_within: float | None = None
     ) -> None:
         self._orders: int | None = orders
-        self._pokes: int | None = pokes
-        self._outcomes = outcomes
-        self._whole = os.fstat(outcomes).st_size  # of its lines; nobody else writes here
+        self._outcomes = Outcomes(outcomes, pokes)
+        self._servants: Servants | None = None
         self._max_parallel = max_parallel
         self._start_until = None if start_within is None else time.monotonic() + start_within
         self._queue: deque[Spec] = deque()
         self._running: list[_Running] = []
-        self._servants: list[Servant] = []
-        self._leaving: list[int] = []  # who is dismissed, and not reaped yet
         self._partial = b""
-        self._unsynced: list[Record] = []
-        self._sync_at = 0.0
         self._look_after = LOOK_SOON
         self._pressed, self._ask_ease_at = False, 0.0
 
@@ -83,12 +75,12 @@ class Supervisor:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         process.make_ready()
-        while self._orders is not None or self._running or self._queue or self._unsynced:
+        while self._orders is not None or self._running or self._queue or self._outcomes.pending():
             self._wait(wakeup)
             self._reap()
             self._enforce()
             self._start_queued()
-            self._sync()
+            self._outcomes.sync(busy=bool(self._running))
 
     def _wait(self, wakeup: int) -> None:
         poll = select.poll()
@@ -110,8 +102,8 @@ class Supervisor:
         moments = [running.deadline for running in self._running]
         if self._running:
             moments.append(time.monotonic() + self._look_after)
-        if self._unsynced:
-            moments.append(self._sync_at)
+        if self._outcomes.pending():
+            moments.append(self._outcomes.sync_at)
         return max(0.0, (min(moments) - time.monotonic()) * 1000) if moments else None
 
     def _take_orders(self) -> None:
@@ -146,11 +138,15 @@ class Supervisor:
     def _is_pressed(self) -> bool:
         now = time.monotonic()
         if now >= self._ask_ease_at:
+            from scheduled.actions.ease import pressed  # most ticks are no storm
+
             self._pressed, self._ask_ease_at = pressed(), now + LOOK_SOON
         return self._pressed
 
     def _defer(self, spec: Spec, reason: str) -> None:
-        self._tell(NotStarted(run_id=spec.run_id, attempt=spec.attempt, reason=reason, deferred=True))
+        self._outcomes.tell(
+            NotStarted(run_id=spec.run_id, attempt=spec.attempt, reason=reason, deferred=True)
+        )
 
     def _start(self, spec: Spec) -> None:
         try:
@@ -161,9 +157,11 @@ class Supervisor:
         at, moment = time.time(), time.monotonic()
         try:
             hold(output, spec.output)
-            if spec.task is None:
-                self._dismiss_servants()
-            servant = None if spec.task is None else self._given(spec, output)
+            if (
+                spec.task is None or spec.attempt > 1
+            ):  # what was found before is what the last attempt failed with
+                self._let_servants_go()
+            servant = None if spec.task is None else self._all_servants().given(spec, output)
             pid = process.spawn(spec, output) if servant is None else servant.pid
         except (OSError, ValueError, StateError) as error:
             os.close(output)
@@ -185,7 +183,7 @@ class Supervisor:
             )
         )
         self._look_after = LOOK_SOON
-        self._tell(
+        self._outcomes.tell(
             Started(
                 run_id=spec.run_id,
                 attempt=spec.attempt,
@@ -196,48 +194,21 @@ class Supervisor:
             )
         )
 
-    def _given(self, spec: Spec, output: int) -> "Servant":
-        """Return the child that does *spec* now: one that has served before, if it suits, or else a new one."""
-        if spec.attempt > 1:
-            self._dismiss_servants()  # what was found before is what the last attempt failed with
-        for servant in [servant for servant in self._servants if servant.suits(spec)]:
-            # Who reads of the end of its last run must not take this one's process for that one's.
-            self._sync(now=True)
-            if not self._unsynced and self._gave(servant, spec, output):
-                return servant
-        from scheduled.actions.servant import Servant  # who runs commands only needs no sockets
+    def _all_servants(self) -> "Servants":
+        if self._servants is None:
+            from scheduled.actions.servants import (
+                Servants,  # who runs commands only needs none, and no sockets
+            )
 
-        servant = Servant(spec, handler.serve)
-        self._servants.append(servant)
-        if not self._gave(servant, spec, output):
-            raise StateError("its process was gone before it began")
-        return servant
+            self._servants = Servants(self._outcomes.sync_now)
+        return self._servants
 
-    def _gave(self, servant: "Servant", spec: Spec, output: int) -> bool:
-        try:
-            servant.give(spec, output)
-        except OSError:  # it is gone, or stands still
-            process.signal_group(servant.pid, signal.SIGKILL)
-            self._dismiss(servant)
-            return False
-        return True
-
-    def _dismiss_servants(self) -> None:
-        """Let no child serve any more that has seen the world before something else had its hands in it."""
-        for servant in self._servants:
-            servant.lasts = False
-        busy = [running.servant for running in self._running]
-        for servant in [servant for servant in self._servants if servant not in busy]:
-            self._dismiss(servant)
-
-    def _dismiss(self, servant: "Servant") -> None:
-        self._servants.remove(servant)
-        if not servant.reaped:
-            self._leaving.append(servant.pid)
-        servant.dismiss()
+    def _let_servants_go(self) -> None:
+        if self._servants is not None:
+            self._servants.dismiss_all([running.servant for running in self._running])
 
     def _tell_not_started(self, spec: Spec, reason: str) -> None:
-        self._tell(NotStarted(run_id=spec.run_id, attempt=spec.attempt, reason=reason))
+        self._outcomes.tell(NotStarted(run_id=spec.run_id, attempt=spec.attempt, reason=reason))
 
     def _could_not_start(self, spec: Spec, at: float, error: Exception) -> None:
         if isinstance(error, StateError) or getattr(error, "errno", None) in SHORTAGE:
@@ -255,7 +226,7 @@ class Supervisor:
             exit_code=127 if isinstance(error, FileNotFoundError) else 126,
             reason=_said(spec, f"cannot start: {where}: {what}" if where else f"cannot start: {what}"),
         )
-        self._tell(Ended(ending=ending))
+        self._outcomes.tell(Ended(ending=ending))
 
     def _reap(self) -> None:
         for running in list(self._running):
@@ -263,15 +234,16 @@ class Supervisor:
             if code is not None:
                 self._running.remove(running)
                 self._finish(running, code)
-        self._leaving = [pid for pid in self._leaving if not os.waitpid(pid, os.WNOHANG)[0]]
+        if self._servants is not None:
+            self._servants.reap()
 
     def _finish(self, running: _Running, code: int) -> None:
         if running.cause is not None:
             process.signal_group(running.pid, signal.SIGKILL)  # members that ignored TERM
         if running.servant is None:
-            self._dismiss_servants()
+            self._let_servants_go()
         elif running.cause is not None or not running.servant.lasts:
-            self._dismiss(running.servant)
+            self._all_servants().dismiss(running.servant)
         ending = Ending(
             run_id=running.spec.run_id,
             attempt=running.spec.attempt,
@@ -284,7 +256,7 @@ class Supervisor:
             reason=_reason(running, code),
             output_bytes=running.output.close(),
         )
-        self._tell(Ended(ending=ending))
+        self._outcomes.tell(Ended(ending=ending))
 
     def _enforce(self) -> None:
         now = time.monotonic()
@@ -308,47 +280,6 @@ class Supervisor:
             if running.cause is None:
                 self._kill(running, "interrupted", time.monotonic())
 
-    def _tell(self, record: Record) -> None:
-        if not self._unsynced:
-            self._sync_at = time.monotonic() + SYNC_DELAY
-        self._unsynced.append(record)
-
-    def _sync(self, *, now: bool = False) -> None:
-        """Make what happened durable, then poke the runner; while jobs keep ending, several share an fsync."""
-        busy = self._running or self._sync_at - time.monotonic() > SYNC_DELAY
-        if not self._unsynced or (busy and not now and time.monotonic() < self._sync_at):
-            return
-        try:
-            self._write_down(b"".join(encode(record) + b"\n" for record in self._unsynced))
-        except OSError:
-            # Nobody else knows how these jobs ended: stay, holding the tick's lock, until it can be written.
-            self._sync_at = time.monotonic() + RETRY_DELAY
-            self._poke(CANNOT_WRITE)
-        else:
-            self._unsynced.clear()
-            self._poke(NEWS)
-
-    def _write_down(self, lines: bytes) -> None:
-        if os.fstat(self._outcomes).st_size > self._whole:
-            os.ftruncate(self._outcomes, self._whole)  # half a line that could not be cut off when written
-        try:
-            write_all(self._outcomes, lines)
-            os.fsync(self._outcomes)
-        except OSError:
-            os.ftruncate(self._outcomes, self._whole)
-            raise
-        self._whole += len(lines)
-
-    def _poke(self, what: bytes) -> None:
-        if self._pokes is not None:
-            try:
-                os.write(self._pokes, what)
-            except BlockingIOError:
-                return  # a runner that does not look has enough pokes waiting
-            except BrokenPipeError:  # it is gone; the outcome file speaks to the next tick
-                os.close(self._pokes)
-                self._pokes = None
-
 
 def _code(running: _Running) -> int | None:
     """Return the exit code of what has come to an end, a signal's number below 0; None for what goes on."""
@@ -358,21 +289,6 @@ def _code(running: _Running) -> int | None:
     if pid and running.servant is not None:
         running.servant.lasts, running.servant.reaped = False, True
     return os.waitstatus_to_exitcode(status) if pid else None
-
-
-def pressed() -> bool:
-    """Return whether the machine is short of breath: more load than it has processors for, or stalls (PSI)."""
-    if os.getloadavg()[0] > 2 * (os.cpu_count() or 1):
-        return True
-    return any(_stalled(f"/proc/pressure/{resource}") for resource in ("io", "memory"))
-
-
-def _stalled(path: str) -> bool:
-    try:
-        with open(path, encoding="ascii") as file:
-            return float(file.readline().partition("avg10=")[2].split()[0]) > STALLED
-    except (OSError, ValueError, IndexError):
-        return False  # a kernel without pressure information
 
 
 def _said(spec: Spec, reason: str) -> str:
