@@ -70,32 +70,18 @@ def recount_central(
     """
     workspace = Workspace.of(workspace)
     path = workspace.central_file(CENTRAL)
-    asked = (
-        None if only is None else {branch for to in only if (branch := workspace.branch_at(to)) is not None}
-    )
+    asked = None if only is None else [workspace.branch_at(address) for address in only]
     today = now.date().isoformat()
 
     def recounted(document: dict[str, Any]) -> dict[str, Any]:
-        former = document.get("branch_stats")
-        spared = () if asked is None or not isinstance(former, dict) else former
-        counts = {
-            b.name.upper(): _counts(b, workspace, known or {})
-            if asked is None or b in asked or b.name.upper() not in spared
-            else NOT_ASKED
-            for b in workspace.branches
-        }
-        return _recounted(document, counts)
+        return _recounted(document, _counted(workspace, known or {}, asked, document.get("branch_stats")))
 
     def edited(data: bytes) -> bytes | None:
         document = parse(data)
         if not isinstance(document, dict):
             raise MalformedError("it is no table")
         wanted = recounted(document)
-        if wanted == document:
-            return None
-        text = data.decode()
-        end = "\n" if text.endswith("\n") else ""
-        return (dump(wanted | {"last_updated": today}, habit_of(text)) + end).encode()
+        return None if wanted == document else _as_before(data, wanted | {"last_updated": today})
 
     workspace.seen.forget(str(path))
     try:
@@ -106,6 +92,12 @@ def recount_central(
         return True
     except (ValueError, RecursionError) as error:
         raise MailboxError(f"{path} can't be parsed, and was left as it is: {error}") from error
+
+
+def _as_before(data: bytes, document: dict[str, Any]) -> bytes:
+    """Return *document* in the habits of *data*, the file that it takes the place of."""
+    text = data.decode()
+    return (dump(document, habit_of(text)) + ("\n" if text.endswith("\n") else "")).encode()
 
 
 def _message(workspace: Workspace, notice: Notice, message_id: str, sender: str, stamp: str) -> Message:
@@ -159,6 +151,19 @@ def _keep_copy(workspace: Workspace, to: Branch, message: Message, now: datetime
         folder = Folder(sender, "sent", workspace.inside)
         folder.put(message, copy, now, zone, escaped=True)
         folder.settle()
+
+
+def _counted(
+    workspace: Workspace, known: Mapping[str, Counts], asked: Collection[Branch | None] | None, former: Any
+) -> dict[str, Counts | MailboxError | None]:
+    """Return the counts of every branch's inbox; of those *asked* only, where the others have *former* ones."""
+    spared = former if asked is not None and isinstance(former, dict) else {}
+    return {
+        branch.name.upper(): NOT_ASKED
+        if branch.name.upper() in spared and branch not in (asked or ())
+        else _counts(branch, workspace, known)
+        for branch in workspace.branches
+    }
 
 
 def _counts(

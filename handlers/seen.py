@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -34,11 +35,15 @@ MOMENT = 2 * 10**9  # the coarsest clock of a file system (FAT's) ticks every tw
 
 
 class _Kept(msgspec.Struct):
-    """What lies in the file; a census tells only of the zone and the sender it was taken with."""
+    """What lies in the file; a census tells only of the zone and the sender it was taken with.
+
+    Much of it is read only once it is needed: the *seal* tells whether all of it is as it was written.
+    """
 
     form: int
     zone: str
     sender: str
+    seal: int = 0
     lines: msgspec.Raw = msgspec.Raw(b"{}")
     inboxes: msgspec.Raw = msgspec.Raw(b"{}")
     names: msgspec.Raw = msgspec.Raw(b"{}")
@@ -104,6 +109,7 @@ class Seen:
         if self._path is None or not any(kind.news for kind in looks):
             return
         self._kept.lines, self._kept.inboxes, self._kept.names = (kind.kept() for kind in looks)
+        self._kept.seal = _sealed(self._kept)
         try:
             write_atomically(self._path, msgspec.json.encode(self._kept), mode=0o600)
         except OSError as error:
@@ -152,8 +158,12 @@ class Seen:
         except (OSError, ValueError, RecursionError) as error:
             _say(f"{self._path}: {error}; all files are looked at anew")
             return empty
-        same = (kept.form, kept.zone, kept.sender) == (empty.form, empty.zone, empty.sender)
-        return kept if same else empty
+        if (kept.form, kept.zone, kept.sender) != (empty.form, empty.zone, empty.sender):
+            return empty
+        if kept.seal != _sealed(kept):
+            _say(f"{self._path}: is not as it was written; all files are looked at anew")
+            return empty
+        return kept
 
 
 class _Looks(Generic[T]):
@@ -174,6 +184,10 @@ class _Looks(Generic[T]):
             there = {p: entry for p, entry in self.before.items() if p in self.now or os.path.lexists(p)}
             self._kept, self.news = msgspec.Raw(_written(there)), False
         return self._kept
+
+
+def _sealed(kept: _Kept) -> int:
+    return crc32(kept.names, crc32(kept.inboxes, crc32(kept.lines)))
 
 
 def _written(entries: Entries[Any]) -> bytes:

@@ -46,6 +46,7 @@ def test_fifty_ticks_at_once_run_each_slot_exactly_once(estates):
 
 
 def test_a_file_that_is_cleared_away_before_it_is_locked_is_made_anew(tmp_path, monkeypatch):
+    # The race is of microseconds: between making the file and locking it, we wait for those who clear away.
     monkeypatch.setattr(locks, "hold", lambda fd, path, real=locks.hold: time.sleep(0.0005) or real(fd, path))
     over = threading.Event()
 

@@ -146,7 +146,7 @@ def test_the_crontabs_own_line_imports_nothing_that_it_has_no_use_for(world):
         command = "true"
     """)
     world.run("run")
-    time.sleep(1.1)
+    time.sleep(1.1)  # its first interval has to be over, and a faked clock would import more
     imported, code = bare_tick(world)
 
     runs = json.loads(world.run("history", "--json").stdout)

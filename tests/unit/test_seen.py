@@ -6,6 +6,7 @@ import os
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -41,11 +42,17 @@ def looked(home, path, **values):
     return found
 
 
-def pretend(home, lines):
-    """Put other numbers into what was kept: whoever answers with them has not read the files."""
-    kept = json.loads((home / "seen.json").read_text())
-    kept["lines"] = {path: [mark, [lines, 0]] for path, (mark, _) in kept["lines"].items()}
-    (home / "seen.json").write_text(json.dumps(kept))
+def pretend(home, found, kind="lines"):
+    """Put something else into what was kept: whoever answers with it has not looked."""
+    kept = msgspec.json.decode((home / "seen.json").read_bytes(), type=seen._Kept)
+    entries = msgspec.json.decode(getattr(kept, kind))
+    setattr(
+        kept,
+        kind,
+        msgspec.Raw(msgspec.json.encode({path: [mark, found] for path, (mark, _) in entries.items()})),
+    )
+    kept.seal = seen._sealed(kept)
+    (home / "seen.json").write_bytes(msgspec.json.encode(kept))
 
 
 def a_memory(home, text="one\ntwo\n"):
@@ -58,7 +65,7 @@ def a_memory(home, text="one\ntwo\n"):
 def test_a_file_that_stays_as_it_is_is_not_read_again(home):
     path = a_memory(home)
     first = looked(home, path)
-    pretend(home, 77)
+    pretend(home, [77, 0])
     assert ((2, 8), (77, 0)) == (first, looked(home, path))
 
 
@@ -92,7 +99,7 @@ def test_what_was_changed_a_moment_ago_is_looked_at_again(home):
 def test_another_zone_or_sender_begins_anew(home, other):
     path = a_memory(home)
     looked(home, path)
-    pretend(home, 77)
+    pretend(home, [77, 0])
     assert (2, 8) == looked(home, path, **other)
 
 
@@ -105,8 +112,23 @@ def test_a_damaged_memory_is_said_and_made_anew(home, damage, capsys):
     looked(home, path)
     (home / "seen.json").write_text(damage)
     found = looked(home, path)
-    pretend(home, 77)
+    pretend(home, [77, 0])
     assert ((2, 8), True, (77, 0)) == (found, "looked at anew" in capsys.readouterr().err, looked(home, path))
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_census_whose_instants_were_damaged_is_said_and_taken_anew(sample, capsys):
+    path = sample.files.parent / "seen.json"
+    before = sample.run(health)
+    kept = json.loads(path.read_text())
+    for _, census_ in kept["inboxes"].values():
+        census_[-1] = [["no number"]] * 5
+    path.write_text(json.dumps(kept))
+
+    after = sample.run(health)
+
+    assert (after.status, after.data) == ("success", before.data)
+    assert "looked at anew" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("at_once")
@@ -149,9 +171,7 @@ def test_a_directory_that_stays_as_it_is_is_not_listed_again(home):
     looks = Seen(kept, ZONE, "@trigger")
     looks.memory_names(branch)
     looks.save()
-    document = json.loads(kept.read_text())
-    document["names"][str(home)][1] = ["PRETENDED.local.json"]
-    kept.write_text(json.dumps(document))
+    pretend(home / "flow", ["PRETENDED.local.json"], "names")
     assert ["PRETENDED.local.json"] == Seen(kept, ZONE, "@trigger").memory_names(branch)
 
 
