@@ -20,14 +20,9 @@ def parse(value: Any, zone: ZoneInfo) -> datetime:
         raise MalformedError(f"{value!r} is out of range") from None
 
 
-def instant(value: Any, zone: ZoneInfo) -> float | None:
-    """Return what `parse` does, in UTC seconds; None if *value* names no time."""
-    return reader(zone)(value)
-
-
 @lru_cache(maxsize=8)
 def reader(zone: ZoneInfo) -> Callable[[Any], float | None]:
-    """Return `instant` for one zone, for those who have many to read."""
+    """Return what reads stamps as `parse` does in *zone*, in UTC seconds, None for what names no time: for many."""
     days = _Days(zone)
 
     def read(value: Any) -> float | None:

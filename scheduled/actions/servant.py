@@ -92,9 +92,8 @@ def _live(channel: socket.socket, body: Callable[[Spec], int]) -> NoReturn:
         _detach(channel.fileno())
         while (order := _next(channel)) is not None:
             code = _do(*order, body)
-            channel.send(
-                b"%d\n" % code, socket.MSG_NOSIGNAL
-            )  # where that fails, this process's own end says it
+            # Where that can't be sent, this process's own end says it.
+            channel.send(b"%d\n" % code, socket.MSG_NOSIGNAL)
             if code:
                 break
             code = 1  # whatever goes wrong from here on is no success
@@ -142,14 +141,14 @@ def _do(spec: Spec, output: int, body: Callable[[Spec], int]) -> int:
 
 def _take_on(spec: Spec, output: int) -> None:
     """Make the run's streams, directory, environment, rights and limits those of this process."""
+    # The output first: what can't be done after that is said there.
     for stream in (0, 1, 2):
         os.dup2(output, stream)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    os.set_inheritable(
-        output, True
-    )  # holds the lock even where the handler's own children let go of their streams
+    # It holds the lock even where the handler's own children let go of their streams.
+    os.set_inheritable(output, True)
     sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115 - lives as long as the run
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
     os.chdir(spec.cwd)

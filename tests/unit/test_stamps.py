@@ -53,7 +53,7 @@ def test_an_instant_is_what_the_zone_says_of_the_stamp(stamp: datetime, zone: st
     except ValueError:
         expected = None
 
-    assert stamps.instant(str(stamp), there) == expected
+    assert stamps.reader(there)(str(stamp)) == expected
 
 
 def test_the_forms_in_which_times_are_written() -> None:
