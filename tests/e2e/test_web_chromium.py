@@ -96,6 +96,10 @@ def look(browser, address):
 
 
 def test_a_job_is_created_run_watched_and_disabled(look, house):
+    go = house.root / "go"
+    work = (
+        f"echo line 1; sleep 1; echo line 2; until [ -e {go} ]; do sleep 0.1; done; echo line 3; echo line 4"
+    )
     with look("/new", viewport={"width": 1600, "height": 1000}) as page:
         page.get_by_label("Name").fill("fresh")
         page.get_by_label("Schedule", exact=True).fill("0 9 * * MON")
@@ -106,7 +110,7 @@ def test_a_job_is_created_run_watched_and_disabled(look, house):
         page.get_by_label("every").check()
         page.get_by_label("Schedule", exact=True).fill("2h")
         expect(page.locator("#preview strong")).to_have_text("Every 2h")
-        page.get_by_label("Work", exact=True).fill("for i in 1 2 3 4; do echo line $i; sleep 1; done")
+        page.get_by_label("Work", exact=True).fill(work)
         page.get_by_label("Enable it at once").check()
         page.get_by_role("button", name="Add the job").click()
 
@@ -114,6 +118,8 @@ def test_a_job_is_created_run_watched_and_disabled(look, house):
         page.get_by_role("button", name="Run now").click()
         expect(page.locator("#poll")).to_contain_text("It is running")
         expect(page.locator("#log")).to_have_text("line 1\nline 2\n")  # it grows
+        expect(page.locator("#poll")).to_contain_text("It is running")
+        go.touch()
         expect(page.locator("#poll")).to_contain_text("It is over: success")
         expect(page.locator("#log")).to_have_text("line 1\nline 2\nline 3\nline 4\n")
         expect(page.locator("#runs")).to_contain_text("success")
