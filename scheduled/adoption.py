@@ -15,7 +15,6 @@ from scheduled.actions.handler import read_report
 from scheduled.actions.output import CappedOutput
 from scheduled.actions.prepare import secrets_of
 from scheduled.actions.spec import Ended, NotStarted, Record, Started, read_records, unreadable
-from scheduled.actions.supervisor import KILL_GRACE
 from scheduled.clock import boot_id
 from scheduled.errors import StateError
 from scheduled.events import Event
@@ -139,7 +138,7 @@ def _end_if_overdue(house: House, run: OpenRun, started: Started | None) -> None
         return
     over = time.monotonic() - started.moment - job.timeout
     if over > 0:
-        process.signal_group(started.pid, signal.SIGKILL if over > KILL_GRACE else signal.SIGTERM)
+        process.signal_group(started.pid, signal.SIGKILL if over > process.KILL_GRACE else signal.SIGTERM)
         process.signal_group(started.pid, signal.SIGCONT)
 
 

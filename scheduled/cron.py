@@ -54,6 +54,9 @@ class DayRule(msgspec.Struct, frozen=True):
     both: bool
 
 
+EVERY_DAY = DayRule(frozenset(range(1, 32)), frozenset(range(1, 13)), frozenset(range(8)), both=True)
+
+
 class Expression(msgspec.Struct, frozen=True):
     """A parsed expression: its local occurrences are all *hours* x *minutes* (ascending) of the days of *rule*.
 
@@ -159,16 +162,27 @@ def _split(expression: str) -> list[str]:
 # Field by field: however many jobs there are, they share most of their fields.
 @lru_cache(maxsize=4096)
 def _minutes(field: str) -> tuple[int, ...]:
-    return tuple(sorted(_read(minute=field).minutes))
+    return _plainly("minute", field) or tuple(sorted(_read(minute=field).minutes))
 
 
 @lru_cache(maxsize=4096)
 def _hours(field: str) -> tuple[int, ...]:
-    return tuple(sorted(_read(hour=field).hours))
+    return _plainly("hour", field) or tuple(sorted(_read(hour=field).hours))
+
+
+def _plainly(name: str, field: str) -> tuple[int, ...]:
+    """Return what a star or a number says, nothing for another field: most need no parser, nor its import."""
+    least, most = RANGES[name]
+    if field == "*":
+        return tuple(range(least, most + 1))
+    number = int(field) if field.isascii() and field.isdecimal() and len(field) <= len(str(most)) else -1
+    return (number,) if least <= number <= most else ()
 
 
 @lru_cache(maxsize=4096)
 def _rule(day: str, month: str, weekday: str) -> DayRule:
+    if (day, month, weekday) == ("*", "*", "*"):
+        return EVERY_DAY
     sim = _read(day=day, month=month, weekday=weekday)
     rule = DayRule(frozenset(sim.days), frozenset(sim.months), frozenset(sim.weekdays), sim.day_and)
     if not any(days_around(rule, year) for year in EVERY_CALENDAR):

@@ -6,7 +6,6 @@ from typing import Any
 
 from scheduled.actions import process
 from scheduled.actions.spec import Ended, Started, read_records
-from scheduled.actions.supervisor import KILL_GRACE
 from scheduled.errors import ConfigError, ScheduledError
 from scheduled.house import House
 from scheduled.jobs import OpenRun
@@ -56,7 +55,7 @@ def _end(started: Started) -> None:
         return
     process.signal_group(started.pid, signal.SIGTERM)
     process.signal_group(started.pid, signal.SIGCONT)
-    deadline = time.monotonic() + KILL_GRACE
+    deadline = time.monotonic() + process.KILL_GRACE
     while process.lives(started.pid, started.born):
         if time.monotonic() > deadline:
             process.signal_group(started.pid, signal.SIGKILL)

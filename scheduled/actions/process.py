@@ -7,6 +7,7 @@ from collections.abc import Callable
 from scheduled.actions.spec import Spec
 from scheduled.jobs import Limits
 
+KILL_GRACE = 10.0  # between TERM and KILL: what init systems allow, and enough to remove a temporary file
 _LIMITS = {
     "memory": resource.RLIMIT_AS,
     "cpu": resource.RLIMIT_CPU,

@@ -7,7 +7,6 @@ import signal
 import sys
 from pathlib import Path
 
-from scheduled.actions import supervisor
 from scheduled.actions.outcomes import CANNOT_WRITE
 from scheduled.actions.spec import Record, Spec, Stop, encode_order, read_records
 from scheduled.errors import StateError
@@ -105,7 +104,9 @@ def _be_supervisor(
         os.setsid()
         _let_go_of_everything_but({orders, pokes, outcomes})
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-        supervisor.Supervisor(orders, pokes, outcomes, max_parallel, start_within).serve()
+        from scheduled.actions.supervisor import Supervisor  # while the runner plans
+
+        Supervisor(orders, pokes, outcomes, max_parallel, start_within).serve()
         code = 0
     except BaseException:  # noqa: BLE001 - it must end here, in the child
         import traceback

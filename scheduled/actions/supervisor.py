@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from scheduled.actions.servant import Servant
     from scheduled.actions.servants import Servants
 
-KILL_GRACE = 10.0  # between TERM and KILL: what init systems allow, and enough to remove a temporary file
 LOOK_SOON, LOOK_LATER = 0.05, 0.5  # at outputs: a flood fills a disk at about a gigabyte a second
 STORM = 4  # queued runs from which on the machine's ease is looked at: fewer are no storm
 # What the machine has too little of is no failure of the job's.
@@ -270,7 +269,7 @@ class Supervisor:
         process.signal_group(running.pid, signal.SIGTERM if running.cause is None else signal.SIGKILL)
         process.signal_group(running.pid, signal.SIGCONT)  # a stopped process would never see TERM
         running.cause = running.cause or cause
-        running.deadline = now + KILL_GRACE
+        running.deadline = now + process.KILL_GRACE
 
     def _stop(self) -> None:
         for spec in self._queue:

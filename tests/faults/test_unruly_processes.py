@@ -155,9 +155,9 @@ def test_a_timeout_ends_the_children_too(supervise, tmp_path):
 
 
 def test_a_job_that_ignores_everything_but_kill_is_killed(supervise, monkeypatch):
-    from scheduled.actions import supervisor
+    from scheduled.actions import process
 
-    monkeypatch.setattr(supervisor, "KILL_GRACE", 0.5)
+    monkeypatch.setattr(process, "KILL_GRACE", 0.5)
     deaf = "trap '' TERM HUP INT QUIT; while :; do sleep 0.1; done"
 
     ending = supervise().submit(*SHELL, deaf, timeout=1).ending()

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from scheduled.actions import process, supervisor
+from scheduled.actions import process
 from scheduled.actions.servant import Servant
 from scheduled.actions.spec import NotStarted, Spec, Started
 from scheduled.state.locks import is_held
@@ -21,7 +21,7 @@ SHELL = ("/bin/sh", "-c")
 @pytest.fixture
 def quick_kill(monkeypatch):
     """Shorten the grace between TERM and KILL."""
-    monkeypatch.setattr(supervisor, "KILL_GRACE", 0.2)
+    monkeypatch.setattr(process, "KILL_GRACE", 0.2)
 
 
 def pids(text):

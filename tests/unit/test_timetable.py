@@ -123,8 +123,9 @@ def test_utc_needs_no_time_zone_data(tmp_path):
     assert (found.stdout, found.stderr) == ("86400\n", "")
 
 
-def test_import_leaves_cronsim_alone():
-    code = "import scheduled.timetable, sys; print('cronsim' in sys.modules)"
+@pytest.mark.parametrize("use", ["", "; cron('30 4 * * *', 'UTC').next_after(0)"])
+def test_what_is_plain_leaves_cronsim_alone(use):
+    code = f"import sys; from scheduled.timetable import cron{use}; print('cronsim' in sys.modules)"
 
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
 
@@ -186,6 +187,26 @@ def test_marks_are_those_of_cronsim():
     from cronsim import CronSim
 
     assert (CronSim.LAST, CronSim.LAST_WEEKDAY) == (dialect.LAST, dialect.LAST_WEEKDAY)
+
+
+@pytest.mark.parametrize("field", ["*", *map(str, range(-1, 101)), "00", "07", "007", "+1", "1_0", "\u0663", "\u00b2"])
+@pytest.mark.parametrize("place", [0, 1])
+def test_what_is_plain_is_read_as_cronsim_reads_it(field, place):
+    from cronsim import CronSim, CronSimError
+
+    fields = ["*"] * 5
+    fields[place] = field
+    try:
+        sim = CronSim(" ".join(fields), dialect.EPOCH)
+    except (CronSimError, ValueError):
+        with pytest.raises(dialect.ScheduleError):
+            dialect.parse(" ".join(fields))
+        return
+    read = dialect.parse(" ".join(fields))
+    assert (read.minutes, read.hours) == (tuple(sorted(sim.minutes)), tuple(sorted(sim.hours)))
+    assert read.rule == dialect.DayRule(
+        frozenset(sim.days), frozenset(sim.months), frozenset(sim.weekdays), sim.day_and
+    )
 
 
 @pytest.mark.parametrize(
