@@ -7,9 +7,8 @@ from benchmarks.idle import idle
 from benchmarks.looking import asked, house_with
 from benchmarks.mail import cleaning
 from benchmarks.measure import Figure, compare
-from benchmarks.sweep import swept
+from benchmarks.sweep import looked_after, swept
 from benchmarks.ticks import due
-from benchmarks.worlds import sweep_house, workspace
 
 
 def figures(root: Path, *, quick: bool) -> Iterator[Figure]:
@@ -37,7 +36,5 @@ def _pairs(root: Path, *, tenth: float):
 
 
 def _sweep(root: Path, branches: int):
-    workspace(root / "workspace", branches)
-    house = sweep_house(root / "house", root / "workspace")
-    house.tick()
-    return swept(house, root / "workspace", branches, f"first sweep of {branches:,} branches", first=True)
+    house, place = looked_after(root, branches)
+    return swept(house, place, branches, f"first sweep of {branches:,} branches", first=True)

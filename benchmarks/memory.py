@@ -48,6 +48,5 @@ def _log(root: Path, megabytes: int) -> Work:
         for _ in range(9):
             file.write(LINE * block)
         file.write(young * block)
-    house = sweep_house(root / "house", root / "workspace")
-    house.tick()
+    house = sweep_house(root / "house", root / "workspace", "metrics")
     return house.work(f"`metrics`, a log of {megabytes:,} MB", "run", "metrics")

@@ -15,7 +15,7 @@ LINES, MAILS = 400, 40
 def figures(root: Path, *, quick: bool) -> Iterator[Figure]:
     """Compare all handlers in one tick with the plainest tools that read the same files."""
     branches, runs = (500, 3) if quick else (2_000, 7)
-    house, place = _looked_after(root / "large", branches)
+    house, place = looked_after(root / "large", branches)
     what = f"{branches:,} branches"
     theirs = plain_tools(place, branches)
     first = swept(house, place, branches, f"all handlers over {what}, first time", first=True)
@@ -23,25 +23,25 @@ def figures(root: Path, *, quick: bool) -> Iterator[Figure]:
     again = swept(house, place, branches, f"all handlers over {what}, nothing changed")
     yield compare("sweep", again, first, limit=1.0, gate=0.95, runs=runs)
     yield compare("sweep", again, theirs, limit=0.1, gate=3.0, runs=runs)
-    single = swept(*_looked_after(root / "small", 1), 1, "all handlers over a single branch")
+    single = swept(*looked_after(root / "small", 1), 1, "all handlers over a single branch")
     yield compare("sweep", single, theirs, limit=inf, gate=inf, runs=runs)
 
 
-def _looked_after(root: Path, branches: int) -> tuple[House, Path]:
+def looked_after(root: Path, branches: int) -> tuple[House, Path]:
+    """Return a house with every handler due, and its workspace."""
     place = root / "workspace"
     workspace(place, branches, lines=LINES, mails=MAILS)
-    house = sweep_house(root / "house", place)
-    house.tick()
-    return house, place
+    return sweep_house(root / "house", place, *HANDLERS), place
 
 
 def swept(house: House, place: Path, branches: int, label: str, *, first: bool = False) -> Work:
-    """Return a tick that runs every handler by hand, and sees whether each has counted everything."""
+    """Return a tick in which every handler is due, and see whether each has counted everything."""
     inbox = place / "dev_central" / "ai_mail.local" / "inbox.json"
     kept = place.with_name("inbox.json")
     shutil.copy2(inbox, kept)
 
     def prepare() -> None:
+        house.back()
         shutil.copy2(kept, inbox)  # the daily report was delivered to it
         for path in house.state.glob("seen*") if first else ():
             path.unlink()
@@ -58,7 +58,10 @@ def swept(house: House, place: Path, branches: int, label: str, *, first: bool =
         if found != (2 * branches * LINES, branches, branches):
             raise NotDoneError(f"the sweep has counted {found}")
 
-    return house.work(label, "run", *HANDLERS, prepare=prepare, check=counted)
+        if house.ask("SELECT count(*) FROM runs WHERE triggered_by = 'schedule'") != [(len(HANDLERS),)]:
+            raise NotDoneError("not every handler was due")
+
+    return house.work(label, "run", prepare=prepare, check=counted)
 
 
 def plain_tools(place: Path, branches: int) -> Work:

@@ -31,9 +31,10 @@ def due(root: Path, jobs: int, label: str) -> Work:
     """Return a tick in which *jobs* jobs are due for the first time."""
     house = House(root, commands(jobs, 'cron = "0 0 * * *"'))
     house.begin(DAY)
+    house.keep()
 
     def all_ran(_: str) -> None:
         if house.ask("SELECT count(*) FROM runs WHERE status = 'success' AND exit_code = 0") != [(jobs,)]:
             raise NotDoneError(f"not all of {jobs} jobs have run")
 
-    return house.work(label, "run", prepare=house.keep(), check=all_ran)
+    return house.work(label, "run", prepare=house.back, check=all_ran)

@@ -48,9 +48,9 @@ class House:
         """Return the work of one invocation."""
         return Work(label, [self.command(*words)], prepare, check, self.env)
 
-    def tick(self) -> None:
-        """Make a tick that nobody measures."""
-        subprocess.run(self.command("run"), env=surroundings(self.env), check=True)
+    def tick(self, *jobs: str) -> None:
+        """Make a tick that nobody measures, of these *jobs* by hand if any are given."""
+        subprocess.run(self.command("run", *jobs), env=surroundings(self.env), check=True)
 
     def jobs(self) -> dict[str, Job]:
         """Return what the configuration says; raises NotDoneError if anything in it is wrong."""
@@ -67,11 +67,13 @@ class House:
                 ledger.begin_epoch(name, job.schedule, int(time.time()) - ago)
             ledger.remember("pruned", str(time.time()))  # which a tick does once a day
 
-    def keep(self) -> Callable[[], None]:
-        """Remember the state as it is now; return what brings it back."""
-        kept = self.root / "kept"
-        fresh(self.state, kept)
-        return lambda: fresh(kept, self.state)
+    def keep(self) -> None:
+        """Remember the state as it is now."""
+        fresh(self.state, self.root / "kept")
+
+    def back(self) -> None:
+        """Bring back the state as it was remembered."""
+        fresh(self.root / "kept", self.state)
 
     def ask(self, question: str) -> list[tuple[object, ...]]:
         """Ask the ledger."""
@@ -129,10 +131,14 @@ def remember(house: House, rows: int) -> None:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def sweep_house(root: Path, workspace: Path) -> House:
-    """Return a house whose jobs are the built-in handlers, looking after *workspace*."""
-    tables = (f'[jobs.{name}]\nhandler = "{name}"\ncron = "0 0 1 1 *"\n' for name in HANDLERS)
-    return House(root, f'timezone = "UTC"\nworkspace = "{workspace}"\n{"".join(tables)}')
+def sweep_house(root: Path, workspace: Path, *handlers: str) -> House:
+    """Return a house whose jobs are these *handlers*: they have looked after *workspace* before, and are due again."""
+    tables = (f'[jobs.{name}]\nhandler = "{name}"\ncron = "0 0 * * *"\n' for name in handlers)
+    house = House(root, f'timezone = "UTC"\nworkspace = "{workspace}"\n{"".join(tables)}')
+    house.begin(DAY)
+    house.tick(*handlers)
+    house.keep()
+    return house
 
 
 def workspace(root: Path, branches: int, *, lines: int = 400, mails: int = 40) -> None:

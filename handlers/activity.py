@@ -49,7 +49,7 @@ class Traffic:
         return sorted((each for each in found if each.total), key=lambda each: (-each.total, each.branch))
 
     def _received(self, branch: Branch) -> int:
-        put_away = [mail for _, mail in self._folder(branch, "deleted") if self._counts(mail)]
+        put_away = [mail for _, mail in self._put(branch, "deleted") if self._counts(mail)]
         try:
             census = self.workspace.seen.inbox(branch, self.inside)
             number = 0 if census is None else census.sent_within(self.start, self.end)
@@ -62,16 +62,19 @@ class Traffic:
 
     def _sent(self, branch: Branch) -> int:
         # Mails in `sent/` have no id: the file's name stays when it is moved to the archive.
-        return len({name for name, mail in self._folder(branch, "sent") if self._counts(mail)})
+        return len({name for name, mail in self._put(branch, "sent") if self._counts(mail)})
 
-    def _folder(self, branch: Branch, name: str) -> Iterator[tuple[str, Any]]:
+    def _put(self, branch: Branch, name: str) -> Iterator[tuple[str, Any]]:
         """Yield name and content of each mail in a folder and in its archive that may be of the span."""
-        ways = ((name, name), (".archive", f".archive/{name}"))
-        folders = [way for first, way in ways if self.workspace.seen.may_hold(branch.mailbox, first)]
-        for folder in (f"{branch.mailbox}/{folder}" for folder in folders):
-            for file in _names(folder):
-                if not self._put_there_before(file):
-                    yield file, self._read(f"{folder}/{file}")
+        mailbox = branch.mailbox
+        for first, folder in ((name, name), (".archive", f".archive/{name}")):
+            if self.workspace.seen.may_hold(mailbox, first):
+                yield from self._mails_in(f"{mailbox}/{folder}")
+
+    def _mails_in(self, folder: str) -> Iterator[tuple[str, Any]]:
+        for file in _names(folder):
+            if not self._put_there_before(file):
+                yield file, self._read(f"{folder}/{file}")
 
     def _put_there_before(self, file: str) -> bool:
         """Tell whether a file's name says that its mail was sent, or put away, before the span began."""

@@ -31,6 +31,7 @@ Entries = dict[str, tuple[Mark, T]]
 
 NAME = "seen.json"
 FORM = 2  # of what is kept; another form is forgotten
+KINDS = ("lines", "inboxes", "names")
 MOMENT = 2 * 10**9  # the coarsest clock of a file system (FAT's) ticks every two seconds
 
 
@@ -58,11 +59,11 @@ class Seen:
 
     def lines(self, path: str, inside: str) -> tuple[int, int]:
         """Return the numbers of lines and bytes of a file; raises as `count_lines` does."""
-        return self._look(self._lines, path, lambda: count_lines(path, inside=inside))
+        return self._lines.at(path, count_lines, path, inside)
 
     def names(self, directory: str) -> list[str]:
         """Return what `looked_for` finds in a directory (and raise what it does): as long as that stays, so do they."""
-        return self._look(self._names, directory, lambda: looked_for(directory))
+        return self._names.at(directory, looked_for, directory)
 
     def may_hold(self, directory: str, name: str) -> bool:
         """Tell whether something of that *name* lies in a directory, or nobody can tell now."""
@@ -91,48 +92,34 @@ class Seen:
 
     def inbox(self, branch: Branch, inside: str) -> Census | None:
         """Return the census of a branch's inbox, None if it has none; raises as `read_inbox` does."""
-        return self._look(self._inboxes, branch.inbox, lambda: read_inbox(branch, inside, self._census))
+        return self._inboxes.at(branch.inbox, read_inbox, branch, inside, self._census)
 
     def _census(self, data: bytes) -> Census:
         return census.of(data, self._zone, self._sender)
 
     def forget(self, path: str) -> None:
         """Look at a file again when it is asked for: we have changed it."""
-        for looks in (self._lines, self._inboxes, self._names):
+        for looks in self._looked().values():
             looks.now.pop(path, None)
         for glances in self._glances.values():
             glances.pop(path, None)
 
     def save(self) -> None:
         """Keep what is new for the next time; that it can't be kept only costs time, and is said."""
-        looks: tuple[_Looks[Any], ...] = (self._lines, self._inboxes, self._names)
-        if self._path is None or not any(kind.news for kind in looks):
+        looked = self._looked()
+        if self._path is None or not any(looks.news for looks in looked.values()):
             return
-        self._kept.lines, self._kept.inboxes, self._kept.names = (kind.kept() for kind in looks)
+        for kind, looks in looked.items():
+            setattr(self._kept, kind, looks.kept())
         self._kept.seal = _sealed(self._kept)
         try:
             write_atomically(self._path, msgspec.json.encode(self._kept), mode=0o600)
         except OSError as error:
             _say(f"{self._path}: can't be kept: {error}")
 
-    def _look(self, looks: "_Looks[T]", path: str, look: Callable[[], T]) -> T:
-        if path not in looks.now:
-            mark = _mark(path)
-            known = looks.before.get(path)
-            if known is None or known[0] != mark:
-                looks.now[path] = self._looked_anew(looks, path, mark, look)
-            else:
-                looks.now[path] = known[1]
-        return looks.now[path]
-
-    def _looked_anew(self, looks: "_Looks[T]", path: str, mark: Mark | None, look: Callable[[], T]) -> T:
-        began = time.time_ns()
-        found = look()
-        # What is changed while we look, or later, bears another mark from then on.
-        if mark is not None and max(mark[:2]) < began - MOMENT:
-            looks.before[path] = mark, found
-            looks.news = True
-        return found
+    def _looked(self) -> "dict[str, _Looks[Any]]":
+        """Return the looks that somebody has asked for, by their names in the file."""
+        return {kind: vars(self)[f"_{kind}"] for kind in KINDS if f"_{kind}" in vars(self)}
 
     @cached_property
     def _lines(self) -> "_Looks[tuple[int, int]]":
@@ -177,6 +164,23 @@ class _Looks(Generic[T]):
         except msgspec.DecodeError as error:
             _say(f"{NAME}: {error}; all files are looked at anew")
             self.before = {}
+
+    def at(self, path: str, look: Callable[..., T], *terms: Any) -> T:
+        """Return what `look(*terms)` finds at *path*, as it was found before if the file there is still the same."""
+        if path in self.now:
+            return self.now[path]
+        mark, known = _mark(path), self.before.get(path)
+        if known is not None and known[0] == mark:
+            found = known[1]
+        else:
+            began = time.time_ns()
+            found = look(*terms)
+            # What is changed while we look, or later, bears another mark from then on.
+            if mark is not None and max(mark[:2]) < began - MOMENT:
+                self.before[path] = mark, found
+                self.news = True
+        self.now[path] = found
+        return found
 
     def kept(self) -> msgspec.Raw:
         """Return what is to be kept: all but the files that are gone, or whose names no JSON can hold."""

@@ -91,7 +91,7 @@ def read_settled(path: str | Path, parse: Callable[[bytes], T], *, inside: str |
     raise BusyFileError(f"{path}: is being written without end")
 
 
-def count_lines(path: str | Path, *, inside: str | None = None) -> tuple[int, int]:
+def count_lines(path: str | Path, inside: str | None = None) -> tuple[int, int]:
     """Return the number of lines (as `len(readlines())` counts them) and of bytes of a file at rest.
 
     Of one that somebody holds open for writing all the time, what is there after a second.
