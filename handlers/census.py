@@ -1,7 +1,7 @@
 """What an inbox amounts to, whoever asks and whenever: numbers, and the instants at which its mails begin to age."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Literal
@@ -13,6 +13,7 @@ from scheduled.handlers import stamps
 from scheduled.handlers.mail import Counts, Mail, mails_in
 
 Kind = Literal["new", "waiting", "opened", "closing"]
+_Stamps = list[float | None]
 NEVER = 1e18
 
 
@@ -85,38 +86,47 @@ def of(data: bytes, zone: ZoneInfo, sender: str) -> Census:
 
 def take(mails: Sequence[Mail | None], zone: ZoneInfo, sender: str) -> Census:
     """Return the census of *mails*, as `of` does."""
+    # In one pass, and in plain variables: every mail of a workspace comes by here.
     read = stamps.reader(zone)
-    there = [mail for mail in mails if mail is not None]
-    sent = [read(mail.timestamp) for mail in there]
-    dated = list(zip(there, sent, strict=True))
-    unread = [(mail, at) for mail, at in dated if mail.unread]
-    opened = [(mail, at) for mail, at in dated if mail.status == "opened"]
-    new = [(mail, at) for mail, at in unread if not mail.is_own(sender)]
-    since = [at if mail.opened_stamp is mail.timestamp else read(mail.opened_stamp) for mail, at in opened]
-    instants = Instants(
-        new=_sorted(at for _, at in new),
-        waiting=_sorted(at for mail, at in new if mail.waits),
-        opened=_sorted(at for mail, at in opened if not mail.is_own(sender)),
-        closing=_sorted(since),
-        sent=_sorted(sent),
-    )
-    return Census(
-        total=len(mails),
-        unread=len(unread),
-        opened_total=len(opened),
-        waiting_total=sum(mail.waits for mail, _ in unread),
-        ids=len({str(mail.id) for mail in there if mail.id is not None}),
-        peculiar=len(there) < len(mails)
-        or len(instants.new) < len(new)
-        or len(instants.closing) < len(opened)
-        or any(mail.was_auto_opened for mail, _ in opened),
-        first_new=min(instants.new[:1], default=NEVER),
-        first_waiting=min(instants.waiting[:1], default=NEVER),
-        first_opened=min(instants.opened[:1], default=NEVER),
-        first_closing=min(instants.closing[:1], default=NEVER),
-        written=msgspec.Raw(_encode(instants)),
-    )
+    census, ids = Census(total=len(mails), peculiar=None in mails), set()
+    new: _Stamps = []
+    waiting: _Stamps = []
+    opened: _Stamps = []
+    closing: _Stamps = []
+    sent: _Stamps = []
+    for mail in filter(None, mails):
+        at = read(mail.timestamp)
+        sent.append(at)
+        if mail.id is not None:
+            ids.add(str(mail.id))
+        if mail.status == "opened":
+            stamp = mail.opened_stamp
+            closing.append(at if stamp is mail.timestamp else read(stamp))
+            census.peculiar = census.peculiar or mail.was_auto_opened
+            if not mail.is_own(sender):
+                opened.append(at)
+        elif mail.unread:
+            census.unread += 1
+            waits = mail.waits
+            census.waiting_total += waits
+            if not mail.is_own(sender):
+                new.append(at)
+                if waits:
+                    waiting.append(at)
+    census.opened_total, census.ids = len(closing), len(ids)
+    census.peculiar = census.peculiar or None in new or None in closing
+    _date(census, Instants(*map(_ascending, (new, waiting, opened, closing, sent))))
+    return census
 
 
-def _sorted(instants: Iterable[float | None]) -> list[float]:
-    return sorted(at for at in instants if at is not None)
+def _ascending(stamps: _Stamps) -> list[float]:
+    return sorted([at for at in stamps if at is not None])
+
+
+def _date(census: Census, instants: Instants) -> None:
+    """Tell *census* of its instants, and of the first of each kind."""
+    census.first_new = min(instants.new[:1], default=NEVER)
+    census.first_waiting = min(instants.waiting[:1], default=NEVER)
+    census.first_opened = min(instants.opened[:1], default=NEVER)
+    census.first_closing = min(instants.closing[:1], default=NEVER)
+    census.written = msgspec.Raw(_encode(instants))

@@ -1,7 +1,7 @@
 """What is done with mail: deliver a notice as the workspace's own mail program would, and keep its totals."""
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -35,23 +35,32 @@ class NoMailboxError(MailboxError):
 
 def deliver(
     workspace: Workspace | Path, notice: Notice, *, notice_id: str, sender: str, now: datetime, zone: ZoneInfo
-) -> None:
+) -> tuple[str, Counts]:
     """Put *notice* into its recipient's inbox, and a copy into the sender's `sent/` if that mailbox exists.
 
-    The message id is the first 8 characters of *notice_id*: a second delivery is recognised, also when the
-    first one was read, closed or archived meanwhile, and does nothing. Raise UnknownRecipientError,
-    NoMailboxError or (damaged, or held for too long) another MailboxError; OSError if it can't be written.
+    Return whose inbox that is, and what lies in it now. The message id is the first 8 characters of *notice_id*: a
+    second delivery is recognised, also when the first one was read, closed or archived meanwhile, and does nothing.
+    Raise UnknownRecipientError, NoMailboxError or (damaged, or held for too long) another MailboxError; OSError if
+    it can't be written.
     """
     workspace = Workspace.of(workspace)
     branch = workspace.branch_at(notice.recipient)
     if branch is None:
         raise UnknownRecipientError(f"no branch has the mail address {notice.recipient}")
     message = _message(workspace, notice, notice_id[:8], sender, stamps.spaced(now, zone))
+    found: list[Counts] = []
+
+    def added(inbox: Inbox) -> bool:
+        changed = _add(inbox, message, branch, workspace.inside)
+        found.append(inbox.counts())
+        return changed
+
     try:
-        update(branch, workspace.inside, lambda inbox: _add(inbox, message, branch, workspace.inside))
+        update(branch, workspace.inside, added)
     except (FileNotFoundError, NotADirectoryError):
         raise NoMailboxError(f"{branch.name} has no inbox ({branch.inbox} is missing)") from None
     _keep_copy(workspace, branch, message, now, zone)
+    return branch.name, found[-1]
 
 
 def recount_central(
@@ -59,22 +68,21 @@ def recount_central(
     *,
     now: datetime,
     known: Mapping[str, Counts] | None = None,
-    only: Collection[str] | None = None,
+    others: bool = True,
 ) -> bool:
     """Make `AI_MAIL.central.json` say what the inboxes hold; return whether that had to change it.
 
-    The messages are counted, not the counters copied; *known* spares reading the inboxes of those branches, *only*
-    (mail addresses) all others, as far as there are numbers of theirs. *now* is in the workspace's zone. Of an inbox
-    that can't be read the former numbers stay. Keys that are not ours stay, and so does the file if all is right.
+    The messages are counted, not the counters copied; *known* spares reading the inboxes of those branches; unless
+    the *others* are asked for, their former numbers stay where there are any. *now* is in the workspace's zone. Of an
+    inbox that can't be read the former numbers stay. Keys that are not ours stay, and so does the file if all is right.
     Raise MailboxError, with the file left as it is, if it can't be parsed.
     """
     workspace = Workspace.of(workspace)
     path = workspace.central_file(CENTRAL)
-    asked = None if only is None else [workspace.branch_at(address) for address in only]
     today = now.date().isoformat()
 
     def recounted(document: dict[str, Any]) -> dict[str, Any]:
-        return _recounted(document, _counted(workspace, known or {}, asked, document.get("branch_stats")))
+        return _recounted(document, _counted(workspace, known or {}, {} if others else document.get("branch_stats")))
 
     def edited(data: bytes) -> bytes | None:
         document = parse(data)
@@ -119,7 +127,7 @@ def _message(workspace: Workspace, notice: Notice, message_id: str, sender: str,
 def _add(inbox: Inbox, message: Message, branch: Branch, inside: str) -> bool:
     """Add *message* unless it was delivered before, wherever it has been put since."""
     known = message["id"], message["from"]
-    if any(entry.mail is not None and (entry.mail.id, entry.mail.sender) == known for entry in inbox.entries):
+    if any(mail is not None and (mail.id, mail.sender) == known for mail in inbox.mails):
         return False
     if any(
         Folder(branch, name, inside).holds(message, by=("id", "from"))
@@ -154,24 +162,23 @@ def _keep_copy(workspace: Workspace, to: Branch, message: Message, now: datetime
 
 
 def _counted(
-    workspace: Workspace, known: Mapping[str, Counts], asked: Collection[Branch | None] | None, former: Any
+    workspace: Workspace, known: Mapping[str, Counts], spared: Any
 ) -> dict[str, Counts | MailboxError | None]:
-    """Return the counts of every branch's inbox; of those *asked* only, where the others have *former* ones."""
-    spared = former if asked is not None and isinstance(former, dict) else {}
-    return {
-        branch.name.upper(): NOT_ASKED
-        if branch.name.upper() in spared and branch not in (asked or ())
-        else _counts(branch, workspace, known)
-        for branch in workspace.branches
-    }
+    """Return the counts of every branch's inbox, if they are not *known*, or nobody has asked for them."""
+    found: dict[str, Counts | MailboxError | None] = {}
+    for branch in workspace.branches:
+        name = branch.name.upper()
+        if branch.name in known:
+            found[name] = known[branch.name]
+        elif isinstance(spared, dict) and name in spared:
+            found[name] = NOT_ASKED
+        else:
+            found[name] = _counts(branch, workspace)
+    return found
 
 
-def _counts(
-    branch: Branch, workspace: Workspace, known: Mapping[str, Counts]
-) -> Counts | MailboxError | None:
+def _counts(branch: Branch, workspace: Workspace) -> Counts | MailboxError | None:
     """Return the counts of a branch's inbox; None if it has none, the trouble if it can't be read."""
-    if branch.name in known:
-        return known[branch.name]
     try:
         census = workspace.seen.inbox(branch, workspace.inside)
     except MailboxError as error:

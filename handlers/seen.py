@@ -101,6 +101,7 @@ class Seen:
         """Look at a file again when it is asked for: we have changed it."""
         for looks in self._looked().values():
             looks.now.pop(path, None)
+            looks.before.pop(path, None)
         for glances in self._glances.values():
             glances.pop(path, None)
 

@@ -179,7 +179,17 @@ def _mark_as_no_leftover(fd: int) -> None:
 
 
 def _unchanged(file: Leased, content: bytes) -> bool:
-    return not file.broken() and read_open(file.fd, "") == content
+    return not file.broken() and _holds(file.fd, content)
+
+
+def _holds(fd: int, content: bytes) -> bool:
+    """Tell whether *content* is all that the file holds."""
+    at = 0
+    while chunk := os.pread(fd, CHUNK, at):
+        if not content.startswith(chunk, at):
+            return False
+        at += len(chunk)
+    return at == len(content)
 
 
 def _put_back(target: Path, kept: Path, fd: int) -> None:

@@ -10,9 +10,9 @@ import msgspec
 from scheduled.handlers import stamps
 from scheduled.handlers.branches import Branch
 from scheduled.handlers.census import Census
-from scheduled.handlers.inbox import Entry, Inbox
+from scheduled.handlers.inbox import Inbox
 from scheduled.handlers.inbox_file import Folder, archived, read_inbox, update
-from scheduled.handlers.mail import Counts, Message, count, identity
+from scheduled.handlers.mail import Counts, Message, identity
 from scheduled.handlers.seen import Seen
 from scheduled.handlers.staleness import Options, Rule, Verdict
 from scheduled.state.files import clear_leftovers, is_temporary
@@ -74,9 +74,9 @@ class Sweep:
             inbox = read_inbox(branch, self.inside, Inbox)
             if inbox is None:
                 return None
-            judged = self._judge(branch, inbox.entries)
+            judged = self._judge(branch, inbox)
             if not (judged.to_open or judged.to_close):
-                return _swept(inbox.entries, judged)
+                return _swept(inbox, judged)
         # Judged under the lock, and anew every time the file turns out to have been changed meanwhile.
         done: list[Swept] = []
         update(branch, self.inside, lambda inbox: self._edit(branch, inbox, done))
@@ -97,14 +97,14 @@ class Sweep:
             stale -= census.before("waiting", self.new_since)
         return bool(stale or census.before("closing", self.opened_since))
 
-    def _judge(self, branch: Branch, entries: Sequence[Entry]) -> Judged:
+    def _judge(self, branch: Branch, inbox: Inbox) -> Judged:
         judged, verdict = Judged(), self.rule.verdict
-        for place, entry in enumerate(entries):
+        for place, mail in enumerate(inbox.mails):
             try:
-                found = verdict(entry.mail)
+                found = verdict(mail)
             except ValueError as error:
                 # One bad stamp is that message's trouble alone.
-                label = f"number {place + 1}" if entry.mail is None else identity(entry.value)
+                label = f"number {place + 1}" if mail is None else identity(inbox.message(place))
                 judged.problems.append(f"{branch.name}: message {label} was left alone: {error}")
                 continue
             if found is Verdict.KEEP:
@@ -118,41 +118,33 @@ class Sweep:
         return judged
 
     def _edit(self, branch: Branch, inbox: Inbox, done: list[Swept]) -> bool:
-        entries = list(inbox.entries)
-        judged = self._judge(branch, entries)
-        leaving = [entries[place] for place in judged.to_close]
-        self._put_away(branch, leaving)
-        gone = set(map(id, leaving))
-        inbox.entries = [entry for entry in entries if id(entry) not in gone]
+        judged = self._judge(branch, inbox)
+        self._put_away(branch, [inbox.message(place) for place in judged.to_close])
+        inbox.remove(judged.to_close)
         stamp = stamps.iso(self.now, self.zone)
         for place in judged.to_open:
-            entries[place].change(status="opened", read=True, auto_opened=True, auto_opened_at=stamp)
-        done.append(_swept(inbox.entries, judged))
+            inbox.change(place, status="opened", read=True, auto_opened=True, auto_opened_at=stamp)
+        done.append(_swept(inbox, judged))
         return bool(judged.to_open or judged.to_close)
 
-    def _put_away(self, branch: Branch, leaving: Sequence[Entry]) -> None:
+    def _put_away(self, branch: Branch, leaving: Sequence[Message]) -> None:
         """Have every mail that is leaving lie in `deleted/`, safe from a power cut, before it is taken out."""
         if not leaving:
             return
         folder = Folder(branch, "deleted", self.inside)
-        for entry in leaving:
-            if not folder.holds(entry.value):
-                folder.put(
-                    entry.value,
-                    archived(entry.value, self.now, self.zone),
-                    self.now,
-                    self.zone,
-                    escaped=False,
-                )
+        for message in leaving:
+            if not folder.holds(message):
+                body = archived(message, self.now, self.zone)
+                folder.put(message, body, self.now, self.zone, escaped=False)
         folder.settle()
 
 
-def _swept(entries: Sequence[Entry], judged: Judged) -> Swept:
+def _swept(inbox: Inbox, judged: Judged) -> Swept:
+    mails = inbox.mails
+    opened = [place for place in inbox.places() if (mail := mails[place]) and mail.was_auto_opened]
     return Swept(
-        counts=count([entry.mail for entry in entries]),
-        auto_opened=[
-            entry.value for entry in entries if entry.mail is not None and entry.mail.was_auto_opened
-        ],
+        counts=inbox.counts(),
+        auto_opened=[inbox.message(place) for place in opened],
         problems=judged.problems,
         opened=len(judged.to_open),
         closed=len(judged.to_close),

@@ -75,12 +75,15 @@ def pieces_of(text: str) -> list[str]:
 def test_an_edit_does_what_it_says_and_keeps_the_bytes_of_the_rest(text: str, data: st.DataObject) -> None:
     inbox = Inbox(text.encode())
     messages = messages_of(text)
-    assert messages == [entry.value for entry in inbox.entries]
-    taken = data.draw(st.sets(st.integers(0, 5)))
-    kept = [entry for place, entry in enumerate(inbox.entries) if place not in taken]
+    places = range(len(messages))
+    assert messages == [inbox.message(place) for place in places]
+    taken = {place for place in places if data.draw(st.booleans())}
+    changed = {place for place in places if isinstance(messages[place], dict) and data.draw(st.booleans())}
     written = pieces_of(text)
-    untouched = [written[entry.place] for entry in kept]
-    inbox.entries = kept
+    untouched = [written[place] for place in places if place not in taken | changed]
+    inbox.remove(taken)
+    for place in changed:
+        inbox.change(place, status="opened")
     if data.draw(st.booleans()):
         inbox.put_first({"id": "new", "status": "new"})
 
@@ -88,7 +91,11 @@ def test_an_edit_does_what_it_says_and_keeps_the_bytes_of_the_rest(text: str, da
     inbox._shell = lambda: None  # type: ignore[method-assign] # piece by piece, as where nothing is laid out regularly
     assert after == inbox.render().decode()
 
-    expected = [message for place, message in enumerate(messages) if place not in taken]
+    expected = [
+        message | {"status": "opened"} if place in changed else message
+        for place, message in enumerate(messages)
+        if place not in taken
+    ]
     document = json.loads(after)
     assert expected == document["messages"][len(document["messages"]) - len(expected) :]
     assert len(document["messages"]) == document["total_messages"]

@@ -189,7 +189,9 @@ def test_marks_are_those_of_cronsim():
     assert (CronSim.LAST, CronSim.LAST_WEEKDAY) == (dialect.LAST, dialect.LAST_WEEKDAY)
 
 
-@pytest.mark.parametrize("field", ["*", *map(str, range(-1, 101)), "00", "07", "007", "+1", "1_0", "\u0663", "\u00b2"])
+@pytest.mark.parametrize(
+    "field", ["*", *map(str, range(-1, 101)), "00", "07", "007", "+1", "1_0", "\u0663", "\u00b2"]
+)
 @pytest.mark.parametrize("place", [0, 1])
 def test_what_is_plain_is_read_as_cronsim_reads_it(field, place):
     from cronsim import CronSim, CronSimError
