@@ -145,7 +145,11 @@ def html(report: Report) -> str:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        optimized=False,  # for one rendering that costs more than it saves
     )
     environment.filters["plain"] = plain
     template = environment.from_string(Path(__file__).with_name("daily_report.html").read_text("utf-8"))

@@ -64,7 +64,7 @@ class Leased:
 
     def __exit__(self, *_: object) -> None:
         try:
-            if self.held:  # let those who wait go on
+            if self.held:  # let those who wait go on, even if a fork has the descriptor too
                 fcntl.fcntl(self.fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
         finally:
             os.close(self.fd)
