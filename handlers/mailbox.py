@@ -82,7 +82,8 @@ def recount_central(
     today = now.date().isoformat()
 
     def recounted(document: dict[str, Any]) -> dict[str, Any]:
-        return _recounted(document, _counted(workspace, known or {}, {} if others else document.get("branch_stats")))
+        spared = None if others else document.get("branch_stats")
+        return _recounted(document, _counted(workspace, known or {}, spared))
 
     def edited(data: bytes) -> bytes | None:
         document = parse(data)
