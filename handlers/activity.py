@@ -49,7 +49,7 @@ class Traffic:
         return sorted((each for each in found if each.total), key=lambda each: (-each.total, each.branch))
 
     def _received(self, branch: Branch) -> int:
-        put_away = [mail for _, mail in self._put(branch, "deleted") if self._counts(mail)]
+        put_away = [mail for _, mail in self._laid_down(branch, "deleted") if self._counts(mail)]
         try:
             census = self.workspace.seen.inbox(branch, self.inside)
             number = 0 if census is None else census.sent_within(self.start, self.end)
@@ -62,9 +62,9 @@ class Traffic:
 
     def _sent(self, branch: Branch) -> int:
         # Mails in `sent/` have no id: the file's name stays when it is moved to the archive.
-        return len({name for name, mail in self._put(branch, "sent") if self._counts(mail)})
+        return len({name for name, mail in self._laid_down(branch, "sent") if self._counts(mail)})
 
-    def _put(self, branch: Branch, name: str) -> Iterator[tuple[str, Any]]:
+    def _laid_down(self, branch: Branch, name: str) -> Iterator[tuple[str, Any]]:
         """Yield name and content of each mail in a folder and in its archive that may be of the span."""
         mailbox = branch.mailbox
         for first, folder in ((name, name), (".archive", f".archive/{name}")):

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec.structs import force_setattr
 
 from scheduled.errors import ScheduledError
 from scheduled.handlers.jsontext import MalformedError, parse
@@ -24,25 +23,27 @@ class WorkspaceError(ScheduledError):
 
 
 class Branch(msgspec.Struct, frozen=True, kw_only=True):
-    """One agent's home. *path* is absolute; *later* tells the later layout (`.ai_mail.local`, `.trinity/`).
-
-    From these follow the directory of its mail, the file of its incoming mail, the directory of its memory files.
-    """
+    """One agent's home. *path* is absolute; *later* tells the later layout (`.ai_mail.local`, `.trinity/`)."""
 
     name: str
     address: str
     path: str
     later: bool = False
-    mailbox: str = ""
-    inbox: str = ""
-    memories: str = ""
 
-    def __post_init__(self) -> None:
-        """Say once where everything lies: every handler asks for it."""
-        mailbox = f"{self.path}/{'.' if self.later else ''}ai_mail.local"
-        force_setattr(self, "mailbox", mailbox)
-        force_setattr(self, "inbox", f"{mailbox}/inbox.json")
-        force_setattr(self, "memories", f"{self.path}/.trinity" if self.later else self.path)
+    @property
+    def mailbox(self) -> str:
+        """The directory of its mail."""
+        return f"{self.path}/{'.' if self.later else ''}ai_mail.local"
+
+    @property
+    def inbox(self) -> str:
+        """The file of its incoming mail."""
+        return f"{self.mailbox}/inbox.json"
+
+    @property
+    def memories(self) -> str:
+        """The directory of its memory files."""
+        return f"{self.path}/.trinity" if self.later else self.path
 
     def memory_file(self, kind: str) -> str:
         """Return the path of its memory file of *kind* (`local.json` or `observations.json`)."""

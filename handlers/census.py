@@ -87,8 +87,9 @@ def of(data: bytes, zone: ZoneInfo, sender: str) -> Census:
 def take(mails: Sequence[Mail | None], zone: ZoneInfo, sender: str) -> Census:
     """Return the census of *mails*, as `of` does."""
     # In one pass, and in plain variables: every mail of a workspace comes by here.
-    read = stamps.reader(zone)
-    census, ids = Census(total=len(mails), peculiar=None in mails), set()
+    read, ids = stamps.reader(zone), set()
+    unread = waiting_total = 0
+    auto_opened = False
     new: _Stamps = []
     waiting: _Stamps = []
     opened: _Stamps = []
@@ -102,31 +103,32 @@ def take(mails: Sequence[Mail | None], zone: ZoneInfo, sender: str) -> Census:
         if mail.status == "opened":
             stamp = mail.opened_stamp
             closing.append(at if stamp is mail.timestamp else read(stamp))
-            census.peculiar = census.peculiar or mail.was_auto_opened
+            auto_opened = auto_opened or mail.was_auto_opened
             if not mail.is_own(sender):
                 opened.append(at)
         elif mail.unread:
-            census.unread += 1
+            unread += 1
             waits = mail.waits
-            census.waiting_total += waits
+            waiting_total += waits
             if not mail.is_own(sender):
                 new.append(at)
                 if waits:
                     waiting.append(at)
-    census.opened_total, census.ids = len(closing), len(ids)
-    census.peculiar = census.peculiar or None in new or None in closing
-    _date(census, Instants(*map(_ascending, (new, waiting, opened, closing, sent))))
-    return census
+    instants = Instants(*map(_ascending, (new, waiting, opened, closing, sent)))
+    return Census(
+        total=len(mails),
+        unread=unread,
+        opened_total=len(closing),
+        waiting_total=waiting_total,
+        ids=len(ids),
+        peculiar=auto_opened or None in mails or None in new or None in closing,
+        first_new=min(instants.new[:1], default=NEVER),
+        first_waiting=min(instants.waiting[:1], default=NEVER),
+        first_opened=min(instants.opened[:1], default=NEVER),
+        first_closing=min(instants.closing[:1], default=NEVER),
+        written=msgspec.Raw(_encode(instants)),
+    )
 
 
 def _ascending(stamps: _Stamps) -> list[float]:
     return sorted([at for at in stamps if at is not None])
-
-
-def _date(census: Census, instants: Instants) -> None:
-    """Tell *census* of its instants, and of the first of each kind."""
-    census.first_new = min(instants.new[:1], default=NEVER)
-    census.first_waiting = min(instants.waiting[:1], default=NEVER)
-    census.first_opened = min(instants.opened[:1], default=NEVER)
-    census.first_closing = min(instants.closing[:1], default=NEVER)
-    census.written = msgspec.Raw(_encode(instants))

@@ -36,9 +36,10 @@ class Shell(NamedTuple):
 
 
 class Inbox:
-    """An inbox file's text, and what is to become of its messages: each is known by its place among *mails*.
+    """An inbox file's text, and what is to become of its messages: each is known by its place in the file's list.
 
-    Those are what decides about the messages in the file, newest first; None for what is no message.
+    *mails*, newest first, holds what each of them says that matters, None for what is no message; those that are
+    taken out stay in it. `places` tells which messages stay.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -50,7 +51,7 @@ class Inbox:
         self._changed: dict[int, Message] = {}
 
     def message(self, place: int) -> Any:
-        """Return the whole message (or what there is in a message's place), as it was changed if it was."""
+        """Return the whole message (or what there is in a message's place), as it was changed if it was: to be read."""
         return self._changed[place] if place in self._changed else self._read(place)
 
     def change(self, place: int, **fields: Any) -> None:
@@ -63,7 +64,7 @@ class Inbox:
         self._gone.update(places)
 
     def put_first(self, message: Message) -> None:
-        """Add *message* as the newest."""
+        """Add *message* as the newest; it has no place in the file yet."""
         self._new.insert(0, message)
 
     def counts(self) -> Counts:
@@ -72,7 +73,7 @@ class Inbox:
         return count([*map(mail_of, self._new), *staying])
 
     def places(self) -> Sequence[int]:
-        """Return the places of the messages that stay."""
+        """Return the places of the file's messages that stay."""
         places = range(len(self.mails))
         return [place for place in places if place not in self._gone] if self._gone else places
 

@@ -1,7 +1,7 @@
 """What is done with mail: deliver a notice as the workspace's own mail program would, and keep its totals."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -12,9 +12,9 @@ from scheduled.handlers import stamps
 from scheduled.handlers.base import Notice
 from scheduled.handlers.branches import Branch
 from scheduled.handlers.inbox import Inbox
-from scheduled.handlers.inbox_file import Folder, MailboxError, locked, update
+from scheduled.handlers.inbox_file import Folder, MailboxError, locked, read_inbox, update
 from scheduled.handlers.jsontext import Habit, MalformedError, dump, habit_of, parse
-from scheduled.handlers.mail import Counts, Message
+from scheduled.handlers.mail import Counts, Message, count, mails_in
 from scheduled.handlers.steady import rewrite
 from scheduled.handlers.workspace import Workspace
 from scheduled.state.files import write_atomically
@@ -35,32 +35,23 @@ class NoMailboxError(MailboxError):
 
 def deliver(
     workspace: Workspace | Path, notice: Notice, *, notice_id: str, sender: str, now: datetime, zone: ZoneInfo
-) -> tuple[str, Counts]:
+) -> None:
     """Put *notice* into its recipient's inbox, and a copy into the sender's `sent/` if that mailbox exists.
 
-    Return whose inbox that is, and what lies in it now. The message id is the first 8 characters of *notice_id*: a
-    second delivery is recognised, also when the first one was read, closed or archived meanwhile, and does nothing.
-    Raise UnknownRecipientError, NoMailboxError or (damaged, or held for too long) another MailboxError; OSError if
-    it can't be written.
+    The message id is the first 8 characters of *notice_id*: a second delivery is recognised, also when the
+    first one was read, closed or archived meanwhile, and does nothing. Raise UnknownRecipientError,
+    NoMailboxError or (damaged, or held for too long) another MailboxError; OSError if it can't be written.
     """
     workspace = Workspace.of(workspace)
     branch = workspace.branch_at(notice.recipient)
     if branch is None:
         raise UnknownRecipientError(f"no branch has the mail address {notice.recipient}")
     message = _message(workspace, notice, notice_id[:8], sender, stamps.spaced(now, zone))
-    found: list[Counts] = []
-
-    def added(inbox: Inbox) -> bool:
-        changed = _add(inbox, message, branch, workspace.inside)
-        found.append(inbox.counts())
-        return changed
-
     try:
-        update(branch, workspace.inside, added)
+        update(branch, workspace.inside, lambda inbox: _add(inbox, message, branch, workspace.inside))
     except (FileNotFoundError, NotADirectoryError):
         raise NoMailboxError(f"{branch.name} has no inbox ({branch.inbox} is missing)") from None
     _keep_copy(workspace, branch, message, now, zone)
-    return branch.name, found[-1]
 
 
 def recount_central(
@@ -68,22 +59,22 @@ def recount_central(
     *,
     now: datetime,
     known: Mapping[str, Counts] | None = None,
-    others: bool = True,
+    only: Collection[str] | None = None,
 ) -> bool:
     """Make `AI_MAIL.central.json` say what the inboxes hold; return whether that had to change it.
 
-    The messages are counted, not the counters copied; *known* spares reading the inboxes of those branches; unless
-    the *others* are asked for, their former numbers stay where there are any. *now* is in the workspace's zone. Of an
-    inbox that can't be read the former numbers stay. Keys that are not ours stay, and so does the file if all is right.
+    The messages are counted, not the counters copied; *known* spares reading the inboxes of those branches, *only*
+    (mail addresses) all others, as far as there are numbers of theirs. *now* is in the workspace's zone. Of an inbox
+    that can't be read the former numbers stay. Keys that are not ours stay, and so does the file if all is right.
     Raise MailboxError, with the file left as it is, if it can't be parsed.
     """
     workspace = Workspace.of(workspace)
     path = workspace.central_file(CENTRAL)
+    asked = None if only is None else [workspace.branch_at(address) for address in only]
     today = now.date().isoformat()
 
     def recounted(document: dict[str, Any]) -> dict[str, Any]:
-        spared = None if others else document.get("branch_stats")
-        return _recounted(document, _counted(workspace, known or {}, spared))
+        return _recounted(document, _counted(workspace, known or {}, asked, document.get("branch_stats")))
 
     def edited(data: bytes) -> bytes | None:
         document = parse(data)
@@ -163,24 +154,28 @@ def _keep_copy(workspace: Workspace, to: Branch, message: Message, now: datetime
 
 
 def _counted(
-    workspace: Workspace, known: Mapping[str, Counts], spared: Any
+    workspace: Workspace, known: Mapping[str, Counts], asked: Collection[Branch | None] | None, former: Any
 ) -> dict[str, Counts | MailboxError | None]:
-    """Return the counts of every branch's inbox, if they are not *known*, or nobody has asked for them."""
+    """Return the counts of every branch's inbox; of those *asked* only, where the others have *former* ones."""
+    spared = former if asked is not None and isinstance(former, dict) else {}
     found: dict[str, Counts | MailboxError | None] = {}
     for branch in workspace.branches:
-        name = branch.name.upper()
-        if branch.name in known:
-            found[name] = known[branch.name]
-        elif isinstance(spared, dict) and name in spared:
+        name, wanted = branch.name.upper(), branch in (asked or ())
+        if isinstance(spared.get(name), dict) and not wanted:
             found[name] = NOT_ASKED
         else:
-            found[name] = _counts(branch, workspace)
+            found[name] = known.get(branch.name) or _counts(branch, workspace, changed=wanted)
     return found
 
 
-def _counts(branch: Branch, workspace: Workspace) -> Counts | MailboxError | None:
-    """Return the counts of a branch's inbox; None if it has none, the trouble if it can't be read."""
+def _counts(branch: Branch, workspace: Workspace, *, changed: bool) -> Counts | MailboxError | None:
+    """Return the counts of a branch's inbox; None if it has none, the trouble if it can't be read.
+
+    Of one that was *changed* a moment ago nothing can be known: it is counted, and no census taken of it.
+    """
     try:
+        if changed:
+            return read_inbox(branch, workspace.inside, lambda data: count(mails_in(data)))
         census = workspace.seen.inbox(branch, workspace.inside)
     except MailboxError as error:
         return error

@@ -31,7 +31,6 @@ Entries = dict[str, tuple[Mark, T]]
 
 NAME = "seen.json"
 FORM = 2  # of what is kept; another form is forgotten
-KINDS = ("lines", "inboxes", "names")
 MOMENT = 2 * 10**9  # the coarsest clock of a file system (FAT's) ticks every two seconds
 
 
@@ -56,6 +55,10 @@ class Seen:
     def __init__(self, path: Path | None = None, zone: ZoneInfo | None = None, sender: str = "") -> None:
         self._path, self._zone, self._sender = path, zone or ZoneInfo("UTC"), sender
         self._glances: dict[Callable[[str], Any], dict[str, Any]] = {}
+        self._lines: _Looks[tuple[int, int]] = _Looks(lambda: self._kept.lines, Entries[tuple[int, int]])
+        self._inboxes: _Looks[Census | None] = _Looks(lambda: self._kept.inboxes, Entries[Census | None])
+        self._names: _Looks[list[str]] = _Looks(lambda: self._kept.names, Entries[list[str]])
+        self._all: tuple[_Looks[Any], ...] = (self._lines, self._inboxes, self._names)
 
     def lines(self, path: str, inside: str) -> tuple[int, int]:
         """Return the numbers of lines and bytes of a file; raises as `count_lines` does."""
@@ -99,40 +102,21 @@ class Seen:
 
     def forget(self, path: str) -> None:
         """Look at a file again when it is asked for: we have changed it."""
-        for looks in self._looked().values():
-            looks.now.pop(path, None)
-            looks.before.pop(path, None)
+        for looks in self._all:
+            looks.forget(path)
         for glances in self._glances.values():
             glances.pop(path, None)
 
     def save(self) -> None:
         """Keep what is new for the next time; that it can't be kept only costs time, and is said."""
-        looked = self._looked()
-        if self._path is None or not any(looks.news for looks in looked.values()):
+        if self._path is None or not any(looks.news for looks in self._all):
             return
-        for kind, looks in looked.items():
-            setattr(self._kept, kind, looks.kept())
+        self._kept.lines, self._kept.inboxes, self._kept.names = (looks.kept() for looks in self._all)
         self._kept.seal = _sealed(self._kept)
         try:
             write_atomically(self._path, msgspec.json.encode(self._kept), mode=0o600)
         except OSError as error:
             _say(f"{self._path}: can't be kept: {error}")
-
-    def _looked(self) -> "dict[str, _Looks[Any]]":
-        """Return the looks that somebody has asked for, by their names in the file."""
-        return {kind: vars(self)[f"_{kind}"] for kind in KINDS if f"_{kind}" in vars(self)}
-
-    @cached_property
-    def _lines(self) -> "_Looks[tuple[int, int]]":
-        return _Looks(self._kept.lines, Entries[tuple[int, int]])
-
-    @cached_property
-    def _inboxes(self) -> "_Looks[Census | None]":
-        return _Looks(self._kept.inboxes, Entries[Census | None])
-
-    @cached_property
-    def _names(self) -> "_Looks[list[str]]":
-        return _Looks(self._kept.names, Entries[list[str]])
 
     @cached_property
     def _kept(self) -> _Kept:
@@ -155,16 +139,21 @@ class Seen:
 
 
 class _Looks(Generic[T]):
-    """The looks of one kind: those kept from *before*, read when they are asked for, and what was found *now*."""
+    """The looks of one kind: those *kept* from before, read when they are asked for, and what was found *now*."""
 
-    def __init__(self, kept: msgspec.Raw, kind: Any) -> None:
+    def __init__(self, kept: Callable[[], msgspec.Raw], kind: Any) -> None:
         self.now: dict[str, T] = {}
-        self.news, self._kept = False, kept
+        self.news, self._kept, self._kind = False, kept, kind
+
+    @cached_property
+    def before(self) -> Entries[T]:
+        """What was kept, with the marks of the files."""
         try:
-            self.before: Entries[T] = msgspec.json.decode(kept, type=kind)
+            known: Entries[T] = msgspec.json.decode(self._kept(), type=self._kind)
         except msgspec.DecodeError as error:
             _say(f"{NAME}: {error}; all files are looked at anew")
-            self.before = {}
+            return {}
+        return known
 
     def at(self, path: str, look: Callable[..., T], *terms: Any) -> T:
         """Return what `look(*terms)` finds at *path*, as it was found before if the file there is still the same."""
@@ -183,12 +172,19 @@ class _Looks(Generic[T]):
         self.now[path] = found
         return found
 
+    def forget(self, path: str) -> None:
+        """Look at a file again."""
+        self.now.pop(path, None)
+        if self.news:  # what was found before it was changed need not be kept
+            self.before.pop(path, None)
+
     def kept(self) -> msgspec.Raw:
         """Return what is to be kept: all but the files that are gone, or whose names no JSON can hold."""
-        if self.news:
-            there = {p: entry for p, entry in self.before.items() if p in self.now or os.path.lexists(p)}
-            self._kept, self.news = msgspec.Raw(_written(there)), False
-        return self._kept
+        if not self.news:
+            return self._kept()
+        self.news = False
+        there = {p: entry for p, entry in self.before.items() if p in self.now or os.path.lexists(p)}
+        return msgspec.Raw(_written(there))
 
 
 def _sealed(kept: _Kept) -> int:

@@ -36,9 +36,8 @@ def _answer() -> int:
         _bring_in_site_packages()
     import gc
 
-    gc.set_threshold(
-        100_000
-    )  # what is imported stays: looking it over time and again takes a tenth of a tick
+    # What is imported stays: looking it over time and again takes a tenth of a tick.
+    gc.set_threshold(100_000)
     if plain := idle.paths(words):
         from scheduled.doors import crontab
 

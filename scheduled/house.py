@@ -25,7 +25,6 @@ from scheduled.state.paths import Paths
 from scheduled.state.sqlite import SqliteLedger, using
 
 if TYPE_CHECKING:
-    from scheduled.handlers.mail import Counts
     from scheduled.handlers.workspace import Workspace
 
 
@@ -41,7 +40,7 @@ class House:
         self.unrecorded = False
         self.claimed: Callable[[], None] | None = None
         self._loaded: Workspace | None = None
-        self._delivered: dict[str, Counts] = {}
+        self._addressed: set[str] = set()
         self.bus = Bus(self.troubles.append)
         self.bus.subscribe(self._write_down)
         self.bus.subscribe(Announcer(self.config.timezone))
@@ -124,7 +123,8 @@ class House:
         """Deliver a notice into its recipient's mailbox; raises if that can't be done now."""
         from scheduled.handlers import mailbox
 
-        name, counts = mailbox.deliver(
+        self._addressed.add(item.notice.recipient)
+        mailbox.deliver(
             self._workspace(),
             item.notice,
             notice_id=item.id,
@@ -132,7 +132,6 @@ class House:
             now=clock.local(clock.now(), self.zone),
             zone=ZoneInfo(self.zone),
         )
-        self._delivered[name] = counts
 
     def _workspace(self) -> "Workspace":
         """Return the workspace, read once however many notices are delivered."""
@@ -153,6 +152,6 @@ class House:
         try:
             if self.config.workspace is not None:
                 now = clock.local(clock.now(), self.zone)
-                mailbox.recount_central(self._workspace(), now=now, known=self._delivered, others=False)
+                mailbox.recount_central(self._workspace(), now=now, only=self._addressed)
         except (LookupError, OSError, ScheduledError) as error:
             self.cannot_record(f"mail was delivered, and not counted: {error}")

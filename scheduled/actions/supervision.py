@@ -102,10 +102,11 @@ def _be_supervisor(
     code = 1
     try:
         os.setsid()
+        # While the runner plans; and as long as it can be said, if the program is half replaced just now.
+        from scheduled.actions.supervisor import Supervisor
+
         _let_go_of_everything_but({orders, pokes, outcomes})
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-        from scheduled.actions.supervisor import Supervisor  # while the runner plans
-
         Supervisor(orders, pokes, outcomes, max_parallel, start_within).serve()
         code = 0
     except BaseException:  # noqa: BLE001 - it must end here, in the child
