@@ -189,7 +189,7 @@ def _clear_away(house: House, open_runs: Sequence[OpenRun]) -> None:
         except FileNotFoundError:
             continue  # another tick was quicker, or it was that of a tick without work
         except (OSError, StateError) as error:  # the next tick comes by here too
-            house.say("WARNING", f"{path}: can't be cleared away: {error}")
+            house.cannot_record(f"{path}: can't be cleared away: {error}")
 
 
 def _clear(house: House, path: Path) -> None:

@@ -229,6 +229,17 @@ def test_outcomes_that_are_none_are_set_aside_and_said_once(house, kind):
     assert str(path) not in ticks[1].err
 
 
+def test_outcomes_that_cannot_be_opened_are_a_failure_until_they_can_be(house):
+    path = house.state / "outcomes" / "20260101T000000Z-1-abcd.jsonl"
+    path.symlink_to(path.name)
+
+    done = say(house, "run", "-v")
+
+    assert (done.code, f"scheduled: {path}: can't be cleared away: " in done.err) == (1, True)
+    path.unlink()
+    assert say(house, "run", "-v").code == 0
+
+
 @pytest.mark.parametrize("name", ["spool", "outcomes", "output", "reports"])
 def test_a_file_in_the_place_of_a_directory_is_named(house, name):
     shutil.rmtree(house.state / name)
