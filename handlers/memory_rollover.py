@@ -1,4 +1,7 @@
-"""Memory files that have grown over their limit: their branch is told once, until they are back under it."""
+"""Memory files that have grown over their limit: their branch is told once, until they are back under it.
+
+Of one that can't be read nobody knows how large it is: that is told too, to whoever looks after the workspace.
+"""
 
 import os
 from collections.abc import Iterator
@@ -9,11 +12,14 @@ import msgspec
 from scheduled.handlers import stamps
 from scheduled.handlers.base import Change, Condition, Notice, Outcome, Task
 from scheduled.handlers.branches import Branch, WorkspaceError
-from scheduled.handlers.text import escaped, plain
+from scheduled.handlers.text import escaped, many, plain
 from scheduled.handlers.workspace import Workspace, in_workspace
 from scheduled.state.files import SHORTAGE
 
 EVENT = "memory_threshold_exceeded"
+UNREADABLE = "unreadable_memory"
+KEEPER = "@dev_central"
+MOST_LISTED = 20
 
 
 class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -63,8 +69,11 @@ def measured(workspace: Workspace) -> Iterator[Memory]:
 
 @in_workspace
 def run(task: Task, workspace: Workspace) -> Outcome:
-    """State a condition for each memory file that is over its limit."""
+    """State a condition for each memory file that is over its limit, and for each that can't be read."""
     memories = list(measured(workspace))
+    for memory in memories:
+        if memory.trouble:
+            task.report.condition(_unreadable(memory))
     over = [memory for memory in memories if memory.lines > task.options.limit]
     for memory in over:
         task.report.condition(_condition(memory, task))
@@ -80,7 +89,12 @@ def run(task: Task, workspace: Workspace) -> Outcome:
 
 
 def notices(change: Change) -> list[Notice]:
-    """Tell the branch of each file that has come over its limit; that one is back under needs no word."""
+    """Tell the branch of each file that has come over its limit; that one is back under needs no word.
+
+    What can't be read, and that it can be again, is told to @dev_central.
+    """
+    if change.group == UNREADABLE:
+        return [_alarm(change)]
     addresses = change.facts.get("addresses", {})
     return [
         Notice(recipient=addresses[label], subject=_subject(condition.payload), body=_body(condition.payload))
@@ -101,6 +115,41 @@ def _condition(memory: Memory, task: Task) -> Condition:
         "timestamp": stamps.iso(task.now, task.zone),
     }
     return Condition(key=key, group=key, payload=payload, event=EVENT)
+
+
+def _unreadable(memory: Memory) -> Condition:
+    payload = {"branch": memory.branch.name, "file_path": memory.path, "trouble": memory.trouble}
+    return Condition(key=f"{UNREADABLE}:{memory.label}", group=UNREADABLE, payload=payload)
+
+
+def _alarm(change: Change) -> Notice:
+    """Return the one mail that tells of all files that can't be read, however many there are."""
+    now = [*change.appeared, *change.stayed]
+    files = many(len(now), "memory file")
+    return Notice(
+        recipient=KEEPER,
+        subject=f"[SCHEDULED] {files} unreadable" if now else "[SCHEDULED] No memory file is unreadable now",
+        body="\n".join(_lines(change)),
+        priority="high" if change.appeared else "normal",
+    )
+
+
+def _lines(change: Change) -> Iterator[str]:
+    yield "## Unreadable Memory Files"
+    for title, found in (("New", change.appeared), ("No Longer", change.gone), ("Still", change.stayed)):
+        if found:
+            yield from ("", f"### {title}", "")
+            yield from (f"- {_named(condition.payload)}" for condition in found[:MOST_LISTED])
+        if more := found[MOST_LISTED:]:
+            yield f"- and {len(more)} more"
+    if change.appeared or change.stayed:
+        yield ""
+        yield "Nobody knows how large these are; whoever relies on them may not be able to read them either."
+
+
+def _named(payload: dict[str, Any]) -> str:
+    where = f"{escaped(payload['branch'])}: {escaped(payload['file_path'], 4096)}"
+    return f"{where} ({escaped(payload['trouble'], 1000)})"
 
 
 def _subject(payload: dict[str, Any]) -> str:

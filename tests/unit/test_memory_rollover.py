@@ -108,8 +108,28 @@ def test_while_a_file_is_unreadable_what_was_told_of_it_stays_told(sample: Sampl
     assert sample.notices(memory_rollover, sample.run(memory_rollover))
     path.rename(path.with_suffix(".kept"))
     path.symlink_to("/etc/hostname")
-    assert not sample.notices(memory_rollover, sample.run(memory_rollover))
+    unreadable = [sample.notices(memory_rollover, sample.run(memory_rollover)) for _ in range(2)]
     path.unlink()
     path.with_suffix(".kept").rename(path)
+    readable = [sample.notices(memory_rollover, sample.run(memory_rollover)) for _ in range(2)]
 
-    assert not sample.notices(memory_rollover, sample.run(memory_rollover))
+    told = [[(notice.recipient, notice.subject) for notice in found] for found in (*unreadable, *readable)]
+    keeper = "@dev_central"
+    assert told == [
+        [(keeper, "[SCHEDULED] 1 memory file unreadable")],
+        [],
+        [(keeper, "[SCHEDULED] No memory file is unreadable now")],
+        [],
+    ]
+
+
+def test_however_many_files_are_unreadable_it_is_one_mail(sample: Sample) -> None:
+    home = sample.path("SEED")
+    for number in range(25):
+        (home / f"{number}.local.json").mkdir()
+
+    found = sample.notices(memory_rollover, sample.run(memory_rollover))
+
+    (told,) = [notice for notice in found if notice.recipient == "@dev_central"]
+    assert ("[SCHEDULED] 25 memory files unreadable", "high") == (told.subject, told.priority)
+    assert (told.body.count("- SEED: "), "- and 5 more" in told.body) == (20, True)
