@@ -17,14 +17,12 @@ from scheduled.handlers.mail import Counts, Message, identity
 from scheduled.handlers.mailbox import recount_central
 from scheduled.handlers.staleness import Options
 from scheduled.handlers.sweep import Sweep, Swept
-from scheduled.handlers.text import escaped, many, plain
-from scheduled.handlers.workspace import Workspace, WorkspaceError, in_workspace
+from scheduled.handlers.text import MOST_LISTED, escaped, many, plain
+from scheduled.handlers.workspace import KEEPER, Workspace, WorkspaceError, in_workspace
 
 __all__ = ["Options", "notices", "run"]
 
 OPENED, UNREADABLE = "auto_opened", "unreadable_inbox"
-KEEPER = "@dev_central"
-MOST_LISTED = 20
 
 
 class Tally(msgspec.Struct, kw_only=True):

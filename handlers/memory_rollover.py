@@ -12,14 +12,12 @@ import msgspec
 from scheduled.handlers import stamps
 from scheduled.handlers.base import Change, Condition, Notice, Outcome, Task
 from scheduled.handlers.branches import Branch, WorkspaceError
-from scheduled.handlers.text import escaped, many, plain
-from scheduled.handlers.workspace import Workspace, in_workspace
+from scheduled.handlers.text import MOST_LISTED, escaped, many, plain
+from scheduled.handlers.workspace import KEEPER, Workspace, in_workspace
 from scheduled.state.files import SHORTAGE
 
 EVENT = "memory_threshold_exceeded"
 UNREADABLE = "unreadable_memory"
-KEEPER = "@dev_central"
-MOST_LISTED = 20
 
 
 class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -118,7 +116,7 @@ def _condition(memory: Memory, task: Task) -> Condition:
 
 
 def _unreadable(memory: Memory) -> Condition:
-    payload = {"branch": memory.branch.name, "file_path": memory.path, "trouble": memory.trouble}
+    payload = {"branch": memory.branch.name, "file_name": memory.name, "trouble": memory.trouble}
     return Condition(key=f"{UNREADABLE}:{memory.label}", group=UNREADABLE, payload=payload)
 
 
@@ -148,8 +146,8 @@ def _lines(change: Change) -> Iterator[str]:
 
 
 def _named(payload: dict[str, Any]) -> str:
-    where = f"{escaped(payload['branch'])}: {escaped(payload['file_path'], 4096)}"
-    return f"{where} ({escaped(payload['trouble'], 1000)})"
+    where = f"{escaped(payload['branch'])}/{escaped(payload['file_name'])}"
+    return f"{where}: {escaped(payload['trouble'], 4096)}"
 
 
 def _subject(payload: dict[str, Any]) -> str:

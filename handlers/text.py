@@ -5,6 +5,7 @@ import unicodedata
 from typing import Any
 
 LONGEST = 160
+MOST_LISTED = 20  # in a mail; of the others it says how many there are
 # What begins or ends a piece of Markdown, or of the HTML that Markdown lets through.
 _MARKS = re.compile(r"[\\`*\[\]<>|~&!$^]|(?<![^\W_])_|_(?![^\W_])|(?<=:)/(?=/)|(?<=www)\.|@(?=\S+\.\S)")
 # What makes a heading, list, quote, rule or fence of a line that begins with it.

@@ -16,9 +16,10 @@ from scheduled.handlers.seen import NAME as SEEN
 from scheduled.handlers.seen import Seen
 from scheduled.state.files import clear_leftovers, lies_inside, write_atomically
 
+KEEPER = "@dev_central"  # who looks after the workspace as a whole
 A_MOMENT = 10.0  # seconds for which the handlers of a slot may take a look for the present
 
-__all__ = ["Branch", "Workspace", "WorkspaceError", "in_workspace"]
+__all__ = ["KEEPER", "Branch", "Workspace", "WorkspaceError", "in_workspace"]
 
 
 class Workspace(msgspec.Struct, frozen=True, kw_only=True):

@@ -132,4 +132,4 @@ def test_however_many_files_are_unreadable_it_is_one_mail(sample: Sample) -> Non
 
     (told,) = [notice for notice in found if notice.recipient == "@dev_central"]
     assert ("[SCHEDULED] 25 memory files unreadable", "high") == (told.subject, told.priority)
-    assert (told.body.count("- SEED: "), "- and 5 more" in told.body) == (20, True)
+    assert (told.body.count("- SEED/"), "- and 5 more" in told.body) == (20, True)
