@@ -36,8 +36,10 @@ def looking(paths: Paths) -> Iterator[SqliteLedger]:
 
 def begun(paths: Paths) -> bool:
     """Return whether there is a ledger; one that the very first tick is just making is none yet."""
-    if not paths.ledger.exists() or paths.snapshot.exists():
-        return paths.ledger.exists()
+    if not paths.ledger.exists():
+        return False
+    if paths.snapshot.exists():
+        return True
     try:
         SqliteLedger(paths.ledger, read_only=True).close()
     except UnbornError:

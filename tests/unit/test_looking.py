@@ -1,0 +1,30 @@
+"""Who looks while the very first tick makes the ledger finds it whole or not at all."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from scheduled.looking import looking
+
+
+class BornMeanwhile(type(Path())):  # type: ignore[misc]  # the platform's own kind of path
+    """A ledger's file that the first tick creates, still empty, right after somebody asked for it."""
+
+    def exists(self, **how: Any) -> bool:
+        found = super().exists(**how)
+        self.touch()
+        return found
+
+
+@pytest.mark.parametrize("already", [False, True], ids=["absent", "empty"])
+def test_a_ledger_that_is_just_made_is_none_yet(tmp_path, already):
+    paths: Any = SimpleNamespace(ledger=BornMeanwhile(tmp_path / "ledger.db"), snapshot=tmp_path / "snapshot")
+    if already:
+        paths.ledger.touch()
+
+    with looking(paths) as ledger:
+        rows = ledger.job_rows()
+
+    assert not rows
