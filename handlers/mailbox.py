@@ -13,7 +13,7 @@ from scheduled.handlers.base import Notice
 from scheduled.handlers.branches import Branch
 from scheduled.handlers.inbox import Inbox
 from scheduled.handlers.inbox_file import Folder, MailboxError, locked, read_inbox, update
-from scheduled.handlers.jsontext import Habit, MalformedError, dump, habit_of, parse
+from scheduled.handlers.jsontext import MalformedError, dump, habit_of, parse, written
 from scheduled.handlers.mail import Counts, Message, count, mails_in
 from scheduled.handlers.steady import rewrite
 from scheduled.handlers.workspace import Workspace
@@ -81,23 +81,25 @@ def recount_central(
         if not isinstance(document, dict):
             raise MalformedError("it is no table")
         wanted = recounted(document)
-        return None if wanted == document else _as_before(data, wanted | {"last_updated": today})
+        return None if wanted == document else _as_before(data, document, wanted | {"last_updated": today})
 
     workspace.seen.forget(str(path))
     try:
         return rewrite(path, edited, inside=workspace.inside)
     except FileNotFoundError:
         fresh = recounted({"service": "ai_mail", "last_updated": today})
-        write_atomically(path, dump(fresh, Habit()).encode())
+        write_atomically(path, written(fresh))
         return True
     except (ValueError, RecursionError) as error:
         raise MailboxError(f"{path} can't be parsed, and was left as it is: {error}") from error
 
 
-def _as_before(data: bytes, document: dict[str, Any]) -> bytes:
-    """Return *document* in the habits of *data*, the file that it takes the place of."""
-    text = data.decode()
-    return (dump(document, habit_of(text)) + ("\n" if text.endswith("\n") else "")).encode()
+def _as_before(data: bytes, document: dict[str, Any], wanted: dict[str, Any]) -> bytes:
+    """Return *wanted* in the habits of *data*, the file that said *document*."""
+    end = b"\n" if data.endswith(b"\n") else b""
+    if written(document) + end == data:
+        return written(wanted) + end
+    return dump(wanted, habit_of(data.decode())).encode() + end
 
 
 def _message(workspace: Workspace, notice: Notice, message_id: str, sender: str, stamp: str) -> Message:

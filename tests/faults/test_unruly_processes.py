@@ -16,7 +16,9 @@ from tests.fixtures.supervised import PYTHON, gone, supervise
 __all__ = ["supervise"]
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 SHELL = ("/bin/sh", "-c")
-NOBODY = 47110  # whose processes are only ours: the kernel counts by user, and never holds root to the count
+NOBODY = (
+    40_000 + os.getpid() % 20_000
+)  # whose processes are only ours: the kernel counts by user, and never holds root to it
 FLOOD = 50_000_000
 
 
@@ -25,7 +27,7 @@ FLOOD = 50_000_000
 )
 def test_a_fork_bomb_is_held_by_its_limit_and_ended_whole(supervise, tmp_path):
     tmp_path.chmod(0o755)
-    bomb = "setpriv --reuid=47110 --clear-groups /bin/sh -c 'bomb() { bomb | bomb & }; bomb; exec sleep 60'"
+    bomb = f"setpriv --reuid={NOBODY} --clear-groups /bin/sh -c 'bomb() {{ bomb | bomb & }}; bomb; exec sleep 60'"
     job = supervise().submit(*SHELL, bomb, limits=Limits(processes=24), timeout=3, cwd="/")
     (leader,) = job.started().values()
 
