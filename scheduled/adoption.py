@@ -54,12 +54,13 @@ def leave(house: House, run: OpenRun, error: OSError) -> None:
 
 
 def _lost_steps(ledger: Ledger, house: House, now: float) -> list[Event]:
-    """Drop triggers of jobs that are configured no more; a chain that counted on one has failed."""
+    """Drop triggers of jobs that are configured no more, and steps that are disabled: their chain goes on, or fails."""
     events: list[Event] = []
+    jobs = house.config.jobs
     for row in ledger.triggers() if not house.config.problems else ():
-        if row.job not in house.config.jobs:
+        if row.job not in jobs or (row.parent and not jobs[row.job].enabled):
             ledger.take_trigger(row.id)
-            ended = chains.lost_step(ledger, row, now)
+            ended = chains.lost_step(ledger, jobs, row, now)
             parent = ledger.open_run(row.parent) if ended is not None else None
             if ended is not None and parent is not None:
                 events += settle_run(ledger, house, parent, ended, now)

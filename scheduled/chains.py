@@ -26,9 +26,8 @@ def begin(ledger: Ledger, job: Job, claim: Claim, now: float) -> None:
         **_logical_time(claim),
         "steps": [list(step) for step in job.action.steps],
         "at": 0,
-        "failed": [],
     }
-    ledger.begin_chain(claim.run_id, {**state, "failed": []})
+    ledger.begin_chain(claim.run_id, {**state, "failures": [], "lost": 0})
     _trigger_step(ledger, claim.run_id, state, claim.depth, now)
 
 
@@ -58,14 +57,35 @@ def step_ended(
     parent = ledger.open_run(child.parent)
     if parent is None or parent.tick != CHAIN:
         return None
-    state = parent.payload
-    failed = [*state["failed"], child.job] if status in FAILED else state["failed"]
-    state = {**state, "failed": failed}
-    ended = [run for run in ledger.children(parent.run_id, child.step) if run.status not in OPEN]
-    if len(ended) < len(state["steps"][state["at"]]):
+    state = _with_failure(parent.payload, f"{child.job} failed") if status in FAILED else parent.payload
+    return _go_on(ledger, jobs, parent, state, now)
+
+
+def lost_step(ledger: Ledger, jobs: Mapping[str, Job], row: TriggerRow, now: float) -> Ending | None:
+    """Given a trigger that starts nothing, as its job is disabled or gone, go on as if that had failed, as `step_ended`."""
+    parent = ledger.open_run(row.parent) if row.parent else None
+    if parent is None or parent.tick != CHAIN:
+        return None
+    state = _with_failure(
+        parent.payload, f"{row.job} is disabled" if row.job in jobs else f"there is no job {row.job}"
+    )
+    return _go_on(ledger, jobs, parent, {**state, "lost": state.get("lost", 0) + 1}, now)
+
+
+def _with_failure(state: Mapping[str, Any], said: str) -> dict[str, Any]:
+    step = f"step {state['at'] + 1} of {len(state['steps'])}"
+    return {**state, "failures": [*state.get("failures", ()), f"{step}: {said}"]}
+
+
+def _go_on(
+    ledger: Ledger, jobs: Mapping[str, Job], parent: OpenRun, state: dict[str, Any], now: float
+) -> Ending | None:
+    """Start the next step if all runs of this one have ended; return how the chain ended, if it has."""
+    ended = [run for run in ledger.children(parent.run_id, _round(state)) if run.status not in OPEN]
+    if len(ended) + state.get("lost", 0) < len(state["steps"][state["at"]]):
         ledger.begin_chain(parent.run_id, state)
         return None
-    return _next_step(ledger, jobs.get(parent.job), parent, state, now)
+    return _next_step(ledger, jobs.get(parent.job), parent, {**state, "lost": 0}, now)
 
 
 OPEN = ("claimed", "running", "waiting_retry")
@@ -75,7 +95,7 @@ def _next_step(
     ledger: Ledger, job: Job | None, parent: OpenRun, state: dict[str, Any], now: float
 ) -> Ending | None:
     stops = job is None or job.on_failure == "stop" or parent.stop_requested
-    if state["failed"] and stops:
+    if state.get("failures") and stops:
         ledger.begin_chain(parent.run_id, {**state, "round": state.get("round", 0) + 1})
         return _ending(parent, state, now)
     if state["at"] + 1 < len(state["steps"]):
@@ -89,25 +109,17 @@ def _next_step(
 
 
 def _ending(parent: OpenRun, state: Mapping[str, Any], now: float) -> Ending:
-    failed = ", ".join(state["failed"])
+    failures = "; ".join(state.get("failures", ()))
     began = parent.started_at if parent.started_at is not None else now
     return Ending(
         run_id=parent.run_id,
         attempt=parent.attempt,
-        status="failed" if failed else "success",
+        status="failed" if failures else "success",
         started_at=began,
         finished_at=now,
         duration_ms=max(0, int((now - began) * 1000)),
-        reason=f"step {state['at'] + 1} of {len(state['steps'])}: {failed} failed" if failed else "",
+        reason=failures,
     )
-
-
-def lost_step(ledger: Ledger, row: TriggerRow, now: float) -> Ending | None:
-    """Given a trigger whose job is configured no more, return how the chain that it belongs to has ended."""
-    parent = ledger.open_run(row.parent) if row.parent else None
-    if parent is None or parent.tick != CHAIN:
-        return None
-    return _ending(parent, {**parent.payload, "failed": [f"{row.job} (no such job)"]}, now)
 
 
 def listeners(jobs: Jobs, event: Event) -> Iterable[str]:

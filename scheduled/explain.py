@@ -9,10 +9,10 @@ from typing import Any
 from scheduled import words
 from scheduled.epochs import base_of, open_slots_of, slots_of, span_between
 from scheduled.jobs import Instant, Job, OpenRun, Standing
-from scheduled.listing import in_words
+from scheduled.listing import in_words, is_paused
 from scheduled.looking import stamp
-from scheduled.planner import JobPlan, Start, quiet
-from scheduled.state.ledger import Epoch, Ledger, RunRow, SlotRow
+from scheduled.planner import JobPlan, Start, may_start, quiet
+from scheduled.state.ledger import CHAIN, Epoch, Ledger, RunRow, SlotRow
 from scheduled.view import View
 
 LAST = 5  # verdicts that are told
@@ -56,10 +56,22 @@ def _now(view: View, ledger: Ledger, job: Job, standing: Standing | None, plan: 
 
 def _later(view: View, job: Job, plan: JobPlan) -> str:
     if plan.next_due is not None:
-        return f"It will run at {_when(plan.next_due, view)}."
+        return _to_come(view, job, plan.next_due)
     if job.schedule.kind == "manual":
         return f"It runs {_unscheduled(view, job)}."
     return "It will not run again: no slot is left in its schedule."
+
+
+def _to_come(view: View, job: Job, due: Instant) -> str:
+    at = view.next_run(job)
+    if at is None:
+        return f"It is due at {_when(due, view)}, and waits then: {_pauses(view, job)}."
+    if at == due:
+        return f"It will run at {_when(at, view)}."
+    window = job.not_between
+    by_quiet = window is not None and may_start(job, due, {}) == at
+    held = f"quiet: {words.window(window)}" if window is not None and by_quiet else _pauses(view, job)
+    return f"It will run at {_when(at, view)}: what is due at {_when(due, view)} waits until then ({held})."
 
 
 def _unscheduled(view: View, job: Job) -> str:
@@ -81,8 +93,19 @@ def _running(view: View, ledger: Ledger, job: Job) -> str:
         if run.job == job.name and run.status != "waiting_retry":
             row = ledger.run(run.run_id)
             since = f", since {_when(int(row.started_at), view)}" if row and row.started_at else ""
-            return f"It is running: {run.run_id}{since}, attempt {run.attempt} of {job.retry.max_attempts}."
+            tries = f", attempt {run.attempt} of {job.retry.max_attempts}"
+            return f"It is running: {run.run_id}{since}{tries}{_step(view, run)}."
     return "It is running."
+
+
+def _step(view: View, run: OpenRun) -> str:
+    """Say at which step a chain is, and who keeps it waiting there."""
+    steps = run.payload.get("steps")
+    if run.tick != CHAIN or not steps:
+        return ""
+    at = run.payload["at"]
+    step = [f"{name} (paused)" if is_paused(view, name) else name for name in steps[at]]
+    return f", at step {at + 1} of {len(steps)}: {' and '.join(step)}"
 
 
 def _waits(view: View, job: Job, standing: Standing, plan: JobPlan) -> str:

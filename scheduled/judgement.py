@@ -31,9 +31,9 @@ def judge(job: Job | None, run: OpenRun, ending: Ending, now: Instant) -> Judgem
         return _judge_interrupted(job, run, ending, now)
     if ending.status == "deferred":
         return _judge_deferred(job, run, now)
-    failures = run.attempt - run.interruptions - run.deferrals
-    if job is not None and not _beside(run) and failures < job.retry.max_attempts:
-        retry_at = now + job.retry.pause_after(failures, run.run_id)
+    attempts = run.attempt - run.deferrals
+    if job is not None and not _beside(run) and attempts < job.retry.max_attempts:
+        retry_at = now + job.retry.pause_after(attempts, run.run_id)
         return Judgement(status="waiting_retry", verdict=None, retry_at=retry_at, reason=ending.reason)
     return Judgement(status=_final(ending), verdict="failed", reason=ending.reason)
 

@@ -13,6 +13,7 @@ from scheduled.errors import UnknownError
 from scheduled.jobs import Instant, Job
 from scheduled.looking import stamp
 from scheduled.masking import without_secrets
+from scheduled.planner import may_start
 from scheduled.view import View
 
 UPCOMING = 5  # what `show` tells of the future
@@ -24,7 +25,7 @@ def jobs(view: View) -> list[dict[str, Any]]:
 
 
 def _line(view: View, job: Job) -> dict[str, Any]:
-    row, plan = view.rows.get(job.name), view.plan(job)
+    row = view.rows.get(job.name)
     return {
         "name": job.name,
         "description": job.description,
@@ -34,8 +35,9 @@ def _line(view: View, job: Job) -> dict[str, Any]:
         "enabled": job.enabled,
         "paused": is_paused(view, job.name),
         "priority": job.priority,
-        "next_run": stamp(plan.next_due if plan else None, view.zone),
+        "next_run": stamp(view.next_run(job), view.zone),
         "open_reason": (row.open_reason if row else None) if job.enabled else None,
+        "running": view.is_running(job),
         "last_run": stamp(row.last_run_at if row else None, view.zone),
         "last_status": row.last_status if row else None,
         "source": job.source,
@@ -114,11 +116,15 @@ def show(view: View, name: str) -> dict[str, Any]:
 
 
 def upcoming(view: View, name: str | None, limit: int) -> list[dict[str, Any]]:
-    """Return the next slots of one job, or of all, and when each is taken up at the earliest."""
+    """Return the next slots of one job, or of all, and when each is taken up at the earliest (None: nobody knows)."""
     chosen = [view.job(name)] if name is not None else list(view.config.jobs.values())
     merged = heapq.merge(*(_slots(view, job) for job in chosen))
     return [
-        {"job": job, "scheduled_for": stamp(slot, view.zone), "runs_at": stamp(slot + delay, view.zone)}
+        {
+            "job": job,
+            "scheduled_for": stamp(slot, view.zone),
+            "runs_at": stamp(may_start(view.config.jobs[job], slot + delay, view.pauses), view.zone),
+        }
         for slot, job, delay in islice(merged, limit)
     ]
 

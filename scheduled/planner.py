@@ -267,6 +267,18 @@ def quiet(window: Window, zone: str, now: Instant) -> Instant | None:
     return None if found is None else max(found[1], now + 1)
 
 
+def may_start(job: Job, instant: Instant, pauses: Mapping[str, Instant | None]) -> Instant | None:
+    """Return when what is due at *instant* may start: once pauses and quiet window are over; None if nobody knows."""
+    for name in ("", job.name):
+        if name in pauses:
+            until = pauses[name]
+            if until is None:
+                return None
+            instant = max(instant, until)
+    quiet_until = quiet(job.not_between, job.schedule.zone, instant) if job.not_between else None
+    return instant if quiet_until is None else quiet_until
+
+
 def _quiet_around(window: Window, zone: str, now: Instant) -> tuple[Instant, Instant] | None:
     """Return when the quiet window that *now* lies in began, and when it ends."""
     here = datetime.fromtimestamp(now, ZoneInfo(zone))

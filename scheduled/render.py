@@ -197,6 +197,7 @@ def status(document: dict[str, Any]) -> None:
 
 def _job(job: dict[str, Any]) -> Sequence[str | Text]:
     upcoming = job["open_reason"] or when(job["next_run"]) if job["enabled"] else "disabled"
+    upcoming = "running" if job["running"] else upcoming
     return (
         job["name"], job["schedule"], when(job["last_run"]) or "never", a_status(job["last_status"]), upcoming,
         str(job["run_count"]), str(job["failure_count"]),

@@ -35,6 +35,8 @@ def _next(entry: Mapping[str, Any]) -> Text:
         return Text("disabled", style="dim")
     if entry["paused"]:
         return Text("paused", style="yellow")
+    if entry["running"]:
+        return Text("running", style="cyan")
     upcoming = when(entry["next_run"])
     return Text(f"{upcoming} ({entry['open_reason']})" if entry["open_reason"] else upcoming or "-")
 
@@ -86,11 +88,17 @@ def upcoming(entries: Sequence[dict[str, Any]]) -> None:
         (
             when(entry["scheduled_for"]),
             entry["job"],
-            entry["runs_at"][:19].replace("T", " ") if entry["runs_at"] != entry["scheduled_for"] else "",
+            _runs_at(entry),
         )
         for entry in entries
     ]
     table(("slot", "job", "runs at"), rows)
+
+
+def _runs_at(entry: Mapping[str, Any]) -> str:
+    if entry["runs_at"] is None:
+        return "paused"
+    return entry["runs_at"][:19].replace("T", " ") if entry["runs_at"] != entry["scheduled_for"] else ""
 
 
 def forecast(runs: Sequence[dict[str, str]]) -> None:

@@ -48,8 +48,7 @@ def status(config_file: Path, paths: Paths) -> dict[str, Any]:
 
 def _foreseen(view: View, row: JobRow) -> JobRow:
     """Return *row* with what the next tick will find due: a slot may have been skipped since the last wrote it down."""
-    plan = view.plan(view.config.jobs[row.job])
-    return msgspec.structs.replace(row, next_due=plan.next_due if plan else None)
+    return msgspec.structs.replace(row, next_due=view.next_run(view.config.jobs[row.job]))
 
 
 def _before_the_first_tick(found: config.Config) -> dict[str, Any]:
@@ -137,6 +136,7 @@ def _job(view: View, row: JobRow) -> dict[str, Any]:
         "zone": job.schedule.zone,
         "next_run": stamp(row.next_due, zone),
         "open_reason": row.open_reason,
+        "running": view.is_running(job),
         "last_run": stamp(row.last_run_at, zone),
         "last_status": row.last_status,
         "failing": row.last_status in BAD,

@@ -10,7 +10,7 @@ from scheduled import claims, clock, config
 from scheduled.config import Config
 from scheduled.jobs import DEFAULT_CADENCE, Instant, Job, Standing
 from scheduled.looking import known_jobs, looking
-from scheduled.planner import Around, JobPlan, busy_groups, plan_job
+from scheduled.planner import Around, JobPlan, busy_groups, may_start, plan_job
 from scheduled.state.ledger import JobRow, Ledger
 from scheduled.state.paths import Paths
 
@@ -51,6 +51,16 @@ class View(msgspec.Struct, kw_only=True):
 
     def _group(self, name: str) -> str:
         return self.config.jobs[name].group if name in self.config.jobs else ""
+
+    def is_running(self, job: Job) -> bool:
+        """Tell whether a run of *job* is under way."""
+        standing = self.standings.get(job.name)
+        return standing is not None and standing.busy
+
+    def next_run(self, job: Job) -> Instant | None:
+        """Return when *job* may start next, as far as that is known: its gate aside, and other jobs of its group."""
+        plan = self.plan(job)
+        return None if plan is None or plan.next_due is None else may_start(job, plan.next_due, self.pauses)
 
     def plan(self, job: Job) -> JobPlan | None:
         """Return what the next tick would do with *job*, its gate aside; None if it has no epoch (disabled)."""

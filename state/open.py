@@ -92,8 +92,8 @@ def _move_aside(paths: Paths, now: float) -> str:
 
 
 def _restore(ledger: SqliteLedger, paths: Paths) -> list[str]:
-    """Give a new ledger the positions that the snapshot remembers."""
-    remembered = snapshot.essentials(paths.snapshot)
+    """Give a new ledger what the snapshot remembers: positions, pauses, switches."""
+    remembered, switches = snapshot.essentials(paths.snapshot), snapshot.switches(paths.snapshot)
     with ledger.transaction():
         if not ledger.is_new():
             return []  # another process has done it, or begun anew, meanwhile
@@ -101,8 +101,12 @@ def _restore(ledger: SqliteLedger, paths: Paths) -> list[str]:
             if job.schedule is not None:
                 ledger.begin_epoch(job.job, job.schedule, job.position)
                 ledger.succeeded(job.job, job.window_start)
+        for name, enabled in switches.switched.items():
+            ledger.toggle(name, enabled)
+        for name, until in switches.paused.items():
+            ledger.pause(name, until)
     if not remembered:
         return []
-    return [
-        f"{paths.ledger}: was lost; the positions of {len(remembered)} jobs are restored from {paths.snapshot.name}"
-    ]
+    restored = f"the positions of {len(remembered)} jobs are restored from {paths.snapshot.name}"
+    also = ", and what was paused or switched by hand" if switches.switched or switches.paused else ""
+    return [f"{paths.ledger}: was lost; {restored}{also}"]

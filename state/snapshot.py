@@ -20,7 +20,9 @@ from scheduled.state.sanity import is_instant, is_schedule
 VERSION = 1
 OWN_KEYS = {
     "_idle", "version", "written_at", "next_due", "last_run", "memory_rollover", "mail_cleanup", "health_check", "jobs",
+    "switched", "paused",
 }  # fmt: skip
+ALL = "*"
 SWEEP = ("health", "memory_rollover", "mail_cleanup", "metrics")
 
 
@@ -31,6 +33,13 @@ class Restored(msgspec.Struct, frozen=True):
     position: Instant
     schedule: Schedule | None
     window_start: Instant | None
+
+
+class Switches(msgspec.Struct, frozen=True):
+    """What somebody has switched between ticks: jobs enabled or not, and until when they (`''`: all) are paused."""
+
+    switched: dict[str, bool]
+    paused: dict[str, Instant | None]
 
 
 def summary(ledger: Ledger, handlers: dict[str, str], zone: str) -> dict[str, Any]:
@@ -63,6 +72,8 @@ def summary(ledger: Ledger, handlers: dict[str, str], zone: str) -> dict[str, An
             "last_status": {key: status.get(key, 0) for key in ("healthy", "warnings", "errors")},
         },
         "jobs": {row.job: _job(row, zone) for row in rows.values()},
+        "switched": ledger.toggles(),
+        "paused": {job or ALL: _iso(until, zone) for job, until in ledger.pauses(0).items()},
     }
 
 
@@ -240,6 +251,33 @@ def essentials(path: Path) -> list[Restored]:
         if _is_believable(restored):
             found.append(restored)
     return found
+
+
+def switches(path: Path) -> Switches:
+    """Return what a snapshot remembers of what was switched, for a ledger that was lost; bad entries are left out."""
+    document = read(path) or {}
+    switched, paused = (_table(document.get(key)) for key in ("switched", "paused"))
+    return Switches(
+        switched={job: enabled for job, enabled in switched.items() if isinstance(enabled, bool)},
+        paused={
+            "" if job == ALL else job: until for job, said in paused.items() for until in _instants(said)
+        },
+    )
+
+
+def _table(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _instants(said: Any) -> list[Instant | None]:
+    """Return what *said* names, an instant or no end; nothing if it is neither."""
+    if said is None:
+        return [None]
+    try:
+        instant = int(datetime.fromisoformat(said).timestamp())
+    except (ValueError, TypeError, OverflowError):
+        return []
+    return [instant] if is_instant(instant) else []
 
 
 def _is_believable(restored: Restored) -> bool:

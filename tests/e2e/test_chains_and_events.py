@@ -43,7 +43,39 @@ def test_a_failed_step_stops_the_chain_unless_it_is_to_go_on(
     assert done.returncode == 1
     assert ran(world) == ["a", "b", *after_it]
     run = next(run for run in world.json("history") if run["job"] == "all")
-    assert (run["status"], "b failed" in run["reason"]) == ("failed", True)
+    assert (run["status"], run["reason"]) == ("failed", "step 2 of 3: b failed")
+
+
+@pytest.mark.parametrize(("on_failure", "after_it"), [("stop", []), ("continue", ["c"])])
+@pytest.mark.parametrize("beside", [[], ["x"]], ids=["alone", "beside another"])
+def test_a_step_that_is_disabled_has_failed(
+    world: World, on_failure: str, after_it: list[str], beside: list[str]
+) -> None:
+    chain = f'[jobs.all]\nchain = ["a", {json.dumps(["b", *beside])}, "c"]\non_failure = "{on_failure}"\n'
+    world.configure(
+        chain + job("a", world) + job("b", world, "enabled = false") + job("c", world) + job("x", world)
+    )
+
+    world.run("run", "all")
+    ticks = [world.run("run") for _ in range(2)]
+
+    assert ran(world) == ["a", *beside, *after_it]
+    run = next(run for run in world.json("history") if run["job"] == "all")
+    assert (run["status"], run["reason"]) == ("failed", "step 2 of 3: b is disabled")
+    assert [done.returncode for done in ticks] == [1, 0]
+
+
+def test_a_chain_waits_for_a_step_that_is_paused(world: World) -> None:
+    world.configure('[jobs.all]\nchain = ["a", "b"]\n' + job("a", world) + job("b", world))
+    world.run("pause", "b")
+    world.run("run", "all")
+    held, said = ran(world), world.json("explain", "all")["sentence"]
+    world.run("resume", "b")
+
+    world.run("run")
+
+    assert (held, ran(world)) == (["a"], ["a", "b"])
+    assert said.endswith(", attempt 1 of 1, at step 2 of 2: b (paused).")
 
 
 def test_after_a_crash_a_chain_goes_on_with_the_step_it_was_at(world: World, until) -> None:

@@ -87,6 +87,22 @@ def test_a_false_suspicion_moves_nothing_aside(house):
     assert not (house.state / "ledger.db.suspect").exists()
 
 
+@pytest.mark.parametrize("loss", ["damaged", "gone"])
+def test_what_was_paused_or_disabled_by_hand_stays_so(house, loss):
+    house.run("disable", "often")
+    house.run("pause", "--until", "2099-01-01T00:00:00+00:00")
+    house.run("pause", "daily")
+    ledger = house.state / "ledger.db"
+    ledger.write_bytes(DAMAGE["zeros"]) if loss == "damaged" else ledger.unlink()
+
+    done = house.run("run")
+
+    assert "are restored from scheduled_state.json, and what was paused or switched by hand" in done.stderr
+    assert [job["enabled"] for job in house.json("jobs")] == [True, False]
+    paused = {name: until and until[:10] for name, until in house.json("status")["paused"].items()}
+    assert paused == {"*": "2099-01-01", "daily": None}
+
+
 def test_a_ledger_that_is_gone_comes_back_and_nothing_is_replayed(house):
     before = ran(house)
     for path in house.state.glob("ledger.db*"):

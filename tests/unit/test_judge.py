@@ -67,10 +67,12 @@ def test_max_attempts_counts_the_first_try():
     )
 
 
-def test_an_interruption_spends_no_retry_of_the_failures():
-    run = a_run(SLOT, "running", attempt=4, interruptions=2)
+def test_an_interruption_counts_as_an_attempt():
+    run = a_run(SLOT, "running", attempt=2, interruptions=1)
+    last = a_run(SLOT, "running", attempt=3, interruptions=2)
 
     assert ("waiting_retry", None, at("13:01") + 120, "why") == judged("failed", run, retry=THRICE)
+    assert ("failed", "failed", None, "why") == judged("failed", last, retry=THRICE)
 
 
 @pytest.mark.parametrize("run", [a_run(None, "running", trigger="manual"), a_run(SLOT, "running")])

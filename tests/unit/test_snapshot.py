@@ -7,7 +7,7 @@ from scheduled import idle
 from scheduled.errors import StateError
 from scheduled.jobs import Schedule
 from scheduled.state import snapshot
-from scheduled.state.snapshot import Restored
+from scheduled.state.snapshot import Restored, Switches
 from tests.fixtures.ledgers import HOUR, HOURLY, LEDGERS, an_ending, claimed, end
 
 NOW = 1_770_127_200.75  # 2026-02-03T14:00:00.75Z
@@ -173,6 +173,30 @@ def test_bad_entries_are_left_out_and_the_others_stand(path):
     published(path, {"jobs": {"a": good, "b": 3, "c": {"position": "x"}, "d": {**good, "schedule": 1}}})
 
     assert snapshot.essentials(path) == [Restored("a", 7, Schedule("cron", "@daily"), None)]
+
+
+def test_what_was_switched_survives(path, ledger):
+    with ledger.transaction():
+        ledger.toggle("job", False)
+        ledger.pause("", HOUR)
+        ledger.pause("job", None)
+    published(path, snapshot.summary(ledger, {}, "Europe/Berlin"))
+
+    assert snapshot.switches(path) == Switches({"job": False}, {"": HOUR, "job": None})
+
+
+def test_bad_switches_are_left_out_and_the_others_stand(path):
+    paused = {"a": "soon", "b": 7, "c": None, "d": "9999-12-31T23:59:59+00:00", "e": [], "f": "x" * 9999}
+    published(path, {"switched": {"a": True, "b": 1, "c": None}, "paused": paused})
+
+    assert snapshot.switches(path) == Switches({"a": True}, {"c": None})
+
+
+@pytest.mark.parametrize("rubbish", [[], "x", None, 3])
+def test_switches_that_are_none_restore_nothing(path, rubbish):
+    published(path, {"switched": rubbish, "paused": rubbish})
+
+    assert snapshot.switches(path) == Switches({}, {})
 
 
 @pytest.mark.parametrize("jobs", [[], "x", None, 3])

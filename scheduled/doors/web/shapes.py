@@ -152,6 +152,7 @@ class JobLine(msgspec.Struct, kw_only=True):
     priority: Priority
     next_run: str | None
     open_reason: str | None
+    running: bool
     last_run: str | None
     last_status: str | None
     source: str
@@ -196,7 +197,7 @@ class Slot(msgspec.Struct, kw_only=True):
 
     job: str
     scheduled_for: str
-    runs_at: str
+    runs_at: str | None
 
 
 class Explanation(msgspec.Struct, kw_only=True):
