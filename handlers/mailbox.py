@@ -13,7 +13,7 @@ from scheduled.handlers.base import Notice
 from scheduled.handlers.branches import Branch
 from scheduled.handlers.inbox import Inbox
 from scheduled.handlers.inbox_file import Folder, MailboxError, locked, read_inbox, update
-from scheduled.handlers.jsontext import MalformedError, dump, habit_of, parse, written
+from scheduled.handlers.jsontext import MalformedError, dump, formatted, habit_of, parse, written
 from scheduled.handlers.mail import Counts, Message, count, mails_in
 from scheduled.handlers.steady import rewrite
 from scheduled.handlers.workspace import Workspace
@@ -97,8 +97,10 @@ def recount_central(
 def _as_before(data: bytes, document: dict[str, Any], wanted: dict[str, Any]) -> bytes:
     """Return *wanted* in the habits of *data*, the file that said *document*."""
     end = b"\n" if data.endswith(b"\n") else b""
-    if written(document) + end == data:
-        return written(wanted) + end
+    with suppress(UnicodeEncodeError):
+        # Not where Python's own has spelled anything otherwise, be it a number.
+        if formatted(document) + end == data:
+            return formatted(wanted) + end
     return dump(wanted, habit_of(data.decode())).encode() + end
 
 

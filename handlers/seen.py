@@ -22,7 +22,7 @@ from scheduled.handlers import census
 from scheduled.handlers.branches import Branch, WorkspaceError, looked_for
 from scheduled.handlers.census import Census
 from scheduled.handlers.inbox_file import read_inbox
-from scheduled.handlers.steady import MOMENT, count_lines
+from scheduled.handlers.steady import count_lines
 from scheduled.state.files import SHORTAGE, read_regular, write_atomically
 
 T = TypeVar("T")
@@ -31,6 +31,7 @@ Entries = dict[str, tuple[Mark, T]]
 
 NAME = "seen.json"
 FORM = 2  # of what is kept; another form is forgotten
+MOMENT = 2 * 10**9  # the coarsest clock of a file system (FAT's) ticks every two seconds
 
 
 class _Kept(msgspec.Struct):

@@ -4,8 +4,7 @@ Three things go wrong with such files: one reads half of a write; one replaces w
 was read; one replaces the file while somebody has it open, whose words then go where nobody looks. A read
 lease of the kernel tells all three: it is refused while anybody has the file open for writing, and whoever
 opens it so meanwhile waits until it is given back. Where there are none (another owner's file, some network
-file systems) the same is found by comparing, which leaves a window of microseconds. Who only reads needs no
-lease, and is in nobody's way, where the file has been at rest for a while and still is after the reading.
+file systems) the same is found by comparing, which leaves a window of microseconds.
 """
 
 import contextlib
@@ -29,7 +28,6 @@ from scheduled.state.files import (
 
 T = TypeVar("T")
 
-MOMENT = 2 * 10**9  # nanoseconds: the coarsest clock of a file system (FAT's) ticks every two seconds
 PATIENCE = 5.0  # seconds that a writer may keep us waiting: theirs take milliseconds
 GLANCES = 6  # at an unchanged broken file, where no lease tells whether it is being written
 NO_LEASES_HERE = frozenset({errno.EINVAL, errno.EACCES, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
@@ -82,9 +80,6 @@ def read_settled(path: str | Path, parse: Callable[[bytes], T], *, inside: str |
     A prefix of a JSON object or array is none, so what parses was read whole.
     Raise parse's ValueError for a file that nobody is writing, OSError for one that can't be read.
     """
-    with contextlib.suppress(ValueError):
-        if rested := _at_rest(path, inside, lambda fd: parse(read_open(fd, path))):
-            return rested[0]
     broken = _Broken()
     for _ in _patiently():
         with Leased(path, inside) as file:
@@ -101,13 +96,11 @@ def count_lines(path: str | Path, inside: str | None = None) -> tuple[int, int]:
 
     Of one that somebody holds open for writing all the time, what is there after a second.
     """
-    if rested := _at_rest(path, inside, _count):
-        return rested[0]
     counted = (0, 0)
     for glance, _ in enumerate(_patiently(1.0), start=1):
         with Leased(path, inside) as file:
             before = os.fstat(file.fd)
-            counted = _count(file.fd)
+            counted = _count(file.fd, before.st_size)
             if file.held:
                 break
             # Without leases: a file that is just being written is empty at first, and changes.
@@ -115,24 +108,6 @@ def count_lines(path: str | Path, inside: str | None = None) -> tuple[int, int]:
             if not file.refused and (settled or glance >= GLANCES):
                 break
     return counted
-
-
-def _at_rest(path: str | Path, inside: str | None, look: Callable[[int], T]) -> tuple[T] | None:
-    """Return what `look(fd)` finds in a file that nobody has changed for a moment, nor meanwhile; None otherwise."""
-    fd = open_regular(path, inside=inside)
-    try:
-        before = os.fstat(fd)
-        if max(before.st_mtime_ns, before.st_ctime_ns) > time.time_ns() - MOMENT:
-            return None
-        found = look(fd)
-        after = os.fstat(fd)
-        return (found,) if _times(before) == _times(after) else None
-    finally:
-        os.close(fd)
-
-
-def _times(found: os.stat_result) -> tuple[int, int, int]:
-    return found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
 
 def rewrite(path: Path, edit: Callable[[bytes], bytes | None], *, inside: str | None = None) -> bool:
@@ -231,9 +206,8 @@ def _put_back(target: Path, kept: Path, fd: int) -> None:
             return
 
 
-def _count(fd: int) -> tuple[int, int]:
+def _count(fd: int, length: int) -> tuple[int, int]:
     lines, size, last = 0, 0, b"\n"
-    length = os.fstat(fd).st_size
     while True:
         wanted = min(CHUNK, max(0, length - size) + 1)
         chunk = os.pread(fd, wanted, size)

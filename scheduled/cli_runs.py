@@ -80,14 +80,19 @@ def history(
 @as_json
 @door
 def logs(where: Where, name: str, lines: int | None, follow: bool, as_json: bool) -> None:
-    """Print what RUN, or JOB's newest run, printed."""
+    """Print what RUN, or JOB's newest run that printed anything, printed."""
     from scheduled import config, output, service
 
-    document = service.logs(where, name, lines)
+    document, data = service.as_printed(where, name, lines)
     if as_json:
-        print_json(document)
+        print_json({**document, "output": data.decode(errors="replace")})
         return
-    click.echo(document["output"], nl=False)
+    if document["newer"]:
+        click.echo(
+            f"scheduled: {document['run_id']}; of {document['newer']} newer runs nothing was printed",
+            err=True,
+        )
+    click.echo(data, nl=False)
     if follow and document["path"] is not None:
         jobs = config.load(where.config_file).jobs
         for grown in output.follow(where.paths, document["run_id"], document["size"], jobs):

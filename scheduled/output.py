@@ -29,31 +29,46 @@ class UntoldError(ScheduledError):
 
 
 def logs(
-    paths: Paths, name: str, *, lines: int | None = None, jobs: Mapping[str, Job] = MappingProxyType({})
+    paths: Paths,
+    name: str,
+    *,
+    lines: int | None = None,
+    jobs: Mapping[str, Job] = MappingProxyType({}),
+    most: int | None = OUTPUT_TAIL,
 ) -> dict[str, Any]:
-    """Return what the run *name*, or the newest run of the job *name* that printed anything, printed.
+    """Return what the run *name*, or the newest run of the job *name* that printed anything, printed, as text.
 
-    Of much, the last part; with *lines*, that many at most. What *jobs* know as secrets is masked: while a run is
-    under way its output is not. Raises ConfigError if there is neither, UntoldError if its secrets can't be told.
+    *newer* runs of the job have printed nothing. Of more than *most* bytes the last part; with *lines*, that many at
+    most. What *jobs* know as secrets is masked: while a run is under way its output is not. Raises ConfigError if
+    there is neither, UntoldError if its secrets can't be told.
     """
+    document, data = as_printed(paths, name, lines=lines, jobs=jobs, most=most)
+    return {**document, "output": data.decode(errors="replace")}
+
+
+def as_printed(
+    paths: Paths,
+    name: str,
+    *,
+    lines: int | None = None,
+    jobs: Mapping[str, Job] = MappingProxyType({}),
+    most: int | None = None,
+) -> tuple[dict[str, Any], bytes]:
+    """Return the same as `logs`, the output apart, in its very bytes."""
     with looking(paths) as ledger:
         rows = _runs(ledger, name)
-    for row in rows:
+    for newer, row in enumerate(rows):
         path = paths.output_of(row.run_id, row.attempt)
         if path.exists():
             mask = _mask_of(jobs, row, path)
-            text, size = _tail(path, lines)
-            told = {"run_id": row.run_id, "job": row.job, "status": row.status}
-            return {**told, "path": str(path), "size": size, "output": mask.text(text)}
-    first = rows[0] if rows else None
-    return {
-        "run_id": first.run_id if first else None,
-        "job": first.job if first else name,
-        "status": first.status if first else None,
-        "path": None,
-        "size": 0,
-        "output": "",
-    }
+            data, size = _tail(path, lines, most)
+            return {**_about(row), "newer": newer, "path": str(path), "size": size}, mask.data(data)
+    about = _about(rows[0]) if rows else {"run_id": None, "job": name, "status": None}
+    return {**about, "newer": 0, "path": None, "size": 0}, b""
+
+
+def _about(row: RunRow) -> dict[str, Any]:
+    return {"run_id": row.run_id, "job": row.job, "status": row.status}
 
 
 def _mask_of(jobs: Mapping[str, Job], row: RunRow, path: Path) -> Mask:
@@ -96,13 +111,14 @@ def known(paths: Paths, jobs: Iterable[str], name: str) -> str:
     raise UnknownError(f"no such job or run: {name}" + (f"; did you mean {near[0]}?" if near else ""))
 
 
-def _tail(path: Path, lines: int | None) -> tuple[str, int]:
+def _tail(path: Path, lines: int | None, most: int | None) -> tuple[bytes, int]:
     """Return the last part of a file, and how far it was read."""
     with path.open("rb") as file:
-        file.seek(max(0, os.fstat(file.fileno()).st_size - OUTPUT_TAIL))
-        text, size = file.read().decode(errors="replace"), file.tell()
-    kept = text.splitlines(keepends=True)
-    return text if lines is None else "".join(kept[len(kept) - min(lines, len(kept)) :]), size
+        if most is not None:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - most))
+        data, size = file.read(), file.tell()
+    kept = data.splitlines(keepends=True)
+    return data if lines is None else b"".join(kept[len(kept) - min(lines, len(kept)) :]), size
 
 
 def printed(

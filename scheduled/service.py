@@ -39,6 +39,7 @@ from scheduled.service_looks import (
     together,
 )
 from scheduled.service_runs import (
+    as_printed,
     attempt,
     daily_report,
     disable,
@@ -61,6 +62,7 @@ __all__ = [
     "Where",
     "add",
     "apply",
+    "as_printed",
     "attempt",
     "audit",
     "backup",

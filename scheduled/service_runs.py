@@ -1,10 +1,13 @@
 """The questions about runs, slots and switches. Doors ask them through `service`."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scheduled.bus import Subscriber
 from scheduled.where import Where
+
+if TYPE_CHECKING:
+    from scheduled.jobs import Job
 
 MOST = 1_000_000  # runs in one answer
 
@@ -31,7 +34,21 @@ def history(
 
 
 def logs(where: Where, name: str, lines: int | None = None) -> dict[str, Any]:
-    """Return what the run *name*, or the newest run of the job *name*, printed: of much, the last part."""
+    """Return what the run *name*, or the newest run of the job *name* that printed anything, printed: of much, the last part."""
+    from scheduled import output
+
+    return output.logs(where.paths, name, lines=lines, jobs=_jobs_to_tell(where, name, lines))
+
+
+def as_printed(where: Where, name: str, lines: int | None = None) -> tuple[dict[str, Any], bytes]:
+    """Return the same, whole, the output apart and in its very bytes."""
+    from scheduled import output
+
+    return output.as_printed(where.paths, name, lines=lines, jobs=_jobs_to_tell(where, name, lines))
+
+
+def _jobs_to_tell(where: Where, name: str, lines: int | None) -> "Mapping[str, Job]":
+    """Return the jobs whose secrets are masked; raises UnknownError, ConfigError if there is nothing to tell of *name*."""
     from scheduled import config, output
     from scheduled.ranges import within
 
@@ -39,7 +56,7 @@ def logs(where: Where, name: str, lines: int | None = None) -> dict[str, Any]:
         within("lines", lines, 0)
     jobs = config.load(where.config_file).jobs
     output.known(where.paths, jobs, name)
-    return output.logs(where.paths, name, lines=lines, jobs=jobs)
+    return jobs
 
 
 def run(

@@ -314,6 +314,37 @@ def test_dry_runs_change_nothing(home):
     assert {path: path.read_bytes() for path in home.root.rglob("*") if path.is_file()} == before
 
 
+def test_logs_are_whole_and_in_their_very_bytes(world):
+    world.configure(
+        "[jobs.much]\ncommand = 'yes 0123456789 | head -c 300000'\n"
+        "[jobs.odd]\ncommand = \"printf 'a\\\\033[31mred\\\\377\\\\n'\"\n"
+    )
+    world.run("run", "much", "odd")
+
+    odd = subprocess.run(world.command("logs", "odd"), capture_output=True, check=True)
+
+    assert odd.stdout == b"a\x1b[31mred\xff\n"
+    assert world.json("logs", "odd")["output"] == "a\x1b[31mred\N{REPLACEMENT CHARACTER}\n"
+    assert len(world.run("logs", "much").stdout) == len(world.json("logs", "much")["output"]) == 300_000
+    assert world.run("logs", "much", "-n", "2").stdout == "0123456789\n01234567"
+
+
+def test_logs_say_whose_they_are_where_newer_runs_printed_nothing(world):
+    world.configure(
+        "[jobs.noisy]\ncommand = 'if [ -e quiet ]; then exit 0; fi; touch quiet; echo noise'\n"
+        f"cwd = '{world.root}'\n"
+    )
+    world.run("run", "noisy")
+    newest, told = world.run("logs", "noisy"), world.json("logs", "noisy")
+    world.run("run", "noisy")
+
+    older = world.run("logs", "noisy")
+
+    assert (newest.stdout, newest.stderr, told["newer"]) == ("noise\n", "", 0)
+    said = f"scheduled: {told['run_id']}; of 1 newer runs nothing was printed\n"
+    assert (older.stdout, older.stderr) == ("noise\n", said)
+
+
 def test_logs_follows_a_run_for_as_long_as_it_lives(world, until):
     world.configure('[jobs.slow]\ncommand = "echo one; sleep 1; echo two"\n')
     with subprocess.Popen(world.command("run", "slow")) as tick:

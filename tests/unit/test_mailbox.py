@@ -275,6 +275,25 @@ def test_recounting_keeps_unknown_keys_order_and_habits(sample: Sample) -> None:
     assert json.dumps(central, indent=4) + "\n" == path.read_text()
 
 
+@pytest.mark.parametrize("stale", ["GONE", "GONE\ud83d"])
+@pytest.mark.parametrize(
+    "number", ["NaN", "Infinity", "1e+16", "1e16", "-0.0", "123456789012345678901234567890"]
+)
+def test_recounting_keeps_the_numbers_that_others_put_there(sample: Sample, number: str, stale: str) -> None:
+    path = sample.root / CENTRAL
+    central = json.loads(path.read_text())
+    central["branch_stats"][stale] = {"unread": 0, "total": 0}
+    # As Python writes half of a surrogate pair where it escapes nothing else.
+    text = json.dumps({**central, "mine": 4711}, indent=2).replace("4711", number)
+    path.write_text(text)
+
+    recount_central(sample.root, now=NOW)
+
+    after = path.read_text()
+    assert "GONE" not in after
+    assert repr(json.loads(text)["mine"]) == repr(json.loads(after)["mine"])
+
+
 def test_of_an_unreadable_inbox_the_former_numbers_stay(sample: Sample) -> None:
     sample.inbox("FLOW").write_bytes(b"{")
     before = (sample.root / CENTRAL).read_bytes()

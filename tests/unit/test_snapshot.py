@@ -227,6 +227,8 @@ def test_the_document_has_the_shape_that_others_read(ledger):
                 "schedule": HOURLY,
             }
         },
+        "switched": {},
+        "paused": {},
     }
 
 

@@ -2,10 +2,8 @@
 
 import errno
 import fcntl
-import json
 import multiprocessing
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -132,61 +130,6 @@ def test_a_broken_file_that_nobody_writes_is_an_error(file: Path) -> None:
         read_settled(file, parse)
     with pytest.raises(ValueError, match=r"."):
         rewrite(file, lambda data: str(parse(data)).encode())
-
-
-@pytest.mark.parametrize("moment", [0, steady.MOMENT], ids=["at rest", "just changed"])
-def test_a_file_at_rest_is_read_in_nobodys_way(
-    file: Path, moment: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(steady, "MOMENT", moment)
-    leases = []
-
-    def glance(data: bytes) -> Any:
-        leases.append("LEASE" in Path("/proc/locks").read_text())
-        return parse(data)
-
-    assert (read_settled(file, glance), count_lines(file)) == ([1], (1, 3))
-    assert leases == [moment > 0]
-
-
-def test_what_is_changed_during_the_reading_is_read_again(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(steady, "MOMENT", 0)
-    seen = []
-
-    def glance(data: bytes) -> Any:
-        if not seen:
-            file.write_bytes(b"[1, 2]")
-        seen.append(data)
-        return parse(data)
-
-    assert read_settled(file, glance) == [1, 2]
-    assert seen == [b"[1]", b"[1, 2]"]
-
-
-def restless_writer(path: Path, over: Any) -> None:
-    while not over.is_set():
-        for number in (1, 2):
-            time.sleep(0.04)
-            with path.open("w") as opened:
-                json.dump([number] * 5000, opened)  # some ten writes
-
-
-def test_no_mixture_of_two_writes_is_ever_taken_for_a_file_at_rest(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(steady, "MOMENT", 20_000_000)  # a clock of the kernel's ticks every 4 to 10 ms
-    over, found = fork.Event(), []
-    writer = fork.Process(target=restless_writer, args=(file, over))
-    writer.start()
-    deadline = time.monotonic() + 1.5
-    while time.monotonic() < deadline:
-        found.append(frozenset(read_settled(file, parse)))
-    over.set()
-    writer.join()
-    assert set(map(len, found)) == {1}
-    assert len(set(found)) > 1
 
 
 def torn_writer(path: Path, ready: Any, go: Any) -> None:

@@ -213,6 +213,7 @@ class Logs(msgspec.Struct, kw_only=True):
     run_id: str | None
     job: str
     status: str | None
+    newer: int
     size: int
     output: str
 
