@@ -10,6 +10,7 @@ from scheduled.state import snapshot
 from scheduled.state.ledger import RunRow
 from scheduled.state.paths import Paths
 from scheduled.state.sqlite import using
+from scheduled.troubles import job_of
 
 
 def history(
@@ -87,12 +88,12 @@ def audit(
 
 
 def incidents(paths: Paths, zone: str) -> list[dict[str, Any]]:
-    """Return what is wrong or noteworthy now, as handlers (and, without a job, the runner itself) found it."""
+    """Return what is wrong or noteworthy now, as jobs (and, without one, the runner itself) found it."""
     with looking(paths) as ledger:
         found = ledger.conditions()
     return [
         {
-            "job": item.job or None,
+            "job": item.job or job_of(item.condition.key),
             "key": item.condition.key,
             "group": item.condition.group,
             "since": stamp(item.since, zone),

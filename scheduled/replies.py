@@ -29,9 +29,24 @@ def replied(ask: Callable[[], object]) -> int:
         return EXIT_USAGE
     except BrokenPipeError:
         return EXIT_FAILED
+    except OSError as error:
+        if not _stdout_fails():
+            raise
+        say([f"stdout: {error.strerror}"])
+        return EXIT_FAILED
     except KeyboardInterrupt:
         return 130
     return code if isinstance(code, int) else EXIT_OK
+
+
+def _stdout_fails() -> bool:
+    """Tell whether nothing can be printed; if that is not what was wrong, one line's end does no harm."""
+    try:
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
 
 
 def _fill_in_streams() -> None:

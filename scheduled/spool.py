@@ -117,7 +117,14 @@ def _set_aside(house: House, path: Path, reason: str) -> None:
 
 
 def told(house: House, name: str, payload: Mapping[str, Any], *, dry_run: bool) -> list[str]:
-    """Tell of an event, or with *dry_run* only look; return the jobs that the next tick starts for it."""
+    """Tell of an event, or with *dry_run* only look; return the jobs that the next tick starts for it.
+
+    Raises ConfigError for what can't be an event.
+    """
+    if (size := len(msgspec.json.encode(payload))) > LIMIT:
+        raise ConfigError(
+            f"{name}: its payload of {size} bytes is more than the {LIMIT} that a job can be handed"
+        )
     if dry_run:
         return list(chains.listeners(house.config.jobs, Event(name=event_name(name), payload=payload)))
     with house.ledger() as ledger:

@@ -82,7 +82,9 @@ def _ticks(ledger: Ledger, paths: Paths, now: float, zone: str) -> dict[str, Any
     """Say when the last tick was here and how long ago the next should have been."""
     last = snapshot.heartbeat(paths.snapshot)
     cadence = int(ledger.meta("cadence") or DEFAULT_CADENCE)
-    overdue = None if last is None else max(0, int(now - last) - cadence)
+    # The very first may still be under way: it has noted when it saw its first job.
+    came = last if last is not None else min((epoch.starts_at for epoch in ledger.epochs()), default=None)
+    overdue = None if came is None else max(0, int(now - came) - cadence)
     running = overdue is not None and overdue <= cadence
     since = float(ledger.meta("ticking_since") or now)
     return {

@@ -8,8 +8,15 @@ from scheduled.jobs import DAY
 from scheduled.printable import printable
 from scheduled.state.ledger import Ledger
 
+OF_JOB = ("job", "ask")  # kinds of its conditions that are about one job
 OWNER = ""  # conditions of the runner itself; jobs have names
 BAD = ("failed", "timed_out", "interrupted")
+
+
+def job_of(key: str) -> str | None:
+    """Return the job that the runner's own condition *key* is about, if it is about one."""
+    kind, _, job = key.partition(":")
+    return job or None if kind in OF_JOB else None
 
 
 def current(house: House, ledger: Ledger, new: list[str]) -> dict[str, str]:

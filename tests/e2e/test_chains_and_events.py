@@ -164,6 +164,19 @@ def test_an_emitted_event_waits_for_the_next_tick_and_carries_its_payload(world:
     assert ran(world) == ['{"mount":', '"/home"}']
 
 
+@pytest.mark.parametrize("words", [[], ["--dry-run"]])
+def test_a_payload_that_no_job_can_be_handed_is_refused(world: World, words: list[str]) -> None:
+    world.configure(job("disk", world, 'on = "disk_full"'))
+    world.run("run")
+
+    done = world.run("emit", "disk_full", f"a={'x' * 40_000}", f"b={'x' * 40_000}", *words)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "disk_full: its payload of 80015 bytes is more than the 65536" in done.stderr
+    world.run("run")
+    assert ran(world) == []
+
+
 def test_a_file_in_the_spool_is_an_event_and_rubbish_is_set_aside(world: World) -> None:
     world.configure(job("disk", world, 'on = "disk_full"'))
     world.run("run")

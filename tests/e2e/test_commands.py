@@ -417,6 +417,7 @@ def test_what_is_wrong_now_is_listed_and_no_report_is_no_success(world):
     world.run("run", "broken")
 
     assert "broken: failed: exit code 1" in world.run("incidents").stdout
+    assert [incident["job"] for incident in world.json("incidents")] == ["broken"]
     assert "every notice is delivered" in world.run("notices").stdout
     nothing = world.run("report")
     assert (nothing.returncode, "scheduled daily-report" in nothing.stdout) == (1, True)

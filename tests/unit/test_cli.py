@@ -136,6 +136,29 @@ def test_it_can_be_started_as_a_module(cli):
 # Exit codes, and what is said
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["history"],
+        ["history", "--json"],
+        ["status"],
+        ["next"],
+        ["logs", "good"],
+        ["--help"],
+        ["run", "--dry-run"],
+    ],
+)
+def test_where_nothing_can_be_printed_it_says_so_and_ends_with_1(cli, words):
+    assert cli.run("run", "good").returncode == 0
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            cli.command(*words), stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+
+    assert done.returncode == 1
+    assert done.stderr == "scheduled: stdout: No space left on device\n"
+
+
 def test_when_all_is_well_it_says_nothing(cli):
     done = [cli.run("run", "good"), cli.run("run")]
 
@@ -209,6 +232,21 @@ def test_trouble_found_by_check_and_status_is_told_by_their_exit_codes(cli):
 
     assert (status.returncode, "bad: failed: exit code 3" in status.stdout) == (1, True)
     assert (check.returncode, "jobs.typo" in check.stdout) == (2, True)
+
+
+def test_during_the_very_first_tick_no_tick_is_missed(world, until):
+    world.configure(
+        f"[jobs.slow]\nevery = '1s'\nanchor = '2000-01-01'\ncommand = 'until [ -e {world.root}/end ]; do sleep 0.05; done'\n"
+    )
+    tick = world.start("run")
+    until(lambda: (world.state / "ledger.db").exists() and world.json("history"))
+    while_it_runs = world.run("status", "--json")
+    (world.root / "end").touch()
+    tick.wait(20)
+
+    assert (while_it_runs.returncode, json.loads(while_it_runs.stdout)["troubles"]) == (0, [])
+    assert [line["running"] for line in json.loads(while_it_runs.stdout)["jobs"]] == [True]
+    assert [line["running"] for line in world.json("status")["jobs"]] == [False]
 
 
 def test_try_shows_what_a_job_prints_and_records_nothing(cli):
