@@ -1,20 +1,22 @@
 """The clock went back: what was decided for instants that are in the future again.
 
-A step of a few minutes is slept through: slots that have a verdict keep it, and nothing runs twice. After a longer
-one (a wrong RTC, a boot in 2037) jobs would stand still until the old future comes by, so for each job that
-would wait for longer than its period the verdicts of future slots are laid aside. They count again if the clock
-leaps forward beyond them (a boot in 1970, then the network's time), so that nothing is replayed.
+A small step is slept through: slots that have a verdict keep it, and nothing runs twice. How small depends on the
+job: half its period, but five minutes at least and, as for Debian's cron, three hours at most. After a longer one (a
+wrong RTC, a boot in 2037) jobs would stand still until the old future comes by, so for each job that would wait for
+longer than its period and that, the verdicts of future slots are laid aside. They count again if the clock leaps
+forward beyond them (a boot in 1970, then the network's time), so that nothing is replayed.
 """
 
 from collections.abc import Mapping
 
 from scheduled.epochs import base_of, minute_before, slots_of, span_between
-from scheduled.jobs import DAY, MINUTE, Instant, Job, OpenRun, Standing
+from scheduled.jobs import DAY, HOUR, MINUTE, Instant, Job, OpenRun, Standing
 from scheduled.judgement import DEFERRAL
 from scheduled.state.ledger import Ledger
 from scheduled.timetable import Timetable
 
 SLEPT_THROUGH = 5 * MINUTE
+AS_CRON = 3 * HOUR
 DOUBTED = 7 * DAY  # for so long the time that the clock went back to may be the wrong one
 
 
@@ -33,7 +35,12 @@ def _is_frozen(job: Job, standing: Standing, now: Instant) -> bool:
     if first is None or second is None:
         return False
     upcoming = times.next_after(reached)
-    return upcoming is None or upcoming - now > second - first
+    return upcoming is None or upcoming - now > second - first + slept_through(second - first)
+
+
+def slept_through(period: Instant) -> Instant:
+    """Return how far the clock may go back without a job of that *period* doing anything again, in seconds."""
+    return max(SLEPT_THROUGH, min(AS_CRON, period // 2))
 
 
 def step_back(ledger: Ledger, jobs: Mapping[str, Job], now: Instant) -> str | None:

@@ -109,12 +109,21 @@ def explain(error: msgspec.ValidationError, table: type[msgspec.Struct]) -> str:
     key = re.sub(r"\[\.\.\.\]", "", path.strip("`").lstrip("."))
     unknown = re.search(r"unknown field `(.+)`", message)
     if unknown is None:
+        message += _allowed(table, key) if message.startswith("Invalid enum value") else ""
         return f"{key}: {message}" if key else message
     name = f"{key}.{unknown[1]}" if key else unknown[1]
     import difflib
 
     near = [] if key else difflib.get_close_matches(unknown[1], table.__struct_fields__, n=1)
     return f"{name}: unknown key" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _allowed(table: type[msgspec.Struct], key: str) -> str:
+    """Return which words a key may have, as far as that is told by its type."""
+    from typing import get_args, get_type_hints
+
+    words = [word for word in get_args(get_type_hints(table).get(key)) if isinstance(word, str)]
+    return f"; write one of {', '.join(words)}" if words else ""
 
 
 def _one_of(raw: JobTable, keys: tuple[str, ...], *, needed: bool) -> str:

@@ -14,6 +14,7 @@ from scheduled.errors import ScheduledError, StateError
 from scheduled.events import Event
 from scheduled.house import House
 from scheduled.jobs import MINUTE, Claim, Ending
+from scheduled.looking import stamp
 from scheduled.planner import Start
 from scheduled.printable import printable
 from scheduled.state.ledger import Holder, Ledger
@@ -170,7 +171,7 @@ class Execution:
         claim = self._claims.get(record.run_id)
         if claim is None:
             return []
-        event = _started_event(claim)
+        event = _started_event(claim, self._house.zone)
         chains.spread(ledger, self._house.config.jobs, [event], claim.depth, clock.now())
         return [event]
 
@@ -232,11 +233,11 @@ class Execution:
         )
 
 
-def _started_event(claim: Claim) -> Event:
+def _started_event(claim: Claim, zone: str) -> Event:
     payload = {
         "job": claim.job,
         "run_id": claim.run_id,
-        "scheduled_for": claim.scheduled_for,
+        "scheduled_for": stamp(claim.scheduled_for, zone),
         "missed": claim.missed,
         "attempt": claim.attempt,
     }

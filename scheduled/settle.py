@@ -11,6 +11,7 @@ from scheduled.events import Event
 from scheduled.handlers.base import Change, Notice
 from scheduled.jobs import Ending, Job, Jobs, OpenRun, Span, stands_for
 from scheduled.judgement import Judgement, judge
+from scheduled.looking import stamp
 from scheduled.state.ledger import Ledger
 
 Compose = Callable[[Job, Change], Sequence[Notice]]
@@ -50,7 +51,7 @@ def settle(
             known, reported.conditions, reported.outcome.data, local(now, zone), reported.outcome.unknown
         )
         events += notify.record(ledger, run.job, found, lambda change: compose(job, change), now)
-    events.append(_verdict_event(run, ending, judgement))
+    events.append(_verdict_event(run, ending, judgement, zone))
     if judgement.verdict == "success":
         chains.followers(ledger, jobs, run.job, run.depth, now)
     refused = chains.spread(ledger, jobs, events, run.depth, now)
@@ -89,7 +90,7 @@ def _take_report(ledger: Ledger, run: OpenRun, reported: Reported, now: float) -
     return [Event(name=line.name, payload=line.payload) for line in reported.events]
 
 
-def _verdict_event(run: OpenRun, ending: Ending, judgement: Judgement) -> Event:
+def _verdict_event(run: OpenRun, ending: Ending, judgement: Judgement, zone: str) -> Event:
     if judgement.verdict is None:
         name = "job_interrupted" if judgement.retry_at is None else "job_retry_scheduled"
     else:
@@ -97,7 +98,7 @@ def _verdict_event(run: OpenRun, ending: Ending, judgement: Judgement) -> Event:
     payload = {
         "job": run.job,
         "run_id": run.run_id,
-        "scheduled_for": stands_for(run),
+        "scheduled_for": stamp(stands_for(run), zone),
         "attempt": run.attempt,
         "status": ending.status if judgement.verdict is None else judgement.status,
         "reason": judgement.reason,

@@ -64,7 +64,7 @@ def test_success_gives_the_verdict_and_moves_position_and_window(ledger):
     assert (event.name, event.payload["status"], event.payload["scheduled_for"]) == (
         "job_completed",
         "success",
-        HOUR,
+        "1970-01-01T01:00:00+00:00",
     )
 
 
