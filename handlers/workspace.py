@@ -17,6 +17,7 @@ from scheduled.handlers.seen import Seen
 from scheduled.state.files import clear_leftovers, lies_inside, write_atomically
 
 KEEPER = "@dev_central"  # who looks after the workspace as a whole
+MOST_NAMED = 3  # faults of a registry in which nothing is right
 A_MOMENT = 10.0  # seconds for which the handlers of a slot may take a look for the present
 
 __all__ = ["KEEPER", "Branch", "Workspace", "WorkspaceError", "in_workspace"]
@@ -40,7 +41,8 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         branches, problems = read_branches(root)
         if not branches:
             # Its own writer saves an empty registry after a failed read: no reason to forget every branch.
-            said = "; ".join(problems) or "it is empty"
+            said = "; ".join(problems[:MOST_NAMED]) or "it is empty"
+            said += f"; and {more} more" if (more := len(problems) - MOST_NAMED) > 0 else ""
             raise WorkspaceError(
                 f"the registry of {root} (`workspace` in scheduled.toml) names no branch: {said}"
             )

@@ -11,7 +11,8 @@ from scheduled import words
 from scheduled.render import a_status, console, table, when
 
 HIDDEN = ("name", "schedule", "action", "description", "source", "enabled", "doubts")
-DURATIONS = ("timeout", "grace", "gate_deadline")
+DURATIONS = ("timeout", "grace", "gate_deadline", "delay", "max_delay", "jitter")
+SIZES = ("output_limit", "memory", "file_size")
 INSTANTS = {
     "at", "epoch", "epoch_ended", "position", "slot", "retry_at", "quiet_until", "last_success_for", "next_slot", "next_due",
 }  # fmt: skip
@@ -57,16 +58,22 @@ def job(document: dict[str, Any]) -> None:
     defaults = set(document["defaults"])
     for name, value in sorted(document["settings"].items(), key=lambda item: item[0] in defaults):
         if name not in HIDDEN:
-            shown = words.duration(value) if name in DURATIONS and value is not None else _value(value)
-            line = f"  {name:17} {shown}"
+            line = f"  {name:17} {_named(name, value)}"
             screen.print(Text(line, style="dim" if name in defaults else ""), soft_wrap=True)
     for slot in document["next"]:
         screen.print(f"  next              {when(slot)}")
 
 
+def _named(name: str, value: Any) -> str:
+    """Say a value as its name wants it: as a duration, as a size."""
+    if isinstance(value, int) and name in DURATIONS:
+        return words.duration(value)
+    return words.size(value) if isinstance(value, int) and name in SIZES else _value(value)
+
+
 def _value(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} = {_value(inner)}" for key, inner in value.items()) or "-"
+        return ", ".join(f"{key} = {_named(key, inner)}" for key, inner in value.items()) or "-"
     if isinstance(value, list | tuple):
         return ", ".join(map(_value, value)) or "-"
     return "-" if value in (None, "") else str(value)

@@ -19,6 +19,14 @@ def duration(seconds: Seconds) -> str:
     return "".join(parts) or "0s"
 
 
+def size(found: int) -> str:
+    """Say a size as one would write it: 1048576 -> 1M."""
+    for unit, bytes_ in (("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10)):
+        if found and not found % bytes_:
+            return f"{found // bytes_}{unit}"
+    return str(found)
+
+
 def schedule(found: Schedule) -> str:
     """Say when a job is due; an instant of `at` is left to the caller, who knows the zone to say it in."""
     words = _kind(found)

@@ -257,6 +257,19 @@ def test_add_reads_a_job_as_other_schedulers_write_it(home):
     assert (done.returncode, settings["action"]["line"], settings["enabled"]) == (0, "x -v", False)
 
 
+def test_show_says_durations_and_sizes_as_one_would_write_them(home):
+    home.config.write_text(
+        f'{JOBS}\n[jobs.held]\ncommand = "true"\nlimits = {{ memory = "512M", file_size = 1500 }}\n'
+        "retry = { max_attempts = 2, delay = 90 }\n"
+    )
+
+    said = home.run("show", "held").stdout
+
+    assert "max_attempts = 2, delay = 1m30s, " in said
+    assert "memory = 512M, cpu = -, file_size = 1500, " in said
+    assert "output_limit      1M\n" in said
+
+
 def test_a_job_that_has_two_names_is_not_added(home):
     done = home.run("add", "a", "--json", input='{"name": "b", "command": "x"}')
 

@@ -105,6 +105,17 @@ def test_a_registry_that_names_nobody_is_not_an_empty_workspace(sample: Sample, 
     assert before == state_of(sample.root)
 
 
+def test_of_a_registry_in_which_nothing_is_right_a_few_faults_are_named(tmp_path: Path) -> None:
+    registry(tmp_path, *(entry(f"B{number}", f"/gone/b{number}") for number in range(5)))
+
+    with pytest.raises(WorkspaceError) as raised:
+        Workspace.load(tmp_path)
+
+    said = str(raised.value)
+    assert [f"B{number}: " in said for number in range(5)] == [True, True, True, False, False]
+    assert said.endswith("; and 2 more")
+
+
 @pytest.mark.parametrize("handler", ALL, ids=lambda handler: handler.__name__.rpartition(".")[2])
 def test_without_a_workspace_the_reason_names_the_key(sample: Sample, tmp_path: Path, handler: Any) -> None:
     for given in (None, tmp_path / "missing", tmp_path / "home"):
