@@ -90,18 +90,10 @@ def result(house: House, done: Result) -> dict[str, Any]:
         "started_at": stamp(done.started_at, house.zone),
         "exit_code": done.exit_code,
         "runs": [
-            {
-                **event.payload,
-                "scheduled_for": _slot(event.payload.get("scheduled_for"), house.zone),
-                "event": event.name,
-            }
+            {**event.payload, "event": event.name}
             for event in done.events
             if event.name.startswith("job_") and event.name != "job_started"
         ],
         "busy": done.busy,
         "troubles": done.troubles,
     }
-
-
-def _slot(value: object, zone: str) -> str | None:
-    return stamp(value, zone) if isinstance(value, int) else None
