@@ -21,7 +21,7 @@ from scheduled.events import Event
 from scheduled.house import House
 from scheduled.jobs import OUTPUT_LIMIT, Ending, OpenRun
 from scheduled.masking import Mask
-from scheduled.settle import settle
+from scheduled.settle import settle, step_over
 from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import CHAIN, Ledger
 from scheduled.state.locks import is_held, unless_held
@@ -42,7 +42,8 @@ def take_in(ledger: Ledger, house: House, now: float) -> list[Event]:
             events += _take_in_one(ledger, house, run, ticks[run.tick], now)
         except OSError as error:
             leave(house, run, error)
-    events += _lost_steps(ledger, house, now)
+    events += _given_up_steps(ledger, house, now)
+    events += lost_steps(ledger, house, now)
     _clear_away(house, ledger.open_runs())
     return events
 
@@ -53,18 +54,36 @@ def leave(house: House, run: OpenRun, error: OSError) -> None:
     house.cannot_record(f"{run.run_id}: how it ended can't be taken in yet: {where}{error.strerror}")
 
 
-def _lost_steps(ledger: Ledger, house: House, now: float) -> list[Event]:
+def lost_steps(ledger: Ledger, house: House, now: float) -> list[Event]:
     """Drop triggers of jobs that are configured no more, and steps that are disabled: their chain goes on, or fails."""
     events: list[Event] = []
-    jobs = house.config.jobs
-    for row in ledger.triggers() if not house.config.problems else ():
-        if row.job not in jobs or (row.parent and not jobs[row.job].enabled):
+    while lost := [row for row in ledger.triggers() if _is_lost(house, row.job, row.parent)]:
+        for row in lost:
             ledger.take_trigger(row.id)
-            ended = chains.lost_step(ledger, jobs, row, now)
+            ended = chains.lost_step(ledger, house.config.jobs, row, now)
             parent = ledger.open_run(row.parent) if ended is not None else None
             if ended is not None and parent is not None:
                 events += settle_run(ledger, house, parent, ended, now)
     return events
+
+
+def _given_up_steps(ledger: Ledger, house: House, now: float) -> list[Event]:
+    """Close the steps that wait for another attempt, which their job is disabled for, or gone."""
+    events: list[Event] = []
+    jobs = house.config.jobs
+    for run in ledger.open_runs():
+        if run.parent and run.status == "waiting_retry" and _is_lost(house, run.job, run.parent):
+            ledger.close_run(run.run_id, "failed", "disabled" if run.job in jobs else "no such job any more")
+            events += step_over(ledger, jobs, run, "failed", now=now, zone=house.zone, compose=house.compose)
+    return events
+
+
+def _is_lost(house: House, job: str, parent: str) -> bool:
+    """Tell whether nothing will come of what waits for *job*, for the chain's run *parent* if there is one."""
+    found = house.config.jobs.get(job)
+    if found is None:
+        return not house.config.problems  # it may stand in a file that can't be read
+    return bool(parent) and not found.enabled
 
 
 def _records(house: House, tick: str) -> list[Record]:

@@ -19,21 +19,25 @@ FAILED = ("failed", "timed_out", "interrupted")
 
 def begin(ledger: Ledger, job: Job, claim: Claim, now: float) -> None:
     """Start a claimed chain's run, or go on with it at the step that an earlier attempt did not get past."""
-    before = ledger.open_run(claim.run_id)
-    progress = before.payload if before is not None and "steps" in before.payload else None
-    state = progress or {
-        **claim.payload,
-        **_logical_time(claim),
-        "steps": [list(step) for step in job.action.steps],
-        "at": 0,
-    }
-    ledger.begin_chain(claim.run_id, {**state, "failures": [], "lost": 0})
+    before = ledger.open_run(claim.run_id) if claim.attempt > 1 else None
+    progress = _state_of(before) if before is not None and "steps" in before.payload else None
+    steps = [list(step) for step in job.action.steps]
+    state = progress or {**_logical_time(claim), "steps": steps, "at": 0}
+    state |= {"failures": [], "lost": 0}
+    ledger.begin_chain(claim.run_id, state)
     _trigger_step(ledger, claim.run_id, state, claim.depth, now)
 
 
 def _logical_time(claim: Claim) -> dict[str, Any]:
     """Return what the steps must know to do the work of the chain's slot, however late they are."""
     return {"scheduled_for": claim.scheduled_for, "missed": claim.missed, "window_start": claim.since}
+
+
+def _state_of(run: OpenRun) -> dict[str, Any]:
+    """Return where a chain's run is; the first version had only the names of those that failed."""
+    state = dict(run.payload)
+    failed = [f"{name} failed" for name in state.pop("failed", ())]
+    return {**state, "failures": [*state.get("failures", ()), *failed]}
 
 
 def _trigger_step(ledger: Ledger, run_id: str, state: Mapping[str, Any], depth: int, now: float) -> None:
@@ -57,7 +61,8 @@ def step_ended(
     parent = ledger.open_run(child.parent)
     if parent is None or parent.tick != CHAIN:
         return None
-    state = _with_failure(parent.payload, f"{child.job} failed") if status in FAILED else parent.payload
+    state = _state_of(parent)
+    state = _with_failure(state, f"{child.job} failed") if status in FAILED else state
     return _go_on(ledger, jobs, parent, state, now)
 
 
@@ -66,15 +71,14 @@ def lost_step(ledger: Ledger, jobs: Mapping[str, Job], row: TriggerRow, now: flo
     parent = ledger.open_run(row.parent) if row.parent else None
     if parent is None or parent.tick != CHAIN:
         return None
-    state = _with_failure(
-        parent.payload, f"{row.job} is disabled" if row.job in jobs else f"there is no job {row.job}"
-    )
+    lost = f"{row.job} is disabled" if row.job in jobs else f"there is no job {row.job}"
+    state = _with_failure(_state_of(parent), lost)
     return _go_on(ledger, jobs, parent, {**state, "lost": state.get("lost", 0) + 1}, now)
 
 
 def _with_failure(state: Mapping[str, Any], said: str) -> dict[str, Any]:
     step = f"step {state['at'] + 1} of {len(state['steps'])}"
-    return {**state, "failures": [*state.get("failures", ()), f"{step}: {said}"]}
+    return {**state, "failures": [*state["failures"], f"{step}: {said}"]}
 
 
 def _go_on(
@@ -95,7 +99,7 @@ def _next_step(
     ledger: Ledger, job: Job | None, parent: OpenRun, state: dict[str, Any], now: float
 ) -> Ending | None:
     stops = job is None or job.on_failure == "stop" or parent.stop_requested
-    if state.get("failures") and stops:
+    if state["failures"] and stops:
         ledger.begin_chain(parent.run_id, {**state, "round": state.get("round", 0) + 1})
         return _ending(parent, state, now)
     if state["at"] + 1 < len(state["steps"]):
@@ -109,7 +113,7 @@ def _next_step(
 
 
 def _ending(parent: OpenRun, state: Mapping[str, Any], now: float) -> Ending:
-    failures = "; ".join(state.get("failures", ()))
+    failures = "; ".join(state["failures"])
     began = parent.started_at if parent.started_at is not None else now
     return Ending(
         run_id=parent.run_id,

@@ -87,13 +87,12 @@ def logs(where: Where, name: str, lines: int | None, follow: bool, as_json: bool
     if as_json:
         print_json({**document, "output": data.decode(errors="replace")})
         return
-    if document["newer"]:
-        click.echo(
-            f"scheduled: {document['run_id']}; of {document['newer']} newer runs nothing was printed",
-            err=True,
-        )
+    if newer := document["newer"]:
+        of = "of the one newer attempt" if newer == 1 else f"of {newer} newer attempts"
+        said = f"{document['run_id']}, attempt {document['attempt']}; {of} nothing was printed"
+        click.echo(f"scheduled: {said}", err=True)
     click.echo(data, nl=False)
-    if follow and document["path"] is not None:
+    if follow and document["path"] is not None and not newer:
         jobs = config.load(where.config_file).jobs
         for grown in output.follow(where.paths, document["run_id"], document["size"], jobs):
             click.echo(grown, nl=False)

@@ -119,10 +119,16 @@ def explain(error: msgspec.ValidationError, table: type[msgspec.Struct]) -> str:
 
 
 def _allowed(table: type[msgspec.Struct], key: str) -> str:
-    """Return which words a key may have, as far as that is told by its type."""
+    """Return which words a key, or one of a table in *table*, may have, as far as that is told by its type."""
     from typing import get_args, get_type_hints
 
-    words = [word for word in get_args(get_type_hints(table).get(key)) if isinstance(word, str)]
+    name, _, inner = key.partition(".")
+    hint = get_type_hints(table).get(name)
+    kinds = get_args(hint) or (hint,)
+    tables = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
+    if inner:
+        return _allowed(tables[0], inner) if tables else ""
+    words = [word for kind in kinds for word in (kind, *get_args(kind)) if isinstance(word, str)]
     return f"; write one of {', '.join(words)}" if words else ""
 
 

@@ -139,6 +139,7 @@ class Execution:
         ended = [(claim, ending) for ending in ends if (claim := self._claims.get(ending.run_id)) is not None]
         with ledger.transaction():
             events = [event for record in records for event in self._settle(ledger, record)]
+            events += adoption.lost_steps(ledger, self._house, clock.now())
             followers = self._followers(ledger, ended)
         self._house.publish(events)
         self._submit(supervision, followers, ledger)

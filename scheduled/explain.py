@@ -63,15 +63,22 @@ def _later(view: View, job: Job, plan: JobPlan) -> str:
 
 
 def _to_come(view: View, job: Job, due: Instant) -> str:
-    at = view.next_run(job)
-    if at is None:
+    at, start = view.next_run(job), may_start(job, due, view.pauses)
+    if start is None:
         return f"It is due at {_when(due, view)}, and waits then: {_pauses(view, job)}."
+    if at is None:
+        return f"It will not run again: what is due at {_when(due, view)} will be too late for its `grace`."
     if at == due:
         return f"It will run at {_when(at, view)}."
     window = job.not_between
-    by_quiet = window is not None and may_start(job, due, {}) == at
+    by_quiet = window is not None and may_start(job, due, {}) == start
     held = f"quiet: {words.window(window)}" if window is not None and by_quiet else _pauses(view, job)
-    return f"It will run at {_when(at, view)}: what is due at {_when(due, view)} waits until then ({held})."
+    then = (
+        "waits until then"
+        if at == start
+        else f"may not before {_when(start, view)}, too late for its `grace`"
+    )
+    return f"It will run at {_when(at, view)}: what is due at {_when(due, view)} {then} ({held})."
 
 
 def _unscheduled(view: View, job: Job) -> str:
@@ -93,9 +100,13 @@ def _running(view: View, ledger: Ledger, job: Job) -> str:
         if run.job == job.name and run.status != "waiting_retry":
             row = ledger.run(run.run_id)
             since = f", since {_when(int(row.started_at), view)}" if row and row.started_at else ""
-            tries = f", attempt {run.attempt} of {job.retry.max_attempts}"
-            return f"It is running: {run.run_id}{since}{tries}{_step(view, run)}."
+            return f"It is running: {run.run_id}{since}, attempt {_tries(job, run)}{_step(view, run)}."
     return "It is running."
+
+
+def _tries(job: Job, run: OpenRun) -> str:
+    """Say which attempt it is; what was cut off is tried again however few are allowed."""
+    return f"{run.attempt} of {max(run.attempt, job.retry.max_attempts)}"
 
 
 def _step(view: View, run: OpenRun) -> str:
@@ -121,7 +132,7 @@ def _waits(view: View, job: Job, standing: Standing, plan: JobPlan) -> str:
     if run is not None and run.retry_at is not None:
         kind = "was put off" if plan.waits == "gate" else "failed"
         return (
-            f"It waits: attempt {run.attempt} of {job.retry.max_attempts} of {run.run_id} {kind}"
+            f"It waits: attempt {_tries(job, run)} of {run.run_id} {kind}"
             f"{_because(run)}; the next is due at {_when(run.retry_at, view)}."
         )
     return f"It waits: {plan.waits}."
@@ -179,7 +190,7 @@ def _fields(
         "slot": stamp(due[0], zone),
         "open_reason": (plan.waits if plan else None) or (row.open_reason if row and due[1] else None),
         "run": run.run_id if run else None,
-        "attempts": f"{run.attempt} of {job.retry.max_attempts}" if run else None,
+        "attempts": _tries(job, run) if run else None,
         "retry_at": stamp(run.retry_at if run else None, zone),
         "retries": words.retry(job),
         "catch_up": job.catch_up,

@@ -13,7 +13,7 @@ from scheduled.errors import UnknownError
 from scheduled.jobs import Instant, Job
 from scheduled.looking import stamp
 from scheduled.masking import without_secrets
-from scheduled.planner import may_start
+from scheduled.planner import is_too_late, may_start
 from scheduled.view import View
 
 UPCOMING = 5  # what `show` tells of the future
@@ -116,17 +116,24 @@ def show(view: View, name: str) -> dict[str, Any]:
 
 
 def upcoming(view: View, name: str | None, limit: int) -> list[dict[str, Any]]:
-    """Return the next slots of one job, or of all, and when each is taken up at the earliest (None: nobody knows)."""
+    """Return the next slots of one job, or of all, and when each is taken up at the earliest.
+
+    None: nobody knows (*held* is `paused`), or never (`late`: by then it is later than its grace allows).
+    """
     chosen = [view.job(name)] if name is not None else list(view.config.jobs.values())
     merged = heapq.merge(*(_slots(view, job) for job in chosen))
     return [
-        {
-            "job": job,
-            "scheduled_for": stamp(slot, view.zone),
-            "runs_at": stamp(may_start(view.config.jobs[job], slot + delay, view.pauses), view.zone),
-        }
+        {"job": job, "scheduled_for": stamp(slot, view.zone), **_taken_up(view, view.job(job), slot + delay)}
         for slot, job, delay in islice(merged, limit)
     ]
+
+
+def _taken_up(view: View, job: Job, due: Instant) -> dict[str, str | None]:
+    at = may_start(job, due, view.pauses)
+    if at is None:
+        return {"runs_at": None, "held": "paused"}
+    late = is_too_late(job, due, at)
+    return {"runs_at": None if late else stamp(at, view.zone), "held": "late" if late else None}
 
 
 def _slots(view: View, job: Job) -> Iterator[tuple[Instant, str, int]]:

@@ -38,7 +38,7 @@ def logs(
 ) -> dict[str, Any]:
     """Return what the run *name*, or the newest run of the job *name* that printed anything, printed, as text.
 
-    *newer* runs of the job have printed nothing. Of more than *most* bytes the last part; with *lines*, that many at
+    *newer* attempts, at this run and of the job's newer ones, have printed nothing. Of more than *most* bytes the last part; with *lines*, that many at
     most. What *jobs* know as secrets is masked: while a run is under way its output is not. Raises ConfigError if
     there is neither, UntoldError if its secrets can't be told.
     """
@@ -57,14 +57,21 @@ def as_printed(
     """Return the same as `logs`, the output apart, in its very bytes."""
     with looking(paths) as ledger:
         rows = _runs(ledger, name)
-    for newer, row in enumerate(rows):
-        path = paths.output_of(row.run_id, row.attempt)
+    for newer, (row, attempt) in enumerate(_attempts(rows)):
+        path = paths.output_of(row.run_id, attempt)
         if path.exists():
             mask = _mask_of(jobs, row, path)
             data, size = _tail(path, lines, most)
-            return {**_about(row), "newer": newer, "path": str(path), "size": size}, mask.data(data)
+            told = {**_about(row), "attempt": attempt, "newer": newer, "path": str(path), "size": size}
+            return told, mask.data(data)
     about = _about(rows[0]) if rows else {"run_id": None, "job": name, "status": None}
-    return {**about, "newer": 0, "path": None, "size": 0}, b""
+    return {**about, "attempt": None, "newer": 0, "path": None, "size": 0}, b""
+
+
+def _attempts(rows: Iterable[RunRow]) -> Iterator[tuple[RunRow, int]]:
+    """Yield every attempt at the runs, newest first."""
+    for row in rows:
+        yield from ((row, attempt) for attempt in range(row.attempt, 0, -1))
 
 
 def _about(row: RunRow) -> dict[str, Any]:

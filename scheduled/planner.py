@@ -279,6 +279,11 @@ def may_start(job: Job, instant: Instant, pauses: Mapping[str, Instant | None]) 
     return instant if quiet_until is None else quiet_until
 
 
+def is_too_late(job: Job, due: Instant, start: Instant) -> bool:
+    """Tell whether what is due at *due* and may start at *start* only is skipped then."""
+    return job.grace is not None and start - due > job.grace
+
+
 def _quiet_around(window: Window, zone: str, now: Instant) -> tuple[Instant, Instant] | None:
     """Return when the quiet window that *now* lies in began, and when it ends."""
     here = datetime.fromtimestamp(now, ZoneInfo(zone))

@@ -13,7 +13,7 @@ from scheduled.state.locks import exclusive
 def snapshot(house: House, ledger: Ledger, plan: Plan, now: float) -> None:
     """Publish scheduled_state.json for *plan*; raises StateError if it can't be written."""
     with exclusive(house.paths.root / "snapshot.lock"):
-        content = document.summary(ledger, house.handlers(), house.zone)
+        content = document.summary(ledger, house.handlers(), house.zone, int(now))
         due = planner.next_due(plan.jobs.values(), [item.next_try for item in ledger.outbox()])
         if house.config.problems or any(run.status != "waiting_retry" for run in ledger.open_runs()):
             due = int(now)  # the next tick has something to look after
@@ -32,7 +32,7 @@ def changed(house: House, ledger: Ledger, now: float) -> None:
         beat, due = document.header(path)
         if beat is None:
             return
-        content = document.summary(ledger, house.handlers(), house.zone)
+        content = document.summary(ledger, house.handlers(), house.zone, int(now))
         ledger.close()
         edited = idle.edited(os.fsencode(house.config.path), os.fsencode(house.paths.root))
         # What the last tick left to the next stays left to it: `audit` asks up to when slots are accounted for.

@@ -104,7 +104,7 @@ def upcoming(entries: Sequence[dict[str, Any]]) -> None:
 
 def _runs_at(entry: Mapping[str, Any]) -> str:
     if entry["runs_at"] is None:
-        return "paused"
+        return {"paused": "paused", "late": "skipped: too late then"}[entry["held"]]
     return entry["runs_at"][:19].replace("T", " ") if entry["runs_at"] != entry["scheduled_for"] else ""
 
 

@@ -8,9 +8,10 @@ import msgspec
 
 from scheduled import claims, clock, config
 from scheduled.config import Config
+from scheduled.epochs import open_slots_of
 from scheduled.jobs import DEFAULT_CADENCE, Instant, Job, Standing
 from scheduled.looking import known_jobs, looking
-from scheduled.planner import Around, JobPlan, busy_groups, may_start, plan_job
+from scheduled.planner import Around, JobPlan, busy_groups, is_too_late, may_start, plan_job
 from scheduled.state.ledger import JobRow, Ledger
 from scheduled.state.paths import Paths
 
@@ -60,7 +61,14 @@ class View(msgspec.Struct, kw_only=True):
     def next_run(self, job: Job) -> Instant | None:
         """Return when *job* may start next, as far as that is known: its gate aside, and other jobs of its group."""
         plan = self.plan(job)
-        return None if plan is None or plan.next_due is None else may_start(job, plan.next_due, self.pauses)
+        due = None if plan is None else plan.next_due
+        while due is not None:
+            at = may_start(job, due, self.pauses)
+            if at is None or not is_too_late(job, due, at):
+                return at
+            slot = open_slots_of(job.schedule, self.standings[job.name]).next_after(at - job.schedule.delay)
+            due = None if slot is None else slot + job.schedule.delay
+        return None
 
     def plan(self, job: Job) -> JobPlan | None:
         """Return what the next tick would do with *job*, its gate aside; None if it has no epoch (disabled)."""

@@ -105,8 +105,8 @@ def _restore(ledger: SqliteLedger, paths: Paths) -> list[str]:
             ledger.toggle(name, enabled)
         for name, until in switches.paused.items():
             ledger.pause(name, until)
-    if not remembered:
+    restored = [f"the positions of {len(remembered)} jobs"] * bool(remembered)
+    restored += ["what was paused or switched by hand"] * bool(switches.switched or switches.paused)
+    if not restored:
         return []
-    restored = f"the positions of {len(remembered)} jobs are restored from {paths.snapshot.name}"
-    also = ", and what was paused or switched by hand" if switches.switched or switches.paused else ""
-    return [f"{paths.ledger}: was lost; {restored}{also}"]
+    return [f"{paths.ledger}: was lost; {' and '.join(restored)} are restored from {paths.snapshot.name}"]

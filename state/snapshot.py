@@ -42,8 +42,8 @@ class Switches(msgspec.Struct, frozen=True):
     paused: dict[str, Instant | None]
 
 
-def summary(ledger: Ledger, handlers: dict[str, str], zone: str) -> dict[str, Any]:
-    """Return the snapshot's document (without its first line). *handlers* maps handler names to job names."""
+def summary(ledger: Ledger, handlers: dict[str, str], zone: str, now: Instant) -> dict[str, Any]:
+    """Return the snapshot's document as of *now* (without its first line). *handlers* maps handler to job names."""
     rows = {row.job: row for row in ledger.job_rows()}
     built_in = {name: rows.get(handlers.get(name, "")) for name in (*SWEEP, "daily_report")}
     totals = ledger.totals()
@@ -73,7 +73,7 @@ def summary(ledger: Ledger, handlers: dict[str, str], zone: str) -> dict[str, An
         },
         "jobs": {row.job: _job(row, zone) for row in rows.values()},
         "switched": ledger.toggles(),
-        "paused": {job or ALL: _iso(until, zone) for job, until in ledger.pauses(0).items()},
+        "paused": {job or ALL: _iso(until, zone) for job, until in ledger.pauses(now).items()},
     }
 
 

@@ -147,7 +147,7 @@ def _about(job: Job, claim: Claim) -> dict[str, str]:
 def _as_json(value: Mapping[str, Any]) -> str:
     import json  # only where there is anything to say
 
-    return json.dumps(value)
+    return json.dumps(value, ensure_ascii=False)  # as long as it was measured when it was told of
 
 
 def _stamp(instant: int | None, zone: str) -> str:

@@ -56,13 +56,87 @@ def test_a_step_that_is_disabled_has_failed(
         chain + job("a", world) + job("b", world, "enabled = false") + job("c", world) + job("x", world)
     )
 
-    world.run("run", "all")
-    ticks = [world.run("run") for _ in range(2)]
+    done = world.run("run", "all")
 
     assert ran(world) == ["a", *beside, *after_it]
     run = next(run for run in world.json("history") if run["job"] == "all")
     assert (run["status"], run["reason"]) == ("failed", "step 2 of 3: b is disabled")
-    assert [done.returncode for done in ticks] == [1, 0]
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("how", ["disabled", "gone"])
+def test_a_step_that_waits_for_another_attempt_and_is_given_up_has_failed(world: World, how: str) -> None:
+    chain = '[jobs.all]\nchain = ["a", "b"]\n'
+    retried = job("b", world, 'retry = { max_attempts = 3, delay = "1h" }', code=1)
+    world.configure(chain + job("a", world) + retried)
+    world.run("run", "all")
+    waiting = [(run["job"], run["status"]) for run in world.json("history")]
+    if how == "disabled":
+        world.run("disable", "b")
+    else:
+        world.configure(job("a", world))
+
+    world.run("run")
+
+    assert ("b", "waiting_retry") in waiting
+    assert {run["job"]: run["status"] for run in world.json("history")} == {
+        "all": "failed",
+        "a": "success",
+        "b": "failed",
+    }
+
+
+def test_a_bad_job_elsewhere_keeps_no_chain_from_going_on(world: World) -> None:
+    chain = '[jobs.all]\nchain = ["a", "b", "c"]\non_failure = "continue"\n'
+    world.configure(
+        chain
+        + job("a", world)
+        + job("b", world, "enabled = false")
+        + job("c", world)
+        + "[jobs.bad]\ncomand = 'x'\n"
+    )
+
+    world.run("run", "all")
+
+    assert ran(world) == ["a", "c"]
+
+
+@pytest.mark.parametrize("payload", ["steps=3", "round=x", "failed=3", "at=9", "lost=1", "failures=x"])
+def test_what_an_event_says_is_not_taken_for_where_its_chain_is(world: World, payload: str) -> None:
+    world.configure('[jobs.all]\non = "go"\nchain = ["a", "b"]\n' + job("a", world) + job("b", world))
+    world.run("run")
+
+    world.run("emit", "go", payload)
+    done = world.run("run")
+
+    assert (done.returncode, done.stderr, ran(world)) == (0, "", ["a", "b"])
+
+
+def test_a_chain_under_way_when_the_first_version_was_replaced_keeps_its_failures(
+    world: World, until
+) -> None:
+    slow = f"[jobs.slow]\ncommand = 'until [ -e {world.root}/end ]; do sleep 0.05; done'\n"
+    world.configure(
+        '[jobs.all]\nchain = [["b", "slow"], "c"]\n' + job("b", world, code=1) + slow + job("c", world)
+    )
+    runner = world.start("run", "all")
+    until(
+        lambda: (
+            world.state.exists() and [run for run in world.json("history", "b") if run["status"] == "failed"]
+        )
+    )
+    runner.kill()
+    runner.wait()
+    world.sql(
+        "UPDATE runs SET payload = json_set(json_remove(payload, '$.failures', '$.lost'), '$.failed', json('[\"b\"]'))"
+        " WHERE job = 'all'"
+    )
+    (world.root / "end").touch()
+
+    until(lambda: world.run("run") and world.json("history", "all")[0]["status"] != "running")
+
+    [chain] = world.json("history", "all")
+    assert (chain["status"], chain["reason"], ran(world)) == ("failed", "b failed", ["b"])
 
 
 def test_a_chain_waits_for_a_step_that_is_paused(world: World) -> None:
@@ -162,6 +236,20 @@ def test_an_emitted_event_waits_for_the_next_tick_and_carries_its_payload(world:
     world.run("run")
 
     assert ran(world) == ['{"mount":', '"/home"}']
+
+
+def test_a_payload_of_any_letters_is_handed_over(world: World) -> None:
+    world.configure(
+        f"[jobs.disk]\non = \"disk_full\"\ncommand = 'printenv SCHEDULED_EVENT_DATA > {world.root}/data'\n"
+    )
+    world.run("run")
+    told = "\N{LATIN SMALL LETTER E WITH ACUTE}" * 30_000
+
+    world.run("emit", "disk_full", f"a={told}")
+    done = world.run("run")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads((world.root / "data").read_text(encoding="utf-8")) == {"a": told}
 
 
 @pytest.mark.parametrize("words", [[], ["--dry-run"]])

@@ -354,8 +354,35 @@ def test_logs_say_whose_they_are_where_newer_runs_printed_nothing(world):
     older = world.run("logs", "noisy")
 
     assert (newest.stdout, newest.stderr, told["newer"]) == ("noise\n", "", 0)
-    said = f"scheduled: {told['run_id']}; of 1 newer runs nothing was printed\n"
+    said = f"scheduled: {told['run_id']}, attempt 1; of the one newer attempt nothing was printed\n"
     assert (older.stdout, older.stderr) == ("noise\n", said)
+
+
+def test_logs_tell_of_the_attempt_that_printed_anything(world):
+    world.configure(
+        "[jobs.twice]\nevery = '1s'\nanchor = '2000-01-01'\nretry = { max_attempts = 2 }\n"
+        "command = 'if [ $SCHEDULED_ATTEMPT = 2 ]; then exit 0; fi; echo first; exit 1'\n"
+    )
+    world.run("run")
+
+    done, told = world.run("logs", "twice"), world.json("logs", "twice")
+
+    assert (done.stdout, told["attempt"], told["status"]) == ("first\n", 1, "success")
+    assert done.stderr.endswith(", attempt 1; of the one newer attempt nothing was printed\n")
+    assert world.run("logs", told["run_id"], "-f").stdout == "first\n"
+
+
+def test_next_says_what_a_pause_makes_of_the_slots(home):
+    home.run("pause", "sync-notes", "--until", "2026-03-04T04:00", at=LATER)
+    home.run("pause", "apt-refresh", at=LATER)
+
+    slots = home.json("next", "sync-notes", "-n", "3", at=LATER)
+    (held,) = home.json("next", "apt-refresh", "-n", "1", at=LATER)
+
+    paused_until = "2026-03-04T04:00:00+01:00"
+    assert [slot["runs_at"] == max(slot["scheduled_for"], paused_until) for slot in slots] == [True] * 3
+    assert (held["runs_at"], held["held"]) == (None, "paused")
+    assert " paused " in home.run("next", "apt-refresh", "-n", "1", at=LATER).stdout + " "
 
 
 def test_logs_follows_a_run_for_as_long_as_it_lives(world, until):

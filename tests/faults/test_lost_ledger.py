@@ -97,7 +97,7 @@ def test_what_was_paused_or_disabled_by_hand_stays_so(house, loss):
 
     done = house.run("run")
 
-    assert "are restored from scheduled_state.json, and what was paused or switched by hand" in done.stderr
+    assert "and what was paused or switched by hand are restored from scheduled_state.json" in done.stderr
     assert [job["enabled"] for job in house.json("jobs")] == [True, False]
     paused = {name: until and until[:10] for name, until in house.json("status")["paused"].items()}
     assert paused == {"*": "2099-01-01", "daily": None}

@@ -33,6 +33,7 @@ def problem(path, text):
         ('command = "true"\nxyzzy = 1', "xyzzy: unknown key"),
         ('command = "true"\nretry = { max_tries = 1 }', "retry.max_tries: unknown key"),
         ('command = "true"\npriority = "urgent"', "priority: Invalid enum value 'urgent'; write one of critical, high, medium, low"),
+        ('command = "true"\nretry = { backoff = "cubic" }', "retry.backoff: Invalid enum value 'cubic'; write one of "),
         ('command = "true"\ntimeout = true', "timeout: Expected `int | str`, got `bool`"),
         ('command = "true"\ntimeout = "5 weeks"', "timeout: '5 weeks' is no interval"),
         ('command = "true"\ntimeout = 0', "timeout: out of range: 0"),

@@ -163,7 +163,7 @@ def test_positions_and_schedules_survive(path, ledger):
     with ledger.transaction():
         ledger.advance("job", HOUR)
         ledger.succeeded("job", HOUR)
-    published(path, snapshot.summary(ledger, {}, "UTC"))
+    published(path, snapshot.summary(ledger, {}, "UTC", 0))
 
     assert snapshot.essentials(path) == [Restored("job", HOUR, HOURLY, HOUR)]
 
@@ -180,7 +180,7 @@ def test_what_was_switched_survives(path, ledger):
         ledger.toggle("job", False)
         ledger.pause("", HOUR)
         ledger.pause("job", None)
-    published(path, snapshot.summary(ledger, {}, "Europe/Berlin"))
+    published(path, snapshot.summary(ledger, {}, "Europe/Berlin", HOUR - 1))
 
     assert snapshot.switches(path) == Switches({"job": False}, {"": HOUR, "job": None})
 
@@ -210,7 +210,7 @@ def test_jobs_that_are_none_restore_nothing(path, jobs):
 
 
 def test_the_document_has_the_shape_that_others_read(ledger):
-    assert snapshot.summary(ledger, {}, "UTC") == {
+    assert snapshot.summary(ledger, {}, "UTC", 0) == {
         "last_run": {"hourly": None, "daily_report": None},
         "memory_rollover": {"notified_files": [], "last_check": None},
         "mail_cleanup": {"last_run": None, "stats": {"auto_opened_total": 0, "auto_closed_total": 0}},
@@ -240,7 +240,7 @@ def test_the_document_tells_what_the_built_in_jobs_found(ledger):
     end(ledger, an_ending("run-3600", finished_at=NOW), "success", result=result)
 
     found = snapshot.summary(
-        ledger, dict.fromkeys(("health", "memory_rollover", "mail_cleanup"), "job"), "Europe/Berlin"
+        ledger, dict.fromkeys(("health", "memory_rollover", "mail_cleanup"), "job"), "Europe/Berlin", int(NOW)
     )
 
     ran = "2026-02-03T15:00:00+01:00"

@@ -203,7 +203,7 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="A job's next slots",
         ask=lambda where, asked: service.upcoming(where, asked.name, asked.query.limit),
         query=shapes.SlotsQuery,
-        answer=list[shapes.Slot],
+        answer=list[shapes.Upcoming],
     ),
     Operation(
         method="GET",
@@ -281,7 +281,7 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="The next slots of all jobs",
         ask=lambda where, asked: service.upcoming(where, None, asked.query.limit),
         query=shapes.SlotsQuery,
-        answer=list[shapes.Slot],
+        answer=list[shapes.Upcoming],
     ),
     Operation(
         method="GET",

@@ -193,11 +193,20 @@ class Run(msgspec.Struct, kw_only=True):
 
 
 class Slot(msgspec.Struct, kw_only=True):
-    """A slot to come."""
+    """A slot to come, and when it runs."""
+
+    job: str
+    scheduled_for: str
+    runs_at: str
+
+
+class Upcoming(msgspec.Struct, kw_only=True):
+    """A slot to come; why it is *held* back if nobody can say when it runs."""
 
     job: str
     scheduled_for: str
     runs_at: str | None
+    held: Literal["paused", "late"] | None
 
 
 class Explanation(msgspec.Struct, kw_only=True):
@@ -213,6 +222,7 @@ class Logs(msgspec.Struct, kw_only=True):
     run_id: str | None
     job: str
     status: str | None
+    attempt: int | None
     newer: int
     size: int
     output: str
