@@ -70,15 +70,19 @@ def _to_come(view: View, job: Job, due: Instant) -> str:
         return f"It will not run again: what is due at {_when(due, view)} will be too late for its `grace`."
     if at == due:
         return f"It will run at {_when(at, view)}."
+    until = "waits until then" if at == start else _too_late(view, start)
+    return f"It will run at {_when(at, view)}: what is due at {_when(due, view)} {until} ({_held(view, job, due, start)})."
+
+
+def _too_late(view: View, start: Instant) -> str:
+    return f"may not start before {_when(start, view)}, which is too late for its `grace`"
+
+
+def _held(view: View, job: Job, due: Instant, start: Instant) -> str:
+    """Say what holds back until *start* what is due at *due*."""
     window = job.not_between
     by_quiet = window is not None and may_start(job, due, {}) == start
-    held = f"quiet: {words.window(window)}" if window is not None and by_quiet else _pauses(view, job)
-    then = (
-        "waits until then"
-        if at == start
-        else f"may not before {_when(start, view)}, too late for its `grace`"
-    )
-    return f"It will run at {_when(at, view)}: what is due at {_when(due, view)} {then} ({held})."
+    return f"quiet: {words.window(window)}" if window is not None and by_quiet else _pauses(view, job)
 
 
 def _unscheduled(view: View, job: Job) -> str:
