@@ -15,6 +15,8 @@ from scheduled.planner import Around, JobPlan, busy_groups, is_too_late, may_sta
 from scheduled.state.ledger import JobRow, Ledger
 from scheduled.state.paths import Paths
 
+MOST_TOO_LATE = 400  # slots, one a night: a job of which each is too late in the morning never runs
+
 
 class View(msgspec.Struct, kw_only=True):
     """What is configured, and where it stands *now*; *switched* are the jobs whose file says something else."""
@@ -62,7 +64,9 @@ class View(msgspec.Struct, kw_only=True):
         """Return when *job* may start next, as far as that is known: its gate aside, and other jobs of its group."""
         plan = self.plan(job)
         due = None if plan is None else plan.next_due
-        while due is not None:
+        for _ in range(MOST_TOO_LATE):
+            if due is None:
+                return None
             at = may_start(job, due, self.pauses)
             if at is None or not is_too_late(job, due, at):
                 return at
