@@ -281,7 +281,7 @@ def may_start(job: Job, instant: Instant, pauses: Mapping[str, Instant | None]) 
 
 def is_too_late(job: Job, due: Instant, start: Instant) -> bool:
     """Tell whether what is due at *due* and may start at *start* only is skipped then."""
-    return job.grace is not None and start - due > job.grace
+    return job.grace is not None and due - job.schedule.delay <= _before(job, start, job.grace)
 
 
 def _quiet_around(window: Window, zone: str, now: Instant) -> tuple[Instant, Instant] | None:

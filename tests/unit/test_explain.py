@@ -73,7 +73,7 @@ def decided(ledger):
          "It will run at 2026-03-04 08:00: what is due at 2026-03-04 06:00 waits until then (quiet: 06:00 to 08:00)."),
         ('not_between = ["07:00", "08:00"]', [decided], "It will run at 2026-03-04 06:00."),
         ('grace = "10m"\nnot_between = ["05:30", "05:20"]', [decided],
-         "It will not run again: what is due at 2026-03-04 06:00 will be too late for its `grace`."),
+         "It will run at 2026-03-05 05:20: what is due at 2026-03-04 06:00 waits until then (quiet: 05:30 to 05:20)."),
         ('grace = "10m"', [decided, lambda ledger: ledger.pause("job", NOW + 2 * HOUR)],
          "It will run at 2026-03-04 08:00: what is due at 2026-03-04 06:00 may not start before 2026-03-04 07:07, which is too late for"),
         ("", [], "It is due: its slot of 2026-03-04 05:00 runs at the next tick."),
