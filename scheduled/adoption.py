@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 
-from scheduled import chains
 from scheduled.actions import process
 from scheduled.actions.handler import read_report
 from scheduled.actions.output import CappedOutput
@@ -21,7 +20,7 @@ from scheduled.events import Event
 from scheduled.house import House
 from scheduled.jobs import OUTPUT_LIMIT, Ending, OpenRun
 from scheduled.masking import Mask
-from scheduled.settle import settle, step_over
+from scheduled.settle import settle, step_lost, step_over
 from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import CHAIN, Ledger
 from scheduled.state.locks import is_held, unless_held
@@ -57,13 +56,10 @@ def leave(house: House, run: OpenRun, error: OSError) -> None:
 def lost_steps(ledger: Ledger, house: House, now: float) -> list[Event]:
     """Drop triggers of jobs that are configured no more, and steps that are disabled: their chain goes on, or fails."""
     events: list[Event] = []
+    jobs = house.config.jobs
     while lost := [row for row in ledger.triggers() if _is_lost(house, row.job, row.parent)]:
         for row in lost:
-            ledger.take_trigger(row.id)
-            ended = chains.lost_step(ledger, house.config.jobs, row, now)
-            parent = ledger.open_run(row.parent) if ended is not None else None
-            if ended is not None and parent is not None:
-                events += settle_run(ledger, house, parent, ended, now)
+            events += step_lost(ledger, jobs, row, now=now, zone=house.zone, compose=house.compose)
     return events
 
 

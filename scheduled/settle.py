@@ -9,7 +9,7 @@ from scheduled.actions.handler import Reported
 from scheduled.clock import local
 from scheduled.events import Event
 from scheduled.handlers.base import Change, Notice
-from scheduled.jobs import Ending, Job, Jobs, OpenRun, Span, stands_for
+from scheduled.jobs import Ending, Job, Jobs, OpenRun, Span, TriggerRow, stands_for
 from scheduled.judgement import Judgement, judge
 from scheduled.looking import stamp
 from scheduled.state.ledger import Ledger
@@ -66,10 +66,25 @@ def step_over(
 ) -> list[Event]:
     """Go on with the chain, if any, of which *run*, over with *status*, was a step; return the events."""
     ended = chains.step_ended(ledger, jobs, run, status, now) if run.parent else None
-    parent = ledger.open_run(run.parent) if ended is not None else None
-    if ended is None or parent is None:
+    return _chain_over(ledger, jobs, ended, now=now, zone=zone, compose=compose)
+
+
+def step_lost(
+    ledger: Ledger, jobs: Jobs, row: TriggerRow, *, now: float, zone: str, compose: Compose
+) -> list[Event]:
+    """Drop a trigger of which nothing will come, and go on with the chain, if any, that counts on it, as `step_over`."""
+    ledger.take_trigger(row.id)
+    ended = chains.lost_step(ledger, jobs, row, now)
+    return _chain_over(ledger, jobs, ended, now=now, zone=zone, compose=compose)
+
+
+def _chain_over(
+    ledger: Ledger, jobs: Jobs, ended: Ending | None, *, now: float, zone: str, compose: Compose
+) -> list[Event]:
+    run = ledger.open_run(ended.run_id) if ended is not None else None
+    if ended is None or run is None:
         return []
-    return settle(ledger, jobs, parent, ended, Reported(), now=now, zone=zone, compose=compose)
+    return settle(ledger, jobs, run, ended, Reported(), now=now, zone=zone, compose=compose)
 
 
 def _with_outcome(ending: Ending, reported: Reported) -> Ending:
