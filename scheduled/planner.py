@@ -337,10 +337,13 @@ def _too_late(job: Job, now: Instant, *, missed: bool, closed: bool) -> tuple[In
 
 
 def _before(job: Job, now: Instant, lateness: int) -> Instant:
-    """Return the last instant whose slot is more than *lateness* late; while it is quiet none grows late."""
-    last = now - job.schedule.delay - lateness - 1
+    """Return the last instant whose slot is more than *lateness* late; while it is quiet none grows late.
+
+    Late is counted from when a slot could first have run: its jitter may have led it into the quiet window.
+    """
+    last = now - lateness - 1
     found = _quiet_around(job.not_between, job.schedule.zone, last) if job.not_between else None
-    return last if found is None else found[0] - 1
+    return (last if found is None else found[0] - 1) - job.schedule.delay
 
 
 def _beyond_limit(times: Timetable, base: Instant, until: Instant, limit: int) -> Span | None:

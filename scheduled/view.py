@@ -15,8 +15,6 @@ from scheduled.planner import Around, JobPlan, busy_groups, is_too_late, may_sta
 from scheduled.state.ledger import JobRow, Ledger
 from scheduled.state.paths import Paths
 
-MOST_TOO_LATE = 400  # slots, one a night: a job of which each is too late in the morning never runs
-
 
 class View(msgspec.Struct, kw_only=True):
     """What is configured, and where it stands *now*; *switched* are the jobs whose file says something else."""
@@ -64,15 +62,12 @@ class View(msgspec.Struct, kw_only=True):
         """Return when *job* may start next, as far as that is known: its gate aside, and other jobs of its group."""
         plan = self.plan(job)
         due = None if plan is None else plan.next_due
-        for _ in range(MOST_TOO_LATE):
-            if due is None:
-                return None
-            at = may_start(job, due, self.pauses)
-            if at is None or not is_too_late(job, due, at):
-                return at
-            slot = open_slots_of(job.schedule, self.standings[job.name]).next_after(at - job.schedule.delay)
-            due = None if slot is None else slot + job.schedule.delay
-        return None
+        at = None if due is None else may_start(job, due, self.pauses)
+        if due is None or at is None or not is_too_late(job, due, at):
+            return at
+        # Only a pause makes anything late: what comes after it may be held back, but is on time.
+        slot = open_slots_of(job.schedule, self.standings[job.name]).next_after(at - job.schedule.delay)
+        return None if slot is None else may_start(job, slot + job.schedule.delay, self.pauses)
 
     def plan(self, job: Job) -> JobPlan | None:
         """Return what the next tick would do with *job*, its gate aside; None if it has no epoch (disabled)."""

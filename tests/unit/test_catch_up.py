@@ -139,6 +139,15 @@ def test_what_a_quiet_window_puts_off_is_not_late_when_it_ends(policy):
 
 
 @pytest.mark.parametrize("policy", [{"catch_up": "none"}, {"grace": 300}])
+def test_nor_is_what_jitter_led_into_the_quiet_window(policy):
+    night = Window(9 * 60 + 50, 13 * 60 + 30)
+
+    found = planned("08:00", "13:30", not_between=night, delay=55 * 60, **policy)
+
+    assert (slot(found), found.skips) == ("12:00", ())
+
+
+@pytest.mark.parametrize("policy", [{"catch_up": "none"}, {"grace": 300}])
 def test_what_could_have_run_before_the_quiet_window_or_after_it_grows_late(policy):
     found = planned("09:00", "14:15", not_between=Window(11 * 60 + 50, 12 * 60 + 30), **policy)
 
