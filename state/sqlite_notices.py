@@ -37,9 +37,9 @@ class Notices:
     def conditions(self, job: str | None = None) -> list[KnownCondition]:
         """See `Ledger.conditions`."""
         rows = self._db.execute(
-            "SELECT key, job, grp, payload, event, since, said_at FROM conditions WHERE ?1 IS NULL OR job = ?1"
-            " ORDER BY since, key",
-            (job,),
+            "SELECT key, job, grp, payload, event, since, said_at FROM conditions"
+            " WHERE :job IS NULL OR job = :job ORDER BY since, key",
+            {"job": job},
         )
         return [
             KnownCondition(

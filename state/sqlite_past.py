@@ -34,9 +34,9 @@ class Past:
             runs = self._prune_runs(job, last_run or "", before, keep_runs)
             gone += runs
             slots = self._db.execute(
-                "DELETE FROM slots WHERE job = ?1 AND target = ?2 AND first < ?3 AND last < ?3 AND last <= ?4"
-                " AND verdict IS NOT NULL",
-                (job, target, before, position),
+                "DELETE FROM slots WHERE job = :job AND target = :target AND first < :before AND last < :before"
+                " AND last <= :position AND verdict IS NOT NULL",
+                {"job": job, "target": target, "before": before, "position": position},
             ).rowcount
             removed += len(runs) + slots
         self._db.execute("DELETE FROM epochs WHERE ends_at < ?", (before,))

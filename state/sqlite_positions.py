@@ -45,9 +45,9 @@ class Positions:
     def wait(self, job: str, reason: OpenReason | None, next_due: Instant | None) -> None:
         """See `Ledger.wait`."""
         self._db.execute(
-            "UPDATE jobs SET open_reason = ?1, next_due = ?2 WHERE job = ?3"
-            " AND (open_reason IS NOT ?1 OR next_due IS NOT ?2)",
-            (reason, next_due, job),
+            "UPDATE jobs SET open_reason = :reason, next_due = :next_due WHERE job = :job"
+            " AND (open_reason IS NOT :reason OR next_due IS NOT :next_due)",
+            {"job": job, "reason": reason, "next_due": next_due},
         )
 
     def decide(
@@ -66,8 +66,8 @@ class Positions:
         """See `Ledger.succeeded`."""
         if window_start is not None:
             self._db.execute(
-                "UPDATE jobs SET window_start = ?1 WHERE job = ?2 AND ifnull(window_start, ?1) <= ?1",
-                (window_start, job),
+                "UPDATE jobs SET window_start = :start WHERE job = :job AND ifnull(window_start, :start) <= :start",
+                {"job": job, "start": window_start},
             )
 
     def rows_after(self, job: str, instant: Instant) -> list[SlotRow]:

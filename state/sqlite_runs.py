@@ -195,10 +195,16 @@ class Runs:
     def _summarise(self, ending: Ending, run_status: str, document: str | None) -> None:
         failed = run_status not in ("success", "skipped")
         self._db.execute(
-            "UPDATE jobs SET last_run_id = ?1, last_run_at = ?2, last_status = ?3, last_result = ifnull(?4, last_result),"
-            " run_count = run_count + 1, failure_count = failure_count + ?5"
-            " WHERE job = (SELECT job FROM runs WHERE run_id = ?1)",
-            (ending.run_id, ending.finished_at, run_status, document, failed),
+            "UPDATE jobs SET last_run_id = :run_id, last_run_at = :finished_at, last_status = :status,"
+            " last_result = ifnull(:result, last_result), run_count = run_count + 1,"
+            " failure_count = failure_count + :failed WHERE job = (SELECT job FROM runs WHERE run_id = :run_id)",
+            {
+                "run_id": ending.run_id,
+                "finished_at": ending.finished_at,
+                "status": run_status,
+                "result": document,
+                "failed": failed,
+            },
         )
 
     def close_run(self, run_id: str, status: str, reason: str) -> None:
