@@ -19,8 +19,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EPOCH_ORDINAL = EPOCH.toordinal()
 # One year off the ends of datetime's range, so that local times and neighbouring months still fit.
 FIRST_YEAR, LAST_YEAR = 2, 9998
-# Two changes that undo each other are told apart if they are further apart than this.
-# The closest in all of IANA's data are 3.99 days (Freetown in 1939), since 1970 6.96 (Recife in 2000).
+# Two changes that undo each other are both found if they are further apart than this.
+# The closest since 1970 are 6.96 days apart (Recife in 2000), in all of IANA's data 3.99 (Freetown in 1939).
 COARSE = 3 * DAY
 # Debian's cron takes a jump beyond three hours for a clock that was set, and just goes on from there.
 RESET = 3 * HOUR

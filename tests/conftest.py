@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.fixtures.sample",
     "tests.fixtures.web",
     "tests.fixtures.world",
+    "tests.fixtures.zone_files",
     "tests.fixtures.estate",  # imports the others
 ]
 

@@ -42,15 +42,15 @@ ZONES = [
     "Asia/Kolkata",
     "UTC",
 ]
-# Where cronsim 2.8 agrees with Debian's cron from 2024 on: full hours, not at midnight, not around noon UTC.
+# Where cronsim 2.8 agrees with Debian's cron from 2024 on: full hours, not at midnight, not around noon UTC. As one
+# release of the time zone data has them: what governments decide next may be otherwise.
 CRONSIM_ZONES = [
-    "Europe/Berlin",
-    "America/New_York",
-    "Africa/Casablanca",
-    "Antarctica/Troll",
-    "America/St_Johns",
-    "Asia/Gaza",
-    "Asia/Kolkata",
+    "2025b/Europe/Berlin",
+    "2025b/America/New_York",
+    "2025b/Africa/Casablanca",
+    "2025b/Antarctica/Troll",
+    "2025b/America/St_Johns",
+    "2025b/Asia/Kolkata",
     "UTC",
 ]
 
@@ -157,7 +157,7 @@ def test_slots_are_what_debians_main_loop_starts(place, expression, days):
 
 
 # cronsim can't begin within a repeated hour.
-NOONS = st.integers(instant(2024) // DAY, instant(2030) // DAY).map(lambda day: day * DAY + 12 * HOUR)
+NOONS = st.integers(instant(2024) // DAY, instant(2026) // DAY).map(lambda day: day * DAY + 12 * HOUR)
 
 
 @settings(max_examples=300, deadline=None)
@@ -232,7 +232,7 @@ def test_counting_years_is_counting_their_parts(expression, place, days):
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.sampled_from(sorted(available_timezones())), st.integers(1880, 2100))
+@given(st.sampled_from(sorted(available_timezones())), st.integers(1970, 2025))
 def test_no_change_of_any_zone_is_missed(key, year):
     zone = ZoneInfo(key)
     found = zones.changes(key, instant(year), instant(year + 1))

@@ -118,7 +118,7 @@ def test_when_a_job_runs(path, text, expected):
     [
         ("2026-01-31T04:00", datetime(2026, 1, 31, 3, tzinfo=UTC)),
         ("2026-01-31T04:00+00:00", datetime(2026, 1, 31, 4, tzinfo=UTC)),
-        ("2026-07-31", datetime(2026, 7, 30, 22, tzinfo=UTC)),
+        ("2025-07-31", datetime(2025, 7, 30, 22, tzinfo=UTC)),
     ],
 )
 def test_an_anchor_is_local_unless_it_says_otherwise(path, anchor, expected):

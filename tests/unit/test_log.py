@@ -6,7 +6,7 @@ import pytest
 from scheduled.events import Event
 from scheduled.log import MAX_BYTES, Log, describe, log_path
 
-INSTANT = datetime(2026, 7, 3, 12, 0, 5, tzinfo=UTC).timestamp() + 0.75
+INSTANT = datetime(2025, 7, 3, 12, 0, 5, tzinfo=UTC).timestamp() + 0.75
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \| scheduled \| (INFO|WARNING|ERROR) \| .+\n")
 
 
@@ -18,7 +18,7 @@ def path(tmp_path):
 def test_a_line_has_the_workspaces_format_and_a_naive_local_stamp(path):
     Log(path, "Europe/Berlin").write(INSTANT, "WARNING", "something happened: ä")
 
-    assert path.read_text() == "2026-07-03 14:00:05 | scheduled | WARNING | something happened: ä\n"
+    assert path.read_text() == "2025-07-03 14:00:05 | scheduled | WARNING | something happened: ä\n"
 
 
 def test_lines_are_appended_for_the_owners_eyes_only(path):
@@ -32,8 +32,8 @@ def test_lines_are_appended_for_the_owners_eyes_only(path):
 @pytest.mark.parametrize(
     "message",
     [
-        "one\n2026-07-03 14:00:05 | scheduled | ERROR | forged",
-        "one\r2026-07-03",
+        "one\n2025-07-03 14:00:05 | scheduled | ERROR | forged",
+        "one\r2025-07-03",
         "one\x1b[2Jtwo",
         "one\u2028two",
         "one\x85two",

@@ -11,7 +11,7 @@ from scheduled.errors import ScheduledError
 from scheduled.jobs import Action, Claim, Job, Limits, Schedule
 from scheduled.state.paths import Paths
 
-SLOT = int(datetime.fromisoformat("2026-07-03T12:00+00:00").timestamp())
+SLOT = int(datetime.fromisoformat("2025-07-03T12:00+00:00").timestamp())
 
 
 @pytest.fixture
@@ -133,9 +133,9 @@ def test_a_run_is_told_who_it_is_in_the_jobs_own_zone(around):
     assert {key: value for key, value in env.items() if key.startswith("SCHEDULED_")} == {
         "SCHEDULED_JOB": "job",
         "SCHEDULED_RUN_ID": "job-1",
-        "SCHEDULED_FOR": "2026-07-03T14:00:00+02:00",
+        "SCHEDULED_FOR": "2025-07-03T14:00:00+02:00",
         "SCHEDULED_MISSED": "3",
-        "SCHEDULED_LAST_SUCCESS": "2026-07-02T14:00:00+02:00",
+        "SCHEDULED_LAST_SUCCESS": "2025-07-02T14:00:00+02:00",
         "SCHEDULED_ATTEMPT": "2",
         "SCHEDULED_TRIGGER": "schedule",
         "SCHEDULED_EVENT": "",

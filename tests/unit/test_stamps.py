@@ -18,7 +18,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
     [
         ("2026-02-03 14:00:00", datetime(2026, 2, 3, 13, tzinfo=UTC)),
         ("2026-02-03T14:00:00", datetime(2026, 2, 3, 13, tzinfo=UTC)),
-        ("2026-07-03 14:00:00", datetime(2026, 7, 3, 12, tzinfo=UTC)),
+        ("2025-07-03 14:00:00", datetime(2025, 7, 3, 12, tzinfo=UTC)),
         ("2026-02-03T14:00:00Z", datetime(2026, 2, 3, 14, tzinfo=UTC)),
         ("2026-02-03T14:00:00+05:30", datetime(2026, 2, 3, 8, 30, tzinfo=UTC)),
         ("2026-02-03", datetime(2026, 2, 2, 23, tzinfo=UTC)),
