@@ -14,10 +14,11 @@ from scheduled.errors import BusyError, ConfigError
 from scheduled.events import Event
 from scheduled.house import House
 from scheduled.jobs import Instant, Job, OpenRun, Span, Standing
-from scheduled.looking import known_jobs, looking, stamp
+from scheduled.looking import known_jobs, stamp
 from scheduled.runner import Result
 from scheduled.settle import step_over
 from scheduled.state.ledger import Ledger, RunRow
+from scheduled.state.open import read_only
 
 BY_HAND = "by hand"
 
@@ -53,7 +54,7 @@ def _tell(house: House, chosen: Sequence[str], *, enabled: bool) -> None:
 def resume(house: House, names: Sequence[str], *, dry_run: bool) -> list[dict[str, Any]]:
     """End a pause of these jobs, or that of all; *still* says what other pause holds a job on."""
     chosen = known_jobs(house.config, names) or [""]
-    with looking(house.paths) as ledger:
+    with read_only(house.paths) as ledger:
         before = ledger.pauses(int(clock.now()))
     if not dry_run and not before.keys().isdisjoint(chosen):
         with _changing(house) as changing:
@@ -76,7 +77,7 @@ def switch(house: House, names: Sequence[str], *, enabled: bool, dry_run: bool) 
     """Enable or disable jobs whatever the configuration says; their epochs begin and end at once."""
     chosen = known_jobs(house.config, names)
     written = {name: house.config.jobs[name].enabled for name in chosen}
-    with looking(house.paths) as ledger:
+    with read_only(house.paths) as ledger:
         house.config.switch(ledger.toggles())
     before = {name: house.config.jobs[name].enabled for name in chosen}
     if not dry_run:
@@ -96,7 +97,7 @@ def skip(house: House, name: str, slot: Instant | None, *, dry_run: bool) -> dic
     """
     job = house.config.jobs[known_jobs(house.config, [name])[0]]
     now = int(clock.now())
-    with looking(house.paths) as looked:
+    with read_only(house.paths) as looked:
         house.config.switch(looked.toggles())
         standing = claims.foreseen(looked, house.config, now).get(name)
         found, retries = _to_skip(looked, job, standing, slot, now, house.zone)
@@ -197,7 +198,7 @@ def foreseen(house: House, name: str, slot: Instant) -> dict[str, Any]:
     """Say what a run for *slot* would be; raises ConfigError if it is refused."""
     job = house.config.jobs[known_jobs(house.config, [name])[0]]
     now = int(clock.now())
-    with looking(house.paths) as ledger:
+    with read_only(house.paths) as ledger:
         house.config.switch(ledger.toggles())
         standing = claims.foreseen(ledger, house.config, now).get(name)
     try:
@@ -214,7 +215,7 @@ def foreseen(house: House, name: str, slot: Instant) -> dict[str, Any]:
 
 def wish_again(house: House, run_id: str) -> Wish:
     """Return what running *run_id* again means; raises ConfigError if there is no such run, BusyError if it runs."""
-    with looking(house.paths) as ledger:
+    with read_only(house.paths) as ledger:
         row, waiting = ledger.run(run_id), ledger.open_run(run_id)
     if row is None:
         raise ConfigError(f"{run_id}: no such run; `scheduled history` lists them")

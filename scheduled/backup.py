@@ -18,6 +18,7 @@ from scheduled import clock, config
 from scheduled.errors import BusyError, ConfigError, StateError
 from scheduled.state.files import sync_directory, write_atomically
 from scheduled.state.locks import exclusive, is_held
+from scheduled.state.open import open_existing
 from scheduled.state.paths import Paths
 from scheduled.state.sqlite import SqliteLedger, using
 
@@ -40,8 +41,7 @@ class Manifest(msgspec.Struct, kw_only=True):
 
 def backup(config_file: Path, paths: Paths, target: Path, *, dry_run: bool) -> dict[str, Any]:
     """Write everything that is needed to go on elsewhere into *target*; raises StateError."""
-    if not paths.ledger.exists():
-        raise StateError(f"{paths.ledger}: there is no ledger yet; the first `scheduled run` makes it")
+    open_existing(paths).close()  # before a lock file is made where there is no ledger
     manifest = Manifest(
         format=FORMAT,
         version=scheduled.__version__,
@@ -71,12 +71,8 @@ def _ledger(paths: Paths) -> bytes:
     """Copy the ledger as of one instant; who wants to write it meanwhile waits."""
     with tempfile.TemporaryDirectory(prefix="scheduled-backup-") as scratch:
         copy = Path(scratch) / LEDGER
-        with exclusive(paths.ledger.with_suffix(".lock")):
-            ledger = SqliteLedger(paths.ledger, read_only=True)
-            try:
-                ledger.copy(copy)
-            finally:
-                ledger.close()
+        with exclusive(paths.ledger.with_suffix(".lock")), using(open_existing(paths)) as ledger:
+            ledger.copy(copy)
         return copy.read_bytes()
 
 

@@ -11,14 +11,14 @@ from scheduled import cadence, clock, config
 from scheduled.epochs import minute_before
 from scheduled.jobs import MINUTE, Instant, Job, Jobs, Seconds
 from scheduled.lint import lint
-from scheduled.looking import looking
 from scheduled.state.ledger import Ledger
+from scheduled.state.open import read_only
 from scheduled.state.paths import Paths
 
 
 def checked(config_file: Path, paths: Paths, drafts: config.Drafts = MappingProxyType({})) -> dict[str, Any]:
     """Return every fault and doubt, ticks as rare as they are installed; raises ConfigError as `check` does."""
-    with looking(paths) as ledger:
+    with read_only(paths) as ledger:
         return check(config_file, drafts, ledger)
 
 

@@ -11,9 +11,10 @@ import msgspec
 from scheduled import chains, claims, clock, past, planner, spool
 from scheduled.house import House
 from scheduled.jobs import Instant, Job, Jobs, Standing, TriggerRow
-from scheduled.looking import looking, stamp
+from scheduled.looking import stamp
 from scheduled.planner import Around, JobPlan, Start
 from scheduled.state.ledger import Ledger
+from scheduled.state.open import read_only
 
 
 class Foreseen(msgspec.Struct, kw_only=True):
@@ -26,7 +27,7 @@ class Foreseen(msgspec.Struct, kw_only=True):
 def plan(house: House) -> list[dict[str, Any]]:
     """Return what a tick would start now, in order and with the reason; nothing is changed (gates are asked)."""
     jobs, now = house.config.jobs, int(clock.now())
-    with looking(house.paths) as ledger:
+    with read_only(house.paths) as ledger:
         house.config.switch(ledger.toggles())
         gates = claims.ask_gates(ledger, house.config, now)
         around = claims.surroundings(ledger, now, gates=gates, budget=house.config.max_runs)

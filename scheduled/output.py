@@ -11,10 +11,10 @@ from typing import Any
 from scheduled.actions.prepare import secrets_of
 from scheduled.errors import ScheduledError, UnknownError
 from scheduled.jobs import Job
-from scheduled.looking import looking
 from scheduled.masking import Mask
 from scheduled.state.ledger import Ledger, RunRow
 from scheduled.state.locks import is_held
+from scheduled.state.open import read_only
 from scheduled.state.paths import Paths
 
 LOOK = 0.2  # seconds between two looks at a file that may grow
@@ -55,7 +55,7 @@ def as_printed(
     most: int | None = None,
 ) -> tuple[dict[str, Any], bytes]:
     """Return the same as `logs`, the output apart, in its very bytes."""
-    with looking(paths) as ledger:
+    with read_only(paths) as ledger:
         rows = _runs(ledger, name)
     for newer, (row, attempt) in enumerate(_attempts(rows)):
         path = paths.output_of(row.run_id, attempt)
@@ -111,7 +111,7 @@ def known(paths: Paths, jobs: Iterable[str], name: str) -> str:
     import difflib
 
     names = list(jobs)
-    with looking(paths) as ledger:
+    with read_only(paths) as ledger:
         if name in names or _runs(ledger, name):
             return name
     near = difflib.get_close_matches(name, names, n=1)
@@ -149,7 +149,7 @@ def printed(
 
 
 def _run(paths: Paths, run_id: str) -> RunRow:
-    with looking(paths) as ledger:
+    with read_only(paths) as ledger:
         row = ledger.run(run_id)
     if row is None:
         raise UnknownError(f"{run_id}: no such run; `scheduled history` lists them")

@@ -5,9 +5,10 @@ from typing import Any, get_args
 from scheduled.audit import audit as audited
 from scheduled.errors import ConfigError, UnknownError
 from scheduled.jobs import Instant, RunStatus
-from scheduled.looking import looking, read_ledger, stamp
+from scheduled.looking import stamp
 from scheduled.state import snapshot
 from scheduled.state.ledger import RunRow
+from scheduled.state.open import open_existing, read_only
 from scheduled.state.paths import Paths
 from scheduled.state.sqlite import using
 from scheduled.troubles import job_of
@@ -23,14 +24,14 @@ def history(
     status: str | None = None,
 ) -> list[dict[str, Any]]:
     """Return the newest runs, newest first."""
-    with looking(paths) as ledger:
+    with read_only(paths) as ledger:
         found = ledger.history(job=job, limit=limit, since=since, status=status)
         return [_run(row, zone) for row in found]
 
 
 def one_run(paths: Paths, zone: str, run_id: str) -> dict[str, Any]:
     """Return one run; raises UnknownError if there is none of that name."""
-    with looking(paths) as ledger:
+    with read_only(paths) as ledger:
         row = ledger.run(run_id)
     if row is None:
         raise UnknownError(f"{run_id}: no such run; `scheduled history` lists them")
@@ -67,7 +68,7 @@ def audit(
     paths: Paths, zone: str, *, after: Instant | None = None, until: Instant | None = None
 ) -> dict[str, Any]:
     """Recompute every slot there had to be, or those in (after, until]; return whether the ledger accounts for each."""
-    with using(read_ledger(paths)) as ledger:
+    with using(open_existing(paths)) as ledger:
         # Before the ledger stands still: what a snapshot says rests on what was in there by then.
         idle = snapshot.idle_until(paths.snapshot)
         ledger.hold_still()
@@ -89,7 +90,7 @@ def audit(
 
 def incidents(paths: Paths, zone: str) -> list[dict[str, Any]]:
     """Return what is wrong or noteworthy now, as jobs (and, without one, the runner itself) found it."""
-    with looking(paths) as ledger:
+    with read_only(paths) as ledger:
         found = ledger.conditions()
     return [
         {
@@ -106,7 +107,7 @@ def incidents(paths: Paths, zone: str) -> list[dict[str, Any]]:
 
 def notices(paths: Paths, zone: str) -> list[dict[str, Any]]:
     """Return the notices that are decided but not delivered yet, oldest first."""
-    with looking(paths) as ledger:
+    with read_only(paths) as ledger:
         found = ledger.outbox()
     return [
         {
@@ -123,6 +124,7 @@ def notices(paths: Paths, zone: str) -> list[dict[str, Any]]:
 
 def report(paths: Paths) -> dict[str, Any]:
     """Return the newest daily report; its fields are null where none was made yet."""
+    paths.refuse_unreadable()
     made = max(paths.reports.glob("daily-*.md"), default=None, key=lambda path: path.name)
     if made is None:
         return {"path": None, "day": None, "text": None}

@@ -3,6 +3,7 @@
 Nothing of click is in here: the crontab's own line is answered too, and has no use for a parser.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -11,6 +12,14 @@ from typing import Any
 
 from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, ScheduledError
 from scheduled.printable import printable
+
+# What a user's file system, and no fault of the program, makes of a file that is read or written.
+ENVIRONMENT = frozenset(
+    {
+        errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOTDIR, errno.EISDIR,
+        errno.ELOOP, errno.ENAMETOOLONG, errno.ESTALE,
+    }
+)  # fmt: skip
 
 
 def replied(ask: Callable[[], object]) -> int:
@@ -30,9 +39,12 @@ def replied(ask: Callable[[], object]) -> int:
     except BrokenPipeError:
         return EXIT_FAILED
     except OSError as error:
-        if not _stdout_fails():
+        if _stdout_fails():
+            say([f"stdout: {error.strerror}"])
+        elif error.filename is not None and error.errno in ENVIRONMENT:
+            say([f"{os.fsdecode(error.filename)}: {error.strerror}"])
+        else:
             raise
-        say([f"stdout: {error.strerror}"])
         return EXIT_FAILED
     except KeyboardInterrupt:
         return 130

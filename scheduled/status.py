@@ -8,9 +8,11 @@ import msgspec
 from scheduled import clock, config
 from scheduled.jobs import DAY, DEFAULT_CADENCE, HOUR, MINUTE, Job
 from scheduled.listing import in_words
-from scheduled.looking import begun, stamp
+from scheduled.looking import stamp
 from scheduled.state import snapshot
+from scheduled.state.files import no_room
 from scheduled.state.ledger import JobRow, Ledger
+from scheduled.state.open import exists
 from scheduled.state.paths import Paths
 from scheduled.troubles import BAD, OWNER
 from scheduled.view import View, looked_at
@@ -20,13 +22,13 @@ UNITS = (("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", 1))
 
 def status(config_file: Path, paths: Paths) -> dict[str, Any]:
     """Return the state of everything, the fields of a scheduler's health check included; raises ConfigError."""
-    if not begun(paths):
+    if not exists(paths):
         return _before_the_first_tick(config.load(config_file))
     with looked_at(config_file, paths) as (view, ledger):
         found, zone, now = view.config, view.zone, clock.now()
         rows = [_foreseen(view, row) for row in view.rows.values() if row.job in found.jobs]
         ticks = _ticks(ledger, paths, now, zone)
-        troubles = list(dict.fromkeys([*_troubles(ledger, ticks), *found.problems]))
+        troubles = list(dict.fromkeys([*_troubles(ledger, ticks), *_shortages(paths), *found.problems]))
         return {
             "healthy": not troubles,
             "troubles": troubles,
@@ -109,6 +111,13 @@ def _troubles(ledger: Ledger, ticks: dict[str, Any]) -> list[str]:
         first = []
     told = [str(item.condition.payload.get("text", item.condition.key)) for item in ledger.conditions(OWNER)]
     return first + [text for text in told if text]
+
+
+def _shortages(paths: Paths) -> list[str]:
+    """Return why the next tick can't record anything, if so."""
+    remarks, reason = list(paths.remarks), no_room(paths.root)
+    paths.remarks.clear()
+    return remarks or ([f"{reason}; nothing new is recorded"] if reason else [])
 
 
 def _next_job(rows: list[JobRow], now: float, zone: str) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from scheduled.errors import EXIT_OK
+from scheduled.replies import say
 from scheduled.where import Where
 
 
@@ -36,7 +37,10 @@ def door(command: Callable[..., int | None]) -> Callable[..., Any]:
     @wraps(command)
     def verb(**options: Any) -> None:
         context = click.get_current_context()
-        context.exit(command(context.ensure_object(Where), **options) or EXIT_OK)
+        where = context.ensure_object(Where)
+        code = command(where, **options) or EXIT_OK
+        say(where.paths.remarks)
+        context.exit(code)
 
     return everywhere(verb)
 

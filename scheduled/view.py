@@ -10,9 +10,10 @@ from scheduled import claims, clock, config
 from scheduled.config import Config
 from scheduled.epochs import open_slots_of
 from scheduled.jobs import DEFAULT_CADENCE, Instant, Job, Standing
-from scheduled.looking import known_jobs, looking
+from scheduled.looking import known_jobs
 from scheduled.planner import Around, JobPlan, busy_groups, is_too_late, may_start, plan_job
 from scheduled.state.ledger import JobRow, Ledger
+from scheduled.state.open import read_only
 from scheduled.state.paths import Paths
 
 
@@ -83,7 +84,7 @@ def looked_at(config_file: Path, paths: Paths) -> Iterator[tuple[View, Ledger]]:
     """Read the configuration and look at the ledger; raises ConfigError."""
     found = config.load(config_file)
     now = int(clock.now())
-    with looking(paths) as ledger:
+    with read_only(paths) as ledger:
         written = {name: job.enabled for name, job in found.jobs.items()}
         found.switch(ledger.toggles())
         switched = frozenset(name for name, job in found.jobs.items() if job.enabled != written[name])

@@ -1,5 +1,6 @@
 """Which configuration and which state somebody asks about."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ class Where:
         """The absolute path of scheduled.toml."""
         return config_path(self.config)
 
-    @property
+    @cached_property
     def paths(self) -> Paths:
         """The places in the state directory."""
         return Paths(state_path(self.state))

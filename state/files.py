@@ -17,6 +17,25 @@ CHUNK = 1 << 20
 SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
+SMALLEST_SPACE = 1 << 16  # bytes: SQLite's index of a write-ahead log and a few pages of it
+
+
+def no_room(directory: Path) -> str | None:
+    """Return in words that the file system of *directory* has no space left or may not be written; else None."""
+    try:
+        found = os.statvfs(directory)
+    except OSError:
+        return None
+    blocks, names = (found.f_bfree, found.f_ffree) if os.geteuid() == 0 else (found.f_bavail, found.f_favail)
+    if found.f_flag & os.ST_RDONLY:
+        return f"the file system of {directory} is read-only"
+    if blocks * found.f_frsize < SMALLEST_SPACE:
+        return f"no space left on the file system of {directory}"
+    if found.f_files and not names:
+        return f"no room for further files on the file system of {directory}"
+    return None
+
+
 class RefusedError(OSError):
     """A file that is not read for what it is: no regular file, too large, or outside the allowed tree."""
 

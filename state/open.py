@@ -1,8 +1,14 @@
-"""Opening the ledger: what is damaged is moved aside and said, and ledger and snapshot restore each other."""
+"""Opening the state, for reading and for writing.
+
+For writing, what is damaged is moved aside and said, and ledger and snapshot restore each other. For reading nothing
+is changed.
+"""
 
 import os
 import sqlite3
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +16,49 @@ from scheduled.errors import StateError
 from scheduled.state import snapshot
 from scheduled.state.locks import exclusive
 from scheduled.state.paths import Paths
-from scheduled.state.sqlite import DamagedError, SqliteLedger, is_doubtful, suspicion, using
+from scheduled.state.sqlite import DamagedError, SqliteLedger, UnbornError, is_doubtful, suspicion, using
+
+
+@contextmanager
+def read_only(paths: Paths) -> Iterator[SqliteLedger]:
+    """Open the ledger for reading; where there is none yet, one that knows nothing and leaves no trace.
+
+    Raises ConfigError if the user may not read the state, StateError if it can't be read for another reason.
+    """
+    ledger = open_existing(paths) if exists(paths) else SqliteLedger.nothing()
+    with using(ledger):
+        yield ledger
+
+
+def exists(paths: Paths) -> bool:
+    """Return whether there is a ledger; one that the very first tick is just making is none yet.
+
+    Raises as `read_only` does.
+    """
+    paths.refuse_unreadable()
+    if not paths.ledger.exists():
+        return False
+    if paths.snapshot.exists():
+        return True
+    try:
+        open_existing(paths).close()
+    except UnbornError:
+        return False
+    return True
+
+
+def open_existing(paths: Paths) -> SqliteLedger:
+    """Open the ledger for reading; raises StateError if there is none yet, and as `read_only` does.
+
+    Where SQLite needs to write beside the ledger to read it, and can't, a copy is read; `paths.remarks` has the reason.
+    """
+    paths.refuse_unreadable()
+    if not paths.ledger.exists():
+        raise StateError(f"{paths.ledger}: there is no ledger yet; the first `scheduled run` makes it")
+    ledger = SqliteLedger(paths.ledger, read_only=True)
+    if ledger.remark:
+        paths.remarks.append(ledger.remark)
+    return ledger
 
 
 def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:

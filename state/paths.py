@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 from scheduled.errors import ConfigError, StateError
-from scheduled.state.trust import refuse_foreign, warn_or_refuse
+from scheduled.state.trust import refuse_foreign, refuse_unreadable, warn_or_refuse
 
 
 class Paths:
@@ -20,6 +20,9 @@ class Paths:
         self.outcomes = root / "outcomes"
         self.backups = root / "backups"
         self.spool = root / "spool"
+        self.remarks: list[
+            str
+        ] = []  # what was found in the way of an answer that could be given all the same
 
     def prepare(self) -> None:
         """Create what is missing, for the owner's eyes only; refuse a directory that others can write.
@@ -27,6 +30,7 @@ class Paths:
         Raises ConfigError (wrong rights) or StateError (can't be made).
         """
         warn_or_refuse(self.root)
+        self.refuse_unreadable()
         for place in (self.ledger, self.snapshot, self.output, self.outcomes, self.spool):
             refuse_foreign(place)
         try:
@@ -36,6 +40,12 @@ class Paths:
                 raise ConfigError(f"{self.root}: others may write it; chmod 700 {self.root}")
         except OSError as error:
             raise StateError(f"{error.filename}: {error.strerror}") from error
+
+    def refuse_unreadable(self) -> None:
+        """Raise ConfigError, with the fix, if the user may not read the state. Nothing is made, nothing is opened."""
+        files = (self.ledger, self.snapshot)
+        for place in (self.root, *files, self.output, self.reports, self.outcomes, self.spool):
+            refuse_unreadable(place)
 
     def output_of(self, run_id: str, attempt: int) -> Path:
         """Return where an attempt's output is kept; the file is also the run's lock."""

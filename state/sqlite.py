@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from scheduled.errors import BusyError, ScheduledError, StateError
+from scheduled.state.files import no_room
 from scheduled.state.locks import exclusive, refuse_without_locks
 from scheduled.state.sanity import look_through
 from scheduled.state.sqlite_notices import Notices
@@ -28,6 +29,10 @@ DOUBTFUL = frozenset(
         sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_SCHEMA, sqlite3.SQLITE_OK,
     }
 )  # fmt: skip
+# What SQLite says where it can't write what it needs to read.
+NEEDS_TO_WRITE = frozenset(
+    {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY}
+)
 # What `meta` holds as text and others reckon with.
 NUMBERS = ("planned", "horizon", "cadence", "ticking_since", "pruned")
 
@@ -37,7 +42,11 @@ class SqliteLedger(Runs, Positions, Steps, Past, Switches, Notices):
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
-        self._db = _connect(path, read_only=read_only)
+        self.remark: str | None = None
+        if read_only:
+            self._db, self.remark = _connect_to_read(path)
+        else:
+            self._db = _connect(path)
         try:
             _check_version(self._db, path, read_only=read_only)
         except BaseException:
@@ -136,26 +145,55 @@ class SqliteLedger(Runs, Positions, Steps, Past, Switches, Notices):
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
 
-def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+def _connect(path: Path) -> sqlite3.Connection:
     if path == NOWHERE:
         return sqlite3.connect(path, isolation_level=None)
     with _named_errors(path):
-        if not read_only:
-            # SQLite would create it, and its log, with the umask's rights.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
-            refuse_without_locks(path.with_suffix(".lock"))
-        db = sqlite3.connect(
-            _uri(path, read_only=read_only), uri=True, isolation_level=None, timeout=BUSY_SECONDS
-        )
+        # SQLite would create it, and its log, with the umask's rights.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        refuse_without_locks(path.with_suffix(".lock"))
+        return _opened(f"{path.absolute().as_uri()}?mode=rw", path)
+
+
+def _connect_to_read(path: Path) -> tuple[sqlite3.Connection, str | None]:
+    """Open a ledger for reading. Returns, too, why a copy of it was opened instead, if so."""
+    with _named_errors(path):
         try:
-            if not read_only:
-                _write_ahead(db, path)
-                db.execute("PRAGMA synchronous = FULL")
-            db.execute("PRAGMA schema_version")
-        except BaseException:
-            db.close()
-            raise
-        return db
+            return _opened(_uri_to_read(path)), None
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in NEEDS_TO_WRITE:
+                raise
+            reason = no_room(path.parent) or f"{path.parent} can't be written: {error}"
+        return _copied(path), f"{reason}; nothing new is recorded"
+
+
+def _opened(uri: str, to_write: Path | None = None) -> sqlite3.Connection:
+    db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
+    try:
+        if to_write is not None:
+            _write_ahead(db, to_write)
+            db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA schema_version")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _copied(path: Path) -> sqlite3.Connection:
+    """Open a copy elsewhere: SQLite reads a write-ahead log with the help of an index that it writes beside it.
+
+    The log is copied first: what a writer takes out of it meanwhile is found in the ledger.
+    """
+    import shutil
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="scheduled-") as aside:
+        copy = Path(aside) / path.name
+        for suffix in ("-wal", ""):
+            with suppress(FileNotFoundError):
+                shutil.copyfile(f"{path}{suffix}", f"{copy}{suffix}")
+        return _opened(_uri_to_read(copy))  # its files are open; their names may go
 
 
 def _write_ahead(db: sqlite3.Connection, path: Path) -> None:
@@ -165,9 +203,7 @@ def _write_ahead(db: sqlite3.Connection, path: Path) -> None:
             db.execute("PRAGMA journal_mode = WAL")
 
 
-def _uri(path: Path, *, read_only: bool) -> str:
-    if not read_only:
-        return f"{path.absolute().as_uri()}?mode=rw"
+def _uri_to_read(path: Path) -> str:
     # With no log there is no writer, and looking need leave no trace (not even an empty log) behind.
     quiet = not path.with_name(f"{path.name}-wal").exists()
     return f"{path.absolute().as_uri()}?mode=ro" + ("&immutable=1" if quiet else "")
@@ -235,7 +271,8 @@ def _told(error: sqlite3.DatabaseError, path: Path) -> ScheduledError:
         _suspect(path)
     if is_damage(error):
         return DamagedError(f"{path}: damaged: {error}")
-    return StateError(f"{path}: cannot be recorded: {error}")
+    reason = no_room(path.parent) or str(error)
+    return StateError(f"{path}: cannot be recorded: {reason}")
 
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:

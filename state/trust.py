@@ -34,11 +34,44 @@ def refuse_foreign(path: Path) -> None:
     _refuse(path, found)
 
 
+def refuse_unreadable(path: Path) -> None:
+    """Raise ConfigError, with the fix, if the user may not read the file or directory at *path*.
+
+    A path that does not exist may be read: there is nothing in it. Nothing is opened: closing a database's file
+    would give up the locks that this process has on it.
+    """
+    if _may_read(path):
+        return
+    for place in (*reversed(path.parents), path):
+        try:
+            found = place.stat()
+        except OSError:
+            return  # it does not exist, or whoever opens it gets the same error
+        if not (_may_read(place) if place == path else os.access(place, os.X_OK, effective_ids=True)):
+            raise ConfigError(_unreadable(place, found.st_uid, is_own_place=place == path))
+
+
+def _may_read(path: Path) -> bool:
+    return os.access(path, os.R_OK | os.X_OK * path.is_dir(), effective_ids=True)
+
+
+def _unreadable(place: Path, owner: int, *, is_own_place: bool) -> str:
+    me = os.geteuid()
+    if owner == me:
+        return f"{place}: its mode does not let you read it; chmod u+rX {place}"
+    if is_own_place:
+        return _foreign(place, owner)
+    return f"{place}: permission denied: it belongs to user {owner}; run this as that user"
+
+
+def _foreign(place: Path, owner: int) -> str:
+    chown = "chown -R" if place.is_dir() else "chown"
+    return f"{place}: belongs to user {owner}, not to you; {chown} {os.geteuid()} {place}"
+
+
 def _refuse(place: Path, found: os.stat_result) -> None:
     if found.st_uid not in (0, os.geteuid()):
-        raise ConfigError(
-            f"{place}: belongs to user {found.st_uid}, not to you; chown {os.geteuid()} {place}"
-        )
+        raise ConfigError(_foreign(place, found.st_uid))
     # A sticky directory such as /tmp lets nobody replace another user's files.
     shared = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
     if found.st_mode & stat.S_IWOTH and not shared:

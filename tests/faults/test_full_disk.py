@@ -54,12 +54,39 @@ def test_a_full_disk_is_said_and_survived(small):
 
     assert said[0] == "0"
     assert (said[1], said[2].startswith("scheduled: /")) == ("1", True)
-    assert any(
-        word in said[2] for word in ("No space left on device", "database or disk is full", "disk I/O error")
-    )
+    assert "no space left on" in said[2].lower()
     assert said[3] == "0"
     assert said[4:6][0] == "0"
     assert "every slot is accounted for" in said[5]
+
+
+READING = [
+    "jobs",
+    "show job",
+    "next",
+    "explain job",
+    "history",
+    "logs job",
+    "audit",
+    "check",
+    "incidents",
+    "notices",
+]
+
+
+def test_questions_are_answered_while_the_disk_is_full_and_the_reason_is_named(small, world):
+    asked = "; ".join(f"echo; tick '{words}'" for words in READING)
+    kept = f"rm -rf {world.root}/kept; cp -a {world.state} {world.root}/kept; diff -r {world.state} {world.root}/kept"
+
+    said = small(
+        f"tick; sleep 1; fill; tick; tick status; {kept}; {asked}; {kept}; tick pause; tick 'pause job'"
+    )
+
+    reason = f"no space left on the file system of {world.state}"
+    answers = "\n".join(said).split("\n\n")
+    assert f"{reason}; nothing new is recorded" in answers[0]
+    assert [(answer.split("\n")[0], reason in answer) for answer in answers[1:-1]] == [("0", True)] * 9
+    assert said[-1] == f"scheduled: {world.state}/ledger.db: cannot be recorded: {reason}"
 
 
 def test_a_job_that_fills_the_disk_is_recorded_once_there_is_room(small, world):

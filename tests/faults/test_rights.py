@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -80,6 +81,90 @@ def test_a_file_of_variables_that_everybody_may_write_starts_nothing_and_the_oth
     said = f"a: failed: env_file {variables}: {variables}: everybody may write it; chmod o-w {variables}"
     assert (done.returncode, said in done.stderr, (world.root / "ran").exists()) == (1, True, False)
     assert {run["job"]: run["status"] for run in world.json("history")} == {"a": "failed", "b": "success"}
+
+
+# Not ours to read
+
+# Every verb, with what it needs; the second column are those that never look at the state.
+ASKED = {
+    "add": "b --every 1h --command true", "apply": "{config} --dry-run", "audit": "", "check": "", "daily-report": "",
+    "disable": "a", "edit": "a", "emit": "x", "enable": "a", "explain": "a",
+    "forecast": "--from 2030-01-01 --to 2030-01-02", "history": "", "incidents": "", "install": "", "jobs": "",
+    "logs": "a", "next": "", "notices": "", "pause": "a", "remove": "a --dry-run", "report": "", "rerun": "a-1",
+    "resume": "a", "run": "", "show": "a", "skip": "a", "state": "backup {root}/kept.tgz", "status": "", "stop": "a-1",
+    "web": "--port 0",
+}  # fmt: skip
+LOOK_ELSEWHERE = {"dbus", "mcp", "try", "uninstall"}
+WITHOUT_PRIVILEGES = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] * (os.geteuid() == 0)
+
+
+def test_every_verb_is_asked():
+    from scheduled.cli import cli
+
+    assert {*ASKED, *LOOK_ELSEWHERE} == set(cli.list_commands(None))
+
+
+@pytest.fixture
+def closed(world):
+    """A world that has been ticked; `ask VERB` asks it as a user without root's privileges would."""
+    world.configure(
+        "[jobs.a]\nevery = '1h'\ncommand = 'echo words'\n[jobs.daily]\nhandler = 'daily_report'\n"
+    )
+    world.run("run", "a")
+
+    def ask(verb):
+        words = ASKED[verb].format(config=world.config, root=world.root).split()
+        command = [*WITHOUT_PRIVILEGES, *world.command(verb, *words)]
+        editor = {**os.environ, "EDITOR": "true", "VISUAL": "true"}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=editor)
+        return done.returncode, done.stderr
+
+    world.ask = ask
+    yield world
+    for place in (world.state, *world.state.glob("*")):
+        os.chown(place, os.geteuid(), -1)
+        place.chmod(0o700)
+
+
+NEEDS_SETPRIV = pytest.mark.skipif(
+    bool(WITHOUT_PRIVILEGES) and shutil.which("setpriv") is None, reason="NOT RUN: needs setpriv (util-linux)"
+)
+
+
+@ROOT
+@NEEDS_SETPRIV
+@pytest.mark.parametrize("verb", sorted(ASKED.keys() - {"edit", "install"}))
+def test_a_state_of_somebody_elses_is_named_with_the_fix_by_every_verb(closed, verb):
+    os.chown(closed.state, 4711, -1)
+
+    assert closed.ask(verb) == (
+        2,
+        f"scheduled: {closed.state}: belongs to user 4711, not to you; chown -R 0 {closed.state}\n",
+    )
+
+
+@NEEDS_SETPRIV
+@pytest.mark.parametrize("verb", sorted(ASKED.keys() - {"edit", "install"}))
+@pytest.mark.parametrize("place", [".", "ledger.db"])
+def test_a_state_that_its_mode_closes_is_named_with_the_fix_by_every_verb(closed, verb, place):
+    if (verb, place) == ("report", "ledger.db"):
+        place = "reports"
+    (closed.state / place).chmod(0)
+    named = closed.state if place == "." else closed.state / place
+
+    said = closed.ask(verb)
+
+    assert said == (2, f"scheduled: {named}: its mode does not let you read it; chmod u+rX {named}\n")
+    subprocess.run(said[1].rpartition("; ")[2], shell=True, check=True)
+    assert "does not let you" not in closed.ask("history")[1]
+
+
+@NEEDS_SETPRIV
+def test_a_single_file_that_cannot_be_read_is_named_without_a_traceback(closed):
+    (output,) = closed.state.glob("output/*")
+    output.chmod(0)
+
+    assert closed.ask("logs") == (1, f"scheduled: {output}: Permission denied\n")
 
 
 # Links
