@@ -20,11 +20,12 @@ from scheduled.install.spool import (
     CrontabError,
     CrontabMissingError,
     CrontabRefusedError,
-    name_of,
     read,
     user,
     write,
 )
+from scheduled.state import trust
+from scheduled.state.files import make_directories
 
 __all__ = [
     "BlockError",
@@ -106,7 +107,7 @@ def _refuse_others_files(plan: InstallPlan) -> None:
         except OSError:
             continue
         if owner not in {os.getuid(), 0}:
-            name = name_of(owner)
+            name = trust.name_of(owner)
             raise ConfigError(f"{path} belongs to {name}, this would be {user()}'s crontab: run it as {name}")
 
 
@@ -152,8 +153,7 @@ def _keep(crontab: bytes, state: Path) -> Path:
     """Keep *crontab* as a file in the state directory, readable by the user alone; the oldest ones go."""
     directory = state / BACKUPS
     try:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        directory.mkdir(mode=0o700, exist_ok=True)
+        make_directories(directory)
         path = directory / f"crontab-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:

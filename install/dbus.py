@@ -7,7 +7,7 @@ from pathlib import Path
 from scheduled.errors import ConfigError, StateError
 from scheduled.install.block import InstallPlan
 from scheduled.session_bus import PATHS
-from scheduled.state.files import write_atomically
+from scheduled.state.files import make_directories, write_atomically
 
 MARK = "# Put here by `scheduled install --dbus`; `scheduled uninstall` takes it out.\n"
 
@@ -49,14 +49,23 @@ def install(plan: InstallPlan, *, dry_run: bool) -> list[str]:
             raise ConfigError(f"{path}: is somebody else's; move it away first")
     if not dry_run:
         for path, text in wanted.items():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_directories(path.parent)
             write_atomically(path, text.encode(), mode=0o600)
     return [str(path) for path in wanted]
 
 
+def is_installed() -> bool:
+    """Return whether the session bus has a service file of ours."""
+    return bool(_ours())
+
+
+def _ours() -> list[Path]:
+    return [path for name in PATHS if (_held(path := directory() / f"{name}.service") or "").startswith(MARK)]
+
+
 def uninstall(*, dry_run: bool) -> list[str]:
     """Remove the service files that are ours; return them."""
-    ours = [path for name in PATHS if (_held(path := directory() / f"{name}.service") or "").startswith(MARK)]
+    ours = _ours()
     if not dry_run:
         for path in ours:
             path.unlink()

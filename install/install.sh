@@ -7,6 +7,8 @@
 #   install.sh --uninstall              take all of that back, but for the state and what you have edited
 #   install.sh --purge                  and the state too
 set -eu
+mask=$(umask)
+umask 077
 
 checkout=$(cd "$(dirname "$0")/.." && pwd -P)
 log=/dev/null
@@ -45,6 +47,7 @@ need() {
             /*) ;;
             *) die 'missing: HOME is not set to a directory' ;;
             esac
+            need_own_home
             ;;
         venv)
             "$python" -c 'import ensurepip, venv' 2>/dev/null && continue
@@ -60,6 +63,24 @@ need() {
     [ -z "$absent" ] || die "missing: ${absent#, } (Debian, Ubuntu: sudo apt-get install$packages)"
 }
 
+# What is installed here belongs to whoever runs this, and so does the crontab that is changed.
+need_own_home() {
+    owner=$(stat -L -c %u "$HOME") || die "missing: HOME is $HOME, and there is no such directory"
+    if [ "$owner" -ne "$(id -u)" ]; then
+        name=$(stat -L -c %U "$HOME")
+        die "HOME is $HOME, which belongs to $name, and this runs as $(id -un):" \
+            "run it as $name, without sudo (or with HOME set to $(id -un)'s own home)"
+    fi
+}
+
+# Given what is done (Installing), say for whom.
+for_whom() {
+    say "$1 for $(id -un), in $data"
+    if [ -n "${SUDO_USER:-}" ] && [ "$SUDO_USER" != "$(id -un)" ]; then
+        say "(this runs through sudo: for $SUDO_USER run it without)"
+    fi
+}
+
 # The XDG specification: a relative path is to be ignored.
 xdg() {
     case $1 in
@@ -70,21 +91,40 @@ xdg() {
 
 # --- the program in a private environment -----------------------------------------------------------------
 
-# Temporary files stay beside the environment too: nothing is left anywhere, and --try stays in the checkout.
+# Given a directory for the environment and one that may be written beside it, make the environment. Temporary files
+# and the log of a failure stay in the second: nothing is left anywhere else.
 make_environment() {
-    venv=$1
-    mkdir -p "$(dirname "$venv")"
-    TMPDIR=$venv.tmp
+    venv=$1 beside=$2
+    mkdir -p "$(dirname "$venv")" "$beside"
+    TMPDIR=$(mktemp -d "$beside/tmp.XXXXXX")
     export TMPDIR
-    rm -rf "$TMPDIR"
-    mkdir "$TMPDIR"
-    trap 'rm -rf "$TMPDIR"' EXIT
+    trap 'rm -rf "$TMPDIR" ${unfinished:+"$unfinished"}' EXIT
     trap 'exit 130' INT TERM HUP
-    log=$venv.log
+    log=$beside/install.log
+    # What pip, or a shell, was set to for other work must not decide what is installed here.
+    unset PYTHONPATH PYTHONHOME
     if ! "$venv/bin/python" -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
         "$python" -m venv --clear "$venv" >"$log" 2>&1 || die "no environment could be made in $venv: see $log"
     fi
     install_package
+    printf '%s\n' "$checkout" >"$venv/installed-from"
+    write_command
+}
+
+# In the place of pip's, which ends in a traceback once an upgrade of the system has put another Python under it.
+write_command() {
+    main=$("$venv/bin/python" -I -c 'import scheduled.__main__; print(scheduled.__main__.__file__)')
+    gone="scheduled: the Python that it was installed for is gone (was the system upgraded?); run $(quoted "$checkout/install/install.sh")"
+    cat >"$TMPDIR/command" <<EOF
+#!/bin/sh
+[ -x $(quoted "$venv/bin/python") ] || {
+    echo $(quoted "$gone") >&2
+    exit 1
+}
+exec $(quoted "$venv/bin/python" -I "$main") "\$@"
+EOF
+    chmod 755 "$TMPDIR/command"
+    mv "$TMPDIR/command" "$venv/bin/scheduled"
 }
 
 # From a copy: a build leaves no traces in the checkout, takes none from an earlier one, and what is
@@ -104,6 +144,11 @@ explain_pip() {
     if grep -qE 'name resolution|Network is unreachable|ConnectionError|ConnectTimeout|No matching distribution' "$log"; then
         die "missing: a network, or a package index that pip can reach; details in $log"
     fi
+    if grep -qE "command '?[a-z0-9_-]*(gcc|cc|clang)'? failed: No such file|[Uu]nable to find a compiler|Python\.h: No such" "$log"; then
+        version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        die "missing: a C compiler and Python's headers, since a library has no ready-made package for this machine" \
+            "($(uname -m)) (Debian, Ubuntu: sudo apt-get install gcc libc6-dev python$version-dev); details in $log"
+    fi
     die "pip failed: $(grep -m 1 -i error "$log" || tail -n 1 "$log"); details in $log"
 }
 
@@ -113,21 +158,26 @@ try() {
     need venv
     demo=$checkout/.try
     say "Installing into $checkout/.venv ..."
-    make_environment "$checkout/.venv"
+    make_environment "$checkout/.venv" "$demo"
     rm -rf "$demo"
-    mkdir -m 700 "$demo"
+    mkdir "$demo"
     "$venv/bin/python" -I -m scheduled.install.demo "$demo" || die "the demo could not be made in $demo"
     say "A demo workspace is in $demo: its machine has slept for a day. Catching up:"
     set -- "$venv/bin/scheduled" --config "$demo/scheduled.toml" --state "$demo/state"
     ran=0
-    "$@" run --verbose || ran=$?
+    (umask "$mask" && exec "$@" run --verbose) || ran=$?
     say ''
     say 'The report of the day it caught up with:'
     find "$demo/state" -path '*/reports/*' \( -name '*.md' -o -name '*.html' \) | sort | sed 's/^/  /'
     say ''
     say 'Look around with:'
-    say "  $* status"
+    say "  $(quoted "$@") status"
     return "$ran"
+}
+
+# Given words, print them as a shell reads them.
+quoted() {
+    "$python" -c 'import shlex, sys; print(shlex.join(sys.argv[1:]))' "$@"
 }
 
 # --- install.sh ---------------------------------------------------------------------------------------------
@@ -135,13 +185,17 @@ try() {
 install_for_user() {
     if [ -n "$no_cron" ]; then need home venv; else need home venv cron; fi
     need_command_free
-    say "Installing into $data/venv ..."
-    make_environment "$data/venv"
+    for_whom Installing
+    alone
+    # Beside the one before, which works until this one does: a tick may be under way in it.
+    unfinished=$data/venv-$(date -u +%Y%m%dT%H%M%SZ)-$$
+    make_environment "$unfinished" "$data"
+    take_its_place
     link_command
     "$venv/bin/python" -I -m scheduled.install.starter write ${workspace:+"$workspace"}
-    [ -n "$no_cron" ] || "$venv/bin/scheduled" install ${every:+--every "$every"}
+    [ -n "$no_cron" ] || "$venv/bin/scheduled" install ${every:+--every "$every"} 9>&-
     ran=0
-    "$venv/bin/scheduled" run || ran=$?
+    (umask "$mask" && exec "$venv/bin/scheduled" run 9>&-) || ran=$?
     [ "$ran" -eq 0 ] || say "The first run ended with exit code $ran."
     say "Done: \`scheduled status\` says what is due, \`scheduled check\` whether the configuration is right."
     case :$PATH: in
@@ -160,7 +214,29 @@ need_command_free() {
 
 link_command() {
     mkdir -p "$bin"
-    ln -sfn "$venv/bin/scheduled" "$bin/scheduled"
+    ln -sfn "$data/venv/bin/scheduled" "$bin/scheduled"
+}
+
+# Hold a lock until this script ends; what it starts and leaves running is not to inherit it (9>&-).
+alone() {
+    mkdir -p "$data"
+    command -v flock >/dev/null || return 0
+    exec 9>"$data/install.lock"
+    flock -n 9 || die "another install.sh is at work in $data: try again when it is done"
+}
+
+# Make the link `venv` lead to the new environment, and remove those that nothing needs any more.
+take_its_place() {
+    before=$(readlink "$data/venv") || before=''
+    ln -sfn "$(basename "$venv")" "$TMPDIR/venv"
+    mv -T "$TMPDIR/venv" "$data/venv"
+    unfinished=''
+    [ -z "$no_cron" ] || return 0 # what the crontab calls is not looked at
+    used=$(crontab -l 2>/dev/null) || used=''
+    for old in "$data"/venv-*; do
+        case $used in *"$old/"*) continue ;; esac
+        [ "$old" = "$venv" ] || [ "$old" = "$data/$before" ] || rm -rf "$old"
+    done
 }
 
 # --- install.sh --uninstall, --purge ------------------------------------------------------------------------
@@ -168,6 +244,7 @@ link_command() {
 # With the checkout's own code, which needs no packages for this: the environment may be broken.
 uninstall_for_user() {
     need home
+    for_whom Uninstalling
     if command -v crontab >/dev/null; then
         from_checkout -c 'import sys
 from pathlib import Path
@@ -183,7 +260,7 @@ print("removed the crontab block" if done.changed else "there was no crontab blo
     if [ "$(readlink "$bin/scheduled" 2>/dev/null)" = "$data/venv/bin/scheduled" ]; then
         rm "$bin/scheduled"
     fi
-    rm -rf "$data/venv" "$data/venv.tmp" "$data/venv.log"
+    rm -rf "$data/venv" "$data"/venv-* "$data"/tmp.* "$data/install.log" "$data/install.lock"
     rmdir "$data" 2>/dev/null || true
     say "removed $data and $bin/scheduled"
     if [ -n "$purge" ]; then purge_state; else say "kept $state (--purge removes it too)"; fi
@@ -203,7 +280,7 @@ purge_state() {
 
 # --- the command line ---------------------------------------------------------------------------------------
 
-action=install_for_user workspace='' every='' no_cron='' purge=''
+unfinished='' action=install_for_user workspace='' every='' no_cron='' purge=''
 while [ $# -gt 0 ]; do
     case $1 in
     --try) action=try ;;

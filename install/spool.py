@@ -1,12 +1,12 @@
 """The user's crontab as bytes, in and out through the `crontab` command and nothing else."""
 
 import os
-import pwd
 import re
 import subprocess
 import sys
 
 from scheduled.errors import BusyError, ScheduledError
+from scheduled.state.trust import name_of
 
 # What Debian's `crontab -l` makes of two characters; `crontab -` takes them as they are.
 _SHOWN_AS = {b"\r": rb"\r", b"\b": rb"\b"}
@@ -33,14 +33,6 @@ class CrontabChangedError(BusyError):
 def user() -> str:
     """Return the name of the user whose crontab is meant: the one who runs this."""
     return name_of(os.getuid())
-
-
-def name_of(uid: int) -> str:
-    """Return the name that goes with a user id; the number itself where there is none."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 def read() -> bytes:

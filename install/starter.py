@@ -14,6 +14,7 @@ from importlib import resources
 from pathlib import Path
 
 from scheduled.errors import EXIT_OK, ConfigError, ScheduledError
+from scheduled.state.files import make_directories
 from scheduled.state.paths import config_path
 
 UPKEEP = "# == The workspace's upkeep =="
@@ -46,7 +47,7 @@ def write(config: Path, workspace: Path | None = None) -> bool:
     if workspace is not None and not workspace.is_dir():
         raise ConfigError(f"{workspace}: there is no such directory")
     try:
-        config.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directories(config.parent)
         descriptor = os.open(config, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return False

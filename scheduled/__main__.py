@@ -12,6 +12,15 @@ def _package_directory() -> str:
     return __file__.rpartition("/")[0].rpartition("/")[0]
 
 
+def _is_of_another_python() -> bool:
+    """Return whether this copy lies in the site-packages of another Python than the one that runs it.
+
+    An upgrade of the system gives a virtual environment another Python; its packages stay where they were.
+    """
+    made_for = _package_directory().rpartition("/")[0].rpartition("/")[2].rstrip("t")
+    return made_for.startswith("python3.") and made_for != f"python3.{sys.version_info.minor}"
+
+
 def _bring_in_site_packages() -> None:
     """After `-S`: set up the installation's paths, those of a virtual environment included."""
     import site
@@ -27,6 +36,10 @@ def _answer() -> int:
     """Run the command line in sys.argv and return the exit code."""
     if __package__ in (None, "") and _package_directory() not in sys.path:
         sys.path.insert(0, _package_directory())
+    if _is_of_another_python():
+        from scheduled import installation
+
+        return installation.refuse_python()
     from scheduled import idle
 
     words = sys.argv[1:]
@@ -52,7 +65,14 @@ def main() -> None:
 
     At once: to take the interpreter down piece by piece takes longer than what a tick does.
     """
-    code = _answer()
+    try:
+        code = _answer()
+    except ModuleNotFoundError as error:
+        from scheduled import installation
+
+        if error.name not in installation.NEEDED:
+            raise
+        code = installation.refuse_without(error.name)
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:

@@ -16,7 +16,7 @@ import msgspec
 import scheduled
 from scheduled import clock, config
 from scheduled.errors import BusyError, ConfigError, StateError
-from scheduled.state.files import sync_directory, write_atomically
+from scheduled.state.files import make_directories, sync_directory, write_atomically
 from scheduled.state.locks import exclusive, is_held
 from scheduled.state.open import open_existing
 from scheduled.state.paths import Paths
@@ -115,7 +115,7 @@ def restore(
             try:
                 kept = _keep_aside(paths, files, aside)
                 for path, data in files.items():
-                    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    make_directories(path.parent)
                     write_atomically(path, data, mode=None if path.exists() else PRIVATE)
             except OSError as error:
                 raise StateError(
@@ -204,7 +204,7 @@ def _keep_aside(paths: Paths, files: dict[Path, bytes], aside: Path) -> bool:
     ]
     there = [path for path in {*old, *files} if path.exists()]
     if there:
-        aside.mkdir(mode=0o700, parents=True)
+        make_directories(aside)
     for path in there:
         if path in old:
             os.replace(path, aside / path.name)

@@ -17,7 +17,7 @@ from scheduled import checks, clock, comments, config, redaction
 from scheduled.definitions import A_NAME, NAME
 from scheduled.errors import ConfigError, ScheduledError, StateError, UnknownError
 from scheduled.looking import known_jobs
-from scheduled.state.files import write_atomically
+from scheduled.state.files import make_directories, write_atomically
 from scheduled.state.locks import exclusive
 from scheduled.state.paths import Paths
 
@@ -104,7 +104,7 @@ def _write(edit: Edit) -> None:
     if edit.after is None:
         edit.path.unlink()
         return
-    edit.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_directories(edit.path.parent)
     write_atomically(edit.path, edit.after, mode=PRIVATE if edit.before is None else None)
 
 

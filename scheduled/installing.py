@@ -11,20 +11,28 @@ from scheduled.jobs import MINUTE
 from scheduled.session_bus import reload_services
 from scheduled.state.open import open_ledger
 from scheduled.state.paths import Paths
+from scheduled.state.trust import warn_or_refuse
 
 
 def install(
     config_file: Path, paths: Paths, every: int | None, *, on_bus: bool, dry_run: bool
 ) -> dict[str, Any]:
-    """Put the block in; without *every* as often as now, or else as the schedules need it. *on_bus*: D-Bus too."""
+    """Put the block in; without *every* as often as now, or else as the schedules need it. *on_bus*: D-Bus too.
+
+    Raises ConfigError, with the crontab as it was, if ticks would refuse to work: their state, their configuration.
+    """
     if on_bus:
         need("dbus_fast", door="dbus")  # or the bus would start what can't answer
+    warn_or_refuse(config_file)
     every = every or crontab.installed_cadence(crontab.read()) or needed_cadence(config_file)
     wanted = crontab.plan(config=config_file, state=paths.root, every=every)
+    if not dry_run:
+        paths.prepare()
     done = crontab.install(wanted, dry_run=dry_run)
     if not dry_run:
         _note_cadence(paths, every)
-    placed = dbus.install(wanted, dry_run=dry_run) if on_bus else []
+    # Service files of an earlier installation may name a program that is no more.
+    placed = dbus.install(wanted, dry_run=dry_run) if on_bus or dbus.is_installed() else []
     return _document(done, placed, dry_run=dry_run)
 
 

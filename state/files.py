@@ -36,6 +36,13 @@ def no_room(directory: Path) -> str | None:
     return None
 
 
+def make_directories(path: Path) -> None:
+    """Make the directory *path* and those missing above it, the owner's alone whatever the umask; raises OSError."""
+    for place in reversed([place for place in (path, *path.parents) if not place.exists()]):
+        place.mkdir(mode=0o700, exist_ok=True)
+    path.mkdir(mode=0o700, exist_ok=True)  # or say that something else is there
+
+
 class RefusedError(OSError):
     """A file that is not read for what it is: no regular file, too large, or outside the allowed tree."""
 

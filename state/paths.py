@@ -5,7 +5,13 @@ import stat
 from pathlib import Path
 
 from scheduled.errors import ConfigError, StateError
-from scheduled.state.trust import refuse_foreign, refuse_unreadable, warn_or_refuse
+from scheduled.state.files import make_directories
+from scheduled.state.trust import (
+    refuse_as_root_in_anothers,
+    refuse_foreign,
+    refuse_unreadable,
+    warn_or_refuse,
+)
 
 
 class Paths:
@@ -30,12 +36,13 @@ class Paths:
         Raises ConfigError (wrong rights) or StateError (can't be made).
         """
         warn_or_refuse(self.root)
+        refuse_as_root_in_anothers(self.root)
         self.refuse_unreadable()
         for place in (self.ledger, self.snapshot, self.output, self.outcomes, self.spool):
             refuse_foreign(place)
         try:
             for place in (self.root, self.output, self.reports, self.outcomes, self.spool):
-                place.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_directories(place)
             if stat.S_IMODE(self.root.stat().st_mode) & 0o022:
                 raise ConfigError(f"{self.root}: others may write it; chmod 700 {self.root}")
         except OSError as error:

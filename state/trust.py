@@ -34,6 +34,28 @@ def refuse_foreign(path: Path) -> None:
     _refuse(path, found)
 
 
+def refuse_as_root_in_anothers(path: Path) -> None:
+    """Raise ConfigError if root is about to make *path* in a directory of another user: sudo, with HOME kept."""
+    if os.geteuid() != 0:
+        return
+    place = path
+    while not place.exists():
+        place = place.parent
+    owner = place.stat().st_uid
+    if owner != 0:
+        raise ConfigError(_foreign(place, owner))
+
+
+def name_of(uid: int) -> str:
+    """Return the name of a user; the number itself where there is none."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
 def refuse_unreadable(path: Path) -> None:
     """Raise ConfigError, with the fix, if the user may not read the file or directory at *path*.
 
@@ -47,6 +69,8 @@ def refuse_unreadable(path: Path) -> None:
             found = place.stat()
         except OSError:
             return  # it does not exist, or whoever opens it gets the same error
+        if place != path and not stat.S_ISDIR(found.st_mode):
+            return  # likewise
         if not (_may_read(place) if place == path else os.access(place, os.X_OK, effective_ids=True)):
             raise ConfigError(_unreadable(place, found.st_uid, is_own_place=place == path))
 
@@ -61,12 +85,16 @@ def _unreadable(place: Path, owner: int, *, is_own_place: bool) -> str:
         return f"{place}: its mode does not let you read it; chmod u+rX {place}"
     if is_own_place:
         return _foreign(place, owner)
-    return f"{place}: permission denied: it belongs to user {owner}; run this as that user"
+    name = f"user {name_of(owner)}"
+    return f"{place}: permission denied: it belongs to {name}; run this as {name}"
 
 
 def _foreign(place: Path, owner: int) -> str:
-    chown = "chown -R" if place.is_dir() else "chown"
-    return f"{place}: belongs to user {owner}, not to you; {chown} {os.geteuid()} {place}"
+    me, name = os.geteuid(), f"user {name_of(owner)}"
+    chown = f"{'chown -R' if place.is_dir() else 'chown'} {me} {place}"
+    if me == 0:
+        return f"{place}: belongs to {name}: run this as {name}, without sudo, or make it root's; {chown}"
+    return f"{place}: belongs to {name}, not to you; {chown}"
 
 
 def _refuse(place: Path, found: os.stat_result) -> None:

@@ -189,6 +189,14 @@ def settler(tmp_path):
     return Settler(tmp_path / "newcomer")
 
 
+def age(environment, crontab):
+    """Make an environment one that was installed for Python 3.10, whose Python was replaced since."""
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    (environment / "lib" / name).rename(environment / "lib/python3.10")
+    for path in (environment / "bin/scheduled", crontab):
+        path.write_text(path.read_text().replace(f"/lib/{name}/", "/lib/python3.10/"))
+
+
 def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
 
@@ -214,12 +222,15 @@ class TestTheRealThing:
         assert (mode(config), mode(state)) == (0o600, 0o700)
         installed = settler.world.crontab.read_bytes()
         assert BEGIN in installed
-        assert str(settler.home / ".local/share/scheduled/venv/bin/python").encode() in installed
+        environment = (settler.home / ".local/share/scheduled/venv").resolve()
+        assert str(environment / "bin/python").encode() in installed
 
         second = settler.run()
 
         assert second.returncode == 0, second.stderr
-        assert settler.world.crontab.read_bytes() == installed
+        newer = (settler.home / ".local/share/scheduled/venv").resolve()
+        installed = installed.replace(bytes(environment), bytes(newer))
+        assert settler.world.crontab.read_bytes().partition(BEGIN)[2] == installed.partition(BEGIN)[2]
 
         # Nothing hangs on the checkout any more.
         settler.checkout.rename(settler.checkout.with_name("moved"))
@@ -239,6 +250,81 @@ class TestTheRealThing:
 
         assert settler.run("--purge", script=script).returncode == 0
         assert not state.exists()
+
+    def test_after_an_upgrade_of_python_everything_says_what_to_do_and_that_mends_it(self, settler):
+        settler.run()
+        environment = (settler.home / ".local/share/scheduled/venv").resolve()
+        age(environment, settler.world.crontab)
+        tick = settler.world.crontab.read_bytes().split(b"@reboot ")[1].split(b"\n")[0].decode()
+
+        said = f"scheduled: was installed for Python 3.10, and this is Python 3.{sys.version_info.minor}"
+        advice = f"(was the system upgraded?); run {settler.script}\n"
+        for _ in ("when something is due", "when nothing is"):
+            done = settler.world.sh("env", "-i", f"HOME={settler.home}", "sh", "-c", tick)
+            assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{said} {advice}")
+        done = settler.command("status")
+        assert (done.returncode, done.stderr) == (1, f"{said} {advice}")
+
+        assert settler.run().returncode == 0
+
+        tick = settler.world.crontab.read_bytes().split(b"@reboot ")[1].split(b"\n")[0].decode()
+        assert settler.world.sh("env", "-i", f"HOME={settler.home}", "sh", "-c", tick).returncode == 0
+        assert settler.command("status").returncode == 0
+
+        (environment.parent / "venv/bin/python").unlink()
+        done = settler.command("status")
+        gone = "scheduled: the Python that it was installed for is gone"
+        assert (done.returncode, done.stderr) == (1, f"{gone} {advice}")
+
+    def test_an_installation_that_fails_leaves_the_one_before_as_it_was(self, settler):
+        settler.run()
+        before = settler.world.crontab.read_bytes()
+        places = set(os.listdir(settler.home / ".local/share/scheduled"))
+        settler.variables |= {"PIP_CONFIG_FILE": "/dev/null", "PIP_INDEX_URL": NOTHING_LISTENS}
+        settler.variables |= {"PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": ""}
+
+        assert "missing: a network" in settler.run().stderr
+
+        assert set(os.listdir(settler.home / ".local/share/scheduled")) == places | {"install.log"}
+        assert settler.world.crontab.read_bytes() == before
+        assert settler.command("status").returncode == 0
+
+    def test_a_home_of_another_user_is_refused_and_nothing_is_changed(self, settler):
+        os.chown(settler.home, 4711, 4711)
+
+        done = settler.run()
+
+        one_line(done, 1, str(settler.home), "run it as", "without sudo")
+        assert os.listdir(settler.home) == []
+        assert not settler.world.crontab.exists()
+        one_line(settler.run("--uninstall"), 1, str(settler.home))
+        os.chown(settler.home, 0, 0)
+
+    def test_through_sudo_it_says_for_whom_it_is(self, settler):
+        settler.variables |= {"SUDO_USER": "alice"}
+
+        done = settler.run("--no-cron")
+
+        assert done.stdout.startswith("Installing for root, in ")
+        assert "(this runs through sudo: for alice run it without)" in done.stdout
+
+    @pytest.mark.parametrize("umask", ["000", "077"])
+    def test_whatever_the_umask_what_is_installed_works(self, settler, umask):
+        done = settler.run(before=f"umask {umask};")
+
+        assert done.returncode == 0, done.stderr
+        tick = settler.world.crontab.read_bytes().split(b"@reboot ")[1].split(b"\n")[0].decode()
+        ticked = settler.world.sh("env", "-i", f"HOME={settler.home}", "sh", "-c", tick)
+        assert (ticked.returncode, ticked.stderr) == (0, "")
+        made = [
+            ".local",
+            ".local/share",
+            ".local/state",
+            ".local/state/scheduled",
+            ".config",
+            ".config/scheduled",
+        ]
+        assert {name: oct(mode(settler.home / name)) for name in made} == dict.fromkeys(made, "0o700")
 
     def test_a_workspace_is_looked_after_from_the_first_run(self, settler):
         done = settler.run("--workspace", settler.checkout, "--every", "10", "--no-cron")

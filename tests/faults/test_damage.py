@@ -342,7 +342,10 @@ def test_state_that_belongs_to_somebody_else_is_refused_with_the_fix(house, name
     place = house.state / name
     assert (done.code, done.err) == (
         2,
-        f"scheduled: {place}: belongs to user 4711, not to you; chown 0 {place}\n",
+        (
+            f"scheduled: {place}: belongs to user 4711: run this as user 4711, without sudo, or make it root's; "
+            f"chown{' -R' * place.is_dir()} 0 {place}\n"
+        ),
     )
 
 

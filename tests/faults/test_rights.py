@@ -139,7 +139,10 @@ def test_a_state_of_somebody_elses_is_named_with_the_fix_by_every_verb(closed, v
 
     assert closed.ask(verb) == (
         2,
-        f"scheduled: {closed.state}: belongs to user 4711, not to you; chown -R 0 {closed.state}\n",
+        (
+            f"scheduled: {closed.state}: belongs to user 4711: run this as user 4711, without sudo, or make it root's; "
+            f"chown -R 0 {closed.state}\n"
+        ),
     )
 
 

@@ -177,7 +177,10 @@ def test_a_file_of_somebody_else_stops_everything_and_says_the_fix(path):
     with pytest.raises(ConfigError) as raised:
         config.load(path)
 
-    assert str(raised.value) == f"{path}: belongs to user 4711, not to you; chown 0 {path}"
+    assert (
+        str(raised.value)
+        == f"{path}: belongs to user 4711: run this as user 4711, without sudo, or make it root's; chown 0 {path}"
+    )
 
 
 @pytest.mark.parametrize("kind", ["directory", "unreadable", "dangling"])

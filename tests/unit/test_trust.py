@@ -50,7 +50,11 @@ def test_what_belongs_to_somebody_else_is_refused_with_the_fix(file, place):
     with pytest.raises(ConfigError) as raised:
         warn_or_refuse(file)
 
-    assert str(raised.value) == f"{target}: belongs to user 4711, not to you; chown 0 {target}"
+    chown = "chown" if place == "file" else "chown -R"
+    assert (
+        str(raised.value)
+        == f"{target}: belongs to user 4711: run this as user 4711, without sudo, or make it root's; {chown} 0 {target}"
+    )
 
 
 @ROOT

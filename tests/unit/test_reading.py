@@ -1,12 +1,12 @@
 """Who looks while the very first tick makes the ledger finds it whole or not at all."""
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from scheduled.looking import looking
+from scheduled.state.open import read_only
+from scheduled.state.paths import Paths
 
 
 class BornMeanwhile(type(Path())):  # type: ignore[misc]  # the platform's own kind of path
@@ -20,11 +20,12 @@ class BornMeanwhile(type(Path())):  # type: ignore[misc]  # the platform's own k
 
 @pytest.mark.parametrize("already", [False, True], ids=["absent", "empty"])
 def test_a_ledger_that_is_just_made_is_none_yet(tmp_path, already):
-    paths: Any = SimpleNamespace(ledger=BornMeanwhile(tmp_path / "ledger.db"), snapshot=tmp_path / "snapshot")
+    paths = Paths(tmp_path)
+    paths.ledger = BornMeanwhile(tmp_path / "ledger.db")
     if already:
         paths.ledger.touch()
 
-    with looking(paths) as ledger:
+    with read_only(paths) as ledger:
         rows = ledger.job_rows()
 
     assert not rows
