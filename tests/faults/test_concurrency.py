@@ -107,7 +107,7 @@ def crontab(tmp_path, monkeypatch):
     directory.mkdir()
     script = directory / "crontab"
     script.write_text(
-        f'#!/bin/sh\ncase "$1" in\n-l) exec cat {directory}/tab;;\n-) exec cat > {directory}/tab;;\nesac\n'
+        f'#!/bin/sh\ncase "$1" in\n-l) exec cat {directory}/tab;;\n*) exec cp "$1" {directory}/tab;;\nesac\n'
     )
     script.chmod(0o755)
     (directory / "tab").write_text("# mine\n")

@@ -227,9 +227,9 @@ class FakeCrontab:
             f'#!/bin/sh\nF="{self.file}"\n'
             'case "$1" in\n'
             '-l) [ -e "$F" ] && exec cat "$F"; echo "no crontab for ada" >&2; exit 1;;\n'
-            f'-) cat > "$F"; {spoil};;\n'
             '-r) rm "$F";;\n'
             '-e) exec $VISUAL "$F";;\n'
+            f'*) cat "$1" > "$F"; {spoil};;\n'
             "esac\n"
         )
         script.chmod(0o755)
