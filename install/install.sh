@@ -144,12 +144,13 @@ explain_pip() {
     if grep -qE 'name resolution|Network is unreachable|ConnectionError|ConnectTimeout|No matching distribution' "$log"; then
         die "missing: a network, or a package index that pip can reach; details in $log"
     fi
-    if grep -qE "command '?[a-z0-9_-]*(gcc|cc|clang)'? failed: No such file|[Uu]nable to find a compiler|Python\.h: No such" "$log"; then
+    compiler="'?[a-z0-9_-]*(gcc|cc|clang)'?"
+    if grep -qE "$compiler failed: No such file|No such file or directory: $compiler|Python\.h: No such" "$log"; then
         version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
         die "missing: a C compiler and Python's headers, since a library has no ready-made package for this machine" \
             "($(uname -m)) (Debian, Ubuntu: sudo apt-get install gcc libc6-dev python$version-dev); details in $log"
     fi
-    die "pip failed: $(grep -m 1 -i error "$log" || tail -n 1 "$log"); details in $log"
+    die "pip failed: $(grep -i error "$log" | grep -vm 1 subprocess-exited-with-error || tail -n 1 "$log"); details in $log"
 }
 
 # --- install.sh --try ---------------------------------------------------------------------------------------

@@ -1,14 +1,14 @@
 """What lies where in the state directory."""
 
 import os
-import stat
 from pathlib import Path
 
-from scheduled.errors import ConfigError, StateError
+from scheduled.errors import StateError
 from scheduled.state.files import make_directories
 from scheduled.state.trust import (
     refuse_as_root_in_anothers,
     refuse_foreign,
+    refuse_shared,
     refuse_unreadable,
     warn_or_refuse,
 )
@@ -43,8 +43,7 @@ class Paths:
         try:
             for place in (self.root, self.output, self.reports, self.outcomes, self.spool):
                 make_directories(place)
-            if stat.S_IMODE(self.root.stat().st_mode) & 0o022:
-                raise ConfigError(f"{self.root}: others may write it; chmod 700 {self.root}")
+            refuse_shared(self.root)
         except OSError as error:
             raise StateError(f"{error.filename}: {error.strerror}") from error
 

@@ -286,12 +286,17 @@ def is_doubtful(error: sqlite3.DatabaseError) -> bool:
 
 
 def _scripts() -> list[str]:
-    return [script.read_text() for script in sorted(MIGRATIONS.glob("*.sql"))]
+    return [(MIGRATIONS / name).read_text() for name in _script_names()]
+
+
+def _script_names() -> list[str]:
+    # Path.glob takes a directory that it may not open, or has no descriptor left for, for an empty one.
+    return sorted(name for name in os.listdir(MIGRATIONS) if name.endswith(".sql"))
 
 
 def _check_version(db: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
     with _named_errors(path):
-        known = len(list(MIGRATIONS.glob("*.sql")))
+        known = len(_script_names())
         found = int(db.execute("PRAGMA user_version").fetchone()[0])
     if found > known:
         raise StateError(

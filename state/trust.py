@@ -6,6 +6,12 @@ from pathlib import Path
 
 from scheduled.errors import ConfigError
 
+MOUNTS = Path("/proc/self/mountinfo")
+# File systems on which chmod and chown change nothing.
+WITHOUT_MODES = frozenset(
+    {"vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "cifs", "smb3", "9p", "drvfs"}
+)
+
 
 def warn_or_refuse(path: Path) -> list[str]:
     """Given a file or directory that decides what runs, return warnings about who else can write it.
@@ -21,7 +27,7 @@ def warn_or_refuse(path: Path) -> list[str]:
             continue
         _refuse(place, found)
         if found.st_mode & stat.S_IWGRP and found.st_gid != os.getegid():
-            warnings.append(f"{place}: its group may write it; chmod g-w {place}")
+            warnings.append(f"{place}: its group may write it; {_fix(found, f'chmod g-w {place}')}")
     return warnings
 
 
@@ -41,9 +47,9 @@ def refuse_as_root_in_anothers(path: Path) -> None:
     place = path
     while not place.exists():
         place = place.parent
-    owner = place.stat().st_uid
-    if owner != 0:
-        raise ConfigError(_foreign(place, owner))
+    found = place.stat()
+    if found.st_uid != 0:
+        raise ConfigError(_foreign(place, found))
 
 
 def name_of(uid: int) -> str:
@@ -72,35 +78,60 @@ def refuse_unreadable(path: Path) -> None:
         if place != path and not stat.S_ISDIR(found.st_mode):
             return  # likewise
         if not (_may_read(place) if place == path else os.access(place, os.X_OK, effective_ids=True)):
-            raise ConfigError(_unreadable(place, found.st_uid, is_own_place=place == path))
+            raise ConfigError(_unreadable(place, found, is_own_place=place == path))
 
 
 def _may_read(path: Path) -> bool:
     return os.access(path, os.R_OK | os.X_OK * path.is_dir(), effective_ids=True)
 
 
-def _unreadable(place: Path, owner: int, *, is_own_place: bool) -> str:
-    me = os.geteuid()
-    if owner == me:
-        return f"{place}: its mode does not let you read it; chmod u+rX {place}"
+def _unreadable(place: Path, found: os.stat_result, *, is_own_place: bool) -> str:
+    if found.st_uid == os.geteuid():
+        return f"{place}: its mode does not let you read it; {_fix(found, f'chmod u+rX {place}')}"
     if is_own_place:
-        return _foreign(place, owner)
-    name = f"user {name_of(owner)}"
+        return _foreign(place, found)
+    name = f"user {name_of(found.st_uid)}"
     return f"{place}: permission denied: it belongs to {name}; run this as {name}"
 
 
-def _foreign(place: Path, owner: int) -> str:
-    me, name = os.geteuid(), f"user {name_of(owner)}"
-    chown = f"{'chown -R' if place.is_dir() else 'chown'} {me} {place}"
+def _foreign(place: Path, found: os.stat_result) -> str:
+    me, name = os.geteuid(), f"user {name_of(found.st_uid)}"
+    chown = _fix(found, f"{'chown -R' if stat.S_ISDIR(found.st_mode) else 'chown'} {me} {place}")
     if me == 0:
         return f"{place}: belongs to {name}: run this as {name}, without sudo, or make it root's; {chown}"
     return f"{place}: belongs to {name}, not to you; {chown}"
 
 
+def refuse_shared(directory: Path) -> None:
+    """Raise ConfigError, with the fix, if the group of *directory*, or everybody, may write it."""
+    found = directory.stat()
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise ConfigError(f"{directory}: others may write it; {_fix(found, f'chmod 700 {directory}')}")
+
+
 def _refuse(place: Path, found: os.stat_result) -> None:
     if found.st_uid not in (0, os.geteuid()):
-        raise ConfigError(_foreign(place, found.st_uid))
+        raise ConfigError(_foreign(place, found))
     # A sticky directory such as /tmp lets nobody replace another user's files.
     shared = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
     if found.st_mode & stat.S_IWOTH and not shared:
-        raise ConfigError(f"{place}: everybody may write it; chmod o-w {place}")
+        raise ConfigError(f"{place}: everybody may write it; {_fix(found, f'chmod o-w {place}')}")
+
+
+def _fix(found: os.stat_result, command: str) -> str:
+    """Return *command*, or what helps instead where the file system has no modes and owners."""
+    kind = _file_system(found.st_dev)
+    if kind not in WITHOUT_MODES:
+        return command
+    return f"its file system ({kind}) has no modes: use another, or mount it with umask=077 and your uid"
+
+
+def _file_system(device: int) -> str:
+    """Return the kind of file system that a device number stands for; nothing where that is unknown."""
+    try:
+        lines = MOUNTS.read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    number = f"{os.major(device)}:{os.minor(device)}"
+    kinds = (line.partition(" - ")[2].split(" ")[0] for line in lines if line.split(" ")[2:3] == [number])
+    return next(kinds, "")

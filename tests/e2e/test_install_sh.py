@@ -125,6 +125,18 @@ def test_without_a_network_it_says_so(newcomer):
     one_line(newcomer.run("--try"), 1, "missing: a network")
 
 
+def test_without_a_compiler_where_one_is_needed_it_names_the_packages(newcomer):
+    newcomer.variables |= {"PIP_NO_BINARY": "msgspec", "CC": "no-such-gcc"}
+    before = set(os.listdir(newcomer.checkout))
+
+    done = newcomer.run("--try")
+
+    one_line(done, 1, "missing: a C compiler", "apt-get install gcc libc6-dev python3.", "details in")
+    log = Path(done.stderr.rpartition("details in ")[2].rstrip("\n"))
+    assert "no-such-gcc" in log.read_text()
+    assert set(os.listdir(newcomer.checkout)) == before | {".venv", ".try"}
+
+
 def test_without_a_home_it_says_so(newcomer):
     newcomer.variables["HOME"] = ""
 

@@ -5,6 +5,7 @@ The oracle knows nothing of timetables: it walks through the time step by step a
 
 import tempfile
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -230,11 +231,11 @@ def check(household):
 @settings(max_examples=300, deadline=None, phases=set(Phase) - {Phase.explain})
 @given(st.lists(JOBS, min_size=1, max_size=3), st.lists(STEPS, min_size=1, max_size=12))
 def test_every_slot_is_accounted_for_whatever_happens(jobs, steps):
-    with tempfile.TemporaryDirectory(dir=FAST) as directory:
-        ledger, settings_file = (
-            SqliteLedger(Path(directory) / "ledger.db"),
-            Path(directory) / "scheduled.toml",
-        )
+    with (
+        tempfile.TemporaryDirectory(dir=FAST) as directory,
+        closing(SqliteLedger(Path(directory) / "ledger.db")) as ledger,
+    ):
+        settings_file = Path(directory) / "scheduled.toml"
         settings_file.touch()
         household = Household(ledger, config.load(settings_file), jobs)
         for pause, fates, edit, ends, around in steps:
@@ -244,4 +245,3 @@ def test_every_slot_is_accounted_for_whatever_happens(jobs, steps):
             household.edit(*edit)
             household.tick(fates, **around)
             check(household)
-        ledger.close()

@@ -27,6 +27,7 @@ def live(seed, years, directory, patch, **how):
         raise
     finally:
         print(f"seed {seed}: {simulation.summary()}")
+        simulation.ledger.end()
     return simulation
 
 

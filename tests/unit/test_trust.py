@@ -3,6 +3,7 @@ import os
 import pytest
 
 from scheduled.errors import ConfigError
+from scheduled.state import trust
 from scheduled.state.trust import warn_or_refuse
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -33,6 +34,22 @@ def test_what_everybody_may_write_is_refused_with_the_fix(file, place):
         warn_or_refuse(file)
 
     assert str(raised.value) == f"{target}: everybody may write it; chmod o-w {target}"
+
+
+def test_where_there_are_no_modes_no_chmod_is_advised(file, monkeypatch, tmp_path):
+    device = file.stat().st_dev
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(
+        f"21 1 0:1 / /proc rw - proc proc rw\n"
+        f"36 25 {os.major(device)}:{os.minor(device)} / {tmp_path} rw,nosuid shared:9 - vfat /dev/sdb1 rw,fmask=0000\n"
+    )
+    monkeypatch.setattr(trust, "MOUNTS", mounts)
+    file.chmod(0o777)
+
+    with pytest.raises(
+        ConfigError, match=r"everybody may write it; its file system \(vfat\) has no modes: use another"
+    ):
+        warn_or_refuse(file)
 
 
 def test_a_sticky_directory_lets_nobody_replace_a_file(file):
