@@ -9,10 +9,14 @@ default:
 test *arguments:
     EXTRAS=test,lint tests/run.sh {{arguments}}
 
+# The unit and contract tests on every other Python from 3.11 that the machine has.
+pythons *arguments:
+    tests/pythons.sh {{arguments}}
+
 lint:
     {{bin}}/ruff check .
     {{bin}}/ruff format --check .
-    shellcheck install/install.sh tests/run.sh benchmarks/run.sh .ci/run .ci/vendor
+    shellcheck install/install.sh tests/run.sh tests/pythons.sh benchmarks/run.sh .ci/run .ci/vendor
 
 format:
     {{bin}}/ruff check --fix .

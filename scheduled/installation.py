@@ -14,16 +14,19 @@ ORIGIN = "installed-from"
 
 
 def again(package: Path) -> str:
-    """Return what installs again the copy in the directory *package*, in the way it was installed."""
+    """Return what installs again the copy in the directory *package*, in the way it was installed.
+
+    The crontab has the path of the program, which has the version of Python in it: install.sh writes it again too.
+    """
     environment = package.parent.parent.parent.parent
     if environment.parent.parts[-2:] == ("pipx", "venvs"):
-        return f"run `pipx reinstall {environment.name}`"
+        return f"run `pipx reinstall {environment.name}`, then `scheduled install`"
     if environment.parent.parts[-2:] == ("uv", "tools"):
-        return f"run `uv tool upgrade --reinstall {environment.name}`"
+        return f"run `uv tool upgrade --reinstall {environment.name}`, then `scheduled install`"
     try:
         checkout = (environment / ORIGIN).read_text().rstrip("\n")
     except OSError:
-        return "install it again in the way you did"
+        return "install it again in the way you did, then run `scheduled install`"
     return f"run {shlex.quote(f'{checkout}/install/install.sh')}"
 
 

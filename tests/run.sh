@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install whatever the tests need into .venv-tests, then run them all: `tests/run.sh [pytest arguments]`.
 # A second run finds everything there and starts at once. EXTRAS (default "test") names the extras of
-# pyproject.toml to install, MORE_PACKAGES more of Debian's packages.
+# pyproject.toml to install, MORE_PACKAGES more of Debian's packages, VENV another environment than .venv-tests.
 set -eu
 
 # What the `system` tests use: a real cron, a fake clock, namespaces to seal them off, and a look at syscalls; a
@@ -12,7 +12,7 @@ packages="cron faketime util-linux strace gcc libc6-dev groff-base dbus-daemon d
 extras=${EXTRAS:-test}
 
 cd "$(dirname "$0")/.."
-venv=$PWD/.venv-tests
+venv=${VENV:-$PWD/.venv-tests}
 
 say() { printf 'tests/run.sh: %s\n' "$*" >&2; }
 
@@ -92,6 +92,7 @@ environment() {
     if [ -x "$venv/bin/python" ] && recipe | cmp -s - "$venv/recipe"; then return; fi
     need_venv
     say "making $venv"
+    rm -f "$venv/recipe"
     "$python" -m venv --clear "$venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".[$extras]" ||
         die 'pip could not install what the tests need (see above): is there a network?'

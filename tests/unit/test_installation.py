@@ -10,6 +10,7 @@ import pytest
 from scheduled import installation
 from tests.fixtures.world import ENTRY
 
+AGAIN = "install it again in the way you did, then run `scheduled install`"
 NOW = f"3.{sys.version_info.minor}"
 
 
@@ -22,10 +23,13 @@ def package(environment):
 @pytest.mark.parametrize(
     ("environment", "advice"),
     [
-        (".local/share/pipx/venvs/scheduled-x", "run `pipx reinstall scheduled-x`"),
-        (".local/pipx/venvs/scheduled", "run `pipx reinstall scheduled`"),
-        (".local/share/uv/tools/scheduled", "run `uv tool upgrade --reinstall scheduled`"),
-        ("venv", "install it again in the way you did"),
+        (".local/share/pipx/venvs/scheduled-x", "run `pipx reinstall scheduled-x`, then `scheduled install`"),
+        (".local/pipx/venvs/scheduled", "run `pipx reinstall scheduled`, then `scheduled install`"),
+        (
+            ".local/share/uv/tools/scheduled",
+            "run `uv tool upgrade --reinstall scheduled`, then `scheduled install`",
+        ),
+        ("venv", AGAIN),
     ],
 )
 def test_it_is_installed_again_in_the_way_it_was(tmp_path, environment, advice):
@@ -69,7 +73,7 @@ def test_under_another_python_every_verb_says_in_one_line_what_to_do(world, move
     assert (done.returncode, done.stdout, done.stderr) == (
         1,
         "",
-        f"{said}install it again in the way you did\n",
+        f"{said}{AGAIN}\n",
     )
 
 
@@ -86,7 +90,7 @@ def test_a_library_that_is_missing_is_named(world, tmp_path):
 
     done = run(tmp_path / "bare/bin/python", "-I", ENTRY, *world.command("status")[2:])
 
-    said = "scheduled: its library click is missing; install it again in the way you did\n"
+    said = f"scheduled: its library click is missing; {AGAIN}\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
 
 
