@@ -1,6 +1,7 @@
 """Our block through Debian's real `crontab`, in a sealed world: whatever stands around it comes back."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -230,3 +231,51 @@ def test_ticks_come_as_often_as_the_finest_schedule_needs_unless_told_otherwise(
     world.sh(*install)
 
     assert (first.returncode, by_need, b"*/10 * * * * " in held(world)) == (0, True, True)
+
+
+REFUSED_LATER = {
+    "a configuration that everybody may write": (".config/scheduled/scheduled.toml", 0o666),
+    "a state that everybody may write": (".local/state/scheduled", 0o777),
+}
+
+
+@pytest.mark.parametrize(("place", "rights"), REFUSED_LATER.values(), ids=REFUSED_LATER)
+def test_no_block_is_left_whose_every_tick_would_refuse(world, place, rights):
+    (world.home / ".config/scheduled").mkdir(mode=0o700, parents=True)
+    (world.home / ".config/scheduled/scheduled.toml").write_text("")
+    (world.home / ".local/state/scheduled").mkdir(mode=0o700, parents=True)
+    (world.home / place).chmod(rights)
+    load(world, b"# mine\n")
+
+    done = world.sh(sys.executable, "-m", "scheduled", "install", "--every", "5")
+
+    assert (done.returncode, "may write it; chmod" in done.stderr) == (2, True)
+    assert held(world) == b"# mine\n"
+
+
+def test_made_with_no_umask_at_all_the_directories_on_the_way_are_the_owners_and_ticks_work(world):
+    program = f"{sys.executable} -m scheduled"
+    done = world.sh("sh", "-euc", f"umask 000; {program}.install.starter write; {program} install")
+
+    tick = held(world).split(b"@reboot ")[1].split(b"\n")[0].decode()
+    ticked = world.sh("env", "-i", f"HOME={world.home}", "sh", "-c", tick)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (ticked.returncode, ticked.stderr) == (0, "")
+    made = [".config", ".config/scheduled", ".local", ".local/state", ".local/state/scheduled"]
+    assert {oct((world.home / name).stat().st_mode & 0o777) for name in made} == {"0o700"}
+
+
+@pytest.mark.parametrize("verb", ["run", "install", "pause", "emit x", "web --port 0"])
+def test_as_root_in_the_home_of_another_user_nothing_is_made(world, verb):
+    config = world.directory / "scheduled.toml"
+    config.write_text("")
+    os.chown(world.home, 4711, 4711)
+
+    done = world.sh(sys.executable, "-m", "scheduled", "--config", config, *verb.split())
+
+    advice = f"{world.home}: belongs to user 4711: run this as user 4711, without sudo"
+    assert (done.returncode, advice in done.stderr) == (2, True)
+    assert list(world.home.iterdir()) == []
+    assert held(world) == b""
+    os.chown(world.home, 0, 0)

@@ -1,0 +1,71 @@
+"""What `install` leaves right beside the crontab: the service files of an earlier installation, and directories."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scheduled import installing
+from scheduled.install import crontab, dbus
+from scheduled.state.files import make_directories
+from scheduled.state.paths import Paths
+
+
+@pytest.fixture
+def home(seal):
+    """A home with a configuration, a state and a `crontab` of its own."""
+    fake = seal / "bin/crontab"
+    fake.write_text(
+        f'#!/bin/sh\nF={seal}/tab\ncase $1 in\n-l) cat "$F" 2>/dev/null || {{ echo "no crontab for ada" >&2; exit 1; }};;\n'
+        '*) cp "$1" "$F";;\nesac\n'
+    )
+    config = seal / "etc/scheduled.toml"
+    config.parent.mkdir(mode=0o700)
+    config.write_text("")
+    return seal
+
+
+def install(home, **options):
+    paths = Paths(home / "state")
+    return installing.install(
+        home / "etc/scheduled.toml", paths, 5, **{"on_bus": False, "dry_run": False, **options}
+    )
+
+
+def test_service_files_of_an_earlier_installation_call_this_one(home):
+    plan = crontab.plan(config=home / "etc/scheduled.toml", state=home / "state")
+    gone = replace(plan, python=Path("/gone/bin/python"))
+    placed = dbus.install(gone, dry_run=False)
+
+    tried = install(home, dry_run=True)
+    assert all("/gone/bin/python" in Path(path).read_text() for path in placed)
+    done = install(home)
+
+    assert tried["dbus"] == done["dbus"] == placed
+    assert [str(plan.python) in Path(path).read_text() for path in placed] == [True, True]
+    assert install(home)["dbus"] == []
+
+
+def test_who_never_asked_for_the_session_bus_gets_nothing_on_it(home):
+    assert (install(home)["dbus"], dbus.directory().exists()) == ([], False)
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_directories_on_the_way_are_the_owners_alone(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        make_directories(tmp_path / "a/b/c")
+        make_directories(tmp_path / "a/b/c")
+    finally:
+        os.umask(before)
+
+    places = [tmp_path / "a", *(tmp_path / "a").rglob("*")]
+    assert [oct(place.stat().st_mode & 0o777) for place in places] == ["0o700"] * 3
+
+
+def test_a_file_in_the_place_of_a_directory_is_an_error(tmp_path):
+    (tmp_path / "a").touch()
+
+    with pytest.raises(FileExistsError):
+        make_directories(tmp_path / "a")
