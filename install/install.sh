@@ -2,8 +2,9 @@
 # Set `scheduled` up for the user who runs this. Needs Python >= 3.11 with venv, and nothing else.
 #
 #   install.sh --try                    show it at work inside this checkout; nothing outside is touched
-#   install.sh [--workspace DIR] [--every MINUTES] [--no-cron]
-#                                       the real thing: program, command, starter config, crontab, first run
+#   install.sh [--workspace DIR] [--every MINUTES] [--with EXTRAS] [--no-cron]
+#                                       the real thing: program, command, starter config, crontab, first run;
+#                                       EXTRAS: any of web,mcp,dbus
 #   install.sh --uninstall              take all of that back, but for the state and what you have edited
 #   install.sh --purge                  and the state too
 set -eu
@@ -77,7 +78,7 @@ need_own_home() {
 for_whom() {
     say "$1 for $(id -un), in $data"
     if [ -n "${SUDO_USER:-}" ] && [ "$SUDO_USER" != "$(id -un)" ]; then
-        say "(this runs through sudo: for $SUDO_USER run it without)"
+        say "(to install for $SUDO_USER, run it without sudo)"
     fi
 }
 
@@ -107,21 +108,23 @@ make_environment() {
         "$python" -m venv --clear "$venv" >"$log" 2>&1 || die "no environment could be made in $venv: see $log"
     fi
     install_package
-    printf '%s\n' "$checkout" >"$venv/installed-from"
+    printf '%s\n' "$again" >"$venv/installed-by"
     write_command
 }
 
 # In the place of pip's, which ends in a traceback once an upgrade of the system has put another Python under it.
 write_command() {
     main=$("$venv/bin/python" -I -c 'import scheduled.__main__; print(scheduled.__main__.__file__)')
-    gone="scheduled: the Python that it was installed for is gone (was the system upgraded?); run $(quoted "$checkout/install/install.sh")"
+    interpreter=$(quoted "$venv/bin/python")
+    start=$(quoted "$venv/bin/python" -I "$main")
+    gone=$(quoted "scheduled: the Python that it was installed for is gone (was the system upgraded?); run $again")
     cat >"$TMPDIR/command" <<EOF
 #!/bin/sh
-[ -x $(quoted "$venv/bin/python") ] || {
-    echo $(quoted "$gone") >&2
+[ -x $interpreter ] || {
+    printf '%s\\n' $gone >&2
     exit 1
 }
-exec $(quoted "$venv/bin/python" -I "$main") "\$@"
+exec $start "\$@"
 EOF
     chmod 755 "$TMPDIR/command"
     mv "$TMPDIR/command" "$venv/bin/scheduled"
@@ -136,7 +139,8 @@ install_package() {
     done
     # Whatever a person has set for pip, it installs here.
     PIP_USER=0 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PYTHONNOUSERSITE=1 \
-        "$venv/bin/python" -m pip install --quiet --retries 2 "$TMPDIR/source" >"$log" 2>&1 || explain_pip
+        "$venv/bin/python" -m pip install --quiet --retries 2 "$TMPDIR/source${extras:+[$extras]}" >"$log" 2>&1 ||
+        explain_pip
     rm -f "$log"
 }
 
@@ -166,7 +170,7 @@ try() {
     say "A demo workspace is in $demo: its machine has slept for a day. Catching up:"
     set -- "$venv/bin/scheduled" --config "$demo/scheduled.toml" --state "$demo/state"
     ran=0
-    (umask "$mask" && exec "$@" run --verbose) || ran=$?
+    (umask "$mask" && unset TMPDIR && exec "$@" run --verbose) || ran=$?
     say ''
     say 'The report of the day it caught up with:'
     find "$demo/state" -path '*/reports/*' \( -name '*.md' -o -name '*.html' \) | sort | sed 's/^/  /'
@@ -188,6 +192,7 @@ install_for_user() {
     need_command_free
     for_whom Installing
     alone
+    keep_extras
     # Beside the one before, which works until this one does: a tick may be under way in it.
     unfinished=$data/venv-$(date -u +%Y%m%dT%H%M%SZ)-$$
     make_environment "$unfinished" "$data"
@@ -196,7 +201,7 @@ install_for_user() {
     "$venv/bin/python" -I -m scheduled.install.starter write ${workspace:+"$workspace"}
     [ -n "$no_cron" ] || "$venv/bin/scheduled" install ${every:+--every "$every"} 9>&-
     ran=0
-    (umask "$mask" && exec "$venv/bin/scheduled" run 9>&-) || ran=$?
+    (umask "$mask" && unset TMPDIR && exec "$venv/bin/scheduled" run 9>&-) || ran=$?
     [ "$ran" -eq 0 ] || say "The first run ended with exit code $ran."
     say "Done: \`scheduled status\` says what is due, \`scheduled check\` whether the configuration is right."
     case :$PATH: in
@@ -218,8 +223,34 @@ link_command() {
     ln -sfn "$data/venv/bin/scheduled" "$bin/scheduled"
 }
 
-# Hold a lock until this script ends; what it starts and leaves running is not to inherit it (9>&-).
+# What the environment of before had beside the program itself, this one gets too.
+keep_extras() {
+    for pair in web:uvicorn mcp:mcp dbus:dbus_fast; do
+        for place in "$data"/venv/lib/python3*/site-packages/"${pair#*:}"; do
+            case ,$extras, in *",${pair%:*},"*) continue ;; esac
+            [ ! -d "$place" ] || extras=${extras:+$extras,}${pair%:*}
+        done
+    done
+    [ -z "$extras" ] || say "with $extras"
+}
+
+# Name the packages that a person installed into the environment of before: handlers of their own, for instance.
+name_what_is_missing() {
+    [ -n "$before" ] || return 0
+    missing=$("$venv/bin/python" -I -c 'import sys
+from importlib.metadata import distributions
+from pathlib import Path
+names = lambda places: {found.metadata["Name"] for found in distributions(path=[str(place) for place in places])}
+old, new = (names(Path(place).glob("lib/python3*/site-packages")) for place in sys.argv[1:])
+ours = {"pip", "setuptools", "wheel", "scheduled"}
+print(" ".join(sorted(old - new - ours)))' "$data/$before" "$venv") || missing=''
+    [ -z "$missing" ] || say "not in the new environment, but in the one before: $missing; what you need of them:" \
+        "$(quoted "$venv/bin/python" -m pip install) NAME"
+}
+
+# Hold a lock until this script ends; what it starts and leaves running must not inherit it (9>&-).
 alone() {
+    [ "$action" = install_for_user ] || [ -d "$data" ] || return 0
     mkdir -p "$data"
     command -v flock >/dev/null || return 0
     exec 9>"$data/install.lock"
@@ -229,15 +260,26 @@ alone() {
 # Make the link `venv` lead to the new environment, and remove those that nothing needs any more.
 take_its_place() {
     before=$(readlink "$data/venv") || before=''
-    ln -sfn "$(basename "$venv")" "$TMPDIR/venv"
-    mv -T "$TMPDIR/venv" "$data/venv"
+    if [ -z "$before" ] && [ -d "$data/venv" ]; then # as earlier versions of this script made it
+        before=venv-of-before-$$
+        mv "$data/venv" "$data/$before"
+    fi
+    name_what_is_missing
+    ln -s "$(basename "$venv")" "$TMPDIR/venv"
     unfinished=''
+    mv -T "$TMPDIR/venv" "$data/venv"
     [ -z "$no_cron" ] || return 0 # what the crontab calls is not looked at
-    used=$(crontab -l 2>/dev/null) || used=''
+    used=$(crontab -l 2>/dev/null) || return 0
     for old in "$data"/venv-*; do
-        case $used in *"$old/"*) continue ;; esac
-        [ "$old" = "$venv" ] || [ "$old" = "$data/$before" ] || rm -rf "$old"
+        case $used in *"/$(basename "$old")/"*) continue ;; esac
+        [ "$old" = "$venv" ] || [ "$old" = "$data/$before" ] || is_in_use "$old" || rm -rf "$old"
     done
+}
+
+# Tell whether a process runs the Python in an environment: a tick, a web interface.
+is_in_use() {
+    # shellcheck disable=SC2062 # the names of files, not the pattern
+    printf '%s\n' "$1/" | grep -aqsF -f - /proc/[0-9]*/cmdline
 }
 
 # --- install.sh --uninstall, --purge ------------------------------------------------------------------------
@@ -246,6 +288,7 @@ take_its_place() {
 uninstall_for_user() {
     need home
     for_whom Uninstalling
+    alone
     if command -v crontab >/dev/null; then
         from_checkout -c 'import sys
 from pathlib import Path
@@ -281,16 +324,20 @@ purge_state() {
 
 # --- the command line ---------------------------------------------------------------------------------------
 
-unfinished='' action=install_for_user workspace='' every='' no_cron='' purge=''
+unfinished='' action=install_for_user workspace='' every='' extras='' no_cron='' purge=''
 while [ $# -gt 0 ]; do
     case $1 in
     --try) action=try ;;
     --uninstall) action=uninstall_for_user ;;
     --purge) action=uninstall_for_user purge=1 ;;
     --no-cron) no_cron=1 ;;
-    --workspace | --every)
+    --workspace | --every | --with)
         [ $# -gt 1 ] || code=2 die "$1 needs a value"
-        if [ "$1" = --every ]; then every=$2; else workspace=$2; fi
+        case $1 in
+        --every) every=$2 ;;
+        --with) extras=$2 ;;
+        *) workspace=$2 ;;
+        esac
         shift
         ;;
     -h | --help)
@@ -305,8 +352,17 @@ done
 if [ -n "$workspace" ] && [ ! -d "$workspace" ]; then
     code=2 die "--workspace $workspace: there is no such directory"
 fi
+for extra in $(printf '%s' "$extras" | tr , ' '); do
+    case $extra in
+    web | mcp | dbus) ;;
+    *) code=2 die "--with $extra: there is no such extra; write any of web,mcp,dbus" ;;
+    esac
+done
 python=$(find_python)
 data=$(xdg "${XDG_DATA_HOME:-}" "${HOME:-}/.local/share")
 state=${SCHEDULED_STATE:-$(xdg "${XDG_STATE_HOME:-}" "${HOME:-}/.local/state")}
 bin=${HOME:-}/.local/bin
+again=$(quoted "$checkout/install/install.sh")
+[ "$action" != try ] || again="$again --try"
+[ -z "$no_cron" ] || again="$again --no-cron"
 "$action"

@@ -108,11 +108,14 @@ def _install(crontab: bytes) -> subprocess.CompletedProcess[bytes]:
 
     The file is for the user's eyes only. Its name is relative, since Debian's takes no more than 100 characters.
     """
-    with tempfile.TemporaryDirectory(prefix="scheduled-") as directory:
-        descriptor = os.open(f"{directory}/crontab", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(crontab)
-        return _crontab("crontab", directory=directory)
+    try:
+        with tempfile.TemporaryDirectory(prefix="scheduled-") as directory:
+            descriptor = os.open(f"{directory}/crontab", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(crontab)
+            return _crontab("crontab", directory=directory)
+    except OSError as error:
+        raise CrontabError(f"your crontab can't be written to a temporary file: {error.strerror}") from error
 
 
 def _crontab(

@@ -17,8 +17,11 @@ def _is_of_another_python() -> bool:
 
     An upgrade of the system gives a virtual environment another Python; its packages stay where they were.
     """
-    made_for = _package_directory().rpartition("/")[0].rpartition("/")[2].rstrip("t")
-    return made_for.startswith("python3.") and made_for != f"python3.{sys.version_info.minor}"
+    place, _, kind = _package_directory().rpartition("/")
+    made_for = place.rpartition("/")[2].removeprefix("python3.")
+    if kind not in ("site-packages", "dist-packages") or not made_for.removesuffix("t").isdecimal():
+        return False
+    return made_for != f"{sys.version_info.minor}{sys.abiflags.replace('d', '')}"
 
 
 def _bring_in_site_packages() -> None:

@@ -1,7 +1,6 @@
 """How this copy of the program was installed, and how it is installed again. Needs nothing but the standard library."""
 
 import os
-import shlex
 import sys
 from pathlib import Path
 
@@ -9,8 +8,8 @@ from scheduled.errors import EXIT_FAILED
 
 # The packages without which nothing works, by the names they are imported with.
 NEEDED = frozenset({"click", "cronsim", "crontab", "filelock", "jinja2", "msgspec", "rich", "tomlkit"})
-# install.sh writes the path of its checkout here, in the environment that it makes.
-ORIGIN = "installed-from"
+# install.sh writes the command that it was called with here, in the environment that it makes.
+ORIGIN = "installed-by"
 
 
 def again(package: Path) -> str:
@@ -24,16 +23,16 @@ def again(package: Path) -> str:
     if environment.parent.parts[-2:] == ("uv", "tools"):
         return f"run `uv tool upgrade --reinstall {environment.name}`, then `scheduled install`"
     try:
-        checkout = (environment / ORIGIN).read_text().rstrip("\n")
+        command = (environment / ORIGIN).read_text().rstrip("\n")
     except OSError:
         return "install it again in the way you did, then run `scheduled install`"
-    return f"run {shlex.quote(f'{checkout}/install/install.sh')}"
+    return f"run {command}"
 
 
 def refuse_python() -> int:
     """Print that this copy was installed for another Python, and what to do; return the exit code."""
-    made_for = Path(__file__).parents[2].name.removeprefix("python").rstrip("t")
-    found = ".".join(map(str, sys.version_info[:2]))
+    made_for = Path(__file__).parents[2].name.removeprefix("python")
+    found = ".".join(map(str, sys.version_info[:2])) + sys.abiflags
     return _refuse(
         f"was installed for Python {made_for}, and this is Python {found} (was the system upgraded?)"
     )

@@ -1,5 +1,6 @@
 """`install` and `uninstall`: the block in the user's crontab, and what the ledger is to know of it."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +24,19 @@ def install(
     """
     if on_bus:
         need("dbus_fast", door="dbus")  # or the bus would start what can't answer
+    # Service files of an earlier installation may name a program that was removed.
+    on_bus = on_bus or (dbus.is_installed() and find_spec("dbus_fast") is not None)
     warn_or_refuse(config_file)
     every = every or crontab.installed_cadence(crontab.read()) or needed_cadence(config_file)
     wanted = crontab.plan(config=config_file, state=paths.root, every=every)
+    if on_bus:
+        dbus.install(wanted, dry_run=True)  # or it would be refused with the crontab changed
     if not dry_run:
         paths.prepare()
     done = crontab.install(wanted, dry_run=dry_run)
     if not dry_run:
         _note_cadence(paths, every)
-    # Service files of an earlier installation may name a program that is no more.
-    placed = dbus.install(wanted, dry_run=dry_run) if on_bus or dbus.is_installed() else []
+    placed = dbus.install(wanted, dry_run=dry_run) if on_bus else []
     return _document(done, placed, dry_run=dry_run)
 
 

@@ -39,10 +39,10 @@ def replied(ask: Callable[[], object]) -> int:
     except BrokenPipeError:
         return EXIT_FAILED
     except OSError as error:
-        if _stdout_fails():
-            say([f"stdout: {error.strerror}"])
-        elif error.filename is not None and error.errno in ENVIRONMENT:
+        if isinstance(error.filename, (str, bytes)) and error.errno in ENVIRONMENT:
             say([f"{os.fsdecode(error.filename)}: {error.strerror}"])
+        elif _stdout_fails():
+            say([f"stdout: {error.strerror}"])
         else:
             raise
         return EXIT_FAILED

@@ -40,5 +40,6 @@ class Where:
         from scheduled.house import House
 
         house = House(self.config_file, self.paths.root)
+        house.paths = self.paths
         self.problems = house.config.problems
         return house

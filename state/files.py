@@ -29,7 +29,7 @@ def no_room(directory: Path) -> str | None:
     blocks, names = (found.f_bfree, found.f_ffree) if os.geteuid() == 0 else (found.f_bavail, found.f_favail)
     if found.f_flag & os.ST_RDONLY:
         return f"the file system of {directory} is read-only"
-    if blocks * found.f_frsize < SMALLEST_SPACE:
+    if found.f_blocks and blocks * found.f_frsize < SMALLEST_SPACE:  # some file systems give no size at all
         return f"no space left on the file system of {directory}"
     if found.f_files and not names:
         return f"no room for further files on the file system of {directory}"

@@ -56,7 +56,7 @@ def open_existing(paths: Paths) -> SqliteLedger:
     if not paths.ledger.exists():
         raise StateError(f"{paths.ledger}: there is no ledger yet; the first `scheduled run` makes it")
     ledger = SqliteLedger(paths.ledger, read_only=True)
-    if ledger.remark:
+    if ledger.remark and ledger.remark not in paths.remarks:
         paths.remarks.append(ledger.remark)
     return ledger
 

@@ -29,6 +29,8 @@ DOUBTFUL = frozenset(
         sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_SCHEMA, sqlite3.SQLITE_OK,
     }
 )  # fmt: skip
+SUFFIXES = ("", "-wal")
+TRIES_TO_COPY = 5
 # What SQLite says where it can't write what it needs to read.
 NEEDS_TO_WRITE = frozenset(
     {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY}
@@ -183,17 +185,32 @@ def _opened(uri: str, to_write: Path | None = None) -> sqlite3.Connection:
 def _copied(path: Path) -> sqlite3.Connection:
     """Open a copy elsewhere: SQLite reads a write-ahead log with the help of an index that it writes beside it.
 
-    The log is copied first: what a writer takes out of it meanwhile is found in the ledger.
+    Raises StateError if it is written meanwhile, again and again.
     """
     import shutil
     import tempfile
 
-    with tempfile.TemporaryDirectory(prefix="scheduled-") as aside:
-        copy = Path(aside) / path.name
-        for suffix in ("-wal", ""):
-            with suppress(FileNotFoundError):
-                shutil.copyfile(f"{path}{suffix}", f"{copy}{suffix}")
-        return _opened(_uri_to_read(copy))  # its files are open; their names may go
+    for _ in range(TRIES_TO_COPY):
+        with tempfile.TemporaryDirectory(prefix="scheduled-") as aside:
+            copy, before = Path(aside) / path.name, _fingerprints(path)
+            for suffix in SUFFIXES:
+                with suppress(FileNotFoundError):
+                    shutil.copyfile(f"{path}{suffix}", f"{copy}{suffix}")
+            if _fingerprints(path) == before:
+                return _opened(_uri_to_read(copy))  # its files are open; their names may go
+    raise StateError(f"{path}: is being written; try again")
+
+
+def _fingerprints(path: Path) -> list[tuple[int, int, int] | None]:
+    """Return what changes when the ledger or its log is written."""
+    found: list[tuple[int, int, int] | None] = []
+    for suffix in SUFFIXES:
+        try:
+            seen = os.stat(f"{path}{suffix}")
+            found.append((seen.st_ino, seen.st_size, seen.st_mtime_ns))
+        except FileNotFoundError:
+            found.append(None)
+    return found
 
 
 def _write_ahead(db: sqlite3.Connection, path: Path) -> None:
@@ -271,7 +288,8 @@ def _told(error: sqlite3.DatabaseError, path: Path) -> ScheduledError:
         _suspect(path)
     if is_damage(error):
         return DamagedError(f"{path}: damaged: {error}")
-    reason = no_room(path.parent) or str(error)
+    starved = getattr(error, "sqlite_errorcode", 0) & 0xFF in NEEDS_TO_WRITE
+    reason = (starved and no_room(path.parent)) or str(error)
     return StateError(f"{path}: cannot be recorded: {reason}")
 
 

@@ -8,9 +8,9 @@ from scheduled.errors import ConfigError
 
 MOUNTS = Path("/proc/self/mountinfo")
 # File systems on which chmod and chown change nothing.
-WITHOUT_MODES = frozenset(
-    {"vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "cifs", "smb3", "9p", "drvfs"}
-)
+WITHOUT_MODES = frozenset({"vfat", "msdos", "exfat"})
+# File systems on which they do so with certain options only.
+PERHAPS_WITHOUT_MODES = frozenset({"ntfs", "ntfs3", "fuseblk", "cifs", "smb3", "9p"})
 
 
 def warn_or_refuse(path: Path) -> list[str]:
@@ -25,9 +25,9 @@ def warn_or_refuse(path: Path) -> list[str]:
             found = place.stat()
         except OSError:
             continue
-        _refuse(place, found)
+        _refuse(place, found, is_ours_to_give=place == path)
         if found.st_mode & stat.S_IWGRP and found.st_gid != os.getegid():
-            warnings.append(f"{place}: its group may write it; {_fix(found, f'chmod g-w {place}')}")
+            warnings.append(f"{place}: its group may write it; {_fix(found, f'chmod g-w {quoted(place)}')}")
     return warnings
 
 
@@ -49,7 +49,14 @@ def refuse_as_root_in_anothers(path: Path) -> None:
         place = place.parent
     found = place.stat()
     if found.st_uid != 0:
-        raise ConfigError(_foreign(place, found))
+        raise ConfigError(_foreign(place, found, is_ours_to_give=False))
+
+
+def quoted(path: Path) -> str:
+    """Return *path* as a shell reads it."""
+    import shlex
+
+    return shlex.quote(str(path))
 
 
 def name_of(uid: int) -> str:
@@ -82,21 +89,22 @@ def refuse_unreadable(path: Path) -> None:
 
 
 def _may_read(path: Path) -> bool:
-    return os.access(path, os.R_OK | os.X_OK * path.is_dir(), effective_ids=True)
+    # Path.is_dir would raise where a directory above may not be searched.
+    return os.access(path, os.R_OK | os.X_OK * os.path.isdir(path), effective_ids=True)
 
 
 def _unreadable(place: Path, found: os.stat_result, *, is_own_place: bool) -> str:
     if found.st_uid == os.geteuid():
-        return f"{place}: its mode does not let you read it; {_fix(found, f'chmod u+rX {place}')}"
-    if is_own_place:
-        return _foreign(place, found)
-    name = f"user {name_of(found.st_uid)}"
-    return f"{place}: permission denied: it belongs to {name}; run this as {name}"
+        return f"{place}: its mode does not let you read it; {_fix(found, f'chmod u+rX {quoted(place)}')}"
+    return _foreign(place, found, is_ours_to_give=is_own_place)
 
 
-def _foreign(place: Path, found: os.stat_result) -> str:
+def _foreign(place: Path, found: os.stat_result, *, is_ours_to_give: bool) -> str:
+    """Say whose *place* is. What else lies in a directory above ours is not to change hands for our sake."""
     me, name = os.geteuid(), f"user {name_of(found.st_uid)}"
-    chown = _fix(found, f"{'chown -R' if stat.S_ISDIR(found.st_mode) else 'chown'} {me} {place}")
+    if not is_ours_to_give:
+        return f"{place}: belongs to {name}: run this as {name}" + ", without sudo" * (me == 0)
+    chown = _fix(found, f"{'chown -R' if stat.S_ISDIR(found.st_mode) else 'chown'} {me} {quoted(place)}")
     if me == 0:
         return f"{place}: belongs to {name}: run this as {name}, without sudo, or make it root's; {chown}"
     return f"{place}: belongs to {name}, not to you; {chown}"
@@ -106,21 +114,25 @@ def refuse_shared(directory: Path) -> None:
     """Raise ConfigError, with the fix, if the group of *directory*, or everybody, may write it."""
     found = directory.stat()
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise ConfigError(f"{directory}: others may write it; {_fix(found, f'chmod 700 {directory}')}")
+        raise ConfigError(
+            f"{directory}: others may write it; {_fix(found, f'chmod 700 {quoted(directory)}')}"
+        )
 
 
-def _refuse(place: Path, found: os.stat_result) -> None:
+def _refuse(place: Path, found: os.stat_result, *, is_ours_to_give: bool = True) -> None:
     if found.st_uid not in (0, os.geteuid()):
-        raise ConfigError(_foreign(place, found))
+        raise ConfigError(_foreign(place, found, is_ours_to_give=is_ours_to_give))
     # A sticky directory such as /tmp lets nobody replace another user's files.
     shared = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
     if found.st_mode & stat.S_IWOTH and not shared:
-        raise ConfigError(f"{place}: everybody may write it; {_fix(found, f'chmod o-w {place}')}")
+        raise ConfigError(f"{place}: everybody may write it; {_fix(found, f'chmod o-w {quoted(place)}')}")
 
 
 def _fix(found: os.stat_result, command: str) -> str:
     """Return *command*, or what helps instead where the file system has no modes and owners."""
     kind = _file_system(found.st_dev)
+    if kind in PERHAPS_WITHOUT_MODES:
+        return f"{command} (where that changes nothing, its file system, {kind}, is mounted without modes)"
     if kind not in WITHOUT_MODES:
         return command
     return f"its file system ({kind}) has no modes: use another, or mount it with umask=077 and your uid"

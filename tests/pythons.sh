@@ -11,13 +11,13 @@ zones=$tested/zoneinfo
 # Given an interpreter, print its version and its path if it is new enough.
 identify() {
     "$1" -c 'import sys
-if sys.version_info >= (3, 11):
+if sys.version_info >= (3, 11) and sys.version_info.releaselevel == "final":
     print("%d.%d.%d" % sys.version_info[:3], sys.executable)' 2>/dev/null || true
 }
 
 pythons() {
     { type -ap python3 python3.{11..19} || true; } 2>/dev/null
-    printf '%s\n' "${PYENV_ROOT:-$HOME/.pyenv}"/versions/*/bin/python3
+    printf '%s\n' "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/*/bin/python3
 }
 
 [ -x "$tested/bin/python" ] || tests/run.sh --collect-only -q >/dev/null

@@ -31,7 +31,7 @@ ACCEPTED = {
 # Only a hand (or another cron) can have put these into the spool: Debian's `crontab` takes no file with them.
 REFUSED = {
     "no parser likes it": (b"no parser likes this\n", "bad minute"),
-    "a setting that does not end": (b"X=\"a\n* * * * * x\n", "bad minute"),
+    "a setting that does not end": (b'X="a\n* * * * * x\n', "bad minute"),
     "a minute too many": (b"60 * * * * x\n", "bad minute"),
 }
 

@@ -148,6 +148,7 @@ def test_without_a_home_it_says_so(newcomer):
     [
         (["--bogus"], "unknown argument --bogus"),
         (["--every"], "needs a value"),
+        (["--with", "mcp,bogus"], "there is no such extra"),
         (["--workspace", "/no"], "no such directory"),
     ],
 )
@@ -288,6 +289,39 @@ class TestTheRealThing:
         gone = "scheduled: the Python that it was installed for is gone"
         assert (done.returncode, done.stderr) == (1, f"{gone} {advice}")
 
+    def test_what_an_earlier_script_made_is_replaced_and_extras_are_kept(self, settler):
+        settler.run("--no-cron")
+        data = settler.home / ".local/share/scheduled"
+        made = (data / "venv").resolve()
+        (data / "venv").unlink()
+        made.rename(data / "venv")
+        [packages] = (data / "venv").glob("lib/python3*/site-packages")
+        (packages / "dbus_fast").mkdir()
+        (packages / "my_handlers-1.dist-info").mkdir()
+        metadata = "Metadata-Version: 2.1\nName: my-handlers\nVersion: 1\n"
+        (packages / "my_handlers-1.dist-info/METADATA").write_text(metadata)
+
+        done = settler.run("--no-cron")
+
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "with dbus\n" in done.stdout
+        assert "not in the new environment, but in the one before: my-handlers;" in done.stdout
+        [packages] = (data / "venv").glob("lib/python3*/site-packages")
+        assert ((data / "venv").is_symlink(), (packages / "dbus_fast/__init__.py").exists()) == (True, True)
+        assert settler.command("status").returncode == 0
+
+    def test_an_environment_that_is_in_use_is_kept(self, settler):
+        settler.run()
+        first = (settler.home / ".local/share/scheduled/venv").resolve()
+        web = subprocess.Popen([first / "bin/python", "-c", "input()"], stdin=subprocess.PIPE)
+        settler.run()
+        settler.run()
+        there = first.exists()
+        web.communicate(b"\n")
+        settler.run()
+
+        assert (there, first.exists()) == (True, False)
+
     def test_an_installation_that_fails_leaves_the_one_before_as_it_was(self, settler):
         settler.run()
         before = settler.world.crontab.read_bytes()
@@ -318,7 +352,7 @@ class TestTheRealThing:
         done = settler.run("--no-cron")
 
         assert done.stdout.startswith("Installing for root, in ")
-        assert "(this runs through sudo: for alice run it without)" in done.stdout
+        assert "(to install for alice, run it without sudo)" in done.stdout
 
     @pytest.mark.parametrize("umask", ["000", "077"])
     def test_whatever_the_umask_what_is_installed_works(self, settler, umask):

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from scheduled.install.block import BEGIN, END
+from tests.e2e.cron_world import missing
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [
     pytest.mark.system,
-    pytest.mark.skipif(os.geteuid() != 0, reason="NOT RUN: needs root"),
+    pytest.mark.skipif(bool(missing()), reason=missing()),
     pytest.mark.skipif(shutil.which("apt-get") is None, reason="NOT RUN: needs Debian's packages"),
 ]
 
@@ -24,7 +25,7 @@ BEFORE = {
         mkdir -p /var/spool/cron/tmp
         unixserver /run/bcron-spool bcron-spool >/dev/null 2>&1 &
         export BCRON_SOCKET=/run/bcron-spool
-        until [ -S "$BCRON_SOCKET" ]; do sleep 0.02; done
+        for _ in $(seq 500); do [ -S "$BCRON_SOCKET" ] && break; sleep 0.02; done
     """,
     "busybox": """
         busybox --list | grep -qx crontab || exit 77
@@ -63,7 +64,9 @@ def downloaded(directory, packages):
         ["apt-get", "download", "-qq", *packages], cwd=directory, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        pytest.skip(f"NOT RUN: this Debian does not give {' '.join(packages)}: {done.stderr.splitlines()[0]}")
+        pytest.skip(
+            f"NOT RUN: this Debian does not give {' '.join(packages)}: {done.stderr.partition(chr(10))[0]}"
+        )
 
 
 @pytest.fixture(params=PACKAGES)

@@ -75,18 +75,23 @@ READING = [
 
 
 def test_questions_are_answered_while_the_disk_is_full_and_the_reason_is_named(small, world):
-    asked = "; ".join(f"echo; tick '{words}'" for words in READING)
-    kept = f"rm -rf {world.root}/kept; cp -a {world.state} {world.root}/kept; diff -r {world.state} {world.root}/kept"
+    asked = "; ".join(f"echo ----; tick '{words}'" for words in READING)
+    kept = f"cp -a {world.state} {world.root}/kept"
+    compared = f"diff -r {world.state} {world.root}/kept && echo same"
 
     said = small(
-        f"tick; sleep 1; fill; tick; tick status; {kept}; {asked}; {kept}; tick pause; tick 'pause job'"
+        f"tick; sleep 1; fill; tick; echo ----; tick status; {kept}; {asked}; echo ----; {compared};"
+        "echo ----; tick 'pause job'"
     )
 
     reason = f"no space left on the file system of {world.state}"
-    answers = "\n".join(said).split("\n\n")
-    assert f"{reason}; nothing new is recorded" in answers[0]
-    assert [(answer.split("\n")[0], reason in answer) for answer in answers[1:-1]] == [("0", True)] * 9
-    assert said[-1] == f"scheduled: {world.state}/ledger.db: cannot be recorded: {reason}"
+    parts = [part.strip().split("\n") for part in "\n".join(said).split("----")]
+    _, status, *answers, unchanged, pause = parts
+    assert status[:2] == ["1", f"! {reason}; nothing new is recorded"]
+    remark = f"scheduled: {reason}; nothing new is recorded"
+    assert [(answer[0], answer.count(remark)) for answer in answers] == [("0", 1)] * len(READING)
+    assert unchanged == ["same"]
+    assert pause == ["1", f"scheduled: {world.state}/ledger.db: cannot be recorded: {reason}"]
 
 
 def test_a_job_that_fills_the_disk_is_recorded_once_there_is_room(small, world):

@@ -162,6 +162,26 @@ def test_a_state_that_its_mode_closes_is_named_with_the_fix_by_every_verb(closed
     assert "does not let you" not in closed.ask("history")[1]
 
 
+@ROOT
+@NEEDS_SETPRIV
+@pytest.mark.parametrize("verb", ["run", "status", "history", "report"])
+def test_a_state_in_a_closed_directory_of_somebody_elses_is_not_asked_for(closed, verb):
+    inner = closed.state.parent / "theirs" / "state"
+    inner.parent.mkdir()
+    closed.state.rename(inner)
+    closed.state = inner
+    os.chown(inner.parent, 4711, -1)
+    inner.parent.chmod(0o700)
+
+    said = closed.ask(verb)
+
+    os.chown(inner.parent, 0, -1)
+    assert said == (
+        2,
+        f"scheduled: {inner.parent}: belongs to user 4711: run this as user 4711, without sudo\n",
+    )
+
+
 @NEEDS_SETPRIV
 def test_a_single_file_that_cannot_be_read_is_named_without_a_traceback(closed):
     (output,) = closed.state.glob("output/*")

@@ -38,9 +38,9 @@ def test_it_is_installed_again_in_the_way_it_was(tmp_path, environment, advice):
 
 def test_what_install_sh_made_is_made_again_by_the_same_checkout(tmp_path):
     place = package(tmp_path / "venv")
-    (tmp_path / "venv/installed-from").write_text("/home/a b/checkout\n")
+    (tmp_path / "venv/installed-by").write_text("'/home/a b/checkout/install/install.sh' --no-cron\n")
 
-    assert installation.again(place) == "run '/home/a b/checkout/install/install.sh'"
+    assert installation.again(place) == "run '/home/a b/checkout/install/install.sh' --no-cron"
 
 
 @pytest.fixture
@@ -77,11 +77,34 @@ def test_under_another_python_every_verb_says_in_one_line_what_to_do(world, move
     )
 
 
-@pytest.mark.parametrize("name", [f"python{NOW}", f"python{NOW}t", "python3"])
+@pytest.mark.parametrize("name", [f"python{NOW}", "python3", "python3.10-apps", "python3.x"])
 def test_under_the_same_python_it_runs(world, moved, name):
     world.configure("")
 
     assert run(sys.executable, "-I", "-S", moved(name), *world.command("run")[2:]).returncode == 0
+
+
+def test_a_checkout_in_a_directory_that_is_called_as_another_python_runs(world, tmp_path):
+    (tmp_path / "python3.10").mkdir()
+    (tmp_path / "python3.10/checkout").symlink_to(ENTRY.parents[1])
+    world.configure("")
+
+    done = run(
+        sys.executable,
+        "-I",
+        tmp_path / "python3.10/checkout/scheduled/__main__.py",
+        *world.command("run")[2:],
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_packages_of_a_python_without_a_global_lock_are_of_another_python(world, moved):
+    world.configure("")
+
+    done = run(sys.executable, "-I", "-S", moved(f"python{NOW}t"), *world.command("run")[2:])
+
+    assert (done.returncode, f"was installed for Python {NOW}t" in done.stderr) == (1, True)
 
 
 def test_a_library_that_is_missing_is_named(world, tmp_path):
