@@ -11,7 +11,8 @@ set -eu
 mask=$(umask)
 umask 077
 
-checkout=$(cd "$(dirname "$0")/.." && pwd -P)
+checkout=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd -P)
+me=$(id -un 2>/dev/null) || me="user $(id -u)"
 log=/dev/null
 
 say() { printf '%s\n' "$*"; }
@@ -66,18 +67,24 @@ need() {
 
 # What is installed here belongs to whoever runs this, and so does the crontab that is changed.
 need_own_home() {
-    owner=$(stat -L -c %u "$HOME") || die "missing: HOME is $HOME, and there is no such directory"
-    if [ "$owner" -ne "$(id -u)" ]; then
-        name=$(stat -L -c %U "$HOME")
-        die "HOME is $HOME, which belongs to $name, and this runs as $(id -un):" \
-            "run it as $name, without sudo (or with HOME set to $(id -un)'s own home)"
+    owner=$(owner_of "$HOME") || die "missing: HOME is $HOME, and there is no such directory"
+    if [ "$owner" != "$me" ]; then
+        die "HOME is $HOME, which belongs to $owner, and this runs as $me:" \
+            "run it as $owner, without sudo (or with HOME set to a home of $me's own)"
     fi
+}
+
+# Given a path, print the name of its owner, as `$me` has it.
+owner_of() {
+    found=$(stat -L -c %U "$1" 2>/dev/null) || return 1
+    [ "$found" != UNKNOWN ] || found="user $(stat -L -c %u "$1")"
+    printf '%s\n' "$found"
 }
 
 # Given what is done (Installing), say for whom.
 for_whom() {
-    say "$1 for $(id -un), in $data"
-    if [ -n "${SUDO_USER:-}" ] && [ "$SUDO_USER" != "$(id -un)" ]; then
+    say "$1 for $me, in $data"
+    if [ -n "${SUDO_USER:-}" ] && [ "$SUDO_USER" != "$me" ]; then
         say "(to install for $SUDO_USER, run it without sudo)"
     fi
 }
@@ -104,9 +111,11 @@ make_environment() {
     log=$beside/install.log
     # What pip, or a shell, was set to for other work must not decide what is installed here.
     unset PYTHONPATH PYTHONHOME
-    if ! "$venv/bin/python" -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-        "$python" -m venv --clear "$venv" >"$log" 2>&1 || die "no environment could be made in $venv: see $log"
+    if ! [ -e "$venv/installed-by" ] || ! "$venv/bin/python" -I -c 'import pip' 2>/dev/null; then
+        "$python" -m venv --clear "$venv" >"$log" 2>&1 ||
+            die "no environment could be made in $venv: $(tail -n 1 "$log"); details in $log"
     fi
+    rm -f "$venv/installed-by" # until it is whole
     install_package
     printf '%s\n' "$again" >"$venv/installed-by"
     write_command
@@ -161,6 +170,9 @@ explain_pip() {
 
 try() {
     need venv
+    if [ -n "${SUDO_USER:-}" ] && [ "$SUDO_USER" != "$me" ] && [ "$(owner_of "$checkout")" = "$SUDO_USER" ]; then
+        die "$checkout belongs to $SUDO_USER, and this runs as $me: run it as $SUDO_USER, without sudo"
+    fi
     demo=$checkout/.try
     say "Installing into $checkout/.venv ..."
     make_environment "$checkout/.venv" "$demo"
@@ -213,9 +225,17 @@ install_for_user() {
 
 # Another installer's command (pipx, uv) is not ours to replace.
 need_command_free() {
-    if [ -e "$bin/scheduled" ] && [ "$(readlink "$bin/scheduled")" != "$data/venv/bin/scheduled" ]; then
+    if [ -e "$bin/scheduled" ] && ! is_our_command; then
         die "$bin/scheduled is there already and is not ours: remove it first"
     fi
+}
+
+# A link into another HOME, or another XDG_DATA_HOME, is ours too: this one was copied, or that one changed.
+is_our_command() {
+    case $(readlink "$bin/scheduled") in
+    */scheduled/venv/bin/scheduled) ;;
+    *) return 1 ;;
+    esac
 }
 
 link_command() {
@@ -255,6 +275,7 @@ alone() {
     command -v flock >/dev/null || return 0
     exec 9>"$data/install.lock"
     flock -n 9 || die "another install.sh is at work in $data: try again when it is done"
+    rm -rf "$data"/tmp.* # of one that was killed
 }
 
 # Make the link `venv` lead to the new environment, and remove those that nothing needs any more.
@@ -301,12 +322,13 @@ except ScheduledError as error:
 print("removed the crontab block" if done.changed else "there was no crontab block")' "$state"
     fi
     from_checkout -m scheduled.install.starter remove
-    if [ "$(readlink "$bin/scheduled" 2>/dev/null)" = "$data/venv/bin/scheduled" ]; then
+    if is_our_command; then
         rm "$bin/scheduled"
+        say "removed $bin/scheduled"
     fi
+    [ ! -e "$data" ] || say "removed the program in $data"
     rm -rf "$data/venv" "$data"/venv-* "$data"/tmp.* "$data/install.log" "$data/install.lock"
     rmdir "$data" 2>/dev/null || true
-    say "removed $data and $bin/scheduled"
     if [ -n "$purge" ]; then purge_state; else say "kept $state (--purge removes it too)"; fi
 }
 

@@ -189,6 +189,8 @@ def _report_crontab(done: dict[str, Any], *, as_json: bool) -> None:
     elif done["dry_run"]:
         click.echo(done["crontab"], nl=False)
     else:
+        if done.get("configuration"):
+            click.echo(f"wrote {done['configuration']}: there was no configuration yet")
         click.echo("your crontab is changed" if done["changed"] else "your crontab needed no change")
         if done["backup"]:
             click.echo(f"the one before is kept in {done['backup']}")

@@ -15,7 +15,7 @@ from scheduled.errors import ConfigError
 from scheduled.jobs import Job, Jobs
 from scheduled.printable import printable
 from scheduled.state.files import RefusedError, read_regular
-from scheduled.state.trust import warn_or_refuse
+from scheduled.state.trust import refuse_unreadable, warn_or_refuse
 from scheduled.tables import DefaultsTable
 
 Drafts = Mapping[Path, bytes | None]
@@ -118,6 +118,7 @@ def load(path: Path, drafts: Drafts = MappingProxyType({})) -> Config:
     gone), looked at before they are written.
     """
     warnings = warn_or_refuse(path)
+    refuse_unreadable(path)
     tables = _read_toml(path, drafts)
     settings = _settings(path, tables)
     zone = settings.timezone or local_zone()

@@ -57,6 +57,15 @@ def _look(path: bytes | str) -> int:
     return hash((seen.st_mtime_ns, seen.st_size, seen.st_ino, seen.st_mode, seen.st_uid, seen.st_gid))
 
 
+def _rights(path: bytes) -> int:
+    """Return a number that changes when the directory at *path* is given other rights, whatever is made in it."""
+    try:
+        seen = posix.stat(path)
+    except OSError:
+        return 0
+    return hash((seen.st_mode, seen.st_uid, seen.st_gid))
+
+
 def _number(text: bytes) -> int:
     return int.from_bytes(text, "big")
 
@@ -88,6 +97,7 @@ def edited(config: bytes, state: bytes) -> int:
     jobs_d = config.rpartition(b"/")[0] + b"/jobs.d"
     zone = posix.environ.get(b"TZ", b"")
     seen = [_number(config), _look(config), _look(jobs_d), _look(state + b"/spool")]
+    seen += [_rights(config.rpartition(b"/")[0]), _rights(state)]
     seen += [_number(zone), _look(b"/etc/localtime"), _look(__file__), _boot()]
     seen += [_look(jobs_d + b"/" + name) for name in _names(jobs_d)]
     return hash(tuple(seen))

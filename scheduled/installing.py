@@ -1,18 +1,21 @@
 """`install` and `uninstall`: the block in the user's crontab, and what the ledger is to know of it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from scheduled import clock
+from scheduled import clock, config
 from scheduled.checks import needed_cadence
 from scheduled.extras import need
-from scheduled.install import crontab, dbus
+from scheduled.install import crontab, dbus, starter
 from scheduled.jobs import MINUTE
 from scheduled.session_bus import reload_services
 from scheduled.state.open import open_ledger
 from scheduled.state.paths import Paths
-from scheduled.state.trust import warn_or_refuse
+from scheduled.state.sqlite import using
+from scheduled.state.trust import refuse_as_root_in_anothers
 
 
 def install(
@@ -26,30 +29,34 @@ def install(
         need("dbus_fast", door="dbus")  # or the bus would start what can't answer
     # Service files of an earlier installation may name a program that was removed.
     on_bus = on_bus or (dbus.is_installed() and find_spec("dbus_fast") is not None)
-    warn_or_refuse(config_file)
+    made = not config_file.exists() and not dry_run and starter.write(config_file)
+    if not dry_run or config_file.exists():
+        config.load(config_file)
     every = every or crontab.installed_cadence(crontab.read()) or needed_cadence(config_file)
     wanted = crontab.plan(config=config_file, state=paths.root, every=every)
     if on_bus:
         dbus.install(wanted, dry_run=True)  # or it would be refused with the crontab changed
-    if not dry_run:
-        paths.prepare()
-    done = crontab.install(wanted, dry_run=dry_run)
-    if not dry_run:
-        _note_cadence(paths, every)
+    if dry_run:
+        done = crontab.install(wanted, dry_run=True)
+    else:
+        with _recorded_cadence(paths, every):
+            done = crontab.install(wanted)
     placed = dbus.install(wanted, dry_run=dry_run) if on_bus else []
-    return _document(done, placed, dry_run=dry_run)
+    return {**_document(done, placed, dry_run=dry_run), "configuration": str(config_file) if made else None}
 
 
-def _note_cadence(paths: Paths, every: int) -> None:
-    """Remember how often ticks are to come: `status` measures them against it."""
+@contextmanager
+def _recorded_cadence(paths: Paths, every: int) -> Iterator[None]:
+    """Record how often ticks are to come, unless an error follows: `status` measures them against it."""
     ledger, _ = open_ledger(paths, clock.now())
-    with ledger.transaction():
+    with using(ledger), ledger.transaction():
         ledger.remember("cadence", str(every * MINUTE))
-    ledger.close()
+        yield
 
 
 def uninstall(paths: Paths, *, dry_run: bool) -> dict[str, Any]:
-    """Take the block out, and what the session bus had of us."""
+    """Take the block out, and what the session bus had of us. Raises ConfigError for root in another user's home."""
+    refuse_as_root_in_anothers(paths.root)
     done = crontab.uninstall(state=paths.root, dry_run=dry_run)
     return _document(done, dbus.uninstall(dry_run=dry_run), dry_run=dry_run)
 

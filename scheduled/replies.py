@@ -13,6 +13,7 @@ from typing import Any
 from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, ScheduledError
 from scheduled.printable import printable
 
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})  # of a write, which names no file
 # What a user's file system, and no fault of the program, makes of a file that is read or written.
 ENVIRONMENT = frozenset(
     {
@@ -39,16 +40,22 @@ def replied(ask: Callable[[], object]) -> int:
     except BrokenPipeError:
         return EXIT_FAILED
     except OSError as error:
-        if isinstance(error.filename, (str, bytes)) and error.errno in ENVIRONMENT:
-            say([f"{os.fsdecode(error.filename)}: {error.strerror}"])
-        elif _stdout_fails():
-            say([f"stdout: {error.strerror}"])
-        else:
+        if (reason := _reason(error)) is None:
             raise
+        say([reason])
         return EXIT_FAILED
     except KeyboardInterrupt:
         return 130
     return code if isinstance(code, int) else EXIT_OK
+
+
+def _reason(error: OSError) -> str | None:
+    """Return in words what a user's file system kept from being read or written; None for a fault of the program."""
+    if isinstance(error.filename, (str, bytes)) and error.errno in ENVIRONMENT:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    if _stdout_fails():
+        return f"stdout: {error.strerror}"
+    return error.strerror if error.errno in FULL else None
 
 
 def _stdout_fails() -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from scheduled import clock, config
+from scheduled.errors import ConfigError
 from scheduled.jobs import DAY, DEFAULT_CADENCE, HOUR, MINUTE, Job
 from scheduled.listing import in_words
 from scheduled.looking import stamp
@@ -23,7 +24,7 @@ UNITS = (("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", 1))
 def status(config_file: Path, paths: Paths) -> dict[str, Any]:
     """Return the state of everything, the fields of a scheduler's health check included; raises ConfigError."""
     if not exists(paths):
-        return _before_the_first_tick(config.load(config_file))
+        return _before_the_first_tick(config.load(config_file), paths)
     with looked_at(config_file, paths) as (view, ledger):
         found, zone, now = view.config, view.zone, clock.now()
         rows = [_foreseen(view, row) for row in view.rows.values() if row.job in found.jobs]
@@ -53,13 +54,13 @@ def _foreseen(view: View, row: JobRow) -> JobRow:
     return msgspec.structs.replace(row, next_due=view.next_run(view.config.jobs[row.job]))
 
 
-def _before_the_first_tick(found: config.Config) -> dict[str, Any]:
+def _before_the_first_tick(found: config.Config, paths: Paths) -> dict[str, Any]:
     trouble = (
         "no tick has ever run; `scheduled install` puts one into your crontab, `scheduled run` makes one now"
     )
     return {
         "healthy": False,
-        "troubles": [*found.problems, trouble],
+        "troubles": [*_shortages(paths), *found.problems, trouble],
         "ticks": {
             "last": None,
             "seconds_ago": None,
@@ -117,7 +118,13 @@ def _shortages(paths: Paths) -> list[str]:
     """Return why the next tick can't record anything, if so."""
     remarks, reason = list(paths.remarks), no_room(paths.root)
     paths.remarks.clear()
-    return remarks or ([f"{reason}; nothing new is recorded"] if reason else [])
+    if remarks or reason:
+        return remarks or [f"{reason}; nothing new is recorded"]
+    try:
+        paths.refuse_unwritable()
+    except ConfigError as error:
+        return [str(error)]
+    return []
 
 
 def _next_job(rows: list[JobRow], now: float, zone: str) -> dict[str, Any] | None:

@@ -17,7 +17,9 @@ CHUNK = 1 << 20
 SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
-SMALLEST_SPACE = 1 << 16  # bytes: SQLite's index of a write-ahead log and a few pages of it
+# What a tick needs at least: SQLite's index of a write-ahead log, a few pages of it, a snapshot; and their files.
+SMALLEST_SPACE = 200_000  # bytes
+FEWEST_FILES = 8
 
 
 def no_room(directory: Path) -> str | None:
@@ -31,7 +33,7 @@ def no_room(directory: Path) -> str | None:
         return f"the file system of {directory} is read-only"
     if found.f_blocks and blocks * found.f_frsize < SMALLEST_SPACE:  # some file systems give no size at all
         return f"no space left on the file system of {directory}"
-    if found.f_files and not names:
+    if found.f_files and names < FEWEST_FILES:
         return f"no room for further files on the file system of {directory}"
     return None
 

@@ -3,13 +3,14 @@
 import os
 from pathlib import Path
 
-from scheduled.errors import StateError
+from scheduled.errors import ConfigError, StateError
 from scheduled.state.files import make_directories
 from scheduled.state.trust import (
     refuse_as_root_in_anothers,
     refuse_foreign,
     refuse_shared,
     refuse_unreadable,
+    refuse_unwritable,
     warn_or_refuse,
 )
 
@@ -38,6 +39,7 @@ class Paths:
         warn_or_refuse(self.root)
         refuse_as_root_in_anothers(self.root)
         self.refuse_unreadable()
+        self.refuse_unwritable()
         for place in (self.ledger, self.snapshot, self.output, self.outcomes, self.spool):
             refuse_foreign(place)
         try:
@@ -50,8 +52,15 @@ class Paths:
     def refuse_unreadable(self) -> None:
         """Raise ConfigError, with the fix, if the user may not read the state. Nothing is made, nothing is opened."""
         files = (self.ledger, self.snapshot)
+        if os.path.exists(self.root) and not os.path.isdir(self.root):
+            raise ConfigError(f"{self.root}: is no directory; name another one with --state")
         for place in (self.root, *files, self.output, self.reports, self.outcomes, self.spool):
             refuse_unreadable(place)
+
+    def refuse_unwritable(self) -> None:
+        """Raise ConfigError, with the fix, if the user may not write the state. Nothing is made, nothing is opened."""
+        for place in (self.root, self.ledger, self.output, self.reports, self.outcomes, self.spool):
+            refuse_unwritable(place)
 
     def output_of(self, run_id: str, attempt: int) -> Path:
         """Return where an attempt's output is kept; the file is also the run's lock."""

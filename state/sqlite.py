@@ -321,7 +321,9 @@ def _check_version(db: sqlite3.Connection, path: Path, *, read_only: bool) -> No
             f"{path}: written by a newer version of scheduled (schema {found}, known {known}); upgrade"
         )
     if found < known and read_only:
-        raise (StateError if found else UnbornError)(
+        if not found:
+            raise UnbornError(f"{path}: there is nothing in it yet; the first tick fills it")
+        raise StateError(
             f"{path}: of an older version (schema {found}, known {known}); the next tick upgrades it"
         )
     if found < known and path == NOWHERE:

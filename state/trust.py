@@ -88,6 +88,24 @@ def refuse_unreadable(path: Path) -> None:
             raise ConfigError(_unreadable(place, found, is_own_place=place == path))
 
 
+def refuse_unwritable(path: Path) -> None:
+    """Raise ConfigError, with the fix, if the file or directory at *path* exists and its mode keeps the user from writing it.
+
+    A file system that is mounted read-only is another matter: it is named by the error that a write gets.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return
+    if os.access(path, os.W_OK, effective_ids=True) or os.statvfs(path).f_flag & os.ST_RDONLY:
+        return
+    if found.st_uid == os.geteuid():
+        raise ConfigError(
+            f"{path}: its mode does not let you write it; {_fix(found, f'chmod u+w {quoted(path)}')}"
+        )
+    raise ConfigError(_foreign(path, found, is_ours_to_give=True))
+
+
 def _may_read(path: Path) -> bool:
     # Path.is_dir would raise where a directory above may not be searched.
     return os.access(path, os.R_OK | os.X_OK * os.path.isdir(path), effective_ids=True)
@@ -107,7 +125,7 @@ def _foreign(place: Path, found: os.stat_result, *, is_ours_to_give: bool) -> st
     chown = _fix(found, f"{'chown -R' if stat.S_ISDIR(found.st_mode) else 'chown'} {me} {quoted(place)}")
     if me == 0:
         return f"{place}: belongs to {name}: run this as {name}, without sudo, or make it root's; {chown}"
-    return f"{place}: belongs to {name}, not to you; {chown}"
+    return f"{place}: belongs to {name}, not to you; sudo {chown}"
 
 
 def refuse_shared(directory: Path) -> None:

@@ -266,7 +266,48 @@ def test_made_with_no_umask_at_all_the_directories_on_the_way_are_the_owners_and
     assert {oct((world.home / name).stat().st_mode & 0o777) for name in made} == {"0o700"}
 
 
-@pytest.mark.parametrize("verb", ["run", "install", "pause", "emit x", "web --port 0"])
+def test_who_has_no_configuration_gets_a_starter_with_the_block_and_ticks_work(world):
+    tried = world.sh(sys.executable, "-m", "scheduled", "install", "--dry-run")
+    untouched = list(world.home.iterdir())
+    done = world.sh(sys.executable, "-m", "scheduled", "install")
+
+    tick = held(world).split(b"@reboot ")[1].split(b"\n")[0].decode()
+    ticked = world.sh("env", "-i", f"HOME={world.home}", "sh", "-c", tick)
+
+    assert (tried.returncode, untouched) == (0, [])
+    config = world.home / ".config/scheduled/scheduled.toml"
+    assert (done.returncode, done.stdout.splitlines()[0]) == (
+        0,
+        f"wrote {config}: there was no configuration yet",
+    )
+    assert (ticked.returncode, ticked.stderr) == (0, "")
+
+
+def test_a_configuration_that_lets_nothing_run_gets_no_block(world):
+    config = world.home / ".config/scheduled/scheduled.toml"
+    config.parent.mkdir(mode=0o700, parents=True)
+    config.write_text("garbage [")
+    load(world, b"# mine\n")
+
+    done = world.sh(sys.executable, "-m", "scheduled", "install", "--every", "5")
+
+    assert (done.returncode, held(world)) == (2, b"# mine\n")
+
+
+def test_a_state_that_cannot_be_written_gets_no_block(world):
+    state = world.home / ".local/state/scheduled"
+    world.sh(sys.executable, "-m", "scheduled", "install")
+    world.sh(sys.executable, "-m", "scheduled", "uninstall")
+    state.chmod(0o500)
+    unprivileged = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+
+    done = world.sh(*unprivileged, sys.executable, "-m", "scheduled", "install")
+
+    fix = f"scheduled: {state}: its mode does not let you write it; chmod u+w {state}\n"
+    assert (done.returncode, done.stderr, held(world)) == (2, fix, b"")
+
+
+@pytest.mark.parametrize("verb", ["run", "install", "uninstall", "pause", "emit x", "web --port 0"])
 def test_as_root_in_the_home_of_another_user_nothing_is_made(world, verb):
     config = world.directory / "scheduled.toml"
     config.write_text("")

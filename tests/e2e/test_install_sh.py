@@ -85,6 +85,16 @@ def test_try_shows_a_report_and_touches_nothing_outside(newcomer):
     assert set(os.listdir(newcomer.checkout)) == before | {".venv", ".try"}
 
 
+def test_a_try_that_was_interrupted_is_begun_again(newcomer):
+    packages = newcomer.checkout / ".venv/lib" / f"python3.{sys.version_info.minor}" / "site-packages"
+    subprocess.run([PYTHON, "-m", "venv", newcomer.checkout / ".venv"], check=True)
+    shutil.rmtree(packages / "pip/_internal/utils")
+
+    done = newcomer.run("--try")
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_what_try_says_to_look_around_with_works(newcomer):
     command = newcomer.run("--try").stdout.strip().splitlines()[-1].strip()
 

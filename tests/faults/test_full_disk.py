@@ -94,6 +94,18 @@ def test_questions_are_answered_while_the_disk_is_full_and_the_reason_is_named(s
     assert pause == ["1", f"scheduled: {world.state}/ledger.db: cannot be recorded: {reason}"]
 
 
+def test_a_very_first_tick_on_a_full_disk_leaves_a_status_that_says_why(small, world):
+    said = small(
+        "fill; tick; echo ----; tick status; echo ----; tick audit; rm fill; echo ----; tick; tick status"
+    )
+
+    first, status, audit, then = ["\n".join(said).split("----")[place].strip() for place in range(4)]
+    reason = f"no space left on the file system of {world.state}"
+    assert (first[0], status.split("\n")[:2]) == ("1", ["1", f"! {reason}; nothing new is recorded"])
+    assert "older version" not in audit
+    assert then.startswith("0\n0\nall is well")
+
+
 def test_a_job_that_fills_the_disk_is_recorded_once_there_is_room(small, world):
     ran = world.root / "ran"
     fills_once = f"[ -e {ran} ] || head -c 10000000 /dev/zero > {world.state}/fill; echo $SCHEDULED_RUN_ID >> {ran}; exit 9"

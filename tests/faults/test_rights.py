@@ -183,6 +183,47 @@ def test_a_state_in_a_closed_directory_of_somebody_elses_is_not_asked_for(closed
 
 
 @NEEDS_SETPRIV
+@pytest.mark.parametrize("place", [".", "ledger.db"])
+def test_a_state_that_its_mode_keeps_from_being_written_is_named_with_the_fix_and_status_has_it(
+    closed, place
+):
+    named = closed.state if place == "." else closed.state / place
+    named.chmod(0o500 if named.is_dir() else 0o400)
+
+    fix = f"{named}: its mode does not let you write it; chmod u+w {named}"
+    assert {verb: closed.ask(verb) for verb in ("run", "pause", "emit")} == dict.fromkeys(
+        ("run", "pause", "emit"), (2, f"scheduled: {fix}\n")
+    )
+    status = subprocess.run(
+        [*WITHOUT_PRIVILEGES, *closed.command("status")], capture_output=True, text=True, check=False
+    )
+    assert (status.returncode, status.stdout.startswith(f"! {fix}\n")) == (1, True)
+    assert closed.ask("history")[0] == 0
+
+
+def test_a_file_in_the_place_of_the_state_is_named_by_every_verb(world):
+    world.configure("")
+    world.state.write_text("")
+
+    for verb in ("run", "status", "history", "incidents"):
+        done = world.run(verb)
+        assert (done.returncode, done.stderr) == (
+            2,
+            f"scheduled: {world.state}: is no directory; name another one with --state\n",
+        )
+
+
+@NEEDS_SETPRIV
+def test_a_configuration_that_its_mode_closes_is_named_with_the_fix(closed):
+    closed.config.chmod(0)
+
+    fix = f"scheduled: {closed.config}: its mode does not let you read it; chmod u+rX {closed.config}\n"
+    assert {verb: closed.ask(verb) for verb in ("run", "status")} == dict.fromkeys(
+        ("run", "status"), (2, fix)
+    )
+
+
+@NEEDS_SETPRIV
 def test_a_single_file_that_cannot_be_read_is_named_without_a_traceback(closed):
     (output,) = closed.state.glob("output/*")
     output.chmod(0)

@@ -225,6 +225,17 @@ DISTURBANCES = {
 }
 
 
+@pytest.mark.parametrize("place", ["config", "state"])
+def test_directories_that_everybody_may_write_are_refused_by_every_tick_and_the_way_back_is_free(calm, place):
+    directory = calm.config.parent if place == "config" else calm.state
+    directory.chmod(0o777)
+    codes = [bare_tick(calm)[1] for _ in "12"]
+    directory.chmod(0o700)
+
+    assert codes == [2, 2]
+    assert [bare_tick(calm)[1], was_idle(calm)] == [0, True]
+
+
 @pytest.mark.parametrize("disturbance", DISTURBANCES)
 def test_a_tick_looks_again_after(calm, disturbance):
     DISTURBANCES[disturbance](calm)
