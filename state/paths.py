@@ -27,9 +27,8 @@ class Paths:
         self.outcomes = root / "outcomes"
         self.backups = root / "backups"
         self.spool = root / "spool"
-        self.remarks: list[
-            str
-        ] = []  # what was found in the way of an answer that could be given all the same
+        # What stood in the way of an answer that could be given all the same.
+        self.remarks: list[str] = []
 
     def prepare(self) -> None:
         """Create what is missing, for the owner's eyes only; refuse a directory that others can write.

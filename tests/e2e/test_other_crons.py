@@ -38,8 +38,8 @@ mount -t tmpfs t "$0/top"
 mkdir "$0/top/up" "$0/top/work" "$0/top/root"
 mount -t overlay -o "lowerdir=/,upperdir=$0/top/up,workdir=$0/top/work" overlay "$0/top/root"
 cd "$0/top/root"
-for place in "$@"; do mkdir -p ".$place"; mount --rbind "$place" ".$place"; mount -o remount,bind,ro ".$place"; done
 mount --rbind /dev dev; mount --rbind /proc proc; mount -t tmpfs t run; mount -t tmpfs -o mode=1777 t tmp
+for place in "$@"; do mkdir -p ".$place"; mount --rbind "$place" ".$place"; mount -o remount,bind,ro ".$place"; done
 rm -rf usr/bin/crontab var/spool/cron
 for package in "$0"/*.deb; do dpkg-deb --fsys-tarfile "$package" | tar -x --keep-directory-symlink; done
 mkdir -p var/spool/cron/crontabs tmp/home
