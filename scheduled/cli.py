@@ -166,7 +166,7 @@ def try_(where: Where, job: str, as_json: bool) -> int:
 @as_json
 @door
 def install(where: Where, every: int | None, dbus: bool, dry_run: bool, as_json: bool) -> None:
-    """Put the marked block into your crontab; every other line stays as it is."""
+    """Put the marked block into your crontab; every other line stays as it is. Without a configuration, write a starter."""
     from scheduled import service
 
     _report_crontab(service.install(where, every, dbus=dbus, dry_run=dry_run), as_json=as_json)
