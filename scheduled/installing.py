@@ -1,7 +1,5 @@
 """`install` and `uninstall`: the block in the user's crontab, and what the ledger is to know of it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -39,19 +37,12 @@ def install(
     if dry_run:
         done = crontab.install(wanted, dry_run=True)
     else:
-        with _recorded_cadence(paths, every):
+        with using(open_ledger(paths, clock.now())[0]) as ledger:
             done = crontab.install(wanted)
+            with ledger.transaction():
+                ledger.remember("cadence", str(every * MINUTE))  # `status` measures the ticks against it
     placed = dbus.install(wanted, dry_run=dry_run) if on_bus else []
     return {**_document(done, placed, dry_run=dry_run), "configuration": str(config_file) if made else None}
-
-
-@contextmanager
-def _recorded_cadence(paths: Paths, every: int) -> Iterator[None]:
-    """Record how often ticks are to come, unless an error follows: `status` measures them against it."""
-    ledger, _ = open_ledger(paths, clock.now())
-    with using(ledger), ledger.transaction():
-        ledger.remember("cadence", str(every * MINUTE))
-        yield
 
 
 def uninstall(paths: Paths, *, dry_run: bool) -> dict[str, Any]:

@@ -68,9 +68,10 @@ def audit(
     paths: Paths, zone: str, *, after: Instant | None = None, until: Instant | None = None
 ) -> dict[str, Any]:
     """Recompute every slot there had to be, or those in (after, until]; return whether the ledger accounts for each."""
+    # Before the ledger is opened: what a snapshot says rests on what was in there by then. A ledger that nobody
+    # was writing when it was opened for reading is seen as it was at that moment.
+    idle = snapshot.idle_until(paths.snapshot)
     with using(open_existing(paths)) as ledger:
-        # Before the ledger stands still: what a snapshot says rests on what was in there by then.
-        idle = snapshot.idle_until(paths.snapshot)
         ledger.hold_still()
         seen = idle or int(ledger.meta("planned") or 0)
         runs = [run.run_id for run in ledger.open_runs()]

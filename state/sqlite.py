@@ -322,7 +322,7 @@ def _check_version(db: sqlite3.Connection, path: Path, *, read_only: bool) -> No
         )
     if found < known and read_only:
         if not found:
-            raise UnbornError(f"{path}: there is nothing in it yet; the first tick fills it")
+            raise UnbornError(f"{path}: there is nothing in it; the next tick fills it")
         raise StateError(
             f"{path}: of an older version (schema {found}, known {known}); the next tick upgrades it"
         )

@@ -240,4 +240,4 @@ def test_a_ledger_that_lost_all_it_held_is_not_taken_for_a_new_one(world, where)
         left.unlink()
     where.paths.ledger.touch()
 
-    assert "older version" in world.run("history").stderr
+    assert "there is nothing in it; the next tick fills it" in world.run("history").stderr
