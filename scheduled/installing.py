@@ -27,6 +27,8 @@ def install(
         need("dbus_fast", door="dbus")  # or the bus would start what can't answer
     # Service files of an earlier installation may name a program that was removed.
     on_bus = on_bus or (dbus.is_installed() and find_spec("dbus_fast") is not None)
+    for place in (config_file, paths.root):  # before anything is made
+        refuse_as_root_in_anothers(place)
     made = not config_file.exists() and not dry_run and starter.write(config_file)
     if not dry_run or config_file.exists():
         config.load(config_file)

@@ -307,6 +307,15 @@ def test_a_state_that_cannot_be_written_gets_no_block(world):
     assert (done.returncode, done.stderr, held(world)) == (2, fix, b"")
 
 
+def test_as_root_in_the_home_of_another_user_no_configuration_is_made_either(world):
+    os.chown(world.home, 4711, 4711)
+
+    done = world.sh(sys.executable, "-m", "scheduled", "install")
+
+    assert (done.returncode, list(world.home.iterdir()), held(world)) == (2, [], b"")
+    assert f"{world.home}: belongs to user 4711: run this as user 4711, without sudo" in done.stderr
+
+
 @pytest.mark.parametrize("verb", ["run", "install", "uninstall", "pause", "emit x", "web --port 0"])
 def test_as_root_in_the_home_of_another_user_nothing_is_made(world, verb):
     config = world.directory / "scheduled.toml"
