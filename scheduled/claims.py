@@ -10,7 +10,7 @@ from scheduled.byhand import Wish, start_for
 from scheduled.config import Config
 from scheduled.epochs import EpochChange
 from scheduled.jobs import Instant, Job, Span, Standing, Verdict
-from scheduled.planner import Around, Plan, Start
+from scheduled.planner import Around, JobPlan, Plan, Start
 from scheduled.state.ledger import Holder, Ledger
 
 
@@ -92,10 +92,19 @@ def plan(
         for skip in job.skips:
             decide(ledger, name, skip.span, "skipped", skip.reason, None, now)
             ledger.advance(name, skip.span.last)
-        ledger.wait(name, job.waits, job.next_due)
+        queued = _has_more_due(config.jobs[name], standings[name], job, now)
+        ledger.wait(name, "running" if queued else job.waits, job.next_due)
     for name in standings.keys() - found.jobs.keys():
         ledger.wait(name, "paused", None)  # it stands in a file that can't be read at present
     return found
+
+
+def _has_more_due(job: Job, standing: Standing, found: JobPlan, now: Instant) -> bool:
+    """Tell whether slots are due behind the one that starts: with `catch_up = "all"` they wait for its end."""
+    if job.catch_up != "all" or found.start is None or found.start.claim.slot is None:
+        return False
+    following = epochs.open_slots_of(job.schedule, standing).next_after(found.start.claim.slot)
+    return following is not None and following <= now - job.schedule.delay
 
 
 def surroundings(
