@@ -175,15 +175,16 @@ def test_an_interrupted_run_asks_or_tells_whether_it_was_done(world: World, unti
         command = "echo $$ > {world.root}/verify; sleep 60"
         on_interrupted = "test -e {world.root}/verify"
     """)
-    runner = world.start("run")
+    runner = world.start("run", at="2026-03-10 12:00:05")
     until(lambda: (world.root / "ask").exists() and (world.root / "verify").exists())
     world.kill_all(runner)
 
-    world.run("run")
+    same_minute = "2026-03-10 12:00:25"  # the next minute's slot would take the place of this one
+    world.run("run", at=same_minute)
 
-    found = {run["job"]: run["status"] for run in world.json("history")}
-    assert found == {"ask": "waiting_retry", "verify": "success"}
-    assert {job["name"]: job["open_reason"] for job in world.json("status")["jobs"]}["ask"] == "ask"
+    found = {run["job"]: run["status"] for run in world.json("history", at=same_minute)}
+    open_reasons = {job["name"]: job["open_reason"] for job in world.json("status", at=same_minute)["jobs"]}
+    assert (found, open_reasons["ask"]) == ({"ask": "waiting_retry", "verify": "success"}, "ask")
 
 
 @pytest.mark.parametrize("forward", ["2037-01-01 00:00:00", "2026-03-11 12:00:00"])
