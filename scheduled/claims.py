@@ -10,7 +10,7 @@ from scheduled.byhand import Wish, start_for
 from scheduled.config import Config
 from scheduled.epochs import EpochChange
 from scheduled.jobs import Instant, Job, Span, Standing, Verdict
-from scheduled.planner import Around, JobPlan, Plan, Start
+from scheduled.planner import Around, Plan, Start
 from scheduled.state.ledger import Holder, Ledger
 
 
@@ -92,19 +92,10 @@ def plan(
         for skip in job.skips:
             decide(ledger, name, skip.span, "skipped", skip.reason, None, now)
             ledger.advance(name, skip.span.last)
-        queued = _has_more_due(config.jobs[name], standings[name], job, now)
-        ledger.wait(name, "running" if queued else job.waits, job.next_due)
+        ledger.wait(name, job.waits, job.next_due)
     for name in standings.keys() - found.jobs.keys():
         ledger.wait(name, "paused", None)  # it stands in a file that can't be read at present
     return found
-
-
-def _has_more_due(job: Job, standing: Standing, found: JobPlan, now: Instant) -> bool:
-    """Tell whether slots are due behind the one that starts: with `catch_up = "all"` they wait for its end."""
-    if job.catch_up != "all" or found.start is None or found.start.claim.slot is None:
-        return False
-    following = epochs.open_slots_of(job.schedule, standing).next_after(found.start.claim.slot)
-    return following is not None and following <= now - job.schedule.delay
 
 
 def surroundings(
@@ -176,7 +167,10 @@ def by_hand(
 
 def take(ledger: Ledger, starts: Iterable[Start], holder: Holder, now: float) -> list[Start]:
     """Claim *starts* for *holder*; return those that nobody else has taken."""
-    return [start for wanted in starts if (start := _take(ledger, wanted, holder, now)) is not None]
+    taken = [start for wanted in starts if (start := _take(ledger, wanted, holder, now)) is not None]
+    for leader in (start.claim.job for start in taken if start.leads):
+        ledger.wait(leader, "running", int(now))  # the job's later slots are due, and wait for this one
+    return taken
 
 
 def _take(ledger: Ledger, start: Start, holder: Holder, now: float) -> Start | None:

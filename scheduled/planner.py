@@ -35,13 +35,15 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     """A run to claim and execute.
 
     *coalesced* are the older slots it stands for; *superseded* is the run of an
-    older slot that it takes over from; *again* marks a further attempt of a known run.
+    older slot that it takes over from; *again* marks a further attempt of a known run; *leads* that later slots of
+    the job are due, which wait for its end.
     """
 
     claim: Claim
     coalesced: tuple[Span, ...] = ()
     superseded: OpenRun | None = None
     again: bool = False
+    leads: bool = False
     trigger: int | None = None
 
 
@@ -160,7 +162,8 @@ def plan_job(
 ) -> JobPlan:
     """Plan one job whose schedule is in force. It is *held* while another job of its group is under way."""
     times, base, run = open_slots_of(job.schedule, standing), base_of(standing), standing.open_run
-    until = (now if until is None else until) - job.schedule.delay
+    latest = now - job.schedule.delay
+    until = latest if until is None else until - job.schedule.delay
     given_up = () if standing.busy else _skips(job, times, base, until, now, around)
     # Behind a run that waits for another attempt they stay open: the position passes no slot without a verdict.
     skips = given_up if run is None else ()
@@ -183,7 +186,18 @@ def plan_job(
     else:
         retries = (other.retry_at for other in standing.others)
         found = JobPlan(next_due=_earliest(_upcoming(job, times, now, base), *retries), skips=skips)
-    return found if found.start is None else _held_back(job, found, now, around)
+    if found.start is None:
+        return found
+    newest = newest if until == latest else times.last_until(latest)
+    return _held_back(job, _leading(found, found.start, newest), now, around)
+
+
+def _leading(found: JobPlan, start: Start, newest: Instant | None) -> JobPlan:
+    """Mark a start behind which slots are due, up to *newest*: they are open as long as it runs."""
+    slot = start.claim.slot
+    if slot is None or newest is None or newest <= slot:
+        return found
+    return msgspec.structs.replace(found, start=msgspec.structs.replace(start, leads=True))
 
 
 def _asked(job: Job, standing: Standing, around: Around, now: Instant) -> Start | None:

@@ -152,6 +152,7 @@ class Household:
                     self.ledger, self.config, self.now, told=told, gates=Gates(closed=closed), budget=budget
                 )
                 taken = [start.claim for start in claims.take(self.ledger, plan.starts, holder, self.now)]
+            assert self.problems() == [], "an audit beside a tick accuses it"
             budget = budget if budget is None else budget - len(taken)
             told = {claim.job for claim in taken if self.begin(claim, next(fates, "success"))}
         with self.ledger.transaction():

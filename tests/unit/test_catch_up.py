@@ -50,6 +50,23 @@ def test_with_all_the_oldest_slot_runs_first_and_stands_for_itself_alone():
     assert (slot(found), found.start.claim.slots, found.start.coalesced, found.skips) == ("10:00", 1, (), ())
 
 
+@pytest.mark.parametrize(
+    ("now", "values", "leads"),
+    [
+        ("14:05", {"catch_up": "all"}, True),
+        ("10:59", {"catch_up": "all"}, False),
+        ("11:00", {"catch_up": "all"}, True),
+        ("11:00", {"catch_up": "all", "delay": 60}, False),
+        ("14:05", {"catch_up": "all", "open_run": a_retry("10:00", "14:00")}, True),
+        ("14:30", {"catch_up": "none", "open_run": a_retry("10:00", "14:00")}, True),
+        ("14:05", {"catch_up": "latest"}, False),
+        ("14:05", {"catch_up": "latest", "until": "13:05"}, True),
+    ],
+)
+def test_a_start_leads_the_slots_that_are_due_after_it(now, values, leads):
+    assert planned("09:00", now, **values).start.leads is leads
+
+
 def test_with_all_an_open_retry_goes_before_newer_slots():
     waiting = planned("09:00", "14:05", catch_up="all", open_run=a_retry("10:00", "15:00"))
     due = planned("09:00", "14:05", catch_up="all", open_run=a_retry("10:00", "14:00"))
