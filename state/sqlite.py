@@ -31,6 +31,7 @@ DOUBTFUL = frozenset(
 )  # fmt: skip
 SUFFIXES = ("", "-wal")
 TRIES_TO_COPY = 5
+MEMORY = "/dev/shm"  # noqa: S108 - has room where the disk has none, /tmp included; we make a private directory in it
 # What SQLite says where it can't write what it needs to read.
 NEEDS_TO_WRITE = frozenset(
     {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY}
@@ -166,7 +167,7 @@ def _connect_to_read(path: Path) -> tuple[sqlite3.Connection, str | None]:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF not in NEEDS_TO_WRITE:
                 raise
             reason = no_room(path.parent) or f"{path.parent} can't be written: {error}"
-        return _copied(path), f"{reason}; nothing new is recorded"
+        return _copied(path, reason), f"{reason}; nothing new is recorded"
 
 
 def _opened(uri: str, to_write: Path | None = None) -> sqlite3.Connection:
@@ -182,16 +183,28 @@ def _opened(uri: str, to_write: Path | None = None) -> sqlite3.Connection:
     return db
 
 
-def _copied(path: Path) -> sqlite3.Connection:
+def _copied(path: Path, reason: str) -> sqlite3.Connection:
     """Open a copy elsewhere: SQLite reads a write-ahead log with the help of an index that it writes beside it.
 
-    Raises StateError if it is written meanwhile, again and again.
+    Raises StateError, with the *reason* why the ledger itself can't be opened, if there is no room for a copy either.
     """
+    for place in (None, MEMORY):
+        try:
+            return _copied_to(place, path)
+        except OSError as error:
+            failure = error
+    raise StateError(
+        f"{path}: can't be read: {reason}, and no copy can be made: {failure.strerror}"
+    ) from failure
+
+
+def _copied_to(place: str | None, path: Path) -> sqlite3.Connection:
+    """Open a copy in *place*, by default the directory for temporary files; raises StateError if the ledger changes."""
     import shutil
     import tempfile
 
     for _ in range(TRIES_TO_COPY):
-        with tempfile.TemporaryDirectory(prefix="scheduled-") as aside:
+        with tempfile.TemporaryDirectory(prefix="scheduled-", dir=place) as aside:
             copy, before = Path(aside) / path.name, _fingerprints(path)
             for suffix in SUFFIXES:
                 with suppress(FileNotFoundError):

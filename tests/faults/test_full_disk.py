@@ -94,6 +94,28 @@ def test_questions_are_answered_while_the_disk_is_full_and_the_reason_is_named(s
     assert pause == ["1", f"scheduled: {world.state}/ledger.db: cannot be recorded: {reason}"]
 
 
+@pytest.mark.parametrize("memory", ["mode=1777", "ro"])
+def test_where_no_disk_has_room_a_copy_in_memory_is_read(small, world, memory):
+    nowhere = (
+        "for place in /tmp /var/tmp; do mount --rbind $place $place; mount -o remount,ro,bind $place; done"
+    )
+    ask = f'said=$({" ".join(world.command())} history 2>&1); echo $?; echo "$said"'
+
+    said = small(
+        f"tick; sleep 1; fill; tick; {nowhere}; mount -t tmpfs -o {memory} tmpfs /dev/shm; echo ----; {ask}"
+    )
+
+    code, *answer = said[said.index("----") + 1 :]
+    reason = f"no space left on the file system of {world.state}"
+    assert (code, answer[-1]) == {
+        "mode=1777": ("0", f"scheduled: {reason}; nothing new is recorded"),
+        "ro": (
+            "1",
+            f"scheduled: {world.state}/ledger.db: can't be read: {reason}, and no copy can be made: Read-only file system",
+        ),
+    }[memory]
+
+
 def test_a_very_first_tick_on_a_full_disk_leaves_a_status_that_says_why(small, world):
     said = small(
         "fill; tick; echo ----; tick status; echo ----; tick audit; rm fill; echo ----; tick; tick status"
