@@ -65,7 +65,7 @@ need() {
     [ -z "$absent" ] || die "missing: ${absent#, } (Debian, Ubuntu: sudo apt-get install$packages)"
 }
 
-# What is installed here belongs to whoever runs this, and so does the crontab that is changed.
+# The files that are installed, and the crontab, belong to the user who runs this.
 need_own_home() {
     owner=$(owner_of "$HOME") || die "missing: HOME is $HOME, and there is no such directory"
     if [ "$owner" != "$me" ]; then
@@ -81,7 +81,7 @@ owner_of() {
     printf '%s\n' "$found"
 }
 
-# Given what is done (Installing), say for whom.
+# Given what is done (Installing), print the user it is done for.
 for_whom() {
     say "$1 for $me, in $data"
     if [ -n "${SUDO_USER:-}" ] && [ "$SUDO_USER" != "$me" ]; then
@@ -297,7 +297,7 @@ take_its_place() {
     done
 }
 
-# Tell whether a process runs the Python in an environment: a tick, a web interface.
+# Succeed if a process runs the Python in an environment: a tick, a web interface.
 is_in_use() {
     # shellcheck disable=SC2062 # the names of files, not the pattern
     printf '%s\n' "$1/" | grep -aqsF -f - /proc/[0-9]*/cmdline

@@ -11,7 +11,7 @@ from scheduled.state.trust import name_of
 
 # What Debian's `crontab -l` makes of two characters; installed, they are taken as they are.
 _SHOWN_AS = {b"\r": rb"\r", b"\b": rb"\b"}
-# How the `crontab` of each cron says that there is none yet: Debian's, cronie's and systemd-cron's; bcron's; busybox's.
+# The words of each cron's `crontab` where there is none yet: Debian's, cronie's and systemd-cron's; bcron's; busybox's.
 _NONE_YET = re.compile(
     rb"no crontab for|Crontab does not exist|can't open '[^'\n]*': No such file or directory"
 )
@@ -124,7 +124,7 @@ def _crontab(
     # Its words are compared, so ask for the untranslated ones; CRONTAB_NOHEADER=N would add lines to `-l`.
     environment = {name: value for name, value in os.environ.items() if name != "CRONTAB_NOHEADER"}
     environment |= {"LC_ALL": "C", **variables}
-    environment.setdefault("LOGNAME", user())  # bcron's has no other way to know whose crontab is meant
+    environment.setdefault("LOGNAME", user())  # bcron's has no other way to know the user
     command = ["crontab", argument]
     try:
         return subprocess.run(

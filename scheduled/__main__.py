@@ -13,7 +13,7 @@ def _package_directory() -> str:
 
 
 def _is_of_another_python() -> bool:
-    """Return whether this copy lies in the site-packages of another Python than the one that runs it.
+    """Return whether this copy lies in the site-packages of another Python than this one.
 
     An upgrade of the system gives a virtual environment another Python; its packages stay where they were.
     """

@@ -58,7 +58,7 @@ def _look(path: bytes | str) -> int:
 
 
 def _rights(path: bytes) -> int:
-    """Return a number that changes when the directory at *path* is given other rights, whatever is made in it."""
+    """Return a number that changes when the mode or owner of the directory at *path* changes, and not when files are made in it."""
     try:
         seen = posix.stat(path)
     except OSError:

@@ -68,8 +68,8 @@ def audit(
     paths: Paths, zone: str, *, after: Instant | None = None, until: Instant | None = None
 ) -> dict[str, Any]:
     """Recompute every slot there had to be, or those in (after, until]; return whether the ledger accounts for each."""
-    # Before the ledger is opened: what a snapshot says rests on what was in there by then. A ledger that nobody
-    # was writing when it was opened for reading is seen as it was at that moment.
+    # The snapshot is read before the ledger is opened: it describes what the ledger held by then. A ledger without a
+    # writer is read as it was at the moment of its opening.
     idle = snapshot.idle_until(paths.snapshot)
     with using(open_existing(paths)) as ledger:
         ledger.hold_still()

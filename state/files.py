@@ -39,10 +39,10 @@ def no_room(directory: Path) -> str | None:
 
 
 def make_directories(path: Path) -> None:
-    """Make the directory *path* and those missing above it, the owner's alone whatever the umask; raises OSError."""
+    """Make the directory *path* and those missing above it, for the owner alone (the umask does not matter); raises OSError."""
     for place in reversed([place for place in (path, *path.parents) if not place.exists()]):
         place.mkdir(mode=0o700, exist_ok=True)
-    path.mkdir(mode=0o700, exist_ok=True)  # or say that something else is there
+    path.mkdir(mode=0o700, exist_ok=True)  # raises if something else is there
 
 
 class RefusedError(OSError):

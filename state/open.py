@@ -1,6 +1,6 @@
 """Opening the state, for reading and for writing.
 
-For writing, what is damaged is moved aside and said, and ledger and snapshot restore each other. For reading nothing
+For writing, damaged files are moved aside and reported, and ledger and snapshot restore each other. For reading, nothing
 is changed.
 """
 
@@ -25,8 +25,7 @@ def read_only(paths: Paths) -> Iterator[SqliteLedger]:
 
     Raises ConfigError if the user may not read the state, StateError if it can't be read for another reason.
     """
-    ledger = open_existing(paths) if exists(paths) else SqliteLedger.nothing()
-    with using(ledger):
+    with using(_open(paths) if exists(paths) else SqliteLedger.nothing()) as ledger:
         yield ledger
 
 
@@ -41,7 +40,7 @@ def exists(paths: Paths) -> bool:
     if paths.snapshot.exists():
         return True
     try:
-        open_existing(paths).close()
+        _open(paths).close()
     except UnbornError:
         return False
     return True
@@ -55,6 +54,10 @@ def open_existing(paths: Paths) -> SqliteLedger:
     paths.refuse_unreadable()
     if not paths.ledger.exists():
         raise StateError(f"{paths.ledger}: there is no ledger yet; the first `scheduled run` makes it")
+    return _open(paths)
+
+
+def _open(paths: Paths) -> SqliteLedger:
     ledger = SqliteLedger(paths.ledger, read_only=True)
     if ledger.remark and ledger.remark not in paths.remarks:
         paths.remarks.append(ledger.remark)

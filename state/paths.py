@@ -27,7 +27,7 @@ class Paths:
         self.outcomes = root / "outcomes"
         self.backups = root / "backups"
         self.spool = root / "spool"
-        # What stood in the way of an answer that could be given all the same.
+        # Shortages that did not prevent an answer; the command line prints them after it.
         self.remarks: list[str] = []
 
     def prepare(self) -> None:

@@ -32,7 +32,7 @@ DOUBTFUL = frozenset(
 SUFFIXES = ("", "-wal")
 TRIES_TO_COPY = 5
 MEMORY = "/dev/shm"  # noqa: S108 - has room where the disk has none, /tmp included; we make a private directory in it
-# What SQLite says where it can't write what it needs to read.
+# SQLite's errors where it can't write the index that it needs to read.
 NEEDS_TO_WRITE = frozenset(
     {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY}
 )

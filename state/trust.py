@@ -81,7 +81,7 @@ def refuse_unreadable(path: Path) -> None:
         try:
             found = place.stat()
         except OSError:
-            return  # it does not exist, or whoever opens it gets the same error
+            return  # it does not exist, or opening it fails with the same error
         if place != path and not stat.S_ISDIR(found.st_mode):
             return  # likewise
         if not (_may_read(place) if place == path else os.access(place, os.X_OK, effective_ids=True)):
@@ -118,7 +118,7 @@ def _unreadable(place: Path, found: os.stat_result, *, is_own_place: bool) -> st
 
 
 def _foreign(place: Path, found: os.stat_result, *, is_ours_to_give: bool) -> str:
-    """Say whose *place* is. What else lies in a directory above ours is not to change hands for our sake."""
+    """Return who owns *place*, and the fix. A directory above ours holds other files too: it keeps its owner."""
     me, name = os.geteuid(), f"user {name_of(found.st_uid)}"
     if not is_ours_to_give:
         return f"{place}: belongs to {name}: run this as {name}" + ", without sudo" * (me == 0)

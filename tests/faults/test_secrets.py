@@ -1,0 +1,153 @@
+"""What of a job's secrets is kept anywhere, and what is shown."""
+
+import json
+import os
+
+import pytest
+
+from scheduled.masking import Mask, is_telling, secrets_of
+
+SECRETS = {"written": "hunter2-and-more", "told": "s3cr3t"}
+
+
+TELLING = """
+    import os, sys
+    from scheduled.handlers.base import Condition, Notice, Outcome
+    def run(task):
+        secret = os.environ["VAULT"]
+        print("printed", secret)
+        task.report.event("told", what=secret)
+        task.report.condition(Condition(key="key " + secret, group="g", payload={"a": [secret], secret: 1}))
+        task.report.notice(Notice(recipient="@x", subject=secret, body=secret))
+        raise OSError("no answer from https://x/?token=" + secret)
+"""
+
+
+@pytest.fixture
+def keeper(world):
+    """A world whose jobs know a secret from an env_file, and one from a variable that says what it is."""
+    (world.root / "env").write_text(f"VAULT={SECRETS['written']}\nSHORT=1\n")
+    (world.root / "env").chmod(0o600)
+    world.configure(f"""
+        [defaults]
+        env_file = "{world.root / "env"}"
+        env = {{ MY_API_KEY = "{SECRETS["told"]}", PLAIN = "visible" }}
+        [jobs.prints]
+        command = 'echo "a $VAULT b $MY_API_KEY c $PLAIN 1"; echo $VAULT >&2; exit 3'
+        [jobs.missing]
+        command = ["/nowhere/{SECRETS["told"]}/program"]
+        [jobs.floods]
+        output_limit = 2000
+        command = 'for n in $(seq 2000); do printf "%s-" "$VAULT"; done'
+        [jobs.slow]
+        command = 'echo "$VAULT"; sleep 30'
+    """)
+    return world
+
+
+def kept_by(world):
+    """Return all that is kept, in every file."""
+    return {str(path): path.read_bytes() for path in world.state.rglob("*") if path.is_file()}
+
+
+def leaks(said):
+    data = said if isinstance(said, bytes) else said.encode()
+    return [name for name, secret in SECRETS.items() if secret.encode() in data]
+
+
+def test_no_secret_is_kept_in_outputs_ledger_log_or_snapshot_nor_shown_by_any_verb(keeper):
+    ticked = keeper.run("run", "prints", "missing", "floods")
+    shown = [
+        keeper.run(*words, "--json").stdout
+        for words in (
+            ["history"],
+            ["status"],
+            ["logs", "prints"],
+            ["logs", "floods"],
+            ["show", "prints"],
+            ["jobs"],
+        )
+    ]
+
+    assert (ticked.returncode, leaks(ticked.stderr + ticked.stdout)) == (1, [])
+    assert {path: found for path, data in kept_by(keeper).items() if (found := leaks(data))} == {}
+    # The command itself is configuration: what is written there in clear is shown in clear.
+    assert [leaks(said.replace(f"/nowhere/{SECRETS['told']}", "")) for said in shown] == [[]] * len(shown)
+    assert json.loads(shown[2])["output"] == "a *** b *** c visible 1\n***\n"
+    reasons = [run["reason"] for run in keeper.json("history") if run["job"] == "missing"]
+    assert reasons == ["cannot start: /nowhere/***/program: No such file or directory"]
+
+
+def test_half_a_secret_at_a_cut_is_no_secret_any_more(keeper):
+    keeper.run("run", "floods")
+
+    said = keeper.json("logs", "floods")["output"]
+
+    halves = {SECRETS["written"][:size] for size in range(4, 16)} | {
+        SECRETS["written"][-size:] for size in range(5, 16)
+    }
+    assert ("dropped" in said, [half for half in halves if half in said]) == (True, [])
+
+
+def test_what_a_run_prints_is_masked_while_it_runs(keeper, until):
+    runner = keeper.start("run", "slow")
+    until(lambda: any(SECRETS["written"].encode() in data for data in kept_by(keeper).values()))
+
+    said = keeper.run("logs", "slow")
+
+    assert (said.stdout, leaks(said.stdout)) == ("***\n", [])
+    keeper.kill_all(runner)
+
+
+def test_what_a_handler_reports_is_masked_before_it_is_written(tmp_path, monkeypatch):
+    from scheduled.actions import handler
+    from scheduled.actions.spec import Spec
+    from scheduled.handlers import registry
+
+    space = {}
+    exec("\n".join(line[4:] for line in TELLING.splitlines()), space)
+    monkeypatch.setattr(registry, "find", lambda _: type("Telling", (), {"run": staticmethod(space["run"])}))
+    monkeypatch.setenv("VAULT", SECRETS["written"])
+    task = {"handler": "x", "job": "x", "zone": "UTC", "workspace": None, "options": {}, "scheduled_for": None,
+            "window_start": None, "missed": 0, "totals": {}, "files": str(tmp_path), "sender": "@x"}  # fmt: skip
+    spec = Spec(run_id="x", attempt=1, job="x", task=task, cwd="/", env={}, timeout=9, output="", output_limit=9,
+                report=str(tmp_path / "report"), secrets=(SECRETS["written"],))  # fmt: skip
+
+    assert handler.serve(spec) == 1
+
+    written = (tmp_path / "report").read_bytes()
+    found = handler.read_report(tmp_path / "report")
+    assert (leaks(written), written.count(b"***")) == ([], 7)
+    assert found.outcome.reason == "OSError: no answer from https://x/?token=***"
+    assert (found.notices[0].subject, found.conditions[0].payload) == ("***", {"a": ["***"], "***": 1})
+
+
+@pytest.mark.parametrize(
+    ("name", "telling"),
+    [
+        ("API_KEY", True), ("GITHUB_TOKEN", True), ("PGPASSWORD", True), ("DB_PASS", True), ("SSH_KEY", True),
+        ("client_secret", True), ("AWS_SECRET_ACCESS_KEY", True), ("SENTRY_DSN", True), ("RESTIC_PASSWORD", True),
+        ("PWD", False), ("OLDPWD", False), ("HOME", False), ("KEYBOARD", False), ("AUTHOR", False), ("PASSAGE", False),
+        ("MONKEY", False), ("SSH_AUTH_SOCK", False), ("COMPASS", False),
+    ],
+)  # fmt: skip
+def test_a_variables_name_tells_whether_it_is_a_secret(name, telling):
+    assert is_telling(name) is telling
+
+
+def test_short_words_are_no_secrets_and_the_longest_goes_first():
+    found = secrets_of(
+        {"TOKEN": "abc", "KEY": "abcd", "HOME": "/root"}, {"DEBUG": "true", "URL": "abcdabcdabcd"}
+    )
+
+    assert found == ("abcdabcdabcd", "abcd")
+    assert Mask(found).text("abcdabcdabcd abcd abc /root true") == "*** *** abc /root true"
+
+
+@pytest.mark.parametrize("size", range(1, 30))
+def test_a_secret_that_comes_in_pieces_is_masked(size):
+    mask, said = Mask(["abab", "babyXYZ", "ababcd"]), b"-abab-babyXYZ-ababcd-ababab-babyXY-aba"
+
+    pieces = [said[at : at + size] for at in range(0, len(said), size)]
+
+    assert b"".join(mask.stream(pieces)) == mask.data(said) == b"-***-***-***-***ab-babyXY-aba"
