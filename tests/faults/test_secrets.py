@@ -1,7 +1,6 @@
 """What of a job's secrets is kept anywhere, and what is shown."""
 
 import json
-import os
 
 import pytest
 
