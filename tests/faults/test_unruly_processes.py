@@ -169,16 +169,22 @@ def test_a_job_that_ignores_everything_but_kill_is_killed(supervise, monkeypatch
     assert (ending.status, ending.signal) == ("timed_out", signal.SIGKILL)
 
 
-def test_fifty_megabytes_at_once_leave_a_megabyte_and_what_is_missing_is_said(supervise, tmp_path):
+def test_fifty_megabytes_at_once_leave_a_megabyte_and_what_is_missing_is_said(supervise):
     flood = f"head -c {FLOOD} /dev/zero | tr '\\0' x"
+    job, uncounted = supervise(), []
 
-    ending = supervise().submit(*SHELL, flood, output_limit=1 << 20).ending()
+    while len(uncounted) < 3 and min(uncounted, default=FLOOD) >= FLOOD / 50:
+        name = f"flood{len(uncounted)}"
+        ending = job.submit(*SHELL, flood, name=name, output_limit=1 << 20).endings()[name]
+        kept = job.output(name).read_bytes()
+        uncounted.append(FLOOD - ending.output_bytes)
+        assert ending.status == "success"
+        assert len(kept) < (1 << 20) + 100
+        assert b" bytes dropped ...]\n" in kept
 
-    kept = (tmp_path / "job.log").read_bytes()
-    # What is printed in the moment of a cut goes uncounted, and on a busy machine that moment can be long.
-    assert (ending.status, len(kept) < ending.output_bytes <= FLOOD) == ("success", True)
-    assert len(kept) < (1 << 20) + 100
-    assert b" bytes dropped ...]\n" in kept
+    # What is printed in the very moment of a cut goes uncounted: microseconds of a flood, unless the supervisor loses
+    # its processor just then, which it does not do three times.
+    assert 0 <= min(uncounted) < FLOOD / 50, uncounted
 
 
 @pytest.mark.parametrize(
