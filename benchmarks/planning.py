@@ -11,7 +11,7 @@ NOW = datetime(2026, 6, 17, 12, 0, 30, tzinfo=UTC)
 
 def scheduled(expressions: list[str], days: int) -> float:
     """Plan as a tick does."""
-    from scheduled.planner import plan
+    from scheduled.core.planner import plan
 
     jobs, standings = _house(expressions, days)
     began = time.perf_counter()
@@ -22,7 +22,8 @@ def scheduled(expressions: list[str], days: int) -> float:
 
 
 def _house(expressions: list[str], days: int):
-    from scheduled.jobs import Action, Job, Schedule, Standing
+    from scheduled.core.jobs import Action, Job, Schedule
+    from scheduled.core.runs import Standing
 
     action = Action("command", words=("true",))
     schedules = [Schedule("cron", expression, "UTC") for expression in expressions]
@@ -61,7 +62,7 @@ def check(expressions: list[str], days: int, every: int) -> int:
     """Count the slots of every so manieth job with cronsim, one by one; return whether any count differs."""
     from cronsim import CronSim
 
-    from scheduled.planner import plan
+    from scheduled.core.planner import plan
 
     jobs, standings = _house(expressions, days)
     counted = {

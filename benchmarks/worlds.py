@@ -14,9 +14,9 @@ from itertools import product
 from pathlib import Path
 
 from benchmarks.measure import NotDoneError, Work, fresh, nothing, surroundings
-from scheduled import config
-from scheduled.jobs import Job
-from scheduled.state.sqlite import SqliteLedger, using
+from scheduled.config import files as config
+from scheduled.core.jobs import Job
+from scheduled.state.sqlite.ledger import SqliteLedger, using
 
 DAY = 24 * 3600
 PROGRAM = str(Path(sysconfig.get_path("purelib"), "scheduled", "__main__.py"))

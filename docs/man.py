@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from scheduled.cli import cli
+from scheduled.cli.main import cli
 
 EVERYWHERE = ("help", "config", "state")  # said once, under ENVIRONMENT
 PAGE = Path(__file__).with_name("scheduled.1")

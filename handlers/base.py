@@ -11,7 +11,7 @@ A handler is a module (or any object) with a `run(task)`; `Options` and `notices
 Other distributions register theirs under the entry-point group `scheduled.handlers`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -19,44 +19,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-Priority = Literal["low", "normal", "high", "critical"]
+from scheduled.core.conditions import Change, Condition, Notice, Priority
 
-
-class Condition(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that is true now. The runner compares with last time and decides what to make of it.
-
-    *key* names it for as long as it lasts (no counts or times in it); *group* gathers what one notice
-    tells together; *event*, if given, is published with *payload* once, when the condition appears.
-    """
-
-    key: str
-    group: str
-    payload: dict[str, Any] = {}
-    event: str | None = None
-
-
-class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """A message to one *recipient* (a branch's mail address such as `@flow`)."""
-
-    recipient: str
-    subject: str
-    body: str
-    priority: Priority = "normal"
-
-
-class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one group of conditions since the last time; each condition is in one list only.
-
-    `notices` is asked only where *appeared* or *gone* holds something. *facts* is the `data` of the
-    outcome that brought the change; *now* is in the workspace's zone.
-    """
-
-    group: str
-    appeared: Sequence[Condition]
-    stayed: Sequence[Condition]
-    gone: Sequence[Condition]
-    facts: Mapping[str, Any]
-    now: datetime
+__all__ = ["Change", "Condition", "Handler", "Notice", "Outcome", "Priority", "Report", "Task"]
 
 
 class Report(Protocol):

@@ -2,16 +2,17 @@
 
 from datetime import timedelta
 
-from scheduled.handlers.activity import Traffic
-from scheduled.handlers.base import Change, Notice, Outcome, Task
-from scheduled.handlers.census import Census
-from scheduled.handlers.checkup import Examiner, Limits
-from scheduled.handlers.inbox_file import MailboxError
-from scheduled.handlers.mail import Counts
+from scheduled.core.conditions import Change, Notice
+from scheduled.handlers.base import Outcome, Task
+from scheduled.handlers.formats.mail_index import Census
+from scheduled.handlers.formats.mailbox_files import MailboxError
+from scheduled.handlers.formats.message import Counts
 from scheduled.handlers.memory_rollover import measured
-from scheduled.handlers.plans import active_plans
 from scheduled.handlers.report_pages import Report, html, markdown
-from scheduled.handlers.workspace import Workspace, in_workspace
+from scheduled.handlers.workspace.activity import Traffic
+from scheduled.handlers.workspace.checkup import Examiner, Limits
+from scheduled.handlers.workspace.plans import active_plans
+from scheduled.handlers.workspace.workspace import Workspace, in_workspace
 from scheduled.state.files import write_atomically
 
 RECIPIENT = "@dev_central"

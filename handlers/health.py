@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from scheduled.handlers import stamps
-from scheduled.handlers.base import Change, Condition, Notice, Outcome, Task
-from scheduled.handlers.branches import MEMORY_KINDS
-from scheduled.handlers.checkup import Checkup, Examiner, Finding, Limits
-from scheduled.handlers.text import escaped, many
-from scheduled.handlers.workspace import Workspace, in_workspace
+from scheduled.core.conditions import Change, Condition, Notice
+from scheduled.handlers.base import Outcome, Task
+from scheduled.handlers.formats import timestamps as stamps
+from scheduled.handlers.formats.branches import MEMORY_KINDS
+from scheduled.handlers.formats.text import escaped, many
+from scheduled.handlers.workspace.checkup import Checkup, Examiner, Finding, Limits
+from scheduled.handlers.workspace.workspace import Workspace, in_workspace
 
 CENTRAL = "HEALTH.central.json"
 RECIPIENT = "@assistant"

@@ -9,16 +9,17 @@ from typing import Any
 
 import msgspec
 
-from scheduled.handlers import stamps
-from scheduled.handlers.base import Change, Condition, Notice, Outcome, Task
-from scheduled.handlers.branches import Branch
-from scheduled.handlers.inbox_file import MailboxError, ShortageError, UnreadableMailboxError
-from scheduled.handlers.mail import Counts, Message, identity
-from scheduled.handlers.mailbox import recount_central
-from scheduled.handlers.staleness import Options
-from scheduled.handlers.sweep import Sweep, Swept
-from scheduled.handlers.text import MOST_LISTED, escaped, many, plain
-from scheduled.handlers.workspace import KEEPER, Workspace, WorkspaceError, in_workspace
+from scheduled.core.conditions import Change, Condition, Notice
+from scheduled.handlers.base import Outcome, Task
+from scheduled.handlers.formats import timestamps as stamps
+from scheduled.handlers.formats.branches import Branch
+from scheduled.handlers.formats.mailbox_files import MailboxError, ShortageError, UnreadableMailboxError
+from scheduled.handlers.formats.message import Counts, Message, identity
+from scheduled.handlers.formats.text import MOST_LISTED, escaped, many, plain
+from scheduled.handlers.workspace.delivery import recount_central
+from scheduled.handlers.workspace.staleness import Options
+from scheduled.handlers.workspace.sweep import Sweep, Swept
+from scheduled.handlers.workspace.workspace import KEEPER, Workspace, WorkspaceError, in_workspace
 
 __all__ = ["Options", "notices", "run"]
 

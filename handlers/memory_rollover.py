@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 
-from scheduled.handlers import stamps
-from scheduled.handlers.base import Change, Condition, Notice, Outcome, Task
-from scheduled.handlers.branches import Branch, WorkspaceError
-from scheduled.handlers.text import MOST_LISTED, escaped, many, plain
-from scheduled.handlers.workspace import KEEPER, Workspace, in_workspace
+from scheduled.core.conditions import Change, Condition, Notice
+from scheduled.handlers.base import Outcome, Task
+from scheduled.handlers.formats import timestamps as stamps
+from scheduled.handlers.formats.branches import Branch, WorkspaceError
+from scheduled.handlers.formats.text import MOST_LISTED, escaped, many, plain
+from scheduled.handlers.workspace.workspace import KEEPER, Workspace, in_workspace
 from scheduled.state.files import SHORTAGE
 
 EVENT = "memory_threshold_exceeded"

@@ -7,14 +7,15 @@ from typing import Any
 
 import msgspec
 
-from scheduled.handlers import stamps
-from scheduled.handlers.base import Change, Notice, Outcome, Task
-from scheduled.handlers.census import Census
-from scheduled.handlers.inbox_file import MailboxError
-from scheduled.handlers.jsontext import parse
-from scheduled.handlers.logs import LogFile, Window, branch_of, read_logs
+from scheduled.core.conditions import Change, Notice
+from scheduled.handlers.base import Outcome, Task
+from scheduled.handlers.formats import timestamps as stamps
+from scheduled.handlers.formats.json_text import parse
+from scheduled.handlers.formats.mail_index import Census
+from scheduled.handlers.formats.mailbox_files import MailboxError
 from scheduled.handlers.memory_rollover import Memory, measured
-from scheduled.handlers.workspace import Workspace, in_workspace
+from scheduled.handlers.workspace.logs import LogFile, Window, branch_of, read_logs
+from scheduled.handlers.workspace.workspace import Workspace, in_workspace
 from scheduled.state.files import RefusedError, read_regular, write_atomically
 
 CENTRAL, HISTORY = "METRICS.central.json", "METRICS.history.jsonl"

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from scheduled.handlers.base import Change, Handler, Notice
+from scheduled.core.conditions import Change, Notice
+from scheduled.handlers.base import Handler
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint, EntryPoints

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import msgspec
 
-from scheduled.handlers.activity import Activity
-from scheduled.handlers.checkup import Checkup, Finding
-from scheduled.handlers.mail import Counts
+from scheduled.handlers.formats.message import Counts
+from scheduled.handlers.formats.text import escaped, many, plain
 from scheduled.handlers.memory_rollover import Memory
-from scheduled.handlers.plans import Plan
-from scheduled.handlers.text import escaped, many, plain
+from scheduled.handlers.workspace.activity import Activity
+from scheduled.handlers.workspace.checkup import Checkup, Finding
+from scheduled.handlers.workspace.plans import Plan
 
 LATE = timedelta(minutes=15)
 MOST_ROWS = 40

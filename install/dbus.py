@@ -6,7 +6,7 @@ from pathlib import Path
 
 from scheduled.errors import ConfigError, StateError
 from scheduled.install.block import InstallPlan
-from scheduled.session_bus import PATHS
+from scheduled.notify.session_bus import PATHS
 from scheduled.state.files import make_directories, write_atomically
 
 MARK = "# Put here by `scheduled install --dbus`; `scheduled uninstall` takes it out.\n"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from scheduled.config import load
+from scheduled.config.files import load
 from scheduled.errors import ScheduledError
 from scheduled.install.demo_workspace import build
 from scheduled.install.starter import starter

@@ -55,10 +55,10 @@ def _answer() -> int:
     # What is imported stays: looking it over time and again takes a tenth of a tick.
     gc.set_threshold(100_000)
     if plain := idle.paths(words):
-        from scheduled.doors import crontab
+        from scheduled.cli import crontab_line as crontab
 
         return crontab.run(*plain)
-    from scheduled.cli import main as command_line
+    from scheduled.cli.main import main as command_line
 
     return command_line()
 

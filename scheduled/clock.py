@@ -53,3 +53,8 @@ def boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return ""
+
+
+def stamp(instant: float | None, zone: str) -> str | None:
+    """Return an instant as people and programs read it, or None."""
+    return None if instant is None else local(instant, zone).isoformat()

@@ -34,3 +34,11 @@ class BusyError(ScheduledError):
     """Another tick holds what was asked for (sysexits' EX_TEMPFAIL)."""
 
     exit_code = EXIT_BUSY
+
+
+def within(what: str, number: float, least: int, most: int | None = None) -> None:
+    """Raise ConfigError, which names *what*, unless *number* lies from *least* to *most*."""
+    if number >= least and (most is None or number <= most):
+        return
+    bounds = f"at least {least}" if most is None else f"{least} to {most:,}"
+    raise ConfigError(f"{what}: must be {bounds}, got {number}")

@@ -16,7 +16,14 @@ from scheduled.errors import StateError
 from scheduled.state import snapshot
 from scheduled.state.locks import exclusive
 from scheduled.state.paths import Paths
-from scheduled.state.sqlite import DamagedError, SqliteLedger, UnbornError, is_doubtful, suspicion, using
+from scheduled.state.sqlite.ledger import (
+    DamagedError,
+    SqliteLedger,
+    UnbornError,
+    is_doubtful,
+    suspicion,
+    using,
+)
 
 
 @contextmanager

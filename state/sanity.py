@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from scheduled import timetable
 from scheduled.clock import zone_exists
-from scheduled.jobs import Schedule
-from scheduled.zones import FIRST_YEAR, LAST_YEAR, start_of
+from scheduled.core.jobs import Schedule
+from scheduled.schedules import timetable
+from scheduled.schedules.zones import FIRST_YEAR, LAST_YEAR, start_of
 
 LONGEST_INTERVAL = 400 * 366 * 86400
 # Fields that hold an instant, whatever they belong to.

@@ -11,10 +11,11 @@ import msgspec
 
 from scheduled import idle
 from scheduled.clock import local
+from scheduled.core.jobs import Instant, Schedule
+from scheduled.core.records import JobRow
 from scheduled.errors import StateError
-from scheduled.jobs import Instant, Schedule
 from scheduled.state.files import RefusedError, open_regular, read_regular, sync_directory
-from scheduled.state.ledger import JobRow, Ledger
+from scheduled.state.ledger import Ledger
 from scheduled.state.sanity import is_instant, is_schedule
 
 VERSION = 1

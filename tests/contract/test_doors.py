@@ -1,6 +1,6 @@
 """One question, the same answer, whichever door it is asked at; what is done at one is seen at all.
 
-A further door is one more adapter in tests/fixtures/doors and one more line in `doors` below.
+A further door is one more adapter in tests/fixtures/interfaces and one more line in `doors` below.
 """
 
 import json
@@ -11,23 +11,23 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.fixtures.doors import crontab
-from tests.fixtures.doors.cli_door import CliDoor
-from tests.fixtures.doors.dbus_door import DbusDoor
-from tests.fixtures.doors.mcp_door import McpDoor
-from tests.fixtures.doors.refused import RefusedError
-from tests.fixtures.doors.rest_door import RestDoor
-from tests.fixtures.doors.session import Session, missing
+from tests.fixtures.interfaces import crontab
+from tests.fixtures.interfaces.cli_door import CliDoor
+from tests.fixtures.interfaces.dbus_door import DbusDoor
+from tests.fixtures.interfaces.mcp_door import McpDoor
+from tests.fixtures.interfaces.refused import RefusedError
+from tests.fixtures.interfaces.rest_door import RestDoor
+from tests.fixtures.interfaces.session import Session, missing
 from tests.fixtures.world import World
 
 JOBS = """
     timezone = "UTC"
-    [doors.mcp]
+    [mcp]
     allow = ["run", "toggle", "add"]
     add_commands = true
-    [doors.dbus]
+    [dbus]
     add_commands = true
-    [doors.web]
+    [web]
     allow_edit = true
     [jobs.greet]
     description = "says hello"

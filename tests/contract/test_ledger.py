@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from scheduled.jobs import Span
-from scheduled.state.ledger import Epoch
+from scheduled.core.records import Epoch
+from scheduled.core.runs import Span
 from tests.fixtures.ledgers import (
     DAILY,
     HOLDER,

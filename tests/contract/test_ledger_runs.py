@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduled.jobs import Span
+from scheduled.core.runs import Span
 from tests.fixtures.ledgers import (
     HOLDER,
     HOUR,

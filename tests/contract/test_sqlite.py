@@ -6,10 +6,10 @@ from contextlib import closing
 
 import pytest
 
+from scheduled.core.jobs import Schedule
 from scheduled.errors import StateError
-from scheduled.jobs import Schedule
-from scheduled.state import sqlite
-from scheduled.state.sqlite import DamagedError, SqliteLedger
+from scheduled.state.sqlite import ledger as sqlite
+from scheduled.state.sqlite.ledger import DamagedError, SqliteLedger
 
 VERSION = len(list(sqlite.MIGRATIONS.glob("*.sql")))
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduled.state import sqlite
 from scheduled.state.locks import exclusive
-from scheduled.state.sqlite import SqliteLedger
+from scheduled.state.sqlite import ledger as sqlite
+from scheduled.state.sqlite.ledger import SqliteLedger
 from tests.fixtures.ledgers import HOURLY
 
 VERSION = len(list(sqlite.MIGRATIONS.glob("*.sql")))
@@ -20,9 +20,9 @@ CLAIMANTS, SLOTS, CROWD = 4, 30, 6
 CLAIM = """
 import sys, time
 from pathlib import Path
-from scheduled.jobs import Claim
-from scheduled.state.ledger import Holder
-from scheduled.state.sqlite import SqliteLedger
+from scheduled.core.runs import Claim
+from scheduled.core.records import Holder
+from scheduled.state.sqlite.ledger import SqliteLedger
 
 path, name, claimants, slots = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 ledger = SqliteLedger(path)
@@ -39,7 +39,7 @@ for slot in range(1, slots + 1):
 CUT_OFF = """
 import os, sys
 from pathlib import Path
-from scheduled.state.sqlite import SqliteLedger
+from scheduled.state.sqlite.ledger import SqliteLedger
 
 ledger = SqliteLedger(Path(sys.argv[1]))
 with ledger.transaction():
@@ -53,7 +53,7 @@ with ledger.transaction():
 OPEN = """
 import sys, time
 from pathlib import Path
-from scheduled.state.sqlite import SqliteLedger
+from scheduled.state.sqlite.ledger import SqliteLedger
 
 path, name, crowd = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 path.with_name(f"{name}.ready").touch()

@@ -14,10 +14,11 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from scheduled.doors.web import app, openapi
-from scheduled.doors.web.keys import Key
-from scheduled.doors.web.limits import Limits, Rate
-from scheduled.doors.web.security import Doorway
+from scheduled.interfaces.web import app
+from scheduled.interfaces.web.api import openapi
+from scheduled.interfaces.web.rate_limit import Limits, Rate
+from scheduled.interfaces.web.security import Doorway
+from scheduled.interfaces.web.tokens import Key
 from scheduled.service import Where
 from tests.fixtures.web import TOKEN
 from tests.fixtures.world import World

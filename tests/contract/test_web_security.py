@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from scheduled.doors.web.keys import Key
-from scheduled.doors.web.limits import Limits, Rate
-from scheduled.doors.web.security import COOKIE
+from scheduled.interfaces.web.rate_limit import Limits, Rate
+from scheduled.interfaces.web.security import COOKIE
+from scheduled.interfaces.web.tokens import Key
 from tests.fixtures.web import ADDRESS, TOKEN
 
 JOBS = """
@@ -391,12 +391,12 @@ def test_of_what_a_job_does_only_that_is_offered_which_can_be_saved(door, world)
     )
     saved = client.post("/jobs/hello/edit", data={"when": "every", "schedule": "2h"})
     assert (saved.status_code, client.get("/api/jobs/hello").json()["schedule"]) == (303, "every 2h")
-    world.configure(JOBS + "[doors.web]\nallow_edit = true\n")
+    world.configure(JOBS + "[web]\nallow_edit = true\n")
     assert offered(client.get("/jobs/hello/edit").text) == {"command", "python", "handler", "chain"}
 
 
 def test_where_the_configuration_says_so_commands_are_written(door, world):
-    world.configure(JOBS + "[doors.web]\nallow_edit = true\n")
+    world.configure(JOBS + "[web]\nallow_edit = true\n")
     client = door("browser")
 
     assert client.post("/api/daemon/jobs", json={"name": "a", "command": "true"}).status_code == 201
@@ -419,7 +419,7 @@ def test_the_configuration_is_asked_anew_each_time(door, world):
     client = door()
     assert client.post("/api/jobs", json={"name": "a", "command": "true"}).status_code == 403
 
-    world.configure(JOBS + "[doors.web]\nallow_edit = true\n")
+    world.configure(JOBS + "[web]\nallow_edit = true\n")
 
     assert client.post("/api/jobs", json={"name": "a", "command": "true"}).status_code == 201
 

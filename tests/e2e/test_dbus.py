@@ -17,12 +17,12 @@ from dbus_fast.aio import MessageBus
 from jeepney import DBusAddress, HeaderFields, MessageType, message_bus, new_method_call
 from jeepney.io.blocking import open_dbus_connection
 
-from scheduled.doors import dbus
 from scheduled.errors import StateError
-from scheduled.where import Where
-from tests.fixtures.doors import crontab
-from tests.fixtures.doors.dbus_door import BOT, OURS, DbusDoor
-from tests.fixtures.doors.session import Session, missing
+from scheduled.instance import Where
+from scheduled.interfaces.dbus import server as dbus
+from tests.fixtures.interfaces import crontab
+from tests.fixtures.interfaces.dbus_door import BOT, OURS, DbusDoor
+from tests.fixtures.interfaces.session import Session, missing
 from tests.fixtures.world import World
 
 pytestmark = [pytest.mark.system, pytest.mark.skipif(bool(missing()), reason=missing())]
@@ -196,10 +196,10 @@ def test_what_is_executed_is_not_changed_over_the_bus_unless_the_configuration_l
     house, door, method, arguments
 ):
     before = house.world.config.read_bytes()
-    assert "[doors.dbus] add_commands = true" in door.refused(BOT, method, *arguments)
+    assert "[dbus] add_commands = true" in door.refused(BOT, method, *arguments)
     assert house.world.config.read_bytes() == before
 
-    house.world.configure(JOBS + "    [doors.dbus]\n    add_commands = true\n")
+    house.world.configure(JOBS + "    [dbus]\n    add_commands = true\n")
     door.bot(method, *arguments)
     assert house.world.config.read_bytes() != before
 
@@ -208,7 +208,7 @@ def test_a_job_is_added_with_a_command_only_if_the_configuration_lets_it(house, 
     asked = (OURS, "Ask", "ss", "add", json.dumps({"name": "n", "definition": {"command": "true"}}))
     assert "add_commands" in door.refused(*asked)
 
-    house.world.configure(JOBS + "    [doors.dbus]\n    add_commands = true\n")
+    house.world.configure(JOBS + "    [dbus]\n    add_commands = true\n")
     assert door.call(*asked)[0] is False
     (house.world.config.parent / "jobs.d" / "n.toml").unlink()
 

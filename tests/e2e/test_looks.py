@@ -62,8 +62,8 @@ def test_a_strip_has_runs_by_hand_and_the_one_under_way(world, where, until):
 
 
 def test_the_newest_verdicts_are_the_ones_shown(world, where):
-    from scheduled import strips
-    from scheduled.view import looked_at
+    from scheduled.queries import verdicts as strips
+    from scheduled.queries.view import looked_at
 
     for at in ("2026-03-02 00:30:00", "2026-03-02 01:00:10", "2026-03-02 05:00:10"):
         world.run("run", at=at)

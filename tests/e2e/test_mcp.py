@@ -8,13 +8,13 @@ import subprocess
 import jsonschema
 import pytest
 
-from tests.fixtures.doors import crontab
-from tests.fixtures.doors.mcp_door import McpDoor
+from tests.fixtures.interfaces import crontab
+from tests.fixtures.interfaces.mcp_door import McpDoor
 from tests.fixtures.world import World
 
 JOBS = """
     timezone = "UTC"
-    [doors.mcp]
+    [mcp]
     allow = {allow}
     add_commands = {add_commands}
     [jobs.greet]
@@ -149,7 +149,7 @@ def test_a_change_is_refused_without_its_permission_and_nothing_happens(agent, w
 
     said = agent(*others, add_commands=True).refused(tool, **arguments)
 
-    assert f'"{permission}"' in said and str(world.config) in said and "[doors.mcp] allow" in said
+    assert f'"{permission}"' in said and str(world.config) in said and "[mcp] allow" in said
     jobs = {job["name"]: job["enabled"] and not job["paused"] for job in agent().ask("cron_list")}
     assert jobs == dict.fromkeys(("greet", "listener", "hourly", "sleeper"), True)
     assert [run["job"] for run in agent().ask("history")] == ["greet"]

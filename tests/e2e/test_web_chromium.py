@@ -20,7 +20,7 @@ pytestmark = [
 
 JOBS = """
 timezone = "Europe/Berlin"
-[doors.web]
+[web]
 allow_edit = true
 [jobs.backup]
 description = "A long description of a job that has much to do and says so at some length"

@@ -171,7 +171,7 @@ def test_what_can_not_be_opened_is_named(world, arguments, named):
 
 def test_without_its_library_it_says_what_to_install(world):
     world.configure(JOBS)
-    hidden = "import sys; sys.modules['starlette'] = None; from scheduled.cli import main; sys.argv = sys.argv[1:]; sys.exit(main())"
+    hidden = "import sys; sys.modules['starlette'] = None; from scheduled.cli.main import main; sys.argv = sys.argv[1:]; sys.exit(main())"
 
     done = subprocess.run(
         [sys.executable, "-c", hidden, *world.command("web")[1:]], capture_output=True, text=True, check=False
@@ -183,7 +183,7 @@ def test_without_its_library_it_says_what_to_install(world):
 
 def test_no_other_verb_loads_the_doors_libraries(world):
     world.configure(JOBS)
-    watched = "import sys; from scheduled.cli import main; sys.argv = sys.argv[1:]; main(); print(*sys.modules, file=sys.stderr)"
+    watched = "import sys; from scheduled.cli.main import main; sys.argv = sys.argv[1:]; main(); print(*sys.modules, file=sys.stderr)"
 
     done = subprocess.run(
         [sys.executable, "-c", watched, *world.command("status")[1:]],
@@ -192,5 +192,5 @@ def test_no_other_verb_loads_the_doors_libraries(world):
         check=False,
     )
 
-    assert "scheduled.status" in done.stderr.split()
-    assert not {"starlette", "uvicorn", "scheduled.doors.web"} & set(done.stderr.split())
+    assert "scheduled.queries.status" in done.stderr.split()
+    assert not {"starlette", "uvicorn", "scheduled.interfaces.web"} & set(done.stderr.split())

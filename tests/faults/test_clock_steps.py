@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
-from scheduled import timetable, zones
-from scheduled.clockstep import slept_through
+from scheduled.engine.clock_steps import slept_through
+from scheduled.schedules import timetable, zones
 from tests.fixtures.inside import NIGHTLY, SEED
 
 needs_faketime = pytest.mark.skipif(

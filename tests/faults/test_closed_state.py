@@ -23,7 +23,7 @@ WITHOUT_PRIVILEGES = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"
 
 
 def test_every_verb_is_asked():
-    from scheduled.cli import cli
+    from scheduled.cli.main import cli
 
     assert {*ASKED, *LOOK_ELSEWHERE} == set(cli.list_commands(None))
 

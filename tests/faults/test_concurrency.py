@@ -15,7 +15,7 @@ import pytest
 
 from scheduled.state import locks
 from scheduled.state.locks import PATIENCE, create_locked, unless_held
-from scheduled.state.sqlite import BUSY_SECONDS
+from scheduled.state.sqlite.ledger import BUSY_SECONDS
 
 CROWD = 50
 EVERY_SECOND = 'every = "1s"\nanchor = "2000-01-01"'

@@ -16,16 +16,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from scheduled import ical
-from scheduled.editing import addition
+from scheduled.config.edit import addition
+from scheduled.core.conditions import Notice
 from scheduled.errors import ConfigError
-from scheduled.handlers.base import Notice
-from scheduled.handlers.inbox import Counts
-from scheduled.handlers.mailbox import deliver
-from scheduled.handlers.plans import Plan
+from scheduled.handlers.formats.inbox import Counts
 from scheduled.handlers.report_pages import Report, html
+from scheduled.handlers.workspace.delivery import deliver
+from scheduled.handlers.workspace.plans import Plan
 from scheduled.install.block import InstallPlan, compose
-from scheduled.printable import printable
+from scheduled.queries import ical
+from scheduled.sanitize import printable
 from tests.fixtures.inside import NIGHTLY
 from tests.fixtures.sample import NOW
 

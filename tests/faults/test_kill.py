@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduled.actions import process
+from scheduled.execution import process
 from scheduled.state.locks import is_held
 
 # A job that writes down when it begins and ends, and takes until the file `go` is there.

@@ -14,12 +14,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from scheduled.core.conditions import Notice
 from scheduled.errors import ScheduledError
-from scheduled.handlers.base import Notice
-from scheduled.handlers.mailbox import deliver
-from scheduled.handlers.staleness import Options
-from scheduled.handlers.sweep import Sweep
-from scheduled.handlers.workspace import Workspace
+from scheduled.handlers.workspace.delivery import deliver
+from scheduled.handlers.workspace.staleness import Options
+from scheduled.handlers.workspace.sweep import Sweep
+from scheduled.handlers.workspace.workspace import Workspace
 from tests.fixtures.sample import NOW, Sample, mail
 
 fork = multiprocessing.get_context("fork")

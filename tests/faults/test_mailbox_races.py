@@ -24,13 +24,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from scheduled.handlers.base import Notice
-from scheduled.handlers.branches import Branch
-from scheduled.handlers.inbox_file import MailboxError
-from scheduled.handlers.mailbox import deliver
-from scheduled.handlers.staleness import Options
-from scheduled.handlers.sweep import Sweep
-from scheduled.handlers.workspace import Workspace
+from scheduled.core.conditions import Notice
+from scheduled.handlers.formats.branches import Branch
+from scheduled.handlers.formats.mailbox_files import MailboxError
+from scheduled.handlers.workspace.delivery import deliver
+from scheduled.handlers.workspace.staleness import Options
+from scheduled.handlers.workspace.sweep import Sweep
+from scheduled.handlers.workspace.workspace import Workspace
 from tests.fixtures.sample import NOW, Sample, mail
 
 SENT = 150  # mails a writer: about a second, some hundred sweeps; 500 found nothing more

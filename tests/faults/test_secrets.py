@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from scheduled.masking import Mask, is_telling, secrets_of
+from scheduled.sanitize import Mask, is_telling, secrets_of
 
 SECRETS = {"written": "hunter2-and-more", "told": "s3cr3t"}
 
@@ -99,8 +99,8 @@ def test_what_a_run_prints_is_masked_while_it_runs(keeper, until):
 
 
 def test_what_a_handler_reports_is_masked_before_it_is_written(tmp_path, monkeypatch):
-    from scheduled.actions import handler
-    from scheduled.actions.spec import Spec
+    from scheduled.execution import handler_run as handler
+    from scheduled.execution.protocol import Spec
     from scheduled.handlers import registry
 
     space = {}

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduled.actions import process
-from scheduled.actions.spec import Ended
-from scheduled.jobs import Limits
+from scheduled.core.jobs import Limits
+from scheduled.execution import process
+from scheduled.execution.protocol import Ended
 from tests.fixtures.supervised import PYTHON, gone, supervise
 
 __all__ = ["supervise"]
@@ -159,7 +159,7 @@ def test_a_timeout_ends_the_children_too(supervise, tmp_path, until):
 
 
 def test_a_job_that_ignores_everything_but_kill_is_killed(supervise, monkeypatch):
-    from scheduled.actions import process
+    from scheduled.execution import process
 
     monkeypatch.setattr(process, "KILL_GRACE", 0.5)
     deaf = "trap '' TERM HUP INT QUIT; while :; do sleep 0.1; done"

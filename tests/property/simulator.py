@@ -7,8 +7,8 @@ stand on. `Simulation.run` raises AssertionError with the first thing that is no
 import random
 from datetime import UTC, datetime
 
-from scheduled import runner
-from scheduled.byhand import Wish
+from scheduled.core.manual import Wish
+from scheduled.engine import tick as runner
 from tests.fixtures import household
 from tests.fixtures.machine import NEVER, Machine
 from tests.fixtures.oracle import CADENCE, Oracle

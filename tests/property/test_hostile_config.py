@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from scheduled import config
-from scheduled.checks import check
+from scheduled.config import files as config
+from scheduled.config.check import check
+from scheduled.config.tables import JobTable
 from scheduled.errors import ConfigError
-from scheduled.tables import JobTable
 from tests.fixtures.inside import NIGHTLY, bounded, say
 
 EXAMPLES = 20_000 if NIGHTLY else 250

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduled.handlers import logs
-from scheduled.handlers.logs import PIECE, Window, _count, _count_end
-from scheduled.handlers.steady import count_lines
+from scheduled.handlers.formats.safe_files import count_lines
+from scheduled.handlers.workspace import logs
+from scheduled.handlers.workspace.logs import PIECE, Window, _count, _count_end
 from tests.fixtures.inside import NIGHTLY
 from tests.fixtures.sample import NOW
 

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from scheduled import backup, idle
-from scheduled.actions.handler import read_report
-from scheduled.actions.spec import Ended, Started, encode, read_records, unreadable
+from scheduled import idle
+from scheduled.commands import backup
+from scheduled.core.runs import Ending
 from scheduled.errors import ConfigError, StateError
+from scheduled.execution.handler_run import read_report
+from scheduled.execution.protocol import Ended, Started, encode, read_records, unreadable
 from scheduled.handlers import memory_rollover
-from scheduled.jobs import Ending
 from scheduled.state import snapshot
 from scheduled.state.paths import Paths
 from tests.fixtures.inside import NIGHTLY, bounded
@@ -110,7 +111,7 @@ def test_a_snapshot_restores_what_can_be_reckoned_with_and_nothing_else(tmp_path
     for found in snapshot.essentials(path):
         assert abs(found.position) < 1 << 62
         if found.schedule is not None:
-            from scheduled.epochs import slots_of
+            from scheduled.core.epochs import slots_of
 
             slots_of(found.schedule, found.position).next_after(1_770_000_000)
     with contextlib.suppress(StateError):

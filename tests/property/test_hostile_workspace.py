@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from scheduled.actions.handler import ReportFile, read_report
+from scheduled.execution.handler_run import ReportFile, read_report
 from scheduled.handlers import daily_report, health, mail_cleanup, memory_rollover, metrics
-from scheduled.handlers.branches import WorkspaceError
-from scheduled.handlers.inbox import Inbox
-from scheduled.handlers.jsontext import parse
-from scheduled.handlers.workspace import Workspace
+from scheduled.handlers.formats.branches import WorkspaceError
+from scheduled.handlers.formats.inbox import Inbox
+from scheduled.handlers.formats.json_text import parse
+from scheduled.handlers.workspace.workspace import Workspace
 from tests.fixtures.inside import NIGHTLY, bounded
 from tests.fixtures.sample import Sample, mail, unpack
 

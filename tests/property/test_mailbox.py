@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduled.handlers.inbox import Inbox
-from scheduled.handlers.jsontext import members, top
-from scheduled.handlers.mail import count, mail_of
+from scheduled.handlers.formats.inbox import Inbox
+from scheduled.handlers.formats.json_text import members, top
+from scheduled.handlers.formats.message import count, mail_of
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),

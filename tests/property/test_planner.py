@@ -13,14 +13,16 @@ import msgspec
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from scheduled import claims, config
-from scheduled.actions.handler import Reported
-from scheduled.audit import audit
-from scheduled.claims import Gates
-from scheduled.jobs import Action, Ending, Gate, Job, Jobs, Retry, Schedule, Window
-from scheduled.settle import settle
-from scheduled.state.ledger import Holder
-from scheduled.state.sqlite import SqliteLedger
+from scheduled.config import files as config
+from scheduled.core.audit import audit
+from scheduled.core.jobs import Action, Gate, Job, Jobs, Retry, Schedule, Window
+from scheduled.core.records import Holder
+from scheduled.core.runs import Ending
+from scheduled.engine import claims
+from scheduled.engine.claims import Gates
+from scheduled.engine.settle import settle
+from scheduled.execution.handler_run import Reported
+from scheduled.state.sqlite.ledger import SqliteLedger
 
 BEGIN = int(datetime(2026, 2, 3, 5, 58, 20, tzinfo=UTC).timestamp())
 MINUTE, HOUR, DAY = 60, 3600, 86400

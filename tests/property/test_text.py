@@ -4,7 +4,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from scheduled.handlers.text import escaped, plain
+from scheduled.handlers.formats.text import escaped, plain
 
 MARKS = st.text(alphabet="ab1 _*`[]()<>#+-=|~&!\\.:/@;\n\t\"'$^{}x", max_size=40)
 

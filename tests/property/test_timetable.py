@@ -8,9 +8,9 @@ from cronsim import CronSim
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduled import zones
-from scheduled.lint import lint
-from scheduled.timetable import ScheduleError, cron, every, never, once, parse_interval
+from scheduled.schedules import zones
+from scheduled.schedules.cron_lint import lint
+from scheduled.schedules.timetable import ScheduleError, cron, every, never, once, parse_interval
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 EPOCH = datetime(1970, 1, 1)

@@ -4,8 +4,9 @@ from typing import assert_type
 
 import msgspec
 
-from scheduled.events import Event
-from scheduled.handlers.base import Change, Condition, Handler, Notice, Outcome, Task
+from scheduled.core.conditions import Change, Condition, Notice
+from scheduled.core.events import Event
+from scheduled.handlers.base import Handler, Outcome, Task
 
 
 class Options(msgspec.Struct, forbid_unknown_fields=True):

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scheduled.audit import audit
-from scheduled.jobs import Schedule, Span
+from scheduled.core.audit import audit
+from scheduled.core.jobs import Schedule
+from scheduled.core.runs import Span
 from tests.fixtures.ledgers import HOLDER, LEDGERS, a_claim
 
 QUARTERLY = Schedule("cron", "*/15 * * * *")

@@ -1,5 +1,5 @@
-from scheduled.bus import Bus
-from scheduled.events import Event
+from scheduled.core.bus import Bus
+from scheduled.core.events import Event
 
 NEWS = Event(name="job_failed", payload={"job": "a"})
 

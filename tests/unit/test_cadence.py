@@ -2,8 +2,8 @@
 
 import pytest
 
-from scheduled import cadence
-from scheduled.jobs import Schedule
+from scheduled.core import cadence
+from scheduled.core.jobs import Schedule
 
 NOW = 1_770_000_000  # a Monday in February 2026
 

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from scheduled import planner
-from scheduled.jobs import Action, Job, OpenRun, Schedule, Span, Standing, Window
-from scheduled.planner import Skip
+from scheduled.core import planner
+from scheduled.core.jobs import Action, Job, Schedule, Window
+from scheduled.core.planner import Skip
+from scheduled.core.runs import OpenRun, Span, Standing
 
 
 def at(text):

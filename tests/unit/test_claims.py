@@ -4,10 +4,11 @@ from contextlib import closing
 
 import pytest
 
-from scheduled import claims, config
-from scheduled.jobs import MINUTE
-from scheduled.state.ledger import Holder
-from scheduled.state.sqlite import SqliteLedger
+from scheduled.config import files as config
+from scheduled.core.jobs import MINUTE
+from scheduled.core.records import Holder
+from scheduled.engine import claims
+from scheduled.state.sqlite.ledger import SqliteLedger
 
 NOON = 1_772_884_800
 HOLDER = Holder(tick="tick", boot="boot", host="host")

@@ -3,8 +3,8 @@ from textwrap import dedent
 
 import pytest
 
-from scheduled import config
-from scheduled.jobs import Action, Limits, Retry, Schedule
+from scheduled.config import files as config
+from scheduled.core.jobs import Action, Limits, Retry, Schedule
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from scheduled import config
+from scheduled.config import files as config
 from scheduled.errors import ConfigError
 
 GOOD = '[jobs.{}]\ncommand = "true"\n'

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from scheduled.core.conditions import Notice
+from scheduled.core.records import OutboxItem
+from scheduled.engine.runtime import House
 from scheduled.errors import ScheduledError
-from scheduled.handlers.base import Notice
-from scheduled.handlers.mailbox import CENTRAL, recount_central
-from scheduled.house import House
-from scheduled.state.ledger import OutboxItem
+from scheduled.handlers.workspace.delivery import CENTRAL, recount_central
 from tests.fixtures.sample import NOW, Sample
 
 

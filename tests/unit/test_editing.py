@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from scheduled import editing, render_jobs, wording
-from scheduled.config import load
+from scheduled.cli import render_jobs
+from scheduled.config import aliases as wording
+from scheduled.config import edit as editing
+from scheduled.config.files import load
 from scheduled.errors import ConfigError
 from scheduled.state.paths import Paths
 

@@ -5,9 +5,10 @@ from datetime import datetime
 import msgspec
 import pytest
 
-from scheduled import epochs, planner
-from scheduled.epochs import EpochChange
-from scheduled.jobs import Action, Job, OpenRun, Schedule, Span, Standing
+from scheduled.core import epochs, planner
+from scheduled.core.epochs import EpochChange
+from scheduled.core.jobs import Action, Job, Schedule
+from scheduled.core.runs import OpenRun, Span, Standing
 
 
 def at(text):

@@ -2,10 +2,11 @@
 
 import pytest
 
-from scheduled.explain import explain, explain_at
-from scheduled.jobs import HOUR, MINUTE, Schedule, Span
+from scheduled.core.jobs import HOUR, MINUTE, Schedule
+from scheduled.core.runs import Span
+from scheduled.queries.explain import explain, explain_at
+from scheduled.queries.view import looked_at
 from scheduled.state.paths import Paths
-from scheduled.view import looked_at
 from tests.fixtures.ledgers import HOLDER, LEDGERS, a_claim, an_ending
 
 JOB = '[jobs.job]\ncron = "0 * * * *"\ncommand = "true"\n'

@@ -9,14 +9,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from scheduled import forecast
-from scheduled.config import Config
+from scheduled.config.files import Config
+from scheduled.core.jobs import DAY, HOUR, MINUTE, Action, Job, Schedule, Window
+from scheduled.core.planner import Around, plan_job
+from scheduled.core.runs import Standing
 from scheduled.errors import ConfigError
-from scheduled.forecast import Ticks
-from scheduled.ical import calendar, escape, fold
-from scheduled.jobs import DAY, HOUR, MINUTE, Action, Job, Schedule, Standing, Window
-from scheduled.planner import Around, plan_job
-from scheduled.view import View
+from scheduled.queries import forecast
+from scheduled.queries.forecast import Ticks
+from scheduled.queries.ical import calendar, escape, fold
+from scheduled.queries.view import View
 
 ZONE = "Europe/Berlin"
 

@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 
 from scheduled import idle
-from scheduled.state.sqlite import SqliteLedger
+from scheduled.state.sqlite.ledger import SqliteLedger
 from tests.fixtures.world import ENTRY
 
 FAR = """
@@ -50,7 +50,7 @@ def bare_tick(world, **environment):
 def was_idle(world, **environment):
     imported, code = bare_tick(world, **environment)
     assert code == 0
-    return not imported & {"scheduled.doors.crontab", "scheduled.cli"}
+    return not imported & {"scheduled.cli.crontab_line", "scheduled.cli.main"}
 
 
 def snapshot(world):
@@ -133,7 +133,8 @@ def test_an_idle_tick_imports_next_to_nothing(calm):
     imported, _ = bare_tick(calm)
 
     assert (
-        imported & {"os", "re", "json", "site", "sqlite3", "click", "msgspec", "pathlib", "scheduled.cli"}
+        imported
+        & {"os", "re", "json", "site", "sqlite3", "click", "msgspec", "pathlib", "scheduled.cli.main"}
         == set()
     )
     assert {name for name in imported if name.startswith("scheduled")} == {"scheduled", "scheduled.idle"}
@@ -159,7 +160,7 @@ def test_the_crontabs_own_line_imports_nothing_that_it_has_no_use_for(world):
         "json",
         "subprocess",
         "rich",
-        "scheduled.cli",
+        "scheduled.cli.main",
     }
     assert imported & unused == set()
 

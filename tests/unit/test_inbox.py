@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from scheduled.handlers.inbox import Inbox
-from scheduled.handlers.jsontext import parse
-from scheduled.handlers.mail import count, mail_of, messages_in
+from scheduled.handlers.formats.inbox import Inbox
+from scheduled.handlers.formats.json_text import parse
+from scheduled.handlers.formats.message import count, mail_of, messages_in
 from tests.fixtures.sample import mail
 
 TWO = [mail(id="1"), mail(id="2", status="opened", read=True)]

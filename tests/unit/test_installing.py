@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduled import installing
+from scheduled.commands import install as installing
 from scheduled.install import crontab, dbus
 from scheduled.state.files import make_directories
 from scheduled.state.paths import Paths

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from scheduled.errors import ConfigError
-from scheduled.instants import ago, ahead, outage, read
+from scheduled.schedules.instants import ago, ahead, outage, read
 
 BERLIN = "Europe/Berlin"
 NOW = datetime(2026, 3, 4, 17, 30, tzinfo=UTC).timestamp()  # 18:30 in Berlin

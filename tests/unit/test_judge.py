@@ -4,8 +4,9 @@ from datetime import datetime
 
 import pytest
 
-from scheduled import judgement
-from scheduled.jobs import Action, Ending, Job, OpenRun, Retry, Schedule, slot_run_id
+from scheduled.core import judgement
+from scheduled.core.jobs import Action, Job, Retry, Schedule
+from scheduled.core.runs import Ending, OpenRun, slot_run_id
 
 
 def at(text):

@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scheduled.events import Event
-from scheduled.log import MAX_BYTES, Log, describe, log_path
+from scheduled.core.events import Event
+from scheduled.engine.log import MAX_BYTES, Log, describe, log_path
 
 INSTANT = datetime(2025, 7, 3, 12, 0, 5, tzinfo=UTC).timestamp() + 0.75
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \| scheduled \| (INFO|WARNING|ERROR) \| .+\n")

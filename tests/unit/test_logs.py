@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from scheduled.handlers.branches import Branch
-from scheduled.handlers.logs import PIECE, LogFile, Window, branch_of, read_logs
-from scheduled.handlers.workspace import Workspace
+from scheduled.handlers.formats.branches import Branch
+from scheduled.handlers.workspace.logs import PIECE, LogFile, Window, branch_of, read_logs
+from scheduled.handlers.workspace.workspace import Workspace
 from tests.fixtures.sample import NOW
 
 HOUR = timedelta(hours=1)

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from scheduled.core.conditions import Notice
 from scheduled.handlers import mail_cleanup
-from scheduled.handlers.base import Notice
-from scheduled.handlers.mailbox import deliver
+from scheduled.handlers.workspace.delivery import deliver
 from tests.fixtures.sample import NOW, Sample, mail, state_of
 
 HOUR = timedelta(hours=1)
@@ -243,7 +243,7 @@ def test_a_crash_between_archiving_and_removing_archives_once(
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patched:
-        patched.setattr("scheduled.handlers.steady.temporary", crash)
+        patched.setattr("scheduled.handlers.formats.safe_files.temporary", crash)
         outcome = calm.run(mail_cleanup)
     assert (outcome.status, outcome.reason.startswith("FLOW: [Errno 5] Input/output error")) == (
         "failed",

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from scheduled.handlers.base import Notice
-from scheduled.handlers.inbox_file import BusyMailboxError, UnreadableMailboxError
-from scheduled.handlers.mailbox import (
+from scheduled.core.conditions import Notice
+from scheduled.handlers.formats.mailbox_files import BusyMailboxError, UnreadableMailboxError
+from scheduled.handlers.workspace.delivery import (
     MailboxError,
     NoMailboxError,
     UnknownRecipientError,
@@ -196,7 +196,7 @@ def test_a_lock_that_is_kept_is_not_waited_for_without_end(
 ) -> None:
     import fcntl
 
-    monkeypatch.setattr("scheduled.handlers.inbox_file.LOCK_PATIENCE", 0.05)
+    monkeypatch.setattr("scheduled.handlers.formats.mailbox_files.LOCK_PATIENCE", 0.05)
     with (sample.inbox("FLOW").parent / ".inbox.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
 

@@ -2,11 +2,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scheduled import notify
-from scheduled.events import Event
-from scheduled.handlers.base import Change, Notice
-from scheduled.jobs import DAY
-from scheduled.state.ledger import KnownCondition
+from scheduled.core.conditions import Change, Notice
+from scheduled.core.events import Event
+from scheduled.core.jobs import DAY
+from scheduled.core.records import KnownCondition
+from scheduled.notify import conditions as notify
 from tests.fixtures.ledgers import LEDGERS, a_condition, a_notice
 
 NOW = datetime(2026, 2, 3, 14, tzinfo=UTC)

@@ -4,8 +4,8 @@ from contextlib import closing
 
 import pytest
 
+from scheduled.core.jobs import Schedule
 from scheduled.errors import ConfigError, StateError
-from scheduled.jobs import Schedule
 from scheduled.state import open as opening
 from scheduled.state import snapshot
 from scheduled.state.open import open_ledger

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from scheduled.actions.output import CappedOutput
-from scheduled.actions.process import open_output
+from scheduled.execution.capped_output import CappedOutput
+from scheduled.execution.process import open_output
 
 
 @pytest.fixture

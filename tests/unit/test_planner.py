@@ -2,9 +2,10 @@ from datetime import datetime
 
 import pytest
 
-from scheduled import planner
-from scheduled.jobs import Action, Job, OpenRun, Schedule, Span, Standing, TriggerRow, slot_run_id
-from scheduled.planner import Around, JobPlan
+from scheduled.core import planner
+from scheduled.core.jobs import Action, Job, Schedule
+from scheduled.core.planner import Around, JobPlan
+from scheduled.core.runs import OpenRun, Span, Standing, TriggerRow, slot_run_id
 
 
 def at(text):

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from scheduled.actions import call
-from scheduled.actions.prepare import Surroundings, specify
+from scheduled.core.jobs import Action, Job, Limits, Schedule
+from scheduled.core.runs import Claim
 from scheduled.errors import ScheduledError
-from scheduled.jobs import Action, Claim, Job, Limits, Schedule
+from scheduled.execution import python_call as call
+from scheduled.execution.prepare import Surroundings, specify
 from scheduled.state.paths import Paths
 
 SLOT = int(datetime.fromisoformat("2025-07-03T12:00+00:00").timestamp())

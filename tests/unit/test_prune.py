@@ -2,9 +2,11 @@
 
 import pytest
 
-from scheduled import pruning, records
-from scheduled.house import House
-from scheduled.jobs import DAY, Span
+from scheduled.core.jobs import DAY
+from scheduled.core.runs import Span
+from scheduled.engine import pruning
+from scheduled.engine.runtime import House
+from scheduled.queries import records
 from scheduled.state.paths import Paths
 from tests.fixtures.ledgers import DAILY, HOLDER, HOURLY, LEDGERS, a_claim, an_ending, by_hand
 

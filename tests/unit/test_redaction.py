@@ -2,10 +2,13 @@
 
 import pytest
 
-from scheduled import editing, redaction, service
-from scheduled.config import load
-from scheduled.doors import dbus_bot_cron, dbus_own
+from scheduled import service
+from scheduled.config import edit as editing
+from scheduled.config import redaction
+from scheduled.config.files import load
 from scheduled.errors import ConfigError
+from scheduled.interfaces.dbus import bot_cron as dbus_bot_cron
+from scheduled.interfaces.dbus import own as dbus_own
 from scheduled.service import Where
 
 SECRET = "inlineTokenValue99"

@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from scheduled.core.conditions import Change, Notice
 from scheduled.handlers import registry
-from scheduled.handlers.base import Change, Notice, Outcome, Task
+from scheduled.handlers.base import Outcome, Task
 
 
 class Minimal:

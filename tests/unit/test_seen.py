@@ -11,12 +11,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scheduled.handlers import census, daily_report, health, mail_cleanup, metrics, seen
-from scheduled.handlers.branches import Branch
-from scheduled.handlers.mail import count, mail_of
-from scheduled.handlers.seen import Seen
-from scheduled.handlers.staleness import Options, Rule, Verdict
-from scheduled.handlers.sweep import Sweep
+from scheduled.handlers import daily_report, health, mail_cleanup, metrics
+from scheduled.handlers.formats import mail_index as census
+from scheduled.handlers.formats.branches import Branch
+from scheduled.handlers.formats.message import count, mail_of
+from scheduled.handlers.workspace import cache as seen
+from scheduled.handlers.workspace.cache import Seen
+from scheduled.handlers.workspace.staleness import Options, Rule, Verdict
+from scheduled.handlers.workspace.sweep import Sweep
 
 ZONE = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 3, 28, 12, tzinfo=UTC)

@@ -2,10 +2,11 @@
 
 import pytest
 
-from scheduled.actions.handler import CountLine, EventLine, Reported
+from scheduled.core.jobs import Action, Job, Jobs, Retry, Schedule
+from scheduled.core.runs import Span
+from scheduled.engine.settle import settle
+from scheduled.execution.handler_run import CountLine, EventLine, Reported
 from scheduled.handlers.base import Outcome
-from scheduled.jobs import Action, Job, Jobs, Retry, Schedule, Span
-from scheduled.settle import settle
 from tests.fixtures.ledgers import (
     HOLDER,
     HOUR,

@@ -4,8 +4,8 @@ import os
 import pytest
 
 from scheduled import idle
+from scheduled.core.jobs import Schedule
 from scheduled.errors import StateError
-from scheduled.jobs import Schedule
 from scheduled.state import snapshot
 from scheduled.state.snapshot import Restored, Switches
 from tests.fixtures.ledgers import HOUR, HOURLY, LEDGERS, an_ending, claimed, end

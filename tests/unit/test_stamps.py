@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scheduled.handlers import stamps
+from scheduled.handlers.formats import timestamps as stamps
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduled.config import load
+from scheduled.config.files import load
 from scheduled.errors import ConfigError
 from scheduled.install import starter
 

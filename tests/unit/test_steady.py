@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from scheduled.handlers import steady
-from scheduled.handlers.jsontext import parse
-from scheduled.handlers.steady import BusyFileError, count_lines, read_settled, rewrite
+from scheduled.handlers.formats import safe_files as steady
+from scheduled.handlers.formats.json_text import parse
+from scheduled.handlers.formats.safe_files import BusyFileError, count_lines, read_settled, rewrite
 
 fork = multiprocessing.get_context("fork")
 # From Python 3.12 on, forking beside xdist's threads is warned about; the children touch none of theirs.

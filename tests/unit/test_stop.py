@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from scheduled import stop
-from scheduled.actions.spec import Ended, Started, encode
+from scheduled.commands import stop
+from scheduled.core.runs import Ending
 from scheduled.errors import ConfigError, ScheduledError
-from scheduled.jobs import Ending
+from scheduled.execution.protocol import Ended, Started, encode
 from scheduled.state.paths import Paths
 
 RUN = SimpleNamespace(run_id="mail-1", attempt=2, tick="tick")

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from scheduled.actions.handler import read_report
-from scheduled.actions.spec import NotStarted, Started, read_records
+from scheduled.core.jobs import Limits
+from scheduled.execution.handler_run import read_report
+from scheduled.execution.protocol import NotStarted, Started, read_records
 from scheduled.handlers import registry
 from scheduled.handlers.base import Outcome
-from scheduled.jobs import Limits
 from tests.fixtures.supervised import PYTHON, supervise
 
 __all__ = ["supervise"]
@@ -241,14 +241,14 @@ def test_an_end_is_written_down_before_its_process_goes_on_with_another_run(supe
 
 @pytest.mark.usefixtures("handlers")
 def test_a_program_that_is_half_replaced_starts_nothing_and_loses_nothing(supervise, monkeypatch):
-    monkeypatch.setitem(sys.modules, "scheduled.actions.servant", None)
+    monkeypatch.setitem(sys.modules, "scheduled.execution.worker", None)
     jobs = supervise()
     jobs.submit("sleep", "0.5", name="goes on")
     submit(jobs, "mail_cleanup")
 
     assert jobs.endings()["goes on"].status == "success"
     [not_started] = jobs.found(NotStarted)
-    assert "servant" in not_started.reason
+    assert "worker" in not_started.reason
 
 
 @pytest.mark.usefixtures("handlers")

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from scheduled.actions import process
-from scheduled.actions.servant import Servant
-from scheduled.actions.spec import NotStarted, Spec, Started
+from scheduled.execution import process
+from scheduled.execution.protocol import NotStarted, Spec, Started
+from scheduled.execution.worker import Servant
 from scheduled.state.locks import is_held
 from tests.fixtures.supervised import gone, supervise
 

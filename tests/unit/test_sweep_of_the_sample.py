@@ -4,7 +4,7 @@ import json
 from zoneinfo import ZoneInfo
 
 from scheduled.handlers import daily_report, health, mail_cleanup, memory_rollover, metrics
-from scheduled.handlers.mailbox import deliver, recount_central
+from scheduled.handlers.workspace.delivery import deliver, recount_central
 from tests.fixtures.sample import NOW, Sample, state_of
 
 HOURLY = (health, memory_rollover, mail_cleanup, metrics)

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from scheduled import cron as dialect
-from scheduled import zones
-from scheduled.lint import lint
-from scheduled.timetable import ScheduleError, cron, every, never, once, parse_interval
+from scheduled.schedules import cron as dialect
+from scheduled.schedules import zones
+from scheduled.schedules.cron_lint import lint
+from scheduled.schedules.timetable import ScheduleError, cron, every, never, once, parse_interval
 
 DATA = Path(__file__).parents[1] / "data"
 HOUR, DAY = 3600, 86400
@@ -121,7 +121,7 @@ def test_offsets_with_odd_seconds_are_computed_with(make_zone, offset):
 
 
 def test_utc_needs_no_time_zone_data(tmp_path):
-    code = "from scheduled.timetable import cron; print(cron('@daily', 'UTC').next_after(1))"
+    code = "from scheduled.schedules.timetable import cron; print(cron('@daily', 'UTC').next_after(1))"
     found = subprocess.run(
         [sys.executable, "-c", code],
         env={"PYTHONTZPATH": str(tmp_path)},
@@ -135,7 +135,7 @@ def test_utc_needs_no_time_zone_data(tmp_path):
 
 @pytest.mark.parametrize("use", ["", "; cron('30 4 * * *', 'UTC').next_after(0)"])
 def test_what_is_plain_leaves_cronsim_alone(use):
-    code = f"import sys; from scheduled.timetable import cron{use}; print('cronsim' in sys.modules)"
+    code = f"import sys; from scheduled.schedules.timetable import cron{use}; print('cronsim' in sys.modules)"
 
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
 

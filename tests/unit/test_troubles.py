@@ -2,9 +2,9 @@
 
 import pytest
 
-from scheduled import troubles
-from scheduled.jobs import DAY
-from scheduled.state.sqlite import SqliteLedger
+from scheduled.core.jobs import DAY
+from scheduled.engine import troubles
+from scheduled.state.sqlite.ledger import SqliteLedger
 
 NOON = 1_770_000_000.5
 
@@ -59,7 +59,7 @@ def test_a_clock_that_went_back_silences_nothing(ledger):
 
 
 def test_troubles_of_the_runner_are_not_mixed_with_the_conditions_of_jobs(ledger):
-    from scheduled.handlers.base import Condition
+    from scheduled.core.conditions import Condition
 
     with ledger.transaction():
         ledger.put_condition("health", Condition(key="a", group="g"), NOON)

@@ -6,10 +6,12 @@ import stat
 
 import pytest
 
-from scheduled.doors.web import keys, listening, serve
-from scheduled.doors.web.limits import PEERS, Buckets, Rate
-from scheduled.doors.web.listening import Place
 from scheduled.errors import ConfigError, StateError
+from scheduled.interfaces.web import server as serve
+from scheduled.interfaces.web import sockets as listening
+from scheduled.interfaces.web import tokens as keys
+from scheduled.interfaces.web.rate_limit import PEERS, Buckets, Rate
+from scheduled.interfaces.web.sockets import Place
 
 KEY = keys.Key("a-token-of-more-than-thirty-two-characters")
 

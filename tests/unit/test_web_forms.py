@@ -2,8 +2,8 @@
 
 import pytest
 
-from scheduled.doors.web import forms
 from scheduled.errors import ConfigError
+from scheduled.interfaces.web.pages import forms
 
 TABLE = {
     "description": "d",

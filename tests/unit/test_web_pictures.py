@@ -1,6 +1,6 @@
 """Strips, durations and chains, as what is drawn and what is said to those who don't see it."""
 
-from scheduled.doors.web import pictures
+from scheduled.interfaces.web.pages import svg as pictures
 
 
 def entry(verdict, slots=1, reason=None):

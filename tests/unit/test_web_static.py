@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-WEB = ROOT / "scheduled" / "doors" / "web"
+WEB = ROOT / "scheduled" / "interfaces" / "web"
 
 
 def test_the_script_is_the_pinned_one_and_its_licence_lies_beside_it():

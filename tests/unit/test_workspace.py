@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scheduled.handlers import daily_report, health, mail_cleanup, memory_rollover, metrics
-from scheduled.handlers.workspace import Workspace, WorkspaceError
+from scheduled.handlers.workspace.workspace import Workspace, WorkspaceError
 from tests.fixtures.sample import Sample, state_of
 
 ALL = (health, memory_rollover, mail_cleanup, metrics, daily_report)

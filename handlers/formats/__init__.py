@@ -1,0 +1,1 @@
+"""The files of the workspace's programs, read and written as those do."""

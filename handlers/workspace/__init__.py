@@ -1,0 +1,1 @@
+"""The workspace that the built-in handlers look after."""

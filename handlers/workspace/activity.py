@@ -1,0 +1,108 @@
+"""How many mails each branch sent and received within a span of time, wherever they have been put since."""
+
+import os
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from scheduled.handlers.formats import timestamps as stamps
+from scheduled.handlers.formats.branches import Branch
+from scheduled.handlers.formats.json_text import parse
+from scheduled.handlers.formats.mailbox_files import MailboxError, read_messages
+from scheduled.handlers.formats.message import identity
+from scheduled.handlers.workspace.workspace import Workspace
+from scheduled.state.files import read_regular
+
+_NAMED_BY_TIME = re.compile(r"(\d{8}_\d{6})_")
+
+
+class Activity(msgspec.Struct, frozen=True, kw_only=True):
+    """One branch's mails within the span."""
+
+    branch: str
+    sent: int
+    received: int
+
+    @property
+    def total(self) -> int:
+        """Both together."""
+        return self.sent + self.received
+
+
+class Traffic:
+    """Counts the mails stamped after *start*, up to *end*."""
+
+    def __init__(self, workspace: Workspace, start: datetime, end: datetime, zone: ZoneInfo) -> None:
+        self.workspace, self.inside, self.zone = workspace, workspace.inside, zone
+        self.start, self.end = start.astimezone(UTC), end.astimezone(UTC)
+
+    def busiest_first(self) -> list[Activity]:
+        """Return the branches that sent or received anything."""
+        found = (
+            Activity(branch=branch.name, sent=self._sent(branch), received=self._received(branch))
+            for branch in self.workspace.branches
+        )
+        return sorted((each for each in found if each.total), key=lambda each: (-each.total, each.branch))
+
+    def _received(self, branch: Branch) -> int:
+        put_away = [mail for _, mail in self._laid_down(branch, "deleted") if self._counts(mail)]
+        try:
+            census = self.workspace.seen.inbox(branch, self.inside)
+            number = 0 if census is None else census.sent_within(self.start, self.end)
+            if number is not None and not put_away:
+                return number
+            lying = read_messages(branch, self.inside) or []
+        except MailboxError:
+            lying = []  # said by the checkup
+        return len({identity(mail) for mail in (*filter(self._counts, lying), *put_away)})
+
+    def _sent(self, branch: Branch) -> int:
+        # Mails in `sent/` have no id: the file's name stays when it is moved to the archive.
+        return len({name for name, mail in self._laid_down(branch, "sent") if self._counts(mail)})
+
+    def _laid_down(self, branch: Branch, name: str) -> Iterator[tuple[str, Any]]:
+        """Yield name and content of each mail in a folder and in its archive that may be of the span."""
+        mailbox = branch.mailbox
+        for first, folder in ((name, name), (".archive", f".archive/{name}")):
+            if self.workspace.seen.may_hold(mailbox, first):
+                yield from self._mails_in(f"{mailbox}/{folder}")
+
+    def _mails_in(self, folder: str) -> Iterator[tuple[str, Any]]:
+        for file in _names(folder):
+            if not self._put_there_before(file):
+                yield file, self._read(f"{folder}/{file}")
+
+    def _put_there_before(self, file: str) -> bool:
+        """Tell whether a file's name says that its mail was sent, or put away, before the span began."""
+        if not (named := _NAMED_BY_TIME.match(file)):
+            return False
+        try:
+            stamp = datetime.strptime(named[1], "%Y%m%d_%H%M%S").replace(tzinfo=self.zone, fold=1)
+        except ValueError:
+            return False
+        return stamp.astimezone(UTC) < self.start
+
+    def _read(self, path: str) -> Any:
+        try:
+            return parse(read_regular(path, inside=self.inside))
+        except (OSError, ValueError):
+            return None
+
+    def _counts(self, mail: Any) -> bool:
+        if not isinstance(mail, dict):
+            return False
+        try:
+            return self.start < stamps.parse(mail.get("timestamp"), self.zone) <= self.end
+        except ValueError:
+            return False
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return [name for name in os.listdir(folder) if name.endswith(".json")]
+    except OSError:
+        return []

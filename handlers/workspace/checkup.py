@@ -1,0 +1,195 @@
+"""What is right and wrong with each branch: limits decide its status, everything else is noted beside it."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, timedelta
+from typing import Literal
+
+import msgspec
+
+from scheduled.handlers.base import Task
+from scheduled.handlers.formats import timestamps as stamps
+from scheduled.handlers.formats.branches import MEMORY_KINDS, Branch
+from scheduled.handlers.formats.mail_index import Census, Kind
+from scheduled.handlers.formats.mailbox_files import MailboxError
+from scheduled.handlers.formats.text import many
+from scheduled.handlers.workspace.workspace import Workspace
+
+Status = Literal["healthy", "warning", "error"]
+OWN_CENTRALS = ("HEALTH.central.json", "METRICS.central.json")
+
+
+class Limits(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """From when on something is said: memory in lines, ages in hours or days, logs in bytes.
+
+    *strict* makes warnings of the notes on README, dashboard and logs. A log of the workspace is rotated at
+    200,000 bytes at the latest.
+    """
+
+    approaching: int = 500
+    limit: int = 600
+    new_hours: float = 48
+    opened_hours: float = 24
+    readme_days: float = 30
+    dashboard_hours: float = 24
+    log_bytes: int = 400_000
+    strict: bool = False
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something found: *key* without numbers, *said* with them; *level* is what it makes of the branch."""
+
+    key: str
+    said: str
+    level: Literal["note", "warning", "error"]
+
+
+class Checkup(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found at one branch."""
+
+    branch: Branch
+    findings: tuple[Finding, ...]
+
+    @property
+    def issues(self) -> list[Finding]:
+        """What decides the status."""
+        return [found for found in self.findings if found.level != "note"]
+
+    @property
+    def notes(self) -> list[str]:
+        """What is only said."""
+        return [found.said for found in self.findings if found.level == "note"]
+
+    @property
+    def unreadable(self) -> list[str]:
+        """The kinds of memory files whose size could not be learned."""
+        return [kind for kind in MEMORY_KINDS if any(f.key == f"{kind}:unreadable" for f in self.findings)]
+
+    @property
+    def status(self) -> Status:
+        """An error if there is one, else a warning if there is any issue."""
+        levels = {found.level for found in self.findings}
+        return "error" if "error" in levels else "warning" if "warning" in levels else "healthy"
+
+
+class Examiner:
+    """Looks at branches as of the task's time."""
+
+    def __init__(self, workspace: Workspace, limits: Limits, task: Task) -> None:
+        self.inside, self.workspace = workspace.inside, workspace
+        self.limits = limits
+        self.now = task.now.astimezone(UTC)
+        ages: tuple[tuple[Kind, float], ...] = (("new", limits.new_hours), ("opened", limits.opened_hours))
+        self.ages = [(kind, hours, (self.now - timedelta(hours=hours)).timestamp()) for kind, hours in ages]
+        self.soft: Literal["note", "warning"] = "warning" if limits.strict else "note"
+
+    def all(self) -> list[Checkup]:
+        """Return the checkups of all branches."""
+        return [
+            Checkup(branch=branch, findings=tuple(self._of(branch))) for branch in self.workspace.branches
+        ]
+
+    def common(self) -> list[Finding]:
+        """Return what is found outside any branch: centrals that grew old, logs that are not rotated."""
+        central = str(self.workspace.central)
+        centrals = (name for name in _names(central) if name.endswith("central.json"))
+        dates = (
+            self._age(f"{central}/{name}", name, self.limits.dashboard_hours / 24)
+            for name in centrals
+            if name not in OWN_CENTRALS
+        )
+        return [
+            *(found for date in dates for found in date),
+            *self._logs(str(self.workspace.logs), "system_logs"),
+        ]
+
+    def _of(self, branch: Branch) -> Iterator[Finding]:
+        yield from self._memory(branch)
+        if not self._is_directory(branch.mailbox):
+            name = os.path.basename(branch.mailbox)
+            yield Finding(key=f"{name}:missing", said=f"Missing {name} directory", level="error")
+        if not self._is_directory(branch.path):
+            yield Finding(key="missing", said=f"{branch.path} does not exist", level="note")
+            return
+        yield from self._mail(branch)
+        yield from self._age(f"{branch.path}/README.md", "README.md", self.limits.readme_days)
+        yield from self._age(
+            f"{branch.path}/DASHBOARD.local.json", "DASHBOARD.local.json", self.limits.dashboard_hours / 24
+        )
+        if self.workspace.seen.may_hold(branch.path, "logs"):
+            yield from self._logs(f"{branch.path}/logs", "logs")
+
+    def _is_directory(self, path: str) -> bool:
+        seen = self.workspace.seen
+        try:
+            return bool(seen.names(path)) or seen.once(os.path.isdir, path)
+        except OSError:
+            return seen.once(os.path.isdir, path)
+
+    def _memory(self, branch: Branch) -> Iterator[Finding]:
+        for kind in MEMORY_KINDS:
+            try:
+                lines, _ = self.workspace.seen.lines(branch.memory_file(kind), self.inside)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                yield Finding(key=f"{kind}:unreadable", said=f"{kind} was skipped: {error}", level="note")
+                continue
+            if lines > self.limits.limit:
+                said = f"{kind}: {lines} lines (threshold: {self.limits.limit})"
+                yield Finding(key=f"{kind}:over", said=said, level="warning")
+            elif lines > self.limits.approaching:
+                said = f"{kind}: {lines} lines (approaching threshold)"
+                yield Finding(key=f"{kind}:approaching", said=said, level="warning")
+
+    def _mail(self, branch: Branch) -> Iterator[Finding]:
+        try:
+            census = self.workspace.seen.inbox(branch, self.inside) or Census()
+        except MailboxError as error:
+            yield Finding(key="inbox:unreadable", said=f"inbox was skipped: {error}", level="note")
+            return
+        for status, hours, since in self.ages:
+            if number := census.before(status, since):
+                said = f"{many(number, f'{status} mail')} older than {hours:g} h"
+                yield Finding(key=f"mail:{status}", said=said, level="note")
+
+    def _age(self, path: str, name: str, days: float) -> Iterator[Finding]:
+        changed_at = self.workspace.seen.once(_changed_at, path)
+        if changed_at is None:
+            yield Finding(key=f"{name}:missing", said=f"{name} is missing", level=self.soft)
+            return
+        age = self.now.timestamp() - changed_at
+        if age > timedelta(days=days).total_seconds():
+            said = f"{name} was last changed {stamps.span(timedelta(seconds=age))} ago"
+            yield Finding(key=f"{name}:old", said=said, level=self.soft)
+
+    def _logs(self, directory: str, label: str) -> Iterator[Finding]:
+        names = _names(directory)
+        for name in names:
+            if name.endswith(".log") and name != "scheduled.log":
+                size = _size(f"{directory}/{name}")
+                if size > self.limits.log_bytes:
+                    never = "" if f"{name}.1" in names else ", and there is no older part"
+                    said = f"{label}/{name} is not rotated: {size:,} bytes{never}"
+                    yield Finding(key=f"{label}/{name}:large", said=said, level=self.soft)
+
+
+def _changed_at(path: str) -> float | None:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return None
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return sorted(os.listdir(directory))
+    except OSError:
+        return []
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0

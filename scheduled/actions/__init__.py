@@ -1,1 +1,0 @@
-"""How a run is executed: commands, Python, handlers, under one supervisor per tick."""

@@ -1,0 +1,38 @@
+"""The verbs that open a door for other programs: arguments -> the door, nothing else."""
+
+import click
+
+from scheduled.cli.options import door
+from scheduled.instance import Where
+
+
+@click.command()
+@door
+def mcp(where: Where) -> None:
+    """Answer an agent on stdin and stdout (Model Context Protocol), until it hangs up."""
+    from scheduled.install.extras import need
+
+    need("mcp", door="mcp")
+    from scheduled.interfaces.mcp import server as mcp
+
+    mcp.serve(where)
+
+
+@click.command()
+@click.option(
+    "--idle",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    default=10.0,
+    show_default=True,
+    help="Leave when nobody has called for so long.",
+)
+@door
+def dbus(where: Where, idle: float) -> None:
+    """Answer on the session bus until nobody calls any more; `install --dbus` has the bus start it."""
+    from scheduled.install.extras import need
+
+    need("dbus_fast", door="dbus")
+    from scheduled.interfaces.dbus import server as dbus
+
+    dbus.serve(where, idle)

@@ -1,0 +1,49 @@
+"""The verb `web`: arguments -> the door, nothing else."""
+
+import click
+
+from scheduled.cli.options import door
+from scheduled.instance import Where
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any that is free."
+)
+@click.option(
+    "--idle",
+    metavar="INTERVAL",
+    default="15m",
+    show_default=True,
+    help="Ends when nobody has asked for so long; 0: never.",
+)
+@click.option("--certfile", metavar="FILE", help="TLS: the certificate (and, maybe, its key).")
+@click.option("--keyfile", metavar="FILE", help="TLS: the certificate's key.")
+@click.option("--new-token", is_flag=True, help="Make a new token first: whoever has the old one is out.")
+@click.option("--url", is_flag=True, help="Only print the address with the token.")
+@door
+def web(
+    where: Where,
+    *,
+    host: str,
+    port: int,
+    idle: str,
+    certfile: str | None,
+    keyfile: str | None,
+    new_token: bool,
+    url: bool,
+) -> None:
+    """Serve the pages and the REST door, in the foreground, until nobody needs them any more."""
+    from scheduled.install.extras import need
+
+    for library in ("starlette", "uvicorn"):
+        need(library, door="web")
+    from scheduled.interfaces.web import server as serve
+    from scheduled.interfaces.web import sockets as listening
+
+    place = listening.Place(host=host, port=port, certfile=certfile, keyfile=keyfile)
+    if url:
+        click.echo(serve.url(where, place, renew=new_token))
+    else:
+        serve.run(where, place, idle=idle, renew=new_token)

@@ -1,0 +1,1 @@
+"""What people ask to be done beside the schedules."""

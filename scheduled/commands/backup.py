@@ -1,0 +1,216 @@
+"""`state backup` and `state restore`: the ledger as of one instant, the snapshot and the configuration, in one file."""
+
+import io
+import os
+import sqlite3
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import scheduled
+from scheduled import clock
+from scheduled.config import files as config
+from scheduled.errors import BusyError, ConfigError, StateError
+from scheduled.state.files import make_directories, sync_directory, write_atomically
+from scheduled.state.locks import exclusive, is_held
+from scheduled.state.open import open_existing
+from scheduled.state.paths import Paths
+from scheduled.state.sqlite.ledger import SqliteLedger, using
+
+FORMAT = 1
+PRIVATE = 0o600
+LEDGER, SNAPSHOT, MANIFEST = "ledger.db", "scheduled_state.json", "manifest.json"
+CONFIG = "config/"
+
+
+class Manifest(msgspec.Struct, kw_only=True):
+    """What a backup says of itself."""
+
+    format: int
+    version: str
+    created_at: str
+    host: str
+    state: str
+    config: str
+
+
+def backup(config_file: Path, paths: Paths, target: Path, *, dry_run: bool) -> dict[str, Any]:
+    """Write everything that is needed to go on elsewhere into *target*; raises StateError."""
+    open_existing(paths).close()  # before a lock file is made where there is no ledger
+    manifest = Manifest(
+        format=FORMAT,
+        version=scheduled.__version__,
+        created_at=datetime.fromtimestamp(int(clock.now()), UTC).isoformat(),
+        host=os.uname().nodename,
+        state=str(paths.root),
+        config=str(config_file),
+    )
+    members = {
+        MANIFEST: msgspec.json.encode(manifest),
+        LEDGER: _ledger(paths),
+        **dict(_files(config_file, paths)),
+    }
+    if not dry_run:
+        try:
+            write_atomically(target, _archive(members), mode=PRIVATE)
+        except OSError as error:
+            raise StateError(f"{target}: {error.strerror}") from error
+    return {
+        "path": str(target),
+        "dry_run": dry_run,
+        "files": {name: len(data) for name, data in members.items()},
+    }
+
+
+def _ledger(paths: Paths) -> bytes:
+    """Copy the ledger as of one instant; who wants to write it meanwhile waits."""
+    with tempfile.TemporaryDirectory(prefix="scheduled-backup-") as scratch:
+        copy = Path(scratch) / LEDGER
+        with exclusive(paths.ledger.with_suffix(".lock")), using(open_existing(paths)) as ledger:
+            ledger.copy(copy)
+        return copy.read_bytes()
+
+
+def _files(config_file: Path, paths: Paths) -> Iterator[tuple[str, bytes]]:
+    places = {SNAPSHOT: paths.snapshot, f"{CONFIG}scheduled.toml": config_file}
+    places |= {f"{CONFIG}jobs.d/{path.name}": path for path in config.job_files(config_file)}
+    for name, path in places.items():
+        if path.exists():
+            yield name, path.read_bytes()
+
+
+def _archive(members: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, data in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode, entry.mtime = len(data), PRIVATE, int(clock.now())
+            archive.addfile(entry, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def restore(
+    config_file: Path, paths: Paths, source: Path, *, with_config: bool, dry_run: bool
+) -> dict[str, Any]:
+    """Put a backup's state in the place of the present one, which is kept aside.
+
+    Raises ConfigError if *source* is no backup that this version can read, BusyError while jobs run; then nothing
+    has changed.
+    """
+    members = _read(source)
+    manifest = _manifest(source, members)
+    _check_ledger(source, members[LEDGER])
+    _refuse_while_busy(paths)
+    files = _to_write(config_file, paths, members, with_config=with_config)
+    aside = paths.backups / f"before-restore-{datetime.fromtimestamp(clock.now(), UTC):%Y%m%dT%H%M%S.%fZ}"
+    if not dry_run:
+        paths.prepare()
+        with exclusive(paths.ledger.with_suffix(".lock")):
+            _refuse_while_busy(paths)
+            try:
+                kept = _keep_aside(paths, files, aside)
+                for path, data in files.items():
+                    make_directories(path.parent)
+                    write_atomically(path, data, mode=None if path.exists() else PRIVATE)
+            except OSError as error:
+                raise StateError(
+                    f"{error.filename}: {error.strerror}; what was there is in {aside}"
+                ) from error
+    else:
+        kept = any(path.exists() for path in files)
+    return {
+        "restored": sorted(str(path) for path in files),
+        "created_at": manifest.created_at,
+        "version": manifest.version,
+        "kept": str(aside) if kept else None,
+        "dry_run": dry_run,
+    }
+
+
+def _read(source: Path) -> dict[str, bytes]:
+    try:
+        with tarfile.open(source, mode="r:gz") as archive:
+            found = {}
+            for entry in archive:
+                file = archive.extractfile(entry) if entry.isfile() else None
+                if file is not None:
+                    found[entry.name] = file.read()
+            return found
+    except (OSError, EOFError, tarfile.TarError) as error:
+        raise ConfigError(f"{source}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _manifest(source: Path, members: dict[str, bytes]) -> Manifest:
+    try:
+        manifest = msgspec.json.decode(members[MANIFEST], type=Manifest)
+    except (KeyError, msgspec.MsgspecError):
+        raise ConfigError(f"{source}: is no backup of scheduled's state") from None
+    if manifest.format > FORMAT or LEDGER not in members:
+        raise ConfigError(f"{source}: was written by scheduled {manifest.version}, which is newer; upgrade")
+    return manifest
+
+
+def _check_ledger(source: Path, data: bytes) -> None:
+    """Open the backup's ledger somewhere else first: a damaged or newer one is refused with nothing changed."""
+    with tempfile.TemporaryDirectory(prefix="scheduled-restore-") as scratch:
+        path = Path(scratch) / LEDGER
+        path.write_bytes(data)
+        try:
+            with closing(sqlite3.connect(path)) as db:
+                (version,) = db.execute("PRAGMA user_version").fetchone()
+            with using(SqliteLedger(path)) as ledger:
+                ledger.check()
+        except (StateError, sqlite3.Error) as error:
+            raise ConfigError(f"{source}: its ledger can't be used: {error}") from None
+    if version < 1:  # SQLite takes an empty file for an empty database
+        raise ConfigError(f"{source}: its ledger is empty")
+
+
+def _refuse_while_busy(paths: Paths) -> None:
+    for path in paths.outcomes.glob("*.jsonl") if paths.outcomes.exists() else ():
+        if is_held(path):
+            raise BusyError(f"{path.stem}: a tick is under way; try again when its jobs are done")
+
+
+def _to_write(
+    config_file: Path, paths: Paths, members: dict[str, bytes], *, with_config: bool
+) -> dict[Path, bytes]:
+    files = {paths.ledger: members[LEDGER]}
+    if SNAPSHOT in members:
+        files[paths.snapshot] = members[SNAPSHOT]
+    if with_config:
+        for name, data in members.items():
+            place, _, file = name.removeprefix(CONFIG).rpartition("/")
+            # Only names that a backup of ours can hold: an archive from elsewhere must not choose where to write.
+            if name == f"{CONFIG}scheduled.toml":
+                files[config_file] = data
+            elif name.startswith(f"{CONFIG}jobs.d/") and place == "jobs.d" and file.endswith(".toml"):
+                files[config_file.parent / "jobs.d" / file] = data
+    return files
+
+
+def _keep_aside(paths: Paths, files: dict[Path, bytes], aside: Path) -> bool:
+    """Move the present state away, the write-ahead log included, and copy the configuration."""
+    old = [
+        paths.ledger,
+        paths.ledger.with_name("ledger.db-wal"),
+        paths.ledger.with_name("ledger.db-shm"),
+        paths.snapshot,
+    ]
+    there = [path for path in {*old, *files} if path.exists()]
+    if there:
+        make_directories(aside)
+    for path in there:
+        if path in old:
+            os.replace(path, aside / path.name)
+        else:
+            write_atomically(aside / path.name, path.read_bytes(), mode=PRIVATE)
+    if there:
+        sync_directory(aside)
+    return bool(there)

@@ -1,0 +1,62 @@
+"""`scheduled stop RUN`: end a run that is under way, whoever started it."""
+
+import signal
+import time
+from typing import Any
+
+from scheduled.core.runs import OpenRun
+from scheduled.engine.runtime import House
+from scheduled.errors import ConfigError, ScheduledError
+from scheduled.execution import process
+from scheduled.execution.protocol import Ended, Started, read_records
+
+LOOK = 0.05
+
+
+def stop(house: House, run_id: str, *, dry_run: bool) -> dict[str, Any]:
+    """End the run: TERM to its process group, KILL after a grace. Its verdict is `failed`, it is not retried.
+
+    Returns which process that was, once it is gone. Raises ConfigError if no such run is under way.
+    """
+    with house.ledger() as ledger:
+        run = ledger.open_run(run_id)
+        if run is None or run.status == "waiting_retry":
+            raise ConfigError(f"{run_id}: no such run is under way; `scheduled history` lists them")
+        started = _process(house, run)
+        done = {"run_id": run_id, "job": run.job, "pid": started.pid, "dry_run": dry_run}
+        if dry_run:
+            return done
+        with ledger.transaction():
+            ledger.request_stop(run_id)
+    _end(started)
+    return done
+
+
+def _process(house: House, run: OpenRun) -> Started:
+    path = house.paths.outcomes_of(run.tick)
+    records = read_records(path.read_bytes()) if path.exists() else []
+    found = None
+    for record in records:
+        if isinstance(record, Started) and (record.run_id, record.attempt) == (run.run_id, run.attempt):
+            found = record
+        # Its process may go on with another run: a handler's child does.
+        if isinstance(record, Ended) and (record.ending.run_id, record.ending.attempt) == (
+            run.run_id,
+            run.attempt,
+        ):
+            raise ConfigError(f"{run.run_id}: has just ended; `scheduled history` tells how")
+    if found is not None:
+        return found
+    raise ScheduledError(f"{run.run_id}: is queued and has no process yet; try again once it runs")
+
+
+def _end(started: Started) -> None:
+    if not process.lives(started.pid, started.born):
+        return
+    process.signal_group(started.pid, signal.SIGTERM)
+    process.signal_group(started.pid, signal.SIGCONT)
+    deadline = time.monotonic() + process.KILL_GRACE
+    while process.lives(started.pid, started.born):
+        if time.monotonic() > deadline:
+            process.signal_group(started.pid, signal.SIGKILL)
+        time.sleep(LOOK)

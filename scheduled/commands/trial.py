@@ -1,0 +1,76 @@
+"""`scheduled try JOB`: run a job as cron would, in cron's environment, and record nothing."""
+
+import os
+import pwd
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from scheduled.clock import now
+from scheduled.config.files import known_jobs
+from scheduled.core.runs import Claim, Ending
+from scheduled.engine.runtime import House
+from scheduled.errors import StateError
+from scheduled.execution.client import Supervision
+from scheduled.execution.handler_run import read_report
+from scheduled.execution.prepare import Surroundings, specify
+from scheduled.execution.protocol import Ended, NotStarted
+from scheduled.state.locks import create_locked
+from scheduled.state.paths import Paths
+
+
+def cron_environment() -> dict[str, str]:
+    """Return what Debian's cron gives a job, and nothing else: most "works by hand" troubles end here."""
+    person = pwd.getpwuid(os.geteuid())
+    given = {"HOME": person.pw_dir, "LOGNAME": person.pw_name, "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin"}
+    return given | {name: os.environ[name] for name in ("LANG", "TZ") if name in os.environ}
+
+
+def tried(house: House, name: str) -> dict[str, Any]:
+    """Run the job once and say how that went; raises ConfigError if there is none."""
+    ending, printed = attempt(house, known_jobs(house.config, [name])[0])
+    return {
+        "job": name,
+        "status": ending.status,
+        "exit_code": ending.exit_code,
+        "reason": ending.reason or None,
+        "duration_ms": ending.duration_ms,
+        "output": printed,
+    }
+
+
+def attempt(house: House, name: str) -> tuple[Ending, str]:
+    """Run the job once, wait for it, and return how it ended and what it printed."""
+    job = house.config.jobs[name]
+    claim = Claim(run_id=f"{name}-try", job=name, slot=int(now()), attempt=1, slots=1, trigger="manual")
+    with tempfile.TemporaryDirectory(prefix="scheduled-try-") as scratch:
+        paths = Paths(Path(scratch))
+        paths.prepare()
+        around = Surroundings(paths, house.config.workspace, house.zone, cron_environment())
+        spec = specify(job, claim, around, {})
+        outcomes = paths.outcomes_of("try")
+        supervision = Supervision(outcomes, create_locked(outcomes), 1)
+        supervision.submit(spec)
+        ending = _wait(supervision)
+        supervision.close()
+        reason = read_report(Path(spec.report)).outcome
+        printed = Path(spec.output).read_text(errors="replace")
+    return ending if reason is None else _with_reason(ending, reason.reason), printed
+
+
+def _with_reason(ending: Ending, reason: str) -> Ending:
+    import msgspec
+
+    return msgspec.structs.replace(ending, reason=reason or ending.reason)
+
+
+def _wait(supervision: Supervision) -> Ending:
+    while True:
+        records = supervision.records(timeout=None)
+        if records is None:
+            raise StateError("the supervisor was killed")
+        for record in records:
+            if isinstance(record, Ended):
+                return record.ending
+            if isinstance(record, NotStarted):
+                raise StateError(record.reason)

@@ -1,0 +1,309 @@
+"""scheduled.toml and jobs.d/*.toml -> jobs, each validated by itself so that every fault is listed."""
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+import msgspec
+
+from scheduled.clock import local_zone, zone_exists
+from scheduled.config.job_table import explain, parse_job
+from scheduled.config.tables import DefaultsTable
+from scheduled.core.jobs import Job, Jobs
+from scheduled.errors import ConfigError, UnknownError
+from scheduled.sanitize import printable
+from scheduled.state.files import RefusedError, read_regular
+from scheduled.state.trust import refuse_unreadable, warn_or_refuse
+
+Drafts = Mapping[Path, bytes | None]
+LONGEST = 10_000_000  # bytes: some 50,000 jobs
+
+
+class NotifyTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[notify]: who the product's own mails come from."""
+
+    sender: str = "@trigger"
+
+
+class CatchUpTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[catch_up]: what one tick may do at most; the rest stays open for the next."""
+
+    max_runs: int | None = None
+    max_minutes: int | None = None
+    max_sessions: int | None = None
+
+
+class HistoryTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[history]: what is kept of what is over: days for all, runs of each job."""
+
+    keep_days: int = 90
+    keep_runs: int = 1000
+
+
+class McpTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[mcp]: what agents may do beside looking, and whether what is executed may be written by them."""
+
+    allow: list[Literal["run", "toggle", "add"]] = []
+    add_commands: bool = False
+
+
+class DbusTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[dbus]: whether what is executed may be written through it."""
+
+    add_commands: bool = False
+
+
+class WebTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[web]: whether what is executed may be written through it, and names it answers to beside its own."""
+
+    allow_edit: bool = False
+    hosts: list[str] = []
+
+
+class InterfacesTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[mcp], [dbus] and [web]: what the interfaces beside the command line may do."""
+
+    mcp: McpTable = msgspec.field(default_factory=McpTable)
+    dbus: DbusTable = msgspec.field(default_factory=DbusTable)
+    web: WebTable = msgspec.field(default_factory=WebTable)
+
+
+class SettingsTable(msgspec.Struct, forbid_unknown_fields=True):
+    """scheduled.toml without its jobs."""
+
+    timezone: str | None = None
+    workspace: str | None = None
+    max_parallel: int = 2
+    defaults: dict[str, Any] = {}
+    notify: NotifyTable = msgspec.field(default_factory=NotifyTable)
+    catch_up: CatchUpTable = msgspec.field(default_factory=CatchUpTable)
+    history: HistoryTable = msgspec.field(default_factory=HistoryTable)
+    mcp: McpTable = msgspec.field(default_factory=McpTable)
+    dbus: DbusTable = msgspec.field(default_factory=DbusTable)
+    web: WebTable = msgspec.field(default_factory=WebTable)
+    jobs: dict[str, Any] = {}
+
+
+class Config(msgspec.Struct, kw_only=True):
+    """What the user wrote: *jobs* are the good ones, *problems* says what is wrong with the others."""
+
+    path: Path
+    timezone: str
+    workspace: Path | None
+    max_parallel: int
+    max_runs: int | None
+    max_minutes: int | None
+    max_sessions: int | None
+    keep_days: int
+    keep_runs: int
+    sender: str
+    jobs: Jobs
+    problems: list[str]
+    warnings: list[str]
+    interfaces: InterfacesTable = msgspec.field(default_factory=InterfacesTable)
+
+    def switch(self, toggles: Mapping[str, bool]) -> None:
+        """Let what people switched from outside win over what the files say."""
+        for name, enabled in toggles.items():
+            if name in self.jobs and self.jobs[name].enabled != enabled:
+                self.jobs[name] = msgspec.structs.replace(self.jobs[name], enabled=enabled)
+
+
+def load(path: Path, drafts: Drafts = MappingProxyType({})) -> Config:
+    """Given the path of scheduled.toml, return what it and jobs.d beside it say.
+
+    Raises ConfigError if the file can't be read or its settings are wrong: then nothing may run. A bad job
+    or jobs.d file is listed in `problems` and the others stand. *drafts* are what files are to hold (None: to be
+    gone), looked at before they are written.
+    """
+    warnings = warn_or_refuse(path)
+    refuse_unreadable(path)
+    tables = _read_toml(path, drafts)
+    settings = _settings(path, tables)
+    zone = settings.timezone or local_zone()
+    if not zone_exists(zone):
+        raise ConfigError(
+            f"{path}: timezone: no such time zone: {zone!r} (write a name such as Europe/Berlin)"
+        )
+    config = Config(
+        path=path,
+        timezone=zone,
+        workspace=Path(settings.workspace).expanduser() if settings.workspace else None,
+        max_parallel=settings.max_parallel,
+        max_runs=settings.catch_up.max_runs,
+        max_minutes=settings.catch_up.max_minutes,
+        max_sessions=settings.catch_up.max_sessions,
+        keep_days=settings.history.keep_days,
+        keep_runs=settings.history.keep_runs,
+        sender=settings.notify.sender,
+        interfaces=InterfacesTable(mcp=settings.mcp, dbus=settings.dbus, web=settings.web),
+        jobs=Jobs(),
+        problems=[],
+        warnings=warnings,
+    )
+    _defaults(path, settings)
+    if "\0" in (settings.workspace or ""):
+        raise ConfigError(f"{path}: workspace: holds a NUL character")
+    for source, name, table in _job_tables(path, settings, config, drafts):
+        _add_job(config, source, name, table, settings.defaults)
+    _drop_tangles(config)
+    config.problems[:] = map(printable, config.problems)  # names of files need not be text
+    config.warnings[:] = map(printable, config.warnings)
+    return config
+
+
+def _drop_tangles(config: Config) -> None:
+    """Name and leave out jobs whose chain or `after` leads back to themselves, or to nobody."""
+    while (circle := _circle(config)) is not None:
+        for name in dict.fromkeys(circle):
+            _drop(config, name, f"leads back to itself: {' -> '.join(circle)}")
+    while missing := {name: gone for name, job in config.jobs.items() if (gone := _missing(config, job))}:
+        for name, gone in missing.items():
+            _drop(config, name, f"no such job: {', '.join(gone)}")
+
+
+def _drop(config: Config, name: str, why: str) -> None:
+    job = config.jobs.pop(name)
+    key = "chain" if job.action.steps else "after"
+    config.problems.append(f"{job.source}: jobs.{name}: {key}: {why}")
+
+
+def _missing(config: Config, job: Job) -> list[str]:
+    return [name for name in _leads_to(job) if name not in config.jobs]
+
+
+def _leads_to(job: Job) -> list[str]:
+    return [*job.after, *(name for step in job.action.steps for name in step)]
+
+
+def _circle(config: Config) -> list[str] | None:
+    graph = {name: _leads_to(job) for name, job in config.jobs.items() if job.after or job.action.steps}
+    if not graph:
+        return None
+    from graphlib import CycleError, TopologicalSorter
+
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return None
+
+
+def _settings(path: Path, tables: dict[str, Any]) -> SettingsTable:
+    if "doors" in tables:
+        was = tables["doors"] if isinstance(tables["doors"], dict) else {}
+        raise ConfigError(
+            f"{path}: [doors] is now written "
+            + ", ".join(f"[{name}]" for name in was or ("web", "mcp", "dbus"))
+        )
+    try:
+        settings = msgspec.convert(tables, SettingsTable)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {explain(error, SettingsTable)}") from None
+    if settings.max_parallel < 1:
+        raise ConfigError(f"{path}: max_parallel: must be at least 1, got {settings.max_parallel}")
+    for table, key in (
+        ("catch_up", "max_runs"),
+        ("catch_up", "max_minutes"),
+        ("catch_up", "max_sessions"),
+        ("history", "keep_days"),
+        ("history", "keep_runs"),
+    ):
+        value = getattr(getattr(settings, table), key)
+        if value is not None and not 1 <= value < 1 << 31:
+            raise ConfigError(f"{path}: {table}.{key}: must be at least 1, and below {1 << 31}, got {value}")
+    return settings
+
+
+def _defaults(path: Path, settings: SettingsTable) -> None:
+    try:
+        msgspec.convert(settings.defaults, DefaultsTable)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: defaults: {explain(error, DefaultsTable)}") from None
+
+
+def _read_toml(path: Path, drafts: Drafts) -> dict[str, Any]:
+    try:
+        draft = drafts.get(path)
+        return tomllib.loads((read_regular(path, limit=LONGEST) if draft is None else draft).decode())
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path}: there is no configuration here; an empty file will do to begin with, install/install.sh writes a commented one"
+        ) from None
+    except RefusedError as error:
+        raise ConfigError(str(error)) from None
+    except (OSError, ValueError) as error:  # not UTF-8, not TOML, or a number of thousands of digits
+        raise ConfigError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deeply") from None
+
+
+def _files(path: Path, drafts: Drafts) -> list[Path]:
+    written = {
+        extra
+        for extra, draft in drafts.items()
+        if extra.parent == path.parent / "jobs.d" and draft is not None
+    }
+    gone = {extra for extra, draft in drafts.items() if draft is None}
+    return sorted({*job_files(path), *written} - gone)
+
+
+def job_files(config_file: Path) -> list[Path]:
+    """Return the files of jobs.d beside *config_file*; raises ConfigError if they can't be known."""
+    directory = config_file.parent / "jobs.d"
+    try:
+        names = os.listdir(directory)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and not os.path.lexists(directory):
+            return []
+        raise ConfigError(f"{directory}: can't be listed, its jobs wait: {error.strerror}") from error
+    return sorted(directory / name for name in names if name.endswith(".toml"))
+
+
+def _job_tables(
+    path: Path, settings: SettingsTable, config: Config, drafts: Drafts
+) -> Iterator[tuple[Path, str, Any]]:
+    yield from ((path, name, table) for name, table in settings.jobs.items())
+    try:
+        extras = _files(path, drafts)
+    except ConfigError as error:
+        config.problems.append(str(error))
+        return
+    for extra in extras:
+        try:
+            config.warnings += warn_or_refuse(extra)
+            tables = _read_toml(extra, drafts)
+        except ConfigError as error:
+            config.problems.append(str(error))
+            continue
+        config.problems += [
+            f"{extra}: {key}: only [jobs.NAME] tables belong here" for key in tables if key != "jobs"
+        ]
+        jobs = tables.get("jobs", {})
+        if isinstance(jobs, dict):
+            yield from ((extra, name, table) for name, table in jobs.items())
+        else:
+            config.problems.append(f"{extra}: jobs: must be a table; write [jobs.NAME]")
+
+
+def _add_job(config: Config, source: Path, name: str, table: Any, defaults: dict[str, Any]) -> None:
+    try:
+        if name in config.jobs:
+            raise ConfigError(f"defined twice; the first stands in {config.jobs[name].source}")  # noqa: TRY301 - one place words all faults of a job
+        config.jobs[name] = parse_job(name, table, source=source, defaults=defaults, timezone=config.timezone)
+    except ConfigError as error:
+        config.problems.append(f"{source}: jobs.{name}: {error}")
+
+
+def known_jobs(found: Config, names: Sequence[str]) -> list[str]:
+    """Return *names* if they are all jobs; raises UnknownError naming the first that is not, with the nearest."""
+    for name in names:
+        if name not in found.jobs:
+            import difflib
+
+            near = difflib.get_close_matches(name, found.jobs, n=1)
+            raise UnknownError(f"no such job: {name}" + (f"; did you mean {near[0]}?" if near else ""))
+    return list(dict.fromkeys(names))

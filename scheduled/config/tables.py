@@ -1,0 +1,90 @@
+"""A configuration's tables as they are written: what `definitions` makes jobs of."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from scheduled.core.jobs import CatchUp, Priority
+
+
+class RetryTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[jobs.X.retry] as it is written; the spellings of other schedulers are read too."""
+
+    max_attempts: int = 1
+    delay: int | str | None = None
+    delay_seconds: int | None = None
+    initial_delay_seconds: int | None = None
+    backoff: Literal["exponential", "linear"] | None = None
+    backoff_multiplier: float | None = None
+    max_delay: int | str | None = None
+    max_delay_seconds: int | None = None
+    jitter: int | str = 0
+
+
+class GateTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[jobs.X] only_if as it is written."""
+
+    command: str | None = None
+    network: bool | str | None = None
+    ac_power: bool | None = None
+    idle: bool | None = None
+    path: str | None = None
+
+
+class LimitsTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[jobs.X.limits] as it is written: sizes such as "512M", times such as "60s", counts."""
+
+    memory: int | str | None = None
+    cpu: int | str | None = None
+    file_size: int | str | None = None
+    open_files: int | None = None
+    processes: int | None = None
+
+
+class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """[defaults]: what any job may say of itself but its when and its what."""
+
+    timezone: str | None = None
+    enabled: bool = True
+    priority: Priority = "medium"
+    catch_up: CatchUp = "latest"
+    catch_up_limit: int = 100
+    grace: int | str | None = None
+    retry: RetryTable = msgspec.field(default_factory=RetryTable)
+    on_interrupted: str = "rerun"
+    not_between: list[str] | None = None
+    only_if: GateTable | None = None
+    gate_deadline: int | str | None = None
+    success_codes: list[int] = msgspec.field(default_factory=lambda: [0])
+    jitter: int | str = 0
+    timeout: int | str = "5m"
+    group: str | None = None
+    cwd: str | None = None
+    env: dict[str, str | int | float | bool] = {}
+    env_file: str | None = None
+    umask: int | str | None = None
+    nice: int | None = None
+    ionice: str | int | None = None
+    inhibit_sleep: bool = False
+    limits: LimitsTable = msgspec.field(default_factory=LimitsTable)
+    output_limit: int | str = "1M"
+
+
+class JobTable(DefaultsTable, forbid_unknown_fields=True, kw_only=True):
+    """[jobs.X] as it is written."""
+
+    description: str = ""
+    cron: str | None = None
+    every: str | int | None = None
+    at: Any = None  # a string, or TOML's own date and time
+    anchor: Any = None
+    slot: Any = None
+    command: str | list[str] | None = None
+    python: str | None = None
+    handler: str | None = None
+    chain: list[str | list[str]] | None = None
+    on: str | None = None
+    where: dict[str, str | int | float | bool] = {}
+    after: list[str] = []
+    on_failure: Literal["stop", "continue"] = "stop"
+    options: dict[str, Any] = {}

@@ -1,0 +1,178 @@
+"""The values everything else speaks of: jobs, their schedules and actions, runs and how they ended.
+
+Instants are integers, UTC seconds since the epoch; durations are seconds.
+"""
+
+from functools import cached_property
+from typing import Any, Literal
+
+import msgspec
+
+Instant = int
+Seconds = int
+
+Priority = Literal["critical", "high", "medium", "low"]
+PRIORITIES: tuple[Priority, ...] = ("critical", "high", "medium", "low")
+
+CatchUp = Literal["latest", "all", "none"]
+
+MINUTE: Seconds = 60
+HOUR: Seconds = 3600
+DAY: Seconds = 24 * HOUR
+OUTPUT_LIMIT = 1 << 20  # bytes of what a run printed that are kept
+DEFAULT_CADENCE: Seconds = 5 * MINUTE  # of ticks: what `scheduled install` writes, unless more is needed
+
+
+class Schedule(msgspec.Struct, frozen=True):
+    """When a job is due. An epoch of the job lasts for as long as this value stays the same.
+
+    *expression* is the cron expression, or the interval of `every` in seconds. *anchor* fixes the phase of
+    `every` (and is the instant of `at`); where it is None the epoch's beginning does. *seed* spreads hashed (`H`)
+    cron fields. A slot is taken up *delay* seconds after its instant.
+    """
+
+    kind: Literal["cron", "every", "at", "manual"]
+    expression: str = ""
+    zone: str = "UTC"
+    anchor: Instant | None = None
+    seed: str = ""
+    delay: Seconds = 0
+
+
+class Action(msgspec.Struct, frozen=True):
+    """What a job does: *words* without a shell, *line* under /bin/sh -c, a Python or handler *name*, or a chain.
+
+    Each of a chain's *steps* holds the jobs that run side by side in it.
+    """
+
+    kind: Literal["command", "python", "handler", "chain"]
+    words: tuple[str, ...] = ()
+    line: str = ""
+    name: str = ""
+    steps: tuple[tuple[str, ...], ...] = ()
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """How often a slot is tried (the first try counts) and how long is waited between tries.
+
+    The pause grows by a factor each time, or, where it is *linear*, by as much again.
+    """
+
+    max_attempts: int = 1
+    delay: Seconds = 60
+    backoff_multiplier: float = 1.0
+    linear: bool = False
+    max_delay: Seconds = DAY
+    jitter: Seconds = 0
+
+    def pause_after(self, failures: int, key: str = "") -> Seconds:
+        """Given how often it failed, return how long to wait; *key* draws the same part of the jitter each time."""
+        # The exponent is bounded: a float overflows at about 1e308.
+        growth = failures if self.linear else self.backoff_multiplier ** min(failures - 1, 64)
+        pause = int(min(self.max_delay, self.delay * growth))
+        if not self.jitter:
+            return pause
+        from zlib import crc32
+
+        return pause + (crc32(f"{key}\0{failures}".encode()) % (self.jitter + 1))
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Resource limits of a job's processes (setrlimit): bytes, seconds of CPU, counts."""
+
+    memory: int | None = None
+    cpu: Seconds | None = None
+    file_size: int | None = None
+    open_files: int | None = None
+    processes: int | None = None
+
+
+class Window(msgspec.Struct, frozen=True):
+    """A stretch of every day, in minutes after midnight; it wraps if *end* is before *start*."""
+
+    start: int
+    end: int
+
+
+class Gate(msgspec.Struct, frozen=True):
+    """What must hold before a due run starts: all that is given."""
+
+    command: str = ""
+    network: str = ""
+    ac_power: bool = False
+    idle: bool = False
+    path: str = ""
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """A named definition: when, what, and everything that shapes a run. *source* is the file that says so.
+
+    *on_interrupted* is rerun, skip, ask, or a command that succeeds if the work was done before the interruption.
+    *on* is the event that starts it, where the payload holds *where*. In a slot it comes *after* these jobs. *doubts*
+    are about what is legal in its table, but may not be meant.
+    """
+
+    name: str
+    schedule: Schedule
+    action: Action
+    source: str = ""
+    description: str = ""
+    enabled: bool = True
+    priority: Priority = "medium"
+    catch_up: CatchUp = "latest"
+    catch_up_limit: int = 100
+    grace: Seconds | None = None
+    retry: Retry = Retry()
+    on_interrupted: str = "rerun"
+    not_between: Window | None = None
+    only_if: Gate | None = None
+    gate_deadline: Seconds | None = None
+    success_codes: tuple[int, ...] = (0,)
+    on: str = ""
+    where: dict[str, str] = {}
+    after: tuple[str, ...] = ()
+    on_failure: Literal["stop", "continue"] = "stop"
+    timeout: Seconds = 5 * MINUTE
+    group: str = ""
+    cwd: str | None = None
+    env: dict[str, str] = {}
+    env_file: str | None = None
+    umask: int | None = None
+    nice: int | None = None
+    ionice: str = ""
+    inhibit_sleep: bool = False
+    limits: Limits = Limits()
+    options: dict[str, Any] = {}
+    output_limit: int = OUTPUT_LIMIT
+    doubts: tuple[str, ...] = ()
+
+
+class Jobs(dict[str, Job]):
+    """The jobs by name, and who follows what: asked at every end of a run, so it is gathered once, when all are there."""
+
+    @cached_property
+    def listening(self) -> dict[str, list[str]]:
+        """The jobs that listen to an event, by its name."""
+        found: dict[str, list[str]] = {}
+        for name, job in self.items():
+            if job.on:
+                found.setdefault(job.on, []).append(name)
+        return found
+
+    @cached_property
+    def coming_after(self) -> dict[str, list[str]]:
+        """The jobs that come after a job, by its name."""
+        found: dict[str, list[str]] = {}
+        for name, job in self.items():
+            for other in job.after:
+                found.setdefault(other, []).append(name)
+        return found
+
+    @cached_property
+    def with_step(self) -> dict[str, list[str]]:
+        """The chains that a job is a step of, by its name."""
+        found: dict[str, list[str]] = {}
+        for name, job in self.items():
+            for step in dict.fromkeys(step for steps in job.action.steps for step in steps):
+                found.setdefault(step, []).append(name)
+        return found

@@ -1,0 +1,104 @@
+"""What a ledger holds, row by row, as values."""
+
+from typing import Any
+
+import msgspec
+
+from scheduled.core.conditions import Condition, Notice
+from scheduled.core.jobs import Instant, Schedule
+from scheduled.core.runs import OpenReason, Span, Verdict
+
+CHAIN = "chain"  # stands for the tick in the run of a chain, which has no process of its own
+
+
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
+    """Who claims: the tick's name, the boot it runs in, the host."""
+
+    tick: str
+    boot: str
+    host: str
+
+
+class Epoch(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch (starts_at, ends_at] in which a job's schedule did not change; open where ends_at is None."""
+
+    job: str
+    starts_at: Instant
+    ends_at: Instant | None
+    schedule: Schedule
+
+
+class SlotRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A slot or span with its verdict, or with the run that is to bring it."""
+
+    job: str
+    span: Span
+    verdict: Verdict | None
+    reason: str
+    run_id: str | None
+
+
+class KnownCondition(msgspec.Struct, frozen=True, kw_only=True):
+    """A condition that was true at the last look, and since when."""
+
+    condition: Condition
+    job: str
+    since: float
+    said_at: float | None
+
+
+class OutboxItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A notice on its way, with the id by which a second delivery is recognised."""
+
+    id: str
+    notice: Notice
+    tries: int
+    next_try: Instant
+
+
+class JobRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A job's summary."""
+
+    job: str
+    position: Instant
+    open_reason: OpenReason | None
+    next_due: Instant | None
+    window_start: Instant | None
+    last_run_id: str | None
+    last_run_at: float | None
+    last_status: str | None
+    last_result: dict[str, Any] | None
+    run_count: int
+    failure_count: int
+    schedule: Schedule | None
+
+
+class RunRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as history tells it; *asked_for* is the instant that a run by hand was to stand for."""
+
+    run_id: str
+    job: str
+    target: str
+    slot: Instant | None
+    slots: int
+    trigger: str
+    attempt: int
+    status: str
+    reason: str
+    retry_at: Instant | None
+    tick: str
+    host: str
+    claimed_at: float
+    started_at: float | None
+    finished_at: float | None
+    duration_ms: int | None
+    exit_code: int | None
+    asked_for: Instant | None = None
+
+
+class Aside(msgspec.Struct, frozen=True):
+    """That a *job* stood at *position* when the clock went *back_to* an earlier instant."""
+
+    job: str
+    position: Instant
+    back_to: Instant

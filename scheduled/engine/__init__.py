@@ -1,0 +1,1 @@
+"""One tick: take in, plan, claim, execute, settle, publish."""

@@ -1,0 +1,316 @@
+"""The process that starts, times, kills and reaps a tick's jobs, and outlives the runner.
+
+It takes orders on one descriptor, appends records to the tick's outcome file and pokes the runner to read them.
+Its lock on the outcome file, inherited from the runner, says that it lives.
+"""
+
+import errno
+import os
+import select
+import signal
+import time
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from scheduled.core.runs import AttemptStatus, Ending
+from scheduled.errors import StateError
+from scheduled.execution import process
+from scheduled.execution.capped_output import CappedOutput
+from scheduled.execution.outcome_file import Outcomes
+from scheduled.execution.protocol import Ended, NotStarted, Spec, Started, Stop, decode_order
+from scheduled.sanitize import Mask, printable
+from scheduled.state.locks import hold
+
+if TYPE_CHECKING:
+    from scheduled.execution.worker import Servant
+    from scheduled.execution.worker_pool import Servants
+
+LOOK_SOON, LOOK_LATER = 0.05, 0.5  # at outputs: a flood fills a disk at about a gigabyte a second
+STORM = 4  # queued runs from which on the machine's ease is looked at: fewer are no storm
+# What the machine has too little of is no failure of the job's.
+SHORTAGE = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
+
+
+class _Running(msgspec.Struct, kw_only=True):
+    spec: Spec
+    pid: int
+    servant: "Servant | None"
+    output: CappedOutput
+    started_at: float
+    started: float
+    deadline: float
+    cause: AttemptStatus | None = None  # why we are killing it
+
+
+class Supervisor:
+    """One tick's jobs; `serve` returns when no order can come any more and none is open."""
+
+    def __init__(
+        self, orders: int, pokes: int, outcomes: int, max_parallel: int, start_within: float | None = None
+    ) -> None:
+        self._orders: int | None = orders
+        self._outcomes = Outcomes(outcomes, pokes)
+        self._servants: Servants | None = None
+        self._max_parallel = max_parallel
+        self._start_until = None if start_within is None else time.monotonic() + start_within
+        self._queue: deque[Spec] = deque()
+        self._running: list[_Running] = []
+        self._partial = b""
+        self._look_after = LOOK_SOON
+        self._pressed, self._ask_ease_at = False, 0.0
+
+    def serve(self) -> None:
+        """Work until the orders have ended and all jobs have."""
+        wakeup, wake = os.pipe()
+        os.set_blocking(wake, False)
+        os.set_blocking(wakeup, False)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, lambda *_: self._stop())
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        process.make_ready()
+        while self._orders is not None or self._running or self._queue or self._outcomes.pending():
+            self._wait(wakeup)
+            self._reap()
+            self._enforce()
+            self._start_queued()
+            self._outcomes.sync(busy=bool(self._running))
+
+    def _wait(self, wakeup: int) -> None:
+        poll = select.poll()
+        poll.register(wakeup, select.POLLIN)
+        if self._orders is not None:
+            poll.register(self._orders, select.POLLIN)
+        for running in self._running:
+            if running.servant is not None and not running.servant.silent:
+                poll.register(running.servant, select.POLLIN)
+        ready = {fd for fd, _ in poll.poll(self._patience())}
+        if wakeup in ready:
+            with suppress(BlockingIOError):
+                os.read(wakeup, 4096)
+        if self._orders in ready:
+            self._take_orders()
+
+    def _patience(self) -> float | None:
+        """Return for how many milliseconds nothing needs doing unless a descriptor says so."""
+        moments = [running.deadline for running in self._running]
+        if self._running:
+            moments.append(time.monotonic() + self._look_after)
+        if self._outcomes.pending():
+            moments.append(self._outcomes.sync_at)
+        return max(0.0, (min(moments) - time.monotonic()) * 1000) if moments else None
+
+    def _take_orders(self) -> None:
+        assert self._orders is not None
+        data = os.read(self._orders, 1 << 20)
+        if not data:
+            os.close(self._orders)
+            self._orders = None
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        for line in lines:
+            order = decode_order(line)
+            if isinstance(order, Stop):
+                self._stop()
+            else:
+                self._queue.append(order)
+
+    def _start_queued(self) -> None:
+        held = []
+        while self._queue and len(self._running) < self._max_parallel:
+            spec = self._queue.popleft()
+            if not spec.urgent and self._start_until is not None and time.monotonic() > self._start_until:
+                self._defer(spec, "the tick's time was up")
+            elif not spec.urgent and self._running and len(self._queue) >= STORM and self._is_pressed():
+                held.append(spec)
+                break  # what has started goes first; looked at again when something ends, or soon
+            elif spec.group and any(running.spec.group == spec.group for running in self._running):
+                held.append(spec)
+            else:
+                self._start(spec)
+        self._queue.extendleft(reversed(held))
+
+    def _is_pressed(self) -> bool:
+        now = time.monotonic()
+        if now >= self._ask_ease_at:
+            from scheduled.execution.pressure import pressed  # most ticks are no storm
+
+            self._pressed, self._ask_ease_at = pressed(), now + LOOK_SOON
+        return self._pressed
+
+    def _defer(self, spec: Spec, reason: str) -> None:
+        self._outcomes.tell(
+            NotStarted(run_id=spec.run_id, attempt=spec.attempt, reason=reason, deferred=True)
+        )
+
+    def _start(self, spec: Spec) -> None:
+        try:
+            output = process.open_output(spec.output)
+        except OSError as error:
+            self._tell_not_started(spec, _said(spec, f"{spec.output}: {error.strerror}"))
+            return
+        at, moment = time.time(), time.monotonic()
+        try:
+            hold(output, spec.output)
+            if (
+                spec.task is None or spec.attempt > 1
+            ):  # what was found before is what the last attempt failed with
+                self._let_servants_go()
+            servant = None if spec.task is None else self._all_servants().given(spec, output)
+            pid = process.spawn(spec, output) if servant is None else servant.pid
+        except (OSError, ValueError, StateError) as error:
+            os.close(output)
+            self._could_not_start(spec, at, error)
+            return
+        except Exception as error:  # noqa: BLE001 - say, a program half replaced by its upgrade: the others go on
+            os.close(output)
+            self._tell_not_started(spec, _said(spec, f"{type(error).__name__}: {error}"))
+            return
+        self._running.append(
+            _Running(
+                spec=spec,
+                pid=pid,
+                servant=servant,
+                output=CappedOutput(output, spec.output_limit, Mask(spec.secrets)),
+                started_at=at,
+                started=moment,
+                deadline=moment + spec.timeout,
+            )
+        )
+        self._look_after = LOOK_SOON
+        self._outcomes.tell(
+            Started(
+                run_id=spec.run_id,
+                attempt=spec.attempt,
+                pid=pid,
+                born=process.born(pid),
+                at=at,
+                moment=moment,
+            )
+        )
+
+    def _all_servants(self) -> "Servants":
+        if self._servants is None:
+            from scheduled.execution.worker_pool import Servants
+
+            self._servants = Servants(self._outcomes.sync_now)
+        return self._servants
+
+    def _let_servants_go(self) -> None:
+        if self._servants is not None:
+            self._servants.dismiss_all([running.servant for running in self._running])
+
+    def _tell_not_started(self, spec: Spec, reason: str) -> None:
+        self._outcomes.tell(NotStarted(run_id=spec.run_id, attempt=spec.attempt, reason=reason))
+
+    def _could_not_start(self, spec: Spec, at: float, error: Exception) -> None:
+        if isinstance(error, StateError) or getattr(error, "errno", None) in SHORTAGE:
+            self._tell_not_started(spec, getattr(error, "strerror", None) or str(error))
+            return
+        where = getattr(error, "filename", None)
+        what = getattr(error, "strerror", None) or str(error)
+        ending = Ending(
+            run_id=spec.run_id,
+            attempt=spec.attempt,
+            status="failed",
+            started_at=at,
+            finished_at=time.time(),
+            duration_ms=0,
+            exit_code=127 if isinstance(error, FileNotFoundError) else 126,
+            reason=_said(spec, f"cannot start: {where}: {what}" if where else f"cannot start: {what}"),
+        )
+        self._outcomes.tell(Ended(ending=ending))
+
+    def _reap(self) -> None:
+        for running in list(self._running):
+            code = _code(running)
+            if code is not None:
+                self._running.remove(running)
+                self._finish(running, code)
+        if self._servants is not None:
+            self._servants.reap()
+
+    def _finish(self, running: _Running, code: int) -> None:
+        if running.cause is not None:
+            process.signal_group(running.pid, signal.SIGKILL)  # members that ignored TERM
+        if running.servant is None:
+            self._let_servants_go()
+        elif running.cause is not None or not running.servant.lasts:
+            self._all_servants().dismiss(running.servant)
+        ending = Ending(
+            run_id=running.spec.run_id,
+            attempt=running.spec.attempt,
+            status=_verdict(running, code),
+            started_at=running.started_at,
+            finished_at=time.time(),
+            duration_ms=int((time.monotonic() - running.started) * 1000),
+            exit_code=code if code >= 0 else 128 - code,
+            signal=-code if code < 0 else None,
+            reason=_reason(running, code),
+            output_bytes=running.output.close(),
+        )
+        self._outcomes.tell(Ended(ending=ending))
+
+    def _enforce(self) -> None:
+        now = time.monotonic()
+        for running in self._running:
+            if now >= running.deadline:
+                self._kill(running, "timed_out", now)
+        grew = [running.output.grew() for running in self._running]
+        self._look_after = LOOK_SOON if any(grew) else min(2 * self._look_after, LOOK_LATER)
+
+    def _kill(self, running: _Running, cause: AttemptStatus, now: float) -> None:
+        process.signal_group(running.pid, signal.SIGTERM if running.cause is None else signal.SIGKILL)
+        process.signal_group(running.pid, signal.SIGCONT)  # a stopped process would never see TERM
+        running.cause = running.cause or cause
+        running.deadline = now + process.KILL_GRACE
+
+    def _stop(self) -> None:
+        for spec in self._queue:
+            self._defer(spec, "the runner was stopped")
+        self._queue.clear()
+        for running in self._running:
+            if running.cause is None:
+                self._kill(running, "interrupted", time.monotonic())
+
+
+def _code(running: _Running) -> int | None:
+    """Return the exit code of what has come to an end, a signal's number below 0; None for what goes on."""
+    if running.servant is not None and (code := running.servant.answer()) is not None:
+        return code
+    pid, status = os.waitpid(running.pid, os.WNOHANG)
+    if pid and running.servant is not None:
+        running.servant.lasts, running.servant.reaped = False, True
+    return os.waitstatus_to_exitcode(status) if pid else None
+
+
+def _said(spec: Spec, reason: str) -> str:
+    return printable(Mask(spec.secrets).text(reason))
+
+
+def _verdict(running: _Running, code: int) -> AttemptStatus:
+    if code in running.spec.success_codes:
+        return "success"
+    if running.cause is not None:
+        return running.cause
+    return "deferred" if code == os.EX_TEMPFAIL else "failed"
+
+
+def _reason(running: _Running, code: int) -> str:
+    if running.cause == "timed_out" and code:
+        return f"timed out after {running.spec.timeout} s"
+    if running.cause == "interrupted" and code:
+        return "the runner was stopped"
+    if code < 0:
+        return f"killed by {_signal_name(-code)}"
+    return f"exit code {code}" if code else ""
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

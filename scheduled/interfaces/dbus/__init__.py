@@ -1,0 +1,1 @@
+"""The interface on the session bus."""

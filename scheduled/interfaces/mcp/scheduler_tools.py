@@ -1,0 +1,124 @@
+"""The tools named `scheduler_...`: tasks are jobs, and the daemon they know is cron with its ticks."""
+
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar
+
+from scheduled import service
+from scheduled.errors import ConfigError
+from scheduled.interfaces.mcp import schema as words
+from scheduled.interfaces.mcp.permissions import Permission, Permits
+
+WAIT = 30.0
+MANY = 1000  # runs under way at once
+SUCCESS = {"status": "success"}
+# What a run's end means for a task that has no slot to come.
+ENDED = {"success": "completed", "skipped": "cancelled"}
+BAD = ("failed", "timed_out", "interrupted")
+
+
+class SchedulerTools:
+    """Answers have a `status` of their own, `success` or `error`, as those who ask so expect."""
+
+    NAMES: ClassVar[dict[str, Permission | None]] = {
+        **dict.fromkeys(("scheduler_list_tasks", "scheduler_get_task", "scheduler_get_status", "scheduler_daemon_status")),
+        **dict.fromkeys(("scheduler_add_task", "scheduler_remove_task"), "add"),
+        **dict.fromkeys(("scheduler_start_daemon", "scheduler_stop_daemon"), "toggle"),
+        "scheduler_restart_daemon": "run",
+    }  # fmt: skip
+
+    def __init__(self, permits: Permits) -> None:
+        self._permits = permits
+
+    def scheduler_add_task(
+        self,
+        task_id: words.TaskId,
+        task_type: words.TaskType,
+        schedule: words.At = None,
+        cron_expression: words.Cron = None,
+        priority: words.Priority = None,
+        config: words.TaskConfig = {},  # noqa: B006 - a schema's default; nobody changes it
+        description: words.Description = None,
+    ) -> words.Document:
+        """Add a task: a job. One that says what is executed needs add_commands = true too."""
+        if schedule is not None and cron_expression is not None:
+            raise ConfigError("schedule and cron_expression: only one may be given")
+        given = {"at": schedule, "cron": cron_expression, "priority": priority, "description": description}
+        definition = service.together(given, config)
+        self._permits.need_harmless(definition)
+        done = service.add(self._permits.where, task_id, definition)
+        return {**SUCCESS, "task_id": task_id, "task_type": task_type, **done}
+
+    def scheduler_list_tasks(
+        self, status: words.TaskStatus = None, priority: words.Priority = None, limit: words.Limit = 100
+    ) -> words.Document:
+        """List tasks: each job's id, status (pending, running, completed, failed or cancelled) and next instant."""
+        running = self._running()
+        tasks = [_task(job, running) for job in service.jobs(self._permits.where)]
+        chosen = [
+            task
+            for task in tasks
+            if status in (None, task["status"]) and priority in (None, task["priority"])
+        ]
+        return {**SUCCESS, "count": len(chosen), "tasks": chosen[:limit]}
+
+    def scheduler_get_status(self) -> words.Document:
+        """Say how everything stands, trouble first."""
+        return {**SUCCESS, **service.status(self._permits.where)}
+
+    def scheduler_get_task(self, task_id: words.TaskId) -> words.Document:
+        """Return everything of a task: what is configured, where it stands, its newest runs."""
+        found = service.job(self._permits.where, task_id)
+        runs = service.history(self._permits.where, task_id, limit=5)
+        return {**SUCCESS, "task": {**_task(found, self._running()), "job": found, "runs": runs}}
+
+    def scheduler_remove_task(self, task_id: words.TaskId) -> words.Document:
+        """Remove a task that is not running; a copy of its file is kept."""
+        if task_id in self._running():
+            raise ConfigError(f"{task_id}: is running; `stop` ends its run")
+        return {**SUCCESS, "task_id": task_id, **service.remove(self._permits.where, task_id)}
+
+    def _running(self) -> set[str]:
+        found = service.history(self._permits.where, status="running", limit=MANY)
+        return {run["job"] for run in found}
+
+    def scheduler_daemon_status(self) -> words.Document:
+        """Say whether ticks come: `running` is the age of the last one against how often they are to come."""
+        found = service.status(self._permits.where)
+        return {**SUCCESS, **found["ticks"], "paused": "*" in found["paused"]}
+
+    def scheduler_start_daemon(self) -> words.Document:
+        """Have cron make ticks (install the crontab's block), and end a pause of all jobs."""
+        done = service.install(self._permits.where)
+        resumed = service.resume(self._permits.where)
+        return {**SUCCESS, "installed": done["changed"], "resumed": resumed[0]["was_paused"]}
+
+    def scheduler_stop_daemon(self) -> words.Document:
+        """Pause all jobs until the daemon is started again; what comes due meanwhile is caught up on."""
+        return {**SUCCESS, "paused": service.pause(self._permits.where)}
+
+    async def scheduler_restart_daemon(self, wait_seconds: words.Wait = WAIT) -> words.Document:
+        """Make a tick now: catch up with what is due."""
+        return {**SUCCESS, **await service.start(self._permits.where, [], wait=wait_seconds)}
+
+
+def _task(job: Mapping[str, Any], running: Collection[str]) -> dict[str, Any]:
+    return {
+        "id": job["name"],
+        "description": job["description"],
+        "schedule": job["next_run"],
+        "when": job["schedule"],
+        "status": "running" if job["name"] in running else _status(job),
+        "priority": job["priority"],
+        "last_completed_at": job["last_run"],
+        "last_status": job["last_status"],
+    }
+
+
+def _status(job: Mapping[str, Any]) -> str:
+    if not job["enabled"]:
+        return "cancelled"
+    if job["last_status"] in BAD:
+        return "failed"
+    if job["next_run"] is not None:
+        return "pending"
+    return ENDED.get(job["last_status"] or "", "pending")

@@ -1,0 +1,81 @@
+"""The REST door: a request is checked against its operation's types, `service` is asked, the answer is JSON."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from scheduled.interfaces.ask import answered
+from scheduled.interfaces.web.api import openapi
+from scheduled.interfaces.web.api.operations import OPERATIONS, Asked, Operation
+from scheduled.interfaces.web.request import where
+from scheduled.interfaces.web.responses import Json, RefusedError
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def routes() -> Iterator[Route]:
+    """Yield a route for every path; what else is asked of it is answered with 405."""
+    yield Route("/api/openapi.json", lambda _: Json(openapi.document()))
+    by_path: dict[str, dict[str, Operation]] = {}
+    for operation in OPERATIONS:
+        for prefix in operation.prefixes:
+            by_path.setdefault(prefix + operation.path, {})[operation.method] = operation
+    # "/jobs/runs" before "/jobs/{job}": the first that fits answers.
+    for path in sorted(by_path, key=lambda path: path.count("{")):
+        yield Route(path, _endpoint(by_path[path]), methods=list(by_path[path]))
+
+
+def _endpoint(operations: dict[str, Operation]) -> Endpoint:
+    async def answer(request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        operation = operations[method]
+        asked = Asked(
+            next(iter(request.path_params.values()), ""),
+            _query(request, operation),
+            await _body(request, operation),
+        )
+        document = await answered(lambda: operation.ask(where(request), asked))
+        return Json(document, status_code=operation.status, headers=_headers(request, operation, document))
+
+    return answer
+
+
+def _query(request: Request, operation: Operation) -> Any:
+    given = request.query_params.multi_items()
+    if len(dict(given)) != len(given):
+        raise RefusedError(400, "a query parameter is given twice")
+    try:
+        return msgspec.convert(dict(given), operation.query, strict=False)
+    except msgspec.ValidationError as error:
+        raise RefusedError(400, f"query: {error}") from None
+
+
+async def _body(request: Request, operation: Operation) -> dict[str, Any]:
+    sent = await request.body()
+    if operation.body is None:
+        return {}
+    if not sent and not _needed(operation.body):
+        return {}
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise RefusedError(415, "write application/json")
+    try:
+        found = msgspec.json.decode(sent)
+        msgspec.convert(found, operation.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RefusedError(400, f"body: {error}") from None
+    return dict(found)
+
+
+def _needed(body: type[msgspec.Struct]) -> bool:
+    return any(field.required for field in msgspec.structs.fields(body))
+
+
+def _headers(request: Request, operation: Operation, document: Any) -> dict[str, str]:
+    if operation.status != 201:  # noqa: PLR2004 - Created
+        return {}
+    return {"Location": f"{request.scope['path']}/{quote(document['job'], safe='')}"}

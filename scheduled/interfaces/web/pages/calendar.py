@@ -1,0 +1,86 @@
+"""The forecast as a calendar: five weeks from this one on, a day a cell."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from scheduled import service
+from scheduled.interfaces.web.pages.templating import page
+from scheduled.interfaces.web.request import where
+from scheduled.interfaces.web.responses import RefusedError
+
+WEEKS = 5
+SHOWN = 6  # jobs a day; the day's own list has the rest
+
+
+def routes() -> Iterator[Route]:
+    """Yield the calendar's route."""
+    yield Route("/forecast", forecast)
+
+
+def forecast(request: Request) -> Response:
+    """Show what will run, by day; with `day`, that day's runs one by one."""
+    place = where(request)
+    now = service.now(place)
+    today = datetime.fromisoformat(now).date()
+    job = request.query_params.get("job") or None
+    names = [line["name"] for line in service.jobs(place)]
+    if "day" in request.query_params:
+        day = _date(request.query_params["day"])
+        runs = service.forecast(place, _midnight(day), _midnight(day + timedelta(days=1)), job=job)
+        return page(
+            request,
+            "day.html",
+            day=day,
+            runs=runs,
+            asked=job,
+            names=names,
+            before=day - timedelta(days=1),
+            after=day + timedelta(days=1),
+            today=today,
+        )
+    first = _date(request.query_params["from"]) if "from" in request.query_params else today
+    monday = first - timedelta(days=first.weekday())
+    last = monday + timedelta(weeks=WEEKS)
+    runs = service.forecast(place, max(now, _midnight(monday)), _midnight(last), job=job)
+    days = _days(runs, [monday + timedelta(days=number) for number in range(7 * WEEKS)])
+    return page(
+        request,
+        "forecast.html",
+        days=days,
+        today=today,
+        monday=monday,
+        last=last,
+        asked=job,
+        names=names,
+        shown=SHOWN,
+        step=timedelta(weeks=WEEKS),
+    )
+
+
+def _date(text: str) -> date:
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        raise RefusedError(400, f"not a date: {text[:40]!r} (write 2026-01-31)") from None
+    if not 1970 < found.year < 2200:  # noqa: PLR2004 - what any calendar can hold
+        raise RefusedError(400, "that year is beyond this calendar")
+    return found
+
+
+def _midnight(day: date) -> str:
+    return f"{day.isoformat()}T00:00"
+
+
+def _days(runs: list[dict[str, Any]], days: list[date]) -> list[dict[str, Any]]:
+    """Gather runs by day and job, the jobs of a day by their first run."""
+    found: dict[date, dict[str, list[str]]] = defaultdict(dict)
+    for run in runs:
+        at = run["runs_at"]
+        found[date.fromisoformat(at[:10])].setdefault(run["job"], []).append(at)
+    return [{"date": day, "jobs": found.get(day, {})} for day in days]

@@ -1,0 +1,133 @@
+"""The pages that write definitions: a new job, another schedule; what a schedule means is said while one types."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from scheduled import service
+from scheduled.errors import ConfigError
+from scheduled.interfaces.web.pages import forms
+from scheduled.interfaces.web.pages.templating import page
+from scheduled.interfaces.web.permissions import may_edit, permit
+from scheduled.interfaces.web.request import form, go, path_of, where
+from scheduled.service import Where
+
+EXECUTED = ("command", "python")  # kinds of work that only those may write who may say what is executed
+
+
+def routes() -> Iterator[Route]:
+    """Yield the routes of the forms; no job's page can be at /new."""
+    yield Route("/new", new)
+    yield Route("/new", add, methods=["POST"])
+    yield Route("/preview", preview)
+    yield Route("/jobs/{job}/edit", edit)
+    yield Route("/jobs/{job}/edit", change, methods=["POST"])
+    yield Route("/jobs/{job}/remove", remove, methods=["POST"])
+
+
+def new(request: Request) -> Response:
+    """Show an empty form."""
+    what = "command" if may_edit(where(request)) else "chain"
+    return _form(request, forms.blank() | {"what": what})
+
+
+def edit(request: Request) -> Response:
+    """Show a job's form."""
+    name = request.path_params["job"]
+    table = service.written(where(request), name)
+    return _form(request, forms.fields(name, table), table=table)
+
+
+def preview(request: Request) -> Response:
+    """Say what the schedule that somebody types would mean."""
+    return page(request, "preview.html", preview=_preview(where(request), forms.read(request.query_params)))
+
+
+def _preview(place: Where, filled: forms.Fields) -> dict[str, Any] | None:
+    if filled["when"] in forms.WHEN and not filled["schedule"]:
+        return None
+    try:
+        return service.preview(place, forms.schedule(filled), filled["name"])
+    except ConfigError as error:
+        return {"error": str(error)}
+
+
+async def add(request: Request) -> Response:
+    """Add the job, or show what is wrong with it."""
+    sent = await form(request)
+    return await run_in_threadpool(_add, request, forms.read(sent), sent)
+
+
+def _add(request: Request, filled: forms.Fields, sent: Mapping[str, str]) -> Response:
+    if "look" in sent:
+        return _form(request, filled)
+    place = where(request)
+    try:
+        table = {key: value for key, value in forms.changes({}, filled).items() if value is not None}
+        permit(place, table)
+        service.add(place, filled["name"], {**table, "enabled": "enabled" in sent})
+    except ConfigError as error:
+        return _form(request, filled, error)
+    return go(path_of(filled["name"]))
+
+
+async def change(request: Request) -> Response:
+    """Change the job, or show what is wrong with the change."""
+    sent = await form(request)
+    return await run_in_threadpool(_change, request, forms.read(sent), sent)
+
+
+def _change(request: Request, filled: forms.Fields, sent: Mapping[str, str]) -> Response:
+    name, place = request.path_params["job"], where(request)
+    table = service.written(place, name)
+    filled["name"] = name
+    if "what" not in sent:  # what can't be edited isn't sent
+        filled |= forms.work(table)
+    if "look" in sent:
+        return _form(request, filled, table=table)
+    try:
+        changes = forms.changes(table, filled)
+        permit(place, changes)
+        service.edit(place, name, changes)
+    except ConfigError as error:
+        return _form(request, filled, error, table)
+    return go(path_of(name))
+
+
+async def remove(request: Request) -> Response:
+    """Take the job out of its file."""
+    name, place = request.path_params["job"], where(request)
+    permit(place, {"command": None})
+    await run_in_threadpool(service.remove, place, name)
+    return go("/")
+
+
+def _is_closed(place: Where, table: forms.Table) -> bool:
+    """Tell whether what a job does can't be changed here."""
+    return forms.work(table)["what"] in EXECUTED and not may_edit(place)
+
+
+def _form(
+    request: Request, filled: forms.Fields, error: ConfigError | None = None, table: forms.Table | None = None
+) -> Response:
+    place = where(request)
+    closed = table is not None and _is_closed(place, table)
+    if table is not None and closed:
+        filled = filled | forms.work(table)
+    return page(
+        request,
+        "form.html",
+        status=422 if error else 200,
+        filled=filled,
+        existing="job" in request.path_params,
+        may_edit=may_edit(place),
+        closed=closed,
+        executed=EXECUTED,
+        preview=_preview(place, filled),
+        error=str(error) if error else None,
+        handlers=service.handler_names(),
+    )

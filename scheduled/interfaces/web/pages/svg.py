@@ -1,0 +1,135 @@
+"""What the pages draw, as numbers: strips of verdicts, durations, chains. The templates make SVG of it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+import msgspec
+
+from scheduled.interfaces.web.pages.filters import full, lasting, state
+
+BAR, GAP, TALL, LOW = 6, 2, 26, 3
+# Which bar a verdict gets: its height tells as much as its colour.
+KINDS = {
+    "success": ("success", 26), "failed": ("failed", 26), "timed_out": ("failed", 26), "interrupted": ("failed", 26),
+    "skipped": ("skipped", 12), "coalesced": ("coalesced", 12),
+}  # fmt: skip
+OPEN = ("open", 18)
+
+NODE_HIGH, ROW, COLUMN_GAP = 34, 48, 44
+LETTER, PADDING = 8, 14
+
+
+class Bar(msgspec.Struct, frozen=True):
+    """A bar that stands on the bottom line."""
+
+    x: float
+    y: float
+    height: float
+    kind: str
+    title: str
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """Bars and what to say to those who don't see them."""
+
+    bars: list[Bar]
+    width: float
+    height: float
+    said: str
+
+
+def strip(entries: Sequence[Mapping[str, Any]], places: int = 30) -> Picture:
+    """Draw verdicts, the newest at the right."""
+    empty = places - len(entries)
+    first = empty * (BAR + GAP)
+    bars = [Bar(index * (BAR + GAP), TALL - LOW, LOW, "none", "") for index in range(empty)]
+    bars += [_bar(first + index * (BAR + GAP), entry) for index, entry in enumerate(entries)]
+    counts = Counter(state(str(entry["verdict"])) for entry in entries)
+    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+    last = f"; the last: {state(str(entries[-1]['verdict']))}" if entries else ""
+    said = f"Last {len(entries)} verdicts: {told}{last}" if entries else "No verdicts yet"
+    return Picture(bars, places * (BAR + GAP) - GAP, TALL, said)
+
+
+def _bar(x: float, entry: Mapping[str, Any]) -> Bar:
+    kind, height = KINDS.get(str(entry["verdict"]), OPEN)
+    several = f", {entry['slots']} slots" if entry["slots"] > 1 else ""
+    reason = f": {entry['reason']}" if entry["reason"] else ""
+    return Bar(
+        x, TALL - height, height, kind, f"{full(entry['at'])} {state(entry['verdict'])}{several}{reason}"
+    )
+
+
+def durations(runs: Sequence[Mapping[str, Any]], height: float = 64) -> Picture | None:
+    """Draw how long runs took, the newest at the right; None if nothing is known."""
+    timed = [run for run in reversed(runs) if run["duration_ms"] is not None]
+    if not timed:
+        return None
+    longest = max(run["duration_ms"] for run in timed) or 1
+    bars = []
+    for index, run in enumerate(timed):
+        high = max(2, run["duration_ms"] / longest * height)
+        kind = KINDS.get(run["status"], OPEN)[0]
+        said = (
+            f"{full(run['started_at'])} {lasting(run['duration_ms'])} {state(run['status'])}"
+            if run["started_at"]
+            else ""
+        )
+        bars.append(Bar(index * 14, round(height - high, 1), round(high, 1), kind, said))
+    middle = lasting(int(median(run["duration_ms"] for run in timed)))
+    said = f"Durations of {len(timed)} runs: median {middle}, longest {lasting(longest)}"
+    return Picture(bars, len(timed) * 14 - 4, height, said)
+
+
+class Node(msgspec.Struct, frozen=True):
+    """A job in a picture of a chain."""
+
+    name: str
+    x: float
+    y: float
+    width: float
+    height: float
+    status: str
+
+
+class ChainPicture(msgspec.Struct, frozen=True):
+    """Boxes and the lines between them, as SVG paths."""
+
+    nodes: list[Node]
+    edges: list[str]
+    width: float
+    height: float
+
+
+def chain(steps: Sequence[Sequence[str]], statuses: Mapping[str, str | None]) -> ChainPicture:
+    """Draw a chain from left to right: a column for each step, in it the jobs that run side by side."""
+    tallest = max(len(step) for step in steps)
+    columns: list[list[Node]] = []
+    x = 1.0
+    for step in steps:
+        width = max(len(name) for name in step) * LETTER + 2 * PADDING
+        top = (tallest - len(step)) * ROW / 2 + 1
+        columns.append(
+            [
+                Node(name, x, top + row * ROW, width, NODE_HIGH, statuses.get(name) or "")
+                for row, name in enumerate(step)
+            ]
+        )
+        x += width + COLUMN_GAP
+    edges = [_edge(one, other) for left, right in pairwise(columns) for one in left for other in right]
+    return ChainPicture(
+        [node for column in columns for node in column],
+        edges,
+        x - COLUMN_GAP + 1,
+        tallest * ROW - ROW + NODE_HIGH + 2,
+    )
+
+
+def _edge(one: Node, other: Node) -> str:
+    x1, y1 = one.x + one.width, one.y + one.height / 2
+    x2, y2 = other.x - 7, other.y + other.height / 2
+    bend = (x2 - x1) / 2
+    return f"M{x1:g} {y1:g}C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}"

@@ -1,0 +1,42 @@
+"""The templates: everything put into them is escaped, and what is missing is an error."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+HERE = Path(__file__).parents[1]
+
+
+@lru_cache
+def environment() -> Environment:
+    """Return the one environment of all pages."""
+    from scheduled.interfaces.web.pages import filters as wording
+
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(wording.FILTERS)
+    return made
+
+
+def page(
+    request: Request,
+    template: str,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **content: Any,
+) -> HTMLResponse:
+    """Return a page of *content*."""
+    around = {"path": request.scope["path"], "exposed": request.scope.get("exposed", False)}
+    text = environment().get_template(template).render(around | content)
+    return HTMLResponse(text, status_code=status, headers=dict(headers or {}))

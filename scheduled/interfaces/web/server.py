@@ -1,0 +1,125 @@
+"""`scheduled web`: the door opens, says so, and closes when nobody has asked for anything for long."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import Callable
+from time import monotonic
+
+import uvicorn
+from msgspec.structs import replace
+from starlette.types import ASGIApp, Scope
+
+from scheduled import service
+from scheduled.errors import ConfigError
+from scheduled.interfaces.web import app
+from scheduled.interfaces.web import sockets as listening
+from scheduled.interfaces.web import tokens as keys
+from scheduled.interfaces.web.security import Doorway
+from scheduled.interfaces.web.sockets import Place
+from scheduled.schedules.timetable import ScheduleError, parse_interval
+from scheduled.service import Where
+
+WARNING = """\
+!!! WARNING: THIS DOOR IS OPEN TO THE NETWORK, AND THE LINE IS NOT ENCRYPTED !!!
+!!! Whoever can listen in gets the token, and with it whatever you may do here. !!!
+!!! Use --certfile and --keyfile, or listen on 127.0.0.1 and come through ssh -L. !!!"""
+
+
+def announce(door: Doorway, place: Place) -> str:
+    """Return what is said when the door opens."""
+    lines = [f"scheduled web: {listening.address(door, place)}"]
+    if door.exposed and not door.secure:
+        lines = [WARNING, *lines, WARNING]
+    return "\n".join(lines)
+
+
+class Idle:
+    """Ends the server when for *seconds* nobody has asked for anything; None: never."""
+
+    def __init__(self, seconds: int | None, now: Callable[[], float]) -> None:
+        self.seconds, self.now = seconds, now
+        self.under_way, self.last = 0, now()
+
+    def heard(self, scope: Scope, change: int) -> None:
+        """Note that a request begins or ends; a page that only looks whether something changed is no person."""
+        self.under_way += change
+        if not str(scope["path"]).startswith("/live/jobs"):
+            self.last = self.now()
+
+    def left(self) -> float:
+        """Return for how many seconds the server stays."""
+        assert self.seconds is not None
+        return self.seconds if self.under_way else self.last + self.seconds - self.now()
+
+    async def watch(self, server: uvicorn.Server) -> None:
+        """Sleep until it is time to go."""
+        if self.seconds is None:
+            return
+        while (left := self.left()) > 0:  # noqa: ASYNC110 - it sleeps until it may be time, and looks once
+            await asyncio.sleep(left)
+        server.should_exit = True
+
+
+def run(where: Where, place: Place, *, idle: str, renew: bool) -> None:
+    """Open the door and stay until it is idle, or somebody ends it; raises ConfigError if it can't be opened."""
+    place = replace(place, names=tuple(service.interfaces(where).web.hosts))
+    listening.check_certificate(place)
+    patience = Idle(_seconds(idle), monotonic)
+    _key(where, renew=renew)
+    fresh = keys.KeyFile(where.paths.root)
+    key = fresh.key()
+    found = listening.sockets(place)
+    doorway = listening.doorway(key, place, found)
+    answering = app.create(
+        lambda: Where(where.config, where.state), doorway, key=fresh.key, active=patience.heard
+    )
+    print(announce(doorway, place), file=sys.stderr, flush=True)  # noqa: T201 - what the door has to say
+    serve(answering, place, found, patience)
+
+
+def url(where: Where, place: Place, *, renew: bool) -> str:
+    """Return the address with the token, of a door that is open already or that systemd opens."""
+    secure = place.certfile is not None
+    return listening.address(Doorway(key=_key(where, renew=renew), port=place.port, secure=secure), place)
+
+
+def _key(where: Where, *, renew: bool) -> keys.Key:
+    where.paths.prepare()
+    return keys.renew(where.paths.root) if renew else keys.key(where.paths.root)
+
+
+def _seconds(idle: str) -> int | None:
+    if idle == "0":
+        return None
+    try:
+        return parse_interval(idle)
+    except ScheduleError as error:
+        raise ConfigError(f"--idle: {error}") from None
+
+
+def serve(app: ASGIApp, place: Place, found: list[socket.socket], idle: Idle) -> None:
+    """Answer until somebody ends it, or nobody needs it any more."""
+    settings = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_level="warning",
+        access_log=False,  # it would write tokens down
+        server_header=False,
+        date_header=True,
+        proxy_headers=False,
+        ws="none",
+        limit_concurrency=100,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=5,
+        ssl_certfile=place.certfile,
+        ssl_keyfile=place.keyfile,
+    )
+    server = uvicorn.Server(settings)
+
+    async def both() -> None:
+        watching = asyncio.create_task(idle.watch(server))
+        await server.serve(sockets=found)
+        watching.cancel()
+
+    asyncio.run(both())

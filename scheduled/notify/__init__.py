@@ -1,0 +1,1 @@
+"""What is told to people and programs: conditions, notices, the outbox, the session bus."""

@@ -1,0 +1,102 @@
+"""Conditions -> what changed -> notices in the outbox -> who: decided once, delivered at least once, recognised twice."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from scheduled.core.conditions import Change, Condition, Notice
+from scheduled.core.events import Event
+from scheduled.core.jobs import DAY, MINUTE, Instant
+from scheduled.core.records import KnownCondition, OutboxItem
+from scheduled.state.ledger import Ledger
+
+FIRST_RETRY = 5 * MINUTE
+
+
+def changes(
+    known: Iterable[KnownCondition],
+    current: Iterable[Condition],
+    facts: Mapping[str, Any],
+    now: datetime,
+    unknown: Sequence[str] = (),
+) -> list[Change]:
+    """Compare what is true now with what was true last time; return one change for every group.
+
+    *unknown* are prefixes of keys of which nothing could be learned this time: what was true there still is.
+    """
+    before = {item.condition.key: item.condition for item in known}
+    after = {key: found for key, found in before.items() if unknown and key.startswith(tuple(unknown))}
+    after |= {condition.key: condition for condition in current}
+    appeared = _by_group(found for key, found in after.items() if key not in before)
+    stayed = _by_group(found for key, found in after.items() if key in before)
+    gone = _by_group(found for key, found in before.items() if key not in after)
+    return [
+        Change(
+            group=group,
+            appeared=appeared.get(group, []),
+            stayed=stayed.get(group, []),
+            gone=gone.get(group, []),
+            facts=facts,
+            now=now,
+        )
+        for group in sorted(appeared.keys() | stayed.keys() | gone.keys())
+    ]
+
+
+def _by_group(conditions: Iterable[Condition]) -> dict[str, list[Condition]]:
+    groups: dict[str, list[Condition]] = {}
+    for condition in conditions:
+        groups.setdefault(condition.group, []).append(condition)
+    return groups
+
+
+def record(
+    ledger: Ledger,
+    job: str,
+    found: Sequence[Change],
+    compose: Callable[[Change], Sequence[Notice]],
+    at: float,
+) -> list[Event]:
+    """Write what changed, and the notices that follow from it, into the ledger; return the events.
+
+    Called inside a transaction: a notice is decided together with the condition that caused it, or not at all.
+    """
+    events = []
+    for change in found:
+        for condition in (*change.appeared, *change.stayed):
+            ledger.put_condition(job, condition, at)
+        ledger.drop_conditions(job, [condition.key for condition in change.gone])
+        events += [Event(name=new.event, payload=new.payload) for new in change.appeared if new.event]
+        if change.appeared or change.gone:
+            for number, notice in enumerate(compose(change)):
+                ledger.post(notice_id(job, change.group, str(at), str(number)), notice, at)
+    return events
+
+
+def notice_id(*parts: str) -> str:
+    """Return the id by which a notice is recognised when it is delivered a second time."""
+    from hashlib import sha256
+
+    return sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def deliver(ledger: Ledger, send: Callable[[OutboxItem], None], now: Instant) -> list[str]:
+    """Send what the outbox holds and is due; return what went wrong, a line for each notice that stays."""
+    troubles = []
+    for item in ledger.outbox():
+        if item.next_try > now:
+            continue
+        try:
+            send(item)
+        except Exception as error:  # noqa: BLE001 - one undeliverable notice must not hold up the others
+            troubles.append(f"{item.notice.recipient}: {item.notice.subject!r} not delivered: {error}")
+            with ledger.transaction():
+                ledger.undelivered(item.id, now + _pause(item.tries), str(error))
+        else:
+            with ledger.transaction():
+                ledger.delivered(item.id)
+    return troubles
+
+
+def _pause(tries: int) -> int:
+    return int(min(DAY, FIRST_RETRY * 2 ** min(tries, 16)))

@@ -1,0 +1,1 @@
+"""Answers that only read: configuration and ledger, looked at without a lock."""

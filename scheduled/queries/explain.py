@@ -1,0 +1,319 @@
+"""`explain JOB [--at T]`: why it ran, did not, or will; a sentence first, then everything it rests on.
+
+From configuration and ledger alone: no lock is taken, no gate is asked, nothing is changed.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from scheduled.clock import stamp
+from scheduled.core.epochs import base_of, open_slots_of, slots_of, span_between
+from scheduled.core.jobs import Instant, Job
+from scheduled.core.planner import JobPlan, Start, may_start, quiet
+from scheduled.core.records import CHAIN, Epoch, RunRow, SlotRow
+from scheduled.core.runs import OpenRun, Standing
+from scheduled.queries import describe as words
+from scheduled.queries.jobs import in_words, is_paused
+from scheduled.queries.view import View
+from scheduled.state.ledger import Ledger
+
+LAST = 5  # verdicts that are told
+BECAME = {
+    "success": "succeeded",
+    "timed_out": "timed out",
+    "skipped": "was skipped",
+    "interrupted": "was interrupted",
+    "claimed": "is about to start",
+    "running": "is running",
+    "waiting_retry": "waits to be tried again",
+}
+SKIPPED = {
+    "late": "it was later than its `grace` allows",
+    "missed": 'it was missed, and `catch_up = "none"`',
+    "catch_up_limit": "more were missed than `catch_up_limit` allows",
+    "edited": "its schedule was changed before it ran",
+    "gate": "its gate did not hold until `gate_deadline`",
+    "by hand": "somebody skipped it by hand",
+}
+
+
+def explain(view: View, ledger: Ledger, name: str) -> dict[str, Any]:
+    """Say what the next tick makes of a job, and why."""
+    job = view.job(name)
+    plan, standing = view.plan(job), view.standings.get(name)
+    said = _now(view, ledger, job, standing, plan)
+    return {"job": name, "sentence": said, **_fields(view, ledger, job, standing, plan)}
+
+
+def _now(view: View, ledger: Ledger, job: Job, standing: Standing | None, plan: JobPlan | None) -> str:
+    if standing is None or plan is None:
+        by = "by `scheduled disable`" if job.name in view.switched else f"in {job.source}"
+        return f"It will not run: it is disabled {by}."
+    if standing.busy:
+        return _running(view, ledger, job)
+    if plan.waits is not None:
+        return _waits(view, job, standing, plan)
+    return _due(view, job, plan.start) if plan.start is not None else _later(view, job, plan)
+
+
+def _later(view: View, job: Job, plan: JobPlan) -> str:
+    if plan.next_due is not None:
+        return _to_come(view, job, plan.next_due)
+    if job.schedule.kind == "manual":
+        return f"It runs {_unscheduled(view, job)}."
+    return "It will not run again: no slot is left in its schedule."
+
+
+def _to_come(view: View, job: Job, due: Instant) -> str:
+    at, start = view.next_run(job), may_start(job, due, view.pauses)
+    if start is None:
+        return f"It is due at {_when(due, view)}, and waits then: {_pauses(view, job)}."
+    if at is None:
+        return f"It will not run again: what is due at {_when(due, view)} will be too late for its `grace`."
+    if at == due:
+        return f"It will run at {_when(at, view)}."
+    until = "waits until then" if at == start else _too_late(view, start)
+    return f"It will run at {_when(at, view)}: what is due at {_when(due, view)} {until} ({_held(view, job, due, start)})."
+
+
+def _too_late(view: View, start: Instant) -> str:
+    return f"may not start before {_when(start, view)}, which is too late for its `grace`"
+
+
+def _held(view: View, job: Job, due: Instant, start: Instant) -> str:
+    """Say what holds back until *start* what is due at *due*."""
+    window = job.not_between
+    by_quiet = window is not None and may_start(job, due, {}) == start
+    return f"quiet: {words.window(window)}" if window is not None and by_quiet else _pauses(view, job)
+
+
+def _unscheduled(view: View, job: Job) -> str:
+    if job.on:
+        return f"when {job.on} happens"
+    if job.after:
+        have = "has" if len(job.after) == 1 else "have"
+        return f"when {' and '.join(job.after)} {have} succeeded"
+    chains = view.config.jobs.with_step.get(job.name)
+    return f"as a step of {' and '.join(chains)}" if chains else f"only by hand: `scheduled run {job.name}`"
+
+
+def _when(instant: Instant, view: View) -> str:
+    return (stamp(instant, view.zone) or "")[:16].replace("T", " ")
+
+
+def _running(view: View, ledger: Ledger, job: Job) -> str:
+    for run in ledger.open_runs():
+        if run.job == job.name and run.status != "waiting_retry":
+            row = ledger.run(run.run_id)
+            since = f", since {_when(int(row.started_at), view)}" if row and row.started_at else ""
+            return f"It is running: {run.run_id}{since}, attempt {_tries(job, run)}{_step(view, run)}."
+    return "It is running."
+
+
+def _tries(job: Job, run: OpenRun) -> str:
+    """Say which attempt it is; what was cut off is tried again however few are allowed."""
+    return f"{run.attempt} of {max(run.attempt, job.retry.max_attempts)}"
+
+
+def _step(view: View, run: OpenRun) -> str:
+    """Say at which step a chain is, and who keeps it waiting there."""
+    steps = run.payload.get("steps")
+    if run.tick != CHAIN or not steps:
+        return ""
+    at = run.payload["at"]
+    step = [f"{name} (paused)" if is_paused(view, name) else name for name in steps[at]]
+    return f", at step {at + 1} of {len(steps)}: {' and '.join(step)}"
+
+
+def _waits(view: View, job: Job, standing: Standing, plan: JobPlan) -> str:
+    run = standing.open_run
+    if plan.waits == "running":
+        return f"It waits: {', '.join(view.holders(job)) or 'a job'} of its group {job.group!r} is running."
+    if plan.waits == "ask" and run is not None:
+        return f"It waits for you: {run.run_id} was interrupted; `scheduled rerun {run.run_id}` or `scheduled skip {job.name}`."
+    if plan.waits == "paused":
+        return f"It waits: {_pauses(view, job)}."
+    if plan.waits == "quiet" and plan.next_due is not None:
+        return f"It waits: quiet until {_when(plan.next_due, view)}."
+    if run is not None and run.retry_at is not None:
+        kind = "was put off" if plan.waits == "gate" else "failed"
+        return (
+            f"It waits: attempt {_tries(job, run)} of {run.run_id} {kind}"
+            f"{_because(run)}; the next is due at {_when(run.retry_at, view)}."
+        )
+    return f"It waits: {plan.waits}."
+
+
+def _pauses(view: View, job: Job) -> str:
+    """Say every pause that holds *job* back; each has an end of its own."""
+    told = []
+    for name, whom in (("", "all jobs are"), (job.name, "it is")):
+        if name in view.pauses:
+            until = view.pauses[name]
+            end = "somebody resumes it" if until is None else _when(until, view)
+            told.append(f"{whom} paused until {end}")
+    return ", and ".join(told)
+
+
+def _because(run: OpenRun) -> str:
+    return f" ({run.reason})" if run.reason else ""
+
+
+def _due(view: View, job: Job, start: Start) -> str:
+    row = view.rows.get(job.name)
+    if row is not None and row.open_reason == "budget":
+        return "It waits: the last tick had started as many runs as `[catch_up]` allows; the next goes on."
+    if row is not None and row.open_reason == "gate":
+        asked = words.gate(job.only_if) if job.only_if else f"after {', '.join(job.after)}"
+        return f"It waits: at the last tick its gate did not hold ({asked})."
+    claim = start.claim
+    if claim.slot is None:
+        return "It is due: it was asked for."
+    missed = f", and stands for {claim.slots - 1} missed before it" if claim.slots > 1 else ""
+    again = f" (attempt {claim.attempt})" if start.again else ""
+    return f"It is due: its slot of {_when(claim.slot, view)} runs at the next tick{again}{missed}."
+
+
+def _fields(
+    view: View, ledger: Ledger, job: Job, standing: Standing | None, plan: JobPlan | None
+) -> dict[str, Any]:
+    zone, row = view.zone, view.rows.get(job.name)
+    run = standing.open_run if standing else None
+    due = _open_slots(view, job, standing)
+    pauses = {
+        name or "all": stamp(until, zone) for name, until in view.pauses.items() if name in ("", job.name)
+    }
+    silent = quiet(job.not_between, job.schedule.zone, view.now) if job.not_between else None
+    upcoming = open_slots_of(job.schedule, standing).next_after(view.now) if standing else None
+    return {
+        "schedule": in_words(view, job),
+        "zone": job.schedule.zone,
+        "enabled": job.enabled,
+        "source": job.source,
+        "epoch": stamp(standing.epoch if standing else None, zone),
+        "position": stamp(standing.position if standing else None, zone),
+        "open_slots": due[1],
+        "slot": stamp(due[0], zone),
+        "open_reason": (plan.waits if plan else None) or (row.open_reason if row and due[1] else None),
+        "run": run.run_id if run else None,
+        "attempts": _tries(job, run) if run else None,
+        "retry_at": stamp(run.retry_at if run else None, zone),
+        "retries": words.retry(job),
+        "catch_up": job.catch_up,
+        "grace": words.duration(job.grace) if job.grace is not None else None,
+        "paused": pauses or None,
+        "quiet": words.window(job.not_between) if job.not_between else None,
+        "quiet_until": stamp(silent, zone),
+        "gate": words.gate(job.only_if) if job.only_if else None,
+        "budget": view.config.max_runs,
+        "group": job.group or None,
+        "held_by": view.holders(job) or None,
+        "last_success_for": stamp(row.window_start if row else None, zone),
+        "last_runs": [_told(found, zone) for found in ledger.history(job=job.name, limit=LAST)],
+        "next_slot": stamp(upcoming, zone),
+        "next_due": stamp(plan.next_due if plan else None, zone),
+    }
+
+
+def _open_slots(view: View, job: Job, standing: Standing | None) -> tuple[Instant | None, int]:
+    """Return the newest slot that has come due without a verdict, and how many there are."""
+    if standing is None:
+        return None, 0
+    times = open_slots_of(job.schedule, standing)
+    span = span_between(times, base_of(standing), view.now - job.schedule.delay)
+    own = standing.open_run.slot if standing.open_run else None
+    return (span.last, span.count + (own is not None)) if span else (own, int(own is not None))
+
+
+def _told(run: RunRow, zone: str) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "scheduled_for": stamp(run.slot if run.slot is not None else run.asked_for, zone),
+        "status": run.status,
+        "reason": run.reason or None,
+        "attempts": run.attempt,
+        "finished_at": stamp(run.finished_at, zone),
+    }
+
+
+def explain_at(view: View, ledger: Ledger, name: str, at: Instant) -> dict[str, Any]:
+    """Say what became of the slot at or before *at*, and why."""
+    job = view.job(name)
+    epoch = next((found for found in _epochs(view, ledger, name) if _holds(found, at)), None)
+    slot = slots_of(epoch.schedule, epoch.starts_at).last_until(at) if epoch else None
+    if epoch is None or slot is None or slot <= epoch.starts_at:
+        said = f"No slot of it was due at {_when(at, view)} or before, since its schedule came into force"
+        said = f"{said} at {_when(epoch.starts_at, view)}." if epoch else _no_epoch(view, at)
+        return {"job": name, "sentence": said, "at": stamp(at, view.zone), "slot": None}
+    row = ledger.row_at(name, slot)
+    row = row if row is not None and row.span.last >= slot else None
+    run = ledger.run(row.run_id) if row and row.run_id else None
+    return {
+        "job": name,
+        "sentence": _then(view, ledger, job, slot, row, run),
+        "at": stamp(at, view.zone),
+        "slot": stamp(slot, view.zone),
+        "schedule": epoch.schedule.expression
+        if epoch.schedule.kind == "cron"
+        else words.schedule(epoch.schedule),
+        "zone": epoch.schedule.zone,
+        "epoch": stamp(epoch.starts_at, view.zone),
+        "epoch_ended": stamp(epoch.ends_at, view.zone),
+        "verdict": row.verdict if row else None,
+        "reason": (row.reason or None) if row else None,
+        "decided_together": row.span.count if row else None,
+        "run": _told(run, view.zone) if run else None,
+        "next_slot": stamp(slots_of(epoch.schedule, epoch.starts_at).next_after(slot), view.zone),
+    }
+
+
+def _epochs(view: View, ledger: Ledger, name: str) -> Iterator[Epoch]:
+    yield from (found for found in ledger.epochs() if found.job == name)
+    standing = view.standings.get(name)
+    if standing is not None and standing.schedule is not None:  # what the next tick would write down
+        yield Epoch(job=name, starts_at=standing.epoch, ends_at=None, schedule=standing.schedule)
+
+
+def _holds(epoch: Epoch, at: Instant) -> bool:
+    return epoch.starts_at < at and (epoch.ends_at is None or at <= epoch.ends_at)
+
+
+def _no_epoch(view: View, at: Instant) -> str:
+    return f"At {_when(at, view)} it was not scheduled: it was not known yet, disabled, or that is no longer kept."
+
+
+def _then(
+    view: View, ledger: Ledger, job: Job, slot: Instant, row: SlotRow | None, run: RunRow | None
+) -> str:
+    its = f"Its slot of {_when(slot, view)}"
+    if row is None and slot > view.now:
+        return f"{its} is to come."
+    if row is None:
+        return f"{its} {_undecided(view, ledger, job, slot)}"
+    if row.verdict == "skipped":
+        return f"{its} was skipped: {SKIPPED.get(row.reason, row.reason or 'for no stated reason')}."
+    if row.verdict == "coalesced":
+        return f"{its} was coalesced into {row.run_id}{_became(run)}."
+    if row.verdict is None:
+        return f"{its} has its run, {row.run_id}{_became(run)}."
+    attempts = f" after {run.attempt} attempts" if run is not None and run.attempt > 1 else ""
+    finished = f" at {_when(int(run.finished_at), view)}" if run is not None and run.finished_at else ""
+    reason = f": {row.reason}" if row.reason else ""
+    return f"{its} ran as {row.run_id}, which {BECAME.get(row.verdict, row.verdict)}{finished}{attempts}{reason}."
+
+
+def _became(run: RunRow | None) -> str:
+    return (
+        f", which {BECAME.get(run.status, run.status)}"
+        if run is not None
+        else ", whose record is no longer kept"
+    )
+
+
+def _undecided(view: View, ledger: Ledger, job: Job, slot: Instant) -> str:
+    horizon = int(ledger.meta("horizon") or 0)
+    if slot < horizon:
+        return f"is older than what is kept (since {_when(horizon, view)})."
+    row = view.rows.get(job.name)
+    reason = row.open_reason if row else None
+    return f"is open: {reason}." if reason else "is open: the next tick takes it up."

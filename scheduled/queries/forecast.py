@@ -1,0 +1,271 @@
+"""`forecast`: ticks that have not happened yet, planned by the planner that the real ones use.
+
+Runs are taken to succeed at once, and gates to hold; outages, quiet windows, pauses, grace, jitter, catch-up and
+the budget of a tick are what they are.
+"""
+
+import heapq
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from functools import partial
+from itertools import chain, pairwise
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from scheduled.clock import stamp
+from scheduled.core.epochs import minute_before, open_slots_of
+from scheduled.core.jobs import DAY, PRIORITIES, Instant, Job
+from scheduled.core.planner import ON_TIME, Around, Start, plan, plan_job, quiet
+from scheduled.core.runs import Standing
+from scheduled.errors import ConfigError
+from scheduled.queries.view import View
+from scheduled.schedules import instants
+
+# What may be deferred from before a span into it: a quiet window and the retries after it are over by then.
+LEAD = 2 * DAY
+# In one answer: two days of 10,000 hourly jobs. What happens before the span is worked out too, up to four times as
+# much; a forecast that goes on for longer would take minutes, and all memory.
+MOST = 500_000
+FARTHEST = 4 * MOST
+Outage = tuple[Instant, Instant]
+Run = tuple[Instant, Instant, str]  # runs at, slot, job
+
+
+class Ticks:
+    """When cron calls: every *cadence* seconds, but not within an outage [from, to)."""
+
+    def __init__(self, cadence: int, outages: Iterable[Outage] = ()) -> None:
+        self.cadence = cadence
+        self._outages = _merged(outages)
+        self._starts = [start for start, _ in self._outages]
+
+    def at_or_after(self, instant: Instant) -> Instant:
+        """Return the first tick from *instant* on."""
+        tick = -(-instant // self.cadence) * self.cadence
+        found = bisect_right(self._starts, tick) - 1
+        if found >= 0 and tick < self._outages[found][1]:
+            return self.at_or_after(self._outages[found][1])
+        return tick
+
+    def before(self, instant: Instant) -> Instant:
+        """Return the last tick before *instant*."""
+        tick = (instant - 1) // self.cadence * self.cadence
+        found = bisect_right(self._starts, tick) - 1
+        if found >= 0 and tick < self._outages[found][1]:
+            return self.before(self._outages[found][0])
+        return tick
+
+
+def _merged(outages: Iterable[Outage]) -> list[Outage]:
+    merged: list[Outage] = []
+    for start, end in sorted(outages):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def forecast(
+    view: View, start: Instant, end: Instant, outages: Iterable[Outage] = (), only: str | None = None
+) -> list[Run]:
+    """Return what will run in [start, end), in order, if no tick happens during *outages*.
+
+    Raises ConfigError as soon as that is found to be too much.
+    """
+    outages = list(outages)
+    ticks = Ticks(view.cadence, outages)
+    chosen = {only: view.job(only)} if only is not None else view.config.jobs
+    begin = _begin(view, start, outages)
+    standings = {
+        name: _standing(view.standings[name], begin, view.now) for name in chosen if name in view.standings
+    }
+    pauses, budget = view.pauses, view.config.max_runs
+    if budget is not None:
+        together = _together(chosen, standings, ticks, (begin, end), pauses, budget)
+        return list(_within_reason(together, start, end, view.zone))
+    order = {name: place for place, name in enumerate(chosen)}
+    alone = (_alone(chosen[name], standings[name], ticks, (begin, end), pauses) for name in standings)
+    found = _within_reason(chain.from_iterable(alone), start, end, view.zone)
+    return sorted(found, key=partial(_rank, chosen, order))
+
+
+def _within_reason(found: Iterable[Run | None], start: Instant, end: Instant, zone: str) -> Iterator[Run]:
+    """Pass on what runs in [start, end); raises ConfigError if that, or what comes before it, is too much."""
+    inside = 0
+    for step, run in enumerate(found):
+        if run is not None and start <= run[0] < end:
+            inside += 1
+            yield run
+        if inside > MOST or step > FARTHEST:
+            raise ConfigError(
+                f"from {stamp(start, zone)} to {stamp(end, zone)}: more than {MOST:,} runs are too much to foresee "
+                "at once; ask for a shorter span, for one nearer to now, or for one job"
+            )
+
+
+def _rank(jobs: Mapping[str, Job], order: Mapping[str, int], run: Run) -> tuple[int, ...]:
+    """Order as the starts of a tick are ordered."""
+    tick, slot, name = run
+    return tick, PRIORITIES.index(jobs[name].priority), slot, order[name]
+
+
+def _begin(view: View, start: Instant, outages: Iterable[Outage]) -> Instant:
+    """Return from where on to simulate: what happens before may reach into the span."""
+    first = min([start, *(outage for outage, _ in outages)])
+    if first <= view.now:
+        return min(start, view.now)
+    begin = max(view.now, first - LEAD)
+    caught_up = (until for until in view.pauses.values() if until is not None)
+    return view.now if any(until > begin for until in caught_up) else begin
+
+
+def _standing(standing: Standing, begin: Instant, now: Instant) -> Standing:
+    """Move a job to where it will stand when the simulation begins; what is under way has ended by then."""
+    if begin == now:
+        run = standing.open_run if not standing.busy else None
+        passed = standing.open_run.slot if standing.open_run and standing.busy else None
+        position = max(standing.position, passed or standing.position)
+        return msgspec.structs.replace(standing, busy=False, open_run=run, position=position)
+    before = minute_before(begin)
+    # Looking back asks what would have been, had the job been there.
+    epoch = min(standing.epoch, before)
+    return msgspec.structs.replace(standing, busy=False, open_run=None, position=before, epoch=epoch)
+
+
+def _alone(
+    job: Job,
+    standing: Standing,
+    ticks: Ticks,
+    span: tuple[Instant, Instant],
+    pauses: Mapping[str, Instant | None],
+) -> Iterator[Run | None]:
+    """Yield the runs of a job on which no other has any influence, and None for each tick that starts nothing."""
+    now = ticks.at_or_after(span[0])
+    while now < span[1]:
+        found = plan_job(job, standing, now, around=_around(ticks, pauses, now))
+        standing = _skipped(standing, [skip.span.last for skip in found.skips])
+        if found.start is not None:
+            yield now, found.start.claim.slot or now, job.name
+            standing = _ran(standing, found.start)
+            continue
+        yield None
+        if found.waits is None and standing.open_run is None:
+            for slot, tick in _smooth(job, standing, ticks, now, span[1], pauses):
+                yield tick, slot, job.name
+                standing, now = msgspec.structs.replace(standing, position=slot), tick
+            due = open_slots_of(job.schedule, standing).next_after(
+                max(now - job.schedule.delay, standing.position)
+            )
+            found = msgspec.structs.replace(found, next_due=None if due is None else due + job.schedule.delay)
+        if found.next_due is None:
+            return
+        now = ticks.at_or_after(max(found.next_due, now + 1))
+
+
+def _smooth(
+    job: Job,
+    standing: Standing,
+    ticks: Ticks,
+    now: Instant,
+    end: Instant,
+    pauses: Mapping[str, Instant | None],
+) -> Iterator[tuple[Instant, Instant]]:
+    """Yield slots for as long as the planner need not be asked: on time, alone at its tick, nothing holds it back.
+
+    It says the same of them, at a tenth of the speed.
+    """
+    delay = job.schedule.delay
+    in_time = ON_TIME if job.grace is None else min(job.grace, ON_TIME)
+    times = open_slots_of(job.schedule, standing)
+    after = max(now - delay, standing.position)
+    for slot, following in pairwise(times.between(after, end + 2 * DAY)):
+        tick = ticks.at_or_after(slot + delay)
+        on_time = tick - slot - delay <= in_time and following + delay > tick
+        if tick >= end or not on_time or _held_back(job, tick, pauses):
+            return
+        yield slot, tick
+
+
+def _held_back(job: Job, tick: Instant, pauses: Mapping[str, Instant | None]) -> bool:
+    if pauses and not _in_force(pauses, tick).keys().isdisjoint(("", job.name)):
+        return True
+    return job.not_between is not None and quiet(job.not_between, job.schedule.zone, tick) is not None
+
+
+def _together(
+    jobs: Mapping[str, Job],
+    standings: dict[str, Standing],
+    ticks: Ticks,
+    span: tuple[Instant, Instant],
+    pauses: Mapping[str, Instant | None],
+    budget: int,
+) -> Iterator[Run | None]:
+    """Yield the runs of jobs that share the budget of a tick, and None for each that starts nothing of a job."""
+    order = {name: place for place, name in enumerate(jobs)}
+    waiting = [(ticks.at_or_after(span[0]), order[name], name) for name in standings]
+    heapq.heapify(waiting)
+    while waiting and waiting[0][0] < span[1]:
+        now, left = waiting[0][0], budget
+        due = []
+        while waiting and waiting[0][0] == now:
+            due.append(heapq.heappop(waiting)[2])
+        while due:
+            mine = {name: standings[name] for name in due}
+            around = msgspec.structs.replace(_around(ticks, pauses, now), budget=left)
+            found = plan({name: jobs[name] for name in due}, mine, now, around=around)
+            left -= len(found.starts)
+            due = []
+            for start in found.starts:
+                yield now, start.claim.slot or now, start.claim.job
+                standings[start.claim.job] = _ran(standings[start.claim.job], start)
+                due.append(start.claim.job)
+            for name, job in found.jobs.items():
+                if job.waits is not None and jobs[name].after and due:
+                    due.append(name)  # its turn comes once those before it have run
+                standings[name] = _skipped(standings[name], [skip.span.last for skip in job.skips])
+                if name not in due and job.next_due is not None:
+                    yield None
+                    tick = ticks.at_or_after(max(job.next_due, now + 1))
+                    heapq.heappush(waiting, (tick, order[name], name))
+
+
+def _around(ticks: Ticks, pauses: Mapping[str, Instant | None], now: Instant) -> Around:
+    return Around(pauses=_in_force(pauses, now), planned=ticks.before(now))
+
+
+def _in_force(pauses: Mapping[str, Instant | None], now: Instant) -> dict[str, Instant | None]:
+    return {name: until for name, until in pauses.items() if until is None or until > now}
+
+
+def _ran(standing: Standing, start: Start) -> Standing:
+    position = max(standing.position, start.claim.slot or 0)
+    return msgspec.structs.replace(
+        standing, position=position, open_run=None, window_start=start.claim.slot, others=()
+    )
+
+
+def _skipped(standing: Standing, lasts: Iterable[Instant]) -> Standing:
+    position = max([standing.position, *lasts])
+    return standing if position == standing.position else msgspec.structs.replace(standing, position=position)
+
+
+def between(view: View, first: str, last: str, outages: Iterable[str], only: str | None) -> list[Run]:
+    """Return what `forecast` does, of a span and outages as people write them."""
+    span = instants.span(first, last, view.zone)
+    return forecast(view, *span, [instants.outage(text, view.zone) for text in outages], only)
+
+
+def document(runs: Iterable[Run], zone: str) -> list[dict[str, str]]:
+    """Return runs as `forecast --json` prints them."""
+    here = ZoneInfo(zone)
+    return [
+        {
+            "job": job,
+            "scheduled_for": datetime.fromtimestamp(slot, here).isoformat(),
+            "runs_at": datetime.fromtimestamp(runs_at, here).isoformat(),
+        }
+        for runs_at, slot, job in runs
+    ]

@@ -1,0 +1,147 @@
+"""What is configured and when it comes: the answers of `jobs`, `show` and `next`."""
+
+import heapq
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from scheduled.clock import stamp
+from scheduled.core.epochs import open_slots_of
+from scheduled.core.jobs import Instant, Job
+from scheduled.core.planner import is_too_late, may_start
+from scheduled.errors import UnknownError
+from scheduled.queries import describe as words
+from scheduled.queries.view import View
+from scheduled.sanitize import without_secrets
+
+UPCOMING = 5  # what `show` tells of the future
+
+
+def jobs(view: View) -> list[dict[str, Any]]:
+    """Return every job with its schedule, its standing and when it comes next, in the order of configuration."""
+    return [_line(view, job) for job in view.config.jobs.values()]
+
+
+def _line(view: View, job: Job) -> dict[str, Any]:
+    row = view.rows.get(job.name)
+    return {
+        "name": job.name,
+        "description": job.description,
+        "schedule": in_words(view, job),
+        "zone": job.schedule.zone,
+        "action": words.action(job.action),
+        "enabled": job.enabled,
+        "paused": is_paused(view, job.name),
+        "priority": job.priority,
+        "next_run": stamp(view.next_run(job), view.zone),
+        "open_reason": (row.open_reason if row else None) if job.enabled else None,
+        "running": view.is_running(job),
+        "last_run": stamp(row.last_run_at if row else None, view.zone),
+        "last_status": row.last_status if row else None,
+        "source": job.source,
+    }
+
+
+def chains(view: View) -> list[dict[str, Any]]:
+    """Return every chain with its steps, each the jobs that run side by side in it."""
+    return [_chain(view, job) for job in view.config.jobs.values() if job.action.kind == "chain"]
+
+
+def chain(view: View, name: str) -> dict[str, Any]:
+    """Return one chain; raises UnknownError if there is none of that name."""
+    job = view.job(name)
+    if job.action.kind != "chain":
+        raise UnknownError(f"no such chain: {name}; it is a job, and no chain")
+    return _chain(view, job)
+
+
+def _chain(view: View, job: Job) -> dict[str, Any]:
+    steps = [list(step) for step in job.action.steps]
+    return {**_line(view, job), "steps": steps, "on_failure": job.on_failure}
+
+
+def is_paused(view: View, name: str) -> bool:
+    """Return whether a pause, of this job or of all, is in force."""
+    return name in view.pauses or "" in view.pauses
+
+
+def in_words(view: View, job: Job) -> str:
+    """Say when *job* is due."""
+    if job.schedule.kind == "manual":
+        return _unscheduled(view, job)
+    if job.schedule.kind == "at":
+        return f"once, at {stamp(job.schedule.anchor, view.zone)}"
+    return words.schedule(job.schedule)
+
+
+def _unscheduled(view: View, job: Job) -> str:
+    if job.on:
+        return f"on {job.on}"
+    if job.after:
+        return f"after {' and '.join(job.after)}"
+    chains = view.config.jobs.with_step.get(job.name)
+    return f"in {' and '.join(chains)}" if chains else words.schedule(job.schedule)
+
+
+def show(view: View, name: str) -> dict[str, Any]:
+    """Return everything that is configured of a job, defaults included, where it stands, and its next slots."""
+    job = view.job(name)
+    settings = msgspec.to_builtins(job)
+    settings["env"] = without_secrets(job.env)
+    standing, row = view.standings.get(name), view.rows.get(name)
+    run = standing.open_run if standing else None
+    return {
+        **_line(view, job),
+        "switched": name in view.switched,
+        "settings": settings,
+        "defaults": sorted(
+            field
+            for field, default in msgspec.to_builtins(
+                Job(name=name, schedule=job.schedule, action=job.action)
+            ).items()
+            if settings[field] == default
+        ),
+        "standing": {
+            "epoch": stamp(standing.epoch if standing else None, view.zone),
+            "position": stamp(standing.position if standing else None, view.zone),
+            "last_success_for": stamp(row.window_start if row else None, view.zone),
+            "open_run": run.run_id if run else None,
+            "run_count": row.run_count if row else 0,
+            "failure_count": row.failure_count if row else 0,
+        },
+        "next": [entry["scheduled_for"] for entry in upcoming(view, name, UPCOMING)],
+    }
+
+
+def upcoming(view: View, name: str | None, limit: int) -> list[dict[str, Any]]:
+    """Return the next slots of one job, or of all, and when each is taken up at the earliest.
+
+    None: nobody knows (*held* is `paused`), or never (`late`: by then it is later than its grace allows).
+    """
+    chosen = [view.job(name)] if name is not None else list(view.config.jobs.values())
+    merged = heapq.merge(*(_slots(view, job) for job in chosen))
+    return [
+        {"job": job, "scheduled_for": stamp(slot, view.zone), **_taken_up(view, view.job(job), slot + delay)}
+        for slot, job, delay in islice(merged, limit)
+    ]
+
+
+def _taken_up(view: View, job: Job, due: Instant) -> dict[str, str | None]:
+    at = may_start(job, due, view.pauses)
+    if at is None:
+        return {"runs_at": None, "held": "paused"}
+    late = is_too_late(job, due, at)
+    return {"runs_at": None if late else stamp(at, view.zone), "held": "late" if late else None}
+
+
+def _slots(view: View, job: Job) -> Iterator[tuple[Instant, str, int]]:
+    standing = view.standings.get(job.name)
+    if standing is None:
+        return
+    times = open_slots_of(job.schedule, standing)
+    after = max(view.now, standing.epoch)
+    while (slot := times.next_after(after)) is not None:
+        yield slot, job.name, job.schedule.delay
+        after = slot

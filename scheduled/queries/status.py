@@ -1,0 +1,184 @@
+"""What `scheduled status` says: trouble first, then the ticks, the jobs, the workspace. It only reads."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from scheduled import clock
+from scheduled.clock import stamp
+from scheduled.config import files as config
+from scheduled.core.jobs import DAY, DEFAULT_CADENCE, HOUR, MINUTE, Job
+from scheduled.core.records import JobRow
+from scheduled.engine.troubles import BAD, OWNER
+from scheduled.errors import ConfigError
+from scheduled.queries.jobs import in_words
+from scheduled.queries.view import View, looked_at
+from scheduled.state import snapshot
+from scheduled.state.files import no_room
+from scheduled.state.ledger import Ledger
+from scheduled.state.open import exists
+from scheduled.state.paths import Paths
+
+UNITS = (("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", 1))
+
+
+def status(config_file: Path, paths: Paths) -> dict[str, Any]:
+    """Return the state of everything, the fields of a scheduler's health check included; raises ConfigError."""
+    if not exists(paths):
+        return _before_the_first_tick(config.load(config_file), paths)
+    with looked_at(config_file, paths) as (view, ledger):
+        found, zone, now = view.config, view.zone, clock.now()
+        rows = [_foreseen(view, row) for row in view.rows.values() if row.job in found.jobs]
+        ticks = _ticks(ledger, paths, now, zone)
+        troubles = list(dict.fromkeys([*_troubles(ledger, ticks), *_shortages(paths), *found.problems]))
+        return {
+            "healthy": not troubles,
+            "troubles": troubles,
+            "ticks": ticks,
+            "scheduler_running": ticks["running"],
+            "uptime_seconds": ticks["uptime_seconds"],
+            "job_count": len(found.jobs),
+            "next_job": _next_job(rows, now, zone),
+            "last_execution": stamp(
+                max((row.last_run_at for row in rows if row.last_run_at), default=None), zone
+            ),
+            "stats": _stats(rows),
+            "jobs": [_job(view, row) for row in rows],
+            "health": _health(rows, found),
+            "undelivered": len(ledger.outbox()),
+            "paused": {job or "*": stamp(until, zone) for job, until in view.pauses.items()},
+        }
+
+
+def _foreseen(view: View, row: JobRow) -> JobRow:
+    """Return *row* with what the next tick will find due: a slot may have been skipped since the last wrote it down."""
+    return msgspec.structs.replace(row, next_due=view.next_run(view.config.jobs[row.job]))
+
+
+def _before_the_first_tick(found: config.Config, paths: Paths) -> dict[str, Any]:
+    trouble = (
+        "no tick has ever run; `scheduled install` puts one into your crontab, `scheduled run` makes one now"
+    )
+    return {
+        "healthy": False,
+        "troubles": [*_shortages(paths), *found.problems, trouble],
+        "ticks": {
+            "last": None,
+            "seconds_ago": None,
+            "overdue_seconds": None,
+            "running": False,
+            "uptime_seconds": 0,
+        },
+        "scheduler_running": False,
+        "uptime_seconds": 0,
+        "job_count": len(found.jobs),
+        "next_job": None,
+        "last_execution": None,
+        "stats": _stats([]),
+        "jobs": [],
+        "health": None,
+        "undelivered": 0,
+        "paused": {},
+    }
+
+
+def _ticks(ledger: Ledger, paths: Paths, now: float, zone: str) -> dict[str, Any]:
+    """Say when the last tick was here and how long ago the next should have been."""
+    last = snapshot.heartbeat(paths.snapshot)
+    cadence = int(ledger.meta("cadence") or DEFAULT_CADENCE)
+    # The very first may still be under way: it has noted when it saw its first job.
+    came = last if last is not None else min((epoch.starts_at for epoch in ledger.epochs()), default=None)
+    overdue = None if came is None else max(0, int(now - came) - cadence)
+    running = overdue is not None and overdue <= cadence
+    since = float(ledger.meta("ticking_since") or now)
+    return {
+        "last": stamp(last, zone),
+        "seconds_ago": None if last is None else int(now - last),
+        "expected_every_seconds": cadence,
+        "overdue_seconds": overdue,
+        "running": running,
+        "uptime_seconds": max(0, int(now - since)) if running else 0,
+    }
+
+
+def _troubles(ledger: Ledger, ticks: dict[str, Any]) -> list[str]:
+    if not ticks["running"]:
+        yet = (
+            "no tick has come since this state was made"
+            if ticks["last"] is None
+            else f"the last tick was {ticks['last']}"
+        )
+        first = [f"ticks have stopped: {yet}; `scheduled install` repairs the crontab"]
+    else:
+        first = []
+    told = [str(item.condition.payload.get("text", item.condition.key)) for item in ledger.conditions(OWNER)]
+    return first + [text for text in told if text]
+
+
+def _shortages(paths: Paths) -> list[str]:
+    """Return why the next tick can't record anything, if so."""
+    remarks, reason = list(paths.remarks), no_room(paths.root)
+    paths.remarks.clear()
+    if remarks or reason:
+        return remarks or [f"{reason}; nothing new is recorded"]
+    try:
+        paths.refuse_unwritable()
+    except ConfigError as error:
+        return [str(error)]
+    return []
+
+
+def _next_job(rows: list[JobRow], now: float, zone: str) -> dict[str, Any] | None:
+    due = [(row.next_due, row.job) for row in rows if row.next_due is not None]
+    if not due:
+        return None
+    instant, name = min(due)
+    return {"name": name, "scheduled": stamp(instant, zone), "in_seconds": max(0, int(instant - now))}
+
+
+def _stats(rows: list[JobRow]) -> dict[str, Any]:
+    total, failed = sum(row.run_count for row in rows), sum(row.failure_count for row in rows)
+    return {
+        "total_executions": total,
+        "successful": total - failed,
+        "failed": failed,
+        "success_rate": round((total - failed) / total, 4) if total else None,
+    }
+
+
+def _job(view: View, row: JobRow) -> dict[str, Any]:
+    job, zone = view.config.jobs[row.job], view.zone
+    return {
+        "name": row.job,
+        "enabled": job.enabled,
+        "schedule": describe(view, job),
+        "zone": job.schedule.zone,
+        "next_run": stamp(row.next_due, zone),
+        "open_reason": row.open_reason,
+        "running": view.is_running(job),
+        "last_run": stamp(row.last_run_at, zone),
+        "last_status": row.last_status,
+        "failing": row.last_status in BAD,
+        "run_count": row.run_count,
+        "failure_count": row.failure_count,
+    }
+
+
+def describe(view: View, job: Job) -> str:
+    """Say a schedule as it is written in a configuration; what has none, by what starts it."""
+    if job.schedule.kind == "cron":
+        return job.schedule.expression
+    if job.schedule.kind != "every":
+        return in_words(view, job)
+    seconds = int(job.schedule.expression)
+    unit, size = next((unit, size) for unit, size in UNITS if seconds % size == 0)
+    return f"every {seconds // size}{unit}"
+
+
+def _health(rows: list[JobRow], found: config.Config) -> dict[str, Any] | None:
+    """Return the workspace's totals as the last health run found them."""
+    for row in rows:
+        if found.jobs[row.job].action.name == "health" and row.last_result:
+            return {key: row.last_result.get(key) for key in ("healthy", "warnings", "errors")}
+    return None

@@ -1,0 +1,114 @@
+"""Everything that questions need, looked at once: configuration and ledger together. No lock, nothing is changed."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from scheduled import clock
+from scheduled.config import files as config
+from scheduled.config.files import Config, known_jobs
+from scheduled.core.epochs import open_slots_of
+from scheduled.core.jobs import DEFAULT_CADENCE, Instant, Job
+from scheduled.core.planner import Around, JobPlan, busy_groups, is_too_late, may_start, plan_job
+from scheduled.core.records import JobRow
+from scheduled.core.runs import Standing
+from scheduled.engine import claims
+from scheduled.state.ledger import Ledger
+from scheduled.state.open import read_only
+from scheduled.state.paths import Paths
+
+
+class View(msgspec.Struct, kw_only=True):
+    """What is configured, and where it stands *now*; *switched* are the jobs whose file says something else."""
+
+    config: Config
+    now: Instant
+    standings: dict[str, Standing]
+    rows: dict[str, JobRow]
+    around: Around
+    switched: frozenset[str]
+    cadence: int
+    busy: frozenset[str]  # groups of which a job is under way
+
+    @property
+    def zone(self) -> str:
+        """The zone that people read instants in."""
+        return self.config.timezone
+
+    @property
+    def pauses(self) -> Mapping[str, Instant | None]:
+        """The paused jobs (`''`: all) and until when."""
+        return self.around.pauses
+
+    def job(self, name: str) -> Job:
+        """Return a configured job; raises ConfigError, with the nearest name, if there is none."""
+        return self.config.jobs[known_jobs(self.config, [name])[0]]
+
+    def holders(self, job: Job) -> list[str]:
+        """Return the jobs under way that *job*'s group makes it wait for."""
+        return [
+            name
+            for name, standing in self.standings.items()
+            if job.group and standing.busy and name != job.name and job.group == self._group(name)
+        ]
+
+    def _group(self, name: str) -> str:
+        return self.config.jobs[name].group if name in self.config.jobs else ""
+
+    def is_running(self, job: Job) -> bool:
+        """Tell whether a run of *job* is under way."""
+        standing = self.standings.get(job.name)
+        return standing is not None and standing.busy
+
+    def next_run(self, job: Job) -> Instant | None:
+        """Return when *job* may start next, as far as that is known: its gate aside, and other jobs of its group."""
+        plan = self.plan(job)
+        due = None if plan is None else plan.next_due
+        at = None if due is None else may_start(job, due, self.pauses)
+        if due is None or at is None or not is_too_late(job, due, at):
+            return at
+        # Only a pause makes anything late: what comes after it may be held back, but is on time.
+        slot = open_slots_of(job.schedule, self.standings[job.name]).next_after(at - job.schedule.delay)
+        return None if slot is None else may_start(job, slot + job.schedule.delay, self.pauses)
+
+    def plan(self, job: Job) -> JobPlan | None:
+        """Return what the next tick would do with *job*, its gate aside; None if it has no epoch (disabled)."""
+        standing = self.standings.get(job.name)
+        if standing is None:
+            return None
+        held = job.group in self.busy
+        return plan_job(job, standing, self.now, held=held, around=self.around)
+
+
+@contextmanager
+def looked_at(config_file: Path, paths: Paths) -> Iterator[tuple[View, Ledger]]:
+    """Read the configuration and look at the ledger; raises ConfigError."""
+    found = config.load(config_file)
+    now = int(clock.now())
+    with read_only(paths) as ledger:
+        written = {name: job.enabled for name, job in found.jobs.items()}
+        found.switch(ledger.toggles())
+        switched = frozenset(name for name, job in found.jobs.items() if job.enabled != written[name])
+        standings = claims.foreseen(ledger, found, now)
+        busy = busy_groups(found.jobs, [name for name, standing in standings.items() if standing.busy])
+        yield (
+            View(
+                config=found,
+                now=now,
+                standings=standings,
+                rows={row.job: row for row in ledger.job_rows()},
+                around=claims.surroundings(ledger, now),
+                switched=switched,
+                cadence=int(ledger.meta("cadence") or DEFAULT_CADENCE),
+                busy=frozenset(busy),
+            ),
+            ledger,
+        )
+
+
+def look(config_file: Path, paths: Paths) -> View:
+    """Return what is configured and where it stands; raises ConfigError."""
+    with looked_at(config_file, paths) as (view, _):
+        return view

@@ -1,0 +1,1 @@
+"""When things are due: cron expressions, zones and their slots, as pure arithmetic. Knows no job."""

@@ -1,0 +1,70 @@
+"""What about a cron expression is legal, but may not be what was meant."""
+
+from datetime import timedelta
+
+from scheduled.schedules import zones
+from scheduled.schedules.cron import Expression, days_around, parse
+from scheduled.schedules.cron_hash import resolve
+from scheduled.schedules.zones import DAY, EPOCH, HOUR, RESET, Change
+
+AHEAD = 366 * DAY
+
+
+def lint(expression: str, zone: str, now: int, seed: str = "") -> list[str]:
+    """Return doubts in plain English; the changes of the zone's clocks in the year after *now* are looked at.
+
+    Raises ScheduleError for an expression that can't be. Without a seed nothing is said of where `H` falls.
+    """
+    plain = resolve(expression, seed or "-")
+    parsed = parse(plain)
+    doubts = [] if parsed.rule.both else [_either(plain)]
+    if seed or plain == " ".join(expression.split()):
+        found = (_at_change(parsed, zone, change) for change in zones.changes(zone, now, now + AHEAD))
+        doubts += [doubt for doubt in found if doubt]
+    return doubts
+
+
+def _either(expression: str) -> str:
+    _, _, day, _, weekday = expression.split()
+    return (
+        f"day-of-month {day} and day-of-week {weekday} are both given: cron runs on days that match either "
+        "of them, not only on those that match both; write * for one of them if that is not meant"
+    )
+
+
+def _at_change(parsed: Expression, zone: str, change: Change) -> str:
+    """Return what is odd about the schedule at a change of the clocks, or nothing."""
+    first, last = sorted((change.at + change.before, change.at + change.after))
+    days = days_around(parsed.rule, zones.year_of(change.at))
+    ranks = range(parsed.rank(days, first), parsed.rank(days, last))
+    outcome = _outcome(parsed, change)
+    if not ranks or not outcome:
+        return ""
+    shown = " to ".join(_clock(parsed.at(days, rank)) for rank in sorted({ranks[0], ranks[-1]}))
+    return (
+        f"on {EPOCH + timedelta(seconds=change.at + change.before):%Y-%m-%d} clocks in {zone} go from "
+        f"{_clock(change.at + change.before)} to {_clock(change.at + change.after)}: local time {shown} {outcome}"
+    )
+
+
+def _outcome(parsed: Expression, change: Change) -> str:
+    shift = change.after - change.before
+    if not parsed.fixed and _keeps_pace(parsed, shift):
+        return ""
+    if 0 < shift < RESET and parsed.fixed:
+        return f"is left out by the clock, so the job runs once at {_clock(change.at + change.after)} instead"
+    if shift > 0:
+        return "is left out by the clock, and the job does not run then"
+    if parsed.fixed and -shift <= RESET:
+        return ""
+    return "comes twice, and the job runs both times"
+
+
+def _keeps_pace(parsed: Expression, shift: int) -> bool:
+    """Return whether a job runs as often as ever in spite of the shift: every minute, or in every hour."""
+    every_hour = len(parsed.hours) == DAY // HOUR
+    return every_hour and (shift % HOUR == 0 or len(parsed.minutes) == HOUR // zones.MINUTE)
+
+
+def _clock(local: int) -> str:
+    return f"{EPOCH + timedelta(seconds=local):%H:%M}"

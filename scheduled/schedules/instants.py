@@ -1,0 +1,92 @@
+"""Instants as people write them on a command line; those without a zone are meant in the configuration's."""
+
+import re
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from scheduled.clock import local
+from scheduled.core.jobs import Instant
+from scheduled.errors import ConfigError
+from scheduled.schedules.timetable import ScheduleError, parse_interval
+from scheduled.schedules.zones import FIRST_YEAR, LAST_YEAR, start_of
+
+TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+INTERVAL = re.compile(r"\+?\s*\d+\s*[smhd]", re.IGNORECASE)
+
+
+def read(text: str, zone: str) -> Instant:
+    """Read an ISO date, or date and time; raises ConfigError."""
+    try:
+        found = datetime.fromisoformat(text)
+        instant = int((found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).timestamp())
+    except (ValueError, OverflowError):
+        raise ConfigError(f"not an ISO date and time: {text!r} (write 2026-01-31T04:00)") from None
+    return _within(instant, text)
+
+
+def _within(instant: Instant, text: str) -> Instant:
+    """Refuse what no calendar reaches: a local time must exist for it in every zone."""
+    if not start_of(FIRST_YEAR) <= instant < start_of(LAST_YEAR + 1):
+        raise ConfigError(f"{text} is out of range")
+    return instant
+
+
+def ahead(text: str, zone: str, now: float) -> Instant:
+    """Read +2h or 2h, 18:30, or an ISO date and time; raises ConfigError unless it lies ahead."""
+    clock = TIME_OF_DAY.fullmatch(text)
+    if clock is not None:
+        found = _next_time_of_day(int(clock[1]), int(clock[2]), zone, now)
+    elif INTERVAL.match(text):
+        found = _within(int(now) + _interval(text.removeprefix("+")), text)
+    else:
+        found = read(text, zone)
+    if found <= now:
+        raise ConfigError(f"{text} is over")
+    return found
+
+
+def _next_time_of_day(hour: int, minute: int, zone: str, now: float) -> Instant:
+    here = local(now, zone)
+    today = here.replace(hour=hour, minute=minute, second=0, microsecond=0, fold=0)
+    return int((today if today > here else today + timedelta(days=1)).timestamp())
+
+
+def ago(text: str, zone: str, now: float) -> Instant:
+    """Read 2h or 7d ago, or an ISO date and time; raises ConfigError."""
+    return _within(int(now) - _interval(text), text) if INTERVAL.match(text) else read(text, zone)
+
+
+def _interval(text: str) -> int:
+    try:
+        return parse_interval(text)
+    except ScheduleError as error:
+        raise ConfigError(str(error)) from None
+
+
+def span(first: str, last: str, zone: str) -> tuple[Instant, Instant]:
+    """Read two instants between which some time lies; raises ConfigError."""
+    found = read(first, zone), read(last, zone)
+    if found[1] <= found[0]:
+        raise ConfigError(f"from {first} to {last}: must end after it begins")
+    return found
+
+
+def past(first: str | None, last: str | None, zone: str, now: float) -> tuple[Instant | None, Instant | None]:
+    """Read a span of what has been, open where nothing is given; raises ConfigError."""
+    start = None if first is None else read(first, zone)
+    if start is not None and start > now:
+        raise ConfigError(f"from {first}: lies ahead")
+    if first is not None and last is not None:
+        return span(first, last, zone)
+    return start, None if last is None else read(last, zone)
+
+
+def outage(text: str, zone: str) -> tuple[Instant, Instant]:
+    """Read A..B; raises ConfigError."""
+    first, dots, last = text.partition("..")
+    if not dots:
+        raise ConfigError(f"--outage: write two instants, 2026-03-28T22:00..2026-03-29T07:00, got {text!r}")
+    try:
+        return span(first, last, zone)
+    except ConfigError as error:
+        raise ConfigError(f"--outage: {error}") from None

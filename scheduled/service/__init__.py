@@ -1,0 +1,240 @@
+"""What every door may ask, one function for each question, with plain values in and JSON-ready ones out.
+
+An answer is the very document that the command line prints with --json; instants in it are RFC 3339 with offset,
+and those asked with are texts as people write them. *where* says whose configuration and state; *dry_run* only says
+what would be done. A question that can't be answered raises ScheduledError, with nothing changed. *hear* is called
+with every event of a tick as it happens. What waits for a run in a process of its own (`start`, `start_again`) is
+awaited; all else answers at once. The rooms behind are imported when they are asked: a tick has no use for most.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from scheduled.instance import Where
+from scheduled.service.files import (
+    add,
+    apply,
+    backup,
+    edit,
+    install,
+    remove,
+    replace,
+    restore,
+    uninstall,
+    written,
+)
+from scheduled.service.runs import (
+    as_printed,
+    attempt,
+    daily_report,
+    disable,
+    emit,
+    enable,
+    history,
+    logs,
+    pause,
+    plan_of_report,
+    plan_of_rerun,
+    rerun,
+    resume,
+    run,
+    skip,
+    stop,
+)
+from scheduled.service.screens import (
+    chain,
+    chains,
+    executable_keys,
+    handler_names,
+    interfaces,
+    now,
+    one_run,
+    preview,
+    printed,
+    settings,
+    start,
+    start_again,
+    strips,
+    together,
+)
+
+__all__ = [
+    "Where",
+    "add",
+    "apply",
+    "as_printed",
+    "attempt",
+    "audit",
+    "backup",
+    "calendar",
+    "chain",
+    "chains",
+    "check",
+    "daily_report",
+    "disable",
+    "edit",
+    "emit",
+    "enable",
+    "executable_keys",
+    "explain",
+    "forecast",
+    "handler_names",
+    "history",
+    "incidents",
+    "install",
+    "interfaces",
+    "job",
+    "jobs",
+    "logs",
+    "notices",
+    "now",
+    "one_run",
+    "pause",
+    "plan",
+    "plan_of_report",
+    "plan_of_rerun",
+    "preview",
+    "printed",
+    "remove",
+    "replace",
+    "report",
+    "rerun",
+    "restore",
+    "resume",
+    "run",
+    "settings",
+    "skip",
+    "start",
+    "start_again",
+    "status",
+    "stop",
+    "strips",
+    "together",
+    "uninstall",
+    "upcoming",
+    "written",
+]  # fmt: skip
+
+MOST = 100_000  # slots in one answer
+
+# How everything stands
+
+
+def status(where: Where) -> dict[str, Any]:
+    """Say how everything stands, trouble first; `healthy` is whether there is none."""
+    from scheduled.queries.status import status as found
+
+    return found(where.config_file, where.paths)
+
+
+def incidents(where: Where) -> list[dict[str, Any]]:
+    """List the conditions that hold now, as handlers, or the runner itself (`job` null), found them."""
+    from scheduled.config import files as config
+    from scheduled.queries import records
+
+    return records.incidents(where.paths, config.load(where.config_file).timezone)
+
+
+def notices(where: Where) -> list[dict[str, Any]]:
+    """List the notices that are decided but not delivered yet."""
+    from scheduled.config import files as config
+    from scheduled.queries import records
+
+    return records.notices(where.paths, config.load(where.config_file).timezone)
+
+
+def report(where: Where) -> dict[str, Any]:
+    """Return the newest daily report as Markdown."""
+    from scheduled.queries import records
+
+    return records.report(where.paths)
+
+
+def check(where: Where) -> dict[str, Any]:
+    """Return every fault and doubt in the configuration."""
+    from scheduled.config import check as checks
+
+    return checks.checked(where.config_file, where.paths)
+
+
+def audit(where: Where, after: str | None = None, until: str | None = None) -> dict[str, Any]:
+    """Recompute every slot there had to be (in `(after, until]`); say whether the ledger accounts for each."""
+    from scheduled import clock
+    from scheduled.config import files as config
+    from scheduled.queries import records
+    from scheduled.schedules.instants import past
+
+    zone = config.load(where.config_file).timezone
+    first, last = past(after, until, zone, clock.now())
+    return records.audit(where.paths, zone, after=first, until=last)
+
+
+# Jobs, and when they come
+
+
+def jobs(where: Where) -> list[dict[str, Any]]:
+    """List the jobs: when each is due, what it does, how it went."""
+    from scheduled.queries import jobs as listing
+    from scheduled.queries.view import look
+
+    view = look(where.config_file, where.paths)
+    where.problems = view.config.problems
+    return listing.jobs(view)
+
+
+def job(where: Where, name: str) -> dict[str, Any]:
+    """Return everything configured of a job, where it stands, and its next slots."""
+    from scheduled.queries import jobs as listing
+    from scheduled.queries.view import look
+
+    return listing.show(look(where.config_file, where.paths), name)
+
+
+def upcoming(where: Where, job: str | None = None, limit: int = 10) -> list[dict[str, Any]]:
+    """Return the next slots, of a job or of all."""
+    from scheduled.errors import within
+    from scheduled.queries import jobs as listing
+    from scheduled.queries.view import look
+
+    within("limit", limit, 1, MOST)
+    return listing.upcoming(look(where.config_file, where.paths), job, limit)
+
+
+def explain(where: Where, job: str, at: str | None = None) -> dict[str, Any]:
+    """Say why a job ran, did not, or will; with *at*, what became of its slot at or before that instant."""
+    from scheduled.queries import explain as reasons
+    from scheduled.queries.view import looked_at
+    from scheduled.schedules.instants import read
+
+    with looked_at(where.config_file, where.paths) as (view, ledger):
+        if at is None:
+            return reasons.explain(view, ledger, job)
+        return reasons.explain_at(view, ledger, job, read(at, view.zone))
+
+
+def forecast(
+    where: Where, first: str, last: str, outages: Sequence[str] = (), job: str | None = None
+) -> list[dict[str, Any]]:
+    """Return what will run from *first* until before *last*, with no ticks in *outages* (`A..B`)."""
+    from scheduled.queries import forecast as future
+    from scheduled.queries.view import look
+
+    view = look(where.config_file, where.paths)
+    return future.document(future.between(view, first, last, outages, job), view.zone)
+
+
+def calendar(where: Where, first: str, last: str, outages: Sequence[str] = (), job: str | None = None) -> str:
+    """Return what `forecast` does as a calendar (iCalendar)."""
+    from scheduled.queries import forecast as future
+    from scheduled.queries import ical
+    from scheduled.queries.view import look
+
+    view = look(where.config_file, where.paths)
+    return ical.calendar(future.between(view, first, last, outages, job), view.now)
+
+
+def plan(where: Where, jobs: Sequence[str] = (), slot: str | None = None) -> list[dict[str, Any]]:
+    """Return what a tick, or `run` with the same arguments, would start now, in order and with the reason."""
+    from scheduled.commands import runs as ticking
+
+    return ticking.planned(where.house(), jobs, slot)

@@ -1,0 +1,98 @@
+"""Totals, conditions and the outbox, in SQL."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from scheduled.core.conditions import Condition, Notice
+from scheduled.core.jobs import Instant
+from scheduled.core.records import KnownCondition, OutboxItem
+
+
+def _text(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+class Notices:
+    """The part of a `Ledger` that knows conditions and what is to be said of them; see there for the contracts."""
+
+    _db: sqlite3.Connection
+
+    def count(self, job: str, name: str, amount: int) -> None:
+        """See `Ledger.count`."""
+        self._db.execute(
+            "INSERT INTO totals VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET total = total + excluded.total",
+            (job, name, amount),
+        )
+
+    def totals(self) -> dict[str, dict[str, int]]:
+        """See `Ledger.totals`."""
+        found: dict[str, dict[str, int]] = {}
+        for job, name, total in self._db.execute("SELECT job, name, total FROM totals ORDER BY job, name"):
+            found.setdefault(job, {})[name] = total
+        return found
+
+    def conditions(self, job: str | None = None) -> list[KnownCondition]:
+        """See `Ledger.conditions`."""
+        rows = self._db.execute(
+            "SELECT key, job, grp, payload, event, since, said_at FROM conditions"
+            " WHERE :job IS NULL OR job = :job ORDER BY since, key",
+            {"job": job},
+        )
+        return [
+            KnownCondition(
+                condition=Condition(key=key, group=grp, payload=msgspec.json.decode(payload), event=event),
+                job=owner,
+                since=since,
+                said_at=said_at,
+            )
+            for key, owner, grp, payload, event, since, said_at in rows
+        ]
+
+    def put_condition(self, job: str, condition: Condition, since: float) -> None:
+        """See `Ledger.put_condition`."""
+        self._db.execute(
+            "INSERT INTO conditions (key, job, grp, payload, event, since) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET payload = excluded.payload, grp = excluded.grp, event = excluded.event",
+            (condition.key, job, condition.group, _text(condition.payload), condition.event, since),
+        )
+
+    def drop_conditions(self, job: str, keys: Sequence[str]) -> None:
+        """See `Ledger.drop_conditions`."""
+        self._db.executemany("DELETE FROM conditions WHERE job = ? AND key = ?", [(job, key) for key in keys])
+
+    def said(self, job: str, keys: Sequence[str], at: float) -> None:
+        """See `Ledger.said`."""
+        self._db.executemany(
+            "UPDATE conditions SET said_at = ? WHERE job = ? AND key = ?", [(at, job, key) for key in keys]
+        )
+
+    def post(self, item_id: str, notice: Notice, at: float) -> None:
+        """See `Ledger.post`."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO outbox (id, notice, created_at, next_try) VALUES (?, ?, ?, ?)",
+            (item_id, _text(notice), at, int(at)),
+        )
+
+    def outbox(self) -> list[OutboxItem]:
+        """See `Ledger.outbox`."""
+        rows = self._db.execute("SELECT id, notice, tries, next_try FROM outbox ORDER BY created_at, id")
+        return [
+            OutboxItem(
+                id=item_id, notice=msgspec.json.decode(notice, type=Notice), tries=tries, next_try=next_try
+            )
+            for item_id, notice, tries, next_try in rows
+        ]
+
+    def delivered(self, item_id: str) -> None:
+        """See `Ledger.delivered`."""
+        self._db.execute("DELETE FROM outbox WHERE id = ?", (item_id,))
+
+    def undelivered(self, item_id: str, next_try: Instant, error: str) -> None:
+        """See `Ledger.undelivered`."""
+        self._db.execute(
+            "UPDATE outbox SET tries = tries + 1, next_try = ?, last_error = ? WHERE id = ?",
+            (next_try, error, item_id),
+        )
