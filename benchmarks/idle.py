@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.measure import BARE, Figure, NotDoneError, Work, compare
-from benchmarks.worlds import House, commands
+from benchmarks.worlds import Runtime, commands
 
 SIZES = (2, 1_000, 10_000)
 
@@ -23,16 +23,16 @@ def figures(root: Path, *, quick: bool) -> Iterator[Figure]:
 
 def idle(root: Path, jobs: int) -> Work:
     """Return an idle tick of a house with *jobs* jobs."""
-    house = House(root, commands(jobs, 'cron = "0 0 1 1 *"'))
-    house.tick()
-    snapshot = house.state / "scheduled_state.json"
+    runtime = Runtime(root, commands(jobs, 'cron = "0 0 1 1 *"'))
+    runtime.tick()
+    snapshot = runtime.state / "scheduled_state.json"
     seen = snapshot.read_bytes()
 
     def was_idle(_: str) -> None:
         if snapshot.read_bytes() != seen:
             raise NotDoneError("the tick was no idle one")
 
-    return house.work(f"idle tick, {jobs:,} jobs", "run", check=was_idle)
+    return runtime.work(f"idle tick, {jobs:,} jobs", "run", check=was_idle)
 
 
 def _anacron(root: Path, jobs: int) -> Work:

@@ -137,7 +137,7 @@ def _process(command: Sequence[str], env: Mapping[str, str]) -> tuple[str, Run]:
             (os.POSIX_SPAWN_DUP2, out.fileno(), 2),
         ]
         began = time.perf_counter()
-        pid = os.posix_spawnp(command[0], list(command), surroundings(env), file_actions=actions)
+        pid = os.posix_spawnp(command[0], list(command), context(env), file_actions=actions)
         _, status, usage = os.wait4(pid, 0)
         wall = time.perf_counter() - began
         cpu = usage.ru_utime + usage.ru_stime + _left_behind()[0]
@@ -177,7 +177,7 @@ def peak(work: Work) -> float:
     for command in work.commands:
         done = subprocess.run(
             [GNU_TIME, "-q", "-f", "%M", *command],
-            env=surroundings(work.env),
+            env=context(work.env),
             capture_output=True,
             text=True,
             check=False,
@@ -204,7 +204,7 @@ def compare_peaks(row: str, ours: Work, theirs: Work, *, limit: float, gate: flo
     )
 
 
-def surroundings(more: Mapping[str, str]) -> dict[str, str]:
+def context(more: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of every measured process: what cron would give it, and *more*."""
     return {"PATH": os.defpath + ":/usr/sbin", "HOME": "/", "LANG": "C.UTF-8", "TZ": "UTC", **more}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.idle import idle
 from benchmarks.looking import OLD, QUESTIONS, asked, house_with
 from benchmarks.measure import BARE, Figure, Work, compare_peaks
-from benchmarks.worlds import House, commands, settle, sweep_house, workspace
+from benchmarks.worlds import Runtime, commands, settle, sweep_house, workspace
 
 LINE = "2026-01-01 00:00:00,000 | branch_worker | INFO | something of no great interest has happened, as it does\n"
 
@@ -23,17 +23,17 @@ def figures(root: Path, *, quick: bool) -> Iterator[Figure]:
 def _works(root: Path, *, quick: bool) -> Iterator[tuple[Work, float]]:
     jobs, rows, megabytes = (1_000, OLD // 10, 100) if quick else (10_000, OLD, 1_000)
     yield idle(root / "idle", jobs), 2
-    house = House(root / "jobs", commands(jobs, 'cron = "0 0 1 1 *"'))
-    yield house.work(f"full tick, {jobs:,} jobs", "run", prepare=_forgotten(house)), 60
+    runtime = Runtime(root / "jobs", commands(jobs, 'cron = "0 0 1 1 *"'))
+    yield runtime.work(f"full tick, {jobs:,} jobs", "run", prepare=_forgotten(runtime)), 60
     old = house_with(root / "old", rows)
     for words in QUESTIONS:
         yield asked(old, f"`{words[0]}`, {rows:,} runs", *words), 40
     yield _log(root / "log", megabytes), 20
 
 
-def _forgotten(house: House):
+def _forgotten(runtime: Runtime):
     """Return what makes the next tick a full one."""
-    return lambda: (house.state / "scheduled_state.json").unlink(missing_ok=True)
+    return lambda: (runtime.state / "scheduled_state.json").unlink(missing_ok=True)
 
 
 def _log(root: Path, megabytes: int) -> Work:
@@ -48,5 +48,5 @@ def _log(root: Path, megabytes: int) -> Work:
         for _ in range(9):
             file.write(LINE * block)
         file.write(young * block)
-    house = sweep_house(root / "house", root / "workspace", "metrics")
-    return house.work(f"`metrics`, a log of {megabytes:,} MB", "run", "metrics")
+    runtime = sweep_house(root / "house", root / "workspace", "metrics")
+    return runtime.work(f"`metrics`, a log of {megabytes:,} MB", "run", "metrics")

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.measure import Figure, NotDoneError, Work, compare, surroundings
+from benchmarks.measure import Figure, NotDoneError, Work, compare, context
 from benchmarks.worlds import expressions
 
 HERE = Path(__file__).with_name("planning.py")
@@ -39,5 +39,5 @@ def planning(who: str, listed: Path, days: int, label: str) -> Work:
 def _check(listed: Path) -> None:
     """Hold the counts of some jobs against cronsim, slot by slot."""
     command = [sys.executable, str(HERE), "check", str(listed), str(DAYS), str(SAMPLE)]
-    if subprocess.run(command, env=surroundings({"PYTHONPATH": str(ROOT)}), check=False).returncode:
+    if subprocess.run(command, env=context({"PYTHONPATH": str(ROOT)}), check=False).returncode:
         raise NotDoneError("the missed slots are not those that cronsim counts")

@@ -13,9 +13,9 @@ def scheduled(expressions: list[str], days: int) -> float:
     """Plan as a tick does."""
     from scheduled.core.planner import plan
 
-    jobs, standings = _house(expressions, days)
+    jobs, job_states = _house(expressions, days)
     began = time.perf_counter()
-    found = plan(jobs, standings, int(NOW.timestamp()))
+    found = plan(jobs, job_states, int(NOW.timestamp()))
     took = time.perf_counter() - began
     assert len(found.starts) == len(expressions), f"{len(found.starts)} jobs are due"
     return took
@@ -23,17 +23,17 @@ def scheduled(expressions: list[str], days: int) -> float:
 
 def _house(expressions: list[str], days: int):
     from scheduled.core.jobs import Action, Job, Schedule
-    from scheduled.core.runs import Standing
+    from scheduled.core.runs import JobState
 
     action = Action("command", words=("true",))
     schedules = [Schedule("cron", expression, "UTC") for expression in expressions]
     jobs = {f"j{n}": Job(name=f"j{n}", schedule=found, action=action) for n, found in enumerate(schedules)}
     before = int((NOW - timedelta(days=days)).timestamp())
-    standings = {
-        name: Standing(job=name, position=before, epoch=before, schedule=job.schedule)
+    job_states = {
+        name: JobState(job=name, position=before, epoch=before, schedule=job.schedule)
         for name, job in jobs.items()
     }
-    return jobs, standings
+    return jobs, job_states
 
 
 def croniter(expressions: list[str], days: int) -> float:  # noqa: ARG001 - it counts nothing that was missed
@@ -64,9 +64,9 @@ def check(expressions: list[str], days: int, every: int) -> int:
 
     from scheduled.core.planner import plan
 
-    jobs, standings = _house(expressions, days)
+    jobs, job_states = _house(expressions, days)
     counted = {
-        start.claim.job: start.claim.slots for start in plan(jobs, standings, int(NOW.timestamp())).starts
+        start.claim.job: start.claim.slots for start in plan(jobs, job_states, int(NOW.timestamp())).starts
     }
     begin = NOW - timedelta(days=days)
     return any(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.measure import BARE, Figure, NotDoneError, Work, compare
-from benchmarks.worlds import DAY, House, commands
+from benchmarks.worlds import DAY, Runtime, commands
 
 
 def run(root: Path, *, quick: bool) -> Iterator[Figure]:
@@ -29,12 +29,12 @@ def tick(root: Path, *, quick: bool) -> Iterator[Figure]:
 
 def due(root: Path, jobs: int, label: str) -> Work:
     """Return a tick in which *jobs* jobs are due for the first time."""
-    house = House(root, commands(jobs, 'cron = "0 0 * * *"'))
-    house.begin(DAY)
-    house.keep()
+    runtime = Runtime(root, commands(jobs, 'cron = "0 0 * * *"'))
+    runtime.begin(DAY)
+    runtime.keep()
 
     def all_ran(_: str) -> None:
-        if house.ask("SELECT count(*) FROM runs WHERE status = 'success' AND exit_code = 0") != [(jobs,)]:
+        if runtime.ask("SELECT count(*) FROM runs WHERE status = 'success' AND exit_code = 0") != [(jobs,)]:
             raise NotDoneError(f"not all of {jobs} jobs have run")
 
-    return house.work(label, "run", prepare=house.back, check=all_ran)
+    return runtime.work(label, "run", prepare=runtime.back, check=all_ran)

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 
-from benchmarks.measure import NotDoneError, Work, fresh, nothing, surroundings
-from scheduled.config import files as config
+from benchmarks.measure import NotDoneError, Work, context, fresh, nothing
+from scheduled.config.files import load_config
 from scheduled.core.jobs import Job
 from scheduled.state.sqlite.ledger import SqliteLedger, using
 
@@ -24,7 +24,7 @@ PYTHON = str(Path(sysconfig.get_path("scripts"), "python"))
 HANDLERS = ("health", "memory_rollover", "mail_cleanup", "metrics", "daily_report")
 
 
-class House:
+class Runtime:
     """A configuration and a state directory under *root*, as the installed crontab line finds them."""
 
     def __init__(self, root: Path, toml: str) -> None:
@@ -50,11 +50,11 @@ class House:
 
     def tick(self, *jobs: str) -> None:
         """Make a tick that nobody measures, of these *jobs* by hand if any are given."""
-        subprocess.run(self.command("run", *jobs), env=surroundings(self.env), check=True)
+        subprocess.run(self.command("run", *jobs), env=context(self.env), check=True)
 
     def jobs(self) -> dict[str, Job]:
         """Return what the configuration says; raises NotDoneError if anything in it is wrong."""
-        found = config.load(self.config)
+        found = load_config(self.config)
         if found.problems:
             raise NotDoneError("\n".join(found.problems[:3]))
         return found.jobs
@@ -105,12 +105,12 @@ def expressions(number: int) -> list[str]:
     return [*chosen.sample(often, half), *chosen.sample(daily, number - half)]
 
 
-def remember(house: House, rows: int) -> None:
+def remember(runtime: Runtime, rows: int) -> None:
     """Give the house's jobs a past of *rows* runs, each with its slot and its attempt."""
-    names = list(house.jobs())
+    names = list(runtime.jobs())
     now = int(time.time())
     per_job = rows // len(names)
-    with closing(sqlite3.connect(house.state / "ledger.db")) as db:
+    with closing(sqlite3.connect(runtime.state / "ledger.db")) as db:
         past = [(name, now - DAY - 60 * n) for n in range(per_job) for name in names]
         db.executemany(
             "INSERT INTO runs (run_id, job, slot, slots, triggered_by, attempt, status, tick, boot, host, claimed_at,"
@@ -131,14 +131,14 @@ def remember(house: House, rows: int) -> None:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def sweep_house(root: Path, workspace: Path, *handlers: str) -> House:
+def sweep_house(root: Path, workspace: Path, *handlers: str) -> Runtime:
     """Return a house whose jobs are these *handlers*: they have looked after *workspace* before, and are due again."""
     tables = (f'[jobs.{name}]\nhandler = "{name}"\ncron = "0 0 * * *"\n' for name in handlers)
-    house = House(root, f'timezone = "UTC"\nworkspace = "{workspace}"\n{"".join(tables)}')
-    house.begin(DAY)
-    house.tick(*handlers)
-    house.keep()
-    return house
+    runtime = Runtime(root, f'timezone = "UTC"\nworkspace = "{workspace}"\n{"".join(tables)}')
+    runtime.begin(DAY)
+    runtime.tick(*handlers)
+    runtime.keep()
+    return runtime
 
 
 def workspace(root: Path, branches: int, *, lines: int = 400, mails: int = 40) -> None:

@@ -4,13 +4,13 @@ from datetime import timedelta
 
 from scheduled.core.conditions import Change, Notice
 from scheduled.handlers.base import Outcome, Task
-from scheduled.handlers.formats.mail_index import Census
+from scheduled.handlers.formats.mail_index import MailIndex
 from scheduled.handlers.formats.mailbox_files import MailboxError
 from scheduled.handlers.formats.message import Counts
 from scheduled.handlers.memory_rollover import measured
 from scheduled.handlers.report_pages import Report, html, markdown
 from scheduled.handlers.workspace.activity import Traffic
-from scheduled.handlers.workspace.checkup import Examiner, Limits
+from scheduled.handlers.workspace.checkup import Inspector, Limits
 from scheduled.handlers.workspace.plans import active_plans
 from scheduled.handlers.workspace.workspace import Workspace, in_workspace
 from scheduled.state.files import write_atomically
@@ -46,7 +46,7 @@ def notices(change: Change) -> list[Notice]:  # noqa: ARG001 - the plugin surfac
 
 def _gathered(task: Task, workspace: Workspace) -> Report:
     options = task.options
-    examiner = Examiner(workspace, options, task)
+    examiner = Inspector(workspace, options, task)
     since = task.window_start or task.now - timedelta(hours=24)
     problems = list(workspace.problems)
     due = task.scheduled_for
@@ -72,7 +72,7 @@ def _mail(workspace: Workspace) -> Counts:
     inside = workspace.inside
     for branch in workspace.branches:
         try:
-            census = workspace.seen.inbox(branch, inside) or Census()
+            census = workspace.seen.inbox(branch, inside) or MailIndex()
         except MailboxError:
             continue  # a note of the checkup says so
         total, unread = total + census.total, unread + census.unread

@@ -6,10 +6,10 @@ from typing import Any
 
 from scheduled.core.conditions import Change, Condition, Notice
 from scheduled.handlers.base import Outcome, Task
-from scheduled.handlers.formats import timestamps as stamps
+from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.branches import MEMORY_KINDS
 from scheduled.handlers.formats.text import escaped, many
-from scheduled.handlers.workspace.checkup import Checkup, Examiner, Finding, Limits
+from scheduled.handlers.workspace.checkup import Checkup, Finding, Inspector, Limits
 from scheduled.handlers.workspace.workspace import Workspace, in_workspace
 
 CENTRAL = "HEALTH.central.json"
@@ -24,7 +24,7 @@ class Options(Limits):
 @in_workspace
 def run(task: Task, workspace: Workspace) -> Outcome:
     """Check all branches, write HEALTH.central.json, and state every issue as a condition."""
-    examiner = Examiner(workspace, task.options, task)
+    examiner = Inspector(workspace, task.options, task)
     checkups, common = examiner.all(), examiner.common()
     found = Counter(checkup.status for checkup in checkups)
     counts = {
@@ -35,7 +35,7 @@ def run(task: Task, workspace: Workspace) -> Outcome:
     }
     for condition in _conditions(checkups, common, workspace.problems):
         task.report.condition(condition)
-    stamp = stamps.iso(task.now, task.zone)
+    stamp = timestamps.iso(task.now, task.zone)
     document = {"timestamp": stamp, **_document(checkups, common, workspace.problems)}
     workspace.write_central(CENTRAL, document)
     task.report.event("health_check_complete", **counts, timestamp=stamp)

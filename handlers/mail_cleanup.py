@@ -11,7 +11,7 @@ import msgspec
 
 from scheduled.core.conditions import Change, Condition, Notice
 from scheduled.handlers.base import Outcome, Task
-from scheduled.handlers.formats import timestamps as stamps
+from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.branches import Branch
 from scheduled.handlers.formats.mailbox_files import MailboxError, ShortageError, UnreadableMailboxError
 from scheduled.handlers.formats.message import Counts, Message, identity
@@ -58,7 +58,7 @@ def run(task: Task, workspace: Workspace) -> Outcome:
         auto_opened=tally.auto_opened,
         auto_closed=tally.auto_closed,
         errors=tally.errors,
-        timestamp=stamps.iso(task.now, task.zone),
+        timestamp=timestamps.iso(task.now, task.zone),
     )
     data = msgspec.to_builtins(tally)
     return Outcome(

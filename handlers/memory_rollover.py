@@ -11,7 +11,7 @@ import msgspec
 
 from scheduled.core.conditions import Change, Condition, Notice
 from scheduled.handlers.base import Outcome, Task
-from scheduled.handlers.formats import timestamps as stamps
+from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.branches import Branch, WorkspaceError
 from scheduled.handlers.formats.text import MOST_LISTED, escaped, many, plain
 from scheduled.handlers.workspace.workspace import KEEPER, Workspace, in_workspace
@@ -111,7 +111,7 @@ def _condition(memory: Memory, task: Task) -> Condition:
         "branch_path": memory.branch.path,
         "file_path": memory.path,
         "threshold": task.options.limit,
-        "timestamp": stamps.iso(task.now, task.zone),
+        "timestamp": timestamps.iso(task.now, task.zone),
     }
     return Condition(key=key, group=key, payload=payload, event=EVENT)
 

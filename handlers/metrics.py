@@ -9,9 +9,9 @@ import msgspec
 
 from scheduled.core.conditions import Change, Notice
 from scheduled.handlers.base import Outcome, Task
-from scheduled.handlers.formats import timestamps as stamps
+from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.json_text import parse
-from scheduled.handlers.formats.mail_index import Census
+from scheduled.handlers.formats.mail_index import MailIndex
 from scheduled.handlers.formats.mailbox_files import MailboxError
 from scheduled.handlers.memory_rollover import Memory, measured
 from scheduled.handlers.workspace.logs import LogFile, Window, branch_of, read_logs
@@ -36,7 +36,7 @@ def run(task: Task, workspace: Workspace) -> Outcome:
     problems = list(workspace.problems)
     window = Window(task.now, timedelta(hours=options.hours), task.zone)
     metrics = {
-        "timestamp": stamps.iso(task.now, task.zone),
+        "timestamp": timestamps.iso(task.now, task.zone),
         "logs": _logs(workspace, list(read_logs(workspace, window)), problems),
         "memory": _memory(list(measured(workspace)), options.limit, problems),
         "mail": _mail(workspace, problems),
@@ -111,7 +111,7 @@ def _mail(workspace: Workspace, problems: list[str]) -> dict[str, Any]:
     }
 
 
-def _queue(census: Census) -> dict[str, int]:
+def _queue(census: MailIndex) -> dict[str, int]:
     return {
         "total": census.total,
         "unread": census.unread,
@@ -150,7 +150,7 @@ def _young(lines: Sequence[bytes], oldest: datetime, task: Task, problems: list[
         try:
             entry = parse(line)
             stamp = entry["timestamp"] if isinstance(entry, dict) else None
-            if stamps.parse(stamp, task.zone) >= oldest:
+            if timestamps.parse(stamp, task.zone) >= oldest:
                 yield line
         except (ValueError, KeyError):
             problems.append(f"{HISTORY}: line {number} was no entry, and was dropped: {line[:80]!r}")

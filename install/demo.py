@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from scheduled.config.files import load
+from scheduled.config.files import load_config
 from scheduled.errors import ScheduledError
 from scheduled.install.demo_workspace import build
 from scheduled.install.starter import starter
@@ -48,7 +48,7 @@ def age_first_sight(config: Path, state: Path, hours: int) -> None:
     ledger, _ = open_ledger(Paths(state), first_seen)
     try:
         with ledger.transaction():
-            for job in load(config).jobs.values():
+            for job in load_config(config).jobs.values():
                 ledger.begin_epoch(job.name, job.schedule, first_seen)
     finally:
         ledger.close()

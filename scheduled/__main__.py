@@ -55,9 +55,9 @@ def _answer() -> int:
     # What is imported stays: looking it over time and again takes a tenth of a tick.
     gc.set_threshold(100_000)
     if plain := idle.paths(words):
-        from scheduled.cli import crontab_line as crontab
+        from scheduled.cli import crontab_line
 
-        return crontab.run(*plain)
+        return crontab_line.run(*plain)
     from scheduled.cli.main import main as command_line
 
     return command_line()

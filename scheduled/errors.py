@@ -36,7 +36,7 @@ class BusyError(ScheduledError):
     exit_code = EXIT_BUSY
 
 
-def within(what: str, number: float, least: int, most: int | None = None) -> None:
+def require_between(what: str, number: float, least: int, most: int | None = None) -> None:
     """Raise ConfigError, which names *what*, unless *number* lies from *least* to *most*."""
     if number >= least and (most is None or number <= most):
         return

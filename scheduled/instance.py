@@ -9,10 +9,10 @@ from scheduled.state.paths import Paths, config_path, state_path
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scheduled.engine.runtime import House
+    from scheduled.engine.runtime import Runtime
 
 
-class Where:
+class Instance:
     """One question's place: what was said by name, or else the environment's and XDG's.
 
     *problems* is what an answer found wrong beside what was asked for; the command line says it on stderr. *claimed*
@@ -35,11 +35,11 @@ class Where:
         """The places in the state directory."""
         return Paths(state_path(self.state))
 
-    def house(self) -> "House":
+    def runtime(self) -> "Runtime":
         """Open everything; raises ConfigError."""
-        from scheduled.engine.runtime import House
+        from scheduled.engine.runtime import Runtime
 
-        house = House(self.config_file, self.paths.root)
-        house.paths = self.paths
-        self.problems = house.config.problems
-        return house
+        runtime = Runtime(self.config_file, self.paths.root)
+        runtime.paths = self.paths
+        self.problems = runtime.config.problems
+        return runtime

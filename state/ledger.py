@@ -5,9 +5,19 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from scheduled.core.conditions import Condition, Notice
-from scheduled.core.jobs import Instant, Schedule
-from scheduled.core.records import Aside, Epoch, Holder, JobRow, KnownCondition, OutboxItem, RunRow, SlotRow
-from scheduled.core.runs import Claim, Ending, OpenReason, OpenRun, Span, Standing, TriggerRow, Verdict
+from scheduled.core.jobs import Schedule
+from scheduled.core.records import (
+    Claimant,
+    Epoch,
+    JobRow,
+    KnownCondition,
+    OutboxItem,
+    RunRow,
+    SetAside,
+    SlotRow,
+)
+from scheduled.core.runs import AttemptResult, Claim, JobState, OpenReason, OpenRun, Span, TriggerRow, Verdict
+from scheduled.schedules.zones import Instant
 
 
 class Ledger(Protocol):
@@ -24,7 +34,7 @@ class Ledger(Protocol):
         """Let go of the files."""
 
     # Where jobs stand
-    def standings(self) -> dict[str, Standing]:
+    def job_states(self) -> dict[str, JobState]:
         """Return where each job stands that has an open epoch."""
 
     def begin_epoch(self, job: str, schedule: Schedule, starts_at: Instant) -> None:
@@ -40,15 +50,15 @@ class Ledger(Protocol):
         """Note why the job's due slots are open, and when it is due next."""
 
     # Slots and runs
-    def decide(
+    def record_verdict(
         self, job: str, span: Span, verdict: Verdict, reason: str, run_id: str | None, at: Instant
     ) -> None:
         """Give a span, or the slot of an open run, its verdict."""
 
-    def claim(self, claim: Claim, holder: Holder, at: float) -> bool:
+    def claim(self, claim: Claim, claimant: Claimant, at: float) -> bool:
         """Take a slot (or a manual run) for *holder*; False if somebody was faster or it has its verdict."""
 
-    def reclaim(self, claim: Claim, holder: Holder, at: float) -> bool:
+    def reclaim(self, claim: Claim, claimant: Claimant, at: float) -> bool:
         """Take the next attempt of a run that waits for its retry; False if somebody was faster."""
 
     def unclaim(self, run_id: str) -> None:
@@ -58,14 +68,18 @@ class Ledger(Protocol):
         """Note that an attempt has started."""
 
     def ended(
-        self, ending: Ending, run_status: str, retry_at: Instant | None, result: Mapping[str, Any] | None
+        self,
+        ending: AttemptResult,
+        run_status: str,
+        retry_at: Instant | None,
+        result: Mapping[str, Any] | None,
     ) -> None:
         """Note how an attempt ended and what that makes of the run."""
 
     def close_run(self, run_id: str, status: str, reason: str) -> None:
         """End a run that waits for a retry it will not get (superseded, edited, skipped)."""
 
-    def hurry(self, run_id: str, at: Instant) -> None:
+    def retry_now(self, run_id: str, at: Instant) -> None:
         """Let the retry that a run waits for come due at *at*."""
 
     def begin_chain(self, run_id: str, payload: Mapping[str, Any]) -> None:
@@ -98,10 +112,10 @@ class Ledger(Protocol):
         What the ledger held beyond it is laid aside as it was; runs that wait must have been closed.
         """
 
-    def laid_aside(self) -> list[Aside]:
+    def laid_aside(self) -> list[SetAside]:
         """Return what is laid aside, in the order in which it was."""
 
-    def forget_aside(self, aside: Aside) -> None:
+    def forget_aside(self, aside: SetAside) -> None:
         """Drop something that is laid aside."""
 
     def take_back(self, job: str, until: Instant) -> None:
@@ -140,10 +154,10 @@ class Ledger(Protocol):
         """Return one run."""
 
     # What people and events ask for beside the schedules
-    def toggle(self, job: str, enabled: bool | None) -> None:
+    def override(self, job: str, enabled: bool | None) -> None:
         """Enable or disable a job whatever its configuration says; None takes the configuration's word again."""
 
-    def toggles(self) -> dict[str, bool]:
+    def overrides(self) -> dict[str, bool]:
         """Return which jobs are switched from outside the configuration."""
 
     def pause(self, job: str, until: Instant | None) -> None:
@@ -180,7 +194,7 @@ class Ledger(Protocol):
     def drop_conditions(self, job: str, keys: Sequence[str]) -> None:
         """Note that these are true no more."""
 
-    def said(self, job: str, keys: Sequence[str], at: float) -> None:
+    def notified(self, job: str, keys: Sequence[str], at: float) -> None:
         """Note when these conditions were last told."""
 
     def post(self, item_id: str, notice: Notice, at: float) -> None:

@@ -159,12 +159,12 @@ def _restore(ledger: SqliteLedger, paths: Paths) -> list[str]:
             if job.schedule is not None:
                 ledger.begin_epoch(job.job, job.schedule, job.position)
                 ledger.succeeded(job.job, job.window_start)
-        for name, enabled in switches.switched.items():
-            ledger.toggle(name, enabled)
+        for name, enabled in switches.overridden.items():
+            ledger.override(name, enabled)
         for name, until in switches.paused.items():
             ledger.pause(name, until)
     restored = [f"the positions of {len(remembered)} jobs"] * bool(remembered)
-    restored += ["what was paused or switched by hand"] * bool(switches.switched or switches.paused)
+    restored += ["what was paused or switched by hand"] * bool(switches.overridden or switches.paused)
     if not restored:
         return []
     return [f"{paths.ledger}: was lost; {' and '.join(restored)} are restored from {paths.snapshot.name}"]

@@ -24,7 +24,7 @@ class Paths:
         self.ledger = root / "ledger.db"
         self.output = root / "output"
         self.reports = root / "reports"
-        self.outcomes = root / "outcomes"
+        self.results = root / "results"
         self.backups = root / "backups"
         self.spool = root / "spool"
         # Shortages that did not prevent an answer; the command line prints them after it.
@@ -39,10 +39,10 @@ class Paths:
         refuse_as_root_in_anothers(self.root)
         self.refuse_unreadable()
         self.refuse_unwritable()
-        for place in (self.ledger, self.snapshot, self.output, self.outcomes, self.spool):
+        for place in (self.ledger, self.snapshot, self.output, self.results, self.spool):
             refuse_foreign(place)
         try:
-            for place in (self.root, self.output, self.reports, self.outcomes, self.spool):
+            for place in (self.root, self.output, self.reports, self.results, self.spool):
                 make_directories(place)
             refuse_shared(self.root)
         except OSError as error:
@@ -53,12 +53,12 @@ class Paths:
         files = (self.ledger, self.snapshot)
         if os.path.exists(self.root) and not os.path.isdir(self.root):
             raise ConfigError(f"{self.root}: is no directory; name another one with --state")
-        for place in (self.root, *files, self.output, self.reports, self.outcomes, self.spool):
+        for place in (self.root, *files, self.output, self.reports, self.results, self.spool):
             refuse_unreadable(place)
 
     def refuse_unwritable(self) -> None:
         """Raise ConfigError, with the fix, if the user may not write the state. Nothing is made, nothing is opened."""
-        for place in (self.root, self.ledger, self.output, self.reports, self.outcomes, self.spool):
+        for place in (self.root, self.ledger, self.output, self.reports, self.results, self.spool):
             refuse_unwritable(place)
 
     def output_of(self, run_id: str, attempt: int) -> Path:
@@ -67,16 +67,16 @@ class Paths:
 
     def report_of(self, run_id: str, attempt: int) -> Path:
         """Return where an attempt's handler reports to."""
-        return self.outcomes / f"{run_id}.{attempt}.report"
+        return self.results / f"{run_id}.{attempt}.report"
 
     @staticmethod
     def run_of(report: Path) -> str:
         """Return whose run a report is."""
         return report.stem.rpartition(".")[0]
 
-    def outcomes_of(self, tick: str) -> Path:
+    def results_of(self, tick: str) -> Path:
         """Return a tick's outcome file; while its supervisor lives it is locked."""
-        return self.outcomes / f"{tick}.jsonl"
+        return self.results / f"{tick}.jsonl"
 
 
 def config_path(given: str | None) -> Path:

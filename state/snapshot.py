@@ -11,17 +11,18 @@ import msgspec
 
 from scheduled import idle
 from scheduled.clock import local
-from scheduled.core.jobs import Instant, Schedule
+from scheduled.core.jobs import Schedule
 from scheduled.core.records import JobRow
 from scheduled.errors import StateError
+from scheduled.schedules.zones import Instant
 from scheduled.state.files import RefusedError, open_regular, read_regular, sync_directory
 from scheduled.state.ledger import Ledger
-from scheduled.state.sanity import is_instant, is_schedule
+from scheduled.state.validation import is_instant, is_schedule
 
 VERSION = 1
 OWN_KEYS = {
     "_idle", "version", "written_at", "next_due", "last_run", "memory_rollover", "mail_cleanup", "health_check", "jobs",
-    "switched", "paused",
+    "overridden", "paused",
 }  # fmt: skip
 ALL = "*"
 SWEEP = ("health", "memory_rollover", "mail_cleanup", "metrics")
@@ -39,7 +40,7 @@ class Restored(msgspec.Struct, frozen=True):
 class Switches(msgspec.Struct, frozen=True):
     """What somebody has switched between ticks: jobs enabled or not, and until when they (`''`: all) are paused."""
 
-    switched: dict[str, bool]
+    overridden: dict[str, bool]
     paused: dict[str, Instant | None]
 
 
@@ -73,7 +74,7 @@ def summary(ledger: Ledger, handlers: dict[str, str], zone: str, now: Instant) -
             "last_status": {key: status.get(key, 0) for key in ("healthy", "warnings", "errors")},
         },
         "jobs": {row.job: _job(row, zone) for row in rows.values()},
-        "switched": ledger.toggles(),
+        "overridden": ledger.overrides(),
         "paused": {job or ALL: _iso(until, zone) for job, until in ledger.pauses(now).items()},
     }
 
@@ -257,9 +258,9 @@ def essentials(path: Path) -> list[Restored]:
 def switches(path: Path) -> Switches:
     """Return what a snapshot remembers of what was switched, for a ledger that was lost; bad entries are left out."""
     document = read(path) or {}
-    switched, paused = (_table(document.get(key)) for key in ("switched", "paused"))
+    overridden, paused = (_table(document.get(key)) for key in ("overridden", "paused"))
     return Switches(
-        switched={job: enabled for job, enabled in switched.items() if isinstance(enabled, bool)},
+        overridden={job: enabled for job, enabled in overridden.items() if isinstance(enabled, bool)},
         paused={
             "" if job == ALL else job: until for job, said in paused.items() for until in _instants(said)
         },

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 pytest_plugins = [
-    "tests.fixtures.points",
-    "tests.fixtures.sample",
+    "tests.fixtures.fault_points",
+    "tests.fixtures.sample_workspace",
     "tests.fixtures.web",
     "tests.fixtures.world",
     "tests.fixtures.zone_files",
-    "tests.fixtures.estate",  # imports the others
+    "tests.fixtures.crash_world",  # imports the others
 ]
 
 SEALED = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")

@@ -34,7 +34,7 @@ class Instants(msgspec.Struct, array_like=True):
 _encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder(Instants).decode
 
 
-class Census(msgspec.Struct, array_like=True, dict=True):
+class MailIndex(msgspec.Struct, array_like=True, dict=True):
     """The numbers are those of all mails. *ids* are as many as there are mails to tell apart by their ids.
 
     *peculiar*: what the sweep has to look at itself, whatever the time is. *first_...* are the first of the
@@ -76,7 +76,7 @@ class Census(msgspec.Struct, array_like=True, dict=True):
         return bisect_right(sent, end.timestamp()) - bisect_right(sent, start.timestamp())
 
 
-def of(data: bytes, zone: ZoneInfo, sender: str) -> Census:
+def of(data: bytes, zone: ZoneInfo, sender: str) -> MailIndex:
     """Return the census of an inbox file, naive stamps read in *zone*; ValueError if it is none.
 
     *sender* is whom our own notices come from.
@@ -84,7 +84,7 @@ def of(data: bytes, zone: ZoneInfo, sender: str) -> Census:
     return take(mails_in(data), zone, sender)
 
 
-def take(mails: Sequence[Mail | None], zone: ZoneInfo, sender: str) -> Census:
+def take(mails: Sequence[Mail | None], zone: ZoneInfo, sender: str) -> MailIndex:
     """Return the census of *mails*, as `of` does."""
     # In one pass, and in plain variables: every mail of a workspace comes by here.
     read, ids = stamps.reader(zone), set()
@@ -115,7 +115,7 @@ def take(mails: Sequence[Mail | None], zone: ZoneInfo, sender: str) -> Census:
                 if waits:
                     waiting.append(at)
     instants = Instants(*map(_ascending, (new, waiting, opened, closing, sent)))
-    return Census(
+    return MailIndex(
         total=len(mails),
         unread=unread,
         opened_total=len(closing),

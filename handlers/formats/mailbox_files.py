@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from scheduled.errors import ScheduledError
-from scheduled.handlers.formats import timestamps as stamps
+from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.branches import Branch
 from scheduled.handlers.formats.inbox import Inbox
 from scheduled.handlers.formats.json_text import Habit, dump, parse
@@ -127,7 +127,7 @@ class Folder:
     def put(self, message: Message, body: Message, now: datetime, zone: ZoneInfo, *, escaped: bool) -> None:
         """Write *body*, the form that *message* takes here, to a file of its own; *escaped*: in ASCII."""
         self._make()
-        name = f"{stamps.compact(now, zone)}_{_in_name(message.get('subject', 'No Subject'))}"
+        name = f"{timestamps.compact(now, zone)}_{_in_name(message.get('subject', 'No Subject'))}"
         text = dump(body, Habit(ascii=escaped))
         for number in range(1, 100):
             again = "" if number == 1 else f"_{number}"
@@ -178,7 +178,7 @@ class Folder:
 
 def archived(message: Message, now: datetime, zone: ZoneInfo) -> Message:
     """Return *message* as it lies in `deleted/`."""
-    return {**message, "status": "closed", "read": True, "archived_at": stamps.iso(now, zone)}
+    return {**message, "status": "closed", "read": True, "archived_at": timestamps.iso(now, zone)}
 
 
 def _same(message: Message, other: Any, by: Sequence[str]) -> bool:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from scheduled.handlers.formats import timestamps as stamps
+from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.branches import Branch
 from scheduled.handlers.formats.json_text import parse
 from scheduled.handlers.formats.mailbox_files import MailboxError, read_messages
@@ -96,7 +96,7 @@ class Traffic:
         if not isinstance(mail, dict):
             return False
         try:
-            return self.start < stamps.parse(mail.get("timestamp"), self.zone) <= self.end
+            return self.start < timestamps.parse(mail.get("timestamp"), self.zone) <= self.end
         except ValueError:
             return False
 

@@ -18,9 +18,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from scheduled.handlers.formats import mail_index as census
+from scheduled.handlers.formats import mail_index
 from scheduled.handlers.formats.branches import Branch, WorkspaceError, looked_for
-from scheduled.handlers.formats.mail_index import Census
+from scheduled.handlers.formats.mail_index import MailIndex
 from scheduled.handlers.formats.mailbox_files import read_inbox
 from scheduled.handlers.formats.safe_files import count_lines
 from scheduled.state.files import SHORTAGE, read_regular, write_atomically
@@ -49,14 +49,16 @@ class _Kept(msgspec.Struct):
     names: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-class Seen:
+class FileCache:
     """The looks at the files of a workspace, kept in *path* (None: not kept). One `Seen` looks at a file once."""
 
     def __init__(self, path: Path | None = None, zone: ZoneInfo | None = None, sender: str = "") -> None:
         self._path, self._zone, self._sender = path, zone or ZoneInfo("UTC"), sender
         self._glances: dict[Callable[[str], Any], dict[str, Any]] = {}
         self._lines: _Looks[tuple[int, int]] = _Looks(lambda: self._kept.lines, Entries[tuple[int, int]])
-        self._inboxes: _Looks[Census | None] = _Looks(lambda: self._kept.inboxes, Entries[Census | None])
+        self._inboxes: _Looks[MailIndex | None] = _Looks(
+            lambda: self._kept.inboxes, Entries[MailIndex | None]
+        )
         self._names: _Looks[list[str]] = _Looks(lambda: self._kept.names, Entries[list[str]])
         self._all: tuple[_Looks[Any], ...] = (self._lines, self._inboxes, self._names)
 
@@ -93,12 +95,12 @@ class Seen:
             glances[path] = look(path)
         return glances[path]
 
-    def inbox(self, branch: Branch, inside: str) -> Census | None:
+    def inbox(self, branch: Branch, inside: str) -> MailIndex | None:
         """Return the census of a branch's inbox, None if it has none; raises as `read_inbox` does."""
         return self._inboxes.at(branch.inbox, read_inbox, branch, inside, self._census)
 
-    def _census(self, data: bytes) -> Census:
-        return census.of(data, self._zone, self._sender)
+    def _census(self, data: bytes) -> MailIndex:
+        return mail_index.of(data, self._zone, self._sender)
 
     def forget(self, path: str) -> None:
         """Look at a file again when it is asked for: we have changed it."""

@@ -8,9 +8,9 @@ from typing import Literal
 import msgspec
 
 from scheduled.handlers.base import Task
-from scheduled.handlers.formats import timestamps as stamps
+from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.branches import MEMORY_KINDS, Branch
-from scheduled.handlers.formats.mail_index import Census, Kind
+from scheduled.handlers.formats.mail_index import Kind, MailIndex
 from scheduled.handlers.formats.mailbox_files import MailboxError
 from scheduled.handlers.formats.text import many
 from scheduled.handlers.workspace.workspace import Workspace
@@ -72,7 +72,7 @@ class Checkup(msgspec.Struct, frozen=True, kw_only=True):
         return "error" if "error" in levels else "warning" if "warning" in levels else "healthy"
 
 
-class Examiner:
+class Inspector:
     """Looks at branches as of the task's time."""
 
     def __init__(self, workspace: Workspace, limits: Limits, task: Task) -> None:
@@ -144,7 +144,7 @@ class Examiner:
 
     def _mail(self, branch: Branch) -> Iterator[Finding]:
         try:
-            census = self.workspace.seen.inbox(branch, self.inside) or Census()
+            census = self.workspace.seen.inbox(branch, self.inside) or MailIndex()
         except MailboxError as error:
             yield Finding(key="inbox:unreadable", said=f"inbox was skipped: {error}", level="note")
             return
@@ -160,7 +160,7 @@ class Examiner:
             return
         age = self.now.timestamp() - changed_at
         if age > timedelta(days=days).total_seconds():
-            said = f"{name} was last changed {stamps.span(timedelta(seconds=age))} ago"
+            said = f"{name} was last changed {timestamps.span(timedelta(seconds=age))} ago"
             yield Finding(key=f"{name}:old", said=said, level=self.soft)
 
     def _logs(self, directory: str, label: str) -> Iterator[Finding]:

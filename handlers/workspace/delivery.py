@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from scheduled.core.conditions import Notice
-from scheduled.handlers.formats import timestamps as stamps
+from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.branches import Branch
 from scheduled.handlers.formats.inbox import Inbox
 from scheduled.handlers.formats.json_text import MalformedError, dump, formatted, habit_of, parse, written
@@ -46,7 +46,7 @@ def deliver(
     branch = workspace.branch_at(notice.recipient)
     if branch is None:
         raise UnknownRecipientError(f"no branch has the mail address {notice.recipient}")
-    message = _message(workspace, notice, notice_id[:8], sender, stamps.spaced(now, zone))
+    message = _message(workspace, notice, notice_id[:8], sender, timestamps.spaced(now, zone))
     try:
         update(branch, workspace.inside, lambda inbox: _add(inbox, message, branch, workspace.inside))
     except (FileNotFoundError, NotADirectoryError):

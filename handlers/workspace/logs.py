@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from scheduled.handlers.formats import timestamps as stamps
+from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.branches import Branch
 from scheduled.handlers.workspace.workspace import Workspace
 from scheduled.state.files import open_regular
@@ -63,7 +63,7 @@ class Window:
 
     def _readings(self, stamp: str) -> tuple[datetime, ...]:
         try:
-            return stamps.readings(stamp, self.zone)
+            return timestamps.readings(stamp, self.zone)
         except (ValueError, OverflowError):
             return ()
 

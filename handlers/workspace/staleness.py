@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from scheduled.handlers.formats import timestamps as stamps
+from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.json_text import MalformedError
 from scheduled.handlers.formats.message import Mail
 
@@ -36,7 +36,7 @@ class Rule:
     """The rule as of *now*, naive stamps read in *zone*, our own notices coming from *sender*."""
 
     def __init__(self, options: Options, now: datetime, zone: ZoneInfo, sender: str) -> None:
-        self._zone, self._sender, self._read = zone, sender, stamps.reader(zone)
+        self._zone, self._sender, self._read = zone, sender, timestamps.reader(zone)
         self._new_since = (now - timedelta(hours=options.new_hours)).timestamp()
         self._opened_since = (now - timedelta(days=options.opened_days)).timestamp()
         self._of_waiting = Verdict.OPEN if options.open_waiting_dispatches else Verdict.WAITING
@@ -59,4 +59,4 @@ class Rule:
 
     def _instant(self, stamp: Any) -> float:
         instant = self._read(stamp)
-        return stamps.parse(stamp, self._zone).timestamp() if instant is None else instant
+        return timestamps.parse(stamp, self._zone).timestamp() if instant is None else instant

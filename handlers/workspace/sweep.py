@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from scheduled.handlers.formats import timestamps as stamps
+from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.branches import Branch
 from scheduled.handlers.formats.inbox import Inbox
-from scheduled.handlers.formats.mail_index import Census
+from scheduled.handlers.formats.mail_index import MailIndex
 from scheduled.handlers.formats.mailbox_files import Folder, archived, read_inbox, update
 from scheduled.handlers.formats.message import Counts, Message, identity
-from scheduled.handlers.workspace.cache import Seen
+from scheduled.handlers.workspace.cache import FileCache
 from scheduled.handlers.workspace.staleness import Options, Rule, Verdict
 from scheduled.state.files import clear_leftovers, is_temporary
 
@@ -48,10 +48,10 @@ class Sweep:
         now: datetime,
         zone: ZoneInfo,
         sender: str,
-        seen: Seen | None = None,
+        seen: FileCache | None = None,
     ) -> None:
         self.inside, self.options = inside, options
-        self.seen = seen or Seen(zone=zone, sender=sender)
+        self.seen = seen or FileCache(zone=zone, sender=sender)
         self.now, self.zone = now.astimezone(UTC), zone
         self.rule = Rule(options, self.now, zone, sender)
         self.new_since = (self.now - timedelta(hours=options.new_hours)).timestamp()
@@ -90,7 +90,7 @@ class Sweep:
                 clear_leftovers(branch.mailbox)
                 self.seen.forget(branch.mailbox)
 
-    def _overdue(self, census: Census) -> bool:
+    def _overdue(self, census: MailIndex) -> bool:
         """Tell whether any mail is to be opened or put away."""
         stale = census.before("new", self.new_since)
         if stale and not self.options.open_waiting_dispatches:
@@ -121,7 +121,7 @@ class Sweep:
         judged = self._judge(branch, inbox)
         self._put_away(branch, [inbox.message(place) for place in judged.to_close])
         inbox.remove(judged.to_close)
-        stamp = stamps.iso(self.now, self.zone)
+        stamp = timestamps.iso(self.now, self.zone)
         for place in judged.to_open:
             inbox.change(place, status="opened", read=True, auto_opened=True, auto_opened_at=stamp)
         done.append(_swept(inbox, judged))

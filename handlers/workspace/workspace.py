@@ -13,7 +13,7 @@ from scheduled.handlers.base import Outcome, Task
 from scheduled.handlers.formats.branches import Branch, WorkspaceError, normal_address, read_branches
 from scheduled.handlers.formats.json_text import written
 from scheduled.handlers.workspace.cache import NAME as SEEN
-from scheduled.handlers.workspace.cache import Seen
+from scheduled.handlers.workspace.cache import FileCache
 from scheduled.state.files import clear_leftovers, lies_inside, write_atomically
 
 KEEPER = "@dev_central"  # who looks after the workspace as a whole
@@ -29,10 +29,10 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     root: Path
     branches: tuple[Branch, ...]
     problems: tuple[str, ...] = ()
-    seen: Seen = msgspec.field(default_factory=Seen)
+    seen: FileCache = msgspec.field(default_factory=FileCache)
 
     @classmethod
-    def load(cls, root: Path | None, seen: Seen | None = None) -> "Workspace":
+    def load(cls, root: Path | None, seen: FileCache | None = None) -> "Workspace":
         """Read the registry under *root*; WorkspaceError if there is nothing to look after."""
         if root is None:
             raise WorkspaceError('no workspace is configured: set `workspace = "/path"` in scheduled.toml')
@@ -46,7 +46,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
             raise WorkspaceError(
                 f"the registry of {root} (`workspace` in scheduled.toml) names no branch: {said}"
             )
-        return cls(root=root, branches=tuple(branches), problems=tuple(problems), seen=seen or Seen())
+        return cls(root=root, branches=tuple(branches), problems=tuple(problems), seen=seen or FileCache())
 
     @classmethod
     def of(cls, given: "Workspace | Path") -> "Workspace":
@@ -121,7 +121,7 @@ def _opened(task: Task) -> Workspace:
     key = (task.workspace, task.files, task.zone.key, task.sender)
     last = task.kept.get(SEEN)
     if last is None or last.key != key or time.monotonic() - last.at > A_MOMENT:
-        seen = Seen(task.files.parent / SEEN, task.zone, task.sender)
+        seen = FileCache(task.files.parent / SEEN, task.zone, task.sender)
         last = _Opened(key, time.monotonic(), Workspace.load(task.workspace, seen))
         task.kept[SEEN] = last
     return last.workspace

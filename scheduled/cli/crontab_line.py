@@ -3,15 +3,15 @@
 import os
 
 from scheduled.cli.reply import make_tick, replied
-from scheduled.instance import Where
+from scheduled.instance import Instance
 
 
 def run(config: bytes, state: bytes) -> int:
     """Make a tick of the house at these absolute paths, as the command line's `run` does; return the exit code."""
-    return replied(lambda: _tick(Where(os.fsdecode(config), os.fsdecode(state))))
+    return replied(lambda: _tick(Instance(os.fsdecode(config), os.fsdecode(state))))
 
 
-def _tick(where: Where) -> int:
+def _tick(instance: Instance) -> int:
     from scheduled import service
 
-    return make_tick(lambda hear: service.run(where, hear=hear))
+    return make_tick(lambda hear: service.run(instance, hear=hear))

@@ -9,7 +9,7 @@ import click
 
 from scheduled.cli.options import as_json, door, dry_run, job_names
 from scheduled.cli.reply import show
-from scheduled.instance import Where
+from scheduled.instance import Instance
 
 
 def _given(*options: tuple[str, str, str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -58,19 +58,19 @@ def _given(*options: tuple[str, str, str]) -> Callable[[Callable[..., Any]], Cal
 )
 @door
 def add(
-    where: Where, name: str | None, words: tuple[str, ...], dry_run: bool, as_json: bool, **options: Any
+    instance: Instance, name: str | None, words: tuple[str, ...], dry_run: bool, as_json: bool, **options: Any
 ) -> None:
     """Add the job NAME, in a file of its own in jobs.d."""
     from scheduled import service
-    from scheduled.config import aliases as wording
+    from scheduled.config import aliases
 
-    table = wording.from_options({**options, "words": words})
+    table = aliases.from_options({**options, "words": words})
     if as_json and not table:
-        given, table = wording.from_json(_stdin())
-        name = wording.together({"name": name}, {"name": given})["name"]
+        given, table = aliases.from_json(_stdin())
+        name = aliases.together({"name": name}, {"name": given})["name"]
     if name is None:
         raise click.UsageError("Missing argument 'NAME'.")
-    done = service.add(where, name, table, dry_run=dry_run)
+    done = service.add(instance, name, table, dry_run=dry_run)
     show(done, "edited", as_json=as_json, among="render_jobs")
 
 
@@ -90,11 +90,11 @@ def _stdin() -> Any:
 @dry_run
 @as_json
 @door
-def remove(where: Where, job: str, dry_run: bool, as_json: bool) -> None:
+def remove(instance: Instance, job: str, dry_run: bool, as_json: bool) -> None:
     """Take JOB out of the file it stands in; a copy of the file is kept, and so is what the ledger knows."""
     from scheduled import service
 
-    done = service.remove(where, job, dry_run=dry_run)
+    done = service.remove(instance, job, dry_run=dry_run)
     show(done, "edited", as_json=as_json, among="render_jobs")
 
 
@@ -103,11 +103,11 @@ def remove(where: Where, job: str, dry_run: bool, as_json: bool) -> None:
 @dry_run
 @as_json
 @door
-def apply_(where: Where, file: Path, dry_run: bool, as_json: bool) -> None:
+def apply_(instance: Instance, file: Path, dry_run: bool, as_json: bool) -> None:
     """Make FILE, a TOML file of jobs, the one of its name in jobs.d; does nothing if it is already."""
     from scheduled import service
 
-    done = service.apply(where, file, dry_run=dry_run)
+    done = service.apply(instance, file, dry_run=dry_run)
     show(done, "edited", as_json=as_json, among="render_jobs")
 
 
@@ -116,17 +116,17 @@ def apply_(where: Where, file: Path, dry_run: bool, as_json: bool) -> None:
 @dry_run
 @as_json
 @door
-def edit(where: Where, job: str | None, dry_run: bool, as_json: bool) -> None:
+def edit(instance: Instance, job: str | None, dry_run: bool, as_json: bool) -> None:
     """Edit the file of JOB, or scheduled.toml, with $VISUAL or $EDITOR; it is checked before it is kept."""
     from scheduled.config import edit as editing
     from scheduled.errors import ConfigError
 
-    path = where.config_file if job is None else editing.file_of(where.config_file, job)
-    draft, before = editing.draft_of(where.paths, path)
+    path = instance.config_file if job is None else editing.file_of(instance.config_file, job)
+    draft, before = editing.draft_of(instance.paths, path)
     while True:
         change = editing.Edit(path, before, editing.open_editor(draft, before))
         try:
-            done = editing.keep(where.config_file, where.paths, change, dry_run=dry_run)
+            done = editing.keep(instance.config_file, instance.paths, change, dry_run=dry_run)
         except ConfigError as error:
             click.echo(f"scheduled: {error}", err=True)
             if sys.stdin.isatty() and click.confirm("edit it again?", default=True, err=True):

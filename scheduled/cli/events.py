@@ -5,7 +5,7 @@ import click
 from scheduled.cli.options import as_json, door
 from scheduled.cli.reply import print_json, show
 from scheduled.errors import EXIT_FAILED, EXIT_OK
-from scheduled.instance import Where
+from scheduled.instance import Instance
 
 
 @click.command()
@@ -14,7 +14,7 @@ from scheduled.instance import Where
 @click.option("-n", "--dry-run", is_flag=True, help="Only say which jobs listen.")
 @as_json
 @door
-def emit(where: Where, name: str, payload: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+def emit(instance: Instance, name: str, payload: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
     """Tell of an event: the next tick starts the jobs that listen to NAME (`on = "NAME"`)."""
     from scheduled import service
 
@@ -22,7 +22,7 @@ def emit(where: Where, name: str, payload: tuple[str, ...], dry_run: bool, as_js
     wrong = [key for key, equals, _ in pairs if not (key and equals)]
     if wrong:
         raise click.UsageError(f"write KEY=VALUE, not {wrong[0]!r}")
-    done = service.emit(where, name, {key: value for key, _, value in pairs}, dry_run=dry_run)
+    done = service.emit(instance, name, {key: value for key, _, value in pairs}, dry_run=dry_run)
     if as_json:
         print_json(done)
     else:
@@ -33,31 +33,31 @@ def emit(where: Where, name: str, payload: tuple[str, ...], dry_run: bool, as_js
 @click.command()
 @as_json
 @door
-def incidents(where: Where, as_json: bool) -> None:
+def incidents(instance: Instance, as_json: bool) -> None:
     """List what is wrong or noteworthy now, as jobs, or the runner itself, found it."""
     from scheduled import service
 
-    show(service.incidents(where), "incidents", as_json=as_json, among="render_jobs")
+    show(service.incidents(instance), "incidents", as_json=as_json, among="render_jobs")
 
 
 @click.command()
 @as_json
 @door
-def notices(where: Where, as_json: bool) -> None:
+def notices(instance: Instance, as_json: bool) -> None:
     """List the notices that are decided but not delivered yet."""
     from scheduled import service
 
-    show(service.notices(where), "notices", as_json=as_json, among="render_jobs")
+    show(service.notices(instance), "notices", as_json=as_json, among="render_jobs")
 
 
 @click.command()
 @as_json
 @door
-def report(where: Where, as_json: bool) -> int:
+def report(instance: Instance, as_json: bool) -> int:
     """Print the newest daily report; exit 1 if there is none yet."""
     from scheduled import service
 
-    found = service.report(where)
+    found = service.report(instance)
     if as_json:
         print_json(found)
     else:

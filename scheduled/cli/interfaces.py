@@ -3,19 +3,19 @@
 import click
 
 from scheduled.cli.options import door
-from scheduled.instance import Where
+from scheduled.instance import Instance
 
 
 @click.command()
 @door
-def mcp(where: Where) -> None:
+def mcp(instance: Instance) -> None:
     """Answer an agent on stdin and stdout (Model Context Protocol), until it hangs up."""
     from scheduled.install.extras import need
 
     need("mcp", door="mcp")
     from scheduled.interfaces.mcp import server as mcp
 
-    mcp.serve(where)
+    mcp.serve(instance)
 
 
 @click.command()
@@ -28,11 +28,11 @@ def mcp(where: Where) -> None:
     help="Leave when nobody has called for so long.",
 )
 @door
-def dbus(where: Where, idle: float) -> None:
+def dbus(instance: Instance, idle: float) -> None:
     """Answer on the session bus until nobody calls any more; `install --dbus` has the bus start it."""
     from scheduled.install.extras import need
 
     need("dbus_fast", door="dbus")
     from scheduled.interfaces.dbus import server as dbus
 
-    dbus.serve(where, idle)
+    dbus.serve(instance, idle)

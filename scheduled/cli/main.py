@@ -9,7 +9,7 @@ import scheduled
 from scheduled.cli.options import as_json, claimed, door, everywhere, job_names
 from scheduled.cli.reply import make_tick, print_json, replied, say, show
 from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE
-from scheduled.instance import Where
+from scheduled.instance import Instance
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 # Which room has the verb.
@@ -77,7 +77,7 @@ def cli() -> None:
 @as_json
 @door
 def run(
-    where: Where, jobs: tuple[str, ...], slot: str | None, dry_run: bool, verbose: bool, as_json: bool
+    instance: Instance, jobs: tuple[str, ...], slot: str | None, dry_run: bool, verbose: bool, as_json: bool
 ) -> int:
     """Catch up with what is due; with JOBS, run these now, whatever their schedules say."""
     from scheduled import service
@@ -85,9 +85,9 @@ def run(
     if slot is not None and len(jobs) != 1:
         raise click.UsageError("--for SLOT belongs to exactly one JOB")
     if dry_run:
-        show(service.plan(where, jobs, slot), "plan", as_json=as_json)
-        return EXIT_USAGE if say(where.problems) else EXIT_OK
-    return make_tick(lambda hear: service.run(where, jobs, slot, hear), verbose=verbose, as_json=as_json)
+        show(service.plan(instance, jobs, slot), "plan", as_json=as_json)
+        return EXIT_USAGE if say(instance.problems) else EXIT_OK
+    return make_tick(lambda hear: service.run(instance, jobs, slot, hear), verbose=verbose, as_json=as_json)
 
 
 @cli.command("daily-report")
@@ -98,26 +98,26 @@ def run(
 @click.option("-v", "--verbose", is_flag=True, help="Say what is done even where stdout is no terminal.")
 @as_json
 @door
-def daily_report(where: Where, due: bool, dry_run: bool, verbose: bool, as_json: bool) -> int:
+def daily_report(instance: Instance, due: bool, dry_run: bool, verbose: bool, as_json: bool) -> int:
     """Make the daily report now."""
     from scheduled import service
 
     if dry_run:
-        show(service.plan_of_report(where, due=due), "plan", as_json=as_json)
+        show(service.plan_of_report(instance, due=due), "plan", as_json=as_json)
         return EXIT_OK
     return make_tick(
-        lambda hear: service.daily_report(where, due=due, hear=hear), verbose=verbose, as_json=as_json
+        lambda hear: service.daily_report(instance, due=due, hear=hear), verbose=verbose, as_json=as_json
     )
 
 
 @cli.command()
 @as_json
 @door
-def status(where: Where, as_json: bool) -> int:
+def status(instance: Instance, as_json: bool) -> int:
     """Show how everything stands, trouble first; exit 1 if there is any."""
     from scheduled import service
 
-    document = service.status(where)
+    document = service.status(instance)
     show(document, "status", as_json=as_json)
     return EXIT_OK if document["healthy"] else EXIT_FAILED
 
@@ -125,11 +125,11 @@ def status(where: Where, as_json: bool) -> int:
 @cli.command()
 @as_json
 @door
-def check(where: Where, as_json: bool) -> int:
+def check(instance: Instance, as_json: bool) -> int:
     """Validate scheduled.toml and jobs.d; exit 2 if anything is wrong."""
     from scheduled import service
 
-    document = service.check(where)
+    document = service.check(instance)
     show(document, "check", as_json=as_json)
     return EXIT_OK if document["ok"] else EXIT_USAGE
 
@@ -138,11 +138,11 @@ def check(where: Where, as_json: bool) -> int:
 @click.argument("job", shell_complete=job_names)
 @as_json
 @door
-def try_(where: Where, job: str, as_json: bool) -> int:
+def try_(instance: Instance, job: str, as_json: bool) -> int:
     """Run JOB as cron would, in cron's environment; nothing is recorded."""
     from scheduled import service
 
-    document = service.attempt(where, job)
+    document = service.attempt(instance, job)
     if as_json:
         print_json(document)
     else:
@@ -165,22 +165,22 @@ def try_(where: Where, job: str, as_json: bool) -> int:
 @click.option("-n", "--dry-run", is_flag=True, help="Show the block; change nothing.")
 @as_json
 @door
-def install(where: Where, every: int | None, dbus: bool, dry_run: bool, as_json: bool) -> None:
+def install(instance: Instance, every: int | None, dbus: bool, dry_run: bool, as_json: bool) -> None:
     """Put the marked block into your crontab; every other line stays as it is. Without a configuration, write a starter."""
     from scheduled import service
 
-    _report_crontab(service.install(where, every, dbus=dbus, dry_run=dry_run), as_json=as_json)
+    _report_crontab(service.install(instance, every, dbus=dbus, dry_run=dry_run), as_json=as_json)
 
 
 @cli.command()
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be left; change nothing.")
 @as_json
 @door
-def uninstall(where: Where, dry_run: bool, as_json: bool) -> None:
+def uninstall(instance: Instance, dry_run: bool, as_json: bool) -> None:
     """Take the marked block out of your crontab; configuration and state stay."""
     from scheduled import service
 
-    _report_crontab(service.uninstall(where, dry_run=dry_run), as_json=as_json)
+    _report_crontab(service.uninstall(instance, dry_run=dry_run), as_json=as_json)
 
 
 def _report_crontab(done: dict[str, Any], *, as_json: bool) -> None:

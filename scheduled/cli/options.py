@@ -10,12 +10,12 @@ import click
 
 from scheduled.cli.reply import say
 from scheduled.errors import EXIT_OK
-from scheduled.instance import Where
+from scheduled.instance import Instance
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
     if value is not None:
-        setattr(context.ensure_object(Where), str(parameter.name), value)
+        setattr(context.ensure_object(Instance), str(parameter.name), value)
 
 
 def everywhere(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,9 +37,9 @@ def door(command: Callable[..., int | None]) -> Callable[..., Any]:
     @wraps(command)
     def verb(**options: Any) -> None:
         context = click.get_current_context()
-        where = context.ensure_object(Where)
-        code = command(where, **options) or EXIT_OK
-        say(where.paths.remarks)
+        instance = context.ensure_object(Instance)
+        code = command(instance, **options) or EXIT_OK
+        say(instance.paths.remarks)
         context.exit(code)
 
     return everywhere(verb)
@@ -47,11 +47,11 @@ def door(command: Callable[..., int | None]) -> Callable[..., Any]:
 
 def job_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
     """Complete the name of a job, for the shell; a configuration that can't be read completes nothing."""
-    from scheduled.config import files as config
+    from scheduled.config.files import load_config
     from scheduled.errors import ScheduledError
 
     try:
-        found = config.load(context.find_root().ensure_object(Where).config_file)
+        found = load_config(context.find_root().ensure_object(Instance).config_file)
     except ScheduledError:
         return []
     return [name for name in found.jobs if name.startswith(incomplete)]
@@ -59,7 +59,7 @@ def job_names(context: click.Context, parameter: click.Parameter, incomplete: st
 
 def _tell_claims(context: click.Context, parameter: click.Parameter, value: int | None) -> None:  # noqa: ARG001
     if value is not None:
-        context.ensure_object(Where).claimed = partial(_tell, value)
+        context.ensure_object(Instance).claimed = partial(_tell, value)
 
 
 def _tell(descriptor: int) -> None:

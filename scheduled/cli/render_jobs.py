@@ -8,7 +8,8 @@ from rich.markup import escape
 from rich.text import Text
 
 from scheduled.cli.render import a_status, console, table, when
-from scheduled.queries import describe as words
+from scheduled.queries import describe
+from scheduled.schedules.durations import duration
 
 HIDDEN = ("name", "schedule", "action", "description", "source", "enabled", "doubts")
 DURATIONS = ("timeout", "grace", "gate_deadline", "delay", "max_delay", "jitter")
@@ -47,7 +48,7 @@ def job(document: dict[str, Any]) -> None:
     screen = console()
     screen.print(Text(document["name"], style="bold") + Text(f"  {document['description']}"))
     state = "enabled" if document["enabled"] else "disabled"
-    state += " by `scheduled enable/disable`" if document["switched"] else ""
+    state += " by `scheduled enable/disable`" if document["overridden"] else ""
     rows = {
         "when": f"{document['schedule']} ({document['zone']})",
         "what": document["action"],
@@ -67,8 +68,8 @@ def job(document: dict[str, Any]) -> None:
 def _named(name: str, value: Any) -> str:
     """Say a value as its name wants it: as a duration, as a size."""
     if isinstance(value, int) and name in DURATIONS:
-        return words.duration(value)
-    return words.size(value) if isinstance(value, int) and name in SIZES else _value(value)
+        return duration(value)
+    return describe.size(value) if isinstance(value, int) and name in SIZES else _value(value)
 
 
 def _value(value: object) -> str:

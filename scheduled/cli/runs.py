@@ -7,7 +7,7 @@ import click
 from scheduled.cli.options import A_NUMBER, as_json, claimed, door, dry_run, job_names
 from scheduled.cli.reply import make_tick, print_json, show
 from scheduled.errors import EXIT_FAILED, EXIT_OK
-from scheduled.instance import Where
+from scheduled.instance import Instance
 
 
 @click.command()
@@ -16,11 +16,11 @@ from scheduled.instance import Where
 @dry_run
 @as_json
 @door
-def skip(where: Where, job: str, slot: str | None, dry_run: bool, as_json: bool) -> None:
+def skip(instance: Instance, job: str, slot: str | None, dry_run: bool, as_json: bool) -> None:
     """Let go of JOB's open slots: they get the verdict `skipped`, and a retry that waits is not made."""
     from scheduled import service
 
-    done = service.skip(where, job, slot, dry_run=dry_run)
+    done = service.skip(instance, job, slot, dry_run=dry_run)
     show(done, "skipped", as_json=as_json, among="render_jobs")
 
 
@@ -31,14 +31,14 @@ def skip(where: Where, job: str, slot: str | None, dry_run: bool, as_json: bool)
 @click.option("-v", "--verbose", is_flag=True, help="Say what is done even where stdout is no terminal.")
 @as_json
 @door
-def rerun(where: Where, run_id: str, dry_run: bool, verbose: bool, as_json: bool) -> int:
+def rerun(instance: Instance, run_id: str, dry_run: bool, verbose: bool, as_json: bool) -> int:
     """Run RUN (as `history` names it) again now: its next attempt, or, if it is over, a new run for its instant."""
     from scheduled import service
 
     if dry_run:
-        show(service.plan_of_rerun(where, run_id), "plan", as_json=as_json)
+        show(service.plan_of_rerun(instance, run_id), "plan", as_json=as_json)
         return EXIT_OK
-    return make_tick(lambda hear: service.rerun(where, run_id, hear), verbose=verbose, as_json=as_json)
+    return make_tick(lambda hear: service.rerun(instance, run_id, hear), verbose=verbose, as_json=as_json)
 
 
 @click.command()
@@ -46,11 +46,11 @@ def rerun(where: Where, run_id: str, dry_run: bool, verbose: bool, as_json: bool
 @click.option("-n", "--dry-run", is_flag=True, help="Only say whether the run is under way.")
 @as_json
 @door
-def stop(where: Where, run_id: str, dry_run: bool, as_json: bool) -> None:
+def stop(instance: Instance, run_id: str, dry_run: bool, as_json: bool) -> None:
     """End the run RUN (as `history` names it): TERM, then KILL; it is not retried."""
     from scheduled import service
 
-    done = service.stop(where, run_id, dry_run=dry_run)
+    done = service.stop(instance, run_id, dry_run=dry_run)
     show(done, "stopped", as_json=as_json, among="render_jobs")
 
 
@@ -64,12 +64,12 @@ def stop(where: Where, run_id: str, dry_run: bool, as_json: bool) -> None:
 @as_json
 @door
 def history(
-    where: Where, job: str | None, since: str | None, status: str | None, limit: int, as_json: bool
+    instance: Instance, job: str | None, since: str | None, status: str | None, limit: int, as_json: bool
 ) -> None:
     """Show the newest runs, of JOB or of all."""
     from scheduled import service
 
-    runs = service.history(where, job, since, status, limit)
+    runs = service.history(instance, job, since, status, limit)
     show(runs, "history", as_json=as_json)
 
 
@@ -79,13 +79,13 @@ def history(
 @click.option("-f", "--follow", is_flag=True, help="Go on for as long as the run is under way.")
 @as_json
 @door
-def logs(where: Where, name: str, lines: int | None, follow: bool, as_json: bool) -> None:
+def logs(instance: Instance, name: str, lines: int | None, follow: bool, as_json: bool) -> None:
     """Print what RUN, or JOB's newest run that printed anything, printed."""
     from scheduled import service
-    from scheduled.config import files as config
+    from scheduled.config.files import load_config
     from scheduled.queries import logs as output
 
-    document, data = service.as_printed(where, name, lines)
+    document, data = service.as_printed(instance, name, lines)
     if as_json:
         print_json({**document, "output": data.decode(errors="replace")})
         return
@@ -95,8 +95,8 @@ def logs(where: Where, name: str, lines: int | None, follow: bool, as_json: bool
         click.echo(f"scheduled: {said}", err=True)
     click.echo(data, nl=False)
     if follow and document["path"] is not None and not newer:
-        jobs = config.load(where.config_file).jobs
-        for grown in output.follow(where.paths, document["run_id"], document["size"], jobs):
+        jobs = load_config(instance.config_file).jobs
+        for grown in output.follow(instance.paths, document["run_id"], document["size"], jobs):
             click.echo(grown, nl=False)
 
 
@@ -105,11 +105,11 @@ def logs(where: Where, name: str, lines: int | None, follow: bool, as_json: bool
 @click.option("--to", "last", metavar="T", help="Only slots up to this instant.")
 @as_json
 @door
-def audit(where: Where, first: str | None, last: str | None, as_json: bool) -> int:
+def audit(instance: Instance, first: str | None, last: str | None, as_json: bool) -> int:
     """Prove that every slot is accounted for; exit 1 with the slots if one is not."""
     from scheduled import service
 
-    document = service.audit(where, first, last)
+    document = service.audit(instance, first, last)
     show(document, "audit", as_json=as_json)
     return EXIT_OK if document["ok"] else EXIT_FAILED
 
@@ -124,11 +124,11 @@ def state() -> None:
 @dry_run
 @as_json
 @door
-def backup(where: Where, file: Path, dry_run: bool, as_json: bool) -> None:
+def backup(instance: Instance, file: Path, dry_run: bool, as_json: bool) -> None:
     """Write one consistent copy (tar.gz, 0600) to FILE, while jobs run too."""
     from scheduled import service
 
-    done = service.backup(where, file, dry_run=dry_run)
+    done = service.backup(instance, file, dry_run=dry_run)
     show(done, "backed_up", as_json=as_json, among="render_jobs")
 
 
@@ -138,9 +138,9 @@ def backup(where: Where, file: Path, dry_run: bool, as_json: bool) -> None:
 @dry_run
 @as_json
 @door
-def restore(where: Where, file: Path, with_config: bool, dry_run: bool, as_json: bool) -> None:
+def restore(instance: Instance, file: Path, with_config: bool, dry_run: bool, as_json: bool) -> None:
     """Go back to the state in FILE; the present one is kept aside. Slots since then count as missed."""
     from scheduled import service
 
-    done = service.restore(where, file, with_config=with_config, dry_run=dry_run)
+    done = service.restore(instance, file, with_config=with_config, dry_run=dry_run)
     show(done, "restored", as_json=as_json, among="render_jobs")

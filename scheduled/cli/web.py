@@ -3,7 +3,7 @@
 import click
 
 from scheduled.cli.options import door
-from scheduled.instance import Where
+from scheduled.instance import Instance
 
 
 @click.command()
@@ -24,7 +24,7 @@ from scheduled.instance import Where
 @click.option("--url", is_flag=True, help="Only print the address with the token.")
 @door
 def web(
-    where: Where,
+    instance: Instance,
     *,
     host: str,
     port: int,
@@ -39,11 +39,10 @@ def web(
 
     for library in ("starlette", "uvicorn"):
         need(library, door="web")
-    from scheduled.interfaces.web import server as serve
-    from scheduled.interfaces.web import sockets as listening
+    from scheduled.interfaces.web import server, sockets
 
-    place = listening.Place(host=host, port=port, certfile=certfile, keyfile=keyfile)
+    place = sockets.ListenOptions(host=host, port=port, certfile=certfile, keyfile=keyfile)
     if url:
-        click.echo(serve.url(where, place, renew=new_token))
+        click.echo(server.url(instance, place, renew=new_token))
     else:
-        serve.run(where, place, idle=idle, renew=new_token)
+        server.run(instance, place, idle=idle, renew=new_token)

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import msgspec
 
-from scheduled.errors import EXIT_BUSY, EXIT_USAGE, BusyError, ConfigError, StateError, within
+from scheduled.errors import EXIT_BUSY, EXIT_USAGE, BusyError, ConfigError, StateError, require_between
 from scheduled.state.paths import Paths
 
 ENTRY = Path(__file__).parents[1] / "__main__.py"
@@ -27,7 +27,7 @@ _under_way: list[int] = []
 
 
 async def start(
-    config_file: Path, paths: Paths, words: Sequence[str], *, wishes: int, wait: float
+    config_file: Path, paths: Paths, words: Sequence[str], *, requests: int, wait: float
 ) -> dict[str, Any]:
     """Start a verb that makes a tick (`run`, `rerun`); wait for its end for *wait* seconds.
 
@@ -35,14 +35,14 @@ async def start(
     waits for a gate yet. Raises what it was refused for: BusyError if all that was asked for, *wishes* in number, is
     under way already.
     """
-    within("wait", wait, 0, LONGEST)
+    require_between("wait", wait, 0, LONGEST)
     _reap()
     command = [sys.executable, str(ENTRY), "--config", str(config_file), "--state", str(paths.root), *words]
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as troubles:
         code = await _seen(*_spawn([*command, "--json", "--claimed", str(CLAIMED)], said, troubles), wait)
         if code is None:
             return {"over": False, "result": None}
-        return {"over": True, "result": _result(code, _all(said), _all(troubles), wishes)}
+        return {"over": True, "result": _result(code, _all(said), _all(troubles), requests)}
 
 
 def _spawn(command: list[str], said: IO[bytes], troubles: IO[bytes]) -> tuple[int, int]:
@@ -110,10 +110,10 @@ def _all(file: IO[bytes]) -> bytes:
     return file.read()
 
 
-def _result(code: int, said: bytes, troubles: bytes, wishes: int) -> Any:
+def _result(code: int, said: bytes, troubles: bytes, requests: int) -> Any:
     if said:
         document = msgspec.json.decode(said)
-        if document["busy"] and len(document["busy"]) == wishes:
+        if document["busy"] and len(document["busy"]) == requests:
             raise BusyError(f"{', '.join(document['busy'])}: another tick is running it")
         return document
     told = troubles.decode(errors="replace").strip().removeprefix("scheduled: ") or f"ended with {code}"

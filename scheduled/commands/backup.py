@@ -15,7 +15,7 @@ import msgspec
 
 import scheduled
 from scheduled import clock
-from scheduled.config import files as config
+from scheduled.config.files import job_files
 from scheduled.errors import BusyError, ConfigError, StateError
 from scheduled.state.files import make_directories, sync_directory, write_atomically
 from scheduled.state.locks import exclusive, is_held
@@ -79,7 +79,7 @@ def _ledger(paths: Paths) -> bytes:
 
 def _files(config_file: Path, paths: Paths) -> Iterator[tuple[str, bytes]]:
     places = {SNAPSHOT: paths.snapshot, f"{CONFIG}scheduled.toml": config_file}
-    places |= {f"{CONFIG}jobs.d/{path.name}": path for path in config.job_files(config_file)}
+    places |= {f"{CONFIG}jobs.d/{path.name}": path for path in job_files(config_file)}
     for name, path in places.items():
         if path.exists():
             yield name, path.read_bytes()
@@ -173,7 +173,7 @@ def _check_ledger(source: Path, data: bytes) -> None:
 
 
 def _refuse_while_busy(paths: Paths) -> None:
-    for path in paths.outcomes.glob("*.jsonl") if paths.outcomes.exists() else ():
+    for path in paths.results.glob("*.jsonl") if paths.results.exists() else ():
         if is_held(path):
             raise BusyError(f"{path.stem}: a tick is under way; try again when its jobs are done")
 

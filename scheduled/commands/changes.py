@@ -12,16 +12,16 @@ from scheduled.clock import stamp
 from scheduled.config.files import known_jobs
 from scheduled.core.epochs import base_of, open_slots_of, slots_of, span_between
 from scheduled.core.events import Event
-from scheduled.core.jobs import Instant, Job
-from scheduled.core.manual import OlderFirstError, Wish, start_for
+from scheduled.core.jobs import Job
+from scheduled.core.manual import ManualRequest, OlderFirstError, start_for
 from scheduled.core.records import RunRow
-from scheduled.core.runs import OpenRun, Span, Standing
-from scheduled.engine import claims, publish
-from scheduled.engine import tick as runner
-from scheduled.engine.runtime import House
+from scheduled.core.runs import JobState, OpenRun, Span
+from scheduled.engine import claims, publish, tick
+from scheduled.engine.runtime import Runtime
 from scheduled.engine.settle import step_over
 from scheduled.engine.tick import Result
 from scheduled.errors import BusyError, ConfigError
+from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
 
@@ -29,43 +29,43 @@ BY_HAND = "by hand"
 
 
 @contextmanager
-def _changing(house: House) -> Iterator[Ledger]:
+def _changing(runtime: Runtime) -> Iterator[Ledger]:
     """Change the ledger in one transaction; the snapshot follows, and the next tick looks after what it means."""
-    with house.ledger() as ledger:
-        house.config.switch(ledger.toggles())
+    with runtime.ledger() as ledger:
+        runtime.config.override(ledger.overrides())
         with ledger.transaction():
             yield ledger
-        publish.changed(house, ledger, clock.now())
+        publish.changed(runtime, ledger, clock.now())
 
 
 def pause(
-    house: House, names: Sequence[str], until: Instant | None, *, dry_run: bool
+    runtime: Runtime, names: Sequence[str], until: Instant | None, *, dry_run: bool
 ) -> list[dict[str, Any]]:
     """Defer the slots of these jobs, or of all; what is deferred is caught up on once it is over."""
-    chosen = known_jobs(house.config, names) or [""]
+    chosen = known_jobs(runtime.config, names) or [""]
     if not dry_run:
-        with _changing(house) as ledger:
+        with _changing(runtime) as ledger:
             for name in chosen:
                 ledger.pause(name, until)
-        _tell(house, chosen, enabled=False)
-    return [{"job": name or None, "paused": True, "until": stamp(until, house.zone)} for name in chosen]
+        _tell(runtime, chosen, enabled=False)
+    return [{"job": name or None, "paused": True, "until": stamp(until, runtime.zone)} for name in chosen]
 
 
-def _tell(house: House, chosen: Sequence[str], *, enabled: bool) -> None:
+def _tell(runtime: Runtime, chosen: Sequence[str], *, enabled: bool) -> None:
     if "" in chosen:
-        house.publish([Event(name="scheduler_toggled", payload={"enabled": enabled})])
+        runtime.publish([Event(name="scheduler_toggled", payload={"enabled": enabled})])
 
 
-def resume(house: House, names: Sequence[str], *, dry_run: bool) -> list[dict[str, Any]]:
+def resume(runtime: Runtime, names: Sequence[str], *, dry_run: bool) -> list[dict[str, Any]]:
     """End a pause of these jobs, or that of all; *still* says what other pause holds a job on."""
-    chosen = known_jobs(house.config, names) or [""]
-    with read_only(house.paths) as ledger:
+    chosen = known_jobs(runtime.config, names) or [""]
+    with read_only(runtime.paths) as ledger:
         before = ledger.pauses(int(clock.now()))
     if not dry_run and not before.keys().isdisjoint(chosen):
-        with _changing(house) as changing:
+        with _changing(runtime) as changing:
             for name in chosen:
                 changing.resume(name)
-        _tell(house, chosen, enabled=True)
+        _tell(runtime, chosen, enabled=True)
     left = before.keys() - set(chosen)
     return [
         {
@@ -78,86 +78,86 @@ def resume(house: House, names: Sequence[str], *, dry_run: bool) -> list[dict[st
     ]
 
 
-def switch(house: House, names: Sequence[str], *, enabled: bool, dry_run: bool) -> list[dict[str, Any]]:
+def override(runtime: Runtime, names: Sequence[str], *, enabled: bool, dry_run: bool) -> list[dict[str, Any]]:
     """Enable or disable jobs whatever the configuration says; their epochs begin and end at once."""
-    chosen = known_jobs(house.config, names)
-    written = {name: house.config.jobs[name].enabled for name in chosen}
-    with read_only(house.paths) as ledger:
-        house.config.switch(ledger.toggles())
-    before = {name: house.config.jobs[name].enabled for name in chosen}
+    chosen = known_jobs(runtime.config, names)
+    written = {name: runtime.config.jobs[name].enabled for name in chosen}
+    with read_only(runtime.paths) as ledger:
+        runtime.config.override(ledger.overrides())
+    before = {name: runtime.config.jobs[name].enabled for name in chosen}
     if not dry_run:
-        with _changing(house) as changing:
+        with _changing(runtime) as changing:
             for name in chosen:
                 # Where the file says the same, it has the word again.
-                changing.toggle(name, None if written[name] == enabled else enabled)
-            house.config.switch(dict.fromkeys(chosen, enabled))
-            claims.register(changing, house.config, int(clock.now()))
+                changing.override(name, None if written[name] == enabled else enabled)
+            runtime.config.override(dict.fromkeys(chosen, enabled))
+            claims.register(changing, runtime.config, int(clock.now()))
     return [{"job": name, "enabled": enabled, "changed": before[name] != enabled} for name in chosen]
 
 
-def skip(house: House, name: str, slot: Instant | None, *, dry_run: bool) -> dict[str, Any]:
+def skip(runtime: Runtime, name: str, slot: Instant | None, *, dry_run: bool) -> dict[str, Any]:
     """Give *slot*, or every slot that is open now, the verdict `skipped`, and end the run that waits for it.
 
     Without *slot* the retries of runs that have none, of events and chains, are not made either.
     """
-    job = house.config.jobs[known_jobs(house.config, [name])[0]]
+    job = runtime.config.jobs[known_jobs(runtime.config, [name])[0]]
     now = int(clock.now())
-    with read_only(house.paths) as looked:
-        house.config.switch(looked.toggles())
-        standing = claims.foreseen(looked, house.config, now).get(name)
-        found, retries = _to_skip(looked, job, standing, slot, now, house.zone)
+    with read_only(runtime.paths) as looked:
+        runtime.config.override(looked.overrides())
+        job_state = claims.foreseen(looked, runtime.config, now).get(name)
+        found, retries = _to_skip(looked, job, job_state, slot, now, runtime.zone)
     if (found is not None or retries) and not dry_run:
-        with _changing(house) as ledger:
-            claims.register(ledger, house.config, now)
+        with _changing(runtime) as ledger:
+            claims.register(ledger, runtime.config, now)
             # Looked at again, now that nobody else can change it.
-            standing = ledger.standings().get(name)
-            found, retries = _to_skip(ledger, job, standing, slot, now, house.zone)
-            if found is not None and standing is not None:
-                _skip(ledger, job, standing, slot, now)
-            events = [event for run in retries for event in _give_up(ledger, house, run, now)]
-        house.publish(events)
+            job_state = ledger.job_states().get(name)
+            found, retries = _to_skip(ledger, job, job_state, slot, now, runtime.zone)
+            if found is not None and job_state is not None:
+                _skip(ledger, job, job_state, slot, now)
+            events = [event for run in retries for event in _give_up(ledger, runtime, run, now)]
+        runtime.publish(events)
     return {
         "job": name,
         "retries": [run.run_id for run in retries],
         "skipped": found.count if found else 0,
-        "first": stamp(found.first if found else None, house.zone),
-        "last": stamp(found.last if found else None, house.zone),
+        "first": stamp(found.first if found else None, runtime.zone),
+        "last": stamp(found.last if found else None, runtime.zone),
     }
 
 
 def _to_skip(
-    ledger: Ledger, job: Job, standing: Standing | None, slot: Instant | None, now: Instant, zone: str
+    ledger: Ledger, job: Job, job_state: JobState | None, slot: Instant | None, now: Instant, zone: str
 ) -> tuple[Span | None, tuple[OpenRun, ...]]:
     """Return the slots to be skipped, that of a waiting run included, and the waiting runs that have no slot.
 
     Raises ConfigError, BusyError.
     """
-    if standing is None:
+    if job_state is None:
         raise ConfigError(f"{job.name}: is disabled; it has no open slots")
-    if standing.busy:
+    if job_state.busy:
         raise BusyError(f"{job.name}: a run of it is under way; `scheduled stop` ends it")
-    own = standing.open_run.slot if standing.open_run else None
+    own = job_state.open_run.slot if job_state.open_run else None
     if slot is not None:
-        return _one(ledger, job, standing, slot, zone), ()
-    span = span_between(open_slots_of(job.schedule, standing), base_of(standing), now)
+        return _one(ledger, job, job_state, slot, zone), ()
+    span = span_between(open_slots_of(job.schedule, job_state), base_of(job_state), now)
     if own is not None:
         span = Span(own, span.last, span.count + 1) if span else Span(own, own, 1)
-    return span, standing.others
+    return span, job_state.others
 
 
-def _give_up(ledger: Ledger, house: House, run: OpenRun, now: Instant) -> list[Event]:
+def _give_up(ledger: Ledger, runtime: Runtime, run: OpenRun, now: Instant) -> list[Event]:
     ledger.close_run(run.run_id, "skipped", BY_HAND)
-    jobs = house.config.jobs
-    return step_over(ledger, jobs, run, "skipped", now=now, zone=house.zone, compose=house.compose)
+    jobs = runtime.config.jobs
+    return step_over(ledger, jobs, run, "skipped", now=now, zone=runtime.zone, compose=runtime.compose)
 
 
-def _one(ledger: Ledger, job: Job, standing: Standing, slot: Instant, zone: str) -> Span:
-    if slots_of(job.schedule, standing.epoch).last_until(slot) != slot:
+def _one(ledger: Ledger, job: Job, job_state: JobState, slot: Instant, zone: str) -> Span:
+    if slots_of(job.schedule, job_state.epoch).last_until(slot) != slot:
         raise ConfigError(
-            f"{job.name}: {stamp(slot, zone)} is no slot of it; {_nearest(job, standing, slot, zone)}"
+            f"{job.name}: {stamp(slot, zone)} is no slot of it; {_nearest(job, job_state, slot, zone)}"
         )
-    own = standing.open_run.slot if standing.open_run else None
-    if slot != own and (slot <= base_of(standing) or slot in standing.decided):
+    own = job_state.open_run.slot if job_state.open_run else None
+    if slot != own and (slot <= base_of(job_state) or slot in job_state.decided):
         row = ledger.row_at(job.name, slot)
         verdict = row.verdict if row and row.span.last >= slot else None
         raise ConfigError(
@@ -166,21 +166,21 @@ def _one(ledger: Ledger, job: Job, standing: Standing, slot: Instant, zone: str)
     return Span(slot, slot, 1)
 
 
-def _nearest(job: Job, standing: Standing, slot: Instant, zone: str) -> str:
-    times = slots_of(job.schedule, standing.epoch)
+def _nearest(job: Job, job_state: JobState, slot: Instant, zone: str) -> str:
+    times = slots_of(job.schedule, job_state.epoch)
     near = [found for found in (times.last_until(slot), times.next_after(slot)) if found is not None]
     if not near:
         return "it has none"
     return f"the nearest is {' or '.join(stamp(found, zone) or '' for found in near)}"
 
 
-def _skip(ledger: Ledger, job: Job, standing: Standing, slot: Instant | None, now: Instant) -> None:
-    run, base = standing.open_run, base_of(standing)
+def _skip(ledger: Ledger, job: Job, job_state: JobState, slot: Instant | None, now: Instant) -> None:
+    run, base = job_state.open_run, base_of(job_state)
     if run is not None and run.slot is not None and slot in (None, run.slot):
-        ledger.decide(job.name, Span(run.slot, run.slot, 1), "skipped", BY_HAND, run.run_id, now)
+        ledger.record_verdict(job.name, Span(run.slot, run.slot, 1), "skipped", BY_HAND, run.run_id, now)
         ledger.close_run(run.run_id, "skipped", BY_HAND)
         ledger.advance(job.name, run.slot)
-    times = open_slots_of(job.schedule, standing)
+    times = open_slots_of(job.schedule, job_state)
     if slot is None:
         rest = span_between(times, base, now)
         oldest = True
@@ -193,50 +193,50 @@ def _skip(ledger: Ledger, job: Job, standing: Standing, slot: Instant | None, no
             ledger.advance(job.name, rest.last)
 
 
-def run_for(house: House, name: str, slot: Instant) -> Result:
+def run_for(runtime: Runtime, name: str, slot: Instant) -> Result:
     """Run a job for the instant *slot*: its slot's own run if that is open, else one beside the schedule."""
-    foreseen(house, name, slot)
-    return runner.tick(house, manual=[Wish(name, slot=slot)])
+    foreseen(runtime, name, slot)
+    return tick.tick(runtime, manual=[ManualRequest(name, slot=slot)])
 
 
-def foreseen(house: House, name: str, slot: Instant) -> dict[str, Any]:
+def foreseen(runtime: Runtime, name: str, slot: Instant) -> dict[str, Any]:
     """Say what a run for *slot* would be; raises ConfigError if it is refused."""
-    job = house.config.jobs[known_jobs(house.config, [name])[0]]
+    job = runtime.config.jobs[known_jobs(runtime.config, [name])[0]]
     now = int(clock.now())
-    with read_only(house.paths) as ledger:
-        house.config.switch(ledger.toggles())
-        standing = claims.foreseen(ledger, house.config, now).get(name)
+    with read_only(runtime.paths) as ledger:
+        runtime.config.override(ledger.overrides())
+        job_state = claims.foreseen(ledger, runtime.config, now).get(name)
     try:
-        start = start_for(Wish(name, slot=slot), job, standing, None, "dry-run", now)
+        start = start_for(ManualRequest(name, slot=slot), job, job_state, None, "dry-run", now)
     except OlderFirstError as error:
-        hint = f"scheduled run {name} --for {stamp(error.first, house.zone)}, or scheduled skip {name}"
+        hint = f"scheduled run {name} --for {stamp(error.first, runtime.zone)}, or scheduled skip {name}"
         raise ConfigError(f"{error}: {hint}") from None
     why = (
         "asked for; takes its open slot" if start.claim.slot is not None else "asked for, beside the schedule"
     )
     older = f", with {start.claim.slots - 1} older ones" if start.claim.slots > 1 else ""
-    return {"job": name, "scheduled_for": stamp(slot, house.zone), "why": why + older}
+    return {"job": name, "scheduled_for": stamp(slot, runtime.zone), "why": why + older}
 
 
-def wish_again(house: House, run_id: str) -> Wish:
+def request_again(runtime: Runtime, run_id: str) -> ManualRequest:
     """Return what running *run_id* again means; raises ConfigError if there is no such run, BusyError if it runs."""
-    with read_only(house.paths) as ledger:
+    with read_only(runtime.paths) as ledger:
         row, waiting = ledger.run(run_id), ledger.open_run(run_id)
     if row is None:
         raise ConfigError(f"{run_id}: no such run; `scheduled history` lists them")
-    if row.job not in house.config.jobs:
+    if row.job not in runtime.config.jobs:
         raise ConfigError(f"{run_id}: its job, {row.job}, is configured no more")
     if waiting is not None and waiting.status != "waiting_retry":
         raise BusyError(f"{run_id}: is under way")
     if waiting is not None:
-        return Wish(row.job, run_id=run_id)
-    return Wish(row.job, slot=_stood_for(row))
+        return ManualRequest(row.job, run_id=run_id)
+    return ManualRequest(row.job, slot=_stood_for(row))
 
 
 def _stood_for(row: RunRow) -> Instant | None:
     return row.slot if row.slot is not None else row.asked_for
 
 
-def rerun(house: House, run_id: str) -> Result:
+def rerun(runtime: Runtime, run_id: str) -> Result:
     """Run *run_id* again now: its next attempt if it waits for one, else a run by hand that is told the same instant."""
-    return runner.tick(house, manual=[wish_again(house, run_id)])
+    return tick.tick(runtime, manual=[request_again(runtime, run_id)])

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from scheduled import clock
-from scheduled.config import files as config
 from scheduled.config.check import needed_cadence
-from scheduled.core.jobs import MINUTE
+from scheduled.config.files import load_config
 from scheduled.install import crontab, dbus, starter
 from scheduled.install.extras import need
 from scheduled.notify.session_bus import reload_services
+from scheduled.schedules.zones import MINUTE
 from scheduled.state.open import open_ledger
 from scheduled.state.paths import Paths
 from scheduled.state.sqlite.ledger import using
@@ -32,7 +32,7 @@ def install(
         refuse_as_root_in_anothers(place)
     made = not config_file.exists() and not dry_run and starter.write(config_file)
     if not dry_run or config_file.exists():
-        config.load(config_file)
+        load_config(config_file)
     every = every or crontab.installed_cadence(crontab.read()) or needed_cadence(config_file)
     wanted = crontab.plan(config=config_file, state=paths.root, every=every)
     if on_bus:

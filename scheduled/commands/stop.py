@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from scheduled.core.runs import OpenRun
-from scheduled.engine.runtime import House
+from scheduled.engine.runtime import Runtime
 from scheduled.errors import ConfigError, ScheduledError
 from scheduled.execution import process
 from scheduled.execution.protocol import Ended, Started, read_records
@@ -13,16 +13,16 @@ from scheduled.execution.protocol import Ended, Started, read_records
 LOOK = 0.05
 
 
-def stop(house: House, run_id: str, *, dry_run: bool) -> dict[str, Any]:
+def stop(runtime: Runtime, run_id: str, *, dry_run: bool) -> dict[str, Any]:
     """End the run: TERM to its process group, KILL after a grace. Its verdict is `failed`, it is not retried.
 
     Returns which process that was, once it is gone. Raises ConfigError if no such run is under way.
     """
-    with house.ledger() as ledger:
+    with runtime.ledger() as ledger:
         run = ledger.open_run(run_id)
         if run is None or run.status == "waiting_retry":
             raise ConfigError(f"{run_id}: no such run is under way; `scheduled history` lists them")
-        started = _process(house, run)
+        started = _process(runtime, run)
         done = {"run_id": run_id, "job": run.job, "pid": started.pid, "dry_run": dry_run}
         if dry_run:
             return done
@@ -32,8 +32,8 @@ def stop(house: House, run_id: str, *, dry_run: bool) -> dict[str, Any]:
     return done
 
 
-def _process(house: House, run: OpenRun) -> Started:
-    path = house.paths.outcomes_of(run.tick)
+def _process(runtime: Runtime, run: OpenRun) -> Started:
+    path = runtime.paths.results_of(run.tick)
     records = read_records(path.read_bytes()) if path.exists() else []
     found = None
     for record in records:

@@ -8,12 +8,12 @@ from typing import Any
 
 from scheduled.clock import now
 from scheduled.config.files import known_jobs
-from scheduled.core.runs import Claim, Ending
-from scheduled.engine.runtime import House
+from scheduled.core.runs import AttemptResult, Claim
+from scheduled.engine.runtime import Runtime
 from scheduled.errors import StateError
-from scheduled.execution.client import Supervision
+from scheduled.execution.client import SupervisorClient
 from scheduled.execution.handler_run import read_report
-from scheduled.execution.prepare import Surroundings, specify
+from scheduled.execution.prepare import ExecutionContext, specify
 from scheduled.execution.protocol import Ended, NotStarted
 from scheduled.state.locks import create_locked
 from scheduled.state.paths import Paths
@@ -26,9 +26,9 @@ def cron_environment() -> dict[str, str]:
     return given | {name: os.environ[name] for name in ("LANG", "TZ") if name in os.environ}
 
 
-def tried(house: House, name: str) -> dict[str, Any]:
+def tried(runtime: Runtime, name: str) -> dict[str, Any]:
     """Run the job once and say how that went; raises ConfigError if there is none."""
-    ending, printed = attempt(house, known_jobs(house.config, [name])[0])
+    ending, printed = attempt(runtime, known_jobs(runtime.config, [name])[0])
     return {
         "job": name,
         "status": ending.status,
@@ -39,34 +39,34 @@ def tried(house: House, name: str) -> dict[str, Any]:
     }
 
 
-def attempt(house: House, name: str) -> tuple[Ending, str]:
+def attempt(runtime: Runtime, name: str) -> tuple[AttemptResult, str]:
     """Run the job once, wait for it, and return how it ended and what it printed."""
-    job = house.config.jobs[name]
+    job = runtime.config.jobs[name]
     claim = Claim(run_id=f"{name}-try", job=name, slot=int(now()), attempt=1, slots=1, trigger="manual")
     with tempfile.TemporaryDirectory(prefix="scheduled-try-") as scratch:
         paths = Paths(Path(scratch))
         paths.prepare()
-        around = Surroundings(paths, house.config.workspace, house.zone, cron_environment())
-        spec = specify(job, claim, around, {})
-        outcomes = paths.outcomes_of("try")
-        supervision = Supervision(outcomes, create_locked(outcomes), 1)
-        supervision.submit(spec)
-        ending = _wait(supervision)
-        supervision.close()
+        holds = ExecutionContext(paths, runtime.config.workspace, runtime.zone, cron_environment())
+        spec = specify(job, claim, holds, {})
+        results = paths.results_of("try")
+        supervisor = SupervisorClient(results, create_locked(results), 1)
+        supervisor.submit(spec)
+        ending = _wait(supervisor)
+        supervisor.close()
         reason = read_report(Path(spec.report)).outcome
         printed = Path(spec.output).read_text(errors="replace")
     return ending if reason is None else _with_reason(ending, reason.reason), printed
 
 
-def _with_reason(ending: Ending, reason: str) -> Ending:
+def _with_reason(ending: AttemptResult, reason: str) -> AttemptResult:
     import msgspec
 
     return msgspec.structs.replace(ending, reason=reason or ending.reason)
 
 
-def _wait(supervision: Supervision) -> Ending:
+def _wait(supervisor: SupervisorClient) -> AttemptResult:
     while True:
-        records = supervision.records(timeout=None)
+        records = supervisor.records(timeout=None)
         if records is None:
             raise StateError("the supervisor was killed")
         for record in records:

@@ -8,30 +8,31 @@ from typing import Any
 import msgspec
 
 from scheduled import clock
-from scheduled.config import files as config
+from scheduled.config.files import Drafts, load_config
 from scheduled.core import cadence
 from scheduled.core.epochs import minute_before
-from scheduled.core.jobs import MINUTE, Instant, Job, Jobs, Seconds
+from scheduled.core.jobs import Job, Jobs
 from scheduled.schedules.cron_lint import lint
+from scheduled.schedules.zones import MINUTE, Instant, Seconds
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
 from scheduled.state.paths import Paths
 
 
-def checked(config_file: Path, paths: Paths, drafts: config.Drafts = MappingProxyType({})) -> dict[str, Any]:
+def checked(config_file: Path, paths: Paths, drafts: Drafts = MappingProxyType({})) -> dict[str, Any]:
     """Return every fault and doubt, ticks as rare as they are installed; raises ConfigError as `check` does."""
     with read_only(paths) as ledger:
         return check(config_file, drafts, ledger)
 
 
 def check(
-    config_file: Path, drafts: config.Drafts = MappingProxyType({}), ledger: Ledger | None = None
+    config_file: Path, drafts: Drafts = MappingProxyType({}), ledger: Ledger | None = None
 ) -> dict[str, Any]:
     """Return every fault and doubt; raises ConfigError if the configuration can't be read at all.
 
     How often ticks come, and what has run, is known with the *ledger* only.
     """
-    found, now = config.load(config_file, drafts), int(clock.now())
+    found, now = load_config(config_file, drafts), int(clock.now())
     faults = [*found.problems, *(fault for job in found.jobs.values() for fault in _option_faults(job))]
     every = ledger.meta("cadence") if ledger is not None else None
     rhythm = None if every is None else int(every)
@@ -68,14 +69,14 @@ def _option_faults(job: Job) -> Iterable[str]:
 
 def _too_late(jobs: Jobs, ledger: Ledger | None, now: Instant) -> Iterable[Job]:
     """Yield the jobs with an `at` that was over before they were there to run then."""
-    standings = ledger.standings() if ledger is not None else {}
+    job_states = ledger.job_states() if ledger is not None else {}
     for job in jobs.values():
         at = job.schedule.anchor
         if job.schedule.kind != "at" or at is None or at > minute_before(now) or not job.enabled:
             continue
-        row, standing = ledger.row_at(job.name, at) if ledger else None, standings.get(job.name)
+        row, job_state = ledger.row_at(job.name, at) if ledger else None, job_states.get(job.name)
         decided = row is not None and row.span.last >= at
-        in_time = standing is not None and standing.schedule == job.schedule and standing.epoch < at
+        in_time = job_state is not None and job_state.schedule == job.schedule and job_state.epoch < at
         if not decided and not in_time:
             yield job
 
@@ -94,6 +95,6 @@ def _doubts(job: Job, every: Seconds | None, now: Instant) -> Iterable[str]:
 def needed_cadence(config_file: Path) -> int:
     """Return how often ticks have to come, in minutes; without a configuration the usual."""
     schedules = (
-        [job.schedule for job in config.load(config_file).jobs.values()] if config_file.exists() else []
+        [job.schedule for job in load_config(config_file).jobs.values()] if config_file.exists() else []
     )
     return cadence.needed(schedules, int(clock.now())) // MINUTE

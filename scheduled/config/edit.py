@@ -16,8 +16,7 @@ import tomlkit
 from scheduled import clock
 from scheduled.config import check as checks
 from scheduled.config import comments, redaction
-from scheduled.config import files as config
-from scheduled.config.files import known_jobs
+from scheduled.config.files import job_files, known_jobs, load_config
 from scheduled.config.job_table import A_NAME, NAME
 from scheduled.errors import ConfigError, ScheduledError, StateError, UnknownError
 from scheduled.state.files import make_directories, write_atomically
@@ -133,7 +132,7 @@ def _read(path: Path) -> bytes | None:
 
 def addition(config_file: Path, name: str, table: Mapping[str, Any]) -> Edit:
     """Return the edit that adds a job, in a file of its own; raises ConfigError if there is such a job."""
-    found = config.load(config_file)
+    found = load_config(config_file)
     if name in found.jobs:
         raise ConfigError(
             f"{name}: there is such a job, in {found.jobs[name].source}; `scheduled edit {name}` changes it"
@@ -214,14 +213,14 @@ def _set(table: Any, changes: Mapping[str, Any]) -> None:
 
 def file_of(config_file: Path, name: str) -> Path:
     """Return the file that a job stands in, a faulty one too; raises ConfigError if there is none."""
-    for path in (config_file, *config.job_files(config_file)):
+    for path in (config_file, *job_files(config_file)):
         try:
             jobs = tomllib.loads((_read(path) or b"").decode()).get("jobs")
         except ValueError:
             continue
         if isinstance(jobs, dict) and name in jobs:
             return path
-    known_jobs(config.load(config_file), [name])
+    known_jobs(load_config(config_file), [name])
     raise UnknownError(f"no such job: {name}")
 
 

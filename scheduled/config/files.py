@@ -105,14 +105,14 @@ class Config(msgspec.Struct, kw_only=True):
     warnings: list[str]
     interfaces: InterfacesTable = msgspec.field(default_factory=InterfacesTable)
 
-    def switch(self, toggles: Mapping[str, bool]) -> None:
+    def override(self, overrides: Mapping[str, bool]) -> None:
         """Let what people switched from outside win over what the files say."""
-        for name, enabled in toggles.items():
+        for name, enabled in overrides.items():
             if name in self.jobs and self.jobs[name].enabled != enabled:
                 self.jobs[name] = msgspec.structs.replace(self.jobs[name], enabled=enabled)
 
 
-def load(path: Path, drafts: Drafts = MappingProxyType({})) -> Config:
+def load_config(path: Path, drafts: Drafts = MappingProxyType({})) -> Config:
     """Given the path of scheduled.toml, return what it and jobs.d beside it say.
 
     Raises ConfigError if the file can't be read or its settings are wrong: then nothing may run. A bad job

@@ -13,6 +13,7 @@ from scheduled.config.tables import GateTable, JobTable, LimitsTable, RetryTable
 from scheduled.core.jobs import Action, Gate, Job, Limits, Retry, Schedule, Window
 from scheduled.errors import ConfigError
 from scheduled.schedules import timetable
+from scheduled.schedules.durations import parse_interval
 from scheduled.schedules.zones import FIRST_YEAR, LAST_YEAR
 
 NAME = re.compile(r"[^\W_][\w.@:+-]{0,99}")
@@ -330,7 +331,7 @@ def _count(key: str, value: int | None) -> int | None:
 
 def _seconds(key: str, value: int | str, least: int = 1) -> int:
     try:
-        seconds = timetable.parse_interval(value) if isinstance(value, str) else value
+        seconds = parse_interval(value) if isinstance(value, str) else value
     except timetable.ScheduleError as error:
         raise ConfigError(f"{key}: {error}") from None
     if not least <= seconds <= 400 * 366 * 86400:

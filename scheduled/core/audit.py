@@ -6,8 +6,8 @@ from itertools import groupby, islice
 import msgspec
 
 from scheduled.core.epochs import slots_of
-from scheduled.core.jobs import Instant
 from scheduled.core.records import Epoch, JobRow, SlotRow
+from scheduled.schedules.zones import Instant
 
 NAMED = 20  # slots of one fault that are named one by one
 
@@ -42,7 +42,7 @@ def audit(
     """
     after, until = span or (0, seen)
     alive = set(open_runs)
-    standing = {job.job: job for job in jobs}
+    job_state = {job.job: job for job in jobs}
     slots, problems = 0, []
     for mine, found_rows in _by_job(epochs, rows):
         for epoch in mine:
@@ -50,7 +50,7 @@ def audit(
             high = min(until, seen - epoch.schedule.delay if epoch.ends_at is None else epoch.ends_at)
             if low < high:
                 within = [row for row in found_rows if _lies_in(row, epoch, low, high)]
-                count, found = _epoch(epoch, within, standing[epoch.job], low, high)
+                count, found = _epoch(epoch, within, job_state[epoch.job], low, high)
                 slots += count
                 problems += found
         problems += _rows([row for row in found_rows if row.span.last > after], alive)

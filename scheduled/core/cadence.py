@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from itertools import islice, pairwise
 
 from scheduled.core.epochs import slots_of
-from scheduled.core.jobs import DAY, DEFAULT_CADENCE, MINUTE, Instant, Schedule, Seconds
+from scheduled.core.jobs import DEFAULT_CADENCE, Schedule
+from scheduled.schedules.zones import DAY, MINUTE, Instant, Seconds
 
 EVEN = (1, 2, 3, 4, 5)  # minutes that divide the hour: cron's minute field begins anew with each
 LOOKED_AT = 62  # slots: an hour of the finest cron schedule

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from scheduled.core.jobs import MINUTE, Instant, Job, Schedule
-from scheduled.core.runs import OpenRun, Span, Standing
+from scheduled.core.jobs import Job, Schedule
+from scheduled.core.runs import JobState, OpenRun, Span
 from scheduled.schedules import timetable
 from scheduled.schedules.timetable import Timetable
+from scheduled.schedules.zones import MINUTE, Instant
 
 
 class EpochChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,48 +45,48 @@ def span_between(times: Timetable, after: Instant, until: Instant) -> Span | Non
     return Span(*found) if found else None
 
 
-def open_slots_of(schedule: Schedule | None, standing: Standing) -> Timetable:
+def open_slots_of(schedule: Schedule | None, job_state: JobState) -> Timetable:
     """Return the slots of a job's open epoch but for those beyond its position that have their verdict already."""
-    times = slots_of(schedule, standing.epoch) if schedule else timetable.never()
-    return timetable.without(times, standing.decided) if standing.decided else times
+    times = slots_of(schedule, job_state.epoch) if schedule else timetable.never()
+    return timetable.without(times, job_state.decided) if job_state.decided else times
 
 
 def epoch_changes(
-    jobs: Mapping[str, Job], standings: Mapping[str, Standing], unknown: bool, now: Instant
+    jobs: Mapping[str, Job], job_states: Mapping[str, JobState], unknown: bool, now: Instant
 ) -> list[EpochChange]:
     """Compare the jobs with their open epochs. With *unknown* (a file could not be read) no job counts as gone."""
     changes = []
     for name, job in jobs.items():
-        standing = standings.get(name)
+        job_state = job_states.get(name)
         wanted = job.schedule if job.enabled else None
-        if wanted != (standing.schedule if standing else None):
-            changes.append(_change(name, standing, wanted, now))
-    gone = [] if unknown else [name for name in standings if name not in jobs]
-    return changes + [_change(name, standings[name], None, now) for name in gone]
+        if wanted != (job_state.schedule if job_state else None):
+            changes.append(_change(name, job_state, wanted, now))
+    gone = [] if unknown else [name for name in job_states if name not in jobs]
+    return changes + [_change(name, job_states[name], None, now) for name in gone]
 
 
-def _change(name: str, standing: Standing | None, wanted: Schedule | None, now: Instant) -> EpochChange:
+def _change(name: str, job_state: JobState | None, wanted: Schedule | None, now: Instant) -> EpochChange:
     boundary = minute_before(now)
-    if standing is None:
+    if job_state is None:
         return EpochChange(job=name, boundary=boundary, begins=wanted, ends=False)
-    run = standing.open_run
+    run = job_state.open_run
     # A run under way keeps its slot; only what has not begun is given up.
     abandoned = run if run is not None and run.status == "waiting_retry" else None
-    base = base_of(standing)
+    base = base_of(job_state)
     boundary = max(boundary, base)
-    skipped = span_between(open_slots_of(standing.schedule, standing), base, boundary)
+    skipped = span_between(open_slots_of(job_state.schedule, job_state), base, boundary)
     return EpochChange(
         job=name, boundary=boundary, begins=wanted, ends=True, skipped=skipped, abandoned=abandoned
     )
 
 
-def after(standings: Mapping[str, Standing], changes: Iterable[EpochChange]) -> dict[str, Standing]:
+def after(job_states: Mapping[str, JobState], changes: Iterable[EpochChange]) -> dict[str, JobState]:
     """Return where the jobs will stand once *changes* are written: for plans that are only looked at."""
-    found = dict(standings)
+    found = dict(job_states)
     for change in changes:
         old = found.pop(change.job, None)
         if change.begins is not None:
-            found[change.job] = Standing(
+            found[change.job] = JobState(
                 job=change.job,
                 position=change.boundary,
                 epoch=change.boundary,
@@ -96,7 +97,7 @@ def after(standings: Mapping[str, Standing], changes: Iterable[EpochChange]) -> 
     return found
 
 
-def base_of(standing: Standing) -> Instant:
+def base_of(job_state: JobState) -> Instant:
     """Return the instant after which the job's slots have neither verdict nor run."""
-    run = standing.open_run
-    return standing.position if run is None or run.slot is None else max(standing.position, run.slot)
+    run = job_state.open_run
+    return job_state.position if run is None or run.slot is None else max(job_state.position, run.slot)

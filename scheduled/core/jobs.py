@@ -8,17 +8,13 @@ from typing import Any, Literal
 
 import msgspec
 
-Instant = int
-Seconds = int
+from scheduled.schedules.zones import DAY, MINUTE, Instant, Seconds
 
 Priority = Literal["critical", "high", "medium", "low"]
 PRIORITIES: tuple[Priority, ...] = ("critical", "high", "medium", "low")
 
 CatchUp = Literal["latest", "all", "none"]
 
-MINUTE: Seconds = 60
-HOUR: Seconds = 3600
-DAY: Seconds = 24 * HOUR
 OUTPUT_LIMIT = 1 << 20  # bytes of what a run printed that are kept
 DEFAULT_CADENCE: Seconds = 5 * MINUTE  # of ticks: what `scheduled install` writes, unless more is needed
 

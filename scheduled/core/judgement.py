@@ -2,8 +2,9 @@
 
 import msgspec
 
-from scheduled.core.jobs import MINUTE, Instant, Job
-from scheduled.core.runs import Ending, OpenRun, RunStatus, Verdict
+from scheduled.core.jobs import Job
+from scheduled.core.runs import AttemptResult, OpenRun, RunStatus, Verdict
+from scheduled.schedules.zones import MINUTE, Instant
 
 # A job that keeps taking its runner down is given up after this many interruptions, not retried for ever.
 MAX_INTERRUPTIONS = 3
@@ -20,7 +21,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-def judge(job: Job | None, run: OpenRun, ending: Ending, now: Instant) -> Judgement:
+def judge(job: Job | None, run: OpenRun, ending: AttemptResult, now: Instant) -> Judgement:
     """Given how an attempt ended, return what becomes of its run; *job* is None if it is configured no more."""
     if job is not None and not job.enabled:
         job = None  # its epoch is over: no tick would take up a retry
@@ -44,11 +45,11 @@ def _beside(run: OpenRun) -> bool:
     return run.trigger == "manual" and run.slot is None
 
 
-def _final(ending: Ending) -> RunStatus:
+def _final(ending: AttemptResult) -> RunStatus:
     return "failed" if ending.status == "deferred" else ending.status
 
 
-def _judge_interrupted(job: Job | None, run: OpenRun, ending: Ending, now: Instant) -> Judgement:
+def _judge_interrupted(job: Job | None, run: OpenRun, ending: AttemptResult, now: Instant) -> Judgement:
     if job is None or _beside(run):
         return Judgement(status="interrupted", verdict="failed", reason=ending.reason)
     if job.on_interrupted == "skip":

@@ -3,13 +3,14 @@
 import msgspec
 
 from scheduled.core.epochs import base_of, open_slots_of, span_between
-from scheduled.core.jobs import Instant, Job
+from scheduled.core.jobs import Job
 from scheduled.core.planner import Start, again, manual_start
-from scheduled.core.runs import OpenRun, Standing, slot_run_id
+from scheduled.core.runs import JobState, OpenRun, slot_run_id
 from scheduled.errors import ConfigError
+from scheduled.schedules.zones import Instant
 
 
-class Wish(msgspec.Struct, frozen=True):
+class ManualRequest(msgspec.Struct, frozen=True):
     """*job* is to run now; for the instant *slot*, or as the next attempt at the waiting run *run_id*."""
 
     job: str
@@ -18,7 +19,12 @@ class Wish(msgspec.Struct, frozen=True):
 
 
 def start_for(
-    wish: Wish, job: Job, standing: Standing | None, waiting: OpenRun | None, tick: str, now: Instant
+    request: ManualRequest,
+    job: Job,
+    job_state: JobState | None,
+    waiting: OpenRun | None,
+    tick: str,
+    now: Instant,
 ) -> Start:
     """Return the start that fulfils a wish; *standing* is None for a disabled job, which may still run by hand.
 
@@ -27,29 +33,29 @@ def start_for(
     """
     if waiting is not None:
         return again(waiting)
-    if wish.slot is not None and standing is not None:
-        start = _open_slot(job, standing, wish.slot, now)
+    if request.slot is not None and job_state is not None:
+        start = _open_slot(job, job_state, request.slot, now)
         if start is not None:
             return start
-    start = manual_start(job, standing.window_start if standing else None, f"{job.name}-manual-{tick}")
-    if wish.slot is None:
+    start = manual_start(job, job_state.window_start if job_state else None, f"{job.name}-manual-{tick}")
+    if request.slot is None:
         return start
-    told = msgspec.structs.replace(start.claim, payload={"scheduled_for": wish.slot})
+    told = msgspec.structs.replace(start.claim, payload={"scheduled_for": request.slot})
     return msgspec.structs.replace(start, claim=told)
 
 
-def _open_slot(job: Job, standing: Standing, slot: Instant, now: Instant) -> Start | None:
-    run = standing.open_run
+def _open_slot(job: Job, job_state: JobState, slot: Instant, now: Instant) -> Start | None:
+    run = job_state.open_run
     if run is not None and run.slot == slot:
         return again(run)
-    times, base = open_slots_of(job.schedule, standing), base_of(standing)
+    times, base = open_slots_of(job.schedule, job_state), base_of(job_state)
     if not base < slot <= now or times.last_until(slot) != slot:
         return None
     older = span_between(times, base, slot - 1)
     if job.catch_up == "all" and (older is not None or run is not None):
         first = run.slot if run is not None and run.slot is not None else older.first if older else slot
         raise OlderFirstError(job.name, first)
-    start = manual_start(job, standing.window_start, slot_run_id(job.name, slot))
+    start = manual_start(job, job_state.window_start, slot_run_id(job.name, slot))
     slots = 1 + (older.count if older else 0) + (run.slots if run else 0)
     claim = msgspec.structs.replace(start.claim, slot=slot, slots=slots)
     return msgspec.structs.replace(start, claim=claim, coalesced=(older,) if older else (), superseded=run)

@@ -7,15 +7,25 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from scheduled.core.epochs import base_of, open_slots_of, span_between
-from scheduled.core.jobs import MINUTE, PRIORITIES, Instant, Job, Window
+from scheduled.core.jobs import PRIORITIES, Job, Window
 from scheduled.core.judgement import DEFERRED
-from scheduled.core.runs import AFTER, Claim, OpenReason, OpenRun, Span, Standing, TriggerRow, slot_run_id
+from scheduled.core.runs import (
+    AFTER,
+    FAILED,
+    Claim,
+    JobState,
+    OpenReason,
+    OpenRun,
+    Span,
+    TriggerRow,
+    slot_run_id,
+)
 from scheduled.schedules.timetable import Timetable
+from scheduled.schedules.zones import MINUTE, Instant
 
 # With `catch_up = "none"` a slot is on time for as long as cron's coarsest usual cadence needs to come by.
 ON_TIME = 10 * MINUTE
 GATE_RECHECK = MINUTE
-FAILED = ("failed", "timed_out", "interrupted")
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +67,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     jobs: dict[str, JobPlan]
 
 
-class Around(msgspec.Struct, frozen=True, kw_only=True):
+class Holds(msgspec.Struct, frozen=True, kw_only=True):
     """What holds starts back beside the jobs' own state.
 
     *pauses*: the paused jobs (`''`: all) and until when. *closed*: jobs whose gate does not hold now, *unasked*: those
@@ -80,47 +90,52 @@ class Around(msgspec.Struct, frozen=True, kw_only=True):
 
 def plan(
     jobs: Mapping[str, Job],
-    standings: Mapping[str, Standing],
+    job_states: Mapping[str, JobState],
     now: Instant,
     only: Container[str] | None = None,
     until: Instant | None = None,
-    around: Around = Around(),  # noqa: B008 - immutable
+    holds: Holds = Holds(),  # noqa: B008 - immutable
 ) -> Plan:
     """Give every job's slots up to *until* (by default *now*) a run, a verdict or an open reason.
 
     With *only*, just these jobs may start. The starts are in the order of priority, then slot, then configuration.
     """
-    busy = busy_groups(jobs, [name for name, standing in standings.items() if standing.busy])
+    busy = busy_groups(jobs, [name for name, job_state in job_states.items() if job_state.busy])
     plans = {
-        name: plan_job(jobs[name], standing, now, until=until, held=jobs[name].group in busy, around=around)
-        for name, standing in standings.items()
+        name: plan_job(jobs[name], job_state, now, until=until, held=jobs[name].group in busy, holds=holds)
+        for name, job_state in job_states.items()
         if name in jobs
     }
     for name, found in list(plans.items()):
         if found.start is not None and found.start.claim.slot is not None and jobs[name].after:
-            plans[name] = _after(jobs[name], found, found.start, plans, standings)
+            plans[name] = _after(jobs[name], found, found.start, plans, job_states)
     order = {name: place for place, name in enumerate(jobs)}
     starts = sorted(
         (found.start for name, found in plans.items() if found.start and (only is None or name in only)),
         key=lambda start: _rank(jobs[start.claim.job], start, order),
     )
-    kept = starts if around.budget is None else starts[: around.budget]
+    kept = starts if holds.budget is None else starts[: holds.budget]
     for start in starts[len(kept) :]:
         plans[start.claim.job] = msgspec.structs.replace(plans[start.claim.job], start=None, waits="budget")
     return Plan(starts=kept, jobs=plans)
 
 
 def _after(
-    job: Job, found: JobPlan, start: Start, plans: Mapping[str, JobPlan], standings: Mapping[str, Standing]
+    job: Job, found: JobPlan, start: Start, plans: Mapping[str, JobPlan], job_states: Mapping[str, JobState]
 ) -> JobPlan:
     """Let a job that comes after others wait for them; where one of them has failed, its own slot is skipped."""
     for name in job.after:
-        plan, standing = plans.get(name), standings.get(name)
-        if plan is None or standing is None:
+        plan, job_state = plans.get(name), job_states.get(name)
+        if plan is None or job_state is None:
             continue
-        if plan.start is not None or plan.waits is not None or standing.open_run is not None or standing.busy:
+        if (
+            plan.start is not None
+            or plan.waits is not None
+            or job_state.open_run is not None
+            or job_state.busy
+        ):
             return msgspec.structs.replace(found, start=None, waits="gate")
-        if standing.last_status in FAILED and not start.again and start.superseded is None:
+        if job_state.last_status in FAILED and not start.again and start.superseded is None:
             assert start.claim.slot is not None
             first = start.coalesced[0].first if start.coalesced else start.claim.slot
             skip = Skip(Span(first, start.claim.slot, start.claim.slots), f"after {name}, which failed")
@@ -140,43 +155,43 @@ def busy_groups(jobs: Mapping[str, Job], busy: Iterable[str]) -> set[str]:
 
 def plan_job(
     job: Job,
-    standing: Standing,
+    job_state: JobState,
     now: Instant,
     *,
     until: Instant | None = None,
     held: bool = False,
-    around: Around = Around(),  # noqa: B008 - immutable
+    holds: Holds = Holds(),  # noqa: B008 - immutable
 ) -> JobPlan:
     """Plan one job whose schedule is in force. It is *held* while another job of its group is under way."""
-    times, base, run = open_slots_of(job.schedule, standing), base_of(standing), standing.open_run
+    times, base, run = open_slots_of(job.schedule, job_state), base_of(job_state), job_state.open_run
     latest = now - job.schedule.delay
     until = latest if until is None else until - job.schedule.delay
-    given_up = () if standing.busy else _skips(job, times, base, until, now, around)
+    given_up = () if job_state.busy else _skips(job, times, base, until, now, holds)
     # Behind a run that waits for another attempt they stay open: the position passes no slot without a verdict.
     skips = given_up if run is None else ()
     base = skips[-1].span.last if skips else base
     newest = times.last_until(until)
     passed = given_up[-1].span.last if given_up else base
     due = newest if newest is not None and newest > passed else None
-    asked = _asked(job, standing, around, now)
-    if standing.busy or (held and (due is not None or run is not None or asked is not None)):
-        waits: OpenReason | None = "running" if due is not None or not standing.busy else None
+    asked = _asked(job, job_state, holds, now)
+    if job_state.busy or (held and (due is not None or run is not None or asked is not None)):
+        waits: OpenReason | None = "running" if due is not None or not job_state.busy else None
         return JobPlan(waits=waits, next_due=now, skips=skips)
     if run is not None and run.retry_at is None:
         return JobPlan(waits="ask", next_due=_upcoming(job, times, now, base))
     if run is not None and (due is None or job.catch_up == "all"):
         found = _retry(run, job, times, now)
     elif due is not None:
-        found = JobPlan(start=_start(job, standing, times, base, due), next_due=now, skips=skips)
+        found = JobPlan(start=_start(job, job_state, times, base, due), next_due=now, skips=skips)
     elif asked is not None:
         found = JobPlan(start=asked, next_due=now, skips=skips)
     else:
-        retries = (other.retry_at for other in standing.others)
+        retries = (other.retry_at for other in job_state.others)
         found = JobPlan(next_due=_earliest(_upcoming(job, times, now, base), *retries), skips=skips)
     if found.start is None:
         return found
     newest = newest if until == latest else times.last_until(latest)
-    return _held_back(job, _leading(found, found.start, newest), now, around)
+    return _held_back(job, _leading(found, found.start, newest), now, holds)
 
 
 def _leading(found: JobPlan, start: Start, newest: Instant | None) -> JobPlan:
@@ -187,13 +202,13 @@ def _leading(found: JobPlan, start: Start, newest: Instant | None) -> JobPlan:
     return msgspec.structs.replace(found, start=msgspec.structs.replace(start, leads=True))
 
 
-def _asked(job: Job, standing: Standing, around: Around, now: Instant) -> Start | None:
+def _asked(job: Job, job_state: JobState, holds: Holds, now: Instant) -> Start | None:
     """Return the start of a job that an event, a chain or an earlier attempt at these asks for."""
-    for run in standing.others:
+    for run in job_state.others:
         if run.retry_at is not None and run.retry_at <= now:
             return again(run)
-    row = around.asking(job.name)
-    return None if row is None else triggered(row, standing.window_start)
+    row = holds.asking(job.name)
+    return None if row is None else triggered(row, job_state.window_start)
 
 
 def triggered(row: TriggerRow, window_start: Instant | None) -> Start:
@@ -244,9 +259,9 @@ def _earliest(*instants: Instant | None) -> Instant | None:
     return min((instant for instant in instants if instant is not None), default=None)
 
 
-def _held_back(job: Job, found: JobPlan, now: Instant, around: Around) -> JobPlan:
+def _held_back(job: Job, found: JobPlan, now: Instant, holds: Holds) -> JobPlan:
     """Let what is due wait where a pause, a quiet window or a closed gate says so."""
-    pauses = [around.pauses[name] for name in ("", job.name) if name in around.pauses]
+    pauses = [holds.pauses[name] for name in ("", job.name) if name in holds.pauses]
     if pauses:
         ends = [until for until in pauses if until is not None]
         return JobPlan(
@@ -255,9 +270,9 @@ def _held_back(job: Job, found: JobPlan, now: Instant, around: Around) -> JobPla
     quiet_until = quiet(job.not_between, job.schedule.zone, now) if job.not_between else None
     if quiet_until is not None:
         return JobPlan(waits="quiet", next_due=quiet_until, skips=found.skips)
-    if job.name in around.closed:
+    if job.name in holds.closed:
         return JobPlan(waits="gate", next_due=now + GATE_RECHECK, skips=found.skips)
-    if job.name in around.unasked:
+    if job.name in holds.unasked:
         return JobPlan(waits="gate", next_due=now, skips=found.skips)
     return found
 
@@ -305,13 +320,13 @@ def _local(day: date, minute: int, zone: str) -> Instant:
 
 
 def _skips(
-    job: Job, times: Timetable, base: Instant, until: Instant, now: Instant, around: Around
+    job: Job, times: Timetable, base: Instant, until: Instant, now: Instant, holds: Holds
 ) -> tuple[Skip, ...]:
     """Return the slots that are not to run any more: too late, missed with `catch_up = "none"`, beyond the limit."""
-    if job.catch_up == "latest" and job.grace is None and job.name not in around.closed:
+    if job.catch_up == "latest" and job.grace is None and job.name not in holds.closed:
         return ()  # as most jobs are: nothing ever grows too late
-    missed = job.catch_up == "none" and not _put_off(job, times, base, now, around)
-    late, reason = _too_late(job, now, missed=missed, closed=job.name in around.closed)
+    missed = job.catch_up == "none" and not _put_off(job, times, base, now, holds)
+    late, reason = _too_late(job, now, missed=missed, closed=job.name in holds.closed)
     span = None if late is None else span_between(times, base, min(until, late))
     found = [Skip(span, reason)] if span else []
     if job.catch_up == "all":
@@ -320,10 +335,10 @@ def _skips(
     return tuple(found)
 
 
-def _put_off(job: Job, times: Timetable, base: Instant, now: Instant, around: Around) -> bool:
+def _put_off(job: Job, times: Timetable, base: Instant, now: Instant, holds: Holds) -> bool:
     """Tell whether a tick saw the oldest open slot that may still run in time, and put it off: then it was not missed."""
     oldest = times.next_after(base if job.grace is None else max(base, _before(job, now, job.grace)))
-    return oldest is not None and oldest <= around.planned
+    return oldest is not None and oldest <= holds.planned
 
 
 def _too_late(job: Job, now: Instant, *, missed: bool, closed: bool) -> tuple[Instant | None, str]:
@@ -364,11 +379,11 @@ def _retry(run: OpenRun, job: Job, times: Timetable, now: Instant) -> JobPlan:
     return JobPlan(start=again(run), next_due=now)
 
 
-def _start(job: Job, standing: Standing, times: Timetable, base: Instant, newest: Instant) -> Start:
+def _start(job: Job, job_state: JobState, times: Timetable, base: Instant, newest: Instant) -> Start:
     """Catch up: one run for the newest slot that stands for all older ones, or, with "all", one for the oldest."""
     slot = (times.next_after(base) or newest) if job.catch_up == "all" else newest
     older = span_between(times, base, slot - 1)
-    superseded = standing.open_run
+    superseded = job_state.open_run
     claim = Claim(
         run_id=slot_run_id(job.name, slot),
         job=job.name,
@@ -376,7 +391,7 @@ def _start(job: Job, standing: Standing, times: Timetable, base: Instant, newest
         attempt=1,
         slots=1 + (older.count if older else 0) + (superseded.slots if superseded else 0),
         trigger="schedule",
-        window_start=standing.window_start,
+        window_start=job_state.window_start,
     )
     return Start(claim=claim, coalesced=(older,) if older else (), superseded=superseded)
 

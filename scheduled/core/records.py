@@ -5,13 +5,14 @@ from typing import Any
 import msgspec
 
 from scheduled.core.conditions import Condition, Notice
-from scheduled.core.jobs import Instant, Schedule
+from scheduled.core.jobs import Schedule
 from scheduled.core.runs import OpenReason, Span, Verdict
+from scheduled.schedules.zones import Instant
 
 CHAIN = "chain"  # stands for the tick in the run of a chain, which has no process of its own
 
 
-class Holder(msgspec.Struct, frozen=True, kw_only=True):
+class Claimant(msgspec.Struct, frozen=True, kw_only=True):
     """Who claims: the tick's name, the boot it runs in, the host."""
 
     tick: str
@@ -44,7 +45,7 @@ class KnownCondition(msgspec.Struct, frozen=True, kw_only=True):
     condition: Condition
     job: str
     since: float
-    said_at: float | None
+    notified_at: float | None
 
 
 class OutboxItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +97,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     asked_for: Instant | None = None
 
 
-class Aside(msgspec.Struct, frozen=True):
+class SetAside(msgspec.Struct, frozen=True):
     """That a *job* stood at *position* when the clock went *back_to* an earlier instant."""
 
     job: str

@@ -5,7 +5,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from scheduled.core.jobs import Instant, Schedule
+from scheduled.core.jobs import Schedule
+from scheduled.schedules.zones import Instant
 
 Trigger = Literal["schedule", "manual", "event", "chain"]
 
@@ -24,10 +25,16 @@ RunStatus = Literal[
 ]
 
 
+FAILED: frozenset[str] = frozenset(
+    {"failed", "timed_out", "interrupted"}
+)  # what a run that failed for good can be
+UNDER_WAY: frozenset[str] = frozenset({"claimed", "running"})
+OPEN = UNDER_WAY | {"waiting_retry"}  # a run without an end
+
 AFTER = "after"  # what triggers a job without a schedule: those that it comes after have succeeded
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
+class JobState(msgspec.Struct, frozen=True, kw_only=True):
     """Where a job stands in the ledger, as far as planning must know.
 
     *position*: every slot up to it has a verdict. *epoch*: when its schedule came into force. *open_run*:
@@ -78,8 +85,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     depth: int = 0
 
     @property
-    def _told(self) -> dict[str, Any]:
-        return told(self)
+    def _logical_time(self) -> dict[str, Any]:
+        return logical_time(self)
 
     @property
     def scheduled_for(self) -> Instant | None:
@@ -89,12 +96,12 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def missed(self) -> int:
         """How many slots it stands for beside that instant."""
-        return max(0, self.slots - 1) or int(self._told.get("missed") or 0)
+        return max(0, self.slots - 1) or int(self._logical_time.get("missed") or 0)
 
     @property
     def since(self) -> Instant | None:
         """The instant that the last success stood for: what came after it is this run's to do."""
-        return self._told.get("window_start", self.window_start)
+        return self._logical_time.get("window_start", self.window_start)
 
 
 class TriggerRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,7 +148,7 @@ class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
     started_at: float | None = None
 
 
-class Ending(msgspec.Struct, frozen=True, kw_only=True):
+class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):
     """How one attempt ended, as the supervisor saw it (or as its absence says: `interrupted`)."""
 
     run_id: str
@@ -156,14 +163,14 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     output_bytes: int = 0
 
 
-def told(run: Claim | OpenRun) -> dict[str, Any]:
+def logical_time(run: Claim | OpenRun) -> dict[str, Any]:
     """Return what somebody who asked for a run, or the chain that it is a step of, said that it stands for."""
     return run.payload if run.trigger in ("manual", "chain") else {}
 
 
 def stands_for(run: Claim | OpenRun) -> Instant | None:
     """Return the instant that a run stands for."""
-    return run.slot if run.slot is not None else told(run).get("scheduled_for")
+    return run.slot if run.slot is not None else logical_time(run).get("scheduled_for")
 
 
 def slot_run_id(job: str, slot: Instant) -> str:

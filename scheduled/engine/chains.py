@@ -12,11 +12,10 @@ import msgspec
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job, Jobs
 from scheduled.core.records import CHAIN
-from scheduled.core.runs import AFTER, Claim, Ending, OpenRun, TriggerRow
+from scheduled.core.runs import AFTER, FAILED, OPEN, AttemptResult, Claim, OpenRun, TriggerRow
 from scheduled.state.ledger import Ledger
 
 MAX_DEPTH = 16  # events that led to one another: more are taken for a loop
-FAILED = ("failed", "timed_out", "interrupted")
 
 
 def begin(ledger: Ledger, job: Job, claim: Claim, now: float) -> None:
@@ -58,7 +57,7 @@ def _round(state: Mapping[str, Any]) -> int:
 
 def step_ended(
     ledger: Ledger, jobs: Mapping[str, Job], child: OpenRun, status: str, now: float
-) -> Ending | None:
+) -> AttemptResult | None:
     """Given the final *status* of a chain's child, start the next step; return how the chain ended, if it has."""
     parent = ledger.open_run(child.parent)
     if parent is None or parent.tick != CHAIN:
@@ -68,7 +67,7 @@ def step_ended(
     return _go_on(ledger, jobs, parent, state, now)
 
 
-def lost_step(ledger: Ledger, jobs: Mapping[str, Job], row: TriggerRow, now: float) -> Ending | None:
+def lost_step(ledger: Ledger, jobs: Mapping[str, Job], row: TriggerRow, now: float) -> AttemptResult | None:
     """Given a trigger that starts nothing, as its job is disabled or gone, go on as if that had failed, as `step_ended`."""
     parent = ledger.open_run(row.parent) if row.parent else None
     if parent is None or parent.tick != CHAIN:
@@ -85,7 +84,7 @@ def _with_failure(state: Mapping[str, Any], said: str) -> dict[str, Any]:
 
 def _go_on(
     ledger: Ledger, jobs: Mapping[str, Job], parent: OpenRun, state: dict[str, Any], now: float
-) -> Ending | None:
+) -> AttemptResult | None:
     """Start the next step if all runs of this one have ended; return how the chain ended, if it has."""
     ended = [run for run in ledger.children(parent.run_id, _round(state)) if run.status not in OPEN]
     if len(ended) + state.get("lost", 0) < len(state["steps"][state["at"]]):
@@ -94,12 +93,9 @@ def _go_on(
     return _next_step(ledger, jobs.get(parent.job), parent, {**state, "lost": 0}, now)
 
 
-OPEN = ("claimed", "running", "waiting_retry")
-
-
 def _next_step(
     ledger: Ledger, job: Job | None, parent: OpenRun, state: dict[str, Any], now: float
-) -> Ending | None:
+) -> AttemptResult | None:
     stops = job is None or job.on_failure == "stop" or parent.stop_requested
     if state["failures"] and stops:
         ledger.begin_chain(parent.run_id, {**state, "round": state.get("round", 0) + 1})
@@ -114,10 +110,10 @@ def _next_step(
     return _ending(parent, state, now)
 
 
-def _ending(parent: OpenRun, state: Mapping[str, Any], now: float) -> Ending:
+def _ending(parent: OpenRun, state: Mapping[str, Any], now: float) -> AttemptResult:
     failures = "; ".join(state["failures"])
     began = parent.started_at if parent.started_at is not None else now
-    return Ending(
+    return AttemptResult(
         run_id=parent.run_id,
         attempt=parent.attempt,
         status="failed" if failures else "success",

@@ -8,11 +8,12 @@ import msgspec
 from scheduled.config.files import Config
 from scheduled.core import epochs, planner
 from scheduled.core.epochs import EpochChange
-from scheduled.core.jobs import Instant, Job
-from scheduled.core.manual import Wish, start_for
-from scheduled.core.planner import Around, Plan, Start
-from scheduled.core.records import Holder
-from scheduled.core.runs import Span, Standing, Verdict
+from scheduled.core.jobs import Job
+from scheduled.core.manual import ManualRequest, start_for
+from scheduled.core.planner import Holds, Plan, Start
+from scheduled.core.records import Claimant
+from scheduled.core.runs import JobState, Span, Verdict
+from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 
 
@@ -27,20 +28,20 @@ def register(ledger: Ledger, config: Config, now: Instant) -> None:
     """Begin and end epochs where the configuration differs from what is in force."""
     # With a file that can't be read, a job that is not seen may merely stand in it.
     unknown = bool(config.problems)
-    for change in epochs.epoch_changes(config.jobs, ledger.standings(), unknown, now):
+    for change in epochs.epoch_changes(config.jobs, ledger.job_states(), unknown, now):
         _write(ledger, change, now)
 
 
-def foreseen(ledger: Ledger, config: Config, now: Instant) -> dict[str, Standing]:
+def foreseen(ledger: Ledger, config: Config, now: Instant) -> dict[str, JobState]:
     """Return where the jobs will stand once `register` has been here; nothing is written."""
-    standings = ledger.standings()
-    return epochs.after(standings, epochs.epoch_changes(config.jobs, standings, bool(config.problems), now))
+    job_states = ledger.job_states()
+    return epochs.after(job_states, epochs.epoch_changes(config.jobs, job_states, bool(config.problems), now))
 
 
 def _write(ledger: Ledger, change: EpochChange, now: Instant) -> None:
     run = change.abandoned
     if run is not None and run.slot is not None:
-        ledger.decide(change.job, Span(run.slot, run.slot, 1), "skipped", "edited", run.run_id, now)
+        ledger.record_verdict(change.job, Span(run.slot, run.slot, 1), "skipped", "edited", run.run_id, now)
         ledger.close_run(run.run_id, "skipped", "edited")
     if change.skipped is not None:
         decide(ledger, change.job, change.skipped, "skipped", "edited", None, now)
@@ -60,15 +61,15 @@ def decide(
     """Give the slots of *span* their verdict, but for those that somebody has given one before."""
     row = ledger.row_at(job, span.last)
     if row is None or row.span.first < span.first:
-        ledger.decide(job, span, verdict, reason, run_id, now)
+        ledger.record_verdict(job, span, verdict, reason, run_id, now)
         return
-    standing = ledger.standings()[job]
-    times = epochs.open_slots_of(standing.schedule, standing)
-    edges = [slot for slot in standing.decided if span.first < slot < span.last]
+    job_state = ledger.job_states()[job]
+    times = epochs.open_slots_of(job_state.schedule, job_state)
+    edges = [slot for slot in job_state.decided if span.first < slot < span.last]
     for after, until in pairwise([span.first - 1, *edges, span.last]):
         piece = epochs.span_between(times, after, until)
         if piece is not None:
-            ledger.decide(job, piece, verdict, reason, run_id, now)
+            ledger.record_verdict(job, piece, verdict, reason, run_id, now)
 
 
 def plan(
@@ -83,33 +84,33 @@ def plan(
     budget: int | None = None,
 ) -> Plan:
     """Plan all jobs, or just the *told* ones, up to *until*; note what is skipped, what waits, what is due next."""
-    standings = ledger.standings()
+    job_states = ledger.job_states()
     if told is not None:
         # Whoever comes after others can't be planned without them.
         names = {*told, *(other for name in told if name in config.jobs for other in config.jobs[name].after)}
-        standings = {name: found for name, found in standings.items() if name in names}
-    around = surroundings(ledger, now, gates=gates, budget=budget)
-    found = planner.plan(config.jobs, standings, now, only, until, around)
+        job_states = {name: found for name, found in job_states.items() if name in names}
+    holds = context(ledger, now, gates=gates, budget=budget)
+    found = planner.plan(config.jobs, job_states, now, only, until, holds)
     for name, job in found.jobs.items():
         for skip in job.skips:
             decide(ledger, name, skip.span, "skipped", skip.reason, None, now)
             ledger.advance(name, skip.span.last)
         ledger.wait(name, job.waits, job.next_due)
-    for name in standings.keys() - found.jobs.keys():
+    for name in job_states.keys() - found.jobs.keys():
         ledger.wait(name, "paused", None)  # it stands in a file that can't be read at present
     return found
 
 
-def surroundings(
+def context(
     ledger: Ledger,
     now: Instant,
     *,
     gates: Gates = Gates(),  # noqa: B008 - immutable
     budget: int | None = None,
-) -> Around:
+) -> Holds:
     """Return what holds starts back now, as the ledger has it."""
     planned = int(ledger.meta("planned") or 0)
-    return Around(
+    return Holds(
         pauses=ledger.pauses(now),
         closed=gates.closed,
         unasked=gates.unasked,
@@ -128,7 +129,7 @@ def leave(ledger: Ledger, found: Plan, planned: Instant) -> None:
                 ledger.wait(name, "budget", job.next_due)
 
 
-def ask_gates(ledger: Ledger, config: Config, now: Instant, wishes: Sequence[Wish] = ()) -> Gates:
+def ask_gates(ledger: Ledger, config: Config, now: Instant, requests: Sequence[ManualRequest] = ()) -> Gates:
     """Ask the gates of what would start now but for them, steps of chains included. No transaction may be open."""
     gated = {name: job for name, job in config.jobs.items() if job.only_if is not None}
     if not gated:
@@ -136,12 +137,10 @@ def ask_gates(ledger: Ledger, config: Config, now: Instant, wishes: Sequence[Wis
     from scheduled.engine import gates
 
     leading = {name: job for name, job in config.jobs.items() if not gated.keys().isdisjoint(_steps(job))}
-    due = planner.plan(
-        gated | leading, foreseen(ledger, config, now), now, around=surroundings(ledger, now)
-    ).starts
+    due = planner.plan(gated | leading, foreseen(ledger, config, now), now, holds=context(ledger, now)).starts
     starting = {start.claim.job for start in due}
     # What is run by hand asks no gate of its own; a chain's steps ask theirs.
-    leaders = {*starting, *(wish.job for wish in wishes)} & leading.keys()
+    leaders = {*starting, *(request.job for request in requests)} & leading.keys()
     asked = gated.keys() & {*starting, *(name for leader in leaders for name in _steps(leading[leader]))}
     return Gates(closed=gates.closed(map(gated.__getitem__, asked)), unasked=frozenset(gated.keys() - asked))
 
@@ -151,47 +150,51 @@ def _steps(job: Job) -> Iterable[str]:
 
 
 def by_hand(
-    ledger: Ledger, config: Config, wishes: Sequence[Wish], holder: Holder, now: Instant
+    ledger: Ledger, config: Config, requests: Sequence[ManualRequest], claimant: Claimant, now: Instant
 ) -> tuple[list[Start], list[str]]:
     """Return starts for what somebody asked for, and the jobs that are under way already."""
     running = {run.job for run in ledger.open_runs() if run.status != "waiting_retry"}
     groups = planner.busy_groups(config.jobs, running)
-    busy = [wish.job for wish in wishes if wish.job in running or config.jobs[wish.job].group in groups]
-    standings = ledger.standings()
+    busy = [
+        request.job
+        for request in requests
+        if request.job in running or config.jobs[request.job].group in groups
+    ]
+    job_states = ledger.job_states()
     starts = []
-    for wish in wishes:
-        if wish.job not in busy:
-            waiting = ledger.open_run(wish.run_id) if wish.run_id is not None else None
-            job, standing = config.jobs[wish.job], standings.get(wish.job)
-            starts.append(start_for(wish, job, standing, waiting, holder.tick, now))
+    for request in requests:
+        if request.job not in busy:
+            waiting = ledger.open_run(request.run_id) if request.run_id is not None else None
+            job, job_state = config.jobs[request.job], job_states.get(request.job)
+            starts.append(start_for(request, job, job_state, waiting, claimant.tick, now))
     return starts, busy
 
 
-def take(ledger: Ledger, starts: Iterable[Start], holder: Holder, now: float) -> list[Start]:
+def take(ledger: Ledger, starts: Iterable[Start], claimant: Claimant, now: float) -> list[Start]:
     """Claim *starts* for *holder*; return those that nobody else has taken."""
-    taken = [start for wanted in starts if (start := _take(ledger, wanted, holder, now)) is not None]
+    taken = [start for wanted in starts if (start := _take(ledger, wanted, claimant, now)) is not None]
     for leader in (start.claim.job for start in taken if start.leads):
         ledger.wait(leader, "running", int(now))  # the job's later slots are due, and wait for this one
     return taken
 
 
-def _take(ledger: Ledger, start: Start, holder: Holder, now: float) -> Start | None:
+def _take(ledger: Ledger, start: Start, claimant: Claimant, now: float) -> Start | None:
     if start.again:
-        return start if ledger.reclaim(start.claim, holder, now) else None
+        return start if ledger.reclaim(start.claim, claimant, now) else None
     if start.trigger is not None and not ledger.take_trigger(start.trigger):
         return None
-    start = _with_new_id(ledger, start, holder)
-    if not ledger.claim(start.claim, holder, now):
+    start = _with_new_id(ledger, start, claimant)
+    if not ledger.claim(start.claim, claimant, now):
         return None
     _coalesce(ledger, start, int(now))
     return start
 
 
-def _with_new_id(ledger: Ledger, start: Start, holder: Holder) -> Start:
+def _with_new_id(ledger: Ledger, start: Start, claimant: Claimant) -> Start:
     """Give a run another id where its own is taken: after the clock went back, instants come twice."""
     if ledger.run(start.claim.run_id) is None:
         return start
-    run_id = f"{start.claim.run_id}-{holder.tick.rpartition('-')[2]}"
+    run_id = f"{start.claim.run_id}-{claimant.tick.rpartition('-')[2]}"
     return msgspec.structs.replace(start, claim=msgspec.structs.replace(start.claim, run_id=run_id))
 
 
@@ -200,7 +203,7 @@ def _coalesce(ledger: Ledger, start: Start, now: Instant) -> None:
     job, run_id = start.claim.job, start.claim.run_id
     old = start.superseded
     if old is not None and old.slot is not None:
-        ledger.decide(job, Span(old.slot, old.slot, 1), "coalesced", "", run_id, now)
+        ledger.record_verdict(job, Span(old.slot, old.slot, 1), "coalesced", "", run_id, now)
         ledger.close_run(old.run_id, "skipped", f"superseded by {run_id}")
         ledger.advance(job, old.slot)
     for span in start.coalesced:

@@ -10,10 +10,11 @@ forward beyond them (a boot in 1970, then the network's time), so that nothing i
 from collections.abc import Mapping
 
 from scheduled.core.epochs import base_of, minute_before, slots_of, span_between
-from scheduled.core.jobs import DAY, HOUR, MINUTE, Instant, Job
+from scheduled.core.jobs import Job
 from scheduled.core.judgement import DEFERRAL
-from scheduled.core.runs import OpenRun, Standing
+from scheduled.core.runs import JobState, OpenRun
 from scheduled.schedules.timetable import Timetable
+from scheduled.schedules.zones import DAY, HOUR, MINUTE, Instant
 from scheduled.state.ledger import Ledger
 
 SLEPT_THROUGH = 5 * MINUTE
@@ -21,16 +22,16 @@ AS_CRON = 3 * HOUR
 DOUBTED = 7 * DAY  # for so long the time that the clock went back to may be the wrong one
 
 
-def frozen(jobs: Mapping[str, Job], standings: Mapping[str, Standing], now: Instant) -> list[str]:
+def frozen(jobs: Mapping[str, Job], job_states: Mapping[str, JobState], now: Instant) -> list[str]:
     """Return the jobs whose next slot lies further ahead than one of their periods, because of their position."""
-    return [name for name, found in standings.items() if name in jobs and _is_frozen(jobs[name], found, now)]
+    return [name for name, found in job_states.items() if name in jobs and _is_frozen(jobs[name], found, now)]
 
 
-def _is_frozen(job: Job, standing: Standing, now: Instant) -> bool:
-    reached = base_of(standing)
-    if reached <= now + SLEPT_THROUGH or standing.busy:
+def _is_frozen(job: Job, job_state: JobState, now: Instant) -> bool:
+    reached = base_of(job_state)
+    if reached <= now + SLEPT_THROUGH or job_state.busy:
         return False  # of a run under way its end tells
-    times = slots_of(job.schedule, min(standing.epoch, minute_before(now)))
+    times = slots_of(job.schedule, min(job_state.epoch, minute_before(now)))
     first = times.next_after(now)
     second = None if first is None else times.next_after(first)
     if first is None or second is None:
@@ -48,14 +49,14 @@ def step_back(ledger: Ledger, jobs: Mapping[str, Job], now: Instant) -> str | No
     """Free the jobs that a clock step froze, inside the caller's transaction; return what to say about it."""
     for run in ledger.open_runs():
         if run.job in jobs and _waits_too_long(jobs[run.job], run, now):
-            ledger.hurry(run.run_id, now)
-    standings = ledger.standings()
-    names = frozen(jobs, standings, now)
+            ledger.retry_now(run.run_id, now)
+    job_states = ledger.job_states()
+    names = frozen(jobs, job_states, now)
     if not names:
         return None
-    ahead = max(base_of(standings[name]) for name in names) - now
+    ahead = max(base_of(job_states[name]) for name in names) - now
     for name in names:
-        _rewind(ledger, standings[name], now)
+        _rewind(ledger, job_states[name], now)
     return f"the clock went back: {len(names)} jobs stood up to {_words(ahead)} ahead; they go on from now"
 
 
@@ -65,13 +66,13 @@ def _waits_too_long(job: Job, run: OpenRun, now: Instant) -> bool:
     return run.retry_at is not None and run.retry_at > now + longest + SLEPT_THROUGH
 
 
-def _rewind(ledger: Ledger, standing: Standing, now: Instant) -> None:
-    _give_up(ledger, standing.open_run, now)
+def _rewind(ledger: Ledger, job_state: JobState, now: Instant) -> None:
+    _give_up(ledger, job_state.open_run, now)
     reached = minute_before(now)
-    ledger.rewind(standing.job, reached)
-    for row in ledger.rows_after(standing.job, reached):
-        times = _times_at(ledger, standing.job, row.span.first)
-        ledger.cut(standing.job, row.span.first, span_between(times, row.span.first - 1, reached))
+    ledger.rewind(job_state.job, reached)
+    for row in ledger.rows_after(job_state.job, reached):
+        times = _times_at(ledger, job_state.job, row.span.first)
+        ledger.cut(job_state.job, row.span.first, span_between(times, row.span.first - 1, reached))
 
 
 def _times_at(ledger: Ledger, job: str, slot: Instant) -> Timetable:
@@ -103,10 +104,10 @@ def leap_forward(ledger: Ledger, before: float | None, now: Instant, *, leapt: b
             again.add(aside.job)
         else:
             ledger.forget_aside(aside)
-    standings = ledger.standings() if again else {}
+    job_states = ledger.job_states() if again else {}
     for name in sorted(again):
-        if name in standings:
-            _give_up(ledger, standings[name].open_run, 0)
+        if name in job_states:
+            _give_up(ledger, job_states[name].open_run, 0)
         ledger.take_back(name, now)
     return f"the clock is right again: {len(again)} jobs go on from where they stood" if again else None
 

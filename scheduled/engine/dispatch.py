@@ -8,19 +8,18 @@ from contextlib import suppress
 from scheduled import clock
 from scheduled.clock import stamp
 from scheduled.core.events import Event
-from scheduled.core.jobs import MINUTE
 from scheduled.core.planner import Start
-from scheduled.core.records import Holder
-from scheduled.core.runs import Claim, Ending
-from scheduled.engine import chains, claims
-from scheduled.engine import recovery as adoption
+from scheduled.core.records import Claimant
+from scheduled.core.runs import AttemptResult, Claim
+from scheduled.engine import chains, claims, recovery
 from scheduled.engine.claims import Gates
-from scheduled.engine.runtime import House
+from scheduled.engine.runtime import Runtime
 from scheduled.errors import ScheduledError, StateError
-from scheduled.execution.client import Supervision
+from scheduled.execution.client import SupervisorClient
 from scheduled.execution.prepare import specify
 from scheduled.execution.protocol import Ended, NotStarted, Record, Started
 from scheduled.sanitize import printable
+from scheduled.schedules.zones import MINUTE
 from scheduled.state.ledger import Ledger
 from scheduled.state.locks import create_locked
 
@@ -28,39 +27,41 @@ PATIENCE = MINUTE  # a retry that is due sooner is waited for; a later one belon
 STAY = 10 * MINUTE  # after that a tick makes no retry any more: no job keeps it here for ever
 
 
-class Execution:
+class Dispatcher:
     """The runs of one tick: a supervisor is forked for them, `take` claims them, `follow` sees them through.
 
     It is forked at once, since no connection to the ledger may be open then; while the tick plans, it makes ready.
     """
 
-    def __init__(self, house: House, holder: Holder, now: float, only: Collection[str] | None) -> None:
-        self._house = house
-        self._holder = holder
+    def __init__(
+        self, runtime: Runtime, claimant: Claimant, now: float, only: Collection[str] | None
+    ) -> None:
+        self._runtime = runtime
+        self._claimant = claimant
         self._now = now
         self._gates = Gates()
         self._only = only
-        self._budget = house.config.max_runs
-        self._outcomes = house.paths.outcomes_of(holder.tick)
+        self._budget = runtime.config.max_runs
+        self._results = runtime.paths.results_of(claimant.tick)
         self._worked = False
         self._claims: dict[str, Claim] = {}
         self._pending: list[Record] = []
         self._retries: dict[str, int] = {}
         self._troubles: list[str] = []
         self._stopped = False
-        self._supervision: Supervision | None = None
+        self._supervisor: SupervisorClient | None = None
         self._unable = ""
         try:
-            self._supervision = self._summon()
+            self._supervisor = self._summon()
         except StateError as error:
             self._unable = f"{error}; the next tick tries again"
 
-    def _summon(self) -> Supervision:
-        config = self._house.config
+    def _summon(self) -> SupervisorClient:
+        config = self._runtime.config
         within = None if config.max_minutes is None else config.max_minutes * MINUTE
-        self._house.paths.prepare()
+        self._runtime.paths.prepare()
         # Locked before any claim can be seen: whoever reads one finds its tick alive.
-        return Supervision(self._outcomes, create_locked(self._outcomes), config.max_parallel, within)
+        return SupervisorClient(self._results, create_locked(self._results), config.max_parallel, within)
 
     def take(self, ledger: Ledger, starts: Sequence[Start], gates: Gates) -> bool:
         """Claim what nobody else has, inside the caller's transaction; *gates* hold for all that follows.
@@ -68,17 +69,17 @@ class Execution:
         Return whether anything could be started at all.
         """
         self._gates = gates
-        if self._supervision is not None:
+        if self._supervisor is not None:
             self._take(ledger, starts)
         elif starts:
             self._troubles.append(self._unable)
-        return self._supervision is not None
+        return self._supervisor is not None
 
     def _take(self, ledger: Ledger, starts: Sequence[Start]) -> list[Claim]:
         now = clock.now()
-        taken = [start.claim for start in claims.take(ledger, starts, self._holder, now)]
+        taken = [start.claim for start in claims.take(ledger, starts, self._claimant, now)]
         self._worked = self._worked or bool(taken)
-        jobs = self._house.config.jobs
+        jobs = self._runtime.config.jobs
         chained = [claim for claim in taken if jobs[claim.job].action.kind == "chain"]
         for claim in chained:
             chains.begin(ledger, jobs[claim.job], claim, now)
@@ -96,12 +97,12 @@ class Execution:
         Returns what could not be started or recorded, a line each. SIGTERM and SIGINT end the jobs; kill -9
         of this process leaves them running, and the next tick takes in how they ended.
         """
-        if self._supervision is not None and self._worked:
+        if self._supervisor is not None and self._worked:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: self._stop())
             try:
-                self._submit(self._supervision, self._claims.values(), ledger)
-                while (self._claims or self._retries) and self._step(ledger, self._supervision):
+                self._submit(self._supervisor, self._claims.values(), ledger)
+                while (self._claims or self._retries) and self._step(ledger, self._supervisor):
                     pass
             except StateError as error:
                 self._troubles.append(str(error))
@@ -110,32 +111,32 @@ class Execution:
 
     def close(self) -> None:
         """Let the supervisor go: what it has started it sees to its end. Of a tick without work nothing is left."""
-        if self._supervision is not None:
-            self._supervision.close()
-            self._supervision = None
+        if self._supervisor is not None:
+            self._supervisor.close()
+            self._supervisor = None
         if not self._worked:
             with suppress(OSError):  # the next tick clears it away
-                self._outcomes.unlink(missing_ok=True)
+                self._results.unlink(missing_ok=True)
 
     def _stop(self) -> None:
         self._stopped = True
         self._retries.clear()
-        if self._supervision is not None:
-            self._supervision.stop()
+        if self._supervisor is not None:
+            self._supervisor.stop()
 
-    def _submit(self, supervision: Supervision, taken: Iterable[Claim], ledger: Ledger) -> None:
-        around, totals = self._house.surroundings(), ledger.totals()
+    def _submit(self, supervisor: SupervisorClient, taken: Iterable[Claim], ledger: Ledger) -> None:
+        holds, totals = self._runtime.context(), ledger.totals()
         for claim in taken:
-            job = self._house.config.jobs[claim.job]
+            job = self._runtime.config.jobs[claim.job]
             try:
-                supervision.submit(specify(job, claim, around, totals.get(job.name, {})))
+                supervisor.submit(specify(job, claim, holds, totals.get(job.name, {})))
             except ScheduledError as error:
                 self._pending.append(Ended(ending=_unprepared(claim, str(error))))
 
-    def _step(self, ledger: Ledger, supervision: Supervision) -> bool:
+    def _step(self, ledger: Ledger, supervisor: SupervisorClient) -> bool:
         """Take one batch of news; return False if none will come any more."""
         pending, self._pending = self._pending, []
-        records = pending or supervision.records(self._until_retry())
+        records = pending or supervisor.records(self._until_retry())
         if records is None:
             self._supervisor_lost(ledger)
             return False
@@ -143,10 +144,10 @@ class Execution:
         ended = [(claim, ending) for ending in ends if (claim := self._claims.get(ending.run_id)) is not None]
         with ledger.transaction():
             events = [event for record in records for event in self._settle(ledger, record)]
-            events += adoption.lost_steps(ledger, self._house, clock.now())
+            events += recovery.lost_steps(ledger, self._runtime, clock.now())
             followers = self._followers(ledger, ended)
-        self._house.publish(events)
-        self._submit(supervision, followers, ledger)
+        self._runtime.publish(events)
+        self._submit(supervisor, followers, ledger)
         return True
 
     def _until_retry(self) -> float | None:
@@ -166,9 +167,9 @@ class Execution:
         if run is None or run.attempt != record.ending.attempt:
             return []  # another tick has taken it in already
         try:
-            return adoption.settle_run(ledger, self._house, run, record.ending, clock.now())
+            return recovery.settle_run(ledger, self._runtime, run, record.ending, clock.now())
         except OSError as error:
-            adoption.leave(self._house, run, error)
+            recovery.leave(self._runtime, run, error)
             return []
 
     def _started(self, ledger: Ledger, record: Started) -> list[Event]:
@@ -176,15 +177,15 @@ class Execution:
         claim = self._claims.get(record.run_id)
         if claim is None:
             return []
-        event = _started_event(claim, self._house.zone)
-        chains.spread(ledger, self._house.config.jobs, [event], claim.depth, clock.now())
+        event = _started_event(claim, self._runtime.zone)
+        chains.spread(ledger, self._runtime.config.jobs, [event], claim.depth, clock.now())
         return [event]
 
-    def _followers(self, ledger: Ledger, ended: Sequence[tuple[Claim, Ending]]) -> list[Claim]:
+    def _followers(self, ledger: Ledger, ended: Sequence[tuple[Claim, AttemptResult]]) -> list[Claim]:
         """Claim what this tick's own runs brought about: further slots of `catch_up = "all"`, short retries."""
         if self._stopped:
             return []
-        now, after = clock.now(), self._house.config.jobs.coming_after
+        now, after = clock.now(), self._runtime.config.jobs.coming_after
         jobs = {claim.job for claim, ending in ended if self._goes_on(claim, ending)}
         jobs |= {job for job, retry_at in self._retries.items() if retry_at <= now}
         jobs |= {row.job for row in ledger.triggers()}
@@ -198,16 +199,16 @@ class Execution:
         self._note_retries(ledger, jobs, now)
         return self._take(ledger, starts)
 
-    def _goes_on(self, claim: Claim, ending: Ending) -> bool:
+    def _goes_on(self, claim: Claim, ending: AttemptResult) -> bool:
         """Tell whether more of the same job may be due: after the success of its newest slot nothing is."""
-        newest = claim.slot is not None and self._house.config.jobs[claim.job].catch_up != "all"
+        newest = claim.slot is not None and self._runtime.config.jobs[claim.job].catch_up != "all"
         return not newest or ending.status != "success"
 
     def _plan(self, ledger: Ledger, jobs: Collection[str], now: float) -> list[Start]:
         # Slots that came due since the tick began belong to later ticks; retries are due when they are due.
         starts = claims.plan(
             ledger,
-            self._house.config,
+            self._runtime.config,
             int(now),
             told=jobs,
             until=int(self._now),
@@ -231,8 +232,8 @@ class Execution:
     def _supervisor_lost(self, ledger: Ledger) -> None:
         """Take in what a killed supervisor left behind, as after a dead runner."""
         with ledger.transaction():
-            events = adoption.take_in(ledger, self._house, clock.now())
-        self._house.publish(events)
+            events = recovery.take_in(ledger, self._runtime, clock.now())
+        self._runtime.publish(events)
         self._troubles.append(
             "this tick's supervisor was killed; what still runs is taken in by a later tick"
         )
@@ -249,9 +250,9 @@ def _started_event(claim: Claim, zone: str) -> Event:
     return Event(name="job_started", payload=payload)
 
 
-def _unprepared(claim: Claim, reason: str) -> Ending:
+def _unprepared(claim: Claim, reason: str) -> AttemptResult:
     now = clock.now()
-    return Ending(
+    return AttemptResult(
         run_id=claim.run_id,
         attempt=claim.attempt,
         status="failed",

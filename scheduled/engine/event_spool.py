@@ -15,7 +15,7 @@ from scheduled import clock
 from scheduled.config.job_table import EVENT
 from scheduled.core.events import Event
 from scheduled.engine import chains
-from scheduled.engine.runtime import House
+from scheduled.engine.runtime import Runtime
 from scheduled.errors import ConfigError
 from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import Ledger
@@ -25,7 +25,7 @@ LIMIT = 1 << 16  # a job is handed its payload in one variable, for which Linux 
 TAKEN = "spooled"  # where the ledger keeps which files were taken in already
 
 
-def take_in(ledger: Ledger, house: House, now: float) -> tuple[list[Event], list[Path]]:
+def take_in(ledger: Ledger, runtime: Runtime, now: float) -> tuple[list[Event], list[Path]]:
     """Have the jobs started that listen to the spool's events, inside the caller's transaction.
 
     Returns the events and the files to remove once that is committed. Those that still lie there then, after a crash
@@ -33,22 +33,22 @@ def take_in(ledger: Ledger, house: House, now: float) -> tuple[list[Event], list
     """
     before = _taken(ledger)
     events, done = [], {}
-    for path in _files(house.paths.spool):
+    for path in _files(runtime.paths.spool):
         try:
             mark, event = _mark(path), _event(path)
         except RecursionError:
-            _set_aside(house, path, "nested too deeply")
+            _set_aside(runtime, path, "nested too deeply")
             continue
         except (RefusedError, ValueError, ConfigError) as error:
-            _set_aside(house, path, str(error).removeprefix(f"{path}: "))
+            _set_aside(runtime, path, str(error).removeprefix(f"{path}: "))
             continue
         except FileNotFoundError:
             continue  # another tick has taken it
         except OSError as error:
-            house.cannot_record(f"{path}: can't be read: {error.strerror}")
+            runtime.cannot_record(f"{path}: can't be read: {error.strerror}")
             continue
         if mark not in before:
-            chains.spread(ledger, house.config.jobs, [event], 0, now)
+            chains.spread(ledger, runtime.config.jobs, [event], 0, now)
             events.append(event)
         done[mark] = path
     if list(done) != before:
@@ -104,20 +104,20 @@ def _payload(path: Path) -> dict[str, Any]:
     return document
 
 
-def _set_aside(house: House, path: Path, reason: str) -> None:
-    bad = house.paths.spool / "bad"
+def _set_aside(runtime: Runtime, path: Path, reason: str) -> None:
+    bad = runtime.paths.spool / "bad"
     try:
         bad.mkdir(mode=0o700, exist_ok=True)
         path.replace(bad / path.name)
     except FileNotFoundError:
         return  # another tick has taken it meanwhile
     except OSError as error:
-        house.cannot_record(f"{path}: {reason}; can't be set aside in {bad}: {error.strerror}")
+        runtime.cannot_record(f"{path}: {reason}; can't be set aside in {bad}: {error.strerror}")
         return
-    house.say("WARNING", f"{path}: {reason}; set aside in {bad}")
+    runtime.say("WARNING", f"{path}: {reason}; set aside in {bad}")
 
 
-def told(house: House, name: str, payload: Mapping[str, Any], *, dry_run: bool) -> list[str]:
+def told(runtime: Runtime, name: str, payload: Mapping[str, Any], *, dry_run: bool) -> list[str]:
     """Tell of an event, or with *dry_run* only look; return the jobs that the next tick starts for it.
 
     Raises ConfigError for what can't be an event.
@@ -127,16 +127,16 @@ def told(house: House, name: str, payload: Mapping[str, Any], *, dry_run: bool) 
             f"{name}: its payload of {size} bytes is more than the {LIMIT} that a job can be handed"
         )
     if dry_run:
-        return list(chains.listeners(house.config.jobs, Event(name=event_name(name), payload=payload)))
-    with house.ledger() as ledger:
-        return emit(ledger, house, name, payload, clock.now())
+        return list(chains.listeners(runtime.config.jobs, Event(name=event_name(name), payload=payload)))
+    with runtime.ledger() as ledger:
+        return emit(ledger, runtime, name, payload, clock.now())
 
 
-def emit(ledger: Ledger, house: House, name: str, payload: Mapping[str, Any], now: float) -> list[str]:
+def emit(ledger: Ledger, runtime: Runtime, name: str, payload: Mapping[str, Any], now: float) -> list[str]:
     """Have the jobs started by the next tick that listen to this event; return their names."""
     event = Event(name=event_name(name), payload=payload)
     with ledger.transaction():
-        house.config.switch(ledger.toggles())
-        chains.spread(ledger, house.config.jobs, [event], 0, now)
-    house.publish([event])
-    return list(chains.listeners(house.config.jobs, event))
+        runtime.config.override(ledger.overrides())
+        chains.spread(ledger, runtime.config.jobs, [event], 0, now)
+    runtime.publish([event])
+    return list(chains.listeners(runtime.config.jobs, event))

@@ -2,32 +2,32 @@
 
 from scheduled.core import planner
 from scheduled.core.events import Event
-from scheduled.core.records import Holder
-from scheduled.core.runs import Ending, TriggerRow
+from scheduled.core.records import Claimant
+from scheduled.core.runs import AttemptResult, TriggerRow
 from scheduled.engine import claims
 from scheduled.engine.claims import Gates
-from scheduled.engine.runtime import House
-from scheduled.engine.settle import settle
+from scheduled.engine.runtime import Runtime
+from scheduled.engine.settle import settle_attempt
 from scheduled.execution.handler_run import Reported
 from scheduled.state.ledger import Ledger
 
 
-def expire(ledger: Ledger, house: House, gates: Gates, holder: Holder, now: float) -> list[Event]:
+def expire(ledger: Ledger, runtime: Runtime, gates: Gates, claimant: Claimant, now: float) -> list[Event]:
     """Skip what waits for longer than its closed gate's deadline; a chain goes on. Return the events to publish."""
-    late = [row for row in ledger.triggers() if row.job in gates.closed and _is_late(house, row, now)]
-    taken = claims.take(ledger, [planner.triggered(row, None) for row in late], holder, now)
-    return [event for start in taken for event in _skip(ledger, house, start.claim.run_id, now)]
+    late = [row for row in ledger.triggers() if row.job in gates.closed and _is_late(runtime, row, now)]
+    taken = claims.take(ledger, [planner.triggered(row, None) for row in late], claimant, now)
+    return [event for start in taken for event in _skip(ledger, runtime, start.claim.run_id, now)]
 
 
-def _is_late(house: House, row: TriggerRow, now: float) -> bool:
-    deadline = house.config.jobs[row.job].gate_deadline
+def _is_late(runtime: Runtime, row: TriggerRow, now: float) -> bool:
+    deadline = runtime.config.jobs[row.job].gate_deadline
     return deadline is not None and now - row.at > deadline
 
 
-def _skip(ledger: Ledger, house: House, run_id: str, now: float) -> list[Event]:
+def _skip(ledger: Ledger, runtime: Runtime, run_id: str, now: float) -> list[Event]:
     run = ledger.open_run(run_id)
     assert run is not None
-    ending = Ending(
+    ending = AttemptResult(
         run_id=run_id,
         attempt=1,
         status="skipped",
@@ -36,5 +36,7 @@ def _skip(ledger: Ledger, house: House, run_id: str, now: float) -> list[Event]:
         duration_ms=0,
         reason="its gate stayed closed until its deadline",
     )
-    jobs, told = house.config.jobs, Reported()
-    return settle(ledger, jobs, run, ending, told, now=now, zone=house.zone, compose=house.compose)
+    jobs, told = runtime.config.jobs, Reported()
+    return settle_attempt(
+        ledger, jobs, run, ending, told, now=now, zone=runtime.zone, compose=runtime.compose
+    )

@@ -6,15 +6,13 @@ import msgspec
 
 from scheduled.config.job_table import BOOTED
 from scheduled.core.events import Event
-from scheduled.core.jobs import DEFAULT_CADENCE, MINUTE
-from scheduled.core.records import Holder
-from scheduled.engine import chains
-from scheduled.engine import clock_steps as clockstep
-from scheduled.engine import event_spool as spool
-from scheduled.engine import recovery as adoption
+from scheduled.core.jobs import DEFAULT_CADENCE
+from scheduled.core.records import Claimant
+from scheduled.engine import chains, clock_steps, event_spool, recovery
 from scheduled.engine.claims import Gates
 from scheduled.engine.expiry import expire
-from scheduled.engine.runtime import House
+from scheduled.engine.runtime import Runtime
+from scheduled.schedules.zones import MINUTE
 from scheduled.state import snapshot
 from scheduled.state.ledger import Ledger
 
@@ -27,31 +25,31 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     files: list[Path]
 
 
-def take_in(ledger: Ledger, house: House, holder: Holder, gates: Gates, now: float) -> Past:
+def take_in(ledger: Ledger, runtime: Runtime, claimant: Claimant, gates: Gates, now: float) -> Past:
     """Record what became of orphans, what the clock and the machine did, and what lies in the spool."""
-    before = snapshot.heartbeat(house.paths.snapshot)
+    before = snapshot.heartbeat(runtime.paths.snapshot)
     gap = _note_gap(ledger, before, now)
-    leapt = clockstep.leap_forward(ledger, before, int(now), leapt=gap)
-    stepped = clockstep.step_back(ledger, house.config.jobs, int(now))
-    ended = adoption.take_in(ledger, house, now)
-    expired = expire(ledger, house, gates, holder, now)
-    spooled, files = spool.take_in(ledger, house, now)
-    booted = _booted(ledger, house, holder.boot, now)
+    leapt = clock_steps.leap_forward(ledger, before, int(now), leapt=gap)
+    stepped = clock_steps.step_back(ledger, runtime.config.jobs, int(now))
+    ended = recovery.take_in(ledger, runtime, now)
+    expired = expire(ledger, runtime, gates, claimant, now)
+    spooled, files = event_spool.take_in(ledger, runtime, now)
+    booted = _booted(ledger, runtime, claimant.boot, now)
     return Past(
         events=[*ended, *expired, *spooled, *booted], warnings=[*filter(None, (leapt, stepped))], files=files
     )
 
 
-def tell(house: House, past: Past) -> None:
+def tell(runtime: Runtime, past: Past) -> None:
     """Say and publish what was taken in, now that it is committed."""
     for warning in past.warnings:
-        house.say("WARNING", warning)
+        runtime.say("WARNING", warning)
     for path in past.files:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
-            house.cannot_record(f"{path}: is taken in, and can't be removed: {error.strerror}")
-    house.publish(past.events)
+            runtime.cannot_record(f"{path}: is taken in, and can't be removed: {error.strerror}")
+    runtime.publish(past.events)
 
 
 def _note_gap(ledger: Ledger, before: float | None, now: float) -> bool:
@@ -63,11 +61,11 @@ def _note_gap(ledger: Ledger, before: float | None, now: float) -> bool:
     return gap
 
 
-def _booted(ledger: Ledger, house: House, boot: str, now: float) -> list[Event]:
+def _booted(ledger: Ledger, runtime: Runtime, boot: str, now: float) -> list[Event]:
     """Tell once of every boot but the one in which the ledger was made: what `@reboot` jobs listen to."""
     events = boot_since(ledger, boot)
     ledger.remember("boot", boot)
-    chains.spread(ledger, house.config.jobs, events, 0, now)
+    chains.spread(ledger, runtime.config.jobs, events, 0, now)
     return events
 
 

@@ -13,9 +13,9 @@ from scheduled.clock import boot_id
 from scheduled.core.events import Event
 from scheduled.core.jobs import OUTPUT_LIMIT
 from scheduled.core.records import CHAIN
-from scheduled.core.runs import Ending, OpenRun
-from scheduled.engine.runtime import House
-from scheduled.engine.settle import settle, step_lost, step_over
+from scheduled.core.runs import AttemptResult, OpenRun
+from scheduled.engine.runtime import Runtime
+from scheduled.engine.settle import settle_attempt, step_lost, step_over
 from scheduled.errors import StateError
 from scheduled.execution import process
 from scheduled.execution.capped_output import CappedOutput
@@ -30,7 +30,7 @@ from scheduled.state.locks import is_held, unless_held
 KEPT = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-def take_in(ledger: Ledger, house: House, now: float) -> list[Event]:
+def take_in(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
     """Settle every open run that has ended, whether its runner lives or not; return the events to publish."""
     events: list[Event] = []
     ticks: dict[str, list[Record]] = {}
@@ -39,96 +39,100 @@ def take_in(ledger: Ledger, house: House, now: float) -> list[Event]:
             continue
         try:
             if run.tick not in ticks:
-                ticks[run.tick] = _records(house, run.tick)
-            events += _take_in_one(ledger, house, run, ticks[run.tick], now)
+                ticks[run.tick] = _records(runtime, run.tick)
+            events += _take_in_one(ledger, runtime, run, ticks[run.tick], now)
         except OSError as error:
-            leave(house, run, error)
-    events += _given_up_steps(ledger, house, now)
-    events += lost_steps(ledger, house, now)
-    _clear_away(house, ledger.open_runs())
+            leave(runtime, run, error)
+    events += _given_up_steps(ledger, runtime, now)
+    events += lost_steps(ledger, runtime, now)
+    _clear_away(runtime, ledger.open_runs())
     return events
 
 
-def leave(house: House, run: OpenRun, error: OSError) -> None:
+def leave(runtime: Runtime, run: OpenRun, error: OSError) -> None:
     """Leave a run whose files can't be read to the next tick: no other has to wait for that."""
     where = f"{error.filename}: " if error.filename else ""
-    house.cannot_record(f"{run.run_id}: how it ended can't be taken in yet: {where}{error.strerror}")
+    runtime.cannot_record(f"{run.run_id}: how it ended can't be taken in yet: {where}{error.strerror}")
 
 
-def lost_steps(ledger: Ledger, house: House, now: float) -> list[Event]:
+def lost_steps(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
     """Drop triggers of jobs that are configured no more, and steps that are disabled: their chain goes on, or fails."""
     events: list[Event] = []
-    jobs = house.config.jobs
-    while lost := [row for row in ledger.triggers() if _is_lost(house, row.job, row.parent)]:
+    jobs = runtime.config.jobs
+    while lost := [row for row in ledger.triggers() if _is_lost(runtime, row.job, row.parent)]:
         for row in lost:
-            events += step_lost(ledger, jobs, row, now=now, zone=house.zone, compose=house.compose)
+            events += step_lost(ledger, jobs, row, now=now, zone=runtime.zone, compose=runtime.compose)
     return events
 
 
-def _given_up_steps(ledger: Ledger, house: House, now: float) -> list[Event]:
+def _given_up_steps(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
     """Close the steps that wait for another attempt, which their job is disabled for, or gone."""
     events: list[Event] = []
-    jobs = house.config.jobs
+    jobs = runtime.config.jobs
     for run in ledger.open_runs():
-        if run.parent and run.status == "waiting_retry" and _is_lost(house, run.job, run.parent):
+        if run.parent and run.status == "waiting_retry" and _is_lost(runtime, run.job, run.parent):
             ledger.close_run(run.run_id, "failed", "disabled" if run.job in jobs else "no such job any more")
-            events += step_over(ledger, jobs, run, "failed", now=now, zone=house.zone, compose=house.compose)
+            events += step_over(
+                ledger, jobs, run, "failed", now=now, zone=runtime.zone, compose=runtime.compose
+            )
     return events
 
 
-def _is_lost(house: House, job: str, parent: str) -> bool:
+def _is_lost(runtime: Runtime, job: str, parent: str) -> bool:
     """Tell whether nothing will come of what waits for *job*, for the chain's run *parent* if there is one."""
-    found = house.config.jobs.get(job)
+    found = runtime.config.jobs.get(job)
     if found is None:
-        return not house.config.problems  # it may stand in a file that can't be read
+        return not runtime.config.problems  # it may stand in a file that can't be read
     return bool(parent) and not found.enabled
 
 
-def _records(house: House, tick: str) -> list[Record]:
+def _records(runtime: Runtime, tick: str) -> list[Record]:
     """Return what stands in a tick's outcome file; of what can't be read, the runs' locks are asked instead."""
-    path = house.paths.outcomes_of(tick)
+    path = runtime.paths.results_of(tick)
     try:
         data = read_regular(path)
     except FileNotFoundError:
         return []
     except OSError as error:
-        house.say("WARNING", f"{path}: {error}; whether its jobs still run is asked of their locks")
+        runtime.say("WARNING", f"{path}: {error}; whether its jobs still run is asked of their locks")
         return []
     if lost := unreadable(data):
-        house.say("WARNING", f"{path}: damaged: {lost} of its lines can't be read; it is kept aside")
+        runtime.say("WARNING", f"{path}: damaged: {lost} of its lines can't be read; it is kept aside")
     return read_records(data)
 
 
 def _take_in_one(
-    ledger: Ledger, house: House, run: OpenRun, records: list[Record], now: float
+    ledger: Ledger, runtime: Runtime, run: OpenRun, records: list[Record], now: float
 ) -> list[Event]:
     mine = [record for record in records if _key(record) == (run.run_id, run.attempt)]
     for record in mine:
         if isinstance(record, Ended):
-            return settle_run(ledger, house, run, record.ending, now)
+            return settle_run(ledger, runtime, run, record.ending, now)
         if isinstance(record, NotStarted):
             ledger.unclaim(run.run_id)
             return []
     started = next((record for record in mine if isinstance(record, Started)), None)
     if started is not None:
         ledger.started(run.run_id, run.attempt, started.at)
-    if is_held(house.paths.outcomes_of(run.tick)):
+    if is_held(runtime.paths.results_of(run.tick)):
         return []
-    if _still_runs(house, run, started):
-        _end_if_overdue(house, run, started)
+    if _still_runs(runtime, run, started):
+        _end_if_overdue(runtime, run, started)
         return []
-    if started is None and _never_began(house, run):
+    if started is None and _never_began(runtime, run):
         ledger.unclaim(run.run_id)
         return []
-    ending = msgspec.structs.replace(_interrupted(run, started, now), output_bytes=_close_output(house, run))
-    return settle_run(ledger, house, run, ending, now)
+    ending = msgspec.structs.replace(
+        _interrupted(run, started, now), output_bytes=_close_output(runtime, run)
+    )
+    return settle_run(ledger, runtime, run, ending, now)
 
 
-def _close_output(house: House, run: OpenRun) -> int:
+def _close_output(runtime: Runtime, run: OpenRun) -> int:
     """Cut and mask what a run printed that has lost its supervisor, who would have; return how much it was."""
-    job = house.config.jobs.get(run.job)
+    job = runtime.config.jobs.get(run.job)
     try:
-        fd = os.open(house.paths.output_of(run.run_id, run.attempt), KEPT)
+        fd = os.open(runtime.paths.output_of(run.run_id, run.attempt), KEPT)
     except FileNotFoundError:
         return 0
     limit, secrets = (job.output_limit, secrets_of(job, os.environ)) if job else (OUTPUT_LIMIT, ())
@@ -141,17 +145,17 @@ def _key(record: Record) -> tuple[str, int]:
     return record.run_id, record.attempt
 
 
-def _still_runs(house: House, run: OpenRun, started: Started | None) -> bool:
+def _still_runs(runtime: Runtime, run: OpenRun, started: Started | None) -> bool:
     if run.boot != boot_id():
         return False
     # A job that has closed all its descriptors holds no lock; its process still tells.
     alive = started is not None and process.lives(started.pid, started.born)
-    return alive or is_held(house.paths.output_of(run.run_id, run.attempt))
+    return alive or is_held(runtime.paths.output_of(run.run_id, run.attempt))
 
 
-def _end_if_overdue(house: House, run: OpenRun, started: Started | None) -> None:
+def _end_if_overdue(runtime: Runtime, run: OpenRun, started: Started | None) -> None:
     """Hold a job to its timeout that has lost its supervisor: TERM at one tick, KILL once the grace is over."""
-    job = house.config.jobs.get(run.job)
+    job = runtime.config.jobs.get(run.job)
     if job is None or started is None or not process.lives(started.pid, started.born):
         return
     over = time.monotonic() - started.moment - job.timeout
@@ -160,14 +164,14 @@ def _end_if_overdue(house: House, run: OpenRun, started: Started | None) -> None
         process.signal_group(started.pid, signal.SIGCONT)
 
 
-def _never_began(house: House, run: OpenRun) -> bool:
+def _never_began(runtime: Runtime, run: OpenRun) -> bool:
     """Tell by the output file, which is made before the process; after a power cut its absence proves nothing."""
-    return run.boot == boot_id() and not house.paths.output_of(run.run_id, run.attempt).exists()
+    return run.boot == boot_id() and not runtime.paths.output_of(run.run_id, run.attempt).exists()
 
 
-def _interrupted(run: OpenRun, started: Started | None, now: float) -> Ending:
+def _interrupted(run: OpenRun, started: Started | None, now: float) -> AttemptResult:
     began = started.at if started is not None else now
-    return Ending(
+    return AttemptResult(
         run_id=run.run_id,
         attempt=run.attempt,
         status="interrupted",
@@ -178,44 +182,53 @@ def _interrupted(run: OpenRun, started: Started | None, now: float) -> Ending:
     )
 
 
-def settle_run(ledger: Ledger, house: House, run: OpenRun, ending: Ending, now: float) -> list[Event]:
+def settle_run(
+    ledger: Ledger, runtime: Runtime, run: OpenRun, ending: AttemptResult, now: float
+) -> list[Event]:
     """Settle one attempt with its handler's report, inside the caller's transaction.
 
     Raises OSError, with nothing settled, if the report can't be read.
     """
-    reported = read_report(house.paths.report_of(run.run_id, run.attempt))
+    reported = read_report(runtime.paths.report_of(run.run_id, run.attempt))
     if ending.output_bytes == 0 and ending.status != "interrupted":
         with suppress(OSError):  # an empty file more
-            house.paths.output_of(run.run_id, run.attempt).unlink()
-    return settle(
-        ledger, house.config.jobs, run, ending, reported, now=now, zone=house.zone, compose=house.compose
+            runtime.paths.output_of(run.run_id, run.attempt).unlink()
+    return settle_attempt(
+        ledger,
+        runtime.config.jobs,
+        run,
+        ending,
+        reported,
+        now=now,
+        zone=runtime.zone,
+        compose=runtime.compose,
     )
 
 
-def _clear_away(house: House, open_runs: Sequence[OpenRun]) -> None:
+def _clear_away(runtime: Runtime, open_runs: Sequence[OpenRun]) -> None:
     """Remove outcome files of ticks that are over and taken in, and reports of runs that are; damaged ones are kept."""
     ticks, runs = {run.tick for run in open_runs}, {run.run_id for run in open_runs}
-    for path in house.paths.outcomes.iterdir():
-        needed = path.suffix == ".report" and house.paths.run_of(path) in runs
+    for path in runtime.paths.results.iterdir():
+        needed = path.suffix == ".report" and runtime.paths.run_of(path) in runs
         needed = needed or (path.suffix == ".jsonl" and path.stem in ticks)
         if needed or path.suffix not in (".report", ".jsonl"):
             continue
         try:
             with unless_held(path) as free:  # held by us, then: whoever has just made it sees that it is gone
                 if free:
-                    _clear(house, path)
+                    _clear(runtime, path)
         except FileNotFoundError:
             continue  # another tick was quicker, or it was that of a tick without work
         except (OSError, StateError) as error:  # the next tick comes by here too
-            house.cannot_record(f"{path}: can't be cleared away: {error}")
+            runtime.cannot_record(f"{path}: can't be cleared away: {error}")
 
 
-def _clear(house: House, path: Path) -> None:
+def _clear(runtime: Runtime, path: Path) -> None:
     """Remove a file, unless there is something in it that was not taken in."""
     try:
         damaged = path.suffix == ".jsonl" and unreadable(read_regular(path))
     except RefusedError as error:
-        house.say("WARNING", f"{error}; moved aside to {path.name}.damaged")
+        runtime.say("WARNING", f"{error}; moved aside to {path.name}.damaged")
         damaged = True
     if damaged:
         path.replace(f"{path}.damaged")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from scheduled import clock
-from scheduled.config import files as config
+from scheduled.config.files import load_config
 from scheduled.core.bus import Bus
 from scheduled.core.conditions import Change, Notice
 from scheduled.core.events import Event
@@ -16,7 +16,7 @@ from scheduled.core.jobs import Job
 from scheduled.core.records import OutboxItem
 from scheduled.engine.log import LEVELS, Log, describe, log_path
 from scheduled.errors import ScheduledError
-from scheduled.execution.prepare import Surroundings
+from scheduled.execution.prepare import ExecutionContext
 from scheduled.handlers import registry
 from scheduled.notify.session_bus import Announcer
 from scheduled.sanitize import printable
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from scheduled.handlers.workspace.workspace import Workspace
 
 
-class House:
+class Runtime:
     """Opened once per invocation. *repairs* says what damaged state had to be mended on the way."""
 
     def __init__(self, config_file: Path, state: Path) -> None:
-        self.config = config.load(config_file)
+        self.config = load_config(config_file)
         self.paths = Paths(state)
         self.host = os.uname().nodename
         self.log = Log(log_path(state, self.config.workspace), self.config.timezone)
@@ -95,9 +95,9 @@ class House:
             if trouble not in self.troubles:
                 self.troubles.append(trouble)
 
-    def surroundings(self) -> Surroundings:
+    def context(self) -> ExecutionContext:
         """Return what jobs find around them."""
-        return Surroundings(
+        return ExecutionContext(
             self.paths, self.config.workspace, self.zone, dict(os.environ), self.config.sender
         )
 
@@ -122,10 +122,10 @@ class House:
 
     def send(self, item: OutboxItem) -> None:
         """Deliver a notice into its recipient's mailbox; raises if that can't be done now."""
-        from scheduled.handlers.workspace import delivery as mailbox
+        from scheduled.handlers.workspace import delivery
 
         self._addressed.add(item.notice.recipient)
-        mailbox.deliver(
+        delivery.deliver(
             self._workspace(),
             item.notice,
             notice_id=item.id,
@@ -136,23 +136,23 @@ class House:
 
     def _workspace(self) -> "Workspace":
         """Return the workspace, read once however many notices are delivered."""
-        from scheduled.handlers.workspace.cache import NAME, Seen
+        from scheduled.handlers.workspace.cache import NAME, FileCache
         from scheduled.handlers.workspace.workspace import Workspace
 
         if self.config.workspace is None:
             raise LookupError("there is no workspace in scheduled.toml to deliver it to")
         if self._loaded is None:
-            seen = Seen(self.paths.root / NAME, ZoneInfo(self.zone), self.config.sender)
+            seen = FileCache(self.paths.root / NAME, ZoneInfo(self.zone), self.config.sender)
             self._loaded = Workspace.load(self.config.workspace, seen)
         return self._loaded
 
     def mail_was_delivered(self) -> None:
         """Bring the workspace's mail statistics up to date with what was just delivered, if that can be done."""
-        from scheduled.handlers.workspace import delivery as mailbox
+        from scheduled.handlers.workspace import delivery
 
         try:
             if self.config.workspace is not None:
                 now = clock.local(clock.now(), self.zone)
-                mailbox.recount_central(self._workspace(), now=now, only=self._addressed)
+                delivery.recount_central(self._workspace(), now=now, only=self._addressed)
         except (LookupError, OSError, ScheduledError) as error:
             self.cannot_record(f"mail was delivered, and not counted: {error}")

@@ -9,20 +9,20 @@ from scheduled.core.conditions import Change, Notice
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job, Jobs
 from scheduled.core.judgement import Judgement, judge
-from scheduled.core.runs import Ending, OpenRun, Span, TriggerRow, stands_for
+from scheduled.core.runs import AttemptResult, OpenRun, Span, TriggerRow, stands_for
 from scheduled.engine import chains
 from scheduled.execution.handler_run import Reported
-from scheduled.notify import conditions as notify
+from scheduled.notify import conditions
 from scheduled.state.ledger import Ledger
 
 Compose = Callable[[Job, Change], Sequence[Notice]]
 
 
-def settle(
+def settle_attempt(
     ledger: Ledger,
     jobs: Jobs,
     run: OpenRun,
-    ending: Ending,
+    ending: AttemptResult,
     reported: Reported,
     *,
     now: float,
@@ -38,7 +38,7 @@ def settle(
         msgspec.structs.replace(ending, reason=judgement.reason), judgement.status, judgement.retry_at, result
     )
     if run.slot is not None and judgement.verdict is not None:
-        ledger.decide(
+        ledger.record_verdict(
             run.job, Span(run.slot, run.slot, 1), judgement.verdict, judgement.reason, run.run_id, int(now)
         )
         ledger.advance(run.job, run.slot)
@@ -48,10 +48,10 @@ def settle(
     if job is not None and ending.status == "success" and reported.outcome is not None:
         # A report cut short says nothing about what is gone.
         known = ledger.conditions(run.job)
-        found = notify.changes(
+        found = conditions.changes(
             known, reported.conditions, reported.outcome.data, local(now, zone), reported.outcome.unknown
         )
-        events += notify.record(ledger, run.job, found, lambda change: compose(job, change), now)
+        events += conditions.record(ledger, run.job, found, lambda change: compose(job, change), now)
     events.append(_verdict_event(run, ending, judgement, zone))
     if judgement.verdict == "success":
         chains.followers(ledger, jobs, run.job, run.depth, now)
@@ -80,15 +80,15 @@ def step_lost(
 
 
 def _chain_over(
-    ledger: Ledger, jobs: Jobs, ended: Ending | None, *, now: float, zone: str, compose: Compose
+    ledger: Ledger, jobs: Jobs, ended: AttemptResult | None, *, now: float, zone: str, compose: Compose
 ) -> list[Event]:
     run = ledger.open_run(ended.run_id) if ended is not None else None
     if ended is None or run is None:
         return []
-    return settle(ledger, jobs, run, ended, Reported(), now=now, zone=zone, compose=compose)
+    return settle_attempt(ledger, jobs, run, ended, Reported(), now=now, zone=zone, compose=compose)
 
 
-def _with_outcome(ending: Ending, reported: Reported) -> Ending:
+def _with_outcome(ending: AttemptResult, reported: Reported) -> AttemptResult:
     """Let a handler's own words say more than its exit code can."""
     outcome = reported.outcome
     if outcome is None or ending.status not in ("success", "failed"):
@@ -102,11 +102,11 @@ def _take_report(ledger: Ledger, run: OpenRun, reported: Reported, now: float) -
     for notice in reported.notices:
         # By its words: a retry may repeat what an earlier attempt said, or say something else.
         words = (notice.recipient, notice.subject, notice.body)
-        ledger.post(notify.notice_id(run.run_id, *words), notice, now)
+        ledger.post(conditions.notice_id(run.run_id, *words), notice, now)
     return [Event(name=line.name, payload=line.payload) for line in reported.events]
 
 
-def _verdict_event(run: OpenRun, ending: Ending, judgement: Judgement, zone: str) -> Event:
+def _verdict_event(run: OpenRun, ending: AttemptResult, judgement: Judgement, zone: str) -> Event:
     if judgement.verdict is None:
         name = "job_interrupted" if judgement.retry_at is None else "job_retry_scheduled"
     else:

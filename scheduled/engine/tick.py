@@ -9,17 +9,15 @@ import msgspec
 
 from scheduled import clock
 from scheduled.core.events import Event
-from scheduled.core.manual import Wish
+from scheduled.core.manual import ManualRequest
 from scheduled.core.planner import Start
-from scheduled.core.records import Holder
-from scheduled.engine import claims, pruning, publish, troubles
-from scheduled.engine import clock_steps as clockstep
-from scheduled.engine import intake as past
+from scheduled.core.records import Claimant
+from scheduled.engine import claims, clock_steps, intake, pruning, publish, troubles
 from scheduled.engine.claims import Gates
-from scheduled.engine.dispatch import Execution
-from scheduled.engine.runtime import House
+from scheduled.engine.dispatch import Dispatcher
+from scheduled.engine.runtime import Runtime
 from scheduled.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_USAGE
-from scheduled.notify import conditions as notify
+from scheduled.notify import conditions
 from scheduled.state.ledger import Ledger
 
 
@@ -35,42 +33,46 @@ class Result(msgspec.Struct, kw_only=True):
     exit_code: int = EXIT_OK
 
 
-def tick(house: House, *, only: Collection[str] | None = None, manual: Sequence[Wish] = ()) -> Result:
+def tick(
+    runtime: Runtime, *, only: Collection[str] | None = None, manual: Sequence[ManualRequest] = ()
+) -> Result:
     """Do what is due and return what was done.
 
     *only* bounds which jobs may take their slots; with *manual* these run now, and no other slot is taken.
     Raises ScheduledError if the state can't be worked with: then nothing was started.
     """
     now = clock.now()
-    holder = Holder(tick=_name(now), boot=clock.boot_id(), host=house.host)
-    result = Result(tick=holder.tick, started_at=now)
-    house.bus.subscribe(result.events.append)
+    claimant = Claimant(tick=_name(now), boot=clock.boot_id(), host=runtime.host)
+    result = Result(tick=claimant.tick, started_at=now)
+    runtime.bus.subscribe(result.events.append)
     only = () if manual else only
-    with closing(Execution(house, holder, now, only)) as execution, house.ledger() as ledger:
-        house.look_at_snapshot(now)
-        house.config.switch(ledger.toggles())
-        gates = claims.ask_gates(ledger, house.config, int(now), manual)
+    with closing(Dispatcher(runtime, claimant, now, only)) as execution, runtime.ledger() as ledger:
+        runtime.look_at_snapshot(now)
+        runtime.config.override(ledger.overrides())
+        gates = claims.ask_gates(ledger, runtime.config, int(now), manual)
         with ledger.transaction():
-            taken_in = past.take_in(ledger, house, holder, gates, now)
-            claims.register(ledger, house.config, int(now))
-            due = _due(ledger, house, now, gates, only)
-            asked, result.busy = claims.by_hand(ledger, house.config, manual, holder, int(now))
+            taken_in = intake.take_in(ledger, runtime, claimant, gates, now)
+            claims.register(ledger, runtime.config, int(now))
+            due = _due(ledger, runtime, now, gates, only)
+            asked, result.busy = claims.by_hand(ledger, runtime.config, manual, claimant, int(now))
             able = execution.take(ledger, [*due, *asked], gates)
-        if house.claimed is not None and able and (asked or not manual):
-            house.claimed()  # whoever waits to hear whether it was refused needs to wait no longer
-        past.tell(house, taken_in)
+        if runtime.claimed is not None and able and (asked or not manual):
+            runtime.claimed()  # whoever waits to hear whether it was refused needs to wait no longer
+        intake.tell(runtime, taken_in)
         result.unrecorded = execution.follow(ledger)
-        undelivered = _deliver(house, ledger)
-        pruning.prune(house, ledger, clock.now())
+        undelivered = _deliver(runtime, ledger)
+        pruning.prune(runtime, ledger, clock.now())
         news = [*result.unrecorded, *undelivered]
-        result.troubles = _finish(house, ledger, gates, news, planned=only is None)
-    result.exit_code = _exit_code(house, result, undelivered)
+        result.troubles = _finish(runtime, ledger, gates, news, planned=only is None)
+    result.exit_code = _exit_code(runtime, result, undelivered)
     return result
 
 
-def _due(ledger: Ledger, house: House, now: float, gates: Gates, only: Collection[str] | None) -> list[Start]:
-    budget = house.config.max_runs
-    found = claims.plan(ledger, house.config, int(now), only=only, gates=gates, budget=budget)
+def _due(
+    ledger: Ledger, runtime: Runtime, now: float, gates: Gates, only: Collection[str] | None
+) -> list[Start]:
+    budget = runtime.config.max_runs
+    found = claims.plan(ledger, runtime.config, int(now), only=only, gates=gates, budget=budget)
     if only is None:
         ledger.remember("planned", str(int(now)))  # what came due later belongs to later ticks
     return found.starts
@@ -81,34 +83,34 @@ def _name(now: float) -> str:
     return f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}-{os.urandom(2).hex()}"
 
 
-def _deliver(house: House, ledger: Ledger) -> list[str]:
+def _deliver(runtime: Runtime, ledger: Ledger) -> list[str]:
     waiting = len(ledger.outbox())
-    undelivered = notify.deliver(ledger, house.send, int(clock.now()))
+    undelivered = conditions.deliver(ledger, runtime.send, int(clock.now()))
     if len(ledger.outbox()) < waiting:
-        house.mail_was_delivered()
+        runtime.mail_was_delivered()
     return undelivered
 
 
-def _finish(house: House, ledger: Ledger, gates: Gates, new: list[str], *, planned: bool) -> list[str]:
+def _finish(runtime: Runtime, ledger: Ledger, gates: Gates, new: list[str], *, planned: bool) -> list[str]:
     """Note what is due next and what is wrong, publish the snapshot; return the troubles that are news."""
     now = clock.now()
     with ledger.transaction():
         # A run that began before the clock went back has ended ahead of it.
-        clockstep.step_back(ledger, house.config.jobs, int(now))
+        clock_steps.step_back(ledger, runtime.config.jobs, int(now))
         # What may not start in this tick for its budget's sake says so; the next tick has a budget of its own.
-        budget = None if house.config.max_runs is None else 0
-        plan = claims.plan(ledger, house.config, int(now), gates=gates, budget=budget)
+        budget = None if runtime.config.max_runs is None else 0
+        plan = claims.plan(ledger, runtime.config, int(now), gates=gates, budget=budget)
         if planned:  # by now maybe by a later tick than this one
             claims.leave(ledger, plan, int(ledger.meta("planned") or 0))
-        news = troubles.news(ledger, troubles.current(house, ledger, new), now)
-    publish.snapshot(house, ledger, plan, now)
+        news = troubles.news(ledger, troubles.current(runtime, ledger, new), now)
+    publish.snapshot(runtime, ledger, plan, now)
     return news
 
 
-def _exit_code(house: House, result: Result, undelivered: list[str]) -> int:
-    if house.config.problems:
+def _exit_code(runtime: Runtime, result: Result, undelivered: list[str]) -> int:
+    if runtime.config.problems:
         return EXIT_USAGE
-    unrecorded = undelivered or result.unrecorded or house.unrecorded
+    unrecorded = undelivered or result.unrecorded or runtime.unrecorded
     if unrecorded or any(event.name == "job_failed" for event in result.events):
         return EXIT_FAILED
     return EXIT_BUSY if result.busy else EXIT_OK

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 
 from scheduled.core.conditions import Condition
-from scheduled.core.jobs import DAY
-from scheduled.engine.runtime import House
+from scheduled.core.runs import FAILED
+from scheduled.engine.runtime import Runtime
 from scheduled.sanitize import printable
+from scheduled.schedules.zones import DAY
 from scheduled.state.ledger import Ledger
 
 OF_JOB = ("job", "ask")  # kinds of its conditions that are about one job
 OWNER = ""  # conditions of the runner itself; jobs have names
-BAD = ("failed", "timed_out", "interrupted")
 
 
 def job_of(key: str) -> str | None:
@@ -19,19 +19,19 @@ def job_of(key: str) -> str | None:
     return job or None if kind in OF_JOB else None
 
 
-def current(house: House, ledger: Ledger, new: list[str]) -> dict[str, str]:
+def current(runtime: Runtime, ledger: Ledger, new: list[str]) -> dict[str, str]:
     """Return everything that is wrong, by key: configuration, failing jobs, and what came up in this tick."""
-    found = {f"config:{problem}": problem for problem in (*house.config.problems, *house.config.warnings)}
+    found = {f"config:{problem}": problem for problem in (*runtime.config.problems, *runtime.config.warnings)}
     for row in ledger.job_rows():
-        if row.job in house.config.jobs and row.last_status in BAD:
+        if row.job in runtime.config.jobs and row.last_status in FAILED:
             run = ledger.run(row.last_run_id) if row.last_run_id else None
             reason = f": {run.reason}" if run and run.reason else ""
             found[f"job:{row.job}"] = f"{row.job}: {row.last_status}{reason} (scheduled logs {row.job})"
-        if row.job in house.config.jobs and row.open_reason == "ask":
+        if row.job in runtime.config.jobs and row.open_reason == "ask":
             found[f"ask:{row.job}"] = (
                 f"{row.job}: was interrupted and asks: scheduled rerun, or scheduled skip {row.job}"
             )
-    for text in map(printable, (*house.troubles, *new)):
+    for text in map(printable, (*runtime.troubles, *new)):
         found.setdefault(f"tick:{text}", text)
     return found
 
@@ -43,9 +43,9 @@ def news(ledger: Ledger, troubles: Mapping[str, str], now: float) -> list[str]:
     due = []
     for key, text in troubles.items():
         item = known.get(key)
-        said_at = item.said_at if item else None
-        if said_at is None or not now - DAY < said_at <= now:
+        notified_at = item.notified_at if item else None
+        if notified_at is None or not now - DAY < notified_at <= now:
             due.append(key)
         ledger.put_condition(OWNER, Condition(key=key, group="trouble", payload={"text": text}), now)
-    ledger.said(OWNER, due, now)
+    ledger.notified(OWNER, due, now)
     return [troubles[key] for key in due]

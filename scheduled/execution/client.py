@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 from scheduled.errors import StateError
-from scheduled.execution.outcome_file import CANNOT_WRITE
 from scheduled.execution.protocol import Record, Spec, Stop, encode_order, read_records
+from scheduled.execution.result_file import CANNOT_WRITE
 
 
-class Supervision:
+class SupervisorClient:
     """A running supervisor. Its records come from the outcome file at *path*, whose lock it takes over.
 
     After *start_within* seconds it starts only what is urgent. Raises StateError if there can't be one; the lock
@@ -20,11 +20,11 @@ class Supervision:
     """
 
     def __init__(
-        self, path: Path, outcomes: int, max_parallel: int, start_within: float | None = None
+        self, path: Path, results: int, max_parallel: int, start_within: float | None = None
     ) -> None:
         self._path = path
         self._offset = 0
-        theirs, ours = [outcomes], []
+        theirs, ours = [results], []
         try:
             orders, self._orders = os.pipe()
             theirs.append(orders)
@@ -35,7 +35,7 @@ class Supervision:
             os.set_blocking(pokes, False)
             self.pid = os.fork()
             if self.pid == 0:
-                _be_supervisor(orders, pokes, outcomes, max_parallel, start_within)
+                _be_supervisor(orders, pokes, results, max_parallel, start_within)
         except OSError as error:
             for fd in ours:
                 os.close(fd)
@@ -96,7 +96,7 @@ class Supervision:
 
 
 def _be_supervisor(
-    orders: int, pokes: int, outcomes: int, max_parallel: int, start_within: float | None
+    orders: int, pokes: int, results: int, max_parallel: int, start_within: float | None
 ) -> None:
     """Become a process that neither a closed terminal nor the runner's death concerns; never return."""
     code = 1
@@ -105,9 +105,9 @@ def _be_supervisor(
         # While the runner plans; and as long as it can be said, if the program is half replaced just now.
         from scheduled.execution.supervisor import Supervisor
 
-        _let_go_of_everything_but({orders, pokes, outcomes})
+        _let_go_of_everything_but({orders, pokes, results})
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-        Supervisor(orders, pokes, outcomes, max_parallel, start_within).serve()
+        Supervisor(orders, pokes, results, max_parallel, start_within).serve()
         code = 0
     except BaseException:  # noqa: BLE001 - it must end here, in the child
         import traceback

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scheduled import sanitize as masking
+from scheduled import sanitize
 from scheduled.clock import local
 from scheduled.core.jobs import Job
 from scheduled.core.runs import Claim
@@ -28,7 +28,7 @@ exec "$@"
 """
 
 
-class Surroundings:
+class ExecutionContext:
     """What jobs find around them: the runner's environment, the workspace, the state's places."""
 
     def __init__(
@@ -46,17 +46,17 @@ class Surroundings:
         self.sender = sender
 
 
-def specify(job: Job, claim: Claim, around: Surroundings, totals: Mapping[str, int]) -> Spec:
+def specify(job: Job, claim: Claim, holds: ExecutionContext, totals: Mapping[str, int]) -> Spec:
     """Given a claimed run, return what to execute; raises ScheduledError if the job's env_file can't be read."""
     written = _read_env_file(job.env_file) if job.env_file else {}
-    given = {**around.environment, **written, **job.env}
+    given = {**holds.environment, **written, **job.env}
     return Spec(
         run_id=claim.run_id,
         attempt=claim.attempt,
         job=job.name,
         argv=_wrapped(job, _verifying(job, _argv(job, claim)) if claim.verify else _argv(job, claim)),
-        task=_task(job, claim, around, totals) if job.action.kind == "handler" else None,
-        cwd=_directory(job, around.environment),
+        task=_task(job, claim, holds, totals) if job.action.kind == "handler" else None,
+        cwd=_directory(job, holds.environment),
         env={**given, **_about(job, claim)},
         umask=job.umask,
         nice=job.nice,
@@ -64,11 +64,11 @@ def specify(job: Job, claim: Claim, around: Surroundings, totals: Mapping[str, i
         timeout=job.timeout,
         success_codes=job.success_codes,
         group=job.group,
-        output=str(around.paths.output_of(claim.run_id, claim.attempt)),
+        output=str(holds.paths.output_of(claim.run_id, claim.attempt)),
         output_limit=job.output_limit,
         urgent=claim.slot is None or job.priority == "critical",
-        report=str(around.paths.report_of(claim.run_id, claim.attempt)),
-        secrets=masking.secrets_of(given, written),
+        report=str(holds.paths.report_of(claim.run_id, claim.attempt)),
+        secrets=sanitize.secrets_of(given, written),
     )
 
 
@@ -126,7 +126,7 @@ def secrets_of(job: Job, environment: Mapping[str, str]) -> tuple[str, ...]:
         written = _read_env_file(job.env_file) if job.env_file else {}
     except ScheduledError:
         written = {}  # its run says so
-    return masking.secrets_of({**environment, **written, **job.env}, written)
+    return sanitize.secrets_of({**environment, **written, **job.env}, written)
 
 
 def _about(job: Job, claim: Claim) -> dict[str, str]:
@@ -188,17 +188,17 @@ def _words(path: Path, number: int, line: str) -> list[str]:
         raise ScheduledError(f"env_file {path}, line {number}: {error}") from None
 
 
-def _task(job: Job, claim: Claim, around: Surroundings, totals: Mapping[str, int]) -> dict[str, object]:
+def _task(job: Job, claim: Claim, holds: ExecutionContext, totals: Mapping[str, int]) -> dict[str, object]:
     return {
         "handler": job.action.name,
         "job": job.name,
-        "zone": around.zone,
-        "workspace": str(around.workspace) if around.workspace else None,
+        "zone": holds.zone,
+        "workspace": str(holds.workspace) if holds.workspace else None,
         "options": job.options,
         "scheduled_for": claim.scheduled_for,
         "window_start": claim.since,
         "missed": claim.missed,
         "totals": dict(totals),
-        "files": str(around.paths.reports),
-        "sender": around.sender,
+        "files": str(holds.paths.reports),
+        "sender": holds.sender,
     }

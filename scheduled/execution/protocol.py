@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-from scheduled.core.jobs import Limits, Seconds
-from scheduled.core.runs import Ending
+from scheduled.core.jobs import Limits
+from scheduled.core.runs import AttemptResult
+from scheduled.schedules.zones import Seconds
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
@@ -63,7 +64,7 @@ class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started"):
 class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
     """An attempt is over."""
 
-    ending: Ending
+    ending: AttemptResult
 
 
 class NotStarted(msgspec.Struct, frozen=True, kw_only=True, tag="not_started"):

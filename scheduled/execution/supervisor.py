@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from scheduled.core.runs import AttemptStatus, Ending
+from scheduled.core.runs import AttemptResult, AttemptStatus
 from scheduled.errors import StateError
 from scheduled.execution import process
 from scheduled.execution.capped_output import CappedOutput
-from scheduled.execution.outcome_file import Outcomes
 from scheduled.execution.protocol import Ended, NotStarted, Spec, Started, Stop, decode_order
+from scheduled.execution.result_file import ResultFile
 from scheduled.sanitize import Mask, printable
 from scheduled.state.locks import hold
 
 if TYPE_CHECKING:
-    from scheduled.execution.worker import Servant
-    from scheduled.execution.worker_pool import Servants
+    from scheduled.execution.handler_host import HandlerHost
+    from scheduled.execution.host_pool import HandlerHostPool
 
 LOOK_SOON, LOOK_LATER = 0.05, 0.5  # at outputs: a flood fills a disk at about a gigabyte a second
 STORM = 4  # queued runs from which on the machine's ease is looked at: fewer are no storm
@@ -37,7 +37,7 @@ SHORTAGE = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 class _Running(msgspec.Struct, kw_only=True):
     spec: Spec
     pid: int
-    servant: "Servant | None"
+    host: "HandlerHost | None"
     output: CappedOutput
     started_at: float
     started: float
@@ -49,11 +49,11 @@ class Supervisor:
     """One tick's jobs; `serve` returns when no order can come any more and none is open."""
 
     def __init__(
-        self, orders: int, pokes: int, outcomes: int, max_parallel: int, start_within: float | None = None
+        self, orders: int, pokes: int, results: int, max_parallel: int, start_within: float | None = None
     ) -> None:
         self._orders: int | None = orders
-        self._outcomes = Outcomes(outcomes, pokes)
-        self._servants: Servants | None = None
+        self._results = ResultFile(results, pokes)
+        self._servants: HandlerHostPool | None = None
         self._max_parallel = max_parallel
         self._start_until = None if start_within is None else time.monotonic() + start_within
         self._queue: deque[Spec] = deque()
@@ -73,12 +73,12 @@ class Supervisor:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         process.make_ready()
-        while self._orders is not None or self._running or self._queue or self._outcomes.pending():
+        while self._orders is not None or self._running or self._queue or self._results.pending():
             self._wait(wakeup)
             self._reap()
             self._enforce()
             self._start_queued()
-            self._outcomes.sync(busy=bool(self._running))
+            self._results.sync(busy=bool(self._running))
 
     def _wait(self, wakeup: int) -> None:
         poll = select.poll()
@@ -86,8 +86,8 @@ class Supervisor:
         if self._orders is not None:
             poll.register(self._orders, select.POLLIN)
         for running in self._running:
-            if running.servant is not None and not running.servant.silent:
-                poll.register(running.servant, select.POLLIN)
+            if running.host is not None and not running.host.silent:
+                poll.register(running.host, select.POLLIN)
         ready = {fd for fd, _ in poll.poll(self._patience())}
         if wakeup in ready:
             with suppress(BlockingIOError):
@@ -100,8 +100,8 @@ class Supervisor:
         moments = [running.deadline for running in self._running]
         if self._running:
             moments.append(time.monotonic() + self._look_after)
-        if self._outcomes.pending():
-            moments.append(self._outcomes.sync_at)
+        if self._results.pending():
+            moments.append(self._results.sync_at)
         return max(0.0, (min(moments) - time.monotonic()) * 1000) if moments else None
 
     def _take_orders(self) -> None:
@@ -142,9 +142,7 @@ class Supervisor:
         return self._pressed
 
     def _defer(self, spec: Spec, reason: str) -> None:
-        self._outcomes.tell(
-            NotStarted(run_id=spec.run_id, attempt=spec.attempt, reason=reason, deferred=True)
-        )
+        self._results.tell(NotStarted(run_id=spec.run_id, attempt=spec.attempt, reason=reason, deferred=True))
 
     def _start(self, spec: Spec) -> None:
         try:
@@ -159,8 +157,8 @@ class Supervisor:
                 spec.task is None or spec.attempt > 1
             ):  # what was found before is what the last attempt failed with
                 self._let_servants_go()
-            servant = None if spec.task is None else self._all_servants().given(spec, output)
-            pid = process.spawn(spec, output) if servant is None else servant.pid
+            host = None if spec.task is None else self._all_servants().given(spec, output)
+            pid = process.spawn(spec, output) if host is None else host.pid
         except (OSError, ValueError, StateError) as error:
             os.close(output)
             self._could_not_start(spec, at, error)
@@ -173,7 +171,7 @@ class Supervisor:
             _Running(
                 spec=spec,
                 pid=pid,
-                servant=servant,
+                host=host,
                 output=CappedOutput(output, spec.output_limit, Mask(spec.secrets)),
                 started_at=at,
                 started=moment,
@@ -181,7 +179,7 @@ class Supervisor:
             )
         )
         self._look_after = LOOK_SOON
-        self._outcomes.tell(
+        self._results.tell(
             Started(
                 run_id=spec.run_id,
                 attempt=spec.attempt,
@@ -192,19 +190,19 @@ class Supervisor:
             )
         )
 
-    def _all_servants(self) -> "Servants":
+    def _all_servants(self) -> "HandlerHostPool":
         if self._servants is None:
-            from scheduled.execution.worker_pool import Servants
+            from scheduled.execution.host_pool import HandlerHostPool
 
-            self._servants = Servants(self._outcomes.sync_now)
+            self._servants = HandlerHostPool(self._results.sync_now)
         return self._servants
 
     def _let_servants_go(self) -> None:
         if self._servants is not None:
-            self._servants.dismiss_all([running.servant for running in self._running])
+            self._servants.dismiss_all([running.host for running in self._running])
 
     def _tell_not_started(self, spec: Spec, reason: str) -> None:
-        self._outcomes.tell(NotStarted(run_id=spec.run_id, attempt=spec.attempt, reason=reason))
+        self._results.tell(NotStarted(run_id=spec.run_id, attempt=spec.attempt, reason=reason))
 
     def _could_not_start(self, spec: Spec, at: float, error: Exception) -> None:
         if isinstance(error, StateError) or getattr(error, "errno", None) in SHORTAGE:
@@ -212,7 +210,7 @@ class Supervisor:
             return
         where = getattr(error, "filename", None)
         what = getattr(error, "strerror", None) or str(error)
-        ending = Ending(
+        ending = AttemptResult(
             run_id=spec.run_id,
             attempt=spec.attempt,
             status="failed",
@@ -222,7 +220,7 @@ class Supervisor:
             exit_code=127 if isinstance(error, FileNotFoundError) else 126,
             reason=_said(spec, f"cannot start: {where}: {what}" if where else f"cannot start: {what}"),
         )
-        self._outcomes.tell(Ended(ending=ending))
+        self._results.tell(Ended(ending=ending))
 
     def _reap(self) -> None:
         for running in list(self._running):
@@ -236,11 +234,11 @@ class Supervisor:
     def _finish(self, running: _Running, code: int) -> None:
         if running.cause is not None:
             process.signal_group(running.pid, signal.SIGKILL)  # members that ignored TERM
-        if running.servant is None:
+        if running.host is None:
             self._let_servants_go()
-        elif running.cause is not None or not running.servant.lasts:
-            self._all_servants().dismiss(running.servant)
-        ending = Ending(
+        elif running.cause is not None or not running.host.lasts:
+            self._all_servants().dismiss(running.host)
+        ending = AttemptResult(
             run_id=running.spec.run_id,
             attempt=running.spec.attempt,
             status=_verdict(running, code),
@@ -252,7 +250,7 @@ class Supervisor:
             reason=_reason(running, code),
             output_bytes=running.output.close(),
         )
-        self._outcomes.tell(Ended(ending=ending))
+        self._results.tell(Ended(ending=ending))
 
     def _enforce(self) -> None:
         now = time.monotonic()
@@ -279,11 +277,11 @@ class Supervisor:
 
 def _code(running: _Running) -> int | None:
     """Return the exit code of what has come to an end, a signal's number below 0; None for what goes on."""
-    if running.servant is not None and (code := running.servant.answer()) is not None:
+    if running.host is not None and (code := running.host.answer()) is not None:
         return code
     pid, status = os.waitpid(running.pid, os.WNOHANG)
-    if pid and running.servant is not None:
-        running.servant.lasts, running.servant.reaped = False, True
+    if pid and running.host is not None:
+        running.host.lasts, running.host.reaped = False, True
     return os.waitstatus_to_exitcode(status) if pid else None
 
 

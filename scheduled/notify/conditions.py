@@ -6,8 +6,8 @@ from typing import Any
 
 from scheduled.core.conditions import Change, Condition, Notice
 from scheduled.core.events import Event
-from scheduled.core.jobs import DAY, MINUTE, Instant
 from scheduled.core.records import KnownCondition, OutboxItem
+from scheduled.schedules.zones import DAY, MINUTE, Instant
 from scheduled.state.ledger import Ledger
 
 FIRST_RETRY = 5 * MINUTE

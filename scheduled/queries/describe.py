@@ -2,21 +2,10 @@
 
 from datetime import UTC, datetime
 
-from scheduled.core.jobs import DAY, HOUR, MINUTE, Action, Gate, Job, Schedule, Seconds, Window
+from scheduled.core.jobs import Action, Gate, Job, Schedule, Window
 from scheduled.schedules.cron import MACROS
 from scheduled.schedules.cron_hash import resolve
-
-UNITS = (("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", 1))
-
-
-def duration(seconds: Seconds) -> str:
-    """Say a duration as one would write it: 90 -> 1m30s."""
-    parts = []
-    for unit, size in UNITS:
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return "".join(parts) or "0s"
+from scheduled.schedules.durations import duration
 
 
 def size(found: int) -> str:

@@ -8,13 +8,15 @@ from typing import Any
 
 from scheduled.clock import stamp
 from scheduled.core.epochs import base_of, open_slots_of, slots_of, span_between
-from scheduled.core.jobs import Instant, Job
+from scheduled.core.jobs import Job
 from scheduled.core.planner import JobPlan, Start, may_start, quiet
 from scheduled.core.records import CHAIN, Epoch, RunRow, SlotRow
-from scheduled.core.runs import OpenRun, Standing
-from scheduled.queries import describe as words
+from scheduled.core.runs import JobState, OpenRun
+from scheduled.queries import describe
 from scheduled.queries.jobs import in_words, is_paused
 from scheduled.queries.view import View
+from scheduled.schedules.durations import duration
+from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 
 LAST = 5  # verdicts that are told
@@ -40,19 +42,19 @@ SKIPPED = {
 def explain(view: View, ledger: Ledger, name: str) -> dict[str, Any]:
     """Say what the next tick makes of a job, and why."""
     job = view.job(name)
-    plan, standing = view.plan(job), view.standings.get(name)
-    said = _now(view, ledger, job, standing, plan)
-    return {"job": name, "sentence": said, **_fields(view, ledger, job, standing, plan)}
+    plan, job_state = view.plan(job), view.job_states.get(name)
+    said = _now(view, ledger, job, job_state, plan)
+    return {"job": name, "sentence": said, **_fields(view, ledger, job, job_state, plan)}
 
 
-def _now(view: View, ledger: Ledger, job: Job, standing: Standing | None, plan: JobPlan | None) -> str:
-    if standing is None or plan is None:
-        by = "by `scheduled disable`" if job.name in view.switched else f"in {job.source}"
+def _now(view: View, ledger: Ledger, job: Job, job_state: JobState | None, plan: JobPlan | None) -> str:
+    if job_state is None or plan is None:
+        by = "by `scheduled disable`" if job.name in view.overridden else f"in {job.source}"
         return f"It will not run: it is disabled {by}."
-    if standing.busy:
+    if job_state.busy:
         return _running(view, ledger, job)
     if plan.waits is not None:
-        return _waits(view, job, standing, plan)
+        return _waits(view, job, job_state, plan)
     return _due(view, job, plan.start) if plan.start is not None else _later(view, job, plan)
 
 
@@ -84,7 +86,7 @@ def _held(view: View, job: Job, due: Instant, start: Instant) -> str:
     """Say what holds back until *start* what is due at *due*."""
     window = job.not_between
     by_quiet = window is not None and may_start(job, due, {}) == start
-    return f"quiet: {words.window(window)}" if window is not None and by_quiet else _pauses(view, job)
+    return f"quiet: {describe.window(window)}" if window is not None and by_quiet else _pauses(view, job)
 
 
 def _unscheduled(view: View, job: Job) -> str:
@@ -125,8 +127,8 @@ def _step(view: View, run: OpenRun) -> str:
     return f", at step {at + 1} of {len(steps)}: {' and '.join(step)}"
 
 
-def _waits(view: View, job: Job, standing: Standing, plan: JobPlan) -> str:
-    run = standing.open_run
+def _waits(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:
+    run = job_state.open_run
     if plan.waits == "running":
         return f"It waits: {', '.join(view.holders(job)) or 'a job'} of its group {job.group!r} is running."
     if plan.waits == "ask" and run is not None:
@@ -164,7 +166,7 @@ def _due(view: View, job: Job, start: Start) -> str:
     if row is not None and row.open_reason == "budget":
         return "It waits: the last tick had started as many runs as `[catch_up]` allows; the next goes on."
     if row is not None and row.open_reason == "gate":
-        asked = words.gate(job.only_if) if job.only_if else f"after {', '.join(job.after)}"
+        asked = describe.gate(job.only_if) if job.only_if else f"after {', '.join(job.after)}"
         return f"It waits: at the last tick its gate did not hold ({asked})."
     claim = start.claim
     if claim.slot is None:
@@ -175,36 +177,36 @@ def _due(view: View, job: Job, start: Start) -> str:
 
 
 def _fields(
-    view: View, ledger: Ledger, job: Job, standing: Standing | None, plan: JobPlan | None
+    view: View, ledger: Ledger, job: Job, job_state: JobState | None, plan: JobPlan | None
 ) -> dict[str, Any]:
     zone, row = view.zone, view.rows.get(job.name)
-    run = standing.open_run if standing else None
-    due = _open_slots(view, job, standing)
+    run = job_state.open_run if job_state else None
+    due = _open_slots(view, job, job_state)
     pauses = {
         name or "all": stamp(until, zone) for name, until in view.pauses.items() if name in ("", job.name)
     }
     silent = quiet(job.not_between, job.schedule.zone, view.now) if job.not_between else None
-    upcoming = open_slots_of(job.schedule, standing).next_after(view.now) if standing else None
+    upcoming = open_slots_of(job.schedule, job_state).next_after(view.now) if job_state else None
     return {
         "schedule": in_words(view, job),
         "zone": job.schedule.zone,
         "enabled": job.enabled,
         "source": job.source,
-        "epoch": stamp(standing.epoch if standing else None, zone),
-        "position": stamp(standing.position if standing else None, zone),
+        "epoch": stamp(job_state.epoch if job_state else None, zone),
+        "position": stamp(job_state.position if job_state else None, zone),
         "open_slots": due[1],
         "slot": stamp(due[0], zone),
         "open_reason": (plan.waits if plan else None) or (row.open_reason if row and due[1] else None),
         "run": run.run_id if run else None,
         "attempts": _tries(job, run) if run else None,
         "retry_at": stamp(run.retry_at if run else None, zone),
-        "retries": words.retry(job),
+        "retries": describe.retry(job),
         "catch_up": job.catch_up,
-        "grace": words.duration(job.grace) if job.grace is not None else None,
+        "grace": duration(job.grace) if job.grace is not None else None,
         "paused": pauses or None,
-        "quiet": words.window(job.not_between) if job.not_between else None,
+        "quiet": describe.window(job.not_between) if job.not_between else None,
         "quiet_until": stamp(silent, zone),
-        "gate": words.gate(job.only_if) if job.only_if else None,
+        "gate": describe.gate(job.only_if) if job.only_if else None,
         "budget": view.config.max_runs,
         "group": job.group or None,
         "held_by": view.holders(job) or None,
@@ -215,13 +217,13 @@ def _fields(
     }
 
 
-def _open_slots(view: View, job: Job, standing: Standing | None) -> tuple[Instant | None, int]:
+def _open_slots(view: View, job: Job, job_state: JobState | None) -> tuple[Instant | None, int]:
     """Return the newest slot that has come due without a verdict, and how many there are."""
-    if standing is None:
+    if job_state is None:
         return None, 0
-    times = open_slots_of(job.schedule, standing)
-    span = span_between(times, base_of(standing), view.now - job.schedule.delay)
-    own = standing.open_run.slot if standing.open_run else None
+    times = open_slots_of(job.schedule, job_state)
+    span = span_between(times, base_of(job_state), view.now - job.schedule.delay)
+    own = job_state.open_run.slot if job_state.open_run else None
     return (span.last, span.count + (own is not None)) if span else (own, int(own is not None))
 
 
@@ -255,7 +257,7 @@ def explain_at(view: View, ledger: Ledger, name: str, at: Instant) -> dict[str, 
         "slot": stamp(slot, view.zone),
         "schedule": epoch.schedule.expression
         if epoch.schedule.kind == "cron"
-        else words.schedule(epoch.schedule),
+        else describe.schedule(epoch.schedule),
         "zone": epoch.schedule.zone,
         "epoch": stamp(epoch.starts_at, view.zone),
         "epoch_ended": stamp(epoch.ends_at, view.zone),
@@ -269,9 +271,9 @@ def explain_at(view: View, ledger: Ledger, name: str, at: Instant) -> dict[str, 
 
 def _epochs(view: View, ledger: Ledger, name: str) -> Iterator[Epoch]:
     yield from (found for found in ledger.epochs() if found.job == name)
-    standing = view.standings.get(name)
-    if standing is not None and standing.schedule is not None:  # what the next tick would write down
-        yield Epoch(job=name, starts_at=standing.epoch, ends_at=None, schedule=standing.schedule)
+    job_state = view.job_states.get(name)
+    if job_state is not None and job_state.schedule is not None:  # what the next tick would write down
+        yield Epoch(job=name, starts_at=job_state.epoch, ends_at=None, schedule=job_state.schedule)
 
 
 def _holds(epoch: Epoch, at: Instant) -> bool:

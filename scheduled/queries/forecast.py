@@ -16,12 +16,13 @@ import msgspec
 
 from scheduled.clock import stamp
 from scheduled.core.epochs import minute_before, open_slots_of
-from scheduled.core.jobs import DAY, PRIORITIES, Instant, Job
-from scheduled.core.planner import ON_TIME, Around, Start, plan, plan_job, quiet
-from scheduled.core.runs import Standing
+from scheduled.core.jobs import PRIORITIES, Job
+from scheduled.core.planner import ON_TIME, Holds, Start, plan, plan_job, quiet
+from scheduled.core.runs import JobState
 from scheduled.errors import ConfigError
 from scheduled.queries.view import View
 from scheduled.schedules import instants
+from scheduled.schedules.zones import DAY, Instant
 
 # What may be deferred from before a span into it: a quiet window and the retries after it are over by then.
 LEAD = 2 * DAY
@@ -79,15 +80,15 @@ def forecast(
     ticks = Ticks(view.cadence, outages)
     chosen = {only: view.job(only)} if only is not None else view.config.jobs
     begin = _begin(view, start, outages)
-    standings = {
-        name: _standing(view.standings[name], begin, view.now) for name in chosen if name in view.standings
+    job_states = {
+        name: _standing(view.job_states[name], begin, view.now) for name in chosen if name in view.job_states
     }
     pauses, budget = view.pauses, view.config.max_runs
     if budget is not None:
-        together = _together(chosen, standings, ticks, (begin, end), pauses, budget)
+        together = _together(chosen, job_states, ticks, (begin, end), pauses, budget)
         return list(_within_reason(together, start, end, view.zone))
     order = {name: place for place, name in enumerate(chosen)}
-    alone = (_alone(chosen[name], standings[name], ticks, (begin, end), pauses) for name in standings)
+    alone = (_alone(chosen[name], job_states[name], ticks, (begin, end), pauses) for name in job_states)
     found = _within_reason(chain.from_iterable(alone), start, end, view.zone)
     return sorted(found, key=partial(_rank, chosen, order))
 
@@ -122,22 +123,22 @@ def _begin(view: View, start: Instant, outages: Iterable[Outage]) -> Instant:
     return view.now if any(until > begin for until in caught_up) else begin
 
 
-def _standing(standing: Standing, begin: Instant, now: Instant) -> Standing:
+def _standing(job_state: JobState, begin: Instant, now: Instant) -> JobState:
     """Move a job to where it will stand when the simulation begins; what is under way has ended by then."""
     if begin == now:
-        run = standing.open_run if not standing.busy else None
-        passed = standing.open_run.slot if standing.open_run and standing.busy else None
-        position = max(standing.position, passed or standing.position)
-        return msgspec.structs.replace(standing, busy=False, open_run=run, position=position)
+        run = job_state.open_run if not job_state.busy else None
+        passed = job_state.open_run.slot if job_state.open_run and job_state.busy else None
+        position = max(job_state.position, passed or job_state.position)
+        return msgspec.structs.replace(job_state, busy=False, open_run=run, position=position)
     before = minute_before(begin)
     # Looking back asks what would have been, had the job been there.
-    epoch = min(standing.epoch, before)
-    return msgspec.structs.replace(standing, busy=False, open_run=None, position=before, epoch=epoch)
+    epoch = min(job_state.epoch, before)
+    return msgspec.structs.replace(job_state, busy=False, open_run=None, position=before, epoch=epoch)
 
 
 def _alone(
     job: Job,
-    standing: Standing,
+    job_state: JobState,
     ticks: Ticks,
     span: tuple[Instant, Instant],
     pauses: Mapping[str, Instant | None],
@@ -145,19 +146,19 @@ def _alone(
     """Yield the runs of a job on which no other has any influence, and None for each tick that starts nothing."""
     now = ticks.at_or_after(span[0])
     while now < span[1]:
-        found = plan_job(job, standing, now, around=_around(ticks, pauses, now))
-        standing = _skipped(standing, [skip.span.last for skip in found.skips])
+        found = plan_job(job, job_state, now, holds=_around(ticks, pauses, now))
+        job_state = _skipped(job_state, [skip.span.last for skip in found.skips])
         if found.start is not None:
             yield now, found.start.claim.slot or now, job.name
-            standing = _ran(standing, found.start)
+            job_state = _ran(job_state, found.start)
             continue
         yield None
-        if found.waits is None and standing.open_run is None:
-            for slot, tick in _smooth(job, standing, ticks, now, span[1], pauses):
+        if found.waits is None and job_state.open_run is None:
+            for slot, tick in _smooth(job, job_state, ticks, now, span[1], pauses):
                 yield tick, slot, job.name
-                standing, now = msgspec.structs.replace(standing, position=slot), tick
-            due = open_slots_of(job.schedule, standing).next_after(
-                max(now - job.schedule.delay, standing.position)
+                job_state, now = msgspec.structs.replace(job_state, position=slot), tick
+            due = open_slots_of(job.schedule, job_state).next_after(
+                max(now - job.schedule.delay, job_state.position)
             )
             found = msgspec.structs.replace(found, next_due=None if due is None else due + job.schedule.delay)
         if found.next_due is None:
@@ -167,7 +168,7 @@ def _alone(
 
 def _smooth(
     job: Job,
-    standing: Standing,
+    job_state: JobState,
     ticks: Ticks,
     now: Instant,
     end: Instant,
@@ -179,8 +180,8 @@ def _smooth(
     """
     delay = job.schedule.delay
     in_time = ON_TIME if job.grace is None else min(job.grace, ON_TIME)
-    times = open_slots_of(job.schedule, standing)
-    after = max(now - delay, standing.position)
+    times = open_slots_of(job.schedule, job_state)
+    after = max(now - delay, job_state.position)
     for slot, following in pairwise(times.between(after, end + 2 * DAY)):
         tick = ticks.at_or_after(slot + delay)
         on_time = tick - slot - delay <= in_time and following + delay > tick
@@ -197,7 +198,7 @@ def _held_back(job: Job, tick: Instant, pauses: Mapping[str, Instant | None]) ->
 
 def _together(
     jobs: Mapping[str, Job],
-    standings: dict[str, Standing],
+    job_states: dict[str, JobState],
     ticks: Ticks,
     span: tuple[Instant, Instant],
     pauses: Mapping[str, Instant | None],
@@ -205,7 +206,7 @@ def _together(
 ) -> Iterator[Run | None]:
     """Yield the runs of jobs that share the budget of a tick, and None for each that starts nothing of a job."""
     order = {name: place for place, name in enumerate(jobs)}
-    waiting = [(ticks.at_or_after(span[0]), order[name], name) for name in standings]
+    waiting = [(ticks.at_or_after(span[0]), order[name], name) for name in job_states]
     heapq.heapify(waiting)
     while waiting and waiting[0][0] < span[1]:
         now, left = waiting[0][0], budget
@@ -213,43 +214,45 @@ def _together(
         while waiting and waiting[0][0] == now:
             due.append(heapq.heappop(waiting)[2])
         while due:
-            mine = {name: standings[name] for name in due}
-            around = msgspec.structs.replace(_around(ticks, pauses, now), budget=left)
-            found = plan({name: jobs[name] for name in due}, mine, now, around=around)
+            mine = {name: job_states[name] for name in due}
+            holds = msgspec.structs.replace(_around(ticks, pauses, now), budget=left)
+            found = plan({name: jobs[name] for name in due}, mine, now, holds=holds)
             left -= len(found.starts)
             due = []
             for start in found.starts:
                 yield now, start.claim.slot or now, start.claim.job
-                standings[start.claim.job] = _ran(standings[start.claim.job], start)
+                job_states[start.claim.job] = _ran(job_states[start.claim.job], start)
                 due.append(start.claim.job)
             for name, job in found.jobs.items():
                 if job.waits is not None and jobs[name].after and due:
                     due.append(name)  # its turn comes once those before it have run
-                standings[name] = _skipped(standings[name], [skip.span.last for skip in job.skips])
+                job_states[name] = _skipped(job_states[name], [skip.span.last for skip in job.skips])
                 if name not in due and job.next_due is not None:
                     yield None
                     tick = ticks.at_or_after(max(job.next_due, now + 1))
                     heapq.heappush(waiting, (tick, order[name], name))
 
 
-def _around(ticks: Ticks, pauses: Mapping[str, Instant | None], now: Instant) -> Around:
-    return Around(pauses=_in_force(pauses, now), planned=ticks.before(now))
+def _around(ticks: Ticks, pauses: Mapping[str, Instant | None], now: Instant) -> Holds:
+    return Holds(pauses=_in_force(pauses, now), planned=ticks.before(now))
 
 
 def _in_force(pauses: Mapping[str, Instant | None], now: Instant) -> dict[str, Instant | None]:
     return {name: until for name, until in pauses.items() if until is None or until > now}
 
 
-def _ran(standing: Standing, start: Start) -> Standing:
-    position = max(standing.position, start.claim.slot or 0)
+def _ran(job_state: JobState, start: Start) -> JobState:
+    position = max(job_state.position, start.claim.slot or 0)
     return msgspec.structs.replace(
-        standing, position=position, open_run=None, window_start=start.claim.slot, others=()
+        job_state, position=position, open_run=None, window_start=start.claim.slot, others=()
     )
 
 
-def _skipped(standing: Standing, lasts: Iterable[Instant]) -> Standing:
-    position = max([standing.position, *lasts])
-    return standing if position == standing.position else msgspec.structs.replace(standing, position=position)
+def _skipped(job_state: JobState, lasts: Iterable[Instant]) -> JobState:
+    position = max([job_state.position, *lasts])
+    return (
+        job_state if position == job_state.position else msgspec.structs.replace(job_state, position=position)
+    )
 
 
 def between(view: View, first: str, last: str, outages: Iterable[str], only: str | None) -> list[Run]:

@@ -9,12 +9,13 @@ import msgspec
 
 from scheduled.clock import stamp
 from scheduled.core.epochs import open_slots_of
-from scheduled.core.jobs import Instant, Job
+from scheduled.core.jobs import Job
 from scheduled.core.planner import is_too_late, may_start
 from scheduled.errors import UnknownError
-from scheduled.queries import describe as words
+from scheduled.queries import describe
 from scheduled.queries.view import View
 from scheduled.sanitize import without_secrets
+from scheduled.schedules.zones import Instant
 
 UPCOMING = 5  # what `show` tells of the future
 
@@ -31,7 +32,7 @@ def _line(view: View, job: Job) -> dict[str, Any]:
         "description": job.description,
         "schedule": in_words(view, job),
         "zone": job.schedule.zone,
-        "action": words.action(job.action),
+        "action": describe.action(job.action),
         "enabled": job.enabled,
         "paused": is_paused(view, job.name),
         "priority": job.priority,
@@ -73,7 +74,7 @@ def in_words(view: View, job: Job) -> str:
         return _unscheduled(view, job)
     if job.schedule.kind == "at":
         return f"once, at {stamp(job.schedule.anchor, view.zone)}"
-    return words.schedule(job.schedule)
+    return describe.schedule(job.schedule)
 
 
 def _unscheduled(view: View, job: Job) -> str:
@@ -82,7 +83,7 @@ def _unscheduled(view: View, job: Job) -> str:
     if job.after:
         return f"after {' and '.join(job.after)}"
     chains = view.config.jobs.with_step.get(job.name)
-    return f"in {' and '.join(chains)}" if chains else words.schedule(job.schedule)
+    return f"in {' and '.join(chains)}" if chains else describe.schedule(job.schedule)
 
 
 def show(view: View, name: str) -> dict[str, Any]:
@@ -90,11 +91,11 @@ def show(view: View, name: str) -> dict[str, Any]:
     job = view.job(name)
     settings = msgspec.to_builtins(job)
     settings["env"] = without_secrets(job.env)
-    standing, row = view.standings.get(name), view.rows.get(name)
-    run = standing.open_run if standing else None
+    job_state, row = view.job_states.get(name), view.rows.get(name)
+    run = job_state.open_run if job_state else None
     return {
         **_line(view, job),
-        "switched": name in view.switched,
+        "overridden": name in view.overridden,
         "settings": settings,
         "defaults": sorted(
             field
@@ -104,8 +105,8 @@ def show(view: View, name: str) -> dict[str, Any]:
             if settings[field] == default
         ),
         "standing": {
-            "epoch": stamp(standing.epoch if standing else None, view.zone),
-            "position": stamp(standing.position if standing else None, view.zone),
+            "epoch": stamp(job_state.epoch if job_state else None, view.zone),
+            "position": stamp(job_state.position if job_state else None, view.zone),
             "last_success_for": stamp(row.window_start if row else None, view.zone),
             "open_run": run.run_id if run else None,
             "run_count": row.run_count if row else 0,
@@ -137,11 +138,11 @@ def _taken_up(view: View, job: Job, due: Instant) -> dict[str, str | None]:
 
 
 def _slots(view: View, job: Job) -> Iterator[tuple[Instant, str, int]]:
-    standing = view.standings.get(job.name)
-    if standing is None:
+    job_state = view.job_states.get(job.name)
+    if job_state is None:
         return
-    times = open_slots_of(job.schedule, standing)
-    after = max(view.now, standing.epoch)
+    times = open_slots_of(job.schedule, job_state)
+    after = max(view.now, job_state.epoch)
     while (slot := times.next_after(after)) is not None:
         yield slot, job.name, job.schedule.delay
         after = slot

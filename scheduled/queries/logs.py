@@ -10,6 +10,7 @@ from typing import Any
 
 from scheduled.core.jobs import Job
 from scheduled.core.records import RunRow
+from scheduled.core.runs import UNDER_WAY
 from scheduled.errors import ScheduledError, UnknownError
 from scheduled.execution.prepare import secrets_of
 from scheduled.sanitize import Mask
@@ -22,7 +23,6 @@ LOOK = 0.2  # seconds between two looks at a file that may grow
 OUTPUT_TAIL = 65536
 CONTEXT = 16384  # bytes before a place from where to read on: more than any secret has
 RECENT = 50  # runs among which one that printed something is sought
-UNDER_WAY = ("claimed", "running")
 
 
 class UntoldError(ScheduledError):

@@ -11,13 +11,12 @@ import msgspec
 from scheduled import clock
 from scheduled.clock import stamp
 from scheduled.core import planner
-from scheduled.core.jobs import Instant, Job, Jobs
-from scheduled.core.planner import Around, JobPlan, Start
-from scheduled.core.runs import Standing, TriggerRow
-from scheduled.engine import chains, claims
-from scheduled.engine import event_spool as spool
-from scheduled.engine import intake as past
-from scheduled.engine.runtime import House
+from scheduled.core.jobs import Job, Jobs
+from scheduled.core.planner import Holds, JobPlan, Start
+from scheduled.core.runs import JobState, TriggerRow
+from scheduled.engine import chains, claims, event_spool, intake
+from scheduled.engine.runtime import Runtime
+from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
 
@@ -29,65 +28,65 @@ class Foreseen(msgspec.Struct, kw_only=True):
     plans: dict[str, JobPlan] = {}
 
 
-def plan(house: House) -> list[dict[str, Any]]:
+def plan(runtime: Runtime) -> list[dict[str, Any]]:
     """Return what a tick would start now, in order and with the reason; nothing is changed (gates are asked)."""
-    jobs, now = house.config.jobs, int(clock.now())
-    with read_only(house.paths) as ledger:
-        house.config.switch(ledger.toggles())
-        gates = claims.ask_gates(ledger, house.config, now)
-        around = claims.surroundings(ledger, now, gates=gates, budget=house.config.max_runs)
-        around = msgspec.structs.replace(around, triggers=(*around.triggers, *_taken_in(ledger, house)))
-        standings = claims.foreseen(ledger, house.config, now)
-    found = _rounds(jobs, standings, now, around)
-    held = around.closed | around.unasked
+    jobs, now = runtime.config.jobs, int(clock.now())
+    with read_only(runtime.paths) as ledger:
+        runtime.config.override(ledger.overrides())
+        gates = claims.ask_gates(ledger, runtime.config, now)
+        holds = claims.context(ledger, now, gates=gates, budget=runtime.config.max_runs)
+        holds = msgspec.structs.replace(holds, triggers=(*holds.triggers, *_taken_in(ledger, runtime)))
+        job_states = claims.foreseen(ledger, runtime.config, now)
+    found = _rounds(jobs, job_states, now, holds)
+    held = holds.closed | holds.unasked
     return [
-        *(_start(jobs[start.claim.job], start, house.zone) for start in found.starts),
+        *(_start(jobs[start.claim.job], start, runtime.zone) for start in found.starts),
         *(_wait(jobs[name], found.plans, held) for name, job in found.plans.items() if job.waits),
     ]
 
 
-def _taken_in(ledger: Ledger, house: House) -> Iterator[TriggerRow]:
+def _taken_in(ledger: Ledger, runtime: Runtime) -> Iterator[TriggerRow]:
     """Yield what the next tick is asked for by the events that it finds: a boot, those of the spool."""
-    for event in (*spool.waiting(ledger, house.paths), *past.boot_since(ledger, clock.boot_id())):
-        for name in chains.listeners(house.config.jobs, event):
+    for event in (*event_spool.waiting(ledger, runtime.paths), *intake.boot_since(ledger, clock.boot_id())):
+        for name in chains.listeners(runtime.config.jobs, event):
             yield TriggerRow(id=0, job=name, event=event.name, payload=dict(event.payload), depth=1)
 
 
-def _rounds(jobs: Jobs, standings: Mapping[str, Standing], now: Instant, around: Around) -> Foreseen:
-    found, standings, told = Foreseen(), dict(standings), set(jobs)
+def _rounds(jobs: Jobs, job_states: Mapping[str, JobState], now: Instant, holds: Holds) -> Foreseen:
+    found, job_states, told = Foreseen(), dict(job_states), set(jobs)
     while told:
         # Whoever comes after others can't be planned without them.
         told |= {other for name in told for other in jobs[name].after}
-        mine = {name: standing for name, standing in standings.items() if name in told}
-        planned = planner.plan(jobs, mine, now, around=around)
+        mine = {name: job_state for name, job_state in job_states.items() if name in told}
+        planned = planner.plan(jobs, mine, now, holds=holds)
         found.starts += planned.starts
         found.plans |= planned.jobs
-        standings |= {start.claim.job: _ran(standings[start.claim.job], start) for start in planned.starts}
-        around = _left(around, planned.starts)
+        job_states |= {start.claim.job: _ran(job_states[start.claim.job], start) for start in planned.starts}
+        holds = _left(holds, planned.starts)
         started = {start.claim.job for start in planned.starts}
         told = started | {name for job in started for name in jobs.coming_after.get(job, ())}
     return found
 
 
-def _ran(standing: Standing, start: Start) -> Standing:
+def _ran(job_state: JobState, start: Start) -> JobState:
     claim = start.claim
-    others = tuple(run for run in standing.others if run.run_id != claim.run_id)
-    ran = msgspec.structs.replace(standing, others=others, last_status="success")
+    others = tuple(run for run in job_state.others if run.run_id != claim.run_id)
+    ran = msgspec.structs.replace(job_state, others=others, last_status="success")
     if claim.slot is None:
         return ran
-    position = max(standing.position, claim.slot)
+    position = max(job_state.position, claim.slot)
     return msgspec.structs.replace(ran, position=position, open_run=None, window_start=claim.slot)
 
 
-def _left(around: Around, starts: Collection[Start]) -> Around:
+def _left(holds: Holds, starts: Collection[Start]) -> Holds:
     """Return what holds back the next round; every start has taken the oldest that asked for its job."""
-    triggers = list(around.triggers)
+    triggers = list(holds.triggers)
     for start in starts:
         if start.trigger is not None:
             triggers.remove(next(row for row in triggers if row.job == start.claim.job))
     slots = sum(start.claim.slot is not None for start in starts)
-    budget = None if around.budget is None else max(0, around.budget - slots)
-    return msgspec.structs.replace(around, triggers=tuple(triggers), budget=budget)
+    budget = None if holds.budget is None else max(0, holds.budget - slots)
+    return msgspec.structs.replace(holds, triggers=tuple(triggers), budget=budget)
 
 
 def _start(job: Job, start: Start, zone: str) -> dict[str, Any]:

@@ -6,11 +6,11 @@ from typing import Any
 
 from scheduled import clock
 from scheduled.clock import stamp
-from scheduled.config import files as config
+from scheduled.config.files import load_config
 from scheduled.config.job_table import parse_job
 from scheduled.core.epochs import slots_of
 from scheduled.errors import ConfigError
-from scheduled.queries import describe as words
+from scheduled.queries import describe
 
 SLOTS = 10
 
@@ -19,7 +19,7 @@ def preview(
     config_file: Path, table: Mapping[str, Any], name: str = "", limit: int = SLOTS
 ) -> dict[str, Any]:
     """Say when a job with these keys of a schedule would be due from now on; raises ConfigError with the key."""
-    found = config.load(config_file)
+    found = load_config(config_file)
     # What the job would do has no bearing on when.
     job = parse_job(
         name or "job",
@@ -36,7 +36,11 @@ def preview(
         slots.append(stamp(slot, job.schedule.zone))
     if job.schedule.kind == "at" and not slots:
         raise ConfigError("at: is over")
-    return {"schedule": _said(job.on, words.schedule(job.schedule)), "zone": job.schedule.zone, "next": slots}
+    return {
+        "schedule": _said(job.on, describe.schedule(job.schedule)),
+        "zone": job.schedule.zone,
+        "next": slots,
+    }
 
 
 def _said(event: str, schedule: str) -> str:

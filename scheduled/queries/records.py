@@ -4,11 +4,11 @@ from typing import Any, get_args
 
 from scheduled.clock import stamp
 from scheduled.core.audit import audit as audited
-from scheduled.core.jobs import Instant
 from scheduled.core.records import RunRow
 from scheduled.core.runs import RunStatus
 from scheduled.engine.troubles import job_of
 from scheduled.errors import ConfigError, UnknownError
+from scheduled.schedules.zones import Instant
 from scheduled.state import snapshot
 from scheduled.state.open import open_existing, read_only
 from scheduled.state.paths import Paths
@@ -100,7 +100,7 @@ def incidents(paths: Paths, zone: str) -> list[dict[str, Any]]:
             "key": item.condition.key,
             "group": item.condition.group,
             "since": stamp(item.since, zone),
-            "told_at": stamp(item.said_at, zone),
+            "told_at": stamp(item.notified_at, zone),
             "payload": item.condition.payload,
         }
         for item in found

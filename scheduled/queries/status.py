@@ -7,26 +7,26 @@ import msgspec
 
 from scheduled import clock
 from scheduled.clock import stamp
-from scheduled.config import files as config
-from scheduled.core.jobs import DAY, DEFAULT_CADENCE, HOUR, MINUTE, Job
+from scheduled.config.files import Config, load_config
+from scheduled.core.jobs import DEFAULT_CADENCE, Job
 from scheduled.core.records import JobRow
-from scheduled.engine.troubles import BAD, OWNER
+from scheduled.core.runs import FAILED
+from scheduled.engine.troubles import OWNER
 from scheduled.errors import ConfigError
 from scheduled.queries.jobs import in_words
 from scheduled.queries.view import View, looked_at
+from scheduled.schedules.durations import in_one_unit
 from scheduled.state import snapshot
 from scheduled.state.files import no_room
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import exists
 from scheduled.state.paths import Paths
 
-UNITS = (("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", 1))
-
 
 def status(config_file: Path, paths: Paths) -> dict[str, Any]:
     """Return the state of everything, the fields of a scheduler's health check included; raises ConfigError."""
     if not exists(paths):
-        return _before_the_first_tick(config.load(config_file), paths)
+        return _before_the_first_tick(load_config(config_file), paths)
     with looked_at(config_file, paths) as (view, ledger):
         found, zone, now = view.config, view.zone, clock.now()
         rows = [_foreseen(view, row) for row in view.rows.values() if row.job in found.jobs]
@@ -56,7 +56,7 @@ def _foreseen(view: View, row: JobRow) -> JobRow:
     return msgspec.structs.replace(row, next_due=view.next_run(view.config.jobs[row.job]))
 
 
-def _before_the_first_tick(found: config.Config, paths: Paths) -> dict[str, Any]:
+def _before_the_first_tick(found: Config, paths: Paths) -> dict[str, Any]:
     trouble = (
         "no tick has ever run; `scheduled install` puts one into your crontab, `scheduled run` makes one now"
     )
@@ -159,7 +159,7 @@ def _job(view: View, row: JobRow) -> dict[str, Any]:
         "running": view.is_running(job),
         "last_run": stamp(row.last_run_at, zone),
         "last_status": row.last_status,
-        "failing": row.last_status in BAD,
+        "failing": row.last_status in FAILED,
         "run_count": row.run_count,
         "failure_count": row.failure_count,
     }
@@ -171,12 +171,10 @@ def describe(view: View, job: Job) -> str:
         return job.schedule.expression
     if job.schedule.kind != "every":
         return in_words(view, job)
-    seconds = int(job.schedule.expression)
-    unit, size = next((unit, size) for unit, size in UNITS if seconds % size == 0)
-    return f"every {seconds // size}{unit}"
+    return f"every {in_one_unit(int(job.schedule.expression))}"
 
 
-def _health(rows: list[JobRow], found: config.Config) -> dict[str, Any] | None:
+def _health(rows: list[JobRow], found: Config) -> dict[str, Any] | None:
     """Return the workspace's totals as the last health run found them."""
     for row in rows:
         if found.jobs[row.job].action.name == "health" and row.last_result:

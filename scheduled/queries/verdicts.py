@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from scheduled.clock import stamp
-from scheduled.core.jobs import DAY, Instant
 from scheduled.core.records import RunRow, SlotRow
 from scheduled.queries.view import View
+from scheduled.schedules.zones import DAY, Instant
 from scheduled.state.ledger import Ledger
 
 NEWEST = 30

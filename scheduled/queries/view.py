@@ -7,28 +7,28 @@ from pathlib import Path
 import msgspec
 
 from scheduled import clock
-from scheduled.config import files as config
-from scheduled.config.files import Config, known_jobs
+from scheduled.config.files import Config, known_jobs, load_config
 from scheduled.core.epochs import open_slots_of
-from scheduled.core.jobs import DEFAULT_CADENCE, Instant, Job
-from scheduled.core.planner import Around, JobPlan, busy_groups, is_too_late, may_start, plan_job
+from scheduled.core.jobs import DEFAULT_CADENCE, Job
+from scheduled.core.planner import Holds, JobPlan, busy_groups, is_too_late, may_start, plan_job
 from scheduled.core.records import JobRow
-from scheduled.core.runs import Standing
+from scheduled.core.runs import JobState
 from scheduled.engine import claims
+from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
 from scheduled.state.paths import Paths
 
 
 class View(msgspec.Struct, kw_only=True):
-    """What is configured, and where it stands *now*; *switched* are the jobs whose file says something else."""
+    """What is configured, and where it stands *now*; *overridden* are the jobs whose file says something else."""
 
     config: Config
     now: Instant
-    standings: dict[str, Standing]
+    job_states: dict[str, JobState]
     rows: dict[str, JobRow]
-    around: Around
-    switched: frozenset[str]
+    holds: Holds
+    overridden: frozenset[str]
     cadence: int
     busy: frozenset[str]  # groups of which a job is under way
 
@@ -40,7 +40,7 @@ class View(msgspec.Struct, kw_only=True):
     @property
     def pauses(self) -> Mapping[str, Instant | None]:
         """The paused jobs (`''`: all) and until when."""
-        return self.around.pauses
+        return self.holds.pauses
 
     def job(self, name: str) -> Job:
         """Return a configured job; raises ConfigError, with the nearest name, if there is none."""
@@ -50,8 +50,8 @@ class View(msgspec.Struct, kw_only=True):
         """Return the jobs under way that *job*'s group makes it wait for."""
         return [
             name
-            for name, standing in self.standings.items()
-            if job.group and standing.busy and name != job.name and job.group == self._group(name)
+            for name, job_state in self.job_states.items()
+            if job.group and job_state.busy and name != job.name and job.group == self._group(name)
         ]
 
     def _group(self, name: str) -> str:
@@ -59,8 +59,8 @@ class View(msgspec.Struct, kw_only=True):
 
     def is_running(self, job: Job) -> bool:
         """Tell whether a run of *job* is under way."""
-        standing = self.standings.get(job.name)
-        return standing is not None and standing.busy
+        job_state = self.job_states.get(job.name)
+        return job_state is not None and job_state.busy
 
     def next_run(self, job: Job) -> Instant | None:
         """Return when *job* may start next, as far as that is known: its gate aside, and other jobs of its group."""
@@ -70,37 +70,37 @@ class View(msgspec.Struct, kw_only=True):
         if due is None or at is None or not is_too_late(job, due, at):
             return at
         # Only a pause makes anything late: what comes after it may be held back, but is on time.
-        slot = open_slots_of(job.schedule, self.standings[job.name]).next_after(at - job.schedule.delay)
+        slot = open_slots_of(job.schedule, self.job_states[job.name]).next_after(at - job.schedule.delay)
         return None if slot is None else may_start(job, slot + job.schedule.delay, self.pauses)
 
     def plan(self, job: Job) -> JobPlan | None:
         """Return what the next tick would do with *job*, its gate aside; None if it has no epoch (disabled)."""
-        standing = self.standings.get(job.name)
-        if standing is None:
+        job_state = self.job_states.get(job.name)
+        if job_state is None:
             return None
         held = job.group in self.busy
-        return plan_job(job, standing, self.now, held=held, around=self.around)
+        return plan_job(job, job_state, self.now, held=held, holds=self.holds)
 
 
 @contextmanager
 def looked_at(config_file: Path, paths: Paths) -> Iterator[tuple[View, Ledger]]:
     """Read the configuration and look at the ledger; raises ConfigError."""
-    found = config.load(config_file)
+    found = load_config(config_file)
     now = int(clock.now())
     with read_only(paths) as ledger:
         written = {name: job.enabled for name, job in found.jobs.items()}
-        found.switch(ledger.toggles())
-        switched = frozenset(name for name, job in found.jobs.items() if job.enabled != written[name])
-        standings = claims.foreseen(ledger, found, now)
-        busy = busy_groups(found.jobs, [name for name, standing in standings.items() if standing.busy])
+        found.override(ledger.overrides())
+        overridden = frozenset(name for name, job in found.jobs.items() if job.enabled != written[name])
+        job_states = claims.foreseen(ledger, found, now)
+        busy = busy_groups(found.jobs, [name for name, job_state in job_states.items() if job_state.busy])
         yield (
             View(
                 config=found,
                 now=now,
-                standings=standings,
+                job_states=job_states,
                 rows={row.job: row for row in ledger.job_rows()},
-                around=claims.surroundings(ledger, now),
-                switched=switched,
+                holds=claims.context(ledger, now),
+                overridden=overridden,
                 cadence=int(ledger.meta("cadence") or DEFAULT_CADENCE),
                 busy=frozenset(busy),
             ),

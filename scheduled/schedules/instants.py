@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from scheduled.clock import local
-from scheduled.core.jobs import Instant
 from scheduled.errors import ConfigError
-from scheduled.schedules.timetable import ScheduleError, parse_interval
-from scheduled.schedules.zones import FIRST_YEAR, LAST_YEAR, start_of
+from scheduled.schedules.cron import ScheduleError
+from scheduled.schedules.durations import parse_interval
+from scheduled.schedules.zones import FIRST_YEAR, LAST_YEAR, Instant, start_of
 
 TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 INTERVAL = re.compile(r"\+?\s*\d+\s*[smhd]", re.IGNORECASE)

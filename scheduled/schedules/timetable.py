@@ -3,7 +3,6 @@
 Instants are UTC seconds since the epoch; spans are (after, until], so that neighbouring spans share no slot.
 """
 
-import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterator
 from functools import lru_cache
@@ -20,13 +19,11 @@ __all__ = [
     "every",
     "never",
     "once",
-    "parse_interval",
     "without",
 ]
 
 # February 29 on a given weekday is the rarest day there is: it stays away for 40 years around a century.
 HORIZON = 41 * 366 * DAY
-UNITS = {"s": 1, "m": zones.MINUTE, "h": zones.HOUR, "d": DAY}
 
 
 class Timetable(Protocol):
@@ -243,18 +240,3 @@ def without(times: Timetable, slots: Collection[int]) -> Timetable:
     """Return *times* but for those of its slots that are given."""
     gone = frozenset(slot for slot in slots if times.last_until(slot) == slot)
     return _Without(times, gone) if gone else times
-
-
-def parse_interval(text: str) -> int:
-    """Return the seconds of an interval such as 90s, 30m, 24h, 7d or 1h30m; raises ScheduleError."""
-    parts = re.findall(r"(\d{1,12})\s*([smhd])", text, re.ASCII | re.IGNORECASE)
-    if re.fullmatch(r"\s*\d+\s*", text):
-        raise ScheduleError(
-            f"{text!r} has no unit: write {text.strip()}s, {text.strip()}m or {text.strip()}h"
-        )
-    if not re.fullmatch(r"\s*(\d{1,12}\s*[smhd]\s*)+", text, re.ASCII | re.IGNORECASE):
-        raise ScheduleError(f"{text!r} is no interval: write one such as 90s, 30m, 24h, 7d or 1h30m")
-    seconds = sum(int(number) * UNITS[unit.lower()] for number, unit in parts)
-    if not seconds:
-        raise ScheduleError(f"{text!r} is no time at all: write one second (1s) or more")
-    return seconds

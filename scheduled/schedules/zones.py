@@ -11,7 +11,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-MINUTE = 60
+Instant = int  # UTC seconds since the epoch
+Seconds = int
+
+MINUTE: Seconds = 60
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 MEAN_YEAR = 146097 * DAY // 400

@@ -10,7 +10,7 @@ awaited; all else answers at once. The rooms behind are imported when they are a
 from collections.abc import Sequence
 from typing import Any
 
-from scheduled.instance import Where
+from scheduled.instance import Instance
 from scheduled.service.files import (
     add,
     apply,
@@ -59,7 +59,7 @@ from scheduled.service.screens import (
 )
 
 __all__ = [
-    "Where",
+    "Instance",
     "add",
     "apply",
     "as_printed",
@@ -120,121 +120,123 @@ MOST = 100_000  # slots in one answer
 # How everything stands
 
 
-def status(where: Where) -> dict[str, Any]:
+def status(instance: Instance) -> dict[str, Any]:
     """Say how everything stands, trouble first; `healthy` is whether there is none."""
     from scheduled.queries.status import status as found
 
-    return found(where.config_file, where.paths)
+    return found(instance.config_file, instance.paths)
 
 
-def incidents(where: Where) -> list[dict[str, Any]]:
+def incidents(instance: Instance) -> list[dict[str, Any]]:
     """List the conditions that hold now, as handlers, or the runner itself (`job` null), found them."""
-    from scheduled.config import files as config
+    from scheduled.config.files import load_config
     from scheduled.queries import records
 
-    return records.incidents(where.paths, config.load(where.config_file).timezone)
+    return records.incidents(instance.paths, load_config(instance.config_file).timezone)
 
 
-def notices(where: Where) -> list[dict[str, Any]]:
+def notices(instance: Instance) -> list[dict[str, Any]]:
     """List the notices that are decided but not delivered yet."""
-    from scheduled.config import files as config
+    from scheduled.config.files import load_config
     from scheduled.queries import records
 
-    return records.notices(where.paths, config.load(where.config_file).timezone)
+    return records.notices(instance.paths, load_config(instance.config_file).timezone)
 
 
-def report(where: Where) -> dict[str, Any]:
+def report(instance: Instance) -> dict[str, Any]:
     """Return the newest daily report as Markdown."""
     from scheduled.queries import records
 
-    return records.report(where.paths)
+    return records.report(instance.paths)
 
 
-def check(where: Where) -> dict[str, Any]:
+def check(instance: Instance) -> dict[str, Any]:
     """Return every fault and doubt in the configuration."""
     from scheduled.config import check as checks
 
-    return checks.checked(where.config_file, where.paths)
+    return checks.checked(instance.config_file, instance.paths)
 
 
-def audit(where: Where, after: str | None = None, until: str | None = None) -> dict[str, Any]:
+def audit(instance: Instance, after: str | None = None, until: str | None = None) -> dict[str, Any]:
     """Recompute every slot there had to be (in `(after, until]`); say whether the ledger accounts for each."""
     from scheduled import clock
-    from scheduled.config import files as config
+    from scheduled.config.files import load_config
     from scheduled.queries import records
     from scheduled.schedules.instants import past
 
-    zone = config.load(where.config_file).timezone
+    zone = load_config(instance.config_file).timezone
     first, last = past(after, until, zone, clock.now())
-    return records.audit(where.paths, zone, after=first, until=last)
+    return records.audit(instance.paths, zone, after=first, until=last)
 
 
 # Jobs, and when they come
 
 
-def jobs(where: Where) -> list[dict[str, Any]]:
+def jobs(instance: Instance) -> list[dict[str, Any]]:
     """List the jobs: when each is due, what it does, how it went."""
     from scheduled.queries import jobs as listing
     from scheduled.queries.view import look
 
-    view = look(where.config_file, where.paths)
-    where.problems = view.config.problems
+    view = look(instance.config_file, instance.paths)
+    instance.problems = view.config.problems
     return listing.jobs(view)
 
 
-def job(where: Where, name: str) -> dict[str, Any]:
+def job(instance: Instance, name: str) -> dict[str, Any]:
     """Return everything configured of a job, where it stands, and its next slots."""
     from scheduled.queries import jobs as listing
     from scheduled.queries.view import look
 
-    return listing.show(look(where.config_file, where.paths), name)
+    return listing.show(look(instance.config_file, instance.paths), name)
 
 
-def upcoming(where: Where, job: str | None = None, limit: int = 10) -> list[dict[str, Any]]:
+def upcoming(instance: Instance, job: str | None = None, limit: int = 10) -> list[dict[str, Any]]:
     """Return the next slots, of a job or of all."""
-    from scheduled.errors import within
+    from scheduled.errors import require_between
     from scheduled.queries import jobs as listing
     from scheduled.queries.view import look
 
-    within("limit", limit, 1, MOST)
-    return listing.upcoming(look(where.config_file, where.paths), job, limit)
+    require_between("limit", limit, 1, MOST)
+    return listing.upcoming(look(instance.config_file, instance.paths), job, limit)
 
 
-def explain(where: Where, job: str, at: str | None = None) -> dict[str, Any]:
+def explain(instance: Instance, job: str, at: str | None = None) -> dict[str, Any]:
     """Say why a job ran, did not, or will; with *at*, what became of its slot at or before that instant."""
     from scheduled.queries import explain as reasons
     from scheduled.queries.view import looked_at
     from scheduled.schedules.instants import read
 
-    with looked_at(where.config_file, where.paths) as (view, ledger):
+    with looked_at(instance.config_file, instance.paths) as (view, ledger):
         if at is None:
             return reasons.explain(view, ledger, job)
         return reasons.explain_at(view, ledger, job, read(at, view.zone))
 
 
 def forecast(
-    where: Where, first: str, last: str, outages: Sequence[str] = (), job: str | None = None
+    instance: Instance, first: str, last: str, outages: Sequence[str] = (), job: str | None = None
 ) -> list[dict[str, Any]]:
     """Return what will run from *first* until before *last*, with no ticks in *outages* (`A..B`)."""
     from scheduled.queries import forecast as future
     from scheduled.queries.view import look
 
-    view = look(where.config_file, where.paths)
+    view = look(instance.config_file, instance.paths)
     return future.document(future.between(view, first, last, outages, job), view.zone)
 
 
-def calendar(where: Where, first: str, last: str, outages: Sequence[str] = (), job: str | None = None) -> str:
+def calendar(
+    instance: Instance, first: str, last: str, outages: Sequence[str] = (), job: str | None = None
+) -> str:
     """Return what `forecast` does as a calendar (iCalendar)."""
+    from scheduled.queries import calendar as ical
     from scheduled.queries import forecast as future
-    from scheduled.queries import ical
     from scheduled.queries.view import look
 
-    view = look(where.config_file, where.paths)
+    view = look(instance.config_file, instance.paths)
     return ical.calendar(future.between(view, first, last, outages, job), view.now)
 
 
-def plan(where: Where, jobs: Sequence[str] = (), slot: str | None = None) -> list[dict[str, Any]]:
+def plan(instance: Instance, jobs: Sequence[str] = (), slot: str | None = None) -> list[dict[str, Any]]:
     """Return what a tick, or `run` with the same arguments, would start now, in order and with the reason."""
     from scheduled.commands import runs as ticking
 
-    return ticking.planned(where.house(), jobs, slot)
+    return ticking.planned(instance.runtime(), jobs, slot)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scheduled.core.bus import Subscriber
-from scheduled.instance import Where
+from scheduled.instance import Instance
 
 if TYPE_CHECKING:
     from scheduled.core.jobs import Job
@@ -13,7 +13,7 @@ MOST = 1_000_000  # runs in one answer
 
 
 def history(
-    where: Where,
+    instance: Instance,
     job: str | None = None,
     since: str | None = None,
     status: str | None = None,
@@ -21,121 +21,121 @@ def history(
 ) -> list[dict[str, Any]]:
     """Return the newest runs, of a job or of all, since `2h` ago or an instant, newest first."""
     from scheduled import clock
-    from scheduled.config import files as config
-    from scheduled.errors import within
+    from scheduled.config.files import load_config
+    from scheduled.errors import require_between
     from scheduled.queries import logs as output
     from scheduled.queries import records
     from scheduled.schedules.instants import ago
 
-    within("limit", limit, 1, MOST)
-    found = config.load(where.config_file)
+    require_between("limit", limit, 1, MOST)
+    found = load_config(instance.config_file)
     if job is not None:
-        output.known(where.paths, found.jobs, job)
+        output.known(instance.paths, found.jobs, job)
     first = None if since is None else ago(since, found.timezone, clock.now())
     wanted = records.run_status(status)
-    return records.history(where.paths, found.timezone, job=job, limit=limit, since=first, status=wanted)
+    return records.history(instance.paths, found.timezone, job=job, limit=limit, since=first, status=wanted)
 
 
-def logs(where: Where, name: str, lines: int | None = None) -> dict[str, Any]:
+def logs(instance: Instance, name: str, lines: int | None = None) -> dict[str, Any]:
     """Return what the run *name*, or the newest run of the job *name* that printed anything, printed: of much, the last part."""
     from scheduled.queries import logs as output
 
-    return output.logs(where.paths, name, lines=lines, jobs=_jobs_to_tell(where, name, lines))
+    return output.logs(instance.paths, name, lines=lines, jobs=_jobs_to_tell(instance, name, lines))
 
 
-def as_printed(where: Where, name: str, lines: int | None = None) -> tuple[dict[str, Any], bytes]:
+def as_printed(instance: Instance, name: str, lines: int | None = None) -> tuple[dict[str, Any], bytes]:
     """Return the same, whole, the output apart and in its very bytes."""
     from scheduled.queries import logs as output
 
-    return output.as_printed(where.paths, name, lines=lines, jobs=_jobs_to_tell(where, name, lines))
+    return output.as_printed(instance.paths, name, lines=lines, jobs=_jobs_to_tell(instance, name, lines))
 
 
-def _jobs_to_tell(where: Where, name: str, lines: int | None) -> "Mapping[str, Job]":
+def _jobs_to_tell(instance: Instance, name: str, lines: int | None) -> "Mapping[str, Job]":
     """Return the jobs whose secrets are masked; raises UnknownError, ConfigError if there is nothing to tell of *name*."""
-    from scheduled.config import files as config
-    from scheduled.errors import within
+    from scheduled.config.files import load_config
+    from scheduled.errors import require_between
     from scheduled.queries import logs as output
 
     if lines is not None:
-        within("lines", lines, 0)
-    jobs = config.load(where.config_file).jobs
-    output.known(where.paths, jobs, name)
+        require_between("lines", lines, 0)
+    jobs = load_config(instance.config_file).jobs
+    output.known(instance.paths, jobs, name)
     return jobs
 
 
 def run(
-    where: Where, jobs: Sequence[str] = (), slot: str | None = None, hear: Subscriber | None = None
+    instance: Instance, jobs: Sequence[str] = (), slot: str | None = None, hear: Subscriber | None = None
 ) -> dict[str, Any]:
     """Make a tick; with *jobs*, run these now, and with *slot* the one job for that instant. Returns at its end."""
     from scheduled.commands import runs as ticking
 
-    return ticking.ticked(where, lambda house: ticking.asked_for(house, jobs, slot), hear)
+    return ticking.ticked(instance, lambda runtime: ticking.asked_for(runtime, jobs, slot), hear)
 
 
-def daily_report(where: Where, *, due: bool = False, hear: Subscriber | None = None) -> dict[str, Any]:
+def daily_report(instance: Instance, *, due: bool = False, hear: Subscriber | None = None) -> dict[str, Any]:
     """Make the daily report now; with *due*, only if its slot is open and nobody holds it."""
     from scheduled.commands import runs as ticking
 
-    return ticking.ticked(where, lambda house: ticking.daily_report(house, due=due), hear)
+    return ticking.ticked(instance, lambda runtime: ticking.daily_report(runtime, due=due), hear)
 
 
-def plan_of_report(where: Where, *, due: bool = False) -> list[dict[str, Any]]:
+def plan_of_report(instance: Instance, *, due: bool = False) -> list[dict[str, Any]]:
     """Say whether a report would be made."""
     from scheduled.commands import runs as ticking
 
-    return ticking.report_planned(where.house(), due=due)
+    return ticking.report_planned(instance.runtime(), due=due)
 
 
-def rerun(where: Where, run_id: str, hear: Subscriber | None = None) -> dict[str, Any]:
+def rerun(instance: Instance, run_id: str, hear: Subscriber | None = None) -> dict[str, Any]:
     """Run a run again now: its next attempt, or, if it is over, a new run for its instant."""
     from scheduled.commands import changes as asking
     from scheduled.commands import runs as ticking
 
-    return ticking.ticked(where, lambda house: asking.rerun(house, run_id), hear)
+    return ticking.ticked(instance, lambda runtime: asking.rerun(runtime, run_id), hear)
 
 
-def plan_of_rerun(where: Where, run_id: str) -> list[dict[str, Any]]:
+def plan_of_rerun(instance: Instance, run_id: str) -> list[dict[str, Any]]:
     """Say what running a run again would start."""
     from scheduled.commands import changes as asking
     from scheduled.queries import records
 
-    house = where.house()
-    job = asking.wish_again(house, run_id).job
-    stands_for = records.one_run(house.paths, house.zone, run_id)["scheduled_for"]
+    runtime = instance.runtime()
+    job = asking.request_again(runtime, run_id).job
+    stands_for = records.one_run(runtime.paths, runtime.zone, run_id)["scheduled_for"]
     return [{"job": job, "scheduled_for": stands_for, "why": f"{run_id} again"}]
 
 
-def stop(where: Where, run_id: str, *, dry_run: bool = False) -> dict[str, Any]:
+def stop(instance: Instance, run_id: str, *, dry_run: bool = False) -> dict[str, Any]:
     """End a run that is under way: TERM, then KILL; it is not retried."""
     from scheduled.commands.stop import stop as end
 
-    return end(where.house(), run_id, dry_run=dry_run)
+    return end(instance.runtime(), run_id, dry_run=dry_run)
 
 
-def skip(where: Where, job: str, slot: str | None = None, *, dry_run: bool = False) -> dict[str, Any]:
+def skip(instance: Instance, job: str, slot: str | None = None, *, dry_run: bool = False) -> dict[str, Any]:
     """Let go of a job's open slots, or of one, which may be one to come."""
     from scheduled.commands import changes as asking
     from scheduled.schedules.instants import read
 
-    house = where.house()
-    instant = None if slot is None else read(slot, house.zone)
-    return asking.skip(house, job, instant, dry_run=dry_run)
+    runtime = instance.runtime()
+    instant = None if slot is None else read(slot, runtime.zone)
+    return asking.skip(runtime, job, instant, dry_run=dry_run)
 
 
-def attempt(where: Where, job: str) -> dict[str, Any]:
+def attempt(instance: Instance, job: str) -> dict[str, Any]:
     """Run a job as cron would, in cron's environment; nothing is recorded."""
     from scheduled.commands import trial
 
-    return trial.tried(where.house(), job)
+    return trial.tried(instance.runtime(), job)
 
 
 def emit(
-    where: Where, name: str, payload: Mapping[str, Any] | None = None, *, dry_run: bool = False
+    instance: Instance, name: str, payload: Mapping[str, Any] | None = None, *, dry_run: bool = False
 ) -> dict[str, Any]:
     """Tell of an event: the next tick starts the jobs that listen to it."""
     from scheduled.engine import event_spool as spool
 
-    listening = spool.told(where.house(), name, payload or {}, dry_run=dry_run)
+    listening = spool.told(instance.runtime(), name, payload or {}, dry_run=dry_run)
     return {"event": name, "jobs": listening, "dry_run": dry_run}
 
 
@@ -143,34 +143,34 @@ def emit(
 
 
 def pause(
-    where: Where, jobs: Sequence[str] = (), until: str | None = None, *, dry_run: bool = False
+    instance: Instance, jobs: Sequence[str] = (), until: str | None = None, *, dry_run: bool = False
 ) -> list[dict[str, Any]]:
     """Start nothing, or none of *jobs*, until 18:30, +2h, an instant, or `resume`."""
     from scheduled import clock
     from scheduled.commands import changes as asking
     from scheduled.schedules.instants import ahead
 
-    house = where.house()
-    end = None if until is None else ahead(until, house.zone, clock.now())
-    return asking.pause(house, jobs, end, dry_run=dry_run)
+    runtime = instance.runtime()
+    end = None if until is None else ahead(until, runtime.zone, clock.now())
+    return asking.pause(runtime, jobs, end, dry_run=dry_run)
 
 
-def resume(where: Where, jobs: Sequence[str] = (), *, dry_run: bool = False) -> list[dict[str, Any]]:
+def resume(instance: Instance, jobs: Sequence[str] = (), *, dry_run: bool = False) -> list[dict[str, Any]]:
     """End the pause of all jobs, or those of *jobs*; the next tick catches up."""
     from scheduled.commands import changes as asking
 
-    return asking.resume(where.house(), jobs, dry_run=dry_run)
+    return asking.resume(instance.runtime(), jobs, dry_run=dry_run)
 
 
-def enable(where: Where, jobs: Sequence[str], *, dry_run: bool = False) -> list[dict[str, Any]]:
+def enable(instance: Instance, jobs: Sequence[str], *, dry_run: bool = False) -> list[dict[str, Any]]:
     """Enable jobs, whatever the configuration says; nothing is replayed."""
     from scheduled.commands import changes as asking
 
-    return asking.switch(where.house(), jobs, enabled=True, dry_run=dry_run)
+    return asking.override(instance.runtime(), jobs, enabled=True, dry_run=dry_run)
 
 
-def disable(where: Where, jobs: Sequence[str], *, dry_run: bool = False) -> list[dict[str, Any]]:
+def disable(instance: Instance, jobs: Sequence[str], *, dry_run: bool = False) -> list[dict[str, Any]]:
     """Disable jobs, whatever the configuration says."""
     from scheduled.commands import changes as asking
 
-    return asking.switch(where.house(), jobs, enabled=False, dry_run=dry_run)
+    return asking.override(instance.runtime(), jobs, enabled=False, dry_run=dry_run)

@@ -4,8 +4,8 @@ import sqlite3
 
 import msgspec
 
-from scheduled.core.jobs import Instant
-from scheduled.core.records import Aside
+from scheduled.core.records import SetAside
+from scheduled.schedules.zones import Instant
 
 _LAY_ASIDE = """
     INSERT INTO laid_aside (job, position, back_to, window_start, slots, epochs)
@@ -54,12 +54,12 @@ class Steps:
             known,
         )
 
-    def laid_aside(self) -> list[Aside]:
+    def laid_aside(self) -> list[SetAside]:
         """See `Ledger.laid_aside`."""
         rows = self._db.execute("SELECT job, position, back_to FROM laid_aside ORDER BY id")
-        return [Aside(*row) for row in rows]
+        return [SetAside(*row) for row in rows]
 
-    def forget_aside(self, aside: Aside) -> None:
+    def forget_aside(self, aside: SetAside) -> None:
         """See `Ledger.forget_aside`."""
         self._db.execute(
             "DELETE FROM laid_aside WHERE (job, position, back_to) = (?, ?, ?)",

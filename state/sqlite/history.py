@@ -2,9 +2,9 @@
 
 import sqlite3
 
-from scheduled.core.jobs import Instant
 from scheduled.core.records import SlotRow
 from scheduled.core.runs import Span
+from scheduled.schedules.zones import Instant
 
 
 class Past:

@@ -9,13 +9,13 @@ from pathlib import Path
 from scheduled.errors import BusyError, ScheduledError, StateError
 from scheduled.state.files import no_room
 from scheduled.state.locks import exclusive, refuse_without_locks
-from scheduled.state.sanity import look_through
 from scheduled.state.sqlite.clock_steps import Steps
 from scheduled.state.sqlite.history import Past
 from scheduled.state.sqlite.notices import Notices
+from scheduled.state.sqlite.overrides import Switches
 from scheduled.state.sqlite.positions import Positions
 from scheduled.state.sqlite.runs import Runs
-from scheduled.state.sqlite.switches import Switches
+from scheduled.state.validation import look_through
 
 NOWHERE = Path(":memory:")
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -87,7 +87,7 @@ class SqliteLedger(Runs, Positions, Steps, Past, Switches, Notices):
             raise ValueError("its tables are not what they were")
         look_through(self.epochs())
         look_through(self.job_rows())
-        look_through(self.standings().values())
+        look_through(self.job_states().values())
         look_through(self.slot_rows())
         look_through(row.span for row in self.slot_rows())
         look_through(self.history(limit=-1))

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from scheduled.core.conditions import Condition, Notice
-from scheduled.core.jobs import Instant
 from scheduled.core.records import KnownCondition, OutboxItem
+from scheduled.schedules.zones import Instant
 
 
 def _text(value: Any) -> str:
@@ -37,7 +37,7 @@ class Notices:
     def conditions(self, job: str | None = None) -> list[KnownCondition]:
         """See `Ledger.conditions`."""
         rows = self._db.execute(
-            "SELECT key, job, grp, payload, event, since, said_at FROM conditions"
+            "SELECT key, job, grp, payload, event, since, notified_at FROM conditions"
             " WHERE :job IS NULL OR job = :job ORDER BY since, key",
             {"job": job},
         )
@@ -46,9 +46,9 @@ class Notices:
                 condition=Condition(key=key, group=grp, payload=msgspec.json.decode(payload), event=event),
                 job=owner,
                 since=since,
-                said_at=said_at,
+                notified_at=notified_at,
             )
-            for key, owner, grp, payload, event, since, said_at in rows
+            for key, owner, grp, payload, event, since, notified_at in rows
         ]
 
     def put_condition(self, job: str, condition: Condition, since: float) -> None:
@@ -63,10 +63,11 @@ class Notices:
         """See `Ledger.drop_conditions`."""
         self._db.executemany("DELETE FROM conditions WHERE job = ? AND key = ?", [(job, key) for key in keys])
 
-    def said(self, job: str, keys: Sequence[str], at: float) -> None:
-        """See `Ledger.said`."""
+    def notified(self, job: str, keys: Sequence[str], at: float) -> None:
+        """See `Ledger.notified`."""
         self._db.executemany(
-            "UPDATE conditions SET said_at = ? WHERE job = ? AND key = ?", [(at, job, key) for key in keys]
+            "UPDATE conditions SET notified_at = ? WHERE job = ? AND key = ?",
+            [(at, job, key) for key in keys],
         )
 
     def post(self, item_id: str, notice: Notice, at: float) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 
-from scheduled.core.jobs import Instant, Schedule
+from scheduled.core.jobs import Schedule
 from scheduled.core.records import Epoch, JobRow, SlotRow
 from scheduled.core.runs import OpenReason, Span, Verdict
+from scheduled.schedules.zones import Instant
 
 
 def read_schedule(text: str) -> Schedule:
@@ -51,10 +52,10 @@ class Positions:
             {"job": job, "reason": reason, "next_due": next_due},
         )
 
-    def decide(
+    def record_verdict(
         self, job: str, span: Span, verdict: Verdict, reason: str, run_id: str | None, at: Instant
     ) -> None:
-        """See `Ledger.decide`."""
+        """See `Ledger.record_verdict`."""
         self._db.execute(
             "INSERT INTO slots (job, first, last, count, verdict, reason, run_id, decided_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET verdict = excluded.verdict,"

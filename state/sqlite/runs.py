@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from scheduled.core.jobs import Instant
-from scheduled.core.records import CHAIN, Holder, RunRow
-from scheduled.core.runs import Claim, Ending, OpenRun, Standing
+from scheduled.core.records import CHAIN, Claimant, RunRow
+from scheduled.core.runs import AttemptResult, Claim, JobState, OpenRun
+from scheduled.schedules.zones import Instant
 from scheduled.state.sqlite.positions import read_schedule
 
 _OPEN = "('claimed', 'running', 'waiting_retry')"
@@ -36,8 +36,8 @@ class Runs:
 
     _db: sqlite3.Connection
 
-    def standings(self) -> dict[str, Standing]:
-        """See `Ledger.standings`."""
+    def job_states(self) -> dict[str, JobState]:
+        """See `Ledger.job_states`."""
         runs = self.open_runs()
         waiting = {run.job: run for run in runs if run.slot is not None}
         busy = {run.job for run in runs if run.status != "waiting_retry"}
@@ -51,7 +51,7 @@ class Runs:
             " FROM epochs JOIN jobs USING (job, target) WHERE ends_at IS NULL"
         )
         return {
-            job: Standing(
+            job: JobState(
                 job=job,
                 position=position,
                 epoch=epoch,
@@ -78,7 +78,7 @@ class Runs:
             found[job] = (*found.get(job, ()), slot)
         return found
 
-    def claim(self, claim: Claim, holder: Holder, at: float) -> bool:
+    def claim(self, claim: Claim, claimant: Claimant, at: float) -> bool:
         """See `Ledger.claim`."""
         if claim.slot is not None and not self._take_slot(claim, at):
             return False
@@ -97,9 +97,9 @@ class Runs:
                     claim.trigger,
                     claim.attempt,
                     claim.window_start,
-                    holder.tick,
-                    holder.boot,
-                    holder.host,
+                    claimant.tick,
+                    claimant.boot,
+                    claimant.host,
                     at,
                     claim.event,
                     msgspec.json.encode(claim.payload).decode(),
@@ -126,13 +126,13 @@ class Runs:
             == 1
         )
 
-    def reclaim(self, claim: Claim, holder: Holder, at: float) -> bool:
+    def reclaim(self, claim: Claim, claimant: Claimant, at: float) -> bool:
         """See `Ledger.reclaim`."""
         return (
             self._db.execute(
                 "UPDATE runs SET status = 'claimed', attempt = ?, tick = ?, boot = ?, host = ?, retry_at = NULL,"
                 " claimed_at = ?, started_at = NULL WHERE run_id = ? AND status = 'waiting_retry'",
-                (claim.attempt, holder.tick, holder.boot, holder.host, at, claim.run_id),
+                (claim.attempt, claimant.tick, claimant.boot, claimant.host, at, claim.run_id),
             ).rowcount
             == 1
         )
@@ -156,7 +156,11 @@ class Runs:
         )
 
     def ended(
-        self, ending: Ending, run_status: str, retry_at: Instant | None, result: Mapping[str, Any] | None
+        self,
+        ending: AttemptResult,
+        run_status: str,
+        retry_at: Instant | None,
+        result: Mapping[str, Any] | None,
     ) -> None:
         """See `Ledger.ended`."""
         self._db.execute(
@@ -193,7 +197,7 @@ class Runs:
         if run_status != "waiting_retry":
             self._summarise(ending, run_status, document)
 
-    def _summarise(self, ending: Ending, run_status: str, document: str | None) -> None:
+    def _summarise(self, ending: AttemptResult, run_status: str, document: str | None) -> None:
         failed = run_status not in ("success", "skipped")
         self._db.execute(
             "UPDATE jobs SET last_run_id = :run_id, last_run_at = :finished_at, last_status = :status,"
@@ -215,8 +219,8 @@ class Runs:
             (status, reason, run_id),
         )
 
-    def hurry(self, run_id: str, at: Instant) -> None:
-        """See `Ledger.hurry`."""
+    def retry_now(self, run_id: str, at: Instant) -> None:
+        """See `Ledger.retry_now`."""
         self._db.execute(
             "UPDATE runs SET retry_at = ? WHERE run_id = ? AND status = 'waiting_retry'", (at, run_id)
         )

@@ -23,10 +23,10 @@ from tests.fixtures.ledgers import (
 
 
 def test_a_new_epoch_is_where_its_job_stands(ledger):
-    standing = ledger.standings()["job"]
+    job_state = ledger.job_states()["job"]
 
-    assert (standing.position, standing.epoch, standing.schedule) == (0, 0, HOURLY)
-    assert (standing.open_run, standing.busy, standing.window_start, standing.last_status) == (
+    assert (job_state.position, job_state.epoch, job_state.schedule) == (0, 0, HOURLY)
+    assert (job_state.open_run, job_state.busy, job_state.window_start, job_state.last_status) == (
         None, False, None, None,
     )  # fmt: skip
     assert ledger.epochs() == [Epoch(job="job", starts_at=0, ends_at=None, schedule=HOURLY)]
@@ -35,10 +35,10 @@ def test_a_new_epoch_is_where_its_job_stands(ledger):
 def test_epochs_follow_each_other_and_only_the_open_one_stands(ledger):
     with ledger.transaction():
         ledger.end_epoch("job", 50)
-        between = ledger.standings()
+        between = ledger.job_states()
         ledger.begin_epoch("job", DAILY, 70)
 
-    assert (between, ledger.standings()["job"].schedule) == ({}, DAILY)
+    assert (between, ledger.job_states()["job"].schedule) == ({}, DAILY)
     assert ledger.epochs() == [
         Epoch(job="job", starts_at=0, ends_at=50, schedule=HOURLY),
         Epoch(job="job", starts_at=70, ends_at=None, schedule=DAILY),
@@ -72,7 +72,7 @@ def test_the_position_never_moves_backwards(ledger, change):
             ledger.end_epoch("job", 100)
             ledger.begin_epoch("job", HOURLY, 50)
 
-    assert (the_job(ledger).position, ledger.standings()["job"].position) == (100, 100)
+    assert (the_job(ledger).position, ledger.job_states()["job"].position) == (100, 100)
 
 
 def test_a_reason_to_wait_is_noted_and_cleared(ledger):
@@ -111,20 +111,20 @@ def test_a_claim_is_an_open_run_that_makes_its_job_busy(ledger):
     claimed(ledger, HOUR, slots=4, window_start=17)
 
     (run,) = ledger.open_runs()
-    standing = ledger.standings()["job"]
+    job_state = ledger.job_states()["job"]
     assert (run.run_id, run.job, run.slot, run.status, run.attempt, run.slots, run.trigger, run.window_start) == (
         "run-3600", "job", HOUR, "claimed", 1, 4, "schedule", 17,
     )  # fmt: skip
     assert (run.tick, run.boot, run.retry_at, run.interruptions, run.stop_requested) == (
         "tick-1", "boot-1", None, 0, False,
     )  # fmt: skip
-    assert (standing.open_run, standing.busy, ledger.open_run("run-3600")) == (run, True, run)
+    assert (job_state.open_run, job_state.busy, ledger.open_run("run-3600")) == (run, True, run)
 
 
 @pytest.mark.parametrize("slot", [2 * HOUR, 3 * HOUR, 5 * HOUR])
 def test_no_slot_inside_a_span_with_a_verdict_can_be_claimed(ledger, slot):
     with ledger.transaction():
-        ledger.decide("job", Span(2 * HOUR, 5 * HOUR, 4), "coalesced", "", "run-x", 9)
+        ledger.record_verdict("job", Span(2 * HOUR, 5 * HOUR, 4), "coalesced", "", "run-x", 9)
 
     assert (claimed(ledger, slot), ledger.open_runs()) == (False, [])
 
@@ -132,7 +132,7 @@ def test_no_slot_inside_a_span_with_a_verdict_can_be_claimed(ledger, slot):
 @pytest.mark.parametrize("slot", [HOUR, 6 * HOUR])
 def test_the_slots_beside_a_span_can_be_claimed(ledger, slot):
     with ledger.transaction():
-        ledger.decide("job", Span(2 * HOUR, 5 * HOUR, 4), "coalesced", "", "run-x", 9)
+        ledger.record_verdict("job", Span(2 * HOUR, 5 * HOUR, 4), "coalesced", "", "run-x", 9)
 
     assert claimed(ledger, slot)
 
@@ -150,15 +150,15 @@ def test_a_run_by_hand_takes_no_slot_but_keeps_its_job_busy(ledger):
     with ledger.transaction():
         taken = ledger.claim(by_hand(), HOLDER, 1)
 
-    standing = ledger.standings()["job"]
-    assert (taken, rows(ledger), standing.busy, standing.open_run) == (True, [], True, None)
+    job_state = ledger.job_states()["job"]
+    assert (taken, rows(ledger), job_state.busy, job_state.open_run) == (True, [], True, None)
 
 
 def test_only_a_run_that_waits_can_be_claimed_again_and_only_once(ledger):
     wait_for_retry(ledger, HOUR)
 
     with ledger.transaction():
-        taken = [ledger.reclaim(a_claim(HOUR, attempt=2), holder, 6) for holder in (OTHER, HOLDER)]
+        taken = [ledger.reclaim(a_claim(HOUR, attempt=2), claimant, 6) for claimant in (OTHER, HOLDER)]
 
     run = ledger.open_run("run-3600")
     assert taken == [True, False]
@@ -171,7 +171,7 @@ def test_an_undone_claim_of_a_slot_is_due_at_once_with_the_same_attempt(ledger):
         ledger.unclaim("run-3600")
 
     run = ledger.open_run("run-3600")
-    assert (run.status, run.attempt, run.retry_at, ledger.standings()["job"].busy) == (
+    assert (run.status, run.attempt, run.retry_at, ledger.job_states()["job"].busy) == (
         "waiting_retry", 0, 0, False,
     )  # fmt: skip
     assert rows(ledger) == [(Span(HOUR, HOUR, 1), None, "", "run-3600")]

@@ -23,11 +23,11 @@ def test_a_condition_keeps_when_it_began_while_what_it_says_is_renewed(ledger):
     new = a_condition(group="h", payload={"lines": 2})
     with ledger.transaction():
         ledger.put_condition("job", old, 10.5)
-        ledger.said("job", ["k"], 11.5)
+        ledger.notified("job", ["k"], 11.5)
         ledger.put_condition("job", new, 99.0)
 
     (known,) = ledger.conditions("job")
-    assert (known.condition, known.job, known.since, known.said_at) == (new, "job", 10.5, 11.5)
+    assert (known.condition, known.job, known.since, known.notified_at) == (new, "job", 10.5, 11.5)
 
 
 def test_a_condition_that_comes_back_begins_anew(ledger):
@@ -77,7 +77,7 @@ def test_what_is_remembered_can_be_asked_for_and_changed(ledger):
 
 
 def test_an_exception_undoes_everything_in_its_transaction(ledger):
-    before = (ledger.standings(), ledger.epochs(), ledger.totals(), ledger.conditions(), ledger.outbox())
+    before = (ledger.job_states(), ledger.epochs(), ledger.totals(), ledger.conditions(), ledger.outbox())
 
     def everything():
         with ledger.transaction():
@@ -93,7 +93,7 @@ def test_an_exception_undoes_everything_in_its_transaction(ledger):
     with pytest.raises(RuntimeError):
         everything()
 
-    after = (ledger.standings(), ledger.epochs(), ledger.totals(), ledger.conditions(), ledger.outbox())
+    after = (ledger.job_states(), ledger.epochs(), ledger.totals(), ledger.conditions(), ledger.outbox())
     assert (after, rows(ledger), ledger.open_runs(), ledger.meta("k")) == (before, [], [], None)
     assert claimed(ledger, HOUR)
 

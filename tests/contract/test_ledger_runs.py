@@ -23,7 +23,7 @@ def test_a_run_that_ended_is_open_no_more_and_tells_how_it_ended(ledger):
     end(ledger, an_ending("run-3600", "failed", exit_code=3, reason="exit code 3"), "failed")
 
     run = ledger.run("run-3600")
-    assert (ledger.open_runs(), ledger.open_run("run-3600"), ledger.standings()["job"].busy) == (
+    assert (ledger.open_runs(), ledger.open_run("run-3600"), ledger.job_states()["job"].busy) == (
         [],
         None,
         False,
@@ -37,7 +37,7 @@ def test_an_attempt_with_another_to_come_leaves_the_run_open_and_the_counters_al
     wait_for_retry(ledger, HOUR, retry_at=500)
 
     run, row = ledger.open_run("run-3600"), the_job(ledger)
-    assert (run.status, run.retry_at, run.interruptions, ledger.standings()["job"].busy) == (
+    assert (run.status, run.retry_at, run.interruptions, ledger.job_states()["job"].busy) == (
         "waiting_retry", 500, 0, False,
     )  # fmt: skip
     assert (row.run_count, row.failure_count, row.last_status, row.last_run_id) == (0, 0, None, None)
@@ -63,7 +63,7 @@ def test_a_jobs_summary_counts_its_runs_and_failures(ledger, status, failures):
     assert (row.run_count, row.failure_count, row.last_status, row.last_run_id, row.last_run_at) == (
         2, 2 * failures, status, "run-7200", 12.5,
     )  # fmt: skip
-    assert ledger.standings()["job"].last_status == status
+    assert ledger.job_states()["job"].last_status == status
 
 
 def test_a_result_is_kept_until_there_is_a_newer_one(ledger):
@@ -91,7 +91,7 @@ def test_only_a_later_slot_moves_the_window(ledger):
     for slot in (2 * HOUR, HOUR, None, 3 * HOUR):
         with ledger.transaction():
             ledger.succeeded("job", slot)
-        seen.append(ledger.standings()["job"].window_start)
+        seen.append(ledger.job_states()["job"].window_start)
 
     assert seen == [2 * HOUR, 2 * HOUR, 2 * HOUR, 3 * HOUR]
 
@@ -111,7 +111,7 @@ def test_an_open_slot_gets_one_verdict_and_keeps_it(ledger):
     claimed(ledger, HOUR)
     for verdict in ("success", "failed"):
         with ledger.transaction():
-            ledger.decide("job", Span(HOUR, HOUR, 1), verdict, "why", "run-3600", 9)
+            ledger.record_verdict("job", Span(HOUR, HOUR, 1), verdict, "why", "run-3600", 9)
 
     assert rows(ledger) == [(Span(HOUR, HOUR, 1), "success", "why", "run-3600")]
 
@@ -119,7 +119,7 @@ def test_an_open_slot_gets_one_verdict_and_keeps_it(ledger):
 def test_rows_come_by_job_and_time(ledger):
     with ledger.transaction():
         for job, slot in (("b", 1), ("a", 3), ("a", 2)):
-            ledger.decide(job, Span(slot, slot, 1), "skipped", "edited", None, 9)
+            ledger.record_verdict(job, Span(slot, slot, 1), "skipped", "edited", None, 9)
 
     assert [(row.job, row.span.first) for row in ledger.slot_rows()] == [("a", 2), ("a", 3), ("b", 1)]
 

@@ -29,7 +29,7 @@ def filled(path):
 
 def known_jobs(path):
     with closing(SqliteLedger(path, read_only=True)) as ledger:
-        return list(ledger.standings())
+        return list(ledger.job_states())
 
 
 def version(path):
@@ -95,7 +95,7 @@ def test_looking_leaves_no_trace(path):
     before = everything(path.parent)
 
     ledger = SqliteLedger(path, read_only=True)
-    seen = (ledger.standings(), ledger.history(), everything(path.parent))
+    seen = (ledger.job_states(), ledger.history(), everything(path.parent))
     ledger.close()
 
     assert (list(seen[0]), seen[1], seen[2]) == (["job"], [], before)

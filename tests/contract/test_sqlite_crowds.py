@@ -151,5 +151,5 @@ def test_a_transaction_that_was_cut_off_by_kill_9_never_happened(path):
 
     ledger = SqliteLedger(path)
 
-    assert (ledger.standings()["job"].position, ledger.meta("k")) == (0, None)
+    assert (ledger.job_states()["job"].position, ledger.meta("k")) == (0, None)
     ledger.close()

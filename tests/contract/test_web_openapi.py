@@ -17,9 +17,9 @@ from schemathesis.specs.openapi.checks import (
 from scheduled.interfaces.web import app
 from scheduled.interfaces.web.api import openapi
 from scheduled.interfaces.web.rate_limit import Limits, Rate
-from scheduled.interfaces.web.security import Doorway
+from scheduled.interfaces.web.security import ServerAddress
 from scheduled.interfaces.web.tokens import Key
-from scheduled.service import Where
+from scheduled.service import Instance
 from tests.fixtures.web import TOKEN
 from tests.fixtures.world import World
 
@@ -63,10 +63,10 @@ def api(tmp_path_factory):
     world.configure(JOBS)
     world.run("run", "hello")
     plenty = Rate(10**6, 10**6)
-    doorway = Doorway(
+    doorway = ServerAddress(
         key=Key(TOKEN), port=80, names=frozenset(["testserver"]), limits=Limits(plenty, plenty, plenty)
     )
-    answering = app.create(lambda: Where(str(world.config), str(world.state)), doorway)
+    answering = app.create(lambda: Instance(str(world.config), str(world.state)), doorway)
     return schemathesis.openapi.from_asgi("/api/openapi.json", answering, headers=SIGNED)
 
 

@@ -18,7 +18,7 @@ from jeepney import DBusAddress, HeaderFields, MessageType, message_bus, new_met
 from jeepney.io.blocking import open_dbus_connection
 
 from scheduled.errors import StateError
-from scheduled.instance import Where
+from scheduled.instance import Instance
 from scheduled.interfaces.dbus import server as dbus
 from tests.fixtures.interfaces import crontab
 from tests.fixtures.interfaces.dbus_door import BOT, OURS, DbusDoor
@@ -39,7 +39,7 @@ JOBS = """
 """
 
 
-class House:
+class Runtime:
     """A configuration, a state, and the bus whose services are installed for them."""
 
     def __init__(self, root):
@@ -55,16 +55,16 @@ class House:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    house = House(tmp_path_factory.mktemp("bus"))
-    house.scheduled("install", "--dbus")
-    house.scheduled("run", "daily_standup")
-    shutil.copytree(house.world.state, house.world.root / "before")
-    yield house
-    house.session.close()
+    runtime = Runtime(tmp_path_factory.mktemp("bus"))
+    runtime.scheduled("install", "--dbus")
+    runtime.scheduled("run", "daily_standup")
+    shutil.copytree(runtime.world.state, runtime.world.root / "before")
+    yield runtime
+    runtime.session.close()
 
 
 @pytest.fixture
-def house(built):
+def runtime(built):
     built.world.configure(JOBS)
     for run in json.loads(built.scheduled("history", "--status", "running", "--json").stdout):
         built.scheduled("stop", run["run_id"])
@@ -73,19 +73,19 @@ def house(built):
 
 
 @pytest.fixture
-def door(house):
-    return house.door
+def door(runtime):
+    return runtime.door
 
 
 @pytest.fixture
 def other(tmp_path):
     """A house and a bus that a test may break."""
-    house = House(tmp_path)
-    yield house
-    house.session.close()
+    runtime = Runtime(tmp_path)
+    yield runtime
+    runtime.session.close()
 
 
-def service_pids(house):
+def service_pids(runtime):
     """Return the processes that the bus of *house* started."""
     found = []
     for entry in Path("/proc").iterdir():
@@ -94,7 +94,7 @@ def service_pids(house):
                 words = (entry / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if str(house.world.config).encode() in words and b"dbus" in words:
+            if str(runtime.world.config).encode() in words and b"dbus" in words:
                 found.append(int(entry.name))
     return found
 
@@ -102,10 +102,10 @@ def service_pids(house):
 # Somebody calls
 
 
-def test_the_call_that_people_know_starts_it_and_a_run(house, until):
-    house.session.run("busctl", "--user", "call", *BOT, "run_job", "s", "daily_standup")
+def test_the_call_that_people_know_starts_it_and_a_run(runtime, until):
+    runtime.session.run("busctl", "--user", "call", *BOT, "run_job", "s", "daily_standup")
 
-    until(lambda: len(house.world.json("history", "daily_standup", "--status", "success")) == 2)
+    until(lambda: len(runtime.world.json("history", "daily_standup", "--status", "success")) == 2)
 
 
 def test_a_long_run_holds_nobody_up(door, until):
@@ -123,12 +123,12 @@ def test_a_long_run_holds_nobody_up(door, until):
     "asked", [(BOT, "run_job", "s", "sleeper"), (OURS, "Ask", "ss", "start", '{"jobs": ["sleeper"]}')]
 )
 def test_of_two_that_ask_for_the_same_run_at_once_one_has_it_and_the_other_hears_so(
-    house, door, asked, until
+    runtime, door, asked, until
 ):
-    where, *rest = asked
-    call = ["busctl", "--user", "call", *where, *rest]
+    instance, *rest = asked
+    call = ["busctl", "--user", "call", *instance, *rest]
     both = [
-        subprocess.Popen(call, env=house.session.environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        subprocess.Popen(call, env=runtime.session.environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         for _ in range(2)
     ]  # fmt: skip
     said = sorted(one.communicate(timeout=60)[1] for one in both)
@@ -137,53 +137,53 @@ def test_of_two_that_ask_for_the_same_run_at_once_one_has_it_and_the_other_hears
     assert len(until(lambda: door.ask("history", status="running"))) == 1  # claimed at once, and soon started
 
 
-def test_those_who_wait_for_runs_hold_up_nobody_who_asks(house, door, until):
+def test_those_who_wait_for_runs_hold_up_nobody_who_asks(runtime, door, until):
     jobs = [f"s{number}" for number in range(8)]
-    house.world.configure("".join(f"[jobs.{job}]\ncommand = ['sleep', '60']\n" for job in jobs))
+    runtime.world.configure("".join(f"[jobs.{job}]\ncommand = ['sleep', '60']\n" for job in jobs))
     waiting = [
         subprocess.Popen(
             ["busctl", "--user", "--timeout=90", "call", *OURS, "Ask", "ss", "start", f'{{"jobs": ["{job}"], "wait": 60}}'],
-            env=house.session.environment, stdout=subprocess.PIPE, text=True,
+            env=runtime.session.environment, stdout=subprocess.PIPE, text=True,
         )
         for job in jobs
     ]  # fmt: skip
     runs = until(
-        lambda: found if len(found := house.world.json("history", "--status", "running")) == 8 else None
+        lambda: found if len(found := runtime.world.json("history", "--status", "running")) == 8 else None
     )
 
     assert len(door.ask("history", status="running")) == 8  # while all of them wait
     assert [one.poll() for one in waiting] == [None] * 8
     for run in runs:
-        house.scheduled("stop", run["run_id"])
+        runtime.scheduled("stop", run["run_id"])
     assert [r"\"over\":true" in one.communicate(timeout=60)[0] for one in waiting] == [True] * 8
 
 
 @pytest.mark.parametrize(("word", "enabled"), [("false", False), ("0", False), ("True", True), ("on", True)])
-def test_a_job_is_toggled_by_words(house, door, word, enabled):
+def test_a_job_is_toggled_by_words(runtime, door, word, enabled):
     door.bot("toggle_job", "ss", "hourly", word)
 
-    assert house.world.json("show", "hourly")["enabled"] is enabled
+    assert runtime.world.json("show", "hourly")["enabled"] is enabled
 
 
-def test_the_scheduler_is_toggled(house, door):
+def test_the_scheduler_is_toggled(runtime, door):
     door.bot("toggle_scheduler", "s", "false")
-    assert house.world.json("status")["paused"] == {"*": None}
+    assert runtime.world.json("status")["paused"] == {"*": None}
 
     door.bot("toggle_scheduler", "s", "true")
-    assert house.world.json("status")["paused"] == {}
+    assert runtime.world.json("status")["paused"] == {}
 
 
-def test_history_and_jobs_are_what_the_command_line_prints(house, door):
-    assert door.bot("get_history", "i", 5) == house.world.json("history", "--limit", "5")
+def test_history_and_jobs_are_what_the_command_line_prints(runtime, door):
+    assert door.bot("get_history", "i", 5) == runtime.world.json("history", "--limit", "5")
     assert [job["name"] for job in door.bot("list_jobs")] == ["daily_standup", "hourly", "sleeper"]
 
 
-def test_the_configuration_is_read_and_changed(house, door):
+def test_the_configuration_is_read_and_changed(runtime, door):
     assert door.bot("get_config", "ss", "jobs.hourly", "cron") == "0 * * * *"
     assert door.bot("get_config", "ss", "schedules", "timezone") == "UTC"
 
     door.bot("update_config", "sss", "jobs.hourly", "cron", "30 * * * *")
-    assert 'cron = "30 * * * *"' in house.world.config.read_text()
+    assert 'cron = "30 * * * *"' in runtime.world.config.read_text()
     door.bot("update_config", "sss", "schedules", "enabled", "false")
     assert door.bot("get_config", "ss", "schedules", "enabled") is False
 
@@ -193,24 +193,24 @@ def test_the_configuration_is_read_and_changed(house, door):
     [("update_config", ("sss", "jobs.hourly", "command", "rm -rf /")), ("update_config", ("sss", "jobs.hourly", "env", "{}"))],
 )  # fmt: skip
 def test_what_is_executed_is_not_changed_over_the_bus_unless_the_configuration_lets_it(
-    house, door, method, arguments
+    runtime, door, method, arguments
 ):
-    before = house.world.config.read_bytes()
+    before = runtime.world.config.read_bytes()
     assert "[dbus] add_commands = true" in door.refused(BOT, method, *arguments)
-    assert house.world.config.read_bytes() == before
+    assert runtime.world.config.read_bytes() == before
 
-    house.world.configure(JOBS + "    [dbus]\n    add_commands = true\n")
+    runtime.world.configure(JOBS + "    [dbus]\n    add_commands = true\n")
     door.bot(method, *arguments)
-    assert house.world.config.read_bytes() != before
+    assert runtime.world.config.read_bytes() != before
 
 
-def test_a_job_is_added_with_a_command_only_if_the_configuration_lets_it(house, door):
+def test_a_job_is_added_with_a_command_only_if_the_configuration_lets_it(runtime, door):
     asked = (OURS, "Ask", "ss", "add", json.dumps({"name": "n", "definition": {"command": "true"}}))
     assert "add_commands" in door.refused(*asked)
 
-    house.world.configure(JOBS + "    [dbus]\n    add_commands = true\n")
+    runtime.world.configure(JOBS + "    [dbus]\n    add_commands = true\n")
     assert door.call(*asked)[0] is False
-    (house.world.config.parent / "jobs.d" / "n.toml").unlink()
+    (runtime.world.config.parent / "jobs.d" / "n.toml").unlink()
 
 
 def test_calls_by_name_answer_errors_too(door):
@@ -285,9 +285,11 @@ def test_nobody_waits_for_less_than_no_time_or_for_ever_and_nothing_is_started(d
 # What it looks like
 
 
-def test_other_clients_understand_it_too(house):
-    said = house.session.run("gdbus", "call", "--session", "-d", BOT[0], "-o", BOT[1], "-m", f"{BOT[2]}.Ping")
-    sent = house.session.run(
+def test_other_clients_understand_it_too(runtime):
+    said = runtime.session.run(
+        "gdbus", "call", "--session", "-d", BOT[0], "-o", BOT[1], "-m", f"{BOT[2]}.Ping"
+    )
+    sent = runtime.session.run(
         "dbus-send", "--session", "--print-reply", f"--dest={BOT[0]}", BOT[1], f"{BOT[2]}.get_history", "int32:3"
     )  # fmt: skip
 
@@ -295,8 +297,8 @@ def test_other_clients_understand_it_too(house):
     assert "daily_standup" in sent.stdout
 
 
-def test_introspection_tells_of_everything_there_is(house):
-    xml = house.session.run("busctl", "--user", "introspect", "--xml-interface", *BOT[:2]).stdout
+def test_introspection_tells_of_everything_there_is(runtime):
+    xml = runtime.session.run("busctl", "--user", "introspect", "--xml-interface", *BOT[:2]).stdout
     found = next(node for node in ET.fromstring(xml) if node.get("name") == BOT[2])
     told = {
         (member.tag, member.get("name")): "".join(arg.get("type") for arg in member.iter("arg"))
@@ -316,21 +318,21 @@ def test_introspection_tells_of_everything_there_is(house):
     assert {note.get("value") for note in found.iter("annotation")} == {"false"}
 
 
-def test_the_properties_are_the_status(house, door):
+def test_the_properties_are_the_status(runtime, door):
     assert door.property(BOT, "Running") is True
     assert door.property(BOT, "Uptime") >= 0
-    assert json.loads(door.property(BOT, "Stats")) == house.world.json("status")["stats"]
+    assert json.loads(door.property(BOT, "Stats")) == runtime.world.json("status")["stats"]
     assert door.bot("HealthCheck")["healthy"] == door.bot("GetStatus")["healthy"]
     assert door.bot("GetStats")["total_executions"] == 1
 
 
-def test_a_configuration_that_cannot_be_read_is_said_and_the_door_stays_open(house, door):
-    house.world.config.write_text("[")
-    assert str(house.world.config) in door.refused(BOT, "list_jobs")
-    asked = house.session.run("busctl", "--user", "get-property", *BOT, "Running", check=False)
-    assert str(house.world.config) in asked.stderr
+def test_a_configuration_that_cannot_be_read_is_said_and_the_door_stays_open(runtime, door):
+    runtime.world.config.write_text("[")
+    assert str(runtime.world.config) in door.refused(BOT, "list_jobs")
+    asked = runtime.session.run("busctl", "--user", "get-property", *BOT, "Running", check=False)
+    assert str(runtime.world.config) in asked.stderr
 
-    house.world.configure(JOBS)
+    runtime.world.configure(JOBS)
     assert door.bot("list_jobs")
 
 
@@ -338,8 +340,8 @@ def test_a_configuration_that_cannot_be_read_is_said_and_the_door_stays_open(hou
 
 
 @pytest.fixture
-def heard(house):
-    listening = house.session.monitor("type=signal,interface=com.aiworkflow.BotCron")
+def heard(runtime):
+    listening = runtime.session.monitor("type=signal,interface=com.aiworkflow.BotCron")
     yield listening
     listening.close()
 
@@ -348,19 +350,19 @@ def members(lines):
     return [word.split("=")[1] for line in lines if line.startswith("signal") for word in line.split() if word.startswith("member=")]  # fmt: skip
 
 
-def test_ticks_that_cron_starts_are_heard_as_they_go(house, heard):
-    house.scheduled("run", "daily_standup")
+def test_ticks_that_cron_starts_are_heard_as_they_go(runtime, heard):
+    runtime.scheduled("run", "daily_standup")
 
     assert members(heard.until("JobCompleted")) == ["Event", "JobStarted", "Event", "JobCompleted"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="!!! NOT TRIED: needs root for a /run of its own !!!")
-def test_cron_names_no_bus_and_the_usual_place_is_looked_at(house, heard):
-    address = house.session.environment["DBUS_SESSION_BUS_ADDRESS"].partition("=")[2]
+def test_cron_names_no_bus_and_the_usual_place_is_looked_at(runtime, heard):
+    address = runtime.session.environment["DBUS_SESSION_BUS_ADDRESS"].partition("=")[2]
     places = f"mount -t tmpfs tmpfs /run && mkdir -p /run/user/0 && ln -s {address} /run/user/0/bus"
-    tick = shlex.join(house.world.command("run", "daily_standup"))
+    tick = shlex.join(runtime.world.command("run", "daily_standup"))
     environment = {
-        key: value for key, value in house.session.environment.items() if key != "DBUS_SESSION_BUS_ADDRESS"
+        key: value for key, value in runtime.session.environment.items() if key != "DBUS_SESSION_BUS_ADDRESS"
     }
 
     subprocess.run(
@@ -370,33 +372,36 @@ def test_cron_names_no_bus_and_the_usual_place_is_looked_at(house, heard):
     assert "JobCompleted" in members(heard.until("JobCompleted"))
 
 
-def test_a_failure_is_heard(house, heard):
-    house.scheduled("run", "hourly")
+def test_a_failure_is_heard(runtime, heard):
+    runtime.scheduled("run", "hourly")
 
     assert members(heard.until("JobFailed"))[-1] == "JobFailed"
 
 
-def test_whoever_pauses_everybody_hears(house, heard):
-    house.scheduled("pause")
-    house.scheduled("pause", "hourly")
-    house.scheduled("resume")
+def test_whoever_pauses_everybody_hears(runtime, heard):
+    runtime.scheduled("pause")
+    runtime.scheduled("pause", "hourly")
+    runtime.scheduled("resume")
 
     told = members([*heard.until("SchedulerToggled"), *heard.until("SchedulerToggled")])
     assert told == ["Event", "SchedulerToggled"] * 2
 
 
-def test_a_bus_that_does_not_answer_holds_a_tick_up_once_for_a_moment(house, tmp_path):
-    house.world.configure("".join(f"[jobs.j{number}]\ncommand = ['true']\n" for number in range(8)))
+def test_a_bus_that_does_not_answer_holds_a_tick_up_once_for_a_moment(runtime, tmp_path):
+    runtime.world.configure("".join(f"[jobs.j{number}]\ncommand = ['true']\n" for number in range(8)))
     jobs = [f"j{number}" for number in range(8)]
     with socket.socket(socket.AF_UNIX) as deaf:
         deaf.bind(str(tmp_path / "deaf"))
         deaf.listen()
-        environment = {**house.session.environment, "DBUS_SESSION_BUS_ADDRESS": f"unix:path={tmp_path}/deaf"}
+        environment = {
+            **runtime.session.environment,
+            "DBUS_SESSION_BUS_ADDRESS": f"unix:path={tmp_path}/deaf",
+        }
         started = time.monotonic()
-        done = house.world.run("run", *jobs, env=environment)
+        done = runtime.world.run("run", *jobs, env=environment)
         waited = time.monotonic() - started
     started = time.monotonic()
-    house.world.run("run", *jobs)
+    runtime.world.run("run", *jobs)
     usual = time.monotonic() - started
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -405,10 +410,10 @@ def test_a_bus_that_does_not_answer_holds_a_tick_up_once_for_a_moment(house, tmp
 
 
 @pytest.mark.parametrize("address", ["unix:path=/nowhere/bus", "tcp:host=localhost", "nonsense", ""])
-def test_where_there_is_no_bus_a_tick_is_silent(house, address):
-    environment = {**house.session.environment, "DBUS_SESSION_BUS_ADDRESS": address}
+def test_where_there_is_no_bus_a_tick_is_silent(runtime, address):
+    environment = {**runtime.session.environment, "DBUS_SESSION_BUS_ADDRESS": address}
 
-    done = house.world.run("run", "daily_standup", env=environment)
+    done = runtime.world.run("run", "daily_standup", env=environment)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -416,25 +421,27 @@ def test_where_there_is_no_bus_a_tick_is_silent(house, address):
 # It comes and goes
 
 
-def test_it_goes_when_nobody_calls_and_comes_back_with_the_next_call(house, door, until):
+def test_it_goes_when_nobody_calls_and_comes_back_with_the_next_call(runtime, door, until):
     assert door.bot("Shutdown") == {"success": True}
-    until(lambda: not service_pids(house))
-    assert BOT[0] not in house.session.owned()
+    until(lambda: not service_pids(runtime))
+    assert BOT[0] not in runtime.session.owned()
 
     assert door.bot("list_jobs")
-    assert {BOT[0], OURS[0]} <= house.session.owned()
+    assert {BOT[0], OURS[0]} <= runtime.session.owned()
 
 
-def test_a_call_that_comes_as_it_leaves_has_its_answer(house, until):
+def test_a_call_that_comes_as_it_leaves_has_its_answer(runtime, until):
     """The bus has sent the call on before we give our name back: that is the moment at which one could be lost."""
-    house.door.bot("Shutdown")
-    until(lambda: not service_pids(house))
-    address = house.session.environment["DBUS_SESSION_BUS_ADDRESS"]
+    runtime.door.bot("Shutdown")
+    until(lambda: not service_pids(runtime))
+    address = runtime.session.environment["DBUS_SESSION_BUS_ADDRESS"]
 
     async def leave():
         bus = await MessageBus(bus_address=address).connect()
         presence = dbus.Presence(60)
-        bus.export(BOT[1], dbus.BotCron(Where(str(house.world.config), str(house.world.state)), presence))
+        bus.export(
+            BOT[1], dbus.BotCron(Instance(str(runtime.world.config), str(runtime.world.state)), presence)
+        )
         await bus.request_name(BOT[0])
         client = open_dbus_connection(address)
         client.send(new_method_call(DBusAddress(BOT[1], BOT[0], BOT[2]), "GetStats"), serial=77)
@@ -448,32 +455,32 @@ def test_a_call_that_comes_as_it_leaves_has_its_answer(house, until):
     assert reply.header.message_type is MessageType.method_return
 
 
-def test_no_call_is_lost_while_it_comes_and_goes(house):
-    service = house.session.data / "dbus-1" / "services" / f"{BOT[0]}.service"
+def test_no_call_is_lost_while_it_comes_and_goes(runtime):
+    service = runtime.session.data / "dbus-1" / "services" / f"{BOT[0]}.service"
     before = service.read_text()
     service.write_text(before.rstrip("\n") + " --idle 0.05\n")
-    house.session.run("busctl", "--user", "call", *BOT, "Shutdown")
+    runtime.session.run("busctl", "--user", "call", *BOT, "Shutdown")
     reload = ("org.freedesktop.DBus", "/", "org.freedesktop.DBus", "ReloadConfig")
-    house.session.run("busctl", "--user", "call", *reload)
+    runtime.session.run("busctl", "--user", "call", *reload)
 
     calls = ["busctl", "--user", "call", *BOT, "GetStats"]
     for _ in range(4):
         both = [
-            subprocess.Popen(calls, env=house.session.environment, stdout=subprocess.DEVNULL)
+            subprocess.Popen(calls, env=runtime.session.environment, stdout=subprocess.DEVNULL)
             for _ in range(6)
         ]
         assert [one.wait(timeout=60) for one in both] == [0] * 6
 
     service.write_text(before)
-    house.session.run("busctl", "--user", "call", *reload)
+    runtime.session.run("busctl", "--user", "call", *reload)
 
 
-def test_two_that_start_at_once_do_not_fight(house, door, until):
+def test_two_that_start_at_once_do_not_fight(runtime, door, until):
     door.bot("Shutdown")
-    until(lambda: not service_pids(house))
+    until(lambda: not service_pids(runtime))
     both = [
-        subprocess.Popen(["busctl", "--user", "call", *BOT, "Ping"], env=house.session.environment, stdout=subprocess.DEVNULL),
-        subprocess.Popen(["busctl", "--user", "call", *OURS, "Ask", "ss", "status", "{}"], env=house.session.environment, stdout=subprocess.DEVNULL),
+        subprocess.Popen(["busctl", "--user", "call", *BOT, "Ping"], env=runtime.session.environment, stdout=subprocess.DEVNULL),
+        subprocess.Popen(["busctl", "--user", "call", *OURS, "Ask", "ss", "status", "{}"], env=runtime.session.environment, stdout=subprocess.DEVNULL),
     ]  # fmt: skip
 
     assert [one.wait(timeout=60) for one in both] == [0, 0]
@@ -493,22 +500,22 @@ def test_it_leaves_when_the_bus_is_gone(other, until):
     "address",
     ["unix:path=/nowhere/bus", "unix:garbage", "unix:", "unix:path", "tcp:host=localhost", "nonsense", ""],
 )
-def test_without_a_bus_it_says_so_in_a_line(house, address):
-    environment = {**house.session.environment, "DBUS_SESSION_BUS_ADDRESS": address}
-    done = house.world.run("dbus", env=environment)
+def test_without_a_bus_it_says_so_in_a_line(runtime, address):
+    environment = {**runtime.session.environment, "DBUS_SESSION_BUS_ADDRESS": address}
+    done = runtime.world.run("dbus", env=environment)
 
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert done.stderr.startswith("scheduled: ") and address in done.stderr
 
 
 @pytest.mark.parametrize("answer", [b"", b"REJECTED EXTERNAL\r\n", b"\xff\xfe\r\n"])
-def test_what_does_not_answer_as_a_bus_does_is_told_in_a_line_too(house, tmp_path, answer):
-    environment = {**house.session.environment, "DBUS_SESSION_BUS_ADDRESS": f"unix:path={tmp_path}/odd"}
+def test_what_does_not_answer_as_a_bus_does_is_told_in_a_line_too(runtime, tmp_path, answer):
+    environment = {**runtime.session.environment, "DBUS_SESSION_BUS_ADDRESS": f"unix:path={tmp_path}/odd"}
     with socket.socket(socket.AF_UNIX) as odd:
         odd.bind(str(tmp_path / "odd"))
         odd.listen()
         calling = subprocess.Popen(
-            house.world.command("dbus"), env=environment, stderr=subprocess.PIPE, text=True
+            runtime.world.command("dbus"), env=environment, stderr=subprocess.PIPE, text=True
         )
         caller, _ = odd.accept()
         with caller:
@@ -520,21 +527,21 @@ def test_what_does_not_answer_as_a_bus_does_is_told_in_a_line_too(house, tmp_pat
     assert f"{tmp_path}/odd" in said
 
 
-def test_a_bus_that_says_nothing_is_not_waited_for_for_ever(house, tmp_path, monkeypatch):
+def test_a_bus_that_says_nothing_is_not_waited_for_for_ever(runtime, tmp_path, monkeypatch):
     monkeypatch.setattr(dbus, "PATIENCE", 0.1)
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={tmp_path}/mute")
     with socket.socket(socket.AF_UNIX) as mute:
         mute.bind(str(tmp_path / "mute"))
         mute.listen()
         with pytest.raises(StateError, match=f"{tmp_path}/mute: does not answer"):
-            dbus.serve(Where(str(house.world.config), str(house.world.state)), 1)
+            dbus.serve(Instance(str(runtime.world.config), str(runtime.world.state)), 1)
 
 
-def test_without_the_library_it_says_what_to_install(house, tmp_path):
+def test_without_the_library_it_says_what_to_install(runtime, tmp_path):
     (tmp_path / "dbus_fast.py").write_text("raise ImportError('not here')")
 
     for words in (["dbus"], ["install", "--dbus"]):
-        done = house.world.run(*words, env={**house.session.environment, "PYTHONPATH": str(tmp_path)})
+        done = runtime.world.run(*words, env={**runtime.session.environment, "PYTHONPATH": str(tmp_path)})
 
         assert done.returncode == 2 and "pip install 'scheduled[dbus]'" in done.stderr
         assert "Traceback" not in done.stderr

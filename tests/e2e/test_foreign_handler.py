@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures.sample import Sample
+from tests.fixtures.sample_workspace import Sample
 from tests.fixtures.world import World
 
 PAGE = (Path(__file__).parents[2] / "docs" / "handlers.md").read_text()

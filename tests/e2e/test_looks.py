@@ -7,7 +7,7 @@ import pytest
 
 from scheduled import service
 from scheduled.errors import BusyError, ConfigError, UnknownError
-from scheduled.service import Where
+from scheduled.service import Instance
 
 JOBS = """
 timezone = "Europe/Berlin"
@@ -29,16 +29,16 @@ on_failure = "continue"
 
 
 @pytest.fixture
-def where(world):
+def instance(world):
     world.configure(JOBS)
-    return Where(str(world.config), str(world.state))
+    return Instance(str(world.config), str(world.state))
 
 
-def test_a_strip_tells_every_verdict_oldest_first(world, where):
+def test_a_strip_tells_every_verdict_oldest_first(world, instance):
     for at in ("2026-03-02 00:30:00", "2026-03-02 01:00:10", "2026-03-02 05:00:10"):
         world.run("run", at=at)
 
-    strips = service.strips(where)
+    strips = service.strips(instance)
 
     assert [(entry["verdict"], entry["slots"]) for entry in strips["hourly"]] == [
         ("success", 1),
@@ -51,31 +51,31 @@ def test_a_strip_tells_every_verdict_oldest_first(world, where):
     assert strips["by-hand"] == []
 
 
-def test_a_strip_has_runs_by_hand_and_the_one_under_way(world, where, until):
+def test_a_strip_has_runs_by_hand_and_the_one_under_way(world, instance, until):
     world.run("run", "by-hand")
     runner = world.start("run", "slow")
-    until(lambda: service.strips(where, "slow")["slow"])
+    until(lambda: service.strips(instance, "slow")["slow"])
 
-    assert [entry["verdict"] for entry in service.strips(where, "by-hand")["by-hand"]] == ["success"]
-    assert service.strips(where, "slow")["slow"][0]["verdict"] in ("claimed", "running")
+    assert [entry["verdict"] for entry in service.strips(instance, "by-hand")["by-hand"]] == ["success"]
+    assert service.strips(instance, "slow")["slow"][0]["verdict"] in ("claimed", "running")
     world.kill_all(runner)
 
 
-def test_the_newest_verdicts_are_the_ones_shown(world, where):
+def test_the_newest_verdicts_are_the_ones_shown(world, instance):
     from scheduled.queries import verdicts as strips
     from scheduled.queries.view import looked_at
 
     for at in ("2026-03-02 00:30:00", "2026-03-02 01:00:10", "2026-03-02 05:00:10"):
         world.run("run", at=at)
 
-    with looked_at(where.config_file, where.paths) as (view, ledger):
+    with looked_at(instance.config_file, instance.paths) as (view, ledger):
         shown = strips.strip(view, ledger, "hourly", 2)
 
     assert [entry["verdict"] for entry in shown] == ["coalesced", "success"]
 
 
-def test_a_schedule_is_said_and_ten_slots_of_it_before_it_is_written(where):
-    told = service.preview(where, {"cron": "30 2 * * MON", "timezone": "America/New_York"})
+def test_a_schedule_is_said_and_ten_slots_of_it_before_it_is_written(instance):
+    told = service.preview(instance, {"cron": "30 2 * * MON", "timezone": "America/New_York"})
 
     assert (told["schedule"], told["zone"], len(told["next"])) == (
         "at 02:30 on Monday",
@@ -83,58 +83,58 @@ def test_a_schedule_is_said_and_ten_slots_of_it_before_it_is_written(where):
         10,
     )
     assert all(slot[11:16] == "02:30" for slot in told["next"])
-    assert service.preview(where, {"on": "disk_full"})["schedule"] == "on disk_full"
-    assert service.preview(where, {})["schedule"] == "by hand"
+    assert service.preview(instance, {"on": "disk_full"})["schedule"] == "on disk_full"
+    assert service.preview(instance, {})["schedule"] == "by hand"
 
 
 @pytest.mark.parametrize(
     "table",
     [{"cron": "61 * * * *"}, {"every": "5"}, {"at": "2020-01-01"}, {"cron": "@daily", "timezone": "Nowhere"}],
 )
-def test_a_schedule_that_is_none_is_named_with_its_key(where, table):
+def test_a_schedule_that_is_none_is_named_with_its_key(instance, table):
     with pytest.raises(ConfigError, match=r"cron:|every:|at:|timezone:"):
-        service.preview(where, table)
+        service.preview(instance, table)
 
 
-def test_output_is_read_on_from_where_it_was_left_and_no_character_is_cut(world, where):
+def test_output_is_read_on_from_where_it_was_left_and_no_character_is_cut(world, instance):
     world.run("run", "by-hand")
-    [run] = service.history(where, "by-hand")
+    [run] = service.history(instance, "by-hand")
 
-    whole = service.printed(where, run["run_id"])
-    rest = service.printed(where, run["run_id"], 1)
+    whole = service.printed(instance, run["run_id"])
+    rest = service.printed(instance, run["run_id"], 1)
 
     assert (whole["output"], whole["size"], whole["running"]) == ("hä\n", 4, False)
     assert rest["output"] == "ä\n"
-    assert service.printed(where, run["run_id"], whole["size"])["output"] == ""
+    assert service.printed(instance, run["run_id"], whole["size"])["output"] == ""
     assert (
-        service.printed(where, run["run_id"], 10**9)["output"] == "hä\n"
+        service.printed(instance, run["run_id"], 10**9)["output"] == "hä\n"
     )  # it was cut meanwhile: all there is
     with pytest.raises(UnknownError, match="no such run"):
-        service.printed(where, "none")
+        service.printed(instance, "none")
 
 
-def test_half_a_character_waits_for_its_other_half(world, where, until):
+def test_half_a_character_waits_for_its_other_half(world, instance, until):
     world.configure(JOBS + "[jobs.halves]\ncommand = \"printf 'h\\\\303'; sleep 1; printf '\\\\244'\"\n")
     runner = world.start("run", "halves")
-    [run] = until(lambda: [run for run in service.history(where, "halves") if run["status"] == "running"])
-    first = until(lambda: found if (found := service.printed(where, run["run_id"]))["size"] else None)
+    [run] = until(lambda: [run for run in service.history(instance, "halves") if run["status"] == "running"])
+    first = until(lambda: found if (found := service.printed(instance, run["run_id"]))["size"] else None)
     runner.wait()
 
     assert (first["output"], first["size"], first["running"]) == ("h", 1, True)
-    assert service.printed(where, run["run_id"], 1)["output"] == "ä"
+    assert service.printed(instance, run["run_id"], 1)["output"] == "ä"
 
 
 SECRET = "correct-horse-battery"
 
 
 @pytest.fixture
-def telling(world, where):
+def telling(world, instance):
     """A job that prints its secret in two parts, and waits before it ends."""
     world.configure(
         JOBS + f'[jobs.telling]\nenv = {{ API_TOKEN = "{SECRET}" }}\n'
         "command = \"printf 'a correct-horse-'; sleep 1; echo battery z; until [ -e $HOME/end ]; do sleep 0.1; done\"\n"
     )
-    return where
+    return instance
 
 
 def test_no_secret_is_seen_while_a_run_prints_it_or_after(world, telling, until):
@@ -172,14 +172,14 @@ def gone(world):
 
 
 @pytest.fixture
-def filed(world, where):
+def filed(world, instance):
     """A job that prints a secret from its env_file, and waits before it ends."""
     for name, word in (("older", "another-one"), ("env", SECRET)):
         (world.root / name).write_text(f"WORD={word}\n")
         (world.root / name).chmod(0o600)
     waiting = 'echo "a $WORD z"; until [ -e $HOME/end ]; do sleep 0.1; done'
     world.configure(JOBS + f"[jobs.telling]\nenv_file = \"{world.root}/env\"\ncommand = '{waiting}'\n")
-    return where
+    return instance
 
 
 @pytest.mark.parametrize("change", [removed, changed_in_place, replaced_by_an_older_one, gone])
@@ -200,15 +200,15 @@ def test_while_the_secrets_of_a_run_can_not_be_told_nothing_of_it_is(world, file
     assert service.printed(filed, run["run_id"])["output"] == "a *** z\n"
 
 
-def test_a_run_outlives_whoever_asked_for_it(where, until):
-    assert asyncio.run(service.start(where, ["slow"])) == {"over": False, "result": None}
-    [run] = until(lambda: [run for run in service.history(where, "slow") if run["status"] == "running"])
+def test_a_run_outlives_whoever_asked_for_it(instance, until):
+    assert asyncio.run(service.start(instance, ["slow"])) == {"over": False, "result": None}
+    [run] = until(lambda: [run for run in service.history(instance, "slow") if run["status"] == "running"])
 
-    assert service.stop(where, run["run_id"])["job"] == "slow"
+    assert service.stop(instance, run["run_id"])["job"] == "slow"
 
 
-def test_a_run_that_is_waited_for_has_the_answer_of_run(where):
-    done = asyncio.run(service.start(where, ["by-hand"], wait=30))
+def test_a_run_that_is_waited_for_has_the_answer_of_run(instance):
+    done = asyncio.run(service.start(instance, ["by-hand"], wait=30))
 
     assert (done["over"], done["result"]["exit_code"], [run["job"] for run in done["result"]["runs"]]) == (
         True,
@@ -217,27 +217,27 @@ def test_a_run_that_is_waited_for_has_the_answer_of_run(where):
     )
 
 
-def test_what_the_run_was_refused_for_is_raised(world, where):
+def test_what_the_run_was_refused_for_is_raised(world, instance):
     with pytest.raises(UnknownError, match="did you mean by-hand"):
-        asyncio.run(service.start(where, ["by-hamd"], wait=30))
+        asyncio.run(service.start(instance, ["by-hamd"], wait=30))
     world.run("run", "by-hand")
     world.state.chmod(0o777)
     with pytest.raises((ConfigError, BusyError), match="chmod"):
-        asyncio.run(service.start(where, ["by-hand"], wait=30))
+        asyncio.run(service.start(instance, ["by-hand"], wait=30))
 
 
-def test_a_ledger_that_is_just_being_made_is_none_yet_for_those_who_look(where):
-    where.paths.prepare()
-    where.paths.ledger.touch()
+def test_a_ledger_that_is_just_being_made_is_none_yet_for_those_who_look(instance):
+    instance.paths.prepare()
+    instance.paths.ledger.touch()
 
-    assert service.history(where) == []
-    assert service.status(where)["ticks"]["last"] is None
+    assert service.history(instance) == []
+    assert service.status(instance)["ticks"]["last"] is None
 
 
-def test_a_ledger_that_lost_all_it_held_is_not_taken_for_a_new_one(world, where):
+def test_a_ledger_that_lost_all_it_held_is_not_taken_for_a_new_one(world, instance):
     world.run("run")
-    for left in where.paths.root.glob("ledger.db*"):
+    for left in instance.paths.root.glob("ledger.db*"):
         left.unlink()
-    where.paths.ledger.touch()
+    instance.paths.ledger.touch()
 
     assert "there is nothing in it; the next tick fills it" in world.run("history").stderr

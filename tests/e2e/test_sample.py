@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.sample import Sample, state_of
+from tests.fixtures.sample_workspace import Sample, state_of
 from tests.fixtures.world import World
 
 pytestmark = [

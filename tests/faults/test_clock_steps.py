@@ -13,7 +13,7 @@ import pytest
 
 from scheduled.engine.clock_steps import slept_through
 from scheduled.schedules import timetable, zones
-from tests.fixtures.inside import NIGHTLY, SEED
+from tests.fixtures.in_process_cli import NIGHTLY, SEED
 
 needs_faketime = pytest.mark.skipif(
     shutil.which("faketime") is None, reason="NOT RUN: needs Debian's package faketime"

@@ -166,12 +166,12 @@ def test_of_edits_at_once_none_overwrites_another(world, tmp_path):
     command = world.command("edit")
 
     processes = [started(command, env={**os.environ, "VISUAL": str(editor)}) for editor in editors]
-    outcomes = [ended([process]) for process in processes]
+    results = [ended([process]) for process in processes]
 
-    kept = {f"j{number}" for number, ((code,), _) in enumerate(outcomes) if code == 0}
+    kept = {f"j{number}" for number, ((code,), _) in enumerate(results) if code == 0}
     assert {job["name"] for job in world.json("jobs")} == {"first"} | kept
     assert kept
-    for (code,), said in outcomes:
+    for (code,), said in results:
         assert code == 0 or (code == 2 and "was changed by somebody else meanwhile" in said), said
 
 
@@ -268,17 +268,17 @@ def hurried(estate):
 @contextmanager
 def stopped_holder(lock):
     """Have a process hold a lock, and be stopped."""
-    holder = subprocess.Popen(
+    claimant = subprocess.Popen(
         ["flock", lock, "sh", "-c", "echo held; exec sleep 1000"], stdout=subprocess.PIPE
     )
-    assert holder.stdout.readline() == b"held\n"
-    os.kill(holder.pid, signal.SIGSTOP)
+    assert claimant.stdout.readline() == b"held\n"
+    os.kill(claimant.pid, signal.SIGSTOP)
     try:
         yield
     finally:
-        for pid in (*children(holder.pid), holder.pid):
+        for pid in (*children(claimant.pid), claimant.pid):
             os.kill(pid, signal.SIGKILL)
-        holder.communicate()
+        claimant.communicate()
 
 
 def children(pid):

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.fixtures.points import NIGHTLY, at_each, chosen
+from tests.fixtures.fault_points import NIGHTLY, at_each, chosen
 
 CHANGES = {
     "runner": ("write", "sync", "rename", "unlink", "fork", "make"),

@@ -14,7 +14,7 @@ from contextlib import closing
 import pytest
 
 from scheduled.state.locks import exclusive
-from tests.fixtures.inside import NIGHTLY, SEED, say
+from tests.fixtures.in_process_cli import NIGHTLY, SEED, say
 
 FAR = """
     timezone = "Europe/Berlin"
@@ -130,21 +130,21 @@ def orphaned(world, until):
     until(lambda: list(world.state.glob("output/*.log")) and len(list(world.state.glob("output/*.log"))) == 2)
     runner.kill()
     runner.wait()
-    (outcomes,) = (world.state / "outcomes").glob("*.jsonl")
-    until(lambda: outcomes.read_bytes().count(b'"ended"') == 2)
-    until(lambda: subprocess.run(["flock", "-n", str(outcomes), "true"], check=False).returncode == 0)
+    (results,) = (world.state / "results").glob("*.jsonl")
+    until(lambda: results.read_bytes().count(b'"ended"') == 2)
+    until(lambda: subprocess.run(["flock", "-n", str(results), "true"], check=False).returncode == 0)
     world.configure(OUTCOMES.format(root=world.root))
     shutil.copytree(world.state, world.root / "good")
     return world
 
 
 def test_an_outcome_file_with_any_bit_flipped_ends_every_run_once_and_is_kept_if_it_is_damaged(orphaned):
-    (outcomes,) = (orphaned.state / "outcomes").glob("*.jsonl")
-    good = outcomes.read_bytes()
+    (results,) = (orphaned.state / "results").glob("*.jsonl")
+    good = results.read_bytes()
 
-    for place, bad in flips(good, "outcomes"):
+    for place, bad in flips(good, "results"):
         renew(orphaned)
-        outcomes.write_bytes(bad)
+        results.write_bytes(bad)
         done = say(orphaned, "run")
         rows = orphaned.sql("SELECT job, status FROM runs ORDER BY job, claimed_at")
         # A run by hand that was interrupted is not begun again; whichever way, none stays open.
@@ -154,7 +154,7 @@ def test_an_outcome_file_with_any_bit_flipped_ends_every_run_once_and_is_kept_if
             place,
             rows,
         )
-        kept = list((orphaned.state / "outcomes").glob("*.damaged"))
+        kept = list((orphaned.state / "results").glob("*.damaged"))
         assert bool(kept) == ("damaged: " in done.err), (place, done.err)
         assert (kept[0].read_bytes() if kept else bad) == bad
 
@@ -215,7 +215,7 @@ def test_a_directory_in_the_place_of_a_helper_file_is_named_and_the_rest_is_as_i
 
 @pytest.mark.parametrize("kind", ["directory", "fifo", "rubbish"])
 def test_outcomes_that_are_none_are_set_aside_and_said_once(house, kind):
-    path = house.state / "outcomes" / "20260101T000000Z-1-abcd.jsonl"
+    path = house.state / "results" / "20260101T000000Z-1-abcd.jsonl"
     {
         "directory": path.mkdir,
         "fifo": lambda: os.mkfifo(path),
@@ -230,7 +230,7 @@ def test_outcomes_that_are_none_are_set_aside_and_said_once(house, kind):
 
 
 def test_outcomes_that_cannot_be_opened_are_a_failure_until_they_can_be(house):
-    path = house.state / "outcomes" / "20260101T000000Z-1-abcd.jsonl"
+    path = house.state / "results" / "20260101T000000Z-1-abcd.jsonl"
     path.symlink_to(path.name)
 
     done = say(house, "run", "-v")
@@ -240,7 +240,7 @@ def test_outcomes_that_cannot_be_opened_are_a_failure_until_they_can_be(house):
     assert say(house, "run", "-v").code == 0
 
 
-@pytest.mark.parametrize("name", ["spool", "outcomes", "output", "reports"])
+@pytest.mark.parametrize("name", ["spool", "results", "output", "reports"])
 def test_a_file_in_the_place_of_a_directory_is_named(house, name):
     shutil.rmtree(house.state / name)
     (house.state / name).write_text("x")
@@ -322,18 +322,18 @@ def world_version(world):
 
 def test_a_lock_that_is_held_for_too_long_is_named(house):
     lock = house.state / "ledger.lock"
-    with subprocess.Popen(["flock", str(lock), "sleep", "60"], start_new_session=True) as holder:
+    with subprocess.Popen(["flock", str(lock), "sleep", "60"], start_new_session=True) as claimant:
         try:
             while subprocess.run(["flock", "-n", str(lock), "true"], check=False).returncode == 0:
                 pass
             with pytest.raises(Exception, match=r"ledger\.lock: another process has held this lock for 0 s"):
                 exclusive(lock, 0.1).__enter__()
         finally:
-            os.killpg(holder.pid, 9)
+            os.killpg(claimant.pid, 9)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-@pytest.mark.parametrize("name", ["ledger.db", "scheduled_state.json", "spool", "outcomes", "output"])
+@pytest.mark.parametrize("name", ["ledger.db", "scheduled_state.json", "spool", "results", "output"])
 def test_state_that_belongs_to_somebody_else_is_refused_with_the_fix(house, name):
     os.chown(house.state / name, 4711, -1)
 

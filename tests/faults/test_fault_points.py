@@ -9,7 +9,7 @@ import random
 
 import pytest
 
-from tests.fixtures.points import NIGHTLY, SEED, at_each, chosen
+from tests.fixtures.fault_points import NIGHTLY, SEED, at_each, chosen
 
 DISK = ("EIO", "ENOSPC", "EROFS", "ENOMEM")
 # What the kernel may answer to each kind of call.

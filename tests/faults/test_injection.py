@@ -1,6 +1,6 @@
 """Words that come from outside stay words: in a shell, a crontab, TOML, HTML, mail, a calendar, on a terminal.
 
-Markdown has a test of its own (tests/property/test_text.py), log lines too (tests/unit/test_log.py).
+Markdown has a test of its own (tests/property/test_text.py), log lines too (tests/unit/engine/test_log.py).
 """
 
 import json
@@ -24,10 +24,10 @@ from scheduled.handlers.report_pages import Report, html
 from scheduled.handlers.workspace.delivery import deliver
 from scheduled.handlers.workspace.plans import Plan
 from scheduled.install.block import InstallPlan, compose
-from scheduled.queries import ical
+from scheduled.queries import calendar
 from scheduled.sanitize import printable
-from tests.fixtures.inside import NIGHTLY
-from tests.fixtures.sample import NOW
+from tests.fixtures.in_process_cli import NIGHTLY
+from tests.fixtures.sample_workspace import NOW
 
 EXAMPLES = 2000 if NIGHTLY else 60
 NASTY = [
@@ -198,7 +198,7 @@ def test_a_notice_is_one_mail_whose_copy_lies_in_its_folder(sample, subject):
 @given(st.lists(TEXTS, min_size=1, max_size=4))
 @settings(max_examples=EXAMPLES)
 def test_a_calendar_has_an_event_for_each_run_and_no_other_line(names):
-    text = ical.calendar([(0, 0, name) for name in names], 0)
+    text = calendar.calendar([(0, 0, name) for name in names], 0)
 
     lines = text.replace("\r\n ", "").split("\r\n")
     kinds = [line.split(":")[0] for line in lines]

@@ -23,11 +23,11 @@ END = 'echo "- $SCHEDULED_RUN_ID $SCHEDULED_ATTEMPT" >> journal'
 
 
 @pytest.fixture
-def house(world, until):
-    return House(world, until)
+def runtime(world, until):
+    return Runtime(world, until)
 
 
-class House:
+class Runtime:
     """A world in which one slot of a job is due, and ticks that can be killed."""
 
     def __init__(self, world, until):
@@ -96,135 +96,138 @@ def kill(runner, *, supervisor, job=False):
 
 
 @pytest.fixture
-def orphaned(house):
+def orphaned(runtime):
     """A job that runs on while its runner (or, told so, its supervisor too) is killed."""
 
     def orphan(*, supervisor):
-        house.configure(PATIENT.format(journal=BEGIN))
-        runner = house.start()
-        house.until(lambda: house.journal() and house.recorded("started"))
+        runtime.configure(PATIENT.format(journal=BEGIN))
+        runner = runtime.start()
+        runtime.until(lambda: runtime.journal() and runtime.recorded("started"))
         kill(runner, supervisor=supervisor)
-        return house
+        return runtime
 
     return orphan
 
 
 def test_a_job_outlives_its_runner_and_ends_as_it_would_have(orphaned):
-    house = orphaned(supervisor=False)
-    while_it_runs = house.world.run("run")
-    begun = house.history()
-    house.go()
-    house.over()
-    done = house.world.run("run")
+    runtime = orphaned(supervisor=False)
+    while_it_runs = runtime.world.run("run")
+    begun = runtime.history()
+    runtime.go()
+    runtime.over()
+    done = runtime.world.run("run")
 
     assert (while_it_runs.returncode, while_it_runs.stdout, begun) == (0, "", [("running", 1, None, None)])
-    assert (done.returncode, house.history()) == (1, [("failed", 1, 7, "exit code 7")])
-    assert (house.world.run("logs", "job").stdout, len(house.journal())) == ("begun\nended\n", 1)
-    assert house.audit() == []
+    assert (done.returncode, runtime.history()) == (1, [("failed", 1, 7, "exit code 7")])
+    assert (runtime.world.run("logs", "job").stdout, len(runtime.journal())) == ("begun\nended\n", 1)
+    assert runtime.audit() == []
 
 
 def test_without_a_supervisor_too_it_is_not_started_again_while_it_lives_and_once_when_it_is_gone(orphaned):
-    house = orphaned(supervisor=True)
-    while_it_runs = [house.world.run("run").returncode for _ in range(2)]
-    begun = (house.history(), len(house.journal()))
-    house.go()
-    house.over()
-    codes = [house.world.run("run").returncode for _ in range(3)]
+    runtime = orphaned(supervisor=True)
+    while_it_runs = [runtime.world.run("run").returncode for _ in range(2)]
+    begun = (runtime.history(), len(runtime.journal()))
+    runtime.go()
+    runtime.over()
+    codes = [runtime.world.run("run").returncode for _ in range(3)]
 
     assert (while_it_runs, begun) == ([0, 0], ([("running", 1, None, None)], 1))
-    run_id = house.journal()[0][1]
-    assert house.journal() == [["+", run_id, "1"], ["+", run_id, "2"]]
-    assert (codes[0], house.history()) == (1, [("failed", 2, 7, "exit code 7")])
-    assert house.audit() == []
+    run_id = runtime.journal()[0][1]
+    assert runtime.journal() == [["+", run_id, "1"], ["+", run_id, "2"]]
+    assert (codes[0], runtime.history()) == (1, [("failed", 2, 7, "exit code 7")])
+    assert runtime.audit() == []
 
 
-def test_a_job_that_has_closed_its_lock_is_known_by_its_process(house):
+def test_a_job_that_has_closed_its_lock_is_known_by_its_process(runtime):
     close = f'{sys.executable} -c \'import os; os.closerange(0, 1000); os.execvp("sleep", ["sleep", "60"])\''
-    house.configure(f"{BEGIN}; exec {close}")
-    runner = house.start()
-    house.until(lambda: house.journal() and house.recorded("started"))
+    runtime.configure(f"{BEGIN}; exec {close}")
+    runner = runtime.start()
+    runtime.until(lambda: runtime.journal() and runtime.recorded("started"))
     jobs = [child for pid in children(runner.pid) for child in children(pid)]
     kill(runner, supervisor=True)
-    house.over()  # nobody holds a lock
+    runtime.over()  # nobody holds a lock
 
-    while_it_runs = (house.world.run("run").returncode, house.history())
+    while_it_runs = (runtime.world.run("run").returncode, runtime.history())
     for pid in jobs:
         process.signal_group(pid, signal.SIGKILL)
-    house.until(lambda: not any(process.born(pid) for pid in jobs))
-    house.configure(f"{BEGIN}")
-    house.world.run("run")
+    runtime.until(lambda: not any(process.born(pid) for pid in jobs))
+    runtime.configure(f"{BEGIN}")
+    runtime.world.run("run")
 
     assert while_it_runs == (0, [("running", 1, None, None)])
-    assert [line[2] for line in house.journal()] == ["1", "2"]
+    assert [line[2] for line in runtime.journal()] == ["1", "2"]
 
 
-def test_a_job_that_dies_with_its_supervisor_is_interrupted_and_run_again(house):
-    house.configure(PATIENT.format(journal=BEGIN))
-    runner = house.start()
-    house.until(house.journal)
+def test_a_job_that_dies_with_its_supervisor_is_interrupted_and_run_again(runtime):
+    runtime.configure(PATIENT.format(journal=BEGIN))
+    runner = runtime.start()
+    runtime.until(runtime.journal)
     kill(runner, supervisor=True, job=True)
-    house.over()
-    house.go()
+    runtime.over()
+    runtime.go()
 
-    house.world.run("run")
+    runtime.world.run("run")
 
-    assert [line[2] for line in house.journal()] == ["1", "2"]
-    assert (house.history(), house.audit()) == ([("failed", 2, 7, "exit code 7")], [])
+    assert [line[2] for line in runtime.journal()] == ["1", "2"]
+    assert (runtime.history(), runtime.audit()) == ([("failed", 2, 7, "exit code 7")], [])
 
 
-def test_what_it_printed_is_cut_and_masked_by_whoever_takes_it_in(house):
+def test_what_it_printed_is_cut_and_masked_by_whoever_takes_it_in(runtime):
     printing = "echo pw $MY_PASSWORD; head -c 5000 /dev/zero | tr '\\0' x; kill -9 $PPID"
     settings = "on_interrupted = 'skip'\noutput_limit = 1000\nenv = { MY_PASSWORD = 'Sup3rS3cret' }\n#"
-    house.configure(f"{printing}'''\n{settings}'''")
-    house.world.run("run")
-    house.over()
-    house.world.run("run")
+    runtime.configure(f"{printing}'''\n{settings}'''")
+    runtime.world.run("run")
+    runtime.over()
+    runtime.world.run("run")
 
-    (kept,) = (house.world.state / "output").glob("*.log")
+    (kept,) = (runtime.world.state / "output").glob("*.log")
     text = kept.read_text()
     assert (text.startswith("pw ***"), "Sup3rS3cret" in text, len(text) < 1100) == (True, False, True)
 
 
-def test_a_job_that_keeps_killing_its_supervisor_is_parked(house):
-    house.configure(f"{BEGIN}; kill -9 $PPID")
+def test_a_job_that_keeps_killing_its_supervisor_is_parked(runtime):
+    runtime.configure(f"{BEGIN}; kill -9 $PPID")
     codes = []
     for _ in range(6):
-        codes.append(house.world.run("run").returncode)
-        house.over()
+        codes.append(runtime.world.run("run").returncode)
+        runtime.over()
 
-    assert [line[2] for line in house.journal()] == ["1", "2", "3"]
-    assert house.history() == [("interrupted", 3, None, "interrupted 3 times; parked")]
-    assert (codes[:2], codes[-1], house.audit()) == ([1, 1], 0, [])
+    assert [line[2] for line in runtime.journal()] == ["1", "2", "3"]
+    assert runtime.history() == [("interrupted", 3, None, "interrupted 3 times; parked")]
+    assert (codes[:2], codes[-1], runtime.audit()) == ([1, 1], 0, [])
 
 
-def test_a_job_whose_interruption_is_not_to_be_repaired_is_skipped(house):
-    house.configure(f"{BEGIN}; kill -9 $PPID'''\non_interrupted = '''skip")
+def test_a_job_whose_interruption_is_not_to_be_repaired_is_skipped(runtime):
+    runtime.configure(f"{BEGIN}; kill -9 $PPID'''\non_interrupted = '''skip")
     for _ in range(3):
-        house.world.run("run")
-        house.over()
+        runtime.world.run("run")
+        runtime.over()
 
-    assert [line[2] for line in house.journal()] == ["1"]
-    assert (house.history()[0][0], house.audit()) == ("interrupted", [])
+    assert [line[2] for line in runtime.journal()] == ["1"]
+    assert (runtime.history()[0][0], runtime.audit()) == ("interrupted", [])
 
 
 @pytest.mark.parametrize("supervisor", [False, True])
 @pytest.mark.parametrize("seed", [1, 2])
-def test_killed_at_random_instants_no_slot_is_lost_and_none_runs_twice(house, seed, supervisor):
+def test_killed_at_random_instants_no_slot_is_lost_and_none_runs_twice(runtime, seed, supervisor):
     chance = random.Random(seed)
-    house.configure(f"{BEGIN}; sleep 0.0$(($$ % 10)); {END}", names=("a", "b", "c"), when=EVERY_SECOND)
-    first = house.world.run("run")
+    runtime.configure(f"{BEGIN}; sleep 0.0$(($$ % 10)); {END}", names=("a", "b", "c"), when=EVERY_SECOND)
+    first = runtime.world.run("run")
     for _ in range(15):
-        runner = house.start()
+        runner = runtime.start()
         with suppress(subprocess.TimeoutExpired):
             runner.wait(timeout=chance.uniform(0.05, 0.35))
         kill(runner, supervisor=supervisor)
-    house.over()
-    said = [(done.returncode, done.stderr) for done in (first, *(house.world.run("run") for _ in range(2)))]
+    runtime.over()
+    said = [(done.returncode, done.stderr) for done in (first, *(runtime.world.run("run") for _ in range(2)))]
 
-    attempts = Counter((run_id, attempt) for sign, run_id, attempt in house.journal() if sign == "+")
-    assert (house.audit(), max(attempts.values(), default=0)) == ([], 1), (said, house.world.json("history"))
+    attempts = Counter((run_id, attempt) for sign, run_id, attempt in runtime.journal() if sign == "+")
+    assert (runtime.audit(), max(attempts.values(), default=0)) == ([], 1), (
+        said,
+        runtime.world.json("history"),
+    )
     assert said[-1] == (0, "")
-    assert overlapping(house.journal()) == []
+    assert overlapping(runtime.journal()) == []
     if not supervisor:
         assert {attempt for _, attempt in attempts} == {"1"}
 
@@ -243,47 +246,47 @@ def overlapping(journal):
     return found
 
 
-def test_ticks_at_once_run_each_slot_exactly_once(house):
+def test_ticks_at_once_run_each_slot_exactly_once(runtime):
     names = ("a", "b", "c", "d", "e")
-    house.configure(BEGIN, names=names)
+    runtime.configure(BEGIN, names=names)
 
-    ticks = [house.start() for _ in range(8)]
+    ticks = [runtime.start() for _ in range(8)]
     said = [tick.communicate()[0] for tick in ticks]
 
     assert ([tick.returncode for tick in ticks], said) == ([0] * 8, [b""] * 8)
-    assert sorted(run_id.partition("-")[0] for _, run_id, _ in house.journal()) == sorted(names)
-    assert (sorted(house.history()), house.audit()) == ([("success", 1, 0, None)] * len(names), [])
+    assert sorted(run_id.partition("-")[0] for _, run_id, _ in runtime.journal()) == sorted(names)
+    assert (sorted(runtime.history()), runtime.audit()) == ([("success", 1, 0, None)] * len(names), [])
 
 
-def test_a_tick_that_is_told_to_end_ends_its_jobs_and_the_next_one_runs_them(house):
-    house.configure(PATIENT.format(journal=BEGIN))
-    runner = house.start()
-    house.until(house.journal)
+def test_a_tick_that_is_told_to_end_ends_its_jobs_and_the_next_one_runs_them(runtime):
+    runtime.configure(PATIENT.format(journal=BEGIN))
+    runner = runtime.start()
+    runtime.until(runtime.journal)
     runner.terminate()
     runner.communicate()
-    begun = house.history()
-    house.over()
-    house.go()
+    begun = runtime.history()
+    runtime.over()
+    runtime.go()
 
-    house.world.run("run")
+    runtime.world.run("run")
 
     assert begun[0][:2] == ("waiting_retry", 1)
-    assert (house.history(), house.audit()) == ([("failed", 2, 7, "exit code 7")], [])
+    assert (runtime.history(), runtime.audit()) == ([("failed", 2, 7, "exit code 7")], [])
 
 
-def test_what_a_stopped_tick_had_not_come_to_stays_open_for_a_stated_reason(house):
+def test_what_a_stopped_tick_had_not_come_to_stays_open_for_a_stated_reason(runtime):
     slots = f"""{EVERY_SECOND}\ncatch_up = "all"\ncatch_up_limit = 5"""
-    house.until(
+    runtime.until(
         lambda: 6 <= datetime.now(UTC).second < 50
     )  # it is due in every second since the minute began
-    house.configure(PATIENT.format(journal=BEGIN), when=slots)
-    runner = house.start()
-    house.until(house.journal)
+    runtime.configure(PATIENT.format(journal=BEGIN), when=slots)
+    runner = runtime.start()
+    runtime.until(runtime.journal)
     runner.terminate()
     runner.communicate()
 
-    assert house.audit() == []
-    house.over()
-    house.configure(BEGIN)
-    assert (house.world.run("run").returncode, house.audit()) == (0, [])
-    assert len({run_id for _, run_id, _ in house.journal()}) >= 5
+    assert runtime.audit() == []
+    runtime.over()
+    runtime.configure(BEGIN)
+    assert (runtime.world.run("run").returncode, runtime.audit()) == (0, [])
+    assert len({run_id for _, run_id, _ in runtime.journal()}) >= 5

@@ -62,7 +62,7 @@ def test_a_damaged_ledger_is_kept_aside_and_its_positions_come_back_from_the_sna
 
 
 @pytest.mark.parametrize("table", ["jobs", "epochs", "slots", "runs", "meta"])
-def test_a_ledger_with_one_damaged_page_is_said_at_once_and_mended_by_the_next_tick(house, table):
+def test_a_ledger_with_one_damaged_page_is_notified_at_once_and_mended_by_the_next_tick(house, table):
     ledger = house.state / "ledger.db"
     with closing(sqlite3.connect(ledger)) as db:
         (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()

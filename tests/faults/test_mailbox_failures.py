@@ -20,7 +20,7 @@ from scheduled.handlers.workspace.delivery import deliver
 from scheduled.handlers.workspace.staleness import Options
 from scheduled.handlers.workspace.sweep import Sweep
 from scheduled.handlers.workspace.workspace import Workspace
-from tests.fixtures.sample import NOW, Sample, mail
+from tests.fixtures.sample_workspace import NOW, Sample, mail
 
 fork = multiprocessing.get_context("fork")
 # From Python 3.12 on, forking beside xdist's threads is warned about; the children touch none of theirs.

@@ -31,7 +31,7 @@ from scheduled.handlers.workspace.delivery import deliver
 from scheduled.handlers.workspace.staleness import Options
 from scheduled.handlers.workspace.sweep import Sweep
 from scheduled.handlers.workspace.workspace import Workspace
-from tests.fixtures.sample import NOW, Sample, mail
+from tests.fixtures.sample_workspace import NOW, Sample, mail
 
 SENT = 150  # mails a writer: about a second, some hundred sweeps; 500 found nothing more
 OLD = "2026-01-20 08:00:00"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scheduled.state.files import RefusedError, write_atomically
-from tests.fixtures.sample import unpack
+from tests.fixtures.sample_workspace import unpack
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
 
@@ -43,7 +43,7 @@ def test_everything_we_make_is_for_the_owners_eyes_only_whatever_the_umask(world
     assert stat.S_IMODE(made[0].parent.stat().st_mode) == 0o700
 
 
-@pytest.mark.parametrize("name", ["ledger.db", "scheduled_state.json", "spool", "outcomes", "output"])
+@pytest.mark.parametrize("name", ["ledger.db", "scheduled_state.json", "spool", "results", "output"])
 def test_state_that_everybody_may_write_is_refused_with_the_fix(world, name):
     world.configure("")
     world.run("run")

@@ -99,7 +99,7 @@ def test_what_a_run_prints_is_masked_while_it_runs(keeper, until):
 
 
 def test_what_a_handler_reports_is_masked_before_it_is_written(tmp_path, monkeypatch):
-    from scheduled.execution import handler_run as handler
+    from scheduled.execution import handler_run
     from scheduled.execution.protocol import Spec
     from scheduled.handlers import registry
 
@@ -112,10 +112,10 @@ def test_what_a_handler_reports_is_masked_before_it_is_written(tmp_path, monkeyp
     spec = Spec(run_id="x", attempt=1, job="x", task=task, cwd="/", env={}, timeout=9, output="", output_limit=9,
                 report=str(tmp_path / "report"), secrets=(SECRETS["written"],))  # fmt: skip
 
-    assert handler.serve(spec) == 1
+    assert handler_run.serve(spec) == 1
 
     written = (tmp_path / "report").read_bytes()
-    found = handler.read_report(tmp_path / "report")
+    found = handler_run.read_report(tmp_path / "report")
     assert (leaks(written), written.count(b"***")) == ([], 7)
     assert found.outcome.reason == "OSError: no answer from https://x/?token=***"
     assert (found.notices[0].subject, found.conditions[0].payload) == ("***", {"a": ["***"], "***": 1})

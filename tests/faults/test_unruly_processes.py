@@ -110,7 +110,7 @@ def test_zombies_of_a_job_are_its_own_and_vanish_with_it(supervise):
     job = supervise().submit(PYTHON, "-c", many)
 
     assert (job.ending().status, job.printed()) == ("success", "made\n")
-    assert zombies_of(job.supervision.pid) == []
+    assert zombies_of(job.supervisor.pid) == []
 
 
 def zombies_of(parent):

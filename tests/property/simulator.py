@@ -7,12 +7,12 @@ stand on. `Simulation.run` raises AssertionError with the first thing that is no
 import random
 from datetime import UTC, datetime
 
-from scheduled.core.manual import Wish
+from scheduled.core.manual import ManualRequest
 from scheduled.engine import tick as runner
-from tests.fixtures import household
-from tests.fixtures.machine import NEVER, Machine
+from tests.fixtures import random_jobs as household
 from tests.fixtures.oracle import CADENCE, Oracle
-from tests.fixtures.simulated_house import MemoryLedger, Published, SimulatedHouse, set_up
+from tests.fixtures.simulated_machine import NEVER, Machine
+from tests.fixtures.simulated_runtime import MemoryLedger, Published, SimulatedRuntime, set_up
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 YEAR = 365.25 * DAY
@@ -46,7 +46,7 @@ class Simulation:
         self.editable = [name for name in household.EDITABLE if name in self.tables]
         self.max_runs = self.random.choice([None, None, 4])
         self._write()
-        SimulatedHouse(self.config_file, directory / "state", self.ledger).paths.prepare()
+        SimulatedRuntime(self.config_file, directory / "state", self.ledger).paths.prepare()
 
     def _fate(self, spec, chances):
         return (10.0, "success") if self.resting else household.fate(spec, chances)
@@ -124,7 +124,7 @@ class Simulation:
         self.machine.start_tick(lambda: self._body(how))
 
     def _body(self, how):
-        house = SimulatedHouse(self.config_file, self.directory / "state", self.ledger)
+        house = SimulatedRuntime(self.config_file, self.directory / "state", self.ledger)
         self.oracle.sees(house)
         stepped, self.stepped = self.stepped, False
         runner.tick(house, **how)
@@ -235,12 +235,12 @@ class Simulation:
     def disable(self):
         name = self.random.choice(self.editable)
         with self.ledger.transaction():
-            self.ledger.toggle(name, False)
+            self.ledger.override(name, False)
         self.later(self._while(), self._enable, name)
 
     def _enable(self, name):
         with self.ledger.transaction():
-            self.ledger.toggle(name, None)
+            self.ledger.override(name, None)
 
     def remove(self):
         name = self.random.choice(self.editable)
@@ -283,8 +283,8 @@ class Simulation:
             self.oracle.go_on()
 
     def by_hand(self):
-        house = SimulatedHouse(self.config_file, self.directory / "state", self.ledger)
-        self._tick(manual=[Wish(self.random.choice(list(house.config.jobs)))])
+        house = SimulatedRuntime(self.config_file, self.directory / "state", self.ledger)
+        self._tick(manual=[ManualRequest(self.random.choice(list(house.config.jobs)))])
 
     def emit(self):
         (self.directory / "state" / "spool" / "disk_full.json").write_text('{"disk": "/"}')
@@ -297,7 +297,7 @@ class Simulation:
     def busy_days(self):
         """Have a job for a while that is due all the time."""
         with self.ledger.transaction():
-            self.ledger.toggle("dense", True)
+            self.ledger.override("dense", True)
         self.later(self.random.uniform(0.2, 1.5) * DAY, self._enable, "dense")
 
     def kill_waiting(self):
@@ -320,10 +320,10 @@ class Simulation:
         asking = [
             run for run in self.ledger.open_runs() if run.status == "waiting_retry" and run.retry_at is None
         ]
-        jobs = SimulatedHouse(self.config_file, self.directory / "state", self.ledger).config.jobs
-        wishes = [Wish(run.job, run_id=run.run_id) for run in asking if run.job in jobs]
-        if wishes:
-            self._tick(manual=wishes)
+        jobs = SimulatedRuntime(self.config_file, self.directory / "state", self.ledger).config.jobs
+        requests = [ManualRequest(run.job, run_id=run.run_id) for run in asking if run.job in jobs]
+        if requests:
+            self._tick(manual=requests)
 
     # The end
     def _come_to_rest(self):
@@ -348,8 +348,8 @@ class Simulation:
             table.pop("timeot", None)
         self._write()
         with self.ledger.transaction():
-            for name in self.ledger.toggles():
-                self.ledger.toggle(name, None)
+            for name in self.ledger.overrides():
+                self.ledger.override(name, None)
             for name in self.ledger.pauses(0):
                 self.ledger.resume(name)
 

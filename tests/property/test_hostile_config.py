@@ -8,11 +8,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from scheduled.config import files as config
 from scheduled.config.check import check
+from scheduled.config.files import load_config
 from scheduled.config.tables import JobTable
 from scheduled.errors import ConfigError
-from tests.fixtures.inside import NIGHTLY, bounded, say
+from tests.fixtures.in_process_cli import NIGHTLY, bounded, say
 
 EXAMPLES = 20_000 if NIGHTLY else 250
 MULTIPLE = 200  # bytes of memory for a byte of configuration, beside a megabyte: a byte may be a whole table
@@ -69,7 +69,7 @@ def loaded(path, data):
     path.write_bytes(data)
     try:
         with bounded():
-            return config.load(path)
+            return load_config(path)
     except ConfigError as error:
         said = str(error)
     assert said.startswith(str(path)), said

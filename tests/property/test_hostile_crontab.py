@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scheduled.install.block import BEGIN, END, JOINED, BlockError, decides_paths, edit, installed_cadence
-from tests.fixtures.inside import NIGHTLY
+from tests.fixtures.in_process_cli import NIGHTLY
 
 EXAMPLES = 20_000 if NIGHTLY else 400
 BODY = b"*/5 * * * * /usr/bin/python3 -I -S /x/__main__.py run\n"

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from scheduled.handlers.formats.safe_files import count_lines
 from scheduled.handlers.workspace import logs
 from scheduled.handlers.workspace.logs import PIECE, Window, _count, _count_end
-from tests.fixtures.inside import NIGHTLY
-from tests.fixtures.sample import NOW
+from tests.fixtures.in_process_cli import NIGHTLY
+from tests.fixtures.sample_workspace import NOW
 
 EXAMPLES = 1000 if NIGHTLY else 60
 WINDOW = Window(NOW, timedelta(hours=1), ZoneInfo("UTC"))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.fixtures.inside import NIGHTLY, say
+from tests.fixtures.in_process_cli import NIGHTLY, say
 
 EXAMPLES = 2000 if NIGHTLY else 60
 NAMES = st.sampled_from(

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from scheduled import idle
 from scheduled.commands import backup
-from scheduled.core.runs import Ending
+from scheduled.core.runs import AttemptResult
 from scheduled.errors import ConfigError, StateError
 from scheduled.execution.handler_run import read_report
 from scheduled.execution.protocol import Ended, Started, encode, read_records, unreadable
 from scheduled.handlers import memory_rollover
 from scheduled.state import snapshot
 from scheduled.state.paths import Paths
-from tests.fixtures.inside import NIGHTLY, bounded
+from tests.fixtures.in_process_cli import NIGHTLY, bounded
 
 EXAMPLES = 10_000 if NIGHTLY else 250
 MULTIPLE = 40  # bytes of memory for a byte of file: a small record is some forty of them as an object
@@ -32,7 +32,9 @@ VALUES = st.recursive(
 )
 GOOD = Started(run_id="a", attempt=1, pid=1, born=1, at=1.7e9)
 ENDED = Ended(
-    ending=Ending(run_id="a", attempt=1, status="success", started_at=1.7e9, finished_at=1.7e9, duration_ms=1)
+    ending=AttemptResult(
+        run_id="a", attempt=1, status="success", started_at=1.7e9, finished_at=1.7e9, duration_ms=1
+    )
 )
 DEEP = b'{"type":"event","name":"x","payload":' + b'{"a":' * 50_000 + b"1" + b"}" * 50_001
 

@@ -18,8 +18,8 @@ from scheduled.handlers.formats.branches import WorkspaceError
 from scheduled.handlers.formats.inbox import Inbox
 from scheduled.handlers.formats.json_text import parse
 from scheduled.handlers.workspace.workspace import Workspace
-from tests.fixtures.inside import NIGHTLY, bounded
-from tests.fixtures.sample import Sample, mail, unpack
+from tests.fixtures.in_process_cli import NIGHTLY, bounded
+from tests.fixtures.sample_workspace import Sample, mail, unpack
 
 EXAMPLES = 3000 if NIGHTLY else 40
 HANDLERS = (health, memory_rollover, mail_cleanup, metrics, daily_report)
@@ -54,7 +54,7 @@ def tree(tmp_path_factory):
     return Sample(root / "aipass", root / "state" / "reports")
 
 
-def outcomes(sample, report):
+def results(sample, report):
     """Have every handler do its work; return its outcome as the runner reads it."""
     found = []
     for module in HANDLERS:
@@ -79,9 +79,9 @@ def outcomes(sample, report):
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whatever_lies_in_an_inbox_every_handler_comes_to_an_end_and_no_mail_is_lost(tree, mails, key):
     tree.inbox("FLOW").write_text(json.dumps({key: mails}), encoding="utf-8")
-    around = files_around(tree)
+    holds = files_around(tree)
 
-    outcomes(tree, tree.files.with_name("report"))
+    results(tree, tree.files.with_name("report"))
 
     left = parse(tree.inbox("FLOW").read_bytes())
     put_away = list((tree.inbox("FLOW").parent / "deleted").glob("*.json"))
@@ -89,7 +89,7 @@ def test_whatever_lies_in_an_inbox_every_handler_comes_to_an_end_and_no_mail_is_
     assert len(kept) + len(put_away) >= len(mails)
     for path in put_away:
         path.unlink()
-    assert files_around(tree) == around
+    assert files_around(tree) == holds
 
 
 def files_around(sample):
@@ -110,7 +110,7 @@ def test_a_file_of_any_text_is_left_as_it_is_or_said(tree, text):
     for path in paths:
         path.write_bytes(data)
 
-    outcomes(tree, tree.files.with_name("report"))
+    results(tree, tree.files.with_name("report"))
 
     assert paths[0].read_bytes() == data or parse(data) is not None
     for path, old in before.items():
@@ -143,7 +143,7 @@ def test_whatever_a_registry_names_no_branch_lies_outside_the_workspace(tree, en
         assert os.path.realpath(branch.path).startswith(os.path.realpath(tree.root))
         assert "/" not in branch.name
         assert branch.name.isprintable()
-    outcomes(tree, tree.files.with_name("report"))
+    results(tree, tree.files.with_name("report"))
 
     registry.write_bytes(before)
 
@@ -155,7 +155,7 @@ def test_a_registry_of_any_text_is_refused_by_name_or_read(tree, text):
     before = registry.read_bytes()
     registry.write_bytes(text.encode(errors="surrogatepass"))
 
-    found = outcomes(tree, tree.files.with_name("report"))
+    found = results(tree, tree.files.with_name("report"))
 
     assert {outcome.status for outcome in found} == {"failed"}
     assert all("BRANCH_REGISTRY.json" in outcome.reason or "registry" in outcome.reason for outcome in found)
@@ -168,7 +168,7 @@ def test_a_name_that_is_no_text_is_told_of_as_far_as_it_can_be(tree):
         file.write(b"line\n" * 700)
 
     for _ in range(2):
-        found = outcomes(tree, tree.files.with_name("report"))
+        found = results(tree, tree.files.with_name("report"))
         assert [outcome.status for outcome in found] == ["success"] * len(HANDLERS)
 
     assert any("\\udcff" in label for label in found[1].data["notified_files"])

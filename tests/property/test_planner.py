@@ -13,14 +13,14 @@ import msgspec
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from scheduled.config import files as config
+from scheduled.config.files import load_config
 from scheduled.core.audit import audit
 from scheduled.core.jobs import Action, Gate, Job, Jobs, Retry, Schedule, Window
-from scheduled.core.records import Holder
-from scheduled.core.runs import Ending
+from scheduled.core.records import Claimant
+from scheduled.core.runs import AttemptResult
 from scheduled.engine import claims
 from scheduled.engine.claims import Gates
-from scheduled.engine.settle import settle
+from scheduled.engine.settle import settle_attempt
 from scheduled.execution.handler_run import Reported
 from scheduled.state.sqlite.ledger import SqliteLedger
 
@@ -143,7 +143,7 @@ class Household:
     def tick(self, fates, *, gates, budget):
         """Start what is due, and what follows from what has ended, as a tick does."""
         self.ticks += 1
-        holder, fates, told = Holder(tick=f"tick{self.ticks}", boot="", host=""), iter(fates), None
+        claimant, fates, told = Claimant(tick=f"tick{self.ticks}", boot="", host=""), iter(fates), None
         closed = frozenset(() if gates else [name for name, job in self.config.jobs.items() if job.only_if])
         self.note_eras()
         with self.ledger.transaction():
@@ -153,7 +153,7 @@ class Household:
                 plan = claims.plan(
                     self.ledger, self.config, self.now, told=told, gates=Gates(closed=closed), budget=budget
                 )
-                taken = [start.claim for start in claims.take(self.ledger, plan.starts, holder, self.now)]
+                taken = [start.claim for start in claims.take(self.ledger, plan.starts, claimant, self.now)]
             assert self.problems() == [], "an audit beside a tick accuses it"
             budget = budget if budget is None else budget - len(taken)
             told = {claim.job for claim in taken if self.begin(claim, next(fates, "success"))}
@@ -182,11 +182,11 @@ class Household:
             if fate == "unstarted" and run.status == "claimed":
                 self.ledger.unclaim(run.run_id)
                 return
-            ending = Ending(
+            ending = AttemptResult(
                 run_id=run.run_id, attempt=run.attempt, status="failed" if fate == "unstarted" else fate,
                 started_at=self.now, finished_at=self.now, duration_ms=0,
             )  # fmt: skip
-            settle(
+            settle_attempt(
                 self.ledger,
                 self.config.jobs,
                 run,
@@ -240,11 +240,11 @@ def test_every_slot_is_accounted_for_whatever_happens(jobs, steps):
     ):
         settings_file = Path(directory) / "scheduled.toml"
         settings_file.touch()
-        household = Household(ledger, config.load(settings_file), jobs)
-        for pause, fates, edit, ends, around in steps:
+        household = Household(ledger, load_config(settings_file), jobs)
+        for pause, fates, edit, ends, holds in steps:
             household.now += pause
             for job in list(household.alive) if ends else ():
                 household.meet(job, fates[-1])
             household.edit(*edit)
-            household.tick(fates, **around)
+            household.tick(fates, **holds)
             check(household)

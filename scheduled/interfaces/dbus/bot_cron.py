@@ -10,9 +10,9 @@ from dbus_fast.service import ServiceInterface, dbus_method, dbus_signal
 
 from scheduled import service
 from scheduled.errors import ConfigError
-from scheduled.instance import Where
-from scheduled.interfaces.dbus.desk import (
-    Desk,
+from scheduled.instance import Instance
+from scheduled.interfaces.dbus.caller import (
+    Caller,
     Presence,
     boolean,
     fitting,
@@ -29,32 +29,32 @@ ThreeTexts = Annotated[tuple[str, str, str], DBusSignature("sss")]
 NEWEST = 20
 
 
-async def run_job(where: Where, job_name: str) -> dict[str, Any]:
+async def run_job(instance: Instance, job_name: str) -> dict[str, Any]:
     """Start a run, not waiting for its end: signals tell the rest. Raises BusyError if one of it is under way."""
-    return {**SUCCESS, "job_name": job_name, **await service.start(where, [job_name])}
+    return {**SUCCESS, "job_name": job_name, **await service.start(instance, [job_name])}
 
 
-def toggle_job(where: Where, job_name: str, enabled: str | bool) -> dict[str, Any]:
+def toggle_job(instance: Instance, job_name: str, enabled: str | bool) -> dict[str, Any]:
     """Enable or disable a job, whatever the configuration says."""
     switch = service.enable if boolean(str(enabled)) else service.disable
-    return {**SUCCESS, **switch(where, [job_name])[0]}
+    return {**SUCCESS, **switch(instance, [job_name])[0]}
 
 
-def toggle_scheduler(where: Where, enabled: str | bool) -> dict[str, Any]:
+def toggle_scheduler(instance: Instance, enabled: str | bool) -> dict[str, Any]:
     """End, or begin, a pause of all jobs."""
     wanted = boolean(str(enabled))
-    _ = service.resume(where) if wanted else service.pause(where)
+    _ = service.resume(instance) if wanted else service.pause(instance)
     return {**SUCCESS, "enabled": wanted}
 
 
-def get_history(where: Where, limit: int = NEWEST, job_name: str | None = None) -> list[dict[str, Any]]:
+def get_history(instance: Instance, limit: int = NEWEST, job_name: str | None = None) -> list[dict[str, Any]]:
     """Return the newest runs."""
-    return service.history(where, job_name, limit=limit)
+    return service.history(instance, job_name, limit=limit)
 
 
-def get_config(where: Where, section: str, key: str = "") -> Any:
+def get_config(instance: Instance, section: str, key: str = "") -> Any:
     """Return what the configuration says: of the scheduler (`schedules`), or of a job (`jobs.NAME`)."""
-    found = _section(where, section)
+    found = _section(instance, section)
     if not key:
         return found
     if key not in found:
@@ -62,12 +62,12 @@ def get_config(where: Where, section: str, key: str = "") -> Any:
     return found[key]
 
 
-def _section(where: Where, section: str) -> Mapping[str, Any]:
+def _section(instance: Instance, section: str) -> Mapping[str, Any]:
     if section == "schedules":
-        found = service.status(where)
-        return {"enabled": "*" not in found["paused"], "timezone": service.settings(where)["timezone"],
-                "jobs": [job["name"] for job in service.jobs(where)]}  # fmt: skip
-    return service.written(where, _job(section))
+        found = service.status(instance)
+        return {"enabled": "*" not in found["paused"], "timezone": service.settings(instance)["timezone"],
+                "jobs": [job["name"] for job in service.jobs(instance)]}  # fmt: skip
+    return service.written(instance, _job(section))
 
 
 def _job(section: str) -> str:
@@ -77,14 +77,14 @@ def _job(section: str) -> str:
     return name
 
 
-def update_config(where: Where, section: str, key: str, value: Any) -> dict[str, Any]:
+def update_config(instance: Instance, section: str, key: str, value: Any) -> dict[str, Any]:
     """Give a job's key a new value (`null` takes it out), or the scheduler's `enabled`."""
     if (section, key) == ("schedules", "enabled"):
-        return toggle_scheduler(where, value)
+        return toggle_scheduler(instance, value)
     changes = {key: _value(value)}
     name = _job(section)
-    need_harmless(where, changes)
-    return {**SUCCESS, **service.edit(where, name, changes)}
+    need_harmless(instance, changes)
+    return {**SUCCESS, **service.edit(instance, name, changes)}
 
 
 def _value(value: Any) -> Any:
@@ -95,9 +95,9 @@ def _value(value: Any) -> Any:
         return value
 
 
-def get_state(where: Where) -> dict[str, Any]:
+def get_state(instance: Instance) -> dict[str, Any]:
     """Return how everything stands."""
-    return service.status(where)
+    return service.status(instance)
 
 
 CALLS: dict[str, Callable[..., Any]] = {
@@ -112,25 +112,25 @@ CALLS: dict[str, Callable[..., Any]] = {
 }
 
 
-def call(where: Where, name: str, arguments: Mapping[str, Any]) -> Any:
+def call(instance: Instance, name: str, arguments: Mapping[str, Any]) -> Any:
     """Answer a call by name; raises ConfigError for one that there is not, or with other arguments."""
     if name not in CALLS:
         raise ConfigError(f"no such method: {name!r}; there are {', '.join(CALLS)}")
-    given = fitting(where, name, CALLS[name], arguments)
+    given = fitting(instance, name, CALLS[name], arguments)
     return CALLS[name](*given.args, **given.kwargs)
 
 
 class BotCron(ServiceInterface):
     """What is on the bus under that name."""
 
-    def __init__(self, where: Where, presence: Presence) -> None:
+    def __init__(self, instance: Instance, presence: Presence) -> None:
         super().__init__(BOT_CRON)
-        self._desk = Desk(where, presence)
+        self._desk = Caller(instance, presence)
 
     @dbus_method()
     async def run_job(self, job_name: DBusStr) -> DBusStr:
         """Start a run."""
-        return await self._desk.ask(lambda where: run_job(where, job_name))
+        return await self._desk.ask(lambda instance: run_job(instance, job_name))
 
     @dbus_method()
     async def list_jobs(self) -> DBusStr:
@@ -140,33 +140,33 @@ class BotCron(ServiceInterface):
     @dbus_method()
     async def get_history(self, limit: DBusInt32) -> DBusStr:
         """Return the newest runs."""
-        return await self._desk.ask(lambda where: get_history(where, limit))
+        return await self._desk.ask(lambda instance: get_history(instance, limit))
 
     @dbus_method()
     async def toggle_scheduler(self, enabled: DBusStr) -> DBusStr:
         """End, or begin, a pause of all jobs."""
-        return await self._desk.ask(lambda where: toggle_scheduler(where, enabled))
+        return await self._desk.ask(lambda instance: toggle_scheduler(instance, enabled))
 
     @dbus_method()
     async def toggle_job(self, job_name: DBusStr, enabled: DBusStr) -> DBusStr:
         """Enable or disable a job."""
-        return await self._desk.ask(lambda where: toggle_job(where, job_name, enabled))
+        return await self._desk.ask(lambda instance: toggle_job(instance, job_name, enabled))
 
     @dbus_method()
     async def get_config(self, section: DBusStr, key: DBusStr) -> DBusStr:
         """Return what the configuration says."""
-        return await self._desk.ask(lambda where: get_config(where, section, key))
+        return await self._desk.ask(lambda instance: get_config(instance, section, key))
 
     @dbus_method()
     async def update_config(self, section: DBusStr, key: DBusStr, value: DBusStr) -> DBusStr:
         """Change what the configuration says."""
-        return await self._desk.ask(lambda where: update_config(where, section, key, value))
+        return await self._desk.ask(lambda instance: update_config(instance, section, key, value))
 
     @dbus_method()
     async def CallMethod(self, name: DBusStr, args_json: DBusStr) -> DBusStr:
         """Answer any of these by name; an error is an answer too, as those who call it so expect."""
         try:
-            answer = await self._desk.ask(lambda where: call(where, name, read(args_json)))
+            answer = await self._desk.ask(lambda instance: call(instance, name, read(args_json)))
         except DBusError as error:
             return text({"success": False, "error": error.text})
         return text({"success": True, "result": msgspec.Raw(answer.encode())})
@@ -184,7 +184,7 @@ class BotCron(ServiceInterface):
     @dbus_method()
     async def GetStats(self) -> DBusStr:
         """Return the totals."""
-        return await self._desk.ask(lambda where: service.status(where)["stats"])
+        return await self._desk.ask(lambda instance: service.status(instance)["stats"])
 
     @dbus_method()
     async def HealthCheck(self) -> DBusStr:

@@ -9,8 +9,8 @@ from dbus_fast.service import ServiceInterface, dbus_method, dbus_signal
 import scheduled
 from scheduled import service
 from scheduled.errors import ConfigError
-from scheduled.instance import Where
-from scheduled.interfaces.dbus.desk import Desk, Presence, fitting, looked_up, need_harmless, read
+from scheduled.instance import Instance
+from scheduled.interfaces.dbus.caller import Caller, Presence, fitting, looked_up, need_harmless, read
 from scheduled.notify.session_bus import OURS
 
 TwoTexts = Annotated[tuple[str, str], DBusSignature("ss")]
@@ -25,28 +25,28 @@ NAMES = (
 QUESTIONS: dict[str, Callable[..., Any]] = {name: getattr(service, name) for name in NAMES}
 
 
-def ask(where: Where, question: str, arguments: Mapping[str, Any]) -> Any:
+def ask(instance: Instance, question: str, arguments: Mapping[str, Any]) -> Any:
     """Answer a question by name; raises ConfigError for one that there is not, or with other arguments."""
     if question not in QUESTIONS:
         raise ConfigError(f"no such question: {question!r}; there are {', '.join(QUESTIONS)}")
     found = QUESTIONS[question]
-    given = fitting(where, question, found, arguments)
+    given = fitting(instance, question, found, arguments)
     for definition in ("definition", "changes"):
-        need_harmless(where, given.arguments.get(definition, {}))
+        need_harmless(instance, given.arguments.get(definition, {}))
     return found(*given.args, **given.kwargs)
 
 
 class Scheduler(ServiceInterface):
     """What is on the bus under that name."""
 
-    def __init__(self, where: Where, presence: Presence) -> None:
+    def __init__(self, instance: Instance, presence: Presence) -> None:
         super().__init__(OURS)
-        self._desk = Desk(where, presence)
+        self._desk = Caller(instance, presence)
 
     @dbus_method()
     async def Ask(self, question: DBusStr, arguments: DBusStr) -> DBusStr:
         """Return the answer to a question as the JSON that the command line prints."""
-        return await self._desk.ask(lambda where: ask(where, question, read(arguments)))
+        return await self._desk.ask(lambda instance: ask(instance, question, read(arguments)))
 
     @looked_up
     def Questions(self) -> Texts:

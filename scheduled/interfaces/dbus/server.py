@@ -9,7 +9,7 @@ from dbus_fast import Message, MessageType, NameFlag, RequestNameReply
 from dbus_fast.aio import MessageBus
 
 from scheduled.errors import StateError
-from scheduled.instance import Where
+from scheduled.instance import Instance
 from scheduled.interfaces.dbus.bot_cron import BotCron
 from scheduled.interfaces.dbus.own import Scheduler
 from scheduled.notify import session_bus
@@ -71,22 +71,22 @@ class Presence:
         await asyncio.sleep(0)
 
 
-def serve(where: Where, idle: float) -> None:
+def serve(instance: Instance, idle: float) -> None:
     """Answer until nobody has called for *idle* seconds; raises StateError where there is no session bus."""
     address = session_bus.address()
     if address is None:
         raise StateError(f"there is no session bus: {session_bus.why_none()}")
     try:
-        asyncio.run(_serve(where, address, idle))
+        asyncio.run(_serve(instance, address, idle))
     except OSError as error:
         raise StateError(f"{address}: {error}") from None
 
 
-async def _serve(where: Where, address: str, idle: float) -> None:
+async def _serve(instance: Instance, address: str, idle: float) -> None:
     bus = await _connected(address)
     presence = Presence(idle)
     bus.add_message_handler(presence.heard)
-    for interface in (BotCron(where, presence), Scheduler(where, presence)):
+    for interface in (BotCron(instance, presence), Scheduler(instance, presence)):
         bus.export(session_bus.PATHS[interface.name], interface)
     taken = [
         name for name in session_bus.PATHS if await bus.request_name(name, NameFlag.DO_NOT_QUEUE) in OURS_NOW

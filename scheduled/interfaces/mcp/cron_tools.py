@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from scheduled import service
-from scheduled.interfaces.mcp import schema as words
+from scheduled.interfaces.mcp import schema
 from scheduled.interfaces.mcp.permissions import Permission, Permits
 
 WAIT = 30.0
@@ -22,32 +22,32 @@ class CronTools:
     def __init__(self, permits: Permits) -> None:
         self._permits = permits
 
-    def cron_list(self) -> words.Documents:
+    def cron_list(self) -> schema.Documents:
         """List the jobs: when each is due, what it does, how it went."""
-        return service.jobs(self._permits.where)
+        return service.jobs(self._permits.instance)
 
-    def cron_status(self) -> words.Document:
+    def cron_status(self) -> schema.Document:
         """Say how everything stands, trouble first."""
-        return service.status(self._permits.where)
+        return service.status(self._permits.instance)
 
-    def cron_notifications(self) -> words.Document:
+    def cron_notifications(self) -> schema.Document:
         """List what is wrong now, and the notices that are decided but not delivered yet."""
         return {
-            "incidents": service.incidents(self._permits.where),
-            "undelivered": service.notices(self._permits.where),
+            "incidents": service.incidents(self._permits.instance),
+            "undelivered": service.notices(self._permits.instance),
         }
 
     def cron_add(  # noqa: PLR0917 - arguments of a tool have names
         self,
-        name: words.Name,
-        cron: words.Cron = None,
-        every: words.Every = None,
-        at: words.At = None,
-        on: words.On = None,
-        command: words.Command = None,
-        description: words.Description = None,
-        options: words.Options = {},  # noqa: B006 - a schema's default; nobody changes it
-    ) -> words.Document:
+        name: schema.Name,
+        cron: schema.Cron = None,
+        every: schema.Every = None,
+        at: schema.At = None,
+        on: schema.On = None,
+        command: schema.Command = None,
+        description: schema.Description = None,
+        options: schema.Options = {},  # noqa: B006 - a schema's default; nobody changes it
+    ) -> schema.Document:
         """Add a job. One that says what is executed needs add_commands = true too."""
         given = {
             "cron": cron,
@@ -59,17 +59,17 @@ class CronTools:
         }
         definition = service.together(given, options)
         self._permits.need_harmless(definition)
-        return service.add(self._permits.where, name, definition)
+        return service.add(self._permits.instance, name, definition)
 
-    def cron_remove(self, name: words.Job) -> words.Document:
+    def cron_remove(self, name: schema.Job) -> schema.Document:
         """Remove a job from the configuration; a copy of its file is kept."""
-        return service.remove(self._permits.where, name)
+        return service.remove(self._permits.instance, name)
 
-    def cron_enable(self, name: words.Job, enabled: words.Enabled = True) -> words.Documents:
+    def cron_enable(self, name: schema.Job, enabled: schema.Enabled = True) -> schema.Documents:
         """Enable a job, or disable it, whatever the configuration says; nothing is replayed."""
         switch = service.enable if enabled else service.disable
-        return switch(self._permits.where, [name])
+        return switch(self._permits.instance, [name])
 
-    async def cron_run_now(self, name: words.Job, wait_seconds: words.Wait = WAIT) -> words.Document:
+    async def cron_run_now(self, name: schema.Job, wait_seconds: schema.Wait = WAIT) -> schema.Document:
         """Run a job now: `over` says whether it ended while we waited, `result` then holds how."""
-        return await service.start(self._permits.where, [name], wait=wait_seconds)
+        return await service.start(self._permits.instance, [name], wait=wait_seconds)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from scheduled import service
 from scheduled.errors import ForbiddenError
-from scheduled.instance import Where
+from scheduled.instance import Instance
 
 Permission = Literal["run", "toggle", "add"]
 WHAT = {
@@ -18,28 +18,28 @@ WHAT = {
 class Permits:
     """Asks `[mcp]`, anew for every call: what is taken back is gone at once."""
 
-    def __init__(self, where: Where) -> None:
-        self._where = where
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
 
     @property
-    def where(self) -> Where:
+    def instance(self) -> Instance:
         """A place for one question."""
-        return Where(self._where.config, self._where.state)
+        return Instance(self._instance.config, self._instance.state)
 
     def need(self, permission: Permission | None) -> None:
         """Raise ForbiddenError unless agents may do that; None is looking, which they always may."""
-        allowed = service.interfaces(self.where).mcp.allow
+        allowed = service.interfaces(self.instance).mcp.allow
         if permission is not None and permission not in allowed:
             wanted = ", ".join(f'"{word}"' for word in (*allowed, permission))
             raise ForbiddenError(
-                f"agents may not {WHAT[permission]}: in {self._where.config_file}, [mcp] allow = [{wanted}] lets them"
+                f"agents may not {WHAT[permission]}: in {self._instance.config_file}, [mcp] allow = [{wanted}] lets them"
             )
 
     def need_harmless(self, definition: Mapping[str, Any]) -> None:
         """Raise ForbiddenError if a job says what is executed, unless agents may write commands."""
         keys = service.executable_keys(definition)
-        if keys and not service.interfaces(self.where).mcp.add_commands:
+        if keys and not service.interfaces(self.instance).mcp.add_commands:
             raise ForbiddenError(
-                f"agents may not say what is executed ({', '.join(keys)}): in {self._where.config_file}, "
+                f"agents may not say what is executed ({', '.join(keys)}): in {self._instance.config_file}, "
                 "[mcp] add_commands = true lets them"
             )

@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from scheduled import service
+from scheduled.core.runs import FAILED
 from scheduled.errors import ConfigError
-from scheduled.interfaces.mcp import schema as words
+from scheduled.interfaces.mcp import schema
 from scheduled.interfaces.mcp.permissions import Permission, Permits
 
 WAIT = 30.0
@@ -13,7 +14,6 @@ MANY = 1000  # runs under way at once
 SUCCESS = {"status": "success"}
 # What a run's end means for a task that has no slot to come.
 ENDED = {"success": "completed", "skipped": "cancelled"}
-BAD = ("failed", "timed_out", "interrupted")
 
 
 class SchedulerTools:
@@ -31,29 +31,29 @@ class SchedulerTools:
 
     def scheduler_add_task(
         self,
-        task_id: words.TaskId,
-        task_type: words.TaskType,
-        schedule: words.At = None,
-        cron_expression: words.Cron = None,
-        priority: words.Priority = None,
-        config: words.TaskConfig = {},  # noqa: B006 - a schema's default; nobody changes it
-        description: words.Description = None,
-    ) -> words.Document:
+        task_id: schema.TaskId,
+        task_type: schema.TaskType,
+        schedule: schema.At = None,
+        cron_expression: schema.Cron = None,
+        priority: schema.Priority = None,
+        config: schema.TaskConfig = {},  # noqa: B006 - a schema's default; nobody changes it
+        description: schema.Description = None,
+    ) -> schema.Document:
         """Add a task: a job. One that says what is executed needs add_commands = true too."""
         if schedule is not None and cron_expression is not None:
             raise ConfigError("schedule and cron_expression: only one may be given")
         given = {"at": schedule, "cron": cron_expression, "priority": priority, "description": description}
         definition = service.together(given, config)
         self._permits.need_harmless(definition)
-        done = service.add(self._permits.where, task_id, definition)
+        done = service.add(self._permits.instance, task_id, definition)
         return {**SUCCESS, "task_id": task_id, "task_type": task_type, **done}
 
     def scheduler_list_tasks(
-        self, status: words.TaskStatus = None, priority: words.Priority = None, limit: words.Limit = 100
-    ) -> words.Document:
+        self, status: schema.TaskStatus = None, priority: schema.Priority = None, limit: schema.Limit = 100
+    ) -> schema.Document:
         """List tasks: each job's id, status (pending, running, completed, failed or cancelled) and next instant."""
         running = self._running()
-        tasks = [_task(job, running) for job in service.jobs(self._permits.where)]
+        tasks = [_task(job, running) for job in service.jobs(self._permits.instance)]
         chosen = [
             task
             for task in tasks
@@ -61,44 +61,44 @@ class SchedulerTools:
         ]
         return {**SUCCESS, "count": len(chosen), "tasks": chosen[:limit]}
 
-    def scheduler_get_status(self) -> words.Document:
+    def scheduler_get_status(self) -> schema.Document:
         """Say how everything stands, trouble first."""
-        return {**SUCCESS, **service.status(self._permits.where)}
+        return {**SUCCESS, **service.status(self._permits.instance)}
 
-    def scheduler_get_task(self, task_id: words.TaskId) -> words.Document:
+    def scheduler_get_task(self, task_id: schema.TaskId) -> schema.Document:
         """Return everything of a task: what is configured, where it stands, its newest runs."""
-        found = service.job(self._permits.where, task_id)
-        runs = service.history(self._permits.where, task_id, limit=5)
+        found = service.job(self._permits.instance, task_id)
+        runs = service.history(self._permits.instance, task_id, limit=5)
         return {**SUCCESS, "task": {**_task(found, self._running()), "job": found, "runs": runs}}
 
-    def scheduler_remove_task(self, task_id: words.TaskId) -> words.Document:
+    def scheduler_remove_task(self, task_id: schema.TaskId) -> schema.Document:
         """Remove a task that is not running; a copy of its file is kept."""
         if task_id in self._running():
             raise ConfigError(f"{task_id}: is running; `stop` ends its run")
-        return {**SUCCESS, "task_id": task_id, **service.remove(self._permits.where, task_id)}
+        return {**SUCCESS, "task_id": task_id, **service.remove(self._permits.instance, task_id)}
 
     def _running(self) -> set[str]:
-        found = service.history(self._permits.where, status="running", limit=MANY)
+        found = service.history(self._permits.instance, status="running", limit=MANY)
         return {run["job"] for run in found}
 
-    def scheduler_daemon_status(self) -> words.Document:
+    def scheduler_daemon_status(self) -> schema.Document:
         """Say whether ticks come: `running` is the age of the last one against how often they are to come."""
-        found = service.status(self._permits.where)
+        found = service.status(self._permits.instance)
         return {**SUCCESS, **found["ticks"], "paused": "*" in found["paused"]}
 
-    def scheduler_start_daemon(self) -> words.Document:
+    def scheduler_start_daemon(self) -> schema.Document:
         """Have cron make ticks (install the crontab's block), and end a pause of all jobs."""
-        done = service.install(self._permits.where)
-        resumed = service.resume(self._permits.where)
+        done = service.install(self._permits.instance)
+        resumed = service.resume(self._permits.instance)
         return {**SUCCESS, "installed": done["changed"], "resumed": resumed[0]["was_paused"]}
 
-    def scheduler_stop_daemon(self) -> words.Document:
+    def scheduler_stop_daemon(self) -> schema.Document:
         """Pause all jobs until the daemon is started again; what comes due meanwhile is caught up on."""
-        return {**SUCCESS, "paused": service.pause(self._permits.where)}
+        return {**SUCCESS, "paused": service.pause(self._permits.instance)}
 
-    async def scheduler_restart_daemon(self, wait_seconds: words.Wait = WAIT) -> words.Document:
+    async def scheduler_restart_daemon(self, wait_seconds: schema.Wait = WAIT) -> schema.Document:
         """Make a tick now: catch up with what is due."""
-        return {**SUCCESS, **await service.start(self._permits.where, [], wait=wait_seconds)}
+        return {**SUCCESS, **await service.start(self._permits.instance, [], wait=wait_seconds)}
 
 
 def _task(job: Mapping[str, Any], running: Collection[str]) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def _task(job: Mapping[str, Any], running: Collection[str]) -> dict[str, Any]:
 def _status(job: Mapping[str, Any]) -> str:
     if not job["enabled"]:
         return "cancelled"
-    if job["last_status"] in BAD:
+    if job["last_status"] in FAILED:
         return "failed"
     if job["next_run"] is not None:
         return "pending"

@@ -18,7 +18,7 @@ from pydantic import ConfigDict, ValidationError, create_model
 import scheduled
 from scheduled import service
 from scheduled.errors import ConfigError, ScheduledError
-from scheduled.instance import Where
+from scheduled.instance import Instance
 from scheduled.interfaces.ask import answered
 from scheduled.interfaces.mcp.cron_tools import CronTools
 from scheduled.interfaces.mcp.own_tools import OwnTools
@@ -33,14 +33,14 @@ READ_ONLY = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 CHANGES = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=False)
 
 
-def serve(where: Where) -> None:
+def serve(instance: Instance) -> None:
     """Answer until stdin ends."""
-    build(where).run("stdio")
+    build(instance).run("stdio")
 
 
-def build(where: Where) -> MCPServer[Any]:
+def build(instance: Instance) -> MCPServer[Any]:
     """Return the server with all its tools and resources."""
-    permits = Permits(where)
+    permits = Permits(instance)
     groups = (OwnTools(permits), CronTools(permits), SchedulerTools(permits))
     server: MCPServer[Any] = MCPServer(
         "scheduled",
@@ -145,8 +145,8 @@ def _resources(server: MCPServer[Any], permits: Permits) -> None:
         return text or "There is no report yet; the tool `cron_run_now` makes one from its job."
 
 
-def _read(question: Callable[[Where], Any], permits: Permits) -> Any:
+def _read(question: Callable[[Instance], Any], permits: Permits) -> Any:
     try:
-        return question(permits.where)
+        return question(permits.instance)
     except ScheduledError as error:
         raise ResourceError(str(error)) from None

@@ -14,16 +14,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
 from scheduled.errors import ScheduledError
-from scheduled.interfaces.web.api import routes as rest
-from scheduled.interfaces.web.pages import calendar
-from scheduled.interfaces.web.pages import edit as editing_pages
-from scheduled.interfaces.web.pages import jobs as pages
-from scheduled.interfaces.web.pages import login as signing
+from scheduled.interfaces.web.api import routes
+from scheduled.interfaces.web.pages import calendar, edit, jobs, login
 from scheduled.interfaces.web.pages.templating import HERE
 from scheduled.interfaces.web.responses import RefusedError, refused, status_of
-from scheduled.interfaces.web.security import Doorway, Guard
+from scheduled.interfaces.web.security import Guard, ServerAddress
 from scheduled.interfaces.web.tokens import Key
-from scheduled.service import Where
+from scheduled.service import Instance
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +30,8 @@ def _nobody(_: Scope, __: int) -> None:
 
 
 def create(
-    where: Callable[[], Where],
-    doorway: Doorway,
+    instance: Callable[[], Instance],
+    doorway: ServerAddress,
     *,
     key: Callable[[], Key] | None = None,
     now: Callable[[], float] = monotonic,
@@ -49,13 +46,13 @@ def create(
             Exception: _fault,
         }
     )
-    app.state.where = where
+    app.state.instance = instance
     guard = Guard(app, doorway, now, active, key or (lambda: doorway.key))
     rooms = [
-        *rest.routes(),
-        *signing.routes(guard),
-        *editing_pages.routes(),
-        *pages.routes(),
+        *routes.routes(),
+        *login.routes(guard),
+        *edit.routes(),
+        *jobs.routes(),
         *calendar.routes(),
     ]
     app.router.routes += [*rooms, Mount("/static", StaticFiles(directory=HERE / "static"))]

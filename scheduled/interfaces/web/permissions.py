@@ -5,15 +5,15 @@ from typing import Any
 
 from scheduled import service
 from scheduled.errors import ForbiddenError
-from scheduled.service import Where
+from scheduled.service import Instance
 
 
-def may_edit(place: Where) -> bool:
+def may_edit(place: Instance) -> bool:
     """Tell whether commands may be written; the configuration is asked each time, and has the last word."""
     return service.interfaces(place).web.allow_edit
 
 
-def permit(place: Where, table: Mapping[str, Any]) -> None:
+def permit(place: Instance, table: Mapping[str, Any]) -> None:
     """Raise ForbiddenError if *table* says, or changes, what is executed, and that may not be."""
     keys = service.executable_keys(table)
     if keys and not may_edit(place):

@@ -7,16 +7,16 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from scheduled.interfaces.web.responses import RefusedError
-from scheduled.service import Where
+from scheduled.service import Instance
 
 MOST_FIELDS = 100
 # `str.isdecimal` takes the digits of every script, and `int` not any number of them.
 NUMBER = re.compile(r"[0-9]{1,18}")
 
 
-def where(request: Request) -> Where:
+def instance_of(request: Request) -> Instance:
     """Return whose configuration and state this door is for; one of its own for each request."""
-    found: Where = request.app.state.where()
+    found: Instance = request.app.state.instance_of()
     return found
 
 

@@ -49,7 +49,7 @@ HEADERS = {
 }
 
 
-class Doorway(msgspec.Struct, frozen=True, kw_only=True):
+class ServerAddress(msgspec.Struct, frozen=True, kw_only=True):
     """Where the door stands: its *port*, the names it answers to, and whether the line is *secure* (TLS)."""
 
     key: Key
@@ -91,7 +91,7 @@ class Guard:
     def __init__(
         self,
         app: ASGIApp,
-        doorway: Doorway,
+        doorway: ServerAddress,
         now: Callable[[], float],
         active: Callable[[Scope, int], None],
         key: Callable[[], Key],

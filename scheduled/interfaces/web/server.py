@@ -12,13 +12,13 @@ from starlette.types import ASGIApp, Scope
 
 from scheduled import service
 from scheduled.errors import ConfigError
-from scheduled.interfaces.web import app
+from scheduled.interfaces.web import app, tokens
 from scheduled.interfaces.web import sockets as listening
-from scheduled.interfaces.web import tokens as keys
-from scheduled.interfaces.web.security import Doorway
-from scheduled.interfaces.web.sockets import Place
-from scheduled.schedules.timetable import ScheduleError, parse_interval
-from scheduled.service import Where
+from scheduled.interfaces.web.security import ServerAddress
+from scheduled.interfaces.web.sockets import ListenOptions
+from scheduled.schedules.cron import ScheduleError
+from scheduled.schedules.durations import parse_interval
+from scheduled.service import Instance
 
 WARNING = """\
 !!! WARNING: THIS DOOR IS OPEN TO THE NETWORK, AND THE LINE IS NOT ENCRYPTED !!!
@@ -26,7 +26,7 @@ WARNING = """\
 !!! Use --certfile and --keyfile, or listen on 127.0.0.1 and come through ssh -L. !!!"""
 
 
-def announce(door: Doorway, place: Place) -> str:
+def announce(door: ServerAddress, place: ListenOptions) -> str:
     """Return what is said when the door opens."""
     lines = [f"scheduled web: {listening.address(door, place)}"]
     if door.exposed and not door.secure:
@@ -34,7 +34,7 @@ def announce(door: Doorway, place: Place) -> str:
     return "\n".join(lines)
 
 
-class Idle:
+class IdleShutdown:
     """Ends the server when for *seconds* nobody has asked for anything; None: never."""
 
     def __init__(self, seconds: int | None, now: Callable[[], float]) -> None:
@@ -61,32 +61,34 @@ class Idle:
         server.should_exit = True
 
 
-def run(where: Where, place: Place, *, idle: str, renew: bool) -> None:
+def run(instance: Instance, place: ListenOptions, *, idle: str, renew: bool) -> None:
     """Open the door and stay until it is idle, or somebody ends it; raises ConfigError if it can't be opened."""
-    place = replace(place, names=tuple(service.interfaces(where).web.hosts))
+    place = replace(place, names=tuple(service.interfaces(instance).web.hosts))
     listening.check_certificate(place)
-    patience = Idle(_seconds(idle), monotonic)
-    _key(where, renew=renew)
-    fresh = keys.KeyFile(where.paths.root)
+    patience = IdleShutdown(_seconds(idle), monotonic)
+    _key(instance, renew=renew)
+    fresh = tokens.KeyFile(instance.paths.root)
     key = fresh.key()
     found = listening.sockets(place)
     doorway = listening.doorway(key, place, found)
     answering = app.create(
-        lambda: Where(where.config, where.state), doorway, key=fresh.key, active=patience.heard
+        lambda: Instance(instance.config, instance.state), doorway, key=fresh.key, active=patience.heard
     )
     print(announce(doorway, place), file=sys.stderr, flush=True)  # noqa: T201 - what the door has to say
     serve(answering, place, found, patience)
 
 
-def url(where: Where, place: Place, *, renew: bool) -> str:
+def url(instance: Instance, place: ListenOptions, *, renew: bool) -> str:
     """Return the address with the token, of a door that is open already or that systemd opens."""
     secure = place.certfile is not None
-    return listening.address(Doorway(key=_key(where, renew=renew), port=place.port, secure=secure), place)
+    return listening.address(
+        ServerAddress(key=_key(instance, renew=renew), port=place.port, secure=secure), place
+    )
 
 
-def _key(where: Where, *, renew: bool) -> keys.Key:
-    where.paths.prepare()
-    return keys.renew(where.paths.root) if renew else keys.key(where.paths.root)
+def _key(instance: Instance, *, renew: bool) -> tokens.Key:
+    instance.paths.prepare()
+    return tokens.renew(instance.paths.root) if renew else tokens.key(instance.paths.root)
 
 
 def _seconds(idle: str) -> int | None:
@@ -98,7 +100,7 @@ def _seconds(idle: str) -> int | None:
         raise ConfigError(f"--idle: {error}") from None
 
 
-def serve(app: ASGIApp, place: Place, found: list[socket.socket], idle: Idle) -> None:
+def serve(app: ASGIApp, place: ListenOptions, found: list[socket.socket], idle: IdleShutdown) -> None:
     """Answer until somebody ends it, or nobody needs it any more."""
     settings = uvicorn.Config(
         app,

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from scheduled.errors import ConfigError
-from scheduled.interfaces.web.security import Doorway
+from scheduled.interfaces.web.security import ServerAddress
 from scheduled.interfaces.web.tokens import Key
 
 FIRST_FD = 3  # where systemd's protocol has what it hands over
@@ -18,7 +18,7 @@ EVERYWHERE = frozenset(("0.0.0.0", "::"))  # noqa: S104 - what they mean is said
 BACKLOG = 128
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class ListenOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Where to listen, under which further *names*, with which certificate."""
 
     host: str = "127.0.0.1"
@@ -28,12 +28,12 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     keyfile: str | None = None
 
 
-def sockets(place: Place) -> list[socket.socket]:
+def sockets(place: ListenOptions) -> list[socket.socket]:
     """Return the sockets to listen on: systemd's (LISTEN_FDS), else one of our own; raises ConfigError."""
     return _handed_over() or [_own(place)]
 
 
-def _own(place: Place) -> socket.socket:
+def _own(place: ListenOptions) -> socket.socket:
     family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
     found = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -62,13 +62,13 @@ def _handed_over() -> list[socket.socket]:
     return found
 
 
-def doorway(key: Key, place: Place, listening: Iterable[socket.socket], **more: Any) -> Doorway:
+def doorway(key: Key, place: ListenOptions, listening: Iterable[socket.socket], **more: Any) -> ServerAddress:
     """Say where the door stands, as its sockets tell."""
     addresses = [one.getsockname()[:2] for one in listening]
     exposed = any(address not in LOOPBACK for address, _ in addresses)
     own = {socket.gethostname(), place.host} if exposed else {place.host}
     names = {*LOOPBACK, "localhost", *own, *place.names} - EVERYWHERE
-    return Doorway(
+    return ServerAddress(
         key=key,
         port=addresses[0][1],
         names=frozenset(name.lower() for name in names),
@@ -78,14 +78,14 @@ def doorway(key: Key, place: Place, listening: Iterable[socket.socket], **more: 
     )
 
 
-def address(door: Doorway, place: Place) -> str:
+def address(door: ServerAddress, place: ListenOptions) -> str:
     """Return the address to type, or to click on: it carries the token, once."""
     host = "127.0.0.1" if place.host in EVERYWHERE else place.host
     host = f"[{host}]" if ":" in host else host
     return f"{door.scheme}://{host}:{door.port}/?token={door.key.token}"
 
 
-def check_certificate(place: Place) -> None:
+def check_certificate(place: ListenOptions) -> None:
     """Raise ConfigError if the certificate and its key can't be used."""
     if place.certfile is None:
         if place.keyfile is not None:

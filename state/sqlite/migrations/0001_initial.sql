@@ -97,8 +97,8 @@ CREATE TABLE attempts (
     PRIMARY KEY (run_id, attempt)
 ) WITHOUT ROWID;
 
--- What people switched from outside the configuration. The job '' is every job.
-CREATE TABLE toggles (
+-- What people set by hand on top of the configuration. The job '' is every job.
+CREATE TABLE overrides (
     job     TEXT PRIMARY KEY,
     enabled INTEGER NOT NULL
 ) WITHOUT ROWID;
@@ -137,7 +137,7 @@ CREATE TABLE conditions (
     payload TEXT NOT NULL,
     event   TEXT,
     since   REAL NOT NULL,
-    said_at REAL,
+    notified_at REAL,
     PRIMARY KEY (job, key)
 ) WITHOUT ROWID;
 

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from scheduled.interfaces.ask import answered
 from scheduled.interfaces.web.api import openapi
 from scheduled.interfaces.web.api.operations import OPERATIONS, Asked, Operation
-from scheduled.interfaces.web.request import where
+from scheduled.interfaces.web.request import instance_of
 from scheduled.interfaces.web.responses import Json, RefusedError
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -39,7 +39,7 @@ def _endpoint(operations: dict[str, Operation]) -> Endpoint:
             _query(request, operation),
             await _body(request, operation),
         )
-        document = await answered(lambda: operation.ask(where(request), asked))
+        document = await answered(lambda: operation.ask(instance_of(request), asked))
         return Json(document, status_code=operation.status, headers=_headers(request, operation, document))
 
     return answer

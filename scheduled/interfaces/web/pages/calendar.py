@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from scheduled import service
 from scheduled.interfaces.web.pages.templating import page
-from scheduled.interfaces.web.request import where
+from scheduled.interfaces.web.request import instance_of
 from scheduled.interfaces.web.responses import RefusedError
 
 WEEKS = 5
@@ -25,14 +25,14 @@ def routes() -> Iterator[Route]:
 
 def forecast(request: Request) -> Response:
     """Show what will run, by day; with `day`, that day's runs one by one."""
-    place = where(request)
-    now = service.now(place)
+    instance = instance_of(request)
+    now = service.now(instance)
     today = datetime.fromisoformat(now).date()
     job = request.query_params.get("job") or None
-    names = [line["name"] for line in service.jobs(place)]
+    names = [line["name"] for line in service.jobs(instance)]
     if "day" in request.query_params:
         day = _date(request.query_params["day"])
-        runs = service.forecast(place, _midnight(day), _midnight(day + timedelta(days=1)), job=job)
+        runs = service.forecast(instance, _midnight(day), _midnight(day + timedelta(days=1)), job=job)
         return page(
             request,
             "day.html",
@@ -47,7 +47,7 @@ def forecast(request: Request) -> Response:
     first = _date(request.query_params["from"]) if "from" in request.query_params else today
     monday = first - timedelta(days=first.weekday())
     last = monday + timedelta(weeks=WEEKS)
-    runs = service.forecast(place, max(now, _midnight(monday)), _midnight(last), job=job)
+    runs = service.forecast(instance, max(now, _midnight(monday)), _midnight(last), job=job)
     days = _days(runs, [monday + timedelta(days=number) for number in range(7 * WEEKS)])
     return page(
         request,

@@ -13,8 +13,8 @@ from scheduled.errors import ConfigError
 from scheduled.interfaces.web.pages import forms
 from scheduled.interfaces.web.pages.templating import page
 from scheduled.interfaces.web.permissions import may_edit, permit
-from scheduled.interfaces.web.request import form, go, path_of, where
-from scheduled.service import Where
+from scheduled.interfaces.web.request import form, go, instance_of, path_of
+from scheduled.service import Instance
 
 EXECUTED = ("command", "python")  # kinds of work that only those may write who may say what is executed
 
@@ -31,27 +31,29 @@ def routes() -> Iterator[Route]:
 
 def new(request: Request) -> Response:
     """Show an empty form."""
-    what = "command" if may_edit(where(request)) else "chain"
+    what = "command" if may_edit(instance_of(request)) else "chain"
     return _form(request, forms.blank() | {"what": what})
 
 
 def edit(request: Request) -> Response:
     """Show a job's form."""
     name = request.path_params["job"]
-    table = service.written(where(request), name)
+    table = service.written(instance_of(request), name)
     return _form(request, forms.fields(name, table), table=table)
 
 
 def preview(request: Request) -> Response:
     """Say what the schedule that somebody types would mean."""
-    return page(request, "preview.html", preview=_preview(where(request), forms.read(request.query_params)))
+    return page(
+        request, "preview.html", preview=_preview(instance_of(request), forms.read(request.query_params))
+    )
 
 
-def _preview(place: Where, filled: forms.Fields) -> dict[str, Any] | None:
+def _preview(instance: Instance, filled: forms.Fields) -> dict[str, Any] | None:
     if filled["when"] in forms.WHEN and not filled["schedule"]:
         return None
     try:
-        return service.preview(place, forms.schedule(filled), filled["name"])
+        return service.preview(instance, forms.schedule(filled), filled["name"])
     except ConfigError as error:
         return {"error": str(error)}
 
@@ -65,11 +67,11 @@ async def add(request: Request) -> Response:
 def _add(request: Request, filled: forms.Fields, sent: Mapping[str, str]) -> Response:
     if "look" in sent:
         return _form(request, filled)
-    place = where(request)
+    instance = instance_of(request)
     try:
         table = {key: value for key, value in forms.changes({}, filled).items() if value is not None}
-        permit(place, table)
-        service.add(place, filled["name"], {**table, "enabled": "enabled" in sent})
+        permit(instance, table)
+        service.add(instance, filled["name"], {**table, "enabled": "enabled" in sent})
     except ConfigError as error:
         return _form(request, filled, error)
     return go(path_of(filled["name"]))
@@ -82,8 +84,8 @@ async def change(request: Request) -> Response:
 
 
 def _change(request: Request, filled: forms.Fields, sent: Mapping[str, str]) -> Response:
-    name, place = request.path_params["job"], where(request)
-    table = service.written(place, name)
+    name, instance = request.path_params["job"], instance_of(request)
+    table = service.written(instance, name)
     filled["name"] = name
     if "what" not in sent:  # what can't be edited isn't sent
         filled |= forms.work(table)
@@ -91,8 +93,8 @@ def _change(request: Request, filled: forms.Fields, sent: Mapping[str, str]) -> 
         return _form(request, filled, table=table)
     try:
         changes = forms.changes(table, filled)
-        permit(place, changes)
-        service.edit(place, name, changes)
+        permit(instance, changes)
+        service.edit(instance, name, changes)
     except ConfigError as error:
         return _form(request, filled, error, table)
     return go(path_of(name))
@@ -100,22 +102,22 @@ def _change(request: Request, filled: forms.Fields, sent: Mapping[str, str]) -> 
 
 async def remove(request: Request) -> Response:
     """Take the job out of its file."""
-    name, place = request.path_params["job"], where(request)
-    permit(place, {"command": None})
-    await run_in_threadpool(service.remove, place, name)
+    name, instance = request.path_params["job"], instance_of(request)
+    permit(instance, {"command": None})
+    await run_in_threadpool(service.remove, instance, name)
     return go("/")
 
 
-def _is_closed(place: Where, table: forms.Table) -> bool:
+def _is_closed(instance: Instance, table: forms.Table) -> bool:
     """Tell whether what a job does can't be changed here."""
-    return forms.work(table)["what"] in EXECUTED and not may_edit(place)
+    return forms.work(table)["what"] in EXECUTED and not may_edit(instance)
 
 
 def _form(
     request: Request, filled: forms.Fields, error: ConfigError | None = None, table: forms.Table | None = None
 ) -> Response:
-    place = where(request)
-    closed = table is not None and _is_closed(place, table)
+    instance = instance_of(request)
+    closed = table is not None and _is_closed(instance, table)
     if table is not None and closed:
         filled = filled | forms.work(table)
     return page(
@@ -124,10 +126,10 @@ def _form(
         status=422 if error else 200,
         filled=filled,
         existing="job" in request.path_params,
-        may_edit=may_edit(place),
+        may_edit=may_edit(instance),
         closed=closed,
         executed=EXECUTED,
-        preview=_preview(place, filled),
+        preview=_preview(instance, filled),
         error=str(error) if error else None,
         handlers=service.handler_names(),
     )

@@ -15,7 +15,7 @@ HERE = Path(__file__).parents[1]
 @lru_cache
 def environment() -> Environment:
     """Return the one environment of all pages."""
-    from scheduled.interfaces.web.pages import filters as wording
+    from scheduled.interfaces.web.pages import filters
 
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),
@@ -24,7 +24,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(wording.FILTERS)
+    made.filters.update(filters.FILTERS)
     return made
 
 
@@ -37,6 +37,6 @@ def page(
     **content: Any,
 ) -> HTMLResponse:
     """Return a page of *content*."""
-    around = {"path": request.scope["path"], "exposed": request.scope.get("exposed", False)}
-    text = environment().get_template(template).render(around | content)
+    holds = {"path": request.scope["path"], "exposed": request.scope.get("exposed", False)}
+    text = environment().get_template(template).render(holds | content)
     return HTMLResponse(text, status_code=status, headers=dict(headers or {}))

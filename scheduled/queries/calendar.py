@@ -1,0 +1,61 @@
+"""A forecast as a calendar (RFC 5545), for any program that shows one."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from scheduled.schedules.zones import Instant
+
+FOLD = 73  # octets of a line: 75 less the space a folded line begins with, and one to spare
+MINUTES = "PT5M"  # a run's length is not known; calendars don't show events of no length
+
+
+def calendar(runs: Iterable[tuple[Instant, Instant, str]], written_at: Instant) -> str:
+    """Given (runs at, slot, job) in order, return an iCalendar document."""
+    return "".join(f"{line}\r\n" for line in _lines(runs, written_at))
+
+
+def _lines(runs: Iterable[tuple[Instant, Instant, str]], written_at: Instant) -> Iterator[str]:
+    yield from ("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//scheduled//forecast//EN", "CALSCALE:GREGORIAN")
+    for runs_at, slot, job in runs:
+        yield "BEGIN:VEVENT"
+        yield from fold(f"UID:{hashlib.sha256(f'{job} {slot}'.encode()).hexdigest()[:32]}@scheduled")
+        yield f"DTSTAMP:{_stamp(written_at)}"
+        yield f"DTSTART:{_stamp(runs_at)}"
+        yield f"DURATION:{MINUTES}"
+        yield from fold(f"SUMMARY:{escape(job)}")
+        yield from fold(
+            f"DESCRIPTION:{escape(f'{job} for its slot of {datetime.fromtimestamp(slot, UTC):%Y-%m-%d %H:%M} UTC')}"
+        )
+        yield "END:VEVENT"
+    yield "END:VCALENDAR"
+
+
+def _stamp(instant: Instant) -> str:
+    return f"{datetime.fromtimestamp(instant, UTC):%Y%m%dT%H%M%SZ}"
+
+
+def escape(text: str) -> str:
+    """Escape what means something in a TEXT value."""
+    for character, written in (
+        ("\\", "\\\\"),
+        (";", "\\;"),
+        (",", "\\,"),
+        ("\r\n", "\\n"),
+        ("\n", "\\n"),
+        ("\r", "\\n"),
+    ):
+        text = text.replace(character, written)
+    return text
+
+
+def fold(line: str) -> Iterator[str]:
+    """Break a line so that no part is longer than 75 octets, and no character is torn."""
+    part, size = "", 0
+    for character in line:
+        width = len(character.encode(errors="replace"))
+        if size + width > FOLD:
+            yield part
+            part, size = " ", 1
+        part, size = part + character, size + width
+    yield part

@@ -1,0 +1,165 @@
+"""What is written into the configuration is sound as a whole, or not written."""
+
+from pathlib import Path
+
+import pytest
+
+from scheduled.cli import render_jobs
+from scheduled.config import aliases, edit
+from scheduled.config.files import load_config
+from scheduled.errors import ConfigError
+from scheduled.state.paths import Paths
+
+TEXT = """# mine
+timezone = "UTC"   # ours
+
+[jobs.a]
+cron = "@daily"  # at night
+command = "true"
+
+# about b
+[jobs.b]
+chain = ["a"]
+"""
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "etc" / "scheduled.toml"
+    path.parent.mkdir(mode=0o700)
+    path.write_text(TEXT)
+    return path
+
+
+@pytest.fixture
+def paths(tmp_path):
+    return Paths(tmp_path / "state")
+
+
+def test_what_is_added_is_what_is_read(config, paths):
+    table = {
+        "cron": "H 3 * * *",
+        "command": ["echo", 'a "b"', "ü\n"],
+        "env": {"K": "v=w"},
+        "retry": {"max_attempts": 2},
+    }
+
+    edit.keep(config, paths, edit.addition(config, "new.job@x", table), dry_run=False)
+
+    job = load_config(config).jobs["new.job@x"]
+    assert (job.action.words, job.env, job.retry.max_attempts) == (("echo", 'a "b"', "ü\n"), {"K": "v=w"}, 2)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [{}, {"command": "x", "cron": "99 * * * *"}, {"command": "x", "nonsense": 1}, {"chain": ["nobody"]}],
+)
+def test_a_faulty_job_is_not_written(config, paths, table):
+    with pytest.raises(ConfigError):
+        edit.keep(config, paths, edit.addition(config, "new", table), dry_run=False)
+
+    assert not (config.parent / "jobs.d").exists()
+
+
+def test_a_removal_takes_nothing_else(config, paths):
+    done = edit.keep(config, paths, edit.removal(config, "b"), dry_run=False)
+
+    assert config.read_text().startswith(TEXT.partition("\n# about b")[0])
+    assert list(load_config(config).jobs) == ["a"]
+    assert Path(done["backup"]).read_text() == TEXT
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("# ours\n[jobs.x]\ncommand = 'true'  # why\n", "# ours\n"),
+        ("[jobs.x]\ncommand = 'true'\n\n# until May\n", "\n# until May\n"),
+        ("[jobs.x]\ncommand = 'true'\n# once more\n[jobs.x.env]\nA = 'b'\n# about y\n[jobs.y]\ncommand = 'true'\n",
+         "# about y\n[jobs.y]\ncommand = 'true'\n"),
+        ("[jobs]\n# all of them\nx.command = 'true'\n", "[jobs]\n# all of them\n"),
+    ],
+)  # fmt: skip
+def test_what_else_stands_in_a_file_stays_there(config, paths, text, left):
+    (config.parent / "jobs.d").mkdir(mode=0o700)
+    file = config.parent / "jobs.d" / "x.toml"
+    file.write_text(text)
+
+    done = edit.keep(config, paths, edit.removal(config, "x"), dry_run=False)
+
+    assert (done["changed"], done["deleted"], file.read_text()) == (True, False, left)
+
+
+@pytest.mark.parametrize(
+    "text", ["[jobs.x]\n# why\ncommand = '''\n# no comment\n'''\n\n", "[jobs]\nx.command = 'true'\n"]
+)
+def test_a_file_with_nothing_else_in_it_goes_and_that_is_said(config, paths, text, capsys):
+    (config.parent / "jobs.d").mkdir(mode=0o700)
+    file = config.parent / "jobs.d" / "x.toml"
+    file.write_text(text)
+    would = edit.keep(config, paths, edit.removal(config, "x"), dry_run=True)
+    there = file.exists()
+
+    done = edit.keep(config, paths, edit.removal(config, "x"), dry_run=False)
+
+    assert (would["deleted"], there, done["deleted"], file.exists()) == (True, True, True, False)
+    assert Path(done["backup"]).read_text() == text
+    for told in (would, done):
+        render_jobs.edited(told)
+        assert "deleted, for it held nothing else" in capsys.readouterr().out
+
+
+def test_scheduled_toml_is_never_deleted(config, paths):
+    config.write_text("[jobs.x]\ncommand = 'true'\n")
+
+    done = edit.keep(config, paths, edit.removal(config, "x"), dry_run=False)
+
+    assert (done["deleted"], config.read_text()) == (False, "")
+
+
+def test_a_job_that_another_needs_stays(config, paths):
+    with pytest.raises(ConfigError, match="no such job: a"):
+        edit.keep(config, paths, edit.removal(config, "a"), dry_run=False)
+
+    assert config.read_text() == TEXT
+
+
+def test_old_faults_don_t_keep_an_edit_from_being_made(config, paths):
+    config.write_text(TEXT + "[jobs.broken]\n")
+
+    assert edit.keep(config, paths, edit.removal(config, "broken"), dry_run=False)["changed"]
+    assert load_config(config).problems == []
+
+
+def test_an_unreadable_configuration_can_be_mended(config, paths):
+    config.write_text("nonsense")
+
+    assert edit.keep(config, paths, edit.Edit(config, b"nonsense", TEXT.encode()), dry_run=False)["changed"]
+
+
+def test_what_somebody_else_changed_meanwhile_is_not_overwritten(config, paths):
+    with pytest.raises(ConfigError, match="changed by somebody else"):
+        edit.keep(config, paths, edit.Edit(config, b"another", b""), dry_run=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"job_type": "interval", "schedule": "30m", "command": "x"}, {"every": "30m", "command": "x"}),
+        ({"job_type": "cron", "schedule": "@daily", "command": "x", "arguments": "-a"}, {"cron": "@daily", "command": "x -a"}),
+        ({"job_type": "manual", "command": "x", "is_active": 0, "id": 7}, {"command": "x", "enabled": False}),
+        ({"job_type": "event", "schedule": "job_failed", "command": "x"}, {"on": "job_failed", "command": "x"}),
+        ({"job_type": "manual", "command": "x", "retry_on_fail": 1, "timeout_seconds": 9}, {"command": "x", "retry": {"max_attempts": 4}, "timeout": 9}),
+        ({"cron": "@daily", "command": "x"}, {"cron": "@daily", "command": "x"}),
+    ],
+)  # fmt: skip
+def test_other_schedulers_words_are_understood(given, expected):
+    assert aliases.from_json({"name": "n", **given}) == ("n", expected)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [[], {"cron": "@daily"}, {"name": 3}, {"name": "n", "job_type": "chain"}, {"name": "n", "job_type": "x"}],
+)
+def test_what_is_no_job_is_refused(document):
+    with pytest.raises(ConfigError):
+        aliases.from_json(document)

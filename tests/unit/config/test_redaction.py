@@ -1,0 +1,134 @@
+"""Secrets that stand in a definition are in no answer of any door, and no mask takes their place."""
+
+import pytest
+
+from scheduled import service
+from scheduled.config import edit, redaction
+from scheduled.config.files import load_config
+from scheduled.errors import ConfigError
+from scheduled.interfaces.dbus import bot_cron, own
+from scheduled.service import Instance
+
+SECRET = "inlineTokenValue99"
+TEXT = f"""# mine
+[defaults]
+env = {{ MAIL_PASSWORD = "{SECRET}-default" }}
+
+[jobs.neighbour]
+command = "true"
+
+[jobs.secretive]
+command = "true"
+env = {{ API_TOKEN = "{SECRET}", LANG = "C" }}  # ours
+
+[jobs.tabled]
+command = "true"
+[jobs.tabled.env]
+API_KEY = "{SECRET}\\"\\n"   # escaped
+"OTHER_TOKEN" = '''
+{SECRET}
+'''
+
+[jobs.dotted]
+command = "true"
+env.X_SECRET = "{SECRET}"
+"""
+
+
+@pytest.fixture
+def instance(world):
+    world.configure(TEXT)
+    return Instance(str(world.config), str(world.state))
+
+
+def secret_of(instance, job="secretive", key="API_TOKEN"):
+    return load_config(instance.config_file).jobs[job].env[key]
+
+
+def asked(instance, question, **arguments):
+    return own.ask(instance, question, arguments)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda instance: service.edit(instance, "secretive", {"description": "x"}),
+        lambda instance: service.edit(instance, "tabled", {"description": "x"}),
+        lambda instance: service.edit(instance, "dotted", {"description": "x"}),
+        lambda instance: service.edit(instance, "secretive", {"env": None}),
+        lambda instance: service.remove(instance, "neighbour"),
+        lambda instance: service.remove(instance, "tabled"),
+        lambda instance: service.add(instance, "new", {"command": "x", "env": {"API_TOKEN": SECRET}}),
+        lambda instance: service.remove(instance, "secretive", dry_run=True),
+    ],
+)
+def test_no_secret_is_in_what_is_told_of_a_change(instance, change):
+    done = change(instance)
+
+    assert done["changed"] and SECRET not in str(done)
+    assert done["diff"].startswith("---")
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda instance: service.written(instance, "secretive"),
+        lambda instance: asked(instance, "written", job="secretive"),
+        lambda instance: bot_cron.get_config(instance, "jobs.secretive"),
+    ],
+)
+def test_no_secret_is_in_what_is_told_of_a_definition(instance, ask):
+    assert ask(instance) == {"command": "true", "env": {"API_TOKEN": "***", "LANG": "C"}}
+
+
+def test_all_but_the_secrets_is_in_the_diff_as_it_is_in_the_file(instance):
+    diff = service.edit(instance, "secretive", {"description": "x"})["diff"]
+
+    assert ' env = { API_TOKEN = "***", LANG = "C" }  # ours\n' in diff
+    assert '+description = "x"\n' in diff
+
+
+def test_that_a_secret_is_another_is_said(instance):
+    diff = service.edit(instance, "secretive", {"env": {"API_TOKEN": "another one"}})["diff"]
+
+    assert '-env = { API_TOKEN = "***", LANG = "C" }  # ours\n' in diff
+    assert "*** (another)" in diff and "another one" not in diff
+
+
+def test_what_was_told_can_be_written_back_and_the_secret_stays(instance):
+    told = service.written(instance, "secretive")
+
+    service.edit(instance, "secretive", {**told, "env": {**told["env"], "LANG": "de"}})
+    service.replace(instance, "secretive", {**told, "description": "x"})
+
+    assert secret_of(instance) == SECRET
+    assert load_config(instance.config_file).jobs["secretive"].description == "x"
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda instance: service.edit(instance, "neighbour", {"env": {"API_TOKEN": "***"}}),
+        lambda instance: service.add(instance, "new", {"command": "x", "env": {"API_TOKEN": "***"}}),
+        lambda instance: service.edit(instance, "secretive", {"env": {"DB_PASSWORD": "*** (another)"}}),
+    ],
+)
+def test_a_mask_that_stands_for_nothing_here_is_refused(instance, world, write):
+    with pytest.raises(ConfigError, match=r"env\.\w+: \*\*\* stands for a secret"):
+        write(instance)
+
+    assert world.config.read_text() == TEXT
+
+
+def test_of_what_is_no_toml_nothing_is_shown(world):
+    broken = f"[jobs.x\nAPI_TOKEN = '{SECRET}'".encode()
+
+    diff = edit.Edit(world.config, broken, TEXT.encode()).diff()
+
+    assert SECRET not in diff and "can't be shown" in diff
+
+
+def test_what_has_no_secrets_is_shown_byte_for_byte(world):
+    diff = redaction.diff(world.config, None, b"a = 1  # why\r\n[b]\n")
+
+    assert diff.splitlines(keepends=True)[3:] == ["+a = 1  # why\r\n", "+[b]\n"]

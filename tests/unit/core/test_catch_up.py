@@ -1,0 +1,200 @@
+"""`catch_up = "all"` and `"none"`, `catch_up_limit` and `grace`: which missed slots run, and which are skipped."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from scheduled.core import planner
+from scheduled.core.jobs import Action, Job, Schedule, Window
+from scheduled.core.planner import Skip
+from scheduled.core.runs import JobState, OpenRun, Span
+
+
+def at(text):
+    return int(datetime.fromisoformat(f"2026-02-03T{text}+00:00").timestamp())
+
+
+def hours(first, last):
+    return Span(at(f"{first}:00"), at(f"{last}:00"), last - first + 1)
+
+
+HOURLY = Schedule("cron", "0 * * * *")
+
+
+def planned(
+    position, now, *, open_run=None, busy=False, until=None, delay=0, seen="00:00", closed=False, **values
+):
+    schedule = msgspec.structs.replace(HOURLY, delay=delay)
+    job = Job(name="job", schedule=schedule, action=Action("command", words=("true",)), **values)
+    job_state = JobState(
+        job="job", position=at(position), epoch=at("00:00"), schedule=schedule, open_run=open_run, busy=busy
+    )
+    holds = planner.Holds(planned=at(seen), closed=frozenset(["job"] if closed else []))
+    return planner.plan_job(job, job_state, at(now), until=until and at(until), holds=holds)
+
+
+def slot(plan):
+    return plan.start and datetime.fromtimestamp(plan.start.claim.slot, UTC).strftime("%H:%M")
+
+
+def a_retry(when, retry_at):
+    return OpenRun(
+        run_id="r", job="job", slot=at(when), status="waiting_retry", attempt=1, slots=1, trigger="schedule",
+        tick="", boot="", retry_at=at(retry_at),
+    )  # fmt: skip
+
+
+def test_with_all_the_oldest_slot_runs_first_and_stands_for_itself_alone():
+    found = planned("09:00", "14:05", catch_up="all")
+
+    assert (slot(found), found.start.claim.slots, found.start.coalesced, found.skips) == ("10:00", 1, (), ())
+
+
+@pytest.mark.parametrize(
+    ("now", "values", "leads"),
+    [
+        ("14:05", {"catch_up": "all"}, True),
+        ("10:59", {"catch_up": "all"}, False),
+        ("11:00", {"catch_up": "all"}, True),
+        ("11:00", {"catch_up": "all", "delay": 60}, False),
+        ("14:05", {"catch_up": "all", "open_run": a_retry("10:00", "14:00")}, True),
+        ("14:30", {"catch_up": "none", "open_run": a_retry("10:00", "14:00")}, True),
+        ("14:05", {"catch_up": "latest"}, False),
+        ("14:05", {"catch_up": "latest", "until": "13:05"}, True),
+    ],
+)
+def test_a_start_leads_the_slots_that_are_due_after_it(now, values, leads):
+    assert planned("09:00", now, **values).start.leads is leads
+
+
+def test_with_all_an_open_retry_goes_before_newer_slots():
+    waiting = planned("09:00", "14:05", catch_up="all", open_run=a_retry("10:00", "15:00"))
+    due = planned("09:00", "14:05", catch_up="all", open_run=a_retry("10:00", "14:00"))
+
+    assert (waiting.start, waiting.waits) == (None, "waiting_retry")
+    assert (slot(due), due.start.again) == ("10:00", True)
+
+
+def test_with_all_what_lies_beyond_the_limit_is_skipped_with_its_reason():
+    found = planned("09:00", "14:05", catch_up="all", catch_up_limit=2)
+
+    assert (slot(found), found.skips) == ("13:00", (Skip(hours(10, 12), "catch_up_limit"),))
+
+
+def test_with_all_a_limit_that_is_not_reached_skips_nothing():
+    found = planned("09:00", "14:05", catch_up="all", catch_up_limit=5)
+
+    assert (slot(found), found.skips) == ("10:00", ())
+
+
+def test_with_none_a_slot_on_time_runs_and_missed_ones_are_skipped():
+    found = planned("09:00", "14:05", catch_up="none")
+
+    assert (slot(found), found.start.claim.slots, found.skips) == (
+        "14:00",
+        1,
+        (Skip(hours(10, 13), "missed"),),
+    )
+
+
+def test_with_none_nothing_runs_when_even_the_newest_slot_is_missed():
+    found = planned("09:00", "14:30", catch_up="none")
+
+    assert (found.start, found.waits, found.next_due) == (None, None, at("15:00"))
+    assert found.skips == (Skip(hours(10, 14), "missed"),)
+
+
+def test_grace_says_how_late_a_slot_may_still_run():
+    at_its_end = planned("12:00", "14:00", grace=3600)
+    over = planned("12:00", "14:01", grace=3600)
+
+    assert (slot(at_its_end), at_its_end.start.claim.slots, at_its_end.skips) == ("14:00", 2, ())
+    assert (slot(over), over.start.claim.slots, over.skips) == ("14:00", 1, (Skip(hours(13, 13), "late"),))
+
+
+def test_without_grace_only_the_very_second_is_on_time():
+    on_time, late = (planned("13:00", "14:00", grace=0), planned("13:00", "14:30", grace=0))
+
+    assert (slot(on_time), on_time.skips) == ("14:00", ())
+    assert (late.start, late.skips) == (None, (Skip(hours(14, 14), "late"),))
+
+
+def test_grace_takes_nothing_from_a_run_that_waits_for_its_retry():
+    found = planned("09:00", "14:30", grace=60, open_run=a_retry("10:00", "14:00"))
+
+    assert found.skips == ()
+
+
+def test_while_a_run_is_under_way_nothing_is_skipped():
+    found = planned("09:00", "14:30", catch_up="none", busy=True)
+
+    assert (found.start, found.waits, found.skips) == (None, "running", ())
+
+
+def test_slots_after_the_end_of_the_plan_belong_to_later_ticks():
+    found = planned("09:00", "14:05", until="12:59", catch_up="all", catch_up_limit=1)
+
+    assert (slot(found), found.skips) == ("12:00", (Skip(hours(10, 11), "catch_up_limit"),))
+
+
+@pytest.mark.parametrize("policy", [{"catch_up": "none"}, {"grace": 300}])
+def test_a_slot_is_late_only_from_when_its_jitter_lets_it_run(policy):
+    found = planned("08:00", "09:57", delay=56 * 60, **policy)
+
+    assert (slot(found), found.skips) == ("09:00", ())
+
+
+@pytest.mark.parametrize("policy", [{"catch_up": "none"}, {"grace": 300}])
+def test_what_a_quiet_window_puts_off_is_not_late_when_it_ends(policy):
+    night = Window(9 * 60 + 50, 13 * 60 + 30)
+
+    waits = planned("09:00", "13:20", not_between=night, **policy)
+    runs = planned("09:00", "13:30", not_between=night, **policy)
+
+    assert (waits.start, waits.waits, waits.skips) == (None, "quiet", ())
+    assert (slot(runs), runs.skips) == ("13:00", ())
+
+
+@pytest.mark.parametrize("policy", [{"catch_up": "none"}, {"grace": 300}])
+def test_nor_is_what_jitter_led_into_the_quiet_window(policy):
+    night = Window(9 * 60 + 50, 13 * 60 + 30)
+
+    found = planned("08:00", "13:30", not_between=night, delay=55 * 60, **policy)
+
+    assert (slot(found), found.skips) == ("12:00", ())
+
+
+@pytest.mark.parametrize("policy", [{"catch_up": "none"}, {"grace": 300}])
+def test_what_could_have_run_before_the_quiet_window_or_after_it_grows_late(policy):
+    found = planned("09:00", "14:15", not_between=Window(11 * 60 + 50, 12 * 60 + 30), **policy)
+
+    (skip,) = found.skips
+    assert (found.start, skip.span) == (None, hours(10, 14))
+
+
+def test_with_none_what_a_tick_saw_in_time_and_put_off_runs_when_it_may():
+    put_off = planned("09:00", "10:25", seen="10:20", catch_up="none")
+    missed = planned("09:00", "10:25", seen="09:59", catch_up="none")
+
+    assert (slot(put_off), put_off.skips) == ("10:00", ())
+    assert (missed.start, missed.skips) == (None, (Skip(hours(10, 10), "missed"),))
+
+
+def test_with_none_a_closed_gate_is_waited_for_until_its_deadline():
+    waits = planned("09:00", "10:25", seen="10:20", catch_up="none", closed=True, gate_deadline=3600)
+    gives_up = planned("09:00", "11:01", seen="10:55", catch_up="none", closed=True, gate_deadline=3600)
+
+    assert (waits.waits, waits.skips) == ("gate", ())
+    assert gives_up.skips == (Skip(hours(10, 10), "gate"),)
+
+
+@pytest.mark.parametrize("policy", [{"catch_up": "none"}, {"grace": 300}])
+def test_behind_a_waiting_run_no_slot_runs_that_is_too_late(policy):
+    waits = planned("09:00", "14:30", open_run=a_retry("10:00", "15:00"), **policy)
+    tried = planned("09:00", "14:30", open_run=a_retry("10:00", "14:00"), **policy)
+    newest = planned("09:00", "14:04", open_run=a_retry("10:00", "15:00"), **policy)
+
+    assert (waits.start, waits.waits, waits.skips) == (None, "waiting_retry", ())
+    assert (slot(tried), tried.start.again, tried.skips) == ("10:00", True, ())
+    assert (slot(newest), newest.start.coalesced) == ("14:00", (hours(11, 13),))

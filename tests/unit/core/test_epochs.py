@@ -1,0 +1,163 @@
+"""Jobs that come, go and change: when an epoch begins and ends, and that history is never replayed."""
+
+from datetime import datetime
+
+import msgspec
+import pytest
+
+from scheduled.core import epochs, planner
+from scheduled.core.epochs import EpochChange
+from scheduled.core.jobs import Action, Job, Schedule
+from scheduled.core.runs import JobState, OpenRun, Span
+
+
+def at(text):
+    return int(datetime.fromisoformat(f"2026-02-03T{text}+00:00").timestamp())
+
+
+HOURLY, HALF_PAST = Schedule("cron", "0 * * * *"), Schedule("cron", "30 * * * *")
+OLD = Job(name="job", schedule=HOURLY, action=Action("command", words=("true",)))
+NOW = at("14:10:30")
+THIS_MINUTE = at("14:10:00") - 1
+
+
+def changed(**values):
+    return {"job": msgspec.structs.replace(OLD, **values)}
+
+
+def job_state(position="14:00:00", **values):
+    values = {"job": "job", "position": at(position), "epoch": at("00:00:00"), "schedule": HOURLY, **values}
+    return {"job": JobState(**values)}
+
+
+def run(slot, status):
+    return OpenRun(
+        run_id="r", job="job", slot=at(slot), status=status, attempt=1, slots=1, trigger="schedule", tick="", boot=""
+    )  # fmt: skip
+
+
+def changes(jobs, job_states, unknown=False, now=NOW):
+    return epochs.epoch_changes(jobs, job_states, unknown, now)
+
+
+def started_after(jobs, job_states, now):
+    """Return the slots that would start at *now* once the changes are written."""
+    found = epochs.after(job_states, changes(jobs, job_states, now=now))
+    return [start.claim.slot for start in planner.plan(jobs, found, now).starts]
+
+
+def test_a_job_seen_for_the_first_time_begins_with_this_minute():
+    assert [EpochChange(job="job", boundary=THIS_MINUTE, begins=HOURLY, ends=False)] == changes(changed(), {})
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"), [("14:00:00", ["14:00:00"]), ("14:00:59", ["14:00:00"]), ("14:01:00", [])]
+)
+def test_a_slot_in_the_minute_of_first_sight_runs_and_an_older_one_does_not(now, expected):
+    assert [at(slot) for slot in expected] == started_after(changed(), {}, at(now))
+
+
+def test_a_never_run_interval_is_due_once_it_is_over_and_not_before():
+    every = Schedule("every", "3600")
+    jobs = changed(schedule=every)
+    new = epochs.after({}, changes(jobs, {}, now=at("14:10:30")))
+
+    assert [[], [at("15:10:00")], [at("15:10:00")]] == [
+        [start.claim.slot for start in planner.plan(jobs, new, at(now)).starts]
+        for now in ("15:09:59", "15:10:00", "15:30:00")
+    ]
+
+
+def test_restarts_do_not_push_an_interval_away():
+    jobs = changed(schedule=Schedule("every", "3600"))
+    first = epochs.after({}, changes(jobs, {}))
+
+    assert changes(jobs, first, now=NOW + 3000) == []
+
+
+def test_an_anchor_fixes_the_phase_of_an_interval():
+    jobs = changed(schedule=Schedule("every", "7200", anchor=at("01:15:00")))
+
+    assert [at("15:15:00")] == started_after(jobs, epochs.after({}, changes(jobs, {})), at("16:00:00"))
+
+
+def test_nothing_changes_while_schedules_stay():
+    assert changes(changed(), job_state()) == []
+
+
+def test_a_change_of_the_command_alone_begins_no_epoch():
+    assert changes(changed(action=Action("command", words=("false",)), priority="high"), job_state()) == []
+
+
+@pytest.mark.parametrize(
+    "schedule", [HALF_PAST, Schedule("cron", "0 * * * *", "Europe/Berlin"), Schedule("every", "3600")]
+)
+def test_another_schedule_or_zone_ends_an_epoch_and_begins_one_now(schedule):
+    assert [EpochChange(job="job", boundary=THIS_MINUTE, begins=schedule, ends=True)] == changes(
+        changed(schedule=schedule), job_state()
+    )
+
+
+def test_open_slots_of_the_old_schedule_are_skipped_as_one_span():
+    (change,) = changes(changed(schedule=HALF_PAST), job_state("10:00:00"))
+
+    assert Span(at("11:00:00"), at("14:00:00"), 4) == change.skipped
+
+
+def test_an_edit_replays_no_history():
+    assert started_after(changed(schedule=HALF_PAST), job_state("08:00:00"), NOW) == []
+
+
+def test_an_edit_within_the_minute_of_a_slot_that_was_taken_does_not_take_it_again():
+    quarterly = Schedule("cron", "*/15 * * * *")
+
+    assert started_after(changed(schedule=quarterly), job_state("14:00:00"), at("14:00:30")) == []
+    assert [at("14:00:00")] == started_after(
+        changed(schedule=quarterly), job_state("13:00:00"), at("14:00:30")
+    )
+
+
+def test_an_open_retry_is_given_up_by_an_edit():
+    waiting = run("13:00:00", "waiting_retry")
+
+    (change,) = changes(changed(schedule=HALF_PAST), job_state("12:00:00", open_run=waiting))
+
+    assert (waiting, Span(at("14:00:00"), at("14:00:00"), 1)) == (change.abandoned, change.skipped)
+
+
+def test_a_run_under_way_keeps_its_slot_over_an_edit():
+    running = job_state("13:00:00", open_run=run("14:00:00", "running"), busy=True)
+
+    (change,) = changes(changed(schedule=HALF_PAST), running, now=at("14:00:30"))
+
+    assert (at("14:00:00"), None, None) == (change.boundary, change.abandoned, change.skipped)
+
+
+@pytest.mark.parametrize("jobs", [{}, changed(enabled=False)])
+def test_the_epoch_of_a_job_that_is_removed_or_disabled_ends(jobs):
+    (change,) = changes(jobs, job_state("12:00:00"))
+
+    assert (change.begins, change.ends, change.boundary) == (None, True, THIS_MINUTE)
+    assert Span(at("13:00:00"), at("14:00:00"), 2) == change.skipped
+    assert epochs.after(job_state("12:00:00"), [change]) == {}
+
+
+def test_a_disabled_job_without_an_epoch_is_left_alone():
+    assert changes(changed(enabled=False), {}) == []
+
+
+def test_a_job_enabled_again_catches_up_with_nothing():
+    assert started_after(changed(), {}, NOW) == []
+    assert [at("15:00:00")] == started_after(
+        changed(), epochs.after({}, changes(changed(), {})), at("15:00:00")
+    )
+
+
+def test_a_file_that_cannot_be_read_ends_no_epoch():
+    assert changes({}, job_state(), unknown=True) == []
+
+
+def test_with_a_broken_file_edits_of_other_jobs_still_count():
+    (change,) = changes(changed(schedule=HALF_PAST), job_state(), unknown=True)
+
+    assert change.begins == HALF_PAST

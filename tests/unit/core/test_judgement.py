@@ -1,0 +1,156 @@
+"""What becomes of an attempt: a verdict for its slot, or another try."""
+
+from datetime import datetime
+
+import pytest
+
+from scheduled.core import judgement
+from scheduled.core.jobs import Action, Job, Retry, Schedule
+from scheduled.core.runs import AttemptResult, OpenRun, slot_run_id
+
+
+def at(text):
+    return int(datetime.fromisoformat(f"2026-02-03T{text}+00:00").timestamp())
+
+
+def a_job(**values):
+    action = Action("command", words=("true",))
+    return Job(name="job", schedule=Schedule("cron", "0 * * * *"), action=action, **values)
+
+
+def a_run(slot, status="waiting_retry", **values):
+    run_id = slot_run_id("job", slot) if slot is not None else "job-manual"
+    values = {"attempt": 1, "slots": 1, "trigger": "schedule", "tick": "t", "boot": "b", **values}
+    return OpenRun(run_id=run_id, job="job", slot=slot, status=status, **values)
+
+
+def judged(status, run, **values):
+    ending = AttemptResult(
+        run_id=run.run_id,
+        attempt=run.attempt,
+        status=status,
+        started_at=0.0,
+        finished_at=1.0,
+        duration_ms=1000,
+        reason="why",
+    )
+    found = judgement.judge(values.pop("job", None) or a_job(**values), run, ending, at("13:01"))
+    return found.status, found.verdict, found.retry_at, found.reason
+
+
+SLOT = at("13:00")
+THRICE = Retry(max_attempts=3, delay=60, backoff_multiplier=2)
+
+
+@pytest.mark.parametrize("status", ["success", "skipped"])
+def test_success_and_skipped_are_final(status):
+    assert (status, status, None, "why") == judged(status, a_run(SLOT, "running"), retry=THRICE)
+
+
+@pytest.mark.parametrize("status", ["failed", "timed_out"])
+def test_a_failure_without_retries_is_final(status):
+    assert (status, "failed", None, "why") == judged(status, a_run(SLOT, "running"))
+
+
+@pytest.mark.parametrize(("attempt", "pause"), [(1, 60), (2, 120)])
+def test_a_failure_with_tries_left_waits_longer_each_time(attempt, pause):
+    run = a_run(SLOT, "running", attempt=attempt)
+
+    assert ("waiting_retry", None, at("13:01") + pause, "why") == judged("failed", run, retry=THRICE)
+
+
+def test_max_attempts_counts_the_first_try():
+    assert judged("failed", a_run(SLOT, "running", attempt=3), retry=THRICE) == (
+        "failed",
+        "failed",
+        None,
+        "why",
+    )
+
+
+def test_an_interruption_counts_as_an_attempt():
+    run = a_run(SLOT, "running", attempt=2, interruptions=1)
+    last = a_run(SLOT, "running", attempt=3, interruptions=2)
+
+    assert ("waiting_retry", None, at("13:01") + 120, "why") == judged("failed", run, retry=THRICE)
+    assert ("failed", "failed", None, "why") == judged("failed", last, retry=THRICE)
+
+
+@pytest.mark.parametrize("run", [a_run(None, "running", trigger="manual"), a_run(SLOT, "running")])
+def test_a_run_by_hand_and_a_run_of_a_job_that_is_gone_are_not_retried(run):
+    job = None if run.slot else a_job(retry=THRICE)
+    ending = AttemptResult(
+        run_id=run.run_id, attempt=1, status="failed", started_at=0, finished_at=0, duration_ms=0
+    )
+
+    found = judgement.judge(job, run, ending, at("13:01"))
+
+    assert (found.status, found.verdict, found.retry_at) == ("failed", "failed", None)
+
+
+@pytest.mark.parametrize("status", ["failed", "deferred", "interrupted"])
+def test_a_slot_that_is_run_by_hand_is_seen_through_like_any_other(status):
+    by_hand = judged(status, a_run(SLOT, "running", trigger="manual"), retry=THRICE)
+
+    assert by_hand == judged(status, a_run(SLOT, "running"), retry=THRICE)
+    assert by_hand[:2] == ("waiting_retry", None)
+
+
+@pytest.mark.parametrize("status", ["failed", "interrupted"])
+def test_a_run_of_a_job_that_was_disabled_meanwhile_is_not_retried(status):
+    found = judged(status, a_run(SLOT, "running"), retry=THRICE, enabled=False)
+
+    assert (status, "failed", None, "why") == found
+
+
+def test_an_interrupted_run_is_due_again_at_once():
+    found = judged("interrupted", a_run(SLOT, "running"))
+
+    assert ("waiting_retry", None, at("13:01"), "why") == found
+
+
+def test_an_interrupted_run_can_be_left_at_that():
+    found = judged("interrupted", a_run(SLOT, "running"), on_interrupted="skip")
+
+    assert found == ("interrupted", "skipped", None, "interrupted")
+
+
+def test_a_run_that_keeps_being_interrupted_is_parked():
+    found = judged("interrupted", a_run(SLOT, "running", attempt=3, interruptions=2))
+
+    assert found == ("interrupted", "failed", None, "interrupted 3 times; parked")
+
+
+@pytest.mark.parametrize("status", ["failed", "timed_out", "interrupted"])
+def test_a_run_stopped_by_hand_is_not_tried_again(status):
+    found = judged(status, a_run(SLOT, "running", stop_requested=True), retry=THRICE)
+
+    assert found == ("failed", "failed", None, "stopped by hand")
+
+
+# Retry pauses
+
+
+def test_pauses_grow_up_to_their_limit_and_never_overflow():
+    retry = Retry(max_attempts=10**6, delay=60, backoff_multiplier=10, max_delay=3600)
+
+    assert [retry.pause_after(attempt) for attempt in (1, 2, 3, 10**6)] == [60, 600, 3600, 3600]
+
+
+def test_not_now_is_asked_again_in_a_while_and_counts_as_no_failure():
+    first = judged("deferred", a_run(SLOT, "running"))
+    after_many = judged("failed", a_run(SLOT, "running", attempt=9, deferrals=8), retry=THRICE)
+
+    assert first == ("waiting_retry", None, at("13:06"), "not now")
+    assert after_many[:3] == ("waiting_retry", None, at("13:02"))
+
+
+def test_not_now_is_let_go_of_at_the_gates_deadline():
+    assert judged("deferred", a_run(SLOT, "running"), gate_deadline=59)[:2] == ("skipped", "skipped")
+    assert judged("deferred", a_run(SLOT, "running"), gate_deadline=60)[:2] == ("waiting_retry", None)
+
+
+def test_a_linear_pause_grows_by_as_much_each_time():
+    retry = Retry(max_attempts=9, delay=30, linear=True, max_delay=100)
+
+    assert [retry.pause_after(attempt) for attempt in (1, 2, 3, 4)] == [30, 60, 90, 100]

@@ -1,0 +1,216 @@
+from datetime import datetime
+
+import pytest
+
+from scheduled.core import planner
+from scheduled.core.jobs import Action, Job, Schedule
+from scheduled.core.planner import Holds, JobPlan
+from scheduled.core.runs import JobState, OpenRun, Span, TriggerRow, slot_run_id
+
+
+def at(text):
+    """Return a UTC instant of 3 February 2026 (or of another day, if it is named)."""
+    return int(datetime.fromisoformat(f"{text if 'T' in text else '2026-02-03T' + text}+00:00").timestamp())
+
+
+HOURLY = Schedule("cron", "0 * * * *")
+ACTION = Action("command", words=("true",))
+
+
+def a_job(name="job", schedule=HOURLY, **values):
+    return Job(name=name, schedule=schedule, action=ACTION, **values)
+
+
+def a_standing(position, job="job", schedule=HOURLY, **values):
+    return JobState(job=job, position=position, epoch=at("00:00") - 1, schedule=schedule, **values)
+
+
+def a_run(slot, status="waiting_retry", **values):
+    run_id = slot_run_id("job", slot) if slot is not None else "job-manual"
+    values = {"attempt": 1, "slots": 1, "trigger": "schedule", "tick": "t", "boot": "b", **values}
+    return OpenRun(run_id=run_id, job="job", slot=slot, status=status, **values)
+
+
+def planned(position, now, job=None, **values):
+    return planner.plan_job(job or a_job(), a_standing(position, **values), now)
+
+
+# Catching up
+
+
+def test_missed_slots_become_one_run_for_the_newest_that_counts_them_all():
+    start = planned(at("09:00"), at("14:05"), window_start=at("08:00")).start
+
+    assert (at("14:00"), 5, 1, "schedule", at("08:00"), "job-20260203T140000Z") == (
+        start.claim.slot,
+        start.claim.slots,
+        start.claim.attempt,
+        start.claim.trigger,
+        start.claim.window_start,
+        start.claim.run_id,
+    )
+    assert (Span(at("10:00"), at("13:00"), 4),) == start.coalesced
+    assert (start.superseded, start.again) == (None, False)
+
+
+def test_a_slot_on_time_stands_for_itself_alone():
+    start = planned(at("13:00"), at("14:00")).start
+
+    assert (at("14:00"), 1, ()) == (start.claim.slot, start.claim.slots, start.coalesced)
+
+
+@pytest.mark.parametrize("position", ["14:00", "14:30"])
+def test_a_slot_at_or_before_the_position_is_not_due_again(position):
+    assert JobPlan(next_due=at("15:00")) == planned(at(position), at("14:59:59"))
+
+
+def test_a_slot_one_second_after_the_position_is_due():
+    assert at("14:00") == planned(at("14:00") - 1, at("14:00")).start.claim.slot
+
+
+def test_a_slot_is_not_due_a_second_early():
+    assert JobPlan(next_due=at("15:00")) == planned(at("14:00"), at("15:00") - 1)
+
+
+def test_a_manual_job_is_never_due():
+    manual = Schedule("manual")
+
+    assert JobPlan() == planned(at("00:00"), at("14:00"), a_job(schedule=manual), schedule=manual)
+
+
+# Waiting
+
+
+def test_a_due_slot_of_a_busy_job_waits_for_the_run_under_way():
+    found = planned(at("13:00"), at("14:00"), busy=True, open_run=a_run(at("13:00"), "running"))
+
+    assert JobPlan(waits="running", next_due=at("14:00")) == found
+
+
+def test_a_busy_job_without_a_due_slot_has_nothing_that_waits():
+    found = planned(at("13:00"), at("13:30"), busy=True, open_run=a_run(at("13:00"), "running"))
+
+    assert JobPlan(next_due=at("13:30")) == found
+
+
+def test_a_job_waits_while_another_of_its_group_is_under_way():
+    jobs = {
+        name: a_job(name, group="disk" if name != "free" else "") for name in ("holder", "waiter", "free")
+    }
+    job_states = {name: a_standing(at("13:00"), name, busy=name == "holder") for name in jobs}
+
+    found = planner.plan(jobs, job_states, at("14:00"))
+
+    assert [start.claim.job for start in found.starts] == ["free"]
+    assert {name: job.waits for name, job in found.jobs.items()} == {
+        "holder": "running",
+        "waiter": "running",
+        "free": None,
+    }
+
+
+# Retries
+
+
+def test_a_retry_waits_for_its_instant_or_for_the_next_slot():
+    soon, late = (a_run(at("13:00"), retry_at=at(when)) for when in ("13:20", "14:20"))
+
+    assert JobPlan(waits="waiting_retry", next_due=at("13:20")) == planned(
+        at("12:00"), at("13:10"), open_run=soon
+    )
+    assert JobPlan(waits="waiting_retry", next_due=at("14:00")) == planned(
+        at("12:00"), at("13:10"), open_run=late
+    )
+
+
+def test_a_due_retry_is_the_next_attempt_of_the_same_run():
+    run = a_run(at("13:00"), attempt=2, slots=4, retry_at=at("13:20"), window_start=at("09:00"))
+
+    start = planned(at("12:00"), at("13:20"), open_run=run).start
+
+    assert ("job-20260203T130000Z", at("13:00"), 3, 4, at("09:00"), True) == (
+        start.claim.run_id,
+        start.claim.slot,
+        start.claim.attempt,
+        start.claim.slots,
+        start.claim.window_start,
+        start.again,
+    )
+
+
+def test_a_newer_slot_supersedes_an_open_retry_and_stands_for_it():
+    run = a_run(at("10:00"), attempt=2, slots=3, retry_at=at("18:00"))
+
+    start = planned(at("09:00"), at("13:00"), open_run=run).start
+
+    assert (run, (Span(at("11:00"), at("12:00"), 2),)) == (start.superseded, start.coalesced)
+    assert (at("13:00"), 1, 1 + 2 + 3) == (start.claim.slot, start.claim.attempt, start.claim.slots)
+
+
+# Order
+
+
+def test_starts_go_by_priority_then_by_slot_then_as_configured():
+    half_past = Schedule("cron", "30 * * * *")
+    jobs = {
+        "b": a_job("b"),
+        "a": a_job("a"),
+        "older": a_job("older", half_past),
+        "low": a_job("low", priority="low"),
+        "high": a_job("high", priority="high"),
+        "critical": a_job("critical", priority="critical"),
+    }
+    job_states = {name: a_standing(at("13:00"), name, job.schedule) for name, job in jobs.items()}
+
+    found = planner.plan(jobs, job_states, at("14:00"))
+
+    assert [start.claim.job for start in found.starts] == ["critical", "high", "older", "b", "a", "low"]
+
+
+def test_only_bounds_what_starts_and_not_what_is_planned():
+    jobs = {name: a_job(name) for name in ("a", "b")}
+    job_states = {name: a_standing(at("13:00"), name) for name in jobs}
+
+    found = planner.plan(jobs, job_states, at("14:00"), only=["b"])
+
+    assert ([start.claim.job for start in found.starts], list(found.jobs)) == (["b"], ["a", "b"])
+
+
+def test_the_next_due_instant_is_the_least_of_all():
+    plans = [JobPlan(next_due=30), JobPlan(), JobPlan(next_due=20)]
+
+    assert (
+        planner.next_due(plans, [25]),
+        planner.next_due(plans, [10]),
+        planner.next_due([], []),
+    ) == (20, 10, None)
+
+
+# Words
+
+
+def test_why_says_what_a_start_stands_for():
+    again = planned(at("12:00"), at("13:20"), open_run=a_run(at("13:00"), retry_at=0)).start
+
+    assert (
+        planner.why(planned(at("13:00"), at("14:00")).start),
+        planner.why(planned(at("09:00"), at("14:00")).start),
+        planner.why(again),
+    ) == ("due", "due, and stands for 4 missed", "attempt 2 of job-20260203T130000Z")
+
+
+@pytest.mark.parametrize(
+    ("event", "parent", "expected"),
+    [
+        ("disk_full", "", "on disk_full"),
+        ("after", "", "those it comes after have succeeded"),
+        ("chain", "nightly-1", "a step of nightly-1"),
+    ],
+)
+def test_why_names_what_asked_for_a_start(event, parent, expected):
+    row = TriggerRow(id=1, job="job", event=event, payload={}, depth=1, parent=parent)
+
+    holds = Holds(triggers=(row,))
+    start = planner.plan_job(a_job(), a_standing(at("13:30")), at("13:40"), holds=holds).start
+
+    assert planner.why(start) == expected

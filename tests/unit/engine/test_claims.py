@@ -1,0 +1,35 @@
+"""What a tick notes in the ledger when it plans, and when it claims."""
+
+from contextlib import closing
+
+import pytest
+
+from scheduled.config.files import load_config
+from scheduled.core.records import Claimant
+from scheduled.engine import claims
+from scheduled.schedules.zones import MINUTE
+from scheduled.state.sqlite.ledger import SqliteLedger
+
+NOON = 1_772_884_800
+HOLDER = Claimant(tick="tick", boot="boot", host="host")
+
+
+@pytest.fixture
+def found(tmp_path):
+    """A configuration with one job of every minute, each slot of which runs."""
+    path = tmp_path / "scheduled.toml"
+    path.write_text('timezone = "UTC"\n[jobs.job]\ncron = "* * * * *"\ncommand = "true"\ncatch_up = "all"\n')
+    return load_config(path)
+
+
+def test_slots_are_open_for_an_earlier_one_once_that_is_claimed(tmp_path, found):
+    with closing(SqliteLedger(tmp_path / "ledger.db")) as ledger:
+        with ledger.transaction():
+            claims.register(ledger, found, NOON)
+            planned = claims.plan(ledger, found, NOON + 5 * MINUTE)
+        before = [row.open_reason for row in ledger.job_rows()]
+        with ledger.transaction():
+            taken = claims.take(ledger, planned.starts, HOLDER, NOON + 5 * MINUTE)
+        after = [row.open_reason for row in ledger.job_rows()]
+
+    assert (before, len(taken), after) == ([None], 1, ["running"])

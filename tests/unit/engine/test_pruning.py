@@ -1,0 +1,143 @@
+"""Old history goes, positions and what is open stay, and the audit proves the rest."""
+
+import pytest
+
+from scheduled.core.runs import Span
+from scheduled.engine import pruning
+from scheduled.engine.runtime import Runtime
+from scheduled.queries import records
+from scheduled.schedules.zones import DAY
+from scheduled.state.paths import Paths
+from tests.fixtures.ledgers import DAILY, HOLDER, HOURLY, LEDGERS, a_claim, an_ending, by_hand
+
+NOW = 200 * DAY
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    """A daily job with a run for each of its 200 days."""
+    ledger = LEDGERS["sqlite"](tmp_path)
+    with ledger.transaction():
+        ledger.begin_epoch("job", DAILY, 6)
+        for day in range(200):
+            slot = 7 + day * DAY
+            run_id = f"run-{slot}"
+            ledger.claim(a_claim(slot), HOLDER, float(slot))
+            ledger.ended(an_ending(run_id), "success", None, None)
+            ledger.record_verdict("job", Span(slot, slot, 1), "success", "", run_id, slot)
+            ledger.advance("job", slot)
+    yield ledger
+    ledger.close()
+
+
+def pruned(ledger, before=NOW - 90 * DAY, keep_runs=1000):
+    with ledger.transaction():
+        gone, done = ledger.prune(before, keep_runs, 10_000)
+    assert done
+    return gone
+
+
+def test_of_very_much_a_part_goes_at_a_time(ledger):
+    with ledger.transaction():
+        ledger.begin_epoch("another", HOURLY, 0)
+        first, second = (ledger.prune(NOW, 1000, 1)[1] for _ in range(2))
+
+    assert (first, second) in {(False, True), (True, True)}  # by the order of the jobs
+    assert left(ledger) == (0, 1)
+
+
+def left(ledger):
+    return len(list(ledger.slot_rows())), len(ledger.history(limit=999))
+
+
+def test_what_is_older_than_the_horizon_goes_and_the_position_stays(ledger):
+    before = ledger.job_rows()[0].position
+
+    gone = pruned(ledger)
+
+    assert (len(gone), left(ledger)) == (110, (90, 90))
+    assert ledger.job_rows()[0].position == before
+
+
+def test_of_runs_only_the_newest_are_kept_and_of_verdicts_all(ledger):
+    assert (len(pruned(ledger, before=0, keep_runs=5)), left(ledger)) == (195, (200, 5))
+
+
+def test_runs_of_one_instant_are_counted_one_by_one(ledger):
+    with ledger.transaction():
+        for number in range(10):
+            ledger.claim(by_hand(f"hand-{number}"), HOLDER, float(NOW))
+            ledger.ended(an_ending(f"hand-{number}"), "success", None, None)
+
+    pruned(ledger, before=0, keep_runs=4)
+
+    assert left(ledger)[1] == 4
+
+
+def test_the_newest_run_stays_however_old_it_is(ledger):
+    pruned(ledger, before=NOW * 2)
+
+    assert [run.run_id for run in ledger.history()] == [f"run-{7 + 199 * DAY}"]
+
+
+def test_what_is_open_stays_however_old_it_is(ledger):
+    with ledger.transaction():
+        ledger.begin_epoch("other", HOURLY, 0)
+        ledger.claim(a_claim(3600, run_id="open", job="other"), HOLDER, 3600.0)
+
+    pruned(ledger, before=NOW * 2)
+
+    assert [run.run_id for run in ledger.open_runs()] == ["open"]
+    assert [row.run_id for row in ledger.slot_rows()] == ["open"]
+
+
+def test_epochs_that_ended_before_go_too(ledger):
+    with ledger.transaction():
+        ledger.begin_epoch("old", HOURLY, 0)
+        ledger.end_epoch("old", 10 * DAY)
+
+    pruned(ledger)
+
+    assert [epoch.job for epoch in ledger.epochs()] == ["job"]
+
+
+@pytest.fixture
+def runtime(tmp_path):
+    config = tmp_path / "etc" / "scheduled.toml"
+    config.parent.mkdir(mode=0o700)
+    config.write_text("[history]\nkeep_days = 30\n")
+    Paths(tmp_path).prepare()
+    return Runtime(config, tmp_path)
+
+
+def test_a_tick_prunes_once_a_day_and_the_output_goes_with_its_run(runtime, ledger):
+    old, new = (runtime.paths.output_of(f"run-{7 + day * DAY}", 1) for day in (3, 199))
+    for path in (old, new):
+        path.write_text("printed")
+    pruning.prune(runtime, ledger, NOW - DAY - 1)
+    first = left(ledger)
+    pruning.prune(runtime, ledger, NOW)
+    second = left(ledger)
+    pruning.prune(runtime, ledger, NOW + DAY / 2)
+
+    assert (first, second, left(ledger)) == ((200, 200), (30, 30), (30, 30))
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_a_clock_that_is_years_ahead_takes_nothing_along(runtime, ledger):
+    pruning.prune(runtime, ledger, NOW - DAY)
+    pruning.prune(runtime, ledger, NOW + 4000 * DAY)
+    pruning.prune(runtime, ledger, NOW)
+
+    assert left(ledger) == (200, 200)
+
+
+def test_the_audit_starts_at_the_horizon(runtime, ledger):
+    with ledger.transaction():
+        ledger.remember("planned", str(NOW))
+    for now in (NOW - DAY - 1, NOW):
+        pruning.prune(runtime, ledger, now)
+
+    found = records.audit(runtime.paths, "UTC")
+
+    assert (found["ok"], found["slots"], found["horizon"]) == (True, 30, "1970-06-20T00:00:00+00:00")

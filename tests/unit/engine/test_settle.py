@@ -1,0 +1,205 @@
+"""What an attempt's end writes into the ledger, and which facts it makes."""
+
+import pytest
+
+from scheduled.core.jobs import Action, Job, Jobs, Retry, Schedule
+from scheduled.core.runs import Span
+from scheduled.engine.settle import settle_attempt
+from scheduled.execution.handler_run import CountLine, EventLine, Reported
+from scheduled.handlers.base import Outcome
+from tests.fixtures.ledgers import (
+    HOLDER,
+    HOUR,
+    HOURLY,
+    LEDGERS,
+    a_claim,
+    a_condition,
+    a_notice,
+    an_ending,
+    by_hand,
+    claimed,
+    rows,
+    the_job,
+)
+
+NOW = 20_000.5
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    """A ledger with one hourly job whose slot HOUR is claimed."""
+    ledger = LEDGERS["sqlite"](tmp_path)
+    with ledger.transaction():
+        ledger.begin_epoch("job", HOURLY, 0)
+    claimed(ledger, HOUR)
+    yield ledger
+    ledger.close()
+
+
+def settled(
+    ledger, status="success", reported=None, run_id="run-3600", compose=lambda *_: [], at=NOW, **values
+):
+    """Settle the run's attempt; *values* are the job's. Return the events, the last of which is the verdict's."""
+    job = Job(
+        name="job", schedule=Schedule("cron", "0 * * * *"), action=Action("handler", name="x"), **values
+    )
+    run = ledger.open_run(run_id)
+    ending = an_ending(
+        run_id, status, attempt=run.attempt, exit_code=0 if status == "success" else 3, reason="why"
+    )
+    with ledger.transaction():
+        return settle_attempt(
+            ledger, Jobs({"job": job}), run, ending, reported or Reported(), now=at, zone="UTC", compose=compose
+        )  # fmt: skip
+
+
+def a_report(status="success", **values):
+    return Reported(outcome=Outcome(status=status, reason=values.pop("reason", "")), **values)
+
+
+def test_success_gives_the_verdict_and_moves_position_and_window(ledger):
+    (event,) = settled(ledger)
+
+    assert rows(ledger) == [(Span(HOUR, HOUR, 1), "success", "why", "run-3600")]
+    assert (the_job(ledger).position, the_job(ledger).window_start, ledger.open_runs()) == (HOUR, HOUR, [])
+    assert (event.name, event.payload["status"], event.payload["scheduled_for"]) == (
+        "job_completed",
+        "success",
+        "1970-01-01T01:00:00+00:00",
+    )
+
+
+def test_a_failure_with_tries_left_leaves_the_slot_open_and_the_position_where_it_was(ledger):
+    (event,) = settled(ledger, "failed", retry=Retry(max_attempts=2, delay=60))
+
+    (run,) = ledger.open_runs()
+    assert rows(ledger) == [(Span(HOUR, HOUR, 1), None, "", "run-3600")]
+    assert (the_job(ledger).position, run.status, run.retry_at) == (0, "waiting_retry", int(NOW) + 60)
+    assert (event.name, event.payload["status"], event.payload["exit_code"]) == (
+        "job_retry_scheduled",
+        "failed",
+        3,
+    )
+
+
+def test_a_final_failure_moves_the_position_but_not_the_window(ledger):
+    (event,) = settled(ledger, "failed")
+
+    assert rows(ledger) == [(Span(HOUR, HOUR, 1), "failed", "why", "run-3600")]
+    assert (the_job(ledger).position, the_job(ledger).window_start, the_job(ledger).failure_count) == (
+        HOUR,
+        None,
+        1,
+    )
+    assert (event.name, event.payload["reason"]) == ("job_failed", "why")
+
+
+@pytest.mark.parametrize("status", ["timed_out", "interrupted"])
+def test_other_ends_are_told_by_their_name(ledger, status):
+    (event,) = settled(ledger, status, on_interrupted="skip")
+
+    assert (event.name, event.payload["status"], ledger.run("run-3600").status) == (
+        "job_failed",
+        status,
+        status,
+    )
+
+
+def test_a_run_by_hand_moves_neither_position_nor_window(ledger):
+    with ledger.transaction():
+        ledger.claim(by_hand(), HOLDER, 1.0)
+
+    (event,) = settled(ledger, run_id="by-hand")
+
+    assert (the_job(ledger).position, the_job(ledger).window_start, the_job(ledger).run_count) == (0, None, 1)
+    assert (event.name, event.payload["scheduled_for"]) == ("job_completed", None)
+
+
+# What a handler says
+
+
+def test_a_handlers_own_word_counts_for_more_than_its_exit_code(ledger):
+    (event,) = settled(ledger, "success", a_report("failed", reason="three boxes are unreadable"))
+
+    assert (event.name, event.payload["reason"]) == ("job_failed", "three boxes are unreadable")
+    assert ledger.run("run-3600").reason == "three boxes are unreadable"
+
+
+def test_a_handler_that_had_nothing_to_do_is_skipped(ledger):
+    (event,) = settled(ledger, "success", a_report("skipped", reason="no workspace"))
+
+    assert rows(ledger) == [(Span(HOUR, HOUR, 1), "skipped", "no workspace", "run-3600")]
+    assert (event.name, the_job(ledger).failure_count, the_job(ledger).window_start) == (
+        "job_skipped",
+        0,
+        None,
+    )
+
+
+def test_a_timeout_is_a_timeout_whatever_the_handler_said_before(ledger):
+    settled(ledger, "timed_out", a_report("success"))
+
+    assert ledger.run("run-3600").status == "timed_out"
+
+
+def test_its_facts_come_before_the_verdicts_and_its_counts_are_added(ledger):
+    reported = a_report(
+        events=[EventLine("box_opened", {"n": 1})], counts=[CountLine("opened", 2), CountLine("opened", 3)]
+    )
+
+    events = settled(ledger, reported=reported)
+
+    assert [event.name for event in events] == ["box_opened", "job_completed"]
+    assert ledger.totals() == {"job": {"opened": 5}}
+
+
+def test_its_result_is_kept(ledger):
+    settled(ledger, reported=Reported(outcome=Outcome(data={"healthy": 3})))
+
+    assert the_job(ledger).last_result == {"healthy": 3}
+
+
+def tried_twice(ledger, *said):
+    """Let an attempt fail and the next succeed, each having *said* what it had to; return the outbox's subjects."""
+    first, second = said
+    settled(ledger, "failed", a_report("failed", notices=first), retry=Retry(max_attempts=2, delay=0))
+    with ledger.transaction():
+        ledger.reclaim(a_claim(HOUR, attempt=2), HOLDER, 1.0)
+    settled(ledger, "success", a_report(notices=second))
+    return sorted(item.notice.subject for item in ledger.outbox())
+
+
+def test_a_notice_that_a_retry_repeats_is_posted_once(ledger):
+    assert tried_twice(ledger, [a_notice("1")], [a_notice("1"), a_notice("2")]) == ["1", "2"]
+
+
+def test_a_notice_of_a_retry_is_not_taken_for_another_of_the_first_attempt(ledger):
+    assert tried_twice(ledger, [a_notice("1")], [a_notice("2")]) == ["1", "2"]
+
+
+def test_conditions_count_once_the_report_is_whole_and_the_run_a_success(ledger):
+    def compose(job, change):
+        return [a_notice(f"{job.name}: {len(change.appeared)} new in {change.group}")]
+
+    settled(ledger, reported=a_report(conditions=[a_condition(event="appeared")]), compose=compose)
+
+    assert [known.condition.key for known in ledger.conditions("job")] == ["k"]
+    assert [item.notice.subject for item in ledger.outbox()] == ["job: 1 new in g"]
+
+
+@pytest.mark.parametrize(
+    ("status", "reported"),
+    [
+        ("success", Reported()),
+        ("failed", a_report("failed")),
+        ("timed_out", Reported()),
+        ("success", a_report("skipped")),
+    ],
+)
+def test_a_report_cut_short_says_nothing_about_what_is_gone(ledger, status, reported):
+    with ledger.transaction():
+        ledger.put_condition("job", a_condition(), 1.0)
+
+    settled(ledger, status, reported, compose=lambda *_: [a_notice("gone")])
+
+    assert ([known.condition.key for known in ledger.conditions("job")], ledger.outbox()) == (["k"], [])

@@ -1,0 +1,247 @@
+import json
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from scheduled.core.jobs import Action, Job, Limits, Schedule
+from scheduled.core.runs import Claim
+from scheduled.errors import ScheduledError
+from scheduled.execution import python_call
+from scheduled.execution.prepare import ExecutionContext, specify
+from scheduled.state.paths import Paths
+
+SLOT = int(datetime.fromisoformat("2025-07-03T12:00+00:00").timestamp())
+
+
+@pytest.fixture
+def holds(tmp_path):
+    return ExecutionContext(
+        Paths(tmp_path / "state"), tmp_path / "ws", "UTC", {"HOME": "/home/u", "PATH": "/bin"}
+    )
+
+
+def specified(holds, action=None, claim=None, **values):
+    job = Job(
+        name="job",
+        schedule=Schedule("cron", "0 * * * *", "Europe/Berlin"),
+        action=action or Action("command", words=("true",)),
+        **values,
+    )
+    return specify(job, claim or a_claim(), holds, {"opened": 3})
+
+
+def a_claim(**values):
+    values = {
+        "slot": SLOT,
+        "attempt": 2,
+        "slots": 4,
+        "trigger": "schedule",
+        "window_start": SLOT - 86400,
+        **values,
+    }
+    return Claim(run_id="job-1", job="job", **values)
+
+
+def env_file(tmp_path, text):
+    path = tmp_path / "env"
+    path.write_text(text)
+    return {"env_file": str(path)}
+
+
+# What is executed
+
+
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        (Action("command", words=("rsync", "a b", "$HOME")), ("rsync", "a b", "$HOME")),
+        (Action("command", line="echo $HOME | cat"), ("/bin/sh", "-c", "echo $HOME | cat")),
+        (Action("python", name="scripts/x.py"), (sys.executable, "scripts/x.py")),
+        (Action("python", name="/a:b/x.py"), (sys.executable, "/a:b/x.py")),
+    ],
+)
+def test_lists_run_without_a_shell_and_strings_under_sh(holds, action, expected):
+    assert specified(holds, action).argv == expected
+
+
+def test_a_python_function_is_called_with_the_options(holds):
+    spec = specified(holds, Action("python", name="package.module:main"), options={"limit": 3})
+
+    assert spec.argv == (
+        sys.executable,
+        python_call.__file__,
+        "package.module:main",
+        json.dumps({"limit": 3}),
+    )
+
+
+def test_a_handler_gets_a_task_and_no_command(holds, tmp_path):
+    spec = specified(holds, Action("handler", name="health"), options={"x": 1})
+
+    assert spec.argv == ()
+    assert spec.task == {
+        "sender": "@trigger",
+        "handler": "health",
+        "job": "job",
+        "zone": "UTC",
+        "workspace": str(tmp_path / "ws"),
+        "options": {"x": 1},
+        "scheduled_for": SLOT,
+        "window_start": SLOT - 86400,
+        "missed": 3,
+        "totals": {"opened": 3},
+        "files": str(tmp_path / "state" / "reports"),
+    }
+
+
+def test_limits_times_and_places_are_handed_on(holds, tmp_path):
+    limits = Limits(cpu=5)
+
+    spec = specified(holds, umask=0o027, nice=5, limits=limits, timeout=7, group="g", output_limit=99)
+
+    assert (spec.umask, spec.nice, spec.limits, spec.timeout, spec.group, spec.output_limit) == (
+        0o027, 5, limits, 7, "g", 99,
+    )  # fmt: skip
+    assert (spec.run_id, spec.attempt, spec.job) == ("job-1", 2, "job")
+    assert (spec.output, spec.report) == (
+        str(tmp_path / "state" / "output" / "job-1.2.log"),
+        str(tmp_path / "state" / "results" / "job-1.2.report"),
+    )
+
+
+# Where
+
+
+def test_a_job_runs_at_home_unless_it_says_otherwise(holds, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/u")
+
+    assert [specified(holds, cwd=cwd).cwd for cwd in (None, "/srv", "~/x")] == [
+        "/home/u",
+        "/srv",
+        "/home/u/x",
+    ]
+
+
+def test_without_a_home_a_job_runs_at_the_root(tmp_path):
+    bare = ExecutionContext(Paths(tmp_path), None, "UTC", {})
+
+    assert specified(bare).cwd == "/"
+
+
+# The environment
+
+
+def test_a_run_is_told_who_it_is_in_the_jobs_own_zone(holds):
+    env = specified(holds).env
+
+    assert {key: value for key, value in env.items() if key.startswith("SCHEDULED_")} == {
+        "SCHEDULED_JOB": "job",
+        "SCHEDULED_RUN_ID": "job-1",
+        "SCHEDULED_FOR": "2025-07-03T14:00:00+02:00",
+        "SCHEDULED_MISSED": "3",
+        "SCHEDULED_LAST_SUCCESS": "2025-07-02T14:00:00+02:00",
+        "SCHEDULED_ATTEMPT": "2",
+        "SCHEDULED_TRIGGER": "schedule",
+        "SCHEDULED_EVENT": "",
+        "SCHEDULED_EVENT_DATA": "{}",
+    }
+
+
+def test_a_run_by_hand_has_no_slot_and_nothing_missed(holds):
+    claim = a_claim(slot=None, slots=0, attempt=1, trigger="manual", window_start=None)
+
+    env = specified(holds, claim=claim).env
+
+    assert [env[f"SCHEDULED_{name}"] for name in ("FOR", "MISSED", "LAST_SUCCESS", "TRIGGER")] == [
+        "",
+        "0",
+        "",
+        "manual",
+    ]
+
+
+def test_a_jobs_env_wins_over_its_env_file_and_that_over_what_is_around(holds, tmp_path):
+    values = env_file(tmp_path, "A=file\nB=file\nPATH=/opt\n")
+
+    env = specified(holds, env={"A": "job", "SCHEDULED_JOB": "forged"}, **values).env
+
+    assert {key: env[key] for key in ("A", "B", "PATH", "HOME", "SCHEDULED_JOB")} == {
+        "A": "job", "B": "file", "PATH": "/opt", "HOME": "/home/u", "SCHEDULED_JOB": "job",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("A=1", {"A": "1"}),
+        ("export A=1", {"A": "1"}),
+        ("A='x y' # why", {"A": "x y"}),
+        ('A="it\'s"', {"A": "it's"}),
+        ("A=", {"A": ""}),
+        ("A=b=c", {"A": "b=c"}),
+        ("A=$HOME", {"A": "$HOME"}),
+        ("# comment\n\n  \nA=ä", {"A": "ä"}),
+        ("A=1\nA=2", {"A": "2"}),
+    ],
+)
+def test_an_env_file_is_read_as_a_shell_would_quote_it(holds, tmp_path, line, expected):
+    env = specified(holds, **env_file(tmp_path, line)).env
+
+    assert {key: value for key, value in env.items() if key == "A"} == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("A=1\nB=x y\n", "line 2: not NAME=value; quote values with spaces"),
+        ("just words", "line 1: not NAME=value; quote values with spaces"),
+        ("word", "line 1: not NAME=value; quote values with spaces"),
+        ("=1", "line 1: not NAME=value; quote values with spaces"),
+        ("A='open", "line 1: No closing quotation"),
+    ],
+)
+def test_a_bad_line_of_an_env_file_is_named(holds, tmp_path, text, expected):
+    with pytest.raises(ScheduledError) as raised:
+        specified(holds, **env_file(tmp_path, text))
+
+    assert str(raised.value) == f"env_file {tmp_path / 'env'}, {expected}"
+
+
+def test_an_env_file_that_is_not_there_or_not_text_is_named(holds, tmp_path):
+    (tmp_path / "latin").write_bytes(b"A=\xe4")
+    told = []
+    for name in ("nothing", "latin", "."):
+        with pytest.raises(ScheduledError) as raised:
+            specified(holds, env_file=str(tmp_path / name))
+        told.append(str(raised.value))
+
+    assert told[0] == f"env_file {tmp_path / 'nothing'}: No such file or directory"
+    assert told[1].startswith(f"env_file {tmp_path / 'latin'}: 'utf-8' codec can't decode byte 0xe4")
+    assert told[2] == f"env_file {tmp_path}: not a regular file"
+
+
+def test_an_env_file_may_lie_at_home(holds, seal):
+    (seal / "env").write_text("A=1\n")
+
+    assert specified(holds, env_file="~/env").env["A"] == "1"
+    assert Path.home() == seal
+
+
+def test_a_job_is_wrapped_only_where_it_asks_for_it(holds):
+    plain = specified(holds, Action("command", words=("true",)))
+    polite = specified(holds, Action("command", words=("true",)), ionice="-c3")
+    awake = specified(holds, Action("command", words=("true", "x")), inhibit_sleep=True)
+
+    assert plain.argv == ("true",)
+    assert polite.argv == ("ionice", "-c3", "true")
+    assert awake.argv[0] == "/bin/sh"
+    assert awake.argv[-3:] == ("job", "true", "x")
+
+
+def test_after_an_interruption_the_job_s_own_question_comes_first(holds):
+    action = Action("command", words=("true",))
+    spec = specified(holds, action, a_claim(verify=True), on_interrupted="test -e done")
+
+    assert spec.argv == ("/bin/sh", "-c", '(test -e done) && exit 0; exec "$@"', "sh", "true")

@@ -1,0 +1,265 @@
+"""Real processes under the supervisor: how they end, and how they are made to."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from scheduled.execution import process
+from scheduled.execution.handler_host import HandlerHost
+from scheduled.execution.protocol import NotStarted, Spec, Started
+from scheduled.state.locks import is_held
+from tests.fixtures.supervised import gone, supervise
+
+__all__ = ["supervise"]
+# A supervisor is forked; that the test runner has threads is not its fault.
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+SHELL = ("/bin/sh", "-c")
+
+
+@pytest.fixture
+def quick_kill(monkeypatch):
+    """Shorten the grace between TERM and KILL."""
+    monkeypatch.setattr(process, "KILL_GRACE", 0.2)
+
+
+def pids(text):
+    return [int(line) for line in text.split()]
+
+
+# How jobs end
+
+
+def test_a_job_that_ends_well_is_a_success(supervise):
+    job = supervise().submit(*SHELL, "echo out; echo err >&2")
+
+    ending = job.ending()
+    assert (ending.status, ending.exit_code, ending.signal, ending.reason, ending.output_bytes) == (
+        "success", 0, None, "", 8,
+    )  # fmt: skip
+    assert sorted(job.printed().split()) == ["err", "out"]
+    assert ending.started_at <= ending.finished_at <= time.time()
+
+
+@pytest.mark.parametrize("code", [1, 3, 255])
+def test_an_exit_code_is_a_failure_and_is_told(supervise, code):
+    ending = supervise().submit(*SHELL, f"exit {code}").ending()
+
+    assert (ending.status, ending.exit_code, ending.signal, ending.reason) == (
+        "failed",
+        code,
+        None,
+        f"exit code {code}",
+    )
+
+
+def test_codes_that_the_job_calls_a_success_are_one(supervise):
+    ending = supervise().submit(*SHELL, "exit 24", success_codes=(0, 24)).ending()
+
+    assert (ending.status, ending.exit_code) == ("success", 24)
+
+
+def test_code_75_says_not_now(supervise):
+    assert supervise().submit(*SHELL, "exit 75").ending().status == "deferred"
+
+
+@pytest.mark.parametrize("name", ["SEGV", "KILL", "TERM"])
+def test_a_signal_is_a_failure_and_is_named(supervise, name):
+    number = signal.Signals[f"SIG{name}"]
+
+    ending = supervise().submit(*SHELL, f"kill -{name} $$").ending()
+
+    assert (ending.status, ending.exit_code, ending.signal, ending.reason) == (
+        "failed", 128 + number, number, f"killed by SIG{name}",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("argv", "values", "expected"),
+    [
+        (("no-such-program",), {}, (127, "cannot start: no-such-program: No such file or directory")),
+        (("/etc/passwd",), {}, (126, "cannot start: /etc/passwd: Permission denied")),
+        (
+            ("true",),
+            {"cwd": "/no/such/place"},
+            (127, "cannot start: /no/such/place: No such file or directory"),
+        ),
+        (("a\0b",), {}, (126, "cannot start: embedded null byte")),
+    ],
+)
+def test_what_cannot_be_started_says_why(supervise, argv, values, expected):
+    ending = supervise().submit(*argv, **values).ending()
+
+    assert (ending.status, (ending.exit_code, ending.reason)) == ("failed", expected)
+
+
+def test_an_output_that_cannot_be_made_is_no_fault_of_the_job(supervise):
+    job = supervise().submit("true", output="/no/such/place/x.log")
+
+    job.endings()
+    (record,) = job.found(NotStarted)
+    assert (record.reason, record.deferred) == ("/no/such/place/x.log: No such file or directory", False)
+
+
+# Timeouts
+
+
+def test_a_job_beyond_its_time_is_ended(supervise):
+    ending = supervise().submit("sleep", "60", timeout=1).ending()
+
+    assert (ending.status, ending.signal, ending.reason) == (
+        "timed_out",
+        signal.SIGTERM,
+        "timed out after 1 s",
+    )
+    assert 1000 <= ending.duration_ms < 5000
+
+
+def test_its_children_and_theirs_end_with_it(supervise, until):
+    job = supervise().submit(
+        *SHELL, "(sleep 60 & echo $!; wait) & echo $!; sleep 60 & echo $!; wait", timeout=1
+    )
+
+    assert job.ending().status == "timed_out"
+    family = pids(job.printed())
+    assert len(family) == 3
+    until(lambda: all(gone(pid) for pid in family))
+
+
+@pytest.mark.usefixtures("quick_kill")
+def test_who_ignores_term_is_killed_and_so_are_its_children(supervise, until):
+    job = supervise().submit(
+        *SHELL, "trap '' TERM; sleep 60 & echo $!; while :; do sleep 60; done", timeout=1
+    )
+
+    ending = job.ending()
+    assert (ending.status, ending.signal) == ("timed_out", signal.SIGKILL)
+    until(lambda: all(gone(pid) for pid in pids(job.printed())))
+
+
+def test_children_that_ignore_term_do_not_outlive_a_job_that_does_not(supervise, until):
+    job = supervise().submit(*SHELL, "(trap '' TERM; sleep 60) & echo $!; exec sleep 60", timeout=1)
+
+    assert job.ending().status == "timed_out"
+    until(lambda: all(gone(pid) for pid in pids(job.printed())))
+
+
+def test_a_job_may_clean_up_when_it_is_told_to_end(supervise):
+    job = supervise().submit(
+        *SHELL, "trap 'echo cleaned; exit 3' TERM; while :; do sleep 0.1; done", timeout=1
+    )
+
+    ending = job.ending()
+    assert (ending.status, ending.exit_code, job.printed().split()[-1]) == ("timed_out", 3, "cleaned")
+
+
+def test_a_stopped_job_is_ended_at_its_timeout_all_the_same(supervise):
+    ending = supervise().submit(*SHELL, "kill -STOP $$", timeout=1).ending()
+
+    assert (ending.status, ending.signal, ending.duration_ms < 5000) == ("timed_out", signal.SIGTERM, True)
+
+
+def test_a_background_child_that_keeps_output_and_lock_delays_nothing(supervise):
+    job = supervise().submit(*SHELL, "sleep 60 & echo $!")
+
+    ending = job.ending()
+    (child,) = pids(job.printed())
+    assert (ending.status, ending.duration_ms < 5000) == ("success", True)
+    assert (gone(child), is_held(job.output())) == (False, True)
+
+
+# What it leaves running, and stops
+
+
+def test_stop_ends_what_runs_and_starts_no_more(supervise):
+    job = supervise(max_parallel=1).submit("sleep", "60", name="first").submit("true", name="second")
+    job.started()
+
+    job.supervisor.stop()
+
+    ending = job.endings()["first"]
+    assert (ending.status, ending.reason) == ("interrupted", "the runner was stopped")
+    assert [(record.run_id, record.reason) for record in job.found(NotStarted)] == [
+        ("second", "the runner was stopped")
+    ]
+
+
+def test_a_started_process_is_told_with_what_no_later_one_shares(supervise):
+    job = supervise().submit("sleep", "60")
+    pid = job.started()["job"]
+
+    (record,) = job.found(Started)
+    assert (record.born, process.lives(pid, record.born), process.lives(pid, record.born + 1)) == (
+        process.born(pid), True, False,
+    )  # fmt: skip
+    assert (record.born > 0, os.getpgid(pid), os.getsid(pid)) == (True, pid, pid)
+
+
+def test_when_the_supervisor_is_killed_nothing_more_comes(supervise, until):
+    job = supervise().submit("sleep", "60")
+    job.started()
+
+    os.kill(job.supervisor.pid, signal.SIGKILL)
+
+    assert job.supervisor.records(5) is None
+    until(lambda: not is_held(job.results))
+    assert is_held(job.output())
+
+
+def test_a_job_that_redirects_its_output_holds_its_lock_all_the_same(supervise, tmp_path, until):
+    job = supervise().submit(*SHELL, "exec > elsewhere 2>&1 < elsewhere; touch begun; exec sleep 60")
+    until((tmp_path / "begun").exists)
+
+    os.kill(job.supervisor.pid, signal.SIGKILL)
+
+    until(lambda: not is_held(job.results))
+    assert is_held(job.output())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_closed_terminal_does_not_concern_it(supervise, number):
+    job = supervise().submit(*SHELL, "sleep 0.3; echo done")
+    job.started()
+
+    os.kill(job.supervisor.pid, number)
+
+    assert (job.ending().status, job.printed()) == ("success", "done\n")
+
+
+def test_its_lock_says_that_it_lives(supervise, until):
+    job = supervise().submit("true")
+    job.ending()
+    held = is_held(job.results)
+
+    job.supervisor.close()
+
+    assert held
+    until(lambda: not is_held(job.results))
+    job.supervisor._orders, job.supervisor._pokes = os.pipe()  # closed again by the fixture
+
+
+def test_a_forked_child_whose_output_has_no_room_ends_and_never_goes_on_as_the_supervisor(tmp_path):
+    task = {"handler": "health"}
+    spec = Spec(
+        run_id="job",
+        attempt=1,
+        job="job",
+        task=task,
+        cwd=str(tmp_path),
+        env={},
+        timeout=9,
+        output="",
+        output_limit=9,
+    )
+    parent, full = os.getpid(), os.open("/dev/full", os.O_RDWR)
+
+    host = HandlerHost(spec, lambda _: print("words", end="") or 0)
+    if os.getpid() != parent:
+        os._exit(99)
+    host.give(spec, full)
+
+    os.close(full)
+    assert os.waitstatus_to_exitcode(os.waitpid(host.pid, 0)[1]) == 1
+    assert host.answer() is None
+    host.dismiss()

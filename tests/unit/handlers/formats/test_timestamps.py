@@ -1,0 +1,76 @@
+"""Times as the workspace writes them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from scheduled.handlers.formats import timestamps
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("said", "instant"),
+    [
+        ("2026-02-03 14:00:00", datetime(2026, 2, 3, 13, tzinfo=UTC)),
+        ("2026-02-03T14:00:00", datetime(2026, 2, 3, 13, tzinfo=UTC)),
+        ("2025-07-03 14:00:00", datetime(2025, 7, 3, 12, tzinfo=UTC)),
+        ("2026-02-03T14:00:00Z", datetime(2026, 2, 3, 14, tzinfo=UTC)),
+        ("2026-02-03T14:00:00+05:30", datetime(2026, 2, 3, 8, 30, tzinfo=UTC)),
+        ("2026-02-03", datetime(2026, 2, 2, 23, tzinfo=UTC)),
+        (" 2026-02-03 14:00:00\n", datetime(2026, 2, 3, 13, tzinfo=UTC)),
+    ],
+)
+def test_naive_is_local_and_offsets_are_heard(said: str, instant: datetime) -> None:
+    assert instant == timestamps.parse(said, BERLIN)
+
+
+@pytest.mark.parametrize("said", ["", "soon", None, 7, ["2026-02-03"], "0001-01-01 00:00:00", "2026-02-30"])
+def test_what_names_no_time_is_an_error_of_one_kind(said: Any) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        timestamps.parse(said, BERLIN)
+
+
+@given(
+    stamp=st.datetimes(),
+    zone=st.sampled_from(
+        ["Europe/Berlin", "America/Havana", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Beirut", "UTC"]
+    ),
+)
+@example(datetime(2026, 3, 8, 0, 30), "America/Havana")  # skipped at midnight
+@example(datetime(2026, 11, 1, 0, 30), "America/Havana")  # twice
+@example(datetime(2026, 10, 24, 23, 30), "Asia/Beirut")  # twice, before midnight
+@example(datetime.max, "Europe/Berlin")  # noqa: DTZ901
+@example(datetime.min, "Europe/Berlin")  # noqa: DTZ901
+def test_an_instant_is_what_the_zone_says_of_the_stamp(stamp: datetime, zone: str) -> None:
+    there = ZoneInfo(zone)
+    try:
+        expected = timestamps.parse(str(stamp), there).timestamp()
+    except ValueError:
+        expected = None
+
+    assert timestamps.reader(there)(str(stamp)) == expected
+
+
+def test_the_forms_in_which_times_are_written() -> None:
+    now = datetime(2026, 2, 3, 13, 5, 7, 999, tzinfo=UTC)
+
+    written = (timestamps.spaced(now, BERLIN), timestamps.iso(now, BERLIN), timestamps.compact(now, BERLIN))
+
+    assert written == ("2026-02-03 14:05:07", "2026-02-03T14:05:07", "20260203_140507")
+
+
+def test_a_length_is_said_in_the_unit_a_person_would_use() -> None:
+    lengths = [
+        timedelta(minutes=53),
+        timedelta(hours=5, minutes=50),
+        timedelta(hours=47),
+        timedelta(days=31, hours=9),
+    ]
+
+    expected = ["53 min", "5 h", "47 h", "31 days"]
+    assert expected == [timestamps.span(length) for length in lengths]

@@ -1,0 +1,282 @@
+"""The hourly check: limits and a missing mailbox decide, everything else is noted; told when it changes."""
+
+import json
+import os
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from scheduled.handlers import health
+from tests.fixtures.sample_workspace import NOW, Sample, mail
+
+
+def central(sample: Sample) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((sample.root / "aipass_os/AI_CENTRAL/HEALTH.central.json").read_text())
+    return found
+
+
+def detail(sample: Sample, branch: str) -> dict[str, Any]:
+    return next(entry for entry in central(sample)["details"] if entry["branch"] == branch)
+
+
+def lines(sample: Sample, branch: str, kind: str, number: int) -> Path:
+    path = sample.path(branch) / f"{branch}.{kind}"
+    path.write_text("{}\n" * number)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "issues"),
+    [
+        (500, "healthy", []),
+        (501, "warning", ["local.json: 501 lines (approaching threshold)"]),
+        (600, "warning", ["local.json: 600 lines (approaching threshold)"]),
+        (601, "warning", ["local.json: 601 lines (threshold: 600)"]),
+    ],
+)
+def test_memory_limits_decide_the_status(sample: Sample, number: int, status: str, issues: list[str]) -> None:
+    lines(sample, "SEED", "local.json", number)
+
+    sample.run(health)
+
+    found = detail(sample, "SEED")
+    assert (status, issues) == (found["status"], found["issues"])
+
+
+def test_a_last_line_without_an_end_counts(sample: Sample) -> None:
+    lines(sample, "SEED", "local.json", 500).write_text("{}\n" * 500 + "{}")
+
+    sample.run(health)
+
+    assert detail(sample, "SEED")["issues"] == ["local.json: 501 lines (approaching threshold)"]
+
+
+def test_a_missing_mailbox_is_an_error_and_a_missing_memory_file_is_none(sample: Sample) -> None:
+    shutil.rmtree(sample.inbox("SEED").parent)
+    (sample.path("API") / "API.local.json").unlink()
+
+    outcome = sample.run(health)
+
+    assert (
+        detail(sample, "SEED")["status"],
+        detail(sample, "SEED")["issues"],
+    ) == ("error", ["Missing ai_mail.local directory"])
+    assert detail(sample, "API")["status"] == "healthy"
+    assert outcome.data["errors"] == 1
+
+
+def test_a_branch_whose_directory_is_gone_is_an_error(sample: Sample) -> None:
+    shutil.rmtree(sample.path("SEED"))
+
+    sample.run(health)
+
+    assert detail(sample, "SEED")["status"] == "error"
+
+
+def test_memory_files_go_by_the_registered_name(sample: Sample) -> None:
+    """Trap 16: a glob would find others (CLOSED_PLANS.local.json), the design asks for NAME.upper()."""
+    (sample.path("SEED") / "CLOSED_PLANS.local.json").write_text("{}\n" * 700)
+
+    sample.run(health)
+
+    assert detail(sample, "SEED")["issues"] == []
+
+
+def test_the_central_file_has_the_shape_of_the_design(sample: Sample) -> None:
+    sample.run(health)
+
+    found = central(sample)
+    warning = {
+        "branch": "DRONE",
+        "status": "warning",
+        "issues": ["local.json: 523 lines (approaching threshold)"],
+    }
+    assert ("2026-02-03T14:00:00", 17, [], warning) == (
+        found["timestamp"],
+        found["healthy"],
+        found["errors"],
+        found["warnings"][0],
+    )
+    assert {"branch", "status", "issues", "notes"} == found["details"][0].keys()
+
+
+def test_notes_name_what_is_old_missing_or_not_rotated(sample: Sample) -> None:
+    home = sample.path("SEED")
+    (home / "README.md").unlink()
+    two_days = (NOW - timedelta(days=2, hours=1)).timestamp()
+    os.utime(home / "DASHBOARD.local.json", (two_days, two_days))
+    (home / "logs" / "audit.log").write_bytes(b"x" * 400_001)
+    (home / "logs" / "audit.log.1").touch()
+    (sample.root / "system_logs" / "seed_audit.log").write_bytes(b"x" * 400_001)
+    plans = sample.root / "aipass_os/AI_CENTRAL/PLANS.central.json"
+    os.utime(plans, (two_days, two_days))
+
+    outcome = sample.run(health)
+
+    notes = [note for note in detail(sample, "SEED")["notes"] if "older than" not in note]
+    expected = [
+        "README.md is missing",
+        "DASHBOARD.local.json was last changed 2 days ago",
+        "logs/audit.log is not rotated: 400,001 bytes",
+    ]
+    assert expected == notes
+    assert central(sample)["notes"] == [
+        "PLANS.central.json was last changed 2 days ago",
+        "system_logs/seed_audit.log is not rotated: 400,001 bytes, and there is no older part",
+    ]
+    assert outcome.data["healthy"] == 17
+
+
+def test_strict_makes_warnings_of_those_notes_but_not_of_stale_mail(sample: Sample) -> None:
+    (sample.path("SEED") / "README.md").unlink()
+
+    outcome = sample.run(health, health.Options(strict=True))
+
+    assert detail(sample, "SEED")["issues"] == ["README.md is missing"]
+    assert detail(sample, "API")["status"] == "healthy"
+    # The two of the limits, SEED's README, and two that are older than 30 days.
+    assert outcome.data["warnings"] == 5
+
+
+@pytest.mark.timeout(20)
+def test_what_is_no_memory_file_is_noted_and_not_waited_for(sample: Sample, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.json"
+    outside.write_text("\n" * 1000)
+    for branch in ("SEED", "API", "CLI"):
+        (sample.path(branch) / f"{branch}.local.json").unlink()
+    os.mkfifo(sample.path("SEED") / "SEED.local.json")
+    (sample.path("API") / "API.local.json").symlink_to(outside)
+    (sample.path("CLI") / "CLI.local.json").mkdir()
+
+    outcome = sample.run(health)
+
+    for branch in ("SEED", "API", "CLI"):
+        assert detail(sample, branch)["notes"][0].startswith("local.json was skipped: ")
+    assert outcome.data["healthy"] == 17
+
+
+def test_own_notices_are_no_stale_mail(sample: Sample) -> None:
+    own = mail(timestamp="2026-01-01 00:00:00", subject="[DAILY] x", **{"from": "@trigger"})
+    sample.put("SEED", own, own | {"status": "opened"}, mail(timestamp="2026-01-01 00:00:00"))
+
+    sample.run(health)
+
+    assert detail(sample, "SEED")["notes"] == ["1 new mail older than 48 h"]
+
+
+def test_a_summary_is_sent_in_the_format_of_the_design(sample: Sample) -> None:
+    (notice,) = sample.notices(health, sample.run(health))
+
+    assert (
+        notice.recipient,
+        notice.subject,
+        notice.priority,
+    ) == ("@assistant", "[SCHEDULED] Health Check - 2 Issues Found", "normal")
+    expected = """\
+## Health Check Summary
+Time: 2026-02-03 14:00:00
+Branches checked: 19
+
+### Issues Found
+
+**Warning: DRONE**
+- DRONE.local.json: 523 lines (approaching threshold)
+
+**Warning: FLOW**
+- FLOW.observations.json: 612 lines (threshold: 600)
+
+---
+This is an automated health check. For details, run:
+scheduled status"""
+    assert expected == notice.body
+
+
+def test_the_same_issues_are_not_told_again_while_only_their_numbers_change(sample: Sample) -> None:
+    """Trap 7: a mail each hour for the same issue."""
+    sample.notices(health, sample.run(health))
+    lines(sample, "DRONE", "local.json", 560)
+
+    assert sample.notices(health, sample.run(health, now=NOW + timedelta(hours=1))) == []
+
+
+def test_one_mail_tells_what_appeared_what_stays_and_what_is_gone(sample: Sample) -> None:
+    sample.notices(health, sample.run(health))
+    lines(sample, "DRONE", "local.json", 10)
+    shutil.rmtree(sample.inbox("SEED").parent)
+
+    (notice,) = sample.notices(health, sample.run(health))
+
+    assert (notice.subject, notice.priority) == ("[SCHEDULED] Health Check - 2 Issues Found", "high")
+    assert "**Error: SEED**\n- Missing ai_mail.local directory" in notice.body
+    assert "**Warning: FLOW**" in notice.body
+    gone = "### No Longer\n\n- DRONE.local.json: 523 lines (approaching threshold)"
+    assert gone in notice.body
+
+
+def test_all_clear_is_told_when_nothing_is_left(sample: Sample) -> None:
+    sample.notices(health, sample.run(health))
+    lines(sample, "DRONE", "local.json", 10)
+    lines(sample, "FLOW", "observations.json", 10)
+
+    (notice,) = sample.notices(health, sample.run(health))
+
+    assert (notice.subject, notice.priority) == ("[SCHEDULED] Health Check - All Clear", "normal")
+    assert "No issues are left." in notice.body
+
+
+def test_a_bad_entry_of_the_registry_is_told_of_too(sample: Sample) -> None:
+    sample.register({"name": "LOST"})
+
+    (notice,) = sample.notices(health, sample.run(health))
+
+    assert "**Warning: registry**\n- LOST: has no path" in notice.body
+    assert central(sample)["problems"] == ["LOST: has no path"]
+
+
+def test_a_branch_name_in_a_notice_is_words_and_no_markdown(sample: Sample) -> None:
+    sample.register({"name": "X** [a](b) <i>", "path": "x"})
+
+    (notice,) = sample.notices(health, sample.run(health))
+
+    assert "**Error: X\\*\\* \\[a\\](b) \\<i\\>**" in notice.body
+
+
+def test_times_are_local(sample: Sample) -> None:
+    berlin = NOW.astimezone(ZoneInfo("Europe/Berlin"))
+
+    sample.run(health, now=berlin, zone=ZoneInfo("Europe/Berlin"))
+
+    assert central(sample)["timestamp"] == "2026-02-03T15:00:00"
+
+
+def test_the_event_is_published_each_run(sample: Sample) -> None:
+    sample.run(health)
+
+    expected = {"healthy": 17, "warnings": 2, "errors": 0, "branches": 19, "timestamp": "2026-02-03T14:00:00"}
+    assert [("health_check_complete", expected)] == sample.spoken.events
+
+
+def test_centrals_that_lie_elsewhere_are_not_written(sample: Sample, tmp_path: Path) -> None:
+    shutil.move(sample.root / "aipass_os" / "AI_CENTRAL", tmp_path / "elsewhere")
+    (sample.root / "aipass_os" / "AI_CENTRAL").symlink_to(tmp_path / "elsewhere")
+
+    outcome = sample.run(health)
+
+    assert (outcome.status, "leads out of the workspace" in outcome.reason) == ("failed", True)
+    assert not (tmp_path / "elsewhere" / "HEALTH.central.json").exists()
+
+
+def test_while_a_file_is_unreadable_what_was_told_of_it_stays_told(sample: Sample) -> None:
+    path = sample.path("FLOW") / "FLOW.observations.json"
+    assert sample.notices(health, sample.run(health))
+    path.rename(path.with_suffix(".kept"))
+    path.symlink_to("/etc/hostname")
+    assert not sample.notices(health, sample.run(health))
+    path.unlink()
+    path.with_suffix(".kept").rename(path)
+
+    assert not sample.notices(health, sample.run(health))

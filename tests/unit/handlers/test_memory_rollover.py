@@ -1,0 +1,135 @@
+"""A memory file over its limit: one event and one mail to its branch, until it is back under."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from scheduled.handlers import memory_rollover
+from tests.fixtures.sample_workspace import NOW, Sample
+
+
+def test_the_payload_is_what_the_workspaces_own_handler_wants(sample: Sample) -> None:
+    sample.run(memory_rollover)
+
+    (condition,) = sample.spoken.conditions
+    path = sample.path("FLOW")
+    payload = {
+        "branch": "FLOW",
+        "file_name": "FLOW.observations.json",
+        "line_count": 612,
+        "branch_path": str(path),
+        "file_path": f"{path}/FLOW.observations.json",
+        "threshold": 600,
+        "timestamp": "2026-02-03T14:00:00",
+    }
+    assert ("memory_threshold_exceeded", payload) == (condition.event, condition.payload)
+    assert "memory:FLOW:FLOW.observations.json" == condition.key == condition.group
+
+
+def test_the_branch_is_told_at_its_registered_address(sample: Sample) -> None:
+    """Trap 11: an address made of the name loses mail without a word where it is another."""
+    home = sample.root / "whiskey-bar"
+    home.mkdir()
+    (home / "WHISKEY-BAR.local.json").write_text("\n" * 601)
+    sample.register({"name": "WHISKEY-BAR", "path": "whiskey-bar", "email": "@the_bar"})
+
+    found = sample.notices(memory_rollover, sample.run(memory_rollover))
+
+    told = [(notice.recipient, notice.subject, notice.priority) for notice in found]
+    said = "exceeded 600 lines - compress needed"
+    expected = [
+        ("@flow", f"[MEMORY] FLOW.observations.json {said}", "normal"),
+        ("@the_bar", f"[MEMORY] WHISKEY-BAR.local.json {said}", "normal"),
+    ]
+    assert expected == told
+
+
+def test_it_is_told_once_until_the_file_is_back_under_and_over_again(sample: Sample) -> None:
+    path = sample.path("FLOW") / "FLOW.observations.json"
+    told = []
+    for hour, number in enumerate((612, 700, 600, 599, 601, 601)):
+        path.write_text("\n" * number)
+        outcome = sample.run(memory_rollover, now=NOW + timedelta(hours=hour))
+        told.append(len(sample.notices(memory_rollover, outcome)))
+
+    assert told == [1, 0, 0, 0, 1, 0]
+
+
+def test_files_are_found_by_their_endings_and_dashboards_left_out(sample: Sample) -> None:
+    home = sample.path("SEED")
+    for name in (
+        "DASHBOARD.local.json",
+        "MY_DASHBOARD.local.json",
+        "SEED.id.json",
+        "local.json",
+        "x.local.json.bak",
+    ):
+        (home / name).write_text("\n" * 700)
+    (home / "CLOSED_PLANS.local.json").write_text("\n" * 700)
+
+    outcome = sample.run(memory_rollover)
+
+    expected = ["FLOW:FLOW.observations.json", "SEED:CLOSED_PLANS.local.json"]
+    assert expected == outcome.data["notified_files"]
+
+
+@pytest.mark.timeout(20)
+def test_what_cannot_be_read_is_named_and_the_rest_goes_on(sample: Sample, tmp_path: Path) -> None:
+    home = sample.path("SEED")
+    (tmp_path / "outside").write_text("\n" * 700)
+    os.mkfifo(home / "A.local.json")
+    (home / "B.local.json").symlink_to(tmp_path / "outside")
+    (home / "C.local.json").mkdir()
+    (home / "D.local.json").symlink_to("nowhere")
+
+    outcome = sample.run(memory_rollover)
+
+    assert outcome.data["notified_files"] == ["FLOW:FLOW.observations.json"]
+    labels = [problem.partition(": ")[0] for problem in outcome.data["problems"]]
+    assert [f"SEED:{letter}.local.json" for letter in "ABCD"] == labels
+
+
+def test_the_later_layout_keeps_its_memories_in_trinity(sample: Sample) -> None:
+    home = sample.root / "src"
+    (home / ".trinity").mkdir(parents=True)
+    (home / ".trinity" / "local.json").write_text("\n" * 601)
+    (sample.root / "BRANCH_REGISTRY.json").unlink()
+    (sample.root / "AIPASS_REGISTRY.json").write_text('{"branches": [{"name": "SRC", "path": "src"}]}')
+
+    outcome = sample.run(memory_rollover)
+
+    assert outcome.data["notified_files"] == ["SRC:local.json"]
+
+
+def test_while_a_file_is_unreadable_what_was_told_of_it_stays_told(sample: Sample) -> None:
+    path = sample.path("FLOW") / "FLOW.observations.json"
+    assert sample.notices(memory_rollover, sample.run(memory_rollover))
+    path.rename(path.with_suffix(".kept"))
+    path.symlink_to("/etc/hostname")
+    unreadable = [sample.notices(memory_rollover, sample.run(memory_rollover)) for _ in range(2)]
+    path.unlink()
+    path.with_suffix(".kept").rename(path)
+    readable = [sample.notices(memory_rollover, sample.run(memory_rollover)) for _ in range(2)]
+
+    told = [[(notice.recipient, notice.subject) for notice in found] for found in (*unreadable, *readable)]
+    keeper = "@dev_central"
+    assert told == [
+        [(keeper, "[SCHEDULED] 1 memory file unreadable")],
+        [],
+        [(keeper, "[SCHEDULED] No memory file is unreadable now")],
+        [],
+    ]
+
+
+def test_however_many_files_are_unreadable_it_is_one_mail(sample: Sample) -> None:
+    home = sample.path("SEED")
+    for number in range(25):
+        (home / f"{number}.local.json").mkdir()
+
+    found = sample.notices(memory_rollover, sample.run(memory_rollover))
+
+    (told,) = [notice for notice in found if notice.recipient == "@dev_central"]
+    assert ("[SCHEDULED] 25 memory files unreadable", "high") == (told.subject, told.priority)
+    assert (told.body.count("- SEED/"), "- and 5 more" in told.body) == (20, True)

@@ -1,0 +1,147 @@
+"""The registry: one bad entry is reported and skipped; without a good one there is no workspace."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scheduled.handlers import daily_report, health, mail_cleanup, memory_rollover, metrics
+from scheduled.handlers.workspace.workspace import Workspace, WorkspaceError
+from tests.fixtures.sample_workspace import Sample, state_of
+
+ALL = (health, memory_rollover, mail_cleanup, metrics, daily_report)
+
+
+def registry(root: Path, *entries: Any, name: str = "BRANCH_REGISTRY.json") -> Path:
+    (root / name).write_text(json.dumps({"branches": entries}))
+    return root
+
+
+def entry(name: str, path: str, **fields: Any) -> dict[str, Any]:
+    return {"name": name, "path": path, **fields}
+
+
+def test_paths_may_be_absolute_or_relative_to_the_workspace(tmp_path: Path) -> None:
+    root = registry(tmp_path, entry("A", f"{tmp_path}/a"), entry("B", "core/b"), entry("C", "./core/../c"))
+
+    assert [f"{root}/a", f"{root}/core/b", f"{root}/c"] == [b.path for b in Workspace.load(root).branches]
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (None, "entry 1: is no table"),
+        ("FLOW", "entry 1: is no table"),
+        ({"path": "x"}, "entry 1: has no name"),
+        ({"name": 7, "path": "x"}, "entry 1: has no name"),
+        ({"name": "X"}, "X: has no path"),
+        ({"name": "X", "path": ["x"]}, "X: has no path"),
+        ({"name": "X", "path": "a\0b"}, "X: has no path"),
+        ({"name": "../X", "path": "x"}, "../X: has a name that can't be part of a file's"),
+        ({"name": "X\nY", "path": "x"}, "X\nY: has a name that can't be part of a file's"),
+        ({"name": "X", "path": "/etc"}, "X: its path /etc lies outside the workspace"),
+        ({"name": "X", "path": "../.."}, "lies outside the workspace"),
+        ({"name": "good", "path": "x"}, "another entry names this branch already"),
+        ({"name": "X", "path": "good/"}, "another entry names this branch already"),
+    ],
+)
+def test_a_bad_entry_is_named_and_the_others_count(tmp_path: Path, bad: Any, said: str) -> None:
+    order = (bad, entry("GOOD", "good")) if "already" not in said else (entry("GOOD", "good"), bad)
+
+    workspace = Workspace.load(registry(tmp_path, *order))
+
+    assert [branch.name for branch in workspace.branches] == ["GOOD"]
+    assert said in workspace.problems[0]
+
+
+def test_a_branch_that_a_symlink_leads_out_of_the_workspace_is_skipped(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "x").symlink_to("../elsewhere")
+
+    workspace = Workspace.load(registry(tmp_path / "root", entry("GOOD", "good"), entry("X", "x")))
+
+    assert tuple(problem[:11] for problem in workspace.problems) == ("X: its path",)
+
+
+def test_the_stored_address_is_preferred_to_the_derived_one(tmp_path: Path) -> None:
+    names = ["WHISKEY-BAR", "AIPASS-HELP", "AIPASS.admin", "Input X", "FLOW"]
+    entries = [entry(name, name.lower()) for name in names]
+    root = registry(tmp_path, *entries, entry("OWN-NAME", "own", email="@custom_one"))
+
+    addresses = [branch.address for branch in Workspace.load(root).branches]
+
+    expected = ["@whiskey", "@help", "@admin", "@input", "@flow", "@custom_one"]
+    assert expected == addresses
+
+
+def test_of_two_branches_with_one_address_the_last_gets_the_mail_and_it_is_said(tmp_path: Path) -> None:
+    root = registry(tmp_path, entry("A", "a", email="@x"), entry("B", "b", email="@X"))
+
+    workspace = Workspace.load(root)
+
+    branch = workspace.branch_at("x")
+    assert branch is not None
+    assert (branch.name, workspace.problems) == (
+        "B",
+        ("B: has the mail address of A, whose mail it gets now",),
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"branches": null}', '{"branches": {}}', '{"branches": []}']
+)
+def test_a_registry_that_names_nobody_is_not_an_empty_workspace(sample: Sample, text: str) -> None:
+    (sample.root / "BRANCH_REGISTRY.json").write_text(text)
+    before = state_of(sample.root)
+
+    for handler in ALL:
+        outcome = sample.run(handler)
+        assert outcome.status == "failed"
+        assert "registry" in outcome.reason.lower()
+
+    assert before == state_of(sample.root)
+
+
+def test_of_a_registry_in_which_nothing_is_right_a_few_faults_are_named(tmp_path: Path) -> None:
+    registry(tmp_path, *(entry(f"B{number}", f"/gone/b{number}") for number in range(5)))
+
+    with pytest.raises(WorkspaceError) as raised:
+        Workspace.load(tmp_path)
+
+    said = str(raised.value)
+    assert [f"B{number}: " in said for number in range(5)] == [True, True, True, False, False]
+    assert said.endswith("; and 2 more")
+
+
+@pytest.mark.parametrize("handler", ALL, ids=lambda handler: handler.__name__.rpartition(".")[2])
+def test_without_a_workspace_the_reason_names_the_key(sample: Sample, tmp_path: Path, handler: Any) -> None:
+    for given in (None, tmp_path / "missing", tmp_path / "home"):
+        outcome = sample.run(handler, workspace=given)
+
+        assert outcome.status == "failed"
+        assert "`workspace" in outcome.reason
+        assert "scheduled.toml" in outcome.reason
+
+
+@pytest.mark.timeout(20)
+def test_a_registry_that_is_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "BRANCH_REGISTRY.json")
+
+    with pytest.raises(WorkspaceError, match="not a regular file"):
+        Workspace.load(tmp_path)
+
+
+def test_the_later_layout_is_read_with_its_projects(tmp_path: Path) -> None:
+    project = tmp_path / "projects" / "shop"
+    (project / "src" / "cart").mkdir(parents=True)
+    registry(tmp_path, entry("FLOW", "src/flow", email="@flow"), name="AIPASS_REGISTRY.json")
+    registry(project, entry("CART", "src/cart"), name="SHOP_REGISTRY.json")
+
+    flow, cart = Workspace.load(tmp_path).branches
+
+    assert f"{tmp_path}/src/flow/.ai_mail.local/inbox.json" == flow.inbox
+    assert f"{tmp_path}/src/flow/.trinity/local.json" == flow.memory_file("local.json")
+    assert f"{project}/src/cart" == cart.path

@@ -1,0 +1,22 @@
+"""What the pages are made of lies in the package, and is what it claims to be."""
+
+import hashlib
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[4]
+WEB = ROOT / "scheduled" / "interfaces" / "web"
+
+
+def test_the_script_is_the_pinned_one_and_its_licence_lies_beside_it():
+    pinned = re.search(r"^script_sha256=(\w{64})$", (ROOT / ".ci" / "vendor").read_text(), re.MULTILINE)[1]
+
+    assert hashlib.sha256((WEB / "static" / "htmx.min.js").read_bytes()).hexdigest() == pinned
+    assert "Permission to use, copy, modify" in (WEB / "static" / "htmx.LICENSE.txt").read_text()
+
+
+def test_no_page_and_no_style_fetches_anything_from_elsewhere():
+    files = [*WEB.glob("templates/*.html"), WEB / "static" / "style.css", WEB / "static" / "icon.svg"]
+    text = "".join(file.read_text() for file in files).replace("http://www.w3.org/2000/svg", "")
+
+    assert not re.search(r"https?://|//[a-z]|@import|url\((?!#)", text)

@@ -1,0 +1,178 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from scheduled.core.conditions import Change, Notice
+from scheduled.core.events import Event
+from scheduled.core.records import KnownCondition
+from scheduled.notify import conditions as notify
+from scheduled.schedules.zones import DAY
+from tests.fixtures.ledgers import LEDGERS, a_condition, a_notice
+
+NOW = datetime(2026, 2, 3, 14, tzinfo=UTC)
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    ledger = LEDGERS["sqlite"](tmp_path)
+    yield ledger
+    ledger.close()
+
+
+def known(*conditions):
+    return [
+        KnownCondition(condition=condition, job="job", since=1.0, notified_at=None)
+        for condition in conditions
+    ]
+
+
+def changed(before, after):
+    return [
+        (
+            change.group,
+            *[[found.key for found in getattr(change, kind)] for kind in ("appeared", "stayed", "gone")],
+        )
+        for change in notify.changes(known(*before), after, {}, NOW)
+    ]
+
+
+def recorded(ledger, current, at, compose=lambda change: [a_notice(change.group)]):
+    """Record what is true at *at*; return the events."""
+    with ledger.transaction():
+        found = notify.changes(ledger.conditions("job"), current, {"lines": 3}, NOW)
+        return notify.record(ledger, "job", found, compose, at)
+
+
+def subjects(ledger):
+    return [item.notice.subject for item in ledger.outbox()]
+
+
+# What changed
+
+
+def test_what_appears_stays_and_goes_is_told_apart_by_group():
+    a, b, c = (a_condition(key, "g") for key in "abc")
+    other = a_condition("o", "h")
+
+    assert changed([a, b], [b, c, other]) == [("g", ["c"], ["b"], ["a"]), ("h", ["o"], [], [])]
+
+
+def test_nothing_known_and_nothing_true_is_no_change():
+    assert changed([], []) == []
+
+
+def test_what_stayed_is_told_as_it_is_now():
+    (change,) = notify.changes(
+        known(a_condition(payload={"n": 1})), [a_condition(payload={"n": 2})], {"f": 1}, NOW
+    )
+
+    assert change == Change(
+        group="g", appeared=[], stayed=[a_condition(payload={"n": 2})], gone=[], facts={"f": 1}, now=NOW
+    )
+
+
+# What is made of it
+
+
+def test_a_notice_is_decided_when_something_appears_or_goes_and_not_while_it_stays(ledger):
+    counts = []
+    for at, current in enumerate(([a_condition()], [a_condition()], [], [])):
+        recorded(ledger, current, float(at))
+        counts.append(len(subjects(ledger)))
+
+    assert counts == [1, 1, 2, 2]
+
+
+def test_an_event_is_published_once_when_its_condition_appears(ledger):
+    loud, silent = a_condition("loud", event="threshold_exceeded", payload={"n": 1}), a_condition("silent")
+
+    seen = [recorded(ledger, current, 0.0) for current in ([loud, silent], [loud, silent], [], [loud])]
+
+    event = Event(name="threshold_exceeded", payload={"n": 1})
+    assert seen == [[event], [], [], [event]]
+
+
+def test_the_ledger_knows_what_is_true_afterwards(ledger):
+    recorded(ledger, [a_condition("a"), a_condition("b")], 1.0)
+    recorded(ledger, [a_condition("b"), a_condition("c")], 2.0)
+
+    assert [(item.condition.key, item.since) for item in ledger.conditions("job")] == [("b", 1.0), ("c", 2.0)]
+
+
+def test_notices_of_one_change_are_several_and_each_has_its_own_id(ledger):
+    recorded(
+        ledger, [a_condition("a", "g"), a_condition("b", "h")], 1.0, lambda _: [a_notice("1"), a_notice("2")]
+    )
+
+    assert sorted(subjects(ledger)) == ["1", "1", "2", "2"]
+
+
+def test_a_transaction_that_fails_has_neither_condition_nor_notice(ledger):
+    def fail(_):
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        recorded(ledger, [a_condition()], 1.0, fail)
+
+    assert (ledger.conditions(), ledger.outbox()) == ([], [])
+
+
+def test_ids_tell_notices_apart_and_are_the_same_each_time():
+    ids = {notify.notice_id(*parts) for parts in (("a", "b"), ("ab",), ("a", "b", ""), ("b", "a"))}
+
+    assert (len(ids), notify.notice_id("a", "b") in ids) == (4, True)
+
+
+# Delivery
+
+
+def posted(ledger, *recipients):
+    with ledger.transaction():
+        for number, recipient in enumerate(recipients):
+            ledger.post(
+                f"id{number}", Notice(recipient=recipient, subject=f"to {recipient}", body=""), float(number)
+            )
+
+
+def test_what_is_delivered_leaves_the_outbox(ledger):
+    posted(ledger, "@a", "@b")
+    sent = []
+
+    troubles = notify.deliver(ledger, lambda item: sent.append((item.id, item.notice.recipient)), 100)
+
+    assert (troubles, sent, ledger.outbox()) == ([], [("id0", "@a"), ("id1", "@b")], [])
+
+
+def test_one_that_cannot_be_delivered_stays_and_holds_up_no_other(ledger):
+    posted(ledger, "@gone", "@b")
+    sent = []
+
+    def send(item):
+        if item.notice.recipient == "@gone":
+            raise LookupError("no such mailbox")
+        sent.append(item.notice.recipient)
+
+    assert notify.deliver(ledger, send, 100) == ["@gone: 'to @gone' not delivered: no such mailbox"]
+    assert (sent, [(item.id, item.tries) for item in ledger.outbox()]) == (["@b"], [("id0", 1)])
+
+
+def test_tries_grow_apart_up_to_a_day(ledger):
+    posted(ledger, "@gone")
+    tries, now = [], 0
+    for _ in range(20):
+        notify.deliver(ledger, lambda item: {}[item.id], now)
+        (item,) = ledger.outbox()
+        tries.append(item.next_try - now)
+        now = item.next_try
+
+    assert tries[:4] == [300, 600, 1200, 2400]
+    assert tries[-1] == max(tries) == DAY
+
+
+def test_before_its_next_try_a_notice_is_left_in_peace(ledger):
+    posted(ledger, "@gone")
+    notify.deliver(ledger, lambda item: {}[item.id], 0)
+    sent = []
+
+    assert (notify.deliver(ledger, sent.append, 299), sent) == ([], [])
+    assert (notify.deliver(ledger, sent.append, 300), len(sent)) == ([], 1)

@@ -1,0 +1,68 @@
+"""Mail that a tick delivers, or only half: the workspace's statistics tell what lies in the inboxes then."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from scheduled.core.conditions import Notice
+from scheduled.core.records import OutboxItem
+from scheduled.engine.runtime import Runtime
+from scheduled.errors import ScheduledError
+from scheduled.handlers.workspace.delivery import CENTRAL, recount_central
+from tests.fixtures.sample_workspace import NOW, Sample
+
+
+def copy_fails(sample: Sample) -> None:
+    """The notice reaches the inbox, and then there is trouble."""
+    sent = sample.inbox("TRIGGER").parent / "sent"
+    sent.rename(sent.with_name("sent-before"))
+    sent.write_text("no directory")
+
+
+def inbox_goes(sample: Sample) -> None:
+    sample.inbox("FLOW").unlink()
+
+
+def nothing(_: Sample) -> None:
+    pass
+
+
+def others_read_it(sample: Sample) -> None:
+    document = json.loads(sample.inbox("FLOW").read_text())
+    document["messages"] = [message | {"status": "opened"} for message in document["messages"]]
+    sample.inbox("FLOW").write_text(json.dumps(document, indent=2))
+
+
+@pytest.mark.parametrize(
+    ("before", "between"),
+    [(nothing, nothing), (copy_fails, nothing), (inbox_goes, nothing), (nothing, others_read_it)],
+)
+def test_what_lies_in_an_inbox_after_a_delivery_is_what_the_statistics_say(
+    sample: Sample, tmp_path: Path, before: Callable[[Sample], None], between: Callable[[Sample], None]
+) -> None:
+    recount_central(sample.root, now=NOW)
+    config = tmp_path / "scheduled.toml"
+    config.write_text(f'timezone = "UTC"\nworkspace = "{sample.root}"\n')
+    (tmp_path / "state").mkdir(mode=0o700)
+    runtime = Runtime(config, tmp_path / "state")
+    before(sample)
+    lay_there = len(sample.mails("SEED"))
+
+    for recipient in ("@flow", "@seed"):
+        with suppress(OSError, ScheduledError):
+            runtime.send(item(recipient))
+        between(sample)
+    runtime.mail_was_delivered()
+
+    stats = json.loads((sample.root / "aipass_os/AI_CENTRAL" / CENTRAL).read_text())["branch_stats"]
+    assert stats["SEED"]["total"] == lay_there + 1
+    assert ("FLOW" in stats) == sample.inbox("FLOW").exists()
+    assert recount_central(sample.root, now=NOW) is False
+
+
+def item(recipient: str) -> OutboxItem:
+    notice = Notice(recipient=recipient, subject="[SCHEDULED] news", body="that is all")
+    return OutboxItem(id=recipient.encode().hex().ljust(32, "0"), notice=notice, tries=0, next_try=0)

@@ -1,0 +1,120 @@
+"""The first sentence of an explanation, for each way in which a job can stand."""
+
+import pytest
+
+from scheduled.core.jobs import Schedule
+from scheduled.core.runs import Span
+from scheduled.queries.explain import explain, explain_at
+from scheduled.queries.view import looked_at
+from scheduled.schedules.zones import HOUR, MINUTE
+from scheduled.state.paths import Paths
+from tests.fixtures.ledgers import HOLDER, LEDGERS, a_claim, an_ending
+
+JOB = '[jobs.job]\ncron = "0 * * * *"\ncommand = "true"\n'
+NOW = 1_772_600_820  # 2026-03-04 05:07 UTC
+SLOT = NOW - 7 * MINUTE
+
+
+@pytest.fixture
+def ledger(tmp_path, monkeypatch):
+    """An hourly job, first seen five hours ago, whose slots up to 04:00 succeeded."""
+    monkeypatch.setattr("scheduled.clock.now", lambda: NOW + 0.5)
+    (tmp_path / "scheduled.toml").write_text('timezone = "UTC"\n' + JOB)
+    ledger = LEDGERS["sqlite"](tmp_path)
+    with ledger.transaction():
+        ledger.begin_epoch("job", Schedule("cron", "0 * * * *"), SLOT - 5 * HOUR)
+        ledger.claim(a_claim(SLOT - HOUR, run_id="run-4"), HOLDER, SLOT - HOUR + 0.0)
+        ledger.ended(an_ending("run-4"), "success", None, None)
+        ledger.record_verdict("job", Span(SLOT - 4 * HOUR, SLOT - 2 * HOUR, 3), "coalesced", "", "run-4", 0)
+        ledger.record_verdict("job", Span(SLOT - HOUR, SLOT - HOUR, 1), "success", "", "run-4", 0)
+        ledger.advance("job", SLOT - HOUR)
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture
+def said(tmp_path, ledger):
+    """Say why, after *table* was added to the job's and *work* done in the ledger."""
+
+    def say(table="", *work, at=None, head=""):
+        (tmp_path / "scheduled.toml").write_text(f'timezone = "UTC"\n{head}{JOB}{table}\n')
+        with ledger.transaction():
+            for do in work:
+                do(ledger)
+        with looked_at(tmp_path / "scheduled.toml", Paths(tmp_path)) as (view, looked):
+            found = explain(view, looked, "job") if at is None else explain_at(view, looked, "job", at)
+        return found["sentence"]
+
+    return say
+
+
+def claimed(ledger):
+    ledger.claim(a_claim(SLOT, run_id="run-5"), HOLDER, NOW - 60.0)
+
+
+def failed(retry_at):
+    return lambda ledger: ledger.ended(
+        an_ending("run-5", "failed", reason="exit code 4"), "waiting_retry", retry_at, None
+    )
+
+
+def decided(ledger):
+    ledger.record_verdict("job", Span(SLOT, SLOT, 1), "success", "", "run-5", NOW)
+    ledger.advance("job", SLOT)
+
+
+@pytest.mark.parametrize(
+    ("table", "work", "expected"),
+    [
+        ("", [decided], "It will run at 2026-03-04 06:00."),
+        ("", [decided, lambda ledger: ledger.pause("job", NOW + 2 * HOUR)],
+         "It will run at 2026-03-04 07:07: what is due at 2026-03-04 06:00 waits until then (it is paused until"),
+        ("", [decided, lambda ledger: ledger.pause("job", None)],
+         "It is due at 2026-03-04 06:00, and waits then: it is paused until somebody resumes it."),
+        ('not_between = ["06:00", "08:00"]', [decided, lambda ledger: ledger.pause("", NOW + 1800)],
+         "It will run at 2026-03-04 08:00: what is due at 2026-03-04 06:00 waits until then (quiet: 06:00 to 08:00)."),
+        ('not_between = ["07:00", "08:00"]', [decided], "It will run at 2026-03-04 06:00."),
+        ('grace = "10m"\nnot_between = ["05:30", "05:20"]', [decided],
+         "It will run at 2026-03-05 05:20: what is due at 2026-03-04 06:00 waits until then (quiet: 05:30 to 05:20)."),
+        ('grace = "10m"', [decided, lambda ledger: ledger.pause("job", NOW + 2 * HOUR)],
+         "It will run at 2026-03-04 08:00: what is due at 2026-03-04 06:00 may not start before 2026-03-04 07:07, which is too late for"),
+        ("", [], "It is due: its slot of 2026-03-04 05:00 runs at the next tick."),
+        ("enabled = false", [], "It will not run: it is disabled in "),
+        ("", [lambda ledger: ledger.override("job", False)], "It will not run: it is disabled by `scheduled disable`."),
+        ("", [lambda ledger: ledger.pause("", None)], "It waits: all jobs are paused until somebody resumes it."),
+        ("", [lambda ledger: ledger.pause("job", NOW + 60)], "It waits: it is paused until 2026-03-04 05:08."),
+        ("", [lambda ledger: ledger.pause("", NOW + 60), lambda ledger: ledger.pause("job", NOW + HOUR)],
+         "It waits: all jobs are paused until 2026-03-04 05:08, and it is paused until 2026-03-04 06:07."),
+        ('not_between = ["04:00", "08:00"]', [], "It waits: quiet until 2026-03-04 08:00."),
+        ("only_if = { path = '/mnt/disk' }", [lambda ledger: ledger.wait("job", "gate", NOW)],
+         "It waits: at the last tick its gate did not hold (/mnt/disk exists)."),
+        ("", [lambda ledger: ledger.wait("job", "budget", NOW)], "It waits: the last tick had started as many runs"),
+        ("", [claimed], "It is running: run-5, attempt 1 of 1."),
+        ("retry = { max_attempts = 3 }", [claimed, failed(NOW + 60)],
+         "It waits: attempt 1 of 3 of run-5 failed (exit code 4); the next is due at 2026-03-04 05:08."),
+        ("", [claimed, failed(None)], "It waits for you: run-5 was interrupted; `scheduled rerun run-5`"),
+    ],
+)  # fmt: skip
+def test_it_says_what_the_next_tick_makes_of_a_job(said, table, work, expected):
+    assert said(table, *work).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("at", "work", "expected"),
+    [
+        (SLOT - HOUR + 60, [], "Its slot of 2026-03-04 04:00 ran as run-4, which succeeded"),
+        (SLOT - 3 * HOUR, [], "Its slot of 2026-03-04 02:00 was coalesced into run-4, which succeeded."),
+        (SLOT - 6 * HOUR, [], "At 2026-03-03 23:00 it was not scheduled"),
+        (SLOT, [], "Its slot of 2026-03-04 05:00 is open: the next tick takes it up."),
+        (SLOT, [claimed], "Its slot of 2026-03-04 05:00 has its run, run-5, which is about to start."),
+        (SLOT, [claimed, failed(NOW + 60)],
+         "Its slot of 2026-03-04 05:00 has its run, run-5, which waits to be tried again."),
+        (SLOT, [claimed, failed(NOW + 60), lambda ledger: ledger.record_verdict("job", Span(SLOT, SLOT, 1), "coalesced", "", "run-5", 0)],
+         "Its slot of 2026-03-04 05:00 was coalesced into run-5, which waits to be tried again."),
+        (SLOT + 2 * HOUR, [], "Its slot of 2026-03-04 07:00 is to come."),
+        (SLOT, [lambda ledger: ledger.record_verdict("job", Span(SLOT, SLOT, 1), "skipped", "late", None, 0)],
+         "Its slot of 2026-03-04 05:00 was skipped: it was later than its `grace` allows."),
+    ],
+)  # fmt: skip
+def test_it_says_what_became_of_a_slot(said, at, work, expected):
+    assert said("", *work, at=at).startswith(expected)

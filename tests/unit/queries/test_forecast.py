@@ -1,0 +1,207 @@
+"""A forecast is what the ticks themselves would do, only faster."""
+
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from scheduled.config.files import Config
+from scheduled.core.jobs import Action, Job, Schedule, Window
+from scheduled.core.planner import Holds, plan_job
+from scheduled.core.runs import JobState
+from scheduled.errors import ConfigError
+from scheduled.queries import forecast
+from scheduled.queries.calendar import calendar, escape, fold
+from scheduled.queries.forecast import Ticks
+from scheduled.queries.view import View
+from scheduled.schedules.zones import DAY, HOUR, MINUTE
+
+ZONE = "Europe/Berlin"
+
+
+def at(text):
+    return int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(ZONE)).timestamp())
+
+
+START = at("2026-03-28")
+
+
+def a_job(cron="0 * * * *", delay=0, name="job", **values):
+    schedule = Schedule("cron", cron, ZONE, delay=delay)
+    return Job(name=name, schedule=schedule, action=Action("command", line="true"), **values)
+
+
+def a_view(*jobs, now=START, pauses=None, max_runs=None):
+    config = Config(
+        path=Path("x"), timezone=ZONE, workspace=None, max_parallel=2, max_runs=max_runs, max_minutes=None,
+        max_sessions=None, keep_days=90, keep_runs=1000, sender="", jobs={job.name: job for job in jobs}, problems=[], warnings=[],
+    )  # fmt: skip
+    job_states = {
+        job.name: JobState(job=job.name, position=now - 1, epoch=now - 1, schedule=job.schedule)
+        for job in jobs
+    }
+    return View(
+        config=config, now=now, job_states=job_states, rows={}, holds=Holds(pauses=pauses or {}), overridden=frozenset(),
+        cadence=300, busy=frozenset(),
+    )  # fmt: skip
+
+
+def foreseen(view, start=START, end=START + DAY, outages=(), only=None):
+    return [
+        (datetime.fromtimestamp(run, ZoneInfo(ZONE)).strftime("%d %H:%M"),
+         datetime.fromtimestamp(slot, ZoneInfo(ZONE)).strftime("%d %H:%M"), job)
+        for run, slot, job in forecast.forecast(view, start, end, outages, only)
+    ]  # fmt: skip
+
+
+def tick_by_tick(job, start, end, outages, cadence=300, pauses=None):
+    """Make every tick there is, one after the other: slow, and plain to see."""
+    job_state = JobState(job=job.name, position=start - 1, epoch=start - 1, schedule=job.schedule)
+    found, planned = [], 0
+    for now in range(-(-start // cadence) * cadence, end, cadence):
+        if any(first <= now < last for first, last in outages):
+            continue
+        in_force = {name: until for name, until in (pauses or {}).items() if until is None or until > now}
+        while True:
+            plan = plan_job(job, job_state, now, holds=Holds(pauses=in_force, planned=planned))
+            for skip in plan.skips:
+                job_state = msgspec.structs.replace(
+                    job_state, position=max(job_state.position, skip.span.last)
+                )
+            if plan.start is None:
+                break
+            found.append((now, plan.start.claim.slot, job.name))
+            job_state = msgspec.structs.replace(job_state, position=plan.start.claim.slot)
+        planned = now
+    return found
+
+
+HOURS = st.integers(0, 71).map(lambda hour: START + hour * HOUR)
+OUTAGES = st.lists(st.tuples(HOURS, st.integers(1, 30)).map(lambda o: (o[0], o[0] + o[1] * HOUR)), max_size=3)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    cron=st.sampled_from(["0 * * * *", "*/15 * * * *", "30 2 * * *", "7 */6 * * *", "* 3 * * *", "0 9 * * MON", "@daily"]),
+    catch_up=st.sampled_from(["latest", "all", "none"]),
+    grace=st.sampled_from([None, 60, HOUR, 5 * HOUR]),
+    delay=st.sampled_from([0, 0, 130, 3000]),
+    window=st.sampled_from([None, None, Window(22 * 60, 8 * 60), Window(120, 200)]),
+    limit=st.sampled_from([3, 100]),
+    pause=st.sampled_from([None, START + 20 * HOUR]),
+    outages=OUTAGES,
+)  # fmt: skip
+@example(
+    cron="7 */6 * * *", catch_up="none", grace=HOUR, delay=0, window=None, limit=3,
+    pause=START + 20 * HOUR, outages=[(START + 8 * HOUR, START + 25 * HOUR)],
+)  # fmt: skip
+def test_it_is_what_every_single_tick_would_do(
+    *, cron, catch_up, grace, delay, window, limit, pause, outages
+):
+    job = a_job(cron, delay, catch_up=catch_up, grace=grace, not_between=window, catch_up_limit=limit)
+    pauses = {"job": pause} if pause else {}
+    expected = tick_by_tick(job, START, START + 3 * DAY, outages, pauses=pauses)
+
+    assert forecast.forecast(a_view(job, pauses=pauses), START, START + 3 * DAY, outages) == expected
+
+
+def test_a_night_without_ticks_is_caught_up_in_the_morning():
+    found = foreseen(a_view(a_job("0 */3 * * *")), outages=[(at("2026-03-28T01:00"), at("2026-03-28T10:02"))])
+
+    assert found[:3] == [
+        ("28 00:00", "28 00:00", "job"),
+        ("28 10:05", "28 09:00", "job"),
+        ("28 12:00", "28 12:00", "job"),
+    ]
+
+
+def test_what_an_outage_before_the_span_left_open_runs_in_it():
+    found = foreseen(
+        a_view(a_job("0 3 * * *")), start=at("2026-03-30T08:00"), end=at("2026-03-30T12:00"),
+        outages=[(at("2026-03-30T02:00"), at("2026-03-30T09:00"))],
+    )  # fmt: skip
+
+    assert found == [("30 09:00", "30 03:00", "job")]
+
+
+def test_the_beginning_belongs_to_the_span_and_the_end_does_not():
+    assert [run[0] for run in foreseen(a_view(a_job("@daily")), end=START + DAY)] == ["28 00:00"]
+
+
+def test_the_past_is_foreseen_as_if_the_jobs_had_been_there():
+    view = a_view(a_job("@daily"), now=START)
+
+    assert [run[1] for run in foreseen(view, start=START - 2 * DAY, end=START)] == ["26 00:00", "27 00:00"]
+
+
+def test_a_budget_spreads_a_catch_up_over_ticks_by_priority():
+    jobs = [
+        a_job("@daily", name=name, priority=level)
+        for name, level in (("a", "low"), ("b", "high"), ("c", "medium"))
+    ]
+
+    found = foreseen(a_view(*jobs, max_runs=1))
+
+    assert [(run[0], run[2]) for run in found] == [("28 00:00", "b"), ("28 00:05", "c"), ("28 00:10", "a")]
+
+
+def test_a_pause_without_an_end_leaves_nothing():
+    assert foreseen(a_view(a_job(), pauses={"": None})) == []
+
+
+def test_only_one_job_is_asked_for():
+    assert {run[2] for run in foreseen(a_view(a_job(), a_job(name="other")), only="other")} == {"other"}
+
+
+@pytest.mark.parametrize("budget", [None, 5])
+def test_what_is_more_than_one_answer_holds_is_refused(budget, monkeypatch):
+    monkeypatch.setattr(forecast, "MOST", 288)  # seconds, not minutes
+    view = a_view(a_job("*/5 * * * *"), max_runs=budget)
+
+    assert len(foreseen(view, START + DAY, START + 2 * DAY)) == 288
+    with pytest.raises(ConfigError, match=r"from 2026-03-28.* to 2026-03-29.*: more than 288 runs"):
+        forecast.forecast(view, START, START + DAY + MINUTE)
+
+
+@pytest.mark.parametrize("budget", [None, 5])
+@pytest.mark.parametrize(
+    "job",
+    [
+        a_job("2-59/5 * * * *", grace=MINUTE, catch_up="none"),  # every slot is skipped: nothing ever runs
+        a_job("* * * * *", catch_up="all", catch_up_limit=10**9),
+    ],
+    ids=["nothing runs", "all is caught up on"],
+)
+def test_what_happens_before_a_span_is_not_worked_out_for_ever_either(job, budget, monkeypatch):
+    monkeypatch.setattr(forecast, "FARTHEST", 5000)  # seconds, not minutes
+    outages = [(START + DAY, START + 30 * DAY)]
+
+    with pytest.raises(ConfigError, match=r"ask for .* one nearer to now"):
+        forecast.forecast(a_view(job, max_runs=budget), START + 60 * DAY, START + 61 * DAY, outages)
+
+
+def test_a_pause_that_is_long_over_before_a_span_is_no_reason_to_begin_today(monkeypatch):
+    monkeypatch.setattr(forecast, "FARTHEST", 5000)
+    view = a_view(a_job("*/5 * * * *"), pauses={"job": START + DAY})
+
+    assert len(foreseen(view, START + 90 * DAY, START + 91 * DAY)) == 288
+
+
+@pytest.mark.parametrize("tick", [START, START + 1, START + 299, START + 300])
+def test_ticks_come_on_the_cadence_but_not_in_an_outage(tick):
+    ticks = Ticks(300, [(START + 200, START + 400), (START + 350, START + 700)])
+
+    assert ticks.at_or_after(tick) == (START if tick == START else START + 900)
+
+
+def test_a_calendar_escapes_what_means_something_and_folds_long_lines():
+    text = calendar([(START, START, "a;b,c\\" + "ü" * 60)], START)
+
+    assert "SUMMARY:a\\;b\\,c\\\\" in text
+    assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))
+    assert text.replace("\r\n ", "").count("ü") == 120
+    assert (escape("a\nb"), list(fold("x"))) == ("a\\nb", ["x"])

@@ -1,0 +1,497 @@
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from scheduled.schedules import cron as dialect
+from scheduled.schedules import zones
+from scheduled.schedules.cron_lint import lint
+from scheduled.schedules.durations import parse_interval
+from scheduled.schedules.timetable import ScheduleError, cron, every, never, once
+
+DATA = Path(__file__).parents[2] / "data"
+HOUR, DAY = 3600, 86400
+
+
+def at(text, zone="UTC"):
+    """Return the instant of an ISO time, in *zone* unless it says otherwise itself."""
+    moment = datetime.fromisoformat(text)
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))).timestamp())
+
+
+def utc(*slots):
+    return [f"{datetime.fromtimestamp(slot, UTC):%Y-%m-%dT%H:%M}" for slot in slots]
+
+
+def fired(expression, zone, first, until):
+    """Return the UTC times of the slots from *first* to *until*, both included, both UTC."""
+    return utc(*cron(expression, zone).between(at(first) - 1, at(until)))
+
+
+def golden_cases():
+    for case in json.loads((DATA / "cron_at_clock_changes.json").read_text()):
+        for vector in case["vectors"]:
+            yield pytest.param(case, vector, id=f"{case['name']}: {vector['expr']}")
+
+
+@pytest.mark.parametrize(("case", "vector"), list(golden_cases()))
+def test_slots_are_the_minutes_in_which_the_real_debian_cron_fired(case, vector):
+    expected = sorted({at(stamp) for stamp in vector["fired_utc"]})
+    # The recording stopped before its last minute began.
+    start, end = at(case["start_utc"]) - 1, at(case["end_utc"]) - 1
+    timetable = cron(vector["expr"], f"{case['tzdata']}/{case['zone']}")
+
+    assert expected == list(timetable.between(start, end))
+    assert len(expected) == timetable.count(start, end)
+
+
+def test_a_jump_of_exactly_three_hours_is_taken_for_a_clock_that_was_set():
+    # Casey went from 00:01 to 03:01: 181 minutes from one wake-up of cron to the next.
+    during = ("2020-10-03T15:00", "2020-10-03T18:00")
+
+    assert fired("30 0-4 * * *", "Antarctica/Casey", *during) == ["2020-10-03T16:30", "2020-10-03T17:30"]
+
+
+def test_three_hours_turned_back_are_not_worked_through_again():
+    during = ("2021-03-13T10:00", "2021-03-13T17:00")
+
+    assert fired("30 21-23 * * *", "Antarctica/Casey", *during) == [
+        "2021-03-13T10:30",
+        "2021-03-13T11:30",
+        "2021-03-13T12:30",
+    ]
+    assert len(fired("30 * * * *", "Antarctica/Casey", *during)) == 7
+
+
+def test_a_day_that_a_zone_leaves_out_has_no_slots():
+    # Samoa had no December 30 in 2011.
+    assert fired("0 12 30 12 *", "Pacific/Apia", "2011-12-01T00:00", "2012-01-31T00:00") == []
+    assert fired("0 12 28-31 12 *", "Pacific/Apia", "2011-12-01T00:00", "2012-01-31T00:00") == [
+        "2011-12-28T22:00",
+        "2011-12-29T22:00",
+        "2011-12-30T22:00",
+    ]
+
+
+def test_a_day_that_a_zone_has_twice_has_its_slots_twice(make_zone):
+    # As Kwajalein had the 30th of September 1969: too much to be daylight saving.
+    zone = make_zone(11 * HOUR, [(at("2019-09-30T13:00"), -12 * HOUR)])
+    holds = ("2019-09-29T12:00", "2019-10-01T12:00")
+
+    assert fired("0 20 30 9 *", zone, *holds) == ["2019-09-30T09:00", "2019-10-01T08:00"]
+
+
+def test_wildcards_do_not_run_in_a_gap_at_midnight():
+    # cronsim 2.8 names the midnight that was not: Cairo went from 00:00 to 01:00.
+    before = at("2026-04-23T21:59")
+
+    assert utc(cron("* 0 * * *", "2025b/Africa/Cairo").next_after(before)) == ["2026-04-24T21:00"]
+    assert utc(cron("0 0 * * *", "2025b/Africa/Cairo").next_after(before)) == ["2026-04-23T22:00"]
+
+
+def test_what_a_change_at_new_year_repeats_belongs_to_the_old_year(make_zone):
+    # As in Palmer Station, 1965: the clock was turned back by three hours as the UTC year began.
+    zone = make_zone(0, [(at("2019-01-01T00:00"), -3 * HOUR)])
+
+    assert fired("30 21-23 * * *", zone, "2018-12-31T21:00", "2019-01-01T12:00") == [
+        "2018-12-31T21:30",
+        "2018-12-31T22:30",
+        "2018-12-31T23:30",
+    ]
+
+
+@pytest.mark.parametrize("offset", [1172, -2670, -57360])
+def test_offsets_with_odd_seconds_are_computed_with(make_zone, offset):
+    # Amsterdam, Monrovia and Manila had such offsets for long.
+    changes = [
+        (at(f"{year}-0{month}-01T02:00"), change)
+        for year in range(1990, 2000)
+        for month, change in ((4, offset + HOUR), (9, offset))
+    ]
+    timetable = cron("*/7 3 * * *", make_zone(offset, changes))
+    slots = list(timetable.between(at("1990-01-01T00:00"), at("2000-01-01T00:00")))
+
+    assert all(early < late for early, late in pairwise(slots))
+    assert len(slots) == timetable.count(at("1990-01-01T00:00"), slots[-1])
+    assert {0 if offset == -57360 else 60 - offset % 60} == {slot % 60 for slot in slots}
+
+
+def test_utc_needs_no_time_zone_data(tmp_path):
+    code = "from scheduled.schedules.timetable import cron; print(cron('@daily', 'UTC').next_after(1))"
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONTZPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (found.stdout, found.stderr) == ("86400\n", "")
+
+
+@pytest.mark.parametrize("use", ["", "; cron('30 4 * * *', 'UTC').next_after(0)"])
+def test_what_is_plain_leaves_cronsim_alone(use):
+    code = f"import sys; from scheduled.schedules.timetable import cron{use}; print('cronsim' in sys.modules)"
+
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
+
+
+def test_february_29_comes_every_four_years():
+    assert fired("0 0 29 2 *", "UTC", "2020-01-01T00:00", "2030-01-01T00:00") == [
+        "2020-02-29T00:00",
+        "2024-02-29T00:00",
+        "2028-02-29T00:00",
+    ]
+
+
+def test_the_rarest_day_is_found_across_a_century_without_leap_day():
+    sundays = cron("0 0 29 2 */7", "UTC")
+
+    assert utc(sundays.next_after(at("2088-03-01T00:00"))) == ["2128-02-29T00:00"]
+    assert utc(sundays.last_until(at("2128-02-28T00:00"))) == ["2088-02-29T00:00"]
+
+
+def test_counting_a_century_of_minutes_does_not_enumerate_them():
+    after, until = at("2000-01-01T00:00"), at("2100-01-01T00:00")
+
+    assert cron("* * * * *", "Europe/Berlin").count(after, until) == (until - after) // 60
+
+
+def test_instants_beyond_the_calendar_have_no_slots():
+    timetable = cron("@daily", "Europe/Berlin")
+
+    assert (timetable.next_after(10**15), timetable.last_until(-(10**15))) == (None, None)
+    assert timetable.count(10**15, 10**15 + DAY) == 0
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("0 0 L * *", ["2026-01-31T00:00", "2026-02-28T00:00"]),
+        ("0 0 LW * *", ["2026-01-30T00:00", "2026-02-27T00:00"]),
+        ("0 0 * * 5L", ["2026-01-30T00:00", "2026-02-27T00:00"]),
+        ("0 0 * * 7L", ["2026-01-25T00:00", "2026-02-22T00:00"]),
+        ("0 0 * * MON#2", ["2026-01-12T00:00", "2026-02-09T00:00"]),
+        ("0 0 */10 * 0", ["2026-01-11T00:00", "2026-02-01T00:00"]),
+        ("0 0 1,30 * 0#1", ["2026-01-01T00:00", "2026-01-04T00:00", "2026-01-30T00:00", "2026-02-01T00:00"]),
+    ],
+)
+def test_days_match_as_documented(expression, expected):
+    assert expected == fired(expression, "UTC", "2026-01-01T00:00", "2026-02-28T23:59")
+
+
+def test_the_last_weekday_is_a_friday_where_the_month_ends_with_a_sunday():
+    assert fired("0 0 LW 5 *", "UTC", "2026-05-01T00:00", "2026-05-31T00:00") == ["2026-05-29T00:00"]
+
+
+@pytest.mark.parametrize("weekday", range(7))
+def test_february_29_on_any_weekday_is_not_taken_for_never(weekday):
+    assert cron(f"0 0 * 2 {weekday}#5", "UTC").next_after(0) is not None
+
+
+def test_marks_are_those_of_cronsim():
+    from cronsim import CronSim
+
+    assert (CronSim.LAST, CronSim.LAST_WEEKDAY) == (dialect.LAST, dialect.LAST_WEEKDAY)
+
+
+@pytest.mark.parametrize(
+    "field", ["*", *map(str, range(-1, 101)), "00", "07", "007", "+1", "1_0", "\u0663", "\u00b2"]
+)
+@pytest.mark.parametrize("place", [0, 1])
+def test_what_is_plain_is_read_as_cronsim_reads_it(field, place):
+    from cronsim import CronSim, CronSimError
+
+    fields = ["*"] * 5
+    fields[place] = field
+    try:
+        sim = CronSim(" ".join(fields), dialect.EPOCH)
+    except (CronSimError, ValueError):
+        with pytest.raises(dialect.ScheduleError):
+            dialect.parse(" ".join(fields))
+        return
+    read = dialect.parse(" ".join(fields))
+    assert (read.minutes, read.hours) == (tuple(sorted(sim.minutes)), tuple(sorted(sim.hours)))
+    assert read.rule == dialect.DayRule(
+        frozenset(sim.days), frozenset(sim.months), frozenset(sim.weekdays), sim.day_and
+    )
+
+
+@pytest.mark.parametrize(
+    ("macro", "expression"),
+    [
+        ("@hourly", "0 * * * *"),
+        ("@daily", "0 0 * * *"),
+        ("@midnight", "0 0 * * *"),
+        ("@weekly", "0 0 * * 0"),
+        ("@monthly", "0 0 1 * *"),
+        ("@yearly", "0 0 1 1 *"),
+        (" @annually ", "0 0 1 1 *"),
+    ],
+)
+def test_a_macro_is_what_debian_expands_it_to(macro, expression):
+    span = (at("2026-01-01T00:00"), at("2028-01-01T00:00"))
+
+    assert list(cron(expression, "Europe/Berlin").between(*span)) == list(
+        cron(macro, "Europe/Berlin").between(*span)
+    )
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("", "'' has 0 fields: write five"),
+        ("5", "'5' has 1 field: write five"),
+        ("0 30 4 * * *", "has 6 fields: write five (minute hour day-of-month month day-of-week)"),
+        ("@reboot", "@reboot is no time of the clock"),
+        ("@fortnightly", "write five fields or one of @hourly, "),
+        ("60 * * * *", "minute: '60' is not understood: write numbers from 0 to 59"),
+        ("0 24 * * *", "hour: '24'"),
+        ("0 0 ? * *", "day-of-month: '?'"),
+        ("0 0 * MARCH *", "month: 'MARCH'"),
+        ("0 0 * * 8", "day-of-week: '8'"),
+        ("*/0 * * * *", "minute: '*/0'"),
+        ("0,,5 * * * *", "minute: '0,,5'"),
+        (f"{'9' * 5000} * * * *", "minute: '999"),
+        (f"{'9' * 5000}-1 * * * *", "minute: '999"),
+        ("5/10 * * * *", "minute: a step needs a range, 5/10 has none: write 5-59/10"),
+        ("0 0 * * MON/2", "day-of-week: a step needs a range, MON/2 has none: write 0-7/2 or */2"),
+        ("0 0 L/2 * *", "day-of-month: a step needs a range, L/2 has none"),
+        ("0 22-2 * * *", "hour: 22-2 ends before it begins: write 22-23,0-2"),
+        ("0 0 30 2 *", "no day ever matches 30 2 *: write a day that the month has"),
+        ("0 0 31 4,6 *", "no day ever matches 31 4,6 *"),
+        ("0 0 */31 * MON#5", "no day ever matches */31 * MON#5"),
+    ],
+)
+def test_a_refusal_names_the_field_and_says_what_to_write(expression, message):
+    with pytest.raises(ScheduleError) as error:
+        cron(expression, "UTC")
+
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("zone", ["", "Europe", "Mars/Olympus", "../etc/passwd", "\0", "tzdata.zi"])
+def test_an_unknown_zone_is_refused(zone):
+    with pytest.raises(ScheduleError, match=r"timezone: no such time zone: .* write a name such as"):
+        cron("@daily", zone)
+
+
+@pytest.mark.parametrize(
+    ("hashed", "plain"),
+    [
+        # A change of any of these would move the slots of every job out there.
+        ("H * * * *", "34 * * * *"),
+        ("H H * * *", "34 8 * * *"),
+        ("H/15 * * * *", "4-59/15 * * * *"),
+        ("H(0-29) * * * *", "4 * * * *"),
+        ("H(0-29)/10 * * * *", "4-29/10 * * * *"),
+        ("0,H(30-39) H(1-5) H H H", "0,34 4 20 10 1"),
+        ("0 0 * * THU", "0 0 * * THU"),
+    ],
+)
+def test_what_a_name_draws_never_changes(hashed, plain):
+    assert cron(plain, "UTC") is cron(hashed, "UTC", "backup")
+
+
+def test_names_draw_evenly_and_minute_says_nothing_of_hour():
+    slots = {cron("H H * * *", "UTC", f"job{number}").next_after(0) for number in range(1440)}
+
+    # Of 1440 draws from 1440, (1 - 1/e) * 1440 = 910 are expected to differ, give or take 12.
+    assert 860 < len(slots) < 960
+
+
+@pytest.mark.parametrize(
+    ("expression", "seed", "message"),
+    [
+        ("H * * * *", "", "minute: H draws from a job's name, and there is none: write a number"),
+        ("0 H(5-30) * * *", "a", "hour: H(5-30): write a range within 0-23"),
+        ("H(9-1) * * * *", "a", "minute: H(9-1): write a range within 0-59, the smaller number first"),
+        ("H/0 * * * *", "a", "minute: H/0: write a step from 1 to 60"),
+        ("H/61 * * * *", "a", "minute: H/61: write a step from 1 to 60"),
+        ("0 0 HH * *", "a", "day-of-month: 'HH' is not understood: write H, H/5, H(1-9) or H(1-9)/5"),
+        ("h * * * *", "a", "minute: 'h' is not understood"),
+        ("H H", "a", "has 2 fields"),
+    ],
+)
+def test_a_refused_hash_says_what_to_write(expression, seed, message):
+    with pytest.raises(ScheduleError) as error:
+        cron(expression, "UTC", seed)
+
+    assert message in str(error.value)
+
+
+def test_jobs_of_the_same_schedule_share_one_timetable():
+    assert cron("0 4 * * *", "Europe/Berlin", "a") is cron("0 4 * * *", "Europe/Berlin", "b")
+
+
+def test_every_begins_with_its_anchor():
+    timetable = every(10, 100)
+
+    assert list(timetable.between(0, 125)) == [100, 110, 120]
+    assert (timetable.next_after(0), timetable.next_after(100), timetable.next_after(109)) == (100, 110, 110)
+    assert (
+        timetable.last_until(99),
+        timetable.last_until(100),
+        timetable.last_until(109),
+    ) == (None, 100, 100)
+    assert (timetable.count(0, 99), timetable.count(99, 100), timetable.count(0, 125)) == (0, 1, 3)
+    assert (timetable.count(125, 0), len(list(timetable.between(125, 0)))) == (0, 0)
+
+
+@pytest.mark.parametrize("seconds", [0, -1])
+def test_every_needs_an_interval(seconds):
+    with pytest.raises(ScheduleError, match="write one second or more"):
+        every(seconds, 0)
+
+
+def test_once_has_one_slot_and_never_none():
+    assert (once(5).next_after(4), once(5).next_after(5)) == (5, None)
+    assert (once(5).last_until(4), once(5).last_until(5)) == (None, 5)
+    assert (list(once(5).between(4, 5)), once(5).count(4, 5), once(5).count(5, 9)) == ([5], 1, 0)
+    assert (never().next_after(0), never().last_until(0), never().count(0, 10)) == (None, None, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90s", 90),
+        ("30m", 1800),
+        ("1h", 3600),
+        ("24H", DAY),
+        ("7d", 7 * DAY),
+        ("1h30m", 5400),
+        (" 1h 30M ", 5400),
+    ],
+)
+def test_intervals_are_read(text, seconds):
+    assert seconds == parse_interval(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("60", "'60' has no unit: write 60s, 60m or 60h"),
+        ("0s", "is no time at all: write one second (1s) or more"),
+        ("0h0m", "is no time at all"),
+        ("-5m", "is no interval: write one such as 90s, 30m, 24h, 7d or 1h30m"),
+        ("1.5h", "is no interval"),
+        ("5 weeks", "is no interval"),
+        ("1h30", "is no interval"),
+        ("", "is no interval"),
+        (f"{'9' * 5000}s", "is no interval"),
+    ],
+)
+def test_a_refused_interval_says_what_to_write(text, message):
+    with pytest.raises(ScheduleError) as error:
+        parse_interval(text)
+
+    assert message in str(error.value)
+
+
+NOW = at("2026-01-01T00:00")
+
+
+@pytest.mark.parametrize(
+    ("expression", "zone"),
+    [
+        ("0 4 * * *", "Europe/Berlin"),
+        ("30 2 * * *", "UTC"),
+        ("*/5 * * * *", "Europe/Berlin"),
+        ("30 * * * *", "Europe/Berlin"),
+        ("* * * * *", "Australia/Lord_Howe"),
+        ("30 2 * 7 *", "Europe/Berlin"),
+        ("0 0 */2 * 1", "UTC"),
+    ],
+)
+def test_a_harmless_schedule_raises_no_doubts(expression, zone):
+    assert lint(expression, zone, NOW) == []
+
+
+def test_lint_says_that_either_day_is_enough():
+    (doubt,) = lint("0 0 13 * FRI", "UTC", NOW)
+
+    assert "day-of-month 13 and day-of-week FRI are both given: cron runs on days that match either" in doubt
+
+
+LEFT_OUT = "is left out by the clock"
+TWICE = "comes twice, and the job runs both times"
+
+
+@pytest.mark.parametrize(
+    ("expression", "zone", "expected"),
+    [
+        (
+            "15,30 2 * * *",
+            "2025b/Europe/Berlin",
+            [
+                (
+                    "2026-03-29",
+                    "02:00 to 03:00",
+                    f"02:15 to 02:30 {LEFT_OUT}, so the job runs once at 03:00 instead",
+                )
+            ],
+        ),
+        (
+            "0 */2 * * *",
+            "2025b/Europe/Berlin",
+            [
+                ("2026-03-29", "02:00 to 03:00", f"02:00 {LEFT_OUT}, and the job does not run then"),
+                ("2026-10-25", "03:00 to 02:00", f"02:00 {TWICE}"),
+            ],
+        ),
+        (
+            "15 * * * *",
+            "2025b/Australia/Lord_Howe",
+            [("2026-10-04", "02:00 to 02:30", f"02:15 {LEFT_OUT}, and the job does not run then")],
+        ),
+    ],
+)
+def test_lint_tells_what_clock_changes_do(expression, zone, expected):
+    assert lint(expression, zone, NOW) == [
+        f"on {day} clocks in {zone} go from {times}: local time {outcome}" for day, times, outcome in expected
+    ]
+
+
+def test_lint_knows_what_cron_takes_for_a_reset_clock():
+    (doubt,) = lint("30 1 * * *", "Antarctica/Casey", at("2020-06-01T00:00"))
+
+    assert "local time 01:30 is left out by the clock, and the job does not run then" in doubt
+
+
+def test_lint_speaks_of_hashed_times_only_where_the_name_is_known():
+    assert lint("H 2 * * *", "2025b/Europe/Berlin", NOW) == []
+    assert "local time 02:34 is left out" in lint("H 2 * * *", "2025b/Europe/Berlin", NOW, "backup")[0]
+
+
+def test_lint_refuses_what_cron_refuses():
+    with pytest.raises(ScheduleError):
+        lint("61 * * * *", "UTC", NOW)
+
+
+def test_changes_of_a_zone_are_found_to_the_second():
+    found = zones.changes("2025b/Africa/Casablanca", at("2026-01-01T00:00"), at("2026-12-31T00:00"))
+
+    assert [(*utc(change.at), change.before, change.after) for change in found] == [
+        ("2026-02-15T02:00", 3600, 0),
+        ("2026-03-22T02:00", 0, 3600),
+    ]
+
+
+def test_changes_that_undo_each_other_within_days_are_found():
+    expected = ["2000-10-08T03:00", "2000-10-15T02:00"]
+    found = zones.changes("America/Recife", at(expected[0]) - 50 * DAY, at(expected[1]) + 50 * DAY)
+
+    assert expected == utc(*[change.at for change in found])
+
+
+def test_changes_are_found_that_undo_each_other_after_four_days(make_zone):
+    expected = ["2019-09-01T01:00", "2019-09-05T00:40"]
+    zone = make_zone(-HOUR, [(at(expected[0]), -40 * 60), (at(expected[1]), -HOUR)])
+    found = zones.changes(zone, at(expected[0]) - 50 * DAY, at(expected[1]) + 50 * DAY)
+
+    assert expected == utc(*[change.at for change in found])

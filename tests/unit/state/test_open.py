@@ -1,0 +1,92 @@
+"""Opening the ledger: what is restored, and what is left alone. Damage is tried in tests/faults."""
+
+from contextlib import closing
+
+import pytest
+
+from scheduled.core.jobs import Schedule
+from scheduled.errors import ConfigError, StateError
+from scheduled.state import open as opening
+from scheduled.state import snapshot
+from scheduled.state.open import open_ledger
+from scheduled.state.paths import Paths
+from tests.fixtures.ledgers import HOURLY, LEDGERS
+
+NOW = 1_770_127_200.0
+REMEMBERED = {
+    "a": {"position": 7200, "window_start": 3600, "schedule": HOURLY},
+    "gone": {"position": 7200, "window_start": 3600, "schedule": None},
+}
+
+
+@pytest.fixture
+def paths(tmp_path):
+    """A state directory with a snapshot that remembers two jobs, and no ledger."""
+    paths = Paths(tmp_path / "state")
+    paths.prepare()
+    snapshot.publish(paths.snapshot, {"jobs": REMEMBERED}, next_due=None, edited=0, now=NOW, zone="UTC")
+    return paths
+
+
+def test_a_new_ledger_gets_what_the_snapshot_remembers(paths):
+    ledger, repairs = open_ledger(paths, NOW)
+    job_states = ledger.job_states()
+    ledger.close()
+
+    assert {
+        job: (found.position, found.window_start, found.schedule) for job, found in job_states.items()
+    } == {"a": (7200, 3600, HOURLY)}
+    assert repairs == [
+        f"{paths.ledger}: was lost; the positions of 2 jobs are restored from scheduled_state.json"
+    ]
+
+
+def test_a_ledger_that_knows_its_jobs_gets_nothing_back(paths):
+    with closing(LEDGERS["sqlite"](paths.root)) as ledger, ledger.transaction():
+        ledger.begin_epoch("b", Schedule("cron", "@daily"), 5)
+
+    ledger, repairs = open_ledger(paths, NOW)
+
+    assert (list(ledger.job_states()), repairs) == (["b"], [])
+    ledger.close()
+
+
+def test_what_another_process_has_restored_meanwhile_is_not_restored_again(paths):
+    ledger, _ = open_ledger(paths, NOW)
+
+    assert opening._restore(ledger, paths) == []
+    assert len(ledger.epochs()) == 1
+    ledger.close()
+
+
+def test_without_a_snapshot_it_begins_anew_and_nothing_is_said(paths):
+    paths.snapshot.unlink()
+
+    ledger, repairs = open_ledger(paths, NOW)
+
+    assert (ledger.job_states(), repairs) == ({}, [])
+    ledger.close()
+
+
+def test_the_state_directory_is_made_for_the_owners_eyes_only(tmp_path):
+    paths = Paths(tmp_path / "deep" / "state")
+
+    open_ledger(paths, NOW)[0].close()
+
+    places = (paths.root, paths.output, paths.reports, paths.results)
+    assert [oct(place.stat().st_mode & 0o777) for place in places] == ["0o700"] * 4
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770])
+def test_a_state_directory_that_others_may_write_is_refused_with_the_fix(paths, mode):
+    paths.root.chmod(mode)
+
+    with pytest.raises(ConfigError, match=rf"{paths.root}: .*may write it; chmod"):
+        open_ledger(paths, NOW)
+
+
+def test_a_state_directory_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(StateError, match=str(tmp_path / "file")):
+        open_ledger(Paths(tmp_path / "file" / "state"), NOW)
