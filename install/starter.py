@@ -14,8 +14,8 @@ from importlib import resources
 from pathlib import Path
 
 from scheduled.errors import EXIT_OK, ConfigError, ScheduledError
+from scheduled.paths import config_path
 from scheduled.state.files import make_directories
-from scheduled.state.paths import config_path
 
 UPKEEP = "# == The workspace's upkeep =="
 # A setting that is switched off: no space after the #.

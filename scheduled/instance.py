@@ -1,22 +1,20 @@
-"""Which configuration and which state somebody asks about."""
+"""Which configuration and which state a question is about."""
 
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scheduled.state.paths import Paths, config_path, state_path
+from scheduled.paths import Paths, config_path, state_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scheduled.engine.runtime import Runtime
-
 
 class Instance:
-    """One question's place: what was said by name, or else the environment's and XDG's.
+    """One configuration and its state: those named, or else the environment's, or else XDG's.
 
-    *problems* is what an answer found wrong beside what was asked for; the command line says it on stderr. *claimed*
-    is called once what was asked for is claimed.
+    An answer puts what it found wrong beside what was asked for into *problems*; the command line prints it on stderr.
+    *claimed* is called once what was asked for is claimed.
     """
 
     def __init__(self, config: str | None = None, state: str | None = None) -> None:
@@ -34,12 +32,3 @@ class Instance:
     def paths(self) -> Paths:
         """The places in the state directory."""
         return Paths(state_path(self.state))
-
-    def runtime(self) -> "Runtime":
-        """Open everything; raises ConfigError."""
-        from scheduled.engine.runtime import Runtime
-
-        runtime = Runtime(self.config_file, self.paths.root)
-        runtime.paths = self.paths
-        self.problems = runtime.config.problems
-        return runtime

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from scheduled.errors import StateError
-from scheduled.state import snapshot
+from scheduled.paths import Paths
+from scheduled.state import directories, snapshot
 from scheduled.state.locks import exclusive
-from scheduled.state.paths import Paths
 from scheduled.state.sqlite.ledger import (
     DamagedError,
     SqliteLedger,
@@ -41,7 +41,7 @@ def exists(paths: Paths) -> bool:
 
     Raises as `read_only` does.
     """
-    paths.refuse_unreadable()
+    directories.refuse_unreadable(paths)
     if not paths.ledger.exists():
         return False
     if paths.snapshot.exists():
@@ -58,7 +58,7 @@ def open_existing(paths: Paths) -> SqliteLedger:
 
     Where SQLite needs to write beside the ledger to read it, and can't, a copy is read; `paths.remarks` has the reason.
     """
-    paths.refuse_unreadable()
+    directories.refuse_unreadable(paths)
     if not paths.ledger.exists():
         raise StateError(f"{paths.ledger}: there is no ledger yet; the first `scheduled run` makes it")
     return _open(paths)
@@ -76,7 +76,7 @@ def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
 
     Raises StateError if it can't be opened or was written by a newer version; then nothing has changed.
     """
-    paths.prepare()
+    directories.prepare(paths)
     snapshot.refuse_newer(paths.snapshot)
     repairs: list[str] = []
     ledger = _unsuspected(paths)

@@ -17,7 +17,7 @@ from typing import IO, Any
 import msgspec
 
 from scheduled.errors import EXIT_BUSY, EXIT_USAGE, BusyError, ConfigError, StateError, require_between
-from scheduled.state.paths import Paths
+from scheduled.paths import Paths
 
 ENTRY = Path(__file__).parents[1] / "__main__.py"
 LONGEST = 600  # seconds that somebody may wait for the end of a run

@@ -17,10 +17,11 @@ import scheduled
 from scheduled import clock
 from scheduled.config.files import job_files
 from scheduled.errors import BusyError, ConfigError, StateError
+from scheduled.paths import Paths
+from scheduled.state import directories
 from scheduled.state.files import make_directories, sync_directory, write_atomically
 from scheduled.state.locks import exclusive, is_held
 from scheduled.state.open import open_existing
-from scheduled.state.paths import Paths
 from scheduled.state.sqlite.ledger import SqliteLedger, using
 
 FORMAT = 1
@@ -110,7 +111,7 @@ def restore(
     files = _to_write(config_file, paths, members, with_config=with_config)
     aside = paths.backups / f"before-restore-{datetime.fromtimestamp(clock.now(), UTC):%Y%m%dT%H%M%S.%fZ}"
     if not dry_run:
-        paths.prepare()
+        directories.prepare(paths)
         with exclusive(paths.ledger.with_suffix(".lock")):
             _refuse_while_busy(paths)
             try:

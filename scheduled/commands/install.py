@@ -10,9 +10,9 @@ from scheduled.config.files import load_config
 from scheduled.install import crontab, dbus, starter
 from scheduled.install.extras import need
 from scheduled.notify.session_bus import reload_services
+from scheduled.paths import Paths
 from scheduled.schedules.zones import MINUTE
 from scheduled.state.open import open_ledger
-from scheduled.state.paths import Paths
 from scheduled.state.sqlite.ledger import using
 from scheduled.state.trust import refuse_as_root_in_anothers
 

@@ -9,7 +9,7 @@ from scheduled.config.files import known_jobs
 from scheduled.core.bus import Subscriber
 from scheduled.core.manual import ManualRequest
 from scheduled.engine import tick
-from scheduled.engine.runtime import Runtime
+from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.engine.tick import Result
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
@@ -17,7 +17,7 @@ from scheduled.instance import Instance
 
 def ticked(instance: Instance, work: Callable[[Runtime], Result], hear: Subscriber | None) -> dict[str, Any]:
     """Open the house, do *work* in it, and say what was done."""
-    runtime = instance.runtime()
+    runtime = open_runtime(instance)
     if hear is not None:
         runtime.bus.subscribe(hear)
     runtime.claimed = instance.claimed

@@ -15,8 +15,9 @@ from scheduled.execution.client import SupervisorClient
 from scheduled.execution.handler_run import read_report
 from scheduled.execution.prepare import ExecutionContext, specify
 from scheduled.execution.protocol import Ended, NotStarted
+from scheduled.paths import Paths
+from scheduled.state import directories
 from scheduled.state.locks import create_locked
-from scheduled.state.paths import Paths
 
 
 def cron_environment() -> dict[str, str]:
@@ -45,7 +46,7 @@ def attempt(runtime: Runtime, name: str) -> tuple[AttemptResult, str]:
     claim = Claim(run_id=f"{name}-try", job=name, slot=int(now()), attempt=1, slots=1, trigger="manual")
     with tempfile.TemporaryDirectory(prefix="scheduled-try-") as scratch:
         paths = Paths(Path(scratch))
-        paths.prepare()
+        directories.prepare(paths)
         holds = ExecutionContext(paths, runtime.config.workspace, runtime.zone, cron_environment())
         spec = specify(job, claim, holds, {})
         results = paths.results_of("try")

@@ -12,11 +12,11 @@ from scheduled.config.files import Drafts, load_config
 from scheduled.core import cadence
 from scheduled.core.epochs import minute_before
 from scheduled.core.jobs import Job, Jobs
+from scheduled.paths import Paths
 from scheduled.schedules.cron_lint import lint
 from scheduled.schedules.zones import MINUTE, Instant, Seconds
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
-from scheduled.state.paths import Paths
 
 
 def checked(config_file: Path, paths: Paths, drafts: Drafts = MappingProxyType({})) -> dict[str, Any]:

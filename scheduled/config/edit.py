@@ -19,9 +19,10 @@ from scheduled.config import comments, redaction
 from scheduled.config.files import job_files, known_jobs, load_config
 from scheduled.config.job_table import A_NAME, NAME
 from scheduled.errors import ConfigError, ScheduledError, StateError, UnknownError
+from scheduled.paths import Paths
+from scheduled.state import directories
 from scheduled.state.files import make_directories, write_atomically
 from scheduled.state.locks import exclusive
-from scheduled.state.paths import Paths
 
 PRIVATE = 0o600
 # What may be said of a job without saying what it executes.
@@ -89,7 +90,7 @@ def keep(config_file: Path, paths: Paths, edit: Edit, *, dry_run: bool) -> dict[
 
 
 def _alone(paths: Paths) -> AbstractContextManager[None]:
-    paths.prepare()
+    directories.prepare(paths)
     return exclusive(paths.root / "edit.lock")
 
 
@@ -238,7 +239,7 @@ def draft_of(paths: Paths, path: Path) -> tuple[Path, bytes]:
     before = _read(path)
     if before is None:
         raise ConfigError(f"{path}: there is no such file")
-    paths.prepare()
+    directories.prepare(paths)
     drafts = paths.root / "drafts"
     drafts.mkdir(mode=0o700, exist_ok=True)
     draft = drafts / f"{path.stem}-{_stamp()}.toml"

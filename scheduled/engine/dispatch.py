@@ -20,6 +20,7 @@ from scheduled.execution.prepare import specify
 from scheduled.execution.protocol import Ended, NotStarted, Record, Started
 from scheduled.sanitize import printable
 from scheduled.schedules.zones import MINUTE
+from scheduled.state import directories
 from scheduled.state.ledger import Ledger
 from scheduled.state.locks import create_locked
 
@@ -59,7 +60,7 @@ class Dispatcher:
     def _summon(self) -> SupervisorClient:
         config = self._runtime.config
         within = None if config.max_minutes is None else config.max_minutes * MINUTE
-        self._runtime.paths.prepare()
+        directories.prepare(self._runtime.paths)
         # Locked before any claim can be seen: whoever reads one finds its tick alive.
         return SupervisorClient(self._results, create_locked(self._results), config.max_parallel, within)
 

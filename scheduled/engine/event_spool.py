@@ -17,9 +17,9 @@ from scheduled.core.events import Event
 from scheduled.engine import chains
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import ConfigError
+from scheduled.paths import Paths
 from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import Ledger
-from scheduled.state.paths import Paths
 
 LIMIT = 1 << 16  # a job is handed its payload in one variable, for which Linux has room up to 128 KiB
 TAKEN = "spooled"  # where the ledger keeps which files were taken in already

@@ -18,11 +18,12 @@ from scheduled.engine.log import LEVELS, Log, describe, log_path
 from scheduled.errors import ScheduledError
 from scheduled.execution.prepare import ExecutionContext
 from scheduled.handlers import registry
+from scheduled.instance import Instance
 from scheduled.notify.session_bus import Announcer
+from scheduled.paths import Paths
 from scheduled.sanitize import printable
 from scheduled.state import snapshot
 from scheduled.state.open import open_ledger
-from scheduled.state.paths import Paths
 from scheduled.state.sqlite.ledger import SqliteLedger, using
 
 if TYPE_CHECKING:
@@ -156,3 +157,11 @@ class Runtime:
                 delivery.recount_central(self._workspace(), now=now, only=self._addressed)
         except (LookupError, OSError, ScheduledError) as error:
             self.cannot_record(f"mail was delivered, and not counted: {error}")
+
+
+def open_runtime(instance: Instance) -> Runtime:
+    """Load the configuration of *instance* and return what an invocation on it works with; raises ConfigError."""
+    runtime = Runtime(instance.config_file, instance.paths.root)
+    runtime.paths = instance.paths
+    instance.problems = runtime.config.problems
+    return runtime

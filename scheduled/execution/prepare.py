@@ -12,8 +12,8 @@ from scheduled.core.jobs import Job
 from scheduled.core.runs import Claim
 from scheduled.errors import ConfigError, ScheduledError
 from scheduled.execution.protocol import Spec
+from scheduled.paths import Paths
 from scheduled.state.files import RefusedError, read_regular
-from scheduled.state.paths import Paths
 from scheduled.state.trust import warn_or_refuse
 
 CALL = os.path.join(os.path.dirname(__file__), "python_call.py")

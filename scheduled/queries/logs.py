@@ -13,11 +13,11 @@ from scheduled.core.records import RunRow
 from scheduled.core.runs import UNDER_WAY
 from scheduled.errors import ScheduledError, UnknownError
 from scheduled.execution.prepare import secrets_of
+from scheduled.paths import Paths
 from scheduled.sanitize import Mask
 from scheduled.state.ledger import Ledger
 from scheduled.state.locks import is_held
 from scheduled.state.open import read_only
-from scheduled.state.paths import Paths
 
 LOOK = 0.2  # seconds between two looks at a file that may grow
 OUTPUT_TAIL = 65536

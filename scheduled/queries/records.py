@@ -8,10 +8,10 @@ from scheduled.core.records import RunRow
 from scheduled.core.runs import RunStatus
 from scheduled.engine.troubles import job_of
 from scheduled.errors import ConfigError, UnknownError
+from scheduled.paths import Paths
 from scheduled.schedules.zones import Instant
-from scheduled.state import snapshot
+from scheduled.state import directories, snapshot
 from scheduled.state.open import open_existing, read_only
-from scheduled.state.paths import Paths
 from scheduled.state.sqlite.ledger import using
 
 
@@ -126,7 +126,7 @@ def notices(paths: Paths, zone: str) -> list[dict[str, Any]]:
 
 def report(paths: Paths) -> dict[str, Any]:
     """Return the newest daily report; its fields are null where none was made yet."""
-    paths.refuse_unreadable()
+    directories.refuse_unreadable(paths)
     made = max(paths.reports.glob("daily-*.md"), default=None, key=lambda path: path.name)
     if made is None:
         return {"path": None, "day": None, "text": None}

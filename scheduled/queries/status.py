@@ -13,14 +13,14 @@ from scheduled.core.records import JobRow
 from scheduled.core.runs import FAILED
 from scheduled.engine.troubles import OWNER
 from scheduled.errors import ConfigError
+from scheduled.paths import Paths
 from scheduled.queries.jobs import in_words
 from scheduled.queries.view import View, looked_at
 from scheduled.schedules.durations import in_one_unit
-from scheduled.state import snapshot
+from scheduled.state import directories, snapshot
 from scheduled.state.files import no_room
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import exists
-from scheduled.state.paths import Paths
 
 
 def status(config_file: Path, paths: Paths) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def _shortages(paths: Paths) -> list[str]:
     if remarks or reason:
         return remarks or [f"{reason}; nothing new is recorded"]
     try:
-        paths.refuse_unwritable()
+        directories.refuse_unwritable(paths)
     except ConfigError as error:
         return [str(error)]
     return []

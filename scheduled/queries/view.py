@@ -14,10 +14,10 @@ from scheduled.core.planner import Holds, JobPlan, busy_groups, is_too_late, may
 from scheduled.core.records import JobRow
 from scheduled.core.runs import JobState
 from scheduled.engine import claims
+from scheduled.paths import Paths
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
-from scheduled.state.paths import Paths
 
 
 class View(msgspec.Struct, kw_only=True):

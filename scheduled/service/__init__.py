@@ -238,5 +238,6 @@ def calendar(
 def plan(instance: Instance, jobs: Sequence[str] = (), slot: str | None = None) -> list[dict[str, Any]]:
     """Return what a tick, or `run` with the same arguments, would start now, in order and with the reason."""
     from scheduled.commands import runs as ticking
+    from scheduled.engine.runtime import open_runtime
 
-    return ticking.planned(instance.runtime(), jobs, slot)
+    return ticking.planned(open_runtime(instance), jobs, slot)

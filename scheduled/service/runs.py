@@ -82,8 +82,9 @@ def daily_report(instance: Instance, *, due: bool = False, hear: Subscriber | No
 def plan_of_report(instance: Instance, *, due: bool = False) -> list[dict[str, Any]]:
     """Say whether a report would be made."""
     from scheduled.commands import runs as ticking
+    from scheduled.engine.runtime import open_runtime
 
-    return ticking.report_planned(instance.runtime(), due=due)
+    return ticking.report_planned(open_runtime(instance), due=due)
 
 
 def rerun(instance: Instance, run_id: str, hear: Subscriber | None = None) -> dict[str, Any]:
@@ -97,9 +98,10 @@ def rerun(instance: Instance, run_id: str, hear: Subscriber | None = None) -> di
 def plan_of_rerun(instance: Instance, run_id: str) -> list[dict[str, Any]]:
     """Say what running a run again would start."""
     from scheduled.commands import changes as asking
+    from scheduled.engine.runtime import open_runtime
     from scheduled.queries import records
 
-    runtime = instance.runtime()
+    runtime = open_runtime(instance)
     job = asking.request_again(runtime, run_id).job
     stands_for = records.one_run(runtime.paths, runtime.zone, run_id)["scheduled_for"]
     return [{"job": job, "scheduled_for": stands_for, "why": f"{run_id} again"}]
@@ -108,16 +110,18 @@ def plan_of_rerun(instance: Instance, run_id: str) -> list[dict[str, Any]]:
 def stop(instance: Instance, run_id: str, *, dry_run: bool = False) -> dict[str, Any]:
     """End a run that is under way: TERM, then KILL; it is not retried."""
     from scheduled.commands.stop import stop as end
+    from scheduled.engine.runtime import open_runtime
 
-    return end(instance.runtime(), run_id, dry_run=dry_run)
+    return end(open_runtime(instance), run_id, dry_run=dry_run)
 
 
 def skip(instance: Instance, job: str, slot: str | None = None, *, dry_run: bool = False) -> dict[str, Any]:
     """Let go of a job's open slots, or of one, which may be one to come."""
     from scheduled.commands import changes as asking
+    from scheduled.engine.runtime import open_runtime
     from scheduled.schedules.instants import read
 
-    runtime = instance.runtime()
+    runtime = open_runtime(instance)
     instant = None if slot is None else read(slot, runtime.zone)
     return asking.skip(runtime, job, instant, dry_run=dry_run)
 
@@ -125,8 +129,9 @@ def skip(instance: Instance, job: str, slot: str | None = None, *, dry_run: bool
 def attempt(instance: Instance, job: str) -> dict[str, Any]:
     """Run a job as cron would, in cron's environment; nothing is recorded."""
     from scheduled.commands import trial
+    from scheduled.engine.runtime import open_runtime
 
-    return trial.tried(instance.runtime(), job)
+    return trial.tried(open_runtime(instance), job)
 
 
 def emit(
@@ -134,8 +139,9 @@ def emit(
 ) -> dict[str, Any]:
     """Tell of an event: the next tick starts the jobs that listen to it."""
     from scheduled.engine import event_spool as spool
+    from scheduled.engine.runtime import open_runtime
 
-    listening = spool.told(instance.runtime(), name, payload or {}, dry_run=dry_run)
+    listening = spool.told(open_runtime(instance), name, payload or {}, dry_run=dry_run)
     return {"event": name, "jobs": listening, "dry_run": dry_run}
 
 
@@ -148,9 +154,10 @@ def pause(
     """Start nothing, or none of *jobs*, until 18:30, +2h, an instant, or `resume`."""
     from scheduled import clock
     from scheduled.commands import changes as asking
+    from scheduled.engine.runtime import open_runtime
     from scheduled.schedules.instants import ahead
 
-    runtime = instance.runtime()
+    runtime = open_runtime(instance)
     end = None if until is None else ahead(until, runtime.zone, clock.now())
     return asking.pause(runtime, jobs, end, dry_run=dry_run)
 
@@ -158,19 +165,22 @@ def pause(
 def resume(instance: Instance, jobs: Sequence[str] = (), *, dry_run: bool = False) -> list[dict[str, Any]]:
     """End the pause of all jobs, or those of *jobs*; the next tick catches up."""
     from scheduled.commands import changes as asking
+    from scheduled.engine.runtime import open_runtime
 
-    return asking.resume(instance.runtime(), jobs, dry_run=dry_run)
+    return asking.resume(open_runtime(instance), jobs, dry_run=dry_run)
 
 
 def enable(instance: Instance, jobs: Sequence[str], *, dry_run: bool = False) -> list[dict[str, Any]]:
     """Enable jobs, whatever the configuration says; nothing is replayed."""
     from scheduled.commands import changes as asking
+    from scheduled.engine.runtime import open_runtime
 
-    return asking.override(instance.runtime(), jobs, enabled=True, dry_run=dry_run)
+    return asking.override(open_runtime(instance), jobs, enabled=True, dry_run=dry_run)
 
 
 def disable(instance: Instance, jobs: Sequence[str], *, dry_run: bool = False) -> list[dict[str, Any]]:
     """Disable jobs, whatever the configuration says."""
     from scheduled.commands import changes as asking
+    from scheduled.engine.runtime import open_runtime
 
-    return asking.override(instance.runtime(), jobs, enabled=False, dry_run=dry_run)
+    return asking.override(open_runtime(instance), jobs, enabled=False, dry_run=dry_run)

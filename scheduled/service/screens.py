@@ -142,7 +142,8 @@ async def start_again(instance: Instance, run_id: str, *, wait: float = 0) -> di
 
     from scheduled.commands import background as starting
     from scheduled.commands import changes as asking
+    from scheduled.engine.runtime import open_runtime
 
-    await to_thread(lambda: asking.request_again(instance.runtime(), run_id))
+    await to_thread(lambda: asking.request_again(open_runtime(instance), run_id))
     words = ["rerun", run_id]
     return await starting.start(instance.config_file, instance.paths, words, requests=1, wait=wait)

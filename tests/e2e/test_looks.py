@@ -8,6 +8,7 @@ import pytest
 from scheduled import service
 from scheduled.errors import BusyError, ConfigError, UnknownError
 from scheduled.service import Instance
+from scheduled.state import directories
 
 JOBS = """
 timezone = "Europe/Berlin"
@@ -227,7 +228,7 @@ def test_what_the_run_was_refused_for_is_raised(world, instance):
 
 
 def test_a_ledger_that_is_just_being_made_is_none_yet_for_those_who_look(instance):
-    instance.paths.prepare()
+    directories.prepare(instance.paths)
     instance.paths.ledger.touch()
 
     assert service.history(instance) == []

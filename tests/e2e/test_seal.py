@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from scheduled.state.paths import config_path, state_path
+from scheduled.paths import config_path, state_path
 from tests.conftest import SEALED
 
 

@@ -252,7 +252,7 @@ from scheduled.state import locks, sqlite
 
 locks.exclusive.__wrapped__.__defaults__ = (1.0,)
 sqlite.BUSY_SECONDS = 1
-from scheduled.cli import main
+from scheduled.cli.main import main
 
 sys.exit(main())
 """

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from scheduled.core.manual import ManualRequest
 from scheduled.engine import tick as runner
+from scheduled.state import directories
 from tests.fixtures import random_jobs as household
 from tests.fixtures.oracle import CADENCE, Oracle
 from tests.fixtures.simulated_machine import NEVER, Machine
@@ -46,7 +47,7 @@ class Simulation:
         self.editable = [name for name in household.EDITABLE if name in self.tables]
         self.max_runs = self.random.choice([None, None, 4])
         self._write()
-        SimulatedRuntime(self.config_file, directory / "state", self.ledger).paths.prepare()
+        directories.prepare(SimulatedRuntime(self.config_file, directory / "state", self.ledger).paths)
 
     def _fate(self, spec, chances):
         return (10.0, "success") if self.resting else household.fate(spec, chances)

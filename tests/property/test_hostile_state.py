@@ -18,8 +18,8 @@ from scheduled.errors import ConfigError, StateError
 from scheduled.execution.handler_run import read_report
 from scheduled.execution.protocol import Ended, Started, encode, read_records, unreadable
 from scheduled.handlers import memory_rollover
+from scheduled.paths import Paths
 from scheduled.state import snapshot
-from scheduled.state.paths import Paths
 from tests.fixtures.in_process_cli import NIGHTLY, bounded
 
 EXAMPLES = 10_000 if NIGHTLY else 250

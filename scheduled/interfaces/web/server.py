@@ -19,6 +19,7 @@ from scheduled.interfaces.web.sockets import ListenOptions
 from scheduled.schedules.cron import ScheduleError
 from scheduled.schedules.durations import parse_interval
 from scheduled.service import Instance
+from scheduled.state import directories
 
 WARNING = """\
 !!! WARNING: THIS DOOR IS OPEN TO THE NETWORK, AND THE LINE IS NOT ENCRYPTED !!!
@@ -87,7 +88,7 @@ def url(instance: Instance, place: ListenOptions, *, renew: bool) -> str:
 
 
 def _key(instance: Instance, *, renew: bool) -> tokens.Key:
-    instance.paths.prepare()
+    directories.prepare(instance.paths)
     return tokens.renew(instance.paths.root) if renew else tokens.key(instance.paths.root)
 
 

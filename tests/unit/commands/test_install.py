@@ -8,8 +8,8 @@ import pytest
 
 from scheduled.commands import install as installing
 from scheduled.install import crontab, dbus
+from scheduled.paths import Paths
 from scheduled.state.files import make_directories
-from scheduled.state.paths import Paths
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from scheduled.commands import stop
 from scheduled.core.runs import AttemptResult
 from scheduled.errors import ConfigError, ScheduledError
 from scheduled.execution.protocol import Ended, Started, encode
-from scheduled.state.paths import Paths
+from scheduled.paths import Paths
+from scheduled.state import directories
 
 RUN = SimpleNamespace(run_id="mail-1", attempt=2, tick="tick")
 
@@ -16,7 +17,7 @@ RUN = SimpleNamespace(run_id="mail-1", attempt=2, tick="tick")
 @pytest.fixture
 def house(tmp_path):
     paths = Paths(tmp_path)
-    paths.prepare()
+    directories.prepare(paths)
     return SimpleNamespace(paths=paths)
 
 

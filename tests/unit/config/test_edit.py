@@ -8,7 +8,7 @@ from scheduled.cli import render_jobs
 from scheduled.config import aliases, edit
 from scheduled.config.files import load_config
 from scheduled.errors import ConfigError
-from scheduled.state.paths import Paths
+from scheduled.paths import Paths
 
 TEXT = """# mine
 timezone = "UTC"   # ours

@@ -5,9 +5,9 @@ import pytest
 from scheduled.core.runs import Span
 from scheduled.engine import pruning
 from scheduled.engine.runtime import Runtime
+from scheduled.paths import Paths
 from scheduled.queries import records
 from scheduled.schedules.zones import DAY
-from scheduled.state.paths import Paths
 from tests.fixtures.ledgers import DAILY, HOLDER, HOURLY, LEDGERS, a_claim, an_ending, by_hand
 
 NOW = 200 * DAY

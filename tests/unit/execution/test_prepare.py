@@ -10,7 +10,7 @@ from scheduled.core.runs import Claim
 from scheduled.errors import ScheduledError
 from scheduled.execution import python_call
 from scheduled.execution.prepare import ExecutionContext, specify
-from scheduled.state.paths import Paths
+from scheduled.paths import Paths
 
 SLOT = int(datetime.fromisoformat("2025-07-03T12:00+00:00").timestamp())
 

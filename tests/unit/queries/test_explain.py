@@ -4,10 +4,10 @@ import pytest
 
 from scheduled.core.jobs import Schedule
 from scheduled.core.runs import Span
+from scheduled.paths import Paths
 from scheduled.queries.explain import explain, explain_at
 from scheduled.queries.view import looked_at
 from scheduled.schedules.zones import HOUR, MINUTE
-from scheduled.state.paths import Paths
 from tests.fixtures.ledgers import HOLDER, LEDGERS, a_claim, an_ending
 
 JOB = '[jobs.job]\ncron = "0 * * * *"\ncommand = "true"\n'

@@ -6,10 +6,10 @@ import pytest
 
 from scheduled.core.jobs import Schedule
 from scheduled.errors import ConfigError, StateError
+from scheduled.paths import Paths
+from scheduled.state import directories, snapshot
 from scheduled.state import open as opening
-from scheduled.state import snapshot
 from scheduled.state.open import open_ledger
-from scheduled.state.paths import Paths
 from tests.fixtures.ledgers import HOURLY, LEDGERS
 
 NOW = 1_770_127_200.0
@@ -23,7 +23,7 @@ REMEMBERED = {
 def paths(tmp_path):
     """A state directory with a snapshot that remembers two jobs, and no ledger."""
     paths = Paths(tmp_path / "state")
-    paths.prepare()
+    directories.prepare(paths)
     snapshot.publish(paths.snapshot, {"jobs": REMEMBERED}, next_due=None, edited=0, now=NOW, zone="UTC")
     return paths
 

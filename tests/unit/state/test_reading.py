@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from scheduled.paths import Paths
 from scheduled.state.open import read_only
-from scheduled.state.paths import Paths
 
 
 class BornMeanwhile(type(Path())):  # type: ignore[misc]  # the platform's own kind of path

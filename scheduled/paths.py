@@ -1,18 +1,7 @@
-"""What lies where in the state directory."""
+"""Where the configuration and the state lie, and what lies where in the state directory."""
 
 import os
 from pathlib import Path
-
-from scheduled.errors import ConfigError, StateError
-from scheduled.state.files import make_directories
-from scheduled.state.trust import (
-    refuse_as_root_in_anothers,
-    refuse_foreign,
-    refuse_shared,
-    refuse_unreadable,
-    refuse_unwritable,
-    warn_or_refuse,
-)
 
 
 class Paths:
@@ -29,37 +18,6 @@ class Paths:
         self.spool = root / "spool"
         # Shortages that did not prevent an answer; the command line prints them after it.
         self.remarks: list[str] = []
-
-    def prepare(self) -> None:
-        """Create what is missing, for the owner's eyes only; refuse a directory that others can write.
-
-        Raises ConfigError (wrong rights) or StateError (can't be made).
-        """
-        warn_or_refuse(self.root)
-        refuse_as_root_in_anothers(self.root)
-        self.refuse_unreadable()
-        self.refuse_unwritable()
-        for place in (self.ledger, self.snapshot, self.output, self.results, self.spool):
-            refuse_foreign(place)
-        try:
-            for place in (self.root, self.output, self.reports, self.results, self.spool):
-                make_directories(place)
-            refuse_shared(self.root)
-        except OSError as error:
-            raise StateError(f"{error.filename}: {error.strerror}") from error
-
-    def refuse_unreadable(self) -> None:
-        """Raise ConfigError, with the fix, if the user may not read the state. Nothing is made, nothing is opened."""
-        files = (self.ledger, self.snapshot)
-        if os.path.exists(self.root) and not os.path.isdir(self.root):
-            raise ConfigError(f"{self.root}: is no directory; name another one with --state")
-        for place in (self.root, *files, self.output, self.reports, self.results, self.spool):
-            refuse_unreadable(place)
-
-    def refuse_unwritable(self) -> None:
-        """Raise ConfigError, with the fix, if the user may not write the state. Nothing is made, nothing is opened."""
-        for place in (self.root, self.ledger, self.output, self.reports, self.results, self.spool):
-            refuse_unwritable(place)
 
     def output_of(self, run_id: str, attempt: int) -> Path:
         """Return where an attempt's output is kept; the file is also the run's lock."""

@@ -1,0 +1,42 @@
+"""The directories of the state: made for the owner alone, and refused where their rights are wrong."""
+
+import os
+
+from scheduled.errors import ConfigError, StateError
+from scheduled.paths import Paths
+from scheduled.state import trust
+from scheduled.state.files import make_directories
+
+
+def prepare(paths: Paths) -> None:
+    """Create the directories that are missing, readable by their owner alone; refuse one that others may write.
+
+    Raises ConfigError (wrong rights) or StateError (a directory can't be made).
+    """
+    trust.warn_or_refuse(paths.root)
+    trust.refuse_as_root_in_anothers(paths.root)
+    refuse_unreadable(paths)
+    refuse_unwritable(paths)
+    for place in (paths.ledger, paths.snapshot, paths.output, paths.results, paths.spool):
+        trust.refuse_foreign(place)
+    try:
+        for place in (paths.root, paths.output, paths.reports, paths.results, paths.spool):
+            make_directories(place)
+        trust.refuse_shared(paths.root)
+    except OSError as error:
+        raise StateError(f"{error.filename}: {error.strerror}") from error
+
+
+def refuse_unreadable(paths: Paths) -> None:
+    """Raise ConfigError, with the fix, if the user may not read the state. Nothing is made, nothing is opened."""
+    files = (paths.ledger, paths.snapshot)
+    if os.path.exists(paths.root) and not os.path.isdir(paths.root):
+        raise ConfigError(f"{paths.root}: is no directory; name another one with --state")
+    for place in (paths.root, *files, paths.output, paths.reports, paths.results, paths.spool):
+        trust.refuse_unreadable(place)
+
+
+def refuse_unwritable(paths: Paths) -> None:
+    """Raise ConfigError, with the fix, if the user may not write the state. Nothing is made, nothing is opened."""
+    for place in (paths.root, paths.ledger, paths.output, paths.reports, paths.results, paths.spool):
+        trust.refuse_unwritable(place)
