@@ -21,7 +21,7 @@ CLAIM = """
 import sys, time
 from pathlib import Path
 from scheduled.core.runs import Claim
-from scheduled.core.records import Holder
+from scheduled.core.records import Claimant
 from scheduled.state.sqlite.ledger import SqliteLedger
 
 path, name, claimants, slots = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
@@ -33,7 +33,7 @@ while len(list(path.parent.glob("*.ready"))) < claimants and time.monotonic() < 
 for slot in range(1, slots + 1):
     claim = Claim(run_id=f"run-{slot}", job="job", slot=slot, attempt=1, slots=1, trigger="schedule")
     with ledger.transaction():
-        if ledger.claim(claim, Holder(tick=name, boot="", host=""), 0.0):
+        if ledger.claim(claim, Claimant(tick=name, boot="", host=""), 0.0):
             print(slot)
 """
 CUT_OFF = """

@@ -248,7 +248,8 @@ def test_nobody_works_on_another_users_state(shared, verb):
 # The same tick, but for its patience: a second stands for a minute, another for ten.
 HURRIED = """
 import sys
-from scheduled.state import locks, sqlite
+from scheduled.state import locks
+from scheduled.state.sqlite import ledger as sqlite
 
 locks.exclusive.__wrapped__.__defaults__ = (1.0,)
 sqlite.BUSY_SECONDS = 1

@@ -30,14 +30,14 @@ def _nobody(_: Scope, __: int) -> None:
 
 
 def create(
-    instance: Callable[[], Instance],
+    new_instance: Callable[[], Instance],
     doorway: ServerAddress,
     *,
     key: Callable[[], Key] | None = None,
     now: Callable[[], float] = monotonic,
     active: Callable[[Scope, int], None] = _nobody,
 ) -> ASGIApp:
-    """Return the application that answers what comes through *doorway*; each request asks *where*, and *key*, anew."""
+    """Return the application that answers what comes through *doorway*; each request has a *new_instance*, and *key*, anew."""
     app = Starlette(
         exception_handlers={
             RefusedError: _refusal,
@@ -46,7 +46,7 @@ def create(
             Exception: _fault,
         }
     )
-    app.state.instance = instance
+    app.state.new_instance = new_instance
     guard = Guard(app, doorway, now, active, key or (lambda: doorway.key))
     rooms = [
         *routes.routes(),

@@ -16,7 +16,7 @@ NUMBER = re.compile(r"[0-9]{1,18}")
 
 def instance_of(request: Request) -> Instance:
     """Return whose configuration and state this door is for; one of its own for each request."""
-    found: Instance = request.app.state.instance_of()
+    found: Instance = request.app.state.new_instance()
     return found
 
 

@@ -8,6 +8,7 @@ from scheduled.engine.runtime import Runtime
 from scheduled.paths import Paths
 from scheduled.queries import records
 from scheduled.schedules.zones import DAY
+from scheduled.state import directories
 from tests.fixtures.ledgers import DAILY, HOLDER, HOURLY, LEDGERS, a_claim, an_ending, by_hand
 
 NOW = 200 * DAY
@@ -106,7 +107,7 @@ def runtime(tmp_path):
     config = tmp_path / "etc" / "scheduled.toml"
     config.parent.mkdir(mode=0o700)
     config.write_text("[history]\nkeep_days = 30\n")
-    Paths(tmp_path).prepare()
+    directories.prepare(Paths(tmp_path))
     return Runtime(config, tmp_path)
 
 
