@@ -1,15 +1,30 @@
-"""The doors' libraries are extras: whoever wants a door without its library is told what to install."""
+"""The libraries of the interfaces are extras: a missing one is named, with the command that installs it."""
 
 import importlib
+from importlib.util import find_spec
+from pathlib import Path
 
+import scheduled
+from scheduled import installation
 from scheduled.errors import ConfigError
 
+# Each extra, and the libraries that show whether it is installed, by the names they are imported with.
+LIBRARIES = {"web": ("starlette", "uvicorn"), "mcp": ("mcp",), "dbus": ("dbus_fast",)}
 
-def need(library: str, *, door: str) -> None:
-    """Raise ConfigError, with what to install, unless *library* can be imported."""
-    try:
-        importlib.import_module(library)
-    except ImportError as error:
-        raise ConfigError(
-            f"`scheduled {door}` needs the library {library} ({error}): pip install 'scheduled[{door}]'"
-        ) from None
+
+def need(extra: str) -> None:
+    """Raise ConfigError, with the command that installs it, unless the libraries of *extra* can be imported."""
+    for library in LIBRARIES[extra]:
+        try:
+            importlib.import_module(library)
+        except ImportError as error:
+            command = installation.with_extra(
+                Path(scheduled.__file__).parent, extra, present=_present() - {extra}
+            )
+            raise ConfigError(
+                f"`scheduled {extra}` needs the library {library} ({error}): run {command}"
+            ) from None
+
+
+def _present() -> set[str]:
+    return {extra for extra, libraries in LIBRARIES.items() if all(map(find_spec, libraries))}

@@ -117,6 +117,7 @@ make_environment() {
     fi
     rm -f "$venv/installed-by" # until it is whole
     install_package
+    [ -z "$extras" ] || again="$again --with $extras"
     printf '%s\n' "$again" >"$venv/installed-by"
     write_command
 }
@@ -174,6 +175,7 @@ try() {
         die "$checkout belongs to $SUDO_USER, and this runs as $me: run it as $SUDO_USER, without sudo"
     fi
     demo=$checkout/.try
+    keep_extras "$checkout/.venv"
     say "Installing into $checkout/.venv ..."
     make_environment "$checkout/.venv" "$demo"
     rm -rf "$demo"
@@ -204,7 +206,7 @@ install_for_user() {
     need_command_free
     for_whom Installing
     alone
-    keep_extras
+    keep_extras "$data/venv"
     # Beside the one before, which works until this one does: a tick may be under way in it.
     unfinished=$data/venv-$(date -u +%Y%m%dT%H%M%SZ)-$$
     make_environment "$unfinished" "$data"
@@ -243,10 +245,10 @@ link_command() {
     ln -sfn "$data/venv/bin/scheduled" "$bin/scheduled"
 }
 
-# What the environment of before had beside the program itself, this one gets too.
+# Given the environment of before: the extras that it had, the new one gets too.
 keep_extras() {
     for pair in web:uvicorn mcp:mcp dbus:dbus_fast; do
-        for place in "$data"/venv/lib/python3*/site-packages/"${pair#*:}"; do
+        for place in "$1"/lib/python3*/site-packages/"${pair#*:}"; do
             case ,$extras, in *",${pair%:*},"*) continue ;; esac
             [ ! -d "$place" ] || extras=${extras:+$extras,}${pair%:*}
         done
@@ -262,7 +264,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 names = lambda places: {found.metadata["Name"] for found in distributions(path=[str(place) for place in places])}
 old, new = (names(Path(place).glob("lib/python3*/site-packages")) for place in sys.argv[1:])
-ours = {"pip", "setuptools", "wheel", "scheduled"}
+ours = {"pip", "setuptools", "wheel", "scheduled-cron", "scheduled"}  # the last is its former name
 print(" ".join(sorted(old - new - ours)))' "$data/$before" "$venv") || missing=''
     [ -z "$missing" ] || say "not in the new environment, but in the one before: $missing; what you need of them:" \
         "$(quoted "$venv/bin/python" -m pip install) NAME"
@@ -346,7 +348,7 @@ purge_state() {
 
 # --- the command line ---------------------------------------------------------------------------------------
 
-unfinished='' action=install_for_user workspace='' every='' extras='' no_cron='' purge=''
+unfinished='' action=install_for_user workspace='' every='' asked='' extras='' no_cron='' purge=''
 while [ $# -gt 0 ]; do
     case $1 in
     --try) action=try ;;
@@ -357,7 +359,7 @@ while [ $# -gt 0 ]; do
         [ $# -gt 1 ] || code=2 die "$1 needs a value"
         case $1 in
         --every) every=$2 ;;
-        --with) extras=$2 ;;
+        --with) asked=$asked,$2 ;;
         *) workspace=$2 ;;
         esac
         shift
@@ -374,12 +376,14 @@ done
 if [ -n "$workspace" ] && [ ! -d "$workspace" ]; then
     code=2 die "--workspace $workspace: there is no such directory"
 fi
-for extra in $(printf '%s' "$extras" | tr , ' '); do
+set -f # a `*` is no extra, whatever files there are
+for extra in $(printf '%s' "$asked" | tr , ' '); do
     case $extra in
-    web | mcp | dbus) ;;
+    web | mcp | dbus) case ,$extras, in *",$extra,"*) ;; *) extras=${extras:+$extras,}$extra ;; esac ;;
     *) code=2 die "--with $extra: there is no such extra; write any of web,mcp,dbus" ;;
     esac
 done
+set +f
 python=$(find_python)
 data=$(xdg "${XDG_DATA_HOME:-}" "${HOME:-}/.local/share")
 state=${SCHEDULED_STATE:-$(xdg "${XDG_STATE_HOME:-}" "${HOME:-}/.local/state")}

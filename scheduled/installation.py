@@ -1,15 +1,26 @@
-"""How this copy of the program was installed, and how it is installed again. Needs nothing but the standard library."""
+"""How this copy of the program was installed: how it is installed again, and how it gets an extra.
+
+Needs nothing but the standard library.
+"""
 
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from scheduled.errors import EXIT_FAILED
 
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+# The name of the distribution. The package index has another program by the name `scheduled`.
+NAME = "scheduled-cron"
 # The packages without which nothing works, by the names they are imported with.
 NEEDED = frozenset({"click", "cronsim", "crontab", "filelock", "jinja2", "msgspec", "rich", "tomlkit"})
-# install.sh writes the command that it was called with here, in the environment that it makes.
-ORIGIN = "installed-by"
+# What install.sh, pipx and uv write into the environments that they make.
+ORIGIN = "installed-by"  # the command that install.sh was called with
+PIPX_RECORD = "pipx_metadata.json"
+UV_RECORD = "uv-receipt.toml"
 
 
 def again(package: Path) -> str:
@@ -17,16 +28,194 @@ def again(package: Path) -> str:
 
     The crontab has the path of the program, which has the version of Python in it: install.sh writes it again too.
     """
-    environment = package.parent.parent.parent.parent
-    if environment.parent.parts[-2:] == ("pipx", "venvs"):
+    environment = _environment(package)
+    if _is_pipx(environment):
         return f"run `pipx reinstall {environment.name}`, then `scheduled install`"
-    if environment.parent.parts[-2:] == ("uv", "tools"):
+    if _is_uv(environment):
         return f"run `uv tool upgrade --reinstall {environment.name}`, then `scheduled install`"
+    if command := _recorded(environment):
+        return f"run {command}"
+    return "install it again in the way you did, then run `scheduled install`"
+
+
+def with_extra(package: Path, extra: str, *, present: "Collection[str]" = ()) -> str:
+    """Return the shell command that adds *extra* to the copy in the directory *package*, in the way it was installed.
+
+    The extras that are *present* stay, and so does what else was installed beside the program. If the files that
+    the copy was installed from are gone, a remark after the command says so.
+    """
+    import shlex
+
+    environment = _environment(package)
+    extras = sorted({extra, *present})
+    if command := _recorded(environment):
+        return shlex.join(_install_sh(shlex.split(command), extras))
+    if _is_pipx(environment):
+        words = [*_pipx(environment), *_requirement(package, extras)]
+    elif _is_uv(environment):
+        words = [*_uv(environment), *_requirement(package, extras)]
+    else:
+        words = [*_pip(package), *_requirement(package, [extra])]
+    return shlex.join(words) + _remark(package)
+
+
+def _environment(package: Path) -> Path:
+    """Return the directory of the environment that has *package*, or that runs it from a checkout."""
+    if package.parent.name in {"site-packages", "dist-packages"}:
+        return package.parents[3]
+    return Path(sys.prefix)
+
+
+def _is_pipx(environment: Path) -> bool:
+    return environment.parent.parts[-2:] == ("pipx", "venvs") or (environment / PIPX_RECORD).exists()
+
+
+def _is_uv(environment: Path) -> bool:
+    return environment.parent.parts[-2:] == ("uv", "tools") or (environment / UV_RECORD).exists()
+
+
+def _recorded(environment: Path) -> str | None:
     try:
-        command = (environment / ORIGIN).read_text().rstrip("\n")
+        return (environment / ORIGIN).read_text().rstrip("\n")
     except OSError:
-        return "install it again in the way you did, then run `scheduled install`"
-    return f"run {command}"
+        return None
+
+
+def _install_sh(command: list[str], extras: list[str]) -> list[str]:
+    """Return *command*, the words of a call of install.sh, with these *extras* in place of those it names."""
+    if "--with" in command:
+        at = command.index("--with")
+        command = command[:at] + command[at + 2 :]
+    return [*command, "--with", ",".join(extras)]
+
+
+def _pipx(environment: Path) -> list[str]:
+    """Return the words of `pipx install` for this *environment*.
+
+    Not `pipx inject`: older versions of it (1.1) note the program as an addition to itself.
+    """
+    main = _json(environment / PIPX_RECORD).get("main_package", {})
+    words = ["pipx", "install", "--force"]
+    if suffix := main.get("suffix"):
+        words.append(f"--suffix={suffix}")
+    if arguments := [word for word in main.get("pip_args", []) if word not in {"-e", "--editable"}]:
+        import shlex
+
+        words.append(f"--pip-args={shlex.join(arguments)}")
+    return words
+
+
+def _uv(environment: Path) -> list[str]:
+    """Return the words of `uv tool install` for this *environment*: uv removes what they do not name."""
+    import tomllib
+
+    try:
+        tool = tomllib.loads((environment / UV_RECORD).read_text())["tool"]
+    except FileNotFoundError:
+        tool = {}
+    words = ["uv", "tool", "install", "--force"]
+    if python := tool.get("python"):
+        words += ["--python", python]
+    for other in tool.get("requirements", []):
+        if other["name"] != NAME:
+            words += _uv_with(other)
+    return words
+
+
+def _uv_with(requirement: dict[str, Any]) -> list[str]:
+    """Return the option for a *requirement*, as uv notes it, that was installed beside the program."""
+    extras = f"[{','.join(requirement['extras'])}]" if requirement.get("extras") else ""
+    named = requirement["name"] + extras
+    if place := requirement.get("editable"):
+        return ["--with-editable", place + extras]
+    if place := requirement.get("directory") or requirement.get("path"):
+        return ["--with", place + extras]
+    if url := requirement.get("url"):
+        return ["--with", f"{named} @ {url}"]
+    if git := requirement.get("git"):
+        return ["--with", f"{named} @ git+{_git_address(git)}"]
+    return ["--with", named + requirement.get("specifier", "")]
+
+
+def _git_address(noted: str) -> str:
+    """Return uv's ADDRESS?rev=NAME as ADDRESS@NAME."""
+    from urllib.parse import parse_qs
+
+    address, _, query = noted.partition("?")
+    options = parse_qs(query)
+    for key in ("rev", "tag", "branch"):
+        address += "".join(f"@{name}" for name in options.get(key, []))
+    return address + "".join(f"#subdirectory={name}" for name in options.get("subdirectory", []))
+
+
+def _pip(package: Path) -> list[str]:
+    """Return the words of `pip install` for the Python that runs this."""
+    import site
+    from importlib.util import find_spec
+
+    if find_spec("pip") is None:  # as in an environment that uv made
+        return ["uv", "pip", "install", "--python", sys.executable]
+    words = [sys.executable, "-m", "pip", "install"]
+    return [*words, "--user"] if package.parent == Path(site.getusersitepackages()) else words
+
+
+def _requirement(package: Path, extras: list[str]) -> list[str]:
+    """Return what pip, pipx and uv call the copy in *package* with these *extras*: where it came from, or its name."""
+    wanted = f"[{','.join(extras)}]"
+    if _is_checkout(package.parent):
+        return ["--editable", f"{package.parent}{wanted}"]
+    if place := _came_from(package):
+        return [f"{place}{wanted}"]
+    source = _direct_url(package)
+    return [f"{NAME}{wanted}{''.join(_address(source))}"]
+
+
+def _is_checkout(directory: Path) -> bool:
+    return (directory / "pyproject.toml").is_file()
+
+
+def _address(source: dict[str, Any]) -> "Iterator[str]":
+    """Yield the parts of ` @ ADDRESS` for what a direct_url.json says; none for a copy from the package index."""
+    if not source:
+        return
+    vcs = source.get("vcs_info", {})
+    yield f" @ {vcs['vcs']}+{source['url']}" if vcs else f" @ {source['url']}"
+    if revision := vcs.get("requested_revision"):
+        yield f"@{revision}"
+    if directory := source.get("subdirectory"):
+        yield f"#subdirectory={directory}"
+
+
+def _came_from(package: Path) -> str | None:
+    """Return the local file or directory that the copy in *package* was installed from, if it was."""
+    from urllib.parse import unquote, urlsplit
+
+    source = _direct_url(package)
+    url = urlsplit(source.get("url", ""))
+    return unquote(url.path) if url.scheme == "file" and "vcs_info" not in source else None
+
+
+def _remark(package: Path) -> str:
+    place = _came_from(package)
+    return "" if place is None or os.path.exists(place) else f" (but first put {place} back: it is gone)"
+
+
+def _direct_url(package: Path) -> dict[str, Any]:
+    """Return what the installer noted of an origin other than a package index (PEP 610)."""
+    for noted in package.parent.glob(f"{NAME.replace('-', '_')}-*.dist-info/direct_url.json"):
+        return _json(noted)
+    return {}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """Return the document in *path*; an empty one if there is none."""
+    import json
+
+    try:
+        document: dict[str, Any] = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    return document
 
 
 def refuse_python() -> int:

@@ -12,7 +12,7 @@ def mcp(instance: Instance) -> None:
     """Answer an agent on stdin and stdout (Model Context Protocol), until it hangs up."""
     from scheduled.install.extras import need
 
-    need("mcp", door="mcp")
+    need("mcp")
     from scheduled.interfaces.mcp import server as mcp
 
     mcp.serve(instance)
@@ -32,7 +32,7 @@ def dbus(instance: Instance, idle: float) -> None:
     """Answer on the session bus until nobody calls any more; `install --dbus` has the bus start it."""
     from scheduled.install.extras import need
 
-    need("dbus_fast", door="dbus")
+    need("dbus")
     from scheduled.interfaces.dbus import server as dbus
 
     dbus.serve(instance, idle)

@@ -37,8 +37,7 @@ def web(
     """Serve the pages and the REST door, in the foreground, until nobody needs them any more."""
     from scheduled.install.extras import need
 
-    for library in ("starlette", "uvicorn"):
-        need(library, door="web")
+    need("web")
     from scheduled.interfaces.web import server, sockets
 
     place = sockets.ListenOptions(host=host, port=port, certfile=certfile, keyfile=keyfile)

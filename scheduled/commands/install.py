@@ -25,7 +25,7 @@ def install(
     Raises ConfigError, with the crontab as it was, if ticks would refuse to work: their state, their configuration.
     """
     if on_bus:
-        need("dbus_fast", door="dbus")  # or the bus would start what can't answer
+        need("dbus")  # or the bus would start what can't answer
     # Service files of an earlier installation may name a program that was removed.
     on_bus = on_bus or (dbus.is_installed() and find_spec("dbus_fast") is not None)
     for place in (config_file, paths.root):  # before anything is made

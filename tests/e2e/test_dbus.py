@@ -23,7 +23,7 @@ from scheduled.interfaces.dbus import server as dbus
 from tests.fixtures.interfaces import crontab
 from tests.fixtures.interfaces.dbus_door import BOT, OURS, DbusDoor
 from tests.fixtures.interfaces.session import Session, missing
-from tests.fixtures.world import World
+from tests.fixtures.world import ENTRY, World
 
 pytestmark = [pytest.mark.system, pytest.mark.skipif(bool(missing()), reason=missing())]
 
@@ -543,7 +543,8 @@ def test_without_the_library_it_says_what_to_install(runtime, tmp_path):
     for words in (["dbus"], ["install", "--dbus"]):
         done = runtime.world.run(*words, env={**runtime.session.environment, "PYTHONPATH": str(tmp_path)})
 
-        assert done.returncode == 2 and "pip install 'scheduled[dbus]'" in done.stderr
+        assert done.returncode == 2
+        assert f" -m pip install --editable '{ENTRY.parents[1]}[dbus]'\n" in done.stderr
         assert "Traceback" not in done.stderr
 
 

@@ -1,6 +1,7 @@
 """`install/install.sh` as a newcomer runs it: an empty home, a fresh checkout, twice in a row."""
 
 import os
+import shlex
 import shutil
 import stat
 import subprocess
@@ -43,6 +44,13 @@ class Newcomer:
         path.chmod(0o755)
 
     def run(self, *arguments):
+        return self._run([self.script, *arguments])
+
+    def sh(self, line):
+        """Run what a person pastes."""
+        return self._run(["/bin/sh", "-c", line])
+
+    def _run(self, command):
         pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
         environment = {
             **pip,
@@ -52,7 +60,6 @@ class Newcomer:
             "LANG": "C.UTF-8",
             **self.variables,
         }
-        command = [self.script, *arguments]
         return subprocess.run(
             command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )
@@ -158,7 +165,8 @@ def test_without_a_home_it_says_so(newcomer):
     [
         (["--bogus"], "unknown argument --bogus"),
         (["--every"], "needs a value"),
-        (["--with", "mcp,bogus"], "there is no such extra"),
+        (["--with", "mcp,bogus"], "--with bogus: there is no such extra; write any of web,mcp,dbus"),
+        (["--with", "*"], "--with *: there is no such extra"),
         (["--workspace", "/no"], "no such directory"),
     ],
 )
@@ -186,6 +194,31 @@ def test_without_cron_only_the_crontab_is_left_out(newcomer):
     assert done.returncode == 0, done.stderr
     assert (newcomer.home / ".local/bin/scheduled").exists()
     assert not (newcomer.home / "crontab-was-called").exists()
+
+
+def test_an_extra_is_added_by_the_command_that_its_lack_prints(newcomer):
+    newcomer.run("--no-cron")
+    command = [newcomer.home / ".local/bin/scheduled", "web", "--url"]
+    lacking = newcomer.sh(shlex.join(map(str, command)))
+
+    assert lacking.returncode == 2
+    assert "`scheduled web` needs the library starlette (No module named 'starlette'): run " in lacking.stderr
+    printed = lacking.stderr.rpartition(": run ")[2]
+    assert printed == f"{newcomer.script} --no-cron --with web\n"
+
+    added = newcomer.sh(printed)
+    answer = newcomer.sh(shlex.join(map(str, command)))
+
+    assert (added.returncode, added.stderr) == (0, "")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert "http://127.0.0.1:8000/?token=" in answer.stdout
+    environment = newcomer.home / ".local/share/scheduled/venv"
+    assert (environment / "installed-by").read_text() == printed
+
+    upgraded = newcomer.run("--no-cron")
+
+    assert "with web\n" in upgraded.stdout
+    assert (environment / "installed-by").read_text() == printed
 
 
 class Settler(Newcomer):

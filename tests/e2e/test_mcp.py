@@ -10,7 +10,7 @@ import pytest
 
 from tests.fixtures.interfaces import crontab
 from tests.fixtures.interfaces.mcp_door import McpDoor
-from tests.fixtures.world import World
+from tests.fixtures.world import ENTRY, World
 
 JOBS = """
     timezone = "UTC"
@@ -370,4 +370,7 @@ def test_without_the_library_it_says_what_to_install(world, tmp_path):
     done = world.run("mcp", env={**os.environ, "PYTHONPATH": str(tmp_path)})
 
     assert done.returncode == 2
-    assert "pip install 'scheduled[mcp]'" in done.stderr and "Traceback" not in done.stderr
+    assert (
+        f" -m pip install --editable '{ENTRY.parents[1]}[mcp]'\n" in done.stderr
+        and "Traceback" not in done.stderr
+    )

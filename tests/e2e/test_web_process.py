@@ -14,6 +14,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from tests.fixtures.world import ENTRY
+
 JOBS = """
 timezone = "UTC"
 [jobs.hello]
@@ -178,7 +180,10 @@ def test_without_its_library_it_says_what_to_install(world):
     )
 
     assert done.returncode == 2
-    assert "pip install 'scheduled[web]'" in done.stderr and "Traceback" not in done.stderr
+    assert (
+        f" -m pip install --editable '{ENTRY.parents[1]}[web]'\n" in done.stderr
+        and "Traceback" not in done.stderr
+    )
 
 
 def test_no_other_verb_loads_the_doors_libraries(world):

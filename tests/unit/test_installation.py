@@ -1,6 +1,10 @@
-"""How a copy was installed, and what it says once its Python or its libraries are gone."""
+"""How a copy was installed, how it gets an extra, and what it says once its Python or its libraries are gone."""
 
+import importlib.util
+import json
 import os
+import shlex
+import site
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from scheduled import installation
+from scheduled.install import extras
 from tests.fixtures.world import ENTRY
 
 AGAIN = "install it again in the way you did, then run `scheduled install`"
@@ -41,6 +46,157 @@ def test_what_install_sh_made_is_made_again_by_the_same_checkout(tmp_path):
     (tmp_path / "venv/installed-by").write_text("'/home/a b/checkout/install/install.sh' --no-cron\n")
 
     assert installation.again(place) == "run '/home/a b/checkout/install/install.sh' --no-cron"
+
+
+def came_from(place, source):
+    """Note, as installers do, where the copy in *place* came from."""
+    noted = place.parent / "scheduled_cron-1.dist-info"
+    noted.mkdir()
+    if source is not None:
+        (noted / "direct_url.json").write_text(json.dumps(source))
+
+
+class TestAnExtra:
+    """The command that adds one, in the way the copy was installed."""
+
+    @pytest.mark.parametrize(
+        ("recorded", "command"),
+        [
+            ("'/a b/install.sh'", "'/a b/install.sh' --with mcp,web"),
+            ("/c/install.sh --no-cron", "/c/install.sh --no-cron --with mcp,web"),
+            ("/c/install.sh --no-cron --with dbus,mcp", "/c/install.sh --no-cron --with mcp,web"),
+            ("/c/install.sh --with mcp --try", "/c/install.sh --try --with mcp,web"),
+        ],
+    )
+    def test_install_sh_is_called_as_before_and_with_it(self, tmp_path, recorded, command):
+        place = package(tmp_path / "venv")
+        (tmp_path / "venv/installed-by").write_text(f"{recorded}\n")
+
+        assert installation.with_extra(place, "web", present={"mcp"}) == command
+
+    def test_pipx_keeps_the_extras_that_are_there(self, tmp_path):
+        place = package(tmp_path / "pipx/venvs/scheduled-cron")
+
+        command = installation.with_extra(place, "web", present={"mcp", "dbus"})
+
+        assert command == "pipx install --force 'scheduled-cron[dbus,mcp,web]'"
+
+    def test_pipx_keeps_the_suffix_and_what_pip_was_given(self, tmp_path):
+        place = package(tmp_path / "anywhere/scheduled-cron-x")
+        record = {"main_package": {"suffix": "_x", "pip_args": ["--editable", "--index-url=https://a/b c"]}}
+        (place.parents[3] / "pipx_metadata.json").write_text(json.dumps(record))
+
+        assert shlex.split(installation.with_extra(place, "web")) == [
+            *("pipx", "install", "--force", "--suffix=_x", "--pip-args='--index-url=https://a/b c'"),
+            "scheduled-cron[web]",
+        ]
+
+    def test_uv_keeps_its_python_and_what_was_installed_beside_the_program(self, tmp_path):
+        place = package(tmp_path / "uv/tools/scheduled-cron")
+        (place.parents[3] / "uv-receipt.toml").write_text("""
+[tool]
+requirements = [
+    { name = "scheduled-cron", extras = ["mcp"] },
+    { name = "mine", extras = ["a", "b"], specifier = ">=1" },
+    { name = "near", directory = "/home/a b/near" },
+    { name = "wheel", extras = ["c"], path = "/w.whl" },
+    { name = "edited", editable = "/home/edited" },
+    { name = "far", url = "https://a/far.whl" },
+    { name = "farther", git = "https://a/b?subdirectory=c&rev=main" },
+]
+python = "3.12"
+""")
+
+        assert shlex.split(installation.with_extra(place, "web", present={"mcp"})) == [
+            *("uv", "tool", "install", "--force", "--python", "3.12"),
+            *("--with", "mine[a,b]>=1", "--with", "/home/a b/near", "--with", "/w.whl[c]"),
+            *("--with-editable", "/home/edited", "--with", "far @ https://a/far.whl"),
+            *("--with", "farther @ git+https://a/b@main#subdirectory=c"),
+            "scheduled-cron[mcp,web]",
+        ]
+
+    def test_without_a_receipt_uv_installs_the_program_alone(self, tmp_path):
+        place = package(tmp_path / "uv/tools/scheduled-cron")
+
+        assert installation.with_extra(place, "web") == "uv tool install --force 'scheduled-cron[web]'"
+
+    @pytest.mark.parametrize(
+        ("source", "requirement"),
+        [
+            (None, "scheduled-cron[web]"),
+            ({"url": "https://a/s.whl", "archive_info": {}}, "scheduled-cron[web] @ https://a/s.whl"),
+            (
+                {"url": "https://a/b", "vcs_info": {"vcs": "git", "commit_id": "0"}, "subdirectory": "c"},
+                "scheduled-cron[web] @ git+https://a/b#subdirectory=c",
+            ),
+            (
+                {
+                    "url": "file:///b",
+                    "vcs_info": {"vcs": "git", "commit_id": "0", "requested_revision": "v1"},
+                },
+                "scheduled-cron[web] @ git+file:///b@v1",
+            ),
+        ],
+    )
+    def test_it_comes_from_where_the_program_came_from(self, tmp_path, monkeypatch, source, requirement):
+        place = package(tmp_path / "venv")
+        came_from(place, source)
+        monkeypatch.setattr(sys, "executable", "/venv/bin/python")
+
+        words = shlex.split(installation.with_extra(place, "web", present={"mcp"}))
+
+        assert words == ["/venv/bin/python", "-m", "pip", "install", requirement]
+
+    @pytest.mark.parametrize("environment", ["venv", "pipx/venvs/scheduled-cron", "uv/tools/scheduled-cron"])
+    def test_a_local_copy_is_not_replaced_by_one_of_the_index(self, tmp_path, environment):
+        place = package(tmp_path / environment)
+        wheel = tmp_path / "ä b.whl"
+        wheel.touch()
+        came_from(place, {"url": wheel.as_uri(), "archive_info": {}})
+
+        assert shlex.split(installation.with_extra(place, "web"))[-1] == f"{wheel}[web]"
+
+    def test_a_local_copy_whose_source_is_gone_needs_it_back(self, tmp_path):
+        place = package(tmp_path / "uv/tools/scheduled-cron")
+        came_from(place, {"url": "file:///no/such", "dir_info": {}})
+
+        command = "uv tool install --force '/no/such[web]' (but first put /no/such back: it is gone)"
+        assert installation.with_extra(place, "web") == command
+
+    def test_a_checkout_is_installed_editable(self, tmp_path, monkeypatch):
+        (tmp_path / "check out").mkdir()
+        (tmp_path / "check out/pyproject.toml").touch()
+        monkeypatch.setattr(sys, "executable", "/venv/bin/python")
+
+        command = installation.with_extra(tmp_path / "check out/scheduled", "web")
+
+        assert command == f"/venv/bin/python -m pip install --editable '{tmp_path}/check out[web]'"
+
+    def test_an_editable_one_of_uv_stays_one(self, tmp_path, monkeypatch):
+        environment = tmp_path / "uv/tools/scheduled-cron"
+        (tmp_path / "checkout").mkdir()
+        (tmp_path / "checkout/pyproject.toml").touch()
+        monkeypatch.setattr(sys, "prefix", str(environment))
+
+        command = installation.with_extra(tmp_path / "checkout/scheduled", "web")
+
+        assert command == f"uv tool install --force --editable '{tmp_path}/checkout[web]'"
+
+    def test_without_pip_it_is_uv_that_installs(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(sys, "executable", "/venv/bin/python")
+        monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+
+        command = installation.with_extra(package(tmp_path / "venv"), "web")
+
+        assert command == "uv pip install --python /venv/bin/python 'scheduled-cron[web]'"
+
+    def test_a_copy_among_the_users_own_packages_stays_there(self, tmp_path, monkeypatch):
+        place = package(tmp_path / "home")
+        monkeypatch.setattr(site, "getusersitepackages", lambda: str(place.parent))
+
+        words = shlex.split(installation.with_extra(place, "web"))
+
+        assert words[1:] == ["-m", "pip", "install", "--user", "scheduled-cron[web]"]
 
 
 @pytest.fixture
@@ -124,6 +280,15 @@ def test_the_libraries_it_needs_are_those_of_the_package():
     needed = {name.partition(">")[0].replace("python-", "") for name in project["dependencies"]}
 
     assert needed - {"tzdata; sys_platform != 'linux'"} == installation.NEEDED
+
+
+def test_the_name_and_the_extras_are_those_of_the_package():
+    import tomllib
+
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+
+    assert project["name"] == installation.NAME
+    assert {*project["optional-dependencies"]} - {"test", "lint"} == {*extras.LIBRARIES}
 
 
 def test_nothing_else_of_the_environment_is_needed_to_say_it():
