@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import shlex
 import site
 import subprocess
@@ -15,6 +16,7 @@ from scheduled import installation
 from scheduled.install import extras
 from tests.fixtures.world import ENTRY
 
+ROOT = Path(__file__).parents[2]
 AGAIN = "install it again in the way you did, then run `scheduled install`"
 NOW = f"3.{sys.version_info.minor}"
 
@@ -28,11 +30,14 @@ def package(environment):
 @pytest.mark.parametrize(
     ("environment", "advice"),
     [
-        (".local/share/pipx/venvs/scheduled-x", "run `pipx reinstall scheduled-x`, then `scheduled install`"),
-        (".local/pipx/venvs/scheduled", "run `pipx reinstall scheduled`, then `scheduled install`"),
         (
-            ".local/share/uv/tools/scheduled",
-            "run `uv tool upgrade --reinstall scheduled`, then `scheduled install`",
+            ".local/share/pipx/venvs/scheduled-cron-x",
+            "run `pipx reinstall scheduled-cron-x`, then `scheduled install`",
+        ),
+        (".local/pipx/venvs/scheduled-cron", "run `pipx reinstall scheduled-cron`, then `scheduled install`"),
+        (
+            ".local/share/uv/tools/scheduled-cron",
+            "run `uv tool upgrade --reinstall scheduled-cron`, then `scheduled install`",
         ),
         ("venv", AGAIN),
     ],
@@ -276,7 +281,7 @@ def test_a_library_that_is_missing_is_named(world, tmp_path):
 def test_the_libraries_it_needs_are_those_of_the_package():
     import tomllib
 
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     needed = {name.partition(">")[0].replace("python-", "") for name in project["dependencies"]}
 
     assert needed - {"tzdata; sys_platform != 'linux'"} == installation.NEEDED
@@ -285,10 +290,28 @@ def test_the_libraries_it_needs_are_those_of_the_package():
 def test_the_name_and_the_extras_are_those_of_the_package():
     import tomllib
 
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
     assert project["name"] == installation.NAME
     assert {*project["optional-dependencies"]} - {"test", "lint"} == {*extras.LIBRARIES}
+
+
+def test_nowhere_is_another_programs_name_installed():
+    wrong = re.compile(r"(?<!un)install\b[^`\n]*(?<![\w/.-])scheduled(?:\[|==|['\"`]|$)", re.MULTILINE)
+    assert wrong.search("pip install 'scheduled[web]'") and wrong.search("`pipx install scheduled`")
+    places = [
+        ROOT / name
+        for name in ("README.md", "CONTRIBUTING.md", "docs", "scheduled", "install", "handlers", "state")
+    ]
+    files = [
+        file
+        for place in places
+        for file in [place, *place.rglob("*")]
+        if file.suffix in {".md", ".py", ".sh", ".1"}
+    ]
+
+    assert len(files) > 150
+    assert [str(file) for file in files if wrong.search(file.read_text())] == []
 
 
 def test_nothing_else_of_the_environment_is_needed_to_say_it():

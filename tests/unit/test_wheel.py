@@ -79,6 +79,10 @@ def test_the_wheel_is_the_source_tree_and_nothing_else(wheel):
     assert names - {page} == source_files()
 
 
+def test_its_name_is_ours_on_the_package_index(wheel):
+    assert wheel.name.startswith("scheduled_cron-")
+
+
 def test_it_puts_one_name_into_site_packages(wheel):
     tops = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
 
