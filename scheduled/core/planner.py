@@ -1,13 +1,12 @@
 """Pure planning: (jobs, where they stand, now) -> what starts, what waits, what is decided without a run."""
 
 from collections.abc import Container, Iterable, Mapping
-from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from scheduled.core.epochs import base_of, open_slots_of, span_between
-from scheduled.core.jobs import PRIORITIES, Job, Window
+from scheduled.core.holds import Holds, hold, last_too_late, was_put_off
+from scheduled.core.jobs import PRIORITIES, Job
 from scheduled.core.judgement import DEFERRED
 from scheduled.core.runs import (
     AFTER,
@@ -21,11 +20,7 @@ from scheduled.core.runs import (
     slot_run_id,
 )
 from scheduled.schedules.timetable import Timetable
-from scheduled.schedules.zones import MINUTE, Instant
-
-# With `catch_up = "none"` a slot is on time for as long as cron's coarsest usual cadence needs to come by.
-ON_TIME = 10 * MINUTE
-GATE_RECHECK = MINUTE
+from scheduled.schedules.zones import Instant
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,27 +60,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     starts: list[Start]
     jobs: dict[str, JobPlan]
-
-
-class Holds(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds starts back beside the jobs' own state.
-
-    *pauses*: the paused jobs (`''`: all) and until when. *closed*: jobs whose gate does not hold now, *unasked*: those
-    whose gate was not asked, so that a later tick has to. *budget*: how many runs may start, None for any number.
-    *triggers* wait to start jobs that no schedule asks for. *planned*: when a tick last looked; slots up to then that
-    are open were put off, not missed.
-    """
-
-    pauses: Mapping[str, Instant | None] = {}
-    closed: frozenset[str] = frozenset()
-    unasked: frozenset[str] = frozenset()
-    budget: int | None = None
-    triggers: tuple[TriggerRow, ...] = ()
-    planned: Instant = 0
-
-    def asking(self, job: str) -> TriggerRow | None:
-        """Return the oldest trigger of *job*."""
-        return next((row for row in self.triggers if row.job == job), None)
 
 
 def plan(
@@ -179,19 +153,37 @@ def plan_job(
         return JobPlan(waits=waits, next_due=now, skips=skips)
     if run is not None and run.retry_at is None:
         return JobPlan(waits="ask", next_due=_upcoming(job, times, now, base))
-    if run is not None and (due is None or job.catch_up == "all"):
-        found = _retry(run, job, times, now)
-    elif due is not None:
-        found = JobPlan(start=_start(job, job_state, times, base, due), next_due=now, skips=skips)
-    elif asked is not None:
-        found = JobPlan(start=asked, next_due=now, skips=skips)
-    else:
-        retries = (other.retry_at for other in job_state.others)
-        found = JobPlan(next_due=_earliest(_upcoming(job, times, now, base), *retries), skips=skips)
+    found = _turn(job, job_state, times, base, due, asked, now)
+    if skips:
+        found = msgspec.structs.replace(found, skips=skips)
     if found.start is None:
         return found
     newest = newest if until == latest else times.last_until(latest)
-    return _held_back(job, _leading(found, found.start, newest), now, holds)
+    held_back = hold(job, now, holds)
+    if held_back is not None:
+        return JobPlan(waits=held_back[0], next_due=held_back[1], skips=found.skips)
+    return _leading(found, found.start, newest)
+
+
+def _turn(
+    job: Job,
+    job_state: JobState,
+    times: Timetable,
+    base: Instant,
+    due: Instant | None,
+    asked: Start | None,
+    now: Instant,
+) -> JobPlan:
+    """Return whose turn it is: the open run's next attempt, the slot *due*, or the start *asked* for."""
+    run = job_state.open_run
+    if run is not None and (due is None or job.catch_up == "all"):
+        return _retry(run, job, times, now)
+    if due is not None:
+        return JobPlan(start=_start(job, job_state, times, base, due), next_due=now)
+    if asked is not None:
+        return JobPlan(start=asked, next_due=now)
+    retries = (other.retry_at for other in job_state.others)
+    return JobPlan(next_due=_earliest(_upcoming(job, times, now, base), *retries))
 
 
 def _leading(found: JobPlan, start: Start, newest: Instant | None) -> JobPlan:
@@ -259,107 +251,20 @@ def _earliest(*instants: Instant | None) -> Instant | None:
     return min((instant for instant in instants if instant is not None), default=None)
 
 
-def _held_back(job: Job, found: JobPlan, now: Instant, holds: Holds) -> JobPlan:
-    """Let what is due wait where a pause, a quiet window or a closed gate says so."""
-    pauses = [holds.pauses[name] for name in ("", job.name) if name in holds.pauses]
-    if pauses:
-        ends = [until for until in pauses if until is not None]
-        return JobPlan(
-            waits="paused", next_due=max(ends) if len(ends) == len(pauses) else None, skips=found.skips
-        )
-    quiet_until = quiet(job.not_between, job.schedule.zone, now) if job.not_between else None
-    if quiet_until is not None:
-        return JobPlan(waits="quiet", next_due=quiet_until, skips=found.skips)
-    if job.name in holds.closed:
-        return JobPlan(waits="gate", next_due=now + GATE_RECHECK, skips=found.skips)
-    if job.name in holds.unasked:
-        return JobPlan(waits="gate", next_due=now, skips=found.skips)
-    return found
-
-
-def quiet(window: Window, zone: str, now: Instant) -> Instant | None:
-    """Return when the quiet window that *now* lies in ends, by the clock of *zone*; None outside of it."""
-    found = _quiet_around(window, zone, now)
-    return None if found is None else max(found[1], now + 1)
-
-
-def may_start(job: Job, instant: Instant, pauses: Mapping[str, Instant | None]) -> Instant | None:
-    """Return when what is due at *instant* may start: once pauses and quiet window are over; None if nobody knows."""
-    for name in ("", job.name):
-        if name in pauses:
-            until = pauses[name]
-            if until is None:
-                return None
-            instant = max(instant, until)
-    quiet_until = quiet(job.not_between, job.schedule.zone, instant) if job.not_between else None
-    return instant if quiet_until is None else quiet_until
-
-
-def is_too_late(job: Job, due: Instant, start: Instant) -> bool:
-    """Tell whether what is due at *due* and may start at *start* only is skipped then."""
-    return job.grace is not None and due - job.schedule.delay <= _before(job, start, job.grace)
-
-
-def _quiet_around(window: Window, zone: str, now: Instant) -> tuple[Instant, Instant] | None:
-    """Return when the quiet window that *now* lies in began, and when it ends."""
-    here = datetime.fromtimestamp(now, ZoneInfo(zone))
-    minute = here.hour * 60 + here.minute
-    wraps = window.end <= window.start
-    inside = (
-        window.start <= minute < window.end if not wraps else minute >= window.start or minute < window.end
-    )
-    if not inside:
-        return None
-    began = here.date() - timedelta(days=1 if wraps and minute < window.end else 0)
-    ends = began + timedelta(days=1 if wraps else 0)
-    return _local(began, window.start, zone), _local(ends, window.end, zone)
-
-
-def _local(day: date, minute: int, zone: str) -> Instant:
-    return int(datetime.combine(day, time(*divmod(minute, 60)), ZoneInfo(zone)).timestamp())
-
-
 def _skips(
     job: Job, times: Timetable, base: Instant, until: Instant, now: Instant, holds: Holds
 ) -> tuple[Skip, ...]:
     """Return the slots that are not to run any more: too late, missed with `catch_up = "none"`, beyond the limit."""
     if job.catch_up == "latest" and job.grace is None and job.name not in holds.closed:
         return ()  # as most jobs are: nothing ever grows too late
-    missed = job.catch_up == "none" and not _put_off(job, times, base, now, holds)
-    late, reason = _too_late(job, now, missed=missed, closed=job.name in holds.closed)
+    missed = job.catch_up == "none" and not was_put_off(job, times, base, now, holds)
+    late, reason = last_too_late(job, now, missed=missed, closed=job.name in holds.closed)
     span = None if late is None else span_between(times, base, min(until, late))
     found = [Skip(span, reason)] if span else []
     if job.catch_up == "all":
         beyond = _beyond_limit(times, span.last if span else base, until, job.catch_up_limit)
         found += [Skip(beyond, "catch_up_limit")] if beyond else []
     return tuple(found)
-
-
-def _put_off(job: Job, times: Timetable, base: Instant, now: Instant, holds: Holds) -> bool:
-    """Tell whether a tick saw the oldest open slot that may still run in time, and put it off: then it was not missed."""
-    oldest = times.next_after(base if job.grace is None else max(base, _before(job, now, job.grace)))
-    return oldest is not None and oldest <= holds.planned
-
-
-def _too_late(job: Job, now: Instant, *, missed: bool, closed: bool) -> tuple[Instant | None, str]:
-    """Return up to when slots are too late to run now, and why; they are late from when they could first have run."""
-    bounds = (
-        (job.grace, "late"),
-        (ON_TIME if missed else None, "missed"),
-        (job.gate_deadline if closed else None, "gate"),
-    )
-    found = [(_before(job, now, lateness), reason) for lateness, reason in bounds if lateness is not None]
-    return max(found, default=(None, ""))
-
-
-def _before(job: Job, now: Instant, lateness: int) -> Instant:
-    """Return the last instant whose slot is more than *lateness* late; while it is quiet none grows late.
-
-    Late is counted from when a slot could first have run: its jitter may have led it into the quiet window.
-    """
-    last = now - lateness - 1
-    found = _quiet_around(job.not_between, job.schedule.zone, last) if job.not_between else None
-    return (last if found is None else found[0] - 1) - job.schedule.delay
 
 
 def _beyond_limit(times: Timetable, base: Instant, until: Instant, limit: int) -> Span | None:

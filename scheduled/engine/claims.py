@@ -8,9 +8,10 @@ import msgspec
 from scheduled.config.files import Config
 from scheduled.core import epochs, planner
 from scheduled.core.epochs import EpochChange
+from scheduled.core.holds import Holds
 from scheduled.core.jobs import Job
 from scheduled.core.manual import ManualRequest, start_for
-from scheduled.core.planner import Holds, Plan, Start
+from scheduled.core.planner import Plan, Start
 from scheduled.core.records import Claimant
 from scheduled.core.runs import JobState, Span, Verdict
 from scheduled.schedules.zones import Instant

@@ -8,8 +8,9 @@ from typing import Any
 
 from scheduled.clock import stamp
 from scheduled.core.epochs import base_of, open_slots_of, slots_of, span_between
+from scheduled.core.holds import may_start, quiet
 from scheduled.core.jobs import Job
-from scheduled.core.planner import JobPlan, Start, may_start, quiet
+from scheduled.core.planner import JobPlan, Start
 from scheduled.core.records import CHAIN, Epoch, RunRow, SlotRow
 from scheduled.core.runs import JobState, OpenRun
 from scheduled.queries import describe

@@ -16,8 +16,9 @@ import msgspec
 
 from scheduled.clock import stamp
 from scheduled.core.epochs import minute_before, open_slots_of
+from scheduled.core.holds import ON_TIME, Holds, quiet
 from scheduled.core.jobs import PRIORITIES, Job
-from scheduled.core.planner import ON_TIME, Holds, Start, plan, plan_job, quiet
+from scheduled.core.planner import Start, plan, plan_job
 from scheduled.core.runs import JobState
 from scheduled.errors import ConfigError
 from scheduled.queries.view import View

@@ -9,8 +9,8 @@ import msgspec
 
 from scheduled.clock import stamp
 from scheduled.core.epochs import open_slots_of
+from scheduled.core.holds import is_too_late, may_start
 from scheduled.core.jobs import Job
-from scheduled.core.planner import is_too_late, may_start
 from scheduled.errors import UnknownError
 from scheduled.queries import describe
 from scheduled.queries.view import View

@@ -11,8 +11,9 @@ import msgspec
 from scheduled import clock
 from scheduled.clock import stamp
 from scheduled.core import planner
+from scheduled.core.holds import Holds
 from scheduled.core.jobs import Job, Jobs
-from scheduled.core.planner import Holds, JobPlan, Start
+from scheduled.core.planner import JobPlan, Start
 from scheduled.core.runs import JobState, TriggerRow
 from scheduled.engine import chains, claims, event_spool, intake
 from scheduled.engine.runtime import Runtime

@@ -9,8 +9,9 @@ import msgspec
 from scheduled import clock
 from scheduled.config.files import Config, known_jobs, load_config
 from scheduled.core.epochs import open_slots_of
+from scheduled.core.holds import Holds, is_too_late, may_start
 from scheduled.core.jobs import DEFAULT_CADENCE, Job
-from scheduled.core.planner import Holds, JobPlan, busy_groups, is_too_late, may_start, plan_job
+from scheduled.core.planner import JobPlan, busy_groups, plan_job
 from scheduled.core.records import JobRow
 from scheduled.core.runs import JobState
 from scheduled.engine import claims

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from scheduled.core import planner
+from scheduled.core.holds import Holds
 from scheduled.core.jobs import Action, Job, Schedule, Window
 from scheduled.core.planner import Skip
 from scheduled.core.runs import JobState, OpenRun, Span
@@ -30,7 +31,7 @@ def planned(
     job_state = JobState(
         job="job", position=at(position), epoch=at("00:00"), schedule=schedule, open_run=open_run, busy=busy
     )
-    holds = planner.Holds(planned=at(seen), closed=frozenset(["job"] if closed else []))
+    holds = Holds(planned=at(seen), closed=frozenset(["job"] if closed else []))
     return planner.plan_job(job, job_state, at(now), until=until and at(until), holds=holds)
 
 

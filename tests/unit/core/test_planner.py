@@ -3,8 +3,9 @@ from datetime import datetime
 import pytest
 
 from scheduled.core import planner
+from scheduled.core.holds import Holds
 from scheduled.core.jobs import Action, Job, Schedule
-from scheduled.core.planner import Holds, JobPlan
+from scheduled.core.planner import JobPlan
 from scheduled.core.runs import JobState, OpenRun, Span, TriggerRow, slot_run_id
 
 

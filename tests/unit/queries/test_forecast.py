@@ -10,8 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scheduled.config.files import Config
+from scheduled.core.holds import Holds
 from scheduled.core.jobs import Action, Job, Schedule, Window
-from scheduled.core.planner import Holds, plan_job
+from scheduled.core.planner import plan_job
 from scheduled.core.runs import JobState
 from scheduled.errors import ConfigError
 from scheduled.queries import forecast
