@@ -16,7 +16,7 @@ from scheduled.core.jobs import Job
 from scheduled.core.manual import ManualRequest, OlderFirstError, start_for
 from scheduled.core.records import RunRow
 from scheduled.core.runs import JobState, OpenRun, Span
-from scheduled.engine import claims, publish, tick
+from scheduled.engine import planning, publish, tick
 from scheduled.engine.runtime import Runtime
 from scheduled.engine.settle import step_over
 from scheduled.engine.tick import Result
@@ -91,7 +91,7 @@ def override(runtime: Runtime, names: Sequence[str], *, enabled: bool, dry_run: 
                 # Where the file says the same, it has the word again.
                 changing.override(name, None if written[name] == enabled else enabled)
             runtime.config.override(dict.fromkeys(chosen, enabled))
-            claims.register(changing, runtime.config, int(clock.now()))
+            planning.register(changing, runtime.config, int(clock.now()))
     return [{"job": name, "enabled": enabled, "changed": before[name] != enabled} for name in chosen]
 
 
@@ -104,11 +104,11 @@ def skip(runtime: Runtime, name: str, slot: Instant | None, *, dry_run: bool) ->
     now = int(clock.now())
     with read_only(runtime.paths) as looked:
         runtime.config.override(looked.overrides())
-        job_state = claims.foreseen(looked, runtime.config, now).get(name)
+        job_state = planning.foreseen(looked, runtime.config, now).get(name)
         found, retries = _to_skip(looked, job, job_state, slot, now, runtime.zone)
     if (found is not None or retries) and not dry_run:
         with _changing(runtime) as ledger:
-            claims.register(ledger, runtime.config, now)
+            planning.register(ledger, runtime.config, now)
             # Looked at again, now that nobody else can change it.
             job_state = ledger.job_states().get(name)
             found, retries = _to_skip(ledger, job, job_state, slot, now, runtime.zone)
@@ -188,7 +188,7 @@ def _skip(ledger: Ledger, job: Job, job_state: JobState, slot: Instant | None, n
         rest = Span(slot, slot, 1) if run is None or slot != run.slot else None
         oldest = run is None and times.next_after(base) == slot and slot <= now
     if rest is not None:
-        claims.decide(ledger, job.name, rest, "skipped", BY_HAND, None, now)
+        planning.record_verdict(ledger, job.name, rest, "skipped", BY_HAND, None, now)
         if oldest:  # the position passes no slot that is still open
             ledger.advance(job.name, rest.last)
 
@@ -205,7 +205,7 @@ def foreseen(runtime: Runtime, name: str, slot: Instant) -> dict[str, Any]:
     now = int(clock.now())
     with read_only(runtime.paths) as ledger:
         runtime.config.override(ledger.overrides())
-        job_state = claims.foreseen(ledger, runtime.config, now).get(name)
+        job_state = planning.foreseen(ledger, runtime.config, now).get(name)
     try:
         start = start_for(ManualRequest(name, slot=slot), job, job_state, None, "dry-run", now)
     except OlderFirstError as error:

@@ -11,8 +11,8 @@ from scheduled.core.events import Event
 from scheduled.core.planner import Start
 from scheduled.core.records import Claimant
 from scheduled.core.runs import AttemptResult, Claim
-from scheduled.engine import chains, claims, recovery
-from scheduled.engine.claims import Gates
+from scheduled.engine import chains, claims, planning, recovery
+from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import ScheduledError, StateError
 from scheduled.execution.client import SupervisorClient
@@ -207,11 +207,11 @@ class Dispatcher:
 
     def _plan(self, ledger: Ledger, jobs: Collection[str], now: float) -> list[Start]:
         # Slots that came due since the tick began belong to later ticks; retries are due when they are due.
-        starts = claims.plan(
+        starts = planning.plan_and_note(
             ledger,
             self._runtime.config,
             int(now),
-            told=jobs,
+            names=jobs,
             until=int(self._now),
             gates=self._gates,
             budget=self._budget,

@@ -5,7 +5,7 @@ from scheduled.core.events import Event
 from scheduled.core.records import Claimant
 from scheduled.core.runs import AttemptResult, TriggerRow
 from scheduled.engine import claims
-from scheduled.engine.claims import Gates
+from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
 from scheduled.engine.settle import settle_attempt
 from scheduled.execution.handler_run import Reported

@@ -9,8 +9,8 @@ from scheduled.core.events import Event
 from scheduled.core.jobs import DEFAULT_CADENCE
 from scheduled.core.records import Claimant
 from scheduled.engine import chains, clock_steps, event_spool, recovery
-from scheduled.engine.claims import Gates
 from scheduled.engine.expiry import expire
+from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
 from scheduled.schedules.zones import MINUTE
 from scheduled.state import snapshot

@@ -12,9 +12,9 @@ from scheduled.core.events import Event
 from scheduled.core.manual import ManualRequest
 from scheduled.core.planner import Start
 from scheduled.core.records import Claimant
-from scheduled.engine import claims, clock_steps, intake, pruning, publish, troubles
-from scheduled.engine.claims import Gates
+from scheduled.engine import claims, clock_steps, intake, planning, pruning, publish, troubles
 from scheduled.engine.dispatch import Dispatcher
+from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from scheduled.notify import conditions
@@ -49,10 +49,10 @@ def tick(
     with closing(Dispatcher(runtime, claimant, now, only)) as execution, runtime.ledger() as ledger:
         runtime.look_at_snapshot(now)
         runtime.config.override(ledger.overrides())
-        gates = claims.ask_gates(ledger, runtime.config, int(now), manual)
+        gates = planning.ask_gates(ledger, runtime.config, int(now), manual)
         with ledger.transaction():
             taken_in = intake.take_in(ledger, runtime, claimant, gates, now)
-            claims.register(ledger, runtime.config, int(now))
+            planning.register(ledger, runtime.config, int(now))
             due = _due(ledger, runtime, now, gates, only)
             asked, result.busy = claims.by_hand(ledger, runtime.config, manual, claimant, int(now))
             able = execution.take(ledger, [*due, *asked], gates)
@@ -72,7 +72,7 @@ def _due(
     ledger: Ledger, runtime: Runtime, now: float, gates: Gates, only: Collection[str] | None
 ) -> list[Start]:
     budget = runtime.config.max_runs
-    found = claims.plan(ledger, runtime.config, int(now), only=only, gates=gates, budget=budget)
+    found = planning.plan_and_note(ledger, runtime.config, int(now), only=only, gates=gates, budget=budget)
     if only is None:
         ledger.remember("planned", str(int(now)))  # what came due later belongs to later ticks
     return found.starts
@@ -99,9 +99,9 @@ def _finish(runtime: Runtime, ledger: Ledger, gates: Gates, new: list[str], *, p
         clock_steps.step_back(ledger, runtime.config.jobs, int(now))
         # What may not start in this tick for its budget's sake says so; the next tick has a budget of its own.
         budget = None if runtime.config.max_runs is None else 0
-        plan = claims.plan(ledger, runtime.config, int(now), gates=gates, budget=budget)
+        plan = planning.plan_and_note(ledger, runtime.config, int(now), gates=gates, budget=budget)
         if planned:  # by now maybe by a later tick than this one
-            claims.leave(ledger, plan, int(ledger.meta("planned") or 0))
+            planning.leave(ledger, plan, int(ledger.meta("planned") or 0))
         news = troubles.news(ledger, troubles.current(runtime, ledger, new), now)
     publish.snapshot(runtime, ledger, plan, now)
     return news

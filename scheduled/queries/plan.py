@@ -15,7 +15,7 @@ from scheduled.core.holds import Holds
 from scheduled.core.jobs import Job, Jobs
 from scheduled.core.planner import JobPlan, Start
 from scheduled.core.runs import JobState, TriggerRow
-from scheduled.engine import chains, claims, event_spool, intake
+from scheduled.engine import chains, event_spool, intake, planning
 from scheduled.engine.runtime import Runtime
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
@@ -34,10 +34,10 @@ def plan(runtime: Runtime) -> list[dict[str, Any]]:
     jobs, now = runtime.config.jobs, int(clock.now())
     with read_only(runtime.paths) as ledger:
         runtime.config.override(ledger.overrides())
-        gates = claims.ask_gates(ledger, runtime.config, now)
-        holds = claims.context(ledger, now, gates=gates, budget=runtime.config.max_runs)
+        gates = planning.ask_gates(ledger, runtime.config, now)
+        holds = planning.holds_now(ledger, now, gates=gates, budget=runtime.config.max_runs)
         holds = msgspec.structs.replace(holds, triggers=(*holds.triggers, *_taken_in(ledger, runtime)))
-        job_states = claims.foreseen(ledger, runtime.config, now)
+        job_states = planning.foreseen(ledger, runtime.config, now)
     found = _rounds(jobs, job_states, now, holds)
     held = holds.closed | holds.unasked
     return [

@@ -14,7 +14,7 @@ from scheduled.core.jobs import DEFAULT_CADENCE, Job
 from scheduled.core.planner import JobPlan, busy_groups, plan_job
 from scheduled.core.records import JobRow
 from scheduled.core.runs import JobState
-from scheduled.engine import claims
+from scheduled.engine import planning
 from scheduled.paths import Paths
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
@@ -92,7 +92,7 @@ def looked_at(config_file: Path, paths: Paths) -> Iterator[tuple[View, Ledger]]:
         written = {name: job.enabled for name, job in found.jobs.items()}
         found.override(ledger.overrides())
         overridden = frozenset(name for name, job in found.jobs.items() if job.enabled != written[name])
-        job_states = claims.foreseen(ledger, found, now)
+        job_states = planning.foreseen(ledger, found, now)
         busy = busy_groups(found.jobs, [name for name, job_state in job_states.items() if job_state.busy])
         yield (
             View(
@@ -100,7 +100,7 @@ def looked_at(config_file: Path, paths: Paths) -> Iterator[tuple[View, Ledger]]:
                 now=now,
                 job_states=job_states,
                 rows={row.job: row for row in ledger.job_rows()},
-                holds=claims.context(ledger, now),
+                holds=planning.holds_now(ledger, now),
                 overridden=overridden,
                 cadence=int(ledger.meta("cadence") or DEFAULT_CADENCE),
                 busy=frozenset(busy),

@@ -18,8 +18,8 @@ from scheduled.core.audit import audit
 from scheduled.core.jobs import Action, Gate, Job, Jobs, Retry, Schedule, Window
 from scheduled.core.records import Claimant
 from scheduled.core.runs import AttemptResult
-from scheduled.engine import claims
-from scheduled.engine.claims import Gates
+from scheduled.engine import claims, planning
+from scheduled.engine.planning import Gates
 from scheduled.engine.settle import settle_attempt
 from scheduled.execution.handler_run import Reported
 from scheduled.state.sqlite.ledger import SqliteLedger
@@ -147,21 +147,21 @@ class Household:
         closed = frozenset(() if gates else [name for name, job in self.config.jobs.items() if job.only_if])
         self.note_eras()
         with self.ledger.transaction():
-            claims.register(self.ledger, self.config, self.now)
+            planning.register(self.ledger, self.config, self.now)
         while told is None or told:
             with self.ledger.transaction():
-                plan = claims.plan(
-                    self.ledger, self.config, self.now, told=told, gates=Gates(closed=closed), budget=budget
+                plan = planning.plan_and_note(
+                    self.ledger, self.config, self.now, names=told, gates=Gates(closed=closed), budget=budget
                 )
                 taken = [start.claim for start in claims.take(self.ledger, plan.starts, claimant, self.now)]
             assert self.problems() == [], "an audit beside a tick accuses it"
             budget = budget if budget is None else budget - len(taken)
             told = {claim.job for claim in taken if self.begin(claim, next(fates, "success"))}
         with self.ledger.transaction():
-            plan = claims.plan(
+            plan = planning.plan_and_note(
                 self.ledger, self.config, self.now, gates=Gates(closed=closed), budget=budget and 0
             )
-            claims.leave(self.ledger, plan, self.now)
+            planning.leave(self.ledger, plan, self.now)
 
     def begin(self, claim, fate):
         """Begin a run, which meets its fate; return whether it has ended."""

@@ -6,7 +6,7 @@ import pytest
 
 from scheduled.config.files import load_config
 from scheduled.core.records import Claimant
-from scheduled.engine import claims
+from scheduled.engine import claims, planning
 from scheduled.schedules.zones import MINUTE
 from scheduled.state.sqlite.ledger import SqliteLedger
 
@@ -25,8 +25,8 @@ def found(tmp_path):
 def test_slots_are_open_for_an_earlier_one_once_that_is_claimed(tmp_path, found):
     with closing(SqliteLedger(tmp_path / "ledger.db")) as ledger:
         with ledger.transaction():
-            claims.register(ledger, found, NOON)
-            planned = claims.plan(ledger, found, NOON + 5 * MINUTE)
+            planning.register(ledger, found, NOON)
+            planned = planning.plan_and_note(ledger, found, NOON + 5 * MINUTE)
         before = [row.open_reason for row in ledger.job_rows()]
         with ledger.transaction():
             taken = claims.take(ledger, planned.starts, HOLDER, NOON + 5 * MINUTE)

@@ -1,0 +1,157 @@
+"""The planner asked with what the configuration and the ledger say, and its answers noted in the ledger.
+
+What writes is called inside an exclusive transaction of the caller's.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from itertools import chain, pairwise
+
+import msgspec
+
+from scheduled.config.files import Config
+from scheduled.core import epochs, planner
+from scheduled.core.epochs import EpochChange
+from scheduled.core.holds import Holds
+from scheduled.core.jobs import Job
+from scheduled.core.manual import ManualRequest
+from scheduled.core.planner import Plan
+from scheduled.core.runs import JobState, Span, Verdict
+from scheduled.schedules.zones import Instant
+from scheduled.state.ledger import Ledger
+
+
+class Gates(msgspec.Struct, frozen=True):
+    """The jobs whose gate does not hold now, and those whose gate was not asked."""
+
+    closed: frozenset[str] = frozenset()
+    unasked: frozenset[str] = frozenset()
+
+
+def register(ledger: Ledger, config: Config, now: Instant) -> None:
+    """Begin and end epochs where the configuration differs from what is in force."""
+    # With a file that can't be read, a job that is not seen may merely stand in it.
+    unknown = bool(config.problems)
+    for change in epochs.epoch_changes(config.jobs, ledger.job_states(), unknown, now):
+        _write(ledger, change, now)
+
+
+def foreseen(ledger: Ledger, config: Config, now: Instant) -> dict[str, JobState]:
+    """Return where the jobs will stand once `register` has been here; nothing is written."""
+    job_states = ledger.job_states()
+    return epochs.after(job_states, epochs.epoch_changes(config.jobs, job_states, bool(config.problems), now))
+
+
+def _write(ledger: Ledger, change: EpochChange, now: Instant) -> None:
+    run = change.abandoned
+    if run is not None and run.slot is not None:
+        ledger.record_verdict(change.job, Span(run.slot, run.slot, 1), "skipped", "edited", run.run_id, now)
+        ledger.close_run(run.run_id, "skipped", "edited")
+    if change.skipped is not None:
+        record_verdict(ledger, change.job, change.skipped, "skipped", "edited", None, now)
+    if change.ends:
+        for row in ledger.rows_after(change.job, change.boundary):
+            ledger.cut(change.job, row.span.first, None)  # skipped beforehand, and a slot no more
+        ledger.advance(change.job, change.boundary)
+        ledger.end_epoch(change.job, change.boundary)
+        ledger.wait(change.job, None, None)
+    if change.begins is not None:
+        ledger.begin_epoch(change.job, change.begins, change.boundary)
+
+
+def record_verdict(
+    ledger: Ledger, job: str, span: Span, verdict: Verdict, reason: str, run_id: str | None, now: Instant
+) -> None:
+    """Give the slots of *span* their *verdict*, but for those that have one already (skipped beforehand)."""
+    row = ledger.row_at(job, span.last)
+    if row is None or row.span.first < span.first:
+        ledger.record_verdict(job, span, verdict, reason, run_id, now)
+        return
+    job_state = ledger.job_states()[job]
+    times = epochs.open_slots_of(job_state.schedule, job_state)
+    edges = [slot for slot in job_state.decided if span.first < slot < span.last]
+    for after, until in pairwise([span.first - 1, *edges, span.last]):
+        piece = epochs.span_between(times, after, until)
+        if piece is not None:
+            ledger.record_verdict(job, piece, verdict, reason, run_id, now)
+
+
+def plan_and_note(
+    ledger: Ledger,
+    config: Config,
+    now: Instant,
+    *,
+    only: Collection[str] | None = None,
+    names: Collection[str] | None = None,
+    until: Instant | None = None,
+    gates: Gates = Gates(),  # noqa: B008 - immutable
+    budget: int | None = None,
+) -> Plan:
+    """Plan all jobs, or just those with *names*, up to *until*; note what is skipped, what waits, what is due next."""
+    job_states = ledger.job_states()
+    if names is not None:
+        # A job that comes after others is planned with them.
+        needed = {
+            *names,
+            *(other for name in names if name in config.jobs for other in config.jobs[name].after),
+        }
+        job_states = {name: found for name, found in job_states.items() if name in needed}
+    holds = holds_now(ledger, now, gates=gates, budget=budget)
+    found = planner.plan(config.jobs, job_states, now, only, until, holds)
+    for name, job in found.jobs.items():
+        for skip in job.skips:
+            record_verdict(ledger, name, skip.span, "skipped", skip.reason, None, now)
+            ledger.advance(name, skip.span.last)
+        ledger.wait(name, job.waits, job.next_due)
+    for name in job_states.keys() - found.jobs.keys():
+        ledger.wait(name, "paused", None)  # it stands in a file that can't be read at present
+    return found
+
+
+def holds_now(
+    ledger: Ledger,
+    now: Instant,
+    *,
+    gates: Gates = Gates(),  # noqa: B008 - immutable
+    budget: int | None = None,
+) -> Holds:
+    """Return what holds starts back now, as the ledger has it."""
+    planned = int(ledger.meta("planned") or 0)
+    return Holds(
+        pauses=ledger.pauses(now),
+        closed=gates.closed,
+        unasked=gates.unasked,
+        budget=budget,
+        triggers=tuple(ledger.triggers()),
+        planned=planned if planned <= now else 0,  # by a clock that was wrong
+    )
+
+
+def leave(ledger: Ledger, found: Plan, planned: Instant) -> None:
+    """Say of what was due when a tick last *planned*, and has not started, that it is left to a later one."""
+    for name, job in found.jobs.items():
+        if job.start is not None and job.start.claim.slot is not None:
+            oldest = min([job.start.claim.slot, *(span.first for span in job.start.coalesced)])
+            if oldest <= planned:
+                ledger.wait(name, "budget", job.next_due)
+
+
+def ask_gates(ledger: Ledger, config: Config, now: Instant, requests: Sequence[ManualRequest] = ()) -> Gates:
+    """Ask the gates of what would start now but for them, steps of chains included. No transaction may be open."""
+    gated = {name: job for name, job in config.jobs.items() if job.only_if is not None}
+    if not gated:
+        return Gates()
+    from scheduled.engine import gates
+
+    leading = {name: job for name, job in config.jobs.items() if not gated.keys().isdisjoint(_steps(job))}
+    due = planner.plan(
+        gated | leading, foreseen(ledger, config, now), now, holds=holds_now(ledger, now)
+    ).starts
+    starting = {start.claim.job for start in due}
+    # What is run by hand asks no gate of its own; a chain's steps ask theirs.
+    leaders = {*starting, *(request.job for request in requests)} & leading.keys()
+    asked = gated.keys() & {*starting, *(name for leader in leaders for name in _steps(leading[leader]))}
+    return Gates(closed=gates.closed(map(gated.__getitem__, asked)), unasked=frozenset(gated.keys() - asked))
+
+
+def _steps(job: Job) -> Iterable[str]:
+    return chain.from_iterable(job.action.steps)
