@@ -4,8 +4,6 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from scheduled import clock
 from scheduled.config.files import load_config
@@ -13,21 +11,18 @@ from scheduled.core.bus import Bus
 from scheduled.core.conditions import Change, Notice
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job
-from scheduled.core.records import OutboxItem
 from scheduled.engine.log import LEVELS, Log, describe, log_path
-from scheduled.errors import ScheduledError
 from scheduled.execution.prepare import ExecutionContext
-from scheduled.handlers import registry
 from scheduled.instance import Instance
+from scheduled.notify.composing import compose
+from scheduled.notify.routes.base import Route, RouteSettings
+from scheduled.notify.routes.registry import MAIL, open_route
 from scheduled.notify.session_bus import Announcer
 from scheduled.paths import Paths
 from scheduled.sanitize import printable
 from scheduled.state import snapshot
 from scheduled.state.open import open_ledger
 from scheduled.state.sqlite.ledger import SqliteLedger, using
-
-if TYPE_CHECKING:
-    from scheduled.handlers.workspace.workspace import Workspace
 
 
 class Runtime:
@@ -41,8 +36,6 @@ class Runtime:
         self.troubles: list[str] = []
         self.unrecorded = False
         self.claimed: Callable[[], None] | None = None
-        self._loaded: Workspace | None = None
-        self._addressed: set[str] = set()
         self.bus = Bus(self.troubles.append)
         self.bus.subscribe(self._write_down)
         self.bus.subscribe(Announcer(self.config.timezone))
@@ -111,52 +104,19 @@ class Runtime:
         return found
 
     def compose(self, job: Job, change: Change) -> Sequence[Notice]:
-        """Ask a job's handler what is to be said of *change*."""
-        try:
-            speak = getattr(registry.find(job.action.name), "notices", None)
-            return speak(change) if speak else []
-        except Exception as error:  # noqa: BLE001 - a plug-in's fault must not undo the run's verdict
-            self.say(
-                "ERROR", f"{job.name}: its notices could not be composed: {type(error).__name__}: {error}"
-            )
-            return []
+        """Return the notices that a job's handler makes of *change*."""
+        return compose(job, change, lambda message: self.say("ERROR", message))
 
-    def send(self, item: OutboxItem) -> None:
-        """Deliver a notice into its recipient's mailbox; raises if that can't be done now."""
-        from scheduled.handlers.workspace import delivery
-
-        self._addressed.add(item.notice.recipient)
-        delivery.deliver(
-            self._workspace(),
-            item.notice,
-            notice_id=item.id,
+    def route(self) -> Route:
+        """Return the way on which notices are delivered."""
+        settings = RouteSettings(
+            state=self.paths.root,
+            workspace=self.config.workspace,
+            zone=self.zone,
             sender=self.config.sender,
-            now=clock.local(clock.now(), self.zone),
-            zone=ZoneInfo(self.zone),
+            cannot_record=self.cannot_record,
         )
-
-    def _workspace(self) -> "Workspace":
-        """Return the workspace, read once however many notices are delivered."""
-        from scheduled.handlers.workspace.cache import NAME, FileCache
-        from scheduled.handlers.workspace.workspace import Workspace
-
-        if self.config.workspace is None:
-            raise LookupError("there is no workspace in scheduled.toml to deliver it to")
-        if self._loaded is None:
-            seen = FileCache(self.paths.root / NAME, ZoneInfo(self.zone), self.config.sender)
-            self._loaded = Workspace.load(self.config.workspace, seen)
-        return self._loaded
-
-    def mail_was_delivered(self) -> None:
-        """Bring the workspace's mail statistics up to date with what was just delivered, if that can be done."""
-        from scheduled.handlers.workspace import delivery
-
-        try:
-            if self.config.workspace is not None:
-                now = clock.local(clock.now(), self.zone)
-                delivery.recount_central(self._workspace(), now=now, only=self._addressed)
-        except (LookupError, OSError, ScheduledError) as error:
-            self.cannot_record(f"mail was delivered, and not counted: {error}")
+        return open_route(MAIL, settings)
 
 
 def open_runtime(instance: Instance) -> Runtime:

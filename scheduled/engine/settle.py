@@ -12,7 +12,7 @@ from scheduled.core.judgement import Judgement, judge
 from scheduled.core.runs import AttemptResult, OpenRun, Span, TriggerRow, stands_for
 from scheduled.engine import chains
 from scheduled.execution.handler_run import Reported
-from scheduled.notify import conditions
+from scheduled.notify import conditions, outbox
 from scheduled.state.ledger import Ledger
 
 Compose = Callable[[Job, Change], Sequence[Notice]]
@@ -102,7 +102,7 @@ def _take_report(ledger: Ledger, run: OpenRun, reported: Reported, now: float) -
     for notice in reported.notices:
         # By its words: a retry may repeat what an earlier attempt said, or say something else.
         words = (notice.recipient, notice.subject, notice.body)
-        ledger.post(conditions.notice_id(run.run_id, *words), notice, now)
+        ledger.post(outbox.notice_id(run.run_id, *words), notice, now)
     return [Event(name=line.name, payload=line.payload) for line in reported.events]
 
 

@@ -12,12 +12,12 @@ from scheduled.core.events import Event
 from scheduled.core.manual import ManualRequest
 from scheduled.core.planner import Start
 from scheduled.core.records import Claimant
-from scheduled.engine import claims, clock_steps, intake, planning, pruning, publish, troubles
+from scheduled.engine import claims, clock_steps, intake, planning, pruning, publish
 from scheduled.engine.dispatch import Dispatcher
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_USAGE
-from scheduled.notify import conditions
+from scheduled.notify import outbox, troubles
 from scheduled.state.ledger import Ledger
 
 
@@ -60,7 +60,7 @@ def tick(
             runtime.claimed()  # whoever waits to hear whether it was refused needs to wait no longer
         intake.tell(runtime, taken_in)
         result.unrecorded = execution.follow(ledger)
-        undelivered = _deliver(runtime, ledger)
+        undelivered = outbox.deliver(ledger, runtime.route, int(clock.now()))
         pruning.prune(runtime, ledger, clock.now())
         news = [*result.unrecorded, *undelivered]
         result.troubles = _finish(runtime, ledger, gates, news, planned=only is None)
@@ -83,14 +83,6 @@ def _name(now: float) -> str:
     return f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}-{os.urandom(2).hex()}"
 
 
-def _deliver(runtime: Runtime, ledger: Ledger) -> list[str]:
-    waiting = len(ledger.outbox())
-    undelivered = conditions.deliver(ledger, runtime.send, int(clock.now()))
-    if len(ledger.outbox()) < waiting:
-        runtime.mail_was_delivered()
-    return undelivered
-
-
 def _finish(runtime: Runtime, ledger: Ledger, gates: Gates, new: list[str], *, planned: bool) -> list[str]:
     """Note what is due next and what is wrong, publish the snapshot; return the troubles that are news."""
     now = clock.now()
@@ -102,7 +94,9 @@ def _finish(runtime: Runtime, ledger: Ledger, gates: Gates, new: list[str], *, p
         plan = planning.plan_and_note(ledger, runtime.config, int(now), gates=gates, budget=budget)
         if planned:  # by now maybe by a later tick than this one
             planning.leave(ledger, plan, int(ledger.meta("planned") or 0))
-        news = troubles.news(ledger, troubles.current(runtime, ledger, new), now)
+        config, messages = runtime.config, [*runtime.troubles, *new]
+        found = troubles.current(ledger, config.jobs, [*config.problems, *config.warnings], messages)
+        news = troubles.news(ledger, found, now)
     publish.snapshot(runtime, ledger, plan, now)
     return news
 

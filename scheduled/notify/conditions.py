@@ -1,4 +1,4 @@
-"""Conditions -> what changed -> notices in the outbox -> who: decided once, delivered at least once, recognised twice."""
+"""Conditions -> what changed since last time -> notices in the outbox, decided in one transaction."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -6,11 +6,9 @@ from typing import Any
 
 from scheduled.core.conditions import Change, Condition, Notice
 from scheduled.core.events import Event
-from scheduled.core.records import KnownCondition, OutboxItem
-from scheduled.schedules.zones import DAY, MINUTE, Instant
+from scheduled.core.records import KnownCondition
+from scheduled.notify.outbox import notice_id
 from scheduled.state.ledger import Ledger
-
-FIRST_RETRY = 5 * MINUTE
 
 
 def changes(
@@ -71,32 +69,3 @@ def record(
             for number, notice in enumerate(compose(change)):
                 ledger.post(notice_id(job, change.group, str(at), str(number)), notice, at)
     return events
-
-
-def notice_id(*parts: str) -> str:
-    """Return the id by which a notice is recognised when it is delivered a second time."""
-    from hashlib import sha256
-
-    return sha256("\0".join(parts).encode()).hexdigest()[:32]
-
-
-def deliver(ledger: Ledger, send: Callable[[OutboxItem], None], now: Instant) -> list[str]:
-    """Send what the outbox holds and is due; return what went wrong, a line for each notice that stays."""
-    troubles = []
-    for item in ledger.outbox():
-        if item.next_try > now:
-            continue
-        try:
-            send(item)
-        except Exception as error:  # noqa: BLE001 - one undeliverable notice must not hold up the others
-            troubles.append(f"{item.notice.recipient}: {item.notice.subject!r} not delivered: {error}")
-            with ledger.transaction():
-                ledger.undelivered(item.id, now + _pause(item.tries), str(error))
-        else:
-            with ledger.transaction():
-                ledger.delivered(item.id)
-    return troubles
-
-
-def _pause(tries: int) -> int:
-    return int(min(DAY, FIRST_RETRY * 2 ** min(tries, 16)))

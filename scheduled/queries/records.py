@@ -6,8 +6,8 @@ from scheduled.clock import stamp
 from scheduled.core.audit import audit as audited
 from scheduled.core.records import RunRow
 from scheduled.core.runs import RunStatus
-from scheduled.engine.troubles import job_of
 from scheduled.errors import ConfigError, UnknownError
+from scheduled.notify.troubles import job_of
 from scheduled.paths import Paths
 from scheduled.schedules.zones import Instant
 from scheduled.state import directories, snapshot

@@ -11,8 +11,8 @@ from scheduled.config.files import Config, load_config
 from scheduled.core.jobs import DEFAULT_CADENCE, Job
 from scheduled.core.records import JobRow
 from scheduled.core.runs import FAILED
-from scheduled.engine.troubles import OWNER
 from scheduled.errors import ConfigError
+from scheduled.notify.troubles import OWNER
 from scheduled.paths import Paths
 from scheduled.queries.jobs import in_words
 from scheduled.queries.view import View, looked_at

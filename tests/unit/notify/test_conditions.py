@@ -2,11 +2,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scheduled.core.conditions import Change, Notice
+from scheduled.core.conditions import Change
 from scheduled.core.events import Event
 from scheduled.core.records import KnownCondition
 from scheduled.notify import conditions as notify
-from scheduled.schedules.zones import DAY
 from tests.fixtures.ledgers import LEDGERS, a_condition, a_notice
 
 NOW = datetime(2026, 2, 3, 14, tzinfo=UTC)
@@ -115,64 +114,3 @@ def test_a_transaction_that_fails_has_neither_condition_nor_notice(ledger):
         recorded(ledger, [a_condition()], 1.0, fail)
 
     assert (ledger.conditions(), ledger.outbox()) == ([], [])
-
-
-def test_ids_tell_notices_apart_and_are_the_same_each_time():
-    ids = {notify.notice_id(*parts) for parts in (("a", "b"), ("ab",), ("a", "b", ""), ("b", "a"))}
-
-    assert (len(ids), notify.notice_id("a", "b") in ids) == (4, True)
-
-
-# Delivery
-
-
-def posted(ledger, *recipients):
-    with ledger.transaction():
-        for number, recipient in enumerate(recipients):
-            ledger.post(
-                f"id{number}", Notice(recipient=recipient, subject=f"to {recipient}", body=""), float(number)
-            )
-
-
-def test_what_is_delivered_leaves_the_outbox(ledger):
-    posted(ledger, "@a", "@b")
-    sent = []
-
-    troubles = notify.deliver(ledger, lambda item: sent.append((item.id, item.notice.recipient)), 100)
-
-    assert (troubles, sent, ledger.outbox()) == ([], [("id0", "@a"), ("id1", "@b")], [])
-
-
-def test_one_that_cannot_be_delivered_stays_and_holds_up_no_other(ledger):
-    posted(ledger, "@gone", "@b")
-    sent = []
-
-    def send(item):
-        if item.notice.recipient == "@gone":
-            raise LookupError("no such mailbox")
-        sent.append(item.notice.recipient)
-
-    assert notify.deliver(ledger, send, 100) == ["@gone: 'to @gone' not delivered: no such mailbox"]
-    assert (sent, [(item.id, item.tries) for item in ledger.outbox()]) == (["@b"], [("id0", 1)])
-
-
-def test_tries_grow_apart_up_to_a_day(ledger):
-    posted(ledger, "@gone")
-    tries, now = [], 0
-    for _ in range(20):
-        notify.deliver(ledger, lambda item: {}[item.id], now)
-        (item,) = ledger.outbox()
-        tries.append(item.next_try - now)
-        now = item.next_try
-
-    assert tries[:4] == [300, 600, 1200, 2400]
-    assert tries[-1] == max(tries) == DAY
-
-
-def test_before_its_next_try_a_notice_is_left_in_peace(ledger):
-    posted(ledger, "@gone")
-    notify.deliver(ledger, lambda item: {}[item.id], 0)
-    sent = []
-
-    assert (notify.deliver(ledger, sent.append, 299), sent) == ([], [])
-    assert (notify.deliver(ledger, sent.append, 300), len(sent)) == ([], 1)

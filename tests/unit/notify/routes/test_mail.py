@@ -47,15 +47,15 @@ def test_what_lies_in_an_inbox_after_a_delivery_is_what_the_statistics_say(
     config = tmp_path / "scheduled.toml"
     config.write_text(f'timezone = "UTC"\nworkspace = "{sample.root}"\n')
     (tmp_path / "state").mkdir(mode=0o700)
-    runtime = Runtime(config, tmp_path / "state")
+    route = Runtime(config, tmp_path / "state").route()
     before(sample)
     lay_there = len(sample.mails("SEED"))
 
     for recipient in ("@flow", "@seed"):
         with suppress(OSError, ScheduledError):
-            runtime.send(item(recipient))
+            route.deliver(item(recipient))
         between(sample)
-    runtime.mail_was_delivered()
+    route.finish()
 
     stats = json.loads((sample.root / "aipass_os/AI_CENTRAL" / CENTRAL).read_text())["branch_stats"]
     assert stats["SEED"]["total"] == lay_there + 1

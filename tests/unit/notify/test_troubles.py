@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduled.engine import troubles
+from scheduled.notify import troubles
 from scheduled.schedules.zones import DAY
 from scheduled.state.sqlite.ledger import SqliteLedger
 

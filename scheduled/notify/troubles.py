@@ -1,10 +1,10 @@
-"""What is wrong now, told when it appears and then at most once a day, so that cron's mail stays worth reading."""
+"""What is wrong now, printed when it appears and then at most once a day, so that cron's mail stays worth reading."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from scheduled.core.conditions import Condition
+from scheduled.core.jobs import Jobs
 from scheduled.core.runs import FAILED
-from scheduled.engine.runtime import Runtime
 from scheduled.sanitize import printable
 from scheduled.schedules.zones import DAY
 from scheduled.state.ledger import Ledger
@@ -19,25 +19,28 @@ def job_of(key: str) -> str | None:
     return job or None if kind in OF_JOB else None
 
 
-def current(runtime: Runtime, ledger: Ledger, new: list[str]) -> dict[str, str]:
-    """Return everything that is wrong, by key: configuration, failing jobs, and what came up in this tick."""
-    found = {f"config:{problem}": problem for problem in (*runtime.config.problems, *runtime.config.warnings)}
+def current(ledger: Ledger, jobs: Jobs, problems: Iterable[str], messages: Iterable[str]) -> dict[str, str]:
+    """Return everything that is wrong, by key.
+
+    That is: *problems* of the configuration, those of *jobs* that failed or ask, and *messages* of this tick.
+    """
+    found = {f"config:{problem}": problem for problem in problems}
     for row in ledger.job_rows():
-        if row.job in runtime.config.jobs and row.last_status in FAILED:
+        if row.job in jobs and row.last_status in FAILED:
             run = ledger.run(row.last_run_id) if row.last_run_id else None
             reason = f": {run.reason}" if run and run.reason else ""
             found[f"job:{row.job}"] = f"{row.job}: {row.last_status}{reason} (scheduled logs {row.job})"
-        if row.job in runtime.config.jobs and row.open_reason == "ask":
+        if row.job in jobs and row.open_reason == "ask":
             found[f"ask:{row.job}"] = (
                 f"{row.job}: was interrupted and asks: scheduled rerun, or scheduled skip {row.job}"
             )
-    for text in map(printable, (*runtime.troubles, *new)):
+    for text in map(printable, messages):
         found.setdefault(f"tick:{text}", text)
     return found
 
 
 def news(ledger: Ledger, troubles: Mapping[str, str], now: float) -> list[str]:
-    """Note what is wrong now; return what appeared since the last tick or was last told a day ago."""
+    """Note what is wrong now; return what appeared since the last tick or was last printed a day ago."""
     known = {item.condition.key: item for item in ledger.conditions(OWNER)}
     ledger.drop_conditions(OWNER, [key for key in known if key not in troubles])
     due = []

@@ -1,0 +1,1 @@
+"""The ways on which notices reach people: each route is one module, and one line in `registry`."""

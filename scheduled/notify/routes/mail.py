@@ -1,0 +1,52 @@
+"""Notices as mail in the workspace's own mailboxes."""
+
+from zoneinfo import ZoneInfo
+
+from scheduled import clock
+from scheduled.core.records import OutboxItem
+from scheduled.errors import ScheduledError
+from scheduled.handlers.workspace import delivery
+from scheduled.handlers.workspace.cache import NAME, FileCache
+from scheduled.handlers.workspace.workspace import Workspace
+from scheduled.notify.routes.base import RouteSettings
+
+
+class MailRoute:
+    """Delivers into the recipients' inboxes, then brings the workspace's mail statistics up to date."""
+
+    def __init__(self, settings: RouteSettings) -> None:
+        self._settings = settings
+        self._zone = ZoneInfo(settings.zone)
+        self._loaded: Workspace | None = None
+        self._addressed: set[str] = set()
+
+    def deliver(self, item: OutboxItem) -> None:
+        """Deliver a notice into its recipient's mailbox; raises as `delivery.deliver`, LookupError without workspace."""
+        self._addressed.add(item.notice.recipient)
+        delivery.deliver(
+            self._workspace(),
+            item.notice,
+            notice_id=item.id,
+            sender=self._settings.sender,
+            now=clock.local(clock.now(), self._settings.zone),
+            zone=self._zone,
+        )
+
+    def finish(self) -> None:
+        """Bring the mail statistics up to date with what was delivered, if that can be done."""
+        try:
+            if self._settings.workspace is not None:
+                now = clock.local(clock.now(), self._settings.zone)
+                delivery.recount_central(self._workspace(), now=now, only=self._addressed)
+        except (LookupError, OSError, ScheduledError) as error:
+            self._settings.cannot_record(f"mail was delivered, and not counted: {error}")
+
+    def _workspace(self) -> Workspace:
+        """Return the workspace, read once however many notices are delivered."""
+        root = self._settings.workspace
+        if root is None:
+            raise LookupError("there is no workspace in scheduled.toml to deliver it to")
+        if self._loaded is None:
+            cache = FileCache(self._settings.state / NAME, self._zone, self._settings.sender)
+            self._loaded = Workspace.load(root, cache)
+        return self._loaded

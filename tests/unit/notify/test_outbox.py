@@ -1,0 +1,105 @@
+"""The outbox: what is due is delivered, what can't be stays and is tried again at growing distances."""
+
+import pytest
+
+from scheduled.core.conditions import Notice
+from scheduled.notify import outbox
+from scheduled.schedules.zones import DAY
+from tests.fixtures.ledgers import LEDGERS
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    ledger = LEDGERS["sqlite"](tmp_path)
+    yield ledger
+    ledger.close()
+
+
+def test_ids_tell_notices_apart_and_are_the_same_each_time():
+    ids = {outbox.notice_id(*parts) for parts in (("a", "b"), ("ab",), ("a", "b", ""), ("b", "a"))}
+
+    assert (len(ids), outbox.notice_id("a", "b") in ids) == (4, True)
+
+
+class Route:
+    """A route that delivers with *send*, and notes when it is finished."""
+
+    def __init__(self, send):
+        self.deliver = send
+        self.finished = 0
+
+    def finish(self):
+        self.finished += 1
+
+
+def deliver(ledger, send, now):
+    return outbox.deliver(ledger, lambda: Route(send), now)
+
+
+def posted(ledger, *recipients):
+    with ledger.transaction():
+        for number, recipient in enumerate(recipients):
+            ledger.post(
+                f"id{number}", Notice(recipient=recipient, subject=f"to {recipient}", body=""), float(number)
+            )
+
+
+def test_what_is_delivered_leaves_the_outbox(ledger):
+    posted(ledger, "@a", "@b")
+    sent = []
+
+    troubles = deliver(ledger, lambda item: sent.append((item.id, item.notice.recipient)), 100)
+
+    assert (troubles, sent, ledger.outbox()) == ([], [("id0", "@a"), ("id1", "@b")], [])
+
+
+def test_one_that_cannot_be_delivered_stays_and_holds_up_no_other(ledger):
+    posted(ledger, "@gone", "@b")
+    sent = []
+
+    def send(item):
+        if item.notice.recipient == "@gone":
+            raise LookupError("no such mailbox")
+        sent.append(item.notice.recipient)
+
+    assert deliver(ledger, send, 100) == ["@gone: 'to @gone' not delivered: no such mailbox"]
+    assert (sent, [(item.id, item.tries) for item in ledger.outbox()]) == (["@b"], [("id0", 1)])
+
+
+def test_tries_grow_apart_up_to_a_day(ledger):
+    posted(ledger, "@gone")
+    tries, now = [], 0
+    for _ in range(20):
+        deliver(ledger, lambda item: {}[item.id], now)
+        (item,) = ledger.outbox()
+        tries.append(item.next_try - now)
+        now = item.next_try
+
+    assert tries[:4] == [300, 600, 1200, 2400]
+    assert tries[-1] == max(tries) == DAY
+
+
+def test_before_its_next_try_a_notice_is_left_in_peace(ledger):
+    posted(ledger, "@gone")
+    deliver(ledger, lambda item: {}[item.id], 0)
+    sent = []
+
+    assert (deliver(ledger, sent.append, 299), sent) == ([], [])
+    assert (deliver(ledger, sent.append, 300), len(sent)) == ([], 1)
+
+
+@pytest.mark.parametrize(("reachable", "finished"), [([], 0), (["@a"], 1), (["@a", "@b"], 1)])
+def test_the_route_is_finished_once_if_anything_was_delivered(ledger, reachable, finished):
+    posted(ledger, "@a", "@b")
+    route = Route(lambda item: reachable.index(item.notice.recipient))
+
+    outbox.deliver(ledger, lambda: route, 100)
+
+    assert route.finished == finished
+
+
+def test_no_route_is_opened_where_nothing_is_due(ledger):
+    posted(ledger, "@gone")
+    deliver(ledger, lambda item: {}[item.id], 0)
+
+    assert outbox.deliver(ledger, lambda: pytest.fail("opened"), 299) == []
