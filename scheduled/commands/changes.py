@@ -18,7 +18,7 @@ from scheduled.core.records import RunRow
 from scheduled.core.runs import JobState, OpenRun, Span
 from scheduled.engine import planning, publish, tick
 from scheduled.engine.runtime import Runtime
-from scheduled.engine.settle import step_over
+from scheduled.engine.settle import context_of, step_over
 from scheduled.engine.tick import Result
 from scheduled.errors import BusyError, ConfigError
 from scheduled.schedules.zones import Instant
@@ -147,8 +147,7 @@ def _to_skip(
 
 def _give_up(ledger: Ledger, runtime: Runtime, run: OpenRun, now: Instant) -> list[Event]:
     ledger.close_run(run.run_id, "skipped", BY_HAND)
-    jobs = runtime.config.jobs
-    return step_over(ledger, jobs, run, "skipped", now=now, zone=runtime.zone, compose=runtime.compose)
+    return step_over(ledger, context_of(runtime, now), run, "skipped")
 
 
 def _one(ledger: Ledger, job: Job, job_state: JobState, slot: Instant, zone: str) -> Span:

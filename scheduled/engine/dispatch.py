@@ -11,7 +11,7 @@ from scheduled.core.events import Event
 from scheduled.core.planner import Start
 from scheduled.core.records import Claimant
 from scheduled.core.runs import AttemptResult, Claim
-from scheduled.engine import chains, claims, planning, recovery
+from scheduled.engine import chains, claims, lost_steps, planning, recovery, settle
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import ScheduledError, StateError
@@ -145,7 +145,7 @@ class Dispatcher:
         ended = [(claim, ending) for ending in ends if (claim := self._claims.get(ending.run_id)) is not None]
         with ledger.transaction():
             events = [event for record in records for event in self._settle(ledger, record)]
-            events += recovery.lost_steps(ledger, self._runtime, clock.now())
+            events += lost_steps.drop(ledger, self._runtime, clock.now())
             followers = self._followers(ledger, ended)
         self._runtime.publish(events)
         self._submit(supervisor, followers, ledger)
@@ -168,9 +168,9 @@ class Dispatcher:
         if run is None or run.attempt != record.ending.attempt:
             return []  # another tick has taken it in already
         try:
-            return recovery.settle_run(ledger, self._runtime, run, record.ending, clock.now())
+            return settle.settle_finished(ledger, self._runtime, run, record.ending, clock.now())
         except OSError as error:
-            recovery.leave(self._runtime, run, error)
+            settle.leave_to_next_tick(self._runtime, run, error)
             return []
 
     def _started(self, ledger: Ledger, record: Started) -> list[Event]:

@@ -7,7 +7,7 @@ from scheduled.core.runs import AttemptResult, TriggerRow
 from scheduled.engine import claims
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
-from scheduled.engine.settle import settle_attempt
+from scheduled.engine.settle import context_of, settle_attempt
 from scheduled.execution.handler_run import Reported
 from scheduled.state.ledger import Ledger
 
@@ -36,7 +36,4 @@ def _skip(ledger: Ledger, runtime: Runtime, run_id: str, now: float) -> list[Eve
         duration_ms=0,
         reason="its gate stayed closed until its deadline",
     )
-    jobs, told = runtime.config.jobs, Reported()
-    return settle_attempt(
-        ledger, jobs, run, ending, told, now=now, zone=runtime.zone, compose=runtime.compose
-    )
+    return settle_attempt(ledger, context_of(runtime, now), run, ending, Reported())

@@ -1,10 +1,9 @@
-"""Taking in what became of runs, whoever started them: outcomes on disk first, then the run's lock, then nothing."""
+"""Orphans: runs that their tick settles no more. The results on disk tell first, then the run's lock, then nothing does."""
 
 import os
 import signal
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -14,12 +13,12 @@ from scheduled.core.events import Event
 from scheduled.core.jobs import OUTPUT_LIMIT
 from scheduled.core.records import CHAIN
 from scheduled.core.runs import AttemptResult, OpenRun
+from scheduled.engine import lost_steps
 from scheduled.engine.runtime import Runtime
-from scheduled.engine.settle import settle_attempt, step_lost, step_over
+from scheduled.engine.settle import leave_to_next_tick, settle_finished
 from scheduled.errors import StateError
 from scheduled.execution import process
 from scheduled.execution.capped_output import CappedOutput
-from scheduled.execution.handler_run import read_report
 from scheduled.execution.prepare import secrets_of
 from scheduled.execution.protocol import Ended, NotStarted, Record, Started, read_records, unreadable
 from scheduled.sanitize import Mask
@@ -42,52 +41,15 @@ def take_in(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
                 ticks[run.tick] = _records(runtime, run.tick)
             events += _take_in_one(ledger, runtime, run, ticks[run.tick], now)
         except OSError as error:
-            leave(runtime, run, error)
-    events += _given_up_steps(ledger, runtime, now)
-    events += lost_steps(ledger, runtime, now)
+            leave_to_next_tick(runtime, run, error)
+    events += lost_steps.close_waiting(ledger, runtime, now)
+    events += lost_steps.drop(ledger, runtime, now)
     _clear_away(runtime, ledger.open_runs())
     return events
 
 
-def leave(runtime: Runtime, run: OpenRun, error: OSError) -> None:
-    """Leave a run whose files can't be read to the next tick: no other has to wait for that."""
-    where = f"{error.filename}: " if error.filename else ""
-    runtime.cannot_record(f"{run.run_id}: how it ended can't be taken in yet: {where}{error.strerror}")
-
-
-def lost_steps(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
-    """Drop triggers of jobs that are configured no more, and steps that are disabled: their chain goes on, or fails."""
-    events: list[Event] = []
-    jobs = runtime.config.jobs
-    while lost := [row for row in ledger.triggers() if _is_lost(runtime, row.job, row.parent)]:
-        for row in lost:
-            events += step_lost(ledger, jobs, row, now=now, zone=runtime.zone, compose=runtime.compose)
-    return events
-
-
-def _given_up_steps(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
-    """Close the steps that wait for another attempt, which their job is disabled for, or gone."""
-    events: list[Event] = []
-    jobs = runtime.config.jobs
-    for run in ledger.open_runs():
-        if run.parent and run.status == "waiting_retry" and _is_lost(runtime, run.job, run.parent):
-            ledger.close_run(run.run_id, "failed", "disabled" if run.job in jobs else "no such job any more")
-            events += step_over(
-                ledger, jobs, run, "failed", now=now, zone=runtime.zone, compose=runtime.compose
-            )
-    return events
-
-
-def _is_lost(runtime: Runtime, job: str, parent: str) -> bool:
-    """Tell whether nothing will come of what waits for *job*, for the chain's run *parent* if there is one."""
-    found = runtime.config.jobs.get(job)
-    if found is None:
-        return not runtime.config.problems  # it may stand in a file that can't be read
-    return bool(parent) and not found.enabled
-
-
 def _records(runtime: Runtime, tick: str) -> list[Record]:
-    """Return what stands in a tick's outcome file; of what can't be read, the runs' locks are asked instead."""
+    """Return what stands in a tick's result file; of what can't be read, the runs' locks are asked instead."""
     path = runtime.paths.results_of(tick)
     try:
         data = read_regular(path)
@@ -107,7 +69,7 @@ def _take_in_one(
     mine = [record for record in records if _key(record) == (run.run_id, run.attempt)]
     for record in mine:
         if isinstance(record, Ended):
-            return settle_run(ledger, runtime, run, record.ending, now)
+            return settle_finished(ledger, runtime, run, record.ending, now)
         if isinstance(record, NotStarted):
             ledger.unclaim(run.run_id)
             return []
@@ -125,7 +87,7 @@ def _take_in_one(
     ending = msgspec.structs.replace(
         _interrupted(run, started, now), output_bytes=_close_output(runtime, run)
     )
-    return settle_run(ledger, runtime, run, ending, now)
+    return settle_finished(ledger, runtime, run, ending, now)
 
 
 def _close_output(runtime: Runtime, run: OpenRun) -> int:
@@ -182,31 +144,8 @@ def _interrupted(run: OpenRun, started: Started | None, now: float) -> AttemptRe
     )
 
 
-def settle_run(
-    ledger: Ledger, runtime: Runtime, run: OpenRun, ending: AttemptResult, now: float
-) -> list[Event]:
-    """Settle one attempt with its handler's report, inside the caller's transaction.
-
-    Raises OSError, with nothing settled, if the report can't be read.
-    """
-    reported = read_report(runtime.paths.report_of(run.run_id, run.attempt))
-    if ending.output_bytes == 0 and ending.status != "interrupted":
-        with suppress(OSError):  # an empty file more
-            runtime.paths.output_of(run.run_id, run.attempt).unlink()
-    return settle_attempt(
-        ledger,
-        runtime.config.jobs,
-        run,
-        ending,
-        reported,
-        now=now,
-        zone=runtime.zone,
-        compose=runtime.compose,
-    )
-
-
 def _clear_away(runtime: Runtime, open_runs: Sequence[OpenRun]) -> None:
-    """Remove outcome files of ticks that are over and taken in, and reports of runs that are; damaged ones are kept."""
+    """Remove result files of ticks that are over and taken in, and reports of runs that are; damaged ones are kept."""
     ticks, runs = {run.tick for run in open_runs}, {run.run_id for run in open_runs}
     for path in runtime.paths.results.iterdir():
         needed = path.suffix == ".report" and runtime.paths.run_of(path) in runs

@@ -8,13 +8,10 @@ from pathlib import Path
 from scheduled import clock
 from scheduled.config.files import load_config
 from scheduled.core.bus import Bus
-from scheduled.core.conditions import Change, Notice
 from scheduled.core.events import Event
-from scheduled.core.jobs import Job
 from scheduled.engine.log import LEVELS, Log, describe, log_path
 from scheduled.execution.prepare import ExecutionContext
 from scheduled.instance import Instance
-from scheduled.notify.composing import compose
 from scheduled.notify.routes.base import Route, RouteSettings
 from scheduled.notify.routes.registry import MAIL, open_route
 from scheduled.notify.session_bus import Announcer
@@ -102,10 +99,6 @@ class Runtime:
             if job.action.kind == "handler":
                 found.setdefault(job.action.name, name)
         return found
-
-    def compose(self, job: Job, change: Change) -> Sequence[Notice]:
-        """Return the notices that a job's handler makes of *change*."""
-        return compose(job, change, lambda message: self.say("ERROR", message))
 
     def route(self) -> Route:
         """Return the way on which notices are delivered."""

@@ -1,6 +1,7 @@
 """An attempt's end, as it was recorded -> verdict or retry, conditions, notices, totals: all in one transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -11,81 +12,110 @@ from scheduled.core.jobs import Job, Jobs
 from scheduled.core.judgement import Judgement, judge
 from scheduled.core.runs import AttemptResult, OpenRun, Span, TriggerRow, stands_for
 from scheduled.engine import chains
-from scheduled.execution.handler_run import Reported
+from scheduled.engine.runtime import Runtime
+from scheduled.execution.handler_run import Reported, read_report
 from scheduled.notify import conditions, outbox
+from scheduled.notify.composing import compose
+from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 
-Compose = Callable[[Job, Change], Sequence[Notice]]
+
+class SettleContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What attempts are settled with.
+
+    *jobs* are the configured ones, *now* is in UTC seconds, *zone* the one people live in; *compose* returns the
+    notices that a job's handler makes of a change.
+    """
+
+    jobs: Jobs
+    now: float
+    zone: str
+    compose: Callable[[Job, Change], Sequence[Notice]]
+
+
+def context_of(runtime: Runtime, now: float) -> SettleContext:
+    """Return what attempts are settled with at *now* (UTC seconds) in an invocation."""
+
+    def composed(job: Job, change: Change) -> Sequence[Notice]:
+        return compose(job, change, lambda message: runtime.say("ERROR", message))
+
+    return SettleContext(jobs=runtime.config.jobs, now=now, zone=runtime.zone, compose=composed)
+
+
+def settle_finished(
+    ledger: Ledger, runtime: Runtime, run: OpenRun, ending: AttemptResult, now: float
+) -> list[Event]:
+    """Settle a finished attempt with the report that its handler left, inside the caller's transaction.
+
+    Returns the events to publish once that is committed. Raises OSError, with nothing settled, if the report can't
+    be read.
+    """
+    reported = read_report(runtime.paths.report_of(run.run_id, run.attempt))
+    if ending.output_bytes == 0 and ending.status != "interrupted":
+        with suppress(OSError):  # an empty file more
+            runtime.paths.output_of(run.run_id, run.attempt).unlink()
+    return settle_attempt(ledger, context_of(runtime, now), run, ending, reported)
+
+
+def leave_to_next_tick(runtime: Runtime, run: OpenRun, error: OSError) -> None:
+    """Say that the files of *run* can't be read now: it stays as it is, and no other run has to wait for that."""
+    where = f"{error.filename}: " if error.filename else ""
+    runtime.cannot_record(f"{run.run_id}: how it ended can't be taken in yet: {where}{error.strerror}")
 
 
 def settle_attempt(
-    ledger: Ledger,
-    jobs: Jobs,
-    run: OpenRun,
-    ending: AttemptResult,
-    reported: Reported,
-    *,
-    now: float,
-    zone: str,
-    compose: Compose,
+    ledger: Ledger, context: SettleContext, run: OpenRun, ending: AttemptResult, reported: Reported
 ) -> list[Event]:
     """Record how an attempt of *run* ended and what it reported; return the events to publish once it is committed."""
-    job = jobs.get(run.job)
     ending = _with_outcome(ending, reported)
-    judgement = judge(job, run, ending, int(now))
-    result = reported.outcome.data if reported.outcome else None
-    ledger.ended(
-        msgspec.structs.replace(ending, reason=judgement.reason), judgement.status, judgement.retry_at, result
-    )
-    if run.slot is not None and judgement.verdict is not None:
-        ledger.record_verdict(
-            run.job, Span(run.slot, run.slot, 1), judgement.verdict, judgement.reason, run.run_id, int(now)
-        )
-        ledger.advance(run.job, run.slot)
-    if judgement.verdict == "success":
-        ledger.succeeded(run.job, run.slot)
-    events = _take_report(ledger, run, reported, now)
-    if job is not None and ending.status == "success" and reported.outcome is not None:
-        # A report cut short says nothing about what is gone.
-        known = ledger.conditions(run.job)
-        found = conditions.changes(
-            known, reported.conditions, reported.outcome.data, local(now, zone), reported.outcome.unknown
-        )
-        events += conditions.record(ledger, run.job, found, lambda change: compose(job, change), now)
-    events.append(_verdict_event(run, ending, judgement, zone))
-    if judgement.verdict == "success":
-        chains.followers(ledger, jobs, run.job, run.depth, now)
-    refused = chains.spread(ledger, jobs, events, run.depth, now)
-    events += [Event(name="event_refused", payload={"job": run.job, "reason": text}) for text in refused]
+    judgement = judge(context.jobs.get(run.job), run, ending, int(context.now))
+    _record(ledger, run, ending, judgement, reported, int(context.now))
+    events = _take_report(ledger, run, reported, context.now)
+    events += _take_conditions(ledger, context, run, ending, reported)
+    events.append(_verdict_event(run, ending, judgement, context.zone))
+    events += _start_followers(ledger, context, run, judgement, events)
     if judgement.verdict:
-        events += step_over(ledger, jobs, run, judgement.status, now=now, zone=zone, compose=compose)
+        events += step_over(ledger, context, run, judgement.status)
     return events
 
 
-def step_over(
-    ledger: Ledger, jobs: Jobs, run: OpenRun, status: str, *, now: float, zone: str, compose: Compose
-) -> list[Event]:
+def step_over(ledger: Ledger, context: SettleContext, run: OpenRun, status: str) -> list[Event]:
     """Go on with the chain, if any, of which *run*, over with *status*, was a step; return the events."""
-    ended = chains.step_ended(ledger, jobs, run, status, now) if run.parent else None
-    return _chain_over(ledger, jobs, ended, now=now, zone=zone, compose=compose)
+    ended = chains.step_ended(ledger, context.jobs, run, status, context.now) if run.parent else None
+    return _chain_over(ledger, context, ended)
 
 
-def step_lost(
-    ledger: Ledger, jobs: Jobs, row: TriggerRow, *, now: float, zone: str, compose: Compose
-) -> list[Event]:
+def step_lost(ledger: Ledger, context: SettleContext, row: TriggerRow) -> list[Event]:
     """Drop a trigger of which nothing will come, and go on with the chain, if any, that counts on it, as `step_over`."""
     ledger.take_trigger(row.id)
-    ended = chains.lost_step(ledger, jobs, row, now)
-    return _chain_over(ledger, jobs, ended, now=now, zone=zone, compose=compose)
+    return _chain_over(ledger, context, chains.lost_step(ledger, context.jobs, row, context.now))
 
 
-def _chain_over(
-    ledger: Ledger, jobs: Jobs, ended: AttemptResult | None, *, now: float, zone: str, compose: Compose
-) -> list[Event]:
+def _chain_over(ledger: Ledger, context: SettleContext, ended: AttemptResult | None) -> list[Event]:
     run = ledger.open_run(ended.run_id) if ended is not None else None
     if ended is None or run is None:
         return []
-    return settle_attempt(ledger, jobs, run, ended, Reported(), now=now, zone=zone, compose=compose)
+    return settle_attempt(ledger, context, run, ended, Reported())
+
+
+def _record(
+    ledger: Ledger,
+    run: OpenRun,
+    ending: AttemptResult,
+    judgement: Judgement,
+    reported: Reported,
+    now: Instant,
+) -> None:
+    """Write the attempt's end, and the verdict on its slot if there is one."""
+    result = reported.outcome.data if reported.outcome else None
+    ended = msgspec.structs.replace(ending, reason=judgement.reason)
+    ledger.ended(ended, judgement.status, judgement.retry_at, result)
+    if run.slot is not None and judgement.verdict is not None:
+        span = Span(run.slot, run.slot, 1)
+        ledger.record_verdict(run.job, span, judgement.verdict, judgement.reason, run.run_id, now)
+        ledger.advance(run.job, run.slot)
+    if judgement.verdict == "success":
+        ledger.succeeded(run.job, run.slot)
 
 
 def _with_outcome(ending: AttemptResult, reported: Reported) -> AttemptResult:
@@ -104,6 +134,28 @@ def _take_report(ledger: Ledger, run: OpenRun, reported: Reported, now: float) -
         words = (notice.recipient, notice.subject, notice.body)
         ledger.post(outbox.notice_id(run.run_id, *words), notice, now)
     return [Event(name=line.name, payload=line.payload) for line in reported.events]
+
+
+def _take_conditions(
+    ledger: Ledger, context: SettleContext, run: OpenRun, ending: AttemptResult, reported: Reported
+) -> list[Event]:
+    """Compare the conditions that a successful attempt reported with those known; return the events."""
+    job, outcome = context.jobs.get(run.job), reported.outcome
+    if job is None or ending.status != "success" or outcome is None:
+        return []  # a report cut short says nothing about what is gone
+    known, now = ledger.conditions(run.job), local(context.now, context.zone)
+    found = conditions.changes(known, reported.conditions, outcome.data, now, outcome.unknown)
+    return conditions.record(ledger, run.job, found, lambda change: context.compose(job, change), context.now)
+
+
+def _start_followers(
+    ledger: Ledger, context: SettleContext, run: OpenRun, judgement: Judgement, events: Iterable[Event]
+) -> list[Event]:
+    """Trigger what comes after *run* or listens to *events*; return an event for each trigger that is refused."""
+    if judgement.verdict == "success":
+        chains.followers(ledger, context.jobs, run.job, run.depth, context.now)
+    refused = chains.spread(ledger, context.jobs, events, run.depth, context.now)
+    return [Event(name="event_refused", payload={"job": run.job, "reason": text}) for text in refused]
 
 
 def _verdict_event(run: OpenRun, ending: AttemptResult, judgement: Judgement, zone: str) -> Event:

@@ -4,7 +4,7 @@ import pytest
 
 from scheduled.core.jobs import Action, Job, Jobs, Retry, Schedule
 from scheduled.core.runs import Span
-from scheduled.engine.settle import settle_attempt
+from scheduled.engine.settle import SettleContext, settle_attempt
 from scheduled.execution.handler_run import CountLine, EventLine, Reported
 from scheduled.handlers.base import Outcome
 from tests.fixtures.ledgers import (
@@ -48,9 +48,8 @@ def settled(
         run_id, status, attempt=run.attempt, exit_code=0 if status == "success" else 3, reason="why"
     )
     with ledger.transaction():
-        return settle_attempt(
-            ledger, Jobs({"job": job}), run, ending, reported or Reported(), now=at, zone="UTC", compose=compose
-        )  # fmt: skip
+        context = SettleContext(jobs=Jobs({"job": job}), now=at, zone="UTC", compose=compose)
+        return settle_attempt(ledger, context, run, ending, reported or Reported())
 
 
 def a_report(status="success", **values):
