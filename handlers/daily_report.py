@@ -46,7 +46,7 @@ def notices(change: Change) -> list[Notice]:  # noqa: ARG001 - the plugin surfac
 
 def _gathered(task: Task, workspace: Workspace) -> Report:
     options = task.options
-    examiner = Inspector(workspace, options, task)
+    inspector = Inspector(workspace, options, task)
     since = task.window_start or task.now - timedelta(hours=24)
     problems = list(workspace.problems)
     due = task.scheduled_for
@@ -56,8 +56,8 @@ def _gathered(task: Task, workspace: Workspace) -> Report:
         since=since.astimezone(task.zone),
         due=due.astimezone(task.zone) if due else None,
         missed=task.missed,
-        checkups=examiner.all(),
-        common=examiner.common(),
+        checkups=inspector.all(),
+        common=inspector.common(),
         mail=_mail(workspace),
         activity=Traffic(workspace, since, task.now, task.zone).busiest_first(),
         over=[memory for memory in measured(workspace) if memory.lines > options.limit],
@@ -72,8 +72,8 @@ def _mail(workspace: Workspace) -> Counts:
     inside = workspace.inside
     for branch in workspace.branches:
         try:
-            census = workspace.seen.inbox(branch, inside) or MailIndex()
+            index = workspace.seen.inbox(branch, inside) or MailIndex()
         except MailboxError:
             continue  # a note of the checkup says so
-        total, unread = total + census.total, unread + census.unread
+        total, unread = total + index.total, unread + index.unread
     return Counts(total, unread)

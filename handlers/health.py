@@ -24,8 +24,8 @@ class Options(Limits):
 @in_workspace
 def run(task: Task, workspace: Workspace) -> Outcome:
     """Check all branches, write HEALTH.central.json, and state every issue as a condition."""
-    examiner = Inspector(workspace, task.options, task)
-    checkups, common = examiner.all(), examiner.common()
+    inspector = Inspector(workspace, task.options, task)
+    checkups, common = inspector.all(), inspector.common()
     found = Counter(checkup.status for checkup in checkups)
     counts = {
         "healthy": found["healthy"],

@@ -97,12 +97,12 @@ def _mail(workspace: Workspace, problems: list[str]) -> dict[str, Any]:
     inside = workspace.inside
     for branch in workspace.branches:
         try:
-            census = workspace.seen.inbox(branch, inside)
+            index = workspace.seen.inbox(branch, inside)
         except MailboxError as error:
             problems.append(str(error))
             continue
-        if census is not None:
-            queues[branch.name] = _queue(census)
+        if index is not None:
+            queues[branch.name] = _queue(index)
     return {
         "total_messages": sum(queue["total"] for queue in queues.values()),
         "total_unread": sum(queue["unread"] for queue in queues.values()),
@@ -111,12 +111,12 @@ def _mail(workspace: Workspace, problems: list[str]) -> dict[str, Any]:
     }
 
 
-def _queue(census: MailIndex) -> dict[str, int]:
+def _queue(index: MailIndex) -> dict[str, int]:
     return {
-        "total": census.total,
-        "unread": census.unread,
-        "opened": census.opened_total,
-        "waiting_dispatches": census.waiting_total,
+        "total": index.total,
+        "unread": index.unread,
+        "opened": index.opened_total,
+        "waiting_dispatches": index.waiting_total,
     }
 
 

@@ -51,8 +51,8 @@ class Traffic:
     def _received(self, branch: Branch) -> int:
         put_away = [mail for _, mail in self._laid_down(branch, "deleted") if self._counts(mail)]
         try:
-            census = self.workspace.seen.inbox(branch, self.inside)
-            number = 0 if census is None else census.sent_within(self.start, self.end)
+            index = self.workspace.seen.inbox(branch, self.inside)
+            number = 0 if index is None else index.sent_within(self.start, self.end)
             if number is not None and not put_away:
                 return number
             lying = read_messages(branch, self.inside) or []

@@ -1,8 +1,8 @@
-"""What was found in files, kept for as long as they stay as they are: where nothing changed, nothing is read.
+"""The cache of what was found in files, for as long as they stay as they are: where nothing changed, nothing is read.
 
 An entry counts while its file's times, size and inode are those of the look. A file that had been changed only a
 moment before may be changed again without any of them telling (clocks of file systems are coarse), so that look is
-not kept. All of it can be lost at any time: the files are the truth, and are looked at again.
+not kept. All of it can be lost or damaged at any time: then it is discarded, and the files are read again.
 """
 
 import errno
@@ -13,7 +13,6 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
-from zlib import crc32
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -35,22 +34,21 @@ MOMENT = 2 * 10**9  # the coarsest clock of a file system (FAT's) ticks every tw
 
 
 class _Kept(msgspec.Struct):
-    """What lies in the file; a census tells only of the zone and the sender it was taken with.
+    """What lies in the file; an inbox's index holds only for the zone and the sender that it was made with.
 
-    Much of it is read only once it is needed: the *seal* tells whether all of it is as it was written.
+    Each kind of entries is decoded only once it is needed; where it is damaged it is discarded.
     """
 
     form: int
     zone: str
     sender: str
-    seal: int = 0
     lines: msgspec.Raw = msgspec.Raw(b"{}")
     inboxes: msgspec.Raw = msgspec.Raw(b"{}")
     names: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class FileCache:
-    """The looks at the files of a workspace, kept in *path* (None: not kept). One `Seen` looks at a file once."""
+    """What was found in the files of a workspace, kept in *path* (None: not kept). One FileCache reads a file once."""
 
     def __init__(self, path: Path | None = None, zone: ZoneInfo | None = None, sender: str = "") -> None:
         self._path, self._zone, self._sender = path, zone or ZoneInfo("UTC"), sender
@@ -96,10 +94,10 @@ class FileCache:
         return glances[path]
 
     def inbox(self, branch: Branch, inside: str) -> MailIndex | None:
-        """Return the census of a branch's inbox, None if it has none; raises as `read_inbox` does."""
-        return self._inboxes.at(branch.inbox, read_inbox, branch, inside, self._census)
+        """Return the index of a branch's inbox, None if it has none; raises as `read_inbox` does."""
+        return self._inboxes.at(branch.inbox, read_inbox, branch, inside, self._index)
 
-    def _census(self, data: bytes) -> MailIndex:
+    def _index(self, data: bytes) -> MailIndex:
         return mail_index.of(data, self._zone, self._sender)
 
     def forget(self, path: str) -> None:
@@ -114,7 +112,6 @@ class FileCache:
         if self._path is None or not any(looks.news for looks in self._all):
             return
         self._kept.lines, self._kept.inboxes, self._kept.names = (looks.kept() for looks in self._all)
-        self._kept.seal = _sealed(self._kept)
         try:
             write_atomically(self._path, msgspec.json.encode(self._kept), mode=0o600)
         except OSError as error:
@@ -134,9 +131,6 @@ class FileCache:
             return empty
         if (kept.form, kept.zone, kept.sender) != (empty.form, empty.zone, empty.sender):
             return empty
-        if kept.seal != _sealed(kept):
-            _say(f"{self._path}: is not as it was written; all files are looked at anew")
-            return empty
         return kept
 
 
@@ -152,7 +146,7 @@ class _Looks(Generic[T]):
         """What was kept, with the marks of the files."""
         try:
             known: Entries[T] = msgspec.json.decode(self._kept(), type=self._kind)
-        except msgspec.DecodeError as error:
+        except (ValueError, RecursionError) as error:
             _say(f"{NAME}: {error}; all files are looked at anew")
             return {}
         return known
@@ -187,10 +181,6 @@ class _Looks(Generic[T]):
         self.news = False
         there = {p: entry for p, entry in self.before.items() if p in self.now or os.path.lexists(p)}
         return msgspec.Raw(_written(there))
-
-
-def _sealed(kept: _Kept) -> int:
-    return crc32(kept.names, crc32(kept.inboxes, crc32(kept.lines)))
 
 
 def _written(entries: Entries[Any]) -> bytes:

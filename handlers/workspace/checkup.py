@@ -13,6 +13,7 @@ from scheduled.handlers.formats.branches import MEMORY_KINDS, Branch
 from scheduled.handlers.formats.mail_index import Kind, MailIndex
 from scheduled.handlers.formats.mailbox_files import MailboxError
 from scheduled.handlers.formats.text import many
+from scheduled.handlers.workspace.staleness import NEW_HOURS
 from scheduled.handlers.workspace.workspace import Workspace
 
 Status = Literal["healthy", "warning", "error"]
@@ -28,7 +29,7 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     approaching: int = 500
     limit: int = 600
-    new_hours: float = 48
+    new_hours: float = NEW_HOURS
     opened_hours: float = 24
     readme_days: float = 30
     dashboard_hours: float = 24
@@ -144,12 +145,12 @@ class Inspector:
 
     def _mail(self, branch: Branch) -> Iterator[Finding]:
         try:
-            census = self.workspace.seen.inbox(branch, self.inside) or MailIndex()
+            index = self.workspace.seen.inbox(branch, self.inside) or MailIndex()
         except MailboxError as error:
             yield Finding(key="inbox:unreadable", said=f"inbox was skipped: {error}", level="note")
             return
         for status, hours, since in self.ages:
-            if number := census.before(status, since):
+            if number := index.before(status, since):
                 said = f"{many(number, f'{status} mail')} older than {hours:g} h"
                 yield Finding(key=f"mail:{status}", said=said, level="note")
 

@@ -175,15 +175,15 @@ def _counted(
 def _counts(branch: Branch, workspace: Workspace, *, changed: bool) -> Counts | MailboxError | None:
     """Return the counts of a branch's inbox; None if it has none, the trouble if it can't be read.
 
-    Of one that was *changed* a moment ago nothing can be known: it is counted, and no census taken of it.
+    Of one that was *changed* a moment ago nothing can be known: its mails are counted, and the cache is not asked.
     """
     try:
         if changed:
             return read_inbox(branch, workspace.inside, lambda data: count(mails_in(data)))
-        census = workspace.seen.inbox(branch, workspace.inside)
+        index = workspace.seen.inbox(branch, workspace.inside)
     except MailboxError as error:
         return error
-    return None if census is None else census.counts
+    return None if index is None else index.counts
 
 
 def _recounted(

@@ -11,6 +11,8 @@ from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.json_text import MalformedError
 from scheduled.handlers.formats.message import Mail
 
+NEW_HOURS: float = 48  # for which a mail may lie unread before the sweep opens it, and the check notes it
+
 
 class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A mail new for more than *new_hours* is opened, one opened for more than *opened_days* put away.
@@ -18,7 +20,7 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     Mails waiting for dispatch (`auto_execute`, new) are only reported, unless *open_waiting_dispatches*.
     """
 
-    new_hours: float = 48
+    new_hours: float = NEW_HOURS
     opened_days: float = 7
     open_waiting_dispatches: bool = False
 
@@ -33,12 +35,16 @@ class Verdict(Enum):
 
 
 class Rule:
-    """The rule as of *now*, naive stamps read in *zone*, our own notices coming from *sender*."""
+    """The rule as of *now*, naive stamps read in *zone*, our own notices coming from *sender*.
+
+    What is new is stale if it was sent before *new_since*, what is open if it was opened before *opened_since* (UTC
+    seconds).
+    """
 
     def __init__(self, options: Options, now: datetime, zone: ZoneInfo, sender: str) -> None:
         self._zone, self._sender, self._read = zone, sender, timestamps.reader(zone)
-        self._new_since = (now - timedelta(hours=options.new_hours)).timestamp()
-        self._opened_since = (now - timedelta(days=options.opened_days)).timestamp()
+        self.new_since = (now - timedelta(hours=options.new_hours)).timestamp()
+        self.opened_since = (now - timedelta(days=options.opened_days)).timestamp()
         self._of_waiting = Verdict.OPEN if options.open_waiting_dispatches else Verdict.WAITING
 
     def verdict(self, mail: Mail | None) -> Verdict:
@@ -50,10 +56,10 @@ class Rule:
         if mail is None:
             raise MalformedError("it is no message")
         if mail.status == "opened":
-            return Verdict.CLOSE if self._instant(mail.opened_stamp) < self._opened_since else Verdict.KEEP
+            return Verdict.CLOSE if self._instant(mail.opened_stamp) < self.opened_since else Verdict.KEEP
         if not mail.unread or mail.is_own(self._sender):
             return Verdict.KEEP
-        if self._instant(mail.timestamp) >= self._new_since:
+        if self._instant(mail.timestamp) >= self.new_since:
             return Verdict.KEEP
         return self._of_waiting if mail.waits else Verdict.OPEN
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -54,8 +54,6 @@ class Sweep:
         self.seen = seen or FileCache(zone=zone, sender=sender)
         self.now, self.zone = now.astimezone(UTC), zone
         self.rule = Rule(options, self.now, zone, sender)
-        self.new_since = (self.now - timedelta(hours=options.new_hours)).timestamp()
-        self.opened_since = (self.now - timedelta(days=options.opened_days)).timestamp()
 
     def sweep(self, branch: Branch) -> Swept | None:
         """Open and put away what is stale; None if there is no inbox. A file with nothing stale is not touched.
@@ -63,13 +61,13 @@ class Sweep:
         Raise MailboxError if the inbox can't be read or had, OSError if it can't be written.
         """
         self._tidy(branch)  # also where nothing is stale, and so nothing is written
-        census = self.seen.inbox(branch, self.inside)
-        if census is None:
+        index = self.seen.inbox(branch, self.inside)
+        if index is None:
             return None
-        overdue = self._overdue(census)
-        if not overdue and not census.peculiar:
-            waiting = census.before("waiting", self.new_since)
-            return Swept(counts=census.counts, auto_opened=[], problems=[], waiting=waiting)
+        overdue = self._overdue(index)
+        if not overdue and not index.peculiar:
+            waiting = index.before("waiting", self.rule.new_since)
+            return Swept(counts=index.counts, auto_opened=[], problems=[], waiting=waiting)
         if not overdue:
             inbox = read_inbox(branch, self.inside, Inbox)
             if inbox is None:
@@ -90,12 +88,12 @@ class Sweep:
                 clear_leftovers(branch.mailbox)
                 self.seen.forget(branch.mailbox)
 
-    def _overdue(self, census: MailIndex) -> bool:
+    def _overdue(self, index: MailIndex) -> bool:
         """Tell whether any mail is to be opened or put away."""
-        stale = census.before("new", self.new_since)
+        stale = index.before("new", self.rule.new_since)
         if stale and not self.options.open_waiting_dispatches:
-            stale -= census.before("waiting", self.new_since)
-        return bool(stale or census.before("closing", self.opened_since))
+            stale -= index.before("waiting", self.rule.new_since)
+        return bool(stale or index.before("closing", self.rule.opened_since))
 
     def _judge(self, branch: Branch, inbox: Inbox) -> Judged:
         judged, verdict = Judged(), self.rule.verdict

@@ -53,7 +53,6 @@ def pretend(home, found, kind="lines"):
         kind,
         msgspec.Raw(msgspec.json.encode({path: [mark, found] for path, (mark, _) in entries.items()})),
     )
-    kept.seal = seen._sealed(kept)
     (home / "seen.json").write_bytes(msgspec.json.encode(kept))
 
 
@@ -131,6 +130,33 @@ def test_a_census_whose_instants_were_damaged_is_said_and_taken_anew(sample, cap
 
     assert (after.status, after.data) == ("success", before.data)
     assert "looked at anew" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("put", [b"", b"\xff", b'"', b"9"])
+def test_no_damage_to_what_was_kept_raises(home, put):
+    branch, path = Branch(name="FLOW", address="@flow", path=str(home / "flow")), a_memory(home)
+    mail = {"id": "a", "timestamp": "2026-03-28 12:00:00", "status": "new"}
+    (home / "flow" / "ai_mail.local" / "inbox.json").write_text(json.dumps({"messages": [mail]}))
+    kept = home / "seen.json"
+
+    def find():
+        looks = FileCache(kept, ZONE, "@trigger")
+        found = (
+            looks.lines(str(path), str(home)),
+            looks.inbox(branch, str(home)),
+            looks.names(str(home / "flow")),
+        )
+        return found, looks
+
+    found, looks = find()
+    looks.save()
+    whole = kept.read_bytes()
+    for place in range(0, len(whole), 2):
+        kept.write_bytes(whole[:place] if not put else whole[:place] + put + whole[place + 1 :])
+        again, _ = find()
+        # What can't be decoded is discarded; that one number is another can't be told.
+        assert put == b"9" or again == found
 
 
 @pytest.mark.usefixtures("at_once")
@@ -253,7 +279,7 @@ def test_a_census_says_what_a_look_at_every_message_would(messages, dispatches):
     mails = [mail_of(message) for message in messages]
     found = mail_index.of(data, ZONE, "@trigger")
     sweep = Sweep("/", options, NOW, ZONE, "@trigger")
-    waiting = 0 if dispatches else found.before("waiting", sweep.new_since)
+    waiting = 0 if dispatches else found.before("waiting", sweep.rule.new_since)
     overdue, peculiar, waits = judged(messages, options)
     # A stamp that nobody needs may be bad, and one that is bad is looked at: never the other way round.
     assert (count(mails), overdue, waits) == (found.counts, sweep._overdue(found), waiting)
