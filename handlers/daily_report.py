@@ -72,7 +72,7 @@ def _mail(workspace: Workspace) -> Counts:
     inside = workspace.inside
     for branch in workspace.branches:
         try:
-            index = workspace.seen.inbox(branch, inside) or MailIndex()
+            index = workspace.cache.inbox(branch, inside) or MailIndex()
         except MailboxError:
             continue  # a note of the checkup says so
         total, unread = total + index.total, unread + index.unread

@@ -45,7 +45,7 @@ class Tally(msgspec.Struct, kw_only=True):
 def run(task: Task, workspace: Workspace) -> Outcome:
     """Sweep every mailbox; one that can't be read or written is named, and the others are swept."""
     tally = Tally(problems=list(workspace.problems))
-    sweep = Sweep(workspace.inside, task.options, task.now, task.zone, task.sender, workspace.seen)
+    sweep = Sweep(workspace.inside, task.options, task.now, task.zone, task.sender, workspace.cache)
     counts: dict[str, Counts] = {}
     for branch in workspace.branches:
         swept = _swept(sweep, branch, tally, task)

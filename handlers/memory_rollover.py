@@ -51,9 +51,9 @@ def measured(workspace: Workspace) -> Iterator[Memory]:
     """Yield every branch's memory files with their sizes, dashboards left out."""
     inside = workspace.inside
     for branch in workspace.branches:
-        for name in workspace.seen.memory_names(branch):
+        for name in workspace.cache.memory_names(branch):
             try:
-                lines, size = workspace.seen.lines(f"{branch.memories}/{name}", inside)
+                lines, size = workspace.cache.lines(f"{branch.memories}/{name}", inside)
             except FileNotFoundError:
                 if not os.path.lexists(f"{branch.memories}/{name}"):
                     continue  # gone since it was listed

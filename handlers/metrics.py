@@ -97,7 +97,7 @@ def _mail(workspace: Workspace, problems: list[str]) -> dict[str, Any]:
     inside = workspace.inside
     for branch in workspace.branches:
         try:
-            index = workspace.seen.inbox(branch, inside)
+            index = workspace.cache.inbox(branch, inside)
         except MailboxError as error:
             problems.append(str(error))
             continue

@@ -51,7 +51,7 @@ class Traffic:
     def _received(self, branch: Branch) -> int:
         put_away = [mail for _, mail in self._laid_down(branch, "deleted") if self._counts(mail)]
         try:
-            index = self.workspace.seen.inbox(branch, self.inside)
+            index = self.workspace.cache.inbox(branch, self.inside)
             number = 0 if index is None else index.sent_within(self.start, self.end)
             if number is not None and not put_away:
                 return number
@@ -68,7 +68,7 @@ class Traffic:
         """Yield name and content of each mail in a folder and in its archive that may be of the span."""
         mailbox = branch.mailbox
         for first, folder in ((name, name), (".archive", f".archive/{name}")):
-            if self.workspace.seen.may_hold(mailbox, first):
+            if self.workspace.cache.may_hold(mailbox, first):
                 yield from self._mails_in(f"{mailbox}/{folder}")
 
     def _mails_in(self, folder: str) -> Iterator[tuple[str, Any]]:

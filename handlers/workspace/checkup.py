@@ -117,20 +117,20 @@ class Inspector:
         yield from self._age(
             f"{branch.path}/DASHBOARD.local.json", "DASHBOARD.local.json", self.limits.dashboard_hours / 24
         )
-        if self.workspace.seen.may_hold(branch.path, "logs"):
+        if self.workspace.cache.may_hold(branch.path, "logs"):
             yield from self._logs(f"{branch.path}/logs", "logs")
 
     def _is_directory(self, path: str) -> bool:
-        seen = self.workspace.seen
+        cache = self.workspace.cache
         try:
-            return bool(seen.names(path)) or seen.once(os.path.isdir, path)
+            return bool(cache.names(path)) or cache.once(os.path.isdir, path)
         except OSError:
-            return seen.once(os.path.isdir, path)
+            return cache.once(os.path.isdir, path)
 
     def _memory(self, branch: Branch) -> Iterator[Finding]:
         for kind in MEMORY_KINDS:
             try:
-                lines, _ = self.workspace.seen.lines(branch.memory_file(kind), self.inside)
+                lines, _ = self.workspace.cache.lines(branch.memory_file(kind), self.inside)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
@@ -145,7 +145,7 @@ class Inspector:
 
     def _mail(self, branch: Branch) -> Iterator[Finding]:
         try:
-            index = self.workspace.seen.inbox(branch, self.inside) or MailIndex()
+            index = self.workspace.cache.inbox(branch, self.inside) or MailIndex()
         except MailboxError as error:
             yield Finding(key="inbox:unreadable", said=f"inbox was skipped: {error}", level="note")
             return
@@ -155,7 +155,7 @@ class Inspector:
                 yield Finding(key=f"mail:{status}", said=said, level="note")
 
     def _age(self, path: str, name: str, days: float) -> Iterator[Finding]:
-        changed_at = self.workspace.seen.once(_changed_at, path)
+        changed_at = self.workspace.cache.once(_changed_at, path)
         if changed_at is None:
             yield Finding(key=f"{name}:missing", said=f"{name} is missing", level=self.soft)
             return

@@ -83,7 +83,7 @@ def recount_central(
         wanted = recounted(document)
         return None if wanted == document else _as_before(data, document, wanted | {"last_updated": today})
 
-    workspace.seen.forget(str(path))
+    workspace.cache.forget(str(path))
     try:
         return rewrite(path, edited, inside=workspace.inside)
     except FileNotFoundError:
@@ -180,7 +180,7 @@ def _counts(branch: Branch, workspace: Workspace, *, changed: bool) -> Counts | 
     try:
         if changed:
             return read_inbox(branch, workspace.inside, lambda data: count(mails_in(data)))
-        index = workspace.seen.inbox(branch, workspace.inside)
+        index = workspace.cache.inbox(branch, workspace.inside)
     except MailboxError as error:
         return error
     return None if index is None else index.counts

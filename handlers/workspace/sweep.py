@@ -48,10 +48,10 @@ class Sweep:
         now: datetime,
         zone: ZoneInfo,
         sender: str,
-        seen: FileCache | None = None,
+        cache: FileCache | None = None,
     ) -> None:
         self.inside, self.options = inside, options
-        self.seen = seen or FileCache(zone=zone, sender=sender)
+        self.cache = cache or FileCache(zone=zone, sender=sender)
         self.now, self.zone = now.astimezone(UTC), zone
         self.rule = Rule(options, self.now, zone, sender)
 
@@ -61,7 +61,7 @@ class Sweep:
         Raise MailboxError if the inbox can't be read or had, OSError if it can't be written.
         """
         self._tidy(branch)  # also where nothing is stale, and so nothing is written
-        index = self.seen.inbox(branch, self.inside)
+        index = self.cache.inbox(branch, self.inside)
         if index is None:
             return None
         overdue = self._overdue(index)
@@ -78,15 +78,15 @@ class Sweep:
         # Judged under the lock, and anew every time the file turns out to have been changed meanwhile.
         done: list[Swept] = []
         update(branch, self.inside, lambda inbox: self._edit(branch, inbox, done))
-        self.seen.forget(branch.inbox)
-        self.seen.forget(branch.mailbox)
+        self.cache.forget(branch.inbox)
+        self.cache.forget(branch.mailbox)
         return done[-1]
 
     def _tidy(self, branch: Branch) -> None:
         with suppress(OSError):
-            if any(map(is_temporary, self.seen.names(branch.mailbox))):
+            if any(map(is_temporary, self.cache.names(branch.mailbox))):
                 clear_leftovers(branch.mailbox)
-                self.seen.forget(branch.mailbox)
+                self.cache.forget(branch.mailbox)
 
     def _overdue(self, index: MailIndex) -> bool:
         """Tell whether any mail is to be opened or put away."""

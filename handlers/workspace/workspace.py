@@ -12,13 +12,13 @@ import msgspec
 from scheduled.handlers.base import Outcome, Task
 from scheduled.handlers.formats.branches import Branch, WorkspaceError, normal_address, read_branches
 from scheduled.handlers.formats.json_text import written
-from scheduled.handlers.workspace.cache import NAME as SEEN
+from scheduled.handlers.workspace.cache import NAME as CACHE
 from scheduled.handlers.workspace.cache import FileCache
 from scheduled.state.files import clear_leftovers, lies_inside, write_atomically
 
 KEEPER = "@dev_central"  # who looks after the workspace as a whole
 MOST_NAMED = 3  # faults of a registry in which nothing is right
-A_MOMENT = 10.0  # seconds for which the handlers of a slot may take a look for the present
+A_MOMENT = 10.0  # seconds for which the handlers of a slot share one reading of the workspace
 
 __all__ = ["KEEPER", "Branch", "Workspace", "WorkspaceError", "in_workspace"]
 
@@ -29,10 +29,10 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     root: Path
     branches: tuple[Branch, ...]
     problems: tuple[str, ...] = ()
-    seen: FileCache = msgspec.field(default_factory=FileCache)
+    cache: FileCache = msgspec.field(default_factory=FileCache)
 
     @classmethod
-    def load(cls, root: Path | None, seen: FileCache | None = None) -> "Workspace":
+    def load(cls, root: Path | None, cache: FileCache | None = None) -> "Workspace":
         """Read the registry under *root*; WorkspaceError if there is nothing to look after."""
         if root is None:
             raise WorkspaceError('no workspace is configured: set `workspace = "/path"` in scheduled.toml')
@@ -46,7 +46,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
             raise WorkspaceError(
                 f"the registry of {root} (`workspace` in scheduled.toml) names no branch: {said}"
             )
-        return cls(root=root, branches=tuple(branches), problems=tuple(problems), seen=seen or FileCache())
+        return cls(root=root, branches=tuple(branches), problems=tuple(problems), cache=cache or FileCache())
 
     @classmethod
     def of(cls, given: "Workspace | Path") -> "Workspace":
@@ -89,7 +89,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         """Make *document* the content of the central file *name*, written as the others there are."""
         path = self.central_file(name)
         write_atomically(path, written(document))
-        self.seen.forget(str(path))
+        self.cache.forget(str(path))
 
 
 def in_workspace(work: Callable[[Task, Workspace], Outcome]) -> Callable[[Task], Outcome]:
@@ -102,7 +102,7 @@ def in_workspace(work: Callable[[Task, Workspace], Outcome]) -> Callable[[Task],
             outcome = work(task, workspace)
         except WorkspaceError as error:
             return Outcome(status="failed", reason=str(error))
-        workspace.seen.save()
+        workspace.cache.save()
         return outcome
 
     return run
@@ -119,9 +119,9 @@ class _Opened(NamedTuple):
 def _opened(task: Task) -> Workspace:
     """Return the task's workspace, as the handler before in this child has read it, if that was a moment ago."""
     key = (task.workspace, task.files, task.zone.key, task.sender)
-    last = task.kept.get(SEEN)
+    last = task.kept.get(CACHE)
     if last is None or last.key != key or time.monotonic() - last.at > A_MOMENT:
-        seen = FileCache(task.files.parent / SEEN, task.zone, task.sender)
-        last = _Opened(key, time.monotonic(), Workspace.load(task.workspace, seen))
-        task.kept[SEEN] = last
+        cache = FileCache(task.files.parent / CACHE, task.zone, task.sender)
+        last = _Opened(key, time.monotonic(), Workspace.load(task.workspace, cache))
+        task.kept[CACHE] = last
     return last.workspace

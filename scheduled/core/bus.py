@@ -8,7 +8,7 @@ Subscriber = Callable[[Event], None]
 
 
 class Bus:
-    """Publishes events to its subscribers in their order; one that raises is told to *trouble* and the rest hear."""
+    """Publishes events to its subscribers in their order; the message of one that raises is given to *trouble*."""
 
     def __init__(self, trouble: Callable[[str], None]) -> None:
         self._subscribers: list[Subscriber] = []

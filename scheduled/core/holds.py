@@ -38,7 +38,7 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def hold(job: Job, now: Instant, holds: Holds) -> tuple[OpenReason, Instant | None] | None:
-    """Return why what is due for *job* has to wait, and until when (None: nobody knows); None if it may start."""
+    """Return why what is due for *job* has to wait, and until when (None: that is not known); None if it may start."""
     pauses = [holds.pauses[name] for name in ("", job.name) if name in holds.pauses]
     if pauses:
         ends = [until for until in pauses if until is not None]
@@ -60,7 +60,7 @@ def quiet(window: Window, zone: str, now: Instant) -> Instant | None:
 
 
 def may_start(job: Job, instant: Instant, pauses: Mapping[str, Instant | None]) -> Instant | None:
-    """Return when what is due at *instant* may start: once pauses and quiet window are over; None if nobody knows."""
+    """Return when what is due at *instant* may start: once pauses and quiet window are over; None if that is not known."""
     for name in ("", job.name):
         if name in pauses:
             until = pauses[name]

@@ -26,10 +26,10 @@ def start_for(
     tick: str,
     now: Instant,
 ) -> Start:
-    """Return the start that fulfils a wish; *standing* is None for a disabled job, which may still run by hand.
+    """Return the start that fulfils a request; *job_state* is None for a disabled job, which may still run by hand.
 
     An open slot is taken, with the older ones coalesced into it, as a tick would; for any other instant the run
-    is one beside the schedule that is told the instant. Raises ConfigError if older slots must go first.
+    is one beside the schedule, with that instant in its payload. Raises ConfigError if older slots must go first.
     """
     if waiting is not None:
         return again(waiting)
@@ -40,8 +40,8 @@ def start_for(
     start = manual_start(job, job_state.window_start if job_state else None, f"{job.name}-manual-{tick}")
     if request.slot is None:
         return start
-    told = msgspec.structs.replace(start.claim, payload={"scheduled_for": request.slot})
-    return msgspec.structs.replace(start, claim=told)
+    claim = msgspec.structs.replace(start.claim, payload={"scheduled_for": request.slot})
+    return msgspec.structs.replace(start, claim=claim)
 
 
 def _open_slot(job: Job, job_state: JobState, slot: Instant, now: Instant) -> Start | None:

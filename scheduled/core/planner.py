@@ -1,4 +1,4 @@
-"""Pure planning: (jobs, where they stand, now) -> what starts, what waits, what is decided without a run."""
+"""Pure planning: (jobs, their states, now) -> what starts, what waits, what is decided without a run."""
 
 from collections.abc import Container, Iterable, Mapping
 

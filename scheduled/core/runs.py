@@ -35,7 +35,7 @@ AFTER = "after"  # what triggers a job without a schedule: those that it comes a
 
 
 class JobState(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a job stands in the ledger, as far as planning must know.
+    """The state of a job in the ledger, as far as planning must know.
 
     *position*: every slot up to it has a verdict. *epoch*: when its schedule came into force. *open_run*:
     the run of a slot that has no verdict yet; *others*: waiting runs that no schedule asked for. *busy*: some run of

@@ -18,7 +18,7 @@ from scheduled.state.ledger import Ledger
 def by_hand(
     ledger: Ledger, config: Config, requests: Sequence[ManualRequest], claimant: Claimant, now: Instant
 ) -> tuple[list[Start], list[str]]:
-    """Return starts for what somebody asked for, and the jobs that are under way already."""
+    """Return starts for *requests*, and the jobs that are under way already."""
     running = {run.job for run in ledger.open_runs() if run.status != "waiting_retry"}
     groups = planner.busy_groups(config.jobs, running)
     busy = [

@@ -62,7 +62,7 @@ def _note_gap(ledger: Ledger, before: float | None, now: float) -> bool:
 
 
 def _booted(ledger: Ledger, runtime: Runtime, boot: str, now: float) -> list[Event]:
-    """Tell once of every boot but the one in which the ledger was made: what `@reboot` jobs listen to."""
+    """Return an event, once for every boot but the one in which the ledger was made: `@reboot` jobs listen to it."""
     events = boot_since(ledger, boot)
     ledger.remember("boot", boot)
     chains.spread(ledger, runtime.config.jobs, events, 0, now)
@@ -70,5 +70,5 @@ def _booted(ledger: Ledger, runtime: Runtime, boot: str, now: float) -> list[Eve
 
 
 def boot_since(ledger: Ledger, boot: str) -> list[Event]:
-    """Return the event that *boot* is, if no tick has told of it yet."""
+    """Return the event that *boot* is, if no tick has published it yet."""
     return [] if ledger.meta("boot") in (None, boot) else [Event(name=BOOTED, payload={"boot": boot})]

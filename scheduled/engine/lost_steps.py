@@ -31,5 +31,5 @@ def _is_lost(runtime: Runtime, job: str, parent: str) -> bool:
     """Tell whether nothing will come of what waits for *job*, for the chain's run *parent* if there is one."""
     found = runtime.config.jobs.get(job)
     if found is None:
-        return not runtime.config.problems  # it may stand in a file that can't be read
+        return not runtime.config.problems  # it may be defined in a file that can't be read
     return bool(parent) and not found.enabled

@@ -29,14 +29,14 @@ class Gates(msgspec.Struct, frozen=True):
 
 def register(ledger: Ledger, config: Config, now: Instant) -> None:
     """Begin and end epochs where the configuration differs from what is in force."""
-    # With a file that can't be read, a job that is not seen may merely stand in it.
+    # With a file that can't be read, a job that is missing may merely be defined in it.
     unknown = bool(config.problems)
     for change in epochs.epoch_changes(config.jobs, ledger.job_states(), unknown, now):
         _write(ledger, change, now)
 
 
 def foreseen(ledger: Ledger, config: Config, now: Instant) -> dict[str, JobState]:
-    """Return where the jobs will stand once `register` has been here; nothing is written."""
+    """Return the states of the jobs as they will be after `register`; nothing is written."""
     job_states = ledger.job_states()
     return epochs.after(job_states, epochs.epoch_changes(config.jobs, job_states, bool(config.problems), now))
 
@@ -103,7 +103,7 @@ def plan_and_note(
             ledger.advance(name, skip.span.last)
         ledger.wait(name, job.waits, job.next_due)
     for name in job_states.keys() - found.jobs.keys():
-        ledger.wait(name, "paused", None)  # it stands in a file that can't be read at present
+        ledger.wait(name, "paused", None)  # its file can't be read at present
     return found
 
 

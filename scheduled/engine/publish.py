@@ -26,7 +26,7 @@ def snapshot(runtime: Runtime, ledger: Ledger, plan: Plan, now: float) -> None:
 
 
 def changed(runtime: Runtime, ledger: Ledger, now: float) -> None:
-    """Bring the snapshot up to date when somebody changed the ledger between ticks; the next tick looks after it.
+    """Bring the snapshot up to date when a command changed the ledger between ticks; the next tick completes it.
 
     The heartbeat stays that of the last tick. Where there was no tick there is no snapshot either.
     """

@@ -30,7 +30,7 @@ KEPT = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def take_in(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
-    """Settle every open run that has ended, whether its runner lives or not; return the events to publish."""
+    """Settle every open run that has ended, whether its runner is alive or not; return the events to publish."""
     events: list[Event] = []
     ticks: dict[str, list[Record]] = {}
     for run in ledger.open_runs():
@@ -49,7 +49,7 @@ def take_in(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
 
 
 def _records(runtime: Runtime, tick: str) -> list[Record]:
-    """Return what stands in a tick's result file; of what can't be read, the runs' locks are asked instead."""
+    """Return the records of a tick's result file; of what can't be read, the runs' locks are asked instead."""
     path = runtime.paths.results_of(tick)
     try:
         data = read_regular(path)
@@ -153,7 +153,9 @@ def _clear_away(runtime: Runtime, open_runs: Sequence[OpenRun]) -> None:
         if needed or path.suffix not in (".report", ".jsonl"):
             continue
         try:
-            with unless_held(path) as free:  # held by us, then: whoever has just made it sees that it is gone
+            with unless_held(
+                path
+            ) as free:  # held by us, then: a tick that has just made it sees that it is gone
                 if free:
                     _clear(runtime, path)
         except FileNotFoundError:

@@ -52,7 +52,7 @@ class Runtime:
             yield ledger
 
     def look_at_snapshot(self, now: float) -> None:
-        """Say what was done to the snapshot behind our back, once the ledger has taken from it what it needs."""
+        """Say what other programs did to the snapshot, once the ledger has taken from it what it needs."""
         found = snapshot.tampering(self.paths.snapshot, now)
         if found is not None:
             self.say("WARNING", found)
@@ -68,7 +68,7 @@ class Runtime:
         self.say("ERROR", message)
 
     def publish(self, events: Sequence[Event]) -> None:
-        """Tell everybody on the bus, in order."""
+        """Publish *events* on the bus, in order."""
         for event in events:
             self.bus.publish(event)
 
@@ -87,7 +87,7 @@ class Runtime:
                 self.troubles.append(trouble)
 
     def context(self) -> ExecutionContext:
-        """Return what jobs find around them."""
+        """Return what jobs are executed with."""
         return ExecutionContext(
             self.paths, self.config.workspace, self.zone, dict(os.environ), self.config.sender
         )

@@ -1,4 +1,4 @@
-"""One tick, told top-down: take in, register, plan, claim, execute, settle, deliver, publish."""
+"""One tick, top-down: take in, register, plan, claim, execute, settle, deliver, publish."""
 
 import os
 from collections.abc import Collection, Sequence
@@ -22,7 +22,7 @@ from scheduled.state.ledger import Ledger
 
 
 class Result(msgspec.Struct, kw_only=True):
-    """What a tick did: its *events*, the jobs that were *busy* elsewhere, the *troubles* to be told, the exit code."""
+    """What a tick did: its *events*, the jobs that were *busy* elsewhere, the *troubles* to print, the exit code."""
 
     tick: str
     started_at: float
@@ -57,7 +57,7 @@ def tick(
             asked, result.busy = claims.by_hand(ledger, runtime.config, manual, claimant, int(now))
             able = execution.take(ledger, [*due, *asked], gates)
         if runtime.claimed is not None and able and (asked or not manual):
-            runtime.claimed()  # whoever waits to hear whether it was refused needs to wait no longer
+            runtime.claimed()  # who waits for a refusal needs to wait no longer
         intake.tell(runtime, taken_in)
         result.unrecorded = execution.follow(ledger)
         undelivered = outbox.deliver(ledger, runtime.route, int(clock.now()))

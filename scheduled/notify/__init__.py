@@ -1,1 +1,1 @@
-"""What is told to people and programs: conditions, notices, the outbox, the session bus."""
+"""What people and programs are notified of: conditions, notices, the outbox and its routes, the session bus."""

@@ -1,4 +1,4 @@
-"""Facts on the session bus, for whoever listens: JobStarted and its like, from the ticks that cron starts too.
+"""Facts on the session bus, for programs that listen: JobStarted and its like, from the ticks that cron starts too.
 
 Where there is no bus, or no library for it, nothing is said. A bus that does not answer costs an invocation BOUND
 once, and is not asked again.
@@ -26,10 +26,10 @@ JOBS = {"job_started": "JobStarted", "job_completed": "JobCompleted", "job_faile
 
 
 def address() -> str | None:
-    """Return where the session bus listens; cron tells nobody, so that the usual place is looked at too."""
-    told = os.environ.get("DBUS_SESSION_BUS_ADDRESS")
-    if told is not None:
-        return told if told.startswith("unix:") else None
+    """Return where the session bus listens; cron sets no variable, so that the usual place is tried too."""
+    given = os.environ.get("DBUS_SESSION_BUS_ADDRESS")
+    if given is not None:
+        return given if given.startswith("unix:") else None
     usual = f"/run/user/{os.geteuid()}/bus"
     try:
         return f"unix:path={usual}" if os.stat(usual).st_uid == os.geteuid() else None
@@ -39,9 +39,9 @@ def address() -> str | None:
 
 def why_none() -> str:
     """Say why there is no address."""
-    told = os.environ.get("DBUS_SESSION_BUS_ADDRESS")
-    if told is not None:
-        return f"DBUS_SESSION_BUS_ADDRESS is {told!r}, and no unix: address"
+    given = os.environ.get("DBUS_SESSION_BUS_ADDRESS")
+    if given is not None:
+        return f"DBUS_SESSION_BUS_ADDRESS is {given!r}, and no unix: address"
     return "DBUS_SESSION_BUS_ADDRESS is not set, and /run/user has none of yours"
 
 
@@ -90,7 +90,7 @@ def _dial() -> "Line | None":
 
 
 def reload_services() -> None:
-    """Have the bus look at its service files anew; where there is no bus there is nothing to do."""
+    """Have the bus read its service files again; where there is no bus there is nothing to do."""
     try:
         line = _dial()
         if line is not None:
