@@ -22,15 +22,18 @@ def scheduled(expressions: list[str], days: int) -> float:
 
 
 def _house(expressions: list[str], days: int):
-    from scheduled.core.jobs import Action, Job, Schedule
+    from scheduled.core.jobs import Action, Job
     from scheduled.core.runs import JobState
+    from scheduled.schedules.schedule import Schedule
 
     action = Action("command", words=("true",))
     schedules = [Schedule("cron", expression, "UTC") for expression in expressions]
-    jobs = {f"j{n}": Job(name=f"j{n}", schedule=found, action=action) for n, found in enumerate(schedules)}
+    jobs = {
+        f"j{n}": Job(name=f"j{n}", schedules=(found,), action=action) for n, found in enumerate(schedules)
+    }
     before = int((NOW - timedelta(days=days)).timestamp())
     job_states = {
-        name: JobState(job=name, position=before, epoch=before, schedule=job.schedule)
+        name: JobState(job=name, position=before, epoch=before, schedules=job.schedules)
         for name, job in jobs.items()
     }
     return jobs, job_states

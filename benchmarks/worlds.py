@@ -64,7 +64,7 @@ class Runtime:
         self.state.mkdir(mode=0o700)
         with using(SqliteLedger(self.state / "ledger.db")) as ledger, ledger.transaction():
             for name, job in self.jobs().items():
-                ledger.begin_epoch(name, job.schedule, int(time.time()) - ago)
+                ledger.begin_epoch(name, job.schedules, int(time.time()) - ago)
             ledger.remember("pruned", str(time.time()))  # which a tick does once a day
 
     def keep(self) -> None:

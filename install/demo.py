@@ -49,7 +49,7 @@ def age_first_sight(config: Path, state: Path, hours: int) -> None:
     try:
         with ledger.transaction():
             for job in load_config(config).jobs.values():
-                ledger.begin_epoch(job.name, job.schedule, first_seen)
+                ledger.begin_epoch(job.name, job.schedules, first_seen)
     finally:
         ledger.close()
 

@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from scheduled.core.conditions import Condition, Notice
-from scheduled.core.jobs import Schedule
 from scheduled.core.records import (
     Claimant,
     Epoch,
@@ -17,6 +16,7 @@ from scheduled.core.records import (
     SlotRow,
 )
 from scheduled.core.runs import AttemptResult, Claim, JobState, OpenReason, OpenRun, Span, TriggerRow, Verdict
+from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import Instant
 
 
@@ -37,7 +37,7 @@ class Ledger(Protocol):
     def job_states(self) -> dict[str, JobState]:
         """Return where each job stands that has an open epoch."""
 
-    def begin_epoch(self, job: str, schedule: Schedule, starts_at: Instant) -> None:
+    def begin_epoch(self, job: str, schedules: tuple[Schedule, ...], starts_at: Instant) -> None:
         """Open an epoch after *starts_at*; the position moves there, never backwards."""
 
     def end_epoch(self, job: str, ends_at: Instant) -> None:

@@ -156,8 +156,8 @@ def _restore(ledger: SqliteLedger, paths: Paths) -> list[str]:
         if not ledger.is_new():
             return []  # another process has done it, or begun anew, meanwhile
         for job in remembered:
-            if job.schedule is not None:
-                ledger.begin_epoch(job.job, job.schedule, job.position)
+            if job.schedules:
+                ledger.begin_epoch(job.job, job.schedules, job.position)
                 ledger.succeeded(job.job, job.window_start)
         for name, enabled in switches.overridden.items():
             ledger.override(name, enabled)

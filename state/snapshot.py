@@ -11,9 +11,9 @@ import msgspec
 
 from scheduled import idle
 from scheduled.clock import local
-from scheduled.core.jobs import Schedule
 from scheduled.core.records import JobRow
 from scheduled.errors import StateError
+from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import Instant
 from scheduled.state.files import RefusedError, open_regular, read_regular, sync_directory
 from scheduled.state.ledger import Ledger
@@ -33,7 +33,7 @@ class Restored(msgspec.Struct, frozen=True):
 
     job: str
     position: Instant
-    schedule: Schedule | None
+    schedules: tuple[Schedule, ...]
     window_start: Instant | None
 
 
@@ -96,7 +96,7 @@ def _job(row: JobRow, zone: str) -> dict[str, Any]:
         "failure_count": row.failure_count,
         "position": row.position,
         "window_start": row.window_start,
-        "schedule": row.schedule,
+        "schedules": row.schedules,
     }
 
 
@@ -284,4 +284,4 @@ def _instants(said: Any) -> list[Instant | None]:
 
 def _is_believable(restored: Restored) -> bool:
     instants = [instant for instant in (restored.position, restored.window_start) if instant is not None]
-    return all(map(is_instant, instants)) and (restored.schedule is None or is_schedule(restored.schedule))
+    return all(map(is_instant, instants)) and all(map(is_schedule, restored.schedules))

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 import msgspec
 
 from scheduled.clock import zone_exists
-from scheduled.core.jobs import Schedule
-from scheduled.schedules import timetable
+from scheduled.schedules.durations import LONGEST
+from scheduled.schedules.kinds.registry import timetable_of
+from scheduled.schedules.schedule import Schedule, ScheduleError
 from scheduled.schedules.zones import FIRST_YEAR, LAST_YEAR, start_of
 
-LONGEST_INTERVAL = 400 * 366 * 86400
 # Fields that hold an instant, whatever they belong to.
 INSTANTS = frozenset(
     {
@@ -26,27 +26,15 @@ def is_instant(value: object) -> bool:
 
 def is_schedule(schedule: Schedule) -> bool:
     """Return whether the slots of *schedule* can be computed."""
-    if not (zone_exists(schedule.zone) and 0 <= schedule.delay <= LONGEST_INTERVAL):
+    if not (zone_exists(schedule.zone) and 0 <= schedule.delay <= LONGEST):
         return False
     if schedule.anchor is not None and not is_instant(schedule.anchor):
         return False
-    if schedule.kind == "cron":
-        return _is_cron(schedule)
-    if schedule.kind == "every":
-        return _is_interval(schedule.expression)
-    return schedule.kind == "manual" or schedule.anchor is not None
-
-
-def _is_cron(schedule: Schedule) -> bool:
     try:
-        timetable.cron(schedule.expression, schedule.zone, schedule.seed)
-    except timetable.ScheduleError:
+        timetable_of(schedule, 0)
+    except ScheduleError:
         return False
     return True
-
-
-def _is_interval(seconds: str) -> bool:
-    return seconds.isascii() and seconds.isdigit() and 0 < int(seconds[:20]) <= LONGEST_INTERVAL
 
 
 def look_through(found: Iterable[msgspec.Struct]) -> None:
@@ -57,6 +45,6 @@ def look_through(found: Iterable[msgspec.Struct]) -> None:
         for name in INSTANTS.intersection(fields):
             if fields[name] is not None and not is_instant(fields[name]):
                 raise ValueError(f"{name}: {fields[name]!r} is no instant")
-        schedule = getattr(value, "schedule", None)
-        if schedule is not None and not is_schedule(schedule):
-            raise ValueError(f"{schedule.expression!r} is no schedule")
+        for schedule in getattr(value, "schedules", ()):
+            if not is_schedule(schedule):
+                raise ValueError(f"{schedule.expression!r} is no schedule")

@@ -11,7 +11,7 @@ from scheduled.cli.render import a_status, console, table, when
 from scheduled.queries import describe
 from scheduled.schedules.durations import duration
 
-HIDDEN = ("name", "schedule", "action", "description", "source", "enabled", "doubts")
+HIDDEN = ("name", "schedules", "action", "description", "source", "enabled", "doubts")
 DURATIONS = ("timeout", "grace", "gate_deadline", "delay", "max_delay", "jitter")
 SIZES = ("output_limit", "memory", "file_size")
 INSTANTS = {

@@ -139,7 +139,7 @@ def _to_skip(
     own = job_state.open_run.slot if job_state.open_run else None
     if slot is not None:
         return _one(ledger, job, job_state, slot, zone), ()
-    span = span_between(open_slots_of(job.schedule, job_state), base_of(job_state), now)
+    span = span_between(open_slots_of(job.schedules, job_state), base_of(job_state), now)
     if own is not None:
         span = Span(own, span.last, span.count + 1) if span else Span(own, own, 1)
     return span, job_state.others
@@ -151,7 +151,7 @@ def _give_up(ledger: Ledger, runtime: Runtime, run: OpenRun, now: Instant) -> li
 
 
 def _one(ledger: Ledger, job: Job, job_state: JobState, slot: Instant, zone: str) -> Span:
-    if slots_of(job.schedule, job_state.epoch).last_until(slot) != slot:
+    if slots_of(job.schedules, job_state.epoch).last_until(slot) != slot:
         raise ConfigError(
             f"{job.name}: {stamp(slot, zone)} is no slot of it; {_nearest(job, job_state, slot, zone)}"
         )
@@ -166,7 +166,7 @@ def _one(ledger: Ledger, job: Job, job_state: JobState, slot: Instant, zone: str
 
 
 def _nearest(job: Job, job_state: JobState, slot: Instant, zone: str) -> str:
-    times = slots_of(job.schedule, job_state.epoch)
+    times = slots_of(job.schedules, job_state.epoch)
     near = [found for found in (times.last_until(slot), times.next_after(slot)) if found is not None]
     if not near:
         return "it has none"
@@ -179,7 +179,7 @@ def _skip(ledger: Ledger, job: Job, job_state: JobState, slot: Instant | None, n
         ledger.record_verdict(job.name, Span(run.slot, run.slot, 1), "skipped", BY_HAND, run.run_id, now)
         ledger.close_run(run.run_id, "skipped", BY_HAND)
         ledger.advance(job.name, run.slot)
-    times = open_slots_of(job.schedule, job_state)
+    times = open_slots_of(job.schedules, job_state)
     if slot is None:
         rest = span_between(times, base, now)
         oldest = True

@@ -10,10 +10,11 @@ import msgspec
 from scheduled import clock
 from scheduled.config.files import Drafts, load_config
 from scheduled.core import cadence
-from scheduled.core.epochs import minute_before
+from scheduled.core.epochs import minute_before, slots_of
 from scheduled.core.jobs import Job, Jobs
 from scheduled.paths import Paths
-from scheduled.schedules.cron_lint import lint
+from scheduled.schedules.kinds.registry import kind_of
+from scheduled.schedules.schedule import same
 from scheduled.schedules.zones import MINUTE, Instant, Seconds
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
@@ -38,7 +39,7 @@ def check(
     rhythm = None if every is None else int(every)
     doubts = [doubt for job in found.jobs.values() for doubt in _doubts(job, rhythm, now)]
     doubts += [
-        f"{job.source}: jobs.{job.name}: at: is over: the job will not run; give an instant to come"
+        f"{job.source}: jobs.{job.name}: {_keys(job)}: is over: the job will not run; give an instant to come"
         for job in _too_late(found.jobs, ledger, now)
     ]
     if found.max_sessions is not None:
@@ -68,15 +69,16 @@ def _option_faults(job: Job) -> Iterable[str]:
 
 
 def _too_late(jobs: Jobs, ledger: Ledger | None, now: Instant) -> Iterable[Job]:
-    """Yield the jobs with an `at` that was over before they were there to run then."""
+    """Yield the jobs whose last slot was over before they were there to run then."""
     job_states = ledger.job_states() if ledger is not None else {}
     for job in jobs.values():
-        at = job.schedule.anchor
-        if job.schedule.kind != "at" or at is None or at > minute_before(now) or not job.enabled:
+        times = slots_of(job.schedules, now)
+        last = times.last_until(minute_before(now)) if times.next_after(minute_before(now)) is None else None
+        if last is None or not job.enabled:
             continue
-        row, job_state = ledger.row_at(job.name, at) if ledger else None, job_states.get(job.name)
-        decided = row is not None and row.span.last >= at
-        in_time = job_state is not None and job_state.schedule == job.schedule and job_state.epoch < at
+        row, job_state = ledger.row_at(job.name, last) if ledger else None, job_states.get(job.name)
+        decided = row is not None and row.span.last >= last
+        in_time = job_state and same(job_state.schedules, job.schedules) and job_state.epoch < last
         if not decided and not in_time:
             yield job
 
@@ -84,17 +86,21 @@ def _too_late(jobs: Jobs, ledger: Ledger | None, now: Instant) -> Iterable[Job]:
 def _doubts(job: Job, every: Seconds | None, now: Instant) -> Iterable[str]:
     for doubt in job.doubts:
         yield f"{job.source}: jobs.{job.name}: {doubt}"
-    if job.schedule.kind == "cron":
-        for doubt in lint(job.schedule.expression, job.schedule.zone, now, job.schedule.seed):
-            yield f"{job.source}: jobs.{job.name}: cron: {doubt}"
-    coarse = every and cadence.doubt(job.schedule, every, now)
+    for schedule in job.schedules:
+        for doubt in kind_of(schedule).lint(schedule, now):
+            yield f"{job.source}: jobs.{job.name}: {schedule.kind}: {doubt}"
+    coarse = every and cadence.doubt(job.schedules, every, now)
     if coarse:
-        yield f"{job.source}: jobs.{job.name}: {job.schedule.kind}: {coarse}"
+        yield f"{job.source}: jobs.{job.name}: {_keys(job)}: {coarse}"
+
+
+def _keys(job: Job) -> str:
+    return " and ".join(dict.fromkeys(schedule.kind for schedule in job.schedules))
 
 
 def needed_cadence(config_file: Path) -> int:
     """Return how often ticks have to come, in minutes; without a configuration the usual."""
     schedules = (
-        [job.schedule for job in load_config(config_file).jobs.values()] if config_file.exists() else []
+        [job.schedules for job in load_config(config_file).jobs.values()] if config_file.exists() else []
     )
     return cadence.needed(schedules, int(clock.now())) // MINUTE

@@ -1,33 +1,28 @@
 """A [jobs.NAME] table as it is written -> the job it means; every fault is told with its key."""
 
 import re
-from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from scheduled.clock import zone_exists
 from scheduled.config.tables import GateTable, JobTable, LimitsTable, RetryTable
-from scheduled.core.jobs import Action, Gate, Job, Limits, Retry, Schedule, Window
+from scheduled.core.jobs import Action, Gate, Job, Limits, Retry, Window
 from scheduled.errors import ConfigError
-from scheduled.schedules import timetable
-from scheduled.schedules.durations import parse_interval
-from scheduled.schedules.zones import FIRST_YEAR, LAST_YEAR
+from scheduled.schedules.durations import read_seconds
+from scheduled.schedules.kinds import reading
+from scheduled.schedules.kinds.cron import is_reboot
+from scheduled.schedules.schedule import ScheduleError
 
 NAME = re.compile(r"[^\W_][\w.@:+-]{0,99}")
 A_NAME = "a job's name is 1 to 100 letters, digits and . _ @ : + -, and begins with a letter or digit"
 EVENT = re.compile(r"[A-Za-z]\w{0,99}")
-REBOOT, BOOTED = (
-    "@reboot",
-    "machine_booted",
-)  # no point in time, but an event: the first tick of a boot tells it
+BOOTED = "machine_booted"  # what `cron = "@reboot"` means: the event that the first tick of a boot publishes
 SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 LEAST_NICE, MOST_NICE = -20, 19
 MOST_ATTEMPTS = 1000
 MOST_BACKOFF = 1000  # its 64th power is still a float
-WHEN = ("cron", "every", "at", "on")
 WHAT = ("command", "python", "handler", "chain")
 
 
@@ -38,7 +33,8 @@ def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], 
     if not isinstance(table, dict):
         raise ConfigError(f"must be a table; write [jobs.{name}]")
     try:
-        raw = msgspec.convert(_merged(defaults, table), JobTable)
+        given, others = reading.split(_merged(defaults, table))
+        raw = msgspec.convert(others, JobTable)
     except msgspec.ValidationError as error:
         raise ConfigError(explain(error, JobTable)) from None
     _refuse_nul("", table)
@@ -46,10 +42,11 @@ def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], 
         raise ConfigError(
             "on_interrupted: is rerun, skip, ask, or a command that tells whether the work was done"
         )
+    when = _when(given, raw, name, timezone)
     return Job(
         name=name,
         source=str(source),
-        schedule=_schedule(name, raw, timezone),
+        schedules=when.schedules,
         action=_action(raw),
         description=raw.description,
         enabled=raw.enabled,
@@ -63,7 +60,7 @@ def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], 
         only_if=_gate(raw.only_if),
         gate_deadline=None if raw.gate_deadline is None else _seconds("gate_deadline", raw.gate_deadline),
         success_codes=_codes(raw.success_codes),
-        on=BOOTED if (raw.cron or "").strip().lower() == REBOOT else _event_name(raw.on),
+        on=BOOTED if is_reboot(given.get("cron", "")) else _event_name(raw.on),
         where=_where(raw),
         after=tuple(raw.after),
         on_failure=raw.on_failure,
@@ -79,7 +76,7 @@ def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], 
         limits=_limits(raw.limits),
         options=raw.options,
         output_limit=_size("output_limit", raw.output_limit),
-        doubts=_doubts(raw, timezone),
+        doubts=when.doubts,
     )
 
 
@@ -115,7 +112,8 @@ def explain(error: msgspec.ValidationError, table: type[msgspec.Struct]) -> str:
     name = f"{key}.{unknown[1]}" if key else unknown[1]
     import difflib
 
-    near = [] if key else difflib.get_close_matches(unknown[1], table.__struct_fields__, n=1)
+    known = [*table.__struct_fields__, *(reading.known_keys() if table is JobTable else ())]
+    near = [] if key else difflib.get_close_matches(unknown[1], known, n=1)
     return f"{name}: unknown key" + (f"; did you mean {near[0]}?" if near else "")
 
 
@@ -142,80 +140,21 @@ def _one_of(raw: JobTable, keys: tuple[str, ...], *, needed: bool) -> str:
     return given[0] if given else ""
 
 
-def _schedule(name: str, raw: JobTable, timezone: str) -> Schedule:
+def _when(given: dict[str, Any], raw: JobTable, name: str, timezone: str) -> reading.When:
+    """Given the entries that belong to a kind of schedule, and the others, return when a job is due."""
     zone = raw.timezone or timezone
     if not zone_exists(zone):
         raise ConfigError(f"timezone: no such time zone: {zone!r} (write a name such as Europe/Berlin)")
-    kind = _one_of(raw, WHEN, needed=False)
-    anchor = raw.anchor if raw.anchor is not None else raw.slot
-    if anchor is not None and kind != "every":
-        raise ConfigError("anchor: belongs to `every` only")
-    delay = _delay(name, raw)
-    if kind == "cron" and str(raw.cron).strip().lower() == REBOOT:
-        return Schedule("manual", zone=zone)
-    if kind == "cron":
-        return msgspec.structs.replace(_cron(name, str(raw.cron), zone), delay=delay)
-    if kind == "every":
-        assert raw.every is not None
-        return Schedule(
-            "every", str(_seconds("every", raw.every)), zone, _instant("anchor", anchor, zone), "", delay
-        )
-    if kind == "at":
-        instant = _instant("at", raw.at, zone)
-        return Schedule("at", "", zone, instant, "", delay)
-    return Schedule("manual", zone=zone)
-
-
-def _delay(name: str, raw: JobTable) -> int:
-    """Return by how much a job's jitter puts its slots off: always the same, so that its slots can be recomputed."""
-    width = _seconds("jitter", raw.jitter, least=0)
-    if not width:
-        return 0
-    from zlib import crc32
-
-    return crc32(name.encode()) % (width + 1)
-
-
-def _cron(name: str, expression: str, zone: str) -> Schedule:
+    keys = [*reading.choosing_keys(), "on"]
+    chosen = [key for key in keys if key in given or (key == "on" and raw.on is not None)]
+    if len(chosen) > 1:
+        raise ConfigError(f"{' and '.join(chosen)}: only one of {', '.join(keys)} may be given")
     try:
-        timetable.cron(expression, zone, name)
-    except timetable.ScheduleError as error:
-        raise ConfigError(f"cron: {error}") from None
-    return Schedule("cron", " ".join(expression.split()), zone, seed=name if "H" in expression else "")
-
-
-def _instant(key: str, value: Any, zone: str) -> int | None:
-    if value is None:
-        return None
-    try:
-        instant = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        if not FIRST_YEAR <= instant.year <= LAST_YEAR:
-            raise ConfigError(f"{key}: out of range: {value}")
-        return int((instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(zone))).timestamp())
-    except (TypeError, ValueError, OverflowError):
-        raise ConfigError(f"{key}: not an ISO date and time: {value!r} (write 2026-01-31T04:00)") from None
-
-
-def _doubts(raw: JobTable, timezone: str) -> tuple[str, ...]:
-    zone = raw.timezone or timezone
-    given = (("at", raw.at), ("anchor", raw.anchor), ("slot", raw.slot))
-    return tuple(
-        f"{key}: {value} does not exist in {zone}, where clocks go forward over it; it is taken for {shown:%H:%M}"
-        for key, value in given
-        if (shown := _shown(key, value, zone)) is not None
-    )
-
-
-def _shown(key: str, value: Any, zone: str) -> datetime | None:
-    """Return what a clock in *zone* shows where it never shows the local time *value*; None where it does."""
-    instant = _instant(key, value, zone)
-    if instant is None:
-        return None
-    written = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-    if written.tzinfo is not None:
-        return None
-    shown = datetime.fromtimestamp(instant, ZoneInfo(zone)).replace(tzinfo=None)
-    return None if shown == written.replace(microsecond=0) else shown
+        return reading.read(given, name, zone, _seconds("jitter", raw.jitter, least=0))
+    except ScheduleError as error:
+        raise ConfigError(str(error)) from None
+    except msgspec.ValidationError as error:
+        raise ConfigError(explain(error, JobTable)) from None
 
 
 def _window(raw: list[str] | None) -> Window | None:
@@ -331,12 +270,9 @@ def _count(key: str, value: int | None) -> int | None:
 
 def _seconds(key: str, value: int | str, least: int = 1) -> int:
     try:
-        seconds = parse_interval(value) if isinstance(value, str) else value
-    except timetable.ScheduleError as error:
+        return read_seconds(value, least)
+    except ScheduleError as error:
         raise ConfigError(f"{key}: {error}") from None
-    if not least <= seconds <= 400 * 366 * 86400:
-        raise ConfigError(f"{key}: out of range: {value!r}")
-    return seconds
 
 
 def _size(key: str, value: int | str) -> int:

@@ -71,14 +71,9 @@ class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class JobTable(DefaultsTable, forbid_unknown_fields=True, kw_only=True):
-    """[jobs.X] as it is written."""
+    """[jobs.X] as it is written, without the keys that belong to a kind of schedule (`schedules.kinds`)."""
 
     description: str = ""
-    cron: str | None = None
-    every: str | int | None = None
-    at: Any = None  # a string, or TOML's own date and time
-    anchor: Any = None
-    slot: Any = None
     command: str | list[str] | None = None
     python: str | None = None
     handler: str | None = None

@@ -7,6 +7,7 @@ import msgspec
 
 from scheduled.core.epochs import slots_of
 from scheduled.core.records import Epoch, JobRow, SlotRow
+from scheduled.schedules.schedule import longest_delay
 from scheduled.schedules.zones import Instant
 
 NAMED = 20  # slots of one fault that are named one by one
@@ -47,7 +48,9 @@ def audit(
     for mine, found_rows in _by_job(epochs, rows):
         for epoch in mine:
             low = max(epoch.starts_at, after)
-            high = min(until, seen - epoch.schedule.delay if epoch.ends_at is None else epoch.ends_at)
+            high = min(
+                until, seen - longest_delay(epoch.schedules) if epoch.ends_at is None else epoch.ends_at
+            )
             if low < high:
                 within = [row for row in found_rows if _lies_in(row, epoch, low, high)]
                 count, found = _epoch(epoch, within, job_state[epoch.job], low, high)
@@ -79,7 +82,7 @@ def _epoch(
     epoch: Epoch, rows: Sequence[SlotRow], job: JobRow, low: Instant, high: Instant
 ) -> tuple[int, list[Problem]]:
     """Check (low, high] of an epoch: each slot lies in exactly one row, or is open for a stated reason."""
-    times = slots_of(epoch.schedule, epoch.starts_at)
+    times = slots_of(epoch.schedules, epoch.starts_at)
     # Up to here every slot must have its row; a reason to be open holds for all that come after the position.
     closed = high if epoch.ends_at is not None or job.open_reason is None else min(high, job.position)
     problems, reached = [], low

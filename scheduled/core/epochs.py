@@ -1,22 +1,27 @@
-"""Epochs: what slots a schedule has, and what becomes of them when it comes, goes or changes. Pure."""
+"""Epochs: what slots the schedules of a job have, and what becomes of them when these come, go or change. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from scheduled.core.jobs import Job, Schedule
+from scheduled.core.jobs import Job
 from scheduled.core.runs import JobState, OpenRun, Span
 from scheduled.schedules import timetable
+from scheduled.schedules.kinds.registry import timetable_of
+from scheduled.schedules.schedule import Schedule, same
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import MINUTE, Instant
 
 
 class EpochChange(msgspec.Struct, frozen=True, kw_only=True):
-    """A job's schedule came, went or changed at *boundary*; *skipped* are the old schedule's open slots."""
+    """A job's schedules came, went or changed at *boundary*: now there are those that it *begins*, which may be none.
+
+    *skipped* are the old schedules' open slots.
+    """
 
     job: str
     boundary: Instant
-    begins: Schedule | None
+    begins: tuple[Schedule, ...]
     ends: bool
     skipped: Span | None = None
     abandoned: OpenRun | None = None
@@ -27,16 +32,14 @@ def minute_before(now: Instant) -> Instant:
     return now - now % MINUTE - 1
 
 
-def slots_of(schedule: Schedule, epoch: Instant) -> Timetable:
-    """Given a schedule and the beginning of its epoch, return its slots (those after the epoch's beginning count)."""
-    if schedule.kind == "cron":
-        return timetable.cron(schedule.expression, schedule.zone, schedule.seed)
-    if schedule.kind == "at" and schedule.anchor is not None:
-        return timetable.once(schedule.anchor)
-    if schedule.kind == "every":
-        seconds = int(schedule.expression)
-        return timetable.every(seconds, epoch + 1 + seconds if schedule.anchor is None else schedule.anchor)
-    return timetable.never()
+def slots_of(schedules: Sequence[Schedule], epoch: Instant) -> Timetable:
+    """Given schedules and the beginning of their epoch, return their slots (those after the epoch's beginning count).
+
+    A slot of several schedules counts once; no schedules have no slots. Raises ScheduleError for one that can't be.
+    """
+    if len(schedules) == 1:
+        return timetable_of(schedules[0], epoch)
+    return timetable.union(timetable_of(schedule, epoch) for schedule in schedules)
 
 
 def span_between(times: Timetable, after: Instant, until: Instant) -> Span | None:
@@ -45,9 +48,9 @@ def span_between(times: Timetable, after: Instant, until: Instant) -> Span | Non
     return Span(*found) if found else None
 
 
-def open_slots_of(schedule: Schedule | None, job_state: JobState) -> Timetable:
+def open_slots_of(schedules: Sequence[Schedule], job_state: JobState) -> Timetable:
     """Return the slots of a job's open epoch but for those beyond its position that have their verdict already."""
-    times = slots_of(schedule, job_state.epoch) if schedule else timetable.never()
+    times = slots_of(schedules, job_state.epoch)
     return timetable.without(times, job_state.decided) if job_state.decided else times
 
 
@@ -58,14 +61,14 @@ def epoch_changes(
     changes = []
     for name, job in jobs.items():
         job_state = job_states.get(name)
-        wanted = job.schedule if job.enabled else None
-        if wanted != (job_state.schedule if job_state else None):
+        wanted = job.schedules if job.enabled else ()
+        if not same(wanted, job_state.schedules if job_state else ()):
             changes.append(_change(name, job_state, wanted, now))
     gone = [] if unknown else [name for name in job_states if name not in jobs]
-    return changes + [_change(name, job_states[name], None, now) for name in gone]
+    return changes + [_change(name, job_states[name], (), now) for name in gone]
 
 
-def _change(name: str, job_state: JobState | None, wanted: Schedule | None, now: Instant) -> EpochChange:
+def _change(name: str, job_state: JobState | None, wanted: tuple[Schedule, ...], now: Instant) -> EpochChange:
     boundary = minute_before(now)
     if job_state is None:
         return EpochChange(job=name, boundary=boundary, begins=wanted, ends=False)
@@ -74,7 +77,7 @@ def _change(name: str, job_state: JobState | None, wanted: Schedule | None, now:
     abandoned = run if run is not None and run.status == "waiting_retry" else None
     base = base_of(job_state)
     boundary = max(boundary, base)
-    skipped = span_between(open_slots_of(job_state.schedule, job_state), base, boundary)
+    skipped = span_between(open_slots_of(job_state.schedules, job_state), base, boundary)
     return EpochChange(
         job=name, boundary=boundary, begins=wanted, ends=True, skipped=skipped, abandoned=abandoned
     )
@@ -85,12 +88,12 @@ def after(job_states: Mapping[str, JobState], changes: Iterable[EpochChange]) ->
     found = dict(job_states)
     for change in changes:
         old = found.pop(change.job, None)
-        if change.begins is not None:
+        if change.begins:
             found[change.job] = JobState(
                 job=change.job,
                 position=change.boundary,
                 epoch=change.boundary,
-                schedule=change.begins,
+                schedules=change.begins,
                 window_start=old.window_start if old else None,
                 busy=old.busy if old else False,
             )

@@ -43,7 +43,7 @@ def hold(job: Job, now: Instant, holds: Holds) -> tuple[OpenReason, Instant | No
     if pauses:
         ends = [until for until in pauses if until is not None]
         return "paused", max(ends) if len(ends) == len(pauses) else None
-    quiet_until = quiet(job.not_between, job.schedule.zone, now) if job.not_between else None
+    quiet_until = quiet(job.not_between, job.zone, now) if job.not_between else None
     if quiet_until is not None:
         return "quiet", quiet_until
     if job.name in holds.closed:
@@ -67,13 +67,13 @@ def may_start(job: Job, instant: Instant, pauses: Mapping[str, Instant | None]) 
             if until is None:
                 return None
             instant = max(instant, until)
-    quiet_until = quiet(job.not_between, job.schedule.zone, instant) if job.not_between else None
+    quiet_until = quiet(job.not_between, job.zone, instant) if job.not_between else None
     return instant if quiet_until is None else quiet_until
 
 
 def is_too_late(job: Job, due: Instant, start: Instant) -> bool:
     """Tell whether what is due at *due* and may start at *start* only is skipped then."""
-    return job.grace is not None and due - job.schedule.delay <= _before(job, start, job.grace)
+    return job.grace is not None and due - job.delay <= _before(job, start, job.grace)
 
 
 def _quiet_around(window: Window, zone: str, now: Instant) -> tuple[Instant, Instant] | None:
@@ -121,5 +121,5 @@ def _before(job: Job, now: Instant, lateness: int) -> Instant:
     Late is counted from when a slot could first have run: its jitter may have led it into the quiet window.
     """
     last = now - lateness - 1
-    found = _quiet_around(job.not_between, job.schedule.zone, last) if job.not_between else None
-    return (last if found is None else found[0] - 1) - job.schedule.delay
+    found = _quiet_around(job.not_between, job.zone, last) if job.not_between else None
+    return (last if found is None else found[0] - 1) - job.delay

@@ -1,4 +1,4 @@
-"""The values everything else speaks of: jobs, their schedules and actions, runs and how they ended.
+"""The values everything else speaks of: jobs, their actions and all that shapes a run.
 
 Instants are integers, UTC seconds since the epoch; durations are seconds.
 """
@@ -8,7 +8,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from scheduled.schedules.zones import DAY, MINUTE, Instant, Seconds
+from scheduled.schedules.kinds.registry import kind_of
+from scheduled.schedules.schedule import Schedule, longest_delay
+from scheduled.schedules.zones import DAY, MINUTE, Seconds
 
 Priority = Literal["critical", "high", "medium", "low"]
 PRIORITIES: tuple[Priority, ...] = ("critical", "high", "medium", "low")
@@ -17,22 +19,6 @@ CatchUp = Literal["latest", "all", "none"]
 
 OUTPUT_LIMIT = 1 << 20  # bytes of what a run printed that are kept
 DEFAULT_CADENCE: Seconds = 5 * MINUTE  # of ticks: what `scheduled install` writes, unless more is needed
-
-
-class Schedule(msgspec.Struct, frozen=True):
-    """When a job is due. An epoch of the job lasts for as long as this value stays the same.
-
-    *expression* is the cron expression, or the interval of `every` in seconds. *anchor* fixes the phase of
-    `every` (and is the instant of `at`); where it is None the epoch's beginning does. *seed* spreads hashed (`H`)
-    cron fields. A slot is taken up *delay* seconds after its instant.
-    """
-
-    kind: Literal["cron", "every", "at", "manual"]
-    expression: str = ""
-    zone: str = "UTC"
-    anchor: Instant | None = None
-    seed: str = ""
-    delay: Seconds = 0
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -104,12 +90,13 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A named definition: when, what, and everything that shapes a run. *source* is the file that says so.
 
     *on_interrupted* is rerun, skip, ask, or a command that succeeds if the work was done before the interruption.
-    *on* is the event that starts it, where the payload holds *where*. In a slot it comes *after* these jobs. *doubts*
+    It is due in the slots of all its *schedules*, of which there is at least one: a job without any has one of the kind
+    `manual`, which keeps its zone. *on* is the event that starts it, where the payload holds *where*. In a slot it comes *after* these jobs. *doubts*
     are about what is legal in its table, but may not be meant.
     """
 
     name: str
-    schedule: Schedule
+    schedules: tuple[Schedule, ...]
     action: Action
     source: str = ""
     description: str = ""
@@ -141,6 +128,21 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     options: dict[str, Any] = {}
     output_limit: int = OUTPUT_LIMIT
     doubts: tuple[str, ...] = ()
+
+    @property
+    def zone(self) -> str:
+        """The IANA name of the zone that local times of the job are meant in: that of its first schedule."""
+        return self.schedules[0].zone
+
+    @property
+    def delay(self) -> Seconds:
+        """How many seconds after its instant a slot is taken up."""
+        return longest_delay(self.schedules)
+
+    @property
+    def is_by_time(self) -> bool:
+        """Whether time alone makes the job due; otherwise a person, an event or another job starts it."""
+        return any(kind_of(schedule).BY_TIME for schedule in self.schedules)
 
 
 class Jobs(dict[str, Job]):

@@ -66,7 +66,7 @@ def _judge_deferred(job: Job | None, run: OpenRun, now: Instant) -> Judgement:
     """Take exit code 75 (EX_TEMPFAIL) for "not now": tried again until the gate's deadline, and no failure."""
     if job is None or _beside(run):
         return Judgement(status="skipped", verdict="skipped", reason=DEFERRED)
-    due = None if run.slot is None else run.slot + job.schedule.delay
+    due = None if run.slot is None else run.slot + job.delay
     if job.gate_deadline is not None and due is not None and now > due + job.gate_deadline:
         return Judgement(status="skipped", verdict="skipped", reason=f"{DEFERRED}, until its deadline")
     return Judgement(status="waiting_retry", verdict=None, retry_at=now + DEFERRAL, reason=DEFERRED)

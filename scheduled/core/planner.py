@@ -137,9 +137,9 @@ def plan_job(
     holds: Holds = Holds(),  # noqa: B008 - immutable
 ) -> JobPlan:
     """Plan one job whose schedule is in force. It is *held* while another job of its group is under way."""
-    times, base, run = open_slots_of(job.schedule, job_state), base_of(job_state), job_state.open_run
-    latest = now - job.schedule.delay
-    until = latest if until is None else until - job.schedule.delay
+    times, base, run = open_slots_of(job.schedules, job_state), base_of(job_state), job_state.open_run
+    latest = now - job.delay
+    until = latest if until is None else until - job.delay
     given_up = () if job_state.busy else _skips(job, times, base, until, now, holds)
     # Behind a run that waits for another attempt they stay open: the position passes no slot without a verdict.
     skips = given_up if run is None else ()
@@ -243,8 +243,8 @@ def again(run: OpenRun) -> Start:
 
 
 def _upcoming(job: Job, times: Timetable, now: Instant, base: Instant) -> Instant | None:
-    slot = times.next_after(max(now - job.schedule.delay, base))
-    return None if slot is None else slot + job.schedule.delay
+    slot = times.next_after(max(now - job.delay, base))
+    return None if slot is None else slot + job.delay
 
 
 def _earliest(*instants: Instant | None) -> Instant | None:

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 
 from scheduled.core.conditions import Condition, Notice
-from scheduled.core.jobs import Schedule
 from scheduled.core.runs import OpenReason, Span, Verdict
+from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import Instant
 
 CHAIN = "chain"  # stands for the tick in the run of a chain, which has no process of its own
@@ -21,12 +21,12 @@ class Claimant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Epoch(msgspec.Struct, frozen=True, kw_only=True):
-    """A stretch (starts_at, ends_at] in which a job's schedule did not change; open where ends_at is None."""
+    """A stretch (starts_at, ends_at] in which a job's schedules did not change; open where ends_at is None."""
 
     job: str
     starts_at: Instant
     ends_at: Instant | None
-    schedule: Schedule
+    schedules: tuple[Schedule, ...]
 
 
 class SlotRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +58,7 @@ class OutboxItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A job's summary."""
+    """A job's summary; it has no *schedules* while no epoch of it is open."""
 
     job: str
     position: Instant
@@ -71,7 +71,7 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     last_result: dict[str, Any] | None
     run_count: int
     failure_count: int
-    schedule: Schedule | None
+    schedules: tuple[Schedule, ...]
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from scheduled.core.jobs import Schedule
+from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import Instant
 
 Trigger = Literal["schedule", "manual", "event", "chain"]
@@ -37,7 +37,7 @@ AFTER = "after"  # what triggers a job without a schedule: those that it comes a
 class JobState(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a job in the ledger, as far as planning must know.
 
-    *position*: every slot up to it has a verdict. *epoch*: when its schedule came into force. *open_run*:
+    *position*: every slot up to it has a verdict. *epoch*: when its *schedules* came into force. *open_run*:
     the run of a slot that has no verdict yet; *others*: waiting runs that no schedule asked for. *busy*: some run of
     the job, a manual one too, is under way. *decided*: single slots beyond the position that have their verdict.
     """
@@ -45,7 +45,7 @@ class JobState(msgspec.Struct, frozen=True, kw_only=True):
     job: str
     position: Instant
     epoch: Instant
-    schedule: Schedule | None
+    schedules: tuple[Schedule, ...]
     window_start: Instant | None = None
     open_run: "OpenRun | None" = None
     busy: bool = False

@@ -161,7 +161,7 @@ def spread(ledger: Ledger, jobs: Jobs, events: Iterable[Event], depth: int, now:
 def followers(ledger: Ledger, jobs: Jobs, ended: str, depth: int, now: float) -> None:
     """Have the jobs started that come after *ended*, have no schedule of their own, and miss nobody else."""
     after = [jobs[name] for name in jobs.coming_after.get(ended, ())]
-    waiting = [job for job in after if job.schedule.kind == "manual" and not job.on]
+    waiting = [job for job in after if not job.is_by_time and not job.on]
     rows = {row.job: row for row in ledger.job_rows()} if waiting else {}
     for job in waiting:
         since = rows[job.name].last_run_at if job.name in rows else None

@@ -31,7 +31,7 @@ def _is_frozen(job: Job, job_state: JobState, now: Instant) -> bool:
     reached = base_of(job_state)
     if reached <= now + SLEPT_THROUGH or job_state.busy:
         return False  # of a run under way its end tells
-    times = slots_of(job.schedule, min(job_state.epoch, minute_before(now)))
+    times = slots_of(job.schedules, min(job_state.epoch, minute_before(now)))
     first = times.next_after(now)
     second = None if first is None else times.next_after(first)
     if first is None or second is None:
@@ -77,7 +77,7 @@ def _rewind(ledger: Ledger, job_state: JobState, now: Instant) -> None:
 
 def _times_at(ledger: Ledger, job: str, slot: Instant) -> Timetable:
     epoch = [one for one in ledger.epochs() if one.job == job and one.starts_at < slot][-1]
-    return slots_of(epoch.schedule, epoch.starts_at)
+    return slots_of(epoch.schedules, epoch.starts_at)
 
 
 def _give_up(ledger: Ledger, run: OpenRun | None, after: Instant) -> None:

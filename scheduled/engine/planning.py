@@ -67,7 +67,7 @@ def record_verdict(
         ledger.record_verdict(job, span, verdict, reason, run_id, now)
         return
     job_state = ledger.job_states()[job]
-    times = epochs.open_slots_of(job_state.schedule, job_state)
+    times = epochs.open_slots_of(job_state.schedules, job_state)
     edges = [slot for slot in job_state.decided if span.first < slot < span.last]
     for after, until in pairwise([span.first - 1, *edges, span.last]):
         piece = epochs.span_between(times, after, until)

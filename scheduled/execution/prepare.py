@@ -105,9 +105,9 @@ def _logical_time(word: str, job: Job, claim: Claim) -> str:
     if "{" not in word:
         return word
     known = {
-        "{scheduled_for}": _stamp(claim.scheduled_for, job.schedule.zone),
+        "{scheduled_for}": _stamp(claim.scheduled_for, job.zone),
         "{missed}": str(claim.missed),
-        "{window_start}": _stamp(claim.since, job.schedule.zone),
+        "{window_start}": _stamp(claim.since, job.zone),
     }
     for name, value in known.items():
         word = word.replace(name, value)
@@ -131,7 +131,7 @@ def secrets_of(job: Job, environment: Mapping[str, str]) -> tuple[str, ...]:
 
 def _about(job: Job, claim: Claim) -> dict[str, str]:
     """Return the variables that tell a job about its run."""
-    zone = job.schedule.zone
+    zone = job.zone
     return {
         "SCHEDULED_JOB": job.name,
         "SCHEDULED_RUN_ID": claim.run_id,

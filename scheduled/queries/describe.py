@@ -1,11 +1,11 @@
 """Schedules, actions, gates and durations in words: for people who look, never parsed again."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
 
-from scheduled.core.jobs import Action, Gate, Job, Schedule, Window
-from scheduled.schedules.cron import MACROS
-from scheduled.schedules.cron_hash import resolve
+from scheduled.core.jobs import Action, Gate, Job, Window
 from scheduled.schedules.durations import duration
+from scheduled.schedules.kinds.registry import kind_of
+from scheduled.schedules.schedule import Schedule
 
 
 def size(found: int) -> str:
@@ -16,30 +16,23 @@ def size(found: int) -> str:
     return str(found)
 
 
-def schedule(found: Schedule) -> str:
-    """Say when a job is due; an instant of `at` is left to the caller, who knows the zone to say it in."""
-    words = _kind(found)
+def each_schedule(found: Sequence[Schedule], zone: str = "") -> list[str]:
+    """Say of each schedule when a job is due; instants in *zone*, or left out where none is given."""
+    return [_later(kind_of(schedule).words(schedule, zone), schedule) for schedule in found]
+
+
+def _later(words: str, found: Schedule) -> str:
     return f"{words}, {duration(found.delay)} later for its jitter" if found.delay else words
 
 
-def _kind(found: Schedule) -> str:
-    if found.kind == "cron":
-        return _cron(found)
-    if found.kind == "every":
-        return f"every {duration(int(found.expression))}"
-    return "once" if found.kind == "at" else "by hand"
+def schedules(found: Sequence[Schedule], zone: str = "") -> str:
+    """Say when a job with these schedules is due."""
+    return ", ".join(each_schedule(found, zone))
 
 
-def _cron(found: Schedule) -> str:
-    from cronsim import CronSim, CronSimError
-
-    plain = MACROS.get(found.expression.strip(), found.expression)
-    plain = resolve(plain, found.seed) if "H" in plain else plain
-    try:
-        words = CronSim(plain, datetime(2000, 1, 1, tzinfo=UTC)).explain()
-    except (CronSimError, AttributeError):
-        return found.expression
-    return str(words[:1].lower() + words[1:])
+def written(found: Sequence[Schedule], zone: str = "") -> str:
+    """Return schedules as they are written in a configuration, in short, or in words where they have no such form."""
+    return ", ".join(kind_of(schedule).written(schedule) or schedules([schedule], zone) for schedule in found)
 
 
 def action(found: Action) -> str:

@@ -62,7 +62,7 @@ def _now(view: View, ledger: Ledger, job: Job, job_state: JobState | None, plan:
 def _later(view: View, job: Job, plan: JobPlan) -> str:
     if plan.next_due is not None:
         return _to_come(view, job, plan.next_due)
-    if job.schedule.kind == "manual":
+    if not job.is_by_time:
         return f"It runs {_unscheduled(view, job)}."
     return "It will not run again: no slot is left in its schedule."
 
@@ -186,11 +186,11 @@ def _fields(
     pauses = {
         name or "all": stamp(until, zone) for name, until in view.pauses.items() if name in ("", job.name)
     }
-    silent = quiet(job.not_between, job.schedule.zone, view.now) if job.not_between else None
-    upcoming = open_slots_of(job.schedule, job_state).next_after(view.now) if job_state else None
+    silent = quiet(job.not_between, job.zone, view.now) if job.not_between else None
+    upcoming = open_slots_of(job.schedules, job_state).next_after(view.now) if job_state else None
     return {
         "schedule": in_words(view, job),
-        "zone": job.schedule.zone,
+        "zone": job.zone,
         "enabled": job.enabled,
         "source": job.source,
         "epoch": stamp(job_state.epoch if job_state else None, zone),
@@ -222,8 +222,8 @@ def _open_slots(view: View, job: Job, job_state: JobState | None) -> tuple[Insta
     """Return the newest slot that has come due without a verdict, and how many there are."""
     if job_state is None:
         return None, 0
-    times = open_slots_of(job.schedule, job_state)
-    span = span_between(times, base_of(job_state), view.now - job.schedule.delay)
+    times = open_slots_of(job.schedules, job_state)
+    span = span_between(times, base_of(job_state), view.now - job.delay)
     own = job_state.open_run.slot if job_state.open_run else None
     return (span.last, span.count + (own is not None)) if span else (own, int(own is not None))
 
@@ -243,7 +243,7 @@ def explain_at(view: View, ledger: Ledger, name: str, at: Instant) -> dict[str, 
     """Say what became of the slot at or before *at*, and why."""
     job = view.job(name)
     epoch = next((found for found in _epochs(view, ledger, name) if _holds(found, at)), None)
-    slot = slots_of(epoch.schedule, epoch.starts_at).last_until(at) if epoch else None
+    slot = slots_of(epoch.schedules, epoch.starts_at).last_until(at) if epoch else None
     if epoch is None or slot is None or slot <= epoch.starts_at:
         said = f"No slot of it was due at {_when(at, view)} or before, since its schedule came into force"
         said = f"{said} at {_when(epoch.starts_at, view)}." if epoch else _no_epoch(view, at)
@@ -256,25 +256,23 @@ def explain_at(view: View, ledger: Ledger, name: str, at: Instant) -> dict[str, 
         "sentence": _then(view, ledger, job, slot, row, run),
         "at": stamp(at, view.zone),
         "slot": stamp(slot, view.zone),
-        "schedule": epoch.schedule.expression
-        if epoch.schedule.kind == "cron"
-        else describe.schedule(epoch.schedule),
-        "zone": epoch.schedule.zone,
+        "schedule": describe.written(epoch.schedules),
+        "zone": epoch.schedules[0].zone,
         "epoch": stamp(epoch.starts_at, view.zone),
         "epoch_ended": stamp(epoch.ends_at, view.zone),
         "verdict": row.verdict if row else None,
         "reason": (row.reason or None) if row else None,
         "decided_together": row.span.count if row else None,
         "run": _told(run, view.zone) if run else None,
-        "next_slot": stamp(slots_of(epoch.schedule, epoch.starts_at).next_after(slot), view.zone),
+        "next_slot": stamp(slots_of(epoch.schedules, epoch.starts_at).next_after(slot), view.zone),
     }
 
 
 def _epochs(view: View, ledger: Ledger, name: str) -> Iterator[Epoch]:
     yield from (found for found in ledger.epochs() if found.job == name)
     job_state = view.job_states.get(name)
-    if job_state is not None and job_state.schedule is not None:  # what the next tick would write down
-        yield Epoch(job=name, starts_at=job_state.epoch, ends_at=None, schedule=job_state.schedule)
+    if job_state is not None and job_state.schedules:  # what the next tick would write down
+        yield Epoch(job=name, starts_at=job_state.epoch, ends_at=None, schedules=job_state.schedules)
 
 
 def _holds(epoch: Epoch, at: Instant) -> bool:

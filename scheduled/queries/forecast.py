@@ -158,10 +158,8 @@ def _alone(
             for slot, tick in _smooth(job, job_state, ticks, now, span[1], pauses):
                 yield tick, slot, job.name
                 job_state, now = msgspec.structs.replace(job_state, position=slot), tick
-            due = open_slots_of(job.schedule, job_state).next_after(
-                max(now - job.schedule.delay, job_state.position)
-            )
-            found = msgspec.structs.replace(found, next_due=None if due is None else due + job.schedule.delay)
+            due = open_slots_of(job.schedules, job_state).next_after(max(now - job.delay, job_state.position))
+            found = msgspec.structs.replace(found, next_due=None if due is None else due + job.delay)
         if found.next_due is None:
             return
         now = ticks.at_or_after(max(found.next_due, now + 1))
@@ -179,9 +177,9 @@ def _smooth(
 
     It says the same of them, at a tenth of the speed.
     """
-    delay = job.schedule.delay
+    delay = job.delay
     in_time = ON_TIME if job.grace is None else min(job.grace, ON_TIME)
-    times = open_slots_of(job.schedule, job_state)
+    times = open_slots_of(job.schedules, job_state)
     after = max(now - delay, job_state.position)
     for slot, following in pairwise(times.between(after, end + 2 * DAY)):
         tick = ticks.at_or_after(slot + delay)
@@ -194,7 +192,7 @@ def _smooth(
 def _held_back(job: Job, tick: Instant, pauses: Mapping[str, Instant | None]) -> bool:
     if pauses and not _in_force(pauses, tick).keys().isdisjoint(("", job.name)):
         return True
-    return job.not_between is not None and quiet(job.not_between, job.schedule.zone, tick) is not None
+    return job.not_between is not None and quiet(job.not_between, job.zone, tick) is not None
 
 
 def _together(

@@ -31,7 +31,8 @@ def _line(view: View, job: Job) -> dict[str, Any]:
         "name": job.name,
         "description": job.description,
         "schedule": in_words(view, job),
-        "zone": job.schedule.zone,
+        "schedules": each_in_words(view, job),
+        "zone": job.zone,
         "action": describe.action(job.action),
         "enabled": job.enabled,
         "paused": is_paused(view, job.name),
@@ -70,11 +71,14 @@ def is_paused(view: View, name: str) -> bool:
 
 def in_words(view: View, job: Job) -> str:
     """Say when *job* is due."""
-    if job.schedule.kind == "manual":
-        return _unscheduled(view, job)
-    if job.schedule.kind == "at":
-        return f"once, at {stamp(job.schedule.anchor, view.zone)}"
-    return describe.schedule(job.schedule)
+    return ", ".join(each_in_words(view, job))
+
+
+def each_in_words(view: View, job: Job) -> list[str]:
+    """Say of each schedule when *job* is due; of a job without any, what starts it."""
+    if not job.is_by_time:
+        return [_unscheduled(view, job)]
+    return describe.each_schedule(job.schedules, view.zone)
 
 
 def _unscheduled(view: View, job: Job) -> str:
@@ -83,7 +87,7 @@ def _unscheduled(view: View, job: Job) -> str:
     if job.after:
         return f"after {' and '.join(job.after)}"
     chains = view.config.jobs.with_step.get(job.name)
-    return f"in {' and '.join(chains)}" if chains else describe.schedule(job.schedule)
+    return f"in {' and '.join(chains)}" if chains else describe.schedules(job.schedules)
 
 
 def show(view: View, name: str) -> dict[str, Any]:
@@ -100,7 +104,7 @@ def show(view: View, name: str) -> dict[str, Any]:
         "defaults": sorted(
             field
             for field, default in msgspec.to_builtins(
-                Job(name=name, schedule=job.schedule, action=job.action)
+                Job(name=name, schedules=job.schedules, action=job.action)
             ).items()
             if settings[field] == default
         ),
@@ -141,8 +145,8 @@ def _slots(view: View, job: Job) -> Iterator[tuple[Instant, str, int]]:
     job_state = view.job_states.get(job.name)
     if job_state is None:
         return
-    times = open_slots_of(job.schedule, job_state)
+    times = open_slots_of(job.schedules, job_state)
     after = max(view.now, job_state.epoch)
     while (slot := times.next_after(after)) is not None:
-        yield slot, job.name, job.schedule.delay
+        yield slot, job.name, job.delay
         after = slot

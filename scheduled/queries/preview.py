@@ -29,19 +29,17 @@ def preview(
         timezone=found.timezone,
     )
     now = int(clock.now())
-    times, slot = slots_of(job.schedule, now), now
+    times, slot = slots_of(job.schedules, now), now
     slots: list[str | None] = []
     while len(slots) < limit and (following := times.next_after(slot)) is not None:
         slot = following
-        slots.append(stamp(slot, job.schedule.zone))
-    if job.schedule.kind == "at" and not slots:
-        raise ConfigError("at: is over")
+        slots.append(stamp(slot, job.zone))
+    if job.is_by_time and not slots:
+        raise ConfigError(f"{job.schedules[0].kind}: is over")
+    words = [f"on {job.on}"] if job.on else describe.each_schedule(job.schedules)
     return {
-        "schedule": _said(job.on, describe.schedule(job.schedule)),
-        "zone": job.schedule.zone,
+        "schedule": ", ".join(words),
+        "schedules": words,
+        "zone": job.zone,
         "next": slots,
     }
-
-
-def _said(event: str, schedule: str) -> str:
-    return f"on {event}" if event else schedule

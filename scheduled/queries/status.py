@@ -14,9 +14,9 @@ from scheduled.core.runs import FAILED
 from scheduled.errors import ConfigError
 from scheduled.notify.troubles import OWNER
 from scheduled.paths import Paths
+from scheduled.queries.describe import written
 from scheduled.queries.jobs import in_words
 from scheduled.queries.view import View, looked_at
-from scheduled.schedules.durations import in_one_unit
 from scheduled.state import directories, snapshot
 from scheduled.state.files import no_room
 from scheduled.state.ledger import Ledger
@@ -153,7 +153,7 @@ def _job(view: View, row: JobRow) -> dict[str, Any]:
         "name": row.job,
         "enabled": job.enabled,
         "schedule": describe(view, job),
-        "zone": job.schedule.zone,
+        "zone": job.zone,
         "next_run": stamp(row.next_due, zone),
         "open_reason": row.open_reason,
         "running": view.is_running(job),
@@ -167,11 +167,7 @@ def _job(view: View, row: JobRow) -> dict[str, Any]:
 
 def describe(view: View, job: Job) -> str:
     """Say a schedule as it is written in a configuration; what has none, by what starts it."""
-    if job.schedule.kind == "cron":
-        return job.schedule.expression
-    if job.schedule.kind != "every":
-        return in_words(view, job)
-    return f"every {in_one_unit(int(job.schedule.expression))}"
+    return written(job.schedules, view.zone) if job.is_by_time else in_words(view, job)
 
 
 def _health(rows: list[JobRow], found: Config) -> dict[str, Any] | None:

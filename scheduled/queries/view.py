@@ -71,8 +71,8 @@ class View(msgspec.Struct, kw_only=True):
         if due is None or at is None or not is_too_late(job, due, at):
             return at
         # Only a pause makes anything late: what comes after it may be held back, but is on time.
-        slot = open_slots_of(job.schedule, self.job_states[job.name]).next_after(at - job.schedule.delay)
-        return None if slot is None else may_start(job, slot + job.schedule.delay, self.pauses)
+        slot = open_slots_of(job.schedules, self.job_states[job.name]).next_after(at - job.delay)
+        return None if slot is None else may_start(job, slot + job.delay, self.pauses)
 
     def plan(self, job: Job) -> JobPlan | None:
         """Return what the next tick would do with *job*, its gate aside; None if it has no epoch (disabled)."""

@@ -5,7 +5,8 @@ As in Jenkins: `H`, `H/15`, `H(0-29)`, `H(0-29)/10`, also within lists. What a n
 
 import re
 
-from scheduled.schedules.cron import FIELDS, RANGES, ScheduleError
+from scheduled.schedules.cron import FIELDS, RANGES
+from scheduled.schedules.schedule import ScheduleError
 
 TERM = re.compile(r"H(?:\((?P<low>\d{1,2})-(?P<high>\d{1,2})\))?(?:/(?P<step>\d{1,2}))?", re.ASCII)
 # Without days that some months lack, and without Sunday's second number.

@@ -2,10 +2,11 @@
 
 from datetime import timedelta
 
-from scheduled.schedules import zones
-from scheduled.schedules.cron import Expression, days_around, parse
+from scheduled.schedules.clock_changes import RESET, Change, changes
+from scheduled.schedules.cron import parse
+from scheduled.schedules.cron_days import Expression, days_around
 from scheduled.schedules.cron_hash import resolve
-from scheduled.schedules.zones import DAY, EPOCH, HOUR, RESET, Change
+from scheduled.schedules.zones import DAY, EPOCH, HOUR, MINUTE, year_of
 
 AHEAD = 366 * DAY
 
@@ -19,7 +20,7 @@ def lint(expression: str, zone: str, now: int, seed: str = "") -> list[str]:
     parsed = parse(plain)
     doubts = [] if parsed.rule.both else [_either(plain)]
     if seed or plain == " ".join(expression.split()):
-        found = (_at_change(parsed, zone, change) for change in zones.changes(zone, now, now + AHEAD))
+        found = (_at_change(parsed, zone, change) for change in changes(zone, now, now + AHEAD))
         doubts += [doubt for doubt in found if doubt]
     return doubts
 
@@ -35,7 +36,7 @@ def _either(expression: str) -> str:
 def _at_change(parsed: Expression, zone: str, change: Change) -> str:
     """Return what is odd about the schedule at a change of the clocks, or nothing."""
     first, last = sorted((change.at + change.before, change.at + change.after))
-    days = days_around(parsed.rule, zones.year_of(change.at))
+    days = days_around(parsed.rule, year_of(change.at))
     ranks = range(parsed.rank(days, first), parsed.rank(days, last))
     outcome = _outcome(parsed, change)
     if not ranks or not outcome:
@@ -63,7 +64,7 @@ def _outcome(parsed: Expression, change: Change) -> str:
 def _keeps_pace(parsed: Expression, shift: int) -> bool:
     """Return whether a job runs as often as ever in spite of the shift: every minute, or in every hour."""
     every_hour = len(parsed.hours) == DAY // HOUR
-    return every_hour and (shift % HOUR == 0 or len(parsed.minutes) == HOUR // zones.MINUTE)
+    return every_hour and (shift % HOUR == 0 or len(parsed.minutes) == HOUR // MINUTE)
 
 
 def _clock(local: int) -> str:

@@ -2,9 +2,10 @@
 
 import re
 
-from scheduled.schedules.cron import ScheduleError
+from scheduled.schedules.schedule import ScheduleError
 from scheduled.schedules.zones import DAY, HOUR, MINUTE, Seconds
 
+LONGEST: Seconds = 400 * 366 * DAY  # what is longer reaches beyond every calendar
 UNITS: dict[str, Seconds] = {"d": DAY, "h": HOUR, "m": MINUTE, "s": 1}
 
 
@@ -20,6 +21,14 @@ def parse_interval(text: str) -> int:
     seconds = sum(int(number) * UNITS[unit.lower()] for number, unit in parts)
     if not seconds:
         raise ScheduleError(f"{text!r} is no time at all: write one second (1s) or more")
+    return seconds
+
+
+def read_seconds(value: int | str, least: Seconds = 1) -> Seconds:
+    """Return the seconds of an interval or of a number of seconds, from *least* on; raises ScheduleError."""
+    seconds = parse_interval(value) if isinstance(value, str) else value
+    if not least <= seconds <= LONGEST:
+        raise ScheduleError(f"out of range: {value!r}")
     return seconds
 
 

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 from scheduled.clock import local
 from scheduled.errors import ConfigError
-from scheduled.schedules.cron import ScheduleError
 from scheduled.schedules.durations import parse_interval
+from scheduled.schedules.schedule import ScheduleError
 from scheduled.schedules.zones import FIRST_YEAR, LAST_YEAR, Instant, start_of
 
 TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")

@@ -1,29 +1,15 @@
-"""Schedules and their slots: pure arithmetic, in which time is a parameter.
+"""The slots of schedules: pure arithmetic, in which time is a parameter.
 
 Instants are UTC seconds since the epoch; spans are (after, until], so that neighbouring spans share no slot.
 """
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterator
-from functools import lru_cache
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from heapq import merge
+from itertools import groupby
 from typing import Protocol
 
-from scheduled.schedules import zones
-from scheduled.schedules.cron import Expression, ScheduleError, days_around, parse
-from scheduled.schedules.zones import DAY, Stretch
-
-__all__ = [
-    "ScheduleError",
-    "Timetable",
-    "cron",
-    "every",
-    "never",
-    "once",
-    "without",
-]
-
-# February 29 on a given weekday is the rarest day there is: it stays away for 40 years around a century.
-HORIZON = 41 * 366 * DAY
+from scheduled.schedules.schedule import ScheduleError
 
 
 class Timetable(Protocol):
@@ -40,7 +26,7 @@ class Timetable(Protocol):
         ...
 
     def count(self, after: int, until: int) -> int:
-        """Return the number of slots in (after, until], at a cost that does not depend on it."""
+        """Return the number of slots in (after, until], at a cost that does not depend on it (but see `union`)."""
         ...
 
     def between(self, after: int, until: int) -> Iterator[int]:
@@ -53,68 +39,6 @@ class Timetable(Protocol):
         if first is None or last is None or first > until:
             return None
         return first, last, self.count(after, until)
-
-
-class _Cron(Timetable):
-    """The slots of a cron expression in a zone, as Debian's cron would run it."""
-
-    __slots__ = ("_expression", "_zone")
-
-    def __init__(self, expression: Expression, zone: str) -> None:
-        self._expression = expression
-        self._zone = zone
-
-    def next_after(self, instant: int) -> int | None:
-        for days, stretch, ranks in self._runs(instant + 1, instant + HORIZON):
-            return self._slot(days, stretch, ranks[0])
-        return None
-
-    def last_until(self, instant: int) -> int | None:
-        for days, stretch, ranks in self._runs(instant - HORIZON, instant + 1, step=-1):
-            return self._slot(days, stretch, ranks[-1])
-        return None
-
-    def count(self, after: int, until: int) -> int:
-        return sum(len(ranks) for _, _, ranks in self._runs(after + 1, until + 1))
-
-    def between(self, after: int, until: int) -> Iterator[int]:
-        for days, stretch, ranks in self._runs(after + 1, until + 1):
-            for rank in ranks:
-                yield self._slot(days, stretch, rank)
-
-    def span(self, after: int, until: int) -> tuple[int, int, int] | None:
-        # All three at once: a plan of thousands of jobs asks for little else.
-        runs = list(self._runs(after + 1, until + 1))
-        if not runs:
-            return None
-        (first_days, first_stretch, first_ranks), (days, stretch, ranks) = runs[0], runs[-1]
-        first, last = (
-            self._slot(first_days, first_stretch, first_ranks[0]),
-            self._slot(days, stretch, ranks[-1]),
-        )
-        return first, last, sum(len(ranks) for _, _, ranks in runs)
-
-    def _runs(self, first: int, end: int, step: int = 1) -> Iterator[tuple[tuple[int, ...], Stretch, range]]:
-        """Yield the stretches that have slots in [first, end), each with the ranks of these among its year's days.
-
-        With *step* -1 the newest stretch comes first.
-        """
-        years = range(zones.year_of(first), zones.year_of(end - 1) + 1)
-        for year in years[::step]:
-            days = days_around(self._expression.rule, year)
-            for stretch in zones.stretches(self._zone, year, fixed=self._expression.fixed)[::step]:
-                low, high = max(first, stretch.start), min(end, stretch.end)
-                if low < high and (ranks := self._ranks(days, stretch, low, high)):
-                    yield days, stretch, ranks
-
-    def _ranks(self, days: tuple[int, ...], stretch: Stretch, low: int, high: int) -> range:
-        local = low + stretch.offset if stretch.squeezed_from is None else stretch.squeezed_from
-        ranks = range(self._expression.rank(days, local), self._expression.rank(days, high + stretch.offset))
-        # Debian's cron runs a job for each occurrence of the gap at once; here these are one slot.
-        return ranks if stretch.squeezed_from is None else ranks[-1:]
-
-    def _slot(self, days: tuple[int, ...], stretch: Stretch, rank: int) -> int:
-        return max(self._expression.at(days, rank) - stretch.offset, stretch.start)
 
 
 class _Every(Timetable):
@@ -166,31 +90,6 @@ class _Listed(Timetable):
         return iter(self._slots[bisect_right(self._slots, after) : bisect_right(self._slots, until)])
 
 
-def cron(expression: str, zone: str, seed: str = "") -> Timetable:
-    """Return the slots of a cron expression on the clocks of an IANA zone; raises ScheduleError.
-
-    *seed*, the job's name, says where `H` falls.
-    """
-    if "H" in expression:
-        from scheduled.schedules.cron_hash import resolve
-
-        expression = resolve(expression, seed)
-    return _cron(expression, zone)
-
-
-# Behind the drawing of H, so that jobs of different names share what they can.
-@lru_cache(maxsize=1 << 16)
-def _cron(expression: str, zone: str) -> Timetable:
-    parsed = parse(expression)
-    try:
-        zones.find(zone)
-    except LookupError:
-        raise ScheduleError(
-            f"timezone: no such time zone: {zone!r}: write a name such as Europe/Berlin"
-        ) from None
-    return _Cron(parsed, zone)
-
-
 def every(seconds: int, anchor: int) -> Timetable:
     """Return the slots *anchor* + k * *seconds* for k = 0, 1, 2, ...; raises ScheduleError."""
     if seconds < 1:
@@ -240,3 +139,50 @@ def without(times: Timetable, slots: Collection[int]) -> Timetable:
     """Return *times* but for those of its slots that are given."""
     gone = frozenset(slot for slot in slots if times.last_until(slot) == slot)
     return _Without(times, gone) if gone else times
+
+
+class _Union(Timetable):
+    """The slots that at least one of *members* has."""
+
+    __slots__ = ("_members",)
+
+    def __init__(self, members: Sequence[Timetable]) -> None:
+        self._members = members
+
+    def next_after(self, instant: int) -> int | None:
+        found = (times.next_after(instant) for times in self._members)
+        return min((slot for slot in found if slot is not None), default=None)
+
+    def last_until(self, instant: int) -> int | None:
+        found = (times.last_until(instant) for times in self._members)
+        return max((slot for slot in found if slot is not None), default=None)
+
+    def count(self, after: int, until: int) -> int:
+        # Those of the densest member are counted; only the others are looked at one by one.
+        counts = [times.count(after, until) for times in self._members]
+        order = sorted(range(len(counts)), key=counts.__getitem__, reverse=True)
+        dense = [self._members[place] for place in order]
+        further = (
+            _not_in(dense[:number], dense[number].between(after, until)) for number in range(1, len(dense))
+        )
+        return max(counts) + sum(further)
+
+    def between(self, after: int, until: int) -> Iterator[int]:
+        return (slot for slot, _ in groupby(merge(*(times.between(after, until) for times in self._members))))
+
+
+def _not_in(others: Sequence[Timetable], slots: Iterable[int]) -> int:
+    return sum(not any(times.count(slot - 1, slot) for times in others) for slot in slots)
+
+
+def union(members: Iterable[Timetable]) -> Timetable:
+    """Return the slots that at least one of *members* has; a slot of two of them counts once.
+
+    Counting costs what it costs each member, and a look into the others for every slot that the span holds of the
+    members beside the densest: 365 looks for a year of a daily and a minutely schedule, 8,784 for an hourly and a
+    minutely one. A single member is returned as it is.
+    """
+    known = tuple(members)
+    if not known:
+        return never()
+    return known[0] if len(known) == 1 else _Union(known)

@@ -12,7 +12,7 @@ _LAY_ASIDE = """
     SELECT job, position, :position, window_start,
         (SELECT json_group_array(json_array(first, last, count, verdict, reason, run_id, decided_at))
          FROM slots WHERE slots.job = :job AND last > :position AND verdict IS NOT NULL),
-        (SELECT json_group_array(json_array(starts_at, ends_at, schedule))
+        (SELECT json_group_array(json_array(starts_at, ends_at, schedules))
          FROM epochs WHERE epochs.job = :job AND (ends_at IS NULL OR ends_at >= :position))
     FROM jobs WHERE job = :job
 """
@@ -24,7 +24,7 @@ _SLOTS_AGAIN = """
     FROM json_each(:rows)
 """
 _EPOCHS_AGAIN = """
-    INSERT INTO epochs (job, starts_at, ends_at, schedule)
+    INSERT INTO epochs (job, starts_at, ends_at, schedules)
     SELECT :job, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(:rows)
 """
 

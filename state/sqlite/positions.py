@@ -2,19 +2,21 @@
 
 import sqlite3
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from scheduled.core.jobs import Schedule
 from scheduled.core.records import Epoch, JobRow, SlotRow
 from scheduled.core.runs import OpenReason, Span, Verdict
+from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import Instant
 
+_Schedules = Annotated[tuple[Schedule, ...], msgspec.Meta(min_length=1)]
 
-def read_schedule(text: str) -> Schedule:
-    """Return the schedule that the ledger holds as *text*."""
-    return msgspec.json.decode(text, type=Schedule)
+
+def read_schedules(text: str) -> tuple[Schedule, ...]:
+    """Return the schedules that the ledger holds as *text*."""
+    return msgspec.json.decode(text, type=_Schedules)
 
 
 class Positions:
@@ -22,7 +24,7 @@ class Positions:
 
     _db: sqlite3.Connection
 
-    def begin_epoch(self, job: str, schedule: Schedule, starts_at: Instant) -> None:
+    def begin_epoch(self, job: str, schedules: tuple[Schedule, ...], starts_at: Instant) -> None:
         """See `Ledger.begin_epoch`."""
         self._db.execute(
             "INSERT INTO jobs (job, position) VALUES (?, ?)"
@@ -30,8 +32,8 @@ class Positions:
             (job, starts_at),
         )
         self._db.execute(
-            "INSERT INTO epochs (job, starts_at, schedule) VALUES (?, ?, ?)",
-            (job, starts_at, msgspec.json.encode(schedule).decode()),
+            "INSERT INTO epochs (job, starts_at, schedules) VALUES (?, ?, ?)",
+            (job, starts_at, msgspec.json.encode(schedules).decode()),
         )
 
     def end_epoch(self, job: str, ends_at: Instant) -> None:
@@ -94,11 +96,11 @@ class Positions:
     def epochs(self) -> list[Epoch]:
         """See `Ledger.epochs`."""
         rows = self._db.execute(
-            "SELECT job, starts_at, ends_at, schedule FROM epochs ORDER BY job, starts_at, id"
+            "SELECT job, starts_at, ends_at, schedules FROM epochs ORDER BY job, starts_at, id"
         )
         return [
-            Epoch(job=job, starts_at=starts_at, ends_at=ends_at, schedule=read_schedule(schedule))
-            for job, starts_at, ends_at, schedule in rows
+            Epoch(job=job, starts_at=starts_at, ends_at=ends_at, schedules=read_schedules(schedules))
+            for job, starts_at, ends_at, schedules in rows
         ]
 
     def slot_rows(self) -> Iterator[SlotRow]:
@@ -117,13 +119,13 @@ class Positions:
         """See `Ledger.job_rows`."""
         rows = self._db.execute(
             "SELECT job, position, open_reason, next_due, window_start, last_run_id, last_run_at, last_status,"
-            " last_result, run_count, failure_count, schedule FROM jobs LEFT JOIN"
-            " (SELECT job, target, schedule FROM epochs WHERE ends_at IS NULL) USING (job, target) ORDER BY job"
+            " last_result, run_count, failure_count, schedules FROM jobs LEFT JOIN"
+            " (SELECT job, target, schedules FROM epochs WHERE ends_at IS NULL) USING (job, target) ORDER BY job"
         )
         found = []
-        for *head, result, run_count, failure_count, schedule in rows:
+        for *head, result, run_count, failure_count, schedules in rows:
             document = msgspec.json.decode(result) if result else None
-            epoch = read_schedule(schedule) if schedule else None
+            epoch = read_schedules(schedules) if schedules else ()
             values = (*head, document, run_count, failure_count, epoch)
             found.append(JobRow(**dict(zip(JobRow.__struct_fields__, values, strict=True))))
         return found

@@ -9,7 +9,7 @@ import msgspec
 from scheduled.core.records import CHAIN, Claimant, RunRow
 from scheduled.core.runs import AttemptResult, Claim, JobState, OpenRun
 from scheduled.schedules.zones import Instant
-from scheduled.state.sqlite.positions import read_schedule
+from scheduled.state.sqlite.positions import read_schedules
 
 _OPEN = "('claimed', 'running', 'waiting_retry')"
 _OPEN_RUN = """
@@ -47,7 +47,7 @@ class Runs:
                 others[run.job] = (*others.get(run.job, ()), run)
         decided = self._decided()
         rows = self._db.execute(
-            "SELECT job, position, starts_at, schedule, window_start, last_status, last_run_at"
+            "SELECT job, position, starts_at, schedules, window_start, last_status, last_run_at"
             " FROM epochs JOIN jobs USING (job, target) WHERE ends_at IS NULL"
         )
         return {
@@ -55,7 +55,7 @@ class Runs:
                 job=job,
                 position=position,
                 epoch=epoch,
-                schedule=read_schedule(schedule),
+                schedules=read_schedules(schedules),
                 window_start=window_start,
                 last_status=last_status,
                 last_run_at=last_run_at,
@@ -64,7 +64,7 @@ class Runs:
                 others=others.get(job, ()),
                 decided=decided.get(job, ()),
             )
-            for job, position, epoch, schedule, window_start, last_status, last_run_at in rows
+            for job, position, epoch, schedules, window_start, last_status, last_run_at in rows
         }
 
     def _decided(self) -> dict[str, tuple[Instant, ...]]:

@@ -25,11 +25,11 @@ from tests.fixtures.ledgers import (
 def test_a_new_epoch_is_where_its_job_stands(ledger):
     job_state = ledger.job_states()["job"]
 
-    assert (job_state.position, job_state.epoch, job_state.schedule) == (0, 0, HOURLY)
+    assert (job_state.position, job_state.epoch, job_state.schedules) == (0, 0, HOURLY)
     assert (job_state.open_run, job_state.busy, job_state.window_start, job_state.last_status) == (
         None, False, None, None,
     )  # fmt: skip
-    assert ledger.epochs() == [Epoch(job="job", starts_at=0, ends_at=None, schedule=HOURLY)]
+    assert ledger.epochs() == [Epoch(job="job", starts_at=0, ends_at=None, schedules=HOURLY)]
 
 
 def test_epochs_follow_each_other_and_only_the_open_one_stands(ledger):
@@ -38,10 +38,10 @@ def test_epochs_follow_each_other_and_only_the_open_one_stands(ledger):
         between = ledger.job_states()
         ledger.begin_epoch("job", DAILY, 70)
 
-    assert (between, ledger.job_states()["job"].schedule) == ({}, DAILY)
+    assert (between, ledger.job_states()["job"].schedules) == ({}, DAILY)
     assert ledger.epochs() == [
-        Epoch(job="job", starts_at=0, ends_at=50, schedule=HOURLY),
-        Epoch(job="job", starts_at=70, ends_at=None, schedule=DAILY),
+        Epoch(job="job", starts_at=0, ends_at=50, schedules=HOURLY),
+        Epoch(job="job", starts_at=70, ends_at=None, schedules=DAILY),
     ]
 
 
@@ -50,7 +50,7 @@ def test_the_summary_of_a_job_without_an_open_epoch_is_kept(ledger):
         ledger.advance("job", 50)
         ledger.end_epoch("job", 50)
 
-    assert (the_job(ledger).job, the_job(ledger).position, the_job(ledger).schedule) == ("job", 50, None)
+    assert (the_job(ledger).job, the_job(ledger).position, the_job(ledger).schedules) == ("job", 50, ())
 
 
 def test_ending_an_epoch_that_is_not_open_does_nothing(ledger):

@@ -6,8 +6,8 @@ from contextlib import closing
 
 import pytest
 
-from scheduled.core.jobs import Schedule
 from scheduled.errors import StateError
+from scheduled.schedules.schedule import Schedule
 from scheduled.state.sqlite import ledger as sqlite
 from scheduled.state.sqlite.ledger import DamagedError, SqliteLedger
 
@@ -23,7 +23,7 @@ def path(tmp_path):
 def filled(path):
     ledger = SqliteLedger(path)
     with ledger.transaction():
-        ledger.begin_epoch("job", Schedule("cron", "0 * * * *"), 0)
+        ledger.begin_epoch("job", (Schedule("cron", "0 * * * *"),), 0)
     ledger.close()
 
 

@@ -175,7 +175,7 @@ def test_keys_are_changed_and_taken_out(rest, world):
 
     assert answer.json()["changed"] is True
     settings = world.json("show", "new")["settings"]
-    assert (settings["schedule"]["kind"], settings["grace"]) == ("every", None)
+    assert (settings["schedules"][0]["kind"], settings["grace"]) == ("every", None)
 
 
 # Errors

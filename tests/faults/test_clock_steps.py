@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import pytest
 
 from scheduled.engine.clock_steps import slept_through
-from scheduled.schedules import timetable, zones
+from scheduled.schedules import clock_changes, cron_timetable, zones
 from tests.fixtures.in_process_cli import NIGHTLY, SEED
 
 needs_faketime = pytest.mark.skipif(
@@ -215,7 +215,7 @@ def test_a_zone_that_changes_between_two_ticks_begins_anew_and_replays_nothing(w
 FROM, TO = zones.start_of(2024), zones.start_of(2031)
 AROUND = 26 * 3600
 EVERY_ZONE = sorted(available_timezones() - {"localtime", "Factory"})
-CHANGING = [name for name in EVERY_ZONE if zones.changes(name, FROM, TO)]
+CHANGING = [name for name in EVERY_ZONE if clock_changes.changes(name, FROM, TO)]
 WALKED = CHANGING if NIGHTLY else random.Random(SEED).sample(CHANGING, 12)
 
 
@@ -243,7 +243,7 @@ def test_at_every_change_of_every_zone_jobs_start_when_cron_would():
     print(f"HOSTILE_SEED={SEED}: {len(WALKED)} of {len(CHANGING)} zones that change, of {len(EVERY_ZONE)}")
     assert (len(EVERY_ZONE) > 400, len(CHANGING) > 100) == (True, True)
     for zone in WALKED:
-        for change in zones.changes(zone, FROM, TO):
+        for change in clock_changes.changes(zone, FROM, TO):
             _walk_around(zone, change)
 
 
@@ -253,5 +253,5 @@ def _walk_around(zone, change):
     odd = {jump + timedelta(minutes=minutes) for minutes in (-90, -30, 0, 15, 30, 90)}
     fixed = [f"{at.minute} {at.hour} * * *" for at in odd]
     for expression in ["*/5 * * * *", "0 * * * *", *fixed]:
-        found = list(timetable.cron(expression, zone).between(start, end))
+        found = list(cron_timetable.cron(expression, zone).between(start, end))
         assert walked(expression, zone, start, end) == found, (zone, expression, jump)

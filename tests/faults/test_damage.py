@@ -44,7 +44,7 @@ def renew(world):
 
 
 def positions(world):
-    return {name: (job["position"], job["schedule"]) for name, job in world.snapshot()["jobs"].items()}
+    return {name: (job["position"], job["schedules"]) for name, job in world.snapshot()["jobs"].items()}
 
 
 def flips(data, salt):

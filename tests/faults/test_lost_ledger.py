@@ -31,7 +31,7 @@ def house(world):
 
 
 def positions(world):
-    return {name: (job["position"], job["schedule"]) for name, job in world.snapshot()["jobs"].items()}
+    return {name: (job["position"], job["schedules"]) for name, job in world.snapshot()["jobs"].items()}
 
 
 def ran(world):

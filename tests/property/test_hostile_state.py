@@ -100,7 +100,7 @@ def test_what_was_kept_of_files_is_forgotten_where_it_cannot_be_read(sample, con
 
 SNAPSHOT = msgspec.json.encode(
     {"version": 1, "jobs": {"a": {"position": 1_770_000_000, "window_start": None,
-     "schedule": {"kind": "cron", "expression": "0 5 * * *", "zone": "UTC", "anchor": None, "seed": "", "delay": 0}}}}
+     "schedules": [{"kind": "cron", "expression": "0 5 * * *", "zone": "UTC", "anchor": None, "seed": "", "delay": 0}]}}}
 )  # fmt: skip
 
 
@@ -112,10 +112,10 @@ def test_a_snapshot_restores_what_can_be_reckoned_with_and_nothing_else(tmp_path
 
     for found in snapshot.essentials(path):
         assert abs(found.position) < 1 << 62
-        if found.schedule is not None:
+        if found.schedules:
             from scheduled.core.epochs import slots_of
 
-            slots_of(found.schedule, found.position).next_after(1_770_000_000)
+            slots_of(found.schedules, found.position).next_after(1_770_000_000)
     with contextlib.suppress(StateError):
         snapshot.refuse_newer(path)
     assert snapshot.tampering(path, 1.77e9)

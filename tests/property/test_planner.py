@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 
 from scheduled.config.files import load_config
 from scheduled.core.audit import audit
-from scheduled.core.jobs import Action, Gate, Job, Jobs, Retry, Schedule, Window
+from scheduled.core.jobs import Action, Gate, Job, Jobs, Retry, Window
 from scheduled.core.records import Claimant
 from scheduled.core.runs import AttemptResult
 from scheduled.engine import claims, planning
 from scheduled.engine.planning import Gates
 from scheduled.engine.settle import settle_attempt
 from scheduled.execution.handler_run import Reported
+from scheduled.schedules.schedule import Schedule
 from scheduled.state.sqlite.ledger import SqliteLedger
 
 BEGIN = int(datetime(2026, 2, 3, 5, 58, 20, tzinfo=UTC).timestamp())
@@ -34,15 +35,17 @@ CRON = {
     "30 6 * * 2": lambda t: (t.minute, t.hour, t.weekday()) == (30, 6, 1),
 }
 EVERY = (10 * MINUTE, 95 * MINUTE, DAY)
-SCHEDULES = st.builds(
+SCHEDULE = st.builds(
     msgspec.structs.replace,
     st.sampled_from([Schedule("cron", text) for text in CRON] + [Schedule("every", str(n)) for n in EVERY]),
     delay=st.sampled_from([0, 0, 0, 200]),
 )
+# Mostly one, as people have it; of two, one may be the other once more, or share slots with it.
+SCHEDULES = st.one_of(st.tuples(SCHEDULE), st.tuples(SCHEDULE), st.tuples(SCHEDULE, SCHEDULE))
 JOBS = st.builds(
     Job,
     name=st.just("?"),
-    schedule=SCHEDULES,
+    schedules=SCHEDULES,
     action=st.just(Action("command", words=("true",))),
     catch_up=st.sampled_from(["latest", "latest", "all", "none"]),
     catch_up_limit=st.integers(1, 4),
@@ -82,8 +85,12 @@ ALL_SLOTS = {
 }
 
 
-def naive_slots(schedule, begin, end):
-    """Return the slots in (begin, end]."""
+def naive_slots(schedules, begin, end):
+    """Return the slots in (begin, end] that any of the schedules has."""
+    return sorted({slot for schedule in schedules for slot in slots_of_one(schedule, begin, end)})
+
+
+def slots_of_one(schedule, begin, end):
     if schedule.kind == "every":
         return list(range(begin + 1 + int(schedule.expression), end + 1, int(schedule.expression)))
     return [slot for slot in ALL_SLOTS[schedule.expression] if begin < slot <= end]
@@ -109,8 +116,8 @@ class Household:
         """Change the configuration as a person would; the next tick sees it."""
         name = sorted(self.configured)[number % len(self.configured)]
         job, jobs = self.configured[name], self.config.jobs
-        if isinstance(edit, Schedule):
-            self.configured[name] = jobs[name] = msgspec.structs.replace(job, schedule=edit)
+        if isinstance(edit, tuple):
+            self.configured[name] = jobs[name] = msgspec.structs.replace(job, schedules=edit)
         elif edit == "remove":
             jobs.pop(name, None)
         elif edit is not None:
@@ -121,10 +128,10 @@ class Household:
         this_minute = self.now - self.now % MINUTE - 1
         for name in self.configured:
             job = self.config.jobs.get(name)
-            wanted = job.schedule if job is not None and job.enabled else None
+            wanted = job.schedules if job is not None and job.enabled else None
             eras = self.eras.setdefault(name, [])
             open_era = eras[-1] if eras and eras[-1][1] is None else None
-            if wanted == (open_era and open_era[2]):
+            if set(wanted or ()) == set(open_era[2] if open_era else ()):
                 continue
             # A slot that was decided on, or taken, in this very minute stays the old schedule's.
             decided = (
@@ -137,8 +144,8 @@ class Household:
                 eras.append((boundary, None, wanted))
 
     def expected(self, name):
-        return [slot for begin, end, schedule in self.eras[name]
-                for slot in naive_slots(schedule, begin, self.now if end is None else end)]  # fmt: skip
+        return [slot for begin, end, schedules in self.eras[name]
+                for slot in naive_slots(schedules, begin, self.now if end is None else end)]  # fmt: skip
 
     def tick(self, fates, *, gates, budget):
         """Start what is due, and what follows from what has ended, as a tick does."""

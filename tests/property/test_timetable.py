@@ -8,9 +8,12 @@ from cronsim import CronSim
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduled.schedules import zones
+from scheduled.schedules.clock_changes import changes
 from scheduled.schedules.cron_lint import lint
-from scheduled.schedules.timetable import ScheduleError, cron, every, never, once, parse_interval
+from scheduled.schedules.cron_timetable import cron
+from scheduled.schedules.durations import parse_interval
+from scheduled.schedules.schedule import ScheduleError
+from scheduled.schedules.timetable import every, never, once, union, without
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 EPOCH = datetime(1970, 1, 1)
@@ -98,13 +101,18 @@ possible = expressions().filter(lambda expression: not refused(expression))
 def around_a_change(draw, year_range=(1965, 2040)):
     """Draw a zone and an instant, a few days before a change of its clocks if it has any in the drawn year."""
     zone, year = draw(st.sampled_from(ZONES)), draw(st.integers(*year_range))
-    found = zones.changes(zone, instant(year), instant(year + 1))
+    found = changes(zone, instant(year), instant(year + 1))
     middle = draw(st.sampled_from(found)).at if found else instant(year) + draw(st.integers(0, 365)) * DAY
     return zone, middle - draw(st.integers(0, 3 * DAY)) // MINUTE * MINUTE
 
 
 @st.composite
 def timetables(draw):
+    return draw(single() | st.lists(single(), max_size=3).map(union))
+
+
+@st.composite
+def single(draw):
     return draw(
         st.builds(cron, possible, st.sampled_from(ZONES))
         | st.builds(every, st.integers(1, 10 * DAY), st.integers(0, instant(2030)))
@@ -213,6 +221,50 @@ def test_slots_lead_from_one_to_the_next_and_back(timetable, now):
         assert timetable.count(now, upcoming) == 1
 
 
+STARS = st.sampled_from(["* * * * *", "*/5 * * * *", "0 * * * *", "30 2 * * *", "0 0 1 * *"])
+# Close to each other in time and in their steps, so that they share slots.
+OVERLAPPING = st.lists(
+    st.builds(cron, possible | STARS, st.sampled_from(ZONES))
+    | st.builds(
+        every,
+        st.sampled_from([60, 90, 3600, 5400, DAY]),
+        st.sampled_from([instant(2024), instant(2024) + 30]),
+    )
+    | st.builds(once, st.integers(0, 48).map(lambda hours: instant(2024, 3, 30) + hours * HOUR)),
+    max_size=4,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(OVERLAPPING, st.integers(0, 3 * DAY), st.integers(0, 2 * DAY), st.integers(0, 2 * DAY), st.data())
+def test_a_union_is_the_set_of_its_members_slots(members, begin, length, rest, data):
+    begin += instant(2024, 3, 29)  # clocks in Berlin change on the 31st
+    until = begin + length
+    naive = sorted({slot for member in members for slot in member.between(begin, until + rest)})
+    expected = [slot for slot in naive if slot <= until]
+    times = union(members)
+
+    assert list(times.between(begin, until)) == expected
+    assert times.count(begin, until) == len(expected)
+    assert times.span(begin, until) == ((expected[0], expected[-1], len(expected)) if expected else None)
+    earlier = [slot for member in members if (slot := member.last_until(begin)) is not None]
+    later = [slot for member in members if (slot := member.next_after(until + rest)) is not None]
+    assert times.last_until(until) == (expected[-1] if expected else max(earlier, default=None))
+    upcoming = [slot for slot in naive if slot > until]
+    assert times.next_after(until) == (upcoming[0] if upcoming else min(later, default=None))
+    gone = data.draw(st.lists(st.sampled_from(expected), max_size=5)) if expected else []
+    assert list(without(times, gone).between(begin, until)) == [slot for slot in expected if slot not in gone]
+
+
+@settings(deadline=None)
+@given(OVERLAPPING, st.randoms(use_true_random=False), st.integers(0, 3 * DAY))
+def test_neither_order_nor_repetition_matters_to_a_union(members, random, length):
+    begin, shuffled = instant(2024, 3, 29), [*members, *members[:1]]
+    random.shuffle(shuffled)
+
+    assert union(shuffled).count(begin, begin + length) == union(members).count(begin, begin + length)
+
+
 @settings(deadline=None)
 @given(possible, around_a_change(year_range=(1975, 2040)))
 def test_slots_fall_on_full_minutes(expression, place):
@@ -235,7 +287,7 @@ def test_counting_years_is_counting_their_parts(expression, place, days):
 @given(st.sampled_from(sorted(available_timezones())), st.integers(1970, 2025))
 def test_no_change_of_any_zone_is_missed(key, year):
     zone = ZoneInfo(key)
-    found = zones.changes(key, instant(year), instant(year + 1))
+    found = changes(key, instant(year), instant(year + 1))
     hours = range(instant(year), instant(year + 1) + 1, HOUR)
     offsets = [int(datetime.fromtimestamp(now, zone).utcoffset().total_seconds()) for now in hours]
 

@@ -16,8 +16,8 @@ from scheduled.interfaces.web import app, tokens
 from scheduled.interfaces.web import sockets as listening
 from scheduled.interfaces.web.security import ServerAddress
 from scheduled.interfaces.web.sockets import ListenOptions
-from scheduled.schedules.cron import ScheduleError
 from scheduled.schedules.durations import parse_interval
+from scheduled.schedules.schedule import ScheduleError
 from scheduled.service import Instance
 from scheduled.state import directories
 

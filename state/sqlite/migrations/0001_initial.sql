@@ -29,7 +29,7 @@ CREATE TABLE epochs (
     target    TEXT NOT NULL DEFAULT '',
     starts_at INTEGER NOT NULL,
     ends_at   INTEGER,
-    schedule  TEXT NOT NULL
+    schedules TEXT NOT NULL -- a JSON list
 );
 CREATE UNIQUE INDEX epochs_open ON epochs (job, target) WHERE ends_at IS NULL;
 CREATE INDEX epochs_by_job ON epochs (job, target, starts_at);

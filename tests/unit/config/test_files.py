@@ -4,7 +4,8 @@ from textwrap import dedent
 import pytest
 
 from scheduled.config.files import load_config
-from scheduled.core.jobs import Action, Limits, Retry, Schedule
+from scheduled.core.jobs import Action, Limits, Retry
+from scheduled.schedules.schedule import Schedule
 
 
 @pytest.fixture
@@ -68,8 +69,8 @@ def test_a_job_is_read_in_full(path):
 
     backup = found.jobs["backup"]
     assert (found.problems, found.timezone, found.max_parallel) == ([], "Europe/Berlin", 5)
-    assert (backup.schedule, backup.action) == (
-        Schedule("cron", "30 2 * * *", "Europe/Berlin"),
+    assert (backup.schedules, backup.action) == (
+        (Schedule("cron", "30 2 * * *", "Europe/Berlin"),),
         Action("command", words=("rsync", "-a", "x", "y")),
     )
     assert backup.limits == Limits(memory=512 << 20, cpu=90, file_size=1 << 30, open_files=64, processes=8)
@@ -110,7 +111,7 @@ def test_handlers_share_a_group_unless_told_otherwise(path):
     ],
 )
 def test_when_a_job_runs(path, text, expected):
-    assert job(path, text).schedule == expected
+    assert job(path, text).schedules == (expected,)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def test_when_a_job_runs(path, text, expected):
 def test_an_anchor_is_local_unless_it_says_otherwise(path, anchor, expected):
     found = job(path, f'every = "1d"\nanchor = "{anchor}"\ntimezone = "Europe/Berlin"')
 
-    assert found.schedule.anchor == expected.timestamp()
+    assert found.schedules[0].anchor == expected.timestamp()
 
 
 @pytest.mark.parametrize(

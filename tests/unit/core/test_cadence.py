@@ -3,7 +3,7 @@
 import pytest
 
 from scheduled.core import cadence
-from scheduled.core.jobs import Schedule
+from scheduled.schedules.schedule import Schedule
 
 NOW = 1_770_000_000  # a Monday in February 2026
 
@@ -36,16 +36,24 @@ def every(seconds):
     ],
 )
 def test_a_schedule_needs_ticks_as_often_as_its_slots_come_but_no_rarer_than_usual(schedule, minutes):
-    assert cadence.needed([schedule], NOW) == minutes * 60
+    assert cadence.needed([(schedule,)], NOW) == minutes * 60
 
 
 def test_the_finest_schedule_decides_and_without_any_it_is_as_usual():
-    assert cadence.needed([cron("0 8 * * *"), every(180), cron("*/5 * * * *")], NOW) == 180
+    assert cadence.needed([(cron("0 8 * * *"),), (every(180),), (cron("*/5 * * * *"),)], NOW) == 180
     assert cadence.needed([], NOW) == 300
 
 
 def test_what_is_too_coarse_is_said_with_its_remedy():
-    assert cadence.doubt(cron("*/5 * * * *"), 300, NOW) is None
-    assert "`scheduled install --every 2`" in str(cadence.doubt(cron("*/2 * * * *"), 300, NOW))
-    assert "every 30 s, but ticks only every 1 min" in str(cadence.doubt(every(30), 60, NOW))
-    assert "cron can't call more often" in str(cadence.doubt(every(30), 60, NOW))
+    assert cadence.doubt((cron("*/5 * * * *"),), 300, NOW) is None
+    assert "`scheduled install --every 2`" in str(cadence.doubt((cron("*/2 * * * *"),), 300, NOW))
+    assert "every 30 s, but ticks only every 1 min" in str(cadence.doubt((every(30),), 60, NOW))
+    assert "cron can't call more often" in str(cadence.doubt((every(30),), 60, NOW))
+
+
+def test_two_schedules_of_a_job_may_come_closer_than_each_of_them():
+    both = (cron("0 * * * *"), cron("3 18 * * *"))
+
+    assert cadence.needed([both], NOW) == 180
+    assert "slots come every 3 min" in str(cadence.doubt(both, 300, NOW))
+    assert cadence.needed([(schedule,) for schedule in both], NOW) == 300

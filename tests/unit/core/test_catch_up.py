@@ -7,9 +7,10 @@ import pytest
 
 from scheduled.core import planner
 from scheduled.core.holds import Holds
-from scheduled.core.jobs import Action, Job, Schedule, Window
+from scheduled.core.jobs import Action, Job, Window
 from scheduled.core.planner import Skip
 from scheduled.core.runs import JobState, OpenRun, Span
+from scheduled.schedules.schedule import Schedule
 
 
 def at(text):
@@ -27,9 +28,14 @@ def planned(
     position, now, *, open_run=None, busy=False, until=None, delay=0, seen="00:00", closed=False, **values
 ):
     schedule = msgspec.structs.replace(HOURLY, delay=delay)
-    job = Job(name="job", schedule=schedule, action=Action("command", words=("true",)), **values)
+    job = Job(name="job", schedules=(schedule,), action=Action("command", words=("true",)), **values)
     job_state = JobState(
-        job="job", position=at(position), epoch=at("00:00"), schedule=schedule, open_run=open_run, busy=busy
+        job="job",
+        position=at(position),
+        epoch=at("00:00"),
+        schedules=(schedule,),
+        open_run=open_run,
+        busy=busy,
     )
     holds = Holds(planned=at(seen), closed=frozenset(["job"] if closed else []))
     return planner.plan_job(job, job_state, at(now), until=until and at(until), holds=holds)

@@ -7,8 +7,9 @@ import pytest
 
 from scheduled.core import epochs, planner
 from scheduled.core.epochs import EpochChange
-from scheduled.core.jobs import Action, Job, Schedule
+from scheduled.core.jobs import Action, Job
 from scheduled.core.runs import JobState, OpenRun, Span
+from scheduled.schedules.schedule import Schedule
 
 
 def at(text):
@@ -16,7 +17,7 @@ def at(text):
 
 
 HOURLY, HALF_PAST = Schedule("cron", "0 * * * *"), Schedule("cron", "30 * * * *")
-OLD = Job(name="job", schedule=HOURLY, action=Action("command", words=("true",)))
+OLD = Job(name="job", schedules=(HOURLY,), action=Action("command", words=("true",)))
 NOW = at("14:10:30")
 THIS_MINUTE = at("14:10:00") - 1
 
@@ -26,7 +27,13 @@ def changed(**values):
 
 
 def job_state(position="14:00:00", **values):
-    values = {"job": "job", "position": at(position), "epoch": at("00:00:00"), "schedule": HOURLY, **values}
+    values = {
+        "job": "job",
+        "position": at(position),
+        "epoch": at("00:00:00"),
+        "schedules": (HOURLY,),
+        **values,
+    }
     return {"job": JobState(**values)}
 
 
@@ -47,7 +54,9 @@ def started_after(jobs, job_states, now):
 
 
 def test_a_job_seen_for_the_first_time_begins_with_this_minute():
-    assert [EpochChange(job="job", boundary=THIS_MINUTE, begins=HOURLY, ends=False)] == changes(changed(), {})
+    assert [EpochChange(job="job", boundary=THIS_MINUTE, begins=(HOURLY,), ends=False)] == changes(
+        changed(), {}
+    )
 
 
 @pytest.mark.parametrize(
@@ -59,7 +68,7 @@ def test_a_slot_in_the_minute_of_first_sight_runs_and_an_older_one_does_not(now,
 
 def test_a_never_run_interval_is_due_once_it_is_over_and_not_before():
     every = Schedule("every", "3600")
-    jobs = changed(schedule=every)
+    jobs = changed(schedules=(every,))
     new = epochs.after({}, changes(jobs, {}, now=at("14:10:30")))
 
     assert [[], [at("15:10:00")], [at("15:10:00")]] == [
@@ -69,14 +78,14 @@ def test_a_never_run_interval_is_due_once_it_is_over_and_not_before():
 
 
 def test_restarts_do_not_push_an_interval_away():
-    jobs = changed(schedule=Schedule("every", "3600"))
+    jobs = changed(schedules=(Schedule("every", "3600"),))
     first = epochs.after({}, changes(jobs, {}))
 
     assert changes(jobs, first, now=NOW + 3000) == []
 
 
 def test_an_anchor_fixes_the_phase_of_an_interval():
-    jobs = changed(schedule=Schedule("every", "7200", anchor=at("01:15:00")))
+    jobs = changed(schedules=(Schedule("every", "7200", anchor=at("01:15:00")),))
 
     assert [at("15:15:00")] == started_after(jobs, epochs.after({}, changes(jobs, {})), at("16:00:00"))
 
@@ -93,34 +102,34 @@ def test_a_change_of_the_command_alone_begins_no_epoch():
     "schedule", [HALF_PAST, Schedule("cron", "0 * * * *", "Europe/Berlin"), Schedule("every", "3600")]
 )
 def test_another_schedule_or_zone_ends_an_epoch_and_begins_one_now(schedule):
-    assert [EpochChange(job="job", boundary=THIS_MINUTE, begins=schedule, ends=True)] == changes(
-        changed(schedule=schedule), job_state()
+    assert [EpochChange(job="job", boundary=THIS_MINUTE, begins=(schedule,), ends=True)] == changes(
+        changed(schedules=(schedule,)), job_state()
     )
 
 
 def test_open_slots_of_the_old_schedule_are_skipped_as_one_span():
-    (change,) = changes(changed(schedule=HALF_PAST), job_state("10:00:00"))
+    (change,) = changes(changed(schedules=(HALF_PAST,)), job_state("10:00:00"))
 
     assert Span(at("11:00:00"), at("14:00:00"), 4) == change.skipped
 
 
 def test_an_edit_replays_no_history():
-    assert started_after(changed(schedule=HALF_PAST), job_state("08:00:00"), NOW) == []
+    assert started_after(changed(schedules=(HALF_PAST,)), job_state("08:00:00"), NOW) == []
 
 
 def test_an_edit_within_the_minute_of_a_slot_that_was_taken_does_not_take_it_again():
     quarterly = Schedule("cron", "*/15 * * * *")
 
-    assert started_after(changed(schedule=quarterly), job_state("14:00:00"), at("14:00:30")) == []
+    assert started_after(changed(schedules=(quarterly,)), job_state("14:00:00"), at("14:00:30")) == []
     assert [at("14:00:00")] == started_after(
-        changed(schedule=quarterly), job_state("13:00:00"), at("14:00:30")
+        changed(schedules=(quarterly,)), job_state("13:00:00"), at("14:00:30")
     )
 
 
 def test_an_open_retry_is_given_up_by_an_edit():
     waiting = run("13:00:00", "waiting_retry")
 
-    (change,) = changes(changed(schedule=HALF_PAST), job_state("12:00:00", open_run=waiting))
+    (change,) = changes(changed(schedules=(HALF_PAST,)), job_state("12:00:00", open_run=waiting))
 
     assert (waiting, Span(at("14:00:00"), at("14:00:00"), 1)) == (change.abandoned, change.skipped)
 
@@ -128,7 +137,7 @@ def test_an_open_retry_is_given_up_by_an_edit():
 def test_a_run_under_way_keeps_its_slot_over_an_edit():
     running = job_state("13:00:00", open_run=run("14:00:00", "running"), busy=True)
 
-    (change,) = changes(changed(schedule=HALF_PAST), running, now=at("14:00:30"))
+    (change,) = changes(changed(schedules=(HALF_PAST,)), running, now=at("14:00:30"))
 
     assert (at("14:00:00"), None, None) == (change.boundary, change.abandoned, change.skipped)
 
@@ -137,7 +146,7 @@ def test_a_run_under_way_keeps_its_slot_over_an_edit():
 def test_the_epoch_of_a_job_that_is_removed_or_disabled_ends(jobs):
     (change,) = changes(jobs, job_state("12:00:00"))
 
-    assert (change.begins, change.ends, change.boundary) == (None, True, THIS_MINUTE)
+    assert (change.begins, change.ends, change.boundary) == ((), True, THIS_MINUTE)
     assert Span(at("13:00:00"), at("14:00:00"), 2) == change.skipped
     assert epochs.after(job_state("12:00:00"), [change]) == {}
 
@@ -158,6 +167,43 @@ def test_a_file_that_cannot_be_read_ends_no_epoch():
 
 
 def test_with_a_broken_file_edits_of_other_jobs_still_count():
-    (change,) = changes(changed(schedule=HALF_PAST), job_state(), unknown=True)
+    (change,) = changes(changed(schedules=(HALF_PAST,)), job_state(), unknown=True)
 
-    assert change.begins == HALF_PAST
+    assert change.begins == (HALF_PAST,)
+
+
+BOTH = (HOURLY, HALF_PAST)
+
+
+def test_the_slots_of_several_schedules_are_those_of_each_and_a_common_one_counts_once():
+    times = epochs.slots_of((HOURLY, HALF_PAST, Schedule("cron", "0 12 * * *")), at("00:00:00"))
+
+    assert epochs.span_between(times, at("11:45:00"), at("14:00:00")) == Span(
+        at("12:00:00"), at("14:00:00"), 5
+    )
+    assert started_after(changed(schedules=BOTH), job_state("12:40:00", schedules=BOTH), NOW) == [
+        at("14:00:00")
+    ]
+
+
+@pytest.mark.parametrize("schedules", [BOTH[::-1], (*BOTH, HOURLY)])
+def test_neither_the_order_of_schedules_nor_one_written_twice_is_an_edit(schedules):
+    assert changes(changed(schedules=schedules), job_state(schedules=BOTH)) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "now"), [((HOURLY,), BOTH), (BOTH, (HOURLY,)), (BOTH, (HOURLY, Schedule("every", "60")))]
+)
+def test_a_schedule_that_comes_goes_or_changes_beside_others_ends_the_epoch(before, now):
+    (change,) = changes(changed(schedules=now), job_state("12:00:00", schedules=before))
+
+    assert (change.begins, change.ends, change.boundary) == (now, True, THIS_MINUTE)
+    assert change.skipped == epochs.span_between(epochs.slots_of(before, 0), at("12:00:00"), THIS_MINUTE)
+
+
+def test_all_slots_of_a_job_are_put_off_by_the_longest_jitter_of_its_schedules():
+    late = (HOURLY, msgspec.structs.replace(HALF_PAST, delay=600))
+    job = changed(schedules=late)
+
+    assert started_after(job, job_state("13:00:00", schedules=late), at("14:09:59")) == [at("13:30:00")]
+    assert started_after(job, job_state("13:00:00", schedules=late), NOW) == [at("14:00:00")]

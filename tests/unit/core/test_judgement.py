@@ -5,8 +5,9 @@ from datetime import datetime
 import pytest
 
 from scheduled.core import judgement
-from scheduled.core.jobs import Action, Job, Retry, Schedule
+from scheduled.core.jobs import Action, Job, Retry
 from scheduled.core.runs import AttemptResult, OpenRun, slot_run_id
+from scheduled.schedules.schedule import Schedule
 
 
 def at(text):
@@ -15,7 +16,7 @@ def at(text):
 
 def a_job(**values):
     action = Action("command", words=("true",))
-    return Job(name="job", schedule=Schedule("cron", "0 * * * *"), action=action, **values)
+    return Job(name="job", schedules=(Schedule("cron", "0 * * * *"),), action=action, **values)
 
 
 def a_run(slot, status="waiting_retry", **values):

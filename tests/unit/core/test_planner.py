@@ -4,9 +4,10 @@ import pytest
 
 from scheduled.core import planner
 from scheduled.core.holds import Holds
-from scheduled.core.jobs import Action, Job, Schedule
+from scheduled.core.jobs import Action, Job
 from scheduled.core.planner import JobPlan
 from scheduled.core.runs import JobState, OpenRun, Span, TriggerRow, slot_run_id
+from scheduled.schedules.schedule import Schedule
 
 
 def at(text):
@@ -19,11 +20,11 @@ ACTION = Action("command", words=("true",))
 
 
 def a_job(name="job", schedule=HOURLY, **values):
-    return Job(name=name, schedule=schedule, action=ACTION, **values)
+    return Job(name=name, schedules=(schedule,), action=ACTION, **values)
 
 
 def a_standing(position, job="job", schedule=HOURLY, **values):
-    return JobState(job=job, position=position, epoch=at("00:00") - 1, schedule=schedule, **values)
+    return JobState(job=job, position=position, epoch=at("00:00") - 1, schedules=(schedule,), **values)
 
 
 def a_run(slot, status="waiting_retry", **values):
@@ -161,7 +162,7 @@ def test_starts_go_by_priority_then_by_slot_then_as_configured():
         "high": a_job("high", priority="high"),
         "critical": a_job("critical", priority="critical"),
     }
-    job_states = {name: a_standing(at("13:00"), name, job.schedule) for name, job in jobs.items()}
+    job_states = {name: a_standing(at("13:00"), name, job.schedules[0]) for name, job in jobs.items()}
 
     found = planner.plan(jobs, job_states, at("14:00"))
 

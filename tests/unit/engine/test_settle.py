@@ -2,11 +2,12 @@
 
 import pytest
 
-from scheduled.core.jobs import Action, Job, Jobs, Retry, Schedule
+from scheduled.core.jobs import Action, Job, Jobs, Retry
 from scheduled.core.runs import Span
 from scheduled.engine.settle import SettleContext, settle_attempt
 from scheduled.execution.handler_run import CountLine, EventLine, Reported
 from scheduled.handlers.base import Outcome
+from scheduled.schedules.schedule import Schedule
 from tests.fixtures.ledgers import (
     HOLDER,
     HOUR,
@@ -41,7 +42,7 @@ def settled(
 ):
     """Settle the run's attempt; *values* are the job's. Return the events, the last of which is the verdict's."""
     job = Job(
-        name="job", schedule=Schedule("cron", "0 * * * *"), action=Action("handler", name="x"), **values
+        name="job", schedules=(Schedule("cron", "0 * * * *"),), action=Action("handler", name="x"), **values
     )
     run = ledger.open_run(run_id)
     ending = an_ending(

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from scheduled.core.jobs import Action, Job, Limits, Schedule
+from scheduled.core.jobs import Action, Job, Limits
 from scheduled.core.runs import Claim
 from scheduled.errors import ScheduledError
 from scheduled.execution import python_call
 from scheduled.execution.prepare import ExecutionContext, specify
 from scheduled.paths import Paths
+from scheduled.schedules.schedule import Schedule
 
 SLOT = int(datetime.fromisoformat("2025-07-03T12:00+00:00").timestamp())
 
@@ -25,7 +26,7 @@ def holds(tmp_path):
 def specified(holds, action=None, claim=None, **values):
     job = Job(
         name="job",
-        schedule=Schedule("cron", "0 * * * *", "Europe/Berlin"),
+        schedules=(Schedule("cron", "0 * * * *", "Europe/Berlin"),),
         action=action or Action("command", words=("true",)),
         **values,
     )

@@ -33,7 +33,9 @@ def test_with_a_workspace_its_upkeep_is_switched_on(home, config):
 
     assert (found.workspace, found.problems, found.warnings) == (home, [], [])
     assert [(job.name, job.action.name) for job in found.jobs.values()] == [(name, name) for name in BUILT_IN]
-    assert [job.schedule.expression for job in found.jobs.values()] == ["0 * * * *"] * 4 + ["0 8 * * *"]
+    assert [schedule.expression for job in found.jobs.values() for schedule in job.schedules] == [
+        "0 * * * *"
+    ] * 4 + ["0 8 * * *"]
 
 
 def test_every_example_is_a_job_that_the_program_takes(config):

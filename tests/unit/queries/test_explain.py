@@ -2,11 +2,11 @@
 
 import pytest
 
-from scheduled.core.jobs import Schedule
 from scheduled.core.runs import Span
 from scheduled.paths import Paths
 from scheduled.queries.explain import explain, explain_at
 from scheduled.queries.view import looked_at
+from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import HOUR, MINUTE
 from tests.fixtures.ledgers import HOLDER, LEDGERS, a_claim, an_ending
 
@@ -22,7 +22,7 @@ def ledger(tmp_path, monkeypatch):
     (tmp_path / "scheduled.toml").write_text('timezone = "UTC"\n' + JOB)
     ledger = LEDGERS["sqlite"](tmp_path)
     with ledger.transaction():
-        ledger.begin_epoch("job", Schedule("cron", "0 * * * *"), SLOT - 5 * HOUR)
+        ledger.begin_epoch("job", (Schedule("cron", "0 * * * *"),), SLOT - 5 * HOUR)
         ledger.claim(a_claim(SLOT - HOUR, run_id="run-4"), HOLDER, SLOT - HOUR + 0.0)
         ledger.ended(an_ending("run-4"), "success", None, None)
         ledger.record_verdict("job", Span(SLOT - 4 * HOUR, SLOT - 2 * HOUR, 3), "coalesced", "", "run-4", 0)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from scheduled.config.files import Config
 from scheduled.core.holds import Holds
-from scheduled.core.jobs import Action, Job, Schedule, Window
+from scheduled.core.jobs import Action, Job, Window
 from scheduled.core.planner import plan_job
 from scheduled.core.runs import JobState
 from scheduled.errors import ConfigError
@@ -19,6 +19,7 @@ from scheduled.queries import forecast
 from scheduled.queries.calendar import calendar, escape, fold
 from scheduled.queries.forecast import Ticks
 from scheduled.queries.view import View
+from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import DAY, HOUR, MINUTE
 
 ZONE = "Europe/Berlin"
@@ -33,7 +34,7 @@ START = at("2026-03-28")
 
 def a_job(cron="0 * * * *", delay=0, name="job", **values):
     schedule = Schedule("cron", cron, ZONE, delay=delay)
-    return Job(name=name, schedule=schedule, action=Action("command", line="true"), **values)
+    return Job(name=name, schedules=(schedule,), action=Action("command", line="true"), **values)
 
 
 def a_view(*jobs, now=START, pauses=None, max_runs=None):
@@ -42,7 +43,7 @@ def a_view(*jobs, now=START, pauses=None, max_runs=None):
         max_sessions=None, keep_days=90, keep_runs=1000, sender="", jobs={job.name: job for job in jobs}, problems=[], warnings=[],
     )  # fmt: skip
     job_states = {
-        job.name: JobState(job=job.name, position=now - 1, epoch=now - 1, schedule=job.schedule)
+        job.name: JobState(job=job.name, position=now - 1, epoch=now - 1, schedules=job.schedules)
         for job in jobs
     }
     return View(
@@ -61,7 +62,7 @@ def foreseen(view, start=START, end=START + DAY, outages=(), only=None):
 
 def tick_by_tick(job, start, end, outages, cadence=300, pauses=None):
     """Make every tick there is, one after the other: slow, and plain to see."""
-    job_state = JobState(job=job.name, position=start - 1, epoch=start - 1, schedule=job.schedule)
+    job_state = JobState(job=job.name, position=start - 1, epoch=start - 1, schedules=job.schedules)
     found, planned = [], 0
     for now in range(-(-start // cadence) * cadence, end, cadence):
         if any(first <= now < last for first, last in outages):

@@ -8,11 +8,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from scheduled.schedules import clock_changes, cron_days
 from scheduled.schedules import cron as dialect
-from scheduled.schedules import zones
 from scheduled.schedules.cron_lint import lint
+from scheduled.schedules.cron_timetable import cron
 from scheduled.schedules.durations import parse_interval
-from scheduled.schedules.timetable import ScheduleError, cron, every, never, once
+from scheduled.schedules.schedule import ScheduleError
+from scheduled.schedules.timetable import every, never, once
 
 DATA = Path(__file__).parents[2] / "data"
 HOUR, DAY = 3600, 86400
@@ -122,7 +124,7 @@ def test_offsets_with_odd_seconds_are_computed_with(make_zone, offset):
 
 
 def test_utc_needs_no_time_zone_data(tmp_path):
-    code = "from scheduled.schedules.timetable import cron; print(cron('@daily', 'UTC').next_after(1))"
+    code = "from scheduled.schedules.cron_timetable import cron; print(cron('@daily', 'UTC').next_after(1))"
     found = subprocess.run(
         [sys.executable, "-c", code],
         env={"PYTHONTZPATH": str(tmp_path)},
@@ -136,7 +138,7 @@ def test_utc_needs_no_time_zone_data(tmp_path):
 
 @pytest.mark.parametrize("use", ["", "; cron('30 4 * * *', 'UTC').next_after(0)"])
 def test_what_is_plain_leaves_cronsim_alone(use):
-    code = f"import sys; from scheduled.schedules.timetable import cron{use}; print('cronsim' in sys.modules)"
+    code = f"import sys; from scheduled.schedules.cron_timetable import cron{use}; print('cronsim' in sys.modules)"
 
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
 
@@ -197,7 +199,7 @@ def test_february_29_on_any_weekday_is_not_taken_for_never(weekday):
 def test_marks_are_those_of_cronsim():
     from cronsim import CronSim
 
-    assert (CronSim.LAST, CronSim.LAST_WEEKDAY) == (dialect.LAST, dialect.LAST_WEEKDAY)
+    assert (CronSim.LAST, CronSim.LAST_WEEKDAY) == (cron_days.LAST, cron_days.LAST_WEEKDAY)
 
 
 @pytest.mark.parametrize(
@@ -474,7 +476,7 @@ def test_lint_refuses_what_cron_refuses():
 
 
 def test_changes_of_a_zone_are_found_to_the_second():
-    found = zones.changes("2025b/Africa/Casablanca", at("2026-01-01T00:00"), at("2026-12-31T00:00"))
+    found = clock_changes.changes("2025b/Africa/Casablanca", at("2026-01-01T00:00"), at("2026-12-31T00:00"))
 
     assert [(*utc(change.at), change.before, change.after) for change in found] == [
         ("2026-02-15T02:00", 3600, 0),
@@ -484,7 +486,7 @@ def test_changes_of_a_zone_are_found_to_the_second():
 
 def test_changes_that_undo_each_other_within_days_are_found():
     expected = ["2000-10-08T03:00", "2000-10-15T02:00"]
-    found = zones.changes("America/Recife", at(expected[0]) - 50 * DAY, at(expected[1]) + 50 * DAY)
+    found = clock_changes.changes("America/Recife", at(expected[0]) - 50 * DAY, at(expected[1]) + 50 * DAY)
 
     assert expected == utc(*[change.at for change in found])
 
@@ -492,6 +494,6 @@ def test_changes_that_undo_each_other_within_days_are_found():
 def test_changes_are_found_that_undo_each_other_after_four_days(make_zone):
     expected = ["2019-09-01T01:00", "2019-09-05T00:40"]
     zone = make_zone(-HOUR, [(at(expected[0]), -40 * 60), (at(expected[1]), -HOUR)])
-    found = zones.changes(zone, at(expected[0]) - 50 * DAY, at(expected[1]) + 50 * DAY)
+    found = clock_changes.changes(zone, at(expected[0]) - 50 * DAY, at(expected[1]) + 50 * DAY)
 
     assert expected == utc(*[change.at for change in found])

@@ -4,9 +4,9 @@ from contextlib import closing
 
 import pytest
 
-from scheduled.core.jobs import Schedule
 from scheduled.errors import ConfigError, StateError
 from scheduled.paths import Paths
+from scheduled.schedules.schedule import Schedule
 from scheduled.state import directories, snapshot
 from scheduled.state import open as opening
 from scheduled.state.open import open_ledger
@@ -14,8 +14,8 @@ from tests.fixtures.ledgers import HOURLY, LEDGERS
 
 NOW = 1_770_127_200.0
 REMEMBERED = {
-    "a": {"position": 7200, "window_start": 3600, "schedule": HOURLY},
-    "gone": {"position": 7200, "window_start": 3600, "schedule": None},
+    "a": {"position": 7200, "window_start": 3600, "schedules": HOURLY},
+    "gone": {"position": 7200, "window_start": 3600, "schedules": []},
 }
 
 
@@ -34,7 +34,7 @@ def test_a_new_ledger_gets_what_the_snapshot_remembers(paths):
     ledger.close()
 
     assert {
-        job: (found.position, found.window_start, found.schedule) for job, found in job_states.items()
+        job: (found.position, found.window_start, found.schedules) for job, found in job_states.items()
     } == {"a": (7200, 3600, HOURLY)}
     assert repairs == [
         f"{paths.ledger}: was lost; the positions of 2 jobs are restored from scheduled_state.json"
@@ -43,7 +43,7 @@ def test_a_new_ledger_gets_what_the_snapshot_remembers(paths):
 
 def test_a_ledger_that_knows_its_jobs_gets_nothing_back(paths):
     with closing(LEDGERS["sqlite"](paths.root)) as ledger, ledger.transaction():
-        ledger.begin_epoch("b", Schedule("cron", "@daily"), 5)
+        ledger.begin_epoch("b", (Schedule("cron", "@daily"),), 5)
 
     ledger, repairs = open_ledger(paths, NOW)
 

@@ -4,8 +4,8 @@ import os
 import pytest
 
 from scheduled import idle
-from scheduled.core.jobs import Schedule
 from scheduled.errors import StateError
+from scheduled.schedules.schedule import Schedule
 from scheduled.state import snapshot
 from scheduled.state.snapshot import Restored, Switches
 from tests.fixtures.ledgers import HOUR, HOURLY, LEDGERS, an_ending, claimed, end
@@ -169,10 +169,10 @@ def test_positions_and_schedules_survive(path, ledger):
 
 
 def test_bad_entries_are_left_out_and_the_others_stand(path):
-    good = {"position": 7, "schedule": {"kind": "cron", "expression": "@daily"}, "window_start": None}
-    published(path, {"jobs": {"a": good, "b": 3, "c": {"position": "x"}, "d": {**good, "schedule": 1}}})
+    good = {"position": 7, "schedules": [{"kind": "cron", "expression": "@daily"}], "window_start": None}
+    published(path, {"jobs": {"a": good, "b": 3, "c": {"position": "x"}, "d": {**good, "schedules": 1}}})
 
-    assert snapshot.essentials(path) == [Restored("a", 7, Schedule("cron", "@daily"), None)]
+    assert snapshot.essentials(path) == [Restored("a", 7, (Schedule("cron", "@daily"),), None)]
 
 
 def test_what_was_switched_survives(path, ledger):
@@ -224,7 +224,7 @@ def test_the_document_has_the_shape_that_others_read(ledger):
                 "failure_count": 0,
                 "position": 0,
                 "window_start": None,
-                "schedule": HOURLY,
+                "schedules": HOURLY,
             }
         },
         "overridden": {},

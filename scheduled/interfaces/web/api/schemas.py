@@ -146,6 +146,7 @@ class JobLine(msgspec.Struct, kw_only=True):
     name: str
     description: str
     schedule: str
+    schedules: list[str]
     zone: str
     action: str
     enabled: bool
@@ -303,6 +304,7 @@ class Previewed(msgspec.Struct, kw_only=True):
     """A schedule in words, and its next slots."""
 
     schedule: str
+    schedules: list[str]
     zone: str
     next: list[str]
 

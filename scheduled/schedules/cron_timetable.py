@@ -1,0 +1,104 @@
+"""The slots of a cron expression: its local times, laid on the clocks of a zone.
+
+What happens where these clocks change is decided in `clock_changes`.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from scheduled.schedules.clock_changes import Stretch, stretches
+from scheduled.schedules.cron import parse
+from scheduled.schedules.cron_days import Expression, days_around
+from scheduled.schedules.schedule import ScheduleError
+from scheduled.schedules.timetable import Timetable
+from scheduled.schedules.zones import DAY, find, year_of
+
+# February 29 on a given weekday is the rarest day there is: it stays away for 40 years around a century.
+HORIZON = 41 * 366 * DAY
+
+
+class _Cron(Timetable):
+    """The slots of a cron expression in a zone, as Debian's cron would run it."""
+
+    __slots__ = ("_expression", "_zone")
+
+    def __init__(self, expression: Expression, zone: str) -> None:
+        self._expression = expression
+        self._zone = zone
+
+    def next_after(self, instant: int) -> int | None:
+        for days, stretch, ranks in self._runs(instant + 1, instant + HORIZON):
+            return self._slot(days, stretch, ranks[0])
+        return None
+
+    def last_until(self, instant: int) -> int | None:
+        for days, stretch, ranks in self._runs(instant - HORIZON, instant + 1, step=-1):
+            return self._slot(days, stretch, ranks[-1])
+        return None
+
+    def count(self, after: int, until: int) -> int:
+        return sum(len(ranks) for _, _, ranks in self._runs(after + 1, until + 1))
+
+    def between(self, after: int, until: int) -> Iterator[int]:
+        for days, stretch, ranks in self._runs(after + 1, until + 1):
+            for rank in ranks:
+                yield self._slot(days, stretch, rank)
+
+    def span(self, after: int, until: int) -> tuple[int, int, int] | None:
+        # All three at once: a plan of thousands of jobs asks for little else.
+        runs = list(self._runs(after + 1, until + 1))
+        if not runs:
+            return None
+        (first_days, first_stretch, first_ranks), (days, stretch, ranks) = runs[0], runs[-1]
+        first, last = (
+            self._slot(first_days, first_stretch, first_ranks[0]),
+            self._slot(days, stretch, ranks[-1]),
+        )
+        return first, last, sum(len(ranks) for _, _, ranks in runs)
+
+    def _runs(self, first: int, end: int, step: int = 1) -> Iterator[tuple[tuple[int, ...], Stretch, range]]:
+        """Yield the stretches that have slots in [first, end), each with the ranks of these among its year's days.
+
+        With *step* -1 the newest stretch comes first.
+        """
+        years = range(year_of(first), year_of(end - 1) + 1)
+        for year in years[::step]:
+            days = days_around(self._expression.rule, year)
+            for stretch in stretches(self._zone, year, fixed=self._expression.fixed)[::step]:
+                low, high = max(first, stretch.start), min(end, stretch.end)
+                if low < high and (ranks := self._ranks(days, stretch, low, high)):
+                    yield days, stretch, ranks
+
+    def _ranks(self, days: tuple[int, ...], stretch: Stretch, low: int, high: int) -> range:
+        local = low + stretch.offset if stretch.squeezed_from is None else stretch.squeezed_from
+        ranks = range(self._expression.rank(days, local), self._expression.rank(days, high + stretch.offset))
+        # Debian's cron runs a job for each occurrence of the gap at once; here these are one slot.
+        return ranks if stretch.squeezed_from is None else ranks[-1:]
+
+    def _slot(self, days: tuple[int, ...], stretch: Stretch, rank: int) -> int:
+        return max(self._expression.at(days, rank) - stretch.offset, stretch.start)
+
+
+def cron(expression: str, zone: str, seed: str = "") -> Timetable:
+    """Return the slots of a cron expression on the clocks of an IANA zone; raises ScheduleError.
+
+    *seed*, the job's name, says where `H` falls.
+    """
+    if "H" in expression:
+        from scheduled.schedules.cron_hash import resolve
+
+        expression = resolve(expression, seed)
+    return _cron(expression, zone)
+
+
+# Behind the drawing of H, so that jobs of different names share what they can.
+@lru_cache(maxsize=1 << 16)
+def _cron(expression: str, zone: str) -> Timetable:
+    parsed = parse(expression)
+    try:
+        find(zone)
+    except LookupError:
+        raise ScheduleError(
+            f"timezone: no such time zone: {zone!r}: write a name such as Europe/Berlin"
+        ) from None
+    return _Cron(parsed, zone)

@@ -1,0 +1,52 @@
+"""`at = "2026-12-24T18:00"`: one instant."""
+
+from typing import Any
+
+import msgspec
+
+from scheduled.clock import stamp
+from scheduled.schedules import local_times
+from scheduled.schedules import timetable as timetables
+from scheduled.schedules.schedule import Schedule, ScheduleError
+from scheduled.schedules.timetable import Timetable
+from scheduled.schedules.zones import Instant
+
+BY_TIME = True
+
+
+class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The keys of an `at` job."""
+
+    at: Any  # a string, or TOML's own date and time
+
+
+def read(keys: Keys, job: str, zone: str) -> Schedule:
+    """See `ScheduleKind.read`."""
+    return Schedule("at", "", zone, local_times.read("at", keys.at, zone))
+
+
+def doubts(keys: Keys, zone: str) -> list[str]:
+    """See `ScheduleKind.doubts`."""
+    return local_times.doubts("at", keys.at, zone)
+
+
+def timetable(schedule: Schedule, epoch: Instant) -> Timetable:
+    """See `ScheduleKind.timetable`."""
+    if schedule.anchor is None:
+        raise ScheduleError("at: has no instant: write one such as 2026-01-31T04:00")
+    return timetables.once(schedule.anchor)
+
+
+def words(schedule: Schedule, zone: str) -> str:
+    """See `ScheduleKind.words`."""
+    return f"once, at {stamp(schedule.anchor, zone)}" if zone else "once"
+
+
+def written(schedule: Schedule) -> str:
+    """See `ScheduleKind.written`: which zone to write its instant in, only the reader knows."""
+    return ""
+
+
+def lint(schedule: Schedule, now: Instant) -> list[str]:
+    """See `ScheduleKind.lint`: whether the instant is over depends on what has run."""
+    return []

@@ -1,0 +1,74 @@
+"""`cron = "30 4 * * *"`: the local times that an expression names, as Debian's cron would run them."""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from scheduled.schedules import cron_timetable
+from scheduled.schedules.cron import MACROS
+from scheduled.schedules.schedule import Schedule, ScheduleError
+from scheduled.schedules.timetable import Timetable
+from scheduled.schedules.zones import Instant
+
+BY_TIME = True
+REBOOT = "@reboot"
+
+
+class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The keys of a `cron` job."""
+
+    cron: str
+
+
+def is_reboot(expression: str) -> bool:
+    """Return whether *expression* names no time of the clock, but the start of the machine."""
+    return expression.strip().lower() == REBOOT
+
+
+def read(keys: Keys, job: str, zone: str) -> Schedule:
+    """See `ScheduleKind.read`; the job's name draws where `H` falls. An event, not time, starts an @reboot job."""
+    if is_reboot(keys.cron):
+        return Schedule("manual", zone=zone)
+    try:
+        cron_timetable.cron(keys.cron, zone, job)
+    except ScheduleError as error:
+        raise ScheduleError(f"cron: {error}") from None
+    return Schedule("cron", " ".join(keys.cron.split()), zone, seed=job if "H" in keys.cron else "")
+
+
+def doubts(keys: Keys, zone: str) -> list[str]:
+    """See `ScheduleKind.doubts`: these take the time of the look (`lint`)."""
+    return []
+
+
+def timetable(schedule: Schedule, epoch: Instant) -> Timetable:
+    """See `ScheduleKind.timetable`."""
+    return cron_timetable.cron(schedule.expression, schedule.zone, schedule.seed)
+
+
+def words(schedule: Schedule, zone: str) -> str:
+    """See `ScheduleKind.words`: in English where cronsim finds the words, else the expression."""
+    from cronsim import CronSim, CronSimError
+
+    plain = MACROS.get(schedule.expression.strip(), schedule.expression)
+    if "H" in plain:
+        from scheduled.schedules.cron_hash import resolve
+
+        plain = resolve(plain, schedule.seed)
+    try:
+        found = str(CronSim(plain, datetime(2000, 1, 1, tzinfo=UTC)).explain())
+    except (CronSimError, AttributeError):
+        return schedule.expression
+    return found[:1].lower() + found[1:]
+
+
+def written(schedule: Schedule) -> str:
+    """See `ScheduleKind.written`."""
+    return schedule.expression
+
+
+def lint(schedule: Schedule, now: Instant) -> list[str]:
+    """See `ScheduleKind.lint`."""
+    from scheduled.schedules import cron_lint
+
+    return cron_lint.lint(schedule.expression, schedule.zone, now, schedule.seed)

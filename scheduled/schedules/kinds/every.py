@@ -1,0 +1,71 @@
+"""`every = "6h"`: an interval; its phase is that of `anchor`, or else of the beginning of the epoch."""
+
+from typing import Any
+
+import msgspec
+
+from scheduled.schedules import local_times
+from scheduled.schedules import timetable as timetables
+from scheduled.schedules.durations import LONGEST, duration, in_one_unit, read_seconds
+from scheduled.schedules.schedule import Schedule, ScheduleError
+from scheduled.schedules.timetable import Timetable
+from scheduled.schedules.zones import Instant, Seconds
+
+BY_TIME = True
+
+
+class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The keys of an `every` job; *slot* is another word for *anchor*."""
+
+    every: str | int
+    anchor: Any = None  # a string, or TOML's own date and time
+    slot: Any = None
+
+
+def read(keys: Keys, job: str, zone: str) -> Schedule:
+    """See `ScheduleKind.read`."""
+    try:
+        seconds = read_seconds(keys.every)
+    except ScheduleError as error:
+        raise ScheduleError(f"every: {error}") from None
+    given = keys.anchor if keys.anchor is not None else keys.slot
+    anchor = None if given is None else local_times.read("anchor", given, zone)
+    return Schedule("every", str(seconds), zone, anchor)
+
+
+def doubts(keys: Keys, zone: str) -> list[str]:
+    """See `ScheduleKind.doubts`."""
+    given = (("anchor", keys.anchor), ("slot", keys.slot))
+    return [
+        doubt for key, value in given if value is not None for doubt in local_times.doubts(key, value, zone)
+    ]
+
+
+def timetable(schedule: Schedule, epoch: Instant) -> Timetable:
+    """See `ScheduleKind.timetable`: without an anchor the first slot is one interval after the epoch's beginning."""
+    seconds = _interval(schedule)
+    return timetables.every(seconds, epoch + 1 + seconds if schedule.anchor is None else schedule.anchor)
+
+
+def _interval(schedule: Schedule) -> Seconds:
+    text = schedule.expression
+    # The first digits suffice to see that it is too long: Python refuses to read thousands of them.
+    seconds = int(text[:20]) if text.isascii() and text.isdigit() else 0
+    if not 0 < seconds <= LONGEST:
+        raise ScheduleError(f"every: {text!r} is no number of seconds: write 3600")
+    return seconds
+
+
+def words(schedule: Schedule, zone: str) -> str:
+    """See `ScheduleKind.words`."""
+    return f"every {duration(_interval(schedule))}"
+
+
+def written(schedule: Schedule) -> str:
+    """See `ScheduleKind.written`."""
+    return f"every {in_one_unit(_interval(schedule))}"
+
+
+def lint(schedule: Schedule, now: Instant) -> list[str]:
+    """See `ScheduleKind.lint`: an interval is what it says."""
+    return []

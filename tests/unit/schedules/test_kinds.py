@@ -1,0 +1,151 @@
+"""A kind of schedule is one module and one line: a made-up one is read, described, planned, checked and audited."""
+
+from contextlib import closing
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+
+from scheduled.config.check import check
+from scheduled.config.files import load_config
+from scheduled.core import cadence, epochs, planner
+from scheduled.core.audit import audit
+from scheduled.core.runs import Span
+from scheduled.queries import describe, preview
+from scheduled.schedules.kinds import registry
+from scheduled.schedules.schedule import Schedule, ScheduleError
+from scheduled.schedules.timetable import every
+from scheduled.state.validation import is_schedule
+from tests.fixtures.ledgers import LEDGERS
+
+DAY, MONTH = 86400, 2551443  # the mean month of the moon, in seconds
+FULL_MOON = 1_767_434_580
+
+
+class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    moon: str
+    days_later: int = 0
+
+
+def read(keys, _job, zone):
+    if keys.moon != "full":
+        raise ScheduleError(f"moon: {keys.moon!r} is not looked at: write full")
+    return Schedule("moon", keys.moon, zone, FULL_MOON + keys.days_later * DAY)
+
+
+MOON = SimpleNamespace(
+    BY_TIME=True,
+    Keys=Keys,
+    read=read,
+    doubts=lambda keys, _zone: [f"days_later: {keys.days_later} days late"] if keys.days_later > 9 else [],
+    timetable=lambda schedule, _epoch: every(MONTH, schedule.anchor),
+    words=lambda *_: "at every full moon",
+    written=lambda schedule: f"moon {schedule.expression}",
+    lint=lambda *_: ["clouds may hide it"],
+)
+
+
+@pytest.fixture(autouse=True)
+def moon(monkeypatch):
+    monkeypatch.setitem(registry.KINDS, "moon", MOON)
+
+
+@pytest.fixture
+def path(tmp_path):
+    (tmp_path / "scheduled.toml").touch(mode=0o600)
+    return tmp_path / "scheduled.toml"
+
+
+def loaded(path, text):
+    path.write_text(f'[jobs.tide]\ncommand = "true"\n{text}\n')
+    return load_config(path)
+
+
+def fault(path, text):
+    (found,) = loaded(path, text).problems
+    return found.removeprefix(f"{path}: jobs.tide: ")
+
+
+def test_it_is_read_from_a_job_table(path):
+    job = loaded(path, 'moon = "full"\ndays_later = 2\ntimezone = "Europe/Berlin"\njitter = "1h"').jobs[
+        "tide"
+    ]
+
+    (schedule,) = job.schedules
+    assert (schedule.kind, schedule.anchor, schedule.zone) == ("moon", FULL_MOON + 2 * DAY, "Europe/Berlin")
+    assert 0 < schedule.delay == job.delay <= 3600
+    assert (job.is_by_time, job.zone) == (True, "Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('moon = "new"', "moon: 'new' is not looked at: write full"),
+        ("moon = 3", "moon: Expected `str`, got `int`"),
+        ("days_later = 3", "days_later: belongs to `moon` only"),
+        ('moon = "full"\nanchor = "2026-01-01"', "anchor: belongs to `every` only"),
+        ('moon = "full"\ncron = "@daily"', "cron and moon: only one of cron, every, at, moon, on may be given"),
+        ("days_latr = 3", "days_latr: unknown key; did you mean days_later?"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_its_keys_is_said_as_of_any_other(path, text, expected):
+    assert fault(path, text) == expected
+
+
+def test_it_is_described_and_its_doubts_are_told(path):
+    job = loaded(path, 'moon = "full"\ndays_later = 10').jobs["tide"]
+
+    assert describe.schedules(job.schedules) == "at every full moon"
+    assert describe.written(job.schedules) == "moon full"
+    assert [warning.removeprefix(f"{path}: jobs.tide: ") for warning in check(path)["warnings"]] == [
+        "days_later: 10 days late",
+        "moon: clouds may hide it",
+    ]
+    found = preview.preview(path, {"moon": "full"})
+    assert (found["schedule"], found["schedules"], len(found["next"])) == (
+        "at every full moon", ["at every full moon"], 10,
+    )  # fmt: skip
+
+
+def test_it_is_planned_kept_and_audited(path, tmp_path):
+    jobs, now = loaded(path, 'moon = "full"').jobs, FULL_MOON + 30
+    job_states = epochs.after({}, epochs.epoch_changes(jobs, {}, unknown=False, now=now - DAY))
+    plan = planner.plan(jobs, job_states, now)
+    (tmp_path / "state").mkdir()
+    with closing(LEDGERS["sqlite"](tmp_path / "state")) as ledger, ledger.transaction():
+        ledger.begin_epoch("tide", jobs["tide"].schedules, FULL_MOON - DAY)
+        found = audit(ledger.epochs(), ledger.slot_rows(), ledger.job_rows(), [], now)
+        ledger.record_verdict("tide", Span(FULL_MOON, FULL_MOON, 1), "success", "", "r", now)
+        sound = audit(ledger.epochs(), ledger.slot_rows(), ledger.job_rows(), [], now)
+        ledger.check()
+
+    assert [start.claim.slot for start in plan.starts] == [FULL_MOON]
+    assert ([problem.slot for problem in found.problems], sound.problems) == ([FULL_MOON], [])
+    assert cadence.needed([job.schedules for job in jobs.values()], now) == 300
+
+
+def test_a_kind_that_nobody_knows_is_damage_and_has_no_slots():
+    unheard_of = Schedule("tides", zone="UTC")
+
+    assert is_schedule(Schedule("moon", "full", anchor=FULL_MOON))
+    assert not is_schedule(unheard_of)
+    with pytest.raises(ScheduleError, match="'tides' is no kind of schedule: write one of cron, every, at, "):
+        registry.timetable_of(unheard_of, 0)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        Schedule("cron", "61 * * * *"),
+        Schedule("every", "0"),
+        Schedule("every", "-5"),
+        Schedule("every", "9" * 5000),
+        Schedule("every", "x"),
+        Schedule("at"),
+        Schedule("manual", zone="Mars/Base"),
+        Schedule("cron", "0 * * * *", delay=-1),
+        Schedule("every", "60", anchor=1 << 60),
+    ],
+)
+def test_a_schedule_that_cannot_be_is_recognised(schedule):
+    assert not is_schedule(schedule)
