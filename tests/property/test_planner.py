@@ -20,7 +20,7 @@ from scheduled.core.records import Claimant
 from scheduled.core.runs import AttemptResult
 from scheduled.engine import claims, planning
 from scheduled.engine.planning import Gates
-from scheduled.engine.settle import settle_attempt
+from scheduled.engine.settle import SettleContext, settle_attempt
 from scheduled.execution.handler_run import Reported
 from scheduled.schedules.schedule import Schedule
 from scheduled.state.sqlite.ledger import SqliteLedger
@@ -193,16 +193,8 @@ class Household:
                 run_id=run.run_id, attempt=run.attempt, status="failed" if fate == "unstarted" else fate,
                 started_at=self.now, finished_at=self.now, duration_ms=0,
             )  # fmt: skip
-            settle_attempt(
-                self.ledger,
-                self.config.jobs,
-                run,
-                ending,
-                Reported(),
-                now=self.now,
-                zone="UTC",
-                compose=lambda *_: [],
-            )
+            context = SettleContext(jobs=self.config.jobs, now=self.now, zone="UTC", compose=lambda *_: [])
+            settle_attempt(self.ledger, context, run, ending, Reported())
 
     def problems(self):
         """Return what an audit finds."""
