@@ -54,7 +54,7 @@ def _write(ledger: Ledger, change: EpochChange, now: Instant) -> None:
         ledger.advance(change.job, change.boundary)
         ledger.end_epoch(change.job, change.boundary)
         ledger.wait(change.job, None, None)
-    if change.begins is not None:
+    if change.begins:
         ledger.begin_epoch(change.job, change.begins, change.boundary)
 
 
