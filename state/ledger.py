@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from scheduled.core.conditions import Condition, Notice
 from scheduled.core.records import (
+    AttemptRow,
     Claimant,
     Epoch,
     JobRow,
@@ -51,7 +52,14 @@ class Ledger(Protocol):
 
     # Slots and runs
     def record_verdict(
-        self, job: str, span: Span, verdict: Verdict, reason: str, run_id: str | None, at: Instant
+        self,
+        job: str,
+        span: Span,
+        verdict: Verdict,
+        reason: str,
+        run_id: str | None,
+        at: Instant,
+        target: str = "",
     ) -> None:
         """Give a span, or the slot of an open run, its verdict."""
 
@@ -75,6 +83,9 @@ class Ledger(Protocol):
         result: Mapping[str, Any] | None,
     ) -> None:
         """Note how an attempt ended and what that makes of the run."""
+
+    def attempts(self, run_id: str) -> list[AttemptRow]:
+        """Return the run's attempts that have ended, oldest first: each is a row of its own."""
 
     def close_run(self, run_id: str, status: str, reason: str) -> None:
         """End a run that waits for a retry it will not get (superseded, edited, skipped)."""

@@ -24,6 +24,7 @@ class Epoch(msgspec.Struct, frozen=True, kw_only=True):
     """A stretch (starts_at, ends_at] in which a job's schedules did not change; open where ends_at is None."""
 
     job: str
+    target: str = ""
     starts_at: Instant
     ends_at: Instant | None
     schedules: tuple[Schedule, ...]
@@ -33,6 +34,7 @@ class SlotRow(msgspec.Struct, frozen=True, kw_only=True):
     """A slot or span with its verdict, or with the run that is to bring it."""
 
     job: str
+    target: str = ""
     span: Span
     verdict: Verdict | None
     reason: str
@@ -44,15 +46,17 @@ class KnownCondition(msgspec.Struct, frozen=True, kw_only=True):
 
     condition: Condition
     job: str
+    target: str = ""
     since: float
     notified_at: float | None
 
 
 class OutboxItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A notice on its way, with the id by which a second delivery is recognised."""
+    """A notice on its way, with the id by which a second delivery is recognised; *host* decided it."""
 
     id: str
     notice: Notice
+    host: str = ""
     tries: int
     next_try: Instant
 
@@ -61,6 +65,7 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     """A job's summary; it has no *schedules* while no epoch of it is open."""
 
     job: str
+    target: str = ""
     position: Instant
     open_reason: OpenReason | None
     next_due: Instant | None
@@ -75,7 +80,11 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A run as history tells it; *asked_for* is the instant that a run by hand was to stand for."""
+    """A run as history tells it.
+
+    *host_name* is what people call its host, where that is known. *asked_for* is the instant that a run by hand was to
+    stand for.
+    """
 
     run_id: str
     job: str
@@ -95,6 +104,26 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: int | None
     exit_code: int | None
     asked_for: Instant | None = None
+    host_name: str | None = None
+
+
+class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt of a run that has ended.
+
+    *output* is its output's file, relative to the state directory; None if it printed nothing. *result* is what its
+    handler reported.
+    """
+
+    run_id: str
+    attempt: int
+    status: str
+    reason: str
+    started_at: float | None
+    finished_at: float | None
+    duration_ms: int | None
+    exit_code: int | None
+    output: str | None
+    result: dict[str, Any] | None
 
 
 class SetAside(msgspec.Struct, frozen=True):
@@ -103,3 +132,4 @@ class SetAside(msgspec.Struct, frozen=True):
     job: str
     position: Instant
     back_to: Instant
+    target: str = ""

@@ -35,7 +35,7 @@ AFTER = "after"  # what triggers a job without a schedule: those that it comes a
 
 
 class JobState(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of a job in the ledger, as far as planning must know.
+    """The state of a job, or of one *target* of it, in the ledger, as far as planning must know.
 
     *position*: every slot up to it has a verdict. *epoch*: when its *schedules* came into force. *open_run*:
     the run of a slot that has no verdict yet; *others*: waiting runs that no schedule asked for. *busy*: some run of
@@ -43,6 +43,7 @@ class JobState(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     job: str
+    target: str = ""
     position: Instant
     epoch: Instant
     schedules: tuple[Schedule, ...]
@@ -72,6 +73,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
     run_id: str
     job: str
+    target: str = ""
     slot: Instant | None
     attempt: int
     slots: int
@@ -109,6 +111,7 @@ class TriggerRow(msgspec.Struct, frozen=True, kw_only=True):
 
     id: int
     job: str
+    target: str = ""
     event: str
     payload: dict[str, Any]
     depth: int
@@ -126,6 +129,7 @@ class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
 
     run_id: str
     job: str
+    target: str = ""
     slot: Instant | None
     status: str
     attempt: int
@@ -133,6 +137,7 @@ class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
     trigger: str
     tick: str
     boot: str
+    host: str = ""
     retry_at: Instant | None = None
     window_start: Instant | None = None
     interruptions: int = 0
@@ -149,7 +154,10 @@ class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):
-    """How one attempt ended, as the supervisor saw it (or as its absence says: `interrupted`)."""
+    """How one attempt ended, as the supervisor saw it (or as its absence says: `interrupted`).
+
+    *output* is the file of what it printed, relative to the state directory; None if it printed nothing.
+    """
 
     run_id: str
     attempt: int
@@ -161,6 +169,7 @@ class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):
     signal: int | None = None
     reason: str = ""
     output_bytes: int = 0
+    output: str | None = None
 
 
 def logical_time(run: Claim | OpenRun) -> dict[str, Any]:

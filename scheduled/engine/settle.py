@@ -51,9 +51,12 @@ def settle_finished(
     be read.
     """
     reported = read_report(runtime.paths.report_of(run.run_id, run.attempt))
-    if ending.output_bytes == 0 and ending.status != "interrupted":
+    output = runtime.paths.output_of(run.run_id, run.attempt)
+    if ending.output_bytes:
+        ending = msgspec.structs.replace(ending, output=str(output.relative_to(runtime.paths.root)))
+    elif ending.status != "interrupted":
         with suppress(OSError):  # an empty file more
-            runtime.paths.output_of(run.run_id, run.attempt).unlink()
+            output.unlink()
     return settle_attempt(ledger, context_of(runtime, now), run, ending, reported)
 
 

@@ -11,10 +11,10 @@ _LAY_ASIDE = """
     INSERT INTO laid_aside (job, position, back_to, window_start, slots, epochs)
     SELECT job, position, :position, window_start,
         (SELECT json_group_array(json_array(first, last, count, verdict, reason, run_id, decided_at))
-         FROM slots WHERE slots.job = :job AND last > :position AND verdict IS NOT NULL),
+         FROM slots WHERE slots.job = :job AND target = '' AND last > :position AND verdict IS NOT NULL),
         (SELECT json_group_array(json_array(starts_at, ends_at, schedules))
-         FROM epochs WHERE epochs.job = :job AND (ends_at IS NULL OR ends_at >= :position))
-    FROM jobs WHERE job = :job
+         FROM epochs WHERE epochs.job = :job AND target = '' AND (ends_at IS NULL OR ends_at >= :position))
+    FROM jobs WHERE job = :job AND target = ''
 """
 _SLOTS_AGAIN = """
     INSERT OR REPLACE INTO slots (job, first, last, count, verdict, reason, run_id, decided_at)
@@ -38,38 +38,40 @@ class Steps:
         """See `Ledger.rewind`."""
         known = {"job": job, "position": position}
         self._db.execute(_LAY_ASIDE, known)
-        self._db.execute("DELETE FROM slots WHERE job = ? AND first > ?", (job, position))
+        self._db.execute("DELETE FROM slots WHERE job = ? AND target = '' AND first > ?", (job, position))
         self._db.execute(
             "UPDATE jobs SET position = :position, window_start = CASE WHEN window_start > :position THEN"
-            " (SELECT max(first) FROM slots WHERE slots.job = :job AND verdict = 'success' AND first <= :position)"
-            " ELSE window_start END WHERE job = :job",
+            " (SELECT max(first) FROM slots WHERE slots.job = :job AND slots.target = '' AND verdict = 'success'"
+            " AND first <= :position) ELSE window_start END WHERE job = :job AND target = ''",
             known,
         )
         self._db.execute(
-            "DELETE FROM epochs WHERE job = ? AND starts_at > ? AND ends_at IS NOT NULL", (job, position)
+            "DELETE FROM epochs WHERE job = ? AND target = '' AND starts_at > ? AND ends_at IS NOT NULL",
+            (job, position),
         )
         self._db.execute(
             "UPDATE epochs SET starts_at = min(starts_at, :position), ends_at = min(ends_at, :position)"
-            " WHERE job = :job AND (starts_at > :position OR ends_at > :position)",
+            " WHERE job = :job AND target = '' AND (starts_at > :position OR ends_at > :position)",
             known,
         )
 
     def laid_aside(self) -> list[SetAside]:
         """See `Ledger.laid_aside`."""
-        rows = self._db.execute("SELECT job, position, back_to FROM laid_aside ORDER BY id")
+        rows = self._db.execute("SELECT job, position, back_to FROM laid_aside WHERE target = '' ORDER BY id")
         return [SetAside(*row) for row in rows]
 
     def forget_aside(self, aside: SetAside) -> None:
         """See `Ledger.forget_aside`."""
         self._db.execute(
-            "DELETE FROM laid_aside WHERE (job, position, back_to) = (?, ?, ?)",
-            msgspec.structs.astuple(aside),
+            "DELETE FROM laid_aside WHERE (job, target, position, back_to) = (:job, '', :position, :back_to)",
+            msgspec.structs.asdict(aside),
         )
 
     def take_back(self, job: str, until: Instant) -> None:
         """See `Ledger.take_back`."""
         reached = (
-            "job = :job AND id >= (SELECT min(id) FROM laid_aside WHERE job = :job AND position <= :until)"
+            "job = :job AND target = '' AND id >="
+            " (SELECT min(id) FROM laid_aside WHERE job = :job AND target = '' AND position <= :until)"
         )
         known = {"job": job, "until": until}
         rows = self._db.execute(
@@ -84,14 +86,16 @@ class Steps:
         self, job: str, position: Instant, back_to: Instant, window: Instant | None, slots: str, epochs: str
     ) -> None:
         self._db.execute(
-            "DELETE FROM slots WHERE job = ? AND last > ? AND verdict IS NOT NULL", (job, back_to)
+            "DELETE FROM slots WHERE job = ? AND target = '' AND last > ? AND verdict IS NOT NULL",
+            (job, back_to),
         )
         self._db.execute(
-            "DELETE FROM epochs WHERE job = ? AND (ends_at IS NULL OR ends_at >= ?)", (job, back_to)
+            "DELETE FROM epochs WHERE job = ? AND target = '' AND (ends_at IS NULL OR ends_at >= ?)",
+            (job, back_to),
         )
         self._db.execute(_SLOTS_AGAIN, {"job": job, "rows": slots})
         self._db.execute(_EPOCHS_AGAIN, {"job": job, "rows": epochs})
         self._db.execute(
-            "UPDATE jobs SET position = ?, window_start = ?, open_reason = NULL WHERE job = ?",
+            "UPDATE jobs SET position = ?, window_start = ?, open_reason = NULL WHERE job = ? AND target = ''",
             (position, window, job),
         )

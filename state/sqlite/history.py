@@ -32,7 +32,7 @@ class Past:
         for job, target, position, last_run in jobs:
             if removed >= limit:
                 return gone, False
-            runs = self._prune_runs(job, last_run or "", before, keep_runs)
+            runs = self._prune_runs(job, target, last_run or "", before, keep_runs)
             gone += runs
             slots = self._db.execute(
                 "DELETE FROM slots WHERE job = :job AND target = :target AND first < :before AND last < :before"
@@ -43,15 +43,16 @@ class Past:
         self._db.execute("DELETE FROM epochs WHERE ends_at < ?", (before,))
         return gone, True
 
-    def _prune_runs(self, job: str, last_run: str, before: Instant, keep_runs: int) -> list[str]:
+    def _prune_runs(self, job: str, target: str, last_run: str, before: Instant, keep_runs: int) -> list[str]:
         newest_surplus = self._db.execute(
-            "SELECT claimed_at, rowid FROM runs WHERE job = ? ORDER BY claimed_at DESC, rowid DESC LIMIT 1 OFFSET ?",
-            (job, keep_runs),
+            "SELECT claimed_at, rowid FROM runs WHERE job = ? AND target = ?"
+            " ORDER BY claimed_at DESC, rowid DESC LIMIT 1 OFFSET ?",
+            (job, target, keep_runs),
         ).fetchone()
         rows = self._db.execute(
-            "DELETE FROM runs WHERE job = ? AND (claimed_at < ? OR (claimed_at, rowid) <= (?, ?)) AND run_id != ?"
+            "DELETE FROM runs WHERE job = ? AND target = ? AND (claimed_at < ? OR (claimed_at, rowid) <= (?, ?)) AND run_id != ?"
             " AND status NOT IN ('claimed', 'running', 'waiting_retry') RETURNING run_id",
-            (job, before, *(newest_surplus or (-1, -1)), last_run),
+            (job, target, before, *(newest_surplus or (-1, -1)), last_run),
         )
         gone = [run_id for (run_id,) in rows.fetchall()]
         self._db.executemany("DELETE FROM attempts WHERE run_id = ?", [(run_id,) for run_id in gone])

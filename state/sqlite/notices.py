@@ -23,32 +23,36 @@ class Notices:
     def count(self, job: str, name: str, amount: int) -> None:
         """See `Ledger.count`."""
         self._db.execute(
-            "INSERT INTO totals VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET total = total + excluded.total",
+            "INSERT INTO totals (job, name, total) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET total = total + excluded.total",
             (job, name, amount),
         )
 
     def totals(self) -> dict[str, dict[str, int]]:
         """See `Ledger.totals`."""
         found: dict[str, dict[str, int]] = {}
-        for job, name, total in self._db.execute("SELECT job, name, total FROM totals ORDER BY job, name"):
+        rows = self._db.execute(
+            "SELECT job, name, sum(total) FROM totals GROUP BY job, name ORDER BY job, name"
+        )
+        for job, name, total in rows:
             found.setdefault(job, {})[name] = total
         return found
 
     def conditions(self, job: str | None = None) -> list[KnownCondition]:
         """See `Ledger.conditions`."""
         rows = self._db.execute(
-            "SELECT key, job, grp, payload, event, since, notified_at FROM conditions"
-            " WHERE :job IS NULL OR job = :job ORDER BY since, key",
+            "SELECT key, job, target, grp, payload, event, since, notified_at FROM conditions"
+            " WHERE :job IS NULL OR (job = :job AND target = '') ORDER BY since, key",
             {"job": job},
         )
         return [
             KnownCondition(
                 condition=Condition(key=key, group=grp, payload=msgspec.json.decode(payload), event=event),
                 job=owner,
+                target=target,
                 since=since,
                 notified_at=notified_at,
             )
-            for key, owner, grp, payload, event, since, notified_at in rows
+            for key, owner, target, grp, payload, event, since, notified_at in rows
         ]
 
     def put_condition(self, job: str, condition: Condition, since: float) -> None:
@@ -61,12 +65,14 @@ class Notices:
 
     def drop_conditions(self, job: str, keys: Sequence[str]) -> None:
         """See `Ledger.drop_conditions`."""
-        self._db.executemany("DELETE FROM conditions WHERE job = ? AND key = ?", [(job, key) for key in keys])
+        self._db.executemany(
+            "DELETE FROM conditions WHERE job = ? AND target = '' AND key = ?", [(job, key) for key in keys]
+        )
 
     def notified(self, job: str, keys: Sequence[str], at: float) -> None:
         """See `Ledger.notified`."""
         self._db.executemany(
-            "UPDATE conditions SET notified_at = ? WHERE job = ? AND key = ?",
+            "UPDATE conditions SET notified_at = ? WHERE job = ? AND target = '' AND key = ?",
             [(at, job, key) for key in keys],
         )
 
@@ -79,12 +85,18 @@ class Notices:
 
     def outbox(self) -> list[OutboxItem]:
         """See `Ledger.outbox`."""
-        rows = self._db.execute("SELECT id, notice, tries, next_try FROM outbox ORDER BY created_at, id")
+        rows = self._db.execute(
+            "SELECT id, notice, host, tries, next_try FROM outbox ORDER BY created_at, id"
+        )
         return [
             OutboxItem(
-                id=item_id, notice=msgspec.json.decode(notice, type=Notice), tries=tries, next_try=next_try
+                id=item_id,
+                notice=msgspec.json.decode(notice, type=Notice),
+                host=host,
+                tries=tries,
+                next_try=next_try,
             )
-            for item_id, notice, tries, next_try in rows
+            for item_id, notice, host, tries, next_try in rows
         ]
 
     def delivered(self, item_id: str) -> None:

@@ -6,14 +6,14 @@ from typing import Any
 
 import msgspec
 
-from scheduled.core.records import CHAIN, Claimant, RunRow
+from scheduled.core.records import CHAIN, AttemptRow, Claimant, RunRow
 from scheduled.core.runs import AttemptResult, Claim, JobState, OpenRun
 from scheduled.schedules.zones import Instant
 from scheduled.state.sqlite.positions import read_schedules
 
 _OPEN = "('claimed', 'running', 'waiting_retry')"
 _OPEN_RUN = """
-    SELECT run_id, job, slot, status, attempt, slots, triggered_by, tick, boot, retry_at, window_start,
+    SELECT run_id, job, target, slot, status, attempt, slots, triggered_by, tick, boot, host, retry_at, window_start,
            interruptions, deferrals, stop_requested, reason,
            exists(SELECT 1 FROM attempts a WHERE a.run_id = runs.run_id AND a.attempt = runs.attempt
                   AND a.status = 'interrupted'), event, payload, parent, step, depth, started_at FROM runs WHERE status IN ('claimed', 'running', 'waiting_retry')
@@ -21,7 +21,8 @@ _OPEN_RUN = """
 _RUN = """
     SELECT run_id, job, target, slot, slots, triggered_by, attempt, status, reason, retry_at, tick, host,
            claimed_at, started_at, finished_at, duration_ms, exit_code,
-           iif(triggered_by IN ('manual', 'chain'), json_extract(payload, '$.scheduled_for'), NULL) FROM runs
+           iif(triggered_by IN ('manual', 'chain'), json_extract(payload, '$.scheduled_for'), NULL),
+           (SELECT name FROM hosts WHERE hosts.host = runs.host) FROM runs
 """
 
 
@@ -29,6 +30,12 @@ def _open_run(row: tuple[Any, ...]) -> OpenRun:
     fields = dict(zip(OpenRun.__struct_fields__, row, strict=True))
     flags = {name: bool(fields[name]) for name in ("stop_requested", "interrupted")}
     return OpenRun(**{**fields, **flags, "payload": msgspec.json.decode(fields["payload"])})
+
+
+def _attempt_row(row: tuple[Any, ...]) -> AttemptRow:
+    *head, result = row
+    values = (*head, msgspec.json.decode(result) if result else None)
+    return AttemptRow(**dict(zip(AttemptRow.__struct_fields__, values, strict=True)))
 
 
 class Runs:
@@ -39,43 +46,45 @@ class Runs:
     def job_states(self) -> dict[str, JobState]:
         """See `Ledger.job_states`."""
         runs = self.open_runs()
-        waiting = {run.job: run for run in runs if run.slot is not None}
-        busy = {run.job for run in runs if run.status != "waiting_retry"}
-        others: dict[str, tuple[OpenRun, ...]] = {}
+        waiting = {(run.job, run.target): run for run in runs if run.slot is not None}
+        busy = {(run.job, run.target) for run in runs if run.status != "waiting_retry"}
+        others: dict[tuple[str, str], tuple[OpenRun, ...]] = {}
         for run in runs:
             if run.slot is None and run.status == "waiting_retry":
-                others[run.job] = (*others.get(run.job, ()), run)
+                key = run.job, run.target
+                others[key] = (*others.get(key, ()), run)
         decided = self._decided()
         rows = self._db.execute(
-            "SELECT job, position, starts_at, schedules, window_start, last_status, last_run_at"
-            " FROM epochs JOIN jobs USING (job, target) WHERE ends_at IS NULL"
+            "SELECT job, target, position, starts_at, schedules, window_start, last_status, last_run_at"
+            " FROM epochs JOIN jobs USING (job, target) WHERE ends_at IS NULL AND target = ''"
         )
         return {
             job: JobState(
                 job=job,
+                target=target,
                 position=position,
                 epoch=epoch,
                 schedules=read_schedules(schedules),
                 window_start=window_start,
                 last_status=last_status,
                 last_run_at=last_run_at,
-                open_run=waiting.get(job),
-                busy=job in busy,
-                others=others.get(job, ()),
-                decided=decided.get(job, ()),
+                open_run=waiting.get((job, target)),
+                busy=(job, target) in busy,
+                others=others.get((job, target), ()),
+                decided=decided.get((job, target), ()),
             )
-            for job, position, epoch, schedules, window_start, last_status, last_run_at in rows
+            for job, target, position, epoch, schedules, window_start, last_status, last_run_at in rows
         }
 
-    def _decided(self) -> dict[str, tuple[Instant, ...]]:
+    def _decided(self) -> dict[tuple[str, str], tuple[Instant, ...]]:
         """Return the single slots that were given a verdict before all older ones had theirs."""
-        found: dict[str, tuple[Instant, ...]] = {}
+        found: dict[tuple[str, str], tuple[Instant, ...]] = {}
         rows = self._db.execute(
-            "SELECT jobs.job, first FROM jobs CROSS JOIN slots ON slots.job = jobs.job AND slots.target = jobs.target"
+            "SELECT jobs.job, jobs.target, first FROM jobs CROSS JOIN slots ON slots.job = jobs.job AND slots.target = jobs.target"
             " AND first > position WHERE verdict IS NOT NULL AND first = last"
         )
-        for job, slot in rows:
-            found[job] = (*found.get(job, ()), slot)
+        for job, target, slot in rows:
+            found[job, target] = (*found.get((job, target), ()), slot)
         return found
 
     def claim(self, claim: Claim, claimant: Claimant, at: float) -> bool:
@@ -83,15 +92,18 @@ class Runs:
         if claim.slot is not None and not self._take_slot(claim, at):
             return False
         # A job that was never enabled may be run by hand, and is counted like any other.
-        self._db.execute("INSERT OR IGNORE INTO jobs (job, position) VALUES (?, 0)", (claim.job,))
+        self._db.execute(
+            "INSERT OR IGNORE INTO jobs (job, target, position) VALUES (?, ?, 0)", (claim.job, claim.target)
+        )
         return (
             self._db.execute(
-                "INSERT OR IGNORE INTO runs (run_id, job, slot, slots, triggered_by, attempt, status, window_start,"
+                "INSERT OR IGNORE INTO runs (run_id, job, target, slot, slots, triggered_by, attempt, status, window_start,"
                 " tick, boot, host, claimed_at, event, payload, parent, step, depth)"
-                " VALUES (?, ?, ?, ?, ?, ?, 'claimed', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " VALUES (?, ?, ?, ?, ?, ?, ?, 'claimed', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     claim.run_id,
                     claim.job,
+                    claim.target,
                     claim.slot,
                     claim.slots,
                     claim.trigger,
@@ -113,15 +125,15 @@ class Runs:
 
     def _take_slot(self, claim: Claim, at: float) -> bool:
         before = self._db.execute(
-            "SELECT last FROM slots WHERE job = ? AND first <= ? ORDER BY first DESC LIMIT 1",
-            (claim.job, claim.slot),
+            "SELECT last FROM slots WHERE job = ? AND target = ? AND first <= ? ORDER BY first DESC LIMIT 1",
+            (claim.job, claim.target, claim.slot),
         ).fetchone()
         if before and before[0] >= claim.slot:
             return False
         return (
             self._db.execute(
-                "INSERT OR IGNORE INTO slots (job, first, last, run_id, decided_at) VALUES (?, ?, ?, ?, ?)",
-                (claim.job, claim.slot, claim.slot, claim.run_id, int(at)),
+                "INSERT OR IGNORE INTO slots (job, target, first, last, run_id, decided_at) VALUES (?, ?, ?, ?, ?, ?)",
+                (claim.job, claim.target, claim.slot, claim.slot, claim.run_id, int(at)),
             ).rowcount
             == 1
         )
@@ -163,8 +175,10 @@ class Runs:
         result: Mapping[str, Any] | None,
     ) -> None:
         """See `Ledger.ended`."""
+        document = None if result is None else msgspec.json.encode(result).decode()
         self._db.execute(
-            "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO attempts (run_id, attempt, status, reason, started_at, finished_at, duration_ms, exit_code,"
+            " output, result) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 ending.run_id,
                 ending.attempt,
@@ -174,9 +188,10 @@ class Runs:
                 ending.finished_at,
                 ending.duration_ms,
                 ending.exit_code,
+                ending.output,
+                document,
             ),
         )
-        document = None if result is None else msgspec.json.encode(result).decode()
         self._db.execute(
             "UPDATE runs SET status = ?, reason = ?, retry_at = ?, started_at = ?, finished_at = ?, duration_ms = ?,"
             " exit_code = ?, result = ?, interruptions = interruptions + ?, deferrals = deferrals + ? WHERE run_id = ?",
@@ -202,7 +217,8 @@ class Runs:
         self._db.execute(
             "UPDATE jobs SET last_run_id = :run_id, last_run_at = :finished_at, last_status = :status,"
             " last_result = ifnull(:result, last_result), run_count = run_count + 1,"
-            " failure_count = failure_count + :failed WHERE job = (SELECT job FROM runs WHERE run_id = :run_id)",
+            " failure_count = failure_count + :failed"
+            " WHERE (job, target) = (SELECT job, target FROM runs WHERE run_id = :run_id)",
             {
                 "run_id": ending.run_id,
                 "finished_at": ending.finished_at,
@@ -211,6 +227,15 @@ class Runs:
                 "failed": failed,
             },
         )
+
+    def attempts(self, run_id: str) -> list[AttemptRow]:
+        """See `Ledger.attempts`."""
+        rows = self._db.execute(
+            "SELECT run_id, attempt, status, reason, started_at, finished_at, duration_ms, exit_code, output, result"
+            " FROM attempts WHERE run_id = ? ORDER BY attempt",
+            (run_id,),
+        )
+        return [_attempt_row(row) for row in rows]
 
     def close_run(self, run_id: str, status: str, reason: str) -> None:
         """See `Ledger.close_run`."""

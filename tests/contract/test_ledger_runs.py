@@ -6,6 +6,7 @@ from scheduled.core.runs import Span
 from tests.fixtures.ledgers import (
     HOLDER,
     HOUR,
+    a_claim,
     an_ending,
     by_hand,
     claimed,
@@ -102,6 +103,36 @@ def test_a_persons_wish_to_stop_a_run_is_noted(ledger):
         ledger.request_stop("run-3600")
 
     assert ledger.open_run("run-3600").stop_requested is True
+
+
+def test_each_attempt_of_a_run_has_its_own_row_with_its_own_output_and_result(ledger):
+    claimed(ledger, HOUR)
+    endings = [("failed", 3), ("interrupted", None), ("success", 0)]
+    for attempt, (status, code) in enumerate(endings, 1):
+        output = f"output/run-3600.{attempt}.log"
+        ending = an_ending(
+            "run-3600", status, attempt, exit_code=code, output=output, started_at=attempt + 0.5
+        )
+        end(ledger, ending, "success" if code == 0 else "waiting_retry", 500, result={"tries": attempt})
+        with ledger.transaction():
+            ledger.reclaim(a_claim(HOUR, attempt=attempt + 1), HOLDER, 6)
+
+    found = ledger.attempts("run-3600")
+
+    assert [(row.attempt, row.status, row.exit_code, row.started_at) for row in found] == [
+        (1, "failed", 3, 1.5), (2, "interrupted", None, 2.5), (3, "success", 0, 3.5),
+    ]  # fmt: skip
+    assert [(row.output, row.result) for row in found] == [
+        (f"output/run-3600.{attempt}.log", {"tries": attempt}) for attempt in (1, 2, 3)
+    ]
+
+
+def test_an_attempt_that_printed_and_reported_nothing_says_so(ledger):
+    claimed(ledger, HOUR)
+    end(ledger, an_ending("run-3600"), "success")
+
+    (row,) = ledger.attempts("run-3600")
+    assert (row.run_id, row.output, row.result, ledger.attempts("nothing")) == ("run-3600", None, None, [])
 
 
 # Verdicts

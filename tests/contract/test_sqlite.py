@@ -65,20 +65,66 @@ def test_a_file_without_a_version_is_brought_up_to_date(path):
     assert (version(path), known_jobs(path)) == (VERSION, ["job"])
 
 
-@pytest.mark.parametrize("old", range(1, VERSION))
-def test_a_file_of_an_older_version_is_upgraded_with_all_that_is_in_it(path, old):
-    with closing(sqlite3.connect(path)) as db:
-        for script in sorted(sqlite.MIGRATIONS.glob("*.sql"))[:old]:
-            db.executescript(script.read_text())
-        db.execute("INSERT INTO jobs (job, position) VALUES ('kept', 7)")
-        db.execute(f"PRAGMA user_version = {old}")
-        db.commit()
+def test_a_file_of_an_older_version_is_upgraded_with_all_that_is_in_it(path, tmp_path, monkeypatch):
+    with closing(SqliteLedger(path)) as ledger, ledger.transaction():
+        ledger.begin_epoch("kept", Schedule("cron", "0 * * * *"), 7)
+    monkeypatch.setattr(sqlite, "MIGRATIONS", shutil.copytree(sqlite.MIGRATIONS, tmp_path / "migrations"))
+    further = sqlite.MIGRATIONS / f"{VERSION + 1:04}_later.sql"
+    further.write_text("CREATE TABLE later (x);\nINSERT INTO later SELECT position FROM jobs;")
 
     filled(path)
 
     with closing(SqliteLedger(path, read_only=True)) as ledger:
         found = {row.job: row.position for row in ledger.job_rows()}
-    assert (version(path), found) == (VERSION, {"job": 0, "kept": 7})
+    with closing(sqlite3.connect(path)) as db:
+        copied = db.execute("SELECT x FROM later").fetchall()
+    assert (version(path), found, copied) == (VERSION + 1, {"job": 0, "kept": 7}, [(7,)])
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "jobs",
+        "epochs",
+        "slots",
+        "runs",
+        "overrides",
+        "pauses",
+        "triggers",
+        "totals",
+        "conditions",
+        "laid_aside",
+    ],
+)
+def test_every_table_that_has_a_job_has_its_target(path, table):
+    filled(path)
+
+    with closing(sqlite3.connect(path)) as db:
+        columns = {name: default for _, name, _, _, default, _ in db.execute(f"PRAGMA table_info({table})")}
+        tables = {
+            name
+            for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            if "job" in [column[1] for column in db.execute(f"PRAGMA table_info({name})")]
+        }
+    assert columns["target"] == "''"
+    assert (table in tables, len(tables)) == (True, 10)
+
+
+@pytest.mark.parametrize(
+    "table", ["jobs", "epochs", "slots", "runs", "overrides", "pauses", "totals", "conditions"]
+)
+def test_wherever_a_job_is_in_a_key_its_target_comes_next(path, table):
+    filled(path)
+
+    with closing(sqlite3.connect(path)) as db:
+        keys = [
+            [column[2] for column in db.execute(f"PRAGMA index_info({index[1]})")]
+            for index in db.execute(f"PRAGMA index_list({table})").fetchall()
+        ]
+        primary = [row[1] for row in db.execute(f"PRAGMA table_info({table})") if row[5]]
+    with_job = [key for key in [*keys, primary] if "job" in key]
+    assert with_job
+    assert [key[:2] for key in with_job] == [["job", "target"]] * len(with_job)
 
 
 def test_opening_again_changes_no_version_and_no_row(path):
