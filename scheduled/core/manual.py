@@ -5,7 +5,7 @@ import msgspec
 from scheduled.core.epochs import base_of, open_slots_of, span_between
 from scheduled.core.jobs import Job
 from scheduled.core.planner import Start, again, manual_start
-from scheduled.core.runs import JobState, OpenRun, slot_run_id
+from scheduled.core.runs import JobState, OpenRun, labelled, slot_run_id
 from scheduled.errors import ConfigError
 from scheduled.schedules.zones import Instant
 
@@ -37,7 +37,9 @@ def start_for(
         start = _open_slot(job, job_state, request.slot, now)
         if start is not None:
             return start
-    start = manual_start(job, job_state.window_start if job_state else None, f"{job.name}-manual-{tick}")
+    start = manual_start(
+        job, job_state.window_start if job_state else None, f"{labelled(job.name)}-manual-{tick}"
+    )
     if request.slot is None:
         return start
     claim = msgspec.structs.replace(start.claim, payload={"scheduled_for": request.slot})
@@ -55,9 +57,9 @@ def _open_slot(job: Job, job_state: JobState, slot: Instant, now: Instant) -> St
     if job.catch_up == "all" and (older is not None or run is not None):
         first = run.slot if run is not None and run.slot is not None else older.first if older else slot
         raise OlderFirstError(job.name, first)
-    start = manual_start(job, job_state.window_start, slot_run_id(job.name, slot))
+    start = manual_start(job, job_state.window_start, slot_run_id(job.name, slot, job_state.target))
     slots = 1 + (older.count if older else 0) + (run.slots if run else 0)
-    claim = msgspec.structs.replace(start.claim, slot=slot, slots=slots)
+    claim = msgspec.structs.replace(start.claim, target=job_state.target, slot=slot, slots=slots)
     return msgspec.structs.replace(start, claim=claim, coalesced=(older,) if older else (), superseded=run)
 
 

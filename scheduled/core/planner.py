@@ -17,6 +17,7 @@ from scheduled.core.runs import (
     OpenRun,
     Span,
     TriggerRow,
+    labelled,
     slot_run_id,
 )
 from scheduled.schedules.timetable import Timetable
@@ -206,8 +207,9 @@ def _asked(job: Job, job_state: JobState, holds: Holds, now: Instant) -> Start |
 def triggered(row: TriggerRow, window_start: Instant | None) -> Start:
     """Return the start that *row* waits for."""
     claim = Claim(
-        run_id=f"{row.job}-{row.event}-{row.id}",
+        run_id=f"{labelled(row.job, row.target)}-{row.event}-{row.id}",
         job=row.job,
+        target=row.target,
         slot=None,
         attempt=1,
         slots=0,
@@ -227,6 +229,7 @@ def again(run: OpenRun) -> Start:
     claim = Claim(
         run_id=run.run_id,
         job=run.job,
+        target=run.target,
         slot=run.slot,
         attempt=run.attempt + 1,
         slots=run.slots,
@@ -290,8 +293,9 @@ def _start(job: Job, job_state: JobState, times: Timetable, base: Instant, newes
     older = span_between(times, base, slot - 1)
     superseded = job_state.open_run
     claim = Claim(
-        run_id=slot_run_id(job.name, slot),
+        run_id=slot_run_id(job.name, slot, job_state.target),
         job=job.name,
+        target=job_state.target,
         slot=slot,
         attempt=1,
         slots=1 + (older.count if older else 0) + (superseded.slots if superseded else 0),

@@ -31,6 +31,8 @@ FAILED: frozenset[str] = frozenset(
 UNDER_WAY: frozenset[str] = frozenset({"claimed", "running"})
 OPEN = UNDER_WAY | {"waiting_retry"}  # a run without an end
 
+# Of a target in an id: with a job's name of 100 letters and what follows, it fits into a file's name of 255 bytes.
+LONGEST_TARGET, KEPT_OF_TARGET = 80, 48
 AFTER = "after"  # what triggers a job without a schedule: those that it comes after have succeeded
 
 
@@ -182,6 +184,31 @@ def stands_for(run: Claim | OpenRun) -> Instant | None:
     return run.slot if run.slot is not None else logical_time(run).get("scheduled_for")
 
 
-def slot_run_id(job: str, slot: Instant) -> str:
-    """Return the run id of a job's slot: the same for every attempt, so that it serves as idempotency key."""
-    return f"{job}-{strftime('%Y%m%dT%H%M%SZ', gmtime(slot))}"
+def slot_run_id(job: str, slot: Instant, target: str = "") -> str:
+    """Return the run id of a slot of a job, or of one *target* of it: `JOB-STAMP` or `JOB@TARGET-STAMP`.
+
+    It is the same for every attempt, so that it serves as idempotency key.
+    """
+    return f"{labelled(job, target)}-{strftime('%Y%m%dT%H%M%SZ', gmtime(slot))}"
+
+
+def labelled(job: str, target: str = "") -> str:
+    """Return what a job, or one *target* of it, is called in ids and names of files: `JOB` or `JOB@TARGET`.
+
+    No two are alike: an `@` in a job's name is doubled. A target may be any text (a path, a branch): what can't be part
+    of a file's name, and an `@`, is percent-encoded, and of a long one a digest holds the place of the rest.
+    """
+    name = job.replace("@", "@@")
+    return f"{name}@{_for_files(target)}" if target else name
+
+
+def _for_files(target: str) -> str:
+    from urllib.parse import quote
+
+    name = quote(target, safe=":+", errors="surrogateescape")
+    if len(name) <= LONGEST_TARGET:
+        return name
+    from hashlib import sha256
+
+    # No name that is not shortened has a `=`, so that none is like one that is.
+    return f"{name[:KEPT_OF_TARGET]}={sha256(name.encode()).hexdigest()[:16]}"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduled.core.runs import Span
+from scheduled.core.runs import Span, TriggerRow
 from tests.fixtures.ledgers import (
     HOLDER,
     HOUR,
@@ -145,6 +145,13 @@ def test_an_open_slot_gets_one_verdict_and_keeps_it(ledger):
             ledger.record_verdict("job", Span(HOUR, HOUR, 1), verdict, "why", "run-3600", 9)
 
     assert rows(ledger) == [(Span(HOUR, HOUR, 1), "success", "why", "run-3600")]
+
+
+def test_a_trigger_keeps_the_target_that_it_starts(ledger):
+    with ledger.transaction():
+        ledger.trigger(TriggerRow(id=0, job="job", target="a", event="e", payload={}, depth=1), 7.5)
+
+    assert [(row.job, row.target, row.at) for row in ledger.triggers()] == [("job", "a", 7.5)]
 
 
 def test_rows_come_by_job_and_time(ledger):

@@ -3,18 +3,17 @@
 
 def test_what_each_attempt_printed_stays_beside_what_the_others_did(world):
     world.configure(
-        """
+        f"""
         timezone = "UTC"
         [jobs.often]
         cron = "* * * * *"
         command = "echo try >> tries; echo this is try $(wc -l < tries); [ $(wc -l < tries) = 3 ]"
-        cwd = "%s"
+        cwd = "{world.root}"
         [jobs.often.retry]
         max_attempts = 3
         delay = "1s"
         jitter = 0
         """
-        % world.root
     )
 
     done = world.run("run")
