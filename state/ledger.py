@@ -1,4 +1,8 @@
-"""The contract of the ledger: the one truth about slots, runs, conditions and notices."""
+"""The contract of the ledger, by purpose: the one truth about slots, runs, conditions and notices.
+
+What needs one part only asks for that part. Every method that writes is called inside `Ledger.transaction`; instants are
+UTC seconds. A store has a module for each part: `Positions` is `sqlite/positions.py`.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -21,22 +25,14 @@ from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import Instant
 
 
-class Ledger(Protocol):
-    """Every method that writes is called inside `transaction`; instants are UTC seconds."""
+class Positions(Protocol):
+    """Where jobs stand: epochs, positions, slots and their verdicts."""
 
-    def transaction(self) -> AbstractContextManager[None]:
-        """Make all writes inside one durable, exclusive change; an exception undoes them all.
-
-        Raises StateError if it could not be recorded (disk full, read-only), BusyError if another process
-        holds the ledger for too long.
-        """
-
-    def close(self) -> None:
-        """Let go of the files."""
-
-    # Where jobs stand
     def job_states(self) -> dict[str, JobState]:
         """Return where each job stands that has an open epoch."""
+
+    def job_rows(self) -> list[JobRow]:
+        """Return every job's summary by name."""
 
     def begin_epoch(self, job: str, schedules: tuple[Schedule, ...], starts_at: Instant) -> None:
         """Open an epoch after *starts_at*; the position moves there, never backwards."""
@@ -44,13 +40,18 @@ class Ledger(Protocol):
     def end_epoch(self, job: str, ends_at: Instant) -> None:
         """Close the job's open epoch; does nothing if there is none."""
 
+    def epochs(self) -> list[Epoch]:
+        """Return all epochs, oldest first."""
+
     def advance(self, job: str, position: Instant) -> None:
         """Move the position forward to *position*; never backwards."""
 
     def wait(self, job: str, reason: OpenReason | None, next_due: Instant | None) -> None:
         """Note why the job's due slots are open, and when it is due next."""
 
-    # Slots and runs
+    def succeeded(self, job: str, window_start: Instant | None) -> None:
+        """Note the scheduled instant of the last success."""
+
     def record_verdict(
         self,
         job: str,
@@ -63,8 +64,24 @@ class Ledger(Protocol):
     ) -> None:
         """Give a span, or the slot of an open run, its verdict."""
 
+    def row_at(self, job: str, instant: Instant) -> SlotRow | None:
+        """Return the row that *instant* lies in, or else the last one before it."""
+
+    def rows_after(self, job: str, instant: Instant) -> list[SlotRow]:
+        """Return a job's slots and spans with a verdict that reach beyond *instant*."""
+
+    def slot_rows(self) -> Iterable[SlotRow]:
+        """Return all slots and spans by job and time."""
+
+    def cut(self, job: str, first: Instant, span: Span | None) -> None:
+        """Let the row that begins at *first* hold just *span*, or nothing."""
+
+
+class Runs(Protocol):
+    """Runs, from their claim to their end, each of which takes one or several attempts."""
+
     def claim(self, claim: Claim, claimant: Claimant, at: float) -> bool:
-        """Take a slot (or a manual run) for *holder*; False if somebody was faster or it has its verdict."""
+        """Take a slot (or a manual run) for *claimant*; False if somebody was faster or it has its verdict."""
 
     def reclaim(self, claim: Claim, claimant: Claimant, at: float) -> bool:
         """Take the next attempt of a run that waits for its retry; False if somebody was faster."""
@@ -84,9 +101,6 @@ class Ledger(Protocol):
     ) -> None:
         """Note how an attempt ended and what that makes of the run."""
 
-    def attempts(self, run_id: str) -> list[AttemptRow]:
-        """Return the run's attempts that have ended, oldest first: each is a row of its own."""
-
     def close_run(self, run_id: str, status: str, reason: str) -> None:
         """End a run that waits for a retry it will not get (superseded, edited, skipped)."""
 
@@ -95,12 +109,6 @@ class Ledger(Protocol):
 
     def begin_chain(self, run_id: str, payload: Mapping[str, Any]) -> None:
         """Note that a chain's run is under way, and how far it is."""
-
-    def children(self, parent: str, step: int) -> list[RunRow]:
-        """Return the runs of a chain's step so far."""
-
-    def succeeded(self, job: str, window_start: Instant | None) -> None:
-        """Note the scheduled instant of the last success."""
 
     def request_stop(self, run_id: str) -> None:
         """Note that a person asked for the run's end."""
@@ -111,35 +119,31 @@ class Ledger(Protocol):
     def open_run(self, run_id: str) -> OpenRun | None:
         """Return the run if it has not ended."""
 
-    def rows_after(self, job: str, instant: Instant) -> list[SlotRow]:
-        """Return a job's slots and spans with a verdict that reach beyond *instant*."""
 
-    def cut(self, job: str, first: Instant, span: Span | None) -> None:
-        """Let the row that begins at *first* hold just *span*, or nothing."""
+class Triggers(Protocol):
+    """What waits to start a job beside its schedule: events and steps of chains."""
 
-    def rewind(self, job: str, position: Instant) -> None:
-        """Set the position back, and what began after it: only after the clock went back.
+    def trigger(self, row: TriggerRow, at: float) -> None:
+        """Have a job started as soon as it can be (the row's id is given anew)."""
 
-        What the ledger held beyond it is laid aside as it was; runs that wait must have been closed.
-        """
+    def triggers(self) -> list[TriggerRow]:
+        """Return what waits to start a job, oldest first."""
 
-    def laid_aside(self) -> list[SetAside]:
-        """Return what is laid aside, in the order in which it was."""
+    def take_trigger(self, trigger_id: int) -> bool:
+        """Take a trigger away; False if somebody was faster."""
 
-    def forget_aside(self, aside: SetAside) -> None:
-        """Drop something that is laid aside."""
 
-    def take_back(self, job: str, until: Instant) -> None:
-        """Let a job stand where it stood before the clock went back from *until* or earlier, as if it never had."""
+class History(Protocol):
+    """What became of runs, and letting go of what is too old."""
 
-    def epochs(self) -> list[Epoch]:
-        """Return all epochs, oldest first."""
+    def run(self, run_id: str) -> RunRow | None:
+        """Return one run."""
 
-    def slot_rows(self) -> Iterable[SlotRow]:
-        """Return all slots and spans by job and time."""
+    def children(self, parent: str, step: int) -> list[RunRow]:
+        """Return the runs of a chain's step so far."""
 
-    def job_rows(self) -> list[JobRow]:
-        """Return every job's summary by name."""
+    def attempts(self, run_id: str) -> list[AttemptRow]:
+        """Return the run's attempts that have ended, oldest first: each is a row of its own."""
 
     def history(
         self,
@@ -151,9 +155,6 @@ class Ledger(Protocol):
     ) -> list[RunRow]:
         """Return the newest runs (claimed at or after *since*, of this *status*), newest first."""
 
-    def row_at(self, job: str, instant: Instant) -> SlotRow | None:
-        """Return the row that *instant* lies in, or else the last one before it."""
-
     def prune(self, before: Instant, keep_runs: int, limit: int) -> tuple[list[str], bool]:
         """Let go of verdicts before *before*, and of runs that are older or beyond a job's newest *keep_runs*.
 
@@ -161,35 +162,10 @@ class Ledger(Protocol):
         Returns the ids of the runs that are gone, and whether nothing is left to do.
         """
 
-    def run(self, run_id: str) -> RunRow | None:
-        """Return one run."""
 
-    # What people and events ask for beside the schedules
-    def override(self, job: str, enabled: bool | None) -> None:
-        """Enable or disable a job whatever its configuration says; None takes the configuration's word again."""
+class Conditions(Protocol):
+    """Totals, conditions, and the outbox of notices."""
 
-    def overrides(self) -> dict[str, bool]:
-        """Return which jobs are switched from outside the configuration."""
-
-    def pause(self, job: str, until: Instant | None) -> None:
-        """Defer a job's slots (`''`: those of all jobs) until *until*, or until `resume`."""
-
-    def resume(self, job: str) -> None:
-        """End a pause."""
-
-    def pauses(self, now: Instant) -> dict[str, Instant | None]:
-        """Return the pauses in force and until when."""
-
-    def trigger(self, row: TriggerRow, at: float) -> None:
-        """Have a job started as soon as it can be (the row's id is given anew)."""
-
-    def triggers(self) -> list[TriggerRow]:
-        """Return what waits to start a job, oldest first."""
-
-    def take_trigger(self, trigger_id: int) -> bool:
-        """Take a trigger away; False if somebody was faster."""
-
-    # Totals, conditions, outbox, meta
     def count(self, job: str, name: str, amount: int) -> None:
         """Add to a running total."""
 
@@ -220,8 +196,64 @@ class Ledger(Protocol):
     def undelivered(self, item_id: str, next_try: Instant, error: str) -> None:
         """Note a failed delivery and when to try again."""
 
+
+class Overrides(Protocol):
+    """What people set by hand on top of the configuration: overrides and pauses."""
+
+    def override(self, job: str, enabled: bool | None) -> None:
+        """Enable or disable a job whatever its configuration says; None takes the configuration's word again."""
+
+    def overrides(self) -> dict[str, bool]:
+        """Return which jobs are switched from outside the configuration."""
+
+    def pause(self, job: str, until: Instant | None) -> None:
+        """Defer a job's slots (`''`: those of all jobs) until *until*, or until `resume`."""
+
+    def resume(self, job: str) -> None:
+        """End a pause."""
+
+    def pauses(self, now: Instant) -> dict[str, Instant | None]:
+        """Return the pauses in force and until when."""
+
+
+class ClockSteps(Protocol):
+    """What becomes of slots when the clock goes back, and comes right again."""
+
+    def rewind(self, job: str, position: Instant) -> None:
+        """Set the position back, and what began after it: only after the clock went back.
+
+        What the ledger held beyond it is laid aside as it was; runs that wait must have been closed.
+        """
+
+    def laid_aside(self) -> list[SetAside]:
+        """Return what is laid aside, in the order in which it was."""
+
+    def forget_aside(self, aside: SetAside) -> None:
+        """Drop something that is laid aside."""
+
+    def take_back(self, job: str, until: Instant) -> None:
+        """Let a job stand where it stood before the clock went back from *until* or earlier, as if it never had."""
+
+
+class Meta(Protocol):
+    """What is remembered of the whole."""
+
     def meta(self, key: str) -> str | None:
         """Return a remembered value."""
 
     def remember(self, key: str, value: str) -> None:
         """Keep a value under *key*."""
+
+
+class Ledger(Positions, Runs, Triggers, History, Conditions, Overrides, ClockSteps, Meta, Protocol):
+    """All of it, in one place."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Make all writes inside one durable, exclusive change; an exception undoes them all.
+
+        Raises StateError if it could not be recorded (disk full, read-only), BusyError if another process
+        holds the ledger for too long.
+        """
+
+    def close(self) -> None:
+        """Let go of the files."""

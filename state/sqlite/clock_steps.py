@@ -1,4 +1,4 @@
-"""The ledger in SQLite: what becomes of the slots when the clock goes back, and comes right again."""
+"""What becomes of slots when the clock goes back, and comes right again, in SQL."""
 
 import sqlite3
 
@@ -29,13 +29,13 @@ _EPOCHS_AGAIN = """
 """
 
 
-class Steps:
-    """The part of a `Ledger` that knows steps of the clock; see there for the contracts."""
+class ClockSteps:
+    """The `ClockSteps` of a ledger; see `state.ledger` for the contracts."""
 
     _db: sqlite3.Connection
 
     def rewind(self, job: str, position: Instant) -> None:
-        """See `Ledger.rewind`."""
+        """See `ClockSteps.rewind`."""
         known = {"job": job, "position": position}
         self._db.execute(_LAY_ASIDE, known)
         self._db.execute("DELETE FROM slots WHERE job = ? AND target = '' AND first > ?", (job, position))
@@ -56,19 +56,19 @@ class Steps:
         )
 
     def laid_aside(self) -> list[SetAside]:
-        """See `Ledger.laid_aside`."""
+        """See `ClockSteps.laid_aside`."""
         rows = self._db.execute("SELECT job, position, back_to FROM laid_aside WHERE target = '' ORDER BY id")
         return [SetAside(*row) for row in rows]
 
     def forget_aside(self, aside: SetAside) -> None:
-        """See `Ledger.forget_aside`."""
+        """See `ClockSteps.forget_aside`."""
         self._db.execute(
             "DELETE FROM laid_aside WHERE (job, target, position, back_to) = (:job, '', :position, :back_to)",
             msgspec.structs.asdict(aside),
         )
 
     def take_back(self, job: str, until: Instant) -> None:
-        """See `Ledger.take_back`."""
+        """See `ClockSteps.take_back`."""
         reached = (
             "job = :job AND target = '' AND id >="
             " (SELECT min(id) FROM laid_aside WHERE job = :job AND target = '' AND position <= :until)"

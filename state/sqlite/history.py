@@ -1,31 +1,70 @@
-"""What is over, in SQL: verdicts to look at, and to let go of what is too old."""
+"""What became of runs, and letting go of what is too old, in SQL."""
 
 import sqlite3
+from typing import Any
 
-from scheduled.core.records import SlotRow
-from scheduled.core.runs import Span
+import msgspec
+
+from scheduled.core.records import AttemptRow, RunRow
 from scheduled.schedules.zones import Instant
 
+_RUN = """
+    SELECT run_id, job, target, slot, slots, triggered_by, attempt, status, reason, retry_at, tick, host,
+           claimed_at, started_at, finished_at, duration_ms, exit_code,
+           iif(triggered_by IN ('manual', 'chain'), json_extract(payload, '$.scheduled_for'), NULL),
+           (SELECT name FROM hosts WHERE hosts.host = runs.host) FROM runs
+"""
 
-class Past:
-    """The part of a `Ledger` that knows what is over; see there for the contracts."""
+
+def _attempt_row(row: tuple[Any, ...]) -> AttemptRow:
+    *head, result = row
+    values = (*head, msgspec.json.decode(result) if result else None)
+    return AttemptRow(**dict(zip(AttemptRow.__struct_fields__, values, strict=True)))
+
+
+class History:
+    """The `History` of a ledger; see `state.ledger` for the contracts."""
 
     _db: sqlite3.Connection
 
-    def row_at(self, job: str, instant: Instant) -> SlotRow | None:
-        """See `Ledger.row_at`."""
-        row = self._db.execute(
-            "SELECT first, last, count, verdict, reason, run_id FROM slots"
-            " WHERE job = ? AND target = '' AND first <= ? ORDER BY first DESC LIMIT 1",
-            (job, instant),
-        ).fetchone()
-        if row is None:
-            return None
-        first, last, count, verdict, reason, run_id = row
-        return SlotRow(job=job, span=Span(first, last, count), verdict=verdict, reason=reason, run_id=run_id)
+    def run(self, run_id: str) -> RunRow | None:
+        """See `History.run`."""
+        row = self._db.execute(f"{_RUN} WHERE run_id = ?", (run_id,)).fetchone()
+        return self._run_row(row) if row else None
+
+    def children(self, parent: str, step: int) -> list[RunRow]:
+        """See `History.children`."""
+        rows = self._db.execute(f"{_RUN} WHERE parent = ? AND step = ? ORDER BY claimed_at", (parent, step))
+        return [self._run_row(row) for row in rows]
+
+    def attempts(self, run_id: str) -> list[AttemptRow]:
+        """See `History.attempts`."""
+        rows = self._db.execute(
+            "SELECT run_id, attempt, status, reason, started_at, finished_at, duration_ms, exit_code, output, result"
+            " FROM attempts WHERE run_id = ? ORDER BY attempt",
+            (run_id,),
+        )
+        return [_attempt_row(row) for row in rows]
+
+    def history(
+        self,
+        *,
+        job: str | None = None,
+        limit: int = 20,
+        since: float | None = None,
+        status: str | None = None,
+    ) -> list[RunRow]:
+        """See `History.history`."""
+        asked = {"job = ?": job, "claimed_at >= ?": since, "status = ?": status}
+        given = {condition: value for condition, value in asked.items() if value is not None}
+        where = f"WHERE {' AND '.join(given)}" if given else ""
+        rows = self._db.execute(
+            f"{_RUN} {where} ORDER BY claimed_at DESC, run_id DESC LIMIT ?", (*given.values(), limit)
+        )
+        return [self._run_row(row) for row in rows]
 
     def prune(self, before: Instant, keep_runs: int, limit: int) -> tuple[list[str], bool]:
-        """See `Ledger.prune`."""
+        """See `History.prune`."""
         gone: list[str] = []
         removed = 0
         jobs = self._db.execute("SELECT job, target, position, last_run_id FROM jobs").fetchall()
@@ -42,6 +81,10 @@ class Past:
             removed += len(runs) + slots
         self._db.execute("DELETE FROM epochs WHERE ends_at < ?", (before,))
         return gone, True
+
+    @staticmethod
+    def _run_row(row: tuple[Any, ...]) -> RunRow:
+        return RunRow(**dict(zip(RunRow.__struct_fields__, row, strict=True)))
 
     def _prune_runs(self, job: str, target: str, last_run: str, before: Instant, keep_runs: int) -> list[str]:
         newest_surplus = self._db.execute(

@@ -9,12 +9,14 @@ from pathlib import Path
 from scheduled.errors import BusyError, ScheduledError, StateError
 from scheduled.state.files import no_room
 from scheduled.state.locks import exclusive, refuse_without_locks
-from scheduled.state.sqlite.clock_steps import Steps
-from scheduled.state.sqlite.history import Past
-from scheduled.state.sqlite.notices import Notices
-from scheduled.state.sqlite.overrides import Switches
+from scheduled.state.sqlite.clock_steps import ClockSteps
+from scheduled.state.sqlite.conditions import Conditions
+from scheduled.state.sqlite.history import History
+from scheduled.state.sqlite.meta import Meta
+from scheduled.state.sqlite.overrides import Overrides
 from scheduled.state.sqlite.positions import Positions
 from scheduled.state.sqlite.runs import Runs
+from scheduled.state.sqlite.triggers import Triggers
 from scheduled.state.validation import look_through
 
 NOWHERE = Path(":memory:")
@@ -40,7 +42,7 @@ NEEDS_TO_WRITE = frozenset(
 NUMBERS = ("planned", "horizon", "cadence", "ticking_since", "pruned")
 
 
-class SqliteLedger(Runs, Positions, Steps, Past, Switches, Notices):
+class SqliteLedger(Positions, Runs, Triggers, History, Conditions, Overrides, ClockSteps, Meta):
     """A `Ledger` on a local disk."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
@@ -137,15 +139,6 @@ class SqliteLedger(Runs, Positions, Steps, Past, Switches, Notices):
                     self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
-
-    def meta(self, key: str) -> str | None:
-        """See `Ledger.meta`."""
-        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return str(row[0]) if row else None
-
-    def remember(self, key: str, value: str) -> None:
-        """See `Ledger.remember`."""
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
 
 def _connect(path: Path) -> sqlite3.Connection:

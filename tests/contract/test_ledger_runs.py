@@ -1,11 +1,14 @@
-"""What every ledger must do with the ends of runs and with verdicts."""
+"""What every ledger must do with claims, and with the ends of runs."""
 
+import msgspec
 import pytest
 
-from scheduled.core.runs import Span, TriggerRow
+from scheduled.core.runs import Span
 from tests.fixtures.ledgers import (
     HOLDER,
     HOUR,
+    HOURLY,
+    OTHER,
     a_claim,
     an_ending,
     by_hand,
@@ -16,7 +19,119 @@ from tests.fixtures.ledgers import (
     wait_for_retry,
 )
 
-# Endings
+
+def test_a_slot_is_claimed_once(ledger):
+    assert [claimed(ledger, HOUR), claimed(ledger, HOUR, OTHER), claimed(ledger, HOUR)] == [
+        True,
+        False,
+        False,
+    ]
+    assert rows(ledger) == [(Span(HOUR, HOUR, 1), None, "", "run-3600")]
+    assert [run.tick for run in ledger.open_runs()] == ["tick-1"]
+
+
+def test_a_slot_that_has_a_run_is_not_given_to_one_of_another_name(ledger):
+    claimed(ledger, HOUR)
+    with ledger.transaction():
+        again = ledger.claim(msgspec.structs.replace(a_claim(HOUR), run_id="another"), OTHER, 7)
+
+    assert (again, rows(ledger)) == (False, [(Span(HOUR, HOUR, 1), None, "", "run-3600")])
+    assert [run.run_id for run in ledger.open_runs()] == ["run-3600"]
+
+
+def test_a_claim_is_an_open_run_that_makes_its_job_busy(ledger):
+    claimed(ledger, HOUR, slots=4, window_start=17)
+
+    (run,) = ledger.open_runs()
+    job_state = ledger.job_states()["job"]
+    assert (run.run_id, run.job, run.slot, run.status, run.attempt, run.slots, run.trigger, run.window_start) == (
+        "run-3600", "job", HOUR, "claimed", 1, 4, "schedule", 17,
+    )  # fmt: skip
+    assert (run.tick, run.boot, run.retry_at, run.interruptions, run.stop_requested) == (
+        "tick-1", "boot-1", None, 0, False,
+    )  # fmt: skip
+    assert (job_state.open_run, job_state.busy, ledger.open_run("run-3600")) == (run, True, run)
+
+
+@pytest.mark.parametrize("slot", [2 * HOUR, 3 * HOUR, 5 * HOUR])
+def test_no_slot_inside_a_span_with_a_verdict_can_be_claimed(ledger, slot):
+    with ledger.transaction():
+        ledger.record_verdict("job", Span(2 * HOUR, 5 * HOUR, 4), "coalesced", "", "run-x", 9)
+
+    assert (claimed(ledger, slot), ledger.open_runs()) == (False, [])
+
+
+@pytest.mark.parametrize("slot", [HOUR, 6 * HOUR])
+def test_the_slots_beside_a_span_can_be_claimed(ledger, slot):
+    with ledger.transaction():
+        ledger.record_verdict("job", Span(2 * HOUR, 5 * HOUR, 4), "coalesced", "", "run-x", 9)
+
+    assert claimed(ledger, slot)
+
+
+def test_the_same_slot_of_another_job_is_another_slot(ledger):
+    with ledger.transaction():
+        ledger.begin_epoch("other", HOURLY, 0)
+        mine = ledger.claim(a_claim(HOUR), HOLDER, 1)
+        theirs = ledger.claim(a_claim(HOUR, run_id="o", job="other"), HOLDER, 1)
+
+    assert (mine, theirs) == (True, True)
+
+
+def test_a_run_by_hand_takes_no_slot_but_keeps_its_job_busy(ledger):
+    with ledger.transaction():
+        taken = ledger.claim(by_hand(), HOLDER, 1)
+
+    job_state = ledger.job_states()["job"]
+    assert (taken, rows(ledger), job_state.busy, job_state.open_run) == (True, [], True, None)
+
+
+def test_only_a_run_that_waits_can_be_claimed_again_and_only_once(ledger):
+    wait_for_retry(ledger, HOUR)
+
+    with ledger.transaction():
+        taken = [ledger.reclaim(a_claim(HOUR, attempt=2), claimant, 6) for claimant in (OTHER, HOLDER)]
+
+    run = ledger.open_run("run-3600")
+    assert taken == [True, False]
+    assert (run.status, run.attempt, run.retry_at, run.tick) == ("claimed", 2, None, "tick-2")
+
+
+def test_an_undone_claim_of_a_slot_is_due_at_once_with_the_same_attempt(ledger):
+    claimed(ledger, HOUR)
+    with ledger.transaction():
+        ledger.unclaim("run-3600")
+
+    run = ledger.open_run("run-3600")
+    assert (run.status, run.attempt, run.retry_at, ledger.job_states()["job"].busy) == (
+        "waiting_retry", 0, 0, False,
+    )  # fmt: skip
+    assert rows(ledger) == [(Span(HOUR, HOUR, 1), None, "", "run-3600")]
+
+
+def test_an_undone_claim_by_hand_is_gone(ledger):
+    with ledger.transaction():
+        ledger.claim(by_hand(), HOLDER, 1)
+        ledger.unclaim("by-hand")
+
+    assert (ledger.open_runs(), ledger.run("by-hand")) == ([], None)
+
+
+def test_what_has_started_cannot_be_unclaimed(ledger):
+    claimed(ledger, HOUR)
+    with ledger.transaction():
+        ledger.started("run-3600", 1, 6.5)
+        ledger.unclaim("run-3600")
+
+    assert (ledger.open_run("run-3600").status, ledger.run("run-3600").started_at) == ("running", 6.5)
+
+
+def test_the_start_of_another_attempt_is_not_taken_for_this_ones(ledger):
+    claimed(ledger, HOUR)
+    with ledger.transaction():
+        ledger.started("run-3600", 2, 6.5)
+
+    assert ledger.open_run("run-3600").status == "claimed"
 
 
 def test_a_run_that_ended_is_open_no_more_and_tells_how_it_ended(ledger):
@@ -87,90 +202,9 @@ def test_a_waiting_run_can_be_closed_without_another_attempt(ledger):
     assert (ledger.open_runs(), run.status, run.reason, run.retry_at) == ([], "skipped", "edited", None)
 
 
-def test_only_a_later_slot_moves_the_window(ledger):
-    seen = []
-    for slot in (2 * HOUR, HOUR, None, 3 * HOUR):
-        with ledger.transaction():
-            ledger.succeeded("job", slot)
-        seen.append(ledger.job_states()["job"].window_start)
-
-    assert seen == [2 * HOUR, 2 * HOUR, 2 * HOUR, 3 * HOUR]
-
-
 def test_a_persons_wish_to_stop_a_run_is_noted(ledger):
     claimed(ledger, HOUR)
     with ledger.transaction():
         ledger.request_stop("run-3600")
 
     assert ledger.open_run("run-3600").stop_requested is True
-
-
-def test_each_attempt_of_a_run_has_its_own_row_with_its_own_output_and_result(ledger):
-    claimed(ledger, HOUR)
-    endings = [("failed", 3), ("interrupted", None), ("success", 0)]
-    for attempt, (status, code) in enumerate(endings, 1):
-        output = f"output/run-3600.{attempt}.log"
-        ending = an_ending(
-            "run-3600", status, attempt, exit_code=code, output=output, started_at=attempt + 0.5
-        )
-        end(ledger, ending, "success" if code == 0 else "waiting_retry", 500, result={"tries": attempt})
-        with ledger.transaction():
-            ledger.reclaim(a_claim(HOUR, attempt=attempt + 1), HOLDER, 6)
-
-    found = ledger.attempts("run-3600")
-
-    assert [(row.attempt, row.status, row.exit_code, row.started_at) for row in found] == [
-        (1, "failed", 3, 1.5), (2, "interrupted", None, 2.5), (3, "success", 0, 3.5),
-    ]  # fmt: skip
-    assert [(row.output, row.result) for row in found] == [
-        (f"output/run-3600.{attempt}.log", {"tries": attempt}) for attempt in (1, 2, 3)
-    ]
-
-
-def test_an_attempt_that_printed_and_reported_nothing_says_so(ledger):
-    claimed(ledger, HOUR)
-    end(ledger, an_ending("run-3600"), "success")
-
-    (row,) = ledger.attempts("run-3600")
-    assert (row.run_id, row.output, row.result, ledger.attempts("nothing")) == ("run-3600", None, None, [])
-
-
-# Verdicts
-
-
-def test_an_open_slot_gets_one_verdict_and_keeps_it(ledger):
-    claimed(ledger, HOUR)
-    for verdict in ("success", "failed"):
-        with ledger.transaction():
-            ledger.record_verdict("job", Span(HOUR, HOUR, 1), verdict, "why", "run-3600", 9)
-
-    assert rows(ledger) == [(Span(HOUR, HOUR, 1), "success", "why", "run-3600")]
-
-
-def test_a_trigger_keeps_the_target_that_it_starts(ledger):
-    with ledger.transaction():
-        ledger.trigger(TriggerRow(id=0, job="job", target="a", event="e", payload={}, depth=1), 7.5)
-
-    assert [(row.job, row.target, row.at) for row in ledger.triggers()] == [("job", "a", 7.5)]
-
-
-def test_rows_come_by_job_and_time(ledger):
-    with ledger.transaction():
-        for job, slot in (("b", 1), ("a", 3), ("a", 2)):
-            ledger.record_verdict(job, Span(slot, slot, 1), "skipped", "edited", None, 9)
-
-    assert [(row.job, row.span.first) for row in ledger.slot_rows()] == [("a", 2), ("a", 3), ("b", 1)]
-
-
-def test_history_is_newest_first_and_can_be_bounded(ledger):
-    with ledger.transaction():
-        for at, (run_id, job) in enumerate((("r1", "job"), ("r2", "other"), ("r3", "job"))):
-            ledger.claim(by_hand(run_id, job), HOLDER, float(at))
-
-    assert [run.run_id for run in ledger.history()] == ["r3", "r2", "r1"]
-    assert [run.run_id for run in ledger.history(job="job", limit=1)] == ["r3"]
-    assert (ledger.run("r2").host, ledger.run("r2").trigger, ledger.run("nothing")) == (
-        "here",
-        "manual",
-        None,
-    )

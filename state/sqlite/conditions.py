@@ -1,4 +1,4 @@
-"""Totals, conditions and the outbox, in SQL."""
+"""Totals, conditions, and the outbox of notices, in SQL."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -15,20 +15,20 @@ def _text(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-class Notices:
-    """The part of a `Ledger` that knows conditions and what is to be said of them; see there for the contracts."""
+class Conditions:
+    """The `Conditions` of a ledger; see `state.ledger` for the contracts."""
 
     _db: sqlite3.Connection
 
     def count(self, job: str, name: str, amount: int) -> None:
-        """See `Ledger.count`."""
+        """See `Conditions.count`."""
         self._db.execute(
             "INSERT INTO totals (job, name, total) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET total = total + excluded.total",
             (job, name, amount),
         )
 
     def totals(self) -> dict[str, dict[str, int]]:
-        """See `Ledger.totals`."""
+        """See `Conditions.totals`."""
         found: dict[str, dict[str, int]] = {}
         rows = self._db.execute(
             "SELECT job, name, sum(total) FROM totals GROUP BY job, name ORDER BY job, name"
@@ -38,7 +38,7 @@ class Notices:
         return found
 
     def conditions(self, job: str | None = None) -> list[KnownCondition]:
-        """See `Ledger.conditions`."""
+        """See `Conditions.conditions`."""
         rows = self._db.execute(
             "SELECT key, job, target, grp, payload, event, since, notified_at FROM conditions"
             " WHERE :job IS NULL OR (job = :job AND target = '') ORDER BY since, key",
@@ -56,7 +56,7 @@ class Notices:
         ]
 
     def put_condition(self, job: str, condition: Condition, since: float) -> None:
-        """See `Ledger.put_condition`."""
+        """See `Conditions.put_condition`."""
         self._db.execute(
             "INSERT INTO conditions (key, job, grp, payload, event, since) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT DO UPDATE SET payload = excluded.payload, grp = excluded.grp, event = excluded.event",
@@ -64,27 +64,27 @@ class Notices:
         )
 
     def drop_conditions(self, job: str, keys: Sequence[str]) -> None:
-        """See `Ledger.drop_conditions`."""
+        """See `Conditions.drop_conditions`."""
         self._db.executemany(
             "DELETE FROM conditions WHERE job = ? AND target = '' AND key = ?", [(job, key) for key in keys]
         )
 
     def notified(self, job: str, keys: Sequence[str], at: float) -> None:
-        """See `Ledger.notified`."""
+        """See `Conditions.notified`."""
         self._db.executemany(
             "UPDATE conditions SET notified_at = ? WHERE job = ? AND target = '' AND key = ?",
             [(at, job, key) for key in keys],
         )
 
     def post(self, item_id: str, notice: Notice, at: float) -> None:
-        """See `Ledger.post`."""
+        """See `Conditions.post`."""
         self._db.execute(
             "INSERT OR IGNORE INTO outbox (id, notice, created_at, next_try) VALUES (?, ?, ?, ?)",
             (item_id, _text(notice), at, int(at)),
         )
 
     def outbox(self) -> list[OutboxItem]:
-        """See `Ledger.outbox`."""
+        """See `Conditions.outbox`."""
         rows = self._db.execute(
             "SELECT id, notice, host, tries, next_try FROM outbox ORDER BY created_at, id"
         )
@@ -100,11 +100,11 @@ class Notices:
         ]
 
     def delivered(self, item_id: str) -> None:
-        """See `Ledger.delivered`."""
+        """See `Conditions.delivered`."""
         self._db.execute("DELETE FROM outbox WHERE id = ?", (item_id,))
 
     def undelivered(self, item_id: str, next_try: Instant, error: str) -> None:
-        """See `Ledger.undelivered`."""
+        """See `Conditions.undelivered`."""
         self._db.execute(
             "UPDATE outbox SET tries = tries + 1, next_try = ?, last_error = ? WHERE id = ?",
             (next_try, error, item_id),

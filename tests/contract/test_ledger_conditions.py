@@ -1,8 +1,6 @@
-"""What every ledger must do with totals, conditions and notices, and what a transaction is."""
+"""What every ledger must do with totals, conditions and notices."""
 
-import pytest
-
-from tests.fixtures.ledgers import HOLDER, HOUR, HOURLY, a_claim, a_condition, a_notice, claimed, rows
+from tests.fixtures.ledgers import a_condition, a_notice
 
 
 def test_totals_add_up_by_job_and_name(ledger):
@@ -61,48 +59,3 @@ def test_an_undelivered_notice_stays_and_a_delivered_one_goes(ledger):
         ledger.delivered("b")
 
     assert [(item.id, item.tries, item.next_try) for item in ledger.outbox()] == [("a", 1, 400)]
-
-
-def test_what_is_remembered_can_be_asked_for_and_changed(ledger):
-    seen = [ledger.meta("cadence")]
-    for value in ("300", "60"):
-        with ledger.transaction():
-            ledger.remember("cadence", value)
-        seen.append(ledger.meta("cadence"))
-
-    assert seen == [None, "300", "60"]
-
-
-# Transactions
-
-
-def test_an_exception_undoes_everything_in_its_transaction(ledger):
-    before = (ledger.job_states(), ledger.epochs(), ledger.totals(), ledger.conditions(), ledger.outbox())
-
-    def everything():
-        with ledger.transaction():
-            ledger.begin_epoch("new", HOURLY, 0)
-            ledger.advance("job", 100)
-            ledger.claim(a_claim(HOUR), HOLDER, 1)
-            ledger.count("job", "n", 1)
-            ledger.put_condition("job", a_condition(), 1.0)
-            ledger.post("id", a_notice(), 1.0)
-            ledger.remember("k", "v")
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        everything()
-
-    after = (ledger.job_states(), ledger.epochs(), ledger.totals(), ledger.conditions(), ledger.outbox())
-    assert (after, rows(ledger), ledger.open_runs(), ledger.meta("k")) == (before, [], [], None)
-    assert claimed(ledger, HOUR)
-
-
-def test_what_is_committed_is_there_when_the_ledger_is_opened_again(ledger, open_ledger):
-    claimed(ledger, HOUR)
-    ledger.close()
-
-    again = open_ledger()
-
-    assert [run.run_id for run in again.open_runs()] == ["run-3600"]
-    again.close()

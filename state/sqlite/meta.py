@@ -1,0 +1,18 @@
+"""What is remembered of the whole, in SQL."""
+
+import sqlite3
+
+
+class Meta:
+    """The `Meta` of a ledger; see `state.ledger` for the contracts."""
+
+    _db: sqlite3.Connection
+
+    def meta(self, key: str) -> str | None:
+        """See `Meta.meta`."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return str(row[0]) if row else None
+
+    def remember(self, key: str, value: str) -> None:
+        """See `Meta.remember`."""
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))

@@ -1,0 +1,82 @@
+"""What every ledger must do with what became of runs."""
+
+from itertools import product
+
+from scheduled.core.runs import Span
+from tests.fixtures.ledgers import HOLDER, HOUR, a_claim, an_ending, by_hand, claimed, end, wait_for_retry
+
+
+def test_each_attempt_of_a_run_has_its_own_row_with_its_own_output_and_result(ledger):
+    claimed(ledger, HOUR)
+    endings = [("failed", 3), ("interrupted", None), ("success", 0)]
+    for attempt, (status, code) in enumerate(endings, 1):
+        output = f"output/run-3600.{attempt}.log"
+        ending = an_ending(
+            "run-3600", status, attempt, exit_code=code, output=output, started_at=attempt + 0.5
+        )
+        end(ledger, ending, "success" if code == 0 else "waiting_retry", 500, result={"tries": attempt})
+        with ledger.transaction():
+            ledger.reclaim(a_claim(HOUR, attempt=attempt + 1), HOLDER, 6)
+
+    found = ledger.attempts("run-3600")
+
+    assert [(row.attempt, row.status, row.exit_code, row.started_at) for row in found] == [
+        (1, "failed", 3, 1.5), (2, "interrupted", None, 2.5), (3, "success", 0, 3.5),
+    ]  # fmt: skip
+    assert [(row.output, row.result) for row in found] == [
+        (f"output/run-3600.{attempt}.log", {"tries": attempt}) for attempt in (1, 2, 3)
+    ]
+
+
+def test_an_attempt_that_printed_and_reported_nothing_says_so(ledger):
+    claimed(ledger, HOUR)
+    end(ledger, an_ending("run-3600"), "success")
+
+    (row,) = ledger.attempts("run-3600")
+    assert (row.run_id, row.output, row.result, ledger.attempts("nothing")) == ("run-3600", None, None, [])
+
+
+def test_history_is_newest_first_and_can_be_bounded(ledger):
+    with ledger.transaction():
+        for at, (run_id, job) in enumerate((("r1", "job"), ("r2", "other"), ("r3", "job"))):
+            ledger.claim(by_hand(run_id, job), HOLDER, float(at))
+
+    assert [run.run_id for run in ledger.history()] == ["r3", "r2", "r1"]
+    assert [run.run_id for run in ledger.history(job="job", limit=1)] == ["r3"]
+    assert (ledger.run("r2").host, ledger.run("r2").trigger, ledger.run("nothing")) == (
+        "here",
+        "manual",
+        None,
+    )
+
+
+def test_what_is_old_goes_and_what_is_open_or_newest_stays(ledger):
+    for hour in (1, 2, 3):
+        claimed(ledger, hour * HOUR)
+        end(ledger, an_ending(f"run-{hour * HOUR}"), "success")
+    wait_for_retry(ledger, 4 * HOUR)
+    with ledger.transaction():
+        for hour in (1, 2, 3):
+            ledger.record_verdict(
+                "job", Span(hour * HOUR, hour * HOUR, 1), "success", "", f"run-{hour * HOUR}", 9
+            )
+        ledger.advance("job", 3 * HOUR)
+        gone = ledger.prune(3 * HOUR, 100, 100)
+
+    assert (sorted(gone[0]), gone[1]) == ([f"run-{HOUR}", f"run-{2 * HOUR}"], True)
+    assert [row.span.first // HOUR for row in ledger.slot_rows()] == [3, 4]
+    assert [run.run_id for run in ledger.open_runs()] == [f"run-{4 * HOUR}"]
+    assert ([*ledger.attempts(f"run-{HOUR}")], len(ledger.attempts(f"run-{3 * HOUR}"))) == ([], 1)
+
+
+def test_each_target_keeps_as_many_runs_as_are_kept(ledger):
+    with ledger.transaction():
+        for target, number in product("ab", range(3)):
+            run_id = f"{target}{number}"
+            ledger.claim(
+                a_claim(None, run_id=run_id, target=target, trigger="manual"), HOLDER, 100.0 + number
+            )
+            ledger.ended(an_ending(run_id), "success", None, None)
+        gone = ledger.prune(0, 2, 100)
+
+    assert sorted(gone[0]) == ["a0", "b0"]

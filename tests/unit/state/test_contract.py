@@ -1,0 +1,44 @@
+"""A store has a module for each part of the ledger's contract, with the same methods."""
+
+import inspect
+from importlib import import_module
+
+import pytest
+
+from scheduled.state import ledger
+from scheduled.state.sqlite.ledger import SqliteLedger
+
+PARTS = {
+    "Positions": "positions",
+    "Runs": "runs",
+    "Triggers": "triggers",
+    "History": "history",
+    "Conditions": "conditions",
+    "Overrides": "overrides",
+    "ClockSteps": "clock_steps",
+    "Meta": "meta",
+}
+
+
+def signatures(kind):
+    return {
+        name: [(one.name, one.kind, one.default) for one in inspect.signature(found).parameters.values()]
+        for name, found in vars(kind).items()
+        if inspect.isfunction(found) and not name.startswith("_")
+    }
+
+
+def test_the_ledger_is_composed_of_all_its_parts_and_no_method_is_in_two():
+    parts = [base.__name__ for base in ledger.Ledger.__bases__ if base.__name__ != "Protocol"]
+    methods = [name for part in parts for name in signatures(getattr(ledger, part))]
+
+    assert (parts, len(methods)) == (list(PARTS), len(set(methods)))
+    assert set(signatures(ledger.Ledger)) == {"transaction", "close"}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_each_part_is_a_module_of_the_store_with_these_methods_and_no_others(part):
+    store = getattr(import_module(f"scheduled.state.sqlite.{PARTS[part]}"), part)
+
+    assert signatures(store) == signatures(getattr(ledger, part))
+    assert issubclass(SqliteLedger, store)
