@@ -236,7 +236,12 @@ class ClockSteps(Protocol):
 
 
 class Meta(Protocol):
-    """What is remembered of the whole."""
+    """What is remembered of the whole. *host* is the id of the state that works with it; it is noted with each notice."""
+
+    host: str
+
+    def saw_host(self, host: str, name: str, at: float) -> None:
+        """Note that *host* ticks, and what people call it."""
 
     def meta(self, key: str) -> str | None:
         """Return a remembered value."""

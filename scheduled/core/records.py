@@ -13,7 +13,7 @@ CHAIN = "chain"  # stands for the tick in the run of a chain, which has no proce
 
 
 class Claimant(msgspec.Struct, frozen=True, kw_only=True):
-    """Who claims: the tick's name, the boot it runs in, the host."""
+    """Who claims: the tick's name, the boot it runs in, the id of the host (of its state directory)."""
 
     tick: str
     boot: str

@@ -38,7 +38,7 @@ class Dispatcher:
         self, runtime: Runtime, claimant: Claimant, now: float, only: Collection[str] | None
     ) -> None:
         self._runtime = runtime
-        self._claimant = claimant
+        self.claimant = claimant
         self._now = now
         self._gates = Gates()
         self._only = only
@@ -78,7 +78,7 @@ class Dispatcher:
 
     def _take(self, ledger: Ledger, starts: Sequence[Start]) -> list[Claim]:
         now = clock.now()
-        taken = [start.claim for start in claims.take(ledger, starts, self._claimant, now)]
+        taken = [start.claim for start in claims.take(ledger, starts, self.claimant, now)]
         self._worked = self._worked or bool(taken)
         jobs = self._runtime.config.jobs
         chained = [claim for claim in taken if jobs[claim.job].action.kind == "chain"]

@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from scheduled import clock
 from scheduled.config.files import load_config
 from scheduled.core.bus import Bus
 from scheduled.core.events import Event
+from scheduled.core.records import Claimant
 from scheduled.engine.log import LEVELS, Log, describe, log_path
 from scheduled.execution.prepare import ExecutionContext
 from scheduled.instance import Instance
@@ -28,7 +31,7 @@ class Runtime:
     def __init__(self, config_file: Path, state: Path) -> None:
         self.config = load_config(config_file)
         self.paths = Paths(state)
-        self.host = os.uname().nodename
+        self.host_name = os.uname().nodename
         self.log = Log(log_path(state, self.config.workspace), self.config.timezone)
         self.troubles: list[str] = []
         self.unrecorded = False
@@ -50,6 +53,18 @@ class Runtime:
             self.say("WARNING", repair)
         with using(ledger):
             yield ledger
+
+    def recognise(self, ledger: SqliteLedger, claimant: Claimant) -> Claimant:
+        """Return *claimant* with the host's id; say if the state was another's, or is a copy."""
+        from scheduled.state.binding import bind
+
+        found = bind(ledger, self.paths, self.config.path, boot=claimant.boot, name=self.host_name)
+        for warning in found.warnings:
+            self.say("WARNING", warning)
+        if found.unwritten is not None:
+            self.cannot_record(found.unwritten)
+        ledger.host = found.host
+        return msgspec.structs.replace(claimant, host=found.host)
 
     def look_at_snapshot(self, now: float) -> None:
         """Say what other programs did to the snapshot, once the ledger has taken from it what it needs."""

@@ -42,15 +42,17 @@ def tick(
     Raises ScheduledError if the state can't be worked with: then nothing was started.
     """
     now = clock.now()
-    claimant = Claimant(tick=_name(now), boot=clock.boot_id(), host=runtime.host)
+    claimant = Claimant(tick=_name(now), boot=clock.boot_id(), host="")
     result = Result(tick=claimant.tick, started_at=now)
     runtime.bus.subscribe(result.events.append)
     only = () if manual else only
     with closing(Dispatcher(runtime, claimant, now, only)) as execution, runtime.ledger() as ledger:
+        claimant = execution.claimant = runtime.recognise(ledger, claimant)
         runtime.look_at_snapshot(now)
         runtime.config.override(ledger.overrides())
         gates = planning.ask_gates(ledger, runtime.config, int(now), manual)
         with ledger.transaction():
+            ledger.saw_host(claimant.host, runtime.host_name, now)
             taken_in = intake.take_in(ledger, runtime, claimant, gates, now)
             planning.register(ledger, runtime.config, int(now))
             due = _due(ledger, runtime, now, gates, only)

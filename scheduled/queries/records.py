@@ -61,7 +61,8 @@ def _run(row: RunRow, zone: str) -> dict[str, Any]:
         "finished_at": stamp(row.finished_at, zone),
         "duration_ms": row.duration_ms,
         "exit_code": row.exit_code,
-        "host": row.host,
+        "host": row.host_name or row.host,
+        "host_id": row.host,
     }
 
 

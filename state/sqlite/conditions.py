@@ -19,6 +19,7 @@ class Conditions:
     """The `Conditions` of a ledger; see `state.ledger` for the contracts."""
 
     _db: sqlite3.Connection
+    host: str
 
     def count(self, job: str, name: str, amount: int) -> None:
         """See `Conditions.count`."""
@@ -79,8 +80,8 @@ class Conditions:
     def post(self, item_id: str, notice: Notice, at: float) -> None:
         """See `Conditions.post`."""
         self._db.execute(
-            "INSERT OR IGNORE INTO outbox (id, notice, created_at, next_try) VALUES (?, ?, ?, ?)",
-            (item_id, _text(notice), at, int(at)),
+            "INSERT OR IGNORE INTO outbox (id, notice, host, created_at, next_try) VALUES (?, ?, ?, ?, ?)",
+            (item_id, _text(notice), self.host, at, int(at)),
         )
 
     def outbox(self) -> list[OutboxItem]:

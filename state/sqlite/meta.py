@@ -7,6 +7,13 @@ class Meta:
     """The `Meta` of a ledger; see `state.ledger` for the contracts."""
 
     _db: sqlite3.Connection
+    host = ""
+
+    def saw_host(self, host: str, name: str, at: float) -> None:
+        """See `Meta.saw_host`."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO hosts (host, name, seen_at) VALUES (?, ?, ?)", (host, name, at)
+        )
 
     def meta(self, key: str) -> str | None:
         """See `Meta.meta`."""

@@ -15,6 +15,27 @@ def test_what_is_remembered_can_be_asked_for_and_changed(ledger):
     assert seen == [None, "300", "60"]
 
 
+def test_a_run_knows_its_host_and_what_people_call_it_now(ledger):
+    claimed(ledger, HOUR)
+    seen = [ledger.run("run-3600").host_name]
+    for name in ("box", "box.lan"):
+        with ledger.transaction():
+            ledger.saw_host("here", name, 7.5)
+        seen.append(ledger.run("run-3600").host_name)
+
+    assert (ledger.run("run-3600").host, seen) == ("here", [None, "box", "box.lan"])
+    assert ledger.open_run("run-3600").host == "here"
+
+
+def test_a_notice_knows_the_host_that_decided_it(ledger):
+    with ledger.transaction():
+        ledger.post("nobody's", a_notice(), 1.0)
+        ledger.host = "here"
+        ledger.post("mine", a_notice(), 2.0)
+
+    assert [(item.id, item.host) for item in ledger.outbox()] == [("nobody's", ""), ("mine", "here")]
+
+
 def test_an_exception_undoes_everything_in_its_transaction(ledger):
     before = (ledger.job_states(), ledger.epochs(), ledger.totals(), ledger.conditions(), ledger.outbox())
 
