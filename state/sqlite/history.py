@@ -1,6 +1,7 @@
 """What became of runs, and letting go of what is too old, in SQL."""
 
 import sqlite3
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -55,7 +56,20 @@ class History:
         status: str | None = None,
     ) -> list[RunRow]:
         """See `History.history`."""
-        asked = {"job = ?": job, "claimed_at >= ?": since, "status = ?": status}
+        bounds = {"claimed_at >= ?": since, "status = ?": status}
+        if job is None:
+            return self._newest(bounds, limit)
+        # Target by target, since the index has them in their order: else all runs of the job would have to be sorted.
+        targets = self._db.execute("SELECT target FROM jobs WHERE job = ?", (job,)).fetchall()
+        found = [
+            row
+            for (target,) in targets
+            for row in self._newest({"job = ?": job, "target = ?": target, **bounds}, limit)
+        ]
+        found.sort(key=lambda row: (row.claimed_at, row.run_id), reverse=True)
+        return found if limit < 0 else found[:limit]
+
+    def _newest(self, asked: Mapping[str, str | float | None], limit: int) -> list[RunRow]:
         given = {condition: value for condition, value in asked.items() if value is not None}
         where = f"WHERE {' AND '.join(given)}" if given else ""
         rows = self._db.execute(

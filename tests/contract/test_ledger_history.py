@@ -50,6 +50,19 @@ def test_history_is_newest_first_and_can_be_bounded(ledger):
     )
 
 
+def test_a_jobs_history_is_that_of_all_its_targets_in_one_order(ledger):
+    with ledger.transaction():
+        for at, target in enumerate(("a", "b", "", "a", "b")):
+            claim = a_claim(None, run_id=f"r{at}", target=target, trigger="manual")
+            ledger.claim(claim, HOLDER, float(at))
+
+    assert [(run.run_id, run.target) for run in ledger.history(job="job", limit=4)] == [
+        ("r4", "b"), ("r3", "a"), ("r2", ""), ("r1", "b"),
+    ]  # fmt: skip
+    assert [run.run_id for run in ledger.history(job="job", since=3.0)] == ["r4", "r3"]
+    assert [len(ledger.history(job=job, limit=-1)) for job in ("job", "nobody")] == [5, 0]
+
+
 def test_what_is_old_goes_and_what_is_open_or_newest_stays(ledger):
     for hour in (1, 2, 3):
         claimed(ledger, hour * HOUR)

@@ -10,6 +10,7 @@ from scheduled.errors import StateError
 from scheduled.schedules.schedule import Schedule
 from scheduled.state.sqlite import ledger as sqlite
 from scheduled.state.sqlite.ledger import DamagedError, SqliteLedger
+from tests.fixtures.ledgers import HOLDER, by_hand
 
 VERSION = len(list(sqlite.MIGRATIONS.glob("*.sql")))
 
@@ -216,3 +217,27 @@ def test_a_copy_made_while_nobody_writes_is_whole(path, tmp_path):
     shutil.copy(path, copy / "ledger.db")
 
     assert known_jobs(copy / "ledger.db") == ["job"]
+
+
+@pytest.mark.parametrize(
+    "question", [{"job": "job"}, {"status": "claimed"}, {"job": "job", "since": 1.0}, {}]
+)
+def test_the_newest_runs_are_found_without_looking_at_all_of_them(path, question):
+    steps = []
+    with closing(SqliteLedger(path)) as ledger:
+        for first, after in ((0, 20), (20, 2000)):
+            with ledger.transaction():
+                for number in range(first, after):
+                    ledger.claim(by_hand(f"r{number}"), HOLDER, float(number))
+            steps.append(effort(ledger, question))
+
+    assert steps[1] < 2 * steps[0]
+
+
+def effort(ledger, question):
+    """Return how many steps SQLite takes for the ten newest runs."""
+    steps = []
+    ledger._db.set_progress_handler(lambda: steps.append(1) and None, 1)
+    assert len(ledger.history(limit=10, **question)) == 10
+    ledger._db.set_progress_handler(None, 1)
+    return len(steps)
