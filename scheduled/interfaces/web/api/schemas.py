@@ -192,6 +192,7 @@ class Run(msgspec.Struct, kw_only=True):
     duration_ms: int | None
     exit_code: int | None
     host: str
+    host_id: str
 
 
 class Slot(msgspec.Struct, kw_only=True):
