@@ -82,8 +82,6 @@ def history(
 def logs(instance: Instance, name: str, lines: int | None, follow: bool, as_json: bool) -> None:
     """Print what RUN, or JOB's newest run that printed anything, printed."""
     from scheduled import service
-    from scheduled.config.files import load_config
-    from scheduled.queries import logs as output
 
     document, data = service.as_printed(instance, name, lines)
     if as_json:
@@ -95,8 +93,7 @@ def logs(instance: Instance, name: str, lines: int | None, follow: bool, as_json
         click.echo(f"scheduled: {said}", err=True)
     click.echo(data, nl=False)
     if follow and document["path"] is not None and not newer:
-        jobs = load_config(instance.config_file).jobs
-        for grown in output.follow(instance.paths, document["run_id"], document["size"], jobs):
+        for grown in service.follow(instance, document["run_id"], document["size"]):
             click.echo(grown, nl=False)
 
 

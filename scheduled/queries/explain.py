@@ -12,10 +12,12 @@ from scheduled.core.jobs import Job
 from scheduled.core.planner import JobPlan, Start, may_start, quiet
 from scheduled.core.records import CHAIN, Epoch, RunRow, SlotRow
 from scheduled.core.runs import JobState, OpenRun
+from scheduled.instance import Instance
 from scheduled.queries import describe
 from scheduled.queries.jobs import in_words, is_paused
-from scheduled.queries.view import View
+from scheduled.queries.view import View, looked_at
 from scheduled.schedules.durations import duration
+from scheduled.schedules.instants import read
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 
@@ -39,7 +41,18 @@ SKIPPED = {
 }
 
 
-def explain(view: View, ledger: Ledger, name: str) -> dict[str, Any]:
+def explain(instance: Instance, job: str, at: str | None = None) -> dict[str, Any]:
+    """Say why a job ran, did not, or will; with *at*, what became of its slot at or before that instant.
+
+    Raises ConfigError, with the nearest name, if there is no such job.
+    """
+    with looked_at(instance) as (view, ledger):
+        if at is None:
+            return _explain_next(view, ledger, job)
+        return _explain_slot(view, ledger, job, read(at, view.zone))
+
+
+def _explain_next(view: View, ledger: Ledger, name: str) -> dict[str, Any]:
     """Say what the next tick makes of a job, and why."""
     job = view.job(name)
     plan, job_state = view.plan(job), view.job_states.get(name)
@@ -238,7 +251,7 @@ def _told(run: RunRow, zone: str) -> dict[str, Any]:
     }
 
 
-def explain_at(view: View, ledger: Ledger, name: str, at: Instant) -> dict[str, Any]:
+def _explain_slot(view: View, ledger: Ledger, name: str, at: Instant) -> dict[str, Any]:
     """Say what became of the slot at or before *at*, and why."""
     job = view.job(name)
     epoch = next((found for found in _epochs(view, ledger, name) if _holds(found, at)), None)

@@ -1,6 +1,5 @@
 """What `scheduled status` says: trouble first, then the ticks, the jobs, the workspace. It only reads."""
 
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,6 +12,7 @@ from scheduled.core.records import JobRow
 from scheduled.core.runs import FAILED
 from scheduled.engine.troubles import OWNER
 from scheduled.errors import ConfigError
+from scheduled.instance import Instance
 from scheduled.paths import Paths
 from scheduled.queries.jobs import in_words
 from scheduled.queries.view import View, looked_at
@@ -23,11 +23,15 @@ from scheduled.state.ledger import Ledger
 from scheduled.state.open import exists
 
 
-def status(config_file: Path, paths: Paths) -> dict[str, Any]:
-    """Return the state of everything, the fields of a scheduler's health check included; raises ConfigError."""
+def status(instance: Instance) -> dict[str, Any]:
+    """Return the state of everything, trouble first; `healthy` is whether there is none.
+
+    The fields of a scheduler's health check are among its keys. Raises ConfigError.
+    """
+    paths = instance.paths
     if not exists(paths):
-        return _before_the_first_tick(load_config(config_file), paths)
-    with looked_at(config_file, paths) as (view, ledger):
+        return _before_the_first_tick(load_config(instance.config_file), paths)
+    with looked_at(instance) as (view, ledger):
         found, zone, now = view.config, view.zone, clock.now()
         rows = [_foreseen(view, row) for row in view.rows.values() if row.job in found.jobs]
         ticks = _ticks(ledger, paths, now, zone)

@@ -209,7 +209,7 @@ OPERATIONS: tuple[Operation, ...] = (
         method="GET",
         path="/jobs/{job}/verdicts",
         summary="A job's newest verdicts, oldest first",
-        ask=lambda instance, asked: service.strips(instance, asked.name)[asked.name],
+        ask=lambda instance, asked: service.recent_verdicts(instance, asked.name)[asked.name],
         answer=list[schemas.Verdict],
     ),
     Operation(

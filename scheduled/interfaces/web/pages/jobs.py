@@ -58,7 +58,7 @@ def live_jobs(request: Request) -> Response:
 
 
 def _jobs(instance: Instance) -> dict[str, Any]:
-    strips = service.strips(instance)
+    strips = service.recent_verdicts(instance)
     return {
         "jobs": service.jobs(instance),
         "running": {
@@ -79,7 +79,7 @@ def _job(instance: Instance, name: str) -> dict[str, Any]:
     return {
         "job": found,
         "explained": service.explain(instance, name),
-        "strip": svg.strip(service.strips(instance, name)[name]),
+        "strip": svg.strip(service.recent_verdicts(instance, name)[name]),
         "runs": history,
         "durations": svg.durations(history),
         "log": _log(instance, history[0]["run_id"]) if history else None,
