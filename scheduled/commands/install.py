@@ -28,7 +28,7 @@ def install(
     """
     config_file, paths, on_bus = instance.config_file, instance.paths, dbus
     if on_bus:
-        need("dbus_fast", door="dbus")  # or the bus would start what can't answer
+        need("dbus_fast", interface="dbus")  # or the bus would start what can't answer
     # Service files of an earlier installation may name a program that was removed.
     on_bus = on_bus or (service_files.is_installed() and find_spec("dbus_fast") is not None)
     for place in (config_file, paths.root):  # before anything is made
