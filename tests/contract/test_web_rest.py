@@ -1,4 +1,4 @@
-"""The REST door: the routes of its sources, errors as problem details, and what one door does the others see."""
+"""The REST interface: the routes of its sources, errors as problem details, and what one interface does the others see."""
 
 import pytest
 
@@ -26,8 +26,8 @@ def jobs(world):
 
 
 @pytest.fixture
-def rest(door):
-    return door()
+def rest(connect):
+    return connect()
 
 
 SAME = [

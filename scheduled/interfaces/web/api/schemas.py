@@ -163,7 +163,7 @@ class JobAnswer(JobLine, kw_only=True):
     """All of a job: what is configured, where it stands, its next slots."""
 
     settings: dict[str, Any]
-    job_state: dict[str, Any]
+    standing: dict[str, Any]
     next: list[str]
 
 

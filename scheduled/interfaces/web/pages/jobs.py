@@ -11,12 +11,12 @@ from starlette.routing import Route
 
 from scheduled import service
 from scheduled.core.runs import UNDER_WAY
+from scheduled.instance import Instance
 from scheduled.interfaces.ask import answered
 from scheduled.interfaces.web.pages import svg
 from scheduled.interfaces.web.pages.templating import page
 from scheduled.interfaces.web.request import form, go, instance_of, number, path_of
 from scheduled.interfaces.web.responses import RefusedError
-from scheduled.service import Instance
 
 QUICK = 1.0  # seconds: most jobs are over by then, and the page shows how they ended
 NEWEST = 25
