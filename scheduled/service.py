@@ -17,9 +17,8 @@ Each function's contract is its own docstring: `help(service.forecast)`. This fi
 the module that does the work when it is first used, so that a tick imports nothing that it does not need.
 """
 
-TYPE_CHECKING = (
-    False  # type checkers take it for true; importing `typing` for it would cost more than this file
-)
+# Type checkers take it for true. Importing `typing` for it would cost more than this file does.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from scheduled.commands.background import start, start_again
     from scheduled.commands.backup import backup, restore

@@ -95,8 +95,15 @@ def plan_of_rerun(instance: Instance, run_id: str) -> list[dict[str, Any]]:
     from scheduled.queries.history import one_run
 
     job = request_again(open_runtime(instance), run_id).job
-    scheduled_for = one_run(instance, run_id)["scheduled_for"]
-    return [{"job": job, "scheduled_for": scheduled_for, "why": f"{run_id} again"}]
+    again = one_run(instance, run_id)
+    return [
+        {
+            "job": job,
+            "target": again["target"],
+            "scheduled_for": again["scheduled_for"],
+            "why": f"{run_id} again",
+        }
+    ]
 
 
 def request_again(runtime: Runtime, run_id: str) -> ManualRequest:

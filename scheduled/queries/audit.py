@@ -28,7 +28,12 @@ def audit(instance: Instance, after: str | None = None, until: str | None = None
         "slots": found.slots,
         "horizon": stamp(found.horizon, zone),
         "problems": [
-            {"job": problem.job, "slot": stamp(problem.slot, zone), "problem": problem.problem}
+            {
+                "job": problem.job,
+                "target": None,
+                "slot": stamp(problem.slot, zone),
+                "problem": problem.problem,
+            }
             for problem in found.problems
         ],
     }

@@ -20,6 +20,7 @@ def incidents(instance: Instance) -> list[dict[str, Any]]:
     return [
         {
             "job": item.job or job_of(item.condition.key),
+            "target": None,
             "key": item.condition.key,
             "group": item.condition.group,
             "since": stamp(item.since, zone),

@@ -143,7 +143,12 @@ def _upcoming(view: View, name: str | None, limit: int) -> list[dict[str, Any]]:
     chosen = [view.job(name)] if name is not None else list(view.config.jobs.values())
     merged = heapq.merge(*(_slots(view, job) for job in chosen))
     return [
-        {"job": job, "scheduled_for": stamp(slot, view.zone), **_taken_up(view, view.job(job), slot + delay)}
+        {
+            "job": job,
+            "target": None,
+            "scheduled_for": stamp(slot, view.zone),
+            **_taken_up(view, view.job(job), slot + delay),
+        }
         for slot, job, delay in islice(merged, limit)
     ]
 

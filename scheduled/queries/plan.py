@@ -46,7 +46,9 @@ def plan_of_run(runtime: Runtime, names: Sequence[str], slot: str | None) -> lis
     if slot is not None:
         return [run_for_slot(runtime, the_one(names), read(slot, runtime.zone))]
     known_jobs(runtime.config, names)
-    return [{"job": name, "why": "asked for"} for name in names] if names else plan_of_tick(runtime)
+    if not names:
+        return plan_of_tick(runtime)
+    return [{"job": name, "target": None, "why": "asked for"} for name in names]
 
 
 def the_one(names: Sequence[str]) -> str:
@@ -72,7 +74,7 @@ def run_for_slot(runtime: Runtime, name: str, slot: Instant) -> dict[str, Any]:
         "asked for; takes its open slot" if start.claim.slot is not None else "asked for, beside the schedule"
     )
     older = f", with {start.claim.slots - 1} older ones" if start.claim.slots > 1 else ""
-    return {"job": name, "scheduled_for": stamp(slot, runtime.zone), "why": why + older}
+    return {"job": name, "target": None, "scheduled_for": stamp(slot, runtime.zone), "why": why + older}
 
 
 def plan_of_tick(runtime: Runtime) -> list[dict[str, Any]]:
@@ -140,6 +142,7 @@ def _start(job: Job, start: Start, zone: str) -> dict[str, Any]:
     after = f", after {' and '.join(job.after)}" if job.after and start.claim.slot is not None else ""
     return {
         "job": job.name,
+        "target": None,
         "scheduled_for": stamp(start.claim.scheduled_for, zone),
         "slots": start.claim.slots,
         "attempt": start.claim.attempt,
@@ -150,5 +153,10 @@ def _start(job: Job, start: Start, zone: str) -> dict[str, Any]:
 def _wait(job: Job, plans: Mapping[str, JobPlan], held: Collection[str]) -> dict[str, Any]:
     waits = plans[job.name].waits
     if waits == "gate" and job.after and job.name not in held:
-        return {"job": job.name, "waits": waits, "why": f"waits for {' and '.join(job.after)}"}
-    return {"job": job.name, "waits": waits}
+        return {
+            "job": job.name,
+            "target": None,
+            "waits": waits,
+            "why": f"waits for {' and '.join(job.after)}",
+        }
+    return {"job": job.name, "target": None, "waits": waits}

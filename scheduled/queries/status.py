@@ -138,7 +138,12 @@ def _next_job(rows: list[JobRow], now: float, zone: str) -> dict[str, Any] | Non
     if not due:
         return None
     instant, name = min(due)
-    return {"name": name, "scheduled": stamp(instant, zone), "in_seconds": max(0, int(instant - now))}
+    return {
+        "name": name,
+        "target": None,
+        "scheduled": stamp(instant, zone),
+        "in_seconds": max(0, int(instant - now)),
+    }
 
 
 def _stats(rows: list[JobRow]) -> dict[str, Any]:
@@ -155,6 +160,7 @@ def _job(view: View, row: JobRow) -> dict[str, Any]:
     job, zone = view.config.jobs[row.job], view.zone
     return {
         "name": row.job,
+        "target": None,
         "enabled": job.enabled,
         "schedule": describe(view, job),
         "zone": job.schedule.zone,

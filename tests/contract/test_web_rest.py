@@ -40,6 +40,18 @@ SAME = [
 MOVING = {"uptime_seconds", "seconds_ago", "in_seconds", "ticks"}
 
 
+@pytest.mark.parametrize("path", ["jobs/hello@main", "jobs/hello%40main"])
+def test_a_target_may_stand_behind_the_jobs_name(rest, path):
+    answer = rest.get(f"/api/{path}")
+
+    assert (answer.status_code, answer.json()["detail"].partition(";")[0]) == (404, "no such job: hello@main")
+
+
+@pytest.mark.parametrize("path", ["next", "jobs/hello/next"])
+def test_every_row_of_a_slot_has_room_for_a_target(rest, path):
+    assert {row["target"] for row in rest.get(f"/api/{path}").json()} == {None}
+
+
 def settled(document):
     """A document without what another second changes."""
     if isinstance(document, dict):
