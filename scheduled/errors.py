@@ -23,7 +23,7 @@ class UnknownError(ConfigError):
 
 
 class ForbiddenError(ConfigError):
-    """The configuration does not let this door do what it was asked for."""
+    """The configuration does not let this interface do what it was asked for."""
 
 
 class StateError(ScheduledError):

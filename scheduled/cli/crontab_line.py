@@ -7,7 +7,7 @@ from scheduled.instance import Instance
 
 
 def run(config: bytes, state: bytes) -> int:
-    """Make a tick of the house at these absolute paths, as the command line's `run` does; return the exit code."""
+    """Make a tick of the instance at these absolute paths, as the command line's `run` does; return the exit code."""
     return replied(lambda: _tick(Instance(os.fsdecode(config), os.fsdecode(state))))
 
 

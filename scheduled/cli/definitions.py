@@ -1,14 +1,15 @@
 """The verbs that write definitions: arguments -> service, nothing else."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from scheduled.cli.options import as_json, door, dry_run, job_names
+from scheduled.cli.options import as_json, dry_run, job_names, verb
 from scheduled.cli.reply import show
+from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 
 
@@ -56,7 +57,7 @@ def _given(*options: tuple[str, str, str]) -> Callable[[Callable[..., Any]], Cal
 @click.option(
     "--json", "as_json", is_flag=True, help="Read the job as one JSON object from stdin; answer in JSON."
 )
-@door
+@verb
 def add(
     instance: Instance, name: str | None, words: tuple[str, ...], dry_run: bool, as_json: bool, **options: Any
 ) -> None:
@@ -64,7 +65,7 @@ def add(
     from scheduled import service
     from scheduled.config import aliases
 
-    table = aliases.from_options({**options, "words": words})
+    table = _from_options({**options, "words": words})
     if as_json and not table:
         given, table = aliases.from_json(_stdin())
         name = aliases.together({"name": name}, {"name": given})["name"]
@@ -74,10 +75,44 @@ def add(
     show(done, "edited", as_json=as_json, among="render_jobs")
 
 
+def _from_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a job's table from the options of `add`; what was not given is left out."""
+    from scheduled.config.aliases import in_order
+
+    given = {key: value for key, value in options.items() if value not in (None, (), "", False)}
+    table: dict[str, Any] = {
+        key: value
+        for key, value in given.items()
+        if key not in ("env", "words", "max_attempts", "retry_delay", "disabled")
+    }
+    for key in ("after", "chain"):
+        if key in table:
+            table[key] = [name.strip() for name in str(table[key]).split(",")]
+    if "not_between" in table:
+        table["not_between"] = str(table["not_between"]).split("-")
+    if "words" in given:
+        if "command" in given:
+            raise ConfigError("--command and -- COMMAND...: only one may be given")
+        table["command"] = list(given["words"])
+    if "env" in given:
+        table["env"] = dict(_pair(text) for text in given["env"])
+    if given.get("disabled"):
+        table["enabled"] = False
+    retry = {"max_attempts": given.get("max_attempts"), "delay": given.get("retry_delay")}
+    if any(retry.values()):
+        table["retry"] = {key: value for key, value in retry.items() if value}
+    return in_order(table)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise ConfigError(f"--env: write NAME=value, got {text!r}")
+    return key, value
+
+
 def _stdin() -> Any:
     import msgspec
-
-    from scheduled.errors import ConfigError
 
     try:
         return msgspec.json.decode(sys.stdin.buffer.read())
@@ -89,7 +124,7 @@ def _stdin() -> Any:
 @click.argument("job", shell_complete=job_names)
 @dry_run
 @as_json
-@door
+@verb
 def remove(instance: Instance, job: str, dry_run: bool, as_json: bool) -> None:
     """Take JOB out of the file it stands in; a copy of the file is kept, and so is what the ledger knows."""
     from scheduled import service
@@ -102,7 +137,7 @@ def remove(instance: Instance, job: str, dry_run: bool, as_json: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @dry_run
 @as_json
-@door
+@verb
 def apply_(instance: Instance, file: Path, dry_run: bool, as_json: bool) -> None:
     """Make FILE, a TOML file of jobs, the one of its name in jobs.d; does nothing if it is already."""
     from scheduled import service
@@ -115,23 +150,10 @@ def apply_(instance: Instance, file: Path, dry_run: bool, as_json: bool) -> None
 @click.argument("job", required=False, shell_complete=job_names)
 @dry_run
 @as_json
-@door
+@verb
 def edit(instance: Instance, job: str | None, dry_run: bool, as_json: bool) -> None:
     """Edit the file of JOB, or scheduled.toml, with $VISUAL or $EDITOR; it is checked before it is kept."""
-    from scheduled.config import edit as editing
-    from scheduled.errors import ConfigError
+    from scheduled.cli.editor import edit_file
 
-    path = instance.config_file if job is None else editing.file_of(instance.config_file, job)
-    draft, before = editing.draft_of(instance.paths, path)
-    while True:
-        change = editing.Edit(path, before, editing.open_editor(draft, before))
-        try:
-            done = editing.keep(instance.config_file, instance.paths, change, dry_run=dry_run)
-        except ConfigError as error:
-            click.echo(f"scheduled: {error}", err=True)
-            if sys.stdin.isatty() and click.confirm("edit it again?", default=True, err=True):
-                continue
-            raise ConfigError(f"not kept; your draft is {draft}") from None
-        draft.unlink()
-        show(done, "edited", as_json=as_json, among="render_jobs")
-        return
+    done = edit_file(instance, job, dry_run=dry_run)
+    show(done, "edited", as_json=as_json, among="render_jobs")

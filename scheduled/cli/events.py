@@ -2,7 +2,7 @@
 
 import click
 
-from scheduled.cli.options import as_json, door
+from scheduled.cli.options import as_json, verb
 from scheduled.cli.reply import print_json, show
 from scheduled.errors import EXIT_FAILED, EXIT_OK
 from scheduled.instance import Instance
@@ -13,7 +13,7 @@ from scheduled.instance import Instance
 @click.argument("payload", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("-n", "--dry-run", is_flag=True, help="Only say which jobs listen.")
 @as_json
-@door
+@verb
 def emit(instance: Instance, name: str, payload: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
     """Tell of an event: the next tick starts the jobs that listen to NAME (`on = "NAME"`)."""
     from scheduled import service
@@ -32,7 +32,7 @@ def emit(instance: Instance, name: str, payload: tuple[str, ...], dry_run: bool,
 
 @click.command()
 @as_json
-@door
+@verb
 def incidents(instance: Instance, as_json: bool) -> None:
     """List what is wrong or noteworthy now, as jobs, or the runner itself, found it."""
     from scheduled import service
@@ -42,7 +42,7 @@ def incidents(instance: Instance, as_json: bool) -> None:
 
 @click.command()
 @as_json
-@door
+@verb
 def notices(instance: Instance, as_json: bool) -> None:
     """List the notices that are decided but not delivered yet."""
     from scheduled import service
@@ -52,7 +52,7 @@ def notices(instance: Instance, as_json: bool) -> None:
 
 @click.command()
 @as_json
-@door
+@verb
 def report(instance: Instance, as_json: bool) -> int:
     """Print the newest daily report; exit 1 if there is none yet."""
     from scheduled import service

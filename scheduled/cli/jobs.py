@@ -2,7 +2,7 @@
 
 import click
 
-from scheduled.cli.options import A_NUMBER, as_json, door, dry_run, job_names
+from scheduled.cli.options import A_NUMBER, as_json, dry_run, job_names, verb
 from scheduled.cli.reply import say, show
 from scheduled.errors import EXIT_OK, EXIT_USAGE
 from scheduled.instance import Instance
@@ -10,7 +10,7 @@ from scheduled.instance import Instance
 
 @click.command()
 @as_json
-@door
+@verb
 def jobs(instance: Instance, as_json: bool) -> int:
     """List the jobs: when each is due, what it does, how it went."""
     from scheduled import service
@@ -22,7 +22,7 @@ def jobs(instance: Instance, as_json: bool) -> int:
 @click.command("show")
 @click.argument("job", shell_complete=job_names)
 @as_json
-@door
+@verb
 def show_(instance: Instance, job: str, as_json: bool) -> None:
     """Show everything configured of JOB, defaults included, where it stands, and its next slots."""
     from scheduled import service
@@ -34,7 +34,7 @@ def show_(instance: Instance, job: str, as_json: bool) -> None:
 @click.argument("job", required=False, shell_complete=job_names)
 @click.option("-n", "--limit", type=A_NUMBER, default=10, show_default=True, help="How many slots.")
 @as_json
-@door
+@verb
 def next_(instance: Instance, job: str | None, limit: int, as_json: bool) -> None:
     """Show the next slots, of JOB or of all."""
     from scheduled import service
@@ -49,7 +49,7 @@ def next_(instance: Instance, job: str | None, limit: int, as_json: bool) -> Non
 @click.option("--job", help="Only this job.")
 @click.option("--ics", is_flag=True, help="Print a calendar (iCalendar).")
 @as_json
-@door
+@verb
 def forecast(
     instance: Instance,
     first: str,
@@ -73,7 +73,7 @@ def forecast(
 @click.argument("job", shell_complete=job_names)
 @click.option("--at", metavar="T", help="Of the slot at or before this instant: what became of it.")
 @as_json
-@door
+@verb
 def explain(instance: Instance, job: str, at: str | None, as_json: bool) -> None:
     """Say why JOB ran, did not, or will: a sentence, then what it rests on."""
     from scheduled import service
@@ -86,7 +86,7 @@ def explain(instance: Instance, job: str, at: str | None, as_json: bool) -> None
 @click.option("--until", metavar="T", help="18:30, +2h, or ISO 8601; without it, until `resume`.")
 @dry_run
 @as_json
-@door
+@verb
 def pause(instance: Instance, jobs: tuple[str, ...], until: str | None, dry_run: bool, as_json: bool) -> None:
     """Start nothing, or none of JOBS, for now; what comes due meanwhile is caught up on afterwards."""
     from scheduled import service
@@ -99,7 +99,7 @@ def pause(instance: Instance, jobs: tuple[str, ...], until: str | None, dry_run:
 @click.argument("jobs", nargs=-1, shell_complete=job_names)
 @dry_run
 @as_json
-@door
+@verb
 def resume(instance: Instance, jobs: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
     """End the pause of all jobs, or those of JOBS; the next tick catches up."""
     from scheduled import service
@@ -112,7 +112,7 @@ def resume(instance: Instance, jobs: tuple[str, ...], dry_run: bool, as_json: bo
 @click.argument("jobs", nargs=-1, required=True, shell_complete=job_names)
 @dry_run
 @as_json
-@door
+@verb
 def enable(instance: Instance, jobs: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
     """Enable JOBS, whatever the configuration says; slots from now on count, nothing is replayed."""
     from scheduled import service
@@ -125,7 +125,7 @@ def enable(instance: Instance, jobs: tuple[str, ...], dry_run: bool, as_json: bo
 @click.argument("jobs", nargs=-1, required=True, shell_complete=job_names)
 @dry_run
 @as_json
-@door
+@verb
 def disable(instance: Instance, jobs: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
     """Disable JOBS, whatever the configuration says; they have no slots until they are enabled again."""
     from scheduled import service

@@ -31,18 +31,18 @@ def everywhere(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def door(command: Callable[..., int | None]) -> Callable[..., Any]:
-    """Make a function a verb: the common options, `where` as its first argument, its answer as exit code."""
+def verb(command: Callable[..., int | None]) -> Callable[..., Any]:
+    """Make a function a verb: the common options, the instance as its first argument, its answer as exit code."""
 
     @wraps(command)
-    def verb(**options: Any) -> None:
+    def called(**options: Any) -> None:
         context = click.get_current_context()
         instance = context.ensure_object(Instance)
         code = command(instance, **options) or EXIT_OK
         say(instance.paths.remarks)
         context.exit(code)
 
-    return everywhere(verb)
+    return everywhere(called)
 
 
 def job_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001

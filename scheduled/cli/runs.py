@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from scheduled.cli.options import A_NUMBER, as_json, claimed, door, dry_run, job_names
+from scheduled.cli.options import A_NUMBER, as_json, claimed, dry_run, job_names, verb
 from scheduled.cli.reply import make_tick, print_json, show
 from scheduled.errors import EXIT_FAILED, EXIT_OK
 from scheduled.instance import Instance
@@ -15,7 +15,7 @@ from scheduled.instance import Instance
 @click.option("--for", "slot", metavar="SLOT", help="Only this slot, which may be one to come.")
 @dry_run
 @as_json
-@door
+@verb
 def skip(instance: Instance, job: str, slot: str | None, dry_run: bool, as_json: bool) -> None:
     """Let go of JOB's open slots: they get the verdict `skipped`, and a retry that waits is not made."""
     from scheduled import service
@@ -30,7 +30,7 @@ def skip(instance: Instance, job: str, slot: str | None, dry_run: bool, as_json:
 @dry_run
 @click.option("-v", "--verbose", is_flag=True, help="Say what is done even where stdout is no terminal.")
 @as_json
-@door
+@verb
 def rerun(instance: Instance, run_id: str, dry_run: bool, verbose: bool, as_json: bool) -> int:
     """Run RUN (as `history` names it) again now: its next attempt, or, if it is over, a new run for its instant."""
     from scheduled import service
@@ -45,7 +45,7 @@ def rerun(instance: Instance, run_id: str, dry_run: bool, verbose: bool, as_json
 @click.argument("run_id", metavar="RUN")
 @click.option("-n", "--dry-run", is_flag=True, help="Only say whether the run is under way.")
 @as_json
-@door
+@verb
 def stop(instance: Instance, run_id: str, dry_run: bool, as_json: bool) -> None:
     """End the run RUN (as `history` names it): TERM, then KILL; it is not retried."""
     from scheduled import service
@@ -62,7 +62,7 @@ def stop(instance: Instance, run_id: str, dry_run: bool, as_json: bool) -> None:
 )
 @click.option("-n", "--limit", type=A_NUMBER, default=20, show_default=True, help="How many runs.")
 @as_json
-@door
+@verb
 def history(
     instance: Instance, job: str | None, since: str | None, status: str | None, limit: int, as_json: bool
 ) -> None:
@@ -78,12 +78,10 @@ def history(
 @click.option("-n", "--lines", type=click.IntRange(0), help="Only the last lines.")
 @click.option("-f", "--follow", is_flag=True, help="Go on for as long as the run is under way.")
 @as_json
-@door
+@verb
 def logs(instance: Instance, name: str, lines: int | None, follow: bool, as_json: bool) -> None:
     """Print what RUN, or JOB's newest run that printed anything, printed."""
     from scheduled import service
-    from scheduled.config.files import load_config
-    from scheduled.queries import logs as output
 
     document, data = service.as_printed(instance, name, lines)
     if as_json:
@@ -95,8 +93,7 @@ def logs(instance: Instance, name: str, lines: int | None, follow: bool, as_json
         click.echo(f"scheduled: {said}", err=True)
     click.echo(data, nl=False)
     if follow and document["path"] is not None and not newer:
-        jobs = load_config(instance.config_file).jobs
-        for grown in output.follow(instance.paths, document["run_id"], document["size"], jobs):
+        for grown in service.follow(instance, document["run_id"], document["size"]):
             click.echo(grown, nl=False)
 
 
@@ -104,7 +101,7 @@ def logs(instance: Instance, name: str, lines: int | None, follow: bool, as_json
 @click.option("--from", "first", metavar="T", help="Only slots after this instant, ISO 8601.")
 @click.option("--to", "last", metavar="T", help="Only slots up to this instant.")
 @as_json
-@door
+@verb
 def audit(instance: Instance, first: str | None, last: str | None, as_json: bool) -> int:
     """Prove that every slot is accounted for; exit 1 with the slots if one is not."""
     from scheduled import service
@@ -123,7 +120,7 @@ def state() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @dry_run
 @as_json
-@door
+@verb
 def backup(instance: Instance, file: Path, dry_run: bool, as_json: bool) -> None:
     """Write one consistent copy (tar.gz, 0600) to FILE, while jobs run too."""
     from scheduled import service
@@ -137,7 +134,7 @@ def backup(instance: Instance, file: Path, dry_run: bool, as_json: bool) -> None
 @click.option("--with-config", is_flag=True, help="Restore scheduled.toml and jobs.d too.")
 @dry_run
 @as_json
-@door
+@verb
 def restore(instance: Instance, file: Path, with_config: bool, dry_run: bool, as_json: bool) -> None:
     """Go back to the state in FILE; the present one is kept aside. Slots since then count as missed."""
     from scheduled import service

@@ -1,4 +1,4 @@
-"""A run that somebody asks for through a door: in a process of its own, which outlives whoever asked.
+"""A run that is asked for through an interface: in a process of its own, which outlives its caller.
 
 It tells, on a pipe, when it has claimed what was asked for: until then it may still be refused. It is waited for
 without a thread, so that those who wait hold up nobody, and whoever stops waiting leaves nothing behind.
@@ -16,8 +16,9 @@ from typing import IO, Any
 
 import msgspec
 
+from scheduled.config.files import known_jobs, load_config
 from scheduled.errors import EXIT_BUSY, EXIT_USAGE, BusyError, ConfigError, StateError, require_between
-from scheduled.paths import Paths
+from scheduled.instance import Instance
 
 ENTRY = Path(__file__).parents[1] / "__main__.py"
 LONGEST = 600  # seconds that somebody may wait for the end of a run
@@ -26,18 +27,38 @@ CLAIMED = 3  # the descriptor on which it tells
 _under_way: list[int] = []
 
 
-async def start(
-    config_file: Path, paths: Paths, words: Sequence[str], *, requests: int, wait: float
-) -> dict[str, Any]:
-    """Start a verb that makes a tick (`run`, `rerun`); wait for its end for *wait* seconds.
+async def start(instance: Instance, jobs: Sequence[str], *, wait: float = 0) -> dict[str, Any]:
+    """Run jobs now in a process of its own, which outlives the caller; wait for its end for *wait* seconds.
 
     Return whether it is `over`, and if so its document as `result`; if not, it has claimed what was asked for, or
-    waits for a gate yet. Raises what it was refused for: BusyError if all that was asked for, *wishes* in number, is
-    under way already.
+    waits for a gate yet. Raises ConfigError, and BusyError if all of them are under way already.
     """
+    wanted = await asyncio.to_thread(lambda: known_jobs(load_config(instance.config_file), jobs))
+    return await _start(instance, ["run", *wanted], requests=len(wanted), wait=wait)
+
+
+async def start_again(instance: Instance, run_id: str, *, wait: float = 0) -> dict[str, Any]:
+    """Run a run again in a process of its own, as `start` does; raises as `rerun` does."""
+    from scheduled.commands.runs import request_again
+    from scheduled.engine.runtime import open_runtime
+
+    await asyncio.to_thread(lambda: request_again(open_runtime(instance), run_id))
+    return await _start(instance, ["rerun", run_id], requests=1, wait=wait)
+
+
+async def _start(instance: Instance, words: Sequence[str], *, requests: int, wait: float) -> dict[str, Any]:
+    """Start a verb that makes a tick (`run`, `rerun`) of *requests* in number; wait for its end for *wait* seconds."""
     require_between("wait", wait, 0, LONGEST)
     _reap()
-    command = [sys.executable, str(ENTRY), "--config", str(config_file), "--state", str(paths.root), *words]
+    command = [
+        sys.executable,
+        str(ENTRY),
+        "--config",
+        str(instance.config_file),
+        "--state",
+        str(instance.paths.root),
+        *words,
+    ]
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as troubles:
         code = await _seen(*_spawn([*command, "--json", "--claimed", str(CLAIMED)], said, troubles), wait)
         if code is None:

@@ -17,6 +17,7 @@ import scheduled
 from scheduled import clock
 from scheduled.config.files import job_files
 from scheduled.errors import BusyError, ConfigError, StateError
+from scheduled.instance import Instance
 from scheduled.paths import Paths
 from scheduled.state import directories
 from scheduled.state.files import make_directories, sync_directory, write_atomically
@@ -41,8 +42,12 @@ class Manifest(msgspec.Struct, kw_only=True):
     config: str
 
 
-def backup(config_file: Path, paths: Paths, target: Path, *, dry_run: bool) -> dict[str, Any]:
-    """Write everything that is needed to go on elsewhere into *target*; raises StateError."""
+def backup(instance: Instance, file: Path, *, dry_run: bool = False) -> dict[str, Any]:
+    """Write one consistent copy of ledger, snapshot and configuration into *file*, while jobs run too.
+
+    It holds everything that is needed to go on elsewhere. Raises StateError.
+    """
+    config_file, paths, target = instance.config_file, instance.paths, file.absolute()
     open_existing(paths).close()  # before a lock file is made where there is no ledger
     manifest = Manifest(
         format=FORMAT,
@@ -97,13 +102,14 @@ def _archive(members: dict[str, bytes]) -> bytes:
 
 
 def restore(
-    config_file: Path, paths: Paths, source: Path, *, with_config: bool, dry_run: bool
+    instance: Instance, file: Path, *, with_config: bool = False, dry_run: bool = False
 ) -> dict[str, Any]:
-    """Put a backup's state in the place of the present one, which is kept aside.
+    """Go back to the state in a backup; the present one is kept aside.
 
-    Raises ConfigError if *source* is no backup that this version can read, BusyError while jobs run; then nothing
+    Raises ConfigError if *file* is no backup that this version can read, BusyError while jobs run; then nothing
     has changed.
     """
+    config_file, paths, source = instance.config_file, instance.paths, file.absolute()
     members = _read(source)
     manifest = _manifest(source, members)
     _check_ledger(source, members[LEDGER])

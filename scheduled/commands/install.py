@@ -1,16 +1,16 @@
 """`install` and `uninstall`: the block in the user's crontab, and what the ledger is to know of it."""
 
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from scheduled import clock
 from scheduled.config.check import needed_cadence
 from scheduled.config.files import load_config
-from scheduled.install import crontab, dbus, starter
+from scheduled.install import crontab, starter
+from scheduled.install import dbus as service_files
 from scheduled.install.extras import need
+from scheduled.instance import Instance
 from scheduled.notify.session_bus import reload_services
-from scheduled.paths import Paths
 from scheduled.schedules.zones import MINUTE
 from scheduled.state.open import open_ledger
 from scheduled.state.sqlite.ledger import using
@@ -18,16 +18,19 @@ from scheduled.state.trust import refuse_as_root_in_anothers
 
 
 def install(
-    config_file: Path, paths: Paths, every: int | None, *, on_bus: bool, dry_run: bool
+    instance: Instance, every: int | None = None, *, dbus: bool = False, dry_run: bool = False
 ) -> dict[str, Any]:
-    """Put the block in; without *every* as often as now, or else as the schedules need it. *on_bus*: D-Bus too.
+    """Put the marked block into the user's crontab, for a tick *every* so many minutes; nothing else changes.
 
-    Raises ConfigError, with the crontab as it was, if ticks would refuse to work: their state, their configuration.
+    Without *every* as often as now, or else as the schedules need it. With *dbus* the session bus is to start the
+    interface on it, too. Raises ConfigError, with the crontab as it was, if ticks would refuse to work: their state,
+    their configuration.
     """
+    config_file, paths, on_bus = instance.config_file, instance.paths, dbus
     if on_bus:
         need("dbus")  # or the bus would start what can't answer
     # Service files of an earlier installation may name a program that was removed.
-    on_bus = on_bus or (dbus.is_installed() and find_spec("dbus_fast") is not None)
+    on_bus = on_bus or (service_files.is_installed() and find_spec("dbus_fast") is not None)
     for place in (config_file, paths.root):  # before anything is made
         refuse_as_root_in_anothers(place)
     made = not config_file.exists() and not dry_run and starter.write(config_file)
@@ -36,7 +39,7 @@ def install(
     every = every or crontab.installed_cadence(crontab.read()) or needed_cadence(config_file)
     wanted = crontab.plan(config=config_file, state=paths.root, every=every)
     if on_bus:
-        dbus.install(wanted, dry_run=True)  # or it would be refused with the crontab changed
+        service_files.install(wanted, dry_run=True)  # or it would be refused with the crontab changed
     if dry_run:
         done = crontab.install(wanted, dry_run=True)
     else:
@@ -44,15 +47,19 @@ def install(
             done = crontab.install(wanted)
             with ledger.transaction():
                 ledger.remember("cadence", str(every * MINUTE))  # `status` measures the ticks against it
-    placed = dbus.install(wanted, dry_run=dry_run) if on_bus else []
+    placed = service_files.install(wanted, dry_run=dry_run) if on_bus else []
     return {**_document(done, placed, dry_run=dry_run), "configuration": str(config_file) if made else None}
 
 
-def uninstall(paths: Paths, *, dry_run: bool) -> dict[str, Any]:
-    """Take the block out, and what the session bus had of us. Raises ConfigError for root in another user's home."""
+def uninstall(instance: Instance, *, dry_run: bool = False) -> dict[str, Any]:
+    """Take the marked block out of the user's crontab, and our files from the session bus; configuration and state stay.
+
+    Raises ConfigError for root in another user's home.
+    """
+    paths = instance.paths
     refuse_as_root_in_anothers(paths.root)
     done = crontab.uninstall(state=paths.root, dry_run=dry_run)
-    return _document(done, dbus.uninstall(dry_run=dry_run), dry_run=dry_run)
+    return _document(done, service_files.uninstall(dry_run=dry_run), dry_run=dry_run)
 
 
 def _document(done: crontab.InstallResult, services: list[str], *, dry_run: bool) -> dict[str, Any]:

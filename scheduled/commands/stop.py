@@ -5,19 +5,21 @@ import time
 from typing import Any
 
 from scheduled.core.runs import OpenRun
-from scheduled.engine.runtime import Runtime
+from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.errors import ConfigError, ScheduledError
 from scheduled.execution import process
 from scheduled.execution.protocol import Ended, Started, read_records
+from scheduled.instance import Instance
 
 LOOK = 0.05
 
 
-def stop(runtime: Runtime, run_id: str, *, dry_run: bool) -> dict[str, Any]:
-    """End the run: TERM to its process group, KILL after a grace. Its verdict is `failed`, it is not retried.
+def stop(instance: Instance, run_id: str, *, dry_run: bool = False) -> dict[str, Any]:
+    """End a run that is under way: TERM to its process group, KILL after a grace. Its verdict is `failed`, it is not retried.
 
     Returns which process that was, once it is gone. Raises ConfigError if no such run is under way.
     """
+    runtime = open_runtime(instance)
     with runtime.ledger() as ledger:
         run = ledger.open_run(run_id)
         if run is None or run.status == "waiting_retry":

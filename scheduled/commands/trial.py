@@ -9,12 +9,13 @@ from typing import Any
 from scheduled.clock import now
 from scheduled.config.files import known_jobs
 from scheduled.core.runs import AttemptResult, Claim
-from scheduled.engine.runtime import Runtime
+from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.errors import StateError
 from scheduled.execution.client import SupervisorClient
 from scheduled.execution.handler_run import read_report
 from scheduled.execution.prepare import ExecutionContext, specify
 from scheduled.execution.protocol import Ended, NotStarted
+from scheduled.instance import Instance
 from scheduled.paths import Paths
 from scheduled.state import directories
 from scheduled.state.locks import create_locked
@@ -27,11 +28,12 @@ def cron_environment() -> dict[str, str]:
     return given | {name: os.environ[name] for name in ("LANG", "TZ") if name in os.environ}
 
 
-def tried(runtime: Runtime, name: str) -> dict[str, Any]:
-    """Run the job once and say how that went; raises ConfigError if there is none."""
-    ending, printed = attempt(runtime, known_jobs(runtime.config, [name])[0])
+def attempt(instance: Instance, job: str) -> dict[str, Any]:
+    """Run a job once as cron would, in cron's environment; nothing is recorded. Raises ConfigError if there is none."""
+    runtime = open_runtime(instance)
+    ending, printed = _attempt(runtime, known_jobs(runtime.config, [job])[0])
     return {
-        "job": name,
+        "job": job,
         "status": ending.status,
         "exit_code": ending.exit_code,
         "reason": ending.reason or None,
@@ -40,7 +42,7 @@ def tried(runtime: Runtime, name: str) -> dict[str, Any]:
     }
 
 
-def attempt(runtime: Runtime, name: str) -> tuple[AttemptResult, str]:
+def _attempt(runtime: Runtime, name: str) -> tuple[AttemptResult, str]:
     """Run the job once, wait for it, and return how it ended and what it printed."""
     job = runtime.config.jobs[name]
     claim = Claim(run_id=f"{name}-try", job=name, slot=int(now()), attempt=1, slots=1, trigger="manual")

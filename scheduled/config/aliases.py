@@ -1,4 +1,4 @@
-"""A job as options or JSON give it -> the table that says the same in TOML."""
+"""A job as JSON or another scheduler's words give it -> the table that says the same in TOML."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,43 +12,9 @@ IGNORED = ("id", "profile_name", "last_run", "next_run", "run_count", "success_c
            "last_output", "created_at", "updated_at", "dist_type")  # fmt: skip
 
 
-def from_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a job's table from the options of `add`; what was not given is left out."""
-    given = {key: value for key, value in options.items() if value not in (None, (), "", False)}
-    table: dict[str, Any] = {
-        key: value
-        for key, value in given.items()
-        if key not in ("env", "words", "max_attempts", "retry_delay", "disabled")
-    }
-    for key in ("after", "chain"):
-        if key in table:
-            table[key] = [name.strip() for name in str(table[key]).split(",")]
-    if "not_between" in table:
-        table["not_between"] = str(table["not_between"]).split("-")
-    if "words" in given:
-        if "command" in given:
-            raise ConfigError("--command and -- COMMAND...: only one may be given")
-        table["command"] = list(given["words"])
-    if "env" in given:
-        table["env"] = dict(_pair(text) for text in given["env"])
-    if given.get("disabled"):
-        table["enabled"] = False
-    retry = {"max_attempts": given.get("max_attempts"), "delay": given.get("retry_delay")}
-    if any(retry.values()):
-        table["retry"] = {key: value for key, value in retry.items() if value}
-    return in_order(table)
-
-
 def in_order(table: Mapping[str, Any]) -> dict[str, Any]:
     """Put what people look for first first: what it is for, when, what."""
     return {key: table[key] for key in (*FIRST, *table) if key in table}
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not key or not equals:
-        raise ConfigError(f"--env: write NAME=value, got {text!r}")
-    return key, value
 
 
 def from_json(document: Any) -> tuple[str, dict[str, Any]]:

@@ -1,8 +1,5 @@
 """Definitions on disk: what `add`, `remove`, `edit` and `apply` write is checked as a whole before it is kept."""
 
-import os
-import shlex
-import subprocess
 import tomllib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -18,7 +15,7 @@ from scheduled.config import check as checks
 from scheduled.config import comments, redaction
 from scheduled.config.files import job_files, known_jobs, load_config
 from scheduled.config.job_table import A_NAME, NAME
-from scheduled.errors import ConfigError, ScheduledError, StateError, UnknownError
+from scheduled.errors import ConfigError, StateError, UnknownError
 from scheduled.paths import Paths
 from scheduled.state import directories
 from scheduled.state.files import make_directories, write_atomically
@@ -232,33 +229,3 @@ def application(config_file: Path, file: Path) -> Edit:
         raise ConfigError(f"{file}: there is no such file")
     path = config_file.parent / "jobs.d" / f"{file.stem}.toml"
     return Edit(path, _read(path), after)
-
-
-def draft_of(paths: Paths, path: Path) -> tuple[Path, bytes]:
-    """Copy a file to where it can be edited; return the copy's path and what it holds."""
-    before = _read(path)
-    if before is None:
-        raise ConfigError(f"{path}: there is no such file")
-    directories.prepare(paths)
-    drafts = paths.root / "drafts"
-    drafts.mkdir(mode=0o700, exist_ok=True)
-    draft = drafts / f"{path.stem}-{_stamp()}.toml"
-    write_atomically(draft, before, mode=PRIVATE)
-    return draft, before
-
-
-def open_editor(draft: Path, before: bytes) -> bytes:
-    """Have the user edit *draft* with $VISUAL or $EDITOR; return what it holds then."""
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-    try:
-        done = subprocess.run([*shlex.split(editor), str(draft)], check=False)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{editor}: {getattr(error, 'strerror', None) or error}; set EDITOR") from None
-    if done.returncode != 0:
-        if draft.read_bytes() == before:
-            draft.unlink()
-            raise ScheduledError(f"{editor} ended with {done.returncode}; nothing is changed")
-        raise ScheduledError(
-            f"{editor} ended with {done.returncode}; nothing is changed, your draft is {draft}"
-        )
-    return draft.read_bytes()

@@ -4,14 +4,12 @@ A file is named after its event (`disk_full`, `disk_full.json`, `disk_full.whate
 object, the payload. Write it elsewhere on the same disk and move it in: a file is read once.
 """
 
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from scheduled import clock
 from scheduled.config.job_table import EVENT
 from scheduled.core.events import Event
 from scheduled.engine import chains
@@ -115,28 +113,3 @@ def _set_aside(runtime: Runtime, path: Path, reason: str) -> None:
         runtime.cannot_record(f"{path}: {reason}; can't be set aside in {bad}: {error.strerror}")
         return
     runtime.say("WARNING", f"{path}: {reason}; set aside in {bad}")
-
-
-def told(runtime: Runtime, name: str, payload: Mapping[str, Any], *, dry_run: bool) -> list[str]:
-    """Tell of an event, or with *dry_run* only look; return the jobs that the next tick starts for it.
-
-    Raises ConfigError for what can't be an event.
-    """
-    if (size := len(msgspec.json.encode(payload))) > LIMIT:
-        raise ConfigError(
-            f"{name}: its payload of {size} bytes is more than the {LIMIT} that a job can be handed"
-        )
-    if dry_run:
-        return list(chains.listeners(runtime.config.jobs, Event(name=event_name(name), payload=payload)))
-    with runtime.ledger() as ledger:
-        return emit(ledger, runtime, name, payload, clock.now())
-
-
-def emit(ledger: Ledger, runtime: Runtime, name: str, payload: Mapping[str, Any], now: float) -> list[str]:
-    """Have the jobs started by the next tick that listen to this event; return their names."""
-    event = Event(name=event_name(name), payload=payload)
-    with ledger.transaction():
-        runtime.config.override(ledger.overrides())
-        chains.spread(ledger, runtime.config.jobs, [event], 0, now)
-    runtime.publish([event])
-    return list(chains.listeners(runtime.config.jobs, event))

@@ -1,4 +1,4 @@
-"""How doors that serve several callers at once ask `service`."""
+"""How interfaces that serve several callers at once ask `service`."""
 
 import asyncio
 import inspect

@@ -1,16 +1,27 @@
 """A forecast as a calendar (RFC 5545), for any program that shows one."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
+from scheduled.instance import Instance
+from scheduled.queries.forecast import between
+from scheduled.queries.view import look
 from scheduled.schedules.zones import Instant
 
 FOLD = 73  # octets of a line: 75 less the space a folded line begins with, and one to spare
 MINUTES = "PT5M"  # a run's length is not known; calendars don't show events of no length
 
 
-def calendar(runs: Iterable[tuple[Instant, Instant, str]], written_at: Instant) -> str:
+def calendar(
+    instance: Instance, first: str, last: str, outages: Sequence[str] = (), job: str | None = None
+) -> str:
+    """Return what `forecast` does as a calendar (iCalendar). Raises ConfigError."""
+    view = look(instance)
+    return document(between(view, first, last, outages, job), view.now)
+
+
+def document(runs: Iterable[tuple[Instant, Instant, str]], written_at: Instant) -> str:
     """Given (runs at, slot, job) in order, return an iCalendar document."""
     return "".join(f"{line}\r\n" for line in _lines(runs, written_at))
 

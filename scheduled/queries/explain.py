@@ -3,49 +3,45 @@
 From configuration and ledger alone: no lock is taken, no gate is asked, nothing is changed.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 from scheduled.clock import stamp
-from scheduled.core.epochs import base_of, open_slots_of, slots_of, span_between
+from scheduled.core.epochs import base_of, open_slots_of, span_between
 from scheduled.core.holds import may_start, quiet
 from scheduled.core.jobs import Job
 from scheduled.core.planner import JobPlan, Start
-from scheduled.core.records import CHAIN, Epoch, RunRow, SlotRow
+from scheduled.core.records import CHAIN
 from scheduled.core.runs import JobState, OpenRun
+from scheduled.instance import Instance
 from scheduled.queries import describe
+from scheduled.queries.explain_slot import explain_slot, run_document, when
 from scheduled.queries.jobs import in_words, is_paused
-from scheduled.queries.view import View
+from scheduled.queries.view import View, looked_at
 from scheduled.schedules.durations import duration
+from scheduled.schedules.instants import read
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 
 LAST = 5  # verdicts that are told
-BECAME = {
-    "success": "succeeded",
-    "timed_out": "timed out",
-    "skipped": "was skipped",
-    "interrupted": "was interrupted",
-    "claimed": "is about to start",
-    "running": "is running",
-    "waiting_retry": "waits to be tried again",
-}
-SKIPPED = {
-    "late": "it was later than its `grace` allows",
-    "missed": 'it was missed, and `catch_up = "none"`',
-    "catch_up_limit": "more were missed than `catch_up_limit` allows",
-    "edited": "its schedule was changed before it ran",
-    "gate": "its gate did not hold until `gate_deadline`",
-    "by hand": "somebody skipped it by hand",
-}
 
 
-def explain(view: View, ledger: Ledger, name: str) -> dict[str, Any]:
+def explain(instance: Instance, job: str, at: str | None = None) -> dict[str, Any]:
+    """Say why a job ran, did not, or will; with *at*, what became of its slot at or before that instant.
+
+    Raises ConfigError, with the nearest name, if there is no such job.
+    """
+    with looked_at(instance) as (view, ledger):
+        if at is None:
+            return _explain_next(view, ledger, job)
+        return explain_slot(view, ledger, job, read(at, view.zone))
+
+
+def _explain_next(view: View, ledger: Ledger, name: str) -> dict[str, Any]:
     """Say what the next tick makes of a job, and why."""
     job = view.job(name)
     plan, job_state = view.plan(job), view.job_states.get(name)
     said = _now(view, ledger, job, job_state, plan)
-    return {"job": name, "sentence": said, **_fields(view, ledger, job, job_state, plan)}
+    return {"job": name, "target": None, "sentence": said, **_fields(view, ledger, job, job_state, plan)}
 
 
 def _now(view: View, ledger: Ledger, job: Job, job_state: JobState | None, plan: JobPlan | None) -> str:
@@ -70,17 +66,17 @@ def _later(view: View, job: Job, plan: JobPlan) -> str:
 def _to_come(view: View, job: Job, due: Instant) -> str:
     at, start = view.next_run(job), may_start(job, due, view.pauses)
     if start is None:
-        return f"It is due at {_when(due, view)}, and waits then: {_pauses(view, job)}."
+        return f"It is due at {when(due, view)}, and waits then: {_pauses(view, job)}."
     if at is None:
-        return f"It will not run again: what is due at {_when(due, view)} will be too late for its `grace`."
+        return f"It will not run again: what is due at {when(due, view)} will be too late for its `grace`."
     if at == due:
-        return f"It will run at {_when(at, view)}."
+        return f"It will run at {when(at, view)}."
     until = "waits until then" if at == start else _too_late(view, start)
-    return f"It will run at {_when(at, view)}: what is due at {_when(due, view)} {until} ({_held(view, job, due, start)})."
+    return f"It will run at {when(at, view)}: what is due at {when(due, view)} {until} ({_held(view, job, due, start)})."
 
 
 def _too_late(view: View, start: Instant) -> str:
-    return f"may not start before {_when(start, view)}, which is too late for its `grace`"
+    return f"may not start before {when(start, view)}, which is too late for its `grace`"
 
 
 def _held(view: View, job: Job, due: Instant, start: Instant) -> str:
@@ -100,15 +96,11 @@ def _unscheduled(view: View, job: Job) -> str:
     return f"as a step of {' and '.join(chains)}" if chains else f"only by hand: `scheduled run {job.name}`"
 
 
-def _when(instant: Instant, view: View) -> str:
-    return (stamp(instant, view.zone) or "")[:16].replace("T", " ")
-
-
 def _running(view: View, ledger: Ledger, job: Job) -> str:
     for run in ledger.open_runs():
         if run.job == job.name and run.status != "waiting_retry":
             row = ledger.run(run.run_id)
-            since = f", since {_when(int(row.started_at), view)}" if row and row.started_at else ""
+            since = f", since {when(int(row.started_at), view)}" if row and row.started_at else ""
             return f"It is running: {run.run_id}{since}, attempt {_tries(job, run)}{_step(view, run)}."
     return "It is running."
 
@@ -137,12 +129,12 @@ def _waits(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:
     if plan.waits == "paused":
         return f"It waits: {_pauses(view, job)}."
     if plan.waits == "quiet" and plan.next_due is not None:
-        return f"It waits: quiet until {_when(plan.next_due, view)}."
+        return f"It waits: quiet until {when(plan.next_due, view)}."
     if run is not None and run.retry_at is not None:
         kind = "was put off" if plan.waits == "gate" else "failed"
         return (
             f"It waits: attempt {_tries(job, run)} of {run.run_id} {kind}"
-            f"{_because(run)}; the next is due at {_when(run.retry_at, view)}."
+            f"{_because(run)}; the next is due at {when(run.retry_at, view)}."
         )
     return f"It waits: {plan.waits}."
 
@@ -153,7 +145,7 @@ def _pauses(view: View, job: Job) -> str:
     for name, whom in (("", "all jobs are"), (job.name, "it is")):
         if name in view.pauses:
             until = view.pauses[name]
-            end = "somebody resumes it" if until is None else _when(until, view)
+            end = "somebody resumes it" if until is None else when(until, view)
             told.append(f"{whom} paused until {end}")
     return ", and ".join(told)
 
@@ -174,7 +166,7 @@ def _due(view: View, job: Job, start: Start) -> str:
         return "It is due: it was asked for."
     missed = f", and stands for {claim.slots - 1} missed before it" if claim.slots > 1 else ""
     again = f" (attempt {claim.attempt})" if start.again else ""
-    return f"It is due: its slot of {_when(claim.slot, view)} runs at the next tick{again}{missed}."
+    return f"It is due: its slot of {when(claim.slot, view)} runs at the next tick{again}{missed}."
 
 
 def _fields(
@@ -212,7 +204,7 @@ def _fields(
         "group": job.group or None,
         "held_by": view.holders(job) or None,
         "last_success_for": stamp(row.window_start if row else None, zone),
-        "last_runs": [_told(found, zone) for found in ledger.history(job=job.name, limit=LAST)],
+        "last_runs": [run_document(found, zone) for found in ledger.history(job=job.name, limit=LAST)],
         "next_slot": stamp(upcoming, zone),
         "next_due": stamp(plan.next_due if plan else None, zone),
     }
@@ -226,95 +218,3 @@ def _open_slots(view: View, job: Job, job_state: JobState | None) -> tuple[Insta
     span = span_between(times, base_of(job_state), view.now - job.delay)
     own = job_state.open_run.slot if job_state.open_run else None
     return (span.last, span.count + (own is not None)) if span else (own, int(own is not None))
-
-
-def _told(run: RunRow, zone: str) -> dict[str, Any]:
-    return {
-        "run_id": run.run_id,
-        "scheduled_for": stamp(run.slot if run.slot is not None else run.asked_for, zone),
-        "status": run.status,
-        "reason": run.reason or None,
-        "attempts": run.attempt,
-        "finished_at": stamp(run.finished_at, zone),
-    }
-
-
-def explain_at(view: View, ledger: Ledger, name: str, at: Instant) -> dict[str, Any]:
-    """Say what became of the slot at or before *at*, and why."""
-    job = view.job(name)
-    epoch = next((found for found in _epochs(view, ledger, name) if _holds(found, at)), None)
-    slot = slots_of(epoch.schedules, epoch.starts_at).last_until(at) if epoch else None
-    if epoch is None or slot is None or slot <= epoch.starts_at:
-        said = f"No slot of it was due at {_when(at, view)} or before, since its schedule came into force"
-        said = f"{said} at {_when(epoch.starts_at, view)}." if epoch else _no_epoch(view, at)
-        return {"job": name, "sentence": said, "at": stamp(at, view.zone), "slot": None}
-    row = ledger.row_at(name, slot)
-    row = row if row is not None and row.span.last >= slot else None
-    run = ledger.run(row.run_id) if row and row.run_id else None
-    return {
-        "job": name,
-        "sentence": _then(view, ledger, job, slot, row, run),
-        "at": stamp(at, view.zone),
-        "slot": stamp(slot, view.zone),
-        "schedule": describe.written(epoch.schedules),
-        "zone": epoch.schedules[0].zone,
-        "epoch": stamp(epoch.starts_at, view.zone),
-        "epoch_ended": stamp(epoch.ends_at, view.zone),
-        "verdict": row.verdict if row else None,
-        "reason": (row.reason or None) if row else None,
-        "decided_together": row.span.count if row else None,
-        "run": _told(run, view.zone) if run else None,
-        "next_slot": stamp(slots_of(epoch.schedules, epoch.starts_at).next_after(slot), view.zone),
-    }
-
-
-def _epochs(view: View, ledger: Ledger, name: str) -> Iterator[Epoch]:
-    yield from (found for found in ledger.epochs() if found.job == name)
-    job_state = view.job_states.get(name)
-    if job_state is not None and job_state.schedules:  # what the next tick would write down
-        yield Epoch(job=name, starts_at=job_state.epoch, ends_at=None, schedules=job_state.schedules)
-
-
-def _holds(epoch: Epoch, at: Instant) -> bool:
-    return epoch.starts_at < at and (epoch.ends_at is None or at <= epoch.ends_at)
-
-
-def _no_epoch(view: View, at: Instant) -> str:
-    return f"At {_when(at, view)} it was not scheduled: it was not known yet, disabled, or that is no longer kept."
-
-
-def _then(
-    view: View, ledger: Ledger, job: Job, slot: Instant, row: SlotRow | None, run: RunRow | None
-) -> str:
-    its = f"Its slot of {_when(slot, view)}"
-    if row is None and slot > view.now:
-        return f"{its} is to come."
-    if row is None:
-        return f"{its} {_undecided(view, ledger, job, slot)}"
-    if row.verdict == "skipped":
-        return f"{its} was skipped: {SKIPPED.get(row.reason, row.reason or 'for no stated reason')}."
-    if row.verdict == "coalesced":
-        return f"{its} was coalesced into {row.run_id}{_became(run)}."
-    if row.verdict is None:
-        return f"{its} has its run, {row.run_id}{_became(run)}."
-    attempts = f" after {run.attempt} attempts" if run is not None and run.attempt > 1 else ""
-    finished = f" at {_when(int(run.finished_at), view)}" if run is not None and run.finished_at else ""
-    reason = f": {row.reason}" if row.reason else ""
-    return f"{its} ran as {row.run_id}, which {BECAME.get(row.verdict, row.verdict)}{finished}{attempts}{reason}."
-
-
-def _became(run: RunRow | None) -> str:
-    return (
-        f", which {BECAME.get(run.status, run.status)}"
-        if run is not None
-        else ", whose record is no longer kept"
-    )
-
-
-def _undecided(view: View, ledger: Ledger, job: Job, slot: Instant) -> str:
-    horizon = int(ledger.meta("horizon") or 0)
-    if slot < horizon:
-        return f"is older than what is kept (since {_when(horizon, view)})."
-    row = view.rows.get(job.name)
-    reason = row.open_reason if row else None
-    return f"is open: {reason}." if reason else "is open: the next tick takes it up."

@@ -6,10 +6,11 @@ the budget of a tick are what they are.
 
 import heapq
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import chain, pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -21,7 +22,8 @@ from scheduled.core.jobs import PRIORITIES, Job
 from scheduled.core.planner import Start, plan, plan_job
 from scheduled.core.runs import JobState
 from scheduled.errors import ConfigError
-from scheduled.queries.view import View
+from scheduled.instance import Instance
+from scheduled.queries.view import View, look
 from scheduled.schedules import instants
 from scheduled.schedules.zones import DAY, Instant
 
@@ -60,6 +62,17 @@ class Ticks:
         return tick
 
 
+def forecast(
+    instance: Instance, first: str, last: str, outages: Sequence[str] = (), job: str | None = None
+) -> list[dict[str, Any]]:
+    """Return what will run from *first* until before *last*, with no ticks in *outages* (`A..B`), in order.
+
+    Instants are RFC 3339, or local in the zone of the configuration. Raises ConfigError, also where that is too much.
+    """
+    view = look(instance)
+    return _document(between(view, first, last, outages, job), view.zone)
+
+
 def _merged(outages: Iterable[Outage]) -> list[Outage]:
     merged: list[Outage] = []
     for start, end in sorted(outages):
@@ -70,7 +83,7 @@ def _merged(outages: Iterable[Outage]) -> list[Outage]:
     return merged
 
 
-def forecast(
+def foresee(
     view: View, start: Instant, end: Instant, outages: Iterable[Outage] = (), only: str | None = None
 ) -> list[Run]:
     """Return what will run in [start, end), in order, if no tick happens during *outages*.
@@ -255,12 +268,12 @@ def _skipped(job_state: JobState, lasts: Iterable[Instant]) -> JobState:
 
 
 def between(view: View, first: str, last: str, outages: Iterable[str], only: str | None) -> list[Run]:
-    """Return what `forecast` does, of a span and outages as people write them."""
+    """Return what `foresee` does, of a span and outages as people write them."""
     span = instants.span(first, last, view.zone)
-    return forecast(view, *span, [instants.outage(text, view.zone) for text in outages], only)
+    return foresee(view, *span, [instants.outage(text, view.zone) for text in outages], only)
 
 
-def document(runs: Iterable[Run], zone: str) -> list[dict[str, str]]:
+def _document(runs: Iterable[Run], zone: str) -> list[dict[str, Any]]:
     """Return runs as `forecast --json` prints them."""
     here = ZoneInfo(zone)
     return [

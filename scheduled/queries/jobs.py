@@ -11,17 +11,24 @@ from scheduled.clock import stamp
 from scheduled.core.epochs import open_slots_of
 from scheduled.core.holds import is_too_late, may_start
 from scheduled.core.jobs import Job
-from scheduled.errors import UnknownError
+from scheduled.errors import UnknownError, require_between
+from scheduled.instance import Instance
 from scheduled.queries import describe
-from scheduled.queries.view import View
+from scheduled.queries.view import View, look
 from scheduled.sanitize import without_secrets
 from scheduled.schedules.zones import Instant
 
-UPCOMING = 5  # what `show` tells of the future
+UPCOMING = 5  # slots to come that `show` lists
+MOST = 100_000  # slots in one answer
 
 
-def jobs(view: View) -> list[dict[str, Any]]:
-    """Return every job with its schedule, its standing and when it comes next, in the order of configuration."""
+def jobs(instance: Instance) -> list[dict[str, Any]]:
+    """List the jobs in the order of the configuration: when each is due, what it does, how it went.
+
+    What is wrong in the configuration goes into `instance.problems`. Raises ConfigError.
+    """
+    view = look(instance)
+    instance.problems = view.config.problems
     return [_line(view, job) for job in view.config.jobs.values()]
 
 
@@ -46,13 +53,15 @@ def _line(view: View, job: Job) -> dict[str, Any]:
     }
 
 
-def chains(view: View) -> list[dict[str, Any]]:
-    """Return every chain with its steps, each the jobs that run side by side in it."""
+def chains(instance: Instance) -> list[dict[str, Any]]:
+    """List the chains and their steps, each the jobs that run side by side in it. Raises ConfigError."""
+    view = look(instance)
     return [_chain(view, job) for job in view.config.jobs.values() if job.action.kind == "chain"]
 
 
-def chain(view: View, name: str) -> dict[str, Any]:
-    """Return one chain; raises UnknownError if there is none of that name."""
+def chain(instance: Instance, name: str) -> dict[str, Any]:
+    """Return one chain; raises UnknownError for a job that is none, ConfigError."""
+    view = look(instance)
     job = view.job(name)
     if job.action.kind != "chain":
         raise UnknownError(f"no such chain: {name}; it is a job, and no chain")
@@ -90,21 +99,25 @@ def _unscheduled(view: View, job: Job) -> str:
     return f"in {' and '.join(chains)}" if chains else describe.schedules(job.schedules)
 
 
-def show(view: View, name: str) -> dict[str, Any]:
-    """Return everything that is configured of a job, defaults included, where it stands, and its next slots."""
-    job = view.job(name)
-    settings = msgspec.to_builtins(job)
-    settings["env"] = without_secrets(job.env)
+def job(instance: Instance, name: str) -> dict[str, Any]:
+    """Return everything configured of a job, defaults included, where it stands, and its next slots.
+
+    Raises ConfigError, with the nearest name, if there is no such job.
+    """
+    view = look(instance)
+    found = view.job(name)
+    settings = msgspec.to_builtins(found)
+    settings["env"] = without_secrets(found.env)
     job_state, row = view.job_states.get(name), view.rows.get(name)
     run = job_state.open_run if job_state else None
     return {
-        **_line(view, job),
+        **_line(view, found),
         "overridden": name in view.overridden,
         "settings": settings,
         "defaults": sorted(
             field
             for field, default in msgspec.to_builtins(
-                Job(name=name, schedules=job.schedules, action=job.action)
+                Job(name=name, schedules=found.schedules, action=found.action)
             ).items()
             if settings[field] == default
         ),
@@ -116,19 +129,30 @@ def show(view: View, name: str) -> dict[str, Any]:
             "run_count": row.run_count if row else 0,
             "failure_count": row.failure_count if row else 0,
         },
-        "next": [entry["scheduled_for"] for entry in upcoming(view, name, UPCOMING)],
+        "next": [entry["scheduled_for"] for entry in _upcoming(view, name, UPCOMING)],
     }
 
 
-def upcoming(view: View, name: str | None, limit: int) -> list[dict[str, Any]]:
-    """Return the next slots of one job, or of all, and when each is taken up at the earliest.
+def upcoming(instance: Instance, job: str | None = None, limit: int = 10) -> list[dict[str, Any]]:
+    """Return the next slots, of a job or of all, and when each is taken up at the earliest.
 
-    None: nobody knows (*held* is `paused`), or never (`late`: by then it is later than its grace allows).
+    `runs_at` is null where that is not known (`held` is `paused`), or never (`late`: by then it is later than its
+    grace allows). Raises ConfigError.
     """
+    require_between("limit", limit, 1, MOST)
+    return _upcoming(look(instance), job, limit)
+
+
+def _upcoming(view: View, name: str | None, limit: int) -> list[dict[str, Any]]:
     chosen = [view.job(name)] if name is not None else list(view.config.jobs.values())
     merged = heapq.merge(*(_slots(view, job) for job in chosen))
     return [
-        {"job": job, "scheduled_for": stamp(slot, view.zone), **_taken_up(view, view.job(job), slot + delay)}
+        {
+            "job": job,
+            "target": None,
+            "scheduled_for": stamp(slot, view.zone),
+            **_taken_up(view, view.job(job), slot + delay),
+        }
         for slot, job, delay in islice(merged, limit)
     ]
 

@@ -5,14 +5,15 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
+from scheduled.config.files import load_config
 from scheduled.core.jobs import Job
 from scheduled.core.records import RunRow
 from scheduled.core.runs import UNDER_WAY
-from scheduled.errors import ScheduledError, UnknownError
+from scheduled.errors import ScheduledError, UnknownError, require_between
 from scheduled.execution.prepare import secrets_of
+from scheduled.instance import Instance
 from scheduled.paths import Paths
 from scheduled.sanitize import Mask
 from scheduled.state.ledger import Ledger
@@ -29,33 +30,29 @@ class UntoldError(ScheduledError):
     """What a run prints can't be shown yet: nobody knows any more what of it is secret."""
 
 
-def logs(
-    paths: Paths,
-    name: str,
-    *,
-    lines: int | None = None,
-    jobs: Mapping[str, Job] = MappingProxyType({}),
-    most: int | None = OUTPUT_TAIL,
-) -> dict[str, Any]:
+def logs(instance: Instance, name: str, lines: int | None = None) -> dict[str, Any]:
     """Return what the run *name*, or the newest run of the job *name* that printed anything, printed, as text.
 
-    *newer* attempts, at this run and of the job's newer ones, have printed nothing. Of more than *most* bytes the last part; with *lines*, that many at
-    most. What *jobs* know as secrets is masked: while a run is under way its output is not. Raises ConfigError if
+    *newer* attempts, at this run and of the job's newer ones, have printed nothing. Of much the last part; with *lines*,
+    that many at most. Secrets of the jobs are masked: while a run is under way its output is not. Raises ConfigError if
     there is neither, UntoldError if its secrets can't be told.
     """
-    document, data = as_printed(paths, name, lines=lines, jobs=jobs, most=most)
+    document, data = _printed_by(instance, name, lines, OUTPUT_TAIL)
     return {**document, "output": data.decode(errors="replace")}
 
 
-def as_printed(
-    paths: Paths,
-    name: str,
-    *,
-    lines: int | None = None,
-    jobs: Mapping[str, Job] = MappingProxyType({}),
-    most: int | None = None,
+def as_printed(instance: Instance, name: str, lines: int | None = None) -> tuple[dict[str, Any], bytes]:
+    """Return the same as `logs`, whole, the output apart and in its very bytes."""
+    return _printed_by(instance, name, lines, None)
+
+
+def _printed_by(
+    instance: Instance, name: str, lines: int | None, most: int | None
 ) -> tuple[dict[str, Any], bytes]:
-    """Return the same as `logs`, the output apart, in its very bytes."""
+    if lines is not None:
+        require_between("lines", lines, 0)
+    paths, jobs = instance.paths, load_config(instance.config_file).jobs
+    known(paths, jobs, name)
     with read_only(paths) as ledger:
         rows = _runs(ledger, name)
     for newer, (row, attempt) in enumerate(_attempts(rows)):
@@ -129,14 +126,13 @@ def _tail(path: Path, lines: int | None, most: int | None) -> tuple[bytes, int]:
     return data if lines is None else b"".join(kept[len(kept) - min(lines, len(kept)) :]), size
 
 
-def printed(
-    paths: Paths, run_id: str, start: int, *, jobs: Mapping[str, Job] = MappingProxyType({})
-) -> dict[str, Any]:
+def printed(instance: Instance, run_id: str, start: int = 0) -> dict[str, Any]:
     """Return what a run printed after *start*, how far that was read, and whether the run is `running` yet.
 
-    What *jobs* know as secrets is masked; where they can't be told nothing is said until the run is over.
-    Raises UnknownError if there is no such run.
+    Secrets of the jobs are masked; where they can't be told nothing is said until the run is over.
+    Raises UnknownError if there is no such run, ConfigError.
     """
+    paths, jobs = instance.paths, load_config(instance.config_file).jobs
     row = _run(paths, run_id)
     path = paths.output_of(row.run_id, row.attempt)
     told = {"run_id": run_id, "job": row.job, "status": row.status}
@@ -176,11 +172,12 @@ def _after(path: Path, start: int, mask: Mask, *, final: bool) -> tuple[str, int
     return decoder.decode(news, final), begin + len(said) - len(decoder.getstate()[0])
 
 
-def follow(paths: Paths, run_id: str, start: int, jobs: Mapping[str, Job]) -> Iterator[bytes]:
+def follow(instance: Instance, run_id: str, start: int = 0) -> Iterator[bytes]:
     """Yield, masked, what a run prints after *start*, until the run, which holds a lock on it, is over.
 
-    Raises UntoldError if its secrets can't be told.
+    Raises UnknownError if there is no such run, UntoldError if its secrets can't be told, ConfigError.
     """
+    paths, jobs = instance.paths, load_config(instance.config_file).jobs
     row = _run(paths, run_id)
     path = paths.output_of(row.run_id, row.attempt)
     yield from _mask_of(jobs, row, path).stream(_grown(path, start))

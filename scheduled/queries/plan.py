@@ -3,20 +3,25 @@
 What the ends of these runs bring about (steps of chains, events) is not foreseen.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from scheduled import clock
 from scheduled.clock import stamp
+from scheduled.config.files import known_jobs
 from scheduled.core import planner
 from scheduled.core.holds import Holds
 from scheduled.core.jobs import Job, Jobs
+from scheduled.core.manual import ManualRequest, OlderFirstError, start_for
 from scheduled.core.planner import JobPlan, Start
 from scheduled.core.runs import JobState, TriggerRow
 from scheduled.engine import chains, event_spool, intake, planning
-from scheduled.engine.runtime import Runtime
+from scheduled.engine.runtime import Runtime, open_runtime
+from scheduled.errors import ConfigError
+from scheduled.instance import Instance
+from scheduled.schedules.instants import read
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
@@ -29,7 +34,51 @@ class Foreseen(msgspec.Struct, kw_only=True):
     plans: dict[str, JobPlan] = {}
 
 
-def plan(runtime: Runtime) -> list[dict[str, Any]]:
+def plan(instance: Instance, jobs: Sequence[str] = (), slot: str | None = None) -> list[dict[str, Any]]:
+    """Return what a tick, or `run` with the same arguments, would start now, in order and with the reason.
+
+    Raises ConfigError where `run` would.
+    """
+    return plan_of_run(open_runtime(instance), jobs, slot)
+
+
+def plan_of_run(runtime: Runtime, names: Sequence[str], slot: str | None) -> list[dict[str, Any]]:
+    """Return what `plan` does, of a runtime that is open."""
+    if slot is not None:
+        return [run_for_slot(runtime, the_one(names), read(slot, runtime.zone))]
+    known_jobs(runtime.config, names)
+    if not names:
+        return plan_of_tick(runtime)
+    return [{"job": name, "target": None, "why": "asked for"} for name in names]
+
+
+def the_one(names: Sequence[str]) -> str:
+    """Return the job that a slot belongs to; raises ConfigError if *names* is not exactly one."""
+    if len(names) != 1:
+        raise ConfigError("a slot belongs to exactly one job")
+    return names[0]
+
+
+def run_for_slot(runtime: Runtime, name: str, slot: Instant) -> dict[str, Any]:
+    """Say what a run for *slot* would be; raises ConfigError if it is refused."""
+    job = runtime.config.jobs[known_jobs(runtime.config, [name])[0]]
+    now = int(clock.now())
+    with read_only(runtime.paths) as ledger:
+        runtime.config.override(ledger.overrides())
+        job_state = planning.foreseen(ledger, runtime.config, now).get(name)
+    try:
+        start = start_for(ManualRequest(name, slot=slot), job, job_state, None, "dry-run", now)
+    except OlderFirstError as error:
+        hint = f"scheduled run {name} --for {stamp(error.first, runtime.zone)}, or scheduled skip {name}"
+        raise ConfigError(f"{error}: {hint}") from None
+    why = (
+        "asked for; takes its open slot" if start.claim.slot is not None else "asked for, beside the schedule"
+    )
+    older = f", with {start.claim.slots - 1} older ones" if start.claim.slots > 1 else ""
+    return {"job": name, "target": None, "scheduled_for": stamp(slot, runtime.zone), "why": why + older}
+
+
+def plan_of_tick(runtime: Runtime) -> list[dict[str, Any]]:
     """Return what a tick would start now, in order and with the reason; nothing is changed (gates are asked)."""
     jobs, now = runtime.config.jobs, int(clock.now())
     with read_only(runtime.paths) as ledger:
@@ -94,6 +143,7 @@ def _start(job: Job, start: Start, zone: str) -> dict[str, Any]:
     after = f", after {' and '.join(job.after)}" if job.after and start.claim.slot is not None else ""
     return {
         "job": job.name,
+        "target": None,
         "scheduled_for": stamp(start.claim.scheduled_for, zone),
         "slots": start.claim.slots,
         "attempt": start.claim.attempt,
@@ -104,5 +154,10 @@ def _start(job: Job, start: Start, zone: str) -> dict[str, Any]:
 def _wait(job: Job, plans: Mapping[str, JobPlan], held: Collection[str]) -> dict[str, Any]:
     waits = plans[job.name].waits
     if waits == "gate" and job.after and job.name not in held:
-        return {"job": job.name, "waits": waits, "why": f"waits for {' and '.join(job.after)}"}
-    return {"job": job.name, "waits": waits}
+        return {
+            "job": job.name,
+            "target": None,
+            "waits": waits,
+            "why": f"waits for {' and '.join(job.after)}",
+        }
+    return {"job": job.name, "target": None, "waits": waits}

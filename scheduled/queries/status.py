@@ -1,6 +1,5 @@
 """What `scheduled status` says: trouble first, then the ticks, the jobs, the workspace. It only reads."""
 
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,6 +11,7 @@ from scheduled.core.jobs import DEFAULT_CADENCE, Job
 from scheduled.core.records import JobRow
 from scheduled.core.runs import FAILED
 from scheduled.errors import ConfigError
+from scheduled.instance import Instance
 from scheduled.notify.troubles import OWNER
 from scheduled.paths import Paths
 from scheduled.queries.describe import written
@@ -23,11 +23,15 @@ from scheduled.state.ledger import Ledger
 from scheduled.state.open import exists
 
 
-def status(config_file: Path, paths: Paths) -> dict[str, Any]:
-    """Return the state of everything, the fields of a scheduler's health check included; raises ConfigError."""
+def status(instance: Instance) -> dict[str, Any]:
+    """Return the state of everything, trouble first; `healthy` is whether there is none.
+
+    The fields of a scheduler's health check are among its keys. Raises ConfigError.
+    """
+    paths = instance.paths
     if not exists(paths):
-        return _before_the_first_tick(load_config(config_file), paths)
-    with looked_at(config_file, paths) as (view, ledger):
+        return _before_the_first_tick(load_config(instance.config_file), paths)
+    with looked_at(instance) as (view, ledger):
         found, zone, now = view.config, view.zone, clock.now()
         rows = [_foreseen(view, row) for row in view.rows.values() if row.job in found.jobs]
         ticks = _ticks(ledger, paths, now, zone)
@@ -134,7 +138,12 @@ def _next_job(rows: list[JobRow], now: float, zone: str) -> dict[str, Any] | Non
     if not due:
         return None
     instant, name = min(due)
-    return {"name": name, "scheduled": stamp(instant, zone), "in_seconds": max(0, int(instant - now))}
+    return {
+        "name": name,
+        "target": None,
+        "scheduled": stamp(instant, zone),
+        "in_seconds": max(0, int(instant - now)),
+    }
 
 
 def _stats(rows: list[JobRow]) -> dict[str, Any]:
@@ -151,6 +160,7 @@ def _job(view: View, row: JobRow) -> dict[str, Any]:
     job, zone = view.config.jobs[row.job], view.zone
     return {
         "name": row.job,
+        "target": None,
         "enabled": job.enabled,
         "schedule": describe(view, job),
         "zone": job.zone,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 import msgspec
 
@@ -15,7 +14,7 @@ from scheduled.core.planner import JobPlan, busy_groups, plan_job
 from scheduled.core.records import JobRow
 from scheduled.core.runs import JobState
 from scheduled.engine import planning
-from scheduled.paths import Paths
+from scheduled.instance import Instance
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
@@ -84,11 +83,11 @@ class View(msgspec.Struct, kw_only=True):
 
 
 @contextmanager
-def looked_at(config_file: Path, paths: Paths) -> Iterator[tuple[View, Ledger]]:
+def looked_at(instance: Instance) -> Iterator[tuple[View, Ledger]]:
     """Read the configuration and look at the ledger; raises ConfigError."""
-    found = load_config(config_file)
+    found = load_config(instance.config_file)
     now = int(clock.now())
-    with read_only(paths) as ledger:
+    with read_only(instance.paths) as ledger:
         written = {name: job.enabled for name, job in found.jobs.items()}
         found.override(ledger.overrides())
         overridden = frozenset(name for name, job in found.jobs.items() if job.enabled != written[name])
@@ -109,7 +108,7 @@ def looked_at(config_file: Path, paths: Paths) -> Iterator[tuple[View, Ledger]]:
         )
 
 
-def look(config_file: Path, paths: Paths) -> View:
+def look(instance: Instance) -> View:
     """Return what is configured and where it stands; raises ConfigError."""
-    with looked_at(config_file, paths) as (view, _):
+    with looked_at(instance) as (view, _):
         return view

@@ -1,6 +1,6 @@
-"""One question, the same answer, whichever door it is asked at; what is done at one is seen at all.
+"""One question, the same answer, whichever interface it is asked at; what is done at one is seen at all.
 
-A further door is one more adapter in tests/fixtures/interfaces and one more line in `doors` below.
+A further interface is one more adapter in tests/fixtures/interfaces and one more line in `interfaces` below.
 """
 
 import json
@@ -12,11 +12,11 @@ from contextlib import ExitStack
 import pytest
 
 from tests.fixtures.interfaces import crontab
-from tests.fixtures.interfaces.cli_door import CliDoor
-from tests.fixtures.interfaces.dbus_door import DbusDoor
-from tests.fixtures.interfaces.mcp_door import McpDoor
+from tests.fixtures.interfaces.cli_interface import CliInterface
+from tests.fixtures.interfaces.dbus_interface import DbusInterface
+from tests.fixtures.interfaces.mcp_interface import McpInterface
 from tests.fixtures.interfaces.refused import RefusedError
-from tests.fixtures.interfaces.rest_door import RestDoor
+from tests.fixtures.interfaces.rest_interface import RestInterface
 from tests.fixtures.interfaces.session import Session, missing
 from tests.fixtures.world import World
 
@@ -111,13 +111,13 @@ MOVING = frozenset(
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    world = World(tmp_path_factory.mktemp("doors"))
+    world = World(tmp_path_factory.mktemp("interfaces"))
     crontab.give(world.root / "bin")
     _configured(world)
     for job in ("greet", "broken"):
         world.run("run", job)
     world.run("run")
-    world.run("web", "--url")  # the token, which must stay the same for as long as the door is open
+    world.run("web", "--url")  # the token, which must stay the same for as long as the interface is open
     shutil.copytree(world.state, world.root / "before")
     return world
 
@@ -128,42 +128,45 @@ def _configured(world):
 
 
 @pytest.fixture(scope="module")
-def doors(house):
+def interfaces(house):
     with ExitStack() as opened:
-        found = {"mcp": opened.enter_context(McpDoor(house)), "rest": opened.enter_context(RestDoor(house))}
+        found = {
+            "mcp": opened.enter_context(McpInterface(house)),
+            "rest": opened.enter_context(RestInterface(house)),
+        }
         if not missing():
             session = Session(house.root, HOME=str(house.root), PATH=f"{house.root}/bin:{os.environ['PATH']}")
             opened.callback(session.close)
             house.run("install", "--dbus", env=session.environment)
-            found["dbus"] = DbusDoor(session)
+            found["dbus"] = DbusInterface(session)
         yield found
 
 
 @pytest.fixture(params=["mcp", "rest", pytest.param("dbus", marks=pytest.mark.system)])
-def door(doors, request):
-    return doors.get(request.param) or pytest.skip(missing())
+def interface(interfaces, request):
+    return interfaces.get(request.param) or pytest.skip(missing())
 
 
 @pytest.fixture(scope="module")
 def printed(house):
-    """Return what the command line says to a question in a fresh world, and what it leaves: once for all doors."""
+    """Return what the command line says to a question in a fresh world, and what it leaves: once for all interfaces."""
     said = {}
 
     def answer(asked):
         key = json.dumps(asked)
         if key not in said:
             _again(house)
-            said[key] = _asked(CliDoor(house), asked), _left(house)
+            said[key] = _asked(CliInterface(house), asked), _left(house)
             _again(house)
         return said[key]
 
     return answer
 
 
-def _asked(door, asked):
+def _asked(interface, asked):
     question, arguments = asked
     try:
-        return steady(door.service(question, **arguments))
+        return steady(interface.service(question, **arguments))
     except RefusedError as error:
         return str(error)
 
@@ -192,19 +195,19 @@ def named(asked):
 
 
 @pytest.mark.parametrize("asked", LOOKS, ids=named)
-def test_the_same_question_has_the_same_answer(world, printed, door, asked):
+def test_the_same_question_has_the_same_answer(world, printed, interface, asked):
     answer, left = printed(asked)
 
-    assert _asked(door, asked) == answer
+    assert _asked(interface, asked) == answer
     assert not isinstance(answer, str)
     assert _left(world) == left
 
 
 @pytest.mark.parametrize("asked", CHANGES, ids=named)
-def test_the_same_wish_is_answered_alike_and_leaves_the_same_behind(world, printed, door, asked):
+def test_the_same_wish_is_answered_alike_and_leaves_the_same_behind(world, printed, interface, asked):
     answer, left = printed(asked)
 
-    assert _asked(door, asked) == answer
+    assert _asked(interface, asked) == answer
     assert not isinstance(answer, str)
     assert _left(world) == left
 
@@ -217,35 +220,37 @@ def _left(world):
 
 
 @pytest.mark.parametrize("asked", MISTAKES, ids=named)
-def test_the_same_mistake_is_told_in_the_same_words_and_changes_nothing(world, printed, door, asked):
+def test_the_same_mistake_is_told_in_the_same_words_and_changes_nothing(world, printed, interface, asked):
     words, left = printed(asked)
 
-    assert _asked(door, asked) == words
+    assert _asked(interface, asked) == words
     assert isinstance(words, str)
     assert _left(world) == left
 
 
 @pytest.mark.parametrize(("question", "arguments", "said"), NUMBERS)
-def test_a_number_out_of_range_is_refused_by_name(world, doors, question, arguments, said):
+def test_a_number_out_of_range_is_refused_by_name(world, interfaces, question, arguments, said):
     """The command line, REST and MCP refuse most of them by their own schemas; nobody is answered with less."""
-    for name, door in {**doors, "cli": CliDoor(world)}.items():
+    for name, interface in {**interfaces, "cli": CliInterface(world)}.items():
         with pytest.raises(RefusedError, match=rf"{said}|{next(reversed(arguments))}") as refused:
-            door.service(question, **arguments)
+            interface.service(question, **arguments)
         assert name != "dbus" or re.fullmatch(said, str(refused.value))
 
 
-def test_what_is_under_way_is_not_started_again_and_no_door_calls_that_a_success(world, door, until):
+def test_what_is_under_way_is_not_started_again_and_no_interface_calls_that_a_success(
+    world, interface, until
+):
     runner = world.start("run", "sleeper")
     [run] = until(lambda: world.json("history", "--status", "running"))
 
     with pytest.raises(RefusedError, match="sleeper: another tick is running it"):
-        door.service("run", job="sleeper")
+        interface.service("run", job="sleeper")
     assert world.json("history", "sleeper") == [run]
     world.run("stop", run["run_id"])
     runner.wait()
 
 
-def test_a_forecast_of_more_than_anybody_can_read_is_refused_before_it_is_made(world, doors):
+def test_a_forecast_of_more_than_anybody_can_read_is_refused_before_it_is_made(world, interfaces):
     minutely = '[jobs.minutely]\ncron = "* * * * *"\ncommand = "true"\n'
     world.configure(JOBS.replace("[jobs.yearly]", f"{minutely}[jobs.yearly]"))
     world.run("run")
@@ -254,5 +259,5 @@ def test_a_forecast_of_more_than_anybody_can_read_is_refused_before_it_is_made(w
     with pytest.raises(
         RefusedError, match=r"from 2027.* to 2090.*: more than 500,000 runs .* a shorter span"
     ):
-        doors["mcp"].service("forecast", **span)
-    assert doors["mcp"].service("forecast", **span, job="yearly")
+        interfaces["mcp"].service("forecast", **span)
+    assert interfaces["mcp"].service("forecast", **span, job="yearly")

@@ -1,4 +1,4 @@
-"""The OpenAPI document says what the REST door does: schemathesis asks it whatever the document allows, and more."""
+"""The OpenAPI document says what the REST interface does: schemathesis asks it whatever the document allows, and more."""
 
 import pytest
 import schemathesis
@@ -63,10 +63,10 @@ def api(tmp_path_factory):
     world.configure(JOBS)
     world.run("run", "hello")
     plenty = Rate(10**6, 10**6)
-    doorway = ServerAddress(
+    address = ServerAddress(
         key=Key(TOKEN), port=80, names=frozenset(["testserver"]), limits=Limits(plenty, plenty, plenty)
     )
-    answering = app.create(lambda: Instance(str(world.config), str(world.state)), doorway)
+    answering = app.create(lambda: Instance(str(world.config), str(world.state)), address)
     return schemathesis.openapi.from_asgi("/api/openapi.json", answering, headers=SIGNED)
 
 

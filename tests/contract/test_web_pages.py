@@ -17,13 +17,13 @@ WAITING = (
 
 
 @pytest.fixture
-def browser(world, door):
+def browser(world, connect):
     world.configure(WAITING)
-    return door("browser")
+    return connect("browser")
 
 
 def links(page):
-    """Every link of a page to somewhere in this door."""
+    """Every link of a page to somewhere in this interface."""
     return set(re.findall(r'href="(/[^"]*)"', page))
 
 

@@ -1,4 +1,4 @@
-"""The REST door: the routes of its sources, errors as problem details, and what one door does the others see."""
+"""The REST interface: the routes of its sources, errors as problem details, and what one interface does the others see."""
 
 import pytest
 
@@ -26,8 +26,8 @@ def jobs(world):
 
 
 @pytest.fixture
-def rest(door):
-    return door()
+def rest(connect):
+    return connect()
 
 
 SAME = [
@@ -38,6 +38,18 @@ SAME = [
     ("forecast?from=2031-01-01&to=2031-01-02", ["forecast", "--from", "2031-01-01", "--to", "2031-01-02"]),
 ]  # fmt: skip
 MOVING = {"uptime_seconds", "seconds_ago", "in_seconds", "ticks"}
+
+
+@pytest.mark.parametrize("path", ["jobs/hello@main", "jobs/hello%40main"])
+def test_a_target_may_stand_behind_the_jobs_name(rest, path):
+    answer = rest.get(f"/api/{path}")
+
+    assert (answer.status_code, answer.json()["detail"].partition(";")[0]) == (404, "no such job: hello@main")
+
+
+@pytest.mark.parametrize("path", ["next", "jobs/hello/next"])
+def test_every_row_of_a_slot_has_room_for_a_target(rest, path):
+    assert {row["target"] for row in rest.get(f"/api/{path}").json()} == {None}
 
 
 def settled(document):

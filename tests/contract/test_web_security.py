@@ -1,4 +1,4 @@
-"""Who gets in through the web door, from where, how often, and what may come of it."""
+"""Who gets in through the web interface, from where, how often, and what may come of it."""
 
 import re
 
@@ -49,8 +49,8 @@ def enabled(client, job="hello"):
 
 
 @pytest.mark.parametrize("path", [*PAGES, *ANSWERS])
-def test_nothing_is_told_to_a_stranger(door, path):
-    answer = door("stranger").get(path)
+def test_nothing_is_told_to_a_stranger(connect, path):
+    answer = connect("stranger").get(path)
 
     assert answer.status_code == 401
     assert "hello" not in answer.text
@@ -68,8 +68,8 @@ def test_nothing_is_told_to_a_stranger(door, path):
         "/api//jobs",
     ],
 )
-def test_no_detour_leads_past_the_token(door, path):
-    client = door("stranger")
+def test_no_detour_leads_past_the_token(connect, path):
+    client = connect("stranger")
 
     answer = client.request("GET", ADDRESS + path, extensions={"target": path.encode()})
 
@@ -78,15 +78,15 @@ def test_no_detour_leads_past_the_token(door, path):
 
 
 @pytest.mark.parametrize("given", ["wrong", TOKEN[:-1], TOKEN + "x", "", "é", Key(TOKEN).session])
-def test_only_the_whole_token_opens(door, given):
-    client = door("stranger")
+def test_only_the_whole_token_opens(connect, given):
+    client = connect("stranger")
 
     assert client.get("/api/jobs", headers={b"Authorization": f"Bearer {given}".encode()}).status_code == 401
     assert client.get("/", params={"token": given}).status_code == 401
 
 
-def test_the_address_with_the_token_is_exchanged_for_a_cookie_and_a_clean_address(door):
-    client = door("stranger")
+def test_the_address_with_the_token_is_exchanged_for_a_cookie_and_a_clean_address(connect):
+    client = connect("stranger")
 
     answer = client.get("/runs", params={"job": "hello", "token": TOKEN})
 
@@ -97,22 +97,22 @@ def test_the_address_with_the_token_is_exchanged_for_a_cookie_and_a_clean_addres
     assert client.get("/runs").status_code == 200
 
 
-def test_over_tls_the_cookie_stays_on_tls(door):
-    client = door("stranger", secure=True, port=443)
+def test_over_tls_the_cookie_stays_on_tls(connect):
+    client = connect("stranger", secure=True, port=443)
     client.base_url = "https://127.0.0.1"
 
     assert "Secure" in client.get("/", params={"token": TOKEN}).headers["set-cookie"]
 
 
-def test_the_exchange_leads_to_no_other_host(door):
-    answer = door("stranger").get(f"//evil.example/?token={TOKEN}")
+def test_the_exchange_leads_to_no_other_host(connect):
+    answer = connect("stranger").get(f"//evil.example/?token={TOKEN}")
 
     assert answer.headers.get("location", "/").startswith("/")
     assert not answer.headers.get("location", "/").startswith("//")
 
 
-def test_the_token_may_be_pasted(door):
-    client = door("stranger")
+def test_the_token_may_be_pasted(connect):
+    client = connect("stranger")
     client.headers |= {"Origin": ADDRESS}
 
     assert client.post("/login", data={"token": "wrong"}).status_code == 401
@@ -131,17 +131,17 @@ def test_the_token_may_be_pasted(door):
      "x@127.0.0.1:8000", "192.168.0.7:8000", "[::1", "127.0.0.1:8000/", "",
      "127.0.0.1:8000?x", "127.0.0.1:8000#x", "127.0.0.1:8000/login?", "127.0.0.1:8000\\x", "127.0.0.1:", "127.0.0.1:99999", "127.0.0.1:8000:8000"],
 )  # fmt: skip
-def test_a_name_that_is_not_ours_is_misdirected(door, host):
-    assert door().get("/api/jobs", headers={"Host": host}).status_code == 421
+def test_a_name_that_is_not_ours_is_misdirected(connect, host):
+    assert connect().get("/api/jobs", headers={"Host": host}).status_code == 421
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000", "LOCALHOST:8000", "[::1]:8000"])
-def test_our_own_names_are_answered(door, host):
-    assert door().get("/api/jobs", headers={"Host": host}).status_code == 200
+def test_our_own_names_are_answered(connect, host):
+    assert connect().get("/api/jobs", headers={"Host": host}).status_code == 200
 
 
-def test_open_to_the_network_it_answers_to_numbers_and_to_names_it_was_told(door):
-    client = door(exposed=True, names=frozenset(["box.lan"]))
+def test_open_to_the_network_it_answers_to_numbers_and_to_names_it_was_told(connect):
+    client = connect(exposed=True, names=frozenset(["box.lan"]))
 
     assert [
         client.get("/api/jobs", headers={"Host": host}).status_code
@@ -155,16 +155,16 @@ def test_open_to_the_network_it_answers_to_numbers_and_to_names_it_was_told(door
     [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Origin": "http://127.0.0.1:9000"}, {"Origin": "https://127.0.0.1:8000"},
      {"Origin": "http://localhost:8000"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}],
 )  # fmt: skip
-def test_no_other_sites_page_changes_anything(door, method, path, headers):
-    client = door("browser")
+def test_no_other_sites_page_changes_anything(connect, method, path, headers):
+    client = connect("browser")
     client.headers |= headers
 
     assert client.request(method, path, json={}).status_code == 403
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
-def test_a_cookie_alone_without_an_origin_changes_nothing(door, method, path):
-    client = door("browser")
+def test_a_cookie_alone_without_an_origin_changes_nothing(connect, method, path):
+    client = connect("browser")
     del client.headers["Origin"], client.headers["Sec-Fetch-Site"]
 
     assert client.request(method, path, json={}).status_code == 403
@@ -172,17 +172,17 @@ def test_a_cookie_alone_without_an_origin_changes_nothing(door, method, path):
 
 @pytest.mark.parametrize(("method", "path"), [write for write in WRITES if write[1] != "/login"])
 @pytest.mark.parametrize("header", ["x", "Bearer", "Bearer x", "Basic x", f"Basic {TOKEN}", TOKEN])
-def test_a_header_that_proves_nothing_does_not_stand_up_for_a_cookie(door, method, path, header):
-    client = door("browser")
+def test_a_header_that_proves_nothing_does_not_stand_up_for_a_cookie(connect, method, path, header):
+    client = connect("browser")
     del client.headers["Origin"], client.headers["Sec-Fetch-Site"]
 
     assert client.request(method, path, json={}, headers={"Authorization": header}).status_code == 403
     assert enabled(client)
 
 
-def test_a_program_with_the_token_needs_no_origin_whatever_its_cookie(door):
+def test_a_program_with_the_token_needs_no_origin_whatever_its_cookie(connect):
     for who, changed in (("program", False), ("browser", True)):
-        client = door(who)
+        client = connect(who)
         client.headers.pop("Origin", None), client.headers.pop("Sec-Fetch-Site", None)
         answer = client.put(
             "/api/jobs/hello/toggle",
@@ -193,16 +193,16 @@ def test_a_program_with_the_token_needs_no_origin_whatever_its_cookie(door):
         assert (answer.status_code, enabled(client)) == (200, changed)
 
 
-def test_wrong_tokens_for_changes_are_slowed_down_too(door):
-    client = door("stranger", limits=Limits(wrong_keys=Rate(2, 6)))
+def test_wrong_tokens_for_changes_are_slowed_down_too(connect):
+    client = connect("stranger", limits=Limits(wrong_keys=Rate(2, 6)))
 
     seen = [client.delete("/api/jobs/hello", headers={"Authorization": "Bearer x"}) for _ in range(3)]
 
     assert [answer.status_code for answer in seen] == [401, 401, 429]
 
 
-def test_a_refused_write_has_changed_nothing(door):
-    client = door("browser")
+def test_a_refused_write_has_changed_nothing(connect):
+    client = connect("browser")
 
     client.post("/jobs/hello/disable", headers={"Origin": "http://evil.example"})
     still = enabled(client)
@@ -213,8 +213,8 @@ def test_a_refused_write_has_changed_nothing(door):
 
 @pytest.mark.parametrize("path", [*PAGES, *ANSWERS, "/login", "/nowhere", "/static/style.css"])
 @pytest.mark.parametrize("who", ["browser", "stranger"])
-def test_every_answer_says_how_far_a_browser_may_trust_it(door, path, who):
-    headers = door(who).get(path).headers
+def test_every_answer_says_how_far_a_browser_may_trust_it(connect, path, who):
+    headers = connect(who).get(path).headers
 
     policy = headers["content-security-policy"]
     assert (
@@ -228,8 +228,8 @@ def test_every_answer_says_how_far_a_browser_may_trust_it(door, path, who):
 
 
 @pytest.mark.parametrize("path", [*PAGES, *ANSWERS])
-def test_no_other_origin_may_read(door, path):
-    client = door("browser")
+def test_no_other_origin_may_read(connect, path):
+    client = connect("browser")
 
     answers = [client.get(path, headers={"Origin": "http://evil.example"}), client.options(path)]
 
@@ -237,8 +237,8 @@ def test_no_other_origin_may_read(door, path):
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/preview", "/login"])
-def test_no_page_has_a_script_or_a_style_of_its_own(door, path):
-    page = door("browser").get(path).text
+def test_no_page_has_a_script_or_a_style_of_its_own(connect, path):
+    page = connect("browser").get(path).text
 
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+\s*=\s*[\"']|javascript:", page)
 
@@ -253,25 +253,25 @@ def test_no_page_has_a_script_or_a_style_of_its_own(door, path):
      "/new?name=%3Cscript%3E", "/live/log/%3Cscript%3E?from=%3Cscript%3E", "/?token=%3Cscript%3E"],
 )  # fmt: skip
 @pytest.mark.parametrize("who", ["browser", "stranger"])
-def test_what_is_shown_stays_words(door, path, who):
-    page = door(who).get(path).text
+def test_what_is_shown_stays_words(connect, path, who):
+    page = connect(who).get(path).text
 
     assert "<script>" not in page and "<img src=x" not in page
 
 
-def test_what_a_form_sends_back_stays_words(door):
+def test_what_a_form_sends_back_stays_words(connect):
     evil = '"><script>alert(1)</script>'
     fields = dict.fromkeys(("name", "schedule", "work", "timezone", "description", "after"), evil)
 
-    page = door("browser").post("/new", data={**fields, "when": "cron", "what": "chain"})
+    page = connect("browser").post("/new", data={**fields, "when": "cron", "what": "chain"})
 
     assert page.status_code == 422
     assert "<script>alert" not in page.text and "&lt;script&gt;" in page.text
 
 
-def test_what_a_job_printed_stays_words(door, world):
+def test_what_a_job_printed_stays_words(connect, world):
     world.run("run", "hello")
-    client = door("browser")
+    client = connect("browser")
     [run] = client.get("/api/runs").json()
 
     for path in ("/jobs/hello", f"/runs/{run['run_id']}", f"/live/log/{run['run_id']}?from=0"):
@@ -289,9 +289,9 @@ class Clock:
         return self.now
 
 
-def test_wrong_tokens_are_slowed_down_and_the_right_one_is_not(door):
+def test_wrong_tokens_are_slowed_down_and_the_right_one_is_not(connect):
     clock = Clock()
-    client = door("stranger", now=clock, limits=Limits(wrong_keys=Rate(3, 6)))
+    client = connect("stranger", now=clock, limits=Limits(wrong_keys=Rate(3, 6)))
     wrong, right = ({"Authorization": f"Bearer {token}"} for token in ("wrong", TOKEN))
 
     seen = [client.get("/api/jobs", headers=wrong) for _ in range(4)]
@@ -303,17 +303,17 @@ def test_wrong_tokens_are_slowed_down_and_the_right_one_is_not(door):
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/api/jobs"), ("PUT", "/api/jobs/hello/toggle")])
-def test_reads_and_writes_each_have_their_rate(door, method, path):
+def test_reads_and_writes_each_have_their_rate(connect, method, path):
     clock = Clock()
-    client = door(now=clock, limits=Limits(reads=Rate(2, 60), writes=Rate(2, 60)))
+    client = connect(now=clock, limits=Limits(reads=Rate(2, 60), writes=Rate(2, 60)))
 
     assert [client.request(method, path).status_code for _ in range(3)] == [200, 200, 429]
     clock.now = 1.0
     assert client.request(method, path).status_code == 200
 
 
-def test_no_body_is_larger_than_any_job(door):
-    client = door()
+def test_no_body_is_larger_than_any_job(connect):
+    client = connect()
     job = {"name": "big", "description": "x" * 70_000, "chain": ["hello"]}
 
     assert client.post("/api/jobs", json=job).status_code == 413
@@ -332,8 +332,8 @@ def test_no_body_is_larger_than_any_job(door):
      {"job_type": "interval", "schedule": "5m", "script_path": "/tmp/x.py"}, {"chain": ["hello"], "env": {"LD_PRELOAD": "/tmp/x.so"}},
      {"chain": ["hello"], "cwd": "/tmp"}],
 )  # fmt: skip
-def test_no_command_is_added_by_web(door, world, body):
-    client = door()
+def test_no_command_is_added_by_web(connect, world, body):
+    client = connect()
 
     answer = client.post("/api/daemon/jobs", json={"name": "new", **body})
 
@@ -342,8 +342,8 @@ def test_no_command_is_added_by_web(door, world, body):
     assert not (world.config.parent / "jobs.d").exists()
 
 
-def test_no_command_is_edited_or_taken_away_by_web(door, world):
-    client = door("browser")
+def test_no_command_is_edited_or_taken_away_by_web(connect, world):
+    client = connect("browser")
     before = world.config.read_bytes()
 
     answers = [
@@ -360,8 +360,8 @@ def test_no_command_is_edited_or_taken_away_by_web(door, world):
     assert world.config.read_bytes() == before
 
 
-def test_the_form_neither_offers_nor_takes_a_command(door, world):
-    client = door("browser")
+def test_the_form_neither_offers_nor_takes_a_command(connect, world):
+    client = connect("browser")
 
     assert 'value="command" disabled' in client.get("/new").text
     answer = client.post("/new", data={"name": "new", "when": "manual", "what": "command", "work": "true"})
@@ -377,8 +377,8 @@ def offered(page):
     return {value for value, shut in WORK.findall(page) if not shut}
 
 
-def test_of_what_a_job_does_only_that_is_offered_which_can_be_saved(door, world):
-    client = door("browser")
+def test_of_what_a_job_does_only_that_is_offered_which_can_be_saved(connect, world):
+    client = connect("browser")
     refused = client.post("/jobs/hello/edit", data={"when": "manual", "what": "chain", "work": "pair"})
 
     for page in (client.get("/jobs/hello/edit").text, refused.text):
@@ -395,9 +395,9 @@ def test_of_what_a_job_does_only_that_is_offered_which_can_be_saved(door, world)
     assert offered(client.get("/jobs/hello/edit").text) == {"command", "python", "handler", "chain"}
 
 
-def test_where_the_configuration_says_so_commands_are_written(door, world):
+def test_where_the_configuration_says_so_commands_are_written(connect, world):
     world.configure(JOBS + "[web]\nallow_edit = true\n")
-    client = door("browser")
+    client = connect("browser")
 
     assert client.post("/api/daemon/jobs", json={"name": "a", "command": "true"}).status_code == 201
     assert (
@@ -415,8 +415,8 @@ def test_where_the_configuration_says_so_commands_are_written(door, world):
     assert client.delete("/api/jobs/a").status_code == 200
 
 
-def test_the_configuration_is_asked_anew_each_time(door, world):
-    client = door()
+def test_the_configuration_is_asked_anew_each_time(connect, world):
+    client = connect()
     assert client.post("/api/jobs", json={"name": "a", "command": "true"}).status_code == 403
 
     world.configure(JOBS + "[web]\nallow_edit = true\n")

@@ -1,4 +1,4 @@
-"""The door on the session bus: a real dbus-daemon that starts it, asked with busctl, gdbus and dbus-send."""
+"""The interface on the session bus: a real dbus-daemon that starts it, asked with busctl, gdbus and dbus-send."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from scheduled.errors import StateError
 from scheduled.instance import Instance
 from scheduled.interfaces.dbus import server as dbus
 from tests.fixtures.interfaces import crontab
-from tests.fixtures.interfaces.dbus_door import BOT, OURS, DbusDoor
+from tests.fixtures.interfaces.dbus_interface import BOT, OURS, DbusInterface
 from tests.fixtures.interfaces.session import Session, missing
 from tests.fixtures.world import ENTRY, World
 
@@ -47,7 +47,7 @@ class Runtime:
         self.tab = crontab.give(root / "bin")
         self.session = Session(root, HOME=str(root), PATH=f"{root / 'bin'}:{os.environ['PATH']}")
         self.world.configure(JOBS)
-        self.door = DbusDoor(self.session)
+        self.interface = DbusInterface(self.session)
 
     def scheduled(self, *words):
         return self.world.run(*words, env=self.session.environment)
@@ -73,8 +73,8 @@ def runtime(built):
 
 
 @pytest.fixture
-def door(runtime):
-    return runtime.door
+def interface(runtime):
+    return runtime.interface
 
 
 @pytest.fixture
@@ -108,22 +108,22 @@ def test_the_call_that_people_know_starts_it_and_a_run(runtime, until):
     until(lambda: len(runtime.world.json("history", "daily_standup", "--status", "success")) == 2)
 
 
-def test_a_long_run_holds_nobody_up(door, until):
+def test_a_long_run_holds_nobody_up(interface, until):
     started = time.monotonic()
-    assert door.bot("run_job", "s", "sleeper")["success"]
-    assert door.bot("list_jobs")
+    assert interface.bot("run_job", "s", "sleeper")["success"]
+    assert interface.bot("list_jobs")
     assert time.monotonic() - started < 10
 
-    running = until(lambda: door.ask("history", status="running"))[0]
+    running = until(lambda: interface.ask("history", status="running"))[0]
     assert running["job"] == "sleeper"
-    door.ask("stop", run_id=running["run_id"])
+    interface.ask("stop", run_id=running["run_id"])
 
 
 @pytest.mark.parametrize(
     "asked", [(BOT, "run_job", "s", "sleeper"), (OURS, "Ask", "ss", "start", '{"jobs": ["sleeper"]}')]
 )
 def test_of_two_that_ask_for_the_same_run_at_once_one_has_it_and_the_other_hears_so(
-    runtime, door, asked, until
+    runtime, interface, asked, until
 ):
     instance, *rest = asked
     call = ["busctl", "--user", "call", *instance, *rest]
@@ -134,10 +134,12 @@ def test_of_two_that_ask_for_the_same_run_at_once_one_has_it_and_the_other_hears
     said = sorted(one.communicate(timeout=60)[1] for one in both)
 
     assert (said[0], said[1].strip()) == ("", "Call failed: sleeper: another tick is running it")
-    assert len(until(lambda: door.ask("history", status="running"))) == 1  # claimed at once, and soon started
+    assert (
+        len(until(lambda: interface.ask("history", status="running"))) == 1
+    )  # claimed at once, and soon started
 
 
-def test_those_who_wait_for_runs_hold_up_nobody_who_asks(runtime, door, until):
+def test_those_who_wait_for_runs_hold_up_nobody_who_asks(runtime, interface, until):
     jobs = [f"s{number}" for number in range(8)]
     runtime.world.configure("".join(f"[jobs.{job}]\ncommand = ['sleep', '60']\n" for job in jobs))
     waiting = [
@@ -151,7 +153,7 @@ def test_those_who_wait_for_runs_hold_up_nobody_who_asks(runtime, door, until):
         lambda: found if len(found := runtime.world.json("history", "--status", "running")) == 8 else None
     )
 
-    assert len(door.ask("history", status="running")) == 8  # while all of them wait
+    assert len(interface.ask("history", status="running")) == 8  # while all of them wait
     assert [one.poll() for one in waiting] == [None] * 8
     for run in runs:
         runtime.scheduled("stop", run["run_id"])
@@ -159,33 +161,33 @@ def test_those_who_wait_for_runs_hold_up_nobody_who_asks(runtime, door, until):
 
 
 @pytest.mark.parametrize(("word", "enabled"), [("false", False), ("0", False), ("True", True), ("on", True)])
-def test_a_job_is_toggled_by_words(runtime, door, word, enabled):
-    door.bot("toggle_job", "ss", "hourly", word)
+def test_a_job_is_toggled_by_words(runtime, interface, word, enabled):
+    interface.bot("toggle_job", "ss", "hourly", word)
 
     assert runtime.world.json("show", "hourly")["enabled"] is enabled
 
 
-def test_the_scheduler_is_toggled(runtime, door):
-    door.bot("toggle_scheduler", "s", "false")
+def test_the_scheduler_is_toggled(runtime, interface):
+    interface.bot("toggle_scheduler", "s", "false")
     assert runtime.world.json("status")["paused"] == {"*": None}
 
-    door.bot("toggle_scheduler", "s", "true")
+    interface.bot("toggle_scheduler", "s", "true")
     assert runtime.world.json("status")["paused"] == {}
 
 
-def test_history_and_jobs_are_what_the_command_line_prints(runtime, door):
-    assert door.bot("get_history", "i", 5) == runtime.world.json("history", "--limit", "5")
-    assert [job["name"] for job in door.bot("list_jobs")] == ["daily_standup", "hourly", "sleeper"]
+def test_history_and_jobs_are_what_the_command_line_prints(runtime, interface):
+    assert interface.bot("get_history", "i", 5) == runtime.world.json("history", "--limit", "5")
+    assert [job["name"] for job in interface.bot("list_jobs")] == ["daily_standup", "hourly", "sleeper"]
 
 
-def test_the_configuration_is_read_and_changed(runtime, door):
-    assert door.bot("get_config", "ss", "jobs.hourly", "cron") == "0 * * * *"
-    assert door.bot("get_config", "ss", "schedules", "timezone") == "UTC"
+def test_the_configuration_is_read_and_changed(runtime, interface):
+    assert interface.bot("get_config", "ss", "jobs.hourly", "cron") == "0 * * * *"
+    assert interface.bot("get_config", "ss", "schedules", "timezone") == "UTC"
 
-    door.bot("update_config", "sss", "jobs.hourly", "cron", "30 * * * *")
+    interface.bot("update_config", "sss", "jobs.hourly", "cron", "30 * * * *")
     assert 'cron = "30 * * * *"' in runtime.world.config.read_text()
-    door.bot("update_config", "sss", "schedules", "enabled", "false")
-    assert door.bot("get_config", "ss", "schedules", "enabled") is False
+    interface.bot("update_config", "sss", "schedules", "enabled", "false")
+    assert interface.bot("get_config", "ss", "schedules", "enabled") is False
 
 
 @pytest.mark.parametrize(
@@ -193,35 +195,35 @@ def test_the_configuration_is_read_and_changed(runtime, door):
     [("update_config", ("sss", "jobs.hourly", "command", "rm -rf /")), ("update_config", ("sss", "jobs.hourly", "env", "{}"))],
 )  # fmt: skip
 def test_what_is_executed_is_not_changed_over_the_bus_unless_the_configuration_lets_it(
-    runtime, door, method, arguments
+    runtime, interface, method, arguments
 ):
     before = runtime.world.config.read_bytes()
-    assert "[dbus] add_commands = true" in door.refused(BOT, method, *arguments)
+    assert "[dbus] add_commands = true" in interface.refused(BOT, method, *arguments)
     assert runtime.world.config.read_bytes() == before
 
     runtime.world.configure(JOBS + "    [dbus]\n    add_commands = true\n")
-    door.bot(method, *arguments)
+    interface.bot(method, *arguments)
     assert runtime.world.config.read_bytes() != before
 
 
-def test_a_job_is_added_with_a_command_only_if_the_configuration_lets_it(runtime, door):
+def test_a_job_is_added_with_a_command_only_if_the_configuration_lets_it(runtime, interface):
     asked = (OURS, "Ask", "ss", "add", json.dumps({"name": "n", "definition": {"command": "true"}}))
-    assert "add_commands" in door.refused(*asked)
+    assert "add_commands" in interface.refused(*asked)
 
     runtime.world.configure(JOBS + "    [dbus]\n    add_commands = true\n")
-    assert door.call(*asked)[0] is False
+    assert interface.call(*asked)[0] is False
     (runtime.world.config.parent / "jobs.d" / "n.toml").unlink()
 
 
-def test_calls_by_name_answer_errors_too(door):
-    assert door.bot("CallMethod", "ss", "list_jobs", "{}")["success"]
-    assert door.bot("CallMethod", "ss", "run_job", '{"job_name": "x"}') == {
+def test_calls_by_name_answer_errors_too(interface):
+    assert interface.bot("CallMethod", "ss", "list_jobs", "{}")["success"]
+    assert interface.bot("CallMethod", "ss", "run_job", '{"job_name": "x"}') == {
         "success": False,
         "error": "no such job: x",
     }
-    assert "no such method" in door.bot("CallMethod", "ss", "fly", "")["error"]
-    assert "job_name" in door.bot("CallMethod", "ss", "run_job", '{"job": "x"}')["error"]
-    assert "JSON object" in door.bot("CallMethod", "ss", "run_job", "[]")["error"]
+    assert "no such method" in interface.bot("CallMethod", "ss", "fly", "")["error"]
+    assert "job_name" in interface.bot("CallMethod", "ss", "run_job", '{"job": "x"}')["error"]
+    assert "JSON object" in interface.bot("CallMethod", "ss", "run_job", "[]")["error"]
 
 
 @pytest.mark.parametrize(
@@ -239,8 +241,8 @@ def test_calls_by_name_answer_errors_too(door):
         ("list_jobs", "[" * 5000, "write a JSON object"),
     ],
 )
-def test_calls_by_name_with_arguments_of_another_kind_are_answered_too(door, name, arguments, said):
-    found = door.bot("CallMethod", "ss", name, arguments)
+def test_calls_by_name_with_arguments_of_another_kind_are_answered_too(interface, name, arguments, said):
+    found = interface.bot("CallMethod", "ss", name, arguments)
 
     assert (found["success"], said in found["error"]) == (False, True), found
 
@@ -255,31 +257,33 @@ def test_calls_by_name_with_arguments_of_another_kind_are_answered_too(door, nam
         (("get_config", "ss", "nothing", ""), "no such section"),
     ],
 )
-def test_a_mistake_is_told_in_words_that_help(door, arguments, said):
-    assert said in door.refused(BOT, *arguments)
+def test_a_mistake_is_told_in_words_that_help(interface, arguments, said):
+    assert said in interface.refused(BOT, *arguments)
 
 
-def test_questions_are_asked_by_name_with_their_own_arguments(door):
-    assert {"explain", "forecast", "audit"} <= set(door.property(OURS, "Questions"))
-    assert "limit" in door.refused(OURS, "Ask", "ss", "history", '{"limit": "many"}')
-    assert "no such question" in door.refused(OURS, "Ask", "ss", "run", "{}")
-    assert "definition: Expected `object`" in door.refused(
+def test_questions_are_asked_by_name_with_their_own_arguments(interface):
+    assert {"explain", "forecast", "audit"} <= set(interface.property(OURS, "Questions"))
+    assert "limit" in interface.refused(OURS, "Ask", "ss", "history", '{"limit": "many"}')
+    assert "no such question" in interface.refused(OURS, "Ask", "ss", "run", "{}")
+    assert "definition: Expected `object`" in interface.refused(
         OURS, "Ask", "ss", "add", '{"name": "n", "definition": 5}'
     )
     twice = '{"name": "n", "definition": {"name": "m", "chain": ["hourly"]}}'
-    assert "name: is said to be 'n', and 'm'" in door.refused(OURS, "Ask", "ss", "add", twice)
+    assert "name: is said to be 'n', and 'm'" in interface.refused(OURS, "Ask", "ss", "add", twice)
 
 
 @pytest.mark.parametrize("wait", ["-1", "1e300", "601"])
 @pytest.mark.parametrize(
     ("question", "what"), [("start", '"jobs": ["sleeper"]'), ("start_again", '"run_id": "{}"')]
 )
-def test_nobody_waits_for_less_than_no_time_or_for_ever_and_nothing_is_started(door, question, what, wait):
-    before = door.ask("history")
+def test_nobody_waits_for_less_than_no_time_or_for_ever_and_nothing_is_started(
+    interface, question, what, wait
+):
+    before = interface.ask("history")
     asked = f'{{{what.format(before[0]["run_id"])}, "wait": {wait}}}'
 
-    assert "wait: must be 0 to 600" in door.refused(OURS, "Ask", "ss", question, asked)
-    assert door.ask("history") == before
+    assert "wait: must be 0 to 600" in interface.refused(OURS, "Ask", "ss", question, asked)
+    assert interface.ask("history") == before
 
 
 # What it looks like
@@ -318,22 +322,22 @@ def test_introspection_tells_of_everything_there_is(runtime):
     assert {note.get("value") for note in found.iter("annotation")} == {"false"}
 
 
-def test_the_properties_are_the_status(runtime, door):
-    assert door.property(BOT, "Running") is True
-    assert door.property(BOT, "Uptime") >= 0
-    assert json.loads(door.property(BOT, "Stats")) == runtime.world.json("status")["stats"]
-    assert door.bot("HealthCheck")["healthy"] == door.bot("GetStatus")["healthy"]
-    assert door.bot("GetStats")["total_executions"] == 1
+def test_the_properties_are_the_status(runtime, interface):
+    assert interface.property(BOT, "Running") is True
+    assert interface.property(BOT, "Uptime") >= 0
+    assert json.loads(interface.property(BOT, "Stats")) == runtime.world.json("status")["stats"]
+    assert interface.bot("HealthCheck")["healthy"] == interface.bot("GetStatus")["healthy"]
+    assert interface.bot("GetStats")["total_executions"] == 1
 
 
-def test_a_configuration_that_cannot_be_read_is_said_and_the_door_stays_open(runtime, door):
+def test_a_configuration_that_cannot_be_read_is_said_and_the_interface_stays_open(runtime, interface):
     runtime.world.config.write_text("[")
-    assert str(runtime.world.config) in door.refused(BOT, "list_jobs")
+    assert str(runtime.world.config) in interface.refused(BOT, "list_jobs")
     asked = runtime.session.run("busctl", "--user", "get-property", *BOT, "Running", check=False)
     assert str(runtime.world.config) in asked.stderr
 
     runtime.world.configure(JOBS)
-    assert door.bot("list_jobs")
+    assert interface.bot("list_jobs")
 
 
 # What it tells
@@ -421,18 +425,18 @@ def test_where_there_is_no_bus_a_tick_is_silent(runtime, address):
 # It comes and goes
 
 
-def test_it_goes_when_nobody_calls_and_comes_back_with_the_next_call(runtime, door, until):
-    assert door.bot("Shutdown") == {"success": True}
+def test_it_goes_when_nobody_calls_and_comes_back_with_the_next_call(runtime, interface, until):
+    assert interface.bot("Shutdown") == {"success": True}
     until(lambda: not service_pids(runtime))
     assert BOT[0] not in runtime.session.owned()
 
-    assert door.bot("list_jobs")
+    assert interface.bot("list_jobs")
     assert {BOT[0], OURS[0]} <= runtime.session.owned()
 
 
 def test_a_call_that_comes_as_it_leaves_has_its_answer(runtime, until):
     """The bus has sent the call on before we give our name back: that is the moment at which one could be lost."""
-    runtime.door.bot("Shutdown")
+    runtime.interface.bot("Shutdown")
     until(lambda: not service_pids(runtime))
     address = runtime.session.environment["DBUS_SESSION_BUS_ADDRESS"]
 
@@ -475,8 +479,8 @@ def test_no_call_is_lost_while_it_comes_and_goes(runtime):
     runtime.session.run("busctl", "--user", "call", *reload)
 
 
-def test_two_that_start_at_once_do_not_fight(runtime, door, until):
-    door.bot("Shutdown")
+def test_two_that_start_at_once_do_not_fight(runtime, interface, until):
+    interface.bot("Shutdown")
     until(lambda: not service_pids(runtime))
     both = [
         subprocess.Popen(["busctl", "--user", "call", *BOT, "Ping"], env=runtime.session.environment, stdout=subprocess.DEVNULL),

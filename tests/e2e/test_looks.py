@@ -39,7 +39,7 @@ def test_a_strip_tells_every_verdict_oldest_first(world, instance):
     for at in ("2026-03-02 00:30:00", "2026-03-02 01:00:10", "2026-03-02 05:00:10"):
         world.run("run", at=at)
 
-    strips = service.strips(instance)
+    strips = service.recent_verdicts(instance)
 
     assert [(entry["verdict"], entry["slots"]) for entry in strips["hourly"]] == [
         ("success", 1),
@@ -55,22 +55,24 @@ def test_a_strip_tells_every_verdict_oldest_first(world, instance):
 def test_a_strip_has_runs_by_hand_and_the_one_under_way(world, instance, until):
     world.run("run", "by-hand")
     runner = world.start("run", "slow")
-    until(lambda: service.strips(instance, "slow")["slow"])
+    until(lambda: service.recent_verdicts(instance, "slow")["slow"])
 
-    assert [entry["verdict"] for entry in service.strips(instance, "by-hand")["by-hand"]] == ["success"]
-    assert service.strips(instance, "slow")["slow"][0]["verdict"] in ("claimed", "running")
+    assert [entry["verdict"] for entry in service.recent_verdicts(instance, "by-hand")["by-hand"]] == [
+        "success"
+    ]
+    assert service.recent_verdicts(instance, "slow")["slow"][0]["verdict"] in ("claimed", "running")
     world.kill_all(runner)
 
 
 def test_the_newest_verdicts_are_the_ones_shown(world, instance):
-    from scheduled.queries import verdicts as strips
+    from scheduled.queries.history import newest_verdicts
     from scheduled.queries.view import looked_at
 
     for at in ("2026-03-02 00:30:00", "2026-03-02 01:00:10", "2026-03-02 05:00:10"):
         world.run("run", at=at)
 
-    with looked_at(instance.config_file, instance.paths) as (view, ledger):
-        shown = strips.strip(view, ledger, "hourly", 2)
+    with looked_at(instance) as (view, ledger):
+        shown = newest_verdicts(view, ledger, "hourly", 2)
 
     assert [entry["verdict"] for entry in shown] == ["coalesced", "success"]
 

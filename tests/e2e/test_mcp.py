@@ -1,4 +1,4 @@
-"""The door for agents: a real `scheduled mcp`, asked by the SDK's own client."""
+"""The interface for agents: a real `scheduled mcp`, asked by the SDK's own client."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from tests.fixtures.interfaces import crontab
-from tests.fixtures.interfaces.mcp_door import McpDoor
+from tests.fixtures.interfaces.mcp_interface import McpInterface
 from tests.fixtures.world import ENTRY, World
 
 JOBS = """
@@ -45,27 +45,27 @@ OWN = {"explain", "forecast", "audit", "history", "logs", "emit", "incidents"}
 
 
 @pytest.fixture(scope="module")
-def open_door(tmp_path_factory):
+def running_interface(tmp_path_factory):
     """One server for all of them: it asks for its configuration anew with every call."""
     world = World(tmp_path_factory.mktemp("mcp"))
     world.tab = crontab.give(world.root / "bin")
     world.configure(JOBS.format(allow="[]", add_commands="false"))
     world.run("run", "greet")
     shutil.copytree(world.state, world.root / "before")
-    with McpDoor(world, PATH=f"{world.root / 'bin'}:{os.environ['PATH']}") as door:
-        yield world, door
+    with McpInterface(world, PATH=f"{world.root / 'bin'}:{os.environ['PATH']}") as interface:
+        yield world, interface
 
 
 @pytest.fixture
-def agent(open_door):
+def agent(running_interface):
     """Return how to let the agent in: what it is allowed, and a state of its own."""
-    world, door = open_door
+    world, interface = running_interface
     for file in (world.config.parent / "jobs.d").glob("*"):
         file.unlink()
 
     def may(*allow, add_commands=False):
         world.configure(JOBS.format(allow=json.dumps(allow), add_commands=json.dumps(add_commands)))
-        return door
+        return interface
 
     may()
     world.tab.unlink(missing_ok=True)
@@ -74,8 +74,8 @@ def agent(open_door):
 
 
 @pytest.fixture
-def world(open_door):
-    return open_door[0]
+def world(running_interface):
+    return running_interface[0]
 
 
 def test_every_tool_that_other_agents_know_is_there(agent):
@@ -159,14 +159,14 @@ def test_a_change_is_refused_without_its_permission_and_nothing_happens(agent, w
 @pytest.mark.parametrize("tool", CHANGES)
 def test_a_change_is_made_with_its_permission_alone(agent, until, tool):
     permission, arguments = CHANGES[tool]
-    door, named = agent(permission), {}
+    interface, named = agent(permission), {}
     if "RUN" in arguments.values():
-        named = {"run_id": door.ask("history")[0]["run_id"]}
+        named = {"run_id": interface.ask("history")[0]["run_id"]}
     if "SLEEPER" in arguments.values():
-        door.ask("cron_run_now", name="sleeper", wait_seconds=0)
-        named = {"run_id": until(lambda: door.ask("history", status="running"))[0]["run_id"]}
+        interface.ask("cron_run_now", name="sleeper", wait_seconds=0)
+        named = {"run_id": until(lambda: interface.ask("history", status="running"))[0]["run_id"]}
 
-    door.ask(tool, **{**arguments, **named})
+    interface.ask(tool, **{**arguments, **named})
 
 
 def test_what_an_agent_does_the_command_line_sees_at_once(agent, world):
@@ -182,12 +182,12 @@ def test_a_run_is_waited_for_and_told(agent):
 
 
 def test_a_long_run_holds_nobody_up(agent, until):
-    door = agent("run")
+    interface = agent("run")
 
-    assert door.ask("cron_run_now", name="sleeper", wait_seconds=0) == {"over": False, "result": None}
-    running = until(lambda: door.ask("history", status="running"))[0]
+    assert interface.ask("cron_run_now", name="sleeper", wait_seconds=0) == {"over": False, "result": None}
+    running = until(lambda: interface.ask("history", status="running"))[0]
     assert running["job"] == "sleeper"
-    door.ask("stop", run_id=running["run_id"])
+    interface.ask("stop", run_id=running["run_id"])
 
 
 @pytest.mark.parametrize(
@@ -287,13 +287,13 @@ def test_so_have_refusals_of_arguments_that_do_not_fit(agent, tool, arguments, s
     assert answer["message"].startswith(said)
 
 
-def test_a_configuration_that_cannot_be_read_is_said_and_the_door_stays_open(agent, world):
-    door = agent()
+def test_a_configuration_that_cannot_be_read_is_said_and_the_interface_stays_open(agent, world):
+    interface = agent()
     world.config.write_text("[")
-    assert str(world.config) in door.refused("cron_list")
+    assert str(world.config) in interface.refused("cron_list")
 
     agent()
-    door.ask("cron_list")
+    interface.ask("cron_list")
 
 
 def test_a_task_is_a_job_in_other_words(agent):
@@ -305,31 +305,31 @@ def test_a_task_is_a_job_in_other_words(agent):
 
 
 def test_a_running_task_is_not_removed(agent, until):
-    door = agent("run", "add")
-    door.ask("cron_run_now", name="sleeper", wait_seconds=0)
-    running = until(lambda: door.ask("history", status="running"))[0]
+    interface = agent("run", "add")
+    interface.ask("cron_run_now", name="sleeper", wait_seconds=0)
+    running = until(lambda: interface.ask("history", status="running"))[0]
 
-    assert "is running" in door.refused("scheduler_remove_task", task_id="sleeper")
-    door.ask("stop", run_id=running["run_id"])
+    assert "is running" in interface.refused("scheduler_remove_task", task_id="sleeper")
+    interface.ask("stop", run_id=running["run_id"])
 
 
 def test_starting_the_daemon_puts_the_block_into_the_crontab_and_stopping_it_pauses(agent, world):
-    door = agent("toggle")
-    door.ask("scheduler_stop_daemon")
-    assert door.ask("scheduler_daemon_status")["paused"]
+    interface = agent("toggle")
+    interface.ask("scheduler_stop_daemon")
+    assert interface.ask("scheduler_daemon_status")["paused"]
 
-    door.ask("scheduler_start_daemon")
-    assert not door.ask("scheduler_daemon_status")["paused"]
+    interface.ask("scheduler_start_daemon")
+    assert not interface.ask("scheduler_daemon_status")["paused"]
     assert str(world.state) in world.tab.read_text()
 
 
 def test_the_resources_are_the_status_and_the_daily_report(agent, world):
-    door = agent()
+    interface = agent()
     (world.state / "reports" / "daily-2026-01-02.md").write_text("# All well\n")
 
-    assert door.resources() == {"scheduled://status", "scheduled://report"}
-    assert json.loads(door.read("scheduled://status")).keys() == world.json("status").keys()
-    assert door.read("scheduled://report") == "# All well\n"
+    assert interface.resources() == {"scheduled://status", "scheduled://report"}
+    assert json.loads(interface.read("scheduled://status")).keys() == world.json("status").keys()
+    assert interface.read("scheduled://report") == "# All well\n"
 
 
 def test_it_ends_when_its_client_hangs_up(world):

@@ -58,12 +58,12 @@ def house(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(house):
-    """A door of a process of its own; the address that it prints."""
-    door = subprocess.Popen(house.command("web", "--port", "0"), stderr=subprocess.PIPE, text=True)
-    yield re.search(r"http://\S+", door.stderr.readline())[0]
-    door.terminate()
-    door.wait()
-    door.stderr.close()
+    """An interface of a process of its own; the address that it prints."""
+    interface = subprocess.Popen(house.command("web", "--port", "0"), stderr=subprocess.PIPE, text=True)
+    yield re.search(r"http://\S+", interface.stderr.readline())[0]
+    interface.terminate()
+    interface.wait()
+    interface.stderr.close()
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +211,7 @@ def test_a_screen_reader_hears_what_the_pictures_show(look):
         )
 
 
-def test_the_list_of_jobs_follows_what_other_doors_do(look, house):
+def test_the_list_of_jobs_follows_what_other_interfaces_do(look, house):
     with look("/") as page:
         page.clock.install()
         page.reload()

@@ -25,7 +25,7 @@ command = "echo hello"
 
 @pytest.fixture
 def web(world):
-    """Start a door; return its process and what it says first."""
+    """Start an interface; return its process and what it says first."""
     world.configure(JOBS)
     started = []
 
@@ -49,7 +49,7 @@ def web(world):
 
 
 def asked(said, path="/api/jobs", **options):
-    """Ask the door that *said* where it is, with the token that it said."""
+    """Ask the interface that *said* where it is, with the token that it said."""
     address, token = re.search(r"(https?://\S+)/\?token=(\S+)", said).groups()
     request = Request(address + path, headers={"Authorization": f"Bearer {token}"})
     with urlopen(request, timeout=20, **options) as answer:
@@ -76,7 +76,7 @@ def test_the_token_is_in_no_log_and_in_no_process_list(web, world):
     assert not any(token in text for text in [*logs, " ".join(map(str, process.args))])
 
 
-def test_a_new_token_locks_the_old_one_out_of_a_door_that_is_open(web, world):
+def test_a_new_token_locks_the_old_one_out_of_an_interface_that_is_open(web, world):
     _, said = web("--port", "0")
     port = re.search(r":(\d+)/", said)[1]
     asked(said)
@@ -88,7 +88,7 @@ def test_a_new_token_locks_the_old_one_out_of_a_door_that_is_open(web, world):
     assert '"hello"' in asked(renewed)
 
 
-def test_a_token_that_others_may_read_lets_nobody_in_and_the_door_says_why(web, world):
+def test_a_token_that_others_may_read_lets_nobody_in_and_the_interface_says_why(web, world):
     process, said = web("--port", "0")
     (world.state / "web-token").chmod(0o644)
 
@@ -122,7 +122,7 @@ def test_a_socket_that_systemd_opened_is_served_and_no_job_inherits_it(web, worl
     with urlopen(request, timeout=40):
         pass
     printed = json.loads(asked(said, "/api/jobs/look/logs"))["output"]
-    assert printed.splitlines()[0] == "1"  # the door alone has the socket: neither the job nor its tick
+    assert printed.splitlines()[0] == "1"  # the interface alone has the socket: neither the job nor its tick
     assert "LISTEN_" not in printed
 
 
@@ -186,7 +186,7 @@ def test_without_its_library_it_says_what_to_install(world):
     )
 
 
-def test_no_other_verb_loads_the_doors_libraries(world):
+def test_no_other_verb_loads_the_interfaces_libraries(world):
     world.configure(JOBS)
     watched = "import sys; from scheduled.cli.main import main; sys.argv = sys.argv[1:]; main(); print(*sys.modules, file=sys.stderr)"
 

@@ -198,7 +198,7 @@ def test_a_notice_is_one_mail_whose_copy_lies_in_its_folder(sample, subject):
 @given(st.lists(TEXTS, min_size=1, max_size=4))
 @settings(max_examples=EXAMPLES)
 def test_a_calendar_has_an_event_for_each_run_and_no_other_line(names):
-    text = calendar.calendar([(0, 0, name) for name in names], 0)
+    text = calendar.document([(0, 0, name) for name in names], 0)
 
     lines = text.replace("\r\n ", "").split("\r\n")
     kinds = [line.split(":")[0] for line in lines]

@@ -18,7 +18,7 @@ from scheduled.errors import ConfigError, StateError
 from scheduled.execution.handler_run import read_report
 from scheduled.execution.protocol import Ended, Started, encode, read_records, unreadable
 from scheduled.handlers import memory_rollover
-from scheduled.paths import Paths
+from scheduled.instance import Instance
 from scheduled.state import snapshot
 from tests.fixtures.in_process_cli import NIGHTLY, bounded
 
@@ -147,11 +147,12 @@ def archive(members):
 def test_an_archive_from_elsewhere_restores_nothing_and_writes_nowhere(tmp_path_factory, data):
     root = tmp_path_factory.mktemp("restore")
     (root / "backup.tgz").write_bytes(data)
-    paths = Paths(root / "state")
 
     with bounded(), pytest.raises(ConfigError, match=r"backup\.tgz"):
         backup.restore(
-            root / "etc" / "scheduled.toml", paths, root / "backup.tgz", with_config=True, dry_run=False
+            Instance(str(root / "etc" / "scheduled.toml"), str(root / "state")),
+            root / "backup.tgz",
+            with_config=True,
         )
 
     assert [path.name for path in root.iterdir()] == ["backup.tgz"]

@@ -1,9 +1,11 @@
-"""What people who write handlers rely on, held against the type checkers; nothing here is run."""
+"""What people who write handlers, or use the library, rely on, held against the type checkers; nothing here is run."""
 
-from typing import assert_type
+from collections.abc import Iterator
+from typing import Any, assert_type
 
 import msgspec
 
+from scheduled import service
 from scheduled.core.conditions import Change, Condition, Notice
 from scheduled.core.events import Event
 from scheduled.handlers.base import Handler, Outcome, Task
@@ -34,3 +36,17 @@ class Complete:
 handler: Handler = Complete()
 event = Event(name="job_failed", payload={"job": "x"})
 assert_type(event.name, str)
+
+instance = service.Instance("scheduled.toml", state="state")
+assert_type(service.status(instance), dict[str, Any])
+assert_type(service.upcoming(instance, "job", limit=3), list[dict[str, Any]])
+assert_type(service.calendar(instance, "2026-03-01", "2026-03-02"), str)
+assert_type(service.follow(instance, "job-1"), Iterator[bytes])
+assert_type(service.run(instance, ["job"], hear=lambda event: print(event.name)), dict[str, Any])
+service.pause(instance, ["job"], until="+2h", dry_run=True)
+service.upcoming(instance, limit="3")  # type: ignore[arg-type] # a wrong type is found
+service.statsu(instance)  # type: ignore[attr-defined] # and so is a name that there is not
+
+
+async def start() -> dict[str, Any]:
+    return await service.start(instance, ["job"], wait=1.5)

@@ -17,10 +17,10 @@ from scheduled.interfaces.dbus.caller import (
     boolean,
     fitting,
     looked_up,
-    need_harmless,
     read,
     text,
 )
+from scheduled.interfaces.permissions import Permissions
 from scheduled.notify.session_bus import BOT_CRON
 
 SUCCESS = {"success": True}
@@ -83,7 +83,7 @@ def update_config(instance: Instance, section: str, key: str, value: Any) -> dic
         return toggle_scheduler(instance, value)
     changes = {key: _value(value)}
     name = _job(section)
-    need_harmless(instance, changes)
+    Permissions(instance, "dbus", "add_commands").need_harmless(changes)
     return {**SUCCESS, **service.edit(instance, name, changes)}
 
 
@@ -125,48 +125,48 @@ class BotCron(ServiceInterface):
 
     def __init__(self, instance: Instance, presence: Presence) -> None:
         super().__init__(BOT_CRON)
-        self._desk = Caller(instance, presence)
+        self._caller = Caller(instance, presence)
 
     @dbus_method()
     async def run_job(self, job_name: DBusStr) -> DBusStr:
         """Start a run."""
-        return await self._desk.ask(lambda instance: run_job(instance, job_name))
+        return await self._caller.ask(lambda instance: run_job(instance, job_name))
 
     @dbus_method()
     async def list_jobs(self) -> DBusStr:
         """List the jobs."""
-        return await self._desk.ask(service.jobs)
+        return await self._caller.ask(service.jobs)
 
     @dbus_method()
     async def get_history(self, limit: DBusInt32) -> DBusStr:
         """Return the newest runs."""
-        return await self._desk.ask(lambda instance: get_history(instance, limit))
+        return await self._caller.ask(lambda instance: get_history(instance, limit))
 
     @dbus_method()
     async def toggle_scheduler(self, enabled: DBusStr) -> DBusStr:
         """End, or begin, a pause of all jobs."""
-        return await self._desk.ask(lambda instance: toggle_scheduler(instance, enabled))
+        return await self._caller.ask(lambda instance: toggle_scheduler(instance, enabled))
 
     @dbus_method()
     async def toggle_job(self, job_name: DBusStr, enabled: DBusStr) -> DBusStr:
         """Enable or disable a job."""
-        return await self._desk.ask(lambda instance: toggle_job(instance, job_name, enabled))
+        return await self._caller.ask(lambda instance: toggle_job(instance, job_name, enabled))
 
     @dbus_method()
     async def get_config(self, section: DBusStr, key: DBusStr) -> DBusStr:
         """Return what the configuration says."""
-        return await self._desk.ask(lambda instance: get_config(instance, section, key))
+        return await self._caller.ask(lambda instance: get_config(instance, section, key))
 
     @dbus_method()
     async def update_config(self, section: DBusStr, key: DBusStr, value: DBusStr) -> DBusStr:
         """Change what the configuration says."""
-        return await self._desk.ask(lambda instance: update_config(instance, section, key, value))
+        return await self._caller.ask(lambda instance: update_config(instance, section, key, value))
 
     @dbus_method()
     async def CallMethod(self, name: DBusStr, args_json: DBusStr) -> DBusStr:
         """Answer any of these by name; an error is an answer too, as those who call it so expect."""
         try:
-            answer = await self._desk.ask(lambda instance: call(instance, name, read(args_json)))
+            answer = await self._caller.ask(lambda instance: call(instance, name, read(args_json)))
         except DBusError as error:
             return text({"success": False, "error": error.text})
         return text({"success": True, "result": msgspec.Raw(answer.encode())})
@@ -179,38 +179,38 @@ class BotCron(ServiceInterface):
     @dbus_method()
     async def GetStatus(self) -> DBusStr:
         """Say how everything stands."""
-        return await self._desk.ask(service.status)
+        return await self._caller.ask(service.status)
 
     @dbus_method()
     async def GetStats(self) -> DBusStr:
         """Return the totals."""
-        return await self._desk.ask(lambda instance: service.status(instance)["stats"])
+        return await self._caller.ask(lambda instance: service.status(instance)["stats"])
 
     @dbus_method()
     async def HealthCheck(self) -> DBusStr:
         """Say how everything stands, `healthy` first."""
-        return await self._desk.ask(service.status)
+        return await self._caller.ask(service.status)
 
     @dbus_method()
     def Shutdown(self) -> DBusStr:
         """Leave; the next call starts another one."""
-        self._desk.presence.shut_down()
+        self._caller.presence.shut_down()
         return text(SUCCESS)
 
     @looked_up
     def Running(self) -> DBusBool:
         """Say whether ticks come in time."""
-        return bool(self._desk.look(service.status)["ticks"]["running"])
+        return bool(self._caller.look(service.status)["ticks"]["running"])
 
     @looked_up
     def Uptime(self) -> DBusDouble:
         """Say for how many seconds ticks have come without a gap."""
-        return float(self._desk.look(service.status)["uptime_seconds"])
+        return float(self._caller.look(service.status)["uptime_seconds"])
 
     @looked_up
     def Stats(self) -> DBusStr:
         """Return the totals, as JSON."""
-        return text(self._desk.look(service.status)["stats"])
+        return text(self._caller.look(service.status)["stats"])
 
     # Sent by ticks, and by whoever pauses and resumes, from where they are; here so that introspection tells of them.
 

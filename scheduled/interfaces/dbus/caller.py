@@ -9,7 +9,6 @@ import msgspec
 from dbus_fast import DBusError, PropertyAccess
 from dbus_fast.service import dbus_property
 
-from scheduled import service
 from scheduled.errors import BusyError, ConfigError, ForbiddenError, ScheduledError, UnknownError
 from scheduled.instance import Instance
 from scheduled.interfaces.ask import answered
@@ -108,13 +107,3 @@ def named(error: ScheduledError) -> DBusError:
     """Return *error* as the bus tells it."""
     kind = next((name for known, name in ERRORS.items() if isinstance(error, known)), "Failed")
     return DBusError(f"org.scheduled.Error.{kind}", str(error))
-
-
-def need_harmless(instance: Instance, definition: Mapping[str, Any]) -> None:
-    """Raise ForbiddenError if a job says what is executed, unless the bus may write commands."""
-    keys = service.executable_keys(definition)
-    if keys and not service.interfaces(instance).dbus.add_commands:
-        raise ForbiddenError(
-            f"what is executed ({', '.join(keys)}) can't be said over the bus: in {instance.config_file}, "
-            "[dbus] add_commands = true lets it"
-        )

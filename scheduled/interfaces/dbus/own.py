@@ -10,7 +10,8 @@ import scheduled
 from scheduled import service
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
-from scheduled.interfaces.dbus.caller import Caller, Presence, fitting, looked_up, need_harmless, read
+from scheduled.interfaces.dbus.caller import Caller, Presence, fitting, looked_up, read
+from scheduled.interfaces.permissions import Permissions
 from scheduled.notify.session_bus import OURS
 
 TwoTexts = Annotated[tuple[str, str], DBusSignature("ss")]
@@ -31,8 +32,9 @@ def ask(instance: Instance, question: str, arguments: Mapping[str, Any]) -> Any:
         raise ConfigError(f"no such question: {question!r}; there are {', '.join(QUESTIONS)}")
     found = QUESTIONS[question]
     given = fitting(instance, question, found, arguments)
+    permissions = Permissions(instance, "dbus", "add_commands")
     for definition in ("definition", "changes"):
-        need_harmless(instance, given.arguments.get(definition, {}))
+        permissions.need_harmless(given.arguments.get(definition, {}))
     return found(*given.args, **given.kwargs)
 
 
@@ -41,12 +43,12 @@ class Scheduler(ServiceInterface):
 
     def __init__(self, instance: Instance, presence: Presence) -> None:
         super().__init__(OURS)
-        self._desk = Caller(instance, presence)
+        self._caller = Caller(instance, presence)
 
     @dbus_method()
     async def Ask(self, question: DBusStr, arguments: DBusStr) -> DBusStr:
         """Return the answer to a question as the JSON that the command line prints."""
-        return await self._desk.ask(lambda instance: ask(instance, question, read(arguments)))
+        return await self._caller.ask(lambda instance: ask(instance, question, read(arguments)))
 
     @looked_up
     def Questions(self) -> Texts:
@@ -56,7 +58,7 @@ class Scheduler(ServiceInterface):
     @looked_up
     def Running(self) -> DBusBool:
         """Say whether ticks come in time."""
-        return bool(self._desk.look(service.status)["ticks"]["running"])
+        return bool(self._caller.look(service.status)["ticks"]["running"])
 
     @looked_up
     def Version(self) -> DBusStr:

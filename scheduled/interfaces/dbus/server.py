@@ -1,4 +1,4 @@
-"""`scheduled dbus`: the door on the session bus. Started by the bus with the first call, gone when nobody calls."""
+"""`scheduled dbus`: the interface on the session bus. Started by the bus with the first call, gone when nobody calls."""
 
 import asyncio
 import time

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from scheduled import service
 from scheduled.interfaces.mcp import schema
-from scheduled.interfaces.mcp.permissions import Permission, Permits
+from scheduled.interfaces.permissions import Permission, Permissions
 
 WAIT = 30.0
 
@@ -19,22 +19,22 @@ class CronTools:
         "cron_run_now": "run",
     }
 
-    def __init__(self, permits: Permits) -> None:
-        self._permits = permits
+    def __init__(self, permissions: Permissions) -> None:
+        self._permissions = permissions
 
     def cron_list(self) -> schema.Documents:
         """List the jobs: when each is due, what it does, how it went."""
-        return service.jobs(self._permits.instance)
+        return service.jobs(self._permissions.instance)
 
     def cron_status(self) -> schema.Document:
         """Say how everything stands, trouble first."""
-        return service.status(self._permits.instance)
+        return service.status(self._permissions.instance)
 
     def cron_notifications(self) -> schema.Document:
         """List what is wrong now, and the notices that are decided but not delivered yet."""
         return {
-            "incidents": service.incidents(self._permits.instance),
-            "undelivered": service.notices(self._permits.instance),
+            "incidents": service.incidents(self._permissions.instance),
+            "undelivered": service.notices(self._permissions.instance),
         }
 
     def cron_add(  # noqa: PLR0917 - arguments of a tool have names
@@ -58,18 +58,18 @@ class CronTools:
             "description": description,
         }
         definition = service.together(given, options)
-        self._permits.need_harmless(definition)
-        return service.add(self._permits.instance, name, definition)
+        self._permissions.need_harmless(definition)
+        return service.add(self._permissions.instance, name, definition)
 
     def cron_remove(self, name: schema.Job) -> schema.Document:
         """Remove a job from the configuration; a copy of its file is kept."""
-        return service.remove(self._permits.instance, name)
+        return service.remove(self._permissions.instance, name)
 
     def cron_enable(self, name: schema.Job, enabled: schema.Enabled = True) -> schema.Documents:
         """Enable a job, or disable it, whatever the configuration says; nothing is replayed."""
         switch = service.enable if enabled else service.disable
-        return switch(self._permits.instance, [name])
+        return switch(self._permissions.instance, [name])
 
     async def cron_run_now(self, name: schema.Job, wait_seconds: schema.Wait = WAIT) -> schema.Document:
         """Run a job now: `over` says whether it ended while we waited, `result` then holds how."""
-        return await service.start(self._permits.instance, [name], wait=wait_seconds)
+        return await service.start(self._permissions.instance, [name], wait=wait_seconds)

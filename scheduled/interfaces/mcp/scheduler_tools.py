@@ -7,7 +7,7 @@ from scheduled import service
 from scheduled.core.runs import FAILED
 from scheduled.errors import ConfigError
 from scheduled.interfaces.mcp import schema
-from scheduled.interfaces.mcp.permissions import Permission, Permits
+from scheduled.interfaces.permissions import Permission, Permissions
 
 WAIT = 30.0
 MANY = 1000  # runs under way at once
@@ -26,8 +26,8 @@ class SchedulerTools:
         "scheduler_restart_daemon": "run",
     }  # fmt: skip
 
-    def __init__(self, permits: Permits) -> None:
-        self._permits = permits
+    def __init__(self, permissions: Permissions) -> None:
+        self._permissions = permissions
 
     def scheduler_add_task(
         self,
@@ -44,8 +44,8 @@ class SchedulerTools:
             raise ConfigError("schedule and cron_expression: only one may be given")
         given = {"at": schedule, "cron": cron_expression, "priority": priority, "description": description}
         definition = service.together(given, config)
-        self._permits.need_harmless(definition)
-        done = service.add(self._permits.instance, task_id, definition)
+        self._permissions.need_harmless(definition)
+        done = service.add(self._permissions.instance, task_id, definition)
         return {**SUCCESS, "task_id": task_id, "task_type": task_type, **done}
 
     def scheduler_list_tasks(
@@ -53,7 +53,7 @@ class SchedulerTools:
     ) -> schema.Document:
         """List tasks: each job's id, status (pending, running, completed, failed or cancelled) and next instant."""
         running = self._running()
-        tasks = [_task(job, running) for job in service.jobs(self._permits.instance)]
+        tasks = [_task(job, running) for job in service.jobs(self._permissions.instance)]
         chosen = [
             task
             for task in tasks
@@ -63,42 +63,42 @@ class SchedulerTools:
 
     def scheduler_get_status(self) -> schema.Document:
         """Say how everything stands, trouble first."""
-        return {**SUCCESS, **service.status(self._permits.instance)}
+        return {**SUCCESS, **service.status(self._permissions.instance)}
 
     def scheduler_get_task(self, task_id: schema.TaskId) -> schema.Document:
         """Return everything of a task: what is configured, where it stands, its newest runs."""
-        found = service.job(self._permits.instance, task_id)
-        runs = service.history(self._permits.instance, task_id, limit=5)
+        found = service.job(self._permissions.instance, task_id)
+        runs = service.history(self._permissions.instance, task_id, limit=5)
         return {**SUCCESS, "task": {**_task(found, self._running()), "job": found, "runs": runs}}
 
     def scheduler_remove_task(self, task_id: schema.TaskId) -> schema.Document:
         """Remove a task that is not running; a copy of its file is kept."""
         if task_id in self._running():
             raise ConfigError(f"{task_id}: is running; `stop` ends its run")
-        return {**SUCCESS, "task_id": task_id, **service.remove(self._permits.instance, task_id)}
+        return {**SUCCESS, "task_id": task_id, **service.remove(self._permissions.instance, task_id)}
 
     def _running(self) -> set[str]:
-        found = service.history(self._permits.instance, status="running", limit=MANY)
+        found = service.history(self._permissions.instance, status="running", limit=MANY)
         return {run["job"] for run in found}
 
     def scheduler_daemon_status(self) -> schema.Document:
         """Say whether ticks come: `running` is the age of the last one against how often they are to come."""
-        found = service.status(self._permits.instance)
+        found = service.status(self._permissions.instance)
         return {**SUCCESS, **found["ticks"], "paused": "*" in found["paused"]}
 
     def scheduler_start_daemon(self) -> schema.Document:
         """Have cron make ticks (install the crontab's block), and end a pause of all jobs."""
-        done = service.install(self._permits.instance)
-        resumed = service.resume(self._permits.instance)
+        done = service.install(self._permissions.instance)
+        resumed = service.resume(self._permissions.instance)
         return {**SUCCESS, "installed": done["changed"], "resumed": resumed[0]["was_paused"]}
 
     def scheduler_stop_daemon(self) -> schema.Document:
         """Pause all jobs until the daemon is started again; what comes due meanwhile is caught up on."""
-        return {**SUCCESS, "paused": service.pause(self._permits.instance)}
+        return {**SUCCESS, "paused": service.pause(self._permissions.instance)}
 
     async def scheduler_restart_daemon(self, wait_seconds: schema.Wait = WAIT) -> schema.Document:
         """Make a tick now: catch up with what is due."""
-        return {**SUCCESS, **await service.start(self._permits.instance, [], wait=wait_seconds)}
+        return {**SUCCESS, **await service.start(self._permissions.instance, [], wait=wait_seconds)}
 
 
 def _task(job: Mapping[str, Any], running: Collection[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`scheduled mcp`: the door for agents (Model Context Protocol), on stdin and stdout of whoever started it.
+"""`scheduled mcp`: the interface for agents (Model Context Protocol), on stdin and stdout of whoever started it.
 
 An agent may look. What more it may do, `[mcp]` in scheduled.toml says, and is asked anew with every call.
 """
@@ -22,8 +22,8 @@ from scheduled.instance import Instance
 from scheduled.interfaces.ask import answered
 from scheduled.interfaces.mcp.cron_tools import CronTools
 from scheduled.interfaces.mcp.own_tools import OwnTools
-from scheduled.interfaces.mcp.permissions import Permission, Permits
 from scheduled.interfaces.mcp.scheduler_tools import SchedulerTools
+from scheduled.interfaces.permissions import Permission, Permissions
 
 INSTRUCTIONS = (
     "scheduled runs periodic jobs from cron, without a daemon. Ask `explain` why a job ran, did not, or will; "
@@ -40,23 +40,23 @@ def serve(instance: Instance) -> None:
 
 def build(instance: Instance) -> MCPServer[Any]:
     """Return the server with all its tools and resources."""
-    permits = Permits(instance)
-    groups = (OwnTools(permits), CronTools(permits), SchedulerTools(permits))
+    permissions = Permissions(instance, "mcp", "add_commands")
+    groups = (OwnTools(permissions), CronTools(permissions), SchedulerTools(permissions))
     server: MCPServer[Any] = MCPServer(
         "scheduled",
         version=scheduled.__version__,
         instructions=INSTRUCTIONS,
-        tools=[_tool(group, name, permits) for group in groups for name in group.NAMES],
+        tools=[_tool(group, name, permissions) for group in groups for name in group.NAMES],
         log_level="WARNING",
     )
-    _resources(server, permits)
+    _resources(server, permissions)
     return server
 
 
-def _tool(group: Any, name: str, permits: Permits) -> Tool:
+def _tool(group: Any, name: str, permissions: Permissions) -> Tool:
     permission = group.NAMES[name]
     tool = _Tool.from_function(
-        _answering(getattr(group, name), permission, permits),
+        _answering(getattr(group, name), permission, permissions),
         name=name,
         description=_description(getattr(group, name), permission),
         annotations=READ_ONLY if permission is None else CHANGES,
@@ -95,12 +95,12 @@ def _description(question: Callable[..., Any], permission: Permission | None) ->
 
 
 def _answering(
-    question: Callable[..., Any], permission: Permission | None, permits: Permits
+    question: Callable[..., Any], permission: Permission | None, permissions: Permissions
 ) -> Callable[..., Any]:
     """Ask for the permission first; say a trouble to the agent in its own words."""
 
     def asked(arguments: Mapping[str, Any]) -> Any:
-        permits.need(permission)
+        permissions.need(permission)
         return question(**arguments)
 
     @wraps(question)
@@ -132,21 +132,21 @@ def _strict(tool: Tool) -> Tool:
     )
 
 
-def _resources(server: MCPServer[Any], permits: Permits) -> None:
+def _resources(server: MCPServer[Any], permissions: Permissions) -> None:
     @server.resource("scheduled://status", mime_type="application/json")
     def status() -> str:
         """Say how everything stands, trouble first."""
-        return msgspec.json.encode(_read(service.status, permits)).decode()
+        return msgspec.json.encode(_read(service.status, permissions)).decode()
 
     @server.resource("scheduled://report", mime_type="text/markdown")
     def report() -> str:
         """Return the newest daily report."""
-        text: str | None = _read(service.report, permits)["text"]
+        text: str | None = _read(service.report, permissions)["text"]
         return text or "There is no report yet; the tool `cron_run_now` makes one from its job."
 
 
-def _read(question: Callable[[Instance], Any], permits: Permits) -> Any:
+def _read(question: Callable[[Instance], Any], permissions: Permissions) -> Any:
     try:
-        return question(permits.instance)
+        return question(permissions.instance)
     except ScheduledError as error:
         raise ResourceError(str(error)) from None

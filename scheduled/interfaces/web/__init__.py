@@ -1,1 +1,1 @@
-"""The web door: REST and pages, in the foreground, on demand. Needs the extra `web` (starlette, uvicorn)."""
+"""The web interface: REST and pages, in the foreground, on demand. Needs the extra `web` (starlette, uvicorn)."""

@@ -14,13 +14,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
 from scheduled.errors import ScheduledError
+from scheduled.instance import Instance
 from scheduled.interfaces.web.api import routes
 from scheduled.interfaces.web.pages import calendar, edit, jobs, login
 from scheduled.interfaces.web.pages.templating import HERE
 from scheduled.interfaces.web.responses import RefusedError, refused, status_of
 from scheduled.interfaces.web.security import Guard, ServerAddress
 from scheduled.interfaces.web.tokens import Key
-from scheduled.service import Instance
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +31,13 @@ def _nobody(_: Scope, __: int) -> None:
 
 def create(
     new_instance: Callable[[], Instance],
-    doorway: ServerAddress,
+    address: ServerAddress,
     *,
     key: Callable[[], Key] | None = None,
     now: Callable[[], float] = monotonic,
     active: Callable[[Scope, int], None] = _nobody,
 ) -> ASGIApp:
-    """Return the application that answers what comes through *doorway*; each request has a *new_instance*, and *key*, anew."""
+    """Return the application that answers at *address*; each request has a *new_instance*, and *key*, anew."""
     app = Starlette(
         exception_handlers={
             RefusedError: _refusal,
@@ -47,7 +47,7 @@ def create(
         }
     )
     app.state.new_instance = new_instance
-    guard = Guard(app, doorway, now, active, key or (lambda: doorway.key))
+    guard = Guard(app, address, now, active, key or (lambda: address.key))
     rooms = [
         *routes.routes(),
         *login.routes(guard),
@@ -76,5 +76,6 @@ def _http(request: Request, error: Any) -> Response:
 def _fault(request: Request, error: Exception) -> Response:
     log.error("%s %s: %s: %s", request.method, request.scope["path"], type(error).__name__, error)
     return refused(
-        request, RefusedError(500, "a fault in scheduled itself; what it is stands in the door's own output")
+        request,
+        RefusedError(500, "a fault in scheduled itself; what it is stands in the server's own output"),
     )

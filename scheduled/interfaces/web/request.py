@@ -6,8 +6,9 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from scheduled.instance import Instance
+from scheduled.interfaces.permissions import Permissions
 from scheduled.interfaces.web.responses import RefusedError
-from scheduled.service import Instance
 
 MOST_FIELDS = 100
 # `str.isdecimal` takes the digits of every script, and `int` not any number of them.
@@ -15,9 +16,14 @@ NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 def instance_of(request: Request) -> Instance:
-    """Return whose configuration and state this door is for; one of its own for each request."""
+    """Return whose configuration and state a request is about; one of its own for each request."""
     found: Instance = request.app.state.new_instance()
     return found
+
+
+def permissions(instance: Instance) -> Permissions:
+    """Return what may be done through the web."""
+    return Permissions(instance, "web", "allow_edit")
 
 
 async def form(request: Request) -> dict[str, str]:

@@ -35,7 +35,7 @@ class Json(Response):
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        """Encode with msgspec, as every door does."""
+        """Encode with msgspec, as every interface does."""
         return msgspec.json.encode(content)
 
 

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 COOKIE = "scheduled-session"
 READS = ("GET", "HEAD")
-NO_KEY = "the token can't be read; why stands in the door's own output"
+NO_KEY = "the token can't be read; why stands in the server's own output"
 NO_ORIGIN = "a change needs an Origin header, or the token in an Authorization header"
 LARGEST = 64 * 1024  # of a body: a job's definition is a hundredth of it
 # A name and a port and nothing else: what follows them would become part of the address of the request.
@@ -50,7 +50,7 @@ HEADERS = {
 
 
 class ServerAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the door stands: its *port*, the names it answers to, and whether the line is *secure* (TLS)."""
+    """Where the server is: its *port*, the names it answers to, and whether the line is *secure* (TLS)."""
 
     key: Key
     port: int
@@ -85,19 +85,19 @@ def _is_address(name: str) -> bool:
 class Guard:
     """The middleware; *now* is a monotonic clock, *active* hears of every request that is let in.
 
-    *key* is asked with every request, so that a new token locks the old one out of a door that is open.
+    *key* is asked with every request, so that a new token locks the old one out of a server that runs.
     """
 
     def __init__(
         self,
         app: ASGIApp,
-        doorway: ServerAddress,
+        address: ServerAddress,
         now: Callable[[], float],
         active: Callable[[Scope, int], None],
         key: Callable[[], Key],
     ) -> None:
-        self.app, self.doorway, self.now, self.active, self.key = app, doorway, now, active, key
-        limits = doorway.limits
+        self.app, self.address, self.now, self.active, self.key = app, address, now, active, key
+        limits = address.limits
         self.reads, self.writes = Buckets(limits.reads), Buckets(limits.writes)
         self.wrong_keys = Buckets(limits.wrong_keys)
 
@@ -107,7 +107,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
         request = Request(scope)
-        scope["exposed"] = self.doorway.exposed and not self.doorway.secure
+        scope["exposed"] = self.address.exposed and not self.address.secure
         try:
             self._check(request)
             answer: ASGIApp = self._with_token(request) or self.app
@@ -123,8 +123,10 @@ class Guard:
     def _check(self, request: Request) -> None:
         """Raise RefusedError unless everything about the request is as it should be."""
         hosts = request.headers.getlist("host")
-        if len(hosts) != 1 or not self.doorway.answers_to(hosts[0]):
-            raise RefusedError(421, "this door does not answer to that name; use the address that it printed")
+        if len(hosts) != 1 or not self.address.answers_to(hosts[0]):
+            raise RefusedError(
+                421, "this interface does not answer to that name; use the address that it printed"
+            )
         self._not_too_often(self.reads if request.method in READS else self.writes, request)
         if request.method not in READS:
             self._check_origin(request, hosts[0])
@@ -140,7 +142,7 @@ class Guard:
     def _check_origin(self, request: Request, host: str) -> None:
         """Let in writes of our own pages, and of programs that show a token of their own; raises RefusedError."""
         origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-        ours = f"{self.doorway.scheme}://{host}".lower()
+        ours = f"{self.address.scheme}://{host}".lower()
         if (origin is not None and origin.lower() != ours) or site not in (None, "same-origin"):
             raise RefusedError(403, "this request was made by another site's page")
         if _is_from_nowhere(request) and _bearer(request) is None:
@@ -189,7 +191,7 @@ class Guard:
         """Hand the cookie over, on the way to *path*."""
         answer = RedirectResponse(path, status_code=303)
         answer.set_cookie(
-            COOKIE, self._key_now().session, httponly=True, samesite="strict", secure=self.doorway.secure
+            COOKIE, self._key_now().session, httponly=True, samesite="strict", secure=self.address.secure
         )
         return answer
 

@@ -1,4 +1,4 @@
-"""`scheduled web`: the door opens, says so, and closes when nobody has asked for anything for long."""
+"""`scheduled web`: the server starts, says so, and ends when nobody has asked for anything for long."""
 
 import asyncio
 import socket
@@ -12,25 +12,24 @@ from starlette.types import ASGIApp, Scope
 
 from scheduled import service
 from scheduled.errors import ConfigError
-from scheduled.interfaces.web import app, tokens
-from scheduled.interfaces.web import sockets as listening
+from scheduled.instance import Instance
+from scheduled.interfaces.web import app, sockets, tokens
 from scheduled.interfaces.web.security import ServerAddress
 from scheduled.interfaces.web.sockets import ListenOptions
 from scheduled.schedules.durations import parse_interval
 from scheduled.schedules.schedule import ScheduleError
-from scheduled.service import Instance
 from scheduled.state import directories
 
 WARNING = """\
-!!! WARNING: THIS DOOR IS OPEN TO THE NETWORK, AND THE LINE IS NOT ENCRYPTED !!!
+!!! WARNING: THIS INTERFACE IS OPEN TO THE NETWORK, AND THE LINE IS NOT ENCRYPTED !!!
 !!! Whoever can listen in gets the token, and with it whatever you may do here. !!!
 !!! Use --certfile and --keyfile, or listen on 127.0.0.1 and come through ssh -L. !!!"""
 
 
-def announce(door: ServerAddress, place: ListenOptions) -> str:
-    """Return what is said when the door opens."""
-    lines = [f"scheduled web: {listening.address(door, place)}"]
-    if door.exposed and not door.secure:
+def announce(server_address: ServerAddress, place: ListenOptions) -> str:
+    """Return what is printed when the server starts."""
+    lines = [f"scheduled web: {sockets.address(server_address, place)}"]
+    if server_address.exposed and not server_address.secure:
         lines = [WARNING, *lines, WARNING]
     return "\n".join(lines)
 
@@ -63,26 +62,29 @@ class IdleShutdown:
 
 
 def run(instance: Instance, place: ListenOptions, *, idle: str, renew: bool) -> None:
-    """Open the door and stay until it is idle, or somebody ends it; raises ConfigError if it can't be opened."""
+    """Listen until the server is idle, or is ended; raises ConfigError if it can't listen."""
     place = replace(place, names=tuple(service.interfaces(instance).web.hosts))
-    listening.check_certificate(place)
+    sockets.check_certificate(place)
     patience = IdleShutdown(_seconds(idle), monotonic)
     _key(instance, renew=renew)
     fresh = tokens.KeyFile(instance.paths.root)
     key = fresh.key()
-    found = listening.sockets(place)
-    doorway = listening.doorway(key, place, found)
+    found = sockets.sockets(place)
+    server_address = sockets.server_address(key, place, found)
     answering = app.create(
-        lambda: Instance(instance.config, instance.state), doorway, key=fresh.key, active=patience.heard
+        lambda: Instance(instance.config, instance.state),
+        server_address,
+        key=fresh.key,
+        active=patience.heard,
     )
-    print(announce(doorway, place), file=sys.stderr, flush=True)  # noqa: T201 - what the door has to say
+    print(announce(server_address, place), file=sys.stderr, flush=True)  # noqa: T201 - where it listens
     serve(answering, place, found, patience)
 
 
 def url(instance: Instance, place: ListenOptions, *, renew: bool) -> str:
-    """Return the address with the token, of a door that is open already or that systemd opens."""
+    """Return the address with the token, of a server that runs already or that systemd starts."""
     secure = place.certfile is not None
-    return listening.address(
+    return sockets.address(
         ServerAddress(key=_key(instance, renew=renew), port=place.port, secure=secure), place
     )
 

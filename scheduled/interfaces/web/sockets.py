@@ -1,4 +1,4 @@
-"""Where the door listens: a socket of its own, or one that systemd hands over; and what it answers to there."""
+"""Where the server listens: a socket of its own, or one that systemd hands over; and what it answers to there."""
 
 import os
 import socket
@@ -62,8 +62,10 @@ def _handed_over() -> list[socket.socket]:
     return found
 
 
-def doorway(key: Key, place: ListenOptions, listening: Iterable[socket.socket], **more: Any) -> ServerAddress:
-    """Say where the door stands, as its sockets tell."""
+def server_address(
+    key: Key, place: ListenOptions, listening: Iterable[socket.socket], **more: Any
+) -> ServerAddress:
+    """Return where the server is, as its sockets tell."""
     addresses = [one.getsockname()[:2] for one in listening]
     exposed = any(address not in LOOPBACK for address, _ in addresses)
     own = {socket.gethostname(), place.host} if exposed else {place.host}
@@ -78,11 +80,11 @@ def doorway(key: Key, place: ListenOptions, listening: Iterable[socket.socket], 
     )
 
 
-def address(door: ServerAddress, place: ListenOptions) -> str:
+def address(server: ServerAddress, place: ListenOptions) -> str:
     """Return the address to type, or to click on: it carries the token, once."""
     host = "127.0.0.1" if place.host in EVERYWHERE else place.host
     host = f"[{host}]" if ":" in host else host
-    return f"{door.scheme}://{host}:{door.port}/?token={door.key.token}"
+    return f"{server.scheme}://{host}:{server.port}/?token={server.key.token}"
 
 
 def check_certificate(place: ListenOptions) -> None:

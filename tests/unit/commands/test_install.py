@@ -8,7 +8,7 @@ import pytest
 
 from scheduled.commands import install as installing
 from scheduled.install import crontab, dbus
-from scheduled.paths import Paths
+from scheduled.instance import Instance
 from scheduled.state.files import make_directories
 
 
@@ -27,10 +27,7 @@ def home(seal):
 
 
 def install(home, **options):
-    paths = Paths(home / "state")
-    return installing.install(
-        home / "etc/scheduled.toml", paths, 5, **{"on_bus": False, "dry_run": False, **options}
-    )
+    return installing.install(Instance(str(home / "etc/scheduled.toml"), str(home / "state")), 5, **options)
 
 
 def test_service_files_of_an_earlier_installation_call_this_one(home):

@@ -1,4 +1,4 @@
-"""Secrets that stand in a definition are in no answer of any door, and no mask takes their place."""
+"""Secrets that stand in a definition are in no answer of any interface, and no mask takes their place."""
 
 import pytest
 

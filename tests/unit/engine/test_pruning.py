@@ -5,8 +5,9 @@ import pytest
 from scheduled.core.runs import Span
 from scheduled.engine import pruning
 from scheduled.engine.runtime import Runtime
+from scheduled.instance import Instance
 from scheduled.paths import Paths
-from scheduled.queries import records
+from scheduled.queries.audit import audit
 from scheduled.schedules.zones import DAY
 from scheduled.state import directories
 from tests.fixtures.ledgers import DAILY, HOLDER, HOURLY, LEDGERS, a_claim, an_ending, by_hand
@@ -106,7 +107,7 @@ def test_epochs_that_ended_before_go_too(ledger):
 def runtime(tmp_path):
     config = tmp_path / "etc" / "scheduled.toml"
     config.parent.mkdir(mode=0o700)
-    config.write_text("[history]\nkeep_days = 30\n")
+    config.write_text('timezone = "UTC"\n[history]\nkeep_days = 30\n')
     directories.prepare(Paths(tmp_path))
     return Runtime(config, tmp_path)
 
@@ -139,6 +140,6 @@ def test_the_audit_starts_at_the_horizon(runtime, ledger):
     for now in (NOW - DAY - 1, NOW):
         pruning.prune(runtime, ledger, now)
 
-    found = records.audit(runtime.paths, "UTC")
+    found = audit(Instance(str(runtime.config.path), str(runtime.paths.root)))
 
     assert (found["ok"], found["slots"], found["horizon"]) == (True, 30, "1970-06-20T00:00:00+00:00")

@@ -1,11 +1,12 @@
 """The first sentence of an explanation, for each way in which a job can stand."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from scheduled.core.runs import Span
-from scheduled.paths import Paths
-from scheduled.queries.explain import explain, explain_at
-from scheduled.queries.view import looked_at
+from scheduled.instance import Instance
+from scheduled.queries.explain import explain
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import HOUR, MINUTE
 from tests.fixtures.ledgers import HOLDER, LEDGERS, a_claim, an_ending
@@ -41,8 +42,8 @@ def said(tmp_path, ledger):
         with ledger.transaction():
             for do in work:
                 do(ledger)
-        with looked_at(tmp_path / "scheduled.toml", Paths(tmp_path)) as (view, looked):
-            found = explain(view, looked, "job") if at is None else explain_at(view, looked, "job", at)
+        when = None if at is None else datetime.fromtimestamp(at, UTC).isoformat()
+        found = explain(Instance(str(tmp_path / "scheduled.toml"), str(tmp_path)), "job", when)
         return found["sentence"]
 
     return say

@@ -16,7 +16,7 @@ from scheduled.core.planner import plan_job
 from scheduled.core.runs import JobState
 from scheduled.errors import ConfigError
 from scheduled.queries import forecast
-from scheduled.queries.calendar import calendar, escape, fold
+from scheduled.queries.calendar import document, escape, fold
 from scheduled.queries.forecast import Ticks
 from scheduled.queries.view import View
 from scheduled.schedules.schedule import Schedule
@@ -56,7 +56,7 @@ def foreseen(view, start=START, end=START + DAY, outages=(), only=None):
     return [
         (datetime.fromtimestamp(run, ZoneInfo(ZONE)).strftime("%d %H:%M"),
          datetime.fromtimestamp(slot, ZoneInfo(ZONE)).strftime("%d %H:%M"), job)
-        for run, slot, job in forecast.forecast(view, start, end, outages, only)
+        for run, slot, job in forecast.foresee(view, start, end, outages, only)
     ]  # fmt: skip
 
 
@@ -108,7 +108,7 @@ def test_it_is_what_every_single_tick_would_do(
     pauses = {"job": pause} if pause else {}
     expected = tick_by_tick(job, START, START + 3 * DAY, outages, pauses=pauses)
 
-    assert forecast.forecast(a_view(job, pauses=pauses), START, START + 3 * DAY, outages) == expected
+    assert forecast.foresee(a_view(job, pauses=pauses), START, START + 3 * DAY, outages) == expected
 
 
 def test_a_night_without_ticks_is_caught_up_in_the_morning():
@@ -166,7 +166,7 @@ def test_what_is_more_than_one_answer_holds_is_refused(budget, monkeypatch):
 
     assert len(foreseen(view, START + DAY, START + 2 * DAY)) == 288
     with pytest.raises(ConfigError, match=r"from 2026-03-28.* to 2026-03-29.*: more than 288 runs"):
-        forecast.forecast(view, START, START + DAY + MINUTE)
+        forecast.foresee(view, START, START + DAY + MINUTE)
 
 
 @pytest.mark.parametrize("budget", [None, 5])
@@ -183,7 +183,7 @@ def test_what_happens_before_a_span_is_not_worked_out_for_ever_either(job, budge
     outages = [(START + DAY, START + 30 * DAY)]
 
     with pytest.raises(ConfigError, match=r"ask for .* one nearer to now"):
-        forecast.forecast(a_view(job, max_runs=budget), START + 60 * DAY, START + 61 * DAY, outages)
+        forecast.foresee(a_view(job, max_runs=budget), START + 60 * DAY, START + 61 * DAY, outages)
 
 
 def test_a_pause_that_is_long_over_before_a_span_is_no_reason_to_begin_today(monkeypatch):
@@ -201,7 +201,7 @@ def test_ticks_come_on_the_cadence_but_not_in_an_outage(tick):
 
 
 def test_a_calendar_escapes_what_means_something_and_folds_long_lines():
-    text = calendar([(START, START, "a;b,c\\" + "ü" * 60)], START)
+    text = document([(START, START, "a;b,c\\" + "ü" * 60)], START)
 
     assert "SUMMARY:a\\;b\\,c\\\\" in text
     assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))

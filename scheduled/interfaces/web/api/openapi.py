@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 import scheduled
-from scheduled.interfaces.web.api import schemas as shapes
+from scheduled.interfaces.web.api import schemas
 from scheduled.interfaces.web.api.operations import OPERATIONS, Operation
 from scheduled.interfaces.web.responses import PROBLEM
 
@@ -16,11 +16,11 @@ REFERENCE = "#/components/schemas/{name}"
 
 @lru_cache
 def document() -> dict[str, Any]:
-    """Return OpenAPI 3.1 of everything that the REST door answers."""
-    types: list[Any] = [shapes.Problem]
+    """Return OpenAPI 3.1 of everything that the REST interface answers."""
+    types: list[Any] = [schemas.Problem]
     for operation in OPERATIONS:
         types += [kind for kind in (operation.body, operation.answer) if kind is not None]
-    _, schemas = msgspec.json.schema_components(types, ref_template=REFERENCE)
+    _, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -30,7 +30,7 @@ def document() -> dict[str, Any]:
         },
         "paths": _paths(),
         "components": {
-            "schemas": schemas,
+            "schemas": components,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{"token": []}],
@@ -59,7 +59,7 @@ def _operation(operation: Operation, path: str) -> dict[str, Any]:
             },
             "default": {
                 "description": "What could not be done, and why",
-                "content": {PROBLEM: {"schema": _schema(shapes.Problem)}},
+                "content": {PROBLEM: {"schema": _schema(schemas.Problem)}},
             },
         },
     }

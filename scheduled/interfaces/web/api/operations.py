@@ -1,4 +1,4 @@
-"""Every operation of the REST door, as data: the routes and the OpenAPI document are both made from this table."""
+"""Every operation of the REST interface, as data: the routes and the OpenAPI document are both made from this table."""
 
 from asyncio import to_thread
 from collections.abc import Callable
@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from scheduled import service
+from scheduled.instance import Instance
 from scheduled.interfaces.web.api import schemas
-from scheduled.interfaces.web.permissions import permit
-from scheduled.service import Instance
+from scheduled.interfaces.web.request import permissions
 
 # The same answers under the names that two sources give them.
 PREFIXES = ("/api/daemon", "/api")
@@ -49,17 +49,17 @@ def _add(instance: Instance, asked: Asked) -> Any:
     # Nobody is surprised by what a program added; null leaves it to the configuration's defaults.
     given = {"enabled": False} | asked.body
     table = {key: value for key, value in given.items() if key != "name" and value is not None}
-    permit(instance, table)
+    permissions(instance).need_harmless(table)
     return service.add(instance, asked.body["name"], table)
 
 
 def _edit(instance: Instance, asked: Asked) -> Any:
-    permit(instance, asked.body)
+    permissions(instance).need_harmless(asked.body)
     return service.edit(instance, asked.name, asked.body)
 
 
 def _remove(instance: Instance, asked: Asked) -> Any:
-    permit(instance, {"command": None})
+    permissions(instance).need_harmless({"command": None})
     return service.remove(instance, asked.name)
 
 
@@ -209,7 +209,7 @@ OPERATIONS: tuple[Operation, ...] = (
         method="GET",
         path="/jobs/{job}/verdicts",
         summary="A job's newest verdicts, oldest first",
-        ask=lambda instance, asked: service.strips(instance, asked.name)[asked.name],
+        ask=lambda instance, asked: service.recent_verdicts(instance, asked.name)[asked.name],
         answer=list[schemas.Verdict],
     ),
     Operation(

@@ -1,4 +1,4 @@
-"""The REST door: a request is checked against its operation's types, `service` is asked, the answer is JSON."""
+"""The REST interface: a request is checked against its operation's types, `service` is asked, the answer is JSON."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any

@@ -164,7 +164,7 @@ class JobAnswer(JobLine, kw_only=True):
     """All of a job: what is configured, where it stands, its next slots."""
 
     settings: dict[str, Any]
-    job_state: dict[str, Any]
+    standing: dict[str, Any]
     next: list[str]
 
 
@@ -207,6 +207,7 @@ class Upcoming(msgspec.Struct, kw_only=True):
     """A slot to come; why it is *held* back if nobody can say when it runs."""
 
     job: str
+    target: str | None
     scheduled_for: str
     runs_at: str | None
     held: Literal["paused", "late"] | None
@@ -216,6 +217,7 @@ class Explanation(msgspec.Struct, kw_only=True):
     """A sentence, and what it rests on."""
 
     job: str
+    target: str | None
     sentence: str
 
 
@@ -314,6 +316,7 @@ class Incident(msgspec.Struct, kw_only=True):
     """Something that is wrong now, and since when; without a job, the runner itself found it."""
 
     job: str | None
+    target: str | None
     key: str
     since: str
     payload: dict[str, Any]
@@ -352,6 +355,7 @@ class Planned(msgspec.Struct, kw_only=True):
     """A job that the next tick would start, or why it would not."""
 
     job: str
+    target: str | None
 
 
 class Notice(msgspec.Struct, kw_only=True):

@@ -10,11 +10,10 @@ from starlette.routing import Route
 
 from scheduled import service
 from scheduled.errors import ConfigError
+from scheduled.instance import Instance
 from scheduled.interfaces.web.pages import forms
 from scheduled.interfaces.web.pages.templating import page
-from scheduled.interfaces.web.permissions import may_edit, permit
-from scheduled.interfaces.web.request import form, go, instance_of, path_of
-from scheduled.service import Instance
+from scheduled.interfaces.web.request import form, go, instance_of, path_of, permissions
 
 EXECUTED = ("command", "python")  # kinds of work that only those may write who may say what is executed
 
@@ -31,7 +30,7 @@ def routes() -> Iterator[Route]:
 
 def new(request: Request) -> Response:
     """Show an empty form."""
-    what = "command" if may_edit(instance_of(request)) else "chain"
+    what = "command" if permissions(instance_of(request)).may_write_commands else "chain"
     return _form(request, forms.blank() | {"what": what})
 
 
@@ -70,7 +69,7 @@ def _add(request: Request, filled: forms.Fields, sent: Mapping[str, str]) -> Res
     instance = instance_of(request)
     try:
         table = {key: value for key, value in forms.changes({}, filled).items() if value is not None}
-        permit(instance, table)
+        permissions(instance).need_harmless(table)
         service.add(instance, filled["name"], {**table, "enabled": "enabled" in sent})
     except ConfigError as error:
         return _form(request, filled, error)
@@ -93,7 +92,7 @@ def _change(request: Request, filled: forms.Fields, sent: Mapping[str, str]) -> 
         return _form(request, filled, table=table)
     try:
         changes = forms.changes(table, filled)
-        permit(instance, changes)
+        permissions(instance).need_harmless(changes)
         service.edit(instance, name, changes)
     except ConfigError as error:
         return _form(request, filled, error, table)
@@ -103,14 +102,14 @@ def _change(request: Request, filled: forms.Fields, sent: Mapping[str, str]) -> 
 async def remove(request: Request) -> Response:
     """Take the job out of its file."""
     name, instance = request.path_params["job"], instance_of(request)
-    permit(instance, {"command": None})
+    permissions(instance).need_harmless({"command": None})
     await run_in_threadpool(service.remove, instance, name)
     return go("/")
 
 
 def _is_closed(instance: Instance, table: forms.Table) -> bool:
     """Tell whether what a job does can't be changed here."""
-    return forms.work(table)["what"] in EXECUTED and not may_edit(instance)
+    return forms.work(table)["what"] in EXECUTED and not permissions(instance).may_write_commands
 
 
 def _form(
@@ -126,7 +125,7 @@ def _form(
         status=422 if error else 200,
         filled=filled,
         existing="job" in request.path_params,
-        may_edit=may_edit(instance),
+        may_edit=permissions(instance).may_write_commands,
         closed=closed,
         executed=EXECUTED,
         preview=_preview(instance, filled),

@@ -11,12 +11,12 @@ from starlette.routing import Route
 
 from scheduled import service
 from scheduled.core.runs import UNDER_WAY
+from scheduled.instance import Instance
 from scheduled.interfaces.ask import answered
 from scheduled.interfaces.web.pages import svg
 from scheduled.interfaces.web.pages.templating import page
 from scheduled.interfaces.web.request import form, go, instance_of, number, path_of
 from scheduled.interfaces.web.responses import RefusedError
-from scheduled.service import Instance
 
 QUICK = 1.0  # seconds: most jobs are over by then, and the page shows how they ended
 NEWEST = 25
@@ -58,7 +58,7 @@ def live_jobs(request: Request) -> Response:
 
 
 def _jobs(instance: Instance) -> dict[str, Any]:
-    strips = service.strips(instance)
+    strips = service.recent_verdicts(instance)
     return {
         "jobs": service.jobs(instance),
         "running": {
@@ -79,7 +79,7 @@ def _job(instance: Instance, name: str) -> dict[str, Any]:
     return {
         "job": found,
         "explained": service.explain(instance, name),
-        "strip": svg.strip(service.strips(instance, name)[name]),
+        "strip": svg.strip(service.recent_verdicts(instance, name)[name]),
         "runs": history,
         "durations": svg.durations(history),
         "log": _log(instance, history[0]["run_id"]) if history else None,

@@ -1,4 +1,4 @@
-"""Where the web door listens, what it says when it opens, when it goes; its token."""
+"""Where the web interface listens, what it says when it opens, when it goes; its token."""
 
 import os
 import socket
@@ -39,7 +39,7 @@ def test_a_new_token_makes_another_cookie(state):
     assert stat.S_IMODE((state / "web-token").stat().st_mode) == 0o600
 
 
-def test_an_open_door_follows_the_file(state):
+def test_an_interface_that_runs_follows_the_file(state):
     tokens.key(state)
     file = tokens.KeyFile(state)
     first = file.key()
@@ -124,27 +124,27 @@ def test_a_crowd_of_peers_takes_no_more_room_than_is_set():
 
 def opened(place):
     found = sockets.sockets(place)
-    doorway = sockets.doorway(KEY, place, found)
+    address = sockets.server_address(KEY, place, found)
     for one in found:
         one.close()
-    return doorway
+    return address
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_on_loopback_it_answers_to_loopback_names_alone(host):
-    doorway = opened(ListenOptions(host=host, port=0))
+    address = opened(ListenOptions(host=host, port=0))
 
-    assert doorway.names == {"127.0.0.1", "::1", "localhost"}
-    assert (doorway.exposed, doorway.secure) == (False, False)
-    assert "WARNING" not in server.announce(doorway, ListenOptions(host=host))
+    assert address.names == {"127.0.0.1", "::1", "localhost"}
+    assert (address.exposed, address.secure) == (False, False)
+    assert "WARNING" not in server.announce(address, ListenOptions(host=host))
 
 
 def test_open_to_the_network_without_tls_the_warning_frames_the_address():
     place = ListenOptions(host="0.0.0.0", port=0, names=("box.lan",))
-    doorway = opened(place)
+    address = opened(place)
 
-    first, *middle, last = server.announce(doorway, place).split("scheduled web:")
-    assert doorway.exposed and {"box.lan", socket.gethostname().lower()} <= doorway.names
+    first, *middle, last = server.announce(address, place).split("scheduled web:")
+    assert address.exposed and {"box.lan", socket.gethostname().lower()} <= address.names
     assert "NOT ENCRYPTED" in first and "NOT ENCRYPTED" in (middle or [last])[-1] + last
 
 

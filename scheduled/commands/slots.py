@@ -1,0 +1,130 @@
+"""`skip`: let go of slots that are open, or of one to come.
+
+It looks first, so that what can't be done is refused with nothing changed, and with *dry_run* only looks.
+"""
+
+from typing import Any
+
+from scheduled import clock
+from scheduled.clock import stamp
+from scheduled.commands.changing import changing
+from scheduled.config.files import known_jobs
+from scheduled.core.epochs import base_of, open_slots_of, slots_of, span_between
+from scheduled.core.events import Event
+from scheduled.core.jobs import Job
+from scheduled.core.runs import JobState, OpenRun, Span
+from scheduled.engine import planning
+from scheduled.engine.runtime import Runtime, open_runtime
+from scheduled.engine.settle import context_of, step_over
+from scheduled.errors import BusyError, ConfigError
+from scheduled.instance import Instance
+from scheduled.schedules.instants import read
+from scheduled.schedules.zones import Instant
+from scheduled.state.ledger import Ledger
+from scheduled.state.open import read_only
+
+BY_HAND = "by hand"
+
+
+def skip(instance: Instance, job: str, slot: str | None = None, *, dry_run: bool = False) -> dict[str, Any]:
+    """Let go of a job's open slots, or of one, which may be one to come: their verdict is `skipped`.
+
+    The run that waits for such a slot ends. Without *slot* the retries of runs that have none, of events and chains,
+    are not made either. Raises ConfigError, BusyError while a run of it is under way.
+    """
+    runtime = open_runtime(instance)
+    instant = None if slot is None else read(slot, runtime.zone)
+    return _skip_open(runtime, job, instant, dry_run=dry_run)
+
+
+def _skip_open(runtime: Runtime, name: str, slot: Instant | None, *, dry_run: bool) -> dict[str, Any]:
+    job = runtime.config.jobs[known_jobs(runtime.config, [name])[0]]
+    now = int(clock.now())
+    with read_only(runtime.paths) as looked:
+        runtime.config.override(looked.overrides())
+        job_state = planning.foreseen(looked, runtime.config, now).get(name)
+        found, retries = _to_skip(looked, job, job_state, slot, now, runtime.zone)
+    if (found is not None or retries) and not dry_run:
+        with changing(runtime) as ledger:
+            planning.register(ledger, runtime.config, now)
+            # Looked at again, now that nobody else can change it.
+            job_state = ledger.job_states().get(name)
+            found, retries = _to_skip(ledger, job, job_state, slot, now, runtime.zone)
+            if found is not None and job_state is not None:
+                _skip(ledger, job, job_state, slot, now)
+            events = [event for run in retries for event in _give_up(ledger, runtime, run, now)]
+        runtime.publish(events)
+    return {
+        "job": name,
+        "retries": [run.run_id for run in retries],
+        "skipped": found.count if found else 0,
+        "first": stamp(found.first if found else None, runtime.zone),
+        "last": stamp(found.last if found else None, runtime.zone),
+    }
+
+
+def _to_skip(
+    ledger: Ledger, job: Job, job_state: JobState | None, slot: Instant | None, now: Instant, zone: str
+) -> tuple[Span | None, tuple[OpenRun, ...]]:
+    """Return the slots to be skipped, that of a waiting run included, and the waiting runs that have no slot.
+
+    Raises ConfigError, BusyError.
+    """
+    if job_state is None:
+        raise ConfigError(f"{job.name}: is disabled; it has no open slots")
+    if job_state.busy:
+        raise BusyError(f"{job.name}: a run of it is under way; `scheduled stop` ends it")
+    own = job_state.open_run.slot if job_state.open_run else None
+    if slot is not None:
+        return _one(ledger, job, job_state, slot, zone), ()
+    span = span_between(open_slots_of(job.schedules, job_state), base_of(job_state), now)
+    if own is not None:
+        span = Span(own, span.last, span.count + 1) if span else Span(own, own, 1)
+    return span, job_state.others
+
+
+def _give_up(ledger: Ledger, runtime: Runtime, run: OpenRun, now: Instant) -> list[Event]:
+    ledger.close_run(run.run_id, "skipped", BY_HAND)
+    return step_over(ledger, context_of(runtime, now), run, "skipped")
+
+
+def _one(ledger: Ledger, job: Job, job_state: JobState, slot: Instant, zone: str) -> Span:
+    if slots_of(job.schedules, job_state.epoch).last_until(slot) != slot:
+        raise ConfigError(
+            f"{job.name}: {stamp(slot, zone)} is no slot of it; {_nearest(job, job_state, slot, zone)}"
+        )
+    own = job_state.open_run.slot if job_state.open_run else None
+    if slot != own and (slot <= base_of(job_state) or slot in job_state.decided):
+        row = ledger.row_at(job.name, slot)
+        verdict = row.verdict if row and row.span.last >= slot else None
+        raise ConfigError(
+            f"{job.name}: its slot of {stamp(slot, zone)} is not open: {verdict or 'before its epoch'}"
+        )
+    return Span(slot, slot, 1)
+
+
+def _nearest(job: Job, job_state: JobState, slot: Instant, zone: str) -> str:
+    times = slots_of(job.schedules, job_state.epoch)
+    near = [found for found in (times.last_until(slot), times.next_after(slot)) if found is not None]
+    if not near:
+        return "it has none"
+    return f"the nearest is {' or '.join(stamp(found, zone) or '' for found in near)}"
+
+
+def _skip(ledger: Ledger, job: Job, job_state: JobState, slot: Instant | None, now: Instant) -> None:
+    run, base = job_state.open_run, base_of(job_state)
+    if run is not None and run.slot is not None and slot in (None, run.slot):
+        ledger.record_verdict(job.name, Span(run.slot, run.slot, 1), "skipped", BY_HAND, run.run_id, now)
+        ledger.close_run(run.run_id, "skipped", BY_HAND)
+        ledger.advance(job.name, run.slot)
+    times = open_slots_of(job.schedules, job_state)
+    if slot is None:
+        rest = span_between(times, base, now)
+        oldest = True
+    else:
+        rest = Span(slot, slot, 1) if run is None or slot != run.slot else None
+        oldest = run is None and times.next_after(base) == slot and slot <= now
+    if rest is not None:
+        planning.record_verdict(ledger, job.name, rest, "skipped", BY_HAND, None, now)
+        if oldest:  # the position passes no slot that is still open
+            ledger.advance(job.name, rest.last)

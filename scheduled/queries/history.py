@@ -1,0 +1,134 @@
+"""Which runs there were, and how each job has been doing: the answers of `history`."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, get_args
+
+from scheduled import clock
+from scheduled.clock import stamp
+from scheduled.config.files import load_config
+from scheduled.core.records import RunRow, SlotRow
+from scheduled.core.runs import RunStatus
+from scheduled.errors import ConfigError, UnknownError, require_between
+from scheduled.instance import Instance
+from scheduled.queries.logs import known
+from scheduled.schedules.instants import ago
+from scheduled.schedules.zones import DAY, Instant
+from scheduled.state.ledger import Ledger
+from scheduled.state.open import read_only
+
+if TYPE_CHECKING:
+    from scheduled.queries.view import View
+
+MOST = 1_000_000  # runs in one answer
+NEWEST = 30
+WITHOUT_RUNS = 30 * DAY  # how far back to look where nothing ever ran
+
+
+def history(
+    instance: Instance,
+    job: str | None = None,
+    since: str | None = None,
+    status: str | None = None,
+    limit: int = 20,
+) -> list[dict[str, Any]]:
+    """Return the newest runs, of a job or of all, since `2h` ago or an instant, newest first. Raises ConfigError."""
+    require_between("limit", limit, 1, MOST)
+    found = load_config(instance.config_file)
+    if job is not None:
+        known(instance.paths, found.jobs, job)
+    first = None if since is None else ago(since, found.timezone, clock.now())
+    wanted = _run_status(status)
+    with read_only(instance.paths) as ledger:
+        rows = ledger.history(job=job, limit=limit, since=first, status=wanted)
+        return [_run(row, found.timezone) for row in rows]
+
+
+def one_run(instance: Instance, run_id: str) -> dict[str, Any]:
+    """Return one run as `history` has it; raises UnknownError if there is none of that name, ConfigError."""
+    zone = load_config(instance.config_file).timezone
+    with read_only(instance.paths) as ledger:
+        row = ledger.run(run_id)
+    if row is None:
+        raise UnknownError(f"{run_id}: no such run; `scheduled history` lists them")
+    return _run(row, zone)
+
+
+def _run_status(word: str | None) -> str | None:
+    """Return *word* if a run's status can be that; raises ConfigError."""
+    if word is not None and word not in get_args(RunStatus):
+        raise ConfigError(f"status: is one of {', '.join(get_args(RunStatus))}, got {word}")
+    return word
+
+
+def _run(row: RunRow, zone: str) -> dict[str, Any]:
+    return {
+        "run_id": row.run_id,
+        "job": row.job,
+        "target": row.target or None,
+        "scheduled_for": stamp(row.slot if row.slot is not None else row.asked_for, zone),
+        "slots": row.slots,
+        "trigger": row.trigger,
+        "attempt": row.attempt,
+        "status": row.status,
+        "reason": row.reason or None,
+        "started_at": stamp(row.started_at, zone),
+        "finished_at": stamp(row.finished_at, zone),
+        "duration_ms": row.duration_ms,
+        "exit_code": row.exit_code,
+        "host": row.host_name or row.host,
+        "host_id": row.host,
+    }
+
+
+def recent_verdicts(instance: Instance, job: str | None = None) -> dict[str, list[dict[str, Any]]]:
+    """Return the newest verdicts of a job, or of every job, oldest first: how it has been doing, at a glance.
+
+    Raises ConfigError, with the nearest name, if there is no such job.
+    """
+    from scheduled.queries.view import looked_at
+
+    with looked_at(instance) as (view, ledger):
+        names = list(view.config.jobs) if job is None else [view.job(job).name]
+        return {name: newest_verdicts(view, ledger, name) for name in names}
+
+
+def newest_verdicts(view: "View", ledger: Ledger, name: str, limit: int = NEWEST) -> list[dict[str, Any]]:
+    """Return the newest *limit* verdicts of one job, oldest first; runs that no schedule asked for among them."""
+    runs = ledger.history(job=name, limit=limit)
+    since = _since(runs, view.now)
+    rows = [*map(_of_slots, ledger.rows_after(name, since)), *_beside(runs)]
+    newest = sorted(rows, key=lambda row: row["at"])[-limit:]
+    return [
+        {**row, "at": stamp(row["at"], view.zone), "until": stamp(row["until"], view.zone)} for row in newest
+    ]
+
+
+def _since(runs: list[RunRow], now: Instant) -> Instant:
+    instants = [run.slot for run in runs if run.slot is not None]
+    return min(instants) - 1 if instants else now - WITHOUT_RUNS
+
+
+def _of_slots(row: SlotRow) -> dict[str, Any]:
+    span = row.span
+    return _entry(span.first, span.last, span.count, row.verdict or "", row.reason, row.run_id)
+
+
+def _beside(runs: Iterable[RunRow]) -> Iterable[dict[str, Any]]:
+    """Yield the runs whose slot has no verdict yet, and those that have no slot."""
+    for run in runs:
+        if run.slot is None or run.finished_at is None or run.status == "waiting_retry":
+            at = int(run.claimed_at) if run.slot is None else run.slot
+            yield _entry(at, at, run.slots, run.status, run.reason, run.run_id)
+
+
+def _entry(
+    first: Instant, last: Instant, slots: int, verdict: str, reason: str, run_id: str | None
+) -> dict[str, Any]:
+    return {
+        "at": first,
+        "until": last,
+        "slots": slots,
+        "verdict": verdict,
+        "reason": reason or None,
+        "run_id": run_id,
+    }

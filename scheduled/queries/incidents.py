@@ -1,0 +1,49 @@
+"""What is wrong now, and the notices on their way: the answers of `incidents` and `notices`."""
+
+from typing import Any
+
+from scheduled.clock import stamp
+from scheduled.config.files import load_config
+from scheduled.instance import Instance
+from scheduled.notify.troubles import job_of
+from scheduled.state.open import read_only
+
+
+def incidents(instance: Instance) -> list[dict[str, Any]]:
+    """List the conditions that hold now, as handlers, or the runner itself (`job` null), found them.
+
+    Raises ConfigError.
+    """
+    zone = load_config(instance.config_file).timezone
+    with read_only(instance.paths) as ledger:
+        found = ledger.conditions()
+    return [
+        {
+            "job": item.job or job_of(item.condition.key),
+            "target": None,
+            "key": item.condition.key,
+            "group": item.condition.group,
+            "since": stamp(item.since, zone),
+            "told_at": stamp(item.notified_at, zone),
+            "payload": item.condition.payload,
+        }
+        for item in found
+    ]
+
+
+def notices(instance: Instance) -> list[dict[str, Any]]:
+    """List the notices that are decided but not delivered yet, oldest first. Raises ConfigError."""
+    zone = load_config(instance.config_file).timezone
+    with read_only(instance.paths) as ledger:
+        found = ledger.outbox()
+    return [
+        {
+            "id": item.id,
+            "recipient": item.notice.recipient,
+            "subject": item.notice.subject,
+            "body": item.notice.body,
+            "tries": item.tries,
+            "next_try": stamp(item.next_try, zone),
+        }
+        for item in found
+    ]

@@ -1,0 +1,20 @@
+"""The newest daily report: the answer of `report`."""
+
+from typing import Any
+
+from scheduled.instance import Instance
+from scheduled.state import directories
+
+
+def report(instance: Instance) -> dict[str, Any]:
+    """Return the newest daily report as Markdown; its fields are null where none was made yet. Raises StateError."""
+    paths = instance.paths
+    directories.refuse_unreadable(paths)
+    made = max(paths.reports.glob("daily-*.md"), default=None, key=lambda path: path.name)
+    if made is None:
+        return {"path": None, "day": None, "text": None}
+    return {
+        "path": str(made),
+        "day": made.stem.removeprefix("daily-"),
+        "text": made.read_text(errors="replace"),
+    }

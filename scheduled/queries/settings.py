@@ -1,0 +1,55 @@
+"""What the configuration says beside its jobs, and whether it is sound: the answers of `settings` and `check`."""
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from scheduled import clock
+from scheduled.clock import stamp
+from scheduled.config.files import load_config
+from scheduled.instance import Instance
+
+if TYPE_CHECKING:
+    from scheduled.config.files import InterfacesTable
+
+SETTINGS = (
+    "timezone",
+    "workspace",
+    "max_parallel",
+    "max_runs",
+    "max_minutes",
+    "keep_days",
+    "keep_runs",
+    "sender",
+)
+
+
+def settings(instance: Instance) -> dict[str, Any]:
+    """Return what scheduled.toml says beside its jobs, defaults included. Raises ConfigError."""
+    found = load_config(instance.config_file)
+    values = {name: msgspec.to_builtins(getattr(found, name), enc_hook=str) for name in SETTINGS}
+    return {"path": str(found.path), **values}
+
+
+def interfaces(instance: Instance) -> "InterfacesTable":
+    """Return what the configuration lets interfaces do. Raises ConfigError."""
+    return load_config(instance.config_file).interfaces
+
+
+def check(instance: Instance) -> dict[str, Any]:
+    """Return every fault and doubt in the configuration; raises ConfigError if it can't be read at all."""
+    from scheduled.config.check import checked
+
+    return checked(instance.config_file, instance.paths)
+
+
+def now(instance: Instance) -> str:
+    """Say what time it is (RFC 3339), in the zone of the configuration. Raises ConfigError."""
+    return stamp(int(clock.now()), load_config(instance.config_file).timezone) or ""
+
+
+def handler_names() -> list[str]:
+    """List the handlers there are, built-in and installed, by name."""
+    from scheduled.handlers import registry
+
+    return sorted(registry.names())

@@ -1,0 +1,43 @@
+"""One check for all interfaces; what it refuses it says with the key to set, and where."""
+
+import pytest
+
+from scheduled.errors import ForbiddenError
+from scheduled.instance import Instance
+from scheduled.interfaces.permissions import Permissions
+
+KEYS = [("mcp", "add_commands"), ("dbus", "add_commands"), ("web", "allow_edit")]
+
+
+@pytest.fixture
+def instance(tmp_path):
+    (tmp_path / "scheduled.toml").touch()
+    return Instance(str(tmp_path / "scheduled.toml"), str(tmp_path / "state"))
+
+
+@pytest.mark.parametrize(("interface", "key"), KEYS)
+def test_what_is_executed_is_refused_with_the_key_that_allows_it(instance, interface, key):
+    permissions = Permissions(instance, interface, key)
+
+    with pytest.raises(ForbiddenError) as refused:
+        permissions.need_harmless({"cron": "0 * * * *", "command": "true"})
+    assert f"[{interface}] {key} = true in {instance.config_file}" in str(refused.value)
+    assert "(command)" in str(refused.value)
+
+    instance.config_file.write_text(f"[{interface}]\n{key} = true\n")
+    permissions.need_harmless({"command": "true"})
+
+
+@pytest.mark.parametrize(("interface", "key"), KEYS)
+def test_a_schedule_executes_nothing(instance, interface, key):
+    Permissions(instance, interface, key).need_harmless({"cron": "0 * * * *", "description": "news"})
+
+
+def test_a_permission_is_asked_for_by_name_and_kept_beside_those_there_are(instance):
+    instance.config_file.write_text('[mcp]\nallow = ["run"]\n')
+    permissions = Permissions(instance, "mcp", "add_commands")
+
+    permissions.need(None)
+    permissions.need("run")
+    with pytest.raises(ForbiddenError, match=r'\[mcp\] allow = \["run", "toggle"\]'):
+        permissions.need("toggle")

@@ -1,0 +1,76 @@
+"""The library API: every name that it lists is there, with a contract, and is imported when it is used."""
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+from scheduled import service
+from scheduled.instance import Instance
+
+
+def test_every_name_in_the_list_is_a_documented_function_of_its_own_name():
+    found = {name: getattr(service, name) for name in service.__all__}
+
+    assert found.pop("Instance") is Instance
+    assert found == {
+        name: one for name, one in found.items() if inspect.isfunction(one) and one.__name__ == name
+    }
+    assert [name for name, one in found.items() if not one.__doc__] == []
+
+
+def test_the_list_and_the_table_of_modules_name_the_same():
+    assert sorted(service.__all__) == sorted(service._MODULES)
+    assert set(dir(service)) == set(service.__all__)
+
+
+def test_it_reaches_down_only():
+    assert {module.split(".")[0] for module in service._MODULES.values()} == {
+        "instance",
+        "config",
+        "queries",
+        "commands",
+    }
+
+
+def test_what_acts_on_an_instance_takes_it_first():
+    free = {"Instance", "executable_keys", "handler_names", "together"}
+    asked = [getattr(service, name) for name in service.__all__ if name not in free]
+
+    assert {next(iter(inspect.signature(one).parameters)) for one in asked} == {"instance"}
+
+
+def test_an_unknown_name_is_refused_as_by_any_module():
+    with pytest.raises(AttributeError, match=r"module 'scheduled\.service' has no attribute 'statsu'"):
+        _ = service.statsu
+
+
+@pytest.mark.parametrize(
+    ("use", "imported"),
+    [
+        ("", set()),
+        ("service.Instance", {"scheduled.instance", "scheduled.paths", "scheduled.errors"}),
+    ],
+)
+def test_it_imports_what_is_used_and_nothing_else(use, imported):
+    code = (
+        "import sys; before = {*sys.modules}; from scheduled import service\n"
+        f"{use}\n"
+        "print(*({*sys.modules} - before))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    ours = {name for name in done.stdout.split() if name.startswith("scheduled.")}
+    assert ours - {"scheduled.service"} <= imported
+    assert use or set(done.stdout.split()) <= {"scheduled", "scheduled.service"}
+
+
+def test_a_run_imports_no_question_but_its_own():
+    code = "import sys; from scheduled import service; service.run; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    ours = {
+        name for name in done.stdout.split() if name.startswith(("scheduled.queries.", "scheduled.commands."))
+    }
+    assert ours == {"scheduled.commands.runs"}
