@@ -12,9 +12,9 @@ from scheduled.core.runs import AttemptResult, Claim
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import StateError
 from scheduled.execution.client import SupervisorClient
-from scheduled.execution.handler_run import read_report
 from scheduled.execution.prepare import ExecutionContext, specify
 from scheduled.execution.protocol import Ended, NotStarted
+from scheduled.execution.report_file import read_report
 from scheduled.paths import Paths
 from scheduled.state import directories
 from scheduled.state.locks import create_locked

@@ -19,9 +19,9 @@ from scheduled.engine.settle import settle_attempt, step_lost, step_over
 from scheduled.errors import StateError
 from scheduled.execution import process
 from scheduled.execution.capped_output import CappedOutput
-from scheduled.execution.handler_run import read_report
-from scheduled.execution.prepare import secrets_of
+from scheduled.execution.env_file import secrets_of
 from scheduled.execution.protocol import Ended, NotStarted, Record, Started, read_records, unreadable
+from scheduled.execution.report_file import read_report
 from scheduled.sanitize import Mask
 from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import Ledger

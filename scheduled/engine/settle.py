@@ -11,7 +11,7 @@ from scheduled.core.jobs import Job, Jobs
 from scheduled.core.judgement import Judgement, judge
 from scheduled.core.runs import AttemptResult, OpenRun, Span, TriggerRow, stands_for
 from scheduled.engine import chains
-from scheduled.execution.handler_run import Reported
+from scheduled.execution.report_file import Reported
 from scheduled.notify import conditions
 from scheduled.state.ledger import Ledger
 

@@ -10,14 +10,11 @@ from scheduled import sanitize
 from scheduled.clock import local
 from scheduled.core.jobs import Job
 from scheduled.core.runs import Claim
-from scheduled.errors import ConfigError, ScheduledError
+from scheduled.execution.env_file import read_env_file
 from scheduled.execution.protocol import Spec
 from scheduled.paths import Paths
-from scheduled.state.files import RefusedError, read_regular
-from scheduled.state.trust import warn_or_refuse
 
 CALL = os.path.join(os.path.dirname(__file__), "python_call.py")
-LONGEST_ENV_FILE = 1 << 20
 
 # Where nobody can be asked to stay awake (no logind), the work is done all the same, and its output says so.
 AWAKE = """
@@ -48,7 +45,7 @@ class ExecutionContext:
 
 def specify(job: Job, claim: Claim, holds: ExecutionContext, totals: Mapping[str, int]) -> Spec:
     """Given a claimed run, return what to execute; raises ScheduledError if the job's env_file can't be read."""
-    written = _read_env_file(job.env_file) if job.env_file else {}
+    written = read_env_file(job.env_file) if job.env_file else {}
     given = {**holds.environment, **written, **job.env}
     return Spec(
         run_id=claim.run_id,
@@ -120,15 +117,6 @@ def _directory(job: Job, environment: Mapping[str, str]) -> str:
     return os.path.expanduser(job.cwd) if job.cwd else home
 
 
-def secrets_of(job: Job, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what is to be masked in what *job* says, as far as it can be told now."""
-    try:
-        written = _read_env_file(job.env_file) if job.env_file else {}
-    except ScheduledError:
-        written = {}  # its run says so
-    return sanitize.secrets_of({**environment, **written, **job.env}, written)
-
-
 def _about(job: Job, claim: Claim) -> dict[str, str]:
     """Return the variables that tell a job about its run."""
     zone = job.schedule.zone
@@ -153,39 +141,6 @@ def _as_json(value: Mapping[str, Any]) -> str:
 
 def _stamp(instant: int | None, zone: str) -> str:
     return "" if instant is None else local(instant, zone).isoformat()
-
-
-def _read_env_file(name: str) -> dict[str, str]:
-    """Read lines of NAME=value, quoted as in a shell, `export` and comments allowed; nothing is expanded."""
-    path = Path(name).expanduser()
-    try:
-        warn_or_refuse(path)  # what stands in it (PATH, LD_PRELOAD) decides what runs
-        lines = read_regular(path, limit=LONGEST_ENV_FILE).decode().splitlines()
-    except RefusedError as error:
-        raise ScheduledError(f"env_file {error}") from None
-    except (OSError, ValueError, ConfigError) as error:
-        raise ScheduledError(f"env_file {path}: {getattr(error, 'strerror', None) or error}") from None
-    found = {}
-    for number, line in enumerate(lines, 1):
-        words = _words(path, number, line)
-        if words and words[0] == "export":
-            words = words[1:]
-        if not words:
-            continue
-        key, equals, value = words[0].partition("=")
-        if len(words) != 1 or not equals or not key:
-            raise ScheduledError(f"env_file {path}, line {number}: not NAME=value; quote values with spaces")
-        found[key] = value
-    return found
-
-
-def _words(path: Path, number: int, line: str) -> list[str]:
-    try:
-        import shlex
-
-        return shlex.split(line, comments=True)
-    except ValueError as error:
-        raise ScheduledError(f"env_file {path}, line {number}: {error}") from None
 
 
 def _task(job: Job, claim: Claim, holds: ExecutionContext, totals: Mapping[str, int]) -> dict[str, object]:

@@ -21,7 +21,7 @@ from scheduled.core.runs import AttemptResult
 from scheduled.engine import claims
 from scheduled.engine.claims import Gates
 from scheduled.engine.settle import settle_attempt
-from scheduled.execution.handler_run import Reported
+from scheduled.execution.report_file import Reported
 from scheduled.state.sqlite.ledger import SqliteLedger
 
 BEGIN = int(datetime(2026, 2, 3, 5, 58, 20, tzinfo=UTC).timestamp())

@@ -5,7 +5,7 @@ import pytest
 from scheduled.core.jobs import Action, Job, Jobs, Retry, Schedule
 from scheduled.core.runs import Span
 from scheduled.engine.settle import settle_attempt
-from scheduled.execution.handler_run import CountLine, EventLine, Reported
+from scheduled.execution.report_file import CountLine, EventLine, Reported
 from scheduled.handlers.base import Outcome
 from tests.fixtures.ledgers import (
     HOLDER,
