@@ -118,13 +118,14 @@ def apply_(instance: Instance, file: Path, dry_run: bool, as_json: bool) -> None
 @door
 def edit(instance: Instance, job: str | None, dry_run: bool, as_json: bool) -> None:
     """Edit the file of JOB, or scheduled.toml, with $VISUAL or $EDITOR; it is checked before it is kept."""
+    from scheduled.cli import editor
     from scheduled.config import edit as editing
     from scheduled.errors import ConfigError
 
     path = instance.config_file if job is None else editing.file_of(instance.config_file, job)
-    draft, before = editing.draft_of(instance.paths, path)
+    draft, before = editor.draft_of(instance.paths, path)
     while True:
-        change = editing.Edit(path, before, editing.open_editor(draft, before))
+        change = editing.Edit(path, before, editor.open_editor(draft, before))
         try:
             done = editing.keep(instance.config_file, instance.paths, change, dry_run=dry_run)
         except ConfigError as error:

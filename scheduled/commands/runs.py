@@ -7,6 +7,7 @@ from scheduled.clock import stamp
 from scheduled.commands import changes
 from scheduled.config.files import known_jobs
 from scheduled.core.bus import Subscriber
+from scheduled.core.events import Event
 from scheduled.core.manual import ManualRequest
 from scheduled.engine import tick
 from scheduled.engine.runtime import Runtime, open_runtime
@@ -19,7 +20,7 @@ def ticked(instance: Instance, work: Callable[[Runtime], Result], hear: Subscrib
     """Open the house, do *work* in it, and say what was done."""
     runtime = open_runtime(instance)
     if hear is not None:
-        runtime.bus.subscribe(hear)
+        runtime.bus.subscribe(Event, hear)
     runtime.claimed = instance.claimed
     return result(runtime, work(runtime))
 

@@ -1,12 +1,10 @@
 """Definitions on disk: what `add`, `remove`, `edit` and `apply` write is checked as a whole before it is kept."""
 
-import os
-import shlex
-import subprocess
 import tomllib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +12,23 @@ import msgspec
 import tomlkit
 
 from scheduled import clock
+from scheduled.actions import registry
 from scheduled.config import check as checks
-from scheduled.config import comments, redaction
+from scheduled.config import redaction
 from scheduled.config.files import job_files, known_jobs, load_config
 from scheduled.config.job_table import A_NAME, NAME
-from scheduled.errors import ConfigError, ScheduledError, StateError, UnknownError
+from scheduled.errors import ConfigError, StateError, UnknownError
 from scheduled.paths import Paths
 from scheduled.state import directories
 from scheduled.state.files import make_directories, write_atomically
 from scheduled.state.locks import exclusive
 
 PRIVATE = 0o600
-# What may be said of a job without saying what it executes.
+# What may be said of a job without saying what it executes; of the keys of actions their kinds say it.
 HARMLESS = frozenset((
-    "description", "enabled", "cron", "every", "at", "on", "where", "anchor", "slot", "timezone", "chain", "on_failure",
+    "description", "enabled", "cron", "every", "at", "on", "where", "anchor", "slot", "timezone", "on_failure",
     "after", "priority", "catch_up", "catch_up_limit", "grace", "not_between", "gate_deadline", "jitter",
-    "timeout", "retry", "group", "handler", "success_codes", "output_limit", "limits", "nice", "ionice",
+    "timeout", "retry", "group", "success_codes", "output_limit", "limits", "nice", "ionice",
 ))  # fmt: skip
 
 
@@ -159,7 +158,7 @@ def removal(config_file: Path, name: str) -> Edit:
     before = _read(path) or b""
     document = tomlkit.parse(before)
     del document["jobs"][name]
-    after = comments.kept(before, tomlkit.dumps(document).encode())
+    after = _with_comments(before, tomlkit.dumps(document).encode())
     expected = tomllib.loads(before.decode())
     del expected["jobs"][name]
     left = tomllib.loads(after.decode())
@@ -171,6 +170,28 @@ def removal(config_file: Path, name: str) -> Edit:
     return Edit(path, before, None if empty else after)
 
 
+def _with_comments(before: bytes, after: bytes) -> bytes:
+    """Return *after*, from which one block was taken, with the comments at its end: they are about what follows."""
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    start = _alike(old, new)
+    end = _alike(old[start:][::-1], new[start:][::-1])
+    gone, rest = old[start : len(old) - end], new[start:]
+    if len(rest) != end:
+        return after  # it stood in several places
+    said = next((n for n, line in enumerate(reversed(gone)) if not _is_comment(line)), len(gone))
+    left = gone[len(gone) - said :]
+    return b"".join([*new[:start], *left, *rest]) if any(map(bytes.strip, left)) else after
+
+
+def _alike(one: list[bytes], other: list[bytes]) -> int:
+    """Return how many lines at the start of both are the same."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def _is_comment(line: bytes) -> bool:
+    return line.strip()[:1] in (b"", b"#")
+
+
 def written(config_file: Path, name: str) -> dict[str, Any]:
     """Return a job's table as its file has it, secrets masked."""
     path = file_of(config_file, name)
@@ -179,10 +200,11 @@ def written(config_file: Path, name: str) -> dict[str, Any]:
 
 def executable_keys(table: Mapping[str, Any]) -> list[str]:
     """Return the keys of a job's table that say, or change, what is executed; a switch for who may write those."""
+    harmless = HARMLESS.union(key for key, found in registry.keys().items() if not found.executed)
     return sorted(
         key
         for key, value in table.items()
-        if key not in HARMLESS and not (key == "on_interrupted" and value in ("rerun", "skip", "ask"))
+        if key not in harmless and not (key == "on_interrupted" and value in ("rerun", "skip", "ask"))
     )
 
 
@@ -232,33 +254,3 @@ def application(config_file: Path, file: Path) -> Edit:
         raise ConfigError(f"{file}: there is no such file")
     path = config_file.parent / "jobs.d" / f"{file.stem}.toml"
     return Edit(path, _read(path), after)
-
-
-def draft_of(paths: Paths, path: Path) -> tuple[Path, bytes]:
-    """Copy a file to where it can be edited; return the copy's path and what it holds."""
-    before = _read(path)
-    if before is None:
-        raise ConfigError(f"{path}: there is no such file")
-    directories.prepare(paths)
-    drafts = paths.root / "drafts"
-    drafts.mkdir(mode=0o700, exist_ok=True)
-    draft = drafts / f"{path.stem}-{_stamp()}.toml"
-    write_atomically(draft, before, mode=PRIVATE)
-    return draft, before
-
-
-def open_editor(draft: Path, before: bytes) -> bytes:
-    """Have the user edit *draft* with $VISUAL or $EDITOR; return what it holds then."""
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-    try:
-        done = subprocess.run([*shlex.split(editor), str(draft)], check=False)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{editor}: {getattr(error, 'strerror', None) or error}; set EDITOR") from None
-    if done.returncode != 0:
-        if draft.read_bytes() == before:
-            draft.unlink()
-            raise ScheduledError(f"{editor} ended with {done.returncode}; nothing is changed")
-        raise ScheduledError(
-            f"{editor} ended with {done.returncode}; nothing is changed, your draft is {draft}"
-        )
-    return draft.read_bytes()

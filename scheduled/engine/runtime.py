@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from scheduled import clock
+from scheduled.actions.kind import ExecutionContext
+from scheduled.actions.registry import handler_of
 from scheduled.config.files import load_config
 from scheduled.core.bus import Bus
 from scheduled.core.conditions import Change, Notice
@@ -16,7 +18,6 @@ from scheduled.core.jobs import Job
 from scheduled.core.records import OutboxItem
 from scheduled.engine.log import LEVELS, Log, describe, log_path
 from scheduled.errors import ScheduledError
-from scheduled.execution.prepare import ExecutionContext
 from scheduled.handlers import registry
 from scheduled.instance import Instance
 from scheduled.notify.session_bus import Announcer
@@ -44,8 +45,8 @@ class Runtime:
         self._loaded: Workspace | None = None
         self._addressed: set[str] = set()
         self.bus = Bus(self.troubles.append)
-        self.bus.subscribe(self._write_down)
-        self.bus.subscribe(Announcer(self.config.timezone))
+        self.bus.subscribe(Event, self._write_down)
+        self.bus.subscribe(Event, Announcer(self.config.timezone))
 
     @property
     def zone(self) -> str:
@@ -106,14 +107,14 @@ class Runtime:
         """Return which job each handler's work is done by (the first, where there are several)."""
         found: dict[str, str] = {}
         for name, job in self.config.jobs.items():
-            if job.action.kind == "handler":
-                found.setdefault(job.action.name, name)
+            if handler := handler_of(job.action):
+                found.setdefault(handler, name)
         return found
 
     def compose(self, job: Job, change: Change) -> Sequence[Notice]:
         """Ask a job's handler what is to be said of *change*."""
         try:
-            speak = getattr(registry.find(job.action.name), "notices", None)
+            speak = getattr(registry.find(handler_of(job.action)), "notices", None)
             return speak(change) if speak else []
         except Exception as error:  # noqa: BLE001 - a plug-in's fault must not undo the run's verdict
             self.say(

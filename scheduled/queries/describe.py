@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from scheduled.core.jobs import Action, Gate, Job, Schedule, Window
+from scheduled.core.jobs import Gate, Job, Schedule, Window
 from scheduled.schedules.cron import MACROS
 from scheduled.schedules.cron_hash import resolve
 from scheduled.schedules.durations import duration
@@ -40,17 +40,6 @@ def _cron(found: Schedule) -> str:
     except (CronSimError, AttributeError):
         return found.expression
     return str(words[:1].lower() + words[1:])
-
-
-def action(found: Action) -> str:
-    """Say what a job does."""
-    if found.kind == "command":
-        import shlex
-
-        return found.line or shlex.join(found.words)
-    if found.kind == "chain":
-        return "chain " + ", ".join(" + ".join(step) for step in found.steps)
-    return f"{found.kind} {found.name}"
 
 
 def gate(found: Gate) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from scheduled.actions import registry
 from scheduled.clock import stamp
 from scheduled.core.epochs import open_slots_of
 from scheduled.core.jobs import Job
@@ -32,7 +33,7 @@ def _line(view: View, job: Job) -> dict[str, Any]:
         "description": job.description,
         "schedule": in_words(view, job),
         "zone": job.schedule.zone,
-        "action": describe.action(job.action),
+        "action": registry.describe(job.action),
         "enabled": job.enabled,
         "paused": is_paused(view, job.name),
         "priority": job.priority,
@@ -47,13 +48,13 @@ def _line(view: View, job: Job) -> dict[str, Any]:
 
 def chains(view: View) -> list[dict[str, Any]]:
     """Return every chain with its steps, each the jobs that run side by side in it."""
-    return [_chain(view, job) for job in view.config.jobs.values() if job.action.kind == "chain"]
+    return [_chain(view, job) for job in view.config.jobs.values() if job.action.steps]
 
 
 def chain(view: View, name: str) -> dict[str, Any]:
     """Return one chain; raises UnknownError if there is none of that name."""
     job = view.job(name)
-    if job.action.kind != "chain":
+    if not job.action.steps:
         raise UnknownError(f"no such chain: {name}; it is a job, and no chain")
     return _chain(view, job)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from scheduled.instance import Instance
 
 if TYPE_CHECKING:
-    from scheduled.config.files import InterfacesTable
+    from scheduled.config.tables import InterfacesTable
 
 
 def interfaces(instance: Instance) -> "InterfacesTable":

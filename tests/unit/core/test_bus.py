@@ -7,7 +7,7 @@ NEWS = Event(name="job_failed", payload={"job": "a"})
 def test_everybody_hears_in_the_order_of_subscription():
     heard, bus = [], Bus([].append)
     for name in ("first", "second"):
-        bus.subscribe(lambda event, name=name: heard.append((name, event)))
+        bus.subscribe(Event, lambda event, name=name: heard.append((name, event)))
 
     bus.publish(NEWS)
 
@@ -17,8 +17,8 @@ def test_everybody_hears_in_the_order_of_subscription():
 def test_a_subscriber_that_raises_is_told_and_the_others_still_hear():
     troubles, heard = [], []
     bus = Bus(troubles.append)
-    bus.subscribe(lambda event: {}[event.name])
-    bus.subscribe(heard.append)
+    bus.subscribe(Event, lambda event: {}[event.name])
+    bus.subscribe(Event, heard.append)
 
     bus.publish(NEWS)
     bus.publish(NEWS)
