@@ -1,7 +1,8 @@
-"""What a job's table says that it does: the keys of the kinds of action, whichever there are."""
+"""What a job's table says that it does: the keys of the kinds of action, whichever there are, and what of a table is executed."""
 
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 
@@ -10,6 +11,13 @@ from scheduled.actions.kind import ActionKind
 from scheduled.config.tables import JobTable
 from scheduled.core.jobs import Action
 from scheduled.errors import ConfigError
+
+# What may be said of a job without saying what it executes; of the keys of actions their kinds say it.
+HARMLESS = frozenset((
+    "description", "enabled", "cron", "every", "at", "on", "where", "anchor", "slot", "timezone", "on_failure",
+    "after", "priority", "catch_up", "catch_up_limit", "grace", "not_between", "gate_deadline", "jitter",
+    "timeout", "retry", "group", "success_codes", "output_limit", "limits", "nice", "ionice",
+))  # fmt: skip
 
 
 def job_table() -> type[JobTable]:
@@ -48,3 +56,13 @@ def _is_empty(value: object) -> bool:
     if isinstance(value, str):
         return not value.strip()
     return not value or (isinstance(value, list) and not value[0])
+
+
+def executable_keys(table: Mapping[str, Any]) -> list[str]:
+    """Return the keys of a job's table that say, or change, what is executed; a switch for who may write those."""
+    harmless = HARMLESS.union(key for key, found in registry.keys().items() if not found.executed)
+    return sorted(
+        key
+        for key, value in table.items()
+        if key not in harmless and not (key == "on_interrupted" and value in ("rerun", "skip", "ask"))
+    )

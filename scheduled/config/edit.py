@@ -12,7 +12,6 @@ import msgspec
 import tomlkit
 
 from scheduled import clock
-from scheduled.actions import registry
 from scheduled.config import check as checks
 from scheduled.config import redaction
 from scheduled.config.files import job_files, known_jobs, load_config
@@ -24,12 +23,6 @@ from scheduled.state.files import make_directories, write_atomically
 from scheduled.state.locks import exclusive
 
 PRIVATE = 0o600
-# What may be said of a job without saying what it executes; of the keys of actions their kinds say it.
-HARMLESS = frozenset((
-    "description", "enabled", "cron", "every", "at", "on", "where", "anchor", "slot", "timezone", "on_failure",
-    "after", "priority", "catch_up", "catch_up_limit", "grace", "not_between", "gate_deadline", "jitter",
-    "timeout", "retry", "group", "success_codes", "output_limit", "limits", "nice", "ionice",
-))  # fmt: skip
 
 
 class Edit(msgspec.Struct, frozen=True):
@@ -196,16 +189,6 @@ def written(config_file: Path, name: str) -> dict[str, Any]:
     """Return a job's table as its file has it, secrets masked."""
     path = file_of(config_file, name)
     return redaction.table(tomllib.loads((_read(path) or b"").decode())["jobs"][name])
-
-
-def executable_keys(table: Mapping[str, Any]) -> list[str]:
-    """Return the keys of a job's table that say, or change, what is executed; a switch for who may write those."""
-    harmless = HARMLESS.union(key for key, found in registry.keys().items() if not found.executed)
-    return sorted(
-        key
-        for key, value in table.items()
-        if key not in harmless and not (key == "on_interrupted" and value in ("rerun", "skip", "ask"))
-    )
 
 
 def change(config_file: Path, name: str, changes: Mapping[str, Any]) -> Edit:

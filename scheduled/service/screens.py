@@ -41,11 +41,11 @@ def settings(instance: Instance) -> dict[str, Any]:
 
 def executable_keys(definition: Mapping[str, Any]) -> list[str]:
     """Return the keys of a job's definition that say, or change, what is executed."""
+    from scheduled.config import action_keys
     from scheduled.config import aliases as wording
-    from scheduled.config import edit as editing
 
     taken_out = {key: None for key, value in definition.items() if value is None}
-    return editing.executable_keys({**taken_out, **wording.from_words(definition)})
+    return action_keys.executable_keys({**taken_out, **wording.from_words(definition)})
 
 
 def together(*said: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import pytest
 
 from scheduled.actions import python_call, registry
 from scheduled.actions.kind import SUPERVISOR, Key, Work
+from scheduled.config.action_keys import executable_keys
 from scheduled.config.check import check
-from scheduled.config.edit import executable_keys
 from scheduled.config.files import load_config
 from scheduled.core.jobs import Action
 

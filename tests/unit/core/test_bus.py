@@ -1,6 +1,11 @@
 from scheduled.core.bus import Bus
 from scheduled.core.events import Event
 
+
+class Another(Event, frozen=True):
+    """An event of a type of its own."""
+
+
 NEWS = Event(name="job_failed", payload={"job": "a"})
 
 
@@ -33,3 +38,13 @@ def test_without_subscribers_nothing_happens():
     Bus(troubles.append).publish(NEWS)
 
     assert troubles == []
+
+
+def test_events_of_another_type_are_not_heard():
+    heard, bus = [], Bus([].append)
+    bus.subscribe(Another, heard.append)
+
+    bus.publish(NEWS)
+    bus.publish(Another(name="job_failed"))
+
+    assert heard == [Another(name="job_failed")]
