@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scheduled.config import aliases
+from scheduled.config import action_keys, aliases
 from scheduled.config import edit as config_edit
 from scheduled.instance import Instance
 
@@ -57,4 +57,4 @@ def apply(instance: Instance, file: Path, *, dry_run: bool = False) -> dict[str,
 def executable_keys(definition: Mapping[str, Any]) -> list[str]:
     """Return the keys of a job's definition that say, or change, what is executed."""
     taken_out = {key: None for key, value in definition.items() if value is None}
-    return config_edit.executable_keys({**taken_out, **aliases.from_words(definition)})
+    return action_keys.executable_keys({**taken_out, **aliases.from_words(definition)})

@@ -6,6 +6,7 @@ from typing import Any
 from scheduled.clock import stamp
 from scheduled.config.files import known_jobs
 from scheduled.core.bus import Subscriber
+from scheduled.core.events import Event
 from scheduled.core.manual import ManualRequest
 from scheduled.engine import tick
 from scheduled.engine.runtime import Runtime, open_runtime
@@ -125,7 +126,7 @@ def _ticked(instance: Instance, work: Callable[[Runtime], Result], hear: Subscri
     """Open a runtime, do *work* with it, and say what was done."""
     runtime = open_runtime(instance)
     if hear is not None:
-        runtime.bus.subscribe(hear)
+        runtime.bus.subscribe(Event, hear)
     runtime.claimed = instance.claimed
     return _document(runtime, work(runtime))
 

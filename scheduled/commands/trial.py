@@ -6,15 +6,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from scheduled.actions.kind import ExecutionContext
 from scheduled.clock import now
 from scheduled.config.files import known_jobs
 from scheduled.core.runs import AttemptResult, Claim
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.errors import StateError
 from scheduled.execution.client import SupervisorClient
-from scheduled.execution.handler_run import read_report
-from scheduled.execution.prepare import ExecutionContext, specify
+from scheduled.execution.prepare import specify
 from scheduled.execution.protocol import Ended, NotStarted
+from scheduled.execution.report_file import read_report
 from scheduled.instance import Instance
 from scheduled.paths import Paths
 from scheduled.state import directories

@@ -5,15 +5,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import msgspec
-
 from scheduled import clock
+from scheduled.actions.registry import kind_of
 from scheduled.config.files import Drafts, load_config
 from scheduled.core import cadence
 from scheduled.core.epochs import minute_before, slots_of
 from scheduled.core.jobs import Job, Jobs
 from scheduled.paths import Paths
-from scheduled.schedules.kinds.registry import kind_of
+from scheduled.schedules.kinds import registry as schedule_kinds
 from scheduled.schedules.schedule import same
 from scheduled.schedules.zones import MINUTE, Instant, Seconds
 from scheduled.state.ledger import Ledger
@@ -34,7 +33,7 @@ def check(
     How often ticks come, and what has run, is known with the *ledger* only.
     """
     found, now = load_config(config_file, drafts), int(clock.now())
-    faults = [*found.problems, *(fault for job in found.jobs.values() for fault in _option_faults(job))]
+    faults = [*found.problems, *(fault for job in found.jobs.values() for fault in _action_faults(job))]
     every = ledger.meta("cadence") if ledger is not None else None
     rhythm = None if every is None else int(every)
     doubts = [doubt for job in found.jobs.values() for doubt in _doubts(job, rhythm, now)]
@@ -54,18 +53,8 @@ def check(
     }
 
 
-def _option_faults(job: Job) -> Iterable[str]:
-    from scheduled.handlers import registry
-
-    if job.action.kind == "handler":
-        try:
-            module = registry.find(job.action.name)
-            if hasattr(module, "Options"):
-                msgspec.convert(job.options, module.Options)
-        except (LookupError, msgspec.ValidationError) as error:
-            yield f"{job.source}: jobs.{job.name}: {error.args[0]}"
-    elif job.options and job.action.kind == "command":
-        yield f"{job.source}: jobs.{job.name}: options: a command takes none; use env"
+def _action_faults(job: Job) -> Iterable[str]:
+    return (f"{job.source}: jobs.{job.name}: {fault}" for fault in kind_of(job.action).faults(job))
 
 
 def _too_late(jobs: Jobs, ledger: Ledger | None, now: Instant) -> Iterable[Job]:
@@ -87,7 +76,7 @@ def _doubts(job: Job, every: Seconds | None, now: Instant) -> Iterable[str]:
     for doubt in job.doubts:
         yield f"{job.source}: jobs.{job.name}: {doubt}"
     for schedule in job.schedules:
-        for doubt in kind_of(schedule).lint(schedule, now):
+        for doubt in schedule_kinds.kind_of(schedule).lint(schedule, now):
             yield f"{job.source}: jobs.{job.name}: {schedule.kind}: {doubt}"
     coarse = every and cadence.doubt(job.schedules, every, now)
     if coarse:

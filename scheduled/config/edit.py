@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import tomlkit
 
 from scheduled import clock
 from scheduled.config import check as checks
-from scheduled.config import comments, redaction
+from scheduled.config import redaction
 from scheduled.config.files import job_files, known_jobs, load_config
 from scheduled.config.job_table import A_NAME, NAME
 from scheduled.errors import ConfigError, StateError, UnknownError
@@ -22,12 +23,6 @@ from scheduled.state.files import make_directories, write_atomically
 from scheduled.state.locks import exclusive
 
 PRIVATE = 0o600
-# What may be said of a job without saying what it executes.
-HARMLESS = frozenset((
-    "description", "enabled", "cron", "every", "at", "on", "where", "anchor", "slot", "timezone", "chain", "on_failure",
-    "after", "priority", "catch_up", "catch_up_limit", "grace", "not_between", "gate_deadline", "jitter",
-    "timeout", "retry", "group", "handler", "success_codes", "output_limit", "limits", "nice", "ionice",
-))  # fmt: skip
 
 
 class Edit(msgspec.Struct, frozen=True):
@@ -156,7 +151,7 @@ def removal(config_file: Path, name: str) -> Edit:
     before = _read(path) or b""
     document = tomlkit.parse(before)
     del document["jobs"][name]
-    after = comments.kept(before, tomlkit.dumps(document).encode())
+    after = _with_comments(before, tomlkit.dumps(document).encode())
     expected = tomllib.loads(before.decode())
     del expected["jobs"][name]
     left = tomllib.loads(after.decode())
@@ -168,19 +163,32 @@ def removal(config_file: Path, name: str) -> Edit:
     return Edit(path, before, None if empty else after)
 
 
+def _with_comments(before: bytes, after: bytes) -> bytes:
+    """Return *after*, from which one block was taken, with the comments at its end: they are about what follows."""
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    start = _alike(old, new)
+    end = _alike(old[start:][::-1], new[start:][::-1])
+    gone, rest = old[start : len(old) - end], new[start:]
+    if len(rest) != end:
+        return after  # it stood in several places
+    said = next((n for n, line in enumerate(reversed(gone)) if not _is_comment(line)), len(gone))
+    left = gone[len(gone) - said :]
+    return b"".join([*new[:start], *left, *rest]) if any(map(bytes.strip, left)) else after
+
+
+def _alike(one: list[bytes], other: list[bytes]) -> int:
+    """Return how many lines at the start of both are the same."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def _is_comment(line: bytes) -> bool:
+    return line.strip()[:1] in (b"", b"#")
+
+
 def written(config_file: Path, name: str) -> dict[str, Any]:
     """Return a job's table as its file has it, secrets masked."""
     path = file_of(config_file, name)
     return redaction.table(tomllib.loads((_read(path) or b"").decode())["jobs"][name])
-
-
-def executable_keys(table: Mapping[str, Any]) -> list[str]:
-    """Return the keys of a job's table that say, or change, what is executed; a switch for who may write those."""
-    return sorted(
-        key
-        for key, value in table.items()
-        if key not in HARMLESS and not (key == "on_interrupted" and value in ("rerun", "skip", "ask"))
-    )
 
 
 def change(config_file: Path, name: str, changes: Mapping[str, Any]) -> Edit:

@@ -5,13 +5,15 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from scheduled.clock import local_zone, zone_exists
-from scheduled.config.job_table import explain, parse_job
-from scheduled.config.tables import DefaultsTable
+from scheduled.clock import local_zone
+from scheduled.config.convert import converted
+from scheduled.config.job_table import parse_job
+from scheduled.config.tables import DefaultsTable, InterfacesTable, SettingsTable
+from scheduled.config.values import known_zone
 from scheduled.core.jobs import Job, Jobs
 from scheduled.errors import ConfigError, UnknownError
 from scheduled.sanitize import printable
@@ -20,71 +22,6 @@ from scheduled.state.trust import refuse_unreadable, warn_or_refuse
 
 Drafts = Mapping[Path, bytes | None]
 LONGEST = 10_000_000  # bytes: some 50,000 jobs
-
-
-class NotifyTable(msgspec.Struct, forbid_unknown_fields=True):
-    """[notify]: who the product's own mails come from."""
-
-    sender: str = "@trigger"
-
-
-class CatchUpTable(msgspec.Struct, forbid_unknown_fields=True):
-    """[catch_up]: what one tick may do at most; the rest stays open for the next."""
-
-    max_runs: int | None = None
-    max_minutes: int | None = None
-    max_sessions: int | None = None
-
-
-class HistoryTable(msgspec.Struct, forbid_unknown_fields=True):
-    """[history]: what is kept of what is over: days for all, runs of each job."""
-
-    keep_days: int = 90
-    keep_runs: int = 1000
-
-
-class McpTable(msgspec.Struct, forbid_unknown_fields=True):
-    """[mcp]: what agents may do beside looking, and whether what is executed may be written by them."""
-
-    allow: list[Literal["run", "toggle", "add"]] = []
-    add_commands: bool = False
-
-
-class DbusTable(msgspec.Struct, forbid_unknown_fields=True):
-    """[dbus]: whether what is executed may be written through it."""
-
-    add_commands: bool = False
-
-
-class WebTable(msgspec.Struct, forbid_unknown_fields=True):
-    """[web]: whether what is executed may be written through it, and names it answers to beside its own."""
-
-    allow_edit: bool = False
-    hosts: list[str] = []
-
-
-class InterfacesTable(msgspec.Struct, forbid_unknown_fields=True):
-    """[mcp], [dbus] and [web]: what the interfaces beside the command line may do."""
-
-    mcp: McpTable = msgspec.field(default_factory=McpTable)
-    dbus: DbusTable = msgspec.field(default_factory=DbusTable)
-    web: WebTable = msgspec.field(default_factory=WebTable)
-
-
-class SettingsTable(msgspec.Struct, forbid_unknown_fields=True):
-    """scheduled.toml without its jobs."""
-
-    timezone: str | None = None
-    workspace: str | None = None
-    max_parallel: int = 2
-    defaults: dict[str, Any] = {}
-    notify: NotifyTable = msgspec.field(default_factory=NotifyTable)
-    catch_up: CatchUpTable = msgspec.field(default_factory=CatchUpTable)
-    history: HistoryTable = msgspec.field(default_factory=HistoryTable)
-    mcp: McpTable = msgspec.field(default_factory=McpTable)
-    dbus: DbusTable = msgspec.field(default_factory=DbusTable)
-    web: WebTable = msgspec.field(default_factory=WebTable)
-    jobs: dict[str, Any] = {}
 
 
 class Config(msgspec.Struct, kw_only=True):
@@ -123,14 +60,9 @@ def load_config(path: Path, drafts: Drafts = MappingProxyType({})) -> Config:
     refuse_unreadable(path)
     tables = _read_toml(path, drafts)
     settings = _settings(path, tables)
-    zone = settings.timezone or local_zone()
-    if not zone_exists(zone):
-        raise ConfigError(
-            f"{path}: timezone: no such time zone: {zone!r} (write a name such as Europe/Berlin)"
-        )
     config = Config(
         path=path,
-        timezone=zone,
+        timezone=_zone(path, settings),
         workspace=Path(settings.workspace).expanduser() if settings.workspace else None,
         max_parallel=settings.max_parallel,
         max_runs=settings.catch_up.max_runs,
@@ -167,7 +99,7 @@ def _drop_tangles(config: Config) -> None:
 
 def _drop(config: Config, name: str, why: str) -> None:
     job = config.jobs.pop(name)
-    key = "chain" if job.action.steps else "after"
+    key = job.action.kind if job.action.steps else "after"
     config.problems.append(f"{job.source}: jobs.{name}: {key}: {why}")
 
 
@@ -200,9 +132,9 @@ def _settings(path: Path, tables: dict[str, Any]) -> SettingsTable:
             + ", ".join(f"[{name}]" for name in was or ("web", "mcp", "dbus"))
         )
     try:
-        settings = msgspec.convert(tables, SettingsTable)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {explain(error, SettingsTable)}") from None
+        settings = converted(tables, SettingsTable)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
     if settings.max_parallel < 1:
         raise ConfigError(f"{path}: max_parallel: must be at least 1, got {settings.max_parallel}")
     for table, key in (
@@ -218,11 +150,18 @@ def _settings(path: Path, tables: dict[str, Any]) -> SettingsTable:
     return settings
 
 
+def _zone(path: Path, settings: SettingsTable) -> str:
+    try:
+        return known_zone(settings.timezone or local_zone())
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
 def _defaults(path: Path, settings: SettingsTable) -> None:
     try:
-        msgspec.convert(settings.defaults, DefaultsTable)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: defaults: {explain(error, DefaultsTable)}") from None
+        converted(settings.defaults, DefaultsTable)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: defaults: {error}") from None
 
 
 def _read_toml(path: Path, drafts: Drafts) -> dict[str, Any]:

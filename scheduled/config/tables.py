@@ -1,4 +1,4 @@
-"""A configuration's tables as they are written: what `definitions` makes jobs of."""
+"""A configuration's tables as they are written: what `job_table` and `files` make jobs and settings of."""
 
 from typing import Any, Literal
 
@@ -71,15 +71,76 @@ class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class JobTable(DefaultsTable, forbid_unknown_fields=True, kw_only=True):
-    """[jobs.X] as it is written, without the keys that belong to a kind of schedule (`schedules.kinds`)."""
+    """[jobs.X] as it is written, without the keys of schedules (`schedules.kinds`) and actions (`action_keys.job_table`)."""
 
     description: str = ""
-    command: str | list[str] | None = None
-    python: str | None = None
-    handler: str | None = None
-    chain: list[str | list[str]] | None = None
     on: str | None = None
     where: dict[str, str | int | float | bool] = {}
     after: list[str] = []
     on_failure: Literal["stop", "continue"] = "stop"
     options: dict[str, Any] = {}
+
+
+class NotifyTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[notify]: who the product's own mails come from."""
+
+    sender: str = "@trigger"
+
+
+class CatchUpTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[catch_up]: what one tick may do at most; the rest stays open for the next."""
+
+    max_runs: int | None = None
+    max_minutes: int | None = None
+    max_sessions: int | None = None
+
+
+class HistoryTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[history]: what is kept of what is over: days for all, runs of each job."""
+
+    keep_days: int = 90
+    keep_runs: int = 1000
+
+
+class McpTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[mcp]: what agents may do beside looking, and whether what is executed may be written by them."""
+
+    allow: list[Literal["run", "toggle", "add"]] = []
+    add_commands: bool = False
+
+
+class DbusTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[dbus]: whether what is executed may be written through it."""
+
+    add_commands: bool = False
+
+
+class WebTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[web]: whether what is executed may be written through it, and names it answers to beside its own."""
+
+    allow_edit: bool = False
+    hosts: list[str] = []
+
+
+class InterfacesTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[mcp], [dbus] and [web]: what the interfaces beside the command line may do."""
+
+    mcp: McpTable = msgspec.field(default_factory=McpTable)
+    dbus: DbusTable = msgspec.field(default_factory=DbusTable)
+    web: WebTable = msgspec.field(default_factory=WebTable)
+
+
+class SettingsTable(msgspec.Struct, forbid_unknown_fields=True):
+    """scheduled.toml without its jobs."""
+
+    timezone: str | None = None
+    workspace: str | None = None
+    max_parallel: int = 2
+    defaults: dict[str, Any] = {}
+    notify: NotifyTable = msgspec.field(default_factory=NotifyTable)
+    catch_up: CatchUpTable = msgspec.field(default_factory=CatchUpTable)
+    history: HistoryTable = msgspec.field(default_factory=HistoryTable)
+    mcp: McpTable = msgspec.field(default_factory=McpTable)
+    dbus: DbusTable = msgspec.field(default_factory=DbusTable)
+    web: WebTable = msgspec.field(default_factory=WebTable)
+    jobs: dict[str, Any] = {}

@@ -22,12 +22,12 @@ DEFAULT_CADENCE: Seconds = 5 * MINUTE  # of ticks: what `scheduled install` writ
 
 
 class Action(msgspec.Struct, frozen=True):
-    """What a job does: *words* without a shell, *line* under /bin/sh -c, a Python or handler *name*, or a chain.
+    """What a job does, in the terms of its *kind* (`scheduled.actions`): *words* or a *line* to execute, or a *name*.
 
-    Each of a chain's *steps* holds the jobs that run side by side in it.
+    Each of its *steps* holds other jobs that it runs, side by side. A kind with more to say has a subclass.
     """
 
-    kind: Literal["command", "python", "handler", "chain"]
+    kind: str
     words: tuple[str, ...] = ()
     line: str = ""
     name: str = ""

@@ -9,17 +9,26 @@ from typing import Any
 
 import msgspec
 
+from scheduled.actions.chain import EXECUTOR
+from scheduled.actions.registry import kind_of
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job, Jobs
 from scheduled.core.records import CHAIN
 from scheduled.core.runs import AFTER, FAILED, OPEN, AttemptResult, Claim, OpenRun, TriggerRow
+from scheduled.engine.run_claimed import RunClaimed
 from scheduled.state.ledger import Ledger
 
 MAX_DEPTH = 16  # events that led to one another: more are taken for a loop
 
 
-def begin(ledger: Ledger, job: Job, claim: Claim, now: float) -> None:
-    """Start a claimed chain's run, or go on with it at the step that an earlier attempt did not get past."""
+def take_over(run: RunClaimed) -> None:
+    """Take a chain's claimed run."""
+    if kind_of(run.job.action).EXECUTOR == EXECUTOR:
+        run.take(begin)
+
+
+def begin(ledger: Ledger, job: Job, claim: Claim, now: float) -> bool:
+    """Start a claimed chain's run, or go on with it at the step that an earlier attempt did not get past; its jobs are asked for."""
     before = ledger.open_run(claim.run_id) if claim.attempt > 1 else None
     progress = _state_of(before) if before is not None and "steps" in before.payload else None
     steps = [list(step) for step in job.action.steps]
@@ -27,6 +36,7 @@ def begin(ledger: Ledger, job: Job, claim: Claim, now: float) -> None:
     state |= {"failures": [], "lost": 0}
     ledger.begin_chain(claim.run_id, state)
     _trigger_step(ledger, claim.run_id, state, claim.depth, now)
+    return True
 
 
 def _logical_time(claim: Claim) -> dict[str, Any]:

@@ -1,31 +1,34 @@
-"""Executing what was claimed: one supervisor for the tick, each end settled as it comes, follow-ups included."""
+"""Executing what was claimed: every run is offered on the bus, and its kind's executor takes it.
 
-import os
+Here is the one for processes: one supervisor for the tick, each end settled as it comes, follow-ups included.
+"""
+
 import signal
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 from scheduled import clock
+from scheduled.actions.kind import SUPERVISOR
+from scheduled.actions.registry import kind_of
 from scheduled.clock import stamp
 from scheduled.core.events import Event
+from scheduled.core.jobs import Job
 from scheduled.core.planner import Start
 from scheduled.core.records import Claimant
-from scheduled.core.runs import AttemptResult, Claim
-from scheduled.engine import chains, claims, lost_steps, planning, recovery, settle
+from scheduled.core.runs import Claim
+from scheduled.engine import chains, claims, lost_steps, recovery, settle
+from scheduled.engine.follow_ups import FollowUps
 from scheduled.engine.planning import Gates
+from scheduled.engine.run_claimed import RunClaimed
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import ScheduledError, StateError
 from scheduled.execution.client import SupervisorClient
-from scheduled.execution.prepare import specify
+from scheduled.execution.prepare import specify, unprepared
 from scheduled.execution.protocol import Ended, NotStarted, Record, Started
-from scheduled.sanitize import printable
 from scheduled.schedules.zones import MINUTE
 from scheduled.state import directories
 from scheduled.state.ledger import Ledger
 from scheduled.state.locks import create_locked
-
-PATIENCE = MINUTE  # a retry that is due sooner is waited for; a later one belongs to a later tick
-STAY = 10 * MINUTE  # after that a tick makes no retry any more: no job keeps it here for ever
 
 
 class Dispatcher:
@@ -39,17 +42,16 @@ class Dispatcher:
     ) -> None:
         self._runtime = runtime
         self.claimant = claimant
-        self._now = now
-        self._gates = Gates()
-        self._only = only
-        self._budget = runtime.config.max_runs
+        self._follow_ups = FollowUps(runtime, now, only)
         self._results = runtime.paths.results_of(claimant.tick)
         self._worked = False
         self._claims: dict[str, Claim] = {}
+        self._waiting: list[Claim] = []  # for their transaction to be committed
         self._pending: list[Record] = []
-        self._retries: dict[str, int] = {}
         self._troubles: list[str] = []
         self._stopped = False
+        runtime.bus.subscribe(RunClaimed, self._take_over)
+        runtime.bus.subscribe(RunClaimed, chains.take_over)
         self._supervisor: SupervisorClient | None = None
         self._unable = ""
         try:
@@ -69,28 +71,47 @@ class Dispatcher:
 
         Return whether anything could be started at all.
         """
-        self._gates = gates
+        self._follow_ups.gates = gates
         if self._supervisor is not None:
             self._take(ledger, starts)
         elif starts:
             self._troubles.append(self._unable)
         return self._supervisor is not None
 
-    def _take(self, ledger: Ledger, starts: Sequence[Start]) -> list[Claim]:
+    def _take(self, ledger: Ledger, starts: Sequence[Start]) -> None:
+        """Claim *starts* and have them begun, and so what is asked for by that."""
         now = clock.now()
         taken = [start.claim for start in claims.take(ledger, starts, self.claimant, now)]
         self._worked = self._worked or bool(taken)
-        jobs = self._runtime.config.jobs
-        chained = [claim for claim in taken if jobs[claim.job].action.kind == "chain"]
-        for claim in chained:
-            chains.begin(ledger, jobs[claim.job], claim, now)
-        taken = [claim for claim in taken if claim not in chained]
-        self._claims.update({claim.run_id: claim for claim in taken})
-        if self._budget is not None:
-            self._budget = max(0, self._budget - sum(claim.slot is not None for claim in taken))
-        if chained:
-            taken += self._take(ledger, self._plan(ledger, {row.job for row in ledger.triggers()}, now))
-        return taken
+        asked = [self._begin(ledger, claim, now) for claim in taken]
+        if any(asked):
+            self._take(ledger, self._follow_ups.plan(ledger, {row.job for row in ledger.triggers()}, now))
+
+    def _begin(self, ledger: Ledger, claim: Claim, now: float) -> bool:
+        """Offer a claimed run to the executors, and have it begun by who takes it; unclaim it if nobody does."""
+        run = RunClaimed(job=self._runtime.config.jobs[claim.job], claim=claim)
+        self._runtime.bus.publish(run)
+        if run.begin is not None:
+            return run.begin(ledger, run.job, claim, now)
+        ledger.unclaim(claim.run_id)
+        self._follow_ups.untaken.add(claim.job)
+        self._troubles.append(
+            f"{claim.run_id}: not started: nothing here executes what {claim.job} does ({run.job.action.kind});"
+            f" install what does, or `scheduled disable {claim.job}`"
+        )
+        return False
+
+    def _take_over(self, run: RunClaimed) -> None:
+        """Take what is a process under the supervisor."""
+        if kind_of(run.job.action).EXECUTOR == SUPERVISOR:
+            run.take(self._queue)
+
+    def _queue(self, ledger: Ledger, job: Job, claim: Claim, now: float) -> bool:  # noqa: ARG002 - as every executor has it
+        """Keep a claim for the supervisor until it can be seen by others; nothing else is asked for by that."""
+        self._claims[claim.run_id] = claim
+        self._waiting.append(claim)
+        self._follow_ups.spend(claim)
+        return False
 
     def follow(self, ledger: Ledger) -> list[str]:
         """Settle the runs as they end, and start what follows from them, until none is left.
@@ -102,8 +123,8 @@ class Dispatcher:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: self._stop())
             try:
-                self._submit(self._supervisor, self._claims.values(), ledger)
-                while (self._claims or self._retries) and self._step(ledger, self._supervisor):
+                self._submit(self._supervisor, ledger)
+                while (self._claims or self._follow_ups.retries) and self._step(ledger, self._supervisor):
                     pass
             except StateError as error:
                 self._troubles.append(str(error))
@@ -121,23 +142,24 @@ class Dispatcher:
 
     def _stop(self) -> None:
         self._stopped = True
-        self._retries.clear()
+        self._follow_ups.retries.clear()
         if self._supervisor is not None:
             self._supervisor.stop()
 
-    def _submit(self, supervisor: SupervisorClient, taken: Iterable[Claim], ledger: Ledger) -> None:
+    def _submit(self, supervisor: SupervisorClient, ledger: Ledger) -> None:
+        waiting, self._waiting = self._waiting, []
         holds, totals = self._runtime.context(), ledger.totals()
-        for claim in taken:
+        for claim in waiting:
             job = self._runtime.config.jobs[claim.job]
             try:
                 supervisor.submit(specify(job, claim, holds, totals.get(job.name, {})))
             except ScheduledError as error:
-                self._pending.append(Ended(ending=_unprepared(claim, str(error))))
+                self._pending.append(Ended(ending=unprepared(claim, str(error))))
 
     def _step(self, ledger: Ledger, supervisor: SupervisorClient) -> bool:
         """Take one batch of news; return False if none will come any more."""
         pending, self._pending = self._pending, []
-        records = pending or supervisor.records(self._until_retry())
+        records = pending or supervisor.records(self._follow_ups.until_retry())
         if records is None:
             self._supervisor_lost(ledger)
             return False
@@ -146,13 +168,11 @@ class Dispatcher:
         with ledger.transaction():
             events = [event for record in records for event in self._settle(ledger, record)]
             events += lost_steps.drop(ledger, self._runtime, clock.now())
-            followers = self._followers(ledger, ended)
+            if not self._stopped:
+                self._take(ledger, self._follow_ups.starts(ledger, ended))
         self._runtime.publish(events)
-        self._submit(supervisor, followers, ledger)
+        self._submit(supervisor, ledger)
         return True
-
-    def _until_retry(self) -> float | None:
-        return max(0.0, min(self._retries.values()) - clock.now()) if self._retries else None
 
     def _settle(self, ledger: Ledger, record: Record) -> list[Event]:
         if isinstance(record, Started):
@@ -182,54 +202,6 @@ class Dispatcher:
         chains.spread(ledger, self._runtime.config.jobs, [event], claim.depth, clock.now())
         return [event]
 
-    def _followers(self, ledger: Ledger, ended: Sequence[tuple[Claim, AttemptResult]]) -> list[Claim]:
-        """Claim what this tick's own runs brought about: further slots of `catch_up = "all"`, short retries."""
-        if self._stopped:
-            return []
-        now, after = clock.now(), self._runtime.config.jobs.coming_after
-        jobs = {claim.job for claim, ending in ended if self._goes_on(claim, ending)}
-        jobs |= {job for job, retry_at in self._retries.items() if retry_at <= now}
-        jobs |= {row.job for row in ledger.triggers()}
-        jobs |= {name for claim, _ in ended for name in after.get(claim.job, ())}
-        if not jobs:
-            return []
-        starts = self._plan(ledger, jobs, now)
-        if now - self._now > STAY:
-            self._retries.clear()
-            return self._take(ledger, [start for start in starts if not start.again])
-        self._note_retries(ledger, jobs, now)
-        return self._take(ledger, starts)
-
-    def _goes_on(self, claim: Claim, ending: AttemptResult) -> bool:
-        """Tell whether more of the same job may be due: after the success of its newest slot nothing is."""
-        newest = claim.slot is not None and self._runtime.config.jobs[claim.job].catch_up != "all"
-        return not newest or ending.status != "success"
-
-    def _plan(self, ledger: Ledger, jobs: Collection[str], now: float) -> list[Start]:
-        # Slots that came due since the tick began belong to later ticks; retries are due when they are due.
-        starts = planning.plan_and_note(
-            ledger,
-            self._runtime.config,
-            int(now),
-            names=jobs,
-            until=int(self._now),
-            gates=self._gates,
-            budget=self._budget,
-        ).starts
-        # What was run by hand takes no slot afterwards either.
-        return [
-            start
-            for start in starts
-            if start.claim.slot is None or self._only is None or start.claim.job in self._only
-        ]
-
-    def _note_retries(self, ledger: Ledger, jobs: Collection[str], now: float) -> None:
-        for job in jobs:
-            self._retries.pop(job, None)
-        for run in ledger.open_runs():
-            if run.job in jobs and run.retry_at is not None and run.retry_at - now <= PATIENCE:
-                self._retries[run.job] = run.retry_at
-
     def _supervisor_lost(self, ledger: Ledger) -> None:
         """Take in what a killed supervisor left behind, as after a dead runner."""
         with ledger.transaction():
@@ -249,17 +221,3 @@ def _started_event(claim: Claim, zone: str) -> Event:
         "attempt": claim.attempt,
     }
     return Event(name="job_started", payload=payload)
-
-
-def _unprepared(claim: Claim, reason: str) -> AttemptResult:
-    now = clock.now()
-    return AttemptResult(
-        run_id=claim.run_id,
-        attempt=claim.attempt,
-        status="failed",
-        started_at=now,
-        finished_at=now,
-        duration_ms=0,
-        exit_code=os.EX_CONFIG,
-        reason=printable(reason),
-    )

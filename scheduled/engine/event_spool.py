@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from scheduled.config.job_table import EVENT
+from scheduled.config.values import EVENT
 from scheduled.core.events import Event
 from scheduled.engine import chains
 from scheduled.engine.runtime import Runtime

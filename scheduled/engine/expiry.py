@@ -8,7 +8,7 @@ from scheduled.engine import claims
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
 from scheduled.engine.settle import context_of, settle_attempt
-from scheduled.execution.handler_run import Reported
+from scheduled.execution.report_file import Reported
 from scheduled.state.ledger import Ledger
 
 

@@ -19,7 +19,7 @@ from scheduled.engine.settle import leave_to_next_tick, settle_finished
 from scheduled.errors import StateError
 from scheduled.execution import process
 from scheduled.execution.capped_output import CappedOutput
-from scheduled.execution.prepare import secrets_of
+from scheduled.execution.env_file import secrets_of
 from scheduled.execution.protocol import Ended, NotStarted, Record, Started, read_records, unreadable
 from scheduled.sanitize import Mask
 from scheduled.state.files import RefusedError, read_regular

@@ -8,12 +8,13 @@ from pathlib import Path
 import msgspec
 
 from scheduled import clock
+from scheduled.actions.kind import ExecutionContext
+from scheduled.actions.registry import handler_of
 from scheduled.config.files import load_config
 from scheduled.core.bus import Bus
 from scheduled.core.events import Event
 from scheduled.core.records import Claimant
 from scheduled.engine.log import LEVELS, Log, describe, log_path
-from scheduled.execution.prepare import ExecutionContext
 from scheduled.instance import Instance
 from scheduled.notify.routes.base import Route, RouteSettings
 from scheduled.notify.routes.registry import MAIL, open_route
@@ -37,8 +38,8 @@ class Runtime:
         self.unrecorded = False
         self.claimed: Callable[[], None] | None = None
         self.bus = Bus(self.troubles.append)
-        self.bus.subscribe(self._write_down)
-        self.bus.subscribe(Announcer(self.config.timezone))
+        self.bus.subscribe(Event, self._write_down)
+        self.bus.subscribe(Event, Announcer(self.config.timezone))
 
     @property
     def zone(self) -> str:
@@ -111,8 +112,8 @@ class Runtime:
         """Return which job each handler's work is done by (the first, where there are several)."""
         found: dict[str, str] = {}
         for name, job in self.config.jobs.items():
-            if job.action.kind == "handler":
-                found.setdefault(job.action.name, name)
+            if handler := handler_of(job.action):
+                found.setdefault(handler, name)
         return found
 
     def route(self) -> Route:

@@ -13,7 +13,7 @@ from scheduled.core.judgement import Judgement, judge
 from scheduled.core.runs import AttemptResult, OpenRun, Span, TriggerRow, stands_for
 from scheduled.engine import chains
 from scheduled.engine.runtime import Runtime
-from scheduled.execution.handler_run import Reported, read_report
+from scheduled.execution.report_file import Reported, read_report
 from scheduled.notify import conditions, outbox
 from scheduled.notify.composing import compose
 from scheduled.schedules.zones import Instant

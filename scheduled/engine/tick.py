@@ -44,7 +44,7 @@ def tick(
     now = clock.now()
     claimant = Claimant(tick=_name(now), boot=clock.boot_id(), host="")
     result = Result(tick=claimant.tick, started_at=now)
-    runtime.bus.subscribe(result.events.append)
+    runtime.bus.subscribe(Event, result.events.append)
     only = () if manual else only
     with closing(Dispatcher(runtime, claimant, now, only)) as execution, runtime.ledger() as ledger:
         claimant = execution.claimant = runtime.recognise(ledger, claimant)

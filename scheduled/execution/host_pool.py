@@ -15,7 +15,7 @@ class HandlerHostPool:
 
     def __init__(self, settled: Callable[[], bool]) -> None:
         self._settled = settled
-        self._servants: list[HandlerHost] = []
+        self._hosts: list[HandlerHost] = []
         self._leaving: list[int] = []  # who is dismissed, and not reaped yet
 
     def given(self, spec: Spec, output: int) -> HandlerHost:
@@ -23,12 +23,12 @@ class HandlerHostPool:
 
         Raises OSError or StateError if there can't be one.
         """
-        for host in [host for host in self._servants if host.suits(spec)]:
+        for host in [host for host in self._hosts if host.suits(spec)]:
             # Who reads of the end of its last run must not take this one's process for that one's.
             if self._settled() and self._gave(host, spec, output):
                 return host
         host = HandlerHost(spec, handler_run.serve)
-        self._servants.append(host)
+        self._hosts.append(host)
         if not self._gave(host, spec, output):
             raise StateError("its process was gone before it began")
         return host
@@ -44,14 +44,14 @@ class HandlerHostPool:
 
     def dismiss_all(self, busy: Collection[HandlerHost | None]) -> None:
         """Let none serve any more, the *busy* ones once they are done: something else has its hands in the world."""
-        for host in list(self._servants):
+        for host in list(self._hosts):
             host.lasts = False
             if host not in busy:
                 self.dismiss(host)
 
     def dismiss(self, host: HandlerHost) -> None:
         """Let one go."""
-        self._servants.remove(host)
+        self._hosts.remove(host)
         if not host.reaped:
             self._leaving.append(host.pid)
         host.dismiss()

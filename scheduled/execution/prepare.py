@@ -1,23 +1,17 @@
 """A job and a claim on it -> the specification that the supervisor executes."""
 
 import os
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from scheduled import sanitize
-from scheduled.clock import local
+from scheduled.actions.kind import ExecutionContext
+from scheduled.actions.registry import kind_of
+from scheduled.clock import now, stamp
 from scheduled.core.jobs import Job
-from scheduled.core.runs import Claim
-from scheduled.errors import ConfigError, ScheduledError
+from scheduled.core.runs import AttemptResult, Claim
+from scheduled.execution.env_file import read_env_file
 from scheduled.execution.protocol import Spec
-from scheduled.paths import Paths
-from scheduled.state.files import RefusedError, read_regular
-from scheduled.state.trust import warn_or_refuse
-
-CALL = os.path.join(os.path.dirname(__file__), "python_call.py")
-LONGEST_ENV_FILE = 1 << 20
 
 # Where nobody can be asked to stay awake (no logind), the work is done all the same, and its output says so.
 AWAKE = """
@@ -28,34 +22,17 @@ exec "$@"
 """
 
 
-class ExecutionContext:
-    """What jobs find around them: the runner's environment, the workspace, the state's places."""
-
-    def __init__(
-        self,
-        paths: Paths,
-        workspace: Path | None,
-        zone: str,
-        environment: Mapping[str, str],
-        sender: str = "@trigger",
-    ) -> None:
-        self.paths = paths
-        self.workspace = workspace
-        self.zone = zone
-        self.environment = environment
-        self.sender = sender
-
-
 def specify(job: Job, claim: Claim, holds: ExecutionContext, totals: Mapping[str, int]) -> Spec:
-    """Given a claimed run, return what to execute; raises ScheduledError if the job's env_file can't be read."""
-    written = _read_env_file(job.env_file) if job.env_file else {}
+    """Given a claimed run, return what to execute; raises ScheduledError if that can't be known or prepared."""
+    work = kind_of(job.action).prepare(job, claim, holds, totals)
+    written = read_env_file(job.env_file) if job.env_file else {}
     given = {**holds.environment, **written, **job.env}
     return Spec(
         run_id=claim.run_id,
         attempt=claim.attempt,
         job=job.name,
-        argv=_wrapped(job, _verifying(job, _argv(job, claim)) if claim.verify else _argv(job, claim)),
-        task=_task(job, claim, holds, totals) if job.action.kind == "handler" else None,
+        argv=_wrapped(job, _verifying(job, work.argv) if claim.verify else work.argv),
+        task=work.task,
         cwd=_directory(job, holds.environment),
         env={**given, **_about(job, claim)},
         umask=job.umask,
@@ -69,6 +46,21 @@ def specify(job: Job, claim: Claim, holds: ExecutionContext, totals: Mapping[str
         urgent=claim.slot is None or job.priority == "critical",
         report=str(holds.paths.report_of(claim.run_id, claim.attempt)),
         secrets=sanitize.secrets_of(given, written),
+    )
+
+
+def unprepared(claim: Claim, reason: str) -> AttemptResult:
+    """Return how an attempt ended that could not be prepared."""
+    at = now()
+    return AttemptResult(
+        run_id=claim.run_id,
+        attempt=claim.attempt,
+        status="failed",
+        started_at=at,
+        finished_at=at,
+        duration_ms=0,
+        exit_code=os.EX_CONFIG,
+        reason=sanitize.printable(reason),
     )
 
 
@@ -88,45 +80,10 @@ def _verifying(job: Job, argv: tuple[str, ...]) -> tuple[str, ...]:
     return ("/bin/sh", "-c", f'({job.on_interrupted}) && exit 0; exec "$@"', "sh", *argv)
 
 
-def _argv(job: Job, claim: Claim) -> tuple[str, ...]:
-    action = job.action
-    if action.kind == "command":
-        words = action.words or ("/bin/sh", "-c", action.line)
-        return tuple(_logical_time(word, job, claim) for word in words)
-    if action.kind == "handler":
-        return ()
-    if ":" in action.name and "/" not in action.name:
-        return (sys.executable, CALL, action.name, _as_json(job.options))
-    return (sys.executable, os.path.expanduser(action.name))
-
-
-def _logical_time(word: str, job: Job, claim: Claim) -> str:
-    """Fill in what a late run must know to do the right day's work; all other braces stay as they are."""
-    if "{" not in word:
-        return word
-    known = {
-        "{scheduled_for}": _stamp(claim.scheduled_for, job.zone),
-        "{missed}": str(claim.missed),
-        "{window_start}": _stamp(claim.since, job.zone),
-    }
-    for name, value in known.items():
-        word = word.replace(name, value)
-    return word
-
-
 def _directory(job: Job, environment: Mapping[str, str]) -> str:
     # cron starts everything in the home directory; a tick typed elsewhere must not make jobs behave differently.
     home = environment.get("HOME", "/")
     return os.path.expanduser(job.cwd) if job.cwd else home
-
-
-def secrets_of(job: Job, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what is to be masked in what *job* says, as far as it can be told now."""
-    try:
-        written = _read_env_file(job.env_file) if job.env_file else {}
-    except ScheduledError:
-        written = {}  # its run says so
-    return sanitize.secrets_of({**environment, **written, **job.env}, written)
 
 
 def _about(job: Job, claim: Claim) -> dict[str, str]:
@@ -135,9 +92,9 @@ def _about(job: Job, claim: Claim) -> dict[str, str]:
     return {
         "SCHEDULED_JOB": job.name,
         "SCHEDULED_RUN_ID": claim.run_id,
-        "SCHEDULED_FOR": _stamp(claim.scheduled_for, zone),
+        "SCHEDULED_FOR": stamp(claim.scheduled_for, zone) or "",
         "SCHEDULED_MISSED": str(claim.missed),
-        "SCHEDULED_LAST_SUCCESS": _stamp(claim.since, zone),
+        "SCHEDULED_LAST_SUCCESS": stamp(claim.since, zone) or "",
         "SCHEDULED_ATTEMPT": str(claim.attempt),
         "SCHEDULED_TRIGGER": claim.trigger,
         "SCHEDULED_EVENT": claim.event,
@@ -149,56 +106,3 @@ def _as_json(value: Mapping[str, Any]) -> str:
     import json  # only where there is anything to say
 
     return json.dumps(value, ensure_ascii=False)  # as long as it was measured when it was told of
-
-
-def _stamp(instant: int | None, zone: str) -> str:
-    return "" if instant is None else local(instant, zone).isoformat()
-
-
-def _read_env_file(name: str) -> dict[str, str]:
-    """Read lines of NAME=value, quoted as in a shell, `export` and comments allowed; nothing is expanded."""
-    path = Path(name).expanduser()
-    try:
-        warn_or_refuse(path)  # what stands in it (PATH, LD_PRELOAD) decides what runs
-        lines = read_regular(path, limit=LONGEST_ENV_FILE).decode().splitlines()
-    except RefusedError as error:
-        raise ScheduledError(f"env_file {error}") from None
-    except (OSError, ValueError, ConfigError) as error:
-        raise ScheduledError(f"env_file {path}: {getattr(error, 'strerror', None) or error}") from None
-    found = {}
-    for number, line in enumerate(lines, 1):
-        words = _words(path, number, line)
-        if words and words[0] == "export":
-            words = words[1:]
-        if not words:
-            continue
-        key, equals, value = words[0].partition("=")
-        if len(words) != 1 or not equals or not key:
-            raise ScheduledError(f"env_file {path}, line {number}: not NAME=value; quote values with spaces")
-        found[key] = value
-    return found
-
-
-def _words(path: Path, number: int, line: str) -> list[str]:
-    try:
-        import shlex
-
-        return shlex.split(line, comments=True)
-    except ValueError as error:
-        raise ScheduledError(f"env_file {path}, line {number}: {error}") from None
-
-
-def _task(job: Job, claim: Claim, holds: ExecutionContext, totals: Mapping[str, int]) -> dict[str, object]:
-    return {
-        "handler": job.action.name,
-        "job": job.name,
-        "zone": holds.zone,
-        "workspace": str(holds.workspace) if holds.workspace else None,
-        "options": job.options,
-        "scheduled_for": claim.scheduled_for,
-        "window_start": claim.since,
-        "missed": claim.missed,
-        "totals": dict(totals),
-        "files": str(holds.paths.reports),
-        "sender": holds.sender,
-    }

@@ -4,7 +4,6 @@ It takes orders on one descriptor, appends records to the tick's outcome file an
 Its lock on the outcome file, inherited from the runner, says that it lives.
 """
 
-import errno
 import os
 import select
 import signal
@@ -13,15 +12,14 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from scheduled.core.runs import AttemptResult, AttemptStatus
+from scheduled.core.runs import AttemptStatus
 from scheduled.errors import StateError
 from scheduled.execution import process
+from scheduled.execution.attempt import SHORTAGE, Attempt, code_of, masked, not_startable, result_of
 from scheduled.execution.capped_output import CappedOutput
 from scheduled.execution.protocol import Ended, NotStarted, Spec, Started, Stop, decode_order
 from scheduled.execution.result_file import ResultFile
-from scheduled.sanitize import Mask, printable
+from scheduled.sanitize import Mask
 from scheduled.state.locks import hold
 
 if TYPE_CHECKING:
@@ -30,19 +28,6 @@ if TYPE_CHECKING:
 
 LOOK_SOON, LOOK_LATER = 0.05, 0.5  # at outputs: a flood fills a disk at about a gigabyte a second
 STORM = 4  # queued runs from which on the machine's ease is looked at: fewer are no storm
-# What the machine has too little of is no failure of the job's.
-SHORTAGE = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
-
-
-class _Running(msgspec.Struct, kw_only=True):
-    spec: Spec
-    pid: int
-    host: "HandlerHost | None"
-    output: CappedOutput
-    started_at: float
-    started: float
-    deadline: float
-    cause: AttemptStatus | None = None  # why we are killing it
 
 
 class Supervisor:
@@ -53,11 +38,11 @@ class Supervisor:
     ) -> None:
         self._orders: int | None = orders
         self._results = ResultFile(results, pokes)
-        self._servants: HandlerHostPool | None = None
+        self._hosts: HandlerHostPool | None = None
         self._max_parallel = max_parallel
         self._start_until = None if start_within is None else time.monotonic() + start_within
         self._queue: deque[Spec] = deque()
-        self._running: list[_Running] = []
+        self._running: list[Attempt] = []
         self._partial = b""
         self._look_after = LOOK_SOON
         self._pressed, self._ask_ease_at = False, 0.0
@@ -148,58 +133,65 @@ class Supervisor:
         try:
             output = process.open_output(spec.output)
         except OSError as error:
-            self._tell_not_started(spec, _said(spec, f"{spec.output}: {error.strerror}"))
+            self._tell_not_started(spec, masked(spec, f"{spec.output}: {error.strerror}"))
             return
         at, moment = time.time(), time.monotonic()
         try:
             hold(output, spec.output)
-            if (
-                spec.task is None or spec.attempt > 1
-            ):  # what was found before is what the last attempt failed with
-                self._let_servants_go()
-            host = None if spec.task is None else self._all_servants().given(spec, output)
-            pid = process.spawn(spec, output) if host is None else host.pid
+            pid, host = self._start_process(spec, output)
         except (OSError, ValueError, StateError) as error:
             os.close(output)
             self._could_not_start(spec, at, error)
             return
         except Exception as error:  # noqa: BLE001 - say, a program half replaced by its upgrade: the others go on
             os.close(output)
-            self._tell_not_started(spec, _said(spec, f"{type(error).__name__}: {error}"))
+            self._tell_not_started(spec, masked(spec, f"{type(error).__name__}: {error}"))
             return
-        self._running.append(
-            _Running(
-                spec=spec,
-                pid=pid,
-                host=host,
-                output=CappedOutput(output, spec.output_limit, Mask(spec.secrets)),
-                started_at=at,
-                started=moment,
-                deadline=moment + spec.timeout,
-            )
+        running = Attempt(
+            spec=spec,
+            pid=pid,
+            host=host,
+            output=CappedOutput(output, spec.output_limit, Mask(spec.secrets)),
+            started_at=at,
+            started=moment,
+            deadline=moment + spec.timeout,
         )
+        self._running.append(running)
         self._look_after = LOOK_SOON
+        self._tell_started(running)
+
+    def _start_process(self, spec: Spec, output: int) -> "tuple[int, HandlerHost | None]":
+        """Start the program, or have a child do a handler's work; return the process, and the child that it is."""
+        if spec.task is None or spec.attempt > 1:
+            # What was found before is what the last attempt failed with.
+            self._let_hosts_go()
+        if spec.task is None:
+            return process.spawn(spec, output), None
+        host = self._host_pool().given(spec, output)
+        return host.pid, host
+
+    def _tell_started(self, running: Attempt) -> None:
         self._results.tell(
             Started(
-                run_id=spec.run_id,
-                attempt=spec.attempt,
-                pid=pid,
-                born=process.born(pid),
-                at=at,
-                moment=moment,
+                run_id=running.spec.run_id,
+                attempt=running.spec.attempt,
+                pid=running.pid,
+                born=process.born(running.pid),
+                at=running.started_at,
+                moment=running.started,
             )
         )
 
-    def _all_servants(self) -> "HandlerHostPool":
-        if self._servants is None:
+    def _host_pool(self) -> "HandlerHostPool":
+        if self._hosts is None:
             from scheduled.execution.host_pool import HandlerHostPool
 
-            self._servants = HandlerHostPool(self._results.sync_now)
-        return self._servants
+            self._hosts = HandlerHostPool(self._results.sync_now)
+        return self._hosts
 
-    def _let_servants_go(self) -> None:
-        if self._servants is not None:
-            self._servants.dismiss_all([running.host for running in self._running])
+    def _let_hosts_go(self) -> None:
+        if self._hosts is not None:
+            self._hosts.dismiss_all([running.host for running in self._running])
 
     def _tell_not_started(self, spec: Spec, reason: str) -> None:
         self._results.tell(NotStarted(run_id=spec.run_id, attempt=spec.attempt, reason=reason))
@@ -207,50 +199,26 @@ class Supervisor:
     def _could_not_start(self, spec: Spec, at: float, error: Exception) -> None:
         if isinstance(error, StateError) or getattr(error, "errno", None) in SHORTAGE:
             self._tell_not_started(spec, getattr(error, "strerror", None) or str(error))
-            return
-        where = getattr(error, "filename", None)
-        what = getattr(error, "strerror", None) or str(error)
-        ending = AttemptResult(
-            run_id=spec.run_id,
-            attempt=spec.attempt,
-            status="failed",
-            started_at=at,
-            finished_at=time.time(),
-            duration_ms=0,
-            exit_code=127 if isinstance(error, FileNotFoundError) else 126,
-            reason=_said(spec, f"cannot start: {where}: {what}" if where else f"cannot start: {what}"),
-        )
-        self._results.tell(Ended(ending=ending))
+        else:
+            self._results.tell(Ended(ending=not_startable(spec, at, error)))
 
     def _reap(self) -> None:
         for running in list(self._running):
-            code = _code(running)
+            code = code_of(running)
             if code is not None:
                 self._running.remove(running)
                 self._finish(running, code)
-        if self._servants is not None:
-            self._servants.reap()
+        if self._hosts is not None:
+            self._hosts.reap()
 
-    def _finish(self, running: _Running, code: int) -> None:
+    def _finish(self, running: Attempt, code: int) -> None:
         if running.cause is not None:
             process.signal_group(running.pid, signal.SIGKILL)  # members that ignored TERM
         if running.host is None:
-            self._let_servants_go()
+            self._let_hosts_go()
         elif running.cause is not None or not running.host.lasts:
-            self._all_servants().dismiss(running.host)
-        ending = AttemptResult(
-            run_id=running.spec.run_id,
-            attempt=running.spec.attempt,
-            status=_verdict(running, code),
-            started_at=running.started_at,
-            finished_at=time.time(),
-            duration_ms=int((time.monotonic() - running.started) * 1000),
-            exit_code=code if code >= 0 else 128 - code,
-            signal=-code if code < 0 else None,
-            reason=_reason(running, code),
-            output_bytes=running.output.close(),
-        )
-        self._results.tell(Ended(ending=ending))
+            self._host_pool().dismiss(running.host)
+        self._results.tell(Ended(ending=result_of(running, code)))
 
     def _enforce(self) -> None:
         now = time.monotonic()
@@ -260,7 +228,7 @@ class Supervisor:
         grew = [running.output.grew() for running in self._running]
         self._look_after = LOOK_SOON if any(grew) else min(2 * self._look_after, LOOK_LATER)
 
-    def _kill(self, running: _Running, cause: AttemptStatus, now: float) -> None:
+    def _kill(self, running: Attempt, cause: AttemptStatus, now: float) -> None:
         process.signal_group(running.pid, signal.SIGTERM if running.cause is None else signal.SIGKILL)
         process.signal_group(running.pid, signal.SIGCONT)  # a stopped process would never see TERM
         running.cause = running.cause or cause
@@ -273,42 +241,3 @@ class Supervisor:
         for running in self._running:
             if running.cause is None:
                 self._kill(running, "interrupted", time.monotonic())
-
-
-def _code(running: _Running) -> int | None:
-    """Return the exit code of what has come to an end, a signal's number below 0; None for what goes on."""
-    if running.host is not None and (code := running.host.answer()) is not None:
-        return code
-    pid, status = os.waitpid(running.pid, os.WNOHANG)
-    if pid and running.host is not None:
-        running.host.lasts, running.host.reaped = False, True
-    return os.waitstatus_to_exitcode(status) if pid else None
-
-
-def _said(spec: Spec, reason: str) -> str:
-    return printable(Mask(spec.secrets).text(reason))
-
-
-def _verdict(running: _Running, code: int) -> AttemptStatus:
-    if code in running.spec.success_codes:
-        return "success"
-    if running.cause is not None:
-        return running.cause
-    return "deferred" if code == os.EX_TEMPFAIL else "failed"
-
-
-def _reason(running: _Running, code: int) -> str:
-    if running.cause == "timed_out" and code:
-        return f"timed out after {running.spec.timeout} s"
-    if running.cause == "interrupted" and code:
-        return "the runner was stopped"
-    if code < 0:
-        return f"killed by {_signal_name(-code)}"
-    return f"exit code {code}" if code else ""
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

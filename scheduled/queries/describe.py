@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from scheduled.core.jobs import Action, Gate, Job, Window
+from scheduled.core.jobs import Gate, Job, Window
 from scheduled.schedules.durations import duration
 from scheduled.schedules.kinds.registry import kind_of
 from scheduled.schedules.schedule import Schedule
@@ -33,17 +33,6 @@ def schedules(found: Sequence[Schedule], zone: str = "") -> str:
 def written(found: Sequence[Schedule], zone: str = "") -> str:
     """Return schedules as they are written in a configuration, in short, or in words where they have no such form."""
     return ", ".join(kind_of(schedule).written(schedule) or schedules([schedule], zone) for schedule in found)
-
-
-def action(found: Action) -> str:
-    """Say what a job does."""
-    if found.kind == "command":
-        import shlex
-
-        return found.line or shlex.join(found.words)
-    if found.kind == "chain":
-        return "chain " + ", ".join(" + ".join(step) for step in found.steps)
-    return f"{found.kind} {found.name}"
 
 
 def gate(found: Gate) -> str:

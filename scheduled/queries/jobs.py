@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from scheduled.actions import registry
 from scheduled.clock import stamp
 from scheduled.core.epochs import open_slots_of
 from scheduled.core.holds import is_too_late, may_start
@@ -40,7 +41,7 @@ def _line(view: View, job: Job) -> dict[str, Any]:
         "schedule": in_words(view, job),
         "schedules": each_in_words(view, job),
         "zone": job.zone,
-        "action": describe.action(job.action),
+        "action": registry.describe(job.action),
         "enabled": job.enabled,
         "paused": is_paused(view, job.name),
         "priority": job.priority,
@@ -56,14 +57,14 @@ def _line(view: View, job: Job) -> dict[str, Any]:
 def chains(instance: Instance) -> list[dict[str, Any]]:
     """List the chains and their steps, each the jobs that run side by side in it. Raises ConfigError."""
     view = look(instance)
-    return [_chain(view, job) for job in view.config.jobs.values() if job.action.kind == "chain"]
+    return [_chain(view, job) for job in view.config.jobs.values() if job.action.steps]
 
 
 def chain(instance: Instance, name: str) -> dict[str, Any]:
     """Return one chain; raises UnknownError for a job that is none, ConfigError."""
     view = look(instance)
     job = view.job(name)
-    if job.action.kind != "chain":
+    if not job.action.steps:
         raise UnknownError(f"no such chain: {name}; it is a job, and no chain")
     return _chain(view, job)
 

@@ -12,7 +12,7 @@ from scheduled.core.jobs import Job
 from scheduled.core.records import RunRow
 from scheduled.core.runs import UNDER_WAY
 from scheduled.errors import ScheduledError, UnknownError, require_between
-from scheduled.execution.prepare import secrets_of
+from scheduled.execution.env_file import secrets_of
 from scheduled.instance import Instance
 from scheduled.paths import Paths
 from scheduled.sanitize import Mask

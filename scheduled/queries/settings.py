@@ -10,7 +10,7 @@ from scheduled.config.files import load_config
 from scheduled.instance import Instance
 
 if TYPE_CHECKING:
-    from scheduled.config.files import InterfacesTable
+    from scheduled.config.tables import InterfacesTable
 
 SETTINGS = (
     "timezone",

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from scheduled import clock
+from scheduled.actions.registry import handler_of
 from scheduled.clock import stamp
 from scheduled.config.files import Config, load_config
 from scheduled.core.jobs import DEFAULT_CADENCE, Job
@@ -183,6 +184,6 @@ def describe(view: View, job: Job) -> str:
 def _health(rows: list[JobRow], found: Config) -> dict[str, Any] | None:
     """Return the workspace's totals as the last health run found them."""
     for row in rows:
-        if found.jobs[row.job].action.name == "health" and row.last_result:
+        if handler_of(found.jobs[row.job].action) == "health" and row.last_result:
             return {key: row.last_result.get(key) for key in ("healthy", "warnings", "errors")}
     return None

@@ -68,7 +68,7 @@ def test_a_file_without_a_version_is_brought_up_to_date(path):
 
 def test_a_file_of_an_older_version_is_upgraded_with_all_that_is_in_it(path, tmp_path, monkeypatch):
     with closing(SqliteLedger(path)) as ledger, ledger.transaction():
-        ledger.begin_epoch("kept", Schedule("cron", "0 * * * *"), 7)
+        ledger.begin_epoch("kept", (Schedule("cron", "0 * * * *"),), 7)
     monkeypatch.setattr(sqlite, "MIGRATIONS", shutil.copytree(sqlite.MIGRATIONS, tmp_path / "migrations"))
     further = sqlite.MIGRATIONS / f"{VERSION + 1:04}_later.sql"
     further.write_text("CREATE TABLE later (x);\nINSERT INTO later SELECT position FROM jobs;")

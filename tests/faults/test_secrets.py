@@ -99,7 +99,7 @@ def test_what_a_run_prints_is_masked_while_it_runs(keeper, until):
 
 
 def test_what_a_handler_reports_is_masked_before_it_is_written(tmp_path, monkeypatch):
-    from scheduled.execution import handler_run
+    from scheduled.execution import handler_run, report_file
     from scheduled.execution.protocol import Spec
     from scheduled.handlers import registry
 
@@ -115,7 +115,7 @@ def test_what_a_handler_reports_is_masked_before_it_is_written(tmp_path, monkeyp
     assert handler_run.serve(spec) == 1
 
     written = (tmp_path / "report").read_bytes()
-    found = handler_run.read_report(tmp_path / "report")
+    found = report_file.read_report(tmp_path / "report")
     assert (leaks(written), written.count(b"***")) == ([], 7)
     assert found.outcome.reason == "OSError: no answer from https://x/?token=***"
     assert (found.notices[0].subject, found.conditions[0].payload) == ("***", {"a": ["***"], "***": 1})

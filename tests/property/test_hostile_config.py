@@ -8,16 +8,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from scheduled.config.action_keys import job_table
 from scheduled.config.check import check
 from scheduled.config.files import load_config
-from scheduled.config.tables import JobTable
 from scheduled.errors import ConfigError
 from scheduled.schedules.kinds.reading import known_keys
 from tests.fixtures.in_process_cli import NIGHTLY, bounded, say
 
 EXAMPLES = 20_000 if NIGHTLY else 250
 MULTIPLE = 200  # bytes of memory for a byte of configuration, beside a megabyte: a byte may be a whole table
-KEYS = [*JobTable.__struct_fields__, *known_keys(), "x"]
+KEYS = [*job_table().__struct_fields__, *known_keys(), "x"]
 WORDS = st.sampled_from(
     [
         "* * * * *", "0 5 * * *", "@reboot", "H H * * *", "61 * * * *", "*/0 * * * *", "0 0 31 2 *", "1d", "0s", "99999d", "-1h",

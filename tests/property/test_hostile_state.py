@@ -15,8 +15,8 @@ from scheduled import idle
 from scheduled.commands import backup
 from scheduled.core.runs import AttemptResult
 from scheduled.errors import ConfigError, StateError
-from scheduled.execution.handler_run import read_report
 from scheduled.execution.protocol import Ended, Started, encode, read_records, unreadable
+from scheduled.execution.report_file import read_report
 from scheduled.handlers import memory_rollover
 from scheduled.instance import Instance
 from scheduled.state import snapshot

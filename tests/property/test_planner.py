@@ -21,7 +21,7 @@ from scheduled.core.runs import AttemptResult
 from scheduled.engine import claims, planning
 from scheduled.engine.planning import Gates
 from scheduled.engine.settle import SettleContext, settle_attempt
-from scheduled.execution.handler_run import Reported
+from scheduled.execution.report_file import Reported
 from scheduled.schedules.schedule import Schedule
 from scheduled.state.sqlite.ledger import SqliteLedger
 

@@ -5,7 +5,7 @@ import pytest
 from scheduled.core.jobs import Action, Job, Jobs, Retry
 from scheduled.core.runs import Span
 from scheduled.engine.settle import SettleContext, settle_attempt
-from scheduled.execution.handler_run import CountLine, EventLine, Reported
+from scheduled.execution.report_file import CountLine, EventLine, Reported
 from scheduled.handlers.base import Outcome
 from scheduled.schedules.schedule import Schedule
 from tests.fixtures.ledgers import (

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from scheduled.actions import python_call
+from scheduled.actions.kind import ExecutionContext
 from scheduled.core.jobs import Action, Job, Limits
 from scheduled.core.runs import Claim
 from scheduled.errors import ScheduledError
-from scheduled.execution import python_call
-from scheduled.execution.prepare import ExecutionContext, specify
+from scheduled.execution.prepare import specify
 from scheduled.paths import Paths
 from scheduled.schedules.schedule import Schedule
 

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from scheduled.core.jobs import Limits
-from scheduled.execution.handler_run import read_report
 from scheduled.execution.protocol import NotStarted, Started, read_records
+from scheduled.execution.report_file import read_report
 from scheduled.handlers import registry
 from scheduled.handlers.base import Outcome
 from tests.fixtures.supervised import PYTHON, supervise

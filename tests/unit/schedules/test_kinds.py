@@ -11,6 +11,7 @@ from scheduled.config.files import load_config
 from scheduled.core import cadence, epochs, planner
 from scheduled.core.audit import audit
 from scheduled.core.runs import Span
+from scheduled.instance import Instance
 from scheduled.queries import describe, preview
 from scheduled.schedules.kinds import registry
 from scheduled.schedules.schedule import Schedule, ScheduleError
@@ -101,7 +102,7 @@ def test_it_is_described_and_its_doubts_are_told(path):
         "days_later: 10 days late",
         "moon: clouds may hide it",
     ]
-    found = preview.preview(path, {"moon": "full"})
+    found = preview.preview(Instance(str(path), str(path.parent / "state")), {"moon": "full"})
     assert (found["schedule"], found["schedules"], len(found["next"])) == (
         "at every full moon", ["at every full moon"], 10,
     )  # fmt: skip

@@ -20,4 +20,6 @@ def main(target: str, arguments: str) -> int:
 
 
 if __name__ == "__main__":
+    if not sys.flags.safe_path:
+        del sys.path[0]  # this script's directory, whose modules are no modules of the user's
     sys.exit(main(*sys.argv[1:]))

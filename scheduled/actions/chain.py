@@ -1,0 +1,43 @@
+"""`chain`: other jobs, one after the other; the jobs of an inner list run side by side."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from scheduled.actions.kind import ExecutionContext, Key, Work
+from scheduled.core.jobs import Action, Job
+from scheduled.core.runs import Claim
+from scheduled.errors import ConfigError, ScheduledError
+
+KEYS: Mapping[str, Key] = {"chain": Key(list[str | list[str]], executed=False)}
+GROUP = ""
+EXECUTOR = "chain"  # its run has no process: rows in the ledger start its steps
+
+
+def read(given: Mapping[str, Any]) -> Action:
+    """See `ActionKind.read`."""
+    steps = tuple((step,) if isinstance(step, str) else tuple(step) for step in given["chain"])
+    if not all(steps) or any(len(set(step)) < len(step) for step in steps):
+        raise ConfigError("chain: each step is a job, or a list of different jobs that run side by side")
+    return Action("chain", steps=steps)
+
+
+def faults(job: Job) -> Iterable[str]:  # noqa: ARG001 - as every kind has it
+    """See `ActionKind.faults`."""
+    return []
+
+
+def describe(action: Action) -> str:
+    """See `ActionKind.describe`."""
+    return "chain " + ", ".join(" + ".join(step) for step in action.steps)
+
+
+def handler(action: Action) -> str:  # noqa: ARG001 - as every kind has it
+    """See `ActionKind.handler`."""
+    return ""
+
+
+def prepare(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[str, int]) -> Work:  # noqa: ARG001 - as every kind has it
+    """See `ActionKind.prepare`."""
+    raise ScheduledError(
+        f"{job.name}: a chain is no program of its own; `scheduled run {job.name}` runs its steps"
+    )

@@ -1,0 +1,59 @@
+"""`command`: a line for /bin/sh, or a list of words that is executed without a shell."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from scheduled.actions.kind import SUPERVISOR, ExecutionContext, Key, Work
+from scheduled.clock import stamp
+from scheduled.core.jobs import Action, Job
+from scheduled.core.runs import Claim
+
+KEYS: Mapping[str, Key] = {"command": Key(str | list[str])}
+GROUP = ""
+EXECUTOR = SUPERVISOR
+
+
+def read(given: Mapping[str, Any]) -> Action:
+    """See `ActionKind.read`."""
+    command = given["command"]
+    if isinstance(command, list):
+        return Action("command", words=tuple(command))
+    return Action("command", line=command)
+
+
+def faults(job: Job) -> Iterable[str]:
+    """See `ActionKind.faults`."""
+    return ["options: a command takes none; use env"] if job.options else []
+
+
+def describe(action: Action) -> str:
+    """See `ActionKind.describe`."""
+    import shlex
+
+    return action.line or shlex.join(action.words)
+
+
+def handler(action: Action) -> str:  # noqa: ARG001 - as every kind has it
+    """See `ActionKind.handler`."""
+    return ""
+
+
+def prepare(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[str, int]) -> Work:  # noqa: ARG001 - as every kind has it
+    """See `ActionKind.prepare`."""
+    words = job.action.words or ("/bin/sh", "-c", job.action.line)
+    return Work(argv=tuple(_logical_time(word, job, claim) for word in words))
+
+
+def _logical_time(word: str, job: Job, claim: Claim) -> str:
+    """Fill in what a late run must know to do the right day's work; all other braces stay as they are."""
+    if "{" not in word:
+        return word
+    zone = job.zone
+    known = {
+        "{scheduled_for}": stamp(claim.scheduled_for, zone) or "",
+        "{missed}": str(claim.missed),
+        "{window_start}": stamp(claim.since, zone) or "",
+    }
+    for name, value in known.items():
+        word = word.replace(name, value)
+    return word

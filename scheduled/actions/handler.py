@@ -1,0 +1,61 @@
+"""`handler`: a built-in or plugged-in handler does the work, in a forked child of the supervisor."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from scheduled.actions.kind import SUPERVISOR, ExecutionContext, Key, Work
+from scheduled.core.jobs import Action, Job
+from scheduled.core.runs import Claim
+
+KEYS: Mapping[str, Key] = {"handler": Key(str, executed=False)}
+GROUP = "workspace"
+EXECUTOR = SUPERVISOR
+
+
+def read(given: Mapping[str, Any]) -> Action:
+    """See `ActionKind.read`."""
+    return Action("handler", name=given["handler"])
+
+
+def faults(job: Job) -> Iterable[str]:
+    """See `ActionKind.faults`."""
+    from scheduled.handlers import registry
+
+    try:
+        module = registry.find(job.action.name)
+        if hasattr(module, "Options"):
+            msgspec.convert(job.options, module.Options)
+    except (LookupError, msgspec.ValidationError) as error:
+        return [error.args[0]]
+    return []
+
+
+def describe(action: Action) -> str:
+    """See `ActionKind.describe`."""
+    return f"handler {action.name}"
+
+
+def handler(action: Action) -> str:
+    """See `ActionKind.handler`."""
+    return action.name
+
+
+def prepare(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[str, int]) -> Work:
+    """See `ActionKind.prepare`."""
+    return Work(
+        task={
+            "handler": job.action.name,
+            "job": job.name,
+            "zone": context.zone,
+            "workspace": str(context.workspace) if context.workspace else None,
+            "options": job.options,
+            "scheduled_for": claim.scheduled_for,
+            "window_start": claim.since,
+            "missed": claim.missed,
+            "totals": dict(totals),
+            "files": str(context.paths.reports),
+            "sender": context.sender,
+        }
+    )

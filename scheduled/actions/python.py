@@ -1,0 +1,45 @@
+"""`python`: `module:function`, called with the job's options, or a script."""
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from scheduled.actions.kind import SUPERVISOR, ExecutionContext, Key, Work
+from scheduled.core.jobs import Action, Job
+from scheduled.core.runs import Claim
+
+KEYS: Mapping[str, Key] = {"python": Key(str)}
+GROUP = ""
+EXECUTOR = SUPERVISOR
+CALL = os.path.join(os.path.dirname(__file__), "python_call.py")
+
+
+def read(given: Mapping[str, Any]) -> Action:
+    """See `ActionKind.read`."""
+    return Action("python", name=given["python"])
+
+
+def faults(job: Job) -> Iterable[str]:  # noqa: ARG001 - as every kind has it
+    """See `ActionKind.faults`."""
+    return []
+
+
+def describe(action: Action) -> str:
+    """See `ActionKind.describe`."""
+    return f"python {action.name}"
+
+
+def handler(action: Action) -> str:  # noqa: ARG001 - as every kind has it
+    """See `ActionKind.handler`."""
+    return ""
+
+
+def prepare(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[str, int]) -> Work:  # noqa: ARG001 - as every kind has it
+    """See `ActionKind.prepare`."""
+    name = job.action.name
+    if ":" not in name or "/" in name:
+        return Work(argv=(sys.executable, os.path.expanduser(name)))
+    import json  # only where there is anything to say
+
+    return Work(argv=(sys.executable, CALL, name, json.dumps(job.options, ensure_ascii=False)))

@@ -1,0 +1,60 @@
+"""The file of variables that a job is given, and what is secret in what it says."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from scheduled import sanitize
+from scheduled.core.jobs import Job
+from scheduled.errors import ConfigError, ScheduledError
+from scheduled.state.files import RefusedError, read_regular
+from scheduled.state.trust import warn_or_refuse
+
+LONGEST = 1 << 20  # bytes of such a file
+
+
+def read_env_file(name: str) -> dict[str, str]:
+    """Given the path of a file of NAME=value lines, return its variables; raises ScheduledError if it can't be read.
+
+    Values are quoted as in a shell, `export` and comments are allowed; nothing is expanded.
+    """
+    path = Path(name).expanduser()
+    found = {}
+    for number, line in enumerate(_lines(path), 1):
+        words = _words(path, number, line)
+        if words and words[0] == "export":
+            words = words[1:]
+        if not words:
+            continue
+        key, equals, value = words[0].partition("=")
+        if len(words) != 1 or not equals or not key:
+            raise ScheduledError(f"env_file {path}, line {number}: not NAME=value; quote values with spaces")
+        found[key] = value
+    return found
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        warn_or_refuse(path)  # what stands in it (PATH, LD_PRELOAD) decides what runs
+        return read_regular(path, limit=LONGEST).decode().splitlines()
+    except RefusedError as error:
+        raise ScheduledError(f"env_file {error}") from None
+    except (OSError, ValueError, ConfigError) as error:
+        raise ScheduledError(f"env_file {path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _words(path: Path, number: int, line: str) -> list[str]:
+    try:
+        import shlex
+
+        return shlex.split(line, comments=True)
+    except ValueError as error:
+        raise ScheduledError(f"env_file {path}, line {number}: {error}") from None
+
+
+def secrets_of(job: Job, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what is to be masked in what *job* says, as far as it can be told now."""
+    try:
+        written = read_env_file(job.env_file) if job.env_file else {}
+    except ScheduledError:
+        written = {}  # its run says so
+    return sanitize.secrets_of({**environment, **written, **job.env}, written)

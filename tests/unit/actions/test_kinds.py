@@ -1,0 +1,139 @@
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from scheduled.actions import python_call, registry
+from scheduled.actions.kind import SUPERVISOR, Key, Work
+from scheduled.config.action_keys import executable_keys
+from scheduled.config.check import check
+from scheduled.config.files import load_config
+from scheduled.core.jobs import Action
+
+ROOT = Path(registry.__file__).parents[1]
+
+
+@pytest.fixture
+def beep(monkeypatch):
+    """A kind that the program has never heard of."""
+    kind = ModuleType("beep")
+    vars(kind).update(
+        KEYS={"beep": Key(str), "times": Key(int, executed=False)},
+        GROUP="speaker",
+        EXECUTOR=SUPERVISOR,
+        read=lambda given: Action("beep", words=("beep", str(given["times"] or 1)), name=given["beep"]),
+        faults=lambda job: [f"beep: no such sound: {job.action.name}"] if job.action.name == "x" else [],
+        describe=lambda action: f"beep {action.name} {action.words[1]} times",
+        handler=lambda _: "",
+        prepare=lambda job, *_: Work(argv=job.action.words),
+    )
+    monkeypatch.setitem(registry.KINDS, "beep", kind)
+
+
+@pytest.fixture
+def configured(tmp_path):
+    def configure(text):
+        path = tmp_path / "scheduled.toml"
+        path.write_text(f"[jobs.a]\n{text}\n")
+        path.chmod(0o600)
+        return load_config(path)
+
+    return configure
+
+
+@pytest.mark.usefixtures("beep")
+def test_a_new_kind_is_read_from_its_keys_and_described_in_its_words(configured):
+    job = configured('beep = "high"\ntimes = 3').jobs["a"]
+
+    assert job.action == Action("beep", words=("beep", "3"), name="high")
+    assert (job.group, registry.describe(job.action)) == ("speaker", "beep high 3 times")
+
+
+@pytest.mark.usefixtures("beep")
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('beep = ""', "beep: is empty"),
+        ("beep = 1", "beep: Expected `str | null`, got `int`"),
+        ('beep = "high"\ntime = 3', "time: unknown key; did you mean times?"),
+        ('command = "true"\ntimes = 3', "times: belongs to `beep` only"),
+        ('beep = "high"\ncommand = "true"', "command and beep: only one of command, python, handler, chain, beep may be given"),
+        ("", "one of command, python, handler, chain, beep must say what to do"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_the_keys_of_a_new_kind_is_named(configured, text, fault):
+    found = configured(text)
+
+    assert (dict(found.jobs), [line.partition("jobs.a: ")[2] for line in found.problems]) == ({}, [fault])
+
+
+@pytest.mark.usefixtures("beep")
+def test_check_asks_the_kind_and_its_keys_say_what_is_executed(configured):
+    path = configured('beep = "x"').path
+
+    assert check(path)["problems"] == [f"{path}: jobs.a: beep: no such sound: x"]
+    assert executable_keys({"beep": "x", "times": 2, "cron": "@daily"}) == ["beep"]
+
+
+def test_of_the_kinds_that_there_are_what_is_executed_may_not_be_written_by_everyone():
+    assert {name: key.executed for name, key in registry.keys().items()} == {
+        "command": True,
+        "python": True,
+        "handler": False,
+        "chain": False,
+    }
+
+
+def test_without_the_kind_its_keys_are_unknown(configured):
+    assert configured('beep = "high"').problems[0].endswith("jobs.a: beep: unknown key")
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        (Action("command", words=("rsync", "a b")), "rsync 'a b'"),
+        (Action("command", line="a | b"), "a | b"),
+        (Action("python", name="module:main"), "python module:main"),
+        (Action("handler", name="health"), "handler health"),
+        (Action("chain", steps=(("a",), ("b", "c"))), "chain a, b + c"),
+    ],
+)
+def test_actions_in_words(action, words):
+    assert registry.describe(action) == words
+
+
+def test_only_a_handlers_job_names_a_handler():
+    actions = [Action(kind, name="health", steps=(("a",),)) for kind in registry.KINDS]
+
+    assert [registry.handler_of(action) for action in actions] == ["", "", "health", ""]
+
+
+def test_no_module_but_those_of_the_kinds_asks_which_kind_an_action_is():
+    asking = {
+        str(file.relative_to(ROOT))
+        for file in ROOT.rglob("*.py")
+        if file.parent.name != "actions"
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Compare) and ast.unparse(node.left).endswith("action.kind")
+    }
+
+    assert asking == set()
+
+
+def test_a_function_may_lie_in_a_module_that_is_named_like_one_of_ours(tmp_path):
+    (tmp_path / "registry.py").write_text("def hello(name):\n    return f'hello {name}'\n")
+
+    done = subprocess.run(
+        [sys.executable, python_call.__file__, "registry:hello", json.dumps({"name": "you"})],
+        env={"PYTHONPATH": str(tmp_path)},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.stdout, done.stderr) == ("hello you\n", "")
