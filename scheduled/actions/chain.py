@@ -1,5 +1,6 @@
 """`chain`: other jobs, one after the other; the jobs of an inner list run side by side."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from scheduled.errors import ConfigError, ScheduledError
 KEYS: Mapping[str, Key] = {"chain": Key(list[str | list[str]], executed=False)}
 GROUP = ""
 EXECUTOR = "chain"  # its run has no process: rows in the ledger start its steps
+LABEL, EXAMPLE = "a chain of jobs", "fetch, parse + index, publish"
+METAVAR, HELP = "JOBS", "What: other jobs, one after the other (a,b,c)."
 
 
 def read(given: Mapping[str, Any]) -> Action:
@@ -19,6 +22,19 @@ def read(given: Mapping[str, Any]) -> Action:
     if not all(steps) or any(len(set(step)) < len(step) for step in steps):
         raise ConfigError("chain: each step is a job, or a list of different jobs that run side by side")
     return Action("chain", steps=steps)
+
+
+def from_text(text: str, before: Any) -> Any:  # noqa: ARG001 - as every kind has it
+    """See `ActionKind.from_text`: `a, b + c`. A plus sign without spaces belongs to a job's name."""
+    steps = [
+        [name for part in re.split(r"\s\+\s", step) if (name := part.strip())] for step in text.split(",")
+    ]
+    return [step[0] if len(step) == 1 else step for step in steps if step]
+
+
+def to_text(value: Any) -> str:
+    """See `ActionKind.to_text`."""
+    return ", ".join(" + ".join(step) if isinstance(step, list) else step for step in value)
 
 
 def faults(job: Job) -> Iterable[str]:  # noqa: ARG001 - as every kind has it

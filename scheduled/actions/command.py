@@ -7,10 +7,13 @@ from scheduled.actions.kind import SUPERVISOR, ExecutionContext, Key, Work
 from scheduled.clock import stamp
 from scheduled.core.jobs import Action, Job
 from scheduled.core.runs import Claim
+from scheduled.errors import ConfigError
 
 KEYS: Mapping[str, Key] = {"command": Key(str | list[str])}
 GROUP = ""
 EXECUTOR = SUPERVISOR
+LABEL, EXAMPLE = "a command", "a line for /bin/sh"
+METAVAR, HELP = "LINE", "What: a line for /bin/sh; or the words after --, without a shell."
 
 
 def read(given: Mapping[str, Any]) -> Action:
@@ -19,6 +22,25 @@ def read(given: Mapping[str, Any]) -> Action:
     if isinstance(command, list):
         return Action("command", words=tuple(command))
     return Action("command", line=command)
+
+
+def from_text(text: str, before: Any) -> Any:
+    """See `ActionKind.from_text`: what ran without a shell goes on to."""
+    import shlex
+
+    if not isinstance(before, list):
+        return text
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise ConfigError(f"command: {error}") from None
+
+
+def to_text(value: Any) -> str:
+    """See `ActionKind.to_text`."""
+    import shlex
+
+    return value if isinstance(value, str) else shlex.join(value)
 
 
 def faults(job: Job) -> Iterable[str]:

@@ -12,11 +12,23 @@ from scheduled.core.runs import Claim
 KEYS: Mapping[str, Key] = {"handler": Key(str, executed=False)}
 GROUP = "workspace"
 EXECUTOR = SUPERVISOR
+LABEL, EXAMPLE = "a handler", "the name of a built-in or installed one"
+METAVAR, HELP = "NAME", "What: a built-in or installed handler."
 
 
 def read(given: Mapping[str, Any]) -> Action:
     """See `ActionKind.read`."""
     return Action("handler", name=given["handler"])
+
+
+def from_text(text: str, before: Any) -> Any:  # noqa: ARG001 - as every kind has it
+    """See `ActionKind.from_text`."""
+    return text
+
+
+def to_text(value: Any) -> str:
+    """See `ActionKind.to_text`."""
+    return str(value)
 
 
 def faults(job: Job) -> Iterable[str]:

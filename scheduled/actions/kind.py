@@ -56,18 +56,34 @@ class ActionKind(Protocol):
     """One kind of action; its name, in the registry, is the key of the job table that announces it.
 
     KEYS are its keys of the job table by name, the announcing one among them. GROUP is the group of its jobs that
-    name none. EXECUTOR is who takes its claimed runs from the bus.
+    name none. EXECUTOR is who takes its claimed runs from the bus. A form offers it as LABEL, and shows EXAMPLE of what
+    to write; METAVAR and HELP are those of its option on the command line.
     """
 
     KEYS: Mapping[str, Key]
     GROUP: str
     EXECUTOR: str
+    LABEL: str
+    EXAMPLE: str
+    METAVAR: str
+    HELP: str
 
     def read(self, given: Mapping[str, Any]) -> Action:
         """Return the action that the values *given* to KEYS mean (None: not given; the announcing one is never empty).
 
         Raises ConfigError with the key and what to do about it.
         """
+        ...
+
+    def from_text(self, text: str, before: Any) -> Any:
+        """Return the value of the announcing key that a person writes as *text* on one line, in place of *before*.
+
+        *before* is None where there was none. Raises ConfigError with the key.
+        """
+        ...
+
+    def to_text(self, value: Any) -> str:
+        """Return the value of the announcing key as a person writes it on one line: what `from_text` reads."""
         ...
 
     def faults(self, job: Job) -> Iterable[str]:

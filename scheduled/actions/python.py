@@ -12,12 +12,24 @@ from scheduled.core.runs import Claim
 KEYS: Mapping[str, Key] = {"python": Key(str)}
 GROUP = ""
 EXECUTOR = SUPERVISOR
+LABEL, EXAMPLE = "Python", "module:function"
+METAVAR, HELP = "FUNCTION", "What: module:function, or a script."
 CALL = os.path.join(os.path.dirname(__file__), "python_call.py")
 
 
 def read(given: Mapping[str, Any]) -> Action:
     """See `ActionKind.read`."""
     return Action("python", name=given["python"])
+
+
+def from_text(text: str, before: Any) -> Any:  # noqa: ARG001 - as every kind has it
+    """See `ActionKind.from_text`."""
+    return text
+
+
+def to_text(value: Any) -> str:
+    """See `ActionKind.to_text`."""
+    return str(value)
 
 
 def faults(job: Job) -> Iterable[str]:  # noqa: ARG001 - as every kind has it

@@ -7,10 +7,13 @@ from typing import Any
 
 import click
 
+from scheduled.actions.registry import KINDS as ACTIONS
 from scheduled.cli.options import as_json, dry_run, job_names, verb
 from scheduled.cli.reply import show
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
+from scheduled.schedules.kinds.reading import choosing_keys
+from scheduled.schedules.kinds.registry import KINDS as SCHEDULES
 
 
 def _given(*options: tuple[str, str, str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -29,14 +32,9 @@ def _given(*options: tuple[str, str, str]) -> Callable[[Callable[..., Any]], Cal
 @click.argument("name", required=False)
 @click.argument("words", metavar="[-- COMMAND...]", nargs=-1, type=click.UNPROCESSED)
 @_given(
-    ("cron", "EXPR", "When: five fields, or @daily and the like."),
-    ("every", "INTERVAL", "When: 30m, 6h, 7d."),
-    ("at", "T", "When: once, ISO 8601."),
+    *((name, SCHEDULES[name].METAVAR, SCHEDULES[name].HELP) for name in choosing_keys()),
     ("on", "EVENT", "When: as this event happens."),
-    ("command", "LINE", "What: a line for /bin/sh; or the words after --, without a shell."),
-    ("python", "FUNCTION", "What: module:function, or a script."),
-    ("handler", "NAME", "What: a built-in or installed handler."),
-    ("chain", "JOBS", "What: other jobs, one after the other (a,b,c)."),
+    *((name, kind.METAVAR, kind.HELP) for name, kind in ACTIONS.items()),
     ("after", "JOBS", "In a slot they share, only after these (a,b)."),
     ("description", "TEXT", "For people."),
     ("timezone", "ZONE", "The schedule's, such as Europe/Berlin."),
@@ -85,9 +83,10 @@ def _from_options(options: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in given.items()
         if key not in ("env", "words", "max_attempts", "retry_delay", "disabled")
     }
-    for key in ("after", "chain"):
-        if key in table:
-            table[key] = [name.strip() for name in str(table[key]).split(",")]
+    for key in ACTIONS.keys() & table.keys():
+        table[key] = ACTIONS[key].from_text(table[key], None)
+    if "after" in table:
+        table["after"] = [name.strip() for name in str(table["after"]).split(",")]
     if "not_between" in table:
         table["not_between"] = str(table["not_between"]).split("-")
     if "words" in given:

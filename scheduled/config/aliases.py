@@ -5,8 +5,8 @@ from typing import Any
 
 from scheduled.actions.registry import KINDS
 from scheduled.errors import ConfigError
+from scheduled.schedules.kinds.reading import choosing_keys
 
-FIRST = ("description", "cron", "every", "at", "on")
 # What other schedulers call it -> where it stands in ours.
 SPELLINGS = {"timeout_seconds": "timeout", "cron_expression": "cron"}
 IGNORED = ("id", "profile_name", "last_run", "next_run", "run_count", "success_count", "fail_count", "last_result",
@@ -15,7 +15,9 @@ IGNORED = ("id", "profile_name", "last_run", "next_run", "run_count", "success_c
 
 def in_order(table: Mapping[str, Any]) -> dict[str, Any]:
     """Put what people look for first first: what it is for, when, what."""
-    return {key: table[key] for key in (*FIRST, *KINDS, *table) if key in table}
+    return {
+        key: table[key] for key in ("description", *choosing_keys(), "on", *KINDS, *table) if key in table
+    }
 
 
 def from_json(document: Any) -> tuple[str, dict[str, Any]]:

@@ -12,6 +12,8 @@ from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
 
 BY_TIME = True
+LABEL, EXAMPLE = "once, at", "2026-12-24T18:00"
+METAVAR, HELP = "T", "When: once, ISO 8601."
 
 
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

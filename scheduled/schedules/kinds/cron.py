@@ -11,6 +11,8 @@ from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
 
 BY_TIME = True
+LABEL, EXAMPLE = "cron", "0 3 * * MON-FRI"
+METAVAR, HELP = "EXPR", "When: five fields, or @daily and the like."
 REBOOT = "@reboot"
 
 

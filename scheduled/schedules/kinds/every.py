@@ -12,6 +12,8 @@ from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant, Seconds
 
 BY_TIME = True
+LABEL, EXAMPLE = "every", "30m, 6h, 7d"
+METAVAR, HELP = "INTERVAL", "When: 30m, 6h, 7d."
 
 
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

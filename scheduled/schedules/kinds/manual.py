@@ -8,6 +8,8 @@ from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
 
 BY_TIME = False
+LABEL, EXAMPLE = "by hand", ""
+METAVAR, HELP = "", ""  # it has no key, and no option
 
 
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

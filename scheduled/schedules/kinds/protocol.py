@@ -10,9 +10,17 @@ from scheduled.schedules.zones import Instant
 
 
 class ScheduleKind(Protocol):
-    """A way to say when a job is due. Every function is pure; *zone* is the IANA name of a time zone that exists."""
+    """A way to say when a job is due. Every function is pure; *zone* is the IANA name of a time zone that exists.
+
+    A form offers it as LABEL, and shows EXAMPLE of what to write; METAVAR and HELP are those of its option on the
+    command line.
+    """
 
     BY_TIME: bool  # whether time alone makes its jobs due
+    LABEL: str
+    EXAMPLE: str
+    METAVAR: str
+    HELP: str
 
     @property
     def Keys(self) -> type[msgspec.Struct]:  # noqa: N802 - a class

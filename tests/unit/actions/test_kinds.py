@@ -7,12 +7,13 @@ from types import ModuleType
 
 import pytest
 
-from scheduled.actions import python_call, registry
+from scheduled.actions import chain, python_call, registry
 from scheduled.actions.kind import SUPERVISOR, Key, Work
 from scheduled.config.action_keys import executable_keys
 from scheduled.config.check import check
 from scheduled.config.files import load_config
 from scheduled.core.jobs import Action
+from scheduled.interfaces.web.pages import forms
 
 ROOT = Path(registry.__file__).parents[1]
 
@@ -29,6 +30,12 @@ def beep(monkeypatch):
         faults=lambda job: [f"beep: no such sound: {job.action.name}"] if job.action.name == "x" else [],
         describe=lambda action: f"beep {action.name} {action.words[1]} times",
         handler=lambda _: "",
+        LABEL="a beep",
+        EXAMPLE="high",
+        METAVAR="SOUND",
+        HELP="What: a sound.",
+        from_text=lambda text, _: text,
+        to_text=str,
         prepare=lambda job, *_: Work(argv=job.action.words),
     )
     monkeypatch.setitem(registry.KINDS, "beep", kind)
@@ -137,3 +144,20 @@ def test_a_function_may_lie_in_a_module_that_is_named_like_one_of_ours(tmp_path)
     )
 
     assert (done.stdout, done.stderr) == ("hello you\n", "")
+
+
+@pytest.mark.usefixtures("beep")
+def test_a_form_offers_a_new_kind_and_writes_its_key():
+    assert ("beep", "a beep") in forms.what_choices()
+    assert "beep: high" in forms.what_hint()
+    assert "beep" in forms.executed()
+    assert forms.work({"beep": "low"}) == {"what": "beep", "work": "low"}
+    filled = forms.fields("a", {"command": "true"}) | {"what": "beep", "work": "low"}
+    assert forms.changes({"command": "true"}, filled) == {"command": None, "beep": "low"}
+
+
+@pytest.mark.parametrize(
+    "steps", [["a"], ["a", "b"], [["a", "b+c"], "d"], ["fetch", ["parse", "index"], "publish"]]
+)
+def test_the_steps_of_a_chain_are_read_as_they_are_written_in_text(steps):
+    assert chain.from_text(chain.to_text(steps), None) == steps

@@ -15,8 +15,6 @@ from scheduled.interfaces.web.pages import forms
 from scheduled.interfaces.web.pages.templating import page
 from scheduled.interfaces.web.request import form, go, instance_of, path_of, permissions
 
-EXECUTED = ("command", "python")  # kinds of work that only those may write who may say what is executed
-
 
 def routes() -> Iterator[Route]:
     """Yield the routes of the forms; no job's page can be at /new."""
@@ -49,7 +47,7 @@ def preview(request: Request) -> Response:
 
 
 def _preview(instance: Instance, filled: forms.Fields) -> dict[str, Any] | None:
-    if filled["when"] in forms.WHEN and not filled["schedule"]:
+    if filled["when"] in forms.when_keys() and not filled["schedule"]:
         return None
     try:
         return service.preview(instance, forms.schedule(filled), filled["name"])
@@ -109,7 +107,7 @@ async def remove(request: Request) -> Response:
 
 def _is_closed(instance: Instance, table: forms.Table) -> bool:
     """Tell whether what a job does can't be changed here."""
-    return forms.work(table)["what"] in EXECUTED and not permissions(instance).may_write_commands
+    return forms.work(table)["what"] in forms.executed() and not permissions(instance).may_write_commands
 
 
 def _form(
@@ -127,7 +125,9 @@ def _form(
         existing="job" in request.path_params,
         may_edit=permissions(instance).may_write_commands,
         closed=closed,
-        executed=EXECUTED,
+        executed=forms.executed(),
+        when=(forms.when_choices(), forms.when_hint()),
+        what=(forms.what_choices(), forms.what_hint()),
         preview=_preview(instance, filled),
         error=str(error) if error else None,
         handlers=service.handler_names(),

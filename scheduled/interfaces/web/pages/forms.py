@@ -1,14 +1,15 @@
 """A job as a form shows it, and what a filled-in form changes in the job's table."""
 
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from scheduled.actions.registry import KINDS as ACTIONS
 from scheduled.errors import ConfigError
 from scheduled.interfaces.web.request import number
+from scheduled.schedules.kinds.reading import choosing_keys
+from scheduled.schedules.kinds.registry import KINDS as SCHEDULES
+from scheduled.schedules.kinds.registry import MANUAL
 
-WHEN = ("cron", "every", "at", "on")
-WHAT = ("command", "python", "handler", "chain")
 PLAIN = ("description", "timezone", "timeout", "grace", "priority", "catch_up")
 FIELDS = (
     "name",
@@ -27,6 +28,38 @@ Fields = dict[str, str]
 Table = Mapping[str, Any]
 
 
+def when_keys() -> list[str]:
+    """Return the keys of which one says when a job is due."""
+    return [*choosing_keys(), "on"]
+
+
+def when_choices() -> list[tuple[str, str]]:
+    """Return what a form offers to choose when a job is due from: the value and what people read."""
+    by_time = [(name, SCHEDULES[name].LABEL) for name in choosing_keys()]
+    return [*by_time, ("on", "on an event"), (MANUAL, SCHEDULES[MANUAL].LABEL)]
+
+
+def when_hint() -> str:
+    """Return an example of each kind of schedule."""
+    by_time = [f"{SCHEDULES[name].LABEL}: {SCHEDULES[name].EXAMPLE}" for name in choosing_keys()]
+    return " · ".join([*by_time, "event: job_failed"])
+
+
+def what_choices() -> list[tuple[str, str]]:
+    """Return what a form offers to choose what a job does from: the value and what people read."""
+    return [(name, kind.LABEL) for name, kind in ACTIONS.items()]
+
+
+def what_hint() -> str:
+    """Return an example of each kind of action."""
+    return " · ".join(f"{name}: {kind.EXAMPLE}" for name, kind in ACTIONS.items())
+
+
+def executed() -> list[str]:
+    """Return the kinds of action that only those may write who may say what is executed."""
+    return [name for name, kind in ACTIONS.items() if kind.KEYS[name].executed]
+
+
 def read(form: Mapping[str, Any]) -> Fields:
     """Return the text of every field; what is no text (a file) counts as empty."""
     given = {name: form.get(name, "") for name in FIELDS}
@@ -40,7 +73,7 @@ def blank() -> Fields:
 
 def fields(name: str, table: Table) -> Fields:
     """Write a job's table as the text of fields."""
-    when = next((key for key in WHEN if key in table), "manual")
+    when = next((key for key in when_keys() if key in table), MANUAL)
     retry = table.get("retry", {})
     return {
         "name": name,
@@ -57,21 +90,13 @@ def fields(name: str, table: Table) -> Fields:
 
 def work(table: Table) -> Fields:
     """Write what a job does as the text of its fields."""
-    what = next((key for key in WHAT if key in table), "")
-    return {"what": what, "work": _written(table.get(what, ""), chain=what == "chain")}
-
-
-def _written(found: Any, *, chain: bool) -> str:
-    if isinstance(found, str):
-        return found
-    if not chain:
-        return shlex.join(found)
-    return ", ".join(" + ".join(step) if isinstance(step, list) else step for step in found)
+    what = next((key for key in ACTIONS if key in table), "")
+    return {"what": what, "work": ACTIONS[what].to_text(table[what]) if what else ""}
 
 
 def schedule(filled: Fields) -> dict[str, Any]:
     """Return the keys of a table that say when."""
-    found = {filled["when"]: filled["schedule"]} if filled["when"] in WHEN else {}
+    found = {filled["when"]: filled["schedule"]} if filled["when"] in when_keys() else {}
     return found | ({"timezone": filled["timezone"]} if filled["timezone"] else {})
 
 
@@ -81,11 +106,11 @@ def changes(table: Table, filled: Fields) -> dict[str, Any]:
     differs = {name for name in FIELDS if filled[name] != shown[name]}
     found: dict[str, Any] = {key: filled[key] or None for key in PLAIN if key in differs}
     if differs & {"when", "schedule"}:
-        found |= dict.fromkeys((key for key in WHEN if key in table), None)
-        found |= {filled["when"]: filled["schedule"]} if filled["when"] in WHEN else {}
+        found |= dict.fromkeys((key for key in when_keys() if key in table), None)
+        found |= {filled["when"]: filled["schedule"]} if filled["when"] in when_keys() else {}
     if differs & {"what", "work"}:
-        found |= dict.fromkeys((key for key in WHAT if key in table), None)
-        found |= {filled["what"]: _work(filled, table)} if filled["what"] in WHAT else {}
+        found |= dict.fromkeys((key for key in ACTIONS if key in table), None)
+        found |= {filled["what"]: _work(filled, table)} if filled["what"] in ACTIONS else {}
     if "after" in differs:
         found["after"] = _names(filled["after"], ",") or None
     if "not_between" in differs:
@@ -100,15 +125,7 @@ def _names(text: str, sign: str) -> list[str]:
 
 
 def _work(filled: Fields, table: Table) -> Any:
-    if filled["what"] == "chain":
-        steps = [_names(step, "+") for step in _names(filled["work"], ",")]
-        return [step[0] if len(step) == 1 else step for step in steps]
-    if filled["what"] == "command" and isinstance(table.get("command"), list):
-        try:
-            return shlex.split(filled["work"])  # it ran without a shell, and goes on to
-        except ValueError as error:
-            raise ConfigError(f"command: {error}") from None
-    return filled["work"]
+    return ACTIONS[filled["what"]].from_text(filled["work"], table.get(filled["what"]))
 
 
 def _retry(filled: Fields, retry: Table) -> dict[str, Any]:
