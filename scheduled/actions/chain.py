@@ -12,8 +12,10 @@ from scheduled.errors import ConfigError, ScheduledError
 KEYS: Mapping[str, Key] = {"chain": Key(list[str | list[str]], executed=False)}
 GROUP = ""
 EXECUTOR = "chain"  # its run has no process: rows in the ledger start its steps
-LABEL, EXAMPLE = "a chain of jobs", "fetch, parse + index, publish"
-METAVAR, HELP = "JOBS", "What: other jobs, one after the other (a,b,c)."
+LABEL: str = "a chain of jobs"
+EXAMPLE: str = "fetch, parse + index, publish"
+METAVAR: str = "JOBS"
+HELP: str = "What: other jobs, one after the other (a,b,c)."
 
 
 def read(given: Mapping[str, Any]) -> Action:

@@ -12,8 +12,10 @@ from scheduled.errors import ConfigError
 KEYS: Mapping[str, Key] = {"command": Key(str | list[str])}
 GROUP = ""
 EXECUTOR = SUPERVISOR
-LABEL, EXAMPLE = "a command", "a line for /bin/sh"
-METAVAR, HELP = "LINE", "What: a line for /bin/sh; or the words after --, without a shell."
+LABEL: str = "a command"
+EXAMPLE: str = "a line for /bin/sh"
+METAVAR: str = "LINE"
+HELP: str = "What: a line for /bin/sh; or the words after --, without a shell."
 
 
 def read(given: Mapping[str, Any]) -> Action:

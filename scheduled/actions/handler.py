@@ -12,8 +12,10 @@ from scheduled.core.runs import Claim
 KEYS: Mapping[str, Key] = {"handler": Key(str, executed=False)}
 GROUP = "workspace"
 EXECUTOR = SUPERVISOR
-LABEL, EXAMPLE = "a handler", "the name of a built-in or installed one"
-METAVAR, HELP = "NAME", "What: a built-in or installed handler."
+LABEL: str = "a handler"
+EXAMPLE: str = "the name of a built-in or installed one"
+METAVAR: str = "NAME"
+HELP: str = "What: a built-in or installed handler."
 
 
 def read(given: Mapping[str, Any]) -> Action:

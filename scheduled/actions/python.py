@@ -12,8 +12,10 @@ from scheduled.core.runs import Claim
 KEYS: Mapping[str, Key] = {"python": Key(str)}
 GROUP = ""
 EXECUTOR = SUPERVISOR
-LABEL, EXAMPLE = "Python", "module:function"
-METAVAR, HELP = "FUNCTION", "What: module:function, or a script."
+LABEL: str = "Python"
+EXAMPLE: str = "module:function"
+METAVAR: str = "FUNCTION"
+HELP: str = "What: module:function, or a script."
 CALL = os.path.join(os.path.dirname(__file__), "python_call.py")
 
 

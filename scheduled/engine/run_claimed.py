@@ -1,7 +1,6 @@
 """The event `run_claimed`: a claimed run on its way to who executes it. No log, console or job hears of it."""
 
 from collections.abc import Callable
-from typing import ClassVar
 
 import msgspec
 
@@ -17,10 +16,14 @@ Begin = Callable[[Ledger, Job, Claim, float], bool]
 class RunClaimed(msgspec.Struct, kw_only=True):
     """A run of *job* was claimed. The executor of its kind of action takes it; who that is, *begin* says then."""
 
-    name: ClassVar[str] = "run_claimed"
     job: Job
     claim: Claim
     begin: Begin | None = None
+
+    @property
+    def name(self) -> str:
+        """The event's name."""
+        return "run_claimed"
 
     def take(self, begin: Begin) -> None:
         """Be the one who executes the run, by *begin*; raises RuntimeError if somebody else is."""

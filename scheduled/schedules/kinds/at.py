@@ -11,9 +11,11 @@ from scheduled.schedules.schedule import Schedule, ScheduleError
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
 
-BY_TIME = True
-LABEL, EXAMPLE = "once, at", "2026-12-24T18:00"
-METAVAR, HELP = "T", "When: once, ISO 8601."
+BY_TIME: bool = True
+LABEL: str = "once, at"
+EXAMPLE: str = "2026-12-24T18:00"
+METAVAR: str = "T"
+HELP: str = "When: once, ISO 8601."
 
 
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,9 +10,11 @@ from scheduled.schedules.schedule import Schedule, ScheduleError
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
 
-BY_TIME = True
-LABEL, EXAMPLE = "cron", "0 3 * * MON-FRI"
-METAVAR, HELP = "EXPR", "When: five fields, or @daily and the like."
+BY_TIME: bool = True
+LABEL: str = "cron"
+EXAMPLE: str = "0 3 * * MON-FRI"
+METAVAR: str = "EXPR"
+HELP: str = "When: five fields, or @daily and the like."
 REBOOT = "@reboot"
 
 

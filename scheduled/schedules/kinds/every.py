@@ -11,9 +11,11 @@ from scheduled.schedules.schedule import Schedule, ScheduleError
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant, Seconds
 
-BY_TIME = True
-LABEL, EXAMPLE = "every", "30m, 6h, 7d"
-METAVAR, HELP = "INTERVAL", "When: 30m, 6h, 7d."
+BY_TIME: bool = True
+LABEL: str = "every"
+EXAMPLE: str = "30m, 6h, 7d"
+METAVAR: str = "INTERVAL"
+HELP: str = "When: 30m, 6h, 7d."
 
 
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

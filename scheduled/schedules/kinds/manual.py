@@ -7,9 +7,11 @@ from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
 
-BY_TIME = False
-LABEL, EXAMPLE = "by hand", ""
-METAVAR, HELP = "", ""  # it has no key, and no option
+BY_TIME: bool = False
+LABEL: str = "by hand"
+EXAMPLE: str = ""
+METAVAR: str = ""
+HELP: str = ""  # it has no key, and no option
 
 
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
