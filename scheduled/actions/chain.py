@@ -10,8 +10,8 @@ from scheduled.core.runs import Claim
 from scheduled.errors import ConfigError, ScheduledError
 
 KEYS: Mapping[str, Key] = {"chain": Key(list[str | list[str]], executed=False)}
-GROUP = ""
-EXECUTOR = "chain"  # its run has no process: rows in the ledger start its steps
+GROUP: str = ""
+EXECUTOR: str = "chain"  # its run has no process: rows in the ledger start its steps
 LABEL: str = "a chain of jobs"
 EXAMPLE: str = "fetch, parse + index, publish"
 METAVAR: str = "JOBS"

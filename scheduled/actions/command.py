@@ -10,8 +10,8 @@ from scheduled.core.runs import Claim
 from scheduled.errors import ConfigError
 
 KEYS: Mapping[str, Key] = {"command": Key(str | list[str])}
-GROUP = ""
-EXECUTOR = SUPERVISOR
+GROUP: str = ""
+EXECUTOR: str = SUPERVISOR
 LABEL: str = "a command"
 EXAMPLE: str = "a line for /bin/sh"
 METAVAR: str = "LINE"

@@ -10,8 +10,8 @@ from scheduled.core.jobs import Action, Job
 from scheduled.core.runs import Claim
 
 KEYS: Mapping[str, Key] = {"handler": Key(str, executed=False)}
-GROUP = "workspace"
-EXECUTOR = SUPERVISOR
+GROUP: str = "workspace"
+EXECUTOR: str = SUPERVISOR
 LABEL: str = "a handler"
 EXAMPLE: str = "the name of a built-in or installed one"
 METAVAR: str = "NAME"

@@ -10,8 +10,8 @@ from scheduled.core.jobs import Action, Job
 from scheduled.core.runs import Claim
 
 KEYS: Mapping[str, Key] = {"python": Key(str)}
-GROUP = ""
-EXECUTOR = SUPERVISOR
+GROUP: str = ""
+EXECUTOR: str = SUPERVISOR
 LABEL: str = "Python"
 EXAMPLE: str = "module:function"
 METAVAR: str = "FUNCTION"
