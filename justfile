@@ -16,6 +16,7 @@ pythons *arguments:
 lint:
     {{bin}}/ruff check .
     {{bin}}/ruff format --check .
+    {{bin}}/lint-imports
     shellcheck install/install.sh tests/run.sh tests/pythons.sh benchmarks/run.sh .ci/run .ci/vendor
 
 format:

@@ -15,7 +15,7 @@ from pathlib import Path
 import scheduled
 from scheduled.errors import ConfigError
 from scheduled.install.block import BlockError, InstallPlan, compose, decides_paths, edit, installed_cadence
-from scheduled.install.crontab_spool import (
+from scheduled.install.crontab_command import (
     CrontabChangedError,
     CrontabError,
     CrontabMissingError,

@@ -72,8 +72,8 @@ def web(
     need("web")
     from scheduled.interfaces.web import server, sockets
 
-    place = sockets.ListenOptions(host=host, port=port, certfile=certfile, keyfile=keyfile)
+    listen = sockets.ListenOptions(host=host, port=port, certfile=certfile, keyfile=keyfile)
     if url:
-        click.echo(server.url(instance, place, renew=new_token))
+        click.echo(server.url(instance, listen, renew=new_token))
     else:
-        server.run(instance, place, idle=idle, renew=new_token)
+        server.run(instance, listen, idle=idle, renew=new_token)

@@ -15,8 +15,8 @@ from tomlkit.exceptions import TOMLKitError
 from scheduled.sanitize import MASKED, is_telling, without_secrets
 
 ANOTHER = f"{MASKED} (another)"
-ListenOptions = tuple[str, ...]
-Found = dict[ListenOptions, Any]
+KeyPath = tuple[str, ...]
+Found = dict[KeyPath, Any]
 
 
 def table(written: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,9 +25,9 @@ def table(written: Mapping[str, Any]) -> dict[str, Any]:
     return {**written, "env": without_secrets(env)} if isinstance(env, dict) else dict(written)
 
 
-def kept(changes: Mapping[str, Any], job_state: Mapping[str, Any]) -> dict[str, Any]:
+def kept(changes: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
     """Return changes of a job's table with what stands there in place of masks that were sent back."""
-    env, old = changes.get("env"), job_state.get("env")
+    env, old = changes.get("env"), table.get("env")
     if not isinstance(env, Mapping) or not isinstance(old, Mapping):
         return dict(changes)
     mended = {key: old.get(key, value) if _is_mask(key, value) else value for key, value in env.items()}
@@ -81,7 +81,7 @@ def _secrets(document: Mapping[str, Any]) -> Found:
     return {(*place, key): value for place, env in found for key, value in env.items() if is_telling(key)}
 
 
-def _environments(document: Mapping[str, Any]) -> Iterator[tuple[ListenOptions, Any]]:
+def _environments(document: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
     jobs = document.get("jobs")
     tables: Found = {("defaults",): document.get("defaults")}
     tables |= {("jobs", name): job for name, job in jobs.items()} if isinstance(jobs, dict) else {}

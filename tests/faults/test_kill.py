@@ -56,7 +56,7 @@ class Runtime:
 
     def recorded(self, word):
         """Tell whether a supervisor has written down something of the kind."""
-        return any(f'"{word}"' in path.read_text() for path in self.world.state.glob("outcomes/*.jsonl"))
+        return any(f'"{word}"' in path.read_text() for path in self.world.state.glob("results/*.jsonl"))
 
     def go(self):
         (self.world.root / "go").touch()
@@ -72,7 +72,7 @@ class Runtime:
 
     def over(self):
         """Wait until no supervisor and no job is left."""
-        places = [*self.world.state.glob("outcomes/*.jsonl"), *self.world.state.glob("output/*.log")]
+        places = [*self.world.state.glob("results/*.jsonl"), *self.world.state.glob("output/*.log")]
         self.until(lambda: not any(is_held(place) for place in places))
 
 

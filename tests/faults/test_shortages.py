@@ -98,7 +98,7 @@ def test_a_disk_without_inodes_is_said_and_healed(estate, estates, until, left, 
         mount -t tmpfs -o mode=700,nr_inodes=$((used + {left})) tmpfs {disk}
         cp -a {copy}/. {disk}/
         tick
-        while [ -n "$(ls {disk}/outcomes/*.jsonl 2>/dev/null)" ] && ! flock -n {disk}/outcomes/*.jsonl true; do sleep 0.1; done
+        while [ -n "$(ls {disk}/results/*.jsonl 2>/dev/null)" ] && ! flock -n {disk}/results/*.jsonl true; do sleep 0.1; done
         rm -r {copy}
         cp -a {disk} {copy}
         """,
@@ -213,7 +213,7 @@ def test_a_run_whose_report_can_not_be_read_is_said_and_starves_nobody(estates, 
         "nth": 1,
         "stays": estate.root,
         "only": ".report",
-        "under": f"{estate.state}/outcomes/mail-",
+        "under": f"{estate.state}/results/mail-",
     }
 
     done = [estate.tick(points.environment(**bad))]

@@ -26,9 +26,9 @@ WARNING = """\
 !!! Use --certfile and --keyfile, or listen on 127.0.0.1 and come through ssh -L. !!!"""
 
 
-def announce(server_address: ServerAddress, place: ListenOptions) -> str:
+def announce(server_address: ServerAddress, options: ListenOptions) -> str:
     """Return what is printed when the server starts."""
-    lines = [f"scheduled web: {sockets.address(server_address, place)}"]
+    lines = [f"scheduled web: {sockets.address(server_address, options)}"]
     if server_address.exposed and not server_address.secure:
         lines = [WARNING, *lines, WARNING]
     return "\n".join(lines)
@@ -61,31 +61,31 @@ class IdleShutdown:
         server.should_exit = True
 
 
-def run(instance: Instance, place: ListenOptions, *, idle: str, renew: bool) -> None:
+def run(instance: Instance, options: ListenOptions, *, idle: str, renew: bool) -> None:
     """Listen until the server is idle, or is ended; raises ConfigError if it can't listen."""
-    place = replace(place, names=tuple(service.interfaces(instance).web.hosts))
-    sockets.check_certificate(place)
+    options = replace(options, names=tuple(service.interfaces(instance).web.hosts))
+    sockets.check_certificate(options)
     patience = IdleShutdown(_seconds(idle), monotonic)
     _key(instance, renew=renew)
     fresh = tokens.KeyFile(instance.paths.root)
     key = fresh.key()
-    found = sockets.sockets(place)
-    server_address = sockets.server_address(key, place, found)
+    found = sockets.sockets(options)
+    server_address = sockets.server_address(key, options, found)
     answering = app.create(
         lambda: Instance(instance.config, instance.state),
         server_address,
         key=fresh.key,
         active=patience.heard,
     )
-    print(announce(server_address, place), file=sys.stderr, flush=True)  # noqa: T201 - where it listens
-    serve(answering, place, found, patience)
+    print(announce(server_address, options), file=sys.stderr, flush=True)  # noqa: T201 - where it listens
+    serve(answering, options, found, patience)
 
 
-def url(instance: Instance, place: ListenOptions, *, renew: bool) -> str:
+def url(instance: Instance, options: ListenOptions, *, renew: bool) -> str:
     """Return the address with the token, of a server that runs already or that systemd starts."""
-    secure = place.certfile is not None
+    secure = options.certfile is not None
     return sockets.address(
-        ServerAddress(key=_key(instance, renew=renew), port=place.port, secure=secure), place
+        ServerAddress(key=_key(instance, renew=renew), port=options.port, secure=secure), options
     )
 
 
@@ -103,7 +103,7 @@ def _seconds(idle: str) -> int | None:
         raise ConfigError(f"--idle: {error}") from None
 
 
-def serve(app: ASGIApp, place: ListenOptions, found: list[socket.socket], idle: IdleShutdown) -> None:
+def serve(app: ASGIApp, options: ListenOptions, found: list[socket.socket], idle: IdleShutdown) -> None:
     """Answer until somebody ends it, or nobody needs it any more."""
     settings = uvicorn.Config(
         app,
@@ -117,8 +117,8 @@ def serve(app: ASGIApp, place: ListenOptions, found: list[socket.socket], idle: 
         limit_concurrency=100,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=5,
-        ssl_certfile=place.certfile,
-        ssl_keyfile=place.keyfile,
+        ssl_certfile=options.certfile,
+        ssl_keyfile=options.keyfile,
     )
     server = uvicorn.Server(settings)
 

@@ -28,21 +28,21 @@ class ListenOptions(msgspec.Struct, frozen=True, kw_only=True):
     keyfile: str | None = None
 
 
-def sockets(place: ListenOptions) -> list[socket.socket]:
+def sockets(options: ListenOptions) -> list[socket.socket]:
     """Return the sockets to listen on: systemd's (LISTEN_FDS), else one of our own; raises ConfigError."""
-    return _handed_over() or [_own(place)]
+    return _handed_over() or [_own(options)]
 
 
-def _own(place: ListenOptions) -> socket.socket:
-    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
+def _own(options: ListenOptions) -> socket.socket:
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     found = socket.socket(family, socket.SOCK_STREAM)
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.bind((place.host, place.port))
+        found.bind((options.host, options.port))
         found.listen(BACKLOG)
     except OSError as error:
         found.close()
-        said = f"{place.host} port {place.port}: {error.strerror}"
+        said = f"{options.host} port {options.port}: {error.strerror}"
         raise ConfigError(f"{said}; --host and --port choose another") from None
     return found
 
@@ -63,39 +63,39 @@ def _handed_over() -> list[socket.socket]:
 
 
 def server_address(
-    key: Key, place: ListenOptions, listening: Iterable[socket.socket], **more: Any
+    key: Key, options: ListenOptions, listening: Iterable[socket.socket], **more: Any
 ) -> ServerAddress:
     """Return where the server is, as its sockets tell."""
     addresses = [one.getsockname()[:2] for one in listening]
     exposed = any(address not in LOOPBACK for address, _ in addresses)
-    own = {socket.gethostname(), place.host} if exposed else {place.host}
-    names = {*LOOPBACK, "localhost", *own, *place.names} - EVERYWHERE
+    own = {socket.gethostname(), options.host} if exposed else {options.host}
+    names = {*LOOPBACK, "localhost", *own, *options.names} - EVERYWHERE
     return ServerAddress(
         key=key,
         port=addresses[0][1],
         names=frozenset(name.lower() for name in names),
-        secure=place.certfile is not None,
+        secure=options.certfile is not None,
         exposed=exposed,
         **more,
     )
 
 
-def address(server: ServerAddress, place: ListenOptions) -> str:
+def address(server: ServerAddress, options: ListenOptions) -> str:
     """Return the address to type, or to click on: it carries the token, once."""
-    host = "127.0.0.1" if place.host in EVERYWHERE else place.host
+    host = "127.0.0.1" if options.host in EVERYWHERE else options.host
     host = f"[{host}]" if ":" in host else host
     return f"{server.scheme}://{host}:{server.port}/?token={server.key.token}"
 
 
-def check_certificate(place: ListenOptions) -> None:
+def check_certificate(options: ListenOptions) -> None:
     """Raise ConfigError if the certificate and its key can't be used."""
-    if place.certfile is None:
-        if place.keyfile is not None:
+    if options.certfile is None:
+        if options.keyfile is not None:
             raise ConfigError("--keyfile: needs --certfile")
         return
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(place.certfile, place.keyfile)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(options.certfile, options.keyfile)
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(
-            f"{place.certfile}: {error.strerror or error}; it needs a certificate and its key"
+            f"{options.certfile}: {error.strerror or error}; it needs a certificate and its key"
         ) from None

@@ -146,7 +146,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/jobs",
         summary="Add a job, disabled unless it says otherwise; a command only where allow_edit is set",
         ask=_add,
-        body=schemas.JobBody,
+        body=schemas.with_keys_of_kinds(schemas.JobBody),
         answer=schemas.Edited,
         status=201,
     ),
@@ -162,7 +162,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/jobs/{job}",
         summary="Change keys of a job; null takes one out",
         ask=_edit,
-        body=schemas.ChangeBody,
+        body=schemas.with_keys_of_kinds(schemas.ChangeBody),
         answer=schemas.Edited,
     ),
     Operation(

@@ -3,12 +3,14 @@
 Of what is answered they name what a client may rely on; more fields may stand beside those.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast, get_type_hints
 
 import msgspec
 
+from scheduled.actions.registry import keys
 from scheduled.core.jobs import CatchUp, Priority
 from scheduled.core.runs import RunStatus
+from scheduled.schedules.kinds.registry import KINDS as SCHEDULES
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
@@ -138,6 +140,19 @@ class JobBody(ChangeBody, kw_only=True):
     timeout_seconds: int | None = None
     script_path: str | None = None
     arguments: str | None = None
+
+
+def with_keys_of_kinds(body: type[ChangeBody]) -> type[ChangeBody]:
+    """Return *body* with the keys of all kinds of schedule and action, also of those that it does not spell out."""
+    known = set(body.__struct_fields__)
+    when = {name: field for kind in SCHEDULES.values() for name, field in get_type_hints(kind.Keys).items()}
+    what = {name: key.type for name, key in keys().items()}
+    further = [(name, found | None, None) for name, found in {**when, **what}.items() if name not in known]
+    made = msgspec.defstruct(
+        body.__name__, further, bases=(body,), module=__name__, forbid_unknown_fields=True, kw_only=True
+    )
+    made.__doc__ = body.__doc__
+    return cast("type[ChangeBody]", made)
 
 
 class JobLine(msgspec.Struct, kw_only=True):
