@@ -2,12 +2,13 @@
 
 import pytest
 
+from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span, slot_run_id
 from tests.fixtures.ledgers import HOLDER, HOUR, OTHER, a_claim, an_ending, end
 
 
 def of_target(target, slot=HOUR, **values):
-    return a_claim(slot, run_id=slot_run_id("job", slot, target), target=target, **values)
+    return a_claim(slot, run_id=slot_run_id(JobKey("job", target), slot), target=target, **values)
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_the_same_slot_of_another_target_is_another_slot(both):
 
 def test_a_slot_inside_another_targets_span_can_be_claimed(ledger):
     with ledger.transaction():
-        ledger.record_verdict("job", Span(2 * HOUR, 5 * HOUR, 4), "coalesced", "", "run-x", 9, "a")
+        ledger.record_verdict(JobKey("job", "a"), Span(2 * HOUR, 5 * HOUR, 4), "coalesced", "", "run-x", 9)
         taken = [ledger.claim(of_target(target, 3 * HOUR), HOLDER, 1) for target in ("a", "b")]
 
     assert taken == [False, True]
@@ -44,7 +45,7 @@ def test_a_slot_inside_another_targets_span_can_be_claimed(ledger):
 
 def test_a_retry_of_one_target_is_not_the_others(both):
     for target in ("a", "b"):
-        end(both, an_ending(slot_run_id("job", HOUR, target), "failed"), "waiting_retry", 500)
+        end(both, an_ending(slot_run_id(JobKey("job", target), HOUR), "failed"), "waiting_retry", 500)
     with both.transaction():
         taken = [both.reclaim(of_target("a", attempt=2), claimant, 6) for claimant in (OTHER, HOLDER)]
 
@@ -56,7 +57,7 @@ def test_a_retry_of_one_target_is_not_the_others(both):
 
 def test_undoing_the_claim_of_one_target_leaves_the_others(both):
     with both.transaction():
-        both.unclaim(slot_run_id("job", HOUR, "a"))
+        both.unclaim(slot_run_id(JobKey("job", "a"), HOUR))
 
     assert {target: status for target, (_, status, _) in open_by_target(both).items()} == {
         "a": "waiting_retry", "b": "claimed",
@@ -64,10 +65,10 @@ def test_undoing_the_claim_of_one_target_leaves_the_others(both):
 
 
 def test_a_verdict_on_one_targets_slot_leaves_the_others_open(both):
-    run_id = slot_run_id("job", HOUR, "b")
+    run_id = slot_run_id(JobKey("job", "b"), HOUR)
     end(both, an_ending(run_id), "success")
     with both.transaction():
-        both.record_verdict("job", Span(HOUR, HOUR, 1), "success", "", run_id, 9, "b")
+        both.record_verdict(JobKey("job", "b"), Span(HOUR, HOUR, 1), "success", "", run_id, 9)
 
     assert [(row.target, row.verdict) for row in both.slot_rows()] == [("a", None), ("b", "success")]
     assert list(open_by_target(both)) == ["a"]
@@ -77,6 +78,6 @@ def test_a_verdict_on_one_targets_slot_leaves_the_others_open(both):
 
 
 def test_the_runs_of_its_targets_do_not_keep_a_job_without_one_busy(both):
-    job_state = both.job_states()["job"]
+    job_state = both.job_states()[JobKey("job")]
 
     assert (job_state.target, job_state.busy, job_state.open_run) == ("", False, None)

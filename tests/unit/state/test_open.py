@@ -4,6 +4,7 @@ from contextlib import closing
 
 import pytest
 
+from scheduled.core.keys import JobKey
 from scheduled.errors import ConfigError, StateError
 from scheduled.paths import Paths
 from scheduled.schedules.schedule import Schedule
@@ -35,7 +36,7 @@ def test_a_new_ledger_gets_what_the_snapshot_remembers(paths):
 
     assert {
         job: (found.position, found.window_start, found.schedules) for job, found in job_states.items()
-    } == {"a": (7200, 3600, HOURLY)}
+    } == {JobKey("a"): (7200, 3600, HOURLY)}
     assert repairs == [
         f"{paths.ledger}: was lost; the positions of 2 jobs are restored from scheduled_state.json"
     ]
@@ -43,11 +44,11 @@ def test_a_new_ledger_gets_what_the_snapshot_remembers(paths):
 
 def test_a_ledger_that_knows_its_jobs_gets_nothing_back(paths):
     with closing(LEDGERS["sqlite"](paths.root)) as ledger, ledger.transaction():
-        ledger.begin_epoch("b", (Schedule("cron", "@daily"),), 5)
+        ledger.begin_epoch(JobKey("b"), (Schedule("cron", "@daily"),), 5)
 
     ledger, repairs = open_ledger(paths, NOW)
 
-    assert (list(ledger.job_states()), repairs) == (["b"], [])
+    assert (list(ledger.job_states()), repairs) == ([JobKey("b")], [])
     ledger.close()
 
 
