@@ -36,7 +36,8 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
 
     def asking(self, key: JobKey) -> TriggerRow | None:
         """Return the oldest trigger of *key*."""
-        return next((row for row in self.triggers if row.key == key), None)
+        job, target = key
+        return next((row for row in self.triggers if row.job == job and row.target == target), None)
 
 
 def pauses_of(key: JobKey, pauses: Mapping[JobKey, Instant | None]) -> dict[JobKey, Instant | None]:

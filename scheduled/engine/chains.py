@@ -74,7 +74,7 @@ def step_ended(
     if parent is None or parent.tick != CHAIN:
         return None
     state = _state_of(parent)
-    state = _with_failure(state, f"{child.job} failed") if status in FAILED else state
+    state = _with_failure(state, f"{child.key.for_people} failed") if status in FAILED else state
     return _go_on(ledger, jobs, parent, state, now)
 
 
@@ -83,7 +83,7 @@ def lost_step(ledger: Ledger, jobs: Mapping[str, Job], row: TriggerRow, now: flo
     parent = ledger.open_run(row.parent) if row.parent else None
     if parent is None or parent.tick != CHAIN:
         return None
-    lost = f"{row.job} is disabled" if row.job in jobs else f"there is no job {row.job}"
+    lost = f"{row.key.for_people} is disabled" if row.job in jobs else f"there is no job {row.job}"
     state = _with_failure(_state_of(parent), lost)
     return _go_on(ledger, jobs, parent, {**state, "lost": state.get("lost", 0) + 1}, now)
 

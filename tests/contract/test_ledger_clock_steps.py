@@ -13,7 +13,9 @@ def ahead(ledger):
     """A ledger whose job stands at five hours, with a success at two and at five."""
     with ledger.transaction():
         for hour, verdict in ((2, "success"), (3, "failed"), (5, "success")):
-            ledger.record_verdict(JobKey("job"), Span(hour * HOUR, hour * HOUR, 1), verdict, "", f"run-{hour}", 9)
+            ledger.record_verdict(
+                JobKey("job"), Span(hour * HOUR, hour * HOUR, 1), verdict, "", f"run-{hour}", 9
+            )
             ledger.succeeded(JobKey("job"), hour * HOUR if verdict == "success" else None)
         ledger.advance(JobKey("job"), 5 * HOUR)
         ledger.end_epoch(JobKey("job"), 4 * HOUR)

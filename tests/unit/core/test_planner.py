@@ -176,7 +176,10 @@ def test_only_bounds_what_starts_and_not_what_is_planned():
 
     found = planner.plan(jobs, job_states, at("14:00"), only=["b"])
 
-    assert ([start.claim.job for start in found.starts], list(found.jobs)) == (["b"], [JobKey("a"), JobKey("b")])
+    assert ([start.claim.job for start in found.starts], list(found.jobs)) == (
+        ["b"],
+        [JobKey("a"), JobKey("b")],
+    )
 
 
 def test_the_next_due_instant_is_the_least_of_all():

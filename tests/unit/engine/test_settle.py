@@ -203,4 +203,7 @@ def test_a_report_cut_short_says_nothing_about_what_is_gone(ledger, status, repo
 
     settled(ledger, status, reported, compose=lambda *_: [a_notice("gone")])
 
-    assert ([known.condition.key for known in ledger.conditions(JobKey("job"))], ledger.outbox()) == (["k"], [])
+    assert ([known.condition.key for known in ledger.conditions(JobKey("job"))], ledger.outbox()) == (
+        ["k"],
+        [],
+    )

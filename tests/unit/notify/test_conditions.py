@@ -96,7 +96,10 @@ def test_the_ledger_knows_what_is_true_afterwards(ledger):
     recorded(ledger, [a_condition("a"), a_condition("b")], 1.0)
     recorded(ledger, [a_condition("b"), a_condition("c")], 2.0)
 
-    assert [(item.condition.key, item.since) for item in ledger.conditions(JobKey("job"))] == [("b", 1.0), ("c", 2.0)]
+    assert [(item.condition.key, item.since) for item in ledger.conditions(JobKey("job"))] == [
+        ("b", 1.0),
+        ("c", 2.0),
+    ]
 
 
 def test_notices_of_one_change_are_several_and_each_has_its_own_id(ledger):

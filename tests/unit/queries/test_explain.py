@@ -27,7 +27,9 @@ def ledger(tmp_path, monkeypatch):
         ledger.begin_epoch(JobKey("job"), (Schedule("cron", "0 * * * *"),), SLOT - 5 * HOUR)
         ledger.claim(a_claim(SLOT - HOUR, run_id="run-4"), HOLDER, SLOT - HOUR + 0.0)
         ledger.ended(an_ending("run-4"), "success", None, None)
-        ledger.record_verdict(JobKey("job"), Span(SLOT - 4 * HOUR, SLOT - 2 * HOUR, 3), "coalesced", "", "run-4", 0)
+        ledger.record_verdict(
+            JobKey("job"), Span(SLOT - 4 * HOUR, SLOT - 2 * HOUR, 3), "coalesced", "", "run-4", 0
+        )
         ledger.record_verdict(JobKey("job"), Span(SLOT - HOUR, SLOT - HOUR, 1), "success", "", "run-4", 0)
         ledger.advance(JobKey("job"), SLOT - HOUR)
     yield ledger

@@ -183,7 +183,9 @@ def test_what_was_switched_survives(path, ledger):
         ledger.pause(JobKey("job"), None)
     published(path, snapshot.summary(ledger, {}, "Europe/Berlin", HOUR - 1))
 
-    assert snapshot.switches(path) == Switches({JobKey("job"): False}, {JobKey(""): HOUR, JobKey("job"): None})
+    assert snapshot.switches(path) == Switches(
+        {JobKey("job"): False}, {JobKey(""): HOUR, JobKey("job"): None}
+    )
 
 
 def test_bad_switches_are_left_out_and_the_others_stand(path):
