@@ -142,7 +142,11 @@ def test_the_verdicts_of_each_target_are_found_and_cut_by_themselves(two):
     assert [(row.key, row.span.last, row.reason) for row in (two.row_at(key, 2 * HOUR) for key in (A, B))] == [
         (A, HOUR, "late"), (B, 3 * HOUR, "missed"),
     ]  # fmt: skip
-    assert [[row.key for row in two.rows_after(key, 2 * HOUR)] for key in (A, B, JobKey("job"))] == [[], [B], []]
+    assert [[row.key for row in two.rows_after(key, 2 * HOUR)] for key in (A, B, JobKey("job"))] == [
+        [],
+        [B],
+        [],
+    ]
     with two.transaction():
         two.cut(B, HOUR, None)
     assert [row.key for row in two.slot_rows()] == [A]

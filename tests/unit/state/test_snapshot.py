@@ -169,6 +169,40 @@ def test_positions_and_schedules_survive(path, ledger):
     assert snapshot.essentials(path) == [Restored("job", HOUR, HOURLY, HOUR)]
 
 
+def test_what_is_known_of_targets_survives(path, ledger):
+    keys = [JobKey("job", "a/b"), JobKey("job", "x" * 500), JobKey("mail@flow"), JobKey("mail", "flow")]
+    with ledger.transaction():
+        for place, key in enumerate(keys):
+            ledger.begin_epoch(key, HOURLY, place)
+            ledger.override(key, enabled=bool(place % 2))
+            ledger.pause(key, None)
+    published(path, snapshot.summary(ledger, {}, "UTC", 0))
+
+    assert {found.key: found.position for found in snapshot.essentials(path)} == {
+        JobKey("job"): 0, keys[0]: 0, keys[1]: 1, keys[2]: 2, keys[3]: 3,
+    }  # fmt: skip
+    assert snapshot.switches(path) == Switches(
+        {key: bool(place % 2) for place, key in enumerate(keys)}, dict.fromkeys(keys)
+    )
+
+
+def test_what_is_no_label_of_a_job_is_left_out(path):
+    good = {"position": 7, "schedules": HOURLY, "window_start": None}
+    labels = ("a@", "a@b@c", "a@%ff", "a@b/c", "a@x")
+    published(
+        path,
+        {
+            "jobs": dict.fromkeys(labels, good),
+            "overridden": dict.fromkeys(labels, True),
+            "paused": dict.fromkeys(labels),
+        },
+    )
+
+    key = JobKey("a", "x")
+    assert [found.key for found in snapshot.essentials(path)] == [key]
+    assert snapshot.switches(path) == Switches({key: True}, {key: None})
+
+
 def test_bad_entries_are_left_out_and_the_others_stand(path):
     good = {"position": 7, "schedules": [{"kind": "cron", "expression": "@daily"}], "window_start": None}
     published(path, {"jobs": {"a": good, "b": 3, "c": {"position": "x"}, "d": {**good, "schedules": 1}}})
