@@ -74,7 +74,8 @@ def plan(
 ) -> Plan:
     """Give every job's slots up to *until* (by default *now*) a run, a verdict or an open reason.
 
-    Each target of a job is planned by itself. With *only*, just these jobs may start, all their targets. The starts are in the order of priority, then slot, then configuration.
+    Each target of a job is planned by itself. With *only*, just these jobs may start, all their targets. The starts are
+    in the order of priority, then slot, then configuration.
     """
     busy = busy_groups(jobs, [key.job for key, job_state in job_states.items() if job_state.busy])
     plans = {
