@@ -22,7 +22,7 @@ def scheduled(expressions: list[str], days: int) -> float:
 
 
 def _house(expressions: list[str], days: int):
-    from scheduled.core.jobs import Action, Job
+    from scheduled.core.jobs import Action, Job, key_of
     from scheduled.core.runs import JobState
     from scheduled.schedules.schedule import Schedule
 
@@ -33,7 +33,7 @@ def _house(expressions: list[str], days: int):
     }
     before = int((NOW - timedelta(days=days)).timestamp())
     job_states = {
-        name: JobState(job=name, position=before, epoch=before, schedules=job.schedules)
+        key_of(job): JobState(job=name, position=before, epoch=before, schedules=job.schedules)
         for name, job in jobs.items()
     }
     return jobs, job_states

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.measure import NotDoneError, Work, context, fresh, nothing
 from scheduled.config.files import load_config
-from scheduled.core.jobs import Job
+from scheduled.core.jobs import Job, key_of
 from scheduled.state.sqlite.ledger import SqliteLedger, using
 
 DAY = 24 * 3600
@@ -63,8 +63,8 @@ class Runtime:
         """Let every job's schedule have been in force since *ago* seconds before now, and never have run."""
         self.state.mkdir(mode=0o700)
         with using(SqliteLedger(self.state / "ledger.db")) as ledger, ledger.transaction():
-            for name, job in self.jobs().items():
-                ledger.begin_epoch(name, job.schedules, int(time.time()) - ago)
+            for job in self.jobs().values():
+                ledger.begin_epoch(key_of(job), job.schedules, int(time.time()) - ago)
             ledger.remember("pruned", str(time.time()))  # which a tick does once a day
 
     def keep(self) -> None:

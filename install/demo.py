@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from scheduled.config.files import load_config
+from scheduled.core.jobs import keys_of
 from scheduled.errors import ScheduledError
 from scheduled.install.demo_workspace import build
 from scheduled.install.starter import starter
@@ -49,7 +50,8 @@ def age_first_sight(config: Path, state: Path, hours: int) -> None:
     try:
         with ledger.transaction():
             for job in load_config(config).jobs.values():
-                ledger.begin_epoch(job.name, job.schedules, first_seen)
+                for key in keys_of(job):
+                    ledger.begin_epoch(key, job.schedules, first_seen)
     finally:
         ledger.close()
 

@@ -1,6 +1,7 @@
 """The contract of the ledger, by purpose: the one truth about slots, runs, conditions and notices.
 
-What needs one part only asks for that part. Every method that writes is called inside `Ledger.transaction`; instants are
+What needs one part only asks for that part. A `JobKey` is a job, or one target of it: what is written for one target
+leaves the others as they are. Every method that writes is called inside `Ledger.transaction`; instants are
 UTC seconds. A store has a module for each part: `Positions` is `sqlite/positions.py`.
 """
 
@@ -9,6 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from scheduled.core.conditions import Condition, Notice
+from scheduled.core.keys import JobKey
 from scheduled.core.records import (
     AttemptRow,
     Claimant,
@@ -28,52 +30,45 @@ from scheduled.schedules.zones import Instant
 class Positions(Protocol):
     """Where jobs stand: epochs, positions, slots and their verdicts."""
 
-    def job_states(self) -> dict[str, JobState]:
-        """Return where each job stands that has an open epoch."""
+    def job_states(self) -> dict[JobKey, JobState]:
+        """Return where each job, or each target of it, stands that has an open epoch."""
 
     def job_rows(self) -> list[JobRow]:
-        """Return every job's summary by name."""
+        """Return the summary of every job, or of each target of it, by name and target."""
 
-    def begin_epoch(self, job: str, schedules: tuple[Schedule, ...], starts_at: Instant) -> None:
+    def begin_epoch(self, key: JobKey, schedules: tuple[Schedule, ...], starts_at: Instant) -> None:
         """Open an epoch after *starts_at*; the position moves there, never backwards."""
 
-    def end_epoch(self, job: str, ends_at: Instant) -> None:
-        """Close the job's open epoch; does nothing if there is none."""
+    def end_epoch(self, key: JobKey, ends_at: Instant) -> None:
+        """Close the open epoch of *key*; does nothing if there is none."""
 
     def epochs(self) -> list[Epoch]:
         """Return all epochs, oldest first."""
 
-    def advance(self, job: str, position: Instant) -> None:
+    def advance(self, key: JobKey, position: Instant) -> None:
         """Move the position forward to *position*; never backwards."""
 
-    def wait(self, job: str, reason: OpenReason | None, next_due: Instant | None) -> None:
+    def wait(self, key: JobKey, reason: OpenReason | None, next_due: Instant | None) -> None:
         """Note why the job's due slots are open, and when it is due next."""
 
-    def succeeded(self, job: str, window_start: Instant | None) -> None:
+    def succeeded(self, key: JobKey, window_start: Instant | None) -> None:
         """Note the scheduled instant of the last success."""
 
     def record_verdict(
-        self,
-        job: str,
-        span: Span,
-        verdict: Verdict,
-        reason: str,
-        run_id: str | None,
-        at: Instant,
-        target: str = "",
+        self, key: JobKey, span: Span, verdict: Verdict, reason: str, run_id: str | None, at: Instant
     ) -> None:
         """Give a span, or the slot of an open run, its verdict."""
 
-    def row_at(self, job: str, instant: Instant) -> SlotRow | None:
+    def row_at(self, key: JobKey, instant: Instant) -> SlotRow | None:
         """Return the row that *instant* lies in, or else the last one before it."""
 
-    def rows_after(self, job: str, instant: Instant) -> list[SlotRow]:
-        """Return a job's slots and spans with a verdict that reach beyond *instant*."""
+    def rows_after(self, key: JobKey, instant: Instant) -> list[SlotRow]:
+        """Return the slots and spans of *key* with a verdict that reach beyond *instant*."""
 
     def slot_rows(self) -> Iterable[SlotRow]:
         """Return all slots and spans by job and time."""
 
-    def cut(self, job: str, first: Instant, span: Span | None) -> None:
+    def cut(self, key: JobKey, first: Instant, span: Span | None) -> None:
         """Let the row that begins at *first* hold just *span*, or nothing."""
 
 
@@ -153,7 +148,7 @@ class History(Protocol):
         since: float | None = None,
         status: str | None = None,
     ) -> list[RunRow]:
-        """Return the newest runs (claimed at or after *since*, of this *status*), newest first."""
+        """Return the newest runs, newest first: of *job* (all its targets) or of all, claimed since *since*, of this *status*."""
 
     def prune(self, before: Instant, keep_runs: int, limit: int) -> tuple[list[str], bool]:
         """Let go of verdicts before *before*, and of runs that are older or beyond a job's newest *keep_runs*.
@@ -166,23 +161,23 @@ class History(Protocol):
 class Conditions(Protocol):
     """Totals, conditions, and the outbox of notices."""
 
-    def count(self, job: str, name: str, amount: int) -> None:
+    def count(self, key: JobKey, name: str, amount: int) -> None:
         """Add to a running total."""
 
-    def totals(self) -> dict[str, dict[str, int]]:
-        """Return the running totals by job."""
+    def totals(self) -> dict[JobKey, dict[str, int]]:
+        """Return the running totals, of each target by itself."""
 
-    def conditions(self, job: str | None = None) -> list[KnownCondition]:
-        """Return what was true at the last look, of one job or of all."""
+    def conditions(self, key: JobKey | None = None) -> list[KnownCondition]:
+        """Return what was true at the last look, of *key* or of all; `JobKey("")` is the runner itself."""
 
-    def put_condition(self, job: str, condition: Condition, since: float) -> None:
+    def put_condition(self, key: JobKey, condition: Condition, since: float) -> None:
         """Note that *condition* is true; `since` is kept if it was known."""
 
-    def drop_conditions(self, job: str, keys: Sequence[str]) -> None:
-        """Note that these are true no more."""
+    def drop_conditions(self, key: JobKey, names: Sequence[str]) -> None:
+        """Note that the conditions with these keys are true no more."""
 
-    def notified(self, job: str, keys: Sequence[str], at: float) -> None:
-        """Note when these conditions were last told."""
+    def notified(self, key: JobKey, names: Sequence[str], at: float) -> None:
+        """Note when the conditions with these keys were last told."""
 
     def post(self, item_id: str, notice: Notice, at: float) -> None:
         """Put a notice into the outbox; does nothing if its id is there already."""
@@ -200,26 +195,32 @@ class Conditions(Protocol):
 class Overrides(Protocol):
     """What people set by hand on top of the configuration: overrides and pauses."""
 
-    def override(self, job: str, enabled: bool | None) -> None:
-        """Enable or disable a job whatever its configuration says; None takes the configuration's word again."""
+    def override(self, key: JobKey, enabled: bool | None) -> None:
+        """Enable or disable *key* whatever the configuration says; None takes the configuration's word again.
 
-    def overrides(self) -> dict[str, bool]:
-        """Return which jobs are switched from outside the configuration."""
+        For a job without a target it holds for all its targets.
+        """
 
-    def pause(self, job: str, until: Instant | None) -> None:
-        """Defer a job's slots (`''`: those of all jobs) until *until*, or until `resume`."""
+    def overrides(self) -> dict[JobKey, bool]:
+        """Return what is switched from outside the configuration, as it was set: by job, or by target."""
 
-    def resume(self, job: str) -> None:
+    def pause(self, key: JobKey, until: Instant | None) -> None:
+        """Defer the slots of *key* until *until*, or until `resume`.
+
+        For a job without a target it holds for all its targets; `JobKey("")` is all jobs.
+        """
+
+    def resume(self, key: JobKey) -> None:
         """End a pause."""
 
-    def pauses(self, now: Instant) -> dict[str, Instant | None]:
-        """Return the pauses in force and until when."""
+    def pauses(self, now: Instant) -> dict[JobKey, Instant | None]:
+        """Return the pauses in force, as they were set, and until when."""
 
 
 class ClockSteps(Protocol):
     """What becomes of slots when the clock goes back, and comes right again."""
 
-    def rewind(self, job: str, position: Instant) -> None:
+    def rewind(self, key: JobKey, position: Instant) -> None:
         """Set the position back, and what began after it: only after the clock went back.
 
         What the ledger held beyond it is laid aside as it was; runs that wait must have been closed.
@@ -231,8 +232,8 @@ class ClockSteps(Protocol):
     def forget_aside(self, aside: SetAside) -> None:
         """Drop something that is laid aside."""
 
-    def take_back(self, job: str, until: Instant) -> None:
-        """Let a job stand where it stood before the clock went back from *until* or earlier, as if it never had."""
+    def take_back(self, key: JobKey, until: Instant) -> None:
+        """Let *key* stand where it stood before the clock went back from *until* or earlier, as if it never had."""
 
 
 class Meta(Protocol):

@@ -157,12 +157,12 @@ def _restore(ledger: SqliteLedger, paths: Paths) -> list[str]:
             return []  # another process has done it, or begun anew, meanwhile
         for job in remembered:
             if job.schedules:
-                ledger.begin_epoch(job.job, job.schedules, job.position)
-                ledger.succeeded(job.job, job.window_start)
-        for name, enabled in switches.overridden.items():
-            ledger.override(name, enabled)
-        for name, until in switches.paused.items():
-            ledger.pause(name, until)
+                ledger.begin_epoch(job.key, job.schedules, job.position)
+                ledger.succeeded(job.key, job.window_start)
+        for key, enabled in switches.overridden.items():
+            ledger.override(key, enabled)
+        for key, until in switches.paused.items():
+            ledger.pause(key, until)
     restored = [f"the positions of {len(remembered)} jobs"] * bool(remembered)
     restored += ["what was paused or switched by hand"] * bool(switches.overridden or switches.paused)
     if not restored:

@@ -1,7 +1,8 @@
 """scheduled_state.json: the ledger's summary for people and programs, with the idle answer in its first line."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import msgspec
 
 from scheduled import idle
 from scheduled.clock import local
+from scheduled.core.keys import ALL_JOBS, JobKey, Keyed, read_label
 from scheduled.core.records import JobRow
 from scheduled.errors import StateError
 from scheduled.schedules.schedule import Schedule
@@ -28,30 +30,36 @@ ALL = "*"
 SWEEP = ("health", "memory_rollover", "mail_cleanup", "metrics")
 
 
-class Restored(msgspec.Struct, frozen=True):
+class Restored(Keyed, frozen=True):
     """What a snapshot can give back to a ledger that was lost."""
 
     job: str
     position: Instant
     schedules: tuple[Schedule, ...]
     window_start: Instant | None
+    target: str = ""
 
 
 class Switches(msgspec.Struct, frozen=True):
-    """What somebody has switched between ticks: jobs enabled or not, and until when they (`''`: all) are paused."""
+    """What people have switched between ticks: what is enabled or not, and until when it (`ALL_JOBS`: all) is paused."""
 
-    overridden: dict[str, bool]
-    paused: dict[str, Instant | None]
+    overridden: dict[JobKey, bool]
+    paused: dict[JobKey, Instant | None]
 
 
-def summary(ledger: Ledger, handlers: dict[str, str], zone: str, now: Instant) -> dict[str, Any]:
-    """Return the snapshot's document as of *now* (without its first line). *handlers* maps handler to job names."""
-    rows = {row.job: row for row in ledger.job_rows()}
-    built_in = {name: rows.get(handlers.get(name, "")) for name in (*SWEEP, "daily_report")}
+def summary(ledger: Ledger, handlers: Mapping[str, JobKey], zone: str, now: Instant) -> dict[str, Any]:
+    """Return the snapshot's document as of *now* (without its first line).
+
+    *handlers* says which job, or target, does each handler's work. Jobs go by their labels, see `JobKey`.
+    """
+    rows = {row.key: row for row in ledger.job_rows()}
+    built_in = {
+        name: rows.get(handlers[name]) if name in handlers else None for name in (*SWEEP, "daily_report")
+    }
     totals = ledger.totals()
     sweeps = [row.last_run_at for name, row in built_in.items() if name in SWEEP and row and row.last_run_at]
     health, memory, mail = built_in["health"], built_in["memory_rollover"], built_in["mail_cleanup"]
-    counted = totals.get(handlers.get("mail_cleanup", ""), {})
+    counted = totals.get(handlers["mail_cleanup"], {}) if "mail_cleanup" in handlers else {}
     status = (health.last_result if health else None) or {}
     return {
         "last_run": {
@@ -73,9 +81,9 @@ def summary(ledger: Ledger, handlers: dict[str, str], zone: str, now: Instant) -
             "last_run": _iso(_last(health), zone),
             "last_status": {key: status.get(key, 0) for key in ("healthy", "warnings", "errors")},
         },
-        "jobs": {row.job: _job(row, zone) for row in rows.values()},
-        "overridden": ledger.overrides(),
-        "paused": {job or ALL: _iso(until, zone) for job, until in ledger.pauses(now).items()},
+        "jobs": {str(key): _job(row, zone) for key, row in rows.items()},
+        "overridden": {str(key): enabled for key, enabled in ledger.overrides().items()},
+        "paused": {str(key) or ALL: _iso(until, zone) for key, until in ledger.pauses(now).items()},
     }
 
 
@@ -245,10 +253,10 @@ def essentials(path: Path) -> list[Restored]:
     document = read(path) or {}
     jobs = document.get("jobs")
     found = []
-    for name, entry in jobs.items() if isinstance(jobs, dict) else ():
+    for label, entry in jobs.items() if isinstance(jobs, dict) else ():
         try:
-            restored = msgspec.convert({**entry, "job": name}, Restored)
-        except (msgspec.ValidationError, TypeError):
+            restored = msgspec.convert({**entry, **read_label(label)._asdict()}, Restored)
+        except (ValueError, TypeError):
             continue
         if _is_believable(restored):
             found.append(restored)
@@ -260,11 +268,16 @@ def switches(path: Path) -> Switches:
     document = read(path) or {}
     overridden, paused = (_table(document.get(key)) for key in ("overridden", "paused"))
     return Switches(
-        overridden={job: enabled for job, enabled in overridden.items() if isinstance(enabled, bool)},
-        paused={
-            "" if job == ALL else job: until for job, said in paused.items() for until in _instants(said)
-        },
+        overridden={key: enabled for key, enabled in _by_key(overridden) if isinstance(enabled, bool)},
+        paused={key: until for key, said in _by_key(paused) for until in _instants(said)},
     )
+
+
+def _by_key(table: dict[str, Any]) -> Iterator[tuple[JobKey, Any]]:
+    """Yield what *table* has by label; what is no label of a job is left out."""
+    for label, value in table.items():
+        with suppress(ValueError):
+            yield ALL_JOBS if label == ALL else read_label(label), value
 
 
 def _table(value: Any) -> dict[str, Any]:

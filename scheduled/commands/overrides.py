@@ -11,6 +11,8 @@ from scheduled.clock import stamp
 from scheduled.commands.changing import changing
 from scheduled.config.files import known_jobs
 from scheduled.core.events import Event
+from scheduled.core.jobs import key_of
+from scheduled.core.keys import ALL_JOBS, JobKey
 from scheduled.engine import planning
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.instance import Instance
@@ -27,17 +29,22 @@ def pause(
     """
     runtime = open_runtime(instance)
     end = None if until is None else ahead(until, runtime.zone, clock.now())
-    chosen = known_jobs(runtime.config, jobs) or [""]
+    chosen = _chosen(runtime, jobs)
     if not dry_run:
         with changing(runtime) as ledger:
-            for name in chosen:
-                ledger.pause(name, end)
+            for key in chosen:
+                ledger.pause(key, end)
         _publish(runtime, chosen, enabled=False)
-    return [{"job": name or None, "paused": True, "until": stamp(end, runtime.zone)} for name in chosen]
+    return [{"job": key.job or None, "paused": True, "until": stamp(end, runtime.zone)} for key in chosen]
 
 
-def _publish(runtime: Runtime, chosen: Sequence[str], *, enabled: bool) -> None:
-    if "" in chosen:
+def _chosen(runtime: Runtime, jobs: Sequence[str]) -> list[JobKey]:
+    """Return what a pause of *jobs*, with all their targets, is of; without any it is of all jobs."""
+    return [key_of(runtime.config.jobs[name]) for name in known_jobs(runtime.config, jobs)] or [ALL_JOBS]
+
+
+def _publish(runtime: Runtime, chosen: Sequence[JobKey], *, enabled: bool) -> None:
+    if ALL_JOBS in chosen:
         runtime.publish([Event(name="scheduler_toggled", payload={"enabled": enabled})])
 
 
@@ -47,23 +54,23 @@ def resume(instance: Instance, jobs: Sequence[str] = (), *, dry_run: bool = Fals
     *still* says what other pause holds a job on. Raises ConfigError.
     """
     runtime = open_runtime(instance)
-    chosen = known_jobs(runtime.config, jobs) or [""]
+    chosen = _chosen(runtime, jobs)
     with read_only(runtime.paths) as ledger:
         before = ledger.pauses(int(clock.now()))
     if not dry_run and not before.keys().isdisjoint(chosen):
         with changing(runtime) as ledger:
-            for name in chosen:
-                ledger.resume(name)
+            for key in chosen:
+                ledger.resume(key)
         _publish(runtime, chosen, enabled=True)
     left = before.keys() - set(chosen)
     return [
         {
-            "job": name or None,
-            "paused": bool(name and "" in left),
-            "was_paused": name in before,
-            "still": sorted(other or "all" for other in left if other == "" or name == ""),
+            "job": key.job or None,
+            "paused": bool(key != ALL_JOBS and ALL_JOBS in left),
+            "was_paused": key in before,
+            "still": sorted(other.for_people or "all" for other in left if ALL_JOBS in (other, key)),
         }
-        for name in chosen
+        for key in chosen
     ]
 
 
@@ -82,6 +89,7 @@ def _override(
 ) -> list[dict[str, Any]]:
     """Enable or disable jobs; their epochs begin and end at once."""
     chosen = known_jobs(runtime.config, names)
+    keys = {name: key_of(runtime.config.jobs[name]) for name in chosen}
     written = {name: runtime.config.jobs[name].enabled for name in chosen}
     with read_only(runtime.paths) as ledger:
         runtime.config.override(ledger.overrides())
@@ -90,7 +98,7 @@ def _override(
         with changing(runtime) as ledger:
             for name in chosen:
                 # Where the file says the same, it has the word again.
-                ledger.override(name, None if written[name] == enabled else enabled)
-            runtime.config.override(dict.fromkeys(chosen, enabled))
+                ledger.override(keys[name], None if written[name] == enabled else enabled)
+            runtime.config.override(dict.fromkeys(keys.values(), enabled))
             planning.register(ledger, runtime.config, int(clock.now()))
     return [{"job": name, "enabled": enabled, "changed": before[name] != enabled} for name in chosen]

@@ -60,25 +60,25 @@ def plan_of_report(instance: Instance, *, due: bool = False) -> list[dict[str, A
     runtime = open_runtime(instance)
     if due:
         reporter = runtime.handlers().get("daily_report")
-        return [entry for entry in plan.plan_of_tick(runtime) if entry["job"] == reporter]
+        return [entry for entry in plan.plan_of_tick(runtime) if reporter and entry["job"] == reporter.job]
     return plan.plan_of_run(runtime, [_reporter(runtime)], None)
 
 
 def _reporter(runtime: Runtime) -> str:
-    name = runtime.handlers().get("daily_report")
-    if name is None:
+    key = runtime.handlers().get("daily_report")
+    if key is None:
         raise ConfigError(f'{runtime.config.path}: no job has handler = "daily_report"')
-    return name
+    return key.job
 
 
 def _with_the_report(runtime: Runtime) -> list[str]:
     """Return the jobs that go with the report's slot; none where there is no report: the crontab asks all the same."""
-    name = runtime.handlers().get("daily_report")
-    if name is None:
+    key = runtime.handlers().get("daily_report")
+    if key is None:
         return []
     # What the report tells of comes first in its slot: whoever takes the report's slot takes the group's.
-    group = runtime.config.jobs[name].group
-    return [other for other, job in runtime.config.jobs.items() if group and job.group == group] or [name]
+    group = runtime.config.jobs[key.job].group
+    return [other for other, job in runtime.config.jobs.items() if group and job.group == group] or [key.job]
 
 
 def rerun(instance: Instance, run_id: str, hear: Subscriber | None = None) -> dict[str, Any]:
@@ -118,8 +118,9 @@ def request_again(runtime: Runtime, run_id: str) -> ManualRequest:
     if waiting is not None and waiting.status != "waiting_retry":
         raise BusyError(f"{run_id}: is under way")
     if waiting is not None:
-        return ManualRequest(row.job, run_id=run_id)
-    return ManualRequest(row.job, slot=row.slot if row.slot is not None else row.asked_for)
+        return ManualRequest(row.job, run_id=run_id, target=row.target)
+    slot = row.slot if row.slot is not None else row.asked_for
+    return ManualRequest(row.job, slot=slot, target=row.target)
 
 
 def _ticked(instance: Instance, work: Callable[[Runtime], Result], hear: Subscriber | None) -> dict[str, Any]:

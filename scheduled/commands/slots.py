@@ -11,7 +11,7 @@ from scheduled.commands.changing import changing
 from scheduled.config.files import known_jobs
 from scheduled.core.epochs import base_of, open_slots_of, slots_of, span_between
 from scheduled.core.events import Event
-from scheduled.core.jobs import Job
+from scheduled.core.jobs import Job, key_of
 from scheduled.core.runs import JobState, OpenRun, Span
 from scheduled.engine import planning
 from scheduled.engine.runtime import Runtime, open_runtime
@@ -42,13 +42,13 @@ def _skip_open(runtime: Runtime, name: str, slot: Instant | None, *, dry_run: bo
     now = int(clock.now())
     with read_only(runtime.paths) as looked:
         runtime.config.override(looked.overrides())
-        job_state = planning.foreseen(looked, runtime.config, now).get(name)
+        job_state = planning.foreseen(looked, runtime.config, now).get(key_of(job))
         found, retries = _to_skip(looked, job, job_state, slot, now, runtime.zone)
     if (found is not None or retries) and not dry_run:
         with changing(runtime) as ledger:
             planning.register(ledger, runtime.config, now)
             # Looked at again, now that nobody else can change it.
-            job_state = ledger.job_states().get(name)
+            job_state = ledger.job_states().get(key_of(job))
             found, retries = _to_skip(ledger, job, job_state, slot, now, runtime.zone)
             if found is not None and job_state is not None:
                 _skip(ledger, job, job_state, slot, now)
@@ -95,7 +95,7 @@ def _one(ledger: Ledger, job: Job, job_state: JobState, slot: Instant, zone: str
         )
     own = job_state.open_run.slot if job_state.open_run else None
     if slot != own and (slot <= base_of(job_state) or slot in job_state.decided):
-        row = ledger.row_at(job.name, slot)
+        row = ledger.row_at(job_state.key, slot)
         verdict = row.verdict if row and row.span.last >= slot else None
         raise ConfigError(
             f"{job.name}: its slot of {stamp(slot, zone)} is not open: {verdict or 'before its epoch'}"
@@ -114,9 +114,9 @@ def _nearest(job: Job, job_state: JobState, slot: Instant, zone: str) -> str:
 def _skip(ledger: Ledger, job: Job, job_state: JobState, slot: Instant | None, now: Instant) -> None:
     run, base = job_state.open_run, base_of(job_state)
     if run is not None and run.slot is not None and slot in (None, run.slot):
-        ledger.record_verdict(job.name, Span(run.slot, run.slot, 1), "skipped", BY_HAND, run.run_id, now)
+        ledger.record_verdict(job_state.key, Span(run.slot, run.slot, 1), "skipped", BY_HAND, run.run_id, now)
         ledger.close_run(run.run_id, "skipped", BY_HAND)
-        ledger.advance(job.name, run.slot)
+        ledger.advance(job_state.key, run.slot)
     times = open_slots_of(job.schedules, job_state)
     if slot is None:
         rest = span_between(times, base, now)
@@ -125,6 +125,6 @@ def _skip(ledger: Ledger, job: Job, job_state: JobState, slot: Instant | None, n
         rest = Span(slot, slot, 1) if run is None or slot != run.slot else None
         oldest = run is None and times.next_after(base) == slot and slot <= now
     if rest is not None:
-        planning.record_verdict(ledger, job.name, rest, "skipped", BY_HAND, None, now)
+        planning.record_verdict(ledger, job_state.key, rest, "skipped", BY_HAND, None, now)
         if oldest:  # the position passes no slot that is still open
-            ledger.advance(job.name, rest.last)
+            ledger.advance(job_state.key, rest.last)

@@ -10,7 +10,7 @@ from scheduled.actions.registry import kind_of
 from scheduled.config.files import Drafts, load_config
 from scheduled.core import cadence
 from scheduled.core.epochs import minute_before, slots_of
-from scheduled.core.jobs import Job, Jobs
+from scheduled.core.jobs import Job, Jobs, keys_of
 from scheduled.paths import Paths
 from scheduled.schedules.kinds import registry as schedule_kinds
 from scheduled.schedules.schedule import same
@@ -65,11 +65,13 @@ def _too_late(jobs: Jobs, ledger: Ledger | None, now: Instant) -> Iterable[Job]:
         last = times.last_until(minute_before(now)) if times.next_after(minute_before(now)) is None else None
         if last is None or not job.enabled:
             continue
-        row, job_state = ledger.row_at(job.name, last) if ledger else None, job_states.get(job.name)
-        decided = row is not None and row.span.last >= last
-        in_time = job_state and same(job_state.schedules, job.schedules) and job_state.epoch < last
-        if not decided and not in_time:
-            yield job
+        for key in keys_of(job):
+            row, job_state = ledger.row_at(key, last) if ledger else None, job_states.get(key)
+            decided = row is not None and row.span.last >= last
+            in_time = job_state and same(job_state.schedules, job.schedules) and job_state.epoch < last
+            if not decided and not in_time:
+                yield job
+                break
 
 
 def _doubts(job: Job, every: Seconds | None, now: Instant) -> Iterable[str]:

@@ -15,6 +15,7 @@ from scheduled.config.job_table import parse_job
 from scheduled.config.tables import DefaultsTable, InterfacesTable, SettingsTable
 from scheduled.config.values import known_zone
 from scheduled.core.jobs import Job, Jobs
+from scheduled.core.keys import JobKey
 from scheduled.errors import ConfigError, UnknownError
 from scheduled.sanitize import printable
 from scheduled.state.files import RefusedError, read_regular
@@ -42,11 +43,12 @@ class Config(msgspec.Struct, kw_only=True):
     warnings: list[str]
     interfaces: InterfacesTable = msgspec.field(default_factory=InterfacesTable)
 
-    def override(self, overrides: Mapping[str, bool]) -> None:
-        """Let what people switched from outside win over what the files say."""
-        for name, enabled in overrides.items():
-            if name in self.jobs and self.jobs[name].enabled != enabled:
-                self.jobs[name] = msgspec.structs.replace(self.jobs[name], enabled=enabled)
+    def override(self, overrides: Mapping[JobKey, bool]) -> None:
+        """Let what people switched from outside win over what the files say: of whole jobs, with all their targets."""
+        for key, enabled in overrides.items():
+            job = None if key.target else self.jobs.get(key.job)
+            if job is not None and job.enabled != enabled:
+                self.jobs[key.job] = msgspec.structs.replace(job, enabled=enabled)
 
 
 def load_config(path: Path, drafts: Drafts = MappingProxyType({})) -> Config:

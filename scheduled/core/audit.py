@@ -6,6 +6,7 @@ from itertools import groupby, islice
 import msgspec
 
 from scheduled.core.epochs import slots_of
+from scheduled.core.keys import JobKey, Keyed
 from scheduled.core.records import Epoch, JobRow, SlotRow
 from scheduled.schedules.schedule import longest_delay
 from scheduled.schedules.zones import Instant
@@ -13,10 +14,11 @@ from scheduled.schedules.zones import Instant
 NAMED = 20  # slots of one fault that are named one by one
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
+class Problem(Keyed, frozen=True, kw_only=True):
     """A slot, or a row, that is not accounted for."""
 
     job: str
+    target: str = ""
     slot: Instant | None
     problem: str
 
@@ -39,13 +41,13 @@ def audit(
 ) -> Audit:
     """Given the whole ledger and the instant of the last tick, return what is accounted for and what is not.
 
-    The *rows* come job by job, in the order of time. With *span*, only the slots in (after, until] are asked for: those before it may be pruned.
+    The *rows* come job by job, target by target, in the order of time. With *span*, only the slots in (after, until] are asked for: those before it may be pruned.
     """
     after, until = span or (0, seen)
     alive = set(open_runs)
-    job_state = {job.job: job for job in jobs}
+    job_state = {job.key: job for job in jobs}
     slots, problems = 0, []
-    for mine, found_rows in _by_job(epochs, rows):
+    for mine, found_rows in _by_key(epochs, rows):
         for epoch in mine:
             low = max(epoch.starts_at, after)
             high = min(
@@ -53,7 +55,7 @@ def audit(
             )
             if low < high:
                 within = [row for row in found_rows if _lies_in(row, epoch, low, high)]
-                count, found = _epoch(epoch, within, job_state[epoch.job], low, high)
+                count, found = _epoch(epoch, within, job_state[epoch.key], low, high)
                 slots += count
                 problems += found
         problems += _rows([row for row in found_rows if row.span.last > after], alive)
@@ -61,16 +63,16 @@ def audit(
     return Audit(slots=slots, horizon=horizon, problems=problems)
 
 
-def _by_job(
+def _by_key(
     epochs: Iterable[Epoch], rows: Iterable[SlotRow]
 ) -> Iterator[tuple[list[Epoch], Sequence[SlotRow]]]:
-    """Pair every job's epochs with its rows, of which those of one job at a time are held in memory."""
-    by_job: dict[str, list[Epoch]] = {}
+    """Pair the epochs of every job and target with its rows, of which those of one at a time are held in memory."""
+    by_key: dict[JobKey, list[Epoch]] = {}
     for epoch in epochs:
-        by_job.setdefault(epoch.job, []).append(epoch)
-    for name, found in groupby(rows, key=lambda row: row.job):
-        yield by_job.pop(name, []), list(found)
-    for mine in by_job.values():
+        by_key.setdefault(epoch.key, []).append(epoch)
+    for key, found in groupby(rows, key=lambda row: row.key):
+        yield by_key.pop(key, []), list(found)
+    for mine in by_key.values():
         yield mine, ()
 
 
@@ -87,19 +89,26 @@ def _epoch(
     closed = high if epoch.ends_at is not None or job.open_reason is None else min(high, job.position)
     problems, reached = [], low
     for row in rows:
-        problems += _missing(epoch.job, times.between(reached, min(row.span.first - 1, closed)))
+        problems += _missing(epoch.key, times.between(reached, min(row.span.first - 1, closed)))
         if times.count(row.span.first - 1, row.span.last) != row.span.count:
             problems.append(
-                Problem(job=epoch.job, slot=row.span.first, problem="holds another number of slots")
+                Problem(
+                    job=epoch.job,
+                    target=epoch.target,
+                    slot=row.span.first,
+                    problem="holds another number of slots",
+                )
             )
         reached = max(reached, row.span.last)
-    problems += _missing(epoch.job, times.between(reached, closed))
+    problems += _missing(epoch.key, times.between(reached, closed))
     return times.count(low, high), problems
 
 
-def _missing(job: str, slots: Iterable[Instant]) -> list[Problem]:
+def _missing(key: JobKey, slots: Iterable[Instant]) -> list[Problem]:
     return [
-        Problem(job=job, slot=slot, problem="has neither a verdict nor a reason to be open")
+        Problem(
+            job=key.job, target=key.target, slot=slot, problem="has neither a verdict nor a reason to be open"
+        )
         for slot in islice(slots, NAMED)
     ]
 
@@ -108,8 +117,14 @@ def _rows(rows: Sequence[SlotRow], alive: set[str]) -> list[Problem]:
     problems, last = [], None
     for row in rows:
         if last is not None and row.span.first <= last:
-            problems.append(Problem(job=row.job, slot=row.span.first, problem="lies in two spans"))
+            problems.append(
+                Problem(job=row.job, target=row.target, slot=row.span.first, problem="lies in two spans")
+            )
         if row.verdict is None and row.run_id not in alive:
-            problems.append(Problem(job=row.job, slot=row.span.first, problem="is open, but its run is not"))
+            problems.append(
+                Problem(
+                    job=row.job, target=row.target, slot=row.span.first, problem="is open, but its run is not"
+                )
+            )
         last = row.span.last
     return problems

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import msgspec
-
-from scheduled.core.jobs import Job
+from scheduled.core.jobs import Job, keys_of
+from scheduled.core.keys import JobKey, Keyed
 from scheduled.core.runs import JobState, OpenRun, Span
 from scheduled.schedules import timetable
 from scheduled.schedules.kinds.registry import timetable_of
@@ -13,13 +12,14 @@ from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import MINUTE, Instant
 
 
-class EpochChange(msgspec.Struct, frozen=True, kw_only=True):
+class EpochChange(Keyed, frozen=True, kw_only=True):
     """A job's schedules came, went or changed at *boundary*: now there are those that it *begins*, which may be none.
 
     *skipped* are the old schedules' open slots.
     """
 
     job: str
+    target: str = ""
     boundary: Instant
     begins: tuple[Schedule, ...]
     ends: bool
@@ -55,23 +55,30 @@ def open_slots_of(schedules: Sequence[Schedule], job_state: JobState) -> Timetab
 
 
 def epoch_changes(
-    jobs: Mapping[str, Job], job_states: Mapping[str, JobState], unknown: bool, now: Instant
+    jobs: Mapping[str, Job], job_states: Mapping[JobKey, JobState], unknown: bool, now: Instant
 ) -> list[EpochChange]:
-    """Compare the jobs with their open epochs. With *unknown* (a file could not be read) no job counts as gone."""
-    changes = []
-    for name, job in jobs.items():
-        job_state = job_states.get(name)
-        wanted = job.schedules if job.enabled else ()
-        if not same(wanted, job_state.schedules if job_state else ()):
-            changes.append(_change(name, job_state, wanted, now))
-    gone = [] if unknown else [name for name in job_states if name not in jobs]
-    return changes + [_change(name, job_states[name], (), now) for name in gone]
+    """Compare the jobs, and their targets, with their open epochs.
+
+    With *unknown* (a file could not be read) no job counts as gone; a target that its job has no more does.
+    """
+    changes, known = [], set()
+    for job in jobs.values():
+        for key in keys_of(job):
+            known.add(key)
+            job_state = job_states.get(key)
+            wanted = job.schedules if job.enabled else ()
+            if not same(wanted, job_state.schedules if job_state else ()):
+                changes.append(_change(key, job_state, wanted, now))
+    gone = [key for key in job_states if key not in known and (key.job in jobs or not unknown)]
+    return changes + [_change(key, job_states[key], (), now) for key in gone]
 
 
-def _change(name: str, job_state: JobState | None, wanted: tuple[Schedule, ...], now: Instant) -> EpochChange:
+def _change(
+    key: JobKey, job_state: JobState | None, wanted: tuple[Schedule, ...], now: Instant
+) -> EpochChange:
     boundary = minute_before(now)
     if job_state is None:
-        return EpochChange(job=name, boundary=boundary, begins=wanted, ends=False)
+        return EpochChange(job=key.job, target=key.target, boundary=boundary, begins=wanted, ends=False)
     run = job_state.open_run
     # A run under way keeps its slot; only what has not begun is given up.
     abandoned = run if run is not None and run.status == "waiting_retry" else None
@@ -79,18 +86,25 @@ def _change(name: str, job_state: JobState | None, wanted: tuple[Schedule, ...],
     boundary = max(boundary, base)
     skipped = span_between(open_slots_of(job_state.schedules, job_state), base, boundary)
     return EpochChange(
-        job=name, boundary=boundary, begins=wanted, ends=True, skipped=skipped, abandoned=abandoned
+        job=key.job,
+        target=key.target,
+        boundary=boundary,
+        begins=wanted,
+        ends=True,
+        skipped=skipped,
+        abandoned=abandoned,
     )
 
 
-def after(job_states: Mapping[str, JobState], changes: Iterable[EpochChange]) -> dict[str, JobState]:
+def after(job_states: Mapping[JobKey, JobState], changes: Iterable[EpochChange]) -> dict[JobKey, JobState]:
     """Return where the jobs will stand once *changes* are written: for plans that are only looked at."""
     found = dict(job_states)
     for change in changes:
-        old = found.pop(change.job, None)
+        old = found.pop(change.key, None)
         if change.begins:
-            found[change.job] = JobState(
+            found[change.key] = JobState(
                 job=change.job,
+                target=change.target,
                 position=change.boundary,
                 epoch=change.boundary,
                 schedules=change.begins,

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from scheduled.core.jobs import Job, Window
+from scheduled.core.keys import ALL_JOBS, JobKey
 from scheduled.core.runs import OpenReason, TriggerRow
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import MINUTE, Instant
@@ -19,27 +20,36 @@ GATE_RECHECK = MINUTE
 class Holds(msgspec.Struct, frozen=True, kw_only=True):
     """What holds starts back beside the jobs' own state.
 
-    *pauses*: the paused jobs (`''`: all) and until when. *closed*: jobs whose gate does not hold now, *unasked*: those
-    whose gate was not asked, so that a later tick has to. *budget*: how many runs may start, None for any number.
+    *pauses*: what is paused and until when; a job without a target means all its targets, `ALL_JOBS` every job.
+    *closed*: jobs whose gate does not hold now (for none of their targets), *unasked*: those whose gate was not asked,
+    so that a later tick has to. *budget*: how many runs may start, None for any number.
     *triggers* wait to start jobs that no schedule asks for. *planned*: when a tick last looked; slots up to then that
     are open were put off, not missed.
     """
 
-    pauses: Mapping[str, Instant | None] = {}
+    pauses: Mapping[JobKey, Instant | None] = {}
     closed: frozenset[str] = frozenset()
     unasked: frozenset[str] = frozenset()
     budget: int | None = None
     triggers: tuple[TriggerRow, ...] = ()
     planned: Instant = 0
 
-    def asking(self, job: str) -> TriggerRow | None:
-        """Return the oldest trigger of *job*."""
-        return next((row for row in self.triggers if row.job == job), None)
+    def asking(self, key: JobKey) -> TriggerRow | None:
+        """Return the oldest trigger of *key*."""
+        job, target = key
+        return next((row for row in self.triggers if row.job == job and row.target == target), None)
 
 
-def hold(job: Job, now: Instant, holds: Holds) -> tuple[OpenReason, Instant | None] | None:
-    """Return why what is due for *job* has to wait, and until when (None: that is not known); None if it may start."""
-    pauses = [holds.pauses[name] for name in ("", job.name) if name in holds.pauses]
+def pauses_of(key: JobKey, pauses: Mapping[JobKey, Instant | None]) -> dict[JobKey, Instant | None]:
+    """Return those of *pauses* that hold *key* back: of all jobs, of its job, and its own."""
+    if not pauses:
+        return {}
+    return {paused: pauses[paused] for paused in (ALL_JOBS, JobKey(key.job), key) if paused in pauses}
+
+
+def hold(job: Job, key: JobKey, now: Instant, holds: Holds) -> tuple[OpenReason, Instant | None] | None:
+    """Return why what is due for *key*, of *job*, has to wait, and until when (None: that is not known); None if it may start."""
+    pauses = pauses_of(key, holds.pauses).values()
     if pauses:
         ends = [until for until in pauses if until is not None]
         return "paused", max(ends) if len(ends) == len(pauses) else None
@@ -59,14 +69,17 @@ def quiet(window: Window, zone: str, now: Instant) -> Instant | None:
     return None if found is None else max(found[1], now + 1)
 
 
-def may_start(job: Job, instant: Instant, pauses: Mapping[str, Instant | None]) -> Instant | None:
-    """Return when what is due at *instant* may start: once pauses and quiet window are over; None if that is not known."""
-    for name in ("", job.name):
-        if name in pauses:
-            until = pauses[name]
-            if until is None:
-                return None
-            instant = max(instant, until)
+def may_start(
+    job: Job, key: JobKey, instant: Instant, pauses: Mapping[JobKey, Instant | None]
+) -> Instant | None:
+    """Return when what is due for *key*, of *job*, at *instant* may start: once pauses and quiet window are over.
+
+    None if that is not known.
+    """
+    for until in pauses_of(key, pauses).values():
+        if until is None:
+            return None
+        instant = max(instant, until)
     quiet_until = quiet(job.not_between, job.zone, instant) if job.not_between else None
     return instant if quiet_until is None else quiet_until
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from scheduled.core.keys import JobKey
 from scheduled.schedules.kinds.registry import kind_of
 from scheduled.schedules.schedule import Schedule, longest_delay
 from scheduled.schedules.zones import DAY, MINUTE, Seconds
@@ -143,6 +144,16 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     def is_by_time(self) -> bool:
         """Whether time alone makes the job due; otherwise a person, an event or another job starts it."""
         return any(kind_of(schedule).BY_TIME for schedule in self.schedules)
+
+
+def key_of(job: Job, target: str = "") -> JobKey:
+    """Return the key of one *target* of a job; '' for a job without targets."""
+    return JobKey(job.name, target)
+
+
+def keys_of(job: Job) -> tuple[JobKey, ...]:
+    """Return what a job has positions, slots and runs for: each of its targets, or itself if it has none."""
+    return (key_of(job),)
 
 
 class Jobs(dict[str, Job]):

@@ -4,18 +4,20 @@ import msgspec
 
 from scheduled.core.epochs import base_of, open_slots_of, span_between
 from scheduled.core.jobs import Job
+from scheduled.core.keys import JobKey, Keyed
 from scheduled.core.planner import Start, again, manual_start
-from scheduled.core.runs import JobState, OpenRun, labelled, slot_run_id
+from scheduled.core.runs import JobState, OpenRun, slot_run_id
 from scheduled.errors import ConfigError
 from scheduled.schedules.zones import Instant
 
 
-class ManualRequest(msgspec.Struct, frozen=True):
-    """*job* is to run now; for the instant *slot*, or as the next attempt at the waiting run *run_id*."""
+class ManualRequest(Keyed, frozen=True):
+    """*job*, or one *target* of it, is to run now; for the instant *slot*, or as the next attempt at the waiting run *run_id*."""
 
     job: str
     slot: Instant | None = None
     run_id: str | None = None
+    target: str = ""
 
 
 def start_for(
@@ -37,9 +39,8 @@ def start_for(
         start = _open_slot(job, job_state, request.slot, now)
         if start is not None:
             return start
-    start = manual_start(
-        job, job_state.window_start if job_state else None, f"{labelled(job.name)}-manual-{tick}"
-    )
+    window_start = job_state.window_start if job_state else None
+    start = manual_start(request.key, window_start, f"{request.key.in_ids}-manual-{tick}")
     if request.slot is None:
         return start
     claim = msgspec.structs.replace(start.claim, payload={"scheduled_for": request.slot})
@@ -56,16 +57,18 @@ def _open_slot(job: Job, job_state: JobState, slot: Instant, now: Instant) -> St
     older = span_between(times, base, slot - 1)
     if job.catch_up == "all" and (older is not None or run is not None):
         first = run.slot if run is not None and run.slot is not None else older.first if older else slot
-        raise OlderFirstError(job.name, first)
-    start = manual_start(job, job_state.window_start, slot_run_id(job.name, slot, job_state.target))
+        raise OlderFirstError(job_state.key, first)
+    start = manual_start(job_state.key, job_state.window_start, slot_run_id(job_state.key, slot))
     slots = 1 + (older.count if older else 0) + (run.slots if run else 0)
-    claim = msgspec.structs.replace(start.claim, target=job_state.target, slot=slot, slots=slots)
+    claim = msgspec.structs.replace(start.claim, slot=slot, slots=slots)
     return msgspec.structs.replace(start, claim=claim, coalesced=(older,) if older else (), superseded=run)
 
 
 class OlderFirstError(ConfigError):
     """With `catch_up = "all"` the slots of a job run in their order."""
 
-    def __init__(self, job: str, first: Instant) -> None:
-        super().__init__(f'{job}: catch_up = "all" runs the slots in their order, and an older one is open')
+    def __init__(self, key: JobKey, first: Instant) -> None:
+        super().__init__(
+            f'{key.for_people}: catch_up = "all" runs the slots in their order, and an older one is open'
+        )
         self.first = first

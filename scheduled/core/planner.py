@@ -1,13 +1,15 @@
 """Pure planning: (jobs, their states, now) -> what starts, what waits, what is decided without a run."""
 
 from collections.abc import Container, Iterable, Mapping
+from itertools import chain
 
 import msgspec
 
 from scheduled.core.epochs import base_of, open_slots_of, span_between
 from scheduled.core.holds import Holds, hold, last_too_late, was_put_off
-from scheduled.core.jobs import PRIORITIES, Job
+from scheduled.core.jobs import PRIORITIES, Job, keys_of
 from scheduled.core.judgement import DEFERRED
+from scheduled.core.keys import JobKey
 from scheduled.core.runs import (
     AFTER,
     FAILED,
@@ -17,7 +19,6 @@ from scheduled.core.runs import (
     OpenRun,
     Span,
     TriggerRow,
-    labelled,
     slot_run_id,
 )
 from scheduled.schedules.timetable import Timetable
@@ -57,15 +58,15 @@ class JobPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a tick will do: *starts* in their order, and every job's plan by name."""
+    """What a tick will do: *starts* in their order, and the plan of every job, or of each of its targets."""
 
     starts: list[Start]
-    jobs: dict[str, JobPlan]
+    jobs: dict[JobKey, JobPlan]
 
 
 def plan(
     jobs: Mapping[str, Job],
-    job_states: Mapping[str, JobState],
+    job_states: Mapping[JobKey, JobState],
     now: Instant,
     only: Container[str] | None = None,
     until: Instant | None = None,
@@ -73,34 +74,43 @@ def plan(
 ) -> Plan:
     """Give every job's slots up to *until* (by default *now*) a run, a verdict or an open reason.
 
-    With *only*, just these jobs may start. The starts are in the order of priority, then slot, then configuration.
+    Each target of a job is planned by itself. With *only*, just these jobs may start, all their targets. The starts are
+    in the order of priority, then slot, then configuration.
     """
-    busy = busy_groups(jobs, [name for name, job_state in job_states.items() if job_state.busy])
+    busy = busy_groups(jobs, [key.job for key, job_state in job_states.items() if job_state.busy])
     plans = {
-        name: plan_job(jobs[name], job_state, now, until=until, held=jobs[name].group in busy, holds=holds)
-        for name, job_state in job_states.items()
-        if name in jobs
+        key: plan_job(
+            jobs[key.job], job_state, now, until=until, held=jobs[key.job].group in busy, holds=holds
+        )
+        for key, job_state in job_states.items()
+        if key.job in jobs
     }
-    for name, found in list(plans.items()):
-        if found.start is not None and found.start.claim.slot is not None and jobs[name].after:
-            plans[name] = _after(jobs[name], found, found.start, plans, job_states)
+    for key, found in list(plans.items()):
+        if found.start is not None and found.start.claim.slot is not None and jobs[key.job].after:
+            plans[key] = _after(jobs, found, found.start, plans, job_states)
     order = {name: place for place, name in enumerate(jobs)}
     starts = sorted(
-        (found.start for name, found in plans.items() if found.start and (only is None or name in only)),
+        (found.start for key, found in plans.items() if found.start and (only is None or key.job in only)),
         key=lambda start: _rank(jobs[start.claim.job], start, order),
     )
     kept = starts if holds.budget is None else starts[: holds.budget]
     for start in starts[len(kept) :]:
-        plans[start.claim.job] = msgspec.structs.replace(plans[start.claim.job], start=None, waits="budget")
+        key = start.claim.key
+        plans[key] = msgspec.structs.replace(plans[key], start=None, waits="budget")
     return Plan(starts=kept, jobs=plans)
 
 
 def _after(
-    job: Job, found: JobPlan, start: Start, plans: Mapping[str, JobPlan], job_states: Mapping[str, JobState]
+    jobs: Mapping[str, Job],
+    found: JobPlan,
+    start: Start,
+    plans: Mapping[JobKey, JobPlan],
+    job_states: Mapping[JobKey, JobState],
 ) -> JobPlan:
-    """Let a job that comes after others wait for them; where one of them has failed, its own slot is skipped."""
-    for name in job.after:
-        plan, job_state = plans.get(name), job_states.get(name)
+    """Let a job that comes after others wait for all their targets; where one has failed, its own slot is skipped."""
+    others = (jobs[name] for name in jobs[start.claim.job].after if name in jobs)
+    for key in chain.from_iterable(map(keys_of, others)):
+        plan, job_state = plans.get(key), job_states.get(key)
         if plan is None or job_state is None:
             continue
         if (
@@ -113,14 +123,16 @@ def _after(
         if job_state.last_status in FAILED and not start.again and start.superseded is None:
             assert start.claim.slot is not None
             first = start.coalesced[0].first if start.coalesced else start.claim.slot
-            skip = Skip(Span(first, start.claim.slot, start.claim.slots), f"after {name}, which failed")
+            skip = Skip(
+                Span(first, start.claim.slot, start.claim.slots), f"after {key.for_people}, which failed"
+            )
             return msgspec.structs.replace(found, start=None, skips=(*found.skips, skip))
     return found
 
 
-def _rank(job: Job, start: Start, order: Mapping[str, int]) -> tuple[int, Instant, int]:
+def _rank(job: Job, start: Start, order: Mapping[str, int]) -> tuple[int, Instant, int, str]:
     slot = start.claim.slot if start.claim.slot is not None else 0
-    return PRIORITIES.index(job.priority), slot, order[job.name]
+    return PRIORITIES.index(job.priority), slot, order[job.name], start.claim.target
 
 
 def busy_groups(jobs: Mapping[str, Job], busy: Iterable[str]) -> set[str]:
@@ -148,7 +160,7 @@ def plan_job(
     newest = times.last_until(until)
     passed = given_up[-1].span.last if given_up else base
     due = newest if newest is not None and newest > passed else None
-    asked = _asked(job, job_state, holds, now)
+    asked = _asked(job_state, holds, now)
     if job_state.busy or (held and (due is not None or run is not None or asked is not None)):
         waits: OpenReason | None = "running" if due is not None or not job_state.busy else None
         return JobPlan(waits=waits, next_due=now, skips=skips)
@@ -160,7 +172,7 @@ def plan_job(
     if found.start is None:
         return found
     newest = newest if until == latest else times.last_until(latest)
-    held_back = hold(job, now, holds)
+    held_back = hold(job, job_state.key, now, holds)
     if held_back is not None:
         return JobPlan(waits=held_back[0], next_due=held_back[1], skips=found.skips)
     return _leading(found, found.start, newest)
@@ -195,19 +207,19 @@ def _leading(found: JobPlan, start: Start, newest: Instant | None) -> JobPlan:
     return msgspec.structs.replace(found, start=msgspec.structs.replace(start, leads=True))
 
 
-def _asked(job: Job, job_state: JobState, holds: Holds, now: Instant) -> Start | None:
+def _asked(job_state: JobState, holds: Holds, now: Instant) -> Start | None:
     """Return the start of a job that an event, a chain or an earlier attempt at these asks for."""
     for run in job_state.others:
         if run.retry_at is not None and run.retry_at <= now:
             return again(run)
-    row = holds.asking(job.name)
+    row = holds.asking(job_state.key)
     return None if row is None else triggered(row, job_state.window_start)
 
 
 def triggered(row: TriggerRow, window_start: Instant | None) -> Start:
     """Return the start that *row* waits for."""
     claim = Claim(
-        run_id=f"{labelled(row.job, row.target)}-{row.event}-{row.id}",
+        run_id=f"{row.key.in_ids}-{row.event}-{row.id}",
         job=row.job,
         target=row.target,
         slot=None,
@@ -293,7 +305,7 @@ def _start(job: Job, job_state: JobState, times: Timetable, base: Instant, newes
     older = span_between(times, base, slot - 1)
     superseded = job_state.open_run
     claim = Claim(
-        run_id=slot_run_id(job.name, slot, job_state.target),
+        run_id=slot_run_id(job_state.key, slot),
         job=job.name,
         target=job_state.target,
         slot=slot,
@@ -305,11 +317,12 @@ def _start(job: Job, job_state: JobState, times: Timetable, base: Instant, newes
     return Start(claim=claim, coalesced=(older,) if older else (), superseded=superseded)
 
 
-def manual_start(job: Job, window_start: Instant | None, run_id: str) -> Start:
+def manual_start(key: JobKey, window_start: Instant | None, run_id: str) -> Start:
     """Return a start that somebody asked for: no slot, no position moved."""
     claim = Claim(
         run_id=run_id,
-        job=job.name,
+        job=key.job,
+        target=key.target,
         slot=None,
         attempt=1,
         slots=0,

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from scheduled.core.conditions import Condition, Notice
+from scheduled.core.keys import Keyed
 from scheduled.core.runs import OpenReason, Span, Verdict
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import Instant
@@ -20,7 +21,7 @@ class Claimant(msgspec.Struct, frozen=True, kw_only=True):
     host: str
 
 
-class Epoch(msgspec.Struct, frozen=True, kw_only=True):
+class Epoch(Keyed, frozen=True, kw_only=True):
     """A stretch (starts_at, ends_at] in which a job's schedules did not change; open where ends_at is None."""
 
     job: str
@@ -30,7 +31,7 @@ class Epoch(msgspec.Struct, frozen=True, kw_only=True):
     schedules: tuple[Schedule, ...]
 
 
-class SlotRow(msgspec.Struct, frozen=True, kw_only=True):
+class SlotRow(Keyed, frozen=True, kw_only=True):
     """A slot or span with its verdict, or with the run that is to bring it."""
 
     job: str
@@ -41,7 +42,7 @@ class SlotRow(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str | None
 
 
-class KnownCondition(msgspec.Struct, frozen=True, kw_only=True):
+class KnownCondition(Keyed, frozen=True, kw_only=True):
     """A condition that was true at the last look, and since when."""
 
     condition: Condition
@@ -61,7 +62,7 @@ class OutboxItem(msgspec.Struct, frozen=True, kw_only=True):
     next_try: Instant
 
 
-class JobRow(msgspec.Struct, frozen=True, kw_only=True):
+class JobRow(Keyed, frozen=True, kw_only=True):
     """A job's summary; it has no *schedules* while no epoch of it is open."""
 
     job: str
@@ -79,7 +80,7 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     schedules: tuple[Schedule, ...]
 
 
-class RunRow(msgspec.Struct, frozen=True, kw_only=True):
+class RunRow(Keyed, frozen=True, kw_only=True):
     """A run as history tells it.
 
     *host_name* is what people call its host, where that is known. *asked_for* is the instant that a run by hand was to
@@ -126,7 +127,7 @@ class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
     result: dict[str, Any] | None
 
 
-class SetAside(msgspec.Struct, frozen=True):
+class SetAside(Keyed, frozen=True):
     """That a *job* stood at *position* when the clock went *back_to* an earlier instant."""
 
     job: str

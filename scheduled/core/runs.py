@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from scheduled.core.keys import JobKey, Keyed
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import Instant
 
@@ -31,12 +32,10 @@ FAILED: frozenset[str] = frozenset(
 UNDER_WAY: frozenset[str] = frozenset({"claimed", "running"})
 OPEN = UNDER_WAY | {"waiting_retry"}  # a run without an end
 
-# Of a target in an id: with a job's name of 100 letters and what follows, it fits into a file's name of 255 bytes.
-LONGEST_TARGET, KEPT_OF_TARGET = 80, 48
 AFTER = "after"  # what triggers a job without a schedule: those that it comes after have succeeded
 
 
-class JobState(msgspec.Struct, frozen=True, kw_only=True):
+class JobState(Keyed, frozen=True, kw_only=True):
     """The state of a job, or of one *target* of it, in the ledger, as far as planning must know.
 
     *position*: every slot up to it has a verdict. *epoch*: when its *schedules* came into force. *open_run*:
@@ -66,7 +65,7 @@ class Span(msgspec.Struct, frozen=True):
     count: int
 
 
-class Claim(msgspec.Struct, frozen=True, kw_only=True):
+class Claim(Keyed, frozen=True, kw_only=True):
     """What a tick wants to start. *slot* is None for a run that no schedule asked for.
 
     With *verify* the attempt before was interrupted, and the job can tell whether its work was done. *event* and
@@ -83,7 +82,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     window_start: Instant | None = None
     verify: bool = False
     event: str = ""
-    payload: dict[str, Any] = {}
+    payload: dict[str, Any] = msgspec.field(default_factory=dict)
     parent: str = ""
     step: int = 0
     depth: int = 0
@@ -108,7 +107,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
         return self._logical_time.get("window_start", self.window_start)
 
 
-class TriggerRow(msgspec.Struct, frozen=True, kw_only=True):
+class TriggerRow(Keyed, frozen=True, kw_only=True):
     """What waits, since *at*, to start a job: an event that it listens to, or its turn in the chain run *parent*."""
 
     id: int
@@ -122,7 +121,7 @@ class TriggerRow(msgspec.Struct, frozen=True, kw_only=True):
     at: float = 0
 
 
-class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
+class OpenRun(Keyed, frozen=True, kw_only=True):
     """A run without an end: *status* is claimed, running or waiting_retry.
 
     A waiting one is due at *retry_at*; None there means that a person is asked. *reason* is that of the last
@@ -148,7 +147,7 @@ class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     interrupted: bool = False
     event: str = ""
-    payload: dict[str, Any] = {}
+    payload: dict[str, Any] = msgspec.field(default_factory=dict)
     parent: str = ""
     step: int = 0
     depth: int = 0
@@ -184,31 +183,9 @@ def stands_for(run: Claim | OpenRun) -> Instant | None:
     return run.slot if run.slot is not None else logical_time(run).get("scheduled_for")
 
 
-def slot_run_id(job: str, slot: Instant, target: str = "") -> str:
-    """Return the run id of a slot of a job, or of one *target* of it: `JOB-STAMP` or `JOB@TARGET-STAMP`.
+def slot_run_id(key: JobKey, slot: Instant) -> str:
+    """Return the run id of a slot of a job, or of one target of it: `JOB-STAMP` or `JOB@TARGET-STAMP`.
 
     It is the same for every attempt, so that it serves as idempotency key.
     """
-    return f"{labelled(job, target)}-{strftime('%Y%m%dT%H%M%SZ', gmtime(slot))}"
-
-
-def labelled(job: str, target: str = "") -> str:
-    """Return what a job, or one *target* of it, is called in ids and names of files: `JOB` or `JOB@TARGET`.
-
-    No two are alike: an `@` in a job's name is doubled. A target may be any text (a path, a branch): what can't be part
-    of a file's name, and an `@`, is percent-encoded, and of a long one a digest holds the place of the rest.
-    """
-    name = job.replace("@", "@@")
-    return f"{name}@{_for_files(target)}" if target else name
-
-
-def _for_files(target: str) -> str:
-    from urllib.parse import quote
-
-    name = quote(target, safe=":+", errors="surrogateescape")
-    if len(name) <= LONGEST_TARGET:
-        return name
-    from hashlib import sha256
-
-    # No name that is not shortened has a `=`, so that none is like one that is.
-    return f"{name[:KEPT_OF_TARGET]}={sha256(name.encode()).hexdigest()[:16]}"
+    return f"{key.in_ids}-{strftime('%Y%m%dT%H%M%SZ', gmtime(slot))}"

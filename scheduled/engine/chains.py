@@ -12,8 +12,9 @@ import msgspec
 from scheduled.actions.chain import EXECUTOR
 from scheduled.actions.registry import kind_of
 from scheduled.core.events import Event
-from scheduled.core.jobs import Job, Jobs
-from scheduled.core.records import CHAIN
+from scheduled.core.jobs import Job, Jobs, keys_of
+from scheduled.core.keys import JobKey
+from scheduled.core.records import CHAIN, JobRow
 from scheduled.core.runs import AFTER, FAILED, OPEN, AttemptResult, Claim, OpenRun, TriggerRow
 from scheduled.engine.run_claimed import RunClaimed
 from scheduled.state.ledger import Ledger
@@ -73,7 +74,7 @@ def step_ended(
     if parent is None or parent.tick != CHAIN:
         return None
     state = _state_of(parent)
-    state = _with_failure(state, f"{child.job} failed") if status in FAILED else state
+    state = _with_failure(state, f"{child.key.for_people} failed") if status in FAILED else state
     return _go_on(ledger, jobs, parent, state, now)
 
 
@@ -82,7 +83,7 @@ def lost_step(ledger: Ledger, jobs: Mapping[str, Job], row: TriggerRow, now: flo
     parent = ledger.open_run(row.parent) if row.parent else None
     if parent is None or parent.tick != CHAIN:
         return None
-    lost = f"{row.job} is disabled" if row.job in jobs else f"there is no job {row.job}"
+    lost = f"{row.key.for_people} is disabled" if row.job in jobs else f"there is no job {row.job}"
     state = _with_failure(_state_of(parent), lost)
     return _go_on(ledger, jobs, parent, {**state, "lost": state.get("lost", 0) + 1}, now)
 
@@ -161,26 +162,37 @@ def spread(ledger: Ledger, jobs: Jobs, events: Iterable[Event], depth: int, now:
                     f"{name}: {event.name} would start it as the {depth + 1}th in a row; a loop is cut here"
                 )
             else:
-                row = TriggerRow(
-                    id=0, job=name, event=event.name, payload=dict(event.payload), depth=depth + 1
-                )
-                ledger.trigger(row, now)
+                for key in keys_of(jobs[name]):
+                    ledger.trigger(on_event(event, key, depth), now)
     return refused
 
 
+def on_event(event: Event, key: JobKey, depth: int) -> TriggerRow:
+    """Return the trigger by which *event*, the last of *depth* that led to it, starts *key*."""
+    payload = dict(event.payload)
+    return TriggerRow(
+        id=0, job=key.job, target=key.target, event=event.name, payload=payload, depth=depth + 1
+    )
+
+
 def followers(ledger: Ledger, jobs: Jobs, ended: str, depth: int, now: float) -> None:
-    """Have the jobs started that come after *ended*, have no schedule of their own, and miss nobody else."""
+    """Have the jobs started that come after *ended*, have no schedule of their own, and miss nobody else.
+
+    A job that has targets is missed until all of them have succeeded.
+    """
     after = [jobs[name] for name in jobs.coming_after.get(ended, ())]
     waiting = [job for job in after if not job.is_by_time and not job.on]
-    rows = {row.job: row for row in ledger.job_rows()} if waiting else {}
+    rows = {row.key: row for row in ledger.job_rows()} if waiting else {}
     for job in waiting:
-        since = rows[job.name].last_run_at if job.name in rows else None
-        done = [name for name in job.after if _done_since(rows.get(name), since)]
-        if job.enabled and len(done) == len(job.after) and depth < MAX_DEPTH:
-            ledger.trigger(TriggerRow(id=0, job=job.name, event=AFTER, payload={}, depth=depth + 1), now)
+        before = [rows.get(key) for name in job.after for key in keys_of(jobs[name])]
+        for key in keys_of(job):
+            since = rows[key].last_run_at if key in rows else None
+            done = all(_done_since(row, since) for row in before)
+            if job.enabled and done and depth < MAX_DEPTH:
+                ledger.trigger(on_event(Event(name=AFTER), key, depth), now)
 
 
-def _done_since(row: Any, since: float | None) -> bool:
+def _done_since(row: JobRow | None, since: float | None) -> bool:
     if row is None or row.last_status != "success" or row.last_run_at is None:
         return False
     return since is None or bool(row.last_run_at > since)

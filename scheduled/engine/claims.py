@@ -18,28 +18,28 @@ from scheduled.state.ledger import Ledger
 def by_hand(
     ledger: Ledger, config: Config, requests: Sequence[ManualRequest], claimant: Claimant, now: Instant
 ) -> tuple[list[Start], list[str]]:
-    """Return starts for *requests*, and the jobs that are under way already."""
-    running = {run.job for run in ledger.open_runs() if run.status != "waiting_retry"}
-    groups = planner.busy_groups(config.jobs, running)
+    """Return starts for *requests*, and which of the jobs are under way already."""
+    running = {run.key for run in ledger.open_runs() if run.status != "waiting_retry"}
+    groups = planner.busy_groups(config.jobs, [key.job for key in running])
     busy = [
-        request.job
+        request.key
         for request in requests
-        if request.job in running or config.jobs[request.job].group in groups
+        if request.key in running or config.jobs[request.job].group in groups
     ]
     job_states = ledger.job_states()
     starts = []
     for request in requests:
-        if request.job not in busy:
+        if request.key not in busy:
             waiting = ledger.open_run(request.run_id) if request.run_id is not None else None
-            job, job_state = config.jobs[request.job], job_states.get(request.job)
+            job, job_state = config.jobs[request.job], job_states.get(request.key)
             starts.append(start_for(request, job, job_state, waiting, claimant.tick, now))
-    return starts, busy
+    return starts, [key.for_people for key in busy]
 
 
 def take(ledger: Ledger, starts: Iterable[Start], claimant: Claimant, now: float) -> list[Start]:
     """Claim *starts* for *claimant*; return those that no other tick has taken."""
     taken = [start for wanted in starts if (start := _take(ledger, wanted, claimant, now)) is not None]
-    for leader in (start.claim.job for start in taken if start.leads):
+    for leader in (start.claim.key for start in taken if start.leads):
         ledger.wait(leader, "running", int(now))  # the job's later slots are due, and wait for this one
     return taken
 
@@ -66,12 +66,12 @@ def _with_new_id(ledger: Ledger, start: Start, claimant: Claimant) -> Start:
 
 def _coalesce(ledger: Ledger, start: Start, now: Instant) -> None:
     """Give the older slots that *start* stands for their verdict."""
-    job, run_id = start.claim.job, start.claim.run_id
+    key, run_id = start.claim.key, start.claim.run_id
     old = start.superseded
     if old is not None and old.slot is not None:
-        ledger.record_verdict(job, Span(old.slot, old.slot, 1), "coalesced", "", run_id, now)
+        ledger.record_verdict(key, Span(old.slot, old.slot, 1), "coalesced", "", run_id, now)
         ledger.close_run(old.run_id, "skipped", f"superseded by {run_id}")
-        ledger.advance(job, old.slot)
+        ledger.advance(key, old.slot)
     for span in start.coalesced:
-        record_verdict(ledger, job, span, "coalesced", "", run_id, now)
-        ledger.advance(job, span.last)
+        record_verdict(ledger, key, span, "coalesced", "", run_id, now)
+        ledger.advance(key, span.last)

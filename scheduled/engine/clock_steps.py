@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from scheduled.core.epochs import base_of, minute_before, slots_of, span_between
 from scheduled.core.jobs import Job
 from scheduled.core.judgement import DEFERRAL
+from scheduled.core.keys import JobKey
 from scheduled.core.runs import JobState, OpenRun
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import DAY, HOUR, MINUTE, Instant
@@ -22,9 +23,11 @@ AS_CRON = 3 * HOUR
 DOUBTED = 7 * DAY  # for so long the time that the clock went back to may be the wrong one
 
 
-def frozen(jobs: Mapping[str, Job], job_states: Mapping[str, JobState], now: Instant) -> list[str]:
-    """Return the jobs whose next slot lies further ahead than one of their periods, because of their position."""
-    return [name for name, found in job_states.items() if name in jobs and _is_frozen(jobs[name], found, now)]
+def frozen(jobs: Mapping[str, Job], job_states: Mapping[JobKey, JobState], now: Instant) -> list[JobKey]:
+    """Return the jobs, or targets, whose next slot lies further ahead than one of their periods, because of their position."""
+    return [
+        key for key, found in job_states.items() if key.job in jobs and _is_frozen(jobs[key.job], found, now)
+    ]
 
 
 def _is_frozen(job: Job, job_state: JobState, now: Instant) -> bool:
@@ -51,13 +54,13 @@ def step_back(ledger: Ledger, jobs: Mapping[str, Job], now: Instant) -> str | No
         if run.job in jobs and _waits_too_long(jobs[run.job], run, now):
             ledger.retry_now(run.run_id, now)
     job_states = ledger.job_states()
-    names = frozen(jobs, job_states, now)
-    if not names:
+    keys = frozen(jobs, job_states, now)
+    if not keys:
         return None
-    ahead = max(base_of(job_states[name]) for name in names) - now
-    for name in names:
-        _rewind(ledger, job_states[name], now)
-    return f"the clock went back: {len(names)} jobs stood up to {_words(ahead)} ahead; they go on from now"
+    ahead = max(base_of(job_states[key]) for key in keys) - now
+    for key in keys:
+        _rewind(ledger, job_states[key], now)
+    return f"the clock went back: {len(keys)} jobs stood up to {_words(ahead)} ahead; they go on from now"
 
 
 def _waits_too_long(job: Job, run: OpenRun, now: Instant) -> bool:
@@ -69,14 +72,14 @@ def _waits_too_long(job: Job, run: OpenRun, now: Instant) -> bool:
 def _rewind(ledger: Ledger, job_state: JobState, now: Instant) -> None:
     _give_up(ledger, job_state.open_run, now)
     reached = minute_before(now)
-    ledger.rewind(job_state.job, reached)
-    for row in ledger.rows_after(job_state.job, reached):
-        times = _times_at(ledger, job_state.job, row.span.first)
-        ledger.cut(job_state.job, row.span.first, span_between(times, row.span.first - 1, reached))
+    ledger.rewind(job_state.key, reached)
+    for row in ledger.rows_after(job_state.key, reached):
+        times = _times_at(ledger, job_state.key, row.span.first)
+        ledger.cut(job_state.key, row.span.first, span_between(times, row.span.first - 1, reached))
 
 
-def _times_at(ledger: Ledger, job: str, slot: Instant) -> Timetable:
-    epoch = [one for one in ledger.epochs() if one.job == job and one.starts_at < slot][-1]
+def _times_at(ledger: Ledger, key: JobKey, slot: Instant) -> Timetable:
+    epoch = [one for one in ledger.epochs() if one.key == key and one.starts_at < slot][-1]
     return slots_of(epoch.schedules, epoch.starts_at)
 
 
@@ -84,7 +87,7 @@ def _give_up(ledger: Ledger, run: OpenRun | None, after: Instant) -> None:
     """Let go of a run that waits for its next attempt at a slot later than *after*."""
     if run is not None and run.status == "waiting_retry" and run.slot is not None and run.slot > after:
         ledger.close_run(run.run_id, "skipped", "the clock was changed")
-        ledger.cut(run.job, run.slot, None)
+        ledger.cut(run.key, run.slot, None)
 
 
 def leap_forward(ledger: Ledger, before: float | None, now: Instant, *, leapt: bool) -> str | None:
@@ -101,14 +104,14 @@ def leap_forward(ledger: Ledger, before: float | None, now: Instant, *, leapt: b
         elif aside.position > now:
             continue
         elif leapt and (before is None or now - before > aside.position - aside.back_to - SLEPT_THROUGH):
-            again.add(aside.job)
+            again.add(aside.key)
         else:
             ledger.forget_aside(aside)
     job_states = ledger.job_states() if again else {}
-    for name in sorted(again):
-        if name in job_states:
-            _give_up(ledger, job_states[name].open_run, 0)
-        ledger.take_back(name, now)
+    for key in sorted(again):
+        if key in job_states:
+            _give_up(ledger, job_states[key].open_run, 0)
+        ledger.take_back(key, now)
     return f"the clock is right again: {len(again)} jobs go on from where they stood" if again else None
 
 

@@ -85,7 +85,7 @@ class Dispatcher:
         self._worked = self._worked or bool(taken)
         asked = [self._begin(ledger, claim, now) for claim in taken]
         if any(asked):
-            self._take(ledger, self._follow_ups.plan(ledger, {row.job for row in ledger.triggers()}, now))
+            self._take(ledger, self._follow_ups.plan(ledger, {row.key for row in ledger.triggers()}, now))
 
     def _begin(self, ledger: Ledger, claim: Claim, now: float) -> bool:
         """Offer a claimed run to the executors, and have it begun by who takes it; unclaim it if nobody does."""
@@ -94,7 +94,7 @@ class Dispatcher:
         if run.begin is not None:
             return run.begin(ledger, run.job, claim, now)
         ledger.unclaim(claim.run_id)
-        self._follow_ups.untaken.add(claim.job)
+        self._follow_ups.untaken.add(claim.key)
         self._troubles.append(
             f"{claim.run_id}: not started: nothing here executes what {claim.job} does ({run.job.action.kind});"
             f" install what does, or `scheduled disable {claim.job}`"
@@ -152,7 +152,7 @@ class Dispatcher:
         for claim in waiting:
             job = self._runtime.config.jobs[claim.job]
             try:
-                supervisor.submit(specify(job, claim, holds, totals.get(job.name, {})))
+                supervisor.submit(specify(job, claim, holds, totals.get(claim.key, {})))
             except ScheduledError as error:
                 self._pending.append(Ended(ending=unprepared(claim, str(error))))
 

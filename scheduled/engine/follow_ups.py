@@ -3,6 +3,8 @@
 from collections.abc import Collection, Sequence
 
 from scheduled import clock
+from scheduled.core.jobs import keys_of
+from scheduled.core.keys import JobKey
 from scheduled.core.planner import Start
 from scheduled.core.runs import AttemptResult, Claim
 from scheduled.engine import planning
@@ -18,8 +20,8 @@ STAY = 10 * MINUTE  # after that a tick makes no retry any more: no job keeps it
 class FollowUps:
     """What follows in a tick that began at *now*, in which *only* these jobs may take their slots (None: all).
 
-    *gates* are as they were found, *retries* the instants of those that are waited for, by job. Of the *untaken* jobs,
-    which nothing here executes, no run is tried twice.
+    *gates* are as they were found, *retries* the instants of those that are waited for. Of the *untaken*, which nothing
+    here executes, no run is tried twice.
     """
 
     def __init__(self, runtime: Runtime, now: float, only: Collection[str] | None) -> None:
@@ -28,8 +30,8 @@ class FollowUps:
         self._only = only
         self._budget = runtime.config.max_runs
         self.gates = Gates()
-        self.retries: dict[str, int] = {}
-        self.untaken: set[str] = set()
+        self.retries: dict[JobKey, int] = {}
+        self.untaken: set[JobKey] = set()
 
     def spend(self, claim: Claim) -> None:
         """Count a run that was started for a slot against what one tick may do."""
@@ -42,33 +44,34 @@ class FollowUps:
 
     def starts(self, ledger: Ledger, ended: Sequence[tuple[Claim, AttemptResult]]) -> list[Start]:
         """Return what the tick's own runs brought about by how they *ended*, and the retries that are due by now."""
-        now, after = clock.now(), self._runtime.config.jobs.coming_after
-        jobs = {claim.job for claim, ending in ended if self._goes_on(claim, ending)}
-        jobs |= {job for job, retry_at in self.retries.items() if retry_at <= now}
-        jobs |= {row.job for row in ledger.triggers()}
-        jobs |= {name for claim, _ in ended for name in after.get(claim.job, ())}
-        if not jobs:
+        now, jobs = clock.now(), self._runtime.config.jobs
+        keys = {claim.key for claim, ending in ended if self._goes_on(claim, ending)}
+        keys |= {key for key, retry_at in self.retries.items() if retry_at <= now}
+        keys |= {row.key for row in ledger.triggers()}
+        after = {name for claim, _ in ended for name in jobs.coming_after.get(claim.job, ())}
+        keys |= {key for name in after for key in keys_of(jobs[name])}
+        if not keys:
             return []
-        starts = self.plan(ledger, jobs, now)
+        starts = self.plan(ledger, keys, now)
         if now - self._now > STAY:
             self.retries.clear()
             return [start for start in starts if not start.again]
-        self._note_retries(ledger, jobs, now)
+        self._note_retries(ledger, keys, now)
         return starts
 
     def _goes_on(self, claim: Claim, ending: AttemptResult) -> bool:
-        """Tell whether more of the same job may be due: after the success of its newest slot nothing is."""
+        """Tell whether more of the same may be due: after the success of its newest slot nothing is."""
         newest = claim.slot is not None and self._runtime.config.jobs[claim.job].catch_up != "all"
         return not newest or ending.status != "success"
 
-    def plan(self, ledger: Ledger, jobs: Collection[str], now: float) -> list[Start]:
-        """Return what may start of *jobs* now."""
+    def plan(self, ledger: Ledger, keys: Collection[JobKey], now: float) -> list[Start]:
+        """Return what may start of *keys* now."""
         # Slots that came due since the tick began belong to later ticks; retries are due when they are due.
         starts = planning.plan_and_note(
             ledger,
             self._runtime.config,
             int(now),
-            names=jobs,
+            keys=keys,
             until=int(self._now),
             gates=self.gates,
             budget=self._budget,
@@ -78,17 +81,17 @@ class FollowUps:
             start
             for start in starts
             if (start.claim.slot is None or self._only is None or start.claim.job in self._only)
-            and start.claim.job not in self.untaken
+            and start.claim.key not in self.untaken
         ]
 
-    def _note_retries(self, ledger: Ledger, jobs: Collection[str], now: float) -> None:
-        for job in jobs:
-            self.retries.pop(job, None)
+    def _note_retries(self, ledger: Ledger, keys: Collection[JobKey], now: float) -> None:
+        for key in keys:
+            self.retries.pop(key, None)
         for run in ledger.open_runs():
             if (
-                run.job in jobs
-                and run.job not in self.untaken
+                run.key in keys
+                and run.key not in self.untaken
                 and run.retry_at is not None
                 and run.retry_at - now <= PATIENCE
             ):
-                self.retries[run.job] = run.retry_at
+                self.retries[run.key] = run.retry_at

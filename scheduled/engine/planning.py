@@ -3,7 +3,7 @@
 What writes is called inside an exclusive transaction of the caller's.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain, pairwise
 
 import msgspec
@@ -12,7 +12,8 @@ from scheduled.config.files import Config
 from scheduled.core import epochs, planner
 from scheduled.core.epochs import EpochChange
 from scheduled.core.holds import Holds
-from scheduled.core.jobs import Job
+from scheduled.core.jobs import Job, keys_of
+from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest
 from scheduled.core.planner import Plan
 from scheduled.core.runs import JobState, Span, Verdict
@@ -21,7 +22,7 @@ from scheduled.state.ledger import Ledger
 
 
 class Gates(msgspec.Struct, frozen=True):
-    """The jobs whose gate does not hold now, and those whose gate was not asked."""
+    """The jobs whose gate does not hold now, and those whose gate was not asked; a gate holds for all targets of a job."""
 
     closed: frozenset[str] = frozenset()
     unasked: frozenset[str] = frozenset()
@@ -35,7 +36,7 @@ def register(ledger: Ledger, config: Config, now: Instant) -> None:
         _write(ledger, change, now)
 
 
-def foreseen(ledger: Ledger, config: Config, now: Instant) -> dict[str, JobState]:
+def foreseen(ledger: Ledger, config: Config, now: Instant) -> dict[JobKey, JobState]:
     """Return the states of the jobs as they will be after `register`; nothing is written."""
     job_states = ledger.job_states()
     return epochs.after(job_states, epochs.epoch_changes(config.jobs, job_states, bool(config.problems), now))
@@ -44,35 +45,35 @@ def foreseen(ledger: Ledger, config: Config, now: Instant) -> dict[str, JobState
 def _write(ledger: Ledger, change: EpochChange, now: Instant) -> None:
     run = change.abandoned
     if run is not None and run.slot is not None:
-        ledger.record_verdict(change.job, Span(run.slot, run.slot, 1), "skipped", "edited", run.run_id, now)
+        ledger.record_verdict(change.key, Span(run.slot, run.slot, 1), "skipped", "edited", run.run_id, now)
         ledger.close_run(run.run_id, "skipped", "edited")
     if change.skipped is not None:
-        record_verdict(ledger, change.job, change.skipped, "skipped", "edited", None, now)
+        record_verdict(ledger, change.key, change.skipped, "skipped", "edited", None, now)
     if change.ends:
-        for row in ledger.rows_after(change.job, change.boundary):
-            ledger.cut(change.job, row.span.first, None)  # skipped beforehand, and a slot no more
-        ledger.advance(change.job, change.boundary)
-        ledger.end_epoch(change.job, change.boundary)
-        ledger.wait(change.job, None, None)
+        for row in ledger.rows_after(change.key, change.boundary):
+            ledger.cut(change.key, row.span.first, None)  # skipped beforehand, and a slot no more
+        ledger.advance(change.key, change.boundary)
+        ledger.end_epoch(change.key, change.boundary)
+        ledger.wait(change.key, None, None)
     if change.begins:
-        ledger.begin_epoch(change.job, change.begins, change.boundary)
+        ledger.begin_epoch(change.key, change.begins, change.boundary)
 
 
 def record_verdict(
-    ledger: Ledger, job: str, span: Span, verdict: Verdict, reason: str, run_id: str | None, now: Instant
+    ledger: Ledger, key: JobKey, span: Span, verdict: Verdict, reason: str, run_id: str | None, now: Instant
 ) -> None:
     """Give the slots of *span* their *verdict*, but for those that have one already (skipped beforehand)."""
-    row = ledger.row_at(job, span.last)
+    row = ledger.row_at(key, span.last)
     if row is None or row.span.first < span.first:
-        ledger.record_verdict(job, span, verdict, reason, run_id, now)
+        ledger.record_verdict(key, span, verdict, reason, run_id, now)
         return
-    job_state = ledger.job_states()[job]
+    job_state = ledger.job_states()[key]
     times = epochs.open_slots_of(job_state.schedules, job_state)
     edges = [slot for slot in job_state.decided if span.first < slot < span.last]
     for after, until in pairwise([span.first - 1, *edges, span.last]):
         piece = epochs.span_between(times, after, until)
         if piece is not None:
-            ledger.record_verdict(job, piece, verdict, reason, run_id, now)
+            ledger.record_verdict(key, piece, verdict, reason, run_id, now)
 
 
 def plan_and_note(
@@ -81,30 +82,32 @@ def plan_and_note(
     now: Instant,
     *,
     only: Collection[str] | None = None,
-    names: Collection[str] | None = None,
+    keys: Collection[JobKey] | None = None,
     until: Instant | None = None,
     gates: Gates = Gates(),  # noqa: B008 - immutable
     budget: int | None = None,
 ) -> Plan:
-    """Plan all jobs, or just those with *names*, up to *until*; note what is skipped, what waits, what is due next."""
+    """Plan all jobs, or just what is among *keys*, up to *until*; note what is skipped, what waits, what is due next."""
     job_states = ledger.job_states()
-    if names is not None:
-        # A job that comes after others is planned with them.
-        needed = {
-            *names,
-            *(other for name in names if name in config.jobs for other in config.jobs[name].after),
-        }
-        job_states = {name: found for name, found in job_states.items() if name in needed}
+    if keys is not None:
+        needed = _with_those_before(config.jobs, keys)
+        job_states = {key: found for key, found in job_states.items() if key in needed}
     holds = holds_now(ledger, now, gates=gates, budget=budget)
     found = planner.plan(config.jobs, job_states, now, only, until, holds)
-    for name, job in found.jobs.items():
+    for key, job in found.jobs.items():
         for skip in job.skips:
-            record_verdict(ledger, name, skip.span, "skipped", skip.reason, None, now)
-            ledger.advance(name, skip.span.last)
-        ledger.wait(name, job.waits, job.next_due)
-    for name in job_states.keys() - found.jobs.keys():
-        ledger.wait(name, "paused", None)  # its file can't be read at present
+            record_verdict(ledger, key, skip.span, "skipped", skip.reason, None, now)
+            ledger.advance(key, skip.span.last)
+        ledger.wait(key, job.waits, job.next_due)
+    for key in job_states.keys() - found.jobs.keys():
+        ledger.wait(key, "paused", None)  # its file can't be read at present
     return found
+
+
+def _with_those_before(jobs: Mapping[str, Job], keys: Collection[JobKey]) -> set[JobKey]:
+    """Return *keys*, and what they come after: a job that comes after others is planned with them."""
+    names = {other for key in keys if key.job in jobs for other in jobs[key.job].after}
+    return {*keys, *(key for name in names if name in jobs for key in keys_of(jobs[name]))}
 
 
 def holds_now(
@@ -128,11 +131,11 @@ def holds_now(
 
 def leave(ledger: Ledger, found: Plan, planned: Instant) -> None:
     """Say of what was due when a tick last *planned*, and has not started, that it is left to a later one."""
-    for name, job in found.jobs.items():
+    for key, job in found.jobs.items():
         if job.start is not None and job.start.claim.slot is not None:
             oldest = min([job.start.claim.slot, *(span.first for span in job.start.coalesced)])
             if oldest <= planned:
-                ledger.wait(name, "budget", job.next_due)
+                ledger.wait(key, "budget", job.next_due)
 
 
 def ask_gates(ledger: Ledger, config: Config, now: Instant, requests: Sequence[ManualRequest] = ()) -> Gates:

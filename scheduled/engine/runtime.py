@@ -13,6 +13,8 @@ from scheduled.actions.registry import handler_of
 from scheduled.config.files import load_config
 from scheduled.core.bus import Bus
 from scheduled.core.events import Event
+from scheduled.core.jobs import keys_of
+from scheduled.core.keys import JobKey
 from scheduled.core.records import Claimant
 from scheduled.engine.log import LEVELS, Log, describe, log_path
 from scheduled.instance import Instance
@@ -108,12 +110,13 @@ class Runtime:
             self.paths, self.config.workspace, self.zone, dict(os.environ), self.config.sender
         )
 
-    def handlers(self) -> dict[str, str]:
-        """Return which job each handler's work is done by (the first, where there are several)."""
-        found: dict[str, str] = {}
-        for name, job in self.config.jobs.items():
+    def handlers(self) -> dict[str, JobKey]:
+        """Return which job, or target, each handler's work is done by (the first, where there are several)."""
+        found: dict[str, JobKey] = {}
+        for job in self.config.jobs.values():
             if handler := handler_of(job.action):
-                found.setdefault(handler, name)
+                for key in keys_of(job):
+                    found.setdefault(handler, key)
         return found
 
     def route(self) -> Route:

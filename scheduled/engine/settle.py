@@ -115,10 +115,10 @@ def _record(
     ledger.ended(ended, judgement.status, judgement.retry_at, result)
     if run.slot is not None and judgement.verdict is not None:
         span = Span(run.slot, run.slot, 1)
-        ledger.record_verdict(run.job, span, judgement.verdict, judgement.reason, run.run_id, now)
-        ledger.advance(run.job, run.slot)
+        ledger.record_verdict(run.key, span, judgement.verdict, judgement.reason, run.run_id, now)
+        ledger.advance(run.key, run.slot)
     if judgement.verdict == "success":
-        ledger.succeeded(run.job, run.slot)
+        ledger.succeeded(run.key, run.slot)
 
 
 def _with_outcome(ending: AttemptResult, reported: Reported) -> AttemptResult:
@@ -131,7 +131,7 @@ def _with_outcome(ending: AttemptResult, reported: Reported) -> AttemptResult:
 
 def _take_report(ledger: Ledger, run: OpenRun, reported: Reported, now: float) -> list[Event]:
     for line in reported.counts:
-        ledger.count(run.job, line.name, line.amount)
+        ledger.count(run.key, line.name, line.amount)
     for notice in reported.notices:
         # By its words: a retry may repeat what an earlier attempt said, or say something else.
         words = (notice.recipient, notice.subject, notice.body)
@@ -146,9 +146,9 @@ def _take_conditions(
     job, outcome = context.jobs.get(run.job), reported.outcome
     if job is None or ending.status != "success" or outcome is None:
         return []  # a report cut short says nothing about what is gone
-    known, now = ledger.conditions(run.job), local(context.now, context.zone)
+    known, now = ledger.conditions(run.key), local(context.now, context.zone)
     found = conditions.changes(known, reported.conditions, outcome.data, now, outcome.unknown)
-    return conditions.record(ledger, run.job, found, lambda change: context.compose(job, change), context.now)
+    return conditions.record(ledger, run.key, found, lambda change: context.compose(job, change), context.now)
 
 
 def _start_followers(

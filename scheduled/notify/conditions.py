@@ -6,6 +6,7 @@ from typing import Any
 
 from scheduled.core.conditions import Change, Condition, Notice
 from scheduled.core.events import Event
+from scheduled.core.keys import JobKey
 from scheduled.core.records import KnownCondition
 from scheduled.notify.outbox import notice_id
 from scheduled.state.ledger import Ledger
@@ -50,22 +51,22 @@ def _by_group(conditions: Iterable[Condition]) -> dict[str, list[Condition]]:
 
 def record(
     ledger: Ledger,
-    job: str,
+    key: JobKey,
     found: Sequence[Change],
     compose: Callable[[Change], Sequence[Notice]],
     at: float,
 ) -> list[Event]:
-    """Write what changed, and the notices that follow from it, into the ledger; return the events.
+    """Write what changed for *key*, and the notices that follow from it, into the ledger; return the events.
 
     Called inside a transaction: a notice is decided together with the condition that caused it, or not at all.
     """
     events = []
     for change in found:
         for condition in (*change.appeared, *change.stayed):
-            ledger.put_condition(job, condition, at)
-        ledger.drop_conditions(job, [condition.key for condition in change.gone])
+            ledger.put_condition(key, condition, at)
+        ledger.drop_conditions(key, [condition.key for condition in change.gone])
         events += [Event(name=new.event, payload=new.payload) for new in change.appeared if new.event]
         if change.appeared or change.gone:
             for number, notice in enumerate(compose(change)):
-                ledger.post(notice_id(job, change.group, str(at), str(number)), notice, at)
+                ledger.post(notice_id(str(key), change.group, str(at), str(number)), notice, at)
     return events

@@ -4,19 +4,20 @@ from collections.abc import Iterable, Mapping
 
 from scheduled.core.conditions import Condition
 from scheduled.core.jobs import Jobs
+from scheduled.core.keys import JobKey, read_label
 from scheduled.core.runs import FAILED
 from scheduled.sanitize import printable
 from scheduled.schedules.zones import DAY
 from scheduled.state.ledger import Ledger
 
-OF_JOB = ("job", "ask")  # kinds of its conditions that are about one job
-OWNER = ""  # conditions of the runner itself; jobs have names
+OF_JOB = ("job", "ask")  # kinds of its conditions that are about one job, or one target of it
+OWNER = JobKey("")  # conditions of the runner itself; jobs have names
 
 
-def job_of(key: str) -> str | None:
-    """Return the job that the runner's own condition *key* is about, if it is about one."""
-    kind, _, job = key.partition(":")
-    return job or None if kind in OF_JOB else None
+def about(name: str) -> JobKey:
+    """Return what the runner's own condition *name* is about: a job, a target of one, or the runner itself."""
+    kind, _, label = name.partition(":")
+    return read_label(label) if kind in OF_JOB else OWNER
 
 
 def current(ledger: Ledger, jobs: Jobs, problems: Iterable[str], messages: Iterable[str]) -> dict[str, str]:
@@ -29,10 +30,11 @@ def current(ledger: Ledger, jobs: Jobs, problems: Iterable[str], messages: Itera
         if row.job in jobs and row.last_status in FAILED:
             run = ledger.run(row.last_run_id) if row.last_run_id else None
             reason = f": {run.reason}" if run and run.reason else ""
-            found[f"job:{row.job}"] = f"{row.job}: {row.last_status}{reason} (scheduled logs {row.job})"
+            name = row.key.for_people
+            found[f"job:{row.key}"] = f"{name}: {row.last_status}{reason} (scheduled logs {row.job})"
         if row.job in jobs and row.open_reason == "ask":
-            found[f"ask:{row.job}"] = (
-                f"{row.job}: was interrupted and asks: scheduled rerun, or scheduled skip {row.job}"
+            found[f"ask:{row.key}"] = (
+                f"{row.key.for_people}: was interrupted and asks: scheduled rerun, or scheduled skip {row.job}"
             )
     for text in map(printable, messages):
         found.setdefault(f"tick:{text}", text)

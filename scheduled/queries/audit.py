@@ -30,7 +30,7 @@ def audit(instance: Instance, after: str | None = None, until: str | None = None
         "problems": [
             {
                 "job": problem.job,
-                "target": None,
+                "target": problem.target or None,
                 "slot": stamp(problem.slot, zone),
                 "problem": problem.problem,
             }

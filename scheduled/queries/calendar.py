@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
+from scheduled.core.keys import JobKey
 from scheduled.instance import Instance
 from scheduled.queries.forecast import between
 from scheduled.queries.view import look
@@ -21,14 +22,15 @@ def calendar(
     return document(between(view, first, last, outages, job), view.now)
 
 
-def document(runs: Iterable[tuple[Instant, Instant, str]], written_at: Instant) -> str:
-    """Given (runs at, slot, job) in order, return an iCalendar document."""
+def document(runs: Iterable[tuple[Instant, Instant, JobKey]], written_at: Instant) -> str:
+    """Given (runs at, slot, what) in order, return an iCalendar document."""
     return "".join(f"{line}\r\n" for line in _lines(runs, written_at))
 
 
-def _lines(runs: Iterable[tuple[Instant, Instant, str]], written_at: Instant) -> Iterator[str]:
+def _lines(runs: Iterable[tuple[Instant, Instant, JobKey]], written_at: Instant) -> Iterator[str]:
     yield from ("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//scheduled//forecast//EN", "CALSCALE:GREGORIAN")
-    for runs_at, slot, job in runs:
+    for runs_at, slot, key in runs:
+        job = key.for_people
         yield "BEGIN:VEVENT"
         yield from fold(f"UID:{hashlib.sha256(f'{job} {slot}'.encode()).hexdigest()[:32]}@scheduled")
         yield f"DTSTAMP:{_stamp(written_at)}"

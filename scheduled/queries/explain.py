@@ -7,8 +7,9 @@ from typing import Any
 
 from scheduled.clock import stamp
 from scheduled.core.epochs import base_of, open_slots_of, span_between
-from scheduled.core.holds import may_start, quiet
-from scheduled.core.jobs import Job
+from scheduled.core.holds import may_start, pauses_of, quiet
+from scheduled.core.jobs import Job, key_of, keys_of
+from scheduled.core.keys import ALL_JOBS
 from scheduled.core.planner import JobPlan, Start
 from scheduled.core.records import CHAIN
 from scheduled.core.runs import JobState, OpenRun
@@ -39,9 +40,15 @@ def explain(instance: Instance, job: str, at: str | None = None) -> dict[str, An
 def _explain_next(view: View, ledger: Ledger, name: str) -> dict[str, Any]:
     """Say what the next tick makes of a job, and why."""
     job = view.job(name)
-    plan, job_state = view.plan(job), view.job_states.get(name)
+    key = key_of(job)
+    plan, job_state = view.plan(job, key), view.job_states.get(key)
     said = _now(view, ledger, job, job_state, plan)
-    return {"job": name, "target": None, "sentence": said, **_fields(view, ledger, job, job_state, plan)}
+    return {
+        "job": name,
+        "target": key.target or None,
+        "sentence": said,
+        **_fields(view, ledger, job, job_state, plan),
+    }
 
 
 def _now(view: View, ledger: Ledger, job: Job, job_state: JobState | None, plan: JobPlan | None) -> str:
@@ -64,7 +71,8 @@ def _later(view: View, job: Job, plan: JobPlan) -> str:
 
 
 def _to_come(view: View, job: Job, due: Instant) -> str:
-    at, start = view.next_run(job), may_start(job, due, view.pauses)
+    key = key_of(job)
+    at, start = view.next_run(job, key), may_start(job, key, due, view.pauses)
     if start is None:
         return f"It is due at {when(due, view)}, and waits then: {_pauses(view, job)}."
     if at is None:
@@ -82,7 +90,7 @@ def _too_late(view: View, start: Instant) -> str:
 def _held(view: View, job: Job, due: Instant, start: Instant) -> str:
     """Say what holds back until *start* what is due at *due*."""
     window = job.not_between
-    by_quiet = window is not None and may_start(job, due, {}) == start
+    by_quiet = window is not None and may_start(job, key_of(job), due, {}) == start
     return f"quiet: {describe.window(window)}" if window is not None and by_quiet else _pauses(view, job)
 
 
@@ -98,7 +106,7 @@ def _unscheduled(view: View, job: Job) -> str:
 
 def _running(view: View, ledger: Ledger, job: Job) -> str:
     for run in ledger.open_runs():
-        if run.job == job.name and run.status != "waiting_retry":
+        if run.key == key_of(job) and run.status != "waiting_retry":
             row = ledger.run(run.run_id)
             since = f", since {when(int(row.started_at), view)}" if row and row.started_at else ""
             return f"It is running: {run.run_id}{since}, attempt {_tries(job, run)}{_step(view, run)}."
@@ -116,8 +124,13 @@ def _step(view: View, run: OpenRun) -> str:
     if run.tick != CHAIN or not steps:
         return ""
     at = run.payload["at"]
-    step = [f"{name} (paused)" if is_paused(view, name) else name for name in steps[at]]
+    step = [f"{name} (paused)" if _is_paused(view, name) else name for name in steps[at]]
     return f", at step {at + 1} of {len(steps)}: {' and '.join(step)}"
+
+
+def _is_paused(view: View, name: str) -> bool:
+    job = view.config.jobs.get(name)
+    return job is not None and any(is_paused(view, key) for key in keys_of(job))
 
 
 def _waits(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:
@@ -142,11 +155,10 @@ def _waits(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:
 def _pauses(view: View, job: Job) -> str:
     """Say every pause that holds *job* back; each has an end of its own."""
     told = []
-    for name, whom in (("", "all jobs are"), (job.name, "it is")):
-        if name in view.pauses:
-            until = view.pauses[name]
-            end = "somebody resumes it" if until is None else when(until, view)
-            told.append(f"{whom} paused until {end}")
+    for key, until in pauses_of(key_of(job), view.pauses).items():
+        whom = "all jobs are" if key == ALL_JOBS else "it is"
+        end = "somebody resumes it" if until is None else when(until, view)
+        told.append(f"{whom} paused until {end}")
     return ", and ".join(told)
 
 
@@ -155,7 +167,7 @@ def _because(run: OpenRun) -> str:
 
 
 def _due(view: View, job: Job, start: Start) -> str:
-    row = view.rows.get(job.name)
+    row = view.rows.get(key_of(job))
     if row is not None and row.open_reason == "budget":
         return "It waits: the last tick had started as many runs as `[catch_up]` allows; the next goes on."
     if row is not None and row.open_reason == "gate":
@@ -172,12 +184,11 @@ def _due(view: View, job: Job, start: Start) -> str:
 def _fields(
     view: View, ledger: Ledger, job: Job, job_state: JobState | None, plan: JobPlan | None
 ) -> dict[str, Any]:
-    zone, row = view.zone, view.rows.get(job.name)
+    zone, row = view.zone, view.rows.get(key_of(job))
     run = job_state.open_run if job_state else None
     due = _open_slots(view, job, job_state)
-    pauses = {
-        name or "all": stamp(until, zone) for name, until in view.pauses.items() if name in ("", job.name)
-    }
+    held = pauses_of(key_of(job), view.pauses)
+    pauses = {key.for_people or "all": stamp(until, zone) for key, until in held.items()}
     silent = quiet(job.not_between, job.zone, view.now) if job.not_between else None
     upcoming = open_slots_of(job.schedules, job_state).next_after(view.now) if job_state else None
     return {

@@ -5,7 +5,8 @@ from typing import Any
 
 from scheduled.clock import stamp
 from scheduled.core.epochs import slots_of
-from scheduled.core.jobs import Job
+from scheduled.core.jobs import key_of
+from scheduled.core.keys import JobKey
 from scheduled.core.records import Epoch, RunRow, SlotRow
 from scheduled.queries import describe
 from scheduled.queries.view import View
@@ -34,19 +35,26 @@ SKIPPED = {
 def explain_slot(view: View, ledger: Ledger, name: str, at: Instant) -> dict[str, Any]:
     """Say what became of the slot at or before *at*, and why."""
     job = view.job(name)
-    epoch = next((found for found in _epochs(view, ledger, name) if _holds(found, at)), None)
+    key = key_of(job)
+    epoch = next((found for found in _epochs(view, ledger, key) if _holds(found, at)), None)
     slot = slots_of(epoch.schedules, epoch.starts_at).last_until(at) if epoch else None
     if epoch is None or slot is None or slot <= epoch.starts_at:
         said = f"No slot of it was due at {when(at, view)} or before, since its schedule came into force"
         said = f"{said} at {when(epoch.starts_at, view)}." if epoch else _no_epoch(view, at)
-        return {"job": name, "target": None, "sentence": said, "at": stamp(at, view.zone), "slot": None}
-    row = ledger.row_at(name, slot)
+        return {
+            "job": name,
+            "target": key.target or None,
+            "sentence": said,
+            "at": stamp(at, view.zone),
+            "slot": None,
+        }
+    row = ledger.row_at(key, slot)
     row = row if row is not None and row.span.last >= slot else None
     run = ledger.run(row.run_id) if row and row.run_id else None
     return {
         "job": name,
-        "target": None,
-        "sentence": _then(view, ledger, job, slot, row, run),
+        "target": key.target or None,
+        "sentence": _then(view, ledger, key, slot, row, run),
         "at": stamp(at, view.zone),
         "slot": stamp(slot, view.zone),
         "schedule": describe.written(epoch.schedules),
@@ -61,11 +69,14 @@ def explain_slot(view: View, ledger: Ledger, name: str, at: Instant) -> dict[str
     }
 
 
-def _epochs(view: View, ledger: Ledger, name: str) -> Iterator[Epoch]:
-    yield from (found for found in ledger.epochs() if found.job == name)
-    job_state = view.job_states.get(name)
+def _epochs(view: View, ledger: Ledger, key: JobKey) -> Iterator[Epoch]:
+    yield from (found for found in ledger.epochs() if found.key == key)
+    job_state = view.job_states.get(key)
     if job_state is not None and job_state.schedules:  # what the next tick would write down
-        yield Epoch(job=name, starts_at=job_state.epoch, ends_at=None, schedules=job_state.schedules)
+        schedules = job_state.schedules
+        yield Epoch(
+            job=key.job, target=key.target, starts_at=job_state.epoch, ends_at=None, schedules=schedules
+        )
 
 
 def _holds(epoch: Epoch, at: Instant) -> bool:
@@ -77,13 +88,13 @@ def _no_epoch(view: View, at: Instant) -> str:
 
 
 def _then(
-    view: View, ledger: Ledger, job: Job, slot: Instant, row: SlotRow | None, run: RunRow | None
+    view: View, ledger: Ledger, key: JobKey, slot: Instant, row: SlotRow | None, run: RunRow | None
 ) -> str:
     its = f"Its slot of {when(slot, view)}"
     if row is None and slot > view.now:
         return f"{its} is to come."
     if row is None:
-        return f"{its} {_undecided(view, ledger, job, slot)}"
+        return f"{its} {_undecided(view, ledger, key, slot)}"
     if row.verdict == "skipped":
         return f"{its} was skipped: {SKIPPED.get(row.reason, row.reason or 'for no stated reason')}."
     if row.verdict == "coalesced":
@@ -104,11 +115,11 @@ def _became(run: RunRow | None) -> str:
     )
 
 
-def _undecided(view: View, ledger: Ledger, job: Job, slot: Instant) -> str:
+def _undecided(view: View, ledger: Ledger, key: JobKey, slot: Instant) -> str:
     horizon = int(ledger.meta("horizon") or 0)
     if slot < horizon:
         return f"is older than what is kept (since {when(horizon, view)})."
-    row = view.rows.get(job.name)
+    row = view.rows.get(key)
     reason = row.open_reason if row else None
     return f"is open: {reason}." if reason else "is open: the next tick takes it up."
 

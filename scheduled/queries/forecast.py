@@ -17,8 +17,9 @@ import msgspec
 
 from scheduled.clock import stamp
 from scheduled.core.epochs import minute_before, open_slots_of
-from scheduled.core.holds import ON_TIME, Holds, quiet
-from scheduled.core.jobs import PRIORITIES, Job
+from scheduled.core.holds import ON_TIME, Holds, pauses_of, quiet
+from scheduled.core.jobs import PRIORITIES, Job, keys_of
+from scheduled.core.keys import JobKey
 from scheduled.core.planner import Start, plan, plan_job
 from scheduled.core.runs import JobState
 from scheduled.errors import ConfigError
@@ -34,7 +35,7 @@ LEAD = 2 * DAY
 MOST = 500_000
 FARTHEST = 4 * MOST
 Outage = tuple[Instant, Instant]
-Run = tuple[Instant, Instant, str]  # runs at, slot, job
+Run = tuple[Instant, Instant, JobKey]  # runs at, slot, what
 
 
 class Ticks:
@@ -95,14 +96,17 @@ def foresee(
     chosen = {only: view.job(only)} if only is not None else view.config.jobs
     begin = _begin(view, start, outages)
     job_states = {
-        name: _standing(view.job_states[name], begin, view.now) for name in chosen if name in view.job_states
+        key: _standing(view.job_states[key], begin, view.now)
+        for job in chosen.values()
+        for key in keys_of(job)
+        if key in view.job_states
     }
     pauses, budget = view.pauses, view.config.max_runs
     if budget is not None:
         together = _together(chosen, job_states, ticks, (begin, end), pauses, budget)
         return list(_within_reason(together, start, end, view.zone))
     order = {name: place for place, name in enumerate(chosen)}
-    alone = (_alone(chosen[name], job_states[name], ticks, (begin, end), pauses) for name in job_states)
+    alone = (_alone(chosen[key.job], job_states[key], ticks, (begin, end), pauses) for key in job_states)
     found = _within_reason(chain.from_iterable(alone), start, end, view.zone)
     return sorted(found, key=partial(_rank, chosen, order))
 
@@ -121,10 +125,10 @@ def _within_reason(found: Iterable[Run | None], start: Instant, end: Instant, zo
             )
 
 
-def _rank(jobs: Mapping[str, Job], order: Mapping[str, int], run: Run) -> tuple[int, ...]:
+def _rank(jobs: Mapping[str, Job], order: Mapping[str, int], run: Run) -> tuple[int, int, int, int, str]:
     """Order as the starts of a tick are ordered."""
-    tick, slot, name = run
-    return tick, PRIORITIES.index(jobs[name].priority), slot, order[name]
+    tick, slot, key = run
+    return tick, PRIORITIES.index(jobs[key.job].priority), slot, order[key.job], key.target
 
 
 def _begin(view: View, start: Instant, outages: Iterable[Outage]) -> Instant:
@@ -155,21 +159,21 @@ def _alone(
     job_state: JobState,
     ticks: Ticks,
     span: tuple[Instant, Instant],
-    pauses: Mapping[str, Instant | None],
+    pauses: Mapping[JobKey, Instant | None],
 ) -> Iterator[Run | None]:
-    """Yield the runs of a job on which no other has any influence, and None for each tick that starts nothing."""
+    """Yield the runs of a job, or of one target of it, on which no other has any influence, and None for each tick that starts nothing."""
     now = ticks.at_or_after(span[0])
     while now < span[1]:
         found = plan_job(job, job_state, now, holds=_around(ticks, pauses, now))
         job_state = _skipped(job_state, [skip.span.last for skip in found.skips])
         if found.start is not None:
-            yield now, found.start.claim.slot or now, job.name
+            yield now, found.start.claim.slot or now, job_state.key
             job_state = _ran(job_state, found.start)
             continue
         yield None
         if found.waits is None and job_state.open_run is None:
             for slot, tick in _smooth(job, job_state, ticks, now, span[1], pauses):
-                yield tick, slot, job.name
+                yield tick, slot, job_state.key
                 job_state, now = msgspec.structs.replace(job_state, position=slot), tick
             due = open_slots_of(job.schedules, job_state).next_after(max(now - job.delay, job_state.position))
             found = msgspec.structs.replace(found, next_due=None if due is None else due + job.delay)
@@ -184,7 +188,7 @@ def _smooth(
     ticks: Ticks,
     now: Instant,
     end: Instant,
-    pauses: Mapping[str, Instant | None],
+    pauses: Mapping[JobKey, Instant | None],
 ) -> Iterator[tuple[Instant, Instant]]:
     """Yield slots for as long as the planner need not be asked: on time, alone at its tick, nothing holds it back.
 
@@ -197,28 +201,28 @@ def _smooth(
     for slot, following in pairwise(times.between(after, end + 2 * DAY)):
         tick = ticks.at_or_after(slot + delay)
         on_time = tick - slot - delay <= in_time and following + delay > tick
-        if tick >= end or not on_time or _held_back(job, tick, pauses):
+        if tick >= end or not on_time or _held_back(job, job_state.key, tick, pauses):
             return
         yield slot, tick
 
 
-def _held_back(job: Job, tick: Instant, pauses: Mapping[str, Instant | None]) -> bool:
-    if pauses and not _in_force(pauses, tick).keys().isdisjoint(("", job.name)):
+def _held_back(job: Job, key: JobKey, tick: Instant, pauses: Mapping[JobKey, Instant | None]) -> bool:
+    if pauses and pauses_of(key, _in_force(pauses, tick)):
         return True
     return job.not_between is not None and quiet(job.not_between, job.zone, tick) is not None
 
 
 def _together(
     jobs: Mapping[str, Job],
-    job_states: dict[str, JobState],
+    job_states: dict[JobKey, JobState],
     ticks: Ticks,
     span: tuple[Instant, Instant],
-    pauses: Mapping[str, Instant | None],
+    pauses: Mapping[JobKey, Instant | None],
     budget: int,
 ) -> Iterator[Run | None]:
     """Yield the runs of jobs that share the budget of a tick, and None for each that starts nothing of a job."""
     order = {name: place for place, name in enumerate(jobs)}
-    waiting = [(ticks.at_or_after(span[0]), order[name], name) for name in job_states]
+    waiting = [(ticks.at_or_after(span[0]), order[key.job], key) for key in job_states]
     heapq.heapify(waiting)
     while waiting and waiting[0][0] < span[1]:
         now, left = waiting[0][0], budget
@@ -226,31 +230,32 @@ def _together(
         while waiting and waiting[0][0] == now:
             due.append(heapq.heappop(waiting)[2])
         while due:
-            mine = {name: job_states[name] for name in due}
+            mine = {key: job_states[key] for key in due}
             holds = msgspec.structs.replace(_around(ticks, pauses, now), budget=left)
-            found = plan({name: jobs[name] for name in due}, mine, now, holds=holds)
+            found = plan({key.job: jobs[key.job] for key in due}, mine, now, holds=holds)
             left -= len(found.starts)
             due = []
             for start in found.starts:
-                yield now, start.claim.slot or now, start.claim.job
-                job_states[start.claim.job] = _ran(job_states[start.claim.job], start)
-                due.append(start.claim.job)
-            for name, job in found.jobs.items():
-                if job.waits is not None and jobs[name].after and due:
-                    due.append(name)  # its turn comes once those before it have run
-                job_states[name] = _skipped(job_states[name], [skip.span.last for skip in job.skips])
-                if name not in due and job.next_due is not None:
+                key = start.claim.key
+                yield now, start.claim.slot or now, key
+                job_states[key] = _ran(job_states[key], start)
+                due.append(key)
+            for key, job in found.jobs.items():
+                if job.waits is not None and jobs[key.job].after and due:
+                    due.append(key)  # its turn comes once those before it have run
+                job_states[key] = _skipped(job_states[key], [skip.span.last for skip in job.skips])
+                if key not in due and job.next_due is not None:
                     yield None
                     tick = ticks.at_or_after(max(job.next_due, now + 1))
-                    heapq.heappush(waiting, (tick, order[name], name))
+                    heapq.heappush(waiting, (tick, order[key.job], key))
 
 
-def _around(ticks: Ticks, pauses: Mapping[str, Instant | None], now: Instant) -> Holds:
+def _around(ticks: Ticks, pauses: Mapping[JobKey, Instant | None], now: Instant) -> Holds:
     return Holds(pauses=_in_force(pauses, now), planned=ticks.before(now))
 
 
-def _in_force(pauses: Mapping[str, Instant | None], now: Instant) -> dict[str, Instant | None]:
-    return {name: until for name, until in pauses.items() if until is None or until > now}
+def _in_force(pauses: Mapping[JobKey, Instant | None], now: Instant) -> dict[JobKey, Instant | None]:
+    return {key: until for key, until in pauses.items() if until is None or until > now}
 
 
 def _ran(job_state: JobState, start: Start) -> JobState:
@@ -278,9 +283,10 @@ def _document(runs: Iterable[Run], zone: str) -> list[dict[str, Any]]:
     here = ZoneInfo(zone)
     return [
         {
-            "job": job,
+            "job": key.job,
+            **({"target": key.target} if key.target else {}),
             "scheduled_for": datetime.fromtimestamp(slot, here).isoformat(),
             "runs_at": datetime.fromtimestamp(runs_at, here).isoformat(),
         }
-        for runs_at, slot, job in runs
+        for runs_at, slot, key in runs
     ]

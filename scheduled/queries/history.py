@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from scheduled import clock
 from scheduled.clock import stamp
 from scheduled.config.files import load_config
+from scheduled.core.jobs import keys_of
 from scheduled.core.records import RunRow, SlotRow
 from scheduled.core.runs import RunStatus
 from scheduled.errors import ConfigError, UnknownError, require_between
@@ -93,10 +94,11 @@ def recent_verdicts(instance: Instance, job: str | None = None) -> dict[str, lis
 
 
 def newest_verdicts(view: "View", ledger: Ledger, name: str, limit: int = NEWEST) -> list[dict[str, Any]]:
-    """Return the newest *limit* verdicts of one job, oldest first; runs that no schedule asked for among them."""
+    """Return the newest *limit* verdicts of one job and all its targets, oldest first; runs that no schedule asked for among them."""
     runs = ledger.history(job=name, limit=limit)
     since = _since(runs, view.now)
-    rows = [*map(_of_slots, ledger.rows_after(name, since)), *_beside(runs)]
+    slots = (row for key in keys_of(view.job(name)) for row in ledger.rows_after(key, since))
+    rows = [*map(_of_slots, slots), *_beside(runs)]
     newest = sorted(rows, key=lambda row: row["at"])[-limit:]
     return [
         {**row, "at": stamp(row["at"], view.zone), "until": stamp(row["until"], view.zone)} for row in newest

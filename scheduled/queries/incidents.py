@@ -4,8 +4,9 @@ from typing import Any
 
 from scheduled.clock import stamp
 from scheduled.config.files import load_config
+from scheduled.core.records import KnownCondition
 from scheduled.instance import Instance
-from scheduled.notify.troubles import job_of
+from scheduled.notify.troubles import OWNER, about
 from scheduled.state.open import read_only
 
 
@@ -19,8 +20,7 @@ def incidents(instance: Instance) -> list[dict[str, Any]]:
         found = ledger.conditions()
     return [
         {
-            "job": item.job or job_of(item.condition.key),
-            "target": None,
+            **_whose(item),
             "key": item.condition.key,
             "group": item.condition.group,
             "since": stamp(item.since, zone),
@@ -29,6 +29,11 @@ def incidents(instance: Instance) -> list[dict[str, Any]]:
         }
         for item in found
     ]
+
+
+def _whose(item: KnownCondition) -> dict[str, str | None]:
+    key = about(item.condition.key) if item.key == OWNER else item.key
+    return {"job": key.job or None, "target": key.target or None}
 
 
 def notices(instance: Instance) -> list[dict[str, Any]]:

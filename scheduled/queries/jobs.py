@@ -10,8 +10,9 @@ import msgspec
 from scheduled.actions import registry
 from scheduled.clock import stamp
 from scheduled.core.epochs import open_slots_of
-from scheduled.core.holds import is_too_late, may_start
-from scheduled.core.jobs import Job
+from scheduled.core.holds import is_too_late, may_start, pauses_of
+from scheduled.core.jobs import Job, key_of, keys_of
+from scheduled.core.keys import JobKey
 from scheduled.errors import UnknownError, require_between
 from scheduled.instance import Instance
 from scheduled.queries import describe
@@ -34,7 +35,8 @@ def jobs(instance: Instance) -> list[dict[str, Any]]:
 
 
 def _line(view: View, job: Job) -> dict[str, Any]:
-    row = view.rows.get(job.name)
+    key = key_of(job)
+    row = view.rows.get(key)
     return {
         "name": job.name,
         "description": job.description,
@@ -43,11 +45,11 @@ def _line(view: View, job: Job) -> dict[str, Any]:
         "zone": job.zone,
         "action": registry.describe(job.action),
         "enabled": job.enabled,
-        "paused": is_paused(view, job.name),
+        "paused": is_paused(view, key),
         "priority": job.priority,
-        "next_run": stamp(view.next_run(job), view.zone),
+        "next_run": stamp(view.next_run(job, key), view.zone),
         "open_reason": (row.open_reason if row else None) if job.enabled else None,
-        "running": view.is_running(job),
+        "running": view.is_running(key),
         "last_run": stamp(row.last_run_at if row else None, view.zone),
         "last_status": row.last_status if row else None,
         "source": job.source,
@@ -74,9 +76,9 @@ def _chain(view: View, job: Job) -> dict[str, Any]:
     return {**_line(view, job), "steps": steps, "on_failure": job.on_failure}
 
 
-def is_paused(view: View, name: str) -> bool:
-    """Return whether a pause, of this job or of all, is in force."""
-    return name in view.pauses or "" in view.pauses
+def is_paused(view: View, key: JobKey) -> bool:
+    """Return whether a pause, of this target, its job or all jobs, is in force."""
+    return bool(pauses_of(key, view.pauses))
 
 
 def in_words(view: View, job: Job) -> str:
@@ -109,7 +111,8 @@ def job(instance: Instance, name: str) -> dict[str, Any]:
     found = view.job(name)
     settings = msgspec.to_builtins(found)
     settings["env"] = without_secrets(found.env)
-    job_state, row = view.job_states.get(name), view.rows.get(name)
+    key = key_of(found)
+    job_state, row = view.job_states.get(key), view.rows.get(key)
     run = job_state.open_run if job_state else None
     return {
         **_line(view, found),
@@ -146,32 +149,33 @@ def upcoming(instance: Instance, job: str | None = None, limit: int = 10) -> lis
 
 def _upcoming(view: View, name: str | None, limit: int) -> list[dict[str, Any]]:
     chosen = [view.job(name)] if name is not None else list(view.config.jobs.values())
-    merged = heapq.merge(*(_slots(view, job) for job in chosen))
+    merged = heapq.merge(*(_slots(view, job, key) for job in chosen for key in keys_of(job)))
     return [
         {
-            "job": job,
-            "target": None,
+            "job": key.job,
+            "target": key.target or None,
             "scheduled_for": stamp(slot, view.zone),
-            **_taken_up(view, view.job(job), slot + delay),
+            **_taken_up(view, key, slot + delay),
         }
-        for slot, job, delay in islice(merged, limit)
+        for slot, key, delay in islice(merged, limit)
     ]
 
 
-def _taken_up(view: View, job: Job, due: Instant) -> dict[str, str | None]:
-    at = may_start(job, due, view.pauses)
+def _taken_up(view: View, key: JobKey, due: Instant) -> dict[str, str | None]:
+    job = view.job(key.job)
+    at = may_start(job, key, due, view.pauses)
     if at is None:
         return {"runs_at": None, "held": "paused"}
     late = is_too_late(job, due, at)
     return {"runs_at": None if late else stamp(at, view.zone), "held": "late" if late else None}
 
 
-def _slots(view: View, job: Job) -> Iterator[tuple[Instant, str, int]]:
-    job_state = view.job_states.get(job.name)
+def _slots(view: View, job: Job, key: JobKey) -> Iterator[tuple[Instant, JobKey, int]]:
+    job_state = view.job_states.get(key)
     if job_state is None:
         return
     times = open_slots_of(job.schedules, job_state)
     after = max(view.now, job_state.epoch)
     while (slot := times.next_after(after)) is not None:
-        yield slot, job.name, job.delay
+        yield slot, key, job.delay
         after = slot

@@ -13,7 +13,8 @@ from scheduled.clock import stamp
 from scheduled.config.files import known_jobs
 from scheduled.core import planner
 from scheduled.core.holds import Holds
-from scheduled.core.jobs import Job, Jobs
+from scheduled.core.jobs import Job, Jobs, key_of, keys_of
+from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest, OlderFirstError, start_for
 from scheduled.core.planner import JobPlan, Start
 from scheduled.core.runs import JobState, TriggerRow
@@ -28,10 +29,10 @@ from scheduled.state.open import read_only
 
 
 class Foreseen(msgspec.Struct, kw_only=True):
-    """The *starts* of a tick in their order, and what becomes of every job by then."""
+    """The *starts* of a tick in their order, and what becomes of every job, and each of its targets, by then."""
 
     starts: list[Start] = []
-    plans: dict[str, JobPlan] = {}
+    plans: dict[JobKey, JobPlan] = {}
 
 
 def plan(instance: Instance, jobs: Sequence[str] = (), slot: str | None = None) -> list[dict[str, Any]]:
@@ -65,7 +66,7 @@ def run_for_slot(runtime: Runtime, name: str, slot: Instant) -> dict[str, Any]:
     now = int(clock.now())
     with read_only(runtime.paths) as ledger:
         runtime.config.override(ledger.overrides())
-        job_state = planning.foreseen(ledger, runtime.config, now).get(name)
+        job_state = planning.foreseen(ledger, runtime.config, now).get(key_of(job))
     try:
         start = start_for(ManualRequest(name, slot=slot), job, job_state, None, "dry-run", now)
     except OlderFirstError as error:
@@ -91,7 +92,7 @@ def plan_of_tick(runtime: Runtime) -> list[dict[str, Any]]:
     held = holds.closed | holds.unasked
     return [
         *(_start(jobs[start.claim.job], start, runtime.zone) for start in found.starts),
-        *(_wait(jobs[name], found.plans, held) for name, job in found.plans.items() if job.waits),
+        *(_wait(jobs[key.job], key, found.plans, held) for key, job in found.plans.items() if job.waits),
     ]
 
 
@@ -99,19 +100,20 @@ def _taken_in(ledger: Ledger, runtime: Runtime) -> Iterator[TriggerRow]:
     """Yield what the next tick is asked for by the events that it finds: a boot, those of the spool."""
     for event in (*event_spool.waiting(ledger, runtime.paths), *intake.boot_since(ledger, clock.boot_id())):
         for name in chains.listeners(runtime.config.jobs, event):
-            yield TriggerRow(id=0, job=name, event=event.name, payload=dict(event.payload), depth=1)
+            for key in keys_of(runtime.config.jobs[name]):
+                yield chains.on_event(event, key, 0)
 
 
-def _rounds(jobs: Jobs, job_states: Mapping[str, JobState], now: Instant, holds: Holds) -> Foreseen:
+def _rounds(jobs: Jobs, job_states: Mapping[JobKey, JobState], now: Instant, holds: Holds) -> Foreseen:
     found, job_states, told = Foreseen(), dict(job_states), set(jobs)
     while told:
         # Whoever comes after others can't be planned without them.
         told |= {other for name in told for other in jobs[name].after}
-        mine = {name: job_state for name, job_state in job_states.items() if name in told}
+        mine = {key: job_state for key, job_state in job_states.items() if key.job in told}
         planned = planner.plan(jobs, mine, now, holds=holds)
         found.starts += planned.starts
         found.plans |= planned.jobs
-        job_states |= {start.claim.job: _ran(job_states[start.claim.job], start) for start in planned.starts}
+        job_states |= {start.claim.key: _ran(job_states[start.claim.key], start) for start in planned.starts}
         holds = _left(holds, planned.starts)
         started = {start.claim.job for start in planned.starts}
         told = started | {name for job in started for name in jobs.coming_after.get(job, ())}
@@ -133,7 +135,7 @@ def _left(holds: Holds, starts: Collection[Start]) -> Holds:
     triggers = list(holds.triggers)
     for start in starts:
         if start.trigger is not None:
-            triggers.remove(next(row for row in triggers if row.job == start.claim.job))
+            triggers.remove(next(row for row in triggers if row.key == start.claim.key))
     slots = sum(start.claim.slot is not None for start in starts)
     budget = None if holds.budget is None else max(0, holds.budget - slots)
     return msgspec.structs.replace(holds, triggers=tuple(triggers), budget=budget)
@@ -143,7 +145,7 @@ def _start(job: Job, start: Start, zone: str) -> dict[str, Any]:
     after = f", after {' and '.join(job.after)}" if job.after and start.claim.slot is not None else ""
     return {
         "job": job.name,
-        "target": None,
+        "target": start.claim.target or None,
         "scheduled_for": stamp(start.claim.scheduled_for, zone),
         "slots": start.claim.slots,
         "attempt": start.claim.attempt,
@@ -151,13 +153,13 @@ def _start(job: Job, start: Start, zone: str) -> dict[str, Any]:
     }
 
 
-def _wait(job: Job, plans: Mapping[str, JobPlan], held: Collection[str]) -> dict[str, Any]:
-    waits = plans[job.name].waits
+def _wait(job: Job, key: JobKey, plans: Mapping[JobKey, JobPlan], held: Collection[str]) -> dict[str, Any]:
+    waits = plans[key].waits
     if waits == "gate" and job.after and job.name not in held:
         return {
             "job": job.name,
-            "target": None,
+            "target": key.target or None,
             "waits": waits,
             "why": f"waits for {' and '.join(job.after)}",
         }
-    return {"job": job.name, "target": None, "waits": waits}
+    return {"job": job.name, "target": key.target or None, "waits": waits}

@@ -52,13 +52,13 @@ def status(instance: Instance) -> dict[str, Any]:
             "jobs": [_job(view, row) for row in rows],
             "health": _health(rows, found),
             "undelivered": len(ledger.outbox()),
-            "paused": {job or "*": stamp(until, zone) for job, until in view.pauses.items()},
+            "paused": {key.for_people or "*": stamp(until, zone) for key, until in view.pauses.items()},
         }
 
 
 def _foreseen(view: View, row: JobRow) -> JobRow:
     """Return *row* with what the next tick will find due: a slot may have been skipped since the last wrote it down."""
-    return msgspec.structs.replace(row, next_due=view.next_run(view.config.jobs[row.job]))
+    return msgspec.structs.replace(row, next_due=view.next_run(view.config.jobs[row.job], row.key))
 
 
 def _before_the_first_tick(found: Config, paths: Paths) -> dict[str, Any]:
@@ -135,13 +135,13 @@ def _shortages(paths: Paths) -> list[str]:
 
 
 def _next_job(rows: list[JobRow], now: float, zone: str) -> dict[str, Any] | None:
-    due = [(row.next_due, row.job) for row in rows if row.next_due is not None]
+    due = [(row.next_due, row.key) for row in rows if row.next_due is not None]
     if not due:
         return None
-    instant, name = min(due)
+    instant, key = min(due)
     return {
-        "name": name,
-        "target": None,
+        "name": key.job,
+        "target": key.target or None,
         "scheduled": stamp(instant, zone),
         "in_seconds": max(0, int(instant - now)),
     }
@@ -161,13 +161,13 @@ def _job(view: View, row: JobRow) -> dict[str, Any]:
     job, zone = view.config.jobs[row.job], view.zone
     return {
         "name": row.job,
-        "target": None,
+        "target": row.target or None,
         "enabled": job.enabled,
         "schedule": describe(view, job),
         "zone": job.zone,
         "next_run": stamp(row.next_due, zone),
         "open_reason": row.open_reason,
-        "running": view.is_running(job),
+        "running": view.is_running(row.key),
         "last_run": stamp(row.last_run_at, zone),
         "last_status": row.last_status,
         "failing": row.last_status in FAILED,

@@ -10,6 +10,7 @@ from scheduled.config.files import Config, known_jobs, load_config
 from scheduled.core.epochs import open_slots_of
 from scheduled.core.holds import Holds, is_too_late, may_start
 from scheduled.core.jobs import DEFAULT_CADENCE, Job
+from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan, busy_groups, plan_job
 from scheduled.core.records import JobRow
 from scheduled.core.runs import JobState
@@ -25,8 +26,8 @@ class View(msgspec.Struct, kw_only=True):
 
     config: Config
     now: Instant
-    job_states: dict[str, JobState]
-    rows: dict[str, JobRow]
+    job_states: dict[JobKey, JobState]
+    rows: dict[JobKey, JobRow]
     holds: Holds
     overridden: frozenset[str]
     cadence: int
@@ -38,8 +39,8 @@ class View(msgspec.Struct, kw_only=True):
         return self.config.timezone
 
     @property
-    def pauses(self) -> Mapping[str, Instant | None]:
-        """The paused jobs (`''`: all) and until when."""
+    def pauses(self) -> Mapping[JobKey, Instant | None]:
+        """What is paused (`ALL_JOBS`: all) and until when."""
         return self.holds.pauses
 
     def job(self, name: str) -> Job:
@@ -49,33 +50,33 @@ class View(msgspec.Struct, kw_only=True):
     def holders(self, job: Job) -> list[str]:
         """Return the jobs under way that *job*'s group makes it wait for."""
         return [
-            name
-            for name, job_state in self.job_states.items()
-            if job.group and job_state.busy and name != job.name and job.group == self._group(name)
+            key.for_people
+            for key, job_state in self.job_states.items()
+            if job.group and job_state.busy and key.job != job.name and job.group == self._group(key.job)
         ]
 
     def _group(self, name: str) -> str:
         return self.config.jobs[name].group if name in self.config.jobs else ""
 
-    def is_running(self, job: Job) -> bool:
-        """Tell whether a run of *job* is under way."""
-        job_state = self.job_states.get(job.name)
+    def is_running(self, key: JobKey) -> bool:
+        """Tell whether a run of *key* is under way."""
+        job_state = self.job_states.get(key)
         return job_state is not None and job_state.busy
 
-    def next_run(self, job: Job) -> Instant | None:
-        """Return when *job* may start next, as far as that is known: its gate aside, and other jobs of its group."""
-        plan = self.plan(job)
+    def next_run(self, job: Job, key: JobKey) -> Instant | None:
+        """Return when *key*, of *job*, may start next, as far as that is known: its gate aside, and other jobs of its group."""
+        plan = self.plan(job, key)
         due = None if plan is None else plan.next_due
-        at = None if due is None else may_start(job, due, self.pauses)
+        at = None if due is None else may_start(job, key, due, self.pauses)
         if due is None or at is None or not is_too_late(job, due, at):
             return at
         # Only a pause makes anything late: what comes after it may be held back, but is on time.
-        slot = open_slots_of(job.schedules, self.job_states[job.name]).next_after(at - job.delay)
-        return None if slot is None else may_start(job, slot + job.delay, self.pauses)
+        slot = open_slots_of(job.schedules, self.job_states[key]).next_after(at - job.delay)
+        return None if slot is None else may_start(job, key, slot + job.delay, self.pauses)
 
-    def plan(self, job: Job) -> JobPlan | None:
-        """Return what the next tick would do with *job*, its gate aside; None if it has no epoch (disabled)."""
-        job_state = self.job_states.get(job.name)
+    def plan(self, job: Job, key: JobKey) -> JobPlan | None:
+        """Return what the next tick would do with *key*, of *job*, its gate aside; None if it has no epoch (disabled)."""
+        job_state = self.job_states.get(key)
         if job_state is None:
             return None
         held = job.group in self.busy
@@ -92,13 +93,13 @@ def looked_at(instance: Instance) -> Iterator[tuple[View, Ledger]]:
         found.override(ledger.overrides())
         overridden = frozenset(name for name, job in found.jobs.items() if job.enabled != written[name])
         job_states = planning.foreseen(ledger, found, now)
-        busy = busy_groups(found.jobs, [name for name, job_state in job_states.items() if job_state.busy])
+        busy = busy_groups(found.jobs, [key.job for key, job_state in job_states.items() if job_state.busy])
         yield (
             View(
                 config=found,
                 now=now,
                 job_states=job_states,
-                rows={row.job: row for row in ledger.job_rows()},
+                rows={row.key: row for row in ledger.job_rows()},
                 holds=planning.holds_now(ledger, now),
                 overridden=overridden,
                 cadence=int(ledger.meta("cadence") or DEFAULT_CADENCE),

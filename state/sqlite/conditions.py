@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from scheduled.core.conditions import Condition, Notice
+from scheduled.core.keys import JobKey
 from scheduled.core.records import KnownCondition, OutboxItem
 from scheduled.schedules.zones import Instant
 
@@ -21,60 +22,61 @@ class Conditions:
     _db: sqlite3.Connection
     host: str
 
-    def count(self, job: str, name: str, amount: int) -> None:
+    def count(self, key: JobKey, name: str, amount: int) -> None:
         """See `Conditions.count`."""
         self._db.execute(
-            "INSERT INTO totals (job, name, total) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET total = total + excluded.total",
-            (job, name, amount),
+            "INSERT INTO totals (job, target, name, total) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET total = total + excluded.total",
+            (*key, name, amount),
         )
 
-    def totals(self) -> dict[str, dict[str, int]]:
+    def totals(self) -> dict[JobKey, dict[str, int]]:
         """See `Conditions.totals`."""
-        found: dict[str, dict[str, int]] = {}
-        rows = self._db.execute(
-            "SELECT job, name, sum(total) FROM totals GROUP BY job, name ORDER BY job, name"
-        )
-        for job, name, total in rows:
-            found.setdefault(job, {})[name] = total
+        found: dict[JobKey, dict[str, int]] = {}
+        rows = self._db.execute("SELECT job, target, name, total FROM totals ORDER BY job, target, name")
+        for job, target, name, total in rows:
+            found.setdefault(JobKey(job, target), {})[name] = total
         return found
 
-    def conditions(self, job: str | None = None) -> list[KnownCondition]:
+    def conditions(self, key: JobKey | None = None) -> list[KnownCondition]:
         """See `Conditions.conditions`."""
+        job, target = (None, None) if key is None else key
         rows = self._db.execute(
             "SELECT key, job, target, grp, payload, event, since, notified_at FROM conditions"
-            " WHERE :job IS NULL OR (job = :job AND target = '') ORDER BY since, key",
-            {"job": job},
+            " WHERE :job IS NULL OR (job = :job AND target = :target) ORDER BY since, key",
+            {"job": job, "target": target},
         )
         return [
             KnownCondition(
-                condition=Condition(key=key, group=grp, payload=msgspec.json.decode(payload), event=event),
+                condition=Condition(key=name, group=grp, payload=msgspec.json.decode(payload), event=event),
                 job=owner,
                 target=target,
                 since=since,
                 notified_at=notified_at,
             )
-            for key, owner, target, grp, payload, event, since, notified_at in rows
+            for name, owner, target, grp, payload, event, since, notified_at in rows
         ]
 
-    def put_condition(self, job: str, condition: Condition, since: float) -> None:
+    def put_condition(self, key: JobKey, condition: Condition, since: float) -> None:
         """See `Conditions.put_condition`."""
         self._db.execute(
-            "INSERT INTO conditions (key, job, grp, payload, event, since) VALUES (?, ?, ?, ?, ?, ?)"
+            "INSERT INTO conditions (job, target, key, grp, payload, event, since) VALUES (?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT DO UPDATE SET payload = excluded.payload, grp = excluded.grp, event = excluded.event",
-            (condition.key, job, condition.group, _text(condition.payload), condition.event, since),
+            (*key, condition.key, condition.group, _text(condition.payload), condition.event, since),
         )
 
-    def drop_conditions(self, job: str, keys: Sequence[str]) -> None:
+    def drop_conditions(self, key: JobKey, names: Sequence[str]) -> None:
         """See `Conditions.drop_conditions`."""
         self._db.executemany(
-            "DELETE FROM conditions WHERE job = ? AND target = '' AND key = ?", [(job, key) for key in keys]
+            "DELETE FROM conditions WHERE job = ? AND target = ? AND key = ?",
+            [(*key, name) for name in names],
         )
 
-    def notified(self, job: str, keys: Sequence[str], at: float) -> None:
+    def notified(self, key: JobKey, names: Sequence[str], at: float) -> None:
         """See `Conditions.notified`."""
         self._db.executemany(
-            "UPDATE conditions SET notified_at = ? WHERE job = ? AND target = '' AND key = ?",
-            [(at, job, key) for key in keys],
+            "UPDATE conditions SET notified_at = ? WHERE job = ? AND target = ? AND key = ?",
+            [(at, *key, name) for name in names],
         )
 
     def post(self, item_id: str, notice: Notice, at: float) -> None:

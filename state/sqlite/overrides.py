@@ -2,6 +2,7 @@
 
 import sqlite3
 
+from scheduled.core.keys import JobKey
 from scheduled.schedules.zones import Instant
 
 
@@ -10,30 +11,31 @@ class Overrides:
 
     _db: sqlite3.Connection
 
-    def override(self, job: str, enabled: bool | None) -> None:
+    def override(self, key: JobKey, enabled: bool | None) -> None:
         """See `Overrides.override`."""
         if enabled is None:
-            self._db.execute("DELETE FROM overrides WHERE job = ? AND target = ''", (job,))
+            self._db.execute("DELETE FROM overrides WHERE job = ? AND target = ?", key)
         else:
-            self._db.execute("INSERT OR REPLACE INTO overrides (job, enabled) VALUES (?, ?)", (job, enabled))
+            self._db.execute(
+                "INSERT OR REPLACE INTO overrides (job, target, enabled) VALUES (?, ?, ?)", (*key, enabled)
+            )
 
-    def overrides(self) -> dict[str, bool]:
+    def overrides(self) -> dict[JobKey, bool]:
         """See `Overrides.overrides`."""
-        rows = self._db.execute("SELECT job, enabled FROM overrides WHERE target = ''")
-        return {job: bool(enabled) for job, enabled in rows}
+        rows = self._db.execute("SELECT job, target, enabled FROM overrides")
+        return {JobKey(job, target): bool(enabled) for job, target, enabled in rows}
 
-    def pause(self, job: str, until: Instant | None) -> None:
+    def pause(self, key: JobKey, until: Instant | None) -> None:
         """See `Overrides.pause`."""
-        self._db.execute("INSERT OR REPLACE INTO pauses (job, until) VALUES (?, ?)", (job, until))
+        self._db.execute("INSERT OR REPLACE INTO pauses (job, target, until) VALUES (?, ?, ?)", (*key, until))
 
-    def resume(self, job: str) -> None:
+    def resume(self, key: JobKey) -> None:
         """See `Overrides.resume`."""
-        self._db.execute("DELETE FROM pauses WHERE job = ? AND target = '' AND host = ''", (job,))
+        self._db.execute("DELETE FROM pauses WHERE job = ? AND target = ? AND host = ''", key)
 
-    def pauses(self, now: Instant) -> dict[str, Instant | None]:
+    def pauses(self, now: Instant) -> dict[JobKey, Instant | None]:
         """See `Overrides.pauses`."""
         rows = self._db.execute(
-            "SELECT job, until FROM pauses WHERE target = '' AND host = '' AND (until IS NULL OR until > ?)",
-            (now,),
+            "SELECT job, target, until FROM pauses WHERE host = '' AND (until IS NULL OR until > ?)", (now,)
         )
-        return dict(rows.fetchall())
+        return {JobKey(job, target): until for job, target, until in rows}

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from scheduled.core.keys import JobKey
 from scheduled.core.records import Epoch, JobRow, SlotRow
 from scheduled.core.runs import JobState, OpenReason, OpenRun, Span, Verdict
 from scheduled.schedules.schedule import Schedule
@@ -25,23 +26,22 @@ class Positions:
 
     _db: sqlite3.Connection
 
-    def job_states(self) -> dict[str, JobState]:
+    def job_states(self) -> dict[JobKey, JobState]:
         """See `Positions.job_states`."""
         runs = open_runs(self._db)
-        waiting = {(run.job, run.target): run for run in runs if run.slot is not None}
-        busy = {(run.job, run.target) for run in runs if run.status != "waiting_retry"}
-        others: dict[tuple[str, str], tuple[OpenRun, ...]] = {}
+        waiting = {run.key: run for run in runs if run.slot is not None}
+        busy = {run.key for run in runs if run.status != "waiting_retry"}
+        others: dict[JobKey, tuple[OpenRun, ...]] = {}
         for run in runs:
             if run.slot is None and run.status == "waiting_retry":
-                key = run.job, run.target
-                others[key] = (*others.get(key, ()), run)
+                others[run.key] = (*others.get(run.key, ()), run)
         decided = self._decided()
         rows = self._db.execute(
             "SELECT job, target, position, starts_at, schedules, window_start, last_status, last_run_at"
-            " FROM epochs JOIN jobs USING (job, target) WHERE ends_at IS NULL AND target = ''"
+            " FROM epochs JOIN jobs USING (job, target) WHERE ends_at IS NULL"
         )
         return {
-            job: JobState(
+            (key := JobKey(job, target)): JobState(
                 job=job,
                 target=target,
                 position=position,
@@ -50,10 +50,10 @@ class Positions:
                 window_start=window_start,
                 last_status=last_status,
                 last_run_at=last_run_at,
-                open_run=waiting.get((job, target)),
-                busy=(job, target) in busy,
-                others=others.get((job, target), ()),
-                decided=decided.get((job, target), ()),
+                open_run=waiting.get(key),
+                busy=key in busy,
+                others=others.get(key, ()),
+                decided=decided.get(key, ()),
             )
             for job, target, position, epoch, schedules, window_start, last_status, last_run_at in rows
         }
@@ -73,22 +73,22 @@ class Positions:
             found.append(JobRow(**dict(zip(JobRow.__struct_fields__, values, strict=True))))
         return found
 
-    def begin_epoch(self, job: str, schedules: tuple[Schedule, ...], starts_at: Instant) -> None:
+    def begin_epoch(self, key: JobKey, schedules: tuple[Schedule, ...], starts_at: Instant) -> None:
         """See `Positions.begin_epoch`."""
         self._db.execute(
-            "INSERT INTO jobs (job, position) VALUES (?, ?)"
+            "INSERT INTO jobs (job, target, position) VALUES (?, ?, ?)"
             " ON CONFLICT DO UPDATE SET position = max(position, excluded.position), open_reason = NULL",
-            (job, starts_at),
+            (*key, starts_at),
         )
         self._db.execute(
-            "INSERT INTO epochs (job, starts_at, schedules) VALUES (?, ?, ?)",
-            (job, starts_at, msgspec.json.encode(schedules).decode()),
+            "INSERT INTO epochs (job, target, starts_at, schedules) VALUES (?, ?, ?, ?)",
+            (*key, starts_at, msgspec.json.encode(schedules).decode()),
         )
 
-    def end_epoch(self, job: str, ends_at: Instant) -> None:
+    def end_epoch(self, key: JobKey, ends_at: Instant) -> None:
         """See `Positions.end_epoch`."""
         self._db.execute(
-            "UPDATE epochs SET ends_at = ? WHERE job = ? AND target = '' AND ends_at IS NULL", (ends_at, job)
+            "UPDATE epochs SET ends_at = ? WHERE job = ? AND target = ? AND ends_at IS NULL", (ends_at, *key)
         )
 
     def epochs(self) -> list[Epoch]:
@@ -107,39 +107,32 @@ class Positions:
             for job, target, starts_at, ends_at, schedules in rows
         ]
 
-    def advance(self, job: str, position: Instant) -> None:
+    def advance(self, key: JobKey, position: Instant) -> None:
         """See `Positions.advance`."""
         self._db.execute(
-            "UPDATE jobs SET position = ? WHERE job = ? AND target = '' AND position < ?",
-            (position, job, position),
+            "UPDATE jobs SET position = ? WHERE job = ? AND target = ? AND position < ?",
+            (position, *key, position),
         )
 
-    def wait(self, job: str, reason: OpenReason | None, next_due: Instant | None) -> None:
+    def wait(self, key: JobKey, reason: OpenReason | None, next_due: Instant | None) -> None:
         """See `Positions.wait`."""
         self._db.execute(
-            "UPDATE jobs SET open_reason = :reason, next_due = :next_due WHERE job = :job AND target = ''"
+            "UPDATE jobs SET open_reason = :reason, next_due = :next_due WHERE job = :job AND target = :target"
             " AND (open_reason IS NOT :reason OR next_due IS NOT :next_due)",
-            {"job": job, "reason": reason, "next_due": next_due},
+            {**key._asdict(), "reason": reason, "next_due": next_due},
         )
 
-    def succeeded(self, job: str, window_start: Instant | None) -> None:
+    def succeeded(self, key: JobKey, window_start: Instant | None) -> None:
         """See `Positions.succeeded`."""
         if window_start is not None:
             self._db.execute(
-                "UPDATE jobs SET window_start = :start WHERE job = :job AND target = ''"
+                "UPDATE jobs SET window_start = :start WHERE job = :job AND target = :target"
                 " AND ifnull(window_start, :start) <= :start",
-                {"job": job, "start": window_start},
+                {**key._asdict(), "start": window_start},
             )
 
     def record_verdict(
-        self,
-        job: str,
-        span: Span,
-        verdict: Verdict,
-        reason: str,
-        run_id: str | None,
-        at: Instant,
-        target: str = "",
+        self, key: JobKey, span: Span, verdict: Verdict, reason: str, run_id: str | None, at: Instant
     ) -> None:
         """See `Positions.record_verdict`."""
         self._db.execute(
@@ -147,27 +140,24 @@ class Positions:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET verdict = excluded.verdict,"
             " reason = excluded.reason, run_id = excluded.run_id, decided_at = excluded.decided_at"
             " WHERE verdict IS NULL",
-            (job, target, span.first, span.last, span.count, verdict, reason, run_id, at),
+            (*key, span.first, span.last, span.count, verdict, reason, run_id, at),
         )
 
-    def row_at(self, job: str, instant: Instant) -> SlotRow | None:
+    def row_at(self, key: JobKey, instant: Instant) -> SlotRow | None:
         """See `Positions.row_at`."""
         row = self._db.execute(
-            "SELECT first, last, count, verdict, reason, run_id FROM slots"
-            " WHERE job = ? AND target = '' AND first <= ? ORDER BY first DESC LIMIT 1",
-            (job, instant),
+            "SELECT job, target, first, last, count, verdict, reason, run_id FROM slots"
+            " WHERE job = ? AND target = ? AND first <= ? ORDER BY first DESC LIMIT 1",
+            (*key, instant),
         ).fetchone()
-        if row is None:
-            return None
-        first, last, count, verdict, reason, run_id = row
-        return SlotRow(job=job, span=Span(first, last, count), verdict=verdict, reason=reason, run_id=run_id)
+        return None if row is None else self._slot_row(row)
 
-    def rows_after(self, job: str, instant: Instant) -> list[SlotRow]:
+    def rows_after(self, key: JobKey, instant: Instant) -> list[SlotRow]:
         """See `Positions.rows_after`."""
         rows = self._db.execute(
             "SELECT job, target, first, last, count, verdict, reason, run_id FROM slots"
-            " WHERE job = ? AND target = '' AND last > ? AND verdict IS NOT NULL ORDER BY first",
-            (job, instant),
+            " WHERE job = ? AND target = ? AND last > ? AND verdict IS NOT NULL ORDER BY first",
+            (*key, instant),
         )
         return [self._slot_row(row) for row in rows]
 
@@ -178,25 +168,26 @@ class Positions:
         )
         yield from map(self._slot_row, rows)
 
-    def cut(self, job: str, first: Instant, span: Span | None) -> None:
+    def cut(self, key: JobKey, first: Instant, span: Span | None) -> None:
         """See `Positions.cut`."""
         if span is None:
-            self._db.execute("DELETE FROM slots WHERE job = ? AND target = '' AND first = ?", (job, first))
+            self._db.execute("DELETE FROM slots WHERE job = ? AND target = ? AND first = ?", (*key, first))
         else:
             self._db.execute(
-                "UPDATE slots SET last = ?, count = ? WHERE job = ? AND target = '' AND first = ?",
-                (span.last, span.count, job, first),
+                "UPDATE slots SET last = ?, count = ? WHERE job = ? AND target = ? AND first = ?",
+                (span.last, span.count, *key, first),
             )
 
-    def _decided(self) -> dict[tuple[str, str], tuple[Instant, ...]]:
+    def _decided(self) -> dict[JobKey, tuple[Instant, ...]]:
         """Return the single slots that were given a verdict before all older ones had theirs."""
-        found: dict[tuple[str, str], tuple[Instant, ...]] = {}
+        found: dict[JobKey, tuple[Instant, ...]] = {}
         rows = self._db.execute(
             "SELECT jobs.job, jobs.target, first FROM jobs CROSS JOIN slots ON slots.job = jobs.job AND slots.target = jobs.target"
             " AND first > position WHERE verdict IS NOT NULL AND first = last"
         )
         for job, target, slot in rows:
-            found[job, target] = (*found.get((job, target), ()), slot)
+            key = JobKey(job, target)
+            found[key] = (*found.get(key, ()), slot)
         return found
 
     @staticmethod

@@ -1,5 +1,6 @@
 import pytest
 
+from scheduled.core.keys import JobKey
 from tests.fixtures.ledgers import HOURLY, LEDGERS
 
 
@@ -14,6 +15,6 @@ def ledger(open_ledger):
     """A ledger that knows one hourly job, seen at instant 0."""
     ledger = open_ledger()
     with ledger.transaction():
-        ledger.begin_epoch("job", HOURLY, 0)
+        ledger.begin_epoch(JobKey("job"), HOURLY, 0)
     yield ledger
     ledger.close()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from scheduled.core.keys import JobKey
 from scheduled.core.records import SetAside
 from scheduled.core.runs import Span
 from tests.fixtures.ledgers import DAILY, HOUR
@@ -12,11 +13,13 @@ def ahead(ledger):
     """A ledger whose job stands at five hours, with a success at two and at five."""
     with ledger.transaction():
         for hour, verdict in ((2, "success"), (3, "failed"), (5, "success")):
-            ledger.record_verdict("job", Span(hour * HOUR, hour * HOUR, 1), verdict, "", f"run-{hour}", 9)
-            ledger.succeeded("job", hour * HOUR if verdict == "success" else None)
-        ledger.advance("job", 5 * HOUR)
-        ledger.end_epoch("job", 4 * HOUR)
-        ledger.begin_epoch("job", DAILY, 4 * HOUR)
+            ledger.record_verdict(
+                JobKey("job"), Span(hour * HOUR, hour * HOUR, 1), verdict, "", f"run-{hour}", 9
+            )
+            ledger.succeeded(JobKey("job"), hour * HOUR if verdict == "success" else None)
+        ledger.advance(JobKey("job"), 5 * HOUR)
+        ledger.end_epoch(JobKey("job"), 4 * HOUR)
+        ledger.begin_epoch(JobKey("job"), DAILY, 4 * HOUR)
     return ledger
 
 
@@ -26,9 +29,9 @@ def all_of(ledger):
 
 def test_going_back_leaves_what_was_until_then_and_lays_the_rest_aside(ahead):
     with ahead.transaction():
-        ahead.rewind("job", 3 * HOUR)
+        ahead.rewind(JobKey("job"), 3 * HOUR)
 
-    job_state = ahead.job_states()["job"]
+    job_state = ahead.job_states()[JobKey("job")]
     assert (job_state.position, job_state.window_start, job_state.epoch) == (3 * HOUR, 2 * HOUR, 3 * HOUR)
     assert [row.span.first // HOUR for row in ahead.slot_rows()] == [2, 3]
     assert ahead.laid_aside() == [SetAside("job", 5 * HOUR, 3 * HOUR)]
@@ -37,16 +40,16 @@ def test_going_back_leaves_what_was_until_then_and_lays_the_rest_aside(ahead):
 def test_once_the_clock_is_right_again_all_is_as_it_was(ahead):
     before = all_of(ahead)
     with ahead.transaction():
-        ahead.rewind("job", 3 * HOUR)
-        ahead.rewind("job", HOUR)
-        ahead.take_back("job", 5 * HOUR)
+        ahead.rewind(JobKey("job"), 3 * HOUR)
+        ahead.rewind(JobKey("job"), HOUR)
+        ahead.take_back(JobKey("job"), 5 * HOUR)
 
     assert (all_of(ahead), ahead.laid_aside()) == (before, [])
 
 
 def test_what_is_laid_aside_can_be_forgotten(ahead):
     with ahead.transaction():
-        ahead.rewind("job", 3 * HOUR)
+        ahead.rewind(JobKey("job"), 3 * HOUR)
         ahead.forget_aside(SetAside("job", 5 * HOUR, HOUR))
         kept = ahead.laid_aside()
         ahead.forget_aside(SetAside("job", 5 * HOUR, 3 * HOUR))

@@ -1,5 +1,6 @@
 """What every ledger must do with totals, conditions and notices."""
 
+from scheduled.core.keys import JobKey
 from tests.fixtures.ledgers import a_condition, a_notice
 
 
@@ -11,30 +12,30 @@ def test_totals_add_up_by_job_and_name(ledger):
             ("a", "closed", 1),
             ("b", "opened", 9),
         ):
-            ledger.count(job, name, amount)
+            ledger.count(JobKey(job), name, amount)
 
-    assert ledger.totals() == {"a": {"opened": 5, "closed": 1}, "b": {"opened": 9}}
+    assert ledger.totals() == {JobKey("a"): {"opened": 5, "closed": 1}, JobKey("b"): {"opened": 9}}
 
 
 def test_a_condition_keeps_when_it_began_while_what_it_says_is_renewed(ledger):
     old = a_condition(payload={"lines": 1}, event="grew")
     new = a_condition(group="h", payload={"lines": 2})
     with ledger.transaction():
-        ledger.put_condition("job", old, 10.5)
-        ledger.notified("job", ["k"], 11.5)
-        ledger.put_condition("job", new, 99.0)
+        ledger.put_condition(JobKey("job"), old, 10.5)
+        ledger.notified(JobKey("job"), ["k"], 11.5)
+        ledger.put_condition(JobKey("job"), new, 99.0)
 
-    (known,) = ledger.conditions("job")
+    (known,) = ledger.conditions(JobKey("job"))
     assert (known.condition, known.job, known.since, known.notified_at) == (new, "job", 10.5, 11.5)
 
 
 def test_a_condition_that_comes_back_begins_anew(ledger):
     condition = a_condition()
     with ledger.transaction():
-        ledger.put_condition("job", condition, 10.0)
-        ledger.put_condition("other", condition, 10.0)
-        ledger.drop_conditions("job", ["k", "unheard of"])
-        ledger.put_condition("job", condition, 99.0)
+        ledger.put_condition(JobKey("job"), condition, 10.0)
+        ledger.put_condition(JobKey("other"), condition, 10.0)
+        ledger.drop_conditions(JobKey("job"), ["k", "unheard of"])
+        ledger.put_condition(JobKey("job"), condition, 99.0)
 
     assert [(known.job, known.since) for known in ledger.conditions()] == [("other", 10.0), ("job", 99.0)]
 

@@ -2,6 +2,7 @@
 
 from itertools import product
 
+from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
 from tests.fixtures.ledgers import HOLDER, HOUR, a_claim, an_ending, by_hand, claimed, end, wait_for_retry
 
@@ -71,9 +72,9 @@ def test_what_is_old_goes_and_what_is_open_or_newest_stays(ledger):
     with ledger.transaction():
         for hour in (1, 2, 3):
             ledger.record_verdict(
-                "job", Span(hour * HOUR, hour * HOUR, 1), "success", "", f"run-{hour * HOUR}", 9
+                JobKey("job"), Span(hour * HOUR, hour * HOUR, 1), "success", "", f"run-{hour * HOUR}", 9
             )
-        ledger.advance("job", 3 * HOUR)
+        ledger.advance(JobKey("job"), 3 * HOUR)
         gone = ledger.prune(3 * HOUR, 100, 100)
 
     assert (sorted(gone[0]), gone[1]) == ([f"run-{HOUR}", f"run-{2 * HOUR}"], True)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from scheduled.core.keys import JobKey
 from tests.fixtures.ledgers import HOLDER, HOUR, HOURLY, a_claim, a_condition, a_notice, claimed, rows
 
 
@@ -41,11 +42,11 @@ def test_an_exception_undoes_everything_in_its_transaction(ledger):
 
     def everything():
         with ledger.transaction():
-            ledger.begin_epoch("new", HOURLY, 0)
-            ledger.advance("job", 100)
+            ledger.begin_epoch(JobKey("new"), HOURLY, 0)
+            ledger.advance(JobKey("job"), 100)
             ledger.claim(a_claim(HOUR), HOLDER, 1)
-            ledger.count("job", "n", 1)
-            ledger.put_condition("job", a_condition(), 1.0)
+            ledger.count(JobKey("job"), "n", 1)
+            ledger.put_condition(JobKey("job"), a_condition(), 1.0)
             ledger.post("id", a_notice(), 1.0)
             ledger.remember("k", "v")
             raise RuntimeError

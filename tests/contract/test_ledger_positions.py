@@ -2,13 +2,14 @@
 
 import pytest
 
+from scheduled.core.keys import JobKey
 from scheduled.core.records import Epoch
 from scheduled.core.runs import Span
 from tests.fixtures.ledgers import DAILY, HOUR, HOURLY, claimed, rows, the_job
 
 
 def test_a_new_epoch_is_where_its_job_stands(ledger):
-    job_state = ledger.job_states()["job"]
+    job_state = ledger.job_states()[JobKey("job")]
 
     assert (job_state.position, job_state.epoch, job_state.schedules) == (0, 0, HOURLY)
     assert (job_state.open_run, job_state.busy, job_state.window_start, job_state.last_status) == (
@@ -19,11 +20,11 @@ def test_a_new_epoch_is_where_its_job_stands(ledger):
 
 def test_epochs_follow_each_other_and_only_the_open_one_stands(ledger):
     with ledger.transaction():
-        ledger.end_epoch("job", 50)
+        ledger.end_epoch(JobKey("job"), 50)
         between = ledger.job_states()
-        ledger.begin_epoch("job", DAILY, 70)
+        ledger.begin_epoch(JobKey("job"), DAILY, 70)
 
-    assert (between, ledger.job_states()["job"].schedules) == ({}, DAILY)
+    assert (between, ledger.job_states()[JobKey("job")].schedules) == ({}, DAILY)
     assert ledger.epochs() == [
         Epoch(job="job", starts_at=0, ends_at=50, schedules=HOURLY),
         Epoch(job="job", starts_at=70, ends_at=None, schedules=DAILY),
@@ -32,17 +33,17 @@ def test_epochs_follow_each_other_and_only_the_open_one_stands(ledger):
 
 def test_the_summary_of_a_job_without_an_open_epoch_is_kept(ledger):
     with ledger.transaction():
-        ledger.advance("job", 50)
-        ledger.end_epoch("job", 50)
+        ledger.advance(JobKey("job"), 50)
+        ledger.end_epoch(JobKey("job"), 50)
 
     assert (the_job(ledger).job, the_job(ledger).position, the_job(ledger).schedules) == ("job", 50, ())
 
 
 def test_ending_an_epoch_that_is_not_open_does_nothing(ledger):
     with ledger.transaction():
-        ledger.end_epoch("job", 50)
-        ledger.end_epoch("job", 60)
-        ledger.end_epoch("nobody", 60)
+        ledger.end_epoch(JobKey("job"), 50)
+        ledger.end_epoch(JobKey("job"), 60)
+        ledger.end_epoch(JobKey("nobody"), 60)
 
     assert [epoch.ends_at for epoch in ledger.epochs()] == [50]
 
@@ -50,21 +51,21 @@ def test_ending_an_epoch_that_is_not_open_does_nothing(ledger):
 @pytest.mark.parametrize("change", ["advance", "begin_epoch"])
 def test_the_position_never_moves_backwards(ledger, change):
     with ledger.transaction():
-        ledger.advance("job", 100)
+        ledger.advance(JobKey("job"), 100)
         if change == "advance":
-            ledger.advance("job", 50)
+            ledger.advance(JobKey("job"), 50)
         else:
-            ledger.end_epoch("job", 100)
-            ledger.begin_epoch("job", HOURLY, 50)
+            ledger.end_epoch(JobKey("job"), 100)
+            ledger.begin_epoch(JobKey("job"), HOURLY, 50)
 
-    assert (the_job(ledger).position, ledger.job_states()["job"].position) == (100, 100)
+    assert (the_job(ledger).position, ledger.job_states()[JobKey("job")].position) == (100, 100)
 
 
 def test_a_reason_to_wait_is_noted_and_cleared(ledger):
     seen = []
     for reason, due in (("waiting_retry", 70), (None, None)):
         with ledger.transaction():
-            ledger.wait("job", reason, due)
+            ledger.wait(JobKey("job"), reason, due)
         seen.append((the_job(ledger).open_reason, the_job(ledger).next_due))
 
     assert seen == [("waiting_retry", 70), (None, None)]
@@ -74,8 +75,8 @@ def test_only_a_later_slot_moves_the_window(ledger):
     seen = []
     for slot in (2 * HOUR, HOUR, None, 3 * HOUR):
         with ledger.transaction():
-            ledger.succeeded("job", slot)
-        seen.append(ledger.job_states()["job"].window_start)
+            ledger.succeeded(JobKey("job"), slot)
+        seen.append(ledger.job_states()[JobKey("job")].window_start)
 
     assert seen == [2 * HOUR, 2 * HOUR, 2 * HOUR, 3 * HOUR]
 
@@ -84,7 +85,7 @@ def test_an_open_slot_gets_one_verdict_and_keeps_it(ledger):
     claimed(ledger, HOUR)
     for verdict in ("success", "failed"):
         with ledger.transaction():
-            ledger.record_verdict("job", Span(HOUR, HOUR, 1), verdict, "why", "run-3600", 9)
+            ledger.record_verdict(JobKey("job"), Span(HOUR, HOUR, 1), verdict, "why", "run-3600", 9)
 
     assert rows(ledger) == [(Span(HOUR, HOUR, 1), "success", "why", "run-3600")]
 
@@ -92,6 +93,6 @@ def test_an_open_slot_gets_one_verdict_and_keeps_it(ledger):
 def test_rows_come_by_job_and_time(ledger):
     with ledger.transaction():
         for job, slot in (("b", 1), ("a", 3), ("a", 2)):
-            ledger.record_verdict(job, Span(slot, slot, 1), "skipped", "edited", None, 9)
+            ledger.record_verdict(JobKey(job), Span(slot, slot, 1), "skipped", "edited", None, 9)
 
     assert [(row.job, row.span.first) for row in ledger.slot_rows()] == [("a", 2), ("a", 3), ("b", 1)]

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
 from tests.fixtures.ledgers import (
     HOLDER,
@@ -43,7 +44,7 @@ def test_a_claim_is_an_open_run_that_makes_its_job_busy(ledger):
     claimed(ledger, HOUR, slots=4, window_start=17)
 
     (run,) = ledger.open_runs()
-    job_state = ledger.job_states()["job"]
+    job_state = ledger.job_states()[JobKey("job")]
     assert (run.run_id, run.job, run.slot, run.status, run.attempt, run.slots, run.trigger, run.window_start) == (
         "run-3600", "job", HOUR, "claimed", 1, 4, "schedule", 17,
     )  # fmt: skip
@@ -56,7 +57,7 @@ def test_a_claim_is_an_open_run_that_makes_its_job_busy(ledger):
 @pytest.mark.parametrize("slot", [2 * HOUR, 3 * HOUR, 5 * HOUR])
 def test_no_slot_inside_a_span_with_a_verdict_can_be_claimed(ledger, slot):
     with ledger.transaction():
-        ledger.record_verdict("job", Span(2 * HOUR, 5 * HOUR, 4), "coalesced", "", "run-x", 9)
+        ledger.record_verdict(JobKey("job"), Span(2 * HOUR, 5 * HOUR, 4), "coalesced", "", "run-x", 9)
 
     assert (claimed(ledger, slot), ledger.open_runs()) == (False, [])
 
@@ -64,14 +65,14 @@ def test_no_slot_inside_a_span_with_a_verdict_can_be_claimed(ledger, slot):
 @pytest.mark.parametrize("slot", [HOUR, 6 * HOUR])
 def test_the_slots_beside_a_span_can_be_claimed(ledger, slot):
     with ledger.transaction():
-        ledger.record_verdict("job", Span(2 * HOUR, 5 * HOUR, 4), "coalesced", "", "run-x", 9)
+        ledger.record_verdict(JobKey("job"), Span(2 * HOUR, 5 * HOUR, 4), "coalesced", "", "run-x", 9)
 
     assert claimed(ledger, slot)
 
 
 def test_the_same_slot_of_another_job_is_another_slot(ledger):
     with ledger.transaction():
-        ledger.begin_epoch("other", HOURLY, 0)
+        ledger.begin_epoch(JobKey("other"), HOURLY, 0)
         mine = ledger.claim(a_claim(HOUR), HOLDER, 1)
         theirs = ledger.claim(a_claim(HOUR, run_id="o", job="other"), HOLDER, 1)
 
@@ -82,7 +83,7 @@ def test_a_run_by_hand_takes_no_slot_but_keeps_its_job_busy(ledger):
     with ledger.transaction():
         taken = ledger.claim(by_hand(), HOLDER, 1)
 
-    job_state = ledger.job_states()["job"]
+    job_state = ledger.job_states()[JobKey("job")]
     assert (taken, rows(ledger), job_state.busy, job_state.open_run) == (True, [], True, None)
 
 
@@ -103,7 +104,7 @@ def test_an_undone_claim_of_a_slot_is_due_at_once_with_the_same_attempt(ledger):
         ledger.unclaim("run-3600")
 
     run = ledger.open_run("run-3600")
-    assert (run.status, run.attempt, run.retry_at, ledger.job_states()["job"].busy) == (
+    assert (run.status, run.attempt, run.retry_at, ledger.job_states()[JobKey("job")].busy) == (
         "waiting_retry", 0, 0, False,
     )  # fmt: skip
     assert rows(ledger) == [(Span(HOUR, HOUR, 1), None, "", "run-3600")]
@@ -139,7 +140,7 @@ def test_a_run_that_ended_is_open_no_more_and_tells_how_it_ended(ledger):
     end(ledger, an_ending("run-3600", "failed", exit_code=3, reason="exit code 3"), "failed")
 
     run = ledger.run("run-3600")
-    assert (ledger.open_runs(), ledger.open_run("run-3600"), ledger.job_states()["job"].busy) == (
+    assert (ledger.open_runs(), ledger.open_run("run-3600"), ledger.job_states()[JobKey("job")].busy) == (
         [],
         None,
         False,
@@ -153,7 +154,7 @@ def test_an_attempt_with_another_to_come_leaves_the_run_open_and_the_counters_al
     wait_for_retry(ledger, HOUR, retry_at=500)
 
     run, row = ledger.open_run("run-3600"), the_job(ledger)
-    assert (run.status, run.retry_at, run.interruptions, ledger.job_states()["job"].busy) == (
+    assert (run.status, run.retry_at, run.interruptions, ledger.job_states()[JobKey("job")].busy) == (
         "waiting_retry", 500, 0, False,
     )  # fmt: skip
     assert (row.run_count, row.failure_count, row.last_status, row.last_run_id) == (0, 0, None, None)
@@ -179,7 +180,7 @@ def test_a_jobs_summary_counts_its_runs_and_failures(ledger, status, failures):
     assert (row.run_count, row.failure_count, row.last_status, row.last_run_id, row.last_run_at) == (
         2, 2 * failures, status, "run-7200", 12.5,
     )  # fmt: skip
-    assert ledger.job_states()["job"].last_status == status
+    assert ledger.job_states()[JobKey("job")].last_status == status
 
 
 def test_a_result_is_kept_until_there_is_a_newer_one(ledger):

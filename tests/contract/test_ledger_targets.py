@@ -2,12 +2,15 @@
 
 import pytest
 
-from scheduled.core.runs import Span, slot_run_id
-from tests.fixtures.ledgers import HOLDER, HOUR, OTHER, a_claim, an_ending, end
+from scheduled.core.keys import JobKey
+from scheduled.core.runs import Span, TriggerRow, slot_run_id
+from tests.fixtures.ledgers import DAILY, HOLDER, HOUR, HOURLY, OTHER, a_claim, a_condition, an_ending, end
+
+A, B = JobKey("job", "a"), JobKey("job", "b")
 
 
 def of_target(target, slot=HOUR, **values):
-    return a_claim(slot, run_id=slot_run_id("job", slot, target), target=target, **values)
+    return a_claim(slot, run_id=slot_run_id(JobKey("job", target), slot), target=target, **values)
 
 
 @pytest.fixture
@@ -15,6 +18,15 @@ def both(ledger):
     """A ledger in which the same slot of two targets of one job is claimed."""
     with ledger.transaction():
         assert [ledger.claim(of_target(target), HOLDER, 1) for target in ("a", "b")] == [True, True]
+    return ledger
+
+
+@pytest.fixture
+def two(ledger):
+    """A ledger with a job and two targets of it, all with an epoch, at the same position."""
+    with ledger.transaction():
+        for key in (A, B):
+            ledger.begin_epoch(key, HOURLY, 0)
     return ledger
 
 
@@ -36,7 +48,7 @@ def test_the_same_slot_of_another_target_is_another_slot(both):
 
 def test_a_slot_inside_another_targets_span_can_be_claimed(ledger):
     with ledger.transaction():
-        ledger.record_verdict("job", Span(2 * HOUR, 5 * HOUR, 4), "coalesced", "", "run-x", 9, "a")
+        ledger.record_verdict(JobKey("job", "a"), Span(2 * HOUR, 5 * HOUR, 4), "coalesced", "", "run-x", 9)
         taken = [ledger.claim(of_target(target, 3 * HOUR), HOLDER, 1) for target in ("a", "b")]
 
     assert taken == [False, True]
@@ -44,7 +56,7 @@ def test_a_slot_inside_another_targets_span_can_be_claimed(ledger):
 
 def test_a_retry_of_one_target_is_not_the_others(both):
     for target in ("a", "b"):
-        end(both, an_ending(slot_run_id("job", HOUR, target), "failed"), "waiting_retry", 500)
+        end(both, an_ending(slot_run_id(JobKey("job", target), HOUR), "failed"), "waiting_retry", 500)
     with both.transaction():
         taken = [both.reclaim(of_target("a", attempt=2), claimant, 6) for claimant in (OTHER, HOLDER)]
 
@@ -56,7 +68,7 @@ def test_a_retry_of_one_target_is_not_the_others(both):
 
 def test_undoing_the_claim_of_one_target_leaves_the_others(both):
     with both.transaction():
-        both.unclaim(slot_run_id("job", HOUR, "a"))
+        both.unclaim(slot_run_id(JobKey("job", "a"), HOUR))
 
     assert {target: status for target, (_, status, _) in open_by_target(both).items()} == {
         "a": "waiting_retry", "b": "claimed",
@@ -64,10 +76,10 @@ def test_undoing_the_claim_of_one_target_leaves_the_others(both):
 
 
 def test_a_verdict_on_one_targets_slot_leaves_the_others_open(both):
-    run_id = slot_run_id("job", HOUR, "b")
+    run_id = slot_run_id(JobKey("job", "b"), HOUR)
     end(both, an_ending(run_id), "success")
     with both.transaction():
-        both.record_verdict("job", Span(HOUR, HOUR, 1), "success", "", run_id, 9, "b")
+        both.record_verdict(JobKey("job", "b"), Span(HOUR, HOUR, 1), "success", "", run_id, 9)
 
     assert [(row.target, row.verdict) for row in both.slot_rows()] == [("a", None), ("b", "success")]
     assert list(open_by_target(both)) == ["a"]
@@ -76,7 +88,167 @@ def test_a_verdict_on_one_targets_slot_leaves_the_others_open(both):
     ]  # fmt: skip
 
 
-def test_the_runs_of_its_targets_do_not_keep_a_job_without_one_busy(both):
-    job_state = both.job_states()["job"]
+def test_each_target_is_as_busy_as_its_own_runs(both):
+    with both.transaction():
+        for target in ("a", "b", "c"):
+            both.begin_epoch(JobKey("job", target), HOURLY, 0)
+    end(both, an_ending(slot_run_id(B, HOUR), "failed"), "waiting_retry", 500)
 
-    assert (job_state.target, job_state.busy, job_state.open_run) == ("", False, None)
+    states = {key: (found.key, found.busy, found.open_run) for key, found in both.job_states().items()}
+    runs = {run.key: run for run in both.open_runs()}
+
+    assert states == {
+        JobKey("job"): (JobKey("job"), False, None), A: (A, True, runs[A]), B: (B, False, runs[B]),
+        JobKey("job", "c"): (JobKey("job", "c"), False, None),
+    }  # fmt: skip
+
+
+# Positions
+
+
+def test_what_is_noted_of_one_targets_position_leaves_the_others(two):
+    with two.transaction():
+        two.advance(A, 2 * HOUR)
+        two.succeeded(B, HOUR)
+        two.wait(A, "gate", 77)
+
+    assert {
+        row.key: (row.position, row.window_start, row.open_reason, row.next_due) for row in two.job_rows()
+    } == {JobKey("job"): (0, None, None, None), A: (2 * HOUR, None, "gate", 77), B: (0, HOUR, None, None)}
+
+
+def test_the_epoch_of_one_target_ends_and_begins_without_the_others(two):
+    with two.transaction():
+        two.end_epoch(A, HOUR)
+    between = set(two.job_states())
+    with two.transaction():
+        two.begin_epoch(A, DAILY, 2 * HOUR)
+
+    assert between == {JobKey("job"), B}
+    assert {key: (found.epoch, found.schedules) for key, found in two.job_states().items()} == {
+        JobKey("job"): (0, HOURLY), A: (2 * HOUR, DAILY), B: (0, HOURLY),
+    }  # fmt: skip
+    assert [(epoch.key, epoch.starts_at, epoch.ends_at) for epoch in two.epochs()] == [
+        (JobKey("job"), 0, None), (A, 0, HOUR), (A, 2 * HOUR, None), (B, 0, None),
+    ]  # fmt: skip
+
+
+def test_the_verdicts_of_each_target_are_found_and_cut_by_themselves(two):
+    with two.transaction():
+        for key, reason in ((A, "late"), (B, "missed")):
+            two.record_verdict(key, Span(HOUR, 3 * HOUR, 3), "skipped", reason, None, 9)
+        two.cut(A, HOUR, Span(HOUR, HOUR, 1))
+
+    assert [(row.key, row.span.last, row.reason) for row in (two.row_at(key, 2 * HOUR) for key in (A, B))] == [
+        (A, HOUR, "late"), (B, 3 * HOUR, "missed"),
+    ]  # fmt: skip
+    assert [[row.key for row in two.rows_after(key, 2 * HOUR)] for key in (A, B, JobKey("job"))] == [
+        [],
+        [B],
+        [],
+    ]
+    with two.transaction():
+        two.cut(B, HOUR, None)
+    assert [row.key for row in two.slot_rows()] == [A]
+
+
+def test_a_slot_decided_ahead_is_that_of_its_target(two):
+    with two.transaction():
+        two.record_verdict(A, Span(HOUR, HOUR, 1), "skipped", "by hand", None, 9)
+
+    assert {key: found.decided for key, found in two.job_states().items()} == {
+        JobKey("job"): (), A: (HOUR,), B: (),
+    }  # fmt: skip
+
+
+# Triggers, history
+
+
+def test_a_trigger_is_for_one_target(two):
+    with two.transaction():
+        for key in (B, A):
+            two.trigger(TriggerRow(id=0, job=key.job, target=key.target, event="e", payload={}, depth=1), 1.0)
+        two.take_trigger(two.triggers()[0].id)
+
+    assert [row.key for row in two.triggers()] == [A]
+
+
+def test_the_history_of_a_job_is_that_of_all_its_targets(both):
+    with both.transaction():
+        both.claim(a_claim(HOUR, job="other", run_id="o"), HOLDER, 3)
+
+    assert [run.key for run in both.history(job="job")] == [B, A]
+    assert [run.key for run in both.history()] == [JobKey("other"), B, A]
+
+
+# Conditions, totals
+
+
+def test_conditions_of_the_same_name_are_each_targets_own(two):
+    with two.transaction():
+        for since, key in enumerate((A, B, JobKey("job"))):
+            two.put_condition(key, a_condition("k"), float(since))
+        two.notified(A, ["k"], 7.0)
+        two.drop_conditions(B, ["k"])
+
+    assert [(item.key, item.since, item.notified_at) for item in two.conditions()] == [
+        (A, 0.0, 7.0), (JobKey("job"), 2.0, None),
+    ]  # fmt: skip
+    assert [[item.key for item in two.conditions(key)] for key in (A, B, JobKey("job"), JobKey(""))] == [
+        [A], [], [JobKey("job")], [],
+    ]  # fmt: skip
+
+
+def test_totals_are_counted_by_target(two):
+    with two.transaction():
+        for key, amount in ((A, 1), (B, 10), (A, 2), (JobKey("job"), 100)):
+            two.count(key, "opened", amount)
+
+    assert two.totals() == {A: {"opened": 3}, B: {"opened": 10}, JobKey("job"): {"opened": 100}}
+
+
+# What people set by hand
+
+
+def test_what_is_set_by_hand_is_set_for_one_target(two):
+    with two.transaction():
+        for key in (A, B):
+            two.override(key, enabled=False)
+            two.pause(key, 100)
+        two.override(A, enabled=None)
+        two.resume(B)
+
+    assert (two.overrides(), two.pauses(0)) == ({B: False}, {A: 100})
+
+
+# The clock
+
+
+def test_the_clock_goes_back_for_one_target_and_comes_right_again(two):
+    for key in (A, B):
+        with two.transaction():
+            two.record_verdict(key, Span(5 * HOUR, 5 * HOUR, 1), "success", "", "r", 9)
+            two.advance(key, 5 * HOUR)
+            two.succeeded(key, 5 * HOUR)
+    before = two.job_states(), two.epochs(), list(two.slot_rows())
+    with two.transaction():
+        two.rewind(A, 2 * HOUR)
+    rewound = {key: (found.position, found.window_start) for key, found in two.job_states().items()}
+    aside = two.laid_aside()
+    with two.transaction():
+        two.take_back(B, 6 * HOUR)
+        two.take_back(A, 6 * HOUR)
+
+    assert rewound == {JobKey("job"): (0, None), A: (2 * HOUR, None), B: (5 * HOUR, 5 * HOUR)}
+    assert [(found.key, found.position, found.back_to) for found in aside] == [(A, 5 * HOUR, 2 * HOUR)]
+    assert ((two.job_states(), two.epochs(), list(two.slot_rows())), two.laid_aside()) == (before, [])
+
+
+def test_what_is_laid_aside_of_one_target_is_dropped_without_the_others(two):
+    with two.transaction():
+        for key in (A, B):
+            two.advance(key, 5 * HOUR)
+            two.rewind(key, 2 * HOUR)
+        two.forget_aside(two.laid_aside()[0])
+
+    assert [found.key for found in two.laid_aside()] == [B]

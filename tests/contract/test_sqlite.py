@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 
+from scheduled.core.keys import JobKey
 from scheduled.errors import StateError
 from scheduled.schedules.schedule import Schedule
 from scheduled.state.sqlite import ledger as sqlite
@@ -24,7 +25,7 @@ def path(tmp_path):
 def filled(path):
     ledger = SqliteLedger(path)
     with ledger.transaction():
-        ledger.begin_epoch("job", (Schedule("cron", "0 * * * *"),), 0)
+        ledger.begin_epoch(JobKey("job"), (Schedule("cron", "0 * * * *"),), 0)
     ledger.close()
 
 
@@ -63,12 +64,12 @@ def test_a_file_without_a_version_is_brought_up_to_date(path):
 
     filled(path)
 
-    assert (version(path), known_jobs(path)) == (VERSION, ["job"])
+    assert (version(path), known_jobs(path)) == (VERSION, [JobKey("job")])
 
 
 def test_a_file_of_an_older_version_is_upgraded_with_all_that_is_in_it(path, tmp_path, monkeypatch):
     with closing(SqliteLedger(path)) as ledger, ledger.transaction():
-        ledger.begin_epoch("kept", (Schedule("cron", "0 * * * *"),), 7)
+        ledger.begin_epoch(JobKey("kept"), (Schedule("cron", "0 * * * *"),), 7)
     monkeypatch.setattr(sqlite, "MIGRATIONS", shutil.copytree(sqlite.MIGRATIONS, tmp_path / "migrations"))
     further = sqlite.MIGRATIONS / f"{VERSION + 1:04}_later.sql"
     further.write_text("CREATE TABLE later (x);\nINSERT INTO later SELECT position FROM jobs;")
@@ -145,7 +146,7 @@ def test_looking_leaves_no_trace(path):
     seen = (ledger.job_states(), ledger.history(), everything(path.parent))
     ledger.close()
 
-    assert (list(seen[0]), seen[1], seen[2]) == (["job"], [], before)
+    assert (list(seen[0]), seen[1], seen[2]) == ([JobKey("job")], [], before)
     assert everything(path.parent) == before
 
 
@@ -216,7 +217,7 @@ def test_a_copy_made_while_nobody_writes_is_whole(path, tmp_path):
     copy.mkdir()
     shutil.copy(path, copy / "ledger.db")
 
-    assert known_jobs(copy / "ledger.db") == ["job"]
+    assert known_jobs(copy / "ledger.db") == [JobKey("job")]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduled.core.keys import JobKey
 from scheduled.state.locks import exclusive
 from scheduled.state.sqlite import ledger as sqlite
 from scheduled.state.sqlite.ledger import SqliteLedger
@@ -43,7 +44,7 @@ from scheduled.state.sqlite.ledger import SqliteLedger
 
 ledger = SqliteLedger(Path(sys.argv[1]))
 with ledger.transaction():
-    ledger.advance("job", 99)
+    ledger.advance(JobKey("job"), 99)
     ledger.remember("k", "v")
     os.kill(os.getpid(), 9)
 """
@@ -73,7 +74,7 @@ def path(tmp_path):
 def filled(path):
     ledger = SqliteLedger(path)
     with ledger.transaction():
-        ledger.begin_epoch("job", HOURLY, 0)
+        ledger.begin_epoch(JobKey("job"), HOURLY, 0)
     ledger.close()
 
 
@@ -151,5 +152,5 @@ def test_a_transaction_that_was_cut_off_by_kill_9_never_happened(path):
 
     ledger = SqliteLedger(path)
 
-    assert (ledger.job_states()["job"].position, ledger.meta("k")) == (0, None)
+    assert (ledger.job_states()[JobKey("job")].position, ledger.meta("k")) == (0, None)
     ledger.close()

@@ -7,6 +7,7 @@ stand on. `Simulation.run` raises AssertionError with the first thing that is no
 import random
 from datetime import UTC, datetime
 
+from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest
 from scheduled.engine import tick as runner
 from scheduled.state import directories
@@ -236,12 +237,12 @@ class Simulation:
     def disable(self):
         name = self.random.choice(self.editable)
         with self.ledger.transaction():
-            self.ledger.override(name, False)
+            self.ledger.override(JobKey(name), False)
         self.later(self._while(), self._enable, name)
 
     def _enable(self, name):
         with self.ledger.transaction():
-            self.ledger.override(name, None)
+            self.ledger.override(JobKey(name), None)
 
     def remove(self):
         name = self.random.choice(self.editable)
@@ -272,14 +273,14 @@ class Simulation:
         name = self.random.choice([*self.editable, "", ""])
         until = self.random.choice([None, int(self.machine.wall() + self._while())])
         with self.ledger.transaction():
-            self.ledger.pause(name, until)
+            self.ledger.pause(JobKey(name), until)
         if not name:
             self.oracle.hold_up()
         self.later(self._while(), self._resume, name)
 
     def _resume(self, name):
         with self.ledger.transaction():
-            self.ledger.resume(name)
+            self.ledger.resume(JobKey(name))
         if not name:
             self.oracle.go_on()
 
@@ -298,7 +299,7 @@ class Simulation:
     def busy_days(self):
         """Have a job for a while that is due all the time."""
         with self.ledger.transaction():
-            self.ledger.override("dense", True)
+            self.ledger.override(JobKey("dense"), True)
         self.later(self.random.uniform(0.2, 1.5) * DAY, self._enable, "dense")
 
     def kill_waiting(self):
@@ -349,10 +350,10 @@ class Simulation:
             table.pop("timeot", None)
         self._write()
         with self.ledger.transaction():
-            for name in self.ledger.overrides():
-                self.ledger.override(name, None)
-            for name in self.ledger.pauses(0):
-                self.ledger.resume(name)
+            for key in self.ledger.overrides():
+                self.ledger.override(key, None)
+            for key in self.ledger.pauses(0):
+                self.ledger.resume(key)
 
 
 SCHEDULES = (

@@ -158,12 +158,12 @@ class Household:
         while told is None or told:
             with self.ledger.transaction():
                 plan = planning.plan_and_note(
-                    self.ledger, self.config, self.now, names=told, gates=Gates(closed=closed), budget=budget
+                    self.ledger, self.config, self.now, keys=told, gates=Gates(closed=closed), budget=budget
                 )
                 taken = [start.claim for start in claims.take(self.ledger, plan.starts, claimant, self.now)]
             assert self.problems() == [], "an audit beside a tick accuses it"
             budget = budget if budget is None else budget - len(taken)
-            told = {claim.job for claim in taken if self.begin(claim, next(fates, "success"))}
+            told = {claim.key for claim in taken if self.begin(claim, next(fates, "success"))}
         with self.ledger.transaction():
             plan = planning.plan_and_note(
                 self.ledger, self.config, self.now, gates=Gates(closed=closed), budget=budget and 0

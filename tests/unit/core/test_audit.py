@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from scheduled.core.audit import audit
+from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
 from scheduled.schedules.schedule import Schedule
 from tests.fixtures.ledgers import HOLDER, LEDGERS, a_claim
@@ -26,17 +27,17 @@ def ledger(tmp_path):
     """Slots from 10:00 to 12:45: eight coalesced, one skipped, then success; from 13:00 on a second epoch."""
     ledger = LEDGERS["sqlite"](tmp_path)
     with ledger.transaction():
-        ledger.begin_epoch("job", (QUARTERLY,), at("09:59"))
-        ledger.record_verdict("job", Span(at("10:00"), at("11:45"), 8), "coalesced", "", "r", 0)
-        ledger.record_verdict("job", Span(at("12:00"), at("12:00"), 1), "skipped", "edited", None, 0)
+        ledger.begin_epoch(JobKey("job"), (QUARTERLY,), at("09:59"))
+        ledger.record_verdict(JobKey("job"), Span(at("10:00"), at("11:45"), 8), "coalesced", "", "r", 0)
+        ledger.record_verdict(JobKey("job"), Span(at("12:00"), at("12:00"), 1), "skipped", "edited", None, 0)
         for slot in ("12:15", "12:30", "12:45"):
-            ledger.record_verdict("job", Span(at(slot), at(slot), 1), "success", "", "r", 0)
-        ledger.advance("job", at("12:45"))
-        ledger.end_epoch("job", at("12:59"))
-        ledger.begin_epoch("job", (Schedule("cron", "0 * * * *"),), at("12:59"))
-        ledger.record_verdict("job", Span(at("13:00"), at("13:00"), 1), "failed", "", "r", 0)
+            ledger.record_verdict(JobKey("job"), Span(at(slot), at(slot), 1), "success", "", "r", 0)
+        ledger.advance(JobKey("job"), at("12:45"))
+        ledger.end_epoch(JobKey("job"), at("12:59"))
+        ledger.begin_epoch(JobKey("job"), (Schedule("cron", "0 * * * *"),), at("12:59"))
+        ledger.record_verdict(JobKey("job"), Span(at("13:00"), at("13:00"), 1), "failed", "", "r", 0)
         ledger.claim(a_claim(at("14:00"), run_id="open"), HOLDER, 0.0)
-        ledger.advance("job", at("13:00"))
+        ledger.advance(JobKey("job"), at("13:00"))
     yield ledger
     ledger.close()
 
@@ -77,7 +78,7 @@ def test_slots_that_nobody_took_are_found_unless_there_is_a_reason(ledger):
     late = at("16:30")
     before = problems(ledger, late)
     with ledger.transaction():
-        ledger.wait("job", "running", late)
+        ledger.wait(JobKey("job"), "running", late)
 
     assert before == [(slot, "has neither a verdict nor a reason to be open") for slot in ("15:00", "16:00")]
     assert problems(ledger, late) == []
@@ -128,7 +129,7 @@ def test_after_a_long_neglect_only_the_first_slots_are_named(ledger):
 
 def test_the_slots_of_other_jobs_are_their_own(ledger):
     with ledger.transaction():
-        ledger.begin_epoch("other", (Schedule("cron", "0 14 * * *"),), at("13:59"))
+        ledger.begin_epoch(JobKey("other"), (Schedule("cron", "0 14 * * *"),), at("13:59"))
 
     (found,) = audited(ledger).problems
     assert (found.job, found.slot) == ("other", at("14:00"))
@@ -136,7 +137,7 @@ def test_the_slots_of_other_jobs_are_their_own(ledger):
 
 def test_a_job_that_is_gone_is_still_accounted_for(ledger):
     with ledger.transaction():
-        ledger.end_epoch("job", at("14:01"))
+        ledger.end_epoch(JobKey("job"), at("14:01"))
     before = problems(ledger, SEEN + 86400)
     tamper(ledger, "DELETE FROM slots WHERE first = ?", at("12:30"))
 
@@ -155,8 +156,8 @@ def test_an_empty_ledger_has_nothing_to_account_for(tmp_path):
 def test_every_slot_of_each_of_several_schedules_is_asked_for(ledger):
     with ledger.transaction():
         both = (Schedule("cron", "0 14 * * *"), Schedule("cron", "*/30 14 * * *", delay=60))
-        ledger.begin_epoch("other", both, at("13:59"))
-        ledger.record_verdict("other", Span(at("14:00"), at("14:00"), 1), "success", "", "r", 0)
+        ledger.begin_epoch(JobKey("other"), both, at("13:59"))
+        ledger.record_verdict(JobKey("other"), Span(at("14:00"), at("14:00"), 1), "success", "", "r", 0)
 
     assert problems(ledger, at("14:30")) == []
     assert problems(ledger, at("14:31")) == [("14:30", "has neither a verdict nor a reason to be open")]

@@ -8,6 +8,7 @@ import pytest
 from scheduled.core import epochs, planner
 from scheduled.core.epochs import EpochChange
 from scheduled.core.jobs import Action, Job
+from scheduled.core.keys import JobKey
 from scheduled.core.runs import JobState, OpenRun, Span
 from scheduled.schedules.schedule import Schedule
 
@@ -34,7 +35,7 @@ def job_state(position="14:00:00", **values):
         "schedules": (HOURLY,),
         **values,
     }
-    return {"job": JobState(**values)}
+    return {JobKey("job"): JobState(**values)}
 
 
 def run(slot, status):

@@ -6,6 +6,7 @@ import pytest
 
 from scheduled.core import judgement
 from scheduled.core.jobs import Action, Job, Retry
+from scheduled.core.keys import JobKey
 from scheduled.core.runs import AttemptResult, OpenRun, slot_run_id
 from scheduled.schedules.schedule import Schedule
 
@@ -20,7 +21,7 @@ def a_job(**values):
 
 
 def a_run(slot, status="waiting_retry", **values):
-    run_id = slot_run_id("job", slot) if slot is not None else "job-manual"
+    run_id = slot_run_id(JobKey("job"), slot) if slot is not None else "job-manual"
     values = {"attempt": 1, "slots": 1, "trigger": "schedule", "tick": "t", "boot": "b", **values}
     return OpenRun(run_id=run_id, job="job", slot=slot, status=status, **values)
 

@@ -5,6 +5,7 @@ import pytest
 from scheduled.core import planner
 from scheduled.core.holds import Holds
 from scheduled.core.jobs import Action, Job
+from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan
 from scheduled.core.runs import JobState, OpenRun, Span, TriggerRow, slot_run_id
 from scheduled.schedules.schedule import Schedule
@@ -28,7 +29,7 @@ def a_standing(position, job="job", schedule=HOURLY, **values):
 
 
 def a_run(slot, status="waiting_retry", **values):
-    run_id = slot_run_id("job", slot) if slot is not None else "job-manual"
+    run_id = slot_run_id(JobKey("job"), slot) if slot is not None else "job-manual"
     values = {"attempt": 1, "slots": 1, "trigger": "schedule", "tick": "t", "boot": "b", **values}
     return OpenRun(run_id=run_id, job="job", slot=slot, status=status, **values)
 
@@ -99,12 +100,12 @@ def test_a_job_waits_while_another_of_its_group_is_under_way():
     jobs = {
         name: a_job(name, group="disk" if name != "free" else "") for name in ("holder", "waiter", "free")
     }
-    job_states = {name: a_standing(at("13:00"), name, busy=name == "holder") for name in jobs}
+    job_states = {JobKey(name): a_standing(at("13:00"), name, busy=name == "holder") for name in jobs}
 
     found = planner.plan(jobs, job_states, at("14:00"))
 
     assert [start.claim.job for start in found.starts] == ["free"]
-    assert {name: job.waits for name, job in found.jobs.items()} == {
+    assert {key.job: job.waits for key, job in found.jobs.items()} == {
         "holder": "running",
         "waiter": "running",
         "free": None,
@@ -162,7 +163,7 @@ def test_starts_go_by_priority_then_by_slot_then_as_configured():
         "high": a_job("high", priority="high"),
         "critical": a_job("critical", priority="critical"),
     }
-    job_states = {name: a_standing(at("13:00"), name, job.schedules[0]) for name, job in jobs.items()}
+    job_states = {JobKey(name): a_standing(at("13:00"), name, job.schedules[0]) for name, job in jobs.items()}
 
     found = planner.plan(jobs, job_states, at("14:00"))
 
@@ -171,11 +172,14 @@ def test_starts_go_by_priority_then_by_slot_then_as_configured():
 
 def test_only_bounds_what_starts_and_not_what_is_planned():
     jobs = {name: a_job(name) for name in ("a", "b")}
-    job_states = {name: a_standing(at("13:00"), name) for name in jobs}
+    job_states = {JobKey(name): a_standing(at("13:00"), name) for name in jobs}
 
     found = planner.plan(jobs, job_states, at("14:00"), only=["b"])
 
-    assert ([start.claim.job for start in found.starts], list(found.jobs)) == (["b"], ["a", "b"])
+    assert ([start.claim.job for start in found.starts], list(found.jobs)) == (
+        ["b"],
+        [JobKey("a"), JobKey("b")],
+    )
 
 
 def test_the_next_due_instant_is_the_least_of_all():

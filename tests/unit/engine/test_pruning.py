@@ -2,6 +2,7 @@
 
 import pytest
 
+from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
 from scheduled.engine import pruning
 from scheduled.engine.runtime import Runtime
@@ -20,14 +21,14 @@ def ledger(tmp_path):
     """A daily job with a run for each of its 200 days."""
     ledger = LEDGERS["sqlite"](tmp_path)
     with ledger.transaction():
-        ledger.begin_epoch("job", DAILY, 6)
+        ledger.begin_epoch(JobKey("job"), DAILY, 6)
         for day in range(200):
             slot = 7 + day * DAY
             run_id = f"run-{slot}"
             ledger.claim(a_claim(slot), HOLDER, float(slot))
             ledger.ended(an_ending(run_id), "success", None, None)
-            ledger.record_verdict("job", Span(slot, slot, 1), "success", "", run_id, slot)
-            ledger.advance("job", slot)
+            ledger.record_verdict(JobKey("job"), Span(slot, slot, 1), "success", "", run_id, slot)
+            ledger.advance(JobKey("job"), slot)
     yield ledger
     ledger.close()
 
@@ -41,7 +42,7 @@ def pruned(ledger, before=NOW - 90 * DAY, keep_runs=1000):
 
 def test_of_very_much_a_part_goes_at_a_time(ledger):
     with ledger.transaction():
-        ledger.begin_epoch("another", HOURLY, 0)
+        ledger.begin_epoch(JobKey("another"), HOURLY, 0)
         first, second = (ledger.prune(NOW, 1000, 1)[1] for _ in range(2))
 
     assert (first, second) in {(False, True), (True, True)}  # by the order of the jobs
@@ -84,7 +85,7 @@ def test_the_newest_run_stays_however_old_it_is(ledger):
 
 def test_what_is_open_stays_however_old_it_is(ledger):
     with ledger.transaction():
-        ledger.begin_epoch("other", HOURLY, 0)
+        ledger.begin_epoch(JobKey("other"), HOURLY, 0)
         ledger.claim(a_claim(3600, run_id="open", job="other"), HOLDER, 3600.0)
 
     pruned(ledger, before=NOW * 2)
@@ -95,8 +96,8 @@ def test_what_is_open_stays_however_old_it_is(ledger):
 
 def test_epochs_that_ended_before_go_too(ledger):
     with ledger.transaction():
-        ledger.begin_epoch("old", HOURLY, 0)
-        ledger.end_epoch("old", 10 * DAY)
+        ledger.begin_epoch(JobKey("old"), HOURLY, 0)
+        ledger.end_epoch(JobKey("old"), 10 * DAY)
 
     pruned(ledger)
 

@@ -3,6 +3,7 @@
 import pytest
 
 from scheduled.core.jobs import Action, Job, Jobs, Retry
+from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
 from scheduled.engine.settle import SettleContext, settle_attempt
 from scheduled.execution.report_file import CountLine, EventLine, Reported
@@ -31,7 +32,7 @@ def ledger(tmp_path):
     """A ledger with one hourly job whose slot HOUR is claimed."""
     ledger = LEDGERS["sqlite"](tmp_path)
     with ledger.transaction():
-        ledger.begin_epoch("job", HOURLY, 0)
+        ledger.begin_epoch(JobKey("job"), HOURLY, 0)
     claimed(ledger, HOUR)
     yield ledger
     ledger.close()
@@ -150,7 +151,7 @@ def test_its_facts_come_before_the_verdicts_and_its_counts_are_added(ledger):
     events = settled(ledger, reported=reported)
 
     assert [event.name for event in events] == ["box_opened", "job_completed"]
-    assert ledger.totals() == {"job": {"opened": 5}}
+    assert ledger.totals() == {JobKey("job"): {"opened": 5}}
 
 
 def test_its_result_is_kept(ledger):
@@ -183,7 +184,7 @@ def test_conditions_count_once_the_report_is_whole_and_the_run_a_success(ledger)
 
     settled(ledger, reported=a_report(conditions=[a_condition(event="appeared")]), compose=compose)
 
-    assert [known.condition.key for known in ledger.conditions("job")] == ["k"]
+    assert [known.condition.key for known in ledger.conditions(JobKey("job"))] == ["k"]
     assert [item.notice.subject for item in ledger.outbox()] == ["job: 1 new in g"]
 
 
@@ -198,8 +199,11 @@ def test_conditions_count_once_the_report_is_whole_and_the_run_a_success(ledger)
 )
 def test_a_report_cut_short_says_nothing_about_what_is_gone(ledger, status, reported):
     with ledger.transaction():
-        ledger.put_condition("job", a_condition(), 1.0)
+        ledger.put_condition(JobKey("job"), a_condition(), 1.0)
 
     settled(ledger, status, reported, compose=lambda *_: [a_notice("gone")])
 
-    assert ([known.condition.key for known in ledger.conditions("job")], ledger.outbox()) == (["k"], [])
+    assert ([known.condition.key for known in ledger.conditions(JobKey("job"))], ledger.outbox()) == (
+        ["k"],
+        [],
+    )

@@ -4,6 +4,7 @@ import pytest
 
 from scheduled.core.conditions import Change
 from scheduled.core.events import Event
+from scheduled.core.keys import JobKey
 from scheduled.core.records import KnownCondition
 from scheduled.notify import conditions as notify
 from tests.fixtures.ledgers import LEDGERS, a_condition, a_notice
@@ -38,8 +39,8 @@ def changed(before, after):
 def recorded(ledger, current, at, compose=lambda change: [a_notice(change.group)]):
     """Record what is true at *at*; return the events."""
     with ledger.transaction():
-        found = notify.changes(ledger.conditions("job"), current, {"lines": 3}, NOW)
-        return notify.record(ledger, "job", found, compose, at)
+        found = notify.changes(ledger.conditions(JobKey("job")), current, {"lines": 3}, NOW)
+        return notify.record(ledger, JobKey("job"), found, compose, at)
 
 
 def subjects(ledger):
@@ -95,7 +96,10 @@ def test_the_ledger_knows_what_is_true_afterwards(ledger):
     recorded(ledger, [a_condition("a"), a_condition("b")], 1.0)
     recorded(ledger, [a_condition("b"), a_condition("c")], 2.0)
 
-    assert [(item.condition.key, item.since) for item in ledger.conditions("job")] == [("b", 1.0), ("c", 2.0)]
+    assert [(item.condition.key, item.since) for item in ledger.conditions(JobKey("job"))] == [
+        ("b", 1.0),
+        ("c", 2.0),
+    ]
 
 
 def test_notices_of_one_change_are_several_and_each_has_its_own_id(ledger):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from scheduled.core.keys import JobKey
 from scheduled.notify import troubles
 from scheduled.schedules.zones import DAY
 from scheduled.state.sqlite.ledger import SqliteLedger
@@ -62,7 +63,7 @@ def test_troubles_of_the_runner_are_not_mixed_with_the_conditions_of_jobs(ledger
     from scheduled.core.conditions import Condition
 
     with ledger.transaction():
-        ledger.put_condition("health", Condition(key="a", group="g"), NOON)
+        ledger.put_condition(JobKey("health"), Condition(key="a", group="g"), NOON)
     told(ledger, {"a": "one"}, 0)
     told(ledger, {}, 1)
 

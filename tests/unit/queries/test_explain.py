@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
 from scheduled.instance import Instance
 from scheduled.queries.explain import explain
@@ -23,12 +24,14 @@ def ledger(tmp_path, monkeypatch):
     (tmp_path / "scheduled.toml").write_text('timezone = "UTC"\n' + JOB)
     ledger = LEDGERS["sqlite"](tmp_path)
     with ledger.transaction():
-        ledger.begin_epoch("job", (Schedule("cron", "0 * * * *"),), SLOT - 5 * HOUR)
+        ledger.begin_epoch(JobKey("job"), (Schedule("cron", "0 * * * *"),), SLOT - 5 * HOUR)
         ledger.claim(a_claim(SLOT - HOUR, run_id="run-4"), HOLDER, SLOT - HOUR + 0.0)
         ledger.ended(an_ending("run-4"), "success", None, None)
-        ledger.record_verdict("job", Span(SLOT - 4 * HOUR, SLOT - 2 * HOUR, 3), "coalesced", "", "run-4", 0)
-        ledger.record_verdict("job", Span(SLOT - HOUR, SLOT - HOUR, 1), "success", "", "run-4", 0)
-        ledger.advance("job", SLOT - HOUR)
+        ledger.record_verdict(
+            JobKey("job"), Span(SLOT - 4 * HOUR, SLOT - 2 * HOUR, 3), "coalesced", "", "run-4", 0
+        )
+        ledger.record_verdict(JobKey("job"), Span(SLOT - HOUR, SLOT - HOUR, 1), "success", "", "run-4", 0)
+        ledger.advance(JobKey("job"), SLOT - HOUR)
     yield ledger
     ledger.close()
 
@@ -60,36 +63,36 @@ def failed(retry_at):
 
 
 def decided(ledger):
-    ledger.record_verdict("job", Span(SLOT, SLOT, 1), "success", "", "run-5", NOW)
-    ledger.advance("job", SLOT)
+    ledger.record_verdict(JobKey("job"), Span(SLOT, SLOT, 1), "success", "", "run-5", NOW)
+    ledger.advance(JobKey("job"), SLOT)
 
 
 @pytest.mark.parametrize(
     ("table", "work", "expected"),
     [
         ("", [decided], "It will run at 2026-03-04 06:00."),
-        ("", [decided, lambda ledger: ledger.pause("job", NOW + 2 * HOUR)],
+        ("", [decided, lambda ledger: ledger.pause(JobKey("job"), NOW + 2 * HOUR)],
          "It will run at 2026-03-04 07:07: what is due at 2026-03-04 06:00 waits until then (it is paused until"),
-        ("", [decided, lambda ledger: ledger.pause("job", None)],
+        ("", [decided, lambda ledger: ledger.pause(JobKey("job"), None)],
          "It is due at 2026-03-04 06:00, and waits then: it is paused until somebody resumes it."),
-        ('not_between = ["06:00", "08:00"]', [decided, lambda ledger: ledger.pause("", NOW + 1800)],
+        ('not_between = ["06:00", "08:00"]', [decided, lambda ledger: ledger.pause(JobKey(""), NOW + 1800)],
          "It will run at 2026-03-04 08:00: what is due at 2026-03-04 06:00 waits until then (quiet: 06:00 to 08:00)."),
         ('not_between = ["07:00", "08:00"]', [decided], "It will run at 2026-03-04 06:00."),
         ('grace = "10m"\nnot_between = ["05:30", "05:20"]', [decided],
          "It will run at 2026-03-05 05:20: what is due at 2026-03-04 06:00 waits until then (quiet: 05:30 to 05:20)."),
-        ('grace = "10m"', [decided, lambda ledger: ledger.pause("job", NOW + 2 * HOUR)],
+        ('grace = "10m"', [decided, lambda ledger: ledger.pause(JobKey("job"), NOW + 2 * HOUR)],
          "It will run at 2026-03-04 08:00: what is due at 2026-03-04 06:00 may not start before 2026-03-04 07:07, which is too late for"),
         ("", [], "It is due: its slot of 2026-03-04 05:00 runs at the next tick."),
         ("enabled = false", [], "It will not run: it is disabled in "),
-        ("", [lambda ledger: ledger.override("job", False)], "It will not run: it is disabled by `scheduled disable`."),
-        ("", [lambda ledger: ledger.pause("", None)], "It waits: all jobs are paused until somebody resumes it."),
-        ("", [lambda ledger: ledger.pause("job", NOW + 60)], "It waits: it is paused until 2026-03-04 05:08."),
-        ("", [lambda ledger: ledger.pause("", NOW + 60), lambda ledger: ledger.pause("job", NOW + HOUR)],
+        ("", [lambda ledger: ledger.override(JobKey("job"), False)], "It will not run: it is disabled by `scheduled disable`."),
+        ("", [lambda ledger: ledger.pause(JobKey(""), None)], "It waits: all jobs are paused until somebody resumes it."),
+        ("", [lambda ledger: ledger.pause(JobKey("job"), NOW + 60)], "It waits: it is paused until 2026-03-04 05:08."),
+        ("", [lambda ledger: ledger.pause(JobKey(""), NOW + 60), lambda ledger: ledger.pause(JobKey("job"), NOW + HOUR)],
          "It waits: all jobs are paused until 2026-03-04 05:08, and it is paused until 2026-03-04 06:07."),
         ('not_between = ["04:00", "08:00"]', [], "It waits: quiet until 2026-03-04 08:00."),
-        ("only_if = { path = '/mnt/disk' }", [lambda ledger: ledger.wait("job", "gate", NOW)],
+        ("only_if = { path = '/mnt/disk' }", [lambda ledger: ledger.wait(JobKey("job"), "gate", NOW)],
          "It waits: at the last tick its gate did not hold (/mnt/disk exists)."),
-        ("", [lambda ledger: ledger.wait("job", "budget", NOW)], "It waits: the last tick had started as many runs"),
+        ("", [lambda ledger: ledger.wait(JobKey("job"), "budget", NOW)], "It waits: the last tick had started as many runs"),
         ("", [claimed], "It is running: run-5, attempt 1 of 1."),
         ("retry = { max_attempts = 3 }", [claimed, failed(NOW + 60)],
          "It waits: attempt 1 of 3 of run-5 failed (exit code 4); the next is due at 2026-03-04 05:08."),
@@ -110,10 +113,10 @@ def test_it_says_what_the_next_tick_makes_of_a_job(said, table, work, expected):
         (SLOT, [claimed], "Its slot of 2026-03-04 05:00 has its run, run-5, which is about to start."),
         (SLOT, [claimed, failed(NOW + 60)],
          "Its slot of 2026-03-04 05:00 has its run, run-5, which waits to be tried again."),
-        (SLOT, [claimed, failed(NOW + 60), lambda ledger: ledger.record_verdict("job", Span(SLOT, SLOT, 1), "coalesced", "", "run-5", 0)],
+        (SLOT, [claimed, failed(NOW + 60), lambda ledger: ledger.record_verdict(JobKey("job"), Span(SLOT, SLOT, 1), "coalesced", "", "run-5", 0)],
          "Its slot of 2026-03-04 05:00 was coalesced into run-5, which waits to be tried again."),
         (SLOT + 2 * HOUR, [], "Its slot of 2026-03-04 07:00 is to come."),
-        (SLOT, [lambda ledger: ledger.record_verdict("job", Span(SLOT, SLOT, 1), "skipped", "late", None, 0)],
+        (SLOT, [lambda ledger: ledger.record_verdict(JobKey("job"), Span(SLOT, SLOT, 1), "skipped", "late", None, 0)],
          "Its slot of 2026-03-04 05:00 was skipped: it was later than its `grace` allows."),
     ],
 )  # fmt: skip

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scheduled.config.files import Config
 from scheduled.core.holds import Holds
 from scheduled.core.jobs import Action, Job, Window
+from scheduled.core.keys import JobKey
 from scheduled.core.planner import plan_job
 from scheduled.core.runs import JobState
 from scheduled.errors import ConfigError
@@ -43,7 +44,7 @@ def a_view(*jobs, now=START, pauses=None, max_runs=None):
         max_sessions=None, keep_days=90, keep_runs=1000, sender="", jobs={job.name: job for job in jobs}, problems=[], warnings=[],
     )  # fmt: skip
     job_states = {
-        job.name: JobState(job=job.name, position=now - 1, epoch=now - 1, schedules=job.schedules)
+        JobKey(job.name): JobState(job=job.name, position=now - 1, epoch=now - 1, schedules=job.schedules)
         for job in jobs
     }
     return View(
@@ -55,8 +56,8 @@ def a_view(*jobs, now=START, pauses=None, max_runs=None):
 def foreseen(view, start=START, end=START + DAY, outages=(), only=None):
     return [
         (datetime.fromtimestamp(run, ZoneInfo(ZONE)).strftime("%d %H:%M"),
-         datetime.fromtimestamp(slot, ZoneInfo(ZONE)).strftime("%d %H:%M"), job)
-        for run, slot, job in forecast.foresee(view, start, end, outages, only)
+         datetime.fromtimestamp(slot, ZoneInfo(ZONE)).strftime("%d %H:%M"), str(key))
+        for run, slot, key in forecast.foresee(view, start, end, outages, only)
     ]  # fmt: skip
 
 
@@ -76,7 +77,7 @@ def tick_by_tick(job, start, end, outages, cadence=300, pauses=None):
                 )
             if plan.start is None:
                 break
-            found.append((now, plan.start.claim.slot, job.name))
+            found.append((now, plan.start.claim.slot, JobKey(job.name)))
             job_state = msgspec.structs.replace(job_state, position=plan.start.claim.slot)
         planned = now
     return found
@@ -105,7 +106,7 @@ def test_it_is_what_every_single_tick_would_do(
     *, cron, catch_up, grace, delay, window, limit, pause, outages
 ):
     job = a_job(cron, delay, catch_up=catch_up, grace=grace, not_between=window, catch_up_limit=limit)
-    pauses = {"job": pause} if pause else {}
+    pauses = {JobKey("job"): pause} if pause else {}
     expected = tick_by_tick(job, START, START + 3 * DAY, outages, pauses=pauses)
 
     assert forecast.foresee(a_view(job, pauses=pauses), START, START + 3 * DAY, outages) == expected
@@ -152,7 +153,7 @@ def test_a_budget_spreads_a_catch_up_over_ticks_by_priority():
 
 
 def test_a_pause_without_an_end_leaves_nothing():
-    assert foreseen(a_view(a_job(), pauses={"": None})) == []
+    assert foreseen(a_view(a_job(), pauses={JobKey(""): None})) == []
 
 
 def test_only_one_job_is_asked_for():
@@ -188,7 +189,7 @@ def test_what_happens_before_a_span_is_not_worked_out_for_ever_either(job, budge
 
 def test_a_pause_that_is_long_over_before_a_span_is_no_reason_to_begin_today(monkeypatch):
     monkeypatch.setattr(forecast, "FARTHEST", 5000)
-    view = a_view(a_job("*/5 * * * *"), pauses={"job": START + DAY})
+    view = a_view(a_job("*/5 * * * *"), pauses={JobKey("job"): START + DAY})
 
     assert len(foreseen(view, START + 90 * DAY, START + 91 * DAY)) == 288
 
@@ -201,7 +202,7 @@ def test_ticks_come_on_the_cadence_but_not_in_an_outage(tick):
 
 
 def test_a_calendar_escapes_what_means_something_and_folds_long_lines():
-    text = document([(START, START, "a;b,c\\" + "ü" * 60)], START)
+    text = document([(START, START, JobKey("a;b,c\\" + "ü" * 60))], START)
 
     assert "SUMMARY:a\\;b\\,c\\\\" in text
     assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))

@@ -10,6 +10,7 @@ from scheduled.config.check import check
 from scheduled.config.files import load_config
 from scheduled.core import cadence, epochs, planner
 from scheduled.core.audit import audit
+from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
 from scheduled.instance import Instance
 from scheduled.queries import describe, preview
@@ -114,9 +115,9 @@ def test_it_is_planned_kept_and_audited(path, tmp_path):
     plan = planner.plan(jobs, job_states, now)
     (tmp_path / "state").mkdir()
     with closing(LEDGERS["sqlite"](tmp_path / "state")) as ledger, ledger.transaction():
-        ledger.begin_epoch("tide", jobs["tide"].schedules, FULL_MOON - DAY)
+        ledger.begin_epoch(JobKey("tide"), jobs["tide"].schedules, FULL_MOON - DAY)
         found = audit(ledger.epochs(), ledger.slot_rows(), ledger.job_rows(), [], now)
-        ledger.record_verdict("tide", Span(FULL_MOON, FULL_MOON, 1), "success", "", "r", now)
+        ledger.record_verdict(JobKey("tide"), Span(FULL_MOON, FULL_MOON, 1), "success", "", "r", now)
         sound = audit(ledger.epochs(), ledger.slot_rows(), ledger.job_rows(), [], now)
         ledger.check()
 

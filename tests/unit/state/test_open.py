@@ -4,6 +4,7 @@ from contextlib import closing
 
 import pytest
 
+from scheduled.core.keys import JobKey
 from scheduled.errors import ConfigError, StateError
 from scheduled.paths import Paths
 from scheduled.schedules.schedule import Schedule
@@ -35,19 +36,37 @@ def test_a_new_ledger_gets_what_the_snapshot_remembers(paths):
 
     assert {
         job: (found.position, found.window_start, found.schedules) for job, found in job_states.items()
-    } == {"a": (7200, 3600, HOURLY)}
+    } == {JobKey("a"): (7200, 3600, HOURLY)}
     assert repairs == [
         f"{paths.ledger}: was lost; the positions of 2 jobs are restored from scheduled_state.json"
     ]
 
 
+def test_a_new_ledger_gets_every_target_back(tmp_path):
+    paths, x, y = Paths(tmp_path / "state"), JobKey("a", "x"), JobKey("a", "y")
+    directories.prepare(paths)
+    with closing(LEDGERS["sqlite"](tmp_path)) as lost, lost.transaction():
+        lost.begin_epoch(x, HOURLY, 7200)
+        lost.succeeded(x, 3600)
+        lost.begin_epoch(y, HOURLY, 9000)
+        lost.override(y, enabled=False)
+        lost.pause(x, None)
+        document = snapshot.summary(lost, {}, "UTC", int(NOW))
+    snapshot.publish(paths.snapshot, document, next_due=None, edited=0, now=NOW, zone="UTC")
+
+    with closing(open_ledger(paths, NOW)[0]) as ledger:
+        found = {key: (state.position, state.window_start) for key, state in ledger.job_states().items()}
+        assert found == {x: (7200, 3600), y: (9000, None)}
+        assert (ledger.overrides(), ledger.pauses(0)) == ({y: False}, {x: None})
+
+
 def test_a_ledger_that_knows_its_jobs_gets_nothing_back(paths):
     with closing(LEDGERS["sqlite"](paths.root)) as ledger, ledger.transaction():
-        ledger.begin_epoch("b", (Schedule("cron", "@daily"),), 5)
+        ledger.begin_epoch(JobKey("b"), (Schedule("cron", "@daily"),), 5)
 
     ledger, repairs = open_ledger(paths, NOW)
 
-    assert (list(ledger.job_states()), repairs) == (["b"], [])
+    assert (list(ledger.job_states()), repairs) == ([JobKey("b")], [])
     ledger.close()
 
 

@@ -4,6 +4,7 @@ import os
 import pytest
 
 from scheduled import idle
+from scheduled.core.keys import JobKey
 from scheduled.errors import StateError
 from scheduled.schedules.schedule import Schedule
 from scheduled.state import snapshot
@@ -23,7 +24,7 @@ def path(tmp_path):
 def ledger(tmp_path):
     ledger = LEDGERS["sqlite"](tmp_path)
     with ledger.transaction():
-        ledger.begin_epoch("job", HOURLY, 0)
+        ledger.begin_epoch(JobKey("job"), HOURLY, 0)
     yield ledger
     ledger.close()
 
@@ -161,11 +162,45 @@ def test_positions_and_schedules_survive(path, ledger):
     claimed(ledger, HOUR)
     end(ledger, an_ending("run-3600"), "success")
     with ledger.transaction():
-        ledger.advance("job", HOUR)
-        ledger.succeeded("job", HOUR)
+        ledger.advance(JobKey("job"), HOUR)
+        ledger.succeeded(JobKey("job"), HOUR)
     published(path, snapshot.summary(ledger, {}, "UTC", 0))
 
     assert snapshot.essentials(path) == [Restored("job", HOUR, HOURLY, HOUR)]
+
+
+def test_what_is_known_of_targets_survives(path, ledger):
+    keys = [JobKey("job", "a/b"), JobKey("job", "x" * 500), JobKey("mail@flow"), JobKey("mail", "flow")]
+    with ledger.transaction():
+        for place, key in enumerate(keys):
+            ledger.begin_epoch(key, HOURLY, place)
+            ledger.override(key, enabled=bool(place % 2))
+            ledger.pause(key, None)
+    published(path, snapshot.summary(ledger, {}, "UTC", 0))
+
+    assert {found.key: found.position for found in snapshot.essentials(path)} == {
+        JobKey("job"): 0, keys[0]: 0, keys[1]: 1, keys[2]: 2, keys[3]: 3,
+    }  # fmt: skip
+    assert snapshot.switches(path) == Switches(
+        {key: bool(place % 2) for place, key in enumerate(keys)}, dict.fromkeys(keys)
+    )
+
+
+def test_what_is_no_label_of_a_job_is_left_out(path):
+    good = {"position": 7, "schedules": HOURLY, "window_start": None}
+    labels = ("a@", "a@b@c", "a@%ff", "a@b/c", "a@x")
+    published(
+        path,
+        {
+            "jobs": dict.fromkeys(labels, good),
+            "overridden": dict.fromkeys(labels, True),
+            "paused": dict.fromkeys(labels),
+        },
+    )
+
+    key = JobKey("a", "x")
+    assert [found.key for found in snapshot.essentials(path)] == [key]
+    assert snapshot.switches(path) == Switches({key: True}, {key: None})
 
 
 def test_bad_entries_are_left_out_and_the_others_stand(path):
@@ -177,19 +212,21 @@ def test_bad_entries_are_left_out_and_the_others_stand(path):
 
 def test_what_was_switched_survives(path, ledger):
     with ledger.transaction():
-        ledger.override("job", False)
-        ledger.pause("", HOUR)
-        ledger.pause("job", None)
+        ledger.override(JobKey("job"), False)
+        ledger.pause(JobKey(""), HOUR)
+        ledger.pause(JobKey("job"), None)
     published(path, snapshot.summary(ledger, {}, "Europe/Berlin", HOUR - 1))
 
-    assert snapshot.switches(path) == Switches({"job": False}, {"": HOUR, "job": None})
+    assert snapshot.switches(path) == Switches(
+        {JobKey("job"): False}, {JobKey(""): HOUR, JobKey("job"): None}
+    )
 
 
 def test_bad_switches_are_left_out_and_the_others_stand(path):
     paused = {"a": "soon", "b": 7, "c": None, "d": "9999-12-31T23:59:59+00:00", "e": [], "f": "x" * 9999}
     published(path, {"overridden": {"a": True, "b": 1, "c": None}, "paused": paused})
 
-    assert snapshot.switches(path) == Switches({"a": True}, {"c": None})
+    assert snapshot.switches(path) == Switches({JobKey("a"): True}, {JobKey("c"): None})
 
 
 @pytest.mark.parametrize("rubbish", [[], "x", None, 3])
@@ -234,14 +271,13 @@ def test_the_document_has_the_shape_that_others_read(ledger):
 
 def test_the_document_tells_what_the_built_in_jobs_found(ledger):
     with ledger.transaction():
-        ledger.count("job", "auto_opened", 4)
+        ledger.count(JobKey("job"), "auto_opened", 4)
     claimed(ledger, HOUR)
     result = {"healthy": 3, "warnings": 1, "errors": 2, "notified_files": ["/a"]}
     end(ledger, an_ending("run-3600", finished_at=NOW), "success", result=result)
 
-    found = snapshot.summary(
-        ledger, dict.fromkeys(("health", "memory_rollover", "mail_cleanup"), "job"), "Europe/Berlin", int(NOW)
-    )
+    handlers = dict.fromkeys(("health", "memory_rollover", "mail_cleanup"), JobKey("job"))
+    found = snapshot.summary(ledger, handlers, "Europe/Berlin", int(NOW))
 
     ran = "2026-02-03T15:00:00+01:00"
     assert found["last_run"] == {"hourly": ran, "daily_report": None}

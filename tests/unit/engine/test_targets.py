@@ -1,0 +1,163 @@
+"""What a tick writes for one target of a job leaves the other targets as they are."""
+
+import msgspec
+import pytest
+
+from scheduled.config.files import load_config
+from scheduled.core import epochs, planner
+from scheduled.core.events import Event
+from scheduled.core.keys import JobKey
+from scheduled.core.records import Claimant
+from scheduled.core.runs import Span
+from scheduled.engine import chains, claims, clock_steps, planning
+from scheduled.engine.settle import SettleContext, settle_attempt
+from scheduled.execution.report_file import CountLine, Reported
+from scheduled.handlers.base import Outcome
+from scheduled.notify import troubles
+from scheduled.schedules.zones import DAY, HOUR, MINUTE
+from tests.fixtures.ledgers import LEDGERS, a_condition, an_ending
+
+NOON = 1_772_884_800
+NOW = NOON + 2 * HOUR
+HOLDER = Claimant(tick="tick", boot="boot", host="host")
+X, Y = JobKey("job", "x"), JobKey("job", "y")
+JOBS = """timezone = "UTC"
+[jobs.job]
+cron = "0 * * * *"
+command = "true"
+retry = { max_attempts = 2, delay = "1m" }
+[jobs.listens]
+on = "disk_full"
+command = "true"
+[jobs.last]
+after = ["job"]
+command = "true"
+"""
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    """A configuration with a job of every hour, which has two targets, as a later version may say."""
+    path = tmp_path / "scheduled.toml"
+    path.write_text(JOBS)
+
+    def keys_of(job):
+        return (X, Y) if job.name == "job" else (JobKey(job.name),)
+
+    for module in (epochs, planner, planning, chains):
+        monkeypatch.setattr(module, "keys_of", keys_of)
+    found = load_config(path)
+    assert found.problems == []
+    return found
+
+
+@pytest.fixture
+def ledger(tmp_path, config):
+    """A ledger in which both targets have been there since noon, and one slot of each is claimed."""
+    ledger = LEDGERS["sqlite"](tmp_path)
+    with ledger.transaction():
+        planning.register(ledger, config, NOON + MINUTE)
+    with ledger.transaction():
+        plan = planning.plan_and_note(ledger, config, NOON + HOUR)
+        assert len(claims.take(ledger, plan.starts, HOLDER, NOON + HOUR)) == 2
+    yield ledger
+    ledger.close()
+
+
+def settled(ledger, config, key, status="success", reported=None, compose=lambda *_: []):
+    run = next(run for run in ledger.open_runs() if run.key == key)
+    with ledger.transaction():
+        context = SettleContext(jobs=config.jobs, now=float(NOW), zone="UTC", compose=compose)
+        return settle_attempt(ledger, context, run, an_ending(run.run_id, status), reported or Reported())
+
+
+def positions(ledger):
+    return {key: (found.position, found.window_start) for key, found in ledger.job_states().items()}
+
+
+def test_the_run_of_a_target_moves_the_position_of_that_target(ledger, config):
+    settled(ledger, config, X)
+
+    found = positions(ledger)
+    assert (found[X], found[Y][1]) == ((NOON + HOUR, NOON + HOUR), None)
+    assert found[Y][0] < NOON + HOUR
+    assert [(row.key, row.verdict) for row in ledger.slot_rows()] == [(X, "success"), (Y, None)]
+
+
+def test_a_retry_and_a_success_of_two_targets_are_planned_side_by_side(ledger, config):
+    settled(ledger, config, X)
+    settled(ledger, config, Y, "failed")
+    with ledger.transaction():
+        plan = planning.plan_and_note(ledger, config, NOW, keys=[Y])
+        alone = [start.claim.key for start in plan.starts]
+        plan = planning.plan_and_note(ledger, config, NOW)
+        taken = claims.take(ledger, plan.starts, HOLDER, NOW)
+
+    assert alone == [Y]
+    assert [(start.claim.key, start.claim.slots) for start in taken] == [(X, 1), (Y, 2)]
+    assert [(row.key, row.verdict) for row in ledger.slot_rows()] == [
+        (X, "success"), (X, None), (Y, "coalesced"), (Y, None),
+    ]  # fmt: skip
+
+
+def test_what_a_targets_run_reports_is_counted_and_known_for_that_target(ledger, config):
+    reported = Reported(
+        outcome=Outcome(status="success"), counts=[CountLine("opened", 2)], conditions=[a_condition("k")]
+    )
+
+    settled(ledger, config, X, reported=reported)
+    settled(ledger, config, Y, reported=Reported(outcome=Outcome(status="success")))
+
+    assert ledger.totals() == {X: {"opened": 2}}
+    assert [item.key for item in ledger.conditions()] == [X]
+
+
+def test_what_comes_after_a_job_waits_for_all_its_targets(ledger, config):
+    settled(ledger, config, X)
+    before = ledger.triggers()
+    settled(ledger, config, Y)
+
+    assert (before, [row.key for row in ledger.triggers()]) == ([], [JobKey("last")])
+
+
+def test_an_event_starts_every_target_of_a_job_that_listens(ledger, config):
+    config.jobs["job"] = msgspec.structs.replace(config.jobs["job"], on="disk_full")
+    with ledger.transaction():
+        chains.spread(ledger, config.jobs, [Event(name="disk_full", payload={"disk": "/"})], 0, NOW)
+
+    assert [(row.key, row.payload, row.depth) for row in ledger.triggers()] == [
+        (X, {"disk": "/"}, 1), (Y, {"disk": "/"}, 1), (JobKey("listens"), {"disk": "/"}, 1),
+    ]  # fmt: skip
+
+
+def test_a_clock_that_went_back_frees_the_target_that_it_froze(ledger, config):
+    for key in (X, Y):
+        settled(ledger, config, key)
+    with ledger.transaction():
+        planning.record_verdict(ledger, X, Span(NOW, NOW + 2 * DAY, 49), "skipped", "by hand", None, NOW)
+        ledger.advance(X, NOW + 2 * DAY)
+        said = clock_steps.step_back(ledger, config.jobs, NOW + 1)
+        aside = [(found.key, found.position) for found in ledger.laid_aside()]
+        went_back = positions(ledger)
+        again = clock_steps.leap_forward(ledger, NOW + 1.0, NOW + 2 * DAY, leapt=True)
+
+    assert (said is not None, aside, went_back[X][0] < NOW) == (True, [(X, NOW + 2 * DAY)], True)
+    assert (again is not None, positions(ledger)[X][0]) == (True, NOW + 2 * DAY)
+    assert positions(ledger)[Y] == went_back[Y] == (NOON + HOUR, NOON + HOUR)
+
+
+def test_the_trouble_of_a_target_names_it_and_is_found_under_it(ledger, config):
+    settled(ledger, config, Y, "failed")
+    run = next(run for run in ledger.open_runs() if run.key == Y)
+    with ledger.transaction():
+        ledger.reclaim(planner.again(run).claim, HOLDER, NOW)
+        run = ledger.open_run(run.run_id)
+        context = SettleContext(jobs=config.jobs, now=float(NOW), zone="UTC", compose=lambda *_: [])
+        settle_attempt(ledger, context, run, an_ending(run.run_id, "failed", attempt=2), Reported())
+
+    found = troubles.current(ledger, config.jobs, [], [])
+
+    assert found == {"job:job@y": "job@y: failed (scheduled logs job)"}
+    assert [troubles.about(name) for name in (*found, "job:mail@@flow", "ask:a", "config:x", "tick:job:a")] == [
+        Y, JobKey("mail@flow"), JobKey("a"), troubles.OWNER, troubles.OWNER,
+    ]  # fmt: skip
