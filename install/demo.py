@@ -15,7 +15,7 @@ from scheduled.errors import ScheduledError
 from scheduled.install.demo_workspace import build
 from scheduled.install.starter import starter
 from scheduled.paths import Paths
-from scheduled.state.open import open_ledger
+from scheduled.state.restore import open_ledger
 
 HOURS_ASLEEP = 26  # so that an 08:00 lies in them, and every hourly job missed a day's worth
 

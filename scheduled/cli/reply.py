@@ -11,7 +11,7 @@ from io import TextIOWrapper
 from typing import Any
 
 from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, ScheduledError
-from scheduled.sanitize import printable
+from scheduled.printable import printable
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})  # of a write, which names no file
 # What a user's file system, and no fault of the program, makes of a file that is read or written.

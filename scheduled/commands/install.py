@@ -12,7 +12,7 @@ from scheduled.install.extras import need
 from scheduled.instance import Instance
 from scheduled.notify.session_bus import reload_services
 from scheduled.schedules.zones import MINUTE
-from scheduled.state.open import open_ledger
+from scheduled.state.restore import open_ledger
 from scheduled.state.sqlite.ledger import using
 from scheduled.state.trust import refuse_as_root_in_anothers
 

@@ -9,6 +9,7 @@ from typing import Any
 from scheduled.actions.kind import ExecutionContext
 from scheduled.clock import now
 from scheduled.config.files import known_jobs
+from scheduled.core.run_ids import trial_run_id
 from scheduled.core.runs import AttemptResult, Claim
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.errors import StateError
@@ -46,7 +47,7 @@ def attempt(instance: Instance, job: str) -> dict[str, Any]:
 def _attempt(runtime: Runtime, name: str) -> tuple[AttemptResult, str]:
     """Run the job once, wait for it, and return how it ended and what it printed."""
     job = runtime.config.jobs[name]
-    claim = Claim(run_id=f"{name}-try", job=name, slot=int(now()), attempt=1, slots=1, trigger="manual")
+    claim = Claim(run_id=trial_run_id(name), job=name, slot=int(now()), attempt=1, slots=1, trigger="manual")
     with tempfile.TemporaryDirectory(prefix="scheduled-try-") as scratch:
         paths = Paths(Path(scratch))
         directories.prepare(paths)

@@ -17,7 +17,7 @@ from scheduled.config.values import known_zone
 from scheduled.core.jobs import Job, Jobs
 from scheduled.core.keys import JobKey
 from scheduled.errors import ConfigError, UnknownError
-from scheduled.sanitize import printable
+from scheduled.printable import printable
 from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.trust import refuse_unreadable, warn_or_refuse
 

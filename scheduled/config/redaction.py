@@ -12,7 +12,7 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from scheduled.sanitize import MASKED, is_telling, without_secrets
+from scheduled.masking import MASKED, is_telling, without_secrets
 
 ANOTHER = f"{MASKED} (another)"
 KeyPath = tuple[str, ...]

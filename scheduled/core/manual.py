@@ -6,7 +6,8 @@ from scheduled.core.epochs import base_of, open_slots_of, span_between
 from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey, Keyed
 from scheduled.core.planner import Start, again, manual_start
-from scheduled.core.runs import JobState, OpenRun, slot_run_id
+from scheduled.core.run_ids import slot_run_id
+from scheduled.core.runs import JobState, OpenRun
 from scheduled.errors import ConfigError
 from scheduled.schedules.zones import Instant
 

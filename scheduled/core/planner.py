@@ -10,6 +10,7 @@ from scheduled.core.holds import Holds, hold, last_too_late, was_put_off
 from scheduled.core.jobs import PRIORITIES, Job, keys_of
 from scheduled.core.judgement import DEFERRED
 from scheduled.core.keys import JobKey
+from scheduled.core.run_ids import slot_run_id, triggered_run_id
 from scheduled.core.runs import (
     AFTER,
     FAILED,
@@ -19,7 +20,6 @@ from scheduled.core.runs import (
     OpenRun,
     Span,
     TriggerRow,
-    slot_run_id,
 )
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
@@ -219,7 +219,7 @@ def _asked(job_state: JobState, holds: Holds, now: Instant) -> Start | None:
 def triggered(row: TriggerRow, window_start: Instant | None) -> Start:
     """Return the start that *row* waits for."""
     claim = Claim(
-        run_id=f"{row.key.in_ids}-{row.event}-{row.id}",
+        run_id=triggered_run_id(row.key, row.event, row.id),
         job=row.job,
         target=row.target,
         slot=None,

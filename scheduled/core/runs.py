@@ -1,11 +1,10 @@
 """Runs, their attempts, and the slots they stand for, as values."""
 
-from time import gmtime, strftime
 from typing import Any, Literal
 
 import msgspec
 
-from scheduled.core.keys import JobKey, Keyed
+from scheduled.core.keys import Keyed
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import Instant
 
@@ -181,11 +180,3 @@ def logical_time(run: Claim | OpenRun) -> dict[str, Any]:
 def stands_for(run: Claim | OpenRun) -> Instant | None:
     """Return the instant that a run stands for."""
     return run.slot if run.slot is not None else logical_time(run).get("scheduled_for")
-
-
-def slot_run_id(key: JobKey, slot: Instant) -> str:
-    """Return the run id of a slot of a job, or of one target of it: `JOB-STAMP` or `JOB@TARGET-STAMP`.
-
-    It is the same for every attempt, so that it serves as idempotency key.
-    """
-    return f"{key.in_ids}-{strftime('%Y%m%dT%H%M%SZ', gmtime(slot))}"

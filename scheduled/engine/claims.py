@@ -9,6 +9,7 @@ from scheduled.core import planner
 from scheduled.core.manual import ManualRequest, start_for
 from scheduled.core.planner import Start
 from scheduled.core.records import Claimant
+from scheduled.core.run_ids import further_run_id
 from scheduled.core.runs import Span
 from scheduled.engine.planning import record_verdict
 from scheduled.schedules.zones import Instant
@@ -60,7 +61,7 @@ def _with_new_id(ledger: Ledger, start: Start, claimant: Claimant) -> Start:
     """Give a run another id where its own is taken: after the clock went back, instants come twice."""
     if ledger.run(start.claim.run_id) is None:
         return start
-    run_id = f"{start.claim.run_id}-{claimant.tick.rpartition('-')[2]}"
+    run_id = further_run_id(start.claim.run_id, claimant.tick)
     return msgspec.structs.replace(start, claim=msgspec.structs.replace(start.claim, run_id=run_id))
 
 

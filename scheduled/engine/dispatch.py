@@ -17,6 +17,7 @@ from scheduled.core.planner import Start
 from scheduled.core.records import Claimant
 from scheduled.core.runs import Claim
 from scheduled.engine import chains, claims, lost_steps, recovery, settle
+from scheduled.engine.executors import EXECUTORS
 from scheduled.engine.follow_ups import FollowUps
 from scheduled.engine.planning import Gates
 from scheduled.engine.run_claimed import RunClaimed
@@ -50,8 +51,8 @@ class Dispatcher:
         self._pending: list[Record] = []
         self._troubles: list[str] = []
         self._stopped = False
-        runtime.bus.subscribe(RunClaimed, self._take_over)
-        runtime.bus.subscribe(RunClaimed, chains.take_over)
+        for take_over in (self._take_over, *EXECUTORS):
+            runtime.bus.subscribe(RunClaimed, take_over)
         self._supervisor: SupervisorClient | None = None
         self._unable = ""
         try:

@@ -21,7 +21,7 @@ from scheduled.execution import process
 from scheduled.execution.capped_output import CappedOutput
 from scheduled.execution.env_file import secrets_of
 from scheduled.execution.protocol import Ended, NotStarted, Record, Started, read_records, unreadable
-from scheduled.sanitize import Mask
+from scheduled.masking import Mask
 from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import Ledger
 from scheduled.state.locks import is_held, unless_held

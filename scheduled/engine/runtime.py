@@ -22,9 +22,9 @@ from scheduled.notify.routes.base import Route, RouteSettings
 from scheduled.notify.routes.registry import MAIL, open_route
 from scheduled.notify.session_bus import Announcer
 from scheduled.paths import Paths
-from scheduled.sanitize import printable
+from scheduled.printable import printable
 from scheduled.state import snapshot
-from scheduled.state.open import open_ledger
+from scheduled.state.restore import open_ledger
 from scheduled.state.sqlite.ledger import SqliteLedger, using
 
 

@@ -11,7 +11,8 @@ import msgspec
 from scheduled.core.runs import AttemptResult, AttemptStatus
 from scheduled.execution.capped_output import CappedOutput
 from scheduled.execution.protocol import Spec
-from scheduled.sanitize import Mask, printable
+from scheduled.masking import Mask
+from scheduled.printable import printable
 
 if TYPE_CHECKING:
     from scheduled.execution.handler_host import HandlerHost

@@ -3,7 +3,7 @@
 import os
 from contextlib import suppress
 
-from scheduled.sanitize import Mask
+from scheduled.masking import Mask
 from scheduled.state.files import write_all
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from scheduled import sanitize
+from scheduled import masking
 from scheduled.core.jobs import Job
 from scheduled.errors import ConfigError, ScheduledError
 from scheduled.state.files import RefusedError, read_regular
@@ -57,4 +57,4 @@ def secrets_of(job: Job, environment: Mapping[str, str]) -> tuple[str, ...]:
         written = read_env_file(job.env_file) if job.env_file else {}
     except ScheduledError:
         written = {}  # its run says so
-    return sanitize.secrets_of({**environment, **written, **job.env}, written)
+    return masking.secrets_of({**environment, **written, **job.env}, written)

@@ -14,7 +14,8 @@ from scheduled.execution.protocol import Spec
 from scheduled.execution.report_file import ReportFile
 from scheduled.handlers import registry
 from scheduled.handlers.base import Outcome, Task
-from scheduled.sanitize import Mask, printable
+from scheduled.masking import Mask
+from scheduled.printable import printable
 
 _kept: dict[str, Any] = {}  # by the handlers that this process has served
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from scheduled import sanitize
+from scheduled import masking
 from scheduled.actions.kind import ExecutionContext
 from scheduled.actions.registry import kind_of
 from scheduled.clock import now, stamp
@@ -12,6 +12,7 @@ from scheduled.core.jobs import Job
 from scheduled.core.runs import AttemptResult, Claim
 from scheduled.execution.env_file import read_env_file
 from scheduled.execution.protocol import Spec
+from scheduled.printable import printable
 
 # Where nobody can be asked to stay awake (no logind), the work is done all the same, and its output says so.
 AWAKE = """
@@ -45,7 +46,7 @@ def specify(job: Job, claim: Claim, holds: ExecutionContext, totals: Mapping[str
         output_limit=job.output_limit,
         urgent=claim.slot is None or job.priority == "critical",
         report=str(holds.paths.report_of(claim.run_id, claim.attempt)),
-        secrets=sanitize.secrets_of(given, written),
+        secrets=masking.secrets_of(given, written),
     )
 
 
@@ -60,7 +61,7 @@ def unprepared(claim: Claim, reason: str) -> AttemptResult:
         finished_at=at,
         duration_ms=0,
         exit_code=os.EX_CONFIG,
-        reason=sanitize.printable(reason),
+        reason=printable(reason),
     )
 
 

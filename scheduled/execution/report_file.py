@@ -8,7 +8,7 @@ import msgspec
 
 from scheduled.core.conditions import Condition, Notice
 from scheduled.handlers.base import Outcome
-from scheduled.sanitize import Mask, in_texts
+from scheduled.masking import Mask, in_texts
 from scheduled.state.files import RefusedError, read_regular, write_all
 
 

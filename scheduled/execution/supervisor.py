@@ -19,7 +19,7 @@ from scheduled.execution.attempt import SHORTAGE, Attempt, code_of, masked, not_
 from scheduled.execution.capped_output import CappedOutput
 from scheduled.execution.protocol import Ended, NotStarted, Spec, Started, Stop, decode_order
 from scheduled.execution.result_file import ResultFile
-from scheduled.sanitize import Mask
+from scheduled.masking import Mask
 from scheduled.state.locks import hold
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from scheduled.core.conditions import Condition
 from scheduled.core.jobs import Jobs
 from scheduled.core.keys import JobKey, read_label
 from scheduled.core.runs import FAILED
-from scheduled.sanitize import printable
+from scheduled.printable import printable
 from scheduled.schedules.zones import DAY
 from scheduled.state.ledger import Ledger
 

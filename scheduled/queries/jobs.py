@@ -15,9 +15,9 @@ from scheduled.core.jobs import Job, key_of, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.errors import UnknownError, require_between
 from scheduled.instance import Instance
+from scheduled.masking import without_secrets
 from scheduled.queries import describe
 from scheduled.queries.view import View, look
-from scheduled.sanitize import without_secrets
 from scheduled.schedules.zones import Instant
 
 UPCOMING = 5  # slots to come that `show` lists

@@ -14,8 +14,8 @@ from scheduled.core.runs import UNDER_WAY
 from scheduled.errors import ScheduledError, UnknownError, require_between
 from scheduled.execution.env_file import secrets_of
 from scheduled.instance import Instance
+from scheduled.masking import Mask
 from scheduled.paths import Paths
-from scheduled.sanitize import Mask
 from scheduled.state.ledger import Ledger
 from scheduled.state.locks import is_held
 from scheduled.state.open import read_only

@@ -3,7 +3,8 @@
 import pytest
 
 from scheduled.core.keys import JobKey
-from scheduled.core.runs import Span, TriggerRow, slot_run_id
+from scheduled.core.run_ids import slot_run_id
+from scheduled.core.runs import Span, TriggerRow
 from tests.fixtures.ledgers import DAILY, HOLDER, HOUR, HOURLY, OTHER, a_claim, a_condition, an_ending, end
 
 A, B = JobKey("job", "a"), JobKey("job", "b")

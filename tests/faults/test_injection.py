@@ -24,8 +24,8 @@ from scheduled.handlers.report_pages import Report, html
 from scheduled.handlers.workspace.delivery import deliver
 from scheduled.handlers.workspace.plans import Plan
 from scheduled.install.block import InstallPlan, compose
+from scheduled.printable import printable
 from scheduled.queries import calendar
-from scheduled.sanitize import printable
 from tests.fixtures.in_process_cli import NIGHTLY
 from tests.fixtures.sample_workspace import NOW
 

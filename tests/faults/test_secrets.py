@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from scheduled.sanitize import Mask, is_telling, secrets_of
+from scheduled.masking import Mask, is_telling, secrets_of
 
 SECRETS = {"written": "hunter2-and-more", "told": "s3cr3t"}
 

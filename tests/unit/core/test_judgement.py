@@ -7,7 +7,8 @@ import pytest
 from scheduled.core import judgement
 from scheduled.core.jobs import Action, Job, Retry
 from scheduled.core.keys import JobKey
-from scheduled.core.runs import AttemptResult, OpenRun, slot_run_id
+from scheduled.core.run_ids import slot_run_id
+from scheduled.core.runs import AttemptResult, OpenRun
 from scheduled.schedules.schedule import Schedule
 
 

@@ -7,7 +7,8 @@ from scheduled.core.holds import Holds
 from scheduled.core.jobs import Action, Job
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan
-from scheduled.core.runs import JobState, OpenRun, Span, TriggerRow, slot_run_id
+from scheduled.core.run_ids import slot_run_id
+from scheduled.core.runs import JobState, OpenRun, Span, TriggerRow
 from scheduled.schedules.schedule import Schedule
 
 

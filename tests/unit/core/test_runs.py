@@ -3,7 +3,7 @@
 import pytest
 
 from scheduled.core.keys import JobKey
-from scheduled.core.runs import slot_run_id
+from scheduled.core.run_ids import slot_run_id
 
 SLOT = 1_772_442_000  # 2026-03-02T09:00:00Z
 

@@ -13,7 +13,8 @@ from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest, start_for
 from scheduled.core.planner import JobPlan, Skip
 from scheduled.core.records import Epoch, JobRow, SlotRow
-from scheduled.core.runs import JobState, OpenRun, Span, TriggerRow, slot_run_id
+from scheduled.core.run_ids import slot_run_id
+from scheduled.core.runs import JobState, OpenRun, Span, TriggerRow
 from scheduled.schedules.schedule import Schedule
 
 HOURLY = Schedule("cron", "0 * * * *")

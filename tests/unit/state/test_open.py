@@ -8,9 +8,8 @@ from scheduled.core.keys import JobKey
 from scheduled.errors import ConfigError, StateError
 from scheduled.paths import Paths
 from scheduled.schedules.schedule import Schedule
-from scheduled.state import directories, snapshot
-from scheduled.state import open as opening
-from scheduled.state.open import open_ledger
+from scheduled.state import directories, restore, snapshot
+from scheduled.state.restore import open_ledger
 from tests.fixtures.ledgers import HOURLY, LEDGERS
 
 NOW = 1_770_127_200.0
@@ -73,7 +72,7 @@ def test_a_ledger_that_knows_its_jobs_gets_nothing_back(paths):
 def test_what_another_process_has_restored_meanwhile_is_not_restored_again(paths):
     ledger, _ = open_ledger(paths, NOW)
 
-    assert opening._restore(ledger, paths) == []
+    assert restore._restore(ledger, paths) == []
     assert len(ledger.epochs()) == 1
     ledger.close()
 

@@ -125,10 +125,3 @@ def in_texts(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, list | tuple):
         return [in_texts(inner, change) for inner in value]
     return value
-
-
-def printable(text: str) -> str:
-    """Return *text* on one line: what can't be seen, steers a terminal or is no text shows as its escape."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
