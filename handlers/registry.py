@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     }
 
 GROUP = "scheduled.handlers"
-# In the order in which they run where they are due in the same minute.
+# Jobs of one slot run in the order of the configuration; messages name the handlers in this one.
 BUILT_IN = {
     "health": "scheduled.handlers.health",
     "memory_rollover": "scheduled.handlers.memory_rollover",

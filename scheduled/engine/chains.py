@@ -5,6 +5,7 @@ the next step's follow, or the chain has ended itself.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from scheduled.actions.chain import EXECUTOR
 from scheduled.actions.registry import kind_of
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job, Jobs, keys_of
-from scheduled.core.keys import JobKey
+from scheduled.core.keys import JobKey, read_label
 from scheduled.core.records import CHAIN, JobRow
 from scheduled.core.runs import AFTER, FAILED, OPEN, AttemptResult, Claim, OpenRun, TriggerRow
 from scheduled.engine.run_claimed import RunClaimed
@@ -22,17 +23,20 @@ from scheduled.state.ledger import Ledger
 MAX_DEPTH = 16  # events that led to one another: more are taken for a loop
 
 
-def take_over(run: RunClaimed) -> None:
+def take_over(jobs: Mapping[str, Job], run: RunClaimed) -> None:
     """Take a chain's claimed run."""
     if kind_of(run.job.action).EXECUTOR == EXECUTOR:
-        run.take(begin)
+        run.take(partial(begin, jobs))
 
 
-def begin(ledger: Ledger, job: Job, claim: Claim, now: float) -> bool:
-    """Start a claimed chain's run, or go on with it at the step that an earlier attempt did not get past; its jobs are asked for."""
+def begin(jobs: Mapping[str, Job], ledger: Ledger, job: Job, claim: Claim, now: float) -> bool:
+    """Start a claimed chain's run, or go on with it at the step that an earlier attempt did not get past.
+
+    Its jobs are asked for: all targets that they have when the run first begins. They go by their labels.
+    """
     before = ledger.open_run(claim.run_id) if claim.attempt > 1 else None
     progress = _state_of(before) if before is not None and "steps" in before.payload else None
-    steps = [list(step) for step in job.action.steps]
+    steps = [[str(key) for name in step for key in keys_of(jobs[name])] for step in job.action.steps]
     state = progress or {**_logical_time(claim), "steps": steps, "at": 0}
     state |= {"failures": [], "lost": 0}
     ledger.begin_chain(claim.run_id, state)
@@ -54,9 +58,17 @@ def _state_of(run: OpenRun) -> dict[str, Any]:
 
 def _trigger_step(ledger: Ledger, run_id: str, state: Mapping[str, Any], depth: int, now: float) -> None:
     told = {name: state.get(name) for name in ("scheduled_for", "missed", "window_start")}
-    for job in state["steps"][state["at"]]:
+    for label in state["steps"][state["at"]]:
+        key = read_label(label)
         row = TriggerRow(
-            id=0, job=job, event=CHAIN, payload=told, depth=depth + 1, parent=run_id, step=_round(state)
+            id=0,
+            job=key.job,
+            target=key.target,
+            event=CHAIN,
+            payload=told,
+            depth=depth + 1,
+            parent=run_id,
+            step=_round(state),
         )
         ledger.trigger(row, now)
 

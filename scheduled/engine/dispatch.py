@@ -6,6 +6,7 @@ Here is the one for processes: one supervisor for the tick, each end settled as 
 import signal
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from functools import partial
 
 from scheduled import clock
 from scheduled.actions.kind import SUPERVISOR
@@ -51,8 +52,9 @@ class Dispatcher:
         self._pending: list[Record] = []
         self._troubles: list[str] = []
         self._stopped = False
-        for take_over in (self._take_over, *EXECUTORS):
-            runtime.bus.subscribe(RunClaimed, take_over)
+        runtime.bus.subscribe(RunClaimed, self._take_over)
+        for take_over in EXECUTORS:
+            runtime.bus.subscribe(RunClaimed, partial(take_over, runtime.config.jobs))
         self._supervisor: SupervisorClient | None = None
         self._unable = ""
         try:

@@ -46,8 +46,8 @@ def tick(
     result = Result(tick=claimant.tick, started_at=now)
     runtime.bus.subscribe(Event, result.events.append)
     only = () if manual else only
-    with closing(Dispatcher(runtime, claimant, now, only)) as execution, runtime.ledger() as ledger:
-        claimant = execution.claimant = runtime.recognise(ledger, claimant)
+    with closing(Dispatcher(runtime, claimant, now, only)) as dispatcher, runtime.ledger() as ledger:
+        claimant = dispatcher.claimant = runtime.recognise(ledger, claimant)
         runtime.look_at_snapshot(now)
         runtime.config.override(ledger.overrides())
         gates = planning.ask_gates(ledger, runtime.config, int(now), manual)
@@ -57,11 +57,11 @@ def tick(
             planning.register(ledger, runtime.config, int(now))
             due = _due(ledger, runtime, now, gates, only)
             asked, result.busy = claims.by_hand(ledger, runtime.config, manual, claimant, int(now))
-            able = execution.take(ledger, [*due, *asked], gates)
+            able = dispatcher.take(ledger, [*due, *asked], gates)
         if runtime.claimed is not None and able and (asked or not manual):
             runtime.claimed()  # who waits for a refusal needs to wait no longer
         intake.tell(runtime, taken_in)
-        result.unrecorded = execution.follow(ledger)
+        result.unrecorded = dispatcher.follow(ledger)
         undelivered = outbox.deliver(ledger, runtime.route, int(clock.now()))
         pruning.prune(runtime, ledger, clock.now())
         news = [*result.unrecorded, *undelivered]

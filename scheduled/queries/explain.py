@@ -8,8 +8,8 @@ from typing import Any
 from scheduled.clock import stamp
 from scheduled.core.epochs import base_of, open_slots_of, span_between
 from scheduled.core.holds import may_start, pauses_of, quiet
-from scheduled.core.jobs import Job, key_of, keys_of
-from scheduled.core.keys import ALL_JOBS
+from scheduled.core.jobs import Job, key_of
+from scheduled.core.keys import ALL_JOBS, read_label
 from scheduled.core.planner import JobPlan, Start
 from scheduled.core.records import CHAIN
 from scheduled.core.runs import JobState, OpenRun
@@ -124,13 +124,9 @@ def _step(view: View, run: OpenRun) -> str:
     if run.tick != CHAIN or not steps:
         return ""
     at = run.payload["at"]
-    step = [f"{name} (paused)" if _is_paused(view, name) else name for name in steps[at]]
+    keys = [read_label(label) for label in steps[at]]
+    step = [f"{key.for_people} (paused)" if is_paused(view, key) else key.for_people for key in keys]
     return f", at step {at + 1} of {len(steps)}: {' and '.join(step)}"
-
-
-def _is_paused(view: View, name: str) -> bool:
-    job = view.config.jobs.get(name)
-    return job is not None and any(is_paused(view, key) for key in keys_of(job))
 
 
 def _waits(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:

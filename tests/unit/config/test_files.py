@@ -5,6 +5,7 @@ import pytest
 
 from scheduled.config.files import load_config
 from scheduled.core.jobs import Action, Limits, Retry
+from scheduled.core.keys import JobKey
 from scheduled.schedules.schedule import Schedule
 
 
@@ -179,3 +180,11 @@ def test_defaults_are_merged_and_a_jobs_own_words_win(path):
         Retry(max_attempts=4, delay=20),
     )
     assert found["b"].limits == Limits(memory=1 << 30, cpu=5)
+
+
+def test_what_is_switched_by_hand_holds_for_a_whole_job_and_not_for_one_target_alone(path):
+    found = loaded(path, "".join(f'[jobs.{name}]\ncommand = "true"\n' for name in "abc"))
+
+    found.override({JobKey("a"): False, JobKey("b", "x"): False, JobKey("gone"): False})
+
+    assert {name: one.enabled for name, one in found.jobs.items()} == {"a": False, "b": True, "c": True}

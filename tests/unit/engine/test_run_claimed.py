@@ -31,6 +31,7 @@ def test_only_chains_are_taken_by_the_executor_of_chains():
     runs = [claimed(Action("chain", steps=(("b",),))), claimed(Action("command", line="true"))]
 
     for run in runs:
-        chains.take_over(run)
+        chains.take_over({}, run)
 
-    assert [run.begin for run in runs] == [chains.begin, None]
+    assert [getattr(run.begin, "func", None) for run in runs] == [chains.begin, None]
+    assert runs[1].begin is None

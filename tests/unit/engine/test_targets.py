@@ -8,7 +8,7 @@ from scheduled.core import epochs, planner
 from scheduled.core.events import Event
 from scheduled.core.keys import JobKey
 from scheduled.core.records import Claimant
-from scheduled.core.runs import Span
+from scheduled.core.runs import Claim, Span
 from scheduled.engine import chains, claims, clock_steps, planning
 from scheduled.engine.settle import SettleContext, settle_attempt
 from scheduled.execution.report_file import CountLine, Reported
@@ -29,6 +29,8 @@ retry = { max_attempts = 2, delay = "1m" }
 [jobs.listens]
 on = "disk_full"
 command = "true"
+[jobs.both]
+chain = ["job", "listens"]
 [jobs.last]
 after = ["job"]
 command = "true"
@@ -128,6 +130,24 @@ def test_an_event_starts_every_target_of_a_job_that_listens(ledger, config):
     assert [(row.key, row.payload, row.depth) for row in ledger.triggers()] == [
         (X, {"disk": "/"}, 1), (Y, {"disk": "/"}, 1), (JobKey("listens"), {"disk": "/"}, 1),
     ]  # fmt: skip
+
+
+def test_a_chain_goes_on_once_all_targets_of_its_step_have_ended(ledger, config):
+    with ledger.transaction():
+        for key in (X, Y):
+            ledger.close_run(next(run.run_id for run in ledger.open_runs() if run.key == key), "success", "")
+        claim = Claim(run_id="both-1", job="both", slot=None, attempt=1, slots=0, trigger="manual")
+        ledger.claim(claim, HOLDER, NOW)
+        chains.begin(config.jobs, ledger, config.jobs["both"], claim, NOW)
+    seen = [[row.key for row in ledger.triggers()]]
+    for key in (X, Y):
+        with ledger.transaction():
+            row = next(row for row in ledger.triggers() if row.key == key)
+            claims.take(ledger, [planner.triggered(row, None)], HOLDER, NOW)
+        settled(ledger, config, key)
+        seen.append([row.key for row in ledger.triggers() if row.parent])
+
+    assert seen == [[X, Y], [Y], [JobKey("listens")]]
 
 
 def test_a_clock_that_went_back_frees_the_target_that_it_froze(ledger, config):
