@@ -5,9 +5,9 @@ import msgspec
 from scheduled.core.epochs import base_of, open_slots_of, span_between
 from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey, Keyed
-from scheduled.core.planner import Start, again, manual_start
 from scheduled.core.run_ids import slot_run_id
 from scheduled.core.runs import JobState, OpenRun
+from scheduled.core.starts import Start, again, manual_start
 from scheduled.errors import ConfigError
 from scheduled.schedules.zones import Instant
 

@@ -7,10 +7,10 @@ import msgspec
 from scheduled.config.files import Config
 from scheduled.core import planner
 from scheduled.core.manual import ManualRequest, start_for
-from scheduled.core.planner import Start
 from scheduled.core.records import Claimant
 from scheduled.core.run_ids import further_run_id
 from scheduled.core.runs import Span
+from scheduled.core.starts import Start
 from scheduled.engine.planning import record_verdict
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger

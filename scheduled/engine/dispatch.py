@@ -14,9 +14,9 @@ from scheduled.actions.registry import kind_of
 from scheduled.clock import stamp
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job
-from scheduled.core.planner import Start
 from scheduled.core.records import Claimant
 from scheduled.core.runs import Claim
+from scheduled.core.starts import Start
 from scheduled.engine import chains, claims, lost_steps, recovery, settle
 from scheduled.engine.executors import EXECUTORS
 from scheduled.engine.follow_ups import FollowUps

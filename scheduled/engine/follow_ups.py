@@ -5,8 +5,8 @@ from collections.abc import Collection, Sequence
 from scheduled import clock
 from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
-from scheduled.core.planner import Start
 from scheduled.core.runs import AttemptResult, Claim
+from scheduled.core.starts import Start
 from scheduled.engine import planning
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime

@@ -10,8 +10,8 @@ import msgspec
 from scheduled import clock
 from scheduled.core.events import Event
 from scheduled.core.manual import ManualRequest
-from scheduled.core.planner import Start
 from scheduled.core.records import Claimant
+from scheduled.core.starts import Start
 from scheduled.engine import claims, clock_steps, intake, planning, pruning, publish
 from scheduled.engine.dispatch import Dispatcher
 from scheduled.engine.planning import Gates

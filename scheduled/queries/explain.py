@@ -10,9 +10,10 @@ from scheduled.core.epochs import base_of, open_slots_of, span_between
 from scheduled.core.holds import may_start, pauses_of, quiet
 from scheduled.core.jobs import Job, key_of
 from scheduled.core.keys import ALL_JOBS, read_label
-from scheduled.core.planner import JobPlan, Start
+from scheduled.core.planner import JobPlan
 from scheduled.core.records import CHAIN
 from scheduled.core.runs import JobState, OpenRun
+from scheduled.core.starts import Start
 from scheduled.instance import Instance
 from scheduled.queries import describe
 from scheduled.queries.explain_slot import explain_slot, run_document, when

@@ -20,8 +20,9 @@ from scheduled.core.epochs import minute_before, open_slots_of
 from scheduled.core.holds import ON_TIME, Holds, pauses_of, quiet
 from scheduled.core.jobs import PRIORITIES, Job, keys_of
 from scheduled.core.keys import JobKey
-from scheduled.core.planner import Start, plan, plan_job
+from scheduled.core.planner import plan, plan_job
 from scheduled.core.runs import JobState
+from scheduled.core.starts import Start
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.queries.view import View, look

@@ -11,13 +11,14 @@ import msgspec
 from scheduled import clock
 from scheduled.clock import stamp
 from scheduled.config.files import known_jobs
-from scheduled.core import planner
+from scheduled.core import planner, starts
 from scheduled.core.holds import Holds
 from scheduled.core.jobs import Job, Jobs, key_of, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest, OlderFirstError, start_for
-from scheduled.core.planner import JobPlan, Start
+from scheduled.core.planner import JobPlan
 from scheduled.core.runs import JobState, TriggerRow
+from scheduled.core.starts import Start
 from scheduled.engine import chains, event_spool, intake, planning
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.errors import ConfigError
@@ -149,7 +150,7 @@ def _start(job: Job, start: Start, zone: str) -> dict[str, Any]:
         "scheduled_for": stamp(start.claim.scheduled_for, zone),
         "slots": start.claim.slots,
         "attempt": start.claim.attempt,
-        "why": planner.why(start) + after,
+        "why": starts.why(start) + after,
     }
 
 

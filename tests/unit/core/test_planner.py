@@ -2,7 +2,7 @@ from datetime import datetime
 
 import pytest
 
-from scheduled.core import planner
+from scheduled.core import planner, starts
 from scheduled.core.holds import Holds
 from scheduled.core.jobs import Action, Job
 from scheduled.core.keys import JobKey
@@ -200,9 +200,9 @@ def test_why_says_what_a_start_stands_for():
     again = planned(at("12:00"), at("13:20"), open_run=a_run(at("13:00"), retry_at=0)).start
 
     assert (
-        planner.why(planned(at("13:00"), at("14:00")).start),
-        planner.why(planned(at("09:00"), at("14:00")).start),
-        planner.why(again),
+        starts.why(planned(at("13:00"), at("14:00")).start),
+        starts.why(planned(at("09:00"), at("14:00")).start),
+        starts.why(again),
     ) == ("due", "due, and stands for 4 missed", "attempt 2 of job-20260203T130000Z")
 
 
@@ -220,4 +220,4 @@ def test_why_names_what_asked_for_a_start(event, parent, expected):
     holds = Holds(triggers=(row,))
     start = planner.plan_job(a_job(), a_standing(at("13:30")), at("13:40"), holds=holds).start
 
-    assert planner.why(start) == expected
+    assert starts.why(start) == expected

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from scheduled.config.files import load_config
-from scheduled.core import epochs, planner
+from scheduled.core import epochs, planner, starts
 from scheduled.core.events import Event
 from scheduled.core.keys import JobKey
 from scheduled.core.records import Claimant
@@ -143,7 +143,7 @@ def test_a_chain_goes_on_once_all_targets_of_its_step_have_ended(ledger, config)
     for key in (X, Y):
         with ledger.transaction():
             row = next(row for row in ledger.triggers() if row.key == key)
-            claims.take(ledger, [planner.triggered(row, None)], HOLDER, NOW)
+            claims.take(ledger, [starts.triggered(row, None)], HOLDER, NOW)
         settled(ledger, config, key)
         seen.append([row.key for row in ledger.triggers() if row.parent])
 
@@ -170,7 +170,7 @@ def test_the_trouble_of_a_target_names_it_and_is_found_under_it(ledger, config):
     settled(ledger, config, Y, "failed")
     run = next(run for run in ledger.open_runs() if run.key == Y)
     with ledger.transaction():
-        ledger.reclaim(planner.again(run).claim, HOLDER, NOW)
+        ledger.reclaim(starts.again(run).claim, HOLDER, NOW)
         run = ledger.open_run(run.run_id)
         context = SettleContext(jobs=config.jobs, now=float(NOW), zone="UTC", compose=lambda *_: [])
         settle_attempt(ledger, context, run, an_ending(run.run_id, "failed", attempt=2), Reported())

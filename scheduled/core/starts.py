@@ -1,0 +1,115 @@
+"""The runs that a tick wants to start, each with what it stands for: made by slots, retries, triggers and people."""
+
+import msgspec
+
+from scheduled.core.epochs import span_between
+from scheduled.core.jobs import Job
+from scheduled.core.keys import JobKey
+from scheduled.core.run_ids import slot_run_id, triggered_run_id
+from scheduled.core.runs import AFTER, Claim, JobState, OpenRun, Span, TriggerRow
+from scheduled.schedules.timetable import Timetable
+from scheduled.schedules.zones import Instant
+
+
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """A run to claim and execute.
+
+    *coalesced* are the older slots it stands for; *superseded* is the run of an
+    older slot that it takes over from; *again* marks a further attempt of a known run; *leads* that later slots of
+    the job are due, which wait for its end.
+    """
+
+    claim: Claim
+    coalesced: tuple[Span, ...] = ()
+    superseded: OpenRun | None = None
+    again: bool = False
+    leads: bool = False
+    trigger: int | None = None
+
+
+def triggered(row: TriggerRow, window_start: Instant | None) -> Start:
+    """Return the start that *row* waits for."""
+    claim = Claim(
+        run_id=triggered_run_id(row.key, row.event, row.id),
+        job=row.job,
+        target=row.target,
+        slot=None,
+        attempt=1,
+        slots=0,
+        trigger="chain" if row.parent else "event",
+        window_start=window_start,
+        event=row.event,
+        payload=row.payload,
+        parent=row.parent,
+        step=row.step,
+        depth=row.depth,
+    )
+    return Start(claim=claim, trigger=row.id)
+
+
+def again(run: OpenRun) -> Start:
+    """Return the next attempt at a run that waits."""
+    claim = Claim(
+        run_id=run.run_id,
+        job=run.job,
+        target=run.target,
+        slot=run.slot,
+        attempt=run.attempt + 1,
+        slots=run.slots,
+        trigger=run.trigger,
+        window_start=run.window_start,
+        verify=run.interrupted,
+        event=run.event,
+        payload=run.payload,
+        parent=run.parent,
+        step=run.step,
+        depth=run.depth,
+    )
+    return Start(claim=claim, again=True)
+
+
+def caught_up(job: Job, job_state: JobState, times: Timetable, base: Instant, newest: Instant) -> Start:
+    """Return the start that catches up: of the newest slot, for all older ones too, or with "all" of the oldest."""
+    slot = (times.next_after(base) or newest) if job.catch_up == "all" else newest
+    older = span_between(times, base, slot - 1)
+    superseded = job_state.open_run
+    claim = Claim(
+        run_id=slot_run_id(job_state.key, slot),
+        job=job.name,
+        target=job_state.target,
+        slot=slot,
+        attempt=1,
+        slots=1 + (older.count if older else 0) + (superseded.slots if superseded else 0),
+        trigger="schedule",
+        window_start=job_state.window_start,
+    )
+    return Start(claim=claim, coalesced=(older,) if older else (), superseded=superseded)
+
+
+def manual_start(key: JobKey, window_start: Instant | None, run_id: str) -> Start:
+    """Return a start that somebody asked for: no slot, no position moved."""
+    claim = Claim(
+        run_id=run_id,
+        job=key.job,
+        target=key.target,
+        slot=None,
+        attempt=1,
+        slots=0,
+        trigger="manual",
+        window_start=window_start,
+    )
+    return Start(claim=claim)
+
+
+def why(start: Start) -> str:
+    """Say in words why *start* starts."""
+    if start.again:
+        return f"attempt {start.claim.attempt} of {start.claim.run_id}"
+    if start.claim.parent:
+        return f"a step of {start.claim.parent}"
+    if start.claim.event:
+        return (
+            "those it comes after have succeeded" if start.claim.event == AFTER else f"on {start.claim.event}"
+        )
+    missed = start.claim.slots - 1
+    return f"due, and stands for {missed} missed" if missed > 0 else "due"
