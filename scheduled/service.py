@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from scheduled.instance import Instance
     from scheduled.queries.audit import audit
     from scheduled.queries.calendar import calendar
+    from scheduled.queries.check import check
     from scheduled.queries.explain import explain
     from scheduled.queries.forecast import forecast
     from scheduled.queries.history import history, one_run, recent_verdicts
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from scheduled.queries.plan import plan
     from scheduled.queries.preview import preview
     from scheduled.queries.report import report
-    from scheduled.queries.settings import check, handler_names, interfaces, now, settings
+    from scheduled.queries.settings import handler_names, interfaces, now, settings
     from scheduled.queries.status import status
 
 __all__ = [
@@ -118,7 +119,8 @@ _MODULES = {  # of the package, by name
     "audit": "queries.audit",
     **dict.fromkeys(("incidents", "notices"), "queries.incidents"),
     "report": "queries.report",
-    **dict.fromkeys(("settings", "interfaces", "check", "now", "handler_names"), "queries.settings"),
+    **dict.fromkeys(("settings", "interfaces", "now", "handler_names"), "queries.settings"),
+    "check": "queries.check",
     **dict.fromkeys(("run", "daily_report", "plan_of_report", "rerun", "plan_of_rerun"), "commands.runs"),
     **dict.fromkeys(("start", "start_again"), "commands.background"),
     "stop": "commands.stop",

@@ -51,8 +51,8 @@ def _attempt(runtime: Runtime, name: str) -> tuple[AttemptResult, str]:
     with tempfile.TemporaryDirectory(prefix="scheduled-try-") as scratch:
         paths = Paths(Path(scratch))
         directories.prepare(paths)
-        holds = ExecutionContext(paths, runtime.config.workspace, runtime.zone, cron_environment())
-        spec = specify(job, claim, holds, {})
+        context = ExecutionContext(paths, runtime.config.workspace, runtime.zone, cron_environment())
+        spec = specify(job, claim, context, {})
         results = paths.results_of("try")
         supervisor = SupervisorClient(results, create_locked(results), 1)
         supervisor.submit(spec)

@@ -45,7 +45,7 @@ def audit(
     """
     after, until = span or (0, seen)
     alive = set(open_runs)
-    job_state = {job.key: job for job in jobs}
+    rows_by_key = {job.key: job for job in jobs}
     slots, problems = 0, []
     for mine, found_rows in _by_key(epochs, rows):
         for epoch in mine:
@@ -55,7 +55,7 @@ def audit(
             )
             if low < high:
                 within = [row for row in found_rows if _lies_in(row, epoch, low, high)]
-                count, found = _epoch(epoch, within, job_state[epoch.key], low, high)
+                count, found = _epoch(epoch, within, rows_by_key[epoch.key], low, high)
                 slots += count
                 problems += found
         problems += _rows([row for row in found_rows if row.span.last > after], alive)

@@ -151,11 +151,11 @@ class Dispatcher:
 
     def _submit(self, supervisor: SupervisorClient, ledger: Ledger) -> None:
         waiting, self._waiting = self._waiting, []
-        holds, totals = self._runtime.context(), ledger.totals()
+        context, totals = self._runtime.context(), ledger.totals()
         for claim in waiting:
             job = self._runtime.config.jobs[claim.job]
             try:
-                supervisor.submit(specify(job, claim, holds, totals.get(claim.key, {})))
+                supervisor.submit(specify(job, claim, context, totals.get(claim.key, {})))
             except ScheduledError as error:
                 self._pending.append(Ended(ending=unprepared(claim, str(error))))
 

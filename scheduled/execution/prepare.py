@@ -23,18 +23,18 @@ exec "$@"
 """
 
 
-def specify(job: Job, claim: Claim, holds: ExecutionContext, totals: Mapping[str, int]) -> Spec:
+def specify(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[str, int]) -> Spec:
     """Given a claimed run, return what to execute; raises ScheduledError if that can't be known or prepared."""
-    work = kind_of(job.action).prepare(job, claim, holds, totals)
+    work = kind_of(job.action).prepare(job, claim, context, totals)
     written = read_env_file(job.env_file) if job.env_file else {}
-    given = {**holds.environment, **written, **job.env}
+    given = {**context.environment, **written, **job.env}
     return Spec(
         run_id=claim.run_id,
         attempt=claim.attempt,
         job=job.name,
         argv=_wrapped(job, _verifying(job, work.argv) if claim.verify else work.argv),
         task=work.task,
-        cwd=_directory(job, holds.environment),
+        cwd=_directory(job, context.environment),
         env={**given, **_about(job, claim)},
         umask=job.umask,
         nice=job.nice,
@@ -42,10 +42,10 @@ def specify(job: Job, claim: Claim, holds: ExecutionContext, totals: Mapping[str
         timeout=job.timeout,
         success_codes=job.success_codes,
         group=job.group,
-        output=str(holds.paths.output_of(claim.run_id, claim.attempt)),
+        output=str(context.paths.output_of(claim.run_id, claim.attempt)),
         output_limit=job.output_limit,
         urgent=claim.slot is None or job.priority == "critical",
-        report=str(holds.paths.report_of(claim.run_id, claim.attempt)),
+        report=str(context.paths.report_of(claim.run_id, claim.attempt)),
         secrets=masking.secrets_of(given, written),
     )
 

@@ -1,4 +1,4 @@
-"""What the configuration says beside its jobs, and whether it is sound: the answers of `settings` and `check`."""
+"""What the configuration says beside its jobs, and what there is to choose from."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -34,13 +34,6 @@ def settings(instance: Instance) -> dict[str, Any]:
 def interfaces(instance: Instance) -> "InterfacesTable":
     """Return what the configuration lets interfaces do. Raises ConfigError."""
     return load_config(instance.config_file).interfaces
-
-
-def check(instance: Instance) -> dict[str, Any]:
-    """Return every fault and doubt in the configuration; raises ConfigError if it can't be read at all."""
-    from scheduled.config.check import checked
-
-    return checked(instance.config_file, instance.paths)
 
 
 def now(instance: Instance) -> str:
