@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from scheduled.errors import StateError
 from scheduled.paths import Paths
 from scheduled.state import directories
-from scheduled.state.sqlite.ledger import SqliteLedger, UnbornError, using
+from scheduled.state.sqlite.errors import UnbornError
+from scheduled.state.sqlite.ledger import SqliteLedger, using
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from scheduled.errors import StateError
 from scheduled.paths import Paths
 from scheduled.state import directories, snapshot
 from scheduled.state.locks import exclusive
-from scheduled.state.sqlite.ledger import DamagedError, SqliteLedger, is_doubtful, suspicion, using
+from scheduled.state.sqlite.errors import DamagedError, is_doubtful, suspicion
+from scheduled.state.sqlite.ledger import SqliteLedger, using
 
 
 def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:

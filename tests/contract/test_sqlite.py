@@ -9,11 +9,12 @@ import pytest
 from scheduled.core.keys import JobKey
 from scheduled.errors import StateError
 from scheduled.schedules.schedule import Schedule
-from scheduled.state.sqlite import ledger as sqlite
-from scheduled.state.sqlite.ledger import DamagedError, SqliteLedger
+from scheduled.state.sqlite import upgrade
+from scheduled.state.sqlite.errors import DamagedError
+from scheduled.state.sqlite.ledger import SqliteLedger
 from tests.fixtures.ledgers import HOLDER, by_hand
 
-VERSION = len(list(sqlite.MIGRATIONS.glob("*.sql")))
+VERSION = len(list(upgrade.MIGRATIONS.glob("*.sql")))
 
 
 @pytest.fixture
@@ -70,8 +71,8 @@ def test_a_file_without_a_version_is_brought_up_to_date(path):
 def test_a_file_of_an_older_version_is_upgraded_with_all_that_is_in_it(path, tmp_path, monkeypatch):
     with closing(SqliteLedger(path)) as ledger, ledger.transaction():
         ledger.begin_epoch(JobKey("kept"), (Schedule("cron", "0 * * * *"),), 7)
-    monkeypatch.setattr(sqlite, "MIGRATIONS", shutil.copytree(sqlite.MIGRATIONS, tmp_path / "migrations"))
-    further = sqlite.MIGRATIONS / f"{VERSION + 1:04}_later.sql"
+    monkeypatch.setattr(upgrade, "MIGRATIONS", shutil.copytree(upgrade.MIGRATIONS, tmp_path / "migrations"))
+    further = upgrade.MIGRATIONS / f"{VERSION + 1:04}_later.sql"
     further.write_text("CREATE TABLE later (x);\nINSERT INTO later SELECT position FROM jobs;")
 
     filled(path)

@@ -11,11 +11,11 @@ import pytest
 
 from scheduled.core.keys import JobKey
 from scheduled.state.locks import exclusive
-from scheduled.state.sqlite import ledger as sqlite
+from scheduled.state.sqlite import upgrade
 from scheduled.state.sqlite.ledger import SqliteLedger
 from tests.fixtures.ledgers import HOURLY
 
-VERSION = len(list(sqlite.MIGRATIONS.glob("*.sql")))
+VERSION = len(list(upgrade.MIGRATIONS.glob("*.sql")))
 CLAIMANTS, SLOTS, CROWD = 4, 30, 6
 # Each claimant claims all slots, one transaction each, as soon as all of them are there.
 CLAIM = """

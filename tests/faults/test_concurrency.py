@@ -15,7 +15,7 @@ import pytest
 
 from scheduled.state import locks
 from scheduled.state.locks import PATIENCE, create_locked, unless_held
-from scheduled.state.sqlite.ledger import BUSY_SECONDS
+from scheduled.state.sqlite.errors import BUSY_SECONDS
 
 CROWD = 50
 EVERY_SECOND = 'every = "1s"\nanchor = "2000-01-01"'
@@ -249,10 +249,10 @@ def test_nobody_works_on_another_users_state(shared, verb):
 HURRIED = """
 import sys
 from scheduled.state import locks
-from scheduled.state.sqlite import ledger as sqlite
+from scheduled.state.sqlite import errors
 
 locks.exclusive.__wrapped__.__defaults__ = (1.0,)
-sqlite.BUSY_SECONDS = 1
+errors.BUSY_SECONDS = 1
 from scheduled.cli.main import main
 
 sys.exit(main())

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from scheduled.state.sqlite.ledger import BUSY_SECONDS
+from scheduled.state.sqlite.errors import BUSY_SECONDS
 
 needs_root = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("unshare") is None,
