@@ -83,7 +83,7 @@ class JobRow(Keyed, frozen=True, kw_only=True):
 class RunRow(Keyed, frozen=True, kw_only=True):
     """A run as history tells it.
 
-    *host_name* is what people call its host, where that is known. *asked_for* is the instant that a run by hand was to
+    *host_name* is what people call its host, where that is known. *result* is what its handler reported. *asked_for* is the instant that a run by hand was to
     stand for.
     """
 
@@ -106,13 +106,14 @@ class RunRow(Keyed, frozen=True, kw_only=True):
     exit_code: int | None
     asked_for: Instant | None = None
     host_name: str | None = None
+    result: dict[str, Any] | None = None
 
 
 class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt of a run that has ended.
 
     *output* is its output's file, relative to the state directory; None if it printed nothing. *result* is what its
-    handler reported.
+    handler reported. *failure_class*, *model*, *tokens* and *cost* are those of `AttemptResult`.
     """
 
     run_id: str
@@ -125,6 +126,10 @@ class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: int | None
     output: str | None
     result: dict[str, Any] | None
+    failure_class: str | None
+    model: str | None
+    tokens: int | None
+    cost: float | None
 
 
 class SetAside(Keyed, frozen=True):

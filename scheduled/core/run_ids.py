@@ -11,12 +11,19 @@ def slot_run_id(key: JobKey, slot: Instant) -> str:
 
     It is the same for every attempt, so that it serves as idempotency key.
     """
-    return f"{key.in_ids}-{strftime('%Y%m%dT%H%M%SZ', gmtime(slot))}"
+    return f"{key.in_ids}-{_stamp(slot)}"
 
 
-def triggered_run_id(key: JobKey, event: str, trigger_id: int) -> str:
-    """Return the id of a run that a trigger starts: an event, or its turn in a chain (*event* is `chain` then)."""
-    return f"{key.in_ids}-{event}-{trigger_id}"
+def triggered_run_id(key: JobKey, event: str, trigger_id: int, at: float) -> str:
+    """Return the id of a run that a trigger of the instant *at* starts: an event, or its turn in a chain.
+
+    *event* is `chain` then. The number alone would come again after the ledger was lost, or an older one restored.
+    """
+    return f"{key.in_ids}-{_stamp(at)}-{event}-{trigger_id}"
+
+
+def _stamp(instant: float) -> str:
+    return strftime("%Y%m%dT%H%M%SZ", gmtime(instant))
 
 
 def further_run_id(run_id: str, tick: str) -> str:

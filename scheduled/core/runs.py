@@ -8,16 +8,13 @@ from scheduled.core.keys import Keyed
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import Instant
 
-Trigger = Literal["schedule", "manual", "event", "chain"]
-
-
 AttemptStatus = Literal["success", "failed", "timed_out", "interrupted", "skipped", "deferred"]
 
 
 Verdict = Literal["success", "failed", "skipped", "coalesced"]
 
 
-OpenReason = Literal["waiting_retry", "gate", "quiet", "budget", "paused", "running", "ask"]
+OpenReason = Literal["waiting_retry", "gate", "quiet", "budget", "paused", "running", "queued", "ask"]
 
 
 RunStatus = Literal[
@@ -156,7 +153,8 @@ class OpenRun(Keyed, frozen=True, kw_only=True):
 class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):
     """How one attempt ended, as the supervisor saw it (or as its absence says: `interrupted`).
 
-    *output* is the file of what it printed, relative to the state directory; None if it printed nothing.
+    *output* is the file of what it printed, relative to the state directory; None if it printed nothing. *failure_class*
+    says what kind of failure it was; *model*, *tokens* and *cost* what an agent's session took: None where that is not known.
     """
 
     run_id: str
@@ -170,6 +168,10 @@ class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     output_bytes: int = 0
     output: str | None = None
+    failure_class: str | None = None
+    model: str | None = None
+    tokens: int | None = None
+    cost: float | None = None
 
 
 def logical_time(run: Claim | OpenRun) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 def triggered(row: TriggerRow, window_start: Instant | None) -> Start:
     """Return the start that *row* waits for."""
     claim = Claim(
-        run_id=triggered_run_id(row.key, row.event, row.id),
+        run_id=triggered_run_id(row.key, row.event, row.id, row.at),
         job=row.job,
         target=row.target,
         slot=None,

@@ -116,5 +116,5 @@ def leap_forward(ledger: Ledger, before: float | None, now: Instant, *, leapt: b
 
 
 def _words(seconds: int) -> str:
-    days, rest = divmod(seconds, 86400)
+    days, rest = divmod(seconds, DAY)
     return f"{days} days" if days else f"{rest // 60} minutes"

@@ -14,6 +14,7 @@ from scheduled.actions.registry import kind_of
 from scheduled.clock import stamp
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job
+from scheduled.core.keys import JobKey
 from scheduled.core.records import Claimant
 from scheduled.core.runs import Claim
 from scheduled.core.starts import Start
@@ -103,6 +104,11 @@ class Dispatcher:
             f" install what does, or `scheduled disable {claim.job}`"
         )
         return False
+
+    @property
+    def untaken(self) -> Collection[JobKey]:
+        """What was claimed and no executor took."""
+        return self._follow_ups.untaken
 
     def _take_over(self, run: RunClaimed) -> None:
         """Take what is a process under the supervisor."""

@@ -129,13 +129,13 @@ def holds_now(
     )
 
 
-def leave(ledger: Ledger, found: Plan, planned: Instant) -> None:
-    """Say of what was due when a tick last *planned*, and has not started, that it is left to a later one."""
+def leave(ledger: Ledger, found: Plan, planned: Instant, untaken: Collection[JobKey]) -> None:
+    """Note why what was due when a tick last *planned* has not started: no executor took it, or it is left to a later one."""
     for key, job in found.jobs.items():
         if job.start is not None and job.start.claim.slot is not None:
             oldest = min([job.start.claim.slot, *(span.first for span in job.start.coalesced)])
             if oldest <= planned:
-                ledger.wait(key, "budget", job.next_due)
+                ledger.wait(key, "queued" if key in untaken else "budget", job.next_due)
 
 
 def ask_gates(ledger: Ledger, config: Config, now: Instant, requests: Sequence[ManualRequest] = ()) -> Gates:

@@ -9,6 +9,7 @@ import msgspec
 
 from scheduled import clock
 from scheduled.core.events import Event
+from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest
 from scheduled.core.records import Claimant
 from scheduled.core.starts import Start
@@ -65,7 +66,8 @@ def tick(
         undelivered = outbox.deliver(ledger, runtime.route, int(clock.now()))
         pruning.prune(runtime, ledger, clock.now())
         news = [*result.unrecorded, *undelivered]
-        result.troubles = _finish(runtime, ledger, gates, news, planned=only is None)
+        untaken = dispatcher.untaken
+        result.troubles = _finish(runtime, ledger, gates, news, only=only, untaken=untaken)
     result.exit_code = _exit_code(runtime, result, undelivered)
     return result
 
@@ -85,7 +87,15 @@ def _name(now: float) -> str:
     return f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}-{os.urandom(2).hex()}"
 
 
-def _finish(runtime: Runtime, ledger: Ledger, gates: Gates, new: list[str], *, planned: bool) -> list[str]:
+def _finish(
+    runtime: Runtime,
+    ledger: Ledger,
+    gates: Gates,
+    new: list[str],
+    *,
+    only: Collection[str] | None,
+    untaken: Collection[JobKey],
+) -> list[str]:
     """Note what is due next and what is wrong, publish the snapshot; return the troubles that are news."""
     now = clock.now()
     with ledger.transaction():
@@ -94,8 +104,8 @@ def _finish(runtime: Runtime, ledger: Ledger, gates: Gates, new: list[str], *, p
         # What may not start in this tick for its budget's sake says so; the next tick has a budget of its own.
         budget = None if runtime.config.max_runs is None else 0
         plan = planning.plan_and_note(ledger, runtime.config, int(now), gates=gates, budget=budget)
-        if planned:  # by now maybe by a later tick than this one
-            planning.leave(ledger, plan, int(ledger.meta("planned") or 0))
+        if only is None:  # it has planned, by now maybe a later tick than this one
+            planning.leave(ledger, plan, int(ledger.meta("planned") or 0), untaken)
         config, messages = runtime.config, [*runtime.troubles, *new]
         found = troubles.current(ledger, config.jobs, [*config.problems, *config.warnings], messages)
         news = troubles.news(ledger, found, now)

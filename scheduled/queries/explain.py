@@ -167,6 +167,8 @@ def _due(view: View, job: Job, start: Start) -> str:
     row = view.rows.get(key_of(job))
     if row is not None and row.open_reason == "budget":
         return "It waits: the last tick had started as many runs as `[catch_up]` allows; the next goes on."
+    if row is not None and row.open_reason == "queued":
+        return f"It waits: at the last tick nothing here executed what it does ({job.action.kind})."
     if row is not None and row.open_reason == "gate":
         asked = describe.gate(job.only_if) if job.only_if else f"after {', '.join(job.after)}"
         return f"It waits: at the last tick its gate did not hold ({asked})."

@@ -78,6 +78,7 @@ def _run(row: RunRow, zone: str) -> dict[str, Any]:
         "exit_code": row.exit_code,
         "host": row.host_name or row.host,
         "host_id": row.host,
+        "result": row.result,
     }
 
 

@@ -102,6 +102,10 @@ def _unscheduled(view: View, job: Job) -> str:
     return f"in {' and '.join(chains)}" if chains else describe.schedules(job.schedules)
 
 
+# What every job is given; and what `check` thinks of it.
+NEVER_DEFAULT = frozenset({"name", "action", "schedules", "source", "doubts"})
+
+
 def job(instance: Instance, name: str) -> dict[str, Any]:
     """Return everything configured of a job, defaults included, where it stands, and its next slots.
 
@@ -123,7 +127,7 @@ def job(instance: Instance, name: str) -> dict[str, Any]:
             for field, default in msgspec.to_builtins(
                 Job(name=name, schedules=found.schedules, action=found.action)
             ).items()
-            if settings[field] == default
+            if settings[field] == default and field not in NEVER_DEFAULT
         ),
         "standing": {
             "epoch": stamp(job_state.epoch if job_state else None, view.zone),

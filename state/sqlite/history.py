@@ -8,19 +8,23 @@ import msgspec
 
 from scheduled.core.records import AttemptRow, RunRow
 from scheduled.schedules.zones import Instant
+from scheduled.state.sqlite.runs import OPEN_STATUSES
 
 _RUN = """
     SELECT run_id, job, target, slot, slots, triggered_by, attempt, status, reason, retry_at, tick, host,
            claimed_at, started_at, finished_at, duration_ms, exit_code,
            iif(triggered_by IN ('manual', 'chain'), json_extract(payload, '$.scheduled_for'), NULL),
-           (SELECT name FROM hosts WHERE hosts.host = runs.host) FROM runs
+           (SELECT name FROM hosts WHERE hosts.host = runs.host), result FROM runs
 """
 
 
 def _attempt_row(row: tuple[Any, ...]) -> AttemptRow:
-    *head, result = row
-    values = (*head, msgspec.json.decode(result) if result else None)
-    return AttemptRow(**dict(zip(AttemptRow.__struct_fields__, values, strict=True)))
+    fields = dict(zip(AttemptRow.__struct_fields__, row, strict=True))
+    return AttemptRow(**{**fields, "result": _document(fields["result"])})
+
+
+def _document(text: str | None) -> dict[str, Any] | None:
+    return msgspec.json.decode(text) if text else None
 
 
 class History:
@@ -41,8 +45,8 @@ class History:
     def attempts(self, run_id: str) -> list[AttemptRow]:
         """See `History.attempts`."""
         rows = self._db.execute(
-            "SELECT run_id, attempt, status, reason, started_at, finished_at, duration_ms, exit_code, output, result"
-            " FROM attempts WHERE run_id = ? ORDER BY attempt",
+            "SELECT run_id, attempt, status, reason, started_at, finished_at, duration_ms, exit_code, output, result,"
+            " class, model, tokens, cost FROM attempts WHERE run_id = ? ORDER BY attempt",
             (run_id,),
         )
         return [_attempt_row(row) for row in rows]
@@ -98,7 +102,8 @@ class History:
 
     @staticmethod
     def _run_row(row: tuple[Any, ...]) -> RunRow:
-        return RunRow(**dict(zip(RunRow.__struct_fields__, row, strict=True)))
+        *head, result = row
+        return RunRow(**dict(zip(RunRow.__struct_fields__, (*head, _document(result)), strict=True)))
 
     def _prune_runs(self, job: str, target: str, last_run: str, before: Instant, keep_runs: int) -> list[str]:
         newest_surplus = self._db.execute(
@@ -107,8 +112,8 @@ class History:
             (job, target, keep_runs),
         ).fetchone()
         rows = self._db.execute(
-            "DELETE FROM runs WHERE job = ? AND target = ? AND (claimed_at < ? OR (claimed_at, rowid) <= (?, ?)) AND run_id != ?"
-            " AND status NOT IN ('claimed', 'running', 'waiting_retry') RETURNING run_id",
+            "DELETE FROM runs WHERE job = ? AND target = ? AND (claimed_at < ? OR (claimed_at, rowid) <= (?, ?)) AND run_id != ?"  # noqa: S608 - a constant
+            f" AND status NOT IN {OPEN_STATUSES} RETURNING run_id",
             (job, target, before, *(newest_surplus or (-1, -1)), last_run),
         )
         gone = [run_id for (run_id,) in rows.fetchall()]

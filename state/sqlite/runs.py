@@ -7,16 +7,26 @@ from typing import Any
 import msgspec
 
 from scheduled.core.records import CHAIN, Claimant
-from scheduled.core.runs import AttemptResult, Claim, OpenRun
+from scheduled.core.runs import OPEN, AttemptResult, Claim, OpenRun
 from scheduled.schedules.zones import Instant
 
-_OPEN = "('claimed', 'running', 'waiting_retry')"
-_OPEN_RUN = """
+OPEN_STATUSES = f"({', '.join(repr(status) for status in sorted(OPEN))})"
+_OF_AN_ATTEMPT = (
+    "run_id", "attempt", "status", "reason", "started_at", "finished_at", "duration_ms", "exit_code", "output",
+    "failure_class", "model", "tokens", "cost",
+)  # fmt: skip
+_ATTEMPT = """
+    INSERT OR REPLACE INTO attempts (run_id, attempt, status, reason, started_at, finished_at, duration_ms, exit_code,
+        output, result, class, model, tokens, cost)
+    VALUES (:run_id, :attempt, :status, :reason, :started_at, :finished_at, :duration_ms, :exit_code,
+        :output, :result, :failure_class, :model, :tokens, :cost)
+"""
+_OPEN_RUN = f"""
     SELECT run_id, job, target, slot, status, attempt, slots, triggered_by, tick, boot, host, retry_at, window_start,
            interruptions, deferrals, stop_requested, reason,
            exists(SELECT 1 FROM attempts a WHERE a.run_id = runs.run_id AND a.attempt = runs.attempt
-                  AND a.status = 'interrupted'), event, payload, parent, step, depth, started_at FROM runs WHERE status IN ('claimed', 'running', 'waiting_retry')
-"""
+                  AND a.status = 'interrupted'), event, payload, parent, step, depth, started_at FROM runs WHERE status IN {OPEN_STATUSES}
+"""  # noqa: S608 - a constant
 
 
 def _open_run(row: tuple[Any, ...]) -> OpenRun:
@@ -85,7 +95,7 @@ class Runs:
     def unclaim(self, run_id: str) -> None:
         """See `Runs.unclaim`."""
         self._db.execute(
-            "UPDATE runs SET status = 'waiting_retry', attempt = attempt - 1, retry_at = 0"
+            "UPDATE runs SET status = 'waiting_retry', attempt = attempt - 1, retry_at = CAST(claimed_at AS INTEGER)"
             " WHERE run_id = ? AND triggered_by != 'manual' AND status = 'claimed'",
             (run_id,),
         )
@@ -109,22 +119,7 @@ class Runs:
     ) -> None:
         """See `Runs.ended`."""
         document = None if result is None else msgspec.json.encode(result).decode()
-        self._db.execute(
-            "INSERT OR REPLACE INTO attempts (run_id, attempt, status, reason, started_at, finished_at, duration_ms, exit_code,"
-            " output, result) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                ending.run_id,
-                ending.attempt,
-                ending.status,
-                ending.reason,
-                ending.started_at,
-                ending.finished_at,
-                ending.duration_ms,
-                ending.exit_code,
-                ending.output,
-                document,
-            ),
-        )
+        self._record_attempt(ending, document)
         self._db.execute(
             "UPDATE runs SET status = ?, reason = ?, retry_at = ?, started_at = ?, finished_at = ?, duration_ms = ?,"
             " exit_code = ?, result = ?, interruptions = interruptions + ?, deferrals = deferrals + ? WHERE run_id = ?",
@@ -145,10 +140,14 @@ class Runs:
         if run_status != "waiting_retry":
             self._summarise(ending, run_status, document)
 
+    def _record_attempt(self, ending: AttemptResult, document: str | None) -> None:
+        values = {name: getattr(ending, name) for name in _OF_AN_ATTEMPT} | {"result": document}
+        self._db.execute(_ATTEMPT, values)
+
     def close_run(self, run_id: str, status: str, reason: str) -> None:
         """See `Runs.close_run`."""
         self._db.execute(
-            f"UPDATE runs SET status = ?, reason = ?, retry_at = NULL WHERE run_id = ? AND status IN {_OPEN}",  # noqa: S608 - a constant
+            f"UPDATE runs SET status = ?, reason = ?, retry_at = NULL WHERE run_id = ? AND status IN {OPEN_STATUSES}",  # noqa: S608 - a constant
             (status, reason, run_id),
         )
 
@@ -161,8 +160,8 @@ class Runs:
     def begin_chain(self, run_id: str, payload: Mapping[str, Any]) -> None:
         """See `Runs.begin_chain`."""
         self._db.execute(
-            "UPDATE runs SET status = 'running', tick = ?, payload = ?, started_at = ifnull(started_at, claimed_at)"
-            " WHERE run_id = ? AND status IN ('claimed', 'running', 'waiting_retry')",
+            "UPDATE runs SET status = 'running', tick = ?, payload = ?, started_at = ifnull(started_at, claimed_at)"  # noqa: S608 - a constant
+            f" WHERE run_id = ? AND status IN {OPEN_STATUSES}",
             (CHAIN, msgspec.json.encode(payload).decode(), run_id),
         )
 

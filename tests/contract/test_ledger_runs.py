@@ -105,7 +105,7 @@ def test_an_undone_claim_of_a_slot_is_due_at_once_with_the_same_attempt(ledger):
 
     run = ledger.open_run("run-3600")
     assert (run.status, run.attempt, run.retry_at, ledger.job_states()[JobKey("job")].busy) == (
-        "waiting_retry", 0, 0, False,
+        "waiting_retry", 0, 5, False,
     )  # fmt: skip
     assert rows(ledger) == [(Span(HOUR, HOUR, 1), None, "", "run-3600")]
 

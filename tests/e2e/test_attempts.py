@@ -35,3 +35,26 @@ def test_an_attempt_that_printed_nothing_has_no_output(world):
     world.run("run", "quiet")
 
     assert world.sql("SELECT status, output FROM attempts") == [("success", None)]
+
+
+def test_what_a_handler_reported_is_in_the_history(world, sample):
+    world.configure(f'timezone = "UTC"\nworkspace = "{sample.root}"\n[jobs.health]\nhandler = "health"\n')
+
+    world.run("run", "health")
+
+    (run,) = world.json("history")
+    assert run["result"]["healthy"] > 0
+
+
+def test_a_run_by_an_event_has_an_id_that_a_ledger_begun_again_does_not_give_again(world):
+    world.configure('timezone = "UTC"\n[jobs.a]\non = "deploy"\ncommand = "true"\n')
+
+    ids = []
+    for minute in ("10:00", "10:05"):
+        world.run("emit", "deploy", at=f"2026-11-20 {minute}:00")
+        world.run("run", at=f"2026-11-20 {minute}:01")
+        ids.append(world.json("history", at=f"2026-11-20 {minute}:02")[0]["run_id"])
+        for path in world.state.glob("ledger.db*"):
+            path.unlink()
+
+    assert len(set(ids)) == len(ids)

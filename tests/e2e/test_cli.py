@@ -305,7 +305,7 @@ def test_history_has_the_fields_that_others_read(cli):
 
     assert list(run) == [
         "run_id", "job", "target", "scheduled_for", "slots", "trigger", "attempt", "status", "reason", "started_at",
-        "finished_at", "duration_ms", "exit_code", "host", "host_id",
+        "finished_at", "duration_ms", "exit_code", "host", "host_id", "result",
     ]  # fmt: skip
     assert datetime.fromisoformat(run["started_at"]).tzinfo is not None
 

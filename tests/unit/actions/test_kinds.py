@@ -15,6 +15,7 @@ from scheduled.config.files import load_config
 from scheduled.core.jobs import Action
 from scheduled.interfaces.web.pages import forms
 
+NAMED = ", ".join(registry.KINDS)
 ROOT = Path(registry.__file__).parents[1]
 
 
@@ -68,8 +69,8 @@ def test_a_new_kind_is_read_from_its_keys_and_described_in_its_words(configured)
         ("beep = 1", "beep: Expected `str | null`, got `int`"),
         ('beep = "high"\ntime = 3', "time: unknown key; did you mean times?"),
         ('command = "true"\ntimes = 3', "times: belongs to `beep` only"),
-        ('beep = "high"\ncommand = "true"', "command and beep: only one of command, python, handler, chain, beep may be given"),
-        ("", "one of command, python, handler, chain, beep must say what to do"),
+        ('beep = "high"\ncommand = "true"', f"command and beep: only one of {NAMED}, beep may be given"),
+        ("", f"one of {NAMED}, beep must say what to do"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_the_keys_of_a_new_kind_is_named(configured, text, fault):

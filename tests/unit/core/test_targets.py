@@ -115,13 +115,13 @@ def test_a_pause_holds_what_it_is_of(paused, expected):
 
 
 def test_a_trigger_starts_the_target_that_it_is_for():
-    row = TriggerRow(id=7, job="a", target="y", event="disk_full", payload={}, depth=1)
+    row = TriggerRow(id=7, job="a", target="y", event="disk_full", payload={}, depth=1, at=90.5)
 
     found = planner.plan(
         {"a": a_job()}, states(a_state(X, "14:00"), a_state(Y, "14:00")), NOW, holds=Holds(triggers=(row,))
     )
 
-    assert started(found) == [(Y, "a@y-disk_full-7", 0)]
+    assert started(found) == [(Y, "a@y-19700101T000130Z-disk_full-7", 0)]
 
 
 def test_a_budget_is_spent_target_by_target():

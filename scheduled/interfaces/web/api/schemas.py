@@ -208,6 +208,7 @@ class Run(msgspec.Struct, kw_only=True):
     exit_code: int | None
     host: str
     host_id: str
+    result: dict[str, Any] | None
 
 
 class Slot(msgspec.Struct, kw_only=True):

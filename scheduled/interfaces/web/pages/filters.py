@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from scheduled import clock
+from scheduled.schedules.zones import DAY, HOUR, MINUTE
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -53,7 +54,7 @@ def distance(iso: str) -> str:
 
 def _rough(span: timedelta) -> str:
     seconds = int(span.total_seconds())
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+    for size, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
         if seconds >= size:
             return f"{seconds // size} {unit}"
     return f"{seconds} s"
