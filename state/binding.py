@@ -11,7 +11,7 @@ import msgspec
 
 from scheduled.paths import Paths
 from scheduled.state.files import read_regular, write_atomically
-from scheduled.state.ledger import Ledger
+from scheduled.state.ledger import Ledger, Meta
 
 KEY = "instance"  # in the ledger's meta
 MACHINE_FILES = ("/etc/machine-id", "/var/lib/dbus/machine-id")
@@ -56,7 +56,7 @@ def _here(host: str, paths: Paths, config: Path, machine: str, name: str) -> Bin
     return Binding(host=host, name=name, machine=machine, state=str(paths.root), config=str(config))
 
 
-def _bind(ledger: Ledger, paths: Paths, here: Binding) -> Bound:
+def _bind(ledger: Meta, paths: Paths, here: Binding) -> Bound:
     kept, remembered = _kept(paths), _decoded(ledger.meta(KEY))
     warnings = [f"{file_of(paths)}: damaged; it is written anew"] if kept is None and _exists(paths) else []
     known = remembered or kept

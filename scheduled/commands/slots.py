@@ -20,7 +20,7 @@ from scheduled.errors import BusyError, ConfigError
 from scheduled.instance import Instance
 from scheduled.schedules.instants import read
 from scheduled.schedules.zones import Instant
-from scheduled.state.ledger import Ledger
+from scheduled.state.ledger import Ledger, Positions
 from scheduled.state.open import read_only
 
 BY_HAND = "by hand"
@@ -88,7 +88,7 @@ def _give_up(ledger: Ledger, runtime: Runtime, run: OpenRun, now: Instant) -> li
     return step_over(ledger, context_of(runtime, now), run, "skipped")
 
 
-def _one(ledger: Ledger, job: Job, job_state: JobState, slot: Instant, zone: str) -> Span:
+def _one(ledger: Positions, job: Job, job_state: JobState, slot: Instant, zone: str) -> Span:
     if slots_of(job.schedules, job_state.epoch).last_until(slot) != slot:
         raise ConfigError(
             f"{job.name}: {stamp(slot, zone)} is no slot of it; {_nearest(job, job_state, slot, zone)}"

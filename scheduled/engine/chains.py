@@ -18,7 +18,7 @@ from scheduled.core.keys import JobKey, read_label
 from scheduled.core.records import CHAIN, JobRow
 from scheduled.core.runs import AFTER, FAILED, OPEN, AttemptResult, Claim, OpenRun, TriggerRow
 from scheduled.engine.run_claimed import RunClaimed
-from scheduled.state.ledger import Ledger
+from scheduled.state.ledger import Ledger, Triggers
 
 MAX_DEPTH = 16  # events that led to one another: more are taken for a loop
 
@@ -56,7 +56,7 @@ def _state_of(run: OpenRun) -> dict[str, Any]:
     return {**state, "failures": [*state.get("failures", ()), *failed]}
 
 
-def _trigger_step(ledger: Ledger, run_id: str, state: Mapping[str, Any], depth: int, now: float) -> None:
+def _trigger_step(ledger: Triggers, run_id: str, state: Mapping[str, Any], depth: int, now: float) -> None:
     told = {name: state.get(name) for name in ("scheduled_for", "missed", "window_start")}
     for label in state["steps"][state["at"]]:
         key = read_label(label)
@@ -164,7 +164,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def spread(ledger: Ledger, jobs: Jobs, events: Iterable[Event], depth: int, now: float) -> list[str]:
+def spread(ledger: Triggers, jobs: Jobs, events: Iterable[Event], depth: int, now: float) -> list[str]:
     """Have the jobs started that listen to *events*; return what was not, because it would never end."""
     refused = []
     for event in events:

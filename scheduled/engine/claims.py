@@ -13,7 +13,7 @@ from scheduled.core.runs import Span
 from scheduled.core.starts import Start
 from scheduled.engine.planning import record_verdict
 from scheduled.schedules.zones import Instant
-from scheduled.state.ledger import Ledger
+from scheduled.state.ledger import History, Ledger
 
 
 def by_hand(
@@ -57,7 +57,7 @@ def _take(ledger: Ledger, start: Start, claimant: Claimant, now: float) -> Start
     return start
 
 
-def _with_new_id(ledger: Ledger, start: Start, claimant: Claimant) -> Start:
+def _with_new_id(ledger: History, start: Start, claimant: Claimant) -> Start:
     """Give a run another id where its own is taken: after the clock went back, instants come twice."""
     if ledger.run(start.claim.run_id) is None:
         return start

@@ -16,7 +16,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.runs import JobState, OpenRun
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import DAY, HOUR, MINUTE, Instant
-from scheduled.state.ledger import Ledger
+from scheduled.state.ledger import Ledger, Positions
 
 SLEPT_THROUGH = 5 * MINUTE
 AS_CRON = 3 * HOUR
@@ -78,7 +78,7 @@ def _rewind(ledger: Ledger, job_state: JobState, now: Instant) -> None:
         ledger.cut(job_state.key, row.span.first, span_between(times, row.span.first - 1, reached))
 
 
-def _times_at(ledger: Ledger, key: JobKey, slot: Instant) -> Timetable:
+def _times_at(ledger: Positions, key: JobKey, slot: Instant) -> Timetable:
     epoch = [one for one in ledger.epochs() if one.key == key and one.starts_at < slot][-1]
     return slots_of(epoch.schedules, epoch.starts_at)
 

@@ -30,7 +30,7 @@ from scheduled.execution.prepare import specify, unprepared
 from scheduled.execution.protocol import Ended, NotStarted, Record, Started
 from scheduled.schedules.zones import MINUTE
 from scheduled.state import directories
-from scheduled.state.ledger import Ledger
+from scheduled.state.ledger import Conditions, Ledger
 from scheduled.state.locks import create_locked
 
 
@@ -155,7 +155,7 @@ class Dispatcher:
         if self._supervisor is not None:
             self._supervisor.stop()
 
-    def _submit(self, supervisor: SupervisorClient, ledger: Ledger) -> None:
+    def _submit(self, supervisor: SupervisorClient, ledger: Conditions) -> None:
         waiting, self._waiting = self._waiting, []
         context, totals = self._runtime.context(), ledger.totals()
         for claim in waiting:

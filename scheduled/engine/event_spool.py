@@ -17,7 +17,7 @@ from scheduled.engine.runtime import Runtime
 from scheduled.errors import ConfigError
 from scheduled.paths import Paths
 from scheduled.state.files import RefusedError, read_regular
-from scheduled.state.ledger import Ledger
+from scheduled.state.ledger import Ledger, Meta
 
 LIMIT = 1 << 16  # a job is handed its payload in one variable, for which Linux has room up to 128 KiB
 TAKEN = "spooled"  # where the ledger keeps which files were taken in already
@@ -64,7 +64,7 @@ def waiting(ledger: Ledger, paths: Paths) -> list[Event]:
     return events
 
 
-def _taken(ledger: Ledger) -> list[str]:
+def _taken(ledger: Meta) -> list[str]:
     return msgspec.json.decode(ledger.meta(TAKEN) or "[]", type=list[str])
 
 

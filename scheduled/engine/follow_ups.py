@@ -11,7 +11,7 @@ from scheduled.engine import planning
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
 from scheduled.schedules.zones import MINUTE
-from scheduled.state.ledger import Ledger
+from scheduled.state.ledger import Ledger, Runs
 
 PATIENCE = MINUTE  # a retry that is due sooner is waited for; a later one belongs to a later tick
 STAY = 10 * MINUTE  # after that a tick makes no retry any more: no job keeps it here for ever
@@ -84,7 +84,7 @@ class FollowUps:
             and start.claim.key not in self.untaken
         ]
 
-    def _note_retries(self, ledger: Ledger, keys: Collection[JobKey], now: float) -> None:
+    def _note_retries(self, ledger: Runs, keys: Collection[JobKey], now: float) -> None:
         for key in keys:
             self.retries.pop(key, None)
         for run in ledger.open_runs():

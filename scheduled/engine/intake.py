@@ -14,7 +14,7 @@ from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
 from scheduled.schedules.zones import MINUTE
 from scheduled.state import snapshot
-from scheduled.state.ledger import Ledger
+from scheduled.state.ledger import Ledger, Meta
 
 
 class Past(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +52,7 @@ def tell(runtime: Runtime, past: Past) -> None:
     runtime.publish(past.events)
 
 
-def _note_gap(ledger: Ledger, before: float | None, now: float) -> bool:
+def _note_gap(ledger: Meta, before: float | None, now: float) -> bool:
     """Remember since when ticks have come without a gap, and return whether there is one since that *before*."""
     cadence = int(ledger.meta("cadence") or DEFAULT_CADENCE)
     gap = before is None or not 0 <= now - before <= 2 * cadence + MINUTE
@@ -69,6 +69,6 @@ def _booted(ledger: Ledger, runtime: Runtime, boot: str, now: float) -> list[Eve
     return events
 
 
-def boot_since(ledger: Ledger, boot: str) -> list[Event]:
+def boot_since(ledger: Meta, boot: str) -> list[Event]:
     """Return the event that *boot* is, if no tick has published it yet."""
     return [] if ledger.meta("boot") in (None, boot) else [Event(name=BOOTED, payload={"boot": boot})]

@@ -18,7 +18,7 @@ from scheduled.core.manual import ManualRequest
 from scheduled.core.planner import Plan
 from scheduled.core.runs import JobState, Span, Verdict
 from scheduled.schedules.zones import Instant
-from scheduled.state.ledger import Ledger
+from scheduled.state.ledger import Ledger, Positions
 
 
 class Gates(msgspec.Struct, frozen=True):
@@ -36,7 +36,7 @@ def register(ledger: Ledger, config: Config, now: Instant) -> None:
         _write(ledger, change, now)
 
 
-def foreseen(ledger: Ledger, config: Config, now: Instant) -> dict[JobKey, JobState]:
+def foreseen(ledger: Positions, config: Config, now: Instant) -> dict[JobKey, JobState]:
     """Return the states of the jobs as they will be after `register`; nothing is written."""
     job_states = ledger.job_states()
     return epochs.after(job_states, epochs.epoch_changes(config.jobs, job_states, bool(config.problems), now))
@@ -60,7 +60,13 @@ def _write(ledger: Ledger, change: EpochChange, now: Instant) -> None:
 
 
 def record_verdict(
-    ledger: Ledger, key: JobKey, span: Span, verdict: Verdict, reason: str, run_id: str | None, now: Instant
+    ledger: Positions,
+    key: JobKey,
+    span: Span,
+    verdict: Verdict,
+    reason: str,
+    run_id: str | None,
+    now: Instant,
 ) -> None:
     """Give the slots of *span* their *verdict*, but for those that have one already (skipped beforehand)."""
     row = ledger.row_at(key, span.last)
@@ -129,7 +135,7 @@ def holds_now(
     )
 
 
-def leave(ledger: Ledger, found: Plan, planned: Instant, untaken: Collection[JobKey]) -> None:
+def leave(ledger: Positions, found: Plan, planned: Instant, untaken: Collection[JobKey]) -> None:
     """Note why what was due when a tick last *planned* has not started: no executor took it, or it is left to a later one."""
     for key, job in found.jobs.items():
         if job.start is not None and job.start.claim.slot is not None:

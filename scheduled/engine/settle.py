@@ -17,7 +17,7 @@ from scheduled.execution.report_file import Reported, read_report
 from scheduled.notify import conditions, outbox
 from scheduled.notify.composing import compose
 from scheduled.schedules.zones import Instant
-from scheduled.state.ledger import Ledger
+from scheduled.state.ledger import Conditions, Ledger
 
 
 class SettleContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,7 +129,7 @@ def _with_outcome(ending: AttemptResult, reported: Reported) -> AttemptResult:
     return msgspec.structs.replace(ending, status=outcome.status, reason=outcome.reason or ending.reason)
 
 
-def _take_report(ledger: Ledger, run: OpenRun, reported: Reported, now: float) -> list[Event]:
+def _take_report(ledger: Conditions, run: OpenRun, reported: Reported, now: float) -> list[Event]:
     for line in reported.counts:
         ledger.count(run.key, line.name, line.amount)
     for notice in reported.notices:

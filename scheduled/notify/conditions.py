@@ -9,7 +9,7 @@ from scheduled.core.events import Event
 from scheduled.core.keys import JobKey
 from scheduled.core.records import KnownCondition
 from scheduled.notify.outbox import notice_id
-from scheduled.state.ledger import Ledger
+from scheduled.state.ledger import Conditions
 
 
 def changes(
@@ -50,7 +50,7 @@ def _by_group(conditions: Iterable[Condition]) -> dict[str, list[Condition]]:
 
 
 def record(
-    ledger: Ledger,
+    ledger: Conditions,
     key: JobKey,
     found: Sequence[Change],
     compose: Callable[[Change], Sequence[Notice]],

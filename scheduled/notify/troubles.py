@@ -8,7 +8,7 @@ from scheduled.core.keys import JobKey, read_label
 from scheduled.core.runs import FAILED
 from scheduled.printable import printable
 from scheduled.schedules.zones import DAY
-from scheduled.state.ledger import Ledger
+from scheduled.state.ledger import Conditions, Ledger
 
 OF_JOB = ("job", "ask")  # kinds of its conditions that are about one job, or one target of it
 OWNER = JobKey("")  # conditions of the runner itself; jobs have names
@@ -41,7 +41,7 @@ def current(ledger: Ledger, jobs: Jobs, problems: Iterable[str], messages: Itera
     return found
 
 
-def news(ledger: Ledger, troubles: Mapping[str, str], now: float) -> list[str]:
+def news(ledger: Conditions, troubles: Mapping[str, str], now: float) -> list[str]:
     """Note what is wrong now; return what appeared since the last tick or was last printed a day ago."""
     known = {item.condition.key: item for item in ledger.conditions(OWNER)}
     ledger.drop_conditions(OWNER, [key for key in known if key not in troubles])

@@ -22,7 +22,7 @@ from scheduled.queries.view import View, looked_at
 from scheduled.schedules.durations import duration
 from scheduled.schedules.instants import read
 from scheduled.schedules.zones import Instant
-from scheduled.state.ledger import Ledger
+from scheduled.state.ledger import History, Ledger
 
 LAST = 5  # verdicts that are told
 
@@ -181,7 +181,7 @@ def _due(view: View, job: Job, start: Start) -> str:
 
 
 def _fields(
-    view: View, ledger: Ledger, job: Job, job_state: JobState | None, plan: JobPlan | None
+    view: View, ledger: History, job: Job, job_state: JobState | None, plan: JobPlan | None
 ) -> dict[str, Any]:
     zone, row = view.zone, view.rows.get(key_of(job))
     run = job_state.open_run if job_state else None

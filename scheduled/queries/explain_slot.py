@@ -11,7 +11,7 @@ from scheduled.core.records import Epoch, RunRow, SlotRow
 from scheduled.queries import describe
 from scheduled.queries.view import View
 from scheduled.schedules.zones import Instant
-from scheduled.state.ledger import Ledger
+from scheduled.state.ledger import Ledger, Meta, Positions
 
 BECAME = {
     "success": "succeeded",
@@ -69,7 +69,7 @@ def explain_slot(view: View, ledger: Ledger, name: str, at: Instant) -> dict[str
     }
 
 
-def _epochs(view: View, ledger: Ledger, key: JobKey) -> Iterator[Epoch]:
+def _epochs(view: View, ledger: Positions, key: JobKey) -> Iterator[Epoch]:
     yield from (found for found in ledger.epochs() if found.key == key)
     job_state = view.job_states.get(key)
     if job_state is not None and job_state.schedules:  # what the next tick would write down
@@ -115,7 +115,7 @@ def _became(run: RunRow | None) -> str:
     )
 
 
-def _undecided(view: View, ledger: Ledger, key: JobKey, slot: Instant) -> str:
+def _undecided(view: View, ledger: Meta, key: JobKey, slot: Instant) -> str:
     horizon = int(ledger.meta("horizon") or 0)
     if slot < horizon:
         return f"is older than what is kept (since {when(horizon, view)})."

@@ -16,7 +16,7 @@ from scheduled.execution.env_file import secrets_of
 from scheduled.instance import Instance
 from scheduled.masking import Mask
 from scheduled.paths import Paths
-from scheduled.state.ledger import Ledger
+from scheduled.state.ledger import History
 from scheduled.state.locks import is_held
 from scheduled.state.open import read_only
 
@@ -99,7 +99,7 @@ def _has_other_secrets(job: Job, row: RunRow) -> bool:
         return True
 
 
-def _runs(ledger: Ledger, name: str) -> list[RunRow]:
+def _runs(ledger: History, name: str) -> list[RunRow]:
     row = ledger.run(name)
     return [row] if row is not None else ledger.history(job=name, limit=RECENT)
 

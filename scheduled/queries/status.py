@@ -20,7 +20,7 @@ from scheduled.queries.jobs import in_words
 from scheduled.queries.view import View, looked_at
 from scheduled.state import directories, snapshot
 from scheduled.state.files import no_room
-from scheduled.state.ledger import Ledger
+from scheduled.state.ledger import Conditions, Ledger
 from scheduled.state.open import exists
 
 
@@ -107,7 +107,7 @@ def _ticks(ledger: Ledger, paths: Paths, now: float, zone: str) -> dict[str, Any
     }
 
 
-def _troubles(ledger: Ledger, ticks: dict[str, Any]) -> list[str]:
+def _troubles(ledger: Conditions, ticks: dict[str, Any]) -> list[str]:
     if not ticks["running"]:
         yet = (
             "no tick has come since this state was made"
