@@ -224,6 +224,7 @@ class Dispatcher:
 def _started_event(claim: Claim, zone: str) -> Event:
     payload = {
         "job": claim.job,
+        **({"target": claim.target} if claim.target else {}),
         "run_id": claim.run_id,
         "scheduled_for": stamp(claim.scheduled_for, zone),
         "missed": claim.missed,

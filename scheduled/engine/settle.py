@@ -168,6 +168,7 @@ def _verdict_event(run: OpenRun, ending: AttemptResult, judgement: Judgement, zo
         name = {"success": "job_completed", "skipped": "job_skipped"}.get(judgement.status, "job_failed")
     payload = {
         "job": run.job,
+        **({"target": run.target} if run.target else {}),
         "run_id": run.run_id,
         "scheduled_for": stamp(stands_for(run), zone),
         "attempt": run.attempt,

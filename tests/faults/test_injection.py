@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from scheduled.config.edit import addition
 from scheduled.core.conditions import Notice
+from scheduled.core.keys import JobKey
 from scheduled.errors import ConfigError
 from scheduled.handlers.formats.inbox import Counts
 from scheduled.handlers.report_pages import Report, html
@@ -198,7 +199,7 @@ def test_a_notice_is_one_mail_whose_copy_lies_in_its_folder(sample, subject):
 @given(st.lists(TEXTS, min_size=1, max_size=4))
 @settings(max_examples=EXAMPLES)
 def test_a_calendar_has_an_event_for_each_run_and_no_other_line(names):
-    text = calendar.document([(0, 0, name) for name in names], 0)
+    text = calendar.document([(0, 0, JobKey(name)) for name in names], 0)
 
     lines = text.replace("\r\n ", "").split("\r\n")
     kinds = [line.split(":")[0] for line in lines]

@@ -181,3 +181,11 @@ def test_the_trouble_of_a_target_names_it_and_is_found_under_it(ledger, config):
     assert [troubles.about(name) for name in (*found, "job:mail@@flow", "ask:a", "config:x", "tick:job:a")] == [
         Y, JobKey("mail@flow"), JobKey("a"), troubles.OWNER, troubles.OWNER,
     ]  # fmt: skip
+
+
+def test_the_event_of_a_targets_run_names_the_target(ledger, config):
+    events = settled(ledger, config, X)
+
+    assert [(event.name, event.payload["job"], event.payload["target"]) for event in events] == [
+        ("job_completed", "job", "x")
+    ]
