@@ -7,7 +7,7 @@ UTC seconds. A store has a module for each part: `Positions` is `sqlite/position
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from scheduled.core.conditions import Condition, Notice
 from scheduled.core.keys import JobKey
@@ -25,6 +25,11 @@ from scheduled.core.records import (
 from scheduled.core.runs import AttemptResult, Claim, JobState, OpenReason, OpenRun, Span, TriggerRow, Verdict
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import Instant
+
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object  # only type checkers compare stores with the contract; a protocol takes a tick a millisecond to make
 
 
 class Positions(Protocol):

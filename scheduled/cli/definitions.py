@@ -7,13 +7,10 @@ from typing import Any
 
 import click
 
-from scheduled.actions.registry import KINDS as ACTIONS
 from scheduled.cli.options import as_json, dry_run, job_names, verb
 from scheduled.cli.reply import show
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
-from scheduled.schedules.kinds.reading import choosing_keys
-from scheduled.schedules.kinds.registry import KINDS as SCHEDULES
 
 
 def _given(*options: tuple[str, str, str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -28,13 +25,48 @@ def _given(*options: tuple[str, str, str]) -> Callable[[Callable[..., Any]], Cal
     return give
 
 
-@click.command()
+class _WithKinds(click.Command):
+    """A verb with an option for each kind of schedule and action; the kinds are imported when its options are asked for."""
+
+    _params: list[click.Parameter]
+    _complete: bool
+
+    @property
+    def params(self) -> list[click.Parameter]:  # pyright: ignore[reportIncompatibleVariableOverride] - it is set, too
+        """The parameters, the kinds' options around `--on`."""
+        if not self._complete:
+            self._complete = True
+            place = next(number for number, found in enumerate(self._params) if found.name == "on")
+            self._params[place + 1 : place + 1] = _options_of_actions()
+            self._params[place:place] = _options_of_schedules()
+        return self._params
+
+    @params.setter
+    def params(self, given: list[click.Parameter]) -> None:
+        self._params, self._complete = given, False
+
+
+def _options_of_schedules() -> list[click.Parameter]:
+    from scheduled.schedules.kinds.reading import choosing_keys
+    from scheduled.schedules.kinds.registry import KINDS
+
+    return [
+        click.Option([f"--{name}"], metavar=KINDS[name].METAVAR, help=KINDS[name].HELP)
+        for name in choosing_keys()
+    ]
+
+
+def _options_of_actions() -> list[click.Parameter]:
+    from scheduled.actions.registry import KINDS
+
+    return [click.Option([f"--{name}"], metavar=kind.METAVAR, help=kind.HELP) for name, kind in KINDS.items()]
+
+
+@click.command(cls=_WithKinds)
 @click.argument("name", required=False)
 @click.argument("words", metavar="[-- COMMAND...]", nargs=-1, type=click.UNPROCESSED)
 @_given(
-    *((name, SCHEDULES[name].METAVAR, SCHEDULES[name].HELP) for name in choosing_keys()),
     ("on", "EVENT", "When: as this event happens."),
-    *((name, kind.METAVAR, kind.HELP) for name, kind in ACTIONS.items()),
     ("after", "JOBS", "In a slot they share, only after these (a,b)."),
     ("description", "TEXT", "For people."),
     ("timezone", "ZONE", "The schedule's, such as Europe/Berlin."),
@@ -75,6 +107,7 @@ def add(
 
 def _from_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return a job's table from the options of `add`; what was not given is left out."""
+    from scheduled.actions.registry import KINDS
     from scheduled.config.aliases import in_order
 
     given = {key: value for key, value in options.items() if value not in (None, (), "", False)}
@@ -83,8 +116,8 @@ def _from_options(options: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in given.items()
         if key not in ("env", "words", "max_attempts", "retry_delay", "disabled")
     }
-    for key in ACTIONS.keys() & table.keys():
-        table[key] = ACTIONS[key].from_text(table[key], None)
+    for key in KINDS.keys() & table.keys():
+        table[key] = KINDS[key].from_text(table[key], None)
     if "after" in table:
         table["after"] = [name.strip() for name in str(table["after"]).split(",")]
     if "not_between" in table:

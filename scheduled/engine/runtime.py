@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,14 +19,15 @@ from scheduled.core.keys import JobKey
 from scheduled.core.records import Claimant
 from scheduled.engine.log import LEVELS, Log, describe, log_path
 from scheduled.instance import Instance
-from scheduled.notify.routes.base import Route, RouteSettings
-from scheduled.notify.routes.registry import MAIL, open_route
 from scheduled.notify.session_bus import Announcer
 from scheduled.paths import Paths
 from scheduled.printable import printable
 from scheduled.state import snapshot
 from scheduled.state.restore import open_ledger
 from scheduled.state.sqlite.ledger import SqliteLedger, using
+
+if TYPE_CHECKING:
+    from scheduled.notify.routes.base import Route
 
 
 class Runtime:
@@ -119,8 +121,11 @@ class Runtime:
                     found.setdefault(handler, key)
         return found
 
-    def route(self) -> Route:
+    def route(self) -> "Route":
         """Return the way on which notices are delivered."""
+        from scheduled.notify.routes.base import RouteSettings
+        from scheduled.notify.routes.registry import MAIL, open_route
+
         settings = RouteSettings(
             state=self.paths.root,
             workspace=self.config.workspace,

@@ -15,7 +15,6 @@ from scheduled.engine import chains
 from scheduled.engine.runtime import Runtime
 from scheduled.execution.report_file import Reported, read_report
 from scheduled.notify import conditions, outbox
-from scheduled.notify.composing import compose
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Conditions, Ledger
 
@@ -37,6 +36,8 @@ def context_of(runtime: Runtime, now: float) -> SettleContext:
     """Return what attempts are settled with at *now* (UTC seconds) in an invocation."""
 
     def composed(job: Job, change: Change) -> Sequence[Notice]:
+        from scheduled.notify.composing import compose
+
         return compose(job, change, lambda message: runtime.say("ERROR", message))
 
     return SettleContext(jobs=runtime.config.jobs, now=now, zone=runtime.zone, compose=composed)

@@ -5,7 +5,6 @@ Instants are UTC seconds since the epoch; spans are (after, until], so that neig
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from heapq import merge
 from itertools import groupby
 from typing import Protocol
 
@@ -168,6 +167,8 @@ class _Union(Timetable):
         return max(counts) + sum(further)
 
     def between(self, after: int, until: int) -> Iterator[int]:
+        from heapq import merge
+
         return (slot for slot, _ in groupby(merge(*(times.between(after, until) for times in self._members))))
 
 

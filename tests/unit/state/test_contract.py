@@ -29,7 +29,7 @@ def signatures(kind):
 
 
 def test_the_ledger_is_composed_of_all_its_parts_and_no_method_is_in_two():
-    parts = [base.__name__ for base in ledger.Ledger.__bases__ if base.__name__ != "Protocol"]
+    parts = [base.__name__ for base in ledger.Ledger.__bases__ if base is not ledger.Protocol]
     methods = [name for part in parts for name in signatures(getattr(ledger, part))]
 
     assert (parts, len(methods)) == (list(PARTS), len(set(methods)))
