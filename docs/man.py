@@ -84,7 +84,8 @@ def _verbs() -> Iterator[str]:
         inner = click.Context(command, info_name=name)
         usage = " ".join(command.collect_usage_pieces(inner)[1:])
         yield f".SS {name} {_roff(usage)}\n{_roff(_help(command))}\n"
-        options = [param for param in command.params if isinstance(param, click.Option)]
+        own = [param for param in command.get_params(inner) if param is not command.get_help_option(inner)]
+        options = [param for param in own if isinstance(param, click.Option)]
         for record in (option.get_help_record(inner) for option in options if option.name not in EVERYWHERE):
             if record is not None:
                 yield f".TP\n.B {_roff(record[0])}\n{_roff(record[1])}\n"

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,24 +29,20 @@ def _given(*options: tuple[str, str, str]) -> Callable[[Callable[..., Any]], Cal
 class _WithKinds(click.Command):
     """A verb with an option for each kind of schedule and action; the kinds are imported when its options are asked for."""
 
-    _params: list[click.Parameter]
-    _complete: bool
-
-    @property
-    def params(self) -> list[click.Parameter]:  # pyright: ignore[reportIncompatibleVariableOverride] - it is set, too
-        """The parameters, the kinds' options around `--on`."""
-        if not self._complete:
-            self._complete = True
-            place = next(number for number, found in enumerate(self._params) if found.name == "on")
-            self._params[place + 1 : place + 1] = _options_of_actions()
-            self._params[place:place] = _options_of_schedules()
-        return self._params
-
-    @params.setter
-    def params(self, given: list[click.Parameter]) -> None:
-        self._params, self._complete = given, False
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the parameters, the kinds' options around `--on`."""
+        given = super().get_params(ctx)
+        place = next(number for number, found in enumerate(given) if found.name == "on")
+        return [
+            *given[:place],
+            *_options_of_schedules(),
+            given[place],
+            *_options_of_actions(),
+            *given[place + 1 :],
+        ]
 
 
+@cache
 def _options_of_schedules() -> list[click.Parameter]:
     from scheduled.schedules.kinds.reading import choosing_keys
     from scheduled.schedules.kinds.registry import KINDS
@@ -56,6 +53,7 @@ def _options_of_schedules() -> list[click.Parameter]:
     ]
 
 
+@cache
 def _options_of_actions() -> list[click.Parameter]:
     from scheduled.actions.registry import KINDS
 
