@@ -4,9 +4,10 @@
 
     service.status(service.Instance())["healthy"]
 
-The command line and all other interfaces ask these functions and nothing else. Each takes an `Instance` (whose
-configuration and state), then plain values: names, numbers, and instants as texts as people write them. It returns the
-document that the command line prints with --json: dicts, lists, texts, numbers; instants in it are RFC 3339 with offset.
+The command line and all other interfaces ask these functions and nothing else. Each that asks about a configuration or a
+state takes an `Instance` first, then plain values: names, numbers, paths, and instants as texts as people write them. It
+returns the document that the command line prints with --json: dicts, lists, texts, numbers; instants in it are RFC 3339
+with offset. Where something else is returned (`calendar`, `as_printed`, `interfaces`), its docstring says so.
 
 - A question that can't be answered raises a `scheduled.errors.ScheduledError`, with nothing changed.
 - With *dry_run* a command only says what it would do.

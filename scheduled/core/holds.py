@@ -34,7 +34,7 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
     triggers: tuple[TriggerRow, ...] = ()
     planned: Instant = 0
 
-    def asking(self, key: JobKey) -> TriggerRow | None:
+    def oldest_trigger(self, key: JobKey) -> TriggerRow | None:
         """Return the oldest trigger of *key*."""
         job, target = key
         return next((row for row in self.triggers if row.job == job and row.target == target), None)

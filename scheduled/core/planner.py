@@ -193,7 +193,7 @@ def _asked(job_state: JobState, holds: Holds, now: Instant) -> Start | None:
     for run in job_state.others:
         if run.retry_at is not None and run.retry_at <= now:
             return again(run)
-    row = holds.asking(job_state.key)
+    row = holds.oldest_trigger(job_state.key)
     return None if row is None else triggered(row, job_state.window_start)
 
 

@@ -17,7 +17,7 @@ from scheduled.state import snapshot
 from scheduled.state.ledger import Ledger, Meta
 
 
-class Past(msgspec.Struct, frozen=True, kw_only=True):
+class TakenIn(msgspec.Struct, frozen=True, kw_only=True):
     """The *events* to publish, the *warnings* to say and the spool *files* to remove once all of it is committed."""
 
     events: list[Event]
@@ -25,7 +25,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     files: list[Path]
 
 
-def take_in(ledger: Ledger, runtime: Runtime, claimant: Claimant, gates: Gates, now: float) -> Past:
+def take_in(ledger: Ledger, runtime: Runtime, claimant: Claimant, gates: Gates, now: float) -> TakenIn:
     """Record what became of orphans, what the clock and the machine did, and what lies in the spool."""
     before = snapshot.heartbeat(runtime.paths.snapshot)
     gap = _note_gap(ledger, before, now)
@@ -35,21 +35,21 @@ def take_in(ledger: Ledger, runtime: Runtime, claimant: Claimant, gates: Gates, 
     expired = expire(ledger, runtime, gates, claimant, now)
     spooled, files = event_spool.take_in(ledger, runtime, now)
     booted = _booted(ledger, runtime, claimant.boot, now)
-    return Past(
+    return TakenIn(
         events=[*ended, *expired, *spooled, *booted], warnings=[*filter(None, (leapt, stepped))], files=files
     )
 
 
-def tell(runtime: Runtime, past: Past) -> None:
+def tell(runtime: Runtime, taken_in: TakenIn) -> None:
     """Say and publish what was taken in, now that it is committed."""
-    for warning in past.warnings:
+    for warning in taken_in.warnings:
         runtime.say("WARNING", warning)
-    for path in past.files:
+    for path in taken_in.files:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
             runtime.cannot_record(f"{path}: is taken in, and can't be removed: {error.strerror}")
-    runtime.publish(past.events)
+    runtime.publish(taken_in.events)
 
 
 def _note_gap(ledger: Meta, before: float | None, now: float) -> bool:
