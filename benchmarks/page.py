@@ -64,7 +64,7 @@ def _target(figure: Figure) -> str:
     if math.isinf(figure.limit):
         return ""
     mark = "" if figure.ratio <= figure.limit else " (missed)"
-    return f"{figure.sign}{figure.limit:g}{mark}"
+    return f"{figure.prefix}{figure.limit:g}{mark}"
 
 
 def _size(number: float, unit: str) -> str:
