@@ -1,15 +1,15 @@
-# The same commands as .ci/run, one by one. `just` alone lists them.
+# The steps of .ci/run, one by one. `just` lists them.
 
 bin := ".venv-tests/bin"
 
 default:
     @just --list
 
-# Install what the tests need and run them all; `just test -k crontab` runs some.
+# Install what the tests need and run all tests; `just test -k crontab` runs a selection.
 test *arguments:
     EXTRAS=test,lint tests/run.sh {{arguments}}
 
-# The unit and contract tests on every other Python from 3.11 that the machine has.
+# Run the unit and contract tests on every other Python from 3.11 on this machine.
 pythons *arguments:
     tests/pythons.sh {{arguments}}
 
@@ -32,7 +32,7 @@ wheel:
     {{bin}}/python -m pytest -q tests/unit/test_wheel.py
     {{bin}}/python -m build
 
-# Measure beside the peers; `just bench idle plan` measures some rows, `just bench --gate` what CI looks at.
+# Compare with similar programs; `just bench idle plan` measures some rows, `just bench --gate` runs the check of CI.
 bench *arguments:
     benchmarks/run.sh {{arguments}}
 

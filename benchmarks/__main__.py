@@ -1,4 +1,4 @@
-"""`benchmarks/run.sh [--quick] [--gate] [ROW ...]`: measure, print, and (all rows at full size) write the page."""
+"""`benchmarks/run.sh [--quick] [--gate] [ROW ...]`: measure and print; without options also write docs/performance.md."""
 
 import argparse
 import shutil
@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
-from benchmarks import growth, idle, looking, mail, memory, plan, sweep, ticks
-from benchmarks.measure import Figure, adopt, scratch
+from benchmarks import growth, idle, mail, memory, plan, reading, sweep, ticks
+from benchmarks.measure import Figure, become_subreaper, make_scratch
 
 Row = Callable[..., Iterator[Figure]]
 ROWS: dict[str, Row] = {
@@ -16,29 +16,29 @@ ROWS: dict[str, Row] = {
     "plan": plan.figures,
     "run": ticks.run,
     "tick": ticks.tick,
-    "looking": looking.figures,
+    "reading": reading.figures,
     "sweep": sweep.figures,
     "mail": mail.figures,
     "memory": memory.figures,
     "growth": growth.figures,
 }
-# What CI looks at: quickly measured, and telling.
-GATED = ("idle", "plan", "run", "tick", "looking", "sweep", "mail")
+# The rows that CI checks: they are measured quickly and show regressions.
+GATED = ("idle", "plan", "run", "tick", "reading", "sweep", "mail")
 
 
 def main() -> int:
-    """Measure what was asked for; 1 if the gate is shut."""
-    asked = _arguments()
-    names = asked.rows or (GATED if asked.gate else ROWS)
+    """Measure the rows of the command line. Return 1 if the gate fails."""
+    arguments = _arguments()
+    names = arguments.rows or (GATED if arguments.gate else ROWS)
     figures = []
-    adopt()
+    become_subreaper()
     for name in names:
-        for figure in _measured(name, quick=asked.quick or asked.gate):
+        for figure in _measure(name, quick=arguments.quick or arguments.gate):
             print(_line(figure), flush=True)
             figures.append(figure)
-    if asked.gate:
+    if arguments.gate:
         return _gate(figures)
-    if not asked.quick:
+    if not arguments.quick:
         from benchmarks import page
 
         page.write(figures, list(ROWS))
@@ -47,21 +47,21 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks/run.sh", description=__doc__)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"some of: {', '.join(ROWS)}")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"one or more of: {', '.join(ROWS)}")
     parser.add_argument(
-        "--quick", action="store_true", help="small sizes, few runs; the page is left as it is"
+        "--quick", action="store_true", help="small sizes and few runs; do not write the page"
     )
     parser.add_argument(
-        "--gate", action="store_true", help="quick, and exit 1 where a ratio is far from its target"
+        "--gate", action="store_true", help="quick; exit with 1 if a ratio is far above its target"
     )
-    asked = parser.parse_args()
-    if unknown := [name for name in asked.rows if name not in ROWS]:
-        parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(ROWS)}")
-    return asked
+    arguments = parser.parse_args()
+    if unknown := [name for name in arguments.rows if name not in ROWS]:
+        parser.error(f"unknown rows: {', '.join(unknown)}; choose from {', '.join(ROWS)}")
+    return arguments
 
 
-def _measured(name: str, *, quick: bool) -> Iterator[Figure]:
-    root = scratch()
+def _measure(name: str, *, quick: bool) -> Iterator[Figure]:
+    root = make_scratch()
     try:
         yield from ROWS[name](Path(root, name), quick=quick)
     finally:
@@ -72,17 +72,18 @@ def _line(figure: Figure) -> str:
     low, high = figure.spread
     cpu = "" if figure.cpu_ratio is None else f"  cpu {figure.cpu_ratio:.2f}x"
     return (
-        f"{figure.row:8} {figure.sign or 'x'}{figure.ratio:<6.2f} ({low:.2f} to {high:.2f}; aim {figure.limit:g}){cpu}"
-        f"  {median(figure.ours):.4g} {figure.unit} / {median(figure.theirs):.4g} {figure.unit}"
+        f"{figure.row:8} {figure.prefix or 'x'}{figure.ratio:<6.2f}"
+        f" ({low:.2f} to {high:.2f}; target {figure.limit:g}){cpu}"
+        f"  {median(figure.results):.4g} {figure.unit} / {median(figure.references):.4g} {figure.unit}"
         f"  {figure.work} / {figure.against}"
     )
 
 
 def _gate(figures: list[Figure]) -> int:
-    shut = [figure for figure in figures if figure.gated > figure.gate]
-    for figure in shut:
-        print(f"TOO SLOW: {figure.gated:.2f}, at most {figure.gate:g}: {figure.work} / {figure.against}")
-    return 1 if shut else 0
+    failed = [figure for figure in figures if figure.gate_value > figure.gate]
+    for figure in failed:
+        print(f"{figure.work} / {figure.against}: TOO SLOW: {figure.gate_value:.2f}, allowed {figure.gate:g}")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -1,42 +1,42 @@
-"""A tick with nothing to do: what runs every five minutes, for ever."""
+"""Row `idle`: a tick with nothing to do, which is the usual case every few minutes."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.measure import BARE, Figure, NotDoneError, Work, compare
-from benchmarks.worlds import Runtime, commands
+from benchmarks.fixtures import Runtime, command_jobs
+from benchmarks.measure import BARE_PYTHON, Figure, NotDoneError, Work, compare
 
 SIZES = (2, 1_000, 10_000)
 
 
 def figures(root: Path, *, quick: bool) -> Iterator[Figure]:
-    """Compare with the interpreter doing nothing, and with anacron having as many jobs."""
+    """Compare with bare Python, and with anacron with the same number of jobs."""
     for jobs in SIZES[:2] if quick else SIZES:
-        ours = idle(root / str(jobs), jobs)
+        tick = idle_tick(root / str(jobs), jobs)
         runs = 11 if quick else 41
-        yield compare("idle", ours, Work("`python3 -c pass`", [BARE]), limit=1.0, gate=1.2, runs=runs)
+        yield compare("idle", tick, Work("`python3 -c pass`", [BARE_PYTHON]), limit=1.0, gate=1.2, runs=runs)
         anacron = _anacron(root / f"anacron{jobs}", jobs)
         limit = 1.0 if jobs > SIZES[0] else float("inf")
-        yield compare("idle", ours, anacron, limit=limit, gate=limit, runs=runs)
+        yield compare("idle", tick, anacron, limit=limit, gate=limit, runs=runs)
 
 
-def idle(root: Path, jobs: int) -> Work:
-    """Return an idle tick of a house with *jobs* jobs."""
-    runtime = Runtime(root, commands(jobs, 'cron = "0 0 1 1 *"'))
+def idle_tick(root: Path, jobs: int) -> Work:
+    """Return an idle tick with *jobs* configured jobs."""
+    runtime = Runtime(root, command_jobs(jobs, 'cron = "0 0 1 1 *"'))
     runtime.tick()
     snapshot = runtime.state / "scheduled_state.json"
-    seen = snapshot.read_bytes()
+    before = snapshot.read_bytes()
 
-    def was_idle(_: str) -> None:
-        if snapshot.read_bytes() != seen:
-            raise NotDoneError("the tick was no idle one")
+    def check_idle(_: str) -> None:
+        if snapshot.read_bytes() != before:
+            raise NotDoneError("the tick was not idle: it rewrote the snapshot")
 
-    return runtime.work(f"idle tick, {jobs:,} jobs", "run", check=was_idle)
+    return runtime.work(f"idle tick, {jobs:,} jobs", "run", check=check_idle)
 
 
 def _anacron(root: Path, jobs: int) -> Work:
-    """Return an anacron with nothing due: each job has today's stamp."""
+    """Return a call of anacron in which no job is due: each job has the time stamp of today."""
     spool, tab = root / "spool", root / "anacrontab"
     spool.mkdir(parents=True)
     tab.write_text("".join(f"1 0 j{n} true\n" for n in range(jobs)))

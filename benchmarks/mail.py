@@ -1,4 +1,4 @@
-"""One very large inbox, of which a few messages are stale."""
+"""Row `mail`: one very large inbox in which a few messages are stale."""
 
 import json
 import shutil
@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
 
-from benchmarks.measure import BARE, Figure, NotDoneError, Work, compare
-from benchmarks.worlds import as_inbox, inbox, settle, sweep_house, workspace
+from benchmarks.fixtures import age_files, encode_inbox, handler_runtime, inbox, make_workspace
+from benchmarks.measure import BARE_PYTHON, Figure, NotDoneError, Work, compare
 
 MAILS, STALE = 50_000, 100
 REWRITE = """
@@ -23,51 +23,52 @@ with open(sys.argv[2], "w", encoding="utf-8") as file:
 def figures(root: Path, *, quick: bool) -> Iterator[Figure]:
     """Compare a sweep that opens the stale messages with reading and writing the file as the mail program does."""
     mails, runs = (MAILS // 10, 3) if quick else (MAILS, 9)
-    ours, pristine = cleaning(root / "told", mails)
-    theirs = Work(
+    cleanup, original = mail_cleanup(root / "first", mails)
+    rewrite = Work(
         "`json.load` and `json.dump(indent=2)`",
-        [[*BARE[:1], "-c", REWRITE, str(pristine), str(root / "rewritten.json")]],
-        check=lambda _: _same(root / "rewritten.json", pristine),
+        [[BARE_PYTHON[0], "-c", REWRITE, str(original), str(root / "rewritten.json")]],
+        check=lambda _: _check_same(root / "rewritten.json", original),
     )
-    yield compare("mail", ours, theirs, limit=0.25, gate=4.0, runs=runs)
-    again, _ = cleaning(root / "again", mails, again=True)
-    yield compare("mail", again, theirs, limit=inf, gate=inf, runs=runs)
+    yield compare("mail", cleanup, rewrite, limit=0.25, gate=4.0, runs=runs)
+    again, _ = mail_cleanup(root / "again", mails, again=True)
+    yield compare("mail", again, rewrite, limit=inf, gate=inf, runs=runs)
 
 
-def cleaning(root: Path, mails: int, *, again: bool = False) -> tuple[Work, Path]:
-    """Return the cleaning of an inbox with *mails* messages, and where that inbox lies as it was.
+def mail_cleanup(root: Path, mails: int, *, again: bool = False) -> tuple[Work, Path]:
+    """Return the cleanup of an inbox with *mails* messages, and the path of a copy of the original inbox.
 
-    Its branch is told of it, by a mail to that inbox; not so *again*, of mails that it was told of before.
+    The cleanup notifies the branch with a mail to the same inbox. With *again* the branch has already been notified of
+    these messages, so there is no further mail.
     """
-    place, pristine = root / "workspace", root / "pristine.json"
-    workspace(place, 1, lines=10, mails=1)
+    workspace, original = root / "workspace", root / "original.json"
+    make_workspace(workspace, 1, lines=10, mails=1)
     messages = inbox(mails, datetime.now(UTC), stale=range(0, mails, mails // STALE))
-    pristine.write_bytes(as_inbox(messages))
-    settle(root)
-    target = place / "dev_central" / "ai_mail.local" / "inbox.json"
+    original.write_bytes(encode_inbox(messages))
+    age_files(root)
+    target = workspace / "dev_central" / "ai_mail.local" / "inbox.json"
     if again:
-        shutil.copy2(pristine, target)
-    house = sweep_house(root / "house", place, "mail_cleanup")
+        shutil.copy2(original, target)
+    runtime = handler_runtime(root / "runtime", workspace, "mail_cleanup")
 
-    def opened(_: str) -> None:
-        """See that the file is what the mail program would have written, with just the stale messages opened."""
+    def check_opened(_: str) -> None:
+        """Check that exactly the stale messages are open and that the file has the mail program's format."""
         data = target.read_bytes()
         found = json.loads(data)
         if len(found["messages"]) != mails + (not again):
-            raise NotDoneError("the inbox's branch was told, or not, against expectation")
+            raise NotDoneError(f"{target}: has {len(found['messages'])} messages, not {mails + (not again)}")
         if sum(message.get("auto_opened", False) for message in found["messages"]) != STALE:
-            raise NotDoneError("not all stale messages were opened")
+            raise NotDoneError(f"{target}: not all stale messages were opened")
         if data != json.dumps(found, indent=2, ensure_ascii=False).encode():
-            raise NotDoneError("the inbox is not in the mail program's own format")
+            raise NotDoneError(f"{target}: does not have the format of the mail program")
 
     def prepare() -> None:
-        house.back()
-        shutil.copy2(pristine, target)
+        runtime.restore_state()
+        shutil.copy2(original, target)
 
     label = f"tick that opens {STALE} stale of {mails:,} mails{', once more' * again}"
-    return house.work(label, "run", prepare=prepare, check=opened), pristine
+    return runtime.work(label, "run", prepare=prepare, check=check_opened), original
 
 
-def _same(written: Path, pristine: Path) -> None:
-    if written.read_bytes() != pristine.read_bytes():
-        raise NotDoneError("the plain rewriting has changed the file")
+def _check_same(written: Path, original: Path) -> None:
+    if written.read_bytes() != original.read_bytes():
+        raise NotDoneError(f"{written}: differs from {original}")

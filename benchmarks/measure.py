@@ -1,4 +1,4 @@
-"""Two works side by side: the processes of one, then of the other, A B A B ..., until there are enough to compare."""
+"""Measure two works in turn (A B A B ...) and compare their times or their peak memory."""
 
 import ctypes
 import os
@@ -12,26 +12,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-# Of the environment that we are measured in: a system's own may import whatever its packages put into site.
-BARE = [sys.executable, "-c", "pass"]
+# The interpreter of the benchmarks' environment: the packages of a system can add imports to the start of its own interpreter.
+BARE_PYTHON = [sys.executable, "-c", "pass"]
 GNU_TIME = "/usr/bin/time"
 PR_SET_CHILD_SUBREAPER = 36
 
 
 class NotDoneError(AssertionError):
-    """A side did not do the work that is being compared."""
+    """A command failed, or did not do the work that is compared."""
 
 
 def nothing(*_: object) -> None:
-    """Prepare, or check, nothing."""
+    """Do nothing: the default of `Work.prepare` and `Work.check`."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """What one side does: *commands* one after the other, each of which has to end with exit code 0.
+    """The *commands* of one side, which run one after the other and must exit with 0.
 
-    *prepare* comes before every run and is not measured. *check*, given what was printed, raises NotDoneError
-    unless the work was done. *prints_seconds*: the program times itself, its own start and imports left out.
+    *prepare* is called before every run and is not measured. *check* is called with the output and raises NotDoneError
+    if the work was not done. With *prints_seconds* the command prints its own time, without its start and imports.
     """
 
     label: str
@@ -44,7 +44,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a work: seconds on the clock, seconds of CPU (children included)."""
+    """One run of a work: elapsed seconds and CPU seconds, children included."""
 
     wall: float
     cpu: float
@@ -52,72 +52,73 @@ class Run:
 
 @dataclass(frozen=True)
 class Figure:
-    """*ours* against *theirs*, run by run; *limit* is the ratio that is aimed at, *gate* the one that CI refuses.
+    """The *results* of a work and those of its reference, run by run.
 
-    The gate looks at the CPU used, where that is known: others' load, and slow disks, are no regression of ours.
+    *limit* is the target of the ratio; CI fails above *gate*. The gate uses the CPU time if it is known, because load on the
+    machine and slow disks are not regressions.
     """
 
     row: str
     work: str
     against: str
-    ours: Sequence[float]
-    theirs: Sequence[float]
+    results: Sequence[float]
+    references: Sequence[float]
     limit: float
     gate: float
     unit: str = "s"
     cpu_ratio: float | None = None
 
     @property
-    def sign(self) -> str:
-        """What stands before the ratio: memory is told as what is used beyond the other."""
+    def prefix(self) -> str:
+        """The prefix of the ratio: `+` for memory, which is compared as a difference."""
         return "+" if self.unit == "MiB" else ""
 
     @property
     def ratio(self) -> float:
-        """The ratio of the medians; of memory the difference, in MiB."""
+        """The ratio of the medians; for memory their difference in MiB."""
         if self.unit == "MiB":
-            return median(self.ours) - median(self.theirs)
-        return median(self.ours) / median(self.theirs)
+            return median(self.results) - median(self.references)
+        return median(self.results) / median(self.references)
 
     @property
-    def gated(self) -> float:
-        """What the gate looks at."""
+    def gate_value(self) -> float:
+        """The ratio that the gate checks: of the CPU times if they are known."""
         return self.ratio if self.cpu_ratio is None else self.cpu_ratio
 
     @property
     def spread(self) -> tuple[float, float]:
-        """The least and the greatest of the pairs' own ratios (of memory: differences)."""
-        pairs = list(zip(self.ours, self.theirs, strict=True))
+        """The smallest and the largest ratio of a single pair; for memory differences in MiB."""
+        pairs = list(zip(self.results, self.references, strict=True))
         found = [a - b if self.unit == "MiB" else a / b for a, b in pairs]
         return min(found), max(found)
 
 
 def compare(
-    row: str, ours: Work, theirs: Work, *, limit: float, gate: float, runs: int, warm: int = 1
+    row: str, work: Work, reference: Work, *, limit: float, gate: float, runs: int, warm: int = 1
 ) -> Figure:
-    """Run both works *runs* times in turn, after *warm* pairs that don't count."""
-    pairs = [(run(ours), run(theirs)) for _ in range(warm + runs)][warm:]
+    """Run both works *runs* times in turn, after *warm* pairs that are not counted."""
+    pairs = [(run(work), run(reference)) for _ in range(warm + runs)][warm:]
     return Figure(
         row=row,
-        work=ours.label,
-        against=theirs.label,
-        ours=[a.wall for a, _ in pairs],
-        theirs=[b.wall for _, b in pairs],
+        work=work.label,
+        against=reference.label,
+        results=[a.wall for a, _ in pairs],
+        references=[b.wall for _, b in pairs],
         limit=limit,
         gate=gate,
-        cpu_ratio=_cpu_ratio(pairs, ours, theirs),
+        cpu_ratio=_cpu_ratio(pairs, work, reference),
     )
 
 
-def _cpu_ratio(pairs: Sequence[tuple[Run, Run]], ours: Work, theirs: Work) -> float | None:
-    if ours.prints_seconds or theirs.prints_seconds:
+def _cpu_ratio(pairs: Sequence[tuple[Run, Run]], work: Work, reference: Work) -> float | None:
+    if work.prints_seconds or reference.prints_seconds:
         return None
     used = median(a.cpu for a, _ in pairs), median(b.cpu for _, b in pairs)
     return used[0] / used[1] if used[1] else None
 
 
 def run(work: Work) -> Run:
-    """Do *work* once; raises NotDoneError if it was not done."""
+    """Do *work* once. Raise NotDoneError if it was not done."""
     work.prepare()
     printed, wall, cpu = [], 0.0, 0.0
     for command in work.commands:
@@ -137,7 +138,7 @@ def _process(command: Sequence[str], env: Mapping[str, str]) -> tuple[str, Run]:
             (os.POSIX_SPAWN_DUP2, out.fileno(), 2),
         ]
         began = time.perf_counter()
-        pid = os.posix_spawnp(command[0], list(command), context(env), file_actions=actions)
+        pid = os.posix_spawnp(command[0], list(command), environment(env), file_actions=actions)
         _, status, usage = os.wait4(pid, 0)
         wall = time.perf_counter() - began
         cpu = usage.ru_utime + usage.ru_stime + _left_behind()[0]
@@ -148,14 +149,14 @@ def _process(command: Sequence[str], env: Mapping[str, str]) -> tuple[str, Run]:
     return text, Run(wall, cpu)
 
 
-def adopt() -> None:
-    """Become the parent of whatever the measured processes leave behind, so that it is counted too."""
+def become_subreaper() -> None:
+    """Become the parent of processes that outlive the measured commands, so that they are measured too."""
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl")
 
 
 def _left_behind() -> tuple[float, int]:
-    """Wait for it to end; return the seconds of CPU it used, and the peak of its largest process in KiB."""
+    """Wait for such processes to end. Return their CPU seconds and the peak memory of the largest one in KiB."""
     used, largest = 0.0, 0
     while True:
         try:
@@ -169,15 +170,15 @@ def _left_behind() -> tuple[float, int]:
 def peak(work: Work) -> float:
     """Return the peak memory of *work*'s largest process in MiB.
 
-    GNU time starts it: the kernel counts the memory of whoever starts a process into the peak of that process,
-    and this program is larger than what it measures.
+    GNU time starts the process: the kernel includes the memory of the parent in the peak of a new process, and this
+    program is larger than the measured ones.
     """
     work.prepare()
     peaks = []
     for command in work.commands:
         done = subprocess.run(
             [GNU_TIME, "-q", "-f", "%M", *command],
-            env=context(work.env),
+            env=environment(work.env),
             capture_output=True,
             text=True,
             check=False,
@@ -189,32 +190,32 @@ def peak(work: Work) -> float:
     return max(peaks)
 
 
-def compare_peaks(row: str, ours: Work, theirs: Work, *, limit: float, gate: float, runs: int) -> Figure:
-    """As `compare`, of peak memory; the limit is what ours may take more, in MiB."""
-    pairs = [(peak(ours), peak(theirs)) for _ in range(runs)]
+def compare_peaks(row: str, work: Work, reference: Work, *, limit: float, gate: float, runs: int) -> Figure:
+    """Compare the peak memory of both works; *limit* and *gate* are differences in MiB."""
+    pairs = [(peak(work), peak(reference)) for _ in range(runs)]
     return Figure(
         row=row,
-        work=ours.label,
-        against=theirs.label,
-        ours=[a for a, _ in pairs],
-        theirs=[b for _, b in pairs],
+        work=work.label,
+        against=reference.label,
+        results=[a for a, _ in pairs],
+        references=[b for _, b in pairs],
         limit=limit,
         gate=gate,
         unit="MiB",
     )
 
 
-def context(more: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of every measured process: what cron would give it, and *more*."""
+def environment(more: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a measured process: variables as cron sets them, and *more*."""
     return {"PATH": os.defpath + ":/usr/sbin", "HOME": "/", "LANG": "C.UTF-8", "TZ": "UTC", **more}
 
 
-def scratch() -> Path:
-    """Return a new empty directory, which whoever asked removes."""
+def make_scratch() -> Path:
+    """Return a new empty directory. The caller removes it."""
     return Path(tempfile.mkdtemp(prefix="scheduled-bench-", dir=os.environ.get("BENCH_DIR")))
 
 
-def fresh(source: Path, target: Path) -> None:
-    """Make *target* a copy of the tree *source*."""
+def copy_tree(source: Path, target: Path) -> None:
+    """Replace *target* by a copy of the directory *source*."""
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target)

@@ -1,4 +1,4 @@
-"""The figures as people read them: the table in docs/performance.md, and the plot beside it."""
+"""Write the figures: the table in docs/performance.md and the plots beside it."""
 
 import json
 import math
@@ -16,11 +16,11 @@ PAGE = ROOT / "docs" / "performance.md"
 KEPT = ROOT / "benchmarks" / "figures.json"
 PLOTS = (ROOT / "docs" / "performance.png", ROOT / "docs" / "performance.svg")
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
-HEAD = "| work | against | ours | theirs | ratio (spread) | CPU | aim |\n| --- | --- | ---: | ---: | ---: | ---: | ---: |"
+HEAD = "| work | reference | result | reference result | ratio (spread) | CPU | target |\n| --- | --- | ---: | ---: | ---: | ---: | ---: |"
 
 
 def write(figures: Iterable[Figure], order: Sequence[str]) -> None:
-    """Put *figures* in the place of those of the same rows, in the page and in the plot."""
+    """Replace the figures of the measured rows in the page and in the plots; *order* lists all rows."""
     new = [asdict(figure) for figure in figures]
     measured = {figure["row"] for figure in new}
     old = json.loads(KEPT.read_text()) if KEPT.exists() else []
@@ -36,35 +36,35 @@ def write(figures: Iterable[Figure], order: Sequence[str]) -> None:
 
 
 def _table(figures: Sequence[Figure]) -> Iterator[str]:
-    runs = sorted({len(figure.ours) for figure in figures})
+    runs = sorted({len(figure.results) for figure in figures})
     system = platform.freedesktop_os_release()
     yield (
         f"Measured with Python {platform.python_version()} on {os.cpu_count()} cores,"
         f" {system['NAME'].split()[0]} {system.get('VERSION_ID', '')}; medians of {runs[0]} to {runs[-1]} pairs of"
-        " runs. The spread is that of the single pairs.\n"
+        " runs. The spread is the range of the individual pairs.\n"
     )
     yield HEAD
     yield from map(_row, figures)
 
 
 def _row(figure: Figure) -> str:
-    low, high = (_told(number, figure) for number in figure.spread)
+    low, high = (_number(number, figure) for number in figure.spread)
     cpu = "" if figure.cpu_ratio is None else f"{figure.cpu_ratio:.2f}"
-    ratio = f"**{_told(figure.ratio, figure)}** ({low} to {high})"
-    sides = " | ".join(_size(median(side), figure.unit) for side in (figure.ours, figure.theirs))
+    ratio = f"**{_number(figure.ratio, figure)}** ({low} to {high})"
+    sides = " | ".join(_size(median(side), figure.unit) for side in (figure.results, figure.references))
     work, against = (label.replace("|", "\\|") for label in (figure.work, figure.against))
-    return f"| {work} | {against} | {sides} | {ratio} | {cpu} | {_aim(figure)} |"
+    return f"| {work} | {against} | {sides} | {ratio} | {cpu} | {_target(figure)} |"
 
 
-def _told(number: float, figure: Figure) -> str:
+def _number(number: float, figure: Figure) -> str:
     return f"{number:+.1f} MiB" if figure.unit == "MiB" else f"{number:.2f}"
 
 
-def _aim(figure: Figure) -> str:
+def _target(figure: Figure) -> str:
     if math.isinf(figure.limit):
         return ""
     mark = "" if figure.ratio <= figure.limit else " (missed)"
-    return f"{figure.sign}{figure.limit:g}{mark}"
+    return f"{figure.prefix}{figure.limit:g}{mark}"
 
 
 def _size(number: float, unit: str) -> str:
@@ -74,11 +74,11 @@ def _size(number: float, unit: str) -> str:
 
 
 def _plot(figures: Sequence[Figure]) -> None:
-    """Draw every ratio as a part of what is aimed at: what ends left of the line has reached it."""
+    """Draw every ratio relative to its target: a bar that ends left of the line has reached it."""
     import matplotlib as mpl
 
     mpl.use("Agg")
-    mpl.rcParams["svg.hashsalt"] = "scheduled"  # the same figures make the same file
+    mpl.rcParams["svg.hashsalt"] = "scheduled"  # the same figures always make the same file
     from matplotlib import pyplot as plt
 
     drawn = [figure for figure in figures if not math.isinf(figure.limit)]
@@ -95,7 +95,7 @@ def _plot(figures: Sequence[Figure]) -> None:
     axes.axvline(1, color="black", linewidth=1)
     axes.set_xscale("log")
     axes.invert_yaxis()
-    axes.set_xlabel("measured / aimed at (1: just reached; left of it is better)")
+    axes.set_xlabel("ratio / target (1: target reached; further left is better)")
     axes.tick_params(labelsize=7)
     for path in PLOTS:
         figure.savefig(path, dpi=110, metadata={"Date": None} if path.suffix == ".svg" else None)

@@ -1,4 +1,4 @@
-"""Run as a script: plan the cron expressions in a file as one of the peers does, and print the seconds it took."""
+"""A script: plan the cron expressions in a file with one of the compared programs, and print the seconds that it took."""
 
 import sys
 import time
@@ -10,10 +10,10 @@ NOW = datetime(2026, 6, 17, 12, 0, 30, tzinfo=UTC)
 
 
 def scheduled(expressions: list[str], days: int) -> float:
-    """Plan as a tick does."""
+    """Plan as a tick does. Return the seconds."""
     from scheduled.core.planner import plan
 
-    jobs, job_states = _house(expressions, days)
+    jobs, job_states = _jobs(expressions, days)
     began = time.perf_counter()
     found = plan(jobs, job_states, int(NOW.timestamp()))
     took = time.perf_counter() - began
@@ -21,7 +21,7 @@ def scheduled(expressions: list[str], days: int) -> float:
     return took
 
 
-def _house(expressions: list[str], days: int):
+def _jobs(expressions: list[str], days: int):
     from scheduled.core.jobs import Action, Job, key_of
     from scheduled.core.runs import JobState
     from scheduled.schedules.schedule import Schedule
@@ -39,8 +39,8 @@ def _house(expressions: list[str], days: int):
     return jobs, job_states
 
 
-def croniter(expressions: list[str], days: int) -> float:  # noqa: ARG001 - it counts nothing that was missed
-    """Ask for one previous time of each."""
+def croniter(expressions: list[str], days: int) -> float:  # noqa: ARG001 - it does not count missed slots
+    """Compute one previous time of each expression. Return the seconds."""
     from croniter import croniter
 
     began = time.perf_counter()
@@ -51,7 +51,7 @@ def croniter(expressions: list[str], days: int) -> float:  # noqa: ARG001 - it c
 
 
 def apscheduler(expressions: list[str], days: int) -> float:  # noqa: ARG001 - as above
-    """Ask for one next time of each: its triggers know no previous one."""
+    """Compute one next time of each expression: its triggers cannot compute a previous one. Return the seconds."""
     from apscheduler.triggers.cron import CronTrigger
 
     began = time.perf_counter()
@@ -62,12 +62,12 @@ def apscheduler(expressions: list[str], days: int) -> float:  # noqa: ARG001 - a
 
 
 def check(expressions: list[str], days: int, every: int) -> int:
-    """Count the slots of every so manieth job with cronsim, one by one; return whether any count differs."""
+    """Count the slots of every *every*-th job with cronsim. Return whether a count differs."""
     from cronsim import CronSim
 
     from scheduled.core.planner import plan
 
-    jobs, job_states = _house(expressions, days)
+    jobs, job_states = _jobs(expressions, days)
     counted = {
         start.claim.job: start.claim.slots for start in plan(jobs, job_states, int(NOW.timestamp())).starts
     }
@@ -79,7 +79,7 @@ def check(expressions: list[str], days: int, every: int) -> int:
 
 
 if __name__ == "__main__":
-    who, listed, days = sys.argv[1], Path(sys.argv[2]).read_text().splitlines(), int(sys.argv[3])
-    if who == "check":
+    program, listed, days = sys.argv[1], Path(sys.argv[2]).read_text().splitlines(), int(sys.argv[3])
+    if program == "check":
         sys.exit(check(listed, days, int(sys.argv[4])))
-    print({"scheduled": scheduled, "croniter": croniter, "apscheduler": apscheduler}[who](listed, days))
+    print({"scheduled": scheduled, "croniter": croniter, "apscheduler": apscheduler}[program](listed, days))

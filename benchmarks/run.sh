@@ -1,19 +1,19 @@
 #!/bin/sh
-# Install what the benchmarks need (this tree's own wheel, the peers, matplotlib) into .venv-bench, then measure:
+# Install a wheel of this checkout, the compared programs and matplotlib into .venv-bench, then measure:
 # `benchmarks/run.sh [--quick] [--gate] [ROW ...]`. `--help` lists the rows.
 set -eu
 
-# What is measured beside us, and what measures memory.
+# The compared programs, and GNU time, which measures memory.
 packages="anacron jq time"
 peers="croniter==6.* APScheduler==3.*"
 
 cd "$(dirname "$0")/.."
 venv=$PWD/.venv-bench
 
-say() { printf 'benchmarks/run.sh: %s\n' "$*" >&2; }
+log() { printf 'benchmarks/run.sh: %s\n' "$*" >&2; }
 
 die() {
-    say "$*"
+    log "$*"
     exit 1
 }
 
@@ -31,11 +31,11 @@ debian_packages() {
         dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || wanted="$wanted $package"
     done
     [ -n "$wanted" ] || return 0
-    say "installing$wanted"
+    log "installing$wanted"
     # shellcheck disable=SC2086 # a list of words
     as_root env DEBIAN_FRONTEND=noninteractive sh -c \
         'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"' sh $wanted >/dev/null </dev/null ||
-        die "apt-get could not install$wanted"
+        die "apt-get could not install$wanted; install it manually"
 }
 
 find_python() {
@@ -46,12 +46,12 @@ find_python() {
             return
         fi
     done
-    die 'missing: Python 3.11 or newer with venv (Debian, Ubuntu: apt-get install python3-venv)'
+    die 'Python 3.11 or newer with venv is missing (Debian, Ubuntu: apt-get install python3-venv)'
 }
 
 pip() { "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"; }
 
-# What an environment was made from: as long as that is the same, there is nothing to install.
+# Print the inputs of the environment: while they are unchanged, nothing is installed.
 recipe() {
     "$python" -VV
     printf '%s\n' "$peers" "$PWD"
@@ -60,14 +60,14 @@ recipe() {
 
 environment() {
     if [ -x "$venv/bin/python" ] && recipe | cmp -s - "$venv/recipe"; then return; fi
-    say "making $venv"
+    log "creating $venv"
     "$python" -m venv --clear "$venv"
     # shellcheck disable=SC2086 # a list of words
-    pip $peers matplotlib 'setuptools>=77' wheel . || die 'pip could not install what the benchmarks need (see above)'
+    pip $peers matplotlib 'setuptools>=77' wheel . || die "pip could not install the packages of the benchmarks into $venv (see above)"
     recipe >"$venv/recipe"
 }
 
-# What is measured is what a user has: the installed wheel, compiled, without an editable install's finder.
+# Measure the program as a user installs it: the compiled wheel, without the import hook of an editable install.
 program() {
     sources=$(find scheduled handlers state install -type f ! -name '*.pyc' -exec sha256sum {} + | sort | sha256sum)
     [ "$sources" = "$(cat "$venv/sources" 2>/dev/null)" ] && return

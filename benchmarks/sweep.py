@@ -1,4 +1,4 @@
-"""The built-in handlers over a large workspace: the first time, and when nothing has changed since."""
+"""Row `sweep`: the built-in handlers on a large workspace, the first time and without changes since then."""
 
 import json
 import shutil
@@ -6,55 +6,57 @@ from collections.abc import Iterator
 from math import inf
 from pathlib import Path
 
+from benchmarks.fixtures import HANDLERS, Runtime, handler_runtime, make_workspace
 from benchmarks.measure import Figure, NotDoneError, Work, compare
-from benchmarks.worlds import HANDLERS, Runtime, sweep_house, workspace
 
 LINES, MAILS = 400, 40
 HOURLY = tuple(name for name in HANDLERS if name != "daily_report")
 
 
 def figures(root: Path, *, quick: bool) -> Iterator[Figure]:
-    """Compare all handlers in one tick with the plainest tools that read the same files."""
+    """Compare all handlers in one tick with basic tools that read the same files."""
     branches, runs = (500, 3) if quick else (2_000, 7)
-    runtime, place = looked_after(root / "large", branches)
+    runtime, workspace = with_all_handlers(root / "large", branches)
     what = f"{branches:,} branches"
-    theirs = plain_tools(place, branches)
-    first = swept(runtime, place, branches, f"all handlers over {what}, first time", first=True)
-    yield compare("sweep", first, theirs, limit=1.0, gate=4.0, runs=runs)
-    again = swept(runtime, place, branches, f"all handlers over {what}, nothing changed")
+    tools = basic_tools(workspace, branches)
+    first = handler_tick(runtime, workspace, branches, f"all handlers over {what}, first time", first=True)
+    yield compare("sweep", first, tools, limit=1.0, gate=4.0, runs=runs)
+    again = handler_tick(runtime, workspace, branches, f"all handlers over {what}, nothing changed")
     yield compare("sweep", again, first, limit=1.0, gate=0.95, runs=runs)
-    yield compare("sweep", again, theirs, limit=0.1, gate=3.0, runs=runs)
-    runtime = sweep_house(root / "hourly", place, *HOURLY)
-    hourly = swept(runtime, place, branches, f"the hourly handlers over {what}, nothing changed")
-    yield compare("sweep", hourly, theirs, limit=inf, gate=3.0, runs=runs)
-    single = swept(*looked_after(root / "small", 1), 1, "all handlers over a single branch")
-    yield compare("sweep", single, theirs, limit=inf, gate=inf, runs=runs)
+    yield compare("sweep", again, tools, limit=0.1, gate=3.0, runs=runs)
+    runtime = handler_runtime(root / "hourly", workspace, *HOURLY)
+    hourly = handler_tick(runtime, workspace, branches, f"the hourly handlers over {what}, nothing changed")
+    yield compare("sweep", hourly, tools, limit=inf, gate=3.0, runs=runs)
+    single = handler_tick(*with_all_handlers(root / "small", 1), 1, "all handlers over a single branch")
+    yield compare("sweep", single, tools, limit=inf, gate=inf, runs=runs)
 
 
-def looked_after(root: Path, branches: int) -> tuple[Runtime, Path]:
-    """Return a house with every handler due, and its workspace."""
-    place = root / "workspace"
-    workspace(place, branches, lines=LINES, mails=MAILS)
-    return sweep_house(root / "house", place, *HANDLERS), place
+def with_all_handlers(root: Path, branches: int) -> tuple[Runtime, Path]:
+    """Return a runtime in which every handler is due, and its workspace."""
+    workspace = root / "workspace"
+    make_workspace(workspace, branches, lines=LINES, mails=MAILS)
+    return handler_runtime(root / "runtime", workspace, *HANDLERS), workspace
 
 
-def swept(runtime: Runtime, place: Path, branches: int, label: str, *, first: bool = False) -> Work:
-    """Return a tick in which every handler is due, and see whether each has counted everything."""
-    inbox = place / "dev_central" / "ai_mail.local" / "inbox.json"
-    kept = place.with_name("inbox.json")
+def handler_tick(
+    runtime: Runtime, workspace: Path, branches: int, label: str, *, first: bool = False
+) -> Work:
+    """Return a tick in which every handler is due, with a check that each one processed all branches."""
+    inbox = workspace / "dev_central" / "ai_mail.local" / "inbox.json"
+    kept = workspace.with_name("inbox.json")
     if not kept.exists():
         shutil.copy2(inbox, kept)
-    central = place / "aipass_os" / "AI_CENTRAL"
+    central = workspace / "aipass_os" / "AI_CENTRAL"
 
     def prepare() -> None:
-        runtime.back()
+        runtime.restore_state()
         for name in ("METRICS", "HEALTH"):
             (central / f"{name}.central.json").unlink(missing_ok=True)
-        shutil.copy2(kept, inbox)  # the daily report was delivered to it
+        shutil.copy2(kept, inbox)  # the previous run delivered the daily report to it
         for path in runtime.state.glob("seen*") if first else ():
             path.unlink()
 
-    def counted(_: str) -> None:
+    def check_counts(_: str) -> None:
         metrics = json.loads((central / "METRICS.central.json").read_text())
         health = json.loads((central / "HEALTH.central.json").read_text())
         found = (
@@ -63,26 +65,26 @@ def swept(runtime: Runtime, place: Path, branches: int, label: str, *, first: bo
             len(health["details"]),
         )
         if found != (2 * branches * LINES, branches, branches):
-            raise NotDoneError(f"the sweep has counted {found}")
+            raise NotDoneError(f"the handlers counted {found}")
 
-        done = runtime.ask("SELECT count(*) FROM runs WHERE triggered_by = 'schedule' AND status = 'success'")
+        done = runtime.sql("SELECT count(*) FROM runs WHERE triggered_by = 'schedule' AND status = 'success'")
         if done != [(len(runtime.jobs()),)]:
-            raise NotDoneError(f"not every handler was due, and did its work: {done}")
+            raise NotDoneError(f"not every handler succeeded in its slot: {done}")
 
-    return runtime.work(label, "run", prepare=prepare, check=counted)
+    return runtime.work(label, "run", prepare=prepare, check=check_counts)
 
 
-def plain_tools(place: Path, branches: int) -> Work:
+def basic_tools(workspace: Path, branches: int) -> Work:
     """Return `wc -l` over the memory files and one `jq` over the inboxes."""
-    memories = f"find {place} -name '*.local.json' ! -name 'DASHBOARD*' -o -name '*.observations.json'"
+    memories = f"find {workspace} -name '*.local.json' ! -name 'DASHBOARD*' -o -name '*.observations.json'"
     script = (
         f"{{ {memories}; }} | tr '\\n' '\\0' | xargs -0 -s 2000000 wc -l | tail -n 1;"
-        f" find {place} -name inbox.json -print0 | xargs -0 -s 2000000 jq -n '[inputs.messages | length] | add'"
+        f" find {workspace} -name inbox.json -print0 | xargs -0 -s 2000000 jq -n '[inputs.messages | length] | add'"
     )
 
-    def counted(printed: str) -> None:
+    def check_counts(printed: str) -> None:
         lines, _, mails = printed.split()
         if (int(mails) // MAILS, int(lines)) != (branches, 2 * branches * LINES):
-            raise NotDoneError(f"the plain tools have counted {printed}")
+            raise NotDoneError(f"the basic tools counted {printed}")
 
-    return Work("`find | xargs wc -l` and one `jq`", [["sh", "-c", script]], check=counted)
+    return Work("`find | xargs wc -l` and one `jq`", [["sh", "-c", script]], check=check_counts)

@@ -1,4 +1,4 @@
-"""Write scheduled.1, the manual page, from the command line's own help: `python docs/man.py`."""
+"""Generate the manual page scheduled.1 from the help texts of the command line: `python docs/man.py`."""
 
 import inspect
 import re
@@ -9,12 +9,12 @@ import click
 
 from scheduled.cli.main import cli
 
-EVERYWHERE = ("help", "config", "state")  # said once, under ENVIRONMENT
+COMMON = ("help", "config", "state")  # options of all verbs: described once, under OPTIONS
 PAGE = Path(__file__).with_name("scheduled.1")
 
 OPENING = r""".TH SCHEDULED 1 "" "scheduled" "User Commands"
 .SH NAME
-scheduled \- cron jobs that catch up, without a daemon
+scheduled \- run cron jobs and catch up on missed ones, without a daemon
 .SH SYNOPSIS
 .B scheduled
 .RI [ options ]
@@ -23,50 +23,64 @@ scheduled \- cron jobs that catch up, without a daemon
 .SH DESCRIPTION
 The crontab calls
 .BR "scheduled run" ,
-which accounts for every slot of every job since the last time, runs what is due, and exits.
-Where all is well, and standard output is no terminal, nothing is printed.
+which accounts for every slot of every job since the last call, runs what is due, and exits.
+If there is no problem and standard output is not a terminal, it prints nothing.
+.SH OPTIONS
+These options may be given before or after the verb.
+.TP
+.BI \-\-config " FILE"
+Read this scheduled.toml.
+.TP
+.BI \-\-state " DIR"
+Use this state directory.
+.TP
+.BR \-h ", " \-\-help
+Describe the command or the verb.
+.TP
+.B \-\-version
+Print the version. Only before the verb.
 .SH VERBS
 """
 
 CLOSING = r""".SH EXIT STATUS
 .TP
 .B 0
-All is well; a failed attempt with a retry to come is still well.
+Success. A failed attempt that will be retried counts as success.
 .TP
 .B 1
-A job failed for good, or something could not be recorded.
+A job failed and has no attempts left, or something could not be recorded.
 .TP
 .B 2
-Usage, or the configuration, is wrong.
+Wrong usage or configuration.
 .TP
 .B 75
-Another tick holds what was asked for.
+Another tick holds the lock or the run that the command needs; run the command again later.
 .SH ENVIRONMENT
 .TP
 .BR SCHEDULED_CONFIG ", " SCHEDULED_STATE
-As
+Defaults for
 .B \-\-config
 and
 .BR \-\-state .
 .TP
 .B NO_COLOR
-No colours, whatever the terminal.
+Print no colours.
 .TP
 .BR VISUAL ", " EDITOR
-What
+The editor that
 .B scheduled edit
 starts.
 .SH FILES
 .TP
 .I $XDG_CONFIG_HOME/scheduled/scheduled.toml
-The configuration; more of it in
-.IR jobs.d/*.toml
-beside it. XDG_CONFIG_HOME is ~/.config by default.
+The configuration. Further jobs are in
+.I jobs.d/*.toml
+beside it. The default of XDG_CONFIG_HOME is ~/.config.
 .TP
 .I $XDG_STATE_HOME/scheduled/
 The ledger, the snapshot
 .RI ( scheduled_state.json ),
-each run's output, the reports. XDG_STATE_HOME is ~/.local/state by default.
+the output of the runs and the reports. The default of XDG_STATE_HOME is ~/.local/state.
 .SH SEE ALSO
 .BR crontab (5),
 .BR anacron (8)
@@ -74,7 +88,7 @@ each run's output, the reports. XDG_STATE_HOME is ~/.local/state by default.
 
 
 def page() -> str:
-    """Return the whole page."""
+    """Return the manual page in roff."""
     return OPENING + "".join(_verbs()) + CLOSING
 
 
@@ -86,7 +100,7 @@ def _verbs() -> Iterator[str]:
         yield f".SS {name} {_roff(usage)}\n{_roff(_help(command))}\n"
         own = [param for param in command.get_params(inner) if param is not command.get_help_option(inner)]
         options = [param for param in own if isinstance(param, click.Option)]
-        for record in (option.get_help_record(inner) for option in options if option.name not in EVERYWHERE):
+        for record in (option.get_help_record(inner) for option in options if option.name not in COMMON):
             if record is not None:
                 yield f".TP\n.B {_roff(record[0])}\n{_roff(record[1])}\n"
 

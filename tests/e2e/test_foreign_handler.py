@@ -59,7 +59,7 @@ def test_the_page_s_handler_works_as_the_page_says(world: World, sample: Sample)
     world.run("run", "disk")
 
     mails = [mail["subject"] for mail in sample.mails("DEV_CENTRAL") if "disk" in mail["subject"]]
-    assert mails == ["[SCHEDULED] The disk has room again", "[SCHEDULED] The disk is nearly full"]
+    assert mails == ["[SCHEDULED] The disk has free space again", "[SCHEDULED] The disk is nearly full"]
 
 
 @pytest.mark.usefixtures("installed")

@@ -1,4 +1,4 @@
-"""What is measured on: houses with jobs and a past, workspaces full of memories and mail. All of it reproducible."""
+"""The reproducible data of the benchmarks: configurations, ledgers with a history, workspaces with memory files and mail."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 
-from benchmarks.measure import NotDoneError, Work, context, fresh, nothing
+from benchmarks.measure import NotDoneError, Work, copy_tree, environment, nothing
 from scheduled.config.files import load_config
 from scheduled.core.jobs import Job, key_of
 from scheduled.state.sqlite.ledger import SqliteLedger, using
@@ -25,7 +25,7 @@ HANDLERS = ("health", "memory_rollover", "mail_cleanup", "metrics", "daily_repor
 
 
 class Runtime:
-    """A configuration and a state directory under *root*, as the installed crontab line finds them."""
+    """A configuration and a state directory under *root*, for calls like those of the installed crontab line."""
 
     def __init__(self, root: Path, toml: str) -> None:
         self.root = root
@@ -35,7 +35,7 @@ class Runtime:
         self.env = {"SCHEDULED_CONFIG": str(self.config), "SCHEDULED_STATE": str(self.state)}
 
     def command(self, *words: str) -> list[str]:
-        """Return a command line as the crontab has it: an isolated interpreter on an absolute file."""
+        """Return a command line as in the crontab: an isolated interpreter and the absolute path of the program."""
         return [PYTHON, "-I", "-S", PROGRAM, *words]
 
     def work(
@@ -45,50 +45,50 @@ class Runtime:
         prepare: Callable[[], None] = nothing,
         check: Callable[[str], None] = nothing,
     ) -> Work:
-        """Return the work of one invocation."""
+        """Return a work with one call of the program."""
         return Work(label, [self.command(*words)], prepare, check, self.env)
 
     def tick(self, *jobs: str) -> None:
-        """Make a tick that nobody measures, of these *jobs* by hand if any are given."""
-        subprocess.run(self.command("run", *jobs), env=context(self.env), check=True)
+        """Make a tick that is not measured. With *jobs*, run these jobs manually."""
+        subprocess.run(self.command("run", *jobs), env=environment(self.env), check=True)
 
     def jobs(self) -> dict[str, Job]:
-        """Return what the configuration says; raises NotDoneError if anything in it is wrong."""
+        """Return the configured jobs. Raise NotDoneError if the configuration has a problem."""
         found = load_config(self.config)
         if found.problems:
             raise NotDoneError("\n".join(found.problems[:3]))
         return found.jobs
 
-    def begin(self, ago: int) -> None:
-        """Let every job's schedule have been in force since *ago* seconds before now, and never have run."""
+    def begin_epochs(self, ago: int) -> None:
+        """Begin the epoch of every job *ago* seconds before now, without any run."""
         self.state.mkdir(mode=0o700)
         with using(SqliteLedger(self.state / "ledger.db")) as ledger, ledger.transaction():
             for job in self.jobs().values():
                 ledger.begin_epoch(key_of(job), job.schedules, int(time.time()) - ago)
-            ledger.remember("pruned", str(time.time()))  # which a tick does once a day
+            ledger.remember("pruned", str(time.time()))  # otherwise the tick prunes the history
 
-    def keep(self) -> None:
-        """Remember the state as it is now."""
-        fresh(self.state, self.root / "kept")
+    def save_state(self) -> None:
+        """Save a copy of the state directory."""
+        copy_tree(self.state, self.root / "saved")
 
-    def back(self) -> None:
-        """Bring back the state as it was remembered."""
-        fresh(self.root / "kept", self.state)
+    def restore_state(self) -> None:
+        """Restore the state directory from the saved copy."""
+        copy_tree(self.root / "saved", self.state)
 
-    def ask(self, question: str) -> list[tuple[object, ...]]:
-        """Ask the ledger."""
+    def sql(self, statement: str) -> list[tuple[object, ...]]:
+        """Return the rows of an SQL query on the ledger."""
         with closing(sqlite3.connect(self.state / "ledger.db")) as db:
-            return db.execute(question).fetchall()
+            return db.execute(statement).fetchall()
 
 
-def commands(number: int, when: str) -> str:
-    """Return a configuration of *number* jobs that run `true`, all at the same time."""
-    tables = (f'[jobs.j{n}]\n{when}\ncommand = ["true"]\n' for n in range(number))
+def command_jobs(number: int, schedule: str) -> str:
+    """Return a configuration with *number* jobs that run `true`, all with the same *schedule* line."""
+    tables = (f'[jobs.j{n}]\n{schedule}\ncommand = ["true"]\n' for n in range(number))
     return f'timezone = "UTC"\n{"".join(tables)}'
 
 
 def expressions(number: int) -> list[str]:
-    """Return different cron expressions, one half like `*/5`, the other once a day."""
+    """Return *number* different cron expressions: one half several times an hour, the other half once a day."""
     hours = [f"{first}-{last}" for first in range(24) for last in range(first + 1, 24)]
     often = [
         f"{start}-59/{step} {hour} * * *"
@@ -105,8 +105,8 @@ def expressions(number: int) -> list[str]:
     return [*chosen.sample(often, half), *chosen.sample(daily, number - half)]
 
 
-def remember(runtime: Runtime, rows: int) -> None:
-    """Give the house's jobs a past of *rows* runs, each with its slot and its attempt."""
+def add_history(runtime: Runtime, rows: int) -> None:
+    """Insert *rows* past runs of the configured jobs into the ledger, each with its slot and its attempt."""
     names = list(runtime.jobs())
     now = int(time.time())
     per_job = rows // len(names)
@@ -131,61 +131,61 @@ def remember(runtime: Runtime, rows: int) -> None:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def sweep_house(root: Path, workspace: Path, *handlers: str) -> Runtime:
-    """Return a house whose jobs are these *handlers*: they have looked after *workspace* before, and are due again."""
+def handler_runtime(root: Path, workspace: Path, *handlers: str) -> Runtime:
+    """Return a runtime with one job for each of *handlers*. They have run on *workspace* once and are due again."""
     tables = (f'[jobs.{name}]\nhandler = "{name}"\ncron = "0 0 * * *"\n' for name in handlers)
     runtime = Runtime(root, f'timezone = "UTC"\nworkspace = "{workspace}"\n{"".join(tables)}')
-    runtime.begin(DAY)
+    runtime.begin_epochs(DAY)
     runtime.tick(*handlers)
-    runtime.keep()
+    runtime.save_state()
     return runtime
 
 
-def workspace(root: Path, branches: int, *, lines: int = 400, mails: int = 40) -> None:
-    """Fill *root* with branches of two memory files and one inbox each; nothing in it is stale or over a limit."""
+def make_workspace(root: Path, branches: int, *, lines: int = 400, mails: int = 40) -> None:
+    """Create *branches* branches in *root*, each with two memory files and an inbox. Nothing is stale or over a limit."""
     now = datetime.now(UTC)
     (root / "aipass_os" / "AI_CENTRAL").mkdir(parents=True)
     (root / "system_logs").mkdir()
     entries = []
     for number in range(branches):
         name = "DEV_CENTRAL" if number == 0 else f"BRANCH{number}"
-        home = root / name.lower()
-        _branch(home, name, lines, inbox(mails, now, seed=number))
-        entries.append({"name": name, "path": str(home), "email": f"@{name.lower()}"})
+        directory = root / name.lower()
+        _make_branch(directory, name, lines, inbox(mails, now, seed=number))
+        entries.append({"name": name, "path": str(directory), "email": f"@{name.lower()}"})
     (root / "BRANCH_REGISTRY.json").write_text(json.dumps({"branches": entries}, indent=2))
-    settle(root)
+    age_files(root)
 
 
-def _branch(home: Path, name: str, lines: int, mail: Sequence[dict[str, object]]) -> None:
-    (home / "ai_mail.local").mkdir(parents=True)
-    (home / "README.md").write_text(f"# {name}\n")
-    (home / "DASHBOARD.local.json").write_text("{}\n")
+def _make_branch(directory: Path, name: str, lines: int, mail: Sequence[dict[str, object]]) -> None:
+    (directory / "ai_mail.local").mkdir(parents=True)
+    (directory / "README.md").write_text(f"# {name}\n")
+    (directory / "DASHBOARD.local.json").write_text("{}\n")
     for kind in ("local", "observations"):
         text = "".join(f'    "line {n} of what {name} remembers, at some length",\n' for n in range(lines))
-        (home / f"{name}.{kind}.json").write_text(text)
-    (home / "ai_mail.local" / "inbox.json").write_bytes(as_inbox(mail))
+        (directory / f"{name}.{kind}.json").write_text(text)
+    (directory / "ai_mail.local" / "inbox.json").write_bytes(encode_inbox(mail))
 
 
-def settle(root: Path) -> None:
-    """Let the files under *root* be an hour old: what was written a moment ago is looked at again by anyone."""
-    before = time.time() - 3600
-    for here, _, names in os.walk(root):
+def age_files(root: Path) -> None:
+    """Set the time of all files under *root* back by an hour: the cache does not keep files that have changed recently."""
+    hour_ago = time.time() - 3600
+    for directory, _, names in os.walk(root):
         for name in names:
-            os.utime(Path(here, name), (before, before))
-    time.sleep(2.1)  # the times of their last change of all can't be set
+            os.utime(Path(directory, name), (hour_ago, hour_ago))
+    time.sleep(2.1)  # the change time (ctime) cannot be set, so wait until it is old enough for the cache
 
 
 def inbox(mails: int, now: datetime, seed: int = 0, stale: Iterable[int] = ()) -> list[dict[str, object]]:
-    """Return *mails* messages of the last day, those numbered in *stale* three days old, as the mail program has them."""
-    drawn, old = random.Random(seed), set(stale)
+    """Return *mails* messages of the mail program: those with a number in *stale* are three days old, all others at most a day."""
+    numbers, old = random.Random(seed), set(stale)
     return [
         {
-            "id": f"{drawn.getrandbits(32):08x}",
+            "id": f"{numbers.getrandbits(32):08x}",
             "timestamp": f"{now - (timedelta(days=3) if n in old else timedelta(hours=n % 20)):%Y-%m-%d %H:%M:%S}",
-            "from": f"@branch{drawn.randrange(2000)}",
+            "from": f"@branch{numbers.randrange(2000)}",
             "from_name": "BRANCH",
             "subject": f"Subject number {n}",
-            "message": "What there is to say, in a sentence or two.\nAnd a second line.",
+            "message": "The text of the mail, in a sentence or two.\nAnd a second line.",
             "status": ("new", "opened", "closed")[n % 3] if n not in old else "new",
             "auto_execute": False,
             "priority": "normal",
@@ -194,8 +194,8 @@ def inbox(mails: int, now: datetime, seed: int = 0, stale: Iterable[int] = ()) -
     ]
 
 
-def as_inbox(messages: Sequence[dict[str, object]]) -> bytes:
-    """Return an inbox file as the mail program writes it."""
+def encode_inbox(messages: Sequence[dict[str, object]]) -> bytes:
+    """Return the bytes of an inbox file as the mail program writes it."""
     unread = sum(message["status"] == "new" for message in messages)
     document = {
         "mailbox": "inbox",
