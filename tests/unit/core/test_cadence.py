@@ -48,7 +48,7 @@ def test_what_is_too_coarse_is_said_with_its_remedy():
     assert cadence.doubt((cron("*/5 * * * *"),), 300, NOW) is None
     assert "`scheduled install --every 2`" in str(cadence.doubt((cron("*/2 * * * *"),), 300, NOW))
     assert "every 30 s, but ticks only every 1 min" in str(cadence.doubt((every(30),), 60, NOW))
-    assert "cron can't call more often" in str(cadence.doubt((every(30),), 60, NOW))
+    assert "cron cannot start ticks more often" in str(cadence.doubt((every(30),), 60, NOW))
 
 
 def test_two_schedules_of_a_job_may_come_closer_than_each_of_them():

@@ -121,7 +121,7 @@ def test_an_interrupted_run_can_be_left_at_that():
 def test_a_run_that_keeps_being_interrupted_is_parked():
     found = judged("interrupted", a_run(SLOT, "running", attempt=3, interruptions=2))
 
-    assert found == ("interrupted", "failed", None, "interrupted 3 times; parked")
+    assert found == ("interrupted", "failed", None, "interrupted 3 times; given up")
 
 
 @pytest.mark.parametrize("status", ["failed", "timed_out", "interrupted"])

@@ -203,14 +203,14 @@ def test_why_says_what_a_start_stands_for():
         starts.why(planned(at("13:00"), at("14:00")).start),
         starts.why(planned(at("09:00"), at("14:00")).start),
         starts.why(again),
-    ) == ("due", "due, and stands for 4 missed", "attempt 2 of job-20260203T130000Z")
+    ) == ("due", "due; also covers 4 missed slots", "attempt 2 of job-20260203T130000Z")
 
 
 @pytest.mark.parametrize(
     ("event", "parent", "expected"),
     [
         ("disk_full", "", "on disk_full"),
-        ("after", "", "those it comes after have succeeded"),
+        ("after", "", "the jobs it comes after have succeeded"),
         ("chain", "nightly-1", "a step of nightly-1"),
     ],
 )
