@@ -6,7 +6,7 @@ from scheduled.core.jobs import Job
 from scheduled.core.runs import AttemptResult, OpenRun, RunStatus, Verdict
 from scheduled.schedules.zones import MINUTE, Instant
 
-# After this many interruptions a run has failed: a job that crashes its runner must not be retried for ever.
+# After this many interruptions a run has failed: a job that kills its supervisor must not be retried for ever.
 MAX_INTERRUPTIONS = 3
 DEFERRAL = 5 * MINUTE
 DEFERRED = "not now"

@@ -10,7 +10,7 @@ LONGEST_TARGET, KEPT_OF_TARGET = 80, 48
 
 
 class JobKey(NamedTuple):
-    """A *job*, or one *target* of it ('' for a job without targets). The job '' means all jobs, or the runner itself.
+    """A *job*, or one *target* of it ('' for a job without targets). The job '' means all jobs, or the program itself.
 
     As text it is a label, `JOB` or `JOB@TARGET`, which `read_label` parses. Different keys have different labels: an `@`
     in a job's name is doubled. A target may be any text (a path, a branch); `@` and the characters that a file name

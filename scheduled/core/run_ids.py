@@ -14,7 +14,7 @@ def slot_run_id(key: JobKey, slot: Instant) -> str:
 def triggered_run_id(key: JobKey, event: str, trigger_id: int, at: float) -> str:
     """Return the id of the run that a start request, made at the instant *at*, starts.
 
-    *event* is the name of the event, or `chain` for a step of a chain. The id contains the instant because the number
+    *event* is the name of the event, `after`, or `chain` for a step of a chain. The id contains the instant because the number
     *trigger_id* alone repeats after the ledger was lost or an older one was restored.
     """
     return f"{key.in_ids}-{_stamp(at)}-{event}-{trigger_id}"

@@ -27,9 +27,8 @@ FAILED: frozenset[str] = frozenset({"failed", "timed_out", "interrupted"})
 UNDER_WAY: frozenset[str] = frozenset({"claimed", "running"})
 OPEN = UNDER_WAY | {"waiting_retry"}
 
-AFTER = (
-    "after"  # in place of an event's name: the jobs that a job without a schedule comes after have succeeded
-)
+# In place of an event's name, for a job without a schedule: the jobs that it comes after have succeeded.
+AFTER = "after"
 
 
 class JobState(Keyed, frozen=True, kw_only=True):

@@ -85,8 +85,8 @@ def test_it_is_read_from_a_job_table(path):
     [
         ('moon = "new"', "moon: 'new' is not looked at: write full"),
         ("moon = 3", "moon: Expected `str`, got `int`"),
-        ("days_later = 3", "days_later: belongs to `moon` only"),
-        ('moon = "full"\nanchor = "2026-01-01"', "anchor: belongs to `every` only"),
+        ("days_later = 3", "days_later: only valid with `moon`"),
+        ('moon = "full"\nanchor = "2026-01-01"', "anchor: only valid with `every`"),
         ('moon = "full"\ncron = "@daily"', f"cron and moon: only one of {NAMED}, moon, on may be given"),
         ("days_latr = 3", "days_latr: unknown key; did you mean days_later?"),
     ],
@@ -133,7 +133,7 @@ def test_a_kind_that_nobody_knows_is_damage_and_has_no_slots():
     assert is_schedule(Schedule("moon", "full", anchor=FULL_MOON))
     assert not is_schedule(unheard_of)
     with pytest.raises(
-        ScheduleError, match=f"'tides' is no kind of schedule: write one of {', '.join(registry.KINDS)}"
+        ScheduleError, match=f"'tides' is not a kind of schedule: write one of {', '.join(registry.KINDS)}"
     ):
         registry.timetable_of(unheard_of, 0)
 
