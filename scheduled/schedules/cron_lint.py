@@ -39,17 +39,17 @@ def _at_change(parsed: Expression, zone: str, change: Change) -> str:
     first, last = sorted((change.at + change.before, change.at + change.after))
     days = days_around(parsed.rule, year_of(change.at))
     ranks = range(parsed.rank(days, first), parsed.rank(days, last))
-    outcome = _outcome(parsed, change)
-    if not ranks or not outcome:
+    effect = _effect(parsed, change)
+    if not ranks or not effect:
         return ""
     shown = " to ".join(_clock(parsed.at(days, rank)) for rank in sorted({ranks[0], ranks[-1]}))
     return (
         f"on {EPOCH + timedelta(seconds=change.at + change.before):%Y-%m-%d} clocks in {zone} go from "
-        f"{_clock(change.at + change.before)} to {_clock(change.at + change.after)}: local time {shown} {outcome}"
+        f"{_clock(change.at + change.before)} to {_clock(change.at + change.after)}: local time {shown} {effect}"
     )
 
 
-def _outcome(parsed: Expression, change: Change) -> str:
+def _effect(parsed: Expression, change: Change) -> str:
     shift = change.after - change.before
     if not parsed.fixed and _keeps_pace(parsed, shift):
         return ""

@@ -5,7 +5,7 @@ import re
 from scheduled.schedules.schedule import ScheduleError
 from scheduled.schedules.zones import DAY, HOUR, MINUTE, Seconds
 
-LONGEST: Seconds = 400 * 366 * DAY  # a longer one ends after the last year that can be computed
+LONGEST: Seconds = 400 * 366 * DAY  # 400 years: longer than any use, and short enough to compute with
 UNITS: dict[str, Seconds] = {"d": DAY, "h": HOUR, "m": MINUTE, "s": 1}
 
 

@@ -1,4 +1,4 @@
-"""Timetables: the slots of schedules, computed without a list of them.
+"""Timetables: the slots of schedules, by pure arithmetic.
 
 Instants are UTC seconds since the epoch. Spans are (after, until], so that adjacent spans have no slot in common.
 """

@@ -455,7 +455,7 @@ TWICE = "occurs twice, and the job runs both times"
 )
 def test_lint_describes_the_effect_of_clock_changes(expression, zone, expected):
     assert lint(expression, zone, NOW) == [
-        f"on {day} clocks in {zone} go from {times}: local time {outcome}" for day, times, outcome in expected
+        f"on {day} clocks in {zone} go from {times}: local time {effect}" for day, times, effect in expected
     ]
 
 
