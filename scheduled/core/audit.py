@@ -44,8 +44,9 @@ def audit(
 ) -> Audit:
     """Compare the ledger with every slot that should exist up to *seen*, the instant of the last tick.
 
-    *rows* must be grouped by job and target, and ascending within a group. *open_runs* are the ids of the runs that
-    have not ended. *span*, if given, limits the audit to the slots in (after, until]: older slots may be pruned.
+    *rows* must be grouped by job and target, and ascending within a group. *open_runs* are the ids of the
+    runs that have not ended. *span*, if given, limits the audit to the slots in (after, until]: older slots
+    may be pruned.
     """
     after, until = span or (0, seen)
     open_ids = set(open_runs)
@@ -90,7 +91,10 @@ def _overlaps(row: SlotRow, epoch: Epoch, low: Instant, high: Instant) -> bool:
 def _epoch(
     epoch: Epoch, rows: Sequence[SlotRow], job: JobRow, low: Instant, high: Instant
 ) -> tuple[int, list[Problem]]:
-    """Check that each slot of the epoch in (low, high] has a row or an open reason; return their number and the problems."""
+    """Return the number of slots of the epoch in (low, high] and the problems with them.
+
+    Each slot must be in exactly one row or have an open reason.
+    """
     times = slots_of(epoch.schedules, epoch.starts_at)
     # An open reason covers every slot after the position, so only the slots up to here need a row.
     closed = high if epoch.ends_at is not None or job.open_reason is None else min(high, job.position)

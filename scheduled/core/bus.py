@@ -1,4 +1,4 @@
-"""The event bus: it calls the subscribers of each type of event and isolates them from each other's errors."""
+"""The event bus: it calls the subscribers of each type of event and isolates their errors."""
 
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
@@ -23,7 +23,8 @@ E = TypeVar("E", bound=Named)
 class Bus:
     """Publishes events to the subscribers of their type, in the order of subscription.
 
-    If a subscriber raises an exception, a message is passed to *report_error* and the next subscriber is called.
+    If a subscriber raises an exception, a message is passed to *report_error* and the next subscriber is
+    called.
     """
 
     def __init__(self, report_error: Callable[[str], None]) -> None:
@@ -35,7 +36,7 @@ class Bus:
         self._subscribers.setdefault(to, []).append(subscriber)
 
     def publish(self, event: Named) -> None:
-        """Call every subscriber of the type of *event*. An exception in a subscriber is reported, not raised."""
+        """Call every subscriber of the event's type. An exception in a subscriber is reported, not raised."""
         for subscriber in self._subscribers.get(type(event), ()):
             try:
                 subscriber(event)

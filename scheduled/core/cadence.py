@@ -10,21 +10,22 @@ from scheduled.schedules.zones import DAY, MINUTE, Instant, Seconds
 
 DIVISORS = (1, 2, 3, 4, 5)  # minutes; each divides the hour, because cron's minute field restarts every hour
 CHECKED_SLOTS = 62  # an hour of the finest cron schedule
-# A day of it: the slots of two schedules may be close to each other at one time of the day only.
+# A day of it, because the slots of two schedules may be close to each other only once a day.
 CHECKED_SLOTS_OF_SEVERAL = 24 * 60 + 2
 
 
 def closest(schedules: Sequence[Schedule], now: Instant) -> Seconds | None:
-    """Return the shortest time between two slots in the 8 days after *now*; None if there are fewer than two."""
+    """Return the shortest time between slots in the 8 days after *now*; None if there are fewer than two."""
     number = CHECKED_SLOTS if len(schedules) == 1 else CHECKED_SLOTS_OF_SEVERAL
     slots = islice(slots_of(schedules, now).between(now, now + 8 * DAY), number)
     return min((later - earlier for earlier, later in pairwise(slots)), default=None)
 
 
 def needed(jobs: Iterable[tuple[Schedule, ...]], now: Instant) -> Seconds:
-    """Given the schedules of each job, return the longest cadence at which no job has two slots between two ticks.
+    """Return the longest cadence at which no job has two slots between two ticks.
 
-    It is in seconds: a whole number of minutes, at least one (cron has no finer unit) and at most the default.
+    *jobs* are the schedules of each job. The cadence is in seconds: a whole number of minutes, at least one
+    (cron has no finer unit) and at most the default.
     """
     gaps = (closest(schedules, now) for schedules in set(jobs))
     return _cadence(min((gap for gap in gaps if gap is not None), default=DEFAULT_CADENCE))

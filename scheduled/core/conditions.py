@@ -12,8 +12,9 @@ Priority = Literal["low", "normal", "high", "critical"]
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
     """Something that is true now, found by a handler or the engine.
 
-    *key* identifies the condition for as long as it lasts, so it must not contain counts or times. Conditions of the
-    same *group* share one notice. *event*, if given, is published once with *payload* when the condition appears.
+    *key* identifies the condition for as long as it lasts, so it must not contain counts or times. Conditions
+    of the same *group* share one notice. *event*, if given, is published once with *payload* when the
+    condition appears.
     """
 
     key: str
@@ -34,8 +35,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """How one group of conditions changed since the last check. Each condition is in exactly one list.
 
-    A handler's `notices` is called only if *appeared* or *gone* is not empty. *facts* is the `data` of the outcome
-    that caused the change. *now* is an aware datetime in the workspace's zone.
+    A handler's `notices` is called only if *appeared* or *gone* is not empty. *facts* is the `data` of the
+    outcome that caused the change. *now* is an aware datetime in the workspace's zone.
     """
 
     group: str

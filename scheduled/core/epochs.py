@@ -15,8 +15,9 @@ from scheduled.schedules.zones import MINUTE, Instant
 class EpochChange(Keyed, frozen=True, kw_only=True):
     """A change of a job's schedules at *boundary*.
 
-    *begins* are the new schedules, empty if the job is removed or disabled. *ends* is true if an old epoch ends.
-    *skipped* are the open slots of the old schedules. *abandoned* is a run of the old schedules that waits for a retry.
+    *begins* are the new schedules, empty if the job is removed or disabled. *ends* is true if an old epoch
+    ends. *skipped* are the open slots of the old schedules. *abandoned* is a run of the old schedules that
+    waits for a retry.
     """
 
     job: str
@@ -36,8 +37,8 @@ def minute_before(now: Instant) -> Instant:
 def slots_of(schedules: Sequence[Schedule], epoch: Instant) -> Timetable:
     """Return the timetable of *schedules*, which came into force at the instant *epoch*.
 
-    *epoch* fixes the phase of an `every` without an anchor. The timetable may also have slots before *epoch*, which do
-    not count. A slot of several schedules counts once. Raise ScheduleError if a schedule is invalid.
+    *epoch* fixes the phase of an `every` without an anchor. The timetable may also have slots before *epoch*,
+    which do not count. A slot of several schedules counts once. Raise ScheduleError if a schedule is invalid.
     """
     if len(schedules) == 1:
         return timetable_of(schedules[0], epoch)
@@ -51,7 +52,7 @@ def span_between(times: Timetable, after: Instant, until: Instant) -> Span | Non
 
 
 def open_slots_of(schedules: Sequence[Schedule], job_state: JobState) -> Timetable:
-    """Return the timetable of a job's open epoch without the slots after its position that already have a verdict."""
+    """Return the timetable of the job's open epoch without the slots that are already decided."""
     times = slots_of(schedules, job_state.epoch)
     return timetable.without(times, job_state.decided) if job_state.decided else times
 
@@ -61,8 +62,8 @@ def epoch_changes(
 ) -> list[EpochChange]:
     """Return the differences between the configured jobs, with their targets, and the open epochs.
 
-    If *unknown* is true (a configuration file could not be read), a job that is missing from *jobs* keeps its epoch.
-    The epoch of a target that its job no longer has always ends.
+    If *unknown* is true (a configuration file could not be read), a job that is missing from *jobs* keeps its
+    epoch. The epoch of a target that its job no longer has always ends.
     """
     changes, known = [], set()
     for job in jobs.values():

@@ -6,7 +6,7 @@ import msgspec
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """An event: its public *name* (for example `job_failed`) and its *payload*, the details as JSON values."""
+    """An event: its public *name*, for example `job_failed`, and its *payload* of JSON values."""
 
     name: str
     payload: Mapping[str, object] = {}

@@ -12,8 +12,8 @@ from scheduled.core.runs import OpenReason, TriggerRow
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import MINUTE, Instant
 
-# With `catch_up = "none"` a slot that no tick has seen counts as missed after this time. It is longer than the usual
-# cadences, so that a slot between two ticks is not missed.
+# With `catch_up = "none"` a slot that no tick has seen counts as missed after this time. It is longer than
+# the usual cadences, so that a slot between two ticks is not missed.
 ON_TIME = 10 * MINUTE
 GATE_RECHECK = MINUTE
 
@@ -21,11 +21,11 @@ GATE_RECHECK = MINUTE
 class Holds(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that holds starts back, except the jobs' own states.
 
-    *pauses* maps each paused job or target to the end of the pause (None: no end). A job without a target means all its
-    targets, `ALL_JOBS` every job. *closed* are the jobs with a gate that does not hold now. *unasked* are the jobs with
-    a gate that was not checked: a later tick has to check it. *budget* is how many runs may start (None: any number).
-    *triggers* are the start requests. *planned* is the instant of the last planning: a tick saw the open slots up to
-    then and put them off, so they were not missed.
+    *pauses* maps each paused job or target to the end of the pause (None: no end). A job without a target
+    means all its targets, `ALL_JOBS` every job. *closed* are the jobs with a gate that does not hold now.
+    *unasked* are the jobs with a gate that was not checked: a later tick has to check it. *budget* is how
+    many runs may start (None: any number). *triggers* are the start requests. *planned* is the instant of the
+    last planning: a tick saw the open slots up to then and put them off, so they were not missed.
     """
 
     pauses: Mapping[JobKey, Instant | None] = {}
@@ -68,7 +68,10 @@ def hold(job: Job, key: JobKey, now: Instant, holds: Holds) -> tuple[OpenReason,
 
 
 def quiet(window: Window, zone: str, now: Instant) -> Instant | None:
-    """Return the end of the quiet window that contains *now*, or None. *window* is in the local time of *zone*."""
+    """Return the end of the quiet window that contains *now*, or None.
+
+    *window* is in the local time of *zone*.
+    """
     found = _quiet_around(window, zone, now)
     return None if found is None else max(found[1], now + 1)
 
@@ -76,7 +79,7 @@ def quiet(window: Window, zone: str, now: Instant) -> Instant | None:
 def may_start(
     job: Job, key: JobKey, instant: Instant, pauses: Mapping[JobKey, Instant | None]
 ) -> Instant | None:
-    """Return the first instant, from *instant* on, at which neither a pause nor the quiet window holds *key* back.
+    """Return the first instant, from *instant* on, at which no pause and no quiet window holds *key* back.
 
     Return None if a pause has no end.
     """
@@ -89,7 +92,7 @@ def may_start(
 
 
 def is_too_late(job: Job, due: Instant, start: Instant) -> bool:
-    """Return whether *start* exceeds the job's `grace` for a slot that is due at *due*, so that it is skipped."""
+    """Return whether a slot that is due at *due* is later than the job's `grace` allows at *start*."""
     return job.grace is not None and due - job.delay <= _before(job, start, job.grace)
 
 
@@ -113,7 +116,7 @@ def _local(day: date, minute: int, zone: str) -> Instant:
 
 
 def was_put_off(job: Job, times: Timetable, base: Instant, now: Instant, holds: Holds) -> bool:
-    """Return whether a tick has already seen the oldest slot after *base* that may still run: it was put off, not missed."""
+    """Return whether a tick has seen the oldest slot after *base* that may still run, and put it off."""
     oldest = times.next_after(base if job.grace is None else max(base, _before(job, now, job.grace)))
     return oldest is not None and oldest <= holds.planned
 
@@ -121,8 +124,8 @@ def was_put_off(job: Job, times: Timetable, base: Instant, now: Instant, holds: 
 def last_too_late(job: Job, now: Instant, *, missed: bool, closed: bool) -> tuple[Instant | None, str]:
     """Return the last instant at which a slot is too late to run at *now*, and the reason.
 
-    Return (None, "") if no slot is too late. *missed*: no tick saw the job's open slots in time. *closed*: the job's
-    gate does not hold.
+    Return (None, "") if no slot is too late. *missed*: no tick saw the job's open slots in time. *closed*:
+    the job's gate does not hold.
     """
     bounds = (
         (job.grace, "late"),
@@ -136,8 +139,8 @@ def last_too_late(job: Job, now: Instant, *, missed: bool, closed: bool) -> tupl
 def _before(job: Job, now: Instant, lateness: int) -> Instant:
     """Return the last instant at which a slot is more than *lateness* seconds late.
 
-    Lateness counts from the moment when the slot could first have run: after its jitter, and after the quiet window if
-    the jitter ended inside it.
+    Lateness counts from the moment when the slot could first have run: after its jitter, and after the quiet
+    window if the jitter ended inside it.
     """
     last = now - lateness - 1
     found = _quiet_around(job.not_between, job.zone, last) if job.not_between else None

@@ -24,10 +24,11 @@ DEFAULT_CADENCE: Seconds = 5 * MINUTE
 
 
 class Action(msgspec.Struct, frozen=True):
-    """What a job does. *kind* is the name of an action kind (see `scheduled.actions`), which uses some of the fields.
+    """What a job does. *kind* is the name of an action kind, which uses some of the fields.
 
-    *words* is an argument list and *line* a shell command line to execute; *name* names code to call. *steps* are the
-    steps of a chain: each holds the names of jobs that run in parallel. A kind that needs more fields defines a subclass.
+    *words* is an argument list and *line* a shell command line to execute; *name* names code to call. *steps*
+    are the steps of a chain: each holds the names of jobs that run in parallel. A kind that needs more fields
+    defines a subclass.
     """
 
     kind: str
@@ -40,7 +41,8 @@ class Action(msgspec.Struct, frozen=True):
 class Retry(msgspec.Struct, frozen=True):
     """How many attempts a run has, including the first, and how long to wait before each further attempt.
 
-    After each failure the pause is multiplied by *backoff_multiplier*; if *linear*, *delay* is added to it instead.
+    After each failure the pause is multiplied by *backoff_multiplier*; if *linear*, *delay* is added to it
+    instead.
     """
 
     max_attempts: int = 1
@@ -76,7 +78,10 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Window(msgspec.Struct, frozen=True):
-    """A daily window of local time, in minutes after midnight. If *end* is not after *start*, it extends past midnight."""
+    """A daily window of local time, in minutes after midnight.
+
+    If *end* is not after *start*, it extends past midnight.
+    """
 
     start: int
     end: int
@@ -93,13 +98,14 @@ class Gate(msgspec.Struct, frozen=True):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """A named definition: schedules, an action and the settings of its runs. *source* is the file that defines it.
+    """A named definition: schedules, an action and the settings of its runs.
 
-    The job is due in the slots of all its *schedules*. There is always at least one: a job without a schedule has one
-    of the kind `manual`, which keeps its zone. *on_interrupted* is `rerun`, `skip`, `ask`, or a command that exits with
-    0 if the work was done before the interruption. *on* is the event that starts the job if the event's payload contains
-    *where*. A due slot waits until the jobs in *after* have finished. *doubts* are warnings about settings that are
-    valid, but probably not intended.
+    *source* is the file that defines the job. The job is due in the slots of all its *schedules*. There is
+    always at least one: a job without a schedule has one of the kind `manual`, which keeps its zone.
+    *on_interrupted* is `rerun`, `skip`, `ask`, or a command that exits with 0 if the work was done before the
+    interruption. *on* is the event that starts the job if the event's payload contains *where*. A due slot
+    waits until the jobs in *after* have finished. *doubts* are warnings about settings that are valid, but
+    probably not intended.
     """
 
     name: str
@@ -158,7 +164,10 @@ def key_of(job: Job, target: str = "") -> JobKey:
 
 
 def keys_of(job: Job) -> tuple[JobKey, ...]:
-    """Return the keys under which a job has positions, slots and runs. No job has targets yet, so this is its own key."""
+    """Return the keys under which a job has positions, slots and runs.
+
+    No job has targets yet, so this is its own key.
+    """
     return (key_of(job),)
 
 

@@ -1,4 +1,4 @@
-"""Decide from the result of an attempt whether its run ends, and how, or is retried."""
+"""Decide from the result of an attempt whether its run has ended or is retried."""
 
 import msgspec
 
@@ -6,7 +6,8 @@ from scheduled.core.jobs import Job
 from scheduled.core.runs import AttemptResult, OpenRun, RunStatus, Verdict
 from scheduled.schedules.zones import MINUTE, Instant
 
-# After this many interruptions a run has failed: a job that kills its supervisor must not be retried for ever.
+# After this many interruptions a run has failed: a job that kills its supervisor must not be retried for
+# ever.
 MAX_INTERRUPTIONS = 3
 DEFERRAL = 5 * MINUTE
 DEFERRED = "not now"
@@ -25,7 +26,10 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def judge(job: Job | None, run: OpenRun, ending: AttemptResult, now: Instant) -> Judgement:
-    """Return the new state of *run* after the result of its attempt. *job* is None if it is no longer configured."""
+    """Return the new state of *run* after the result of its attempt.
+
+    *job* is None if it is no longer configured.
+    """
     if job is not None and not job.enabled:
         job = None  # its epoch has ended: no tick would start a retry
     if ending.status in ("success", "skipped"):
@@ -44,7 +48,7 @@ def judge(job: Job | None, run: OpenRun, ending: AttemptResult, now: Instant) ->
 
 
 def _is_outside_schedule(run: OpenRun) -> bool:
-    """Return whether *run* is a manual run without a slot. It is not retried, because no slot waits for a verdict."""
+    """Return whether *run* is a manual run without a slot: no slot needs a verdict, so it is not retried."""
     return run.trigger == "manual" and run.slot is None
 
 
@@ -70,7 +74,7 @@ def _judge_interrupted(job: Job | None, run: OpenRun, ending: AttemptResult, now
 
 
 def _judge_deferred(job: Job | None, run: OpenRun, now: Instant) -> Judgement:
-    """Return the new state of *run* after exit code 75 (EX_TEMPFAIL), which means "not now" and is no failure.
+    """Return the new state of *run* after exit code 75 (EX_TEMPFAIL), "not now", which is no failure.
 
     The run is retried until the gate's deadline.
     """

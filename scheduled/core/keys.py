@@ -4,17 +4,18 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-# Limits of a target in an id: with a job name of 100 letters and the longest suffix, the id fits into a file name of
-# 255 bytes.
+# Limits of a target in an id: with a job name of 100 letters and the longest suffix, the id fits into a file
+# name of 255 bytes.
 LONGEST_TARGET, KEPT_OF_TARGET = 80, 48
 
 
 class JobKey(NamedTuple):
-    """A *job*, or one *target* of it ('' for a job without targets). The job '' means all jobs, or the program itself.
+    """A *job*, or one *target* of it ('' for a job without targets).
 
-    As text it is a label, `JOB` or `JOB@TARGET`, which `read_label` parses. Different keys have different labels: an `@`
-    in a job's name is doubled. A target may be any text (a path, a branch); `@` and the characters that a file name
-    cannot contain are percent-encoded.
+    The job '' means all jobs, or the program itself. As text it is a label, `JOB` or `JOB@TARGET`, which
+    `read_label` parses. Different keys have different labels: an `@` in a job's name is doubled. A target may
+    be any text (a path, a branch); `@` and the characters that a file name cannot contain are
+    percent-encoded.
     """
 
     job: str

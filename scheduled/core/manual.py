@@ -32,11 +32,12 @@ def start_for(
     tick: str,
     now: Instant,
 ) -> Start:
-    """Return the start for a request. *waiting* is the run with the request's `run_id`, if it waits for a retry.
+    """Return the start for a request.
 
-    *job_state* is None for a disabled job, which can still run manually. An open slot is claimed, and older open slots
-    are coalesced into it, as in a tick. A run for any other instant takes no slot and has the instant in its payload.
-    Raise OlderFirstError (a ConfigError) if an older slot has to run first.
+    *waiting* is the run that the request names, if it waits for a retry. *job_state* is None for a disabled
+    job, which can still run manually. An open slot is claimed, and older open slots are coalesced into it, as
+    in a tick. A run for any other instant takes no slot and has the instant in its payload. Raise
+    OlderFirstError (a ConfigError) if an older slot has to run first.
     """
     if waiting is not None:
         return again(waiting)

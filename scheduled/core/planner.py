@@ -1,4 +1,4 @@
-"""The planner: from the jobs, their states and the time, compute which runs start, wait or are skipped. Pure."""
+"""The planner: compute from the jobs, their states and the time what starts, waits or is skipped."""
 
 from collections.abc import Container, Iterable, Mapping
 from itertools import chain
@@ -30,7 +30,7 @@ class Skip(msgspec.Struct, frozen=True):
 
 
 class JobPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """The plan of one job, or of one target: a start, or a reason to wait, or nothing due until *next_due*."""
+    """The plan of one job or target: a start, or a reason to wait, or nothing due until *next_due*."""
 
     start: Start | None = None
     skips: tuple[Skip, ...] = ()
@@ -55,8 +55,8 @@ def plan(
 ) -> Plan:
     """Return a plan that gives every slot up to *until* (default: *now*) a run, a verdict or an open reason.
 
-    Each target of a job is planned separately. With *only*, only the jobs in it, with all their targets, may start. The
-    starts are ordered by priority, then by slot, then by position in the configuration.
+    Each target of a job is planned separately. With *only*, only the jobs in it, with all their targets, may
+    start. The starts are ordered by priority, then by slot, then by position in the configuration.
     """
     busy = busy_groups(jobs, [key.job for key, job_state in job_states.items() if job_state.busy])
     plans = {
@@ -90,7 +90,8 @@ def _after(
 ) -> JobPlan:
     """Return the plan of a job that comes after others.
 
-    It waits until all targets of the other jobs have finished. If one of them failed, its own slot is skipped.
+    It waits until all targets of the other jobs have finished. If one of them failed, its own slot is
+    skipped.
     """
     others = (jobs[name] for name in jobs[start.claim.job].after if name in jobs)
     for key in chain.from_iterable(map(keys_of, others)):
@@ -120,7 +121,7 @@ def _rank(job: Job, start: Start, order: Mapping[str, int]) -> tuple[int, Instan
 
 
 def busy_groups(jobs: Mapping[str, Job], busy: Iterable[str]) -> set[str]:
-    """Return the groups of the jobs named in *busy*, which are running. Other jobs of these groups have to wait."""
+    """Return the groups of the running jobs *busy*. Other jobs of these groups have to wait."""
     return {jobs[name].group for name in busy if name in jobs} - {""}
 
 
@@ -133,7 +134,7 @@ def plan_job(
     held: bool = False,
     holds: Holds = Holds(),  # noqa: B008 - immutable
 ) -> JobPlan:
-    """Return the plan of one job, or target, with an open epoch. *held*: another job of its group is running."""
+    """Return the plan of one job or target. *held*: another job of its group is running."""
     times, base, run = open_slots_of(job.schedules, job_state), base_of(job_state), job_state.open_run
     latest = now - job.delay
     until = latest if until is None else until - job.delay
@@ -171,10 +172,7 @@ def _first_in_line(
     requested: Start | None,
     now: Instant,
 ) -> JobPlan:
-    """Return the plan that starts, in this order: the open run's next attempt, the slot *due*, or the *requested* start.
-
-    With `catch_up = "all"` the open run always comes first; otherwise a newer slot that is due replaces it.
-    """
+    """Return the plan for the open run (unless *due* replaces it), then *due*, then *requested*."""
     run = job_state.open_run
     if run is not None and (due is None or job.catch_up == "all"):
         return _retry(run, job, times, now)
@@ -187,7 +185,7 @@ def _first_in_line(
 
 
 def _leading(found: JobPlan, start: Start, newest: Instant | None) -> JobPlan:
-    """Set *leads* on the start if slots after its own are due, up to *newest*: they stay open while it runs."""
+    """Set *leads* on the start if later slots, up to *newest*, are due: they stay open while it runs."""
     slot = start.claim.slot
     if slot is None or newest is None or newest <= slot:
         return found
@@ -195,7 +193,7 @@ def _leading(found: JobPlan, start: Start, newest: Instant | None) -> JobPlan:
 
 
 def _requested(job_state: JobState, holds: Holds, now: Instant) -> Start | None:
-    """Return the start that an event or a chain requests, or the retry of a run without a slot; None if there is none."""
+    """Return the start for a due retry of a run without a slot, or for the oldest start request."""
     for run in job_state.others:
         if run.retry_at is not None and run.retry_at <= now:
             return again(run)
@@ -215,7 +213,7 @@ def _earliest(*instants: Instant | None) -> Instant | None:
 def _skips(
     job: Job, times: Timetable, base: Instant, until: Instant, now: Instant, holds: Holds
 ) -> tuple[Skip, ...]:
-    """Return the slots that will not run: too late, missed with `catch_up = "none"`, or beyond `catch_up_limit`."""
+    """Return the slots that are too late, missed with `catch_up = "none"` or beyond `catch_up_limit`."""
     if job.catch_up == "latest" and job.grace is None and job.name not in holds.closed:
         return ()  # the common case: no slot can be too late
     missed = job.catch_up == "none" and not was_put_off(job, times, base, now, holds)
@@ -246,6 +244,6 @@ def _retry(run: OpenRun, job: Job, times: Timetable, now: Instant) -> JobPlan:
 
 
 def next_due(plans: Iterable[JobPlan], others: Iterable[Instant]) -> Instant | None:
-    """Return the earliest instant at which a slot, a retry or one of *others* (deliveries of the outbox) is due."""
+    """Return the earliest instant at which a slot, a retry or one of *others* is due."""
     instants = [found.next_due for found in plans if found.next_due is not None]
     return min([*instants, *others], default=None)

@@ -22,7 +22,7 @@ class Claimant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Epoch(Keyed, frozen=True, kw_only=True):
-    """A span (starts_at, ends_at] in which a job's schedules did not change. *ends_at* is None for the open epoch."""
+    """A span (starts_at, ends_at] with unchanged schedules of a job. *ends_at* is None for the open epoch."""
 
     job: str
     target: str = ""
@@ -86,8 +86,8 @@ class JobRow(Keyed, frozen=True, kw_only=True):
 class RunRow(Keyed, frozen=True, kw_only=True):
     """A run, as `history` shows it.
 
-    *host_name* is the name of its host, if known. *result* is the data that its handler returned. *asked_for* is the
-    instant given with a manual run.
+    *host_name* is the name of its host, if known. *result* is the data that its handler returned. *asked_for*
+    is the instant given with a manual run.
     """
 
     run_id: str
@@ -115,8 +115,9 @@ class RunRow(Keyed, frozen=True, kw_only=True):
 class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
     """An attempt that has ended.
 
-    *output* is the file of its output, relative to the state directory; None if it printed nothing. *result* is the data
-    that its handler returned. *failure_class*, *model*, *tokens* and *cost* are those of `AttemptResult`.
+    *output* is the file of its output, relative to the state directory; None if it printed nothing. *result*
+    is the data that its handler returned. *failure_class*, *model*, *tokens* and *cost* are those of
+    `AttemptResult`.
     """
 
     run_id: str

@@ -14,8 +14,8 @@ def slot_run_id(key: JobKey, slot: Instant) -> str:
 def triggered_run_id(key: JobKey, event: str, trigger_id: int, at: float) -> str:
     """Return the id of the run that a start request, made at the instant *at*, starts.
 
-    *event* is the name of the event, `after`, or `chain` for a step of a chain. The id contains the instant because the number
-    *trigger_id* alone repeats after the ledger was lost or an older one was restored.
+    *event* is the name of the event, `after`, or `chain` for a step of a chain. The id contains the instant
+    because the number *trigger_id* alone repeats after the ledger was lost or an older one was restored.
     """
     return f"{key.in_ids}-{_stamp(at)}-{event}-{trigger_id}"
 
@@ -25,7 +25,7 @@ def _stamp(instant: float) -> str:
 
 
 def further_run_id(run_id: str, tick: str) -> str:
-    """Return another id for a run if *run_id* exists already: after the clock was set back, the same slots come again."""
+    """Return another id if *run_id* exists already, because slots repeat after the clock was set back."""
     return f"{run_id}-{tick.rpartition('-')[2]}"
 
 

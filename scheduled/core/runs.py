@@ -22,8 +22,9 @@ RunStatus = Literal[
 ]
 
 
-# The statuses of a run that failed for good, that is in progress, and that has not ended.
+# The statuses of a run that has failed for good.
 FAILED: frozenset[str] = frozenset({"failed", "timed_out", "interrupted"})
+# The statuses of a run that is in progress, and of a run that has not ended.
 UNDER_WAY: frozenset[str] = frozenset({"claimed", "running"})
 OPEN = UNDER_WAY | {"waiting_retry"}
 
@@ -34,10 +35,10 @@ AFTER = "after"
 class JobState(Keyed, frozen=True, kw_only=True):
     """The part of the state of a job, or of one *target* of it, that the planner needs.
 
-    Every slot up to *position* has a verdict. *epoch* is the instant at which *schedules* came into force. *open_run* is
-    the run of a slot without a verdict; *others* are runs without a slot that wait for a retry. *busy* is true while any
-    run of the job is in progress, also a manual one. *decided* are the slots after the position that already have a
-    verdict.
+    Every slot up to *position* has a verdict. *epoch* is the instant at which *schedules* came into force.
+    *open_run* is the run of a slot without a verdict; *others* are runs without a slot that wait for a retry.
+    *busy* is true while any run of the job is in progress, also a manual one. *decided* are the slots after
+    the position that already have a verdict.
     """
 
     job: str
@@ -65,9 +66,10 @@ class Span(msgspec.Struct, frozen=True):
 class Claim(Keyed, frozen=True, kw_only=True):
     """A run, or another attempt of it, that a tick claims. *slot* is None for a run without a slot.
 
-    *slots* is the number of slots that the run covers. *verify* is true if the previous attempt was interrupted, so that
-    the job can check whether its work was done. *event* and *payload* are those of the start request. *parent* and
-    *step* are the run's place in the run of a chain. *depth* is the number of events and chains that led to the run.
+    *slots* is the number of slots that the run covers. *verify* is true if the previous attempt was
+    interrupted, so that the job can check whether its work was done. *event* and *payload* are those of the
+    start request. *parent* and *step* are the run's place in the run of a chain. *depth* is the number of
+    events and chains that led to the run.
     """
 
     run_id: str
@@ -106,7 +108,7 @@ class Claim(Keyed, frozen=True, kw_only=True):
 
 
 class TriggerRow(Keyed, frozen=True, kw_only=True):
-    """A start request, made at the instant *at*: a job is to start because of an event, or as a step of the run *parent*."""
+    """A request, made at *at*, to start a job because of an event or as a step of the run *parent*."""
 
     id: int
     job: str
@@ -122,8 +124,8 @@ class TriggerRow(Keyed, frozen=True, kw_only=True):
 class OpenRun(Keyed, frozen=True, kw_only=True):
     """A run that has not ended: *status* is claimed, running or waiting_retry.
 
-    A waiting run is due again at *retry_at*; if that is None, the user has to decide. *reason* and *interrupted* are
-    about the last attempt.
+    A waiting run is due again at *retry_at*; if that is None, the user has to decide. *reason* and
+    *interrupted* are about the last attempt.
     """
 
     run_id: str
@@ -153,10 +155,11 @@ class OpenRun(Keyed, frozen=True, kw_only=True):
 
 
 class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of one attempt, as the supervisor recorded it; `interrupted` if the supervisor did not record one.
+    """The result of one attempt as recorded by the supervisor; `interrupted` if there is no record.
 
-    *output* is the file of its output, relative to the state directory; None if it printed nothing. *failure_class* is
-    the kind of failure. *model*, *tokens* and *cost* are those of an agent's session. Each is None if unknown.
+    *output* is the file of its output, relative to the state directory; None if it printed nothing.
+    *failure_class* is the kind of failure. *model*, *tokens* and *cost* are those of an agent's session. Each
+    is None if unknown.
     """
 
     run_id: str
@@ -185,5 +188,5 @@ def logical_time(run: Claim | OpenRun) -> dict[str, Any]:
 
 
 def scheduled_for(run: Claim | OpenRun) -> Instant | None:
-    """Return the scheduled instant of a run: its slot, or the instant given with it; None if it has neither."""
+    """Return the scheduled instant of a run: its slot or the instant given with it, or None."""
     return run.slot if run.slot is not None else logical_time(run).get("scheduled_for")

@@ -14,9 +14,9 @@ from scheduled.schedules.zones import Instant
 class Start(msgspec.Struct, frozen=True, kw_only=True):
     """A run to claim and execute.
 
-    *coalesced* are the older slots that it covers. *superseded* is the open run of an older slot that it replaces.
-    *again* is true for another attempt of an existing run. *leads* is true if later slots of the job are due and wait
-    for its end. *trigger* is the id of the start request.
+    *coalesced* are the older slots that it covers. *superseded* is the open run of an older slot that it
+    replaces. *again* is true for another attempt of an existing run. *leads* is true if later slots of the
+    job are due and wait for its end. *trigger* is the id of the start request.
     """
 
     claim: Claim
@@ -71,7 +71,8 @@ def again(run: OpenRun) -> Start:
 def caught_up(job: Job, job_state: JobState, times: Timetable, base: Instant, newest: Instant) -> Start:
     """Return the start that catches up on the slots after *base*, up to *newest*.
 
-    It is for the newest slot and covers the older ones; with `catch_up = "all"` it is for the oldest slot only.
+    It is for the newest slot and covers the older ones; with `catch_up = "all"` it is for the oldest slot
+    only.
     """
     slot = (times.next_after(base) or newest) if job.catch_up == "all" else newest
     older = span_between(times, base, slot - 1)

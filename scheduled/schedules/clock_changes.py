@@ -1,8 +1,8 @@
 """Daylight saving time: when the clocks of a zone change, and how cron handles a schedule at a change.
 
-The time line of a zone is divided into stretches with a constant offset from UTC. The behaviour at a change follows
-Debian's cron.c, which keeps the last local minute that it has processed in `virtualTime`. Instants are UTC seconds
-since the epoch; a local time is *instant + offset*, also in seconds.
+The time line of a zone is divided into stretches with a constant offset from UTC. The behaviour at a change
+follows Debian's cron.c, which keeps the last local minute that it has processed in `virtualTime`. Instants
+are UTC seconds since the epoch; a local time is *instant + offset*, also in seconds.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,10 +13,12 @@ import msgspec
 
 from scheduled.schedules.zones import DAY, HOUR, find, start_of
 
-# The search finds two changes that cancel each other out only if they are further apart than this.
-# The closest such pairs are 6.96 days apart since 1970 (Recife in 2000), and 3.99 in all IANA data (Freetown in 1939).
+# The search finds two changes that cancel each other out only if they are further apart than this. The
+# closest such pairs are 6.96 days apart since 1970 (Recife in 2000), and 3.99 in all IANA data (Freetown in
+# 1939).
 COARSE = 3 * DAY
-# Debian's cron treats a jump of more than three hours as a clock that was set: it continues from the new time.
+# Debian's cron treats a jump of more than three hours as a clock that was set: it continues from the new
+# time.
 RESET = 3 * HOUR
 # The effects of a change never last longer than this.
 LOOK_BACK = 2 * DAY
@@ -33,8 +35,8 @@ class Change(msgspec.Struct, frozen=True):
 class Stretch(msgspec.Struct, frozen=True):
     """The instants from *start* up to, not including, *end*, with one offset from UTC.
 
-    If *squeezed_from* is given, the clocks skipped the local times from *squeezed_from* on. The stretch is then the one
-    instant *start*, at which the jobs of the skipped times run.
+    If *squeezed_from* is given, the clocks skipped the local times from *squeezed_from* on. The stretch is
+    then the one instant *start*, at which the jobs of the skipped times run.
     """
 
     start: int
@@ -95,7 +97,8 @@ def _spans(key: str, start: int, end: int) -> Iterator[Stretch]:
 def _fixed(spans: Iterable[Stretch]) -> Iterator[Stretch]:
     """Given the stretches of constant offset, yield the stretches in which fixed-time jobs run.
 
-    The jobs of skipped local times run once, in the first minute after the gap. Repeated local times do not run again.
+    The jobs of skipped local times run once, in the first minute after the gap. Repeated local times do not
+    run again.
     """
     reached: int | None = None
     for span in spans:

@@ -1,6 +1,7 @@
 """Parse cron expressions in the dialect of Debian's cron.
 
-In addition, cronsim's `L` (last day), `LW` (last weekday), `5L` and `5#2` (last and second Friday) are accepted.
+In addition, cronsim's `L` (last day), `LW` (last weekday), `5L` and `5#2` (last and second Friday) are
+accepted.
 """
 
 from collections.abc import Sequence
@@ -101,7 +102,7 @@ def _macro(name: str) -> str:
 
 
 def _check_term(name: str, term: str) -> None:
-    """Raise ScheduleError for a term that cronsim accepts but Debian's cron rejects, or for a reversed range."""
+    """Raise ScheduleError for a reversed range, or a term that cronsim accepts but Debian's cron does not."""
     term, slash, step = term.partition("/")
     low, dash, high = term.partition("-")
     least, most = RANGES[name]

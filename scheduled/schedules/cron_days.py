@@ -12,7 +12,8 @@ import msgspec
 
 from scheduled.schedules.zones import DAY, EPOCH_ORDINAL, HOUR, MINUTE
 
-# cronsim's constants for the last day of a month (also for its last Friday and so on), and for its last weekday.
+# cronsim's constants for the last day of a month (also for its last Friday and so on), and for its last
+# weekday.
 LAST = -1000
 LAST_WEEKDAY = -1001
 
@@ -30,7 +31,7 @@ EVERY_DAY = DayRule(frozenset(range(1, 32)), frozenset(range(1, 13)), frozenset(
 
 
 class Expression(msgspec.Struct, frozen=True):
-    """A parsed expression. Its occurrences are all *hours* x *minutes* (both ascending) on the days of *rule*.
+    """A parsed expression. It occurs at all *hours* x *minutes* (both ascending) on the days of *rule*.
 
     *fixed*: neither the minute nor the hour field begins with a star ("fixed-time job" in Debian's cron).
     """
@@ -41,7 +42,7 @@ class Expression(msgspec.Struct, frozen=True):
     fixed: bool
 
     def rank(self, days: Sequence[int], local: int) -> int:
-        """Return how many occurrences on *days* (ascending, counted from 1970-01-01) come before the local time."""
+        """Return how many occurrences on *days* (ascending, from 1970-01-01) come before the local time."""
         day, second = divmod(local, DAY)
         whole = bisect_left(days, day)
         rank = whole * len(self.hours) * len(self.minutes)
@@ -67,8 +68,8 @@ class Expression(msgspec.Struct, frozen=True):
 def days_around(rule: DayRule, year: int) -> tuple[int, ...]:
     """Return the matching days of a year, of the December before it and of the January after it.
 
-    Days are counted from 1970-01-01. The extra months are needed because the local days of a UTC year extend into both
-    neighbouring years.
+    Days are counted from 1970-01-01. The extra months are needed because the local days of a UTC year extend
+    into both neighbouring years.
     """
     months = range(12 * year - 1, 12 * year + 13)
     return tuple(day for month in months for day in _days_of_month(rule, month))
@@ -85,7 +86,7 @@ def _days_of_month(rule: DayRule, months: int) -> list[int]:
 
 @lru_cache(maxsize=8192)
 def _dates(rule: DayRule, first: int, length: int) -> list[int]:
-    """Return the matching dates in a month of *length* days that begins on the weekday *first* (0 = Sunday)."""
+    """Return the matching dates of a month of *length* days that begins on weekday *first* (0: Sunday)."""
     by_date = _by_date(rule, first, length)
     by_weekday = _by_weekday(rule, first, length)
     return sorted(by_date & by_weekday if rule.both else by_date | by_weekday)

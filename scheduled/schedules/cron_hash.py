@@ -1,7 +1,7 @@
 """`H` in a cron expression: a value computed from the job's name, so that many jobs do not start at once.
 
-The syntax is that of Jenkins: `H`, `H/15`, `H(0-29)`, `H(0-29)/10`, also in lists. The value for a name must never
-change between versions, because a different value moves the job's slots.
+The syntax is that of Jenkins: `H`, `H/15`, `H(0-29)`, `H(0-29)/10`, also in lists. The value for a name must
+never change between versions, because a different value moves the job's slots.
 """
 
 import re

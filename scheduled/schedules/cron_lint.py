@@ -14,8 +14,8 @@ AHEAD = 366 * DAY
 def lint(expression: str, zone: str, now: int, seed: str = "") -> list[str]:
     """Return the warnings about an expression. The clock changes of the year after *now* are checked.
 
-    Without *seed*, the job's name, the values of `H` are unknown and clock changes are not checked for an expression
-    that has one. Raise ScheduleError if the expression is invalid.
+    Without *seed*, the job's name, the values of `H` are unknown and clock changes are not checked for an
+    expression that has one. Raise ScheduleError if the expression is invalid.
     """
     plain = resolve(expression, seed or "-")
     parsed = parse(plain)
@@ -65,7 +65,7 @@ def _effect(parsed: Expression, change: Change) -> str:
 
 
 def _keeps_pace(parsed: Expression, shift: int) -> bool:
-    """Return whether the shift leaves the number of runs unchanged: the job runs every minute, or in every hour."""
+    """Return whether the shift changes no number of runs: the job runs every minute or every hour."""
     every_hour = len(parsed.hours) == DAY // HOUR
     return every_hour and (shift % HOUR == 0 or len(parsed.minutes) == HOUR // MINUTE)
 

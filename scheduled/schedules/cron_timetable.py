@@ -13,7 +13,8 @@ from scheduled.schedules.schedule import ScheduleError
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import DAY, find, year_of
 
-# The longest possible gap between two slots: February 29 on a given weekday can be 40 years away around a century.
+# The longest possible gap between two slots: February 29 on a given weekday can be 40 years away around a
+# century.
 HORIZON = 41 * 366 * DAY
 
 
@@ -57,7 +58,7 @@ class _Cron(Timetable):
         return first, last, sum(len(ranks) for _, _, ranks in runs)
 
     def _runs(self, first: int, end: int, step: int = 1) -> Iterator[tuple[tuple[int, ...], Stretch, range]]:
-        """Yield the stretches with slots in [first, end): the days of the year, the stretch and the ranks of its slots.
+        """Yield each stretch with slots in [first, end): its year's days, the stretch and the slots' ranks.
 
         With *step* -1 the newest stretch comes first.
         """
@@ -72,7 +73,8 @@ class _Cron(Timetable):
     def _ranks(self, days: tuple[int, ...], stretch: Stretch, low: int, high: int) -> range:
         local = low + stretch.offset if stretch.squeezed_from is None else stretch.squeezed_from
         ranks = range(self._expression.rank(days, local), self._expression.rank(days, high + stretch.offset))
-        # Debian's cron runs the job once for each occurrence in the gap, all at the same time; here they are one slot.
+        # Debian's cron runs the job once for each occurrence in the gap, all at the same time; here they are
+        # one slot.
         return ranks if stretch.squeezed_from is None else ranks[-1:]
 
     def _slot(self, days: tuple[int, ...], stretch: Stretch, rank: int) -> int:

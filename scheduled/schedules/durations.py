@@ -10,7 +10,7 @@ UNITS: dict[str, Seconds] = {"d": DAY, "h": HOUR, "m": MINUTE, "s": 1}
 
 
 def parse_interval(text: str) -> int:
-    """Return the seconds of an interval such as 90s, 30m, 24h, 7d or 1h30m. Raise ScheduleError if it is invalid."""
+    """Return the seconds of an interval such as 90s, 24h, 7d or 1h30m. Raise ScheduleError if invalid."""
     parts = re.findall(r"(\d{1,12})\s*([smhd])", text, re.ASCII | re.IGNORECASE)
     if re.fullmatch(r"\s*\d+\s*", text):
         raise ScheduleError(
@@ -25,7 +25,10 @@ def parse_interval(text: str) -> int:
 
 
 def read_seconds(value: int | str, least: Seconds = 1) -> Seconds:
-    """Return the seconds of an interval or a number of seconds. Raise ScheduleError below *least* or above `LONGEST`."""
+    """Return the seconds of an interval or a number of seconds.
+
+    Raise ScheduleError if it is invalid, below *least* or above `LONGEST`.
+    """
     seconds = parse_interval(value) if isinstance(value, str) else value
     if not least <= seconds <= LONGEST:
         raise ScheduleError(f"out of range: {value!r} (write {duration(least)} to {LONGEST // DAY}d)")

@@ -25,7 +25,7 @@ def read(text: str, zone: str) -> Instant:
 
 
 def _within(instant: Instant, text: str) -> Instant:
-    """Return *instant*. Raise ConfigError if its local time may be outside the supported years in some zone."""
+    """Return *instant*. Raise ConfigError if it is outside the years that are supported in every zone."""
     if not start_of(FIRST_YEAR) <= instant < start_of(LAST_YEAR + 1):
         raise ConfigError(f"{text} is out of range")
     return instant
@@ -55,7 +55,10 @@ def _next_time_of_day(hour: int, minute: int, zone: str, now: float) -> Instant:
 
 
 def ago(text: str, zone: str, now: float) -> Instant:
-    """Return the instant of 2h or 7d (before *now*), or of an ISO date and time. Raise ConfigError if it is invalid."""
+    """Return the instant of 2h or 7d (before *now*), or of an ISO date and time.
+
+    Raise ConfigError if it is invalid.
+    """
     return _within(int(now) - _interval(text), text) if INTERVAL.match(text) else read(text, zone)
 
 
@@ -67,7 +70,10 @@ def _interval(text: str) -> int:
 
 
 def span(first: str, last: str, zone: str) -> tuple[Instant, Instant]:
-    """Return two instants, the second after the first. Raise ConfigError if one is invalid or the order is wrong."""
+    """Return two instants, the second after the first.
+
+    Raise ConfigError if one is invalid or the order is wrong.
+    """
     found = read(first, zone), read(last, zone)
     if found[1] <= found[0]:
         raise ConfigError(f"from {first} to {last}: the end must be after the beginning")

@@ -11,8 +11,8 @@ from scheduled.schedules.zones import FIRST_YEAR, LAST_YEAR, Instant
 def read(key: str, value: Any, zone: str) -> Instant:
     """Return the instant of an ISO date and time (text, or a TOML date), in *zone* unless it has an offset.
 
-    A local time that a clock change skips is read with the offset before the change. A local time that occurs twice is
-    its first occurrence. Raise ScheduleError, which names *key*, if the value is invalid.
+    A local time that a clock change skips is read with the offset before the change. A local time that occurs
+    twice is its first occurrence. Raise ScheduleError, which names *key*, if the value is invalid.
     """
     try:
         moment = _moment(value)

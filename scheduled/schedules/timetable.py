@@ -1,6 +1,7 @@
 """Timetables: the slots of schedules, by pure arithmetic.
 
-Instants are UTC seconds since the epoch. Spans are (after, until], so that adjacent spans have no slot in common.
+Instants are UTC seconds since the epoch. Spans are (after, until], so that adjacent spans have no slot in
+common.
 """
 
 from bisect import bisect_right
@@ -25,7 +26,10 @@ class Timetable(Protocol):
         ...
 
     def count(self, after: int, until: int) -> int:
-        """Return the number of slots in (after, until]. The cost does not depend on the number, except in a `union`."""
+        """Return the number of slots in (after, until].
+
+        Except in a `union`, the cost is independent of it.
+        """
         ...
 
     def between(self, after: int, until: int) -> Iterator[int]:
@@ -33,7 +37,7 @@ class Timetable(Protocol):
         ...
 
     def span(self, after: int, until: int) -> tuple[int, int, int] | None:
-        """Return the first slot, the last slot and the number of slots in (after, until]; None if there are none."""
+        """Return the first slot, the last slot and the number of slots in (after, until], or None."""
         first, last = self.next_after(after), self.last_until(until)
         if first is None or last is None or first > until:
             return None
@@ -90,7 +94,7 @@ class _Listed(Timetable):
 
 
 def every(seconds: int, anchor: int) -> Timetable:
-    """Return the slots *anchor* + k * *seconds* for k = 0, 1, 2, ... Raise ScheduleError if *seconds* is below 1."""
+    """Return the slots *anchor* + k * *seconds*, k = 0, 1, 2, ... Raise ScheduleError if *seconds* < 1."""
     if seconds < 1:
         raise ScheduleError(f"every: {seconds} s is not a positive interval: write 1 or more seconds")
     return _Every(seconds, anchor)
@@ -157,7 +161,8 @@ class _Union(Timetable):
         return max((slot for slot in found if slot is not None), default=None)
 
     def count(self, after: int, until: int) -> int:
-        # The slots of the densest member are counted arithmetically; only those of the others are checked one by one.
+        # The slots of the densest member are counted arithmetically; only those of the others are checked one
+        # by one.
         counts = [times.count(after, until) for times in self._members]
         order = sorted(range(len(counts)), key=counts.__getitem__, reverse=True)
         dense = [self._members[place] for place in order]
@@ -179,8 +184,8 @@ def _not_in(others: Sequence[Timetable], slots: Iterable[int]) -> int:
 def union(members: Iterable[Timetable]) -> Timetable:
     """Return the slots of all *members*, without duplicates. A single member is returned unchanged.
 
-    `count` checks each slot of the members other than the densest against the rest: 365 checks for a year of a daily
-    and a minutely schedule, 8,784 for an hourly and a minutely one.
+    `count` checks each slot of the members other than the densest against the rest: 365 checks for a year of
+    a daily and a minutely schedule, 8,784 for an hourly and a minutely one.
     """
     known = tuple(members)
     if not known:

@@ -99,7 +99,10 @@ class Simulation:
         return beat - self.machine.offset
 
     def _finds_only_running_jobs(self, beat):
-        """Return whether the tick would find only running jobs. Most of these ticks are left out of the simulation."""
+        """Return whether the tick would find only running jobs.
+
+        Most of these ticks are left out of the simulation.
+        """
         checked, due = self.published.beat, self.published.due
         return (
             due is not None
@@ -304,7 +307,7 @@ class Simulation:
         self.later(self.random.uniform(0.2, 1.5) * DAY, self._enable, "dense")
 
     def kill_waiting(self):
-        """Kill a tick that waits for a long job, its supervisor, or both; or terminate the tick with SIGTERM."""
+        """Kill a tick that waits for a long job, its supervisor, or both; or send SIGTERM to the tick."""
         if self.machine.runners:
             runner = self.random.choice(self.machine.runners)
             self.machine.disturb()

@@ -1,4 +1,4 @@
-"""A scheduled.toml of any content gives jobs or an error that names it: no traceback, no hang, bounded memory."""
+"""Any scheduled.toml gives jobs or an error that names it: no traceback, no hang, bounded memory."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""In a crontab of any bytes the block is inserted and removed and all other bytes stay, or a line is refused."""
+"""In any crontab the block is inserted and removed without other changes, or a line is refused."""
 
 import time
 import tracemalloc

@@ -1,4 +1,4 @@
-"""Snapshots, result files, reports and backups of any content are read as far as they are valid, without a crash."""
+"""Damaged snapshots, result files, reports and backups are read as far as they are valid."""
 
 import contextlib
 import io

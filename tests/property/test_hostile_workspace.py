@@ -23,7 +23,8 @@ from tests.fixtures.sample_workspace import Sample, mail, unpack
 
 EXAMPLES = 3000 if NIGHTLY else 40
 HANDLERS = (health, memory_rollover, mail_cleanup, metrics, daily_report)
-MULTIPLE = 30  # bytes of memory per byte of inbox: its text, its values and the text of each message, twice during an edit
+# Bytes of memory per byte of inbox: its text, its values and each message's text, twice during an edit.
+MULTIPLE = 30
 DEEP = "[" * 100_000
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.integers(min_value=10**30, max_value=10**40) | st.floats()

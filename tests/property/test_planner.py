@@ -1,6 +1,7 @@
-"""Ticks at random instants, with outages, failures, interruptions and edits: no slot is lost or claimed twice.
+"""Ticks at random instants, with outages, failures and edits: no slot is lost or claimed twice.
 
-The oracle does not use timetables: it finds the slots by testing each minute against the rule of the schedule.
+The oracle does not use timetables: it finds the slots by testing each minute against the rule of the
+schedule.
 """
 
 import tempfile
@@ -97,7 +98,7 @@ def slots_of_one(schedule, begin, end):
 
 
 class World:
-    """A ledger, the jobs, and the memory of the oracle: *eras* are the schedules that were in force, by job."""
+    """A ledger, the jobs and the oracle's memory: *eras* are the schedules that were in force, by job."""
 
     def __init__(self, ledger, config, jobs):
         self.ledger = ledger

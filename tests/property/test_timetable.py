@@ -45,8 +45,9 @@ ZONES = [
     "Asia/Kolkata",
     "UTC",
 ]
-# Zones in which cronsim 2.8 agrees with Debian's cron from 2024 on: changes by full hours, neither at midnight nor
-# around noon UTC. They come from one release of the time zone data, because a later release may change the rules.
+# Zones in which cronsim 2.8 agrees with Debian's cron from 2024 on: changes by full hours, neither at
+# midnight nor around noon UTC. They come from one release of the time zone data, because a later release may
+# change the rules.
 CRONSIM_ZONES = [
     "2025b/Europe/Berlin",
     "2025b/America/New_York",
@@ -99,7 +100,7 @@ possible = expressions().filter(lambda expression: not refused(expression))
 
 @st.composite
 def around_a_change(draw, year_range=(1965, 2040)):
-    """Draw a zone and an instant up to three days before a clock change, if the zone has one in the drawn year."""
+    """Draw a zone and an instant, up to three days before a clock change if that year has one."""
     zone, year = draw(st.sampled_from(ZONES)), draw(st.integers(*year_range))
     found = changes(zone, instant(year), instant(year + 1))
     middle = draw(st.sampled_from(found)).at if found else instant(year) + draw(st.integers(0, 365)) * DAY
@@ -122,7 +123,10 @@ def single(draw):
 
 
 class DebianCron:
-    """The main loop of Debian's cron.c, minute by minute. `_virtual` is the last local minute that was processed."""
+    """The main loop of Debian's cron.c, minute by minute.
+
+    `_virtual` is the last local minute that was processed.
+    """
 
     def __init__(self, expression, zone, start):
         self._zone = ZoneInfo(zone)
@@ -308,7 +312,10 @@ SCRAPS = st.sampled_from(
 
 
 def result_of(function, *arguments):
-    """Return the result of the function, or the ScheduleError that it raises. Any other error fails the test."""
+    """Return the result of the function, or the ScheduleError that it raises.
+
+    Any other error fails the test.
+    """
     try:
         return function(*arguments)
     except ScheduleError as error:

@@ -1,1 +1,4 @@
-"""The kinds of schedules. To add a kind, write a module that satisfies `ScheduleKind` and add it to `registry.KINDS`."""
+"""The kinds of schedules.
+
+To add a kind, write a module that satisfies `ScheduleKind` and add it to `registry.KINDS`.
+"""

@@ -30,7 +30,10 @@ def is_reboot(expression: str) -> bool:
 
 
 def read(keys: Keys, job: str, zone: str) -> Schedule:
-    """See `ScheduleKind.read`. The job's name determines `H`. An @reboot job has no slots: an event starts it."""
+    """See `ScheduleKind.read`.
+
+    The job's name determines `H`. An @reboot job has no slots: an event starts it.
+    """
     if is_reboot(keys.cron):
         return Schedule("manual", zone=zone)
     try:

@@ -46,7 +46,7 @@ def doubts(keys: Keys, zone: str) -> list[str]:
 
 
 def timetable(schedule: Schedule, epoch: Instant) -> Timetable:
-    """See `ScheduleKind.timetable`. Without an anchor, the first slot is one interval after the beginning of the epoch."""
+    """See `ScheduleKind.timetable`. Without an anchor, the first slot is one interval after *epoch*."""
     seconds = _interval(schedule)
     return timetables.every(seconds, epoch + 1 + seconds if schedule.anchor is None else schedule.anchor)
 

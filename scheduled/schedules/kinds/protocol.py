@@ -10,9 +10,10 @@ from scheduled.schedules.zones import Instant
 
 
 class ScheduleKind(Protocol):
-    """A kind of schedule, implemented as a module. Every function is pure. *zone* is the IANA name of an existing zone.
+    """A kind of schedule, implemented as a module. Every function is pure.
 
-    LABEL and EXAMPLE are the label and the example in a form. METAVAR and HELP belong to its option on the command line.
+    *zone* is the IANA name of an existing time zone. LABEL and EXAMPLE are the label and the example in a
+    form. METAVAR and HELP belong to its option on the command line.
     """
 
     BY_TIME: bool  # whether its jobs have slots
@@ -23,21 +24,25 @@ class ScheduleKind(Protocol):
 
     @property
     def Keys(self) -> type[msgspec.Struct]:  # noqa: N802 - a class
-        """The keys of this kind in a job table, with their types. The key with the name of the kind selects the kind."""
+        """The keys of this kind in a job table, with types. The key named like the kind selects the kind."""
         ...
 
     def read(self, keys: Any, job: str, zone: str) -> Schedule:
-        """Return the schedule of *keys*. *job* is the job's name. Raise ScheduleError, which names the key, if one is invalid."""
+        """Return the schedule of *keys* for the job named *job*.
+
+        Raise ScheduleError, which names the key, if a key is invalid.
+        """
         ...
 
     def doubts(self, keys: Any, zone: str) -> list[str]:
-        """Return warnings about valid *keys* that are probably not intended. Each warning begins with its key."""
+        """Return warnings about valid but probably unintended *keys*. Each warning begins with its key."""
         ...
 
     def timetable(self, schedule: Schedule, epoch: Instant) -> Timetable:
-        """Return the slots of a schedule that came into force at *epoch*. Slots up to *epoch* may be included.
+        """Return the slots of a schedule that came into force at *epoch*.
 
-        Raise ScheduleError if *schedule*, which may come from a damaged file, is invalid.
+        Slots up to *epoch* may be included. Raise ScheduleError if *schedule*, which may come from a damaged
+        file, is invalid.
         """
         ...
 
@@ -46,9 +51,9 @@ class ScheduleKind(Protocol):
         ...
 
     def written(self, schedule: Schedule) -> str:
-        """Return the schedule in the notation of a job table, or an empty text if only `words` describes it."""
+        """Return the schedule in the notation of a job table, or "" if only `words` describes it."""
         ...
 
     def lint(self, schedule: Schedule, now: Instant) -> list[str]:
-        """Return warnings about a valid schedule that is probably not intended, checked for the year after *now*."""
+        """Return warnings about a valid but probably unintended schedule, for the year after *now*."""
         ...

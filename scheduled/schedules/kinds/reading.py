@@ -35,9 +35,10 @@ def split(table: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def read(given: Mapping[str, Any], job: str, zone: str, jitter: Seconds) -> When:
-    """Return the schedules for the entries *given*, with their keys, for a job with this name, zone and jitter.
+    """Return the schedules of the job *job* from its schedule entries *given* (see `split`).
 
-    Raise ScheduleError if a key or value is invalid, and msgspec.ValidationError if a value has the wrong type.
+    Raise ScheduleError if a key or value is invalid, and msgspec.ValidationError if a value has the wrong
+    type.
     """
     name = next((name for name in choosing_keys() if name in given), MANUAL)
     kind = KINDS[name]

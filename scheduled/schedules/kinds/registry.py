@@ -26,5 +26,5 @@ def kind_of(schedule: Schedule) -> ScheduleKind:
 
 
 def timetable_of(schedule: Schedule, epoch: Instant) -> Timetable:
-    """Return the slots of a schedule that came into force at *epoch*. Raise ScheduleError if it is invalid."""
+    """Return the slots of a schedule that came into force at *epoch*. Raise ScheduleError if invalid."""
     return kind_of(schedule).timetable(schedule, epoch)

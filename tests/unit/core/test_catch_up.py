@@ -1,4 +1,4 @@
-"""`catch_up = "all"` and `"none"`, `catch_up_limit` and `grace`: which missed slots run, and which are skipped."""
+"""`catch_up`, `catch_up_limit` and `grace` decide which missed slots run and which are skipped."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""A kind of schedule is one module and one line: an invented one is parsed, described, planned, checked and audited."""
+"""A new kind of schedule needs only a module and its line in the registry."""
 
 from contextlib import closing
 from types import SimpleNamespace
