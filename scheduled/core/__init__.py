@@ -1,1 +1,1 @@
-"""The decisions, pure: jobs, runs and slots as values, and what becomes of them. No clock, file or process."""
+"""Jobs, runs and slots as values, and the decisions about them. Pure: no clock, files or processes."""

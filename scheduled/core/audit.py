@@ -1,4 +1,4 @@
-"""The proof of promise 1: recompute every slot there had to be and hold it against the ledger. Pure."""
+"""Recompute every slot that should exist and check that the ledger accounts for each of them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
@@ -11,11 +11,11 @@ from scheduled.core.records import Epoch, JobRow, SlotRow
 from scheduled.schedules.schedule import longest_delay
 from scheduled.schedules.zones import Instant
 
-NAMED = 20  # slots of one fault that are named one by one
+MAX_LISTED = 20  # missing slots listed for one gap
 
 
 class Problem(Keyed, frozen=True, kw_only=True):
-    """A slot, or a row, that is not accounted for."""
+    """A slot with an error in the ledger. *slot* is the first slot of the row if a whole row is wrong."""
 
     job: str
     target: str = ""
@@ -24,7 +24,10 @@ class Problem(Keyed, frozen=True, kw_only=True):
 
 
 class Audit(msgspec.Struct, frozen=True, kw_only=True):
-    """*slots* there had to be since *horizon*; the ledger accounts for all of them if there are no *problems*."""
+    """The result of an audit: how many *slots* should exist since *horizon*, and the *problems* found.
+
+    *horizon* is None if there are no epochs.
+    """
 
     slots: int
     horizon: Instant | None
@@ -39,26 +42,28 @@ def audit(
     seen: Instant,
     span: tuple[Instant, Instant] | None = None,
 ) -> Audit:
-    """Given the whole ledger and the instant of the last tick, return what is accounted for and what is not.
+    """Compare the ledger with every slot that should exist up to *seen*, the instant of the last tick.
 
-    The *rows* come job by job, target by target, in the order of time. With *span*, only the slots in (after, until] are asked for: those before it may be pruned.
+    *rows* must be grouped by job and target, and ascending within a group. *open_runs* are the ids of the
+    runs that have not ended. *span*, if given, limits the audit to the slots in (after, until]: older slots
+    may be pruned.
     """
     after, until = span or (0, seen)
-    alive = set(open_runs)
+    open_ids = set(open_runs)
     rows_by_key = {job.key: job for job in jobs}
     slots, problems = 0, []
-    for mine, found_rows in _by_key(epochs, rows):
-        for epoch in mine:
+    for key_epochs, key_rows in _by_key(epochs, rows):
+        for epoch in key_epochs:
             low = max(epoch.starts_at, after)
             high = min(
                 until, seen - longest_delay(epoch.schedules) if epoch.ends_at is None else epoch.ends_at
             )
             if low < high:
-                within = [row for row in found_rows if _lies_in(row, epoch, low, high)]
+                within = [row for row in key_rows if _overlaps(row, epoch, low, high)]
                 count, found = _epoch(epoch, within, rows_by_key[epoch.key], low, high)
                 slots += count
                 problems += found
-        problems += _rows([row for row in found_rows if row.span.last > after], alive)
+        problems += _rows([row for row in key_rows if row.span.last > after], open_ids)
     horizon = min((max(epoch.starts_at, after) for epoch in epochs), default=None)
     return Audit(slots=slots, horizon=horizon, problems=problems)
 
@@ -66,26 +71,32 @@ def audit(
 def _by_key(
     epochs: Iterable[Epoch], rows: Iterable[SlotRow]
 ) -> Iterator[tuple[list[Epoch], Sequence[SlotRow]]]:
-    """Pair the epochs of every job and target with its rows, of which those of one at a time are held in memory."""
+    """Yield the epochs and the rows of each job and target.
+
+    Only the rows of one job and target are in memory at a time.
+    """
     by_key: dict[JobKey, list[Epoch]] = {}
     for epoch in epochs:
         by_key.setdefault(epoch.key, []).append(epoch)
     for key, found in groupby(rows, key=lambda row: row.key):
         yield by_key.pop(key, []), list(found)
-    for mine in by_key.values():
-        yield mine, ()
+    for key_epochs in by_key.values():
+        yield key_epochs, ()
 
 
-def _lies_in(row: SlotRow, epoch: Epoch, low: Instant, high: Instant) -> bool:
+def _overlaps(row: SlotRow, epoch: Epoch, low: Instant, high: Instant) -> bool:
     return epoch.starts_at < row.span.first <= high and row.span.last > low
 
 
 def _epoch(
     epoch: Epoch, rows: Sequence[SlotRow], job: JobRow, low: Instant, high: Instant
 ) -> tuple[int, list[Problem]]:
-    """Check (low, high] of an epoch: each slot lies in exactly one row, or is open for a stated reason."""
+    """Return the number of slots of the epoch in (low, high] and the problems with them.
+
+    Each slot must be in exactly one row or have an open reason.
+    """
     times = slots_of(epoch.schedules, epoch.starts_at)
-    # Up to here every slot must have its row; a reason to be open holds for all that come after the position.
+    # An open reason covers every slot after the position, so only the slots up to here need a row.
     closed = high if epoch.ends_at is not None or job.open_reason is None else min(high, job.position)
     problems, reached = [], low
     for row in rows:
@@ -96,7 +107,7 @@ def _epoch(
                     job=epoch.job,
                     target=epoch.target,
                     slot=row.span.first,
-                    problem="holds another number of slots",
+                    problem="is in a recorded span with the wrong number of slots",
                 )
             )
         reached = max(reached, row.span.last)
@@ -106,24 +117,27 @@ def _epoch(
 
 def _missing(key: JobKey, slots: Iterable[Instant]) -> list[Problem]:
     return [
-        Problem(
-            job=key.job, target=key.target, slot=slot, problem="has neither a verdict nor a reason to be open"
-        )
-        for slot in islice(slots, NAMED)
+        Problem(job=key.job, target=key.target, slot=slot, problem="has neither a verdict nor an open reason")
+        for slot in islice(slots, MAX_LISTED)
     ]
 
 
-def _rows(rows: Sequence[SlotRow], alive: set[str]) -> list[Problem]:
+def _rows(rows: Sequence[SlotRow], open_ids: set[str]) -> list[Problem]:
     problems, last = [], None
     for row in rows:
         if last is not None and row.span.first <= last:
             problems.append(
-                Problem(job=row.job, target=row.target, slot=row.span.first, problem="lies in two spans")
+                Problem(
+                    job=row.job, target=row.target, slot=row.span.first, problem="is in two recorded spans"
+                )
             )
-        if row.verdict is None and row.run_id not in alive:
+        if row.verdict is None and row.run_id not in open_ids:
             problems.append(
                 Problem(
-                    job=row.job, target=row.target, slot=row.span.first, problem="is open, but its run is not"
+                    job=row.job,
+                    target=row.target,
+                    slot=row.span.first,
+                    problem="has no verdict, but its run is no longer open",
                 )
             )
         last = row.span.last

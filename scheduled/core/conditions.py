@@ -1,4 +1,4 @@
-"""Conditions, what changed in them, and the notices that tell of it."""
+"""Conditions, the changes in a group of conditions, and the notices about them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,10 +10,11 @@ Priority = Literal["low", "normal", "high", "critical"]
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that is true now. The runner compares with last time and decides what to make of it.
+    """Something that is true now, found by a handler or the engine.
 
-    *key* names it for as long as it lasts (no counts or times in it); *group* gathers what one notice
-    tells together; *event*, if given, is published with *payload* once, when the condition appears.
+    *key* identifies the condition for as long as it lasts, so it must not contain counts or times. Conditions
+    of the same *group* share one notice. *event*, if given, is published once with *payload* when the
+    condition appears.
     """
 
     key: str
@@ -23,7 +24,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """A message to one *recipient* (a branch's mail address such as `@flow`)."""
+    """A message to one *recipient*: the mail address of a branch, for example `@flow`."""
 
     recipient: str
     subject: str
@@ -32,10 +33,10 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one group of conditions since the last time; each condition is in one list only.
+    """How one group of conditions changed since the last check. Each condition is in exactly one list.
 
-    `notices` is asked only where *appeared* or *gone* holds something. *facts* is the `data` of the
-    outcome that brought the change; *now* is in the workspace's zone.
+    A handler's `notices` is called only if *appeared* or *gone* is not empty. *facts* is the `data` of the
+    outcome that caused the change. *now* is an aware datetime in the workspace's zone.
     """
 
     group: str

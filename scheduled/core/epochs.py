@@ -1,4 +1,4 @@
-"""Epochs: what slots the schedules of a job have, and what becomes of them when these come, go or change. Pure."""
+"""Epochs: the slots of a job's schedules, and the effect of adding, removing or changing schedules."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -13,9 +13,11 @@ from scheduled.schedules.zones import MINUTE, Instant
 
 
 class EpochChange(Keyed, frozen=True, kw_only=True):
-    """A job's schedules came, went or changed at *boundary*: now there are those that it *begins*, which may be none.
+    """A change of a job's schedules at *boundary*.
 
-    *skipped* are the old schedules' open slots.
+    *begins* are the new schedules, empty if the job is removed or disabled. *ends* is true if an old epoch
+    ends. *skipped* are the open slots of the old schedules. *abandoned* is a run of the old schedules that
+    waits for a retry.
     """
 
     job: str
@@ -28,14 +30,15 @@ class EpochChange(Keyed, frozen=True, kw_only=True):
 
 
 def minute_before(now: Instant) -> Instant:
-    """Return the last instant before the current minute: a slot in this very minute lies after it."""
+    """Return the last instant before the current minute; a slot in the current minute comes after it."""
     return now - now % MINUTE - 1
 
 
 def slots_of(schedules: Sequence[Schedule], epoch: Instant) -> Timetable:
-    """Given schedules and the beginning of their epoch, return their slots (those after the epoch's beginning count).
+    """Return the timetable of *schedules*, which came into force at the instant *epoch*.
 
-    A slot of several schedules counts once; no schedules have no slots. Raises ScheduleError for one that can't be.
+    *epoch* fixes the phase of an `every` without an anchor. The timetable may also have slots before *epoch*,
+    which do not count. A slot of several schedules counts once. Raise ScheduleError if a schedule is invalid.
     """
     if len(schedules) == 1:
         return timetable_of(schedules[0], epoch)
@@ -49,7 +52,7 @@ def span_between(times: Timetable, after: Instant, until: Instant) -> Span | Non
 
 
 def open_slots_of(schedules: Sequence[Schedule], job_state: JobState) -> Timetable:
-    """Return the slots of a job's open epoch but for those beyond its position that have their verdict already."""
+    """Return the timetable of the job's open epoch without the slots that are already decided."""
     times = slots_of(schedules, job_state.epoch)
     return timetable.without(times, job_state.decided) if job_state.decided else times
 
@@ -57,9 +60,10 @@ def open_slots_of(schedules: Sequence[Schedule], job_state: JobState) -> Timetab
 def epoch_changes(
     jobs: Mapping[str, Job], job_states: Mapping[JobKey, JobState], unknown: bool, now: Instant
 ) -> list[EpochChange]:
-    """Compare the jobs, and their targets, with their open epochs.
+    """Return the differences between the configured jobs, with their targets, and the open epochs.
 
-    With *unknown* (a file could not be read) no job counts as gone; a target that its job has no more does.
+    If *unknown* is true (a configuration file could not be read), a job that is missing from *jobs* keeps its
+    epoch. The epoch of a target that its job no longer has always ends.
     """
     changes, known = [], set()
     for job in jobs.values():
@@ -80,7 +84,7 @@ def _change(
     if job_state is None:
         return EpochChange(job=key.job, target=key.target, boundary=boundary, begins=wanted, ends=False)
     run = job_state.open_run
-    # A run under way keeps its slot; only what has not begun is given up.
+    # A run in progress keeps its slot; only a run that waits for a retry is abandoned.
     abandoned = run if run is not None and run.status == "waiting_retry" else None
     base = base_of(job_state)
     boundary = max(boundary, base)
@@ -97,7 +101,7 @@ def _change(
 
 
 def after(job_states: Mapping[JobKey, JobState], changes: Iterable[EpochChange]) -> dict[JobKey, JobState]:
-    """Return where the jobs will stand once *changes* are written: for plans that are only looked at."""
+    """Return the job states as they will be after *changes*; nothing is written."""
     found = dict(job_states)
     for change in changes:
         old = found.pop(change.key, None)
@@ -115,6 +119,6 @@ def after(job_states: Mapping[JobKey, JobState], changes: Iterable[EpochChange])
 
 
 def base_of(job_state: JobState) -> Instant:
-    """Return the instant after which the job's slots have neither verdict nor run."""
+    """Return the instant up to which every slot of the job has a verdict or a run."""
     run = job_state.open_run
     return job_state.position if run is None or run.slot is None else max(job_state.position, run.slot)

@@ -1,4 +1,4 @@
-"""Facts on the bus: frozen, past tense, each with a stable public name and a payload of JSON values."""
+"""Events: immutable past-tense facts, each with a stable public name and a payload of JSON values."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One fact: its public *name* (`job_failed`, `memory_threshold_exceeded`) and what it is about."""
+    """An event: its public *name*, for example `job_failed`, and its *payload* of JSON values."""
 
     name: str
     payload: Mapping[str, object] = {}

@@ -1,4 +1,4 @@
-"""What holds a due slot back (pauses, quiet windows, gates), and from when on it is too late to run."""
+"""Reasons to hold a due slot back (pauses, quiet windows, gates), and when a slot is too late to run."""
 
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
@@ -12,19 +12,20 @@ from scheduled.core.runs import OpenReason, TriggerRow
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import MINUTE, Instant
 
-# With `catch_up = "none"` a slot is on time for as long as cron's coarsest usual cadence needs to come by.
+# With `catch_up = "none"` a slot that no tick has seen counts as missed after this time. It is longer than
+# the usual cadences, so that a slot between two ticks is not missed.
 ON_TIME = 10 * MINUTE
 GATE_RECHECK = MINUTE
 
 
 class Holds(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds starts back beside the jobs' own state.
+    """Everything that holds starts back, except the jobs' own states.
 
-    *pauses*: what is paused and until when; a job without a target means all its targets, `ALL_JOBS` every job.
-    *closed*: jobs whose gate does not hold now (for none of their targets), *unasked*: those whose gate was not asked,
-    so that a later tick has to. *budget*: how many runs may start, None for any number.
-    *triggers* wait to start jobs that no schedule asks for. *planned*: when a tick last looked; slots up to then that
-    are open were put off, not missed.
+    *pauses* maps each paused job or target to the end of the pause (None: no end). A job without a target
+    means all its targets, `ALL_JOBS` every job. *closed* are the jobs with a gate that does not hold now.
+    *unasked* are the jobs with a gate that was not checked: a later tick has to check it. *budget* is how
+    many runs may start (None: any number). *triggers* are the start requests. *planned* is the instant of the
+    last planning: a tick saw the open slots up to then and put them off, so they were not missed.
     """
 
     pauses: Mapping[JobKey, Instant | None] = {}
@@ -35,20 +36,23 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
     planned: Instant = 0
 
     def oldest_trigger(self, key: JobKey) -> TriggerRow | None:
-        """Return the oldest trigger of *key*."""
+        """Return the oldest start request for *key*, or None."""
         job, target = key
         return next((row for row in self.triggers if row.job == job and row.target == target), None)
 
 
 def pauses_of(key: JobKey, pauses: Mapping[JobKey, Instant | None]) -> dict[JobKey, Instant | None]:
-    """Return those of *pauses* that hold *key* back: of all jobs, of its job, and its own."""
+    """Return the *pauses* that apply to *key*: those of all jobs, of its job and of its target."""
     if not pauses:
         return {}
     return {paused: pauses[paused] for paused in (ALL_JOBS, JobKey(key.job), key) if paused in pauses}
 
 
 def hold(job: Job, key: JobKey, now: Instant, holds: Holds) -> tuple[OpenReason, Instant | None] | None:
-    """Return why what is due for *key*, of *job*, has to wait, and until when (None: that is not known); None if it may start."""
+    """Return why a due run of *key* has to wait and until when; None if it may start.
+
+    The instant is None if the end is unknown: a pause without an end.
+    """
     pauses = pauses_of(key, holds.pauses).values()
     if pauses:
         ends = [until for until in pauses if until is not None]
@@ -64,7 +68,10 @@ def hold(job: Job, key: JobKey, now: Instant, holds: Holds) -> tuple[OpenReason,
 
 
 def quiet(window: Window, zone: str, now: Instant) -> Instant | None:
-    """Return when the quiet window that *now* lies in ends, by the clock of *zone*; None outside of it."""
+    """Return the end of the quiet window that contains *now*, or None.
+
+    *window* is in the local time of *zone*.
+    """
     found = _quiet_around(window, zone, now)
     return None if found is None else max(found[1], now + 1)
 
@@ -72,9 +79,9 @@ def quiet(window: Window, zone: str, now: Instant) -> Instant | None:
 def may_start(
     job: Job, key: JobKey, instant: Instant, pauses: Mapping[JobKey, Instant | None]
 ) -> Instant | None:
-    """Return when what is due for *key*, of *job*, at *instant* may start: once pauses and quiet window are over.
+    """Return the first instant, from *instant* on, at which no pause and no quiet window holds *key* back.
 
-    None if that is not known.
+    Return None if a pause has no end.
     """
     for until in pauses_of(key, pauses).values():
         if until is None:
@@ -85,12 +92,12 @@ def may_start(
 
 
 def is_too_late(job: Job, due: Instant, start: Instant) -> bool:
-    """Tell whether what is due at *due* and may start at *start* only is skipped then."""
+    """Return whether a slot that is due at *due* is later than the job's `grace` allows at *start*."""
     return job.grace is not None and due - job.delay <= _before(job, start, job.grace)
 
 
 def _quiet_around(window: Window, zone: str, now: Instant) -> tuple[Instant, Instant] | None:
-    """Return when the quiet window that *now* lies in began, and when it ends."""
+    """Return the beginning and the end of the quiet window that contains *now*, or None."""
     here = datetime.fromtimestamp(now, ZoneInfo(zone))
     minute = here.hour * 60 + here.minute
     wraps = window.end <= window.start
@@ -109,15 +116,16 @@ def _local(day: date, minute: int, zone: str) -> Instant:
 
 
 def was_put_off(job: Job, times: Timetable, base: Instant, now: Instant, holds: Holds) -> bool:
-    """Tell whether a tick saw the oldest slot after *base* that may still run, and put it off: it was not missed."""
+    """Return whether a tick has seen the oldest slot after *base* that may still run, and put it off."""
     oldest = times.next_after(base if job.grace is None else max(base, _before(job, now, job.grace)))
     return oldest is not None and oldest <= holds.planned
 
 
 def last_too_late(job: Job, now: Instant, *, missed: bool, closed: bool) -> tuple[Instant | None, str]:
-    """Return the last instant whose slot is too late to run at *now*, and why; None, "" if no slot is.
+    """Return the last instant at which a slot is too late to run at *now*, and the reason.
 
-    *missed*: no tick saw the job's open slots in time. *closed*: its gate does not hold.
+    Return (None, "") if no slot is too late. *missed*: no tick saw the job's open slots in time. *closed*:
+    the job's gate does not hold.
     """
     bounds = (
         (job.grace, "late"),
@@ -129,9 +137,10 @@ def last_too_late(job: Job, now: Instant, *, missed: bool, closed: bool) -> tupl
 
 
 def _before(job: Job, now: Instant, lateness: int) -> Instant:
-    """Return the last instant whose slot is more than *lateness* late; while it is quiet none grows late.
+    """Return the last instant at which a slot is more than *lateness* seconds late.
 
-    Late is counted from when a slot could first have run: its jitter may have led it into the quiet window.
+    Lateness counts from the moment when the slot could first have run: after its jitter, and after the quiet
+    window if the jitter ended inside it.
     """
     last = now - lateness - 1
     found = _quiet_around(job.not_between, job.zone, last) if job.not_between else None

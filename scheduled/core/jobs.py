@@ -1,6 +1,6 @@
-"""The values everything else speaks of: jobs, their actions and all that shapes a run.
+"""Jobs as values: their schedules, their actions and all settings of their runs.
 
-Instants are integers, UTC seconds since the epoch; durations are seconds.
+Instants are integers, UTC seconds since the epoch. Durations are in seconds.
 """
 
 from functools import cached_property
@@ -18,14 +18,17 @@ PRIORITIES: tuple[Priority, ...] = ("critical", "high", "medium", "low")
 
 CatchUp = Literal["latest", "all", "none"]
 
-OUTPUT_LIMIT = 1 << 20  # bytes of what a run printed that are kept
-DEFAULT_CADENCE: Seconds = 5 * MINUTE  # of ticks: what `scheduled install` writes, unless more is needed
+OUTPUT_LIMIT = 1 << 20  # bytes of a run's output that are kept
+# Between ticks; `scheduled install` uses it unless a schedule needs a shorter cadence.
+DEFAULT_CADENCE: Seconds = 5 * MINUTE
 
 
 class Action(msgspec.Struct, frozen=True):
-    """What a job does, in the terms of its *kind* (`scheduled.actions`): *words* or a *line* to execute, or a *name*.
+    """What a job does. *kind* is the name of an action kind, which uses some of the fields.
 
-    Each of its *steps* holds other jobs that it runs, side by side. A kind with more to say has a subclass.
+    *words* is an argument list and *line* a shell command line to execute; *name* names code to call. *steps*
+    are the steps of a chain: each holds the names of jobs that run in parallel. A kind that needs more fields
+    defines a subclass.
     """
 
     kind: str
@@ -36,9 +39,10 @@ class Action(msgspec.Struct, frozen=True):
 
 
 class Retry(msgspec.Struct, frozen=True):
-    """How often a slot is tried (the first try counts) and how long is waited between tries.
+    """How many attempts a run has, including the first, and how long to wait before each further attempt.
 
-    The pause grows by a factor each time, or, where it is *linear*, by as much again.
+    After each failure the pause is multiplied by *backoff_multiplier*; if *linear*, *delay* is added to it
+    instead.
     """
 
     max_attempts: int = 1
@@ -49,8 +53,11 @@ class Retry(msgspec.Struct, frozen=True):
     jitter: Seconds = 0
 
     def pause_after(self, failures: int, key: str = "") -> Seconds:
-        """Given how often it failed, return how long to wait; *key* draws the same part of the jitter each time."""
-        # The exponent is bounded: a float overflows at about 1e308.
+        """Return how many seconds to wait after *failures* failed attempts.
+
+        The jitter is a hash of *key* and *failures*, so equal arguments give equal pauses.
+        """
+        # Without a bound on the exponent the float overflows at about 1e308.
         growth = failures if self.linear else self.backoff_multiplier ** min(failures - 1, 64)
         pause = int(min(self.max_delay, self.delay * growth))
         if not self.jitter:
@@ -61,7 +68,7 @@ class Retry(msgspec.Struct, frozen=True):
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """Resource limits of a job's processes (setrlimit): bytes, seconds of CPU, counts."""
+    """Resource limits of a job's processes (setrlimit): bytes, CPU seconds and counts."""
 
     memory: int | None = None
     cpu: Seconds | None = None
@@ -71,14 +78,17 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Window(msgspec.Struct, frozen=True):
-    """A stretch of every day, in minutes after midnight; it wraps if *end* is before *start*."""
+    """A daily window of local time, in minutes after midnight.
+
+    If *end* is not after *start*, it extends past midnight.
+    """
 
     start: int
     end: int
 
 
 class Gate(msgspec.Struct, frozen=True):
-    """What must hold before a due run starts: all that is given."""
+    """The requirements that must all hold before a due run starts. An empty or false field is not checked."""
 
     command: str = ""
     network: str = ""
@@ -88,12 +98,14 @@ class Gate(msgspec.Struct, frozen=True):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """A named definition: when, what, and everything that shapes a run. *source* is the file that says so.
+    """A named definition: schedules, an action and the settings of its runs.
 
-    *on_interrupted* is rerun, skip, ask, or a command that succeeds if the work was done before the interruption.
-    It is due in the slots of all its *schedules*, of which there is at least one: a job without any has one of the kind
-    `manual`, which keeps its zone. *on* is the event that starts it, where the payload holds *where*. In a slot it comes *after* these jobs. *doubts*
-    are about what is legal in its table, but may not be meant.
+    *source* is the file that defines the job. The job is due in the slots of all its *schedules*. There is
+    always at least one: a job without a schedule has one of the kind `manual`, which keeps its zone.
+    *on_interrupted* is `rerun`, `skip`, `ask`, or a command that exits with 0 if the work was done before the
+    interruption. *on* is the event that starts the job if the event's payload contains *where*. A due slot
+    waits until the jobs in *after* have finished. *doubts* are warnings about settings that are valid, but
+    probably not intended.
     """
 
     name: str
@@ -132,17 +144,17 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def zone(self) -> str:
-        """The IANA name of the zone that local times of the job are meant in: that of its first schedule."""
+        """The IANA name of the job's time zone: that of its first schedule."""
         return self.schedules[0].zone
 
     @property
     def delay(self) -> Seconds:
-        """How many seconds after its instant a slot is taken up."""
+        """How many seconds after its instant a slot becomes due (its jitter)."""
         return longest_delay(self.schedules)
 
     @property
     def is_by_time(self) -> bool:
-        """Whether time alone makes the job due; otherwise a person, an event or another job starts it."""
+        """Whether a schedule starts the job; otherwise the user, an event or another job does."""
         return any(kind_of(schedule).BY_TIME for schedule in self.schedules)
 
 
@@ -152,16 +164,22 @@ def key_of(job: Job, target: str = "") -> JobKey:
 
 
 def keys_of(job: Job) -> tuple[JobKey, ...]:
-    """Return what a job has positions, slots and runs for: each of its targets, or itself if it has none."""
+    """Return the keys under which a job has positions, slots and runs.
+
+    No job has targets yet, so this is its own key.
+    """
     return (key_of(job),)
 
 
 class Jobs(dict[str, Job]):
-    """The jobs by name, and who follows what: asked at every end of a run, so it is gathered once, when all are there."""
+    """The jobs by name, with indexes of the jobs that follow an event or another job.
+
+    Each index is built on first use, so the jobs must be complete by then.
+    """
 
     @cached_property
     def listening(self) -> dict[str, list[str]]:
-        """The jobs that listen to an event, by its name."""
+        """The names of the jobs that each event starts, by event name."""
         found: dict[str, list[str]] = {}
         for name, job in self.items():
             if job.on:
@@ -170,7 +188,7 @@ class Jobs(dict[str, Job]):
 
     @cached_property
     def coming_after(self) -> dict[str, list[str]]:
-        """The jobs that come after a job, by its name."""
+        """The names of the jobs that come after each job, by its name."""
         found: dict[str, list[str]] = {}
         for name, job in self.items():
             for other in job.after:
@@ -179,7 +197,7 @@ class Jobs(dict[str, Job]):
 
     @cached_property
     def with_step(self) -> dict[str, list[str]]:
-        """The chains that a job is a step of, by its name."""
+        """The names of the chains that have each job as a step, by its name."""
         found: dict[str, list[str]] = {}
         for name, job in self.items():
             for step in dict.fromkeys(step for steps in job.action.steps for step in steps):

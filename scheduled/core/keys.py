@@ -1,19 +1,21 @@
-"""What everything in the ledger is about: a job, or one target of it."""
+"""Keys of the ledger: a job, or one target of a job."""
 
 from typing import NamedTuple, Protocol
 
 import msgspec
 
-# Of a target in an id: with a job's name of 100 letters and what follows, it fits into a file's name of 255 bytes.
+# Limits of a target in an id: with a job name of 100 letters and the longest suffix, the id fits into a file
+# name of 255 bytes.
 LONGEST_TARGET, KEPT_OF_TARGET = 80, 48
 
 
 class JobKey(NamedTuple):
-    """A *job*, or one *target* of it ('' for a job without targets); the job '' is all jobs, or the runner itself.
+    """A *job*, or one *target* of it ('' for a job without targets).
 
-    As text it is a label, `JOB` or `JOB@TARGET`, which `read_label` reads back. No two labels are alike: an `@` in a
-    job's name is doubled. A target may be any text (a path, a branch): an `@`, and what can't be part of a file's name,
-    is percent-encoded.
+    The job '' means all jobs, or the program itself. As text it is a label, `JOB` or `JOB@TARGET`, which
+    `read_label` parses. Different keys have different labels: an `@` in a job's name is doubled. A target may
+    be any text (a path, a branch); `@` and the characters that a file name cannot contain are
+    percent-encoded.
     """
 
     job: str
@@ -24,12 +26,12 @@ class JobKey(NamedTuple):
 
     @property
     def in_ids(self) -> str:
-        """The label in the ids of runs and the names of files: of a long target a digest holds the place of the rest."""
+        """The label for run ids and file names: a digest replaces the end of a long target."""
         return self._label(_shortened(_encoded(self.target)))
 
     @property
     def for_people(self) -> str:
-        """What messages call it: the job's name as it is written, with a target the label."""
+        """The name for messages: the job's name as configured, or the label if there is a target."""
         return str(self) if self.target else self.job
 
     def _label(self, target: str) -> str:
@@ -49,22 +51,22 @@ class _Named(Protocol):
 
 
 class Keyed(msgspec.Struct, frozen=True):
-    """A value about a *job*, or one *target* of it; it has these two fields."""
+    """Base of values about a job or one of its targets. A subclass has the fields *job* and *target*."""
 
     @property
     def key(self: _Named) -> JobKey:
-        """What it is about."""
+        """The job, or target, that the value is about."""
         return JobKey(self.job, self.target)
 
 
 def read_label(label: str) -> JobKey:
-    """Return the key that *label* is the text of; raises ValueError if it is none."""
+    """Return the key with the text *label*. Raise ValueError if *label* is invalid."""
     from urllib.parse import unquote
 
     job, _, target = label.replace("@@", "\0").partition("@")
     key = JobKey(job.replace("\0", "@"), unquote(target.replace("\0", "@@"), errors="strict"))
     if str(key) != label:
-        raise ValueError(f"{label!r}: is no label of a job")
+        raise ValueError(f"{label!r} is not a valid job label: write JOB or JOB@TARGET")
     return key
 
 
@@ -81,5 +83,5 @@ def _shortened(name: str) -> str:
         return name
     from hashlib import sha256
 
-    # No name that is not shortened has a `=`, so that none is like one that is.
+    # `quote` encodes every `=`, so a shortened name never equals a name that is not shortened.
     return f"{name[:KEPT_OF_TARGET]}={sha256(name.encode()).hexdigest()[:16]}"

@@ -1,4 +1,4 @@
-"""Runs that somebody asks for: a job now, a slot's run, another attempt. Pure."""
+"""Manual runs: a job now, a job for a given slot, or another attempt of a waiting run."""
 
 import msgspec
 
@@ -13,7 +13,10 @@ from scheduled.schedules.zones import Instant
 
 
 class ManualRequest(Keyed, frozen=True):
-    """*job*, or one *target* of it, is to run now; for the instant *slot*, or as the next attempt at the waiting run *run_id*."""
+    """A request to run *job*, or one *target* of it, now.
+
+    It may be for the instant *slot*, or for the next attempt of the waiting run *run_id*.
+    """
 
     job: str
     slot: Instant | None = None
@@ -29,10 +32,12 @@ def start_for(
     tick: str,
     now: Instant,
 ) -> Start:
-    """Return the start that fulfils a request; *job_state* is None for a disabled job, which may still run by hand.
+    """Return the start for a request.
 
-    An open slot is taken, with the older ones coalesced into it, as a tick would; for any other instant the run
-    is one beside the schedule, with that instant in its payload. Raises ConfigError if older slots must go first.
+    *waiting* is the run that the request names, if it waits for a retry. *job_state* is None for a disabled
+    job, which can still run manually. An open slot is claimed, and older open slots are coalesced into it, as
+    in a tick. A run for any other instant takes no slot and has the instant in its payload. Raise
+    OlderFirstError (a ConfigError) if an older slot has to run first.
     """
     if waiting is not None:
         return again(waiting)
@@ -66,10 +71,10 @@ def _open_slot(job: Job, job_state: JobState, slot: Instant, now: Instant) -> St
 
 
 class OlderFirstError(ConfigError):
-    """With `catch_up = "all"` the slots of a job run in their order."""
+    """With `catch_up = "all"` slots run in order, and an older slot, *first*, is still open."""
 
     def __init__(self, key: JobKey, first: Instant) -> None:
         super().__init__(
-            f'{key.for_people}: catch_up = "all" runs the slots in their order, and an older one is open'
+            f'{key.for_people}: catch_up = "all" runs slots in order, and an older slot is still open'
         )
         self.first = first

@@ -1,4 +1,4 @@
-"""Pure planning: (jobs, their states, now) -> what starts, what waits, what is decided without a run."""
+"""The planner: compute from the jobs, their states and the time what starts, waits or is skipped."""
 
 from collections.abc import Container, Iterable, Mapping
 from itertools import chain
@@ -23,14 +23,14 @@ from scheduled.schedules.zones import Instant
 
 
 class Skip(msgspec.Struct, frozen=True):
-    """Slots that get the verdict `skipped` for a *reason*, without a run."""
+    """Slots that get the verdict `skipped`, with a *reason* and without a run."""
 
     span: Span
     reason: str
 
 
 class JobPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What one job's due slots come to: a start, or a reason to wait, or nothing due until *next_due*."""
+    """The plan of one job or target: a start, or a reason to wait, or nothing due until *next_due*."""
 
     start: Start | None = None
     skips: tuple[Skip, ...] = ()
@@ -39,7 +39,7 @@ class JobPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a tick will do: *starts* in their order, and the plan of every job, or of each of its targets."""
+    """The plan of a tick: its *starts* in order, and the plan of each job and target."""
 
     starts: list[Start]
     jobs: dict[JobKey, JobPlan]
@@ -53,10 +53,10 @@ def plan(
     until: Instant | None = None,
     holds: Holds = Holds(),  # noqa: B008 - immutable
 ) -> Plan:
-    """Give every job's slots up to *until* (by default *now*) a run, a verdict or an open reason.
+    """Return a plan that gives every slot up to *until* (default: *now*) a run, a verdict or an open reason.
 
-    Each target of a job is planned by itself. With *only*, just these jobs may start, all their targets. The starts are
-    in the order of priority, then slot, then configuration.
+    Each target of a job is planned separately. With *only*, only the jobs in it, with all their targets, may
+    start. The starts are ordered by priority, then by slot, then by position in the configuration.
     """
     busy = busy_groups(jobs, [key.job for key, job_state in job_states.items() if job_state.busy])
     plans = {
@@ -88,7 +88,11 @@ def _after(
     plans: Mapping[JobKey, JobPlan],
     job_states: Mapping[JobKey, JobState],
 ) -> JobPlan:
-    """Let a job that comes after others wait for all their targets; where one has failed, its own slot is skipped."""
+    """Return the plan of a job that comes after others.
+
+    It waits until all targets of the other jobs have finished. If one of them failed, its own slot is
+    skipped.
+    """
     others = (jobs[name] for name in jobs[start.claim.job].after if name in jobs)
     for key in chain.from_iterable(map(keys_of, others)):
         plan, job_state = plans.get(key), job_states.get(key)
@@ -117,7 +121,7 @@ def _rank(job: Job, start: Start, order: Mapping[str, int]) -> tuple[int, Instan
 
 
 def busy_groups(jobs: Mapping[str, Job], busy: Iterable[str]) -> set[str]:
-    """Given the jobs that are under way, return their groups: the other jobs of these wait."""
+    """Return the groups of the running jobs *busy*. Other jobs of these groups have to wait."""
     return {jobs[name].group for name in busy if name in jobs} - {""}
 
 
@@ -130,24 +134,24 @@ def plan_job(
     held: bool = False,
     holds: Holds = Holds(),  # noqa: B008 - immutable
 ) -> JobPlan:
-    """Plan one job whose schedule is in force. It is *held* while another job of its group is under way."""
+    """Return the plan of one job or target. *held*: another job of its group is running."""
     times, base, run = open_slots_of(job.schedules, job_state), base_of(job_state), job_state.open_run
     latest = now - job.delay
     until = latest if until is None else until - job.delay
     given_up = () if job_state.busy else _skips(job, times, base, until, now, holds)
-    # Behind a run that waits for another attempt they stay open: the position passes no slot without a verdict.
+    # Slots after a run that waits for a retry stay open: the position must not pass a slot without a verdict.
     skips = given_up if run is None else ()
     base = skips[-1].span.last if skips else base
     newest = times.last_until(until)
     passed = given_up[-1].span.last if given_up else base
     due = newest if newest is not None and newest > passed else None
-    asked = _asked(job_state, holds, now)
-    if job_state.busy or (held and (due is not None or run is not None or asked is not None)):
+    requested = _requested(job_state, holds, now)
+    if job_state.busy or (held and (due is not None or run is not None or requested is not None)):
         waits: OpenReason | None = "running" if due is not None or not job_state.busy else None
         return JobPlan(waits=waits, next_due=now, skips=skips)
     if run is not None and run.retry_at is None:
         return JobPlan(waits="ask", next_due=_upcoming(job, times, now, base))
-    found = _turn(job, job_state, times, base, due, asked, now)
+    found = _first_in_line(job, job_state, times, base, due, requested, now)
     if skips:
         found = msgspec.structs.replace(found, skips=skips)
     if found.start is None:
@@ -159,37 +163,37 @@ def plan_job(
     return _leading(found, found.start, newest)
 
 
-def _turn(
+def _first_in_line(
     job: Job,
     job_state: JobState,
     times: Timetable,
     base: Instant,
     due: Instant | None,
-    asked: Start | None,
+    requested: Start | None,
     now: Instant,
 ) -> JobPlan:
-    """Return whose turn it is: the open run's next attempt, the slot *due*, or the start *asked* for."""
+    """Return the plan for the open run (unless *due* replaces it), then *due*, then *requested*."""
     run = job_state.open_run
     if run is not None and (due is None or job.catch_up == "all"):
         return _retry(run, job, times, now)
     if due is not None:
         return JobPlan(start=caught_up(job, job_state, times, base, due), next_due=now)
-    if asked is not None:
-        return JobPlan(start=asked, next_due=now)
+    if requested is not None:
+        return JobPlan(start=requested, next_due=now)
     retries = (other.retry_at for other in job_state.others)
     return JobPlan(next_due=_earliest(_upcoming(job, times, now, base), *retries))
 
 
 def _leading(found: JobPlan, start: Start, newest: Instant | None) -> JobPlan:
-    """Mark a start behind which slots are due, up to *newest*: they are open as long as it runs."""
+    """Set *leads* on the start if later slots, up to *newest*, are due: they stay open while it runs."""
     slot = start.claim.slot
     if slot is None or newest is None or newest <= slot:
         return found
     return msgspec.structs.replace(found, start=msgspec.structs.replace(start, leads=True))
 
 
-def _asked(job_state: JobState, holds: Holds, now: Instant) -> Start | None:
-    """Return the start of a job that an event, a chain or an earlier attempt at these asks for."""
+def _requested(job_state: JobState, holds: Holds, now: Instant) -> Start | None:
+    """Return the start for a due retry of a run without a slot, or for the oldest start request."""
     for run in job_state.others:
         if run.retry_at is not None and run.retry_at <= now:
             return again(run)
@@ -209,9 +213,9 @@ def _earliest(*instants: Instant | None) -> Instant | None:
 def _skips(
     job: Job, times: Timetable, base: Instant, until: Instant, now: Instant, holds: Holds
 ) -> tuple[Skip, ...]:
-    """Return the slots that are not to run any more: too late, missed with `catch_up = "none"`, beyond the limit."""
+    """Return the slots that are too late, missed with `catch_up = "none"` or beyond `catch_up_limit`."""
     if job.catch_up == "latest" and job.grace is None and job.name not in holds.closed:
-        return ()  # as most jobs are: nothing ever grows too late
+        return ()  # the common case: no slot can be too late
     missed = job.catch_up == "none" and not was_put_off(job, times, base, now, holds)
     late, reason = last_too_late(job, now, missed=missed, closed=job.name in holds.closed)
     span = None if late is None else span_between(times, base, min(until, late))
@@ -240,6 +244,6 @@ def _retry(run: OpenRun, job: Job, times: Timetable, now: Instant) -> JobPlan:
 
 
 def next_due(plans: Iterable[JobPlan], others: Iterable[Instant]) -> Instant | None:
-    """Return the least instant at which anything can be due: slots, retries, and *others* (the outbox)."""
+    """Return the earliest instant at which a slot, a retry or one of *others* is due."""
     instants = [found.next_due for found in plans if found.next_due is not None]
     return min([*instants, *others], default=None)

@@ -1,4 +1,4 @@
-"""What a ledger holds, row by row, as values."""
+"""The rows of the ledger, as values."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from scheduled.core.runs import OpenReason, Span, Verdict
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import Instant
 
-CHAIN = "chain"  # stands for the tick in the run of a chain, which has no process of its own
+CHAIN = "chain"  # in place of a tick's name in the run of a chain, which has no process of its own
 
 
 class Claimant(msgspec.Struct, frozen=True, kw_only=True):
-    """Who claims: the tick's name, the boot it runs in, the id of the host (of its state directory)."""
+    """The claimant: the name of its *tick*, the id of the *boot* it runs in, and the id of its *host*."""
 
     tick: str
     boot: str
@@ -22,7 +22,7 @@ class Claimant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Epoch(Keyed, frozen=True, kw_only=True):
-    """A stretch (starts_at, ends_at] in which a job's schedules did not change; open where ends_at is None."""
+    """A span (starts_at, ends_at] with unchanged schedules of a job. *ends_at* is None for the open epoch."""
 
     job: str
     target: str = ""
@@ -32,7 +32,7 @@ class Epoch(Keyed, frozen=True, kw_only=True):
 
 
 class SlotRow(Keyed, frozen=True, kw_only=True):
-    """A slot or span with its verdict, or with the run that is to bring it."""
+    """A slot or a span of slots, with its verdict or with the run that will decide it."""
 
     job: str
     target: str = ""
@@ -43,7 +43,7 @@ class SlotRow(Keyed, frozen=True, kw_only=True):
 
 
 class KnownCondition(Keyed, frozen=True, kw_only=True):
-    """A condition that was true at the last look, and since when."""
+    """A condition that was true at the last check. *since* and *notified_at* are UTC seconds."""
 
     condition: Condition
     job: str
@@ -53,7 +53,10 @@ class KnownCondition(Keyed, frozen=True, kw_only=True):
 
 
 class OutboxItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A notice on its way, with the id by which a second delivery is recognised; *host* decided it."""
+    """A notice in the outbox.
+
+    The recipient recognises a repeated delivery by *id*. *host* is the host that queued the notice.
+    """
 
     id: str
     notice: Notice
@@ -63,7 +66,7 @@ class OutboxItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobRow(Keyed, frozen=True, kw_only=True):
-    """A job's summary; it has no *schedules* while no epoch of it is open."""
+    """The summary of a job. *schedules* is empty if the job has no open epoch."""
 
     job: str
     target: str = ""
@@ -81,10 +84,10 @@ class JobRow(Keyed, frozen=True, kw_only=True):
 
 
 class RunRow(Keyed, frozen=True, kw_only=True):
-    """A run as history tells it.
+    """A run, as `history` shows it.
 
-    *host_name* is what people call its host, where that is known. *result* is what its handler reported. *asked_for* is the instant that a run by hand was to
-    stand for.
+    *host_name* is the name of its host, if known. *result* is the data that its handler returned. *asked_for*
+    is the instant given with a manual run.
     """
 
     run_id: str
@@ -110,10 +113,11 @@ class RunRow(Keyed, frozen=True, kw_only=True):
 
 
 class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt of a run that has ended.
+    """An attempt that has ended.
 
-    *output* is its output's file, relative to the state directory; None if it printed nothing. *result* is what its
-    handler reported. *failure_class*, *model*, *tokens* and *cost* are those of `AttemptResult`.
+    *output* is the file of its output, relative to the state directory; None if it printed nothing. *result*
+    is the data that its handler returned. *failure_class*, *model*, *tokens* and *cost* are those of
+    `AttemptResult`.
     """
 
     run_id: str
@@ -133,7 +137,7 @@ class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SetAside(Keyed, frozen=True):
-    """That a *job* stood at *position* when the clock went *back_to* an earlier instant."""
+    """The *position* that a job had when the clock was set back, to the instant *back_to*."""
 
     job: str
     position: Instant

@@ -1,4 +1,4 @@
-"""The ids of runs. A run keeps its id through all its attempts, so that it serves as idempotency key."""
+"""The ids of runs. All attempts of a run have the same id, so that it can serve as an idempotency key."""
 
 from time import gmtime, strftime
 
@@ -7,17 +7,15 @@ from scheduled.schedules.zones import Instant
 
 
 def slot_run_id(key: JobKey, slot: Instant) -> str:
-    """Return the run id of a slot of a job, or of one target of it: `JOB-STAMP` or `JOB@TARGET-STAMP`.
-
-    It is the same for every attempt, so that it serves as idempotency key.
-    """
+    """Return the id of the run for a slot of a job or target: `JOB-STAMP` or `JOB@TARGET-STAMP`."""
     return f"{key.in_ids}-{_stamp(slot)}"
 
 
 def triggered_run_id(key: JobKey, event: str, trigger_id: int, at: float) -> str:
-    """Return the id of a run that a trigger of the instant *at* starts: an event, or its turn in a chain.
+    """Return the id of the run that a start request, made at the instant *at*, starts.
 
-    *event* is `chain` then. The number alone would come again after the ledger was lost, or an older one restored.
+    *event* is the name of the event, `after`, or `chain` for a step of a chain. The id contains the instant
+    because the number *trigger_id* alone repeats after the ledger was lost or an older one was restored.
     """
     return f"{key.in_ids}-{_stamp(at)}-{event}-{trigger_id}"
 
@@ -27,10 +25,10 @@ def _stamp(instant: float) -> str:
 
 
 def further_run_id(run_id: str, tick: str) -> str:
-    """Return another id where *run_id* is taken: after the clock went back, instants come twice."""
+    """Return another id if *run_id* exists already, because slots repeat after the clock was set back."""
     return f"{run_id}-{tick.rpartition('-')[2]}"
 
 
 def trial_run_id(job: str) -> str:
-    """Return the id that a job sees that is run by `scheduled try`; nothing is recorded under it."""
+    """Return the run id for a job that is run by `scheduled try`; nothing is recorded under it."""
     return f"{job}-try"

@@ -1,4 +1,4 @@
-"""Runs, their attempts, and the slots they stand for, as values."""
+"""Runs, their attempts and the slots that they cover, as values."""
 
 from typing import Any, Literal
 
@@ -22,21 +22,23 @@ RunStatus = Literal[
 ]
 
 
-FAILED: frozenset[str] = frozenset(
-    {"failed", "timed_out", "interrupted"}
-)  # what a run that failed for good can be
+# The statuses of a run that has failed for good.
+FAILED: frozenset[str] = frozenset({"failed", "timed_out", "interrupted"})
+# The statuses of a run that is in progress, and of a run that has not ended.
 UNDER_WAY: frozenset[str] = frozenset({"claimed", "running"})
-OPEN = UNDER_WAY | {"waiting_retry"}  # a run without an end
+OPEN = UNDER_WAY | {"waiting_retry"}
 
-AFTER = "after"  # what triggers a job without a schedule: those that it comes after have succeeded
+# In place of an event's name, for a job without a schedule: the jobs that it comes after have succeeded.
+AFTER = "after"
 
 
 class JobState(Keyed, frozen=True, kw_only=True):
-    """The state of a job, or of one *target* of it, in the ledger, as far as planning must know.
+    """The part of the state of a job, or of one *target* of it, that the planner needs.
 
-    *position*: every slot up to it has a verdict. *epoch*: when its *schedules* came into force. *open_run*:
-    the run of a slot that has no verdict yet; *others*: waiting runs that no schedule asked for. *busy*: some run of
-    the job, a manual one too, is under way. *decided*: single slots beyond the position that have their verdict.
+    Every slot up to *position* has a verdict. *epoch* is the instant at which *schedules* came into force.
+    *open_run* is the run of a slot without a verdict; *others* are runs without a slot that wait for a retry.
+    *busy* is true while any run of the job is in progress, also a manual one. *decided* are the slots after
+    the position that already have a verdict.
     """
 
     job: str
@@ -54,7 +56,7 @@ class JobState(Keyed, frozen=True, kw_only=True):
 
 
 class Span(msgspec.Struct, frozen=True):
-    """*count* slots of a job, the first and the last of them named."""
+    """Consecutive slots of a job: the first, the last and their number."""
 
     first: Instant
     last: Instant
@@ -62,10 +64,12 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class Claim(Keyed, frozen=True, kw_only=True):
-    """What a tick wants to start. *slot* is None for a run that no schedule asked for.
+    """A run, or another attempt of it, that a tick claims. *slot* is None for a run without a slot.
 
-    With *verify* the attempt before was interrupted, and the job can tell whether its work was done. *event* and
-    *payload* are what triggered it; *parent* and *step* its place in a chain's run; *depth* counts what led to it.
+    *slots* is the number of slots that the run covers. *verify* is true if the previous attempt was
+    interrupted, so that the job can check whether its work was done. *event* and *payload* are those of the
+    start request. *parent* and *step* are the run's place in the run of a chain. *depth* is the number of
+    events and chains that led to the run.
     """
 
     run_id: str
@@ -89,22 +93,22 @@ class Claim(Keyed, frozen=True, kw_only=True):
 
     @property
     def scheduled_for(self) -> Instant | None:
-        """The instant that the run stands for."""
-        return stands_for(self)
+        """The scheduled instant of the run, if it has one."""
+        return scheduled_for(self)
 
     @property
     def missed(self) -> int:
-        """How many slots it stands for beside that instant."""
+        """How many further slots the run covers."""
         return max(0, self.slots - 1) or int(self._logical_time.get("missed") or 0)
 
     @property
     def since(self) -> Instant | None:
-        """The instant that the last success stood for: what came after it is this run's to do."""
+        """The scheduled instant of the last successful slot. The run covers the time since then."""
         return self._logical_time.get("window_start", self.window_start)
 
 
 class TriggerRow(Keyed, frozen=True, kw_only=True):
-    """What waits, since *at*, to start a job: an event that it listens to, or its turn in the chain run *parent*."""
+    """A request, made at *at*, to start a job because of an event or as a step of the run *parent*."""
 
     id: int
     job: str
@@ -118,10 +122,10 @@ class TriggerRow(Keyed, frozen=True, kw_only=True):
 
 
 class OpenRun(Keyed, frozen=True, kw_only=True):
-    """A run without an end: *status* is claimed, running or waiting_retry.
+    """A run that has not ended: *status* is claimed, running or waiting_retry.
 
-    A waiting one is due at *retry_at*; None there means that a person is asked. *reason* is that of the last
-    attempt, which was *interrupted* or not.
+    A waiting run is due again at *retry_at*; if that is None, the user has to decide. *reason* and
+    *interrupted* are about the last attempt.
     """
 
     run_id: str
@@ -151,10 +155,11 @@ class OpenRun(Keyed, frozen=True, kw_only=True):
 
 
 class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):
-    """How one attempt ended, as the supervisor saw it (or as its absence says: `interrupted`).
+    """The result of one attempt as recorded by the supervisor; `interrupted` if there is no record.
 
-    *output* is the file of what it printed, relative to the state directory; None if it printed nothing. *failure_class*
-    says what kind of failure it was; *model*, *tokens* and *cost* what an agent's session took: None where that is not known.
+    *output* is the file of its output, relative to the state directory; None if it printed nothing.
+    *failure_class* is the kind of failure. *model*, *tokens* and *cost* are those of an agent's session. Each
+    is None if unknown.
     """
 
     run_id: str
@@ -175,10 +180,13 @@ class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def logical_time(run: Claim | OpenRun) -> dict[str, Any]:
-    """Return what somebody who asked for a run, or the chain that it is a step of, said that it stands for."""
+    """Return the instants given with a manual run, or inherited from the parent chain; empty for other runs.
+
+    The keys are `scheduled_for`, `missed` and `window_start`; any of them may be missing.
+    """
     return run.payload if run.trigger in ("manual", "chain") else {}
 
 
-def stands_for(run: Claim | OpenRun) -> Instant | None:
-    """Return the instant that a run stands for."""
+def scheduled_for(run: Claim | OpenRun) -> Instant | None:
+    """Return the scheduled instant of a run: its slot or the instant given with it, or None."""
     return run.slot if run.slot is not None else logical_time(run).get("scheduled_for")

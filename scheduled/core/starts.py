@@ -1,4 +1,4 @@
-"""The runs that a tick wants to start, each with what it stands for: made by slots, retries, triggers and people."""
+"""The runs that a tick can start: for slots, retries, start requests and manual requests."""
 
 import msgspec
 
@@ -14,9 +14,9 @@ from scheduled.schedules.zones import Instant
 class Start(msgspec.Struct, frozen=True, kw_only=True):
     """A run to claim and execute.
 
-    *coalesced* are the older slots it stands for; *superseded* is the run of an
-    older slot that it takes over from; *again* marks a further attempt of a known run; *leads* that later slots of
-    the job are due, which wait for its end.
+    *coalesced* are the older slots that it covers. *superseded* is the open run of an older slot that it
+    replaces. *again* is true for another attempt of an existing run. *leads* is true if later slots of the
+    job are due and wait for its end. *trigger* is the id of the start request.
     """
 
     claim: Claim
@@ -28,7 +28,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def triggered(row: TriggerRow, window_start: Instant | None) -> Start:
-    """Return the start that *row* waits for."""
+    """Return the start for the start request *row*."""
     claim = Claim(
         run_id=triggered_run_id(row.key, row.event, row.id, row.at),
         job=row.job,
@@ -48,7 +48,7 @@ def triggered(row: TriggerRow, window_start: Instant | None) -> Start:
 
 
 def again(run: OpenRun) -> Start:
-    """Return the next attempt at a run that waits."""
+    """Return the start of the next attempt of a waiting run."""
     claim = Claim(
         run_id=run.run_id,
         job=run.job,
@@ -69,7 +69,11 @@ def again(run: OpenRun) -> Start:
 
 
 def caught_up(job: Job, job_state: JobState, times: Timetable, base: Instant, newest: Instant) -> Start:
-    """Return the start that catches up: of the newest slot, for all older ones too, or with "all" of the oldest."""
+    """Return the start that catches up on the slots after *base*, up to *newest*.
+
+    It is for the newest slot and covers the older ones; with `catch_up = "all"` it is for the oldest slot
+    only.
+    """
     slot = (times.next_after(base) or newest) if job.catch_up == "all" else newest
     older = span_between(times, base, slot - 1)
     superseded = job_state.open_run
@@ -87,7 +91,7 @@ def caught_up(job: Job, job_state: JobState, times: Timetable, base: Instant, ne
 
 
 def manual_start(key: JobKey, window_start: Instant | None, run_id: str) -> Start:
-    """Return a start that somebody asked for: no slot, no position moved."""
+    """Return the start of a manual run, which has no slot and moves no position."""
     claim = Claim(
         run_id=run_id,
         job=key.job,
@@ -102,14 +106,16 @@ def manual_start(key: JobKey, window_start: Instant | None, run_id: str) -> Star
 
 
 def why(start: Start) -> str:
-    """Say in words why *start* starts."""
+    """Return the reason for *start*, in words."""
     if start.again:
         return f"attempt {start.claim.attempt} of {start.claim.run_id}"
     if start.claim.parent:
         return f"a step of {start.claim.parent}"
     if start.claim.event:
         return (
-            "those it comes after have succeeded" if start.claim.event == AFTER else f"on {start.claim.event}"
+            "the jobs it comes after have succeeded"
+            if start.claim.event == AFTER
+            else f"on {start.claim.event}"
         )
     missed = start.claim.slots - 1
-    return f"due, and stands for {missed} missed" if missed > 0 else "due"
+    return f"due; also covers {missed} missed slot{'s' * (missed > 1)}" if missed > 0 else "due"

@@ -10,7 +10,7 @@ from scheduled.core.conditions import Change, Notice
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job, Jobs
 from scheduled.core.judgement import Judgement, judge
-from scheduled.core.runs import AttemptResult, OpenRun, Span, TriggerRow, stands_for
+from scheduled.core.runs import AttemptResult, OpenRun, Span, TriggerRow, scheduled_for
 from scheduled.engine import chains
 from scheduled.engine.runtime import Runtime
 from scheduled.execution.report_file import Reported, read_report
@@ -171,7 +171,7 @@ def _verdict_event(run: OpenRun, ending: AttemptResult, judgement: Judgement, zo
         "job": run.job,
         **({"target": run.target} if run.target else {}),
         "run_id": run.run_id,
-        "scheduled_for": stamp(stands_for(run), zone),
+        "scheduled_for": stamp(scheduled_for(run), zone),
         "attempt": run.attempt,
         "status": ending.status if judgement.verdict is None else judgement.status,
         "reason": judgement.reason,

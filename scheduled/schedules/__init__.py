@@ -1,1 +1,1 @@
-"""When things are due: cron expressions, zones and their slots, as pure arithmetic. Knows no job."""
+"""Schedules and their slots: cron expressions, intervals and time zones. Pure, and independent of jobs."""

@@ -1,8 +1,8 @@
-"""Daylight saving: where the clocks of a zone change, and what cron does with a schedule there.
+"""Daylight saving time: when the clocks of a zone change, and how cron handles a schedule at a change.
 
-The time line of a zone is cut into stretches in which its clocks do not change. The rules of what cron does at a
-change are those of Debian's cron.c, whose `virtualTime` is the local minute it has worked up to. Instants are UTC
-seconds since the epoch; a local time is *instant + offset*, seconds too.
+The time line of a zone is divided into stretches with a constant offset from UTC. The behaviour at a change
+follows Debian's cron.c, which keeps the last local minute that it has processed in `virtualTime`. Instants
+are UTC seconds since the epoch; a local time is *instant + offset*, also in seconds.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,12 +13,14 @@ import msgspec
 
 from scheduled.schedules.zones import DAY, HOUR, find, start_of
 
-# Two changes that undo each other are both found if they are further apart than this.
-# The closest since 1970 are 6.96 days apart (Recife in 2000), in all of IANA's data 3.99 (Freetown in 1939).
+# The search finds two changes that cancel each other out only if they are further apart than this. The
+# closest such pairs are 6.96 days apart since 1970 (Recife in 2000), and 3.99 in all IANA data (Freetown in
+# 1939).
 COARSE = 3 * DAY
-# Debian's cron takes a jump beyond three hours for a clock that was set, and just goes on from there.
+# Debian's cron treats a jump of more than three hours as a clock that was set: it continues from the new
+# time.
 RESET = 3 * HOUR
-# No change is so large that its effects outlast this.
+# The effects of a change never last longer than this.
 LOOK_BACK = 2 * DAY
 
 
@@ -33,8 +35,8 @@ class Change(msgspec.Struct, frozen=True):
 class Stretch(msgspec.Struct, frozen=True):
     """The instants from *start* up to, not including, *end*, with one offset from UTC.
 
-    If *squeezed_from* is given, the stretch is the one instant *start*, at which everything happens that the
-    local clock should have shown from *squeezed_from* on.
+    If *squeezed_from* is given, the clocks skipped the local times from *squeezed_from* on. The stretch is
+    then the one instant *start*, at which the jobs of the skipped times run.
     """
 
     start: int
@@ -50,7 +52,7 @@ def changes(key: str, after: int, until: int) -> list[Change]:
 
 
 def _changes(zone: tzinfo, low: int, high: int, before: int, after: int) -> Iterator[Change]:
-    """Halve (low, high] for as long as it can hold a change; *before* and *after* are the offsets at its ends."""
+    """Yield the changes in (low, high] by bisection. *before* and *after* are the offsets at its ends."""
     if before == after and high - low <= COARSE:
         return
     if high - low == 1:
@@ -72,7 +74,7 @@ def _offset(zone: tzinfo, instant: int) -> int:
 def stretches(key: str, year: int, *, fixed: bool) -> tuple[Stretch, ...]:
     """Return the stretches of a UTC year in which cron runs wildcard jobs or, with *fixed*, fixed-time jobs.
 
-    Wildcard jobs follow the clock on the wall: what it leaves out never runs, what it shows twice runs twice.
+    Wildcard jobs follow local time: skipped times do not run, and repeated times run twice.
     """
     start, end = start_of(year), start_of(year + 1)
     spans = list(_spans(key, start - LOOK_BACK, end))
@@ -84,7 +86,7 @@ def stretches(key: str, year: int, *, fixed: bool) -> tuple[Stretch, ...]:
 
 
 def _spans(key: str, start: int, end: int) -> Iterator[Stretch]:
-    """Cut [start, end) where the offset changes."""
+    """Divide [start, end) at the changes of the offset."""
     offset = _offset(find(key), start)
     for change in changes(key, start, end - 1):
         yield Stretch(start, change.at, offset)
@@ -93,9 +95,10 @@ def _spans(key: str, start: int, end: int) -> Iterator[Stretch]:
 
 
 def _fixed(spans: Iterable[Stretch]) -> Iterator[Stretch]:
-    """Given the spans of constant offset, return when fixed-time jobs run.
+    """Given the stretches of constant offset, yield the stretches in which fixed-time jobs run.
 
-    A gap is made up for in the first minute after it, and repeated local time is not worked through again.
+    The jobs of skipped local times run once, in the first minute after the gap. Repeated local times do not
+    run again.
     """
     reached: int | None = None
     for span in spans:

@@ -1,6 +1,7 @@
-"""The dialect of Debian's cron: reading an expression.
+"""Parse cron expressions in the dialect of Debian's cron.
 
-Beyond Debian's, cronsim's `L` (last day), `LW` (last weekday), `5L` and `5#2` (last, second Friday) are read.
+In addition, cronsim's `L` (last day), `LW` (last weekday), `5L` and `5#2` (last and second Friday) are
+accepted.
 """
 
 from collections.abc import Sequence
@@ -31,12 +32,12 @@ RANGES = {
     "month": (1, 12),
     "day-of-week": (0, 7),
 }
-# 28 years without a century in between: each of the fourteen calendars, so that what never comes in them never comes.
+# These 28 years contain all 14 possible calendars, so a day that never comes in them never comes at all.
 EVERY_CALENDAR = range(2000, 2028)
 
 
 def parse(expression: str) -> Expression:
-    """Read five fields or a macro such as @daily; raises ScheduleError."""
+    """Parse five fields or a macro such as @daily. Raise ScheduleError if the expression is invalid."""
     minute, hour, day, month, weekday = _split(expression)
     fixed = not minute.startswith("*") and not hour.startswith("*")
     return Expression(_minutes(minute), _hours(hour), _rule(day, month, weekday), fixed)
@@ -47,27 +48,30 @@ def _split(expression: str) -> list[str]:
         return _macro(expression.strip()).split()
     fields = expression.split()
     if len(fields) != len(FIELDS):
-        seconds = "; cron knows no seconds" if len(fields) == len(FIELDS) + 1 else ""
+        seconds = "; cron has no field for seconds" if len(fields) == len(FIELDS) + 1 else ""
         raise ScheduleError(
             f"{expression!r} has {len(fields)} field{'s' * (len(fields) != 1)}: "
-            f"write five ({' '.join(FIELDS)}), such as 30 4 * * *{seconds}"
+            f"write five ({' '.join(FIELDS)}), for example 30 4 * * *{seconds}"
         )
     return fields
 
 
-# Field by field: however many jobs there are, they share most of their fields.
+# Cached per field, because many jobs share the same fields.
 @lru_cache(maxsize=4096)
 def _minutes(field: str) -> tuple[int, ...]:
-    return _plainly("minute", field) or tuple(sorted(_read(minute=field).minutes))
+    return _simple("minute", field) or tuple(sorted(_read(minute=field).minutes))
 
 
 @lru_cache(maxsize=4096)
 def _hours(field: str) -> tuple[int, ...]:
-    return _plainly("hour", field) or tuple(sorted(_read(hour=field).hours))
+    return _simple("hour", field) or tuple(sorted(_read(hour=field).hours))
 
 
-def _plainly(name: str, field: str) -> tuple[int, ...]:
-    """Return what a star or a number says, nothing for another field: most need no parser, nor its import."""
+def _simple(name: str, field: str) -> tuple[int, ...]:
+    """Return the values of a star or a single number, () for any other field.
+
+    Most fields are simple, so that cronsim need not be imported.
+    """
     least, most = RANGES[name]
     if field == "*":
         return tuple(range(least, most + 1))
@@ -89,22 +93,22 @@ def _rule(day: str, month: str, weekday: str) -> DayRule:
 def _macro(name: str) -> str:
     if name == "@reboot":
         raise ScheduleError(
-            "@reboot is no time of the clock: start the job from an @reboot line of the crontab, "
-            "or write when it is due, such as @daily"
+            "@reboot is not a time: start the job from an @reboot line of the crontab, "
+            "or write a time, for example @daily"
         )
     if name not in MACROS:
-        raise ScheduleError(f"{name!r} is unknown: write five fields or one of {', '.join(MACROS)}")
+        raise ScheduleError(f"{name!r} is not a known macro: write five fields or one of {', '.join(MACROS)}")
     return MACROS[name]
 
 
 def _check_term(name: str, term: str) -> None:
-    """Refuse what Debian's cron refuses and cronsim reads, and explain a range that ends before it begins."""
+    """Raise ScheduleError for a reversed range, or a term that cronsim accepts but Debian's cron does not."""
     term, slash, step = term.partition("/")
     low, dash, high = term.partition("-")
     least, most = RANGES[name]
     if slash and term != "*" and not dash:
         instead = f"{term}-{most}/{step}" if term.isdecimal() else f"{least}-{most}/{step} or */{step}"
-        raise ScheduleError(f"{name}: a step needs a range, {term}/{step} has none: write {instead}")
+        raise ScheduleError(f"{name}: a step needs a range, and {term}/{step} has none: write {instead}")
     numbers = low.isdecimal() and high.isdecimal() and len(term) <= len("23-59")
     if numbers and least <= int(high) < int(low) <= most:
         instead = f"{low}-{most},{least}-{high}"
@@ -123,11 +127,11 @@ def _read(
     try:
         return CronSim(" ".join(fields), EPOCH)
     except (CronSimError, ValueError) as error:
-        raise _not_understood(fields) from error
+        raise _invalid_field(fields) from error
 
 
-def _not_understood(fields: Sequence[str]) -> ScheduleError:
-    """Return the error of fields that cronsim refuses, by trying each of them by itself."""
+def _invalid_field(fields: Sequence[str]) -> ScheduleError:
+    """Return the error for fields that cronsim rejects, after testing each field separately."""
     from cronsim import CronSim, CronSimError
 
     for place, (name, field) in enumerate(zip(FIELDS, fields, strict=True)):
@@ -138,10 +142,10 @@ def _not_understood(fields: Sequence[str]) -> ScheduleError:
         except (CronSimError, ValueError):
             least, most = RANGES[name]
             return ScheduleError(
-                f"{name}: {field!r} is not understood: write numbers from {least} to {most}, "
+                f"{name}: {field!r} is not valid: write numbers from {least} to {most}, "
                 f"*, */2, a range {least}-{least + 4} or a list {least},{least + 2}"
             )
-    # Each for itself is right: cronsim has seen that no such month has that many days.
+    # Each field alone is valid, so cronsim rejected a day that none of the months has.
     return _never(*fields[2:])
 
 

@@ -1,6 +1,6 @@
-"""A parsed cron expression: the local days and times it names.
+"""A parsed cron expression: its local days and times.
 
-A local time is a number of seconds since 1970-01-01 00:00 on the local clock.
+A local time is the number of seconds since 1970-01-01 00:00 local time.
 """
 
 from bisect import bisect_left
@@ -12,13 +12,14 @@ import msgspec
 
 from scheduled.schedules.zones import DAY, EPOCH_ORDINAL, HOUR, MINUTE
 
-# cronsim's marks for the last day (or weekday) of a month, and for its last Friday and the like.
+# cronsim's constants for the last day of a month (also for its last Friday and so on), and for its last
+# weekday.
 LAST = -1000
 LAST_WEEKDAY = -1001
 
 
 class DayRule(msgspec.Struct, frozen=True):
-    """Which days match. *both*: day of month and day of week must match, otherwise one of them is enough."""
+    """The days that match. *both*: day of month and day of week must both match; otherwise one is enough."""
 
     days: frozenset[int]
     months: frozenset[int]
@@ -30,9 +31,9 @@ EVERY_DAY = DayRule(frozenset(range(1, 32)), frozenset(range(1, 13)), frozenset(
 
 
 class Expression(msgspec.Struct, frozen=True):
-    """A parsed expression: its local occurrences are all *hours* x *minutes* (ascending) of the days of *rule*.
+    """A parsed expression. It occurs at all *hours* x *minutes* (both ascending) on the days of *rule*.
 
-    *fixed* is Debian's word for an expression of which neither minute nor hour begins with a star.
+    *fixed*: neither the minute nor the hour field begins with a star ("fixed-time job" in Debian's cron).
     """
 
     minutes: tuple[int, ...]
@@ -41,14 +42,14 @@ class Expression(msgspec.Struct, frozen=True):
     fixed: bool
 
     def rank(self, days: Sequence[int], local: int) -> int:
-        """Return how many occurrences on *days* (ascending, since 1970-01-01) come before the local time."""
+        """Return how many occurrences on *days* (ascending, from 1970-01-01) come before the local time."""
         day, second = divmod(local, DAY)
         whole = bisect_left(days, day)
         rank = whole * len(self.hours) * len(self.minutes)
         return rank + self._rank_in_day(second) if whole < len(days) and days[whole] == day else rank
 
     def _rank_in_day(self, second: int) -> int:
-        # Rounded up: an occurrence at 12:30:00 comes before 12:30:01.
+        # Rounded up to the minute: an occurrence at 12:30:00 comes before 12:30:01.
         hour, minute = divmod(-(-second // MINUTE), 60)
         whole = bisect_left(self.hours, hour)
         rank = whole * len(self.minutes)
@@ -57,7 +58,7 @@ class Expression(msgspec.Struct, frozen=True):
         return rank
 
     def at(self, days: Sequence[int], rank: int) -> int:
-        """Return the local time of an occurrence on *days*, the first of which has rank 0."""
+        """Return the local time of the occurrence with this *rank* on *days*. The first has rank 0."""
         hours, minute = divmod(rank, len(self.minutes))
         day, hour = divmod(hours, len(self.hours))
         return days[day] * DAY + self.hours[hour] * HOUR + self.minutes[minute] * MINUTE
@@ -65,9 +66,10 @@ class Expression(msgspec.Struct, frozen=True):
 
 @lru_cache(maxsize=8192)
 def days_around(rule: DayRule, year: int) -> tuple[int, ...]:
-    """Return the days (since 1970-01-01) that match in a year, the December before and the January after it.
+    """Return the matching days of a year, of the December before it and of the January after it.
 
-    The margin is there because the local days of a UTC year reach into its neighbours.
+    Days are counted from 1970-01-01. The extra months are needed because the local days of a UTC year extend
+    into both neighbouring years.
     """
     months = range(12 * year - 1, 12 * year + 13)
     return tuple(day for month in months for day in _days_of_month(rule, month))
@@ -84,7 +86,7 @@ def _days_of_month(rule: DayRule, months: int) -> list[int]:
 
 @lru_cache(maxsize=8192)
 def _dates(rule: DayRule, first: int, length: int) -> list[int]:
-    """Return the dates that match in a month of *length* days whose first is the weekday *first* (0 = Sunday)."""
+    """Return the matching dates of a month of *length* days that begins on weekday *first* (0: Sunday)."""
     by_date = _by_date(rule, first, length)
     by_weekday = _by_weekday(rule, first, length)
     return sorted(by_date & by_weekday if rule.both else by_date | by_weekday)
@@ -95,7 +97,7 @@ def _by_date(rule: DayRule, first: int, length: int) -> set[int]:
     if LAST in rule.days:
         found.add(length)
     if LAST_WEEKDAY in rule.days:
-        # How far Saturday and Sunday are from the Friday before them.
+        # If the month ends on a Saturday or Sunday, its last weekday is the Friday before.
         found.add(length - {6: 1, 0: 2}.get((first + length - 1) % 7, 0))
     return found
 

@@ -1,4 +1,4 @@
-"""What about a cron expression is legal, but may not be what was meant."""
+"""Warnings about cron expressions that are valid, but probably not intended."""
 
 from datetime import timedelta
 
@@ -12,9 +12,10 @@ AHEAD = 366 * DAY
 
 
 def lint(expression: str, zone: str, now: int, seed: str = "") -> list[str]:
-    """Return doubts in plain English; the changes of the zone's clocks in the year after *now* are looked at.
+    """Return the warnings about an expression. The clock changes of the year after *now* are checked.
 
-    Raises ScheduleError for an expression that can't be. Without a seed nothing is said of where `H` falls.
+    Without *seed*, the job's name, the values of `H` are unknown and clock changes are not checked for an
+    expression that has one. Raise ScheduleError if the expression is invalid.
     """
     plain = resolve(expression, seed or "-")
     parsed = parse(plain)
@@ -29,40 +30,42 @@ def _either(expression: str) -> str:
     _, _, day, _, weekday = expression.split()
     return (
         f"day-of-month {day} and day-of-week {weekday} are both given: cron runs on days that match either "
-        "of them, not only on those that match both; write * for one of them if that is not meant"
+        "of them, not only on days that match both; write * for one of them if you do not want that"
     )
 
 
 def _at_change(parsed: Expression, zone: str, change: Change) -> str:
-    """Return what is odd about the schedule at a change of the clocks, or nothing."""
+    """Return the warning about a change of the clocks, or an empty text."""
     first, last = sorted((change.at + change.before, change.at + change.after))
     days = days_around(parsed.rule, year_of(change.at))
     ranks = range(parsed.rank(days, first), parsed.rank(days, last))
-    outcome = _outcome(parsed, change)
-    if not ranks or not outcome:
+    effect = _effect(parsed, change)
+    if not ranks or not effect:
         return ""
     shown = " to ".join(_clock(parsed.at(days, rank)) for rank in sorted({ranks[0], ranks[-1]}))
     return (
         f"on {EPOCH + timedelta(seconds=change.at + change.before):%Y-%m-%d} clocks in {zone} go from "
-        f"{_clock(change.at + change.before)} to {_clock(change.at + change.after)}: local time {shown} {outcome}"
+        f"{_clock(change.at + change.before)} to {_clock(change.at + change.after)}: local time {shown} {effect}"
     )
 
 
-def _outcome(parsed: Expression, change: Change) -> str:
+def _effect(parsed: Expression, change: Change) -> str:
     shift = change.after - change.before
     if not parsed.fixed and _keeps_pace(parsed, shift):
         return ""
     if 0 < shift < RESET and parsed.fixed:
-        return f"is left out by the clock, so the job runs once at {_clock(change.at + change.after)} instead"
+        return (
+            f"does not exist on that day, so the job runs once at {_clock(change.at + change.after)} instead"
+        )
     if shift > 0:
-        return "is left out by the clock, and the job does not run then"
+        return "does not exist on that day, and the job does not run then"
     if parsed.fixed and -shift <= RESET:
         return ""
-    return "comes twice, and the job runs both times"
+    return "occurs twice, and the job runs both times"
 
 
 def _keeps_pace(parsed: Expression, shift: int) -> bool:
-    """Return whether a job runs as often as ever in spite of the shift: every minute, or in every hour."""
+    """Return whether the shift changes no number of runs: the job runs every minute or every hour."""
     every_hour = len(parsed.hours) == DAY // HOUR
     return every_hour and (shift % HOUR == 0 or len(parsed.minutes) == HOUR // MINUTE)
 

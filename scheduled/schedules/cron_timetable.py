@@ -1,6 +1,6 @@
-"""The slots of a cron expression: its local times, laid on the clocks of a zone.
+"""The slots of a cron expression: its local times as instants in a time zone.
 
-What happens where these clocks change is decided in `clock_changes`.
+The behaviour at clock changes is in `clock_changes`.
 """
 
 from collections.abc import Iterator
@@ -13,12 +13,13 @@ from scheduled.schedules.schedule import ScheduleError
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import DAY, find, year_of
 
-# February 29 on a given weekday is the rarest day there is: it stays away for 40 years around a century.
+# The longest possible gap between two slots: February 29 on a given weekday can be 40 years away around a
+# century.
 HORIZON = 41 * 366 * DAY
 
 
 class _Cron(Timetable):
-    """The slots of a cron expression in a zone, as Debian's cron would run it."""
+    """The slots of a cron expression in a zone, as in Debian's cron."""
 
     __slots__ = ("_expression", "_zone")
 
@@ -45,7 +46,7 @@ class _Cron(Timetable):
                 yield self._slot(days, stretch, rank)
 
     def span(self, after: int, until: int) -> tuple[int, int, int] | None:
-        # All three at once: a plan of thousands of jobs asks for little else.
+        # One pass for all three values: planning thousands of jobs spends most of its time here.
         runs = list(self._runs(after + 1, until + 1))
         if not runs:
             return None
@@ -57,7 +58,7 @@ class _Cron(Timetable):
         return first, last, sum(len(ranks) for _, _, ranks in runs)
 
     def _runs(self, first: int, end: int, step: int = 1) -> Iterator[tuple[tuple[int, ...], Stretch, range]]:
-        """Yield the stretches that have slots in [first, end), each with the ranks of these among its year's days.
+        """Yield each stretch with slots in [first, end): its year's days, the stretch and the slots' ranks.
 
         With *step* -1 the newest stretch comes first.
         """
@@ -72,7 +73,8 @@ class _Cron(Timetable):
     def _ranks(self, days: tuple[int, ...], stretch: Stretch, low: int, high: int) -> range:
         local = low + stretch.offset if stretch.squeezed_from is None else stretch.squeezed_from
         ranks = range(self._expression.rank(days, local), self._expression.rank(days, high + stretch.offset))
-        # Debian's cron runs a job for each occurrence of the gap at once; here these are one slot.
+        # Debian's cron runs the job once for each occurrence in the gap, all at the same time; here they are
+        # one slot.
         return ranks if stretch.squeezed_from is None else ranks[-1:]
 
     def _slot(self, days: tuple[int, ...], stretch: Stretch, rank: int) -> int:
@@ -80,9 +82,9 @@ class _Cron(Timetable):
 
 
 def cron(expression: str, zone: str, seed: str = "") -> Timetable:
-    """Return the slots of a cron expression on the clocks of an IANA zone; raises ScheduleError.
+    """Return the slots of a cron expression in the IANA zone *zone*. *seed*, the job's name, determines `H`.
 
-    *seed*, the job's name, says where `H` falls.
+    Raise ScheduleError if the expression or the zone is invalid.
     """
     if "H" in expression:
         from scheduled.schedules.cron_hash import resolve
@@ -91,7 +93,7 @@ def cron(expression: str, zone: str, seed: str = "") -> Timetable:
     return _cron(expression, zone)
 
 
-# Behind the drawing of H, so that jobs of different names share what they can.
+# Cached after `H` is resolved, so that jobs with different names can share an entry.
 @lru_cache(maxsize=1 << 16)
 def _cron(expression: str, zone: str) -> Timetable:
     parsed = parse(expression)

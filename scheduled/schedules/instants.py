@@ -1,4 +1,4 @@
-"""Instants as people write them on a command line; those without a zone are meant in the configuration's."""
+"""Parse instants given on the command line. A time without a zone is local time of the configured zone."""
 
 import re
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ INTERVAL = re.compile(r"\+?\s*\d+\s*[smhd]", re.IGNORECASE)
 
 
 def read(text: str, zone: str) -> Instant:
-    """Read an ISO date, or date and time; raises ConfigError."""
+    """Return the instant of an ISO date, or date and time. Raise ConfigError if it is invalid."""
     try:
         found = datetime.fromisoformat(text)
         instant = int((found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).timestamp())
@@ -25,14 +25,17 @@ def read(text: str, zone: str) -> Instant:
 
 
 def _within(instant: Instant, text: str) -> Instant:
-    """Refuse what no calendar reaches: a local time must exist for it in every zone."""
+    """Return *instant*. Raise ConfigError if it is outside the years that are supported in every zone."""
     if not start_of(FIRST_YEAR) <= instant < start_of(LAST_YEAR + 1):
         raise ConfigError(f"{text} is out of range")
     return instant
 
 
 def ahead(text: str, zone: str, now: float) -> Instant:
-    """Read +2h or 2h, 18:30, or an ISO date and time; raises ConfigError unless it lies ahead."""
+    """Return the future instant of +2h or 2h, 18:30, or an ISO date and time.
+
+    Raise ConfigError if it is invalid or not in the future.
+    """
     clock = TIME_OF_DAY.fullmatch(text)
     if clock is not None:
         found = _next_time_of_day(int(clock[1]), int(clock[2]), zone, now)
@@ -41,7 +44,7 @@ def ahead(text: str, zone: str, now: float) -> Instant:
     else:
         found = read(text, zone)
     if found <= now:
-        raise ConfigError(f"{text} is over")
+        raise ConfigError(f"{text} is in the past")
     return found
 
 
@@ -52,7 +55,10 @@ def _next_time_of_day(hour: int, minute: int, zone: str, now: float) -> Instant:
 
 
 def ago(text: str, zone: str, now: float) -> Instant:
-    """Read 2h or 7d ago, or an ISO date and time; raises ConfigError."""
+    """Return the instant of 2h or 7d (before *now*), or of an ISO date and time.
+
+    Raise ConfigError if it is invalid.
+    """
     return _within(int(now) - _interval(text), text) if INTERVAL.match(text) else read(text, zone)
 
 
@@ -64,28 +70,36 @@ def _interval(text: str) -> int:
 
 
 def span(first: str, last: str, zone: str) -> tuple[Instant, Instant]:
-    """Read two instants between which some time lies; raises ConfigError."""
+    """Return two instants, the second after the first.
+
+    Raise ConfigError if one is invalid or the order is wrong.
+    """
     found = read(first, zone), read(last, zone)
     if found[1] <= found[0]:
-        raise ConfigError(f"from {first} to {last}: must end after it begins")
+        raise ConfigError(f"from {first} to {last}: the end must be after the beginning")
     return found
 
 
 def past(first: str | None, last: str | None, zone: str, now: float) -> tuple[Instant | None, Instant | None]:
-    """Read a span of what has been, open where nothing is given; raises ConfigError."""
+    """Return the beginning and the end of a span that began in the past. An end that is not given is None.
+
+    Raise ConfigError if one is invalid, the span begins after *now*, or its end is not after its beginning.
+    """
     start = None if first is None else read(first, zone)
     if start is not None and start > now:
-        raise ConfigError(f"from {first}: lies ahead")
+        raise ConfigError(f"from {first}: is in the future")
     if first is not None and last is not None:
         return span(first, last, zone)
     return start, None if last is None else read(last, zone)
 
 
 def outage(text: str, zone: str) -> tuple[Instant, Instant]:
-    """Read A..B; raises ConfigError."""
+    """Return the two instants of A..B. Raise ConfigError if *text* is invalid."""
     first, dots, last = text.partition("..")
     if not dots:
-        raise ConfigError(f"--outage: write two instants, 2026-03-28T22:00..2026-03-29T07:00, got {text!r}")
+        raise ConfigError(
+            f"--outage: {text!r} is not a span: write for example 2026-03-28T22:00..2026-03-29T07:00"
+        )
     try:
         return span(first, last, zone)
     except ConfigError as error:

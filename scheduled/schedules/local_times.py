@@ -1,4 +1,4 @@
-"""Dates and times as they are written in a job table: local ones, also those that no clock of the zone ever shows."""
+"""Parse the dates and times in a job table, including local times that do not exist at a clock change."""
 
 from datetime import datetime
 from typing import Any
@@ -9,10 +9,10 @@ from scheduled.schedules.zones import FIRST_YEAR, LAST_YEAR, Instant
 
 
 def read(key: str, value: Any, zone: str) -> Instant:
-    """Return the instant of an ISO date and time (text, or TOML's own), in *zone* unless it names another.
+    """Return the instant of an ISO date and time (text, or a TOML date), in *zone* unless it has an offset.
 
-    Raises ScheduleError, which names the *key*. A local time that the clocks leave out is taken as if they had not
-    gone forward yet; one that they show twice is its first occurrence.
+    A local time that a clock change skips is read with the offset before the change. A local time that occurs
+    twice is its first occurrence. Raise ScheduleError, which names *key*, if the value is invalid.
     """
     try:
         moment = _moment(value)
@@ -20,7 +20,7 @@ def read(key: str, value: Any, zone: str) -> Instant:
     except (TypeError, ValueError, OverflowError):
         raise ScheduleError(f"{key}: not an ISO date and time: {value!r} (write 2026-01-31T04:00)") from None
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise ScheduleError(f"{key}: out of range: {value}")
+        raise ScheduleError(f"{key}: out of range: {value} (write a year from {FIRST_YEAR} to {LAST_YEAR})")
     return instant
 
 
@@ -29,13 +29,11 @@ def _moment(value: Any) -> datetime:
 
 
 def doubts(key: str, value: Any, zone: str) -> list[str]:
-    """Return what is doubtful about a time that `read` can read: that no clock in *zone* ever shows it."""
+    """Return a warning if the valid local time *value* does not exist in *zone*."""
     written = _moment(value)
     if written.tzinfo is not None:
         return []
     shown = datetime.fromtimestamp(read(key, value, zone), ZoneInfo(zone)).replace(tzinfo=None)
     if shown == written.replace(microsecond=0):
         return []
-    return [
-        f"{key}: {value} does not exist in {zone}, where clocks go forward over it; it is taken for {shown:%H:%M}"
-    ]
+    return [f"{key}: {value} does not exist in {zone}, because clocks go forward then; {shown:%H:%M} is used"]

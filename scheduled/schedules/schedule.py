@@ -1,4 +1,4 @@
-"""A schedule as a value, and the error of one that can't be."""
+"""A schedule as a value, and the error for an invalid schedule."""
 
 from collections.abc import Iterable
 
@@ -8,15 +8,16 @@ from scheduled.schedules.zones import Instant, Seconds
 
 
 class ScheduleError(ValueError):
-    """A schedule that can't be: the message names the field and says what to write."""
+    """Raised for an invalid schedule. The message names the field and a valid value."""
 
 
 class Schedule(msgspec.Struct, frozen=True):
-    """When a job is due. An epoch of the job lasts for as long as this value stays the same.
+    """When a job is due. An epoch of the job ends when one of these values changes.
 
-    *expression* is the cron expression, or the interval of `every` in seconds. *anchor* fixes the phase of
-    `every` (and is the instant of `at`); where it is None the epoch's beginning does. *seed* spreads hashed (`H`)
-    cron fields. A slot is taken up *delay* seconds after its instant.
+    *expression* is the cron expression, or the interval of `every` in seconds. *anchor* is the instant of
+    `at`, or the first slot of `every`; if it is None, the beginning of the epoch fixes the phase of `every`.
+    *seed* determines the hashed (`H`) fields of a cron expression. A slot becomes due *delay* seconds after
+    its instant.
     """
 
     kind: str
@@ -28,14 +29,14 @@ class Schedule(msgspec.Struct, frozen=True):
 
 
 def longest_delay(schedules: Iterable[Schedule]) -> Seconds:
-    """Return by how much the slots of a job with these *schedules* are put off.
+    """Return how many seconds after their instants the slots of a job with these *schedules* become due.
 
-    All its slots share the longest: a slot that is taken up before an older one would leave a hole in what the
-    position says is decided.
+    All slots have the same, longest delay. With separate delays a newer slot could get its verdict before an
+    older one, but every slot up to the job's position must have a verdict.
     """
     return max((schedule.delay for schedule in schedules), default=0)
 
 
 def same(schedules: Iterable[Schedule], others: Iterable[Schedule]) -> bool:
-    """Return whether two lists mean the same slots by the same means: neither order nor repetition matters."""
+    """Return whether two lists contain the same schedules. Order and repetition do not matter."""
     return set(schedules) == set(others)

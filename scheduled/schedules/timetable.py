@@ -1,6 +1,7 @@
-"""The slots of schedules: pure arithmetic, in which time is a parameter.
+"""Timetables: the slots of schedules, by pure arithmetic.
 
-Instants are UTC seconds since the epoch; spans are (after, until], so that neighbouring spans share no slot.
+Instants are UTC seconds since the epoch. Spans are (after, until], so that adjacent spans have no slot in
+common.
 """
 
 from bisect import bisect_right
@@ -25,7 +26,10 @@ class Timetable(Protocol):
         ...
 
     def count(self, after: int, until: int) -> int:
-        """Return the number of slots in (after, until], at a cost that does not depend on it (but see `union`)."""
+        """Return the number of slots in (after, until].
+
+        Except in a `union`, the cost is independent of it.
+        """
         ...
 
     def between(self, after: int, until: int) -> Iterator[int]:
@@ -33,7 +37,7 @@ class Timetable(Protocol):
         ...
 
     def span(self, after: int, until: int) -> tuple[int, int, int] | None:
-        """Return the first and the last slot in (after, until] and their number, or None if there are none."""
+        """Return the first slot, the last slot and the number of slots in (after, until], or None."""
         first, last = self.next_after(after), self.last_until(until)
         if first is None or last is None or first > until:
             return None
@@ -69,7 +73,7 @@ class _Every(Timetable):
 
 
 class _Listed(Timetable):
-    """The given slots and no others."""
+    """The given slots, which must be ascending."""
 
     __slots__ = ("_slots",)
 
@@ -90,24 +94,24 @@ class _Listed(Timetable):
 
 
 def every(seconds: int, anchor: int) -> Timetable:
-    """Return the slots *anchor* + k * *seconds* for k = 0, 1, 2, ...; raises ScheduleError."""
+    """Return the slots *anchor* + k * *seconds*, k = 0, 1, 2, ... Raise ScheduleError if *seconds* < 1."""
     if seconds < 1:
-        raise ScheduleError(f"every: {seconds} seconds is no interval: write one second or more")
+        raise ScheduleError(f"every: {seconds} s is not a positive interval: write 1 or more seconds")
     return _Every(seconds, anchor)
 
 
 def once(instant: int) -> Timetable:
-    """Return the one slot at *instant*."""
+    """Return the timetable with one slot, at *instant*."""
     return _Listed(instant)
 
 
 def never() -> Timetable:
-    """Return no slots."""
+    """Return the timetable without slots."""
     return _Listed()
 
 
 class _Without(Timetable):
-    """The slots of *times* but for some."""
+    """The slots of *times* except the slots *gone*."""
 
     __slots__ = ("_gone", "_times")
 
@@ -135,13 +139,13 @@ class _Without(Timetable):
 
 
 def without(times: Timetable, slots: Collection[int]) -> Timetable:
-    """Return *times* but for those of its slots that are given."""
+    """Return *times* without the given slots. A given instant that is no slot of *times* is ignored."""
     gone = frozenset(slot for slot in slots if times.last_until(slot) == slot)
     return _Without(times, gone) if gone else times
 
 
 class _Union(Timetable):
-    """The slots that at least one of *members* has."""
+    """The slots of all *members*, without duplicates."""
 
     __slots__ = ("_members",)
 
@@ -157,7 +161,8 @@ class _Union(Timetable):
         return max((slot for slot in found if slot is not None), default=None)
 
     def count(self, after: int, until: int) -> int:
-        # Those of the densest member are counted; only the others are looked at one by one.
+        # The slots of the densest member are counted arithmetically; only those of the others are checked one
+        # by one.
         counts = [times.count(after, until) for times in self._members]
         order = sorted(range(len(counts)), key=counts.__getitem__, reverse=True)
         dense = [self._members[place] for place in order]
@@ -177,11 +182,10 @@ def _not_in(others: Sequence[Timetable], slots: Iterable[int]) -> int:
 
 
 def union(members: Iterable[Timetable]) -> Timetable:
-    """Return the slots that at least one of *members* has; a slot of two of them counts once.
+    """Return the slots of all *members*, without duplicates. A single member is returned unchanged.
 
-    Counting costs what it costs each member, and a look into the others for every slot that the span holds of the
-    members beside the densest: 365 looks for a year of a daily and a minutely schedule, 8,784 for an hourly and a
-    minutely one. A single member is returned as it is.
+    `count` checks each slot of the members other than the densest against the rest: 365 checks for a year of
+    a daily and a minutely schedule, 8,784 for an hourly and a minutely one.
     """
     known = tuple(members)
     if not known:

@@ -179,7 +179,7 @@ def test_a_local_time_that_does_not_exist_is_doubted(configured):
     zone = ("--timezone", "Europe/Berlin")
 
     assert warned(world, "--at", "2026-03-29T02:30", *zone, at=at) == [
-        "at: 2026-03-29T02:30 does not exist in Europe/Berlin, where clocks go forward over it; it is taken for 03:30"
+        "at: 2026-03-29T02:30 does not exist in Europe/Berlin, because clocks go forward then; 03:30 is used"
     ]
     world.run("remove", "j", at=at)
     assert warned(world, "--at", "2026-03-29T03:30", *zone, at=at) == []
@@ -188,11 +188,11 @@ def test_a_local_time_that_does_not_exist_is_doubted(configured):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("audit", "--from", "2026-11-22", "--to", "2026-11-21"), "from 2026-11-22 to 2026-11-21: must end after"),
-        (("audit", "--from", "2026-11-21", "--to", "2026-11-21"), "must end after it begins"),
-        (("audit", "--from", "2027-01-01"), "from 2027-01-01: lies ahead"),
-        (("forecast", "--from", "2026-11-22", "--to", "2026-11-21"), "from 2026-11-22 to 2026-11-21: must end after"),
-        (("forecast", "--from", "2026-11-22", "--to", "2026-11-21", "--ics"), "must end after it begins"),
+        (("audit", "--from", "2026-11-22", "--to", "2026-11-21"), "from 2026-11-22 to 2026-11-21: the end must be after"),
+        (("audit", "--from", "2026-11-21", "--to", "2026-11-21"), "the end must be after the beginning"),
+        (("audit", "--from", "2027-01-01"), "from 2027-01-01: is in the future"),
+        (("forecast", "--from", "2026-11-22", "--to", "2026-11-21"), "from 2026-11-22 to 2026-11-21: the end must be after"),
+        (("forecast", "--from", "2026-11-22", "--to", "2026-11-21", "--ics"), "the end must be after the beginning"),
     ],
 )  # fmt: skip
 def test_a_span_that_holds_no_time_is_refused(configured, words, expected):

@@ -193,7 +193,7 @@ def test_a_job_that_keeps_killing_its_supervisor_is_parked(runtime):
         runtime.over()
 
     assert [line[2] for line in runtime.journal()] == ["1", "2", "3"]
-    assert runtime.history() == [("interrupted", 3, None, "interrupted 3 times; parked")]
+    assert runtime.history() == [("interrupted", 3, None, "interrupted 3 times; given up")]
     assert (codes[:2], codes[-1], runtime.audit()) == ([1, 1], 0, [])
 
 

@@ -1,4 +1,4 @@
-"""Whatever stands in scheduled.toml: jobs, or a line that names the file; no traceback, no hang, bounded memory."""
+"""Any scheduled.toml gives jobs or an error that names it: no traceback, no hang, bounded memory."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from scheduled.schedules.kinds.reading import known_keys
 from tests.fixtures.in_process_cli import NIGHTLY, bounded, say
 
 EXAMPLES = 20_000 if NIGHTLY else 250
-MULTIPLE = 200  # bytes of memory for a byte of configuration, beside a megabyte: a byte may be a whole table
+MULTIPLE = 200  # bytes of memory per byte of configuration, plus one megabyte: one byte may be a whole table
 KEYS = [*job_table().__struct_fields__, *known_keys(), "x"]
 WORDS = st.sampled_from(
     [
@@ -44,7 +44,7 @@ SETTINGS = st.dictionaries(
 
 
 def toml(value):
-    """Write a value as TOML: JSON is TOML but for tables, null and a few numbers."""
+    """Return a value as TOML. JSON is valid TOML except for tables, null and a few numbers."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{text(key)} = {toml(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list):
@@ -66,14 +66,14 @@ def path(tmp_path_factory):
 
 
 def loaded(path, data):
-    """Return what a configuration comes to; a ConfigError names the file and stands on one line."""
+    """Return the configuration, or None if it is refused with an error that begins with the file's path."""
     path.write_bytes(data)
     try:
         with bounded():
             return load_config(path)
     except ConfigError as error:
-        said = str(error)
-    assert said.startswith(str(path)), said
+        message = str(error)
+    assert message.startswith(str(path)), message
     return None
 
 
@@ -83,7 +83,7 @@ def encoded(document):
 
 @given(JOBS, SETTINGS)
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_any_table_is_a_job_or_is_named_with_its_fault(path, job, general):
+def test_any_table_is_a_job_or_is_reported_with_its_error(path, job, general):
     general.pop("jobs", None)
     lines = [f"{text(key)} = {toml(value)}" for key, value in general.items()]
     document = "\n".join([*lines, "[jobs]", 'good = {command = "true"}', f"bad = {toml(job)}"])
@@ -91,8 +91,8 @@ def test_any_table_is_a_job_or_is_named_with_its_fault(path, job, general):
     found = loaded(path, encoded(document))
 
     if found is not None:
-        faults = [problem for problem in found.problems if "jobs.bad: " in problem]
-        assert (len(faults), "bad" in found.jobs) in ((1, False), (0, True))
+        errors = [problem for problem in found.problems if "jobs.bad: " in problem]
+        assert (len(errors), "bad" in found.jobs) in ((1, False), (0, True))
         if general.get("defaults") in (None, {}):
             assert "good" in found.jobs
         assert all(problem.isprintable() for problem in found.problems)
@@ -102,7 +102,7 @@ def test_any_table_is_a_job_or_is_named_with_its_fault(path, job, general):
 
 @given(SETTINGS)
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_any_document_is_a_configuration_or_is_refused_by_name(path, general):
+def test_any_document_is_a_configuration_or_is_refused_with_the_file_name(path, general):
     loaded(path, encoded("\n".join(f"{text(key)} = {toml(value)}" for key, value in general.items())))
 
 
@@ -116,7 +116,7 @@ def test_any_document_is_a_configuration_or_is_refused_by_name(path, general):
 @example(b"\xef\xbb\xbf[jobs.a]")
 @example("x = '\udcff'".encode(errors="surrogateescape"))
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_any_bytes_are_a_configuration_or_are_refused_by_name(path, data):
+def test_any_bytes_are_a_configuration_or_are_refused_with_the_file_name(path, data):
     loaded(path, data)
 
 
@@ -153,7 +153,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("line", HOSTILE)
-def test_a_job_with_hostile_values_runs_or_fails_by_name_and_the_next_tick_is_sound(world, line):
+def test_a_job_with_hostile_values_runs_or_is_reported_and_the_next_tick_works(world, line):
     os.mkfifo(world.root / "fifo")
     world.configure(f"""
         [jobs.hostile]
@@ -170,7 +170,7 @@ def test_a_job_with_hostile_values_runs_or_fails_by_name_and_the_next_tick_is_so
     found = [run["status"] for run in json.loads(say(world, "history", "--json").out) if run["job"] == "good"]
     assert (
         found == ["success"] or "no such job: hostile" in ticked.stderr
-    )  # it was refused, and with it the command
+    )  # the job was refused, and therefore the whole command
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_job_with_hostile_values_runs_or_fails_by_name_and_the_next_tick_is_so
         "every = 12000000000", 'cron = "0 0 30 2 *"', 'cron = "0 0 29 2 1#5"', 'every = "1s"\ncatch_up = "all"\ncatch_up_limit = 2147483647',
     ],
 )  # fmt: skip
-def test_the_ends_of_the_calendar_break_no_question(world, values):
+def test_dates_at_the_ends_of_the_calendar_break_no_command(world, values):
     world.configure(f"[jobs.a]\ncommand = 'true'\nenabled = true\n{values}\n")
     done = world.run("run")
     assert (done.returncode in (0, 1, 2), "Traceback" in done.stderr) == (True, False), done.stderr[-500:]

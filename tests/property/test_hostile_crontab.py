@@ -1,4 +1,4 @@
-"""Whatever bytes a crontab holds: our block goes in and out, and every other byte stays; or it is refused by line."""
+"""In any crontab the block is inserted and removed without other changes, or a line is refused."""
 
 import time
 import tracemalloc
@@ -11,7 +11,7 @@ from tests.fixtures.in_process_cli import NIGHTLY
 
 EXAMPLES = 20_000 if NIGHTLY else 400
 BODY = b"*/5 * * * * /usr/bin/python3 -I -S /x/__main__.py run\n"
-MULTIPLE = 12  # bytes of memory for a byte of crontab: a list of its lines, and two copies
+MULTIPLE = 12  # bytes of memory per byte of crontab: a list of its lines, and two copies
 PIECES = st.sampled_from(
     [
         BEGIN, END, BEGIN + JOINED, BEGIN.upper(), b"# >>>  scheduled >>>", b" " + BEGIN, END + b"\r", b"# <<<scheduled<<<", BODY.strip(),
@@ -29,18 +29,18 @@ CRONTABS = st.lists(PIECES, max_size=8).flatmap(
 @example(BEGIN + b"\n" + END)
 @example(b"x\n" + BEGIN + JOINED + b"\n" + END + b"\n")
 @settings(max_examples=EXAMPLES)
-def test_our_block_goes_in_and_comes_out_and_not_a_byte_of_the_rest_changes(crontab):
+def test_inserting_and_removing_the_block_changes_no_other_byte(crontab):
     try:
         installed = edit(crontab, BODY)
     except BlockError as error:
-        said = str(error)
+        message = str(error)
     else:
-        said = ""
-    if said:
-        assert "of your crontab" in said
+        message = ""
+    if message:
+        assert "of your crontab" in message
         return
     if BEGIN in crontab.replace(BEGIN.upper(), b""):
-        return  # there was one already: what it held is ours to replace
+        return  # an existing block, which the new one replaces
 
     assert edit(installed, BODY) == installed
     assert edit(installed, None) == crontab
@@ -50,7 +50,7 @@ def test_our_block_goes_in_and_comes_out_and_not_a_byte_of_the_rest_changes(cron
 
 @given(CRONTABS)
 @settings(max_examples=EXAMPLES)
-def test_what_is_not_ours_survives_even_where_there_was_a_block(crontab):
+def test_other_bytes_survive_even_if_there_was_a_block(crontab):
     try:
         without = edit(crontab, None)
         replaced = edit(crontab, BODY)
@@ -62,7 +62,7 @@ def test_what_is_not_ours_survives_even_where_there_was_a_block(crontab):
     installed_cadence(crontab)
 
 
-def test_a_crontab_of_megabytes_costs_a_multiple_of_its_size_and_a_second():
+def test_the_memory_for_a_large_crontab_is_bounded_by_a_multiple_of_its_size():
     for crontab in (
         b"# x\n" * 50_000,
         b"#" * 200_000,

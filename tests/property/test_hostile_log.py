@@ -1,4 +1,4 @@
-"""Logs of any size and content: counted in one piece's memory, never waited for, never crashed on."""
+"""Logs of any size and content are counted in bounded memory and without a crash."""
 
 import os
 import time
@@ -20,7 +20,7 @@ from tests.fixtures.sample_workspace import NOW
 EXAMPLES = 1000 if NIGHTLY else 60
 WINDOW = Window(NOW, timedelta(hours=1), ZoneInfo("UTC"))
 GIGABYTE = 1 << 30
-MEMORY = 8 * PIECE  # bytes, whatever the log's size
+MEMORY = 8 * PIECE  # bytes, for a log of any size
 LINES = st.sampled_from(
     [
         b"2026-02-03 13:30:00 | x | ERROR | text",
@@ -57,11 +57,11 @@ def peak_of(work):
 
 @given(st.lists(LINES, max_size=60), st.integers(5, 400), st.sampled_from([b"\n", b"\r\n", b""]))
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_in_pieces_of_any_size_a_log_is_counted_as_in_one(tmp_path_factory, lines, piece, end):
+def test_a_log_read_in_pieces_of_any_size_gives_the_same_counts(tmp_path_factory, lines, piece, end):
     path = tmp_path_factory.mktemp("log") / "x.log"
     data = b"\n".join(lines) + end
     path.write_bytes(data)
-    everything = Window(NOW, timedelta(days=10_000), ZoneInfo("UTC"))  # nothing is too old to be looked for
+    everything = Window(NOW, timedelta(days=10_000), ZoneInfo("UTC"))  # no line is too old
     expected = Counter()
     _count(data, everything, expected)
 
@@ -86,7 +86,7 @@ def test_a_gigabyte_without_a_line_is_streamed(tmp_path):
     assert peak < MEMORY
 
 
-def test_a_busy_hour_of_a_hundred_megabytes_is_counted_whole(tmp_path):
+def test_a_busy_hour_of_a_hundred_megabytes_is_counted_completely(tmp_path):
     line = b"2026-02-03 13:30:00 | x | ERROR | " + b"x" * 965 + b"\n"
     path = tmp_path / "x.log"
     with path.open("wb") as file:

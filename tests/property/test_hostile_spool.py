@@ -1,4 +1,4 @@
-"""What anybody drops into the spool: an event, or set aside by name; a tick is never stopped by it."""
+"""A file of any name and content in the spool is an event or is moved aside; it never stops a tick."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from tests.fixtures.in_process_cli import NIGHTLY, say
 
 EXAMPLES = 2000 if NIGHTLY else 60
 NAMES = st.sampled_from(
-    [b"told", b"told.json", b"told.1.json", b"t" * 200, b"\xff\xfe", b"a b", b"-rf", b"told\n", b"\x1b[2J", "\u202e".encode(), b"bad.json", b"~", b"%"]
+    [b"news", b"news.json", b"news.1.json", b"t" * 200, b"\xff\xfe", b"a b", b"-rf", b"news\n", b"\x1b[2J", "\u202e".encode(), b"bad.json", b"~", b"%"]
 )  # fmt: skip
 CONTENTS = st.sampled_from(
     [
@@ -24,43 +24,45 @@ CONTENTS = st.sampled_from(
 
 
 @pytest.fixture
-def house(world):
-    world.configure('[jobs.hears]\non = "other"\ncommand = "true"\n')
+def prepared_world(world):
+    world.configure('[jobs.subscriber]\non = "other"\ncommand = "true"\n')
     assert world.run("run").returncode == 0
     return world
 
 
 @given(st.dictionaries(NAMES, CONTENTS, max_size=4))
-@example({b"told": b"[" * 60_000, b"\xff": b""})
+@example({b"news": b"[" * 60_000, b"\xff": b""})
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_tick_takes_up_every_file_and_goes_on(house, files):
-    spool = os.fsencode(house.state / "spool")
+def test_a_tick_processes_every_file_and_continues(prepared_world, files):
+    spool = os.fsencode(prepared_world.state / "spool")
     for name, content in files.items():
         with open(spool + b"/" + name, "wb") as file:
             file.write(content)
 
-    ticks = [say(house, "run", "-v") for _ in range(2)]
+    ticks = [say(prepared_world, "run", "-v") for _ in range(2)]
 
     assert [done.code for done in ticks] == [0, 0]
     assert [name for name in os.listdir(spool) if name != b"bad"] == []
-    assert ticks[1].err == ""  # it was said once
+    assert ticks[1].err == ""  # each error is reported once
     assert all(line.isprintable() for line in ticks[0].err.splitlines())
 
 
 @pytest.mark.parametrize(
     "kind", ["fifo", "directory", "link to a device", "link to nowhere", "sparse terabyte"]
 )
-def test_what_is_no_file_is_set_aside_and_not_waited_for(house, kind):
-    path = house.state / "spool" / "told"
+def test_an_entry_that_is_not_a_regular_file_is_moved_aside_and_not_waited_for(prepared_world, kind):
+    path = prepared_world.state / "spool" / "news"
     {
         "fifo": lambda: os.mkfifo(path), "directory": path.mkdir, "link to a device": lambda: path.symlink_to("/dev/zero"),
         "link to nowhere": lambda: path.symlink_to("/nowhere"), "sparse terabyte": lambda: sparse(path),
     }[kind]()  # fmt: skip
 
-    done = say(house, "run", "-v")
+    done = say(prepared_world, "run", "-v")
 
     assert done.code == 0
-    assert os.path.lexists(path) == (kind in ("directory", "link to nowhere"))  # that may yet be an event
+    assert os.path.lexists(path) == (
+        kind in ("directory", "link to nowhere")
+    )  # these may still become an event
 
 
 def sparse(path):
@@ -68,14 +70,14 @@ def sparse(path):
         file.truncate(1 << 40)
 
 
-def test_a_payload_as_large_as_is_taken_reaches_its_job(world):
+def test_a_payload_of_the_maximum_size_reaches_its_job(world):
     (world.state / "spool").mkdir(parents=True, mode=0o700)
     world.state.chmod(0o700)
-    world.configure('[jobs.hears]\non = "told"\ncommand = "echo ${#SCHEDULED_EVENT_DATA}"\n')
+    world.configure('[jobs.subscriber]\non = "news"\ncommand = "echo ${#SCHEDULED_EVENT_DATA}"\n')
     payload = {"a": "\x01" * ((1 << 16) // 6 - 10)}
-    (world.state / "spool" / "told.json").write_text(json.dumps(payload))
+    (world.state / "spool" / "news.json").write_text(json.dumps(payload))
 
     done = world.run("run")
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert int(world.json("logs", "hears")["output"]) == len(json.dumps(payload))
+    assert int(world.json("logs", "subscriber")["output"]) == len(json.dumps(payload))

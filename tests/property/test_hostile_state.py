@@ -1,4 +1,4 @@
-"""Snapshots, outcomes, reports and backups of any content: read as what they are, or as nothing; never a traceback."""
+"""Damaged snapshots, result files, reports and backups are read as far as they are valid."""
 
 import contextlib
 import io
@@ -23,7 +23,7 @@ from scheduled.state import snapshot
 from tests.fixtures.in_process_cli import NIGHTLY, bounded
 
 EXAMPLES = 10_000 if NIGHTLY else 250
-MULTIPLE = 40  # bytes of memory for a byte of file: a small record is some forty of them as an object
+MULTIPLE = 40  # bytes of memory per byte of file: the object for a small record takes about 40 times its size
 NUMBERS = st.integers(-(2**70), 2**70) | st.floats()
 VALUES = st.recursive(
     st.none() | st.booleans() | NUMBERS | st.text(max_size=8),
@@ -41,7 +41,7 @@ DEEP = b'{"type":"event","name":"x","payload":' + b'{"a":' * 50_000 + b"1" + b"}
 
 @st.composite
 def mutilated(draw, good):
-    """Return JSON with a value or two replaced by anything, or bytes changed."""
+    """Return JSON with up to two values replaced by anything and up to two bytes changed."""
     document = json.loads(good)
     for _ in range(draw(st.integers(0, 2))):
         place = draw(st.sampled_from(list(places(document))))
@@ -62,7 +62,7 @@ def places(value):
 @given(st.lists(mutilated(encode(ENDED)) | mutilated(encode(GOOD)) | st.binary(max_size=50), max_size=5))
 @example([DEEP, b'{"type":"ended","ending":{"run_id":"\\ud800"}}', b"9" * 5000])
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_of_an_outcome_file_the_good_lines_count_and_the_others_are_counted(lines):
+def test_the_valid_lines_of_a_result_file_are_read_and_the_others_are_counted(lines):
     lines = [line.replace(b"\n", b" ") for line in lines]
     data = b"".join(line + b"\n" for line in [*lines, encode(GOOD)]) + b'{"torn'
 
@@ -71,13 +71,13 @@ def test_of_an_outcome_file_the_good_lines_count_and_the_others_are_counted(line
     assert found[-1] == GOOD
     assert len(found) + unreadable(data) == len(lines) + 1
     for record in found:
-        encode(record)  # what was believed can be said again
+        encode(record)  # an accepted record can be encoded again
 
 
 @given(st.lists(st.binary(max_size=60) | VALUES.map(lambda value: json.dumps(value).encode()), max_size=4))
 @example([DEEP])
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_of_a_report_the_good_lines_count(tmp_path_factory, lines):
+def test_the_valid_lines_of_a_report_are_read(tmp_path_factory, lines):
     path = tmp_path_factory.mktemp("report") / "report"
     good = b'{"type":"count","name":"a","amount":2}'
     path.write_bytes(b"".join(line.replace(b"\n", b" ") + b"\n" for line in [*lines, good]))
@@ -89,7 +89,7 @@ def test_of_a_report_the_good_lines_count(tmp_path_factory, lines):
     "content",
     [b"", b"{", b"\xff", b"[" * 50_000, b'{"form":1,"zone":"UTC","sender":"\\ud800"}', b'{"form": 1}'],
 )
-def test_what_was_kept_of_files_is_forgotten_where_it_cannot_be_read(sample, content):
+def test_a_cache_that_cannot_be_read_is_ignored(sample, content):
     sample.files.mkdir()
     before = sample.run(memory_rollover).data
     for path in sample.files.parent.glob("seen.json"):
@@ -106,7 +106,7 @@ SNAPSHOT = msgspec.json.encode(
 
 @given(mutilated(SNAPSHOT))
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_a_snapshot_restores_what_can_be_reckoned_with_and_nothing_else(tmp_path_factory, data):
+def test_a_snapshot_of_any_content_restores_only_valid_values(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("state") / "scheduled_state.json"
     path.write_bytes(data)
 
@@ -144,7 +144,7 @@ def archive(members):
 )  # fmt: skip
 @example(archive({"manifest.json": MANIFEST, "ledger.db": b""}))
 @settings(max_examples=60 if not NIGHTLY else 2000, deadline=None)
-def test_an_archive_from_elsewhere_restores_nothing_and_writes_nowhere(tmp_path_factory, data):
+def test_a_foreign_archive_restores_nothing_and_writes_nothing(tmp_path_factory, data):
     root = tmp_path_factory.mktemp("restore")
     (root / "backup.tgz").write_bytes(data)
 

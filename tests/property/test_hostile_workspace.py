@@ -1,6 +1,6 @@
-"""A workspace full of what nobody meant to be there: every handler comes to an end, says it, and harms nothing.
+"""In a workspace with hostile content every handler ends, reports an outcome and does no damage.
 
-The five handlers run as they do in a tick, their reports written and read back.
+The five handlers run as in a tick: their reports are written and read again.
 """
 
 import json
@@ -23,7 +23,8 @@ from tests.fixtures.sample_workspace import Sample, mail, unpack
 
 EXAMPLES = 3000 if NIGHTLY else 40
 HANDLERS = (health, memory_rollover, mail_cleanup, metrics, daily_report)
-MULTIPLE = 30  # bytes of memory for a byte of inbox: text, values and each message's own text, twice while it is edited
+# Bytes of memory per byte of inbox: its text, its values and each message's text, twice during an edit.
+MULTIPLE = 30
 DEEP = "[" * 100_000
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.integers(min_value=10**30, max_value=10**40) | st.floats()
@@ -47,7 +48,7 @@ TEXTS = st.sampled_from(
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
-    """One workspace for a whole test: each example writes its own files anew."""
+    """One workspace for all examples of a test; each example writes its own files."""
     root = tmp_path_factory.mktemp("hostile")
     unpack(root / "aipass")
     (root / "state").mkdir()
@@ -55,17 +56,17 @@ def tree(tmp_path_factory):
 
 
 def results(sample, report):
-    """Have every handler do its work; return its outcome as the runner reads it."""
+    """Run every handler and return their outcomes, as read from their reports."""
     found = []
     for module in HANDLERS:
         report.unlink(missing_ok=True)
         task = sample.task(module.Options(), report=ReportFile(str(report)))
         with bounded():
             task.report.outcome(module.run(task))
-        said = read_report(report)
-        found.append(said.outcome)
-        assert said.outcome is not None, module
-        for condition in said.conditions:
+        reported = read_report(report)
+        found.append(reported.outcome)
+        assert reported.outcome is not None, module
+        for condition in reported.conditions:
             condition.key.encode()
     return found
 
@@ -77,19 +78,19 @@ def results(sample, report):
     "messages",
 )
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-def test_whatever_lies_in_an_inbox_every_handler_comes_to_an_end_and_no_mail_is_lost(tree, mails, key):
+def test_with_any_inbox_every_handler_ends_and_no_mail_is_lost(tree, mails, key):
     tree.inbox("FLOW").write_text(json.dumps({key: mails}), encoding="utf-8")
-    holds = files_around(tree)
+    before = files_around(tree)
 
     results(tree, tree.files.with_name("report"))
 
     left = parse(tree.inbox("FLOW").read_bytes())
-    put_away = list((tree.inbox("FLOW").parent / "deleted").glob("*.json"))
+    deleted = list((tree.inbox("FLOW").parent / "deleted").glob("*.json"))
     kept = left.get(key, left.get("messages", [])) if isinstance(left, dict) else left
-    assert len(kept) + len(put_away) >= len(mails)
-    for path in put_away:
+    assert len(kept) + len(deleted) >= len(mails)
+    for path in deleted:
         path.unlink()
-    assert files_around(tree) == holds
+    assert files_around(tree) == before
 
 
 def files_around(sample):
@@ -100,7 +101,7 @@ def files_around(sample):
 
 @given(TEXTS)
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-def test_a_file_of_any_text_is_left_as_it_is_or_said(tree, text):
+def test_an_inbox_of_any_text_stays_unchanged_unless_it_is_valid_json(tree, text):
     paths = [
         tree.inbox("FLOW"), tree.root / "aipass_os/AI_CENTRAL/AI_MAIL.central.json", tree.root / "aipass_os/AI_CENTRAL/PLANS.central.json",
         tree.root / "aipass_os/AI_CENTRAL/METRICS.history.jsonl", tree.path("FLOW") / "FLOW.local.json",
@@ -130,7 +131,7 @@ def test_a_file_of_any_text_is_left_as_it_is_or_said(tree, text):
 )
 @example([{"name": "\ud800", "path": "x"}, {"name": "A", "path": "x", "email": "\ud800"}])
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-def test_whatever_a_registry_names_no_branch_lies_outside_the_workspace(tree, entries):
+def test_no_registry_entry_gives_a_branch_outside_the_workspace(tree, entries):
     registry = tree.root / "BRANCH_REGISTRY.json"
     before = registry.read_bytes()
     registry.write_text(json.dumps({"branches": entries}))
@@ -150,7 +151,7 @@ def test_whatever_a_registry_names_no_branch_lies_outside_the_workspace(tree, en
 
 @given(TEXTS)
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-def test_a_registry_of_any_text_is_refused_by_name_or_read(tree, text):
+def test_a_registry_of_any_text_is_refused_by_name(tree, text):
     registry = tree.root / "BRANCH_REGISTRY.json"
     before = registry.read_bytes()
     registry.write_bytes(text.encode(errors="surrogatepass"))
@@ -162,7 +163,7 @@ def test_a_registry_of_any_text_is_refused_by_name_or_read(tree, text):
     registry.write_bytes(before)
 
 
-def test_a_name_that_is_no_text_is_told_of_as_far_as_it_can_be(tree):
+def test_a_file_name_that_is_not_valid_text_is_reported_with_escapes(tree):
     home = os.fsencode(tree.path("FLOW"))
     with open(home + b"/FLOW.\xff\x1b[2J.local.json", "wb") as file:
         file.write(b"line\n" * 700)
@@ -175,7 +176,7 @@ def test_a_name_that_is_no_text_is_told_of_as_far_as_it_can_be(tree):
     os.unlink(home + b"/FLOW.\xff\x1b[2J.local.json")
 
 
-# What is no file
+# Special files
 
 PLACES = [
     "inbox", "inbox.lock", "deleted", "memory", "log", "README", "registry", "HEALTH.central.json", "METRICS.central.json",
@@ -206,7 +207,7 @@ def put(path, kind, outside):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nobody_waits_for_what_is_no_file_and_nothing_outside_is_read_or_written(tmp_path, kind):
+def test_no_handler_waits_for_a_special_file_or_reads_or_writes_outside_the_workspace(tmp_path, kind):
     stale = mail(id="0", timestamp="2026-01-01 00:00:00", status="opened")
     for name in PLACES:
         root = tmp_path / name
@@ -225,7 +226,7 @@ def test_nobody_waits_for_what_is_no_file_and_nothing_outside_is_read_or_written
                 try:
                     module.run(tried.task(module.Options(), report=ReportFile(str(report))))
                 except (OSError, WorkspaceError) as error:
-                    assert str(place(tried, name).parent) in str(error), (name, kind, error)  # noqa: PT017 - it may also end well
+                    assert str(place(tried, name).parent) in str(error), (name, kind, error)  # noqa: PT017 - the handler may also succeed
 
         assert (outside.read_bytes(), outside.stat().st_mtime_ns) == before, name
         assert b"secret" not in b"".join(path.read_bytes() for path in (tmp_path / "reports").glob("*"))
@@ -262,7 +263,7 @@ def test_fifty_thousand_mails_are_swept_in_bounded_memory_and_none_is_lost(sampl
     ],
     ids=["numbers", "empty mails", "one long text"],
 )
-def test_memory_is_a_multiple_of_the_text_whatever_it_holds(data):
+def test_memory_is_bounded_by_a_multiple_of_the_text(data):
     tracemalloc.start()
     Inbox(data).render()
     peak = tracemalloc.get_traced_memory()[1]
@@ -271,7 +272,7 @@ def test_memory_is_a_multiple_of_the_text_whatever_it_holds(data):
     assert peak < 10 * MULTIPLE * len(data)
 
 
-def test_a_file_beyond_a_hundred_megabytes_is_refused_unread(sample):
+def test_a_file_beyond_a_hundred_megabytes_is_refused_without_reading_it(sample):
     with sample.inbox("FLOW").open("wb") as file:
         file.truncate(1 << 40)
 

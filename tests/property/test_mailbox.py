@@ -1,4 +1,4 @@
-"""Whatever an inbox says and however it is written: an edit changes what it is about, and nothing else."""
+"""In an inbox of any content and layout, an edit changes only the messages that it is for."""
 
 import json
 from typing import Any
@@ -30,7 +30,7 @@ HEADS = st.dictionaries(
 
 @st.composite
 def texts(draw: st.DrawFn) -> str:
-    """An inbox in one of its shapes and in any way of writing it."""
+    """Return an inbox in one of its shapes and in any JSON layout."""
     messages = draw(st.lists(MESSAGES | VALUES, max_size=6))
     shape = draw(st.sampled_from(["messages", "inbox", "list"]))
     head = draw(HEADS)
@@ -53,7 +53,7 @@ def messages_of(text: str) -> list[Any]:
 
 
 def pieces_of(text: str) -> list[str]:
-    """Return the messages as they are written, one by one by Python's own decoder."""
+    """Return the source text of each message, found with Python's own decoder."""
     at = top(text)
     if text[at] == "{":
         spans, _ = members(text, at)
@@ -72,7 +72,9 @@ def pieces_of(text: str) -> list[str]:
 
 @given(texts(), st.data())
 @settings(max_examples=300)
-def test_an_edit_does_what_it_says_and_keeps_the_bytes_of_the_rest(text: str, data: st.DataObject) -> None:
+def test_an_edit_changes_its_messages_and_keeps_the_bytes_of_the_others(
+    text: str, data: st.DataObject
+) -> None:
     inbox = Inbox(text.encode())
     messages = messages_of(text)
     places = range(len(messages))
@@ -88,7 +90,7 @@ def test_an_edit_does_what_it_says_and_keeps_the_bytes_of_the_rest(text: str, da
         inbox.put_first({"id": "new", "status": "new"})
 
     after = inbox.render().decode()
-    inbox._shell = lambda: None  # type: ignore[method-assign] # piece by piece, as where nothing is laid out regularly
+    inbox._shell = lambda: None  # type: ignore[method-assign] # use the path for an irregular layout
     assert after == inbox.render().decode()
 
     expected = [
@@ -111,7 +113,7 @@ def test_an_edit_does_what_it_says_and_keeps_the_bytes_of_the_rest(text: str, da
 
 
 @given(texts())
-def test_nothing_edited_is_nothing_changed_but_counters_and_shape(text: str) -> None:
+def test_without_an_edit_only_the_first_rendering_changes_the_text(text: str) -> None:
     once = Inbox(text.encode()).render()
 
     assert once == Inbox(once).render()
@@ -119,7 +121,7 @@ def test_nothing_edited_is_nothing_changed_but_counters_and_shape(text: str) -> 
 
 @given(texts(), st.data())
 @settings(max_examples=200)
-def test_no_prefix_of_an_inbox_is_an_inbox(text: str, data: st.DataObject) -> None:
+def test_a_truncated_inbox_is_refused(text: str, data: st.DataObject) -> None:
     whole = text.rstrip("\n")
     torn = whole[: data.draw(st.integers(0, len(whole) - 1))]
 
@@ -127,4 +129,4 @@ def test_no_prefix_of_an_inbox_is_an_inbox(text: str, data: st.DataObject) -> No
         Inbox(torn.encode())
     except ValueError:
         return
-    raise AssertionError("half of a write was taken for an inbox")
+    raise AssertionError("a truncated inbox was accepted")

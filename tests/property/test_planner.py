@@ -1,6 +1,7 @@
-"""Ticks at random instants, with outages, failures, interruptions and edits: no slot is lost, none is taken twice.
+"""Ticks at random instants, with outages, failures and edits: no slot is lost or claimed twice.
 
-The oracle knows nothing of timetables: it walks through the time step by step and asks each rule about the clock.
+The oracle does not use timetables: it finds the slots by testing each minute against the rule of the
+schedule.
 """
 
 import tempfile
@@ -27,7 +28,7 @@ from scheduled.state.sqlite.ledger import SqliteLedger
 
 BEGIN = int(datetime(2026, 2, 3, 5, 58, 20, tzinfo=UTC).timestamp())
 MINUTE, HOUR, DAY = 60, 3600, 86400
-FAST = "/dev/shm" if Path("/dev/shm").is_dir() else None  # every transaction is fsynced
+FAST = "/dev/shm" if Path("/dev/shm").is_dir() else None  # memory, because every transaction is fsynced
 CRON = {
     "*/15 * * * *": lambda t: t.minute % 15 == 0,
     "0 * * * *": lambda t: t.minute == 0,
@@ -40,7 +41,7 @@ SCHEDULE = st.builds(
     st.sampled_from([Schedule("cron", text) for text in CRON] + [Schedule("every", str(n)) for n in EVERY]),
     delay=st.sampled_from([0, 0, 0, 200]),
 )
-# Mostly one, as people have it; of two, one may be the other once more, or share slots with it.
+# Mostly one schedule, as in practice. Two schedules may be equal or share slots.
 SCHEDULES = st.one_of(st.tuples(SCHEDULE), st.tuples(SCHEDULE), st.tuples(SCHEDULE, SCHEDULE))
 JOBS = st.builds(
     Job,
@@ -58,7 +59,7 @@ JOBS = st.builds(
     only_if=st.sampled_from([None, None, Gate(path="/somewhere")]),
     gate_deadline=st.sampled_from([None, 30 * MINUTE]),
 )
-# What becomes of a run that a tick started: it ends, it outlives the tick, or it was never started.
+# The fate of a run that a tick claimed: it ends, it outlives the tick ("lives"), or it is never started.
 FATES = st.sampled_from(
     ["success", "success", "failed", "timed_out", "interrupted", "skipped", "deferred", "lives", "unstarted"]
 )
@@ -74,7 +75,7 @@ STEPS = st.tuples(
 )  # fmt: skip
 
 
-# Every slot that each expression has while a test lasts, found by asking its rule about every single minute.
+# All slots of each expression within a test's time span, found by testing every minute.
 ALL_SLOTS = {
     text: [
         t
@@ -86,7 +87,7 @@ ALL_SLOTS = {
 
 
 def naive_slots(schedules, begin, end):
-    """Return the slots in (begin, end] that any of the schedules has."""
+    """Return the slots of all schedules in (begin, end], without duplicates."""
     return sorted({slot for schedule in schedules for slot in slots_of_one(schedule, begin, end)})
 
 
@@ -96,8 +97,8 @@ def slots_of_one(schedule, begin, end):
     return [slot for slot in ALL_SLOTS[schedule.expression] if begin < slot <= end]
 
 
-class Household:
-    """A ledger, the jobs, and what the oracle remembers: *eras* are the schedules that were in force, by job."""
+class World:
+    """A ledger, the jobs and the oracle's memory: *eras* are the schedules that were in force, by job."""
 
     def __init__(self, ledger, config, jobs):
         self.ledger = ledger
@@ -113,7 +114,7 @@ class Household:
         self.ticks = 0
 
     def edit(self, number, edit):
-        """Change the configuration as a person would; the next tick sees it."""
+        """Change the configuration as a user would; the next tick sees the change."""
         name = sorted(self.configured)[number % len(self.configured)]
         job, jobs = self.configured[name], self.config.jobs
         if isinstance(edit, tuple):
@@ -123,8 +124,8 @@ class Household:
         elif edit is not None:
             self.configured[name] = jobs[name] = msgspec.structs.replace(job, enabled=edit == "enable")
 
-    def note_eras(self):
-        """Let the oracle see which schedules are in force from this minute on."""
+    def record_eras(self):
+        """Record for the oracle which schedules are in force from this minute on."""
         this_minute = self.now - self.now % MINUTE - 1
         for name in self.configured:
             job = self.config.jobs.get(name)
@@ -133,7 +134,7 @@ class Household:
             open_era = eras[-1] if eras and eras[-1][1] is None else None
             if set(wanted or ()) == set(open_era[2] if open_era else ()):
                 continue
-            # A slot that was decided on, or taken, in this very minute stays the old schedule's.
+            # A slot that was decided or claimed in the current minute still belongs to the old schedule.
             decided = (
                 [row.span.last for row in self.ledger.slot_rows() if row.job == name] if open_era else []
             )
@@ -148,22 +149,22 @@ class Household:
                 for slot in naive_slots(schedules, begin, self.now if end is None else end)]  # fmt: skip
 
     def tick(self, fates, *, gates, budget):
-        """Start what is due, and what follows from what has ended, as a tick does."""
+        """Start the due runs, and the runs that follow runs that have ended, as a tick does."""
         self.ticks += 1
-        claimant, fates, told = Claimant(tick=f"tick{self.ticks}", boot="", host=""), iter(fates), None
+        claimant, fates, ended = Claimant(tick=f"tick{self.ticks}", boot="", host=""), iter(fates), None
         closed = frozenset(() if gates else [name for name, job in self.config.jobs.items() if job.only_if])
-        self.note_eras()
+        self.record_eras()
         with self.ledger.transaction():
             planning.register(self.ledger, self.config, self.now)
-        while told is None or told:
+        while ended is None or ended:
             with self.ledger.transaction():
                 plan = planning.plan_and_note(
-                    self.ledger, self.config, self.now, keys=told, gates=Gates(closed=closed), budget=budget
+                    self.ledger, self.config, self.now, keys=ended, gates=Gates(closed=closed), budget=budget
                 )
                 taken = [start.claim for start in claims.take(self.ledger, plan.starts, claimant, self.now)]
-            assert self.problems() == [], "an audit beside a tick accuses it"
+            assert self.problems() == [], "an audit during a tick finds problems"
             budget = budget if budget is None else budget - len(taken)
-            told = {claim.key for claim in taken if self.begin(claim, next(fates, "success"))}
+            ended = {claim.key for claim in taken if self.begin(claim, next(fates, "success"))}
         with self.ledger.transaction():
             plan = planning.plan_and_note(
                 self.ledger, self.config, self.now, gates=Gates(closed=closed), budget=budget and 0
@@ -171,15 +172,15 @@ class Household:
             planning.leave(self.ledger, plan, self.now, ())
 
     def begin(self, claim, fate):
-        """Begin a run, which meets its fate; return whether it has ended."""
+        """Begin a run and apply its fate. Return whether it has ended."""
         assert claim.job not in self.alive, "two runs of one job at once"
         self.taken[claim.run_id, claim.attempt] += fate != "unstarted"
         self.alive[claim.job] = claim.run_id
-        self.meet(claim.job, fate)
+        self.apply_fate(claim.job, fate)
         return fate not in ("unstarted", "lives")
 
-    def meet(self, job, fate):
-        """Let what happens to the job's run happen."""
+    def apply_fate(self, job, fate):
+        """Apply *fate* to the run of a job."""
         with self.ledger.transaction():
             run = self.ledger.open_run(self.alive[job])
             if fate == "lives":
@@ -197,13 +198,13 @@ class Household:
             settle_attempt(self.ledger, context, run, ending, Reported())
 
     def problems(self):
-        """Return what an audit finds."""
+        """Return the problems that an audit finds now."""
         runs = [run.run_id for run in self.ledger.open_runs()]
         ledger = self.ledger
         return audit(ledger.epochs(), ledger.slot_rows(), ledger.job_rows(), runs, self.now).problems
 
     def check_rows(self):
-        """Hold every row against the oracle's slots: each slot up to the position has exactly one verdict."""
+        """Compare every row with the oracle's slots: each slot up to the position has exactly one verdict."""
         positions = {row.job: row.position for row in self.ledger.job_rows()}
         for name, position in positions.items():
             expected = self.expected(name)
@@ -215,7 +216,7 @@ class Household:
                         [row.span.first], [row.span.last], row.span.count,
                     )  # fmt: skip
                     (verdicts.update if row.verdict is not None else unfinished.extend)(members)
-            # A run that was under way when its schedule was changed brings its verdict later.
+            # The slot of a run that was in progress when its schedule changed gets its verdict later.
             closed = max((end for _, end, _ in self.eras[name] if end is not None), default=BEGIN)
             due = [
                 slot for slot in expected if slot <= position and not (slot in unfinished and slot <= closed)
@@ -224,26 +225,26 @@ class Household:
             assert (len(unfinished) <= 1, [slot for slot in verdicts if slot > position]) == (True, [])
 
 
-def check(household):
-    assert household.problems() == []
-    household.check_rows()
-    assert {key: times for key, times in household.taken.items() if times > 1} == {}
+def check(world):
+    assert world.problems() == []
+    world.check_rows()
+    assert {key: times for key, times in world.taken.items() if times > 1} == {}
 
 
 @settings(max_examples=300, deadline=None, phases=set(Phase) - {Phase.explain})
 @given(st.lists(JOBS, min_size=1, max_size=3), st.lists(STEPS, min_size=1, max_size=12))
-def test_every_slot_is_accounted_for_whatever_happens(jobs, steps):
+def test_every_slot_is_accounted_for_in_any_history(jobs, steps):
     with (
         tempfile.TemporaryDirectory(dir=FAST) as directory,
         closing(SqliteLedger(Path(directory) / "ledger.db")) as ledger,
     ):
         settings_file = Path(directory) / "scheduled.toml"
         settings_file.touch()
-        household = Household(ledger, load_config(settings_file), jobs)
+        world = World(ledger, load_config(settings_file), jobs)
         for pause, fates, edit, ends, holds in steps:
-            household.now += pause
-            for job in list(household.alive) if ends else ():
-                household.meet(job, fates[-1])
-            household.edit(*edit)
-            household.tick(fates, **holds)
-            check(household)
+            world.now += pause
+            for job in list(world.alive) if ends else ():
+                world.apply_fate(job, fates[-1])
+            world.edit(*edit)
+            world.tick(fates, **holds)
+            check(world)

@@ -1,7 +1,7 @@
-"""Ten years of ticks with everything that happens to a machine, and shorter histories in which more happens.
+"""Ten simulated years with all disturbances of a real machine, and shorter histories with more disturbances.
 
-Each seed is one history. `SIMULATION_SEED=N SIMULATION_YEARS=Y pytest tests/property/test_simulation.py` tells one
-again, as it was told when it failed.
+Each seed gives one history. To repeat a failed history, run
+`SIMULATION_SEED=N SIMULATION_YEARS=Y pytest tests/property/test_simulation.py`.
 """
 
 import os
@@ -14,12 +14,12 @@ from tests.property.simulator import Simulation
 AGAIN = os.environ.get("SIMULATION_SEED")
 LONG = seed("SIMULATION_SEED")
 YEARS = float(os.environ.get("SIMULATION_YEARS", "10"))
-FIXED = (1, 2, 3, 4)  # each of them has found a fault
+FIXED = (1, 2, 3, 4)  # each of them has found a bug
 
 
-def live(seed, years, directory, patch, **how):
-    """Live through a history; say how to tell it again where something is wrong in it."""
-    simulation = Simulation(seed, directory, patch, **how)
+def simulate(seed, years, directory, patch, **options):
+    """Run one history and print its seed. If it fails, also print its last events."""
+    simulation = Simulation(seed, directory, patch, **options)
     try:
         simulation.run(years)
     except BaseException:
@@ -35,25 +35,25 @@ def live(seed, years, directory, patch, **how):
 def test_ten_years_in_which_every_slot_is_accounted_for(tmp_path, monkeypatch):
     print(f"SIMULATION_SEED={LONG} SIMULATION_YEARS={YEARS}")
 
-    simulation = live(LONG, YEARS, tmp_path, monkeypatch, jobs=4, trouble=4.0)
+    simulation = simulate(LONG, YEARS, tmp_path, monkeypatch, jobs=4, disturbances=4.0)
 
-    # It is no proof that nothing is wrong where nothing happens.
+    # A history in which little happens proves nothing.
     assert simulation.oracle.slots > 300 * YEARS
     assert simulation.machine.deaths > 2 * YEARS
     assert sum(simulation.oracle.punctual.values()) > 100 * YEARS
 
 
-@pytest.mark.skipif(AGAIN is not None, reason="one history is told again")
+@pytest.mark.skipif(AGAIN is not None, reason="SIMULATION_SEED selects one history")
 @pytest.mark.parametrize("seed", FIXED)
-def test_half_a_year_of_trouble(seed, tmp_path, monkeypatch):
-    live(seed, 0.5, tmp_path, monkeypatch, jobs=9, trouble=15.0)
+def test_half_a_year_with_many_disturbances(seed, tmp_path, monkeypatch):
+    simulate(seed, 0.5, tmp_path, monkeypatch, jobs=9, disturbances=15.0)
 
 
-def test_a_seed_tells_the_same_history_twice(tmp_path, monkeypatch):
+def test_a_seed_gives_the_same_history_twice(tmp_path, monkeypatch):
     diaries = []
     for name in ("once", "twice"):
         (tmp_path / name).mkdir()
         with monkeypatch.context() as patch:
-            diaries.append(list(live(LONG, 0.1, tmp_path / name, patch, jobs=9).machine.diary))
+            diaries.append(list(simulate(LONG, 0.1, tmp_path / name, patch, jobs=9).machine.diary))
 
     assert diaries[0] == diaries[1]

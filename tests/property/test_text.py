@@ -1,4 +1,4 @@
-"""Whatever words the workspace holds: Markdown shows them, and does nothing else with them."""
+"""Markdown shows escaped text literally."""
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -15,7 +15,7 @@ MARKS = st.text(alphabet="ab1 _*`[]()<>#+-=|~&!\\.:/@;\n\t\"'$^{}x", max_size=40
 @example("1) a")
 @example("<https://x.y> https://x.y www.x.y a@b.c")
 @settings(max_examples=600)
-def test_escaped_words_are_shown_as_they_are(words: str) -> None:
+def test_escaped_words_are_shown_literally(words: str) -> None:
     tokens = (
         MarkdownIt("commonmark", {"html": True})
         .enable(["table", "strikethrough"])

@@ -1,4 +1,4 @@
-"""Slots of random schedules against two oracles: cronsim, and a simulation of the loop in Debian's cron.c."""
+"""Compare the slots of random schedules with two oracles: cronsim, and a simulation of Debian's cron.c."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise, takewhile
@@ -45,8 +45,9 @@ ZONES = [
     "Asia/Kolkata",
     "UTC",
 ]
-# Where cronsim 2.8 agrees with Debian's cron from 2024 on: full hours, not at midnight, not around noon UTC. As one
-# release of the time zone data has them: what governments decide next may be otherwise.
+# Zones in which cronsim 2.8 agrees with Debian's cron from 2024 on: changes by full hours, neither at
+# midnight nor around noon UTC. They come from one release of the time zone data, because a later release may
+# change the rules.
 CRONSIM_ZONES = [
     "2025b/Europe/Berlin",
     "2025b/America/New_York",
@@ -81,7 +82,7 @@ def fields(name):
 
 @st.composite
 def expressions(draw):
-    # Mostly every day: a window of days should hold slots.
+    # Mostly every day, so that a window of a few days contains slots.
     days = [draw(st.just("*") | fields(name)) for name in ("day", "month", "weekday")]
     return " ".join([draw(fields("minute")), draw(fields("hour")), *days])
 
@@ -99,7 +100,7 @@ possible = expressions().filter(lambda expression: not refused(expression))
 
 @st.composite
 def around_a_change(draw, year_range=(1965, 2040)):
-    """Draw a zone and an instant, a few days before a change of its clocks if it has any in the drawn year."""
+    """Draw a zone and an instant, up to three days before a clock change if that year has one."""
     zone, year = draw(st.sampled_from(ZONES)), draw(st.integers(*year_range))
     found = changes(zone, instant(year), instant(year + 1))
     middle = draw(st.sampled_from(found)).at if found else instant(year) + draw(st.integers(0, 365)) * DAY
@@ -122,7 +123,10 @@ def single(draw):
 
 
 class DebianCron:
-    """The main loop of Debian's cron.c, minute by minute. *virtual* is the local minute all of whose jobs ran."""
+    """The main loop of Debian's cron.c, minute by minute.
+
+    `_virtual` is the last local minute that was processed.
+    """
 
     def __init__(self, expression, zone, start):
         self._zone = ZoneInfo(zone)
@@ -140,7 +144,7 @@ class DebianCron:
         return times and local.month in sim.months and sim.match_day(local.date())
 
     def wakes(self, now):
-        """Return whether the job is started when cron wakes up at *now*."""
+        """Return whether cron starts the job when it wakes up at *now*."""
         running, virtual = self._local(now), self._virtual
         ahead = running - virtual
         if -180 < ahead <= 0:
@@ -153,9 +157,9 @@ class DebianCron:
 
 @settings(max_examples=300, deadline=None)
 @given(around_a_change(), possible, st.integers(1, 4))
-def test_slots_are_what_debians_main_loop_starts(place, expression, days):
+def test_slots_equal_the_starts_of_debians_main_loop(place, expression, days):
     zone, start = place
-    # A day earlier, so that the simulation has caught up with whatever was before.
+    # The simulation begins a day earlier, so that a clock change before *start* has no more effect.
     loop = DebianCron(expression, zone, start - DAY)
     expected = [
         now for now in range(start - DAY, start + days * DAY, MINUTE) if loop.wakes(now) and now >= start
@@ -164,7 +168,7 @@ def test_slots_are_what_debians_main_loop_starts(place, expression, days):
     assert expected == list(cron(expression, zone).between(start - 1, start + days * DAY - 1))
 
 
-# cronsim can't begin within a repeated hour.
+# cronsim cannot begin within a repeated hour.
 NOONS = st.integers(instant(2024) // DAY, instant(2026) // DAY).map(lambda day: day * DAY + 12 * HOUR)
 
 
@@ -191,7 +195,7 @@ def test_the_next_slot_is_found_however_far_away(expression, zone, noon):
 @given(
     timetables(), st.integers(instant(2024), instant(2025)), st.integers(0, 3 * DAY), st.integers(0, 3 * DAY)
 )
-def test_all_four_questions_have_one_answer(timetable, after, length, rest):
+def test_all_methods_of_a_timetable_agree(timetable, after, length, rest):
     until = after + length
     slots = list(timetable.between(after, until))
 
@@ -208,7 +212,7 @@ def test_all_four_questions_have_one_answer(timetable, after, length, rest):
 
 @settings(deadline=None)
 @given(timetables(), st.integers(instant(1990), instant(2035)))
-def test_slots_lead_from_one_to_the_next_and_back(timetable, now):
+def test_next_after_and_last_until_lead_to_each_other(timetable, now):
     last, upcoming = timetable.last_until(now), timetable.next_after(now)
 
     if last is not None:
@@ -222,7 +226,7 @@ def test_slots_lead_from_one_to_the_next_and_back(timetable, now):
 
 
 STARS = st.sampled_from(["* * * * *", "*/5 * * * *", "0 * * * *", "30 2 * * *", "0 0 1 * *"])
-# Close to each other in time and in their steps, so that they share slots.
+# Close in time and in their intervals, so that they share slots.
 OVERLAPPING = st.lists(
     st.builds(cron, possible | STARS, st.sampled_from(ZONES))
     | st.builds(
@@ -237,7 +241,7 @@ OVERLAPPING = st.lists(
 
 @settings(max_examples=300, deadline=None)
 @given(OVERLAPPING, st.integers(0, 3 * DAY), st.integers(0, 2 * DAY), st.integers(0, 2 * DAY), st.data())
-def test_a_union_is_the_set_of_its_members_slots(members, begin, length, rest, data):
+def test_a_union_has_the_slots_of_its_members(members, begin, length, rest, data):
     begin += instant(2024, 3, 29)  # clocks in Berlin change on the 31st
     until = begin + length
     naive = sorted({slot for member in members for slot in member.between(begin, until + rest)})
@@ -275,7 +279,7 @@ def test_slots_fall_on_full_minutes(expression, place):
 
 @settings(deadline=None)
 @given(possible, around_a_change(), st.integers(1, 12 * 366))
-def test_counting_years_is_counting_their_parts(expression, place, days):
+def test_the_count_of_years_is_the_sum_of_the_counts_of_their_parts(expression, place, days):
     zone, start = place
     timetable, end = cron(expression, zone), start + days * DAY
     cuts = [*range(start, end, 30 * DAY), end]
@@ -307,8 +311,11 @@ SCRAPS = st.sampled_from(
 )
 
 
-def outcome(function, *arguments):
-    """Return what the function returns or the ScheduleError it raises; any other error is a failure."""
+def result_of(function, *arguments):
+    """Return the result of the function, or the ScheduleError that it raises.
+
+    Any other error fails the test.
+    """
     try:
         return function(*arguments)
     except ScheduleError as error:
@@ -321,8 +328,8 @@ def outcome(function, *arguments):
     | st.lists(st.lists(SCRAPS, min_size=1, max_size=4).map("".join), min_size=5, max_size=5).map(" ".join),
     st.sampled_from(["", "job"]),
 )
-def test_whatever_is_written_is_a_schedule_or_says_what_to_write(text, seed):
-    found = outcome(cron, text, "UTC", seed)
+def test_any_text_is_a_schedule_or_an_error_with_advice(text, seed):
+    found = result_of(cron, text, "UTC", seed)
 
     if isinstance(found, ScheduleError):
         assert "write" in str(found)
@@ -332,7 +339,7 @@ def test_whatever_is_written_is_a_schedule_or_says_what_to_write(text, seed):
 
 
 @given(st.text() | st.from_regex(r"\A[0-9]{1,3}[smhdx ][0-9smhd ]*\Z"))
-def test_whatever_is_written_is_an_interval_or_says_what_to_write(text):
-    found = outcome(parse_interval, text)
+def test_any_text_is_an_interval_or_an_error_with_advice(text):
+    found = result_of(parse_interval, text)
 
     assert "write" in str(found) if isinstance(found, ScheduleError) else found > 0

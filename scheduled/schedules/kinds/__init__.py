@@ -1,1 +1,4 @@
-"""The kinds of schedules: one module each, which `registry` lists. To add a kind, write both and no more."""
+"""The kinds of schedules.
+
+To add a kind, write a module that satisfies `ScheduleKind` and add it to `registry.KINDS`.
+"""

@@ -15,13 +15,13 @@ BY_TIME: bool = True
 LABEL: str = "once, at"
 EXAMPLE: str = "2026-12-24T18:00"
 METAVAR: str = "T"
-HELP: str = "When: once, ISO 8601."
+HELP: str = "When: once, at this ISO 8601 time."
 
 
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The keys of an `at` job."""
 
-    at: Any  # a string, or TOML's own date and time
+    at: Any  # a string, or a TOML date and time
 
 
 def read(keys: Keys, job: str, zone: str) -> Schedule:
@@ -37,7 +37,7 @@ def doubts(keys: Keys, zone: str) -> list[str]:
 def timetable(schedule: Schedule, epoch: Instant) -> Timetable:
     """See `ScheduleKind.timetable`."""
     if schedule.anchor is None:
-        raise ScheduleError("at: has no instant: write one such as 2026-01-31T04:00")
+        raise ScheduleError("at: no instant given: write for example 2026-01-31T04:00")
     return timetables.once(schedule.anchor)
 
 
@@ -47,10 +47,10 @@ def words(schedule: Schedule, zone: str) -> str:
 
 
 def written(schedule: Schedule) -> str:
-    """See `ScheduleKind.written`: which zone to write its instant in, only the reader knows."""
+    """See `ScheduleKind.written`. Empty: the zone for the instant depends on the reader."""
     return ""
 
 
 def lint(schedule: Schedule, now: Instant) -> list[str]:
-    """See `ScheduleKind.lint`: whether the instant is over depends on what has run."""
+    """See `ScheduleKind.lint`. Empty: whether an instant in the past was missed depends on the ledger."""
     return []

@@ -1,4 +1,4 @@
-"""`cron = "30 4 * * *"`: the local times that an expression names, as Debian's cron would run them."""
+"""`cron = "30 4 * * *"`: the local times of a cron expression, as in Debian's cron."""
 
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ BY_TIME: bool = True
 LABEL: str = "cron"
 EXAMPLE: str = "0 3 * * MON-FRI"
 METAVAR: str = "EXPR"
-HELP: str = "When: five fields, or @daily and the like."
+HELP: str = "When: a cron expression of five fields, or a macro such as @daily."
 REBOOT = "@reboot"
 
 
@@ -25,12 +25,15 @@ class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def is_reboot(expression: str) -> bool:
-    """Return whether *expression* names no time of the clock, but the start of the machine."""
+    """Return whether *expression* is @reboot, which means the start of the machine and not a time."""
     return expression.strip().lower() == REBOOT
 
 
 def read(keys: Keys, job: str, zone: str) -> Schedule:
-    """See `ScheduleKind.read`; the job's name draws where `H` falls. An event, not time, starts an @reboot job."""
+    """See `ScheduleKind.read`.
+
+    The job's name determines `H`. An @reboot job has no slots: an event starts it.
+    """
     if is_reboot(keys.cron):
         return Schedule("manual", zone=zone)
     try:
@@ -41,7 +44,7 @@ def read(keys: Keys, job: str, zone: str) -> Schedule:
 
 
 def doubts(keys: Keys, zone: str) -> list[str]:
-    """See `ScheduleKind.doubts`: these take the time of the look (`lint`)."""
+    """See `ScheduleKind.doubts`. Empty: the warnings depend on the current time, so `lint` returns them."""
     return []
 
 
@@ -51,7 +54,7 @@ def timetable(schedule: Schedule, epoch: Instant) -> Timetable:
 
 
 def words(schedule: Schedule, zone: str) -> str:
-    """See `ScheduleKind.words`: in English where cronsim finds the words, else the expression."""
+    """See `ScheduleKind.words`. An expression that cronsim cannot describe is returned unchanged."""
     from cronsim import CronSim, CronSimError
 
     plain = MACROS.get(schedule.expression.strip(), schedule.expression)

@@ -1,4 +1,4 @@
-"""`every = "6h"`: an interval; its phase is that of `anchor`, or else of the beginning of the epoch."""
+"""`every = "6h"`: an interval. `anchor`, or otherwise the beginning of the epoch, fixes its phase."""
 
 from typing import Any
 
@@ -15,14 +15,14 @@ BY_TIME: bool = True
 LABEL: str = "every"
 EXAMPLE: str = "30m, 6h, 7d"
 METAVAR: str = "INTERVAL"
-HELP: str = "When: 30m, 6h, 7d."
+HELP: str = "When: at an interval, for example 30m, 6h or 7d."
 
 
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The keys of an `every` job; *slot* is another word for *anchor*."""
+    """The keys of an `every` job; *slot* is an alias of *anchor*."""
 
     every: str | int
-    anchor: Any = None  # a string, or TOML's own date and time
+    anchor: Any = None  # a string, or a TOML date and time
     slot: Any = None
 
 
@@ -46,17 +46,17 @@ def doubts(keys: Keys, zone: str) -> list[str]:
 
 
 def timetable(schedule: Schedule, epoch: Instant) -> Timetable:
-    """See `ScheduleKind.timetable`: without an anchor the first slot is one interval after the epoch's beginning."""
+    """See `ScheduleKind.timetable`. Without an anchor, the first slot is one interval after *epoch*."""
     seconds = _interval(schedule)
     return timetables.every(seconds, epoch + 1 + seconds if schedule.anchor is None else schedule.anchor)
 
 
 def _interval(schedule: Schedule) -> Seconds:
     text = schedule.expression
-    # The first digits suffice to see that it is too long: Python refuses to read thousands of them.
+    # 20 digits are enough to exceed LONGEST; Python refuses to convert thousands of digits.
     seconds = int(text[:20]) if text.isascii() and text.isdigit() else 0
     if not 0 < seconds <= LONGEST:
-        raise ScheduleError(f"every: {text!r} is no number of seconds: write 3600")
+        raise ScheduleError(f"every: {text!r} is not a valid number of seconds: write for example 3600")
     return seconds
 
 
@@ -71,5 +71,5 @@ def written(schedule: Schedule) -> str:
 
 
 def lint(schedule: Schedule, now: Instant) -> list[str]:
-    """See `ScheduleKind.lint`: an interval is what it says."""
+    """See `ScheduleKind.lint`. An interval has no warnings."""
     return []

@@ -1,4 +1,4 @@
-"""No key at all: a person, an event, a chain or another job starts the job, never time."""
+"""The kind of a job without a schedule: the user, an event, a chain or another job starts it."""
 
 import msgspec
 
@@ -11,11 +11,11 @@ BY_TIME: bool = False
 LABEL: str = "by hand"
 EXAMPLE: str = ""
 METAVAR: str = ""
-HELP: str = ""  # it has no key, and no option
+HELP: str = ""  # no key, so no option either
 
 
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A job without a schedule has no keys of one."""
+    """No keys."""
 
 
 def read(keys: Keys, job: str, zone: str) -> Schedule:
@@ -29,7 +29,7 @@ def doubts(keys: Keys, zone: str) -> list[str]:
 
 
 def timetable(schedule: Schedule, epoch: Instant) -> Timetable:
-    """See `ScheduleKind.timetable`: no slots."""
+    """See `ScheduleKind.timetable`. The job has no slots."""
     return timetables.never()
 
 

@@ -1,4 +1,4 @@
-"""What a module of this package provides to be a kind of schedule."""
+"""The interface of a kind of schedule."""
 
 from typing import Any, Protocol
 
@@ -10,13 +10,13 @@ from scheduled.schedules.zones import Instant
 
 
 class ScheduleKind(Protocol):
-    """A way to say when a job is due. Every function is pure; *zone* is the IANA name of a time zone that exists.
+    """A kind of schedule, implemented as a module. Every function is pure.
 
-    A form offers it as LABEL, and shows EXAMPLE of what to write; METAVAR and HELP are those of its option on the
-    command line.
+    *zone* is the IANA name of an existing time zone. LABEL and EXAMPLE are the label and the example in a
+    form. METAVAR and HELP belong to its option on the command line.
     """
 
-    BY_TIME: bool  # whether time alone makes its jobs due
+    BY_TIME: bool  # whether its jobs have slots
     LABEL: str
     EXAMPLE: str
     METAVAR: str
@@ -24,32 +24,36 @@ class ScheduleKind(Protocol):
 
     @property
     def Keys(self) -> type[msgspec.Struct]:  # noqa: N802 - a class
-        """Its keys in a job table, with their types. The key that is called like the kind chooses it."""
+        """The keys of this kind in a job table, with types. The key named like the kind selects the kind."""
         ...
 
     def read(self, keys: Any, job: str, zone: str) -> Schedule:
-        """Given its *keys* and the job's name, return the schedule; raises ScheduleError, which names the key."""
+        """Return the schedule of *keys* for the job named *job*.
+
+        Raise ScheduleError, which names the key, if a key is invalid.
+        """
         ...
 
     def doubts(self, keys: Any, zone: str) -> list[str]:
-        """Return what about *keys* that `read` can read is legal, but may not be meant, each with its key."""
+        """Return warnings about valid but probably unintended *keys*. Each warning begins with its key."""
         ...
 
     def timetable(self, schedule: Schedule, epoch: Instant) -> Timetable:
-        """Return the slots of a schedule that came into force at *epoch* (those after it count).
+        """Return the slots of a schedule that came into force at *epoch*.
 
-        Raises ScheduleError where *schedule*, which may come from a damaged file, can't be.
+        Slots up to *epoch* may be included. Raise ScheduleError if *schedule*, which may come from a damaged
+        file, is invalid.
         """
         ...
 
     def words(self, schedule: Schedule, zone: str) -> str:
-        """Say for people when a job is due; instants in *zone*, or left out if it is empty."""
+        """Return in words when a job is due. Instants are shown in *zone*, or omitted if *zone* is empty."""
         ...
 
     def written(self, schedule: Schedule) -> str:
-        """Return the schedule as it is written in a job table, in short; empty where there are words only."""
+        """Return the schedule in the notation of a job table, or "" if only `words` describes it."""
         ...
 
     def lint(self, schedule: Schedule, now: Instant) -> list[str]:
-        """Return what is legal about a schedule, but may not be meant, in the year after *now*."""
+        """Return warnings about a valid but probably unintended schedule, for the year after *now*."""
         ...

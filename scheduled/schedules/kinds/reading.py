@@ -1,4 +1,4 @@
-"""The keys of a job table that say when the job is due -> its schedules."""
+"""Convert the schedule keys of a job table into schedules."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,39 +11,40 @@ from scheduled.schedules.zones import Seconds
 
 
 class When(msgspec.Struct, frozen=True):
-    """When a job is due, and what about it may not be meant, each with its key."""
+    """The schedules of a job, and the warnings about them (see `ScheduleKind.doubts`)."""
 
     schedules: tuple[Schedule, ...]
     doubts: tuple[str, ...]
 
 
 def known_keys() -> list[str]:
-    """Return every key that belongs to a kind of schedule."""
+    """Return the keys of all kinds of schedules."""
     return [key for kind in KINDS.values() for key in kind.Keys.__struct_fields__]
 
 
 def choosing_keys() -> list[str]:
-    """Return the keys of which a job table may have one: each is called like the kind that it chooses."""
+    """Return the keys that select a kind of schedule. A job table may have at most one of them."""
     return [name for name, kind in KINDS.items() if name in kind.Keys.__struct_fields__]
 
 
 def split(table: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the entries of a job table that belong to a kind of schedule (without empty ones), and the others."""
+    """Return the schedule entries of a job table, without those that are None, and all other entries."""
     known = set(known_keys())
-    mine = {key: value for key, value in table.items() if key in known and value is not None}
-    return mine, {key: value for key, value in table.items() if key not in known}
+    given = {key: value for key, value in table.items() if key in known and value is not None}
+    return given, {key: value for key, value in table.items() if key not in known}
 
 
 def read(given: Mapping[str, Any], job: str, zone: str, jitter: Seconds) -> When:
-    """Given what `split` found, a job's name, zone and jitter, return its schedules.
+    """Return the schedules of the job *job* from its schedule entries *given* (see `split`).
 
-    Raises ScheduleError, or msgspec.ValidationError where a value is of the wrong type.
+    Raise ScheduleError if a key or value is invalid, and msgspec.ValidationError if a value has the wrong
+    type.
     """
     name = next((name for name in choosing_keys() if name in given), MANUAL)
     kind = KINDS[name]
     for key in given:
         if key not in kind.Keys.__struct_fields__:
-            raise ScheduleError(f"{key}: belongs to {_owners(key)} only")
+            raise ScheduleError(f"{key}: only valid with {_owners(key)}")
     keys = msgspec.convert(given, kind.Keys)
     schedule = kind.read(keys, job, zone)
     if KINDS[schedule.kind].BY_TIME:
@@ -56,7 +57,10 @@ def _owners(key: str) -> str:
 
 
 def delay_within(jitter: Seconds, job: str) -> Seconds:
-    """Return by how much a job's *jitter* puts its slots off: always the same, so that they can be recomputed."""
+    """Return the delay of a job's slots, from 0 to *jitter* seconds.
+
+    It is a hash of the job's name, so that the due times of old slots can be recomputed.
+    """
     if not jitter:
         return 0
     from zlib import crc32

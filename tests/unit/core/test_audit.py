@@ -1,4 +1,4 @@
-"""Each way in which a ledger can fail to account for its slots is found."""
+"""The audit finds every way in which a ledger can fail to account for its slots."""
 
 import sqlite3
 from contextlib import closing
@@ -55,7 +55,7 @@ def problems(ledger, seen=SEEN):
 
 
 def tamper(ledger, statement, *values):
-    """Change the ledger's file behind its back."""
+    """Change one row of the database without using the ledger."""
     with closing(sqlite3.connect(ledger.path)) as db, db:
         assert db.execute(statement, values).rowcount == 1
 
@@ -71,63 +71,63 @@ def test_a_lost_row_is_found(ledger, slot):
     tamper(ledger, "DELETE FROM slots WHERE first = ?", at(slot))
 
     expected = [f"{10 + n // 4}:{n % 4 * 15:02}" for n in range(8)] if slot == "10:00" else [slot]
-    assert problems(ledger) == [(lost, "has neither a verdict nor a reason to be open") for lost in expected]
+    assert problems(ledger) == [(lost, "has neither a verdict nor an open reason") for lost in expected]
 
 
-def test_slots_that_nobody_took_are_found_unless_there_is_a_reason(ledger):
+def test_unclaimed_slots_are_found_unless_there_is_an_open_reason(ledger):
     late = at("16:30")
     before = problems(ledger, late)
     with ledger.transaction():
         ledger.wait(JobKey("job"), "running", late)
 
-    assert before == [(slot, "has neither a verdict nor a reason to be open") for slot in ("15:00", "16:00")]
+    assert before == [(slot, "has neither a verdict nor an open reason") for slot in ("15:00", "16:00")]
     assert problems(ledger, late) == []
 
 
-def test_a_span_that_counts_wrong_is_found(ledger):
+def test_a_span_with_a_wrong_count_is_found(ledger):
     tamper(ledger, "UPDATE slots SET count = 7 WHERE first = ?", at("10:00"))
 
-    assert problems(ledger) == [("10:00", "holds another number of slots")]
+    assert problems(ledger) == [("10:00", "is in a recorded span with the wrong number of slots")]
 
 
-def test_a_row_where_no_slot_is_is_found(ledger):
+def test_a_row_outside_every_slot_is_found(ledger):
     tamper(ledger, "UPDATE slots SET first = first + 60, last = last + 60 WHERE first = ?", at("12:15"))
 
-    assert ("12:16", "holds another number of slots") in problems(ledger)
-    assert ("12:15", "has neither a verdict nor a reason to be open") in problems(ledger)
+    assert ("12:16", "is in a recorded span with the wrong number of slots") in problems(ledger)
+    assert ("12:15", "has neither a verdict nor an open reason") in problems(ledger)
 
 
 def test_spans_that_overlap_are_found(ledger):
     tamper(ledger, "UPDATE slots SET last = ?, count = 9 WHERE first = ?", at("12:00"), at("10:00"))
 
-    assert problems(ledger) == [("12:00", "lies in two spans")]
+    assert problems(ledger) == [("12:00", "is in two recorded spans")]
 
 
-def test_an_open_slot_whose_run_is_over_is_found(ledger):
+def test_an_open_slot_with_an_ended_run_is_found(ledger):
     tamper(ledger, "UPDATE runs SET status = 'success' WHERE run_id = 'open'")
 
-    assert problems(ledger) == [("14:00", "is open, but its run is not")]
+    assert problems(ledger) == [("14:00", "has no verdict, but its run is no longer open")]
 
 
-def test_an_open_slot_whose_run_is_unheard_of_is_found(ledger):
+def test_an_open_slot_with_an_unknown_run_is_found(ledger):
     tamper(ledger, "DELETE FROM runs WHERE run_id = 'open'")
 
-    assert problems(ledger) == [("14:00", "is open, but its run is not")]
+    assert problems(ledger) == [("14:00", "has no verdict, but its run is no longer open")]
 
 
 def test_an_epoch_that_begins_too_early_is_found(ledger):
     tamper(ledger, "UPDATE epochs SET starts_at = ? WHERE starts_at = ?", at("09:29"), at("09:59"))
 
     assert problems(ledger) == [
-        (slot, "has neither a verdict nor a reason to be open") for slot in ("09:30", "09:45")
+        (slot, "has neither a verdict nor an open reason") for slot in ("09:30", "09:45")
     ]
 
 
-def test_after_a_long_neglect_only_the_first_slots_are_named(ledger):
+def test_only_the_first_20_missing_slots_are_listed(ledger):
     assert len(problems(ledger, SEEN + 400 * 86400)) == 20
 
 
-def test_the_slots_of_other_jobs_are_their_own(ledger):
+def test_each_job_is_audited_with_its_own_slots(ledger):
     with ledger.transaction():
         ledger.begin_epoch(JobKey("other"), (Schedule("cron", "0 14 * * *"),), at("13:59"))
 
@@ -135,14 +135,14 @@ def test_the_slots_of_other_jobs_are_their_own(ledger):
     assert (found.job, found.slot) == ("other", at("14:00"))
 
 
-def test_a_job_that_is_gone_is_still_accounted_for(ledger):
+def test_a_removed_job_is_still_audited(ledger):
     with ledger.transaction():
         ledger.end_epoch(JobKey("job"), at("14:01"))
     before = problems(ledger, SEEN + 86400)
     tamper(ledger, "DELETE FROM slots WHERE first = ?", at("12:30"))
 
     assert before == []
-    assert problems(ledger, SEEN + 86400) == [("12:30", "has neither a verdict nor a reason to be open")]
+    assert problems(ledger, SEEN + 86400) == [("12:30", "has neither a verdict nor an open reason")]
 
 
 def test_an_empty_ledger_has_nothing_to_account_for(tmp_path):
@@ -153,11 +153,11 @@ def test_an_empty_ledger_has_nothing_to_account_for(tmp_path):
     assert (found.slots, found.horizon, found.problems) == (0, None, [])
 
 
-def test_every_slot_of_each_of_several_schedules_is_asked_for(ledger):
+def test_every_slot_of_each_of_several_schedules_is_audited(ledger):
     with ledger.transaction():
         both = (Schedule("cron", "0 14 * * *"), Schedule("cron", "*/30 14 * * *", delay=60))
         ledger.begin_epoch(JobKey("other"), both, at("13:59"))
         ledger.record_verdict(JobKey("other"), Span(at("14:00"), at("14:00"), 1), "success", "", "r", 0)
 
     assert problems(ledger, at("14:30")) == []
-    assert problems(ledger, at("14:31")) == [("14:30", "has neither a verdict nor a reason to be open")]
+    assert problems(ledger, at("14:31")) == [("14:30", "has neither a verdict nor an open reason")]

@@ -3,48 +3,48 @@ from scheduled.core.events import Event
 
 
 class Another(Event, frozen=True):
-    """An event of a type of its own."""
+    """Another type of event."""
 
 
 NEWS = Event(name="job_failed", payload={"job": "a"})
 
 
-def test_everybody_hears_in_the_order_of_subscription():
-    heard, bus = [], Bus([].append)
+def test_subscribers_are_called_in_the_order_of_subscription():
+    received, bus = [], Bus([].append)
     for name in ("first", "second"):
-        bus.subscribe(Event, lambda event, name=name: heard.append((name, event)))
+        bus.subscribe(Event, lambda event, name=name: received.append((name, event)))
 
     bus.publish(NEWS)
 
-    assert heard == [("first", NEWS), ("second", NEWS)]
+    assert received == [("first", NEWS), ("second", NEWS)]
 
 
-def test_a_subscriber_that_raises_is_told_and_the_others_still_hear():
-    troubles, heard = [], []
-    bus = Bus(troubles.append)
+def test_an_exception_in_a_subscriber_is_reported_and_the_others_are_still_called():
+    errors, received = [], []
+    bus = Bus(errors.append)
     bus.subscribe(Event, lambda event: {}[event.name])
-    bus.subscribe(Event, heard.append)
+    bus.subscribe(Event, received.append)
 
     bus.publish(NEWS)
     bus.publish(NEWS)
 
-    assert heard == [NEWS, NEWS]
-    assert troubles == ["a subscriber of job_failed failed: KeyError: 'job_failed'"] * 2
+    assert received == [NEWS, NEWS]
+    assert errors == ["a subscriber of job_failed failed: KeyError: 'job_failed'"] * 2
 
 
 def test_without_subscribers_nothing_happens():
-    troubles = []
+    errors = []
 
-    Bus(troubles.append).publish(NEWS)
+    Bus(errors.append).publish(NEWS)
 
-    assert troubles == []
+    assert errors == []
 
 
-def test_events_of_another_type_are_not_heard():
-    heard, bus = [], Bus([].append)
-    bus.subscribe(Another, heard.append)
+def test_a_subscriber_receives_only_events_of_its_exact_type():
+    received, bus = [], Bus([].append)
+    bus.subscribe(Another, received.append)
 
     bus.publish(NEWS)
     bus.publish(Another(name="job_failed"))
 
-    assert heard == [Another(name="job_failed")]
+    assert received == [Another(name="job_failed")]

@@ -1,4 +1,4 @@
-"""Ticks come as often as the schedules need them, and where they don't, somebody says so."""
+"""The cadence that the schedules need, and the warning if ticks come less often."""
 
 import pytest
 
@@ -35,23 +35,23 @@ def every(seconds):
         (Schedule(kind="manual"), 5),
     ],
 )
-def test_a_schedule_needs_ticks_as_often_as_its_slots_come_but_no_rarer_than_usual(schedule, minutes):
+def test_a_schedule_needs_ticks_as_often_as_its_slots_and_at_least_at_the_default_cadence(schedule, minutes):
     assert cadence.needed([(schedule,)], NOW) == minutes * 60
 
 
-def test_the_finest_schedule_decides_and_without_any_it_is_as_usual():
+def test_the_densest_schedule_decides_and_without_schedules_the_default_applies():
     assert cadence.needed([(cron("0 8 * * *"),), (every(180),), (cron("*/5 * * * *"),)], NOW) == 180
     assert cadence.needed([], NOW) == 300
 
 
-def test_what_is_too_coarse_is_said_with_its_remedy():
+def test_too_coarse_ticks_are_reported_with_the_command_that_helps():
     assert cadence.doubt((cron("*/5 * * * *"),), 300, NOW) is None
     assert "`scheduled install --every 2`" in str(cadence.doubt((cron("*/2 * * * *"),), 300, NOW))
     assert "every 30 s, but ticks only every 1 min" in str(cadence.doubt((every(30),), 60, NOW))
-    assert "cron can't call more often" in str(cadence.doubt((every(30),), 60, NOW))
+    assert "cron cannot start ticks more often" in str(cadence.doubt((every(30),), 60, NOW))
 
 
-def test_two_schedules_of_a_job_may_come_closer_than_each_of_them():
+def test_the_slots_of_two_schedules_may_be_closer_than_those_of_each():
     both = (cron("0 * * * *"), cron("3 18 * * *"))
 
     assert cadence.needed([both], NOW) == 180

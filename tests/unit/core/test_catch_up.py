@@ -1,4 +1,4 @@
-"""`catch_up = "all"` and `"none"`, `catch_up_limit` and `grace`: which missed slots run, and which are skipped."""
+"""`catch_up`, `catch_up_limit` and `grace` decide which missed slots run and which are skipped."""
 
 from datetime import UTC, datetime
 
@@ -52,7 +52,7 @@ def a_retry(when, retry_at):
     )  # fmt: skip
 
 
-def test_with_all_the_oldest_slot_runs_first_and_stands_for_itself_alone():
+def test_with_all_the_oldest_slot_runs_first_and_covers_no_other_slot():
     found = planned("09:00", "14:05", catch_up="all")
 
     assert (slot(found), found.start.claim.slots, found.start.coalesced, found.skips) == ("10:00", 1, (), ())
@@ -75,7 +75,7 @@ def test_a_start_leads_the_slots_that_are_due_after_it(now, values, leads):
     assert planned("09:00", now, **values).start.leads is leads
 
 
-def test_with_all_an_open_retry_goes_before_newer_slots():
+def test_with_all_an_open_retry_runs_before_newer_slots():
     waiting = planned("09:00", "14:05", catch_up="all", open_run=a_retry("10:00", "15:00"))
     due = planned("09:00", "14:05", catch_up="all", open_run=a_retry("10:00", "14:00"))
 
@@ -83,7 +83,7 @@ def test_with_all_an_open_retry_goes_before_newer_slots():
     assert (slot(due), due.start.again) == ("10:00", True)
 
 
-def test_with_all_what_lies_beyond_the_limit_is_skipped_with_its_reason():
+def test_with_all_slots_beyond_the_limit_are_skipped_with_a_reason():
     found = planned("09:00", "14:05", catch_up="all", catch_up_limit=2)
 
     assert (slot(found), found.skips) == ("13:00", (Skip(hours(10, 12), "catch_up_limit"),))
@@ -112,7 +112,7 @@ def test_with_none_nothing_runs_when_even_the_newest_slot_is_missed():
     assert found.skips == (Skip(hours(10, 14), "missed"),)
 
 
-def test_grace_says_how_late_a_slot_may_still_run():
+def test_grace_limits_how_late_a_slot_may_run():
     at_its_end = planned("12:00", "14:00", grace=3600)
     over = planned("12:00", "14:01", grace=3600)
 
@@ -120,20 +120,20 @@ def test_grace_says_how_late_a_slot_may_still_run():
     assert (slot(over), over.start.claim.slots, over.skips) == ("14:00", 1, (Skip(hours(13, 13), "late"),))
 
 
-def test_without_grace_only_the_very_second_is_on_time():
+def test_with_zero_grace_only_the_exact_second_is_on_time():
     on_time, late = (planned("13:00", "14:00", grace=0), planned("13:00", "14:30", grace=0))
 
     assert (slot(on_time), on_time.skips) == ("14:00", ())
     assert (late.start, late.skips) == (None, (Skip(hours(14, 14), "late"),))
 
 
-def test_grace_takes_nothing_from_a_run_that_waits_for_its_retry():
+def test_grace_skips_nothing_while_a_run_waits_for_its_retry():
     found = planned("09:00", "14:30", grace=60, open_run=a_retry("10:00", "14:00"))
 
     assert found.skips == ()
 
 
-def test_while_a_run_is_under_way_nothing_is_skipped():
+def test_while_a_run_is_in_progress_nothing_is_skipped():
     found = planned("09:00", "14:30", catch_up="none", busy=True)
 
     assert (found.start, found.waits, found.skips) == (None, "running", ())
@@ -146,14 +146,14 @@ def test_slots_after_the_end_of_the_plan_belong_to_later_ticks():
 
 
 @pytest.mark.parametrize("policy", [{"catch_up": "none"}, {"grace": 300}])
-def test_a_slot_is_late_only_from_when_its_jitter_lets_it_run(policy):
+def test_lateness_counts_from_the_end_of_the_jitter(policy):
     found = planned("08:00", "09:57", delay=56 * 60, **policy)
 
     assert (slot(found), found.skips) == ("09:00", ())
 
 
 @pytest.mark.parametrize("policy", [{"catch_up": "none"}, {"grace": 300}])
-def test_what_a_quiet_window_puts_off_is_not_late_when_it_ends(policy):
+def test_a_slot_that_a_quiet_window_holds_back_is_not_late_at_its_end(policy):
     night = Window(9 * 60 + 50, 13 * 60 + 30)
 
     waits = planned("09:00", "13:20", not_between=night, **policy)
@@ -164,7 +164,7 @@ def test_what_a_quiet_window_puts_off_is_not_late_when_it_ends(policy):
 
 
 @pytest.mark.parametrize("policy", [{"catch_up": "none"}, {"grace": 300}])
-def test_nor_is_what_jitter_led_into_the_quiet_window(policy):
+def test_a_slot_that_jitter_moved_into_the_quiet_window_is_not_late_at_its_end(policy):
     night = Window(9 * 60 + 50, 13 * 60 + 30)
 
     found = planned("08:00", "13:30", not_between=night, delay=55 * 60, **policy)
@@ -173,14 +173,14 @@ def test_nor_is_what_jitter_led_into_the_quiet_window(policy):
 
 
 @pytest.mark.parametrize("policy", [{"catch_up": "none"}, {"grace": 300}])
-def test_what_could_have_run_before_the_quiet_window_or_after_it_grows_late(policy):
+def test_slots_that_could_run_before_or_after_the_quiet_window_become_late(policy):
     found = planned("09:00", "14:15", not_between=Window(11 * 60 + 50, 12 * 60 + 30), **policy)
 
     (skip,) = found.skips
     assert (found.start, skip.span) == (None, hours(10, 14))
 
 
-def test_with_none_what_a_tick_saw_in_time_and_put_off_runs_when_it_may():
+def test_with_none_a_slot_that_a_tick_put_off_still_runs():
     put_off = planned("09:00", "10:25", seen="10:20", catch_up="none")
     missed = planned("09:00", "10:25", seen="09:59", catch_up="none")
 
@@ -188,7 +188,7 @@ def test_with_none_what_a_tick_saw_in_time_and_put_off_runs_when_it_may():
     assert (missed.start, missed.skips) == (None, (Skip(hours(10, 10), "missed"),))
 
 
-def test_with_none_a_closed_gate_is_waited_for_until_its_deadline():
+def test_with_none_a_slot_waits_for_a_closed_gate_until_the_deadline():
     waits = planned("09:00", "10:25", seen="10:20", catch_up="none", closed=True, gate_deadline=3600)
     gives_up = planned("09:00", "11:01", seen="10:55", catch_up="none", closed=True, gate_deadline=3600)
 
@@ -197,7 +197,7 @@ def test_with_none_a_closed_gate_is_waited_for_until_its_deadline():
 
 
 @pytest.mark.parametrize("policy", [{"catch_up": "none"}, {"grace": 300}])
-def test_behind_a_waiting_run_no_slot_runs_that_is_too_late(policy):
+def test_no_slot_that_is_too_late_runs_after_a_waiting_run(policy):
     waits = planned("09:00", "14:30", open_run=a_retry("10:00", "15:00"), **policy)
     tried = planned("09:00", "14:30", open_run=a_retry("10:00", "14:00"), **policy)
     newest = planned("09:00", "14:04", open_run=a_retry("10:00", "15:00"), **policy)

@@ -1,4 +1,4 @@
-"""Jobs that come, go and change: when an epoch begins and ends, and that history is never replayed."""
+"""When epochs begin and end as jobs are added, changed and removed. History is never replayed."""
 
 from datetime import datetime
 
@@ -54,7 +54,7 @@ def started_after(jobs, job_states, now):
     return [start.claim.slot for start in planner.plan(jobs, found, now).starts]
 
 
-def test_a_job_seen_for_the_first_time_begins_with_this_minute():
+def test_the_epoch_of_a_new_job_begins_with_the_current_minute():
     assert [EpochChange(job="job", boundary=THIS_MINUTE, begins=(HOURLY,), ends=False)] == changes(
         changed(), {}
     )
@@ -63,11 +63,11 @@ def test_a_job_seen_for_the_first_time_begins_with_this_minute():
 @pytest.mark.parametrize(
     ("now", "expected"), [("14:00:00", ["14:00:00"]), ("14:00:59", ["14:00:00"]), ("14:01:00", [])]
 )
-def test_a_slot_in_the_minute_of_first_sight_runs_and_an_older_one_does_not(now, expected):
+def test_a_new_job_runs_the_slot_of_the_current_minute_but_no_older_one(now, expected):
     assert [at(slot) for slot in expected] == started_after(changed(), {}, at(now))
 
 
-def test_a_never_run_interval_is_due_once_it_is_over_and_not_before():
+def test_a_new_interval_job_is_first_due_after_one_interval():
     every = Schedule("every", "3600")
     jobs = changed(schedules=(every,))
     new = epochs.after({}, changes(jobs, {}, now=at("14:10:30")))
@@ -78,7 +78,7 @@ def test_a_never_run_interval_is_due_once_it_is_over_and_not_before():
     ]
 
 
-def test_restarts_do_not_push_an_interval_away():
+def test_restarts_do_not_delay_an_interval():
     jobs = changed(schedules=(Schedule("every", "3600"),))
     first = epochs.after({}, changes(jobs, {}))
 
@@ -91,7 +91,7 @@ def test_an_anchor_fixes_the_phase_of_an_interval():
     assert [at("15:15:00")] == started_after(jobs, epochs.after({}, changes(jobs, {})), at("16:00:00"))
 
 
-def test_nothing_changes_while_schedules_stay():
+def test_unchanged_schedules_change_no_epoch():
     assert changes(changed(), job_state()) == []
 
 
@@ -118,7 +118,7 @@ def test_an_edit_replays_no_history():
     assert started_after(changed(schedules=(HALF_PAST,)), job_state("08:00:00"), NOW) == []
 
 
-def test_an_edit_within_the_minute_of_a_slot_that_was_taken_does_not_take_it_again():
+def test_an_edit_in_the_minute_of_a_claimed_slot_does_not_claim_it_again():
     quarterly = Schedule("cron", "*/15 * * * *")
 
     assert started_after(changed(schedules=(quarterly,)), job_state("14:00:00"), at("14:00:30")) == []
@@ -127,7 +127,7 @@ def test_an_edit_within_the_minute_of_a_slot_that_was_taken_does_not_take_it_aga
     )
 
 
-def test_an_open_retry_is_given_up_by_an_edit():
+def test_an_edit_abandons_a_waiting_retry():
     waiting = run("13:00:00", "waiting_retry")
 
     (change,) = changes(changed(schedules=(HALF_PAST,)), job_state("12:00:00", open_run=waiting))
@@ -135,7 +135,7 @@ def test_an_open_retry_is_given_up_by_an_edit():
     assert (waiting, Span(at("14:00:00"), at("14:00:00"), 1)) == (change.abandoned, change.skipped)
 
 
-def test_a_run_under_way_keeps_its_slot_over_an_edit():
+def test_a_run_in_progress_keeps_its_slot_after_an_edit():
     running = job_state("13:00:00", open_run=run("14:00:00", "running"), busy=True)
 
     (change,) = changes(changed(schedules=(HALF_PAST,)), running, now=at("14:00:30"))
@@ -152,11 +152,11 @@ def test_the_epoch_of_a_job_that_is_removed_or_disabled_ends(jobs):
     assert epochs.after(job_state("12:00:00"), [change]) == {}
 
 
-def test_a_disabled_job_without_an_epoch_is_left_alone():
+def test_a_disabled_job_without_an_epoch_changes_nothing():
     assert changes(changed(enabled=False), {}) == []
 
 
-def test_a_job_enabled_again_catches_up_with_nothing():
+def test_a_job_that_is_enabled_again_does_not_catch_up():
     assert started_after(changed(), {}, NOW) == []
     assert [at("15:00:00")] == started_after(
         changed(), epochs.after({}, changes(changed(), {})), at("15:00:00")
@@ -176,7 +176,7 @@ def test_with_a_broken_file_edits_of_other_jobs_still_count():
 BOTH = (HOURLY, HALF_PAST)
 
 
-def test_the_slots_of_several_schedules_are_those_of_each_and_a_common_one_counts_once():
+def test_several_schedules_have_the_slots_of_each_and_a_shared_slot_counts_once():
     times = epochs.slots_of((HOURLY, HALF_PAST, Schedule("cron", "0 12 * * *")), at("00:00:00"))
 
     assert epochs.span_between(times, at("11:45:00"), at("14:00:00")) == Span(
@@ -188,21 +188,21 @@ def test_the_slots_of_several_schedules_are_those_of_each_and_a_common_one_count
 
 
 @pytest.mark.parametrize("schedules", [BOTH[::-1], (*BOTH, HOURLY)])
-def test_neither_the_order_of_schedules_nor_one_written_twice_is_an_edit(schedules):
+def test_neither_the_order_of_schedules_nor_a_duplicate_is_an_edit(schedules):
     assert changes(changed(schedules=schedules), job_state(schedules=BOTH)) == []
 
 
 @pytest.mark.parametrize(
     ("before", "now"), [((HOURLY,), BOTH), (BOTH, (HOURLY,)), (BOTH, (HOURLY, Schedule("every", "60")))]
 )
-def test_a_schedule_that_comes_goes_or_changes_beside_others_ends_the_epoch(before, now):
+def test_adding_removing_or_changing_one_of_several_schedules_ends_the_epoch(before, now):
     (change,) = changes(changed(schedules=now), job_state("12:00:00", schedules=before))
 
     assert (change.begins, change.ends, change.boundary) == (now, True, THIS_MINUTE)
     assert change.skipped == epochs.span_between(epochs.slots_of(before, 0), at("12:00:00"), THIS_MINUTE)
 
 
-def test_all_slots_of_a_job_are_put_off_by_the_longest_jitter_of_its_schedules():
+def test_all_slots_of_a_job_are_delayed_by_the_longest_jitter_of_its_schedules():
     late = (HOURLY, msgspec.structs.replace(HALF_PAST, delay=600))
     job = changed(schedules=late)
 

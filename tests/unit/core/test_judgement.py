@@ -1,4 +1,4 @@
-"""What becomes of an attempt: a verdict for its slot, or another try."""
+"""The effect of an attempt's result: a verdict for the slot, or another attempt."""
 
 from datetime import datetime
 
@@ -56,13 +56,13 @@ def test_a_failure_without_retries_is_final(status):
 
 
 @pytest.mark.parametrize(("attempt", "pause"), [(1, 60), (2, 120)])
-def test_a_failure_with_tries_left_waits_longer_each_time(attempt, pause):
+def test_a_failure_with_attempts_left_waits_longer_each_time(attempt, pause):
     run = a_run(SLOT, "running", attempt=attempt)
 
     assert ("waiting_retry", None, at("13:01") + pause, "why") == judged("failed", run, retry=THRICE)
 
 
-def test_max_attempts_counts_the_first_try():
+def test_max_attempts_counts_the_first_attempt():
     assert judged("failed", a_run(SLOT, "running", attempt=3), retry=THRICE) == (
         "failed",
         "failed",
@@ -80,7 +80,7 @@ def test_an_interruption_counts_as_an_attempt():
 
 
 @pytest.mark.parametrize("run", [a_run(None, "running", trigger="manual"), a_run(SLOT, "running")])
-def test_a_run_by_hand_and_a_run_of_a_job_that_is_gone_are_not_retried(run):
+def test_a_manual_run_and_a_run_of_a_removed_job_are_not_retried(run):
     job = None if run.slot else a_job(retry=THRICE)
     ending = AttemptResult(
         run_id=run.run_id, attempt=1, status="failed", started_at=0, finished_at=0, duration_ms=0
@@ -92,15 +92,15 @@ def test_a_run_by_hand_and_a_run_of_a_job_that_is_gone_are_not_retried(run):
 
 
 @pytest.mark.parametrize("status", ["failed", "deferred", "interrupted"])
-def test_a_slot_that_is_run_by_hand_is_seen_through_like_any_other(status):
-    by_hand = judged(status, a_run(SLOT, "running", trigger="manual"), retry=THRICE)
+def test_a_manual_run_of_a_slot_is_judged_like_a_scheduled_run(status):
+    manual = judged(status, a_run(SLOT, "running", trigger="manual"), retry=THRICE)
 
-    assert by_hand == judged(status, a_run(SLOT, "running"), retry=THRICE)
-    assert by_hand[:2] == ("waiting_retry", None)
+    assert manual == judged(status, a_run(SLOT, "running"), retry=THRICE)
+    assert manual[:2] == ("waiting_retry", None)
 
 
 @pytest.mark.parametrize("status", ["failed", "interrupted"])
-def test_a_run_of_a_job_that_was_disabled_meanwhile_is_not_retried(status):
+def test_a_run_of_a_job_that_is_now_disabled_is_not_retried(status):
     found = judged(status, a_run(SLOT, "running"), retry=THRICE, enabled=False)
 
     assert (status, "failed", None, "why") == found
@@ -112,20 +112,20 @@ def test_an_interrupted_run_is_due_again_at_once():
     assert ("waiting_retry", None, at("13:01"), "why") == found
 
 
-def test_an_interrupted_run_can_be_left_at_that():
+def test_an_interrupted_run_is_skipped_if_so_configured():
     found = judged("interrupted", a_run(SLOT, "running"), on_interrupted="skip")
 
     assert found == ("interrupted", "skipped", None, "interrupted")
 
 
-def test_a_run_that_keeps_being_interrupted_is_parked():
+def test_a_run_that_is_interrupted_too_often_fails():
     found = judged("interrupted", a_run(SLOT, "running", attempt=3, interruptions=2))
 
-    assert found == ("interrupted", "failed", None, "interrupted 3 times; parked")
+    assert found == ("interrupted", "failed", None, "interrupted 3 times; given up")
 
 
 @pytest.mark.parametrize("status", ["failed", "timed_out", "interrupted"])
-def test_a_run_stopped_by_hand_is_not_tried_again(status):
+def test_a_run_that_the_user_stopped_is_not_retried(status):
     found = judged(status, a_run(SLOT, "running", stop_requested=True), retry=THRICE)
 
     assert found == ("failed", "failed", None, "stopped by hand")
@@ -140,7 +140,7 @@ def test_pauses_grow_up_to_their_limit_and_never_overflow():
     assert [retry.pause_after(attempt) for attempt in (1, 2, 3, 10**6)] == [60, 600, 3600, 3600]
 
 
-def test_not_now_is_asked_again_in_a_while_and_counts_as_no_failure():
+def test_a_deferred_run_is_retried_later_and_counts_as_no_failure():
     first = judged("deferred", a_run(SLOT, "running"))
     after_many = judged("failed", a_run(SLOT, "running", attempt=9, deferrals=8), retry=THRICE)
 
@@ -148,12 +148,12 @@ def test_not_now_is_asked_again_in_a_while_and_counts_as_no_failure():
     assert after_many[:3] == ("waiting_retry", None, at("13:02"))
 
 
-def test_not_now_is_let_go_of_at_the_gates_deadline():
+def test_a_deferred_run_is_skipped_at_the_gate_deadline():
     assert judged("deferred", a_run(SLOT, "running"), gate_deadline=59)[:2] == ("skipped", "skipped")
     assert judged("deferred", a_run(SLOT, "running"), gate_deadline=60)[:2] == ("waiting_retry", None)
 
 
-def test_a_linear_pause_grows_by_as_much_each_time():
+def test_a_linear_pause_grows_by_the_same_amount_each_time():
     retry = Retry(max_attempts=9, delay=30, linear=True, max_delay=100)
 
     assert [retry.pause_after(attempt) for attempt in (1, 2, 3, 4)] == [30, 60, 90, 100]

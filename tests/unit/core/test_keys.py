@@ -1,4 +1,4 @@
-"""What jobs and their targets are called: labels that can be read back, and names that fit into files."""
+"""Labels of jobs and targets can be parsed, and ids fit into file names."""
 
 from itertools import product
 
@@ -19,26 +19,26 @@ KEYS = [JobKey(*pair) for pair in product(NAMES, TARGETS)]
         (JobKey("mail@flow", "x"), "mail@@flow@x", "mail@@flow@x"),
     ],
 )  # fmt: skip
-def test_a_job_is_called_by_its_name_and_a_target_by_both(key, label, for_people):
+def test_a_label_names_the_job_and_the_target_if_there_is_one(key, label, for_people):
     assert (str(key), f"{key}", key.for_people) == (label, label, for_people)
 
 
-def test_every_label_is_read_back():
+def test_every_label_is_parsed_to_its_key():
     assert [read_label(str(key)) for key in KEYS] == KEYS
 
 
-def test_no_two_jobs_or_targets_are_called_the_same():
+def test_no_two_keys_have_the_same_label_or_id():
     assert len({str(key) for key in KEYS}) == len({key.in_ids for key in KEYS}) == len(KEYS)
 
 
 @pytest.mark.parametrize(
     "text", ["a@", "a@b@c", "a@@@", "a@b/c", "a@%zz", "a@%2f", "a@%ff", "a@ä", "a\0b", "@"]
 )
-def test_what_is_no_label_is_refused(text):
-    with pytest.raises(ValueError, match=r"is no label of a job|can't decode"):
+def test_an_invalid_label_is_refused(text):
+    with pytest.raises(ValueError, match=r"is not a valid job label|can't decode"):
         read_label(text)
 
 
-def test_a_job_is_not_the_text_that_it_is_called():
+def test_a_key_does_not_equal_its_label():
     assert JobKey("job") != "job"
     assert JobKey("job") == JobKey("job", "")

@@ -13,7 +13,7 @@ from scheduled.schedules.schedule import Schedule
 
 
 def at(text):
-    """Return a UTC instant of 3 February 2026 (or of another day, if it is named)."""
+    """Return the instant of a UTC time on 3 February 2026, or of an ISO date and time."""
     return int(datetime.fromisoformat(f"{text if 'T' in text else '2026-02-03T' + text}+00:00").timestamp())
 
 
@@ -25,7 +25,7 @@ def a_job(name="job", schedule=HOURLY, **values):
     return Job(name=name, schedules=(schedule,), action=ACTION, **values)
 
 
-def a_standing(position, job="job", schedule=HOURLY, **values):
+def a_state(position, job="job", schedule=HOURLY, **values):
     return JobState(job=job, position=position, epoch=at("00:00") - 1, schedules=(schedule,), **values)
 
 
@@ -36,7 +36,7 @@ def a_run(slot, status="waiting_retry", **values):
 
 
 def planned(position, now, job=None, **values):
-    return planner.plan_job(job or a_job(), a_standing(position, **values), now)
+    return planner.plan_job(job or a_job(), a_state(position, **values), now)
 
 
 # Catching up
@@ -57,7 +57,7 @@ def test_missed_slots_become_one_run_for_the_newest_that_counts_them_all():
     assert (start.superseded, start.again) == (None, False)
 
 
-def test_a_slot_on_time_stands_for_itself_alone():
+def test_a_slot_on_time_covers_no_other_slot():
     start = planned(at("13:00"), at("14:00")).start
 
     assert (at("14:00"), 1, ()) == (start.claim.slot, start.claim.slots, start.coalesced)
@@ -85,23 +85,23 @@ def test_a_manual_job_is_never_due():
 # Waiting
 
 
-def test_a_due_slot_of_a_busy_job_waits_for_the_run_under_way():
+def test_a_due_slot_of_a_busy_job_waits_for_the_run_in_progress():
     found = planned(at("13:00"), at("14:00"), busy=True, open_run=a_run(at("13:00"), "running"))
 
     assert JobPlan(waits="running", next_due=at("14:00")) == found
 
 
-def test_a_busy_job_without_a_due_slot_has_nothing_that_waits():
+def test_a_busy_job_without_a_due_slot_has_no_open_reason():
     found = planned(at("13:00"), at("13:30"), busy=True, open_run=a_run(at("13:00"), "running"))
 
     assert JobPlan(next_due=at("13:30")) == found
 
 
-def test_a_job_waits_while_another_of_its_group_is_under_way():
+def test_a_job_waits_while_another_of_its_group_is_running():
     jobs = {
         name: a_job(name, group="disk" if name != "free" else "") for name in ("holder", "waiter", "free")
     }
-    job_states = {JobKey(name): a_standing(at("13:00"), name, busy=name == "holder") for name in jobs}
+    job_states = {JobKey(name): a_state(at("13:00"), name, busy=name == "holder") for name in jobs}
 
     found = planner.plan(jobs, job_states, at("14:00"))
 
@@ -142,7 +142,7 @@ def test_a_due_retry_is_the_next_attempt_of_the_same_run():
     )
 
 
-def test_a_newer_slot_supersedes_an_open_retry_and_stands_for_it():
+def test_a_newer_slot_supersedes_an_open_retry_and_covers_its_slots():
     run = a_run(at("10:00"), attempt=2, slots=3, retry_at=at("18:00"))
 
     start = planned(at("09:00"), at("13:00"), open_run=run).start
@@ -154,7 +154,7 @@ def test_a_newer_slot_supersedes_an_open_retry_and_stands_for_it():
 # Order
 
 
-def test_starts_go_by_priority_then_by_slot_then_as_configured():
+def test_starts_are_ordered_by_priority_then_slot_then_configuration():
     half_past = Schedule("cron", "30 * * * *")
     jobs = {
         "b": a_job("b"),
@@ -164,16 +164,16 @@ def test_starts_go_by_priority_then_by_slot_then_as_configured():
         "high": a_job("high", priority="high"),
         "critical": a_job("critical", priority="critical"),
     }
-    job_states = {JobKey(name): a_standing(at("13:00"), name, job.schedules[0]) for name, job in jobs.items()}
+    job_states = {JobKey(name): a_state(at("13:00"), name, job.schedules[0]) for name, job in jobs.items()}
 
     found = planner.plan(jobs, job_states, at("14:00"))
 
     assert [start.claim.job for start in found.starts] == ["critical", "high", "older", "b", "a", "low"]
 
 
-def test_only_bounds_what_starts_and_not_what_is_planned():
+def test_only_limits_the_starts_but_not_the_plans():
     jobs = {name: a_job(name) for name in ("a", "b")}
-    job_states = {JobKey(name): a_standing(at("13:00"), name) for name in jobs}
+    job_states = {JobKey(name): a_state(at("13:00"), name) for name in jobs}
 
     found = planner.plan(jobs, job_states, at("14:00"), only=["b"])
 
@@ -183,7 +183,7 @@ def test_only_bounds_what_starts_and_not_what_is_planned():
     )
 
 
-def test_the_next_due_instant_is_the_least_of_all():
+def test_the_next_due_instant_is_the_earliest_of_all():
     plans = [JobPlan(next_due=30), JobPlan(), JobPlan(next_due=20)]
 
     assert (
@@ -196,28 +196,28 @@ def test_the_next_due_instant_is_the_least_of_all():
 # Words
 
 
-def test_why_says_what_a_start_stands_for():
+def test_why_names_the_attempt_and_the_covered_slots():
     again = planned(at("12:00"), at("13:20"), open_run=a_run(at("13:00"), retry_at=0)).start
 
     assert (
         starts.why(planned(at("13:00"), at("14:00")).start),
         starts.why(planned(at("09:00"), at("14:00")).start),
         starts.why(again),
-    ) == ("due", "due, and stands for 4 missed", "attempt 2 of job-20260203T130000Z")
+    ) == ("due", "due; also covers 4 missed slots", "attempt 2 of job-20260203T130000Z")
 
 
 @pytest.mark.parametrize(
     ("event", "parent", "expected"),
     [
         ("disk_full", "", "on disk_full"),
-        ("after", "", "those it comes after have succeeded"),
+        ("after", "", "the jobs it comes after have succeeded"),
         ("chain", "nightly-1", "a step of nightly-1"),
     ],
 )
-def test_why_names_what_asked_for_a_start(event, parent, expected):
+def test_why_names_what_requested_a_start(event, parent, expected):
     row = TriggerRow(id=1, job="job", event=event, payload={}, depth=1, parent=parent)
 
     holds = Holds(triggers=(row,))
-    start = planner.plan_job(a_job(), a_standing(at("13:30")), at("13:40"), holds=holds).start
+    start = planner.plan_job(a_job(), a_state(at("13:30")), at("13:40"), holds=holds).start
 
     assert starts.why(start) == expected

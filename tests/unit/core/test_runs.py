@@ -1,4 +1,4 @@
-"""The ids of runs: what they look like, and that they can be part of a file's name."""
+"""The format of run ids, and that they can be part of a file name."""
 
 import pytest
 
@@ -17,12 +17,12 @@ def test_the_id_of_a_targets_run_names_the_target_too():
 
 
 @pytest.mark.parametrize("target", ["a/b", "../x", "a\0b", "ä", "\udcff", " ", "x" * 5000, "ö" * 5000])
-def test_what_a_target_is_called_can_be_part_of_a_files_name(target, tmp_path):
+def test_the_id_of_any_target_can_be_part_of_a_file_name(target, tmp_path):
     name = f"{slot_run_id(JobKey('x' * 100, target), SLOT)}-ab12.1000.report"
 
-    place = tmp_path / "output"
-    place.mkdir()
+    directory = tmp_path / "output"
+    directory.mkdir()
 
-    (place / name).touch()
+    (directory / name).touch()
 
-    assert ([path.name for path in place.iterdir()], name.isascii()) == ([name], True)
+    assert ([path.name for path in directory.iterdir()], name.isascii()) == ([name], True)

@@ -1,4 +1,4 @@
-"""A job that has targets is planned target by target: each has its own position, retry and verdict."""
+"""Each target of a job is planned separately: it has its own position, retries and verdicts."""
 
 from datetime import datetime
 
@@ -103,7 +103,7 @@ def test_targets_of_a_group_run_one_after_the_other():
     ("paused", "expected"),
     [(JobKey(""), []), (JobKey("a"), []), (X, [Y]), (JobKey("a", "z"), [X, Y]), (JobKey("b"), [X, Y])],
 )
-def test_a_pause_holds_what_it_is_of(paused, expected):
+def test_a_pause_holds_only_its_own_job_or_target(paused, expected):
     found = planner.plan(
         {"a": a_job()},
         states(a_state(X, "13:00"), a_state(Y, "13:00")),
@@ -114,7 +114,7 @@ def test_a_pause_holds_what_it_is_of(paused, expected):
     assert [start.claim.key for start in found.starts] == expected
 
 
-def test_a_trigger_starts_the_target_that_it_is_for():
+def test_a_start_request_starts_its_target():
     row = TriggerRow(id=7, job="a", target="y", event="disk_full", payload={}, depth=1, at=90.5)
 
     found = planner.plan(
@@ -134,7 +134,7 @@ def test_a_budget_is_spent_target_by_target():
 
 @pytest.fixture
 def of_two_targets(monkeypatch):
-    """Let the job `a` have the targets x and y, as the job of a later version may say."""
+    """Give the job `a` the targets x and y, which no configuration can define yet."""
 
     def keys_of(job):
         return (X, Y) if job.name == "a" else (JobKey(job.name),)
@@ -164,7 +164,7 @@ def test_a_job_comes_after_all_targets_of_another(values, waits, reasons):
 
 @pytest.mark.usefixtures("of_two_targets")
 @pytest.mark.parametrize("unknown", [False, True])
-def test_the_epochs_of_targets_begin_and_end_each_by_itself(unknown):
+def test_the_epoch_of_each_target_begins_and_ends_separately(unknown):
     gone = a_state(JobKey("a", "gone"), "14:05")
 
     changes = epochs.epoch_changes({"a": a_job()}, states(a_state(Y, "14:05"), gone), unknown, NOW)
@@ -176,20 +176,20 @@ def test_the_epochs_of_targets_begin_and_end_each_by_itself(unknown):
     assert set(epochs.after(states(a_state(Y, "14:05"), gone), changes)) == {X, Y}
 
 
-def test_a_run_by_hand_is_for_the_target_that_is_asked_for():
+def test_a_manual_run_is_for_the_requested_target():
     job_state = a_state(Y, "13:00")
 
-    beside = start_for(ManualRequest("a", target="y"), a_job(), job_state, None, "tick", NOW).claim
+    outside = start_for(ManualRequest("a", target="y"), a_job(), job_state, None, "tick", NOW).claim
     own = start_for(
         ManualRequest("a", slot=at("14:00"), target="y"), a_job(), job_state, None, "tick", NOW
     ).claim
 
-    assert (beside.key, beside.run_id) == (Y, "a@y-manual-tick")
+    assert (outside.key, outside.run_id) == (Y, "a@y-manual-tick")
     assert (own.key, own.run_id, own.slot) == (Y, "a@y-20260203T140000Z", at("14:00"))
 
 
-def test_the_audit_names_the_target_whose_slot_is_missing():
-    mine = [
+def test_the_audit_names_the_target_of_a_missing_slot():
+    all_epochs = [
         Epoch(job="a", target=target, starts_at=at("12:00"), ends_at=None, schedules=(HOURLY,))
         for target in "xy"
     ]
@@ -207,7 +207,7 @@ def test_the_audit_names_the_target_whose_slot_is_missing():
         for target in "xy"
     ]  # fmt: skip
 
-    found = audit(mine, rows, jobs, [], NOW)
+    found = audit(all_epochs, rows, jobs, [], NOW)
 
     assert (found.slots, [(problem.key, problem.slot) for problem in found.problems]) == (
         4,

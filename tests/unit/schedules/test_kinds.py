@@ -1,4 +1,4 @@
-"""A kind of schedule is one module and one line: a made-up one is read, described, planned, checked and audited."""
+"""A new kind of schedule needs only a module and its line in the registry."""
 
 from contextlib import closing
 from types import SimpleNamespace
@@ -32,7 +32,7 @@ class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def read(keys, _job, zone):
     if keys.moon != "full":
-        raise ScheduleError(f"moon: {keys.moon!r} is not looked at: write full")
+        raise ScheduleError(f"moon: {keys.moon!r} is not supported: write full")
     return Schedule("moon", keys.moon, zone, FULL_MOON + keys.days_later * DAY)
 
 
@@ -83,19 +83,19 @@ def test_it_is_read_from_a_job_table(path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ('moon = "new"', "moon: 'new' is not looked at: write full"),
+        ('moon = "new"', "moon: 'new' is not supported: write full"),
         ("moon = 3", "moon: Expected `str`, got `int`"),
-        ("days_later = 3", "days_later: belongs to `moon` only"),
-        ('moon = "full"\nanchor = "2026-01-01"', "anchor: belongs to `every` only"),
+        ("days_later = 3", "days_later: only valid with `moon`"),
+        ('moon = "full"\nanchor = "2026-01-01"', "anchor: only valid with `every`"),
         ('moon = "full"\ncron = "@daily"', f"cron and moon: only one of {NAMED}, moon, on may be given"),
         ("days_latr = 3", "days_latr: unknown key; did you mean days_later?"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_its_keys_is_said_as_of_any_other(path, text, expected):
+def test_an_error_in_its_keys_is_reported_like_that_of_any_kind(path, text, expected):
     assert fault(path, text) == expected
 
 
-def test_it_is_described_and_its_doubts_are_told(path):
+def test_it_is_described_and_its_warnings_are_reported(path):
     job = loaded(path, 'moon = "full"\ndays_later = 10').jobs["tide"]
 
     assert describe.schedules(job.schedules) == "at every full moon"
@@ -110,7 +110,7 @@ def test_it_is_described_and_its_doubts_are_told(path):
     )  # fmt: skip
 
 
-def test_it_is_planned_kept_and_audited(path, tmp_path):
+def test_it_is_planned_stored_and_audited(path, tmp_path):
     jobs, now = loaded(path, 'moon = "full"').jobs, FULL_MOON + 30
     job_states = epochs.after({}, epochs.epoch_changes(jobs, {}, unknown=False, now=now - DAY))
     plan = planner.plan(jobs, job_states, now)
@@ -127,15 +127,15 @@ def test_it_is_planned_kept_and_audited(path, tmp_path):
     assert cadence.needed([job.schedules for job in jobs.values()], now) == 300
 
 
-def test_a_kind_that_nobody_knows_is_damage_and_has_no_slots():
-    unheard_of = Schedule("tides", zone="UTC")
+def test_an_unknown_kind_is_damage_and_has_no_slots():
+    unknown = Schedule("tides", zone="UTC")
 
     assert is_schedule(Schedule("moon", "full", anchor=FULL_MOON))
-    assert not is_schedule(unheard_of)
+    assert not is_schedule(unknown)
     with pytest.raises(
-        ScheduleError, match=f"'tides' is no kind of schedule: write one of {', '.join(registry.KINDS)}"
+        ScheduleError, match=f"'tides' is not a kind of schedule: write one of {', '.join(registry.KINDS)}"
     ):
-        registry.timetable_of(unheard_of, 0)
+        registry.timetable_of(unknown, 0)
 
 
 @pytest.mark.parametrize(
@@ -152,5 +152,5 @@ def test_a_kind_that_nobody_knows_is_damage_and_has_no_slots():
         Schedule("every", "60", anchor=1 << 60),
     ],
 )
-def test_a_schedule_that_cannot_be_is_recognised(schedule):
+def test_an_invalid_schedule_is_recognised(schedule):
     assert not is_schedule(schedule)

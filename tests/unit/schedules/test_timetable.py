@@ -21,7 +21,7 @@ HOUR, DAY = 3600, 86400
 
 
 def at(text, zone="UTC"):
-    """Return the instant of an ISO time, in *zone* unless it says otherwise itself."""
+    """Return the instant of an ISO time, which is in *zone* unless it has an offset."""
     moment = datetime.fromisoformat(text)
     return int((moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))).timestamp())
 
@@ -31,7 +31,7 @@ def utc(*slots):
 
 
 def fired(expression, zone, first, until):
-    """Return the UTC times of the slots from *first* to *until*, both included, both UTC."""
+    """Return the UTC times of the slots from *first* to *until*, both inclusive and in UTC."""
     return utc(*cron(expression, zone).between(at(first) - 1, at(until)))
 
 
@@ -52,14 +52,14 @@ def test_slots_are_the_minutes_in_which_the_real_debian_cron_fired(case, vector)
     assert len(expected) == timetable.count(start, end)
 
 
-def test_a_jump_of_exactly_three_hours_is_taken_for_a_clock_that_was_set():
+def test_a_jump_of_exactly_three_hours_is_treated_as_a_clock_that_was_set():
     # Casey went from 00:01 to 03:01: 181 minutes from one wake-up of cron to the next.
     during = ("2020-10-03T15:00", "2020-10-03T18:00")
 
     assert fired("30 0-4 * * *", "Antarctica/Casey", *during) == ["2020-10-03T16:30", "2020-10-03T17:30"]
 
 
-def test_three_hours_turned_back_are_not_worked_through_again():
+def test_three_hours_turned_back_do_not_run_again():
     during = ("2021-03-13T10:00", "2021-03-13T17:00")
 
     assert fired("30 21-23 * * *", "Antarctica/Casey", *during) == [
@@ -70,7 +70,7 @@ def test_three_hours_turned_back_are_not_worked_through_again():
     assert len(fired("30 * * * *", "Antarctica/Casey", *during)) == 7
 
 
-def test_a_day_that_a_zone_leaves_out_has_no_slots():
+def test_a_day_that_a_zone_skips_has_no_slots():
     # Samoa had no December 30 in 2011.
     assert fired("0 12 30 12 *", "Pacific/Apia", "2011-12-01T00:00", "2012-01-31T00:00") == []
     assert fired("0 12 28-31 12 *", "Pacific/Apia", "2011-12-01T00:00", "2012-01-31T00:00") == [
@@ -81,23 +81,23 @@ def test_a_day_that_a_zone_leaves_out_has_no_slots():
 
 
 def test_a_day_that_a_zone_has_twice_has_its_slots_twice(make_zone):
-    # As Kwajalein had the 30th of September 1969: too much to be daylight saving.
+    # Like 30 September 1969 in Kwajalein: a change of 23 hours is not daylight saving time.
     zone = make_zone(11 * HOUR, [(at("2019-09-30T13:00"), -12 * HOUR)])
-    holds = ("2019-09-29T12:00", "2019-10-01T12:00")
+    span = ("2019-09-29T12:00", "2019-10-01T12:00")
 
-    assert fired("0 20 30 9 *", zone, *holds) == ["2019-09-30T09:00", "2019-10-01T08:00"]
+    assert fired("0 20 30 9 *", zone, *span) == ["2019-09-30T09:00", "2019-10-01T08:00"]
 
 
 def test_wildcards_do_not_run_in_a_gap_at_midnight():
-    # cronsim 2.8 names the midnight that was not: Cairo went from 00:00 to 01:00.
+    # cronsim 2.8 returns a midnight that did not exist: Cairo went from 00:00 to 01:00.
     before = at("2026-04-23T21:59")
 
     assert utc(cron("* 0 * * *", "2025b/Africa/Cairo").next_after(before)) == ["2026-04-24T21:00"]
     assert utc(cron("0 0 * * *", "2025b/Africa/Cairo").next_after(before)) == ["2026-04-23T22:00"]
 
 
-def test_what_a_change_at_new_year_repeats_belongs_to_the_old_year(make_zone):
-    # As in Palmer Station, 1965: the clock was turned back by three hours as the UTC year began.
+def test_local_times_repeated_at_new_year_belong_to_the_old_year(make_zone):
+    # Like Palmer Station in 1965: the clock was set back by three hours at the beginning of the UTC year.
     zone = make_zone(0, [(at("2019-01-01T00:00"), -3 * HOUR)])
 
     assert fired("30 21-23 * * *", zone, "2018-12-31T21:00", "2019-01-01T12:00") == [
@@ -108,8 +108,8 @@ def test_what_a_change_at_new_year_repeats_belongs_to_the_old_year(make_zone):
 
 
 @pytest.mark.parametrize("offset", [1172, -2670, -57360])
-def test_offsets_with_odd_seconds_are_computed_with(make_zone, offset):
-    # Amsterdam, Monrovia and Manila had such offsets for long.
+def test_offsets_with_odd_seconds_are_supported(make_zone, offset):
+    # Amsterdam, Monrovia and Manila formerly had offsets like these.
     changes = [
         (at(f"{year}-0{month}-01T02:00"), change)
         for year in range(1990, 2000)
@@ -137,7 +137,7 @@ def test_utc_needs_no_time_zone_data(tmp_path):
 
 
 @pytest.mark.parametrize("use", ["", "; cron('30 4 * * *', 'UTC').next_after(0)"])
-def test_what_is_plain_leaves_cronsim_alone(use):
+def test_simple_fields_do_not_import_cronsim(use):
     code = f"import sys; from scheduled.schedules.cron_timetable import cron{use}; print('cronsim' in sys.modules)"
 
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
@@ -192,11 +192,11 @@ def test_the_last_weekday_is_a_friday_where_the_month_ends_with_a_sunday():
 
 
 @pytest.mark.parametrize("weekday", range(7))
-def test_february_29_on_any_weekday_is_not_taken_for_never(weekday):
+def test_february_29_on_any_weekday_is_accepted(weekday):
     assert cron(f"0 0 * 2 {weekday}#5", "UTC").next_after(0) is not None
 
 
-def test_marks_are_those_of_cronsim():
+def test_constants_equal_those_of_cronsim():
     from cronsim import CronSim
 
     assert (CronSim.LAST, CronSim.LAST_WEEKDAY) == (cron_days.LAST, cron_days.LAST_WEEKDAY)
@@ -206,7 +206,7 @@ def test_marks_are_those_of_cronsim():
     "field", ["*", *map(str, range(-1, 101)), "00", "07", "007", "+1", "1_0", "\u0663", "\u00b2"]
 )
 @pytest.mark.parametrize("place", [0, 1])
-def test_what_is_plain_is_read_as_cronsim_reads_it(field, place):
+def test_simple_fields_are_parsed_as_cronsim_parses_them(field, place):
     from cronsim import CronSim, CronSimError
 
     fields = ["*"] * 5
@@ -250,9 +250,9 @@ def test_a_macro_is_what_debian_expands_it_to(macro, expression):
         ("", "'' has 0 fields: write five"),
         ("5", "'5' has 1 field: write five"),
         ("0 30 4 * * *", "has 6 fields: write five (minute hour day-of-month month day-of-week)"),
-        ("@reboot", "@reboot is no time of the clock"),
+        ("@reboot", "@reboot is not a time"),
         ("@fortnightly", "write five fields or one of @hourly, "),
-        ("60 * * * *", "minute: '60' is not understood: write numbers from 0 to 59"),
+        ("60 * * * *", "minute: '60' is not valid: write numbers from 0 to 59"),
         ("0 24 * * *", "hour: '24'"),
         ("0 0 ? * *", "day-of-month: '?'"),
         ("0 0 * MARCH *", "month: 'MARCH'"),
@@ -261,16 +261,16 @@ def test_a_macro_is_what_debian_expands_it_to(macro, expression):
         ("0,,5 * * * *", "minute: '0,,5'"),
         (f"{'9' * 5000} * * * *", "minute: '999"),
         (f"{'9' * 5000}-1 * * * *", "minute: '999"),
-        ("5/10 * * * *", "minute: a step needs a range, 5/10 has none: write 5-59/10"),
-        ("0 0 * * MON/2", "day-of-week: a step needs a range, MON/2 has none: write 0-7/2 or */2"),
-        ("0 0 L/2 * *", "day-of-month: a step needs a range, L/2 has none"),
+        ("5/10 * * * *", "minute: a step needs a range, and 5/10 has none: write 5-59/10"),
+        ("0 0 * * MON/2", "day-of-week: a step needs a range, and MON/2 has none: write 0-7/2 or */2"),
+        ("0 0 L/2 * *", "day-of-month: a step needs a range, and L/2 has none"),
         ("0 22-2 * * *", "hour: 22-2 ends before it begins: write 22-23,0-2"),
         ("0 0 30 2 *", "no day ever matches 30 2 *: write a day that the month has"),
         ("0 0 31 4,6 *", "no day ever matches 31 4,6 *"),
         ("0 0 */31 * MON#5", "no day ever matches */31 * MON#5"),
     ],
 )
-def test_a_refusal_names_the_field_and_says_what_to_write(expression, message):
+def test_an_error_names_the_field_and_a_valid_value(expression, message):
     with pytest.raises(ScheduleError) as error:
         cron(expression, "UTC")
 
@@ -286,7 +286,7 @@ def test_an_unknown_zone_is_refused(zone):
 @pytest.mark.parametrize(
     ("hashed", "plain"),
     [
-        # A change of any of these would move the slots of every job out there.
+        # A change of any of these would move the slots of every existing job with H.
         ("H * * * *", "34 * * * *"),
         ("H H * * *", "34 8 * * *"),
         ("H/15 * * * *", "4-59/15 * * * *"),
@@ -296,31 +296,31 @@ def test_an_unknown_zone_is_refused(zone):
         ("0 0 * * THU", "0 0 * * THU"),
     ],
 )
-def test_what_a_name_draws_never_changes(hashed, plain):
+def test_the_hash_of_a_name_never_changes(hashed, plain):
     assert cron(plain, "UTC") is cron(hashed, "UTC", "backup")
 
 
-def test_names_draw_evenly_and_minute_says_nothing_of_hour():
+def test_hashes_are_spread_evenly_and_minute_and_hour_are_independent():
     slots = {cron("H H * * *", "UTC", f"job{number}").next_after(0) for number in range(1440)}
 
-    # Of 1440 draws from 1440, (1 - 1/e) * 1440 = 910 are expected to differ, give or take 12.
+    # Of 1440 random values out of 1440, (1 - 1/e) * 1440 = 910 +- 12 are expected to differ.
     assert 860 < len(slots) < 960
 
 
 @pytest.mark.parametrize(
     ("expression", "seed", "message"),
     [
-        ("H * * * *", "", "minute: H draws from a job's name, and there is none: write a number"),
+        ("H * * * *", "", "minute: H needs a job name, and there is none: write a number"),
         ("0 H(5-30) * * *", "a", "hour: H(5-30): write a range within 0-23"),
         ("H(9-1) * * * *", "a", "minute: H(9-1): write a range within 0-59, the smaller number first"),
         ("H/0 * * * *", "a", "minute: H/0: write a step from 1 to 60"),
         ("H/61 * * * *", "a", "minute: H/61: write a step from 1 to 60"),
-        ("0 0 HH * *", "a", "day-of-month: 'HH' is not understood: write H, H/5, H(1-9) or H(1-9)/5"),
-        ("h * * * *", "a", "minute: 'h' is not understood"),
+        ("0 0 HH * *", "a", "day-of-month: 'HH' is not valid: write H, H/5, H(1-9) or H(1-9)/5"),
+        ("h * * * *", "a", "minute: 'h' is not valid"),
         ("H H", "a", "has 2 fields"),
     ],
 )
-def test_a_refused_hash_says_what_to_write(expression, seed, message):
+def test_an_error_in_a_hash_names_a_valid_value(expression, seed, message):
     with pytest.raises(ScheduleError) as error:
         cron(expression, "UTC", seed)
 
@@ -347,7 +347,7 @@ def test_every_begins_with_its_anchor():
 
 @pytest.mark.parametrize("seconds", [0, -1])
 def test_every_needs_an_interval(seconds):
-    with pytest.raises(ScheduleError, match="write one second or more"):
+    with pytest.raises(ScheduleError, match="is not a positive interval: write 1 or more seconds"):
         every(seconds, 0)
 
 
@@ -370,7 +370,7 @@ def test_once_has_one_slot_and_never_none():
         (" 1h 30M ", 5400),
     ],
 )
-def test_intervals_are_read(text, seconds):
+def test_intervals_are_parsed(text, seconds):
     assert seconds == parse_interval(text)
 
 
@@ -378,17 +378,17 @@ def test_intervals_are_read(text, seconds):
     ("text", "message"),
     [
         ("60", "'60' has no unit: write 60s, 60m or 60h"),
-        ("0s", "is no time at all: write one second (1s) or more"),
-        ("0h0m", "is no time at all"),
-        ("-5m", "is no interval: write one such as 90s, 30m, 24h, 7d or 1h30m"),
-        ("1.5h", "is no interval"),
-        ("5 weeks", "is no interval"),
-        ("1h30", "is no interval"),
-        ("", "is no interval"),
-        (f"{'9' * 5000}s", "is no interval"),
+        ("0s", "is not a positive interval: write 1s or more"),
+        ("0h0m", "is not a positive interval"),
+        ("-5m", "is not an interval: write for example 90s, 30m, 24h, 7d or 1h30m"),
+        ("1.5h", "is not an interval"),
+        ("5 weeks", "is not an interval"),
+        ("1h30", "is not an interval"),
+        ("", "is not an interval"),
+        (f"{'9' * 5000}s", "is not an interval"),
     ],
 )
-def test_a_refused_interval_says_what_to_write(text, message):
+def test_an_error_in_an_interval_names_a_valid_value(text, message):
     with pytest.raises(ScheduleError) as error:
         parse_interval(text)
 
@@ -410,18 +410,18 @@ NOW = at("2026-01-01T00:00")
         ("0 0 */2 * 1", "UTC"),
     ],
 )
-def test_a_harmless_schedule_raises_no_doubts(expression, zone):
+def test_a_harmless_schedule_has_no_warnings(expression, zone):
     assert lint(expression, zone, NOW) == []
 
 
-def test_lint_says_that_either_day_is_enough():
+def test_lint_warns_that_either_day_is_enough():
     (doubt,) = lint("0 0 13 * FRI", "UTC", NOW)
 
     assert "day-of-month 13 and day-of-week FRI are both given: cron runs on days that match either" in doubt
 
 
-LEFT_OUT = "is left out by the clock"
-TWICE = "comes twice, and the job runs both times"
+SKIPPED = "does not exist on that day"
+TWICE = "occurs twice, and the job runs both times"
 
 
 @pytest.mark.parametrize(
@@ -434,7 +434,7 @@ TWICE = "comes twice, and the job runs both times"
                 (
                     "2026-03-29",
                     "02:00 to 03:00",
-                    f"02:15 to 02:30 {LEFT_OUT}, so the job runs once at 03:00 instead",
+                    f"02:15 to 02:30 {SKIPPED}, so the job runs once at 03:00 instead",
                 )
             ],
         ),
@@ -442,32 +442,32 @@ TWICE = "comes twice, and the job runs both times"
             "0 */2 * * *",
             "2025b/Europe/Berlin",
             [
-                ("2026-03-29", "02:00 to 03:00", f"02:00 {LEFT_OUT}, and the job does not run then"),
+                ("2026-03-29", "02:00 to 03:00", f"02:00 {SKIPPED}, and the job does not run then"),
                 ("2026-10-25", "03:00 to 02:00", f"02:00 {TWICE}"),
             ],
         ),
         (
             "15 * * * *",
             "2025b/Australia/Lord_Howe",
-            [("2026-10-04", "02:00 to 02:30", f"02:15 {LEFT_OUT}, and the job does not run then")],
+            [("2026-10-04", "02:00 to 02:30", f"02:15 {SKIPPED}, and the job does not run then")],
         ),
     ],
 )
-def test_lint_tells_what_clock_changes_do(expression, zone, expected):
+def test_lint_describes_the_effect_of_clock_changes(expression, zone, expected):
     assert lint(expression, zone, NOW) == [
-        f"on {day} clocks in {zone} go from {times}: local time {outcome}" for day, times, outcome in expected
+        f"on {day} clocks in {zone} go from {times}: local time {effect}" for day, times, effect in expected
     ]
 
 
-def test_lint_knows_what_cron_takes_for_a_reset_clock():
+def test_lint_treats_a_large_change_as_a_clock_that_was_set():
     (doubt,) = lint("30 1 * * *", "Antarctica/Casey", at("2020-06-01T00:00"))
 
-    assert "local time 01:30 is left out by the clock, and the job does not run then" in doubt
+    assert "local time 01:30 does not exist on that day, and the job does not run then" in doubt
 
 
-def test_lint_speaks_of_hashed_times_only_where_the_name_is_known():
+def test_lint_checks_hashed_times_only_if_the_name_is_known():
     assert lint("H 2 * * *", "2025b/Europe/Berlin", NOW) == []
-    assert "local time 02:34 is left out" in lint("H 2 * * *", "2025b/Europe/Berlin", NOW, "backup")[0]
+    assert "local time 02:34 does not exist" in lint("H 2 * * *", "2025b/Europe/Berlin", NOW, "backup")[0]
 
 
 def test_lint_refuses_what_cron_refuses():
@@ -484,14 +484,14 @@ def test_changes_of_a_zone_are_found_to_the_second():
     ]
 
 
-def test_changes_that_undo_each_other_within_days_are_found():
+def test_changes_that_cancel_each_other_out_within_days_are_found():
     expected = ["2000-10-08T03:00", "2000-10-15T02:00"]
     found = clock_changes.changes("America/Recife", at(expected[0]) - 50 * DAY, at(expected[1]) + 50 * DAY)
 
     assert expected == utc(*[change.at for change in found])
 
 
-def test_changes_are_found_that_undo_each_other_after_four_days(make_zone):
+def test_changes_that_cancel_each_other_out_after_four_days_are_found(make_zone):
     expected = ["2019-09-01T01:00", "2019-09-05T00:40"]
     zone = make_zone(-HOUR, [(at(expected[0]), -40 * 60), (at(expected[1]), -HOUR)])
     found = clock_changes.changes(zone, at(expected[0]) - 50 * DAY, at(expected[1]) + 50 * DAY)

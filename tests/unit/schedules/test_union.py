@@ -1,4 +1,4 @@
-"""What several schedules cost, and what one of them alone is."""
+"""The cost of a union of schedules, and unions of one and of no schedule."""
 
 from datetime import UTC, datetime
 
@@ -10,7 +10,7 @@ BEGIN = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp()) - 1
 
 
 class Counted:
-    """A timetable that counts how many of its slots are looked at one by one."""
+    """A timetable that counts how many of its slots are enumerated."""
 
     def __init__(self, times):
         self.times, self.seen = times, 0
@@ -31,7 +31,7 @@ def test_a_single_schedule_is_no_union():
     assert union([]).next_after(0) is None
 
 
-def test_the_slots_of_the_densest_schedule_are_counted_not_walked_through():
+def test_the_slots_of_the_densest_schedule_are_counted_and_not_enumerated():
     minutely, daily = Counted(cron("* * * * *", "UTC")), Counted(cron("30 2 * * *", "UTC"))
 
     assert union([daily, minutely]).count(BEGIN, BEGIN + YEAR) == YEAR // 60
