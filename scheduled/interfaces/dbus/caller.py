@@ -11,7 +11,7 @@ from dbus_fast.service import dbus_property
 
 from scheduled.errors import BusyError, ConfigError, ForbiddenError, ScheduledError, UnknownError
 from scheduled.instance import Instance
-from scheduled.interfaces.ask import answered
+from scheduled.interfaces.threads import in_thread
 
 ERRORS = {UnknownError: "Unknown", ForbiddenError: "Forbidden", ConfigError: "Invalid", BusyError: "Busy"}
 YES = ("true", "1", "yes", "on")
@@ -91,7 +91,7 @@ class Caller:
         """Return the answer as JSON; raises DBusError."""
         with self.presence.call():
             try:
-                return text(await answered(lambda: question(self.instance)))
+                return text(await in_thread(lambda: question(self.instance)))
             except ScheduledError as error:
                 raise named(error) from None
 

@@ -19,11 +19,11 @@ import scheduled
 from scheduled import service
 from scheduled.errors import ConfigError, ScheduledError
 from scheduled.instance import Instance
-from scheduled.interfaces.ask import answered
 from scheduled.interfaces.mcp.cron_tools import CronTools
 from scheduled.interfaces.mcp.own_tools import OwnTools
 from scheduled.interfaces.mcp.scheduler_tools import SchedulerTools
 from scheduled.interfaces.permissions import Permission, Permissions
+from scheduled.interfaces.threads import in_thread
 
 INSTRUCTIONS = (
     "scheduled runs periodic jobs from cron, without a daemon. Ask `explain` why a job ran, did not, or will; "
@@ -106,7 +106,7 @@ def _answering(
     @wraps(question)
     async def answer(**arguments: Any) -> Any:
         try:
-            return await answered(lambda: asked(arguments))
+            return await in_thread(lambda: asked(arguments))
         except ScheduledError as error:
             return _refusal(error)
 
