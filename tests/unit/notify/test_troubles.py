@@ -1,4 +1,4 @@
-"""What is wrong is said when it appears, and then once a day; `current` is tried by e2e and test_cli.py."""
+"""A problem is printed when it appears and then once a day. `current` is tested end to end and in test_cli.py."""
 
 import pytest
 
@@ -17,58 +17,58 @@ def ledger(tmp_path):
     ledger.close()
 
 
-def told(ledger, found, at):
+def printed(ledger, found, at):
     with ledger.transaction():
         return troubles.news(ledger, found, NOON + at)
 
 
-def test_a_trouble_is_told_when_it_appears_and_then_once_a_day(ledger):
-    trouble = {"job:a": "a: failed"}
+def test_a_problem_is_printed_when_it_appears_and_then_once_a_day(ledger):
+    problem = {"job:a": "a: failed"}
 
-    assert [told(ledger, trouble, at) for at in (0, 300, DAY - 1, DAY, DAY + 300, 2 * DAY)] == [
+    assert [printed(ledger, problem, at) for at in (0, 300, DAY - 1, DAY, DAY + 300, 2 * DAY)] == [
         ["a: failed"], [], [], ["a: failed"], [], ["a: failed"],
     ]  # fmt: skip
 
 
-def test_a_trouble_that_goes_and_comes_back_is_news(ledger):
-    trouble = {"job:a": "a: failed"}
+def test_a_problem_that_returns_is_printed_again(ledger):
+    problem = {"job:a": "a: failed"}
 
-    assert [told(ledger, found, at) for at, found in enumerate((trouble, {}, trouble))] == [
+    assert [printed(ledger, found, at) for at, found in enumerate((problem, {}, problem))] == [
         ["a: failed"], [], ["a: failed"],
     ]  # fmt: skip
 
 
-def test_a_new_trouble_is_told_without_the_old_ones(ledger):
-    told(ledger, {"a": "one"}, 0)
+def test_a_new_problem_is_printed_without_the_known_ones(ledger):
+    printed(ledger, {"a": "one"}, 0)
 
-    assert told(ledger, {"a": "one", "b": "two"}, 1) == ["two"]
+    assert printed(ledger, {"a": "one", "b": "two"}, 1) == ["two"]
 
 
-def test_other_words_for_a_known_trouble_are_no_news_but_are_kept(ledger):
-    told(ledger, {"job:a": "a: failed: exit code 1"}, 0)
+def test_a_new_text_for_a_known_problem_is_recorded_but_not_printed(ledger):
+    printed(ledger, {"job:a": "a: failed: exit code 1"}, 0)
 
-    assert told(ledger, {"job:a": "a: failed: exit code 2"}, 1) == []
+    assert printed(ledger, {"job:a": "a: failed: exit code 2"}, 1) == []
     assert [known.condition.payload for known in ledger.conditions(troubles.OWNER)] == [
         {"text": "a: failed: exit code 2"}
     ]
 
 
-def test_a_clock_that_went_back_silences_nothing(ledger):
-    told(ledger, {"a": "one"}, 10 * DAY)
+def test_a_clock_that_was_set_back_suppresses_nothing(ledger):
+    printed(ledger, {"a": "one"}, 10 * DAY)
 
-    assert told(ledger, {"a": "one"}, 0) == ["one"]
+    assert printed(ledger, {"a": "one"}, 0) == ["one"]
 
 
-def test_troubles_of_the_runner_are_not_mixed_with_the_conditions_of_jobs(ledger):
+def test_problems_of_scheduled_are_separate_from_the_conditions_of_jobs(ledger):
     from scheduled.core.conditions import Condition
 
     with ledger.transaction():
         ledger.put_condition(JobKey("health"), Condition(key="a", group="g"), NOON)
-    told(ledger, {"a": "one"}, 0)
-    told(ledger, {}, 1)
+    printed(ledger, {"a": "one"}, 0)
+    printed(ledger, {}, 1)
 
     assert [(known.job, known.condition.key) for known in ledger.conditions()] == [("health", "a")]
 
 
-def test_nothing_wrong_is_nothing_told(ledger):
-    assert (told(ledger, {}, 0), ledger.conditions()) == ([], [])
+def test_without_problems_nothing_is_printed(ledger):
+    assert (printed(ledger, {}, 0), ledger.conditions()) == ([], [])

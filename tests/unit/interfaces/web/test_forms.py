@@ -1,4 +1,4 @@
-"""A form shows a job's table, and a submitted form changes only the keys whose fields were changed."""
+"""A form shows a job's table, and a submitted form changes only the keys of the fields that were changed."""
 
 import pytest
 
