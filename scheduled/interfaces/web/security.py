@@ -149,8 +149,8 @@ class Guard:
     def _check_origin(self, request: Request, host: str) -> None:
         """Raise RefusedError unless a write comes from a page of this interface, or from a program with the token."""
         origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-        ours = f"{self.address.scheme}://{host}".lower()
-        if (origin is not None and origin.lower() != ours) or site not in (None, "same-origin"):
+        own = f"{self.address.scheme}://{host}".lower()
+        if (origin is not None and origin.lower() != own) or site not in (None, "same-origin"):
             raise RefusedError(403, "the request comes from a page of another site")
         if _has_no_origin(request) and _bearer(request) is None:
             raise RefusedError(403, NO_ORIGIN)
@@ -165,9 +165,8 @@ class Guard:
                 401, "the token is missing or wrong", {"WWW-Authenticate": 'Bearer realm="scheduled"'}
             )
         if request.method not in READS and _has_no_origin(request) and "bearer" not in valid:
-            raise RefusedError(
-                403, NO_ORIGIN
-            )  # a wrong Authorization header does not make up for a missing Origin
+            # A wrong Authorization header passes `_check_origin`, and must not let a cookie without an origin through.
+            raise RefusedError(403, NO_ORIGIN)
 
     def _current_key(self) -> Key:
         try:

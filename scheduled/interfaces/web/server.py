@@ -128,9 +128,9 @@ def serve(app: ASGIApp, options: ListenOptions, found: list[socket.socket], idle
     )
     server = uvicorn.Server(settings)
 
-    async def both() -> None:
+    async def serve_until_idle() -> None:
         watching = asyncio.create_task(idle.watch(server))
         await server.serve(sockets=found)
         watching.cancel()
 
-    asyncio.run(both())
+    asyncio.run(serve_until_idle())

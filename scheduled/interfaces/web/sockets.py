@@ -66,7 +66,7 @@ def _from_systemd() -> list[socket.socket]:
 def server_address(
     key: Key, options: ListenOptions, listening: Iterable[socket.socket], **more: Any
 ) -> ServerAddress:
-    """Return the port, accepted host names and exposure of a server with these sockets."""
+    """Return the ServerAddress for the sockets *listening*; *more* are further fields of it."""
     addresses = [one.getsockname()[:2] for one in listening]
     exposed = any(address not in LOOPBACK for address, _ in addresses)
     own = {socket.gethostname(), options.host} if exposed else {options.host}

@@ -84,9 +84,8 @@ def _change(request: Request, filled: forms.Fields, sent: Mapping[str, str]) -> 
     name, instance = request.path_params["job"], instance_of(request)
     table = service.written(instance, name)
     filled["name"] = name
-    if (
-        "what" not in sent
-    ):  # the browser does not send the disabled radio buttons of an action that cannot be edited
+    # Browsers do not send disabled inputs: the action is missing if the form did not allow to change it.
+    if "what" not in sent:
         filled |= forms.work(table)
     if "preview" in sent:
         return _form(request, filled, table=table)
