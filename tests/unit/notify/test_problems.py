@@ -3,7 +3,7 @@
 import pytest
 
 from scheduled.core.keys import JobKey
-from scheduled.notify import troubles
+from scheduled.notify import problems
 from scheduled.schedules.zones import DAY
 from scheduled.state.sqlite.ledger import SqliteLedger
 
@@ -19,7 +19,7 @@ def ledger(tmp_path):
 
 def printed(ledger, found, at):
     with ledger.transaction():
-        return troubles.news(ledger, found, NOON + at)
+        return problems.news(ledger, found, NOON + at)
 
 
 def test_a_problem_is_printed_when_it_appears_and_then_once_a_day(ledger):
@@ -48,7 +48,7 @@ def test_a_new_text_for_a_known_problem_is_recorded_but_not_printed(ledger):
     printed(ledger, {"job:a": "a: failed: exit code 1"}, 0)
 
     assert printed(ledger, {"job:a": "a: failed: exit code 2"}, 1) == []
-    assert [known.condition.payload for known in ledger.conditions(troubles.OWNER)] == [
+    assert [known.condition.payload for known in ledger.conditions(problems.OWNER)] == [
         {"text": "a: failed: exit code 2"}
     ]
 
