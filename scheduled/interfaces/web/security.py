@@ -50,10 +50,7 @@ HEADERS = {
 
 
 class ServerAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """The address of the server: its *port*, the host *names* that it accepts, and whether it uses TLS (*secure*).
-
-    *exposed* is true if it listens on an address other than loopback.
-    """
+    """The server's *port* and accepted host *names*; *secure* means TLS, *exposed* means not only on loopback."""
 
     key: Key
     port: int
@@ -77,10 +74,7 @@ class ServerAddress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _is_address(name: str) -> bool:
-    """Return whether *name* is an IP address.
-
-    DNS rebinding needs a name. A request with an IP address in its Host header was sent to that address.
-    """
+    """Return whether *name* is an IP address. An exposed server accepts any: DNS rebinding needs a name."""
     try:
         ipaddress.ip_address(name)
     except ValueError:
@@ -180,10 +174,7 @@ class Guard:
         return key.is_session(value) if kind == "cookie" else key.is_token(value)
 
     def _with_token(self, request: Request) -> Response | None:
-        """Return a redirect that replaces the token in the URL by a cookie; None if the URL has no valid token.
-
-        The token then stays out of the browser's history.
-        """
+        """Return a redirect that moves a valid token from the URL (and so the history) to a cookie; None without one."""
         if "token" not in request.query_params or request.method not in READS:
             return None
         if not self._current_key().is_token(request.query_params["token"]):
