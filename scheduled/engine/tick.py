@@ -18,7 +18,7 @@ from scheduled.engine.dispatch import Dispatcher
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_USAGE
-from scheduled.notify import outbox, troubles
+from scheduled.notify import outbox, problems
 from scheduled.state.ledger import Ledger
 
 
@@ -107,8 +107,8 @@ def _finish(
         if only is None:  # it has planned, by now maybe a later tick than this one
             planning.leave(ledger, plan, int(ledger.meta("planned") or 0), untaken)
         config, messages = runtime.config, [*runtime.troubles, *new]
-        found = troubles.current(ledger, config.jobs, [*config.problems, *config.warnings], messages)
-        news = troubles.news(ledger, found, now)
+        found = problems.current(ledger, config.jobs, [*config.problems, *config.warnings], messages)
+        news = problems.news(ledger, found, now)
     publish.snapshot(runtime, ledger, plan, now)
     return news
 

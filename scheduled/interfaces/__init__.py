@@ -1,1 +1,1 @@
-"""The interfaces beside the command line: each asks `service`, has no logic of its own, and goes when nobody needs it."""
+"""The interfaces besides the command line. Each calls `service`, has no logic of its own, and exits when it is idle."""

@@ -1,1 +1,1 @@
-"""What people and programs are notified of: conditions, notices, the outbox and its routes, the session bus."""
+"""Notifications: conditions, notices, the outbox and its routes, and the signals on the session bus."""

@@ -1,4 +1,4 @@
-"""What a handler has to say of a change in its conditions."""
+"""Compose the notices for a change in the conditions of a job's handler."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,10 +9,13 @@ from scheduled.handlers import registry
 
 
 def compose(job: Job, change: Change, report: Callable[[str], None]) -> Sequence[Notice]:
-    """Return the notices that the handler of *job* makes of *change*; what goes wrong is given to *report*."""
+    """Return the notices that the handler of *job* composes for *change*.
+
+    If the handler raises an exception, pass a message to *report* and return no notices.
+    """
     try:
-        speak = getattr(registry.find(handler_of(job.action)), "notices", None)
-        return speak(change) if speak else []
-    except Exception as error:  # noqa: BLE001 - a plug-in's fault must not undo the run's verdict
+        notices = getattr(registry.find(handler_of(job.action)), "notices", None)
+        return notices(change) if notices else []
+    except Exception as error:  # noqa: BLE001 - an error of a plug-in must not undo the run's verdict
         report(f"{job.name}: its notices could not be composed: {type(error).__name__}: {error}")
         return []

@@ -1,4 +1,4 @@
-"""Conditions -> what changed since last time -> notices in the outbox, decided in one transaction."""
+"""Compare a job's conditions with the recorded ones, and record the changes and their notices in one transaction."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -19,9 +19,9 @@ def changes(
     now: datetime,
     unknown: Sequence[str] = (),
 ) -> list[Change]:
-    """Compare what is true now with what was true last time; return one change for every group.
+    """Compare the *current* conditions with the *known* ones; return one change for each group.
 
-    *unknown* are prefixes of keys of which nothing could be learned this time: what was true there still is.
+    *unknown* lists prefixes of keys that could not be checked this time: known conditions with these prefixes stay.
     """
     before = {item.condition.key: item.condition for item in known}
     after = {key: found for key, found in before.items() if unknown and key.startswith(tuple(unknown))}
@@ -56,9 +56,10 @@ def record(
     compose: Callable[[Change], Sequence[Notice]],
     at: float,
 ) -> list[Event]:
-    """Write what changed for *key*, and the notices that follow from it, into the ledger; return the events.
+    """Record the changes *found* for the job *key* and post the notices that *compose* makes of them.
 
-    Called inside a transaction: a notice is decided together with the condition that caused it, or not at all.
+    Return the events to publish. *at* is UTC seconds. Must be called inside a transaction, so that a condition and its
+    notices are recorded together or not at all.
     """
     events = []
     for change in found:

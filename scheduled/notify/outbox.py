@@ -1,4 +1,4 @@
-"""The outbox: notices that are decided and not delivered yet; each is delivered at least once."""
+"""Deliver the notices in the outbox, each at least once."""
 
 from collections.abc import Callable
 
@@ -11,32 +11,32 @@ FIRST_RETRY = 5 * MINUTE
 
 
 def notice_id(*parts: str) -> str:
-    """Return the id by which a notice is recognised when it is delivered a second time."""
+    """Return the id of a notice; a route recognises a repeated delivery by it."""
     from hashlib import sha256
 
     return sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
 def deliver(ledger: Ledger, open_route: Callable[[], Route], now: Instant) -> list[str]:
-    """Deliver what the outbox holds and is due at *now*; return what went wrong, a line for each notice that stays.
+    """Deliver the notices that are due at *now*; return one error message for each that could not be delivered.
 
-    *open_route* is called only if something is due.
+    *open_route* is called only if a notice is due.
     """
     due = [item for item in ledger.outbox() if item.next_try <= now]
     if not due:
         return []
     route = open_route()
-    troubles = [trouble for item in due if (trouble := _deliver(ledger, route, item, now)) is not None]
-    if len(troubles) < len(due):
+    errors = [error for item in due if (error := _deliver(ledger, route, item, now)) is not None]
+    if len(errors) < len(due):
         route.finish()
-    return troubles
+    return errors
 
 
 def _deliver(ledger: Ledger, route: Route, item: OutboxItem, now: Instant) -> str | None:
-    """Deliver one notice and note in the ledger what became of it; return what went wrong, if anything did."""
+    """Deliver one notice and record in the ledger whether it was delivered; return an error message if not."""
     try:
         route.deliver(item)
-    except Exception as error:  # noqa: BLE001 - one undeliverable notice must not hold up the others
+    except Exception as error:  # noqa: BLE001 - one undeliverable notice must not block the others
         with ledger.transaction():
             ledger.undelivered(item.id, now + _pause(item.tries), str(error))
         return f"{item.notice.recipient}: {item.notice.subject!r} not delivered: {error}"

@@ -1,7 +1,7 @@
-"""Facts on the session bus, for programs that listen: JobStarted and its like, from the ticks that cron starts too.
+"""Emit events as D-Bus signals (JobStarted and others) on the session bus, also from the ticks that cron starts.
 
-Where there is no bus, or no library for it, nothing is said. A bus that does not answer costs an invocation BOUND
-once, and is not asked again.
+Signals are best effort. Without a bus, or without the library for it, none are emitted. A bus that does not answer
+delays a process by TIMEOUT once; the process then emits no more signals.
 """
 
 import os
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     from jeepney import Message
 
-BOUND = 0.5  # seconds
+TIMEOUT = 0.5  # seconds
 PATHS = {"com.aiworkflow.BotCron": "/com/aiworkflow/BotCron", "org.scheduled.Scheduler1": "/org/scheduled/Scheduler1"}  # fmt: skip
-BOT_CRON, OURS = PATHS
+BOT_CRON, SCHEDULER1 = PATHS
 JOBS = {"job_started": "JobStarted", "job_completed": "JobCompleted", "job_failed": "JobFailed"}
 
 
 def address() -> str | None:
-    """Return where the session bus listens; cron sets no variable, so that the usual place is tried too."""
+    """Return the address of the session bus; None if there is none. cron sets no variable: try the usual path as well."""
     given = os.environ.get("DBUS_SESSION_BUS_ADDRESS")
     if given is not None:
         return given if given.startswith("unix:") else None
@@ -37,16 +37,16 @@ def address() -> str | None:
         return None
 
 
-def why_none() -> str:
-    """Say why there is no address."""
+def why_no_address() -> str:
+    """Return the reason for which `address` returns None."""
     given = os.environ.get("DBUS_SESSION_BUS_ADDRESS")
     if given is not None:
-        return f"DBUS_SESSION_BUS_ADDRESS is {given!r}, and no unix: address"
-    return "DBUS_SESSION_BUS_ADDRESS is not set, and /run/user has none of yours"
+        return f"DBUS_SESSION_BUS_ADDRESS is {given!r}, which is not a unix: address"
+    return f"DBUS_SESSION_BUS_ADDRESS is not set, and /run/user/{os.geteuid()}/bus is not a bus of this user"
 
 
 def signals(event: Event, zone: str) -> Iterator[tuple[str, str, str, tuple[Any, ...]]]:
-    """Yield (interface, signal, signature, body) for everything that is said of an event."""
+    """Yield the signals for an event, each as (interface, member, signature, body)."""
     payload = dict(event.payload)
     slot = payload.get("scheduled_for")
     if isinstance(slot, int):
@@ -55,93 +55,93 @@ def signals(event: Event, zone: str) -> Iterator[tuple[str, str, str, tuple[Any,
     for interface in PATHS:
         yield interface, "Event", "ss", (event.name, document)
     if event.name in JOBS:
-        named = str(payload.get("job", "")), str(payload.get("run_id", ""))
+        names = str(payload.get("job", "")), str(payload.get("run_id", ""))
         last = {"job_completed": (document,), "job_failed": (str(payload.get("reason", "")),)}
-        body = (*named, *last.get(event.name, ()))
+        body = (*names, *last.get(event.name, ()))
         yield BOT_CRON, JOBS[event.name], "s" * len(body), body
     elif event.name == "scheduler_toggled":
         yield BOT_CRON, "SchedulerToggled", "b", (bool(payload["enabled"]),)
 
 
 class Announcer:
-    """A subscriber that tells the session bus of every event."""
+    """A subscriber that emits every event on the session bus."""
 
     def __init__(self, zone: str) -> None:
         self._zone = zone
-        self._line: Line | None = None
-        self._silent = False
+        self._connection: Connection | None = None
+        self._disabled = False
 
     def __call__(self, event: Event) -> None:
-        """Say it; whatever is wrong with the bus is no trouble of ours."""
-        if self._silent:
+        """Emit the signals of *event*. Session bus errors are ignored: signals are best effort."""
+        if self._disabled:
             return
         try:
-            self._line = self._line or _dial()
-            if self._line is not None:
-                self._line.say(signals(event, self._zone))
+            self._connection = self._connection or _connect()
+            if self._connection is not None:
+                self._connection.emit(signals(event, self._zone))
         except (ImportError, OSError, ValueError, RuntimeError):
-            self._line = None
-        self._silent = self._line is None
+            self._connection = None
+        self._disabled = self._connection is None
 
 
-def _dial() -> "Line | None":
-    where = address()
-    return None if where is None else Line(where)
+def _connect() -> "Connection | None":
+    found = address()
+    return None if found is None else Connection(found)
 
 
 def reload_services() -> None:
-    """Have the bus read its service files again; where there is no bus there is nothing to do."""
+    """Make the session bus reload its service files. Do nothing if there is no bus; ignore its errors."""
     try:
-        line = _dial()
-        if line is not None:
-            line.reload()
+        connection = _connect()
+        if connection is not None:
+            connection.reload()
     except (ImportError, OSError, ValueError, RuntimeError):
         return
 
 
-class Line:
-    """A connection to the bus on which nothing is waited for longer than BOUND."""
+class Connection:
+    """A connection to the bus; none of its calls takes longer than TIMEOUT. Raises OSError."""
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, bus: str) -> None:
         from jeepney import Parser, message_bus
         from jeepney.bus import get_bus
         from jeepney.io.blocking import prep_socket
 
         self._parser = Parser()
         self._serial = 0
-        deadline = time.monotonic() + BOUND
-        self._socket: socket.socket = prep_socket(get_bus(where), timeout=BOUND)
-        self._ask(message_bus.Hello(), deadline)
+        deadline = time.monotonic() + TIMEOUT
+        self._socket: socket.socket = prep_socket(get_bus(bus), timeout=TIMEOUT)
+        self._call(message_bus.Hello(), deadline)
 
-    def say(self, said: Iterator[tuple[str, str, str, tuple[Any, ...]]]) -> None:
-        """Send signals; returns once the bus has them. Raises OSError if it does not take them in time."""
+    def emit(self, signals: Iterator[tuple[str, str, str, tuple[Any, ...]]]) -> None:
+        """Send signals; return when the bus has received them. Raise OSError if it does not answer in time."""
         from jeepney import DBusAddress, message_bus, new_signal
 
-        deadline = time.monotonic() + BOUND
-        for interface, name, signature, body in said:
+        deadline = time.monotonic() + TIMEOUT
+        for interface, name, signature, body in signals:
             emitter = DBusAddress(PATHS[interface], interface=interface)
             self._send(new_signal(emitter, name, signature, body), deadline)
-        self._ask(message_bus.GetId(), deadline)
+        self._call(message_bus.GetId(), deadline)
 
     def reload(self) -> None:
-        """Have the bus read its configuration again."""
+        """Make the bus reload its configuration."""
         from jeepney import message_bus
 
-        self._ask(message_bus.ReloadConfig(), time.monotonic() + BOUND)
+        self._call(message_bus.ReloadConfig(), time.monotonic() + TIMEOUT)
 
     def _send(self, message: "Message", deadline: float) -> None:
         self._serial += 1
         self._socket.settimeout(_left(deadline))
         self._socket.sendall(message.serialise(serial=self._serial))
 
-    def _ask(self, message: "Message", deadline: float) -> None:
-        """Send a call and wait for its reply: all that was sent before has been taken by then."""
+    def _call(self, message: "Message", deadline: float) -> None:
+        """Send a method call and wait for its reply. The bus has then received every message sent before it."""
         self._send(message, deadline)
         while not self._is_answered():
             self._socket.settimeout(_left(deadline))
             data = self._socket.recv(4096)
             if not data:
-                raise ConnectionError("the bus hung up")
+                raise ConnectionError("the session bus closed the connection")
             self._parser.add_data(data)
 
     def _is_answered(self) -> bool:
@@ -156,5 +156,5 @@ class Line:
 def _left(deadline: float) -> float:
     left = deadline - time.monotonic()
     if left <= 0:
-        raise TimeoutError("the bus does not answer")
+        raise TimeoutError("the session bus does not answer")
     return left

@@ -6,7 +6,7 @@ from scheduled.clock import stamp
 from scheduled.config.files import load_config
 from scheduled.core.records import KnownCondition
 from scheduled.instance import Instance
-from scheduled.notify.troubles import OWNER, about
+from scheduled.notify.problems import OWNER, about
 from scheduled.state.open import read_only
 
 

@@ -13,7 +13,7 @@ from scheduled.core.records import JobRow
 from scheduled.core.runs import FAILED
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
-from scheduled.notify.troubles import OWNER
+from scheduled.notify.problems import OWNER
 from scheduled.paths import Paths
 from scheduled.queries.describe import written
 from scheduled.queries.jobs import in_words

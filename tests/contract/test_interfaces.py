@@ -1,6 +1,6 @@
-"""One question, the same answer, whichever interface it is asked at; what is done at one is seen at all.
+"""The same call has the same answer and the same effect through every interface.
 
-A further interface is one more adapter in tests/fixtures/interfaces and one more line in `interfaces` below.
+To add an interface, add an adapter to tests/fixtures/interfaces and a line to `interfaces` below.
 """
 
 import json
@@ -30,7 +30,7 @@ JOBS = """
     [web]
     allow_edit = true
     [jobs.greet]
-    description = "says hello"
+    description = "prints hello"
     command = ["echo", "hello"]
     [jobs.yearly]
     cron = "0 3 1 1 *"
@@ -46,7 +46,7 @@ JOBS = """
     command = ["sleep", "60"]
 """
 NEXT_YEAR = {"first": "2027-01-01", "last": "2029-01-01"}
-LOOKS = [
+READS = [
     ("jobs", {}),
     ("job", {"name": "yearly"}),
     ("status", {}),
@@ -86,10 +86,10 @@ NUMBERS = [
 ]
 MISTAKES = [
     ("job", {"name": "yearl"}),
-    ("explain", {"job": "nobody"}),
+    ("explain", {"job": "unknown"}),
     ("explain", {"job": "greet", "at": "noon"}),
     ("history", {"since": "yesterday"}),
-    ("logs", {"name": "nobody"}),
+    ("logs", {"name": "unknown"}),
     ("audit", {"after": "never"}),
     ("emit", {"name": "no name", "payload": {}}),
     ("skip", {"job": "yearly", "slot": "2027-01-01T03:30:00+00:00"}),
@@ -100,9 +100,9 @@ MISTAKES = [
         "add",
         {"name": "new", "definition": {"command": ["true"], "cron": "@daily", "cron_expression": "@hourly"}},
     ),
-    ("remove", {"job": "nobody"}),
+    ("remove", {"job": "unknown"}),
 ]
-# What is another each time it is asked, or names the run, the process or the file that came of it.
+# Fields that differ on every call, or that name the run, the process or the file that the call created.
 MOVING = frozenset(
     ("seconds_ago", "in_seconds", "uptime_seconds", "overdue_seconds", "tick", "run_id", "started_at", "finished_at",
      "duration_ms", "backup", "now")
@@ -110,14 +110,14 @@ MOVING = frozenset(
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory):
+def shared_world(tmp_path_factory):
     world = World(tmp_path_factory.mktemp("interfaces"))
     crontab.give(world.root / "bin")
     _configured(world)
     for job in ("greet", "broken"):
         world.run("run", job)
     world.run("run")
-    world.run("web", "--url")  # the token, which must stay the same for as long as the interface is open
+    world.run("web", "--url")  # creates the token, which must stay the same while the server runs
     shutil.copytree(world.state, world.root / "before")
     return world
 
@@ -128,16 +128,17 @@ def _configured(world):
 
 
 @pytest.fixture(scope="module")
-def interfaces(house):
+def interfaces(shared_world):
     with ExitStack() as opened:
         found = {
-            "mcp": opened.enter_context(McpInterface(house)),
-            "rest": opened.enter_context(RestInterface(house)),
+            "mcp": opened.enter_context(McpInterface(shared_world)),
+            "rest": opened.enter_context(RestInterface(shared_world)),
         }
         if not missing():
-            session = Session(house.root, HOME=str(house.root), PATH=f"{house.root}/bin:{os.environ['PATH']}")
+            root = shared_world.root
+            session = Session(root, HOME=str(root), PATH=f"{root}/bin:{os.environ['PATH']}")
             opened.callback(session.close)
-            house.run("install", "--dbus", env=session.environment)
+            shared_world.run("install", "--dbus", env=session.environment)
             found["dbus"] = DbusInterface(session)
         yield found
 
@@ -148,96 +149,99 @@ def interface(interfaces, request):
 
 
 @pytest.fixture(scope="module")
-def printed(house):
-    """Return what the command line says to a question in a fresh world, and what it leaves: once for all interfaces."""
-    said = {}
+def expected(shared_world):
+    """Return a function: given a call, the answer of the command line in a reset world, and the state that it leaves.
 
-    def answer(asked):
-        key = json.dumps(asked)
-        if key not in said:
-            _again(house)
-            said[key] = _asked(CliInterface(house), asked), _left(house)
-            _again(house)
-        return said[key]
+    Answers are cached, so that each call is made once for all interfaces.
+    """
+    known = {}
 
-    return answer
+    def answer_and_state(call):
+        key = json.dumps(call)
+        if key not in known:
+            _reset(shared_world)
+            known[key] = _answer(CliInterface(shared_world), call), _state(shared_world)
+            _reset(shared_world)
+        return known[key]
+
+    return answer_and_state
 
 
-def _asked(interface, asked):
-    question, arguments = asked
+def _answer(interface, call):
+    function, arguments = call
     try:
-        return steady(interface.service(question, **arguments))
+        return steady(interface.service(function, **arguments))
     except RefusedError as error:
         return str(error)
 
 
 @pytest.fixture
-def world(house):
-    """Give the world as it was, whatever the last question did to it."""
-    _again(house)
-    return house
+def world(shared_world):
+    """The shared world, reset."""
+    _reset(shared_world)
+    return shared_world
 
 
-def _again(world):
+def _reset(world):
     _configured(world)
     world.begin_again(world.root / "before")
 
 
 def steady(found):
-    """Return a document without what moves."""
+    """Return a document without the fields in MOVING."""
     if isinstance(found, dict):
         return {key: steady(value) for key, value in found.items() if key not in MOVING}
     return [steady(value) for value in found] if isinstance(found, list) else found
 
 
-def named(asked):
-    return " ".join([asked[0], *map(str, asked[1].values())])
+def name_of(call):
+    return " ".join([call[0], *map(str, call[1].values())])
 
 
-@pytest.mark.parametrize("asked", LOOKS, ids=named)
-def test_the_same_question_has_the_same_answer(world, printed, interface, asked):
-    answer, left = printed(asked)
+@pytest.mark.parametrize("call", READS, ids=name_of)
+def test_the_same_read_has_the_same_answer(world, expected, interface, call):
+    answer, state = expected(call)
 
-    assert _asked(interface, asked) == answer
+    assert _answer(interface, call) == answer
     assert not isinstance(answer, str)
-    assert _left(world) == left
+    assert _state(world) == state
 
 
-@pytest.mark.parametrize("asked", CHANGES, ids=named)
-def test_the_same_wish_is_answered_alike_and_leaves_the_same_behind(world, printed, interface, asked):
-    answer, left = printed(asked)
+@pytest.mark.parametrize("call", CHANGES, ids=name_of)
+def test_the_same_change_has_the_same_answer_and_the_same_effect(world, expected, interface, call):
+    answer, state = expected(call)
 
-    assert _asked(interface, asked) == answer
+    assert _answer(interface, call) == answer
     assert not isinstance(answer, str)
-    assert _left(world) == left
+    assert _state(world) == state
 
 
-def _left(world):
+def _state(world):
     files = {path.name: path.read_text() for path in sorted(world.config.parent.rglob("*.toml"))}
     runs = world.sql("SELECT job, slot, triggered_by, attempt, status, reason FROM runs ORDER BY claimed_at")
-    switches = world.sql("SELECT job, enabled FROM overrides"), world.sql("SELECT job, until FROM pauses")
-    return files, runs, switches, world.sql("SELECT job FROM triggers")
+    overrides = world.sql("SELECT job, enabled FROM overrides"), world.sql("SELECT job, until FROM pauses")
+    return files, runs, overrides, world.sql("SELECT job FROM triggers")
 
 
-@pytest.mark.parametrize("asked", MISTAKES, ids=named)
-def test_the_same_mistake_is_told_in_the_same_words_and_changes_nothing(world, printed, interface, asked):
-    words, left = printed(asked)
+@pytest.mark.parametrize("call", MISTAKES, ids=name_of)
+def test_the_same_mistake_has_the_same_message_and_changes_nothing(world, expected, interface, call):
+    message, state = expected(call)
 
-    assert _asked(interface, asked) == words
-    assert isinstance(words, str)
-    assert _left(world) == left
+    assert _answer(interface, call) == message
+    assert isinstance(message, str)
+    assert _state(world) == state
 
 
-@pytest.mark.parametrize(("question", "arguments", "said"), NUMBERS)
-def test_a_number_out_of_range_is_refused_by_name(world, interfaces, question, arguments, said):
-    """The command line, REST and MCP refuse most of them by their own schemas; nobody is answered with less."""
+@pytest.mark.parametrize(("function", "arguments", "message"), NUMBERS)
+def test_a_number_out_of_range_is_refused_by_name(world, interfaces, function, arguments, message):
+    """The command line, REST and MCP refuse most of these numbers by their own schemas; the message then differs."""
     for name, interface in {**interfaces, "cli": CliInterface(world)}.items():
-        with pytest.raises(RefusedError, match=rf"{said}|{next(reversed(arguments))}") as refused:
-            interface.service(question, **arguments)
-        assert name != "dbus" or re.fullmatch(said, str(refused.value))
+        with pytest.raises(RefusedError, match=rf"{message}|{next(reversed(arguments))}") as refused:
+            interface.service(function, **arguments)
+        assert name != "dbus" or re.fullmatch(message, str(refused.value))
 
 
-def test_what_is_under_way_is_not_started_again_and_no_interface_calls_that_a_success(
+def test_a_running_job_is_not_started_again_and_no_interface_reports_that_as_a_success(
     world, interface, until
 ):
     runner = world.start("run", "sleeper")
@@ -250,7 +254,7 @@ def test_what_is_under_way_is_not_started_again_and_no_interface_calls_that_a_su
     runner.wait()
 
 
-def test_a_forecast_of_more_than_anybody_can_read_is_refused_before_it_is_made(world, interfaces):
+def test_a_forecast_with_too_many_runs_is_refused_before_it_is_computed(world, interfaces):
     minutely = '[jobs.minutely]\ncron = "* * * * *"\ncommand = "true"\n'
     world.configure(JOBS.replace("[jobs.yearly]", f"{minutely}[jobs.yearly]"))
     world.run("run")

@@ -1,4 +1,4 @@
-"""What every ledger must do when the clock goes back, and comes right again."""
+"""The contract of every ledger for clocks that are set back and corrected later."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.fixtures.ledgers import DAILY, HOUR
 
 @pytest.fixture
 def ahead(ledger):
-    """A ledger whose job stands at five hours, with a success at two and at five."""
+    """A ledger in which the job's position is at hour five, with a success at hours two and five."""
     with ledger.transaction():
         for hour, verdict in ((2, "success"), (3, "failed"), (5, "success")):
             ledger.record_verdict(
@@ -27,7 +27,7 @@ def all_of(ledger):
     return ledger.job_states(), ledger.epochs(), list(ledger.slot_rows())
 
 
-def test_going_back_leaves_what_was_until_then_and_lays_the_rest_aside(ahead):
+def test_rewinding_keeps_the_slots_until_then_and_sets_the_later_ones_aside(ahead):
     with ahead.transaction():
         ahead.rewind(JobKey("job"), 3 * HOUR)
 
@@ -37,7 +37,7 @@ def test_going_back_leaves_what_was_until_then_and_lays_the_rest_aside(ahead):
     assert ahead.laid_aside() == [SetAside("job", 5 * HOUR, 3 * HOUR)]
 
 
-def test_once_the_clock_is_right_again_all_is_as_it_was(ahead):
+def test_once_the_clock_is_corrected_everything_is_restored(ahead):
     before = all_of(ahead)
     with ahead.transaction():
         ahead.rewind(JobKey("job"), 3 * HOUR)
@@ -47,7 +47,7 @@ def test_once_the_clock_is_right_again_all_is_as_it_was(ahead):
     assert (all_of(ahead), ahead.laid_aside()) == (before, [])
 
 
-def test_what_is_laid_aside_can_be_forgotten(ahead):
+def test_slots_that_were_set_aside_can_be_forgotten(ahead):
     with ahead.transaction():
         ahead.rewind(JobKey("job"), 3 * HOUR)
         ahead.forget_aside(SetAside("job", 5 * HOUR, HOUR))

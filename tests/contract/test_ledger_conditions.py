@@ -1,4 +1,4 @@
-"""What every ledger must do with totals, conditions and notices."""
+"""The contract of every ledger for totals, conditions and notices."""
 
 from scheduled.core.keys import JobKey
 from tests.fixtures.ledgers import a_condition, a_notice
@@ -17,7 +17,7 @@ def test_totals_add_up_by_job_and_name(ledger):
     assert ledger.totals() == {JobKey("a"): {"opened": 5, "closed": 1}, JobKey("b"): {"opened": 9}}
 
 
-def test_a_condition_keeps_when_it_began_while_what_it_says_is_renewed(ledger):
+def test_a_condition_keeps_its_start_when_its_payload_is_updated(ledger):
     old = a_condition(payload={"lines": 1}, event="grew")
     new = a_condition(group="h", payload={"lines": 2})
     with ledger.transaction():
@@ -29,18 +29,18 @@ def test_a_condition_keeps_when_it_began_while_what_it_says_is_renewed(ledger):
     assert (known.condition, known.job, known.since, known.notified_at) == (new, "job", 10.5, 11.5)
 
 
-def test_a_condition_that_comes_back_begins_anew(ledger):
+def test_a_condition_that_returns_has_a_new_start(ledger):
     condition = a_condition()
     with ledger.transaction():
         ledger.put_condition(JobKey("job"), condition, 10.0)
         ledger.put_condition(JobKey("other"), condition, 10.0)
-        ledger.drop_conditions(JobKey("job"), ["k", "unheard of"])
+        ledger.drop_conditions(JobKey("job"), ["k", "unknown"])
         ledger.put_condition(JobKey("job"), condition, 99.0)
 
     assert [(known.job, known.since) for known in ledger.conditions()] == [("other", 10.0), ("job", 99.0)]
 
 
-def test_a_notice_is_posted_once_however_often_it_is_decided(ledger):
+def test_a_notice_with_a_known_id_is_not_posted_again(ledger):
     first, second = a_notice("1"), a_notice("2")
     with ledger.transaction():
         ledger.post("later", second, 8.0)
@@ -52,7 +52,7 @@ def test_a_notice_is_posted_once_however_often_it_is_decided(ledger):
     ]  # fmt: skip
 
 
-def test_an_undelivered_notice_stays_and_a_delivered_one_goes(ledger):
+def test_an_undelivered_notice_stays_and_a_delivered_one_is_removed(ledger):
     with ledger.transaction():
         for item_id in ("a", "b"):
             ledger.post(item_id, a_notice(), 7.0)

@@ -1,4 +1,4 @@
-"""What every ledger must do with what became of runs."""
+"""The contract of every ledger for the history of runs and their attempts."""
 
 from itertools import product
 
@@ -29,7 +29,7 @@ def test_each_attempt_of_a_run_has_its_own_row_with_its_own_output_and_result(le
     ]
 
 
-def test_an_attempt_that_printed_and_reported_nothing_says_so(ledger):
+def test_an_attempt_without_output_and_result_has_neither(ledger):
     claimed(ledger, HOUR)
     end(ledger, an_ending("run-3600"), "success")
 
@@ -37,7 +37,7 @@ def test_an_attempt_that_printed_and_reported_nothing_says_so(ledger):
     assert (row.run_id, row.output, row.result, ledger.attempts("nothing")) == ("run-3600", None, None, [])
 
 
-def test_history_is_newest_first_and_can_be_bounded(ledger):
+def test_history_is_newest_first_and_can_be_limited(ledger):
     with ledger.transaction():
         for at, (run_id, job) in enumerate((("r1", "job"), ("r2", "other"), ("r3", "job"))):
             ledger.claim(by_hand(run_id, job), HOLDER, float(at))
@@ -51,7 +51,7 @@ def test_history_is_newest_first_and_can_be_bounded(ledger):
     )
 
 
-def test_a_jobs_history_is_that_of_all_its_targets_in_one_order(ledger):
+def test_a_jobs_history_has_the_runs_of_all_its_targets_newest_first(ledger):
     with ledger.transaction():
         for at, target in enumerate(("a", "b", "", "a", "b")):
             claim = a_claim(None, run_id=f"r{at}", target=target, trigger="manual")
@@ -61,10 +61,10 @@ def test_a_jobs_history_is_that_of_all_its_targets_in_one_order(ledger):
         ("r4", "b"), ("r3", "a"), ("r2", ""), ("r1", "b"),
     ]  # fmt: skip
     assert [run.run_id for run in ledger.history(job="job", since=3.0)] == ["r4", "r3"]
-    assert [len(ledger.history(job=job, limit=-1)) for job in ("job", "nobody")] == [5, 0]
+    assert [len(ledger.history(job=job, limit=-1)) for job in ("job", "unknown")] == [5, 0]
 
 
-def test_what_is_old_goes_and_what_is_open_or_newest_stays(ledger):
+def test_pruning_deletes_old_runs_and_keeps_open_and_newest_ones(ledger):
     for hour in (1, 2, 3):
         claimed(ledger, hour * HOUR)
         end(ledger, an_ending(f"run-{hour * HOUR}"), "success")
@@ -83,7 +83,7 @@ def test_what_is_old_goes_and_what_is_open_or_newest_stays(ledger):
     assert ([*ledger.attempts(f"run-{HOUR}")], len(ledger.attempts(f"run-{3 * HOUR}"))) == ([], 1)
 
 
-def test_each_target_keeps_as_many_runs_as_are_kept(ledger):
+def test_pruning_keeps_the_same_number_of_runs_for_each_target(ledger):
     with ledger.transaction():
         for target, number in product("ab", range(3)):
             run_id = f"{target}{number}"

@@ -1,4 +1,4 @@
-"""What every ledger must do with what it remembers, and what a transaction is."""
+"""The contract of every ledger for its metadata, for hosts and for transactions."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from scheduled.core.keys import JobKey
 from tests.fixtures.ledgers import HOLDER, HOUR, HOURLY, a_claim, a_condition, a_notice, claimed, rows
 
 
-def test_what_is_remembered_can_be_asked_for_and_changed(ledger):
+def test_a_remembered_value_can_be_read_and_changed(ledger):
     seen = [ledger.meta("cadence")]
     for value in ("300", "60"):
         with ledger.transaction():
@@ -16,7 +16,7 @@ def test_what_is_remembered_can_be_asked_for_and_changed(ledger):
     assert seen == [None, "300", "60"]
 
 
-def test_a_run_knows_its_host_and_what_people_call_it_now(ledger):
+def test_a_run_has_its_host_and_the_hosts_current_name(ledger):
     claimed(ledger, HOUR)
     seen = [ledger.run("run-3600").host_name]
     for name in ("box", "box.lan"):
@@ -28,19 +28,19 @@ def test_a_run_knows_its_host_and_what_people_call_it_now(ledger):
     assert ledger.open_run("run-3600").host == "here"
 
 
-def test_a_notice_knows_the_host_that_decided_it(ledger):
+def test_a_notice_has_the_host_that_posted_it(ledger):
     with ledger.transaction():
-        ledger.post("nobody's", a_notice(), 1.0)
+        ledger.post("without", a_notice(), 1.0)
         ledger.host = "here"
-        ledger.post("mine", a_notice(), 2.0)
+        ledger.post("with", a_notice(), 2.0)
 
-    assert [(item.id, item.host) for item in ledger.outbox()] == [("nobody's", ""), ("mine", "here")]
+    assert [(item.id, item.host) for item in ledger.outbox()] == [("without", ""), ("with", "here")]
 
 
-def test_an_exception_undoes_everything_in_its_transaction(ledger):
+def test_an_exception_rolls_back_its_transaction(ledger):
     before = (ledger.job_states(), ledger.epochs(), ledger.totals(), ledger.conditions(), ledger.outbox())
 
-    def everything():
+    def write_everything():
         with ledger.transaction():
             ledger.begin_epoch(JobKey("new"), HOURLY, 0)
             ledger.advance(JobKey("job"), 100)
@@ -52,14 +52,14 @@ def test_an_exception_undoes_everything_in_its_transaction(ledger):
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        everything()
+        write_everything()
 
     after = (ledger.job_states(), ledger.epochs(), ledger.totals(), ledger.conditions(), ledger.outbox())
     assert (after, rows(ledger), ledger.open_runs(), ledger.meta("k")) == (before, [], [], None)
     assert claimed(ledger, HOUR)
 
 
-def test_what_is_committed_is_there_when_the_ledger_is_opened_again(ledger, open_ledger):
+def test_committed_rows_are_there_when_the_ledger_is_opened_again(ledger, open_ledger):
     claimed(ledger, HOUR)
     ledger.close()
 

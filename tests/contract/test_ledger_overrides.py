@@ -1,9 +1,9 @@
-"""What every ledger must do with what people set by hand."""
+"""The contract of every ledger for overrides and pauses."""
 
 from scheduled.core.keys import JobKey
 
 
-def test_an_override_holds_until_it_is_changed_or_taken_back(ledger):
+def test_an_override_holds_until_it_is_changed_or_removed(ledger):
     seen = []
     for enabled in (True, False, None):
         with ledger.transaction():
@@ -14,7 +14,7 @@ def test_an_override_holds_until_it_is_changed_or_taken_back(ledger):
     assert seen == [{job: True}, {job: False}, {}]
 
 
-def test_a_pause_holds_until_its_instant_or_for_ever(ledger):
+def test_a_pause_holds_until_its_end_or_without_end(ledger):
     with ledger.transaction():
         ledger.pause(JobKey("job"), 100)
         ledger.pause(JobKey(""), None)

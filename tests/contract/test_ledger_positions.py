@@ -1,4 +1,4 @@
-"""What every ledger must do with epochs, slots and verdicts."""
+"""The contract of every ledger for epochs, positions, slots and verdicts."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from scheduled.core.runs import Span
 from tests.fixtures.ledgers import DAILY, HOUR, HOURLY, claimed, rows, the_job
 
 
-def test_a_new_epoch_is_where_its_job_stands(ledger):
+def test_a_new_epoch_sets_the_position_of_its_job(ledger):
     job_state = ledger.job_states()[JobKey("job")]
 
     assert (job_state.position, job_state.epoch, job_state.schedules) == (0, 0, HOURLY)
@@ -18,7 +18,7 @@ def test_a_new_epoch_is_where_its_job_stands(ledger):
     assert ledger.epochs() == [Epoch(job="job", starts_at=0, ends_at=None, schedules=HOURLY)]
 
 
-def test_epochs_follow_each_other_and_only_the_open_one_stands(ledger):
+def test_epochs_follow_each_other_and_only_the_open_one_is_a_job_state(ledger):
     with ledger.transaction():
         ledger.end_epoch(JobKey("job"), 50)
         between = ledger.job_states()
@@ -43,7 +43,7 @@ def test_ending_an_epoch_that_is_not_open_does_nothing(ledger):
     with ledger.transaction():
         ledger.end_epoch(JobKey("job"), 50)
         ledger.end_epoch(JobKey("job"), 60)
-        ledger.end_epoch(JobKey("nobody"), 60)
+        ledger.end_epoch(JobKey("unknown"), 60)
 
     assert [epoch.ends_at for epoch in ledger.epochs()] == [50]
 
@@ -61,7 +61,7 @@ def test_the_position_never_moves_backwards(ledger, change):
     assert (the_job(ledger).position, ledger.job_states()[JobKey("job")].position) == (100, 100)
 
 
-def test_a_reason_to_wait_is_noted_and_cleared(ledger):
+def test_an_open_reason_is_recorded_and_cleared(ledger):
     seen = []
     for reason, due in (("waiting_retry", 70), (None, None)):
         with ledger.transaction():
@@ -71,7 +71,7 @@ def test_a_reason_to_wait_is_noted_and_cleared(ledger):
     assert seen == [("waiting_retry", 70), (None, None)]
 
 
-def test_only_a_later_slot_moves_the_window(ledger):
+def test_only_a_later_successful_slot_moves_window_start(ledger):
     seen = []
     for slot in (2 * HOUR, HOUR, None, 3 * HOUR):
         with ledger.transaction():
@@ -90,7 +90,7 @@ def test_an_open_slot_gets_one_verdict_and_keeps_it(ledger):
     assert rows(ledger) == [(Span(HOUR, HOUR, 1), "success", "why", "run-3600")]
 
 
-def test_rows_come_by_job_and_time(ledger):
+def test_slot_rows_are_sorted_by_job_and_time(ledger):
     with ledger.transaction():
         for job, slot in (("b", 1), ("a", 3), ("a", 2)):
             ledger.record_verdict(JobKey(job), Span(slot, slot, 1), "skipped", "edited", None, 9)

@@ -1,4 +1,4 @@
-"""What every ledger must do with claims, and with the ends of runs."""
+"""The contract of every ledger for claims and for the results of runs."""
 
 import msgspec
 import pytest
@@ -31,7 +31,7 @@ def test_a_slot_is_claimed_once(ledger):
     assert [run.tick for run in ledger.open_runs()] == ["tick-1"]
 
 
-def test_a_slot_that_has_a_run_is_not_given_to_one_of_another_name(ledger):
+def test_a_slot_with_a_run_cannot_be_claimed_for_another_run_id(ledger):
     claimed(ledger, HOUR)
     with ledger.transaction():
         again = ledger.claim(msgspec.structs.replace(a_claim(HOUR), run_id="another"), OTHER, 7)
@@ -63,7 +63,7 @@ def test_no_slot_inside_a_span_with_a_verdict_can_be_claimed(ledger, slot):
 
 
 @pytest.mark.parametrize("slot", [HOUR, 6 * HOUR])
-def test_the_slots_beside_a_span_can_be_claimed(ledger, slot):
+def test_the_slots_next_to_a_span_can_be_claimed(ledger, slot):
     with ledger.transaction():
         ledger.record_verdict(JobKey("job"), Span(2 * HOUR, 5 * HOUR, 4), "coalesced", "", "run-x", 9)
 
@@ -73,13 +73,13 @@ def test_the_slots_beside_a_span_can_be_claimed(ledger, slot):
 def test_the_same_slot_of_another_job_is_another_slot(ledger):
     with ledger.transaction():
         ledger.begin_epoch(JobKey("other"), HOURLY, 0)
-        mine = ledger.claim(a_claim(HOUR), HOLDER, 1)
-        theirs = ledger.claim(a_claim(HOUR, run_id="o", job="other"), HOLDER, 1)
+        first = ledger.claim(a_claim(HOUR), HOLDER, 1)
+        second = ledger.claim(a_claim(HOUR, run_id="o", job="other"), HOLDER, 1)
 
-    assert (mine, theirs) == (True, True)
+    assert (first, second) == (True, True)
 
 
-def test_a_run_by_hand_takes_no_slot_but_keeps_its_job_busy(ledger):
+def test_a_manual_run_takes_no_slot_but_makes_its_job_busy(ledger):
     with ledger.transaction():
         taken = ledger.claim(by_hand(), HOLDER, 1)
 
@@ -87,7 +87,7 @@ def test_a_run_by_hand_takes_no_slot_but_keeps_its_job_busy(ledger):
     assert (taken, rows(ledger), job_state.busy, job_state.open_run) == (True, [], True, None)
 
 
-def test_only_a_run_that_waits_can_be_claimed_again_and_only_once(ledger):
+def test_only_a_run_that_waits_for_a_retry_can_be_claimed_again_and_only_once(ledger):
     wait_for_retry(ledger, HOUR)
 
     with ledger.transaction():
@@ -110,7 +110,7 @@ def test_an_undone_claim_of_a_slot_is_due_at_once_with_the_same_attempt(ledger):
     assert rows(ledger) == [(Span(HOUR, HOUR, 1), None, "", "run-3600")]
 
 
-def test_an_undone_claim_by_hand_is_gone(ledger):
+def test_an_undone_claim_of_a_manual_run_is_deleted(ledger):
     with ledger.transaction():
         ledger.claim(by_hand(), HOLDER, 1)
         ledger.unclaim("by-hand")
@@ -118,7 +118,7 @@ def test_an_undone_claim_by_hand_is_gone(ledger):
     assert (ledger.open_runs(), ledger.run("by-hand")) == ([], None)
 
 
-def test_what_has_started_cannot_be_unclaimed(ledger):
+def test_the_claim_of_a_started_run_cannot_be_undone(ledger):
     claimed(ledger, HOUR)
     with ledger.transaction():
         ledger.started("run-3600", 1, 6.5)
@@ -127,7 +127,7 @@ def test_what_has_started_cannot_be_unclaimed(ledger):
     assert (ledger.open_run("run-3600").status, ledger.run("run-3600").started_at) == ("running", 6.5)
 
 
-def test_the_start_of_another_attempt_is_not_taken_for_this_ones(ledger):
+def test_the_start_of_another_attempt_does_not_change_the_status(ledger):
     claimed(ledger, HOUR)
     with ledger.transaction():
         ledger.started("run-3600", 2, 6.5)
@@ -135,7 +135,7 @@ def test_the_start_of_another_attempt_is_not_taken_for_this_ones(ledger):
     assert ledger.open_run("run-3600").status == "claimed"
 
 
-def test_a_run_that_ended_is_open_no_more_and_tells_how_it_ended(ledger):
+def test_an_ended_run_is_no_longer_open_and_has_its_result(ledger):
     claimed(ledger, HOUR)
     end(ledger, an_ending("run-3600", "failed", exit_code=3, reason="exit code 3"), "failed")
 
@@ -150,7 +150,7 @@ def test_a_run_that_ended_is_open_no_more_and_tells_how_it_ended(ledger):
     )  # fmt: skip
 
 
-def test_an_attempt_with_another_to_come_leaves_the_run_open_and_the_counters_alone(ledger):
+def test_an_attempt_that_is_retried_leaves_the_run_open_and_the_counters_unchanged(ledger):
     wait_for_retry(ledger, HOUR, retry_at=500)
 
     run, row = ledger.open_run("run-3600"), the_job(ledger)
@@ -197,13 +197,13 @@ def test_a_waiting_run_can_be_closed_without_another_attempt(ledger):
     wait_for_retry(ledger, HOUR)
     with ledger.transaction():
         ledger.close_run("run-3600", "skipped", "edited")
-        ledger.close_run("run-3600", "failed", "too late to say")
+        ledger.close_run("run-3600", "failed", "too late")
 
     run = ledger.run("run-3600")
     assert (ledger.open_runs(), run.status, run.reason, run.retry_at) == ([], "skipped", "edited", None)
 
 
-def test_a_persons_wish_to_stop_a_run_is_noted(ledger):
+def test_a_request_to_stop_a_run_is_recorded(ledger):
     claimed(ledger, HOUR)
     with ledger.transaction():
         ledger.request_stop("run-3600")

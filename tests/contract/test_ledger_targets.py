@@ -1,4 +1,4 @@
-"""What every ledger must do where a job runs for many targets: none is in the way of another."""
+"""The contract of every ledger for a job with many targets: each target is independent of the others."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def of_target(target, slot=HOUR, **values):
 
 @pytest.fixture
 def both(ledger):
-    """A ledger in which the same slot of two targets of one job is claimed."""
+    """A ledger in which two targets of one job have claimed the same slot."""
     with ledger.transaction():
         assert [ledger.claim(of_target(target), HOLDER, 1) for target in ("a", "b")] == [True, True]
     return ledger
@@ -24,7 +24,7 @@ def both(ledger):
 
 @pytest.fixture
 def two(ledger):
-    """A ledger with a job and two targets of it, all with an epoch, at the same position."""
+    """A ledger with a job and two targets of it, each with an open epoch, at the same position."""
     with ledger.transaction():
         for key in (A, B):
             ledger.begin_epoch(key, HOURLY, 0)
@@ -55,7 +55,7 @@ def test_a_slot_inside_another_targets_span_can_be_claimed(ledger):
     assert taken == [False, True]
 
 
-def test_a_retry_of_one_target_is_not_the_others(both):
+def test_a_retry_of_one_target_leaves_the_others(both):
     for target in ("a", "b"):
         end(both, an_ending(slot_run_id(JobKey("job", target), HOUR), "failed"), "waiting_retry", 500)
     with both.transaction():
@@ -89,7 +89,7 @@ def test_a_verdict_on_one_targets_slot_leaves_the_others_open(both):
     ]  # fmt: skip
 
 
-def test_each_target_is_as_busy_as_its_own_runs(both):
+def test_a_target_is_busy_because_of_its_own_runs_only(both):
     with both.transaction():
         for target in ("a", "b", "c"):
             both.begin_epoch(JobKey("job", target), HOURLY, 0)
@@ -107,7 +107,7 @@ def test_each_target_is_as_busy_as_its_own_runs(both):
 # Positions
 
 
-def test_what_is_noted_of_one_targets_position_leaves_the_others(two):
+def test_a_change_of_one_targets_position_leaves_the_others(two):
     with two.transaction():
         two.advance(A, 2 * HOUR)
         two.succeeded(B, HOUR)
@@ -134,7 +134,7 @@ def test_the_epoch_of_one_target_ends_and_begins_without_the_others(two):
     ]  # fmt: skip
 
 
-def test_the_verdicts_of_each_target_are_found_and_cut_by_themselves(two):
+def test_the_verdicts_of_each_target_are_found_and_cut_separately(two):
     with two.transaction():
         for key, reason in ((A, "late"), (B, "missed")):
             two.record_verdict(key, Span(HOUR, 3 * HOUR, 3), "skipped", reason, None, 9)
@@ -153,7 +153,7 @@ def test_the_verdicts_of_each_target_are_found_and_cut_by_themselves(two):
     assert [row.key for row in two.slot_rows()] == [A]
 
 
-def test_a_slot_decided_ahead_is_that_of_its_target(two):
+def test_a_slot_decided_in_advance_belongs_to_its_target(two):
     with two.transaction():
         two.record_verdict(A, Span(HOUR, HOUR, 1), "skipped", "by hand", None, 9)
 
@@ -162,10 +162,10 @@ def test_a_slot_decided_ahead_is_that_of_its_target(two):
     }  # fmt: skip
 
 
-# Triggers, history
+# Start requests, history
 
 
-def test_a_trigger_is_for_one_target(two):
+def test_a_start_request_is_for_one_target(two):
     with two.transaction():
         for key in (B, A):
             two.trigger(TriggerRow(id=0, job=key.job, target=key.target, event="e", payload={}, depth=1), 1.0)
@@ -174,7 +174,7 @@ def test_a_trigger_is_for_one_target(two):
     assert [row.key for row in two.triggers()] == [A]
 
 
-def test_the_history_of_a_job_is_that_of_all_its_targets(both):
+def test_the_history_of_a_job_has_the_runs_of_all_its_targets(both):
     with both.transaction():
         both.claim(a_claim(HOUR, job="other", run_id="o"), HOLDER, 3)
 
@@ -185,7 +185,7 @@ def test_the_history_of_a_job_is_that_of_all_its_targets(both):
 # Conditions, totals
 
 
-def test_conditions_of_the_same_name_are_each_targets_own(two):
+def test_conditions_with_the_same_key_are_separate_for_each_target(two):
     with two.transaction():
         for since, key in enumerate((A, B, JobKey("job"))):
             two.put_condition(key, a_condition("k"), float(since))
@@ -208,10 +208,10 @@ def test_totals_are_counted_by_target(two):
     assert two.totals() == {A: {"opened": 3}, B: {"opened": 10}, JobKey("job"): {"opened": 100}}
 
 
-# What people set by hand
+# Overrides and pauses
 
 
-def test_what_is_set_by_hand_is_set_for_one_target(two):
+def test_overrides_and_pauses_are_set_for_one_target(two):
     with two.transaction():
         for key in (A, B):
             two.override(key, enabled=False)
@@ -225,7 +225,7 @@ def test_what_is_set_by_hand_is_set_for_one_target(two):
 # The clock
 
 
-def test_the_clock_goes_back_for_one_target_and_comes_right_again(two):
+def test_one_target_is_rewound_and_restored_without_the_others(two):
     for key in (A, B):
         with two.transaction():
             two.record_verdict(key, Span(5 * HOUR, 5 * HOUR, 1), "success", "", "r", 9)
@@ -245,7 +245,7 @@ def test_the_clock_goes_back_for_one_target_and_comes_right_again(two):
     assert ((two.job_states(), two.epochs(), list(two.slot_rows())), two.laid_aside()) == (before, [])
 
 
-def test_what_is_laid_aside_of_one_target_is_dropped_without_the_others(two):
+def test_slots_set_aside_of_one_target_are_forgotten_without_the_others(two):
     with two.transaction():
         for key in (A, B):
             two.advance(key, 5 * HOUR)

@@ -1,4 +1,4 @@
-"""What is particular to the ledger in SQLite: its file and its versions."""
+"""The parts of the contract that only the SQLite ledger has: its file, its schema versions, its indexes."""
 
 import shutil
 import sqlite3
@@ -41,10 +41,10 @@ def version(path):
 
 
 def everything(directory):
-    return {place.name: place.read_bytes() for place in directory.iterdir()}
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
 
 
-def test_a_newer_schema_is_refused_and_left_as_it_is(path):
+def test_a_newer_schema_is_refused_and_the_file_is_not_changed(path):
     filled(path)
     with closing(sqlite3.connect(path)) as db:
         db.execute(f"PRAGMA user_version = {VERSION + 1}")
@@ -59,7 +59,7 @@ def test_a_newer_schema_is_refused_and_left_as_it_is(path):
     assert path.read_bytes() == before
 
 
-def test_a_file_without_a_version_is_brought_up_to_date(path):
+def test_a_file_without_a_version_is_upgraded(path):
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA user_version = 0")
 
@@ -68,7 +68,7 @@ def test_a_file_without_a_version_is_brought_up_to_date(path):
     assert (version(path), known_jobs(path)) == (VERSION, [JobKey("job")])
 
 
-def test_a_file_of_an_older_version_is_upgraded_with_all_that_is_in_it(path, tmp_path, monkeypatch):
+def test_a_file_of_an_older_version_is_upgraded_and_keeps_its_rows(path, tmp_path, monkeypatch):
     with closing(SqliteLedger(path)) as ledger, ledger.transaction():
         ledger.begin_epoch(JobKey("kept"), (Schedule("cron", "0 * * * *"),), 7)
     monkeypatch.setattr(upgrade, "MIGRATIONS", shutil.copytree(upgrade.MIGRATIONS, tmp_path / "migrations"))
@@ -99,7 +99,7 @@ def test_a_file_of_an_older_version_is_upgraded_with_all_that_is_in_it(path, tmp
         "laid_aside",
     ],
 )
-def test_every_table_that_has_a_job_has_its_target(path, table):
+def test_every_table_with_a_job_column_has_a_target_column(path, table):
     filled(path)
 
     with closing(sqlite3.connect(path)) as db:
@@ -116,7 +116,7 @@ def test_every_table_that_has_a_job_has_its_target(path, table):
 @pytest.mark.parametrize(
     "table", ["jobs", "epochs", "slots", "runs", "overrides", "pauses", "totals", "conditions"]
 )
-def test_wherever_a_job_is_in_a_key_its_target_comes_next(path, table):
+def test_in_every_key_the_target_follows_the_job(path, table):
     filled(path)
 
     with closing(sqlite3.connect(path)) as db:
@@ -130,7 +130,7 @@ def test_wherever_a_job_is_in_a_key_its_target_comes_next(path, table):
     assert [key[:2] for key in with_job] == [["job", "target"]] * len(with_job)
 
 
-def test_opening_again_changes_no_version_and_no_row(path):
+def test_opening_again_does_not_change_the_file(path):
     filled(path)
     before = path.read_bytes()
 
@@ -139,7 +139,7 @@ def test_opening_again_changes_no_version_and_no_row(path):
     assert (version(path), path.read_bytes()) == (VERSION, before)
 
 
-def test_looking_leaves_no_trace(path):
+def test_reading_does_not_change_any_file(path):
     filled(path)
     before = everything(path.parent)
 
@@ -151,7 +151,7 @@ def test_looking_leaves_no_trace(path):
     assert everything(path.parent) == before
 
 
-def test_looking_sees_what_a_writer_has_not_yet_folded_in(path):
+def test_reading_sees_commits_that_are_still_in_the_wal(path):
     filled(path)
     writer = SqliteLedger(path)
     with writer.transaction():
@@ -164,7 +164,7 @@ def test_looking_sees_what_a_writer_has_not_yet_folded_in(path):
     writer.close()
 
 
-def test_a_ledger_that_is_only_looked_at_cannot_be_written(path):
+def test_a_ledger_opened_read_only_cannot_be_written(path):
     filled(path)
     ledger = SqliteLedger(path, read_only=True)
 
@@ -178,14 +178,14 @@ def test_a_ledger_that_is_only_looked_at_cannot_be_written(path):
     ledger.close()
 
 
-def test_its_file_is_for_the_owners_eyes_only(path):
+def test_only_the_owner_can_read_its_files(path):
     filled(path)
     ledger = SqliteLedger(path)
     with ledger.transaction():
         ledger.remember("k", "v")
 
     assert {
-        place.name: oct(place.stat().st_mode & 0o777) for place in path.parent.glob("ledger.*")
+        file.name: oct(file.stat().st_mode & 0o777) for file in path.parent.glob("ledger.*")
     } == dict.fromkeys(("ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.lock"), "0o600")
     ledger.close()
 
@@ -193,7 +193,7 @@ def test_its_file_is_for_the_owners_eyes_only(path):
 @pytest.mark.parametrize(
     "damage", [b"not a database, and longer than a header " * 50, b"SQLite format 3\0" + b"\xff" * 4096]
 )
-def test_a_file_that_is_no_ledger_is_called_damaged_and_left_as_it_is(path, damage):
+def test_a_file_that_is_not_a_ledger_is_reported_as_damaged_and_not_changed(path, damage):
     path.write_bytes(damage)
 
     with pytest.raises(DamagedError, match=f"{path}: damaged"):
@@ -202,7 +202,7 @@ def test_a_file_that_is_no_ledger_is_called_damaged_and_left_as_it_is(path, dama
     assert path.read_bytes() == damage
 
 
-def test_a_link_in_its_place_is_not_followed(path, tmp_path):
+def test_a_symbolic_link_is_not_followed(path, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     filled(elsewhere / "ledger.db")
@@ -212,7 +212,7 @@ def test_a_link_in_its_place_is_not_followed(path, tmp_path):
         SqliteLedger(path)
 
 
-def test_a_copy_made_while_nobody_writes_is_whole(path, tmp_path):
+def test_a_copy_made_between_writes_is_complete(path, tmp_path):
     filled(path)
     copy = tmp_path / "copy"
     copy.mkdir()
@@ -221,25 +221,23 @@ def test_a_copy_made_while_nobody_writes_is_whole(path, tmp_path):
     assert known_jobs(copy / "ledger.db") == [JobKey("job")]
 
 
-@pytest.mark.parametrize(
-    "question", [{"job": "job"}, {"status": "claimed"}, {"job": "job", "since": 1.0}, {}]
-)
-def test_the_newest_runs_are_found_without_looking_at_all_of_them(path, question):
+@pytest.mark.parametrize("query", [{"job": "job"}, {"status": "claimed"}, {"job": "job", "since": 1.0}, {}])
+def test_the_newest_runs_are_found_without_reading_all_of_them(path, query):
     steps = []
     with closing(SqliteLedger(path)) as ledger:
         for first, after in ((0, 20), (20, 2000)):
             with ledger.transaction():
                 for number in range(first, after):
                     ledger.claim(by_hand(f"r{number}"), HOLDER, float(number))
-            steps.append(effort(ledger, question))
+            steps.append(effort(ledger, query))
 
     assert steps[1] < 2 * steps[0]
 
 
-def effort(ledger, question):
-    """Return how many steps SQLite takes for the ten newest runs."""
+def effort(ledger, query):
+    """Return the number of steps that SQLite takes to find the ten newest runs."""
     steps = []
     ledger._db.set_progress_handler(lambda: steps.append(1) and None, 1)
-    assert len(ledger.history(limit=10, **question)) == 10
+    assert len(ledger.history(limit=10, **query)) == 10
     ledger._db.set_progress_handler(None, 1)
     return len(steps)

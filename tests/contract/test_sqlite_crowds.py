@@ -1,4 +1,4 @@
-"""Processes that open, claim and die at once, on one ledger in SQLite."""
+"""Several processes on one SQLite ledger: they open it, claim slots and are killed at the same time."""
 
 import os
 import sqlite3
@@ -17,7 +17,7 @@ from tests.fixtures.ledgers import HOURLY
 
 VERSION = len(list(upgrade.MIGRATIONS.glob("*.sql")))
 CLAIMANTS, SLOTS, CROWD = 4, 30, 6
-# Each claimant claims all slots, one transaction each, as soon as all of them are there.
+# Each claimant waits until all claimants are ready, then claims every slot in a transaction of its own.
 CLAIM = """
 import sys, time
 from pathlib import Path
@@ -50,7 +50,7 @@ with ledger.transaction():
 """
 
 
-# Each opens the ledger as soon as all of them are there.
+# Each process waits until all are ready, then opens the ledger.
 OPEN = """
 import sys, time
 from pathlib import Path
@@ -100,7 +100,7 @@ def test_processes_that_claim_the_same_slots_get_each_slot_exactly_once(path):
 
 
 def opened_by(*numbers, path):
-    """Start a process for each number that opens the ledger once all are there."""
+    """Start a process for each number; each opens the ledger as soon as all are ready."""
     return [
         subprocess.Popen(
             [sys.executable, "-c", OPEN, path, f"p{number}", str(len(numbers))],
@@ -111,19 +111,21 @@ def opened_by(*numbers, path):
     ]
 
 
-def test_processes_that_open_a_new_ledger_at_once_all_get_it(path):
+def test_processes_that_create_a_ledger_at_the_same_time_all_open_it(path):
     crowd = opened_by(*range(CROWD), path=path)
-    said = [one.communicate(timeout=60)[1] for one in crowd]
+    errors = [one.communicate(timeout=60)[1] for one in crowd]
 
-    assert (said, [one.returncode for one in crowd]) == ([""] * CROWD, [0] * CROWD)
+    assert (errors, [one.returncode for one in crowd]) == ([""] * CROWD, [0] * CROWD)
     assert version(path) == VERSION
 
 
-def test_who_opens_a_ledger_that_is_just_being_made_waits(path, until):
+def test_opening_a_ledger_that_another_process_creates_waits(path, until):
     lock = path.with_suffix(".lock")
     with exclusive(lock), closing(sqlite3.connect(path, isolation_level=None)) as maker:
         maker.execute("CREATE TABLE unrelated (x)")
-        maker.execute("BEGIN IMMEDIATE")  # for which SQLite itself would not wait when the log is switched
+        maker.execute(
+            "BEGIN IMMEDIATE"
+        )  # SQLite does not wait for this lock when it changes the journal mode
         (opener,) = opened_by(1, path=path)
         until(lambda: opener.poll() is not None or str(path) in files_of(opener.pid))
         maker.execute("ROLLBACK")
@@ -132,13 +134,13 @@ def test_who_opens_a_ledger_that_is_just_being_made_waits(path, until):
 
 
 def files_of(pid):
-    """Return the paths of what a process has open."""
+    """Return the paths of the files that a process has open."""
     with suppress(OSError):
-        return [os.path.realpath(place) for place in Path(f"/proc/{pid}/fd").iterdir()]
+        return [os.path.realpath(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
     return []
 
 
-def test_a_transaction_that_was_cut_off_by_kill_9_never_happened(path):
+def test_a_transaction_interrupted_by_kill_9_is_rolled_back(path):
     filled(path)
     subprocess.run(
         [

@@ -1,4 +1,4 @@
-"""The OpenAPI document says what the REST interface does: schemathesis asks it whatever the document allows, and more."""
+"""The OpenAPI document matches the REST interface: schemathesis sends valid and invalid requests made from it."""
 
 import pytest
 import schemathesis
@@ -47,7 +47,7 @@ BOUNDED = settings(
     suppress_health_check=list(HealthCheck),
 )
 DOCUMENT = openapi.document()
-# Those under /api are the same operations once more.
+# The paths under /api/ repeat those under /api/daemon/.
 OPERATIONS = [
     (path, method)
     for path, methods in DOCUMENT["paths"].items()
@@ -58,7 +58,7 @@ OPERATIONS = [
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory):
-    """The whole application, guard included. Commands can't be added, so nothing that is made up is executed."""
+    """The whole application with its guard. Adding commands is not allowed, so no generated command is executed."""
     world = World(tmp_path_factory.mktemp("world"))
     world.configure(JOBS)
     world.run("run", "hello")
@@ -66,18 +66,18 @@ def api(tmp_path_factory):
     address = ServerAddress(
         key=Key(TOKEN), port=80, names=frozenset(["testserver"]), limits=Limits(plenty, plenty, plenty)
     )
-    answering = app.create(lambda: Instance(str(world.config), str(world.state)), address)
-    return schemathesis.openapi.from_asgi("/api/openapi.json", answering, headers=SIGNED)
+    application = app.create(lambda: Instance(str(world.config), str(world.state)), address)
+    return schemathesis.openapi.from_asgi("/api/openapi.json", application, headers=SIGNED)
 
 
 @pytest.mark.parametrize("mode", GenerationMode)
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
-def test_an_operation_does_what_the_document_says(api, path, method, mode):
+def test_an_operation_conforms_to_the_document(api, path, method, mode):
     operation = api[path][method]
 
     @BOUNDED
     @given(case=operation.as_strategy(generation_mode=mode))
-    def asked(case):
+    def conforms(case):
         case.call_and_validate(headers=SIGNED, checks=CHECKS)
 
-    asked()
+    conforms()

@@ -1,4 +1,4 @@
-"""The pages where something is not as usual: a job that was removed while it ran, a number that is none."""
+"""Edge cases of the pages: a job that was removed during its run, a number that is not valid."""
 
 import re
 from pathlib import Path
@@ -23,12 +23,12 @@ def browser(world, connect):
 
 
 def links(page):
-    """Every link of a page to somewhere in this interface."""
+    """Return the links of a page to other pages of this interface."""
     return set(re.findall(r'href="(/[^"]*)"', page))
 
 
 def begun(world, browser, until):
-    """A run of a job that is removed while it is under way; its runner, and its page."""
+    """Start a run of a job and remove the job; return the runner's process and the path of the run's page."""
     runner = world.start("run", "gone")
     [run] = until(
         lambda: [run for run in browser.get("/api/runs?job_id=gone").json() if run["status"] == "running"]
@@ -42,34 +42,34 @@ def end(runner):
     runner.wait()
 
 
-def test_a_live_log_ends_with_its_run_when_the_job_was_removed_meanwhile(world, browser, until):
+def test_a_live_log_ends_with_its_run_when_the_job_was_removed_during_the_run(world, browser, until):
     runner, page = begun(world, browser, until)
     live = f"/live/log/{page.rpartition('/')[2]}?from=0"
     under_way = browser.get(live)
     end(runner)
     over = browser.get(live)
 
-    assert (under_way.status_code, "It is running." in under_way.text) == (200, True)
+    assert (under_way.status_code, "The run is in progress." in under_way.text) == (200, True)
     assert over.status_code == 200
-    assert "It is over" in over.text and "begun\nover\n" in over.text
+    assert "The run has ended" in over.text and "begun\nover\n" in over.text
 
 
-def test_no_page_leads_to_a_job_that_was_removed(world, browser, until):
+def test_no_page_links_to_a_job_that_was_removed(world, browser, until):
     runner, page = begun(world, browser, until)
     seen = [browser.get(page).text]
     end(runner)
     seen += [browser.get(path).text for path in (page, "/runs", "/incidents", "/")]
 
-    assert all("gone" in text for text in seen[:4])  # it failed, which is told
+    assert all("gone" in text for text in seen[:4])  # every page names the failed job
     found = set().union(*map(links, seen))
     assert {path for path in found if browser.get(path).status_code != 200} == set()
 
 
 @pytest.mark.parametrize("start", ["9" * 5000, "٣", "²", "-1", "1.5", "", "x"])
-def test_what_is_no_number_is_refused(world, browser, start):
+def test_an_invalid_number_is_refused(world, browser, start):
     world.run("run", "other")
     [run] = browser.get("/api/runs").json()
 
     answer = browser.get(f"/live/log/{run['run_id']}", params={"from": start})
 
-    assert (answer.status_code, "is a number" in answer.text) == (400, True)
+    assert (answer.status_code, "must be a number" in answer.text) == (400, True)

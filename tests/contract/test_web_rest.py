@@ -1,4 +1,4 @@
-"""The REST interface: the routes of its sources, errors as problem details, and what one interface does the others see."""
+"""The REST interface: its routes under every prefix, its answers, its errors as problem details."""
 
 import pytest
 
@@ -41,19 +41,19 @@ MOVING = {"uptime_seconds", "seconds_ago", "in_seconds", "ticks"}
 
 
 @pytest.mark.parametrize("path", ["jobs/hello@main", "jobs/hello%40main"])
-def test_a_target_may_stand_behind_the_jobs_name(rest, path):
+def test_a_target_may_follow_the_jobs_name(rest, path):
     answer = rest.get(f"/api/{path}")
 
     assert (answer.status_code, answer.json()["detail"].partition(";")[0]) == (404, "no such job: hello@main")
 
 
 @pytest.mark.parametrize("path", ["next", "jobs/hello/next"])
-def test_every_row_of_a_slot_has_room_for_a_target(rest, path):
+def test_every_slot_has_a_target_field(rest, path):
     assert {row["target"] for row in rest.get(f"/api/{path}").json()} == {None}
 
 
 def settled(document):
-    """A document without what another second changes."""
+    """Return a document without the fields that change from second to second."""
     if isinstance(document, dict):
         return {key: settled(value) for key, value in document.items() if key not in MOVING}
     return [settled(value) for value in document] if isinstance(document, list) else document
@@ -70,7 +70,7 @@ def test_the_answers_are_the_documents_of_the_command_line(rest, world):
         assert settled(rest.get(f"/api/{path}").json()) == settled(answer.json())
 
 
-def test_the_other_sources_names_answer_alike(rest, world):
+def test_the_paths_under_v1_have_the_same_answers(rest, world):
     world.run("run", "hello")
 
     assert rest.get("/v1/jobs").json() == rest.get("/api/jobs").json()
@@ -89,7 +89,7 @@ def test_chains_and_their_steps(rest):
 
 
 @pytest.mark.parametrize(("method", "verb"), [("put", "toggle"), ("post", "run")])
-def test_a_job_that_is_no_chain_is_not_found_among_them(rest, world, method, verb):
+def test_a_job_that_is_not_a_chain_is_not_found_under_chains(rest, world, method, verb):
     answer = getattr(rest, method)(f"/api/daemon/chains/hello/{verb}")
 
     assert answer.status_code == 404
@@ -98,11 +98,11 @@ def test_a_job_that_is_no_chain_is_not_found_among_them(rest, world, method, ver
     assert world.json("show", "hello")["enabled"]
 
 
-# Asking
+# Changes
 
 
 @pytest.mark.parametrize("path", ["/api/daemon/jobs", "/api/chains"])
-def test_toggle_turns_a_job_round_or_sets_it(rest, world, path):
+def test_toggle_inverts_or_sets_the_state_of_a_job(rest, world, path):
     name = "both" if "chains" in path else "hello"
     for body, enabled in [
         (None, False),
@@ -117,7 +117,7 @@ def test_toggle_turns_a_job_round_or_sets_it(rest, world, path):
         assert line["enabled"] is enabled
 
 
-def test_a_run_that_is_waited_for_tells_how_it_ended(rest, world):
+def test_a_call_that_waits_for_its_run_returns_the_result(rest, world):
     answer = rest.post("/api/daemon/jobs/broken/run?wait=30").json()
 
     assert (answer["job"], answer["over"], answer["result"]["exit_code"]) == ("broken", True, 1)
@@ -125,7 +125,7 @@ def test_a_run_that_is_waited_for_tells_how_it_ended(rest, world):
     assert (run["status"], run["trigger"], run["exit_code"]) == ("failed", "manual", 3)
 
 
-def test_a_run_that_is_not_waited_for_goes_on_by_itself_and_can_be_stopped(rest, until, world):
+def test_a_run_continues_after_a_call_that_does_not_wait_and_can_be_stopped(rest, until, world):
     answer = rest.post("/api/daemon/jobs/slow/run")
 
     assert answer.json() == {"job": "slow", "over": False, "result": None}
@@ -138,7 +138,7 @@ def test_a_run_that_is_not_waited_for_goes_on_by_itself_and_can_be_stopped(rest,
     assert until(lambda: rest.get(f"/api/runs/{run['run_id']}").json()["finished_at"])
 
 
-def test_a_run_is_run_again_and_a_slot_to_come_is_skipped(rest, world):
+def test_a_run_is_started_again_and_a_future_slot_is_skipped(rest, world):
     world.run("run", "broken")
     [run] = rest.get("/api/runs?job_id=broken").json()
     again = rest.post(f"/api/runs/{run['run_id']}/rerun?wait=30").json()
@@ -155,7 +155,7 @@ def test_pause_and_resume(rest, world):
     assert rest.put("/api/jobs/hello/resume").json()["paused"] is False
 
 
-def test_an_event_starts_who_listens(rest, world):
+def test_an_event_starts_the_jobs_that_wait_for_it(rest, world):
     answer = rest.post("/api/events", json={"name": "coffee_ready", "payload": {"cups": 2}})
 
     assert answer.json()["jobs"] == ["listener"]
@@ -163,10 +163,10 @@ def test_an_event_starts_who_listens(rest, world):
     assert [run["trigger"] for run in world.json("history", "listener")] == ["event"]
 
 
-# Writing
+# Definitions
 
 
-def test_a_new_job_is_inactive_and_says_where_it_is(rest, world):
+def test_a_new_job_is_disabled_and_the_answer_has_its_location(rest, world):
     answer = rest.post(
         "/api/daemon/jobs", json={"name": "new", "job_type": "cron", "schedule": "@daily", "chain": ["hello"]}
     )
@@ -180,7 +180,7 @@ def test_a_new_job_is_inactive_and_says_where_it_is(rest, world):
     )
 
 
-def test_keys_are_changed_and_taken_out(rest, world):
+def test_keys_are_changed_and_removed(rest, world):
     rest.post("/api/jobs", json={"name": "new", "cron": "@daily", "chain": ["hello"], "grace": "1h"})
 
     answer = rest.patch("/api/jobs/new", json={"cron": None, "every": "2h", "grace": None})
@@ -208,7 +208,7 @@ def test_keys_are_changed_and_taken_out(rest, world):
         ("PUT", "/api/jobs/hello/toggle", {"enabled": "yes"}, 400), ("PUT", "/api/jobs/hello/pause", {"until": "yesterday"}, 422),
     ],
 )  # fmt: skip
-def test_what_can_not_be_done_is_a_problem_detail(rest, method, path, body, status):
+def test_an_error_is_a_problem_document(rest, method, path, body, status):
     answer = rest.request(method, path, **({} if body is None else {"json": body}))
 
     assert answer.status_code == status
@@ -218,31 +218,31 @@ def test_what_can_not_be_done_is_a_problem_detail(rest, method, path, body, stat
     assert problem["title"] and problem["detail"]
 
 
-def test_an_unknown_job_is_told_the_nearest(rest):
+def test_the_error_for_an_unknown_job_suggests_the_nearest_name(rest):
     assert "did you mean hello?" in rest.get("/api/jobs/helo").json()["detail"]
 
 
 @pytest.mark.parametrize("path", ["/api/jobs", "/api/events"])
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
-def test_only_json_is_read(rest, path, kind):
+def test_only_json_is_accepted(rest, path, kind):
     assert rest.post(path, content=b'{"name": "x"}', headers={"Content-Type": kind}).status_code == 415
 
 
 @pytest.mark.parametrize("sent", [b"{", b"\xff", b"[" * 30_000, b"nul", b'{"name": "\xed\xa0\x80"}'])
-def test_broken_json_is_named(rest, sent):
+def test_invalid_json_is_a_problem_document(rest, sent):
     answer = rest.post("/api/jobs", content=sent, headers={"Content-Type": "application/json"})
 
     assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
 
 
-def test_what_may_be_asked_instead_is_told(rest):
+def test_a_wrong_method_is_answered_with_the_allowed_ones(rest):
     answer = rest.put("/api/daemon/jobs", json={})
 
     assert answer.status_code == 405
     assert {"GET", "POST"} <= set(answer.headers["allow"].split(", "))
 
 
-def test_a_broken_configuration_is_named_and_nothing_falls_over(rest, world):
+def test_an_invalid_configuration_is_a_problem_document_that_names_it(rest, world):
     world.configure("timezone = 7")
 
     answer = rest.get("/api/jobs")

@@ -1,4 +1,4 @@
-"""Who gets in through the web interface, from where, how often, and what may come of it."""
+"""The security of the web interface: token, cookie, hosts, origins, escaping, rates, and permission to add commands."""
 
 import re
 
@@ -49,7 +49,7 @@ def enabled(client, job="hello"):
 
 
 @pytest.mark.parametrize("path", [*PAGES, *ANSWERS])
-def test_nothing_is_told_to_a_stranger(connect, path):
+def test_a_request_without_a_token_gets_nothing(connect, path):
     answer = connect("stranger").get(path)
 
     assert answer.status_code == 401
@@ -68,7 +68,7 @@ def test_nothing_is_told_to_a_stranger(connect, path):
         "/api//jobs",
     ],
 )
-def test_no_detour_leads_past_the_token(connect, path):
+def test_no_path_bypasses_the_token(connect, path):
     client = connect("stranger")
 
     answer = client.request("GET", ADDRESS + path, extensions={"target": path.encode()})
@@ -78,14 +78,14 @@ def test_no_detour_leads_past_the_token(connect, path):
 
 
 @pytest.mark.parametrize("given", ["wrong", TOKEN[:-1], TOKEN + "x", "", "é", Key(TOKEN).session])
-def test_only_the_whole_token_opens(connect, given):
+def test_only_the_whole_token_is_accepted(connect, given):
     client = connect("stranger")
 
     assert client.get("/api/jobs", headers={b"Authorization": f"Bearer {given}".encode()}).status_code == 401
     assert client.get("/", params={"token": given}).status_code == 401
 
 
-def test_the_address_with_the_token_is_exchanged_for_a_cookie_and_a_clean_address(connect):
+def test_a_url_with_the_token_is_exchanged_for_a_cookie_and_a_url_without_it(connect):
     client = connect("stranger")
 
     answer = client.get("/runs", params={"job": "hello", "token": TOKEN})
@@ -97,21 +97,21 @@ def test_the_address_with_the_token_is_exchanged_for_a_cookie_and_a_clean_addres
     assert client.get("/runs").status_code == 200
 
 
-def test_over_tls_the_cookie_stays_on_tls(connect):
+def test_over_tls_the_cookie_is_secure(connect):
     client = connect("stranger", secure=True, port=443)
     client.base_url = "https://127.0.0.1"
 
     assert "Secure" in client.get("/", params={"token": TOKEN}).headers["set-cookie"]
 
 
-def test_the_exchange_leads_to_no_other_host(connect):
+def test_the_exchange_never_redirects_to_another_host(connect):
     answer = connect("stranger").get(f"//evil.example/?token={TOKEN}")
 
     assert answer.headers.get("location", "/").startswith("/")
     assert not answer.headers.get("location", "/").startswith("//")
 
 
-def test_the_token_may_be_pasted(connect):
+def test_the_token_may_be_pasted_into_the_sign_in_page(connect):
     client = connect("stranger")
     client.headers |= {"Origin": ADDRESS}
 
@@ -122,7 +122,7 @@ def test_the_token_may_be_pasted(connect):
     assert client.get("/").status_code == 401
 
 
-# Host, origin, and what browsers are told
+# Host, origin, and security headers
 
 
 @pytest.mark.parametrize(
@@ -131,16 +131,16 @@ def test_the_token_may_be_pasted(connect):
      "x@127.0.0.1:8000", "192.168.0.7:8000", "[::1", "127.0.0.1:8000/", "",
      "127.0.0.1:8000?x", "127.0.0.1:8000#x", "127.0.0.1:8000/login?", "127.0.0.1:8000\\x", "127.0.0.1:", "127.0.0.1:99999", "127.0.0.1:8000:8000"],
 )  # fmt: skip
-def test_a_name_that_is_not_ours_is_misdirected(connect, host):
+def test_a_request_for_another_host_is_misdirected(connect, host):
     assert connect().get("/api/jobs", headers={"Host": host}).status_code == 421
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000", "LOCALHOST:8000", "[::1]:8000"])
-def test_our_own_names_are_answered(connect, host):
+def test_requests_for_the_servers_own_names_are_answered(connect, host):
     assert connect().get("/api/jobs", headers={"Host": host}).status_code == 200
 
 
-def test_open_to_the_network_it_answers_to_numbers_and_to_names_it_was_told(connect):
+def test_an_exposed_server_accepts_ip_addresses_and_configured_names(connect):
     client = connect(exposed=True, names=frozenset(["box.lan"]))
 
     assert [
@@ -155,7 +155,7 @@ def test_open_to_the_network_it_answers_to_numbers_and_to_names_it_was_told(conn
     [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Origin": "http://127.0.0.1:9000"}, {"Origin": "https://127.0.0.1:8000"},
      {"Origin": "http://localhost:8000"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}],
 )  # fmt: skip
-def test_no_other_sites_page_changes_anything(connect, method, path, headers):
+def test_a_page_of_another_site_changes_nothing(connect, method, path, headers):
     client = connect("browser")
     client.headers |= headers
 
@@ -163,7 +163,7 @@ def test_no_other_sites_page_changes_anything(connect, method, path, headers):
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
-def test_a_cookie_alone_without_an_origin_changes_nothing(connect, method, path):
+def test_a_cookie_without_an_origin_changes_nothing(connect, method, path):
     client = connect("browser")
     del client.headers["Origin"], client.headers["Sec-Fetch-Site"]
 
@@ -172,7 +172,7 @@ def test_a_cookie_alone_without_an_origin_changes_nothing(connect, method, path)
 
 @pytest.mark.parametrize(("method", "path"), [write for write in WRITES if write[1] != "/login"])
 @pytest.mark.parametrize("header", ["x", "Bearer", "Bearer x", "Basic x", f"Basic {TOKEN}", TOKEN])
-def test_a_header_that_proves_nothing_does_not_stand_up_for_a_cookie(connect, method, path, header):
+def test_a_wrong_authorization_header_does_not_replace_the_origin_of_a_cookie(connect, method, path, header):
     client = connect("browser")
     del client.headers["Origin"], client.headers["Sec-Fetch-Site"]
 
@@ -180,7 +180,7 @@ def test_a_header_that_proves_nothing_does_not_stand_up_for_a_cookie(connect, me
     assert enabled(client)
 
 
-def test_a_program_with_the_token_needs_no_origin_whatever_its_cookie(connect):
+def test_a_program_with_the_token_needs_no_origin_with_or_without_a_cookie(connect):
     for who, changed in (("program", False), ("browser", True)):
         client = connect(who)
         client.headers.pop("Origin", None), client.headers.pop("Sec-Fetch-Site", None)
@@ -193,7 +193,7 @@ def test_a_program_with_the_token_needs_no_origin_whatever_its_cookie(connect):
         assert (answer.status_code, enabled(client)) == (200, changed)
 
 
-def test_wrong_tokens_for_changes_are_slowed_down_too(connect):
+def test_wrong_tokens_in_changes_are_rate_limited_too(connect):
     client = connect("stranger", limits=Limits(wrong_keys=Rate(2, 6)))
 
     seen = [client.delete("/api/jobs/hello", headers={"Authorization": "Bearer x"}) for _ in range(3)]
@@ -201,7 +201,7 @@ def test_wrong_tokens_for_changes_are_slowed_down_too(connect):
     assert [answer.status_code for answer in seen] == [401, 401, 429]
 
 
-def test_a_refused_write_has_changed_nothing(connect):
+def test_a_refused_write_changes_nothing(connect):
     client = connect("browser")
 
     client.post("/jobs/hello/disable", headers={"Origin": "http://evil.example"})
@@ -213,7 +213,7 @@ def test_a_refused_write_has_changed_nothing(connect):
 
 @pytest.mark.parametrize("path", [*PAGES, *ANSWERS, "/login", "/nowhere", "/static/style.css"])
 @pytest.mark.parametrize("who", ["browser", "stranger"])
-def test_every_answer_says_how_far_a_browser_may_trust_it(connect, path, who):
+def test_every_answer_has_the_security_headers(connect, path, who):
     headers = connect(who).get(path).headers
 
     policy = headers["content-security-policy"]
@@ -243,7 +243,7 @@ def test_no_page_has_a_script_or_a_style_of_its_own(connect, path):
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+\s*=\s*[\"']|javascript:", page)
 
 
-# What is reflected
+# Escaping
 
 
 @pytest.mark.parametrize(
@@ -253,13 +253,13 @@ def test_no_page_has_a_script_or_a_style_of_its_own(connect, path):
      "/new?name=%3Cscript%3E", "/live/log/%3Cscript%3E?from=%3Cscript%3E", "/?token=%3Cscript%3E"],
 )  # fmt: skip
 @pytest.mark.parametrize("who", ["browser", "stranger"])
-def test_what_is_shown_stays_words(connect, path, who):
+def test_values_in_urls_are_escaped_in_pages(connect, path, who):
     page = connect(who).get(path).text
 
     assert "<script>" not in page and "<img src=x" not in page
 
 
-def test_what_a_form_sends_back_stays_words(connect):
+def test_values_of_a_submitted_form_are_escaped(connect):
     evil = '"><script>alert(1)</script>'
     fields = dict.fromkeys(("name", "schedule", "work", "timezone", "description", "after"), evil)
 
@@ -269,7 +269,7 @@ def test_what_a_form_sends_back_stays_words(connect):
     assert "<script>alert" not in page.text and "&lt;script&gt;" in page.text
 
 
-def test_what_a_job_printed_stays_words(connect, world):
+def test_the_output_of_a_job_is_escaped(connect, world):
     world.run("run", "hello")
     client = connect("browser")
     [run] = client.get("/api/runs").json()
@@ -279,7 +279,7 @@ def test_what_a_job_printed_stays_words(connect, world):
     assert client.get(f"/runs/{run['run_id']}/output.txt").headers["content-type"].startswith("text/plain")
 
 
-# How often, and how much
+# Rate and size limits
 
 
 class Clock:
@@ -289,7 +289,7 @@ class Clock:
         return self.now
 
 
-def test_wrong_tokens_are_slowed_down_and_the_right_one_is_not(connect):
+def test_wrong_tokens_are_rate_limited_and_the_right_one_is_not(connect):
     clock = Clock()
     client = connect("stranger", now=clock, limits=Limits(wrong_keys=Rate(3, 6)))
     wrong, right = ({"Authorization": f"Bearer {token}"} for token in ("wrong", TOKEN))
@@ -312,18 +312,18 @@ def test_reads_and_writes_each_have_their_rate(connect, method, path):
     assert client.request(method, path).status_code == 200
 
 
-def test_no_body_is_larger_than_any_job(connect):
+def test_a_large_body_and_a_body_without_a_length_are_refused(connect):
     client = connect()
     job = {"name": "big", "description": "x" * 70_000, "chain": ["hello"]}
 
     assert client.post("/api/jobs", json=job).status_code == 413
     assert client.post("/api/jobs", content=iter([b"{", b"}"])).status_code == 411
     for length, status in (("9" * 5000, 413), ("70000", 413), ("-1", 411), ("²", 411), ("", 411)):
-        told = {b"Content-Length": length.encode("latin-1")}
-        assert client.post("/api/jobs", content=b"", headers=told).status_code == status
+        headers = {b"Content-Length": length.encode("latin-1")}
+        assert client.post("/api/jobs", content=b"", headers=headers).status_code == status
 
 
-# What may be written
+# Permission to add and change commands
 
 
 @pytest.mark.parametrize(
@@ -332,7 +332,7 @@ def test_no_body_is_larger_than_any_job(connect):
      {"job_type": "interval", "schedule": "5m", "script_path": "/tmp/x.py"}, {"chain": ["hello"], "env": {"LD_PRELOAD": "/tmp/x.so"}},
      {"chain": ["hello"], "cwd": "/tmp"}],
 )  # fmt: skip
-def test_no_command_is_added_by_web(connect, world, body):
+def test_no_command_is_added_through_the_web(connect, world, body):
     client = connect()
 
     answer = client.post("/api/daemon/jobs", json={"name": "new", **body})
@@ -342,7 +342,7 @@ def test_no_command_is_added_by_web(connect, world, body):
     assert not (world.config.parent / "jobs.d").exists()
 
 
-def test_no_command_is_edited_or_taken_away_by_web(connect, world):
+def test_no_command_is_changed_or_removed_through_the_web(connect, world):
     client = connect("browser")
     before = world.config.read_bytes()
 
@@ -360,7 +360,7 @@ def test_no_command_is_edited_or_taken_away_by_web(connect, world):
     assert world.config.read_bytes() == before
 
 
-def test_the_form_neither_offers_nor_takes_a_command(connect, world):
+def test_the_form_neither_offers_nor_accepts_a_command(connect, world):
     client = connect("browser")
 
     assert 'value="command" disabled' in client.get("/new").text
@@ -374,16 +374,16 @@ WORK = re.compile(r'name="what" value="(\w+)"[^>]*?( disabled)?>')
 
 
 def offered(page):
-    return {value for value, shut in WORK.findall(page) if not shut}
+    return {value for value, disabled in WORK.findall(page) if not disabled}
 
 
-def test_of_what_a_job_does_only_that_is_offered_which_can_be_saved(connect, world):
+def test_a_form_offers_only_the_actions_that_can_be_saved(connect, world):
     client = connect("browser")
     refused = client.post("/jobs/hello/edit", data={"when": "manual", "what": "chain", "work": "pair"})
 
     for page in (client.get("/jobs/hello/edit").text, refused.text):
         assert (offered(page), 'name="work"' in page) == (set(), False)
-        assert "echo &#39;&lt;img" in page  # what it does is shown as it is
+        assert "echo &#39;&lt;img" in page  # the action is shown as it is
     assert (
         offered(client.get("/jobs/pair/edit").text)
         == offered(client.get("/new").text)
@@ -395,7 +395,7 @@ def test_of_what_a_job_does_only_that_is_offered_which_can_be_saved(connect, wor
     assert offered(client.get("/jobs/hello/edit").text) == {"command", "python", "handler", "chain"}
 
 
-def test_where_the_configuration_says_so_commands_are_written(connect, world):
+def test_with_allow_edit_commands_are_written(connect, world):
     world.configure(JOBS + "[web]\nallow_edit = true\n")
     client = connect("browser")
 
@@ -415,7 +415,7 @@ def test_where_the_configuration_says_so_commands_are_written(connect, world):
     assert client.delete("/api/jobs/a").status_code == 200
 
 
-def test_the_configuration_is_asked_anew_each_time(connect, world):
+def test_the_configuration_is_loaded_for_every_request(connect, world):
     client = connect()
     assert client.post("/api/jobs", json={"name": "a", "command": "true"}).status_code == 403
 
@@ -424,5 +424,5 @@ def test_the_configuration_is_asked_anew_each_time(connect, world):
     assert client.post("/api/jobs", json={"name": "a", "command": "true"}).status_code == 201
 
 
-def test_the_cookies_name_is_its_own():
+def test_the_name_of_the_cookie():
     assert COOKIE == "scheduled-session"

@@ -1,4 +1,4 @@
-"""The interface on the session bus: a real dbus-daemon that starts it, asked with busctl, gdbus and dbus-send."""
+"""The D-Bus interface, started by a real dbus-daemon and called with busctl, gdbus and dbus-send."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ JOBS = """
 
 
 class Runtime:
-    """A configuration, a state, and the bus whose services are installed for them."""
+    """A configuration, a state directory, and a session bus with the services for them."""
 
     def __init__(self, root):
         self.world = World(root)
@@ -79,14 +79,14 @@ def interface(runtime):
 
 @pytest.fixture
 def other(tmp_path):
-    """A house and a bus that a test may break."""
+    """A world and a bus that the test may break."""
     runtime = Runtime(tmp_path)
     yield runtime
     runtime.session.close()
 
 
 def service_pids(runtime):
-    """Return the processes that the bus of *house* started."""
+    """Return the process ids of the services that the bus of *runtime* started."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -99,16 +99,16 @@ def service_pids(runtime):
     return found
 
 
-# Somebody calls
+# Calls
 
 
-def test_the_call_that_people_know_starts_it_and_a_run(runtime, until):
+def test_a_call_of_run_job_starts_the_service_and_a_run(runtime, until):
     runtime.session.run("busctl", "--user", "call", *BOT, "run_job", "s", "daily_standup")
 
     until(lambda: len(runtime.world.json("history", "daily_standup", "--status", "success")) == 2)
 
 
-def test_a_long_run_holds_nobody_up(interface, until):
+def test_a_long_run_does_not_block_other_calls(interface, until):
     started = time.monotonic()
     assert interface.bot("run_job", "s", "sleeper")["success"]
     assert interface.bot("list_jobs")
@@ -120,26 +120,26 @@ def test_a_long_run_holds_nobody_up(interface, until):
 
 
 @pytest.mark.parametrize(
-    "asked", [(BOT, "run_job", "s", "sleeper"), (OURS, "Ask", "ss", "start", '{"jobs": ["sleeper"]}')]
+    "call", [(BOT, "run_job", "s", "sleeper"), (OURS, "Ask", "ss", "start", '{"jobs": ["sleeper"]}')]
 )
-def test_of_two_that_ask_for_the_same_run_at_once_one_has_it_and_the_other_hears_so(
-    runtime, interface, asked, until
+def test_of_two_simultaneous_calls_for_the_same_run_one_starts_it_and_the_other_gets_an_error(
+    runtime, interface, call, until
 ):
-    instance, *rest = asked
-    call = ["busctl", "--user", "call", *instance, *rest]
+    destination, *rest = call
+    words = ["busctl", "--user", "call", *destination, *rest]
     both = [
-        subprocess.Popen(call, env=runtime.session.environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        subprocess.Popen(words, env=runtime.session.environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         for _ in range(2)
     ]  # fmt: skip
-    said = sorted(one.communicate(timeout=60)[1] for one in both)
+    errors = sorted(one.communicate(timeout=60)[1] for one in both)
 
-    assert (said[0], said[1].strip()) == ("", "Call failed: sleeper: another tick is running it")
+    assert (errors[0], errors[1].strip()) == ("", "Call failed: sleeper: another tick is running it")
     assert (
         len(until(lambda: interface.ask("history", status="running"))) == 1
     )  # claimed at once, and soon started
 
 
-def test_those_who_wait_for_runs_hold_up_nobody_who_asks(runtime, interface, until):
+def test_calls_that_wait_for_runs_do_not_block_other_calls(runtime, interface, until):
     jobs = [f"s{number}" for number in range(8)]
     runtime.world.configure("".join(f"[jobs.{job}]\ncommand = ['sleep', '60']\n" for job in jobs))
     waiting = [
@@ -161,13 +161,13 @@ def test_those_who_wait_for_runs_hold_up_nobody_who_asks(runtime, interface, unt
 
 
 @pytest.mark.parametrize(("word", "enabled"), [("false", False), ("0", False), ("True", True), ("on", True)])
-def test_a_job_is_toggled_by_words(runtime, interface, word, enabled):
+def test_toggle_job_accepts_several_spellings_of_a_boolean(runtime, interface, word, enabled):
     interface.bot("toggle_job", "ss", "hourly", word)
 
     assert runtime.world.json("show", "hourly")["enabled"] is enabled
 
 
-def test_the_scheduler_is_toggled(runtime, interface):
+def test_toggle_scheduler_pauses_and_resumes_all_jobs(runtime, interface):
     interface.bot("toggle_scheduler", "s", "false")
     assert runtime.world.json("status")["paused"] == {"*": None}
 
@@ -175,7 +175,7 @@ def test_the_scheduler_is_toggled(runtime, interface):
     assert runtime.world.json("status")["paused"] == {}
 
 
-def test_history_and_jobs_are_what_the_command_line_prints(runtime, interface):
+def test_history_and_jobs_are_the_documents_of_the_command_line(runtime, interface):
     assert interface.bot("get_history", "i", 5) == runtime.world.json("history", "--limit", "5")
     assert [job["name"] for job in interface.bot("list_jobs")] == ["daily_standup", "hourly", "sleeper"]
 
@@ -194,7 +194,7 @@ def test_the_configuration_is_read_and_changed(runtime, interface):
     ("method", "arguments"),
     [("update_config", ("sss", "jobs.hourly", "command", "rm -rf /")), ("update_config", ("sss", "jobs.hourly", "env", "{}"))],
 )  # fmt: skip
-def test_what_is_executed_is_not_changed_over_the_bus_unless_the_configuration_lets_it(
+def test_what_is_executed_is_changed_over_the_bus_only_if_the_configuration_allows_it(
     runtime, interface, method, arguments
 ):
     before = runtime.world.config.read_bytes()
@@ -206,16 +206,16 @@ def test_what_is_executed_is_not_changed_over_the_bus_unless_the_configuration_l
     assert runtime.world.config.read_bytes() != before
 
 
-def test_a_job_is_added_with_a_command_only_if_the_configuration_lets_it(runtime, interface):
-    asked = (OURS, "Ask", "ss", "add", json.dumps({"name": "n", "definition": {"command": "true"}}))
-    assert "add_commands" in interface.refused(*asked)
+def test_a_job_with_a_command_is_added_only_if_the_configuration_allows_it(runtime, interface):
+    call = (OURS, "Ask", "ss", "add", json.dumps({"name": "n", "definition": {"command": "true"}}))
+    assert "add_commands" in interface.refused(*call)
 
     runtime.world.configure(JOBS + "    [dbus]\n    add_commands = true\n")
-    assert interface.call(*asked)[0] is False
+    assert interface.call(*call)[0] is False
     (runtime.world.config.parent / "jobs.d" / "n.toml").unlink()
 
 
-def test_calls_by_name_answer_errors_too(interface):
+def test_call_method_returns_errors_as_answers(interface):
     assert interface.bot("CallMethod", "ss", "list_jobs", "{}")["success"]
     assert interface.bot("CallMethod", "ss", "run_job", '{"job_name": "x"}') == {
         "success": False,
@@ -227,7 +227,7 @@ def test_calls_by_name_answer_errors_too(interface):
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments", "said"),
+    ("name", "arguments", "expected"),
     [
         ("get_history", '{"limit": "x"}', "get_history: limit: Expected `int`, got `str`"),
         ("get_history", '{"limit": null}', "limit: Expected `int`, got `null`"),
@@ -238,30 +238,30 @@ def test_calls_by_name_answer_errors_too(interface):
         ("toggle_job", '{"job_name": {}, "enabled": true}', "job_name: Expected `str`, got `object`"),
         ("get_config", '{"section": 5}', "section: Expected `str`, got `int`"),
         ("update_config", '{"section": "jobs.hourly", "key": ["a"], "value": 1}', "key: Expected `str`"),
-        ("list_jobs", "[" * 5000, "write a JSON object"),
+        ("list_jobs", "[" * 5000, "not a JSON object"),
     ],
 )
-def test_calls_by_name_with_arguments_of_another_kind_are_answered_too(interface, name, arguments, said):
+def test_call_method_returns_an_error_for_arguments_of_a_wrong_type(interface, name, arguments, expected):
     found = interface.bot("CallMethod", "ss", name, arguments)
 
-    assert (found["success"], said in found["error"]) == (False, True), found
+    assert (found["success"], expected in found["error"]) == (False, True), found
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected"),
     [
         (("run_job", "s", "daily_stand"), "no such job: daily_stand; did you mean daily_standup?"),
         (("toggle_job", "ss", "hourly", "perhaps"), "write true or false"),
         (("get_history", "i", 0), "limit: must be 1 to 1,000,000, got 0"),
-        (("get_config", "ss", "jobs.hourly", "x"), "jobs.hourly: says nothing of 'x'"),
+        (("get_config", "ss", "jobs.hourly", "x"), "jobs.hourly: no key 'x'; its keys are cron, command"),
         (("get_config", "ss", "nothing", ""), "no such section"),
     ],
 )
-def test_a_mistake_is_told_in_words_that_help(interface, arguments, said):
-    assert said in interface.refused(BOT, *arguments)
+def test_an_error_names_the_mistake_and_its_correction(interface, arguments, expected):
+    assert expected in interface.refused(BOT, *arguments)
 
 
-def test_questions_are_asked_by_name_with_their_own_arguments(interface):
+def test_ask_calls_functions_by_name_and_validates_their_arguments(interface):
     assert {"explain", "forecast", "audit"} <= set(interface.property(OURS, "Questions"))
     assert "limit" in interface.refused(OURS, "Ask", "ss", "history", '{"limit": "many"}')
     assert "no such question" in interface.refused(OURS, "Ask", "ss", "run", "{}")
@@ -274,43 +274,41 @@ def test_questions_are_asked_by_name_with_their_own_arguments(interface):
 
 @pytest.mark.parametrize("wait", ["-1", "1e300", "601"])
 @pytest.mark.parametrize(
-    ("question", "what"), [("start", '"jobs": ["sleeper"]'), ("start_again", '"run_id": "{}"')]
+    ("question", "argument"), [("start", '"jobs": ["sleeper"]'), ("start_again", '"run_id": "{}"')]
 )
-def test_nobody_waits_for_less_than_no_time_or_for_ever_and_nothing_is_started(
-    interface, question, what, wait
-):
+def test_a_wait_out_of_range_is_refused_and_nothing_is_started(interface, question, argument, wait):
     before = interface.ask("history")
-    asked = f'{{{what.format(before[0]["run_id"])}, "wait": {wait}}}'
+    arguments = f'{{{argument.format(before[0]["run_id"])}, "wait": {wait}}}'
 
-    assert "wait: must be 0 to 600" in interface.refused(OURS, "Ask", "ss", question, asked)
+    assert "wait: must be 0 to 600" in interface.refused(OURS, "Ask", "ss", question, arguments)
     assert interface.ask("history") == before
 
 
-# What it looks like
+# Clients, introspection and properties
 
 
-def test_other_clients_understand_it_too(runtime):
-    said = runtime.session.run(
+def test_gdbus_and_dbus_send_work_too(runtime):
+    called = runtime.session.run(
         "gdbus", "call", "--session", "-d", BOT[0], "-o", BOT[1], "-m", f"{BOT[2]}.Ping"
     )
     sent = runtime.session.run(
         "dbus-send", "--session", "--print-reply", f"--dest={BOT[0]}", BOT[1], f"{BOT[2]}.get_history", "int32:3"
     )  # fmt: skip
 
-    assert said.stdout == "('pong',)\n"
+    assert called.stdout == "('pong',)\n"
     assert "daily_standup" in sent.stdout
 
 
-def test_introspection_tells_of_everything_there_is(runtime):
+def test_introspection_lists_every_method_property_and_signal(runtime):
     xml = runtime.session.run("busctl", "--user", "introspect", "--xml-interface", *BOT[:2]).stdout
     found = next(node for node in ET.fromstring(xml) if node.get("name") == BOT[2])
-    told = {
+    described = {
         (member.tag, member.get("name")): "".join(arg.get("type") for arg in member.iter("arg"))
         or member.get("type", "")
         for member in found
     }
 
-    assert told == {
+    assert described == {
         ("method", "run_job"): "ss", ("method", "list_jobs"): "s", ("method", "get_history"): "is",
         ("method", "toggle_scheduler"): "ss", ("method", "toggle_job"): "sss", ("method", "get_config"): "sss",
         ("method", "update_config"): "ssss", ("method", "CallMethod"): "sss", ("method", "Ping"): "s",
@@ -322,7 +320,7 @@ def test_introspection_tells_of_everything_there_is(runtime):
     assert {note.get("value") for note in found.iter("annotation")} == {"false"}
 
 
-def test_the_properties_are_the_status(runtime, interface):
+def test_the_properties_agree_with_the_status(runtime, interface):
     assert interface.property(BOT, "Running") is True
     assert interface.property(BOT, "Uptime") >= 0
     assert json.loads(interface.property(BOT, "Stats")) == runtime.world.json("status")["stats"]
@@ -330,68 +328,68 @@ def test_the_properties_are_the_status(runtime, interface):
     assert interface.bot("GetStats")["total_executions"] == 1
 
 
-def test_a_configuration_that_cannot_be_read_is_said_and_the_interface_stays_open(runtime, interface):
+def test_an_unreadable_configuration_is_reported_and_the_service_keeps_running(runtime, interface):
     runtime.world.config.write_text("[")
     assert str(runtime.world.config) in interface.refused(BOT, "list_jobs")
-    asked = runtime.session.run("busctl", "--user", "get-property", *BOT, "Running", check=False)
-    assert str(runtime.world.config) in asked.stderr
+    read = runtime.session.run("busctl", "--user", "get-property", *BOT, "Running", check=False)
+    assert str(runtime.world.config) in read.stderr
 
     runtime.world.configure(JOBS)
     assert interface.bot("list_jobs")
 
 
-# What it tells
+# Signals
 
 
 @pytest.fixture
-def heard(runtime):
-    listening = runtime.session.monitor("type=signal,interface=com.aiworkflow.BotCron")
-    yield listening
-    listening.close()
+def monitor(runtime):
+    monitor = runtime.session.monitor("type=signal,interface=com.aiworkflow.BotCron")
+    yield monitor
+    monitor.close()
 
 
 def members(lines):
     return [word.split("=")[1] for line in lines if line.startswith("signal") for word in line.split() if word.startswith("member=")]  # fmt: skip
 
 
-def test_ticks_that_cron_starts_are_heard_as_they_go(runtime, heard):
+def test_a_run_emits_its_signals_in_order(runtime, monitor):
     runtime.scheduled("run", "daily_standup")
 
-    assert members(heard.until("JobCompleted")) == ["Event", "JobStarted", "Event", "JobCompleted"]
+    assert members(monitor.until("JobCompleted")) == ["Event", "JobStarted", "Event", "JobCompleted"]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="!!! NOT TRIED: needs root for a /run of its own !!!")
-def test_cron_names_no_bus_and_the_usual_place_is_looked_at(runtime, heard):
+@pytest.mark.skipif(os.geteuid() != 0, reason="!!! NOT TESTED: needs root to mount its own /run !!!")
+def test_without_the_variable_the_usual_socket_of_the_bus_is_used(runtime, monitor):
     address = runtime.session.environment["DBUS_SESSION_BUS_ADDRESS"].partition("=")[2]
-    places = f"mount -t tmpfs tmpfs /run && mkdir -p /run/user/0 && ln -s {address} /run/user/0/bus"
+    mounts = f"mount -t tmpfs tmpfs /run && mkdir -p /run/user/0 && ln -s {address} /run/user/0/bus"
     tick = shlex.join(runtime.world.command("run", "daily_standup"))
     environment = {
         key: value for key, value in runtime.session.environment.items() if key != "DBUS_SESSION_BUS_ADDRESS"
     }
 
     subprocess.run(
-        ["unshare", "--mount", "sh", "-c", f"{places} && {tick}"], env=environment, check=True, timeout=60
+        ["unshare", "--mount", "sh", "-c", f"{mounts} && {tick}"], env=environment, check=True, timeout=60
     )
 
-    assert "JobCompleted" in members(heard.until("JobCompleted"))
+    assert "JobCompleted" in members(monitor.until("JobCompleted"))
 
 
-def test_a_failure_is_heard(runtime, heard):
+def test_a_failure_emits_job_failed(runtime, monitor):
     runtime.scheduled("run", "hourly")
 
-    assert members(heard.until("JobFailed"))[-1] == "JobFailed"
+    assert members(monitor.until("JobFailed"))[-1] == "JobFailed"
 
 
-def test_whoever_pauses_everybody_hears(runtime, heard):
+def test_pausing_and_resuming_all_jobs_emits_scheduler_toggled(runtime, monitor):
     runtime.scheduled("pause")
     runtime.scheduled("pause", "hourly")
     runtime.scheduled("resume")
 
-    told = members([*heard.until("SchedulerToggled"), *heard.until("SchedulerToggled")])
-    assert told == ["Event", "SchedulerToggled"] * 2
+    emitted = members([*monitor.until("SchedulerToggled"), *monitor.until("SchedulerToggled")])
+    assert emitted == ["Event", "SchedulerToggled"] * 2
 
 
-def test_a_bus_that_does_not_answer_holds_a_tick_up_once_for_a_moment(runtime, tmp_path):
+def test_a_bus_that_does_not_answer_delays_a_tick_once_and_briefly(runtime, tmp_path):
     runtime.world.configure("".join(f"[jobs.j{number}]\ncommand = ['true']\n" for number in range(8)))
     jobs = [f"j{number}" for number in range(8)]
     with socket.socket(socket.AF_UNIX) as deaf:
@@ -409,12 +407,12 @@ def test_a_bus_that_does_not_answer_holds_a_tick_up_once_for_a_moment(runtime, t
     usual = time.monotonic() - started
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    # Half a second; each of the sixteen events waited for would make eight. The rest is a busy machine's.
+    # One timeout is half a second; a timeout for each of the 16 events would add 8. The rest allows for a busy machine.
     assert 0.2 < waited - usual < 4
 
 
 @pytest.mark.parametrize("address", ["unix:path=/nowhere/bus", "tcp:host=localhost", "nonsense", ""])
-def test_where_there_is_no_bus_a_tick_is_silent(runtime, address):
+def test_without_a_bus_a_tick_prints_nothing(runtime, address):
     environment = {**runtime.session.environment, "DBUS_SESSION_BUS_ADDRESS": address}
 
     done = runtime.world.run("run", "daily_standup", env=environment)
@@ -422,10 +420,10 @@ def test_where_there_is_no_bus_a_tick_is_silent(runtime, address):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-# It comes and goes
+# Start and exit
 
 
-def test_it_goes_when_nobody_calls_and_comes_back_with_the_next_call(runtime, interface, until):
+def test_it_exits_on_shutdown_and_the_next_call_starts_it_again(runtime, interface, until):
     assert interface.bot("Shutdown") == {"success": True}
     until(lambda: not service_pids(runtime))
     assert BOT[0] not in runtime.session.owned()
@@ -434,23 +432,25 @@ def test_it_goes_when_nobody_calls_and_comes_back_with_the_next_call(runtime, in
     assert {BOT[0], OURS[0]} <= runtime.session.owned()
 
 
-def test_a_call_that_comes_as_it_leaves_has_its_answer(runtime, until):
-    """The bus has sent the call on before we give our name back: that is the moment at which one could be lost."""
+def test_a_call_that_arrives_during_the_exit_is_answered(runtime, until):
+    """The bus delivers the call before the service releases its name: without care the call would be lost."""
     runtime.interface.bot("Shutdown")
     until(lambda: not service_pids(runtime))
     address = runtime.session.environment["DBUS_SESSION_BUS_ADDRESS"]
 
     async def leave():
         bus = await MessageBus(bus_address=address).connect()
-        presence = dbus.Presence(60)
+        lifetime = dbus.Lifetime(60)
         bus.export(
-            BOT[1], dbus.BotCron(Instance(str(runtime.world.config), str(runtime.world.state)), presence)
+            BOT[1], dbus.BotCron(Instance(str(runtime.world.config), str(runtime.world.state)), lifetime)
         )
         await bus.request_name(BOT[0])
         client = open_dbus_connection(address)
         client.send(new_method_call(DBusAddress(BOT[1], BOT[0], BOT[2]), "GetStats"), serial=77)
-        client.send_and_get_reply(message_bus.GetId())  # answered in turn: the call is on its way to us
-        await dbus._leave(bus, presence, [BOT[0]])
+        client.send_and_get_reply(
+            message_bus.GetId()
+        )  # the bus answers in order: the call before it is delivered
+        await dbus._leave(bus, lifetime, [BOT[0]])
         return client
 
     with asyncio.run(leave()) as client:
@@ -459,7 +459,7 @@ def test_a_call_that_comes_as_it_leaves_has_its_answer(runtime, until):
     assert reply.header.message_type is MessageType.method_return
 
 
-def test_no_call_is_lost_while_it_comes_and_goes(runtime):
+def test_no_call_is_lost_while_it_exits_and_starts_again(runtime):
     service = runtime.session.data / "dbus-1" / "services" / f"{BOT[0]}.service"
     before = service.read_text()
     service.write_text(before.rstrip("\n") + " --idle 0.05\n")
@@ -479,7 +479,7 @@ def test_no_call_is_lost_while_it_comes_and_goes(runtime):
     runtime.session.run("busctl", "--user", "call", *reload)
 
 
-def test_two_that_start_at_once_do_not_fight(runtime, interface, until):
+def test_two_services_that_start_at_once_both_answer(runtime, interface, until):
     interface.bot("Shutdown")
     until(lambda: not service_pids(runtime))
     both = [
@@ -490,7 +490,7 @@ def test_two_that_start_at_once_do_not_fight(runtime, interface, until):
     assert [one.wait(timeout=60) for one in both] == [0, 0]
 
 
-def test_it_leaves_when_the_bus_is_gone(other, until):
+def test_it_exits_when_the_bus_disconnects(other, until):
     service = subprocess.Popen(
         other.world.command("dbus", "--idle", "600"), env=other.session.environment, stderr=subprocess.DEVNULL
     )
@@ -504,7 +504,7 @@ def test_it_leaves_when_the_bus_is_gone(other, until):
     "address",
     ["unix:path=/nowhere/bus", "unix:garbage", "unix:", "unix:path", "tcp:host=localhost", "nonsense", ""],
 )
-def test_without_a_bus_it_says_so_in_a_line(runtime, address):
+def test_without_a_bus_it_prints_one_line(runtime, address):
     environment = {**runtime.session.environment, "DBUS_SESSION_BUS_ADDRESS": address}
     done = runtime.world.run("dbus", env=environment)
 
@@ -513,7 +513,7 @@ def test_without_a_bus_it_says_so_in_a_line(runtime, address):
 
 
 @pytest.mark.parametrize("answer", [b"", b"REJECTED EXTERNAL\r\n", b"\xff\xfe\r\n"])
-def test_what_does_not_answer_as_a_bus_does_is_told_in_a_line_too(runtime, tmp_path, answer):
+def test_a_socket_that_is_not_a_bus_gives_one_line_too(runtime, tmp_path, answer):
     environment = {**runtime.session.environment, "DBUS_SESSION_BUS_ADDRESS": f"unix:path={tmp_path}/odd"}
     with socket.socket(socket.AF_UNIX) as odd:
         odd.bind(str(tmp_path / "odd"))
@@ -525,14 +525,14 @@ def test_what_does_not_answer_as_a_bus_does_is_told_in_a_line_too(runtime, tmp_p
         with caller:
             caller.recv(100)
             caller.sendall(answer)
-        said = calling.communicate(timeout=30)[1]
+        errors = calling.communicate(timeout=30)[1]
 
-    assert (calling.returncode, len(said.splitlines())) == (1, 1)
-    assert f"{tmp_path}/odd" in said
+    assert (calling.returncode, len(errors.splitlines())) == (1, 1)
+    assert f"{tmp_path}/odd" in errors
 
 
-def test_a_bus_that_says_nothing_is_not_waited_for_for_ever(runtime, tmp_path, monkeypatch):
-    monkeypatch.setattr(dbus, "PATIENCE", 0.1)
+def test_connecting_to_a_bus_that_does_not_answer_times_out(runtime, tmp_path, monkeypatch):
+    monkeypatch.setattr(dbus, "CONNECT_TIMEOUT", 0.1)
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={tmp_path}/mute")
     with socket.socket(socket.AF_UNIX) as mute:
         mute.bind(str(tmp_path / "mute"))
@@ -541,7 +541,7 @@ def test_a_bus_that_says_nothing_is_not_waited_for_for_ever(runtime, tmp_path, m
             dbus.serve(Instance(str(runtime.world.config), str(runtime.world.state)), 1)
 
 
-def test_without_the_library_it_says_what_to_install(runtime, tmp_path):
+def test_without_the_library_it_prints_the_command_that_installs_it(runtime, tmp_path):
     (tmp_path / "dbus_fast.py").write_text("raise ImportError('not here')")
 
     for words in (["dbus"], ["install", "--dbus"]):
@@ -552,7 +552,7 @@ def test_without_the_library_it_says_what_to_install(runtime, tmp_path):
         assert "Traceback" not in done.stderr
 
 
-# It is put there and taken away
+# Installation
 
 
 def test_installing_twice_changes_nothing_and_uninstalling_leaves_nothing(other):
@@ -567,15 +567,15 @@ def test_installing_twice_changes_nothing_and_uninstalling_leaves_nothing(other)
     assert list(services.iterdir()) == []
 
 
-def test_a_dry_run_places_nothing_and_somebody_elses_file_is_left_alone(other):
+def test_a_dry_run_writes_nothing_and_a_file_of_another_program_is_left_alone(other):
     services = other.session.data / "dbus-1" / "services"
     other.scheduled("install", "--dbus", "--dry-run")
     assert list(services.iterdir()) == []
 
-    theirs = services / "com.aiworkflow.BotCron.service"
-    theirs.write_text("[D-BUS Service]\nName=com.aiworkflow.BotCron\nExec=/bin/false\n")
+    foreign = services / "com.aiworkflow.BotCron.service"
+    foreign.write_text("[D-BUS Service]\nName=com.aiworkflow.BotCron\nExec=/bin/false\n")
     done = other.scheduled("install", "--dbus")
     other.scheduled("uninstall")
 
     assert done.returncode == 2 and "somebody else's" in done.stderr
-    assert theirs.exists()
+    assert foreign.exists()

@@ -1,4 +1,4 @@
-"""The interface for agents: a real `scheduled mcp`, asked by the SDK's own client."""
+"""The interface for agents: a real `scheduled mcp`, called by the client of the MCP SDK."""
 
 import json
 import os
@@ -18,7 +18,7 @@ JOBS = """
     allow = {allow}
     add_commands = {add_commands}
     [jobs.greet]
-    description = "says hello"
+    description = "prints hello"
     command = ["echo", "hello"]
     priority = "high"
     [jobs.listener]
@@ -46,7 +46,7 @@ OWN = {"explain", "forecast", "audit", "history", "logs", "emit", "incidents"}
 
 @pytest.fixture(scope="module")
 def running_interface(tmp_path_factory):
-    """One server for all of them: it asks for its configuration anew with every call."""
+    """One server for all tests: it loads its configuration for every call."""
     world = World(tmp_path_factory.mktemp("mcp"))
     world.tab = crontab.give(world.root / "bin")
     world.configure(JOBS.format(allow="[]", add_commands="false"))
@@ -58,19 +58,19 @@ def running_interface(tmp_path_factory):
 
 @pytest.fixture
 def agent(running_interface):
-    """Return how to let the agent in: what it is allowed, and a state of its own."""
+    """Return a function that grants permissions and returns the interface, with the state reset."""
     world, interface = running_interface
     for file in (world.config.parent / "jobs.d").glob("*"):
         file.unlink()
 
-    def may(*allow, add_commands=False):
+    def permit(*allow, add_commands=False):
         world.configure(JOBS.format(allow=json.dumps(allow), add_commands=json.dumps(add_commands)))
         return interface
 
-    may()
+    permit()
     world.tab.unlink(missing_ok=True)
     world.begin_again(world.root / "before")
-    return may
+    return permit
 
 
 @pytest.fixture
@@ -78,11 +78,11 @@ def world(running_interface):
     return running_interface[0]
 
 
-def test_every_tool_that_other_agents_know_is_there(agent):
+def test_every_tool_that_existing_agents_use_is_there(agent):
     assert D | C | OWN <= agent().tools().keys()
 
 
-def test_every_tool_has_a_sound_schema_and_says_what_its_arguments_are(agent):
+def test_every_tool_has_a_valid_schema_and_describes_its_arguments(agent):
     for tool in agent().tools().values():
         jsonschema.Draft202012Validator.check_schema(tool.input_schema)
         jsonschema.Draft202012Validator.check_schema(tool.output_schema)
@@ -91,12 +91,12 @@ def test_every_tool_has_a_sound_schema_and_says_what_its_arguments_are(agent):
         assert tool.description, tool.name
 
 
-def test_a_tool_that_changes_something_says_so_and_which_permission_it_needs(agent):
+def test_a_tool_that_changes_something_is_not_read_only_and_names_its_permission(agent):
     for tool in agent().tools().values():
         assert tool.annotations.read_only_hint == ("Needs allow" not in tool.description), tool.name
 
 
-LOOKS = {
+READS = {
     "explain": {"job": "greet"},
     "forecast": {"first": "2026-01-01", "last": "2026-01-02"},
     "next_slots": {"limit": 3},
@@ -133,13 +133,13 @@ CHANGES = {
 }  # fmt: skip
 
 
-def test_every_tool_is_either_a_look_or_a_change_that_has_its_test_here(agent):
-    assert agent().tools().keys() == LOOKS.keys() | CHANGES.keys()
+def test_every_tool_is_tested_here_as_a_read_or_as_a_change(agent):
+    assert agent().tools().keys() == READS.keys() | CHANGES.keys()
 
 
-@pytest.mark.parametrize("tool", LOOKS)
-def test_an_agent_may_always_look(agent, tool):
-    agent().ask(tool, **LOOKS[tool])
+@pytest.mark.parametrize("tool", READS)
+def test_an_agent_may_always_read(agent, tool):
+    agent().ask(tool, **READS[tool])
 
 
 @pytest.mark.parametrize("tool", CHANGES)
@@ -147,9 +147,9 @@ def test_a_change_is_refused_without_its_permission_and_nothing_happens(agent, w
     permission, arguments = CHANGES[tool]
     others = {"run", "toggle", "add"} - {permission}
 
-    said = agent(*others, add_commands=True).refused(tool, **arguments)
+    message = agent(*others, add_commands=True).refused(tool, **arguments)
 
-    assert f'"{permission}"' in said and str(world.config) in said and "[mcp] allow" in said
+    assert f'"{permission}"' in message and str(world.config) in message and "[mcp] allow" in message
     jobs = {job["name"]: job["enabled"] and not job["paused"] for job in agent().ask("cron_list")}
     assert jobs == dict.fromkeys(("greet", "listener", "hourly", "sleeper"), True)
     assert [run["job"] for run in agent().ask("history")] == ["greet"]
@@ -157,31 +157,31 @@ def test_a_change_is_refused_without_its_permission_and_nothing_happens(agent, w
 
 
 @pytest.mark.parametrize("tool", CHANGES)
-def test_a_change_is_made_with_its_permission_alone(agent, until, tool):
+def test_a_change_needs_only_its_own_permission(agent, until, tool):
     permission, arguments = CHANGES[tool]
-    interface, named = agent(permission), {}
+    interface, run = agent(permission), {}
     if "RUN" in arguments.values():
-        named = {"run_id": interface.ask("history")[0]["run_id"]}
+        run = {"run_id": interface.ask("history")[0]["run_id"]}
     if "SLEEPER" in arguments.values():
         interface.ask("cron_run_now", name="sleeper", wait_seconds=0)
-        named = {"run_id": until(lambda: interface.ask("history", status="running"))[0]["run_id"]}
+        run = {"run_id": until(lambda: interface.ask("history", status="running"))[0]["run_id"]}
 
-    interface.ask(tool, **{**arguments, **named})
+    interface.ask(tool, **{**arguments, **run})
 
 
-def test_what_an_agent_does_the_command_line_sees_at_once(agent, world):
+def test_the_command_line_sees_a_change_of_an_agent_at_once(agent, world):
     agent("toggle").ask("cron_enable", name="hourly", enabled=False)
 
     assert not world.json("show", "hourly")["enabled"]
 
 
-def test_a_run_is_waited_for_and_told(agent):
+def test_a_call_waits_for_its_run_and_returns_the_result(agent):
     done = agent("run").ask("cron_run_now", name="greet")
 
     assert done["over"] and done["result"]["runs"][0]["status"] == "success"
 
 
-def test_a_long_run_holds_nobody_up(agent, until):
+def test_a_long_run_does_not_block_other_calls(agent, until):
     interface = agent("run")
 
     assert interface.ask("cron_run_now", name="sleeper", wait_seconds=0) == {"over": False, "result": None}
@@ -200,15 +200,15 @@ def test_a_long_run_holds_nobody_up(agent, until):
         ("scheduler_add_task", {"task_id": "evil", "task_type": "custom", "config": {"command": "true"}}),
     ],
 )  # fmt: skip
-def test_a_job_that_says_what_is_executed_needs_add_commands_too(agent, world, tool, arguments):
-    said = agent("add").refused(tool, **arguments)
+def test_a_job_that_executes_something_needs_add_commands_too(agent, world, tool, arguments):
+    message = agent("add").refused(tool, **arguments)
 
-    assert "add_commands" in said and str(world.config) in said
+    assert "add_commands" in message and str(world.config) in message
     assert "evil" not in {job["name"] for job in world.json("jobs")}
 
 
 @pytest.mark.parametrize(
-    ("tool", "arguments", "said"),
+    ("tool", "arguments", "expected"),
     [
         ("cron_add", {"name": "new", "options": {"name": "other", "chain": ["greet"]}}, "name: is said to be 'new', and 'other'"),
         ("cron_add", {"name": "new", "cron": "@daily", "options": {"cron": "@hourly", "chain": ["greet"]}}, "cron: is said to be '@daily', and '@hourly'"),
@@ -218,12 +218,12 @@ def test_a_job_that_says_what_is_executed_needs_add_commands_too(agent, world, t
         ("scheduler_add_task", {"task_id": "new", "task_type": "custom", "config": {"name": "other", "chain": ["greet"]}}, "name: is said to be"),
     ],
 )  # fmt: skip
-def test_a_job_of_which_two_things_are_said_is_not_added(agent, world, tool, arguments, said):
-    assert said in agent("add").refused(tool, **arguments)
+def test_a_job_with_two_different_values_for_a_key_is_not_added(agent, world, tool, arguments, expected):
+    assert expected in agent("add").refused(tool, **arguments)
     assert {"new", "other"}.isdisjoint(job["name"] for job in world.json("jobs"))
 
 
-def test_what_is_said_twice_alike_is_said_once(agent, world):
+def test_the_same_value_given_twice_is_accepted(agent, world):
     agent("add").ask(
         "cron_add", name="new", cron="@daily", options={"cron": "@daily", "every": None, "chain": ["greet"]}
     )
@@ -231,7 +231,7 @@ def test_what_is_said_twice_alike_is_said_once(agent, world):
     assert world.json("show", "new")["schedule"] == "at 00:00 every day"
 
 
-def test_with_add_commands_it_is_added_and_runs(agent, world):
+def test_with_add_commands_a_command_is_added_and_runs(agent, world):
     agent("add", add_commands=True).ask(
         "scheduler_add_task", task_id="new", task_type="custom", config={"command": ["echo", "new"]}
     )
@@ -239,18 +239,18 @@ def test_with_add_commands_it_is_added_and_runs(agent, world):
     assert world.run("run", "new", "--json").returncode == 0
 
 
-def test_a_permission_that_is_taken_back_is_gone_at_once(agent):
+def test_a_revoked_permission_is_refused_at_once(agent):
     agent("run").ask("cron_run_now", name="greet")
 
     assert "allow" in agent().refused("cron_run_now", name="greet")
 
 
 @pytest.mark.parametrize(
-    ("tool", "arguments", "said"),
+    ("tool", "arguments", "expected"),
     [
         ("explain", {"job": "gret"}, "no such job: gret; did you mean greet?"),
         ("explain", {"job": "greet", "at": "noon"}, "not an ISO date and time: 'noon'"),
-        ("history", {"jib": "greet"}, "jib: no such argument; there are job, since, status, limit"),
+        ("history", {"jib": "greet"}, "jib: no such argument; the arguments are job, since, status, limit"),
         ("explain", {}, "job: is missing"),
         ("stop", {"run_id": ["a"]}, "run_id: Input should be a valid string, got ['a']"),
         ("history", {"status": "fine"}, "status: is one of"),
@@ -261,17 +261,17 @@ def test_a_permission_that_is_taken_back_is_gone_at_once(agent):
         ),
     ],
 )
-def test_a_mistake_is_told_in_words_that_help(agent, tool, arguments, said):
-    assert said in agent().refused(tool, **arguments)
+def test_an_error_names_the_mistake_and_its_correction(agent, tool, arguments, expected):
+    assert expected in agent().refused(tool, **arguments)
 
 
-def test_errors_have_the_status_that_those_who_ask_for_one_expect(agent):
+def test_answers_of_scheduler_tools_have_a_status_of_success_or_error(agent):
     assert agent().call("scheduler_get_task", task_id="x")[1]["status"] == "error"
     assert agent().ask("scheduler_get_task", task_id="greet")["status"] == "success"
 
 
 @pytest.mark.parametrize(
-    ("tool", "arguments", "said"),
+    ("tool", "arguments", "expected"),
     [
         ("scheduler_list_tasks", {"limit": 0}, "limit: Input should be greater than or equal to 1, got 0"),
         ("scheduler_list_tasks", {"priority": "huge"}, "priority: "),
@@ -280,14 +280,14 @@ def test_errors_have_the_status_that_those_who_ask_for_one_expect(agent):
         ("scheduler_add_task", {"task_id": "x", "task_type": "blah"}, "task_type: Input should be 'dreaming', "),
     ],
 )  # fmt: skip
-def test_so_have_refusals_of_arguments_that_do_not_fit(agent, tool, arguments, said):
+def test_refused_arguments_have_the_status_error_too(agent, tool, arguments, expected):
     refused, answer = agent("add").call(tool, **arguments)
 
     assert (refused, answer["status"], answer["exit_code"]) == (True, "error", 2)
-    assert answer["message"].startswith(said)
+    assert answer["message"].startswith(expected)
 
 
-def test_a_configuration_that_cannot_be_read_is_said_and_the_interface_stays_open(agent, world):
+def test_an_unreadable_configuration_is_reported_and_the_server_keeps_running(agent, world):
     interface = agent()
     world.config.write_text("[")
     assert str(world.config) in interface.refused("cron_list")
@@ -296,7 +296,7 @@ def test_a_configuration_that_cannot_be_read_is_said_and_the_interface_stays_ope
     interface.ask("cron_list")
 
 
-def test_a_task_is_a_job_in_other_words(agent):
+def test_a_task_is_a_job_with_other_field_names(agent):
     task = agent().ask("scheduler_get_task", task_id="greet")["task"]
     listed = agent().ask("scheduler_list_tasks", priority="high")["tasks"]
 
@@ -313,7 +313,7 @@ def test_a_running_task_is_not_removed(agent, until):
     interface.ask("stop", run_id=running["run_id"])
 
 
-def test_starting_the_daemon_puts_the_block_into_the_crontab_and_stopping_it_pauses(agent, world):
+def test_starting_the_daemon_installs_the_crontab_block_and_stopping_it_pauses_all_jobs(agent, world):
     interface = agent("toggle")
     interface.ask("scheduler_stop_daemon")
     assert interface.ask("scheduler_daemon_status")["paused"]
@@ -332,20 +332,20 @@ def test_the_resources_are_the_status_and_the_daily_report(agent, world):
     assert interface.read("scheduled://report") == "# All well\n"
 
 
-def test_it_ends_when_its_client_hangs_up(world):
+def test_it_ends_when_its_client_closes_the_connection(world):
     done = world.run("mcp", stdin=subprocess.DEVNULL)
 
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_it_ends_when_its_client_hangs_up_however_long_that_wanted_to_wait(agent, world, until):
+def test_it_ends_when_its_client_closes_the_connection_during_a_long_wait(agent, world, until):
     agent("run")
     hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
-    asked = {"name": "cron_run_now", "arguments": {"name": "sleeper", "wait_seconds": 600}}
+    call = {"name": "cron_run_now", "arguments": {"name": "sleeper", "wait_seconds": 600}}
     messages = [
         {"id": 1, "method": "initialize", "params": hello},
         {"method": "notifications/initialized"},
-        {"id": 2, "method": "tools/call", "params": asked},
+        {"id": 2, "method": "tools/call", "params": call},
     ]
     with subprocess.Popen(
         world.command("mcp"),
@@ -357,14 +357,14 @@ def test_it_ends_when_its_client_hangs_up_however_long_that_wanted_to_wait(agent
         server.stdin.writelines(json.dumps({"jsonrpc": "2.0", **message}) + "\n" for message in messages)
         server.stdin.flush()
         [run] = until(lambda: world.json("history", "--status", "running"))
-        _, troubles = server.communicate(timeout=20)
+        _, errors = server.communicate(timeout=20)
 
-    assert (server.returncode, troubles) == (0, "")
-    assert world.json("history", "--status", "running") == [run]  # it goes on by itself
+    assert (server.returncode, errors) == (0, "")
+    assert world.json("history", "--status", "running") == [run]  # the run continues without the server
     world.run("stop", run["run_id"])
 
 
-def test_without_the_library_it_says_what_to_install(world, tmp_path):
+def test_without_the_library_it_prints_the_command_that_installs_it(world, tmp_path):
     (tmp_path / "mcp.py").write_text("raise ImportError('not here')")
 
     done = world.run("mcp", env={**os.environ, "PYTHONPATH": str(tmp_path)})

@@ -1,4 +1,4 @@
-"""`scheduled web` as a process: it says where it is, goes when idle, takes systemd's socket, speaks TLS."""
+"""`scheduled web` as a process: its address, its token, its idle exit, sockets of systemd, and TLS."""
 
 import json
 import os
@@ -25,7 +25,7 @@ command = "echo hello"
 
 @pytest.fixture
 def web(world):
-    """Start an interface; return its process and what it says first."""
+    """Return a function that starts a server and returns its process and the lines that it prints at its start."""
     world.configure(JOBS)
     started = []
 
@@ -34,12 +34,12 @@ def web(world):
             [*through, *world.command("web", *arguments)], stderr=subprocess.PIPE, text=True, **options
         )
         started.append(process)
-        said = ""
-        while "?token=" not in said:
+        printed = ""
+        while "?token=" not in printed:
             line = process.stderr.readline()
-            assert line, f"it ended, having said: {said}"
-            said += line
-        return process, said
+            assert line, f"it ended after printing: {printed}"
+            printed += line
+        return process, printed
 
     yield start
     for process in started:
@@ -48,27 +48,27 @@ def web(world):
         process.stderr.close()
 
 
-def asked(said, path="/api/jobs", **options):
-    """Ask the interface that *said* where it is, with the token that it said."""
-    address, token = re.search(r"(https?://\S+)/\?token=(\S+)", said).groups()
+def fetch(printed, path="/api/jobs", **options):
+    """Return the answer of the server, at the address and with the token that it *printed*."""
+    address, token = re.search(r"(https?://\S+)/\?token=(\S+)", printed).groups()
     request = Request(address + path, headers={"Authorization": f"Bearer {token}"})
     with urlopen(request, timeout=20, **options) as answer:
         return answer.read().decode()
 
 
-def test_it_says_where_it_is_and_answers_there(web):
-    _, said = web("--port", "0")
+def test_it_prints_its_address_and_answers_there(web):
+    _, printed = web("--port", "0")
 
-    assert said.startswith("scheduled web: http://127.0.0.1:")
-    assert '"hello"' in asked(said)
+    assert printed.startswith("scheduled web: http://127.0.0.1:")
+    assert '"hello"' in fetch(printed)
 
 
 def test_the_token_is_in_no_log_and_in_no_process_list(web, world):
-    process, said = web("--port", "0")
+    process, printed = web("--port", "0")
     token = (world.state / "web-token").read_text().strip()
-    asked(said, f"/?token={token}")
+    fetch(printed, f"/?token={token}")
     with pytest.raises(HTTPError):
-        asked(said, f"/nowhere?token={token[:-1]}")
+        fetch(printed, f"/nowhere?token={token[:-1]}")
     process.terminate()
 
     assert token not in process.stderr.read()
@@ -76,75 +76,75 @@ def test_the_token_is_in_no_log_and_in_no_process_list(web, world):
     assert not any(token in text for text in [*logs, " ".join(map(str, process.args))])
 
 
-def test_a_new_token_locks_the_old_one_out_of_an_interface_that_is_open(web, world):
-    _, said = web("--port", "0")
-    port = re.search(r":(\d+)/", said)[1]
-    asked(said)
+def test_a_running_server_refuses_the_old_token_after_a_new_one(web, world):
+    _, printed = web("--port", "0")
+    port = re.search(r":(\d+)/", printed)[1]
+    fetch(printed)
 
     renewed = world.run("web", "--new-token", "--url", "--port", port).stdout
 
     with pytest.raises(HTTPError, match="401"):
-        asked(said)
-    assert '"hello"' in asked(renewed)
+        fetch(printed)
+    assert '"hello"' in fetch(renewed)
 
 
-def test_a_token_that_others_may_read_lets_nobody_in_and_the_interface_says_why(web, world):
-    process, said = web("--port", "0")
+def test_a_token_that_other_users_may_read_is_refused_with_the_reason_in_the_output(web, world):
+    process, printed = web("--port", "0")
     (world.state / "web-token").chmod(0o644)
 
     with pytest.raises(HTTPError, match="503") as refused:
-        asked(said)
+        fetch(printed)
     assert str(world.state) not in refused.value.read().decode()
     process.terminate()
     assert "chmod 600" in process.stderr.read()
 
 
-def test_it_goes_when_nobody_has_asked_for_long(web):
-    process, said = web("--port", "0", "--idle", "2s")
-    asked(said)
+def test_it_exits_when_it_is_idle(web):
+    process, printed = web("--port", "0", "--idle", "2s")
+    fetch(printed)
     last = time.monotonic()
 
     assert process.wait(timeout=20) == 0
     assert time.monotonic() - last >= 1.5
 
 
-def test_a_socket_that_systemd_opened_is_served_and_no_job_inherits_it(web, world):
+def test_a_socket_of_systemd_is_served_and_no_job_inherits_it(web, world):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         script = f'exec 3<&{listening.fileno()} {listening.fileno()}<&-; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@"'
-        _, said = web("--port", "9", through=("bash", "-c", script, "bash"), pass_fds=[listening.fileno()])
+        _, printed = web("--port", "9", through=("bash", "-c", script, "bash"), pass_fds=[listening.fileno()])
         port, inode = listening.getsockname()[1], os.fstat(listening.fileno()).st_ino
 
-    assert f"http://127.0.0.1:{port}/" in said
-    holders = f"ls -l /proc/[0-9]*/fd 2>/dev/null | grep -c 'socket:.{inode}.'"
-    world.configure(f'{JOBS}[jobs.look]\ncommand = "{holders}; env"\n')
-    address, token = re.search(r"(https?://\S+)/\?token=(\S+)", said).groups()
-    request = Request(f"{address}/api/jobs/look/run?wait=30", b"", {"Authorization": f"Bearer {token}"})
+    assert f"http://127.0.0.1:{port}/" in printed
+    count = f"ls -l /proc/[0-9]*/fd 2>/dev/null | grep -c 'socket:.{inode}.'"
+    world.configure(f'{JOBS}[jobs.count]\ncommand = "{count}; env"\n')
+    address, token = re.search(r"(https?://\S+)/\?token=(\S+)", printed).groups()
+    request = Request(f"{address}/api/jobs/count/run?wait=30", b"", {"Authorization": f"Bearer {token}"})
     with urlopen(request, timeout=40):
         pass
-    printed = json.loads(asked(said, "/api/jobs/look/logs"))["output"]
-    assert printed.splitlines()[0] == "1"  # the interface alone has the socket: neither the job nor its tick
-    assert "LISTEN_" not in printed
+    output = json.loads(fetch(printed, "/api/jobs/count/logs"))["output"]
+    assert output.splitlines()[0] == "1"  # only the server has the socket, neither the job nor its tick
+    assert "LISTEN_" not in output
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl (tests/run.sh installs it)")
-def test_with_a_certificate_it_speaks_tls_and_warns_of_nothing(web, tmp_path):
+def test_with_a_certificate_it_uses_tls_and_prints_no_warning(web, tmp_path):
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "1",
          "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
         check=True, capture_output=True,
     )  # fmt: skip
-    _, said = web("--port", "0", "--host", "0.0.0.0", "--certfile", str(cert), "--keyfile", str(key))
+    _, printed = web("--port", "0", "--host", "0.0.0.0", "--certfile", str(cert), "--keyfile", str(key))
 
-    assert "WARNING" not in said and "https://127.0.0.1" in said
-    assert '"hello"' in asked(said, context=ssl.create_default_context(cafile=cert))
+    assert "WARNING" not in printed and "https://127.0.0.1" in printed
+    assert '"hello"' in fetch(printed, context=ssl.create_default_context(cafile=cert))
 
 
-def test_open_to_the_network_without_tls_it_warns_before_and_on_every_page(web):
-    _, said = web("--port", "0", "--host", "0.0.0.0")
+def test_exposed_without_tls_it_warns_in_its_output_and_on_every_page(web):
+    _, printed = web("--port", "0", "--host", "0.0.0.0")
 
-    assert said.startswith("!!! WARNING")
-    assert 'class="alarm"' in asked(said, "/") and 'class="alarm"' in asked(said, "/runs")
+    assert printed.startswith("!!! WARNING")
+    assert 'class="alarm"' in fetch(printed, "/") and 'class="alarm"' in fetch(printed, "/runs")
 
 
 def test_the_address_is_printed_again_on_demand(world):
@@ -162,7 +162,7 @@ def test_the_address_is_printed_again_on_demand(world):
     [(["--idle", "soon"], "--idle"), (["--host", "192.0.2.1"], "192.0.2.1 port"), (["--keyfile", "x"], "--certfile"),
      (["--certfile", "/nowhere.pem"], "/nowhere.pem"), (["--port", "70000"], "--port")],
 )  # fmt: skip
-def test_what_can_not_be_opened_is_named(world, arguments, named):
+def test_an_unusable_address_or_certificate_is_named(world, arguments, named):
     world.configure(JOBS)
 
     done = world.run("web", *arguments)
@@ -171,7 +171,7 @@ def test_what_can_not_be_opened_is_named(world, arguments, named):
     assert named in done.stderr
 
 
-def test_without_its_library_it_says_what_to_install(world):
+def test_without_its_library_it_prints_the_command_that_installs_it(world):
     world.configure(JOBS)
     hidden = "import sys; sys.modules['starlette'] = None; from scheduled.cli.main import main; sys.argv = sys.argv[1:]; sys.exit(main())"
 
@@ -186,7 +186,7 @@ def test_without_its_library_it_says_what_to_install(world):
     )
 
 
-def test_no_other_verb_loads_the_interfaces_libraries(world):
+def test_no_other_command_loads_the_libraries_of_the_interfaces(world):
     world.configure(JOBS)
     watched = "import sys; from scheduled.cli.main import main; sys.argv = sys.argv[1:]; main(); print(*sys.modules, file=sys.stderr)"
 

@@ -1,1 +1,1 @@
-"""The interface on the session bus."""
+"""The D-Bus interface on the session bus. Needs the extra `dbus` (dbus-fast, jeepney)."""

@@ -1,4 +1,4 @@
-"""The interface com.aiworkflow.BotCron, as the programs that know it call it: answers are JSON texts."""
+"""The D-Bus interface com.aiworkflow.BotCron, compatible with its existing clients. Answers are JSON texts."""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
@@ -13,11 +13,11 @@ from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.interfaces.dbus.caller import (
     Caller,
-    Presence,
+    Lifetime,
+    bind,
     boolean,
-    fitting,
-    looked_up,
-    read,
+    computed_property,
+    parse_arguments,
     text,
 )
 from scheduled.interfaces.permissions import Permissions
@@ -26,39 +26,41 @@ from scheduled.notify.session_bus import BOT_CRON
 SUCCESS = {"success": True}
 TwoTexts = Annotated[tuple[str, str], DBusSignature("ss")]
 ThreeTexts = Annotated[tuple[str, str, str], DBusSignature("sss")]
-NEWEST = 20
+DEFAULT_LIMIT = 20
 
 
 async def run_job(instance: Instance, job_name: str) -> dict[str, Any]:
-    """Start a run, not waiting for its end: signals tell the rest. Raises BusyError if one of it is under way."""
+    """Start a run and return without waiting for its end. Raise BusyError if the job is already running."""
     return {**SUCCESS, "job_name": job_name, **await service.start(instance, [job_name])}
 
 
 def toggle_job(instance: Instance, job_name: str, enabled: str | bool) -> dict[str, Any]:
-    """Enable or disable a job, whatever the configuration says."""
+    """Enable or disable a job; this overrides the configuration."""
     switch = service.enable if boolean(str(enabled)) else service.disable
     return {**SUCCESS, **switch(instance, [job_name])[0]}
 
 
 def toggle_scheduler(instance: Instance, enabled: str | bool) -> dict[str, Any]:
-    """End, or begin, a pause of all jobs."""
+    """Resume all jobs if *enabled*, otherwise pause them."""
     wanted = boolean(str(enabled))
     _ = service.resume(instance) if wanted else service.pause(instance)
     return {**SUCCESS, "enabled": wanted}
 
 
-def get_history(instance: Instance, limit: int = NEWEST, job_name: str | None = None) -> list[dict[str, Any]]:
-    """Return the newest runs."""
+def get_history(
+    instance: Instance, limit: int = DEFAULT_LIMIT, job_name: str | None = None
+) -> list[dict[str, Any]]:
+    """Return the newest runs, newest first."""
     return service.history(instance, job_name, limit=limit)
 
 
 def get_config(instance: Instance, section: str, key: str = "") -> Any:
-    """Return what the configuration says: of the scheduler (`schedules`), or of a job (`jobs.NAME`)."""
+    """Return a section of the configuration, or one key of it: `schedules` (the scheduler) or `jobs.NAME` (a job)."""
     found = _section(instance, section)
     if not key:
         return found
     if key not in found:
-        raise ConfigError(f"{section}: says nothing of {key!r}; it has {', '.join(found) or 'no keys'}")
+        raise ConfigError(f"{section}: no key {key!r}; its keys are {', '.join(found) or 'none'}")
     return found[key]
 
 
@@ -73,12 +75,12 @@ def _section(instance: Instance, section: str) -> Mapping[str, Any]:
 def _job(section: str) -> str:
     head, dot, name = section.partition(".")
     if head != "jobs" or not dot:
-        raise ConfigError(f"no such section: {section!r}; there are schedules and jobs.NAME")
+        raise ConfigError(f"no such section: {section!r}; use schedules or jobs.NAME")
     return name
 
 
 def update_config(instance: Instance, section: str, key: str, value: Any) -> dict[str, Any]:
-    """Give a job's key a new value (`null` takes it out), or the scheduler's `enabled`."""
+    """Set a key of a job (`null` removes it), or `enabled` of the scheduler."""
     if (section, key) == ("schedules", "enabled"):
         return toggle_scheduler(instance, value)
     changes = {key: _value(value)}
@@ -88,7 +90,7 @@ def update_config(instance: Instance, section: str, key: str, value: Any) -> dic
 
 
 def _value(value: Any) -> Any:
-    """Read a value that may have come as a text: JSON where it is that, else the text itself."""
+    """Return a value that may be encoded as JSON text; a text that is not JSON is returned unchanged."""
     try:
         return msgspec.json.decode(value) if isinstance(value, str) else value
     except (msgspec.DecodeError, RecursionError):
@@ -96,7 +98,7 @@ def _value(value: Any) -> Any:
 
 
 def get_state(instance: Instance) -> dict[str, Any]:
-    """Return how everything stands."""
+    """Return the status of all jobs and of the ticks."""
     return service.status(instance)
 
 
@@ -113,128 +115,131 @@ CALLS: dict[str, Callable[..., Any]] = {
 
 
 def call(instance: Instance, name: str, arguments: Mapping[str, Any]) -> Any:
-    """Answer a call by name; raises ConfigError for one that there is not, or with other arguments."""
+    """Call a method by name. Raise ConfigError if there is no such method or it has other arguments."""
     if name not in CALLS:
-        raise ConfigError(f"no such method: {name!r}; there are {', '.join(CALLS)}")
-    given = fitting(instance, name, CALLS[name], arguments)
+        raise ConfigError(f"no such method: {name!r}; use one of {', '.join(CALLS)}")
+    given = bind(instance, name, CALLS[name], arguments)
     return CALLS[name](*given.args, **given.kwargs)
 
 
 class BotCron(ServiceInterface):
-    """What is on the bus under that name."""
+    """The methods, properties and signals of com.aiworkflow.BotCron."""
 
-    def __init__(self, instance: Instance, presence: Presence) -> None:
+    def __init__(self, instance: Instance, lifetime: Lifetime) -> None:
         super().__init__(BOT_CRON)
-        self._caller = Caller(instance, presence)
+        self._caller = Caller(instance, lifetime)
 
     @dbus_method()
     async def run_job(self, job_name: DBusStr) -> DBusStr:
-        """Start a run."""
-        return await self._caller.ask(lambda instance: run_job(instance, job_name))
+        """Start a run of a job."""
+        return await self._caller.call(lambda instance: run_job(instance, job_name))
 
     @dbus_method()
     async def list_jobs(self) -> DBusStr:
         """List the jobs."""
-        return await self._caller.ask(service.jobs)
+        return await self._caller.call(service.jobs)
 
     @dbus_method()
     async def get_history(self, limit: DBusInt32) -> DBusStr:
-        """Return the newest runs."""
-        return await self._caller.ask(lambda instance: get_history(instance, limit))
+        """Return the newest runs, newest first."""
+        return await self._caller.call(lambda instance: get_history(instance, limit))
 
     @dbus_method()
     async def toggle_scheduler(self, enabled: DBusStr) -> DBusStr:
-        """End, or begin, a pause of all jobs."""
-        return await self._caller.ask(lambda instance: toggle_scheduler(instance, enabled))
+        """Resume or pause all jobs."""
+        return await self._caller.call(lambda instance: toggle_scheduler(instance, enabled))
 
     @dbus_method()
     async def toggle_job(self, job_name: DBusStr, enabled: DBusStr) -> DBusStr:
         """Enable or disable a job."""
-        return await self._caller.ask(lambda instance: toggle_job(instance, job_name, enabled))
+        return await self._caller.call(lambda instance: toggle_job(instance, job_name, enabled))
 
     @dbus_method()
     async def get_config(self, section: DBusStr, key: DBusStr) -> DBusStr:
-        """Return what the configuration says."""
-        return await self._caller.ask(lambda instance: get_config(instance, section, key))
+        """Return a section or a key of the configuration."""
+        return await self._caller.call(lambda instance: get_config(instance, section, key))
 
     @dbus_method()
     async def update_config(self, section: DBusStr, key: DBusStr, value: DBusStr) -> DBusStr:
-        """Change what the configuration says."""
-        return await self._caller.ask(lambda instance: update_config(instance, section, key, value))
+        """Change a key of the configuration."""
+        return await self._caller.call(lambda instance: update_config(instance, section, key, value))
 
     @dbus_method()
     async def CallMethod(self, name: DBusStr, args_json: DBusStr) -> DBusStr:
-        """Answer any of these by name; an error is an answer too, as those who call it so expect."""
+        """Call any of these methods by name. An error is returned as an answer, as existing clients expect."""
         try:
-            answer = await self._caller.ask(lambda instance: call(instance, name, read(args_json)))
+            answer = await self._caller.call(
+                lambda instance: call(instance, name, parse_arguments(args_json))
+            )
         except DBusError as error:
             return text({"success": False, "error": error.text})
         return text({"success": True, "result": msgspec.Raw(answer.encode())})
 
     @dbus_method()
     def Ping(self) -> DBusStr:
-        """Say that we are here."""
+        """Return "pong"."""
         return "pong"
 
     @dbus_method()
     async def GetStatus(self) -> DBusStr:
-        """Say how everything stands."""
-        return await self._caller.ask(service.status)
+        """Return the status of all jobs and of the ticks."""
+        return await self._caller.call(service.status)
 
     @dbus_method()
     async def GetStats(self) -> DBusStr:
-        """Return the totals."""
-        return await self._caller.ask(lambda instance: service.status(instance)["stats"])
+        """Return the totals of runs."""
+        return await self._caller.call(lambda instance: service.status(instance)["stats"])
 
     @dbus_method()
     async def HealthCheck(self) -> DBusStr:
-        """Say how everything stands, `healthy` first."""
-        return await self._caller.ask(service.status)
+        """Return the status; `healthy` is its first field."""
+        return await self._caller.call(service.status)
 
     @dbus_method()
     def Shutdown(self) -> DBusStr:
-        """Leave; the next call starts another one."""
-        self._caller.presence.shut_down()
+        """Exit the process; the bus starts a new one for the next call."""
+        self._caller.lifetime.shut_down()
         return text(SUCCESS)
 
-    @looked_up
+    @computed_property
     def Running(self) -> DBusBool:
-        """Say whether ticks come in time."""
-        return bool(self._caller.look(service.status)["ticks"]["running"])
+        """Return whether ticks run on time."""
+        return bool(self._caller.read(service.status)["ticks"]["running"])
 
-    @looked_up
+    @computed_property
     def Uptime(self) -> DBusDouble:
-        """Say for how many seconds ticks have come without a gap."""
-        return float(self._caller.look(service.status)["uptime_seconds"])
+        """Return for how many seconds ticks have run without a gap."""
+        return float(self._caller.read(service.status)["uptime_seconds"])
 
-    @looked_up
+    @computed_property
     def Stats(self) -> DBusStr:
-        """Return the totals, as JSON."""
-        return text(self._caller.look(service.status)["stats"])
+        """Return the totals of runs, as JSON."""
+        return text(self._caller.read(service.status)["stats"])
 
-    # Sent by ticks, and by whoever pauses and resumes, from where they are; here so that introspection tells of them.
+    # Ticks, and the processes that pause and resume, emit these signals over their own connections. They are declared
+    # here for introspection.
 
     @dbus_signal()
     def JobStarted(self, job: str, run: str) -> TwoTexts:
-        """Say that a job's run has begun."""
+        """Announce that a run has started."""
         return job, run
 
     @dbus_signal()
     def JobCompleted(self, job: str, run: str, result: str) -> ThreeTexts:
-        """Say that a run has succeeded."""
+        """Announce that a run has succeeded."""
         return job, run, result
 
     @dbus_signal()
     def JobFailed(self, job: str, run: str, error: str) -> ThreeTexts:
-        """Say that a run has failed for good."""
+        """Announce that a run has failed after its last attempt."""
         return job, run, error
 
     @dbus_signal()
     def SchedulerToggled(self, enabled: bool) -> DBusBool:
-        """Say that all jobs are paused, or that this is over."""
+        """Announce that all jobs were paused (false) or resumed (true)."""
         return enabled
 
     @dbus_signal()
     def Event(self, name: str, payload: str) -> TwoTexts:
-        """Say what has happened: its stable name, and what it is about as JSON."""
+        """Announce an event by its name; *payload* is its data as JSON."""
         return name, payload

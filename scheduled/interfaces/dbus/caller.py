@@ -1,4 +1,4 @@
-"""What both interfaces on the bus have in common: JSON texts, errors with names, and nobody who waits for others."""
+"""The common parts of both D-Bus interfaces: JSON texts, named errors, calls in threads and uncached properties."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -11,99 +11,99 @@ from dbus_fast.service import dbus_property
 
 from scheduled.errors import BusyError, ConfigError, ForbiddenError, ScheduledError, UnknownError
 from scheduled.instance import Instance
-from scheduled.interfaces.ask import answered
+from scheduled.interfaces.threads import in_thread
 
 ERRORS = {UnknownError: "Unknown", ForbiddenError: "Forbidden", ConfigError: "Invalid", BusyError: "Busy"}
 YES = ("true", "1", "yes", "on")
 NO = ("false", "0", "no", "off")
 
 
-class Presence(Protocol):
-    """Who has to know that somebody is being served."""
+class Lifetime(Protocol):
+    """Decides how long the process serves the bus."""
 
     def call(self) -> AbstractContextManager[None]:
-        """Stay for as long as this takes."""
+        """Keep the process running while a call is in progress."""
         raise NotImplementedError
 
     def shut_down(self) -> None:
-        """Leave as soon as nobody is served any more."""
+        """Exit as soon as no call is in progress."""
 
 
-def looked_up(getter: Callable[[Any], Any]) -> Any:
-    """Make a method a property that is found out when somebody asks: no signal tells of its changes."""
+def computed_property(getter: Callable[[Any], Any]) -> Any:
+    """Return a read-only property that *getter* computes on every read; no signal announces its changes."""
     made = dbus_property(access=PropertyAccess.READ)(getter)
     made.introspection.annotations["org.freedesktop.DBus.Property.EmitsChangedSignal"] = "false"
     return made
 
 
 def text(document: Any) -> str:
-    """Return a document as it travels."""
+    """Return a document as JSON text."""
     return msgspec.json.encode(document).decode()
 
 
-def read(arguments: str) -> dict[str, Any]:
-    """Read a JSON object of arguments; an empty text is none. Raises ConfigError."""
+def parse_arguments(arguments: str) -> dict[str, Any]:
+    """Parse a JSON object of arguments; an empty text means no arguments. Raise ConfigError if it is not valid."""
     try:
         return msgspec.json.decode(arguments or "{}", type=dict[str, Any])
     except (msgspec.DecodeError, RecursionError) as error:
-        raise ConfigError(f"arguments: write a JSON object: {error}") from None
+        raise ConfigError(f"arguments: not a JSON object: {error}") from None
 
 
-def fitting(
-    instance: Instance, name: str, question: Callable[..., Any], arguments: Mapping[str, Any]
+def bind(
+    instance: Instance, name: str, function: Callable[..., Any], arguments: Mapping[str, Any]
 ) -> inspect.BoundArguments:
-    """Give *question* arguments that came as JSON; raises ConfigError for those that it does not take."""
-    hints = get_type_hints(question)
+    """Return *arguments*, decoded from JSON, bound to *function*. Raise ConfigError if it does not accept them."""
+    hints = get_type_hints(function)
     given = {key: _as(f"{name}: {key}", value, hints.get(key, Any)) for key, value in arguments.items()}
     try:
-        return inspect.signature(question).bind(instance, **given)
+        return inspect.signature(function).bind(instance, **given)
     except TypeError as error:
         raise ConfigError(f"{name}: {error}") from None
 
 
-def _as(what: str, value: Any, wanted: Any) -> Any:
+def _as(argument: str, value: Any, wanted: Any) -> Any:
     try:
         return msgspec.convert(value, wanted)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{what}: {error}") from None
+        raise ConfigError(f"{argument}: {error}") from None
 
 
 def boolean(word: str) -> bool:
-    """Read a boolean that came as a text; raises ConfigError."""
+    """Parse a boolean that was sent as text. Raise ConfigError if it is not one."""
     if word.strip().lower() in (*YES, *NO):
         return word.strip().lower() in YES
-    raise ConfigError(f"write true or false, not {word!r}")
+    raise ConfigError(f"not a boolean: {word!r}; write true or false")
 
 
 class Caller:
-    """Asks questions for callers; a slow one holds up no other."""
+    """Calls functions of `service` for the clients on the bus; a slow call does not block others."""
 
-    def __init__(self, instance: Instance, presence: Presence) -> None:
+    def __init__(self, instance: Instance, lifetime: Lifetime) -> None:
         self._instance = instance
-        self.presence = presence
+        self.lifetime = lifetime
 
     @property
     def instance(self) -> Instance:
-        """A place for one question."""
+        """A new Instance for one call."""
         return Instance(self._instance.config, self._instance.state)
 
-    async def ask(self, question: Callable[[Instance], Any]) -> str:
-        """Return the answer as JSON; raises DBusError."""
-        with self.presence.call():
+    async def call(self, function: Callable[[Instance], Any]) -> str:
+        """Return the result of *function* as JSON text. Raise DBusError if it raises a ScheduledError."""
+        with self.lifetime.call():
             try:
-                return text(await answered(lambda: question(self.instance)))
+                return text(await in_thread(lambda: function(self.instance)))
             except ScheduledError as error:
-                raise named(error) from None
+                raise dbus_error(error) from None
 
-    def look(self, question: Callable[[Instance], Any]) -> Any:
-        """Return the answer to a quick question, for a property; raises DBusError."""
+    def read(self, function: Callable[[Instance], Any]) -> Any:
+        """Return the result of a fast *function*, for a property. Raise DBusError if it raises a ScheduledError."""
         try:
-            return question(self.instance)
+            return function(self.instance)
         except ScheduledError as error:
-            raise named(error) from None
+            raise dbus_error(error) from None
 
 
-def named(error: ScheduledError) -> DBusError:
-    """Return *error* as the bus tells it."""
+def dbus_error(error: ScheduledError) -> DBusError:
+    """Return the D-Bus error for *error*."""
     kind = next((name for known, name in ERRORS.items() if isinstance(error, known)), "Failed")
     return DBusError(f"org.scheduled.Error.{kind}", str(error))

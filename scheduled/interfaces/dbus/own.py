@@ -1,4 +1,4 @@
-"""Our own interface, org.scheduled.Scheduler1: every question of `service` by its name, arguments as a JSON object."""
+"""The D-Bus interface org.scheduled.Scheduler1: call functions of `service` by name, with arguments as a JSON object."""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
@@ -10,13 +10,14 @@ import scheduled
 from scheduled import service
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
-from scheduled.interfaces.dbus.caller import Caller, Presence, fitting, looked_up, read
+from scheduled.interfaces.dbus.caller import Caller, Lifetime, bind, computed_property, parse_arguments
 from scheduled.interfaces.permissions import Permissions
-from scheduled.notify.session_bus import OURS
+from scheduled.notify.session_bus import SCHEDULER1
 
 TwoTexts = Annotated[tuple[str, str], DBusSignature("ss")]
 Texts = Annotated[list[str], DBusSignature("as")]
-# What makes a tick goes on in a process of its own (`start`, `start_again`); files are for who sits at them.
+# Not listed are the functions that run a tick in the current process (`start` and `start_again` start a process for it),
+# and those that read or write files that the caller names (`apply`, `backup`, `restore`).
 NAMES = (
     "status", "incidents", "notices", "report", "check", "audit", "settings",
     "jobs", "job", "upcoming", "explain", "forecast", "calendar", "plan", "written",
@@ -27,45 +28,48 @@ QUESTIONS: dict[str, Callable[..., Any]] = {name: getattr(service, name) for nam
 
 
 def ask(instance: Instance, question: str, arguments: Mapping[str, Any]) -> Any:
-    """Answer a question by name; raises ConfigError for one that there is not, or with other arguments."""
+    """Call a function of `service` by name. Raise ConfigError if there is none or it has other arguments.
+
+    Raise ForbiddenError if the call would change what a job executes and the configuration does not allow that.
+    """
     if question not in QUESTIONS:
-        raise ConfigError(f"no such question: {question!r}; there are {', '.join(QUESTIONS)}")
-    found = QUESTIONS[question]
-    given = fitting(instance, question, found, arguments)
+        raise ConfigError(f"no such question: {question!r}; use one of {', '.join(QUESTIONS)}")
+    function = QUESTIONS[question]
+    given = bind(instance, question, function, arguments)
     permissions = Permissions(instance, "dbus", "add_commands")
     for definition in ("definition", "changes"):
         permissions.need_harmless(given.arguments.get(definition, {}))
-    return found(*given.args, **given.kwargs)
+    return function(*given.args, **given.kwargs)
 
 
 class Scheduler(ServiceInterface):
-    """What is on the bus under that name."""
+    """The methods, properties and signals of org.scheduled.Scheduler1."""
 
-    def __init__(self, instance: Instance, presence: Presence) -> None:
-        super().__init__(OURS)
-        self._caller = Caller(instance, presence)
+    def __init__(self, instance: Instance, lifetime: Lifetime) -> None:
+        super().__init__(SCHEDULER1)
+        self._caller = Caller(instance, lifetime)
 
     @dbus_method()
     async def Ask(self, question: DBusStr, arguments: DBusStr) -> DBusStr:
-        """Return the answer to a question as the JSON that the command line prints."""
-        return await self._caller.ask(lambda instance: ask(instance, question, read(arguments)))
+        """Call a function of `service` by name; return the JSON that the command line prints."""
+        return await self._caller.call(lambda instance: ask(instance, question, parse_arguments(arguments)))
 
-    @looked_up
+    @computed_property
     def Questions(self) -> Texts:
-        """List what can be asked."""
+        """Return the names that `Ask` accepts."""
         return list(NAMES)
 
-    @looked_up
+    @computed_property
     def Running(self) -> DBusBool:
-        """Say whether ticks come in time."""
-        return bool(self._caller.look(service.status)["ticks"]["running"])
+        """Return whether ticks run on time."""
+        return bool(self._caller.read(service.status)["ticks"]["running"])
 
-    @looked_up
+    @computed_property
     def Version(self) -> DBusStr:
-        """Say which version of scheduled answers."""
+        """Return the version of scheduled."""
         return scheduled.__version__
 
     @dbus_signal()
     def Event(self, name: str, payload: str) -> TwoTexts:
-        """Say what has happened: its stable name, and what it is about as JSON."""
+        """Announce an event by its name; *payload* is its data as JSON."""
         return name, payload

@@ -1,1 +1,1 @@
-"""The interface for agents (Model Context Protocol)."""
+"""The interface for agents (Model Context Protocol). Needs the extra `mcp`."""

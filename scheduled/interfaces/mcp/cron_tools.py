@@ -1,4 +1,4 @@
-"""The tools named `cron_...`, as other agents' cron schedulers have them."""
+"""The tools named `cron_...`, compatible with other cron schedulers for agents."""
 
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ WAIT = 30.0
 
 
 class CronTools:
-    """List, add, remove, enable, run: the same questions under those names."""
+    """The tools to list, add, remove, enable and run jobs."""
 
     NAMES: ClassVar[dict[str, Permission | None]] = {
         **dict.fromkeys(("cron_list", "cron_status", "cron_notifications")),
@@ -23,15 +23,15 @@ class CronTools:
         self._permissions = permissions
 
     def cron_list(self) -> schema.Documents:
-        """List the jobs: when each is due, what it does, how it went."""
+        """List the jobs with their schedule, action, next run and last status."""
         return service.jobs(self._permissions.instance)
 
     def cron_status(self) -> schema.Document:
-        """Say how everything stands, trouble first."""
+        """Return the status of all jobs and of the ticks, problems first."""
         return service.status(self._permissions.instance)
 
     def cron_notifications(self) -> schema.Document:
-        """List what is wrong now, and the notices that are decided but not delivered yet."""
+        """List the current incidents, and the notices that are not delivered yet."""
         return {
             "incidents": service.incidents(self._permissions.instance),
             "undelivered": service.notices(self._permissions.instance),
@@ -46,9 +46,9 @@ class CronTools:
         on: schema.On = None,
         command: schema.Command = None,
         description: schema.Description = None,
-        options: schema.Options = {},  # noqa: B006 - a schema's default; nobody changes it
+        options: schema.Options = {},  # noqa: B006 - the default in the tool's schema; never changed
     ) -> schema.Document:
-        """Add a job. One that says what is executed needs add_commands = true too."""
+        """Add a job. A job that executes a command or program also needs add_commands = true."""
         given = {
             "cron": cron,
             "every": every,
@@ -62,14 +62,14 @@ class CronTools:
         return service.add(self._permissions.instance, name, definition)
 
     def cron_remove(self, name: schema.Job) -> schema.Document:
-        """Remove a job from the configuration; a copy of its file is kept."""
+        """Remove a job from the configuration; a backup of its file is kept."""
         return service.remove(self._permissions.instance, name)
 
     def cron_enable(self, name: schema.Job, enabled: schema.Enabled = True) -> schema.Documents:
-        """Enable a job, or disable it, whatever the configuration says; nothing is replayed."""
+        """Enable or disable a job; this overrides the configuration. Slots during the disabled time are not caught up."""
         switch = service.enable if enabled else service.disable
         return switch(self._permissions.instance, [name])
 
     async def cron_run_now(self, name: schema.Job, wait_seconds: schema.Wait = WAIT) -> schema.Document:
-        """Run a job now: `over` says whether it ended while we waited, `result` then holds how."""
+        """Run a job now. `over` is true if the run ended within `wait_seconds`; `result` then describes its end."""
         return await service.start(self._permissions.instance, [name], wait=wait_seconds)

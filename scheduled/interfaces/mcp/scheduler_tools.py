@@ -1,4 +1,4 @@
-"""The tools named `scheduler_...`: tasks are jobs, and the daemon they know is cron with its ticks."""
+"""The tools named `scheduler_...`: a task is a job, and the daemon is cron, which runs the ticks."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
@@ -10,14 +10,14 @@ from scheduled.interfaces.mcp import schema
 from scheduled.interfaces.permissions import Permission, Permissions
 
 WAIT = 30.0
-MANY = 1000  # runs under way at once
+MAX_RUNNING = 1000  # more runs than are ever in progress at once
 SUCCESS = {"status": "success"}
-# What a run's end means for a task that has no slot to come.
+# The status of a task without a next slot, by the status of its last run.
 ENDED = {"success": "completed", "skipped": "cancelled"}
 
 
 class SchedulerTools:
-    """Answers have a `status` of their own, `success` or `error`, as those who ask so expect."""
+    """The tools for tasks and for the daemon. Their answers have a `status`: `success` or `error`."""
 
     NAMES: ClassVar[dict[str, Permission | None]] = {
         **dict.fromkeys(("scheduler_list_tasks", "scheduler_get_task", "scheduler_get_status", "scheduler_daemon_status")),
@@ -36,12 +36,12 @@ class SchedulerTools:
         schedule: schema.At = None,
         cron_expression: schema.Cron = None,
         priority: schema.Priority = None,
-        config: schema.TaskConfig = {},  # noqa: B006 - a schema's default; nobody changes it
+        config: schema.TaskConfig = {},  # noqa: B006 - the default in the tool's schema; never changed
         description: schema.Description = None,
     ) -> schema.Document:
-        """Add a task: a job. One that says what is executed needs add_commands = true too."""
+        """Add a task, that is a job. A job that executes a command or program also needs add_commands = true."""
         if schedule is not None and cron_expression is not None:
-            raise ConfigError("schedule and cron_expression: only one may be given")
+            raise ConfigError("schedule and cron_expression: give only one of them")
         given = {"at": schedule, "cron": cron_expression, "priority": priority, "description": description}
         definition = service.together(given, config)
         self._permissions.need_harmless(definition)
@@ -51,7 +51,7 @@ class SchedulerTools:
     def scheduler_list_tasks(
         self, status: schema.TaskStatus = None, priority: schema.Priority = None, limit: schema.Limit = 100
     ) -> schema.Document:
-        """List tasks: each job's id, status (pending, running, completed, failed or cancelled) and next instant."""
+        """List tasks with their id, status (pending, running, completed, failed or cancelled) and next slot."""
         running = self._running()
         tasks = [_task(job, running) for job in service.jobs(self._permissions.instance)]
         chosen = [
@@ -62,42 +62,42 @@ class SchedulerTools:
         return {**SUCCESS, "count": len(chosen), "tasks": chosen[:limit]}
 
     def scheduler_get_status(self) -> schema.Document:
-        """Say how everything stands, trouble first."""
+        """Return the status of all jobs and of the ticks, problems first."""
         return {**SUCCESS, **service.status(self._permissions.instance)}
 
     def scheduler_get_task(self, task_id: schema.TaskId) -> schema.Document:
-        """Return everything of a task: what is configured, where it stands, its newest runs."""
+        """Return a task with its settings, its state and its newest runs."""
         found = service.job(self._permissions.instance, task_id)
         runs = service.history(self._permissions.instance, task_id, limit=5)
         return {**SUCCESS, "task": {**_task(found, self._running()), "job": found, "runs": runs}}
 
     def scheduler_remove_task(self, task_id: schema.TaskId) -> schema.Document:
-        """Remove a task that is not running; a copy of its file is kept."""
+        """Remove a task that is not running; a backup of its file is kept."""
         if task_id in self._running():
-            raise ConfigError(f"{task_id}: is running; `stop` ends its run")
+            raise ConfigError(f"{task_id}: is running; end its run with the tool `stop` first")
         return {**SUCCESS, "task_id": task_id, **service.remove(self._permissions.instance, task_id)}
 
     def _running(self) -> set[str]:
-        found = service.history(self._permissions.instance, status="running", limit=MANY)
+        found = service.history(self._permissions.instance, status="running", limit=MAX_RUNNING)
         return {run["job"] for run in found}
 
     def scheduler_daemon_status(self) -> schema.Document:
-        """Say whether ticks come: `running` is the age of the last one against how often they are to come."""
+        """Return whether ticks run: `running` is true if the last tick is recent enough for their interval."""
         found = service.status(self._permissions.instance)
         return {**SUCCESS, **found["ticks"], "paused": "*" in found["paused"]}
 
     def scheduler_start_daemon(self) -> schema.Document:
-        """Have cron make ticks (install the crontab's block), and end a pause of all jobs."""
+        """Install the crontab block that runs the ticks, and resume all jobs if they are paused."""
         done = service.install(self._permissions.instance)
         resumed = service.resume(self._permissions.instance)
         return {**SUCCESS, "installed": done["changed"], "resumed": resumed[0]["was_paused"]}
 
     def scheduler_stop_daemon(self) -> schema.Document:
-        """Pause all jobs until the daemon is started again; what comes due meanwhile is caught up on."""
+        """Pause all jobs until `scheduler_start_daemon`. Slots that come due during the pause are caught up on then."""
         return {**SUCCESS, "paused": service.pause(self._permissions.instance)}
 
     async def scheduler_restart_daemon(self, wait_seconds: schema.Wait = WAIT) -> schema.Document:
-        """Make a tick now: catch up with what is due."""
+        """Run a tick now: start every job that is due."""
         return {**SUCCESS, **await service.start(self._permissions.instance, [], wait=wait_seconds)}
 
 

@@ -1,53 +1,71 @@
-"""The arguments of tools, each with what an agent is told of it."""
+"""The types of the tools' arguments, each with the description that agents see."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 
-def _said(what: str, **limits: Any) -> Any:
-    return Field(description=what, **limits)
+def _described(description: str, **limits: Any) -> Any:
+    return Field(description=description, **limits)
 
 
 Document = dict[str, Any]
 Documents = list[dict[str, Any]]
-Job = Annotated[str, _said("A job's name, as `cron_list` has it.")]
-AnyJob = Annotated[str | None, _said("A job's name; without it, all jobs.")]
-Jobs = Annotated[list[str], _said("Names of jobs; none means all.")]
-Instant = Annotated[str | None, _said("An instant, ISO 8601; without a zone, in the configuration's.")]
-Moment = Annotated[str, _said("An instant, ISO 8601; without a zone, in the configuration's.")]
-Until = Annotated[str | None, _said("18:30, +2h or ISO 8601; without it, until it is resumed.")]
-Since = Annotated[str | None, _said("2h or 7d ago, or ISO 8601.")]
-Run = Annotated[str, _said("A run's run_id, as `history` has it.")]
-Status = Annotated[str | None, _said("Only runs of this status: success, failed, skipped, running ...")]
-Limit = Annotated[int, _said("How many at most.", ge=1, le=1000)]
-Lines = Annotated[int | None, _said("Only the last so many lines.", ge=0)]
-Outages = Annotated[list[str], _said("Spans A..B of instants in which no tick happens.")]
-EventName = Annotated[str, _said("An event's name: letters, digits and _.")]
-Payload = Annotated[dict[str, Any], _said("What the event is about: a JSON object.")]
-Wait = Annotated[
-    float, _said("How many seconds to wait for the run's end; it goes on without us.", ge=0, le=600)
+Job = Annotated[str, _described("A job's name, as in the answer of `cron_list`.")]
+AnyJob = Annotated[str | None, _described("A job's name; without it, all jobs.")]
+Jobs = Annotated[list[str], _described("Names of jobs; an empty list means all jobs.")]
+Instant = Annotated[
+    str | None, _described("An instant, ISO 8601; without an offset, in the configured time zone.")
 ]
-Enabled = Annotated[bool, _said("True to enable, false to disable.")]
-Name = Annotated[str, _said("The new job's name.")]
-TaskId = Annotated[str, _said("A task's id: its job's name.")]
+Moment = Annotated[str, _described("An instant, ISO 8601; without an offset, in the configured time zone.")]
+Until = Annotated[
+    str | None, _described("The end of the pause: 18:30, +2h or ISO 8601; without it, until `resume`.")
+]
+Since = Annotated[str | None, _described("The start of the period: an age such as 2h or 7d, or ISO 8601.")]
+Run = Annotated[str, _described("A run's run_id, as in the answer of `history`.")]
+Status = Annotated[
+    str | None, _described("Only runs with this status: success, failed, skipped, running ...")
+]
+Limit = Annotated[int, _described("The maximum number of results.", ge=1, le=1000)]
+Lines = Annotated[int | None, _described("The number of last lines; without it, the whole output.", ge=0)]
+Outages = Annotated[list[str], _described("Periods A..B of instants in which no tick runs.")]
+EventName = Annotated[str, _described("An event's name: letters, digits and _.")]
+Payload = Annotated[dict[str, Any], _described("The data of the event: a JSON object.")]
+Wait = Annotated[
+    float,
+    _described(
+        "The number of seconds to wait for the end of the run. It continues after that.", ge=0, le=600
+    ),
+]
+Enabled = Annotated[bool, _described("True to enable, false to disable.")]
+Name = Annotated[str, _described("The new job's name.")]
+TaskId = Annotated[str, _described("A task's id: its job's name.")]
 TaskType = Annotated[
     Literal["dreaming", "scheduled", "agent", "custom"],
-    _said("Of no consequence: what is done is in `config`."),
+    _described("Has no effect; `config` defines what the task does."),
 ]
-Cron = Annotated[str | None, _said("When: five fields, or @daily and the like.")]
-Every = Annotated[str | None, _said("When: an interval such as 30m, 6h, 7d.")]
-At = Annotated[str | None, _said("When: once, at this instant, ISO 8601.")]
-On = Annotated[str | None, _said("When: as the event of this name happens.")]
-Command = Annotated[str | list[str] | None, _said("What: a line for /bin/sh, or words run without a shell.")]
-Description = Annotated[str | None, _said("What it is for, for people.")]
+Cron = Annotated[
+    str | None, _described("The schedule: a cron expression of five fields, or an alias such as @daily.")
+]
+Every = Annotated[str | None, _described("The schedule: an interval such as 30m, 6h, 7d.")]
+At = Annotated[str | None, _described("The schedule: once, at this instant, ISO 8601.")]
+On = Annotated[str | None, _described("The schedule: whenever the event of this name is published.")]
+Command = Annotated[
+    str | list[str] | None,
+    _described("The action: a command line for /bin/sh, or a list of words run without a shell."),
+]
+Description = Annotated[str | None, _described("A description of the job for its users.")]
 Options = Annotated[
-    dict[str, Any], _said("Any other key of a job: timeout, retry, handler, chain, group ...")
+    dict[str, Any], _described("Any other keys of a job: timeout, retry, handler, chain, group ...")
 ]
 Priority = Annotated[
-    Literal["critical", "high", "medium", "low"] | None, _said("Which goes first where several are due.")
+    Literal["critical", "high", "medium", "low"] | None,
+    _described("The priority; jobs of a higher priority start first when several are due."),
 ]
-TaskConfig = Annotated[dict[str, Any], _said("What is done: command (a line or words), or any key of a job.")]
+TaskConfig = Annotated[
+    dict[str, Any], _described("What the task does: command (a line or words), or any other keys of a job.")
+]
 TaskStatus = Annotated[
-    Literal["pending", "running", "completed", "failed", "cancelled"] | None, _said("Only these.")
+    Literal["pending", "running", "completed", "failed", "cancelled"] | None,
+    _described("Only tasks with this status."),
 ]

@@ -1,6 +1,6 @@
-"""`scheduled mcp`: the interface for agents (Model Context Protocol), on stdin and stdout of whoever started it.
+"""`scheduled mcp`: the interface for agents (Model Context Protocol), on stdin and stdout.
 
-An agent may look. What more it may do, `[mcp]` in scheduled.toml says, and is asked anew with every call.
+An agent may always read. `[mcp]` in scheduled.toml allows more; it is read for every call.
 """
 
 import reprlib
@@ -19,22 +19,22 @@ import scheduled
 from scheduled import service
 from scheduled.errors import ConfigError, ScheduledError
 from scheduled.instance import Instance
-from scheduled.interfaces.ask import answered
 from scheduled.interfaces.mcp.cron_tools import CronTools
 from scheduled.interfaces.mcp.own_tools import OwnTools
 from scheduled.interfaces.mcp.scheduler_tools import SchedulerTools
 from scheduled.interfaces.permissions import Permission, Permissions
+from scheduled.interfaces.threads import in_thread
 
 INSTRUCTIONS = (
-    "scheduled runs periodic jobs from cron, without a daemon. Ask `explain` why a job ran, did not, or will; "
-    "`scheduler_get_status` how everything stands. Instants are RFC 3339; jobs are named."
+    "scheduled runs periodic jobs from cron, without a daemon. `explain` explains why a job ran, did not run, or will "
+    "run. `scheduler_get_status` returns the status of all jobs. Instants are RFC 3339. Jobs are referred to by name."
 )
 READ_ONLY = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 CHANGES = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=False)
 
 
 def serve(instance: Instance) -> None:
-    """Answer until stdin ends."""
+    """Serve until stdin ends."""
     build(instance).run("stdio")
 
 
@@ -65,63 +65,63 @@ def _tool(group: Any, name: str, permissions: Permissions) -> Tool:
 
 
 class _Tool(Tool):
-    """A tool that refuses arguments of another kind as it refuses everything else."""
+    """A tool that reports invalid arguments in the same form as any other error."""
 
     async def run(self, arguments: dict[str, Any], context: Any, convert_result: bool = False) -> Any:
-        """Ask, with the arguments held against the tool's schema first."""
+        """Validate the arguments against the tool's schema, then call the tool."""
         try:
             return await super().run(arguments, context, convert_result)
         except ToolError as error:
             if not isinstance(error.__cause__, ValidationError):
                 raise
             known = ", ".join(self.fn_metadata.arg_model.model_fields) or "none"
-            return _refusal(ConfigError("; ".join(_faults(error.__cause__, known))))
+            return _error_result(ConfigError("; ".join(_problems(error.__cause__, known))))
 
 
-def _faults(found: ValidationError, known: str) -> Iterator[str]:
-    for fault in found.errors(include_url=False):
-        name = ".".join(str(part) for part in fault["loc"])
-        if fault["type"] == "extra_forbidden":
-            yield f"{name}: no such argument; there are {known}"
-        elif fault["type"] == "missing":
+def _problems(found: ValidationError, known: str) -> Iterator[str]:
+    for problem in found.errors(include_url=False):
+        name = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            yield f"{name}: no such argument; the arguments are {known}"
+        elif problem["type"] == "missing":
             yield f"{name}: is missing"
         else:
-            yield f"{name}: {fault['msg']}, got {reprlib.repr(fault['input'])}"
+            yield f"{name}: {problem['msg']}, got {reprlib.repr(problem['input'])}"
 
 
-def _description(question: Callable[..., Any], permission: Permission | None) -> str:
-    said = " ".join((question.__doc__ or "").split())
-    return said if permission is None else f'{said} Needs allow = ["{permission}"] in [mcp].'
+def _description(function: Callable[..., Any], permission: Permission | None) -> str:
+    description = " ".join((function.__doc__ or "").split())
+    return description if permission is None else f'{description} Needs allow = ["{permission}"] in [mcp].'
 
 
 def _answering(
-    question: Callable[..., Any], permission: Permission | None, permissions: Permissions
+    function: Callable[..., Any], permission: Permission | None, permissions: Permissions
 ) -> Callable[..., Any]:
-    """Ask for the permission first; say a trouble to the agent in its own words."""
+    """Return *function* with a check of the permission, and with ScheduledError turned into an error result."""
 
-    def asked(arguments: Mapping[str, Any]) -> Any:
+    def permitted(arguments: Mapping[str, Any]) -> Any:
         permissions.need(permission)
-        return question(**arguments)
+        return function(**arguments)
 
-    @wraps(question)
+    @wraps(function)
     async def answer(**arguments: Any) -> Any:
         try:
-            return await answered(lambda: asked(arguments))
+            return await in_thread(lambda: permitted(arguments))
         except ScheduledError as error:
-            return _refusal(error)
+            return _error_result(error)
 
     return answer
 
 
-def _refusal(error: ScheduledError) -> CallToolResult:
-    told = {"status": "error", "message": str(error), "exit_code": error.exit_code}
+def _error_result(error: ScheduledError) -> CallToolResult:
+    document = {"status": "error", "message": str(error), "exit_code": error.exit_code}
     return CallToolResult(
-        content=[TextContent(type="text", text=str(error))], structured_content=told, is_error=True
+        content=[TextContent(type="text", text=str(error))], structured_content=document, is_error=True
     )
 
 
 def _strict(tool: Tool) -> Tool:
-    """Have an argument that the tool does not know refused, not passed over in silence."""
+    """Return *tool* with a schema that refuses unknown arguments; the SDK would ignore them."""
     known = tool.fn_metadata.arg_model
     strict = create_model(known.__name__, __base__=known)
     strict.model_config = ConfigDict(**{**known.model_config, "extra": "forbid"})
@@ -135,18 +135,20 @@ def _strict(tool: Tool) -> Tool:
 def _resources(server: MCPServer[Any], permissions: Permissions) -> None:
     @server.resource("scheduled://status", mime_type="application/json")
     def status() -> str:
-        """Say how everything stands, trouble first."""
+        """Return the status of all jobs and of the ticks, problems first."""
         return msgspec.json.encode(_read(service.status, permissions)).decode()
 
     @server.resource("scheduled://report", mime_type="text/markdown")
     def report() -> str:
         """Return the newest daily report."""
         text: str | None = _read(service.report, permissions)["text"]
-        return text or "There is no report yet; the tool `cron_run_now` makes one from its job."
+        return (
+            text or "There is no report yet. To write one, run the report's job with the tool `cron_run_now`."
+        )
 
 
-def _read(question: Callable[[Instance], Any], permissions: Permissions) -> Any:
+def _read(function: Callable[[Instance], Any], permissions: Permissions) -> Any:
     try:
-        return question(permissions.instance)
+        return function(permissions.instance)
     except ScheduledError as error:
         raise ResourceError(str(error)) from None

@@ -1,1 +1,1 @@
-"""The web interface: REST and pages, in the foreground, on demand. Needs the extra `web` (starlette, uvicorn)."""
+"""The web interface: a REST API and pages, served in the foreground. Needs the extra `web` (starlette, uvicorn)."""

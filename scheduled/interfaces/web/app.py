@@ -1,4 +1,4 @@
-"""The application: the guard before it, the REST routes and the pages behind it."""
+"""The ASGI application: REST routes and pages, behind the guard that checks every request."""
 
 import logging
 from collections.abc import Callable
@@ -25,8 +25,8 @@ from scheduled.interfaces.web.tokens import Key
 log = logging.getLogger(__name__)
 
 
-def _nobody(_: Scope, __: int) -> None:
-    """Who hears of requests where nobody wants to."""
+def _ignore(_: Scope, __: int) -> None:
+    """Ignore the start or end of a request."""
 
 
 def create(
@@ -35,9 +35,12 @@ def create(
     *,
     key: Callable[[], Key] | None = None,
     now: Callable[[], float] = monotonic,
-    active: Callable[[Scope, int], None] = _nobody,
+    active: Callable[[Scope, int], None] = _ignore,
 ) -> ASGIApp:
-    """Return the application that answers at *address*; each request has a *new_instance*, and *key*, anew."""
+    """Return the application for *address*. Each request gets a *new_instance* and reads the current *key*.
+
+    *now* is a monotonic clock. *active* gets +1 when an accepted request starts and -1 when it ends.
+    """
     app = Starlette(
         exception_handlers={
             RefusedError: _refusal,
@@ -48,14 +51,14 @@ def create(
     )
     app.state.new_instance = new_instance
     guard = Guard(app, address, now, active, key or (lambda: address.key))
-    rooms = [
+    routers = [
         *routes.routes(),
         *login.routes(guard),
         *edit.routes(),
         *jobs.routes(),
         *calendar.routes(),
     ]
-    app.router.routes += [*rooms, Mount("/static", StaticFiles(directory=HERE / "static"))]
+    app.router.routes += [*routers, Mount("/static", StaticFiles(directory=HERE / "static"))]
     app.router.redirect_slashes = False
     return guard
 
@@ -69,7 +72,7 @@ def _error(request: Request, error: Any) -> Response:
 
 
 def _http(request: Request, error: Any) -> Response:
-    detail = "there is nothing here" if error.status_code == 404 else error.detail  # noqa: PLR2004 - Not Found
+    detail = "no such page or operation" if error.status_code == 404 else error.detail  # noqa: PLR2004 - Not Found
     return refused(request, RefusedError(error.status_code, detail, error.headers))
 
 
@@ -77,5 +80,5 @@ def _fault(request: Request, error: Exception) -> Response:
     log.error("%s %s: %s: %s", request.method, request.scope["path"], type(error).__name__, error)
     return refused(
         request,
-        RefusedError(500, "a fault in scheduled itself; what it is stands in the server's own output"),
+        RefusedError(500, "an internal error of scheduled; the output of `scheduled web` describes it"),
     )

@@ -1,21 +1,21 @@
-"""How often one peer may ask: buckets that fill up again with time, which is a parameter."""
+"""Rate limits per peer: token buckets. The time is a parameter."""
 
 from collections import OrderedDict
 
 import msgspec
 
-PEERS = 1000  # whose buckets are remembered; beyond that the one that was quiet longest is forgotten
+MAX_PEERS = 1000  # buckets kept in memory; beyond that the least recently used one is dropped
 
 
 class Rate(msgspec.Struct, frozen=True):
-    """*burst* at once, and *per_minute* in the long run."""
+    """*burst* requests at once, and *per_minute* on average."""
 
     burst: int
     per_minute: int
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What one peer may do."""
+    """The rates that one peer is allowed."""
 
     reads: Rate = Rate(300, 1200)
     writes: Rate = Rate(30, 60)
@@ -23,18 +23,18 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Buckets:
-    """One bucket a peer, all of the same *rate*."""
+    """One token bucket for each peer, all with the same *rate*."""
 
     def __init__(self, rate: Rate) -> None:
         self.rate = rate
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, peer: str, now: float) -> float:
-        """Take one from a peer's bucket; return 0, or in how many seconds there is one again."""
+        """Take one request from a peer's bucket at *now* (seconds); return 0, or the seconds to wait if it is empty."""
         left, at = self._left.pop(peer, (float(self.rate.burst), now))
         left = min(self.rate.burst, left + (now - at) * self.rate.per_minute / 60)
         taken = left >= 1
         self._left[peer] = (left - 1 if taken else left, now)
-        if len(self._left) > PEERS:
+        if len(self._left) > MAX_PEERS:
             self._left.popitem(last=False)
         return 0 if taken else (1 - left) * 60 / self.rate.per_minute

@@ -1,4 +1,4 @@
-"""What is answered when something can't be done: problem details (RFC 9457) to programs, a page to people."""
+"""Responses: JSON documents, and errors as problem details (RFC 9457) on REST paths and as a page elsewhere."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from scheduled.errors import BusyError, ConfigError, ForbiddenError, ScheduledError, UnknownError
 
-PROGRAMS = ("/api/", "/v1/")
+REST_PATHS = ("/api/", "/v1/")
 PROBLEM = "application/problem+json"
-# The narrower kind of error first.
+# Subclasses come before their base classes: the first match decides.
 STATUSES: tuple[tuple[type[ScheduledError], int], ...] = (
     (UnknownError, HTTPStatus.NOT_FOUND),
     (ForbiddenError, HTTPStatus.FORBIDDEN),
@@ -22,7 +22,7 @@ STATUSES: tuple[tuple[type[ScheduledError], int], ...] = (
 
 
 class RefusedError(Exception):
-    """A request that is not carried out: the status, and a sentence that says why."""
+    """A request that is refused, with the HTTP status and a sentence that gives the reason."""
 
     def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -30,29 +30,29 @@ class RefusedError(Exception):
 
 
 class Json(Response):
-    """A document, as `--json` prints it."""
+    """A JSON document, encoded as `--json` prints it."""
 
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        """Encode with msgspec, as every interface does."""
+        """Return *content* encoded with msgspec, as in every other interface."""
         return msgspec.json.encode(content)
 
 
-def is_program(request: Request) -> bool:
-    """Tell whether the one who asks reads JSON."""
-    return str(request.scope["path"]).startswith(PROGRAMS)
+def is_rest(request: Request) -> bool:
+    """Return whether the request is for the REST interface, and so expects JSON."""
+    return str(request.scope["path"]).startswith(REST_PATHS)
 
 
 def status_of(error: ScheduledError) -> int:
-    """Return the HTTP status that says what an exit code says."""
+    """Return the HTTP status for *error*."""
     return next(
         (status for kind, status in STATUSES if isinstance(error, kind)), HTTPStatus.SERVICE_UNAVAILABLE
     )
 
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Return problem details; the status says all of the type that there is to say."""
+    """Return an RFC 9457 problem document. Its type is about:blank: the HTTP status is the only classification."""
     title = HTTPStatus(status).phrase
     return Json(
         {"type": "about:blank", "title": title, "status": status, "detail": detail},
@@ -63,8 +63,8 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) 
 
 
 def refused(request: Request, refusal: RefusedError) -> Response:
-    """Return a refusal in the form that the one who asks can read."""
-    if is_program(request):
+    """Return the response for a refusal: problem details for a REST request, otherwise a page."""
+    if is_rest(request):
         return problem(refusal.status, refusal.detail, refusal.headers)
     from scheduled.interfaces.web.pages.templating import page
 

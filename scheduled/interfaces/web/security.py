@@ -1,7 +1,7 @@
-"""What stands before every page and every answer: who is addressed, who asks, from where, how often.
+"""The checks before every request: the Host header, the rate, the origin and the credentials.
 
-The order is that of trust: a request for another host is no business of ours (DNS rebinding), one that another
-site's page makes is refused before its cookie is looked at (CSRF), and what follows needs the key.
+The order matters. A request for another host is refused first (DNS rebinding). A write from a page of another site is
+refused before its cookie is read (CSRF). Everything after that needs the token or the cookie.
 """
 
 import ipaddress
@@ -26,13 +26,13 @@ log = logging.getLogger(__name__)
 
 COOKIE = "scheduled-session"
 READS = ("GET", "HEAD")
-NO_KEY = "the token can't be read; why stands in the server's own output"
+NO_KEY = "the server cannot read its token; the output of `scheduled web` gives the reason"
 NO_ORIGIN = "a change needs an Origin header, or the token in an Authorization header"
-LARGEST = 64 * 1024  # of a body: a job's definition is a hundredth of it
-# A name and a port and nothing else: what follows them would become part of the address of the request.
+MAX_BODY = 64 * 1024  # bytes; a job's definition is about a hundredth of that
+# Only a name and a port: anything after them would become part of the request's URL.
 HOST = re.compile(r"(?P<name>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
 DIGITS = re.compile(r"[0-9]+")
-OPEN = ("/static/", "/login")  # what has no secrets and no effects
+PUBLIC = ("/static/", "/login")  # paths without secrets and without effects
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -41,7 +41,7 @@ HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # `no-referrer` would make browsers send "Origin: null" with our own forms.
+    # With `no-referrer` browsers would send "Origin: null" with the forms of this interface.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -50,7 +50,7 @@ HEADERS = {
 
 
 class ServerAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the server is: its *port*, the names it answers to, and whether the line is *secure* (TLS)."""
+    """The server's *port* and accepted host *names*; *secure* means TLS, *exposed* means not only on loopback."""
 
     key: Key
     port: int
@@ -61,11 +61,11 @@ class ServerAddress(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def scheme(self) -> str:
-        """What addresses begin with."""
+        """The scheme of the server's URLs."""
         return "https" if self.secure else "http"
 
-    def answers_to(self, host: str) -> bool:
-        """Tell whether a Host header means us."""
+    def accepts(self, host: str) -> bool:
+        """Return whether a Host header names this server."""
         parts = HOST.fullmatch(host.lower())
         if parts is None or int(parts["port"] or (443 if self.secure else 80)) != self.port:
             return False
@@ -74,7 +74,7 @@ class ServerAddress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _is_address(name: str) -> bool:
-    """Tell whether a name is a number: nobody's DNS can rebind that, and it is ours, or it would not reach us."""
+    """Return whether *name* is an IP address. An exposed server accepts any: DNS rebinding needs a name."""
     try:
         ipaddress.ip_address(name)
     except ValueError:
@@ -83,9 +83,10 @@ def _is_address(name: str) -> bool:
 
 
 class Guard:
-    """The middleware; *now* is a monotonic clock, *active* hears of every request that is let in.
+    """The middleware that checks every request before the application.
 
-    *key* is asked with every request, so that a new token locks the old one out of a server that runs.
+    *now* is a monotonic clock. *active* gets +1 when an accepted request starts and -1 when it ends. *key* is called for
+    every request, so that a running server refuses the old token as soon as a new one is written.
     """
 
     def __init__(
@@ -102,7 +103,7 @@ class Guard:
         self.wrong_keys = Buckets(limits.wrong_keys)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or let the application answer."""
+        """Answer a refused request; pass an accepted one to the application."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -121,83 +122,86 @@ class Guard:
             self.active(scope, -1)
 
     def _check(self, request: Request) -> None:
-        """Raise RefusedError unless everything about the request is as it should be."""
+        """Raise RefusedError unless the request passes every check."""
         hosts = request.headers.getlist("host")
-        if len(hosts) != 1 or not self.address.answers_to(hosts[0]):
+        if len(hosts) != 1 or not self.address.accepts(hosts[0]):
             raise RefusedError(
-                421, "this interface does not answer to that name; use the address that it printed"
+                421, "the Host header does not name this server; use the address that `scheduled web` printed"
             )
-        self._not_too_often(self.reads if request.method in READS else self.writes, request)
+        self._limit(self.reads if request.method in READS else self.writes, request)
         if request.method not in READS:
             self._check_origin(request, hosts[0])
             _check_size(request)
-        if not request.scope["path"].startswith(OPEN):
+        if not request.scope["path"].startswith(PUBLIC):
             self._check_key(request)
 
-    def _not_too_often(self, buckets: Buckets, request: Request) -> None:
+    def _limit(self, buckets: Buckets, request: Request) -> None:
         wait = buckets.take(_peer(request), self.now())
         if wait:
             raise RefusedError(429, "too many requests", {"Retry-After": str(int(wait) + 1)})
 
     def _check_origin(self, request: Request, host: str) -> None:
-        """Let in writes of our own pages, and of programs that show a token of their own; raises RefusedError."""
+        """Raise RefusedError unless a write comes from a page of this interface, or from a program with the token."""
         origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-        ours = f"{self.address.scheme}://{host}".lower()
-        if (origin is not None and origin.lower() != ours) or site not in (None, "same-origin"):
-            raise RefusedError(403, "this request was made by another site's page")
-        if _is_from_nowhere(request) and _bearer(request) is None:
+        own = f"{self.address.scheme}://{host}".lower()
+        if (origin is not None and origin.lower() != own) or site not in (None, "same-origin"):
+            raise RefusedError(403, "the request comes from a page of another site")
+        if _has_no_origin(request) and _bearer(request) is None:
             raise RefusedError(403, NO_ORIGIN)
 
     def _check_key(self, request: Request) -> None:
-        given = list(_given(request))
-        fitting = {kind for kind, value in given if self._fits(kind, value)}
-        if given and not fitting:
-            self._not_too_often(self.wrong_keys, request)
-        if not fitting:
-            raise RefusedError(401, "the token is needed", {"WWW-Authenticate": 'Bearer realm="scheduled"'})
-        if request.method not in READS and _is_from_nowhere(request) and "bearer" not in fitting:
-            raise RefusedError(403, NO_ORIGIN)  # a header that proves nothing does not stand up for a cookie
+        given = list(_credentials(request))
+        valid = {kind for kind, value in given if self._is_valid(kind, value)}
+        if given and not valid:
+            self._limit(self.wrong_keys, request)
+        if not valid:
+            raise RefusedError(
+                401, "the token is missing or wrong", {"WWW-Authenticate": 'Bearer realm="scheduled"'}
+            )
+        if request.method not in READS and _has_no_origin(request) and "bearer" not in valid:
+            # A wrong Authorization header passes `_check_origin`, and must not let a cookie without an origin through.
+            raise RefusedError(403, NO_ORIGIN)
 
-    def _key_now(self) -> Key:
+    def _current_key(self) -> Key:
         try:
             return self.key()
         except ScheduledError as error:
             log.warning("%s", error)
             raise RefusedError(503, NO_KEY) from None
 
-    def _fits(self, kind: str, value: str) -> bool:
-        key = self._key_now()
+    def _is_valid(self, kind: str, value: str) -> bool:
+        key = self._current_key()
         return key.is_session(value) if kind == "cookie" else key.is_token(value)
 
     def _with_token(self, request: Request) -> Response | None:
-        """Take the token out of the address: into a cookie, and out of the history."""
+        """Return a redirect that moves a valid token from the URL (and so the history) to a cookie; None without one."""
         if "token" not in request.query_params or request.method not in READS:
             return None
-        if not self._key_now().is_token(request.query_params["token"]):
+        if not self._current_key().is_token(request.query_params["token"]):
             return None
         rest = [(name, value) for name, value in request.query_params.multi_items() if name != "token"]
-        # One slash at most: "//elsewhere" would be another host.
+        # Exactly one slash: "//elsewhere" would be another host.
         path = "/" + quote(request.scope["path"].lstrip("/"))
         return self.signed_in(f"{path}?{urlencode(rest)}" if rest else path)
 
-    def lets_in(self, request: Request, token: str) -> bool:
-        """Tell whether somebody types the right token; raises RefusedError where wrong ones come too often."""
-        if self._key_now().is_token(token):
+    def accepts_token(self, request: Request, token: str) -> bool:
+        """Return whether *token*, typed by the user, is right. Raise RefusedError if wrong ones come too often."""
+        if self._current_key().is_token(token):
             return True
-        self._not_too_often(self.wrong_keys, request)
+        self._limit(self.wrong_keys, request)
         return False
 
     def signed_in(self, path: str) -> Response:
-        """Hand the cookie over, on the way to *path*."""
+        """Return a redirect to *path* that sets the session cookie."""
         answer = RedirectResponse(path, status_code=303)
         answer.set_cookie(
-            COOKIE, self._key_now().session, httponly=True, samesite="strict", secure=self.address.secure
+            COOKIE, self._current_key().session, httponly=True, samesite="strict", secure=self.address.secure
         )
         return answer
 
 
-def _is_from_nowhere(request: Request) -> bool:
-    """Tell whether nothing says which page made the request."""
+def _has_no_origin(request: Request) -> bool:
+    """Return whether no header names the page that made the request."""
     return "origin" not in request.headers and "sec-fetch-site" not in request.headers
 
 
@@ -206,8 +210,8 @@ def _bearer(request: Request) -> str | None:
     return value.strip() if scheme.lower() == "bearer" else None
 
 
-def _given(request: Request) -> Iterable[tuple[str, str]]:
-    """Yield every credential that a request shows."""
+def _credentials(request: Request) -> Iterable[tuple[str, str]]:
+    """Yield the kind and the value of every credential in a request."""
     bearer = _bearer(request)
     if bearer is not None:
         yield "bearer", bearer
@@ -220,10 +224,10 @@ def _given(request: Request) -> Iterable[tuple[str, str]]:
 def _check_size(request: Request) -> None:
     length = request.headers.get("content-length", "0")
     if "transfer-encoding" in request.headers or not DIGITS.fullmatch(length):
-        raise RefusedError(411, "say how long the body is")
+        raise RefusedError(411, "Content-Length: missing, or not a number")
     size = number(length.lstrip("0") or "0")
-    if size is None or size > LARGEST:
-        raise RefusedError(413, f"no request here needs more than {LARGEST} bytes")
+    if size is None or size > MAX_BODY:
+        raise RefusedError(413, f"body: larger than {MAX_BODY} bytes")
 
 
 def _peer(request: Request) -> str:
@@ -231,7 +235,7 @@ def _peer(request: Request) -> str:
 
 
 def _with_headers(send: Send, scope: Scope) -> Send:
-    """Add what every answer says to a browser."""
+    """Return *send* with the security headers added to every response."""
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":

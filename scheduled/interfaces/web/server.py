@@ -1,4 +1,4 @@
-"""`scheduled web`: the server starts, says so, and ends when nobody has asked for anything for long."""
+"""`scheduled web`: start the server, print its address, and exit when it is idle."""
 
 import asyncio
 import socket
@@ -21,13 +21,13 @@ from scheduled.schedules.schedule import ScheduleError
 from scheduled.state import directories
 
 WARNING = """\
-!!! WARNING: THIS INTERFACE IS OPEN TO THE NETWORK, AND THE LINE IS NOT ENCRYPTED !!!
-!!! Whoever can listen in gets the token, and with it whatever you may do here. !!!
-!!! Use --certfile and --keyfile, or listen on 127.0.0.1 and come through ssh -L. !!!"""
+!!! WARNING: THE SERVER IS OPEN TO THE NETWORK, AND CONNECTIONS ARE NOT ENCRYPTED !!!
+!!! An eavesdropper can read the token, and then do everything that you may do.   !!!
+!!! Use --certfile and --keyfile, or --host 127.0.0.1 and an ssh -L tunnel.       !!!"""
 
 
 def announce(server_address: ServerAddress, options: ListenOptions) -> str:
-    """Return what is printed when the server starts."""
+    """Return the lines to print when the server starts: its address, and a warning if it is exposed without TLS."""
     lines = [f"scheduled web: {sockets.address(server_address, options)}"]
     if server_address.exposed and not server_address.secure:
         lines = [WARNING, *lines, WARNING]
@@ -35,54 +35,60 @@ def announce(server_address: ServerAddress, options: ListenOptions) -> str:
 
 
 class IdleShutdown:
-    """Ends the server when for *seconds* nobody has asked for anything; None: never."""
+    """Stops the server after *seconds* without a request; never if *seconds* is None. *now* is a monotonic clock."""
 
     def __init__(self, seconds: int | None, now: Callable[[], float]) -> None:
         self.seconds, self.now = seconds, now
         self.under_way, self.last = 0, now()
 
-    def heard(self, scope: Scope, change: int) -> None:
-        """Note that a request begins or ends; a page that only looks whether something changed is no person."""
+    def count_request(self, scope: Scope, change: int) -> None:
+        """Record that a request starts (*change* +1) or ends (-1).
+
+        The polling of an open list of jobs does not restart the idle time: nothing shows that the page is being read.
+        """
         self.under_way += change
         if not str(scope["path"]).startswith("/live/jobs"):
             self.last = self.now()
 
-    def left(self) -> float:
-        """Return for how many seconds the server stays."""
+    def seconds_left(self) -> float:
+        """Return in how many seconds the server is idle, if no request arrives until then."""
         assert self.seconds is not None
         return self.seconds if self.under_way else self.last + self.seconds - self.now()
 
     async def watch(self, server: uvicorn.Server) -> None:
-        """Sleep until it is time to go."""
+        """Sleep until the server is idle, then have it exit."""
         if self.seconds is None:
             return
-        while (left := self.left()) > 0:  # noqa: ASYNC110 - it sleeps until it may be time, and looks once
-            await asyncio.sleep(left)
+        while (seconds := self.seconds_left()) > 0:  # noqa: ASYNC110 - sleeps for the full time left, no polling
+            await asyncio.sleep(seconds)
         server.should_exit = True
 
 
 def run(instance: Instance, options: ListenOptions, *, idle: str, renew: bool) -> None:
-    """Listen until the server is idle, or is ended; raises ConfigError if it can't listen."""
+    """Serve until the server is idle or is stopped. *renew* writes a new token first.
+
+    Raise ConfigError if the options are not valid, or if the address cannot be used.
+    """
     options = replace(options, names=tuple(service.interfaces(instance).web.hosts))
     sockets.check_certificate(options)
-    patience = IdleShutdown(_seconds(idle), monotonic)
+    shutdown = IdleShutdown(_seconds(idle), monotonic)
     _key(instance, renew=renew)
-    fresh = tokens.KeyFile(instance.paths.root)
-    key = fresh.key()
+    key_file = tokens.KeyFile(instance.paths.root)
+    key = key_file.key()
     found = sockets.sockets(options)
     server_address = sockets.server_address(key, options, found)
-    answering = app.create(
+    application = app.create(
         lambda: Instance(instance.config, instance.state),
         server_address,
-        key=fresh.key,
-        active=patience.heard,
+        key=key_file.key,
+        active=shutdown.count_request,
     )
-    print(announce(server_address, options), file=sys.stderr, flush=True)  # noqa: T201 - where it listens
-    serve(answering, options, found, patience)
+    print(announce(server_address, options), file=sys.stderr, flush=True)  # noqa: T201 - the address
+    serve(application, options, found, shutdown)
 
 
 def url(instance: Instance, options: ListenOptions, *, renew: bool) -> str:
-    """Return the address with the token, of a server that runs already or that systemd starts."""
+    """Return the URL with the token, for a server that already runs or that systemd starts on demand."""
     secure = options.certfile is not None
     return sockets.address(
         ServerAddress(key=_key(instance, renew=renew), port=options.port, secure=secure), options
@@ -104,12 +110,12 @@ def _seconds(idle: str) -> int | None:
 
 
 def serve(app: ASGIApp, options: ListenOptions, found: list[socket.socket], idle: IdleShutdown) -> None:
-    """Answer until somebody ends it, or nobody needs it any more."""
+    """Serve requests until the process is stopped or *idle* stops the server."""
     settings = uvicorn.Config(
         app,
         lifespan="off",
         log_level="warning",
-        access_log=False,  # it would write tokens down
+        access_log=False,  # it would record tokens in URLs
         server_header=False,
         date_header=True,
         proxy_headers=False,
@@ -122,9 +128,9 @@ def serve(app: ASGIApp, options: ListenOptions, found: list[socket.socket], idle
     )
     server = uvicorn.Server(settings)
 
-    async def both() -> None:
+    async def serve_until_idle() -> None:
         watching = asyncio.create_task(idle.watch(server))
         await server.serve(sockets=found)
         watching.cancel()
 
-    asyncio.run(both())
+    asyncio.run(serve_until_idle())

@@ -1,4 +1,4 @@
-"""Who may come in: a token in a file of its owner's, and the cookie that a browser gets in exchange for it."""
+"""The access token, kept in a private file, and the session cookie that a browser gets in exchange for it."""
 
 import hashlib
 import hmac
@@ -12,45 +12,46 @@ from scheduled.state.files import read_regular, write_atomically
 
 FILE = "web-token"
 PRIVATE = 0o600
-LEAST = 32  # characters: shorter ones could be guessed
-MOST = 4096
+MIN_LENGTH = 32  # characters: a shorter token could be guessed
+MAX_FILE_SIZE = 4096  # bytes
 
 
 class Key:
-    """A token and what follows from it. Equal tokens make equal cookies, so that a restart signs nobody out."""
+    """A token and its session cookie. The cookie is derived from the token, so a restart keeps browsers signed in."""
 
     def __init__(self, token: str) -> None:
         self.token = token
         self.session = hmac.new(token.encode(), b"scheduled web session", hashlib.sha256).hexdigest()
 
     def is_token(self, given: str) -> bool:
-        """Compare in constant time."""
+        """Return whether *given* is the token, comparing in constant time."""
         return hmac.compare_digest(given.encode(), self.token.encode())
 
     def is_session(self, given: str) -> bool:
-        """Compare in constant time."""
+        """Return whether *given* is the session cookie, comparing in constant time."""
         return hmac.compare_digest(given.encode(), self.session.encode())
 
 
 class KeyFile:
-    """The key in a state directory: looked at anew whenever its file is another one."""
+    """The key in a state directory, read again whenever its file changes."""
 
     def __init__(self, state: Path) -> None:
         self._state = state
-        self._seen: tuple[int, ...] | None = None
+        self._version: tuple[int, ...] | None = None
         self._key: Key | None = None
 
     def key(self) -> Key:
-        """Return the key as it is now; raises ConfigError, StateError, and nobody is let in by an older one.
+        """Return the current key. If its file was deleted, return the last key that was read.
 
-        While there is no file nobody has made another: it stays the one that was.
+        Raise ConfigError or StateError if the file has changed and cannot be used. An older key is not accepted then.
         """
-        seen = self._look()
-        if self._key is None or seen not in ((), self._seen):
-            self._key, self._seen = key(self._state), seen
+        version = self._file_version()
+        if self._key is None or version not in ((), self._version):
+            self._key, self._version = key(self._state), version
         return self._key
 
-    def _look(self) -> tuple[int, ...]:
+    def _file_version(self) -> tuple[int, ...]:
+        """Return values that change whenever the file is replaced or written; () if there is no file."""
         try:
             found = (self._state / FILE).stat()
         except FileNotFoundError:
@@ -61,7 +62,7 @@ class KeyFile:
 
 
 def key(state: Path) -> Key:
-    """Return the key of this state directory, made at first use; raises ConfigError, StateError."""
+    """Return the key of the state directory *state*; create it if there is none. Raise ConfigError or StateError."""
     path = state / FILE
     try:
         return Key(_read(path))
@@ -72,9 +73,9 @@ def key(state: Path) -> Key:
 
 
 def renew(state: Path) -> Key:
-    """Make a new token: whoever had the old one, or its cookie, is out."""
+    """Write a new token and return its key; the old token and its cookie are no longer valid. Raise StateError."""
     path = state / FILE
-    made = Key(secrets.token_urlsafe(LEAST))
+    made = Key(secrets.token_urlsafe(MIN_LENGTH))
     try:
         write_atomically(path, f"{made.token}\n".encode(), mode=PRIVATE)
     except OSError as error:
@@ -85,10 +86,12 @@ def renew(state: Path) -> Key:
 def _read(path: Path) -> str:
     found = path.stat()
     if found.st_uid not in (0, os.geteuid()) or stat.S_IMODE(found.st_mode) & 0o077:
-        raise ConfigError(f"{path}: others may read or write the token; chmod 600 {path}, or --new-token")
-    token = read_regular(path, limit=MOST).decode("ascii", errors="replace").strip()
-    if len(token) < LEAST:
         raise ConfigError(
-            f"{path}: is no token of {LEAST} characters or more; `scheduled web --new-token` makes one"
+            f"{path}: other users may read or write the token; run `chmod 600 {path}`, or `scheduled web --new-token`"
+        )
+    token = read_regular(path, limit=MAX_FILE_SIZE).decode("ascii", errors="replace").strip()
+    if len(token) < MIN_LENGTH:
+        raise ConfigError(
+            f"{path}: the token has fewer than {MIN_LENGTH} characters; `scheduled web --new-token` writes a new one"
         )
     return token

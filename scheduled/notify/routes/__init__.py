@@ -1,1 +1,1 @@
-"""The ways on which notices reach people: each route is one module, and one line in `registry`."""
+"""The routes that deliver notices. A route is one module, and one line in `registry`."""

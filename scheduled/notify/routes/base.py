@@ -1,4 +1,4 @@
-"""What every route is: given its settings, it delivers notices one by one, and is finished once after them."""
+"""The interface of a route, and its settings."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +10,10 @@ from scheduled.core.records import OutboxItem
 
 
 class RouteSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a route works with.
+    """The settings of a route.
 
-    *state* is the state directory, *zone* the IANA zone of the configuration, *sender* the address that notices come
-    from. *cannot_record* takes a message on what went wrong beside the deliveries: the tick exits with 1 then.
+    *state* is the state directory, *zone* the configured IANA time zone, *sender* the address of the sender of notices.
+    *cannot_record* takes a message about an error other than a failed delivery; the tick then exits with 1.
     """
 
     state: Path
@@ -24,13 +24,13 @@ class RouteSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Route(Protocol):
-    """A way on which notices reach people, opened once for all that is due in one tick."""
+    """Delivers notices to users. A tick opens a route once, for all notices that are due."""
 
     def deliver(self, item: OutboxItem) -> None:
-        """Deliver one notice; raise any exception if that can't be done now: it is tried again later.
+        """Deliver one notice. Raise any exception if that is not possible now; a later tick retries it.
 
-        The same notice may come twice (its `id` is the same then), and must be recognised.
+        A notice may be passed a second time, with the same `id`; it must not be delivered twice.
         """
 
     def finish(self) -> None:
-        """Do what is left to do once all is delivered; called if anything was. Raises nothing."""
+        """Do the work after all deliveries; called once if at least one succeeded. Must not raise."""

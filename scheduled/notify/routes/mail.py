@@ -1,4 +1,4 @@
-"""Notices as mail in the workspace's own mailboxes."""
+"""Deliver notices as mail to the mailboxes of the workspace."""
 
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ from scheduled.notify.routes.base import RouteSettings
 
 
 class MailRoute:
-    """Delivers into the recipients' inboxes, then brings the workspace's mail statistics up to date."""
+    """Delivers notices to the recipients' inboxes and then updates the workspace's mail statistics."""
 
     def __init__(self, settings: RouteSettings) -> None:
         self._settings = settings
@@ -21,7 +21,7 @@ class MailRoute:
         self._addressed: set[str] = set()
 
     def deliver(self, item: OutboxItem) -> None:
-        """Deliver a notice into its recipient's mailbox; raises as `delivery.deliver`, LookupError without workspace."""
+        """Deliver a notice to its recipient's mailbox. Raise what `delivery.deliver` raises, or LookupError."""
         self._addressed.add(item.notice.recipient)
         delivery.deliver(
             self._workspace(),
@@ -33,19 +33,19 @@ class MailRoute:
         )
 
     def finish(self) -> None:
-        """Bring the mail statistics up to date with what was delivered, if that can be done."""
+        """Update the mail statistics of the addressed recipients; report an error with `cannot_record`."""
         try:
             if self._settings.workspace is not None:
                 now = clock.local(clock.now(), self._settings.zone)
                 delivery.recount_central(self._workspace(), now=now, only=self._addressed)
         except (LookupError, OSError, ScheduledError) as error:
-            self._settings.cannot_record(f"mail was delivered, and not counted: {error}")
+            self._settings.cannot_record(f"mail was delivered, but the statistics were not updated: {error}")
 
     def _workspace(self) -> Workspace:
-        """Return the workspace, read once however many notices are delivered."""
+        """Return the workspace, loaded once for all notices. Raise LookupError if none is configured."""
         root = self._settings.workspace
         if root is None:
-            raise LookupError("there is no workspace in scheduled.toml to deliver it to")
+            raise LookupError("no mailboxes: set `workspace` in scheduled.toml")
         if self._loaded is None:
             cache = FileCache(self._settings.state / NAME, self._zone, self._settings.sender)
             self._loaded = Workspace.load(root, cache)

@@ -1,4 +1,4 @@
-"""The routes by name."""
+"""The table of routes, by name."""
 
 from importlib import import_module
 
@@ -9,7 +9,7 @@ ROUTES = {MAIL: "scheduled.notify.routes.mail:MailRoute"}
 
 
 def open_route(name: str, settings: RouteSettings) -> Route:
-    """Return the route *name*, ready to deliver; raises KeyError if there is none of that name."""
+    """Return the route *name*, ready to deliver. Raise KeyError if there is no such route."""
     module, _, route = ROUTES[name].partition(":")
     opened: Route = getattr(import_module(module), route)(settings)
     return opened

@@ -13,7 +13,7 @@ from scheduled.engine import chains, claims, clock_steps, planning
 from scheduled.engine.settle import SettleContext, settle_attempt
 from scheduled.execution.report_file import CountLine, Reported
 from scheduled.handlers.base import Outcome
-from scheduled.notify import troubles
+from scheduled.notify import problems
 from scheduled.schedules.zones import DAY, HOUR, MINUTE
 from tests.fixtures.ledgers import LEDGERS, a_condition, an_ending
 
@@ -175,11 +175,11 @@ def test_the_trouble_of_a_target_names_it_and_is_found_under_it(ledger, config):
         context = SettleContext(jobs=config.jobs, now=float(NOW), zone="UTC", compose=lambda *_: [])
         settle_attempt(ledger, context, run, an_ending(run.run_id, "failed", attempt=2), Reported())
 
-    found = troubles.current(ledger, config.jobs, [], [])
+    found = problems.current(ledger, config.jobs, [], [])
 
     assert found == {"job:job@y": "job@y: failed (scheduled logs job)"}
-    assert [troubles.about(name) for name in (*found, "job:mail@@flow", "ask:a", "config:x", "tick:job:a")] == [
-        Y, JobKey("mail@flow"), JobKey("a"), troubles.OWNER, troubles.OWNER,
+    assert [problems.about(name) for name in (*found, "job:mail@@flow", "ask:a", "config:x", "tick:job:a")] == [
+        Y, JobKey("mail@flow"), JobKey("a"), problems.OWNER, problems.OWNER,
     ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""One check for all interfaces; what it refuses it says with the key to set, and where."""
+"""The permissions of all interfaces; a refusal names the key to set and the file."""
 
 import pytest
 
@@ -29,11 +29,11 @@ def test_what_is_executed_is_refused_with_the_key_that_allows_it(instance, inter
 
 
 @pytest.mark.parametrize(("interface", "key"), KEYS)
-def test_a_schedule_executes_nothing(instance, interface, key):
+def test_a_change_of_a_schedule_needs_no_permission_to_change_commands(instance, interface, key):
     Permissions(instance, interface, key).need_harmless({"cron": "0 * * * *", "description": "news"})
 
 
-def test_a_permission_is_asked_for_by_name_and_kept_beside_those_there_are(instance):
+def test_a_refusal_names_the_missing_permission_in_addition_to_the_granted_ones(instance):
     instance.config_file.write_text('[mcp]\nallow = ["run"]\n')
     permissions = Permissions(instance, "mcp", "add_commands")
 

@@ -37,7 +37,7 @@ def changed(before, after):
 
 
 def recorded(ledger, current, at, compose=lambda change: [a_notice(change.group)]):
-    """Record what is true at *at*; return the events."""
+    """Record the *current* conditions at *at*; return the events."""
     with ledger.transaction():
         found = notify.changes(ledger.conditions(JobKey("job")), current, {"lines": 3}, NOW)
         return notify.record(ledger, JobKey("job"), found, compose, at)
@@ -47,21 +47,21 @@ def subjects(ledger):
     return [item.notice.subject for item in ledger.outbox()]
 
 
-# What changed
+# Changes
 
 
-def test_what_appears_stays_and_goes_is_told_apart_by_group():
+def test_appeared_stayed_and_gone_conditions_are_separated_by_group():
     a, b, c = (a_condition(key, "g") for key in "abc")
     other = a_condition("o", "h")
 
     assert changed([a, b], [b, c, other]) == [("g", ["c"], ["b"], ["a"]), ("h", ["o"], [], [])]
 
 
-def test_nothing_known_and_nothing_true_is_no_change():
+def test_no_conditions_before_and_now_are_no_change():
     assert changed([], []) == []
 
 
-def test_what_stayed_is_told_as_it_is_now():
+def test_a_condition_that_stayed_has_its_current_payload():
     (change,) = notify.changes(
         known(a_condition(payload={"n": 1})), [a_condition(payload={"n": 2})], {"f": 1}, NOW
     )
@@ -71,10 +71,10 @@ def test_what_stayed_is_told_as_it_is_now():
     )
 
 
-# What is made of it
+# Notices and events
 
 
-def test_a_notice_is_decided_when_something_appears_or_goes_and_not_while_it_stays(ledger):
+def test_a_notice_is_posted_when_a_condition_appears_or_goes_and_not_while_it_stays(ledger):
     counts = []
     for at, current in enumerate(([a_condition()], [a_condition()], [], [])):
         recorded(ledger, current, float(at))
@@ -92,7 +92,7 @@ def test_an_event_is_published_once_when_its_condition_appears(ledger):
     assert seen == [[event], [], [], [event]]
 
 
-def test_the_ledger_knows_what_is_true_afterwards(ledger):
+def test_the_ledger_has_the_current_conditions_afterwards(ledger):
     recorded(ledger, [a_condition("a"), a_condition("b")], 1.0)
     recorded(ledger, [a_condition("b"), a_condition("c")], 2.0)
 
@@ -102,7 +102,7 @@ def test_the_ledger_knows_what_is_true_afterwards(ledger):
     ]
 
 
-def test_notices_of_one_change_are_several_and_each_has_its_own_id(ledger):
+def test_one_change_may_have_several_notices_each_with_its_own_id(ledger):
     recorded(
         ledger, [a_condition("a", "g"), a_condition("b", "h")], 1.0, lambda _: [a_notice("1"), a_notice("2")]
     )
@@ -110,7 +110,7 @@ def test_notices_of_one_change_are_several_and_each_has_its_own_id(ledger):
     assert sorted(subjects(ledger)) == ["1", "1", "2", "2"]
 
 
-def test_a_transaction_that_fails_has_neither_condition_nor_notice(ledger):
+def test_a_failed_transaction_records_neither_condition_nor_notice(ledger):
     def fail(_):
         raise RuntimeError
 

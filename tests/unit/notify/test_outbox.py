@@ -1,4 +1,4 @@
-"""The outbox: what is due is delivered, what can't be stays and is tried again at growing distances."""
+"""The outbox: due notices are delivered; a notice that cannot be delivered stays and is retried with growing delays."""
 
 import pytest
 
@@ -15,14 +15,14 @@ def ledger(tmp_path):
     ledger.close()
 
 
-def test_ids_tell_notices_apart_and_are_the_same_each_time():
+def test_different_notices_have_different_ids_and_ids_are_reproducible():
     ids = {outbox.notice_id(*parts) for parts in (("a", "b"), ("ab",), ("a", "b", ""), ("b", "a"))}
 
     assert (len(ids), outbox.notice_id("a", "b") in ids) == (4, True)
 
 
 class Route:
-    """A route that delivers with *send*, and notes when it is finished."""
+    """A route that delivers with *send* and counts the calls of `finish`."""
 
     def __init__(self, send):
         self.deliver = send
@@ -44,16 +44,16 @@ def posted(ledger, *recipients):
             )
 
 
-def test_what_is_delivered_leaves_the_outbox(ledger):
+def test_a_delivered_notice_leaves_the_outbox(ledger):
     posted(ledger, "@a", "@b")
     sent = []
 
-    troubles = deliver(ledger, lambda item: sent.append((item.id, item.notice.recipient)), 100)
+    errors = deliver(ledger, lambda item: sent.append((item.id, item.notice.recipient)), 100)
 
-    assert (troubles, sent, ledger.outbox()) == ([], [("id0", "@a"), ("id1", "@b")], [])
+    assert (errors, sent, ledger.outbox()) == ([], [("id0", "@a"), ("id1", "@b")], [])
 
 
-def test_one_that_cannot_be_delivered_stays_and_holds_up_no_other(ledger):
+def test_an_undeliverable_notice_stays_and_does_not_block_others(ledger):
     posted(ledger, "@gone", "@b")
     sent = []
 
@@ -66,20 +66,20 @@ def test_one_that_cannot_be_delivered_stays_and_holds_up_no_other(ledger):
     assert (sent, [(item.id, item.tries) for item in ledger.outbox()]) == (["@b"], [("id0", 1)])
 
 
-def test_tries_grow_apart_up_to_a_day(ledger):
+def test_the_delay_between_attempts_doubles_up_to_a_day(ledger):
     posted(ledger, "@gone")
-    tries, now = [], 0
+    delays, now = [], 0
     for _ in range(20):
         deliver(ledger, lambda item: {}[item.id], now)
         (item,) = ledger.outbox()
-        tries.append(item.next_try - now)
+        delays.append(item.next_try - now)
         now = item.next_try
 
-    assert tries[:4] == [300, 600, 1200, 2400]
-    assert tries[-1] == max(tries) == DAY
+    assert delays[:4] == [300, 600, 1200, 2400]
+    assert delays[-1] == max(delays) == DAY
 
 
-def test_before_its_next_try_a_notice_is_left_in_peace(ledger):
+def test_a_notice_is_not_delivered_before_its_next_attempt_is_due(ledger):
     posted(ledger, "@gone")
     deliver(ledger, lambda item: {}[item.id], 0)
     sent = []
@@ -98,7 +98,7 @@ def test_the_route_is_finished_once_if_anything_was_delivered(ledger, reachable,
     assert route.finished == finished
 
 
-def test_no_route_is_opened_where_nothing_is_due(ledger):
+def test_no_route_is_opened_if_nothing_is_due(ledger):
     posted(ledger, "@gone")
     deliver(ledger, lambda item: {}[item.id], 0)
 

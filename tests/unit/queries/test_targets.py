@@ -12,7 +12,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
 from scheduled.engine import planning
 from scheduled.instance import Instance
-from scheduled.notify import troubles
+from scheduled.notify import problems
 from scheduled.paths import Paths
 from scheduled.queries import audit, forecast, history, incidents, jobs, plan, status
 from scheduled.schedules.schedule import Schedule
@@ -43,7 +43,7 @@ def instance(tmp_path, monkeypatch):
             ledger.advance(key, position)
         ledger.pause(Y, None)
         ledger.put_condition(X, Condition(key="k", group="g"), 1.0)
-        ledger.put_condition(troubles.OWNER, Condition(key=f"job:{Y}", group="trouble"), 2.0)
+        ledger.put_condition(problems.OWNER, Condition(key=f"job:{Y}", group="trouble"), 2.0)
         ledger.remember("planned", str(NOW))
         document = snapshot.summary(ledger, {}, "UTC", NOW)
     snapshot.publish(paths.snapshot, document, next_due=None, edited=0, now=NOW, zone="UTC")

@@ -1,4 +1,4 @@
-"""The OpenAPI document, made from the table of operations: it can't say anything else than the routes do."""
+"""The OpenAPI document, generated from the same table of operations as the routes, so that both agree."""
 
 import re
 from functools import lru_cache
@@ -16,7 +16,7 @@ REFERENCE = "#/components/schemas/{name}"
 
 @lru_cache
 def document() -> dict[str, Any]:
-    """Return OpenAPI 3.1 of everything that the REST interface answers."""
+    """Return the OpenAPI 3.1 document of the REST interface."""
     types: list[Any] = [schemas.Problem]
     for operation in OPERATIONS:
         types += [kind for kind in (operation.body, operation.answer) if kind is not None]
@@ -26,7 +26,7 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "scheduled",
             "version": scheduled.__version__,
-            "description": "Cron jobs that catch up. Errors are problem details (RFC 9457).",
+            "description": "Cron jobs that catch up on missed slots. Errors are problem details (RFC 9457).",
         },
         "paths": _paths(),
         "components": {
@@ -48,17 +48,17 @@ def _paths() -> dict[str, Any]:
 
 def _operation(operation: Operation, path: str) -> dict[str, Any]:
     identity = re.sub(r"\W+", "-", f"{operation.method.lower()}{path}").strip("-")
-    told: dict[str, Any] = {
+    described: dict[str, Any] = {
         "operationId": identity,
         "summary": operation.summary,
         "parameters": [*_in_path(path), *_in_query(operation)],
         "responses": {
             str(operation.status): {
-                "description": "Done",
+                "description": "Success",
                 "content": {"application/json": {"schema": _schema(operation.answer)}},
             },
             "default": {
-                "description": "What could not be done, and why",
+                "description": "Error: the request was refused or failed",
                 "content": {PROBLEM: {"schema": _schema(schemas.Problem)}},
             },
         },
@@ -66,8 +66,8 @@ def _operation(operation: Operation, path: str) -> dict[str, Any]:
     if operation.body is not None:
         required = any(field.required for field in msgspec.structs.fields(operation.body))
         content = {"application/json": {"schema": _schema(operation.body)}}
-        told["requestBody"] = {"required": required, "content": content}
-    return told
+        described["requestBody"] = {"required": required, "content": content}
+    return described
 
 
 def _schema(kind: Any) -> dict[str, Any]:
@@ -90,14 +90,14 @@ def _in_query(operation: Operation) -> list[dict[str, Any]]:
             "name": name,
             "in": "query",
             "required": name in found.get("required", ()),
-            "schema": _without_null(told),
+            "schema": _without_null(parameter),
         }
-        for name, told in found["properties"].items()
+        for name, parameter in found["properties"].items()
     ]
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of what can be written in an address, where nothing is said by saying nothing."""
+    """Return *schema* without null: in a query string an absent parameter takes its place."""
     kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
     if "anyOf" in schema:
         return dict(kinds[0]) if len(kinds) == 1 else {"anyOf": kinds}

@@ -1,4 +1,4 @@
-"""Every operation of the REST interface, as data: the routes and the OpenAPI document are both made from this table."""
+"""The table of all operations of the REST interface, from which the routes and the OpenAPI document are made."""
 
 from asyncio import to_thread
 from collections.abc import Callable
@@ -11,12 +11,12 @@ from scheduled.instance import Instance
 from scheduled.interfaces.web.api import schemas
 from scheduled.interfaces.web.request import permissions
 
-# The same answers under the names that two sources give them.
+# Every operation has both prefixes: existing clients use one or the other.
 PREFIXES = ("/api/daemon", "/api")
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """A request that fits its operation: *name* is the one in the path; *body* is as it was sent."""
+class Arguments(msgspec.Struct, frozen=True):
+    """The validated arguments of a request: *name* is the job or run in the path, *body* the decoded JSON as sent."""
 
     name: str
     query: Any
@@ -24,12 +24,12 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """What can be asked where: the types of query, body and answer, and whom to ask."""
+    """An operation: its method and path, the function to call, and the types of query, body and answer."""
 
     method: str
     path: str
     summary: str
-    ask: Callable[[Instance, Asked], Any]
+    call: Callable[[Instance, Arguments], Any]
     answer: Any
     query: type[schemas.Query] = schemas.Query
     body: type[msgspec.Struct] | None = None
@@ -37,106 +37,109 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     prefixes: tuple[str, ...] = PREFIXES
 
 
-def _toggle(instance: Instance, asked: Asked) -> Any:
-    enabled = asked.body.get("enabled")
+def _toggle(instance: Instance, arguments: Arguments) -> Any:
+    enabled = arguments.body.get("enabled")
     if enabled is None:
-        enabled = not service.job(instance, asked.name)["enabled"]
-    (done,) = (service.enable if enabled else service.disable)(instance, [asked.name])
+        enabled = not service.job(instance, arguments.name)["enabled"]
+    (done,) = (service.enable if enabled else service.disable)(instance, [arguments.name])
     return done
 
 
-def _add(instance: Instance, asked: Asked) -> Any:
-    # Nobody is surprised by what a program added; null leaves it to the configuration's defaults.
-    given = {"enabled": False} | asked.body
+def _add(instance: Instance, arguments: Arguments) -> Any:
+    # A job that a program adds is disabled unless it sends `enabled`; null means the configuration's default.
+    given = {"enabled": False} | arguments.body
     table = {key: value for key, value in given.items() if key != "name" and value is not None}
     permissions(instance).need_harmless(table)
-    return service.add(instance, asked.body["name"], table)
+    return service.add(instance, arguments.body["name"], table)
 
 
-def _edit(instance: Instance, asked: Asked) -> Any:
-    permissions(instance).need_harmless(asked.body)
-    return service.edit(instance, asked.name, asked.body)
+def _edit(instance: Instance, arguments: Arguments) -> Any:
+    permissions(instance).need_harmless(arguments.body)
+    return service.edit(instance, arguments.name, arguments.body)
 
 
-def _remove(instance: Instance, asked: Asked) -> Any:
+def _remove(instance: Instance, arguments: Arguments) -> Any:
     permissions(instance).need_harmless({"command": None})
-    return service.remove(instance, asked.name)
+    return service.remove(instance, arguments.name)
 
 
-def _pause(instance: Instance, asked: Asked) -> Any:
-    (done,) = service.pause(instance, [asked.name], asked.body.get("until"))
+def _pause(instance: Instance, arguments: Arguments) -> Any:
+    (done,) = service.pause(instance, [arguments.name], arguments.body.get("until"))
     return done
 
 
-def _resume(instance: Instance, asked: Asked) -> Any:
-    (done,) = service.resume(instance, [asked.name])
+def _resume(instance: Instance, arguments: Arguments) -> Any:
+    (done,) = service.resume(instance, [arguments.name])
     return done
 
 
-def _runs(instance: Instance, asked: Asked) -> Any:
-    query = asked.query
+def _runs(instance: Instance, arguments: Arguments) -> Any:
+    query = arguments.query
     return service.history(instance, query.job_id, since=query.since, status=query.status, limit=query.limit)
 
 
-async def _start(instance: Instance, asked: Asked) -> Any:
-    return {"job": asked.name, **await service.start(instance, [asked.name], wait=asked.query.wait)}
+async def _start(instance: Instance, arguments: Arguments) -> Any:
+    return {
+        "job": arguments.name,
+        **await service.start(instance, [arguments.name], wait=arguments.query.wait),
+    }
 
 
-async def _rerun(instance: Instance, asked: Asked) -> Any:
-    job = (await to_thread(service.one_run, instance, asked.name))["job"]
-    return {"job": job, **await service.start_again(instance, asked.name, wait=asked.query.wait)}
+async def _rerun(instance: Instance, arguments: Arguments) -> Any:
+    job = (await to_thread(service.one_run, instance, arguments.name))["job"]
+    return {"job": job, **await service.start_again(instance, arguments.name, wait=arguments.query.wait)}
 
 
-def _forecast(instance: Instance, asked: Asked) -> Any:
-    query = asked.query
+def _forecast(instance: Instance, arguments: Arguments) -> Any:
+    query = arguments.query
     return service.forecast(instance, query.first, query.last, job=query.job)
 
 
-def _emit(instance: Instance, asked: Asked) -> Any:
-    return service.emit(instance, asked.body["name"], asked.body.get("payload", {}))
+def _emit(instance: Instance, arguments: Arguments) -> Any:
+    return service.emit(instance, arguments.body["name"], arguments.body.get("payload", {}))
 
 
 RUN = Operation(
     method="POST",
     path="/jobs/{job}/run",
-    summary="Run a job now, beside its schedule",
-    ask=_start,
+    summary="Run a job now, in addition to its schedule",
+    call=_start,
     query=schemas.WaitQuery,
     answer=schemas.Started,
 )
 JOBS = Operation(
     method="GET",
     path="/jobs",
-    summary="Every job: when it is due, how it went",
-    ask=lambda instance, _: service.jobs(instance),
+    summary="List all jobs with their next and last run",
+    call=lambda instance, _: service.jobs(instance),
     answer=list[schemas.JobLine],
 )
 RUNS = Operation(
     method="GET",
     path="/runs",
-    summary="The newest runs, newest first",
-    ask=_runs,
+    summary="List the newest runs, newest first",
+    call=_runs,
     query=schemas.RunsQuery,
     answer=list[schemas.Run],
 )
 TOGGLE = Operation(
     method="PUT",
     path="/jobs/{job}/toggle",
-    summary="Enable or disable a job, whatever its file says",
-    ask=_toggle,
+    summary="Enable or disable a job; this overrides the configuration",
+    call=_toggle,
     body=schemas.Toggle,
-    answer=schemas.Switched,
+    answer=schemas.OverrideAnswer,
 )
 
 
 def _of_chains(operation: Operation, path: str) -> Operation:
-    """Return the same operation for chains alone."""
+    """Return *operation* at *path*, for chains only: other jobs are answered with 404."""
 
-    def ask(instance: Instance, asked: Asked) -> Any:
-        service.chain(instance, asked.name)
-        return operation.ask(instance, asked)
+    def call(instance: Instance, arguments: Arguments) -> Any:
+        service.chain(instance, arguments.name)
+        return operation.call(instance, arguments)
 
-    return msgspec.structs.replace(operation, path=path, ask=ask)
+    return msgspec.structs.replace(operation, path=path, call=call)
 
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -144,8 +147,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="POST",
         path="/jobs",
-        summary="Add a job, disabled unless it says otherwise; a command only where allow_edit is set",
-        ask=_add,
+        summary="Add a job, disabled unless `enabled` is true; one with a command needs allow_edit = true",
+        call=_add,
         body=schemas.with_keys_of_kinds(schemas.JobBody),
         answer=schemas.Edited,
         status=201,
@@ -153,23 +156,23 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="GET",
         path="/jobs/{job}",
-        summary="All of a job",
-        ask=lambda instance, asked: service.job(instance, asked.name),
+        summary="Show a job: its settings, its state and its next slots",
+        call=lambda instance, arguments: service.job(instance, arguments.name),
         answer=schemas.JobAnswer,
     ),
     Operation(
         method="PATCH",
         path="/jobs/{job}",
-        summary="Change keys of a job; null takes one out",
-        ask=_edit,
+        summary="Change keys of a job; null removes a key",
+        call=_edit,
         body=schemas.with_keys_of_kinds(schemas.ChangeBody),
         answer=schemas.Edited,
     ),
     Operation(
         method="DELETE",
         path="/jobs/{job}",
-        summary="Take a job out of its file, where allow_edit is set",
-        ask=_remove,
+        summary="Remove a job from the configuration; needs allow_edit = true",
+        call=_remove,
         answer=schemas.Edited,
     ),
     TOGGLE,
@@ -177,8 +180,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="PUT",
         path="/jobs/{job}/pause",
-        summary="Defer a job's slots; they are caught up on afterwards",
-        ask=_pause,
+        summary="Pause a job; its slots are caught up on afterwards",
+        call=_pause,
         body=schemas.PauseBody,
         answer=schemas.Paused,
     ),
@@ -186,45 +189,45 @@ OPERATIONS: tuple[Operation, ...] = (
         method="PUT",
         path="/jobs/{job}/resume",
         summary="End a job's pause",
-        ask=_resume,
+        call=_resume,
         answer=schemas.Paused,
     ),
     Operation(
         method="GET",
         path="/jobs/{job}/explain",
-        summary="Why a job ran, did not, or will",
-        ask=lambda instance, asked: service.explain(instance, asked.name, asked.query.at),
+        summary="Explain why a job ran, did not run, or will run",
+        call=lambda instance, arguments: service.explain(instance, arguments.name, arguments.query.at),
         query=schemas.AtQuery,
         answer=schemas.Explanation,
     ),
     Operation(
         method="GET",
         path="/jobs/{job}/next",
-        summary="A job's next slots",
-        ask=lambda instance, asked: service.upcoming(instance, asked.name, asked.query.limit),
+        summary="List a job's next slots",
+        call=lambda instance, arguments: service.upcoming(instance, arguments.name, arguments.query.limit),
         query=schemas.SlotsQuery,
         answer=list[schemas.Upcoming],
     ),
     Operation(
         method="GET",
         path="/jobs/{job}/verdicts",
-        summary="A job's newest verdicts, oldest first",
-        ask=lambda instance, asked: service.recent_verdicts(instance, asked.name)[asked.name],
+        summary="List a job's newest verdicts, oldest first",
+        call=lambda instance, arguments: service.recent_verdicts(instance, arguments.name)[arguments.name],
         answer=list[schemas.Verdict],
     ),
     Operation(
         method="GET",
         path="/jobs/{job}/logs",
-        summary="What a job's newest run printed",
-        ask=lambda instance, asked: service.logs(instance, asked.name, asked.query.lines),
+        summary="Show the output of a job's newest run",
+        call=lambda instance, arguments: service.logs(instance, arguments.name, arguments.query.lines),
         query=schemas.LogsQuery,
         answer=schemas.Logs,
     ),
     Operation(
         method="POST",
         path="/jobs/{job}/skip",
-        summary="Let go of a job's open slots, or of one, which may be one to come",
-        ask=lambda instance, asked: service.skip(instance, asked.name, asked.body.get("slot")),
+        summary="Skip all open slots of a job, or one slot, which may be in the future",
+        call=lambda instance, arguments: service.skip(instance, arguments.name, arguments.body.get("slot")),
         body=schemas.SlotBody,
         answer=schemas.Skipped,
     ),
@@ -232,45 +235,45 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="POST",
         path="/runs/{run}/rerun",
-        summary="Run a run again now",
-        ask=_rerun,
+        summary="Start a run again now",
+        call=_rerun,
         query=schemas.WaitQuery,
         answer=schemas.Started,
     ),
     Operation(
         method="POST",
         path="/runs/{run}/stop",
-        summary="End a run that is under way; it is not retried",
-        ask=lambda instance, asked: service.stop(instance, asked.name),
+        summary="Stop a running run; it is not retried",
+        call=lambda instance, arguments: service.stop(instance, arguments.name),
         answer=schemas.Stopped,
     ),
     Operation(
         method="GET",
         path="/runs/{run}",
-        summary="One run",
-        ask=lambda instance, asked: service.one_run(instance, asked.name),
+        summary="Show a run",
+        call=lambda instance, arguments: service.one_run(instance, arguments.name),
         answer=schemas.Run,
     ),
     Operation(
         method="GET",
         path="/runs/{run}/logs",
-        summary="What a run printed",
-        ask=lambda instance, asked: service.logs(instance, asked.name, asked.query.lines),
+        summary="Show the output of a run",
+        call=lambda instance, arguments: service.logs(instance, arguments.name, arguments.query.lines),
         query=schemas.LogsQuery,
         answer=schemas.Logs,
     ),
     Operation(
         method="GET",
         path="/status",
-        summary="How everything stands, trouble first",
-        ask=lambda instance, _: service.status(instance),
+        summary="Show the status of all jobs and of the ticks, problems first",
+        call=lambda instance, _: service.status(instance),
         answer=schemas.Status,
     ),
     Operation(
         method="GET",
         path="/chains",
-        summary="Every chain and its steps",
-        ask=lambda instance, _: service.chains(instance),
+        summary="List all chains and their steps",
+        call=lambda instance, _: service.chains(instance),
         answer=list[schemas.Chain],
     ),
     _of_chains(TOGGLE, "/chains/{job}/toggle"),
@@ -278,60 +281,62 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="GET",
         path="/next",
-        summary="The next slots of all jobs",
-        ask=lambda instance, asked: service.upcoming(instance, None, asked.query.limit),
+        summary="List the next slots of all jobs",
+        call=lambda instance, arguments: service.upcoming(instance, None, arguments.query.limit),
         query=schemas.SlotsQuery,
         answer=list[schemas.Upcoming],
     ),
     Operation(
         method="GET",
         path="/forecast",
-        summary="What will run in a span, planned as a tick plans it",
-        ask=_forecast,
+        summary="Forecast the runs of a period, with the planner that ticks use",
+        call=_forecast,
         query=schemas.SpanQuery,
         answer=list[schemas.Slot],
     ),
     Operation(
         method="GET",
         path="/incidents",
-        summary="What is wrong now, and since when",
-        ask=lambda instance, _: service.incidents(instance),
+        summary="List the current incidents and since when they exist",
+        call=lambda instance, _: service.incidents(instance),
         answer=list[schemas.Incident],
     ),
     Operation(
         method="GET",
         path="/notices",
-        summary="The notices that are decided but not delivered",
-        ask=lambda instance, _: service.notices(instance),
+        summary="List the notices that are not delivered yet",
+        call=lambda instance, _: service.notices(instance),
         answer=list[schemas.Notice],
     ),
     Operation(
         method="GET",
         path="/plan",
-        summary="What a tick would start now, and why",
-        ask=lambda instance, _: service.plan(instance),
+        summary="Preview what a tick would start now, with the reasons",
+        call=lambda instance, _: service.plan(instance),
         answer=list[schemas.Planned],
     ),
     Operation(
         method="GET",
         path="/audit",
-        summary="Whether every slot is accounted for",
-        ask=lambda instance, asked: service.audit(instance, asked.query.after, asked.query.until),
+        summary="Check that every slot has a verdict or an open reason",
+        call=lambda instance, arguments: service.audit(
+            instance, arguments.query.after, arguments.query.until
+        ),
         query=schemas.PeriodQuery,
         answer=schemas.Audited,
     ),
     Operation(
         method="GET",
         path="/check",
-        summary="Whether the configuration is sound",
-        ask=lambda instance, _: service.check(instance),
+        summary="Check the configuration",
+        call=lambda instance, _: service.check(instance),
         answer=schemas.Checked,
     ),
     Operation(
         method="POST",
         path="/events",
-        summary="Tell of an event; the next tick starts the jobs that listen",
-        ask=_emit,
+        summary="Publish an event; the next tick starts the jobs that wait for it",
+        call=_emit,
         body=schemas.EventBody,
         answer=schemas.Emitted,
     ),

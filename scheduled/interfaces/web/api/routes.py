@@ -1,4 +1,4 @@
-"""The REST interface: a request is checked against its operation's types, `service` is asked, the answer is JSON."""
+"""The routes of the REST interface: validate a request, call `service`, answer with JSON."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from scheduled.interfaces.ask import answered
+from scheduled.interfaces.threads import in_thread
 from scheduled.interfaces.web.api import openapi
-from scheduled.interfaces.web.api.operations import OPERATIONS, Asked, Operation
+from scheduled.interfaces.web.api.operations import OPERATIONS, Arguments, Operation
 from scheduled.interfaces.web.request import instance_of
 from scheduled.interfaces.web.responses import Json, RefusedError
 
@@ -19,13 +19,13 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def routes() -> Iterator[Route]:
-    """Yield a route for every path; what else is asked of it is answered with 405."""
+    """Yield a route for every path. Starlette answers other methods with 405."""
     yield Route("/api/openapi.json", lambda _: Json(openapi.document()))
     by_path: dict[str, dict[str, Operation]] = {}
     for operation in OPERATIONS:
         for prefix in operation.prefixes:
             by_path.setdefault(prefix + operation.path, {})[operation.method] = operation
-    # "/jobs/runs" before "/jobs/{job}": the first that fits answers.
+    # The first route that matches answers: "/jobs/runs" must come before "/jobs/{job}".
     for path in sorted(by_path, key=lambda path: path.count("{")):
         yield Route(path, _endpoint(by_path[path]), methods=list(by_path[path]))
 
@@ -34,12 +34,12 @@ def _endpoint(operations: dict[str, Operation]) -> Endpoint:
     async def answer(request: Request) -> Response:
         method = "GET" if request.method == "HEAD" else request.method
         operation = operations[method]
-        asked = Asked(
+        arguments = Arguments(
             next(iter(request.path_params.values()), ""),
             _query(request, operation),
             await _body(request, operation),
         )
-        document = await answered(lambda: operation.ask(instance_of(request), asked))
+        document = await in_thread(lambda: operation.call(instance_of(request), arguments))
         return Json(document, status_code=operation.status, headers=_headers(request, operation, document))
 
     return answer
@@ -48,7 +48,7 @@ def _endpoint(operations: dict[str, Operation]) -> Endpoint:
 def _query(request: Request, operation: Operation) -> Any:
     given = request.query_params.multi_items()
     if len(dict(given)) != len(given):
-        raise RefusedError(400, "a query parameter is given twice")
+        raise RefusedError(400, "query: a parameter is given twice")
     try:
         return msgspec.convert(dict(given), operation.query, strict=False)
     except msgspec.ValidationError as error:
@@ -59,10 +59,10 @@ async def _body(request: Request, operation: Operation) -> dict[str, Any]:
     sent = await request.body()
     if operation.body is None:
         return {}
-    if not sent and not _needed(operation.body):
+    if not sent and not _is_required(operation.body):
         return {}
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise RefusedError(415, "write application/json")
+        raise RefusedError(415, "Content-Type: must be application/json")
     try:
         found = msgspec.json.decode(sent)
         msgspec.convert(found, operation.body)
@@ -71,7 +71,7 @@ async def _body(request: Request, operation: Operation) -> dict[str, Any]:
     return dict(found)
 
 
-def _needed(body: type[msgspec.Struct]) -> bool:
+def _is_required(body: type[msgspec.Struct]) -> bool:
     return any(field.required for field in msgspec.structs.fields(body))
 
 

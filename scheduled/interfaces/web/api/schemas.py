@@ -1,6 +1,6 @@
-"""The documents that go over the wire, as types: what is read is checked against them, and OpenAPI tells them.
+"""The types of the JSON documents of the REST interface: requests are validated with them, OpenAPI describes them.
 
-Of what is answered they name what a client may rely on; more fields may stand beside those.
+Types of answers name the fields that a client may rely on. An answer may have more fields.
 """
 
 from typing import Annotated, Any, Literal, cast, get_type_hints
@@ -19,11 +19,11 @@ Interval = str | int
 
 
 class Query(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """No query at all."""
+    """A query without parameters."""
 
 
 class RunsQuery(Query, kw_only=True):
-    """Which runs: those of one job, of one status, since 2h ago or an instant, the newest *limit*."""
+    """The newest *limit* runs: of one job, with one status, since an interval ago (2h) or since an instant."""
 
     job_id: Name | None = None
     since: Line | None = None
@@ -32,32 +32,32 @@ class RunsQuery(Query, kw_only=True):
 
 
 class SlotsQuery(Query, kw_only=True):
-    """How many slots."""
+    """The number of slots."""
 
     limit: Limit = 10
 
 
 class AtQuery(Query, kw_only=True):
-    """Of the slot at or before this instant; without it, of now."""
+    """The slot at or before the instant *at*; without it, the job's present state."""
 
     at: Line | None = None
 
 
 class PeriodQuery(Query, kw_only=True):
-    """The slots after *after*, until *until*, ISO 8601; without them, all that is kept."""
+    """The slots after *after* up to and including *until*, ISO 8601; without them, all that are kept."""
 
     after: Line | None = None
     until: Line | None = None
 
 
 class LogsQuery(Query, kw_only=True):
-    """Only the last *lines*."""
+    """The number of last lines; without it, the whole output."""
 
     lines: Annotated[int, msgspec.Meta(ge=0, le=100_000)] | None = None
 
 
 class SpanQuery(Query, kw_only=True):
-    """From when until when (not included), ISO 8601."""
+    """The period from *from* until before *to*, ISO 8601, for all jobs or for one."""
 
     first: Line = msgspec.field(name="from")
     last: Line = msgspec.field(name="to")
@@ -65,38 +65,38 @@ class SpanQuery(Query, kw_only=True):
 
 
 class WaitQuery(Query, kw_only=True):
-    """For how many seconds to wait for the run's end."""
+    """The number of seconds to wait for the end of the run."""
 
     wait: Annotated[int, msgspec.Meta(ge=0, le=60)] = 0
 
 
 class Toggle(msgspec.Struct, forbid_unknown_fields=True):
-    """Enabled or not; without it, the other way round."""
+    """The state to set; without *enabled*, the opposite of the current state."""
 
     enabled: bool | None = None
 
 
 class PauseBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Until when: 18:30, +2h, ISO 8601; without it, until it is resumed."""
+    """The end of the pause: 18:30, +2h or ISO 8601; without *until*, the job stays paused until it is resumed."""
 
     until: Line | None = None
 
 
 class SlotBody(msgspec.Struct, forbid_unknown_fields=True):
-    """One slot; without it, all that are open."""
+    """The slot to skip, ISO 8601; without it, all open slots."""
 
     slot: Line | None = None
 
 
 class EventBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Something that happened."""
+    """An event: its name and its data."""
 
     name: Name
     payload: dict[str, str | int | float | bool] = {}
 
 
 class RetryBody(msgspec.Struct, forbid_unknown_fields=True):
-    """How often a slot is tried."""
+    """The number of attempts of a run, and the delay between them."""
 
     max_attempts: Annotated[int, msgspec.Meta(ge=1)] = 1
     delay: Interval | None = None
@@ -104,7 +104,7 @@ class RetryBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ChangeBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """What is to be different of a job; null takes a key out."""
+    """The keys of a job to change; null removes a key."""
 
     description: Line | None = None
     cron: Line | None = None
@@ -131,7 +131,10 @@ class ChangeBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class JobBody(ChangeBody, kw_only=True):
-    """A job: its name, one *when*, one *what*; or with `job_type` and `schedule` (and their words)."""
+    """A new job: its name, one schedule key and one action key.
+
+    `job_type`, `schedule`, `cron_expression`, `timeout_seconds`, `script_path` and `arguments` are other spellings.
+    """
 
     name: Name
     job_type: Literal["interval", "cron", "event", "manual"] | None = None
@@ -143,7 +146,7 @@ class JobBody(ChangeBody, kw_only=True):
 
 
 def with_keys_of_kinds(body: type[ChangeBody]) -> type[ChangeBody]:
-    """Return *body* with the keys of all kinds of schedule and action, also of those that it does not spell out."""
+    """Return *body* with the keys of all registered kinds of schedule and action added to its own."""
     known = set(body.__struct_fields__)
     when = {name: field for kind in SCHEDULES.values() for name, field in get_type_hints(kind.Keys).items()}
     what = {name: key.type for name, key in keys().items()}
@@ -156,7 +159,7 @@ def with_keys_of_kinds(body: type[ChangeBody]) -> type[ChangeBody]:
 
 
 class JobLine(msgspec.Struct, kw_only=True):
-    """A job as the list of jobs has it."""
+    """A job in the list of jobs."""
 
     name: str
     description: str
@@ -176,7 +179,7 @@ class JobLine(msgspec.Struct, kw_only=True):
 
 
 class JobAnswer(JobLine, kw_only=True):
-    """All of a job: what is configured, where it stands, its next slots."""
+    """A job: its settings, its state and its next slots."""
 
     settings: dict[str, Any]
     standing: dict[str, Any]
@@ -184,14 +187,14 @@ class JobAnswer(JobLine, kw_only=True):
 
 
 class Chain(JobLine, kw_only=True):
-    """A chain and its steps; the jobs of one step run side by side."""
+    """A chain and its steps; the jobs of one step run in parallel."""
 
     steps: list[list[str]]
     on_failure: Literal["stop", "continue"]
 
 
 class Run(msgspec.Struct, kw_only=True):
-    """A run as history tells it."""
+    """A run in the history."""
 
     run_id: str
     job: str
@@ -212,7 +215,7 @@ class Run(msgspec.Struct, kw_only=True):
 
 
 class Slot(msgspec.Struct, kw_only=True):
-    """A slot to come, and when it runs."""
+    """A future slot, and when it runs."""
 
     job: str
     scheduled_for: str
@@ -220,7 +223,7 @@ class Slot(msgspec.Struct, kw_only=True):
 
 
 class Upcoming(msgspec.Struct, kw_only=True):
-    """A slot to come; why it is *held* back if nobody can say when it runs."""
+    """A future slot; if it is not known when it runs, *runs_at* is null and *held* is the reason."""
 
     job: str
     target: str | None
@@ -230,7 +233,7 @@ class Upcoming(msgspec.Struct, kw_only=True):
 
 
 class Explanation(msgspec.Struct, kw_only=True):
-    """A sentence, and what it rests on."""
+    """A sentence that explains a job, and the facts behind it."""
 
     job: str
     target: str | None
@@ -238,7 +241,7 @@ class Explanation(msgspec.Struct, kw_only=True):
 
 
 class Logs(msgspec.Struct, kw_only=True):
-    """What a run printed."""
+    """The output of a run."""
 
     run_id: str | None
     job: str
@@ -250,15 +253,15 @@ class Logs(msgspec.Struct, kw_only=True):
 
 
 class Started(msgspec.Struct, kw_only=True):
-    """A run that was asked for; *result* is what `run --json` prints, once it is over."""
+    """A requested run; once it is over, *result* is the document that `run --json` prints."""
 
     job: str
     over: bool
     result: dict[str, Any] | None
 
 
-class Switched(msgspec.Struct, kw_only=True):
-    """A job that is enabled or not, and whether that is news."""
+class OverrideAnswer(msgspec.Struct, kw_only=True):
+    """Whether a job is enabled, and whether the request changed that."""
 
     job: str
     enabled: bool
@@ -266,14 +269,14 @@ class Switched(msgspec.Struct, kw_only=True):
 
 
 class Paused(msgspec.Struct, kw_only=True):
-    """A job (null: all of them) that is paused or not."""
+    """Whether a job (null: all jobs) is paused."""
 
     job: str | None
     paused: bool
 
 
 class Edited(msgspec.Struct, kw_only=True):
-    """What was written where."""
+    """A change of a configuration file."""
 
     job: str
     path: str
@@ -286,7 +289,7 @@ class Edited(msgspec.Struct, kw_only=True):
 
 
 class Status(msgspec.Struct, kw_only=True):
-    """How everything stands."""
+    """The status of all jobs and of the ticks."""
 
     healthy: bool
     troubles: list[str]
@@ -303,7 +306,7 @@ class Status(msgspec.Struct, kw_only=True):
 
 
 class Audited(msgspec.Struct, kw_only=True):
-    """Whether every slot is accounted for."""
+    """Whether every slot has a verdict or an open reason, and the slots that do not."""
 
     ok: bool
     slots: int
@@ -312,7 +315,7 @@ class Audited(msgspec.Struct, kw_only=True):
 
 
 class Checked(msgspec.Struct, kw_only=True):
-    """Whether the configuration is sound."""
+    """Whether the configuration is valid, with its problems and warnings."""
 
     ok: bool
     problems: list[str]
@@ -329,7 +332,7 @@ class Previewed(msgspec.Struct, kw_only=True):
 
 
 class Incident(msgspec.Struct, kw_only=True):
-    """Something that is wrong now, and since when; without a job, the runner itself found it."""
+    """An incident, and since when it exists; its job is null if it concerns scheduled itself."""
 
     job: str | None
     target: str | None
@@ -339,7 +342,7 @@ class Incident(msgspec.Struct, kw_only=True):
 
 
 class Verdict(msgspec.Struct, kw_only=True):
-    """A slot, or several that were decided together, and what became of it."""
+    """The verdict of a slot, or of consecutive slots that were decided together."""
 
     at: str
     until: str
@@ -350,7 +353,7 @@ class Verdict(msgspec.Struct, kw_only=True):
 
 
 class Skipped(msgspec.Struct, kw_only=True):
-    """How many slots were let go of, and which runs are not tried again."""
+    """The number of slots that were skipped, and the runs that are not retried."""
 
     job: str
     retries: list[str]
@@ -360,7 +363,7 @@ class Skipped(msgspec.Struct, kw_only=True):
 
 
 class Stopped(msgspec.Struct, kw_only=True):
-    """A run whose end was asked for."""
+    """A run that is being stopped."""
 
     run_id: str
     job: str
@@ -368,14 +371,14 @@ class Stopped(msgspec.Struct, kw_only=True):
 
 
 class Planned(msgspec.Struct, kw_only=True):
-    """A job that the next tick would start, or why it would not."""
+    """A job that a tick would start now, or would not start, with the reason."""
 
     job: str
     target: str | None
 
 
 class Notice(msgspec.Struct, kw_only=True):
-    """A notice that is decided but not delivered."""
+    """A notice that is not delivered yet."""
 
     id: str
     recipient: str
@@ -384,7 +387,7 @@ class Notice(msgspec.Struct, kw_only=True):
 
 
 class Emitted(msgspec.Struct, kw_only=True):
-    """An event that was told, and the jobs that the next tick starts for it."""
+    """An event that was published, and the jobs that the next tick starts for it."""
 
     event: str
     jobs: list[str]
@@ -392,7 +395,7 @@ class Emitted(msgspec.Struct, kw_only=True):
 
 
 class Problem(msgspec.Struct, kw_only=True):
-    """RFC 9457."""
+    """Problem details (RFC 9457)."""
 
     type: str
     title: str

@@ -1,4 +1,4 @@
-"""The forecast as a calendar: five weeks from this one on, a day a cell."""
+"""The forecast as a calendar of five weeks, one cell for each day, and as a list of one day's runs."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from scheduled.interfaces.web.request import instance_of
 from scheduled.interfaces.web.responses import RefusedError
 
 WEEKS = 5
-SHOWN = 6  # jobs a day; the day's own list has the rest
+MAX_JOBS = 6  # jobs shown in the cell of a day; the page of the day lists all
 
 
 def routes() -> Iterator[Route]:
@@ -24,7 +24,7 @@ def routes() -> Iterator[Route]:
 
 
 def forecast(request: Request) -> Response:
-    """Show what will run, by day; with `day`, that day's runs one by one."""
+    """Show the forecast runs by day; with the query parameter `day`, every run of that day."""
     instance = instance_of(request)
     now = service.now(instance)
     today = datetime.fromisoformat(now).date()
@@ -38,7 +38,7 @@ def forecast(request: Request) -> Response:
             "day.html",
             day=day,
             runs=runs,
-            asked=job,
+            chosen=job,
             names=names,
             before=day - timedelta(days=1),
             after=day + timedelta(days=1),
@@ -56,9 +56,9 @@ def forecast(request: Request) -> Response:
         today=today,
         monday=monday,
         last=last,
-        asked=job,
+        chosen=job,
         names=names,
-        shown=SHOWN,
+        shown=MAX_JOBS,
         step=timedelta(weeks=WEEKS),
     )
 
@@ -68,8 +68,8 @@ def _date(text: str) -> date:
         found = date.fromisoformat(text)
     except ValueError:
         raise RefusedError(400, f"not a date: {text[:40]!r} (write 2026-01-31)") from None
-    if not 1970 < found.year < 2200:  # noqa: PLR2004 - what any calendar can hold
-        raise RefusedError(400, "that year is beyond this calendar")
+    if not 1970 < found.year < 2200:  # noqa: PLR2004 - the years that the forecast supports
+        raise RefusedError(400, f"year out of range: {found.year} (must be 1971 to 2199)")
     return found
 
 
@@ -78,7 +78,7 @@ def _midnight(day: date) -> str:
 
 
 def _days(runs: list[dict[str, Any]], days: list[date]) -> list[dict[str, Any]]:
-    """Gather runs by day and job, the jobs of a day by their first run."""
+    """Return the runs grouped by day and job; the jobs of a day are in the order of their first run."""
     found: dict[date, dict[str, list[str]]] = defaultdict(dict)
     for run in runs:
         at = run["runs_at"]

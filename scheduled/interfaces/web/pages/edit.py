@@ -1,4 +1,4 @@
-"""The pages that write definitions: a new job, another schedule; what a schedule means is said while one types."""
+"""The forms that add, change and remove jobs, with a preview of the schedule."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,11 +13,11 @@ from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.interfaces.web.pages import forms
 from scheduled.interfaces.web.pages.templating import page
-from scheduled.interfaces.web.request import form, go, instance_of, path_of, permissions
+from scheduled.interfaces.web.request import form, instance_of, path_of, permissions, redirect
 
 
 def routes() -> Iterator[Route]:
-    """Yield the routes of the forms; no job's page can be at /new."""
+    """Yield the routes of the forms."""
     yield Route("/new", new)
     yield Route("/new", add, methods=["POST"])
     yield Route("/preview", preview)
@@ -27,20 +27,20 @@ def routes() -> Iterator[Route]:
 
 
 def new(request: Request) -> Response:
-    """Show an empty form."""
+    """Show an empty form for a new job."""
     what = "command" if permissions(instance_of(request)).may_write_commands else "chain"
     return _form(request, forms.blank() | {"what": what})
 
 
 def edit(request: Request) -> Response:
-    """Show a job's form."""
+    """Show the form of an existing job."""
     name = request.path_params["job"]
     table = service.written(instance_of(request), name)
     return _form(request, forms.fields(name, table), table=table)
 
 
 def preview(request: Request) -> Response:
-    """Say what the schedule that somebody types would mean."""
+    """Show the schedule in the form in words, with its next slots."""
     return page(
         request, "preview.html", preview=_preview(instance_of(request), forms.read(request.query_params))
     )
@@ -56,13 +56,13 @@ def _preview(instance: Instance, filled: forms.Fields) -> dict[str, Any] | None:
 
 
 async def add(request: Request) -> Response:
-    """Add the job, or show what is wrong with it."""
+    """Add the job, or show the form again with the error."""
     sent = await form(request)
     return await run_in_threadpool(_add, request, forms.read(sent), sent)
 
 
 def _add(request: Request, filled: forms.Fields, sent: Mapping[str, str]) -> Response:
-    if "look" in sent:
+    if "preview" in sent:
         return _form(request, filled)
     instance = instance_of(request)
     try:
@@ -71,11 +71,11 @@ def _add(request: Request, filled: forms.Fields, sent: Mapping[str, str]) -> Res
         service.add(instance, filled["name"], {**table, "enabled": "enabled" in sent})
     except ConfigError as error:
         return _form(request, filled, error)
-    return go(path_of(filled["name"]))
+    return redirect(path_of(filled["name"]))
 
 
 async def change(request: Request) -> Response:
-    """Change the job, or show what is wrong with the change."""
+    """Change the job, or show the form again with the error."""
     sent = await form(request)
     return await run_in_threadpool(_change, request, forms.read(sent), sent)
 
@@ -84,9 +84,10 @@ def _change(request: Request, filled: forms.Fields, sent: Mapping[str, str]) -> 
     name, instance = request.path_params["job"], instance_of(request)
     table = service.written(instance, name)
     filled["name"] = name
-    if "what" not in sent:  # what can't be edited isn't sent
+    # Browsers do not send disabled inputs: the action is missing if the form did not allow to change it.
+    if "what" not in sent:
         filled |= forms.work(table)
-    if "look" in sent:
+    if "preview" in sent:
         return _form(request, filled, table=table)
     try:
         changes = forms.changes(table, filled)
@@ -94,19 +95,19 @@ def _change(request: Request, filled: forms.Fields, sent: Mapping[str, str]) -> 
         service.edit(instance, name, changes)
     except ConfigError as error:
         return _form(request, filled, error, table)
-    return go(path_of(name))
+    return redirect(path_of(name))
 
 
 async def remove(request: Request) -> Response:
-    """Take the job out of its file."""
+    """Remove the job from its file."""
     name, instance = request.path_params["job"], instance_of(request)
     permissions(instance).need_harmless({"command": None})
     await run_in_threadpool(service.remove, instance, name)
-    return go("/")
+    return redirect("/")
 
 
-def _is_closed(instance: Instance, table: forms.Table) -> bool:
-    """Tell whether what a job does can't be changed here."""
+def _is_read_only(instance: Instance, table: forms.Table) -> bool:
+    """Return whether the action of a job cannot be changed through the web."""
     return forms.work(table)["what"] in forms.executed() and not permissions(instance).may_write_commands
 
 
@@ -114,8 +115,8 @@ def _form(
     request: Request, filled: forms.Fields, error: ConfigError | None = None, table: forms.Table | None = None
 ) -> Response:
     instance = instance_of(request)
-    closed = table is not None and _is_closed(instance, table)
-    if table is not None and closed:
+    read_only = table is not None and _is_read_only(instance, table)
+    if table is not None and read_only:
         filled = filled | forms.work(table)
     return page(
         request,
@@ -124,7 +125,7 @@ def _form(
         filled=filled,
         existing="job" in request.path_params,
         may_edit=permissions(instance).may_write_commands,
-        closed=closed,
+        read_only=read_only,
         executed=forms.executed(),
         when=(forms.when_choices(), forms.when_hint()),
         what=(forms.what_choices(), forms.what_hint()),

@@ -1,4 +1,4 @@
-"""Instants, spans and states as pages say them."""
+"""The template filters: instants, durations and states as text. Instants are RFC 3339 texts with an offset."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -9,12 +9,12 @@ from scheduled.schedules.zones import DAY, HOUR, MINUTE
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-NEAR = 6  # days for which the day's name says which is meant
+NEAR = 6  # days within which the name of a weekday is unambiguous
 STATES = {"timed_out": "timed out", "waiting_retry": "waits for retry", "claimed": "starting", "": "open"}
 
 
 def moment(iso: str) -> str:
-    """Say an instant as short as it can be told from others: 14:05, tomorrow 03:00, Mon 03:00, 2 Mar 03:00."""
+    """Return an instant in its shortest unambiguous form: 14:05, tomorrow 03:00, Mon 03:00, 2 Mar 03:00."""
     found = datetime.fromisoformat(iso)
     today = datetime.fromtimestamp(clock.now(), found.tzinfo)
     days = (found.date() - today.date()).days
@@ -30,26 +30,26 @@ def moment(iso: str) -> str:
 
 
 def date(day: Any) -> str:
-    """Say a day of a year."""
+    """Return a date as day and month: 2 Mar."""
     return f"{day.day} {MONTHS[day.month - 1]}"
 
 
 def weekday(iso: str) -> str:
-    """Say the day of the week."""
+    """Return the weekday of an instant: Mon."""
     return DAYS[datetime.fromisoformat(iso).weekday()]
 
 
 def full(iso: str) -> str:
-    """Say an instant to the second."""
+    """Return an instant with its date, its seconds and its offset."""
     return f"{datetime.fromisoformat(iso):%Y-%m-%d %H:%M:%S %z}"
 
 
 def distance(iso: str) -> str:
-    """Say how far away an instant is."""
+    """Return the time from now to an instant: in 5 min, 3 h ago."""
     found = datetime.fromisoformat(iso)
     left = found - datetime.fromtimestamp(clock.now(), found.tzinfo)
-    said = _rough(abs(left))
-    return f"in {said}" if left > timedelta() else f"{said} ago"
+    length = _rough(abs(left))
+    return f"in {length}" if left > timedelta() else f"{length} ago"
 
 
 def _rough(span: timedelta) -> str:
@@ -61,7 +61,7 @@ def _rough(span: timedelta) -> str:
 
 
 def lasting(milliseconds: int | None) -> str:
-    """Say how long something took."""
+    """Return a duration as text: 120 ms, 4.2 s, 3 min 05 s, 2 h 10 min; empty for None."""
     if milliseconds is None:
         return ""
     if milliseconds < 1000:  # noqa: PLR2004 - a second
@@ -75,7 +75,7 @@ def lasting(milliseconds: int | None) -> str:
 
 
 def state(word: str | None) -> str:
-    """Say a status or a verdict."""
+    """Return a status or a verdict as text; `open` if it is empty or None."""
     return STATES.get(word or "", word or "")
 
 

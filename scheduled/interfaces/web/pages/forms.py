@@ -1,4 +1,4 @@
-"""A job as a form shows it, and what a filled-in form changes in the job's table."""
+"""Convert a job's table to the text fields of a form, and a submitted form to changes of the table."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,12 +29,12 @@ Table = Mapping[str, Any]
 
 
 def when_keys() -> list[str]:
-    """Return the keys of which one says when a job is due."""
+    """Return the keys of a job that name its schedule or the event that starts it."""
     return [*choosing_keys(), "on"]
 
 
 def when_choices() -> list[tuple[str, str]]:
-    """Return what a form offers to choose when a job is due from: the value and what people read."""
+    """Return the choices for the kind of schedule, each as value and label."""
     by_time = [(name, SCHEDULES[name].LABEL) for name in choosing_keys()]
     return [*by_time, ("on", "on an event"), (MANUAL, SCHEDULES[MANUAL].LABEL)]
 
@@ -46,7 +46,7 @@ def when_hint() -> str:
 
 
 def what_choices() -> list[tuple[str, str]]:
-    """Return what a form offers to choose what a job does from: the value and what people read."""
+    """Return the choices for the kind of action, each as value and label."""
     return [(name, kind.LABEL) for name, kind in ACTIONS.items()]
 
 
@@ -56,23 +56,23 @@ def what_hint() -> str:
 
 
 def executed() -> list[str]:
-    """Return the kinds of action that only those may write who may say what is executed."""
+    """Return the kinds of action that execute a program; writing them needs `allow_edit`."""
     return [name for name, kind in ACTIONS.items() if kind.KEYS[name].executed]
 
 
 def read(form: Mapping[str, Any]) -> Fields:
-    """Return the text of every field; what is no text (a file) counts as empty."""
+    """Return the text of every field of a submitted form; a value that is not text (a file) counts as empty."""
     given = {name: form.get(name, "") for name in FIELDS}
     return {name: value.strip() if isinstance(value, str) else "" for name, value in given.items()}
 
 
 def blank() -> Fields:
-    """Return the fields of a job that nobody has described yet."""
+    """Return the fields of an empty form."""
     return fields("", {}) | {"when": "cron", "what": "command"}
 
 
 def fields(name: str, table: Table) -> Fields:
-    """Write a job's table as the text of fields."""
+    """Return a job's table as the text of the fields."""
     when = next((key for key in when_keys() if key in table), MANUAL)
     retry = table.get("retry", {})
     return {
@@ -89,19 +89,22 @@ def fields(name: str, table: Table) -> Fields:
 
 
 def work(table: Table) -> Fields:
-    """Write what a job does as the text of its fields."""
+    """Return the action in a job's table as the text of its fields."""
     what = next((key for key in ACTIONS if key in table), "")
     return {"what": what, "work": ACTIONS[what].to_text(table[what]) if what else ""}
 
 
 def schedule(filled: Fields) -> dict[str, Any]:
-    """Return the keys of a table that say when."""
+    """Return the keys of a job's table for the schedule and the time zone in the form."""
     found = {filled["when"]: filled["schedule"]} if filled["when"] in when_keys() else {}
     return found | ({"timezone": filled["timezone"]} if filled["timezone"] else {})
 
 
 def changes(table: Table, filled: Fields) -> dict[str, Any]:
-    """Return the keys of a job's table that a filled-in form gives another value; None takes a key out."""
+    """Return the keys of a job's table that a submitted form changes, with their new values; None removes a key.
+
+    Raise ConfigError if a field cannot be parsed.
+    """
     shown = fields(filled["name"], table)
     differs = {name for name in FIELDS if filled[name] != shown[name]}
     found: dict[str, Any] = {key: filled[key] or None for key in PLAIN if key in differs}
@@ -129,9 +132,9 @@ def _work(filled: Fields, table: Table) -> Any:
 
 
 def _retry(filled: Fields, retry: Table) -> dict[str, Any]:
-    said, delay = filled["max_attempts"], filled["retry_delay"]
-    attempts = number(said)
-    if said and attempts is None:
-        raise ConfigError(f"retry.max_attempts: is a number, got {said[:40]!r}")
+    written, delay = filled["max_attempts"], filled["retry_delay"]
+    attempts = number(written)
+    if written and attempts is None:
+        raise ConfigError(f"retry.max_attempts: must be a number, got {written[:40]!r}")
     given = {"max_attempts": attempts, "delay": delay or None}
     return {key: value for key, value in {**retry, **given}.items() if value is not None}

@@ -1,4 +1,4 @@
-"""The pages: what people look at, and the buttons by which they ask. They work without any script."""
+"""The pages of jobs, runs, chains and incidents, and the buttons on them. All of them work without JavaScript."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -12,16 +12,16 @@ from starlette.routing import Route
 from scheduled import service
 from scheduled.core.runs import UNDER_WAY
 from scheduled.instance import Instance
-from scheduled.interfaces.ask import answered
+from scheduled.interfaces.threads import in_thread
 from scheduled.interfaces.web.pages import svg
 from scheduled.interfaces.web.pages.templating import page
-from scheduled.interfaces.web.request import form, go, instance_of, number, path_of
+from scheduled.interfaces.web.request import form, instance_of, number, path_of, redirect
 from scheduled.interfaces.web.responses import RefusedError
 
-QUICK = 1.0  # seconds: most jobs are over by then, and the page shows how they ended
-NEWEST = 25
-MOST = 200
-LOOK = 0.5  # seconds between two looks at a log that grows
+SHORT_WAIT = 1.0  # seconds after "Run now": most runs have ended by then, and the page shows their result
+NEWEST_RUNS = 25  # on a job's page
+MAX_RUNS = 200  # on the page of runs
+POLL_INTERVAL = 0.5  # seconds between two reads of a growing log
 
 
 def routes() -> Iterator[Route]:
@@ -42,7 +42,7 @@ def routes() -> Iterator[Route]:
 
 
 def home(request: Request) -> Response:
-    """Show how everything stands, trouble first, then every job."""
+    """Show the status, problems first, then all jobs."""
     return page(
         request,
         "home.html",
@@ -53,33 +53,33 @@ def home(request: Request) -> Response:
 
 
 def live_jobs(request: Request) -> Response:
-    """Answer the list of jobs alone."""
+    """Return the list of jobs as a fragment, for polling."""
     return page(request, "jobs.html", **_jobs(instance_of(request)))
 
 
 def _jobs(instance: Instance) -> dict[str, Any]:
-    strips = service.recent_verdicts(instance)
+    recent = service.recent_verdicts(instance)
     return {
         "jobs": service.jobs(instance),
         "running": {
-            name for name, entries in strips.items() if entries and entries[-1]["verdict"] in UNDER_WAY
+            name for name, entries in recent.items() if entries and entries[-1]["verdict"] in UNDER_WAY
         },
-        "strips": {name: svg.strip(entries) for name, entries in strips.items()},
+        "recent_results": {name: svg.history_bars(entries) for name, entries in recent.items()},
     }
 
 
 def job(request: Request) -> Response:
-    """Show all of a job."""
+    """Show a job: its state, its newest output, its runs, its next slots and its settings."""
     return page(request, "job.html", **_job(instance_of(request), request.path_params["job"]))
 
 
 def _job(instance: Instance, name: str) -> dict[str, Any]:
     found = service.job(instance, name)
-    history = service.history(instance, name, limit=NEWEST)
+    history = service.history(instance, name, limit=NEWEST_RUNS)
     return {
         "job": found,
         "explained": service.explain(instance, name),
-        "strip": svg.strip(service.recent_verdicts(instance, name)[name]),
+        "recent_results": svg.history_bars(service.recent_verdicts(instance, name)[name]),
         "runs": history,
         "durations": svg.durations(history),
         "log": _log(instance, history[0]["run_id"]) if history else None,
@@ -92,36 +92,36 @@ def _log(instance: Instance, run_id: str, start: int = 0) -> dict[str, Any]:
 
 
 def live_log(request: Request) -> Response:
-    """Answer what a run printed since the last look, and, once it is over, how it ended."""
+    """Return the output of a run from byte offset `from` on, as a fragment; once the run has ended, its result too."""
     start = number(request.query_params.get("from", "0"))
     if start is None:
-        raise RefusedError(400, "from: is a number")
+        raise RefusedError(400, "from: must be a number")
     instance, run_id = instance_of(request), request.path_params["run"]
     found = _log(instance, run_id, start)
     if found["running"]:
         return page(request, "live_log.html", log=found)
-    # All of it once more: what is kept of it, now that it is over, may be shorter.
+    # Send the whole output again: it may have been shortened when the run ended.
     known = _job(instance, found["job"]) if found["job"] in _names(instance) else {}
     return page(request, "live_log.html", **{**known, "log": _log(instance, run_id)})
 
 
 def _names(instance: Instance) -> list[str]:
-    """List the jobs that have a page: a run may be of one that was removed."""
+    """Return the names of the jobs that have a page. A run may belong to a job that was removed."""
     return [line["name"] for line in service.jobs(instance)]
 
 
 async def act(request: Request) -> Response:
-    """Do what a button of a job says, and show the job."""
+    """Carry out the action of a button and redirect to the job's page."""
     name, verb = request.path_params["job"], request.path_params["verb"]
     if verb not in VERBS:
-        raise RefusedError(404, "there is nothing here")
+        raise RefusedError(404, "no such page or operation")
     given = await form(request)
-    await answered(lambda: VERBS[verb](instance_of(request), name, given))
-    return go(path_of(name))
+    await in_thread(lambda: VERBS[verb](instance_of(request), name, given))
+    return redirect(path_of(name))
 
 
 async def _run(instance: Instance, name: str, _: Mapping[str, str]) -> None:
-    await service.start(instance, [name], wait=QUICK)
+    await service.start(instance, [name], wait=SHORT_WAIT)
 
 
 def _pause(instance: Instance, name: str, given: Mapping[str, str]) -> None:
@@ -139,32 +139,32 @@ VERBS: dict[str, Callable[[Instance, str, Mapping[str, str]], Any]] = {
 
 
 async def pause_all(request: Request) -> Response:
-    """Pause all jobs, or end that."""
+    """Pause all jobs, or end their pause."""
     given, instance = await form(request), instance_of(request)
     if given.get("resume"):
         await run_in_threadpool(service.resume, instance)
     else:
         await run_in_threadpool(service.pause, instance, (), given.get("until") or None)
-    return go("/")
+    return redirect("/")
 
 
 def runs(request: Request) -> Response:
-    """Show the newest runs, of one job or one status if asked."""
-    asked = {key: request.query_params.get(key, "") for key in ("job", "status")}
+    """Show the newest runs, filtered by job and status if the query has them."""
+    chosen = {key: request.query_params.get(key, "") for key in ("job", "status")}
     instance = instance_of(request)
-    found = service.history(instance, asked["job"] or None, status=asked["status"] or None, limit=MOST)
-    return page(request, "runs.html", runs=found, asked=asked, names=_names(instance))
+    found = service.history(instance, chosen["job"] or None, status=chosen["status"] or None, limit=MAX_RUNS)
+    return page(request, "runs.html", runs=found, chosen=chosen, names=_names(instance))
 
 
 def run(request: Request) -> Response:
-    """Show one run and what it printed."""
+    """Show a run and its output."""
     instance, run_id = instance_of(request), request.path_params["run"]
     found, log = service.one_run(instance, run_id), _log(instance, run_id)
     return page(request, "run.html", run=found, log=log, names=_names(instance))
 
 
 async def output(request: Request) -> Response:
-    """Answer a run's output as plain text, for as long as it grows: a live log without any script."""
+    """Stream a run's output as plain text until the run ends: a live log that needs no JavaScript."""
     instance, run_id = instance_of(request), request.path_params["run"]
     first = await run_in_threadpool(_log, instance, run_id)
     return StreamingResponse(_growing(instance, first), media_type="text/plain; charset=utf-8")
@@ -173,20 +173,20 @@ async def output(request: Request) -> Response:
 async def _growing(instance: Instance, found: dict[str, Any]) -> AsyncIterator[str]:
     yield found["output"]
     while found["running"]:
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(POLL_INTERVAL)
         found = await run_in_threadpool(_log, instance, found["run_id"], found["size"])
         yield found["output"]
 
 
 async def stop(request: Request) -> Response:
-    """End a run that is under way."""
+    """Stop a running run and redirect to its page."""
     run_id = request.path_params["run"]
     await run_in_threadpool(service.stop, instance_of(request), run_id)
-    return go(f"/runs/{run_id}")
+    return redirect(f"/runs/{run_id}")
 
 
 def chains(request: Request) -> Response:
-    """Draw every chain."""
+    """Show every chain with a diagram."""
     instance = instance_of(request)
     statuses = {line["name"]: line["last_status"] for line in service.jobs(instance)}
     found = [(chain, svg.chain(chain["steps"], statuses)) for chain in service.chains(instance)]
@@ -194,7 +194,7 @@ def chains(request: Request) -> Response:
 
 
 def incidents(request: Request) -> Response:
-    """Show what is wrong now."""
+    """Show the current incidents and the undelivered notices."""
     instance = instance_of(request)
     return page(
         request,

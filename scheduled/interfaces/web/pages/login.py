@@ -1,4 +1,4 @@
-"""The way in for people: the token is pasted once, a cookie remembers."""
+"""The sign-in page: the user pastes the token, and the browser gets a session cookie."""
 
 from collections.abc import Iterator
 
@@ -7,18 +7,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from scheduled.interfaces.web.pages.templating import page
-from scheduled.interfaces.web.request import form, go
+from scheduled.interfaces.web.request import form, redirect
 from scheduled.interfaces.web.responses import RefusedError
 from scheduled.interfaces.web.security import COOKIE, Guard
 
 
 def routes(guard: Guard) -> Iterator[Route]:
-    """Yield the routes of those who are not in yet, and of those who leave."""
+    """Yield the routes to sign in and to sign out."""
 
     async def login(request: Request) -> Response:
         given = await form(request)
-        if not guard.lets_in(request, given.get("token", "").strip()):
-            raise RefusedError(401, "that is not the token")
+        if not guard.accepts_token(request, given.get("token", "").strip()):
+            raise RefusedError(401, "the token is wrong")
         return guard.signed_in("/")
 
     yield Route("/login", lambda request: page(request, "login.html"))
@@ -27,6 +27,6 @@ def routes(guard: Guard) -> Iterator[Route]:
 
 
 async def _logout(_: Request) -> Response:
-    answer = go("/login")
+    answer = redirect("/login")
     answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return answer

@@ -1,4 +1,4 @@
-"""What the pages draw, as numbers: strips of verdicts, durations, chains. The templates make SVG of it."""
+"""The geometry of the diagrams: recent results, durations and chains. The templates render it as SVG."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,9 @@ import msgspec
 
 from scheduled.interfaces.web.pages.filters import full, lasting, state
 
+# In pixels: the width of a bar, the gap between bars, the height of the diagram and of a placeholder.
 BAR, GAP, TALL, LOW = 6, 2, 26, 3
-# Which bar a verdict gets: its height tells as much as its colour.
+# The CSS class and the height of the bar for each result. The height differs too, for users who cannot see colours.
 KINDS = {
     "success": ("success", 26), "failed": ("failed", 26), "timed_out": ("failed", 26), "interrupted": ("failed", 26),
     "skipped": ("skipped", 12), "coalesced": ("coalesced", 12),
@@ -23,7 +24,7 @@ LETTER, PADDING = 8, 14
 
 
 class Bar(msgspec.Struct, frozen=True):
-    """A bar that stands on the bottom line."""
+    """A bar of a diagram, with its CSS class and its tooltip."""
 
     x: float
     y: float
@@ -33,25 +34,28 @@ class Bar(msgspec.Struct, frozen=True):
 
 
 class Picture(msgspec.Struct, frozen=True):
-    """Bars and what to say to those who don't see them."""
+    """A bar diagram, with a text alternative (*label*) for screen readers."""
 
     bars: list[Bar]
     width: float
     height: float
-    said: str
+    label: str
 
 
-def strip(entries: Sequence[Mapping[str, Any]], places: int = 30) -> Picture:
-    """Draw verdicts, the newest at the right."""
+def history_bars(entries: Sequence[Mapping[str, Any]], places: int = 30) -> Picture:
+    """Return a diagram of a job's recent results, the newest on the right, with *places* places for bars."""
     empty = places - len(entries)
     first = empty * (BAR + GAP)
     bars = [Bar(index * (BAR + GAP), TALL - LOW, LOW, "none", "") for index in range(empty)]
     bars += [_bar(first + index * (BAR + GAP), entry) for index, entry in enumerate(entries)]
     counts = Counter(state(str(entry["verdict"])) for entry in entries)
-    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
-    last = f"; the last: {state(str(entries[-1]['verdict']))}" if entries else ""
-    said = f"Last {len(entries)} verdicts: {told}{last}" if entries else "No verdicts yet"
-    return Picture(bars, places * (BAR + GAP) - GAP, TALL, said)
+    if not entries:
+        label = "No results yet"
+    else:
+        listed = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+        some = "Last result" if len(entries) == 1 else f"Last {len(entries)} results"
+        label = f"{some}: {listed}; newest: {state(str(entries[-1]['verdict']))}"
+    return Picture(bars, places * (BAR + GAP) - GAP, TALL, label)
 
 
 def _bar(x: float, entry: Mapping[str, Any]) -> Bar:
@@ -64,7 +68,7 @@ def _bar(x: float, entry: Mapping[str, Any]) -> Bar:
 
 
 def durations(runs: Sequence[Mapping[str, Any]], height: float = 64) -> Picture | None:
-    """Draw how long runs took, the newest at the right; None if nothing is known."""
+    """Return a diagram of the durations of runs, the newest on the right; None if no run has a duration."""
     timed = [run for run in reversed(runs) if run["duration_ms"] is not None]
     if not timed:
         return None
@@ -73,19 +77,20 @@ def durations(runs: Sequence[Mapping[str, Any]], height: float = 64) -> Picture 
     for index, run in enumerate(timed):
         high = max(2, run["duration_ms"] / longest * height)
         kind = KINDS.get(run["status"], OPEN)[0]
-        said = (
+        title = (
             f"{full(run['started_at'])} {lasting(run['duration_ms'])} {state(run['status'])}"
             if run["started_at"]
             else ""
         )
-        bars.append(Bar(index * 14, round(height - high, 1), round(high, 1), kind, said))
+        bars.append(Bar(index * 14, round(height - high, 1), round(high, 1), kind, title))
     middle = lasting(int(median(run["duration_ms"] for run in timed)))
-    said = f"Durations of {len(timed)} runs: median {middle}, longest {lasting(longest)}"
-    return Picture(bars, len(timed) * 14 - 4, height, said)
+    some = "1 run" if len(timed) == 1 else f"{len(timed)} runs"
+    label = f"Durations of {some}: median {middle}, longest {lasting(longest)}"
+    return Picture(bars, len(timed) * 14 - 4, height, label)
 
 
 class Node(msgspec.Struct, frozen=True):
-    """A job in a picture of a chain."""
+    """A job in the diagram of a chain."""
 
     name: str
     x: float
@@ -96,7 +101,7 @@ class Node(msgspec.Struct, frozen=True):
 
 
 class ChainPicture(msgspec.Struct, frozen=True):
-    """Boxes and the lines between them, as SVG paths."""
+    """The diagram of a chain: a box for each job, and the lines between them as SVG paths."""
 
     nodes: list[Node]
     edges: list[str]
@@ -105,7 +110,7 @@ class ChainPicture(msgspec.Struct, frozen=True):
 
 
 def chain(steps: Sequence[Sequence[str]], statuses: Mapping[str, str | None]) -> ChainPicture:
-    """Draw a chain from left to right: a column for each step, in it the jobs that run side by side."""
+    """Return the diagram of a chain, from left to right: one column for each step, with the jobs that run in parallel."""
     tallest = max(len(step) for step in steps)
     columns: list[list[Node]] = []
     x = 1.0

@@ -1,4 +1,4 @@
-"""The templates: everything put into them is escaped, and what is missing is an error."""
+"""Render the templates. Every value is escaped, and an undefined variable is an error."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -14,7 +14,7 @@ HERE = Path(__file__).parents[1]
 
 @lru_cache
 def environment() -> Environment:
-    """Return the one environment of all pages."""
+    """Return the Jinja environment of all pages."""
     from scheduled.interfaces.web.pages import filters
 
     made = Environment(
@@ -36,7 +36,7 @@ def page(
     headers: Mapping[str, str] | None = None,
     **content: Any,
 ) -> HTMLResponse:
-    """Return a page of *content*."""
-    holds = {"path": request.scope["path"], "exposed": request.scope.get("exposed", False)}
-    text = environment().get_template(template).render(holds | content)
+    """Return the response with *template* rendered with *content*."""
+    shared = {"path": request.scope["path"], "exposed": request.scope.get("exposed", False)}
+    text = environment().get_template(template).render(shared | content)
     return HTMLResponse(text, status_code=status, headers=dict(headers or {}))

@@ -1,4 +1,4 @@
-"""A form shows a job's table, and changes just what was changed in it."""
+"""A form shows a job's table, and a submitted form changes only the keys of the fields that were changed."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def changed(table, **fields):
 @pytest.mark.parametrize(
     "table", [TABLE, {}, {"every": "5m", "chain": ["a", ["b", "c"]]}, {"on": "x", "python": "m:f"}]
 )
-def test_a_form_that_is_sent_back_as_it_was_changes_nothing(table):
+def test_an_unchanged_form_changes_nothing(table):
     assert changed(table) == {}
 
 
@@ -43,11 +43,11 @@ def test_a_form_that_is_sent_back_as_it_was_changes_nothing(table):
         ({"max_attempts": "5"}, {"retry": {"max_attempts": 5, "delay": "5m", "max_delay": "1h"}}),
     ],
 )  # fmt: skip
-def test_only_what_was_changed_is_written(fields, expected):
+def test_only_changed_fields_are_written(fields, expected):
     assert changed(TABLE, **fields) == expected
 
 
-def test_a_new_jobs_keys_are_those_that_were_filled_in():
+def test_a_new_job_has_the_keys_that_were_filled_in():
     filled = forms.read(
         {"name": "new", "when": "cron", "schedule": " @daily ", "what": "command", "work": "a | b", "x": "y"}
     )
@@ -59,6 +59,6 @@ def test_a_new_jobs_keys_are_those_that_were_filled_in():
     "fields",
     [{"max_attempts": "many"}, {"max_attempts": "٣"}, {"max_attempts": "9" * 5000}, {"work": "rsync 'open"}],
 )
-def test_what_can_not_be_read_is_named(fields):
+def test_a_field_that_cannot_be_parsed_is_named(fields):
     with pytest.raises(ConfigError, match=r"max_attempts|command"):
         changed(TABLE, **fields)

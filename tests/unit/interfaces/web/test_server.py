@@ -1,4 +1,4 @@
-"""Where the web interface listens, what it says when it opens, when it goes; its token."""
+"""The web server: its token, its rate limits, its sockets, its announcement and its idle exit."""
 
 import os
 import socket
@@ -8,7 +8,7 @@ import pytest
 
 from scheduled.errors import ConfigError, StateError
 from scheduled.interfaces.web import server, sockets, tokens
-from scheduled.interfaces.web.rate_limit import PEERS, Buckets, Rate
+from scheduled.interfaces.web.rate_limit import MAX_PEERS, Buckets, Rate
 from scheduled.interfaces.web.sockets import ListenOptions
 
 KEY = tokens.Key("a-token-of-more-than-thirty-two-characters")
@@ -23,7 +23,7 @@ def state(tmp_path):
 # The token
 
 
-def test_the_token_is_made_once_for_its_owners_eyes(state):
+def test_the_token_is_created_once_and_only_its_owner_can_read_it(state):
     first, second = tokens.key(state), tokens.key(state)
 
     assert first.token == second.token == (state / "web-token").read_text().strip()
@@ -31,7 +31,7 @@ def test_the_token_is_made_once_for_its_owners_eyes(state):
     assert stat.S_IMODE((state / "web-token").stat().st_mode) == 0o600
 
 
-def test_a_new_token_makes_another_cookie(state):
+def test_a_new_token_has_another_cookie(state):
     old, new = tokens.key(state), tokens.renew(state)
 
     assert (new.is_token(old.token), new.is_session(old.session)) == (False, False)
@@ -39,17 +39,17 @@ def test_a_new_token_makes_another_cookie(state):
     assert stat.S_IMODE((state / "web-token").stat().st_mode) == 0o600
 
 
-def test_an_interface_that_runs_follows_the_file(state):
+def test_a_running_server_reads_a_changed_token_file(state):
     tokens.key(state)
     file = tokens.KeyFile(state)
     first = file.key()
 
-    assert file.key() is first  # nothing is read anew for nothing
+    assert file.key() is first  # an unchanged file is not read again
     renewed = tokens.renew(state)
     assert file.key().is_token(renewed.token) and not file.key().is_token(first.token)
 
 
-def test_a_file_that_is_gone_is_no_new_token_and_none_is_made_unasked(state):
+def test_a_deleted_token_file_keeps_the_last_token_and_is_not_recreated(state):
     tokens.key(state)
     file = tokens.KeyFile(state)
     first = file.key()
@@ -61,7 +61,7 @@ def test_a_file_that_is_gone_is_no_new_token_and_none_is_made_unasked(state):
     assert not file.key().is_token(first.token)
 
 
-def test_no_older_key_opens_while_the_file_can_not_be_trusted(state):
+def test_no_older_token_is_accepted_while_the_file_has_wrong_permissions(state):
     file = tokens.KeyFile(state)
     first = file.key()
     (state / "web-token").chmod(0o644)
@@ -78,7 +78,7 @@ def test_the_cookie_is_not_the_token():
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602])
-def test_a_token_that_others_can_reach_is_refused_with_the_fix(state, mode):
+def test_a_token_that_other_users_can_read_or_write_is_refused_with_the_fix(state, mode):
     tokens.key(state)
     (state / "web-token").chmod(mode)
 
@@ -94,15 +94,15 @@ def test_a_token_that_could_be_guessed_is_refused(state):
         tokens.key(state)
 
 
-def test_a_token_that_cannot_be_written_is_said(state):
+def test_a_token_file_that_cannot_be_written_is_named(state):
     with pytest.raises(StateError, match="web-token"):
         tokens.key(state / "nowhere")
 
 
-# Rates
+# Rate limits
 
 
-def test_a_bucket_fills_up_again_to_its_brim_and_no_further():
+def test_a_bucket_refills_up_to_its_burst():
     buckets = Buckets(Rate(2, 60))
 
     assert [buckets.take("a", 0) for _ in range(3)] == [0, 0, 1]
@@ -110,28 +110,28 @@ def test_a_bucket_fills_up_again_to_its_brim_and_no_further():
     assert buckets.take("b", 100) == 0
 
 
-def test_a_crowd_of_peers_takes_no_more_room_than_is_set():
+def test_the_number_of_remembered_peers_is_limited():
     buckets = Buckets(Rate(1, 1))
-    for peer in range(3 * PEERS):
+    for peer in range(3 * MAX_PEERS):
         buckets.take(str(peer), 0)
 
-    assert len(buckets._left) == PEERS
-    assert buckets.take(str(3 * PEERS - 1), 0) > 0  # the newest are the ones remembered
+    assert len(buckets._left) == MAX_PEERS
+    assert buckets.take(str(3 * MAX_PEERS - 1), 0) > 0  # the newest peers are remembered
 
 
-# Where it listens
+# Sockets
 
 
-def opened(place):
-    found = sockets.sockets(place)
-    address = sockets.server_address(KEY, place, found)
+def opened(options):
+    found = sockets.sockets(options)
+    address = sockets.server_address(KEY, options, found)
     for one in found:
         one.close()
     return address
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_on_loopback_it_answers_to_loopback_names_alone(host):
+def test_on_loopback_only_loopback_names_are_accepted(host):
     address = opened(ListenOptions(host=host, port=0))
 
     assert address.names == {"127.0.0.1", "::1", "localhost"}
@@ -139,40 +139,40 @@ def test_on_loopback_it_answers_to_loopback_names_alone(host):
     assert "WARNING" not in server.announce(address, ListenOptions(host=host))
 
 
-def test_open_to_the_network_without_tls_the_warning_frames_the_address():
-    place = ListenOptions(host="0.0.0.0", port=0, names=("box.lan",))
-    address = opened(place)
+def test_exposed_without_tls_the_warning_is_printed_before_and_after_the_address():
+    options = ListenOptions(host="0.0.0.0", port=0, names=("box.lan",))
+    address = opened(options)
 
-    first, *middle, last = server.announce(address, place).split("scheduled web:")
+    first, *middle, last = server.announce(address, options).split("scheduled web:")
     assert address.exposed and {"box.lan", socket.gethostname().lower()} <= address.names
     assert "NOT ENCRYPTED" in first and "NOT ENCRYPTED" in (middle or [last])[-1] + last
 
 
-def test_with_tls_there_is_nothing_to_warn_of():
-    place = ListenOptions(host="0.0.0.0", port=0, certfile="there")
+def test_with_tls_there_is_no_warning():
+    options = ListenOptions(host="0.0.0.0", port=0, certfile="there")
 
-    assert "WARNING" not in server.announce(opened(place), place)
-    assert server.announce(opened(place), place).startswith("scheduled web: https://")
+    assert "WARNING" not in server.announce(opened(options), options)
+    assert server.announce(opened(options), options).startswith("scheduled web: https://")
 
 
-def test_a_port_that_is_taken_is_named():
+def test_a_port_in_use_is_named():
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        place = ListenOptions(port=taken.getsockname()[1])
+        port = taken.getsockname()[1]
 
-        with pytest.raises(ConfigError, match="--port choose another"):
-            sockets.sockets(place)
+        with pytest.raises(ConfigError, match=f"port {port}: .*use --host or --port"):
+            sockets.sockets(ListenOptions(port=port))
 
 
 @pytest.mark.parametrize(
-    "place",
+    "options",
     [ListenOptions(keyfile="x"), ListenOptions(certfile="/nowhere"), ListenOptions(certfile="/etc/hostname")],
 )
-def test_a_certificate_that_is_none_is_named(place):
+def test_a_certificate_that_cannot_be_loaded_is_named(options):
     with pytest.raises(ConfigError, match=r"certfile|/nowhere|/etc/hostname"):
-        sockets.check_certificate(place)
+        sockets.check_certificate(options)
 
 
-def test_what_systemd_handed_to_another_process_is_not_ours(monkeypatch):
+def test_sockets_that_systemd_passed_to_another_process_are_ignored(monkeypatch):
     monkeypatch.setenv("LISTEN_PID", str(os.getpid() + 1))
     monkeypatch.setenv("LISTEN_FDS", "1")
 
@@ -183,7 +183,7 @@ def test_what_systemd_handed_to_another_process_is_not_ours(monkeypatch):
     own.close()
 
 
-# When it goes
+# Idle exit
 
 
 class Clock:
@@ -193,28 +193,28 @@ class Clock:
         return self.now
 
 
-def test_it_stays_for_as_long_as_somebody_asks():
+def test_the_idle_time_starts_at_the_last_request_that_is_not_polling():
     clock = Clock()
     idle = server.IdleShutdown(60, clock)
-    asked, looked = {"path": "/"}, {"path": "/live/jobs"}
+    request, poll = {"path": "/"}, {"path": "/live/jobs"}
 
     clock.now = 50
-    idle.heard(asked, +1)
+    idle.count_request(request, +1)
     clock.now = 500
-    under_way = idle.left()
-    idle.heard(asked, -1)
+    under_way = idle.seconds_left()
+    idle.count_request(request, -1)
     clock.now = 540
-    idle.heard(looked, +1)  # a page that nobody may be looking at
-    idle.heard(looked, -1)
+    idle.count_request(poll, +1)  # an open page polls even when it is not being read
+    idle.count_request(poll, -1)
 
-    assert (under_way, idle.left()) == (60, 20)
+    assert (under_way, idle.seconds_left()) == (60, 20)
 
 
 @pytest.mark.parametrize("idle", ["15", "soon", "-1m", ""])
-def test_an_idle_time_that_is_none_is_named(idle):
+def test_an_invalid_idle_time_is_named(idle):
     with pytest.raises(ConfigError, match="--idle"):
         server._seconds(idle)
 
 
-def test_with_idle_0_it_never_goes():
+def test_with_idle_0_the_server_never_exits():
     assert server._seconds("0") is None

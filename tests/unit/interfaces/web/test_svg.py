@@ -1,4 +1,4 @@
-"""Strips, durations and chains, as what is drawn and what is said to those who don't see it."""
+"""The diagrams of recent results, durations and chains: their geometry and their text alternatives."""
 
 from scheduled.interfaces.web.pages import svg
 
@@ -7,8 +7,8 @@ def entry(verdict, slots=1, reason=None):
     return {"at": "2026-03-02T03:00:00+01:00", "until": "2026-03-02T03:00:00+01:00", "slots": slots, "verdict": verdict, "reason": reason, "run_id": None}  # fmt: skip
 
 
-def test_a_strip_has_a_place_for_each_verdict_and_the_newest_at_the_right():
-    drawn = svg.strip(
+def test_recent_results_have_one_bar_each_with_the_newest_on_the_right():
+    drawn = svg.history_bars(
         [entry("success"), entry("coalesced", 12), entry("failed", reason="exit code 4")], places=5
     )
 
@@ -16,14 +16,15 @@ def test_a_strip_has_a_place_for_each_verdict_and_the_newest_at_the_right():
     assert (
         len({bar.x for bar in drawn.bars}) == 5 and max(bar.x for bar in drawn.bars) + svg.BAR == drawn.width
     )
-    assert drawn.bars[3].height < drawn.bars[4].height  # not by colour alone
+    assert drawn.bars[3].height < drawn.bars[4].height  # results differ in height, not only in colour
     assert drawn.bars[3].title == "2026-03-02 03:00:00 +0100 coalesced, 12 slots"
     assert drawn.bars[4].title.endswith("failed: exit code 4")
-    assert drawn.said == "Last 3 verdicts: 1 success, 1 coalesced, 1 failed; the last: failed"
+    assert drawn.label == "Last 3 results: 1 success, 1 coalesced, 1 failed; newest: failed"
 
 
-def test_an_empty_strip_says_so():
-    assert svg.strip([]).said == "No verdicts yet"
+def test_the_label_of_one_result_and_of_none():
+    assert svg.history_bars([entry("failed")]).label == "Last result: 1 failed; newest: failed"
+    assert svg.history_bars([]).label == "No results yet"
 
 
 def test_durations_are_drawn_to_scale_and_oldest_first():
@@ -35,11 +36,11 @@ def test_durations_are_drawn_to_scale_and_oldest_first():
     drawn = svg.durations(runs, height=100)
 
     assert [bar.height for bar in drawn.bars] == [25, 100]
-    assert drawn.said == "Durations of 2 runs: median 1.2 s, longest 2.0 s"
+    assert drawn.label == "Durations of 2 runs: median 1.2 s, longest 2.0 s"
     assert svg.durations([]) is None
 
 
-def test_in_a_chain_every_job_leads_to_all_of_the_next_step():
+def test_in_a_chain_every_job_is_connected_to_all_jobs_of_the_next_step():
     drawn = svg.chain([["a"], ["b", "c"], ["d"]], {"b": "failed"})
 
     assert [node.name for node in drawn.nodes] == ["a", "b", "c", "d"]

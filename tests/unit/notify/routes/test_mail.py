@@ -1,4 +1,4 @@
-"""Mail that a tick delivers, or only half: the workspace's statistics tell what lies in the inboxes then."""
+"""After the deliveries of a tick, also incomplete ones, the workspace's mail statistics match the inboxes."""
 
 import json
 from collections.abc import Callable
@@ -16,13 +16,13 @@ from tests.fixtures.sample_workspace import NOW, Sample
 
 
 def copy_fails(sample: Sample) -> None:
-    """The notice reaches the inbox, and then there is trouble."""
+    """Make the copy to `sent` fail, after the notice has reached the inbox."""
     sent = sample.inbox("TRIGGER").parent / "sent"
     sent.rename(sent.with_name("sent-before"))
-    sent.write_text("no directory")
+    sent.write_text("not a directory")
 
 
-def inbox_goes(sample: Sample) -> None:
+def inbox_is_deleted(sample: Sample) -> None:
     sample.inbox("FLOW").unlink()
 
 
@@ -30,7 +30,7 @@ def nothing(_: Sample) -> None:
     pass
 
 
-def others_read_it(sample: Sample) -> None:
+def recipient_opens_it(sample: Sample) -> None:
     document = json.loads(sample.inbox("FLOW").read_text())
     document["messages"] = [message | {"status": "opened"} for message in document["messages"]]
     sample.inbox("FLOW").write_text(json.dumps(document, indent=2))
@@ -38,9 +38,9 @@ def others_read_it(sample: Sample) -> None:
 
 @pytest.mark.parametrize(
     ("before", "between"),
-    [(nothing, nothing), (copy_fails, nothing), (inbox_goes, nothing), (nothing, others_read_it)],
+    [(nothing, nothing), (copy_fails, nothing), (inbox_is_deleted, nothing), (nothing, recipient_opens_it)],
 )
-def test_what_lies_in_an_inbox_after_a_delivery_is_what_the_statistics_say(
+def test_the_statistics_match_the_inboxes_after_a_delivery(
     sample: Sample, tmp_path: Path, before: Callable[[Sample], None], between: Callable[[Sample], None]
 ) -> None:
     recount_central(sample.root, now=NOW)
@@ -49,7 +49,7 @@ def test_what_lies_in_an_inbox_after_a_delivery_is_what_the_statistics_say(
     (tmp_path / "state").mkdir(mode=0o700)
     route = Runtime(config, tmp_path / "state").route()
     before(sample)
-    lay_there = len(sample.mails("SEED"))
+    already_there = len(sample.mails("SEED"))
 
     for recipient in ("@flow", "@seed"):
         with suppress(OSError, ScheduledError):
@@ -58,7 +58,7 @@ def test_what_lies_in_an_inbox_after_a_delivery_is_what_the_statistics_say(
     route.finish()
 
     stats = json.loads((sample.root / "aipass_os/AI_CENTRAL" / CENTRAL).read_text())["branch_stats"]
-    assert stats["SEED"]["total"] == lay_there + 1
+    assert stats["SEED"]["total"] == already_there + 1
     assert ("FLOW" in stats) == sample.inbox("FLOW").exists()
     assert recount_central(sample.root, now=NOW) is False
 

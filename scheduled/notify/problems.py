@@ -1,4 +1,4 @@
-"""What is wrong now, printed when it appears and then at most once a day, so that cron's mail stays worth reading."""
+"""The current problems. A tick prints each when it appears and then once a day: cron mails everything that is printed."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,20 +10,23 @@ from scheduled.printable import printable
 from scheduled.schedules.zones import DAY
 from scheduled.state.ledger import Conditions, Ledger
 
-OF_JOB = ("job", "ask")  # kinds of its conditions that are about one job, or one target of it
-OWNER = JobKey("")  # conditions of the runner itself; jobs have names
+OF_JOB = ("job", "ask")  # the kinds of problem that concern one job, or one target of it
+OWNER = JobKey(
+    ""
+)  # the owner of these conditions in the ledger: scheduled itself. The name of a job is never empty.
 
 
 def about(name: str) -> JobKey:
-    """Return what the runner's own condition *name* is about: a job, a target of one, or the runner itself."""
+    """Return the job (and target) that the problem with the key *name* concerns, or OWNER if it concerns no job."""
     kind, _, label = name.partition(":")
     return read_label(label) if kind in OF_JOB else OWNER
 
 
 def current(ledger: Ledger, jobs: Jobs, problems: Iterable[str], messages: Iterable[str]) -> dict[str, str]:
-    """Return everything that is wrong, by key.
+    """Return the texts of all current problems, by key.
 
-    That is: *problems* of the configuration, those of *jobs* that failed or ask, and *messages* of this tick.
+    They are the *problems* of the configuration, the *messages* of this tick, and one text for each of the *jobs* that
+    failed in its last run or waits for a decision of the user.
     """
     found = {f"config:{problem}": problem for problem in problems}
     for row in ledger.job_rows():
@@ -34,23 +37,24 @@ def current(ledger: Ledger, jobs: Jobs, problems: Iterable[str], messages: Itera
             found[f"job:{row.key}"] = f"{name}: {row.last_status}{reason} (scheduled logs {row.job})"
         if row.job in jobs and row.open_reason == "ask":
             found[f"ask:{row.key}"] = (
-                f"{row.key.for_people}: was interrupted and asks: scheduled rerun, or scheduled skip {row.job}"
+                f"{row.key.for_people}: was interrupted and waits for a decision: "
+                f"run scheduled rerun, or scheduled skip {row.job}"
             )
     for text in map(printable, messages):
         found.setdefault(f"tick:{text}", text)
     return found
 
 
-def news(ledger: Conditions, troubles: Mapping[str, str], now: float) -> list[str]:
-    """Note what is wrong now; return what appeared since the last tick or was last printed a day ago."""
+def news(ledger: Conditions, problems: Mapping[str, str], now: float) -> list[str]:
+    """Record the current problems; return the texts of those that are new or were last printed a day ago."""
     known = {item.condition.key: item for item in ledger.conditions(OWNER)}
-    ledger.drop_conditions(OWNER, [key for key in known if key not in troubles])
+    ledger.drop_conditions(OWNER, [key for key in known if key not in problems])
     due = []
-    for key, text in troubles.items():
+    for key, text in problems.items():
         item = known.get(key)
         notified_at = item.notified_at if item else None
         if notified_at is None or not now - DAY < notified_at <= now:
             due.append(key)
         ledger.put_condition(OWNER, Condition(key=key, group="trouble", payload={"text": text}), now)
     ledger.notified(OWNER, due, now)
-    return [troubles[key] for key in due]
+    return [problems[key] for key in due]

@@ -1,23 +1,23 @@
-"""What every ledger must do with what waits to start a job."""
+"""The contract of every ledger for start requests."""
 
 from scheduled.core.runs import TriggerRow
 
 
-def test_a_trigger_keeps_the_target_that_it_starts(ledger):
+def test_a_start_request_keeps_its_target(ledger):
     with ledger.transaction():
         ledger.trigger(TriggerRow(id=0, job="job", target="a", event="e", payload={}, depth=1), 7.5)
 
     assert [(row.job, row.target, row.at) for row in ledger.triggers()] == [("job", "a", 7.5)]
 
 
-def a_trigger(event, **values):
+def a_request(event, **values):
     return TriggerRow(id=0, job="job", event=event, payload={"n": 1}, depth=2, **values)
 
 
-def test_triggers_wait_in_their_order_each_with_an_id_of_its_own(ledger):
+def test_start_requests_keep_their_order_and_have_distinct_ids(ledger):
     with ledger.transaction():
-        ledger.trigger(a_trigger("first", parent="chain", step=3), 7.5)
-        ledger.trigger(a_trigger("second"), 6.5)
+        ledger.trigger(a_request("first", parent="chain", step=3), 7.5)
+        ledger.trigger(a_request("second"), 6.5)
 
     first, second = ledger.triggers()
     assert (first.event, first.payload, first.depth, first.parent, first.step, first.at) == (
@@ -26,12 +26,12 @@ def test_triggers_wait_in_their_order_each_with_an_id_of_its_own(ledger):
     assert (second.event, second.id > first.id > 0) == ("second", True)
 
 
-def test_a_trigger_is_taken_once_and_its_id_is_never_given_again(ledger):
+def test_a_start_request_is_taken_once_and_its_id_is_never_reused(ledger):
     with ledger.transaction():
-        ledger.trigger(a_trigger("e"), 7.5)
+        ledger.trigger(a_request("e"), 7.5)
     (row,) = ledger.triggers()
     with ledger.transaction():
         taken = [ledger.take_trigger(row.id), ledger.take_trigger(row.id)]
-        ledger.trigger(a_trigger("e"), 8.5)
+        ledger.trigger(a_request("e"), 8.5)
 
     assert (taken, [later.id > row.id for later in ledger.triggers()]) == ([True, False], [True])

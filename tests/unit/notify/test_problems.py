@@ -1,0 +1,74 @@
+"""A problem is printed when it appears and then once a day. `current` is tested end to end and in test_cli.py."""
+
+import pytest
+
+from scheduled.core.keys import JobKey
+from scheduled.notify import problems
+from scheduled.schedules.zones import DAY
+from scheduled.state.sqlite.ledger import SqliteLedger
+
+NOON = 1_770_000_000.5
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    ledger = SqliteLedger(tmp_path / "ledger.db")
+    yield ledger
+    ledger.close()
+
+
+def printed(ledger, found, at):
+    with ledger.transaction():
+        return problems.news(ledger, found, NOON + at)
+
+
+def test_a_problem_is_printed_when_it_appears_and_then_once_a_day(ledger):
+    problem = {"job:a": "a: failed"}
+
+    assert [printed(ledger, problem, at) for at in (0, 300, DAY - 1, DAY, DAY + 300, 2 * DAY)] == [
+        ["a: failed"], [], [], ["a: failed"], [], ["a: failed"],
+    ]  # fmt: skip
+
+
+def test_a_problem_that_returns_is_printed_again(ledger):
+    problem = {"job:a": "a: failed"}
+
+    assert [printed(ledger, found, at) for at, found in enumerate((problem, {}, problem))] == [
+        ["a: failed"], [], ["a: failed"],
+    ]  # fmt: skip
+
+
+def test_a_new_problem_is_printed_without_the_known_ones(ledger):
+    printed(ledger, {"a": "one"}, 0)
+
+    assert printed(ledger, {"a": "one", "b": "two"}, 1) == ["two"]
+
+
+def test_a_new_text_for_a_known_problem_is_recorded_but_not_printed(ledger):
+    printed(ledger, {"job:a": "a: failed: exit code 1"}, 0)
+
+    assert printed(ledger, {"job:a": "a: failed: exit code 2"}, 1) == []
+    assert [known.condition.payload for known in ledger.conditions(problems.OWNER)] == [
+        {"text": "a: failed: exit code 2"}
+    ]
+
+
+def test_a_clock_that_was_set_back_suppresses_nothing(ledger):
+    printed(ledger, {"a": "one"}, 10 * DAY)
+
+    assert printed(ledger, {"a": "one"}, 0) == ["one"]
+
+
+def test_problems_of_scheduled_are_separate_from_the_conditions_of_jobs(ledger):
+    from scheduled.core.conditions import Condition
+
+    with ledger.transaction():
+        ledger.put_condition(JobKey("health"), Condition(key="a", group="g"), NOON)
+    printed(ledger, {"a": "one"}, 0)
+    printed(ledger, {}, 1)
+
+    assert [(known.job, known.condition.key) for known in ledger.conditions()] == [("health", "a")]
+
+
+def test_without_problems_nothing_is_printed(ledger):
+    assert (printed(ledger, {}, 0), ledger.conditions()) == ([], [])
