@@ -54,10 +54,10 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True):
         return name.endswith(MEMORY_KINDS if self.later else DOTTED_KINDS) and "DASHBOARD" not in name
 
 
-def looked_for(directory: str) -> list[str]:
-    """Return those names in a branch's directory, or in its mailbox, that any handler looks for; [] if it is none.
+def relevant_names(directory: str) -> list[str]:
+    """Return the names in a branch's directory or mailbox that handlers use, sorted; [] if there is no such directory.
 
-    Raise OSError if they can't be known now, though they may be there.
+    Raise OSError if an existing directory cannot be listed.
     """
     try:
         names = os.listdir(directory)

@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 import msgspec
 
 from scheduled.handlers.formats.json_text import (
-    Habit,
     Span,
+    Style,
     dump,
     elements,
-    habit_of,
     in_ascii,
     line_start,
     members,
     parse,
     splice,
+    style_of,
     top,
 )
 from scheduled.handlers.formats.message import Counts, Message, count, mail_of, mails_in, messages_in
@@ -82,12 +82,12 @@ class Inbox:
         if (shell := self._shell()) is not None and (refilled := self._refilled(shell)) is not None:
             return refilled
         text = self.data.decode()
-        habit = habit_of(text)
+        style = style_of(text)
         at = top(text)
         spans = members(text, at)[0] if text[at] == "{" else {}
         if "messages" not in spans:
-            return self._migrated(text, habit).encode()
-        return self._in_place(text, habit, spans, self._list_text(text, habit, spans["messages"])).encode()
+            return self._migrated(text, style).encode()
+        return self._in_place(text, style, spans, self._list_text(text, style, spans["messages"])).encode()
 
     def _read(self, place: int) -> Any:
         if self._pieces:
@@ -128,34 +128,34 @@ class Inbox:
         Between two changes the file's own bytes are taken as they are.
         """
         opening, closing = OPENING.decode(), CLOSING.decode()
-        habit = habit_of(f"{shell.text[: shell.at]}{opening}{bytes(self._pieces[0]).decode()}{closing}")
+        style = style_of(f"{shell.text[: shell.at]}{opening}{bytes(self._pieces[0]).decode()}{closing}")
         spans, _ = members(shell.text, top(shell.text))
-        head, tail = self._in_place(shell.text, habit, spans, HOLE).split(HOLE)
+        head, tail = self._in_place(shell.text, style, spans, HOLE).split(HOLE)
         try:
-            parts = [part for piece in self._filling(shell, habit) for part in (piece, BETWEEN)]
+            parts = [part for piece in self._filling(shell, style) for part in (piece, BETWEEN)]
         except MisplacedError:
             return None
         if not parts:
             return f"{head}[]{tail}".encode()
         return b"".join([head.encode(), b"[\n    ", *parts[:-1], CLOSING, tail.encode()])
 
-    def _filling(self, shell: Shell, habit: Habit) -> Iterator[bytes | memoryview]:
+    def _filling(self, shell: Shell, style: Style) -> Iterator[bytes | memoryview]:
         """Yield what stands between the commas: messages one by one, or as many as lie together unchanged."""
-        yield from (self._dumped(message, habit) for message in self._new)
+        yield from (self._dumped(message, style) for message in self._new)
         place, at = 0, shell.first
         for edited in sorted({*self._changed, *self._gone, len(self.mails)}):
             end = at + self._length(place, edited)
             if place < edited:
                 yield self._taken(place, edited - 1, at, end - len(BETWEEN))
             if edited in self._changed and edited not in self._gone:
-                yield self._dumped(self._changed[edited], habit)
+                yield self._dumped(self._changed[edited], style)
             place, at = edited + 1, end + self._length(edited, edited + 1)
 
-    def _dumped(self, message: Message, habit: Habit) -> bytes:
-        said = dump(message, habit._replace(ascii=False), 2)
+    def _dumped(self, message: Message, style: Style) -> bytes:
+        said = dump(message, style._replace(ascii=False), 2)
         # The whole file tells whether it is written in ASCII: it is asked only where that makes a difference.
         if max(said) > "~" and self._in_ascii:
-            said = dump(message, habit._replace(ascii=True), 2)
+            said = dump(message, style._replace(ascii=True), 2)
         return said.encode()
 
     @cached_property
@@ -170,13 +170,13 @@ class Inbox:
             raise MisplacedError
         return data
 
-    def _in_place(self, text: str, habit: Habit, spans: dict[str, Span], messages: str) -> str:
+    def _in_place(self, text: str, style: Style, spans: dict[str, Span], messages: str) -> str:
         edits = [(spans["messages"], messages)]
         missing = ""
         for key, value in self._head().items():
-            said = dump(value, habit)
+            said = dump(value, style)
             if key not in spans:
-                missing += f"{habit.comma}{line_start(habit, 1)}{dump(key, habit)}{habit.colon}{said}"
+                missing += f"{style.comma}{line_start(style, 1)}{dump(key, style)}{style.colon}{said}"
             elif key != "mailbox":
                 edits.append((spans[key], said))
         last = max(span.end for span in spans.values())
@@ -186,28 +186,28 @@ class Inbox:
         counts = self.counts()
         return {"mailbox": "inbox", "total_messages": counts.total, "unread_count": counts.unread}
 
-    def _list_text(self, text: str, habit: Habit, where: Span) -> str:
+    def _list_text(self, text: str, style: Style, where: Span) -> str:
         """Return the list of messages: those that nobody changed in their own bytes, spacing included."""
         spans, _ = elements(text, *where) if self.mails else ([], 0)
         leads = [text[before.end : span.start] for before, span in pairwise(spans)]
-        first = text[where.start + 1 : spans[0].start] if spans else line_start(habit, 2)
-        tail = text[spans[-1].end : where.end - 1] if spans else line_start(habit, 1)
-        between = leads[0] if leads else habit.comma + first
-        pieces = [piece for message in self._new for piece in (between, dump(message, habit, 2))]
+        first = text[where.start + 1 : spans[0].start] if spans else line_start(style, 2)
+        tail = text[spans[-1].end : where.end - 1] if spans else line_start(style, 1)
+        between = leads[0] if leads else style.comma + first
+        pieces = [piece for message in self._new for piece in (between, dump(message, style, 2))]
         for place in self.places():
             changed = self._changed.get(place)
-            said = text[slice(*spans[place])] if changed is None else dump(changed, habit, 2)
+            said = text[slice(*spans[place])] if changed is None else dump(changed, style, 2)
             pieces += [leads[place - 1] if place else between, said]
         return "".join(["[", first, *pieces[1:], tail, "]"]) if pieces else "[]"
 
-    def _migrated(self, text: str, habit: Habit) -> str:
+    def _migrated(self, text: str, style: Style) -> str:
         """Return a list of messages, or one under `inbox`, as the mail program itself migrates them."""
         kept = self._document if isinstance(self._document, dict) else {}
         document = {key: value for key, value in kept.items() if key != "inbox"}
         document["messages"] = [*self._new, *map(self.message, self.places())]
         head = self._head()
         document |= head | ({"mailbox": kept["mailbox"]} if "mailbox" in kept else {})
-        return dump(document, habit) + ("\n" if text.endswith("\n") else "")
+        return dump(document, style) + ("\n" if text.endswith("\n") else "")
 
 
 class MisplacedError(Exception):

@@ -19,7 +19,7 @@ _GAP = re.compile(f"[{_BETWEEN}]*")
 _FIRST_INDENT = re.compile(r"\n([ \t]+)\S")
 _COLON = re.compile(r'"(?:[^"\\]|\\.)*"\s*:(\s?)')
 _COMMA = re.compile(r"[\]}\"\w],( ?)\S")
-# Control characters are escaped in any habit; what is above ASCII only where the writer asked for it.
+# Control characters are escaped in any style; what is above ASCII only where the writer asked for it.
 _ESCAPED = re.compile(rb"\\u(?!00[01])[0-9a-fA-F]{4}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -47,7 +47,7 @@ class Span(NamedTuple):
     end: int
 
 
-class Habit(NamedTuple):
+class Style(NamedTuple):
     """How a text is written: *indent* of one level (None: all on one line), line ends, separators, escapes."""
 
     indent: str | None = "  "
@@ -57,14 +57,14 @@ class Habit(NamedTuple):
     ascii: bool = False
 
 
-def habit_of(text: str) -> Habit:
-    """Return the habit that *text* shows, the real writer's (indent 2, no ASCII escapes) where it shows none."""
+def style_of(text: str) -> Style:
+    """Return the style that *text* shows, the real writer's (indent 2, no ASCII escapes) where it shows none."""
     if not text.strip(" \t\r\n\ufeff[]{}"):
-        return Habit()
+        return Style()
     indent = found[1] if (found := _FIRST_INDENT.search(text)) else None
     colon = found[1] if (found := _COLON.search(text)) else " "
     comma = found[1] if indent is None and (found := _COMMA.search(text)) else ""
-    return Habit(
+    return Style(
         indent=indent,
         newline="\r\n" if "\r" in text and "\r\n" in text else "\n",
         comma="," + comma,
@@ -78,14 +78,14 @@ def in_ascii(data: bytes) -> bool:
     return b"\\u" in data and data.isascii() and _ESCAPED.search(data) is not None
 
 
-def dump(value: Any, habit: Habit, depth: int = 0) -> str:
-    """Return *value* as JSON in *habit*, as it stands at *depth* levels below the top."""
+def dump(value: Any, style: Style, depth: int = 0) -> str:
+    """Return *value* as JSON in *style*, as it stands at *depth* levels below the top."""
     text = json.dumps(
-        value, indent=habit.indent, separators=(habit.comma, habit.colon), ensure_ascii=habit.ascii
+        value, indent=style.indent, separators=(style.comma, style.colon), ensure_ascii=style.ascii
     )
     # Half of a surrogate pair has no bytes in UTF-8: it was an escape, and stays one.
     text = _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
-    return text.replace("\n", line_start(habit, depth)) if habit.indent is not None else text
+    return text.replace("\n", line_start(style, depth)) if style.indent is not None else text
 
 
 def written(value: Any) -> bytes:
@@ -93,7 +93,7 @@ def written(value: Any) -> bytes:
     try:
         return formatted(value)
     except UnicodeEncodeError:  # half of a surrogate pair, which only Python's own can say
-        return dump(value, Habit()).encode()
+        return dump(value, Style()).encode()
 
 
 def formatted(value: Any) -> bytes:
@@ -101,9 +101,9 @@ def formatted(value: Any) -> bytes:
     return msgspec.json.format(msgspec.json.encode(value), indent=2)
 
 
-def line_start(habit: Habit, depth: int) -> str:
+def line_start(style: Style, depth: int) -> str:
     """Return what separates two lines at *depth*; nothing where all is on one line."""
-    return "" if habit.indent is None else habit.newline + habit.indent * depth
+    return "" if style.indent is None else style.newline + style.indent * depth
 
 
 def top(text: str) -> int:

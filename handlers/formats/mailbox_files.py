@@ -16,7 +16,7 @@ from scheduled.errors import ScheduledError
 from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.branches import Branch
 from scheduled.handlers.formats.inbox import Inbox
-from scheduled.handlers.formats.json_text import Habit, dump, parse
+from scheduled.handlers.formats.json_text import Style, dump, parse
 from scheduled.handlers.formats.message import UNCHANGING, Message, identity, messages_in
 from scheduled.handlers.formats.safe_files import BusyFileError, read_settled, rewrite
 from scheduled.state.files import (
@@ -128,7 +128,7 @@ class Folder:
         """Write *body*, the form that *message* takes here, to a file of its own; *escaped*: in ASCII."""
         self._make()
         name = f"{timestamps.compact(now, zone)}_{_in_name(message.get('subject', 'No Subject'))}"
-        text = dump(body, Habit(ascii=escaped))
+        text = dump(body, Style(ascii=escaped))
         for number in range(1, 100):
             again = "" if number == 1 else f"_{number}"
             with contextlib.suppress(FileExistsError):
@@ -213,7 +213,7 @@ def _as_mailbox_errors(branch: Branch) -> Iterator[None]:
     except BusyFileError as error:
         raise BusyMailboxError(f"{branch.name}: {error}") from error
     except (ValueError, RecursionError) as error:
-        raise UnreadableMailboxError(f"{branch.name}: {branch.inbox} can't be parsed: {error}") from error
+        raise UnreadableMailboxError(f"{branch.name}: {branch.inbox} cannot be parsed: {error}") from error
     except RefusedError as error:
         raise UnreadableMailboxError(f"{branch.name}: {error}") from error
 

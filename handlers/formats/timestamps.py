@@ -77,8 +77,8 @@ def _offset_of_day(day: int, zone: ZoneInfo) -> float | None:
     return None if seconds is None or seconds % 1 else seconds
 
 
-def readings(value: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Return both instants that a naive local *value* may mean: they differ in the hour that is run twice."""
+def instants(value: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return both instants (UTC) of a naive local *value*; they differ only in the hour repeated at a clock change."""
     stamp = datetime.fromisoformat(value).replace(tzinfo=zone)
     return stamp.astimezone(UTC), stamp.replace(fold=1).astimezone(UTC)
 

@@ -131,8 +131,8 @@ def test_a_report_that_is_caught_up_is_of_its_own_day_and_says_that_it_is_late(s
 
     assert str(sample.files / "daily-2026-02-03.md") == outcome.data["report"]
     text = sample.spoken.notices[0].body
-    assert "Made at 2026-02-04 01:30:00 UTC\n(due at 2026-02-03 08:00:00 UTC; the machine was away)" in text
-    assert "(2 earlier reports missed: this one stands for all of them)" in text
+    assert "Made at 2026-02-04 01:30:00 UTC\n(late: it was due at 2026-02-03 08:00:00 UTC)" in text
+    assert "(2 earlier reports missed; this report covers their time too)" in text
 
 
 def test_the_day_is_that_of_the_workspaces_zone(sample: Sample) -> None:
@@ -195,7 +195,7 @@ def test_the_page_says_what_the_mail_says(sample: Sample) -> None:
 
     for words in (
         "Daily report for Tuesday, 3 February 2026",
-        "Healthy 17 Warnings 2 Errors 0 Unread mails 72 Memory files over 1 Active plans 4",
+        "Healthy 17 Warnings 2 Errors 0 Unread mails 72 Memory files over the limit 1 Active plans 4",
         "DRONE local.json: 523 lines (approaching threshold)",
         "FLOW FLOW.observations.json: 612 lines",
         "FPLAN-0350 Close flow for teams",

@@ -126,7 +126,7 @@ def test_notes_name_what_is_old_missing_or_not_rotated(sample: Sample) -> None:
     assert expected == notes
     assert central(sample)["notes"] == [
         "PLANS.central.json was last changed 2 days ago",
-        "system_logs/seed_audit.log is not rotated: 400,001 bytes, and there is no older part",
+        "system_logs/seed_audit.log is not rotated: 400,001 bytes, and there is no seed_audit.log.1",
     ]
     assert outcome.data["healthy"] == 17
 
@@ -266,7 +266,7 @@ def test_centrals_that_lie_elsewhere_are_not_written(sample: Sample, tmp_path: P
 
     outcome = sample.run(health)
 
-    assert (outcome.status, "leads out of the workspace" in outcome.reason) == ("failed", True)
+    assert (outcome.status, "outside the workspace" in outcome.reason) == ("failed", True)
     assert not (tmp_path / "elsewhere" / "HEALTH.central.json").exists()
 
 

@@ -159,7 +159,7 @@ def test_one_bad_timestamp_does_not_stop_the_others(calm: Sample, stamp: Any) ->
 
     assert statuses(calm) == {"a": "opened", "bad": "new", "b": "opened"}
     assert bad in calm.mails("FLOW")
-    assert outcome.data["problems"][0].startswith("FLOW: message bad was left alone: ")
+    assert outcome.data["problems"][0].startswith("FLOW: message bad was skipped: ")
     assert calm.spoken.counts == {"auto_opened": 2, "errors": 1}
 
 

@@ -82,4 +82,4 @@ def test_a_torn_line_of_the_history_is_dropped_by_name(sample: Sample, line: str
     outcome = sample.run(metrics, now=NOW + timedelta(hours=1))
 
     assert len(history(sample)) == 2
-    assert outcome.data["problems"][0].startswith("METRICS.history.jsonl: line 1 was no entry")
+    assert outcome.data["problems"][0].startswith("METRICS.history.jsonl: line 1 is damaged and was removed")

@@ -48,7 +48,7 @@ def test_every_built_in_handler_is_complete(name: str) -> None:
 
 def test_an_unknown_name_is_answered_with_those_there_are() -> None:
     with pytest.raises(
-        LookupError, match="no handler 'heath'; there are health, memory_rollover, mail_cleanup"
+        LookupError, match="no handler 'heath'; the handlers are health, memory_rollover, mail_cleanup"
     ):
         registry.find("heath")
 
@@ -72,8 +72,8 @@ def test_a_built_in_name_cannot_be_taken() -> None:
 @pytest.mark.parametrize(
     ("name", "error", "said"),
     [
-        ("broken", ImportError, "handler 'broken' .* can't be loaded"),
-        ("useless", TypeError, r"has no run\(task\)"),
+        ("broken", ImportError, "handler 'broken' .* cannot be imported"),
+        ("useless", TypeError, r"has no function run\(task\)"),
     ],
 )
 def test_a_faulty_foreign_handler_is_named(name: str, error: Any, said: str) -> None:

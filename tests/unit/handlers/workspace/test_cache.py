@@ -33,7 +33,7 @@ def home(tmp_path):
 @pytest.fixture
 def at_once(monkeypatch):
     """Let what was written a moment ago be kept, so that no test has to wait."""
-    monkeypatch.setattr(seen, "MOMENT", 0)
+    monkeypatch.setattr(seen, "RECENT", 0)
 
 
 def looked(home, path, **values):
@@ -46,7 +46,7 @@ def looked(home, path, **values):
 
 def pretend(home, found, kind="lines"):
     """Put something else into what was kept: whoever answers with it has not looked."""
-    kept = msgspec.json.decode((home / "seen.json").read_bytes(), type=seen._Kept)
+    kept = msgspec.json.decode((home / "seen.json").read_bytes(), type=seen._Saved)
     entries = msgspec.json.decode(getattr(kept, kind))
     setattr(
         kept,
@@ -114,7 +114,7 @@ def test_a_damaged_memory_is_said_and_made_anew(home, damage, capsys):
     (home / "seen.json").write_text(damage)
     found = looked(home, path)
     pretend(home, [77, 0])
-    assert ((2, 8), True, (77, 0)) == (found, "looked at anew" in capsys.readouterr().err, looked(home, path))
+    assert ((2, 8), True, (77, 0)) == (found, "read again" in capsys.readouterr().err, looked(home, path))
 
 
 @pytest.mark.usefixtures("at_once")
@@ -129,7 +129,7 @@ def test_a_census_whose_instants_were_damaged_is_said_and_taken_anew(sample, cap
     after = sample.run(health)
 
     assert (after.status, after.data) == ("success", before.data)
-    assert "looked at anew" in capsys.readouterr().err
+    assert "read again" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("at_once")
@@ -172,7 +172,7 @@ def test_files_that_are_gone_are_forgotten(home):
 @pytest.mark.usefixtures("at_once")
 def test_what_can_not_be_kept_is_said_and_nothing_is_lost(home, capsys):
     (home / "seen.json").mkdir()
-    assert ((2, 8), True) == (looked(home, a_memory(home)), "can't be kept" in capsys.readouterr().err)
+    assert ((2, 8), True) == (looked(home, a_memory(home)), "cannot be saved" in capsys.readouterr().err)
 
 
 @pytest.mark.usefixtures("at_once")

@@ -154,7 +154,7 @@ def test_an_inbox_is_never_made_for_whom_has_none(sample: Sample) -> None:
 def test_a_broken_inbox_stays_as_it_is(sample: Sample) -> None:
     sample.inbox("FLOW").write_bytes(b'{"messages": [')
 
-    with pytest.raises(UnreadableMailboxError, match="can't be parsed"):
+    with pytest.raises(UnreadableMailboxError, match="cannot be parsed"):
         send(sample)
 
     assert sample.inbox("FLOW").read_bytes() == b'{"messages": ['
@@ -314,7 +314,7 @@ def test_a_branch_without_an_inbox_leaves_the_central(sample: Sample) -> None:
 def test_a_broken_central_stays_as_it_is_and_is_named(sample: Sample) -> None:
     (sample.root / CENTRAL).write_bytes(b'{"branch_stats"')
 
-    with pytest.raises(MailboxError, match=r"AI_MAIL\.central\.json can't be parsed"):
+    with pytest.raises(MailboxError, match=r"AI_MAIL\.central\.json cannot be parsed"):
         recount_central(sample.root, now=NOW)
 
     assert (sample.root / CENTRAL).read_bytes() == b'{"branch_stats"'

@@ -130,7 +130,7 @@ def test_what_is_no_log_is_named_and_not_waited_for(workspace: Workspace) -> Non
     (workspace.logs / "b.log").mkdir()
     (workspace.logs / "c.log").symlink_to("/dev/zero")
 
-    troubles = [log.trouble for log in read(workspace)]
+    troubles = [log.problem for log in read(workspace)]
 
     assert [f"{letter}.log was skipped" for letter in "abc"] == [said.partition(":")[0] for said in troubles]
 
