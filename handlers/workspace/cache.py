@@ -86,7 +86,7 @@ class FileCache:
             return []
 
     def once(self, read: Callable[[str], T], path: str) -> T:
-        """Return `read(path)`, called once per path; for cheap reads, whose results are not saved."""
+        """Return `read(path)`, called once per path. The result is not saved: this is for cheap reads."""
         if read not in self._unsaved:
             self._unsaved[read] = {}
         results: dict[str, T] = self._unsaved[read]
@@ -109,7 +109,7 @@ class FileCache:
             results.pop(path, None)
 
     def save(self) -> None:
-        """Write the cache file if anything is new. If that fails, print a warning; the next run reads the files again."""
+        """Write the cache file if it changed. If that fails, print a warning; the next run reads the files again."""
         if self._path is None or not any(reads.changed for reads in self._all):
             return
         self._saved.lines, self._saved.inboxes, self._saved.names = (reads.encoded() for reads in self._all)

@@ -71,7 +71,7 @@ class Sweep:
         if index is None:
             return None
         overdue = self._overdue(index)
-        if not overdue and not index.peculiar:
+        if not overdue and not index.must_read:
             waiting = index.before("waiting", self.rule.new_since)
             return Swept(counts=index.counts, auto_opened=[], problems=[], waiting=waiting)
         if not overdue:

@@ -55,7 +55,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def inside(self) -> str:
-        """The root with symlinks resolved. Files whose resolved path is outside it are neither read nor written."""
+        """The root with symlinks resolved. Files with a resolved path outside it are neither read nor written."""
         return os.path.realpath(self.root)
 
     @property

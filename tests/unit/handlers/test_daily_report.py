@@ -251,7 +251,7 @@ def test_words_of_the_workspace_put_no_markdown_into_the_mail(nasty: Sample) -> 
     )
 
 
-def test_troubles_are_listed_at_the_end(sample: Sample) -> None:
+def test_problems_are_listed_at_the_end(sample: Sample) -> None:
     sample.register({"name": "LOST"})
 
-    assert section(body(sample), "Problems") == ["- LOST: has no path"]
+    assert section(body(sample), "Problems") == ["- LOST: has no valid path"]

@@ -233,8 +233,8 @@ def test_a_bad_entry_of_the_registry_is_told_of_too(sample: Sample) -> None:
 
     (notice,) = sample.notices(health, sample.run(health))
 
-    assert "**Warning: registry**\n- LOST: has no path" in notice.body
-    assert central(sample)["problems"] == ["LOST: has no path"]
+    assert "**Warning: registry**\n- LOST: has no valid path" in notice.body
+    assert central(sample)["problems"] == ["LOST: has no valid path"]
 
 
 def test_a_branch_name_in_a_notice_is_words_and_no_markdown(sample: Sample) -> None:

@@ -341,7 +341,7 @@ def test_a_mailbox_folder_that_leads_out_of_the_workspace_gets_no_mail(calm: Sam
 
     assert statuses(calm) == {"0a1b2c3d": "opened"}
     assert not list((tmp_path / "elsewhere").iterdir())
-    assert "leads out of" in outcome.data["problems"][0]
+    assert "is a link to outside" in outcome.data["problems"][0]
 
 
 def test_an_inbox_that_cannot_be_written_fails_the_run_and_the_others_are_swept(

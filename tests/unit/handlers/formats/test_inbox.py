@@ -125,7 +125,7 @@ def test_what_the_mail_program_wrote_is_taken_as_it_lies(taken: list[int]) -> No
     messages = [mail(id=str(number), subject="ünïcode, [ and {") for number in range(4)]
     document = {"mailbox": "inbox", "total_messages": 4, "unread_count": 4, "messages": messages}
     inbox = Inbox(written(document))
-    shell = inbox._shell()
+    frame = inbox._frame()
     inbox.change(2, status="opened")
     inbox.remove(taken)
     inbox.put_first(mail(id="new"))
@@ -134,8 +134,8 @@ def test_what_the_mail_program_wrote_is_taken_as_it_lies(taken: list[int]) -> No
     wanted = [mail(id="new"), *(message for place, message in enumerate(kept) if place not in taken)]
     unread = sum(message["status"] == "new" for message in wanted)
     document |= {"total_messages": len(wanted), "unread_count": unread, "messages": wanted}
-    assert shell is not None
-    assert inbox._refilled(shell) == written(document)
+    assert frame is not None
+    assert inbox._filled(frame) == written(document)
 
 
 def test_messages_that_do_not_lie_where_they_ought_are_taken_one_by_one() -> None:
@@ -145,7 +145,7 @@ def test_messages_that_do_not_lie_where_they_ought_are_taken_one_by_one() -> Non
     inbox = Inbox(text.encode())
     inbox.remove([0])
 
-    assert inbox._refilled(inbox._shell()) is None  # type: ignore[arg-type]
+    assert inbox._filled(inbox._frame()) is None  # type: ignore[arg-type]
     assert [message["id"] for message in json.loads(inbox.render())["messages"]] == ["1", "2", "3"]
 
 

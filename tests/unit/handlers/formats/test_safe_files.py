@@ -114,7 +114,7 @@ def test_a_writer_who_opens_the_file_while_it_is_replaced_loses_nothing(
 def test_a_file_that_somebody_keeps_open_for_writing_is_left_alone(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steady, "PATIENCE", 0.05)
+    monkeypatch.setattr(steady, "WRITER_TIMEOUT", 0.05)
 
     with file.open("r+b"), pytest.raises(BusyFileError):
         rewrite(file, lambda data: data + b" ")

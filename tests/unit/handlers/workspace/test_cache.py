@@ -254,19 +254,19 @@ MESSAGES = st.lists(
 
 def judged(messages, options):
     """Judge message by message, as the sweep does under the lock."""
-    verdicts, peculiar = [], False
+    verdicts, must_read = [], False
     for message in messages:
         try:
             if not isinstance(message, dict):
-                peculiar = True
+                must_read = True
                 continue
             mail = mail_of(message)
             verdicts.append(Rule(options, NOW, ZONE, "@trigger").verdict(mail))
-            peculiar = peculiar or mail.was_auto_opened
+            must_read = must_read or mail.was_auto_opened
         except ValueError:
-            peculiar = True
+            must_read = True
     overdue = Verdict.OPEN in verdicts or Verdict.CLOSE in verdicts
-    return overdue, peculiar, verdicts.count(Verdict.WAITING)
+    return overdue, must_read, verdicts.count(Verdict.WAITING)
 
 
 @given(MESSAGES, st.booleans())
@@ -280,10 +280,10 @@ def test_a_census_says_what_a_look_at_every_message_would(messages, dispatches):
     found = mail_index.of(data, ZONE, "@trigger")
     sweep = Sweep("/", options, NOW, ZONE, "@trigger")
     waiting = 0 if dispatches else found.before("waiting", sweep.rule.new_since)
-    overdue, peculiar, waits = judged(messages, options)
+    overdue, must_read, waits = judged(messages, options)
     # A stamp that nobody needs may be bad, and one that is bad is looked at: never the other way round.
     assert (count(mails), overdue, waits) == (found.counts, sweep._overdue(found), waiting)
-    assert found.peculiar or not peculiar
+    assert found.must_read or not must_read
 
 
 @pytest.mark.usefixtures("at_once")

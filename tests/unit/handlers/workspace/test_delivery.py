@@ -196,7 +196,7 @@ def test_a_lock_that_is_kept_is_not_waited_for_without_end(
 ) -> None:
     import fcntl
 
-    monkeypatch.setattr("scheduled.handlers.formats.mailbox_files.LOCK_PATIENCE", 0.05)
+    monkeypatch.setattr("scheduled.handlers.formats.mailbox_files.LOCK_TIMEOUT", 0.05)
     with (sample.inbox("FLOW").parent / ".inbox.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
@@ -215,7 +215,7 @@ def test_a_lock_that_is_no_file_is_reported_and_not_waited_for(sample: Sample, k
     }
     makers[kind](lock)
 
-    with pytest.raises(UnreadableMailboxError, match="no regular file"):
+    with pytest.raises(UnreadableMailboxError, match="not a regular file"):
         send(sample)
 
 
