@@ -158,7 +158,7 @@ class Inbox:
 
     def _dumped(self, message: Message, style: Style) -> bytes:
         text = dump(message, style._replace(ascii=False), 2)
-        # Whether the file escapes other characters takes a scan of the whole file, made only if the message has any.
+        # Only a scan of the whole file shows whether it escapes non-ASCII characters; an ASCII message needs none.
         if max(text) > "~" and self._in_ascii:
             text = dump(message, style._replace(ascii=True), 2)
         return text.encode()
@@ -170,15 +170,16 @@ class Inbox:
     def _copied(self, first: int, last: int, start: int, end: int) -> memoryview:
         """Return bytes *start* to *end* of the file. Raise MisplacedError unless they are messages *first* to *last*."""
         data = memoryview(self.data)[start:end]
-        begins, ends = self._pieces[first], self._pieces[last]
-        if data[: len(begins)] != bytes(begins) or data[-len(ends) :] != bytes(ends):
+        start_piece, end_piece = self._pieces[first], self._pieces[last]
+        if data[: len(start_piece)] != bytes(start_piece) or data[-len(end_piece) :] != bytes(end_piece):
             raise MisplacedError
         return data
 
     def _in_place(self, text: str, style: Style, spans: dict[str, Span], messages: str) -> str:
+        """Return *text* with *messages* as the message list and correct counters; missing keys are appended."""
         edits = [(spans["messages"], messages)]
         missing = ""
-        for key, value in self._counters().items():
+        for key, value in self._header().items():
             encoded = dump(value, style)
             if key not in spans:
                 missing += f"{style.comma}{line_start(style, 1)}{dump(key, style)}{style.colon}{encoded}"
@@ -187,16 +188,16 @@ class Inbox:
         last = max(span.end for span in spans.values())
         return splice(text, [*edits, (Span(last, last), missing)])
 
-    def _counters(self) -> dict[str, Any]:
+    def _header(self) -> dict[str, Any]:
         counts = self.counts()
         return {"mailbox": "inbox", "total_messages": counts.total, "unread_count": counts.unread}
 
-    def _message_list(self, text: str, style: Style, where: Span) -> str:
-        """Return the text of the message list; unchanged messages and the spacing are copied from the file."""
-        spans, _ = elements(text, *where) if self.mails else ([], 0)
-        leads = [text[before.end : span.start] for before, span in pairwise(spans)]
-        first = text[where.start + 1 : spans[0].start] if spans else line_start(style, 2)
-        tail = text[spans[-1].end : where.end - 1] if spans else line_start(style, 1)
+    def _message_list(self, text: str, style: Style, span: Span) -> str:
+        """Return the new text of the message list at *span*; unchanged messages and the spacing are copied from *text*."""
+        spans, _ = elements(text, *span) if self.mails else ([], 0)
+        leads = [text[before.end : after.start] for before, after in pairwise(spans)]
+        first = text[span.start + 1 : spans[0].start] if spans else line_start(style, 2)
+        tail = text[spans[-1].end : span.end - 1] if spans else line_start(style, 1)
         between = leads[0] if leads else style.comma + first
         pieces = [piece for message in self._new for piece in (between, dump(message, style, 2))]
         for place in self.places():
@@ -210,7 +211,7 @@ class Inbox:
         kept = self._document if isinstance(self._document, dict) else {}
         document = {key: value for key, value in kept.items() if key != "inbox"}
         document["messages"] = [*self._new, *map(self.message, self.places())]
-        document |= self._counters() | ({"mailbox": kept["mailbox"]} if "mailbox" in kept else {})
+        document |= self._header() | ({"mailbox": kept["mailbox"]} if "mailbox" in kept else {})
         return dump(document, style) + ("\n" if text.endswith("\n") else "")
 
 

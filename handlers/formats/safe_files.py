@@ -23,7 +23,7 @@ from scheduled.state.files import CHUNK, open_regular, read_open, sync_directory
 T = TypeVar("T")
 
 WRITER_TIMEOUT = 5.0  # seconds to wait for a program that writes the file; a write takes milliseconds
-MAX_READS = 6  # of an unchanged file without leases, before it counts as damaged and not as being written
+MAX_READS = 6  # of an unchanged invalid file where leases are not available; after these it counts as damaged
 NO_LEASES_HERE = frozenset({errno.EINVAL, errno.EACCES, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
@@ -72,7 +72,7 @@ class Leased:
 def read_settled(path: str | Path, parse: Callable[[bytes], T], *, inside: str | None = None) -> T:
     """Return `parse(content)`; if it raises ValueError while another program writes the file, read the file again.
 
-    A part of a JSON object or array is not valid JSON, so a content that can be parsed is complete. Raise the
+    The beginning of a JSON object or array is not valid JSON, so content that can be parsed is complete. Raise the
     ValueError if no program is writing the file, BusyFileError after a timeout, OSError if it cannot be read.
     """
     unparseable = _Unparseable()
@@ -154,7 +154,7 @@ def _swap(target: Path, file: Leased, content: bytes, wanted: bytes) -> bool:
     with temporary(target, wanted) as temp:
         try:
             with contextlib.suppress(OSError):  # no hard links on this file system
-                _mark_as_no_leftover(file.fd)
+                _protect_from_cleanup(file.fd)
                 os.link(target, kept)
             if not _unchanged(file, content) or not os.path.samestat(target.stat(), os.fstat(file.fd)):
                 return False
@@ -169,7 +169,7 @@ def _swap(target: Path, file: Leased, content: bytes, wanted: bytes) -> bool:
                 kept.unlink()
 
 
-def _mark_as_no_leftover(fd: int) -> None:
+def _protect_from_cleanup(fd: int) -> None:
     # `clear_leftovers` removes unlocked temporary files. A lock that another process has on the file protects it too.
     with contextlib.suppress(BlockingIOError):
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -217,7 +217,7 @@ def _count(fd: int, length: int) -> tuple[int, int]:
 
 
 def _attempts(seconds: float | None = None) -> Iterator[None]:
-    """Yield once at once, then with growing pauses until *seconds* (default: WRITER_TIMEOUT) have passed."""
+    """Yield immediately, then again after growing pauses until *seconds* (default: WRITER_TIMEOUT) have passed."""
     pause, deadline = 0.001, time.monotonic() + (WRITER_TIMEOUT if seconds is None else seconds)
     yield
     while time.monotonic() < deadline:

@@ -23,7 +23,7 @@ def entry(name: str, path: str, **fields: Any) -> dict[str, Any]:
     return {"name": name, "path": path, **fields}
 
 
-def test_paths_may_be_absolute_or_relative_to_the_workspace(tmp_path: Path) -> None:
+def test_paths_are_absolute_or_relative_to_the_workspace(tmp_path: Path) -> None:
     root = registry(tmp_path, entry("A", f"{tmp_path}/a"), entry("B", "core/b"), entry("C", "./core/../c"))
 
     assert [f"{root}/a", f"{root}/core/b", f"{root}/c"] == [b.path for b in Workspace.load(root).branches]
