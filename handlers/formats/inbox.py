@@ -168,7 +168,7 @@ class Inbox:
         return in_ascii(self.data)
 
     def _copied(self, first: int, last: int, start: int, end: int) -> memoryview:
-        """Return bytes *start* to *end* of the file. Raise MisplacedError unless they are messages *first* to *last*."""
+        """Return the bytes *start* to *end*. Raise MisplacedError if these are not the messages *first* to *last*."""
         data = memoryview(self.data)[start:end]
         start_piece, end_piece = self._pieces[first], self._pieces[last]
         if data[: len(start_piece)] != bytes(start_piece) or data[-len(end_piece) :] != bytes(end_piece):
@@ -193,7 +193,7 @@ class Inbox:
         return {"mailbox": "inbox", "total_messages": counts.total, "unread_count": counts.unread}
 
     def _message_list(self, text: str, style: Style, span: Span) -> str:
-        """Return the new text of the message list at *span*; unchanged messages and the spacing are copied from *text*."""
+        """Return the new text of the message list at *span*; unchanged messages and spacing are copied from *text*."""
         spans, _ = elements(text, *span) if self.mails else ([], 0)
         leads = [text[before.end : after.start] for before, after in pairwise(spans)]
         first = text[span.start + 1 : spans[0].start] if spans else line_start(style, 2)

@@ -35,10 +35,7 @@ from scheduled.state.files import (
 T = TypeVar("T")
 
 LOCK_TIMEOUT = 10.0  # seconds; the mail program holds its lock for milliseconds
-SUBJECT_LENGTH, ID_LENGTH = (
-    50,
-    32,
-)  # in file names: the mail program's limit, and one that keeps names under 255 bytes
+SUBJECT_LENGTH, ID_LENGTH = 50, 32  # the mail program's limit, and one that keeps file names under 255 bytes
 
 
 class MailboxError(ScheduledError):

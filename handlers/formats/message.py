@@ -8,13 +8,8 @@ import msgspec
 from scheduled.handlers.formats.json_text import MalformedError, parse
 
 Message = dict[str, Any]
-UNCHANGING = (
-    "id",
-    "from",
-    "subject",
-    "timestamp",
-    "message",
-)  # fields that no program changes after delivery
+# The fields of a message that no program changes after delivery.
+UNCHANGING = ("id", "from", "subject", "timestamp", "message")
 SUBJECTS = ("[SCHEDULED]", "[DAILY]", "[MEMORY]")
 
 

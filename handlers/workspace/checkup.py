@@ -21,11 +21,12 @@ OWN_CENTRALS = ("HEALTH.central.json", "METRICS.central.json")
 
 
 class Limits(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """The limits of the check: *approaching* and *limit* of memory files in lines, the others by unit in their names.
+    """The limits of the health check.
 
-    *new_hours* and *opened_hours* are the ages of unread and opened mails, *readme_days* and *dashboard_hours* those
-    of the two files. *strict* turns the notes about README, dashboard, central files and logs into warnings. The
-    workspace's programs rotate a log at 200,000 bytes, so one twice as large is not rotated.
+    *approaching* and *limit* are sizes of a memory file in lines. *new_hours* and *opened_hours* are ages of unread
+    and of opened mails. *dashboard_hours* applies to dashboards and to central files. *log_bytes* is the size of a log
+    that is not rotated: the workspace's programs rotate logs at 200,000 bytes. *strict* turns the notes about README,
+    dashboard, central files and logs into warnings.
     """
 
     approaching: int = 500

@@ -67,7 +67,8 @@ def recount_central(
     The messages are counted, because the counters in the inboxes may be wrong. *known* gives the counts of branches
     that need not be read again. *only* limits the reading to these mail addresses, and to branches without counts in
     the file. *now* is an aware datetime in the workspace's zone. An unreadable inbox keeps its previous counts, and
-    unknown keys are preserved. Raise MailboxError if the file cannot be parsed; it is then not changed.
+    unknown keys are preserved. Raise MailboxError if the file cannot be parsed (it is then not changed),
+    WorkspaceError if it is outside the workspace, OSError if it cannot be written.
     """
     workspace = Workspace.of(workspace)
     path = workspace.central_file(CENTRAL)

@@ -30,11 +30,8 @@ LEVELS = {
     "WARN": "WARNING",
 }
 OWN = ("scheduled.log",)
-FIRST_TAIL, PIECE, LONGEST_TAIL = (
-    1 << 16,
-    1 << 20,
-    1 << 30,
-)  # bytes: of the first read, the next ones, all together
+# Bytes of the first read from the end of a log, of each further read, and of all reads of a log together.
+FIRST_TAIL, PIECE, LONGEST_TAIL = 1 << 16, 1 << 20, 1 << 30
 LONGEST_HEAD = 4096  # bytes at the start of a line that contain its time and level
 # Timestamps are local: at the end of summer time one hour occurs twice with the same timestamps.
 SLACK = timedelta(hours=1)

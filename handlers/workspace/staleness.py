@@ -11,9 +11,7 @@ from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.json_text import MalformedError
 from scheduled.handlers.formats.message import Mail
 
-NEW_HOURS: float = (
-    48  # default age of an unread mail at which the sweep opens it and the health check notes it
-)
+NEW_HOURS: float = 48  # default age at which the sweep opens an unread mail, and the health check notes it
 
 
 class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -17,7 +17,7 @@ from scheduled.handlers.workspace.cache import FileCache
 from scheduled.state.files import clear_leftovers, lies_inside, write_atomically
 
 MAINTAINER = "@dev_central"  # the recipient of notices about problems outside a single branch
-MOST_LISTED = 3  # problems of a registry without a valid entry
+MOST_PROBLEMS = 3  # problems of a registry without a valid entry
 SHARED_SECONDS = 10.0  # for which the handlers of one child process share a loaded workspace
 
 __all__ = ["MAINTAINER", "Branch", "Workspace", "WorkspaceError", "in_workspace"]
@@ -33,7 +33,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def load(cls, root: Path | None, cache: FileCache | None = None) -> "Workspace":
-        """Read the registry under *root*. Raise WorkspaceError if *root* is None or no valid branch is found."""
+        """Load the workspace at *root*. Raise WorkspaceError if *root* is None or its registry has no valid branch."""
         if root is None:
             raise WorkspaceError('no workspace is configured: set `workspace = "/path"` in scheduled.toml')
         if not os.path.isdir(root):
@@ -41,8 +41,8 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         branches, problems = read_branches(root)
         if not branches:
             # The registry's writer saves an empty registry after a failed read, so an empty one is an error.
-            listed = "; ".join(problems[:MOST_LISTED]) or "it is empty"
-            listed += f"; and {more} more" if (more := len(problems) - MOST_LISTED) > 0 else ""
+            listed = "; ".join(problems[:MOST_PROBLEMS]) or "it is empty"
+            listed += f"; and {more} more" if (more := len(problems) - MOST_PROBLEMS) > 0 else ""
             raise WorkspaceError(
                 f"the registry of {root} (`workspace` in scheduled.toml) has no valid branch: {listed}"
             )
@@ -69,7 +69,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         return self.root / "system_logs"
 
     def branch_at(self, address: str) -> Branch | None:
-        """Return the branch with a mail address; of several the last, as in the workspace's mail program."""
+        """Return the branch with a mail address, None if there is none; of several the last, as in the mail program."""
         wanted = normal_address(address)
         return next((b for b in reversed(self.branches) if normal_address(b.address) == wanted), None)
 

@@ -1,4 +1,4 @@
-"""The health check: limits and missing mailboxes decide the status, other findings are notes; changes cause a notice."""
+"""The health check: limits and missing mailboxes decide the status; changed issues cause a notice."""
 
 import json
 import os
