@@ -28,7 +28,7 @@ NO_LEASES_HERE = frozenset({errno.EINVAL, errno.EACCES, errno.ENOLCK, errno.EOPN
 
 
 class BusyFileError(OSError):
-    """Another program kept the file open for writing, or kept changing it, for longer than the timeout."""
+    """Another program backup the file open for writing, or backup changing it, for longer than the timeout."""
 
 
 class Leased:
@@ -150,23 +150,23 @@ class _Unparseable:
 
 def _swap(target: Path, file: Leased, content: bytes, wanted: bytes) -> bool:
     """Replace *file* by *wanted*. If another program writes the file in between, restore it and return False."""
-    kept = target.parent / temporary_name()  # a second link to the old file, to restore it from
+    backup = target.parent / temporary_name()  # a second link to the old file, to restore it from
     with temporary(target, wanted) as temp:
         try:
             with contextlib.suppress(OSError):  # no hard links on this file system
                 _protect_from_cleanup(file.fd)
-                os.link(target, kept)
+                os.link(target, backup)
             if not _unchanged(file, content) or not os.path.samestat(target.stat(), os.fstat(file.fd)):
                 return False
             temp.replace(target)
             sync_directory(target.parent)
             if _unchanged(file, content):
                 return True
-            _put_back(target, kept, file.fd)
+            _put_back(target, backup, file.fd)
             return False
         finally:
             with contextlib.suppress(OSError):
-                kept.unlink()
+                backup.unlink()
 
 
 def _protect_from_cleanup(fd: int) -> None:
@@ -189,10 +189,10 @@ def _holds(fd: int, content: bytes) -> bool:
     return at == len(content)
 
 
-def _put_back(target: Path, kept: Path, fd: int) -> None:
+def _put_back(target: Path, backup: Path, fd: int) -> None:
     # The other program continues to write into the old file, which gets its name back.
-    if kept.exists():
-        kept.replace(target)
+    if backup.exists():
+        backup.replace(target)
         return
     # Without hard links the old file has no name: wait until its content no longer changes and copy it.
     late = b""
