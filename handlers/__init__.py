@@ -1,1 +1,1 @@
-"""What a job may do beyond running a command; the plugin surface is `base`."""
+"""Handlers: jobs implemented in Python, built in or installed; `base` is the interface that they implement."""

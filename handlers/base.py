@@ -1,14 +1,14 @@
-"""The whole plugin surface: what a handler is given, what it may report, what it answers.
+"""The interface of handlers: the task that a handler is given, its report and its outcome.
 
-A handler is a module (or any object) with a `run(task)`; `Options` and `notices` are optional:
+A handler is a module (or any object) with a function `run(task)`. `Options` and `notices` are optional:
 
-    class Options(msgspec.Struct, forbid_unknown_fields=True):   # what [jobs.X.options] may hold
+    class Options(msgspec.Struct, forbid_unknown_fields=True):   # the keys allowed in [jobs.X.options]
         limit: int = 600
 
     def run(task: Task) -> Outcome: ...                          # does the work, in a child process
-    def notices(change: Change) -> list[Notice]: ...             # pure: what to say of a change, and to whom
+    def notices(change: Change) -> list[Notice]: ...             # pure: the messages about changed conditions
 
-Other distributions register theirs under the entry-point group `scheduled.handlers`.
+Other distributions register handlers in the entry-point group `scheduled.handlers`.
 """
 
 from collections.abc import Mapping
@@ -25,26 +25,27 @@ __all__ = ["Change", "Condition", "Handler", "Notice", "Outcome", "Priority", "R
 
 
 class Report(Protocol):
-    """The handler's way out; every call is written down at once, so that a crash loses nothing said."""
+    """What a handler reports during a run. Each call is saved to a file at once, so that a crash does not lose it."""
 
     def event(self, name: str, **payload: Any) -> None:
-        """Publish a fact when the run is settled."""
+        """Publish the event *name* after the run has ended."""
 
     def condition(self, condition: Condition) -> None:
-        """State that *condition* is true now; one that is not stated again is gone."""
+        """State that *condition* is true now; a condition that the next run does not state is gone."""
 
     def notice(self, notice: Notice) -> None:
-        """Have *notice* delivered once the run is settled."""
+        """Send *notice* after the run has ended."""
 
     def count(self, name: str, amount: int = 1) -> None:
         """Add *amount* to the job's running total *name*."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the work: *data* is kept as the run's result, *reason* says why it was not a success.
+    """The value that a handler returns. *data* is stored with the run; *reason* explains a failure or a skip.
 
-    *unknown* holds how keys of conditions begin that nothing could be learned of this time (a file was
-    unreadable): those known from last time stay, instead of going and coming back as news.
+    *unknown* holds prefixes of condition keys that this run could not check, for example because a file was
+    unreadable. Known conditions with such a key stay as they are. Otherwise they would be reported as gone now, and
+    as new after the next run.
     """
 
     status: Literal["success", "failed", "skipped"] = "success"
@@ -54,13 +55,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """What a handler is given: values only, no way to the ledger.
+    """The input of a handler: values only, without access to the ledger.
 
-    *now* is aware, in *zone*, the workspace's zone (naive stamps in its files are local there).
-    *scheduled_for* is None for a manual run; *window_start* is the scheduled instant of the last success.
-    *totals* are the job's running totals so far. *files* is the state directory's `reports/`.
-    *sender* is the address that notices come from. *kept* is what the handlers before in the same child have left
-    for the next ones: the built-in ones of a slot; nobody else's.
+    *now* is an aware datetime in *zone*, the time zone of the naive times in the workspace's files.
+    *scheduled_for* is None for a manual run. *window_start* is the scheduled instant of the job's last successful
+    slot, None before the first. *missed* is the number of older slots that this run covers too. *totals* are the sums
+    of `Report.count` over earlier runs. *files* is the directory `reports/` of the state directory. *sender* is the
+    mail address that notices come from. *kept* is shared by the built-in handlers that one child process serves one
+    after another; other handlers get an empty dict.
     """
 
     job: str
@@ -79,14 +81,14 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Handler(Protocol):
-    """A module that does a job's work."""
+    """A module that implements a job."""
 
     @property
-    def Options(self) -> type[msgspec.Struct]:  # noqa: N802 - a class, which a module holds under its name
-        """What `[jobs.X.options]` may hold."""
+    def Options(self) -> type[msgspec.Struct]:  # noqa: N802 - modules define it as a class
+        """The type of `[jobs.X.options]`."""
 
     def run(self, task: Task, /) -> Outcome:
-        """Do the work; an exception fails the run with its message."""
+        """Do the work. An exception fails the run, with the exception's message as the reason."""
 
     def notices(self, change: Change, /) -> list[Notice]:
-        """Given a change of one group of this handler's conditions, return what is to be said of it."""
+        """Return the notices about *change*: the conditions of one group that appeared, stayed or are gone."""

@@ -1,4 +1,4 @@
-"""The daily report on the whole workspace: as a mail, and as Markdown and HTML files."""
+"""The handler `daily_report`: a report on the whole workspace, as a mail and as Markdown and HTML files."""
 
 from datetime import timedelta
 
@@ -7,7 +7,7 @@ from scheduled.handlers.base import Outcome, Task
 from scheduled.handlers.formats.mail_index import MailIndex
 from scheduled.handlers.formats.mailbox_files import MailboxError
 from scheduled.handlers.formats.message import Counts
-from scheduled.handlers.memory_rollover import measured
+from scheduled.handlers.memory_rollover import memory_files
 from scheduled.handlers.report_pages import Report, html, markdown
 from scheduled.handlers.workspace.activity import Traffic
 from scheduled.handlers.workspace.checkup import Inspector, Limits
@@ -19,14 +19,14 @@ RECIPIENT = "@dev_central"
 
 
 class Options(Limits):
-    """The limits of the health check, and how many *plans* are listed."""
+    """The limits of the health check, and the number of *plans* to list."""
 
     plans: int = 5
 
 
 @in_workspace
 def run(task: Task, workspace: Workspace) -> Outcome:
-    """Write the report to the reports directory, and have it delivered to @dev_central."""
+    """Write the report to the reports directory and send it to @dev_central."""
     report = _gathered(task, workspace)
     text = markdown(report)
     name = f"daily-{report.day.isoformat()}"
@@ -39,8 +39,8 @@ def run(task: Task, workspace: Workspace) -> Outcome:
     return Outcome(data={"report": str(path), "html": str(page), **report.summary()})
 
 
-def notices(change: Change) -> list[Notice]:  # noqa: ARG001 - the plugin surface
-    """Say nothing: the report states no conditions."""
+def notices(change: Change) -> list[Notice]:  # noqa: ARG001 - required by the Handler protocol
+    """Return no notices: this handler states no conditions."""
     return []
 
 
@@ -60,7 +60,7 @@ def _gathered(task: Task, workspace: Workspace) -> Report:
         common=inspector.common(),
         mail=_mail(workspace),
         activity=Traffic(workspace, since, task.now, task.zone).busiest_first(),
-        over=[memory for memory in measured(workspace) if memory.lines > options.limit],
+        over=[memory for memory in memory_files(workspace) if memory.lines > options.limit],
         plans=active_plans(workspace, problems),
         most_plans=options.plans,
         problems=problems,
@@ -74,6 +74,6 @@ def _mail(workspace: Workspace) -> Counts:
         try:
             index = workspace.cache.inbox(branch, inside) or MailIndex()
         except MailboxError:
-            continue  # a note of the checkup says so
+            continue  # already in the report, as a note of the branch's checkup
         total, unread = total + index.total, unread + index.unread
     return Counts(total, unread)

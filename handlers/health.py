@@ -1,4 +1,4 @@
-"""The hourly check of every branch: what is wrong is said once, when it appears or goes."""
+"""The handler `health`: checks every branch and sends a notice when an issue appears or is gone."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ class Options(Limits):
 
 @in_workspace
 def run(task: Task, workspace: Workspace) -> Outcome:
-    """Check all branches, write HEALTH.central.json, and state every issue as a condition."""
+    """Check all branches, write HEALTH.central.json and state a condition for each issue."""
     inspector = Inspector(workspace, task.options, task)
     checkups, common = inspector.all(), inspector.common()
     found = Counter(checkup.status for checkup in checkups)
@@ -44,7 +44,7 @@ def run(task: Task, workspace: Workspace) -> Outcome:
 
 
 def notices(change: Change) -> list[Notice]:
-    """Tell @assistant in one mail what is wrong now, and what is not any more."""
+    """Return one notice to @assistant with the current issues and those that are gone."""
     now = [*change.appeared, *change.stayed]
     found = f"{many(len(now), 'Issue')} Found" if now else "All Clear"
     urgent = any(condition.payload.get("status") == "error" for condition in now)
@@ -64,10 +64,10 @@ def _conditions(
     for checkup in checkups:
         name = checkup.branch.name
         for found in checkup.issues:
-            yield _condition(name, found.key, found.level, found.said, _in_full(name, found.said))
+            yield _condition(name, found.key, found.level, found.text, _in_full(name, found.text))
     for found in common:
         if found.level != "note":
-            yield _condition("workspace", found.key, found.level, found.said, found.said)
+            yield _condition("workspace", found.key, found.level, found.text, found.text)
     for problem in problems:
         yield _condition("registry", problem, "warning", problem, problem)
 
@@ -77,9 +77,9 @@ def _condition(branch: str, key: str, status: str, issue: str, line: str) -> Con
     return Condition(key=f"health:{branch}:{key}", group="health", payload=payload)
 
 
-def _in_full(branch: str, said: str) -> str:
-    """Return an issue with the file's whole name: `local.json: 523 lines` is `DRONE.local.json: ...`."""
-    return f"{branch.upper()}.{said}" if said.startswith(MEMORY_KINDS) else said
+def _in_full(branch: str, issue: str) -> str:
+    """Return *issue* with the full file name: `local.json: 523 lines` becomes `DRONE.local.json: 523 lines`."""
+    return f"{branch.upper()}.{issue}" if issue.startswith(MEMORY_KINDS) else issue
 
 
 def _document(
@@ -89,7 +89,7 @@ def _document(
         {
             "branch": checkup.branch.name,
             "status": checkup.status,
-            "issues": [found.said for found in checkup.issues],
+            "issues": [found.text for found in checkup.issues],
             "notes": checkup.notes,
         }
         for checkup in checkups
@@ -100,7 +100,7 @@ def _document(
         "warnings": [entry for entry in brief if entry["status"] == "warning"],
         "errors": [entry for entry in brief if entry["status"] == "error"],
         "details": details,
-        "notes": [found.said for found in common],
+        "notes": [found.text for found in common],
         "problems": list(problems),
     }
 

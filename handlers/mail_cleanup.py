@@ -1,7 +1,7 @@
-"""Stale mail: what nobody opened is opened, what nobody closed is put away, and its branch is told once.
+"""The handler `mail_cleanup`: opens stale unread mails, archives stale opened ones, and notifies each branch once.
 
-Who is to be told is read off the inboxes (a mail that was opened for its branch says so itself), not off what
-this run did: a crash between the opening and the telling loses no word.
+The notices are derived from the inboxes, in which automatically opened mails are marked (`auto_opened`), and not from
+the changes of the current run. So a crash between opening mails and sending the notice does not lose the notice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from scheduled.handlers.formats.text import MOST_LISTED, escaped, many, plain
 from scheduled.handlers.workspace.delivery import recount_central
 from scheduled.handlers.workspace.staleness import Options
 from scheduled.handlers.workspace.sweep import Sweep, Swept
-from scheduled.handlers.workspace.workspace import KEEPER, Workspace, WorkspaceError, in_workspace
+from scheduled.handlers.workspace.workspace import MAINTAINER, Workspace, WorkspaceError, in_workspace
 
 __all__ = ["Options", "notices", "run"]
 
@@ -27,9 +27,9 @@ OPENED, UNREADABLE = "auto_opened", "unreadable_inbox"
 
 
 class Tally(msgspec.Struct, kw_only=True):
-    """What the sweep of all mailboxes came to; *failures* are troubles that make the run a failed one.
+    """The totals of all mailboxes. *failures* are those of the problems that fail the run.
 
-    *unknown* holds the beginnings of the conditions of mailboxes that could not be read.
+    *unknown* holds prefixes of condition keys: those of the mailboxes that could not be read.
     """
 
     auto_opened: int = 0
@@ -43,7 +43,7 @@ class Tally(msgspec.Struct, kw_only=True):
 
 @in_workspace
 def run(task: Task, workspace: Workspace) -> Outcome:
-    """Sweep every mailbox; one that can't be read or written is named, and the others are swept."""
+    """Sweep every mailbox. A mailbox that cannot be read or written is reported as a problem and skipped."""
     tally = Tally(problems=list(workspace.problems))
     sweep = Sweep(workspace.inside, task.options, task.now, task.zone, task.sender, workspace.cache)
     counts: dict[str, Counts] = {}
@@ -70,28 +70,28 @@ def run(task: Task, workspace: Workspace) -> Outcome:
 
 
 def notices(change: Change) -> list[Notice]:
-    """Tell a branch which mails were opened for it, and @dev_central which inbox is in danger."""
+    """Return a digest of opened mails to their branch, or notices about a mailbox's problem to the maintainer."""
     if change.group.startswith(f"{UNREADABLE}:"):
-        return [*map(_alarm, change.appeared), *map(_relief, change.gone)]
+        return [*map(_alarm, change.appeared), *map(_all_clear, change.gone)]
     return [_digest(change.appeared)] if change.appeared else []
 
 
 def _swept(sweep: Sweep, branch: Branch, tally: Tally, task: Task) -> Swept | None:
-    """Sweep one mailbox and add what came of it to *tally*; None if it has no inbox, or there was trouble."""
+    """Sweep one mailbox and add the numbers to *tally*. Return None if it has no inbox or could not be swept."""
     try:
         swept = sweep.sweep(branch)
     except (UnreadableMailboxError, PermissionError) as error:
-        # Neither passes by itself: somebody has to look at it, and the others must not wait for that.
+        # Needs a human: a retry would not help, so this does not fail the run for the other mailboxes.
         what = "not writable" if isinstance(error, PermissionError) else "unreadable"
         task.report.condition(_unusable(branch, what, str(error)))
         _add_problem(tally, task, str(error))
         tally.unknown.append(f"{OPENED}:{branch.name}:")
         return None
     except (MailboxError, OSError) as error:
-        said = str(error) if isinstance(error, MailboxError) else f"{branch.name}: {error}"
-        _add_problem(tally, task, said)
+        problem = str(error) if isinstance(error, MailboxError) else f"{branch.name}: {error}"
+        _add_problem(tally, task, problem)
         if isinstance(error, ShortageError | OSError):
-            tally.failures.append(said)
+            tally.failures.append(problem)
         tally.unknown += [f"{OPENED}:{branch.name}:", f"{UNREADABLE}:{branch.name}"]
         return None
     if swept is None:
@@ -141,24 +141,24 @@ def _opened(branch: Branch, message: Message) -> Condition:
     return Condition(key=f"{key}:{payload['id']}", group=key, payload=payload)
 
 
-def _unusable(branch: Branch, what: str, trouble: str) -> Condition:
+def _unusable(branch: Branch, what: str, problem: str) -> Condition:
     key = f"{UNREADABLE}:{branch.name}"
     return Condition(
         key=key,
         group=key,
-        payload={"branch": branch.name, "inbox": branch.inbox, "what": what, "trouble": trouble},
+        payload={"branch": branch.name, "inbox": branch.inbox, "what": what, "trouble": problem},
     )
 
 
 def _digest(appeared: Sequence[Condition]) -> Notice:
-    """Return the one mail that tells a branch of all that was opened for it this time."""
-    opened = many(len(appeared), "stale mail")
+    """Return one notice to a branch about all mails that were opened."""
+    opened, was = many(len(appeared), "stale mail"), "was" if len(appeared) == 1 else "were"
     listed = [_line(condition.payload) for condition in appeared[:MOST_LISTED]]
     more = len(appeared) - len(listed)
     body = [
         "## Stale Mail Opened",
-        f"{opened} lay unread for too long and {'was' if len(appeared) == 1 else 'were'} marked as opened.",
-        "What stays opened is closed after a while, and moved to deleted/.",
+        f"{opened} {was} unread for too long and {was} marked as opened.",
+        "Mails that stay opened are closed later and moved to deleted/.",
         "",
         *listed,
         *([f"- and {more} more"] if more else []),
@@ -180,23 +180,23 @@ def _alarm(condition: Condition) -> Notice:
     body = [
         f"## Mailbox {what.title()}",
         f"Branch: {escaped(condition.payload['branch'])}",
-        f"Trouble: {escaped(condition.payload['trouble'], 1000)}",
+        f"Problem: {escaped(condition.payload['trouble'], 1000)}",
         "",
-        "What lies in it is in danger, or not looked after. The file was left exactly as it is.",
+        "Until this is fixed, its mails are not cleaned up and may be lost. The file was not changed.",
     ]
     return Notice(
-        recipient=KEEPER,
+        recipient=MAINTAINER,
         subject=f"[SCHEDULED] Mailbox {what} - {plain(condition.payload['branch'])}",
         body="\n".join(body),
         priority="critical",
     )
 
 
-def _relief(condition: Condition) -> Notice:
+def _all_clear(condition: Condition) -> Notice:
     branch, what = condition.payload["branch"], condition.payload["what"]
     now = "writable" if what == "not writable" else "readable"
     return Notice(
-        recipient=KEEPER,
+        recipient=MAINTAINER,
         subject=f"[SCHEDULED] Mailbox {now} again - {plain(branch)}",
         body=f"The mailbox of {escaped(branch)} was {what}; it is {now} again.",
     )

@@ -1,6 +1,6 @@
-"""Memory files that have grown over their limit: their branch is told once, until they are back under it.
+"""The handler `memory_rollover`: one notice to a branch when a memory file of it grows over the line limit.
 
-Of one that can't be read nobody knows how large it is: that is told too, to whoever looks after the workspace.
+The size of an unreadable file is unknown, so unreadable files are reported too, to the workspace's maintainer.
 """
 
 import os
@@ -14,7 +14,7 @@ from scheduled.handlers.base import Outcome, Task
 from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.branches import Branch, WorkspaceError
 from scheduled.handlers.formats.text import MOST_LISTED, escaped, many, plain
-from scheduled.handlers.workspace.workspace import KEEPER, Workspace, in_workspace
+from scheduled.handlers.workspace.workspace import MAINTAINER, Workspace, in_workspace
 from scheduled.state.files import SHORTAGE
 
 EVENT = "memory_threshold_exceeded"
@@ -22,33 +22,33 @@ UNREADABLE = "unreadable_memory"
 
 
 class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A file of more than *limit* lines is over."""
+    """*limit*: the number of lines above which a file is over its limit."""
 
     limit: int = 600
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
-    """A memory file and its size; *trouble* instead, if it could not be read."""
+    """A memory file with its size in lines and bytes, or with the *problem* that prevented reading it."""
 
     branch: Branch
     name: str
     lines: int = 0
     size: int = 0
-    trouble: str = ""
+    problem: str = ""
 
     @property
     def path(self) -> str:
-        """Where it lies."""
+        """The path of the file."""
         return f"{self.branch.memories}/{self.name}"
 
     @property
     def label(self) -> str:
-        """`BRANCH:file`, its name among all."""
+        """`BRANCH:file`, unique in the workspace."""
         return f"{self.branch.name.upper()}:{self.name}"
 
 
-def measured(workspace: Workspace) -> Iterator[Memory]:
-    """Yield every branch's memory files with their sizes, dashboards left out."""
+def memory_files(workspace: Workspace) -> Iterator[Memory]:
+    """Yield the memory files of every branch. Raise WorkspaceError if descriptors or memory run out."""
     inside = workspace.inside
     for branch in workspace.branches:
         for name in workspace.cache.memory_names(branch):
@@ -56,22 +56,22 @@ def measured(workspace: Workspace) -> Iterator[Memory]:
                 lines, size = workspace.cache.lines(f"{branch.memories}/{name}", inside)
             except FileNotFoundError:
                 if not os.path.lexists(f"{branch.memories}/{name}"):
-                    continue  # gone since it was listed
-                yield Memory(branch=branch, name=name, trouble="it leads nowhere")
+                    continue  # deleted after the directory was listed
+                yield Memory(branch=branch, name=name, problem="it is a broken symlink")
             except OSError as error:
                 if error.errno in SHORTAGE:
-                    raise WorkspaceError(f"{error.filename}: can't be read now: {error.strerror}") from error
-                yield Memory(branch=branch, name=name, trouble=str(error))
+                    raise WorkspaceError(f"{error.filename}: cannot be read now: {error.strerror}") from error
+                yield Memory(branch=branch, name=name, problem=str(error))
             else:
                 yield Memory(branch=branch, name=name, lines=lines, size=size)
 
 
 @in_workspace
 def run(task: Task, workspace: Workspace) -> Outcome:
-    """State a condition for each memory file that is over its limit, and for each that can't be read."""
-    memories = list(measured(workspace))
+    """State a condition for each memory file that is over the limit, and for each that is unreadable."""
+    memories = list(memory_files(workspace))
     for memory in memories:
-        if memory.trouble:
+        if memory.problem:
             task.report.condition(_unreadable(memory))
     over = [memory for memory in memories if memory.lines > task.options.limit]
     for memory in over:
@@ -81,16 +81,16 @@ def run(task: Task, workspace: Workspace) -> Outcome:
             "notified_files": sorted(memory.label for memory in over),
             "addresses": {memory.label: memory.branch.address for memory in over},
             "files": len(memories),
-            "problems": [f"{m.label}: {m.trouble}" for m in memories if m.trouble] + list(workspace.problems),
+            "problems": [f"{m.label}: {m.problem}" for m in memories if m.problem] + list(workspace.problems),
         },
-        unknown=[f"memory:{m.label}" for m in memories if m.trouble],
+        unknown=[f"memory:{m.label}" for m in memories if m.problem],
     )
 
 
 def notices(change: Change) -> list[Notice]:
-    """Tell the branch of each file that has come over its limit; that one is back under needs no word.
+    """Return a notice to the branch of each file that is newly over the limit; none for a file back within it.
 
-    What can't be read, and that it can be again, is told to @dev_central.
+    For a change of the unreadable files, return one notice to the maintainer of the workspace.
     """
     if change.group == UNREADABLE:
         return [_alarm(change)]
@@ -117,16 +117,16 @@ def _condition(memory: Memory, task: Task) -> Condition:
 
 
 def _unreadable(memory: Memory) -> Condition:
-    payload = {"branch": memory.branch.name, "file_name": memory.name, "trouble": memory.trouble}
+    payload = {"branch": memory.branch.name, "file_name": memory.name, "trouble": memory.problem}
     return Condition(key=f"{UNREADABLE}:{memory.label}", group=UNREADABLE, payload=payload)
 
 
 def _alarm(change: Change) -> Notice:
-    """Return the one mail that tells of all files that can't be read, however many there are."""
+    """Return one notice about all unreadable files."""
     now = [*change.appeared, *change.stayed]
     files = many(len(now), "memory file")
     return Notice(
-        recipient=KEEPER,
+        recipient=MAINTAINER,
         subject=f"[SCHEDULED] {files} unreadable" if now else "[SCHEDULED] No memory file is unreadable now",
         body="\n".join(_lines(change)),
         priority="high" if change.appeared else "normal",
@@ -143,7 +143,7 @@ def _lines(change: Change) -> Iterator[str]:
             yield f"- and {len(more)} more"
     if change.appeared or change.stayed:
         yield ""
-        yield "Nobody knows how large these are; whoever relies on them may not be able to read them either."
+        yield "Their size is unknown, and the programs that use these files may not be able to read them either."
 
 
 def _named(payload: dict[str, Any]) -> str:
@@ -163,6 +163,7 @@ def _body(payload: dict[str, Any]) -> str:
             f"Lines: {payload['line_count']} (threshold: {payload['threshold']})",
             f"Time: {payload['timestamp'].replace('T', ' ')}",
             "",
-            "Please compress or roll over this memory file. You are told once, until it is back under the limit.",
+            "Please compress or roll over this memory file.",
+            "This notice is not repeated while the file stays over the limit.",
         ]
     )

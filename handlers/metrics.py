@@ -1,4 +1,4 @@
-"""What the workspace amounts to, hour by hour: logs, memory, mail; the last state and a week's history."""
+"""The handler `metrics`: numbers about logs, memory files and mail in a central file, and their history."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.json_text import parse
 from scheduled.handlers.formats.mail_index import MailIndex
 from scheduled.handlers.formats.mailbox_files import MailboxError
-from scheduled.handlers.memory_rollover import Memory, measured
+from scheduled.handlers.memory_rollover import Memory, memory_files
 from scheduled.handlers.workspace.logs import LogFile, Window, branch_of, read_logs
 from scheduled.handlers.workspace.workspace import Workspace, in_workspace
 from scheduled.state.files import RefusedError, read_regular, write_atomically
@@ -22,7 +22,7 @@ CENTRAL, HISTORY = "METRICS.central.json", "METRICS.history.jsonl"
 
 
 class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Log lines count for *hours*, the history is kept for *history_days*; *limit* is memory files' in lines."""
+    """Log lines of the last *hours* are counted. *limit* is that of a memory file, in lines."""
 
     hours: float = 1
     history_days: float = 7
@@ -31,14 +31,14 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 @in_workspace
 def run(task: Task, workspace: Workspace) -> Outcome:
-    """Measure, replace METRICS.central.json, and add the totals to METRICS.history.jsonl."""
+    """Replace METRICS.central.json with the current numbers, and append their totals to METRICS.history.jsonl."""
     options = task.options
     problems = list(workspace.problems)
     window = Window(task.now, timedelta(hours=options.hours), task.zone)
     metrics = {
         "timestamp": timestamps.iso(task.now, task.zone),
         "logs": _logs(workspace, list(read_logs(workspace, window)), problems),
-        "memory": _memory(list(measured(workspace)), options.limit, problems),
+        "memory": _memory(list(memory_files(workspace)), options.limit, problems),
         "mail": _mail(workspace, problems),
         "branches": {"total": len(workspace.branches), "names": [b.name for b in workspace.branches]},
     }
@@ -47,13 +47,13 @@ def run(task: Task, workspace: Workspace) -> Outcome:
     return Outcome(data={**_totals(metrics), "problems": problems})
 
 
-def notices(change: Change) -> list[Notice]:  # noqa: ARG001 - the plugin surface
-    """Say nothing: metrics state no conditions."""
+def notices(change: Change) -> list[Notice]:  # noqa: ARG001 - required by the Handler protocol
+    """Return no notices: this handler states no conditions."""
     return []
 
 
 def _logs(workspace: Workspace, logs: Sequence[LogFile], problems: list[str]) -> dict[str, Any]:
-    problems.extend(log.trouble for log in logs if log.trouble)
+    problems.extend(log.problem for log in logs if log.problem)
     size = sum(log.size for log in logs)
     levels: Counter[str] = Counter()
     errors: Counter[str] = Counter()
@@ -61,7 +61,7 @@ def _logs(workspace: Workspace, logs: Sequence[LogFile], problems: list[str]) ->
     for log in logs:
         levels.update(log.levels)
         branch = branch_of(log.name, workspace.branches) or "unknown"
-        # A critical line is an error too.
+        # Critical lines count as errors too.
         errors[branch] += log.levels.get("ERROR", 0) + log.levels.get("CRITICAL", 0)
         warnings[branch] += log.levels.get("WARNING", 0)
     return {
@@ -77,10 +77,10 @@ def _logs(workspace: Workspace, logs: Sequence[LogFile], problems: list[str]) ->
 
 
 def _memory(memories: Sequence[Memory], limit: int, problems: list[str]) -> dict[str, Any]:
-    problems.extend(f"{memory.label}: {memory.trouble}" for memory in memories if memory.trouble)
+    problems.extend(f"{memory.label}: {memory.problem}" for memory in memories if memory.problem)
     files: dict[str, dict[str, Any]] = {}
     for memory in memories:
-        if not memory.trouble:
+        if not memory.problem:
             of_branch = files.setdefault(memory.branch.name, {})
             of_branch[memory.name] = {"lines": memory.lines, "bytes": memory.size}
     return {
@@ -121,7 +121,7 @@ def _queue(index: MailIndex) -> dict[str, int]:
 
 
 def _totals(metrics: dict[str, Any]) -> dict[str, Any]:
-    """Return *metrics* without what is listed by branch or file: one short line an hour."""
+    """Return *metrics* without the lists by branch and by file, so that a line of the history stays short."""
     parts = {key: metrics[key] for key in ("logs", "memory", "mail", "branches")}
     return {
         name: {key: value for key, value in part.items() if not isinstance(value, (dict, list))}
@@ -130,7 +130,7 @@ def _totals(metrics: dict[str, Any]) -> dict[str, Any]:
 
 
 def _add_to_history(workspace: Workspace, task: Task, totals: dict[str, Any], problems: list[str]) -> None:
-    """Add a line to the history and drop those that are too old; stamps have an offset there."""
+    """Append a line to the history and remove the lines older than `history_days`; its timestamps have a UTC offset."""
     path = workspace.central_file(HISTORY)
     try:
         lines = read_regular(path, inside=workspace.inside).splitlines()
@@ -140,12 +140,12 @@ def _add_to_history(workspace: Workspace, task: Task, totals: dict[str, Any], pr
         problems.append(f"{HISTORY} was skipped: {error}")
         return
     oldest = task.now.astimezone(UTC) - timedelta(days=task.options.history_days)
-    kept = list(_young(lines, oldest, task, problems))
+    kept = list(_since(oldest, lines, task, problems))
     newest = msgspec.json.encode({"timestamp": task.now.isoformat(timespec="seconds"), **totals})
     write_atomically(path, b"".join(line + b"\n" for line in (*kept, newest)))
 
 
-def _young(lines: Sequence[bytes], oldest: datetime, task: Task, problems: list[str]) -> Iterator[bytes]:
+def _since(oldest: datetime, lines: Sequence[bytes], task: Task, problems: list[str]) -> Iterator[bytes]:
     for number, line in enumerate(lines, start=1):
         try:
             entry = parse(line)
@@ -153,4 +153,4 @@ def _young(lines: Sequence[bytes], oldest: datetime, task: Task, problems: list[
             if timestamps.parse(stamp, task.zone) >= oldest:
                 yield line
         except (ValueError, KeyError):
-            problems.append(f"{HISTORY}: line {number} was no entry, and was dropped: {line[:80]!r}")
+            problems.append(f"{HISTORY}: line {number} is damaged and was removed: {line[:80]!r}")

@@ -1,4 +1,4 @@
-"""Which handlers there are: the built-in ones by hand, others by entry point, all on equal footing."""
+"""Finding handlers by name: the built-in ones from a table, others from entry points."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from scheduled.handlers import daily_report, health, mail_cleanup, memory_rollover, metrics
 
-    # The type checker holds every built-in module against the plugin surface; a run imports none of them.
+    # Lets the type checker compare each built-in module with the protocol, without importing it at run time.
     checked: dict[str, Handler] = {
         "health": health,
         "memory_rollover": memory_rollover,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     }
 
 GROUP = "scheduled.handlers"
-# Jobs of one slot run in the order of the configuration; messages name the handlers in this one.
+# The order in which messages list the handlers; jobs of the same slot run in the order of the configuration.
 BUILT_IN = {
     "health": "scheduled.handlers.health",
     "memory_rollover": "scheduled.handlers.memory_rollover",
@@ -34,56 +34,56 @@ BUILT_IN = {
 
 
 class NoOptions(msgspec.Struct, forbid_unknown_fields=True):
-    """The options of a handler that has none."""
+    """The type of `[jobs.X.options]` for a handler without `Options`: an empty table."""
 
 
 def names() -> list[str]:
-    """Return the names of all handlers: the built-in ones in their order, then the others."""
+    """Return the names of all handlers: the built-in ones in the order of `BUILT_IN`, then the others sorted."""
     return [*BUILT_IN, *sorted({entry.name for entry in _entry_points()} - BUILT_IN.keys())]
 
 
 def find(name: str) -> Handler:
-    """Return the handler called *name*, imported now and complete (`Options`, `run`, `notices`).
+    """Import the handler *name* and return it, with defaults for a missing `Options` or `notices`.
 
-    A built-in name can't be taken by another distribution. Raise LookupError, naming those there are, if
-    there is none; ImportError if it can't be imported, TypeError if it has no `run`.
+    An entry point cannot replace a built-in handler. Raise LookupError with a list of all handlers if there is none
+    of that name, ImportError if it cannot be imported, TypeError if it has no `run`.
     """
     if name in BUILT_IN:
         return _completed(name, import_module(BUILT_IN[name]))
     for entry in _entry_points().select(name=name):
-        return _completed(name, _loaded(entry))
-    raise LookupError(f"there is no handler {name!r}; there are {', '.join(names())}")
+        return _completed(name, _imported(entry))
+    raise LookupError(f"no handler {name!r}; the handlers are {', '.join(names())}")
 
 
 def _entry_points() -> "EntryPoints":
-    # Imported here: it takes as long as a whole idle tick, and the built-in handlers need none of it.
+    # Imported here because the import takes as long as an idle tick; only handlers that are not built in need it.
     from importlib.metadata import entry_points
 
     return entry_points(group=GROUP)
 
 
-def _loaded(entry: "EntryPoint") -> Any:
+def _imported(entry: "EntryPoint") -> Any:
     try:
         return entry.load()
     except Exception as error:
-        # Foreign code: whatever goes wrong in it, the message must say whose it is.
-        raise ImportError(f"handler {entry.name!r} ({entry.value}) can't be loaded: {error}") from error
+        # Code of another distribution can raise any exception; the message must name the handler.
+        raise ImportError(f"handler {entry.name!r} ({entry.value}) cannot be imported: {error}") from error
 
 
 class _Completed:
-    """A handler with what it left out: no options, and nothing to say of changes."""
+    """A handler with the default `Options` (no keys) and `notices` (none) where it defines none."""
 
-    def __init__(self, found: Any) -> None:
-        self.Options: type[msgspec.Struct] = getattr(found, "Options", NoOptions)
-        self.run = found.run
-        self.notices = getattr(found, "notices", _nothing)
-
-
-def _completed(name: str, found: Any) -> Handler:
-    if not callable(getattr(found, "run", None)):
-        raise TypeError(f"handler {name!r} has no run(task)")
-    return _Completed(found)
+    def __init__(self, module: Any) -> None:
+        self.Options: type[msgspec.Struct] = getattr(module, "Options", NoOptions)
+        self.run = module.run
+        self.notices = getattr(module, "notices", _no_notices)
 
 
-def _nothing(_: Change) -> list[Notice]:
+def _completed(name: str, module: Any) -> Handler:
+    if not callable(getattr(module, "run", None)):
+        raise TypeError(f"handler {name!r} has no function run(task)")
+    return _Completed(module)
+
+
+def _no_notices(_: Change) -> list[Notice]:
     return []

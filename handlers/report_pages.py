@@ -1,4 +1,4 @@
-"""The daily report as Markdown and as a page: what is quoted from the workspace stays words in both."""
+"""The daily report as Markdown and as an HTML page; text quoted from the workspace is escaped in both."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,12 +14,12 @@ from scheduled.handlers.workspace.activity import Activity
 from scheduled.handlers.workspace.checkup import Checkup, Finding
 from scheduled.handlers.workspace.plans import Plan
 
-LATE = timedelta(minutes=15)
-MOST_ROWS = 40
+LATE = timedelta(minutes=15)  # after the scheduled instant; a report made later is marked as late
+MOST_ROWS = 40  # of the lists by branch
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """All that the report says, to be written in one form or another."""
+    """The content of a daily report. *made*, *since* and *due* are aware datetimes in the workspace's time zone."""
 
     day: date
     made: datetime
@@ -40,18 +40,18 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return [checkup for checkup in self.checkups if checkup.status == status]
 
     def notes(self) -> list[tuple[str, list[str]]]:
-        """Return who is noted, and for what."""
+        """Return pairs of a branch name (or `workspace`) and its notes, without those that have none."""
         noted = [(checkup.branch.name, checkup.notes) for checkup in self.checkups]
-        noted.append(("workspace", [found.said for found in self.common]))
-        return [(who, notes) for who, notes in noted if notes]
+        noted.append(("workspace", [found.text for found in self.common]))
+        return [(name, notes) for name, notes in noted if notes]
 
     @property
     def late(self) -> bool:
-        """Tell whether it was made noticeably after it was due."""
+        """Whether the report was made more than 15 minutes after it was due."""
         return self.due is not None and self.made - self.due > LATE
 
     def summary(self) -> dict[str, int]:
-        """Return the numbers that matter most."""
+        """Return the counts of branches by status, of mails, files over the limit and active plans."""
         found = Counter(checkup.status for checkup in self.checkups)
         return {
             "healthy": found["healthy"],
@@ -65,7 +65,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def markdown(report: Report) -> str:
-    """Return the report as the mail that @dev_central gets."""
+    """Return the report as Markdown, the text of the mail and of the .md file."""
     return "\n".join(_lines(report)) + "\n"
 
 
@@ -84,9 +84,9 @@ def _lines(report: Report) -> Iterator[str]:
 def _when(report: Report) -> Iterator[str]:
     yield f"Made at {report.made:%Y-%m-%d %H:%M:%S %Z}"
     if report.due and report.late:
-        yield f"(due at {report.due:%Y-%m-%d %H:%M:%S %Z}; the machine was away)"
+        yield f"(late: it was due at {report.due:%Y-%m-%d %H:%M:%S %Z})"
     if report.missed:
-        yield f"({many(report.missed, 'earlier report')} missed: this one stands for all of them)"
+        yield f"({many(report.missed, 'earlier report')} missed; this report covers their time too)"
     yield ""
 
 
@@ -101,14 +101,14 @@ def _health(report: Report) -> Iterator[str]:
             yield from ("", f"### {title}", *map(_issues, found))
     if noted := report.notes():
         yield from ("", "### Notes")
-        for who, notes in noted[:MOST_ROWS]:
-            yield f"- {escaped(who)}: {'; '.join(map(escaped, notes))}"
+        for name, notes in noted[:MOST_ROWS]:
+            yield f"- {escaped(name)}: {'; '.join(map(escaped, notes))}"
         if more := noted[MOST_ROWS:]:
             yield f"- and {many(len(more), 'more branch', 'more branches')}"
 
 
 def _issues(checkup: Checkup) -> str:
-    return f"- {escaped(checkup.branch.name)}: {', '.join(escaped(found.said) for found in checkup.issues)}"
+    return f"- {escaped(checkup.branch.name)}: {', '.join(escaped(found.text) for found in checkup.issues)}"
 
 
 def _mail_section(report: Report) -> Iterator[str]:
@@ -140,8 +140,8 @@ def _plans(plans: Sequence[Plan], most: int) -> Iterator[str]:
 
 
 def html(report: Report) -> str:
-    """Return the report as one self-contained page."""
-    # Imported here: only this handler needs it, once a day.
+    """Return the report as one HTML page without external resources."""
+    # Imported here because only this handler needs it, once a day.
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
@@ -149,7 +149,7 @@ def html(report: Report) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        optimized=False,  # for one rendering that costs more than it saves
+        optimized=False,  # optimizing the template takes longer than it saves for a single rendering
     )
     environment.filters["plain"] = plain
     template = environment.from_string(Path(__file__).with_name("daily_report.html").read_text("utf-8"))

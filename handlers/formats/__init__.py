@@ -1,1 +1,1 @@
-"""The files of the workspace's programs, read and written as those do."""
+"""The file formats of the workspace's programs: registries, mailboxes, timestamps and JSON texts."""

@@ -1,4 +1,4 @@
-"""An inbox file's text, edited without touching the rest, whatever shape it has."""
+"""Edits the text of an inbox file: unchanged messages keep their bytes, in every known layout of the file."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
@@ -8,27 +8,32 @@ from typing import Any, NamedTuple
 import msgspec
 
 from scheduled.handlers.formats.json_text import (
-    Habit,
     Span,
+    Style,
     dump,
     elements,
-    habit_of,
     in_ascii,
     line_start,
     members,
     parse,
     splice,
+    style_of,
     top,
 )
 from scheduled.handlers.formats.message import Counts, Message, count, mail_of, mails_in, messages_in
 
-# How the mail program lays out its list: where a file is just so, nothing of it need be looked at piece by piece.
+# The layout of the mail program's message list. In a file with exactly this layout, positions can be computed from
+# the lengths of the messages, and the text need not be scanned.
 OPENING, BETWEEN, CLOSING = b'"messages": [\n    ', b",\n    ", b"\n  ]"
-HOLE = "\0"  # stands in no JSON text
+PLACEHOLDER = "\0"  # does not occur in JSON texts
 
 
-class Shell(NamedTuple):
-    """The file's *text* without its messages, which were listed *at* there; *first*: where they begin in the file."""
+class Frame(NamedTuple):
+    """The file's *text* with an empty message list.
+
+    *at* is the position of the list in *text*, in characters. *first* is that of the first message in the file, in
+    bytes.
+    """
 
     text: str
     at: int
@@ -36,14 +41,14 @@ class Shell(NamedTuple):
 
 
 class Inbox:
-    """An inbox file's text, and what is to become of its messages: each is known by its place in the file's list.
+    """The text of an inbox file and the changes to make. A message is identified by its place: its index in the file.
 
-    *mails*, newest first, holds what each of them says that matters, None for what is no message; those that are
-    taken out stay in it. `places` tells which messages stay.
+    *mails* has the deciding fields of all messages in the file's order, newest first, and None for elements that are
+    not messages. Removed messages stay in it; `places` returns those that remain.
     """
 
     def __init__(self, data: bytes) -> None:
-        """Read *data*; ValueError if it is no inbox."""
+        """Parse *data*. Raise ValueError if it is not an inbox."""
         self.data = data
         self.mails = mails_in(data)
         self._new: list[Message] = []
@@ -51,43 +56,43 @@ class Inbox:
         self._changed: dict[int, Message] = {}
 
     def message(self, place: int) -> Any:
-        """Return the whole message (or what there is in a message's place), as it was changed if it was: to be read."""
+        """Return the complete message at *place* with its changes, not to be modified; elements can have any type."""
         return self._changed[place] if place in self._changed else self._read(place)
 
     def change(self, place: int, **fields: Any) -> None:
-        """Set *fields* of a message; those it has keep their place, others come last."""
+        """Set *fields* of a message. Existing fields keep their order, new ones are appended."""
         self._changed[place] = self.message(place) | fields
         self.mails[place] = mail_of(self._changed[place])
 
     def remove(self, places: Iterable[int]) -> None:
-        """Take messages out; the others keep the places they are known by."""
+        """Remove messages. The places of the others do not change."""
         self._gone.update(places)
 
     def put_first(self, message: Message) -> None:
-        """Add *message* as the newest; it has no place in the file yet."""
+        """Add *message* as the newest one; it has no place."""
         self._new.insert(0, message)
 
     def counts(self) -> Counts:
-        """Return the counts that belong to the messages as they are now."""
-        staying = [self.mails[place] for place in self.places()] if self._gone else self.mails
-        return count([*map(mail_of, self._new), *staying])
+        """Return the numbers of all and of unread messages after the changes."""
+        remaining = [self.mails[place] for place in self.places()] if self._gone else self.mails
+        return count([*map(mail_of, self._new), *remaining])
 
     def places(self) -> Sequence[int]:
-        """Return the places of the file's messages that stay."""
+        """Return the places of the messages that were not removed."""
         places = range(len(self.mails))
         return [place for place in places if place not in self._gone] if self._gone else places
 
     def render(self) -> bytes:
-        """Return the file with the changes made and the counters right; older shapes become today's."""
-        if (shell := self._shell()) is not None and (refilled := self._refilled(shell)) is not None:
-            return refilled
+        """Return the file's bytes with all changes and correct counters; older layouts are migrated."""
+        if (frame := self._frame()) is not None and (filled := self._filled(frame)) is not None:
+            return filled
         text = self.data.decode()
-        habit = habit_of(text)
+        style = style_of(text)
         at = top(text)
         spans = members(text, at)[0] if text[at] == "{" else {}
         if "messages" not in spans:
-            return self._migrated(text, habit).encode()
-        return self._in_place(text, habit, spans, self._list_text(text, habit, spans["messages"])).encode()
+            return self._migrate(text, style).encode()
+        return self._in_place(text, style, spans, self._message_list(text, style, spans["messages"])).encode()
 
     def _read(self, place: int) -> Any:
         if self._pieces:
@@ -100,14 +105,14 @@ class Inbox:
 
     @cached_property
     def _pieces(self) -> list[msgspec.Raw]:
-        """The text of each message; none where it takes Python's own parser to read the file."""
+        """The bytes of each message; empty if only Python's more lenient parser can read the file."""
         try:
             return msgspec.json.decode(self.data, type=_File).messages
         except (msgspec.DecodeError, RecursionError):
             return []
 
-    def _shell(self) -> Shell | None:
-        """Return where everything is, if the messages are laid out as the mail program does it."""
+    def _frame(self) -> Frame | None:
+        """Return the frame of the file if it has exactly the mail program's layout, otherwise None."""
         at = self.data.find(OPENING)
         if at < 0 or not self._pieces or b"\r" in self.data:
             return None
@@ -116,108 +121,108 @@ class Inbox:
         text = self.data[:at] + b'"messages": []' + self.data[end + len(CLOSING) :]
         if not self.data.startswith(CLOSING, end) or not _is_empty(text):
             return None
-        return Shell(text.decode(), len(self.data[:at].decode()), first)
+        return Frame(text.decode(), len(self.data[:at].decode()), first)
 
     def _length(self, first: int, end: int) -> int:
-        """Return how far it is, laid out so, from the message at one place to that at another."""
+        """Return the number of bytes from the message at place *first* to that at *end* in this layout."""
         return sum(map(len, self._pieces[first:end])) + (end - first) * len(BETWEEN)
 
-    def _refilled(self, shell: Shell) -> bytes | None:
-        """Return the *shell* with its counters right and the messages in it; None if they don't lie where they ought.
+    def _filled(self, frame: Frame) -> bytes | None:
+        """Return the *frame* with correct counters and the messages; None if a message is not at its computed position.
 
-        Between two changes the file's own bytes are taken as they are.
+        Runs of unchanged messages are copied from the file.
         """
         opening, closing = OPENING.decode(), CLOSING.decode()
-        habit = habit_of(f"{shell.text[: shell.at]}{opening}{bytes(self._pieces[0]).decode()}{closing}")
-        spans, _ = members(shell.text, top(shell.text))
-        head, tail = self._in_place(shell.text, habit, spans, HOLE).split(HOLE)
+        style = style_of(f"{frame.text[: frame.at]}{opening}{bytes(self._pieces[0]).decode()}{closing}")
+        spans, _ = members(frame.text, top(frame.text))
+        head, tail = self._in_place(frame.text, style, spans, PLACEHOLDER).split(PLACEHOLDER)
         try:
-            parts = [part for piece in self._filling(shell, habit) for part in (piece, BETWEEN)]
+            parts = [part for piece in self._parts(frame, style) for part in (piece, BETWEEN)]
         except MisplacedError:
             return None
         if not parts:
             return f"{head}[]{tail}".encode()
         return b"".join([head.encode(), b"[\n    ", *parts[:-1], CLOSING, tail.encode()])
 
-    def _filling(self, shell: Shell, habit: Habit) -> Iterator[bytes | memoryview]:
-        """Yield what stands between the commas: messages one by one, or as many as lie together unchanged."""
-        yield from (self._dumped(message, habit) for message in self._new)
-        place, at = 0, shell.first
+    def _parts(self, frame: Frame, style: Style) -> Iterator[bytes | memoryview]:
+        """Yield the parts of the list to join with commas: new and changed messages, and runs of unchanged ones."""
+        yield from (self._dumped(message, style) for message in self._new)
+        place, at = 0, frame.first
         for edited in sorted({*self._changed, *self._gone, len(self.mails)}):
             end = at + self._length(place, edited)
             if place < edited:
-                yield self._taken(place, edited - 1, at, end - len(BETWEEN))
+                yield self._copied(place, edited - 1, at, end - len(BETWEEN))
             if edited in self._changed and edited not in self._gone:
-                yield self._dumped(self._changed[edited], habit)
+                yield self._dumped(self._changed[edited], style)
             place, at = edited + 1, end + self._length(edited, edited + 1)
 
-    def _dumped(self, message: Message, habit: Habit) -> bytes:
-        said = dump(message, habit._replace(ascii=False), 2)
-        # The whole file tells whether it is written in ASCII: it is asked only where that makes a difference.
-        if max(said) > "~" and self._in_ascii:
-            said = dump(message, habit._replace(ascii=True), 2)
-        return said.encode()
+    def _dumped(self, message: Message, style: Style) -> bytes:
+        text = dump(message, style._replace(ascii=False), 2)
+        # Only a scan of the whole file shows whether it escapes non-ASCII characters; an ASCII message needs none.
+        if max(text) > "~" and self._in_ascii:
+            text = dump(message, style._replace(ascii=True), 2)
+        return text.encode()
 
     @cached_property
     def _in_ascii(self) -> bool:
         return in_ascii(self.data)
 
-    def _taken(self, first: int, last: int, start: int, end: int) -> memoryview:
-        """Return the file's bytes from one message to another; MisplacedError if the two are not just there."""
+    def _copied(self, first: int, last: int, start: int, end: int) -> memoryview:
+        """Return the bytes *start* to *end*. Raise MisplacedError if these are not the messages *first* to *last*."""
         data = memoryview(self.data)[start:end]
-        begins, ends = self._pieces[first], self._pieces[last]
-        if data[: len(begins)] != bytes(begins) or data[-len(ends) :] != bytes(ends):
+        start_piece, end_piece = self._pieces[first], self._pieces[last]
+        if data[: len(start_piece)] != bytes(start_piece) or data[-len(end_piece) :] != bytes(end_piece):
             raise MisplacedError
         return data
 
-    def _in_place(self, text: str, habit: Habit, spans: dict[str, Span], messages: str) -> str:
+    def _in_place(self, text: str, style: Style, spans: dict[str, Span], messages: str) -> str:
+        """Return *text* with *messages* as the message list and correct counters; missing keys are appended."""
         edits = [(spans["messages"], messages)]
         missing = ""
-        for key, value in self._head().items():
-            said = dump(value, habit)
+        for key, value in self._header().items():
+            encoded = dump(value, style)
             if key not in spans:
-                missing += f"{habit.comma}{line_start(habit, 1)}{dump(key, habit)}{habit.colon}{said}"
+                missing += f"{style.comma}{line_start(style, 1)}{dump(key, style)}{style.colon}{encoded}"
             elif key != "mailbox":
-                edits.append((spans[key], said))
+                edits.append((spans[key], encoded))
         last = max(span.end for span in spans.values())
         return splice(text, [*edits, (Span(last, last), missing)])
 
-    def _head(self) -> dict[str, Any]:
+    def _header(self) -> dict[str, Any]:
         counts = self.counts()
         return {"mailbox": "inbox", "total_messages": counts.total, "unread_count": counts.unread}
 
-    def _list_text(self, text: str, habit: Habit, where: Span) -> str:
-        """Return the list of messages: those that nobody changed in their own bytes, spacing included."""
-        spans, _ = elements(text, *where) if self.mails else ([], 0)
-        leads = [text[before.end : span.start] for before, span in pairwise(spans)]
-        first = text[where.start + 1 : spans[0].start] if spans else line_start(habit, 2)
-        tail = text[spans[-1].end : where.end - 1] if spans else line_start(habit, 1)
-        between = leads[0] if leads else habit.comma + first
-        pieces = [piece for message in self._new for piece in (between, dump(message, habit, 2))]
+    def _message_list(self, text: str, style: Style, span: Span) -> str:
+        """Return the new text of the message list at *span*; unchanged messages and spacing are copied from *text*."""
+        spans, _ = elements(text, *span) if self.mails else ([], 0)
+        leads = [text[before.end : after.start] for before, after in pairwise(spans)]
+        first = text[span.start + 1 : spans[0].start] if spans else line_start(style, 2)
+        tail = text[spans[-1].end : span.end - 1] if spans else line_start(style, 1)
+        between = leads[0] if leads else style.comma + first
+        pieces = [piece for message in self._new for piece in (between, dump(message, style, 2))]
         for place in self.places():
             changed = self._changed.get(place)
-            said = text[slice(*spans[place])] if changed is None else dump(changed, habit, 2)
-            pieces += [leads[place - 1] if place else between, said]
+            piece = text[slice(*spans[place])] if changed is None else dump(changed, style, 2)
+            pieces += [leads[place - 1] if place else between, piece]
         return "".join(["[", first, *pieces[1:], tail, "]"]) if pieces else "[]"
 
-    def _migrated(self, text: str, habit: Habit) -> str:
-        """Return a list of messages, or one under `inbox`, as the mail program itself migrates them."""
+    def _migrate(self, text: str, style: Style) -> str:
+        """Return the file in the current layout. As in the mail program, older ones are a list and the key `inbox`."""
         kept = self._document if isinstance(self._document, dict) else {}
         document = {key: value for key, value in kept.items() if key != "inbox"}
         document["messages"] = [*self._new, *map(self.message, self.places())]
-        head = self._head()
-        document |= head | ({"mailbox": kept["mailbox"]} if "mailbox" in kept else {})
-        return dump(document, habit) + ("\n" if text.endswith("\n") else "")
+        document |= self._header() | ({"mailbox": kept["mailbox"]} if "mailbox" in kept else {})
+        return dump(document, style) + ("\n" if text.endswith("\n") else "")
 
 
 class MisplacedError(Exception):
-    """The messages don't lie in the file where they ought to."""
+    """A message is not at the position in the file that was computed from the layout."""
 
 
 class _File(msgspec.Struct):
     messages: list[msgspec.Raw]
 
 
-def _is_empty(shell: bytes) -> bool:
-    document = parse(shell)
+def _is_empty(frame: bytes) -> bool:
+    document = parse(frame)
     return isinstance(document, dict) and document.get("messages") == []

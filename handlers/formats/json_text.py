@@ -1,7 +1,7 @@
-"""Editing a JSON text where it lies: what is not edited keeps its very bytes.
+"""Edits JSON texts in place: unchanged parts keep their bytes.
 
-Parsing and dumping a whole file would rewrite other people's spacing, escapes and number spellings; here only
-the spans of what changed are replaced, written in the habits that the text shows.
+Parsing and encoding a whole file would change the spacing, escapes and number formats of other programs. Here only the
+spans of changed values are replaced, in the style of the text.
 """
 
 import json
@@ -19,21 +19,21 @@ _GAP = re.compile(f"[{_BETWEEN}]*")
 _FIRST_INDENT = re.compile(r"\n([ \t]+)\S")
 _COLON = re.compile(r'"(?:[^"\\]|\\.)*"\s*:(\s?)')
 _COMMA = re.compile(r"[\]}\"\w],( ?)\S")
-# Control characters are escaped in any habit; what is above ASCII only where the writer asked for it.
+# An escape other than that of a control character: only a writer that escapes non-ASCII characters produces it.
 _ESCAPED = re.compile(rb"\\u(?!00[01])[0-9a-fA-F]{4}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class MalformedError(ValueError):
-    """Data that is not of the form that it ought to have."""
+    """The data does not have the expected format."""
 
 
 def parse(data: bytes) -> Any:
-    """Return what the JSON text *data* says; ValueError, for whatever reason it can't be read, if it is none."""
+    """Return the value of the JSON text *data*. Raise ValueError if it cannot be parsed for any reason."""
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, RecursionError):
-        pass  # stricter than Python's own, with which the workspace's programs write and read
+        pass  # the workspace's programs use Python's `json`, which accepts more than msgspec
     try:
         return json.loads(data)
     except RecursionError:
@@ -41,14 +41,14 @@ def parse(data: bytes) -> Any:
 
 
 class Span(NamedTuple):
-    """The half-open range of a value's text."""
+    """The position of a value in the text: the index of its first character, and the index after its last."""
 
     start: int
     end: int
 
 
-class Habit(NamedTuple):
-    """How a text is written: *indent* of one level (None: all on one line), line ends, separators, escapes."""
+class Style(NamedTuple):
+    """The style of a JSON text: *indent* of one level (None: all on one line), line ends, separators and escapes."""
 
     indent: str | None = "  "
     newline: str = "\n"
@@ -57,14 +57,14 @@ class Habit(NamedTuple):
     ascii: bool = False
 
 
-def habit_of(text: str) -> Habit:
-    """Return the habit that *text* shows, the real writer's (indent 2, no ASCII escapes) where it shows none."""
+def style_of(text: str) -> Style:
+    """Return the style of *text*; for an empty text that of the mail program (indent 2, non-ASCII not escaped)."""
     if not text.strip(" \t\r\n\ufeff[]{}"):
-        return Habit()
+        return Style()
     indent = found[1] if (found := _FIRST_INDENT.search(text)) else None
     colon = found[1] if (found := _COLON.search(text)) else " "
     comma = found[1] if indent is None and (found := _COMMA.search(text)) else ""
-    return Habit(
+    return Style(
         indent=indent,
         newline="\r\n" if "\r" in text and "\r\n" in text else "\n",
         comma="," + comma,
@@ -74,45 +74,45 @@ def habit_of(text: str) -> Habit:
 
 
 def in_ascii(data: bytes) -> bool:
-    """Tell whether a text is written in ASCII on purpose: some of it is escaped that need not be."""
+    """Return whether the writer of a text escaped all non-ASCII characters: it is ASCII and has such an escape."""
     return b"\\u" in data and data.isascii() and _ESCAPED.search(data) is not None
 
 
-def dump(value: Any, habit: Habit, depth: int = 0) -> str:
-    """Return *value* as JSON in *habit*, as it stands at *depth* levels below the top."""
+def dump(value: Any, style: Style, depth: int = 0) -> str:
+    """Return *value* as JSON in *style*, with the indentation for a value at *depth* levels below the top."""
     text = json.dumps(
-        value, indent=habit.indent, separators=(habit.comma, habit.colon), ensure_ascii=habit.ascii
+        value, indent=style.indent, separators=(style.comma, style.colon), ensure_ascii=style.ascii
     )
-    # Half of a surrogate pair has no bytes in UTF-8: it was an escape, and stays one.
+    # Half of a surrogate pair cannot be encoded in UTF-8; it was parsed from an escape and is written as one.
     text = _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
-    return text.replace("\n", line_start(habit, depth)) if habit.indent is not None else text
+    return text.replace("\n", line_start(style, depth)) if style.indent is not None else text
 
 
 def written(value: Any) -> bytes:
-    """Return *value* as the real writer's file (indent 2, no ASCII escapes): what `dump` says, in a twentieth of the time."""
+    """Return *value* as a file in the mail program's style: as `dump` with the default style, but 20 times faster."""
     try:
         return formatted(value)
-    except UnicodeEncodeError:  # half of a surrogate pair, which only Python's own can say
-        return dump(value, Habit()).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which only Python's `json` can encode
+        return dump(value, Style()).encode()
 
 
 def formatted(value: Any) -> bytes:
-    """Return *value* as `written`; raises UnicodeEncodeError where only Python's own can say it."""
+    """Return *value* as `written` does. Raise UnicodeEncodeError for half of a surrogate pair."""
     return msgspec.json.format(msgspec.json.encode(value), indent=2)
 
 
-def line_start(habit: Habit, depth: int) -> str:
-    """Return what separates two lines at *depth*; nothing where all is on one line."""
-    return "" if habit.indent is None else habit.newline + habit.indent * depth
+def line_start(style: Style, depth: int) -> str:
+    """Return the line end and indentation before a line at *depth*; empty if the text is on one line."""
+    return "" if style.indent is None else style.newline + style.indent * depth
 
 
 def top(text: str) -> int:
-    """Return where the document's value begins (after a byte order mark and blanks)."""
+    """Return the index at which the top-level value begins, after a byte order mark and blanks."""
     return _skip(text, 1 if text.startswith("\ufeff") else 0)
 
 
 def elements(text: str, at: int, end: int | None = None) -> tuple[list[Span], int]:
-    """Return the spans of the values of the array that begins at *at*, and where it ends (*end*, if that is known)."""
+    """Return the spans of the elements of the array that begins at *at*, and the index after it (*end*, if known)."""
     ascii_only = text.isascii()
     try:
         pieces = msgspec.json.decode(text[at:end], type=list[msgspec.Raw])
@@ -121,9 +121,9 @@ def elements(text: str, at: int, end: int | None = None) -> tuple[list[Span], in
     found, at, gap = [], at + 1, ""
     for piece in pieces:
         value = bytes(piece)
-        start = at + len(gap)  # mostly what stands between two values stands between the next two as well
+        start = at + len(gap)  # most often the text between two elements is the same as before
         if not text.startswith(gap, at) or text[start] in _BETWEEN:
-            start = _GAP.match(text, at).end()  # type: ignore[union-attr] # it matches nothing, too
+            start = _GAP.match(text, at).end()  # type: ignore[union-attr] # the pattern always matches
             gap = text[at:start]
         at = start + len(value if ascii_only else value.decode())
         found.append(Span(start, at))
@@ -131,7 +131,7 @@ def elements(text: str, at: int, end: int | None = None) -> tuple[list[Span], in
 
 
 def _elements_one_by_one(text: str, at: int) -> tuple[list[Span], int]:
-    """As `elements`, of what only Python's own parser takes for JSON."""
+    """Return the same as `elements` for a text that only Python's parser accepts."""
     found: list[Span] = []
     at = _skip(text, at + 1)
     while text[at : at + 1] != "]":
@@ -142,7 +142,7 @@ def _elements_one_by_one(text: str, at: int) -> tuple[list[Span], int]:
 
 
 def members(text: str, at: int) -> tuple[dict[str, Span], int]:
-    """Return the spans of the values of the object that begins at *at*, and where the object ends."""
+    """Return the spans of the values of the object that begins at *at* by key, and the index after the object."""
     found: dict[str, Span] = {}
     arrays = _arrays(text[at:])
     at = _skip(text, at + 1)
@@ -161,7 +161,7 @@ def members(text: str, at: int) -> tuple[dict[str, Span], int]:
 
 
 def _arrays(text: str) -> dict[str, str]:
-    """Return the arrays in an object by their keys, as they are written: such a text tells where it ends."""
+    """Return the texts of an object's arrays by key; their lengths give the ends of the arrays without parsing them."""
     try:
         values = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, UnicodeEncodeError):
@@ -170,7 +170,7 @@ def _arrays(text: str) -> dict[str, str]:
 
 
 def splice(text: str, edits: Iterable[tuple[Span, str]]) -> str:
-    """Return *text* with each span replaced; the spans don't overlap."""
+    """Return *text* with each span replaced. The spans must not overlap."""
     pieces, at = [], 0
     for span, new in sorted(edits):
         pieces += [text[at : span.start], new]
@@ -184,7 +184,7 @@ def _skip(text: str, at: int) -> int:
 
 
 def _next(text: str, end: int, close: str) -> int:
-    """Return where the next value or *close* stands after a value that ended at *end*."""
+    """Return the index of the next value, or of *close*, after a value that ended at *end*."""
     at = _skip(text, end)
     if text[at : at + 1] == close:
         return at

@@ -1,4 +1,7 @@
-"""The index of an inbox: numbers, and the instants at which its mails begin to age. It holds at any time."""
+"""The index of an inbox: counts and sorted times of its mails.
+
+The index does not depend on the current time, so it can be cached: stale mails are counted by comparing the times.
+"""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
@@ -15,10 +18,11 @@ Kind = Literal["new", "waiting", "opened", "closing"]
 
 
 class Instants(msgspec.Struct, array_like=True):
-    """In UTC seconds, ascending.
+    """Times of mails in UTC seconds, ascending.
 
-    *new* and *opened* are when the unread and the opened mails were sent, *waiting* those among the new that wait
-    for dispatch, our own notices left out; *closing* since when the opened ones have been so, *sent* all there are.
+    *new*, *waiting* and *opened* are the times of sending of the unread mails, of those of them that wait for
+    dispatch, and of the opened mails, without the notices of `scheduled`. *closing* are the times at which the opened
+    mails were opened, *sent* the times of sending of all mails.
     """
 
     new: list[float] = []
@@ -29,9 +33,10 @@ class Instants(msgspec.Struct, array_like=True):
 
 
 class MailIndex(msgspec.Struct, array_like=True):
-    """The numbers are those of all mails. *ids* are as many as there are mails to tell apart by their ids.
+    """The counts of all mails in an inbox, and their times. *ids* is the number of distinct message ids.
 
-    *peculiar*: the sweep has to read the mails themselves, whatever the time is.
+    *must_read*: the sweep has to read the messages even if none is stale, because a mail was opened automatically,
+    has an invalid time, or is not a message.
     """
 
     total: int = 0
@@ -39,20 +44,20 @@ class MailIndex(msgspec.Struct, array_like=True):
     opened_total: int = 0
     waiting_total: int = 0
     ids: int = 0
-    peculiar: bool = False
+    must_read: bool = False
     instants: Instants = msgspec.field(default_factory=Instants)
 
     @property
     def counts(self) -> Counts:
-        """The counters of the inbox."""
+        """The numbers of all and of unread messages."""
         return Counts(self.total, self.unread)
 
     def before(self, kind: Kind, instant: float) -> int:
-        """Return how many of the instants of a kind are before *instant* (UTC seconds)."""
+        """Return how many times of a kind are before *instant* (UTC seconds)."""
         return bisect_left(getattr(self.instants, kind), instant)
 
     def sent_within(self, start: datetime, end: datetime) -> int | None:
-        """Return how many mails were sent after *start*, up to *end*; None if some can't be told apart."""
+        """Return how many mails were sent after *start* and not after *end*; None if some ids are missing or equal."""
         if self.ids < self.total:
             return None
         sent = self.instants.sent
@@ -60,16 +65,16 @@ class MailIndex(msgspec.Struct, array_like=True):
 
 
 def of(data: bytes, zone: ZoneInfo, sender: str) -> MailIndex:
-    """Return the index of an inbox file, naive stamps read in *zone*; ValueError if it is none.
+    """Return the index of an inbox file. Raise ValueError if *data* is not an inbox.
 
-    *sender* is whom our own notices come from.
+    Naive timestamps are local in *zone*; *sender* is the address that `scheduled` sends its notices from.
     """
     return index_of(mails_in(data), zone, sender)
 
 
 def index_of(mails: Sequence[Mail | None], zone: ZoneInfo, sender: str) -> MailIndex:
-    """Return the index of *mails*, as `of` does."""
-    # In one pass, and in plain variables: every mail of a workspace comes by here.
+    """Return the index of *mails*; the parameters are those of `of`."""
+    # One loop with local variables, for speed: this runs for every mail of a workspace.
     read, ids = timestamps.reader(zone), set()
     unread = waiting_total = 0
     auto_opened = False
@@ -100,7 +105,7 @@ def index_of(mails: Sequence[Mail | None], zone: ZoneInfo, sender: str) -> MailI
         opened_total=len(closing),
         waiting_total=waiting_total,
         ids=len(ids),
-        peculiar=auto_opened or None in mails or None in new or None in closing,
+        must_read=auto_opened or None in mails or None in new or None in closing,
         instants=Instants(*map(_ascending, stamps)),
     )
 

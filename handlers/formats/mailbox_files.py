@@ -1,4 +1,4 @@
-"""The files of one mailbox: its lock, its inbox, and the folders that mails are put away in."""
+"""Reads and writes the files of a mailbox: its lock, its inbox and its folders of sent and deleted mails."""
 
 import contextlib
 import fcntl
@@ -16,7 +16,7 @@ from scheduled.errors import ScheduledError
 from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.branches import Branch
 from scheduled.handlers.formats.inbox import Inbox
-from scheduled.handlers.formats.json_text import Habit, dump, parse
+from scheduled.handlers.formats.json_text import Style, dump, parse
 from scheduled.handlers.formats.message import UNCHANGING, Message, identity, messages_in
 from scheduled.handlers.formats.safe_files import BusyFileError, read_settled, rewrite
 from scheduled.state.files import (
@@ -34,40 +34,40 @@ from scheduled.state.files import (
 
 T = TypeVar("T")
 
-LOCK_PATIENCE = 10.0  # seconds; the mail program holds its lock for milliseconds
-SUBJECT_LENGTH, ID_LENGTH = 50, 32  # as the mail program; and such that a name stays under 255 bytes
+LOCK_TIMEOUT = 10.0  # seconds; the mail program holds its lock for milliseconds
+SUBJECT_LENGTH, ID_LENGTH = 50, 32  # the mail program's limit, and one that keeps file names under 255 bytes
 
 
 class MailboxError(ScheduledError):
-    """A mailbox could not be read or written; the message says which and why."""
+    """A mailbox could not be read or written; the message names the branch and the reason."""
 
 
 class UnreadableMailboxError(MailboxError):
-    """Its inbox is damaged, or no file that may be read: somebody has to look at it."""
+    """The inbox is damaged, is not a regular file or is outside the workspace. A retry does not help."""
 
 
 class ShortageError(MailboxError):
-    """There were no descriptors, or no memory, left to read it with: the work is to be done again."""
+    """No file descriptors or memory were left to read the inbox. A later run must repeat the work."""
 
 
 class BusyMailboxError(MailboxError):
-    """Another program held it for longer than we wait: the next time will do."""
+    """Another program held the lock, or kept writing the inbox, for too long. A later run can succeed."""
 
 
 def read_messages(branch: Branch, inside: str) -> list[Any] | None:
-    """Return the messages in the inbox of *branch*, None if it has no inbox; raises as `read_inbox` does."""
+    """Return the messages in the inbox of *branch*, None if it has no inbox. Raise the errors of `read_inbox`."""
     return read_inbox(branch, inside, lambda data: messages_in(parse(data)))
 
 
-def read_inbox(branch: Branch, inside: str, understand: Callable[[bytes], T]) -> T | None:
-    """Return what *understand* makes of the inbox of *branch*, None if it has none; no lock is needed for reading.
+def read_inbox(branch: Branch, inside: str, decode: Callable[[bytes], T]) -> T | None:
+    """Return `decode(content)` of the inbox of *branch*, None if it has no inbox. Reading needs no lock.
 
-    Raise UnreadableMailboxError if the inbox is damaged, BusyMailboxError if it is being written without end,
-    ShortageError if we have not the means to read it now.
+    Raise UnreadableMailboxError if the inbox is damaged, BusyMailboxError if another program keeps writing it,
+    ShortageError if no descriptors or memory are left.
     """
     try:
         with _as_mailbox_errors(branch):
-            return read_settled(branch.inbox, understand, inside=inside)
+            return read_settled(branch.inbox, decode, inside=inside)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -76,10 +76,10 @@ def read_inbox(branch: Branch, inside: str, understand: Callable[[bytes], T]) ->
 
 
 def update(branch: Branch, inside: str, edit: Callable[[Inbox], bool]) -> bool:
-    """Have *edit* change the inbox of *branch* under the mailbox's lock; it answers whether it changed anything.
+    """Change the inbox of *branch* with *edit* under the mailbox's lock; return whether the file was replaced.
 
-    It may be asked again about a later content. Return whether the file was replaced. Raise MailboxError as
-    `read_messages` does, OSError if it could not be written; the file is then as it was.
+    *edit* returns whether it changed the inbox, and is called again if another program writes the file in between.
+    Raise MailboxError as `read_inbox` does, OSError if the file cannot be written; it is then unchanged.
     """
 
     def edited(data: bytes) -> bytes | None:
@@ -93,9 +93,9 @@ def update(branch: Branch, inside: str, edit: Callable[[Inbox], bool]) -> bool:
 
 @contextlib.contextmanager
 def locked(branch: Branch, inside: str) -> Iterator[None]:
-    """Hold the mailbox's own lock, the one the mail program takes; BusyMailboxError if somebody keeps it."""
+    """Hold the lock file that the mail program uses too. Raise BusyMailboxError if it is not free within 10 seconds."""
     if not lies_inside(os.path.realpath(branch.mailbox), inside):
-        raise UnreadableMailboxError(f"{branch.name}: {branch.mailbox} leads out of {inside}")
+        raise UnreadableMailboxError(f"{branch.name}: {branch.mailbox} is a link to outside {inside}")
     fd = _open_lock(branch)
     try:
         _wait_for(fd, branch)
@@ -105,9 +105,10 @@ def locked(branch: Branch, inside: str) -> Iterator[None]:
 
 
 class Folder:
-    """A folder of single mails (`sent`, `deleted`): one file each, never replaced, named as the mail program does.
+    """A folder of mails such as `sent` or `deleted`: one file per mail, which is never replaced.
 
-    To its rule, time and subject, the message id is added: two equal subjects in one second are two files.
+    A file is named by time and subject, as in the mail program, and by the message id. Without the id, two mails with
+    the same subject in the same second would be one file.
     """
 
     def __init__(self, branch: Branch, name: str, inside: str) -> None:
@@ -117,27 +118,27 @@ class Folder:
         self.names: dict[str, list[str]] | None = None
 
     def holds(self, message: Message, *, by: Sequence[str] = UNCHANGING) -> bool:
-        """Tell whether a mail lies here (put away before a crash, or by others) that has *message*'s fields *by*."""
+        """Return whether the folder has a mail with the same fields *by* as *message*, from any program."""
         return any(_same(message, self._read(name), by) for name in self._candidates(message))
 
     def has_named(self, message: Message) -> bool:
-        """Tell whether a file lies here that was named for *message*."""
+        """Return whether the folder has a file that `put` named after *message*."""
         return _id_in_name(message) in self._index()
 
     def put(self, message: Message, body: Message, now: datetime, zone: ZoneInfo, *, escaped: bool) -> None:
-        """Write *body*, the form that *message* takes here, to a file of its own; *escaped*: in ASCII."""
+        """Write *body* to a new file named after *message*. *escaped*: in ASCII. Call `settle` after the last one."""
         self._make()
         name = f"{timestamps.compact(now, zone)}_{_in_name(message.get('subject', 'No Subject'))}"
-        text = dump(body, Habit(ascii=escaped))
+        text = dump(body, Style(ascii=escaped))
         for number in range(1, 100):
-            again = "" if number == 1 else f"_{number}"
+            suffix = "" if number == 1 else f"_{number}"
             with contextlib.suppress(FileExistsError):
-                path = self.path / f"{name}{again}_{_id_in_name(message)}.json"
+                path = self.path / f"{name}{suffix}_{_id_in_name(message)}.json"
                 return create_atomically(path, text.encode(), like=self.inbox)
-        raise FileExistsError(f"{self.path}: 99 mails of the same second, subject and id")
+        raise FileExistsError(f"{self.path}: there are already 99 mails with the same second, subject and id")
 
     def settle(self) -> None:
-        """Make what was put here outlast a power cut."""
+        """Sync the directory, so that the files written by `put` survive a power failure."""
         if os.path.isdir(self.path):
             sync_directory(self.path)
 
@@ -146,23 +147,23 @@ class Folder:
             self.path.mkdir()
             fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
-                # Whoever owns the mailbox must be able to use it, also where root made it.
-                there = self.path.parent.stat()
-                os.fchown(fd, there.st_uid, there.st_gid)
-                os.fchmod(fd, stat.S_IMODE(there.st_mode))
+                # The owner of the mailbox must be able to use the folder even if root created it.
+                parent = self.path.parent.stat()
+                os.fchown(fd, parent.st_uid, parent.st_gid)
+                os.fchmod(fd, stat.S_IMODE(parent.st_mode))
             finally:
                 os.close(fd)
         if not lies_inside(os.path.realpath(self.path), self.inside):
-            raise RefusedError(f"{self.path}: leads out of {self.inside}")
+            raise RefusedError(f"{self.path}: is a link to outside {self.inside}")
 
     def _candidates(self, message: Message) -> list[str]:
-        """Return the names under which *message* may lie here: ours end in its id, the mail program's do not."""
+        """Return the names of files that may contain *message*: those by `put` end with its id, the others do not."""
         index, subject = self._index(), _in_name(message.get("subject", "No Subject"))
-        theirs = [n for n in index.get(subject.rpartition("_")[2], []) if n.endswith(f"_{subject}.json")]
-        return index.get(_id_in_name(message), []) + theirs
+        without_id = [n for n in index.get(subject.rpartition("_")[2], []) if n.endswith(f"_{subject}.json")]
+        return index.get(_id_in_name(message), []) + without_id
 
     def _index(self) -> dict[str, list[str]]:
-        """Return the names here by what stands after the last underscore of each."""
+        """Return the file names of the folder, grouped by the part after the last underscore."""
         if self.names is None:
             self.names = {}
             for name in _listing(self.path):
@@ -177,7 +178,7 @@ class Folder:
 
 
 def archived(message: Message, now: datetime, zone: ZoneInfo) -> Message:
-    """Return *message* as it lies in `deleted/`."""
+    """Return *message* in the form of the folder `deleted/`: closed, read and with the time of archiving."""
     return {**message, "status": "closed", "read": True, "archived_at": timestamps.iso(now, zone)}
 
 
@@ -186,7 +187,7 @@ def _same(message: Message, other: Any, by: Sequence[str]) -> bool:
 
 
 def _listing(directory: Path) -> list[str]:
-    """Return the names of the mails that lie here; what a killed writer left here goes."""
+    """Return the names of the mail files in *directory*; remove temporary files that killed writers left."""
     names = []
     with contextlib.suppress(OSError), os.scandir(directory) as entries:
         for entry in entries:
@@ -213,7 +214,7 @@ def _as_mailbox_errors(branch: Branch) -> Iterator[None]:
     except BusyFileError as error:
         raise BusyMailboxError(f"{branch.name}: {error}") from error
     except (ValueError, RecursionError) as error:
-        raise UnreadableMailboxError(f"{branch.name}: {branch.inbox} can't be parsed: {error}") from error
+        raise UnreadableMailboxError(f"{branch.name}: {branch.inbox} cannot be parsed: {error}") from error
     except RefusedError as error:
         raise UnreadableMailboxError(f"{branch.name}: {error}") from error
 
@@ -225,16 +226,16 @@ def _open_lock(branch: Branch) -> int:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | flags, 0o666)
     except FileExistsError:
         if not stat.S_ISREG(os.lstat(path).st_mode):
-            raise UnreadableMailboxError(f"{branch.name}: {path} is no regular file") from None
+            raise UnreadableMailboxError(f"{branch.name}: {path} is not a regular file") from None
         fd = os.open(path, os.O_RDONLY | flags)
     else:
-        # Made by root, it would otherwise lock out the mail program of the mailbox's owner.
+        # Without this, a lock file created by root could not be opened by the owner's mail program.
         look_like(fd, Path(branch.inbox))
     return fd
 
 
 def _wait_for(fd: int, branch: Branch) -> None:
-    pause, deadline = 0.001, time.monotonic() + LOCK_PATIENCE
+    pause, deadline = 0.001, time.monotonic() + LOCK_TIMEOUT
     while True:
         try:
             return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

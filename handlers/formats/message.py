@@ -1,4 +1,4 @@
-"""A mail, as far as anything is decided by it: read off an inbox without making its text into objects."""
+"""The fields of a mail that decide how it is handled, decoded from an inbox without the other fields."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -8,12 +8,13 @@ import msgspec
 from scheduled.handlers.formats.json_text import MalformedError, parse
 
 Message = dict[str, Any]
-UNCHANGING = ("id", "from", "subject", "timestamp", "message")  # whatever becomes of a mail's status
+# The fields of a message that no program changes after delivery.
+UNCHANGING = ("id", "from", "subject", "timestamp", "message")
 SUBJECTS = ("[SCHEDULED]", "[DAILY]", "[MEMORY]")
 
 
 class Mail(msgspec.Struct, gc=False):
-    """The fields that decide; whatever the file has there, or None."""
+    """The fields of a mail that decide how it is handled, with any JSON type; None if missing."""
 
     id: Any = None
     sender: Any = msgspec.field(default=None, name="from")
@@ -28,34 +29,34 @@ class Mail(msgspec.Struct, gc=False):
 
     @property
     def unread(self) -> bool:
-        """The mail program's rule (older mails have `read`, no `status`)."""
+        """Whether the mail is unread by the mail program's rule; older mails have `read` and no `status`."""
         return self.status == "new" or (self.status is None and not self.read)
 
     @property
     def waits(self) -> bool:
-        """Whether it waits for dispatch."""
+        """Whether the mail waits for dispatch: it is new and has `auto_execute`."""
         return self.status == "new" and bool(self.auto_execute)
 
     @property
     def was_auto_opened(self) -> bool:
-        """Whether it was opened by the sweep, and lies there still."""
+        """Whether the sweep opened the mail, and its status is still `opened`."""
         return self.status == "opened" and self.auto_opened is True
 
     @property
     def opened_stamp(self) -> Any:
-        """Since when it has been open. The first stamp there is decides, even a bad one.
+        """The time at which the mail was opened: the first existing field, even if it is not a valid time.
 
-        Falling back from `auto_opened_at` to the mail's own time would put away within the hour what was opened a
-        moment ago.
+        With a fallback from an invalid `auto_opened_at` to the time of sending, an old mail would be archived right
+        after it was opened.
         """
         if self.auto_opened_at is not None:
             return self.auto_opened_at
         return self.timestamp if self.opened_at is None else self.opened_at
 
     def is_own(self, sender: str) -> bool:
-        """Tell whether it is a notice of ours, by its subject and our *sender*: they never count as stale.
+        """Return whether the mail is a notice of `scheduled`: it is from *sender* and its subject has a known prefix.
 
-        They would breed more of them.
+        Unread notices never count as stale, because each would cause another notice.
         """
         subject = self.subject
         return self.sender == sender and isinstance(subject, str) and subject.startswith(SUBJECTS)
@@ -65,7 +66,7 @@ FIELDS = Mail.__struct_encode_fields__
 
 
 class Counts(NamedTuple):
-    """How many messages lie in an inbox, and how many of them are unread."""
+    """The number of messages in an inbox, and of the unread ones."""
 
     total: int
     unread: int
@@ -79,43 +80,46 @@ _decode = msgspec.json.Decoder(_File).decode
 
 
 def mails_in(data: bytes) -> list[Mail | None]:
-    """Return the mails in an inbox file of whatever shape, None for what is no message; ValueError if it is none."""
+    """Return the mails of an inbox file in any known layout, None for elements that are not messages.
+
+    Raise ValueError if *data* is not an inbox.
+    """
     try:
-        mails: list[Mail | None] = _decode(data).messages  # type: ignore[assignment] # copying 50,000 for their type
-        data.isascii() or data.decode()  # of what it passes over it checks everything but this
+        mails: list[Mail | None] = _decode(data).messages  # type: ignore[assignment] # avoids copying a long list
+        data.isascii() or data.decode()  # msgspec does not check that skipped strings are valid UTF-8
     except (msgspec.DecodeError, RecursionError):
         return [mail_of(message) for message in messages_in(parse(data))]
     return mails
 
 
 def mail_of(message: Any) -> Mail | None:
-    """Return what decides about a *message*; None if it is none."""
+    """Return the deciding fields of *message*, None if it is not a message."""
     return Mail(*map(message.get, FIELDS)) if isinstance(message, dict) else None
 
 
 def messages_in(document: Any) -> list[Any]:
-    """Return the messages of a parsed inbox of whatever shape; ValueError if it is none."""
+    """Return the messages of a parsed inbox in any known layout. Raise ValueError if it is not an inbox."""
     if isinstance(document, list):
         return document
     if not isinstance(document, dict):
-        raise MalformedError("it is no inbox")
+        raise MalformedError("it is not an inbox")
     messages = document.get("messages", document.get("inbox", []))
     if not isinstance(messages, list):
-        raise MalformedError("its messages are no list")
+        raise MalformedError("its messages are not a list")
     return messages
 
 
 def count(mails: Sequence[Mail | None]) -> Counts:
-    """Return the counts that belong to *mails*."""
+    """Return the numbers of all and of unread mails in *mails*."""
     return Counts(len(mails), sum(mail is not None and mail.unread for mail in mails))
 
 
 def identity(message: Mapping[str, Any]) -> str:
-    """Return what tells *message* from others: its id, or a digest of what never changes of it."""
+    """Return the id of *message* or, if it has none, a digest of its unchanging fields."""
     if (given := message.get("id")) is not None:
         return str(given)
     import json
     from hashlib import sha256
 
-    said = json.dumps([message.get(key) for key in UNCHANGING])
-    return sha256(said.encode()).hexdigest()[:8]
+    text = json.dumps([message.get(key) for key in UNCHANGING])
+    return sha256(text.encode()).hexdigest()[:8]

@@ -1,10 +1,11 @@
-"""Reading and replacing files that other programs truncate and write in place, without any lock.
+"""Reads and replaces files that other programs truncate and write in place, without any lock.
 
-Three things go wrong with such files: one reads half of a write; one replaces what somebody wrote since it
-was read; one replaces the file while somebody has it open, whose words then go where nobody looks. A read
-lease of the kernel tells all three: it is refused while anybody has the file open for writing, and whoever
-opens it so meanwhile waits until it is given back. Where there are none (another owner's file, some network
-file systems) the same is found by comparing, which leaves a window of microseconds.
+Three errors are possible with such files: reading an unfinished write; replacing a change that another program made
+after the file was read; and replacing the file while another program has it open, so that its data goes into the
+deleted old file. A read lease of the kernel (fcntl F_SETLEASE) prevents all three: it is refused while a process has
+the file open for writing, and a process that opens the file for writing later waits until the lease is released. Where
+leases are not available (files of another owner, some network file systems), the content is compared before and after
+instead, which leaves a window of microseconds.
 """
 
 import contextlib
@@ -21,20 +22,20 @@ from scheduled.state.files import CHUNK, open_regular, read_open, sync_directory
 
 T = TypeVar("T")
 
-PATIENCE = 5.0  # seconds that a writer may keep us waiting: theirs take milliseconds
-GLANCES = 6  # at an unchanged broken file, where no lease tells whether it is being written
+WRITER_TIMEOUT = 5.0  # seconds to wait for a program that writes the file; a write takes milliseconds
+MAX_READS = 6  # of an unchanged invalid file where leases are not available; after these it counts as damaged
 NO_LEASES_HERE = frozenset({errno.EINVAL, errno.EACCES, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 class BusyFileError(OSError):
-    """Another program kept the file open for writing, or kept changing it, for longer than we wait."""
+    """Another program backup the file open for writing, or backup changing it, for longer than the timeout."""
 
 
 class Leased:
-    """A file opened for reading (as *fd*), with the attempt at a read lease on it, both for the length of a `with`.
+    """A context manager for a file opened for reading (as *fd*), with a read lease if possible.
 
-    *held*: nobody has it open for writing. *refused*: somebody has. Neither: there are no leases here. Raises as
-    `open_regular` does.
+    *held*: the lease was granted, no process has the file open for writing. *refused*: a process has it open for
+    writing. Neither: leases are not available for this file. Raise the errors of `open_regular`.
     """
 
     def __init__(self, path: str | Path, inside: str | None) -> None:
@@ -43,7 +44,8 @@ class Leased:
 
     def __enter__(self) -> Self:
         try:
-            # The kernel's signal to the holder would be SIGIO, which kills; SIGURG is ignored by default.
+            # The kernel signals the holder when another process waits. The default, SIGIO, would kill this process;
+            # SIGURG is ignored by default.
             fcntl.fcntl(self.fd, fcntl.F_SETSIG, signal.SIGURG)
             fcntl.fcntl(self.fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         except OSError as error:
@@ -57,62 +59,64 @@ class Leased:
 
     def __exit__(self, *_: object) -> None:
         try:
-            if self.held:  # let those who wait go on, even if a fork has the descriptor too
+            if self.held:  # closing would not release the lease if a forked process has the descriptor too
                 fcntl.fcntl(self.fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
         finally:
             os.close(self.fd)
 
     def broken(self) -> bool:
-        """Tell whether somebody is waiting to open the file for writing."""
+        """Return whether another process is waiting to open the file for writing."""
         return self.held and fcntl.fcntl(self.fd, fcntl.F_GETLEASE) != fcntl.F_RDLCK
 
 
 def read_settled(path: str | Path, parse: Callable[[bytes], T], *, inside: str | None = None) -> T:
-    """Return `parse(content)`; while it raises ValueError and somebody is writing the file, read again.
+    """Return `parse(content)`; if it raises ValueError while another program writes the file, read the file again.
 
-    A prefix of a JSON object or array is none, so what parses was read whole.
-    Raise parse's ValueError for a file that nobody is writing, OSError for one that can't be read.
+    The beginning of a JSON object or array is not valid JSON, so content that can be parsed is complete. Raise the
+    ValueError if no program is writing the file, BusyFileError after a timeout, OSError if it cannot be read.
     """
-    broken = _Broken()
-    for _ in _patiently():
+    unparseable = _Unparseable()
+    for _ in _attempts():
         with Leased(path, inside) as file:
             try:
                 return parse(read_open(file.fd, path))
             except ValueError:
-                if broken.for_good(file):
+                if unparseable.is_final(file):
                     raise
-    raise BusyFileError(f"{path}: is being written without end")
+    raise BusyFileError(f"{path}: another program did not finish writing it within {WRITER_TIMEOUT:g} s")
 
 
 def count_lines(path: str | Path, inside: str | None = None) -> tuple[int, int]:
-    """Return the number of lines (as `len(readlines())` counts them) and of bytes of a file at rest.
+    """Return the number of lines, counted as by `readlines()`, and of bytes of a file.
 
-    Of one that somebody holds open for writing all the time, what is there after a second.
+    Wait up to 1 s for a program that writes the file; then count its current content. Raise OSError if it cannot be
+    read.
     """
     counted = (0, 0)
-    for glance, _ in enumerate(_patiently(1.0), start=1):
+    for attempt, _ in enumerate(_attempts(1.0), start=1):
         with Leased(path, inside) as file:
             before = os.fstat(file.fd)
             counted = _count(file.fd, before.st_size)
             if file.held:
                 break
-            # Without leases: a file that is just being written is empty at first, and changes.
+            # Without leases: a file that is being written is empty first, and its modification time changes.
             settled = counted[1] and before.st_mtime_ns == os.fstat(file.fd).st_mtime_ns
-            if not file.refused and (settled or glance >= GLANCES):
+            if not file.refused and (settled or attempt >= MAX_READS):
                 break
     return counted
 
 
 def rewrite(path: Path, edit: Callable[[bytes], bytes | None], *, inside: str | None = None) -> bool:
-    """Replace the content of *path* by `edit(content)`; False, and nothing touched, if that is None or equal.
+    """Replace the content of *path* atomically by `edit(content)`; return whether it was replaced.
 
-    The old or the new content is there whole at any time. Whoever opens the file for writing while it is
-    being replaced gets his file back, and *edit* is asked again about what he wrote: nothing that another
-    program writes, locked or not, is lost by our doing. Raise BusyFileError if it can't be had in peace.
+    If *edit* returns None or the same content, return False without changing anything. If another program opens the
+    file for writing in between, the old file is restored and *edit* is called again with the new content. So no write
+    of another program is lost, even if it uses no lock. Raise BusyFileError if another program keeps writing the
+    file, the ValueError of *edit* if the content is damaged, OSError if the file cannot be read or written.
     """
     target = Path(os.path.realpath(path))
-    broken = _Broken()
-    for _ in _patiently():
+    unparseable = _Unparseable()
+    for _ in _attempts():
         with Leased(target, inside) as file:
             if file.refused:
                 continue
@@ -120,7 +124,7 @@ def rewrite(path: Path, edit: Callable[[bytes], bytes | None], *, inside: str | 
             try:
                 wanted = edit(content)
             except ValueError:
-                if broken.for_good(file):
+                if unparseable.is_final(file):
                     raise
                 continue
             if wanted is None or wanted == content:
@@ -130,43 +134,43 @@ def rewrite(path: Path, edit: Callable[[bytes], bytes | None], *, inside: str | 
     raise BusyFileError(f"{path}: another program keeps writing it")
 
 
-class _Broken:
-    """Tells half of a write from a file that is broken and stays so."""
+class _Unparseable:
+    """Distinguishes an unfinished write from a damaged file."""
 
     def __init__(self) -> None:
         self.last, self.times = -1, 0
 
-    def for_good(self, file: Leased) -> bool:
-        """Tell whether the unparseable content read from *file* is all that will come."""
+    def is_final(self, file: Leased) -> bool:
+        """Return whether the unparseable content of *file* is damaged, and not still being written."""
         changed = os.fstat(file.fd).st_mtime_ns
         self.times = self.times + 1 if changed == self.last else 1
         self.last = changed
-        return file.held or (not file.refused and self.times >= GLANCES)
+        return file.held or (not file.refused and self.times >= MAX_READS)
 
 
 def _swap(target: Path, file: Leased, content: bytes, wanted: bytes) -> bool:
-    """Put *wanted* in the place of *file*; False, with that one in its place, if disturbed."""
-    kept = target.parent / temporary_name()
+    """Replace *file* by *wanted*. If another program writes the file in between, restore it and return False."""
+    backup = target.parent / temporary_name()  # a second link to the old file, to restore it from
     with temporary(target, wanted) as temp:
         try:
             with contextlib.suppress(OSError):  # no hard links on this file system
-                _mark_as_no_leftover(file.fd)
-                os.link(target, kept)
+                _protect_from_cleanup(file.fd)
+                os.link(target, backup)
             if not _unchanged(file, content) or not os.path.samestat(target.stat(), os.fstat(file.fd)):
                 return False
             temp.replace(target)
             sync_directory(target.parent)
             if _unchanged(file, content):
                 return True
-            _put_back(target, kept, file.fd)
+            _put_back(target, backup, file.fd)
             return False
         finally:
             with contextlib.suppress(OSError):
-                kept.unlink()
+                backup.unlink()
 
 
-def _mark_as_no_leftover(fd: int) -> None:
-    # Until it is closed. Who else locks the file marks it as well.
+def _protect_from_cleanup(fd: int) -> None:
+    # `clear_leftovers` removes unlocked temporary files. A lock that another process has on the file protects it too.
     with contextlib.suppress(BlockingIOError):
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
@@ -176,7 +180,7 @@ def _unchanged(file: Leased, content: bytes) -> bool:
 
 
 def _holds(fd: int, content: bytes) -> bool:
-    """Tell whether *content* is all that the file holds."""
+    """Return whether the file has exactly this *content*."""
     at = 0
     while chunk := os.pread(fd, CHUNK, at):
         if not content.startswith(chunk, at):
@@ -185,13 +189,14 @@ def _holds(fd: int, content: bytes) -> bool:
     return at == len(content)
 
 
-def _put_back(target: Path, kept: Path, fd: int) -> None:
-    # Whoever opened the old file goes on writing into it, under its old name again.
-    if kept.exists():
-        kept.replace(target)
+def _put_back(target: Path, backup: Path, fd: int) -> None:
+    # The other program continues to write into the old file, which gets its name back.
+    if backup.exists():
+        backup.replace(target)
         return
+    # Without hard links the old file has no name: wait until its content no longer changes and copy it.
     late = b""
-    for _ in _patiently(1.0):
+    for _ in _attempts(1.0):
         before, late = late, read_open(fd, target)
         if late and late == before:
             with temporary(target, late) as temp:
@@ -207,13 +212,13 @@ def _count(fd: int, length: int) -> tuple[int, int]:
         lines += chunk.count(b"\n")
         size += len(chunk)
         last = chunk[-1:] or last
-        if len(chunk) < wanted:  # the end, without asking again
+        if len(chunk) < wanted:  # a short read is the end of the file
             return lines + (last != b"\n"), size
 
 
-def _patiently(seconds: float | None = None) -> Iterator[None]:
-    """Yield until the patience is spent, with growing pauses between."""
-    pause, deadline = 0.001, time.monotonic() + (PATIENCE if seconds is None else seconds)
+def _attempts(seconds: float | None = None) -> Iterator[None]:
+    """Yield immediately, then again after growing pauses until *seconds* (default: WRITER_TIMEOUT) have passed."""
+    pause, deadline = 0.001, time.monotonic() + (WRITER_TIMEOUT if seconds is None else seconds)
     yield
     while time.monotonic() < deadline:
         time.sleep(pause)

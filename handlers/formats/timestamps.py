@@ -1,4 +1,4 @@
-"""Times as the workspace's programs write them: naive and local, sometimes ISO with `T`, `Z` or an offset."""
+"""Parses and formats the timestamps of the workspace's programs: local without zone, or ISO with `Z` or an offset."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -10,9 +10,9 @@ from scheduled.handlers.formats.json_text import MalformedError
 
 
 def parse(value: Any, zone: ZoneInfo) -> datetime:
-    """Return the instant that *value* names, in UTC (naive: local in *zone*); ValueError if it names none."""
+    """Return the instant of *value* in UTC; without an offset it is local in *zone*. Raise ValueError if not valid."""
     if not isinstance(value, str):
-        raise MalformedError(f"{value!r} is no time")
+        raise MalformedError(f"{value!r} is not a time")
     stamp = datetime.fromisoformat(value.strip())
     try:
         return (stamp if stamp.tzinfo else stamp.replace(tzinfo=zone)).astimezone(UTC)
@@ -22,14 +22,14 @@ def parse(value: Any, zone: ZoneInfo) -> datetime:
 
 @lru_cache(maxsize=8)
 def reader(zone: ZoneInfo) -> Callable[[Any], float | None]:
-    """Return what reads stamps as `parse` does in *zone*, in UTC seconds, None for what names no time: for many."""
+    """Return a fast variant of `parse` for *zone*, which returns UTC seconds, or None for an invalid timestamp."""
     days = _Days(zone)
 
     def read(value: Any) -> float | None:
         try:
             stamp = datetime.fromisoformat(value)
         except (ValueError, TypeError):
-            return _slowly(value, zone)  # blanks around it, or no time
+            return _slowly(value, zone)  # has surrounding blanks, or is not a time
         if stamp.tzinfo is not None or (midnight := days[stamp.toordinal()]) is None:
             return _slowly(value, zone)
         seconds = midnight + 3600 * stamp.hour + 60 * stamp.minute + stamp.second
@@ -46,9 +46,9 @@ def _slowly(value: Any, zone: ZoneInfo) -> float | None:
 
 
 class _Days(dict[int, int | None]):
-    """When each local day (by its ordinal) begins, in UTC seconds; None if its clocks change, or nobody knows.
+    """The UTC seconds at which each local day (by its ordinal) begins; None if the UTC offset changes during the day.
 
-    Asked once a day instead of once a stamp: the look-up in the zone takes longer than reading the stamp.
+    Cached per day, because the lookup in the time zone takes longer than parsing a timestamp.
     """
 
     def __init__(self, zone: ZoneInfo) -> None:
@@ -62,11 +62,11 @@ class _Days(dict[int, int | None]):
 
 
 _EPOCH = date(1970, 1, 1).toordinal()
-_EDGE = 3  # days at either end of the calendar, where an offset leads out of it
+_EDGE = 3  # days at both ends of the calendar, where applying an offset overflows
 
 
 def _offset_of_day(day: int, zone: ZoneInfo) -> float | None:
-    """Return the seconds that *zone* is ahead of UTC all through a local day; None if its clocks change."""
+    """Return the UTC offset of *zone* in seconds on a local day; None if it changes or is not a whole number."""
     if not date.min.toordinal() + _EDGE < day < date.max.toordinal() - _EDGE:
         return None
     midnight = datetime.fromordinal(day).replace(tzinfo=zone)
@@ -77,29 +77,29 @@ def _offset_of_day(day: int, zone: ZoneInfo) -> float | None:
     return None if seconds is None or seconds % 1 else seconds
 
 
-def readings(value: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Return both instants that a naive local *value* may mean: they differ in the hour that is run twice."""
+def instants(value: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return both instants (UTC) of a naive local *value*; they differ only in the hour repeated at a clock change."""
     stamp = datetime.fromisoformat(value).replace(tzinfo=zone)
     return stamp.astimezone(UTC), stamp.replace(fold=1).astimezone(UTC)
 
 
 def spaced(now: datetime, zone: ZoneInfo) -> str:
-    """Return *now* as the mail writer stamps its messages: `2026-02-03 14:00:00`, local."""
+    """Return *now* in the format of mail messages: `2026-02-03 14:00:00`, local in *zone*."""
     return now.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def iso(now: datetime, zone: ZoneInfo) -> str:
-    """Return *now* as the workspace's programs stamp their files: `2026-02-03T14:00:00`, local."""
+    """Return *now* in the format of the workspace's other files: `2026-02-03T14:00:00`, local in *zone*."""
     return now.astimezone(zone).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def compact(now: datetime, zone: ZoneInfo) -> str:
-    """Return *now* as it begins a mail file's name: `20260203_140000`, local."""
+    """Return *now* in the format of mail file names: `20260203_140000`, local in *zone*."""
     return now.astimezone(zone).strftime("%Y%m%d_%H%M%S")
 
 
 def span(length: timedelta) -> str:
-    """Return a length of time in the unit a person would use: `53 min`, `5 h`, `31 days`."""
+    """Return a duration in one suitable unit: `53 min`, `5 h` or `31 days`."""
     hours = length / timedelta(hours=1)
     if hours < 1:
         return f"{round(hours * 60)} min"

@@ -1,1 +1,1 @@
-"""The workspace that the built-in handlers look after."""
+"""The agent workspace that the built-in handlers check and clean up."""

@@ -1,4 +1,4 @@
-"""How many mails each branch sent and received within a span of time, wherever they have been put since."""
+"""Counts the mails that each branch sent and received in a time span, archived mails included."""
 
 import os
 import re
@@ -21,7 +21,7 @@ _NAMED_BY_TIME = re.compile(r"(\d{8}_\d{6})_")
 
 
 class Activity(msgspec.Struct, frozen=True, kw_only=True):
-    """One branch's mails within the span."""
+    """The numbers of mails that one branch sent and received in the time span."""
 
     branch: str
     sent: int
@@ -29,19 +29,19 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def total(self) -> int:
-        """Both together."""
+        """The sum of sent and received mails."""
         return self.sent + self.received
 
 
 class Traffic:
-    """Counts the mails stamped after *start*, up to *end*."""
+    """Counts the mails with a timestamp after *start* and not after *end*; naive timestamps are local in *zone*."""
 
     def __init__(self, workspace: Workspace, start: datetime, end: datetime, zone: ZoneInfo) -> None:
         self.workspace, self.inside, self.zone = workspace, workspace.inside, zone
         self.start, self.end = start.astimezone(UTC), end.astimezone(UTC)
 
     def busiest_first(self) -> list[Activity]:
-        """Return the branches that sent or received anything."""
+        """Return the branches that sent or received mails, those with the most mails first."""
         found = (
             Activity(branch=branch.name, sent=self._sent(branch), received=self._received(branch))
             for branch in self.workspace.branches
@@ -49,23 +49,23 @@ class Traffic:
         return sorted((each for each in found if each.total), key=lambda each: (-each.total, each.branch))
 
     def _received(self, branch: Branch) -> int:
-        put_away = [mail for _, mail in self._laid_down(branch, "deleted") if self._counts(mail)]
+        deleted = [mail for _, mail in self._mails(branch, "deleted") if self._counts(mail)]
         try:
             index = self.workspace.cache.inbox(branch, self.inside)
             number = 0 if index is None else index.sent_within(self.start, self.end)
-            if number is not None and not put_away:
+            if number is not None and not deleted:
                 return number
-            lying = read_messages(branch, self.inside) or []
+            messages = read_messages(branch, self.inside) or []
         except MailboxError:
-            lying = []  # said by the checkup
-        return len({identity(mail) for mail in (*filter(self._counts, lying), *put_away)})
+            messages = []  # the checkup of the branch reports the error
+        return len({identity(mail) for mail in (*filter(self._counts, messages), *deleted)})
 
     def _sent(self, branch: Branch) -> int:
-        # Mails in `sent/` have no id: the file's name stays when it is moved to the archive.
-        return len({name for name, mail in self._laid_down(branch, "sent") if self._counts(mail)})
+        # Mails in `sent/` have no id, but keep their file name when they are moved to the archive.
+        return len({name for name, mail in self._mails(branch, "sent") if self._counts(mail)})
 
-    def _laid_down(self, branch: Branch, name: str) -> Iterator[tuple[str, Any]]:
-        """Yield name and content of each mail in a folder and in its archive that may be of the span."""
+    def _mails(self, branch: Branch, name: str) -> Iterator[tuple[str, Any]]:
+        """Yield file name and content of each mail in a folder and its archive that may belong to the time span."""
         mailbox = branch.mailbox
         for first, folder in ((name, name), (".archive", f".archive/{name}")):
             if self.workspace.cache.may_hold(mailbox, first):
@@ -73,11 +73,11 @@ class Traffic:
 
     def _mails_in(self, folder: str) -> Iterator[tuple[str, Any]]:
         for file in _names(folder):
-            if not self._put_there_before(file):
+            if not self._is_older(file):
                 yield file, self._read(f"{folder}/{file}")
 
-    def _put_there_before(self, file: str) -> bool:
-        """Tell whether a file's name says that its mail was sent, or put away, before the span began."""
+    def _is_older(self, file: str) -> bool:
+        """Return whether the time in a file name, of sending or deleting the mail, is before the time span."""
         if not (named := _NAMED_BY_TIME.match(file)):
             return False
         try:

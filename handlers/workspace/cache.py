@@ -1,8 +1,9 @@
-"""The cache of what was found in files, for as long as they stay as they are: where nothing changed, nothing is read.
+"""A cache of the contents of workspace files, so that a run does not read files that have not changed.
 
-An entry counts while its file's times, size and inode are those of the look. A file that had been changed only a
-moment before may be changed again without any of them telling (clocks of file systems are coarse), so that look is
-not kept. All of it can be lost or damaged at any time: then it is discarded, and the files are read again.
+An entry is valid while the times, size and inode of its file are those from before it was read. The clocks of file
+systems are coarse: a file that was changed within the last two seconds can change again without any difference in
+these values. So what was read from such a recent file is not saved. A lost or damaged cache is discarded, and the files
+are read again.
 """
 
 import errno
@@ -18,7 +19,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from scheduled.handlers.formats import mail_index
-from scheduled.handlers.formats.branches import Branch, WorkspaceError, looked_for
+from scheduled.handlers.formats.branches import Branch, WorkspaceError, relevant_names
 from scheduled.handlers.formats.mail_index import MailIndex
 from scheduled.handlers.formats.mailbox_files import read_inbox
 from scheduled.handlers.formats.safe_files import count_lines
@@ -29,14 +30,14 @@ Mark = tuple[int, int, int, int]
 Entries = dict[str, tuple[Mark, T]]
 
 NAME = "seen.json"
-FORM = 2  # of what is kept; another form is forgotten
-MOMENT = 2 * 10**9  # the coarsest clock of a file system (FAT's) ticks every two seconds
+FORM = 2  # the format version of the file; a file of another version is discarded
+RECENT = 2 * 10**9  # nanoseconds: the coarsest clock of a file system (FAT) has a resolution of two seconds
 
 
-class _Kept(msgspec.Struct):
-    """What lies in the file; an inbox's index holds only for the zone and the sender that it was made with.
+class _Saved(msgspec.Struct):
+    """The content of the cache file. The indexes of inboxes are valid only for the same zone and sender.
 
-    Each kind of entries is decoded only once it is needed; where it is damaged it is discarded.
+    Each kind of entries stays undecoded until it is used; if it is damaged, only that kind is discarded.
     """
 
     form: int
@@ -48,142 +49,142 @@ class _Kept(msgspec.Struct):
 
 
 class FileCache:
-    """What was found in the files of a workspace, kept in *path* (None: not kept). One FileCache reads a file once."""
+    """The cached contents of a workspace's files, saved in *path* unless that is None. It reads each file once."""
 
     def __init__(self, path: Path | None = None, zone: ZoneInfo | None = None, sender: str = "") -> None:
         self._path, self._zone, self._sender = path, zone or ZoneInfo("UTC"), sender
-        self._glances: dict[Callable[[str], Any], dict[str, Any]] = {}
-        self._lines: _Looks[tuple[int, int]] = _Looks(lambda: self._kept.lines, Entries[tuple[int, int]])
-        self._inboxes: _Looks[MailIndex | None] = _Looks(
-            lambda: self._kept.inboxes, Entries[MailIndex | None]
+        self._unsaved: dict[Callable[[str], Any], dict[str, Any]] = {}
+        self._lines: _Reads[tuple[int, int]] = _Reads(lambda: self._saved.lines, Entries[tuple[int, int]])
+        self._inboxes: _Reads[MailIndex | None] = _Reads(
+            lambda: self._saved.inboxes, Entries[MailIndex | None]
         )
-        self._names: _Looks[list[str]] = _Looks(lambda: self._kept.names, Entries[list[str]])
-        self._all: tuple[_Looks[Any], ...] = (self._lines, self._inboxes, self._names)
+        self._names: _Reads[list[str]] = _Reads(lambda: self._saved.names, Entries[list[str]])
+        self._all: tuple[_Reads[Any], ...] = (self._lines, self._inboxes, self._names)
 
     def lines(self, path: str, inside: str) -> tuple[int, int]:
-        """Return the numbers of lines and bytes of a file; raises as `count_lines` does."""
+        """Return the numbers of lines and bytes of a file. Raise the errors of `count_lines`."""
         return self._lines.at(path, count_lines, path, inside)
 
     def names(self, directory: str) -> list[str]:
-        """Return what `looked_for` finds in a directory (and raise what it does): as long as that stays, so do they."""
-        return self._names.at(directory, looked_for, directory)
+        """Return the `relevant_names` of a directory. Raise OSError if it cannot be listed."""
+        return self._names.at(directory, relevant_names, directory)
 
     def may_hold(self, directory: str, name: str) -> bool:
-        """Tell whether something of that *name* lies in a directory, or nobody can tell now."""
+        """Return whether a directory has an entry *name*; True also if it cannot be listed now."""
         try:
             return name in self.names(directory)
         except OSError:
             return True
 
     def memory_names(self, branch: Branch) -> list[str]:
-        """Return the names of all memory files of a branch; raises WorkspaceError if they can't be known now."""
+        """Return the names of a branch's memory files. Raise WorkspaceError if the list cannot be read now."""
         try:
             return [name for name in self.names(branch.memories) if branch.is_memory(name)]
         except OSError as error:
             if error.errno in {*SHORTAGE, errno.EIO}:
-                raise WorkspaceError(f"{branch.memories}: can't be listed now: {error.strerror}") from error
+                raise WorkspaceError(f"{branch.memories}: cannot be listed now: {error.strerror}") from error
             return []
 
-    def once(self, look: Callable[[str], T], path: str) -> T:
-        """Return what a cheap *look* at a path says; it is not kept, but asked once only."""
-        if look not in self._glances:
-            self._glances[look] = {}
-        glances: dict[str, T] = self._glances[look]
-        if path not in glances:
-            glances[path] = look(path)
-        return glances[path]
+    def once(self, read: Callable[[str], T], path: str) -> T:
+        """Return `read(path)`, called once per path. The result is not saved: this is for cheap reads."""
+        if read not in self._unsaved:
+            self._unsaved[read] = {}
+        results: dict[str, T] = self._unsaved[read]
+        if path not in results:
+            results[path] = read(path)
+        return results[path]
 
     def inbox(self, branch: Branch, inside: str) -> MailIndex | None:
-        """Return the index of a branch's inbox, None if it has none; raises as `read_inbox` does."""
+        """Return the index of a branch's inbox, None if it has no inbox. Raise the errors of `read_inbox`."""
         return self._inboxes.at(branch.inbox, read_inbox, branch, inside, self._index)
 
     def _index(self, data: bytes) -> MailIndex:
         return mail_index.of(data, self._zone, self._sender)
 
     def forget(self, path: str) -> None:
-        """Look at a file again when it is asked for: we have changed it."""
-        for looks in self._all:
-            looks.forget(path)
-        for glances in self._glances.values():
-            glances.pop(path, None)
+        """Discard what was read from *path*; to be called after changing the file."""
+        for reads in self._all:
+            reads.forget(path)
+        for results in self._unsaved.values():
+            results.pop(path, None)
 
     def save(self) -> None:
-        """Keep what is new for the next time; that it can't be kept only costs time, and is said."""
-        if self._path is None or not any(looks.news for looks in self._all):
+        """Write the cache file if it changed. If that fails, print a warning; the next run reads the files again."""
+        if self._path is None or not any(reads.changed for reads in self._all):
             return
-        self._kept.lines, self._kept.inboxes, self._kept.names = (looks.kept() for looks in self._all)
+        self._saved.lines, self._saved.inboxes, self._saved.names = (reads.encoded() for reads in self._all)
         try:
-            write_atomically(self._path, msgspec.json.encode(self._kept), mode=0o600)
+            write_atomically(self._path, msgspec.json.encode(self._saved), mode=0o600)
         except OSError as error:
-            _say(f"{self._path}: can't be kept: {error}")
+            _warn(f"{self._path}: the cache cannot be saved: {error}")
 
     @cached_property
-    def _kept(self) -> _Kept:
-        empty = _Kept(FORM, self._zone.key, self._sender)
+    def _saved(self) -> _Saved:
+        empty = _Saved(FORM, self._zone.key, self._sender)
         if self._path is None:
             return empty
         try:
-            kept = msgspec.json.decode(read_regular(self._path), type=_Kept)
+            saved = msgspec.json.decode(read_regular(self._path), type=_Saved)
         except FileNotFoundError:
             return empty
         except (OSError, ValueError, RecursionError) as error:
-            _say(f"{self._path}: {error}; all files are looked at anew")
+            _warn(f"{self._path}: {error}; all files are read again")
             return empty
-        if (kept.form, kept.zone, kept.sender) != (empty.form, empty.zone, empty.sender):
+        if (saved.form, saved.zone, saved.sender) != (empty.form, empty.zone, empty.sender):
             return empty
-        return kept
+        return saved
 
 
-class _Looks(Generic[T]):
-    """The looks of one kind: those *kept* from before, read when they are asked for, and what was found *now*."""
+class _Reads(Generic[T]):
+    """The cache entries of one kind: the *saved* ones, decoded on first use, and the results of this run (*now*)."""
 
-    def __init__(self, kept: Callable[[], msgspec.Raw], kind: Any) -> None:
+    def __init__(self, saved: Callable[[], msgspec.Raw], kind: Any) -> None:
         self.now: dict[str, T] = {}
-        self.news, self._kept, self._kind = False, kept, kind
+        self.changed, self._saved, self._kind = False, saved, kind
 
     @cached_property
-    def before(self) -> Entries[T]:
-        """What was kept, with the marks of the files."""
+    def entries(self) -> Entries[T]:
+        """The entries to save: for each path the mark of its file and what was read."""
         try:
-            known: Entries[T] = msgspec.json.decode(self._kept(), type=self._kind)
+            saved: Entries[T] = msgspec.json.decode(self._saved(), type=self._kind)
         except (ValueError, RecursionError) as error:
-            _say(f"{NAME}: {error}; all files are looked at anew")
+            _warn(f"{NAME}: {error}; all files are read again")
             return {}
-        return known
+        return saved
 
-    def at(self, path: str, look: Callable[..., T], *terms: Any) -> T:
-        """Return what `look(*terms)` finds at *path*, as it was found before if the file there is still the same."""
+    def at(self, path: str, read: Callable[..., T], *arguments: Any) -> T:
+        """Return the cached result for *path*, or `read(*arguments)` if the file there has changed."""
         if path in self.now:
             return self.now[path]
-        mark, known = _mark(path), self.before.get(path)
-        if known is not None and known[0] == mark:
-            found = known[1]
+        mark, entry = _mark(path), self.entries.get(path)
+        if entry is not None and entry[0] == mark:
+            found = entry[1]
         else:
             began = time.time_ns()
-            found = look(*terms)
-            # What is changed while we look, or later, bears another mark from then on.
-            if mark is not None and max(mark[:2]) < began - MOMENT:
-                self.before[path] = mark, found
-                self.news = True
+            found = read(*arguments)
+            # The mark is from before reading: a change during or after it gives the file another mark.
+            if mark is not None and max(mark[:2]) < began - RECENT:
+                self.entries[path] = mark, found
+                self.changed = True
         self.now[path] = found
         return found
 
     def forget(self, path: str) -> None:
-        """Look at a file again."""
+        """Discard the result for *path*."""
         self.now.pop(path, None)
-        if self.news:  # what was found before it was changed need not be kept
-            self.before.pop(path, None)
+        if self.changed:  # the entry would be saved, although its mark no longer fits
+            self.entries.pop(path, None)
 
-    def kept(self) -> msgspec.Raw:
-        """Return what is to be kept: all but the files that are gone, or whose names no JSON can hold."""
-        if not self.news:
-            return self._kept()
-        self.news = False
-        there = {p: entry for p, entry in self.before.items() if p in self.now or os.path.lexists(p)}
-        return msgspec.Raw(_written(there))
+    def encoded(self) -> msgspec.Raw:
+        """Return the entries as JSON, without files that are gone or have names that JSON cannot represent."""
+        if not self.changed:
+            return self._saved()
+        self.changed = False
+        existing = {p: entry for p, entry in self.entries.items() if p in self.now or os.path.lexists(p)}
+        return msgspec.Raw(_encoded(existing))
 
 
-def _written(entries: Entries[Any]) -> bytes:
+def _encoded(entries: Entries[Any]) -> bytes:
     try:
         return msgspec.json.encode(entries)
     except UnicodeEncodeError:
@@ -199,6 +200,7 @@ def _is_text(*values: Any) -> bool:
 
 
 def _mark(path: str) -> Mark | None:
+    """Return the modification time, change time (nanoseconds), size and inode of a file, None if there is none."""
     try:
         found = os.stat(path)
     except OSError:
@@ -206,5 +208,5 @@ def _mark(path: str) -> Mark | None:
     return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
 
 
-def _say(trouble: str) -> None:
-    print(trouble, file=sys.stderr)  # noqa: T201 - the run's output, for `logs`
+def _warn(message: str) -> None:
+    print(message, file=sys.stderr)  # noqa: T201 - the output of the run, shown by `scheduled logs`

@@ -1,4 +1,4 @@
-"""What is right and wrong with each branch: limits decide its status, everything else is noted beside it."""
+"""Checks branches: their issues decide the status (healthy, warning, error); notes do not change it."""
 
 import os
 from collections.abc import Iterator
@@ -21,10 +21,12 @@ OWN_CENTRALS = ("HEALTH.central.json", "METRICS.central.json")
 
 
 class Limits(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """From when on something is said: memory in lines, ages in hours or days, logs in bytes.
+    """The limits of the health check.
 
-    *strict* makes warnings of the notes on README, dashboard and logs. A log of the workspace is rotated at
-    200,000 bytes at the latest.
+    *approaching* and *limit* are sizes of a memory file in lines. *new_hours* and *opened_hours* are ages of unread
+    and of opened mails. *dashboard_hours* applies to dashboards and to central files. *log_bytes* is the size of a log
+    that is not rotated: the workspace's programs rotate logs at 200,000 bytes. *strict* turns the notes about README,
+    dashboard, central files and logs into warnings.
     """
 
     approaching: int = 500
@@ -38,43 +40,43 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """Something found: *key* without numbers, *said* with them; *level* is what it makes of the branch."""
+    """One finding. *key* stays the same while the numbers in *text* change; a *level* above note sets the status."""
 
     key: str
-    said: str
+    text: str
     level: Literal["note", "warning", "error"]
 
 
 class Checkup(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found at one branch."""
+    """The findings about one branch."""
 
     branch: Branch
     findings: tuple[Finding, ...]
 
     @property
     def issues(self) -> list[Finding]:
-        """What decides the status."""
+        """The warnings and errors."""
         return [found for found in self.findings if found.level != "note"]
 
     @property
     def notes(self) -> list[str]:
-        """What is only said."""
-        return [found.said for found in self.findings if found.level == "note"]
+        """The texts of the notes, which do not affect the status."""
+        return [found.text for found in self.findings if found.level == "note"]
 
     @property
     def unreadable(self) -> list[str]:
-        """The kinds of memory files whose size could not be learned."""
+        """The kinds of memory files that could not be read."""
         return [kind for kind in MEMORY_KINDS if any(f.key == f"{kind}:unreadable" for f in self.findings)]
 
     @property
     def status(self) -> Status:
-        """An error if there is one, else a warning if there is any issue."""
+        """`error` if any finding is an error, `warning` if any is a warning, otherwise `healthy`."""
         levels = {found.level for found in self.findings}
         return "error" if "error" in levels else "warning" if "warning" in levels else "healthy"
 
 
 class Inspector:
-    """Looks at branches as of the task's time."""
+    """Checks the branches of a workspace; ages are relative to the task's `now`."""
 
     def __init__(self, workspace: Workspace, limits: Limits, task: Task) -> None:
         self.inside, self.workspace = workspace.inside, workspace
@@ -91,7 +93,7 @@ class Inspector:
         ]
 
     def common(self) -> list[Finding]:
-        """Return what is found outside any branch: centrals that grew old, logs that are not rotated."""
+        """Return the findings outside the branches: old central files and logs that are not rotated."""
         central = str(self.workspace.central)
         centrals = (name for name in _names(central) if name.endswith("central.json"))
         dates = (
@@ -108,9 +110,9 @@ class Inspector:
         yield from self._memory(branch)
         if not self._is_directory(branch.mailbox):
             name = os.path.basename(branch.mailbox)
-            yield Finding(key=f"{name}:missing", said=f"Missing {name} directory", level="error")
+            yield Finding(key=f"{name}:missing", text=f"Missing {name} directory", level="error")
         if not self._is_directory(branch.path):
-            yield Finding(key="missing", said=f"{branch.path} does not exist", level="note")
+            yield Finding(key="missing", text=f"{branch.path} does not exist", level="note")
             return
         yield from self._mail(branch)
         yield from self._age(f"{branch.path}/README.md", "README.md", self.limits.readme_days)
@@ -134,35 +136,35 @@ class Inspector:
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
-                yield Finding(key=f"{kind}:unreadable", said=f"{kind} was skipped: {error}", level="note")
+                yield Finding(key=f"{kind}:unreadable", text=f"{kind} was skipped: {error}", level="note")
                 continue
             if lines > self.limits.limit:
-                said = f"{kind}: {lines} lines (threshold: {self.limits.limit})"
-                yield Finding(key=f"{kind}:over", said=said, level="warning")
+                text = f"{kind}: {lines} lines (threshold: {self.limits.limit})"
+                yield Finding(key=f"{kind}:over", text=text, level="warning")
             elif lines > self.limits.approaching:
-                said = f"{kind}: {lines} lines (approaching threshold)"
-                yield Finding(key=f"{kind}:approaching", said=said, level="warning")
+                text = f"{kind}: {lines} lines (approaching threshold)"
+                yield Finding(key=f"{kind}:approaching", text=text, level="warning")
 
     def _mail(self, branch: Branch) -> Iterator[Finding]:
         try:
             index = self.workspace.cache.inbox(branch, self.inside) or MailIndex()
         except MailboxError as error:
-            yield Finding(key="inbox:unreadable", said=f"inbox was skipped: {error}", level="note")
+            yield Finding(key="inbox:unreadable", text=f"inbox was skipped: {error}", level="note")
             return
         for status, hours, since in self.ages:
             if number := index.before(status, since):
-                said = f"{many(number, f'{status} mail')} older than {hours:g} h"
-                yield Finding(key=f"mail:{status}", said=said, level="note")
+                text = f"{many(number, f'{status} mail')} older than {hours:g} h"
+                yield Finding(key=f"mail:{status}", text=text, level="note")
 
     def _age(self, path: str, name: str, days: float) -> Iterator[Finding]:
         changed_at = self.workspace.cache.once(_changed_at, path)
         if changed_at is None:
-            yield Finding(key=f"{name}:missing", said=f"{name} is missing", level=self.soft)
+            yield Finding(key=f"{name}:missing", text=f"{name} is missing", level=self.soft)
             return
         age = self.now.timestamp() - changed_at
         if age > timedelta(days=days).total_seconds():
-            said = f"{name} was last changed {timestamps.span(timedelta(seconds=age))} ago"
-            yield Finding(key=f"{name}:old", said=said, level=self.soft)
+            text = f"{name} was last changed {timestamps.span(timedelta(seconds=age))} ago"
+            yield Finding(key=f"{name}:old", text=text, level=self.soft)
 
     def _logs(self, directory: str, label: str) -> Iterator[Finding]:
         names = _names(directory)
@@ -170,9 +172,9 @@ class Inspector:
             if name.endswith(".log") and name != "scheduled.log":
                 size = _size(f"{directory}/{name}")
                 if size > self.limits.log_bytes:
-                    never = "" if f"{name}.1" in names else ", and there is no older part"
-                    said = f"{label}/{name} is not rotated: {size:,} bytes{never}"
-                    yield Finding(key=f"{label}/{name}:large", said=said, level=self.soft)
+                    never = "" if f"{name}.1" in names else f", and there is no {name}.1"
+                    text = f"{label}/{name} is not rotated: {size:,} bytes{never}"
+                    yield Finding(key=f"{label}/{name}:large", text=text, level=self.soft)
 
 
 def _changed_at(path: str) -> float | None:

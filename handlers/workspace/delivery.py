@@ -1,4 +1,4 @@
-"""What is done with mail: deliver a notice as the workspace's own mail program would, and keep its totals."""
+"""Delivers notices in the format of the workspace's mail program, and updates its central file of mail counts."""
 
 import os
 from collections.abc import Collection, Mapping
@@ -12,7 +12,7 @@ from scheduled.core.conditions import Notice
 from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.branches import Branch
 from scheduled.handlers.formats.inbox import Inbox
-from scheduled.handlers.formats.json_text import MalformedError, dump, formatted, habit_of, parse, written
+from scheduled.handlers.formats.json_text import MalformedError, dump, formatted, parse, style_of, written
 from scheduled.handlers.formats.mailbox_files import Folder, MailboxError, locked, read_inbox, update
 from scheduled.handlers.formats.message import Counts, Message, count, mails_in
 from scheduled.handlers.formats.safe_files import rewrite
@@ -22,7 +22,7 @@ from scheduled.state.files import write_atomically
 __all__ = ["MailboxError", "NoMailboxError", "UnknownRecipientError", "deliver", "recount_central"]
 
 CENTRAL = "AI_MAIL.central.json"
-NOT_ASKED = MailboxError("nobody has asked")  # the former numbers stay, as of an inbox that can't be read
+NOT_COUNTED = MailboxError("not counted")  # the central file keeps its numbers, as for an unreadable inbox
 
 
 class UnknownRecipientError(MailboxError, LookupError):
@@ -30,17 +30,18 @@ class UnknownRecipientError(MailboxError, LookupError):
 
 
 class NoMailboxError(MailboxError):
-    """The recipient has no inbox: one is never made for it, as the mail program doesn't either."""
+    """The recipient has no inbox. None is created, as in the mail program."""
 
 
 def deliver(
     workspace: Workspace | Path, notice: Notice, *, notice_id: str, sender: str, now: datetime, zone: ZoneInfo
 ) -> None:
-    """Put *notice* into its recipient's inbox, and a copy into the sender's `sent/` if that mailbox exists.
+    """Put *notice* into its recipient's inbox, and a copy into the sender's `sent/` if the sender has a mailbox.
 
-    The message id is the first 8 characters of *notice_id*: a second delivery is recognised, also when the
-    first one was read, closed or archived meanwhile, and does nothing. Raise UnknownRecipientError,
-    NoMailboxError or (damaged, or held for too long) another MailboxError; OSError if it can't be written.
+    The message id is the first 8 characters of *notice_id*. A second delivery with the same id does nothing, even
+    if the message was read, closed or archived since. *now* is any aware datetime; *zone* is that of the message's
+    naive timestamp. Raise UnknownRecipientError, NoMailboxError, or another MailboxError if the inbox is damaged or
+    locked for too long; OSError if it cannot be written.
     """
     workspace = Workspace.of(workspace)
     branch = workspace.branch_at(notice.recipient)
@@ -61,27 +62,28 @@ def recount_central(
     known: Mapping[str, Counts] | None = None,
     only: Collection[str] | None = None,
 ) -> bool:
-    """Make `AI_MAIL.central.json` say what the inboxes hold; return whether that had to change it.
+    """Update the counts in `AI_MAIL.central.json` from the inboxes; return whether the file was changed.
 
-    The messages are counted, not the counters copied; *known* spares reading the inboxes of those branches, *only*
-    (mail addresses) all others, as far as there are numbers of theirs. *now* is in the workspace's zone. Of an inbox
-    that can't be read the former numbers stay. Keys that are not ours stay, and so does the file if all is right.
-    Raise MailboxError, with the file left as it is, if it can't be parsed.
+    The messages are counted, because the counters in the inboxes may be wrong. *known* gives the counts of branches
+    that need not be read again. *only* limits the reading to these mail addresses, and to branches without counts in
+    the file. *now* is an aware datetime in the workspace's zone. An unreadable inbox keeps its previous counts, and
+    unknown keys are preserved. Raise MailboxError if the file cannot be parsed (it is then not changed),
+    WorkspaceError if it is outside the workspace, OSError if it cannot be written.
     """
     workspace = Workspace.of(workspace)
     path = workspace.central_file(CENTRAL)
-    asked = None if only is None else [workspace.branch_at(address) for address in only]
+    selected = None if only is None else [workspace.branch_at(address) for address in only]
     today = now.date().isoformat()
 
     def recounted(document: dict[str, Any]) -> dict[str, Any]:
-        return _recounted(document, _counted(workspace, known or {}, asked, document.get("branch_stats")))
+        return _recounted(document, _counted(workspace, known or {}, selected, document.get("branch_stats")))
 
     def edited(data: bytes) -> bytes | None:
         document = parse(data)
         if not isinstance(document, dict):
-            raise MalformedError("it is no table")
+            raise MalformedError("it is not a JSON object")
         wanted = recounted(document)
-        return None if wanted == document else _as_before(data, document, wanted | {"last_updated": today})
+        return None if wanted == document else _in_style(data, document, wanted | {"last_updated": today})
 
     workspace.cache.forget(str(path))
     try:
@@ -91,21 +93,21 @@ def recount_central(
         write_atomically(path, written(fresh))
         return True
     except (ValueError, RecursionError) as error:
-        raise MailboxError(f"{path} can't be parsed, and was left as it is: {error}") from error
+        raise MailboxError(f"{path} cannot be parsed and was not changed: {error}") from error
 
 
-def _as_before(data: bytes, document: dict[str, Any], wanted: dict[str, Any]) -> bytes:
-    """Return *wanted* in the habits of *data*, the file that said *document*."""
+def _in_style(data: bytes, document: dict[str, Any], wanted: dict[str, Any]) -> bytes:
+    """Return *wanted* as JSON in the style of *data*, the text that *document* was parsed from."""
     end = b"\n" if data.endswith(b"\n") else b""
     with suppress(UnicodeEncodeError):
-        # Not where Python's own has spelled anything otherwise, be it a number.
+        # The fast encoder is used only if it reproduces the file: Python's `json` writes some numbers differently.
         if formatted(document) + end == data:
             return formatted(wanted) + end
-    return dump(wanted, habit_of(data.decode())).encode() + end
+    return dump(wanted, style_of(data.decode())).encode() + end
 
 
 def _message(workspace: Workspace, notice: Notice, message_id: str, sender: str, stamp: str) -> Message:
-    """Return *notice* as the mail program writes a message, field by field in its order."""
+    """Return *notice* as a message with the fields of the mail program, in its order."""
     branch = workspace.branch_at(sender)
     return {
         "id": message_id,
@@ -121,7 +123,7 @@ def _message(workspace: Workspace, notice: Notice, message_id: str, sender: str,
 
 
 def _add(inbox: Inbox, message: Message, branch: Branch, inside: str) -> bool:
-    """Add *message* unless it was delivered before, wherever it has been put since."""
+    """Add *message* unless the inbox, `deleted/` or its archive has it already; return whether it was added."""
     known = message["id"], message["from"]
     if any(mail is not None and (mail.id, mail.sender) == known for mail in inbox.mails):
         return False
@@ -147,7 +149,7 @@ def _keep_copy(workspace: Workspace, to: Branch, message: Message, now: datetime
         "timestamp": message["timestamp"],
         "status": "sent",
     }
-    with locked(sender, workspace.inside):  # another tick may be delivering the same
+    with locked(sender, workspace.inside):  # another tick may deliver the same notice
         if any(
             Folder(sender, name, workspace.inside).has_named(message) for name in ("sent", ".archive/sent")
         ):
@@ -158,24 +160,24 @@ def _keep_copy(workspace: Workspace, to: Branch, message: Message, now: datetime
 
 
 def _counted(
-    workspace: Workspace, known: Mapping[str, Counts], asked: Collection[Branch | None] | None, former: Any
+    workspace: Workspace, known: Mapping[str, Counts], selected: Collection[Branch | None] | None, former: Any
 ) -> dict[str, Counts | MailboxError | None]:
-    """Return the counts of every branch's inbox; of those *asked* only, where the others have *former* ones."""
-    spared = former if asked is not None and isinstance(former, dict) else {}
+    """Return the counts of every branch's inbox. With *selected*, skip other branches that have *former* counts."""
+    skippable = former if selected is not None and isinstance(former, dict) else {}
     found: dict[str, Counts | MailboxError | None] = {}
     for branch in workspace.branches:
-        name, wanted = branch.name.upper(), branch in (asked or ())
-        if isinstance(spared.get(name), dict) and not wanted:
-            found[name] = NOT_ASKED
+        name, wanted = branch.name.upper(), branch in (selected or ())
+        if isinstance(skippable.get(name), dict) and not wanted:
+            found[name] = NOT_COUNTED
         else:
             found[name] = known.get(branch.name) or _counts(branch, workspace, changed=wanted)
     return found
 
 
 def _counts(branch: Branch, workspace: Workspace, *, changed: bool) -> Counts | MailboxError | None:
-    """Return the counts of a branch's inbox; None if it has none, the trouble if it can't be read.
+    """Return the counts of a branch's inbox, None if it has no inbox, or the error if it cannot be read.
 
-    Of one that was *changed* a moment ago nothing can be known: its mails are counted, and the cache is not asked.
+    An inbox *changed* a moment ago is counted directly: the cache would index it, but cannot save the index.
     """
     try:
         if changed:
@@ -189,7 +191,7 @@ def _counts(branch: Branch, workspace: Workspace, *, changed: bool) -> Counts | 
 def _recounted(
     document: Mapping[str, Any], counts: Mapping[str, Counts | MailboxError | None]
 ) -> dict[str, Any]:
-    """Return *document* with the numbers of *counts*; branches and keys it has stay in their order."""
+    """Return *document* with the given *counts*; existing branches and keys keep their order."""
     before = document.get("branch_stats")
     before = before if isinstance(before, dict) else {}
     stats: dict[str, Any] = {}

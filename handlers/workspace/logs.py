@@ -1,4 +1,4 @@
-"""What the branches' logs say of the last hour, read from their ends: a large log costs no more than a small one."""
+"""Counts errors and warnings in the branches' logs, reading backwards from the end until the lines are too old."""
 
 import os
 import re
@@ -15,8 +15,8 @@ from scheduled.handlers.formats.branches import Branch
 from scheduled.handlers.workspace.workspace import Workspace
 from scheduled.state.files import open_regular
 
-# `TIME | name | LEVEL | text`, `TIME - name - LEVEL - text`, `TIME [LEVEL] text`, TIME perhaps with fractions.
-# The level is the field after the name, not a word anywhere: "no ERROR in last batch" is no error.
+# `TIME | name | LEVEL | text`, `TIME - name - LEVEL - text` or `TIME [LEVEL] text`; TIME may have a fraction.
+# Only the level field counts: the text of an INFO line can contain the word ERROR.
 LINE = re.compile(
     rb"^(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(?:[.,]\d+)?"
     rb"(?: \| [^|\n]*\| *([A-Z]+) *\|| - \S+ - +([A-Z]+) +-| \[([A-Z]+) *\])",
@@ -30,46 +30,47 @@ LEVELS = {
     "WARN": "WARNING",
 }
 OWN = ("scheduled.log",)
+# Bytes of the first read from the end of a log, of each further read, and of all reads of a log together.
 FIRST_TAIL, PIECE, LONGEST_TAIL = 1 << 16, 1 << 20, 1 << 30
-LONGEST_HEAD = 4096  # of a line: what tells its time and its level stands at its beginning
-# Stamps are local: at the end of summer time an hour is run twice, and the older pass looks like the newer.
+LONGEST_HEAD = 4096  # bytes at the start of a line that contain its time and level
+# Timestamps are local: at the end of summer time one hour occurs twice with the same timestamps.
 SLACK = timedelta(hours=1)
 
 
 class LogFile(msgspec.Struct, frozen=True, kw_only=True):
-    """One log with its rotated part: its *size*, and how often each level occurred within the window."""
+    """One log: its *size* in bytes, and the number of lines per level in the window, its rotated part included."""
 
     name: str
     size: int
     levels: dict[str, int]
-    trouble: str = ""
+    problem: str = ""
 
 
 class Window:
-    """The span of time that counts: after *start*, up to *end*."""
+    """The time span in which lines count: after *start* and not after *end*, both in UTC."""
 
     def __init__(self, end: datetime, length: timedelta, zone: ZoneInfo) -> None:
         self.end, self.zone = end.astimezone(UTC), zone
         self.start = self.end - length
 
     def holds(self, stamp: str) -> bool:
-        """Tell whether a local *stamp* may lie in the window."""
-        return any(self.start < at <= self.end for at in self._readings(stamp))
+        """Return whether a local *stamp* is in the window; for an ambiguous time, whether either instant is."""
+        return any(self.start < at <= self.end for at in self._instants(stamp))
 
     def is_past(self, stamp: str) -> bool:
-        """Tell whether a log that is read backwards need not be read beyond *stamp*."""
-        readings = self._readings(stamp)
-        return bool(readings) and max(readings) < self.start - SLACK
+        """Return whether a line with *stamp*, and so all lines before it, are older than the window."""
+        instants = self._instants(stamp)
+        return bool(instants) and max(instants) < self.start - SLACK
 
-    def _readings(self, stamp: str) -> tuple[datetime, ...]:
+    def _instants(self, stamp: str) -> tuple[datetime, ...]:
         try:
-            return timestamps.readings(stamp, self.zone)
+            return timestamps.instants(stamp, self.zone)
         except (ValueError, OverflowError):
             return ()
 
 
 def read_logs(workspace: Workspace, window: Window) -> Iterator[LogFile]:
-    """Yield every log in `system_logs/` but the product's own, with its levels in *window*."""
+    """Yield every log in `system_logs/` except `scheduled.log`, with the number of lines per level in *window*."""
     try:
         names = set(os.listdir(workspace.logs))
     except OSError:
@@ -81,43 +82,43 @@ def read_logs(workspace: Workspace, window: Window) -> Iterator[LogFile]:
 
 
 def branch_of(log: str, branches: tuple[Branch, ...]) -> str | None:
-    """Return the branch that a log's name (`<branch>_<module>.log`) begins with, the longest that fits."""
+    """Return the longest branch name that a log's name (`<branch>_<module>.log`) begins with, None if there is none."""
     name = log.casefold()
-    fitting = (
+    matches = (
         b.name for b in branches if name.startswith((f"{b.name.casefold()}_", f"{b.name.casefold()}."))
     )
-    return max(fitting, key=len, default=None)
+    return max(matches, key=len, default=None)
 
 
 def _read_log(name: str, parts: list[Path], window: Window, inside: str) -> LogFile:
     levels: Counter[str] = Counter()
-    troubles, size = [], 0
+    problems, size = [], 0
     for part in parts:
         try:
             fd = open_regular(part, inside=inside)
         except OSError as error:
-            troubles.append(f"{part.name} was skipped: {error}")
+            problems.append(f"{part.name} was skipped: {error}")
             continue
         try:
             size += os.fstat(fd).st_size if part.name == name else 0
             if not _count_end(fd, window, levels):
-                troubles.append(f"{part.name}: only its last {LONGEST_TAIL} bytes were read")
+                problems.append(f"{part.name}: only its last {LONGEST_TAIL:,} bytes were read")
         finally:
             os.close(fd)
-    return LogFile(name=name, size=size, levels=dict(levels), trouble="; ".join(troubles))
+    return LogFile(name=name, size=size, levels=dict(levels), problem="; ".join(problems))
 
 
 def _count_end(fd: int, window: Window, levels: Counter[str]) -> bool:
-    """Add the levels of the lines in *window* at the end of a log; False if it was too long to tell.
+    """Add the levels of a log's lines in *window* to *levels*. Return False if `LONGEST_TAIL` did not reach its start.
 
-    It is read backwards, piece by piece: however long a log or a line, no more than a piece is in memory.
+    The log is read backwards in pieces, so that long logs and long lines need little memory.
     """
     end = size = os.fstat(fd).st_size
     length, rest = FIRST_TAIL, b""
     while end and size - end < LONGEST_TAIL:
         start = max(end - length, 0)
         piece = _read_from(fd, start, end) + rest
-        # What stands before the first newline belongs to a line that begins further up.
+        # The text before the first newline belongs to a line that begins in the piece before.
         cut = piece.find(b"\n") + 1 or len(piece)
         text = piece[cut:] if start else piece
         _count(text, window, levels)
@@ -129,13 +130,13 @@ def _count_end(fd: int, window: Window, levels: Counter[str]) -> bool:
 
 
 def _count(text: bytes, window: Window, levels: Counter[str]) -> None:
-    held: dict[bytes, bool] = {}  # in a flood most lines are of the same second
+    in_window: dict[bytes, bool] = {}  # per timestamp: when a program logs much, many lines have the same one
     for line in LINE.finditer(text):
         level = LEVELS.get((line[2] or line[3] or line[4]).decode())
         if level:
-            if line[1] not in held:
-                held[line[1]] = window.holds(line[1].decode())
-            if held[line[1]]:
+            if line[1] not in in_window:
+                in_window[line[1]] = window.holds(line[1].decode())
+            if in_window[line[1]]:
                 levels[level] += 1
 
 

@@ -1,4 +1,4 @@
-"""The active plans, as the flow branch publishes them: read, never changed."""
+"""Reads the active plans that the flow branch publishes."""
 
 from typing import Any
 
@@ -12,14 +12,17 @@ CENTRAL = "PLANS.central.json"
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """One plan by its number and what it is about."""
+    """One plan: its number, for example `FPLAN-0350`, and its title."""
 
     plan_id: str
     title: str
 
 
 def active_plans(workspace: Workspace, problems: list[str]) -> list[Plan]:
-    """Return the active plans, newest first, from the central file, else from the flow branch's registry."""
+    """Return the active plans, newest first, from the central file or, if that fails, from the flow branch's registry.
+
+    A file that cannot be read adds a line to *problems*.
+    """
     for path, listed in (
         (str(workspace.central / CENTRAL), _in_central),
         (_registry(workspace), _in_registry),
@@ -42,14 +45,14 @@ def _registry(workspace: Workspace) -> str:
 def _in_central(document: Any) -> list[Plan]:
     plans = document.get("active_plans") if isinstance(document, dict) else None
     if not isinstance(plans, list):
-        raise MalformedError("it has no list `active_plans`")
+        raise MalformedError("`active_plans` is not a list")
     return [_plan(plan, plan.get("plan_id")) for plan in plans if isinstance(plan, dict)]
 
 
 def _in_registry(document: Any) -> list[Plan]:
     plans = document.get("plans") if isinstance(document, dict) else None
     if not isinstance(plans, dict):
-        raise MalformedError("it has no table `plans`")
+        raise MalformedError("`plans` is not an object")
     numbered = ((number, plan) for number, plan in plans.items() if isinstance(plan, dict))
     active = [(number, plan) for number, plan in numbered if plan.get("status") == "open"]
     active.sort(key=lambda found: str(found[1].get("created", "")), reverse=True)
@@ -57,6 +60,6 @@ def _in_registry(document: Any) -> list[Plan]:
 
 
 def _plan(plan: dict[str, Any], plan_id: Any) -> Plan:
-    # The real writer says `subject`; `title` is what the design expected.
+    # The flow branch writes `subject`; `title` is accepted too.
     title = plan.get("subject") or plan.get("title") or "untitled"
     return Plan(plan_id=str(plan_id or "unknown"), title=str(title))

@@ -1,4 +1,4 @@
-"""Which mails are stale: pure rules over one message and the time."""
+"""The rules for stale mail: pure functions of one message and the current time."""
 
 from datetime import datetime, timedelta
 from enum import Enum
@@ -11,13 +11,14 @@ from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.json_text import MalformedError
 from scheduled.handlers.formats.message import Mail
 
-NEW_HOURS: float = 48  # for which a mail may lie unread before the sweep opens it, and the check notes it
+NEW_HOURS: float = 48  # default age at which the sweep opens an unread mail, and the health check notes it
 
 
 class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A mail new for more than *new_hours* is opened, one opened for more than *opened_days* put away.
+    """Unread mails older than *new_hours* are opened; mails opened for more than *opened_days* are archived.
 
-    Mails waiting for dispatch (`auto_execute`, new) are only reported, unless *open_waiting_dispatches*.
+    An unread mail with `auto_execute` waits for dispatch, which opening would cancel. So it is only counted, unless
+    *open_waiting_dispatches* is set.
     """
 
     new_hours: float = NEW_HOURS
@@ -26,7 +27,7 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Verdict(Enum):
-    """What is to become of a mail."""
+    """The action for a mail: keep it, mark it as opened, archive it, or count it as waiting for dispatch."""
 
     KEEP = "keep"
     OPEN = "open"
@@ -35,10 +36,10 @@ class Verdict(Enum):
 
 
 class Rule:
-    """The rule as of *now*, naive stamps read in *zone*, our own notices coming from *sender*.
+    """The rules at the time *now*. Naive timestamps are local in *zone*; `scheduled` sends its notices as *sender*.
 
-    What is new is stale if it was sent before *new_since*, what is open if it was opened before *opened_since* (UTC
-    seconds).
+    An unread mail is stale if it was sent before *new_since*, an opened one if it was opened before *opened_since*
+    (both UTC seconds).
     """
 
     def __init__(self, options: Options, now: datetime, zone: ZoneInfo, sender: str) -> None:
@@ -48,13 +49,13 @@ class Rule:
         self._of_waiting = Verdict.OPEN if options.open_waiting_dispatches else Verdict.WAITING
 
     def verdict(self, mail: Mail | None) -> Verdict:
-        """Judge *mail*; ValueError if its age is needed and can't be read, or if there is no mail.
+        """Return the action for *mail*. Raise ValueError if it is None or a timestamp that is needed is not valid.
 
-        A notice of ours is never opened or told about: nobody waits for it, and telling would breed notices.
-        Once its reader has opened it, it is put away like any other.
+        Unread notices of `scheduled` are kept: opening one would cause another notice about it. A notice that its
+        reader has opened is archived like any other mail.
         """
         if mail is None:
-            raise MalformedError("it is no message")
+            raise MalformedError("it is not a message")
         if mail.status == "opened":
             return Verdict.CLOSE if self._instant(mail.opened_stamp) < self.opened_since else Verdict.KEEP
         if not mail.unread or mail.is_own(self._sender):

@@ -1,4 +1,9 @@
-"""The sweep of one mailbox: judged without the lock, changed under it, and put away before taken out."""
+"""The sweep of a mailbox: opens stale unread mails and archives stale opened ones.
+
+The inbox is checked without its lock first, so that a mailbox without stale mail is never locked. Changes are decided
+again under the lock. A mail is written to `deleted/` and synced before it is removed from the inbox: after a crash it
+may be in both, but it is never lost.
+"""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,7 +24,7 @@ from scheduled.state.files import clear_leftovers, is_temporary
 
 
 class Swept(msgspec.Struct, kw_only=True):
-    """What became of one mailbox, and what lies in it now."""
+    """The result of a sweep: *counts* of the inbox, its automatically opened mails, and the numbers of changes."""
 
     counts: Counts
     auto_opened: list[Message]
@@ -29,8 +34,8 @@ class Swept(msgspec.Struct, kw_only=True):
     waiting: int = 0
 
 
-class Judged(msgspec.Struct, kw_only=True):
-    """The places in a list of messages of those that something is to be done about."""
+class Stale(msgspec.Struct, kw_only=True):
+    """The list indexes of the messages to open and to close, and the number of mails waiting for dispatch."""
 
     to_open: list[int] = []
     to_close: list[int] = []
@@ -39,7 +44,7 @@ class Judged(msgspec.Struct, kw_only=True):
 
 
 class Sweep:
-    """Sweeps mailboxes as of *now*."""
+    """Sweeps mailboxes at the time *now*; naive timestamps are local in *zone*."""
 
     def __init__(
         self,
@@ -56,95 +61,96 @@ class Sweep:
         self.rule = Rule(options, self.now, zone, sender)
 
     def sweep(self, branch: Branch) -> Swept | None:
-        """Open and put away what is stale; None if there is no inbox. A file with nothing stale is not touched.
+        """Open and archive the stale mails of a branch; return None if it has no inbox.
 
-        Raise MailboxError if the inbox can't be read or had, OSError if it can't be written.
+        An inbox without stale mail is not written. Raise MailboxError if the inbox cannot be read or locked, OSError
+        if it cannot be written.
         """
-        self._tidy(branch)  # also where nothing is stale, and so nothing is written
+        self._clear_leftovers(branch)  # here, because an inbox without stale mail is not written
         index = self.cache.inbox(branch, self.inside)
         if index is None:
             return None
         overdue = self._overdue(index)
-        if not overdue and not index.peculiar:
+        if not overdue and not index.must_read:
             waiting = index.before("waiting", self.rule.new_since)
             return Swept(counts=index.counts, auto_opened=[], problems=[], waiting=waiting)
         if not overdue:
             inbox = read_inbox(branch, self.inside, Inbox)
             if inbox is None:
                 return None
-            judged = self._judge(branch, inbox)
-            if not (judged.to_open or judged.to_close):
-                return _swept(inbox, judged)
-        # Judged under the lock, and anew every time the file turns out to have been changed meanwhile.
+            stale = self._stale(branch, inbox)
+            if not (stale.to_open or stale.to_close):
+                return _swept(inbox, stale)
+        # `update` repeats the edit if another program changes the file in between; only the last one counts.
         done: list[Swept] = []
         update(branch, self.inside, lambda inbox: self._edit(branch, inbox, done))
         self.cache.forget(branch.inbox)
         self.cache.forget(branch.mailbox)
         return done[-1]
 
-    def _tidy(self, branch: Branch) -> None:
+    def _clear_leftovers(self, branch: Branch) -> None:
         with suppress(OSError):
             if any(map(is_temporary, self.cache.names(branch.mailbox))):
                 clear_leftovers(branch.mailbox)
                 self.cache.forget(branch.mailbox)
 
     def _overdue(self, index: MailIndex) -> bool:
-        """Tell whether any mail is to be opened or put away."""
+        """Return whether any mail must be opened or archived."""
         stale = index.before("new", self.rule.new_since)
         if stale and not self.options.open_waiting_dispatches:
             stale -= index.before("waiting", self.rule.new_since)
         return bool(stale or index.before("closing", self.rule.opened_since))
 
-    def _judge(self, branch: Branch, inbox: Inbox) -> Judged:
-        judged, verdict = Judged(), self.rule.verdict
+    def _stale(self, branch: Branch, inbox: Inbox) -> Stale:
+        stale, verdict = Stale(), self.rule.verdict
         for place, mail in enumerate(inbox.mails):
             try:
                 found = verdict(mail)
             except ValueError as error:
-                # One bad stamp is that message's trouble alone.
+                # One invalid message must not stop the sweep of the others.
                 label = f"number {place + 1}" if mail is None else identity(inbox.message(place))
-                judged.problems.append(f"{branch.name}: message {label} was left alone: {error}")
+                stale.problems.append(f"{branch.name}: message {label} was skipped: {error}")
                 continue
             if found is Verdict.KEEP:
                 continue
             if found is Verdict.OPEN:
-                judged.to_open.append(place)
+                stale.to_open.append(place)
             elif found is Verdict.CLOSE:
-                judged.to_close.append(place)
+                stale.to_close.append(place)
             else:
-                judged.waiting += 1
-        return judged
+                stale.waiting += 1
+        return stale
 
     def _edit(self, branch: Branch, inbox: Inbox, done: list[Swept]) -> bool:
-        judged = self._judge(branch, inbox)
-        self._put_away(branch, [inbox.message(place) for place in judged.to_close])
-        inbox.remove(judged.to_close)
+        stale = self._stale(branch, inbox)
+        self._archive(branch, [inbox.message(place) for place in stale.to_close])
+        inbox.remove(stale.to_close)
         stamp = timestamps.iso(self.now, self.zone)
-        for place in judged.to_open:
+        for place in stale.to_open:
             inbox.change(place, status="opened", read=True, auto_opened=True, auto_opened_at=stamp)
-        done.append(_swept(inbox, judged))
-        return bool(judged.to_open or judged.to_close)
+        done.append(_swept(inbox, stale))
+        return bool(stale.to_open or stale.to_close)
 
-    def _put_away(self, branch: Branch, leaving: Sequence[Message]) -> None:
-        """Have every mail that is leaving lie in `deleted/`, safe from a power cut, before it is taken out."""
-        if not leaving:
+    def _archive(self, branch: Branch, closing: Sequence[Message]) -> None:
+        """Write the messages to `deleted/` and sync the directory; those already there from before a crash are kept."""
+        if not closing:
             return
         folder = Folder(branch, "deleted", self.inside)
-        for message in leaving:
+        for message in closing:
             if not folder.holds(message):
                 body = archived(message, self.now, self.zone)
                 folder.put(message, body, self.now, self.zone, escaped=False)
         folder.settle()
 
 
-def _swept(inbox: Inbox, judged: Judged) -> Swept:
+def _swept(inbox: Inbox, stale: Stale) -> Swept:
     mails = inbox.mails
     opened = [place for place in inbox.places() if (mail := mails[place]) and mail.was_auto_opened]
     return Swept(
         counts=inbox.counts(),
         auto_opened=[inbox.message(place) for place in opened],
-        problems=judged.problems,
-        opened=len(judged.to_open),
-        closed=len(judged.to_close),
-        waiting=judged.waiting,
+        problems=stale.problems,
+        opened=len(stale.to_open),
+        closed=len(stale.to_close),
+        waiting=stale.waiting,
     )

@@ -1,4 +1,4 @@
-"""The tree of branches that the built-in handlers look after, and where its common files lie."""
+"""The workspace of the built-in handlers: its branches and the paths of its common files."""
 
 import functools
 import os
@@ -16,15 +16,15 @@ from scheduled.handlers.workspace.cache import NAME as CACHE
 from scheduled.handlers.workspace.cache import FileCache
 from scheduled.state.files import clear_leftovers, lies_inside, write_atomically
 
-KEEPER = "@dev_central"  # who looks after the workspace as a whole
-MOST_NAMED = 3  # faults of a registry in which nothing is right
-A_MOMENT = 10.0  # seconds for which the handlers of a slot share one reading of the workspace
+MAINTAINER = "@dev_central"  # the recipient of notices about problems outside a single branch
+MOST_PROBLEMS = 3  # problems of a registry without a valid entry
+SHARED_SECONDS = 10.0  # for which the handlers of one child process share a loaded workspace
 
-__all__ = ["KEEPER", "Branch", "Workspace", "WorkspaceError", "in_workspace"]
+__all__ = ["MAINTAINER", "Branch", "Workspace", "WorkspaceError", "in_workspace"]
 
 
 class Workspace(msgspec.Struct, frozen=True, kw_only=True):
-    """The branches, and what was wrong with those entries of the registry that had to be left out."""
+    """The branches of a workspace. *problems* describes the registry's invalid entries, which were skipped."""
 
     root: Path
     branches: tuple[Branch, ...]
@@ -33,29 +33,29 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def load(cls, root: Path | None, cache: FileCache | None = None) -> "Workspace":
-        """Read the registry under *root*; WorkspaceError if there is nothing to look after."""
+        """Load the workspace at *root*. Raise WorkspaceError if *root* is None or its registry has no valid branch."""
         if root is None:
             raise WorkspaceError('no workspace is configured: set `workspace = "/path"` in scheduled.toml')
         if not os.path.isdir(root):
-            raise WorkspaceError(f"{root} is no directory: correct `workspace` in scheduled.toml")
+            raise WorkspaceError(f"{root} is not a directory: correct `workspace` in scheduled.toml")
         branches, problems = read_branches(root)
         if not branches:
-            # Its own writer saves an empty registry after a failed read: no reason to forget every branch.
-            said = "; ".join(problems[:MOST_NAMED]) or "it is empty"
-            said += f"; and {more} more" if (more := len(problems) - MOST_NAMED) > 0 else ""
+            # The registry's writer saves an empty registry after a failed read, so an empty one is an error.
+            listed = "; ".join(problems[:MOST_PROBLEMS]) or "it is empty"
+            listed += f"; and {more} more" if (more := len(problems) - MOST_PROBLEMS) > 0 else ""
             raise WorkspaceError(
-                f"the registry of {root} (`workspace` in scheduled.toml) names no branch: {said}"
+                f"the registry of {root} (`workspace` in scheduled.toml) has no valid branch: {listed}"
             )
         return cls(root=root, branches=tuple(branches), problems=tuple(problems), cache=cache or FileCache())
 
     @classmethod
     def of(cls, given: "Workspace | Path") -> "Workspace":
-        """Return the workspace that is *given*, or lies at the given path."""
+        """Return *given* if it is a workspace, otherwise load the workspace at this path."""
         return given if isinstance(given, Workspace) else cls.load(given)
 
     @property
     def inside(self) -> str:
-        """The resolved root: no file that truly lies elsewhere is read or written."""
+        """The root with symlinks resolved. Files with a resolved path outside it are neither read nor written."""
         return os.path.realpath(self.root)
 
     @property
@@ -69,31 +69,36 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         return self.root / "system_logs"
 
     def branch_at(self, address: str) -> Branch | None:
-        """Return whom *address* reaches; of several, the last, as the workspace's own delivery does."""
+        """Return the branch with a mail address, None if there is none; of several the last, as in the mail program."""
         wanted = normal_address(address)
         return next((b for b in reversed(self.branches) if normal_address(b.address) == wanted), None)
 
     def central_file(self, name: str) -> Path:
-        """Return the path of a central file, its directory made and tidy; WorkspaceError if that leads elsewhere."""
+        """Create the directory of the central files, remove leftovers of killed writers and return the file's path.
+
+        Raise WorkspaceError if the directory or the file resolves to a path outside the workspace.
+        """
         if not lies_inside(os.path.realpath(self.central), self.inside):
-            raise WorkspaceError(f"{self.central} leads out of the workspace: nothing is written there")
+            raise WorkspaceError(
+                f"{self.central} is a link to outside the workspace: nothing is written there"
+            )
         self.central.mkdir(parents=True, exist_ok=True)
         clear_leftovers(self.central)
         if not lies_inside(os.path.realpath(self.central / name), self.inside):
             raise WorkspaceError(
-                f"{self.central / name} leads out of the workspace: nothing is written there"
+                f"{self.central / name} is a link to outside the workspace: nothing is written there"
             )
         return self.central / name
 
     def write_central(self, name: str, document: dict[str, Any]) -> None:
-        """Make *document* the content of the central file *name*, written as the others there are."""
+        """Write *document* atomically to the central file *name*, in the JSON style of the workspace's programs."""
         path = self.central_file(name)
         write_atomically(path, written(document))
         self.cache.forget(str(path))
 
 
 def in_workspace(work: Callable[[Task, Workspace], Outcome]) -> Callable[[Task], Outcome]:
-    """Make a handler's `run` of *work*: without a workspace, or with one that can't be read, it fails and says so."""
+    """Decorate a handler's `run` so that it gets the workspace; a WorkspaceError becomes a failed outcome."""
 
     @functools.wraps(work)
     def run(task: Task) -> Outcome:
@@ -109,7 +114,7 @@ def in_workspace(work: Callable[[Task, Workspace], Outcome]) -> Callable[[Task],
 
 
 class _Opened(NamedTuple):
-    """A workspace that was read: for whom, and when (monotonic)."""
+    """A loaded workspace, the task's values that it depends on (*key*), and when it was loaded (monotonic seconds)."""
 
     key: tuple[object, ...]
     at: float
@@ -117,10 +122,10 @@ class _Opened(NamedTuple):
 
 
 def _opened(task: Task) -> Workspace:
-    """Return the task's workspace, as the handler before in this child has read it, if that was a moment ago."""
+    """Return the task's workspace, shared with the previous handler of this process if it was loaded recently."""
     key = (task.workspace, task.files, task.zone.key, task.sender)
     last = task.kept.get(CACHE)
-    if last is None or last.key != key or time.monotonic() - last.at > A_MOMENT:
+    if last is None or last.key != key or time.monotonic() - last.at > SHARED_SECONDS:
         cache = FileCache(task.files.parent / CACHE, task.zone, task.sender)
         last = _Opened(key, time.monotonic(), Workspace.load(task.workspace, cache))
         task.kept[CACHE] = last

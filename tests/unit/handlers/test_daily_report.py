@@ -1,4 +1,4 @@
-"""The daily report says what the design's report says, once as Markdown and once as a page."""
+"""The daily report has the content of the design's report, as Markdown and as an HTML page."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -18,11 +18,11 @@ PLANS = "aipass_os/AI_CENTRAL/PLANS.central.json"
 
 def body(sample: Sample, **given: Any) -> str:
     sample.run(daily_report, **given)
-    return sample.spoken.notices[0].body
+    return sample.report.notices[0].body
 
 
 def section(text: str, title: str) -> list[str]:
-    """Return the lines of the section *title*, those of its subsections included."""
+    """Return the lines of the section *title*, including its subsections."""
     rest = text.partition(f"## {title}\n")[2]
     return [line for line in rest.partition("\n## ")[0].splitlines() if line]
 
@@ -30,7 +30,7 @@ def section(text: str, title: str) -> list[str]:
 def test_it_is_delivered_to_dev_central(sample: Sample) -> None:
     sample.run(daily_report)
 
-    (notice,) = sample.spoken.notices
+    (notice,) = sample.report.notices
     expected = ("@dev_central", "[DAILY] System Report - 2026-02-03", "normal")
     assert expected == (notice.recipient, notice.subject, notice.priority)
 
@@ -53,8 +53,8 @@ def test_it_has_the_sections_of_the_design(sample: Sample) -> None:
     assert expected == section(text, "Memory Status")
 
 
-def test_plans_are_told_by_their_subject(sample: Sample) -> None:
-    """Trap 8: the design reads `title`, and every plan was untitled."""
+def test_plans_are_listed_with_their_subject(sample: Sample) -> None:
+    """The flow branch writes `subject`; a reader of `title` would show every plan as untitled."""
     assert section(body(sample), "Active Plans") == [
         "- Total active: 4",
         "  - FPLAN-0350: Close flow for teams",
@@ -65,7 +65,9 @@ def test_plans_are_told_by_their_subject(sample: Sample) -> None:
 
 
 @pytest.mark.parametrize("text", [None, "{", '{"active_plans": 7}', "[]"])
-def test_without_a_central_list_of_plans_the_flow_registry_is_read(sample: Sample, text: str | None) -> None:
+def test_without_a_valid_central_file_of_plans_the_flow_registry_is_read(
+    sample: Sample, text: str | None
+) -> None:
     if text is None:
         (sample.root / PLANS).unlink()
     else:
@@ -81,7 +83,7 @@ def test_without_a_central_list_of_plans_the_flow_registry_is_read(sample: Sampl
     assert len(found) == 6
 
 
-def test_a_title_serves_where_there_is_no_subject(sample: Sample) -> None:
+def test_the_title_is_used_if_a_plan_has_no_subject(sample: Sample) -> None:
     plans = [{"plan_id": "A", "title": "T"}, {"plan_id": "B"}, {"subject": "S"}, "text"]
     (sample.root / PLANS).write_text(json.dumps({"active_plans": plans}))
 
@@ -89,7 +91,7 @@ def test_a_title_serves_where_there_is_no_subject(sample: Sample) -> None:
     assert expected == section(body(sample), "Active Plans")
 
 
-def test_activity_counts_mails_wherever_they_have_been_put_since(sample: Sample) -> None:
+def test_activity_counts_deleted_and_archived_mails_too(sample: Sample) -> None:
     within, before = "2026-02-03 09:00:00", "2026-02-03 07:59:59"
     for branch in sample.expected["branches"]:
         mailbox = sample.put(branch["name"]).parent
@@ -118,11 +120,11 @@ def test_activity_counts_mails_wherever_they_have_been_put_since(sample: Sample)
     assert found[-3:] == ["| Branch | Sent | Received |", "| --- | ---: | ---: |", "| FLOW | 2 | 3 |"]
 
 
-def test_the_first_report_looks_back_a_day(sample: Sample) -> None:
+def test_the_first_report_covers_one_day(sample: Sample) -> None:
     assert "- Since 2026-02-02 14:00: " in "\n".join(section(body(sample), "Mail Statistics"))
 
 
-def test_a_report_that_is_caught_up_is_of_its_own_day_and_says_that_it_is_late(sample: Sample) -> None:
+def test_a_late_report_has_the_date_of_its_slot_and_is_marked_as_late(sample: Sample) -> None:
     now = datetime(2026, 2, 4, 1, 30, tzinfo=UTC)
 
     outcome = sample.run(
@@ -130,30 +132,30 @@ def test_a_report_that_is_caught_up_is_of_its_own_day_and_says_that_it_is_late(s
     )
 
     assert str(sample.files / "daily-2026-02-03.md") == outcome.data["report"]
-    text = sample.spoken.notices[0].body
-    assert "Made at 2026-02-04 01:30:00 UTC\n(due at 2026-02-03 08:00:00 UTC; the machine was away)" in text
-    assert "(2 earlier reports missed: this one stands for all of them)" in text
+    text = sample.report.notices[0].body
+    assert "Made at 2026-02-04 01:30:00 UTC\n(late: it was due at 2026-02-03 08:00:00 UTC)" in text
+    assert "(2 earlier reports missed; this report covers their time too)" in text
 
 
-def test_the_day_is_that_of_the_workspaces_zone(sample: Sample) -> None:
+def test_the_date_is_local_in_the_workspaces_zone(sample: Sample) -> None:
     zone = ZoneInfo("Pacific/Auckland")
 
     sample.run(daily_report, now=NOW.astimezone(zone), zone=zone)
 
-    assert sample.spoken.notices[0].subject == "[DAILY] System Report - 2026-02-04"
+    assert sample.report.notices[0].subject == "[DAILY] System Report - 2026-02-04"
 
 
-def test_both_files_are_written_whole_and_named_in_the_outcome(sample: Sample) -> None:
+def test_both_files_are_written_and_named_in_the_outcome(sample: Sample) -> None:
     outcome = sample.run(daily_report)
 
     report, page = sample.files / "daily-2026-02-03.md", sample.files / "daily-2026-02-03.html"
     assert (str(report), str(page)) == (outcome.data["report"], outcome.data["html"])
-    assert sample.spoken.notices[0].body == report.read_text()
+    assert sample.report.notices[0].body == report.read_text()
     assert {report, page} == set(sample.files.iterdir())
 
 
 class Page(HTMLParser):
-    """Collects tags and words of a page, and whether its tags are closed in order."""
+    """Collects the tags and the text of a page; fails if tags are not closed in order."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -179,7 +181,7 @@ def page(sample: Sample, **given: Any) -> Page:
     return Page((sample.files / "daily-2026-02-03.html").read_text())
 
 
-def test_the_page_is_well_formed_and_loads_nothing(sample: Sample) -> None:
+def test_the_page_is_well_formed_and_loads_no_resources(sample: Sample) -> None:
     found = page(sample)
 
     assert not found.open
@@ -190,12 +192,12 @@ def test_the_page_is_well_formed_and_loads_nothing(sample: Sample) -> None:
     assert "url(" not in (sample.files / "daily-2026-02-03.html").read_text()
 
 
-def test_the_page_says_what_the_mail_says(sample: Sample) -> None:
+def test_the_page_has_the_content_of_the_mail(sample: Sample) -> None:
     found = " ".join(page(sample).words.split())
 
     for words in (
         "Daily report for Tuesday, 3 February 2026",
-        "Healthy 17 Warnings 2 Errors 0 Unread mails 72 Memory files over 1 Active plans 4",
+        "Healthy 17 Warnings 2 Errors 0 Unread mails 72 Memory files over the limit 1 Active plans 4",
         "DRONE local.json: 523 lines (approaching threshold)",
         "FLOW FLOW.observations.json: 612 lines",
         "FPLAN-0350 Close flow for teams",
@@ -210,7 +212,7 @@ NASTY = (
 
 @pytest.fixture
 def nasty(sample: Sample) -> Sample:
-    """Words that would be more than words, everywhere the report quotes any."""
+    """A workspace with HTML and Markdown in all texts that the report quotes."""
     plans = [{"plan_id": NASTY, "subject": NASTY}, {"plan_id": "# x", "subject": "1. y"}]
     (sample.root / PLANS).write_text(json.dumps({"active_plans": plans}))
     name = "<b>X</b> |**[x](y)"[:12]
@@ -221,14 +223,14 @@ def nasty(sample: Sample) -> Sample:
     return sample
 
 
-def test_words_of_the_workspace_put_no_html_into_the_page(nasty: Sample) -> None:
+def test_texts_of_the_workspace_add_no_html_to_the_page(nasty: Sample) -> None:
     tags = {tag for tag, _ in page(nasty).tags}
 
     assert not tags & {"script", "img", "a"}
     assert "<script>alert(1)</script>" in page(nasty).words
 
 
-def test_words_of_the_workspace_put_no_markdown_into_the_mail(nasty: Sample) -> None:
+def test_texts_of_the_workspace_add_no_markdown_to_the_mail(nasty: Sample) -> None:
     tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(body(nasty))
 
     inline = [child for token in tokens for child in token.children or []]
@@ -244,14 +246,14 @@ def test_words_of_the_workspace_put_no_markdown_into_the_mail(nasty: Sample) -> 
     }
     headings = [tokens[n + 1].content for n, token in enumerate(tokens) if token.type == "heading_open"]
     assert not [words for words in headings if "Head" in words or words == "x"]
-    said = "".join(child.content for child in inline)
+    text = "".join(child.content for child in inline)
     assert (
         "<script>alert(1)</script> **bold** [x](javascript:1) | `c` &lt; # Head - item ![i](http://x/y)"
-        in said
+        in text
     )
 
 
-def test_troubles_are_listed_at_the_end(sample: Sample) -> None:
+def test_problems_are_listed_at_the_end(sample: Sample) -> None:
     sample.register({"name": "LOST"})
 
-    assert section(body(sample), "Problems") == ["- LOST: has no path"]
+    assert section(body(sample), "Problems") == ["- LOST: has no valid path"]

@@ -1,4 +1,4 @@
-"""The hourly check: limits and a missing mailbox decide, everything else is noted; told when it changes."""
+"""The health check: limits and missing mailboxes decide the status; changed issues cause a notice."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def test_memory_limits_decide_the_status(sample: Sample, number: int, status: st
     assert (status, issues) == (found["status"], found["issues"])
 
 
-def test_a_last_line_without_an_end_counts(sample: Sample) -> None:
+def test_a_last_line_without_a_newline_counts(sample: Sample) -> None:
     lines(sample, "SEED", "local.json", 500).write_text("{}\n" * 500 + "{}")
 
     sample.run(health)
@@ -55,7 +55,7 @@ def test_a_last_line_without_an_end_counts(sample: Sample) -> None:
     assert detail(sample, "SEED")["issues"] == ["local.json: 501 lines (approaching threshold)"]
 
 
-def test_a_missing_mailbox_is_an_error_and_a_missing_memory_file_is_none(sample: Sample) -> None:
+def test_a_missing_mailbox_is_an_error_and_a_missing_memory_file_is_not(sample: Sample) -> None:
     shutil.rmtree(sample.inbox("SEED").parent)
     (sample.path("API") / "API.local.json").unlink()
 
@@ -69,7 +69,7 @@ def test_a_missing_mailbox_is_an_error_and_a_missing_memory_file_is_none(sample:
     assert outcome.data["errors"] == 1
 
 
-def test_a_branch_whose_directory_is_gone_is_an_error(sample: Sample) -> None:
+def test_a_missing_branch_directory_is_an_error(sample: Sample) -> None:
     shutil.rmtree(sample.path("SEED"))
 
     sample.run(health)
@@ -77,8 +77,8 @@ def test_a_branch_whose_directory_is_gone_is_an_error(sample: Sample) -> None:
     assert detail(sample, "SEED")["status"] == "error"
 
 
-def test_memory_files_go_by_the_registered_name(sample: Sample) -> None:
-    """Trap 16: a glob would find others (CLOSED_PLANS.local.json), the design asks for NAME.upper()."""
+def test_memory_files_are_found_by_the_name_of_the_branch(sample: Sample) -> None:
+    """A glob would find other files too, such as CLOSED_PLANS.local.json."""
     (sample.path("SEED") / "CLOSED_PLANS.local.json").write_text("{}\n" * 700)
 
     sample.run(health)
@@ -104,7 +104,7 @@ def test_the_central_file_has_the_shape_of_the_design(sample: Sample) -> None:
     assert {"branch", "status", "issues", "notes"} == found["details"][0].keys()
 
 
-def test_notes_name_what_is_old_missing_or_not_rotated(sample: Sample) -> None:
+def test_notes_list_old_and_missing_files_and_logs_that_are_not_rotated(sample: Sample) -> None:
     home = sample.path("SEED")
     (home / "README.md").unlink()
     two_days = (NOW - timedelta(days=2, hours=1)).timestamp()
@@ -126,24 +126,26 @@ def test_notes_name_what_is_old_missing_or_not_rotated(sample: Sample) -> None:
     assert expected == notes
     assert central(sample)["notes"] == [
         "PLANS.central.json was last changed 2 days ago",
-        "system_logs/seed_audit.log is not rotated: 400,001 bytes, and there is no older part",
+        "system_logs/seed_audit.log is not rotated: 400,001 bytes, and there is no seed_audit.log.1",
     ]
     assert outcome.data["healthy"] == 17
 
 
-def test_strict_makes_warnings_of_those_notes_but_not_of_stale_mail(sample: Sample) -> None:
+def test_strict_turns_these_notes_into_warnings_but_not_those_on_stale_mail(sample: Sample) -> None:
     (sample.path("SEED") / "README.md").unlink()
 
     outcome = sample.run(health, health.Options(strict=True))
 
     assert detail(sample, "SEED")["issues"] == ["README.md is missing"]
     assert detail(sample, "API")["status"] == "healthy"
-    # The two of the limits, SEED's README, and two that are older than 30 days.
+    # Two memory files over a limit, the missing README of SEED, and two READMEs older than 30 days.
     assert outcome.data["warnings"] == 5
 
 
 @pytest.mark.timeout(20)
-def test_what_is_no_memory_file_is_noted_and_not_waited_for(sample: Sample, tmp_path: Path) -> None:
+def test_a_fifo_link_or_directory_in_place_of_a_memory_file_is_noted_and_does_not_block(
+    sample: Sample, tmp_path: Path
+) -> None:
     outside = tmp_path / "outside.json"
     outside.write_text("\n" * 1000)
     for branch in ("SEED", "API", "CLI"):
@@ -159,7 +161,7 @@ def test_what_is_no_memory_file_is_noted_and_not_waited_for(sample: Sample, tmp_
     assert outcome.data["healthy"] == 17
 
 
-def test_own_notices_are_no_stale_mail(sample: Sample) -> None:
+def test_own_notices_do_not_count_as_stale_mail(sample: Sample) -> None:
     own = mail(timestamp="2026-01-01 00:00:00", subject="[DAILY] x", **{"from": "@trigger"})
     sample.put("SEED", own, own | {"status": "opened"}, mail(timestamp="2026-01-01 00:00:00"))
 
@@ -195,15 +197,15 @@ scheduled status"""
     assert expected == notice.body
 
 
-def test_the_same_issues_are_not_told_again_while_only_their_numbers_change(sample: Sample) -> None:
-    """Trap 7: a mail each hour for the same issue."""
+def test_the_same_issues_cause_no_second_notice_when_only_their_numbers_change(sample: Sample) -> None:
+    """Otherwise the same issue would cause a mail every hour."""
     sample.notices(health, sample.run(health))
     lines(sample, "DRONE", "local.json", 560)
 
     assert sample.notices(health, sample.run(health, now=NOW + timedelta(hours=1))) == []
 
 
-def test_one_mail_tells_what_appeared_what_stays_and_what_is_gone(sample: Sample) -> None:
+def test_one_notice_lists_new_remaining_and_gone_issues(sample: Sample) -> None:
     sample.notices(health, sample.run(health))
     lines(sample, "DRONE", "local.json", 10)
     shutil.rmtree(sample.inbox("SEED").parent)
@@ -217,7 +219,7 @@ def test_one_mail_tells_what_appeared_what_stays_and_what_is_gone(sample: Sample
     assert gone in notice.body
 
 
-def test_all_clear_is_told_when_nothing_is_left(sample: Sample) -> None:
+def test_an_all_clear_is_sent_when_no_issue_is_left(sample: Sample) -> None:
     sample.notices(health, sample.run(health))
     lines(sample, "DRONE", "local.json", 10)
     lines(sample, "FLOW", "observations.json", 10)
@@ -228,16 +230,16 @@ def test_all_clear_is_told_when_nothing_is_left(sample: Sample) -> None:
     assert "No issues are left." in notice.body
 
 
-def test_a_bad_entry_of_the_registry_is_told_of_too(sample: Sample) -> None:
+def test_an_invalid_entry_of_the_registry_is_reported_too(sample: Sample) -> None:
     sample.register({"name": "LOST"})
 
     (notice,) = sample.notices(health, sample.run(health))
 
-    assert "**Warning: registry**\n- LOST: has no path" in notice.body
-    assert central(sample)["problems"] == ["LOST: has no path"]
+    assert "**Warning: registry**\n- LOST: has no valid path" in notice.body
+    assert central(sample)["problems"] == ["LOST: has no valid path"]
 
 
-def test_a_branch_name_in_a_notice_is_words_and_no_markdown(sample: Sample) -> None:
+def test_a_branch_name_in_a_notice_is_escaped_for_markdown(sample: Sample) -> None:
     sample.register({"name": "X** [a](b) <i>", "path": "x"})
 
     (notice,) = sample.notices(health, sample.run(health))
@@ -245,7 +247,7 @@ def test_a_branch_name_in_a_notice_is_words_and_no_markdown(sample: Sample) -> N
     assert "**Error: X\\*\\* \\[a\\](b) \\<i\\>**" in notice.body
 
 
-def test_times_are_local(sample: Sample) -> None:
+def test_times_are_local_in_the_workspaces_zone(sample: Sample) -> None:
     berlin = NOW.astimezone(ZoneInfo("Europe/Berlin"))
 
     sample.run(health, now=berlin, zone=ZoneInfo("Europe/Berlin"))
@@ -253,24 +255,24 @@ def test_times_are_local(sample: Sample) -> None:
     assert central(sample)["timestamp"] == "2026-02-03T15:00:00"
 
 
-def test_the_event_is_published_each_run(sample: Sample) -> None:
+def test_every_run_publishes_an_event(sample: Sample) -> None:
     sample.run(health)
 
     expected = {"healthy": 17, "warnings": 2, "errors": 0, "branches": 19, "timestamp": "2026-02-03T14:00:00"}
-    assert [("health_check_complete", expected)] == sample.spoken.events
+    assert [("health_check_complete", expected)] == sample.report.events
 
 
-def test_centrals_that_lie_elsewhere_are_not_written(sample: Sample, tmp_path: Path) -> None:
+def test_central_files_outside_the_workspace_are_not_written(sample: Sample, tmp_path: Path) -> None:
     shutil.move(sample.root / "aipass_os" / "AI_CENTRAL", tmp_path / "elsewhere")
     (sample.root / "aipass_os" / "AI_CENTRAL").symlink_to(tmp_path / "elsewhere")
 
     outcome = sample.run(health)
 
-    assert (outcome.status, "leads out of the workspace" in outcome.reason) == ("failed", True)
+    assert (outcome.status, "outside the workspace" in outcome.reason) == ("failed", True)
     assert not (tmp_path / "elsewhere" / "HEALTH.central.json").exists()
 
 
-def test_while_a_file_is_unreadable_what_was_told_of_it_stays_told(sample: Sample) -> None:
+def test_the_issues_of_a_file_stay_while_it_is_unreadable(sample: Sample) -> None:
     path = sample.path("FLOW") / "FLOW.observations.json"
     assert sample.notices(health, sample.run(health))
     path.rename(path.with_suffix(".kept"))

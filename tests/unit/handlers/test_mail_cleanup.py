@@ -1,4 +1,4 @@
-"""Stale mail is opened, then closed, and told of once; whatever is odd about one mail is its own trouble alone."""
+"""Stale mail is opened, later closed, and reported once; a problem with one mail does not affect the others."""
 
 import json
 import os
@@ -27,13 +27,14 @@ def statuses(sample: Sample, branch: str = "FLOW") -> dict[str, str]:
     return {message["id"]: message["status"] for message in sample.mails(branch)}
 
 
-def away(sample: Sample, branch: str = "FLOW") -> list[Path]:
+def archived(sample: Sample, branch: str = "FLOW") -> list[Path]:
+    """Return the files in `deleted/` that a sweep at NOW or a few minutes later wrote."""
     return sorted(sample.inbox(branch).parent.glob("deleted/*_14*.json"))
 
 
 @pytest.fixture
 def calm(sample: Sample) -> Sample:
-    """Nothing stale anywhere but in what a test puts there."""
+    """A workspace with empty inboxes, so that only a test's own mails can be stale."""
     for branch in sample.expected["branches"]:
         sample.put(branch["name"])
         for path in sample.inbox(branch["name"]).parent.glob("deleted/*"):
@@ -42,7 +43,7 @@ def calm(sample: Sample) -> Sample:
 
 
 @pytest.mark.parametrize(
-    ("message", "becomes"),
+    ("message", "statuses_after"),
     [
         (mail(timestamp=ago(48 * HOUR)), ["new"]),
         (mail(timestamp=ago(48 * HOUR + timedelta(seconds=1))), ["opened"]),
@@ -72,17 +73,17 @@ def calm(sample: Sample) -> Sample:
         (mail(timestamp=ago(9 * DAY), subject="[DAILY] x", status="opened", **{"from": "@trigger"}), []),
     ],
 )
-def test_the_rules(calm: Sample, message: dict[str, Any], becomes: list[Any]) -> None:
+def test_the_rules_for_stale_mail(calm: Sample, message: dict[str, Any], statuses_after: list[Any]) -> None:
     calm.put("FLOW", message)
 
     calm.run(mail_cleanup)
 
-    assert becomes == [found["status"] for found in calm.mails("FLOW")]
-    assert len(becomes) + len(away(calm)) == 1
+    assert statuses_after == [found["status"] for found in calm.mails("FLOW")]
+    assert len(statuses_after) + len(archived(calm)) == 1
 
 
-def test_naive_stamps_are_local_in_the_workspaces_zone(calm: Sample) -> None:
-    """13:30 in Berlin is 12:30 UTC: more than 48 h before; in UTC it would be less."""
+def test_naive_timestamps_are_local_in_the_workspaces_zone(calm: Sample) -> None:
+    """14:30 in Berlin is 13:30 UTC, more than 48 h before; 14:30 UTC would be less."""
     calm.put("FLOW", mail(timestamp="2026-02-01 14:30:00"))
 
     calm.run(mail_cleanup, zone=ZoneInfo("Europe/Berlin"))
@@ -91,7 +92,7 @@ def test_naive_stamps_are_local_in_the_workspaces_zone(calm: Sample) -> None:
     assert calm.mails("FLOW")[0]["auto_opened_at"] == "2026-02-03T15:00:00"
 
 
-def test_a_week_is_a_week_of_hours_also_across_a_clock_change(calm: Sample) -> None:
+def test_seven_days_are_168_hours_across_a_clock_change_too(calm: Sample) -> None:
     now = NOW.replace(month=4, day=1)
     calm.put("FLOW", mail(status="opened", timestamp="2026-03-25 15:30:00"))
 
@@ -100,7 +101,7 @@ def test_a_week_is_a_week_of_hours_also_across_a_clock_change(calm: Sample) -> N
     assert statuses(calm) == {"0a1b2c3d": "opened"}
 
 
-def test_an_opened_mail_says_when_and_by_whom_as_the_mail_program_would(calm: Sample) -> None:
+def test_an_opened_mail_is_marked_as_opened_automatically_with_the_time(calm: Sample) -> None:
     message = mail(timestamp=ago(3 * DAY))
     calm.put("FLOW", message)
 
@@ -110,20 +111,20 @@ def test_an_opened_mail_says_when_and_by_whom_as_the_mail_program_would(calm: Sa
     assert [message | {"status": "opened"} | added] == calm.mails("FLOW")
 
 
-def test_a_closed_mail_lies_in_deleted_as_the_mail_program_would_put_it(calm: Sample) -> None:
+def test_a_closed_mail_is_in_deleted_in_the_format_of_the_mail_program(calm: Sample) -> None:
     message = mail(status="opened", timestamp=ago(9 * DAY), subject="Ça: a/b?", extra=[1])
     calm.put("FLOW", message)
 
     calm.run(mail_cleanup)
 
-    (path,) = away(calm)
+    (path,) = archived(calm)
     assert path.name == "20260203_140000_Ça_ a_b__0a1b2c3d.json"
     body = message | {"status": "closed", "read": True, "archived_at": "2026-02-03T14:00:00"}
     assert json.dumps(body, indent=2, ensure_ascii=False) == path.read_text()
 
 
-def test_a_mail_new_for_months_is_opened_and_stays_for_a_week(calm: Sample) -> None:
-    """Trap 3: by its timestamp it would be gone within the hour."""
+def test_a_mail_unread_for_months_is_opened_and_stays_for_a_week(calm: Sample) -> None:
+    """Judged by the time of sending, it would be closed by the next run."""
     calm.put("FLOW", mail(timestamp=ago(90 * DAY)))
 
     found = []
@@ -135,7 +136,7 @@ def test_a_mail_new_for_months_is_opened_and_stays_for_a_week(calm: Sample) -> N
 
 
 def test_archived_messages_do_not_come_back(calm: Sample) -> None:
-    """Trap 1: saving a copy from before the archiving would bring them back."""
+    """Writing a copy of the inbox from before the archiving would restore them."""
     calm.put(
         "FLOW", mail(id="a", status="opened", timestamp=ago(9 * DAY)), mail(id="b", timestamp=ago(3 * DAY))
     )
@@ -144,14 +145,14 @@ def test_archived_messages_do_not_come_back(calm: Sample) -> None:
     calm.run(mail_cleanup)
 
     assert statuses(calm) == {"b": "opened"}
-    assert len(away(calm)) == 1
+    assert len(archived(calm)) == 1
 
 
 @pytest.mark.parametrize(
     "stamp", ["", "yesterday", None, 1770000000, [], "0001-01-01 00:00:00", "2026-13-01"]
 )
-def test_one_bad_timestamp_does_not_stop_the_others(calm: Sample, stamp: Any) -> None:
-    """Trap 2: it ended the whole inbox, and dropped what was done before it."""
+def test_an_invalid_timestamp_does_not_stop_the_sweep_of_other_mails(calm: Sample, stamp: Any) -> None:
+    """An error for the whole inbox would lose the changes already made to it."""
     bad = mail(id="bad", timestamp=stamp)
     calm.put("FLOW", mail(id="a", timestamp=ago(3 * DAY)), bad, mail(id="b", timestamp=ago(3 * DAY)))
 
@@ -159,11 +160,11 @@ def test_one_bad_timestamp_does_not_stop_the_others(calm: Sample, stamp: Any) ->
 
     assert statuses(calm) == {"a": "opened", "bad": "new", "b": "opened"}
     assert bad in calm.mails("FLOW")
-    assert outcome.data["problems"][0].startswith("FLOW: message bad was left alone: ")
-    assert calm.spoken.counts == {"auto_opened": 2, "errors": 1}
+    assert outcome.data["problems"][0].startswith("FLOW: message bad was skipped: ")
+    assert calm.report.counts == {"auto_opened": 2, "errors": 1}
 
 
-def test_what_is_no_message_stays_and_is_named(calm: Sample) -> None:
+def test_elements_that_are_not_messages_stay_and_are_reported(calm: Sample) -> None:
     calm.put("FLOW", "text", None, mail(timestamp=ago(3 * DAY)))
 
     outcome = calm.run(mail_cleanup)
@@ -172,14 +173,14 @@ def test_what_is_no_message_stays_and_is_named(calm: Sample) -> None:
     assert len(outcome.data["problems"]) == 2
 
 
-def test_own_notices_never_breed_notices(calm: Sample) -> None:
-    """Trap 4: a digest became stale itself, and was told of."""
+def test_own_notices_never_cause_further_notices(calm: Sample) -> None:
+    """A digest that counted as stale would be reported in another digest."""
     calm.put("FLOW", mail(timestamp=ago(3 * DAY)))
-    told = []
+    sent = []
     for number, age in enumerate(range(30)):
         outcome = calm.run(mail_cleanup, now=NOW + age * DAY)
         for notice in calm.notices(mail_cleanup, outcome):
-            told.append(notice.subject)
+            sent.append(notice.subject)
             deliver(
                 calm.root,
                 notice,
@@ -189,10 +190,10 @@ def test_own_notices_never_breed_notices(calm: Sample) -> None:
                 zone=ZoneInfo("UTC"),
             )
 
-    assert told == ["[SCHEDULED] 1 stale mail opened"]
+    assert sent == ["[SCHEDULED] 1 stale mail opened"]
 
 
-def test_another_sender_of_notices_is_known_as_own_too(calm: Sample) -> None:
+def test_notices_of_a_configured_sender_are_recognised_as_own(calm: Sample) -> None:
     calm.put("FLOW", mail(timestamp=ago(3 * DAY), subject="[SCHEDULED] x", **{"from": "@clock"}))
 
     calm.run(mail_cleanup, sender="@clock")
@@ -201,7 +202,7 @@ def test_another_sender_of_notices_is_known_as_own_too(calm: Sample) -> None:
 
 
 def test_a_waiting_dispatch_is_reported_and_not_cancelled(calm: Sample) -> None:
-    """Trap 5: the dispatch daemon wants status new."""
+    """The dispatch daemon starts only mails with the status `new`."""
     calm.put("FLOW", mail(timestamp=ago(3 * DAY), auto_execute=True))
 
     outcome = calm.run(mail_cleanup)
@@ -210,7 +211,7 @@ def test_a_waiting_dispatch_is_reported_and_not_cancelled(calm: Sample) -> None:
     assert statuses(calm) == {"0a1b2c3d": "new"}
 
 
-def test_a_branch_is_told_once_in_one_digest(calm: Sample) -> None:
+def test_a_branch_gets_one_digest_once(calm: Sample) -> None:
     calm.put("FLOW", *(mail(id=str(n), timestamp=ago(3 * DAY), subject=f"Mail {n}") for n in range(30)))
 
     (digest,) = calm.notices(mail_cleanup, calm.run(mail_cleanup))
@@ -223,15 +224,15 @@ def test_a_branch_is_told_once_in_one_digest(calm: Sample) -> None:
     assert not again
 
 
-def test_a_crash_before_the_telling_loses_no_word(calm: Sample) -> None:
-    """Who is to be told is read off the inbox: the next run states the same conditions."""
+def test_a_crash_before_the_notice_does_not_lose_it(calm: Sample) -> None:
+    """The conditions are derived from the inbox, so the next run states the same ones."""
     calm.put("FLOW", mail(timestamp=ago(3 * DAY)))
     calm.run(mail_cleanup)
-    said = {condition.key for condition in calm.spoken.conditions}
+    first = {condition.key for condition in calm.report.conditions}
 
     calm.run(mail_cleanup)
 
-    assert {"auto_opened:FLOW:0a1b2c3d"} == said == {condition.key for condition in calm.spoken.conditions}
+    assert {"auto_opened:FLOW:0a1b2c3d"} == first == {condition.key for condition in calm.report.conditions}
 
 
 def test_a_crash_between_archiving_and_removing_archives_once(
@@ -258,7 +259,7 @@ def test_a_crash_between_archiving_and_removing_archives_once(
 
 
 def test_equal_subjects_in_one_second_are_two_files(calm: Sample) -> None:
-    """The mail program's own rule loses one of them."""
+    """The mail program's own names would overwrite one of them."""
     old = {"status": "opened", "timestamp": ago(9 * DAY)}
     calm.put(
         "FLOW", mail(id="a", **old), mail(id="b", **old), mail(id="a", message="another of that id", **old)
@@ -266,23 +267,23 @@ def test_equal_subjects_in_one_second_are_two_files(calm: Sample) -> None:
 
     calm.run(mail_cleanup)
 
-    texts = {json.loads(path.read_text())["message"] for path in away(calm)}
-    assert (3, {"Text", "another of that id"}) == (len(away(calm)), texts)
+    texts = {json.loads(path.read_text())["message"] for path in archived(calm)}
+    assert (3, {"Text", "another of that id"}) == (len(archived(calm)), texts)
 
 
 @pytest.mark.parametrize("given", [None, "../../x", "a/b" * 100, 7, ""])
-def test_any_id_can_be_put_away(calm: Sample, given: Any) -> None:
+def test_a_mail_with_any_id_can_be_archived(calm: Sample, given: Any) -> None:
     calm.put("FLOW", mail(id=given, status="opened", timestamp=ago(9 * DAY), subject="\U0001d518" * 90))
 
     calm.run(mail_cleanup)
 
-    (path,) = away(calm)
+    (path,) = archived(calm)
     assert given == json.loads(path.read_text())["id"]
     assert calm.mails("FLOW") == []
 
 
 @pytest.mark.parametrize("text", [b"", b'{"messages": [', b"\x00" * 10, b'{"messages": {}}', b"[" * 100_000])
-def test_a_mailbox_that_cannot_be_parsed_stays_byte_identical_and_is_alarmed(
+def test_an_inbox_that_cannot_be_parsed_stays_unchanged_and_causes_a_notice(
     calm: Sample, text: bytes
 ) -> None:
     calm.inbox("FLOW").write_bytes(text)
@@ -296,15 +297,15 @@ def test_a_mailbox_that_cannot_be_parsed_stays_byte_identical_and_is_alarmed(
     assert statuses(calm, "API") == {"0a1b2c3d": "opened"}
     alarm = next(notice for notice in found if notice.recipient == "@dev_central")
     assert (alarm.priority, alarm.subject) == ("critical", "[SCHEDULED] Mailbox unreadable - FLOW")
-    assert calm.spoken.counts == {"errors": 1, "auto_opened": 1}
+    assert calm.report.counts == {"errors": 1, "auto_opened": 1}
     calm.put("FLOW")
-    (relief,) = calm.notices(mail_cleanup, calm.run(mail_cleanup))
-    assert relief.subject == "[SCHEDULED] Mailbox readable again - FLOW"
+    (all_clear,) = calm.notices(mail_cleanup, calm.run(mail_cleanup))
+    assert all_clear.subject == "[SCHEDULED] Mailbox readable again - FLOW"
 
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("kind", ["fifo", "directory", "outside", "device", "huge"])
-def test_what_is_no_inbox_of_the_workspace_is_reported_and_skipped(
+def test_an_inbox_that_is_not_a_regular_file_of_the_workspace_is_reported_and_skipped(
     calm: Sample, tmp_path: Path, kind: str
 ) -> None:
     inbox = calm.inbox("FLOW")
@@ -331,7 +332,9 @@ def test_what_is_no_inbox_of_the_workspace_is_reported_and_skipped(
         assert '"new"' in (tmp_path / "outside.json").read_text()
 
 
-def test_a_mailbox_folder_that_leads_out_of_the_workspace_gets_no_mail(calm: Sample, tmp_path: Path) -> None:
+def test_nothing_is_written_to_a_folder_that_is_a_link_to_outside_the_workspace(
+    calm: Sample, tmp_path: Path
+) -> None:
     (tmp_path / "elsewhere").mkdir()
     (calm.inbox("FLOW").parent / "deleted").rmdir()
     (calm.inbox("FLOW").parent / "deleted").symlink_to(tmp_path / "elsewhere")
@@ -341,7 +344,7 @@ def test_a_mailbox_folder_that_leads_out_of_the_workspace_gets_no_mail(calm: Sam
 
     assert statuses(calm) == {"0a1b2c3d": "opened"}
     assert not list((tmp_path / "elsewhere").iterdir())
-    assert "leads out of" in outcome.data["problems"][0]
+    assert "is a link to outside" in outcome.data["problems"][0]
 
 
 def test_an_inbox_that_cannot_be_written_fails_the_run_and_the_others_are_swept(
@@ -364,7 +367,7 @@ def test_an_inbox_that_cannot_be_written_fails_the_run_and_the_others_are_swept(
     assert [statuses(calm, b) for b in ("API", "FLOW")] == [{"0a1b2c3d": "new"}, {"0a1b2c3d": "opened"}]
 
 
-def test_a_mailbox_that_may_not_be_written_is_alarmed_and_fails_nobody_else(
+def test_a_mailbox_that_may_not_be_written_causes_a_notice_and_does_not_fail_the_run(
     calm: Sample, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for branch in ("API", "FLOW"):
@@ -385,7 +388,7 @@ def test_a_mailbox_that_may_not_be_written_is_alarmed_and_fails_nobody_else(
     assert subjects == {"[SCHEDULED] Mailbox not writable - API", "[SCHEDULED] 1 stale mail opened"}
 
 
-def test_mode_link_and_the_bytes_of_other_mails_stay(calm: Sample) -> None:
+def test_file_mode_symlink_and_the_bytes_of_other_mails_stay(calm: Sample) -> None:
     inbox = calm.inbox("FLOW")
     real = inbox.with_name("real.json")
     odd = '{ "id":"odd",  "timestamp" : "2026-02-03 12:00:00", "status":"new", "n":1.50e2 }'
@@ -405,7 +408,7 @@ def test_mode_link_and_the_bytes_of_other_mails_stay(calm: Sample) -> None:
 
 
 def test_both_counters_are_right_after_an_edit(calm: Sample) -> None:
-    """Trap 9: the centrals sum what the inboxes' counters say."""
+    """Other programs add up the counters of the inboxes."""
     inbox = calm.put(
         "FLOW",
         mail(id="a", timestamp=ago(3 * DAY)),
@@ -422,7 +425,7 @@ def test_both_counters_are_right_after_an_edit(calm: Sample) -> None:
     assert central["system_totals"] == {"total_unread": 1, "total_messages": 2}
 
 
-def test_wrong_counters_alone_are_no_reason_to_write(calm: Sample) -> None:
+def test_an_inbox_with_only_wrong_counters_is_not_written(calm: Sample) -> None:
     inbox = calm.put("FLOW", mail())
     inbox.write_text(inbox.read_text().replace('"unread_count": 1', '"unread_count": 40'))
     before = state_of(calm.path("FLOW"))
@@ -432,7 +435,7 @@ def test_wrong_counters_alone_are_no_reason_to_write(calm: Sample) -> None:
     assert before == state_of(calm.path("FLOW"))
 
 
-def test_a_branch_without_mail_is_no_trouble_here(calm: Sample) -> None:
+def test_a_branch_without_an_inbox_is_not_a_problem(calm: Sample) -> None:
     calm.inbox("FLOW").unlink()
 
     outcome = calm.run(mail_cleanup)
@@ -440,14 +443,14 @@ def test_a_branch_without_mail_is_no_trouble_here(calm: Sample) -> None:
     assert (outcome.status, outcome.data["problems"]) == ("success", [])
 
 
-def test_the_event_is_published_each_run(calm: Sample) -> None:
+def test_every_run_publishes_an_event(calm: Sample) -> None:
     calm.run(mail_cleanup)
 
     payload = {"auto_opened": 0, "auto_closed": 0, "errors": 0, "timestamp": "2026-02-03T14:00:00"}
-    assert [("mail_cleanup_complete", payload)] == calm.spoken.events
+    assert [("mail_cleanup_complete", payload)] == calm.report.events
 
 
-def test_a_digest_quotes_subjects_as_words(calm: Sample) -> None:
+def test_a_digest_escapes_subjects(calm: Sample) -> None:
     calm.put("FLOW", mail(timestamp=ago(3 * DAY), subject="x\n# Ignore <b>all</b> [this](http://x)"))
 
     (digest,) = calm.notices(mail_cleanup, calm.run(mail_cleanup))
@@ -457,15 +460,15 @@ def test_a_digest_quotes_subjects_as_words(calm: Sample) -> None:
     assert "<b>" not in digest.body.replace("\\<b", "")
 
 
-def test_while_an_inbox_is_unreadable_what_was_told_of_it_stays_told(calm: Sample) -> None:
+def test_mails_of_an_unreadable_inbox_are_not_reported_again(calm: Sample) -> None:
     inbox = calm.put("FLOW", mail(timestamp=ago(3 * DAY)))
-    told = [notice.subject for notice in calm.notices(mail_cleanup, calm.run(mail_cleanup))]
+    sent = [notice.subject for notice in calm.notices(mail_cleanup, calm.run(mail_cleanup))]
     whole = inbox.read_bytes()
     for data in (whole[:40], whole):
         inbox.write_bytes(data)
-        told += [notice.subject for notice in calm.notices(mail_cleanup, calm.run(mail_cleanup))]
+        sent += [notice.subject for notice in calm.notices(mail_cleanup, calm.run(mail_cleanup))]
 
-    assert told == [
+    assert sent == [
         "[SCHEDULED] 1 stale mail opened",
         "[SCHEDULED] Mailbox unreadable - FLOW",
         "[SCHEDULED] Mailbox readable again - FLOW",

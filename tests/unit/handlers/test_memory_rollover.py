@@ -1,4 +1,4 @@
-"""A memory file over its limit: one event and one mail to its branch, until it is back under."""
+"""A memory file over its limit causes one event and one notice to its branch, until it is back within the limit."""
 
 import os
 from datetime import timedelta
@@ -10,10 +10,10 @@ from scheduled.handlers import memory_rollover
 from tests.fixtures.sample_workspace import NOW, Sample
 
 
-def test_the_payload_is_what_the_workspaces_own_handler_wants(sample: Sample) -> None:
+def test_the_event_has_the_payload_that_the_workspaces_programs_expect(sample: Sample) -> None:
     sample.run(memory_rollover)
 
-    (condition,) = sample.spoken.conditions
+    (condition,) = sample.report.conditions
     path = sample.path("FLOW")
     payload = {
         "branch": "FLOW",
@@ -28,8 +28,8 @@ def test_the_payload_is_what_the_workspaces_own_handler_wants(sample: Sample) ->
     assert "memory:FLOW:FLOW.observations.json" == condition.key == condition.group
 
 
-def test_the_branch_is_told_at_its_registered_address(sample: Sample) -> None:
-    """Trap 11: an address made of the name loses mail without a word where it is another."""
+def test_the_notice_goes_to_the_registered_address_of_the_branch(sample: Sample) -> None:
+    """An address derived from the name can be wrong, and the mail would be lost without an error."""
     home = sample.root / "whiskey-bar"
     home.mkdir()
     (home / "WHISKEY-BAR.local.json").write_text("\n" * 601)
@@ -37,27 +37,27 @@ def test_the_branch_is_told_at_its_registered_address(sample: Sample) -> None:
 
     found = sample.notices(memory_rollover, sample.run(memory_rollover))
 
-    told = [(notice.recipient, notice.subject, notice.priority) for notice in found]
-    said = "exceeded 600 lines - compress needed"
+    notices = [(notice.recipient, notice.subject, notice.priority) for notice in found]
+    issue = "exceeded 600 lines - compress needed"
     expected = [
-        ("@flow", f"[MEMORY] FLOW.observations.json {said}", "normal"),
-        ("@the_bar", f"[MEMORY] WHISKEY-BAR.local.json {said}", "normal"),
+        ("@flow", f"[MEMORY] FLOW.observations.json {issue}", "normal"),
+        ("@the_bar", f"[MEMORY] WHISKEY-BAR.local.json {issue}", "normal"),
     ]
-    assert expected == told
+    assert expected == notices
 
 
-def test_it_is_told_once_until_the_file_is_back_under_and_over_again(sample: Sample) -> None:
+def test_a_second_notice_is_sent_only_after_the_file_was_back_within_the_limit(sample: Sample) -> None:
     path = sample.path("FLOW") / "FLOW.observations.json"
-    told = []
+    sent = []
     for hour, number in enumerate((612, 700, 600, 599, 601, 601)):
         path.write_text("\n" * number)
         outcome = sample.run(memory_rollover, now=NOW + timedelta(hours=hour))
-        told.append(len(sample.notices(memory_rollover, outcome)))
+        sent.append(len(sample.notices(memory_rollover, outcome)))
 
-    assert told == [1, 0, 0, 0, 1, 0]
+    assert sent == [1, 0, 0, 0, 1, 0]
 
 
-def test_files_are_found_by_their_endings_and_dashboards_left_out(sample: Sample) -> None:
+def test_files_are_found_by_their_endings_without_dashboards(sample: Sample) -> None:
     home = sample.path("SEED")
     for name in (
         "DASHBOARD.local.json",
@@ -76,7 +76,7 @@ def test_files_are_found_by_their_endings_and_dashboards_left_out(sample: Sample
 
 
 @pytest.mark.timeout(20)
-def test_what_cannot_be_read_is_named_and_the_rest_goes_on(sample: Sample, tmp_path: Path) -> None:
+def test_unreadable_files_are_reported_and_the_others_are_checked(sample: Sample, tmp_path: Path) -> None:
     home = sample.path("SEED")
     (tmp_path / "outside").write_text("\n" * 700)
     os.mkfifo(home / "A.local.json")
@@ -91,7 +91,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_goes_on(sample: Sample, tmp_p
     assert [f"SEED:{letter}.local.json" for letter in "ABCD"] == labels
 
 
-def test_the_later_layout_keeps_its_memories_in_trinity(sample: Sample) -> None:
+def test_the_later_layout_has_its_memory_files_in_trinity(sample: Sample) -> None:
     home = sample.root / "src"
     (home / ".trinity").mkdir(parents=True)
     (home / ".trinity" / "local.json").write_text("\n" * 601)
@@ -103,7 +103,7 @@ def test_the_later_layout_keeps_its_memories_in_trinity(sample: Sample) -> None:
     assert outcome.data["notified_files"] == ["SRC:local.json"]
 
 
-def test_while_a_file_is_unreadable_what_was_told_of_it_stays_told(sample: Sample) -> None:
+def test_the_condition_of_a_file_stays_while_it_is_unreadable(sample: Sample) -> None:
     path = sample.path("FLOW") / "FLOW.observations.json"
     assert sample.notices(memory_rollover, sample.run(memory_rollover))
     path.rename(path.with_suffix(".kept"))
@@ -113,23 +113,23 @@ def test_while_a_file_is_unreadable_what_was_told_of_it_stays_told(sample: Sampl
     path.with_suffix(".kept").rename(path)
     readable = [sample.notices(memory_rollover, sample.run(memory_rollover)) for _ in range(2)]
 
-    told = [[(notice.recipient, notice.subject) for notice in found] for found in (*unreadable, *readable)]
-    keeper = "@dev_central"
-    assert told == [
-        [(keeper, "[SCHEDULED] 1 memory file unreadable")],
+    sent = [[(notice.recipient, notice.subject) for notice in found] for found in (*unreadable, *readable)]
+    maintainer = "@dev_central"
+    assert sent == [
+        [(maintainer, "[SCHEDULED] 1 memory file unreadable")],
         [],
-        [(keeper, "[SCHEDULED] No memory file is unreadable now")],
+        [(maintainer, "[SCHEDULED] No memory file is unreadable now")],
         [],
     ]
 
 
-def test_however_many_files_are_unreadable_it_is_one_mail(sample: Sample) -> None:
+def test_many_unreadable_files_cause_one_notice(sample: Sample) -> None:
     home = sample.path("SEED")
     for number in range(25):
         (home / f"{number}.local.json").mkdir()
 
     found = sample.notices(memory_rollover, sample.run(memory_rollover))
 
-    (told,) = [notice for notice in found if notice.recipient == "@dev_central"]
-    assert ("[SCHEDULED] 25 memory files unreadable", "high") == (told.subject, told.priority)
-    assert (told.body.count("- SEED/"), "- and 5 more" in told.body) == (20, True)
+    (alarm,) = [notice for notice in found if notice.recipient == "@dev_central"]
+    assert ("[SCHEDULED] 25 memory files unreadable", "high") == (alarm.subject, alarm.priority)
+    assert (alarm.body.count("- SEED/"), "- and 5 more" in alarm.body) == (20, True)

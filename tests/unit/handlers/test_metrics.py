@@ -1,4 +1,4 @@
-"""The workspace in numbers: what it is now, and a week of what it was."""
+"""The metrics of the workspace: the current numbers, and a history of one week."""
 
 import json
 from datetime import timedelta
@@ -41,7 +41,7 @@ def test_memory_sizes_are_in_lines_and_bytes(sample: Sample) -> None:
     assert (memory["file_count"], memory["over_limit"]) == (38, 1)
 
 
-def test_queues_are_counted_by_branch(sample: Sample) -> None:
+def test_mails_are_counted_per_branch(sample: Sample) -> None:
     sample.put("FLOW", mail(), mail(status="opened"), mail(auto_execute=True), "text")
 
     sample.run(metrics)
@@ -51,7 +51,7 @@ def test_queues_are_counted_by_branch(sample: Sample) -> None:
     assert (found["total_messages"], found["total_unread"]) == (122 - 12 + 4, 72 - 8 + 2)
 
 
-def test_an_unreadable_inbox_is_named_and_not_counted_as_empty(sample: Sample) -> None:
+def test_an_unreadable_inbox_is_reported_and_not_counted_as_empty(sample: Sample) -> None:
     sample.inbox("FLOW").write_text("{")
 
     outcome = sample.run(metrics)
@@ -74,7 +74,7 @@ def test_the_history_keeps_a_week_of_totals(sample: Sample) -> None:
 
 
 @pytest.mark.parametrize("line", ["{", "7", '{"timestamp": 7}', "{}"])
-def test_a_torn_line_of_the_history_is_dropped_by_name(sample: Sample, line: str) -> None:
+def test_a_damaged_line_of_the_history_is_removed_and_reported(sample: Sample, line: str) -> None:
     sample.run(metrics)
     path = sample.root / "aipass_os/AI_CENTRAL/METRICS.history.jsonl"
     path.write_text(line + "\n" + path.read_text())
@@ -82,4 +82,4 @@ def test_a_torn_line_of_the_history_is_dropped_by_name(sample: Sample, line: str
     outcome = sample.run(metrics, now=NOW + timedelta(hours=1))
 
     assert len(history(sample)) == 2
-    assert outcome.data["problems"][0].startswith("METRICS.history.jsonl: line 1 was no entry")
+    assert outcome.data["problems"][0].startswith("METRICS.history.jsonl: line 1 is damaged and was removed")

@@ -1,4 +1,4 @@
-"""Handlers are found by name, those of other distributions on equal footing."""
+"""Handlers are found by name: the built-in ones and those of other distributions."""
 
 from importlib.metadata import EntryPoint, EntryPoints
 from typing import Any
@@ -17,27 +17,27 @@ class Minimal:
         return Outcome(data={"job": task.job})
 
 
-class Useless:
-    """Has no run."""
+class WithoutRun:
+    """A handler without the function `run`."""
 
 
 @pytest.fixture
 def foreign(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three entry points as another distribution would declare them."""
-    values = {"theirs": "Minimal", "broken": "Missing", "useless": "Useless", "health": "Minimal"}
+    """Four entry points as another distribution would declare them; one has the name of a built-in handler."""
+    values = {"minimal": "Minimal", "broken": "Missing", "without_run": "WithoutRun", "health": "Minimal"}
     points = EntryPoints(
         EntryPoint(name, f"{__name__}:{value}", registry.GROUP) for name, value in values.items()
     )
     monkeypatch.setattr(registry, "_entry_points", lambda: points.select(group=registry.GROUP))
 
 
-def test_the_built_in_handlers_are_named_in_the_order_of_a_slot() -> None:
+def test_the_built_in_handlers_are_listed_in_a_fixed_order() -> None:
     expected = ["health", "memory_rollover", "mail_cleanup", "metrics", "daily_report"]
     assert expected == registry.names()[:5]
 
 
 @pytest.mark.parametrize("name", registry.BUILT_IN)
-def test_every_built_in_handler_is_complete(name: str) -> None:
+def test_every_built_in_handler_has_options_and_a_run(name: str) -> None:
     handler = registry.find(name)
 
     assert issubclass(handler.Options, msgspec.Struct)
@@ -46,36 +46,36 @@ def test_every_built_in_handler_is_complete(name: str) -> None:
         msgspec.convert({"unknown": 1}, handler.Options)
 
 
-def test_an_unknown_name_is_answered_with_those_there_are() -> None:
+def test_the_error_for_an_unknown_name_lists_the_handlers() -> None:
     with pytest.raises(
-        LookupError, match="no handler 'heath'; there are health, memory_rollover, mail_cleanup"
+        LookupError, match="no handler 'heath'; the handlers are health, memory_rollover, mail_cleanup"
     ):
         registry.find("heath")
 
 
 @pytest.mark.usefixtures("foreign")
-def test_what_a_foreign_handler_leaves_out_is_completed() -> None:
-    handler = registry.find("theirs")
+def test_a_foreign_handler_gets_default_options_and_no_notices() -> None:
+    handler = registry.find("minimal")
 
     change = Change(group="x", appeared=[], stayed=[], gone=[], facts={}, now=None)  # type: ignore[arg-type]
-    said: list[Notice] = handler.notices(change)
-    assert (registry.NoOptions, []) == (handler.Options, said)
+    notices: list[Notice] = handler.notices(change)
+    assert (registry.NoOptions, []) == (handler.Options, notices)
 
 
 @pytest.mark.usefixtures("foreign")
-def test_a_built_in_name_cannot_be_taken() -> None:
+def test_an_entry_point_cannot_replace_a_built_in_handler() -> None:
     assert registry.find("health").Options is not registry.NoOptions
     assert registry.names().count("health") == 1
 
 
 @pytest.mark.usefixtures("foreign")
 @pytest.mark.parametrize(
-    ("name", "error", "said"),
+    ("name", "error", "message"),
     [
-        ("broken", ImportError, "handler 'broken' .* can't be loaded"),
-        ("useless", TypeError, r"has no run\(task\)"),
+        ("broken", ImportError, "handler 'broken' .* cannot be imported"),
+        ("without_run", TypeError, r"has no function run\(task\)"),
     ],
 )
-def test_a_faulty_foreign_handler_is_named(name: str, error: Any, said: str) -> None:
-    with pytest.raises(error, match=said):
+def test_the_error_of_a_faulty_foreign_handler_names_it(name: str, error: Any, message: str) -> None:
+    with pytest.raises(error, match=message):
         registry.find(name)

@@ -1,4 +1,4 @@
-"""The built-in handlers on the real-format workspace, at the time that EXPECTED.json is about."""
+"""The built-in handlers find in the sample workspace what its EXPECTED.json lists, at the time that it states."""
 
 import json
 from zoneinfo import ZoneInfo
@@ -11,12 +11,12 @@ HOURLY = (health, memory_rollover, mail_cleanup, metrics)
 
 
 def sweep(sample: Sample) -> None:
-    """Run the hourly handlers and deliver what they have to say, as one tick does."""
+    """Run the hourly handlers and deliver their notices, as one tick does."""
     delivered = 0
     for handler in HOURLY:
         outcome = sample.run(handler)
         assert (outcome.status, outcome.reason) == ("success", "")
-        for notice in [*sample.spoken.notices, *sample.notices(handler, outcome)]:
+        for notice in [*sample.report.notices, *sample.notices(handler, outcome)]:
             delivered += 1
             deliver(
                 sample.root,
@@ -30,14 +30,14 @@ def sweep(sample: Sample) -> None:
         recount_central(sample.root, now=NOW)
 
 
-def test_17_branches_are_healthy_2_have_warnings_and_none_errors(sample: Sample) -> None:
+def test_17_branches_are_healthy_and_2_have_warnings(sample: Sample) -> None:
     outcome = sample.run(health)
 
     expected = {"healthy": 17, "warnings": 2, "errors": 0, "branches": 19, "problems": []}
     assert expected == outcome.data
 
 
-def test_details_are_as_expected_branch_by_branch(sample: Sample) -> None:
+def test_every_branch_has_the_expected_status_and_issues(sample: Sample) -> None:
     sample.run(health)
 
     details = json.loads((sample.root / "aipass_os/AI_CENTRAL/HEALTH.central.json").read_text())["details"]
@@ -45,7 +45,7 @@ def test_details_are_as_expected_branch_by_branch(sample: Sample) -> None:
     assert {(b["name"], b["status"], tuple(b["issues"])) for b in sample.expected["branches"]} == found
 
 
-def test_notes_count_stale_mail_by_the_detection_limits(sample: Sample) -> None:
+def test_notes_count_stale_mail_by_the_limits_of_the_health_check(sample: Sample) -> None:
     sample.run(health)
 
     details = json.loads((sample.root / "aipass_os/AI_CENTRAL/HEALTH.central.json").read_text())["details"]
@@ -61,7 +61,7 @@ def test_notes_count_stale_mail_by_the_detection_limits(sample: Sample) -> None:
         assert expected == [note for note in notes[branch["name"]] if "older than" in note]
 
 
-def test_old_readmes_are_notes_and_nothing_more(sample: Sample) -> None:
+def test_old_readmes_are_only_notes(sample: Sample) -> None:
     sample.run(health)
 
     details = json.loads((sample.root / "aipass_os/AI_CENTRAL/HEALTH.central.json").read_text())["details"]
@@ -80,10 +80,10 @@ def test_57_mails_are_opened_and_26_closed(sample: Sample) -> None:
 
     found = {key: outcome.data[key] for key in ("auto_opened", "auto_closed", "errors", "waiting_dispatches")}
     assert found == {"auto_opened": 57, "auto_closed": 26, "errors": 0, "waiting_dispatches": 6}
-    assert sample.spoken.counts == {"auto_opened": 57, "auto_closed": 26}
+    assert sample.report.counts == {"auto_opened": 57, "auto_closed": 26}
 
 
-def test_63_are_opened_where_waiting_dispatches_are_too(sample: Sample) -> None:
+def test_63_mails_are_opened_if_waiting_dispatches_are_opened_too(sample: Sample) -> None:
     outcome = sample.run(mail_cleanup, mail_cleanup.Options(open_waiting_dispatches=True))
 
     assert outcome.data["auto_opened"] == 63
@@ -116,7 +116,7 @@ def test_the_last_hour_has_5_errors_1_critical_and_3_warnings(sample: Sample) ->
     assert (expected["files_matching_*.log"], expected["total_size_bytes"]) == found
 
 
-def test_a_file_without_reason_to_change_keeps_bytes_inode_and_mtime(sample: Sample) -> None:
+def test_a_sweep_changes_only_inboxes_and_their_central_file(sample: Sample) -> None:
     before = state_of(sample.root)
 
     sweep(sample)
@@ -151,7 +151,7 @@ def test_the_daily_report_changes_nothing_in_the_workspace(sample: Sample) -> No
     assert before == state_of(sample.root)
 
 
-def test_the_notices_of_a_sweep_go_where_the_design_routes_them(sample: Sample) -> None:
+def test_the_notices_of_a_sweep_have_the_recipients_of_the_design(sample: Sample) -> None:
     found = []
     for handler in HOURLY:
         outcome = sample.run(handler)

@@ -1,4 +1,4 @@
-"""An inbox is read in every shape it has had, and written such that what nobody edited keeps its bytes."""
+"""An inbox is read in every layout it has had, and written so that unchanged messages keep their bytes."""
 
 import json
 from typing import Any
@@ -11,27 +11,27 @@ from scheduled.handlers.formats.message import count, mail_of, messages_in
 from tests.fixtures.sample_workspace import mail
 
 TWO = [mail(id="1"), mail(id="2", status="opened", read=True)]
-SHAPES = {
-    "today's": {"mailbox": "inbox", "total_messages": 2, "unread_count": 1, "messages": TWO},
+LAYOUTS = {
+    "current": {"mailbox": "inbox", "total_messages": 2, "unread_count": 1, "messages": TWO},
     "bare list": TWO,
     "under inbox": {"inbox": TWO},
     "without counters": {"messages": TWO},
 }
 
 
-def written(document: Any, **habit: Any) -> bytes:
-    return json.dumps(document, **({"indent": 2, "ensure_ascii": False} | habit)).encode()
+def written(document: Any, **style: Any) -> bytes:
+    return json.dumps(document, **({"indent": 2, "ensure_ascii": False} | style)).encode()
 
 
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
-def test_every_shape_is_read(shape: Any) -> None:
-    assert messages_in(shape) == TWO
-    assert [Inbox(written(shape)).message(place) for place in (0, 1)] == TWO
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
+def test_every_layout_is_read(layout: Any) -> None:
+    assert messages_in(layout) == TWO
+    assert [Inbox(written(layout)).message(place) for place in (0, 1)] == TWO
 
 
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
-def test_every_shape_is_written_as_todays_when_it_is_changed(shape: Any) -> None:
-    inbox = Inbox(written(shape))
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
+def test_every_layout_is_migrated_when_the_inbox_is_changed(layout: Any) -> None:
+    inbox = Inbox(written(layout))
     inbox.put_first(mail(id="0"))
 
     document = json.loads(inbox.render())
@@ -45,18 +45,18 @@ def test_every_shape_is_written_as_todays_when_it_is_changed(shape: Any) -> None
 @pytest.mark.parametrize(
     "text", [b"", b"{", b'{"messages": [', b"null", b"7", b'{"messages": null}', b'{"inbox": {}}', b"\xff"]
 )
-def test_what_is_no_inbox_is_never_taken_for_an_empty_one(text: bytes) -> None:
+def test_an_invalid_file_is_an_error_and_not_an_empty_inbox(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         Inbox(text)
 
 
-def test_deep_nesting_is_an_error_like_any_other() -> None:
+def test_deep_nesting_is_a_value_error() -> None:
     with pytest.raises(ValueError, match=r"."):
         parse(b"[" * 100_000)
 
 
 @pytest.mark.parametrize(
-    "habit",
+    "style",
     [
         {},
         {"indent": 4},
@@ -67,25 +67,25 @@ def test_deep_nesting_is_an_error_like_any_other() -> None:
     ],
     ids=str,
 )
-def test_an_edit_is_written_in_the_habits_of_the_file(habit: dict[str, Any]) -> None:
+def test_an_edit_is_written_in_the_style_of_the_file(style: dict[str, Any]) -> None:
     before = {
         "mailbox": "inbox",
         "total_messages": 2,
         "unread_count": 2,
         "messages": [mail(id="é"), mail(id="b")],
     }
-    inbox = Inbox(written(before, **habit))
+    inbox = Inbox(written(before, **style))
 
     inbox.put_first(mail(id="ñ"))
     inbox.remove([1])
 
     after = before | {"messages": [mail(id="ñ"), mail(id="é")]}
-    assert written(after, **habit).decode() == inbox.render().decode()
+    assert written(after, **style).decode() == inbox.render().decode()
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
-def test_the_end_of_the_file_stays_as_it_was(end: str) -> None:
-    inbox = Inbox(written(SHAPES["today's"]) + end.encode())
+def test_the_blanks_at_the_end_of_the_file_stay(end: str) -> None:
+    inbox = Inbox(written(LAYOUTS["current"]) + end.encode())
     inbox.remove([1])
 
     text = inbox.render().decode()
@@ -93,8 +93,8 @@ def test_the_end_of_the_file_stays_as_it_was(end: str) -> None:
     assert end == text[text.rindex("}") + 1 :]
 
 
-def test_windows_line_ends_stay() -> None:
-    inbox = Inbox(written(SHAPES["today's"]).replace(b"\n", b"\r\n"))
+def test_crlf_line_ends_stay() -> None:
+    inbox = Inbox(written(LAYOUTS["current"]).replace(b"\n", b"\r\n"))
     inbox.put_first(mail())
 
     data = inbox.render()
@@ -103,7 +103,7 @@ def test_windows_line_ends_stay() -> None:
 
 
 def test_an_emptied_inbox_is_written_as_the_mail_program_writes_it() -> None:
-    inbox = Inbox(written(SHAPES["today's"]))
+    inbox = Inbox(written(LAYOUTS["current"]))
     inbox.remove([0, 1])
 
     empty = {"mailbox": "inbox", "total_messages": 0, "unread_count": 0, "messages": []}
@@ -120,43 +120,45 @@ def test_unknown_keys_and_their_order_stay() -> None:
     assert expected[:-1] + ', "mailbox": "inbox"}' == inbox.render().decode()
 
 
-@pytest.mark.parametrize("taken", [[], [0], [1], [3], [0, 1, 2, 3]])
-def test_what_the_mail_program_wrote_is_taken_as_it_lies(taken: list[int]) -> None:
+@pytest.mark.parametrize("removed", [[], [0], [1], [3], [0, 1, 2, 3]])
+def test_unchanged_messages_in_the_mail_programs_layout_are_copied(removed: list[int]) -> None:
     messages = [mail(id=str(number), subject="ünïcode, [ and {") for number in range(4)]
     document = {"mailbox": "inbox", "total_messages": 4, "unread_count": 4, "messages": messages}
     inbox = Inbox(written(document))
-    shell = inbox._shell()
+    frame = inbox._frame()
     inbox.change(2, status="opened")
-    inbox.remove(taken)
+    inbox.remove(removed)
     inbox.put_first(mail(id="new"))
 
     kept = [message | ({"status": "opened"} if place == 2 else {}) for place, message in enumerate(messages)]
-    wanted = [mail(id="new"), *(message for place, message in enumerate(kept) if place not in taken)]
+    wanted = [mail(id="new"), *(message for place, message in enumerate(kept) if place not in removed)]
     unread = sum(message["status"] == "new" for message in wanted)
     document |= {"total_messages": len(wanted), "unread_count": unread, "messages": wanted}
-    assert shell is not None
-    assert inbox._refilled(shell) == written(document)
+    assert frame is not None
+    assert inbox._filled(frame) == written(document)
 
 
-def test_messages_that_do_not_lie_where_they_ought_are_taken_one_by_one() -> None:
+def test_messages_that_are_not_at_the_computed_positions_are_handled_one_by_one() -> None:
     text = written({"messages": [mail(id=str(number)) for number in range(4)]}).decode()
     first, second, rest = text.split(",\n    {", 2)
-    text = f"{first},\n      {{{second},\n  {{{rest}"  # as long as it ought to be, and yet not so
+    text = f"{first},\n      {{{second},\n  {{{rest}"  # the computed length, but another layout
     inbox = Inbox(text.encode())
     inbox.remove([0])
 
-    assert inbox._refilled(inbox._shell()) is None  # type: ignore[arg-type]
+    assert inbox._filled(inbox._frame()) is None  # type: ignore[arg-type]
     assert [message["id"] for message in json.loads(inbox.render())["messages"]] == ["1", "2", "3"]
 
 
-def test_a_message_with_a_key_that_is_no_text_is_a_message() -> None:
+def test_a_message_may_have_a_key_with_half_a_surrogate_pair() -> None:
     inbox = Inbox(b'{"messages": [{"id": "1", "status": "new", "\\ud83d": 1}]}')
 
     assert (inbox.counts(), inbox.mails[0].id) == ((1, 1), "1")  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("layout", [{"indent": 2}, {"indent": 4}])
-def test_a_file_in_ascii_stays_so_wherever_its_first_escape_stands(layout: dict[str, Any]) -> None:
+def test_a_file_in_ascii_stays_in_ascii_even_if_its_first_escape_is_at_the_end(
+    layout: dict[str, Any],
+) -> None:
     messages = [mail(id=str(number), message="plain " * 50) for number in range(5000)]
     messages[-1]["message"] = "café"
     inbox = Inbox(written({"messages": messages}, ensure_ascii=True, **layout))
@@ -165,7 +167,7 @@ def test_a_file_in_ascii_stays_so_wherever_its_first_escape_stands(layout: dict[
     assert rb"caf\u00e9" in inbox.render()
 
 
-def test_a_list_by_the_same_name_elsewhere_is_no_model() -> None:
+def test_a_nested_list_with_the_same_name_is_not_changed() -> None:
     text = written({"mailbox": "inbox", "messages": [mail(), mail()]}).decode()
     text = text.replace('"mailbox": "inbox"', '"before": {"messages": []},\n  "mailbox": "inbox"')
     inbox = Inbox(text.encode())
@@ -175,14 +177,14 @@ def test_a_list_by_the_same_name_elsewhere_is_no_model() -> None:
     assert text in inbox.render().decode().replace(',\n  "total_messages": 2,\n  "unread_count": 2', "")
 
 
-def test_half_a_surrogate_pair_stays_the_escape_it_was() -> None:
+def test_half_a_surrogate_pair_stays_an_escape() -> None:
     inbox = Inbox(b'[{"id": "1", "subject": "\\ud83d"}]')
     inbox.change(0, status="opened")
 
     assert b"\\ud83d" in inbox.render()
 
 
-def test_elements_that_are_no_messages_stay_and_are_counted_as_the_mail_program_counts() -> None:
+def test_elements_that_are_not_messages_are_counted_as_in_the_mail_program() -> None:
     inbox = Inbox(
         b'{"messages": [null, 7, {"id": "1", "status": "new"}], "total_messages": 0, "unread_count": 0}'
     )
@@ -203,5 +205,5 @@ def test_elements_that_are_no_messages_stay_and_are_counted_as_the_mail_program_
         ("text", False),
     ],
 )
-def test_unread_is_what_the_mail_program_calls_so(message: Any, unread: bool) -> None:
+def test_unread_follows_the_rule_of_the_mail_program(message: Any, unread: bool) -> None:
     assert count([mail_of(message)]) == (1, int(unread))

@@ -1,4 +1,4 @@
-"""Files that others write in place: never read in halves, never replaced under a writer's hands."""
+"""Files that other programs write in place are read completely, and replaced without losing a write."""
 
 import errno
 import fcntl
@@ -14,13 +14,13 @@ from scheduled.handlers.formats.json_text import parse
 from scheduled.handlers.formats.safe_files import BusyFileError, count_lines, read_settled, rewrite
 
 fork = multiprocessing.get_context("fork")
-# From Python 3.12 on, forking beside xdist's threads is warned about; the children touch none of theirs.
+# Python 3.12 and later warn about forking next to the threads of xdist; the children do not use them.
 pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 
 
 @pytest.fixture(params=["leases", "no leases", "no leases, no hard links"])
 def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The file system as it is here, and as others are."""
+    """The file system of this machine, and simulated ones without leases or hard links."""
     real = fcntl.fcntl
 
     def refuse(fd: int, command: int, argument: int = 0) -> int:
@@ -57,20 +57,20 @@ def test_an_edit_replaces_the_file(file: Path) -> None:
 
 @pytest.mark.usefixtures("system")
 @pytest.mark.parametrize("answer", [None, b"[1]"])
-def test_no_edit_touches_nothing(file: Path, answer: bytes | None) -> None:
+def test_without_a_change_the_file_is_not_touched(file: Path, answer: bytes | None) -> None:
     before = file.stat()
 
     assert rewrite(file, lambda _: answer) is False
-    after = file.stat()  # reading it has changed the time of access, and no other
+    after = file.stat()  # reading changes only the access time
     assert (before.st_ino, before.st_ctime_ns) == (after.st_ino, after.st_ctime_ns)
     assert [file] == list(file.parent.iterdir())
 
 
 @pytest.mark.usefixtures("system")
-def test_what_was_written_since_the_reading_is_edited_in_its_turn(file: Path) -> None:
+def test_content_written_after_reading_is_edited_again(file: Path) -> None:
     def edit(data: bytes) -> bytes:
         if data == b"[1]":
-            # Another program replaces the file meanwhile, which no lease hinders.
+            # Another program replaces the file in between; a lease does not prevent that.
             other = file.with_name("other")
             other.write_bytes(b"[1, 2]")
             other.replace(file)
@@ -81,10 +81,10 @@ def test_what_was_written_since_the_reading_is_edited_in_its_turn(file: Path) ->
     assert file.read_bytes() == b"[1, 2] "
 
 
-def test_a_writer_who_opens_the_file_while_it_is_replaced_loses_nothing(
+def test_a_program_that_opens_the_file_while_it_is_replaced_loses_nothing(
     file: Path, system: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The moment after the last comparison: what he writes would go where nobody looks."""
+    """The file is opened after the last comparison: without a check, the data would go into the deleted old file."""
     writers = []
     real = Path.replace
 
@@ -94,7 +94,7 @@ def test_a_writer_who_opens_the_file_while_it_is_replaced_loses_nothing(
                 writers.append(fork.Process(target=file.write_bytes, args=(b"[1, 2]",)))
                 writers[0].start()
                 if system == "leases":
-                    # The kernel shows that somebody waits in his `open` for the lease to be given back.
+                    # The kernel shows that a process waits in `open` until the lease is released.
                     while "BREAKING" not in Path("/proc/locks").read_text():
                         pass
                 else:
@@ -111,10 +111,10 @@ def test_a_writer_who_opens_the_file_while_it_is_replaced_loses_nothing(
     assert [file] == list(file.parent.iterdir())
 
 
-def test_a_file_that_somebody_keeps_open_for_writing_is_left_alone(
+def test_a_file_that_another_program_keeps_open_for_writing_is_not_changed(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steady, "PATIENCE", 0.05)
+    monkeypatch.setattr(steady, "WRITER_TIMEOUT", 0.05)
 
     with file.open("r+b"), pytest.raises(BusyFileError):
         rewrite(file, lambda data: data + b" ")
@@ -123,7 +123,7 @@ def test_a_file_that_somebody_keeps_open_for_writing_is_left_alone(
 
 
 @pytest.mark.usefixtures("system")
-def test_a_broken_file_that_nobody_writes_is_an_error(file: Path) -> None:
+def test_an_invalid_file_that_no_program_writes_is_an_error(file: Path) -> None:
     file.write_bytes(b"[1")
 
     with pytest.raises(ValueError, match=r"."):
@@ -132,29 +132,29 @@ def test_a_broken_file_that_nobody_writes_is_an_error(file: Path) -> None:
         rewrite(file, lambda data: str(parse(data)).encode())
 
 
-def torn_writer(path: Path, ready: Any, go: Any) -> None:
+def slow_writer(path: Path, started: Any, proceed: Any) -> None:
     with path.open("wb") as opened:
         opened.write(b"[1, ")
         opened.flush()
-        ready.set()
-        go.wait(10)
+        started.set()
+        proceed.wait(10)
         opened.write(b"2]\n")
 
 
-def test_half_of_a_write_is_waited_for(file: Path) -> None:
-    ready, go = fork.Event(), fork.Event()
-    writer = fork.Process(target=torn_writer, args=(file, ready, go))
+def test_reading_waits_for_the_end_of_an_unfinished_write(file: Path) -> None:
+    started, proceed = fork.Event(), fork.Event()
+    writer = fork.Process(target=slow_writer, args=(file, started, proceed))
     writer.start()
-    ready.wait(10)
-    seen = []
+    started.wait(10)
+    contents = []
 
-    def glance(data: bytes) -> Any:
-        seen.append(data)
-        go.set()
+    def parse_and_proceed(data: bytes) -> Any:
+        contents.append(data)
+        proceed.set()
         return parse(data)
 
-    assert read_settled(file, glance) == [1, 2]
-    assert seen[0] == b"[1, "
+    assert read_settled(file, parse_and_proceed) == [1, 2]
+    assert contents[0] == b"[1, "
     writer.join()
 
 
@@ -163,7 +163,7 @@ def test_half_of_a_write_is_waited_for(file: Path) -> None:
     ("data", "lines"),
     [(b"", 0), (b"a", 1), (b"a\n", 1), (b"a\nb", 2), (b"\n\n", 2), (b"a\r\nb\x0bc\xe2\x80\xa8d\n", 2)],
 )
-def test_lines_are_counted_as_readlines_counts_bytes(file: Path, data: bytes, lines: int) -> None:
+def test_lines_are_counted_as_by_readlines_in_binary_mode(file: Path, data: bytes, lines: int) -> None:
     file.write_bytes(data)
 
     assert (lines, len(data)) == count_lines(file)
@@ -171,7 +171,7 @@ def test_lines_are_counted_as_readlines_counts_bytes(file: Path, data: bytes, li
         assert lines == len(opened.readlines())
 
 
-def test_an_hour_of_lines_is_streamed(file: Path) -> None:
+def test_a_file_of_millions_of_lines_is_counted(file: Path) -> None:
     file.write_bytes(b"x\n" * 3_000_000)
 
     assert count_lines(file) == (3_000_000, 6_000_000)

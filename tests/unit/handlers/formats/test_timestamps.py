@@ -1,4 +1,4 @@
-"""Times as the workspace writes them."""
+"""Timestamps are parsed and formatted as the workspace's programs do it."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 @pytest.mark.parametrize(
-    ("said", "instant"),
+    ("value", "instant"),
     [
         ("2026-02-03 14:00:00", datetime(2026, 2, 3, 13, tzinfo=UTC)),
         ("2026-02-03T14:00:00", datetime(2026, 2, 3, 13, tzinfo=UTC)),
@@ -25,14 +25,14 @@ BERLIN = ZoneInfo("Europe/Berlin")
         (" 2026-02-03 14:00:00\n", datetime(2026, 2, 3, 13, tzinfo=UTC)),
     ],
 )
-def test_naive_is_local_and_offsets_are_heard(said: str, instant: datetime) -> None:
-    assert instant == timestamps.parse(said, BERLIN)
+def test_a_time_without_an_offset_is_local(value: str, instant: datetime) -> None:
+    assert instant == timestamps.parse(value, BERLIN)
 
 
-@pytest.mark.parametrize("said", ["", "soon", None, 7, ["2026-02-03"], "0001-01-01 00:00:00", "2026-02-30"])
-def test_what_names_no_time_is_an_error_of_one_kind(said: Any) -> None:
+@pytest.mark.parametrize("value", ["", "soon", None, 7, ["2026-02-03"], "0001-01-01 00:00:00", "2026-02-30"])
+def test_an_invalid_time_is_a_value_error(value: Any) -> None:
     with pytest.raises(ValueError, match=r"."):
-        timestamps.parse(said, BERLIN)
+        timestamps.parse(value, BERLIN)
 
 
 @given(
@@ -41,12 +41,12 @@ def test_what_names_no_time_is_an_error_of_one_kind(said: Any) -> None:
         ["Europe/Berlin", "America/Havana", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Beirut", "UTC"]
     ),
 )
-@example(datetime(2026, 3, 8, 0, 30), "America/Havana")  # skipped at midnight
-@example(datetime(2026, 11, 1, 0, 30), "America/Havana")  # twice
-@example(datetime(2026, 10, 24, 23, 30), "Asia/Beirut")  # twice, before midnight
+@example(datetime(2026, 3, 8, 0, 30), "America/Havana")  # skipped by the clock change at midnight
+@example(datetime(2026, 11, 1, 0, 30), "America/Havana")  # repeated by the clock change
+@example(datetime(2026, 10, 24, 23, 30), "Asia/Beirut")  # repeated by a clock change before midnight
 @example(datetime.max, "Europe/Berlin")  # noqa: DTZ901
 @example(datetime.min, "Europe/Berlin")  # noqa: DTZ901
-def test_an_instant_is_what_the_zone_says_of_the_stamp(stamp: datetime, zone: str) -> None:
+def test_the_fast_reader_returns_the_same_as_parse(stamp: datetime, zone: str) -> None:
     there = ZoneInfo(zone)
     try:
         expected = timestamps.parse(str(stamp), there).timestamp()
@@ -56,7 +56,7 @@ def test_an_instant_is_what_the_zone_says_of_the_stamp(stamp: datetime, zone: st
     assert timestamps.reader(there)(str(stamp)) == expected
 
 
-def test_the_forms_in_which_times_are_written() -> None:
+def test_times_are_formatted_in_three_formats() -> None:
     now = datetime(2026, 2, 3, 13, 5, 7, 999, tzinfo=UTC)
 
     written = (timestamps.spaced(now, BERLIN), timestamps.iso(now, BERLIN), timestamps.compact(now, BERLIN))
@@ -64,7 +64,7 @@ def test_the_forms_in_which_times_are_written() -> None:
     assert written == ("2026-02-03 14:05:07", "2026-02-03T14:05:07", "20260203_140507")
 
 
-def test_a_length_is_said_in_the_unit_a_person_would_use() -> None:
+def test_a_duration_is_formatted_in_one_suitable_unit() -> None:
     lengths = [
         timedelta(minutes=53),
         timedelta(hours=5, minutes=50),

@@ -1,4 +1,4 @@
-"""Notices arrive as the mail program would deliver them, once each; the central totals are counted, not copied."""
+"""Notices are delivered once, in the format of the mail program; the central file gets counted numbers of mails."""
 
 import json
 import os
@@ -29,15 +29,15 @@ CENTRAL = "aipass_os/AI_CENTRAL/AI_MAIL.central.json"
 def send(
     sample: Sample, notice: Notice = NOTICE, notice_id: str = ID, now: datetime = NOW, **given: Any
 ) -> None:
-    usual = {"sender": "@trigger", "zone": ZoneInfo("UTC")}
-    deliver(sample.root, notice, notice_id=notice_id, now=now, **usual | given)
+    defaults = {"sender": "@trigger", "zone": ZoneInfo("UTC")}
+    deliver(sample.root, notice, notice_id=notice_id, now=now, **defaults | given)
 
 
 def sent(sample: Sample, since: set[Path]) -> list[Path]:
     return sorted(set(sample.inbox("TRIGGER").parent.glob("sent/*")) - since)
 
 
-def test_a_notice_is_the_newest_message_in_the_form_of_the_mail_program(sample: Sample) -> None:
+def test_a_notice_is_the_newest_message_in_the_format_of_the_mail_program(sample: Sample) -> None:
     before = json.loads(sample.inbox("FLOW").read_text())
 
     send(sample, zone=ZoneInfo("Europe/Berlin"))
@@ -57,7 +57,7 @@ def test_a_notice_is_the_newest_message_in_the_form_of_the_mail_program(sample: 
     assert json.dumps(expected, indent=2, ensure_ascii=False) == sample.inbox("FLOW").read_text()
 
 
-def test_the_sender_keeps_a_copy_in_the_form_of_the_mail_program(sample: Sample) -> None:
+def test_the_sender_gets_a_copy_in_the_format_of_the_mail_program(sample: Sample) -> None:
     before = set(sample.inbox("TRIGGER").parent.glob("sent/*"))
 
     send(sample)
@@ -86,16 +86,16 @@ def test_a_second_delivery_is_recognised_in_the_inbox(sample: Sample) -> None:
 
 
 @pytest.mark.parametrize("folder", ["deleted", ".archive/deleted"])
-def test_a_second_delivery_is_recognised_when_the_first_was_read_and_put_away(
+def test_a_second_delivery_is_recognised_after_the_first_message_was_archived(
     sample: Sample, folder: str
 ) -> None:
-    """The mail program names what it puts away by time and subject, without the id."""
+    """The mail program names archived mails by time and subject, without the id."""
     send(sample)
     message, *others = sample.mails("FLOW")
     sample.put("FLOW", *others)
-    away = sample.inbox("FLOW").parent / folder / "20260203_141500__MEMORY_ Größe_ 612_600.json"
-    away.parent.mkdir(parents=True, exist_ok=True)
-    away.write_text(json.dumps(message | {"status": "closed", "read": True}))
+    archived = sample.inbox("FLOW").parent / folder / "20260203_141500__MEMORY_ Größe_ 612_600.json"
+    archived.parent.mkdir(parents=True, exist_ok=True)
+    archived.write_text(json.dumps(message | {"status": "closed", "read": True}))
     before = state_of(sample.root)
 
     send(sample, now=NOW + timedelta(hours=1))
@@ -103,8 +103,8 @@ def test_a_second_delivery_is_recognised_when_the_first_was_read_and_put_away(
     assert before == state_of(sample.root)
 
 
-def test_a_copy_that_is_missing_is_made_by_the_second_delivery(sample: Sample) -> None:
-    """A crash between the two must not leave the sender without one."""
+def test_a_second_delivery_writes_a_missing_copy(sample: Sample) -> None:
+    """Without this, a crash between inbox and copy would leave the sender without a copy."""
     before = set(sample.inbox("TRIGGER").parent.glob("sent/*"))
     send(sample)
     (copy,) = sent(sample, before)
@@ -124,7 +124,7 @@ def test_equal_subjects_in_one_second_are_two_copies(sample: Sample) -> None:
     assert len(sent(sample, before)) == 2
 
 
-def test_another_mail_with_the_same_id_is_not_the_notice(sample: Sample) -> None:
+def test_a_mail_of_another_sender_with_the_same_id_is_not_the_notice(sample: Sample) -> None:
     sample.put("FLOW", mail(id="0badcafe", **{"from": "@api"}))
 
     send(sample)
@@ -132,16 +132,16 @@ def test_another_mail_with_the_same_id_is_not_the_notice(sample: Sample) -> None
     assert [message["from"] for message in sample.mails("FLOW")] == ["@trigger", "@api"]
 
 
-def test_nobody_has_the_address(sample: Sample) -> None:
+def test_an_address_of_no_branch_is_an_error(sample: Sample) -> None:
     before = state_of(sample.root)
 
-    with pytest.raises(UnknownRecipientError, match="@nobody"):
-        send(sample, Notice(recipient="@nobody", subject="x", body="y"))
+    with pytest.raises(UnknownRecipientError, match="@unknown"):
+        send(sample, Notice(recipient="@unknown", subject="x", body="y"))
 
     assert before == state_of(sample.root)
 
 
-def test_an_inbox_is_never_made_for_whom_has_none(sample: Sample) -> None:
+def test_a_missing_inbox_is_never_created(sample: Sample) -> None:
     sample.inbox("FLOW").unlink()
     before = {name for name in state_of(sample.root) if not name.endswith(".inbox.lock")}
 
@@ -151,22 +151,22 @@ def test_an_inbox_is_never_made_for_whom_has_none(sample: Sample) -> None:
     assert before == {name for name in state_of(sample.root) if not name.endswith(".inbox.lock")}
 
 
-def test_a_broken_inbox_stays_as_it_is(sample: Sample) -> None:
+def test_a_damaged_inbox_is_not_changed(sample: Sample) -> None:
     sample.inbox("FLOW").write_bytes(b'{"messages": [')
 
-    with pytest.raises(UnreadableMailboxError, match="can't be parsed"):
+    with pytest.raises(UnreadableMailboxError, match="cannot be parsed"):
         send(sample)
 
     assert sample.inbox("FLOW").read_bytes() == b'{"messages": ['
 
 
-def test_a_sender_without_a_mailbox_keeps_no_copy(sample: Sample) -> None:
+def test_a_sender_without_a_mailbox_gets_no_copy(sample: Sample) -> None:
     send(sample, sender="@outsider")
 
     assert sample.mails("FLOW")[0]["from_name"] == "OUTSIDER"
 
 
-def test_an_inbox_of_an_older_shape_becomes_todays(sample: Sample) -> None:
+def test_an_inbox_in_an_older_layout_is_migrated(sample: Sample) -> None:
     sample.inbox("FLOW").write_text(json.dumps([mail(id="1")]))
 
     send(sample)
@@ -177,7 +177,7 @@ def test_an_inbox_of_an_older_shape_becomes_todays(sample: Sample) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives files away, which only root may")
-def test_what_root_makes_in_a_mailbox_belongs_to_its_owner(sample: Sample) -> None:
+def test_files_that_root_creates_in_a_mailbox_belong_to_its_owner(sample: Sample) -> None:
     mailbox = sample.inbox("FLOW").parent
     for path in (mailbox, sample.inbox("FLOW"), sample.inbox("TRIGGER"), sample.inbox("TRIGGER").parent):
         os.chown(path, 4242, 4242)
@@ -191,12 +191,10 @@ def test_what_root_makes_in_a_mailbox_belongs_to_its_owner(sample: Sample) -> No
     assert stat.S_IMODE((mailbox / ".inbox.lock").stat().st_mode) == 0o600
 
 
-def test_a_lock_that_is_kept_is_not_waited_for_without_end(
-    sample: Sample, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_waiting_for_a_held_lock_ends_with_an_error(sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
     import fcntl
 
-    monkeypatch.setattr("scheduled.handlers.formats.mailbox_files.LOCK_PATIENCE", 0.05)
+    monkeypatch.setattr("scheduled.handlers.formats.mailbox_files.LOCK_TIMEOUT", 0.05)
     with (sample.inbox("FLOW").parent / ".inbox.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
@@ -206,7 +204,7 @@ def test_a_lock_that_is_kept_is_not_waited_for_without_end(
 
 @pytest.mark.timeout(10)
 @pytest.mark.parametrize("kind", ["fifo", "symlink", "directory"])
-def test_a_lock_that_is_no_file_is_reported_and_not_waited_for(sample: Sample, kind: str) -> None:
+def test_a_lock_that_is_not_a_regular_file_is_an_error_and_does_not_block(sample: Sample, kind: str) -> None:
     lock = sample.inbox("FLOW").parent / ".inbox.lock"
     makers = {
         "fifo": os.mkfifo,
@@ -215,18 +213,18 @@ def test_a_lock_that_is_no_file_is_reported_and_not_waited_for(sample: Sample, k
     }
     makers[kind](lock)
 
-    with pytest.raises(UnreadableMailboxError, match="no regular file"):
+    with pytest.raises(UnreadableMailboxError, match="not a regular file"):
         send(sample)
 
 
-def test_recounting_a_right_central_touches_nothing(sample: Sample) -> None:
+def test_recounting_does_not_write_a_correct_central_file(sample: Sample) -> None:
     before = state_of(sample.root)
 
     assert recount_central(sample.root, now=NOW) is False
     assert before == state_of(sample.root)
 
 
-def test_recounting_counts_messages_whatever_the_counters_say(sample: Sample) -> None:
+def test_recounting_counts_messages_and_ignores_the_counters(sample: Sample) -> None:
     inbox = sample.put("FLOW", mail(), mail(), mail(status="opened"))
     inbox.write_text(inbox.read_text().replace('"total_messages": 3', '"total_messages": 99'))
 
@@ -239,7 +237,7 @@ def test_recounting_counts_messages_whatever_the_counters_say(sample: Sample) ->
     assert central["last_updated"] == "2026-02-04"
 
 
-def test_only_those_are_recounted_that_were_asked_for_and_those_nobody_has_counted_yet(
+def test_only_the_given_addresses_and_branches_without_counts_are_recounted(
     sample: Sample,
 ) -> None:
     for name in ("FLOW", "SEED", "DRONE"):
@@ -250,7 +248,7 @@ def test_only_those_are_recounted_that_were_asked_for_and_those_nobody_has_count
     central["branch_stats"]["SEED"] = None
     (sample.root / CENTRAL).write_text(json.dumps(central, indent=2))
 
-    recount_central(sample.root, now=NOW, only=["flow", "@nobody"])
+    recount_central(sample.root, now=NOW, only=["flow", "@unknown"])
 
     after = json.loads((sample.root / CENTRAL).read_text())
     one = {"unread": 1, "total": 1}
@@ -260,7 +258,7 @@ def test_only_those_are_recounted_that_were_asked_for_and_those_nobody_has_count
     )
 
 
-def test_recounting_keeps_unknown_keys_order_and_habits(sample: Sample) -> None:
+def test_recounting_preserves_unknown_keys_order_and_style(sample: Sample) -> None:
     path = sample.root / CENTRAL
     central = json.loads(path.read_text())
     central["note"] = "ours"
@@ -279,11 +277,11 @@ def test_recounting_keeps_unknown_keys_order_and_habits(sample: Sample) -> None:
 @pytest.mark.parametrize(
     "number", ["NaN", "Infinity", "1e+16", "1e16", "-0.0", "123456789012345678901234567890"]
 )
-def test_recounting_keeps_the_numbers_that_others_put_there(sample: Sample, number: str, stale: str) -> None:
+def test_recounting_preserves_the_numbers_of_other_programs(sample: Sample, number: str, stale: str) -> None:
     path = sample.root / CENTRAL
     central = json.loads(path.read_text())
     central["branch_stats"][stale] = {"unread": 0, "total": 0}
-    # As Python writes half of a surrogate pair where it escapes nothing else.
+    # `json.dumps` writes half of a surrogate pair as an escape in a text without other escapes.
     text = json.dumps({**central, "mine": 4711}, indent=2).replace("4711", number)
     path.write_text(text)
 
@@ -294,7 +292,7 @@ def test_recounting_keeps_the_numbers_that_others_put_there(sample: Sample, numb
     assert repr(json.loads(text)["mine"]) == repr(json.loads(after)["mine"])
 
 
-def test_of_an_unreadable_inbox_the_former_numbers_stay(sample: Sample) -> None:
+def test_an_unreadable_inbox_keeps_its_previous_counts(sample: Sample) -> None:
     sample.inbox("FLOW").write_bytes(b"{")
     before = (sample.root / CENTRAL).read_bytes()
 
@@ -303,7 +301,7 @@ def test_of_an_unreadable_inbox_the_former_numbers_stay(sample: Sample) -> None:
     assert before == (sample.root / CENTRAL).read_bytes()
 
 
-def test_a_branch_without_an_inbox_leaves_the_central(sample: Sample) -> None:
+def test_a_branch_without_an_inbox_is_removed_from_the_central_file(sample: Sample) -> None:
     sample.inbox("FLOW").unlink()
 
     recount_central(sample.root, now=NOW)
@@ -311,16 +309,16 @@ def test_a_branch_without_an_inbox_leaves_the_central(sample: Sample) -> None:
     assert "FLOW" not in json.loads((sample.root / CENTRAL).read_text())["branch_stats"]
 
 
-def test_a_broken_central_stays_as_it_is_and_is_named(sample: Sample) -> None:
+def test_a_damaged_central_file_is_an_error_and_is_not_changed(sample: Sample) -> None:
     (sample.root / CENTRAL).write_bytes(b'{"branch_stats"')
 
-    with pytest.raises(MailboxError, match=r"AI_MAIL\.central\.json can't be parsed"):
+    with pytest.raises(MailboxError, match=r"AI_MAIL\.central\.json cannot be parsed"):
         recount_central(sample.root, now=NOW)
 
     assert (sample.root / CENTRAL).read_bytes() == b'{"branch_stats"'
 
 
-def test_a_missing_central_is_made(sample: Sample) -> None:
+def test_a_missing_central_file_is_created(sample: Sample) -> None:
     before = json.loads((sample.root / CENTRAL).read_text())
     (sample.root / CENTRAL).unlink()
 

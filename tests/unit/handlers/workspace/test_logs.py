@@ -1,4 +1,4 @@
-"""Log lines count by their level field and their time, in all the formats that live side by side."""
+"""Log lines are counted by their level field and time, in all formats that the workspace's programs use."""
 
 import os
 import time
@@ -47,7 +47,7 @@ def levels(logs: list[LogFile]) -> dict[str, int]:
         ("2026-02-03 13:30:00 | x | ERROR    | padded", {"ERROR": 1}),
         ("2026-02-03 13:30:00 | x | INFO | no ERROR in last batch", {}),
         ("2026-02-03 13:30:00 | x | INFO | a | ERROR | b", {}),
-        ("2026-02-03 13:30:00 [INFO] said [ERROR]", {}),
+        ("2026-02-03 13:30:00 [INFO] printed [ERROR]", {}),
         ("2026-02-03 13:30:00 - x - INFO - this - ERROR - that", {}),
         ("ValueError: bad ERROR payload", {}),
         ("  2026-02-03 13:30:00 | x | ERROR | quoted, not at the start", {}),
@@ -65,8 +65,8 @@ def test_a_line_counts_by_its_level_field_and_time(
     assert expected == levels(read(workspace, flow_x__log=f"2026-02-03 09:00:00 | x | ERROR | old\n{line}\n"))
 
 
-def test_the_rotated_part_counts_too_and_is_no_file_of_its_own(workspace: Workspace) -> None:
-    """Trap 15: rotation within the hour hides what came before it."""
+def test_the_rotated_part_counts_as_part_of_its_log(workspace: Workspace) -> None:
+    """A rotation within the hour moves lines of the same hour to the rotated part."""
     line = "2026-02-03 13:30:00 | x | ERROR | text\n"
 
     (log,) = read(workspace, flow_x__log=line, flow_x__log__1=line)
@@ -74,19 +74,19 @@ def test_the_rotated_part_counts_too_and_is_no_file_of_its_own(workspace: Worksp
     assert (len(line), {"ERROR": 2}) == (log.size, log.levels)
 
 
-def test_the_products_own_log_is_left_out(workspace: Workspace) -> None:
+def test_the_log_of_scheduled_is_not_counted(workspace: Workspace) -> None:
     line = "2026-02-03 13:30:00 | x | ERROR | text\n"
 
     assert read(workspace, scheduled__log=line, scheduled__log__1=line) == []
 
 
-def test_times_are_local(workspace: Workspace) -> None:
+def test_times_are_local_in_the_workspaces_zone(workspace: Workspace) -> None:
     text = "2026-02-03 14:30:00 | x | ERROR | text\n"
 
     assert levels(read(workspace, zone="Europe/Berlin", flow_x__log=text)) == {"ERROR": 1}
 
 
-def test_in_the_hour_that_is_run_twice_a_line_counts_in_either(workspace: Workspace) -> None:
+def test_in_the_repeated_hour_of_a_clock_change_a_line_counts_in_both(workspace: Workspace) -> None:
     text = "2026-10-25 01:30:00 | x | ERROR | before\n2026-10-25 02:30:00 | x | ERROR | text\n"
     first, second = (datetime(2026, 10, 25, hour, 45, tzinfo=UTC) for hour in (0, 1))
 
@@ -95,7 +95,7 @@ def test_in_the_hour_that_is_run_twice_a_line_counts_in_either(workspace: Worksp
     assert found == [{"ERROR": 1}, {"ERROR": 1}]
 
 
-def test_a_large_log_costs_no_more_than_its_end(workspace: Workspace) -> None:
+def test_only_the_end_of_a_large_log_is_read(workspace: Workspace) -> None:
     old = "2026-02-03 02:00:00 | x | ERROR | old\n" * 20_000
     path = workspace.logs / "flow_x.log"
     with path.open("w") as file:
@@ -110,7 +110,7 @@ def test_a_large_log_costs_no_more_than_its_end(workspace: Workspace) -> None:
     assert time.process_time() - started < 0.5
 
 
-def test_a_busy_hour_is_counted_whole(workspace: Workspace) -> None:
+def test_an_hour_longer_than_one_piece_is_counted_completely(workspace: Workspace) -> None:
     line = "2026-02-03 13:30:00 | x | WARNING | " + "x" * 100 + "\n"
     number = 10 * PIECE // len(line)
 
@@ -118,21 +118,21 @@ def test_a_busy_hour_is_counted_whole(workspace: Workspace) -> None:
     assert {"WARNING": number} == levels(read(workspace, flow_x__log=text))
 
 
-def test_tracebacks_longer_than_the_first_look_hide_nothing(workspace: Workspace) -> None:
+def test_a_line_before_a_long_traceback_is_counted(workspace: Workspace) -> None:
     text = "2026-02-03 13:30:00 | x | ERROR | text\n" + "  File x\n" * PIECE
 
     assert levels(read(workspace, flow_x__log=text)) == {"ERROR": 1}
 
 
 @pytest.mark.timeout(20)
-def test_what_is_no_log_is_named_and_not_waited_for(workspace: Workspace) -> None:
+def test_files_that_are_not_regular_are_reported_and_do_not_block(workspace: Workspace) -> None:
     os.mkfifo(workspace.logs / "a.log")
     (workspace.logs / "b.log").mkdir()
     (workspace.logs / "c.log").symlink_to("/dev/zero")
 
-    troubles = [log.trouble for log in read(workspace)]
+    problems = [log.problem for log in read(workspace)]
 
-    assert [f"{letter}.log was skipped" for letter in "abc"] == [said.partition(":")[0] for said in troubles]
+    assert [f"{letter}.log was skipped" for letter in "abc"] == [text.partition(":")[0] for text in problems]
 
 
 def test_a_log_belongs_to_the_longest_branch_name_that_it_begins_with() -> None:

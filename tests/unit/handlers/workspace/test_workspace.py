@@ -1,4 +1,4 @@
-"""The registry: one bad entry is reported and skipped; without a good one there is no workspace."""
+"""The registry: an invalid entry is reported and skipped; without a valid one the workspace cannot be loaded."""
 
 import json
 import os
@@ -23,40 +23,40 @@ def entry(name: str, path: str, **fields: Any) -> dict[str, Any]:
     return {"name": name, "path": path, **fields}
 
 
-def test_paths_may_be_absolute_or_relative_to_the_workspace(tmp_path: Path) -> None:
+def test_paths_are_absolute_or_relative_to_the_workspace(tmp_path: Path) -> None:
     root = registry(tmp_path, entry("A", f"{tmp_path}/a"), entry("B", "core/b"), entry("C", "./core/../c"))
 
     assert [f"{root}/a", f"{root}/core/b", f"{root}/c"] == [b.path for b in Workspace.load(root).branches]
 
 
 @pytest.mark.parametrize(
-    ("bad", "said"),
+    ("bad", "problem"),
     [
-        (None, "entry 1: is no table"),
-        ("FLOW", "entry 1: is no table"),
-        ({"path": "x"}, "entry 1: has no name"),
-        ({"name": 7, "path": "x"}, "entry 1: has no name"),
-        ({"name": "X"}, "X: has no path"),
-        ({"name": "X", "path": ["x"]}, "X: has no path"),
-        ({"name": "X", "path": "a\0b"}, "X: has no path"),
-        ({"name": "../X", "path": "x"}, "../X: has a name that can't be part of a file's"),
-        ({"name": "X\nY", "path": "x"}, "X\nY: has a name that can't be part of a file's"),
-        ({"name": "X", "path": "/etc"}, "X: its path /etc lies outside the workspace"),
-        ({"name": "X", "path": "../.."}, "lies outside the workspace"),
-        ({"name": "good", "path": "x"}, "another entry names this branch already"),
-        ({"name": "X", "path": "good/"}, "another entry names this branch already"),
+        (None, "entry 1: is not a JSON object"),
+        ("FLOW", "entry 1: is not a JSON object"),
+        ({"path": "x"}, "entry 1: has no valid name"),
+        ({"name": 7, "path": "x"}, "entry 1: has no valid name"),
+        ({"name": "X"}, "X: has no valid path"),
+        ({"name": "X", "path": ["x"]}, "X: has no valid path"),
+        ({"name": "X", "path": "a\0b"}, "X: has no valid path"),
+        ({"name": "../X", "path": "x"}, "../X: has a name that is not allowed in a file name"),
+        ({"name": "X\nY", "path": "x"}, "X\nY: has a name that is not allowed in a file name"),
+        ({"name": "X", "path": "/etc"}, "X: its path /etc is outside the workspace"),
+        ({"name": "X", "path": "../.."}, "is outside the workspace"),
+        ({"name": "good", "path": "x"}, "another entry has the same name or path"),
+        ({"name": "X", "path": "good/"}, "another entry has the same name or path"),
     ],
 )
-def test_a_bad_entry_is_named_and_the_others_count(tmp_path: Path, bad: Any, said: str) -> None:
-    order = (bad, entry("GOOD", "good")) if "already" not in said else (entry("GOOD", "good"), bad)
+def test_a_bad_entry_is_reported_and_the_others_are_used(tmp_path: Path, bad: Any, problem: str) -> None:
+    order = (bad, entry("GOOD", "good")) if "another" not in problem else (entry("GOOD", "good"), bad)
 
     workspace = Workspace.load(registry(tmp_path, *order))
 
     assert [branch.name for branch in workspace.branches] == ["GOOD"]
-    assert said in workspace.problems[0]
+    assert problem in workspace.problems[0]
 
 
-def test_a_branch_that_a_symlink_leads_out_of_the_workspace_is_skipped(tmp_path: Path) -> None:
+def test_a_branch_that_is_a_symlink_to_outside_the_workspace_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "x").symlink_to("../elsewhere")
@@ -77,7 +77,7 @@ def test_the_stored_address_is_preferred_to_the_derived_one(tmp_path: Path) -> N
     assert expected == addresses
 
 
-def test_of_two_branches_with_one_address_the_last_gets_the_mail_and_it_is_said(tmp_path: Path) -> None:
+def test_of_two_branches_with_one_address_the_last_gets_the_mail_and_it_is_reported(tmp_path: Path) -> None:
     root = registry(tmp_path, entry("A", "a", email="@x"), entry("B", "b", email="@X"))
 
     workspace = Workspace.load(root)
@@ -86,14 +86,14 @@ def test_of_two_branches_with_one_address_the_last_gets_the_mail_and_it_is_said(
     assert branch is not None
     assert (branch.name, workspace.problems) == (
         "B",
-        ("B: has the mail address of A, whose mail it gets now",),
+        ("B: has the same mail address as A and gets its mail",),
     )
 
 
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", '{"branches": null}', '{"branches": {}}', '{"branches": []}']
 )
-def test_a_registry_that_names_nobody_is_not_an_empty_workspace(sample: Sample, text: str) -> None:
+def test_a_registry_without_a_valid_branch_fails_every_handler(sample: Sample, text: str) -> None:
     (sample.root / "BRANCH_REGISTRY.json").write_text(text)
     before = state_of(sample.root)
 
@@ -105,15 +105,15 @@ def test_a_registry_that_names_nobody_is_not_an_empty_workspace(sample: Sample, 
     assert before == state_of(sample.root)
 
 
-def test_of_a_registry_in_which_nothing_is_right_a_few_faults_are_named(tmp_path: Path) -> None:
+def test_of_a_registry_without_a_valid_entry_the_first_problems_are_listed(tmp_path: Path) -> None:
     registry(tmp_path, *(entry(f"B{number}", f"/gone/b{number}") for number in range(5)))
 
     with pytest.raises(WorkspaceError) as raised:
         Workspace.load(tmp_path)
 
-    said = str(raised.value)
-    assert [f"B{number}: " in said for number in range(5)] == [True, True, True, False, False]
-    assert said.endswith("; and 2 more")
+    message = str(raised.value)
+    assert [f"B{number}: " in message for number in range(5)] == [True, True, True, False, False]
+    assert message.endswith("; and 2 more")
 
 
 @pytest.mark.parametrize("handler", ALL, ids=lambda handler: handler.__name__.rpartition(".")[2])
@@ -127,7 +127,7 @@ def test_without_a_workspace_the_reason_names_the_key(sample: Sample, tmp_path: 
 
 
 @pytest.mark.timeout(20)
-def test_a_registry_that_is_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_registry_that_is_a_fifo_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "BRANCH_REGISTRY.json")
 
     with pytest.raises(WorkspaceError, match="not a regular file"):
