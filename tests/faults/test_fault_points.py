@@ -32,7 +32,7 @@ CALLS = {
 SAMPLE = 4
 DOCUMENTED = (0, 1, 2)
 # What a tick makes good by itself is said, and no failure.
-MENDED = ("; it is published anew from the ledger", "; all files are looked at anew")
+MENDED = ("; it is rewritten from the ledger", "; all files are looked at anew")
 
 
 def dealt(role, kind, points):

@@ -165,7 +165,7 @@ def test_locks_that_everybody_gets_are_seen_through_and_nothing_is_started(estat
     )
 
     assert (done.returncode, estate.witness()) == (1, [])
-    assert "is locked, and can be locked once more; this file system has no locks to rely on" in done.stderr
+    assert "is locked, and can be locked a second time; this file system has no reliable locks" in done.stderr
     assert healed(estate, estates, until) == []
 
 
