@@ -140,7 +140,7 @@ def test_ticks_beside_edits_installations_and_looks_disturb_nobody(estates, cron
 
     assert wrong == []
     assert estate.run("run", "--verbose").returncode == 0
-    assert estate.wrongs() + estate.unlike_but_for(estates.reference, "new") == []
+    assert estate.wrongs() + estate.unlike_except(estates.reference, "new") == []
     assert (crontab.read_text().count("# mine"), crontab.read_text().count("@reboot")) == (1, 1)
 
 
