@@ -41,7 +41,7 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def bind(ledger: Ledger, paths: Paths, config: Path, *, boot: str, name: str) -> Bound:
-    """Bind the state directory to the current machine, path and configuration, and return its host id.
+    """Bind the state directory to the current machine, path and configuration; return its host id and warnings.
 
     *config* is the path of scheduled.toml, *name* the host name. *boot* is the boot id: while it is the one in the
     ledger, the machine cannot have changed, and its id is not read. Must be called outside a transaction. Raise

@@ -23,7 +23,7 @@ def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
     directories.prepare(paths)
     snapshot.refuse_newer(paths.snapshot)
     repairs: list[str] = []
-    ledger = _unsuspected(paths)
+    ledger = _open_if_sound(paths)
     if ledger is None:
         with exclusive(paths.root / "repair.lock"):
             ledger, repairs = _repaired(paths, now)
@@ -32,7 +32,8 @@ def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
     return ledger, repairs
 
 
-def _unsuspected(paths: Paths) -> SqliteLedger | None:
+def _open_if_sound(paths: Paths) -> SqliteLedger | None:
+    """Open the ledger; return None if there is a sign of damage."""
     if suspicion(paths.ledger).exists() or _is_something_else(paths.ledger):
         return None
     try:

@@ -1,6 +1,7 @@
 """The snapshot `scheduled_state.json`: a summary of the ledger for users and other programs.
 
-Its first line holds the data with which the next tick decides whether anything is due, see `scheduled.idle`. A lost ledger is restored from it.
+The next tick reads its first line to decide whether anything is due, see `scheduled.idle`. A lost ledger is restored
+from the snapshot.
 """
 
 import os
@@ -214,10 +215,8 @@ def tampering(path: Path, now: float) -> str | None:
     if _document(data) is None or numbers is None:
         return f"{path}: damaged; moved aside to {move_aside(path, now)}, and rewritten from the ledger"
     body = data[idle.SIZE :]
-    if numbers[-1] not in (
-        _digest(body, numbers[:-1]),
-        _digest(body),
-    ):  # version 0.1.0: digest of the body alone
+    # Version 0.1.0 wrote the digest of the body alone.
+    if numbers[-1] not in (_digest(body, numbers[:-1]), _digest(body)):
         return f"{path}: edited manually; its keys are rewritten from the ledger: use `scheduled` commands to change jobs"
     return None
 
