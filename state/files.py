@@ -20,7 +20,7 @@ SMALLEST_SPACE = 200_000  # bytes
 FEWEST_FILES = 8
 
 
-def no_room(directory: Path) -> str | None:
+def full_or_read_only(directory: Path) -> str | None:
     """Return a message if the file system of *directory* is full or read-only; None if it can be written."""
     try:
         found = os.statvfs(directory)
@@ -32,7 +32,7 @@ def no_room(directory: Path) -> str | None:
     if found.f_blocks and blocks * found.f_frsize < SMALLEST_SPACE:  # some file systems report no size
         return f"no space left on the file system of {directory}"
     if found.f_files and names < FEWEST_FILES:
-        return f"no room for further files on the file system of {directory}"
+        return f"no inodes left on the file system of {directory}"
     return None
 
 
@@ -90,7 +90,7 @@ def temporary(
     temp, fd = _create_locked(target.parent, 0o666 if mode is None else mode)
     try:
         if mode is None:
-            look_like(fd, like or target)
+            copy_attributes(fd, like or target)
         else:
             os.fchmod(fd, mode)
         write_all(fd, data)
@@ -125,7 +125,7 @@ def write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view[:CHUNK]) :]
 
 
-def look_like(fd: int, model: Path) -> None:
+def copy_attributes(fd: int, model: Path) -> None:
     """Set owner, mode and extended attributes of the open file *fd* to those of *model*; do nothing if that is missing."""
     try:
         there = model.stat()
@@ -215,7 +215,7 @@ def read_open(fd: int, path: str | Path, *, limit: int = SIZE_LIMIT) -> bytes:
     return b"".join(parts)
 
 
-def lies_inside(path: str, directory: str) -> bool:
+def is_inside(path: str, directory: str) -> bool:
     """Return whether *path* is *directory* or below it; both must be resolved paths."""
     return path == directory or path.startswith(directory.rstrip("/") + "/")
 
@@ -239,7 +239,7 @@ def _refuse_planted(path: Path) -> None:
 def _refuse_irregular(fd: int, path: str | Path, inside: str | None) -> None:
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         raise RefusedError(f"{path}: not a regular file")
-    if inside is not None and not lies_inside(_true_path(fd, path), inside):
+    if inside is not None and not is_inside(_true_path(fd, path), inside):
         raise RefusedError(f"{path}: leads out of {inside}")
 
 

@@ -10,7 +10,7 @@ import msgspec
 from scheduled.errors import ScheduledError
 from scheduled.handlers.formats.json_text import MalformedError, parse
 from scheduled.handlers.formats.safe_files import read_settled
-from scheduled.state.files import is_temporary, lies_inside
+from scheduled.state.files import is_inside, is_temporary
 
 REGISTRY, LATER_REGISTRY = "BRANCH_REGISTRY.json", "AIPASS_REGISTRY.json"
 MEMORY_KINDS = ("local.json", "observations.json")
@@ -112,7 +112,7 @@ class _Known:
     def take(self, entry: Entry) -> None:
         branch = _branch(entry, self.root)
         name, place = branch.name.upper(), self._resolved(branch.path)
-        if not lies_inside(place, self.inside):
+        if not is_inside(place, self.inside):
             raise MalformedError(f"its path {branch.path} lies outside the workspace")
         if name in self.names or place in self.places:
             raise MalformedError("another entry names this branch already")

@@ -23,10 +23,10 @@ from scheduled.state.files import (
     SHORTAGE,
     RefusedError,
     clear_leftovers,
+    copy_attributes,
     create_atomically,
+    is_inside,
     is_temporary,
-    lies_inside,
-    look_like,
     read_regular,
     remove_leftover,
     sync_directory,
@@ -94,7 +94,7 @@ def update(branch: Branch, inside: str, edit: Callable[[Inbox], bool]) -> bool:
 @contextlib.contextmanager
 def locked(branch: Branch, inside: str) -> Iterator[None]:
     """Hold the mailbox's own lock, the one the mail program takes; BusyMailboxError if somebody keeps it."""
-    if not lies_inside(os.path.realpath(branch.mailbox), inside):
+    if not is_inside(os.path.realpath(branch.mailbox), inside):
         raise UnreadableMailboxError(f"{branch.name}: {branch.mailbox} leads out of {inside}")
     fd = _open_lock(branch)
     try:
@@ -152,7 +152,7 @@ class Folder:
                 os.fchmod(fd, stat.S_IMODE(there.st_mode))
             finally:
                 os.close(fd)
-        if not lies_inside(os.path.realpath(self.path), self.inside):
+        if not is_inside(os.path.realpath(self.path), self.inside):
             raise RefusedError(f"{self.path}: leads out of {self.inside}")
 
     def _candidates(self, message: Message) -> list[str]:
@@ -229,7 +229,7 @@ def _open_lock(branch: Branch) -> int:
         fd = os.open(path, os.O_RDONLY | flags)
     else:
         # Made by root, it would otherwise lock out the mail program of the mailbox's owner.
-        look_like(fd, Path(branch.inbox))
+        copy_attributes(fd, Path(branch.inbox))
     return fd
 
 

@@ -14,7 +14,7 @@ from scheduled.handlers.formats.branches import Branch, WorkspaceError, normal_a
 from scheduled.handlers.formats.json_text import written
 from scheduled.handlers.workspace.cache import NAME as CACHE
 from scheduled.handlers.workspace.cache import FileCache
-from scheduled.state.files import clear_leftovers, lies_inside, write_atomically
+from scheduled.state.files import clear_leftovers, is_inside, write_atomically
 
 KEEPER = "@dev_central"  # who looks after the workspace as a whole
 MOST_NAMED = 3  # faults of a registry in which nothing is right
@@ -75,11 +75,11 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
 
     def central_file(self, name: str) -> Path:
         """Return the path of a central file, its directory made and tidy; WorkspaceError if that leads elsewhere."""
-        if not lies_inside(os.path.realpath(self.central), self.inside):
+        if not is_inside(os.path.realpath(self.central), self.inside):
             raise WorkspaceError(f"{self.central} leads out of the workspace: nothing is written there")
         self.central.mkdir(parents=True, exist_ok=True)
         clear_leftovers(self.central)
-        if not lies_inside(os.path.realpath(self.central / name), self.inside):
+        if not is_inside(os.path.realpath(self.central / name), self.inside):
             raise WorkspaceError(
                 f"{self.central / name} leads out of the workspace: nothing is written there"
             )

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from scheduled.errors import StateError
-from scheduled.state.files import no_room
+from scheduled.state.files import full_or_read_only
 from scheduled.state.locks import exclusive, refuse_without_locks
 from scheduled.state.sqlite import errors
 from scheduled.state.sqlite.errors import NEEDS_TO_WRITE, named_errors
@@ -39,7 +39,7 @@ def connect_to_read(path: Path) -> tuple[sqlite3.Connection, str | None]:
         except sqlite3.OperationalError as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF not in NEEDS_TO_WRITE:
                 raise
-            reason = no_room(path.parent) or f"{path.parent} can't be written: {error}"
+            reason = full_or_read_only(path.parent) or f"{path.parent} can't be written: {error}"
         return _copied(path, reason), f"{reason}; nothing new is recorded"
 
 

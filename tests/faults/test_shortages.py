@@ -109,7 +109,7 @@ def test_a_disk_without_inodes_is_said_and_healed(world, worlds, until, left, en
     words = (
         "No space left on device",
         "unable to open",
-        f"no room for further files on the file system of {disk}",
+        f"no inodes left on the file system of {disk}",
     )
     wanted = any(word in str(said) for word in words)
     assert "Traceback" not in str(said)
