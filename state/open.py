@@ -21,7 +21,7 @@ def read_only(paths: Paths) -> Iterator[SqliteLedger]:
 
 
 def exists(paths: Paths) -> bool:
-    """Return whether the ledger exists; one that the first tick is still creating does not.
+    """Return whether the ledger exists. A file that the first tick is still creating does not count.
 
     Raise as `read_only` does.
     """
