@@ -10,7 +10,7 @@ import msgspec
 from scheduled.errors import ScheduledError
 from scheduled.handlers.formats.json_text import MalformedError, parse
 from scheduled.handlers.formats.safe_files import read_settled
-from scheduled.state.files import is_temporary, lies_inside
+from scheduled.state.files import is_inside, is_temporary
 
 REGISTRY, LATER_REGISTRY = "BRANCH_REGISTRY.json", "AIPASS_REGISTRY.json"
 MEMORY_KINDS = ("local.json", "observations.json")
@@ -112,7 +112,7 @@ class _Branches:
     def add(self, entry: Entry) -> None:
         branch = _branch(entry, self.root)
         name, resolved = branch.name.upper(), self._resolved(branch.path)
-        if not lies_inside(resolved, self.inside):
+        if not is_inside(resolved, self.inside):
             raise MalformedError(f"its path {branch.path} is outside the workspace")
         if name in self.names or resolved in self.paths:
             raise MalformedError("another entry has the same name or path")

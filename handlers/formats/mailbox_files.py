@@ -23,10 +23,10 @@ from scheduled.state.files import (
     SHORTAGE,
     RefusedError,
     clear_leftovers,
+    copy_attributes,
     create_atomically,
+    is_inside,
     is_temporary,
-    lies_inside,
-    look_like,
     read_regular,
     remove_leftover,
     sync_directory,
@@ -94,7 +94,7 @@ def update(branch: Branch, inside: str, edit: Callable[[Inbox], bool]) -> bool:
 @contextlib.contextmanager
 def locked(branch: Branch, inside: str) -> Iterator[None]:
     """Hold the lock file that the mail program uses too. Raise BusyMailboxError if it is not free within 10 seconds."""
-    if not lies_inside(os.path.realpath(branch.mailbox), inside):
+    if not is_inside(os.path.realpath(branch.mailbox), inside):
         raise UnreadableMailboxError(f"{branch.name}: {branch.mailbox} is a link to outside {inside}")
     fd = _open_lock(branch)
     try:
@@ -153,7 +153,7 @@ class Folder:
                 os.fchmod(fd, stat.S_IMODE(parent.st_mode))
             finally:
                 os.close(fd)
-        if not lies_inside(os.path.realpath(self.path), self.inside):
+        if not is_inside(os.path.realpath(self.path), self.inside):
             raise RefusedError(f"{self.path}: is a link to outside {self.inside}")
 
     def _candidates(self, message: Message) -> list[str]:
@@ -230,7 +230,7 @@ def _open_lock(branch: Branch) -> int:
         fd = os.open(path, os.O_RDONLY | flags)
     else:
         # Without this, a lock file created by root could not be opened by the owner's mail program.
-        look_like(fd, Path(branch.inbox))
+        copy_attributes(fd, Path(branch.inbox))
     return fd
 
 

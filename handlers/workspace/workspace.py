@@ -14,7 +14,7 @@ from scheduled.handlers.formats.branches import Branch, WorkspaceError, normal_a
 from scheduled.handlers.formats.json_text import written
 from scheduled.handlers.workspace.cache import NAME as CACHE
 from scheduled.handlers.workspace.cache import FileCache
-from scheduled.state.files import clear_leftovers, lies_inside, write_atomically
+from scheduled.state.files import clear_leftovers, is_inside, write_atomically
 
 MAINTAINER = "@dev_central"  # the recipient of notices about problems outside a single branch
 MOST_PROBLEMS = 3  # problems of a registry without a valid entry
@@ -78,13 +78,13 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
 
         Raise WorkspaceError if the directory or the file resolves to a path outside the workspace.
         """
-        if not lies_inside(os.path.realpath(self.central), self.inside):
+        if not is_inside(os.path.realpath(self.central), self.inside):
             raise WorkspaceError(
                 f"{self.central} is a link to outside the workspace: nothing is written there"
             )
         self.central.mkdir(parents=True, exist_ok=True)
         clear_leftovers(self.central)
-        if not lies_inside(os.path.realpath(self.central / name), self.inside):
+        if not is_inside(os.path.realpath(self.central / name), self.inside):
             raise WorkspaceError(
                 f"{self.central / name} is a link to outside the workspace: nothing is written there"
             )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scheduled.clock import local
 from scheduled.core.events import Event
-from scheduled.state.files import lies_inside
+from scheduled.state.files import is_inside
 
 MAX_BYTES = 1 << 20  # with the one predecessor that is kept, some 15,000 lines
 LEVELS = {
@@ -66,6 +66,6 @@ def log_path(root: Path, workspace: Path | None) -> Path:
     """Return where the log lies: in the workspace's own system_logs if there is one, else in the state directory."""
     if workspace is not None and (workspace / "system_logs").is_dir():
         logs = os.path.realpath(workspace / "system_logs")
-        if lies_inside(logs, os.path.realpath(workspace)):
+        if is_inside(logs, os.path.realpath(workspace)):
             return workspace / "system_logs" / "scheduled.log"
     return root / "scheduled.log"

@@ -19,7 +19,7 @@ from scheduled.queries.describe import written
 from scheduled.queries.jobs import in_words
 from scheduled.queries.view import View, looked_at
 from scheduled.state import directories, snapshot
-from scheduled.state.files import no_room
+from scheduled.state.files import full_or_read_only
 from scheduled.state.ledger import Conditions, Ledger
 from scheduled.state.open import exists
 
@@ -123,7 +123,7 @@ def _troubles(ledger: Conditions, ticks: dict[str, Any]) -> list[str]:
 
 def _shortages(paths: Paths) -> list[str]:
     """Return why the next tick can't record anything, if so."""
-    remarks, reason = list(paths.remarks), no_room(paths.root)
+    remarks, reason = list(paths.remarks), full_or_read_only(paths.root)
     paths.remarks.clear()
     if remarks or reason:
         return remarks or [f"{reason}; nothing new is recorded"]

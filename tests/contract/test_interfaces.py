@@ -184,7 +184,7 @@ def world(shared_world):
 
 def _reset(world):
     _configured(world)
-    world.begin_again(world.root / "before")
+    world.restore(world.root / "before")
 
 
 def steady(found):

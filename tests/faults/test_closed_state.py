@@ -133,7 +133,7 @@ def test_a_file_in_the_place_of_the_state_is_named_by_every_verb(world):
         done = world.run(verb)
         assert (done.returncode, done.stderr) == (
             2,
-            f"scheduled: {world.state}: is no directory; name another one with --state\n",
+            f"scheduled: {world.state}: is not a directory; choose another one with --state DIR\n",
         )
 
 

@@ -91,7 +91,7 @@ def test_questions_are_answered_while_the_disk_is_full_and_the_reason_is_named(s
     remark = f"scheduled: {reason}; nothing new is recorded"
     assert [(answer[0], answer.count(remark)) for answer in answers] == [("0", 1)] * len(READING)
     assert unchanged == ["same"]
-    assert pause == ["1", f"scheduled: {world.state}/ledger.db: cannot be recorded: {reason}"]
+    assert pause == ["1", f"scheduled: {world.state}/ledger.db: cannot be read or written: {reason}"]
 
 
 @pytest.mark.parametrize("memory", ["mode=1777", "ro"])

@@ -35,7 +35,7 @@ def test_a_fork_bomb_is_held_by_its_limit_and_ended_whole(supervise, tmp_path):
     most = 0
     while not job.found(Ended):
         most = max(most, count_of(NOBODY))
-        job.look(0.05)
+        job.receive(0.05)
 
     assert job.ending().status == "timed_out"
     assert 0 < most <= 24

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.fixtures.in_process_cli import NIGHTLY, say
+from tests.fixtures.in_process_cli import NIGHTLY, invoke
 
 EXAMPLES = 2000 if NIGHTLY else 60
 NAMES = st.sampled_from(
@@ -39,7 +39,7 @@ def test_a_tick_processes_every_file_and_continues(prepared_world, files):
         with open(spool + b"/" + name, "wb") as file:
             file.write(content)
 
-    ticks = [say(prepared_world, "run", "-v") for _ in range(2)]
+    ticks = [invoke(prepared_world, "run", "-v") for _ in range(2)]
 
     assert [done.code for done in ticks] == [0, 0]
     assert [name for name in os.listdir(spool) if name != b"bad"] == []
@@ -57,7 +57,7 @@ def test_an_entry_that_is_not_a_regular_file_is_moved_aside_and_not_waited_for(p
         "link to nowhere": lambda: path.symlink_to("/nowhere"), "sparse terabyte": lambda: sparse(path),
     }[kind]()  # fmt: skip
 
-    done = say(prepared_world, "run", "-v")
+    done = invoke(prepared_world, "run", "-v")
 
     assert done.code == 0
     assert os.path.lexists(path) == (
