@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
-from scheduled.engine.clock_steps import slept_through
+from scheduled.engine.clock_steps import tolerance
 from scheduled.schedules import clock_changes, cron_timetable, zones
 from tests.fixtures.in_process_cli import NIGHTLY, SEED
 
@@ -64,7 +64,7 @@ class Clock:
         assert audit["ok"], (at, audit["problems"])
         for name, job in self.world.snapshot()["jobs"].items():
             ahead = datetime.fromisoformat(job["next_run"]).timestamp() - at.timestamp()
-            longest = PERIODS[name] + slept_through(PERIODS[name]) + 60
+            longest = PERIODS[name] + tolerance(PERIODS[name]) + 60
             assert -60 <= ahead <= longest, (at, name, job["next_run"])
 
     def live(self, start, minutes):

@@ -235,7 +235,7 @@ def test_outcomes_that_cannot_be_opened_are_a_failure_until_they_can_be(house):
 
     done = say(house, "run", "-v")
 
-    assert (done.code, f"scheduled: {path}: can't be cleared away: " in done.err) == (1, True)
+    assert (done.code, f"scheduled: {path}: can't be removed: " in done.err) == (1, True)
     path.unlink()
     assert say(house, "run", "-v").code == 0
 

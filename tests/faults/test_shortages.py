@@ -196,11 +196,11 @@ def test_an_event_that_has_no_place_among_the_bad_ones_is_said_and_starves_nobod
     done = estate.tick()
 
     assert done.returncode == 1
-    assert f"scheduled: {rubbish}: not an event's name: 'no event'" in done.stderr
-    assert "can't be set aside" in done.stderr
+    assert f"scheduled: {rubbish}: not a valid event name: 'no event'" in done.stderr
+    assert "can't be moved to " in done.stderr
     assert estate.witnessed_unlike(estates.reference) == []
     obstacle.rmdir()
-    assert "set aside" in estate.run("run", "--verbose").stderr
+    assert "moved to " in estate.run("run", "--verbose").stderr
     assert healed(estate, estates, until) == []
 
 
@@ -222,7 +222,7 @@ def test_a_run_whose_report_can_not_be_read_is_said_and_starves_nobody(estates, 
     done += [estate.tick(points.environment(**bad)) for _ in range(2)]
 
     assert [one.returncode for one in done] == [1] * 3
-    assert "how it ended can't be taken in yet: " in done[0].stderr
+    assert "its result can't be recorded yet: " in done[0].stderr
     assert (first, estate.verdicts()["memory", "success"]) == ([], 1)
     assert sum(run.startswith("listening") and sign == "-" for sign, run, _ in estate.witness()) == 2
     assert healed(estate, estates, until, again=True) == []

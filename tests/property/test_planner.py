@@ -168,7 +168,7 @@ class Household:
             plan = planning.plan_and_note(
                 self.ledger, self.config, self.now, gates=Gates(closed=closed), budget=budget and 0
             )
-            planning.leave(self.ledger, plan, self.now, ())
+            planning.record_left_over(self.ledger, plan, self.now, ())
 
     def begin(self, claim, fate):
         """Begin a run, which meets its fate; return whether it has ended."""

@@ -23,7 +23,7 @@ def test_a_run_is_taken_once_and_who_comes_second_is_reported():
 
     assert run.begin == chains.begin
     assert troubles == [
-        "a subscriber of run_claimed failed: RuntimeError: a-1: is taken by another executor already"
+        "a subscriber of run_claimed failed: RuntimeError: a-1: already taken by another executor"
     ]
 
 
