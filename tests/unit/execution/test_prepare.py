@@ -197,10 +197,10 @@ def test_an_env_file_is_read_as_a_shell_would_quote_it(holds, tmp_path, line, ex
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("A=1\nB=x y\n", "line 2: not NAME=value; quote values with spaces"),
-        ("just words", "line 1: not NAME=value; quote values with spaces"),
-        ("word", "line 1: not NAME=value; quote values with spaces"),
-        ("=1", "line 1: not NAME=value; quote values with spaces"),
+        ("A=1\nB=x y\n", "line 2: not NAME=value; quote a value with spaces"),
+        ("just words", "line 1: not NAME=value; quote a value with spaces"),
+        ("word", "line 1: not NAME=value; quote a value with spaces"),
+        ("=1", "line 1: not NAME=value; quote a value with spaces"),
         ("A='open", "line 1: No closing quotation"),
     ],
 )

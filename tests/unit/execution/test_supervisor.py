@@ -179,9 +179,9 @@ def test_stop_ends_what_runs_and_starts_no_more(supervise):
     job.supervisor.stop()
 
     ending = job.endings()["first"]
-    assert (ending.status, ending.reason) == ("interrupted", "the runner was stopped")
+    assert (ending.status, ending.reason) == ("interrupted", "the tick was stopped")
     assert [(record.run_id, record.reason) for record in job.found(NotStarted)] == [
-        ("second", "the runner was stopped")
+        ("second", "the tick was stopped")
     ]
 
 
@@ -236,7 +236,7 @@ def test_its_lock_says_that_it_lives(supervise, until):
 
     assert held
     until(lambda: not is_held(job.results))
-    job.supervisor._orders, job.supervisor._pokes = os.pipe()  # closed again by the fixture
+    job.supervisor._orders, job.supervisor._notifications = os.pipe()  # closed again by the fixture
 
 
 def test_a_forked_child_whose_output_has_no_room_ends_and_never_goes_on_as_the_supervisor(tmp_path):
@@ -257,9 +257,9 @@ def test_a_forked_child_whose_output_has_no_room_ends_and_never_goes_on_as_the_s
     host = HandlerHost(spec, lambda _: print("words", end="") or 0)
     if os.getpid() != parent:
         os._exit(99)
-    host.give(spec, full)
+    host.send(spec, full)
 
     os.close(full)
     assert os.waitstatus_to_exitcode(os.waitpid(host.pid, 0)[1]) == 1
-    assert host.answer() is None
+    assert host.exit_code() is None
     host.dismiss()
