@@ -101,9 +101,7 @@ STEPS = {
 @pytest.mark.system
 @needs_faketime
 @pytest.mark.parametrize("step", STEPS)
-def test_after_a_step_and_after_the_step_back_all_go_on_within_their_period_and_nothing_is_replayed(
-    clock, step
-):
+def test_after_a_step_and_the_step_back_jobs_continue_within_their_period_and_no_slot_runs_twice(clock, step):
     clock.live(NORMAL, 20)
     before = clock.ran()
 
@@ -127,7 +125,7 @@ def test_after_a_step_and_after_the_step_back_all_go_on_within_their_period_and_
     ("back", "again"),
     [(20, {"often"}), (45, {"often", "hourly"}), (4 * 60, {"often", "hourly", "daily"})],
 )
-def test_a_correction_repeats_no_run_of_a_job_that_comes_seldom(clock, back, again):
+def test_a_small_step_back_repeats_only_runs_of_frequent_jobs(clock, back, again):
     before_five, after_five = utc(2026, 2, 3, 3, 50, 20), utc(2026, 2, 3, 4, 10, 20)  # 05:00 in Berlin
     clock.live(utc(2026, 2, 2, 20, 40, 20), 0)
     clock.live(before_five, 20)
@@ -142,7 +140,7 @@ def test_a_correction_repeats_no_run_of_a_job_that_comes_seldom(clock, back, aga
 
 @pytest.mark.system
 @needs_faketime
-def test_a_first_tick_at_1970_is_no_history_to_be_caught_up_with(clock):
+def test_after_a_first_tick_in_1970_nothing_before_the_right_time_is_caught_up(clock):
     clock.live(utc(1970, 1, 1, 0, 0, 5), 5)
     before = clock.ran()
 
@@ -153,7 +151,7 @@ def test_a_first_tick_at_1970_is_no_history_to_be_caught_up_with(clock):
 
 @pytest.mark.system
 @needs_faketime
-def test_a_leap_day_that_was_slept_through_is_caught_up_with_once(world):
+def test_a_missed_leap_day_is_caught_up_once(world):
     world.configure(f"""
         timezone = "UTC"
         [jobs.leap]
@@ -177,7 +175,7 @@ def test_a_leap_day_that_was_slept_through_is_caught_up_with_once(world):
 
 @pytest.mark.system
 @needs_faketime
-def test_a_zone_that_changes_between_two_ticks_begins_anew_and_replays_nothing(world, monkeypatch):
+def test_a_changed_time_zone_begins_a_new_epoch_and_replays_nothing(world, monkeypatch):
     world.configure(f"""
         [jobs.daily]
         cron = "0 5 * * *"

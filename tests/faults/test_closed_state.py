@@ -22,7 +22,7 @@ LOOK_ELSEWHERE = {"dbus", "mcp", "try", "uninstall"}
 WITHOUT_PRIVILEGES = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] * (os.geteuid() == 0)
 
 
-def test_every_verb_is_asked():
+def test_every_command_is_covered():
     from scheduled.cli.main import cli
 
     assert {*ASKED, *LOOK_ELSEWHERE} == set(cli.list_commands(None))
@@ -58,7 +58,7 @@ NEEDS_SETPRIV = pytest.mark.skipif(
 @ROOT
 @NEEDS_SETPRIV
 @pytest.mark.parametrize("verb", sorted(ASKED.keys() - {"edit", "install"}))
-def test_a_state_of_somebody_elses_is_named_with_the_fix_by_every_verb(closed, verb):
+def test_every_command_names_a_state_of_another_user_and_the_fix(closed, verb):
     os.chown(closed.state, 4711, -1)
 
     assert closed.ask(verb) == (
@@ -73,7 +73,7 @@ def test_a_state_of_somebody_elses_is_named_with_the_fix_by_every_verb(closed, v
 @NEEDS_SETPRIV
 @pytest.mark.parametrize("verb", sorted(ASKED.keys() - {"edit", "install"}))
 @pytest.mark.parametrize("place", [".", "ledger.db"])
-def test_a_state_that_its_mode_closes_is_named_with_the_fix_by_every_verb(closed, verb, place):
+def test_every_command_names_a_state_with_an_unreadable_mode_and_the_fix(closed, verb, place):
     if (verb, place) == ("report", "ledger.db"):
         place = "reports"
     (closed.state / place).chmod(0)
@@ -89,7 +89,7 @@ def test_a_state_that_its_mode_closes_is_named_with_the_fix_by_every_verb(closed
 @ROOT
 @NEEDS_SETPRIV
 @pytest.mark.parametrize("verb", ["run", "status", "history", "report"])
-def test_a_state_in_a_closed_directory_of_somebody_elses_is_not_asked_for(closed, verb):
+def test_a_state_in_an_inaccessible_directory_of_another_user_is_refused(closed, verb):
     inner = closed.state.parent / "theirs" / "state"
     inner.parent.mkdir()
     closed.state.rename(inner)
@@ -108,9 +108,7 @@ def test_a_state_in_a_closed_directory_of_somebody_elses_is_not_asked_for(closed
 
 @NEEDS_SETPRIV
 @pytest.mark.parametrize("place", [".", "ledger.db"])
-def test_a_state_that_its_mode_keeps_from_being_written_is_named_with_the_fix_and_status_has_it(
-    closed, place
-):
+def test_a_state_with_a_read_only_mode_is_named_with_the_fix_also_by_status(closed, place):
     named = closed.state if place == "." else closed.state / place
     named.chmod(0o500 if named.is_dir() else 0o400)
 
@@ -125,7 +123,7 @@ def test_a_state_that_its_mode_keeps_from_being_written_is_named_with_the_fix_an
     assert closed.ask("history")[0] == 0
 
 
-def test_a_file_in_the_place_of_the_state_is_named_by_every_verb(world):
+def test_a_file_in_place_of_the_state_directory_is_named(world):
     world.configure("")
     world.state.write_text("")
 
@@ -138,7 +136,7 @@ def test_a_file_in_the_place_of_the_state_is_named_by_every_verb(world):
 
 
 @NEEDS_SETPRIV
-def test_a_configuration_that_its_mode_closes_is_named_with_the_fix(closed):
+def test_a_configuration_with_an_unreadable_mode_is_named_with_the_fix(closed):
     closed.config.chmod(0)
 
     fix = f"scheduled: {closed.config}: its mode does not let you read it; chmod u+rX {closed.config}\n"

@@ -45,7 +45,7 @@ def test_fifty_ticks_at_once_run_each_slot_exactly_once(estates):
     assert (estate.run("run", "--verbose").returncode, estate.wrongs()) == (0, [])
 
 
-def test_a_file_that_is_cleared_away_before_it_is_locked_is_made_anew(tmp_path, monkeypatch):
+def test_a_file_that_is_removed_before_it_is_locked_is_created_again(tmp_path, monkeypatch):
     # The race is of microseconds: between making the file and locking it, we wait for those who clear away.
     monkeypatch.setattr(locks, "hold", lambda fd, path, real=locks.hold: time.sleep(0.0005) or real(fd, path))
     over = threading.Event()
@@ -70,7 +70,7 @@ def test_a_file_that_is_cleared_away_before_it_is_locked_is_made_anew(tmp_path, 
         clearing.join()
 
 
-def test_ticks_beside_a_long_job_run_the_others_and_wait_for_nobody(world, until):
+def test_ticks_during_a_long_job_run_the_other_jobs_without_waiting(world, until):
     go, ran = world.root / "go", world.root / "ran"
     world.configure(
         f"""
@@ -116,7 +116,7 @@ def crontab(tmp_path, monkeypatch):
 
 
 @pytest.mark.timeout(180)
-def test_ticks_beside_edits_installations_and_looks_disturb_nobody(estates, crontab):
+def test_ticks_and_other_commands_at_the_same_time_all_succeed(estates, crontab):
     estate, _ = estates.another()
     others = [
         ("install",),
@@ -152,7 +152,7 @@ def failed(process, words):
     return None if code == 0 or (code == 1 and words[0] == "status") else (code, said)
 
 
-def test_of_edits_at_once_none_overwrites_another(world, tmp_path):
+def test_concurrent_edits_do_not_overwrite_one_another(world, tmp_path):
     """Each puts a job of its own into the one file, some while others think; who was too late is told."""
     world.configure('[jobs.first]\ncommand = "true"\n')
     editors = []
@@ -229,7 +229,7 @@ def test_two_users_of_one_configuration_have_their_own_runs(shared, monkeypatch)
 @pytest.mark.system
 @needs_users
 @pytest.mark.parametrize("verb", ["run", "pause"])
-def test_nobody_works_on_another_users_state(shared, verb):
+def test_the_state_of_another_user_is_refused(shared, verb):
     world, states = shared
     world.state = states[ADA]
     words = ("pause", "job") if verb == "pause" else (verb,)
@@ -287,7 +287,7 @@ def children(pid):
 
 
 @pytest.mark.parametrize("lock", ["ledger.lock", "snapshot.lock"])
-def test_a_lock_whose_holder_has_stopped_is_waited_for_only_so_long_and_said(estates, until, lock):
+def test_waiting_for_a_lock_with_a_stopped_holder_ends_with_an_error(estates, until, lock):
     estate, _ = estates.another()
     with stopped_holder(estate.state / lock):
         code, said, seconds = hurried(estate)
@@ -300,7 +300,7 @@ def test_a_lock_whose_holder_has_stopped_is_waited_for_only_so_long_and_said(est
     assert estate.unquiet(estate.recover(until)) + estate.wrongs() == []
 
 
-def test_a_strangers_transaction_is_waited_for_only_so_long_and_said(estates, until):
+def test_waiting_for_the_transaction_of_another_program_ends_with_an_error(estates, until):
     estate, _ = estates.another()
     with closing(sqlite3.connect(estate.state / "ledger.db", isolation_level=None)) as stranger:
         stranger.execute("BEGIN IMMEDIATE")
@@ -315,5 +315,5 @@ def test_a_strangers_transaction_is_waited_for_only_so_long_and_said(estates, un
     assert estate.unquiet(estate.recover(until)) + estate.wrongs() == []
 
 
-def test_what_is_stated_is_what_is_waited():
+def test_the_waiting_times_are_the_documented_ones():
     assert (PATIENCE, BUSY_SECONDS) == (60, 600)

@@ -61,7 +61,7 @@ def killed_at_first(estates, until, kind, nth):
 
 @pytest.mark.timeout(7200 if NIGHTLY else 120)
 @pytest.mark.parametrize("kind", ["write", "sync", "rename", "make"])
-def test_killed_in_the_very_first_tick_of_all_the_next_one_begins_anew(estates, until, kind):
+def test_after_a_kill_in_the_very_first_tick_the_next_one_starts_from_scratch(estates, until, kind):
     estate, counting = estates.another()
     shutil.rmtree(estate.state)
     assert estate.tick(counting.environment()).returncode == 0
@@ -72,7 +72,7 @@ def test_killed_in_the_very_first_tick_of_all_the_next_one_begins_anew(estates, 
     )
 
 
-def test_what_is_put_in_a_files_place_was_synced_before_and_its_name_after(estates):
+def test_a_replacing_file_is_synced_before_the_rename_and_its_directory_after(estates):
     """No kill shows that: it is the power cut for which it is done."""
     estate, points = estates.another()
     trace = estate.root.with_suffix(".trace")
@@ -93,7 +93,7 @@ def test_what_is_put_in_a_files_place_was_synced_before_and_its_name_after(estat
     assert nameless == {}
 
 
-def test_an_outcome_is_synced_before_the_runner_hears_of_it(estates):
+def test_a_result_is_synced_before_the_tick_is_notified(estates):
     estate, points = estates.another()
     trace = estate.root.with_suffix(".trace")
     estate.tick(points.environment(trace=trace))

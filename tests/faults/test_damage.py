@@ -60,7 +60,7 @@ def flips(data, salt):
 # Bits
 
 
-def test_a_snapshot_with_any_bit_flipped_is_mended_and_moves_nothing(house):
+def test_a_snapshot_with_any_flipped_bit_is_repaired_without_moving_a_position(house):
     before, good = positions(house), (house.state / "scheduled_state.json").read_bytes()
 
     for place, bad in flips(good, "snapshot"):
@@ -72,7 +72,7 @@ def test_a_snapshot_with_any_bit_flipped_is_mended_and_moves_nothing(house):
         assert done.err, f"byte {place} was flipped in silence"
 
 
-def test_with_the_ledger_gone_too_a_flipped_bit_costs_one_job_its_memory_at_most(house):
+def test_without_a_ledger_a_flipped_bit_in_the_snapshot_affects_at_most_one_job(house):
     before, good = positions(house), (house.state / "scheduled_state.json").read_bytes()
 
     for place, bad in flips(good, "snapshot alone"):
@@ -89,7 +89,7 @@ def test_with_the_ledger_gone_too_a_flipped_bit_costs_one_job_its_memory_at_most
         assert say(house, "audit").code in (0, 1)
 
 
-def test_a_ledger_with_any_bit_flipped_is_read_or_refused_and_mended_but_never_crashed_on(house):
+def test_a_ledger_with_any_flipped_bit_is_read_or_refused_and_restored_without_a_crash(house):
     good = (house.state / "ledger.db").read_bytes()
     used = [place for place in range(len(good)) if good[place]]
     chance = random.Random(f"{SEED} ledger")
@@ -138,7 +138,7 @@ def orphaned(world, until):
     return world
 
 
-def test_an_outcome_file_with_any_bit_flipped_ends_every_run_once_and_is_kept_if_it_is_damaged(orphaned):
+def test_a_result_file_with_any_flipped_bit_ends_every_run_once_and_is_kept_if_damaged(orphaned):
     (results,) = (orphaned.state / "results").glob("*.jsonl")
     good = results.read_bytes()
 
@@ -173,7 +173,7 @@ CONTENTS = {
 
 @pytest.mark.parametrize("damage", CONTENTS)
 @pytest.mark.parametrize("name", ["scheduled_state.json", "ledger.db"])
-def test_a_file_of_the_state_that_is_none_any_more_is_said_and_its_twin_knows_it_all(house, name, damage):
+def test_a_damaged_ledger_or_snapshot_is_reported_and_restored_from_the_other(house, name, damage):
     before, path = positions(house), house.state / name
     path.write_bytes(CONTENTS[damage](path.read_bytes()))
 
@@ -186,7 +186,7 @@ def test_a_file_of_the_state_that_is_none_any_more_is_said_and_its_twin_knows_it
 
 @pytest.mark.parametrize("kind", ["directory", "fifo"])
 @pytest.mark.parametrize("name", ["scheduled_state.json", "ledger.db"])
-def test_what_is_no_file_is_moved_aside_and_nobody_waits_for_it(house, name, kind):
+def test_a_directory_or_fifo_in_place_of_a_file_is_moved_aside_without_blocking(house, name, kind):
     before, path = positions(house), house.state / name
     path.unlink()
     (path.mkdir if kind == "directory" else lambda: os.mkfifo(path))()
@@ -199,7 +199,7 @@ def test_what_is_no_file_is_moved_aside_and_nobody_waits_for_it(house, name, kin
 
 
 @pytest.mark.parametrize("name", ["ledger.lock", "snapshot.lock", "ledger.db-wal", "ledger.db-shm"])
-def test_a_directory_in_the_place_of_a_helper_file_is_named_and_the_rest_is_as_it_was(house, name):
+def test_a_directory_in_place_of_a_lock_file_is_named_and_nothing_else_changes(house, name):
     before = (house.state / "scheduled_state.json").read_bytes()
     for path in house.state.glob(name):
         path.unlink()
@@ -214,7 +214,7 @@ def test_a_directory_in_the_place_of_a_helper_file_is_named_and_the_rest_is_as_i
 
 
 @pytest.mark.parametrize("kind", ["directory", "fifo", "rubbish"])
-def test_outcomes_that_are_none_are_set_aside_and_said_once(house, kind):
+def test_an_invalid_result_file_is_moved_aside_and_reported_once(house, kind):
     path = house.state / "results" / "20260101T000000Z-1-abcd.jsonl"
     {
         "directory": path.mkdir,
@@ -229,7 +229,7 @@ def test_outcomes_that_are_none_are_set_aside_and_said_once(house, kind):
     assert str(path) not in ticks[1].err
 
 
-def test_outcomes_that_cannot_be_opened_are_a_failure_until_they_can_be(house):
+def test_a_result_file_that_cannot_be_opened_fails_the_tick_until_it_is_removed(house):
     path = house.state / "results" / "20260101T000000Z-1-abcd.jsonl"
     path.symlink_to(path.name)
 
@@ -241,7 +241,7 @@ def test_outcomes_that_cannot_be_opened_are_a_failure_until_they_can_be(house):
 
 
 @pytest.mark.parametrize("name", ["spool", "results", "output", "reports"])
-def test_a_file_in_the_place_of_a_directory_is_named(house, name):
+def test_a_file_in_place_of_a_directory_is_named(house, name):
     shutil.rmtree(house.state / name)
     (house.state / name).write_text("x")
 
@@ -250,7 +250,7 @@ def test_a_file_in_the_place_of_a_directory_is_named(house, name):
     assert (done.code, done.err) == (1, f"scheduled: {house.state / name}: File exists\n")
 
 
-def test_swapped_files_are_both_told_apart_and_what_they_knew_is_lost_aloud(house):
+def test_a_swapped_ledger_and_snapshot_are_both_reported_as_damaged(house):
     ledger, snapshot = house.state / "ledger.db", house.state / "scheduled_state.json"
     shutil.move(ledger, house.root / "kept")
     shutil.move(snapshot, ledger)
@@ -303,7 +303,7 @@ def test_a_ledger_of_a_newer_version_is_refused_and_nothing_changes(house):
     assert (house.state / "ledger.db").read_bytes() == before
 
 
-def test_a_snapshot_of_an_older_version_gives_back_what_it_knew(house):
+def test_a_snapshot_of_an_older_version_restores_the_positions(house):
     path, before = house.state / "scheduled_state.json", positions(house)
     path.write_text(path.read_text().replace('  "version": 1,\n', ""))
     (house.state / "ledger.db").unlink()
@@ -334,7 +334,7 @@ def test_a_lock_that_is_held_for_too_long_is_named(house):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 @pytest.mark.parametrize("name", ["ledger.db", "scheduled_state.json", "spool", "results", "output"])
-def test_state_that_belongs_to_somebody_else_is_refused_with_the_fix(house, name):
+def test_state_of_another_user_is_refused_with_the_fix(house, name):
     os.chown(house.state / name, 4711, -1)
 
     done = say(house, "run")
@@ -353,7 +353,7 @@ def test_state_that_belongs_to_somebody_else_is_refused_with_the_fix(house, name
 
 
 @pytest.mark.parametrize("damage", CONTENTS)
-def test_a_damaged_configuration_lets_nothing_run_and_forgets_no_job(house, damage):
+def test_with_a_damaged_configuration_no_job_runs_and_none_is_forgotten(house, damage):
     before = positions(house)
     good = house.config.read_bytes()
     house.config.write_bytes(CONTENTS[damage](good))
@@ -370,7 +370,7 @@ def test_a_damaged_configuration_lets_nothing_run_and_forgets_no_job(house, dama
 
 @pytest.mark.parametrize("kind", ["directory", "fifo", "terabyte"])
 @pytest.mark.parametrize("where", ["scheduled.toml", "jobs.d"])
-def test_a_configuration_that_is_no_file_of_ours_is_named_and_not_waited_for(house, where, kind):
+def test_a_configuration_that_is_not_a_usable_file_is_named_without_blocking(house, where, kind):
     path = house.config
     if where == "jobs.d":
         path = house.config.parent / "jobs.d" / "bad.toml"
@@ -388,7 +388,7 @@ def sparse(path):
         file.truncate(1 << 40)
 
 
-def test_every_bit_of_a_configuration_may_flip(house):
+def test_a_configuration_with_any_flipped_bit_is_accepted_or_refused(house):
     good = house.config.read_bytes()
 
     for place, bad in flips(good, "configuration"):

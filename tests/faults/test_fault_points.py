@@ -81,7 +81,7 @@ def badly_told(estate, reference, first):
 
 @pytest.mark.timeout(14400 if NIGHTLY else 120)
 @pytest.mark.parametrize(("role", "kind"), [(role, kind) for role in CALLS for kind in CALLS[role]])
-def test_whatever_fails_is_said_tears_nothing_and_heals(estates, until, role, kind):
+def test_any_failing_call_is_reported_leaves_no_partial_file_and_is_recovered(estates, until, role, kind):
     points = chosen(estates.failing[role, kind], SAMPLE, f"{role} {kind}")
 
     cases = [(estates, until, role, kind, *case) for case in dealt(role, kind, points)]

@@ -49,7 +49,7 @@ def small(world):
     return run
 
 
-def test_a_full_disk_is_said_and_survived(small):
+def test_a_full_disk_is_reported_and_the_tick_recovers(small):
     said = small("tick; sleep 1; fill; tick; rm fill; sleep 1; tick; tick audit")
 
     assert said[0] == "0"
@@ -74,7 +74,7 @@ READING = [
 ]
 
 
-def test_questions_are_answered_while_the_disk_is_full_and_the_reason_is_named(small, world):
+def test_reading_commands_work_on_a_full_disk_and_name_the_reason(small, world):
     asked = "; ".join(f"echo ----; tick '{words}'" for words in READING)
     kept = f"cp -a {world.state} {world.root}/kept"
     compared = f"diff -r {world.state} {world.root}/kept && echo same"
@@ -95,7 +95,7 @@ def test_questions_are_answered_while_the_disk_is_full_and_the_reason_is_named(s
 
 
 @pytest.mark.parametrize("memory", ["mode=1777", "ro"])
-def test_where_no_disk_has_room_a_copy_in_memory_is_read(small, world, memory):
+def test_with_all_disks_full_a_copy_in_memory_is_read(small, world, memory):
     nowhere = (
         "for place in /tmp /var/tmp; do mount --rbind $place $place; mount -o remount,ro,bind $place; done"
     )
@@ -116,7 +116,7 @@ def test_where_no_disk_has_room_a_copy_in_memory_is_read(small, world, memory):
     }[memory]
 
 
-def test_a_very_first_tick_on_a_full_disk_leaves_a_status_that_says_why(small, world):
+def test_after_a_first_tick_on_a_full_disk_status_names_the_reason(small, world):
     said = small(
         "fill; tick; echo ----; tick status; echo ----; tick audit; rm fill; echo ----; tick; tick status"
     )
@@ -128,7 +128,7 @@ def test_a_very_first_tick_on_a_full_disk_leaves_a_status_that_says_why(small, w
     assert then.startswith("0\n0\nall is well")
 
 
-def test_a_job_that_fills_the_disk_is_recorded_once_there_is_room(small, world):
+def test_a_job_that_fills_the_disk_is_recorded_once_there_is_space(small, world):
     ran = world.root / "ran"
     fills_once = f"[ -e {ran} ] || head -c 10000000 /dev/zero > {world.state}/fill; echo $SCHEDULED_RUN_ID >> {ran}; exit 9"
 
@@ -142,7 +142,7 @@ def test_a_job_that_fills_the_disk_is_recorded_once_there_is_room(small, world):
     assert "every slot is accounted for" in said[-1]
 
 
-def test_a_disk_that_may_not_be_written_is_said_and_nothing_is_started(small, world):
+def test_a_read_only_disk_is_reported_and_nothing_is_started(small, world):
     said = small(
         f"tick; mount -o remount,ro {world.state}; sleep 1; tick; mount -o remount,rw {world.state}; tick; tick audit",
         f"echo ran >> {world.root}/ran",

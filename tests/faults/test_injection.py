@@ -45,7 +45,7 @@ TEXTS = WORDS.filter(lambda words: not re.search("[\ud800-\udfff]", words))
 
 
 @pytest.mark.parametrize("word", [word for word in NASTY if "\0" not in word and word != "\ud800"])
-def test_an_events_payload_is_data_for_the_jobs_that_hear_it(world, word):
+def test_the_payload_of_an_event_reaches_its_jobs_as_data(world, word):
     world.configure(f"""
         [jobs.hears]
         on = "told"
@@ -72,7 +72,7 @@ PATHS = TEXTS.map(lambda words: "/" + words.strip("/"))
 @given(PATHS, PATHS, PATHS)
 @example("/a b", "/100%", "/it's `x` $(y)")
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_what_cron_hands_to_the_shell_is_the_very_command_or_it_is_refused(python, config, state):
+def test_cron_passes_the_exact_command_to_the_shell_or_the_installation_is_refused(python, config, state):
     plan = InstallPlan(
         python=Path(python), main=Path("/m.py"), config=Path(config), state=Path(state), home=Path("/h")
     )
@@ -117,7 +117,7 @@ def words_of(command):
 
 @given(TEXTS, TEXTS, st.lists(TEXTS, min_size=1, max_size=3))
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_what_is_added_reads_back_as_it_was_said(tmp_path_factory, description, value, words):
+def test_an_added_job_is_read_back_unchanged(tmp_path_factory, description, value, words):
     config = tmp_path_factory.mktemp("etc") / "scheduled.toml"
     config.touch(mode=0o600)
     table = {
@@ -167,7 +167,7 @@ def page(word):
 @example("<script>alert(1)</script>")
 @example("\" onmouseover='x'")
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_a_page_has_the_same_elements_whatever_it_tells(word):
+def test_a_page_has_the_same_elements_for_any_text(word):
     assert Tags(page(word)).tags == Tags(page("word")).tags
 
 
@@ -175,7 +175,7 @@ def test_a_page_has_the_same_elements_whatever_it_tells(word):
 
 
 @pytest.mark.parametrize("subject", NASTY)
-def test_a_notice_is_one_mail_whose_copy_lies_in_its_folder(sample, subject):
+def test_a_notice_is_one_mail_with_a_copy_in_the_sent_folder(sample, subject):
     notice = Notice(recipient="@flow", subject=subject, body=subject)
     before = len(sample.mails("FLOW"))
 
@@ -214,7 +214,7 @@ def test_a_calendar_has_an_event_for_each_run_and_no_other_line(names):
 
 @given(WORDS)
 @settings(max_examples=EXAMPLES)
-def test_a_line_that_is_said_steers_no_terminal_and_is_text(words):
+def test_a_printed_line_contains_no_control_characters(words):
     said = printable(words)
 
     said.encode()  # it has bytes
@@ -225,7 +225,7 @@ def test_a_line_that_is_said_steers_no_terminal_and_is_text(words):
 STEERING = "evil\x1b]0;owned\x07\x1b[2J[red]\u202e"
 
 
-def test_names_of_files_and_reasons_reach_a_terminal_as_words(world):
+def test_file_names_and_reasons_reach_a_terminal_as_plain_text(world):
     (world.config.parent / "jobs.d").mkdir(mode=0o700)
     (world.config.parent / "jobs.d" / f"{STEERING}.toml").write_text("x =")
     (world.config.parent / "jobs.d" / "\udcff.toml").write_text("x =")
@@ -265,7 +265,7 @@ def test_names_of_files_and_reasons_reach_a_terminal_as_words(world):
 
 
 @pytest.mark.parametrize("name", NASTY)
-def test_no_such_word_is_a_jobs_name(world, name):
+def test_hostile_text_is_refused_as_a_job_name(world, name):
     try:
         text = json.dumps(name, ensure_ascii=False).replace("\x7f", "\\u007f")
         world.configure(f'[jobs.{text}]\ncommand = "true"\n')

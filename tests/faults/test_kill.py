@@ -109,7 +109,7 @@ def orphaned(runtime):
     return orphan
 
 
-def test_a_job_outlives_its_runner_and_ends_as_it_would_have(orphaned):
+def test_a_job_outlives_its_killed_tick_and_its_result_is_recorded(orphaned):
     runtime = orphaned(supervisor=False)
     while_it_runs = runtime.world.run("run")
     begun = runtime.history()
@@ -123,7 +123,7 @@ def test_a_job_outlives_its_runner_and_ends_as_it_would_have(orphaned):
     assert runtime.audit() == []
 
 
-def test_without_a_supervisor_too_it_is_not_started_again_while_it_lives_and_once_when_it_is_gone(orphaned):
+def test_a_job_without_a_supervisor_is_not_started_again_while_it_runs_and_once_afterwards(orphaned):
     runtime = orphaned(supervisor=True)
     while_it_runs = [runtime.world.run("run").returncode for _ in range(2)]
     begun = (runtime.history(), len(runtime.journal()))
@@ -138,7 +138,7 @@ def test_without_a_supervisor_too_it_is_not_started_again_while_it_lives_and_onc
     assert runtime.audit() == []
 
 
-def test_a_job_that_has_closed_its_lock_is_known_by_its_process(runtime):
+def test_a_job_that_has_closed_its_lock_is_recognised_by_its_process(runtime):
     close = f'{sys.executable} -c \'import os; os.closerange(0, 1000); os.execvp("sleep", ["sleep", "60"])\''
     runtime.configure(f"{BEGIN}; exec {close}")
     runner = runtime.start()
@@ -172,7 +172,7 @@ def test_a_job_that_dies_with_its_supervisor_is_interrupted_and_run_again(runtim
     assert (runtime.history(), runtime.audit()) == ([("failed", 2, 7, "exit code 7")], [])
 
 
-def test_what_it_printed_is_cut_and_masked_by_whoever_takes_it_in(runtime):
+def test_the_output_of_a_job_without_a_supervisor_is_cut_and_masked_by_the_next_tick(runtime):
     printing = "echo pw $MY_PASSWORD; head -c 5000 /dev/zero | tr '\\0' x; kill -9 $PPID"
     settings = "on_interrupted = 'skip'\noutput_limit = 1000\nenv = { MY_PASSWORD = 'Sup3rS3cret' }\n#"
     runtime.configure(f"{printing}'''\n{settings}'''")
@@ -197,7 +197,7 @@ def test_a_job_that_keeps_killing_its_supervisor_is_parked(runtime):
     assert (codes[:2], codes[-1], runtime.audit()) == ([1, 1], 0, [])
 
 
-def test_a_job_whose_interruption_is_not_to_be_repaired_is_skipped(runtime):
+def test_an_interrupted_job_with_on_interrupted_skip_is_not_run_again(runtime):
     runtime.configure(f"{BEGIN}; kill -9 $PPID'''\non_interrupted = '''skip")
     for _ in range(3):
         runtime.world.run("run")
@@ -209,7 +209,7 @@ def test_a_job_whose_interruption_is_not_to_be_repaired_is_skipped(runtime):
 
 @pytest.mark.parametrize("supervisor", [False, True])
 @pytest.mark.parametrize("seed", [1, 2])
-def test_killed_at_random_instants_no_slot_is_lost_and_none_runs_twice(runtime, seed, supervisor):
+def test_after_kills_at_random_instants_no_slot_is_lost_and_none_runs_twice(runtime, seed, supervisor):
     chance = random.Random(seed)
     runtime.configure(f"{BEGIN}; sleep 0.0$(($$ % 10)); {END}", names=("a", "b", "c"), when=EVERY_SECOND)
     first = runtime.world.run("run")
@@ -246,7 +246,7 @@ def overlapping(journal):
     return found
 
 
-def test_ticks_at_once_run_each_slot_exactly_once(runtime):
+def test_concurrent_ticks_run_each_slot_exactly_once(runtime):
     names = ("a", "b", "c", "d", "e")
     runtime.configure(BEGIN, names=names)
 
@@ -258,7 +258,7 @@ def test_ticks_at_once_run_each_slot_exactly_once(runtime):
     assert (sorted(runtime.history()), runtime.audit()) == ([("success", 1, 0, None)] * len(names), [])
 
 
-def test_a_tick_that_is_told_to_end_ends_its_jobs_and_the_next_one_runs_them(runtime):
+def test_a_terminated_tick_ends_its_jobs_and_the_next_one_runs_them(runtime):
     runtime.configure(PATIENT.format(journal=BEGIN))
     runner = runtime.start()
     runtime.until(runtime.journal)
@@ -274,7 +274,7 @@ def test_a_tick_that_is_told_to_end_ends_its_jobs_and_the_next_one_runs_them(run
     assert (runtime.history(), runtime.audit()) == ([("failed", 2, 7, "exit code 7")], [])
 
 
-def test_what_a_stopped_tick_had_not_come_to_stays_open_for_a_stated_reason(runtime):
+def test_slots_that_a_terminated_tick_did_not_start_stay_open_with_a_reason(runtime):
     slots = f"""{EVERY_SECOND}\ncatch_up = "all"\ncatch_up_limit = 5"""
     runtime.until(
         lambda: 6 <= datetime.now(UTC).second < 50

@@ -43,7 +43,7 @@ def aside(world):
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_ledger_is_kept_aside_and_its_positions_come_back_from_the_snapshot(house, damage):
+def test_a_damaged_ledger_is_moved_aside_and_its_positions_are_restored_from_the_snapshot(house, damage):
     before = positions(house)
     (house.state / "ledger.db").write_bytes(DAMAGE[damage])
 
@@ -62,7 +62,7 @@ def test_a_damaged_ledger_is_kept_aside_and_its_positions_come_back_from_the_sna
 
 
 @pytest.mark.parametrize("table", ["jobs", "epochs", "slots", "runs", "meta"])
-def test_a_ledger_with_one_damaged_page_is_notified_at_once_and_mended_by_the_next_tick(house, table):
+def test_a_ledger_with_one_damaged_page_is_reported_and_restored_by_the_next_tick(house, table):
     ledger = house.state / "ledger.db"
     with closing(sqlite3.connect(ledger)) as db:
         (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
@@ -88,7 +88,7 @@ def test_a_false_suspicion_moves_nothing_aside(house):
 
 
 @pytest.mark.parametrize("loss", ["damaged", "gone"])
-def test_what_was_paused_or_disabled_by_hand_stays_so(house, loss):
+def test_manual_overrides_survive_the_loss_of_the_ledger(house, loss):
     house.run("disable", "often")
     house.run("pause", "--until", "2099-01-01T00:00:00+00:00")
     house.run("pause", "daily")
@@ -103,7 +103,7 @@ def test_what_was_paused_or_disabled_by_hand_stays_so(house, loss):
     assert paused == {"*": "2099-01-01", "daily": None}
 
 
-def test_a_ledger_that_is_gone_comes_back_and_nothing_is_replayed(house):
+def test_a_missing_ledger_is_restored_and_nothing_is_replayed(house):
     before = ran(house)
     for path in house.state.glob("ledger.db*"):
         path.unlink()
@@ -115,14 +115,14 @@ def test_a_ledger_that_is_gone_comes_back_and_nothing_is_replayed(house):
     assert (ran(house)[: len(before)], house.json("audit")["problems"]) == (before, [])
 
 
-def test_what_was_repaired_is_said_once(house):
+def test_a_repair_is_reported_once(house):
     (house.state / "ledger.db").unlink()
     house.run("run")
 
     assert house.run("run").stderr == ""
 
 
-def test_ticks_that_find_the_damage_at_once_mend_it_once(house):
+def test_concurrent_ticks_restore_a_damaged_ledger_once(house):
     (house.state / "ledger.db").write_bytes(DAMAGE["rubbish"])
 
     ticks = [subprocess.Popen(house.command("run"), stderr=subprocess.PIPE, text=True) for _ in range(6)]
@@ -134,7 +134,7 @@ def test_ticks_that_find_the_damage_at_once_mend_it_once(house):
     assert house.json("audit")["problems"] == []
 
 
-def test_a_snapshot_that_is_gone_comes_back_from_the_ledger(house):
+def test_a_missing_snapshot_is_written_again_from_the_ledger(house):
     before = positions(house)
     (house.state / "scheduled_state.json").unlink()
 
@@ -146,7 +146,7 @@ def test_a_snapshot_that_is_gone_comes_back_from_the_ledger(house):
 @pytest.mark.parametrize(
     ("content", "word"), [(b"{", "damaged"), (b'{"jobs": {}}', "damaged"), (b"", "damaged")]
 )
-def test_a_damaged_snapshot_is_said_and_comes_back_from_the_ledger(house, content, word):
+def test_a_damaged_snapshot_is_reported_and_written_again_from_the_ledger(house, content, word):
     before = positions(house)
     (house.state / "scheduled_state.json").write_bytes(content)
 
@@ -158,7 +158,7 @@ def test_a_damaged_snapshot_is_said_and_comes_back_from_the_ledger(house, conten
     assert (said in done.stderr, kept.read_bytes()) == (True, content)
 
 
-def test_a_hand_edit_of_the_snapshot_is_said_and_moves_nothing(house):
+def test_a_manual_edit_of_the_snapshot_is_reported_and_moves_no_position(house):
     snapshot = house.state / "scheduled_state.json"
     before = positions(house)
     snapshot.write_text(snapshot.read_text().replace(str(before["daily"][0]), "7"))
@@ -169,7 +169,7 @@ def test_a_hand_edit_of_the_snapshot_is_said_and_moves_nothing(house):
     assert positions(house)["daily"] == before["daily"]
 
 
-def test_without_either_it_begins_anew(house):
+def test_without_ledger_and_snapshot_a_tick_starts_from_scratch(house):
     for path in house.state.iterdir():
         if path.is_file():
             path.unlink()

@@ -54,7 +54,7 @@ def leaks(said):
     return [name for name, secret in SECRETS.items() if secret.encode() in data]
 
 
-def test_no_secret_is_kept_in_outputs_ledger_log_or_snapshot_nor_shown_by_any_verb(keeper):
+def test_no_secret_is_stored_in_any_file_or_shown_by_any_command(keeper):
     ticked = keeper.run("run", "prints", "missing", "floods")
     shown = [
         keeper.run(*words, "--json").stdout
@@ -77,7 +77,7 @@ def test_no_secret_is_kept_in_outputs_ledger_log_or_snapshot_nor_shown_by_any_ve
     assert reasons == ["cannot start: /nowhere/***/program: No such file or directory"]
 
 
-def test_half_a_secret_at_a_cut_is_no_secret_any_more(keeper):
+def test_a_cut_in_the_output_leaves_no_part_of_a_secret(keeper):
     keeper.run("run", "floods")
 
     said = keeper.json("logs", "floods")["output"]
@@ -130,11 +130,11 @@ def test_what_a_handler_reports_is_masked_before_it_is_written(tmp_path, monkeyp
         ("MONKEY", False), ("SSH_AUTH_SOCK", False), ("COMPASS", False),
     ],
 )  # fmt: skip
-def test_a_variables_name_tells_whether_it_is_a_secret(name, telling):
+def test_the_name_of_a_variable_decides_whether_it_is_a_secret(name, telling):
     assert is_telling(name) is telling
 
 
-def test_short_words_are_no_secrets_and_the_longest_goes_first():
+def test_short_values_are_not_secrets_and_longer_secrets_are_masked_first():
     found = secrets_of(
         {"TOKEN": "abc", "KEY": "abcd", "HOME": "/root"}, {"DEBUG": "true", "URL": "abcdabcdabcd"}
     )

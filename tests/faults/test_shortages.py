@@ -45,7 +45,7 @@ def healed(estate, estates, until, *, again=False):
 
 
 @pytest.mark.parametrize("files", [6, 8, 9, 10, 12, 16])
-def test_a_tick_that_may_open_few_files_says_so_and_loses_nothing(estate, estates, until, files):
+def test_a_lack_of_file_descriptors_is_reported_and_loses_nothing(estate, estates, until, files):
     limited = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *estate.command("run")]
 
     done = subprocess.run(limited, capture_output=True, text=True, check=False)
@@ -59,7 +59,7 @@ def test_a_tick_that_may_open_few_files_says_so_and_loses_nothing(estate, estate
 
 
 @on_disks
-def test_a_state_that_may_not_be_written_is_said_and_nothing_is_started(estate, estates, until):
+def test_a_read_only_state_is_reported_and_nothing_is_started(estate, estates, until):
     code, said = shell(
         estate, f"mount --bind {estate.state} {estate.state}\nmount -o remount,bind,ro {estate.state}\ntick"
     )
@@ -72,7 +72,7 @@ def test_a_state_that_may_not_be_written_is_said_and_nothing_is_started(estate, 
 
 
 @on_disks
-def test_a_workspace_that_may_not_be_written_is_said_and_stops_nothing_else(estate, estates, until):
+def test_a_read_only_workspace_is_reported_and_stops_no_other_job(estate, estates, until):
     place = estate.workspace
     code, said = shell(estate, f"mount --bind {place} {place}\nmount -o remount,bind,ro {place}\ntick")
 
@@ -87,7 +87,7 @@ def test_a_workspace_that_may_not_be_written_is_said_and_stops_nothing_else(esta
     ("left", "enough"),
     [*((left, []) for left in range(4)), *((left, [("exit code 0", False)]) for left in (5, 8))],
 )
-def test_a_disk_without_inodes_is_said_and_healed(estate, estates, until, left, enough):
+def test_a_disk_without_inodes_is_reported_and_the_tick_recovers(estate, estates, until, left, enough):
     """Five or eight are enough where the jobs end fast enough that their files are never there together."""
     copy, disk = estate.root / "copy", estate.state
     code, said = shell(
@@ -137,7 +137,7 @@ def test_a_tick_with_nothing_to_start_needs_no_process(estates, until):
 # Locks
 
 
-def test_a_file_system_without_locks_is_said_and_nothing_is_started(estates, until):
+def test_a_file_system_without_locks_is_reported_and_nothing_is_started(estates, until):
     estate, points = estates.another()
 
     began = time.monotonic()
@@ -155,7 +155,7 @@ def test_a_file_system_without_locks_is_said_and_nothing_is_started(estates, unt
     assert healed(estate, estates, until) == []
 
 
-def test_locks_that_everybody_gets_are_seen_through_and_nothing_is_started(estates, until):
+def test_ineffective_locks_are_detected_and_nothing_is_started(estates, until):
     estate, points = estates.another()
 
     done = estate.tick(
@@ -172,7 +172,7 @@ def test_locks_that_everybody_gets_are_seen_through_and_nothing_is_started(estat
 # One run that can't be recorded
 
 
-def test_a_job_whose_output_has_no_place_is_said_and_starves_nobody(estate, estates, until):
+def test_a_job_without_an_output_file_is_reported_and_delays_no_other(estate, estates, until):
     (run,) = {run for _, run, _ in estates.reference.witness() if run.startswith("plain-")}
     obstacle = estate.state / "output" / f"{run}.1.log"
     obstacle.mkdir()
@@ -188,7 +188,7 @@ def test_a_job_whose_output_has_no_place_is_said_and_starves_nobody(estate, esta
     assert healed(estate, estates, until) == []
 
 
-def test_an_event_that_has_no_place_among_the_bad_ones_is_said_and_starves_nobody(estate, estates, until):
+def test_an_invalid_event_that_cannot_be_moved_is_reported_and_delays_no_job(estate, estates, until):
     rubbish, obstacle = (estate.state / "spool" / name for name in ("no event", "bad/no event"))
     rubbish.touch()
     obstacle.mkdir(parents=True)
@@ -204,7 +204,7 @@ def test_an_event_that_has_no_place_among_the_bad_ones_is_said_and_starves_nobod
     assert healed(estate, estates, until) == []
 
 
-def test_a_run_whose_report_can_not_be_read_is_said_and_starves_nobody(estates, until):
+def test_a_run_with_an_unreadable_report_is_reported_and_delays_no_other(estates, until):
     estate, points = estates.another()
     bad = {
         "role": "runner",

@@ -26,7 +26,7 @@ FLOOD = 50_000_000
 @pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("setpriv"), reason="NOT RUN: needs root and setpriv"
 )
-def test_a_fork_bomb_is_held_by_its_limit_and_ended_whole(supervise, tmp_path):
+def test_a_fork_bomb_is_limited_and_all_its_processes_end(supervise, tmp_path):
     tmp_path.chmod(0o755)
     bomb = f"setpriv --reuid={NOBODY} --clear-groups /bin/sh -c 'bomb() {{ bomb | bomb & }}; bomb; exec sleep 60'"
     job = supervise().submit(*SHELL, bomb, limits=Limits(processes=24), timeout=3, cwd="/")
@@ -61,7 +61,7 @@ def assert_nobody_is_left():
         time.sleep(0.02)
 
 
-def test_a_stopped_job_is_held_to_its_timeout(supervise):
+def test_a_stopped_job_is_ended_at_its_timeout(supervise):
     job = supervise().submit(*SHELL, "kill -STOP $$; echo went on", timeout=1)
     (pid,) = job.started().values()
 
@@ -104,7 +104,7 @@ def state_of(pid):
         return ""
 
 
-def test_zombies_of_a_job_are_its_own_and_vanish_with_it(supervise):
+def test_zombies_of_a_job_vanish_when_it_ends(supervise):
     many = "import os, time\nfor _ in range(200):\n    os.fork() or os._exit(0)\nprint('made')\n"
 
     job = supervise().submit(PYTHON, "-c", many)
@@ -126,7 +126,7 @@ def zombies_of(parent):
     return found
 
 
-def test_a_zombie_whose_children_live_is_over(supervise):
+def test_a_job_with_running_children_has_ended_when_its_own_process_has(supervise):
     """The job's own process has ended; what it left behind holds no output of ours to be waited for."""
     job = supervise().submit(*SHELL, "sleep 30 & echo started")
 
@@ -139,7 +139,7 @@ def test_a_zombie_whose_children_live_is_over(supervise):
 @pytest.mark.parametrize(
     "how", ["sleep 30 &", "setsid sleep 30 &", "setsid sleep 30 >/dev/null 2>&1 </dev/null &"]
 )
-def test_a_child_that_outlives_its_job_locks_nobody_out(world, how):
+def test_a_child_that_outlives_its_job_blocks_no_later_run(world, how):
     world.configure(f"[jobs.parent]\ncommand = '{how} echo started'\n")
 
     ticks = [world.run("run", "parent") for _ in range(2)]
@@ -169,7 +169,7 @@ def test_a_job_that_ignores_everything_but_kill_is_killed(supervise, monkeypatch
     assert (ending.status, ending.signal) == ("timed_out", signal.SIGKILL)
 
 
-def test_fifty_megabytes_at_once_leave_a_megabyte_and_what_is_missing_is_said(supervise):
+def test_an_output_of_50_mb_is_cut_to_1_mb_with_the_number_of_dropped_bytes(supervise):
     flood = f"head -c {FLOOD} /dev/zero | tr '\\0' x"
     job, uncounted = supervise(), []
 
@@ -197,7 +197,7 @@ def test_fifty_megabytes_at_once_leave_a_megabyte_and_what_is_missing_is_said(su
         ("true", ""),
     ],
 )
-def test_whatever_is_printed_can_be_read_again(world, command, told):
+def test_any_output_can_be_read_with_logs(world, command, told):
     (world.root / "print.sh").write_text(command)
     world.configure(f"[jobs.prints]\ncommand = 'sh {world.root}/print.sh'\n")
 
@@ -221,7 +221,7 @@ def test_a_tick_whose_own_streams_are_closed_does_its_work(world, streams):
     assert [run["status"] for run in world.json("history")] == ["success"]
 
 
-def test_a_job_that_closes_everything_and_daemonises_is_waited_for_no_longer_than_its_first_process(world):
+def test_a_job_that_becomes_a_daemon_has_ended_when_its_first_process_has(world):
     daemon = (
         "import os, time\nos.fork() and os._exit(0)\nos.setsid()\nos.fork() and os._exit(0)\n"
         f"os.closerange(0, 256)\nopen('{world.root}/pid', 'w').write(str(os.getpid()))\ntime.sleep(30)\n"
@@ -235,7 +235,7 @@ def test_a_job_that_closes_everything_and_daemonises_is_waited_for_no_longer_tha
     os.kill(int((world.root / "pid").read_text()), signal.SIGKILL)
 
 
-def test_a_job_that_kills_its_own_process_group_takes_no_other_with_it(supervise):
+def test_a_job_that_kills_its_own_process_group_ends_no_other_job(supervise):
     made = supervise()
     made.submit(*SHELL, "sleep 1; echo alive", name="other")
 
