@@ -1,1 +1,1 @@
-"""The truth on disk: ledger, snapshot, locks."""
+"""The state directory: ledger, snapshot, locks and file access."""

@@ -1,7 +1,7 @@
-"""What a state directory goes with: a host's id of its own, a machine, a place, a configuration.
+"""The binding of a state directory: its host id, and the machine, path and configuration that it is used with.
 
-It is kept in a small file and in the ledger, and survives the loss of either. A tick that finds something else than it
-remembers says so once, and goes on: people move their configuration, their state and their disks.
+The binding is stored in a small file and in the ledger, so that the loss of either does not lose the host id. A change
+is reported once and does not stop the tick: users move configurations, state directories and disks.
 """
 
 import os
@@ -19,7 +19,11 @@ LIMIT = 100_000  # bytes
 
 
 class Binding(msgspec.Struct, frozen=True, kw_only=True):
-    """*host* is the id, *name* what people call the machine, *machine* a digest of its id, '' where it has none."""
+    """What a state directory was last used with.
+
+    *host* is the host id, *name* the host name, *machine* a digest of the machine id ('' if it has none), *state* the
+    path of the state directory, *config* the path of scheduled.toml.
+    """
 
     host: str
     name: str
@@ -29,7 +33,7 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bound(msgspec.Struct, frozen=True, kw_only=True):
-    """The *host* id, the *warnings* to say, and the file that is *unwritten* and why, in words."""
+    """The result of `bind`: the *host* id, the *warnings* to log, and why the file could not be written, if so."""
 
     host: str
     warnings: list[str] = []
@@ -37,10 +41,11 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def bind(ledger: Ledger, paths: Paths, config: Path, *, boot: str, name: str) -> Bound:
-    """Return the host's id, after binding the state to what it is used with now; call it outside a transaction.
+    """Bind the state directory to the current machine, path and configuration, and return its host id.
 
-    *boot* spares asking for the machine: it can't be another one in the boot that the ledger knows. Raises StateError
-    if the ledger can't be written.
+    *config* is the path of scheduled.toml, *name* the host name. *boot* is the boot id: while it is the one in the
+    ledger, the machine cannot have changed, and its id is not read. Must be called outside a transaction. Raise
+    StateError if the ledger can't be written.
     """
     kept, remembered = _kept(paths), _decoded(ledger.meta(KEY))
     if kept is not None and kept == remembered:
@@ -58,13 +63,14 @@ def _here(host: str, paths: Paths, config: Path, machine: str, name: str) -> Bin
 
 def _bind(ledger: Meta, paths: Paths, here: Binding) -> Bound:
     kept, remembered = _kept(paths), _decoded(ledger.meta(KEY))
-    warnings = [f"{file_of(paths)}: damaged; it is written anew"] if kept is None and _exists(paths) else []
+    warnings = [f"{file_of(paths)}: damaged; it is rewritten"] if kept is None and _exists(paths) else []
     known = remembered or kept
     if kept is not None and remembered is not None and kept.host != remembered.host:
-        # The file is the directory's; the ledger was put into it.
+        # The file belongs to the directory; a ledger with another id was copied into it.
         known = kept
         warnings.append(
-            f"{paths.ledger}: comes from another state, {remembered.state} on {remembered.name}; it is gone on with here"
+            f"{paths.ledger}: comes from another state directory, {remembered.state} on {remembered.name};"
+            " its history is continued here"
         )
     moved = _moved(known, here) if known is not None else None
     if known is None or moved is not None:
@@ -81,33 +87,33 @@ def _bind(ledger: Meta, paths: Paths, here: Binding) -> Bound:
 
 
 def _moved(known: Binding, here: Binding) -> str | None:
-    """Return in words that the state is a copy, on another machine or beside its original; None if it is none."""
+    """Return a warning if the state directory is a copy, on another machine or next to its original; else None."""
     if known.machine and here.machine and known.machine != here.machine:
         return (
-            f"{here.state}: comes from another machine, {known.name}, and counts as another host from now on; if it is"
-            " still in use there, every job runs on both: `scheduled uninstall` on one of them ends that"
+            f"{here.state}: comes from another machine, {known.name}, and is another host from now on; if it is still in"
+            " use there, every job runs on both machines: run `scheduled uninstall` on one of them"
         )
     original = Path(known.state)
     if _is_other(known.state, here.state) and (_kept(Paths(original)) or here).host == known.host:
         return (
-            f"{here.state}: is a copy of {known.state}, which is still there, and counts as another host from now on;"
+            f"{here.state}: is a copy of {known.state}, which still exists, and is another host from now on;"
             " if both are in use, every job runs twice: remove one of them"
         )
     return None
 
 
 def _reconfigured(known: Binding, here: Binding) -> str | None:
-    """Return in words that the state was another configuration's, if that is still there."""
+    """Return a warning if the state directory was used with another configuration that still exists; else None."""
     if not _is_other(known.config, here.config):
         return None
     return (
-        f"{here.state}: was the state of {known.config}, which is still there, and is that of {here.config} from now"
-        " on; if both are in use, give each a state of its own with --state DIR"
+        f"{here.state}: was the state of {known.config}, which still exists, and is the state of {here.config} from now"
+        " on; if both configurations are in use, give each its own state with --state DIR"
     )
 
 
 def _is_other(known: str, here: str) -> bool:
-    """Tell whether *known* is there, and something else than *here*."""
+    """Return whether the path *known* exists and is not the same file as *here*."""
     if known == here:
         return False
     try:
@@ -117,7 +123,7 @@ def _is_other(known: str, here: str) -> bool:
 
 
 def file_of(paths: Paths) -> Path:
-    """Return where the state's binding is kept, beside the ledger."""
+    """Return the path of the file with the binding; it is next to the ledger."""
     return paths.root / "instance.json"
 
 
@@ -144,7 +150,7 @@ def _encoded(binding: Binding) -> str:
 
 
 def _write(paths: Paths, binding: Binding) -> str | None:
-    """Write the file; return in words why that can't be done, if so. The ledger knows it then, and the next tick tries."""
+    """Write the file; return an error message if that fails. The ledger has the binding, and the next tick retries."""
     try:
         write_atomically(file_of(paths), f"{_encoded(binding)}\n".encode(), mode=0o600)
     except OSError as error:
@@ -153,8 +159,8 @@ def _write(paths: Paths, binding: Binding) -> str | None:
 
 
 def machine_digest() -> str:
-    """Return what tells this machine from others, '' where it has no id; the id itself is not to leave the machine."""
-    # Every tick asks; hashlib would take longer to import than all else here. Of 128 bits 32 can't be turned back.
+    """Return a digest of the machine id, '' if the machine has none. machine-id(5): the id itself must not be exposed."""
+    # Not hashlib: its import takes longer than the rest of this module. 32 bits don't reveal an id of 128 bits.
     from zlib import crc32
 
     for path in MACHINE_FILES:
@@ -162,6 +168,6 @@ def machine_digest() -> str:
             found = read_regular(path, limit=LIMIT).strip()
         except OSError:
             continue
-        if len(found) == 32:  # noqa: PLR2004 - else it is being made ("uninitialized"), or none
+        if len(found) == 32:  # noqa: PLR2004 - any other length is no id, e.g. "uninitialized" at first boot
             return f"{crc32(b'scheduled ' + found):08x}"
     return ""

@@ -1,4 +1,4 @@
-"""The directories of the state: made for the owner alone, and refused where their rights are wrong."""
+"""Creating the directories of the state, for their owner only, and checking their permissions."""
 
 import os
 
@@ -9,9 +9,10 @@ from scheduled.state.files import make_directories
 
 
 def prepare(paths: Paths) -> None:
-    """Create the directories that are missing, readable by their owner alone; refuse one that others may write.
+    """Create the missing directories of the state with mode 0700.
 
-    Raises ConfigError (wrong rights) or StateError (a directory can't be made).
+    Raise ConfigError, with the command that corrects it, if an owner or a mode is wrong. Raise StateError if a
+    directory can't be created.
     """
     trust.warn_or_refuse(paths.root)
     trust.refuse_as_root_in_anothers(paths.root)
@@ -28,15 +29,15 @@ def prepare(paths: Paths) -> None:
 
 
 def refuse_unreadable(paths: Paths) -> None:
-    """Raise ConfigError, with the fix, if the user may not read the state. Nothing is made, nothing is opened."""
+    """Raise ConfigError, with the command that corrects it, if the user may not read the state; open and create nothing."""
     files = (paths.ledger, paths.snapshot)
     if os.path.exists(paths.root) and not os.path.isdir(paths.root):
-        raise ConfigError(f"{paths.root}: is no directory; name another one with --state")
+        raise ConfigError(f"{paths.root}: is not a directory; choose another one with --state DIR")
     for place in (paths.root, *files, paths.output, paths.reports, paths.results, paths.spool):
         trust.refuse_unreadable(place)
 
 
 def refuse_unwritable(paths: Paths) -> None:
-    """Raise ConfigError, with the fix, if the user may not write the state. Nothing is made, nothing is opened."""
+    """Raise ConfigError, with the command that corrects it, if the user may not write the state; open and create nothing."""
     for place in (paths.root, paths.ledger, paths.output, paths.reports, paths.results, paths.spool):
         trust.refuse_unwritable(place)

@@ -1,4 +1,4 @@
-"""Reading and writing single files so that nothing hangs, nothing is torn and nothing is lost."""
+"""Reading and writing single files: no read blocks, no reader sees a partial file, no crash loses one."""
 
 import contextlib
 import errno
@@ -9,21 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 TEMP_PREFIX, TEMP_SUFFIX = ".scheduled-", ".tmp"
-SIZE_LIMIT = 100_000_000  # 50,000 mails are about 40 MB; what is larger is no file of ours to parse
-CHUNK = 1 << 20
+SIZE_LIMIT = 100_000_000  # bytes; a mailbox of 50,000 mails has about 40 MB
+CHUNK = 1 << 20  # bytes of one write call
 
-
-# Of our own, which says nothing of a file: what could not be read for it is not taken for damaged, or gone.
+# Shortages of this process or the system. A file that could not be read because of them is not damaged or missing.
 SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
-
-# What a tick needs at least: SQLite's index of a write-ahead log, a few pages of it, a snapshot; and their files.
+# The least that a tick needs: SQLite's index of the write-ahead log, a few pages of the log, and a snapshot.
 SMALLEST_SPACE = 200_000  # bytes
 FEWEST_FILES = 8
 
 
 def no_room(directory: Path) -> str | None:
-    """Return in words that the file system of *directory* has no space left or may not be written; else None."""
+    """Return a message if the file system of *directory* is full or read-only; None if it can be written."""
     try:
         found = os.statvfs(directory)
     except OSError:
@@ -31,7 +29,7 @@ def no_room(directory: Path) -> str | None:
     blocks, names = (found.f_bfree, found.f_ffree) if os.geteuid() == 0 else (found.f_bavail, found.f_favail)
     if found.f_flag & os.ST_RDONLY:
         return f"the file system of {directory} is read-only"
-    if found.f_blocks and blocks * found.f_frsize < SMALLEST_SPACE:  # some file systems give no size at all
+    if found.f_blocks and blocks * found.f_frsize < SMALLEST_SPACE:  # some file systems report no size
         return f"no space left on the file system of {directory}"
     if found.f_files and names < FEWEST_FILES:
         return f"no room for further files on the file system of {directory}"
@@ -39,22 +37,22 @@ def no_room(directory: Path) -> str | None:
 
 
 def make_directories(path: Path) -> None:
-    """Make the directory *path* and those missing above it, for the owner alone (the umask does not matter); raises OSError."""
+    """Create the directory *path* and its missing parents with mode 0700, regardless of the umask. Raise OSError."""
     for place in reversed([place for place in (path, *path.parents) if not place.exists()]):
         place.mkdir(mode=0o700, exist_ok=True)
-    path.mkdir(mode=0o700, exist_ok=True)  # raises if something else is there
+    path.mkdir(mode=0o700, exist_ok=True)  # raises FileExistsError if *path* is not a directory
 
 
 class RefusedError(OSError):
-    """A file that is not read for what it is: no regular file, too large, or outside the allowed tree."""
+    """A file is not read or written because of what it is: not regular, too large, or outside the allowed directory."""
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int | None = None) -> None:
-    """Make *data* the content of *path* such that a reader, or a crash, finds the old or the new one whole.
+    """Write *data* to *path* atomically: a reader, also after a crash, sees the old or the new content, complete.
 
-    Mode, owner, attributes and, for a symlink, the link itself stay as they are. With *mode* the file is the
-    writer's own, whoever owned what it replaces. Raise OSError with nothing changed, RefusedError for a link that
-    somebody else may have planted.
+    Without *mode* the mode, owner and attributes stay as they are. With *mode* the file has that mode and belongs to the
+    current user. A symbolic link stays, and its target is replaced. Raise OSError, with the old content intact, if it
+    can't be written, RefusedError for a symbolic link that another user may have planted.
     """
     _refuse_planted(path)
     target = Path(os.path.realpath(path))
@@ -65,9 +63,10 @@ def write_atomically(path: Path, data: bytes, *, mode: int | None = None) -> Non
 
 
 def create_atomically(path: Path, data: bytes, *, like: Path | None = None) -> None:
-    """Bring *path* into being with *data* whole; raise FileExistsError rather than replace anything.
+    """Create *path* with *data* atomically. Raise FileExistsError if it exists.
 
-    Owner and mode are those of *like*. The directory is not synced: do so once after the last of several.
+    Owner, mode and attributes are those of *like*, if that exists. The directory is not synced: call `sync_directory`
+    once after the last of several files.
     """
     with temporary(path, data, like=like) as temp:
         try:
@@ -75,7 +74,7 @@ def create_atomically(path: Path, data: bytes, *, like: Path | None = None) -> N
         except OSError as error:
             if isinstance(error, FileExistsError) or path.exists():
                 raise
-            # A file system without hard links: the name was free just now, and the caller holds a lock.
+            # This file system has no hard links. The name was free a moment ago, and the caller holds a lock.
             temp.replace(path)
 
 
@@ -83,9 +82,10 @@ def create_atomically(path: Path, data: bytes, *, like: Path | None = None) -> N
 def temporary(
     target: Path, data: bytes, *, mode: int | None = None, like: Path | None = None
 ) -> Iterator[Path]:
-    """Write *data* to a new file beside *target*, synced, with mode and owner of *like* (else of *target*).
+    """Write *data* to a new file next to *target*, sync it, and yield its path.
 
-    It is gone in the end unless it was renamed, and locked until then: a lock that is free tells a leftover.
+    The file has the mode *mode*; without *mode*, the mode, owner and attributes of *like* (by default of *target*). On exit
+    it is removed unless the caller renamed it. It is locked until then, so that `clear_leftovers` does not remove it.
     """
     temp, fd = _create_locked(target.parent, 0o666 if mode is None else mode)
     try:
@@ -97,7 +97,7 @@ def temporary(
         os.fsync(fd)
         yield temp
     finally:
-        with contextlib.suppress(OSError):  # what can't be removed now is removed as a leftover
+        with contextlib.suppress(OSError):  # `clear_leftovers` removes it later
             temp.unlink()
         os.close(fd)
 
@@ -106,43 +106,43 @@ def _create_locked(directory: Path, mode: int) -> tuple[Path, int]:
     while True:
         temp = directory / temporary_name()
         fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        with contextlib.suppress(OSError):  # without locks here, nobody clears anything away either
+        with contextlib.suppress(OSError):  # without locks `clear_leftovers` removes nothing
             fcntl.flock(fd, fcntl.LOCK_EX)
         if os.fstat(fd).st_nlink:
             return temp, fd
-        os.close(fd)  # it was taken for a leftover before it was locked
+        os.close(fd)  # `clear_leftovers` removed it before it was locked
 
 
 def temporary_name() -> str:
-    """Return a name that no file has, by which `clear_leftovers` knows our own."""
+    """Return a unique name for a temporary file, with the affixes that `is_temporary` recognises."""
     return f"{TEMP_PREFIX}{os.urandom(8).hex()}{TEMP_SUFFIX}"
 
 
 def write_all(fd: int, data: bytes) -> None:
-    """Write *data* to *fd*, however little of it one call takes."""
+    """Write all of *data* to *fd*, with as many calls as partial writes need."""
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view[:CHUNK]) :]
 
 
 def look_like(fd: int, model: Path) -> None:
-    """Give the file behind *fd* the owner, mode and attributes of *model*, if that exists."""
+    """Set owner, mode and extended attributes of the open file *fd* to those of *model*; do nothing if that is missing."""
     try:
         there = model.stat()
     except FileNotFoundError:
         return
-    mine = os.fstat(fd)
-    if (mine.st_uid, mine.st_gid) != (there.st_uid, there.st_gid):
+    here = os.fstat(fd)
+    if (here.st_uid, here.st_gid) != (there.st_uid, there.st_gid):
         os.fchown(fd, there.st_uid, there.st_gid)
     os.fchmod(fd, stat.S_IMODE(there.st_mode))
-    # ACLs and user attributes, where the file system has any.
+    # ACLs and user attributes. Best effort: not every file system has them.
     with contextlib.suppress(OSError):
         for name in os.listxattr(model):
             os.setxattr(fd, name, os.getxattr(model, name))
 
 
 def clear_leftovers(directory: str | Path) -> None:
-    """Remove the temporary files that killed writers left; those of living ones are locked."""
+    """Remove the temporary files that killed processes left in *directory*. Best effort: errors are ignored."""
     with contextlib.suppress(OSError), os.scandir(directory) as entries:
         for entry in entries:
             if is_temporary(entry.name):
@@ -150,12 +150,12 @@ def clear_leftovers(directory: str | Path) -> None:
 
 
 def is_temporary(name: str) -> bool:
-    """Tell whether a file of this *name* is a temporary one of ours."""
+    """Return whether *name* is the name of a temporary file of this program."""
     return name.startswith(TEMP_PREFIX) and name.endswith(TEMP_SUFFIX)
 
 
 def remove_leftover(path: str | Path) -> None:
-    """Remove a temporary file unless its writer lives; what can't be removed stays."""
+    """Remove a temporary file unless a live process holds its lock. Best effort: errors are ignored."""
     with contextlib.suppress(OSError):
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
@@ -166,7 +166,7 @@ def remove_leftover(path: str | Path) -> None:
 
 
 def sync_directory(directory: Path) -> None:
-    """Make what was renamed in *directory* outlast a power cut."""
+    """Sync *directory*, so that files renamed in it survive a power failure."""
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
@@ -175,14 +175,14 @@ def sync_directory(directory: Path) -> None:
 
 
 def open_regular(path: str | Path, *, inside: str | None = None) -> int:
-    """Open *path* for reading and return the descriptor; never wait for a FIFO or a device.
+    """Open *path* for reading and return the descriptor; do not block on a FIFO or a device.
 
-    Raise RefusedError unless it is a regular file and, where *inside* is given, truly lies in that tree
-    (a resolved path); OSError if it can't be opened.
+    Raise RefusedError if it is not a regular file, or if it is not inside the directory *inside*, which must be a
+    resolved path. Raise OSError if it can't be opened.
     """
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
-        _refuse_what_is_not_ours(fd, path, inside)
+        _refuse_irregular(fd, path, inside)
     except BaseException:
         os.close(fd)
         raise
@@ -190,7 +190,7 @@ def open_regular(path: str | Path, *, inside: str | None = None) -> int:
 
 
 def read_regular(path: str | Path, *, inside: str | None = None, limit: int = SIZE_LIMIT) -> bytes:
-    """Return the content of *path*, under the conditions of `open_regular`; RefusedError above *limit*."""
+    """Return the content of *path*. Raise as `open_regular` does, and RefusedError for more than *limit* bytes."""
     fd = open_regular(path, inside=inside)
     try:
         return read_open(fd, path, limit=limit)
@@ -199,10 +199,10 @@ def read_regular(path: str | Path, *, inside: str | None = None, limit: int = SI
 
 
 def read_open(fd: int, path: str | Path, *, limit: int = SIZE_LIMIT) -> bytes:
-    """Return what the file behind *fd* holds from its start; *path* is for the message."""
+    """Return the content of the open file *fd* from its start. Raise RefusedError, naming *path*, above *limit* bytes."""
     size = os.fstat(fd).st_size
     if size > limit:
-        raise RefusedError(f"{path}: {size} bytes are more than the {limit} that are read")
+        raise RefusedError(f"{path}: too large: {size} bytes, and at most {limit} are read")
     parts, at, full = [], 0, True
     while full:
         wanted = max(size - at, 0) + 1
@@ -210,28 +210,33 @@ def read_open(fd: int, path: str | Path, *, limit: int = SIZE_LIMIT) -> bytes:
         parts.append(part)
         at += len(part)
         if at > limit:
-            raise RefusedError(f"{path}: grows beyond the {limit} bytes that are read")
-        full = len(part) == wanted  # a short answer is the end, without asking again
+            raise RefusedError(f"{path}: too large: it grew beyond {limit} bytes while it was read")
+        full = len(part) == wanted  # a short read means the end: no further call is needed
     return b"".join(parts)
 
 
 def lies_inside(path: str, directory: str) -> bool:
-    """Tell whether *path* is *directory* or below it; both are resolved."""
+    """Return whether *path* is *directory* or below it; both must be resolved paths."""
     return path == directory or path.startswith(directory.rstrip("/") + "/")
 
 
 def _refuse_planted(path: Path) -> None:
-    """Refuse a link in a directory that everybody may write, unless it is the user's, root's or the directory's owner's."""
+    """Raise RefusedError for an untrusted symbolic link in a directory that everybody may write.
+
+    A link of the current user, root or the owner of the directory is trusted (compare fs.protected_symlinks of Linux).
+    """
     try:
         link, directory = path.lstat(), path.parent.stat()
     except OSError:
         return
     trusted = (0, os.geteuid(), directory.st_uid)
     if stat.S_ISLNK(link.st_mode) and directory.st_mode & stat.S_IWOTH and link.st_uid not in trusted:
-        raise RefusedError(f"{path}: a link of user {link.st_uid} in a directory that everybody may write")
+        raise RefusedError(
+            f"{path}: not followed: a symbolic link of user {link.st_uid} in a directory that everybody may write"
+        )
 
 
-def _refuse_what_is_not_ours(fd: int, path: str | Path, inside: str | None) -> None:
+def _refuse_irregular(fd: int, path: str | Path, inside: str | None) -> None:
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         raise RefusedError(f"{path}: not a regular file")
     if inside is not None and not lies_inside(_true_path(fd, path), inside):
@@ -239,7 +244,7 @@ def _refuse_what_is_not_ours(fd: int, path: str | Path, inside: str | None) -> N
 
 
 def _true_path(fd: int, path: str | Path) -> str:
-    # What was opened, not what the name leads to by now.
+    # The path of the file that was opened: *path* may lead to another file by now.
     try:
         return os.readlink(f"/proc/self/fd/{fd}")
     except OSError:

@@ -1,8 +1,16 @@
-"""The contract of the ledger, by purpose: the one truth about slots, runs, conditions and notices.
+"""The contract of the ledger, as one protocol for each part of it.
 
-What needs one part only asks for that part. A `JobKey` is a job, or one target of it: what is written for one target
-leaves the others as they are. Every method that writes is called inside `Ledger.transaction`; instants are
-UTC seconds. A store has a module for each part: `Positions` is `sqlite/positions.py`.
+The ledger is the only authoritative record of slots, runs, conditions and notices. These rules hold for every method:
+
+- Instants are UTC seconds: an `Instant` is a whole number, a `float` may carry a fraction.
+- A `JobKey` is a job without targets, or one target of a job. A write for one target does not change the others.
+- A method that writes must be called inside `Ledger.transaction`. It does nothing if the key or id is unknown,
+  unless its docstring describes something else.
+- A read outside a transaction sees what was last committed, and may raise an error of the store;
+  `sqlite.ledger.using` turns it into StateError.
+
+A function that needs only one part takes the protocol of that part. A store has one module for each protocol:
+`sqlite/positions.py` implements `Positions`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,68 +37,99 @@ from scheduled.schedules.zones import Instant
 if TYPE_CHECKING:
     from typing import Protocol
 else:
-    Protocol = object  # only type checkers compare stores with the contract; a protocol takes a tick a millisecond to make
+    Protocol = object  # only type checkers need protocols; to create them would cost every tick a millisecond
 
 
 class Positions(Protocol):
-    """Where jobs stand: epochs, positions, slots and their verdicts."""
+    """The positions of jobs: their epochs, positions, slots and verdicts."""
 
     def job_states(self) -> dict[JobKey, JobState]:
-        """Return where each job, or each target of it, stands that has an open epoch."""
+        """Return the state of every key that has an open epoch: position, schedules, open runs, last run."""
 
     def job_rows(self) -> list[JobRow]:
-        """Return the summary of every job, or of each target of it, by name and target."""
+        """Return one summary for every key that ever had an epoch or a run, sorted by job and target."""
 
     def begin_epoch(self, key: JobKey, schedules: tuple[Schedule, ...], starts_at: Instant) -> None:
-        """Open an epoch after *starts_at*; the position moves there, never backwards."""
+        """Open an epoch of *schedules*, with the slots after *starts_at*, and clear the open reason.
+
+        *key* may be new. Its position becomes *starts_at*, unless it is later already. *schedules* must not be empty,
+        and the previous epoch must have been closed with `end_epoch`.
+        """
 
     def end_epoch(self, key: JobKey, ends_at: Instant) -> None:
-        """Close the open epoch of *key*; does nothing if there is none."""
+        """Close the open epoch of *key*, if there is one; its last slot is at or before *ends_at*."""
 
     def epochs(self) -> list[Epoch]:
-        """Return all epochs, oldest first."""
+        """Return the epochs of all keys, sorted by job, target and start."""
 
     def advance(self, key: JobKey, position: Instant) -> None:
-        """Move the position forward to *position*; never backwards."""
+        """Move the position of *key* forward to *position*; do nothing if it is there or later already.
+
+        Every slot up to *position* must have a verdict.
+        """
 
     def wait(self, key: JobKey, reason: OpenReason | None, next_due: Instant | None) -> None:
-        """Note why the job's due slots are open, and when it is due next."""
+        """Record why the due slots of *key* are open (None: no slot is), and when it is due next (None: never)."""
 
     def succeeded(self, key: JobKey, window_start: Instant | None) -> None:
-        """Note the scheduled instant of the last success."""
+        """Set the window_start of *key*: the scheduled instant of its last successful slot.
+
+        Do nothing if *window_start* is None or earlier than the recorded one.
+        """
 
     def record_verdict(
         self, key: JobKey, span: Span, verdict: Verdict, reason: str, run_id: str | None, at: Instant
     ) -> None:
-        """Give a span, or the slot of an open run, its verdict."""
+        """Record the *verdict* of the slots of *span*, decided at *at*, with its *reason* ('' if there is none).
+
+        *run_id* is the run that covers the slots, None if there is no run. If the claimed slot of an open run
+        begins at the first slot of *span*, that slot gets the verdict. A verdict that is already there is kept.
+        """
 
     def row_at(self, key: JobKey, instant: Instant) -> SlotRow | None:
-        """Return the row that *instant* lies in, or else the last one before it."""
+        """Return the slot or span of *key* with the latest first slot at or before *instant*; None if there is none.
+
+        The row may end before *instant*. Its verdict is None if its run is still open.
+        """
 
     def rows_after(self, key: JobKey, instant: Instant) -> list[SlotRow]:
-        """Return the slots and spans of *key* with a verdict that reach beyond *instant*."""
+        """Return the slots and spans of *key* that have a verdict and end after *instant*, oldest first."""
 
     def slot_rows(self) -> Iterable[SlotRow]:
-        """Return all slots and spans by job and time."""
+        """Return the slots and spans of all keys, those of open runs included, sorted by job, target and time."""
 
     def cut(self, key: JobKey, first: Instant, span: Span | None) -> None:
-        """Let the row that begins at *first* hold just *span*, or nothing."""
+        """Shorten the row of *key* that begins at *first* to *span*; delete the row if *span* is None.
+
+        *span* must begin at *first* as well.
+        """
 
 
 class Runs(Protocol):
-    """Runs, from their claim to their end, each of which takes one or several attempts."""
+    """Runs from claim to end; a run has one or more attempts."""
 
     def claim(self, claim: Claim, claimant: Claimant, at: float) -> bool:
-        """Take a slot (or a manual run) for *claimant*; False if somebody was faster or it has its verdict."""
+        """Create the run of *claim* with the status `claimed`, and take its slot, if it has one; *at* is now.
+
+        Return False if the slot already has a run or a verdict. The run's id must not be in use. A job that the
+        ledger does not know (it was never enabled) is added with the position 0.
+        """
 
     def reclaim(self, claim: Claim, claimant: Claimant, at: float) -> bool:
-        """Take the next attempt of a run that waits for its retry; False if somebody was faster."""
+        """Claim the next attempt of the run of *claim*; *at* is now.
+
+        Return False if the run does not wait for a retry: another process claimed or closed it first.
+        """
 
     def unclaim(self, run_id: str) -> None:
-        """Undo a claim of which nothing was started."""
+        """Undo the claim of a run: its attempt was not started.
+
+        A manual run is deleted. Any other run waits for a retry that is due at once; its claim does not count as an
+        attempt. Do nothing unless the run is `claimed`.
+        """
 
     def started(self, run_id: str, attempt: int, at: float) -> None:
-        """Note that an attempt has started."""
+        """Record that an attempt started at *at*; do nothing unless the run is `claimed` with this attempt."""
 
     def ended(
         self,
@@ -99,51 +138,62 @@ class Runs(Protocol):
         retry_at: Instant | None,
         result: Mapping[str, Any] | None,
     ) -> None:
-        """Note how an attempt ended and what that makes of the run."""
+        """Record the result of an attempt, and the status of its run.
+
+        *run_status* is `waiting_retry` or a final status. *retry_at* is the instant of the next attempt; None while the
+        run waits means that the user must decide. *result* is the document that the handler returned, None if there is
+        none. A final status also updates the job's summary: its last run, last result and run counts.
+        """
 
     def close_run(self, run_id: str, status: str, reason: str) -> None:
-        """End a run that waits for a retry it will not get (superseded, edited, skipped)."""
+        """End an open run without another attempt, for example because it is superseded, edited or skipped.
+
+        The job's summary does not change. Do nothing if the run has ended.
+        """
 
     def retry_now(self, run_id: str, at: Instant) -> None:
-        """Let the retry that a run waits for come due at *at*."""
+        """Set the instant of the retry that a run waits for to *at*; do nothing if it waits for none."""
 
     def begin_chain(self, run_id: str, payload: Mapping[str, Any]) -> None:
-        """Note that a chain's run is under way, and how far it is."""
+        """Set the run of a chain to `running`, and store *payload*: the steps of the chain and its progress.
+
+        It is called again for every step. Do nothing if the run has ended.
+        """
 
     def request_stop(self, run_id: str) -> None:
-        """Note that a person asked for the run's end."""
+        """Record that the user requested the end of a run. Its process is not signalled."""
 
     def open_runs(self) -> list[OpenRun]:
-        """Return every run without an end."""
+        """Return every run that has not ended: claimed, running or waiting for a retry."""
 
     def open_run(self, run_id: str) -> OpenRun | None:
-        """Return the run if it has not ended."""
+        """Return the run with this id; None if there is none or if it has ended."""
 
 
 class Triggers(Protocol):
-    """What waits to start a job beside its schedule: events and steps of chains."""
+    """Start requests: what waits to start a job because of an event or a chain."""
 
     def trigger(self, row: TriggerRow, at: float) -> None:
-        """Have a job started as soon as it can be (the row's id is given anew)."""
+        """Add a start request at *at*. The ledger assigns a new id, and ignores the id and the instant of *row*."""
 
     def triggers(self) -> list[TriggerRow]:
-        """Return what waits to start a job, oldest first."""
+        """Return the start requests that are not taken, oldest first."""
 
     def take_trigger(self, trigger_id: int) -> bool:
-        """Take a trigger away; False if somebody was faster."""
+        """Delete a start request; return False if another process took it first."""
 
 
 class History(Protocol):
-    """What became of runs, and letting go of what is too old."""
+    """Past runs and their attempts, and the deletion of old history."""
 
     def run(self, run_id: str) -> RunRow | None:
-        """Return one run."""
+        """Return the run with this id, open or ended; None if there is none."""
 
     def children(self, parent: str, step: int) -> list[RunRow]:
-        """Return the runs of a chain's step so far."""
+        """Return the runs that *step* of the chain run *parent* has started so far, in the order of their claims."""
 
     def attempts(self, run_id: str) -> list[AttemptRow]:
-        """Return the run's attempts that have ended, oldest first: each is a row of its own."""
+        """Return the attempts of a run that have ended, oldest first; an empty list if the run is unknown."""
 
     def history(
         self,
@@ -153,118 +203,139 @@ class History(Protocol):
         since: float | None = None,
         status: str | None = None,
     ) -> list[RunRow]:
-        """Return the newest runs, newest first: of *job* (all its targets) or of all, claimed since *since*, of this *status*."""
+        """Return at most *limit* runs (all if it is negative), sorted from the newest claim to the oldest.
+
+        *job* selects the runs of one job with all its targets, *since* those claimed at that instant or later,
+        *status* those with this status. None selects all.
+        """
 
     def prune(self, before: Instant, keep_runs: int, limit: int) -> tuple[list[str], bool]:
-        """Let go of verdicts before *before*, and of runs that are older or beyond a job's newest *keep_runs*.
+        """Delete verdicts and epochs before *before*, and runs that are older or not among the newest *keep_runs* of a key.
 
-        Positions, what is open and each job's newest run stay. Begins no further job once *limit* rows are gone.
-        Returns the ids of the runs that are gone, and whether nothing is left to do.
+        Keep positions, open runs and slots, slots beyond the position, and the last run of each key. Stop after the key
+        with which *limit* rows are deleted. Return the ids of the deleted runs, and whether all keys were pruned.
         """
 
 
 class Conditions(Protocol):
-    """Totals, conditions, and the outbox of notices."""
+    """Running totals, conditions, and the outbox of notices."""
 
     def count(self, key: JobKey, name: str, amount: int) -> None:
-        """Add to a running total."""
+        """Add *amount* to the running total *name* of *key*; a new total begins at 0."""
 
     def totals(self) -> dict[JobKey, dict[str, int]]:
-        """Return the running totals, of each target by itself."""
+        """Return the running totals of every key by name; a key without totals is missing."""
 
     def conditions(self, key: JobKey | None = None) -> list[KnownCondition]:
-        """Return what was true at the last look, of *key* or of all; `JobKey("")` is the runner itself."""
+        """Return the conditions that were true at the last check, oldest first.
+
+        Return those of *key*, or of all keys if it is None. `JobKey("")` holds the runner's own conditions.
+        """
 
     def put_condition(self, key: JobKey, condition: Condition, since: float) -> None:
-        """Note that *condition* is true; `since` is kept if it was known."""
+        """Record that *condition* of *key* is true.
+
+        *since* is the instant when it appeared. For a known condition the recorded instant is kept, and only payload,
+        group and event are replaced.
+        """
 
     def drop_conditions(self, key: JobKey, names: Sequence[str]) -> None:
-        """Note that the conditions with these keys are true no more."""
+        """Delete the conditions of *key* with these condition keys: they are no longer true."""
 
     def notified(self, key: JobKey, names: Sequence[str], at: float) -> None:
-        """Note when the conditions with these keys were last told."""
+        """Record that the user was notified at *at* of the conditions of *key* with these condition keys."""
 
     def post(self, item_id: str, notice: Notice, at: float) -> None:
-        """Put a notice into the outbox; does nothing if its id is there already."""
+        """Add a notice to the outbox, due at *at*; do nothing if the outbox holds its id already."""
 
     def outbox(self) -> list[OutboxItem]:
-        """Return the undelivered notices, oldest first."""
+        """Return the undelivered notices, oldest first, those that are not due yet included."""
 
     def delivered(self, item_id: str) -> None:
-        """Take a notice out."""
+        """Delete a notice from the outbox after its delivery."""
 
     def undelivered(self, item_id: str, next_try: Instant, error: str) -> None:
-        """Note a failed delivery and when to try again."""
+        """Record a failed delivery with its *error*, and the instant of the next attempt."""
 
 
 class Overrides(Protocol):
-    """What people set by hand on top of the configuration: overrides and pauses."""
+    """What the user sets with commands on top of the configuration: overrides and pauses."""
 
     def override(self, key: JobKey, enabled: bool | None) -> None:
-        """Enable or disable *key* whatever the configuration says; None takes the configuration's word again.
+        """Enable or disable *key* regardless of the configuration; None removes the override.
 
-        For a job without a target it holds for all its targets.
+        A key without a target holds for all targets of the job. *key* need not be known.
         """
 
     def overrides(self) -> dict[JobKey, bool]:
-        """Return what is switched from outside the configuration, as it was set: by job, or by target."""
+        """Return the overrides as they were set, by job or by target: True is enabled, False disabled."""
 
     def pause(self, key: JobKey, until: Instant | None) -> None:
-        """Defer the slots of *key* until *until*, or until `resume`.
+        """Defer the slots of *key* until *until*, or until `resume` if it is None. A previous pause of *key* is replaced.
 
-        For a job without a target it holds for all its targets; `JobKey("")` is all jobs.
+        A key without a target holds for all targets of the job, `JobKey("")` for all jobs. *key* need not be known.
         """
 
     def resume(self, key: JobKey) -> None:
-        """End a pause."""
+        """End the pause of *key*; pauses of other keys that include it stay."""
 
     def pauses(self, now: Instant) -> dict[JobKey, Instant | None]:
-        """Return the pauses in force, as they were set, and until when."""
+        """Return the pauses in force at *now* as they were set, each with its end (None: until `resume`)."""
 
 
 class ClockSteps(Protocol):
-    """What becomes of slots when the clock goes back, and comes right again."""
+    """Moving positions back when the clock goes back, and restoring them once the clock is right again."""
 
     def rewind(self, key: JobKey, position: Instant) -> None:
-        """Set the position back, and what began after it: only after the clock went back.
+        """Move the position of *key* back to *position* after the clock went back, and save the old state aside.
 
-        What the ledger held beyond it is laid aside as it was; runs that wait must have been closed.
+        The saved state is the old position and window_start, and the verdicts and epochs after *position*. Rows that
+        begin after *position* are deleted, epochs end or begin there at the latest, and window_start becomes the last
+        successful slot up to there. A span across *position* is not shortened: do so with `cut`. Waiting runs of slots
+        after *position* must have been closed.
         """
 
     def laid_aside(self) -> list[SetAside]:
-        """Return what is laid aside, in the order in which it was."""
+        """Return the states that `rewind` saved aside, oldest first."""
 
     def forget_aside(self, aside: SetAside) -> None:
-        """Drop something that is laid aside."""
+        """Delete a saved state: it is not restored any more."""
 
     def take_back(self, key: JobKey, until: Instant) -> None:
-        """Let *key* stand where it stood before the clock went back from *until* or earlier, as if it never had."""
+        """Undo the first rewind of *key* from a position at or before *until*, and all later ones.
+
+        Restore the position, window_start, verdicts and epochs from before that rewind. Delete verdicts and epochs that
+        were recorded since for instants after the rewind. Waiting runs of *key* must have been closed.
+        """
 
 
 class Meta(Protocol):
-    """What is remembered of the whole. *host* is the id of the state that works with it; it is noted with each notice."""
+    """Values that belong to no job, and the hosts that use the ledger.
+
+    *host* is the id of the host that uses the ledger now. The caller sets it; `Conditions.post` records it.
+    """
 
     host: str
 
     def saw_host(self, host: str, name: str, at: float) -> None:
-        """Note that *host* ticks, and what people call it."""
+        """Record that the host with the id *host*, called *name*, had a tick at *at*."""
 
     def meta(self, key: str) -> str | None:
-        """Return a remembered value."""
+        """Return the value of *key*, or None if it has none."""
 
     def remember(self, key: str, value: str) -> None:
-        """Keep a value under *key*."""
+        """Set the value of *key*."""
 
 
 class Ledger(Positions, Runs, Triggers, History, Conditions, Overrides, ClockSteps, Meta, Protocol):
-    """All of it, in one place."""
+    """The whole ledger."""
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Make all writes inside one durable, exclusive change; an exception undoes them all.
+        """Return a context that commits its writes together and durably; an exception undoes all of them.
 
-        Raises StateError if it could not be recorded (disk full, read-only), BusyError if another process
-        holds the ledger for too long.
+        Only one process at a time is inside; transactions do not nest. Raise StateError if the writes cannot be
+        recorded (disk full, read-only, damaged file), BusyError if another process holds the ledger for too long.
         """
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files of the ledger. A second call does nothing; no other method may be called afterwards."""

@@ -1,4 +1,7 @@
-"""Locks that the kernel frees when their holder dies, whatever killed it. No lock file is deleted by others while held."""
+"""Locks on files, with flock(2): the kernel frees them when their holder dies, also after SIGKILL.
+
+No other process deletes a lock file while it is held.
+"""
 
 import errno
 import fcntl
@@ -9,22 +12,22 @@ from pathlib import Path
 
 from scheduled.errors import BusyError, StateError
 
-# Nothing that is done under the lock takes a second; a holder that takes a minute has stopped (SIGSTOP, a dead disk).
-PATIENCE = 60.0
-TRIES = 1000  # at a file that somebody takes away before it is locked
+# Work under the lock takes less than a second. A holder that takes a minute is stopped (SIGSTOP) or its disk hangs.
+PATIENCE = 60.0  # seconds
+TRIES = 1000  # attempts at a file that another process opens or removes before it is locked
 NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
-ADVICE = "; this file system has no locks to rely on (a network file system?): keep the state on a local disk"
+ADVICE = "; this file system has no reliable locks (a network file system?): keep the state on a local disk"
 
 
 @contextmanager
 def exclusive(path: Path, patience: float = PATIENCE) -> Iterator[None]:
-    """Hold the lock file at *path* for a short section.
+    """Hold the lock file at *path*, which is created if it is missing, for a short section.
 
-    Raises BusyError after *patience* seconds, StateError if it can't be locked at all.
+    Raise BusyError if another process holds it for *patience* seconds, StateError if it can't be locked.
     """
     fd = _opened(path)
     try:
-        if hold(fd, path):  # nearly always
+        if hold(fd, path):  # the common case, without the import of filelock
             yield
             return
     finally:
@@ -42,11 +45,11 @@ def _opened(path: Path) -> int:
 
 @contextmanager
 def _waited_for(path: Path, patience: float) -> Iterator[None]:
-    """Take the same lock of the kernel's as `hold`, once whoever has it lets go of it."""
-    # Imported by those alone who have to wait: it takes longer than a tick's work.
+    """Hold the same flock as `hold`; wait until it is free, for *patience* seconds."""
+    # Imported only if a lock is busy: the import takes longer than the work of a tick.
     from filelock import FileLock, Timeout
 
-    # A soft lock, which outlives its holder, would be no lock but a trap.
+    # filelock must not fall back to a soft lock: that would remain after its holder is killed.
     lock = FileLock(path, timeout=patience, mode=0o600, poll_interval=0.01, fallback_to_soft=False)
     try:
         lock.acquire()
@@ -61,9 +64,9 @@ def _waited_for(path: Path, patience: float) -> Iterator[None]:
 
 
 def refuse_without_locks(path: Path) -> None:
-    """Raise StateError if SQLite would find no locks where the lock file *path* lies: it waits where there are none.
+    """Raise StateError if the file system of the lock file *path* has no POSIX locks, on which SQLite would wait.
 
-    Its own files must not be tried: closing one would give up the locks that it holds.
+    *path* must not be a file of the database: to close it would release the POSIX locks that SQLite holds on it.
     """
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -81,9 +84,10 @@ def _cannot_lock(path: str | Path, error: OSError) -> StateError:
 
 
 def hold(fd: int, path: str | Path) -> bool:
-    """Lock the open file *fd* for as long as it, or a copy that a child inherits, stays open; False if taken.
+    """Lock the open file *fd* without waiting; return False if another process holds it.
 
-    Raises StateError, which names *path*, if it can't be locked at all.
+    The lock lasts until *fd* and all copies of it, also those that child processes inherit, are closed. Raise
+    StateError, naming *path*, if the file can't be locked.
     """
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -95,14 +99,17 @@ def hold(fd: int, path: str | Path) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Return whether some process holds the file at *path*; what is no file is free."""
+    """Return whether a process holds the lock of the file at *path*; False if there is no such file."""
     with unless_held(path) as free:
         return not free
 
 
 @contextmanager
 def unless_held(path: Path) -> Iterator[bool]:
-    """Hold the file at *path* unless some process does, and yield whether nobody did; what is no file is free."""
+    """Lock the file at *path* if it is free, and yield whether it was; True, without a lock, if there is no such file.
+
+    Raise StateError if the file can't be opened or locked.
+    """
     try:
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except (FileNotFoundError, IsADirectoryError):
@@ -117,23 +124,23 @@ def unless_held(path: Path) -> Iterator[bool]:
 
 
 def create_locked(path: Path) -> int:
-    """Create the file at *path*, 0600, hold it, and return its descriptor.
+    """Create the file at *path* with mode 0600, lock it, and return its descriptor, which appends.
 
-    Raises StateError if it can't be made, or where a lock keeps nobody out.
+    Raise StateError if it exists or can't be created, or if the lock does not exclude a second holder.
     """
     for _ in range(TRIES):
         fd = _created(path)
         try:
-            if _hold_for_sure(fd, path):
+            if _hold_exclusively(fd, path):
                 return fd
         except BaseException:
             os.close(fd)
             path.unlink(missing_ok=True)
             raise
-        # Somebody looked at it, or took it for one left behind, before it was locked.
+        # Before it was locked, another process tested its lock, or removed it as a leftover.
         os.close(fd)
         path.unlink(missing_ok=True)
-    raise StateError(f"{path}: can't be locked as long as others look at it{ADVICE}")
+    raise StateError(f"{path}: can't be locked: other processes keep opening it{ADVICE}")
 
 
 def _created(path: Path) -> int:
@@ -144,9 +151,9 @@ def _created(path: Path) -> int:
         raise StateError(f"{path}: {error.strerror}") from error
 
 
-def _hold_for_sure(fd: int, path: Path) -> bool:
+def _hold_exclusively(fd: int, path: Path) -> bool:
     if not hold(fd, path) or not os.fstat(fd).st_nlink:
         return False
     if not is_held(path):
-        raise StateError(f"{path}: is locked, and can be locked once more{ADVICE}")
+        raise StateError(f"{path}: is locked, and can be locked a second time{ADVICE}")
     return True

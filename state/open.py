@@ -1,4 +1,4 @@
-"""Opening the ledger for reading: nothing is changed. For writing, see `restore`."""
+"""Opening the ledger for reading, without any change. To open it for writing, see `restore`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,18 +12,18 @@ from scheduled.state.sqlite.ledger import SqliteLedger, using
 
 @contextmanager
 def read_only(paths: Paths) -> Iterator[SqliteLedger]:
-    """Open the ledger for reading; where there is none yet, one that knows nothing and leaves no trace.
+    """Open the ledger for reading; if it does not exist yet, open an empty one in memory.
 
-    Raises ConfigError if the user may not read the state, StateError if it can't be read for another reason.
+    Raise ConfigError if the user may not read the state, StateError if the ledger can't be read for another reason.
     """
     with using(_open(paths) if exists(paths) else SqliteLedger.nothing()) as ledger:
         yield ledger
 
 
 def exists(paths: Paths) -> bool:
-    """Return whether there is a ledger; one that the very first tick is just making is none yet.
+    """Return whether the ledger exists; one that the first tick is still creating does not.
 
-    Raises as `read_only` does.
+    Raise as `read_only` does.
     """
     directories.refuse_unreadable(paths)
     if not paths.ledger.exists():
@@ -38,13 +38,14 @@ def exists(paths: Paths) -> bool:
 
 
 def open_existing(paths: Paths) -> SqliteLedger:
-    """Open the ledger for reading; raises StateError if there is none yet, and as `read_only` does.
+    """Open the ledger for reading. Raise StateError if it does not exist yet, otherwise as `read_only` does.
 
-    Where SQLite needs to write beside the ledger to read it, and can't, a copy is read; `paths.remarks` has the reason.
+    If SQLite can't write the files that it needs to read the ledger, a copy is opened, and the reason is appended to
+    `paths.remarks`.
     """
     directories.refuse_unreadable(paths)
     if not paths.ledger.exists():
-        raise StateError(f"{paths.ledger}: there is no ledger yet; the first `scheduled run` makes it")
+        raise StateError(f"{paths.ledger}: does not exist yet; `scheduled run` creates it")
     return _open(paths)
 
 

@@ -1,4 +1,4 @@
-"""Opening the ledger for writing: a damaged one is moved aside and reported, a lost one is restored from the snapshot."""
+"""Opening the ledger for writing: a damaged one is moved aside, a lost one is restored from the snapshot."""
 
 import os
 import sqlite3
@@ -15,9 +15,10 @@ from scheduled.state.sqlite.ledger import SqliteLedger, using
 
 
 def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
-    """Return the ledger and what had to be repaired on the way, a line each.
+    """Open the ledger, which is created if it does not exist; return it and one message for each repair.
 
-    Raises StateError if it can't be opened or was written by a newer version; then nothing has changed.
+    *now* is in UTC seconds. A damaged ledger is moved aside. A new ledger gets the positions, overrides and pauses of the
+    snapshot. Raise StateError, with nothing changed, if it can't be opened or was written by a newer version.
     """
     directories.prepare(paths)
     snapshot.refuse_newer(paths.snapshot)
@@ -25,7 +26,7 @@ def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
     ledger = _unsuspected(paths)
     if ledger is None:
         with exclusive(paths.root / "repair.lock"):
-            ledger, repairs = _mended(paths, now)
+            ledger, repairs = _repaired(paths, now)
     if ledger.is_new():
         repairs += _restore(ledger, paths)
     return ledger, repairs
@@ -41,7 +42,7 @@ def _unsuspected(paths: Paths) -> SqliteLedger | None:
 
 
 def _is_something_else(path: Path) -> bool:
-    """Return whether a directory, a FIFO or a device lies where there should be a file (or, refused later, a link)."""
+    """Return whether *path* is a directory, a FIFO, a socket or a device. A symbolic link is refused when it is opened."""
     try:
         kind = stat.S_IFMT(path.lstat().st_mode)
     except OSError:
@@ -49,11 +50,11 @@ def _is_something_else(path: Path) -> bool:
     return kind not in (stat.S_IFREG, stat.S_IFLNK)
 
 
-def _mended(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
-    """Open the ledger, after moving it aside if it is damaged (and no other process has done so meanwhile)."""
+def _repaired(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
+    """Open the ledger; move it aside first if it is damaged and no other process has done so already."""
     repairs: list[str] = []
     try:
-        _look_closely(paths)
+        _check(paths)
     except DamagedError as error:
         repairs.append(f"{error}; moved aside to {_move_aside(paths, now)}")
     _drop_suspicion(suspicion(paths.ledger))
@@ -67,7 +68,7 @@ def _drop_suspicion(path: Path) -> None:
         raise StateError(f"{path}: {error.strerror}; remove it") from error
 
 
-def _look_closely(paths: Paths) -> None:
+def _check(paths: Paths) -> None:
     if _is_something_else(paths.ledger):
         raise DamagedError(f"{paths.ledger}: not a regular file")
     try:
@@ -93,12 +94,12 @@ def _move_aside(paths: Paths, now: float) -> str:
 
 
 def _restore(ledger: SqliteLedger, paths: Paths) -> list[str]:
-    """Give a new ledger what the snapshot remembers: positions, pauses, switches."""
-    remembered, switches = snapshot.essentials(paths.snapshot), snapshot.switches(paths.snapshot)
+    """Copy positions, overrides and pauses from the snapshot into a new ledger; return a message if there were any."""
+    jobs, switches = snapshot.essentials(paths.snapshot), snapshot.switches(paths.snapshot)
     with ledger.transaction():
         if not ledger.is_new():
-            return []  # another process has done it, or begun anew, meanwhile
-        for job in remembered:
+            return []  # another process restored it, or registered jobs, in between
+        for job in jobs:
             if job.schedules:
                 ledger.begin_epoch(job.key, job.schedules, job.position)
                 ledger.succeeded(job.key, job.window_start)
@@ -106,8 +107,11 @@ def _restore(ledger: SqliteLedger, paths: Paths) -> list[str]:
             ledger.override(key, enabled)
         for key, until in switches.paused.items():
             ledger.pause(key, until)
-    restored = [f"the positions of {len(remembered)} jobs"] * bool(remembered)
-    restored += ["what was paused or switched by hand"] * bool(switches.overridden or switches.paused)
+    restored = []
+    if jobs:
+        restored.append("the position of 1 job" if len(jobs) == 1 else f"the positions of {len(jobs)} jobs")
+    if switches.overridden or switches.paused:
+        restored.append("the overrides and pauses")
     if not restored:
         return []
-    return [f"{paths.ledger}: was lost; {' and '.join(restored)} are restored from {paths.snapshot.name}"]
+    return [f"{paths.ledger}: was lost; restored {' and '.join(restored)} from {paths.snapshot.name}"]

@@ -1,4 +1,7 @@
-"""scheduled_state.json: the ledger's summary for people and programs, with the idle answer in its first line."""
+"""The snapshot `scheduled_state.json`: a summary of the ledger for users and other programs.
+
+Its first line holds the data with which the next tick decides whether anything is due, see `scheduled.idle`. A lost ledger is restored from it.
+"""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +34,7 @@ SWEEP = ("health", "memory_rollover", "mail_cleanup", "metrics")
 
 
 class Restored(Keyed, frozen=True):
-    """What a snapshot can give back to a ledger that was lost."""
+    """The state of one job, or one target of it, that a snapshot restores to a lost ledger."""
 
     job: str
     position: Instant
@@ -41,16 +44,17 @@ class Restored(Keyed, frozen=True):
 
 
 class Switches(msgspec.Struct, frozen=True):
-    """What people have switched between ticks: what is enabled or not, and until when it (`ALL_JOBS`: all) is paused."""
+    """Overrides (True: enabled) and pauses (with their end; None: until `resume`). The key `ALL_JOBS` pauses all jobs."""
 
     overridden: dict[JobKey, bool]
     paused: dict[JobKey, Instant | None]
 
 
 def summary(ledger: Ledger, handlers: Mapping[str, JobKey], zone: str, now: Instant) -> dict[str, Any]:
-    """Return the snapshot's document as of *now* (without its first line).
+    """Return the document of the snapshot at *now*, without its first line. Its instants are in *zone*.
 
-    *handlers* says which job, or target, does each handler's work. Jobs go by their labels, see `JobKey`.
+    *handlers* maps the names of handlers to the job or target that runs them. The document names jobs by their labels,
+    see `JobKey`.
     """
     rows = {row.key: row for row in ledger.job_rows()}
     built_in = {
@@ -111,9 +115,11 @@ def _job(row: JobRow, zone: str) -> dict[str, Any]:
 def publish(
     path: Path, document: dict[str, Any], *, next_due: Instant | None, edited: int, now: float, zone: str
 ) -> None:
-    """Replace the snapshot atomically; keys that others put there are kept. No other may be publishing it.
+    """Write the snapshot atomically; keep the keys that other programs added.
 
-    Its modification time, the heartbeat, becomes *now*. Raises StateError if it can't be written.
+    *next_due* is the instant at which a tick must run again (None: never), *edited* the fingerprint from `idle.edited`.
+    The modification time, which is the heartbeat, becomes *now*. The caller must hold the snapshot's lock. Raise
+    StateError if it can't be written.
     """
     kept = {key: value for key, value in (read(path) or {}).items() if key not in OWN_KEYS}
     full = {
@@ -123,10 +129,9 @@ def publish(
         **document,
         **kept,
     }
-    body = (
-        msgspec.json.format(msgspec.json.encode(full), indent=2)[2:] + b"\n"
-    )  # the first line is ours to write
-    temporary = path.with_name(f".{path.name}.tmp")  # what a killed tick left is written over
+    # Without the first two bytes, `{` and a newline: the header that `_replace` writes begins with them.
+    body = msgspec.json.format(msgspec.json.encode(full), indent=2)[2:] + b"\n"
+    temporary = path.with_name(f".{path.name}.tmp")  # a leftover of a killed tick is overwritten
     try:
         _replace(path, temporary, body, [next_due if next_due is not None else idle.NEVER, edited, now])
     except OSError as error:
@@ -151,7 +156,7 @@ def _replace(path: Path, temporary: Path, body: bytes, due_edited_now: list[Any]
 
 
 def read(path: Path) -> dict[str, Any] | None:
-    """Return the snapshot's document, or None if there is none or it is no JSON object."""
+    """Return the document of the snapshot; None if it is missing, unreadable or not a JSON object."""
     try:
         return _document(read_regular(path))
     except OSError:
@@ -167,7 +172,7 @@ def _document(data: bytes) -> dict[str, Any] | None:
 
 
 def refuse_newer(path: Path) -> None:
-    """Raise StateError if a newer version of this program wrote the snapshot: what it means can't be guessed."""
+    """Raise StateError if a newer version of this program wrote the snapshot, as its meaning may have changed."""
     version = (read(path) or {}).get("version")
     if isinstance(version, int) and version > VERSION:
         raise StateError(
@@ -176,7 +181,10 @@ def refuse_newer(path: Path) -> None:
 
 
 def move_aside(path: Path, now: float) -> str:
-    """Put what lies in the snapshot's place, and is none, where it can be looked at; return where."""
+    """Move a file that is not a valid snapshot aside, and return its new path; *now* is in UTC seconds.
+
+    Raise StateError if it can't be moved.
+    """
     aside = f"{path}.damaged-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"
     try:
         os.replace(path, aside)
@@ -190,31 +198,32 @@ def _digest(body: bytes, head: Sequence[int] = ()) -> int:
 
 
 def tampering(path: Path, now: float) -> str | None:
-    """Return what somebody else did to the snapshot since it was published, in words; None if nothing.
+    """Return a message if another program damaged or edited the snapshot since it was written, else None.
 
-    What is no snapshot any more is moved aside; raises StateError if it can't be.
+    A file that is not a valid snapshot any more is moved aside. Raise StateError if it can't be moved.
     """
     try:
         data = read_regular(path)
     except FileNotFoundError:
         return None
     except RefusedError as error:
-        return f"{error}; moved aside to {move_aside(path, now)}, it is published anew from the ledger"
+        return f"{error}; moved aside to {move_aside(path, now)}, and rewritten from the ledger"
     except OSError as error:
-        return f"{path}: {error.strerror}; it is published anew from the ledger"
+        return f"{path}: {error.strerror}; it is rewritten from the ledger"
     numbers = idle.parse(data[: idle.SIZE])
     if _document(data) is None or numbers is None:
-        return (
-            f"{path}: damaged; moved aside to {move_aside(path, now)}, it is published anew from the ledger"
-        )
+        return f"{path}: damaged; moved aside to {move_aside(path, now)}, and rewritten from the ledger"
     body = data[idle.SIZE :]
-    if numbers[-1] not in (_digest(body, numbers[:-1]), _digest(body)):  # of the body alone: as 0.1.0 had it
-        return f"{path}: edited by hand; the ledger is the truth and its keys are written anew (use the command line)"
+    if numbers[-1] not in (
+        _digest(body, numbers[:-1]),
+        _digest(body),
+    ):  # version 0.1.0: digest of the body alone
+        return f"{path}: edited manually; its keys are rewritten from the ledger: use `scheduled` commands to change jobs"
     return None
 
 
 def heartbeat(path: Path) -> float | None:
-    """Return when the last tick was here, in UTC seconds; None if there never was one."""
+    """Return the instant of the last tick in UTC seconds; None if there is no snapshot."""
     try:
         return path.stat().st_mtime
     except OSError:
@@ -222,7 +231,10 @@ def heartbeat(path: Path) -> float | None:
 
 
 def header(path: Path) -> tuple[int | None, Instant | None]:
-    """Return the last tick's instant in nanoseconds, and when something was due then, as far as they are known."""
+    """Return the instant of the last tick in UTC nanoseconds, and the next due instant that it wrote (UTC seconds).
+
+    Each is None if it is unknown.
+    """
     try:
         numbers, beat = _head(path)
     except OSError:
@@ -239,7 +251,7 @@ def _head(path: Path) -> tuple[list[int] | None, int]:
 
 
 def idle_until(path: Path) -> Instant | None:
-    """Return the instant of the last tick if nothing was due then; None if something was left to the next."""
+    """Return the instant of the last tick if nothing was due then; None if something was, or if it is unknown."""
     try:
         numbers, beat_ns = _head(path)
     except OSError:
@@ -249,7 +261,7 @@ def idle_until(path: Path) -> Instant | None:
 
 
 def essentials(path: Path) -> list[Restored]:
-    """Return the positions that a snapshot remembers, for a ledger that was lost; bad entries are left out."""
+    """Return the jobs' states in a snapshot, to restore a lost ledger; ignore invalid entries."""
     document = read(path) or {}
     jobs = document.get("jobs")
     found = []
@@ -258,23 +270,23 @@ def essentials(path: Path) -> list[Restored]:
             restored = msgspec.convert({**entry, **read_label(label)._asdict()}, Restored)
         except (ValueError, TypeError):
             continue
-        if _is_believable(restored):
+        if _is_valid(restored):
             found.append(restored)
     return found
 
 
 def switches(path: Path) -> Switches:
-    """Return what a snapshot remembers of what was switched, for a ledger that was lost; bad entries are left out."""
+    """Return the overrides and pauses in a snapshot, to restore a lost ledger; ignore invalid entries."""
     document = read(path) or {}
     overridden, paused = (_table(document.get(key)) for key in ("overridden", "paused"))
     return Switches(
         overridden={key: enabled for key, enabled in _by_key(overridden) if isinstance(enabled, bool)},
-        paused={key: until for key, said in _by_key(paused) for until in _instants(said)},
+        paused={key: until for key, value in _by_key(paused) for until in _pause_end(value)},
     )
 
 
 def _by_key(table: dict[str, Any]) -> Iterator[tuple[JobKey, Any]]:
-    """Yield what *table* has by label; what is no label of a job is left out."""
+    """Yield the entries of *table* by key; ignore an entry if its name is not a valid label."""
     for label, value in table.items():
         with suppress(ValueError):
             yield ALL_JOBS if label == ALL else read_label(label), value
@@ -284,17 +296,17 @@ def _table(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _instants(said: Any) -> list[Instant | None]:
-    """Return what *said* names, an instant or no end; nothing if it is neither."""
-    if said is None:
+def _pause_end(value: Any) -> list[Instant | None]:
+    """Return a list with the instant that *value* names, or with None for None; an empty list if *value* is invalid."""
+    if value is None:
         return [None]
     try:
-        instant = int(datetime.fromisoformat(said).timestamp())
+        instant = int(datetime.fromisoformat(value).timestamp())
     except (ValueError, TypeError, OverflowError):
         return []
     return [instant] if is_instant(instant) else []
 
 
-def _is_believable(restored: Restored) -> bool:
+def _is_valid(restored: Restored) -> bool:
     instants = [instant for instant in (restored.position, restored.window_start) if instant is not None]
     return all(map(is_instant, instants)) and all(map(is_schedule, restored.schedules))

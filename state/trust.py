@@ -1,4 +1,4 @@
-"""Nothing runs that the user did not write: whose files we believe."""
+"""Checks of owner and mode: only files that the user or root controls decide what runs."""
 
 import os
 import stat
@@ -9,15 +9,16 @@ from scheduled.errors import ConfigError
 MOUNTS = Path("/proc/self/mountinfo")
 # File systems on which chmod and chown change nothing.
 WITHOUT_MODES = frozenset({"vfat", "msdos", "exfat"})
-# File systems on which they do so with certain options only.
+# File systems on which chmod and chown work only with certain mount options.
 PERHAPS_WITHOUT_MODES = frozenset({"ntfs", "ntfs3", "fuseblk", "cifs", "smb3", "9p"})
 
 
 def warn_or_refuse(path: Path) -> list[str]:
-    """Given a file or directory that decides what runs, return warnings about who else can write it.
+    """Check *path*, a file or directory that decides what runs, and its parent directory; return warnings.
 
-    Raises ConfigError, with the fix, if it belongs to somebody else (but root) or everybody may write it, or
-    if the directory it lies in does. A path that does not exist is not this function's business.
+    A warning reports that a group other than the user's own may write it. Raise ConfigError, with the command that
+    corrects it, if one of the two belongs to a user other than root and the current user, or if everybody may write it.
+    A path that does not exist is accepted.
     """
     warnings: list[str] = []
     for place in (path, path.parent):
@@ -25,14 +26,17 @@ def warn_or_refuse(path: Path) -> list[str]:
             found = place.stat()
         except OSError:
             continue
-        _refuse(place, found, is_ours_to_give=place == path)
+        _refuse(place, found, may_chown=place == path)
         if found.st_mode & stat.S_IWGRP and found.st_gid != os.getegid():
             warnings.append(f"{place}: its group may write it; {_fix(found, f'chmod g-w {quoted(place)}')}")
     return warnings
 
 
 def refuse_foreign(path: Path) -> None:
-    """Raise ConfigError, with the fix, if what lies at *path* is not the user's (or root's) or anybody may write it."""
+    """Raise ConfigError, with the command that corrects it, if another user owns *path* or everybody may write it.
+
+    A path that does not exist is accepted, and so is one of root's.
+    """
     try:
         found = path.stat()
     except OSError:
@@ -41,7 +45,10 @@ def refuse_foreign(path: Path) -> None:
 
 
 def refuse_as_root_in_anothers(path: Path) -> None:
-    """Raise ConfigError if root is about to make *path* in a directory of another user: sudo, with HOME kept."""
+    """Raise ConfigError if the user is root and *path* would be created in a directory of another user.
+
+    This happens with `sudo` if it keeps HOME: the files would belong to root, and the user could not use them.
+    """
     if os.geteuid() != 0:
         return
     place = path
@@ -49,18 +56,18 @@ def refuse_as_root_in_anothers(path: Path) -> None:
         place = place.parent
     found = place.stat()
     if found.st_uid != 0:
-        raise ConfigError(_foreign(place, found, is_ours_to_give=False))
+        raise ConfigError(_foreign(place, found, may_chown=False))
 
 
 def quoted(path: Path) -> str:
-    """Return *path* as a shell reads it."""
+    """Return *path*, quoted for a shell."""
     import shlex
 
     return shlex.quote(str(path))
 
 
 def name_of(uid: int) -> str:
-    """Return the name of a user; the number itself where there is none."""
+    """Return the name of the user *uid*; the number as text if it has no name."""
     import pwd
 
     try:
@@ -70,10 +77,10 @@ def name_of(uid: int) -> str:
 
 
 def refuse_unreadable(path: Path) -> None:
-    """Raise ConfigError, with the fix, if the user may not read the file or directory at *path*.
+    """Raise ConfigError, with the command that corrects it, if the user may not read the file or directory *path*.
 
-    A path that does not exist may be read: there is nothing in it. Nothing is opened: closing a database's file
-    would give up the locks that this process has on it.
+    A path that does not exist is accepted. No file is opened: to close a file of the database would release the POSIX
+    locks that this process holds on it.
     """
     if _may_read(path):
         return
@@ -81,17 +88,17 @@ def refuse_unreadable(path: Path) -> None:
         try:
             found = place.stat()
         except OSError:
-            return  # it does not exist, or opening it fails with the same error
+            return  # it does not exist, or opening it reports the error
         if place != path and not stat.S_ISDIR(found.st_mode):
-            return  # likewise
+            return  # opening it reports the error
         if not (_may_read(place) if place == path else os.access(place, os.X_OK, effective_ids=True)):
             raise ConfigError(_unreadable(place, found, is_own_place=place == path))
 
 
 def refuse_unwritable(path: Path) -> None:
-    """Raise ConfigError, with the fix, if the file or directory at *path* exists and its mode keeps the user from writing it.
+    """Raise ConfigError, with the command that corrects it, if *path* exists and its mode forbids the user to write it.
 
-    A file system that is mounted read-only is another matter: it is named by the error that a write gets.
+    A path on a read-only file system is accepted: the error of a later write names that cause.
     """
     try:
         found = path.stat()
@@ -103,24 +110,27 @@ def refuse_unwritable(path: Path) -> None:
         raise ConfigError(
             f"{path}: its mode does not let you write it; {_fix(found, f'chmod u+w {quoted(path)}')}"
         )
-    raise ConfigError(_foreign(path, found, is_ours_to_give=True))
+    raise ConfigError(_foreign(path, found, may_chown=True))
 
 
 def _may_read(path: Path) -> bool:
-    # Path.is_dir would raise where a directory above may not be searched.
+    # Path.is_dir raises if a parent directory may not be searched.
     return os.access(path, os.R_OK | os.X_OK * os.path.isdir(path), effective_ids=True)
 
 
 def _unreadable(place: Path, found: os.stat_result, *, is_own_place: bool) -> str:
     if found.st_uid == os.geteuid():
         return f"{place}: its mode does not let you read it; {_fix(found, f'chmod u+rX {quoted(place)}')}"
-    return _foreign(place, found, is_ours_to_give=is_own_place)
+    return _foreign(place, found, may_chown=is_own_place)
 
 
-def _foreign(place: Path, found: os.stat_result, *, is_ours_to_give: bool) -> str:
-    """Return who owns *place*, and the fix. A directory above ours holds other files too: it keeps its owner."""
+def _foreign(place: Path, found: os.stat_result, *, may_chown: bool) -> str:
+    """Return a message with the owner of *place* and the command that corrects it.
+
+    With *may_chown* the command is chown. A parent directory also holds other files, and must keep its owner.
+    """
     me, name = os.geteuid(), f"user {name_of(found.st_uid)}"
-    if not is_ours_to_give:
+    if not may_chown:
         return f"{place}: belongs to {name}: run this as {name}" + ", without sudo" * (me == 0)
     chown = _fix(found, f"{'chown -R' if stat.S_ISDIR(found.st_mode) else 'chown'} {me} {quoted(place)}")
     if me == 0:
@@ -129,7 +139,7 @@ def _foreign(place: Path, found: os.stat_result, *, is_ours_to_give: bool) -> st
 
 
 def refuse_shared(directory: Path) -> None:
-    """Raise ConfigError, with the fix, if the group of *directory*, or everybody, may write it."""
+    """Raise ConfigError, with the command that corrects it, if the group of *directory*, or everybody, may write it."""
     found = directory.stat()
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise ConfigError(
@@ -137,27 +147,27 @@ def refuse_shared(directory: Path) -> None:
         )
 
 
-def _refuse(place: Path, found: os.stat_result, *, is_ours_to_give: bool = True) -> None:
+def _refuse(place: Path, found: os.stat_result, *, may_chown: bool = True) -> None:
     if found.st_uid not in (0, os.geteuid()):
-        raise ConfigError(_foreign(place, found, is_ours_to_give=is_ours_to_give))
-    # A sticky directory such as /tmp lets nobody replace another user's files.
+        raise ConfigError(_foreign(place, found, may_chown=may_chown))
+    # In a sticky directory such as /tmp no user can replace the files of another.
     shared = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
     if found.st_mode & stat.S_IWOTH and not shared:
         raise ConfigError(f"{place}: everybody may write it; {_fix(found, f'chmod o-w {quoted(place)}')}")
 
 
 def _fix(found: os.stat_result, command: str) -> str:
-    """Return *command*, or what helps instead where the file system has no modes and owners."""
+    """Return *command*, or the advice that replaces it on a file system without modes and owners."""
     kind = _file_system(found.st_dev)
     if kind in PERHAPS_WITHOUT_MODES:
-        return f"{command} (where that changes nothing, its file system, {kind}, is mounted without modes)"
+        return f"{command} (if that changes nothing, its file system, {kind}, is mounted without modes)"
     if kind not in WITHOUT_MODES:
         return command
     return f"its file system ({kind}) has no modes: use another, or mount it with umask=077 and your uid"
 
 
 def _file_system(device: int) -> str:
-    """Return the kind of file system that a device number stands for; nothing where that is unknown."""
+    """Return the type of the file system with this device number; '' if it is unknown."""
     try:
         lines = MOUNTS.read_text(errors="replace").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""The seal: no test reaches the user's home, XDG directories, crontab or session bus."""
+"""Isolation of all tests from the user's home, XDG directories, crontab and session bus."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ pytest_plugins = [
     "tests.fixtures.web",
     "tests.fixtures.world",
     "tests.fixtures.zone_files",
-    "tests.fixtures.crash_world",  # imports the others
+    "tests.fixtures.crash_world",  # must be last: it imports the others
 ]
 
 SEALED = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")
@@ -19,7 +19,7 @@ SEALED = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"
 
 @pytest.fixture(autouse=True)
 def seal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give every test a home of its own, and a `crontab` that refuses to be called by accident."""
+    """Give every test its own home directory, and a `crontab` that fails if a test calls it by mistake."""
     home = tmp_path / "home"
     (home / "bin").mkdir(parents=True)
     refusing = home / "bin" / "crontab"

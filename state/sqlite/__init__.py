@@ -1,1 +1,1 @@
-"""The ledger in SQLite."""
+"""The ledger as a SQLite database."""

@@ -1,4 +1,4 @@
-"""What becomes of slots when the clock goes back, and comes right again, in SQL."""
+"""Moving positions back when the clock goes back, and restoring them, in SQL."""
 
 import sqlite3
 
@@ -8,7 +8,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.records import SetAside
 from scheduled.schedules.zones import Instant
 
-_LAY_ASIDE = """
+_SAVE_ASIDE = """
     INSERT INTO laid_aside (job, target, position, back_to, window_start, slots, epochs)
     SELECT job, target, position, :position, window_start,
         (SELECT json_group_array(json_array(first, last, count, verdict, reason, run_id, decided_at))
@@ -17,14 +17,14 @@ _LAY_ASIDE = """
          FROM epochs WHERE epochs.job = :job AND epochs.target = :target AND (ends_at IS NULL OR ends_at >= :position))
     FROM jobs WHERE job = :job AND target = :target
 """
-_SLOTS_AGAIN = """
+_RESTORE_SLOTS = """
     INSERT OR REPLACE INTO slots (job, target, first, last, count, verdict, reason, run_id, decided_at)
     SELECT :job, :target, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
         json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'),
         json_extract(value, '$[6]')
     FROM json_each(:rows)
 """
-_EPOCHS_AGAIN = """
+_RESTORE_EPOCHS = """
     INSERT INTO epochs (job, target, starts_at, ends_at, schedules)
     SELECT :job, :target, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(:rows)
 """
@@ -38,7 +38,7 @@ class ClockSteps:
     def rewind(self, key: JobKey, position: Instant) -> None:
         """See `ClockSteps.rewind`."""
         known = {**key._asdict(), "position": position}
-        self._db.execute(_LAY_ASIDE, known)
+        self._db.execute(_SAVE_ASIDE, known)
         self._db.execute("DELETE FROM slots WHERE job = ? AND target = ? AND first > ?", (*key, position))
         self._db.execute(
             "UPDATE jobs SET position = :position, window_start = CASE WHEN window_start > :position THEN"
@@ -79,7 +79,7 @@ class ClockSteps:
             f"SELECT position, back_to, window_start, slots, epochs FROM laid_aside WHERE {reached} ORDER BY id DESC",  # noqa: S608 - a constant
             known,
         ).fetchall()
-        for row in rows:  # the last step back is the first to be undone
+        for row in rows:  # newest first: each was saved on top of the older ones
             self._take_back(key, *row)
         self._db.execute(f"DELETE FROM laid_aside WHERE {reached}", known)  # noqa: S608 - a constant
 
@@ -100,8 +100,8 @@ class ClockSteps:
             "DELETE FROM epochs WHERE job = ? AND target = ? AND (ends_at IS NULL OR ends_at >= ?)",
             (*key, back_to),
         )
-        self._db.execute(_SLOTS_AGAIN, {**key._asdict(), "rows": slots})
-        self._db.execute(_EPOCHS_AGAIN, {**key._asdict(), "rows": epochs})
+        self._db.execute(_RESTORE_SLOTS, {**key._asdict(), "rows": slots})
+        self._db.execute(_RESTORE_EPOCHS, {**key._asdict(), "rows": epochs})
         self._db.execute(
             "UPDATE jobs SET position = ?, window_start = ?, open_reason = NULL WHERE job = ? AND target = ?",
             (position, window, *key),

@@ -1,4 +1,4 @@
-"""Totals, conditions, and the outbox of notices, in SQL."""
+"""Running totals, conditions, and the outbox of notices, in SQL."""
 
 import sqlite3
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Connections to the file of a ledger: to write it, to read it, and to read a copy where reading needs to write."""
+"""Connections to the ledger's file: to write it, to read it, or to read a copy if SQLite can't write next to it."""
 
 import os
 import sqlite3
@@ -13,23 +13,26 @@ from scheduled.state.sqlite.errors import NEEDS_TO_WRITE, named_errors
 
 NOWHERE = Path(":memory:")
 SUFFIXES = ("", "-wal")
-TRIES_TO_COPY = 5
-MEMORY = "/dev/shm"  # noqa: S108 - has room where the disk has none, /tmp included; we make a private directory in it
+COPY_ATTEMPTS = 5
+MEMORY = "/dev/shm"  # noqa: S108 - has space when all disks are full; the copy is in a private directory
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the ledger at *path* for writing, and make it if there is none; raises StateError."""
+    """Open the ledger at *path* for writing; create it if it is missing. Raise StateError if that fails."""
     if path == NOWHERE:
         return sqlite3.connect(path, isolation_level=None)
     with named_errors(path):
-        # SQLite would create it, and its log, with the umask's rights.
+        # Created here, because SQLite would give it and its log the mode of the umask.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
         refuse_without_locks(path.with_suffix(".lock"))
         return _opened(f"{path.absolute().as_uri()}?mode=rw", path)
 
 
 def connect_to_read(path: Path) -> tuple[sqlite3.Connection, str | None]:
-    """Open a ledger for reading. Returns, too, why a copy of it was opened instead, if so."""
+    """Open the ledger at *path* for reading; return the connection, and why it is one to a copy (None: it is not).
+
+    Raise StateError if neither the ledger nor a copy can be read.
+    """
     with named_errors(path):
         try:
             return _opened(_uri_to_read(path)), None
@@ -54,9 +57,9 @@ def _opened(uri: str, to_write: Path | None = None) -> sqlite3.Connection:
 
 
 def _copied(path: Path, reason: str) -> sqlite3.Connection:
-    """Open a copy elsewhere: SQLite reads a write-ahead log with the help of an index that it writes beside it.
+    """Open a copy of the ledger: to read a write-ahead log, SQLite must write an index file next to it.
 
-    Raises StateError, with the *reason* why the ledger itself can't be opened, if there is no room for a copy either.
+    *reason* is why the ledger itself can't be opened. Raise StateError, with it, if there is no space for a copy.
     """
     for place in (None, MEMORY):
         try:
@@ -69,23 +72,23 @@ def _copied(path: Path, reason: str) -> sqlite3.Connection:
 
 
 def _copied_to(place: str | None, path: Path) -> sqlite3.Connection:
-    """Open a copy in *place*, by default the directory for temporary files; raises StateError if the ledger changes."""
+    """Open a copy in *place* (None: the directory for temporary files). Raise StateError if the ledger keeps changing."""
     import shutil
     import tempfile
 
-    for _ in range(TRIES_TO_COPY):
+    for _ in range(COPY_ATTEMPTS):
         with tempfile.TemporaryDirectory(prefix="scheduled-", dir=place) as aside:
             copy, before = Path(aside) / path.name, _fingerprints(path)
             for suffix in SUFFIXES:
                 with suppress(FileNotFoundError):
                     shutil.copyfile(f"{path}{suffix}", f"{copy}{suffix}")
             if _fingerprints(path) == before:
-                return _opened(_uri_to_read(copy))  # its files are open; their names may go
-    raise StateError(f"{path}: is being written; try again")
+                return _opened(_uri_to_read(copy))  # open files stay readable when the directory is removed
+    raise StateError(f"{path}: other processes keep writing it; run the command again")
 
 
 def _fingerprints(path: Path) -> list[tuple[int, int, int] | None]:
-    """Return what changes when the ledger or its log is written."""
+    """Return values that change when the ledger or its write-ahead log is written."""
     found: list[tuple[int, int, int] | None] = []
     for suffix in SUFFIXES:
         try:
@@ -97,13 +100,13 @@ def _fingerprints(path: Path) -> list[tuple[int, int, int] | None]:
 
 
 def _write_ahead(db: sqlite3.Connection, path: Path) -> None:
-    """Switch to the write-ahead log. The one thing for which SQLite waits for nobody, so we do."""
+    """Switch the database to write-ahead logging. The lock is needed because SQLite does not wait here if it is busy."""
     if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         with exclusive(path.with_suffix(".lock")):
             db.execute("PRAGMA journal_mode = WAL")
 
 
 def _uri_to_read(path: Path) -> str:
-    # With no log there is no writer, and looking need leave no trace (not even an empty log) behind.
+    # Without a log there is no writer. `immutable` then avoids that a read leaves an empty log behind.
     quiet = not path.with_name(f"{path.name}-wal").exists()
     return f"{path.absolute().as_uri()}?mode=ro" + ("&immutable=1" if quiet else "")

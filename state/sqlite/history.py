@@ -1,4 +1,4 @@
-"""What became of runs, and letting go of what is too old, in SQL."""
+"""Past runs and their attempts, and the deletion of old history, in SQL."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -60,21 +60,21 @@ class History:
         status: str | None = None,
     ) -> list[RunRow]:
         """See `History.history`."""
-        bounds = {"claimed_at >= ?": since, "status = ?": status}
+        conditions = {"claimed_at >= ?": since, "status = ?": status}
         if job is None:
-            return self._newest(bounds, limit)
-        # Target by target, since the index has them in their order: else all runs of the job would have to be sorted.
+            return self._newest(conditions, limit)
+        # One query for each target uses the index order; one for all targets would have to sort all runs of the job.
         targets = self._db.execute("SELECT target FROM jobs WHERE job = ?", (job,)).fetchall()
         found = [
             row
             for (target,) in targets
-            for row in self._newest({"job = ?": job, "target = ?": target, **bounds}, limit)
+            for row in self._newest({"job = ?": job, "target = ?": target, **conditions}, limit)
         ]
         found.sort(key=lambda row: (row.claimed_at, row.run_id), reverse=True)
         return found if limit < 0 else found[:limit]
 
-    def _newest(self, asked: Mapping[str, str | float | None], limit: int) -> list[RunRow]:
-        given = {condition: value for condition, value in asked.items() if value is not None}
+    def _newest(self, conditions: Mapping[str, str | float | None], limit: int) -> list[RunRow]:
+        given = {condition: value for condition, value in conditions.items() if value is not None}
         where = f"WHERE {' AND '.join(given)}" if given else ""
         rows = self._db.execute(
             f"{_RUN} {where} ORDER BY claimed_at DESC, run_id DESC LIMIT ?", (*given.values(), limit)

@@ -1,4 +1,4 @@
-"""The ledger in SQLite: one file, write-ahead log, every transaction fsynced."""
+"""The ledger as a SQLite database: one file with a write-ahead log; every transaction is fsynced."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -18,14 +18,17 @@ from scheduled.state.sqlite.positions import Positions
 from scheduled.state.sqlite.runs import Runs
 from scheduled.state.sqlite.triggers import Triggers
 from scheduled.state.sqlite.upgrade import require_version
-from scheduled.state.validation import look_through
+from scheduled.state.validation import check_values
 
-# What `meta` holds as text and others reckon with.
+# Keys of `meta` that hold a number, as text.
 NUMBERS = ("planned", "horizon", "cadence", "ticking_since", "pruned")
 
 
 class SqliteLedger(Positions, Runs, Triggers, History, Conditions, Overrides, ClockSteps, Meta):
-    """A `Ledger` on a local disk."""
+    """A `Ledger` in a file on a local disk.
+
+    *remark* is a message for the user if a copy is read instead of the file, else None.
+    """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
@@ -42,16 +45,16 @@ class SqliteLedger(Positions, Runs, Triggers, History, Conditions, Overrides, Cl
 
     @classmethod
     def nothing(cls) -> "SqliteLedger":
-        """Return an empty ledger that lies nowhere: for looking before there is one."""
+        """Return an empty ledger in memory: it is read as long as there is no ledger file."""
         return cls(NOWHERE)
 
     def close(self) -> None:
-        """Let go of the files; the last one to leave folds the write-ahead log into the database."""
+        """Close the files. The last connection to close writes the write-ahead log back into the database."""
         with suppress(sqlite3.Error):
             self._db.close()
 
     def check(self) -> None:
-        """Look at every page and every value; raises DamagedError."""
+        """Check every page and every value. Raise DamagedError if one is damaged, StateError if it can't be read."""
         with named_errors(self.path):
             try:
                 (found,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
@@ -66,47 +69,47 @@ class SqliteLedger(Positions, Runs, Triggers, History, Conditions, Overrides, Cl
 
     def _read_all(self) -> None:
         with closing(SqliteLedger.nothing()) as fresh:
-            meant = set(fresh.schema())
-        if not meant <= set(self.schema()):
-            raise ValueError("its tables are not what they were")
-        look_through(self.epochs())
-        look_through(self.job_rows())
-        look_through(self.job_states().values())
-        look_through(self.slot_rows())
-        look_through(row.span for row in self.slot_rows())
-        look_through(self.history(limit=-1))
-        look_through(self.open_runs())
-        look_through(self.conditions())
-        look_through(self.outbox())
-        look_through(self.triggers())
+            expected = set(fresh.schema())
+        if not expected <= set(self.schema()):
+            raise ValueError("a table or index is missing or was changed")
+        check_values(self.epochs())
+        check_values(self.job_rows())
+        check_values(self.job_states().values())
+        check_values(self.slot_rows())
+        check_values(row.span for row in self.slot_rows())
+        check_values(self.history(limit=-1))
+        check_values(self.open_runs())
+        check_values(self.conditions())
+        check_values(self.outbox())
+        check_values(self.triggers())
         for (table,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             for _ in self._db.execute(f'SELECT * FROM "{table}"'):  # noqa: S608 - a name from the schema
-                pass  # all of its text can be read
+                pass  # raises if a text is not valid UTF-8
         lost = self._db.execute(
             "SELECT job FROM epochs e WHERE NOT EXISTS (SELECT 1 FROM jobs j WHERE j.job = e.job AND j.target = e.target)"
         ).fetchone()
         if lost:
-            raise ValueError(f"{lost[0]}: has an epoch, but stands nowhere")
+            raise ValueError(f"{lost[0]}: has an epoch, but no position")
         for key in NUMBERS:
             float(self.meta(key) or 0)
 
     def schema(self) -> list[tuple[str, str]]:
-        """Return what it is made of: tables and indexes, each with its definition."""
+        """Return the name and the SQL definition of every table and index."""
         return self._db.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
 
     def is_new(self) -> bool:
-        """Return whether no job was ever seen."""
+        """Return whether the ledger has no job yet. Raise StateError if it can't be read."""
         with named_errors(self.path):
             return self._db.execute("SELECT 1 FROM jobs LIMIT 1").fetchone() is None
 
     def copy(self, path: Path) -> None:
-        """Write all of it into a new file at *path*; raises StateError."""
+        """Write a consistent copy of the ledger to a new file at *path*. Raise StateError if that fails."""
         with named_errors(self.path), closing(sqlite3.connect(path)) as target:
             self._db.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")
 
     def hold_still(self) -> None:
-        """See, from the next question on, all as it is then, whatever is written meanwhile; until it is closed."""
+        """Make all reads from the next one until `close` see the same state: later writes of others are not seen."""
         self._db.execute("BEGIN")
 
     @contextmanager
@@ -117,7 +120,7 @@ class SqliteLedger(Positions, Runs, Triggers, History, Conditions, Overrides, Cl
             try:
                 yield
             except BaseException:
-                with suppress(sqlite3.Error):  # a full disk has rolled back already
+                with suppress(sqlite3.Error):  # SQLite rolls back by itself if the disk is full
                     self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
@@ -125,10 +128,10 @@ class SqliteLedger(Positions, Runs, Triggers, History, Conditions, Overrides, Cl
 
 @contextmanager
 def using(ledger: SqliteLedger) -> Iterator[SqliteLedger]:
-    """Close *ledger* in the end, and name its file in what SQLite says of it meanwhile.
+    """Yield *ledger*, close it on exit, and convert errors of SQLite to ScheduledError with a message that names its file.
 
-    What goes wrong without being said (a number that is none, a schedule that can't be read) may be the ledger's
-    fault: then it raises DamagedError instead.
+    Another exception, such as a ValueError about a number or a schedule, may be due to a damaged ledger. The ledger is
+    then checked, and DamagedError is raised if it is damaged; otherwise the exception is raised again.
     """
     try:
         yield ledger

@@ -1,4 +1,4 @@
-"""What is remembered of the whole, in SQL."""
+"""Values that belong to no job, and the hosts, in SQL."""
 
 import sqlite3
 

@@ -1,4 +1,4 @@
-"""What people set by hand on top of the configuration: overrides and pauses, in SQL."""
+"""What the user sets with commands on top of the configuration: overrides and pauses, in SQL."""
 
 import sqlite3
 

@@ -1,4 +1,4 @@
-"""Where jobs stand: epochs, positions, slots and their verdicts, in SQL."""
+"""The positions of jobs: their epochs, positions, slots and verdicts, in SQL."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _Schedules = Annotated[tuple[Schedule, ...], msgspec.Meta(min_length=1)]
 
 
 def read_schedules(text: str) -> tuple[Schedule, ...]:
-    """Return the schedules that the ledger holds as *text*."""
+    """Parse schedules from the JSON of the ledger. Raise msgspec.DecodeError if *text* is invalid."""
     return msgspec.json.decode(text, type=_Schedules)
 
 
@@ -179,7 +179,7 @@ class Positions:
             )
 
     def _decided(self) -> dict[JobKey, tuple[Instant, ...]]:
-        """Return the single slots that were given a verdict before all older ones had theirs."""
+        """Return, for each key, the single slots beyond its position that already have a verdict."""
         found: dict[JobKey, tuple[Instant, ...]] = {}
         rows = self._db.execute(
             "SELECT jobs.job, jobs.target, first FROM jobs CROSS JOIN slots ON slots.job = jobs.job AND slots.target = jobs.target"

@@ -1,4 +1,4 @@
-"""Runs, from their claim to their end, in SQL."""
+"""Runs from claim to end, in SQL."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from scheduled.core.runs import OPEN, AttemptResult, Claim, OpenRun
 from scheduled.schedules.zones import Instant
 
 OPEN_STATUSES = f"({', '.join(repr(status) for status in sorted(OPEN))})"
-_OF_AN_ATTEMPT = (
+_ATTEMPT_FIELDS = (
     "run_id", "attempt", "status", "reason", "started_at", "finished_at", "duration_ms", "exit_code", "output",
     "failure_class", "model", "tokens", "cost",
 )  # fmt: skip
@@ -36,7 +36,7 @@ def _open_run(row: tuple[Any, ...]) -> OpenRun:
 
 
 def open_runs(db: sqlite3.Connection) -> list[OpenRun]:
-    """Return every run without an end."""
+    """Return every run that has not ended."""
     return [_open_run(row) for row in db.execute(_OPEN_RUN)]
 
 
@@ -49,7 +49,7 @@ class Runs:
         """See `Runs.claim`."""
         if claim.slot is not None and not self._take_slot(claim, at):
             return False
-        # A job that was never enabled may be run by hand, and is counted like any other.
+        # A job that was never enabled can have a manual run, and needs a row for its run counts.
         self._db.execute(
             "INSERT OR IGNORE INTO jobs (job, target, position) VALUES (?, ?, 0)", (claim.job, claim.target)
         )
@@ -141,7 +141,7 @@ class Runs:
             self._summarise(ending, run_status, document)
 
     def _record_attempt(self, ending: AttemptResult, document: str | None) -> None:
-        values = {name: getattr(ending, name) for name in _OF_AN_ATTEMPT} | {"result": document}
+        values = {name: getattr(ending, name) for name in _ATTEMPT_FIELDS} | {"result": document}
         self._db.execute(_ATTEMPT, values)
 
     def close_run(self, run_id: str, status: str, reason: str) -> None:

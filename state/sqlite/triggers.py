@@ -1,4 +1,4 @@
-"""What waits to start a job beside its schedule: events and steps of chains, in SQL."""
+"""Start requests: what waits to start a job because of an event or a chain, in SQL."""
 
 import sqlite3
 

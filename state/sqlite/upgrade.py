@@ -1,4 +1,4 @@
-"""The version of a ledger's tables, and its upgrade by the scripts in `migrations/`."""
+"""The version of the ledger's schema, and its upgrade with the scripts in `migrations/`."""
 
 import os
 import sqlite3
@@ -13,10 +13,10 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def require_version(db: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
-    """Upgrade the tables to the version that this program knows, unless *read_only*.
+    """Upgrade the schema to the version of this program. With *read_only*, only check the version.
 
-    Raises StateError for a newer version, or for an older one where nothing may be written; UnbornError if there is
-    nothing in the file yet.
+    Raise StateError if the schema is newer, or if it is older and *read_only* is set. Raise UnbornError if *read_only* is
+    set and the file has no tables yet.
     """
     with named_errors(path):
         known = len(_script_names())
@@ -27,9 +27,9 @@ def require_version(db: sqlite3.Connection, path: Path, *, read_only: bool) -> N
         )
     if found < known and read_only:
         if not found:
-            raise UnbornError(f"{path}: there is nothing in it; the next tick fills it")
+            raise UnbornError(f"{path}: is empty; `scheduled run` creates its tables")
         raise StateError(
-            f"{path}: of an older version (schema {found}, known {known}); the next tick upgrades it"
+            f"{path}: written by an older version of scheduled (schema {found}, known {known}); `scheduled run` upgrades it"
         )
     if found < known and path == NOWHERE:
         _upgrade(db, 0, known)
@@ -39,12 +39,12 @@ def require_version(db: sqlite3.Connection, path: Path, *, read_only: bool) -> N
 
 def _migrate(db: sqlite3.Connection, path: Path, known: int) -> None:
     with exclusive(path.with_suffix(".lock")), named_errors(path):
-        # Another process may have done it meanwhile.
+        # Read the version again under the lock: another process may have upgraded it.
         _upgrade(db, int(db.execute("PRAGMA user_version").fetchone()[0]), known)
 
 
 def _upgrade(db: sqlite3.Connection, found: int, known: int) -> None:
-    # All at once: who looks meanwhile finds the old schema or the new one, and none in between.
+    # One transaction: another process sees the old schema or the new one.
     scripts = "\n".join(_scripts()[found:known])
     db.executescript(f"BEGIN IMMEDIATE;\n{scripts}\nPRAGMA user_version = {known};\nCOMMIT;")
 
@@ -54,5 +54,5 @@ def _scripts() -> list[str]:
 
 
 def _script_names() -> list[str]:
-    # Path.glob takes a directory that it may not open, or has no descriptor left for, for an empty one.
+    # Path.glob returns nothing if the directory can't be opened (no permission, no free descriptor); listdir raises.
     return sorted(name for name in os.listdir(MIGRATIONS) if name.endswith(".sql"))

@@ -180,7 +180,7 @@ def world(house):
 
 def _again(world):
     _configured(world)
-    world.begin_again(world.root / "before")
+    world.restore(world.root / "before")
 
 
 def steady(found):

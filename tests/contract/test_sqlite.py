@@ -172,7 +172,9 @@ def test_a_ledger_that_is_only_looked_at_cannot_be_written(path):
         with ledger.transaction():
             ledger.remember("k", "v")
 
-    with pytest.raises(StateError, match=f"{path}: cannot be recorded: attempt to write a readonly database"):
+    with pytest.raises(
+        StateError, match=f"{path}: cannot be read or written: attempt to write a readonly database"
+    ):
         write()
     assert ledger.meta("k") is None
     ledger.close()

@@ -68,7 +68,7 @@ def runtime(built):
     built.world.configure(JOBS)
     for run in json.loads(built.scheduled("history", "--status", "running", "--json").stdout):
         built.scheduled("stop", run["run_id"])
-    built.world.begin_again(built.world.root / "before")
+    built.world.restore(built.world.root / "before")
     return built
 
 

@@ -31,7 +31,7 @@ def test_a_tick_with_a_foreign_configuration_says_so_once_and_works(bound):
     assert [one.returncode for one in done] == [0, 0]
     assert done[0].stderr.count("\n") == 1
     assert (
-        f"{bound.state}: was the state of {mine}, which is still there, and is that of {other}"
+        f"{bound.state}: was the state of {mine}, which still exists, and is the state of {other}"
         in done[0].stderr
     )
     assert done[1].stderr == ""
@@ -45,7 +45,7 @@ def test_a_tick_on_a_copied_state_says_so_once_and_works_under_an_id_of_its_own(
     done = [bound.run("run", "often") for _ in range(2)]
 
     assert [(one.returncode, one.stderr.count("\n")) for one in done] == [(0, 1), (0, 0)]
-    assert f"{bound.state}: is a copy of {original}, which is still there" in done[0].stderr
+    assert f"{bound.state}: is a copy of {original}, which still exists" in done[0].stderr
     hosts = [run["host_id"] for run in bound.json("history")]
     assert (hosts[0], len(set(hosts)), bound.json("audit")["ok"]) == (hosts[1], 2, True)
 

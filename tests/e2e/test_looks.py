@@ -243,4 +243,4 @@ def test_a_ledger_that_lost_all_it_held_is_not_taken_for_a_new_one(world, instan
         left.unlink()
     instance.paths.ledger.touch()
 
-    assert "there is nothing in it; the next tick fills it" in world.run("history").stderr
+    assert "is empty; `scheduled run` creates its tables" in world.run("history").stderr

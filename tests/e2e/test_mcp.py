@@ -69,7 +69,7 @@ def agent(running_interface):
 
     may()
     world.tab.unlink(missing_ok=True)
-    world.begin_again(world.root / "before")
+    world.restore(world.root / "before")
     return may
 
 

@@ -131,7 +131,7 @@ def test_a_file_in_place_of_the_state_directory_is_named(world):
         done = world.run(verb)
         assert (done.returncode, done.stderr) == (
             2,
-            f"scheduled: {world.state}: is no directory; name another one with --state\n",
+            f"scheduled: {world.state}: is not a directory; choose another one with --state DIR\n",
         )
 
 

@@ -35,14 +35,14 @@ def ended(processes):
 
 
 @pytest.mark.timeout(180)
-def test_fifty_ticks_at_once_run_each_slot_exactly_once(estates):
-    estate, _ = estates.another()
+def test_fifty_ticks_at_once_run_each_slot_exactly_once(worlds):
+    world, _ = worlds.another()
 
-    codes, said = ended([started(estate.command("run")) for _ in range(CROWD)])
+    codes, said = ended([started(world.command("run")) for _ in range(CROWD)])
 
     assert (codes, said) == ([0] * CROWD, "")
-    assert estate.unlike(estates.reference) + estate.witnessed_unlike(estates.reference) == []
-    assert (estate.run("run", "--verbose").returncode, estate.wrongs()) == (0, [])
+    assert world.unlike(worlds.reference) + world.witnessed_unlike(worlds.reference) == []
+    assert (world.run("run", "--verbose").returncode, world.wrongs()) == (0, [])
 
 
 def test_a_file_that_is_removed_before_it_is_locked_is_created_again(tmp_path, monkeypatch):
@@ -116,8 +116,8 @@ def crontab(tmp_path, monkeypatch):
 
 
 @pytest.mark.timeout(180)
-def test_ticks_and_other_commands_at_the_same_time_all_succeed(estates, crontab):
-    estate, _ = estates.another()
+def test_ticks_and_other_commands_at_the_same_time_all_succeed(worlds, crontab):
+    world, _ = worlds.another()
     others = [
         ("install",),
         ("status", "--json"),
@@ -128,19 +128,19 @@ def test_ticks_and_other_commands_at_the_same_time_all_succeed(estates, crontab)
         ("pause", "first"),
         ("resume", "first"),
         ("emit", "nobody_listens"),
-        ("state", "backup", str(estate.root / "backup.tar.gz")),
+        ("state", "backup", str(world.root / "backup.tar.gz")),
         *(("add", f"new{number}", "--cron", "0 0 1 1 *", "--", "true") for number in range(5)),
     ]
 
     processes = []
     for number in range(2 * len(others)):
         words = others[number // 2] if number % 2 else ("run",)
-        processes.append((words, started(estate.command(*words))))
+        processes.append((words, started(world.command(*words))))
     wrong = [(words, *found) for words, process in processes if (found := failed(process, words))]
 
     assert wrong == []
-    assert estate.run("run", "--verbose").returncode == 0
-    assert estate.wrongs() + estate.unlike_but_for(estates.reference, "new") == []
+    assert world.run("run", "--verbose").returncode == 0
+    assert world.wrongs() + world.unlike_except(worlds.reference, "new") == []
     assert (crontab.read_text().count("# mine"), crontab.read_text().count("@reboot")) == (1, 1)
 
 
@@ -259,10 +259,10 @@ sys.exit(main())
 """
 
 
-def hurried(estate):
+def hurried(world):
     """Make a hurried tick; return its exit code, what it said, and for how long it lived."""
     began = time.monotonic()
-    codes, said = ended([started([sys.executable, "-c", HURRIED, *estate.command("run")[2:]])])
+    codes, said = ended([started([sys.executable, "-c", HURRIED, *world.command("run")[2:]])])
     return codes[0], said, time.monotonic() - began
 
 
@@ -287,32 +287,32 @@ def children(pid):
 
 
 @pytest.mark.parametrize("lock", ["ledger.lock", "snapshot.lock"])
-def test_waiting_for_a_lock_with_a_stopped_holder_ends_with_an_error(estates, until, lock):
-    estate, _ = estates.another()
-    with stopped_holder(estate.state / lock):
-        code, said, seconds = hurried(estate)
+def test_waiting_for_a_lock_with_a_stopped_holder_ends_with_an_error(worlds, until, lock):
+    world, _ = worlds.another()
+    with stopped_holder(world.state / lock):
+        code, said, seconds = hurried(world)
 
     assert (code, said) == (
         75,
-        f"scheduled: {estate.state / lock}: another process has held this lock for 1 s\n",
+        f"scheduled: {world.state / lock}: another process has held this lock for 1 s\n",
     )
     assert seconds >= 1
-    assert estate.unquiet(estate.recover(until)) + estate.wrongs() == []
+    assert world.unquiet(world.recover(until)) + world.wrongs() == []
 
 
-def test_waiting_for_the_transaction_of_another_program_ends_with_an_error(estates, until):
-    estate, _ = estates.another()
-    with closing(sqlite3.connect(estate.state / "ledger.db", isolation_level=None)) as stranger:
+def test_waiting_for_the_transaction_of_another_program_ends_with_an_error(worlds, until):
+    world, _ = worlds.another()
+    with closing(sqlite3.connect(world.state / "ledger.db", isolation_level=None)) as stranger:
         stranger.execute("BEGIN IMMEDIATE")
-        code, said, seconds = hurried(estate)
+        code, said, seconds = hurried(world)
 
-    ledger = estate.state / "ledger.db"
+    ledger = world.state / "ledger.db"
     assert (code, said) == (
         75,
         f"scheduled: {ledger}: another program has held the ledger for 1 s; close it there\n",
     )
     assert seconds >= 1
-    assert estate.unquiet(estate.recover(until)) + estate.wrongs() == []
+    assert world.unquiet(world.recover(until)) + world.wrongs() == []
 
 
 def test_the_waiting_times_are_the_documented_ones():

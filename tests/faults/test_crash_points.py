@@ -24,59 +24,59 @@ CHANGES = {
 SAMPLE = 7  # of each role's calls of each kind
 
 
-def killed(estates, until, role, kind, nth):
+def killed(worlds, until, role, kind, nth):
     """Kill a tick at one point, tick on, and return what is wrong then."""
-    estate, points = estates.another()
-    estate.tick(points.environment(role=role, kind=kind, nth=nth))
-    wrongs = [f"just after: {wrong}" for wrong in estate.overtaken()]
-    said = estate.recover(until)
-    wrongs += [*estate.wrongs(), *estate.unlike(estates.reference), *estate.unquiet(said)]
+    world, points = worlds.another()
+    world.tick(points.environment(role=role, kind=kind, nth=nth))
+    wrongs = [f"just after: {wrong}" for wrong in world.overtaken()]
+    said = world.recover(until)
+    wrongs += [*world.wrongs(), *world.unlike(worlds.reference), *world.unquiet(said)]
     if role == "runner":
         # Its death is no interruption of any job: nothing was run a second time.
-        wrongs += estate.witnessed_unlike(estates.reference)
-    return points.met(), estates.judge(estate, f"{role} {kind} {nth}", wrongs)
+        wrongs += world.witnessed_unlike(worlds.reference)
+    return points.met(), worlds.judge(world, f"{role} {kind} {nth}", wrongs)
 
 
 @pytest.mark.timeout(7200 if NIGHTLY else 120)
 @pytest.mark.parametrize(("role", "kind"), [(role, kind) for role in CHANGES for kind in CHANGES[role]])
-def test_killed_at_any_point_nothing_is_lost_torn_doubled_or_left_behind(estates, until, role, kind):
-    points = chosen(estates.counts[role, kind], SAMPLE, f"{role} {kind}")
+def test_killed_at_any_point_nothing_is_lost_torn_doubled_or_left_behind(worlds, until, role, kind):
+    points = chosen(worlds.counts[role, kind], SAMPLE, f"{role} {kind}")
 
-    cases = [(estates, until, role, kind, nth) for nth in points]
+    cases = [(worlds, until, role, kind, nth) for nth in points]
     assert at_each(killed, cases, f"{role} {kind}") == []
 
 
-def killed_at_first(estates, until, kind, nth):
+def killed_at_first(worlds, until, kind, nth):
     """Kill the very first tick of all at one point, tick on, and return what is wrong then."""
-    estate, points = estates.another()
-    shutil.rmtree(estate.state)
-    estate.tick(points.environment(role="runner", kind=kind, nth=nth))
-    said = estate.recover(until)
-    known = {job for (job,) in estate.sql("SELECT job FROM epochs WHERE ends_at IS NULL")}
-    wrongs = [*estate.damage(), *estate.unquiet(said)]
-    configured = {job["name"] for job in estate.json("jobs")}
+    world, points = worlds.another()
+    shutil.rmtree(world.state)
+    world.tick(points.environment(role="runner", kind=kind, nth=nth))
+    said = world.recover(until)
+    known = {job for (job,) in world.sql("SELECT job FROM epochs WHERE ends_at IS NULL")}
+    wrongs = [*world.damage(), *world.unquiet(said)]
+    configured = {job["name"] for job in world.json("jobs")}
     wrongs += [] if known == configured else [f"{known} are known of {configured}"]
-    return points.met(), estates.judge(estate, f"first tick, {kind} {nth}", wrongs)
+    return points.met(), worlds.judge(world, f"first tick, {kind} {nth}", wrongs)
 
 
 @pytest.mark.timeout(7200 if NIGHTLY else 120)
 @pytest.mark.parametrize("kind", ["write", "sync", "rename", "make"])
-def test_after_a_kill_in_the_very_first_tick_the_next_one_starts_from_scratch(estates, until, kind):
-    estate, counting = estates.another()
-    shutil.rmtree(estate.state)
-    assert estate.tick(counting.environment()).returncode == 0
+def test_after_a_kill_in_the_very_first_tick_the_next_one_starts_from_scratch(worlds, until, kind):
+    world, counting = worlds.another()
+    shutil.rmtree(world.state)
+    assert world.tick(counting.environment()).returncode == 0
     points = chosen(counting.counts()["runner", kind], SAMPLE, f"first tick, {kind}")
 
     assert (
-        at_each(killed_at_first, [(estates, until, kind, nth) for nth in points], f"first tick, {kind}") == []
+        at_each(killed_at_first, [(worlds, until, kind, nth) for nth in points], f"first tick, {kind}") == []
     )
 
 
-def test_a_replacing_file_is_synced_before_the_rename_and_its_directory_after(estates):
+def test_a_replacing_file_is_synced_before_the_rename_and_its_directory_after(worlds):
     """No kill shows that: it is the power cut for which it is done."""
-    estate, points = estates.another()
-    trace = estate.root.with_suffix(".trace")
-    estate.tick(points.environment(trace=trace))
+    world, points = worlds.another()
+    trace = world.root.with_suffix(".trace")
+    world.tick(points.environment(trace=trace))
 
     renamed, unsynced, nameless = 0, set(), {}
     for pid, kind, path, old in calls(trace):
@@ -93,10 +93,10 @@ def test_a_replacing_file_is_synced_before_the_rename_and_its_directory_after(es
     assert nameless == {}
 
 
-def test_a_result_is_synced_before_the_tick_is_notified(estates):
-    estate, points = estates.another()
-    trace = estate.root.with_suffix(".trace")
-    estate.tick(points.environment(trace=trace))
+def test_a_result_is_synced_before_the_tick_is_notified(worlds):
+    world, points = worlds.another()
+    trace = world.root.with_suffix(".trace")
+    world.tick(points.environment(trace=trace))
 
     lines = [call[1:3] for call in calls(trace, role="supervisor") if call[1] in ("write", "sync")]
     after_sync = [path for (kind, _), (_, path) in pairwise(lines) if kind == "sync"]
@@ -117,10 +117,10 @@ def calls(trace, role=""):
 
 @pytest.mark.system
 @pytest.mark.skipif(shutil.which("strace") is None, reason="NOT RUN: needs strace")
-def test_no_call_that_strace_sees_is_missed(estates):
+def test_no_call_that_strace_sees_is_missed(worlds):
     """The points are counted in libc; what a program does without it would be counted nowhere."""
-    estate, points = estates.another()
-    seen = estate.root.with_suffix(".strace")
+    world, points = worlds.another()
+    seen = world.root.with_suffix(".strace")
     names = {
         "write": "write,pwrite64,writev,pwritev,ftruncate",
         "sync": "fsync,fdatasync,sync_file_range",
@@ -140,7 +140,7 @@ def test_no_call_that_strace_sees_is_missed(estates):
         seen,
     ]
 
-    subprocess.run([*watching, *estate.command("run")], env=points.environment(), check=True)
+    subprocess.run([*watching, *world.command("run")], env=points.environment(), check=True)
 
     lines = seen.read_text().splitlines()
     for kind, calls in names.items():

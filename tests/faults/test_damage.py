@@ -14,7 +14,7 @@ from contextlib import closing
 import pytest
 
 from scheduled.state.locks import exclusive
-from tests.fixtures.in_process_cli import NIGHTLY, SEED, say
+from tests.fixtures.in_process_cli import NIGHTLY, SEED, invoke
 
 FAR = """
     timezone = "Europe/Berlin"
@@ -66,7 +66,7 @@ def test_a_snapshot_with_any_flipped_bit_is_repaired_without_moving_a_position(h
     for place, bad in flips(good, "snapshot"):
         renew(house)
         (house.state / "scheduled_state.json").write_bytes(bad)
-        done = say(house, "run")
+        done = invoke(house, "run")
         after = positions(house)
         assert (place, done.code, after, "Traceback" in done.err) == (place, 0, before, False)
         assert done.err, f"byte {place} was flipped in silence"
@@ -79,14 +79,14 @@ def test_without_a_ledger_a_flipped_bit_in_the_snapshot_affects_at_most_one_job(
         renew(house)
         (house.state / "ledger.db").unlink()
         (house.state / "scheduled_state.json").write_bytes(bad)
-        done = say(house, "run")
+        done = invoke(house, "run")
         after = positions(house)
         kept = [name for name in before if after[name][0] == before[name][0]]
         damaged = ": damaged; moved aside to" in done.err or "written by a newer version" in done.err
         assert (place, done.code, after.keys() >= before.keys()) == (place, 0, True) or done.code == 1
         assert damaged or len(kept) >= len(before) - 1, (place, done.err)
         assert done.err, f"byte {place} was flipped in silence"
-        assert say(house, "audit").code in (0, 1)
+        assert invoke(house, "audit").code in (0, 1)
 
 
 def test_a_ledger_with_any_flipped_bit_is_read_or_refused_and_restored_without_a_crash(house):
@@ -101,14 +101,14 @@ def test_a_ledger_with_any_flipped_bit_is_read_or_refused_and_restored_without_a
         bad = bytearray(good)
         bad[place] ^= 1 << chance.randrange(8)
         (house.state / "ledger.db").write_bytes(bad)
-        ticks = [say(house, "run") for _ in range(2)]
+        ticks = [invoke(house, "run") for _ in range(2)]
         if ticks[1].code:
-            ticks.append(say(house, "run"))
+            ticks.append(invoke(house, "run"))
         assert {done.code for done in ticks} <= {0, 1}, (place, [done.err for done in ticks])
         # Whatever it was, the tick after the one that met it works; a newer version stays refused.
         newer = "newer version" in ticks[-1].err
         assert newer or sum(done.code for done in ticks) <= 1, (place, [done.err for done in ticks])
-        assert newer or say(house, "status").code in (0, 1)
+        assert newer or invoke(house, "status").code in (0, 1)
         mended += any("moved aside" in done.err for done in ticks)
 
     assert mended
@@ -145,7 +145,7 @@ def test_a_result_file_with_any_flipped_bit_ends_every_run_once_and_is_kept_if_d
     for place, bad in flips(good, "results"):
         renew(orphaned)
         results.write_bytes(bad)
-        done = say(orphaned, "run")
+        done = invoke(orphaned, "run")
         rows = orphaned.sql("SELECT job, status FROM runs ORDER BY job, claimed_at")
         # A run by hand that was interrupted is not begun again; whichever way, none stays open.
         assert done.code in (0, 1), (place, done.err)
@@ -177,11 +177,11 @@ def test_a_damaged_ledger_or_snapshot_is_reported_and_restored_from_the_other(ho
     before, path = positions(house), house.state / name
     path.write_bytes(CONTENTS[damage](path.read_bytes()))
 
-    ticks = [say(house, "run") for _ in range(2)]
+    ticks = [invoke(house, "run") for _ in range(2)]
 
     assert (ticks[-1].code, positions(house)) == (0, before)
     assert f"{path}: " in ticks[0].err
-    assert say(house, "audit").code == 0
+    assert invoke(house, "audit").code == 0
 
 
 @pytest.mark.parametrize("kind", ["directory", "fifo"])
@@ -191,7 +191,7 @@ def test_a_directory_or_fifo_in_place_of_a_file_is_moved_aside_without_blocking(
     path.unlink()
     (path.mkdir if kind == "directory" else lambda: os.mkfifo(path))()
 
-    done = say(house, "run")
+    done = invoke(house, "run")
 
     assert (done.code, positions(house)) == (0, before)
     assert f"{path}: not a regular file; moved aside to {path}.damaged-" in done.err
@@ -205,12 +205,12 @@ def test_a_directory_in_place_of_a_lock_file_is_named_and_nothing_else_changes(h
         path.unlink()
     (house.state / name).mkdir()
 
-    done = say(house, "run")
+    done = invoke(house, "run")
 
     assert (done.code, "scheduled: " + str(house.state) in done.err) == (1, True)
     assert (house.state / "scheduled_state.json").read_bytes() == before
     (house.state / name).rmdir()
-    assert say(house, "run").code == 0
+    assert invoke(house, "run").code == 0
 
 
 @pytest.mark.parametrize("kind", ["directory", "fifo", "rubbish"])
@@ -222,7 +222,7 @@ def test_an_invalid_result_file_is_moved_aside_and_reported_once(house, kind):
         "rubbish": lambda: path.write_bytes(b"\xff{\n" * 100),
     }[kind]()
 
-    ticks = [say(house, "run", "-v") for _ in range(2)]
+    ticks = [invoke(house, "run", "-v") for _ in range(2)]
 
     assert [done.code for done in ticks] == [0, 0]
     assert (path.exists(), path.with_name(f"{path.name}.damaged").exists()) == (False, True)
@@ -233,11 +233,11 @@ def test_a_result_file_that_cannot_be_opened_fails_the_tick_until_it_is_removed(
     path = house.state / "results" / "20260101T000000Z-1-abcd.jsonl"
     path.symlink_to(path.name)
 
-    done = say(house, "run", "-v")
+    done = invoke(house, "run", "-v")
 
     assert (done.code, f"scheduled: {path}: can't be removed: " in done.err) == (1, True)
     path.unlink()
-    assert say(house, "run", "-v").code == 0
+    assert invoke(house, "run", "-v").code == 0
 
 
 @pytest.mark.parametrize("name", ["spool", "results", "output", "reports"])
@@ -245,7 +245,7 @@ def test_a_file_in_place_of_a_directory_is_named(house, name):
     shutil.rmtree(house.state / name)
     (house.state / name).write_text("x")
 
-    done = say(house, "run")
+    done = invoke(house, "run")
 
     assert (done.code, done.err) == (1, f"scheduled: {house.state / name}: File exists\n")
 
@@ -256,12 +256,12 @@ def test_a_swapped_ledger_and_snapshot_are_both_reported_as_damaged(house):
     shutil.move(snapshot, ledger)
     shutil.move(house.root / "kept", snapshot)
 
-    done = say(house, "run")
+    done = invoke(house, "run")
 
     assert done.code == 0
     assert f"{ledger}: damaged: " in done.err
     assert f"{snapshot}: damaged; moved aside to " in done.err
-    assert (len(list(house.state.glob("*.damaged-*"))), say(house, "audit").code) == (2, 0)
+    assert (len(list(house.state.glob("*.damaged-*"))), invoke(house, "audit").code) == (2, 0)
 
 
 # Versions
@@ -272,7 +272,7 @@ def test_a_snapshot_of_a_newer_version_is_refused_and_nothing_changes(house):
     path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
     before = {file: file.read_bytes() for file in house.state.glob("*") if file.is_file()}
 
-    done = say(house, "run")
+    done = invoke(house, "run")
 
     assert done.code == 1
     assert (
@@ -287,7 +287,7 @@ def test_a_lost_ledger_is_not_guessed_from_a_newer_snapshot(house):
     path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
     (house.state / "ledger.db").unlink()
 
-    done = say(house, "run")
+    done = invoke(house, "run")
 
     assert (done.code, (house.state / "ledger.db").exists()) == (1, False)
 
@@ -297,7 +297,7 @@ def test_a_ledger_of_a_newer_version_is_refused_and_nothing_changes(house):
         db.execute("PRAGMA user_version = 99")
     before = (house.state / "ledger.db").read_bytes()
 
-    done = say(house, "run")
+    done = invoke(house, "run")
 
     assert (done.code, "written by a newer version of scheduled (schema 99" in done.err) == (1, True)
     assert (house.state / "ledger.db").read_bytes() == before
@@ -308,7 +308,7 @@ def test_a_snapshot_of_an_older_version_restores_the_positions(house):
     path.write_text(path.read_text().replace('  "version": 1,\n', ""))
     (house.state / "ledger.db").unlink()
 
-    done = say(house, "run")
+    done = invoke(house, "run")
 
     assert (done.code, positions(house), world_version(house)) == (0, before, 1)
 
@@ -337,7 +337,7 @@ def test_a_lock_that_is_held_for_too_long_is_named(house):
 def test_state_of_another_user_is_refused_with_the_fix(house, name):
     os.chown(house.state / name, 4711, -1)
 
-    done = say(house, "run")
+    done = invoke(house, "run")
 
     place = house.state / name
     assert (done.code, done.err) == (
@@ -358,14 +358,14 @@ def test_with_a_damaged_configuration_no_job_runs_and_none_is_forgotten(house, d
     good = house.config.read_bytes()
     house.config.write_bytes(CONTENTS[damage](good))
 
-    done = say(house, "run")
+    done = invoke(house, "run")
     house.config.write_bytes(good)
 
     if damage == "zero-length":  # that is a configuration: one without jobs
         assert done.code == 0
     else:
         assert (done.code, str(house.config) in done.err) == (2, True)
-        assert (say(house, "run").code, positions(house)) == (0, before)
+        assert (invoke(house, "run").code, positions(house)) == (0, before)
 
 
 @pytest.mark.parametrize("kind", ["directory", "fifo", "terabyte"])
@@ -378,7 +378,7 @@ def test_a_configuration_that_is_not_a_usable_file_is_named_without_blocking(hou
     path.unlink(missing_ok=True)
     {"directory": path.mkdir, "fifo": lambda: os.mkfifo(path), "terabyte": lambda: sparse(path)}[kind]()
 
-    done = say(house, "run")
+    done = invoke(house, "run")
 
     assert (done.code, f"scheduled: {path}: " in done.err) == (2, True), done.err
 
@@ -393,5 +393,5 @@ def test_a_configuration_with_any_flipped_bit_is_accepted_or_refused(house):
 
     for place, bad in flips(good, "configuration"):
         house.config.write_bytes(bad)
-        done = say(house, "check")
+        done = invoke(house, "check")
         assert done.code in (0, 2), (place, done.err)

@@ -32,7 +32,7 @@ CALLS = {
 SAMPLE = 4
 DOCUMENTED = (0, 1, 2)
 # What a tick makes good by itself is said, and no failure.
-MENDED = ("; it is published anew from the ledger", "; all files are looked at anew")
+MENDED = ("; it is rewritten from the ledger", "; all files are looked at anew")
 
 
 def dealt(role, kind, points):
@@ -47,42 +47,42 @@ def dealt(role, kind, points):
     return [chance.choice([case for case in every if case[0] == nth]) for nth in points]
 
 
-def troubled(estates, until, role, kind, nth, error, stays):
+def troubled(worlds, until, role, kind, nth, error, stays):
     """Let calls fail in one tick, tick on without trouble, and return what is wrong then."""
-    estate, points = estates.another()
-    trouble = estate.root / "trouble"
+    world, points = worlds.another()
+    trouble = world.root / "trouble"
     trouble.touch()
     how = {"stays": trouble} if stays else {}
-    aim = {"role": role, "kind": kind, "nth": nth, "errno": error, "under": estate.root}
-    first = estate.tick(points.environment(**aim, **how))
-    wrongs = badly_told(estate, estates.reference, first) if points.met() else []
+    aim = {"role": role, "kind": kind, "nth": nth, "errno": error, "under": world.root}
+    first = world.tick(points.environment(**aim, **how))
+    wrongs = badly_told(world, worlds.reference, first) if points.met() else []
     trouble.unlink()
-    said = estate.recover(until, again=role == "handler")
-    wrongs += [*estate.wrongs(), *estate.mails_unlike(estates.reference), *estate.unquiet([first, *said])]
+    said = world.recover(until, again=role == "handler")
+    wrongs += [*world.wrongs(), *world.mails_unlike(worlds.reference), *world.unquiet([first, *said])]
     if role != "handler":
-        wrongs += estate.unlike(estates.reference) + estate.witnessed_unlike(estates.reference)
+        wrongs += world.unlike(worlds.reference) + world.witnessed_unlike(worlds.reference)
     if kind == "unlink":
         # What can't be removed is removed when the next mail is put there.
         wrongs = [wrong for wrong in wrongs if "/sent/." not in wrong and "/deleted/." not in wrong]
     name = f"{role} {kind} {nth} {error} {'staying' if stays else 'once'}"
-    return points.met(), estates.judge(estate, name, wrongs)
+    return points.met(), worlds.judge(world, name, wrongs)
 
 
-def badly_told(estate, reference, first):
+def badly_told(world, reference, first):
     """Return what is wrong with how a tick that met trouble ended: silence is for those to whom it did nothing."""
     found = [] if first.returncode in DOCUMENTED else [f"exit code {first.returncode}"]
     lines = [line for line in first.stderr.splitlines() if not line.endswith(MENDED)]
     if bool(first.returncode) != bool(lines):
         found.append(f"exit code {first.returncode} and {first.stderr!r}")
-    if not first.returncode and not estate.alarmed():
-        found += [f"in silence: {wrong}" for wrong in estate.unlike(reference)]
+    if not first.returncode and not world.alarmed():
+        found += [f"in silence: {wrong}" for wrong in world.unlike(reference)]
     return found
 
 
 @pytest.mark.timeout(14400 if NIGHTLY else 120)
 @pytest.mark.parametrize(("role", "kind"), [(role, kind) for role in CALLS for kind in CALLS[role]])
-def test_any_failing_call_is_reported_leaves_no_partial_file_and_is_recovered(estates, until, role, kind):
-    points = chosen(estates.failing[role, kind], SAMPLE, f"{role} {kind}")
+def test_any_failing_call_is_reported_leaves_no_partial_file_and_is_recovered(worlds, until, role, kind):
+    points = chosen(worlds.failing[role, kind], SAMPLE, f"{role} {kind}")
 
-    cases = [(estates, until, role, kind, *case) for case in dealt(role, kind, points)]
+    cases = [(worlds, until, role, kind, *case) for case in dealt(role, kind, points)]
     assert at_each(troubled, cases, f"{role} {kind}") == []

@@ -91,7 +91,7 @@ def test_reading_commands_work_on_a_full_disk_and_name_the_reason(small, world):
     remark = f"scheduled: {reason}; nothing new is recorded"
     assert [(answer[0], answer.count(remark)) for answer in answers] == [("0", 1)] * len(READING)
     assert unchanged == ["same"]
-    assert pause == ["1", f"scheduled: {world.state}/ledger.db: cannot be recorded: {reason}"]
+    assert pause == ["1", f"scheduled: {world.state}/ledger.db: cannot be read or written: {reason}"]
 
 
 @pytest.mark.parametrize("memory", ["mode=1777", "ro"])

@@ -54,7 +54,7 @@ def test_a_damaged_ledger_is_moved_aside_and_its_positions_are_restored_from_the
     assert (done.returncode, kept.read_bytes()) == (0, DAMAGE[damage])
     assert said[0].startswith(f"scheduled: {house.state / 'ledger.db'}: damaged: ")
     assert said[1] == (
-        f"scheduled: {house.state / 'ledger.db'}: was lost; the positions of 2 jobs are restored"
+        f"scheduled: {house.state / 'ledger.db'}: was lost; restored the positions of 2 jobs"
         " from scheduled_state.json"
     )
     assert positions(house)["daily"] == before["daily"]
@@ -74,7 +74,7 @@ def test_a_ledger_with_one_damaged_page_is_reported_and_restored_by_the_next_tic
 
     said = "".join(one.stderr for one in done)
     assert ("Traceback" in said, done[-1].returncode, len(aside(house))) == (False, 0, 1)
-    assert (f"{ledger}: damaged: " in said, "positions of 2 jobs are restored" in said) == (True, True)
+    assert (f"{ledger}: damaged: " in said, "restored the positions of 2 jobs" in said) == (True, True)
     assert (positions(house)["daily"], house.json("audit")["ok"]) == (before["daily"], True)
 
 
@@ -97,7 +97,7 @@ def test_manual_overrides_survive_the_loss_of_the_ledger(house, loss):
 
     done = house.run("run")
 
-    assert "and what was paused or switched by hand are restored from scheduled_state.json" in done.stderr
+    assert "and the overrides and pauses from scheduled_state.json" in done.stderr
     assert [job["enabled"] for job in house.json("jobs")] == [True, False]
     paused = {name: until and until[:10] for name, until in house.json("status")["paused"].items()}
     assert paused == {"*": "2099-01-01", "daily": None}
@@ -110,7 +110,7 @@ def test_a_missing_ledger_is_restored_and_nothing_is_replayed(house):
 
     done = house.run("run")
 
-    assert (done.returncode, "was lost; the positions of 2 jobs are restored" in done.stderr) == (0, True)
+    assert (done.returncode, "was lost; restored the positions of 2 jobs" in done.stderr) == (0, True)
     assert [run_id for run_id in ran(house) if ran(house).count(run_id) > 1] == []
     assert (ran(house)[: len(before)], house.json("audit")["problems"]) == (before, [])
 
@@ -129,7 +129,7 @@ def test_concurrent_ticks_restore_a_damaged_ledger_once(house):
     said = "".join(tick.communicate()[1] for tick in ticks)
 
     assert [tick.returncode for tick in ticks] == [0] * 6
-    assert (len(aside(house)), said.count("moved aside"), said.count("are restored")) == (1, 1, 1)
+    assert (len(aside(house)), said.count("moved aside"), said.count("restored")) == (1, 1, 1)
     assert len(ran(house)) == len(set(ran(house)))
     assert house.json("audit")["problems"] == []
 
@@ -154,7 +154,7 @@ def test_a_damaged_snapshot_is_reported_and_written_again_from_the_ledger(house,
 
     assert (done.returncode, positions(house)["daily"]) == (0, before["daily"])
     (kept,) = house.state.glob("scheduled_state.json.damaged-*")
-    said = f"scheduled_state.json: {word}; moved aside to {kept}, it is published anew from the ledger"
+    said = f"scheduled_state.json: {word}; moved aside to {kept}, and rewritten from the ledger"
     assert (said in done.stderr, kept.read_bytes()) == (True, content)
 
 
@@ -165,7 +165,7 @@ def test_a_manual_edit_of_the_snapshot_is_reported_and_moves_no_position(house):
 
     done = house.run("run")
 
-    assert (done.returncode, "edited by hand" in done.stderr) == (0, True)
+    assert (done.returncode, "edited manually" in done.stderr) == (0, True)
     assert positions(house)["daily"] == before["daily"]
 
 

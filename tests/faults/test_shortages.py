@@ -20,13 +20,13 @@ def on_disks(test):
 
 
 @pytest.fixture
-def estate(estates):
-    return estates.another()[0]
+def world(worlds):
+    return worlds.another()[0]
 
 
-def shell(estate, script):
+def shell(world, script):
     """Run a script in which `tick` makes one, in a mount namespace of its own; return the ticks' codes and words."""
-    tick = f'tick() {{ code=0; {" ".join(estate.command("run"))} 2>&1 || code=$?; echo "exit code $code"; }}'
+    tick = f'tick() {{ code=0; {" ".join(world.command("run"))} 2>&1 || code=$?; echo "exit code $code"; }}'
     command = ["unshare", "-m", "sh", "-ec", f"{tick}\n{script}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
     assert (done.returncode, done.stderr) == (0, "")
@@ -34,52 +34,52 @@ def shell(estate, script):
     return code, said
 
 
-def healed(estate, estates, until, *, again=False):
+def healed(world, worlds, until, *, again=False):
     """Tick on without trouble; return what is still wrong then."""
-    said = estate.recover(until, again=again)
-    wrongs = estate.wrongs() + estate.mails_unlike(estates.reference) + estate.unquiet(said)
-    return wrongs + ([] if again else estate.witnessed_unlike(estates.reference))
+    said = world.recover(until, again=again)
+    wrongs = world.wrongs() + world.mails_unlike(worlds.reference) + world.unquiet(said)
+    return wrongs + ([] if again else world.witnessed_unlike(worlds.reference))
 
 
 # Descriptors
 
 
 @pytest.mark.parametrize("files", [6, 8, 9, 10, 12, 16])
-def test_a_lack_of_file_descriptors_is_reported_and_loses_nothing(estate, estates, until, files):
-    limited = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *estate.command("run")]
+def test_a_lack_of_file_descriptors_is_reported_and_loses_nothing(world, worlds, until, files):
+    limited = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *world.command("run")]
 
     done = subprocess.run(limited, capture_output=True, text=True, check=False)
 
     assert (done.returncode in (0, 1), "Traceback" in done.stderr) == (True, False), done.stderr
     assert ("Too many open files" in done.stderr or "unable to open" in done.stderr) == bool(done.returncode)
-    assert healed(estate, estates, until, again=True) == []
+    assert healed(world, worlds, until, again=True) == []
 
 
 # Disks
 
 
 @on_disks
-def test_a_read_only_state_is_reported_and_nothing_is_started(estate, estates, until):
+def test_a_read_only_state_is_reported_and_nothing_is_started(world, worlds, until):
     code, said = shell(
-        estate, f"mount --bind {estate.state} {estate.state}\nmount -o remount,bind,ro {estate.state}\ntick"
+        world, f"mount --bind {world.state} {world.state}\nmount -o remount,bind,ro {world.state}\ntick"
     )
 
     assert (code, len(said)) == ("exit code 1", 1)
-    assert said[0].startswith(f"scheduled: {estate.state}")
+    assert said[0].startswith(f"scheduled: {world.state}")
     assert "ead-only" in said[0] or "readonly" in said[0]
-    assert estate.witness() == []
-    assert healed(estate, estates, until) == []
+    assert world.witness() == []
+    assert healed(world, worlds, until) == []
 
 
 @on_disks
-def test_a_read_only_workspace_is_reported_and_stops_no_other_job(estate, estates, until):
-    place = estate.workspace
-    code, said = shell(estate, f"mount --bind {place} {place}\nmount -o remount,bind,ro {place}\ntick")
+def test_a_read_only_workspace_is_reported_and_stops_no_other_job(world, worlds, until):
+    place = world.workspace
+    code, said = shell(world, f"mount --bind {place} {place}\nmount -o remount,bind,ro {place}\ntick")
 
     assert (code, "Traceback" in str(said)) == ("exit code 1", False)
     assert [line for line in said if line.startswith("scheduled: mail: failed: ") and "Read-only" in line]
-    assert estate.witnessed_unlike(estates.reference) == []
-    assert healed(estate, estates, until, again=True) == []
+    assert world.witnessed_unlike(worlds.reference) == []
+    assert healed(world, worlds, until, again=True) == []
 
 
 @on_disks
@@ -87,11 +87,11 @@ def test_a_read_only_workspace_is_reported_and_stops_no_other_job(estate, estate
     ("left", "enough"),
     [*((left, []) for left in range(4)), *((left, [("exit code 0", False)]) for left in (5, 8))],
 )
-def test_a_disk_without_inodes_is_reported_and_the_tick_recovers(estate, estates, until, left, enough):
+def test_a_disk_without_inodes_is_reported_and_the_tick_recovers(world, worlds, until, left, enough):
     """Five or eight are enough where the jobs end fast enough that their files are never there together."""
-    copy, disk = estate.root / "copy", estate.state
+    copy, disk = world.root / "copy", world.state
     code, said = shell(
-        estate,
+        world,
         f"""
         cp -a {disk} {copy}
         used=$(find {copy} | wc -l)
@@ -114,22 +114,20 @@ def test_a_disk_without_inodes_is_reported_and_the_tick_recovers(estate, estates
     wanted = any(word in str(said) for word in words)
     assert "Traceback" not in str(said)
     assert (code, wanted) in [("exit code 1", True), *enough]
-    assert healed(estate, estates, until, again=True) == []
+    assert healed(world, worlds, until, again=True) == []
 
 
 # Processes
 
 
-def test_a_tick_with_nothing_to_start_needs_no_process(estates, until):
-    estate, points = estates.another()
-    assert estate.tick().returncode == 0
-    estate.over(until)
-    with estate.config.open("a") as config:
+def test_a_tick_with_nothing_to_start_needs_no_process(worlds, until):
+    world, points = worlds.another()
+    assert world.tick().returncode == 0
+    world.over(until)
+    with world.config.open("a") as config:
         config.write("# edited\n")
 
-    done = estate.tick(
-        points.environment(role="runner", kind="fork", nth=1, errno="EAGAIN", stays=estate.root)
-    )
+    done = world.tick(points.environment(role="runner", kind="fork", nth=1, errno="EAGAIN", stays=world.root))
 
     assert (points.met(), done.returncode, done.stderr) == (True, 0, "")
 
@@ -137,92 +135,92 @@ def test_a_tick_with_nothing_to_start_needs_no_process(estates, until):
 # Locks
 
 
-def test_a_file_system_without_locks_is_reported_and_nothing_is_started(estates, until):
-    estate, points = estates.another()
+def test_a_file_system_without_locks_is_reported_and_nothing_is_started(worlds, until):
+    world, points = worlds.another()
 
     began = time.monotonic()
-    done = estate.tick(
+    done = world.tick(
         points.environment(
-            role="runner", kind="lock", nth=1, errno="ENOLCK", under=estate.state, stays=estate.root
+            role="runner", kind="lock", nth=1, errno="ENOLCK", under=world.state, stays=world.root
         )
     )
 
     assert (done.returncode, time.monotonic() - began < BUSY_SECONDS / 10) == (1, True)
-    assert done.stderr.startswith(f"scheduled: {estate.state}/")
+    assert done.stderr.startswith(f"scheduled: {world.state}/")
     assert ": can't be locked: No locks available; " in done.stderr
     assert "keep the state on a local disk" in done.stderr
-    assert estate.witness() == []
-    assert healed(estate, estates, until) == []
+    assert world.witness() == []
+    assert healed(world, worlds, until) == []
 
 
-def test_ineffective_locks_are_detected_and_nothing_is_started(estates, until):
-    estate, points = estates.another()
+def test_ineffective_locks_are_detected_and_nothing_is_started(worlds, until):
+    world, points = worlds.another()
 
-    done = estate.tick(
+    done = world.tick(
         points.environment(
-            role="runner", kind="lock", nth=1, errno="PRETEND", under=estate.state, stays=estate.root
+            role="runner", kind="lock", nth=1, errno="PRETEND", under=world.state, stays=world.root
         )
     )
 
-    assert (done.returncode, estate.witness()) == (1, [])
-    assert "is locked, and can be locked once more; this file system has no locks to rely on" in done.stderr
-    assert healed(estate, estates, until) == []
+    assert (done.returncode, world.witness()) == (1, [])
+    assert "is locked, and can be locked a second time; this file system has no reliable locks" in done.stderr
+    assert healed(world, worlds, until) == []
 
 
 # One run that can't be recorded
 
 
-def test_a_job_without_an_output_file_is_reported_and_delays_no_other(estate, estates, until):
-    (run,) = {run for _, run, _ in estates.reference.witness() if run.startswith("plain-")}
-    obstacle = estate.state / "output" / f"{run}.1.log"
+def test_a_job_without_an_output_file_is_reported_and_delays_no_other(world, worlds, until):
+    (run,) = {run for _, run, _ in worlds.reference.witness() if run.startswith("plain-")}
+    obstacle = world.state / "output" / f"{run}.1.log"
     obstacle.mkdir()
 
-    done = [estate.tick() for _ in range(3)]
+    done = [world.tick() for _ in range(3)]
 
     assert [one.returncode for one in done] == [1] * 3
     assert f"scheduled: {run}: not started: {obstacle}: Is a directory" in done[0].stderr
-    assert estate.witnessed_unlike(estates.reference) == [
+    assert world.witnessed_unlike(worlds.reference) == [
         f"witness: ('{sign}', '{run}', '1') 1 times missing" for sign in "+-"
     ]
     obstacle.rmdir()
-    assert healed(estate, estates, until) == []
+    assert healed(world, worlds, until) == []
 
 
-def test_an_invalid_event_that_cannot_be_moved_is_reported_and_delays_no_job(estate, estates, until):
-    rubbish, obstacle = (estate.state / "spool" / name for name in ("no event", "bad/no event"))
+def test_an_invalid_event_that_cannot_be_moved_is_reported_and_delays_no_job(world, worlds, until):
+    rubbish, obstacle = (world.state / "spool" / name for name in ("no event", "bad/no event"))
     rubbish.touch()
     obstacle.mkdir(parents=True)
 
-    done = estate.tick()
+    done = world.tick()
 
     assert done.returncode == 1
     assert f"scheduled: {rubbish}: not a valid event name: 'no event'" in done.stderr
     assert "can't be moved to " in done.stderr
-    assert estate.witnessed_unlike(estates.reference) == []
+    assert world.witnessed_unlike(worlds.reference) == []
     obstacle.rmdir()
-    assert "moved to " in estate.run("run", "--verbose").stderr
-    assert healed(estate, estates, until) == []
+    assert "moved to " in world.run("run", "--verbose").stderr
+    assert healed(world, worlds, until) == []
 
 
-def test_a_run_with_an_unreadable_report_is_reported_and_delays_no_other(estates, until):
-    estate, points = estates.another()
+def test_a_run_with_an_unreadable_report_is_reported_and_delays_no_other(worlds, until):
+    world, points = worlds.another()
     bad = {
         "role": "runner",
         "kind": "open",
         "errno": "EIO",
         "nth": 1,
-        "stays": estate.root,
+        "stays": world.root,
         "only": ".report",
-        "under": f"{estate.state}/results/mail-",
+        "under": f"{world.state}/results/mail-",
     }
 
-    done = [estate.tick(points.environment(**bad))]
-    first = estate.witnessed_unlike(estates.reference)
-    estate.run("emit", "disk_full")
-    done += [estate.tick(points.environment(**bad)) for _ in range(2)]
+    done = [world.tick(points.environment(**bad))]
+    first = world.witnessed_unlike(worlds.reference)
+    world.run("emit", "disk_full")
+    done += [world.tick(points.environment(**bad)) for _ in range(2)]
 
     assert [one.returncode for one in done] == [1] * 3
     assert "its result can't be recorded yet: " in done[0].stderr
-    assert (first, estate.verdicts()["memory", "success"]) == ([], 1)
-    assert sum(run.startswith("listening") and sign == "-" for sign, run, _ in estate.witness()) == 2
-    assert healed(estate, estates, until, again=True) == []
+    assert (first, world.verdicts()["memory", "success"]) == ([], 1)
+    assert sum(run.startswith("listening") and sign == "-" for sign, run, _ in world.witness()) == 2
+    assert healed(world, worlds, until, again=True) == []

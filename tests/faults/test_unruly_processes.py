@@ -35,7 +35,7 @@ def test_a_fork_bomb_is_limited_and_all_its_processes_end(supervise, tmp_path):
     most = 0
     while not job.found(Ended):
         most = max(most, count_of(NOBODY))
-        job.look(0.05)
+        job.receive(0.05)
 
     assert job.ending().status == "timed_out"
     assert 0 < most <= 24

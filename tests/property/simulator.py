@@ -11,7 +11,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest
 from scheduled.engine import tick as runner
 from scheduled.state import directories
-from tests.fixtures import random_jobs as household
+from tests.fixtures import random_jobs
 from tests.fixtures.oracle import CADENCE, Oracle
 from tests.fixtures.simulated_machine import NEVER, Machine
 from tests.fixtures.simulated_runtime import MemoryLedger, Published, SimulatedRuntime, set_up
@@ -37,21 +37,21 @@ class Simulation:
         self.seed, self.random, self.trouble = seed, random.Random(f"{seed} history"), trouble
         self.directory = directory
         self.machine = Machine(seed, BEGIN, self._fate)
-        self.oracle = self.machine.watch = Oracle(self.machine, household.STEADY)
+        self.oracle = self.machine.watch = Oracle(self.machine, random_jobs.STEADY)
         self.ledger = MemoryLedger(self.machine, self.oracle)
         self.published, self.edited = Published(), True
-        self.tables, self.skew, self.ticks, self.happened = household.draw(self.random, jobs), 0.0, 0, []
+        self.tables, self.skew, self.ticks, self.happened = random_jobs.draw(self.random, jobs), 0.0, 0, []
         self.stepped, self.ticking, self.resting, self.removed = False, True, False, {}
         set_up(patch, self.machine, self.ledger, self.published)
         self.config_file, self.gate = directory / "scheduled.toml", directory / "gate"
         self.gate.touch()
-        self.editable = [name for name in household.EDITABLE if name in self.tables]
+        self.editable = [name for name in random_jobs.EDITABLE if name in self.tables]
         self.max_runs = self.random.choice([None, None, 4])
         self._write()
         directories.prepare(SimulatedRuntime(self.config_file, directory / "state", self.ledger).paths)
 
     def _fate(self, spec, chances):
-        return (10.0, "success") if self.resting else household.fate(spec, chances)
+        return (10.0, "success") if self.resting else random_jobs.fate(spec, chances)
 
     # The course of time
     def run(self, years):
@@ -134,7 +134,7 @@ class Simulation:
             self.oracle.check_next()
 
     def _write(self):
-        self.config_file.write_text(household.text(self.tables, self.max_runs, str(self.gate)))
+        self.config_file.write_text(random_jobs.text(self.tables, self.max_runs, str(self.gate)))
         self.edited = True
 
     def _check(self):

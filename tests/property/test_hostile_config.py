@@ -13,7 +13,7 @@ from scheduled.config.check import check
 from scheduled.config.files import load_config
 from scheduled.errors import ConfigError
 from scheduled.schedules.kinds.reading import known_keys
-from tests.fixtures.in_process_cli import NIGHTLY, bounded, say
+from tests.fixtures.in_process_cli import NIGHTLY, bounded, invoke
 
 EXAMPLES = 20_000 if NIGHTLY else 250
 MULTIPLE = 200  # bytes of memory for a byte of configuration, beside a megabyte: a byte may be a whole table
@@ -166,8 +166,10 @@ def test_a_job_with_hostile_values_runs_or_fails_by_name_and_the_next_tick_is_so
     ticked = world.run("run", "hostile", "good")
 
     assert (ticked.returncode in (0, 1, 2), "Traceback" in ticked.stderr) == (True, False), ticked
-    assert [say(world, verb).code in (0, 1, 2) for verb in ("run", "audit", "status")] == [True] * 3
-    found = [run["status"] for run in json.loads(say(world, "history", "--json").out) if run["job"] == "good"]
+    assert [invoke(world, verb).code in (0, 1, 2) for verb in ("run", "audit", "status")] == [True] * 3
+    found = [
+        run["status"] for run in json.loads(invoke(world, "history", "--json").out) if run["job"] == "good"
+    ]
     assert (
         found == ["success"] or "no such job: hostile" in ticked.stderr
     )  # it was refused, and with it the command
@@ -188,4 +190,4 @@ def test_the_ends_of_the_calendar_break_no_question(world, values):
     assert (done.returncode in (0, 1, 2), "Traceback" in done.stderr) == (True, False), done.stderr[-500:]
 
     for words in (["check"], ["status"], ["jobs"], ["next"], ["explain", "a"], ["show", "a"], ["audit"]):
-        assert say(world, *words).code in (0, 1, 2), words
+        assert invoke(world, *words).code in (0, 1, 2), words

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.fixtures.in_process_cli import NIGHTLY, say
+from tests.fixtures.in_process_cli import NIGHTLY, invoke
 
 EXAMPLES = 2000 if NIGHTLY else 60
 NAMES = st.sampled_from(
@@ -39,7 +39,7 @@ def test_a_tick_takes_up_every_file_and_goes_on(house, files):
         with open(spool + b"/" + name, "wb") as file:
             file.write(content)
 
-    ticks = [say(house, "run", "-v") for _ in range(2)]
+    ticks = [invoke(house, "run", "-v") for _ in range(2)]
 
     assert [done.code for done in ticks] == [0, 0]
     assert [name for name in os.listdir(spool) if name != b"bad"] == []
@@ -57,7 +57,7 @@ def test_what_is_no_file_is_set_aside_and_not_waited_for(house, kind):
         "link to nowhere": lambda: path.symlink_to("/nowhere"), "sparse terabyte": lambda: sparse(path),
     }[kind]()  # fmt: skip
 
-    done = say(house, "run", "-v")
+    done = invoke(house, "run", "-v")
 
     assert done.code == 0
     assert os.path.lexists(path) == (kind in ("directory", "link to nowhere"))  # that may yet be an event

@@ -277,7 +277,5 @@ def test_a_file_beyond_a_hundred_megabytes_is_refused_unread(sample):
 
     outcome = sample.run(mail_cleanup)
 
-    assert any(
-        "bytes are more than the 100000000 that are read" in problem for problem in outcome.data["problems"]
-    )
+    assert any("bytes, and at most 100000000 are read" in problem for problem in outcome.data["problems"])
     assert Path(sample.inbox("FLOW")).stat().st_size == 1 << 40

@@ -1,19 +1,24 @@
--- The ledger. Instants are UTC seconds; attempts carry fractions. `target` is '' unless a job runs for many; it is part
--- of the key wherever a job is. `host` is the id of a state directory, see `hosts`.
+-- The schema of the ledger. Instants are UTC seconds: INTEGER in whole seconds, REAL with a fraction. `target` is '' for a
+-- job without targets; a job and its target are always a key together. `host` is the id of a host, see `hosts`.
+-- Comments inside a CREATE statement are part of the schema that SQLite stores and `SqliteLedger.check` compares: a
+-- change to one needs a migration.
+
+-- Values that belong to no job, by key.
 
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) WITHOUT ROWID;
 
--- What people call a host, and when it last ticked.
+-- The name of each host, and the instant of its last tick.
 CREATE TABLE hosts (
     host    TEXT PRIMARY KEY,
     name    TEXT NOT NULL,
     seen_at REAL NOT NULL
 ) WITHOUT ROWID;
 
--- Where each job stands: every slot up to `position` has a verdict; the later ones are open for `open_reason`.
+-- The position and the summary of each job: every slot up to `position` has a verdict; `open_reason` is why its due slots
+-- are open. `last_result` is the JSON document of the last run. A job without an epoch keeps its row.
 CREATE TABLE jobs (
     job           TEXT NOT NULL,
     target        TEXT NOT NULL DEFAULT '',
@@ -31,7 +36,8 @@ CREATE TABLE jobs (
 ) WITHOUT ROWID;
 CREATE INDEX jobs_by_next_due ON jobs (next_due);
 
--- Slots in (starts_at, ends_at] belong to the epoch; no row is open while the job is disabled or gone.
+-- The slots in (starts_at, ends_at] belong to the epoch. `ends_at` is NULL while the epoch is open. A job that is disabled
+-- or no longer configured has no open epoch.
 CREATE TABLE epochs (
     id        INTEGER PRIMARY KEY,
     job       TEXT NOT NULL,
@@ -43,8 +49,8 @@ CREATE TABLE epochs (
 CREATE UNIQUE INDEX epochs_open ON epochs (job, target) WHERE ends_at IS NULL;
 CREATE INDEX epochs_by_job ON epochs (job, target, starts_at);
 
--- One row a slot, or a span of slots that share a verdict. The key is the claim: no slot starts twice.
--- `verdict` is NULL while the slot's run is open.
+-- One row for each slot, or for a span of `count` slots with the same verdict. The primary key makes a claim exclusive, so
+-- that no slot starts twice. `verdict` is NULL while the run of the slot is open.
 CREATE TABLE slots (
     job        TEXT NOT NULL,
     target     TEXT NOT NULL DEFAULT '',
@@ -58,6 +64,8 @@ CREATE TABLE slots (
     PRIMARY KEY (job, target, first)
 ) WITHOUT ROWID;
 
+-- One row for each run. `slot` is NULL unless a schedule started it; `slots` counts the slots that it covers. `payload` is
+-- JSON. `parent` and `step` are the chain run that started it and its step; `depth` counts the events that led to it.
 CREATE TABLE runs (
     run_id         TEXT PRIMARY KEY,
     job            TEXT NOT NULL,
@@ -94,8 +102,9 @@ CREATE INDEX runs_by_parent ON runs (parent) WHERE parent != '';
 CREATE INDEX runs_by_time ON runs (claimed_at);
 CREATE INDEX runs_by_status ON runs (status, claimed_at);
 
--- One row a try. `output` is its output's file, relative to the state directory, NULL where it printed nothing; `result`
--- is what its handler reported, as JSON. `class` is the kind of failure; `model`, `tokens` and `cost` are an agent's.
+-- One row for each attempt that has ended. `output` is the file of its output, relative to the state directory, NULL if it
+-- printed nothing. `result` is the document that its handler returned, as JSON. `class` is the kind of failure; `model`,
+-- `tokens` and `cost` are reported by agents.
 CREATE TABLE attempts (
     run_id      TEXT NOT NULL,
     attempt     INTEGER NOT NULL,
@@ -114,7 +123,7 @@ CREATE TABLE attempts (
     PRIMARY KEY (run_id, attempt)
 ) WITHOUT ROWID;
 
--- What people set by hand on top of the configuration. The job '' is every job.
+-- Jobs that the user enabled (1) or disabled (0) with a command, on top of the configuration.
 CREATE TABLE overrides (
     job     TEXT NOT NULL,
     target  TEXT NOT NULL DEFAULT '',
@@ -122,7 +131,8 @@ CREATE TABLE overrides (
     PRIMARY KEY (job, target)
 ) WITHOUT ROWID;
 
--- On one host, or, with '', on all.
+-- Jobs that the user paused; the job '' is all jobs. `until` is NULL for a pause without an end. A pause
+-- holds on the host `host`, or on all hosts if it is ''.
 CREATE TABLE pauses (
     job    TEXT NOT NULL,
     target TEXT NOT NULL DEFAULT '',
@@ -131,8 +141,8 @@ CREATE TABLE pauses (
     PRIMARY KEY (job, target, host)
 ) WITHOUT ROWID;
 
--- What started a job that no schedule asked for: an event that it listens to, one row a listener, until its run
--- is claimed. `depth` counts the events that led to this one.
+-- Start requests: one row for each job that an event or a chain starts, until its run is claimed. `depth` counts the events
+-- that led to this one; `parent` and `step` are the chain run and its step.
 CREATE TABLE triggers (
     id      INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again: run ids are made of it
     job     TEXT NOT NULL,
@@ -154,7 +164,8 @@ CREATE TABLE totals (
     PRIMARY KEY (job, target, name)
 ) WITHOUT ROWID;
 
--- What was true at the last look, and since when: `since` tells one stay of a condition from the next.
+-- The conditions that were true at the last check. `since` is the instant when the condition appeared; it distinguishes one
+-- occurrence from the next. `notified_at` is the instant when the user was last notified of it.
 CREATE TABLE conditions (
     job         TEXT NOT NULL,
     target      TEXT NOT NULL DEFAULT '',
@@ -167,7 +178,8 @@ CREATE TABLE conditions (
     PRIMARY KEY (job, target, key)
 ) WITHOUT ROWID;
 
--- Notices that are decided and not yet delivered, written in the transaction that decided them. `host` decided it.
+-- Notices that are not delivered yet, each written in the transaction in which its cause was recorded. `host` is the host
+-- that wrote it.
 CREATE TABLE outbox (
     id         TEXT PRIMARY KEY,
     notice     TEXT NOT NULL,
@@ -178,8 +190,8 @@ CREATE TABLE outbox (
     last_error TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 
--- What a job's ledger held beyond an instant that the clock went back to: it counts again once the clock is right
--- again. `slots` and `epochs` are JSON lists of those tables' rows.
+-- The state of a job before the clock went back to `back_to`: its position and window_start, and its slots and epochs after
+-- `back_to`, as JSON lists of rows. It is restored once the clock is right again.
 CREATE TABLE laid_aside (
     id           INTEGER PRIMARY KEY,
     job          TEXT NOT NULL,

@@ -1,4 +1,4 @@
-"""A state directory knows its host's id, its machine, its place and its configuration, and says once what has changed."""
+"""A state directory records its host id, machine, path and configuration, and reports each change once."""
 
 import json
 import shutil
@@ -17,19 +17,19 @@ BOOT = "boot-1"
 
 @pytest.fixture
 def places(tmp_path, monkeypatch):
-    """A state, its configuration, and another's; write another id into *machine* and it is another machine."""
-    found = SimpleNamespace(root=tmp_path, state=tmp_path / "state", config=tmp_path / "mine.toml")
+    """A state directory, its configuration and another one, and the file *machine* with the id of the machine."""
+    found = SimpleNamespace(root=tmp_path, state=tmp_path / "state", config=tmp_path / "own.toml")
     found.machine = tmp_path / "machine-id"
     found.machine.write_text("1" * 32 + "\n")
     monkeypatch.setattr(binding, "MACHINE_FILES", (str(found.machine),))
-    for name in ("mine.toml", "other.toml"):
+    for name in ("own.toml", "other.toml"):
         (tmp_path / name).touch()
     directories.prepare(Paths(found.state))
     return found
 
 
 def tick(places, *, config=None, state=None, boot=BOOT, name="box"):
-    """Bind as a tick does, and remember its boot as a tick does."""
+    """Bind and record the boot, as a tick does."""
     paths = Paths(state or places.state)
     with closing(LEDGERS["sqlite"](paths.root)) as ledger:
         found = bind(ledger, paths, config or places.config, boot=boot, name=name)
@@ -38,27 +38,27 @@ def tick(places, *, config=None, state=None, boot=BOOT, name="box"):
     return found
 
 
-def kept(places):
+def binding_file(places):
     return json.loads(file_of(Paths(places.state)).read_text())
 
 
-def ledger_knows(places):
+def ledger_binding(places):
     with closing(LEDGERS["sqlite"](places.state)) as ledger:
         return json.loads(ledger.meta("instance"))
 
 
-def test_the_first_tick_makes_an_id_that_all_others_find(places):
+def test_the_first_tick_creates_a_host_id_that_later_ticks_keep(places):
     found = [tick(places) for _ in range(3)]
 
     assert (len({bound.host for bound in found}), len(found[0].host)) == (1, 16)
     assert [bound.warnings for bound in found] == [[], [], []]
-    assert kept(places) == ledger_knows(places) == {
+    assert binding_file(places) == ledger_binding(places) == {
         "host": found[0].host, "name": "box", "machine": binding.machine_digest(), "state": str(places.state),
         "config": str(places.config),
     }  # fmt: skip
 
 
-def test_the_file_is_for_the_owners_eyes_only_and_is_not_written_again(places):
+def test_the_file_is_private_and_is_not_rewritten_without_a_change(places):
     tick(places)
     path = file_of(Paths(places.state))
     before = path.stat()
@@ -68,7 +68,7 @@ def test_the_file_is_for_the_owners_eyes_only_and_is_not_written_again(places):
     assert (before.st_mode & 0o777, path.stat()) == (0o600, before)
 
 
-def test_two_states_have_two_ids(places):
+def test_two_state_directories_have_different_host_ids(places):
     other = places.root / "other"
     directories.prepare(Paths(other))
 
@@ -76,18 +76,18 @@ def test_two_states_have_two_ids(places):
 
 
 @pytest.mark.parametrize("lost", ["ledger.db", "instance.json"])
-def test_the_id_survives_the_loss_of_the_file_and_of_the_ledger(places, lost):
+def test_the_host_id_survives_the_loss_of_the_file_or_the_ledger(places, lost):
     host = tick(places).host
     (places.state / lost).unlink()
 
     found = tick(places)
 
     assert (found.host, found.warnings) == (host, [])
-    assert kept(places) == ledger_knows(places)
+    assert binding_file(places) == ledger_binding(places)
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"\xff" * 9, b'{"host": 7}'])
-def test_a_damaged_file_is_named_and_written_anew_from_the_ledger(places, damage):
+def test_a_damaged_file_is_reported_and_rewritten_from_the_ledger(places, damage):
     host = tick(places).host
     path = file_of(Paths(places.state))
     path.write_bytes(damage)
@@ -95,37 +95,34 @@ def test_a_damaged_file_is_named_and_written_anew_from_the_ledger(places, damage
     found = [tick(places), tick(places)]
 
     assert [bound.host for bound in found] == [host, host]
-    assert [bound.warnings for bound in found] == [[f"{path}: damaged; it is written anew"], []]
+    assert [bound.warnings for bound in found] == [[f"{path}: damaged; it is rewritten"], []]
 
 
-def test_what_can_not_be_written_is_said_and_the_ledger_knows_the_id(places):
+def test_a_file_that_cannot_be_written_is_reported_and_the_ledger_keeps_the_id(places):
     path = file_of(Paths(places.state))
     path.mkdir()
 
     found = [tick(places), tick(places)]
 
-    assert {bound.host for bound in found} == {ledger_knows(places)["host"]}
+    assert {bound.host for bound in found} == {ledger_binding(places)["host"]}
     assert [bound.unwritten.startswith(f"{path}: can't be written: ") for bound in found] == [True, True]
 
 
-def test_another_configuration_beside_the_old_one_is_said_once(places):
+def test_another_configuration_is_reported_once_if_the_old_one_still_exists(places):
     tick(places)
 
     found = [tick(places, config=places.root / "other.toml") for _ in range(2)]
 
-    said = (
-        f"{places.state}: was the state of {places.config}, which is still there, and is that of"
-        f" {places.root}/other.toml from now on; if both are in use, give each a state of its own with --state DIR"
+    warning = (
+        f"{places.state}: was the state of {places.config}, which still exists, and is the state of"
+        f" {places.root}/other.toml from now on; if both configurations are in use, give each its own state with --state DIR"
     )
-    assert [bound.warnings for bound in found] == [
-        [said],
-        [],
-    ]
-    assert kept(places)["config"] == f"{places.root}/other.toml"
+    assert [bound.warnings for bound in found] == [[warning], []]
+    assert binding_file(places)["config"] == f"{places.root}/other.toml"
 
 
 @pytest.mark.parametrize("way", ["moved", "linked"])
-def test_a_configuration_that_was_moved_or_has_another_name_is_the_same(places, way):
+def test_a_moved_or_linked_configuration_is_the_same_configuration(places, way):
     host, elsewhere = tick(places).host, places.root / "elsewhere.toml"
     if way == "moved":
         places.config.rename(elsewhere)
@@ -134,25 +131,25 @@ def test_a_configuration_that_was_moved_or_has_another_name_is_the_same(places, 
 
     found = tick(places, config=elsewhere)
 
-    assert (found.host, found.warnings, kept(places)["config"]) == (host, [], str(elsewhere))
+    assert (found.host, found.warnings, binding_file(places)["config"]) == (host, [], str(elsewhere))
 
 
-def test_a_copy_beside_its_original_is_another_host_and_says_so_once(places):
+def test_a_copy_of_an_existing_state_is_another_host_and_is_reported_once(places):
     host, copy = tick(places).host, places.root / "copy"
     shutil.copytree(places.state, copy)
 
     found = [tick(places, state=copy) for _ in range(2)]
 
     assert (found[0].host != host, found[0].host) == (True, found[1].host)
-    (said,) = found[0].warnings
-    assert said == (
-        f"{copy}: is a copy of {places.state}, which is still there, and counts as another host from now on;"
+    (warning,) = found[0].warnings
+    assert warning == (
+        f"{copy}: is a copy of {places.state}, which still exists, and is another host from now on;"
         " if both are in use, every job runs twice: remove one of them"
     )
     assert (found[1].warnings, tick(places).host, tick(places).warnings) == ([], host, [])
 
 
-def test_a_state_that_was_moved_is_the_same_host(places):
+def test_a_moved_state_is_the_same_host(places):
     host, elsewhere = tick(places).host, places.root / "elsewhere"
     places.state.rename(elsewhere)
 
@@ -161,7 +158,7 @@ def test_a_state_that_was_moved_is_the_same_host(places):
     assert (found.host, found.warnings) == (host, [])
 
 
-def test_a_state_on_another_machine_is_another_host_and_says_so_once(places):
+def test_a_state_on_another_machine_is_another_host_and_is_reported_once(places):
     host = tick(places).host
     places.machine.write_text("2" * 32 + "\n")
 
@@ -169,27 +166,27 @@ def test_a_state_on_another_machine_is_another_host_and_says_so_once(places):
 
     assert (found[0].host != host, found[0].host) == (True, found[1].host)
     assert [len(bound.warnings) for bound in found] == [1, 0]
-    assert found[0].warnings[0].startswith(f"{places.state}: comes from another machine, box, and counts as")
+    assert found[0].warnings[0].startswith(f"{places.state}: comes from another machine, box, and is")
 
 
 @pytest.mark.parametrize("text", ["", "uninitialized\n"])
-def test_a_machine_without_an_id_is_not_taken_for_another(places, text):
+def test_a_machine_without_an_id_does_not_count_as_another_machine(places, text):
     host = tick(places).host
     places.machine.write_text(text)
 
     found = tick(places, boot="boot-2")
 
-    assert (found.host, found.warnings, kept(places)["machine"]) == (host, [], "")
+    assert (found.host, found.warnings, binding_file(places)["machine"]) == (host, [], "")
 
 
-def test_the_machines_own_id_is_in_neither(places):
+def test_neither_the_file_nor_the_ledger_holds_the_machine_id(places):
     tick(places)
 
     everything = b"".join(path.read_bytes() for path in places.state.iterdir() if path.is_file())
-    assert (b"1" * 32 in everything, kept(places)["machine"].encode() in everything) == (False, True)
+    assert (b"1" * 32 in everything, binding_file(places)["machine"].encode() in everything) == (False, True)
 
 
-def test_a_ledger_from_another_state_is_gone_on_with_under_this_ones_id(places):
+def test_a_ledger_from_another_state_is_used_with_the_host_id_of_this_state(places):
     other = places.root / "other"
     directories.prepare(Paths(other))
     host = tick(places).host
@@ -198,10 +195,12 @@ def test_a_ledger_from_another_state_is_gone_on_with_under_this_ones_id(places):
 
     found = [tick(places) for _ in range(2)]
 
+    warning = (
+        f"{places.state}/ledger.db: comes from another state directory, {other} on far;"
+        " its history is continued here"
+    )
     assert [bound.host for bound in found] == [host, host]
     assert [bound.warnings for bound in found] == [
-        [
-            f"{places.state}/ledger.db: comes from another state, {other} on far; it is gone on with here",
-        ],
+        [warning],
         [],
     ]

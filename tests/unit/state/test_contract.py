@@ -1,4 +1,4 @@
-"""A store has a module for each part of the ledger's contract, with the same methods."""
+"""A store has one module for each part of the ledger's contract, with the same methods."""
 
 import inspect
 from importlib import import_module
@@ -28,7 +28,7 @@ def signatures(kind):
     }
 
 
-def test_the_ledger_is_composed_of_all_its_parts_and_no_method_is_in_two():
+def test_the_ledger_has_all_parts_and_no_method_is_in_two_of_them():
     parts = [base.__name__ for base in ledger.Ledger.__bases__ if base is not ledger.Protocol]
     methods = [name for part in parts for name in signatures(getattr(ledger, part))]
 
@@ -37,7 +37,7 @@ def test_the_ledger_is_composed_of_all_its_parts_and_no_method_is_in_two():
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_each_part_is_a_module_of_the_store_with_these_methods_and_no_others(part):
+def test_each_part_is_one_module_of_the_store_with_exactly_its_methods(part):
     store = getattr(import_module(f"scheduled.state.sqlite.{PARTS[part]}"), part)
 
     assert signatures(store) == signatures(getattr(ledger, part))

@@ -1,4 +1,4 @@
-"""Files are replaced whole, keep what is not ours to change, and are never waited for."""
+"""Files are replaced atomically, keep their mode and owner, and never block the reader."""
 
 import os
 import stat
@@ -17,14 +17,14 @@ from scheduled.state.files import (
 )
 
 
-def test_a_new_file_has_the_mode_that_is_asked_for(tmp_path: Path) -> None:
+def test_a_new_file_has_the_given_mode(tmp_path: Path) -> None:
     write_atomically(tmp_path / "new", b"text", mode=0o600)
 
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
     assert (tmp_path / "new").read_bytes() == b"text"
 
 
-def test_a_new_file_respects_the_umask_otherwise(tmp_path: Path) -> None:
+def test_a_new_file_without_a_given_mode_respects_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
         write_atomically(tmp_path / "new", b"text")
@@ -34,7 +34,7 @@ def test_a_new_file_respects_the_umask_otherwise(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o640
 
 
-def test_mode_and_owner_of_what_is_replaced_stay(tmp_path: Path) -> None:
+def test_a_replaced_file_keeps_its_mode_and_owner(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")
     path.chmod(0o604)
@@ -49,7 +49,7 @@ def test_mode_and_owner_of_what_is_replaced_stay(tmp_path: Path) -> None:
     assert expected == (after.st_mode, after.st_uid, after.st_gid, path.read_bytes())
 
 
-def test_a_symlink_stays_one_and_its_target_is_replaced(tmp_path: Path) -> None:
+def test_a_symlink_stays_and_its_target_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     target, link = tmp_path / "there" / "target", tmp_path / "link"
     target.write_bytes(b"old")
@@ -62,7 +62,7 @@ def test_a_symlink_stays_one_and_its_target_is_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("call", ["write", "fsync", "replace", "fchmod"])
-def test_a_failing_call_leaves_the_old_file_and_nothing_beside_it(
+def test_a_failing_call_leaves_the_old_file_and_no_temporary_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     path = tmp_path / "file"
@@ -81,7 +81,7 @@ def test_a_failing_call_leaves_the_old_file_and_nothing_beside_it(
     assert ([path], b"old") == ([p for p in tmp_path.iterdir() if p.is_file()], path.read_bytes())
 
 
-def test_creating_never_replaces(tmp_path: Path) -> None:
+def test_creating_a_file_never_replaces_one(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")
 
@@ -91,7 +91,7 @@ def test_creating_never_replaces(tmp_path: Path) -> None:
     assert ([path], b"old") == ([p for p in tmp_path.iterdir() if p.is_file()], path.read_bytes())
 
 
-def test_creating_works_without_hard_links_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_creating_works_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
@@ -102,7 +102,7 @@ def test_creating_works_without_hard_links_too(tmp_path: Path, monkeypatch: pyte
     assert (tmp_path / "file").read_bytes() == b"new"
 
 
-def test_a_created_file_is_like_its_model(tmp_path: Path) -> None:
+def test_a_created_file_has_the_mode_of_its_model(tmp_path: Path) -> None:
     model = tmp_path / "model"
     model.touch(mode=0o600)
 
@@ -111,7 +111,7 @@ def test_a_created_file_is_like_its_model(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
 
 
-def test_leftovers_of_a_killed_writer_are_cleared_and_nothing_else(tmp_path: Path) -> None:
+def test_only_the_temporary_files_of_a_killed_writer_are_removed(tmp_path: Path) -> None:
     for name in (".scheduled-0123.tmp", "inbox.json", ".scheduled-notes"):
         (tmp_path / name).touch()
 
@@ -121,14 +121,14 @@ def test_leftovers_of_a_killed_writer_are_cleared_and_nothing_else(tmp_path: Pat
     assert {"inbox.json", ".scheduled-notes"} == kept
 
 
-def test_what_a_living_writer_is_at_is_no_leftover(tmp_path: Path) -> None:
+def test_the_temporary_file_of_a_live_writer_is_not_removed(tmp_path: Path) -> None:
     with temporary(tmp_path / "file", b"new") as temp:
         clear_leftovers(tmp_path)
 
         assert temp.read_bytes() == b"new"
 
 
-def test_who_writes_a_file_clears_away_what_was_left_beside_it(tmp_path: Path) -> None:
+def test_writing_a_file_removes_leftovers_in_its_directory(tmp_path: Path) -> None:
     (tmp_path / ".scheduled-0123.tmp").touch()
 
     write_atomically(tmp_path / "file", b"new")
@@ -137,7 +137,7 @@ def test_who_writes_a_file_clears_away_what_was_left_beside_it(tmp_path: Path) -
 
 
 @pytest.mark.timeout(5)
-def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+def test_a_file_that_is_not_regular_is_refused_without_blocking(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
 
     for path in (tmp_path / "fifo", tmp_path, Path("/dev/zero")):
@@ -145,7 +145,7 @@ def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path: Path) -
             open_regular(path)
 
 
-def test_a_file_that_truly_lies_elsewhere_is_refused(tmp_path: Path) -> None:
+def test_a_link_out_of_the_allowed_directory_is_refused(tmp_path: Path) -> None:
     inside, outside = tmp_path / "in", tmp_path / "out"
     inside.mkdir()
     outside.mkdir()
@@ -161,7 +161,7 @@ def test_a_file_that_truly_lies_elsewhere_is_refused(tmp_path: Path) -> None:
     assert read_regular(inside / "near", inside=str(inside)) == b"text"
 
 
-def test_a_sibling_whose_name_begins_the_same_is_elsewhere(tmp_path: Path) -> None:
+def test_a_directory_with_the_same_prefix_is_not_inside(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "file").write_bytes(b"text")
@@ -170,15 +170,15 @@ def test_a_sibling_whose_name_begins_the_same_is_elsewhere(tmp_path: Path) -> No
         read_regular(tmp_path / "inner" / "file", inside=str(tmp_path / "in"))
 
 
-def test_a_file_over_the_limit_is_refused_unread(tmp_path: Path) -> None:
+def test_a_file_over_the_limit_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"12345")
 
-    with pytest.raises(RefusedError, match="more than the 4"):
+    with pytest.raises(RefusedError, match="5 bytes, and at most 4 are read"):
         read_regular(tmp_path / "file", limit=4)
     assert read_regular(tmp_path / "file", limit=5) == b"12345"
 
 
-def test_a_sparse_terabyte_costs_nothing(tmp_path: Path) -> None:
+def test_a_sparse_file_of_one_terabyte_is_refused_without_reading_it(tmp_path: Path) -> None:
     with (tmp_path / "file").open("wb") as file:
         file.truncate(1 << 40)
 

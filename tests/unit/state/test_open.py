@@ -1,4 +1,4 @@
-"""Opening the ledger: what is restored, and what is left alone. Damage is tried in tests/faults."""
+"""Opening the ledger for writing: what is restored from the snapshot. tests/faults tests damaged ledgers."""
 
 from contextlib import closing
 
@@ -13,7 +13,7 @@ from scheduled.state.restore import open_ledger
 from tests.fixtures.ledgers import HOURLY, LEDGERS
 
 NOW = 1_770_127_200.0
-REMEMBERED = {
+SNAPSHOT_JOBS = {
     "a": {"position": 7200, "window_start": 3600, "schedules": HOURLY},
     "gone": {"position": 7200, "window_start": 3600, "schedules": []},
 }
@@ -21,14 +21,14 @@ REMEMBERED = {
 
 @pytest.fixture
 def paths(tmp_path):
-    """A state directory with a snapshot that remembers two jobs, and no ledger."""
+    """A state directory with a snapshot of two jobs, and without a ledger."""
     paths = Paths(tmp_path / "state")
     directories.prepare(paths)
-    snapshot.publish(paths.snapshot, {"jobs": REMEMBERED}, next_due=None, edited=0, now=NOW, zone="UTC")
+    snapshot.publish(paths.snapshot, {"jobs": SNAPSHOT_JOBS}, next_due=None, edited=0, now=NOW, zone="UTC")
     return paths
 
 
-def test_a_new_ledger_gets_what_the_snapshot_remembers(paths):
+def test_a_new_ledger_gets_the_positions_of_the_snapshot(paths):
     ledger, repairs = open_ledger(paths, NOW)
     job_states = ledger.job_states()
     ledger.close()
@@ -37,11 +37,11 @@ def test_a_new_ledger_gets_what_the_snapshot_remembers(paths):
         job: (found.position, found.window_start, found.schedules) for job, found in job_states.items()
     } == {JobKey("a"): (7200, 3600, HOURLY)}
     assert repairs == [
-        f"{paths.ledger}: was lost; the positions of 2 jobs are restored from scheduled_state.json"
+        f"{paths.ledger}: was lost; restored the positions of 2 jobs from scheduled_state.json"
     ]
 
 
-def test_a_new_ledger_gets_every_target_back(tmp_path):
+def test_a_new_ledger_gets_the_state_of_every_target(tmp_path):
     paths, x, y = Paths(tmp_path / "state"), JobKey("a", "x"), JobKey("a", "y")
     directories.prepare(paths)
     with closing(LEDGERS["sqlite"](tmp_path)) as lost, lost.transaction():
@@ -59,7 +59,7 @@ def test_a_new_ledger_gets_every_target_back(tmp_path):
         assert (ledger.overrides(), ledger.pauses(0)) == ({y: False}, {x: None})
 
 
-def test_a_ledger_that_knows_its_jobs_gets_nothing_back(paths):
+def test_a_ledger_with_jobs_gets_nothing_from_the_snapshot(paths):
     with closing(LEDGERS["sqlite"](paths.root)) as ledger, ledger.transaction():
         ledger.begin_epoch(JobKey("b"), (Schedule("cron", "@daily"),), 5)
 
@@ -69,7 +69,7 @@ def test_a_ledger_that_knows_its_jobs_gets_nothing_back(paths):
     ledger.close()
 
 
-def test_what_another_process_has_restored_meanwhile_is_not_restored_again(paths):
+def test_what_another_process_restored_first_is_not_restored_again(paths):
     ledger, _ = open_ledger(paths, NOW)
 
     assert restore._restore(ledger, paths) == []
@@ -77,7 +77,7 @@ def test_what_another_process_has_restored_meanwhile_is_not_restored_again(paths
     ledger.close()
 
 
-def test_without_a_snapshot_it_begins_anew_and_nothing_is_said(paths):
+def test_without_a_snapshot_the_ledger_is_empty_and_nothing_is_reported(paths):
     paths.snapshot.unlink()
 
     ledger, repairs = open_ledger(paths, NOW)
@@ -86,7 +86,7 @@ def test_without_a_snapshot_it_begins_anew_and_nothing_is_said(paths):
     ledger.close()
 
 
-def test_the_state_directory_is_made_for_the_owners_eyes_only(tmp_path):
+def test_the_state_directory_is_created_for_its_owner_only(tmp_path):
     paths = Paths(tmp_path / "deep" / "state")
 
     open_ledger(paths, NOW)[0].close()
@@ -103,7 +103,7 @@ def test_a_state_directory_that_others_may_write_is_refused_with_the_fix(paths, 
         open_ledger(paths, NOW)
 
 
-def test_a_state_directory_that_cannot_be_made_is_named(tmp_path):
+def test_a_state_directory_that_cannot_be_created_is_named(tmp_path):
     (tmp_path / "file").touch()
 
     with pytest.raises(StateError, match=str(tmp_path / "file")):

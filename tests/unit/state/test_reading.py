@@ -1,4 +1,4 @@
-"""Who looks while the very first tick makes the ledger finds it whole or not at all."""
+"""A reader does not see a ledger that the first tick is still creating."""
 
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,8 @@ from scheduled.paths import Paths
 from scheduled.state.open import read_only
 
 
-class BornMeanwhile(type(Path())):  # type: ignore[misc]  # the platform's own kind of path
-    """A ledger's file that the first tick creates, still empty, right after somebody asked for it."""
+class CreatedAfterTheCheck(type(Path())):  # type: ignore[misc]  # the platform's own kind of path
+    """The path of a ledger that another process creates, still empty, right after a call of `exists`."""
 
     def exists(self, **how: Any) -> bool:
         found = super().exists(**how)
@@ -19,9 +19,9 @@ class BornMeanwhile(type(Path())):  # type: ignore[misc]  # the platform's own k
 
 
 @pytest.mark.parametrize("already", [False, True], ids=["absent", "empty"])
-def test_a_ledger_that_is_just_made_is_none_yet(tmp_path, already):
+def test_a_ledger_that_is_being_created_does_not_exist_yet(tmp_path, already):
     paths = Paths(tmp_path)
-    paths.ledger = BornMeanwhile(tmp_path / "ledger.db")
+    paths.ledger = CreatedAfterTheCheck(tmp_path / "ledger.db")
     if already:
         paths.ledger.touch()
 

@@ -39,7 +39,7 @@ def published(path, document, **values):
 # Publishing
 
 
-def test_what_is_published_can_be_read_and_carries_the_idle_answer(path):
+def test_a_published_snapshot_can_be_read_and_has_the_idle_header(path):
     document = published(path, {"jobs": {"a": 1}})
 
     assert {key: document[key] for key in ("version", "written_at", "next_due", "jobs")} == {
@@ -53,36 +53,36 @@ def test_what_is_published_can_be_read_and_carries_the_idle_answer(path):
     assert (due, seal) == (1_770_130_800, idle.sealed(7, due, *rest))
 
 
-def test_without_anything_to_come_nothing_is_ever_due(path):
+def test_without_a_next_due_instant_nothing_is_ever_due(path):
     document = published(path, {}, next_due=None)
 
     assert (document["next_due"], idle.parse(path.read_bytes()[: idle.SIZE])[0]) == (None, idle.NEVER)
 
 
-def test_keys_of_others_are_kept_and_our_own_are_written_anew(path):
+def test_keys_of_other_programs_are_kept_and_own_keys_are_rewritten(path):
     published(path, {"jobs": {"a": 1}})
     document = snapshot.read(path)
-    path.write_text(json.dumps({**document, "jobs": "forged", "theirs": {"x": [1]}, "note": "ä"}))
+    path.write_text(json.dumps({**document, "jobs": "forged", "other": {"x": [1]}, "note": "ä"}))
 
     found = published(path, {"jobs": {"a": 2}})
 
-    assert (found["jobs"], found["theirs"], found["note"]) == ({"a": 2}, {"x": [1]}, "ä")
+    assert (found["jobs"], found["other"], found["note"]) == ({"a": 2}, {"x": [1]}, "ä")
 
 
-@pytest.mark.parametrize("rubbish", [b"", b"{", b"[1]", b"\xff\xfe", b"null", b'{"a":' * 100_000])
-def test_rubbish_in_its_place_is_replaced(path, rubbish):
-    path.write_bytes(rubbish)
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe", b"null", b'{"a":' * 100_000])
+def test_an_invalid_file_is_replaced(path, content):
+    path.write_bytes(content)
 
     assert published(path, {"jobs": {}})["jobs"] == {}
 
 
-def test_it_is_for_the_owners_eyes_only_and_leaves_nothing_beside_it(path):
+def test_the_snapshot_is_private_and_leaves_no_temporary_file(path):
     published(path, {})
 
     assert (path.stat().st_mode & 0o777, os.listdir(path.parent)) == (0o600, [path.name])
 
 
-def test_a_reader_finds_the_old_or_the_new_one_whole(path):
+def test_a_reader_sees_the_complete_old_or_new_snapshot(path):
     published(path, {"jobs": {"old": 1}})
     with path.open("rb") as reader:
         published(path, {"jobs": {"new": 1}})
@@ -91,7 +91,7 @@ def test_a_reader_finds_the_old_or_the_new_one_whole(path):
     assert (old["jobs"], snapshot.read(path)["jobs"]) == ({"old": 1}, {"new": 1})
 
 
-def test_what_cannot_be_written_is_named_and_the_old_one_stays(path):
+def test_a_failed_write_names_the_snapshot_and_keeps_the_old_one(path):
     published(path, {"jobs": {"old": 1}})
     before = path.read_bytes()
     (path.parent / f".{path.name}.tmp").symlink_to("/dev/full")
@@ -105,7 +105,7 @@ def test_what_cannot_be_written_is_named_and_the_old_one_stays(path):
 # Reading
 
 
-def test_a_snapshot_as_it_was_published_is_not_tampered_with(path):
+def test_a_published_snapshot_does_not_count_as_changed(path):
     published(path, {"jobs": {}})
     os.utime(path)
 
@@ -115,21 +115,21 @@ def test_a_snapshot_as_it_was_published_is_not_tampered_with(path):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda data: data.replace(b'"jobs"', b'"sobj"'), "edited by hand"),
-        (lambda data: data.replace(b"\n}", b',\n"x": 1}'), "edited by hand"),
+        (lambda data: data.replace(b'"jobs"', b'"sobj"'), "edited manually"),
+        (lambda data: data.replace(b"\n}", b',\n"x": 1}'), "edited manually"),
         (lambda data: data[:-20], "damaged"),
         (lambda data: b"{}", "damaged"),  # noqa: ARG005
         (lambda data: data.replace(b"_idle", b"_busy"), "damaged"),
     ],
 )
-def test_what_somebody_else_did_to_it_is_said(path, change, expected):
+def test_a_change_by_another_program_is_reported(path, change, expected):
     published(path, {"jobs": {}})
     path.write_bytes(change(path.read_bytes()))
 
     assert snapshot.tampering(path, NOW).startswith(f"{path}: {expected}")
 
 
-def test_a_snapshot_that_is_not_there_is_nobodys_fault(path):
+def test_a_missing_snapshot_is_not_reported(path):
     assert (snapshot.tampering(path, NOW), snapshot.read(path), snapshot.heartbeat(path)) == (
         None,
         None,
@@ -137,7 +137,7 @@ def test_a_snapshot_that_is_not_there_is_nobodys_fault(path):
     )
 
 
-def test_a_directory_in_its_place_is_named(path):
+def test_a_directory_with_its_name_is_moved_aside(path):
     path.mkdir()
 
     assert snapshot.tampering(path, NOW).startswith(
@@ -145,7 +145,7 @@ def test_a_directory_in_its_place_is_named(path):
     )
 
 
-def test_the_last_tick_is_known_to_be_idle_until_something_is_due(path):
+def test_the_last_tick_was_idle_until_something_was_due(path):
     published(path, {}, next_due=int(NOW) + 100)
     idle_at = []
     for beat in (0, 99, 100, 500):
@@ -155,10 +155,10 @@ def test_the_last_tick_is_known_to_be_idle_until_something_is_due(path):
     assert idle_at == [int(NOW), int(NOW) + 99, None, None]
 
 
-# What it gives back to a ledger that was lost
+# Restoring a lost ledger
 
 
-def test_positions_and_schedules_survive(path, ledger):
+def test_positions_and_schedules_are_restored(path, ledger):
     claimed(ledger, HOUR)
     end(ledger, an_ending("run-3600"), "success")
     with ledger.transaction():
@@ -169,7 +169,7 @@ def test_positions_and_schedules_survive(path, ledger):
     assert snapshot.essentials(path) == [Restored("job", HOUR, HOURLY, HOUR)]
 
 
-def test_what_is_known_of_targets_survives(path, ledger):
+def test_the_state_of_targets_is_restored(path, ledger):
     keys = [JobKey("job", "a/b"), JobKey("job", "x" * 500), JobKey("mail@flow"), JobKey("mail", "flow")]
     with ledger.transaction():
         for place, key in enumerate(keys):
@@ -186,7 +186,7 @@ def test_what_is_known_of_targets_survives(path, ledger):
     )
 
 
-def test_what_is_no_label_of_a_job_is_left_out(path):
+def test_an_invalid_label_is_ignored(path):
     good = {"position": 7, "schedules": HOURLY, "window_start": None}
     labels = ("a@", "a@b@c", "a@%ff", "a@b/c", "a@x")
     published(
@@ -203,14 +203,14 @@ def test_what_is_no_label_of_a_job_is_left_out(path):
     assert snapshot.switches(path) == Switches({key: True}, {key: None})
 
 
-def test_bad_entries_are_left_out_and_the_others_stand(path):
+def test_invalid_entries_are_ignored_and_the_others_are_restored(path):
     good = {"position": 7, "schedules": [{"kind": "cron", "expression": "@daily"}], "window_start": None}
     published(path, {"jobs": {"a": good, "b": 3, "c": {"position": "x"}, "d": {**good, "schedules": 1}}})
 
     assert snapshot.essentials(path) == [Restored("a", 7, (Schedule("cron", "@daily"),), None)]
 
 
-def test_what_was_switched_survives(path, ledger):
+def test_overrides_and_pauses_are_restored(path, ledger):
     with ledger.transaction():
         ledger.override(JobKey("job"), False)
         ledger.pause(JobKey(""), HOUR)
@@ -222,22 +222,22 @@ def test_what_was_switched_survives(path, ledger):
     )
 
 
-def test_bad_switches_are_left_out_and_the_others_stand(path):
+def test_invalid_overrides_and_pauses_are_ignored_and_the_others_are_restored(path):
     paused = {"a": "soon", "b": 7, "c": None, "d": "9999-12-31T23:59:59+00:00", "e": [], "f": "x" * 9999}
     published(path, {"overridden": {"a": True, "b": 1, "c": None}, "paused": paused})
 
     assert snapshot.switches(path) == Switches({JobKey("a"): True}, {JobKey("c"): None})
 
 
-@pytest.mark.parametrize("rubbish", [[], "x", None, 3])
-def test_switches_that_are_none_restore_nothing(path, rubbish):
-    published(path, {"overridden": rubbish, "paused": rubbish})
+@pytest.mark.parametrize("content", [[], "x", None, 3])
+def test_overrides_and_pauses_that_are_no_object_restore_nothing(path, content):
+    published(path, {"overridden": content, "paused": content})
 
     assert snapshot.switches(path) == Switches({}, {})
 
 
 @pytest.mark.parametrize("jobs", [[], "x", None, 3])
-def test_jobs_that_are_none_restore_nothing(path, jobs):
+def test_jobs_that_are_no_object_restore_nothing(path, jobs):
     published(path, {"jobs": jobs})
 
     assert snapshot.essentials(path) == []
@@ -246,7 +246,7 @@ def test_jobs_that_are_none_restore_nothing(path, jobs):
 # The document
 
 
-def test_the_document_has_the_shape_that_others_read(ledger):
+def test_the_document_has_the_keys_that_other_programs_read(ledger):
     assert snapshot.summary(ledger, {}, "UTC", 0) == {
         "last_run": {"hourly": None, "daily_report": None},
         "memory_rollover": {"notified_files": [], "last_check": None},
@@ -269,7 +269,7 @@ def test_the_document_has_the_shape_that_others_read(ledger):
     }
 
 
-def test_the_document_tells_what_the_built_in_jobs_found(ledger):
+def test_the_document_holds_the_results_of_the_built_in_jobs(ledger):
     with ledger.transaction():
         ledger.count(JobKey("job"), "auto_opened", 4)
     claimed(ledger, HOUR)

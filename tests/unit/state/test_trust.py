@@ -11,7 +11,7 @@ ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files aw
 
 @pytest.fixture
 def file(tmp_path):
-    """A file in a directory, both of them the user's own."""
+    """A file in a directory that both belong to the user."""
     (tmp_path / "own").mkdir(mode=0o700)
     path = tmp_path / "own" / "scheduled.toml"
     path.touch(mode=0o600)
@@ -19,14 +19,14 @@ def file(tmp_path):
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o644, 0o400])
-def test_a_file_of_ones_own_is_believed(file, mode):
+def test_a_file_of_the_user_is_accepted(file, mode):
     file.chmod(mode)
 
     assert warn_or_refuse(file) == []
 
 
 @pytest.mark.parametrize("place", ["file", "directory"])
-def test_what_everybody_may_write_is_refused_with_the_fix(file, place):
+def test_a_file_that_everybody_may_write_is_refused_with_the_command(file, place):
     target = file if place == "file" else file.parent
     target.chmod(0o707)
 
@@ -36,7 +36,7 @@ def test_what_everybody_may_write_is_refused_with_the_fix(file, place):
     assert str(raised.value) == f"{target}: everybody may write it; chmod o-w {target}"
 
 
-def test_where_there_are_no_modes_no_chmod_is_advised(file, monkeypatch, tmp_path):
+def test_on_a_file_system_without_modes_the_advice_is_not_chmod(file, monkeypatch, tmp_path):
     device = file.stat().st_dev
     mounts = tmp_path / "mountinfo"
     mounts.write_text(
@@ -52,7 +52,7 @@ def test_where_there_are_no_modes_no_chmod_is_advised(file, monkeypatch, tmp_pat
         warn_or_refuse(file)
 
 
-def test_a_sticky_directory_lets_nobody_replace_a_file(file):
+def test_a_file_in_a_sticky_directory_is_accepted(file):
     file.parent.chmod(0o1777)
 
     assert warn_or_refuse(file) == []
@@ -60,7 +60,7 @@ def test_a_sticky_directory_lets_nobody_replace_a_file(file):
 
 @ROOT
 @pytest.mark.parametrize("place", ["file", "directory"])
-def test_what_belongs_to_somebody_else_is_refused_with_the_fix(file, place):
+def test_a_file_of_another_user_is_refused_with_the_command(file, place):
     target = file if place == "file" else file.parent
     os.chown(target, 4711, -1)
 
@@ -72,20 +72,20 @@ def test_what_belongs_to_somebody_else_is_refused_with_the_fix(file, place):
 
 
 @ROOT
-def test_what_another_group_may_write_is_warned_about(file):
+def test_a_file_that_another_group_may_write_causes_a_warning(file):
     os.chown(file, -1, 4711)
     file.chmod(0o660)
 
     assert warn_or_refuse(file) == [f"{file}: its group may write it; chmod g-w {file}"]
 
 
-def test_what_the_users_own_group_may_write_is_believed(file):
+def test_a_file_that_the_users_own_group_may_write_is_accepted(file):
     file.chmod(0o660)
 
     assert warn_or_refuse(file) == []
 
 
-def test_a_link_is_judged_by_what_it_leads_to(file, tmp_path):
+def test_a_link_is_checked_by_its_target(file, tmp_path):
     link = tmp_path / "link.toml"
     link.symlink_to(file)
     file.chmod(0o606)
@@ -94,5 +94,5 @@ def test_a_link_is_judged_by_what_it_leads_to(file, tmp_path):
         warn_or_refuse(link)
 
 
-def test_what_does_not_exist_is_somebody_elses_business(file):
+def test_a_missing_file_is_accepted(file):
     assert warn_or_refuse(file.with_name("nothing.toml")) == []
