@@ -1,6 +1,6 @@
-"""Words that come from outside stay words: in a shell, a crontab, TOML, HTML, mail, a calendar, on a terminal.
+"""Text from outside stays text: in a shell, a crontab, TOML, HTML, mail, a calendar and on a terminal.
 
-Markdown has a test of its own (tests/property/test_text.py), log lines too (tests/unit/engine/test_log.py).
+tests/property/test_text.py tests Markdown, tests/unit/engine/test_log.py log lines.
 """
 
 import json
@@ -47,20 +47,20 @@ TEXTS = WORDS.filter(lambda words: not re.search("[\ud800-\udfff]", words))
 @pytest.mark.parametrize("word", [word for word in NASTY if "\0" not in word and word != "\ud800"])
 def test_the_payload_of_an_event_reaches_its_jobs_as_data(world, word):
     world.configure(f"""
-        [jobs.hears]
-        on = "told"
-        command = 'printf "%s" "$SCHEDULED_EVENT_DATA" > {world.root}/heard; echo {{missed}} {{scheduled_for}} {{word}}'
+        [jobs.subscribed]
+        on = "published"
+        command = 'printf "%s" "$SCHEDULED_EVENT_DATA" > {world.root}/data; echo {{missed}} {{scheduled_for}} {{word}}'
         inhibit_sleep = true
         ionice = 7
     """)
     (world.root / "state" / "spool").mkdir(parents=True, mode=0o700)
     world.state.chmod(0o700)
-    (world.state / "spool" / "told.json").write_text(json.dumps({"word": word}))
+    (world.state / "spool" / "published.json").write_text(json.dumps({"word": word}))
 
     done = world.run("run", cwd=world.root)
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads((world.root / "heard").read_text()) == {"word": word}
+    assert json.loads((world.root / "data").read_text()) == {"word": word}
     assert not list(world.root.rglob("pwned"))
 
 
@@ -100,13 +100,13 @@ def test_cron_passes_the_exact_command_to_the_shell_or_the_installation_is_refus
 
 
 def crons(command):
-    """Do as Debian's cron: an unescaped % ends the command, `\\%` is a %."""
+    """Return *command* as Debian's cron passes it on: `\\%` is a %; an unescaped % would end the command."""
     assert not re.search(r"(?<!\\)%", command)
     return command.replace("\\%", "%")
 
 
 def words_of(command):
-    """Return the words that /bin/sh makes of a line."""
+    """Return the words into which /bin/sh splits a line."""
     line = f"set -- {command}; printf '%s\\0' \"$@\""
     done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, check=True)
     return done.stdout.decode(errors="surrogateescape").split("\0")[:-1]
@@ -136,7 +136,7 @@ def test_an_added_job_is_read_back_unchanged(tmp_path_factory, description, valu
 
 
 class Tags(HTMLParser):
-    """The structure of a page, and all that it shows."""
+    """The tags of a page, and its visible text."""
 
     def __init__(self, page):
         super().__init__()
@@ -215,11 +215,11 @@ def test_a_calendar_has_an_event_for_each_run_and_no_other_line(names):
 @given(WORDS)
 @settings(max_examples=EXAMPLES)
 def test_a_printed_line_contains_no_control_characters(words):
-    said = printable(words)
+    output = printable(words)
 
-    said.encode()  # it has bytes
-    assert said.isprintable()
-    assert said == words or not words.isprintable()
+    output.encode()  # valid in UTF-8
+    assert output.isprintable()
+    assert output == words or not words.isprintable()
 
 
 STEERING = "evil\x1b]0;owned\x07\x1b[2J[red]\u202e"
@@ -256,10 +256,10 @@ def test_file_names_and_reasons_reach_a_terminal_as_plain_text(world):
         )
     ]
 
-    said = "".join(one.stdout + one.stderr for one in done)
+    output = "".join(one.stdout + one.stderr for one in done)
     assert [one.returncode for one in done] == [2, 1, 0, 2, 0, 2]
-    assert {character for character in said if not character.isprintable()} == {"\n"}
-    assert "evil\\x1b]0;owned\\x07" in said
+    assert {character for character in output if not character.isprintable()} == {"\n"}
+    assert "evil\\x1b]0;owned\\x07" in output
     log = (world.state / "scheduled.log").read_text()
     assert all(line[:2] == "20" for line in log.splitlines())
 
@@ -270,7 +270,7 @@ def test_hostile_text_is_refused_as_a_job_name(world, name):
         text = json.dumps(name, ensure_ascii=False).replace("\x7f", "\\u007f")
         world.configure(f'[jobs.{text}]\ncommand = "true"\n')
     except UnicodeEncodeError:
-        return  # no file can hold it
+        return  # the name can't be written to a file
 
     done = world.run("check")
 

@@ -1,4 +1,4 @@
-"""A machine that sleeps, and clocks that step, seen through libfaketime."""
+"""A machine that sleeps, and clocks that step, simulated with libfaketime."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ HOURLY = """
 
 @pytest.fixture
 def sleeper(world):
-    """A world with an hourly job; what it was told stands in `ran`, without the days and zones."""
+    """A world with an hourly job, which appends its scheduled time, missed slots and last success to `ran`."""
     world.configure(HOURLY.format(root=world.root))
     return world
 
@@ -38,7 +38,7 @@ def ticks(world, *instants):
 
 
 def test_slots_missed_while_asleep_become_one_run_that_counts_them(sleeper):
-    said = ticks(sleeper, "03 14:00", "03 14:05", "03 15:00", "03 20:05", "03 20:10", "03 21:00")
+    output = ticks(sleeper, "03 14:00", "03 14:05", "03 15:00", "03 20:05", "03 20:10", "03 21:00")
 
     assert ran(sleeper) == [
         ["03T14:00", "0"],
@@ -46,7 +46,7 @@ def test_slots_missed_while_asleep_become_one_run_that_counts_them(sleeper):
         ["03T20:00", "4", "03T15:00"],
         ["03T21:00", "0", "03T20:00"],
     ]
-    assert said == ""
+    assert output == ""
     assert sleeper.json("audit", at="2026-02-03 21:00:30")["ok"]
 
 

@@ -1,4 +1,4 @@
-"""Whose files we make and believe, and which links we follow."""
+"""The modes and owners of created files, the refusal of unsafe ones, and symbolic links."""
 
 import os
 import stat
@@ -11,10 +11,10 @@ import pytest
 from scheduled.state.files import RefusedError, write_atomically
 from tests.fixtures.sample_workspace import unpack
 
-ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change owners")
 
 
-# Ours
+# Modes
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o077, 0o022])
@@ -74,8 +74,8 @@ def test_a_job_with_a_world_writable_env_file_fails_and_the_other_jobs_run(world
 
     done = world.run("run", "a", "b")
 
-    said = f"a: failed: env_file {variables}: {variables}: everybody may write it; chmod o-w {variables}"
-    assert (done.returncode, said in done.stderr, (world.root / "ran").exists()) == (1, True, False)
+    output = f"a: failed: env_file {variables}: {variables}: everybody may write it; chmod o-w {variables}"
+    assert (done.returncode, output in done.stderr, (world.root / "ran").exists()) == (1, True, False)
     assert {run["job"]: run["status"] for run in world.json("history")} == {"a": "failed", "b": "success"}
 
 
@@ -84,11 +84,11 @@ def test_a_job_with_a_world_writable_env_file_fails_and_the_other_jobs_run(world
 
 @ROOT
 def test_a_link_planted_by_another_user_in_a_shared_directory_is_not_followed(tmp_path):
-    shared, mine = tmp_path / "shared", tmp_path / "mine"
+    shared, target = tmp_path / "shared", tmp_path / "target"
     shared.mkdir()
     shared.chmod(0o1777)
-    mine.write_text("mine")
-    (shared / "backup.tgz").symlink_to(mine)
+    target.write_text("before")
+    (shared / "backup.tgz").symlink_to(target)
     os.lchown(shared / "backup.tgz", 4711, 4711)
 
     with pytest.raises(RefusedError, match="link of user 4711"):
@@ -96,7 +96,7 @@ def test_a_link_planted_by_another_user_in_a_shared_directory_is_not_followed(tm
 
     os.lchown(shared / "backup.tgz", 0, 0)
     write_atomically(shared / "backup.tgz", b"x")
-    assert mine.read_text() == "x"
+    assert target.read_text() == "x"
 
 
 @ROOT
@@ -116,13 +116,13 @@ def test_a_link_in_the_state_is_not_followed(world, place):
     world.configure("[jobs.a]\ncommand = 'true'\n")
     world.run("run", "a")
     before = world.root / "elsewhere"
-    before.write_bytes(b"somebody's")
+    before.write_bytes(b"unchanged")
     (world.state / place).unlink(missing_ok=True)
     (world.state / place).symlink_to(before)
 
     world.run("run", "a")
 
-    assert before.read_bytes() == b"somebody's"
+    assert before.read_bytes() == b"unchanged"
 
 
 def test_a_central_file_that_leads_out_of_the_workspace_is_not_written(world):
@@ -183,7 +183,7 @@ def test_an_environment_that_is_not_valid_utf_8_does_not_stop_a_tick(world):
 
 
 def test_a_module_in_the_working_directory_is_not_imported(world):
-    """A tick that is typed in a shared directory imports nothing from there."""
+    """A tick that the user starts in a shared directory imports nothing from it."""
     (world.root / "json.py").write_text("raise SystemExit('planted')\n")
     world.configure("[jobs.a]\ncommand = 'true'\n")
 

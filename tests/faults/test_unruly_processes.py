@@ -1,4 +1,4 @@
-"""Jobs that behave badly: they fork without end, stop, leave zombies and children behind, print floods and rubbish."""
+"""Jobs that behave badly: fork bombs, stopped jobs, zombies, orphans, floods of output and binary data."""
 
 import os
 import shutil
@@ -17,9 +17,8 @@ from tests.fixtures.supervised import PYTHON, gone, supervise
 __all__ = ["supervise"]
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 SHELL = ("/bin/sh", "-c")
-NOBODY = (
-    40_000 + os.getpid() % 20_000
-)  # whose processes are only ours: the kernel counts by user, and never holds root to it
+# A user id without other processes: the kernel counts processes per user, and does not limit root.
+BOMB_USER = 40_000 + os.getpid() % 20_000
 FLOOD = 50_000_000
 
 
@@ -28,19 +27,19 @@ FLOOD = 50_000_000
 )
 def test_a_fork_bomb_is_limited_and_all_its_processes_end(supervise, tmp_path):
     tmp_path.chmod(0o755)
-    bomb = f"setpriv --reuid={NOBODY} --clear-groups /bin/sh -c 'bomb() {{ bomb | bomb & }}; bomb; exec sleep 60'"
+    bomb = f"setpriv --reuid={BOMB_USER} --clear-groups /bin/sh -c 'bomb() {{ bomb | bomb & }}; bomb; exec sleep 60'"
     job = supervise().submit(*SHELL, bomb, limits=Limits(processes=24), timeout=3, cwd="/")
     (leader,) = job.started().values()
 
     most = 0
     while not job.found(Ended):
-        most = max(most, count_of(NOBODY))
+        most = max(most, count_of(BOMB_USER))
         job.receive(0.05)
 
     assert job.ending().status == "timed_out"
     assert 0 < most <= 24
     process.signal_group(leader, signal.SIGKILL)
-    assert_nobody_is_left()
+    assert_all_have_ended()
 
 
 def count_of(user):
@@ -54,10 +53,10 @@ def owner(entry):
         return -1
 
 
-def assert_nobody_is_left():
+def assert_all_have_ended():
     deadline = time.monotonic() + 20
-    while count_of(NOBODY):
-        assert time.monotonic() < deadline, "the bomb goes on"
+    while count_of(BOMB_USER):
+        assert time.monotonic() < deadline, "the fork bomb still runs"
         time.sleep(0.02)
 
 
@@ -69,7 +68,7 @@ def test_a_stopped_job_is_ended_at_its_timeout(supervise):
 
     assert (ending.status, ending.reason) == ("timed_out", "timed out after 1 s")
     assert gone(pid)
-    assert ending.duration_ms < 8000  # it is woken to hear TERM; KILL comes after ten seconds
+    assert ending.duration_ms < 8000  # SIGCONT lets it handle SIGTERM; SIGKILL would follow after 10 seconds
 
 
 def test_a_stopped_job_is_still_running_for_the_next_tick(world, until):
@@ -77,12 +76,12 @@ def test_a_stopped_job_is_still_running_for_the_next_tick(world, until):
         [jobs.stops]
         command = "echo $$ > {world.root}/pid; kill -STOP $$; echo went on >> {world.root}/went"
     """)
-    runner = world.start("run", "stops")
+    tick = world.start("run", "stops")
     until(lambda: (world.root / "pid").exists() and (world.root / "pid").read_text())
     pid = int((world.root / "pid").read_text())
     until(lambda: state_of(pid) == "T")
-    runner.kill()
-    runner.wait()
+    tick.kill()
+    tick.wait()
 
     assert world.run("run", "stops").returncode == 75
     os.kill(pid, signal.SIGCONT)
@@ -127,7 +126,7 @@ def zombies_of(parent):
 
 
 def test_a_job_with_running_children_has_ended_when_its_own_process_has(supervise):
-    """The job's own process has ended; what it left behind holds no output of ours to be waited for."""
+    """The supervisor waits only for the process of the job, not for its children with the output open."""
     job = supervise().submit(*SHELL, "sleep 30 & echo started")
 
     began = time.monotonic()
@@ -155,16 +154,16 @@ def test_a_timeout_ends_the_children_too(supervise, tmp_path, until):
 
     assert job.ending().status == "timed_out"
     child = int((tmp_path / "child").read_text())
-    until(lambda: gone(child))  # it got the same signal, and may die a moment later
+    until(lambda: gone(child))  # it gets the same signal, but may end a little later
 
 
 def test_a_job_that_ignores_everything_but_kill_is_killed(supervise, monkeypatch):
     from scheduled.execution import process
 
     monkeypatch.setattr(process, "KILL_GRACE", 0.5)
-    deaf = "trap '' TERM HUP INT QUIT; while :; do sleep 0.1; done"
+    ignoring = "trap '' TERM HUP INT QUIT; while :; do sleep 0.1; done"
 
-    ending = supervise().submit(*SHELL, deaf, timeout=1).ending()
+    ending = supervise().submit(*SHELL, ignoring, timeout=1).ending()
 
     assert (ending.status, ending.signal) == ("timed_out", signal.SIGKILL)
 
@@ -182,13 +181,13 @@ def test_an_output_of_50_mb_is_cut_to_1_mb_with_the_number_of_dropped_bytes(supe
         assert len(kept) < (1 << 20) + 100
         assert b" bytes dropped ...]\n" in kept
 
-    # What is printed in the very moment of a cut goes uncounted: microseconds of a flood, unless the supervisor loses
-    # its processor just then, which it does not do three times.
+    # Output that is written during a cut is not counted. That is microseconds of output, unless the
+    # supervisor is suspended at that moment, which is unlikely to happen three times.
     assert 0 <= min(uncounted) < FLOOD / 50, uncounted
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
+    ("command", "expected"),
     [
         (r"printf '\000\001\377\376binary\033[31m'", "\0\1\ufffd\ufffdbinary\x1b[31m"),
         ("printf 'no newline'", "no newline"),
@@ -197,13 +196,13 @@ def test_an_output_of_50_mb_is_cut_to_1_mb_with_the_number_of_dropped_bytes(supe
         ("true", ""),
     ],
 )
-def test_any_output_can_be_read_with_logs(world, command, told):
+def test_any_output_can_be_read_with_logs(world, command, expected):
     (world.root / "print.sh").write_text(command)
     world.configure(f"[jobs.prints]\ncommand = 'sh {world.root}/print.sh'\n")
 
     done = world.run("run", "prints")
 
-    assert (done.returncode, world.json("logs", "prints")["output"]) == (0, told)
+    assert (done.returncode, world.json("logs", "prints")["output"]) == (0, expected)
     printed = subprocess.run(["sh", world.root / "print.sh"], capture_output=True, check=True).stdout
     assert subprocess.run(world.command("logs", "prints"), capture_output=True, check=True).stdout == printed
 

@@ -41,7 +41,7 @@ def ledger(tmp_path):
 def settled(
     ledger, status="success", reported=None, run_id="run-3600", compose=lambda *_: [], at=NOW, **values
 ):
-    """Settle the attempt of a run; *values* configure the job. Return the events; the last is the verdict event."""
+    """Settle an attempt; *values* configure the job. Return the events; the last is the verdict event."""
     job = Job(
         name="job", schedules=(Schedule("cron", "0 * * * *"),), action=Action("handler", name="x"), **values
     )
@@ -161,7 +161,7 @@ def test_the_data_of_the_outcome_is_stored(ledger):
 
 
 def subjects_after_a_retry(ledger, first, second):
-    """Settle a failed attempt with notices *first* and a successful retry with *second*; return the posted subjects."""
+    """Settle a failed attempt and a successful retry, with these notices; return the posted subjects."""
     settled(ledger, "failed", a_report("failed", notices=first), retry=Retry(max_attempts=2, delay=0))
     with ledger.transaction():
         ledger.reclaim(a_claim(HOUR, attempt=2), HOLDER, 1.0)

@@ -18,7 +18,7 @@ def capped(path, limit):
 
 
 def written(path, *chunks, limit=100):
-    """Write *chunks*, checking the size after each; return the number of printed bytes and the kept output."""
+    """Write *chunks*, checking the size after each; return the number of printed bytes and what is kept."""
     output = capped(path, limit)
     for chunk in chunks:
         os.write(output.fd, chunk)
