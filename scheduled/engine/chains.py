@@ -31,15 +31,13 @@ def take_over(jobs: Mapping[str, Job], run: RunClaimed) -> None:
 
 
 def begin(jobs: Mapping[str, Job], ledger: Ledger, job: Job, claim: Claim, now: float) -> bool:
-    """Begin or continue the claimed run of a chain; return True.
+    """Begin or continue the claimed run of a chain; return True, as it requests runs.
 
-    A retry continues at the step that failed in the earlier attempt.
-
-    A step requests all targets that its jobs have when the run first begins. The payload of the run holds
-    their labels.
+    A retry continues at the step that failed in the earlier attempt. The payload of the run lists the labels
+    of all targets that the jobs of the steps have when the run first begins.
     """
     before = ledger.open_run(claim.run_id) if claim.attempt > 1 else None
-    progress = _state_of(before) if before is not None and "steps" in before.payload else None
+    progress = _progress_of(before) if before is not None and "steps" in before.payload else None
     steps = [[str(key) for name in step for key in keys_of(jobs[name])] for step in job.action.steps]
     state = progress or {**_logical_time(claim), "steps": steps, "at": 0}
     state |= {"failures": [], "lost": 0}
@@ -53,7 +51,7 @@ def _logical_time(claim: Claim) -> dict[str, Any]:
     return {"scheduled_for": claim.scheduled_for, "missed": claim.missed, "window_start": claim.since}
 
 
-def _state_of(run: OpenRun) -> dict[str, Any]:
+def _progress_of(run: OpenRun) -> dict[str, Any]:
     """Return the progress of a chain's run.
 
     Ledgers of the first version hold only the names of the failed jobs.
@@ -75,12 +73,12 @@ def _request_step(ledger: Triggers, run_id: str, state: Mapping[str, Any], depth
             payload=payload,
             depth=depth + 1,
             parent=run_id,
-            step=_round(state),
+            step=_step_number(state),
         )
         ledger.trigger(row, now)
 
 
-def _round(state: Mapping[str, Any]) -> int:
+def _step_number(state: Mapping[str, Any]) -> int:
     """Return a number for a step in one attempt of the chain: runs of earlier attempts have another one."""
     return int(state.get("round", 0)) * 1000 + int(state["at"])
 
@@ -95,9 +93,9 @@ def step_ended(
     parent = ledger.open_run(child.parent)
     if parent is None or parent.tick != CHAIN:
         return None
-    state = _state_of(parent)
+    state = _progress_of(parent)
     state = _with_failure(state, f"{child.key.for_people} failed") if status in FAILED else state
-    return _go_on(ledger, jobs, parent, state, now)
+    return _continue(ledger, jobs, parent, state, now)
 
 
 def lost_step(ledger: Ledger, jobs: Mapping[str, Job], row: TriggerRow, now: float) -> AttemptResult | None:
@@ -109,8 +107,8 @@ def lost_step(ledger: Ledger, jobs: Mapping[str, Job], row: TriggerRow, now: flo
     if parent is None or parent.tick != CHAIN:
         return None
     lost = f"{row.key.for_people} is disabled" if row.job in jobs else f"{row.job} is not a configured job"
-    state = _with_failure(_state_of(parent), lost)
-    return _go_on(ledger, jobs, parent, {**state, "lost": state.get("lost", 0) + 1}, now)
+    state = _with_failure(_progress_of(parent), lost)
+    return _continue(ledger, jobs, parent, {**state, "lost": state.get("lost", 0) + 1}, now)
 
 
 def _with_failure(state: Mapping[str, Any], failure: str) -> dict[str, Any]:
@@ -118,14 +116,14 @@ def _with_failure(state: Mapping[str, Any], failure: str) -> dict[str, Any]:
     return {**state, "failures": [*state["failures"], f"{step}: {failure}"]}
 
 
-def _go_on(
+def _continue(
     ledger: Ledger, jobs: Mapping[str, Job], parent: OpenRun, state: dict[str, Any], now: float
 ) -> AttemptResult | None:
     """Request the next step if all runs of the current one have ended.
 
     Return the chain's result if it has ended.
     """
-    ended = [run for run in ledger.children(parent.run_id, _round(state)) if run.status not in OPEN]
+    ended = [run for run in ledger.children(parent.run_id, _step_number(state)) if run.status not in OPEN]
     if len(ended) + state.get("lost", 0) < len(state["steps"][state["at"]]):
         ledger.begin_chain(parent.run_id, state)
         return None

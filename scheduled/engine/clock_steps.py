@@ -69,7 +69,7 @@ def step_back(ledger: Ledger, jobs: Mapping[str, Job], now: Instant) -> str | No
     for key in keys:
         _rewind(ledger, job_states[key], now)
     return (
-        f"the clock went back: {_jobs(len(keys))} had verdicts for slots up to {_words(ahead)} ahead;"
+        f"the clock went back: {_jobs(len(keys))} had verdicts for slots up to {_duration(ahead)} ahead;"
         f" {'it' if len(keys) == 1 else 'they'} {_continue(len(keys))} from now"
     )
 
@@ -138,7 +138,7 @@ def _continue(count: int) -> str:
     return "continues" if count == 1 else "continue"
 
 
-def _words(seconds: int) -> str:
+def _duration(seconds: int) -> str:
     """Return a duration in whole days, or in minutes if it is shorter than a day."""
     days, rest = divmod(seconds, DAY)
     count, unit = (days, "day") if days else (rest // 60, "minute")

@@ -14,11 +14,9 @@ from scheduled.schedules.zones import MINUTE
 from scheduled.state.ledger import Ledger, Runs
 
 RETRY_WAIT = (
-    MINUTE  # a tick waits for a retry that is due sooner than this; a later one belongs to a later tick
+    MINUTE  # a tick waits for retries that are due within this time; later ones belong to later ticks
 )
-RETRY_LIMIT = (
-    10 * MINUTE
-)  # after this time a tick starts no more retries, so that no job keeps it running for ever
+RETRY_LIMIT = 10 * MINUTE  # after this time a tick starts no more retries, or a job could keep it running
 
 
 class FollowUps:

@@ -57,7 +57,7 @@ class Log:
 
 
 def describe(event: Event) -> str:
-    """Return an event as one line: its name, then key=value for each string and number of its payload."""
+    """Return an event as one line: its name, then key=value for the texts and integers of its payload."""
     words = [
         f"{key}={value}"
         for key, value in event.payload.items()

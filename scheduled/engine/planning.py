@@ -54,9 +54,8 @@ def _write(ledger: Ledger, change: EpochChange, now: Instant) -> None:
         record_verdict(ledger, change.key, change.skipped, "skipped", "edited", None, now)
     if change.ends:
         for row in ledger.rows_after(change.key, change.boundary):
-            ledger.cut(
-                change.key, row.span.first, None
-            )  # skipped in advance; no longer a slot of the new schedules
+            # A slot that was skipped in advance is not a slot of the new schedules.
+            ledger.cut(change.key, row.span.first, None)
         ledger.advance(change.key, change.boundary)
         ledger.end_epoch(change.key, change.boundary)
         ledger.wait(change.key, None, None)

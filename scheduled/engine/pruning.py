@@ -12,9 +12,7 @@ from scheduled.state.ledger import Ledger
 # If the last pruning was longer ago than this, the clock may be wrong: pruning waits for a day, so that a
 # clock that went ahead by years does not delete the whole history.
 TRUSTED_GAP = 30 * DAY
-AT_ONCE = (
-    20_000  # rows per transaction: about a second for which other processes wait; the next tick continues
-)
+MAX_ROWS = 20_000  # per transaction: other processes wait for about a second; the next tick continues
 
 
 def prune(runtime: Runtime, ledger: Ledger, now: float) -> None:
@@ -34,7 +32,7 @@ def prune(runtime: Runtime, ledger: Ledger, now: float) -> None:
 
 def _prune(runtime: Runtime, ledger: Ledger, now: float) -> tuple[list[str], bool]:
     horizon = int(now) - runtime.config.keep_days * DAY
-    found = ledger.prune(horizon, runtime.config.keep_runs, AT_ONCE)
+    found = ledger.prune(horizon, runtime.config.keep_runs, MAX_ROWS)
     # `audit` can check slots only from this instant on.
     ledger.remember("horizon", str(max(horizon, int(ledger.meta("horizon") or 0))))
     return found

@@ -1,7 +1,7 @@
 """Settle open runs that their own tick can't settle, because it was killed or the machine crashed.
 
-The result file decides first, then the lock that a running job holds. If neither exists, the run was
-interrupted.
+A record in the result file decides. Without one, the run still runs if its process or its lock exists, and
+was interrupted if not.
 """
 
 import os

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 class Runtime:
     """The configuration, paths, bus and log of one invocation, and the problems that it found.
 
-    *claimed* is called when a manual run was claimed. *unrecorded* becomes True if something could not be
-    recorded.
+    *claimed* is called when the runs of a tick are claimed. *unrecorded* becomes True if something could not
+    be recorded.
     """
 
     def __init__(self, config_file: Path, state: Path) -> None:

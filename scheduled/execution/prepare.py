@@ -107,6 +107,5 @@ def _about(job: Job, claim: Claim) -> dict[str, str]:
 def _as_json(value: Mapping[str, Any]) -> str:
     import json  # rarely needed
 
-    return json.dumps(
-        value, ensure_ascii=False
-    )  # with escapes, the text would exceed the limit that was checked
+    # Without escapes, so that the text is not longer than at the check of its length.
+    return json.dumps(value, ensure_ascii=False)

@@ -87,7 +87,7 @@ Record = Started | Ended | NotStarted
 encode = msgspec.json.Encoder().encode
 decode_record = msgspec.json.Decoder(Record).decode
 _decode_order = msgspec.json.Decoder(Order).decode
-# UTC seconds. A record with an instant outside of the years 1970 to 9987 is damaged; `datetime` ends with
+# UTC seconds, from 1970 to the year 9987. A record with another instant is damaged; `datetime` ends with
 # 9999.
 EARLIEST, LATEST = 0, 253_000_000_000
 

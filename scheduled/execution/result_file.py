@@ -17,9 +17,7 @@ class ResultFile:
     def __init__(self, fd: int, notify: int) -> None:
         self._fd = fd
         self._notify_fd: int | None = notify
-        self._written = os.fstat(
-            fd
-        ).st_size  # size of all complete lines; no other process writes to this file
+        self._written = os.fstat(fd).st_size  # of all complete lines; no other process writes to this file
         self._unsynced: list[Record] = []
         self.sync_at = 0.0  # on the monotonic clock
 
@@ -56,9 +54,7 @@ class ResultFile:
 
     def _write(self, lines: bytes) -> None:
         if os.fstat(self._fd).st_size > self._written:
-            os.ftruncate(
-                self._fd, self._written
-            )  # a partial line that could not be cut off after it was written
+            os.ftruncate(self._fd, self._written)  # a partial line that could not be removed earlier
         try:
             write_all(self._fd, lines)
             os.fsync(self._fd)

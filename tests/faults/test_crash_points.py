@@ -100,9 +100,8 @@ def test_a_result_is_synced_before_the_tick_is_notified(worlds):
 
     lines = [call[1:3] for call in calls(trace, role="supervisor") if call[1] in ("write", "sync")]
     after_sync = [path for (kind, _), (_, path) in pairwise(lines) if kind == "sync"]
-    ((pipe, times),) = Counter(after_sync).most_common(
-        1
-    )  # the supervisor has another pipe, for its own signals
+    # The supervisor has another pipe, for its own signals.
+    ((pipe, times),) = Counter(after_sync).most_common(1)
     relevant = [(kind, path) for kind, path in lines if path == pipe or path.endswith(".jsonl")]
 
     assert (pipe.startswith("pipe:"), times > 3) == (True, True)

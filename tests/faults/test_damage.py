@@ -97,7 +97,7 @@ def test_a_ledger_with_any_flipped_bit_is_read_or_refused_and_restored_without_a
 
     for place in used if NIGHTLY else chance.sample(used, EACH):
         renew(ticked)
-        (ticked.state / "scheduled_state.json").unlink()  # the tick would be idle and not open the ledger
+        (ticked.state / "scheduled_state.json").unlink()  # so that nothing can be restored from it
         bad = bytearray(good)
         bad[place] ^= 1 << chance.randrange(8)
         (ticked.state / "ledger.db").write_bytes(bad)

@@ -39,7 +39,7 @@ def cases_of(role, kind, points):
     """Return (point, error, whether the fault lasts) for the points to test."""
     every = [(nth, error, stays) for nth in points for error in ERRORS[kind] for stays in (False, True)]
     if (role, kind) == ("runner", "lock"):
-        # If locks stop to work during a tick, SQLite waits as for the lock of another process
+        # If locks stop working during a tick, SQLite waits as for the lock of another process
         # (test_shortages.py).
         every = [case for case in every if case[1:] != ("ENOLCK", True)]
     if NIGHTLY:

@@ -278,9 +278,8 @@ def test_a_terminated_tick_ends_its_jobs_and_the_next_one_runs_them(runtime):
 
 def test_slots_that_a_terminated_tick_did_not_start_stay_open_with_a_reason(runtime):
     slots = f"""{EVERY_SECOND}\ncatch_up = "all"\ncatch_up_limit = 5"""
-    runtime.until(
-        lambda: 6 <= datetime.now(UTC).second < 50
-    )  # a slot is due for each second since the minute began
+    # A slot is due for each second since the minute began.
+    runtime.until(lambda: 6 <= datetime.now(UTC).second < 50)
     runtime.configure(UNTIL_GO.format(journal=BEGIN), when=slots)
     tick = runtime.start()
     runtime.until(runtime.journal)
