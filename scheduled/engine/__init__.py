@@ -1,1 +1,1 @@
-"""One tick: take in, plan, claim, execute, settle, publish."""
+"""One tick: load results and events, plan, claim, execute, settle, publish."""

@@ -1,7 +1,8 @@
-"""Chains and events: what a run's end starts next. Everything is a row in the ledger, so a crash resumes it.
+"""Start jobs when a run ends or an event occurs: chain steps, subscribers and jobs that come after others.
 
-A chain's run has no process. Each of its steps is a set of triggers; when the runs they started have all ended,
-the next step's follow, or the chain has ended itself.
+Everything is a row in the ledger, so that it continues after a crash. The run of a chain has no process. Each
+step is a set of start requests. When all runs that they started have ended, the next step is requested, or
+the chain has ended.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,44 +21,48 @@ from scheduled.core.runs import AFTER, FAILED, OPEN, AttemptResult, Claim, OpenR
 from scheduled.engine.run_claimed import RunClaimed
 from scheduled.state.ledger import Ledger, Triggers
 
-MAX_DEPTH = 16  # events that led to one another: more are taken for a loop
+MAX_DEPTH = 16  # the longest allowed sequence of runs that start one another; a longer one counts as a loop
 
 
 def take_over(jobs: Mapping[str, Job], run: RunClaimed) -> None:
-    """Take a chain's claimed run."""
+    """Take a claimed run if its action is a chain."""
     if kind_of(run.job.action).EXECUTOR == EXECUTOR:
         run.take(partial(begin, jobs))
 
 
 def begin(jobs: Mapping[str, Job], ledger: Ledger, job: Job, claim: Claim, now: float) -> bool:
-    """Start a claimed chain's run, or go on with it at the step that an earlier attempt did not get past.
+    """Begin or continue the claimed run of a chain; return True, as it requests runs.
 
-    Its jobs are asked for: all targets that they have when the run first begins. They go by their labels.
+    A retry continues at the step that failed in the earlier attempt. The payload of the run lists the labels
+    of all targets that the jobs of the steps have when the run first begins.
     """
     before = ledger.open_run(claim.run_id) if claim.attempt > 1 else None
-    progress = _state_of(before) if before is not None and "steps" in before.payload else None
+    progress = _progress_of(before) if before is not None and "steps" in before.payload else None
     steps = [[str(key) for name in step for key in keys_of(jobs[name])] for step in job.action.steps]
     state = progress or {**_logical_time(claim), "steps": steps, "at": 0}
     state |= {"failures": [], "lost": 0}
     ledger.begin_chain(claim.run_id, state)
-    _trigger_step(ledger, claim.run_id, state, claim.depth, now)
+    _request_step(ledger, claim.run_id, state, claim.depth, now)
     return True
 
 
 def _logical_time(claim: Claim) -> dict[str, Any]:
-    """Return what the steps must know to do the work of the chain's slot, however late they are."""
+    """Return the scheduled time of the chain, which its steps use as their own, however late they start."""
     return {"scheduled_for": claim.scheduled_for, "missed": claim.missed, "window_start": claim.since}
 
 
-def _state_of(run: OpenRun) -> dict[str, Any]:
-    """Return where a chain's run is; the first version had only the names of those that failed."""
+def _progress_of(run: OpenRun) -> dict[str, Any]:
+    """Return the progress of a chain's run.
+
+    Ledgers of the first version hold only the names of the failed jobs.
+    """
     state = dict(run.payload)
     failed = [f"{name} failed" for name in state.pop("failed", ())]
     return {**state, "failures": [*state.get("failures", ()), *failed]}
 
 
-def _trigger_step(ledger: Triggers, run_id: str, state: Mapping[str, Any], depth: int, now: float) -> None:
-    told = {name: state.get(name) for name in ("scheduled_for", "missed", "window_start")}
+def _request_step(ledger: Triggers, run_id: str, state: Mapping[str, Any], depth: int, now: float) -> None:
+    payload = {name: state.get(name) for name in ("scheduled_for", "missed", "window_start")}
     for label in state["steps"][state["at"]]:
         key = read_label(label)
         row = TriggerRow(
@@ -65,51 +70,60 @@ def _trigger_step(ledger: Triggers, run_id: str, state: Mapping[str, Any], depth
             job=key.job,
             target=key.target,
             event=CHAIN,
-            payload=told,
+            payload=payload,
             depth=depth + 1,
             parent=run_id,
-            step=_round(state),
+            step=_step_number(state),
         )
         ledger.trigger(row, now)
 
 
-def _round(state: Mapping[str, Any]) -> int:
-    """Return a number for this go at a step, so that a step tried again is told from its first go."""
+def _step_number(state: Mapping[str, Any]) -> int:
+    """Return a number for a step in one attempt of the chain: runs of earlier attempts have another one."""
     return int(state.get("round", 0)) * 1000 + int(state["at"])
 
 
 def step_ended(
     ledger: Ledger, jobs: Mapping[str, Job], child: OpenRun, status: str, now: float
 ) -> AttemptResult | None:
-    """Given the final *status* of a chain's child, start the next step; return how the chain ended, if it has."""
+    """Continue a chain after a run of its step ended with *status*.
+
+    Return the chain's result if it has ended.
+    """
     parent = ledger.open_run(child.parent)
     if parent is None or parent.tick != CHAIN:
         return None
-    state = _state_of(parent)
+    state = _progress_of(parent)
     state = _with_failure(state, f"{child.key.for_people} failed") if status in FAILED else state
-    return _go_on(ledger, jobs, parent, state, now)
+    return _continue(ledger, jobs, parent, state, now)
 
 
 def lost_step(ledger: Ledger, jobs: Mapping[str, Job], row: TriggerRow, now: float) -> AttemptResult | None:
-    """Given a trigger that starts nothing, as its job is disabled or gone, go on as if that had failed, as `step_ended`."""
+    """Continue a chain as if a step had failed: the job of start request *row* is disabled or removed.
+
+    Return the chain's result if it has ended.
+    """
     parent = ledger.open_run(row.parent) if row.parent else None
     if parent is None or parent.tick != CHAIN:
         return None
-    lost = f"{row.key.for_people} is disabled" if row.job in jobs else f"there is no job {row.job}"
-    state = _with_failure(_state_of(parent), lost)
-    return _go_on(ledger, jobs, parent, {**state, "lost": state.get("lost", 0) + 1}, now)
+    lost = f"{row.key.for_people} is disabled" if row.job in jobs else f"{row.job} is not a configured job"
+    state = _with_failure(_progress_of(parent), lost)
+    return _continue(ledger, jobs, parent, {**state, "lost": state.get("lost", 0) + 1}, now)
 
 
-def _with_failure(state: Mapping[str, Any], said: str) -> dict[str, Any]:
+def _with_failure(state: Mapping[str, Any], failure: str) -> dict[str, Any]:
     step = f"step {state['at'] + 1} of {len(state['steps'])}"
-    return {**state, "failures": [*state["failures"], f"{step}: {said}"]}
+    return {**state, "failures": [*state["failures"], f"{step}: {failure}"]}
 
 
-def _go_on(
+def _continue(
     ledger: Ledger, jobs: Mapping[str, Job], parent: OpenRun, state: dict[str, Any], now: float
 ) -> AttemptResult | None:
-    """Start the next step if all runs of this one have ended; return how the chain ended, if it has."""
-    ended = [run for run in ledger.children(parent.run_id, _round(state)) if run.status not in OPEN]
+    """Request the next step if all runs of the current one have ended.
+
+    Return the chain's result if it has ended.
+    """
+    ended = [run for run in ledger.children(parent.run_id, _step_number(state)) if run.status not in OPEN]
     if len(ended) + state.get("lost", 0) < len(state["steps"][state["at"]]):
         ledger.begin_chain(parent.run_id, state)
         return None
@@ -126,9 +140,9 @@ def _next_step(
     if state["at"] + 1 < len(state["steps"]):
         state = {**state, "at": state["at"] + 1}
         ledger.begin_chain(parent.run_id, state)
-        _trigger_step(ledger, parent.run_id, state, parent.depth, now)
+        _request_step(ledger, parent.run_id, state, parent.depth, now)
         return None
-    # No step is left that another attempt could go on with: it would begin anew.
+    # The last step is done: a retry of the chain starts again with the first step.
     ledger.begin_chain(parent.run_id, {**state, "at": 0, "round": state.get("round", 0) + 1})
     return _ending(parent, state, now)
 
@@ -148,7 +162,7 @@ def _ending(parent: OpenRun, state: Mapping[str, Any], now: float) -> AttemptRes
 
 
 def listeners(jobs: Jobs, event: Event) -> Iterable[str]:
-    """Return the jobs that *event* starts."""
+    """Return the names of the enabled jobs that subscribe to *event* and match its payload."""
     return (
         name
         for name in jobs.listening.get(event.name, ())
@@ -165,13 +179,17 @@ def _text(value: Any) -> str:
 
 
 def spread(ledger: Triggers, jobs: Jobs, events: Iterable[Event], depth: int, now: float) -> list[str]:
-    """Have the jobs started that listen to *events*; return what was not, because it would never end."""
+    """Request starts of the jobs that subscribe to *events*, which followed from *depth* earlier starts.
+
+    Return a message for each start that is refused because it is probably part of a loop.
+    """
     refused = []
     for event in events:
         for name in listeners(jobs, event):
             if depth >= MAX_DEPTH:
                 refused.append(
-                    f"{name}: {event.name} would start it as the {depth + 1}th in a row; a loop is cut here"
+                    f"{name}: not started by {event.name}: a loop of {depth} starts led to it;"
+                    " check what starts these jobs"
                 )
             else:
                 for key in keys_of(jobs[name]):
@@ -180,7 +198,7 @@ def spread(ledger: Triggers, jobs: Jobs, events: Iterable[Event], depth: int, no
 
 
 def on_event(event: Event, key: JobKey, depth: int) -> TriggerRow:
-    """Return the trigger by which *event*, the last of *depth* that led to it, starts *key*."""
+    """Return a request to start *key* because of *event*, which followed from *depth* earlier starts."""
     payload = dict(event.payload)
     return TriggerRow(
         id=0, job=key.job, target=key.target, event=event.name, payload=payload, depth=depth + 1
@@ -188,9 +206,9 @@ def on_event(event: Event, key: JobKey, depth: int) -> TriggerRow:
 
 
 def followers(ledger: Ledger, jobs: Jobs, ended: str, depth: int, now: float) -> None:
-    """Have the jobs started that come after *ended*, have no schedule of their own, and miss nobody else.
+    """Request starts of jobs without a schedule that come after *ended*, if all their predecessors succeeded.
 
-    A job that has targets is missed until all of them have succeeded.
+    A job with targets counts as succeeded when all its targets have.
     """
     after = [jobs[name] for name in jobs.coming_after.get(ended, ())]
     waiting = [job for job in after if not job.is_by_time and not job.on]

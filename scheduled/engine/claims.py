@@ -1,4 +1,4 @@
-"""Starts -> claimed runs: always inside an exclusive transaction of the caller's."""
+"""Claim runs: each function is called inside an exclusive transaction of the caller."""
 
 from collections.abc import Iterable, Sequence
 
@@ -16,10 +16,10 @@ from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import History, Ledger
 
 
-def by_hand(
+def manual_starts(
     ledger: Ledger, config: Config, requests: Sequence[ManualRequest], claimant: Claimant, now: Instant
 ) -> tuple[list[Start], list[str]]:
-    """Return starts for *requests*, and which of the jobs are under way already."""
+    """Return starts for *requests*, and the names of jobs that are busy: they or their group are running."""
     running = {run.key for run in ledger.open_runs() if run.status != "waiting_retry"}
     groups = planner.busy_groups(config.jobs, [key.job for key in running])
     busy = [
@@ -38,10 +38,10 @@ def by_hand(
 
 
 def take(ledger: Ledger, starts: Iterable[Start], claimant: Claimant, now: float) -> list[Start]:
-    """Claim *starts* for *claimant*; return those that no other tick has taken."""
+    """Claim *starts* for *claimant*; return those that no other process has claimed."""
     taken = [start for wanted in starts if (start := _take(ledger, wanted, claimant, now)) is not None]
     for leader in (start.claim.key for start in taken if start.leads):
-        ledger.wait(leader, "running", int(now))  # the job's later slots are due, and wait for this one
+        ledger.wait(leader, "running", int(now))  # later slots of the job are due too, and wait for this run
     return taken
 
 
@@ -58,7 +58,7 @@ def _take(ledger: Ledger, start: Start, claimant: Claimant, now: float) -> Start
 
 
 def _with_new_id(ledger: History, start: Start, claimant: Claimant) -> Start:
-    """Give a run another id where its own is taken: after the clock went back, instants come twice."""
+    """Give a run another id if its id is taken: after a backward clock step the same instant occurs twice."""
     if ledger.run(start.claim.run_id) is None:
         return start
     run_id = further_run_id(start.claim.run_id, claimant.tick)
@@ -66,7 +66,7 @@ def _with_new_id(ledger: History, start: Start, claimant: Claimant) -> Start:
 
 
 def _coalesce(ledger: Ledger, start: Start, now: Instant) -> None:
-    """Give the older slots that *start* stands for their verdict."""
+    """Record the verdict `coalesced` for the older slots that *start* includes."""
     key, run_id = start.claim.key, start.claim.run_id
     old = start.superseded
     if old is not None and old.slot is not None:

@@ -1,10 +1,11 @@
-"""The clock went back: what was decided for instants that are in the future again.
+"""Handle backward steps of the clock, after which slots in the future already have a verdict.
 
-A small step is slept through: slots that have a verdict keep it, and nothing runs twice. How small depends on the
-job: half its period, but five minutes at least and, as for Debian's cron, three hours at most. After a longer one (a
-wrong RTC, a boot in 2037) jobs would stand still until the old future comes by, so for each job that would wait for
-longer than its period and that, the verdicts of future slots are laid aside. They count again if the clock leaps
-forward beyond them (a boot in 1970, then the network's time), so that nothing is replayed.
+After a small step nothing is done: the slots keep their verdicts, and nothing runs twice. The tolerance
+depends on the job: half its period, but at least 5 minutes and, as in Debian's cron, at most 3 hours. After a
+larger step (a wrong RTC, a boot in 2037) a job would not run until the clock has caught up. So if a job would
+wait for longer than its period plus the tolerance, the verdicts of its future slots are suspended, and the
+job continues from now. They are restored if the clock jumps forward beyond them again (a boot in 1970, then
+the time from the network), so that no slot runs twice.
 """
 
 from collections.abc import Mapping
@@ -18,13 +19,17 @@ from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import DAY, HOUR, MINUTE, Instant
 from scheduled.state.ledger import Ledger, Positions
 
-SLEPT_THROUGH = 5 * MINUTE
-AS_CRON = 3 * HOUR
-DOUBTED = 7 * DAY  # for so long the time that the clock went back to may be the wrong one
+LEAST_TOLERANCE = 5 * MINUTE
+GREATEST_TOLERANCE = 3 * HOUR  # as in Debian's cron
+DOUBT = 7 * DAY  # after this time the clock counts as right, and the suspended verdicts are dropped
 
 
 def frozen(jobs: Mapping[str, Job], job_states: Mapping[JobKey, JobState], now: Instant) -> list[JobKey]:
-    """Return the jobs, or targets, whose next slot lies further ahead than one of their periods, because of their position."""
+    """Return the jobs and targets that a clock step has frozen.
+
+    A job is frozen if its position is so far ahead that it would wait for longer than its period plus the
+    tolerance.
+    """
     return [
         key for key, found in job_states.items() if key.job in jobs and _is_frozen(jobs[key.job], found, now)
     ]
@@ -32,24 +37,27 @@ def frozen(jobs: Mapping[str, Job], job_states: Mapping[JobKey, JobState], now: 
 
 def _is_frozen(job: Job, job_state: JobState, now: Instant) -> bool:
     reached = base_of(job_state)
-    if reached <= now + SLEPT_THROUGH or job_state.busy:
-        return False  # of a run under way its end tells
+    if reached <= now + LEAST_TOLERANCE or job_state.busy:
+        return False  # a job with a run under way is checked again when the run has ended
     times = slots_of(job.schedules, min(job_state.epoch, minute_before(now)))
     first = times.next_after(now)
     second = None if first is None else times.next_after(first)
     if first is None or second is None:
         return False
     upcoming = times.next_after(reached)
-    return upcoming is None or upcoming - now > second - first + slept_through(second - first)
+    return upcoming is None or upcoming - now > second - first + tolerance(second - first)
 
 
-def slept_through(period: Instant) -> Instant:
-    """Return how far the clock may go back without a job of that *period* doing anything again, in seconds."""
-    return max(SLEPT_THROUGH, min(AS_CRON, period // 2))
+def tolerance(period: Instant) -> Instant:
+    """Return by how many seconds the clock may go back before a job with this *period* runs slots again."""
+    return max(LEAST_TOLERANCE, min(GREATEST_TOLERANCE, period // 2))
 
 
 def step_back(ledger: Ledger, jobs: Mapping[str, Job], now: Instant) -> str | None:
-    """Free the jobs that a clock step froze, inside the caller's transaction; return what to say about it."""
+    """Rewind the jobs that a backward clock step has frozen, inside the caller's transaction.
+
+    Return a warning for the user, or None if no job was frozen.
+    """
     for run in ledger.open_runs():
         if run.job in jobs and _waits_too_long(jobs[run.job], run, now):
             ledger.retry_now(run.run_id, now)
@@ -60,13 +68,16 @@ def step_back(ledger: Ledger, jobs: Mapping[str, Job], now: Instant) -> str | No
     ahead = max(base_of(job_states[key]) for key in keys) - now
     for key in keys:
         _rewind(ledger, job_states[key], now)
-    return f"the clock went back: {len(keys)} jobs stood up to {_words(ahead)} ahead; they go on from now"
+    return (
+        f"the clock went back: {_jobs(len(keys))} had verdicts for slots up to {_duration(ahead)} ahead;"
+        f" {'it' if len(keys) == 1 else 'they'} {_continue(len(keys))} from now"
+    )
 
 
 def _waits_too_long(job: Job, run: OpenRun, now: Instant) -> bool:
-    """Return whether a retry lies further ahead than any is ever put off."""
+    """Return whether a retry is due later than the longest possible delay: the clock must have gone back."""
     longest = max(job.retry.pause_after(job.retry.max_attempts) + job.retry.jitter, DEFERRAL)
-    return run.retry_at is not None and run.retry_at > now + longest + SLEPT_THROUGH
+    return run.retry_at is not None and run.retry_at > now + longest + LEAST_TOLERANCE
 
 
 def _rewind(ledger: Ledger, job_state: JobState, now: Instant) -> None:
@@ -84,37 +95,51 @@ def _times_at(ledger: Positions, key: JobKey, slot: Instant) -> Timetable:
 
 
 def _give_up(ledger: Ledger, run: OpenRun | None, after: Instant) -> None:
-    """Let go of a run that waits for its next attempt at a slot later than *after*."""
+    """Close a run that waits for a retry of a slot later than *after* (UTC seconds)."""
     if run is not None and run.status == "waiting_retry" and run.slot is not None and run.slot > after:
         ledger.close_run(run.run_id, "skipped", "the clock was changed")
         ledger.cut(run.key, run.slot, None)
 
 
 def leap_forward(ledger: Ledger, before: float | None, now: Instant, *, leapt: bool) -> str | None:
-    """Let the jobs that the clock went back for stand where they stood, if it has now *leapt* to there again.
+    """Restore suspended verdicts if the clock has jumped forward beyond them, in the caller's transaction.
 
-    *before* is the last tick's instant. What the clock came to by and by, or after a gap too short to undo the step,
-    or was away from for a week, is dropped: that was the wrong time. Inside the caller's transaction; returns what to
-    say about it.
+    *before* is the instant of the last tick, *leapt* is whether there was a gap since then. Suspended
+    verdicts are dropped if the clock reached them without a jump, if the jump is too short to undo the
+    backward step, or if a week has passed: then the clock was wrong before it went back. Return a warning for
+    the user, or None if no verdict was restored.
     """
-    again = set()
+    restored = set()
     for aside in ledger.laid_aside():
-        if before is not None and before - aside.back_to > DOUBTED:
+        if before is not None and before - aside.back_to > DOUBT:
             ledger.forget_aside(aside)
         elif aside.position > now:
             continue
-        elif leapt and (before is None or now - before > aside.position - aside.back_to - SLEPT_THROUGH):
-            again.add(aside.key)
+        elif leapt and (before is None or now - before > aside.position - aside.back_to - LEAST_TOLERANCE):
+            restored.add(aside.key)
         else:
             ledger.forget_aside(aside)
-    job_states = ledger.job_states() if again else {}
-    for key in sorted(again):
+    job_states = ledger.job_states() if restored else {}
+    for key in sorted(restored):
         if key in job_states:
             _give_up(ledger, job_states[key].open_run, 0)
         ledger.take_back(key, now)
-    return f"the clock is right again: {len(again)} jobs go on from where they stood" if again else None
+    if not restored:
+        return None
+    jobs = f"{_jobs(len(restored))} {_continue(len(restored))}"
+    return f"the clock is right again: {jobs} from the position before it went back"
 
 
-def _words(seconds: int) -> str:
+def _jobs(count: int) -> str:
+    return "1 job" if count == 1 else f"{count} jobs"
+
+
+def _continue(count: int) -> str:
+    return "continues" if count == 1 else "continue"
+
+
+def _duration(seconds: int) -> str:
+    """Return a duration in whole days, or in minutes if it is shorter than a day."""
     days, rest = divmod(seconds, DAY)
-    return f"{days} days" if days else f"{rest // 60} minutes"
+    count, unit = (days, "day") if days else (rest // 60, "minute")
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"

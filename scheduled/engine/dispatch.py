@@ -1,6 +1,7 @@
-"""Executing what was claimed: every run is offered on the bus, and its kind's executor takes it.
+"""Execute claimed runs: each one is published on the bus, and the executor of its kind of action takes it.
 
-Here is the one for processes: one supervisor for the tick, each end settled as it comes, follow-ups included.
+The executor for processes is here: one supervisor per tick. The result of each run is settled as soon as it
+arrives, and the runs that follow from it start in the same tick.
 """
 
 import signal
@@ -35,9 +36,10 @@ from scheduled.state.locks import create_locked
 
 
 class Dispatcher:
-    """The runs of one tick: a supervisor is forked for them, `take` claims them, `follow` sees them through.
+    """Runs of one tick: `take` claims and starts them, `follow` settles their results.
 
-    It is forked at once, since no connection to the ledger may be open then; while the tick plans, it makes ready.
+    Creating a dispatcher forks the supervisor: a SQLite connection must not be carried across a fork, so this
+    has to happen before the ledger is opened. The supervisor imports its modules while the tick plans.
     """
 
     def __init__(
@@ -49,84 +51,92 @@ class Dispatcher:
         self._results = runtime.paths.results_of(claimant.tick)
         self._worked = False
         self._claims: dict[str, Claim] = {}
-        self._waiting: list[Claim] = []  # for their transaction to be committed
+        self._waiting: list[Claim] = []  # not submitted before the transaction that claims them is committed
         self._pending: list[Record] = []
-        self._troubles: list[str] = []
+        self._problems: list[str] = []
         self._stopped = False
         runtime.bus.subscribe(RunClaimed, self._take_over)
         for take_over in EXECUTORS:
             runtime.bus.subscribe(RunClaimed, partial(take_over, runtime.config.jobs))
         self._supervisor: SupervisorClient | None = None
-        self._unable = ""
+        self._no_supervisor = ""
         try:
-            self._supervisor = self._summon()
+            self._supervisor = self._fork_supervisor()
         except StateError as error:
-            self._unable = f"{error}; the next tick tries again"
+            self._no_supervisor = f"{error}; the next tick retries"
 
-    def _summon(self) -> SupervisorClient:
+    def _fork_supervisor(self) -> SupervisorClient:
         config = self._runtime.config
         within = None if config.max_minutes is None else config.max_minutes * MINUTE
         directories.prepare(self._runtime.paths)
-        # Locked before any claim can be seen: whoever reads one finds its tick alive.
+        # The result file is locked before a claim is committed. Another process that reads the claim would
+        # otherwise take this tick for dead.
         return SupervisorClient(self._results, create_locked(self._results), config.max_parallel, within)
 
     def take(self, ledger: Ledger, starts: Sequence[Start], gates: Gates) -> bool:
-        """Claim what nobody else has, inside the caller's transaction; *gates* hold for all that follows.
+        """Claim and start those of *starts* that no other process has claimed, in the caller's transaction.
 
-        Return whether anything could be started at all.
+        *gates* also apply to the runs that this tick starts later. Return False if no supervisor could be
+        forked.
         """
         self._follow_ups.gates = gates
         if self._supervisor is not None:
             self._take(ledger, starts)
         elif starts:
-            self._troubles.append(self._unable)
+            self._problems.append(self._no_supervisor)
         return self._supervisor is not None
 
     def _take(self, ledger: Ledger, starts: Sequence[Start]) -> None:
-        """Claim *starts* and have them begun, and so what is asked for by that."""
+        """Claim and begin *starts*, and the runs that they request, such as the steps of a chain."""
         now = clock.now()
         taken = [start.claim for start in claims.take(ledger, starts, self.claimant, now)]
         self._worked = self._worked or bool(taken)
-        asked = [self._begin(ledger, claim, now) for claim in taken]
-        if any(asked):
+        requested = [self._begin(ledger, claim, now) for claim in taken]
+        if any(requested):
             self._take(ledger, self._follow_ups.plan(ledger, {row.key for row in ledger.triggers()}, now))
 
     def _begin(self, ledger: Ledger, claim: Claim, now: float) -> bool:
-        """Offer a claimed run to the executors, and have it begun by who takes it; unclaim it if nobody does."""
+        """Publish a claimed run and let the executor that takes it begin it; undo the claim if none does.
+
+        Return whether the run requested other runs.
+        """
         run = RunClaimed(job=self._runtime.config.jobs[claim.job], claim=claim)
         self._runtime.bus.publish(run)
         if run.begin is not None:
             return run.begin(ledger, run.job, claim, now)
         ledger.unclaim(claim.run_id)
         self._follow_ups.untaken.add(claim.key)
-        self._troubles.append(
-            f"{claim.run_id}: not started: nothing here executes what {claim.job} does ({run.job.action.kind});"
-            f" install what does, or `scheduled disable {claim.job}`"
+        self._problems.append(
+            f"{claim.run_id}: not started: no executor for actions of kind {run.job.action.kind};"
+            f" install the package that has one, or run `scheduled disable {claim.job}`"
         )
         return False
 
     @property
     def untaken(self) -> Collection[JobKey]:
-        """What was claimed and no executor took."""
+        """The jobs and targets with a claimed run that no executor took."""
         return self._follow_ups.untaken
 
     def _take_over(self, run: RunClaimed) -> None:
-        """Take what is a process under the supervisor."""
+        """Take a run if the supervisor executes its kind of action."""
         if kind_of(run.job.action).EXECUTOR == SUPERVISOR:
             run.take(self._queue)
 
-    def _queue(self, ledger: Ledger, job: Job, claim: Claim, now: float) -> bool:  # noqa: ARG002 - as every executor has it
-        """Keep a claim for the supervisor until it can be seen by others; nothing else is asked for by that."""
+    def _queue(self, ledger: Ledger, job: Job, claim: Claim, now: float) -> bool:  # noqa: ARG002 - as `Begin`
+        """Keep a claim for the supervisor until its transaction is committed.
+
+        Return False: it requests no other run.
+        """
         self._claims[claim.run_id] = claim
         self._waiting.append(claim)
         self._follow_ups.spend(claim)
         return False
 
     def follow(self, ledger: Ledger) -> list[str]:
-        """Settle the runs as they end, and start what follows from them, until none is left.
+        """Settle runs as they end and start the runs that follow from them, until none is left.
 
-        Returns what could not be started or recorded, a line each. SIGTERM and SIGINT end the jobs; kill -9
-        of this process leaves them running, and the next tick takes in how they ended.
+        Return one line for each run that could not be started or recorded. SIGTERM and SIGINT stop the jobs.
+        SIGKILL ends only this process: the jobs keep running, and the next tick loads their results.
         """
         if self._supervisor is not None and self._worked:
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -136,17 +146,20 @@ class Dispatcher:
                 while (self._claims or self._follow_ups.retries) and self._step(ledger, self._supervisor):
                     pass
             except StateError as error:
-                self._troubles.append(str(error))
+                self._problems.append(str(error))
         self.close()
-        return self._troubles
+        return self._problems
 
     def close(self) -> None:
-        """Let the supervisor go: what it has started it sees to its end. Of a tick without work nothing is left."""
+        """Disconnect from the supervisor, which finishes the runs that it has started.
+
+        Remove the result file if this tick claimed no run.
+        """
         if self._supervisor is not None:
             self._supervisor.close()
             self._supervisor = None
         if not self._worked:
-            with suppress(OSError):  # the next tick clears it away
+            with suppress(OSError):  # the next tick removes it
                 self._results.unlink(missing_ok=True)
 
     def _stop(self) -> None:
@@ -166,7 +179,7 @@ class Dispatcher:
                 self._pending.append(Ended(ending=unprepared(claim, str(error))))
 
     def _step(self, ledger: Ledger, supervisor: SupervisorClient) -> bool:
-        """Take one batch of news; return False if none will come any more."""
+        """Settle the next batch of records; return False if the supervisor sends no more."""
         pending, self._pending = self._pending, []
         records = pending or supervisor.records(self._follow_ups.until_retry())
         if records is None:
@@ -190,12 +203,12 @@ class Dispatcher:
             self._claims.pop(record.run_id, None)
             ledger.unclaim(record.run_id)
             if not record.deferred:
-                self._troubles.append(f"{record.run_id}: not started: {record.reason}")
+                self._problems.append(f"{record.run_id}: not started: {record.reason}")
             return []
         self._claims.pop(record.ending.run_id, None)
         run = ledger.open_run(record.ending.run_id)
         if run is None or run.attempt != record.ending.attempt:
-            return []  # another tick has taken it in already
+            return []  # another tick has already settled it
         try:
             return settle.settle_finished(ledger, self._runtime, run, record.ending, clock.now())
         except OSError as error:
@@ -212,12 +225,12 @@ class Dispatcher:
         return [event]
 
     def _supervisor_lost(self, ledger: Ledger) -> None:
-        """Take in what a killed supervisor left behind, as after a dead runner."""
+        """Settle the runs of a supervisor that was killed, as after a tick that was killed."""
         with ledger.transaction():
-            events = recovery.take_in(ledger, self._runtime, clock.now())
+            events = recovery.settle_ended(ledger, self._runtime, clock.now())
         self._runtime.publish(events)
-        self._troubles.append(
-            "this tick's supervisor was killed; what still runs is taken in by a later tick"
+        self._problems.append(
+            "this tick's supervisor was killed; a later tick records the results of jobs that still run"
         )
 
 

@@ -1,7 +1,8 @@
-"""Events from outside: files dropped into the state's `spool/`, taken up by the next tick.
+"""Load events that other programs put as files into the spool, the directory `spool/` of the state.
 
-A file is named after its event (`disk_full`, `disk_full.json`, `disk_full.whatever.json`) and may hold a JSON
-object, the payload. Write it elsewhere on the same disk and move it in: a file is read once.
+The name of a file up to its first dot is the name of the event (`disk_full`, `disk_full.json`,
+`disk_full.2.json`). Its content is empty or a JSON object, the payload. Write the file elsewhere on the same
+file system and rename it into the spool: a file is read only once, and a partly written one is read as it is.
 """
 
 from contextlib import suppress
@@ -19,29 +20,30 @@ from scheduled.paths import Paths
 from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import Ledger, Meta
 
-LIMIT = 1 << 16  # a job is handed its payload in one variable, for which Linux has room up to 128 KiB
-TAKEN = "spooled"  # where the ledger keeps which files were taken in already
+LIMIT = 1 << 16  # bytes; the payload is passed in one environment variable, which Linux limits to 128 KiB
+LOADED = "spooled"  # key in the ledger's meta: the files that are loaded already
 
 
-def take_in(ledger: Ledger, runtime: Runtime, now: float) -> tuple[list[Event], list[Path]]:
-    """Have the jobs started that listen to the spool's events, inside the caller's transaction.
+def collect(ledger: Ledger, runtime: Runtime, now: float) -> tuple[list[Event], list[Path]]:
+    """Request starts of the jobs that subscribe to the events in the spool, inside the caller's transaction.
 
-    Returns the events and the files to remove once that is committed. Those that still lie there then, after a crash
-    or before another tick, are known again. A file that is no event is set aside in `spool/bad/` and said.
+    Return the events and the files to remove after the commit. The ledger remembers the loaded files, so that
+    a file which was not removed (after a crash, or because another tick is faster) is not loaded twice. A
+    file that is not a valid event is moved to `spool/bad/` with a warning.
     """
-    before = _taken(ledger)
+    before = _loaded(ledger)
     events, done = [], {}
     for path in _files(runtime.paths.spool):
         try:
             mark, event = _mark(path), _event(path)
         except RecursionError:
-            _set_aside(runtime, path, "nested too deeply")
+            _move_aside(runtime, path, "nested too deeply")
             continue
         except (RefusedError, ValueError, ConfigError) as error:
-            _set_aside(runtime, path, str(error).removeprefix(f"{path}: "))
+            _move_aside(runtime, path, str(error).removeprefix(f"{path}: "))
             continue
         except FileNotFoundError:
-            continue  # another tick has taken it
+            continue  # another tick has loaded and removed it
         except OSError as error:
             runtime.cannot_record(f"{path}: can't be read: {error.strerror}")
             continue
@@ -50,13 +52,13 @@ def take_in(ledger: Ledger, runtime: Runtime, now: float) -> tuple[list[Event], 
             events.append(event)
         done[mark] = path
     if list(done) != before:
-        ledger.remember(TAKEN, msgspec.json.encode(list(done)).decode())
+        ledger.remember(LOADED, msgspec.json.encode(list(done)).decode())
     return events, list(done.values())
 
 
 def waiting(ledger: Ledger, paths: Paths) -> list[Event]:
-    """Return the events that the next tick takes in, and leave their files alone; what is no event is left out."""
-    before, events = _taken(ledger), []
+    """Return the events that the next tick will load, without any change; invalid files are ignored."""
+    before, events = _loaded(ledger), []
     for path in _files(paths.spool) if paths.spool.is_dir() else []:
         with suppress(RecursionError, RefusedError, ValueError, ConfigError, OSError):
             if _mark(path) not in before:
@@ -64,8 +66,8 @@ def waiting(ledger: Ledger, paths: Paths) -> list[Event]:
     return events
 
 
-def _taken(ledger: Meta) -> list[str]:
-    return msgspec.json.decode(ledger.meta(TAKEN) or "[]", type=list[str])
+def _loaded(ledger: Meta) -> list[str]:
+    return msgspec.json.decode(ledger.meta(LOADED) or "[]", type=list[str])
 
 
 def _files(spool: Path) -> list[Path]:
@@ -77,9 +79,9 @@ def _event(path: Path) -> Event:
 
 
 def _mark(path: Path) -> str:
-    """Return what no other file that ever lies here has in common with this one."""
-    seen = path.stat()
-    return f"{path.name}:{seen.st_ino}:{seen.st_mtime_ns}"
+    """Return an identifier of this file. A later file of the same name has a different one."""
+    status = path.stat()
+    return f"{path.name}:{status.st_ino}:{status.st_mtime_ns}"
 
 
 def _name(path: Path) -> str:
@@ -88,9 +90,11 @@ def _name(path: Path) -> str:
 
 
 def event_name(name: str) -> str:
-    """Return *name* if an event can be called so; raises ConfigError."""
+    """Return *name* if it is a valid name of an event. Raise ConfigError if not."""
     if not EVENT.fullmatch(name):
-        raise ConfigError(f"not an event's name: {name!r} (letters, digits and _, such as disk_full)")
+        raise ConfigError(
+            f"not a valid event name: {name!r}; use letters, digits and _, for example disk_full"
+        )
     return name
 
 
@@ -98,18 +102,18 @@ def _payload(path: Path) -> dict[str, Any]:
     data = read_regular(path, limit=LIMIT)
     document = msgspec.json.decode(data) if data.strip() else {}
     if not isinstance(document, dict):
-        raise ConfigError("its content is no JSON object")
+        raise ConfigError("its content is not a JSON object")
     return document
 
 
-def _set_aside(runtime: Runtime, path: Path, reason: str) -> None:
+def _move_aside(runtime: Runtime, path: Path, reason: str) -> None:
     bad = runtime.paths.spool / "bad"
     try:
         bad.mkdir(mode=0o700, exist_ok=True)
         path.replace(bad / path.name)
     except FileNotFoundError:
-        return  # another tick has taken it meanwhile
+        return  # another tick has moved it first
     except OSError as error:
-        runtime.cannot_record(f"{path}: {reason}; can't be set aside in {bad}: {error.strerror}")
+        runtime.cannot_record(f"{path}: {reason}; can't be moved to {bad}: {error.strerror}")
         return
-    runtime.say("WARNING", f"{path}: {reason}; set aside in {bad}")
+    runtime.add_problem("WARNING", f"{path}: {reason}; moved to {bad}")

@@ -1,4 +1,4 @@
-"""Who takes claimed runs from the bus, beside the supervisor of the tick (`dispatch`): each executor is a line here."""
+"""List the executors of claimed runs, except the supervisor of the tick, which is in `dispatch`."""
 
 from collections.abc import Callable
 
@@ -6,5 +6,6 @@ from scheduled.core.jobs import Jobs
 from scheduled.engine import chains
 from scheduled.engine.run_claimed import RunClaimed
 
-# Each is called with the configured jobs and every claimed run, and takes those whose kind of action names it.
+# Each is called with the configured jobs and every claimed run. It takes a run if the kind of its action
+# names it.
 EXECUTORS: tuple[Callable[[Jobs, RunClaimed], None], ...] = (chains.take_over,)

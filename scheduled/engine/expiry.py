@@ -1,4 +1,4 @@
-"""What an event or a chain asked for, and a closed gate let wait until the gate's deadline: it is skipped."""
+"""Skip start requests of events and chains that a closed gate has held back until the gate's deadline."""
 
 from scheduled.core import starts
 from scheduled.core.events import Event
@@ -13,7 +13,10 @@ from scheduled.state.ledger import Ledger
 
 
 def expire(ledger: Ledger, runtime: Runtime, gates: Gates, claimant: Claimant, now: float) -> list[Event]:
-    """Skip what waits for longer than its closed gate's deadline; a chain goes on. Return the events to publish."""
+    """Skip start requests that are older than the deadline of their closed gate; their chains continue.
+
+    Return the events to publish.
+    """
     late = [row for row in ledger.triggers() if row.job in gates.closed and _is_late(runtime, row, now)]
     taken = claims.take(ledger, [starts.triggered(row, None) for row in late], claimant, now)
     return [event for start in taken for event in _skip(ledger, runtime, start.claim.run_id, now)]

@@ -1,4 +1,4 @@
-"""What a tick starts beside what was due when it began: what its own runs bring about, short retries."""
+"""Find the runs that a tick starts after those due at its begin: consequences of its runs, and retries."""
 
 from collections.abc import Collection, Sequence
 
@@ -13,15 +13,18 @@ from scheduled.engine.runtime import Runtime
 from scheduled.schedules.zones import MINUTE
 from scheduled.state.ledger import Ledger, Runs
 
-PATIENCE = MINUTE  # a retry that is due sooner is waited for; a later one belongs to a later tick
-STAY = 10 * MINUTE  # after that a tick makes no retry any more: no job keeps it here for ever
+RETRY_WAIT = (
+    MINUTE  # a tick waits for retries that are due within this time; later ones belong to later ticks
+)
+RETRY_LIMIT = 10 * MINUTE  # after this time a tick starts no more retries, or a job could keep it running
 
 
 class FollowUps:
-    """What follows in a tick that began at *now*, in which *only* these jobs may take their slots (None: all).
+    """The follow-up runs of a tick that began at *now* (UTC seconds).
 
-    *gates* are as they were found, *retries* the instants of those that are waited for. Of the *untaken*, which nothing
-    here executes, no run is tried twice.
+    With *only*, slots of other jobs are not started. *gates* are the evaluated gates of this tick, *retries*
+    the instants of the retries for which the tick waits. Runs of the *untaken* jobs, for which there is no
+    executor, are not started again.
     """
 
     def __init__(self, runtime: Runtime, now: float, only: Collection[str] | None) -> None:
@@ -34,18 +37,18 @@ class FollowUps:
         self.untaken: set[JobKey] = set()
 
     def spend(self, claim: Claim) -> None:
-        """Count a run that was started for a slot against what one tick may do."""
+        """Subtract a run for a slot from the number of runs that this tick may start."""
         if self._budget is not None and claim.slot is not None:
             self._budget = max(0, self._budget - 1)
 
     def until_retry(self) -> float | None:
-        """Return for how many seconds no retry is due that this tick makes; None: it makes none."""
+        """Return the seconds until the next retry that this tick starts, or None if there is none."""
         return max(0.0, min(self.retries.values()) - clock.now()) if self.retries else None
 
     def starts(self, ledger: Ledger, ended: Sequence[tuple[Claim, AttemptResult]]) -> list[Start]:
-        """Return what the tick's own runs brought about by how they *ended*, and the retries that are due by now."""
+        """Return the starts that follow from the runs that have *ended*, and the retries that are due now."""
         now, jobs = clock.now(), self._runtime.config.jobs
-        keys = {claim.key for claim, ending in ended if self._goes_on(claim, ending)}
+        keys = {claim.key for claim, ending in ended if self._may_continue(claim, ending)}
         keys |= {key for key, retry_at in self.retries.items() if retry_at <= now}
         keys |= {row.key for row in ledger.triggers()}
         after = {name for claim, _ in ended for name in jobs.coming_after.get(claim.job, ())}
@@ -53,20 +56,21 @@ class FollowUps:
         if not keys:
             return []
         starts = self.plan(ledger, keys, now)
-        if now - self._now > STAY:
+        if now - self._now > RETRY_LIMIT:
             self.retries.clear()
             return [start for start in starts if not start.again]
-        self._note_retries(ledger, keys, now)
+        self._record_retries(ledger, keys, now)
         return starts
 
-    def _goes_on(self, claim: Claim, ending: AttemptResult) -> bool:
-        """Tell whether more of the same may be due: after the success of its newest slot nothing is."""
+    def _may_continue(self, claim: Claim, ending: AttemptResult) -> bool:
+        """Return whether more runs of the job may be due. After the success of its newest slot none is."""
         newest = claim.slot is not None and self._runtime.config.jobs[claim.job].catch_up != "all"
         return not newest or ending.status != "success"
 
     def plan(self, ledger: Ledger, keys: Collection[JobKey], now: float) -> list[Start]:
-        """Return what may start of *keys* now."""
-        # Slots that came due since the tick began belong to later ticks; retries are due when they are due.
+        """Return the starts of *keys* that are possible now."""
+        # Slots that became due after the tick began belong to later ticks. Retries are not limited by
+        # `until`.
         starts = planning.plan_and_note(
             ledger,
             self._runtime.config,
@@ -76,7 +80,7 @@ class FollowUps:
             gates=self.gates,
             budget=self._budget,
         ).starts
-        # What was run by hand takes no slot afterwards either.
+        # A manual tick (`only` is empty) starts no slot afterwards either.
         return [
             start
             for start in starts
@@ -84,7 +88,7 @@ class FollowUps:
             and start.claim.key not in self.untaken
         ]
 
-    def _note_retries(self, ledger: Runs, keys: Collection[JobKey], now: float) -> None:
+    def _record_retries(self, ledger: Runs, keys: Collection[JobKey], now: float) -> None:
         for key in keys:
             self.retries.pop(key, None)
         for run in ledger.open_runs():
@@ -92,6 +96,6 @@ class FollowUps:
                 run.key in keys
                 and run.key not in self.untaken
                 and run.retry_at is not None
-                and run.retry_at - now <= PATIENCE
+                and run.retry_at - now <= RETRY_WAIT
             ):
                 self.retries[run.key] = run.retry_at

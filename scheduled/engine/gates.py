@@ -1,4 +1,4 @@
-"""Does a gate hold now? Asked once per tick for the jobs that are due, before anything is claimed."""
+"""Evaluate gates (`only_if`): once per tick, for the jobs that are due, before any run is claimed."""
 
 import os
 import socket
@@ -8,34 +8,34 @@ from pathlib import Path
 
 from scheduled.core.jobs import Gate, Job
 
-PATIENCE = 30.0  # for a gate's command: it is a question, not the work
-CONNECT = 3.0
-IDLE_LOAD = 0.3  # of the processors: below it the machine has nothing better to do
+COMMAND_TIMEOUT = 30.0  # seconds; a gate's command checks a condition, it must not do the job's work
+CONNECT_TIMEOUT = 3.0  # seconds
+IDLE_LOAD = 0.3  # 1-minute load average per processor below which the machine counts as idle
 
 
 def closed(jobs: Iterable[Job]) -> frozenset[str]:
-    """Return the names of *jobs* whose gate does not hold now."""
+    """Return the names of the *jobs* with a gate that does not hold now."""
     return frozenset(job.name for job in jobs if job.only_if is not None and not holds(job.only_if))
 
 
 def holds(gate: Gate) -> bool:
-    """Return whether all that *gate* asks for is so; what can't be found out is not so."""
-    asked: list[Callable[[], bool]] = []
+    """Return whether all conditions of *gate* are true. A condition that can't be checked counts as false."""
+    checks: list[Callable[[], bool]] = []
     if gate.path:
-        asked.append(Path(gate.path).expanduser().exists)
+        checks.append(Path(gate.path).expanduser().exists)
     if gate.ac_power:
-        asked.append(_on_mains)
+        checks.append(_on_mains)
     if gate.idle:
-        asked.append(lambda: os.getloadavg()[0] < IDLE_LOAD * (os.cpu_count() or 1))
+        checks.append(lambda: os.getloadavg()[0] < IDLE_LOAD * (os.cpu_count() or 1))
     if gate.network:
-        asked.append(lambda: _network(gate.network))
+        checks.append(lambda: _network(gate.network))
     if gate.command:
-        asked.append(lambda: _succeeds(gate.command))
-    return all(question() for question in asked)
+        checks.append(lambda: _succeeds(gate.command))
+    return all(check() for check in checks)
 
 
 def _on_mains() -> bool:
-    """Return whether a mains supply is online; a machine without a battery has nothing else."""
+    """Return whether a mains supply is online. A machine without a battery always runs on mains."""
     supplies = {
         path.parent: path.read_text().strip() for path in Path("/sys/class/power_supply").glob("*/type")
     }
@@ -47,12 +47,12 @@ def _on_mains() -> bool:
 
 
 def _network(target: str) -> bool:
-    """Return whether HOST:PORT answers, or, for "default", whether there is a way out of the machine."""
+    """Return whether HOST:PORT accepts a connection; "default": whether the machine has a default route."""
     if target == "default":
         return _default_route()
     host, _, port = target.rpartition(":")
     try:
-        with socket.create_connection((host, int(port)), CONNECT):
+        with socket.create_connection((host, int(port)), CONNECT_TIMEOUT):
             return True
     except (OSError, ValueError):
         return False
@@ -77,7 +77,7 @@ def _succeeds(command: str) -> bool:
             ["/bin/sh", "-c", command],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=PATIENCE,
+            timeout=COMMAND_TIMEOUT,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):

@@ -1,4 +1,7 @@
-"""What happened since the last tick, taken in before anything is planned: inside the tick's first transaction."""
+"""Record events since the last tick before planning: ended runs, clock changes, spooled events, a boot.
+
+All of it is written in the first transaction of the tick.
+"""
 
 from pathlib import Path
 
@@ -17,43 +20,51 @@ from scheduled.state import snapshot
 from scheduled.state.ledger import Ledger, Meta
 
 
-class TakenIn(msgspec.Struct, frozen=True, kw_only=True):
-    """The *events* to publish, the *warnings* to say and the spool *files* to remove once all of it is committed."""
+class Collected(msgspec.Struct, frozen=True, kw_only=True):
+    """What to do after the commit: publish *events*, log *warnings*, remove the spool *files*."""
 
     events: list[Event]
     warnings: list[str]
     files: list[Path]
 
 
-def take_in(ledger: Ledger, runtime: Runtime, claimant: Claimant, gates: Gates, now: float) -> TakenIn:
-    """Record what became of orphans, what the clock and the machine did, and what lies in the spool."""
+def collect(ledger: Ledger, runtime: Runtime, claimant: Claimant, gates: Gates, now: float) -> Collected:
+    """Record ended runs, clock steps, expired start requests, spooled events and a boot.
+
+    *now* is in UTC seconds.
+    """
     before = snapshot.heartbeat(runtime.paths.snapshot)
     gap = _note_gap(ledger, before, now)
     leapt = clock_steps.leap_forward(ledger, before, int(now), leapt=gap)
     stepped = clock_steps.step_back(ledger, runtime.config.jobs, int(now))
-    ended = recovery.take_in(ledger, runtime, now)
+    ended = recovery.settle_ended(ledger, runtime, now)
     expired = expire(ledger, runtime, gates, claimant, now)
-    spooled, files = event_spool.take_in(ledger, runtime, now)
+    spooled, files = event_spool.collect(ledger, runtime, now)
     booted = _booted(ledger, runtime, claimant.boot, now)
-    return TakenIn(
+    return Collected(
         events=[*ended, *expired, *spooled, *booted], warnings=[*filter(None, (leapt, stepped))], files=files
     )
 
 
-def tell(runtime: Runtime, taken_in: TakenIn) -> None:
-    """Say and publish what was taken in, now that it is committed."""
-    for warning in taken_in.warnings:
-        runtime.say("WARNING", warning)
-    for path in taken_in.files:
+def publish(runtime: Runtime, collected: Collected) -> None:
+    """Log the warnings, remove the spool files and publish the events. Call it after the commit."""
+    for warning in collected.warnings:
+        runtime.add_problem("WARNING", warning)
+    for path in collected.files:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
-            runtime.cannot_record(f"{path}: is taken in, and can't be removed: {error.strerror}")
-    runtime.publish(taken_in.events)
+            runtime.cannot_record(
+                f"{path}: the event is recorded, but its file can't be removed: {error.strerror}"
+            )
+    runtime.publish(collected.events)
 
 
 def _note_gap(ledger: Meta, before: float | None, now: float) -> bool:
-    """Remember since when ticks have come without a gap, and return whether there is one since that *before*."""
+    """Return whether ticks are missing since the last one at *before* (UTC seconds).
+
+    If so, record that ticks come regularly since *now* only.
+    """
     cadence = int(ledger.meta("cadence") or DEFAULT_CADENCE)
     gap = before is None or not 0 <= now - before <= 2 * cadence + MINUTE
     if gap:
@@ -62,7 +73,7 @@ def _note_gap(ledger: Meta, before: float | None, now: float) -> bool:
 
 
 def _booted(ledger: Ledger, runtime: Runtime, boot: str, now: float) -> list[Event]:
-    """Return an event, once for every boot but the one in which the ledger was made: `@reboot` jobs listen to it."""
+    """Record the boot, and start the `@reboot` jobs if it is a new one; return the event to publish."""
     events = boot_since(ledger, boot)
     ledger.remember("boot", boot)
     chains.spread(ledger, runtime.config.jobs, events, 0, now)
@@ -70,5 +81,8 @@ def _booted(ledger: Ledger, runtime: Runtime, boot: str, now: float) -> list[Eve
 
 
 def boot_since(ledger: Meta, boot: str) -> list[Event]:
-    """Return the event that *boot* is, if no tick has published it yet."""
+    """Return the boot event if no tick has published it for *boot*.
+
+    The boot in which the ledger was created has none.
+    """
     return [] if ledger.meta("boot") in (None, boot) else [Event(name=BOOTED, payload={"boot": boot})]

@@ -1,4 +1,7 @@
-"""scheduled.log: one line a fact, written and rotated by ourselves (a logging library may start watchers)."""
+"""Write and rotate `scheduled.log`, one line per fact.
+
+No logging library is used: such a library may start threads of its own.
+"""
 
 import errno
 import os
@@ -9,7 +12,7 @@ from scheduled.clock import local
 from scheduled.core.events import Event
 from scheduled.state.files import is_inside
 
-MAX_BYTES = 1 << 20  # with the one predecessor that is kept, some 15,000 lines
+MAX_BYTES = 1 << 20  # with the one rotated file that is kept, about 15,000 lines
 LEVELS = {
     "event_refused": "WARNING",
     "job_failed": "ERROR",
@@ -19,14 +22,14 @@ LEVELS = {
 
 
 class Log:
-    """Appends lines in the workspace's log format; naive stamps in *zone*."""
+    """The log file at *path*. Its time stamps are local time in *zone*, without an offset."""
 
     def __init__(self, path: Path, zone: str) -> None:
         self.path = path
         self._zone = zone
 
     def write(self, instant: float, level: str, message: str) -> None:
-        """Append one line; line breaks in *message* can't forge a second one."""
+        """Append one line at *instant* (UTC seconds). Line breaks in *message* are escaped."""
         stamp = f"{local(instant, self._zone):%Y-%m-%d %H:%M:%S}"
         text = message.encode("unicode_escape").decode() if not message.isprintable() else message
         self._append(f"{stamp} | scheduled | {level} | {text}\n".encode(errors="backslashreplace"))
@@ -38,12 +41,13 @@ class Log:
                 os.replace(self.path, f"{self.path}.1")
                 os.close(fd)
                 fd = self._open()
-            os.write(fd, line)  # one write: lines of two ticks don't mix
+            os.write(fd, line)  # one O_APPEND write, so that lines of two ticks don't mix
         finally:
             os.close(fd)
 
     def _open(self) -> int:
-        # The workspace belongs to others too: a FIFO that nobody reads must not hold up a tick.
+        # Other programs write to the workspace too. O_NONBLOCK: a FIFO without a reader must not block the
+        # tick.
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         fd = os.open(self.path, flags, 0o600)
         if stat.S_ISREG(os.fstat(fd).st_mode):
@@ -53,7 +57,7 @@ class Log:
 
 
 def describe(event: Event) -> str:
-    """Return an event as one line of words: its name and its payload's short values."""
+    """Return an event as one line: its name, then key=value for the texts and integers of its payload."""
     words = [
         f"{key}={value}"
         for key, value in event.payload.items()
@@ -63,7 +67,10 @@ def describe(event: Event) -> str:
 
 
 def log_path(root: Path, workspace: Path | None) -> Path:
-    """Return where the log lies: in the workspace's own system_logs if there is one, else in the state directory."""
+    """Return the path of the log: in the workspace's `system_logs/` if it exists, or in the state directory.
+
+    A `system_logs` that is a symbolic link out of the workspace is not used.
+    """
     if workspace is not None and (workspace / "system_logs").is_dir():
         logs = os.path.realpath(workspace / "system_logs")
         if is_inside(logs, os.path.realpath(workspace)):

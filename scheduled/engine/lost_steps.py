@@ -1,4 +1,4 @@
-"""Steps of chains, and other triggers, that can't run any more because their job is disabled or gone."""
+"""Drop start requests and chain steps that can no longer run: their job is disabled or was removed."""
 
 from scheduled.core.events import Event
 from scheduled.engine.runtime import Runtime
@@ -7,7 +7,10 @@ from scheduled.state.ledger import Ledger
 
 
 def drop(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
-    """Drop triggers of jobs that are configured no more, and steps that are disabled: their chain goes on, or fails."""
+    """Drop start requests of removed jobs, and chain steps of disabled jobs; continue their chains.
+
+    Return the events to publish.
+    """
     events: list[Event] = []
     context = context_of(runtime, now)
     while lost := [row for row in ledger.triggers() if _is_lost(runtime, row.job, row.parent)]:
@@ -17,19 +20,24 @@ def drop(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
 
 
 def close_waiting(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
-    """Close the steps that wait for another attempt, which their job is disabled for, or gone."""
+    """Close chain steps that wait for a retry of a disabled or removed job, and continue their chains.
+
+    Return the events to publish.
+    """
     events: list[Event] = []
     jobs, context = runtime.config.jobs, context_of(runtime, now)
     for run in ledger.open_runs():
         if run.parent and run.status == "waiting_retry" and _is_lost(runtime, run.job, run.parent):
-            ledger.close_run(run.run_id, "failed", "disabled" if run.job in jobs else "no such job any more")
+            ledger.close_run(
+                run.run_id, "failed", "disabled" if run.job in jobs else "the job no longer exists"
+            )
             events += step_over(ledger, context, run, "failed")
     return events
 
 
 def _is_lost(runtime: Runtime, job: str, parent: str) -> bool:
-    """Tell whether nothing will come of what waits for *job*, for the chain's run *parent* if there is one."""
+    """Return whether *job* can't run any more; *parent* is the run id of its chain, or ""."""
     found = runtime.config.jobs.get(job)
     if found is None:
-        return not runtime.config.problems  # it may be defined in a file that can't be read
+        return not runtime.config.problems  # the job may be defined in a file that can't be read now
     return bool(parent) and not found.enabled

@@ -1,6 +1,6 @@
-"""The planner asked with what the configuration and the ledger say, and its answers noted in the ledger.
+"""Call the planner with the configuration and the ledger, and record its decisions in the ledger.
 
-What writes is called inside an exclusive transaction of the caller's.
+Functions that write are called inside an exclusive transaction of the caller.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -22,22 +22,25 @@ from scheduled.state.ledger import Ledger, Positions
 
 
 class Gates(msgspec.Struct, frozen=True):
-    """The jobs whose gate does not hold now, and those whose gate was not asked; a gate holds for all targets of a job."""
+    """The names of jobs with a gate that does not hold now, and of those with a gate that was not evaluated.
+
+    A gate applies to all targets of a job.
+    """
 
     closed: frozenset[str] = frozenset()
     unasked: frozenset[str] = frozenset()
 
 
 def register(ledger: Ledger, config: Config, now: Instant) -> None:
-    """Begin and end epochs where the configuration differs from what is in force."""
-    # With a file that can't be read, a job that is missing may merely be defined in it.
+    """Begin and end epochs where the configuration differs from the open epochs; *now* is in UTC seconds."""
+    # A missing job may be defined in a configuration file that can't be read now.
     unknown = bool(config.problems)
     for change in epochs.epoch_changes(config.jobs, ledger.job_states(), unknown, now):
         _write(ledger, change, now)
 
 
 def foreseen(ledger: Positions, config: Config, now: Instant) -> dict[JobKey, JobState]:
-    """Return the states of the jobs as they will be after `register`; nothing is written."""
+    """Return the job states as they will be after `register`, without writing."""
     job_states = ledger.job_states()
     return epochs.after(job_states, epochs.epoch_changes(config.jobs, job_states, bool(config.problems), now))
 
@@ -51,7 +54,8 @@ def _write(ledger: Ledger, change: EpochChange, now: Instant) -> None:
         record_verdict(ledger, change.key, change.skipped, "skipped", "edited", None, now)
     if change.ends:
         for row in ledger.rows_after(change.key, change.boundary):
-            ledger.cut(change.key, row.span.first, None)  # skipped beforehand, and a slot no more
+            # A slot that was skipped in advance is not a slot of the new schedules.
+            ledger.cut(change.key, row.span.first, None)
         ledger.advance(change.key, change.boundary)
         ledger.end_epoch(change.key, change.boundary)
         ledger.wait(change.key, None, None)
@@ -68,7 +72,7 @@ def record_verdict(
     run_id: str | None,
     now: Instant,
 ) -> None:
-    """Give the slots of *span* their *verdict*, but for those that have one already (skipped beforehand)."""
+    """Record *verdict* for the slots of *span*, except those that were skipped in advance."""
     row = ledger.row_at(key, span.last)
     if row is None or row.span.first < span.first:
         ledger.record_verdict(key, span, verdict, reason, run_id, now)
@@ -93,7 +97,10 @@ def plan_and_note(
     gates: Gates = Gates(),  # noqa: B008 - immutable
     budget: int | None = None,
 ) -> Plan:
-    """Plan all jobs, or just what is among *keys*, up to *until*; note what is skipped, what waits, what is due next."""
+    """Plan all jobs, or only *keys*, for slots up to *until* (default: *now*), and return the plan.
+
+    Record skipped slots, open reasons and the next due instants in the ledger. Starts are not claimed.
+    """
     job_states = ledger.job_states()
     if keys is not None:
         needed = _with_those_before(config.jobs, keys)
@@ -106,12 +113,12 @@ def plan_and_note(
             ledger.advance(key, skip.span.last)
         ledger.wait(key, job.waits, job.next_due)
     for key in job_states.keys() - found.jobs.keys():
-        ledger.wait(key, "paused", None)  # its file can't be read at present
+        ledger.wait(key, "paused", None)  # its configuration file can't be read now
     return found
 
 
 def _with_those_before(jobs: Mapping[str, Job], keys: Collection[JobKey]) -> set[JobKey]:
-    """Return *keys*, and what they come after: a job that comes after others is planned with them."""
+    """Return *keys* and those that they come after, which the planner needs to plan them."""
     names = {other for key in keys if key.job in jobs for other in jobs[key.job].after}
     return {*keys, *(key for name in names if name in jobs for key in keys_of(jobs[name]))}
 
@@ -123,7 +130,7 @@ def holds_now(
     gates: Gates = Gates(),  # noqa: B008 - immutable
     budget: int | None = None,
 ) -> Holds:
-    """Return what holds starts back now, as the ledger has it."""
+    """Return what holds back starts at *now*: pauses, start requests, *gates* and *budget*."""
     planned = int(ledger.meta("planned") or 0)
     return Holds(
         pauses=ledger.pauses(now),
@@ -131,12 +138,16 @@ def holds_now(
         unasked=gates.unasked,
         budget=budget,
         triggers=tuple(ledger.triggers()),
-        planned=planned if planned <= now else 0,  # by a clock that was wrong
+        planned=planned if planned <= now else 0,  # an instant in the future comes from a wrong clock
     )
 
 
-def leave(ledger: Positions, found: Plan, planned: Instant, untaken: Collection[JobKey]) -> None:
-    """Note why what was due when a tick last *planned* has not started: no executor took it, or it is left to a later one."""
+def record_left_over(ledger: Positions, found: Plan, planned: Instant, untaken: Collection[JobKey]) -> None:
+    """Record why slots that were due at *planned*, when a tick last planned, have not started.
+
+    The open reason is `queued` if no executor took the run (*untaken*), otherwise `budget`: a later tick
+    starts it.
+    """
     for key, job in found.jobs.items():
         if job.start is not None and job.start.claim.slot is not None:
             oldest = min([job.start.claim.slot, *(span.first for span in job.start.coalesced)])
@@ -145,7 +156,10 @@ def leave(ledger: Positions, found: Plan, planned: Instant, untaken: Collection[
 
 
 def ask_gates(ledger: Ledger, config: Config, now: Instant, requests: Sequence[ManualRequest] = ()) -> Gates:
-    """Ask the gates of what would start now but for them, steps of chains included. No transaction may be open."""
+    """Evaluate the gates of all jobs that would start now, including steps of chains.
+
+    Gates may take seconds: call this while no transaction is open.
+    """
     gated = {name: job for name, job in config.jobs.items() if job.only_if is not None}
     if not gated:
         return Gates()
@@ -156,10 +170,12 @@ def ask_gates(ledger: Ledger, config: Config, now: Instant, requests: Sequence[M
         gated | leading, foreseen(ledger, config, now), now, holds=holds_now(ledger, now)
     ).starts
     starting = {start.claim.job for start in due}
-    # What is run by hand asks no gate of its own; a chain's steps ask theirs.
+    # A manual run ignores the gate of its own job. If that job is a chain, the gates of its steps apply.
     leaders = {*starting, *(request.job for request in requests)} & leading.keys()
-    asked = gated.keys() & {*starting, *(name for leader in leaders for name in _steps(leading[leader]))}
-    return Gates(closed=gates.closed(map(gated.__getitem__, asked)), unasked=frozenset(gated.keys() - asked))
+    needed = gated.keys() & {*starting, *(name for leader in leaders for name in _steps(leading[leader]))}
+    return Gates(
+        closed=gates.closed(map(gated.__getitem__, needed)), unasked=frozenset(gated.keys() - needed)
+    )
 
 
 def _steps(job: Job) -> Iterable[str]:

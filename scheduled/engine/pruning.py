@@ -1,4 +1,4 @@
-"""What is over is not kept for ever: once a day a tick lets go of old history, never of a position."""
+"""Delete old history once a day: runs, attempts, verdicts and output files. Positions are never deleted."""
 
 import os
 from collections.abc import Collection
@@ -9,13 +9,14 @@ from scheduled.errors import StateError
 from scheduled.schedules.zones import DAY
 from scheduled.state.ledger import Ledger
 
-# A clock that went ahead by years must not take the history along: after such a gap a day goes by first.
+# If the last pruning was longer ago than this, the clock may be wrong: pruning waits for a day, so that a
+# clock that went ahead by years does not delete the whole history.
 TRUSTED_GAP = 30 * DAY
-AT_ONCE = 20_000  # rows of one transaction, which others wait for: a second; the next tick goes on
+MAX_ROWS = 20_000  # per transaction: other processes wait for about a second; the next tick continues
 
 
 def prune(runtime: Runtime, ledger: Ledger, now: float) -> None:
-    """Let go of what `[history]` does not keep, at most once a day, and never in a day of doubt."""
+    """Delete what `[history]` does not keep, at most once a day, and not while the clock may be wrong."""
     before = float(ledger.meta("pruned") or 0)
     if DAY > now - before >= 0:
         return
@@ -26,13 +27,13 @@ def prune(runtime: Runtime, ledger: Ledger, now: float) -> None:
                 ledger.remember("pruned", str(now))
         _remove_output(runtime, set(gone))
     except (StateError, OSError) as error:
-        runtime.cannot_record(f"history could not be pruned: {error}")
+        runtime.cannot_record(f"history: can't be pruned: {error}; the next tick retries")
 
 
 def _prune(runtime: Runtime, ledger: Ledger, now: float) -> tuple[list[str], bool]:
     horizon = int(now) - runtime.config.keep_days * DAY
-    found = ledger.prune(horizon, runtime.config.keep_runs, AT_ONCE)
-    # What `audit` can prove begins here.
+    found = ledger.prune(horizon, runtime.config.keep_runs, MAX_ROWS)
+    # `audit` can check slots only from this instant on.
     ledger.remember("horizon", str(max(horizon, int(ledger.meta("horizon") or 0))))
     return found
 

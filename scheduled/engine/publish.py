@@ -1,4 +1,4 @@
-"""What others read after a tick: the snapshot (later the status page and the metrics file)."""
+"""Write the snapshot `scheduled_state.json` for other programs, after a tick or a command."""
 
 import os
 
@@ -12,13 +12,16 @@ from scheduled.state.locks import exclusive
 
 
 def snapshot(runtime: Runtime, ledger: Ledger, plan: Plan, now: float) -> None:
-    """Publish scheduled_state.json for *plan*; raises StateError if it can't be written."""
+    """Write the snapshot after a tick. Raise StateError if it can't be written.
+
+    It holds the instant at which the next job or notice of *plan* is due; *now* is in UTC seconds.
+    """
     with exclusive(runtime.paths.root / "snapshot.lock"):
         content = document.summary(ledger, runtime.handlers(), runtime.zone, int(now))
         due = planner.next_due(plan.jobs.values(), [item.next_try for item in ledger.outbox()])
         if runtime.config.problems or any(run.status != "waiting_retry" for run in ledger.open_runs()):
-            due = int(now)  # the next tick has something to look after
-        ledger.close()  # folds the write-ahead log in, so that the fingerprint below stays true
+            due = int(now)  # the next tick must not be skipped as idle
+        ledger.close()  # checkpoints SQLite's write-ahead log, which would change the fingerprint below later
         edited = idle.edited(os.fsencode(runtime.config.path), os.fsencode(runtime.paths.root))
         document.publish(
             runtime.paths.snapshot, content, next_due=due, edited=edited, now=now, zone=runtime.zone
@@ -26,9 +29,9 @@ def snapshot(runtime: Runtime, ledger: Ledger, plan: Plan, now: float) -> None:
 
 
 def changed(runtime: Runtime, ledger: Ledger, now: float) -> None:
-    """Bring the snapshot up to date when a command changed the ledger between ticks; the next tick completes it.
+    """Update the snapshot after a command has changed the ledger between ticks.
 
-    The heartbeat stays that of the last tick. Where there was no tick there is no snapshot either.
+    Its heartbeat stays that of the last tick. If no tick has written a snapshot yet, do nothing.
     """
     path = runtime.paths.snapshot
     with exclusive(runtime.paths.root / "snapshot.lock"):
@@ -38,7 +41,8 @@ def changed(runtime: Runtime, ledger: Ledger, now: float) -> None:
         content = document.summary(ledger, runtime.handlers(), runtime.zone, int(now))
         ledger.close()
         edited = idle.edited(os.fsencode(runtime.config.path), os.fsencode(runtime.paths.root))
-        # What the last tick left to the next stays left to it: `audit` asks up to when slots are accounted for.
+        # `audit` reads the due instant as the time up to which slots are accounted for: never move it
+        # forward.
         due = int(now) if due is None else min(due, int(now))
         document.publish(path, content, next_due=due, edited=edited, now=now, zone=runtime.zone)
         os.utime(path, ns=(beat, beat))

@@ -1,4 +1,8 @@
-"""Orphans: runs that their tick settles no more. The results on disk tell first, then the run's lock, then nothing does."""
+"""Settle open runs that their own tick can't settle, because it was killed or the machine crashed.
+
+A record in the result file decides. Without one, the run still runs if its process or its lock exists, and
+was interrupted if not.
+"""
 
 import os
 import signal
@@ -26,11 +30,11 @@ from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import Ledger
 from scheduled.state.locks import is_held, unless_held
 
-KEPT = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+OUTPUT_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-def take_in(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
-    """Settle every open run that has ended, whether its runner is alive or not; return the events to publish."""
+def settle_ended(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
+    """Settle every open run that has ended, even if its tick is still alive; return the events to publish."""
     events: list[Event] = []
     ticks: dict[str, list[Record]] = {}
     for run in ledger.open_runs():
@@ -39,41 +43,46 @@ def take_in(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
         try:
             if run.tick not in ticks:
                 ticks[run.tick] = _records(runtime, run.tick)
-            events += _take_in_one(ledger, runtime, run, ticks[run.tick], now)
+            events += _settle_one(ledger, runtime, run, ticks[run.tick], now)
         except OSError as error:
             leave_to_next_tick(runtime, run, error)
     events += lost_steps.close_waiting(ledger, runtime, now)
     events += lost_steps.drop(ledger, runtime, now)
-    _clear_away(runtime, ledger.open_runs())
+    _remove_old_files(runtime, ledger.open_runs())
     return events
 
 
 def _records(runtime: Runtime, tick: str) -> list[Record]:
-    """Return the records of a tick's result file; of what can't be read, the runs' locks are asked instead."""
+    """Return the records of a tick's result file, without those that can't be read."""
     path = runtime.paths.results_of(tick)
     try:
         data = read_regular(path)
     except FileNotFoundError:
         return []
     except OSError as error:
-        runtime.say("WARNING", f"{path}: {error}; whether its jobs still run is asked of their locks")
+        runtime.add_problem(
+            "WARNING", f"{path}: {error}; the locks of its jobs decide whether they still run"
+        )
         return []
-    if lost := unreadable(data):
-        runtime.say("WARNING", f"{path}: damaged: {lost} of its lines can't be read; it is kept aside")
+    if damaged := unreadable(data):
+        lines = "1 line" if damaged == 1 else f"{damaged} lines"
+        runtime.add_problem(
+            "WARNING", f"{path}: damaged: {lines} can't be read; the file is kept as {path.name}.damaged"
+        )
     return read_records(data)
 
 
-def _take_in_one(
+def _settle_one(
     ledger: Ledger, runtime: Runtime, run: OpenRun, records: list[Record], now: float
 ) -> list[Event]:
-    mine = [record for record in records if _key(record) == (run.run_id, run.attempt)]
-    for record in mine:
+    of_run = [record for record in records if _key(record) == (run.run_id, run.attempt)]
+    for record in of_run:
         if isinstance(record, Ended):
             return settle_finished(ledger, runtime, run, record.ending, now)
         if isinstance(record, NotStarted):
             ledger.unclaim(run.run_id)
             return []
-    started = next((record for record in mine if isinstance(record, Started)), None)
+    started = next((record for record in of_run if isinstance(record, Started)), None)
     if started is not None:
         ledger.started(run.run_id, run.attempt, started.at)
     if is_held(runtime.paths.results_of(run.tick)):
@@ -91,10 +100,10 @@ def _take_in_one(
 
 
 def _close_output(runtime: Runtime, run: OpenRun) -> int:
-    """Cut and mask what a run printed that has lost its supervisor, who would have; return how much it was."""
+    """Cut and mask the output of a run without a supervisor; return how many bytes were printed."""
     job = runtime.config.jobs.get(run.job)
     try:
-        fd = os.open(runtime.paths.output_of(run.run_id, run.attempt), KEPT)
+        fd = os.open(runtime.paths.output_of(run.run_id, run.attempt), OUTPUT_FLAGS)
     except FileNotFoundError:
         return 0
     limit, secrets = (job.output_limit, secrets_of(job, os.environ)) if job else (OUTPUT_LIMIT, ())
@@ -110,13 +119,16 @@ def _key(record: Record) -> tuple[str, int]:
 def _still_runs(runtime: Runtime, run: OpenRun, started: Started | None) -> bool:
     if run.boot != boot_id():
         return False
-    # A job that has closed all its descriptors holds no lock; its process still tells.
+    # A job that has closed all its descriptors holds no lock, so its process is checked as well.
     alive = started is not None and process.lives(started.pid, started.born)
     return alive or is_held(runtime.paths.output_of(run.run_id, run.attempt))
 
 
 def _end_if_overdue(runtime: Runtime, run: OpenRun, started: Started | None) -> None:
-    """Hold a job to its timeout that has lost its supervisor: TERM at one tick, KILL once the grace is over."""
+    """End a job without a supervisor that exceeds its timeout: SIGTERM, then SIGKILL at a later tick.
+
+    SIGCONT follows, as a stopped process would not handle SIGTERM.
+    """
     job = runtime.config.jobs.get(run.job)
     if job is None or started is None or not process.lives(started.pid, started.born):
         return
@@ -127,7 +139,10 @@ def _end_if_overdue(runtime: Runtime, run: OpenRun, started: Started | None) -> 
 
 
 def _never_began(runtime: Runtime, run: OpenRun) -> bool:
-    """Tell by the output file, which is made before the process; after a power cut its absence proves nothing."""
+    """Return whether the run's process was never started: its output file, made first, does not exist.
+
+    After a reboot a missing file proves nothing, as it may not have reached the disk.
+    """
     return run.boot == boot_id() and not runtime.paths.output_of(run.run_id, run.attempt).exists()
 
 
@@ -140,12 +155,12 @@ def _interrupted(run: OpenRun, started: Started | None, now: float) -> AttemptRe
         started_at=began,
         finished_at=now,
         duration_ms=max(0, int((now - began) * 1000)),
-        reason="the machine or the supervisor stopped while it ran",
+        reason="the machine or the supervisor stopped during the run",
     )
 
 
-def _clear_away(runtime: Runtime, open_runs: Sequence[OpenRun]) -> None:
-    """Remove result files of ticks that are over and taken in, and reports of runs that are; damaged ones are kept."""
+def _remove_old_files(runtime: Runtime, open_runs: Sequence[OpenRun]) -> None:
+    """Remove result files and reports of settled runs. Damaged result files are moved aside."""
     ticks, runs = {run.tick for run in open_runs}, {run.run_id for run in open_runs}
     for path in runtime.paths.results.iterdir():
         needed = path.suffix == ".report" and runtime.paths.run_of(path) in runs
@@ -153,23 +168,22 @@ def _clear_away(runtime: Runtime, open_runs: Sequence[OpenRun]) -> None:
         if needed or path.suffix not in (".report", ".jsonl"):
             continue
         try:
-            with unless_held(
-                path
-            ) as free:  # held by us, then: a tick that has just made it sees that it is gone
+            # With the lock held here, a tick that has just created the file notices that it is gone.
+            with unless_held(path) as free:
                 if free:
-                    _clear(runtime, path)
+                    _remove(runtime, path)
         except FileNotFoundError:
-            continue  # another tick was quicker, or it was that of a tick without work
-        except (OSError, StateError) as error:  # the next tick comes by here too
-            runtime.cannot_record(f"{path}: can't be cleared away: {error}")
+            continue  # another tick removed it first, or it belonged to a tick that claimed no run
+        except (OSError, StateError) as error:  # the next tick retries
+            runtime.cannot_record(f"{path}: can't be removed: {error}; the next tick retries")
 
 
-def _clear(runtime: Runtime, path: Path) -> None:
-    """Remove a file, unless there is something in it that was not taken in."""
+def _remove(runtime: Runtime, path: Path) -> None:
+    """Remove a file. Move it aside instead if lines of it could not be read."""
     try:
         damaged = path.suffix == ".jsonl" and unreadable(read_regular(path))
     except RefusedError as error:
-        runtime.say("WARNING", f"{error}; moved aside to {path.name}.damaged")
+        runtime.add_problem("WARNING", f"{error}; moved aside to {path.name}.damaged")
         damaged = True
     if damaged:
         path.replace(f"{path}.damaged")

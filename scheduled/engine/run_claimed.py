@@ -1,4 +1,4 @@
-"""The event `run_claimed`: a claimed run on its way to who executes it. No log, console or job hears of it."""
+"""The event `run_claimed`, which passes a claimed run to its executor. It is not logged or sent to jobs."""
 
 from collections.abc import Callable
 
@@ -8,13 +8,13 @@ from scheduled.core.jobs import Job
 from scheduled.core.runs import Claim
 from scheduled.state.ledger import Ledger
 
-# Given the ledger, in the transaction of the claim, the job, the claim and the instant: begins the run, and returns
-# whether that asked for other runs.
+# Given the ledger (in the transaction of the claim), the job, the claim and the instant in UTC seconds: begin
+# the run, and return whether it requested other runs.
 Begin = Callable[[Ledger, Job, Claim, float], bool]
 
 
 class RunClaimed(msgspec.Struct, kw_only=True):
-    """A run of *job* was claimed. The executor of its kind of action takes it; who that is, *begin* says then."""
+    """A run of *job* was claimed. *begin* is set by the executor that takes the run, None until then."""
 
     job: Job
     claim: Claim
@@ -26,7 +26,7 @@ class RunClaimed(msgspec.Struct, kw_only=True):
         return "run_claimed"
 
     def take(self, begin: Begin) -> None:
-        """Be the one who executes the run, by *begin*; raises RuntimeError if somebody else is."""
+        """Take the run; *begin* will start it. Raise RuntimeError if another executor has taken it."""
         if self.begin is not None:
-            raise RuntimeError(f"{self.claim.run_id}: is taken by another executor already")
+            raise RuntimeError(f"{self.claim.run_id}: already taken by another executor")
         self.begin = begin

@@ -1,4 +1,4 @@
-"""What one invocation works with: the configuration, the state's places, the ledger, the bus, the log."""
+"""The objects that one invocation uses: configuration, paths, ledger, bus and log."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 
 
 class Runtime:
-    """Opened once per invocation. *repairs* says what damaged state had to be mended on the way."""
+    """The configuration, paths, bus and log of one invocation, and the problems that it found.
+
+    *claimed* is called when the runs of a tick are claimed. *unrecorded* becomes True if something could not
+    be recorded.
+    """
 
     def __init__(self, config_file: Path, state: Path) -> None:
         self.config = load_config(config_file)
@@ -42,57 +46,57 @@ class Runtime:
         self.unrecorded = False
         self.claimed: Callable[[], None] | None = None
         self.bus = Bus(self.troubles.append)
-        self.bus.subscribe(Event, self._write_down)
+        self.bus.subscribe(Event, self._log_event)
         self.bus.subscribe(Event, Announcer(self.config.timezone))
 
     @property
     def zone(self) -> str:
-        """The IANA zone that people, reports and naive stamps live in."""
+        """The user's time zone, an IANA name: for reports, and for time stamps without an offset."""
         return self.config.timezone
 
     @contextmanager
     def ledger(self) -> Iterator[SqliteLedger]:
-        """Open the ledger, mending it from the snapshot if it is lost or damaged."""
+        """Open the ledger. If it is lost or damaged, restore it from the snapshot and log that."""
         ledger, repairs = open_ledger(self.paths, clock.now())
         for repair in repairs:
-            self.say("WARNING", repair)
+            self.add_problem("WARNING", repair)
         with using(ledger):
             yield ledger
 
     def recognise(self, ledger: SqliteLedger, claimant: Claimant) -> Claimant:
-        """Return *claimant* with the host's id; say if the state was another's, or is a copy."""
+        """Return *claimant* with the host's id. Log a warning if the state is another host's or a copy."""
         from scheduled.state.binding import bind
 
         found = bind(ledger, self.paths, self.config.path, boot=claimant.boot, name=self.host_name)
         for warning in found.warnings:
-            self.say("WARNING", warning)
+            self.add_problem("WARNING", warning)
         if found.unwritten is not None:
             self.cannot_record(found.unwritten)
         ledger.host = found.host
         return msgspec.structs.replace(claimant, host=found.host)
 
-    def look_at_snapshot(self, now: float) -> None:
-        """Say what other programs did to the snapshot, once the ledger has taken from it what it needs."""
+    def check_snapshot(self, now: float) -> None:
+        """Log a warning if another program changed the snapshot. Call it after the ledger is restored."""
         found = snapshot.tampering(self.paths.snapshot, now)
         if found is not None:
-            self.say("WARNING", found)
+            self.add_problem("WARNING", found)
 
-    def say(self, level: str, message: str) -> None:
-        """Log a message and keep it as a trouble of this invocation."""
+    def add_problem(self, level: str, message: str) -> None:
+        """Log *message* and add it to the problems that this invocation prints."""
         self.troubles.append(printable(message))
         self._log(level, message)
 
     def cannot_record(self, message: str) -> None:
-        """Say what can't be recorded now; the tick goes on with everything else, and exits with 1."""
+        """Log that something could not be recorded. The tick continues, and exits with 1."""
         self.unrecorded = True
-        self.say("ERROR", message)
+        self.add_problem("ERROR", message)
 
     def publish(self, events: Sequence[Event]) -> None:
         """Publish *events* on the bus, in order."""
         for event in events:
             self.bus.publish(event)
 
-    def _write_down(self, event: Event) -> None:
+    def _log_event(self, event: Event) -> None:
         self._log(LEVELS.get(event.name, "INFO"), describe(event))
         if event.name == "event_refused":
             self.troubles.append(str(event.payload["reason"]))
@@ -102,18 +106,18 @@ class Runtime:
             self.log.write(clock.now(), level, message)
         except OSError as error:
             self.unrecorded = True
-            trouble = f"{self.log.path}: {error.strerror}"
-            if trouble not in self.troubles:
-                self.troubles.append(trouble)
+            problem = f"{self.log.path}: {error.strerror}"
+            if problem not in self.troubles:
+                self.troubles.append(problem)
 
     def context(self) -> ExecutionContext:
-        """Return what jobs are executed with."""
+        """Return the context in which jobs are executed."""
         return ExecutionContext(
             self.paths, self.config.workspace, self.zone, dict(os.environ), self.config.sender
         )
 
     def handlers(self) -> dict[str, JobKey]:
-        """Return which job, or target, each handler's work is done by (the first, where there are several)."""
+        """Return the job or target that runs each handler; the first one if several do."""
         found: dict[str, JobKey] = {}
         for job in self.config.jobs.values():
             if handler := handler_of(job.action):
@@ -122,7 +126,7 @@ class Runtime:
         return found
 
     def route(self) -> "Route":
-        """Return the way on which notices are delivered."""
+        """Open and return the route that delivers notices."""
         from scheduled.notify.routes.base import RouteSettings
         from scheduled.notify.routes.registry import MAIL, open_route
 
@@ -137,7 +141,7 @@ class Runtime:
 
 
 def open_runtime(instance: Instance) -> Runtime:
-    """Load the configuration of *instance* and return what an invocation on it works with; raises ConfigError."""
+    """Load the configuration of *instance* and return its runtime. Raise ConfigError if it can't be read."""
     runtime = Runtime(instance.config_file, instance.paths.root)
     runtime.paths = instance.paths
     instance.problems = runtime.config.problems

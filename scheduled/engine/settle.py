@@ -1,4 +1,7 @@
-"""An attempt's end, as it was recorded -> verdict or retry, conditions, notices, totals: all in one transaction."""
+"""Settle attempts: turn a result into a verdict or a retry, conditions, notices and totals.
+
+All of it is written in one transaction.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -20,10 +23,10 @@ from scheduled.state.ledger import Conditions, Ledger
 
 
 class SettleContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What attempts are settled with.
+    """The configuration with which attempts are settled.
 
-    *jobs* are the configured ones, *now* is in UTC seconds, *zone* the one people live in; *compose* returns the
-    notices that a job's handler makes of a change.
+    *now* is in UTC seconds, *zone* is the user's time zone (an IANA name). *compose* returns the notices that
+    a job's handler writes about a change of a condition.
     """
 
     jobs: Jobs
@@ -33,12 +36,12 @@ class SettleContext(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def context_of(runtime: Runtime, now: float) -> SettleContext:
-    """Return what attempts are settled with at *now* (UTC seconds) in an invocation."""
+    """Return the context in which *runtime* settles attempts at *now* (UTC seconds)."""
 
     def composed(job: Job, change: Change) -> Sequence[Notice]:
         from scheduled.notify.composing import compose
 
-        return compose(job, change, lambda message: runtime.say("ERROR", message))
+        return compose(job, change, lambda message: runtime.add_problem("ERROR", message))
 
     return SettleContext(jobs=runtime.config.jobs, now=now, zone=runtime.zone, compose=composed)
 
@@ -46,31 +49,33 @@ def context_of(runtime: Runtime, now: float) -> SettleContext:
 def settle_finished(
     ledger: Ledger, runtime: Runtime, run: OpenRun, ending: AttemptResult, now: float
 ) -> list[Event]:
-    """Settle a finished attempt with the report that its handler left, inside the caller's transaction.
+    """Settle a finished attempt, with the report of its handler if any, inside the caller's transaction.
 
-    Returns the events to publish once that is committed. Raises OSError, with nothing settled, if the report can't
-    be read.
+    Return the events to publish after the transaction is committed. Raise OSError, before anything is
+    written, if the report can't be read.
     """
     reported = read_report(runtime.paths.report_of(run.run_id, run.attempt))
     output = runtime.paths.output_of(run.run_id, run.attempt)
     if ending.output_bytes:
         ending = msgspec.structs.replace(ending, output=str(output.relative_to(runtime.paths.root)))
     elif ending.status != "interrupted":
-        with suppress(OSError):  # an empty file more
+        with suppress(OSError):  # an empty file that stays does no harm
             output.unlink()
     return settle_attempt(ledger, context_of(runtime, now), run, ending, reported)
 
 
 def leave_to_next_tick(runtime: Runtime, run: OpenRun, error: OSError) -> None:
-    """Say that the files of *run* can't be read now: it stays as it is, and no other run has to wait for that."""
+    """Log that the files of *run* can't be read now; it stays open for the next tick."""
     where = f"{error.filename}: " if error.filename else ""
-    runtime.cannot_record(f"{run.run_id}: how it ended can't be taken in yet: {where}{error.strerror}")
+    runtime.cannot_record(
+        f"{run.run_id}: its result can't be recorded yet: {where}{error.strerror}; the next tick retries"
+    )
 
 
 def settle_attempt(
     ledger: Ledger, context: SettleContext, run: OpenRun, ending: AttemptResult, reported: Reported
 ) -> list[Event]:
-    """Record how an attempt of *run* ended and what it reported; return the events to publish once it is committed."""
+    """Record the result and the report of an attempt; return the events to publish after the commit."""
     ending = _with_outcome(ending, reported)
     judgement = judge(context.jobs.get(run.job), run, ending, int(context.now))
     _record(ledger, run, ending, judgement, reported, int(context.now))
@@ -84,13 +89,16 @@ def settle_attempt(
 
 
 def step_over(ledger: Ledger, context: SettleContext, run: OpenRun, status: str) -> list[Event]:
-    """Go on with the chain, if any, of which *run*, over with *status*, was a step; return the events."""
+    """Continue the chain to which *run* belongs, if any, after *run* ended with *status*.
+
+    Return the events to publish.
+    """
     ended = chains.step_ended(ledger, context.jobs, run, status, context.now) if run.parent else None
     return _chain_over(ledger, context, ended)
 
 
 def step_lost(ledger: Ledger, context: SettleContext, row: TriggerRow) -> list[Event]:
-    """Drop a trigger of which nothing will come, and go on with the chain, if any, that counts on it, as `step_over`."""
+    """Delete a start request that can't start a run any more, and continue its chain, as `step_over` does."""
     ledger.take_trigger(row.id)
     return _chain_over(ledger, context, chains.lost_step(ledger, context.jobs, row, context.now))
 
@@ -110,7 +118,7 @@ def _record(
     reported: Reported,
     now: Instant,
 ) -> None:
-    """Write the attempt's end, and the verdict on its slot if there is one."""
+    """Write the attempt's result, and the verdict of its slot if there is one."""
     result = reported.outcome.data if reported.outcome else None
     ended = msgspec.structs.replace(ending, reason=judgement.reason)
     ledger.ended(ended, judgement.status, judgement.retry_at, result)
@@ -123,7 +131,7 @@ def _record(
 
 
 def _with_outcome(ending: AttemptResult, reported: Reported) -> AttemptResult:
-    """Let a handler's own words say more than its exit code can."""
+    """Replace the status and reason that follow from the exit code by those of the handler's outcome."""
     outcome = reported.outcome
     if outcome is None or ending.status not in ("success", "failed"):
         return ending
@@ -134,19 +142,20 @@ def _take_report(ledger: Conditions, run: OpenRun, reported: Reported, now: floa
     for line in reported.counts:
         ledger.count(run.key, line.name, line.amount)
     for notice in reported.notices:
-        # By its words: a retry may repeat what an earlier attempt said, or say something else.
-        words = (notice.recipient, notice.subject, notice.body)
-        ledger.post(outbox.notice_id(run.run_id, *words), notice, now)
+        # The id is derived from the text: a retry that repeats a notice of an earlier attempt must not send
+        # it twice, and a different notice must be sent.
+        text = (notice.recipient, notice.subject, notice.body)
+        ledger.post(outbox.notice_id(run.run_id, *text), notice, now)
     return [Event(name=line.name, payload=line.payload) for line in reported.events]
 
 
 def _take_conditions(
     ledger: Ledger, context: SettleContext, run: OpenRun, ending: AttemptResult, reported: Reported
 ) -> list[Event]:
-    """Compare the conditions that a successful attempt reported with those known; return the events."""
+    """Compare the conditions that a successful attempt reported with the known ones; return the events."""
     job, outcome = context.jobs.get(run.job), reported.outcome
     if job is None or ending.status != "success" or outcome is None:
-        return []  # a report cut short says nothing about what is gone
+        return []  # an incomplete report does not prove that a condition is gone
     known, now = ledger.conditions(run.key), local(context.now, context.zone)
     found = conditions.changes(known, reported.conditions, outcome.data, now, outcome.unknown)
     return conditions.record(ledger, run.key, found, lambda change: context.compose(job, change), context.now)
@@ -155,7 +164,10 @@ def _take_conditions(
 def _start_followers(
     ledger: Ledger, context: SettleContext, run: OpenRun, judgement: Judgement, events: Iterable[Event]
 ) -> list[Event]:
-    """Trigger what comes after *run* or listens to *events*; return an event for each trigger that is refused."""
+    """Request starts of the jobs that come after *run* or subscribe to *events*.
+
+    Return an event for each request that is refused.
+    """
     if judgement.verdict == "success":
         chains.followers(ledger, context.jobs, run.job, run.depth, context.now)
     refused = chains.spread(ledger, context.jobs, events, run.depth, context.now)

@@ -1,4 +1,4 @@
-"""One tick, top-down: take in, register, plan, claim, execute, settle, deliver, publish."""
+"""One tick: load results and events, register, plan, claim, execute, settle, deliver, publish."""
 
 import os
 from collections.abc import Collection, Sequence
@@ -23,7 +23,12 @@ from scheduled.state.ledger import Ledger
 
 
 class Result(msgspec.Struct, kw_only=True):
-    """What a tick did: its *events*, the jobs that were *busy* elsewhere, the *troubles* to print, the exit code."""
+    """What a tick did.
+
+    *started_at* is in UTC seconds. *busy* are the requested jobs that were not started because they, or jobs
+    of their group, were running. *unrecorded* are runs that could not be started or recorded, *troubles* the
+    problems to print.
+    """
 
     tick: str
     started_at: float
@@ -37,10 +42,10 @@ class Result(msgspec.Struct, kw_only=True):
 def tick(
     runtime: Runtime, *, only: Collection[str] | None = None, manual: Sequence[ManualRequest] = ()
 ) -> Result:
-    """Do what is due and return what was done.
+    """Run everything that is due and return what was done.
 
-    *only* bounds which jobs may take their slots; with *manual* these run now, and no other slot is taken.
-    Raises ScheduledError if the state can't be worked with: then nothing was started.
+    With *only*, slots of other jobs are not started. With *manual*, these requests run now, and no slot is
+    started. Raise ScheduledError if the state can't be used; no job has been started then.
     """
     now = clock.now()
     claimant = Claimant(tick=_name(now), boot=clock.boot_id(), host="")
@@ -49,19 +54,19 @@ def tick(
     only = () if manual else only
     with closing(Dispatcher(runtime, claimant, now, only)) as dispatcher, runtime.ledger() as ledger:
         claimant = dispatcher.claimant = runtime.recognise(ledger, claimant)
-        runtime.look_at_snapshot(now)
+        runtime.check_snapshot(now)
         runtime.config.override(ledger.overrides())
         gates = planning.ask_gates(ledger, runtime.config, int(now), manual)
         with ledger.transaction():
             ledger.saw_host(claimant.host, runtime.host_name, now)
-            taken_in = intake.take_in(ledger, runtime, claimant, gates, now)
+            collected = intake.collect(ledger, runtime, claimant, gates, now)
             planning.register(ledger, runtime.config, int(now))
             due = _due(ledger, runtime, now, gates, only)
-            asked, result.busy = claims.by_hand(ledger, runtime.config, manual, claimant, int(now))
-            able = dispatcher.take(ledger, [*due, *asked], gates)
-        if runtime.claimed is not None and able and (asked or not manual):
-            runtime.claimed()  # who waits for a refusal needs to wait no longer
-        intake.tell(runtime, taken_in)
+            requested, result.busy = claims.manual_starts(ledger, runtime.config, manual, claimant, int(now))
+            able = dispatcher.take(ledger, [*due, *requested], gates)
+        if runtime.claimed is not None and able and (requested or not manual):
+            runtime.claimed()  # from here on the request can't be refused: a waiting caller may return
+        intake.publish(runtime, collected)
         result.unrecorded = dispatcher.follow(ledger)
         undelivered = outbox.deliver(ledger, runtime.route, int(clock.now()))
         pruning.prune(runtime, ledger, clock.now())
@@ -78,12 +83,12 @@ def _due(
     budget = runtime.config.max_runs
     found = planning.plan_and_note(ledger, runtime.config, int(now), only=only, gates=gates, budget=budget)
     if only is None:
-        ledger.remember("planned", str(int(now)))  # what came due later belongs to later ticks
+        ledger.remember("planned", str(int(now)))  # slots after this instant belong to later ticks
     return found.starts
 
 
 def _name(now: float) -> str:
-    """Name a tick so that names sort by time and no two are alike."""
+    """Return a unique name for a tick that started at *now* (UTC seconds). Names sort by time."""
     return f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}-{os.urandom(2).hex()}"
 
 
@@ -96,16 +101,16 @@ def _finish(
     only: Collection[str] | None,
     untaken: Collection[JobKey],
 ) -> list[str]:
-    """Note what is due next and what is wrong, publish the snapshot; return the troubles that are news."""
+    """Record what is due next and what is wrong, and publish the snapshot; return the problems to print."""
     now = clock.now()
     with ledger.transaction():
-        # A run that began before the clock went back has ended ahead of it.
+        # A run that started before a backward clock step has ended, so its job can be rewound now.
         clock_steps.step_back(ledger, runtime.config.jobs, int(now))
-        # What may not start in this tick for its budget's sake says so; the next tick has a budget of its own.
+        # With a budget of 0, due slots that this tick does not start get the open reason `budget`.
         budget = None if runtime.config.max_runs is None else 0
         plan = planning.plan_and_note(ledger, runtime.config, int(now), gates=gates, budget=budget)
-        if only is None:  # it has planned, by now maybe a later tick than this one
-            planning.leave(ledger, plan, int(ledger.meta("planned") or 0), untaken)
+        if only is None:  # read `planned` again: a later tick may have planned by now
+            planning.record_left_over(ledger, plan, int(ledger.meta("planned") or 0), untaken)
         config, messages = runtime.config, [*runtime.troubles, *new]
         found = problems.current(ledger, config.jobs, [*config.problems, *config.warnings], messages)
         news = problems.news(ledger, found, now)

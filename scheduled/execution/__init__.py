@@ -1,1 +1,1 @@
-"""How a run is executed: commands, Python and handlers under one supervisor per tick."""
+"""Execute runs: commands, Python code and handlers, under one supervisor process per tick."""

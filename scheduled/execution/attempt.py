@@ -1,4 +1,4 @@
-"""One attempt in the hands of the supervisor, and how it ended."""
+"""An attempt that the supervisor executes, and its result."""
 
 import errno
 import os
@@ -17,12 +17,16 @@ from scheduled.printable import printable
 if TYPE_CHECKING:
     from scheduled.execution.handler_host import HandlerHost
 
-# What the machine has too little of is no failure of the job's.
+# Errors that mean that the machine lacks a resource: they are not failures of the job.
 SHORTAGE = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 
 
 class Attempt(msgspec.Struct, kw_only=True):
-    """One attempt while it runs, in the process *pid*; *cause* says why the supervisor is killing it."""
+    """A running attempt, in the process *pid*.
+
+    *started_at* is in UTC seconds, *started* and *deadline* are on the monotonic clock. *cause* is why the
+    supervisor is killing it, None as long as it is not.
+    """
 
     spec: Spec
     pid: int
@@ -35,7 +39,7 @@ class Attempt(msgspec.Struct, kw_only=True):
 
 
 def result_of(running: Attempt, code: int) -> AttemptResult:
-    """Return how an attempt ended that came to its end with *code* just now; closes its output."""
+    """Return the result of an attempt that has ended with *code* (see `code_of`), and close its output."""
     return AttemptResult(
         run_id=running.spec.run_id,
         attempt=running.spec.attempt,
@@ -51,7 +55,10 @@ def result_of(running: Attempt, code: int) -> AttemptResult:
 
 
 def not_startable(spec: Spec, at: float, error: Exception) -> AttemptResult:
-    """Return how an attempt ended whose program can't be started, as a shell would have it: 127 if there is none."""
+    """Return a failed result for a program that can't be started: exit code 127 if it does not exist, or 126.
+
+    These are the exit codes of a shell.
+    """
     where = getattr(error, "filename", None)
     what = getattr(error, "strerror", None) or str(error)
     return AttemptResult(
@@ -67,17 +74,17 @@ def not_startable(spec: Spec, at: float, error: Exception) -> AttemptResult:
 
 
 def code_of(running: Attempt) -> int | None:
-    """Return the exit code of what has come to an end, a signal's number below 0; None for what goes on."""
-    if running.host is not None and (code := running.host.answer()) is not None:
+    """Return the exit code of an attempt, minus the signal's number if killed, or None if it still runs."""
+    if running.host is not None and (code := running.host.exit_code()) is not None:
         return code
     pid, status = os.waitpid(running.pid, os.WNOHANG)
     if pid and running.host is not None:
-        running.host.lasts, running.host.reaped = False, True
+        running.host.reusable, running.host.reaped = False, True
     return os.waitstatus_to_exitcode(status) if pid else None
 
 
 def masked(spec: Spec, reason: str) -> str:
-    """Return *reason* as it may be shown."""
+    """Return *reason* with secrets masked and unprintable characters escaped."""
     return printable(Mask(spec.secrets).text(reason))
 
 
@@ -93,7 +100,7 @@ def _reason(running: Attempt, code: int) -> str:
     if running.cause == "timed_out" and code:
         return f"timed out after {running.spec.timeout} s"
     if running.cause == "interrupted" and code:
-        return "the runner was stopped"
+        return "the tick was stopped"
     if code < 0:
         return f"killed by {_signal_name(-code)}"
     return f"exit code {code}" if code else ""

@@ -1,4 +1,4 @@
-"""Keeping what a job prints within bounds: its beginning and its end, whatever lies between dropped."""
+"""Limit the size of a job's output: keep its beginning and its end, and drop the middle."""
 
 import os
 from contextlib import suppress
@@ -8,29 +8,36 @@ from scheduled.state.files import write_all
 
 
 class CappedOutput:
-    """An attempt's output file, which the job writes by itself; *limit* bytes of it are kept, *mask*ed in the end."""
+    """An attempt's output file, to which the job writes directly through *fd*.
+
+    At most *limit* bytes of it are kept, half from the beginning and half from the end. Secrets are masked by
+    *mask*.
+    """
 
     def __init__(self, fd: int, limit: int, mask: Mask | None = None) -> None:
         self.fd = fd
         self._mask = mask or Mask()
         self._limit = max(limit, 2)
         self._dropped = 0
-        self._note = 0  # the length of our own line about what was dropped
+        self._note = 0  # length of the inserted line that gives the number of dropped bytes
         self._size = 0
-        self._head: int | None = None  # how much of the beginning is kept, once the file was cut
+        self._head: int | None = None  # length of the beginning that is kept; None before the first cut
 
     def grew(self) -> bool:
-        """Cut the file if it is far beyond its limit; return whether it grew since the last look."""
+        """Cut the file if it is larger than twice its limit; return whether it grew since the last call."""
         size = os.fstat(self.fd).st_size
         grew = size > self._size
-        # Cutting at twice the limit makes the copying rare however fast the job prints.
+        # Cutting only at twice the limit keeps copies rare, however fast the job prints.
         if size > 2 * self._limit:
             self._cut(size)
         self._size = os.fstat(self.fd).st_size
         return grew
 
     def close(self) -> int:
-        """Cut the file to its limit, mask it, close it (which frees the run's lock); return how much was printed."""
+        """Cut the file to its limit, mask and close it, which releases the run's lock.
+
+        Return the number of bytes that the job printed.
+        """
         size = os.fstat(self.fd).st_size
         total = size - self._note + self._dropped
         if size - self._note > self._limit:
@@ -41,17 +48,17 @@ class CappedOutput:
 
     def _cut(self, size: int) -> None:
         half = self._limit // 2
-        # Where it can't be cut it stays too long: no reason to lose sight of the job.
+        # If it can't be cut, the file stays too long: that must not end the supervision of the job.
         with suppress(OSError):
             head = self._head
-            if head is None:  # half a secret could not be told any more
+            if head is None:  # the cut must not split a secret: half of it would not be masked
                 head = half - self._mask.begun(os.pread(self.fd, half, 0))
             tail = os.pread(self.fd, half, size - half)
             tail = tail[self._mask.left_over(tail) :]
-            late = os.fstat(self.fd).st_size - size  # what came since goes too
+            late = os.fstat(self.fd).st_size - size  # written by the job in between; dropped as well
             dropped = self._dropped + size + late - head - self._note - len(tail)
             note = b"\n[... %d bytes dropped ...]\n" % dropped
             os.ftruncate(self.fd, head)
             self._head, self._dropped, self._note = head, dropped, len(note)
-            # The file is open for appending: what the job writes meanwhile lands behind this.
+            # The job has the file open with O_APPEND, so its next output follows this text.
             write_all(self.fd, note + tail)

@@ -1,4 +1,4 @@
-"""The runner's end of its supervisor: fork it, hand it work, read what became of it."""
+"""The tick's side of its supervisor: fork it, send it orders and read its records."""
 
 import itertools
 import os
@@ -11,12 +11,15 @@ from scheduled.errors import StateError
 from scheduled.execution.protocol import Record, Spec, Stop, encode_order, read_records
 from scheduled.execution.result_file import CANNOT_WRITE
 
+MAX_FDS = 1 << 16
+
 
 class SupervisorClient:
-    """A running supervisor. Its records come from the outcome file at *path*, whose lock it takes over.
+    """A running supervisor, which appends its records to the result file at *path*.
 
-    After *start_within* seconds it starts only what is urgent. Raises StateError if there can't be one; the lock
-    is given up all the same.
+    *results* is the locked descriptor of that file; it is closed here, so that only the supervisor holds the
+    lock. After *start_within* seconds only urgent runs are started. Raise StateError if the supervisor can't
+    be forked; the lock is released then as well.
     """
 
     def __init__(
@@ -24,32 +27,32 @@ class SupervisorClient:
     ) -> None:
         self._path = path
         self._offset = 0
-        theirs, ours = [results], []
+        child_fds, parent_fds = [results], []
         try:
             orders, self._orders = os.pipe()
-            theirs.append(orders)
-            ours.append(self._orders)
-            self._pokes, pokes = os.pipe()
-            theirs.append(pokes)
-            ours.append(self._pokes)
-            os.set_blocking(pokes, False)
+            child_fds.append(orders)
+            parent_fds.append(self._orders)
+            self._notifications, notify = os.pipe()
+            child_fds.append(notify)
+            parent_fds.append(self._notifications)
+            os.set_blocking(notify, False)
             self.pid = os.fork()
             if self.pid == 0:
-                _be_supervisor(orders, pokes, results, max_parallel, start_within)
+                _be_supervisor(orders, notify, results, max_parallel, start_within)
         except OSError as error:
-            for fd in ours:
+            for fd in parent_fds:
                 os.close(fd)
-            raise StateError(f"no job can be started now: {error.strerror}") from error
+            raise StateError(f"no job can be started: no supervisor process: {error.strerror}") from error
         finally:
-            for fd in theirs:
+            for fd in child_fds:
                 os.close(fd)
 
     def submit(self, spec: Spec) -> None:
-        """Have *spec* executed."""
+        """Order the supervisor to execute *spec*. If it has died, do nothing."""
         self._order(spec)
 
     def stop(self) -> None:
-        """End what runs, start no more; the records say what became of it."""
+        """Order the supervisor to end all attempts and to start no more. Their records follow."""
         self._order(Stop())
 
     def _order(self, order: Spec | Stop) -> None:
@@ -58,23 +61,23 @@ class SupervisorClient:
             while data:
                 data = data[os.write(self._orders, data) :]
         except BrokenPipeError:
-            return  # it died; the outcome file and the locks say what there is to say
+            return  # it has died; the result file and the locks of the runs show what has ended
 
     def records(self, timeout: float | None) -> list[Record] | None:
-        """Return the records that came since the last call, after waiting at most *timeout* seconds for one.
+        """Return the new records since the last call, waiting for up to *timeout* seconds (None: no limit).
 
-        None means that none will come any more. Raises StateError if outcomes can't be written or read at present.
+        Return None if no more will come. Raise StateError if the result file can't be written or read now.
         """
         poll = select.poll()
-        poll.register(self._pokes, select.POLLIN)
+        poll.register(self._notifications, select.POLLIN)
         if not poll.poll(None if timeout is None else timeout * 1000):
             return []
-        pokes = os.read(self._pokes, 65536)
-        if CANNOT_WRITE in pokes:
+        notifications = os.read(self._notifications, 65536)
+        if CANNOT_WRITE in notifications:
             raise StateError(
-                f"{self._path}: outcomes can't be written; the next tick takes them in once they can be"
+                f"{self._path}: can't be written; the supervisor retries, the next tick records the results"
             )
-        return self._read() or (None if not pokes else [])
+        return self._read() or (None if not notifications else [])
 
     def _read(self) -> list[Record]:
         try:
@@ -82,34 +85,36 @@ class SupervisorClient:
                 file.seek(self._offset)
                 data = file.read()
         except OSError as error:
-            raise StateError(
-                f"{self._path}: {error.strerror}; the next tick takes the outcomes in"
-            ) from error
+            raise StateError(f"{self._path}: {error.strerror}; the next tick records the results") from error
         whole = data[: data.rfind(b"\n") + 1]
         self._offset += len(whole)
         return read_records(whole)
 
     def close(self) -> None:
-        """Say that no more work comes; what runs goes on without us."""
+        """Close the pipes. The supervisor finishes the attempts that it has started, then exits."""
         os.close(self._orders)
-        os.close(self._pokes)
+        os.close(self._notifications)
 
 
 def _be_supervisor(
-    orders: int, pokes: int, results: int, max_parallel: int, start_within: float | None
+    orders: int, notify: int, results: int, max_parallel: int, start_within: float | None
 ) -> None:
-    """Become a process that neither a closed terminal nor the runner's death concerns; never return."""
+    """Run the supervisor in the forked child, in a session of its own; never return.
+
+    Neither a closed terminal nor the death of the tick ends it.
+    """
     code = 1
     try:
         os.setsid()
-        # While the runner plans; and as long as it can be said, if the program is half replaced just now.
+        # Imported here, while the tick plans. It must happen before stderr is closed: the import fails if the
+        # program is being upgraded at this moment, and the traceback has to reach the user.
         from scheduled.execution.supervisor import Supervisor
 
-        _let_go_of_everything_but({orders, pokes, results})
+        _close_all_except({orders, notify, results})
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-        Supervisor(orders, pokes, results, max_parallel, start_within).serve()
+        Supervisor(orders, notify, results, max_parallel, start_within).serve()
         code = 0
-    except BaseException:  # noqa: BLE001 - it must end here, in the child
+    except BaseException:  # noqa: BLE001 - the child must not return into the code of the tick
         import traceback
 
         traceback.print_exc()
@@ -117,12 +122,15 @@ def _be_supervisor(
         os._exit(code)
 
 
-def _let_go_of_everything_but(keep: set[int]) -> None:
-    """Close what was inherited, standard streams included: cron waits for the end of its pipe."""
+def _close_all_except(keep: set[int]) -> None:
+    """Close all inherited descriptors except *keep*, and redirect the standard streams to /dev/null.
+
+    cron waits until the last process that holds its pipe has closed it.
+    """
     sys.stdout.flush()
     null = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(null, stream)
-    bounds = [2, *sorted(keep), 1 << 16]
+    bounds = [2, *sorted(keep), MAX_FDS]
     for low, high in itertools.pairwise(bounds):
         os.closerange(low + 1, high)

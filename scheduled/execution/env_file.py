@@ -1,4 +1,4 @@
-"""The file of variables that a job is given, and what is secret in what it says."""
+"""Read the file of environment variables of a job (`env_file`), and find the secrets in its environment."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,13 +9,14 @@ from scheduled.errors import ConfigError, ScheduledError
 from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.trust import warn_or_refuse
 
-LONGEST = 1 << 20  # bytes of such a file
+MAX_SIZE = 1 << 20  # bytes
 
 
 def read_env_file(name: str) -> dict[str, str]:
-    """Given the path of a file of NAME=value lines, return its variables; raises ScheduledError if it can't be read.
+    """Given the path of a file of NAME=value lines, return its variables.
 
-    Values are quoted as in a shell, `export` and comments are allowed; nothing is expanded.
+    Values are quoted as in a shell. `export` and comments are allowed, nothing is expanded. Raise
+    ScheduledError if the file can't be read or has an invalid line.
     """
     path = Path(name).expanduser()
     found = {}
@@ -27,15 +28,15 @@ def read_env_file(name: str) -> dict[str, str]:
             continue
         key, equals, value = words[0].partition("=")
         if len(words) != 1 or not equals or not key:
-            raise ScheduledError(f"env_file {path}, line {number}: not NAME=value; quote values with spaces")
+            raise ScheduledError(f"env_file {path}, line {number}: not NAME=value; quote a value with spaces")
         found[key] = value
     return found
 
 
 def _lines(path: Path) -> list[str]:
     try:
-        warn_or_refuse(path)  # what stands in it (PATH, LD_PRELOAD) decides what runs
-        return read_regular(path, limit=LONGEST).decode().splitlines()
+        warn_or_refuse(path)  # its variables (PATH, LD_PRELOAD) decide which code runs
+        return read_regular(path, limit=MAX_SIZE).decode().splitlines()
     except RefusedError as error:
         raise ScheduledError(f"env_file {error}") from None
     except (OSError, ValueError, ConfigError) as error:
@@ -52,9 +53,9 @@ def _words(path: Path, number: int, line: str) -> list[str]:
 
 
 def secrets_of(job: Job, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what is to be masked in what *job* says, as far as it can be told now."""
+    """Return the secrets to mask in the output of *job*: those in its environment and its env_file."""
     try:
         written = read_env_file(job.env_file) if job.env_file else {}
     except ScheduledError:
-        written = {}  # its run says so
+        written = {}  # the run of the job reports the error
     return masking.secrets_of({**environment, **written, **job.env}, written)

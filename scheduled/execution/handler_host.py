@@ -1,7 +1,8 @@
-"""The forked child that does the work of handlers: one that hangs, leaks or crashes takes nothing else with it.
+"""A forked process that runs handlers: one that hangs, leaks or crashes does no harm to other jobs.
 
-Built-in handlers on the same terms are served by one child in turn: what the first has found in the workspace the
-next one knows. What another distribution's handler leaves behind concerns nobody: its child serves it alone.
+Built-in handlers with the same settings run one after the other in the same process, and share data that they
+have read from the workspace. A handler of another distribution may leave anything behind: its process runs
+only one task.
 """
 
 import os
@@ -16,51 +17,55 @@ from scheduled.execution.process import restrictions
 from scheduled.execution.protocol import Spec, decode_order, encode_order
 from scheduled.handlers.registry import BUILT_IN
 
-PIECE = 1 << 20
-PATIENCE = 5.0  # seconds that a child may take to receive what it is to do
+CHUNK = 1 << 20  # bytes
+SEND_TIMEOUT = 5.0  # seconds within which the process must have received an order
+MAX_FDS = 1 << 16
 
 
 class HandlerHost:
-    """A child that does *body* with one specification after another; *pid* leads its process group.
+    """A forked process that calls *body* with one specification after another; *pid* leads its process group.
 
-    *lasts* tells whether it may serve one more after this, *silent* that no answer can come any more, *reaped*
-    that its end was seen. Raises OSError if it can't be forked.
+    *reusable* is whether it may run another task. *disconnected* is True once no more exit codes can arrive,
+    *reaped* once the process was waited for. Raise OSError if the process can't be forked.
     """
 
     def __init__(self, spec: Spec, body: Callable[[Spec], int]) -> None:
-        self._terms = _terms(spec)
-        self._busy = self.silent = self.reaped = False
-        self.lasts = self._terms is not None
-        self._channel, theirs = socket.socketpair()
+        self._settings = _settings(spec)
+        self._busy = self.disconnected = self.reaped = False
+        self.reusable = self._settings is not None
+        self._channel, child_end = socket.socketpair()
         try:
             self.pid = os.fork()
             if self.pid == 0:
-                _live(theirs, body)
+                _run_child(child_end, body)
         except OSError:
             self._channel.close()
             raise
         finally:
-            theirs.close()
+            child_end.close()
 
     def fileno(self) -> int:
-        """Return what becomes readable with an answer."""
+        """Return the descriptor that is readable when an exit code has arrived."""
         return self._channel.fileno()
 
     def suits(self, spec: Spec) -> bool:
-        """Tell whether it may do *spec* now."""
-        return self.lasts and not self._busy and self._terms == _terms(spec)
+        """Return whether this process is idle and may run *spec*."""
+        return self.reusable and not self._busy and self._settings == _settings(spec)
 
-    def give(self, spec: Spec, output: int) -> None:
-        """Have it do *spec*, its output and the run's lock in *output*; raises OSError if it is gone, or has stopped."""
+    def send(self, spec: Spec, output: int) -> None:
+        """Start *spec*, with *output* as its output, which holds the run's lock.
+
+        Raise OSError if the process has ended or is stopped.
+        """
         order = encode_order(spec)
-        self._channel.settimeout(PATIENCE)
+        self._channel.settimeout(SEND_TIMEOUT)
         sent = socket.send_fds(self._channel, [order], [output])
         self._channel.sendall(order[sent:])
         self._channel.settimeout(None)
         self._busy = True
 
-    def answer(self) -> int | None:
-        """Return the exit code of what it was given, None as long as there is none."""
+    def exit_code(self) -> int | None:
+        """Return the exit code of the current task, or None if it has not ended."""
         try:
             line = self._channel.recv(64, socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -68,35 +73,35 @@ class HandlerHost:
         except ConnectionResetError:
             line = b""
         if not line:
-            self.silent = True  # it ends, or has let go of what it had open
+            self.disconnected = True  # the process has exited, or has closed its descriptors
             return None
         self._busy = False
-        self.lasts = self.lasts and int(line) == 0  # who failed may have left anything behind
+        self.reusable = self.reusable and int(line) == 0  # a failed handler may have left anything behind
         return int(line)
 
     def dismiss(self) -> None:
-        """Let it go: what it does it brings to an end, but gets nothing more to do."""
+        """Close the channel: the process exits after its current task."""
         self._channel.close()
 
 
-def _terms(spec: Spec) -> tuple[Any, ...] | None:
-    """Return what a child can't take back once it has it; None if it is to serve nobody else."""
+def _settings(spec: Spec) -> tuple[Any, ...] | None:
+    """Return the settings that a process can't change back; None if it must not be used for another task."""
     built_in = spec.task is not None and spec.task["handler"] in BUILT_IN
     return (spec.umask, spec.nice) if built_in and spec.limits == Limits() else None
 
 
-def _live(channel: socket.socket, body: Callable[[Spec], int]) -> NoReturn:
-    """Be the child, which must not come back: it would go on as a second supervisor."""
+def _run_child(channel: socket.socket, body: Callable[[Spec], int]) -> NoReturn:
+    """Execute tasks in the forked child, then exit; returning would make it a second supervisor."""
     code = 1
     try:
         _detach(channel.fileno())
         while (order := _next(channel)) is not None:
-            code = _do(*order, body)
-            # Where that can't be sent, this process's own end says it.
+            code = _execute(*order, body)
+            # If this fails, the exit code of the process, which is the same, reaches the supervisor instead.
             channel.send(b"%d\n" % code, socket.MSG_NOSIGNAL)
             if code:
                 break
-            code = 1  # whatever goes wrong from here on is no success
+            code = 1  # an error before the next task has ended is a failure
     except OSError:
         pass
     finally:
@@ -104,50 +109,50 @@ def _live(channel: socket.socket, body: Callable[[Spec], int]) -> NoReturn:
 
 
 def _detach(channel: int) -> None:
-    """Turn a fork of the supervisor into a process of its own, with nothing open but the *channel*."""
+    """Detach the forked child from the supervisor: new session, default signals, only the *channel* open."""
     os.setsid()
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     os.closerange(3, channel)
-    os.closerange(channel + 1, 1 << 16)
+    os.closerange(channel + 1, MAX_FDS)
 
 
 def _next(channel: socket.socket) -> tuple[Spec, int] | None:
-    """Return the next specification with its output; None if no more come."""
-    order, outputs, *_ = socket.recv_fds(channel, PIECE, 1)
+    """Return the next specification and its output; None if the supervisor has closed the channel."""
+    order, outputs, *_ = socket.recv_fds(channel, CHUNK, 1)
     while order and not order.endswith(b"\n"):
-        order += channel.recv(PIECE) or b"\n"
+        order += channel.recv(CHUNK) or b"\n"
     spec = decode_order(order) if order else None
     return (spec, outputs[0]) if isinstance(spec, Spec) else None
 
 
-def _do(spec: Spec, output: int, body: Callable[[Spec], int]) -> int:
+def _execute(spec: Spec, output: int, body: Callable[[Spec], int]) -> int:
     try:
-        _take_on(spec, output)
+        _set_up(spec, output)
         return body(spec)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         print(f"cannot start: {where}{error.strerror}", file=sys.stderr)  # noqa: T201 - the run's output
         return 126
-    except BaseException:  # noqa: BLE001 - a fault of ours or of a plug-in's, for `logs`
+    except BaseException:  # noqa: BLE001 - the traceback goes to the output of the run, for `scheduled logs`
         import traceback
 
         traceback.print_exc()
         return 1
     finally:
-        _let_go(output)
+        _release(output)
 
 
-def _take_on(spec: Spec, output: int) -> None:
-    """Make the run's streams, directory, environment, rights and limits those of this process."""
-    # The output first: what can't be done after that is said there.
+def _set_up(spec: Spec, output: int) -> None:
+    """Give the current process the streams, directory, environment, umask and limits of the run."""
+    # The output comes first, so that errors in the following steps are written to it.
     for stream in (0, 1, 2):
         os.dup2(output, stream)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    # It holds the lock even where the handler's own children let go of their streams.
+    # A child of the handler then holds the run's lock even if it closes its standard streams.
     os.set_inheritable(output, True)
     sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115 - lives as long as the run
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
@@ -161,8 +166,8 @@ def _take_on(spec: Spec, output: int) -> None:
         restrict()
 
 
-def _let_go(output: int) -> None:
-    """Bring out what was printed, and give back the lock."""
+def _release(output: int) -> None:
+    """Flush the output and release the run's lock."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     null = os.open(os.devnull, os.O_RDWR)

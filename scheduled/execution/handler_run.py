@@ -1,4 +1,4 @@
-"""Doing a handler's work in a forked child."""
+"""Run a handler in a forked process."""
 
 import sys
 import time
@@ -17,11 +17,11 @@ from scheduled.handlers.base import Outcome, Task
 from scheduled.masking import Mask
 from scheduled.printable import printable
 
-_kept: dict[str, Any] = {}  # by the handlers that this process has served
+_kept: dict[str, Any] = {}  # data that handlers keep for later runs in this process
 
 
 def serve(spec: Spec) -> int:
-    """Do the work of *spec.task*'s handler in this process; return the exit code."""
+    """Run the handler of *spec.task* in the current process; return the exit code."""
     try:
         return _serve(spec)
     except OSError as error:
@@ -34,7 +34,7 @@ def _serve(spec: Spec) -> int:
     report = ReportFile(spec.report, Mask(spec.secrets))
     try:
         outcome = _run(spec.task, report)
-    except Exception as error:  # noqa: BLE001 - a handler's trouble is a failed run, told by its message
+    except Exception as error:  # noqa: BLE001 - any exception of the handler makes the run fail
         report.check()
         import traceback
 

@@ -1,4 +1,4 @@
-"""Which child does a handler's work: one that has served before, as long as nothing else has run meanwhile."""
+"""Choose the process that runs a handler: reuse an idle one if no other program has run in between."""
 
 import os
 import signal
@@ -11,51 +11,55 @@ from scheduled.execution.protocol import Spec
 
 
 class HandlerHostPool:
-    """The children of a supervisor; *settled* makes the ends of their runs durable, and tells whether they are."""
+    """The handler processes of a supervisor. *sync* writes all results to disk, or returns False."""
 
-    def __init__(self, settled: Callable[[], bool]) -> None:
-        self._settled = settled
+    def __init__(self, sync: Callable[[], bool]) -> None:
+        self._sync = sync
         self._hosts: list[HandlerHost] = []
-        self._leaving: list[int] = []  # who is dismissed, and not reaped yet
+        self._exiting: list[int] = []  # pids of dismissed processes that are not reaped yet
 
-    def given(self, spec: Spec, output: int) -> HandlerHost:
-        """Return the child that does *spec* now, its output and the run's lock in *output*.
+    def assign(self, spec: Spec, output: int) -> HandlerHost:
+        """Start *spec* in a handler process and return that process; *output* also holds the run's lock.
 
-        Raises OSError or StateError if there can't be one.
+        Raise OSError or StateError if no process can run it.
         """
         for host in [host for host in self._hosts if host.suits(spec)]:
-            # Who reads of the end of its last run must not take this one's process for that one's.
-            if self._settled() and self._gave(host, spec, output):
+            # The result of its last run must be on disk first. Otherwise, after a crash, that run would seem
+            # to be still running, because its process is alive.
+            if self._sync() and self._send(host, spec, output):
                 return host
         host = HandlerHost(spec, handler_run.serve)
         self._hosts.append(host)
-        if not self._gave(host, spec, output):
-            raise StateError("its process was gone before it began")
+        if not self._send(host, spec, output):
+            raise StateError("its process ended before the handler began")
         return host
 
-    def _gave(self, host: HandlerHost, spec: Spec, output: int) -> bool:
+    def _send(self, host: HandlerHost, spec: Spec, output: int) -> bool:
         try:
-            host.give(spec, output)
-        except OSError:  # it is gone, or stands still
+            host.send(spec, output)
+        except OSError:  # the process has ended, or is stopped
             process.signal_group(host.pid, signal.SIGKILL)
             self.dismiss(host)
             return False
         return True
 
     def dismiss_all(self, busy: Collection[HandlerHost | None]) -> None:
-        """Let none serve any more, the *busy* ones once they are done: something else has its hands in the world."""
+        """Dismiss all processes, the *busy* ones after their current run.
+
+        Another program is about to change files, so what they have read and cached may become stale.
+        """
         for host in list(self._hosts):
-            host.lasts = False
+            host.reusable = False
             if host not in busy:
                 self.dismiss(host)
 
     def dismiss(self, host: HandlerHost) -> None:
-        """Let one go."""
+        """Give *host* no more work; it exits after its current run."""
         self._hosts.remove(host)
         if not host.reaped:
-            self._leaving.append(host.pid)
+            self._exiting.append(host.pid)
         host.dismiss()
 
     def reap(self) -> None:
-        """Take note of the ends of those that were let go."""
-        self._leaving = [pid for pid in self._leaving if not os.waitpid(pid, os.WNOHANG)[0]]
+        """Reap dismissed processes that have exited."""
+        self._exiting = [pid for pid in self._exiting if not os.waitpid(pid, os.WNOHANG)[0]]

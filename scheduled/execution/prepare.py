@@ -1,4 +1,4 @@
-"""A job and a claim on it -> the specification that the supervisor executes."""
+"""Build the specification that the supervisor executes, from a job and a claimed run of it."""
 
 import os
 from collections.abc import Mapping
@@ -14,17 +14,17 @@ from scheduled.execution.env_file import read_env_file
 from scheduled.execution.protocol import Spec
 from scheduled.printable import printable
 
-# Where nobody can be asked to stay awake (no logind), the work is done all the same, and its output says so.
+# Without logind sleep can't be inhibited: the job runs nevertheless, with a note in its output.
 AWAKE = """
 awake="systemd-inhibit --what=sleep:idle --who=scheduled --mode=block"
 if $awake --why="$0" true 2>/dev/null; then exec $awake --why="$0" "$@"; fi
-echo "scheduled: sleep can't be inhibited here" >&2
+echo "scheduled: inhibit_sleep: systemd-inhibit does not work here; the machine may sleep during this run" >&2
 exec "$@"
 """
 
 
 def specify(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[str, int]) -> Spec:
-    """Given a claimed run, return what to execute; raises ScheduledError if that can't be known or prepared."""
+    """Given a claimed run, return the specification. Raise ScheduledError if it can't be prepared."""
     work = kind_of(job.action).prepare(job, claim, context, totals)
     written = read_env_file(job.env_file) if job.env_file else {}
     given = {**context.environment, **written, **job.env}
@@ -51,7 +51,7 @@ def specify(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[s
 
 
 def unprepared(claim: Claim, reason: str) -> AttemptResult:
-    """Return how an attempt ended that could not be prepared."""
+    """Return a failed result, with exit code EX_CONFIG, for an attempt that could not be prepared."""
     at = now()
     return AttemptResult(
         run_id=claim.run_id,
@@ -66,7 +66,7 @@ def unprepared(claim: Claim, reason: str) -> AttemptResult:
 
 
 def _wrapped(job: Job, argv: tuple[str, ...]) -> tuple[str, ...]:
-    """Put the tools before a command that lower its I/O priority and keep the machine awake, where asked for."""
+    """Prefix the command with `ionice` and `systemd-inhibit` if the job is configured so."""
     if argv and job.inhibit_sleep:
         argv = ("/bin/sh", "-c", AWAKE, job.name, *argv)
     if argv and job.ionice:
@@ -75,20 +75,21 @@ def _wrapped(job: Job, argv: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _verifying(job: Job, argv: tuple[str, ...]) -> tuple[str, ...]:
-    """Put the job's own question, whether its work was done before the interruption, before the work."""
+    """Prefix the job's `on_interrupted` command, which checks whether the work was already done."""
     if job.on_interrupted in ("rerun", "skip", "ask") or not argv:
         return argv
     return ("/bin/sh", "-c", f'({job.on_interrupted}) && exit 0; exec "$@"', "sh", *argv)
 
 
 def _directory(job: Job, environment: Mapping[str, str]) -> str:
-    # cron starts everything in the home directory; a tick typed elsewhere must not make jobs behave differently.
+    # cron starts jobs in the home directory. A tick that the user starts in another directory must do the
+    # same.
     home = environment.get("HOME", "/")
     return os.path.expanduser(job.cwd) if job.cwd else home
 
 
 def _about(job: Job, claim: Claim) -> dict[str, str]:
-    """Return the variables that tell a job about its run."""
+    """Return the environment variables that describe the run to the job."""
     zone = job.zone
     return {
         "SCHEDULED_JOB": job.name,
@@ -104,6 +105,7 @@ def _about(job: Job, claim: Claim) -> dict[str, str]:
 
 
 def _as_json(value: Mapping[str, Any]) -> str:
-    import json  # only where there is anything to say
+    import json  # rarely needed
 
-    return json.dumps(value, ensure_ascii=False)  # as long as it was measured when it was told of
+    # Without escapes, so that the text is not longer than at the check of its length.
+    return json.dumps(value, ensure_ascii=False)

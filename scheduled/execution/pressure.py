@@ -1,12 +1,12 @@
-"""How the machine is doing: whether it has breath for more work just now."""
+"""Measure whether the machine is overloaded."""
 
 import os
 
-STALLED = 40.0  # percent of the last ten seconds in which some task waited for disk or memory
+STALLED = 40.0  # percent of the last 10 seconds in which some task waited for disk or memory
 
 
 def pressed() -> bool:
-    """Return whether the machine is short of breath: more load than it has processors for, or stalls (PSI)."""
+    """Return whether the load exceeds 2 per processor, or tasks stall on disk or memory (Linux PSI)."""
     if os.getloadavg()[0] > 2 * (os.cpu_count() or 1):
         return True
     return any(_stalled(f"/proc/pressure/{resource}") for resource in ("io", "memory"))
@@ -17,4 +17,4 @@ def _stalled(path: str) -> bool:
         with open(path, encoding="ascii") as file:
             return float(file.readline().partition("avg10=")[2].split()[0]) > STALLED
     except (OSError, ValueError, IndexError):
-        return False  # a kernel without pressure information
+        return False  # a kernel without pressure stall information

@@ -1,4 +1,4 @@
-"""Starting, signalling and looking at processes: everything that is done to one job's process group."""
+"""Start, signal and inspect the processes of jobs."""
 
 import os
 import resource
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from scheduled.core.jobs import Limits
 from scheduled.execution.protocol import Spec
 
-KILL_GRACE = 10.0  # between TERM and KILL: what init systems allow, and enough to remove a temporary file
+KILL_GRACE = 10.0  # seconds between SIGTERM and SIGKILL: enough for a job to clean up, as in init systems
 _LIMITS = {
     "memory": resource.RLIMIT_AS,
     "cpu": resource.RLIMIT_CPU,
@@ -18,21 +18,22 @@ _LIMITS = {
 
 
 def open_output(path: str) -> int:
-    """Create an attempt's output file, 0600, appended to by all who hold it; return its descriptor."""
+    """Create an attempt's output file with mode 0600, open for appending; return its descriptor."""
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     return os.open(path, flags, 0o600)
 
 
 def make_ready() -> None:
-    """Import what starting processes takes: a supervisor has the time for it while its runner plans."""
+    """Import the modules that `spawn` needs; the supervisor calls this while the tick is planning."""
     import subprocess  # noqa: F401
 
 
 def spawn(spec: Spec, output: int) -> int:
-    """Execute *spec.argv* in a process group of its own, its output and the run's lock in *output*.
+    """Execute *spec.argv* in a session of its own, with *output* as its output; return the pid.
 
-    Returns the pid; raises OSError (naming the program or directory) if it can't be started, ValueError (a setting
-    that the kernel refuses).
+    The process inherits the descriptor *output*, and with it the run's lock. Raise OSError, with the name of
+    the program or directory, if it can't be started; raise ValueError if the kernel refuses a limit or the
+    priority.
     """
     import subprocess
 
@@ -42,7 +43,7 @@ def spawn(spec: Spec, output: int) -> int:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            pass_fds=(output,),  # holds the lock even where the job redirects its own output
+            pass_fds=(output,),  # holds the lock even if the job redirects its output
             cwd=spec.cwd,
             env=spec.env,
             umask=-1 if spec.umask is None else spec.umask,
@@ -51,13 +52,14 @@ def spawn(spec: Spec, output: int) -> int:
         )
     except subprocess.SubprocessError as error:
         raise ValueError(str(error)) from error
-    # We reap with waitpid for all children at once; Popen must not complain that nobody waited.
+    # The supervisor reaps its children with waitpid. Without a return code, Popen would warn that it still
+    # runs.
     process.returncode = 0
     return process.pid
 
 
 def restrictions(spec: Spec) -> Callable[[], None] | None:
-    """Return what must be done in the child before it executes, or None so that vfork can be used."""
+    """Return a function that sets priority and limits in the child, or None, so that vfork can be used."""
     if spec.nice is None and spec.limits == Limits():
         return None
 
@@ -75,12 +77,12 @@ def restrictions(spec: Spec) -> Callable[[], None] | None:
 
 
 def signal_group(pid: int, number: int) -> None:
-    """Send a signal to the process group that *pid* leads; one that is gone needs none."""
+    """Send a signal to the process group that *pid* leads. Do nothing if it no longer exists."""
     try:
         os.killpg(pid, number)
     except ProcessLookupError:
         return
-    except PermissionError:  # a set-user-id program: nothing we may do
+    except PermissionError:  # a set-user-id program, which may not be signalled
         return
 
 
@@ -91,15 +93,15 @@ def born(pid: int) -> int:
     except OSError:
         return 0
     try:
-        stat = os.read(fd, 4096)  # one read: the kernel gathers it all anew for each
+        stat = os.read(fd, 4096)  # a single read, since the kernel builds the text again for each one
     except ProcessLookupError:
         return 0
     finally:
         os.close(fd)
-    fields = stat.rpartition(b")")[2].split()  # the command's name may hold spaces and parentheses
+    fields = stat.rpartition(b")")[2].split()  # the name of the command may contain spaces and parentheses
     return 0 if fields[0] == b"Z" else int(fields[19])
 
 
 def lives(pid: int, birth: int) -> bool:
-    """Return whether the process that was born as *pid* at *birth* is still there (and not a zombie)."""
+    """Return whether process *pid* exists, is no zombie and has the start time *birth*, as from `born`."""
     return birth != 0 and born(pid) == birth

@@ -1,6 +1,6 @@
-"""What runner and supervisor say to each other, a JSON line each: specifications down, records up.
+"""Messages between a tick and its supervisor, one JSON line each: orders to the supervisor, records from it.
 
-The same records stand in the tick's outcome file, which is the truth if either of them dies.
+The supervisor writes its records to the result file of the tick, which stays valid if either process dies.
 """
 
 from typing import Any
@@ -13,11 +13,12 @@ from scheduled.schedules.zones import Seconds
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
-    """Everything the supervisor needs to execute one attempt.
+    """The order to execute one attempt, with everything that the supervisor needs for it.
 
-    *argv* is executed as it is; where it is empty, *task* is a handler's task for a forked child. *output* and
-    *report* are the paths of the attempt's files. Runs of the same *group* go one at a time. *secrets* are masked
-    in whatever the job says.
+    *argv* is executed without a shell. If it is empty, *task* is the task of a handler, which runs in a
+    forked process. *output* and *report* are the paths of the attempt's files. Runs of the same *group* run
+    one at a time. *urgent* runs start even after the time limit of the tick. *secrets* are masked in the
+    output and the report.
     """
 
     run_id: str
@@ -41,16 +42,17 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
 
 
 class Stop(msgspec.Struct, frozen=True, tag="stop"):
-    """End all attempts now (TERM, then KILL) and start no more."""
+    """The order to end all attempts (SIGTERM, then SIGKILL) and to start no more."""
 
 
 Order = Spec | Stop
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started"):
-    """An attempt's process runs. *born* is the kernel's start time of *pid*, which no later process shares.
+    """The process of an attempt was started.
 
-    *moment* is the monotonic clock's, which stands while the machine sleeps.
+    *born* is the kernel's start time of *pid*: a later process with the same pid has another one. *at* is in
+    UTC seconds. *moment* is the same instant on the monotonic clock, which stops while the machine sleeps.
     """
 
     run_id: str
@@ -62,15 +64,16 @@ class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started"):
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
-    """An attempt is over."""
+    """An attempt has ended."""
 
     ending: AttemptResult
 
 
 class NotStarted(msgspec.Struct, frozen=True, kw_only=True, tag="not_started"):
-    """Nothing was started, through no fault of the job: its output or its lock could not be made.
+    """An attempt was not started for a *reason* that is not the job's fault, for example a lack of processes.
 
-    *deferred* is a start put off on purpose: the tick's time was up, or the runner was stopped.
+    *deferred* is True if the start was postponed on purpose: the tick's time limit was reached, or it was
+    stopped.
     """
 
     run_id: str
@@ -84,12 +87,13 @@ Record = Started | Ended | NotStarted
 encode = msgspec.json.Encoder().encode
 decode_record = msgspec.json.Decoder(Record).decode
 _decode_order = msgspec.json.Decoder(Order).decode
-# No clock of ours has shown less, and no calendar reaches beyond: other times are damage.
+# UTC seconds, from 1970 to the year 9987. A record with another instant is damaged; `datetime` ends with
+# 9999.
 EARLIEST, LATEST = 0, 253_000_000_000
 
 
 def encode_order(order: Order) -> bytes:
-    """Return *order* as one line. An environment and a path may hold bytes that are no text: they pass through."""
+    """Return *order* as one JSON line. Paths and environments may contain bytes that are not valid UTF-8."""
     try:
         return encode(order) + b"\n"
     except UnicodeEncodeError:
@@ -99,11 +103,11 @@ def encode_order(order: Order) -> bytes:
 
 
 def decode_order(line: bytes) -> Order:
-    """Return the order that stands in *line*."""
+    """Return the order in *line*."""
     order: Order
     try:
         order = _decode_order(line)
-    except msgspec.DecodeError:  # what is no text is beyond it
+    except msgspec.DecodeError:  # msgspec rejects the surrogates that encode bytes that are not valid UTF-8
         import json
 
         order = msgspec.convert(json.loads(line), Spec | Stop)
@@ -111,15 +115,15 @@ def decode_order(line: bytes) -> Order:
 
 
 def read_records(data: bytes) -> list[Record]:
-    """Given an outcome file's bytes, return its records; a last line cut short by a crash is left out.
+    """Given the content of a result file, return its records.
 
-    So is a damaged one: what it told is asked of the run's lock. `unreadable` says whether there is any.
+    Damaged lines, and a last line that a crash has cut off, are ignored.
     """
     return [record for line in data.split(b"\n")[:-1] if (record := _record(line)) is not None]
 
 
 def unreadable(data: bytes) -> int:
-    """Given an outcome file's bytes, return how many of its whole lines are no records."""
+    """Given the content of a result file, return how many of its complete lines are not valid records."""
     return sum(_record(line) is None for line in data.split(b"\n")[:-1])
 
 

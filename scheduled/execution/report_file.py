@@ -1,4 +1,4 @@
-"""What a handler reports while it works: written line by line in its child, read by the runner when it has ended."""
+"""The report of a handler, written line by line, which the tick reads when the run has ended."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ from scheduled.state.files import RefusedError, read_regular, write_all
 
 
 class EventLine(msgspec.Struct, frozen=True, tag="event"):
-    """A fact to publish."""
+    """An event to publish."""
 
     name: str
     payload: dict[str, Any]
@@ -26,20 +26,20 @@ class ConditionLine(msgspec.Struct, frozen=True, tag="condition"):
 
 
 class NoticeLine(msgspec.Struct, frozen=True, tag="notice"):
-    """A message to deliver."""
+    """A notice to deliver."""
 
     notice: Notice
 
 
 class CountLine(msgspec.Struct, frozen=True, tag="count"):
-    """An addition to a running total."""
+    """A number to add to a running total."""
 
     name: str
     amount: int
 
 
 class OutcomeLine(msgspec.Struct, frozen=True, tag="outcome"):
-    """The answer; a report without one was cut short."""
+    """The outcome of the handler, the last line; a report without it is incomplete."""
 
     outcome: Outcome
 
@@ -49,56 +49,56 @@ _decode = msgspec.json.Decoder(Line).decode
 
 
 class ReportFile:
-    """A `Report` that appends each line at once, *mask*ed, so that a crash loses nothing said and tells no secret."""
+    """A `Report` that appends each line to a file immediately, with secrets masked by *mask*."""
 
     def __init__(self, path: str, mask: Mask | None = None) -> None:
         self._mask = mask or Mask()
         self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._trouble: OSError | None = None
+        self._error: OSError | None = None
 
-    def _say(self, line: Line) -> None:
-        said = in_texts(msgspec.to_builtins(line, enc_hook=str), self._text)
-        if self._trouble is None:
+    def _append(self, line: Line) -> None:
+        masked = in_texts(msgspec.to_builtins(line, enc_hook=str), self._text)
+        if self._error is None:
             try:
-                write_all(self._fd, msgspec.json.encode(said) + b"\n")
+                write_all(self._fd, msgspec.json.encode(masked) + b"\n")
             except OSError as error:
-                self._trouble = error
-        self.check()  # whatever the handler makes of it: a report with a gap has no answer
+                self._error = error
+        self.check()  # even if the handler ignores the exception, a report with a gap must not get an outcome
 
     def check(self) -> None:
-        """Raise the OSError for which something could not be said."""
-        if self._trouble is not None:
-            raise self._trouble
+        """Raise the OSError of the first line that could not be written, if any."""
+        if self._error is not None:
+            raise self._error
 
     def _text(self, text: str) -> str:
-        # Half of a surrogate pair, as it stands in names of files, has no bytes in UTF-8.
+        # File names may contain surrogates (undecodable bytes), which can't be encoded in UTF-8.
         return self._mask.text(text.encode(errors="backslashreplace").decode())
 
     def event(self, name: str, **payload: Any) -> None:
         """See `Report.event`."""
-        self._say(EventLine(name, payload))
+        self._append(EventLine(name, payload))
 
     def condition(self, condition: Condition) -> None:
         """See `Report.condition`."""
-        self._say(ConditionLine(condition))
+        self._append(ConditionLine(condition))
 
     def notice(self, notice: Notice) -> None:
         """See `Report.notice`."""
-        self._say(NoticeLine(notice))
+        self._append(NoticeLine(notice))
 
     def count(self, name: str, amount: int = 1) -> None:
         """See `Report.count`."""
-        self._say(CountLine(name, amount))
+        self._append(CountLine(name, amount))
 
     def outcome(self, outcome: Outcome) -> None:
-        """Write the answer, after which nothing follows: it must not be lost once the run counts as ended."""
-        self._say(OutcomeLine(outcome))
+        """Write the outcome, fsync and close the file. It must be on disk before the run counts as ended."""
+        self._append(OutcomeLine(outcome))
         os.fsync(self._fd)
         os.close(self._fd)
 
 
 class Reported(msgspec.Struct):
-    """What a handler said, gathered by kind. *outcome* is None if it never came to an end."""
+    """The lines of a report by kind. *outcome* is None if the handler did not finish."""
 
     events: list[EventLine] = []
     conditions: list[Condition] = []
@@ -108,7 +108,11 @@ class Reported(msgspec.Struct):
 
 
 def read_report(path: Path) -> Reported:
-    """Given a report's path, return what stands in it; what can't be read says nothing, nor does a torn last line."""
+    """Return the report in the file at *path*. Invalid lines and an incomplete last line are ignored.
+
+    A file that does not exist, or is not a regular file, is an empty report. Raise OSError if the file can't
+    be read.
+    """
     try:
         data = read_regular(path)
     except (FileNotFoundError, RefusedError):

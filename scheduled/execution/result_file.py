@@ -1,4 +1,4 @@
-"""A supervisor's way to tell what happened: its tick's outcome file, and a poke for the runner to read it."""
+"""Write records to the result file of a tick, and notify the tick through a pipe that it can read them."""
 
 import os
 import time
@@ -6,69 +6,69 @@ import time
 from scheduled.execution.protocol import Record, encode
 from scheduled.state.files import write_all
 
-NEWS, CANNOT_WRITE = b".", b"!"  # what the runner is poked with
-RETRY_DELAY = 1.0  # between tries to write outcomes on a full disk
-SYNC_DELAY = 0.02  # outcomes of short jobs share an fsync; nobody waits for one longer than this
+NEW_RECORDS, CANNOT_WRITE = b".", b"!"  # bytes sent to the tick
+RETRY_DELAY = 1.0  # seconds between attempts to write on a full disk
+SYNC_DELAY = 0.02  # seconds that a record may wait, so that the results of short jobs share an fsync
 
 
 class ResultFile:
-    """The records that a supervisor appends to the file open as *fd*; the runner is poked through *pokes*."""
+    """The result file, open as *fd*. *notify* is the pipe to the tick."""
 
-    def __init__(self, fd: int, pokes: int) -> None:
+    def __init__(self, fd: int, notify: int) -> None:
         self._fd = fd
-        self._pokes: int | None = pokes
-        self._whole = os.fstat(fd).st_size  # of its lines; nobody else writes here
+        self._notify_fd: int | None = notify
+        self._written = os.fstat(fd).st_size  # of all complete lines; no other process writes to this file
         self._unsynced: list[Record] = []
         self.sync_at = 0.0  # on the monotonic clock
 
     def pending(self) -> bool:
-        """Tell whether something was told that is not durable yet."""
+        """Return whether there are records that are not on disk yet."""
         return bool(self._unsynced)
 
-    def tell(self, record: Record) -> None:
-        """Have *record* written soon."""
+    def append(self, record: Record) -> None:
+        """Add *record*; it is written by one of the next calls of `sync`."""
         if not self._unsynced:
             self.sync_at = time.monotonic() + SYNC_DELAY
         self._unsynced.append(record)
 
     def sync(self, *, busy: bool) -> None:
-        """Make what happened durable, then poke the runner; while jobs keep ending (*busy*), several share an fsync."""
+        """Write and fsync the records, then notify the tick. While *busy*, several may share an fsync."""
         busy = busy or self.sync_at - time.monotonic() > SYNC_DELAY
         if self._unsynced and not (busy and time.monotonic() < self.sync_at):
             self.sync_now()
 
     def sync_now(self) -> bool:
-        """Do so at once; return whether all that was told is durable."""
+        """Write and fsync the records immediately; return whether all are on disk."""
         if not self._unsynced:
             return True
         try:
-            self._write_down(b"".join(encode(record) + b"\n" for record in self._unsynced))
+            self._write(b"".join(encode(record) + b"\n" for record in self._unsynced))
         except OSError:
-            # Nobody else knows how these jobs ended: stay, holding the tick's lock, until it can be written.
+            # Only this process knows these results: it keeps them, and the lock of the tick, and retries.
             self.sync_at = time.monotonic() + RETRY_DELAY
-            self._poke(CANNOT_WRITE)
+            self._notify(CANNOT_WRITE)
             return False
         self._unsynced.clear()
-        self._poke(NEWS)
+        self._notify(NEW_RECORDS)
         return True
 
-    def _write_down(self, lines: bytes) -> None:
-        if os.fstat(self._fd).st_size > self._whole:
-            os.ftruncate(self._fd, self._whole)  # half a line that could not be cut off when written
+    def _write(self, lines: bytes) -> None:
+        if os.fstat(self._fd).st_size > self._written:
+            os.ftruncate(self._fd, self._written)  # a partial line that could not be removed earlier
         try:
             write_all(self._fd, lines)
             os.fsync(self._fd)
         except OSError:
-            os.ftruncate(self._fd, self._whole)
+            os.ftruncate(self._fd, self._written)
             raise
-        self._whole += len(lines)
+        self._written += len(lines)
 
-    def _poke(self, what: bytes) -> None:
-        if self._pokes is not None:
+    def _notify(self, message: bytes) -> None:
+        if self._notify_fd is not None:
             try:
-                os.write(self._pokes, what)
+                os.write(self._notify_fd, message)
             except BlockingIOError:
-                return  # a runner that does not look has enough pokes waiting
-            except BrokenPipeError:  # it is gone; the outcome file speaks to the next tick
-                os.close(self._pokes)
-                self._pokes = None
+                return  # the pipe is full, so the tick will be notified anyway
+            except BrokenPipeError:  # the tick has ended; the next tick reads the result file
+                os.close(self._notify_fd)
+                self._notify_fd = None

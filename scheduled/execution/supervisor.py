@@ -1,7 +1,7 @@
-"""The process that starts, times, kills and reaps a tick's jobs, and outlives the runner.
+"""The supervisor: it starts, times, kills and reaps the jobs of a tick, and may outlive the tick.
 
-It takes orders on one descriptor, appends records to the tick's outcome file and pokes the runner to read them.
-Its lock on the outcome file, inherited from the runner, says that it lives.
+It reads orders from a pipe, appends records to the result file of the tick and notifies the tick through a
+second pipe. While it is alive, it holds a lock on the result file, which it has inherited from the tick.
 """
 
 import os
@@ -26,29 +26,33 @@ if TYPE_CHECKING:
     from scheduled.execution.handler_host import HandlerHost
     from scheduled.execution.host_pool import HandlerHostPool
 
-LOOK_SOON, LOOK_LATER = 0.05, 0.5  # at outputs: a flood fills a disk at about a gigabyte a second
-STORM = 4  # queued runs from which on the machine's ease is looked at: fewer are no storm
+CHECK_SOON, CHECK_LATER = 0.05, 0.5  # seconds between checks of the outputs; a job may write 1 GB per second
+STORM = 4  # from this number of queued runs on, the load of the machine limits how many start at once
 
 
 class Supervisor:
-    """One tick's jobs; `serve` returns when no order can come any more and none is open."""
+    """The jobs of one tick.
+
+    *orders* and *notify* are the ends of the pipes from and to the tick, *results* is the open result file.
+    At most *max_parallel* attempts run at a time. After *start_within* seconds only urgent ones are started.
+    """
 
     def __init__(
-        self, orders: int, pokes: int, results: int, max_parallel: int, start_within: float | None = None
+        self, orders: int, notify: int, results: int, max_parallel: int, start_within: float | None = None
     ) -> None:
         self._orders: int | None = orders
-        self._results = ResultFile(results, pokes)
+        self._results = ResultFile(results, notify)
         self._hosts: HandlerHostPool | None = None
         self._max_parallel = max_parallel
         self._start_until = None if start_within is None else time.monotonic() + start_within
         self._queue: deque[Spec] = deque()
         self._running: list[Attempt] = []
         self._partial = b""
-        self._look_after = LOOK_SOON
-        self._pressed, self._ask_ease_at = False, 0.0
+        self._check_after = CHECK_SOON
+        self._pressed, self._check_pressure_at = False, 0.0
 
     def serve(self) -> None:
-        """Work until the orders have ended and all jobs have."""
+        """Execute orders until their pipe is closed, all attempts have ended and all records are on disk."""
         wakeup, wake = os.pipe()
         os.set_blocking(wake, False)
         os.set_blocking(wakeup, False)
@@ -71,25 +75,25 @@ class Supervisor:
         if self._orders is not None:
             poll.register(self._orders, select.POLLIN)
         for running in self._running:
-            if running.host is not None and not running.host.silent:
+            if running.host is not None and not running.host.disconnected:
                 poll.register(running.host, select.POLLIN)
-        ready = {fd for fd, _ in poll.poll(self._patience())}
+        ready = {fd for fd, _ in poll.poll(self._poll_timeout())}
         if wakeup in ready:
             with suppress(BlockingIOError):
                 os.read(wakeup, 4096)
         if self._orders in ready:
-            self._take_orders()
+            self._read_orders()
 
-    def _patience(self) -> float | None:
-        """Return for how many milliseconds nothing needs doing unless a descriptor says so."""
+    def _poll_timeout(self) -> float | None:
+        """Return the milliseconds until the next timeout, output check or sync; None if there is none."""
         moments = [running.deadline for running in self._running]
         if self._running:
-            moments.append(time.monotonic() + self._look_after)
+            moments.append(time.monotonic() + self._check_after)
         if self._results.pending():
             moments.append(self._results.sync_at)
         return max(0.0, (min(moments) - time.monotonic()) * 1000) if moments else None
 
-    def _take_orders(self) -> None:
+    def _read_orders(self) -> None:
         assert self._orders is not None
         data = os.read(self._orders, 1 << 20)
         if not data:
@@ -104,36 +108,35 @@ class Supervisor:
                 self._queue.append(order)
 
     def _start_queued(self) -> None:
-        held = []
+        held_back = []
         while self._queue and len(self._running) < self._max_parallel:
             spec = self._queue.popleft()
             if not spec.urgent and self._start_until is not None and time.monotonic() > self._start_until:
-                self._defer(spec, "the tick's time was up")
+                self._record_not_started(
+                    spec, "the tick's time limit (max_minutes) was reached", deferred=True
+                )
             elif not spec.urgent and self._running and len(self._queue) >= STORM and self._is_pressed():
-                held.append(spec)
-                break  # what has started goes first; looked at again when something ends, or soon
+                held_back.append(spec)
+                break  # checked again when an attempt ends, or with the next check of the outputs
             elif spec.group and any(running.spec.group == spec.group for running in self._running):
-                held.append(spec)
+                held_back.append(spec)
             else:
                 self._start(spec)
-        self._queue.extendleft(reversed(held))
+        self._queue.extendleft(reversed(held_back))
 
     def _is_pressed(self) -> bool:
         now = time.monotonic()
-        if now >= self._ask_ease_at:
-            from scheduled.execution.pressure import pressed  # most ticks are no storm
+        if now >= self._check_pressure_at:
+            from scheduled.execution.pressure import pressed  # most ticks don't need it
 
-            self._pressed, self._ask_ease_at = pressed(), now + LOOK_SOON
+            self._pressed, self._check_pressure_at = pressed(), now + CHECK_SOON
         return self._pressed
-
-    def _defer(self, spec: Spec, reason: str) -> None:
-        self._results.tell(NotStarted(run_id=spec.run_id, attempt=spec.attempt, reason=reason, deferred=True))
 
     def _start(self, spec: Spec) -> None:
         try:
             output = process.open_output(spec.output)
         except OSError as error:
-            self._tell_not_started(spec, masked(spec, f"{spec.output}: {error.strerror}"))
+            self._record_not_started(spec, masked(spec, f"{spec.output}: {error.strerror}"))
             return
         at, moment = time.time(), time.monotonic()
         try:
@@ -141,11 +144,11 @@ class Supervisor:
             pid, host = self._start_process(spec, output)
         except (OSError, ValueError, StateError) as error:
             os.close(output)
-            self._could_not_start(spec, at, error)
+            self._record_failed_start(spec, at, error)
             return
-        except Exception as error:  # noqa: BLE001 - say, a program half replaced by its upgrade: the others go on
+        except Exception as error:  # noqa: BLE001 - an ImportError during an upgrade
             os.close(output)
-            self._tell_not_started(spec, masked(spec, f"{type(error).__name__}: {error}"))
+            self._record_not_started(spec, masked(spec, f"{type(error).__name__}: {error}"))
             return
         running = Attempt(
             spec=spec,
@@ -157,21 +160,22 @@ class Supervisor:
             deadline=moment + spec.timeout,
         )
         self._running.append(running)
-        self._look_after = LOOK_SOON
-        self._tell_started(running)
+        self._check_after = CHECK_SOON
+        self._record_started(running)
 
     def _start_process(self, spec: Spec, output: int) -> "tuple[int, HandlerHost | None]":
-        """Start the program, or have a child do a handler's work; return the process, and the child that it is."""
+        """Start the program, or assign the task to a handler process; return the pid and that process."""
         if spec.task is None or spec.attempt > 1:
-            # What was found before is what the last attempt failed with.
-            self._let_hosts_go()
+            # A program may change files that handler processes have cached, and a retry must not use cached
+            # data.
+            self._dismiss_hosts()
         if spec.task is None:
             return process.spawn(spec, output), None
-        host = self._host_pool().given(spec, output)
+        host = self._host_pool().assign(spec, output)
         return host.pid, host
 
-    def _tell_started(self, running: Attempt) -> None:
-        self._results.tell(
+    def _record_started(self, running: Attempt) -> None:
+        self._results.append(
             Started(
                 run_id=running.spec.run_id,
                 attempt=running.spec.attempt,
@@ -189,18 +193,20 @@ class Supervisor:
             self._hosts = HandlerHostPool(self._results.sync_now)
         return self._hosts
 
-    def _let_hosts_go(self) -> None:
+    def _dismiss_hosts(self) -> None:
         if self._hosts is not None:
             self._hosts.dismiss_all([running.host for running in self._running])
 
-    def _tell_not_started(self, spec: Spec, reason: str) -> None:
-        self._results.tell(NotStarted(run_id=spec.run_id, attempt=spec.attempt, reason=reason))
+    def _record_not_started(self, spec: Spec, reason: str, *, deferred: bool = False) -> None:
+        self._results.append(
+            NotStarted(run_id=spec.run_id, attempt=spec.attempt, reason=reason, deferred=deferred)
+        )
 
-    def _could_not_start(self, spec: Spec, at: float, error: Exception) -> None:
+    def _record_failed_start(self, spec: Spec, at: float, error: Exception) -> None:
         if isinstance(error, StateError) or getattr(error, "errno", None) in SHORTAGE:
-            self._tell_not_started(spec, getattr(error, "strerror", None) or str(error))
+            self._record_not_started(spec, getattr(error, "strerror", None) or str(error))
         else:
-            self._results.tell(Ended(ending=not_startable(spec, at, error)))
+            self._results.append(Ended(ending=not_startable(spec, at, error)))
 
     def _reap(self) -> None:
         for running in list(self._running):
@@ -213,12 +219,12 @@ class Supervisor:
 
     def _finish(self, running: Attempt, code: int) -> None:
         if running.cause is not None:
-            process.signal_group(running.pid, signal.SIGKILL)  # members that ignored TERM
+            process.signal_group(running.pid, signal.SIGKILL)  # members of the group that ignored SIGTERM
         if running.host is None:
-            self._let_hosts_go()
-        elif running.cause is not None or not running.host.lasts:
+            self._dismiss_hosts()
+        elif running.cause is not None or not running.host.reusable:
             self._host_pool().dismiss(running.host)
-        self._results.tell(Ended(ending=result_of(running, code)))
+        self._results.append(Ended(ending=result_of(running, code)))
 
     def _enforce(self) -> None:
         now = time.monotonic()
@@ -226,17 +232,17 @@ class Supervisor:
             if now >= running.deadline:
                 self._kill(running, "timed_out", now)
         grew = [running.output.grew() for running in self._running]
-        self._look_after = LOOK_SOON if any(grew) else min(2 * self._look_after, LOOK_LATER)
+        self._check_after = CHECK_SOON if any(grew) else min(2 * self._check_after, CHECK_LATER)
 
     def _kill(self, running: Attempt, cause: AttemptStatus, now: float) -> None:
         process.signal_group(running.pid, signal.SIGTERM if running.cause is None else signal.SIGKILL)
-        process.signal_group(running.pid, signal.SIGCONT)  # a stopped process would never see TERM
+        process.signal_group(running.pid, signal.SIGCONT)  # a stopped process does not handle SIGTERM
         running.cause = running.cause or cause
         running.deadline = now + process.KILL_GRACE
 
     def _stop(self) -> None:
         for spec in self._queue:
-            self._defer(spec, "the runner was stopped")
+            self._record_not_started(spec, "the tick was stopped", deferred=True)
         self._queue.clear()
         for running in self._running:
             if running.cause is None:

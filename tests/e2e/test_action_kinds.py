@@ -114,7 +114,7 @@ def test_a_run_that_nothing_executes_is_not_started_and_reported(world: World, o
     assert ticked.returncode == 1
     assert "It waits: at the last tick nothing here executed what it does (beep)." in " ".join(why.split())
     assert "1970" not in why
-    assert "not started: nothing here executes what alarm does (beep)" in ticked.stderr + ticked.stdout
+    assert "not started: no executor for actions of kind beep" in ticked.stderr + ticked.stdout
     assert "`scheduled disable alarm`" in ticked.stderr + ticked.stdout
     assert (runs["alarm"], runs["other"]) == (("waiting_retry", 0), ("success", 1))
     assert (again.returncode, status.returncode) == (1, 1)
@@ -126,7 +126,7 @@ def test_a_run_by_hand_that_nothing_executes_leaves_no_run(world: World, orphane
     ran = orphaned.run("run", "alarm")
 
     assert ran.returncode == 1
-    assert "nothing here executes what alarm does (beep)" in ran.stderr + ran.stdout
+    assert "no executor for actions of kind beep" in ran.stderr + ran.stdout
     assert orphaned.json("history") == []
 
 
@@ -153,4 +153,4 @@ def test_a_retry_of_what_nothing_executes_does_not_keep_the_tick(world: World, o
     ran = orphaned.run("run", "all")
 
     assert ran.returncode == 1
-    assert (ran.stderr + ran.stdout).count("nothing here executes what alarm does") == 1
+    assert (ran.stderr + ran.stdout).count("no executor for actions of kind beep") == 1

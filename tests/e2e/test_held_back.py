@@ -319,7 +319,7 @@ def test_what_is_run_by_hand_asks_no_gate_of_its_own(world):
 
 
 # The same tick, but that it has less time than ten minutes.
-LEAVING = "import sys; from scheduled.cli import main as cli; from scheduled.engine import follow_ups; follow_ups.STAY = {}; sys.exit(cli.main())"
+LEAVING = "import sys; from scheduled.cli import main as cli; from scheduled.engine import follow_ups; follow_ups.RETRY_LIMIT = {}; sys.exit(cli.main())"
 
 
 @pytest.mark.parametrize(("stay", "delay"), [(-1, 0), (0.5, 2)])

@@ -1,7 +1,7 @@
-"""Clocks that step, by a minute or by decades, through the whole program; and every change of every zone until 2030.
+"""Clock steps of a minute up to decades, and every clock change of every time zone until 2030.
 
-Under libfaketime ticks are real processes. The simulation (tests/property/test_simulation.py) has thousands of
-smaller steps. `HOSTILE_SEED=N` walks the same zones again; SCHEDULED_NIGHTLY=1 walks all of them.
+Under libfaketime ticks are real processes. The simulation (tests/property/test_simulation.py) has thousands
+of smaller steps. `HOSTILE_SEED=N` tests the same zones again; SCHEDULED_NIGHTLY=1 tests all zones.
 """
 
 import random
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
-from scheduled.engine.clock_steps import slept_through
+from scheduled.engine.clock_steps import tolerance
 from scheduled.schedules import clock_changes, cron_timetable, zones
 from tests.fixtures.in_process_cli import NIGHTLY, SEED
 
@@ -38,7 +38,7 @@ HALF = timedelta(seconds=30)
 
 
 class Clock:
-    """Ticks of a world at instants of the test's choosing, each held to what holds after any tick."""
+    """Run ticks of a world at chosen instants, and check after each one what must hold after every tick."""
 
     def __init__(self, world):
         self.world = world
@@ -48,33 +48,33 @@ class Clock:
         return [line.split()[:2] for line in path.read_text().splitlines()] if path.exists() else []
 
     def tick(self, at):
-        """Make a tick at *at* (UTC); return what was said."""
+        """Run a tick at *at* (UTC); return its standard error."""
         before = self.ran()
         done = self.world.run("run", at=f"{at:%Y-%m-%d %H:%M:%S}")
         new = self.ran()[len(before) :]
         assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
-        # Whatever happened to the clock: a job runs once at most, for all that it missed.
+        # After any clock step a job runs at most once, for all slots that it missed.
         assert len({job for job, _ in new}) == len(new), new
-        self.look(at)
+        self.check(at)
         return done.stderr
 
-    def look(self, at):
-        """Nothing is unaccounted for; no job waits for longer than its period, and a small step, which is slept through."""
+    def check(self, at):
+        """Assert that every slot is accounted for, and no job waits longer than its period plus the tolerance."""
         audit = self.world.json("audit", at=f"{at + HALF:%Y-%m-%d %H:%M:%S}")
         assert audit["ok"], (at, audit["problems"])
         for name, job in self.world.snapshot()["jobs"].items():
             ahead = datetime.fromisoformat(job["next_run"]).timestamp() - at.timestamp()
-            longest = PERIODS[name] + slept_through(PERIODS[name]) + 60
+            longest = PERIODS[name] + tolerance(PERIODS[name]) + 60
             assert -60 <= ahead <= longest, (at, name, job["next_run"])
 
-    def live(self, start, minutes):
-        """Tick every five minutes."""
+    def ticks(self, start, minutes):
+        """Run a tick every 5 minutes from *start* on; return their standard error."""
         return "".join(self.tick(start + timedelta(minutes=at)) for at in range(0, minutes + 1, 5))
 
 
 @pytest.fixture
 def clock(world, monkeypatch):
-    # No step of the wall clock moves the monotonic one; libfaketime would turn it negative.
+    # A step of the wall clock does not move the monotonic clock; libfaketime would make it negative.
     monkeypatch.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")
     monkeypatch.setenv("DONT_FAKE_MONOTONIC", "1")
     world.configure(JOBS.format(root=world.root))
@@ -101,24 +101,22 @@ STEPS = {
 @pytest.mark.system
 @needs_faketime
 @pytest.mark.parametrize("step", STEPS)
-def test_after_a_step_and_after_the_step_back_all_go_on_within_their_period_and_nothing_is_replayed(
-    clock, step
-):
-    clock.live(NORMAL, 20)
+def test_after_a_step_and_the_step_back_jobs_continue_within_their_period_and_no_slot_runs_twice(clock, step):
+    clock.ticks(NORMAL, 20)
     before = clock.ran()
 
-    said = clock.live(STEPS[step], 20)
+    output = clock.ticks(STEPS[step], 20)
     meanwhile = clock.ran()[len(before) :]
-    clock.live(NORMAL + timedelta(minutes=45), 20)
+    clock.ticks(NORMAL + timedelta(minutes=45), 20)
     after = clock.ran()[len(before) + len(meanwhile) :]
 
-    # One for all that was missed, and what comes due in twenty minutes.
+    # One run per job for all missed slots, and the slots of these 20 minutes.
     assert len(meanwhile) <= len(PERIODS) + 4
     assert len(after) <= len(PERIODS) + 4
-    # A slot of before the step runs again in no pass: its verdict stands.
+    # No slot from before the step runs again: it keeps its verdict.
     assert [run for run in (*meanwhile, *after) if run in before] == []
     back = STEPS[step] < NORMAL - timedelta(minutes=5)
-    assert ("the clock went back" in said) == back, said
+    assert ("the clock went back" in output) == back, output
 
 
 @pytest.mark.system
@@ -127,13 +125,13 @@ def test_after_a_step_and_after_the_step_back_all_go_on_within_their_period_and_
     ("back", "again"),
     [(20, {"often"}), (45, {"often", "hourly"}), (4 * 60, {"often", "hourly", "daily"})],
 )
-def test_a_correction_repeats_no_run_of_a_job_that_comes_seldom(clock, back, again):
+def test_a_small_step_back_repeats_only_runs_of_frequent_jobs(clock, back, again):
     before_five, after_five = utc(2026, 2, 3, 3, 50, 20), utc(2026, 2, 3, 4, 10, 20)  # 05:00 in Berlin
-    clock.live(utc(2026, 2, 2, 20, 40, 20), 0)
-    clock.live(before_five, 20)
+    clock.ticks(utc(2026, 2, 2, 20, 40, 20), 0)
+    clock.ticks(before_five, 20)
     before = clock.ran()
 
-    for minutes in range(0, back + 10, 5):  # until all that lies before the step has come again
+    for minutes in range(0, back + 10, 5):  # until all instants before the step have passed again
         clock.tick(after_five + timedelta(minutes=minutes - back))
 
     repeated = [job for job, slot in clock.ran()[len(before) :] if [job, slot] in before]
@@ -142,18 +140,18 @@ def test_a_correction_repeats_no_run_of_a_job_that_comes_seldom(clock, back, aga
 
 @pytest.mark.system
 @needs_faketime
-def test_a_first_tick_at_1970_is_no_history_to_be_caught_up_with(clock):
-    clock.live(utc(1970, 1, 1, 0, 0, 5), 5)
+def test_after_a_first_tick_in_1970_nothing_before_the_right_time_is_caught_up(clock):
+    clock.ticks(utc(1970, 1, 1, 0, 0, 5), 5)
     before = clock.ran()
 
-    clock.live(NORMAL, 10)
+    clock.ticks(NORMAL, 10)
 
     assert len(clock.ran()) - len(before) <= len(PERIODS)
 
 
 @pytest.mark.system
 @needs_faketime
-def test_a_leap_day_that_was_slept_through_is_caught_up_with_once(world):
+def test_a_missed_leap_day_is_caught_up_once(world):
     world.configure(f"""
         timezone = "UTC"
         [jobs.leap]
@@ -177,7 +175,7 @@ def test_a_leap_day_that_was_slept_through_is_caught_up_with_once(world):
 
 @pytest.mark.system
 @needs_faketime
-def test_a_zone_that_changes_between_two_ticks_begins_anew_and_replays_nothing(world, monkeypatch):
+def test_a_changed_time_zone_begins_a_new_epoch_and_replays_nothing(world, monkeypatch):
     world.configure(f"""
         [jobs.daily]
         cron = "0 5 * * *"
@@ -209,7 +207,7 @@ def test_a_zone_that_changes_between_two_ticks_begins_anew_and_replays_nothing(w
     assert world.json("audit", at="2026-02-03 20:30:00")["ok"]
 
 
-# Every zone, minute by minute
+# Every zone, compared minute by minute
 
 
 FROM, TO = zones.start_of(2024), zones.start_of(2031)
@@ -220,7 +218,7 @@ WALKED = CHANGING if NIGHTLY else random.Random(SEED).sample(CHANGING, 12)
 
 
 def walked(expression, zone, start, end):
-    """Return when Debian's cron starts a job in (start, end], found by walking through the minutes."""
+    """Return when Debian's cron starts a job in (start, end], found by checking each minute."""
     minute, hour = expression.split()[:2]
     here = ZoneInfo(zone)
     minutes = range(start - start % 60 + 60, end + 1, 60)
@@ -231,7 +229,7 @@ def walked(expression, zone, start, end):
     found = []
     for day in sorted({at.date() for at in local.values()}):
         wanted = datetime(day.year, day.month, day.day, int(hour), int(minute))
-        # Where the clock leaves the time out, the first minute after it does.
+        # If the clock change skips the time, the job starts in the first minute after the change.
         first = next((at for at in minutes if local[at] >= wanted), None)
         if first is not None and local[minutes[0]] <= wanted:
             found.append(first)

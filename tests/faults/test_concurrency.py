@@ -1,4 +1,4 @@
-"""Many at once: ticks beside ticks, beside long jobs and other commands, and users beside users; nobody waits for ever."""
+"""Concurrent ticks: with each other, with long jobs, other commands and other users; no wait is endless."""
 
 import os
 import shutil
@@ -26,27 +26,28 @@ def started(command, **options):
 
 
 def ended(processes):
-    """Return the exit codes, and all that was said."""
-    said = [process.communicate(timeout=100)[0] for process in processes]
-    return [process.returncode for process in processes], "".join(said)
+    """Return the exit codes of *processes*, and their joined output."""
+    output = [process.communicate(timeout=100)[0] for process in processes]
+    return [process.returncode for process in processes], "".join(output)
 
 
-# Ticks beside ticks
+# Concurrent ticks
 
 
 @pytest.mark.timeout(180)
 def test_fifty_ticks_at_once_run_each_slot_exactly_once(worlds):
     world, _ = worlds.another()
 
-    codes, said = ended([started(world.command("run")) for _ in range(CROWD)])
+    codes, output = ended([started(world.command("run")) for _ in range(CROWD)])
 
-    assert (codes, said) == ([0] * CROWD, "")
+    assert (codes, output) == ([0] * CROWD, "")
     assert world.unlike(worlds.reference) + world.witnessed_unlike(worlds.reference) == []
     assert (world.run("run", "--verbose").returncode, world.wrongs()) == (0, [])
 
 
-def test_a_file_that_is_cleared_away_before_it_is_locked_is_made_anew(tmp_path, monkeypatch):
-    # The race is of microseconds: between making the file and locking it, we wait for those who clear away.
+def test_a_file_that_is_removed_before_it_is_locked_is_created_again(tmp_path, monkeypatch):
+    # The race lasts microseconds: wait between the creation and the locking of the file, so that it is
+    # removed.
     monkeypatch.setattr(locks, "hold", lambda fd, path, real=locks.hold: time.sleep(0.0005) or real(fd, path))
     over = threading.Event()
 
@@ -70,7 +71,7 @@ def test_a_file_that_is_cleared_away_before_it_is_locked_is_made_anew(tmp_path, 
         clearing.join()
 
 
-def test_ticks_beside_a_long_job_run_the_others_and_wait_for_nobody(world, until):
+def test_ticks_during_a_long_job_run_the_other_jobs_without_waiting(world, until):
     go, ran = world.root / "go", world.root / "ran"
     world.configure(
         f"""
@@ -97,12 +98,12 @@ def test_ticks_beside_a_long_job_run_the_others_and_wait_for_nobody(world, until
     assert (len(runs), world.json("audit")["problems"]) == (len(set(runs)), [])
 
 
-# Ticks beside other commands
+# Ticks and other commands
 
 
 @pytest.fixture
 def crontab(tmp_path, monkeypatch):
-    """Bring a `crontab` that keeps its file in the test's directory."""
+    """Install a `crontab` command that keeps its file in the directory of the test."""
     directory = tmp_path / "cron"
     directory.mkdir()
     script = directory / "crontab"
@@ -116,7 +117,7 @@ def crontab(tmp_path, monkeypatch):
 
 
 @pytest.mark.timeout(180)
-def test_ticks_beside_edits_installations_and_looks_disturb_nobody(worlds, crontab):
+def test_ticks_and_other_commands_at_the_same_time_all_succeed(worlds, crontab):
     world, _ = worlds.another()
     others = [
         ("install",),
@@ -145,15 +146,15 @@ def test_ticks_beside_edits_installations_and_looks_disturb_nobody(worlds, cront
 
 
 def failed(process, words):
-    (code,), said = ended([process])
-    if "Traceback" in said:
-        return code, said
-    # What `status` finds meanwhile may well be some trouble.
-    return None if code == 0 or (code == 1 and words[0] == "status") else (code, said)
+    (code,), output = ended([process])
+    if "Traceback" in output:
+        return code, output
+    # `status` may find an incident while the other commands run.
+    return None if code == 0 or (code == 1 and words[0] == "status") else (code, output)
 
 
-def test_of_edits_at_once_none_overwrites_another(world, tmp_path):
-    """Each puts a job of its own into the one file, some while others think; who was too late is told."""
+def test_concurrent_edits_do_not_overwrite_one_another(world, tmp_path):
+    """Each editor adds a job to the same file; an edit of a file that has changed in between is refused."""
     world.configure('[jobs.first]\ncommand = "true"\n')
     editors = []
     for number in range(8):
@@ -171,11 +172,11 @@ def test_of_edits_at_once_none_overwrites_another(world, tmp_path):
     kept = {f"j{number}" for number, ((code,), _) in enumerate(results) if code == 0}
     assert {job["name"] for job in world.json("jobs")} == {"first"} | kept
     assert kept
-    for (code,), said in results:
-        assert code == 0 or (code == 2 and "was changed by somebody else meanwhile" in said), said
+    for (code,), output in results:
+        assert code == 0 or (code == 2 and "was changed by somebody else meanwhile" in output), output
 
 
-# Users beside users
+# Several users
 
 needs_users = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("setpriv") is None,
@@ -185,14 +186,14 @@ ADA, BOB = 54321, 54322
 
 
 def as_user(user, command):
-    """Make *command* run as another user, who may read the interpreter wherever it lies, and no more."""
+    """Return *command* to run as *user*, with the single privilege to read any file (the interpreter)."""
     may_read = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
     return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *may_read, *command]
 
 
 @pytest.fixture
 def shared(world):
-    """A world whose configuration is root's, and a state directory of each user's own."""
+    """A world with a configuration of root, and a state directory for each of two users."""
     world.configure(f"[jobs.job]\n{EVERY_SECOND}\ncommand = 'id -u'\ncwd = '/'\n")
     os.chmod(world.root, 0o755)
     for parent in (world.config.parent, *world.root.parents[:2]):
@@ -216,9 +217,9 @@ def test_two_users_of_one_configuration_have_their_own_runs(shared, monkeypatch)
             monkeypatch.setenv("HOME", str(state))
             ticks.append(started(as_user(user, world.command("run"))))
 
-    codes, said = ended(ticks)
+    codes, output = ended(ticks)
 
-    assert (codes, said) == ([0] * len(ticks), "")
+    assert (codes, output) == ([0] * len(ticks), "")
     for user, state in states.items():
         outputs = list((state / "output").glob("*.log"))
         assert outputs
@@ -229,24 +230,24 @@ def test_two_users_of_one_configuration_have_their_own_runs(shared, monkeypatch)
 @pytest.mark.system
 @needs_users
 @pytest.mark.parametrize("verb", ["run", "pause"])
-def test_nobody_works_on_another_users_state(shared, verb):
+def test_the_state_of_another_user_is_refused(shared, verb):
     world, states = shared
     world.state = states[ADA]
     words = ("pause", "job") if verb == "pause" else (verb,)
     assert ended([started(as_user(ADA, world.command("run")))]) == ([0], "")
     before = sorted((path, path.stat().st_mtime_ns) for path in states[ADA].rglob("*"))
 
-    codes, said = ended([started(as_user(BOB, world.command(*words)))])
+    codes, output = ended([started(as_user(BOB, world.command(*words)))])
 
-    assert (codes, "Traceback" in said) == ([2], False), said
-    assert f"{states[ADA]}: belongs to user {ADA}, not to you" in said
+    assert (codes, "Traceback" in output) == ([2], False), output
+    assert f"{states[ADA]}: belongs to user {ADA}, not to you" in output
     assert sorted((path, path.stat().st_mtime_ns) for path in states[ADA].rglob("*")) == before
 
 
-# Nobody waits for longer than is stated
+# Waiting times
 
-# The same tick, but for its patience: a second stands for a minute, another for ten.
-HURRIED = """
+# A tick with both timeouts, of 1 minute and of 10 minutes, reduced to 1 second.
+SHORT_TIMEOUTS = """
 import sys
 from scheduled.state import locks
 from scheduled.state.sqlite import errors
@@ -259,16 +260,16 @@ sys.exit(main())
 """
 
 
-def hurried(world):
-    """Make a hurried tick; return its exit code, what it said, and for how long it lived."""
+def tick_with_short_timeouts(world):
+    """Run a tick with short timeouts; return its exit code, its output and its duration in seconds."""
     began = time.monotonic()
-    codes, said = ended([started([sys.executable, "-c", HURRIED, *world.command("run")[2:]])])
-    return codes[0], said, time.monotonic() - began
+    codes, output = ended([started([sys.executable, "-c", SHORT_TIMEOUTS, *world.command("run")[2:]])])
+    return codes[0], output, time.monotonic() - began
 
 
 @contextmanager
 def stopped_holder(lock):
-    """Have a process hold a lock, and be stopped."""
+    """Let a process hold *lock*, and stop that process."""
     claimant = subprocess.Popen(
         ["flock", lock, "sh", "-c", "echo held; exec sleep 1000"], stdout=subprocess.PIPE
     )
@@ -287,12 +288,12 @@ def children(pid):
 
 
 @pytest.mark.parametrize("lock", ["ledger.lock", "snapshot.lock"])
-def test_a_lock_whose_holder_has_stopped_is_waited_for_only_so_long_and_said(worlds, until, lock):
+def test_waiting_for_a_lock_with_a_stopped_holder_ends_with_an_error(worlds, until, lock):
     world, _ = worlds.another()
     with stopped_holder(world.state / lock):
-        code, said, seconds = hurried(world)
+        code, output, seconds = tick_with_short_timeouts(world)
 
-    assert (code, said) == (
+    assert (code, output) == (
         75,
         f"scheduled: {world.state / lock}: another process has held this lock for 1 s\n",
     )
@@ -300,14 +301,14 @@ def test_a_lock_whose_holder_has_stopped_is_waited_for_only_so_long_and_said(wor
     assert world.unquiet(world.recover(until)) + world.wrongs() == []
 
 
-def test_a_strangers_transaction_is_waited_for_only_so_long_and_said(worlds, until):
+def test_waiting_for_the_transaction_of_another_program_ends_with_an_error(worlds, until):
     world, _ = worlds.another()
     with closing(sqlite3.connect(world.state / "ledger.db", isolation_level=None)) as stranger:
         stranger.execute("BEGIN IMMEDIATE")
-        code, said, seconds = hurried(world)
+        code, output, seconds = tick_with_short_timeouts(world)
 
     ledger = world.state / "ledger.db"
-    assert (code, said) == (
+    assert (code, output) == (
         75,
         f"scheduled: {ledger}: another program has held the ledger for 1 s; close it there\n",
     )
@@ -315,5 +316,5 @@ def test_a_strangers_transaction_is_waited_for_only_so_long_and_said(worlds, unt
     assert world.unquiet(world.recover(until)) + world.wrongs() == []
 
 
-def test_what_is_stated_is_what_is_waited():
+def test_the_waiting_times_are_the_documented_ones():
     assert (PATIENCE, BUSY_SECONDS) == (60, 600)

@@ -1,7 +1,7 @@
-"""kill -9 at every call by which a tick changes the world: runner, supervisor, handlers and jobs in turn.
+"""SIGKILL at every system call with which a tick, its supervisor, handlers or jobs change anything.
 
-In every run a sample of the points, drawn from a printed seed (`POINTS_SEED=N` tells it again); with
-SCHEDULED_NIGHTLY=1 each of them.
+Each test run takes a sample of these points, from a printed seed (`POINTS_SEED=N` repeats it). With
+SCHEDULED_NIGHTLY=1 all points are tested.
 """
 
 import os
@@ -21,18 +21,18 @@ CHANGES = {
     "handler": ("write", "sync", "rename", "unlink", "make"),
     "job": ("write", "fork", "make"),
 }
-SAMPLE = 7  # of each role's calls of each kind
+SAMPLE = 7  # points per role and kind of call
 
 
 def killed(worlds, until, role, kind, nth):
-    """Kill a tick at one point, tick on, and return what is wrong then."""
+    """Kill a tick at one point, recover with further ticks, and return what is wrong afterwards."""
     world, points = worlds.another()
     world.tick(points.environment(role=role, kind=kind, nth=nth))
     wrongs = [f"just after: {wrong}" for wrong in world.overtaken()]
-    said = world.recover(until)
-    wrongs += [*world.wrongs(), *world.unlike(worlds.reference), *world.unquiet(said)]
+    output = world.recover(until)
+    wrongs += [*world.wrongs(), *world.unlike(worlds.reference), *world.unquiet(output)]
     if role == "runner":
-        # Its death is no interruption of any job: nothing was run a second time.
+        # The death of the tick interrupts no job: no attempt is repeated.
         wrongs += world.witnessed_unlike(worlds.reference)
     return points.met(), worlds.judge(world, f"{role} {kind} {nth}", wrongs)
 
@@ -47,13 +47,13 @@ def test_killed_at_any_point_nothing_is_lost_torn_doubled_or_left_behind(worlds,
 
 
 def killed_at_first(worlds, until, kind, nth):
-    """Kill the very first tick of all at one point, tick on, and return what is wrong then."""
+    """Kill the very first tick at one point, run further ticks, and return what is wrong afterwards."""
     world, points = worlds.another()
     shutil.rmtree(world.state)
     world.tick(points.environment(role="runner", kind=kind, nth=nth))
-    said = world.recover(until)
+    output = world.recover(until)
     known = {job for (job,) in world.sql("SELECT job FROM epochs WHERE ends_at IS NULL")}
-    wrongs = [*world.damage(), *world.unquiet(said)]
+    wrongs = [*world.damage(), *world.unquiet(output)]
     configured = {job["name"] for job in world.json("jobs")}
     wrongs += [] if known == configured else [f"{known} are known of {configured}"]
     return points.met(), worlds.judge(world, f"first tick, {kind} {nth}", wrongs)
@@ -61,7 +61,7 @@ def killed_at_first(worlds, until, kind, nth):
 
 @pytest.mark.timeout(7200 if NIGHTLY else 120)
 @pytest.mark.parametrize("kind", ["write", "sync", "rename", "make"])
-def test_killed_in_the_very_first_tick_of_all_the_next_one_begins_anew(worlds, until, kind):
+def test_after_a_kill_in_the_very_first_tick_the_next_one_starts_from_scratch(worlds, until, kind):
     world, counting = worlds.another()
     shutil.rmtree(world.state)
     assert world.tick(counting.environment()).returncode == 0
@@ -72,8 +72,8 @@ def test_killed_in_the_very_first_tick_of_all_the_next_one_begins_anew(worlds, u
     )
 
 
-def test_what_is_put_in_a_files_place_was_synced_before_and_its_name_after(worlds):
-    """No kill shows that: it is the power cut for which it is done."""
+def test_a_replacing_file_is_synced_before_the_rename_and_its_directory_after(worlds):
+    """A kill can't test this: the order of the syncs protects against a power cut."""
     world, points = worlds.another()
     trace = world.root.with_suffix(".trace")
     world.tick(points.environment(trace=trace))
@@ -93,22 +93,23 @@ def test_what_is_put_in_a_files_place_was_synced_before_and_its_name_after(world
     assert nameless == {}
 
 
-def test_an_outcome_is_synced_before_the_runner_hears_of_it(worlds):
+def test_a_result_is_synced_before_the_tick_is_notified(worlds):
     world, points = worlds.another()
     trace = world.root.with_suffix(".trace")
     world.tick(points.environment(trace=trace))
 
     lines = [call[1:3] for call in calls(trace, role="supervisor") if call[1] in ("write", "sync")]
     after_sync = [path for (kind, _), (_, path) in pairwise(lines) if kind == "sync"]
-    ((ear, times),) = Counter(after_sync).most_common(1)  # the other pipe is the supervisor's own alarm clock
-    told = [(kind, path) for kind, path in lines if path == ear or path.endswith(".jsonl")]
+    # The supervisor has another pipe, for its own signals.
+    ((pipe, times),) = Counter(after_sync).most_common(1)
+    relevant = [(kind, path) for kind, path in lines if path == pipe or path.endswith(".jsonl")]
 
-    assert (ear.startswith("pipe:"), times > 3) == (True, True)
-    assert {kind for (kind, _), (_, path) in pairwise(told) if path == ear} == {"sync"}
+    assert (pipe.startswith("pipe:"), times > 3) == (True, True)
+    assert {kind for (kind, _), (_, path) in pairwise(relevant) if path == pipe} == {"sync"}
 
 
 def calls(trace, role=""):
-    """Yield process, kind, path and (of a rename) what was renamed, of every call that was counted."""
+    """Yield the pid, the kind, the path and, for a rename, the old path of every counted call."""
     for line in trace.read_text().splitlines():
         _, pid, actor, kind, path, old = line.split("\t")
         if role in ("", actor):
@@ -118,7 +119,7 @@ def calls(trace, role=""):
 @pytest.mark.system
 @pytest.mark.skipif(shutil.which("strace") is None, reason="NOT RUN: needs strace")
 def test_no_call_that_strace_sees_is_missed(worlds):
-    """The points are counted in libc; what a program does without it would be counted nowhere."""
+    """The points are counted in libc; system calls of a program that bypasses it would be missed."""
     world, points = worlds.another()
     seen = world.root.with_suffix(".strace")
     names = {

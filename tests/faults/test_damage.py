@@ -1,7 +1,7 @@
-"""Damage to every file of ours: said, moved aside, restored from its twin; never empty in silence, never a traceback.
+"""Damage to every file of the state: it is reported, moved aside and restored; no silent loss, no traceback.
 
-Whole files, whole directories, and single bits. A lost ledger and a lost snapshot have tests of their own
-(test_lost_ledger.py). `HOSTILE_SEED=N` tells a run again; SCHEDULED_NIGHTLY=1 flips every byte in every way.
+Whole files, whole directories and single bits are damaged. test_lost_ledger.py tests a lost ledger and a lost
+snapshot. `HOSTILE_SEED=N` repeats a run; SCHEDULED_NIGHTLY=1 flips every bit of every byte.
 """
 
 import os
@@ -25,13 +25,13 @@ FAR = """
     every = "7d"
     command = "true"
 """
-EACH = 120  # flips a file and run of CI: a few seconds
+EACH = 120  # flips per file in CI: a few seconds
 HOW_MANY = None if NIGHTLY else EACH
 
 
 @pytest.fixture
-def house(world):
-    """A world with a tick behind it and nothing to come for days."""
+def ticked(world):
+    """A world after one tick, in which nothing is due for days."""
     world.configure(FAR)
     assert world.run("run").returncode == 0
     shutil.copytree(world.state, world.root / "good")
@@ -48,11 +48,11 @@ def positions(world):
 
 
 def flips(data, salt):
-    """Return (place, damaged data): one bit of every byte, all its bits at night, or a sample of them."""
+    """Yield (offset, damaged data) with one flipped bit: for a sample of the bytes, or, nightly, every bit."""
     ways = [1 << bit for bit in range(8)] + [0xFF] if NIGHTLY else [None]
     chance = random.Random(f"{SEED} {salt}")
     places = [(place, way or 1 << chance.randrange(8)) for place in range(len(data)) for way in ways]
-    print(f"HOSTILE_SEED={SEED}: {salt}: {len(places)} flips, {HOW_MANY or 'all'} are tried")
+    print(f"HOSTILE_SEED={SEED}: {salt}: {len(places)} flips, {HOW_MANY or 'all'} are tested")
     for place, way in sorted(chance.sample(places, min(HOW_MANY or len(places), len(places)))):
         yield place, data[:place] + bytes([data[place] ^ way]) + data[place + 1 :]
 
@@ -60,61 +60,61 @@ def flips(data, salt):
 # Bits
 
 
-def test_a_snapshot_with_any_bit_flipped_is_mended_and_moves_nothing(house):
-    before, good = positions(house), (house.state / "scheduled_state.json").read_bytes()
+def test_a_snapshot_with_any_flipped_bit_is_repaired_without_moving_a_position(ticked):
+    before, good = positions(ticked), (ticked.state / "scheduled_state.json").read_bytes()
 
     for place, bad in flips(good, "snapshot"):
-        renew(house)
-        (house.state / "scheduled_state.json").write_bytes(bad)
-        done = invoke(house, "run")
-        after = positions(house)
+        renew(ticked)
+        (ticked.state / "scheduled_state.json").write_bytes(bad)
+        done = invoke(ticked, "run")
+        after = positions(ticked)
         assert (place, done.code, after, "Traceback" in done.err) == (place, 0, before, False)
         assert done.err, f"byte {place} was flipped in silence"
 
 
-def test_with_the_ledger_gone_too_a_flipped_bit_costs_one_job_its_memory_at_most(house):
-    before, good = positions(house), (house.state / "scheduled_state.json").read_bytes()
+def test_without_a_ledger_a_flipped_bit_in_the_snapshot_affects_at_most_one_job(ticked):
+    before, good = positions(ticked), (ticked.state / "scheduled_state.json").read_bytes()
 
     for place, bad in flips(good, "snapshot alone"):
-        renew(house)
-        (house.state / "ledger.db").unlink()
-        (house.state / "scheduled_state.json").write_bytes(bad)
-        done = invoke(house, "run")
-        after = positions(house)
+        renew(ticked)
+        (ticked.state / "ledger.db").unlink()
+        (ticked.state / "scheduled_state.json").write_bytes(bad)
+        done = invoke(ticked, "run")
+        after = positions(ticked)
         kept = [name for name in before if after[name][0] == before[name][0]]
         damaged = ": damaged; moved aside to" in done.err or "written by a newer version" in done.err
         assert (place, done.code, after.keys() >= before.keys()) == (place, 0, True) or done.code == 1
         assert damaged or len(kept) >= len(before) - 1, (place, done.err)
         assert done.err, f"byte {place} was flipped in silence"
-        assert invoke(house, "audit").code in (0, 1)
+        assert invoke(ticked, "audit").code in (0, 1)
 
 
-def test_a_ledger_with_any_bit_flipped_is_read_or_refused_and_mended_but_never_crashed_on(house):
-    good = (house.state / "ledger.db").read_bytes()
+def test_a_ledger_with_any_flipped_bit_is_read_or_refused_and_restored_without_a_crash(ticked):
+    good = (ticked.state / "ledger.db").read_bytes()
     used = [place for place in range(len(good)) if good[place]]
     chance = random.Random(f"{SEED} ledger")
     mended = 0
 
     for place in used if NIGHTLY else chance.sample(used, EACH):
-        renew(house)
-        (house.state / "scheduled_state.json").unlink()  # it would answer for the ledger
+        renew(ticked)
+        (ticked.state / "scheduled_state.json").unlink()  # so that nothing can be restored from it
         bad = bytearray(good)
         bad[place] ^= 1 << chance.randrange(8)
-        (house.state / "ledger.db").write_bytes(bad)
-        ticks = [invoke(house, "run") for _ in range(2)]
+        (ticked.state / "ledger.db").write_bytes(bad)
+        ticks = [invoke(ticked, "run") for _ in range(2)]
         if ticks[1].code:
-            ticks.append(invoke(house, "run"))
+            ticks.append(invoke(ticked, "run"))
         assert {done.code for done in ticks} <= {0, 1}, (place, [done.err for done in ticks])
-        # Whatever it was, the tick after the one that met it works; a newer version stays refused.
+        # The tick after the one that found the damage succeeds. A flip in the version number stays refused.
         newer = "newer version" in ticks[-1].err
         assert newer or sum(done.code for done in ticks) <= 1, (place, [done.err for done in ticks])
-        assert newer or invoke(house, "status").code in (0, 1)
+        assert newer or invoke(ticked, "status").code in (0, 1)
         mended += any("moved aside" in done.err for done in ticks)
 
     assert mended
 
 
-OUTCOMES = """
+TWO_RESULTS = """
     [jobs.a]
     command = "echo $SCHEDULED_ATTEMPT >> {root}/ran"
     [jobs.b]
@@ -124,21 +124,21 @@ OUTCOMES = """
 
 @pytest.fixture
 def orphaned(world, until):
-    """A world whose runner died while two jobs ran; what became of them is in the outcome file alone."""
-    world.configure(OUTCOMES.format(root=world.root).replace("echo", "sleep 1; echo"))
-    runner = world.start("run", "a", "b")
+    """A world in which a tick was killed while two jobs ran. Only the result file holds their results."""
+    world.configure(TWO_RESULTS.format(root=world.root).replace("echo", "sleep 1; echo"))
+    tick = world.start("run", "a", "b")
     until(lambda: list(world.state.glob("output/*.log")) and len(list(world.state.glob("output/*.log"))) == 2)
-    runner.kill()
-    runner.wait()
+    tick.kill()
+    tick.wait()
     (results,) = (world.state / "results").glob("*.jsonl")
     until(lambda: results.read_bytes().count(b'"ended"') == 2)
     until(lambda: subprocess.run(["flock", "-n", str(results), "true"], check=False).returncode == 0)
-    world.configure(OUTCOMES.format(root=world.root))
+    world.configure(TWO_RESULTS.format(root=world.root))
     shutil.copytree(world.state, world.root / "good")
     return world
 
 
-def test_an_outcome_file_with_any_bit_flipped_ends_every_run_once_and_is_kept_if_it_is_damaged(orphaned):
+def test_a_result_file_with_any_flipped_bit_ends_every_run_once_and_is_kept_if_damaged(orphaned):
     (results,) = (orphaned.state / "results").glob("*.jsonl")
     good = results.read_bytes()
 
@@ -147,7 +147,7 @@ def test_an_outcome_file_with_any_bit_flipped_ends_every_run_once_and_is_kept_if
         results.write_bytes(bad)
         done = invoke(orphaned, "run")
         rows = orphaned.sql("SELECT job, status FROM runs ORDER BY job, claimed_at")
-        # A run by hand that was interrupted is not begun again; whichever way, none stays open.
+        # An interrupted manual run is not started again. In no case does a run stay open.
         assert done.code in (0, 1), (place, done.err)
         assert len(rows) == 2
         assert {status for _, status in rows} <= {"success", "failed", "interrupted", "timed_out"}, (
@@ -173,106 +173,106 @@ CONTENTS = {
 
 @pytest.mark.parametrize("damage", CONTENTS)
 @pytest.mark.parametrize("name", ["scheduled_state.json", "ledger.db"])
-def test_a_file_of_the_state_that_is_none_any_more_is_said_and_its_twin_knows_it_all(house, name, damage):
-    before, path = positions(house), house.state / name
+def test_a_damaged_ledger_or_snapshot_is_reported_and_restored_from_the_other(ticked, name, damage):
+    before, path = positions(ticked), ticked.state / name
     path.write_bytes(CONTENTS[damage](path.read_bytes()))
 
-    ticks = [invoke(house, "run") for _ in range(2)]
+    ticks = [invoke(ticked, "run") for _ in range(2)]
 
-    assert (ticks[-1].code, positions(house)) == (0, before)
+    assert (ticks[-1].code, positions(ticked)) == (0, before)
     assert f"{path}: " in ticks[0].err
-    assert invoke(house, "audit").code == 0
+    assert invoke(ticked, "audit").code == 0
 
 
 @pytest.mark.parametrize("kind", ["directory", "fifo"])
 @pytest.mark.parametrize("name", ["scheduled_state.json", "ledger.db"])
-def test_what_is_no_file_is_moved_aside_and_nobody_waits_for_it(house, name, kind):
-    before, path = positions(house), house.state / name
+def test_a_directory_or_fifo_in_place_of_a_file_is_moved_aside_without_blocking(ticked, name, kind):
+    before, path = positions(ticked), ticked.state / name
     path.unlink()
     (path.mkdir if kind == "directory" else lambda: os.mkfifo(path))()
 
-    done = invoke(house, "run")
+    done = invoke(ticked, "run")
 
-    assert (done.code, positions(house)) == (0, before)
+    assert (done.code, positions(ticked)) == (0, before)
     assert f"{path}: not a regular file; moved aside to {path}.damaged-" in done.err
-    assert len(list(house.state.glob(f"{name}.damaged-*"))) == 1
+    assert len(list(ticked.state.glob(f"{name}.damaged-*"))) == 1
 
 
 @pytest.mark.parametrize("name", ["ledger.lock", "snapshot.lock", "ledger.db-wal", "ledger.db-shm"])
-def test_a_directory_in_the_place_of_a_helper_file_is_named_and_the_rest_is_as_it_was(house, name):
-    before = (house.state / "scheduled_state.json").read_bytes()
-    for path in house.state.glob(name):
+def test_a_directory_in_place_of_a_lock_file_is_named_and_nothing_else_changes(ticked, name):
+    before = (ticked.state / "scheduled_state.json").read_bytes()
+    for path in ticked.state.glob(name):
         path.unlink()
-    (house.state / name).mkdir()
+    (ticked.state / name).mkdir()
 
-    done = invoke(house, "run")
+    done = invoke(ticked, "run")
 
-    assert (done.code, "scheduled: " + str(house.state) in done.err) == (1, True)
-    assert (house.state / "scheduled_state.json").read_bytes() == before
-    (house.state / name).rmdir()
-    assert invoke(house, "run").code == 0
+    assert (done.code, "scheduled: " + str(ticked.state) in done.err) == (1, True)
+    assert (ticked.state / "scheduled_state.json").read_bytes() == before
+    (ticked.state / name).rmdir()
+    assert invoke(ticked, "run").code == 0
 
 
 @pytest.mark.parametrize("kind", ["directory", "fifo", "rubbish"])
-def test_outcomes_that_are_none_are_set_aside_and_said_once(house, kind):
-    path = house.state / "results" / "20260101T000000Z-1-abcd.jsonl"
+def test_an_invalid_result_file_is_moved_aside_and_reported_once(ticked, kind):
+    path = ticked.state / "results" / "20260101T000000Z-1-abcd.jsonl"
     {
         "directory": path.mkdir,
         "fifo": lambda: os.mkfifo(path),
         "rubbish": lambda: path.write_bytes(b"\xff{\n" * 100),
     }[kind]()
 
-    ticks = [invoke(house, "run", "-v") for _ in range(2)]
+    ticks = [invoke(ticked, "run", "-v") for _ in range(2)]
 
     assert [done.code for done in ticks] == [0, 0]
     assert (path.exists(), path.with_name(f"{path.name}.damaged").exists()) == (False, True)
     assert str(path) not in ticks[1].err
 
 
-def test_outcomes_that_cannot_be_opened_are_a_failure_until_they_can_be(house):
-    path = house.state / "results" / "20260101T000000Z-1-abcd.jsonl"
+def test_a_result_file_that_cannot_be_opened_fails_the_tick_until_it_is_removed(ticked):
+    path = ticked.state / "results" / "20260101T000000Z-1-abcd.jsonl"
     path.symlink_to(path.name)
 
-    done = invoke(house, "run", "-v")
+    done = invoke(ticked, "run", "-v")
 
-    assert (done.code, f"scheduled: {path}: can't be cleared away: " in done.err) == (1, True)
+    assert (done.code, f"scheduled: {path}: can't be removed: " in done.err) == (1, True)
     path.unlink()
-    assert invoke(house, "run", "-v").code == 0
+    assert invoke(ticked, "run", "-v").code == 0
 
 
 @pytest.mark.parametrize("name", ["spool", "results", "output", "reports"])
-def test_a_file_in_the_place_of_a_directory_is_named(house, name):
-    shutil.rmtree(house.state / name)
-    (house.state / name).write_text("x")
+def test_a_file_in_place_of_a_directory_is_named(ticked, name):
+    shutil.rmtree(ticked.state / name)
+    (ticked.state / name).write_text("x")
 
-    done = invoke(house, "run")
+    done = invoke(ticked, "run")
 
-    assert (done.code, done.err) == (1, f"scheduled: {house.state / name}: File exists\n")
+    assert (done.code, done.err) == (1, f"scheduled: {ticked.state / name}: File exists\n")
 
 
-def test_swapped_files_are_both_told_apart_and_what_they_knew_is_lost_aloud(house):
-    ledger, snapshot = house.state / "ledger.db", house.state / "scheduled_state.json"
-    shutil.move(ledger, house.root / "kept")
+def test_a_swapped_ledger_and_snapshot_are_both_reported_as_damaged(ticked):
+    ledger, snapshot = ticked.state / "ledger.db", ticked.state / "scheduled_state.json"
+    shutil.move(ledger, ticked.root / "kept")
     shutil.move(snapshot, ledger)
-    shutil.move(house.root / "kept", snapshot)
+    shutil.move(ticked.root / "kept", snapshot)
 
-    done = invoke(house, "run")
+    done = invoke(ticked, "run")
 
     assert done.code == 0
     assert f"{ledger}: damaged: " in done.err
     assert f"{snapshot}: damaged; moved aside to " in done.err
-    assert (len(list(house.state.glob("*.damaged-*"))), invoke(house, "audit").code) == (2, 0)
+    assert (len(list(ticked.state.glob("*.damaged-*"))), invoke(ticked, "audit").code) == (2, 0)
 
 
 # Versions
 
 
-def test_a_snapshot_of_a_newer_version_is_refused_and_nothing_changes(house):
-    path = house.state / "scheduled_state.json"
+def test_a_snapshot_of_a_newer_version_is_refused_and_nothing_changes(ticked):
+    path = ticked.state / "scheduled_state.json"
     path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
-    before = {file: file.read_bytes() for file in house.state.glob("*") if file.is_file()}
+    before = {file: file.read_bytes() for file in ticked.state.glob("*") if file.is_file()}
 
-    done = invoke(house, "run")
+    done = invoke(ticked, "run")
 
     assert done.code == 1
     assert (
@@ -282,35 +282,35 @@ def test_a_snapshot_of_a_newer_version_is_refused_and_nothing_changes(house):
     assert {file: file.read_bytes() for file in before} == before
 
 
-def test_a_lost_ledger_is_not_guessed_from_a_newer_snapshot(house):
-    path = house.state / "scheduled_state.json"
+def test_a_lost_ledger_is_not_guessed_from_a_newer_snapshot(ticked):
+    path = ticked.state / "scheduled_state.json"
     path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
-    (house.state / "ledger.db").unlink()
+    (ticked.state / "ledger.db").unlink()
 
-    done = invoke(house, "run")
+    done = invoke(ticked, "run")
 
-    assert (done.code, (house.state / "ledger.db").exists()) == (1, False)
+    assert (done.code, (ticked.state / "ledger.db").exists()) == (1, False)
 
 
-def test_a_ledger_of_a_newer_version_is_refused_and_nothing_changes(house):
-    with closing(sqlite3.connect(house.state / "ledger.db")) as db:
+def test_a_ledger_of_a_newer_version_is_refused_and_nothing_changes(ticked):
+    with closing(sqlite3.connect(ticked.state / "ledger.db")) as db:
         db.execute("PRAGMA user_version = 99")
-    before = (house.state / "ledger.db").read_bytes()
+    before = (ticked.state / "ledger.db").read_bytes()
 
-    done = invoke(house, "run")
+    done = invoke(ticked, "run")
 
     assert (done.code, "written by a newer version of scheduled (schema 99" in done.err) == (1, True)
-    assert (house.state / "ledger.db").read_bytes() == before
+    assert (ticked.state / "ledger.db").read_bytes() == before
 
 
-def test_a_snapshot_of_an_older_version_gives_back_what_it_knew(house):
-    path, before = house.state / "scheduled_state.json", positions(house)
+def test_a_snapshot_of_an_older_version_restores_the_positions(ticked):
+    path, before = ticked.state / "scheduled_state.json", positions(ticked)
     path.write_text(path.read_text().replace('  "version": 1,\n', ""))
-    (house.state / "ledger.db").unlink()
+    (ticked.state / "ledger.db").unlink()
 
-    done = invoke(house, "run")
+    done = invoke(ticked, "run")
 
-    assert (done.code, positions(house), world_version(house)) == (0, before, 1)
+    assert (done.code, positions(ticked), world_version(ticked)) == (0, before, 1)
 
 
 def world_version(world):
@@ -320,8 +320,8 @@ def world_version(world):
 # Locks and owners
 
 
-def test_a_lock_that_is_held_for_too_long_is_named(house):
-    lock = house.state / "ledger.lock"
+def test_a_lock_that_is_held_for_too_long_is_named(ticked):
+    lock = ticked.state / "ledger.lock"
     with subprocess.Popen(["flock", str(lock), "sleep", "60"], start_new_session=True) as claimant:
         try:
             while subprocess.run(["flock", "-n", str(lock), "true"], check=False).returncode == 0:
@@ -334,12 +334,12 @@ def test_a_lock_that_is_held_for_too_long_is_named(house):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 @pytest.mark.parametrize("name", ["ledger.db", "scheduled_state.json", "spool", "results", "output"])
-def test_state_that_belongs_to_somebody_else_is_refused_with_the_fix(house, name):
-    os.chown(house.state / name, 4711, -1)
+def test_state_of_another_user_is_refused_with_the_fix(ticked, name):
+    os.chown(ticked.state / name, 4711, -1)
 
-    done = invoke(house, "run")
+    done = invoke(ticked, "run")
 
-    place = house.state / name
+    place = ticked.state / name
     assert (done.code, done.err) == (
         2,
         (
@@ -353,32 +353,32 @@ def test_state_that_belongs_to_somebody_else_is_refused_with_the_fix(house, name
 
 
 @pytest.mark.parametrize("damage", CONTENTS)
-def test_a_damaged_configuration_lets_nothing_run_and_forgets_no_job(house, damage):
-    before = positions(house)
-    good = house.config.read_bytes()
-    house.config.write_bytes(CONTENTS[damage](good))
+def test_with_a_damaged_configuration_no_job_runs_and_none_is_forgotten(ticked, damage):
+    before = positions(ticked)
+    good = ticked.config.read_bytes()
+    ticked.config.write_bytes(CONTENTS[damage](good))
 
-    done = invoke(house, "run")
-    house.config.write_bytes(good)
+    done = invoke(ticked, "run")
+    ticked.config.write_bytes(good)
 
-    if damage == "zero-length":  # that is a configuration: one without jobs
+    if damage == "zero-length":  # a valid configuration without jobs
         assert done.code == 0
     else:
-        assert (done.code, str(house.config) in done.err) == (2, True)
-        assert (invoke(house, "run").code, positions(house)) == (0, before)
+        assert (done.code, str(ticked.config) in done.err) == (2, True)
+        assert (invoke(ticked, "run").code, positions(ticked)) == (0, before)
 
 
 @pytest.mark.parametrize("kind", ["directory", "fifo", "terabyte"])
 @pytest.mark.parametrize("where", ["scheduled.toml", "jobs.d"])
-def test_a_configuration_that_is_no_file_of_ours_is_named_and_not_waited_for(house, where, kind):
-    path = house.config
+def test_a_configuration_that_is_not_a_usable_file_is_named_without_blocking(ticked, where, kind):
+    path = ticked.config
     if where == "jobs.d":
-        path = house.config.parent / "jobs.d" / "bad.toml"
+        path = ticked.config.parent / "jobs.d" / "bad.toml"
         path.parent.mkdir(mode=0o700)
     path.unlink(missing_ok=True)
     {"directory": path.mkdir, "fifo": lambda: os.mkfifo(path), "terabyte": lambda: sparse(path)}[kind]()
 
-    done = invoke(house, "run")
+    done = invoke(ticked, "run")
 
     assert (done.code, f"scheduled: {path}: " in done.err) == (2, True), done.err
 
@@ -388,10 +388,10 @@ def sparse(path):
         file.truncate(1 << 40)
 
 
-def test_every_bit_of_a_configuration_may_flip(house):
-    good = house.config.read_bytes()
+def test_a_configuration_with_any_flipped_bit_is_accepted_or_refused(ticked):
+    good = ticked.config.read_bytes()
 
     for place, bad in flips(good, "configuration"):
-        house.config.write_bytes(bad)
-        done = invoke(house, "check")
+        ticked.config.write_bytes(bad)
+        done = invoke(ticked, "check")
         assert done.code in (0, 2), (place, done.err)

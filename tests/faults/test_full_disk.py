@@ -1,4 +1,4 @@
-"""A state directory on a disk that is full, or may not be written: a clear error, nothing torn, and it recovers."""
+"""A state directory on a full or read-only disk: a clear error, no partial file, and full recovery."""
 
 import json
 import os
@@ -27,7 +27,7 @@ JOB = """
 
 @pytest.fixture
 def small(world):
-    """Run shell scripts where the state directory is a disk of 600 kB; `tick VERB` says code and complaint."""
+    """Run shell scripts with the state on a disk of 600 kB; `tick VERB` prints exit code and messages."""
     world.state.mkdir(mode=0o700)
 
     def run(script, command="true"):
@@ -49,15 +49,15 @@ def small(world):
     return run
 
 
-def test_a_full_disk_is_said_and_survived(small):
-    said = small("tick; sleep 1; fill; tick; rm fill; sleep 1; tick; tick audit")
+def test_a_full_disk_is_reported_and_the_tick_recovers(small):
+    output = small("tick; sleep 1; fill; tick; rm fill; sleep 1; tick; tick audit")
 
-    assert said[0] == "0"
-    assert (said[1], said[2].startswith("scheduled: /")) == ("1", True)
-    assert "no space left on" in said[2].lower()
-    assert said[3] == "0"
-    assert said[4:6][0] == "0"
-    assert "every slot is accounted for" in said[5]
+    assert output[0] == "0"
+    assert (output[1], output[2].startswith("scheduled: /")) == ("1", True)
+    assert "no space left on" in output[2].lower()
+    assert output[3] == "0"
+    assert output[4:6][0] == "0"
+    assert "every slot is accounted for" in output[5]
 
 
 READING = [
@@ -74,18 +74,18 @@ READING = [
 ]
 
 
-def test_questions_are_answered_while_the_disk_is_full_and_the_reason_is_named(small, world):
+def test_reading_commands_work_on_a_full_disk_and_name_the_reason(small, world):
     asked = "; ".join(f"echo ----; tick '{words}'" for words in READING)
     kept = f"cp -a {world.state} {world.root}/kept"
     compared = f"diff -r {world.state} {world.root}/kept && echo same"
 
-    said = small(
+    output = small(
         f"tick; sleep 1; fill; tick; echo ----; tick status; {kept}; {asked}; echo ----; {compared};"
         "echo ----; tick 'pause job'"
     )
 
     reason = f"no space left on the file system of {world.state}"
-    parts = [part.strip().split("\n") for part in "\n".join(said).split("----")]
+    parts = [part.strip().split("\n") for part in "\n".join(output).split("----")]
     _, status, *answers, unchanged, pause = parts
     assert status[:2] == ["1", f"! {reason}; nothing new is recorded"]
     remark = f"scheduled: {reason}; nothing new is recorded"
@@ -95,17 +95,17 @@ def test_questions_are_answered_while_the_disk_is_full_and_the_reason_is_named(s
 
 
 @pytest.mark.parametrize("memory", ["mode=1777", "ro"])
-def test_where_no_disk_has_room_a_copy_in_memory_is_read(small, world, memory):
+def test_with_all_disks_full_a_copy_in_memory_is_read(small, world, memory):
     nowhere = (
         "for place in /tmp /var/tmp; do mount --rbind $place $place; mount -o remount,ro,bind $place; done"
     )
-    ask = f'said=$({" ".join(world.command())} history 2>&1); echo $?; echo "$said"'
+    ask = f'output=$({" ".join(world.command())} history 2>&1); echo $?; echo "$output"'
 
-    said = small(
+    output = small(
         f"tick; sleep 1; fill; tick; {nowhere}; mount -t tmpfs -o {memory} tmpfs /dev/shm; echo ----; {ask}"
     )
 
-    code, *answer = said[said.index("----") + 1 :]
+    code, *answer = output[output.index("----") + 1 :]
     reason = f"no space left on the file system of {world.state}"
     assert (code, answer[-1]) == {
         "mode=1777": ("0", f"scheduled: {reason}; nothing new is recorded"),
@@ -116,40 +116,40 @@ def test_where_no_disk_has_room_a_copy_in_memory_is_read(small, world, memory):
     }[memory]
 
 
-def test_a_very_first_tick_on_a_full_disk_leaves_a_status_that_says_why(small, world):
-    said = small(
+def test_after_a_first_tick_on_a_full_disk_status_names_the_reason(small, world):
+    output = small(
         "fill; tick; echo ----; tick status; echo ----; tick audit; rm fill; echo ----; tick; tick status"
     )
 
-    first, status, audit, then = ["\n".join(said).split("----")[place].strip() for place in range(4)]
+    first, status, audit, then = ["\n".join(output).split("----")[place].strip() for place in range(4)]
     reason = f"no space left on the file system of {world.state}"
     assert (first[0], status.split("\n")[:2]) == ("1", ["1", f"! {reason}; nothing new is recorded"])
     assert "older version" not in audit
     assert then.startswith("0\n0\nall is well")
 
 
-def test_a_job_that_fills_the_disk_is_recorded_once_there_is_room(small, world):
+def test_a_job_that_fills_the_disk_is_recorded_once_there_is_space(small, world):
     ran = world.root / "ran"
     fills_once = f"[ -e {ran} ] || head -c 10000000 /dev/zero > {world.state}/fill; echo $SCHEDULED_RUN_ID >> {ran}; exit 9"
 
-    said = small("tick; rm fill; sleep 2; tick; tick 'history --json'; tick audit", fills_once)
+    output = small("tick; rm fill; sleep 2; tick; tick 'history --json'; tick audit", fills_once)
 
-    assert (said[0], said[1].startswith("scheduled: ")) == ("1", True)
-    history = json.loads("\n".join(said[said.index("[") : said.index("]") + 1]))
+    assert (output[0], output[1].startswith("scheduled: ")) == ("1", True)
+    history = json.loads("\n".join(output[output.index("[") : output.index("]") + 1]))
     assert [
         (run["run_id"], run["status"], run["attempt"], run["exit_code"]) for run in reversed(history)
     ] == [(run_id, "failed", 1, 9) for run_id in ran.read_text().split()]
-    assert "every slot is accounted for" in said[-1]
+    assert "every slot is accounted for" in output[-1]
 
 
-def test_a_disk_that_may_not_be_written_is_said_and_nothing_is_started(small, world):
-    said = small(
+def test_a_read_only_disk_is_reported_and_nothing_is_started(small, world):
+    output = small(
         f"tick; mount -o remount,ro {world.state}; sleep 1; tick; mount -o remount,rw {world.state}; tick; tick audit",
         f"echo ran >> {world.root}/ran",
     )
 
-    assert (said[0], said[1]) == ("0", "1")
-    assert "ead-only" in said[2] or "readonly" in said[2]
-    assert said[3:5][0] == "0"
-    assert "every slot is accounted for" in "\n".join(said)
+    assert (output[0], output[1]) == ("0", "1")
+    assert "ead-only" in output[2] or "readonly" in output[2]
+    assert output[3:5][0] == "0"
+    assert "every slot is accounted for" in "\n".join(output)
     assert (world.root / "ran").read_text() == "ran\n" * 2

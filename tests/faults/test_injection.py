@@ -1,6 +1,6 @@
-"""Words that come from outside stay words: in a shell, a crontab, TOML, HTML, mail, a calendar, on a terminal.
+"""Text from outside stays text: in a shell, a crontab, TOML, HTML, mail, a calendar and on a terminal.
 
-Markdown has a test of its own (tests/property/test_text.py), log lines too (tests/unit/engine/test_log.py).
+tests/property/test_text.py tests Markdown, tests/unit/engine/test_log.py log lines.
 """
 
 import json
@@ -45,22 +45,22 @@ TEXTS = WORDS.filter(lambda words: not re.search("[\ud800-\udfff]", words))
 
 
 @pytest.mark.parametrize("word", [word for word in NASTY if "\0" not in word and word != "\ud800"])
-def test_an_events_payload_is_data_for_the_jobs_that_hear_it(world, word):
+def test_the_payload_of_an_event_reaches_its_jobs_as_data(world, word):
     world.configure(f"""
-        [jobs.hears]
-        on = "told"
-        command = 'printf "%s" "$SCHEDULED_EVENT_DATA" > {world.root}/heard; echo {{missed}} {{scheduled_for}} {{word}}'
+        [jobs.subscribed]
+        on = "published"
+        command = 'printf "%s" "$SCHEDULED_EVENT_DATA" > {world.root}/data; echo {{missed}} {{scheduled_for}} {{word}}'
         inhibit_sleep = true
         ionice = 7
     """)
     (world.root / "state" / "spool").mkdir(parents=True, mode=0o700)
     world.state.chmod(0o700)
-    (world.state / "spool" / "told.json").write_text(json.dumps({"word": word}))
+    (world.state / "spool" / "published.json").write_text(json.dumps({"word": word}))
 
     done = world.run("run", cwd=world.root)
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads((world.root / "heard").read_text()) == {"word": word}
+    assert json.loads((world.root / "data").read_text()) == {"word": word}
     assert not list(world.root.rglob("pwned"))
 
 
@@ -72,7 +72,7 @@ PATHS = TEXTS.map(lambda words: "/" + words.strip("/"))
 @given(PATHS, PATHS, PATHS)
 @example("/a b", "/100%", "/it's `x` $(y)")
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_what_cron_hands_to_the_shell_is_the_very_command_or_it_is_refused(python, config, state):
+def test_cron_passes_the_exact_command_to_the_shell_or_the_installation_is_refused(python, config, state):
     plan = InstallPlan(
         python=Path(python), main=Path("/m.py"), config=Path(config), state=Path(state), home=Path("/h")
     )
@@ -100,13 +100,13 @@ def test_what_cron_hands_to_the_shell_is_the_very_command_or_it_is_refused(pytho
 
 
 def crons(command):
-    """Do as Debian's cron: an unescaped % ends the command, `\\%` is a %."""
+    """Return *command* as Debian's cron passes it on: `\\%` is a %; an unescaped % would end the command."""
     assert not re.search(r"(?<!\\)%", command)
     return command.replace("\\%", "%")
 
 
 def words_of(command):
-    """Return the words that /bin/sh makes of a line."""
+    """Return the words into which /bin/sh splits a line."""
     line = f"set -- {command}; printf '%s\\0' \"$@\""
     done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, check=True)
     return done.stdout.decode(errors="surrogateescape").split("\0")[:-1]
@@ -117,7 +117,7 @@ def words_of(command):
 
 @given(TEXTS, TEXTS, st.lists(TEXTS, min_size=1, max_size=3))
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_what_is_added_reads_back_as_it_was_said(tmp_path_factory, description, value, words):
+def test_an_added_job_is_read_back_unchanged(tmp_path_factory, description, value, words):
     config = tmp_path_factory.mktemp("etc") / "scheduled.toml"
     config.touch(mode=0o600)
     table = {
@@ -136,7 +136,7 @@ def test_what_is_added_reads_back_as_it_was_said(tmp_path_factory, description, 
 
 
 class Tags(HTMLParser):
-    """The structure of a page, and all that it shows."""
+    """The tags of a page, and its visible text."""
 
     def __init__(self, page):
         super().__init__()
@@ -167,7 +167,7 @@ def page(word):
 @example("<script>alert(1)</script>")
 @example("\" onmouseover='x'")
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_a_page_has_the_same_elements_whatever_it_tells(word):
+def test_a_page_has_the_same_elements_for_any_text(word):
     assert Tags(page(word)).tags == Tags(page("word")).tags
 
 
@@ -175,7 +175,7 @@ def test_a_page_has_the_same_elements_whatever_it_tells(word):
 
 
 @pytest.mark.parametrize("subject", NASTY)
-def test_a_notice_is_one_mail_whose_copy_lies_in_its_folder(sample, subject):
+def test_a_notice_is_one_mail_with_a_copy_in_the_sent_folder(sample, subject):
     notice = Notice(recipient="@flow", subject=subject, body=subject)
     before = len(sample.mails("FLOW"))
 
@@ -214,18 +214,18 @@ def test_a_calendar_has_an_event_for_each_run_and_no_other_line(names):
 
 @given(WORDS)
 @settings(max_examples=EXAMPLES)
-def test_a_line_that_is_said_steers_no_terminal_and_is_text(words):
-    said = printable(words)
+def test_a_printed_line_contains_no_control_characters(words):
+    output = printable(words)
 
-    said.encode()  # it has bytes
-    assert said.isprintable()
-    assert said == words or not words.isprintable()
+    output.encode()  # valid in UTF-8
+    assert output.isprintable()
+    assert output == words or not words.isprintable()
 
 
 STEERING = "evil\x1b]0;owned\x07\x1b[2J[red]\u202e"
 
 
-def test_names_of_files_and_reasons_reach_a_terminal_as_words(world):
+def test_file_names_and_reasons_reach_a_terminal_as_plain_text(world):
     (world.config.parent / "jobs.d").mkdir(mode=0o700)
     (world.config.parent / "jobs.d" / f"{STEERING}.toml").write_text("x =")
     (world.config.parent / "jobs.d" / "\udcff.toml").write_text("x =")
@@ -256,21 +256,21 @@ def test_names_of_files_and_reasons_reach_a_terminal_as_words(world):
         )
     ]
 
-    said = "".join(one.stdout + one.stderr for one in done)
+    output = "".join(one.stdout + one.stderr for one in done)
     assert [one.returncode for one in done] == [2, 1, 0, 2, 0, 2]
-    assert {character for character in said if not character.isprintable()} == {"\n"}
-    assert "evil\\x1b]0;owned\\x07" in said
+    assert {character for character in output if not character.isprintable()} == {"\n"}
+    assert "evil\\x1b]0;owned\\x07" in output
     log = (world.state / "scheduled.log").read_text()
     assert all(line[:2] == "20" for line in log.splitlines())
 
 
 @pytest.mark.parametrize("name", NASTY)
-def test_no_such_word_is_a_jobs_name(world, name):
+def test_hostile_text_is_refused_as_a_job_name(world, name):
     try:
         text = json.dumps(name, ensure_ascii=False).replace("\x7f", "\\u007f")
         world.configure(f'[jobs.{text}]\ncommand = "true"\n')
     except UnicodeEncodeError:
-        return  # no file can hold it
+        return  # the name can't be written to a file
 
     done = world.run("check")
 

@@ -1,4 +1,4 @@
-"""kill -9 of the runner, of its supervisor, of both, at any instant: no slot is lost, no attempts overlap."""
+"""SIGKILL of a tick, its supervisor or both at any instant: no slot is lost, and no attempts overlap."""
 
 import os
 import random
@@ -15,9 +15,9 @@ import pytest
 from scheduled.execution import process
 from scheduled.state.locks import is_held
 
-# A job that writes down when it begins and ends, and takes until the file `go` is there.
-PATIENT = "echo begun; {journal}; while [ ! -e go ]; do sleep 0.02; done; echo ended; exit 7"
-EVERY_SECOND = 'every = "1s"\nanchor = "2000-01-01"'  # so that the very first tick finds one due
+# A job that records its begin and end, and runs until the file `go` exists.
+UNTIL_GO = "echo begun; {journal}; while [ ! -e go ]; do sleep 0.02; done; echo ended; exit 7"
+EVERY_SECOND = 'every = "1s"\nanchor = "2000-01-01"'  # a slot is due at the very first tick
 BEGIN = 'echo "+ $SCHEDULED_RUN_ID $SCHEDULED_ATTEMPT" >> journal'
 END = 'echo "- $SCHEDULED_RUN_ID $SCHEDULED_ATTEMPT" >> journal'
 
@@ -28,7 +28,7 @@ def runtime(world, until):
 
 
 class Runtime:
-    """A world in which one slot of a job is due, and ticks that can be killed."""
+    """A world in which one slot of each job is due, and ticks can be killed."""
 
     def __init__(self, world, until):
         self.world = world
@@ -36,7 +36,7 @@ class Runtime:
         self.when = None
 
     def configure(self, command, names=("job",), when=None):
-        """Write jobs that are due in this very minute (of the first time), which is not about to end."""
+        """Configure jobs that are due in the minute of the first call, which has at least 10 seconds left."""
         if self.when is None:
             now = self.until(lambda: (now := datetime.now(UTC)).second < 50 and now)
             self.when = when or f'cron = "{now.minute} {now.hour} {now.day} {now.month} *"'
@@ -55,7 +55,7 @@ class Runtime:
         return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
 
     def recorded(self, word):
-        """Tell whether a supervisor has written down something of the kind."""
+        """Return whether a supervisor has written a record of kind *word*."""
         return any(f'"{word}"' in path.read_text() for path in self.world.state.glob("results/*.jsonl"))
 
     def go(self):
@@ -71,7 +71,7 @@ class Runtime:
         return self.world.json("audit")["problems"]
 
     def over(self):
-        """Wait until no supervisor and no job is left."""
+        """Wait until all supervisors and jobs have ended."""
         places = [*self.world.state.glob("results/*.jsonl"), *self.world.state.glob("output/*.log")]
         self.until(lambda: not any(is_held(place) for place in places))
 
@@ -83,33 +83,33 @@ def children(pid):
         return []
 
 
-def kill(runner, *, supervisor, job=False):
-    """Kill a runner, and its supervisor and what that has started, if asked, before they can say anything."""
-    supervisors = children(runner.pid)
+def kill(tick, *, supervisor, job=False):
+    """Kill a tick and, if requested, its supervisor and its jobs, before any of them can react."""
+    supervisors = children(tick.pid)
     jobs = [child for pid in supervisors for child in children(pid)]
-    runner.kill()
+    tick.kill()
     for pid in supervisors if supervisor else ():
         os.kill(pid, signal.SIGKILL)
     for pid in jobs if job else ():
         process.signal_group(pid, signal.SIGKILL)
-    runner.communicate()
+    tick.communicate()
 
 
 @pytest.fixture
 def orphaned(runtime):
-    """A job that runs on while its runner (or, told so, its supervisor too) is killed."""
+    """Return a function that starts a job and kills its tick, and with *supervisor* also the supervisor."""
 
     def orphan(*, supervisor):
-        runtime.configure(PATIENT.format(journal=BEGIN))
-        runner = runtime.start()
+        runtime.configure(UNTIL_GO.format(journal=BEGIN))
+        tick = runtime.start()
         runtime.until(lambda: runtime.journal() and runtime.recorded("started"))
-        kill(runner, supervisor=supervisor)
+        kill(tick, supervisor=supervisor)
         return runtime
 
     return orphan
 
 
-def test_a_job_outlives_its_runner_and_ends_as_it_would_have(orphaned):
+def test_a_job_outlives_its_killed_tick_and_its_result_is_recorded(orphaned):
     runtime = orphaned(supervisor=False)
     while_it_runs = runtime.world.run("run")
     begun = runtime.history()
@@ -123,7 +123,7 @@ def test_a_job_outlives_its_runner_and_ends_as_it_would_have(orphaned):
     assert runtime.audit() == []
 
 
-def test_without_a_supervisor_too_it_is_not_started_again_while_it_lives_and_once_when_it_is_gone(orphaned):
+def test_a_job_without_a_supervisor_is_not_started_again_while_it_runs_and_once_afterwards(orphaned):
     runtime = orphaned(supervisor=True)
     while_it_runs = [runtime.world.run("run").returncode for _ in range(2)]
     begun = (runtime.history(), len(runtime.journal()))
@@ -138,14 +138,14 @@ def test_without_a_supervisor_too_it_is_not_started_again_while_it_lives_and_onc
     assert runtime.audit() == []
 
 
-def test_a_job_that_has_closed_its_lock_is_known_by_its_process(runtime):
+def test_a_job_that_has_closed_its_lock_is_recognised_by_its_process(runtime):
     close = f'{sys.executable} -c \'import os; os.closerange(0, 1000); os.execvp("sleep", ["sleep", "60"])\''
     runtime.configure(f"{BEGIN}; exec {close}")
-    runner = runtime.start()
+    tick = runtime.start()
     runtime.until(lambda: runtime.journal() and runtime.recorded("started"))
-    jobs = [child for pid in children(runner.pid) for child in children(pid)]
-    kill(runner, supervisor=True)
-    runtime.over()  # nobody holds a lock
+    jobs = [child for pid in children(tick.pid) for child in children(pid)]
+    kill(tick, supervisor=True)
+    runtime.over()  # no lock is held
 
     while_it_runs = (runtime.world.run("run").returncode, runtime.history())
     for pid in jobs:
@@ -159,10 +159,10 @@ def test_a_job_that_has_closed_its_lock_is_known_by_its_process(runtime):
 
 
 def test_a_job_that_dies_with_its_supervisor_is_interrupted_and_run_again(runtime):
-    runtime.configure(PATIENT.format(journal=BEGIN))
-    runner = runtime.start()
+    runtime.configure(UNTIL_GO.format(journal=BEGIN))
+    tick = runtime.start()
     runtime.until(runtime.journal)
-    kill(runner, supervisor=True, job=True)
+    kill(tick, supervisor=True, job=True)
     runtime.over()
     runtime.go()
 
@@ -172,7 +172,7 @@ def test_a_job_that_dies_with_its_supervisor_is_interrupted_and_run_again(runtim
     assert (runtime.history(), runtime.audit()) == ([("failed", 2, 7, "exit code 7")], [])
 
 
-def test_what_it_printed_is_cut_and_masked_by_whoever_takes_it_in(runtime):
+def test_the_output_of_a_job_without_a_supervisor_is_cut_and_masked_by_the_next_tick(runtime):
     printing = "echo pw $MY_PASSWORD; head -c 5000 /dev/zero | tr '\\0' x; kill -9 $PPID"
     settings = "on_interrupted = 'skip'\noutput_limit = 1000\nenv = { MY_PASSWORD = 'Sup3rS3cret' }\n#"
     runtime.configure(f"{printing}'''\n{settings}'''")
@@ -197,7 +197,7 @@ def test_a_job_that_keeps_killing_its_supervisor_is_parked(runtime):
     assert (codes[:2], codes[-1], runtime.audit()) == ([1, 1], 0, [])
 
 
-def test_a_job_whose_interruption_is_not_to_be_repaired_is_skipped(runtime):
+def test_an_interrupted_job_with_on_interrupted_skip_is_not_run_again(runtime):
     runtime.configure(f"{BEGIN}; kill -9 $PPID'''\non_interrupted = '''skip")
     for _ in range(3):
         runtime.world.run("run")
@@ -209,31 +209,33 @@ def test_a_job_whose_interruption_is_not_to_be_repaired_is_skipped(runtime):
 
 @pytest.mark.parametrize("supervisor", [False, True])
 @pytest.mark.parametrize("seed", [1, 2])
-def test_killed_at_random_instants_no_slot_is_lost_and_none_runs_twice(runtime, seed, supervisor):
+def test_after_kills_at_random_instants_no_slot_is_lost_and_none_runs_twice(runtime, seed, supervisor):
     chance = random.Random(seed)
     runtime.configure(f"{BEGIN}; sleep 0.0$(($$ % 10)); {END}", names=("a", "b", "c"), when=EVERY_SECOND)
     first = runtime.world.run("run")
     for _ in range(15):
-        runner = runtime.start()
+        tick = runtime.start()
         with suppress(subprocess.TimeoutExpired):
-            runner.wait(timeout=chance.uniform(0.05, 0.35))
-        kill(runner, supervisor=supervisor)
+            tick.wait(timeout=chance.uniform(0.05, 0.35))
+        kill(tick, supervisor=supervisor)
     runtime.over()
-    said = [(done.returncode, done.stderr) for done in (first, *(runtime.world.run("run") for _ in range(2)))]
+    output = [
+        (done.returncode, done.stderr) for done in (first, *(runtime.world.run("run") for _ in range(2)))
+    ]
 
     attempts = Counter((run_id, attempt) for sign, run_id, attempt in runtime.journal() if sign == "+")
     assert (runtime.audit(), max(attempts.values(), default=0)) == ([], 1), (
-        said,
+        output,
         runtime.world.json("history"),
     )
-    assert said[-1] == (0, "")
+    assert output[-1] == (0, "")
     assert overlapping(runtime.journal()) == []
     if not supervisor:
         assert {attempt for _, attempt in attempts} == {"1"}
 
 
 def overlapping(journal):
-    """Return the runs of which an attempt began while an earlier one had not ended, though its job could say so."""
+    """Return pairs of attempts of a job of which the second began before the first had recorded its end."""
     under_way, found = {}, []
     for sign, run_id, attempt in journal:
         job = run_id.partition("-")[0]
@@ -246,24 +248,24 @@ def overlapping(journal):
     return found
 
 
-def test_ticks_at_once_run_each_slot_exactly_once(runtime):
+def test_concurrent_ticks_run_each_slot_exactly_once(runtime):
     names = ("a", "b", "c", "d", "e")
     runtime.configure(BEGIN, names=names)
 
     ticks = [runtime.start() for _ in range(8)]
-    said = [tick.communicate()[0] for tick in ticks]
+    output = [tick.communicate()[0] for tick in ticks]
 
-    assert ([tick.returncode for tick in ticks], said) == ([0] * 8, [b""] * 8)
+    assert ([tick.returncode for tick in ticks], output) == ([0] * 8, [b""] * 8)
     assert sorted(run_id.partition("-")[0] for _, run_id, _ in runtime.journal()) == sorted(names)
     assert (sorted(runtime.history()), runtime.audit()) == ([("success", 1, 0, None)] * len(names), [])
 
 
-def test_a_tick_that_is_told_to_end_ends_its_jobs_and_the_next_one_runs_them(runtime):
-    runtime.configure(PATIENT.format(journal=BEGIN))
-    runner = runtime.start()
+def test_a_terminated_tick_ends_its_jobs_and_the_next_one_runs_them(runtime):
+    runtime.configure(UNTIL_GO.format(journal=BEGIN))
+    tick = runtime.start()
     runtime.until(runtime.journal)
-    runner.terminate()
-    runner.communicate()
+    tick.terminate()
+    tick.communicate()
     begun = runtime.history()
     runtime.over()
     runtime.go()
@@ -274,16 +276,15 @@ def test_a_tick_that_is_told_to_end_ends_its_jobs_and_the_next_one_runs_them(run
     assert (runtime.history(), runtime.audit()) == ([("failed", 2, 7, "exit code 7")], [])
 
 
-def test_what_a_stopped_tick_had_not_come_to_stays_open_for_a_stated_reason(runtime):
+def test_slots_that_a_terminated_tick_did_not_start_stay_open_with_a_reason(runtime):
     slots = f"""{EVERY_SECOND}\ncatch_up = "all"\ncatch_up_limit = 5"""
-    runtime.until(
-        lambda: 6 <= datetime.now(UTC).second < 50
-    )  # it is due in every second since the minute began
-    runtime.configure(PATIENT.format(journal=BEGIN), when=slots)
-    runner = runtime.start()
+    # A slot is due for each second since the minute began.
+    runtime.until(lambda: 6 <= datetime.now(UTC).second < 50)
+    runtime.configure(UNTIL_GO.format(journal=BEGIN), when=slots)
+    tick = runtime.start()
     runtime.until(runtime.journal)
-    runner.terminate()
-    runner.communicate()
+    tick.terminate()
+    tick.communicate()
 
     assert runtime.audit() == []
     runtime.over()

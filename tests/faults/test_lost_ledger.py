@@ -1,4 +1,4 @@
-"""A ledger or a snapshot that is damaged or gone: said, kept aside, restored from the other; never empty in silence."""
+"""A damaged or missing ledger or snapshot: it is reported, moved aside and restored from the other file."""
 
 import sqlite3
 import subprocess
@@ -23,8 +23,8 @@ JOBS = """
 
 
 @pytest.fixture
-def house(world):
-    """A world with two jobs and a tick behind it."""
+def ticked(world):
+    """A world with two jobs, after one tick."""
     world.configure(JOBS.format(root=world.root))
     assert world.run("run").returncode == 0
     return world
@@ -43,137 +43,137 @@ def aside(world):
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_ledger_is_kept_aside_and_its_positions_come_back_from_the_snapshot(house, damage):
-    before = positions(house)
-    (house.state / "ledger.db").write_bytes(DAMAGE[damage])
+def test_a_damaged_ledger_is_moved_aside_and_its_positions_are_restored_from_the_snapshot(ticked, damage):
+    before = positions(ticked)
+    (ticked.state / "ledger.db").write_bytes(DAMAGE[damage])
 
-    done = house.run("run")
+    done = ticked.run("run")
 
-    (kept,) = aside(house)
-    said = done.stderr.splitlines()
+    (kept,) = aside(ticked)
+    output = done.stderr.splitlines()
     assert (done.returncode, kept.read_bytes()) == (0, DAMAGE[damage])
-    assert said[0].startswith(f"scheduled: {house.state / 'ledger.db'}: damaged: ")
-    assert said[1] == (
-        f"scheduled: {house.state / 'ledger.db'}: was lost; restored the positions of 2 jobs"
+    assert output[0].startswith(f"scheduled: {ticked.state / 'ledger.db'}: damaged: ")
+    assert output[1] == (
+        f"scheduled: {ticked.state / 'ledger.db'}: was lost; restored the positions of 2 jobs"
         " from scheduled_state.json"
     )
-    assert positions(house)["daily"] == before["daily"]
-    assert house.json("audit")["ok"]
+    assert positions(ticked)["daily"] == before["daily"]
+    assert ticked.json("audit")["ok"]
 
 
 @pytest.mark.parametrize("table", ["jobs", "epochs", "slots", "runs", "meta"])
-def test_a_ledger_with_one_damaged_page_is_notified_at_once_and_mended_by_the_next_tick(house, table):
-    ledger = house.state / "ledger.db"
+def test_a_ledger_with_one_damaged_page_is_reported_and_restored_by_the_next_tick(ticked, table):
+    ledger = ticked.state / "ledger.db"
     with closing(sqlite3.connect(ledger)) as db:
         (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
-    before, data = positions(house), bytearray(ledger.read_bytes())
+    before, data = positions(ticked), bytearray(ledger.read_bytes())
     data[(page - 1) * 4096 : page * 4096] = b"\xff" * 4096
     ledger.write_bytes(data)
 
-    done = [house.run("run", "often") for _ in range(2)]
+    done = [ticked.run("run", "often") for _ in range(2)]
 
-    said = "".join(one.stderr for one in done)
-    assert ("Traceback" in said, done[-1].returncode, len(aside(house))) == (False, 0, 1)
-    assert (f"{ledger}: damaged: " in said, "restored the positions of 2 jobs" in said) == (True, True)
-    assert (positions(house)["daily"], house.json("audit")["ok"]) == (before["daily"], True)
+    output = "".join(one.stderr for one in done)
+    assert ("Traceback" in output, done[-1].returncode, len(aside(ticked))) == (False, 0, 1)
+    assert (f"{ledger}: damaged: " in output, "restored the positions of 2 jobs" in output) == (True, True)
+    assert (positions(ticked)["daily"], ticked.json("audit")["ok"]) == (before["daily"], True)
 
 
-def test_a_false_suspicion_moves_nothing_aside(house):
-    (house.state / "ledger.db.suspect").touch()
+def test_a_false_suspicion_moves_nothing_aside(ticked):
+    (ticked.state / "ledger.db.suspect").touch()
 
-    done = house.run("run", "-v")
+    done = ticked.run("run", "-v")
 
-    assert (done.returncode, done.stderr, aside(house)) == (0, "", [])
-    assert not (house.state / "ledger.db.suspect").exists()
+    assert (done.returncode, done.stderr, aside(ticked)) == (0, "", [])
+    assert not (ticked.state / "ledger.db.suspect").exists()
 
 
 @pytest.mark.parametrize("loss", ["damaged", "gone"])
-def test_what_was_paused_or_disabled_by_hand_stays_so(house, loss):
-    house.run("disable", "often")
-    house.run("pause", "--until", "2099-01-01T00:00:00+00:00")
-    house.run("pause", "daily")
-    ledger = house.state / "ledger.db"
+def test_manual_overrides_survive_the_loss_of_the_ledger(ticked, loss):
+    ticked.run("disable", "often")
+    ticked.run("pause", "--until", "2099-01-01T00:00:00+00:00")
+    ticked.run("pause", "daily")
+    ledger = ticked.state / "ledger.db"
     ledger.write_bytes(DAMAGE["zeros"]) if loss == "damaged" else ledger.unlink()
 
-    done = house.run("run")
+    done = ticked.run("run")
 
     assert "and the overrides and pauses from scheduled_state.json" in done.stderr
-    assert [job["enabled"] for job in house.json("jobs")] == [True, False]
-    paused = {name: until and until[:10] for name, until in house.json("status")["paused"].items()}
+    assert [job["enabled"] for job in ticked.json("jobs")] == [True, False]
+    paused = {name: until and until[:10] for name, until in ticked.json("status")["paused"].items()}
     assert paused == {"*": "2099-01-01", "daily": None}
 
 
-def test_a_ledger_that_is_gone_comes_back_and_nothing_is_replayed(house):
-    before = ran(house)
-    for path in house.state.glob("ledger.db*"):
+def test_a_missing_ledger_is_restored_and_nothing_is_replayed(ticked):
+    before = ran(ticked)
+    for path in ticked.state.glob("ledger.db*"):
         path.unlink()
 
-    done = house.run("run")
+    done = ticked.run("run")
 
     assert (done.returncode, "was lost; restored the positions of 2 jobs" in done.stderr) == (0, True)
-    assert [run_id for run_id in ran(house) if ran(house).count(run_id) > 1] == []
-    assert (ran(house)[: len(before)], house.json("audit")["problems"]) == (before, [])
+    assert [run_id for run_id in ran(ticked) if ran(ticked).count(run_id) > 1] == []
+    assert (ran(ticked)[: len(before)], ticked.json("audit")["problems"]) == (before, [])
 
 
-def test_what_was_repaired_is_said_once(house):
-    (house.state / "ledger.db").unlink()
-    house.run("run")
+def test_a_repair_is_reported_once(ticked):
+    (ticked.state / "ledger.db").unlink()
+    ticked.run("run")
 
-    assert house.run("run").stderr == ""
+    assert ticked.run("run").stderr == ""
 
 
-def test_ticks_that_find_the_damage_at_once_mend_it_once(house):
-    (house.state / "ledger.db").write_bytes(DAMAGE["rubbish"])
+def test_concurrent_ticks_restore_a_damaged_ledger_once(ticked):
+    (ticked.state / "ledger.db").write_bytes(DAMAGE["rubbish"])
 
-    ticks = [subprocess.Popen(house.command("run"), stderr=subprocess.PIPE, text=True) for _ in range(6)]
-    said = "".join(tick.communicate()[1] for tick in ticks)
+    ticks = [subprocess.Popen(ticked.command("run"), stderr=subprocess.PIPE, text=True) for _ in range(6)]
+    output = "".join(tick.communicate()[1] for tick in ticks)
 
     assert [tick.returncode for tick in ticks] == [0] * 6
-    assert (len(aside(house)), said.count("moved aside"), said.count("restored")) == (1, 1, 1)
-    assert len(ran(house)) == len(set(ran(house)))
-    assert house.json("audit")["problems"] == []
+    assert (len(aside(ticked)), output.count("moved aside"), output.count("restored")) == (1, 1, 1)
+    assert len(ran(ticked)) == len(set(ran(ticked)))
+    assert ticked.json("audit")["problems"] == []
 
 
-def test_a_snapshot_that_is_gone_comes_back_from_the_ledger(house):
-    before = positions(house)
-    (house.state / "scheduled_state.json").unlink()
+def test_a_missing_snapshot_is_written_again_from_the_ledger(ticked):
+    before = positions(ticked)
+    (ticked.state / "scheduled_state.json").unlink()
 
-    done = house.run("run")
+    done = ticked.run("run")
 
-    assert (done.returncode, done.stderr, positions(house)["daily"]) == (0, "", before["daily"])
+    assert (done.returncode, done.stderr, positions(ticked)["daily"]) == (0, "", before["daily"])
 
 
 @pytest.mark.parametrize(
     ("content", "word"), [(b"{", "damaged"), (b'{"jobs": {}}', "damaged"), (b"", "damaged")]
 )
-def test_a_damaged_snapshot_is_said_and_comes_back_from_the_ledger(house, content, word):
-    before = positions(house)
-    (house.state / "scheduled_state.json").write_bytes(content)
+def test_a_damaged_snapshot_is_reported_and_written_again_from_the_ledger(ticked, content, word):
+    before = positions(ticked)
+    (ticked.state / "scheduled_state.json").write_bytes(content)
 
-    done = house.run("run")
+    done = ticked.run("run")
 
-    assert (done.returncode, positions(house)["daily"]) == (0, before["daily"])
-    (kept,) = house.state.glob("scheduled_state.json.damaged-*")
-    said = f"scheduled_state.json: {word}; moved aside to {kept}, and rewritten from the ledger"
-    assert (said in done.stderr, kept.read_bytes()) == (True, content)
+    assert (done.returncode, positions(ticked)["daily"]) == (0, before["daily"])
+    (kept,) = ticked.state.glob("scheduled_state.json.damaged-*")
+    output = f"scheduled_state.json: {word}; moved aside to {kept}, and rewritten from the ledger"
+    assert (output in done.stderr, kept.read_bytes()) == (True, content)
 
 
-def test_a_hand_edit_of_the_snapshot_is_said_and_moves_nothing(house):
-    snapshot = house.state / "scheduled_state.json"
-    before = positions(house)
+def test_a_manual_edit_of_the_snapshot_is_reported_and_moves_no_position(ticked):
+    snapshot = ticked.state / "scheduled_state.json"
+    before = positions(ticked)
     snapshot.write_text(snapshot.read_text().replace(str(before["daily"][0]), "7"))
 
-    done = house.run("run")
+    done = ticked.run("run")
 
     assert (done.returncode, "edited manually" in done.stderr) == (0, True)
-    assert positions(house)["daily"] == before["daily"]
+    assert positions(ticked)["daily"] == before["daily"]
 
 
-def test_without_either_it_begins_anew(house):
-    for path in house.state.iterdir():
+def test_without_ledger_and_snapshot_a_tick_starts_from_scratch(ticked):
+    for path in ticked.state.iterdir():
         if path.is_file():
             path.unlink()
 
-    done = house.run("run")
+    done = ticked.run("run")
 
-    assert (done.returncode, done.stderr, house.json("audit")["ok"]) == (0, "", True)
+    assert (done.returncode, done.stderr, ticked.json("audit")["ok"]) == (0, "", True)

@@ -1,7 +1,7 @@
-"""A full disk, or a kill -9, at every single step of a sweep and of a delivery: nothing is torn, lost or doubled.
+"""A full disk or SIGKILL at every step of a sweep and of a delivery: no partial, lost or duplicate mails.
 
-The way SQLite is tested: the first call that changes anything fails, then the second, and so on, until a run
-gets through without meeting its fault.
+As in the tests of SQLite: the first call that changes a file fails, then the second, and so on, until a run
+completes before it reaches its fault.
 """
 
 import json
@@ -23,7 +23,8 @@ from scheduled.handlers.workspace.workspace import Workspace
 from tests.fixtures.sample_workspace import NOW, Sample, mail
 
 fork = multiprocessing.get_context("fork")
-# From Python 3.12 on, forking beside xdist's threads is warned about; the children touch none of theirs.
+# Since Python 3.12, a fork in a process with threads (of xdist) causes a warning; the children don't use
+# them.
 pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 CHANGING = ("open", "write", "fsync", "link", "unlink", "fchown", "fchmod")
 OLD = [
@@ -43,7 +44,7 @@ def killed() -> None:
 
 
 def failing(at: int, fault: Callable[[], None], calls: list[int]) -> Iterator[tuple[Any, str, Any]]:
-    """Yield what to patch, such that the *at*-th changing call of the process meets *fault*."""
+    """Yield (owner, name, replacement) to patch, so that *fault* is called at the *at*-th changing call."""
 
     def counted(real: Any) -> Any:
         def call(*arguments: Any, **named: Any) -> Any:
@@ -61,7 +62,7 @@ def failing(at: int, fault: Callable[[], None], calls: list[int]) -> Iterator[tu
 
 
 def attempt(work: Callable[[], object], at: int, fault: Callable[[], None]) -> bool:
-    """Do *work* in a process whose *at*-th changing call meets *fault*; return whether it never came to that."""
+    """Do *work* in a process with *fault* at its *at*-th changing call; return whether it ended before."""
     calls = [0]
 
     def run() -> None:
@@ -110,14 +111,14 @@ def test_a_sweep_that_is_stopped_anywhere_is_finished_by_the_next(
 
         through = attempt(lambda: sweep(sample), at, fault)
 
-        lying = [message["id"] for message in sample.mails("FLOW")]
-        assert {"a", "b", "c", "d"} == {*lying, *archived(mailbox)}
+        remaining = [message["id"] for message in sample.mails("FLOW")]
+        assert {"a", "b", "c", "d"} == {*remaining, *archived(mailbox)}
         sweep(sample)
         assert (["a", "d"], ["b", "c"]) == ([m["id"] for m in sample.mails("FLOW")], archived(mailbox))
         if through:
             break
     assert 20 < at < 199
-    # What the killed ones left is cleared by the next who writes there.
+    # Temporary files of killed processes are removed by the next process that writes there.
     sample.put("FLOW", *OLD)
     sweep(sample)
     assert not list(mailbox.glob(".scheduled-*"))

@@ -1,14 +1,13 @@
-"""The sweep against programs that write the same inbox at the same time, as the real mail program does.
+"""The sweep while other programs write the same inbox, as the real mail program does.
 
-What can be promised, and is tested here: of two programs of which each leaves the other's writes alone, the
-sweep adds no loss. A mail that another program, locked or not, has put into the inbox is found afterwards in
-the inbox or in `deleted/`; the file is at no time half of anything by the sweep's doing. The unlocked writer
-and the locked one are kept apart by a lock of the test's own, which the sweep does not know: without it they
-would lose each other's mails all by themselves, as measured with the real code (formats.md A.2).
+Guaranteed and tested here: the sweep loses no mail of another program, with or without a lock. Afterwards
+each mail is in the inbox or in `deleted/`, and the sweep never leaves a partial file. A lock of the test,
+which the sweep does not use, keeps the other writers apart: without it the unlocked writer and the locked one
+would lose each other's mails, as measured with the real code (formats.md A.2).
 
-What can't: a writer without a lock who reads the inbox before a change of ours and writes it after undoes that
-change, since he writes what he read. What the sweep did is then done again by the next one (an archived mail
-is recognised); a notice that was delivered in between is gone with his next write.
+Not guaranteed: a writer without a lock that reads the inbox before a change of the sweep and writes it
+afterwards undoes that change. The next sweep repeats it, and recognises an archived mail. A notice delivered
+in between is lost.
 """
 
 import errno
@@ -33,10 +32,11 @@ from scheduled.handlers.workspace.sweep import Sweep
 from scheduled.handlers.workspace.workspace import Workspace
 from tests.fixtures.sample_workspace import NOW, Sample, mail
 
-SENT = 150  # mails a writer: about a second, some hundred sweeps; 500 found nothing more
+SENT = 150  # mails per writer: about one second and some hundred sweeps; 500 mails found no further errors
 OLD = "2026-01-20 08:00:00"
 fork = multiprocessing.get_context("fork")
-# From Python 3.12 on, forking beside xdist's threads is warned about; the children touch none of theirs.
+# Since Python 3.12, a fork in a process with threads (of xdist) causes a warning; the children don't use
+# them.
 pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 
 
@@ -58,7 +58,7 @@ def write_in_place(inbox: Path, change: Callable[[list[dict[str, Any]]], None]) 
 
 
 def send(inbox: Path, name: str, apart: Path, *, locked: bool) -> None:
-    """Deliver mails that are stale from the start, so that every sweep has a reason to write."""
+    """Deliver mails that are already stale, so that every sweep has a reason to write."""
     for number in range(SENT):
         status = "opened" if number % 3 else "new"
         new = mail(id=f"{name}{number}", timestamp=OLD, status=status, message="x" * (number * 37 % 5000))
@@ -71,7 +71,7 @@ def send(inbox: Path, name: str, apart: Path, *, locked: bool) -> None:
 
 
 def open_all(inbox: Path, apart: Path) -> None:
-    """Mark mails as opened, without a lock, as the real program does."""
+    """Mark mails as opened without taking a lock, as the real program does."""
     for _ in range(SENT):
         with held(apart):
             write_in_place(inbox, open_newest)
@@ -83,7 +83,7 @@ def open_newest(mails: list[dict[str, Any]]) -> None:
 
 
 def sweep_until(done: Callable[[], bool], sample: Sample) -> int:
-    """Sweep again and again until the writers are done, and once more; return how many sweeps wrote."""
+    """Sweep repeatedly until the writers have ended, and once more; return how many sweeps wrote."""
     workspace = Workspace.load(sample.root)
     branch = workspace.branch_at("@flow")
     assert branch is not None
@@ -101,19 +101,19 @@ def sweep(workspace: Workspace, branch: Branch) -> bool:
     try:
         swept = Sweep(workspace.inside, Options(), NOW, ZoneInfo("UTC"), "@trigger").sweep(branch)
     except MailboxError as error:
-        pytest.fail(f"a writer of milliseconds is waited for: {error}")
+        pytest.fail(f"the sweep did not wait for a writer that takes milliseconds: {error}")
     return bool(swept and (swept.opened or swept.closed))
 
 
 def everywhere(sample: Sample) -> set[str]:
-    """Return the ids of all mails in the inbox and in `deleted/`; every file must be whole."""
+    """Return the ids of all mails in the inbox and in `deleted/`; every file must be valid JSON."""
     archive = [json.loads(path.read_text()) for path in sample.inbox("FLOW").parent.glob("deleted/*.json")]
     return {m["id"] for m in [*sample.mails("FLOW"), *archive]}
 
 
 @pytest.fixture(params=["leases", "no leases"])
 def leases(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once as it is here, once as on a file system that has no leases."""
+    """Run a test on a file system with leases, and on one without."""
     real = fcntl.fcntl
 
     def refuse(fd: int, command: int, argument: int = 0) -> int:

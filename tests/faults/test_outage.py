@@ -1,4 +1,4 @@
-"""A machine that sleeps, and clocks that step, seen through libfaketime."""
+"""A machine that sleeps, and clocks that step, simulated with libfaketime."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ HOURLY = """
 
 @pytest.fixture
 def sleeper(world):
-    """A world with an hourly job; what it was told stands in `ran`, without the days and zones."""
+    """A world with an hourly job, which appends its scheduled time, missed slots and last success to `ran`."""
     world.configure(HOURLY.format(root=world.root))
     return world
 
@@ -37,8 +37,8 @@ def ticks(world, *instants):
     return "".join(one.stderr for one in done)
 
 
-def test_what_was_slept_through_becomes_one_run_that_is_told(sleeper):
-    said = ticks(sleeper, "03 14:00", "03 14:05", "03 15:00", "03 20:05", "03 20:10", "03 21:00")
+def test_slots_missed_while_asleep_become_one_run_that_counts_them(sleeper):
+    output = ticks(sleeper, "03 14:00", "03 14:05", "03 15:00", "03 20:05", "03 20:10", "03 21:00")
 
     assert ran(sleeper) == [
         ["03T14:00", "0"],
@@ -46,11 +46,11 @@ def test_what_was_slept_through_becomes_one_run_that_is_told(sleeper):
         ["03T20:00", "4", "03T15:00"],
         ["03T21:00", "0", "03T20:00"],
     ]
-    assert said == ""
+    assert output == ""
     assert sleeper.json("audit", at="2026-02-03 21:00:30")["ok"]
 
 
-def test_an_outage_of_two_years_is_caught_up_with_once(sleeper):
+def test_an_outage_of_two_years_is_caught_up_with_one_run(sleeper):
     ticks(sleeper, "03 14:00")
 
     done = sleeper.run("run", at="2028-03-01 09:30:00")
@@ -61,9 +61,7 @@ def test_an_outage_of_two_years_is_caught_up_with_once(sleeper):
 
 
 @pytest.mark.parametrize("back_to", ["03 13:00", "01 00:30"])
-def test_a_clock_that_goes_back_replays_nothing_and_keeps_no_slot_waiting_for_longer_than_a_period(
-    sleeper, back_to
-):
+def test_after_a_backward_step_nothing_is_replayed_and_no_slot_waits_longer_than_a_period(sleeper, back_to):
     ticks(sleeper, "03 14:00", "03 15:00")
     before = ran(sleeper)
     day, clock = back_to.split()
@@ -78,7 +76,7 @@ def test_a_clock_that_goes_back_replays_nothing_and_keeps_no_slot_waiting_for_lo
     assert [line[0] for line in ran(sleeper)][-2:] == [f"{day}T{hour + 1:02}:00", f"{day}T{hour + 2:02}:00"]
 
 
-def test_a_clock_that_was_far_ahead_for_a_while_loses_no_slot_when_it_is_right_again(sleeper):
+def test_after_a_clock_far_ahead_is_corrected_no_slot_is_lost(sleeper):
     ticks(sleeper, "03 14:00")
     assert sleeper.run("run", at="2031-01-01 00:00:00").returncode == 0
 

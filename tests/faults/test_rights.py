@@ -1,4 +1,4 @@
-"""Whose files we make and believe, and which links we follow."""
+"""The modes and owners of created files, the refusal of unsafe ones, and symbolic links."""
 
 import os
 import stat
@@ -11,14 +11,14 @@ import pytest
 from scheduled.state.files import RefusedError, write_atomically
 from tests.fixtures.sample_workspace import unpack
 
-ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change owners")
 
 
-# Ours
+# Modes
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o077, 0o022])
-def test_everything_we_make_is_for_the_owners_eyes_only_whatever_the_umask(world, umask):
+def test_every_created_file_is_private_under_any_umask(world, umask):
     unpack(world.root / "workspace")
     world.configure(f"""
         workspace = "{world.root / "workspace"}"
@@ -44,7 +44,7 @@ def test_everything_we_make_is_for_the_owners_eyes_only_whatever_the_umask(world
 
 
 @pytest.mark.parametrize("name", ["ledger.db", "scheduled_state.json", "spool", "results", "output"])
-def test_state_that_everybody_may_write_is_refused_with_the_fix(world, name):
+def test_world_writable_state_is_refused_with_the_fix(world, name):
     world.configure("")
     world.run("run")
     place = world.state / name
@@ -60,7 +60,7 @@ def test_state_that_everybody_may_write_is_refused_with_the_fix(world, name):
     assert world.run("run").returncode == 0
 
 
-def test_a_file_of_variables_that_everybody_may_write_starts_nothing_and_the_other_jobs_run(world):
+def test_a_job_with_a_world_writable_env_file_fails_and_the_other_jobs_run(world):
     variables = world.root / "env"
     variables.write_text("PATH=/tmp/evil\n")
     variables.chmod(0o666)
@@ -74,8 +74,8 @@ def test_a_file_of_variables_that_everybody_may_write_starts_nothing_and_the_oth
 
     done = world.run("run", "a", "b")
 
-    said = f"a: failed: env_file {variables}: {variables}: everybody may write it; chmod o-w {variables}"
-    assert (done.returncode, said in done.stderr, (world.root / "ran").exists()) == (1, True, False)
+    output = f"a: failed: env_file {variables}: {variables}: everybody may write it; chmod o-w {variables}"
+    assert (done.returncode, output in done.stderr, (world.root / "ran").exists()) == (1, True, False)
     assert {run["job"]: run["status"] for run in world.json("history")} == {"a": "failed", "b": "success"}
 
 
@@ -83,12 +83,12 @@ def test_a_file_of_variables_that_everybody_may_write_starts_nothing_and_the_oth
 
 
 @ROOT
-def test_a_link_that_somebody_planted_in_a_shared_directory_is_not_followed(tmp_path):
-    shared, mine = tmp_path / "shared", tmp_path / "mine"
+def test_a_link_planted_by_another_user_in_a_shared_directory_is_not_followed(tmp_path):
+    shared, target = tmp_path / "shared", tmp_path / "target"
     shared.mkdir()
     shared.chmod(0o1777)
-    mine.write_text("mine")
-    (shared / "backup.tgz").symlink_to(mine)
+    target.write_text("before")
+    (shared / "backup.tgz").symlink_to(target)
     os.lchown(shared / "backup.tgz", 4711, 4711)
 
     with pytest.raises(RefusedError, match="link of user 4711"):
@@ -96,11 +96,11 @@ def test_a_link_that_somebody_planted_in_a_shared_directory_is_not_followed(tmp_
 
     os.lchown(shared / "backup.tgz", 0, 0)
     write_atomically(shared / "backup.tgz", b"x")
-    assert mine.read_text() == "x"
+    assert target.read_text() == "x"
 
 
 @ROOT
-def test_a_private_file_in_the_place_of_somebody_elses_is_not_given_to_him(tmp_path):
+def test_a_private_file_does_not_keep_the_owner_of_the_file_that_it_replaces(tmp_path):
     path = tmp_path / "backup.tgz"
     path.touch(mode=0o666)
     os.chown(path, 4711, 4711)
@@ -112,17 +112,17 @@ def test_a_private_file_in_the_place_of_somebody_elses_is_not_given_to_him(tmp_p
 
 
 @pytest.mark.parametrize("place", ["ledger.db", "scheduled.log", "scheduled_state.json"])
-def test_a_link_in_the_state_leads_nowhere(world, place):
+def test_a_link_in_the_state_is_not_followed(world, place):
     world.configure("[jobs.a]\ncommand = 'true'\n")
     world.run("run", "a")
     before = world.root / "elsewhere"
-    before.write_bytes(b"somebody's")
+    before.write_bytes(b"unchanged")
     (world.state / place).unlink(missing_ok=True)
     (world.state / place).symlink_to(before)
 
     world.run("run", "a")
 
-    assert before.read_bytes() == b"somebody's"
+    assert before.read_bytes() == b"unchanged"
 
 
 def test_a_central_file_that_leads_out_of_the_workspace_is_not_written(world):
@@ -147,7 +147,7 @@ def test_a_central_file_that_leads_out_of_the_workspace_is_not_written(world):
     assert "Traceback" not in done.stderr
 
 
-def test_logs_that_lie_elsewhere_are_left_alone_and_ours_is_in_the_state(world):
+def test_system_logs_outside_of_the_workspace_are_not_used(world):
     workspace = world.root / "workspace"
     unpack(workspace)
     (workspace / "system_logs").rename(world.root / "elsewhere")
@@ -160,7 +160,7 @@ def test_logs_that_lie_elsewhere_are_left_alone_and_ours_is_in_the_state(world):
     assert "job_completed" in (world.state / "scheduled.log").read_text()
 
 
-def test_a_fifo_in_the_place_of_the_log_holds_up_no_tick(world):
+def test_a_fifo_in_place_of_the_log_does_not_block_a_tick(world):
     workspace = world.root / "workspace"
     unpack(workspace)
     os.mkfifo(workspace / "system_logs" / "scheduled.log")
@@ -171,7 +171,7 @@ def test_a_fifo_in_the_place_of_the_log_holds_up_no_tick(world):
     assert (done.returncode, "scheduled.log: No such device or address" in done.stderr) == (1, True)
 
 
-def test_bytes_that_are_no_text_do_not_stop_a_tick(world):
+def test_an_environment_that_is_not_valid_utf_8_does_not_stop_a_tick(world):
     world.configure("""
         [jobs.a]
         command = 'printf "%s" "$ODD" | od -An -tx1'
@@ -182,8 +182,8 @@ def test_bytes_that_are_no_text_do_not_stop_a_tick(world):
     assert (done.returncode, done.stderr, world.json("logs", "a")["output"]) == (0, "", " ff 61 80\n")
 
 
-def test_the_seal_of_python_is_not_broken_by_what_lies_in_the_working_directory(world):
-    """A tick that is typed in a shared directory imports nothing from there."""
+def test_a_module_in_the_working_directory_is_not_imported(world):
+    """A tick that the user starts in a shared directory imports nothing from it."""
     (world.root / "json.py").write_text("raise SystemExit('planted')\n")
     world.configure("[jobs.a]\ncommand = 'true'\n")
 

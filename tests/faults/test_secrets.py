@@ -1,4 +1,4 @@
-"""What of a job's secrets is kept anywhere, and what is shown."""
+"""Secrets of jobs are neither stored nor shown."""
 
 import json
 
@@ -6,16 +6,16 @@ import pytest
 
 from scheduled.masking import Mask, is_telling, secrets_of
 
-SECRETS = {"written": "hunter2-and-more", "told": "s3cr3t"}
+SECRETS = {"written": "hunter2-and-more", "named": "s3cr3t"}
 
 
-TELLING = """
+LEAKING = """
     import os, sys
     from scheduled.handlers.base import Condition, Notice, Outcome
     def run(task):
         secret = os.environ["VAULT"]
         print("printed", secret)
-        task.report.event("told", what=secret)
+        task.report.event("leaked", what=secret)
         task.report.condition(Condition(key="key " + secret, group="g", payload={"a": [secret], secret: 1}))
         task.report.notice(Notice(recipient="@x", subject=secret, body=secret))
         raise OSError("no answer from https://x/?token=" + secret)
@@ -24,17 +24,17 @@ TELLING = """
 
 @pytest.fixture
 def keeper(world):
-    """A world whose jobs know a secret from an env_file, and one from a variable that says what it is."""
+    """A world with jobs that have a secret from an env_file, and one in a variable with a telltale name."""
     (world.root / "env").write_text(f"VAULT={SECRETS['written']}\nSHORT=1\n")
     (world.root / "env").chmod(0o600)
     world.configure(f"""
         [defaults]
         env_file = "{world.root / "env"}"
-        env = {{ MY_API_KEY = "{SECRETS["told"]}", PLAIN = "visible" }}
+        env = {{ MY_API_KEY = "{SECRETS["named"]}", PLAIN = "visible" }}
         [jobs.prints]
         command = 'echo "a $VAULT b $MY_API_KEY c $PLAIN 1"; echo $VAULT >&2; exit 3'
         [jobs.missing]
-        command = ["/nowhere/{SECRETS["told"]}/program"]
+        command = ["/nowhere/{SECRETS["named"]}/program"]
         [jobs.floods]
         output_limit = 2000
         command = 'for n in $(seq 2000); do printf "%s-" "$VAULT"; done'
@@ -45,16 +45,16 @@ def keeper(world):
 
 
 def kept_by(world):
-    """Return all that is kept, in every file."""
+    """Return the content of every file of the state, by path."""
     return {str(path): path.read_bytes() for path in world.state.rglob("*") if path.is_file()}
 
 
-def leaks(said):
-    data = said if isinstance(said, bytes) else said.encode()
+def leaks(output):
+    data = output if isinstance(output, bytes) else output.encode()
     return [name for name, secret in SECRETS.items() if secret.encode() in data]
 
 
-def test_no_secret_is_kept_in_outputs_ledger_log_or_snapshot_nor_shown_by_any_verb(keeper):
+def test_no_secret_is_stored_in_any_file_or_shown_by_any_command(keeper):
     ticked = keeper.run("run", "prints", "missing", "floods")
     shown = [
         keeper.run(*words, "--json").stdout
@@ -70,32 +70,34 @@ def test_no_secret_is_kept_in_outputs_ledger_log_or_snapshot_nor_shown_by_any_ve
 
     assert (ticked.returncode, leaks(ticked.stderr + ticked.stdout)) == (1, [])
     assert {path: found for path, data in kept_by(keeper).items() if (found := leaks(data))} == {}
-    # The command itself is configuration: what is written there in clear is shown in clear.
-    assert [leaks(said.replace(f"/nowhere/{SECRETS['told']}", "")) for said in shown] == [[]] * len(shown)
+    # The command is configuration: a secret that is written there in plain text is shown.
+    assert [leaks(output.replace(f"/nowhere/{SECRETS['named']}", "")) for output in shown] == [[]] * len(
+        shown
+    )
     assert json.loads(shown[2])["output"] == "a *** b *** c visible 1\n***\n"
     reasons = [run["reason"] for run in keeper.json("history") if run["job"] == "missing"]
     assert reasons == ["cannot start: /nowhere/***/program: No such file or directory"]
 
 
-def test_half_a_secret_at_a_cut_is_no_secret_any_more(keeper):
+def test_a_cut_in_the_output_leaves_no_part_of_a_secret(keeper):
     keeper.run("run", "floods")
 
-    said = keeper.json("logs", "floods")["output"]
+    output = keeper.json("logs", "floods")["output"]
 
     halves = {SECRETS["written"][:size] for size in range(4, 16)} | {
         SECRETS["written"][-size:] for size in range(5, 16)
     }
-    assert ("dropped" in said, [half for half in halves if half in said]) == (True, [])
+    assert ("dropped" in output, [half for half in halves if half in output]) == (True, [])
 
 
 def test_what_a_run_prints_is_masked_while_it_runs(keeper, until):
-    runner = keeper.start("run", "slow")
+    tick = keeper.start("run", "slow")
     until(lambda: any(SECRETS["written"].encode() in data for data in kept_by(keeper).values()))
 
-    said = keeper.run("logs", "slow")
+    output = keeper.run("logs", "slow")
 
-    assert (said.stdout, leaks(said.stdout)) == ("***\n", [])
-    keeper.kill_all(runner)
+    assert (output.stdout, leaks(output.stdout)) == ("***\n", [])
+    keeper.kill_all(tick)
 
 
 def test_what_a_handler_reports_is_masked_before_it_is_written(tmp_path, monkeypatch):
@@ -104,8 +106,8 @@ def test_what_a_handler_reports_is_masked_before_it_is_written(tmp_path, monkeyp
     from scheduled.handlers import registry
 
     space = {}
-    exec("\n".join(line[4:] for line in TELLING.splitlines()), space)
-    monkeypatch.setattr(registry, "find", lambda _: type("Telling", (), {"run": staticmethod(space["run"])}))
+    exec("\n".join(line[4:] for line in LEAKING.splitlines()), space)
+    monkeypatch.setattr(registry, "find", lambda _: type("Leaking", (), {"run": staticmethod(space["run"])}))
     monkeypatch.setenv("VAULT", SECRETS["written"])
     task = {"handler": "x", "job": "x", "zone": "UTC", "workspace": None, "options": {}, "scheduled_for": None,
             "window_start": None, "missed": 0, "totals": {}, "files": str(tmp_path), "sender": "@x"}  # fmt: skip
@@ -122,7 +124,7 @@ def test_what_a_handler_reports_is_masked_before_it_is_written(tmp_path, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("name", "telling"),
+    ("name", "is_secret"),
     [
         ("API_KEY", True), ("GITHUB_TOKEN", True), ("PGPASSWORD", True), ("DB_PASS", True), ("SSH_KEY", True),
         ("client_secret", True), ("AWS_SECRET_ACCESS_KEY", True), ("SENTRY_DSN", True), ("RESTIC_PASSWORD", True),
@@ -130,11 +132,11 @@ def test_what_a_handler_reports_is_masked_before_it_is_written(tmp_path, monkeyp
         ("MONKEY", False), ("SSH_AUTH_SOCK", False), ("COMPASS", False),
     ],
 )  # fmt: skip
-def test_a_variables_name_tells_whether_it_is_a_secret(name, telling):
-    assert is_telling(name) is telling
+def test_the_name_of_a_variable_decides_whether_it_is_a_secret(name, is_secret):
+    assert is_telling(name) is is_secret
 
 
-def test_short_words_are_no_secrets_and_the_longest_goes_first():
+def test_short_values_are_not_secrets_and_longer_secrets_are_masked_first():
     found = secrets_of(
         {"TOKEN": "abc", "KEY": "abcd", "HOME": "/root"}, {"DEBUG": "true", "URL": "abcdabcdabcd"}
     )
@@ -145,8 +147,8 @@ def test_short_words_are_no_secrets_and_the_longest_goes_first():
 
 @pytest.mark.parametrize("size", range(1, 30))
 def test_a_secret_that_comes_in_pieces_is_masked(size):
-    mask, said = Mask(["abab", "babyXYZ", "ababcd"]), b"-abab-babyXYZ-ababcd-ababab-babyXY-aba"
+    mask, output = Mask(["abab", "babyXYZ", "ababcd"]), b"-abab-babyXYZ-ababcd-ababab-babyXY-aba"
 
-    pieces = [said[at : at + size] for at in range(0, len(said), size)]
+    pieces = [output[at : at + size] for at in range(0, len(output), size)]
 
-    assert b"".join(mask.stream(pieces)) == mask.data(said) == b"-***-***-***-***ab-babyXY-aba"
+    assert b"".join(mask.stream(pieces)) == mask.data(output) == b"-***-***-***-***ab-babyXY-aba"

@@ -1,4 +1,4 @@
-"""Too little of something for real: descriptors, inodes, rights to write, working locks. Said, survived, healed."""
+"""Real shortages of file descriptors, inodes, write permission and locks: reported and recovered from."""
 
 import os
 import shutil
@@ -25,19 +25,19 @@ def world(worlds):
 
 
 def shell(world, script):
-    """Run a script in which `tick` makes one, in a mount namespace of its own; return the ticks' codes and words."""
+    """Run a script in a mount namespace, where `tick` runs a tick. Return its exit code and output lines."""
     tick = f'tick() {{ code=0; {" ".join(world.command("run"))} 2>&1 || code=$?; echo "exit code $code"; }}'
     command = ["unshare", "-m", "sh", "-ec", f"{tick}\n{script}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
     assert (done.returncode, done.stderr) == (0, "")
-    *said, code = done.stdout.splitlines()
-    return code, said
+    *output, code = done.stdout.splitlines()
+    return code, output
 
 
-def healed(world, worlds, until, *, again=False):
-    """Tick on without trouble; return what is still wrong then."""
-    said = world.recover(until, again=again)
-    wrongs = world.wrongs() + world.mails_unlike(worlds.reference) + world.unquiet(said)
+def wrong_after_recovery(world, worlds, until, *, again=False):
+    """Run further ticks without a fault; return what is wrong afterwards."""
+    output = world.recover(until, again=again)
+    wrongs = world.wrongs() + world.mails_unlike(worlds.reference) + world.unquiet(output)
     return wrongs + ([] if again else world.witnessed_unlike(worlds.reference))
 
 
@@ -45,41 +45,41 @@ def healed(world, worlds, until, *, again=False):
 
 
 @pytest.mark.parametrize("files", [6, 8, 9, 10, 12, 16])
-def test_a_tick_that_may_open_few_files_says_so_and_loses_nothing(world, worlds, until, files):
+def test_a_lack_of_file_descriptors_is_reported_and_loses_nothing(world, worlds, until, files):
     limited = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *world.command("run")]
 
     done = subprocess.run(limited, capture_output=True, text=True, check=False)
 
     assert (done.returncode in (0, 1), "Traceback" in done.stderr) == (True, False), done.stderr
     assert ("Too many open files" in done.stderr or "unable to open" in done.stderr) == bool(done.returncode)
-    assert healed(world, worlds, until, again=True) == []
+    assert wrong_after_recovery(world, worlds, until, again=True) == []
 
 
 # Disks
 
 
 @on_disks
-def test_a_state_that_may_not_be_written_is_said_and_nothing_is_started(world, worlds, until):
-    code, said = shell(
+def test_a_read_only_state_is_reported_and_nothing_is_started(world, worlds, until):
+    code, output = shell(
         world, f"mount --bind {world.state} {world.state}\nmount -o remount,bind,ro {world.state}\ntick"
     )
 
-    assert (code, len(said)) == ("exit code 1", 1)
-    assert said[0].startswith(f"scheduled: {world.state}")
-    assert "ead-only" in said[0] or "readonly" in said[0]
+    assert (code, len(output)) == ("exit code 1", 1)
+    assert output[0].startswith(f"scheduled: {world.state}")
+    assert "ead-only" in output[0] or "readonly" in output[0]
     assert world.witness() == []
-    assert healed(world, worlds, until) == []
+    assert wrong_after_recovery(world, worlds, until) == []
 
 
 @on_disks
-def test_a_workspace_that_may_not_be_written_is_said_and_stops_nothing_else(world, worlds, until):
+def test_a_read_only_workspace_is_reported_and_stops_no_other_job(world, worlds, until):
     place = world.workspace
-    code, said = shell(world, f"mount --bind {place} {place}\nmount -o remount,bind,ro {place}\ntick")
+    code, output = shell(world, f"mount --bind {place} {place}\nmount -o remount,bind,ro {place}\ntick")
 
-    assert (code, "Traceback" in str(said)) == ("exit code 1", False)
-    assert [line for line in said if line.startswith("scheduled: mail: failed: ") and "Read-only" in line]
+    assert (code, "Traceback" in str(output)) == ("exit code 1", False)
+    assert [line for line in output if line.startswith("scheduled: mail: failed: ") and "Read-only" in line]
     assert world.witnessed_unlike(worlds.reference) == []
-    assert healed(world, worlds, until, again=True) == []
+    assert wrong_after_recovery(world, worlds, until, again=True) == []
 
 
 @on_disks
@@ -87,10 +87,10 @@ def test_a_workspace_that_may_not_be_written_is_said_and_stops_nothing_else(worl
     ("left", "enough"),
     [*((left, []) for left in range(4)), *((left, [("exit code 0", False)]) for left in (5, 8))],
 )
-def test_a_disk_without_inodes_is_said_and_healed(world, worlds, until, left, enough):
-    """Five or eight are enough where the jobs end fast enough that their files are never there together."""
+def test_a_disk_without_inodes_is_reported_and_the_tick_recovers(world, worlds, until, left, enough):
+    """5 or 8 free inodes may be enough if the files of the jobs do not exist at the same time."""
     copy, disk = world.root / "copy", world.state
-    code, said = shell(
+    code, output = shell(
         world,
         f"""
         cp -a {disk} {copy}
@@ -111,10 +111,10 @@ def test_a_disk_without_inodes_is_said_and_healed(world, worlds, until, left, en
         "unable to open",
         f"no inodes left on the file system of {disk}",
     )
-    wanted = any(word in str(said) for word in words)
-    assert "Traceback" not in str(said)
+    wanted = any(word in str(output) for word in words)
+    assert "Traceback" not in str(output)
     assert (code, wanted) in [("exit code 1", True), *enough]
-    assert healed(world, worlds, until, again=True) == []
+    assert wrong_after_recovery(world, worlds, until, again=True) == []
 
 
 # Processes
@@ -135,7 +135,7 @@ def test_a_tick_with_nothing_to_start_needs_no_process(worlds, until):
 # Locks
 
 
-def test_a_file_system_without_locks_is_said_and_nothing_is_started(worlds, until):
+def test_a_file_system_without_locks_is_reported_and_nothing_is_started(worlds, until):
     world, points = worlds.another()
 
     began = time.monotonic()
@@ -150,10 +150,10 @@ def test_a_file_system_without_locks_is_said_and_nothing_is_started(worlds, unti
     assert ": can't be locked: No locks available; " in done.stderr
     assert "keep the state on a local disk" in done.stderr
     assert world.witness() == []
-    assert healed(world, worlds, until) == []
+    assert wrong_after_recovery(world, worlds, until) == []
 
 
-def test_locks_that_everybody_gets_are_seen_through_and_nothing_is_started(worlds, until):
+def test_ineffective_locks_are_detected_and_nothing_is_started(worlds, until):
     world, points = worlds.another()
 
     done = world.tick(
@@ -164,13 +164,13 @@ def test_locks_that_everybody_gets_are_seen_through_and_nothing_is_started(world
 
     assert (done.returncode, world.witness()) == (1, [])
     assert "is locked, and can be locked a second time; this file system has no reliable locks" in done.stderr
-    assert healed(world, worlds, until) == []
+    assert wrong_after_recovery(world, worlds, until) == []
 
 
 # One run that can't be recorded
 
 
-def test_a_job_whose_output_has_no_place_is_said_and_starves_nobody(world, worlds, until):
+def test_a_job_without_an_output_file_is_reported_and_delays_no_other(world, worlds, until):
     (run,) = {run for _, run, _ in worlds.reference.witness() if run.startswith("plain-")}
     obstacle = world.state / "output" / f"{run}.1.log"
     obstacle.mkdir()
@@ -183,10 +183,10 @@ def test_a_job_whose_output_has_no_place_is_said_and_starves_nobody(world, world
         f"witness: ('{sign}', '{run}', '1') 1 times missing" for sign in "+-"
     ]
     obstacle.rmdir()
-    assert healed(world, worlds, until) == []
+    assert wrong_after_recovery(world, worlds, until) == []
 
 
-def test_an_event_that_has_no_place_among_the_bad_ones_is_said_and_starves_nobody(world, worlds, until):
+def test_an_invalid_event_that_cannot_be_moved_is_reported_and_delays_no_job(world, worlds, until):
     rubbish, obstacle = (world.state / "spool" / name for name in ("no event", "bad/no event"))
     rubbish.touch()
     obstacle.mkdir(parents=True)
@@ -194,15 +194,15 @@ def test_an_event_that_has_no_place_among_the_bad_ones_is_said_and_starves_nobod
     done = world.tick()
 
     assert done.returncode == 1
-    assert f"scheduled: {rubbish}: not an event's name: 'no event'" in done.stderr
-    assert "can't be set aside" in done.stderr
+    assert f"scheduled: {rubbish}: not a valid event name: 'no event'" in done.stderr
+    assert "can't be moved to " in done.stderr
     assert world.witnessed_unlike(worlds.reference) == []
     obstacle.rmdir()
-    assert "set aside" in world.run("run", "--verbose").stderr
-    assert healed(world, worlds, until) == []
+    assert "moved to " in world.run("run", "--verbose").stderr
+    assert wrong_after_recovery(world, worlds, until) == []
 
 
-def test_a_run_whose_report_can_not_be_read_is_said_and_starves_nobody(worlds, until):
+def test_a_run_with_an_unreadable_report_is_reported_and_delays_no_other(worlds, until):
     world, points = worlds.another()
     bad = {
         "role": "runner",
@@ -220,7 +220,7 @@ def test_a_run_whose_report_can_not_be_read_is_said_and_starves_nobody(worlds, u
     done += [world.tick(points.environment(**bad)) for _ in range(2)]
 
     assert [one.returncode for one in done] == [1] * 3
-    assert "how it ended can't be taken in yet: " in done[0].stderr
+    assert "its result can't be recorded yet: " in done[0].stderr
     assert (first, world.verdicts()["memory", "success"]) == ([], 1)
     assert sum(run.startswith("listening") and sign == "-" for sign, run, _ in world.witness()) == 2
-    assert healed(world, worlds, until, again=True) == []
+    assert wrong_after_recovery(world, worlds, until, again=True) == []

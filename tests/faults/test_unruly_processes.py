@@ -1,4 +1,4 @@
-"""Jobs that behave badly: they fork without end, stop, leave zombies and children behind, print floods and rubbish."""
+"""Jobs that behave badly: fork bombs, stopped jobs, zombies, orphans, floods of output and binary data."""
 
 import os
 import shutil
@@ -17,30 +17,29 @@ from tests.fixtures.supervised import PYTHON, gone, supervise
 __all__ = ["supervise"]
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 SHELL = ("/bin/sh", "-c")
-NOBODY = (
-    40_000 + os.getpid() % 20_000
-)  # whose processes are only ours: the kernel counts by user, and never holds root to it
+# A user id without other processes: the kernel counts processes per user, and does not limit root.
+BOMB_USER = 40_000 + os.getpid() % 20_000
 FLOOD = 50_000_000
 
 
 @pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("setpriv"), reason="NOT RUN: needs root and setpriv"
 )
-def test_a_fork_bomb_is_held_by_its_limit_and_ended_whole(supervise, tmp_path):
+def test_a_fork_bomb_is_limited_and_all_its_processes_end(supervise, tmp_path):
     tmp_path.chmod(0o755)
-    bomb = f"setpriv --reuid={NOBODY} --clear-groups /bin/sh -c 'bomb() {{ bomb | bomb & }}; bomb; exec sleep 60'"
+    bomb = f"setpriv --reuid={BOMB_USER} --clear-groups /bin/sh -c 'bomb() {{ bomb | bomb & }}; bomb; exec sleep 60'"
     job = supervise().submit(*SHELL, bomb, limits=Limits(processes=24), timeout=3, cwd="/")
     (leader,) = job.started().values()
 
     most = 0
     while not job.found(Ended):
-        most = max(most, count_of(NOBODY))
+        most = max(most, count_of(BOMB_USER))
         job.receive(0.05)
 
     assert job.ending().status == "timed_out"
     assert 0 < most <= 24
     process.signal_group(leader, signal.SIGKILL)
-    assert_nobody_is_left()
+    assert_all_have_ended()
 
 
 def count_of(user):
@@ -54,14 +53,14 @@ def owner(entry):
         return -1
 
 
-def assert_nobody_is_left():
+def assert_all_have_ended():
     deadline = time.monotonic() + 20
-    while count_of(NOBODY):
-        assert time.monotonic() < deadline, "the bomb goes on"
+    while count_of(BOMB_USER):
+        assert time.monotonic() < deadline, "the fork bomb still runs"
         time.sleep(0.02)
 
 
-def test_a_stopped_job_is_held_to_its_timeout(supervise):
+def test_a_stopped_job_is_ended_at_its_timeout(supervise):
     job = supervise().submit(*SHELL, "kill -STOP $$; echo went on", timeout=1)
     (pid,) = job.started().values()
 
@@ -69,7 +68,7 @@ def test_a_stopped_job_is_held_to_its_timeout(supervise):
 
     assert (ending.status, ending.reason) == ("timed_out", "timed out after 1 s")
     assert gone(pid)
-    assert ending.duration_ms < 8000  # it is woken to hear TERM; KILL comes after ten seconds
+    assert ending.duration_ms < 8000  # SIGCONT lets it handle SIGTERM; SIGKILL would follow after 10 seconds
 
 
 def test_a_stopped_job_is_still_running_for_the_next_tick(world, until):
@@ -77,12 +76,12 @@ def test_a_stopped_job_is_still_running_for_the_next_tick(world, until):
         [jobs.stops]
         command = "echo $$ > {world.root}/pid; kill -STOP $$; echo went on >> {world.root}/went"
     """)
-    runner = world.start("run", "stops")
+    tick = world.start("run", "stops")
     until(lambda: (world.root / "pid").exists() and (world.root / "pid").read_text())
     pid = int((world.root / "pid").read_text())
     until(lambda: state_of(pid) == "T")
-    runner.kill()
-    runner.wait()
+    tick.kill()
+    tick.wait()
 
     assert world.run("run", "stops").returncode == 75
     os.kill(pid, signal.SIGCONT)
@@ -104,7 +103,7 @@ def state_of(pid):
         return ""
 
 
-def test_zombies_of_a_job_are_its_own_and_vanish_with_it(supervise):
+def test_zombies_of_a_job_vanish_when_it_ends(supervise):
     many = "import os, time\nfor _ in range(200):\n    os.fork() or os._exit(0)\nprint('made')\n"
 
     job = supervise().submit(PYTHON, "-c", many)
@@ -126,8 +125,8 @@ def zombies_of(parent):
     return found
 
 
-def test_a_zombie_whose_children_live_is_over(supervise):
-    """The job's own process has ended; what it left behind holds no output of ours to be waited for."""
+def test_a_job_with_running_children_has_ended_when_its_own_process_has(supervise):
+    """The supervisor waits only for the process of the job, not for its children with the output open."""
     job = supervise().submit(*SHELL, "sleep 30 & echo started")
 
     began = time.monotonic()
@@ -139,7 +138,7 @@ def test_a_zombie_whose_children_live_is_over(supervise):
 @pytest.mark.parametrize(
     "how", ["sleep 30 &", "setsid sleep 30 &", "setsid sleep 30 >/dev/null 2>&1 </dev/null &"]
 )
-def test_a_child_that_outlives_its_job_locks_nobody_out(world, how):
+def test_a_child_that_outlives_its_job_blocks_no_later_run(world, how):
     world.configure(f"[jobs.parent]\ncommand = '{how} echo started'\n")
 
     ticks = [world.run("run", "parent") for _ in range(2)]
@@ -155,21 +154,21 @@ def test_a_timeout_ends_the_children_too(supervise, tmp_path, until):
 
     assert job.ending().status == "timed_out"
     child = int((tmp_path / "child").read_text())
-    until(lambda: gone(child))  # it got the same signal, and may die a moment later
+    until(lambda: gone(child))  # it gets the same signal, but may end a little later
 
 
 def test_a_job_that_ignores_everything_but_kill_is_killed(supervise, monkeypatch):
     from scheduled.execution import process
 
     monkeypatch.setattr(process, "KILL_GRACE", 0.5)
-    deaf = "trap '' TERM HUP INT QUIT; while :; do sleep 0.1; done"
+    ignoring = "trap '' TERM HUP INT QUIT; while :; do sleep 0.1; done"
 
-    ending = supervise().submit(*SHELL, deaf, timeout=1).ending()
+    ending = supervise().submit(*SHELL, ignoring, timeout=1).ending()
 
     assert (ending.status, ending.signal) == ("timed_out", signal.SIGKILL)
 
 
-def test_fifty_megabytes_at_once_leave_a_megabyte_and_what_is_missing_is_said(supervise):
+def test_an_output_of_50_mb_is_cut_to_1_mb_with_the_number_of_dropped_bytes(supervise):
     flood = f"head -c {FLOOD} /dev/zero | tr '\\0' x"
     job, uncounted = supervise(), []
 
@@ -182,13 +181,13 @@ def test_fifty_megabytes_at_once_leave_a_megabyte_and_what_is_missing_is_said(su
         assert len(kept) < (1 << 20) + 100
         assert b" bytes dropped ...]\n" in kept
 
-    # What is printed in the very moment of a cut goes uncounted: microseconds of a flood, unless the supervisor loses
-    # its processor just then, which it does not do three times.
+    # Output that is written during a cut is not counted. That is microseconds of output, unless the
+    # supervisor is suspended at that moment, which is unlikely to happen three times.
     assert 0 <= min(uncounted) < FLOOD / 50, uncounted
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
+    ("command", "expected"),
     [
         (r"printf '\000\001\377\376binary\033[31m'", "\0\1\ufffd\ufffdbinary\x1b[31m"),
         ("printf 'no newline'", "no newline"),
@@ -197,13 +196,13 @@ def test_fifty_megabytes_at_once_leave_a_megabyte_and_what_is_missing_is_said(su
         ("true", ""),
     ],
 )
-def test_whatever_is_printed_can_be_read_again(world, command, told):
+def test_any_output_can_be_read_with_logs(world, command, expected):
     (world.root / "print.sh").write_text(command)
     world.configure(f"[jobs.prints]\ncommand = 'sh {world.root}/print.sh'\n")
 
     done = world.run("run", "prints")
 
-    assert (done.returncode, world.json("logs", "prints")["output"]) == (0, told)
+    assert (done.returncode, world.json("logs", "prints")["output"]) == (0, expected)
     printed = subprocess.run(["sh", world.root / "print.sh"], capture_output=True, check=True).stdout
     assert subprocess.run(world.command("logs", "prints"), capture_output=True, check=True).stdout == printed
 
@@ -221,7 +220,7 @@ def test_a_tick_whose_own_streams_are_closed_does_its_work(world, streams):
     assert [run["status"] for run in world.json("history")] == ["success"]
 
 
-def test_a_job_that_closes_everything_and_daemonises_is_waited_for_no_longer_than_its_first_process(world):
+def test_a_job_that_becomes_a_daemon_has_ended_when_its_first_process_has(world):
     daemon = (
         "import os, time\nos.fork() and os._exit(0)\nos.setsid()\nos.fork() and os._exit(0)\n"
         f"os.closerange(0, 256)\nopen('{world.root}/pid', 'w').write(str(os.getpid()))\ntime.sleep(30)\n"
@@ -235,7 +234,7 @@ def test_a_job_that_closes_everything_and_daemonises_is_waited_for_no_longer_tha
     os.kill(int((world.root / "pid").read_text()), signal.SIGKILL)
 
 
-def test_a_job_that_kills_its_own_process_group_takes_no_other_with_it(supervise):
+def test_a_job_that_kills_its_own_process_group_ends_no_other_job(supervise):
     made = supervise()
     made.submit(*SHELL, "sleep 1; echo alive", name="other")
 

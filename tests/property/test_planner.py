@@ -169,7 +169,7 @@ class World:
             plan = planning.plan_and_note(
                 self.ledger, self.config, self.now, gates=Gates(closed=closed), budget=budget and 0
             )
-            planning.leave(self.ledger, plan, self.now, ())
+            planning.record_left_over(self.ledger, plan, self.now, ())
 
     def begin(self, claim, fate):
         """Begin a run and apply its fate. Return whether it has ended."""

@@ -1,4 +1,4 @@
-"""What a tick notes in the ledger when it plans, and when it claims."""
+"""The open reasons that a tick records in the ledger when it plans and when it claims."""
 
 from contextlib import closing
 
@@ -16,13 +16,13 @@ HOLDER = Claimant(tick="tick", boot="boot", host="host")
 
 @pytest.fixture
 def found(tmp_path):
-    """A configuration with one job of every minute, each slot of which runs."""
+    """Return a configuration with one job that is due every minute and runs every slot."""
     path = tmp_path / "scheduled.toml"
     path.write_text('timezone = "UTC"\n[jobs.job]\ncron = "* * * * *"\ncommand = "true"\ncatch_up = "all"\n')
     return load_config(path)
 
 
-def test_slots_are_open_for_an_earlier_one_once_that_is_claimed(tmp_path, found):
+def test_later_slots_wait_with_reason_running_once_an_earlier_one_is_claimed(tmp_path, found):
     with closing(SqliteLedger(tmp_path / "ledger.db")) as ledger:
         with ledger.transaction():
             planning.register(ledger, found, NOON)

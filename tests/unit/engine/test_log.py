@@ -21,7 +21,7 @@ def test_a_line_has_the_workspaces_format_and_a_naive_local_stamp(path):
     assert path.read_text() == "2025-07-03 14:00:05 | scheduled | WARNING | something happened: ä\n"
 
 
-def test_lines_are_appended_for_the_owners_eyes_only(path):
+def test_lines_are_appended_to_a_private_file(path):
     for number in range(3):
         Log(path, "UTC").write(INSTANT, "INFO", f"line {number}")
 
@@ -50,7 +50,7 @@ def test_nothing_in_a_message_can_forge_a_second_line(path, message):
     assert text.isprintable() or text[:-1].isprintable()
 
 
-def test_a_full_log_makes_room_and_keeps_its_predecessor(path):
+def test_a_full_log_is_rotated(path):
     path.write_bytes(b"x" * (MAX_BYTES - 10) + b"\n")
 
     Log(path, "UTC").write(INSTANT, "INFO", "the first of a new file")
@@ -62,7 +62,7 @@ def test_a_full_log_makes_room_and_keeps_its_predecessor(path):
     assert path.with_name("scheduled.log.1").stat().st_size == MAX_BYTES - 9
 
 
-def test_only_one_predecessor_is_kept(path):
+def test_only_one_rotated_log_is_kept(path):
     for _ in range(3):
         path.write_bytes(b"x" * MAX_BYTES)
         Log(path, "UTC").write(INSTANT, "INFO", "new")
@@ -73,7 +73,7 @@ def test_only_one_predecessor_is_kept(path):
     ]
 
 
-def test_a_link_in_the_logs_place_is_not_followed(path, tmp_path):
+def test_a_link_in_place_of_the_log_is_not_followed(path, tmp_path):
     victim = tmp_path / "victim"
     victim.write_text("precious")
     path.symlink_to(victim)
@@ -84,7 +84,7 @@ def test_a_link_in_the_logs_place_is_not_followed(path, tmp_path):
     assert victim.read_text() == "precious"
 
 
-def test_an_event_is_told_by_its_short_values():
+def test_an_event_is_described_by_its_short_values():
     event = Event(
         name="job_failed", payload={"job": "a", "attempt": 2, "reason": "", "slot": None, "data": {"x": 1}}
     )
@@ -92,7 +92,7 @@ def test_an_event_is_told_by_its_short_values():
     assert describe(event) == "job_failed job=a attempt=2"
 
 
-def test_the_log_lies_in_the_workspace_if_that_keeps_logs(tmp_path):
+def test_the_log_is_in_the_workspace_if_that_has_system_logs(tmp_path):
     state, with_logs, without = tmp_path / "state", tmp_path / "with", tmp_path / "without"
     (with_logs / "system_logs").mkdir(parents=True)
     without.mkdir()

@@ -1,4 +1,4 @@
-"""Old history goes, positions and what is open stay, and the audit proves the rest."""
+"""Pruning deletes old history, keeps positions and open runs, and the audit accepts the result."""
 
 import pytest
 
@@ -18,7 +18,7 @@ NOW = 200 * DAY
 
 @pytest.fixture
 def ledger(tmp_path):
-    """A daily job with a run for each of its 200 days."""
+    """A ledger with a daily job that has a run for each of 200 days."""
     ledger = LEDGERS["sqlite"](tmp_path)
     with ledger.transaction():
         ledger.begin_epoch(JobKey("job"), DAILY, 6)
@@ -40,7 +40,7 @@ def pruned(ledger, before=NOW - 90 * DAY, keep_runs=1000):
     return gone
 
 
-def test_of_very_much_a_part_goes_at_a_time(ledger):
+def test_a_long_history_is_pruned_in_parts(ledger):
     with ledger.transaction():
         ledger.begin_epoch(JobKey("another"), HOURLY, 0)
         first, second = (ledger.prune(NOW, 1000, 1)[1] for _ in range(2))
@@ -53,7 +53,7 @@ def left(ledger):
     return len(list(ledger.slot_rows())), len(ledger.history(limit=999))
 
 
-def test_what_is_older_than_the_horizon_goes_and_the_position_stays(ledger):
+def test_history_before_the_horizon_is_deleted_and_the_position_stays(ledger):
     before = ledger.job_rows()[0].position
 
     gone = pruned(ledger)
@@ -62,7 +62,7 @@ def test_what_is_older_than_the_horizon_goes_and_the_position_stays(ledger):
     assert ledger.job_rows()[0].position == before
 
 
-def test_of_runs_only_the_newest_are_kept_and_of_verdicts_all(ledger):
+def test_only_the_newest_runs_are_kept_but_all_verdicts(ledger):
     assert (len(pruned(ledger, before=0, keep_runs=5)), left(ledger)) == (195, (200, 5))
 
 
@@ -83,7 +83,7 @@ def test_the_newest_run_stays_however_old_it_is(ledger):
     assert [run.run_id for run in ledger.history()] == [f"run-{7 + 199 * DAY}"]
 
 
-def test_what_is_open_stays_however_old_it_is(ledger):
+def test_an_open_run_stays_however_old_it_is(ledger):
     with ledger.transaction():
         ledger.begin_epoch(JobKey("other"), HOURLY, 0)
         ledger.claim(a_claim(3600, run_id="open", job="other"), HOLDER, 3600.0)
@@ -94,7 +94,7 @@ def test_what_is_open_stays_however_old_it_is(ledger):
     assert [row.run_id for row in ledger.slot_rows()] == ["open"]
 
 
-def test_epochs_that_ended_before_go_too(ledger):
+def test_epochs_that_ended_before_the_horizon_are_deleted(ledger):
     with ledger.transaction():
         ledger.begin_epoch(JobKey("old"), HOURLY, 0)
         ledger.end_epoch(JobKey("old"), 10 * DAY)
@@ -113,7 +113,7 @@ def runtime(tmp_path):
     return Runtime(config, tmp_path)
 
 
-def test_a_tick_prunes_once_a_day_and_the_output_goes_with_its_run(runtime, ledger):
+def test_a_tick_prunes_once_a_day_and_deletes_output_with_its_run(runtime, ledger):
     old, new = (runtime.paths.output_of(f"run-{7 + day * DAY}", 1) for day in (3, 199))
     for path in (old, new):
         path.write_text("printed")
@@ -127,7 +127,7 @@ def test_a_tick_prunes_once_a_day_and_the_output_goes_with_its_run(runtime, ledg
     assert (old.exists(), new.exists()) == (False, True)
 
 
-def test_a_clock_that_is_years_ahead_takes_nothing_along(runtime, ledger):
+def test_a_clock_that_is_years_ahead_deletes_nothing(runtime, ledger):
     pruning.prune(runtime, ledger, NOW - DAY)
     pruning.prune(runtime, ledger, NOW + 4000 * DAY)
     pruning.prune(runtime, ledger, NOW)

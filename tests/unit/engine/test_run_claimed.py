@@ -12,9 +12,9 @@ def claimed(action):
     return RunClaimed(job=Job(name="a", schedules=(Schedule("manual"),), action=action), claim=CLAIM)
 
 
-def test_a_run_is_taken_once_and_who_comes_second_is_reported():
-    troubles = []
-    bus = Bus(troubles.append)
+def test_a_run_is_taken_once_and_a_second_executor_is_reported():
+    problems = []
+    bus = Bus(problems.append)
     bus.subscribe(RunClaimed, lambda run: run.take(chains.begin))
     bus.subscribe(RunClaimed, lambda run: run.take(print))
     run = claimed(Action("command", line="true"))
@@ -22,8 +22,8 @@ def test_a_run_is_taken_once_and_who_comes_second_is_reported():
     bus.publish(run)
 
     assert run.begin == chains.begin
-    assert troubles == [
-        "a subscriber of run_claimed failed: RuntimeError: a-1: is taken by another executor already"
+    assert problems == [
+        "a subscriber of run_claimed failed: RuntimeError: a-1: already taken by another executor"
     ]
 
 

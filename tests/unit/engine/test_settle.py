@@ -1,4 +1,4 @@
-"""What an attempt's end writes into the ledger, and which facts it makes."""
+"""The rows and events that follow from the result of an attempt."""
 
 import pytest
 
@@ -29,7 +29,7 @@ NOW = 20_000.5
 
 @pytest.fixture
 def ledger(tmp_path):
-    """A ledger with one hourly job whose slot HOUR is claimed."""
+    """A ledger with one hourly job, of which slot HOUR is claimed."""
     ledger = LEDGERS["sqlite"](tmp_path)
     with ledger.transaction():
         ledger.begin_epoch(JobKey("job"), HOURLY, 0)
@@ -41,7 +41,7 @@ def ledger(tmp_path):
 def settled(
     ledger, status="success", reported=None, run_id="run-3600", compose=lambda *_: [], at=NOW, **values
 ):
-    """Settle the run's attempt; *values* are the job's. Return the events, the last of which is the verdict's."""
+    """Settle an attempt; *values* configure the job. Return the events; the last is the verdict event."""
     job = Job(
         name="job", schedules=(Schedule("cron", "0 * * * *"),), action=Action("handler", name="x"), **values
     )
@@ -70,7 +70,7 @@ def test_success_gives_the_verdict_and_moves_position_and_window(ledger):
     )
 
 
-def test_a_failure_with_tries_left_leaves_the_slot_open_and_the_position_where_it_was(ledger):
+def test_a_failure_with_attempts_left_leaves_the_slot_open_and_the_position_unchanged(ledger):
     (event,) = settled(ledger, "failed", retry=Retry(max_attempts=2, delay=60))
 
     (run,) = ledger.open_runs()
@@ -96,7 +96,7 @@ def test_a_final_failure_moves_the_position_but_not_the_window(ledger):
 
 
 @pytest.mark.parametrize("status", ["timed_out", "interrupted"])
-def test_other_ends_are_told_by_their_name(ledger, status):
+def test_other_results_keep_their_name(ledger, status):
     (event,) = settled(ledger, status, on_interrupted="skip")
 
     assert (event.name, event.payload["status"], ledger.run("run-3600").status) == (
@@ -106,7 +106,7 @@ def test_other_ends_are_told_by_their_name(ledger, status):
     )
 
 
-def test_a_run_by_hand_moves_neither_position_nor_window(ledger):
+def test_a_manual_run_moves_neither_position_nor_window(ledger):
     with ledger.transaction():
         ledger.claim(by_hand(), HOLDER, 1.0)
 
@@ -116,10 +116,10 @@ def test_a_run_by_hand_moves_neither_position_nor_window(ledger):
     assert (event.name, event.payload["scheduled_for"]) == ("job_completed", None)
 
 
-# What a handler says
+# Reports of handlers
 
 
-def test_a_handlers_own_word_counts_for_more_than_its_exit_code(ledger):
+def test_the_outcome_of_a_handler_overrides_its_exit_code(ledger):
     (event,) = settled(ledger, "success", a_report("failed", reason="three boxes are unreadable"))
 
     assert (event.name, event.payload["reason"]) == ("job_failed", "three boxes are unreadable")
@@ -137,13 +137,13 @@ def test_a_handler_that_had_nothing_to_do_is_skipped(ledger):
     )
 
 
-def test_a_timeout_is_a_timeout_whatever_the_handler_said_before(ledger):
+def test_a_timeout_overrides_the_outcome_of_the_handler(ledger):
     settled(ledger, "timed_out", a_report("success"))
 
     assert ledger.run("run-3600").status == "timed_out"
 
 
-def test_its_facts_come_before_the_verdicts_and_its_counts_are_added(ledger):
+def test_reported_events_precede_the_verdict_event_and_counts_are_added(ledger):
     reported = a_report(
         events=[EventLine("box_opened", {"n": 1})], counts=[CountLine("opened", 2), CountLine("opened", 3)]
     )
@@ -154,15 +154,14 @@ def test_its_facts_come_before_the_verdicts_and_its_counts_are_added(ledger):
     assert ledger.totals() == {JobKey("job"): {"opened": 5}}
 
 
-def test_its_result_is_kept(ledger):
+def test_the_data_of_the_outcome_is_stored(ledger):
     settled(ledger, reported=Reported(outcome=Outcome(data={"healthy": 3})))
 
     assert the_job(ledger).last_result == {"healthy": 3}
 
 
-def tried_twice(ledger, *said):
-    """Let an attempt fail and the next succeed, each having *said* what it had to; return the outbox's subjects."""
-    first, second = said
+def subjects_after_a_retry(ledger, first, second):
+    """Settle a failed attempt and a successful retry, with these notices; return the posted subjects."""
     settled(ledger, "failed", a_report("failed", notices=first), retry=Retry(max_attempts=2, delay=0))
     with ledger.transaction():
         ledger.reclaim(a_claim(HOUR, attempt=2), HOLDER, 1.0)
@@ -171,14 +170,14 @@ def tried_twice(ledger, *said):
 
 
 def test_a_notice_that_a_retry_repeats_is_posted_once(ledger):
-    assert tried_twice(ledger, [a_notice("1")], [a_notice("1"), a_notice("2")]) == ["1", "2"]
+    assert subjects_after_a_retry(ledger, [a_notice("1")], [a_notice("1"), a_notice("2")]) == ["1", "2"]
 
 
-def test_a_notice_of_a_retry_is_not_taken_for_another_of_the_first_attempt(ledger):
-    assert tried_twice(ledger, [a_notice("1")], [a_notice("2")]) == ["1", "2"]
+def test_a_different_notice_of_a_retry_is_posted_too(ledger):
+    assert subjects_after_a_retry(ledger, [a_notice("1")], [a_notice("2")]) == ["1", "2"]
 
 
-def test_conditions_count_once_the_report_is_whole_and_the_run_a_success(ledger):
+def test_conditions_of_a_complete_report_of_a_successful_run_are_stored(ledger):
     def compose(job, change):
         return [a_notice(f"{job.name}: {len(change.appeared)} new in {change.group}")]
 
@@ -197,7 +196,7 @@ def test_conditions_count_once_the_report_is_whole_and_the_run_a_success(ledger)
         ("success", a_report("skipped")),
     ],
 )
-def test_a_report_cut_short_says_nothing_about_what_is_gone(ledger, status, reported):
+def test_an_incomplete_report_does_not_end_conditions(ledger, status, reported):
     with ledger.transaction():
         ledger.put_condition(JobKey("job"), a_condition(), 1.0)
 

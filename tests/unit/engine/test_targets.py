@@ -1,4 +1,4 @@
-"""What a tick writes for one target of a job leaves the other targets as they are."""
+"""A tick that writes for one target of a job leaves the other targets unchanged."""
 
 import msgspec
 import pytest
@@ -39,7 +39,7 @@ command = "true"
 
 @pytest.fixture
 def config(tmp_path, monkeypatch):
-    """A configuration with a job of every hour, which has two targets, as a later version may say."""
+    """Return a configuration with an hourly job that has two targets, as a later version may allow."""
     path = tmp_path / "scheduled.toml"
     path.write_text(JOBS)
 
@@ -55,7 +55,7 @@ def config(tmp_path, monkeypatch):
 
 @pytest.fixture
 def ledger(tmp_path, config):
-    """A ledger in which both targets have been there since noon, and one slot of each is claimed."""
+    """A ledger that knows both targets since noon, with one claimed slot of each."""
     ledger = LEDGERS["sqlite"](tmp_path)
     with ledger.transaction():
         planning.register(ledger, config, NOON + MINUTE)
@@ -102,7 +102,7 @@ def test_a_retry_and_a_success_of_two_targets_are_planned_side_by_side(ledger, c
     ]  # fmt: skip
 
 
-def test_what_a_targets_run_reports_is_counted_and_known_for_that_target(ledger, config):
+def test_counts_and_conditions_are_stored_for_the_target_that_reports_them(ledger, config):
     reported = Reported(
         outcome=Outcome(status="success"), counts=[CountLine("opened", 2)], conditions=[a_condition("k")]
     )
@@ -114,7 +114,7 @@ def test_what_a_targets_run_reports_is_counted_and_known_for_that_target(ledger,
     assert [item.key for item in ledger.conditions()] == [X]
 
 
-def test_what_comes_after_a_job_waits_for_all_its_targets(ledger, config):
+def test_a_job_that_comes_after_another_waits_for_all_its_targets(ledger, config):
     settled(ledger, config, X)
     before = ledger.triggers()
     settled(ledger, config, Y)
@@ -122,7 +122,7 @@ def test_what_comes_after_a_job_waits_for_all_its_targets(ledger, config):
     assert (before, [row.key for row in ledger.triggers()]) == ([], [JobKey("last")])
 
 
-def test_an_event_starts_every_target_of_a_job_that_listens(ledger, config):
+def test_an_event_starts_every_target_of_a_subscribed_job(ledger, config):
     config.jobs["job"] = msgspec.structs.replace(config.jobs["job"], on="disk_full")
     with ledger.transaction():
         chains.spread(ledger, config.jobs, [Event(name="disk_full", payload={"disk": "/"})], 0, NOW)
@@ -132,7 +132,7 @@ def test_an_event_starts_every_target_of_a_job_that_listens(ledger, config):
     ]  # fmt: skip
 
 
-def test_a_chain_goes_on_once_all_targets_of_its_step_have_ended(ledger, config):
+def test_a_chain_continues_once_all_targets_of_its_step_have_ended(ledger, config):
     with ledger.transaction():
         for key in (X, Y):
             ledger.close_run(next(run.run_id for run in ledger.open_runs() if run.key == key), "success", "")
@@ -150,23 +150,23 @@ def test_a_chain_goes_on_once_all_targets_of_its_step_have_ended(ledger, config)
     assert seen == [[X, Y], [Y], [JobKey("listens")]]
 
 
-def test_a_clock_that_went_back_frees_the_target_that_it_froze(ledger, config):
+def test_a_target_frozen_by_a_backward_clock_step_is_rewound(ledger, config):
     for key in (X, Y):
         settled(ledger, config, key)
     with ledger.transaction():
         planning.record_verdict(ledger, X, Span(NOW, NOW + 2 * DAY, 49), "skipped", "by hand", None, NOW)
         ledger.advance(X, NOW + 2 * DAY)
-        said = clock_steps.step_back(ledger, config.jobs, NOW + 1)
+        warning = clock_steps.step_back(ledger, config.jobs, NOW + 1)
         aside = [(found.key, found.position) for found in ledger.laid_aside()]
         went_back = positions(ledger)
         again = clock_steps.leap_forward(ledger, NOW + 1.0, NOW + 2 * DAY, leapt=True)
 
-    assert (said is not None, aside, went_back[X][0] < NOW) == (True, [(X, NOW + 2 * DAY)], True)
+    assert (warning is not None, aside, went_back[X][0] < NOW) == (True, [(X, NOW + 2 * DAY)], True)
     assert (again is not None, positions(ledger)[X][0]) == (True, NOW + 2 * DAY)
     assert positions(ledger)[Y] == went_back[Y] == (NOON + HOUR, NOON + HOUR)
 
 
-def test_the_trouble_of_a_target_names_it_and_is_found_under_it(ledger, config):
+def test_the_incident_of_a_target_names_the_target(ledger, config):
     settled(ledger, config, Y, "failed")
     run = next(run for run in ledger.open_runs() if run.key == Y)
     with ledger.transaction():

@@ -18,7 +18,7 @@ def capped(path, limit):
 
 
 def written(path, *chunks, limit=100):
-    """Return what is kept of *chunks*, and how much was printed, if the supervisor looks after each."""
+    """Write *chunks*, checking the size after each; return the number of printed bytes and what is kept."""
     output = capped(path, limit)
     for chunk in chunks:
         os.write(output.fd, chunk)
@@ -26,17 +26,17 @@ def written(path, *chunks, limit=100):
     return output.close(), path.read_bytes()
 
 
-def test_what_fits_is_kept_as_it_is(path):
+def test_output_within_the_limit_is_unchanged(path):
     data = bytes(range(256)) * 4
 
     assert written(path, data[:512], data[512:], limit=1024) == (1024, data)
 
 
-def test_nothing_printed_is_nothing_kept(path):
+def test_empty_output_stays_empty(path):
     assert written(path) == (0, b"")
 
 
-def test_a_flood_keeps_its_beginning_and_its_end_and_says_what_is_missing(path):
+def test_long_output_keeps_its_beginning_and_end_and_gives_the_number_of_dropped_bytes(path):
     printed, kept = written(path, b"A" * 50 + b"x" * 900 + b"Z" * 50)
 
     assert printed == 1000
@@ -73,7 +73,7 @@ def test_the_file_stays_bounded_while_a_job_prints(path):
     assert path.stat().st_size <= 1000 + 40
 
 
-def test_growth_is_seen_once(path):
+def test_growth_is_reported_once(path):
     output = capped(path, 100)
 
     seen = [output.grew()]
@@ -86,7 +86,7 @@ def test_growth_is_seen_once(path):
     assert seen == [False, True, False, True, False]
 
 
-def test_a_limit_of_nothing_still_says_that_something_was_dropped(path):
+def test_a_limit_of_zero_still_reports_dropped_bytes(path):
     printed, kept = written(path, b"0123456789", limit=0)
 
     assert (printed, kept) == (10, b"0\n[... 8 bytes dropped ...]\n9")
@@ -120,7 +120,7 @@ def test_a_job_that_prints_while_its_file_is_cut_is_not_disturbed(path):
     assert len(kept) <= (1 << 12) + 40
 
 
-def test_a_file_of_the_same_name_is_appended_to_and_a_link_is_refused(path, tmp_path):
+def test_a_link_in_place_of_the_output_is_refused(path, tmp_path):
     path.symlink_to(tmp_path / "elsewhere")
 
     with pytest.raises(OSError, match="symbolic links"):

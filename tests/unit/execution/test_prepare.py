@@ -52,7 +52,7 @@ def env_file(tmp_path, text):
     return {"env_file": str(path)}
 
 
-# What is executed
+# Commands
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_handler_gets_a_task_and_no_command(holds, tmp_path):
     }
 
 
-def test_limits_times_and_places_are_handed_on(holds, tmp_path):
+def test_settings_and_paths_are_passed_on(holds, tmp_path):
     limits = Limits(cpu=5)
 
     spec = specified(holds, umask=0o027, nice=5, limits=limits, timeout=7, group="g", output_limit=99)
@@ -113,10 +113,10 @@ def test_limits_times_and_places_are_handed_on(holds, tmp_path):
     )
 
 
-# Where
+# The working directory
 
 
-def test_a_job_runs_at_home_unless_it_says_otherwise(holds, monkeypatch):
+def test_a_job_runs_in_the_home_directory_unless_configured_otherwise(holds, monkeypatch):
     monkeypatch.setenv("HOME", "/home/u")
 
     assert [specified(holds, cwd=cwd).cwd for cwd in (None, "/srv", "~/x")] == [
@@ -126,7 +126,7 @@ def test_a_job_runs_at_home_unless_it_says_otherwise(holds, monkeypatch):
     ]
 
 
-def test_without_a_home_a_job_runs_at_the_root(tmp_path):
+def test_without_a_home_directory_a_job_runs_in_the_root_directory(tmp_path):
     bare = ExecutionContext(Paths(tmp_path), None, "UTC", {})
 
     assert specified(bare).cwd == "/"
@@ -135,7 +135,7 @@ def test_without_a_home_a_job_runs_at_the_root(tmp_path):
 # The environment
 
 
-def test_a_run_is_told_who_it_is_in_the_jobs_own_zone(holds):
+def test_the_environment_describes_the_run_in_the_zone_of_the_job(holds):
     env = specified(holds).env
 
     assert {key: value for key, value in env.items() if key.startswith("SCHEDULED_")} == {
@@ -151,7 +151,7 @@ def test_a_run_is_told_who_it_is_in_the_jobs_own_zone(holds):
     }
 
 
-def test_a_run_by_hand_has_no_slot_and_nothing_missed(holds):
+def test_a_manual_run_has_no_slot_and_nothing_missed(holds):
     claim = a_claim(slot=None, slots=0, attempt=1, trigger="manual", window_start=None)
 
     env = specified(holds, claim=claim).env
@@ -164,7 +164,7 @@ def test_a_run_by_hand_has_no_slot_and_nothing_missed(holds):
     ]
 
 
-def test_a_jobs_env_wins_over_its_env_file_and_that_over_what_is_around(holds, tmp_path):
+def test_env_overrides_env_file_which_overrides_the_environment(holds, tmp_path):
     values = env_file(tmp_path, "A=file\nB=file\nPATH=/opt\n")
 
     env = specified(holds, env={"A": "job", "SCHEDULED_JOB": "forged"}, **values).env
@@ -197,10 +197,10 @@ def test_an_env_file_is_read_as_a_shell_would_quote_it(holds, tmp_path, line, ex
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("A=1\nB=x y\n", "line 2: not NAME=value; quote values with spaces"),
-        ("just words", "line 1: not NAME=value; quote values with spaces"),
-        ("word", "line 1: not NAME=value; quote values with spaces"),
-        ("=1", "line 1: not NAME=value; quote values with spaces"),
+        ("A=1\nB=x y\n", "line 2: not NAME=value; quote a value with spaces"),
+        ("just words", "line 1: not NAME=value; quote a value with spaces"),
+        ("word", "line 1: not NAME=value; quote a value with spaces"),
+        ("=1", "line 1: not NAME=value; quote a value with spaces"),
         ("A='open", "line 1: No closing quotation"),
     ],
 )
@@ -211,27 +211,27 @@ def test_a_bad_line_of_an_env_file_is_named(holds, tmp_path, text, expected):
     assert str(raised.value) == f"env_file {tmp_path / 'env'}, {expected}"
 
 
-def test_an_env_file_that_is_not_there_or_not_text_is_named(holds, tmp_path):
+def test_a_missing_or_undecodable_env_file_is_named(holds, tmp_path):
     (tmp_path / "latin").write_bytes(b"A=\xe4")
-    told = []
+    messages = []
     for name in ("nothing", "latin", "."):
         with pytest.raises(ScheduledError) as raised:
             specified(holds, env_file=str(tmp_path / name))
-        told.append(str(raised.value))
+        messages.append(str(raised.value))
 
-    assert told[0] == f"env_file {tmp_path / 'nothing'}: No such file or directory"
-    assert told[1].startswith(f"env_file {tmp_path / 'latin'}: 'utf-8' codec can't decode byte 0xe4")
-    assert told[2] == f"env_file {tmp_path}: not a regular file"
+    assert messages[0] == f"env_file {tmp_path / 'nothing'}: No such file or directory"
+    assert messages[1].startswith(f"env_file {tmp_path / 'latin'}: 'utf-8' codec can't decode byte 0xe4")
+    assert messages[2] == f"env_file {tmp_path}: not a regular file"
 
 
-def test_an_env_file_may_lie_at_home(holds, seal):
+def test_an_env_file_may_be_in_the_home_directory(holds, seal):
     (seal / "env").write_text("A=1\n")
 
     assert specified(holds, env_file="~/env").env["A"] == "1"
     assert Path.home() == seal
 
 
-def test_a_job_is_wrapped_only_where_it_asks_for_it(holds):
+def test_a_command_is_wrapped_only_if_configured(holds):
     plain = specified(holds, Action("command", words=("true",)))
     polite = specified(holds, Action("command", words=("true",)), ionice="-c3")
     awake = specified(holds, Action("command", words=("true", "x")), inhibit_sleep=True)
@@ -242,7 +242,7 @@ def test_a_job_is_wrapped_only_where_it_asks_for_it(holds):
     assert awake.argv[-3:] == ("job", "true", "x")
 
 
-def test_after_an_interruption_the_job_s_own_question_comes_first(holds):
+def test_after_an_interruption_the_on_interrupted_command_runs_first(holds):
     action = Action("command", words=("true",))
     spec = specified(holds, action, a_claim(verify=True), on_interrupted="test -e done")
 

@@ -1,4 +1,4 @@
-"""What a job finds around it, and how many of them run at once."""
+"""The environment and limits of supervised jobs, handler processes, and how many jobs run at once."""
 
 import os
 import signal
@@ -27,10 +27,10 @@ def printed(supervised, script, **values):
     return job.printed().split()
 
 
-# Around it
+# The environment of a job
 
 
-def test_it_gets_the_environment_that_was_meant_for_it_and_no_other(supervise):
+def test_a_job_gets_exactly_the_specified_environment(supervise):
     env = {"PATH": os.environ["PATH"], "A": "1 2"}
 
     found = set(printed(supervise(), "env | grep -v -e ^PWD= -e ^_= -e ^SHLVL= | tr ' ' _", env=env))
@@ -38,17 +38,17 @@ def test_it_gets_the_environment_that_was_meant_for_it_and_no_other(supervise):
     assert found == {f"PATH={env['PATH'].replace(' ', '_')}", "A=1_2"}
 
 
-def test_it_runs_in_its_directory(supervise, tmp_path):
+def test_a_job_runs_in_the_specified_directory(supervise, tmp_path):
     (tmp_path / "there").mkdir()
 
     assert printed(supervise(), "pwd", cwd=str(tmp_path / "there")) == [str(tmp_path / "there")]
 
 
-def test_its_umask_is_its_own(supervise):
+def test_the_umask_is_set(supervise):
     assert printed(supervise(), "umask", umask=0o037) == ["0037"]
 
 
-def test_without_a_umask_it_inherits_one(supervise):
+def test_without_a_umask_a_job_inherits_one(supervise):
     before = os.umask(0o026)
     try:
         assert printed(supervise(), "umask") == ["0026"]
@@ -56,11 +56,11 @@ def test_without_a_umask_it_inherits_one(supervise):
         os.umask(before)
 
 
-def test_it_is_as_nice_as_it_was_told(supervise):
+def test_the_nice_value_is_set(supervise):
     assert printed(supervise(), "nice", nice=7) == ["7"]
 
 
-def test_its_limits_are_set(supervise):
+def test_the_limits_are_set(supervise):
     limits = Limits(memory=1 << 30, cpu=60, file_size=1 << 20, open_files=50, processes=4000)
 
     found = printed(supervise(), "ulimit -v; ulimit -t; ulimit -f; ulimit -n", limits=limits)
@@ -74,11 +74,11 @@ def test_a_limit_that_is_reached_ends_the_job(supervise):
     assert (ending.status, ending.signal in (signal.SIGXFSZ, None)) == ("failed", True)
 
 
-def test_its_standard_input_is_empty(supervise):
+def test_standard_input_is_empty(supervise):
     assert printed(supervise(), "cat; echo end") == ["end"]
 
 
-def test_it_inherits_no_descriptor_but_its_output(supervise, tmp_path):
+def test_a_job_inherits_no_descriptor_except_its_output(supervise, tmp_path):
     code = "import os; print(*{os.path.realpath(f'/proc/self/fd/{n}') for n in os.listdir('/proc/self/fd')}, sep='\\n')"
 
     job = supervise().submit(PYTHON, "-c", code)
@@ -88,14 +88,14 @@ def test_it_inherits_no_descriptor_but_its_output(supervise, tmp_path):
     assert found == {"/dev/null", str(tmp_path / "job.log")}
 
 
-def test_its_output_is_for_the_owners_eyes_only(supervise):
+def test_the_output_file_is_private(supervise):
     job = supervise().submit("true")
     job.ending()
 
     assert job.output().stat().st_mode & 0o777 == 0o600
 
 
-def test_a_flood_is_kept_within_bounds_while_it_lasts(supervise):
+def test_long_output_is_cut_to_the_limit(supervise):
     job = supervise().submit(
         *SHELL, "echo begin; head -c 30000000 /dev/zero; echo; echo end", output_limit=10_000
     )
@@ -107,7 +107,7 @@ def test_a_flood_is_kept_within_bounds_while_it_lasts(supervise):
     assert b"bytes dropped ...]" in kept
 
 
-def test_an_endless_flood_fills_no_disk(supervise):
+def test_endless_output_does_not_fill_the_disk(supervise):
     job = supervise().submit("yes", output_limit=10_000, timeout=1)
     sizes = []
     job.started()
@@ -116,11 +116,11 @@ def test_an_endless_flood_fills_no_disk(supervise):
 
     job.submitted = 0
     assert job.output().stat().st_size < 10_100
-    # What a pipeless flood can write between two looks; a disk holds more.
+    # More than a job can write to a file between two checks of the size, and less than a disk holds.
     assert max(sizes) < 2_000_000_000
 
 
-def test_a_handler_that_there_is_not_fails_with_its_name(supervise):
+def test_an_unknown_handler_fails_and_is_named(supervise):
     task = {"handler": "nosuch", "job": "job", "zone": "UTC", "options": {}, "sender": "@trigger"}
     job = supervise().submit(task=task)
 
@@ -128,12 +128,12 @@ def test_a_handler_that_there_is_not_fails_with_its_name(supervise):
     assert (ending.status, ending.exit_code, "nosuch" in job.printed()) == ("failed", 1, True)
 
 
-# Handlers, and the child that does their work
+# Handlers and handler processes
 
 
 @pytest.fixture
 def handlers(monkeypatch):
-    """Put others in the places of the handlers: a supervisor is a fork, and takes them along."""
+    """Replace the handlers. A supervisor is a fork of the test process, so it inherits the replacements."""
 
     def hang(_):
         time.sleep(60)
@@ -141,16 +141,18 @@ def handlers(monkeypatch):
     def die(_):
         os.kill(os.getpid(), signal.SIGKILL)
 
-    def leave_something(task):
+    def remember_job(task):
         task.kept["seen"] = [*task.kept.get("seen", []), task.job]
         return Outcome(data={"before": task.kept["seen"][:-1], "job": os.environ["JOB"]})
 
-    works = {"health": die, "metrics": hang}
-    monkeypatch.setattr(registry, "find", lambda name: SimpleNamespace(run=works.get(name, leave_something)))
+    replacements = {"health": die, "metrics": hang}
+    monkeypatch.setattr(
+        registry, "find", lambda name: SimpleNamespace(run=replacements.get(name, remember_job))
+    )
 
 
 def submit(jobs, *names, handler=None, **values):
-    """Have each of *names* done by the handler of that name, one after the other."""
+    """Submit a run of each handler in *names*, all in one group, so that they run one after the other."""
     for name in names:
         task = {"handler": handler or name, "job": name, "zone": "UTC", "options": {}, "workspace": None}
         task |= {"scheduled_for": None, "window_start": None, "missed": 0, "totals": {}, "sender": "@trigger"}
@@ -159,7 +161,7 @@ def submit(jobs, *names, handler=None, **values):
         jobs.submit(task=task, name=name, **own | values)
 
 
-def served_by(jobs):
+def pids_of(jobs):
     return {record.run_id: record.pid for record in jobs.found(Started)}
 
 
@@ -168,12 +170,12 @@ def data_of(jobs, name):
 
 
 @pytest.mark.usefixtures("handlers")
-def test_one_child_serves_the_built_in_handlers_in_turn_and_each_finds_its_own_surroundings(supervise):
+def test_one_process_runs_built_in_handlers_in_turn_each_with_its_own_environment(supervise):
     jobs = supervise()
     submit(jobs, "memory_rollover", "mail_cleanup", "daily_report")
 
     assert {ending.status for ending in jobs.endings().values()} == {"success"}
-    assert len(set(served_by(jobs).values())) == 1
+    assert len(set(pids_of(jobs).values())) == 1
     assert data_of(jobs, "daily_report") == {
         "before": ["memory_rollover", "mail_cleanup"],
         "job": "daily_report",
@@ -181,13 +183,13 @@ def test_one_child_serves_the_built_in_handlers_in_turn_and_each_finds_its_own_s
 
 
 @pytest.mark.usefixtures("handlers")
-def test_a_handler_that_crashes_or_hangs_takes_none_of_the_others_with_it(supervise):
+def test_a_handler_that_crashes_or_hangs_ends_no_other(supervise):
     jobs = supervise()
     submit(jobs, "health", "memory_rollover")
     submit(jobs, "metrics", timeout=1)
     submit(jobs, "mail_cleanup", "daily_report")
 
-    endings, pids = jobs.endings(), served_by(jobs)
+    endings, pids = jobs.endings(), pids_of(jobs)
     assert [endings[name].status for name in pids] == ["failed", "success", "timed_out", "success", "success"]
     assert (endings["health"].signal, endings["metrics"].signal) == (signal.SIGKILL, signal.SIGTERM)
     assert pids["memory_rollover"] == pids["metrics"]
@@ -197,74 +199,74 @@ def test_a_handler_that_crashes_or_hangs_takes_none_of_the_others_with_it(superv
 
 
 @pytest.mark.usefixtures("handlers")
-def test_what_another_distribution_s_handler_leaves_behind_concerns_nobody(supervise, until):
+def test_a_handler_of_another_distribution_gets_a_process_of_its_own(supervise, until):
     jobs = supervise()
     submit(jobs, "mail_cleanup")
-    submit(jobs, "mine", "mine again", handler="foreign")
+    submit(jobs, "first", "second", handler="foreign")
     submit(jobs, "daily_report")
 
     jobs.endings()
-    pids = served_by(jobs)
+    pids = pids_of(jobs)
     assert pids["mail_cleanup"] == pids["daily_report"]
     assert len(set(pids.values())) == 3
-    assert [data_of(jobs, name)["before"] for name in ("mine", "mine again")] == [[], []]
-    until(lambda: not any(os.path.exists(f"/proc/{pids[name]}") for name in ("mine", "mine again")))
+    assert [data_of(jobs, name)["before"] for name in ("first", "second")] == [[], []]
+    until(lambda: not any(os.path.exists(f"/proc/{pids[name]}") for name in ("first", "second")))
 
 
 @pytest.mark.usefixtures("handlers")
-@pytest.mark.parametrize("between", ["a command", "a command that goes on", "a failure", "a second attempt"])
-def test_what_was_found_before_is_not_known_after(supervise, between):
+@pytest.mark.parametrize("between", ["a command", "a running command", "a failure", "a retry"])
+def test_cached_data_is_dropped_after_a_program_a_failure_or_before_a_retry(supervise, between):
     jobs = supervise(max_parallel=2)
     submit(jobs, "mail_cleanup")
     jobs.endings()
     if between == "a command":
         jobs.submit("true", name="cmd", group="workspace")
-    elif between == "a command that goes on":
+    elif between == "a running command":
         jobs.submit("sleep", "1", name="cmd")
     elif between == "a failure":
         submit(jobs, "nosuch", handler="metrics", timeout=1)
-    submit(jobs, "daily_report", attempt=2 if between == "a second attempt" else 1)
+    submit(jobs, "daily_report", attempt=2 if between == "a retry" else 1)
 
     jobs.endings()
     assert data_of(jobs, "daily_report")["before"] == []
 
 
 @pytest.mark.usefixtures("handlers")
-def test_an_end_is_written_down_before_its_process_goes_on_with_another_run(supervise):
+def test_a_result_is_written_before_its_process_starts_another_run(supervise):
     jobs = supervise()
     submit(jobs, "memory_rollover", "mail_cleanup", "daily_report")
     jobs.endings()
 
-    told = [type(record).__name__ for record in read_records((jobs.root / "tick.jsonl").read_bytes())]
-    assert told == ["Started", "Ended"] * 3
+    kinds = [type(record).__name__ for record in read_records((jobs.root / "tick.jsonl").read_bytes())]
+    assert kinds == ["Started", "Ended"] * 3
 
 
 @pytest.mark.usefixtures("handlers")
-def test_a_program_that_is_half_replaced_starts_nothing_and_loses_nothing(supervise, monkeypatch):
+def test_an_import_error_during_an_upgrade_ends_no_other_job(supervise, monkeypatch):
     monkeypatch.setitem(sys.modules, "scheduled.execution.handler_host", None)
     jobs = supervise()
-    jobs.submit("sleep", "0.5", name="goes on")
+    jobs.submit("sleep", "0.5", name="running")
     submit(jobs, "mail_cleanup")
 
-    assert jobs.endings()["goes on"].status == "success"
+    assert jobs.endings()["running"].status == "success"
     [not_started] = jobs.found(NotStarted)
     assert "handler_host" in not_started.reason
 
 
 @pytest.mark.usefixtures("handlers")
-@pytest.mark.parametrize("terms", [{"nice": 5}, {"umask": 0o77}, {"limits": Limits(cpu=60)}])
-def test_what_a_child_can_not_take_back_it_is_given_for_one_job_only(supervise, terms):
+@pytest.mark.parametrize("setting", [{"nice": 5}, {"umask": 0o77}, {"limits": Limits(cpu=60)}])
+def test_a_process_with_irreversible_settings_is_not_reused(supervise, setting):
     jobs = supervise()
     submit(jobs, "mail_cleanup")
-    submit(jobs, "memory_rollover", **terms)
+    submit(jobs, "memory_rollover", **setting)
     submit(jobs, "daily_report")
 
     assert {ending.status for ending in jobs.endings().values()} == {"success"}
-    pids = served_by(jobs)
+    pids = pids_of(jobs)
     assert pids["mail_cleanup"] == pids["daily_report"] != pids["memory_rollover"]
 
 
-# How many at once
+# Parallel jobs
 
 
 WORK = "echo + >> journal; sleep 0.2; echo - >> journal"
@@ -279,7 +281,7 @@ def most_at_once(root):
 
 
 @pytest.mark.parametrize("max_parallel", [1, 2])
-def test_no_more_run_at_once_than_may(supervise, tmp_path, max_parallel):
+def test_at_most_max_parallel_jobs_run_at_once(supervise, tmp_path, max_parallel):
     jobs = supervise(max_parallel=max_parallel)
     for number in range(4):
         jobs.submit(*SHELL, WORK, name=f"job{number}", urgent=True)
@@ -292,7 +294,7 @@ def test_no_more_run_at_once_than_may(supervise, tmp_path, max_parallel):
     )
 
 
-def test_of_a_group_one_runs_at_a_time_and_others_pass_it(supervise, tmp_path):
+def test_jobs_of_a_group_run_one_at_a_time_and_others_overtake_them(supervise, tmp_path):
     jobs = supervise(max_parallel=4)
     for number in range(3):
         jobs.submit(*SHELL, WORK, name=f"job{number}", group="disk")
@@ -305,7 +307,7 @@ def test_of_a_group_one_runs_at_a_time_and_others_pass_it(supervise, tmp_path):
     assert [name for name in order if name != "free"] == ["job0", "job1", "job2"]
 
 
-def test_they_start_in_the_order_in_which_they_came(supervise):
+def test_jobs_start_in_the_order_of_submission(supervise):
     jobs = supervise(max_parallel=1)
     for number in range(5):
         jobs.submit("true", name=f"job{number}")
@@ -315,7 +317,7 @@ def test_they_start_in_the_order_in_which_they_came(supervise):
     assert [record.run_id for record in jobs.found(Started)] == [f"job{number}" for number in range(5)]
 
 
-def test_after_its_time_a_tick_starts_only_what_is_urgent(supervise):
+def test_after_its_time_limit_a_tick_starts_only_urgent_jobs(supervise):
     jobs = supervise(max_parallel=1, start_within=0.2)
     jobs.submit("sleep", "0.4", name="first").submit("true", name="late").submit(
         "true", name="urgent", urgent=True

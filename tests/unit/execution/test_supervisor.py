@@ -1,4 +1,4 @@
-"""Real processes under the supervisor: how they end, and how they are made to."""
+"""Real processes under the supervisor: their results, timeouts, and how they are stopped."""
 
 import os
 import signal
@@ -13,14 +13,14 @@ from scheduled.state.locks import is_held
 from tests.fixtures.supervised import gone, supervise
 
 __all__ = ["supervise"]
-# A supervisor is forked; that the test runner has threads is not its fault.
+# The supervisor is forked. Python warns about that because xdist has threads.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 SHELL = ("/bin/sh", "-c")
 
 
 @pytest.fixture
 def quick_kill(monkeypatch):
-    """Shorten the grace between TERM and KILL."""
+    """Shorten the time between SIGTERM and SIGKILL."""
     monkeypatch.setattr(process, "KILL_GRACE", 0.2)
 
 
@@ -28,10 +28,10 @@ def pids(text):
     return [int(line) for line in text.split()]
 
 
-# How jobs end
+# Results
 
 
-def test_a_job_that_ends_well_is_a_success(supervise):
+def test_exit_code_0_is_a_success(supervise):
     job = supervise().submit(*SHELL, "echo out; echo err >&2")
 
     ending = job.ending()
@@ -43,7 +43,7 @@ def test_a_job_that_ends_well_is_a_success(supervise):
 
 
 @pytest.mark.parametrize("code", [1, 3, 255])
-def test_an_exit_code_is_a_failure_and_is_told(supervise, code):
+def test_another_exit_code_is_a_failure_and_is_recorded(supervise, code):
     ending = supervise().submit(*SHELL, f"exit {code}").ending()
 
     assert (ending.status, ending.exit_code, ending.signal, ending.reason) == (
@@ -54,13 +54,13 @@ def test_an_exit_code_is_a_failure_and_is_told(supervise, code):
     )
 
 
-def test_codes_that_the_job_calls_a_success_are_one(supervise):
+def test_success_codes_are_a_success(supervise):
     ending = supervise().submit(*SHELL, "exit 24", success_codes=(0, 24)).ending()
 
     assert (ending.status, ending.exit_code) == ("success", 24)
 
 
-def test_code_75_says_not_now(supervise):
+def test_exit_code_75_defers_the_run(supervise):
     assert supervise().submit(*SHELL, "exit 75").ending().status == "deferred"
 
 
@@ -88,13 +88,13 @@ def test_a_signal_is_a_failure_and_is_named(supervise, name):
         (("a\0b",), {}, (126, "cannot start: embedded null byte")),
     ],
 )
-def test_what_cannot_be_started_says_why(supervise, argv, values, expected):
+def test_a_program_that_cannot_be_started_fails_with_the_reason(supervise, argv, values, expected):
     ending = supervise().submit(*argv, **values).ending()
 
     assert (ending.status, (ending.exit_code, ending.reason)) == ("failed", expected)
 
 
-def test_an_output_that_cannot_be_made_is_no_fault_of_the_job(supervise):
+def test_without_an_output_file_an_attempt_is_not_started(supervise):
     job = supervise().submit("true", output="/no/such/place/x.log")
 
     job.endings()
@@ -105,7 +105,7 @@ def test_an_output_that_cannot_be_made_is_no_fault_of_the_job(supervise):
 # Timeouts
 
 
-def test_a_job_beyond_its_time_is_ended(supervise):
+def test_a_job_is_ended_at_its_timeout(supervise):
     ending = supervise().submit("sleep", "60", timeout=1).ending()
 
     assert (ending.status, ending.signal, ending.reason) == (
@@ -116,19 +116,19 @@ def test_a_job_beyond_its_time_is_ended(supervise):
     assert 1000 <= ending.duration_ms < 5000
 
 
-def test_its_children_and_theirs_end_with_it(supervise, until):
+def test_the_descendants_of_a_job_end_with_it(supervise, until):
     job = supervise().submit(
         *SHELL, "(sleep 60 & echo $!; wait) & echo $!; sleep 60 & echo $!; wait", timeout=1
     )
 
     assert job.ending().status == "timed_out"
-    family = pids(job.printed())
-    assert len(family) == 3
-    until(lambda: all(gone(pid) for pid in family))
+    descendants = pids(job.printed())
+    assert len(descendants) == 3
+    until(lambda: all(gone(pid) for pid in descendants))
 
 
 @pytest.mark.usefixtures("quick_kill")
-def test_who_ignores_term_is_killed_and_so_are_its_children(supervise, until):
+def test_a_job_that_ignores_sigterm_is_killed_with_its_children(supervise, until):
     job = supervise().submit(
         *SHELL, "trap '' TERM; sleep 60 & echo $!; while :; do sleep 60; done", timeout=1
     )
@@ -138,14 +138,14 @@ def test_who_ignores_term_is_killed_and_so_are_its_children(supervise, until):
     until(lambda: all(gone(pid) for pid in pids(job.printed())))
 
 
-def test_children_that_ignore_term_do_not_outlive_a_job_that_does_not(supervise, until):
+def test_children_that_ignore_sigterm_are_killed_when_their_job_ends(supervise, until):
     job = supervise().submit(*SHELL, "(trap '' TERM; sleep 60) & echo $!; exec sleep 60", timeout=1)
 
     assert job.ending().status == "timed_out"
     until(lambda: all(gone(pid) for pid in pids(job.printed())))
 
 
-def test_a_job_may_clean_up_when_it_is_told_to_end(supervise):
+def test_a_job_may_clean_up_after_sigterm(supervise):
     job = supervise().submit(
         *SHELL, "trap 'echo cleaned; exit 3' TERM; while :; do sleep 0.1; done", timeout=1
     )
@@ -154,7 +154,7 @@ def test_a_job_may_clean_up_when_it_is_told_to_end(supervise):
     assert (ending.status, ending.exit_code, job.printed().split()[-1]) == ("timed_out", 3, "cleaned")
 
 
-def test_a_stopped_job_is_ended_at_its_timeout_all_the_same(supervise):
+def test_a_stopped_job_is_continued_and_ended_at_its_timeout(supervise):
     ending = supervise().submit(*SHELL, "kill -STOP $$", timeout=1).ending()
 
     assert (ending.status, ending.signal, ending.duration_ms < 5000) == ("timed_out", signal.SIGTERM, True)
@@ -169,23 +169,23 @@ def test_a_background_child_that_keeps_output_and_lock_delays_nothing(supervise)
     assert (gone(child), is_held(job.output())) == (False, True)
 
 
-# What it leaves running, and stops
+# Stopping, and the death of the supervisor
 
 
-def test_stop_ends_what_runs_and_starts_no_more(supervise):
+def test_stop_ends_running_attempts_and_starts_no_more(supervise):
     job = supervise(max_parallel=1).submit("sleep", "60", name="first").submit("true", name="second")
     job.started()
 
     job.supervisor.stop()
 
     ending = job.endings()["first"]
-    assert (ending.status, ending.reason) == ("interrupted", "the runner was stopped")
+    assert (ending.status, ending.reason) == ("interrupted", "the tick was stopped")
     assert [(record.run_id, record.reason) for record in job.found(NotStarted)] == [
-        ("second", "the runner was stopped")
+        ("second", "the tick was stopped")
     ]
 
 
-def test_a_started_process_is_told_with_what_no_later_one_shares(supervise):
+def test_a_started_process_is_recorded_with_its_start_time(supervise):
     job = supervise().submit("sleep", "60")
     pid = job.started()["job"]
 
@@ -196,7 +196,7 @@ def test_a_started_process_is_told_with_what_no_later_one_shares(supervise):
     assert (record.born > 0, os.getpgid(pid), os.getsid(pid)) == (True, pid, pid)
 
 
-def test_when_the_supervisor_is_killed_nothing_more_comes(supervise, until):
+def test_after_the_supervisor_is_killed_no_more_records_arrive(supervise, until):
     job = supervise().submit("sleep", "60")
     job.started()
 
@@ -207,7 +207,7 @@ def test_when_the_supervisor_is_killed_nothing_more_comes(supervise, until):
     assert is_held(job.output())
 
 
-def test_a_job_that_redirects_its_output_holds_its_lock_all_the_same(supervise, tmp_path, until):
+def test_a_job_that_redirects_its_output_still_holds_its_lock(supervise, tmp_path, until):
     job = supervise().submit(*SHELL, "exec > elsewhere 2>&1 < elsewhere; touch begun; exec sleep 60")
     until((tmp_path / "begun").exists)
 
@@ -218,7 +218,7 @@ def test_a_job_that_redirects_its_output_holds_its_lock_all_the_same(supervise, 
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_a_closed_terminal_does_not_concern_it(supervise, number):
+def test_the_supervisor_ignores_a_closed_terminal(supervise, number):
     job = supervise().submit(*SHELL, "sleep 0.3; echo done")
     job.started()
 
@@ -227,7 +227,7 @@ def test_a_closed_terminal_does_not_concern_it(supervise, number):
     assert (job.ending().status, job.printed()) == ("success", "done\n")
 
 
-def test_its_lock_says_that_it_lives(supervise, until):
+def test_the_supervisor_holds_a_lock_while_it_is_alive(supervise, until):
     job = supervise().submit("true")
     job.ending()
     held = is_held(job.results)
@@ -236,10 +236,10 @@ def test_its_lock_says_that_it_lives(supervise, until):
 
     assert held
     until(lambda: not is_held(job.results))
-    job.supervisor._orders, job.supervisor._pokes = os.pipe()  # closed again by the fixture
+    job.supervisor._orders, job.supervisor._notifications = os.pipe()  # closed again by the fixture
 
 
-def test_a_forked_child_whose_output_has_no_room_ends_and_never_goes_on_as_the_supervisor(tmp_path):
+def test_a_handler_process_with_a_full_output_exits_and_never_becomes_a_supervisor(tmp_path):
     task = {"handler": "health"}
     spec = Spec(
         run_id="job",
@@ -257,9 +257,9 @@ def test_a_forked_child_whose_output_has_no_room_ends_and_never_goes_on_as_the_s
     host = HandlerHost(spec, lambda _: print("words", end="") or 0)
     if os.getpid() != parent:
         os._exit(99)
-    host.give(spec, full)
+    host.send(spec, full)
 
     os.close(full)
     assert os.waitstatus_to_exitcode(os.waitpid(host.pid, 0)[1]) == 1
-    assert host.answer() is None
+    assert host.exit_code() is None
     host.dismiss()
