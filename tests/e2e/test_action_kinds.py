@@ -112,7 +112,9 @@ def test_a_run_that_nothing_executes_is_not_started_and_reported(world: World, o
     why = orphaned.run("explain", "alarm").stdout
 
     assert ticked.returncode == 1
-    assert "It waits: at the last tick nothing here executed what it does (beep)." in " ".join(why.split())
+    assert "It waits: at the last tick no executor was available for its action (beep)." in " ".join(
+        why.split()
+    )
     assert "1970" not in why
     assert "not started: nothing here executes what alarm does (beep)" in ticked.stderr + ticked.stdout
     assert "`scheduled disable alarm`" in ticked.stderr + ticked.stdout

@@ -116,7 +116,7 @@ BESIDE_CRON = (
         ("event", "on disk_full", "It runs when disk_full happens."),
         ("second", "after first and event", "It runs when first and event have succeeded."),
         ("step", "in line", "It runs as a step of line."),
-        ("line", "by hand", "It runs only by hand: `scheduled run line`."),
+        ("line", "by hand", "It runs only when you start it: `scheduled run line`."),
     ],
 )
 def test_everybody_says_alike_what_starts_a_job_without_a_cron_line(configured, job, when, sentence):

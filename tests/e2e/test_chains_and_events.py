@@ -149,7 +149,7 @@ def test_a_chain_waits_for_a_step_that_is_paused(world: World) -> None:
     world.run("run")
 
     assert (held, ran(world)) == (["a"], ["a", "b"])
-    assert said.endswith(", attempt 1 of 1, at step 2 of 2: b (paused).")
+    assert said.endswith(", attempt 1 of 1, step 2 of 2: b (paused).")
 
 
 def test_after_a_crash_a_chain_goes_on_with_the_step_it_was_at(world: World, until) -> None:

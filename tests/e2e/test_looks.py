@@ -66,12 +66,12 @@ def test_a_strip_has_runs_by_hand_and_the_one_under_way(world, instance, until):
 
 def test_the_newest_verdicts_are_the_ones_shown(world, instance):
     from scheduled.queries.history import newest_verdicts
-    from scheduled.queries.view import looked_at
+    from scheduled.queries.view import open_view
 
     for at in ("2026-03-02 00:30:00", "2026-03-02 01:00:10", "2026-03-02 05:00:10"):
         world.run("run", at=at)
 
-    with looked_at(instance) as (view, ledger):
+    with open_view(instance) as (view, ledger):
         shown = newest_verdicts(view, ledger, "hourly", 2)
 
     assert [entry["verdict"] for entry in shown] == ["coalesced", "success"]
@@ -155,7 +155,7 @@ def test_no_secret_is_seen_while_a_run_prints_it_or_after(world, telling, until)
     assert service.printed(telling, run["run_id"])["output"] == "a *** z\n"
 
 
-UNTOLD = "what it prints is shown when it is over"
+WITHHELD = "its output is available when the run has ended"
 
 
 def removed(world):
@@ -197,7 +197,9 @@ def test_while_the_secrets_of_a_run_can_not_be_told_nothing_of_it_is(world, file
     runner.wait()
 
     assert before == "a *** z\n"
-    assert [(done.returncode, done.stdout, UNTOLD in done.stderr) for done in refused] == [(1, "", True)] * 3
+    assert [(done.returncode, done.stdout, WITHHELD in done.stderr) for done in refused] == [
+        (1, "", True)
+    ] * 3
     assert (live["running"], live["size"], live["output"]) == (True, 3, "")
     assert service.logs(filed, "telling")["output"] == "a *** z\n"
     assert service.printed(filed, run["run_id"])["output"] == "a *** z\n"
