@@ -17,7 +17,7 @@ from scheduled.state.sqlite.ledger import using
 
 
 def audit(instance: Instance, after: str | None = None, until: str | None = None) -> dict[str, Any]:
-    """Recompute all slots in (after, until] from the recorded schedules; return those that the ledger does not account for.
+    """Recompute all slots in (after, until] and return those that the ledger does not account for.
 
     *after* and *until* are ISO 8601 texts. By default the audit covers everything the ledger still holds. Raise
     ConfigError if the configuration or an instant is not valid, StateError if there is no ledger.
@@ -41,8 +41,8 @@ def audit(instance: Instance, after: str | None = None, until: str | None = None
 
 
 def _audited(paths: Paths, after: Instant | None, until: Instant | None) -> Audit:
-    # Read the snapshot before opening the ledger. In the other order, a tick in between could make the snapshot describe
-    # slots that the opened ledger does not show.
+    # Read the snapshot before opening the ledger. In the other order, a tick in between could make the snapshot
+    # describe slots that the opened ledger does not show.
     idle = snapshot.idle_until(paths.snapshot)
     with using(open_existing(paths)) as ledger:
         ledger.hold_still()

@@ -28,7 +28,7 @@ LAST = 5  # runs in `last_runs`
 
 
 def explain(instance: Instance, job: str, at: str | None = None) -> dict[str, Any]:
-    """Return why a job will run next or will not, or, with *at*, the verdict of its last slot at or before that instant.
+    """Return why a job will or will not run, or, with *at*, the verdict of its last slot at or before *at*.
 
     *at* is an ISO 8601 text, in the configured zone if it names none. Raise ConfigError with the nearest name if there
     is no such job.
@@ -55,7 +55,8 @@ def _explain_next(view: View, ledger: Ledger, name: str) -> dict[str, Any]:
 def _now(view: View, ledger: Ledger, job: Job, job_state: JobState | None, plan: JobPlan | None) -> str:
     if job_state is None or plan is None:
         if job.name in view.overridden:
-            return f"It will not run: it was disabled with `scheduled disable`; enable it with `scheduled enable {job.name}`."
+            hint = f"enable it with `scheduled enable {job.name}`"
+            return f"It will not run: it was disabled with `scheduled disable`; {hint}."
         return f"It will not run: it is disabled in {job.source}."
     if job_state.busy:
         return _running(view, ledger, job)

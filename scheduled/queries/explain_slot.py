@@ -33,7 +33,10 @@ SKIPPED = {
 
 
 def explain_slot(view: View, ledger: Ledger, name: str, at: Instant) -> dict[str, Any]:
-    """Return the verdict of the job's last slot at or before *at*, and the reason. Raise ConfigError for an unknown job."""
+    """Return the verdict, with its reason, of the job's last slot at or before *at*.
+
+    Raise ConfigError if there is no such job.
+    """
     job = view.job(name)
     key = key_of(job)
     epoch = next((found for found in _epochs(view, ledger, key) if _contains(found, at)), None)

@@ -37,7 +37,7 @@ def interfaces(instance: Instance) -> "InterfacesTable":
 
 
 def now(instance: Instance) -> str:
-    """Return the current time (RFC 3339) in the configured zone. Raise ConfigError if the configuration cannot be read."""
+    """Return the current time (RFC 3339) in the configured zone. Raise ConfigError as `settings` does."""
     return stamp(int(clock.now()), load_config(instance.config_file).timezone) or ""
 
 

@@ -58,7 +58,7 @@ def status(instance: Instance) -> dict[str, Any]:
 
 
 def _with_next_due(view: View, row: JobRow) -> JobRow:
-    """Return *row* with the current `next_due`: the recorded one is out of date if a slot was skipped since the last tick."""
+    """Return *row* with the current `next_due`; the recorded one is outdated after `skip`."""
     return msgspec.structs.replace(row, next_due=view.next_run(view.config.jobs[row.job], row.key))
 
 

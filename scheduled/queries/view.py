@@ -1,4 +1,4 @@
-"""One consistent read of the configuration and the ledger, which queries share. It takes no lock and changes nothing."""
+"""One read of the configuration and the ledger, shared by the queries. It takes no lock and changes nothing."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -260,7 +260,7 @@ def test_a_payload_that_no_job_can_be_handed_is_refused(world: World, words: lis
     done = world.run("emit", "disk_full", f"a={'x' * 40_000}", f"b={'x' * 40_000}", *words)
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert "disk_full: its payload of 80015 bytes is more than the 65536" in done.stderr
+    assert "disk_full: its payload of 80015 bytes is larger than the 65536 bytes" in done.stderr
     world.run("run")
     assert ran(world) == []
 
