@@ -102,7 +102,7 @@ def _held(view: View, job: Job, due: Instant, start: Instant) -> str:
 
 def _unscheduled(view: View, job: Job) -> str:
     if job.on:
-        return f"when {job.on} happens"
+        return f"when the event {job.on} is published"
     if job.after:
         have = "has" if len(job.after) == 1 else "have"
         return f"when {' and '.join(job.after)} {have} succeeded"

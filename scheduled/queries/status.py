@@ -112,7 +112,7 @@ def _problems(ledger: Conditions, ticks: dict[str, Any]) -> list[str]:
         last = (
             "none has run since this state directory was created"
             if ticks["last"] is None
-            else f"the last one was at {ticks['last']}"
+            else f"the last one was at {ticks['last'][:16].replace('T', ' ')}"
         )
         stopped = [f"ticks have stopped: {last}; `scheduled install` repairs the crontab"]
     found = [str(item.condition.payload.get("text", item.condition.key)) for item in ledger.conditions(OWNER)]

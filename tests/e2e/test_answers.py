@@ -95,7 +95,7 @@ def test_no_word_is_taken_for_an_instant_by_its_looks(configured):
 
     assert "  run               h-20261120T110000Z  failed (exit code 3)  2026-11-20 11:00\n" in explained
     assert "  next due          2026-11-21 11:00\n" in explained
-    assert "  what              echo abcdeTELL-ALL; exit 3\n" in shown
+    assert "  action            echo abcdeTELL-ALL; exit 3\n" in shown
     assert "  position          2026-11-20 11:00\n" in shown
 
 
@@ -113,7 +113,7 @@ BESIDE_CRON = (
     ("job", "when", "sentence"),
     [
         ("once", "once, at 2026-12-01T09:00:00+00:00", "It will run at 2026-12-01 09:00."),
-        ("event", "on disk_full", "It runs when disk_full happens."),
+        ("event", "on disk_full", "It runs when the event disk_full is published."),
         ("second", "after first and event", "It runs when first and event have succeeded."),
         ("step", "in line", "It runs as a step of line."),
         ("line", "by hand", "It runs only when you start it: `scheduled run line`."),

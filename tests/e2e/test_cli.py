@@ -51,7 +51,7 @@ def runs(world):
     [
         (["--nonsense"], "--nonsense"),
         (["--nonsense", "run"], "--nonsense"),
-        (["runn"], "No such verb: runn; did you mean run?"),
+        (["runn"], "No such command: runn; did you mean run?"),
         (["run", "--nonsense"], "--nonsense"),
         (["run", "good", "--nonsense"], "--nonsense"),
         (["run", "goood"], "no such job: goood; did you mean good?"),
@@ -336,7 +336,7 @@ def test_looking_changes_no_file(cli, words):
 def test_an_unknown_verb_is_refused_with_the_nearest_of_all_rooms(cli, word, near):
     done = cli.run(word)
 
-    assert (done.returncode, f"No such verb: {word}; did you mean {near}?" in done.stderr) == (2, True)
+    assert (done.returncode, f"No such command: {word}; did you mean {near}?" in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(("words", "expected"), [("expl", ["explain"]), ("explain go", ["good"])])

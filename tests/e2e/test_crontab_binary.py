@@ -278,7 +278,7 @@ def test_who_has_no_configuration_gets_a_starter_with_the_block_and_ticks_work(w
     config = world.home / ".config/scheduled/scheduled.toml"
     assert (done.returncode, done.stdout.splitlines()[0]) == (
         0,
-        f"wrote {config}: there was no configuration yet",
+        f"wrote a starter configuration: {config}",
     )
     assert (ticked.returncode, ticked.stderr) == (0, "")
 
