@@ -187,7 +187,10 @@ def apply_(instance: Instance, file: Path, dry_run: bool, as_json: bool) -> None
 @as_json
 @subcommand
 def edit(instance: Instance, job: str | None, dry_run: bool, as_json: bool) -> None:
-    """Edit the file of JOB, or scheduled.toml, with $VISUAL or $EDITOR. The file is checked before it is saved."""
+    """Edit the file of JOB, or scheduled.toml, in your editor.
+
+    The editor is $VISUAL or $EDITOR. The file is checked before it is saved.
+    """
     from scheduled.cli.editor import edit_file
 
     done = edit_file(instance, job, dry_run=dry_run)

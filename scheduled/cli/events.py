@@ -15,7 +15,7 @@ from scheduled.instance import Instance
 @as_json
 @subcommand
 def emit(instance: Instance, name: str, payload: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
-    """Publish the event NAME: the next tick starts the jobs with `on = "NAME"`."""
+    """Publish the event NAME. The next tick starts the jobs with `on = "NAME"`."""
     from scheduled import service
 
     pairs = [pair.partition("=") for pair in payload]
@@ -35,7 +35,7 @@ def emit(instance: Instance, name: str, payload: tuple[str, ...], dry_run: bool,
 @as_json
 @subcommand
 def incidents(instance: Instance, as_json: bool) -> None:
-    """List the current incidents and other conditions that jobs or scheduled itself found."""
+    """List the current incidents. Jobs and scheduled itself report them."""
     from scheduled import service
 
     show(service.incidents(instance), "incidents", as_json=as_json, module="render_jobs")

@@ -9,7 +9,7 @@ from scheduled.instance import Instance
 @click.command()
 @subcommand
 def mcp(instance: Instance) -> None:
-    """Serve the Model Context Protocol on stdin and stdout, until the client closes stdin."""
+    """Serve the Model Context Protocol on stdin and stdout. The server ends when the client closes stdin."""
     from scheduled.install.extras import need
 
     need("mcp")
@@ -29,7 +29,7 @@ def mcp(instance: Instance) -> None:
 )
 @subcommand
 def dbus(instance: Instance, idle: float) -> None:
-    """Serve the D-Bus interface on the session bus until it is idle. `install --dbus` lets the bus start it."""
+    """Serve the D-Bus interface until it is idle. With `install --dbus` the session bus starts it on demand."""
     from scheduled.install.extras import need
 
     need("dbus")
@@ -70,7 +70,7 @@ def web(
     new_token: bool,
     url: bool,
 ) -> None:
-    """Serve the web pages and the REST interface in the foreground, until they are idle."""
+    """Serve the web pages and the REST interface. The server runs in the foreground until it is idle."""
     from scheduled.install.extras import need
 
     need("web")

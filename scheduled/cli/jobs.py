@@ -12,7 +12,7 @@ from scheduled.instance import Instance
 @as_json
 @subcommand
 def jobs(instance: Instance, as_json: bool) -> int:
-    """List the jobs with their schedules, next runs and last results."""
+    """List the jobs with schedule, next run and last result."""
     from scheduled import service
 
     show(service.jobs(instance), "jobs", as_json=as_json, module="render_jobs")
@@ -24,7 +24,7 @@ def jobs(instance: Instance, as_json: bool) -> int:
 @as_json
 @subcommand
 def show_(instance: Instance, job: str, as_json: bool) -> None:
-    """Show the settings of JOB, with defaults, its state and its next slots."""
+    """Show the settings, the state and the next slots of JOB. Defaults are included."""
     from scheduled import service
 
     show(service.job(instance, job), "job", as_json=as_json, module="render_jobs")
@@ -65,7 +65,7 @@ def forecast(
     ics: bool,
     as_json: bool,
 ) -> None:
-    """List the runs between two instants, planned in the same way as by a tick."""
+    """List the runs between two instants. They are planned in the same way as by a tick."""
     from scheduled import service
 
     if ics:
@@ -81,7 +81,7 @@ def forecast(
 @as_json
 @subcommand
 def explain(instance: Instance, job: str, at: str | None, as_json: bool) -> None:
-    """Explain why JOB ran, did not run, or will run: one sentence, then the facts behind it."""
+    """Explain why JOB ran, did not run, or will run. Print one sentence, then the facts behind it."""
     from scheduled import service
 
     show(service.explain(instance, job, at), "explanation", as_json=as_json, module="render_jobs")

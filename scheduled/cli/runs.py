@@ -17,7 +17,7 @@ from scheduled.instance import Instance
 @as_json
 @subcommand
 def skip(instance: Instance, job: str, slot: str | None, dry_run: bool, as_json: bool) -> None:
-    """Skip the open slots of JOB: they get the verdict `skipped`, and waiting retries end."""
+    """Skip the open slots of JOB. They get the verdict `skipped`, and waiting retries end."""
     from scheduled import service
 
     done = service.skip(instance, job, slot, dry_run=dry_run)
@@ -32,7 +32,7 @@ def skip(instance: Instance, job: str, slot: str | None, dry_run: bool, as_json:
 @as_json
 @subcommand
 def rerun(instance: Instance, run_id: str, dry_run: bool, verbose: bool, as_json: bool) -> int:
-    """Repeat RUN (an id of `scheduled history`) now.
+    """Repeat RUN, an id of `scheduled history`, now.
 
     A run that waits for a retry starts its next attempt. A run that has ended is repeated as a new run for the same
     instant.
@@ -51,7 +51,10 @@ def rerun(instance: Instance, run_id: str, dry_run: bool, verbose: bool, as_json
 @as_json
 @subcommand
 def stop(instance: Instance, run_id: str, dry_run: bool, as_json: bool) -> None:
-    """Stop RUN (an id of `scheduled history`) with TERM, and with KILL if it does not end. It is not retried."""
+    """Stop RUN, an id of `scheduled history`.
+
+    The process group of the run gets TERM, and KILL if it does not end in time. The run is not retried.
+    """
     from scheduled import service
 
     done = service.stop(instance, run_id, dry_run=dry_run)
@@ -86,7 +89,7 @@ def history(
 @as_json
 @subcommand
 def logs(instance: Instance, name: str, lines: int | None, follow: bool, as_json: bool) -> None:
-    """Print the output of RUN, or of the newest run of JOB that printed anything."""
+    """Print the output of RUN, or of the newest run of JOB. Runs of JOB without output are passed over."""
     from scheduled import service
 
     document, data = service.as_printed(instance, name, lines)
@@ -130,7 +133,10 @@ def state() -> None:
 @as_json
 @subcommand
 def backup(instance: Instance, file: Path, dry_run: bool, as_json: bool) -> None:
-    """Write a consistent copy of state and configuration to FILE (tar.gz, mode 0600). Jobs may run at the same time."""
+    """Back up the state and the configuration to FILE.
+
+    The archive (tar.gz, mode 0600) is consistent even if jobs run at the same time.
+    """
     from scheduled import service
 
     done = service.backup(instance, file, dry_run=dry_run)

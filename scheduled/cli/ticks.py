@@ -26,7 +26,7 @@ from scheduled.instance import Instance
 def run(
     instance: Instance, jobs: tuple[str, ...], slot: str | None, dry_run: bool, verbose: bool, as_json: bool
 ) -> int:
-    """Run all due jobs, for missed slots too. With JOBS, run these now, independent of their schedules."""
+    """Run all due jobs, including missed slots. With JOBS, run these now, independent of their schedules."""
     from scheduled import service
 
     if slot is not None and len(jobs) != 1:
@@ -113,7 +113,7 @@ def try_(instance: Instance, job: str, as_json: bool) -> int:
 @as_json
 @subcommand
 def install(instance: Instance, every: int | None, dbus: bool, dry_run: bool, as_json: bool) -> None:
-    """Add ticks to your crontab, in a marked block; other lines are not changed.
+    """Add ticks to your crontab. They are in a marked block; other lines are not changed.
 
     If there is no configuration, also write a starter configuration.
     """
