@@ -42,7 +42,9 @@ def rerun(instance: Instance, run_id: str, dry_run: bool, verbose: bool, as_json
     if dry_run:
         show(service.plan_of_rerun(instance, run_id), "plan", as_json=as_json)
         return EXIT_OK
-    return run_tick(lambda hear: service.rerun(instance, run_id, hear), verbose=verbose, as_json=as_json)
+    return run_tick(
+        lambda progress: service.rerun(instance, run_id, progress), verbose=verbose, as_json=as_json
+    )
 
 
 @click.command()

@@ -34,7 +34,9 @@ def run(
     if dry_run:
         show(service.plan(instance, jobs, slot), "plan", as_json=as_json)
         return EXIT_USAGE if print_errors(instance.problems) else EXIT_OK
-    return run_tick(lambda hear: service.run(instance, jobs, slot, hear), verbose=verbose, as_json=as_json)
+    return run_tick(
+        lambda progress: service.run(instance, jobs, slot, progress), verbose=verbose, as_json=as_json
+    )
 
 
 @click.command("daily-report")
@@ -55,7 +57,9 @@ def daily_report(instance: Instance, due: bool, dry_run: bool, verbose: bool, as
         show(service.plan_of_report(instance, due=due), "plan", as_json=as_json)
         return EXIT_OK
     return run_tick(
-        lambda hear: service.daily_report(instance, due=due, hear=hear), verbose=verbose, as_json=as_json
+        lambda progress: service.daily_report(instance, due=due, hear=progress),
+        verbose=verbose,
+        as_json=as_json,
     )
 
 

@@ -19,7 +19,7 @@ SLOT = NOW - 7 * MINUTE
 
 @pytest.fixture
 def ledger(tmp_path, monkeypatch):
-    """An hourly job, first seen five hours ago, whose slots up to 04:00 succeeded."""
+    """An hourly job, first seen five hours ago; its slots up to 04:00 succeeded."""
     monkeypatch.setattr("scheduled.clock.now", lambda: NOW + 0.5)
     (tmp_path / "scheduled.toml").write_text('timezone = "UTC"\n' + JOB)
     ledger = LEDGERS["sqlite"](tmp_path)
