@@ -124,7 +124,7 @@ def _running(view: View, ledger: Ledger, job: Job) -> str:
 
 
 def _attempts(job: Job, run: OpenRun) -> str:
-    """Return `2 of 3`; an interrupted attempt is repeated beyond `max_attempts`, which then grows with it."""
+    """Return for example `2 of 3`. Interrupted attempts may exceed `max_attempts`; the result is then `4 of 4`."""
     return f"{run.attempt} of {max(run.attempt, job.retry.max_attempts)}"
 
 
@@ -158,7 +158,7 @@ def _waits(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:
             f"It waits: attempt {_attempts(job, run)} of {run.run_id} {result}"
             f"{_because(run)}; the next attempt is due at {when(run.retry_at, view)}."
         )
-    return f"It waits: {plan.waits}."
+    return f"It waits: {str(plan.waits).replace('_', ' ')}."
 
 
 def _pauses(view: View, job: Job) -> str:

@@ -125,7 +125,7 @@ def _undecided(view: View, ledger: Meta, key: JobKey, slot: Instant) -> str:
         return f"is older than the records, which begin at {when(horizon, view)}."
     row = view.rows.get(key)
     reason = row.open_reason if row else None
-    return f"is open: {reason}." if reason else "is open: it runs at the next tick."
+    return f"is open: {reason.replace('_', ' ')}." if reason else "is open: it runs at the next tick."
 
 
 def run_document(run: RunRow, zone: str) -> dict[str, Any]:

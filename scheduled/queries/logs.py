@@ -22,9 +22,7 @@ from scheduled.state.open import read_only
 
 POLL = 0.2  # seconds between two reads of a file that may grow
 OUTPUT_TAIL = 65536  # bytes of the end of the output in one document
-CONTEXT = (
-    16384  # bytes read before a position, to find a secret that the position splits; longer than any secret
-)
+CONTEXT = 16384  # bytes read before a position to find a secret that it splits; longer than any secret
 RECENT = 50  # runs of a job that are searched for output
 
 

@@ -19,7 +19,8 @@ def preview(instance: Instance, schedule: Mapping[str, Any], job: str = "") -> d
     """Return a schedule in words and its next ten slots.
 
     *schedule* has the keys of a job that define when it runs, such as `cron`. *job* is the name of the job: `H` in a
-    cron expression depends on it. Raise ConfigError, which names the key, if the schedule is not valid or in the past.
+    cron expression depends on it. Raise ConfigError, which names the key, if the schedule is not valid or has no future
+    slots.
     """
     config = load_config(instance.config_file)
     # The parser requires an action. It has no effect on the slots.
@@ -37,7 +38,7 @@ def preview(instance: Instance, schedule: Mapping[str, Any], job: str = "") -> d
         slot = following
         slots.append(stamp(slot, found.zone))
     if found.is_by_time and not slots:
-        raise ConfigError(f"{found.schedules[0].kind}: is in the past; give an instant in the future")
+        raise ConfigError(f"{found.schedules[0].kind}: has no slot in the future; give a later instant")
     words = [f"on {found.on}"] if found.on else describe.each_schedule(found.schedules)
     return {
         "schedule": ", ".join(words),
