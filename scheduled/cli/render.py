@@ -107,8 +107,8 @@ def progress(event: Event) -> None:
     ):
         mark = {"job_completed": "[green]ok[/]", "job_skipped": "[dim]--[/]"}.get(event.name, "[red]!![/]")
         reason = f": {escape(str(payload['reason']))}" if payload.get("reason") else ""
-        duration = f" [dim]({_duration(payload['duration_ms'])})[/]" if payload.get("duration_ms") else ""
-        screen.print(f"{mark} {name} {payload.get('status')}{reason}{duration}")
+        took = f" [dim]({_duration(payload['duration_ms'])})[/]" if payload.get("duration_ms") else ""
+        screen.print(f"{mark} {name} {payload.get('status')}{reason}{took}")
 
 
 def words(reason: str | None) -> str:
