@@ -16,7 +16,7 @@ from scheduled.instance import Instance
     "--for",
     "slot",
     metavar="SLOT",
-    help="Run the only JOB for this instant (ISO 8601); an open slot gets its verdict.",
+    help="Run the one JOB for this instant (ISO 8601), or for this slot if it is open.",
 )
 @claimed
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would start, in which order and why.")
