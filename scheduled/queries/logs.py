@@ -116,7 +116,8 @@ def require_known(paths: Paths, jobs: Iterable[str], name: str) -> None:
         if name in names or _runs(ledger, name):
             return
     near = difflib.get_close_matches(name, names, n=1)
-    raise UnknownError(f"no such job or run: {name}" + (f"; did you mean {near[0]}?" if near else ""))
+    hint = f"did you mean {near[0]}?" if near else "`scheduled jobs` and `scheduled history` list them"
+    raise UnknownError(f"no such job or run: {name}; {hint}")
 
 
 def _tail(path: Path, lines: int | None, most: int | None) -> tuple[bytes, int]:
