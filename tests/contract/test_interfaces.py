@@ -257,7 +257,7 @@ def test_a_forecast_of_more_than_anybody_can_read_is_refused_before_it_is_made(w
     span = {"first": "2027-01-01", "last": "2090-01-01"}
 
     with pytest.raises(
-        RefusedError, match=r"from 2027.* to 2090.*: more than 500,000 runs .* a shorter span"
+        RefusedError, match=r"from 2027.* to 2090.*: a forecast is limited to 500,000 runs; .* a shorter span"
     ):
         interfaces["mcp"].service("forecast", **span)
     assert interfaces["mcp"].service("forecast", **span, job="yearly")
