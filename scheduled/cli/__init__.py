@@ -1,1 +1,1 @@
-"""The command line: arguments to service, documents to a terminal."""
+"""The command line: it parses arguments, calls `scheduled.service` and prints the returned documents."""

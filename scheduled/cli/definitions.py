@@ -1,4 +1,4 @@
-"""The verbs that write definitions: arguments -> service, nothing else."""
+"""The commands that change job definitions: `add`, `remove`, `apply` and `edit`."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -8,37 +8,37 @@ from typing import Any
 
 import click
 
-from scheduled.cli.options import as_json, dry_run, job_names, verb
+from scheduled.cli.options import as_json, dry_run, job_names, subcommand
 from scheduled.cli.reply import show
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 
 
-def _given(*options: tuple[str, str, str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a verb plain options: (name, metavar, help)."""
+def _text_options(*options: tuple[str, str, str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that adds text options, given as (name, metavar, help), to a command."""
 
-    def give(command: Callable[..., Any]) -> Callable[..., Any]:
-        for name, metavar, what in reversed(options):
-            option: Any = click.option(f"--{name}", metavar=metavar, help=what)
+    def add_options(command: Callable[..., Any]) -> Callable[..., Any]:
+        for name, metavar, text in reversed(options):
+            option: Any = click.option(f"--{name}", metavar=metavar, help=text)
             command = option(command)
         return command
 
-    return give
+    return add_options
 
 
 class _WithKinds(click.Command):
-    """A verb with an option for each kind of schedule and action; the kinds are imported when its options are asked for."""
+    """A command with an option for each kind of schedule and action. The kinds are imported on first use."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Return the parameters, the kinds' options around `--on`."""
-        given = super().get_params(ctx)
-        place = next(number for number, found in enumerate(given) if found.name == "on")
+        """Return all parameters: options of schedules before `--on`, options of actions after it."""
+        params = super().get_params(ctx)
+        place = next(number for number, param in enumerate(params) if param.name == "on")
         return [
-            *given[:place],
+            *params[:place],
             *_options_of_schedules(),
-            given[place],
+            params[place],
             *_options_of_actions(),
-            *given[place + 1 :],
+            *params[place + 1 :],
         ]
 
 
@@ -63,48 +63,53 @@ def _options_of_actions() -> list[click.Parameter]:
 @click.command(cls=_WithKinds)
 @click.argument("name", required=False)
 @click.argument("words", metavar="[-- COMMAND...]", nargs=-1, type=click.UNPROCESSED)
-@_given(
-    ("on", "EVENT", "When: as this event happens."),
-    ("after", "JOBS", "In a slot they share, only after these (a,b)."),
-    ("description", "TEXT", "For people."),
-    ("timezone", "ZONE", "The schedule's, such as Europe/Berlin."),
-    ("timeout", "INTERVAL", "How long it may run."),
+@_text_options(
+    ("on", "EVENT", "When: each time this event is published."),
+    ("after", "JOBS", "In a slot that they share, run only after these jobs (a,b)."),
+    ("description", "TEXT", "A description, for display."),
+    ("timezone", "ZONE", "Time zone of the schedule, such as Europe/Berlin."),
+    ("timeout", "INTERVAL", "Longest duration of an attempt."),
     ("priority", "WORD", "critical, high, medium or low."),
-    ("catch-up", "WORD", "latest, all or none."),
-    ("grace", "INTERVAL", "How late a slot may still run."),
-    ("jitter", "INTERVAL", "By how much at most its slots are put off."),
-    ("not-between", "A-B", "Quiet hours, 22:00-08:00."),
+    ("catch-up", "WORD", "Which missed slots run: latest, all or none."),
+    ("grace", "INTERVAL", "Skip a slot that is later than this."),
+    ("jitter", "INTERVAL", "Longest delay by which to spread its slots."),
+    ("not-between", "A-B", "Quiet hours, such as 22:00-08:00."),
     ("group", "NAME", "Jobs of one group never run at the same time."),
-    ("cwd", "DIR", "Where it runs."),
-    ("retry-delay", "INTERVAL", "How long to wait between attempts."),
+    ("cwd", "DIR", "Working directory of the command."),
+    ("retry-delay", "INTERVAL", "Time between two attempts."),
 )
-@click.option("--max-attempts", type=click.IntRange(1), help="How often it is tried.")
-@click.option("--env", metavar="K=V", multiple=True, help="A variable for it; may be given several times.")
-@click.option("--disabled", is_flag=True, help="Write it down, but don't schedule it yet.")
+@click.option("--max-attempts", type=click.IntRange(1), help="Largest number of attempts.")
+@click.option(
+    "--env", metavar="K=V", multiple=True, help="An environment variable; may be given several times."
+)
+@click.option("--disabled", is_flag=True, help="Add the job without scheduling it.")
 @dry_run
 @click.option(
-    "--json", "as_json", is_flag=True, help="Read the job as one JSON object from stdin; answer in JSON."
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Read the job as one JSON object from stdin; print the result as JSON.",
 )
-@verb
+@subcommand
 def add(
     instance: Instance, name: str | None, words: tuple[str, ...], dry_run: bool, as_json: bool, **options: Any
 ) -> None:
-    """Add the job NAME, in a file of its own in jobs.d."""
+    """Add the job NAME, in a new file in jobs.d."""
     from scheduled import service
     from scheduled.config import aliases
 
     table = _from_options({**options, "words": words})
     if as_json and not table:
-        given, table = aliases.from_json(_stdin())
-        name = aliases.together({"name": name}, {"name": given})["name"]
+        name_in_json, table = aliases.from_json(_stdin())
+        name = aliases.together({"name": name}, {"name": name_in_json})["name"]
     if name is None:
         raise click.UsageError("Missing argument 'NAME'.")
     done = service.add(instance, name, table, dry_run=dry_run)
-    show(done, "edited", as_json=as_json, among="render_jobs")
+    show(done, "edited", as_json=as_json, module="render_jobs")
 
 
 def _from_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a job's table from the options of `add`; what was not given is left out."""
+    """Return the table of a job from the options of `add`, without the options that were not given."""
     from scheduled.actions.registry import KINDS
     from scheduled.config.aliases import in_order
 
@@ -122,7 +127,7 @@ def _from_options(options: Mapping[str, Any]) -> dict[str, Any]:
         table["not_between"] = str(table["not_between"]).split("-")
     if "words" in given:
         if "command" in given:
-            raise ConfigError("--command and -- COMMAND...: only one may be given")
+            raise ConfigError("--command and -- COMMAND...: give only one of them")
         table["command"] = list(given["words"])
     if "env" in given:
         table["env"] = dict(_pair(text) for text in given["env"])
@@ -154,36 +159,39 @@ def _stdin() -> Any:
 @click.argument("job", shell_complete=job_names)
 @dry_run
 @as_json
-@verb
+@subcommand
 def remove(instance: Instance, job: str, dry_run: bool, as_json: bool) -> None:
-    """Take JOB out of the file it stands in; a copy of the file is kept, and so is what the ledger knows."""
+    """Remove JOB from its file. A copy of the file and the records of its runs are kept."""
     from scheduled import service
 
     done = service.remove(instance, job, dry_run=dry_run)
-    show(done, "edited", as_json=as_json, among="render_jobs")
+    show(done, "edited", as_json=as_json, module="render_jobs")
 
 
 @click.command("apply")
 @click.argument("file", type=click.Path(path_type=Path))
 @dry_run
 @as_json
-@verb
+@subcommand
 def apply_(instance: Instance, file: Path, dry_run: bool, as_json: bool) -> None:
-    """Make FILE, a TOML file of jobs, the one of its name in jobs.d; does nothing if it is already."""
+    """Copy FILE, a TOML file of jobs, to jobs.d. It replaces a file of the same name if it differs."""
     from scheduled import service
 
     done = service.apply(instance, file, dry_run=dry_run)
-    show(done, "edited", as_json=as_json, among="render_jobs")
+    show(done, "edited", as_json=as_json, module="render_jobs")
 
 
 @click.command()
 @click.argument("job", required=False, shell_complete=job_names)
 @dry_run
 @as_json
-@verb
+@subcommand
 def edit(instance: Instance, job: str | None, dry_run: bool, as_json: bool) -> None:
-    """Edit the file of JOB, or scheduled.toml, with $VISUAL or $EDITOR; it is checked before it is kept."""
+    """Edit the file of JOB, or scheduled.toml, in your editor.
+
+    The editor is $VISUAL or $EDITOR. The file is checked before it is saved.
+    """
     from scheduled.cli.editor import edit_file
 
     done = edit_file(instance, job, dry_run=dry_run)
-    show(done, "edited", as_json=as_json, among="render_jobs")
+    show(done, "edited", as_json=as_json, module="render_jobs")

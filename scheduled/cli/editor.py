@@ -1,4 +1,4 @@
-"""A file of definitions in the user's editor: a draft is edited, and checked before it is kept."""
+"""Open a configuration file in the user's editor: a draft is edited, checked and then saved."""
 
 import os
 import shlex
@@ -20,10 +20,10 @@ from scheduled.state.files import write_atomically
 
 
 def edit_file(instance: Instance, job: str | None, *, dry_run: bool) -> dict[str, Any]:
-    """Have the user edit the file of *job*, or scheduled.toml, until it is sound or they give up.
+    """Let the user edit the file of *job*, or scheduled.toml, until it is valid or the user gives up.
 
-    Return what `keep` does. Raises ConfigError if the draft is not kept, and names it; ScheduledError if the editor
-    failed.
+    Return the result of `keep`. Raise ConfigError, which names the draft, if the draft is not valid; ScheduledError if
+    the editor fails.
     """
     path = instance.config_file if job is None else file_of(instance.config_file, job)
     draft, before = _draft_of(instance.paths, path)
@@ -33,15 +33,15 @@ def edit_file(instance: Instance, job: str | None, *, dry_run: bool) -> dict[str
             done = keep(instance.config_file, instance.paths, change, dry_run=dry_run)
         except ConfigError as error:
             click.echo(f"scheduled: {error}", err=True)
-            if sys.stdin.isatty() and click.confirm("edit it again?", default=True, err=True):
+            if sys.stdin.isatty() and click.confirm("Edit the draft again?", default=True, err=True):
                 continue
-            raise ConfigError(f"not kept; your draft is {draft}") from None
+            raise ConfigError(f"{path}: not changed; your draft is {draft}") from None
         draft.unlink()
         return done
 
 
 def _draft_of(paths: Paths, path: Path) -> tuple[Path, bytes]:
-    """Copy a file to where it can be edited; return the copy's path and what it holds."""
+    """Copy a file into the directory of drafts; return the path of the draft and its content."""
     before = _read(path)
     directories.prepare(paths)
     drafts = paths.root / "drafts"
@@ -56,23 +56,23 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such file") from None
+        raise ConfigError(f"{path}: no such file") from None
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
 
 
 def _open_editor(draft: Path, before: bytes) -> bytes:
-    """Have the user edit *draft* with $VISUAL or $EDITOR; return what it holds then."""
+    """Let the user edit *draft* with $VISUAL or $EDITOR; return its new content."""
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     try:
         done = subprocess.run([*shlex.split(editor), str(draft)], check=False)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{editor}: {getattr(error, 'strerror', None) or error}; set EDITOR") from None
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{editor}: {reason}; set EDITOR to the command of your editor") from None
     if done.returncode != 0:
+        failure = f"{editor}: ended with exit code {done.returncode}; nothing was changed"
         if draft.read_bytes() == before:
             draft.unlink()
-            raise ScheduledError(f"{editor} ended with {done.returncode}; nothing is changed")
-        raise ScheduledError(
-            f"{editor} ended with {done.returncode}; nothing is changed, your draft is {draft}"
-        )
+            raise ScheduledError(failure)
+        raise ScheduledError(f"{failure}; your draft is {draft}")
     return draft.read_bytes()

@@ -1,8 +1,8 @@
-"""The verbs about events, and about what came of them."""
+"""The commands about events, incidents, notices and reports."""
 
 import click
 
-from scheduled.cli.options import as_json, verb
+from scheduled.cli.options import as_json, subcommand
 from scheduled.cli.reply import print_json, show
 from scheduled.errors import EXIT_FAILED, EXIT_OK
 from scheduled.instance import Instance
@@ -11,55 +11,56 @@ from scheduled.instance import Instance
 @click.command()
 @click.argument("name")
 @click.argument("payload", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("-n", "--dry-run", is_flag=True, help="Only say which jobs listen.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show which jobs the event would start; publish nothing.")
 @as_json
-@verb
+@subcommand
 def emit(instance: Instance, name: str, payload: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
-    """Tell of an event: the next tick starts the jobs that listen to NAME (`on = "NAME"`)."""
+    """Publish the event NAME. The next tick starts the jobs with `on = "NAME"`."""
     from scheduled import service
 
     pairs = [pair.partition("=") for pair in payload]
-    wrong = [key for key, equals, _ in pairs if not (key and equals)]
-    if wrong:
-        raise click.UsageError(f"write KEY=VALUE, not {wrong[0]!r}")
+    invalid = [text for text, (key, equals, _) in zip(payload, pairs, strict=True) if not (key and equals)]
+    if invalid:
+        raise click.UsageError(f"{invalid[0]}: write KEY=VALUE")
     done = service.emit(instance, name, {key: value for key, _, value in pairs}, dry_run=dry_run)
     if as_json:
         print_json(done)
     else:
         jobs = ", ".join(done["jobs"])
-        click.echo(f"{name} starts {jobs}" if jobs else f"nobody listens to {name}")
+        starts = f"the next tick {'would start' if dry_run else 'starts'} {jobs}"
+        click.echo(f"{name}: {starts if jobs else 'no job starts on this event'}")
 
 
 @click.command()
 @as_json
-@verb
+@subcommand
 def incidents(instance: Instance, as_json: bool) -> None:
-    """List what is wrong or noteworthy now, as jobs, or the runner itself, found it."""
+    """List the current incidents. Jobs and scheduled itself report them."""
     from scheduled import service
 
-    show(service.incidents(instance), "incidents", as_json=as_json, among="render_jobs")
+    show(service.incidents(instance), "incidents", as_json=as_json, module="render_jobs")
 
 
 @click.command()
 @as_json
-@verb
+@subcommand
 def notices(instance: Instance, as_json: bool) -> None:
-    """List the notices that are decided but not delivered yet."""
+    """List the notices that are not delivered yet."""
     from scheduled import service
 
-    show(service.notices(instance), "notices", as_json=as_json, among="render_jobs")
+    show(service.notices(instance), "notices", as_json=as_json, module="render_jobs")
 
 
 @click.command()
 @as_json
-@verb
+@subcommand
 def report(instance: Instance, as_json: bool) -> int:
-    """Print the newest daily report; exit 1 if there is none yet."""
+    """Print the newest daily report. Exit with 1 if there is none."""
     from scheduled import service
 
     found = service.report(instance)
     if as_json:
         print_json(found)
     else:
-        click.echo(found["text"] or "there is no report yet; `scheduled daily-report` makes one")
+        click.echo(found["text"] or "no report yet; `scheduled daily-report` writes one")
     return EXIT_OK if found["path"] else EXIT_FAILED

@@ -1,15 +1,15 @@
-"""The verbs that start an interface for other programs: arguments -> the interface, nothing else."""
+"""The commands that start an interface for other programs: `mcp`, `dbus` and `web`."""
 
 import click
 
-from scheduled.cli.options import verb
+from scheduled.cli.options import subcommand
 from scheduled.instance import Instance
 
 
 @click.command()
-@verb
+@subcommand
 def mcp(instance: Instance) -> None:
-    """Answer an agent on stdin and stdout (Model Context Protocol), until it hangs up."""
+    """Serve the Model Context Protocol on stdin and stdout. The server ends when the client closes stdin."""
     from scheduled.install.extras import need
 
     need("mcp")
@@ -25,11 +25,11 @@ def mcp(instance: Instance) -> None:
     metavar="SECONDS",
     default=10.0,
     show_default=True,
-    help="Leave when nobody has called for so long.",
+    help="Exit after this time without a call.",
 )
-@verb
+@subcommand
 def dbus(instance: Instance, idle: float) -> None:
-    """Answer on the session bus until nobody calls any more; `install --dbus` has the bus start it."""
+    """Serve the D-Bus interface until it is idle. With `install --dbus` the session bus starts it on demand."""
     from scheduled.install.extras import need
 
     need("dbus")
@@ -39,22 +39,26 @@ def dbus(instance: Instance, idle: float) -> None:
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any that is free."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on; 0: any free port.",
 )
 @click.option(
     "--idle",
     metavar="INTERVAL",
     default="15m",
     show_default=True,
-    help="Ends when nobody has asked for so long; 0: never.",
+    help="Exit after this time without a request; 0: never.",
 )
-@click.option("--certfile", metavar="FILE", help="TLS: the certificate (and, maybe, its key).")
-@click.option("--keyfile", metavar="FILE", help="TLS: the certificate's key.")
-@click.option("--new-token", is_flag=True, help="Make a new token first: whoever has the old one is out.")
-@click.option("--url", is_flag=True, help="Only print the address with the token.")
-@verb
+@click.option("--certfile", metavar="FILE", help="TLS certificate; the file may also contain the key.")
+@click.option("--keyfile", metavar="FILE", help="Private key of the TLS certificate.")
+@click.option("--new-token", is_flag=True, help="Create a new token; the old one is no longer valid.")
+@click.option("--url", is_flag=True, help="Print the address with the token, and exit.")
+@subcommand
 def web(
     instance: Instance,
     *,
@@ -66,7 +70,7 @@ def web(
     new_token: bool,
     url: bool,
 ) -> None:
-    """Serve the pages and the REST interface, in the foreground, until nobody needs them any more."""
+    """Serve the web pages and the REST interface. The server runs in the foreground until it is idle."""
     from scheduled.install.extras import need
 
     need("web")

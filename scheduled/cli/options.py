@@ -1,4 +1,4 @@
-"""What the verbs of the command line have in common: their options, and where they work."""
+"""The options that several commands share."""
 
 import os
 from collections.abc import Callable
@@ -8,45 +8,44 @@ from typing import Any
 
 import click
 
-from scheduled.cli.reply import say
+from scheduled.cli.reply import print_errors
 from scheduled.errors import EXIT_OK
 from scheduled.instance import Instance
 
 
-def _remember(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+def _set_on_instance(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
     if value is not None:
         setattr(context.ensure_object(Instance), str(parameter.name), value)
 
 
-def everywhere(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command --config and --state, which may stand before or after the verb."""
-    for name, what in (("config", "FILE"), ("state", "DIR")):
+def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --config and --state to a command or group, so that they may be given before or after the command's name."""
+    for name, metavar, text in (
+        ("config", "FILE", "Configuration file (scheduled.toml)."),
+        ("state", "DIR", "State directory."),
+    ):
         command = click.option(
-            f"--{name}",
-            metavar=what,
-            expose_value=False,
-            callback=_remember,
-            help={"config": "scheduled.toml to read", "state": "state directory to use"}[name],
+            f"--{name}", metavar=metavar, expose_value=False, callback=_set_on_instance, help=text
         )(command)
     return command
 
 
-def verb(command: Callable[..., int | None]) -> Callable[..., Any]:
-    """Make a function a verb: the common options, the instance as its first argument, its answer as exit code."""
+def subcommand(command: Callable[..., int | None]) -> Callable[..., Any]:
+    """Add the common options to a function, pass it the instance first, and use its return value as exit code."""
 
     @wraps(command)
     def called(**options: Any) -> None:
         context = click.get_current_context()
         instance = context.ensure_object(Instance)
         code = command(instance, **options) or EXIT_OK
-        say(instance.paths.remarks)
+        print_errors(instance.paths.remarks)
         context.exit(code)
 
-    return everywhere(called)
+    return common_options(called)
 
 
 def job_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
-    """Complete the name of a job, for the shell; a configuration that can't be read completes nothing."""
+    """Return the jobs that begin with *incomplete*, for shell completion; none if the configuration cannot be read."""
     from scheduled.config.files import load_config
     from scheduled.errors import ScheduledError
 
@@ -57,19 +56,22 @@ def job_names(context: click.Context, parameter: click.Parameter, incomplete: st
     return [name for name in found.jobs if name.startswith(incomplete)]
 
 
-def _tell_claims(context: click.Context, parameter: click.Parameter, value: int | None) -> None:  # noqa: ARG001
+def _report_claims(context: click.Context, parameter: click.Parameter, value: int | None) -> None:  # noqa: ARG001
     if value is not None:
-        context.ensure_object(Instance).claimed = partial(_tell, value)
+        context.ensure_object(Instance).claimed = partial(_write_claim, value)
 
 
-def _tell(descriptor: int) -> None:
-    with suppress(OSError):  # whoever asked may be gone
+def _write_claim(descriptor: int) -> None:
+    with suppress(OSError):  # the process that reads the pipe may have ended
         os.write(descriptor, b"!")
         os.close(descriptor)
 
 
-claimed = click.option("--claimed", type=int, hidden=True, expose_value=False, callback=_tell_claims)
-# More is no answer that anybody reads, and somewhere behind it there is no number for what has no bound.
+claimed = click.option("--claimed", type=int, hidden=True, expose_value=False, callback=_report_claims)
+# The upper bound keeps the number within SQLite's integers.
 A_NUMBER = click.IntRange(1, 1_000_000)
-dry_run = click.option("-n", "--dry-run", is_flag=True, help="Say what would be changed; change nothing.")
+dry_run = click.option("-n", "--dry-run", is_flag=True, help="Show what would change; change nothing.")
+verbose = click.option(
+    "-v", "--verbose", is_flag=True, help="Print progress even if stdout is not a terminal."
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")

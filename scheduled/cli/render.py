@@ -1,4 +1,4 @@
-"""The only room that imports rich: what people see on a terminal."""
+"""Output of documents on a terminal, with rich: ticks, runs, plans and the status."""
 
 import sys
 from collections.abc import Sequence
@@ -11,10 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from scheduled.core.events import Event
+from scheduled.schedules.durations import duration
+from scheduled.schedules.zones import MINUTE
 
-SECONDS_FROM = 10_000  # milliseconds; below, the fractions matter
+SECONDS_FROM = 10_000  # milliseconds; shorter durations are shown in milliseconds
 PIPE_WIDTH = 200
-MANY = 500  # rows; rich takes half a millisecond to lay one out
+WIDE = 120  # columns of a terminal on which a table of runs is readable
+SHORT = 24  # characters of a name
+MANY = 500  # rows; longer tables are printed without rich, which takes half a millisecond per row
 STYLES = {
     "success": "green",
     "failed": "bold red",
@@ -28,31 +32,44 @@ STYLES = {
 
 
 def console() -> Console:
-    """Return where to print."""
-    # Rich takes a pipe for 80 columns wide; what reads a pipe has no use for folded words.
+    """Return the console for stdout."""
+    # Rich assumes 80 columns for a pipe, and programs that read the pipe would get folded words.
     return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 def _box() -> Box:
-    """Under a C locale rich's own box characters would end in a UnicodeEncodeError."""
+    """Return the table style; the box characters of rich raise UnicodeEncodeError under a C locale."""
     return SIMPLE if (sys.stdout.encoding or "").lower().startswith("utf") else ASCII
 
 
-def a_table(*columns: str) -> Table:
-    """Return an empty table."""
-    table = Table(box=_box(), pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+def _rich_table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> Table:
+    """Return a table of rich. Short names of jobs are not wrapped, so that they can be copied."""
+    found = Table(box=_box(), pad_edge=False, padding=(0, 1, 0, 0))
+    for place, column in enumerate(columns):
+        short = column == "job" and all(len(row[place]) <= SHORT for row in rows)
+        found.add_column(column, overflow="fold", no_wrap=short)
+    for row in rows:
+        found.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
+    return found
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless the number is 1: `1 job`, `2 jobs`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def rows_or(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], if_empty: str) -> None:
+    """Print a table, or the text *if_empty* if there are no rows."""
+    if rows:
+        table(columns, rows)
+    else:
+        console().print(f"[dim]{if_empty}[/]")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
-    """Show rows under their columns; plainly where there are very many."""
+    """Print a table; a very long one without rich."""
     if len(rows) <= MANY:
-        pretty = a_table(*columns)
-        for row in rows:
-            pretty.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
-        console().print(pretty)
+        console().print(_rich_table(columns, rows))
         return
     plain = [columns, *([str(cell) for cell in row] for row in rows)]
     widths = [max(len(row[place]) for row in plain) for place in range(len(columns))]
@@ -64,22 +81,23 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
 
 
 def when(stamp: str | None) -> str:
-    """Shorten an RFC 3339 instant to what a person reads."""
+    """Return an RFC 3339 instant as `2026-03-04 05:00`; an empty text for None."""
     return "" if stamp is None else stamp[:16].replace("T", " ")
 
 
-def a_status(word: str | None) -> Text:
-    """Return a verdict in its colour."""
-    return Text(word or "-", style=STYLES.get(word or "", ""))
+def colored(status: str | None) -> Text:
+    """Return a status in its color; `-` for None."""
+    return Text(status or "-", style=STYLES.get(status or "", ""))
 
 
 def progress(event: Event) -> None:
-    """Show a job's life on the terminal as it happens."""
+    """Print the start and the result of a run when its event is published."""
     payload, screen = event.payload, console()
     name = escape(str(payload.get("job")))
     if event.name == "job_started":
         missed = payload.get("missed")
-        screen.print(f"[cyan]>[/] {name}" + (f" [dim](stands for {missed} missed)[/]" if missed else ""))
+        covers = f" [dim](covers {counted(int(str(missed)), 'missed slot')})[/]" if missed else ""
+        screen.print(f"[cyan]>[/] {name}{covers}")
     elif event.name in (
         "job_completed",
         "job_failed",
@@ -87,11 +105,19 @@ def progress(event: Event) -> None:
         "job_skipped",
         "job_interrupted",
     ):
-        word = str(payload.get("status"))
         mark = {"job_completed": "[green]ok[/]", "job_skipped": "[dim]--[/]"}.get(event.name, "[red]!![/]")
-        reason = f" {escape(str(payload['reason']))}" if payload.get("reason") else ""
-        took = f" [dim]{_duration(payload.get('duration_ms'))}[/]"
-        screen.print(f"{mark} {name} {word}{reason}{took}")
+        reason = f": {escape(str(payload['reason']))}" if payload.get("reason") else ""
+        took = f" [dim]({_duration(payload['duration_ms'])})[/]" if payload.get("duration_ms") else ""
+        screen.print(f"{mark} {name} {payload.get('status')}{reason}{took}")
+
+
+def words(reason: str | None) -> str:
+    """Return an open reason such as `waiting_retry` in words."""
+    return (reason or "").replace("_", " ")
+
+
+def _roughly(seconds: int) -> str:
+    return duration(seconds if seconds < 2 * MINUTE else seconds - seconds % MINUTE)
 
 
 def _duration(milliseconds: object) -> str:
@@ -101,104 +127,110 @@ def _duration(milliseconds: object) -> str:
 
 
 def tick(document: dict[str, Any]) -> None:
-    """Show what a tick did, as a table."""
-    screen = console()
-    if not document["runs"]:
-        screen.print("[dim]nothing was due[/]")
-        return
-    table = a_table("job", "for", "verdict", "took", "")
-    for run in document["runs"]:
-        table.add_row(
-            Text(run["job"]), when(run["scheduled_for"]) or "now", a_status(run["status"]), _duration(run["duration_ms"]),
-            Text(run["reason"] or ""),
-        )  # fmt: skip
-    screen.print(table)
+    """Print the runs of a tick as a table."""
+    rows = [
+        (run["job"], when(run["scheduled_for"]) or "now", colored(run["status"]), _duration(run["duration_ms"]),
+         run["reason"] or "")
+        for run in document["runs"]
+    ]  # fmt: skip
+    rows_or(("job", "scheduled for", "status", "duration", "reason"), rows, "nothing was due")
 
 
 def plan(entries: Sequence[dict[str, Any]]) -> None:
-    """Show what a tick would do."""
-    screen = console()
-    if not entries:
-        screen.print("[dim]nothing is due[/]")
-        return
-    table = a_table("job", "for", "why")
-    for entry in entries:
-        table.add_row(
-            Text(entry["job"]), when(entry.get("scheduled_for")), Text(entry.get("why") or entry["waits"])
+    """Print the runs that a tick would start, and the jobs that wait."""
+    rows = [
+        (
+            entry["job"],
+            when(entry.get("scheduled_for")),
+            entry.get("why") or f"waits: {words(entry['waits'])}",
         )
-    screen.print(table)
+        for entry in entries
+    ]
+    rows_or(("job", "scheduled for", "reason"), rows, "nothing is due")
 
 
 def history(runs: Sequence[dict[str, Any]]) -> None:
-    """Show runs, newest first."""
-    table = a_table("started", "job", "for", "status", "slots", "took", "run", "")
-    for run in runs:
-        table.add_row(
-            when(run["started_at"]), Text(run["job"]), when(run["scheduled_for"]) or run["trigger"],
-            a_status(run["status"]), str(run["slots"] or ""), _duration(run["duration_ms"]), Text(run["run_id"]),
-            Text(run["reason"] or ""),
-        )  # fmt: skip
-    console().print(table)
+    """Print runs, newest first: as a table, or on a narrow terminal with one line for each run and one for details."""
+    if runs and console().width < WIDE:
+        for run in runs:
+            _run_lines(run)
+        return
+    rows = [
+        (when(run["started_at"]), run["job"], when(run["scheduled_for"]) or run["trigger"], colored(run["status"]),
+         str(run["slots"] or ""), _duration(run["duration_ms"]), run["run_id"], run["reason"] or "")
+        for run in runs
+    ]  # fmt: skip
+    columns = ("started", "job", "scheduled for", "status", "slots", "duration", "run", "reason")
+    rows_or(columns, rows, "there are no such runs")
+
+
+def _run_lines(run: dict[str, Any]) -> None:
+    first = Text(f"{when(run['started_at']):16}  {run['run_id']}  ") + colored(run["status"])
+    details = [
+        f"for {when(run['scheduled_for'])}" if run["scheduled_for"] else run["trigger"],
+        counted(run["slots"], "slot") if run["slots"] else "",
+        _duration(run["duration_ms"]),
+        run["reason"] or "",
+    ]
+    console().print(first, soft_wrap=True)
+    console().print(Text(f"{'':18}{', '.join(filter(None, details))}", style="dim"), soft_wrap=True)
 
 
 def audit(document: dict[str, Any]) -> None:
-    """Show whether every slot is accounted for."""
+    """Print the result of an audit, with a table of the slots that are not accounted for."""
     screen = console()
+    slots = counted(document["slots"], "slot")
     if document["ok"]:
-        screen.print(
-            f"[green]every slot is accounted for[/]: {document['slots']} since {document['horizon']}"
-        )
+        since = f" since {when(document['horizon'])}" if document["horizon"] else ""
+        screen.print(f"[green]every slot is accounted for[/]: {slots}{since}")
         return
-    table = a_table("job", "slot", "problem")
-    for problem in document["problems"]:
-        table.add_row(Text(problem["job"]), problem["slot"] or "", problem["problem"])
-    screen.print(f"[bold red]{len(document['problems'])} problems[/] in {document['slots']} slots")
-    screen.print(table)
+    screen.print(f"[bold red]{counted(len(document['problems']), 'problem')}[/] in {slots}")
+    rows = [(problem["job"], when(problem["slot"]), problem["problem"]) for problem in document["problems"]]
+    table(("job", "slot", "problem"), rows)
 
 
 def check(document: dict[str, Any]) -> None:
-    """Show the faults and doubts in a configuration."""
+    """Print the errors and warnings about a configuration."""
     screen = console()
     for problem in document["problems"]:
         screen.print(Text("error: ", style="bold red") + Text(problem), soft_wrap=True)
     for warning in document["warnings"]:
         screen.print(Text("warning: ", style="yellow") + Text(warning), soft_wrap=True)
     if document["ok"]:
-        screen.print(f"[green]ok[/]: {document['jobs']} jobs")
+        screen.print(f"[green]ok[/]: {counted(document['jobs'], 'job')}")
 
 
 def status(document: dict[str, Any]) -> None:
-    """Show how everything stands, trouble first."""
+    """Print current problems, the ticks, the workspace, pauses, undelivered notices and the jobs."""
     screen = console()
-    for trouble in document["troubles"]:
-        screen.print(Text("! ", style="bold red") + Text(trouble), soft_wrap=True)
+    for problem in document["troubles"]:
+        screen.print(Text("! ", style="bold red") + Text(problem), soft_wrap=True)
     if not document["troubles"]:
         screen.print("[green]all is well[/]")
     ticks, upcoming = document["ticks"], document["next_job"]
     if ticks["last"] is not None:
-        late = f", [bold red]{ticks['overdue_seconds']} s overdue[/]" if not ticks["running"] else ""
-        screen.print(f"last tick  {when(ticks['last'])} ({ticks['seconds_ago']} s ago{late})")
+        late = f", [bold red]{_roughly(ticks['overdue_seconds'])} overdue[/]" if not ticks["running"] else ""
+        screen.print(f"last tick  {when(ticks['last'])} ({_roughly(ticks['seconds_ago'])} ago{late})")
     if upcoming is not None:
-        screen.print(f"next       {escape(upcoming['name'])} at {when(upcoming['scheduled'])}")
+        screen.print(f"next run   {escape(upcoming['name'])} at {when(upcoming['scheduled'])}")
     if document["health"] is not None:
         health = document["health"]
-        screen.print(
-            f"workspace  {health['healthy']} healthy, {health['warnings']} warnings, {health['errors']} errors"
-        )
+        warnings, errors = counted(health["warnings"], "warning"), counted(health["errors"], "error")
+        screen.print(f"workspace  {health['healthy']} healthy, {warnings}, {errors}")
     for job, until in document["paused"].items():
         name = "all jobs" if job == "*" else escape(job)
-        screen.print(f"[yellow]paused[/]     {name}" + (f" until {when(until)}" if until else ""))
+        screen.print(f"[yellow]paused[/]     {name} until {when(until) if until else '`scheduled resume`'}")
     if document["undelivered"]:
-        screen.print(f"outbox     {document['undelivered']} notices wait to be delivered")
+        screen.print(f"outbox     {counted(document['undelivered'], 'undelivered notice')}")
     if document["jobs"]:
         rows = [_job(job) for job in sorted(document["jobs"], key=lambda job: not job["failing"])]
-        table(("job", "schedule", "last", "verdict", "next", "runs", "failed"), rows)
+        table(("job", "schedule", "last run", "status", "next run", "runs", "failed"), rows)
 
 
 def _job(job: dict[str, Any]) -> Sequence[str | Text]:
-    upcoming = job["open_reason"] or when(job["next_run"]) if job["enabled"] else "disabled"
+    upcoming = words(job["open_reason"]) or when(job["next_run"]) if job["enabled"] else "disabled"
     upcoming = "running" if job["running"] else upcoming
     return (
-        job["name"], job["schedule"], when(job["last_run"]) or "never", a_status(job["last_status"]), upcoming,
+        job["name"], job["schedule"], when(job["last_run"]) or "never", colored(job["last_status"]), upcoming,
         str(job["run_count"]), str(job["failure_count"]),
     )  # fmt: skip

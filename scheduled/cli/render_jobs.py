@@ -1,4 +1,4 @@
-"""What people see of definitions, of the future and of reasons on a terminal: a further part of `render`."""
+"""Output of documents on a terminal: jobs, future runs, explanations, and the results of commands."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 from rich.markup import escape
 from rich.text import Text
 
-from scheduled.cli.render import a_status, console, table, when
+from scheduled.cli.render import colored, console, counted, rows_or, when, words
 from scheduled.queries import describe
 from scheduled.schedules.durations import duration
 
@@ -20,16 +20,14 @@ INSTANTS = {
 
 
 def jobs(entries: Sequence[dict[str, Any]]) -> None:
-    """Show the jobs in the order of their configuration."""
-    if not entries:
-        console().print("[dim]no jobs are configured; `scheduled add` makes one[/]")
-        return
+    """Print the jobs as a table, in configuration order."""
     rows = [
         (entry["name"], entry["schedule"], _next(entry), when(entry["last_run"]) or "never",
-         a_status(entry["last_status"]), entry["description"] or entry["action"])
+         colored(entry["last_status"]), entry["description"] or entry["action"])
         for entry in entries
     ]  # fmt: skip
-    table(("job", "when", "next", "last", "verdict", "what"), rows)
+    columns = ("job", "schedule", "next run", "last run", "status", "description")
+    rows_or(columns, rows, "no jobs are configured; add one with `scheduled add`")
 
 
 def _next(entry: Mapping[str, Any]) -> Text:
@@ -39,19 +37,19 @@ def _next(entry: Mapping[str, Any]) -> Text:
         return Text("paused", style="yellow")
     if entry["running"]:
         return Text("running", style="cyan")
-    upcoming = when(entry["next_run"])
-    return Text(f"{upcoming} ({entry['open_reason']})" if entry["open_reason"] else upcoming or "-")
+    upcoming, waits = when(entry["next_run"]), words(entry["open_reason"])
+    return Text(f"{upcoming} ({waits})" if waits else upcoming or "-")
 
 
 def job(document: dict[str, Any]) -> None:
-    """Show one job: what was said of it first, what holds by default dimmed."""
+    """Print one job: its state, its settings (defaults last and dimmed) and its next slots."""
     screen = console()
     screen.print(Text(document["name"], style="bold") + Text(f"  {document['description']}"))
-    state = "enabled" if document["enabled"] else "disabled"
-    state += " by `scheduled enable/disable`" if document["overridden"] else ""
+    word = "enable" if document["enabled"] else "disable"
+    state = f"{word}d with `scheduled {word}`" if document["overridden"] else f"{word}d"
     rows = {
-        "when": f"{document['schedule']} ({document['zone']})",
-        "what": document["action"],
+        "schedule": f"{document['schedule']} ({document['zone']})",
+        "action": document["action"],
         "state": state + (", paused" if document["paused"] else ""),
         "source": document["source"],
     }
@@ -62,11 +60,11 @@ def job(document: dict[str, Any]) -> None:
             line = f"  {name:17} {_named(name, value)}"
             screen.print(Text(line, style="dim" if name in defaults else ""), soft_wrap=True)
     for slot in document["next"]:
-        screen.print(f"  next              {when(slot)}")
+        screen.print(f"  next slot         {when(slot)}")
 
 
 def _named(name: str, value: Any) -> str:
-    """Say a value as its name wants it: as a duration, as a size."""
+    """Return the value of a setting in words; durations and sizes with their units."""
     if isinstance(value, int) and name in DURATIONS:
         return duration(value)
     return describe.size(value) if isinstance(value, int) and name in SIZES else _value(value)
@@ -77,102 +75,104 @@ def _value(value: object) -> str:
         return ", ".join(f"{key} = {_named(key, inner)}" for key, inner in value.items()) or "-"
     if isinstance(value, list | tuple):
         return ", ".join(map(_value, value)) or "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "-" if value in (None, "") else str(value)
 
 
 def fields(rows: Mapping[str, object]) -> None:
-    """Show names and values, one a line."""
+    """Print names and values, one pair a line."""
     for name, value in rows.items():
         shown = when(value) if isinstance(value, str) and name in INSTANTS else _value(value)
         console().print(Text(f"  {name.replace('_', ' '):17} {shown}"), soft_wrap=True)
 
 
 def upcoming(entries: Sequence[dict[str, Any]]) -> None:
-    """Show slots in their order; where jitter delays one, when it runs."""
-    if not entries:
-        console().print("[dim]no slot is to come[/]")
-        return
-    rows = [
-        (
-            when(entry["scheduled_for"]),
-            entry["job"],
-            _runs_at(entry),
-        )
-        for entry in entries
-    ]
-    table(("slot", "job", "runs at"), rows)
+    """Print slots in order; `runs at` is empty for a slot that runs on time."""
+    rows = [(when(entry["scheduled_for"]), entry["job"], _runs_at(entry)) for entry in entries]
+    rows_or(("slot", "job", "runs at"), rows, "there are no future slots")
 
 
 def _runs_at(entry: Mapping[str, Any]) -> str:
     if entry["runs_at"] is None:
-        return {"paused": "paused", "late": "skipped: too late then"}[entry["held"]]
+        return {"paused": "paused", "late": "skipped: later than its grace"}[entry["held"]]
     return entry["runs_at"][:19].replace("T", " ") if entry["runs_at"] != entry["scheduled_for"] else ""
 
 
 def forecast(runs: Sequence[dict[str, str]]) -> None:
-    """Show what will run."""
-    if not runs:
-        console().print("[dim]nothing will run[/]")
-        return
+    """Print future runs as a table."""
     rows = [(when(run["runs_at"]), run["job"], when(run["scheduled_for"])) for run in runs]
-    table(("runs at", "job", "for the slot of"), rows)
+    rows_or(("runs at", "job", "slot"), rows, "no runs in this span")
 
 
 def explanation(document: dict[str, Any]) -> None:
-    """Show the sentence, then what it rests on; what says nothing is left out."""
+    """Print the sentence of an explanation and the facts behind it, without empty fields."""
     console().print(Text(document["sentence"], style="bold"), soft_wrap=True)
     hidden = ("job", "sentence", "last_runs", "run")
-    fields(
-        {
-            name: value
-            for name, value in document.items()
-            if value not in (None, [], {}) and name not in hidden
-        }
-    )
+    facts = {
+        name: value for name, value in document.items() if value not in (None, [], {}) and name not in hidden
+    }
+    if "paused" in facts:
+        facts["paused"] = [
+            f"{name} until {when(until) if until else '`scheduled resume`'}"
+            for name, until in document["paused"].items()
+        ]
+    fields(facts)
     run = document.get("run")
-    told = [run] if isinstance(run, dict) else document.get("last_runs", [])
     if isinstance(run, str):
         fields({"run": run})
-    for found in told:
+    for found in [run] if isinstance(run, dict) else document.get("last_runs", []):
         reason = f" ({found['reason']})" if found["reason"] else ""
         ended = when(found["finished_at"]) or "not ended"
         fields({"run": f"{found['run_id']}  {found['status']}{reason}  {ended}"})
 
 
-def pauses(done: Sequence[dict[str, Any]]) -> None:
-    """Show what is paused or resumed."""
+def paused(done: Sequence[dict[str, Any]], *, dry_run: bool) -> None:
+    """Print which jobs are paused, and until when."""
     for found in done:
-        whom = found["job"] or "all jobs"
-        if "until" in found:
-            end = f"until {when(found['until'])}" if found["until"] else "until `scheduled resume`"
-            console().print(Text(f"{whom}: paused {end}"))
+        verb = "would be" if dry_run else "is" if found["job"] else "are"
+        end = when(found["until"]) if found["until"] else "`scheduled resume`"
+        console().print(Text(f"{found['job'] or 'all jobs'} {verb} paused until {end}"))
+
+
+def resumed(done: Sequence[dict[str, Any]], *, dry_run: bool) -> None:
+    """Print which pauses were ended, and which remain."""
+    for found in done:
+        if found["was_paused"]:
+            text = f"{found['job'] or 'all jobs'}: the pause {'would end' if dry_run else 'has ended'}"
         else:
-            still = ", ".join(found["still"])
-            word = "resumed" if found["was_paused"] else "was not paused"
-            console().print(Text(f"{whom}: {word}" + (f"; still paused: {still}" if still else "")))
+            text = f"{found['job']} was not paused" if found["job"] else "there is no pause of all jobs"
+        if found["still"]:
+            names = ["all jobs" if name == "all" else name for name in found["still"]]
+            text += f"; still paused: {', '.join(names)}"
+        console().print(Text(text))
 
 
-def switches(done: Sequence[dict[str, Any]]) -> None:
-    """Show what is enabled or disabled now."""
+def overridden(done: Sequence[dict[str, Any]], *, dry_run: bool) -> None:
+    """Print which jobs are now enabled or disabled."""
     for found in done:
         word = "enabled" if found["enabled"] else "disabled"
-        console().print(Text(f"{found['job']}: {word if found['changed'] else f'was {word} already'}"))
+        verb = "would be" if dry_run else "is now"
+        console().print(Text(f"{found['job']} {verb if found['changed'] else 'is already'} {word}"))
 
 
-def skipped(done: dict[str, Any]) -> None:
-    """Show which slots were skipped, and which retries are not made."""
+def skipped(done: dict[str, Any], *, dry_run: bool) -> None:
+    """Print which slots were skipped, and which runs are no longer retried."""
+    job, verb = done["job"], "would be" if dry_run else "was"
     for run_id in done["retries"]:
-        console().print(Text(f"{done['job']}: {run_id} is not tried again"))
-    if not done["skipped"]:
-        if not done["retries"]:
-            console().print(f"[dim]{escape(done['job'])} has no open slot[/]")
-        return
-    last = f" to {when(done['last'])}" if done["skipped"] > 1 else ""
-    console().print(Text(f"{done['job']}: {done['skipped']} skipped: {when(done['first'])}{last}"))
+        console().print(Text(f"{job}: {run_id} {'would not be' if dry_run else 'is not'} retried"))
+    if done["skipped"] == 1:
+        console().print(Text(f"{job}: the slot {when(done['first'])} {verb} skipped"))
+    elif done["skipped"]:
+        span = f"from {when(done['first'])} to {when(done['last'])}"
+        verb = "would be" if dry_run else "were"
+        console().print(Text(f"{job}: {done['skipped']} slots {span} {verb} skipped"))
+    elif not done["retries"]:
+        console().print(f"[dim]{escape(job)} has no open slots[/]")
 
 
 def edited(done: dict[str, Any]) -> None:
-    """Show what became of a file, and what is doubtful about it."""
+    """Print what changed in a configuration file, and new warnings."""
     for warning in done["warnings"]:
         console().print(Text("warning: ", style="yellow") + Text(warning), soft_wrap=True)
     if not done["changed"]:
@@ -182,57 +182,51 @@ def edited(done: dict[str, Any]) -> None:
         sys.stdout.write(done["diff"])
         if done["deleted"]:
             console().print(
-                Text(f"{done['path']}: would be deleted, for it held nothing else"), soft_wrap=True
+                Text(f"{done['path']}: would be deleted, because it contains nothing else"), soft_wrap=True
             )
         return
-    became = "deleted, for it held nothing else" if done["deleted"] else "changed"
-    console().print(Text(f"{done['path']}: {became}"), soft_wrap=True)
+    change = "deleted, because it contained nothing else" if done["deleted"] else "changed"
+    console().print(Text(f"{done['path']}: {change}"), soft_wrap=True)
     if done["backup"]:
-        console().print(Text(f"the one before is kept in {done['backup']}"), soft_wrap=True)
+        console().print(Text(f"the previous version is in {done['backup']}"), soft_wrap=True)
 
 
 def backed_up(done: dict[str, Any]) -> None:
-    """Show what a backup holds."""
+    """Print the content of a backup."""
     size = sum(done["files"].values()) // 1024
-    word = "would hold" if done["dry_run"] else "holds"
-    console().print(Text(f"{done['path']}: {word} {len(done['files'])} files, {size} KiB"), soft_wrap=True)
+    word = "would contain" if done["dry_run"] else "contains"
+    files = counted(len(done["files"]), "file")
+    console().print(Text(f"{done['path']}: {word} {files}, {size} KiB before compression"), soft_wrap=True)
 
 
 def restored(done: dict[str, Any]) -> None:
-    """Show what was restored."""
+    """Print which files were restored."""
     word = "would be restored" if done["dry_run"] else "restored"
     for path in done["restored"]:
-        console().print(Text(f"{path}: {word}, as of {when(done['created_at'])} UTC"), soft_wrap=True)
+        console().print(Text(f"{path}: {word} to {when(done['created_at'])} UTC"), soft_wrap=True)
     if done["kept"] and not done["dry_run"]:
-        console().print(Text(f"what was there is kept in {done['kept']}"), soft_wrap=True)
+        console().print(Text(f"the previous state is in {done['kept']}"), soft_wrap=True)
 
 
 def stopped(done: dict[str, Any]) -> None:
-    """Show which process a run was."""
+    """Print the process of a stopped run."""
     word = "would be stopped" if done["dry_run"] else "stopped"
     console().print(Text(f"{done['run_id']}: {word} (process {done['pid']})"), soft_wrap=True)
 
 
 def incidents(found: Sequence[dict[str, Any]]) -> None:
-    """Show what is wrong now, and since when."""
+    """Print the current conditions, and since when they hold."""
     rows = [
         (when(entry["since"]), entry["job"] or "", str(entry["payload"].get("text", entry["key"])))
         for entry in found
     ]
-    _rows_or(("since", "job", "what"), rows, "nothing is wrong")
+    rows_or(("since", "job", "condition"), rows, "there are no incidents")
 
 
 def notices(found: Sequence[dict[str, Any]]) -> None:
-    """Show what waits to be delivered."""
+    """Print the notices that are not delivered yet."""
     rows = [
         (entry["recipient"], entry["subject"], str(entry["tries"]), when(entry["next_try"]))
         for entry in found
     ]
-    _rows_or(("to", "subject", "tries", "next"), rows, "every notice is delivered")
-
-
-def _rows_or(columns: Sequence[str], rows: Sequence[Sequence[str]], nothing: str) -> None:
-    if rows:
-        table(columns, rows)
-    else:
-        console().print(f"[dim]{nothing}[/]")
+    rows_or(("to", "subject", "attempts", "next attempt"), rows, "every notice is delivered")

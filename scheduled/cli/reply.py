@@ -1,6 +1,6 @@
-"""How the program answers whoever called it: documents, troubles and exit codes.
+"""Output and exit codes of the program: documents on stdout, errors on stderr.
 
-Nothing of click is in here: the crontab's own line is answered too, and has no use for a parser.
+The module does not import click, because the crontab's `scheduled run` needs it without a parser.
 """
 
 import errno
@@ -13,8 +13,10 @@ from typing import Any
 from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, ScheduledError
 from scheduled.printable import printable
 
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})  # of a write, which names no file
-# What a user's file system, and no fault of the program, makes of a file that is read or written.
+FULL = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+)  # errors of a write, which name no file
+# Errors that the user's file system causes, in contrast to bugs of the program.
 ENVIRONMENT = frozenset(
     {
         errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOTDIR, errno.EISDIR,
@@ -23,26 +25,29 @@ ENVIRONMENT = frozenset(
 )  # fmt: skip
 
 
-def replied(ask: Callable[[], object]) -> int:
-    """Do what was asked for; return the exit code. A user's mistake gets one line, no traceback."""
-    _fill_in_streams()
+def exit_code_of(command: Callable[[], object]) -> int:
+    """Call *command* and return the exit code: the int that it returns, or 0, or the code of the error it raises.
+
+    Expected errors are printed in one line, without a traceback. Other exceptions propagate.
+    """
+    _replace_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # under a C locale not every name can be printed
+            stream.reconfigure(errors="backslashreplace")  # a C locale cannot encode every name
     try:
-        code = ask()
+        code = command()
     except ScheduledError as error:
-        say([str(error)])
+        print_errors([str(error)])
         return error.exit_code
     except UnicodeEncodeError as error:
-        say([f"{error.object!a}: not UTF-8"])
+        print_errors([f"{error.object!a}: not UTF-8"])
         return EXIT_USAGE
     except BrokenPipeError:
         return EXIT_FAILED
     except OSError as error:
         if (reason := _reason(error)) is None:
             raise
-        say([reason])
+        print_errors([reason])
         return EXIT_FAILED
     except KeyboardInterrupt:
         return 130
@@ -50,7 +55,7 @@ def replied(ask: Callable[[], object]) -> int:
 
 
 def _reason(error: OSError) -> str | None:
-    """Return in words what a user's file system kept from being read or written; None for a fault of the program."""
+    """Return the message for an error of the user's file system; None for a bug of the program."""
     if isinstance(error.filename, (str, bytes)) and error.errno in ENVIRONMENT:
         return f"{os.fsdecode(error.filename)}: {error.strerror}"
     if _stdout_fails():
@@ -59,7 +64,7 @@ def _reason(error: OSError) -> str | None:
 
 
 def _stdout_fails() -> bool:
-    """Tell whether nothing can be printed; if that is not what was wrong, one line's end does no harm."""
+    """Return whether stdout cannot be written. The newline that this test may print does no harm."""
     try:
         sys.stdout.write("\n")
         sys.stdout.flush()
@@ -68,21 +73,21 @@ def _stdout_fails() -> bool:
     return False
 
 
-def _fill_in_streams() -> None:
-    """Where a standard stream is closed, the next file opened would take its place, and be printed into."""
+def _replace_closed_streams() -> None:
+    """Open /dev/null for closed standard streams; otherwise output would go into the next file that is opened."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
-            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115 - for good
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor, which is *number*
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115 - never closed
 
 
 def print_json(document: Any) -> None:
-    """Print the one document that --json promises."""
+    """Print *document* as JSON on stdout."""
     import msgspec
 
     text = msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
     sys.stdout.flush()
-    # JSON is UTF-8 whatever the locale says.
+    # JSON is UTF-8, independent of the locale.
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.buffer.write(text)
     else:
@@ -90,40 +95,41 @@ def print_json(document: Any) -> None:
     sys.stdout.flush()
 
 
-def show(document: Any, room: str, *, as_json: bool, among: str = "render") -> None:
-    """Print *document*, as JSON or as the function *room* of the module *among* shows it."""
+def show(document: Any, renderer: str, *, as_json: bool, module: str = "render", **options: Any) -> None:
+    """Print *document* as JSON, or with the function *renderer* of a module of this package, which gets *options*."""
     if as_json:
         print_json(document)
     else:
         import importlib
 
-        getattr(importlib.import_module(f"scheduled.cli.{among}"), room)(document)
+        getattr(importlib.import_module(f"scheduled.cli.{module}"), renderer)(document, **options)
 
 
-def say(troubles: Iterable[str]) -> bool:
-    """Tell what is wrong, a line each; return whether there was anything."""
-    told = False
-    for trouble in troubles:
-        sys.stderr.write(f"scheduled: {printable(trouble)}\n")
+def print_errors(messages: Iterable[str]) -> bool:
+    """Print each message as a line on stderr; return whether there was one."""
+    printed = False
+    for message in messages:
+        sys.stderr.write(f"scheduled: {printable(message)}\n")
         sys.stderr.flush()
-        told = True
-    return told
+        printed = True
+    return printed
 
 
-def make_tick(ask: Callable[[Any], dict[str, Any]], *, verbose: bool = False, as_json: bool = False) -> int:
-    """Make a tick and show it: on a terminal as it goes, else only the troubles, so that cron mails nothing else.
+def run_tick(tick: Callable[[Any], dict[str, Any]], *, verbose: bool = False, as_json: bool = False) -> int:
+    """Run a tick, print its result and return its exit code.
 
-    *ask* is given who hears of events as they happen, or None.
+    *tick* is called with the subscriber that prints progress, or None. Without a terminal and without *verbose* only
+    problems are printed, on stderr, because cron mails all output.
     """
-    talkative = sys.stdout.isatty() or verbose
+    verbose = verbose or sys.stdout.isatty()
     progress = None
-    if talkative and not as_json:
+    if verbose and not as_json:
         from scheduled.cli import render
 
         progress = render.progress
-    document = ask(progress)
-    if talkative or as_json:
+    document = tick(progress)
+    if verbose or as_json:
         show(document, "tick", as_json=as_json)
-    say([f"{name}: another tick is running it" for name in document["busy"]])
-    say(document["troubles"])
+    print_errors([f"{name}: another tick is running it" for name in document["busy"]])
+    print_errors(document["troubles"])
     return int(document["exit_code"])

@@ -1,72 +1,83 @@
-"""The verbs about runs and slots: arguments -> service, nothing else."""
+"""The commands about runs, slots, the ledger and its backups."""
 
 from pathlib import Path
 
 import click
 
-from scheduled.cli.options import A_NUMBER, as_json, claimed, dry_run, job_names, verb
-from scheduled.cli.reply import make_tick, print_json, show
+from scheduled.cli.options import A_NUMBER, as_json, claimed, dry_run, job_names, subcommand, verbose
+from scheduled.cli.reply import print_json, run_tick, show
 from scheduled.errors import EXIT_FAILED, EXIT_OK
 from scheduled.instance import Instance
 
 
 @click.command()
 @click.argument("job", shell_complete=job_names)
-@click.option("--for", "slot", metavar="SLOT", help="Only this slot, which may be one to come.")
+@click.option("--for", "slot", metavar="SLOT", help="Only this slot (ISO 8601), which may be in the future.")
 @dry_run
 @as_json
-@verb
+@subcommand
 def skip(instance: Instance, job: str, slot: str | None, dry_run: bool, as_json: bool) -> None:
-    """Let go of JOB's open slots: they get the verdict `skipped`, and a retry that waits is not made."""
+    """Skip the open slots of JOB. They get the verdict `skipped`, and waiting retries end."""
     from scheduled import service
 
     done = service.skip(instance, job, slot, dry_run=dry_run)
-    show(done, "skipped", as_json=as_json, among="render_jobs")
+    show(done, "skipped", as_json=as_json, module="render_jobs", dry_run=dry_run)
 
 
 @click.command()
 @click.argument("run_id", metavar="RUN")
 @claimed
 @dry_run
-@click.option("-v", "--verbose", is_flag=True, help="Say what is done even where stdout is no terminal.")
+@verbose
 @as_json
-@verb
+@subcommand
 def rerun(instance: Instance, run_id: str, dry_run: bool, verbose: bool, as_json: bool) -> int:
-    """Run RUN (as `history` names it) again now: its next attempt, or, if it is over, a new run for its instant."""
+    """Repeat RUN, an id of `scheduled history`, now.
+
+    A run that waits for a retry starts its next attempt. A run that has ended is repeated as a new run for the same
+    instant.
+    """
     from scheduled import service
 
     if dry_run:
         show(service.plan_of_rerun(instance, run_id), "plan", as_json=as_json)
         return EXIT_OK
-    return make_tick(lambda hear: service.rerun(instance, run_id, hear), verbose=verbose, as_json=as_json)
+    return run_tick(
+        lambda progress: service.rerun(instance, run_id, progress), verbose=verbose, as_json=as_json
+    )
 
 
 @click.command()
 @click.argument("run_id", metavar="RUN")
-@click.option("-n", "--dry-run", is_flag=True, help="Only say whether the run is under way.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show the process of the run; do not stop it.")
 @as_json
-@verb
+@subcommand
 def stop(instance: Instance, run_id: str, dry_run: bool, as_json: bool) -> None:
-    """End the run RUN (as `history` names it): TERM, then KILL; it is not retried."""
+    """Stop RUN, an id of `scheduled history`.
+
+    The process group of the run gets TERM, and KILL if it does not end in time. The run is not retried.
+    """
     from scheduled import service
 
     done = service.stop(instance, run_id, dry_run=dry_run)
-    show(done, "stopped", as_json=as_json, among="render_jobs")
+    show(done, "stopped", as_json=as_json, module="render_jobs")
 
 
 @click.command()
 @click.argument("job", required=False, shell_complete=job_names)
-@click.option("--since", metavar="T", help="2h or 7d ago, or ISO 8601.")
+@click.option("--since", metavar="T", help="Only runs since then: an age (2h, 7d) or an instant (ISO 8601).")
 @click.option(
-    "--status", metavar="WORD", help="Only these: success, failed, skipped, waiting_retry, running ..."
+    "--status",
+    metavar="WORD",
+    help="Only runs with this status: success, failed, skipped, waiting_retry, running, ...",
 )
-@click.option("-n", "--limit", type=A_NUMBER, default=20, show_default=True, help="How many runs.")
+@click.option("-n", "--limit", type=A_NUMBER, default=20, show_default=True, help="Number of runs.")
 @as_json
-@verb
+@subcommand
 def history(
     instance: Instance, job: str | None, since: str | None, status: str | None, limit: int, as_json: bool
 ) -> None:
-    """Show the newest runs, of JOB or of all."""
+    """List the newest runs, of JOB or of all jobs."""
     from scheduled import service
 
     runs = service.history(instance, job, since, status, limit)
@@ -75,12 +86,12 @@ def history(
 
 @click.command()
 @click.argument("name", metavar="JOB|RUN")
-@click.option("-n", "--lines", type=click.IntRange(0), help="Only the last lines.")
-@click.option("-f", "--follow", is_flag=True, help="Go on for as long as the run is under way.")
+@click.option("-n", "--lines", type=click.IntRange(0), help="Print only this many lines from the end.")
+@click.option("-f", "--follow", is_flag=True, help="Continue to print until the run has ended.")
 @as_json
-@verb
+@subcommand
 def logs(instance: Instance, name: str, lines: int | None, follow: bool, as_json: bool) -> None:
-    """Print what RUN, or JOB's newest run that printed anything, printed."""
+    """Print the output of RUN, or of the newest run of JOB. Runs of JOB without output are passed over."""
     from scheduled import service
 
     document, data = service.as_printed(instance, name, lines)
@@ -88,9 +99,11 @@ def logs(instance: Instance, name: str, lines: int | None, follow: bool, as_json
         print_json({**document, "output": data.decode(errors="replace")})
         return
     if newer := document["newer"]:
-        of = "of the one newer attempt" if newer == 1 else f"of {newer} newer attempts"
-        said = f"{document['run_id']}, attempt {document['attempt']}; {of} nothing was printed"
-        click.echo(f"scheduled: {said}", err=True)
+        without = "1 newer attempt has" if newer == 1 else f"{newer} newer attempts have"
+        click.echo(
+            f"scheduled: output of {document['run_id']}, attempt {document['attempt']}; {without} no output",
+            err=True,
+        )
     click.echo(data, nl=False)
     if follow and document["path"] is not None and not newer:
         for grown in service.follow(instance, document["run_id"], document["size"]):
@@ -98,12 +111,12 @@ def logs(instance: Instance, name: str, lines: int | None, follow: bool, as_json
 
 
 @click.command()
-@click.option("--from", "first", metavar="T", help="Only slots after this instant, ISO 8601.")
-@click.option("--to", "last", metavar="T", help="Only slots up to this instant.")
+@click.option("--from", "first", metavar="T", help="Only slots after this instant (ISO 8601).")
+@click.option("--to", "last", metavar="T", help="Only slots up to this instant (ISO 8601).")
 @as_json
-@verb
+@subcommand
 def audit(instance: Instance, first: str | None, last: str | None, as_json: bool) -> int:
-    """Prove that every slot is accounted for; exit 1 with the slots if one is not."""
+    """Check that every slot has a verdict or a reason to be open. Exit with 1 and list the others."""
     from scheduled import service
 
     document = service.audit(instance, first, last)
@@ -113,31 +126,34 @@ def audit(instance: Instance, first: str | None, last: str | None, as_json: bool
 
 @click.group()
 def state() -> None:
-    """Back up and restore what is remembered: the ledger, the snapshot, the configuration."""
+    """Back up and restore the state and the configuration."""
 
 
 @state.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @dry_run
 @as_json
-@verb
+@subcommand
 def backup(instance: Instance, file: Path, dry_run: bool, as_json: bool) -> None:
-    """Write one consistent copy (tar.gz, 0600) to FILE, while jobs run too."""
+    """Back up the state and the configuration to FILE.
+
+    The archive (tar.gz, mode 0600) is consistent even if jobs run at the same time.
+    """
     from scheduled import service
 
     done = service.backup(instance, file, dry_run=dry_run)
-    show(done, "backed_up", as_json=as_json, among="render_jobs")
+    show(done, "backed_up", as_json=as_json, module="render_jobs")
 
 
 @state.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--with-config", is_flag=True, help="Restore scheduled.toml and jobs.d too.")
+@click.option("--with-config", is_flag=True, help="Also restore scheduled.toml and jobs.d.")
 @dry_run
 @as_json
-@verb
+@subcommand
 def restore(instance: Instance, file: Path, with_config: bool, dry_run: bool, as_json: bool) -> None:
-    """Go back to the state in FILE; the present one is kept aside. Slots since then count as missed."""
+    """Replace the state by that in FILE. The current state is kept. Slots since the backup count as missed."""
     from scheduled import service
 
     done = service.restore(instance, file, with_config=with_config, dry_run=dry_run)
-    show(done, "restored", as_json=as_json, among="render_jobs")
+    show(done, "restored", as_json=as_json, module="render_jobs")

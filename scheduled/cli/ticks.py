@@ -1,11 +1,11 @@
-"""The verbs about ticks and the installation that makes them: arguments -> service, nothing else."""
+"""The commands about ticks, their installation and their state."""
 
 from typing import Any
 
 import click
 
-from scheduled.cli.options import as_json, claimed, job_names, verb
-from scheduled.cli.reply import make_tick, print_json, say, show
+from scheduled.cli.options import as_json, claimed, job_names, subcommand, verbose
+from scheduled.cli.reply import print_errors, print_json, run_tick, show
 from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from scheduled.instance import Instance
 
@@ -13,52 +13,61 @@ from scheduled.instance import Instance
 @click.command()
 @click.argument("jobs", nargs=-1, shell_complete=job_names)
 @click.option(
-    "--for", "slot", metavar="SLOT", help="Run the one JOB for this instant: its slot, if it is open."
+    "--for",
+    "slot",
+    metavar="SLOT",
+    help="Run the one JOB for this instant (ISO 8601), or for this slot if it is open.",
 )
 @claimed
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would start, in which order and why.")
-@click.option("-v", "--verbose", is_flag=True, help="Say what is done even where stdout is no terminal.")
+@verbose
 @as_json
-@verb
+@subcommand
 def run(
     instance: Instance, jobs: tuple[str, ...], slot: str | None, dry_run: bool, verbose: bool, as_json: bool
 ) -> int:
-    """Catch up with what is due; with JOBS, run these now, whatever their schedules say."""
+    """Run all due jobs, including missed slots. With JOBS, run these now, independent of their schedules."""
     from scheduled import service
 
     if slot is not None and len(jobs) != 1:
-        raise click.UsageError("--for SLOT belongs to exactly one JOB")
+        raise click.UsageError("--for SLOT: give exactly one JOB")
     if dry_run:
         show(service.plan(instance, jobs, slot), "plan", as_json=as_json)
-        return EXIT_USAGE if say(instance.problems) else EXIT_OK
-    return make_tick(lambda hear: service.run(instance, jobs, slot, hear), verbose=verbose, as_json=as_json)
+        return EXIT_USAGE if print_errors(instance.problems) else EXIT_OK
+    return run_tick(
+        lambda progress: service.run(instance, jobs, slot, progress), verbose=verbose, as_json=as_json
+    )
 
 
 @click.command("daily-report")
 @click.option(
-    "--due", is_flag=True, help="Only if the report's slot is open; silent otherwise (for the crontab)."
+    "--due",
+    is_flag=True,
+    help="Only if the report's slot is open; otherwise print nothing (for the crontab).",
 )
-@click.option("-n", "--dry-run", is_flag=True, help="Say whether a report would be made.")
-@click.option("-v", "--verbose", is_flag=True, help="Say what is done even where stdout is no terminal.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show whether a report would be written.")
+@verbose
 @as_json
-@verb
+@subcommand
 def daily_report(instance: Instance, due: bool, dry_run: bool, verbose: bool, as_json: bool) -> int:
-    """Make the daily report now."""
+    """Write the daily report now."""
     from scheduled import service
 
     if dry_run:
         show(service.plan_of_report(instance, due=due), "plan", as_json=as_json)
         return EXIT_OK
-    return make_tick(
-        lambda hear: service.daily_report(instance, due=due, hear=hear), verbose=verbose, as_json=as_json
+    return run_tick(
+        lambda progress: service.daily_report(instance, due=due, hear=progress),
+        verbose=verbose,
+        as_json=as_json,
     )
 
 
 @click.command()
 @as_json
-@verb
+@subcommand
 def status(instance: Instance, as_json: bool) -> int:
-    """Show how everything stands, trouble first; exit 1 if there is any."""
+    """Show current problems, the last tick and the jobs. Exit with 1 if there is a problem."""
     from scheduled import service
 
     document = service.status(instance)
@@ -68,9 +77,9 @@ def status(instance: Instance, as_json: bool) -> int:
 
 @click.command()
 @as_json
-@verb
+@subcommand
 def check(instance: Instance, as_json: bool) -> int:
-    """Validate scheduled.toml and jobs.d; exit 2 if anything is wrong."""
+    """Validate scheduled.toml and jobs.d. Exit with 2 if there is an error."""
     from scheduled import service
 
     document = service.check(instance)
@@ -81,9 +90,9 @@ def check(instance: Instance, as_json: bool) -> int:
 @click.command("try")
 @click.argument("job", shell_complete=job_names)
 @as_json
-@verb
+@subcommand
 def try_(instance: Instance, job: str, as_json: bool) -> int:
-    """Run JOB as cron would, in cron's environment; nothing is recorded."""
+    """Run JOB once in the environment of cron, without a record."""
     from scheduled import service
 
     document = service.attempt(instance, job)
@@ -101,27 +110,28 @@ def try_(instance: Instance, job: str, as_json: bool) -> int:
     "--every",
     type=int,
     metavar="MINUTES",
-    help="How often cron looks: as now, or else every 5 minutes, more often where a schedule needs it.",
+    help="Minutes between ticks; by default as installed, or 5, or less if a schedule needs it.",
 )
-@click.option(
-    "--dbus", is_flag=True, help="Have the session bus start `scheduled dbus` when it is called, too."
-)
-@click.option("-n", "--dry-run", is_flag=True, help="Show the block; change nothing.")
+@click.option("--dbus", is_flag=True, help="Also let the session bus start `scheduled dbus` on demand.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show the new crontab; change nothing.")
 @as_json
-@verb
+@subcommand
 def install(instance: Instance, every: int | None, dbus: bool, dry_run: bool, as_json: bool) -> None:
-    """Put the marked block into your crontab; every other line stays as it is. Without a configuration, write a starter."""
+    """Add ticks to your crontab. They are in a marked block; other lines are not changed.
+
+    If there is no configuration, also write a starter configuration.
+    """
     from scheduled import service
 
     _report_crontab(service.install(instance, every, dbus=dbus, dry_run=dry_run), as_json=as_json)
 
 
 @click.command()
-@click.option("-n", "--dry-run", is_flag=True, help="Show what would be left; change nothing.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show the new crontab; change nothing.")
 @as_json
-@verb
+@subcommand
 def uninstall(instance: Instance, dry_run: bool, as_json: bool) -> None:
-    """Take the marked block out of your crontab; configuration and state stay."""
+    """Remove the marked block from your crontab. Configuration and state are kept."""
     from scheduled import service
 
     _report_crontab(service.uninstall(instance, dry_run=dry_run), as_json=as_json)
@@ -134,9 +144,9 @@ def _report_crontab(done: dict[str, Any], *, as_json: bool) -> None:
         click.echo(done["crontab"], nl=False)
     else:
         if done.get("configuration"):
-            click.echo(f"wrote {done['configuration']}: there was no configuration yet")
-        click.echo("your crontab is changed" if done["changed"] else "your crontab needed no change")
+            click.echo(f"wrote a starter configuration: {done['configuration']}")
+        click.echo("your crontab was changed" if done["changed"] else "your crontab needed no change")
         if done["backup"]:
-            click.echo(f"the one before is kept in {done['backup']}")
+            click.echo(f"the previous crontab is in {done['backup']}")
         for path in done["dbus"]:
             click.echo(f"changed for the session bus: {path}")

@@ -1,1 +1,1 @@
-"""What people ask to be done beside the schedules."""
+"""The commands: operations that a user starts, apart from the schedules, and that may write to the state."""

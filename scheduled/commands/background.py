@@ -1,7 +1,8 @@
-"""A run that is asked for through an interface: in a process of its own, which outlives its caller.
+"""Start runs for an interface in a separate process, which continues when the interface ends.
 
-It tells, on a pipe, when it has claimed what was asked for: until then it may still be refused. It is waited for
-without a thread, so that those who wait hold up nobody, and whoever stops waiting leaves nothing behind.
+The process writes to a pipe when it has claimed the requested runs. Until then the request can still be refused. The
+event loop waits for the pipe and the process through file descriptors, so that no thread remains when a caller stops
+waiting.
 """
 
 import asyncio
@@ -21,24 +22,25 @@ from scheduled.errors import EXIT_BUSY, EXIT_USAGE, BusyError, ConfigError, Stat
 from scheduled.instance import Instance
 
 ENTRY = Path(__file__).parents[1] / "__main__.py"
-LONGEST = 600  # seconds that somebody may wait for the end of a run
-PATIENCE = 10.0  # seconds for it to claim what was asked for: the gates of other jobs are asked first
-CLAIMED = 3  # the descriptor on which it tells
-_under_way: list[int] = []
+LONGEST = 600  # seconds, the longest allowed *wait*
+PATIENCE = 10.0  # seconds until a claim is expected; the process first evaluates the gates of other jobs
+CLAIMED = 3  # the file descriptor of the pipe in the process
+_under_way: list[int] = []  # process ids that are not reaped yet
 
 
 async def start(instance: Instance, jobs: Sequence[str], *, wait: float = 0) -> dict[str, Any]:
-    """Run jobs now in a process of its own, which outlives the caller; wait for its end for *wait* seconds.
+    """Run jobs now in a separate process, which outlives the caller, and wait up to *wait* seconds for its end.
 
-    Return whether it is `over`, and if so its document as `result`; if not, it has claimed what was asked for, or
-    waits for a gate yet. Raises ConfigError, and BusyError if all of them are under way already.
+    Return `over`, whether the process has ended, and `result`, the document of `run` if it has. A process that has not
+    ended has claimed its runs, or still evaluates gates. Raise ConfigError if there is no such job, BusyError if all
+    the jobs are already under way.
     """
-    wanted = await asyncio.to_thread(lambda: known_jobs(load_config(instance.config_file), jobs))
-    return await _start(instance, ["run", *wanted], requests=len(wanted), wait=wait)
+    names = await asyncio.to_thread(lambda: known_jobs(load_config(instance.config_file), jobs))
+    return await _start(instance, ["run", *names], requests=len(names), wait=wait)
 
 
 async def start_again(instance: Instance, run_id: str, *, wait: float = 0) -> dict[str, Any]:
-    """Run a run again in a process of its own, as `start` does; raises as `rerun` does."""
+    """Repeat the run *run_id* in a separate process, as `start` does. Raise the errors of `rerun`."""
     from scheduled.commands.runs import request_again
     from scheduled.engine.runtime import open_runtime
 
@@ -47,7 +49,7 @@ async def start_again(instance: Instance, run_id: str, *, wait: float = 0) -> di
 
 
 async def _start(instance: Instance, words: Sequence[str], *, requests: int, wait: float) -> dict[str, Any]:
-    """Start a verb that makes a tick (`run`, `rerun`) of *requests* in number; wait for its end for *wait* seconds."""
+    """Start `run` or `rerun` with *requests* requested runs, and wait up to *wait* seconds for its end."""
     require_between("wait", wait, 0, LONGEST)
     _reap()
     command = [
@@ -59,21 +61,25 @@ async def _start(instance: Instance, words: Sequence[str], *, requests: int, wai
         str(instance.paths.root),
         *words,
     ]
-    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as troubles:
-        code = await _seen(*_spawn([*command, "--json", "--claimed", str(CLAIMED)], said, troubles), wait)
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        process, claims = _spawn([*command, "--json", "--claimed", str(CLAIMED)], stdout, stderr)
+        code = await _wait(process, claims, wait)
         if code is None:
             return {"over": False, "result": None}
-        return {"over": True, "result": _result(code, _all(said), _all(troubles), requests)}
+        return {"over": True, "result": _result(code, _content(stdout), _content(stderr), requests)}
 
 
-def _spawn(command: list[str], said: IO[bytes], troubles: IO[bytes]) -> tuple[int, int]:
-    """Start a process, and return it and where it tells of its claims; no Popen, which wants to see every end."""
-    claims, telling = os.pipe()
+def _spawn(command: list[str], stdout: IO[bytes], stderr: IO[bytes]) -> tuple[int, int]:
+    """Start a process; return its id and the read end of the pipe for its claim.
+
+    `subprocess.Popen` would warn about a process that is still running when its object is deleted.
+    """
+    claims, writer = os.pipe()
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_DUP2, said.fileno(), 1),
-        (os.POSIX_SPAWN_DUP2, troubles.fileno(), 2),
-        (os.POSIX_SPAWN_DUP2, telling, CLAIMED),
+        (os.POSIX_SPAWN_DUP2, stdout.fileno(), 1),
+        (os.POSIX_SPAWN_DUP2, stderr.fileno(), 2),
+        (os.POSIX_SPAWN_DUP2, writer, CLAIMED),
     ]
     try:
         return os.posix_spawn(command[0], command, os.environ, file_actions=actions, setsid=True), claims
@@ -81,61 +87,62 @@ def _spawn(command: list[str], said: IO[bytes], troubles: IO[bytes]) -> tuple[in
         os.close(claims)
         raise StateError(f"{command[0]}: {error.strerror}") from error
     finally:
-        os.close(telling)
+        os.close(writer)
 
 
-async def _seen(process: int, claims: int, wait: float) -> int | None:
-    """Wait for a process; return its exit code, or None if it goes on."""
-    over, watched = False, os.pidfd_open(process)
+async def _wait(process: int, claims: int, wait: float) -> int | None:
+    """Wait up to *wait* seconds for the end of a process; return its exit code, or None if it has not ended."""
+    ended, pidfd = False, os.pidfd_open(process)
     try:
-        over = await _over(watched, claims, wait)
+        ended = await _ended(pidfd, claims, wait)
     finally:
-        os.close(watched)
+        os.close(pidfd)
         os.close(claims)
-        if not over:
+        if not ended:
             _under_way.append(process)
-    return _code(process) if over else None
+    return _code(process) if ended else None
 
 
 def _code(process: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
-async def _over(watched: int, claims: int, wait: float) -> bool:
+async def _ended(pidfd: int, claims: int, wait: float) -> bool:
     began = time.monotonic()
     if not await _readable(claims, max(wait, PATIENCE)):
         return False
-    if not os.read(claims, 1):  # it ends without a claim: refused, or there was nothing to do
-        return await _readable(watched, max(wait, PATIENCE))
-    return await _readable(watched, began + wait - time.monotonic())
+    if not os.read(claims, 1):  # end of file without a claim: the request was refused, or nothing was due
+        return await _readable(pidfd, max(wait, PATIENCE))
+    return await _readable(pidfd, began + wait - time.monotonic())
 
 
 async def _readable(descriptor: int, seconds: float) -> bool:
-    loop, news = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(descriptor, news.set)
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(descriptor, ready.set)
     try:
         with suppress(TimeoutError):
-            await asyncio.wait_for(news.wait(), seconds)
+            await asyncio.wait_for(ready.wait(), seconds)
     finally:
         loop.remove_reader(descriptor)
-    return news.is_set()
+    return ready.is_set()
 
 
 def _reap() -> None:
-    """Let go of those that have ended meanwhile."""
+    """Reap the processes that have ended, so that none remains a zombie."""
     _under_way[:] = [process for process in _under_way if os.waitpid(process, os.WNOHANG)[0] == 0]
 
 
-def _all(file: IO[bytes]) -> bytes:
+def _content(file: IO[bytes]) -> bytes:
     file.seek(0)
     return file.read()
 
 
-def _result(code: int, said: bytes, troubles: bytes, requests: int) -> Any:
-    if said:
-        document = msgspec.json.decode(said)
+def _result(code: int, stdout: bytes, stderr: bytes, requests: int) -> Any:
+    if stdout:
+        document = msgspec.json.decode(stdout)
         if document["busy"] and len(document["busy"]) == requests:
             raise BusyError(f"{', '.join(document['busy'])}: another tick is running it")
         return document
-    told = troubles.decode(errors="replace").strip().removeprefix("scheduled: ") or f"ended with {code}"
-    raise {EXIT_USAGE: ConfigError, EXIT_BUSY: BusyError}.get(code, StateError)(told)
+    message = stderr.decode(errors="replace").strip().removeprefix("scheduled: ")
+    error = {EXIT_USAGE: ConfigError, EXIT_BUSY: BusyError}.get(code, StateError)
+    raise error(message or f"`scheduled run` ended with exit code {code} and no message")

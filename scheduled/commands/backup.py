@@ -1,4 +1,4 @@
-"""`state backup` and `state restore`: the ledger as of one instant, the snapshot and the configuration, in one file."""
+"""`state backup` and `state restore`: a consistent copy of ledger, snapshot and configuration in one archive."""
 
 import io
 import os
@@ -32,7 +32,7 @@ CONFIG = "config/"
 
 
 class Manifest(msgspec.Struct, kw_only=True):
-    """What a backup says of itself."""
+    """The description of a backup: its format, the program's version, and where and when it was made."""
 
     format: int
     version: str
@@ -43,12 +43,13 @@ class Manifest(msgspec.Struct, kw_only=True):
 
 
 def backup(instance: Instance, file: Path, *, dry_run: bool = False) -> dict[str, Any]:
-    """Write one consistent copy of ledger, snapshot and configuration into *file*, while jobs run too.
+    """Write a consistent copy of ledger, snapshot and configuration to *file*. Jobs may run at the same time.
 
-    It holds everything that is needed to go on elsewhere. Raises StateError.
+    The archive has mode 0600 and is sufficient to continue on another machine. Raise StateError if there is no ledger
+    or *file* cannot be written.
     """
     config_file, paths, target = instance.config_file, instance.paths, file.absolute()
-    open_existing(paths).close()  # before a lock file is made where there is no ledger
+    open_existing(paths).close()  # raises before a lock file is created in a directory without a ledger
     manifest = Manifest(
         format=FORMAT,
         version=scheduled.__version__,
@@ -75,7 +76,7 @@ def backup(instance: Instance, file: Path, *, dry_run: bool = False) -> dict[str
 
 
 def _ledger(paths: Paths) -> bytes:
-    """Copy the ledger as of one instant; who wants to write it meanwhile waits."""
+    """Return a copy of the ledger. The lock makes writers wait, so the copy is consistent."""
     with tempfile.TemporaryDirectory(prefix="scheduled-backup-") as scratch:
         copy = Path(scratch) / LEDGER
         with exclusive(paths.ledger.with_suffix(".lock")), using(open_existing(paths)) as ledger:
@@ -104,10 +105,10 @@ def _archive(members: dict[str, bytes]) -> bytes:
 def restore(
     instance: Instance, file: Path, *, with_config: bool = False, dry_run: bool = False
 ) -> dict[str, Any]:
-    """Go back to the state in a backup; the present one is kept aside.
+    """Replace the state by that of a backup; move the current state into the backups directory.
 
-    Raises ConfigError if *file* is no backup that this version can read, BusyError while jobs run; then nothing
-    has changed.
+    With *with_config*, also replace the configuration. Raise ConfigError if *file* is not a backup that this version
+    can read, BusyError while jobs run; in both cases nothing is changed.
     """
     config_file, paths, source = instance.config_file, instance.paths, file.absolute()
     members = _read(source)
@@ -121,13 +122,13 @@ def restore(
         with exclusive(paths.ledger.with_suffix(".lock")):
             _refuse_while_busy(paths)
             try:
-                kept = _keep_aside(paths, files, aside)
+                kept = _move_aside(paths, files, aside)
                 for path, data in files.items():
                     make_directories(path.parent)
                     write_atomically(path, data, mode=None if path.exists() else PRIVATE)
             except OSError as error:
                 raise StateError(
-                    f"{error.filename}: {error.strerror}; what was there is in {aside}"
+                    f"{error.filename}: {error.strerror}; the previous state is in {aside}"
                 ) from error
     else:
         kept = any(path.exists() for path in files)
@@ -157,14 +158,16 @@ def _manifest(source: Path, members: dict[str, bytes]) -> Manifest:
     try:
         manifest = msgspec.json.decode(members[MANIFEST], type=Manifest)
     except (KeyError, msgspec.MsgspecError):
-        raise ConfigError(f"{source}: is no backup of scheduled's state") from None
+        raise ConfigError(f"{source}: not a backup made by `scheduled state backup`") from None
     if manifest.format > FORMAT or LEDGER not in members:
-        raise ConfigError(f"{source}: was written by scheduled {manifest.version}, which is newer; upgrade")
+        raise ConfigError(
+            f"{source}: was written by the newer version {manifest.version} of scheduled; upgrade first"
+        )
     return manifest
 
 
 def _check_ledger(source: Path, data: bytes) -> None:
-    """Open the backup's ledger somewhere else first: a damaged or newer one is refused with nothing changed."""
+    """Open a temporary copy of the ledger; raise ConfigError if it is damaged, empty or of a newer version."""
     with tempfile.TemporaryDirectory(prefix="scheduled-restore-") as scratch:
         path = Path(scratch) / LEDGER
         path.write_bytes(data)
@@ -174,15 +177,15 @@ def _check_ledger(source: Path, data: bytes) -> None:
             with using(SqliteLedger(path)) as ledger:
                 ledger.check()
         except (StateError, sqlite3.Error) as error:
-            raise ConfigError(f"{source}: its ledger can't be used: {error}") from None
-    if version < 1:  # SQLite takes an empty file for an empty database
+            raise ConfigError(f"{source}: its ledger cannot be used: {error}") from None
+    if version < 1:  # SQLite opens an empty file as an empty database
         raise ConfigError(f"{source}: its ledger is empty")
 
 
 def _refuse_while_busy(paths: Paths) -> None:
     for path in paths.results.glob("*.jsonl") if paths.results.exists() else ():
         if is_held(path):
-            raise BusyError(f"{path.stem}: a tick is under way; try again when its jobs are done")
+            raise BusyError(f"{path.stem}: this tick still runs jobs; retry when they have ended")
 
 
 def _to_write(
@@ -194,7 +197,7 @@ def _to_write(
     if with_config:
         for name, data in members.items():
             place, _, file = name.removeprefix(CONFIG).rpartition("/")
-            # Only names that a backup of ours can hold: an archive from elsewhere must not choose where to write.
+            # Accept only the names that `backup` writes: another archive could use `../` to write anywhere.
             if name == f"{CONFIG}scheduled.toml":
                 files[config_file] = data
             elif name.startswith(f"{CONFIG}jobs.d/") and place == "jobs.d" and file.endswith(".toml"):
@@ -202,8 +205,11 @@ def _to_write(
     return files
 
 
-def _keep_aside(paths: Paths, files: dict[Path, bytes], aside: Path) -> bool:
-    """Move the present state away, the write-ahead log included, and copy the configuration."""
+def _move_aside(paths: Paths, files: dict[Path, bytes], aside: Path) -> bool:
+    """Move the current state and its write-ahead log to *aside*, and copy the configuration there.
+
+    Return whether there was anything to move.
+    """
     old = [
         paths.ledger,
         paths.ledger.with_name("ledger.db-wal"),

@@ -1,4 +1,4 @@
-"""How commands change what the ledger holds beside the schedules."""
+"""The transaction in which a command changes the ledger."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from scheduled.state.ledger import Ledger
 
 @contextmanager
 def changing(runtime: Runtime) -> Iterator[Ledger]:
-    """Change the ledger in one transaction; the snapshot follows, and the next tick looks after what it means."""
+    """Yield the ledger in a transaction. Afterwards publish the snapshot, so that the next tick notices the change."""
     with runtime.ledger() as ledger:
         runtime.config.override(ledger.overrides())
         with ledger.transaction():

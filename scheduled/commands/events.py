@@ -1,4 +1,4 @@
-"""`emit`: an event from a person or another program, for which the next tick starts jobs."""
+"""`emit`: publish an event of the user or of another program."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,20 +17,20 @@ from scheduled.instance import Instance
 def emit(
     instance: Instance, name: str, payload: Mapping[str, Any] | None = None, *, dry_run: bool = False
 ) -> dict[str, Any]:
-    """Publish an event: the next tick starts the jobs that listen to it; with *dry_run* only say which do.
+    """Publish an event and return the jobs that the next tick starts because of it; with *dry_run* only return them.
 
-    Raises ConfigError for what can't be an event.
+    Raise ConfigError if *name* is not a valid event name or *payload* is too large.
     """
     runtime, payload = open_runtime(instance), payload or {}
     if (size := len(msgspec.json.encode(payload))) > LIMIT:
         raise ConfigError(
-            f"{name}: its payload of {size} bytes is more than the {LIMIT} that a job can be handed"
+            f"{name}: its payload of {size} bytes is larger than the {LIMIT} bytes that a job can receive"
         )
     event = Event(name=event_name(name), payload=payload)
     if not dry_run:
         _emit(runtime, event)
-    listening = list(chains.listeners(runtime.config.jobs, event))
-    return {"event": name, "jobs": listening, "dry_run": dry_run}
+    jobs = list(chains.listeners(runtime.config.jobs, event))
+    return {"event": name, "jobs": jobs, "dry_run": dry_run}
 
 
 def _emit(runtime: Runtime, event: Event) -> None:

@@ -1,4 +1,4 @@
-"""`install` and `uninstall`: the block in the user's crontab, and what the ledger is to know of it."""
+"""`install` and `uninstall`: the block in the user's crontab, and the cadence that the ledger records."""
 
 from importlib.util import find_spec
 from typing import Any
@@ -20,41 +20,42 @@ from scheduled.state.trust import refuse_as_root_in_anothers
 def install(
     instance: Instance, every: int | None = None, *, dbus: bool = False, dry_run: bool = False
 ) -> dict[str, Any]:
-    """Put the marked block into the user's crontab, for a tick *every* so many minutes; nothing else changes.
+    """Write the marked block into the user's crontab, with a tick every *every* minutes; other lines are not changed.
 
-    Without *every* as often as now, or else as the schedules need it. With *dbus* the session bus is to start the
-    interface on it, too. Raises ConfigError, with the crontab as it was, if ticks would refuse to work: their state,
-    their configuration.
+    Without *every*, keep the installed cadence, or use the one that the schedules need. Without a configuration, write
+    a starter configuration. With *dbus*, also install the service files with which the session bus starts the D-Bus
+    interface. Raise ConfigError, without a change to the crontab, if ticks could not use the state directory or the
+    configuration.
     """
     config_file, paths, on_bus = instance.config_file, instance.paths, dbus
     if on_bus:
-        need("dbus")  # or the bus would start what can't answer
-    # Service files of an earlier installation may name a program that was removed.
+        need("dbus")  # without the library, the bus would start a program that cannot answer
+    # Update the service files of an earlier installation, too: they may name a program that was removed.
     on_bus = on_bus or (service_files.is_installed() and find_spec("dbus_fast") is not None)
-    for place in (config_file, paths.root):  # before anything is made
+    for place in (config_file, paths.root):  # before anything is created
         refuse_as_root_in_anothers(place)
     made = not config_file.exists() and not dry_run and starter.write(config_file)
     if not dry_run or config_file.exists():
         load_config(config_file)
     every = every or crontab.installed_cadence(crontab.read()) or needed_cadence(config_file)
-    wanted = crontab.plan(config=config_file, state=paths.root, every=every)
+    block = crontab.plan(config=config_file, state=paths.root, every=every)
     if on_bus:
-        service_files.install(wanted, dry_run=True)  # or it would be refused with the crontab changed
+        service_files.install(block, dry_run=True)  # raises before the crontab is changed
     if dry_run:
-        done = crontab.install(wanted, dry_run=True)
+        done = crontab.install(block, dry_run=True)
     else:
         with using(open_ledger(paths, clock.now())[0]) as ledger:
-            done = crontab.install(wanted)
+            done = crontab.install(block)
             with ledger.transaction():
-                ledger.remember("cadence", str(every * MINUTE))  # `status` measures the ticks against it
-    placed = service_files.install(wanted, dry_run=dry_run) if on_bus else []
+                ledger.remember("cadence", str(every * MINUTE))  # `status` compares the ticks with it
+    placed = service_files.install(block, dry_run=dry_run) if on_bus else []
     return {**_document(done, placed, dry_run=dry_run), "configuration": str(config_file) if made else None}
 
 
 def uninstall(instance: Instance, *, dry_run: bool = False) -> dict[str, Any]:
-    """Take the marked block out of the user's crontab, and our files from the session bus; configuration and state stay.
+    """Remove the marked block from the user's crontab and the service files of the session bus.
 
-    Raises ConfigError for root in another user's home.
+    Configuration and state are kept. Raise ConfigError for root in the home directory of another user.
     """
     paths = instance.paths
     refuse_as_root_in_anothers(paths.root)

@@ -1,6 +1,7 @@
-"""What people set by hand on top of the configuration: `pause`, `resume`, `enable`, `disable`.
+"""`pause`, `resume`, `enable` and `disable`: manual overrides of the configuration.
 
-Each looks first, so that what can't be done is refused with nothing changed, and with *dry_run* only looks.
+Each command checks its arguments first and raises ConfigError without a change if one is not valid. With *dry_run* it
+returns the result without making the change.
 """
 
 from collections.abc import Sequence
@@ -23,9 +24,10 @@ from scheduled.state.open import read_only
 def pause(
     instance: Instance, jobs: Sequence[str] = (), until: str | None = None, *, dry_run: bool = False
 ) -> list[dict[str, Any]]:
-    """Start nothing, or none of *jobs*, until 18:30, +2h, an instant, or `resume`.
+    """Pause *jobs*, or all jobs if none is given, until the instant *until* or until `resume`.
 
-    What comes due meanwhile is caught up on once the pause is over. Raises ConfigError.
+    *until* is a time of day (`18:30`), a duration (`+2h`) or an ISO 8601 instant. Slots that come due during the pause
+    run when it ends. Raise ConfigError if there is no such job, or *until* is not valid or in the past.
     """
     runtime = open_runtime(instance)
     end = None if until is None else ahead(until, runtime.zone, clock.now())
@@ -39,7 +41,7 @@ def pause(
 
 
 def _chosen(runtime: Runtime, jobs: Sequence[str]) -> list[JobKey]:
-    """Return what a pause of *jobs*, with all their targets, is of; without any it is of all jobs."""
+    """Return the keys of *jobs*, which include all their targets; without a job, the key of all jobs."""
     return [key_of(runtime.config.jobs[name]) for name in known_jobs(runtime.config, jobs)] or [ALL_JOBS]
 
 
@@ -49,9 +51,10 @@ def _publish(runtime: Runtime, chosen: Sequence[JobKey], *, enabled: bool) -> No
 
 
 def resume(instance: Instance, jobs: Sequence[str] = (), *, dry_run: bool = False) -> list[dict[str, Any]]:
-    """End the pause of all jobs, or those of *jobs*; the next tick catches up.
+    """End the pauses of *jobs*, or the pause of all jobs if none is given; the next tick runs their open slots.
 
-    *still* says what other pause holds a job on. Raises ConfigError.
+    `still` names the pauses that remain in force: for a job that of all jobs, for all jobs those of single jobs. Raise
+    ConfigError if there is no such job.
     """
     runtime = open_runtime(instance)
     chosen = _chosen(runtime, jobs)
@@ -75,19 +78,19 @@ def resume(instance: Instance, jobs: Sequence[str] = (), *, dry_run: bool = Fals
 
 
 def enable(instance: Instance, jobs: Sequence[str], *, dry_run: bool = False) -> list[dict[str, Any]]:
-    """Enable jobs, whatever the configuration says; nothing is replayed. Raises ConfigError."""
+    """Enable jobs, overriding the configuration. Earlier slots do not run. Raise ConfigError for an unknown job."""
     return _override(open_runtime(instance), jobs, enabled=True, dry_run=dry_run)
 
 
 def disable(instance: Instance, jobs: Sequence[str], *, dry_run: bool = False) -> list[dict[str, Any]]:
-    """Disable jobs, whatever the configuration says. Raises ConfigError."""
+    """Disable jobs, overriding the configuration. Raise ConfigError for an unknown job."""
     return _override(open_runtime(instance), jobs, enabled=False, dry_run=dry_run)
 
 
 def _override(
     runtime: Runtime, names: Sequence[str], *, enabled: bool, dry_run: bool
 ) -> list[dict[str, Any]]:
-    """Enable or disable jobs; their epochs begin and end at once."""
+    """Enable or disable jobs, and begin or end their epochs in the same transaction."""
     chosen = known_jobs(runtime.config, names)
     keys = {name: key_of(runtime.config.jobs[name]) for name in chosen}
     written = {name: runtime.config.jobs[name].enabled for name in chosen}
@@ -97,7 +100,7 @@ def _override(
     if not dry_run:
         with changing(runtime) as ledger:
             for name in chosen:
-                # Where the file says the same, it has the word again.
+                # An override equal to the configuration is deleted, so that later changes of the file take effect.
                 ledger.override(keys[name], None if written[name] == enabled else enabled)
             runtime.config.override(dict.fromkeys(keys.values(), enabled))
             planning.register(ledger, runtime.config, int(clock.now()))

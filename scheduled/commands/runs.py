@@ -1,4 +1,4 @@
-"""Ticks that people ask for: `run`, `daily-report`, `rerun`, what they did, and what they would do."""
+"""`run`, `daily-report` and `rerun`: ticks that a user starts, and previews of them."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,9 +19,11 @@ from scheduled.state.open import read_only
 def run(
     instance: Instance, jobs: Sequence[str] = (), slot: str | None = None, hear: Subscriber | None = None
 ) -> dict[str, Any]:
-    """Make a tick; with *jobs*, run these now, and with *slot* the one job for that instant. Returns at its end.
+    """Run a tick and return its result when it has ended.
 
-    *hear* is called with every event as it happens. Raises ConfigError.
+    With *jobs*, run these jobs now instead of the due ones; with *slot*, run the only job in *jobs* for that instant.
+    *hear* is called with each event when it is published. Raise ConfigError if the configuration cannot be read, there
+    is no such job, or the slot cannot run.
     """
     return _ticked(instance, lambda runtime: _run(runtime, jobs, slot), hear)
 
@@ -33,28 +35,32 @@ def _run(runtime: Runtime, names: Sequence[str], slot: str | None) -> Result:
 
 
 def _run_for(runtime: Runtime, names: Sequence[str], slot: str) -> Result:
-    """Run a job for the instant *slot*: its slot's own run if that is open, else one beside the schedule."""
+    """Run a job for the instant *slot*: the run of an open slot, otherwise a run in addition to the schedule."""
     from scheduled.queries import plan
     from scheduled.schedules.instants import read
 
     name, instant = plan.the_one(names), read(slot, runtime.zone)
-    plan.run_for_slot(runtime, name, instant)  # refuses what can't be run
+    plan.run_for_slot(runtime, name, instant)  # raises ConfigError if the slot cannot run
     return tick.tick(runtime, manual=[ManualRequest(name, slot=instant)])
 
 
 def daily_report(instance: Instance, *, due: bool = False, hear: Subscriber | None = None) -> dict[str, Any]:
-    """Make the daily report now; with *due*, only if its slot is open and nobody holds it. Raises ConfigError."""
+    """Write the daily report now; with *due*, only if its slot is open and no other tick has claimed it.
+
+    *hear* is called with each event when it is published. Raise ConfigError if no job has the handler `daily_report`;
+    with *due*, do nothing then.
+    """
     return _ticked(instance, lambda runtime: _daily_report(runtime, due=due), hear)
 
 
 def _daily_report(runtime: Runtime, *, due: bool) -> Result:
     if not due:
         return tick.tick(runtime, manual=[ManualRequest(_reporter(runtime))])
-    return tick.tick(runtime, only=_with_the_report(runtime))
+    return tick.tick(runtime, only=_report_jobs(runtime))
 
 
 def plan_of_report(instance: Instance, *, due: bool = False) -> list[dict[str, Any]]:
-    """Say whether `daily_report` with the same argument would make a report. Raises ConfigError."""
+    """Return the runs that `daily_report` would start. Raise ConfigError as `daily_report` does."""
     from scheduled.queries import plan
 
     runtime = open_runtime(instance)
@@ -71,20 +77,24 @@ def _reporter(runtime: Runtime) -> str:
     return key.job
 
 
-def _with_the_report(runtime: Runtime) -> list[str]:
-    """Return the jobs that go with the report's slot; none where there is no report: the crontab asks all the same."""
+def _report_jobs(runtime: Runtime) -> list[str]:
+    """Return the jobs that run together with the report; an empty list if no job writes reports.
+
+    The crontab calls `daily-report --due` in any case, so a missing report job is not an error.
+    """
     key = runtime.handlers().get("daily_report")
     if key is None:
         return []
-    # What the report tells of comes first in its slot: whoever takes the report's slot takes the group's.
+    # The jobs of the group write the data of the report, so their slots must run before it in the same tick.
     group = runtime.config.jobs[key.job].group
     return [other for other, job in runtime.config.jobs.items() if group and job.group == group] or [key.job]
 
 
 def rerun(instance: Instance, run_id: str, hear: Subscriber | None = None) -> dict[str, Any]:
-    """Run a run again now: its next attempt, or, if it is over, a new run by hand for its instant.
+    """Repeat a run now: start its next attempt if it waits for one, otherwise a manual run for the same instant.
 
-    Raises ConfigError if there is no such run, BusyError if it is under way.
+    *hear* is called with each event when it is published. Raise ConfigError if there is no such run, BusyError if it is
+    under way.
     """
     return _ticked(
         instance, lambda runtime: tick.tick(runtime, manual=[request_again(runtime, run_id)]), hear
@@ -92,7 +102,7 @@ def rerun(instance: Instance, run_id: str, hear: Subscriber | None = None) -> di
 
 
 def plan_of_rerun(instance: Instance, run_id: str) -> list[dict[str, Any]]:
-    """Say what running a run again would start; raises as `rerun` does."""
+    """Return the run that `rerun` would start. Raise the errors of `rerun`."""
     from scheduled.queries.history import one_run
 
     job = request_again(open_runtime(instance), run_id).job
@@ -102,19 +112,19 @@ def plan_of_rerun(instance: Instance, run_id: str) -> list[dict[str, Any]]:
             "job": job,
             "target": again["target"],
             "scheduled_for": again["scheduled_for"],
-            "why": f"{run_id} again",
+            "why": f"repeats {run_id}",
         }
     ]
 
 
 def request_again(runtime: Runtime, run_id: str) -> ManualRequest:
-    """Return what running *run_id* again means; raises ConfigError if there is no such run, BusyError if it runs."""
+    """Return the request that repeats *run_id*. Raise the errors of `rerun`."""
     with read_only(runtime.paths) as ledger:
         row, waiting = ledger.run(run_id), ledger.open_run(run_id)
     if row is None:
         raise ConfigError(f"{run_id}: no such run; `scheduled history` lists them")
     if row.job not in runtime.config.jobs:
-        raise ConfigError(f"{run_id}: its job, {row.job}, is configured no more")
+        raise ConfigError(f"{run_id}: its job {row.job} is no longer configured")
     if waiting is not None and waiting.status != "waiting_retry":
         raise BusyError(f"{run_id}: is under way")
     if waiting is not None:
@@ -124,7 +134,7 @@ def request_again(runtime: Runtime, run_id: str) -> ManualRequest:
 
 
 def _ticked(instance: Instance, work: Callable[[Runtime], Result], hear: Subscriber | None) -> dict[str, Any]:
-    """Open a runtime, do *work* with it, and say what was done."""
+    """Run the tick *work* with a new runtime and return its result as a document."""
     runtime = open_runtime(instance)
     if hear is not None:
         runtime.bus.subscribe(Event, hear)
@@ -133,7 +143,7 @@ def _ticked(instance: Instance, work: Callable[[Runtime], Result], hear: Subscri
 
 
 def _document(runtime: Runtime, done: Result) -> dict[str, Any]:
-    """Return what a tick did, for `run --json`."""
+    """Return the result of a tick in the form that `run --json` prints."""
     return {
         "tick": done.tick,
         "started_at": stamp(done.started_at, runtime.zone),

@@ -1,6 +1,6 @@
-"""`skip`: let go of slots that are open, or of one to come.
+"""`skip`: give open slots, or one future slot, the verdict `skipped`.
 
-It looks first, so that what can't be done is refused with nothing changed, and with *dry_run* only looks.
+The command checks its arguments first and raises an error without a change. With *dry_run* it only returns the slots.
 """
 
 from typing import Any
@@ -27,10 +27,10 @@ BY_HAND = "by hand"
 
 
 def skip(instance: Instance, job: str, slot: str | None = None, *, dry_run: bool = False) -> dict[str, Any]:
-    """Let go of a job's open slots, or of one, which may be one to come: their verdict is `skipped`.
+    """Skip the open slots of a job, or with *slot* only that one, which may be in the future.
 
-    The run that waits for such a slot ends. Without *slot* the retries of runs that have none, of events and chains,
-    are not made either. Raises ConfigError, BusyError while a run of it is under way.
+    A run that waits to retry one of these slots ends. Without *slot*, waiting retries of event and chain runs end, too.
+    Raise ConfigError if the job is unknown or disabled, or *slot* is not an open slot; BusyError while the job runs.
     """
     runtime = open_runtime(instance)
     instant = None if slot is None else read(slot, runtime.zone)
@@ -40,14 +40,14 @@ def skip(instance: Instance, job: str, slot: str | None = None, *, dry_run: bool
 def _skip_open(runtime: Runtime, name: str, slot: Instant | None, *, dry_run: bool) -> dict[str, Any]:
     job = runtime.config.jobs[known_jobs(runtime.config, [name])[0]]
     now = int(clock.now())
-    with read_only(runtime.paths) as looked:
-        runtime.config.override(looked.overrides())
-        job_state = planning.foreseen(looked, runtime.config, now).get(key_of(job))
-        found, retries = _to_skip(looked, job, job_state, slot, now, runtime.zone)
+    with read_only(runtime.paths) as reader:
+        runtime.config.override(reader.overrides())
+        job_state = planning.foreseen(reader, runtime.config, now).get(key_of(job))
+        found, retries = _to_skip(reader, job, job_state, slot, now, runtime.zone)
     if (found is not None or retries) and not dry_run:
         with changing(runtime) as ledger:
             planning.register(ledger, runtime.config, now)
-            # Looked at again, now that nobody else can change it.
+            # Read again within the transaction: another process may have changed the state in between.
             job_state = ledger.job_states().get(key_of(job))
             found, retries = _to_skip(ledger, job, job_state, slot, now, runtime.zone)
             if found is not None and job_state is not None:
@@ -66,14 +66,14 @@ def _skip_open(runtime: Runtime, name: str, slot: Instant | None, *, dry_run: bo
 def _to_skip(
     ledger: Ledger, job: Job, job_state: JobState | None, slot: Instant | None, now: Instant, zone: str
 ) -> tuple[Span | None, tuple[OpenRun, ...]]:
-    """Return the slots to be skipped, that of a waiting run included, and the waiting runs that have no slot.
+    """Return the slots to skip, including the slot of a waiting run, and the waiting runs without a slot.
 
-    Raises ConfigError, BusyError.
+    Raise ConfigError or BusyError as `skip` does.
     """
     if job_state is None:
-        raise ConfigError(f"{job.name}: is disabled; it has no open slots")
+        raise ConfigError(f"{job.name}: is disabled and has no open slots")
     if job_state.busy:
-        raise BusyError(f"{job.name}: a run of it is under way; `scheduled stop` ends it")
+        raise BusyError(f"{job.name}: is running; end the run with `scheduled stop RUN` first")
     own = job_state.open_run.slot if job_state.open_run else None
     if slot is not None:
         return _one(ledger, job, job_state, slot, zone), ()
@@ -91,15 +91,14 @@ def _give_up(ledger: Ledger, runtime: Runtime, run: OpenRun, now: Instant) -> li
 def _one(ledger: Positions, job: Job, job_state: JobState, slot: Instant, zone: str) -> Span:
     if slots_of(job.schedules, job_state.epoch).last_until(slot) != slot:
         raise ConfigError(
-            f"{job.name}: {stamp(slot, zone)} is no slot of it; {_nearest(job, job_state, slot, zone)}"
+            f"{job.name}: {stamp(slot, zone)} is not one of its slots; {_nearest(job, job_state, slot, zone)}"
         )
     own = job_state.open_run.slot if job_state.open_run else None
     if slot != own and (slot <= base_of(job_state) or slot in job_state.decided):
         row = ledger.row_at(job_state.key, slot)
         verdict = row.verdict if row and row.span.last >= slot else None
-        raise ConfigError(
-            f"{job.name}: its slot of {stamp(slot, zone)} is not open: {verdict or 'before its epoch'}"
-        )
+        reason = f"its verdict is {verdict}" if verdict else "it is older than the current schedule"
+        raise ConfigError(f"{job.name}: the slot {stamp(slot, zone)} is not open: {reason}")
     return Span(slot, slot, 1)
 
 
@@ -107,8 +106,8 @@ def _nearest(job: Job, job_state: JobState, slot: Instant, zone: str) -> str:
     times = slots_of(job.schedules, job_state.epoch)
     near = [found for found in (times.last_until(slot), times.next_after(slot)) if found is not None]
     if not near:
-        return "it has none"
-    return f"the nearest is {' or '.join(stamp(found, zone) or '' for found in near)}"
+        return "it has no slots"
+    return f"the nearest {'is' if len(near) == 1 else 'are'} {' and '.join(stamp(found, zone) or '' for found in near)}"
 
 
 def _skip(ledger: Ledger, job: Job, job_state: JobState, slot: Instant | None, now: Instant) -> None:
@@ -126,5 +125,5 @@ def _skip(ledger: Ledger, job: Job, job_state: JobState, slot: Instant | None, n
         oldest = run is None and times.next_after(base) == slot and slot <= now
     if rest is not None:
         planning.record_verdict(ledger, job_state.key, rest, "skipped", BY_HAND, None, now)
-        if oldest:  # the position passes no slot that is still open
+        if oldest:  # the position must not pass a slot that is still open
             ledger.advance(job_state.key, rest.last)

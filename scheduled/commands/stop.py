@@ -1,4 +1,4 @@
-"""`scheduled stop RUN`: end a run that is under way, whoever started it."""
+"""`stop RUN`: end a run that is under way."""
 
 import signal
 import time
@@ -11,13 +11,14 @@ from scheduled.execution import process
 from scheduled.execution.protocol import Ended, Started, read_records
 from scheduled.instance import Instance
 
-LOOK = 0.05
+POLL = 0.05  # seconds between two checks whether the process has ended
 
 
 def stop(instance: Instance, run_id: str, *, dry_run: bool = False) -> dict[str, Any]:
-    """End a run that is under way: TERM to its process group, KILL after a grace. Its verdict is `failed`, it is not retried.
+    """Send TERM to the process group of a run, and KILL after a grace period; return when its process has ended.
 
-    Returns which process that was, once it is gone. Raises ConfigError if no such run is under way.
+    The run fails and is not retried. Raise ConfigError if no such run is under way, ScheduledError if the run is queued
+    and has no process yet.
     """
     runtime = open_runtime(instance)
     with runtime.ledger() as ledger:
@@ -41,15 +42,15 @@ def _process(runtime: Runtime, run: OpenRun) -> Started:
     for record in records:
         if isinstance(record, Started) and (record.run_id, record.attempt) == (run.run_id, run.attempt):
             found = record
-        # Its process may go on with another run: a handler's child does.
+        # The process of a handler executes several runs in turn, so it may already execute another run.
         if isinstance(record, Ended) and (record.ending.run_id, record.ending.attempt) == (
             run.run_id,
             run.attempt,
         ):
-            raise ConfigError(f"{run.run_id}: has just ended; `scheduled history` tells how")
+            raise ConfigError(f"{run.run_id}: has just ended; `scheduled history` shows its result")
     if found is not None:
         return found
-    raise ScheduledError(f"{run.run_id}: is queued and has no process yet; try again once it runs")
+    raise ScheduledError(f"{run.run_id}: is queued and has no process yet; retry when it is running")
 
 
 def _end(started: Started) -> None:
@@ -61,4 +62,4 @@ def _end(started: Started) -> None:
     while process.lives(started.pid, started.born):
         if time.monotonic() > deadline:
             process.signal_group(started.pid, signal.SIGKILL)
-        time.sleep(LOOK)
+        time.sleep(POLL)

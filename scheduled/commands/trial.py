@@ -1,4 +1,4 @@
-"""`scheduled try JOB`: run a job as cron would, in cron's environment, and record nothing."""
+"""`try JOB`: run a job once in the environment of cron, without a record."""
 
 import os
 import pwd
@@ -24,14 +24,20 @@ from scheduled.state.locks import create_locked
 
 
 def cron_environment() -> dict[str, str]:
-    """Return what Debian's cron gives a job, and nothing else: most "works by hand" troubles end here."""
-    person = pwd.getpwuid(os.geteuid())
-    given = {"HOME": person.pw_dir, "LOGNAME": person.pw_name, "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin"}
-    return given | {name: os.environ[name] for name in ("LANG", "TZ") if name in os.environ}
+    """Return the environment variables that Debian's cron sets for a job.
+
+    Most commands that work in a shell and fail under cron depend on a variable that is missing here.
+    """
+    user = pwd.getpwuid(os.geteuid())
+    variables = {"HOME": user.pw_dir, "LOGNAME": user.pw_name, "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin"}
+    return variables | {name: os.environ[name] for name in ("LANG", "TZ") if name in os.environ}
 
 
 def attempt(instance: Instance, job: str) -> dict[str, Any]:
-    """Run a job once as cron would, in cron's environment; nothing is recorded. Raises ConfigError if there is none."""
+    """Run a job once in the environment of cron, without a record; return its result and output.
+
+    Raise ConfigError if there is no such job, StateError if the job could not be started.
+    """
     runtime = open_runtime(instance)
     ending, printed = _attempt(runtime, known_jobs(runtime.config, [job])[0])
     return {
@@ -45,7 +51,7 @@ def attempt(instance: Instance, job: str) -> dict[str, Any]:
 
 
 def _attempt(runtime: Runtime, name: str) -> tuple[AttemptResult, str]:
-    """Run the job once, wait for it, and return how it ended and what it printed."""
+    """Run the job once, wait for its end, and return its result and its output."""
     job = runtime.config.jobs[name]
     claim = Claim(run_id=trial_run_id(name), job=name, slot=int(now()), attempt=1, slots=1, trigger="manual")
     with tempfile.TemporaryDirectory(prefix="scheduled-try-") as scratch:

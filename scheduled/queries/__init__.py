@@ -1,1 +1,1 @@
-"""Answers that only read: configuration and ledger, looked at without a lock."""
+"""Read-only queries on the configuration and the ledger; they take no lock."""

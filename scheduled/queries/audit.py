@@ -1,4 +1,4 @@
-"""Whether every slot that there had to be is accounted for: the answer of `audit`."""
+"""`audit`: whether the ledger accounts for every slot that its schedules require."""
 
 from typing import Any
 
@@ -17,9 +17,10 @@ from scheduled.state.sqlite.ledger import using
 
 
 def audit(instance: Instance, after: str | None = None, until: str | None = None) -> dict[str, Any]:
-    """Recompute every slot there had to be (in `(after, until]`); say whether the ledger accounts for each.
+    """Recompute all slots in (after, until] and return those that the ledger does not account for.
 
-    Raises ConfigError, StateError if there is no ledger.
+    *after* and *until* are ISO 8601 texts. By default the audit covers everything the ledger still holds. Raise
+    ConfigError if the configuration or an instant is not valid, StateError if there is no ledger.
     """
     zone = load_config(instance.config_file).timezone
     found = _audited(instance.paths, *past(after, until, zone, clock.now()))
@@ -40,8 +41,8 @@ def audit(instance: Instance, after: str | None = None, until: str | None = None
 
 
 def _audited(paths: Paths, after: Instant | None, until: Instant | None) -> Audit:
-    # The snapshot is read before the ledger is opened: it describes what the ledger held by then. A ledger without a
-    # writer is read as it was at the moment of its opening.
+    # Read the snapshot before opening the ledger. In the other order, a tick in between could make the snapshot
+    # describe slots that the opened ledger does not show.
     idle = snapshot.idle_until(paths.snapshot)
     with using(open_existing(paths)) as ledger:
         ledger.hold_still()

@@ -1,4 +1,4 @@
-"""A forecast as a calendar (RFC 5545), for any program that shows one."""
+"""`forecast --ics`: a forecast as an iCalendar document (RFC 5545)."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,23 +7,23 @@ from datetime import UTC, datetime
 from scheduled.core.keys import JobKey
 from scheduled.instance import Instance
 from scheduled.queries.forecast import between
-from scheduled.queries.view import look
+from scheduled.queries.view import load_view
 from scheduled.schedules.zones import Instant
 
-FOLD = 73  # octets of a line: 75 less the space a folded line begins with, and one to spare
-MINUTES = "PT5M"  # a run's length is not known; calendars don't show events of no length
+FOLD = 73  # octets a line; RFC 5545 allows 75, and a folded line begins with a space
+MINUTES = "PT5M"  # an assumed duration: calendar programs do not show events of no duration
 
 
 def calendar(
     instance: Instance, first: str, last: str, outages: Sequence[str] = (), job: str | None = None
 ) -> str:
-    """Return what `forecast` does as a calendar (iCalendar). Raises ConfigError."""
-    view = look(instance)
+    """Return the forecast for the same arguments as an iCalendar document. Raise ConfigError as `forecast` does."""
+    view = load_view(instance)
     return document(between(view, first, last, outages, job), view.now)
 
 
 def document(runs: Iterable[tuple[Instant, Instant, JobKey]], written_at: Instant) -> str:
-    """Given (runs at, slot, what) in order, return an iCalendar document."""
+    """Given runs as (instant, slot, job and target) in order, return an iCalendar document."""
     return "".join(f"{line}\r\n" for line in _lines(runs, written_at))
 
 
@@ -49,7 +49,7 @@ def _stamp(instant: Instant) -> str:
 
 
 def escape(text: str) -> str:
-    """Escape what means something in a TEXT value."""
+    """Escape the characters that are special in an iCalendar TEXT value."""
     for character, written in (
         ("\\", "\\\\"),
         (";", "\\;"),
@@ -63,7 +63,7 @@ def escape(text: str) -> str:
 
 
 def fold(line: str) -> Iterator[str]:
-    """Break a line so that no part is longer than 75 octets, and no character is torn."""
+    """Yield the parts of a line, each at most 75 octets long; no multi-byte character is split."""
     part, size = "", 0
     for character in line:
         width = len(character.encode(errors="replace"))

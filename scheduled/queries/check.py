@@ -1,4 +1,4 @@
-"""Whether the configuration is sound: the answer of `check`."""
+"""`check`: whether the configuration is valid."""
 
 from typing import Any
 
@@ -7,5 +7,5 @@ from scheduled.instance import Instance
 
 
 def check(instance: Instance) -> dict[str, Any]:
-    """Return every fault and doubt in the configuration; raises ConfigError if it can't be read at all."""
+    """Return all errors and warnings about the configuration. Raise ConfigError if it cannot be read."""
     return checked(instance.config_file, instance.paths)

@@ -1,6 +1,6 @@
-"""`explain JOB [--at T]`: why it ran, did not, or will; a sentence first, then everything it rests on.
+"""`explain JOB`: why a job ran, did not run, or will run, as one sentence and the facts behind it.
 
-From configuration and ledger alone: no lock is taken, no gate is asked, nothing is changed.
+The explanation uses the configuration and the ledger only. It takes no lock, evaluates no gate and changes nothing.
 """
 
 from typing import Any
@@ -18,44 +18,46 @@ from scheduled.instance import Instance
 from scheduled.queries import describe
 from scheduled.queries.explain_slot import explain_slot, run_document, when
 from scheduled.queries.jobs import in_words, is_paused
-from scheduled.queries.view import View, looked_at
+from scheduled.queries.view import View, open_view
 from scheduled.schedules.durations import duration
 from scheduled.schedules.instants import read
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import History, Ledger
 
-LAST = 5  # verdicts that are told
+LAST = 5  # runs in `last_runs`
 
 
 def explain(instance: Instance, job: str, at: str | None = None) -> dict[str, Any]:
-    """Say why a job ran, did not, or will; with *at*, what became of its slot at or before that instant.
+    """Return why a job will or will not run, or, with *at*, the verdict of its last slot at or before *at*.
 
-    Raises ConfigError, with the nearest name, if there is no such job.
+    *at* is an ISO 8601 text, in the configured zone if it names none. Raise ConfigError with the nearest name if there
+    is no such job.
     """
-    with looked_at(instance) as (view, ledger):
+    with open_view(instance) as (view, ledger):
         if at is None:
             return _explain_next(view, ledger, job)
         return explain_slot(view, ledger, job, read(at, view.zone))
 
 
 def _explain_next(view: View, ledger: Ledger, name: str) -> dict[str, Any]:
-    """Say what the next tick makes of a job, and why."""
+    """Return what the next tick will do with a job, and why."""
     job = view.job(name)
     key = key_of(job)
     plan, job_state = view.plan(job, key), view.job_states.get(key)
-    said = _now(view, ledger, job, job_state, plan)
     return {
         "job": name,
         "target": key.target or None,
-        "sentence": said,
+        "sentence": _now(view, ledger, job, job_state, plan),
         **_fields(view, ledger, job, job_state, plan),
     }
 
 
 def _now(view: View, ledger: Ledger, job: Job, job_state: JobState | None, plan: JobPlan | None) -> str:
     if job_state is None or plan is None:
-        by = "by `scheduled disable`" if job.name in view.overridden else f"in {job.source}"
-        return f"It will not run: it is disabled {by}."
+        if job.name in view.overridden:
+            hint = f"enable it with `scheduled enable {job.name}`"
+            return f"It will not run: it was disabled with `scheduled disable`; {hint}."
+        return f"It will not run: it is disabled in {job.source}."
     if job_state.busy:
         return _running(view, ledger, job)
     if plan.waits is not None:
@@ -65,44 +67,51 @@ def _now(view: View, ledger: Ledger, job: Job, job_state: JobState | None, plan:
 
 def _later(view: View, job: Job, plan: JobPlan) -> str:
     if plan.next_due is not None:
-        return _to_come(view, job, plan.next_due)
+        return _upcoming(view, job, plan.next_due)
     if not job.is_by_time:
         return f"It runs {_unscheduled(view, job)}."
-    return "It will not run again: no slot is left in its schedule."
+    return "It will not run again: its schedule has no more slots."
 
 
-def _to_come(view: View, job: Job, due: Instant) -> str:
+def _upcoming(view: View, job: Job, due: Instant) -> str:
     key = key_of(job)
     at, start = view.next_run(job, key), may_start(job, key, due, view.pauses)
+    slot = f"the slot of {when(due, view)}"
     if start is None:
-        return f"It is due at {when(due, view)}, and waits then: {_pauses(view, job)}."
+        return f"It is next due at {when(due, view)} and will wait then: {_pauses(view, job)}."
     if at is None:
-        return f"It will not run again: what is due at {when(due, view)} will be too late for its `grace`."
+        return f"It will not run again: {slot} will be too late for its `grace`."
     if at == due:
         return f"It will run at {when(at, view)}."
-    until = "waits until then" if at == start else _too_late(view, start)
-    return f"It will run at {when(at, view)}: what is due at {when(due, view)} {until} ({_held(view, job, due, start)})."
+    delayed = "waits until then" if at == start else _too_late(view, start)
+    return f"It will run at {when(at, view)}: {slot} {delayed} ({_held(view, job, due, start)})."
 
 
 def _too_late(view: View, start: Instant) -> str:
-    return f"may not start before {when(start, view)}, which is too late for its `grace`"
+    return f"cannot start before {when(start, view)}, which is too late for its `grace`"
 
 
 def _held(view: View, job: Job, due: Instant, start: Instant) -> str:
-    """Say what holds back until *start* what is due at *due*."""
+    """Return why a slot that is due at *due* cannot start before *start*: its quiet hours, or a pause."""
     window = job.not_between
     by_quiet = window is not None and may_start(job, key_of(job), due, {}) == start
-    return f"quiet: {describe.window(window)}" if window is not None and by_quiet else _pauses(view, job)
+    return (
+        f"quiet hours: {describe.window(window)}" if window is not None and by_quiet else _pauses(view, job)
+    )
 
 
 def _unscheduled(view: View, job: Job) -> str:
     if job.on:
-        return f"when {job.on} happens"
+        return f"when the event {job.on} is published"
     if job.after:
         have = "has" if len(job.after) == 1 else "have"
         return f"when {' and '.join(job.after)} {have} succeeded"
     chains = view.config.jobs.with_step.get(job.name)
-    return f"as a step of {' and '.join(chains)}" if chains else f"only by hand: `scheduled run {job.name}`"
+    return (
+        f"as a step of {' and '.join(chains)}"
+        if chains
+        else f"only when you start it: `scheduled run {job.name}`"
+    )
 
 
 def _running(view: View, ledger: Ledger, job: Job) -> str:
@@ -110,24 +119,24 @@ def _running(view: View, ledger: Ledger, job: Job) -> str:
         if run.key == key_of(job) and run.status != "waiting_retry":
             row = ledger.run(run.run_id)
             since = f", since {when(int(row.started_at), view)}" if row and row.started_at else ""
-            return f"It is running: {run.run_id}{since}, attempt {_tries(job, run)}{_step(view, run)}."
+            return f"It is running: {run.run_id}{since}, attempt {_attempts(job, run)}{_step(view, run)}."
     return "It is running."
 
 
-def _tries(job: Job, run: OpenRun) -> str:
-    """Say which attempt it is; what was cut off is tried again however few are allowed."""
+def _attempts(job: Job, run: OpenRun) -> str:
+    """Return for example `2 of 3`. Interrupted attempts may exceed `max_attempts`; the result is then `4 of 4`."""
     return f"{run.attempt} of {max(run.attempt, job.retry.max_attempts)}"
 
 
 def _step(view: View, run: OpenRun) -> str:
-    """Say at which step a chain is, and who keeps it waiting there."""
+    """Return the current step of a chain and the jobs in it; an empty text for a run that is not a chain's."""
     steps = run.payload.get("steps")
     if run.tick != CHAIN or not steps:
         return ""
     at = run.payload["at"]
     keys = [read_label(label) for label in steps[at]]
     step = [f"{key.for_people} (paused)" if is_paused(view, key) else key.for_people for key in keys]
-    return f", at step {at + 1} of {len(steps)}: {' and '.join(step)}"
+    return f", step {at + 1} of {len(steps)}: {' and '.join(step)}"
 
 
 def _waits(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:
@@ -135,28 +144,31 @@ def _waits(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:
     if plan.waits == "running":
         return f"It waits: {', '.join(view.holders(job)) or 'a job'} of its group {job.group!r} is running."
     if plan.waits == "ask" and run is not None:
-        return f"It waits for you: {run.run_id} was interrupted; `scheduled rerun {run.run_id}` or `scheduled skip {job.name}`."
+        return (
+            f"It waits for your decision: {run.run_id} was interrupted; run it again with"
+            f" `scheduled rerun {run.run_id}`, or skip it with `scheduled skip {job.name}`."
+        )
     if plan.waits == "paused":
         return f"It waits: {_pauses(view, job)}."
     if plan.waits == "quiet" and plan.next_due is not None:
-        return f"It waits: quiet until {when(plan.next_due, view)}."
+        return f"It waits: its quiet hours last until {when(plan.next_due, view)}."
     if run is not None and run.retry_at is not None:
-        kind = "was put off" if plan.waits == "gate" else "failed"
+        result = "was deferred" if plan.waits == "gate" else "failed"
         return (
-            f"It waits: attempt {_tries(job, run)} of {run.run_id} {kind}"
-            f"{_because(run)}; the next is due at {when(run.retry_at, view)}."
+            f"It waits: attempt {_attempts(job, run)} of {run.run_id} {result}"
+            f"{_because(run)}; the next attempt is due at {when(run.retry_at, view)}."
         )
-    return f"It waits: {plan.waits}."
+    return f"It waits: {str(plan.waits).replace('_', ' ')}."
 
 
 def _pauses(view: View, job: Job) -> str:
-    """Say every pause that holds *job* back; each has an end of its own."""
-    told = []
+    """Return every pause in force for *job*; its own and that of all jobs end independently."""
+    pauses = []
     for key, until in pauses_of(key_of(job), view.pauses).items():
-        whom = "all jobs are" if key == ALL_JOBS else "it is"
-        end = "somebody resumes it" if until is None else when(until, view)
-        told.append(f"{whom} paused until {end}")
-    return ", and ".join(told)
+        paused, names = ("all jobs are", "") if key == ALL_JOBS else ("it is", f" {job.name}")
+        end = f"you resume with `scheduled resume{names}`" if until is None else when(until, view)
+        pauses.append(f"{paused} paused until {end}")
+    return ", and ".join(pauses)
 
 
 def _because(run: OpenRun) -> str:
@@ -166,16 +178,19 @@ def _because(run: OpenRun) -> str:
 def _due(view: View, job: Job, start: Start) -> str:
     row = view.rows.get(key_of(job))
     if row is not None and row.open_reason == "budget":
-        return "It waits: the last tick had started as many runs as `[catch_up]` allows; the next goes on."
+        return "It waits: the last tick reached `max_runs` of `[catch_up]`; the next tick starts more runs."
     if row is not None and row.open_reason == "queued":
-        return f"It waits: at the last tick nothing here executed what it does ({job.action.kind})."
+        return f"It waits: at the last tick no executor was available for its action ({job.action.kind})."
     if row is not None and row.open_reason == "gate":
-        asked = describe.gate(job.only_if) if job.only_if else f"after {', '.join(job.after)}"
-        return f"It waits: at the last tick its gate did not hold ({asked})."
+        condition = describe.gate(job.only_if) if job.only_if else f"after {', '.join(job.after)}"
+        return f"It waits: at the last tick its gate was closed (it requires: {condition})."
     claim = start.claim
     if claim.slot is None:
-        return "It is due: it was asked for."
-    missed = f", and stands for {claim.slots - 1} missed before it" if claim.slots > 1 else ""
+        return "It is due: a start request waits for the next tick."
+    others = claim.slots - 1
+    missed = (
+        f" and covers {others} missed {'slot' if others == 1 else 'slots'} before it" if others > 0 else ""
+    )
     again = f" (attempt {claim.attempt})" if start.again else ""
     return f"It is due: its slot of {when(claim.slot, view)} runs at the next tick{again}{missed}."
 
@@ -186,9 +201,9 @@ def _fields(
     zone, row = view.zone, view.rows.get(key_of(job))
     run = job_state.open_run if job_state else None
     due = _open_slots(view, job, job_state)
-    held = pauses_of(key_of(job), view.pauses)
-    pauses = {key.for_people or "all": stamp(until, zone) for key, until in held.items()}
-    silent = quiet(job.not_between, job.zone, view.now) if job.not_between else None
+    in_force = pauses_of(key_of(job), view.pauses)
+    pauses = {key.for_people or "all": stamp(until, zone) for key, until in in_force.items()}
+    quiet_until = quiet(job.not_between, job.zone, view.now) if job.not_between else None
     upcoming = open_slots_of(job.schedules, job_state).next_after(view.now) if job_state else None
     return {
         "schedule": in_words(view, job),
@@ -201,14 +216,14 @@ def _fields(
         "slot": stamp(due[0], zone),
         "open_reason": (plan.waits if plan else None) or (row.open_reason if row and due[1] else None),
         "run": run.run_id if run else None,
-        "attempts": _tries(job, run) if run else None,
+        "attempts": _attempts(job, run) if run else None,
         "retry_at": stamp(run.retry_at if run else None, zone),
         "retries": describe.retry(job),
         "catch_up": job.catch_up,
         "grace": duration(job.grace) if job.grace is not None else None,
         "paused": pauses or None,
         "quiet": describe.window(job.not_between) if job.not_between else None,
-        "quiet_until": stamp(silent, zone),
+        "quiet_until": stamp(quiet_until, zone),
         "gate": describe.gate(job.only_if) if job.only_if else None,
         "budget": view.config.max_runs,
         "group": job.group or None,
@@ -221,7 +236,7 @@ def _fields(
 
 
 def _open_slots(view: View, job: Job, job_state: JobState | None) -> tuple[Instant | None, int]:
-    """Return the newest slot that has come due without a verdict, and how many there are."""
+    """Return the newest due slot without a verdict and the number of such slots."""
     if job_state is None:
         return None, 0
     times = open_slots_of(job.schedules, job_state)

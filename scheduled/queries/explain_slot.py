@@ -1,4 +1,4 @@
-"""`explain JOB --at T`: what became of one slot, and why; from configuration and ledger alone."""
+"""`explain JOB --at T`: the verdict of one slot and its reason, from the configuration and the ledger."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,38 +13,39 @@ from scheduled.queries.view import View
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger, Meta, Positions
 
-BECAME = {
+STATUSES = {
     "success": "succeeded",
     "timed_out": "timed out",
     "skipped": "was skipped",
     "interrupted": "was interrupted",
     "claimed": "is about to start",
     "running": "is running",
-    "waiting_retry": "waits to be tried again",
+    "waiting_retry": "waits for its next attempt",
 }
 SKIPPED = {
     "late": "it was later than its `grace` allows",
-    "missed": 'it was missed, and `catch_up = "none"`',
-    "catch_up_limit": "more were missed than `catch_up_limit` allows",
-    "edited": "its schedule was changed before it ran",
-    "gate": "its gate did not hold until `gate_deadline`",
-    "by hand": "somebody skipped it by hand",
+    "missed": 'it was missed, and the job has `catch_up = "none"`',
+    "catch_up_limit": "more slots were missed than `catch_up_limit` allows",
+    "edited": "the schedule was changed before it ran",
+    "gate": "its gate stayed closed until `gate_deadline`",
+    "by hand": "you skipped it with `scheduled skip`",
 }
 
 
 def explain_slot(view: View, ledger: Ledger, name: str, at: Instant) -> dict[str, Any]:
-    """Say what became of the slot at or before *at*, and why."""
+    """Return the verdict, with its reason, of the job's last slot at or before *at*.
+
+    Raise ConfigError if there is no such job.
+    """
     job = view.job(name)
     key = key_of(job)
-    epoch = next((found for found in _epochs(view, ledger, key) if _holds(found, at)), None)
+    epoch = next((found for found in _epochs(view, ledger, key) if _contains(found, at)), None)
     slot = slots_of(epoch.schedules, epoch.starts_at).last_until(at) if epoch else None
     if epoch is None or slot is None or slot <= epoch.starts_at:
-        said = f"No slot of it was due at {when(at, view)} or before, since its schedule came into force"
-        said = f"{said} at {when(epoch.starts_at, view)}." if epoch else _no_epoch(view, at)
         return {
             "job": name,
             "target": key.target or None,
-            "sentence": said,
+            "sentence": _no_slot(view, epoch, at),
             "at": stamp(at, view.zone),
             "slot": None,
         }
@@ -72,60 +73,63 @@ def explain_slot(view: View, ledger: Ledger, name: str, at: Instant) -> dict[str
 def _epochs(view: View, ledger: Positions, key: JobKey) -> Iterator[Epoch]:
     yield from (found for found in ledger.epochs() if found.key == key)
     job_state = view.job_states.get(key)
-    if job_state is not None and job_state.schedules:  # what the next tick would write down
+    if job_state is not None and job_state.schedules:  # the epoch that the next tick would record
         schedules = job_state.schedules
         yield Epoch(
             job=key.job, target=key.target, starts_at=job_state.epoch, ends_at=None, schedules=schedules
         )
 
 
-def _holds(epoch: Epoch, at: Instant) -> bool:
+def _contains(epoch: Epoch, at: Instant) -> bool:
     return epoch.starts_at < at and (epoch.ends_at is None or at <= epoch.ends_at)
 
 
-def _no_epoch(view: View, at: Instant) -> str:
-    return f"At {when(at, view)} it was not scheduled: it was not known yet, disabled, or that is no longer kept."
+def _no_slot(view: View, epoch: Epoch | None, at: Instant) -> str:
+    if epoch is None:
+        return (
+            f"It was not scheduled at {when(at, view)}: it did not exist yet, it was disabled,"
+            " or its records of that time were deleted."
+        )
+    return f"It had no slot between {when(epoch.starts_at, view)}, when its schedule took effect, and {when(at, view)}."
 
 
 def _then(
     view: View, ledger: Ledger, key: JobKey, slot: Instant, row: SlotRow | None, run: RunRow | None
 ) -> str:
-    its = f"Its slot of {when(slot, view)}"
+    subject = f"Its slot of {when(slot, view)}"
     if row is None and slot > view.now:
-        return f"{its} is to come."
+        return f"{subject} is in the future."
     if row is None:
-        return f"{its} {_undecided(view, ledger, key, slot)}"
+        return f"{subject} {_undecided(view, ledger, key, slot)}"
     if row.verdict == "skipped":
-        return f"{its} was skipped: {SKIPPED.get(row.reason, row.reason or 'for no stated reason')}."
+        return f"{subject} was skipped: {SKIPPED.get(row.reason, row.reason or 'no reason is recorded')}."
     if row.verdict == "coalesced":
-        return f"{its} was coalesced into {row.run_id}{_became(run)}."
+        return f"{subject} was coalesced into {row.run_id}{_status(run)}."
     if row.verdict is None:
-        return f"{its} has its run, {row.run_id}{_became(run)}."
+        return f"{subject} has the run {row.run_id}{_status(run)}."
     attempts = f" after {run.attempt} attempts" if run is not None and run.attempt > 1 else ""
     finished = f" at {when(int(run.finished_at), view)}" if run is not None and run.finished_at else ""
     reason = f": {row.reason}" if row.reason else ""
-    return f"{its} ran as {row.run_id}, which {BECAME.get(row.verdict, row.verdict)}{finished}{attempts}{reason}."
+    return f"{subject} ran as {row.run_id}, which {STATUSES.get(row.verdict, row.verdict)}{finished}{attempts}{reason}."
 
 
-def _became(run: RunRow | None) -> str:
-    return (
-        f", which {BECAME.get(run.status, run.status)}"
-        if run is not None
-        else ", whose record is no longer kept"
-    )
+def _status(run: RunRow | None) -> str:
+    if run is None:
+        return " (its record was deleted)"
+    return f", which {STATUSES.get(run.status, run.status)}"
 
 
 def _undecided(view: View, ledger: Meta, key: JobKey, slot: Instant) -> str:
     horizon = int(ledger.meta("horizon") or 0)
     if slot < horizon:
-        return f"is older than what is kept (since {when(horizon, view)})."
+        return f"is older than the records, which begin at {when(horizon, view)}."
     row = view.rows.get(key)
     reason = row.open_reason if row else None
-    return f"is open: {reason}." if reason else "is open: the next tick takes it up."
+    return f"is open: {reason.replace('_', ' ')}." if reason else "is open: it runs at the next tick."
 
 
 def run_document(run: RunRow, zone: str) -> dict[str, Any]:
-    """Return a run as an explanation shows it."""
+    """Return the fields of a run that an explanation contains."""
     return {
         "run_id": run.run_id,
         "target": run.target or None,
@@ -138,5 +142,5 @@ def run_document(run: RunRow, zone: str) -> dict[str, Any]:
 
 
 def when(instant: Instant, view: View) -> str:
-    """Return an instant to the minute, in the zone that people read instants in."""
+    """Return an instant as `2026-03-04 05:00`, in the configured zone."""
     return (stamp(instant, view.zone) or "")[:16].replace("T", " ")

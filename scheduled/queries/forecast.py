@@ -1,7 +1,7 @@
-"""`forecast`: ticks that have not happened yet, planned by the planner that the real ones use.
+"""`forecast`: simulate future ticks with the planner that real ticks use.
 
-Runs are taken to succeed at once, and gates to hold; outages, quiet windows, pauses, grace, jitter, catch-up and
-the budget of a tick are what they are.
+The simulation assumes that every run succeeds at once and that every gate is open. Outages, quiet hours, pauses, grace,
+jitter, catch-up and the budget of a tick apply as configured.
 """
 
 import heapq
@@ -25,22 +25,23 @@ from scheduled.core.runs import JobState
 from scheduled.core.starts import Start
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
-from scheduled.queries.view import View, look
+from scheduled.queries.view import View, load_view
 from scheduled.schedules import instants
 from scheduled.schedules.zones import DAY, Instant
 
-# What may be deferred from before a span into it: a quiet window and the retries after it are over by then.
+# The simulation begins this long before the span, because slots of that time can be deferred into the span. No quiet
+# hours last longer than a day.
 LEAD = 2 * DAY
-# In one answer: two days of 10,000 hourly jobs. What happens before the span is worked out too, up to four times as
-# much; a forecast that goes on for longer would take minutes, and all memory.
+# Without these limits a long forecast takes minutes and all memory. MOST runs are those of 10,000 hourly jobs in two
+# days. FARTHEST bounds the steps of the whole simulation, which includes the time before the span.
 MOST = 500_000
 FARTHEST = 4 * MOST
 Outage = tuple[Instant, Instant]
-Run = tuple[Instant, Instant, JobKey]  # runs at, slot, what
+Run = tuple[Instant, Instant, JobKey]  # instant of the run, slot, job and target
 
 
 class Ticks:
-    """When cron calls: every *cadence* seconds, but not within an outage [from, to)."""
+    """The instants of ticks: every *cadence* seconds, except within an outage [from, to)."""
 
     def __init__(self, cadence: int, outages: Iterable[Outage] = ()) -> None:
         self.cadence = cadence
@@ -48,7 +49,7 @@ class Ticks:
         self._starts = [start for start, _ in self._outages]
 
     def at_or_after(self, instant: Instant) -> Instant:
-        """Return the first tick from *instant* on."""
+        """Return the first tick at or after *instant*."""
         tick = -(-instant // self.cadence) * self.cadence
         found = bisect_right(self._starts, tick) - 1
         if found >= 0 and tick < self._outages[found][1]:
@@ -67,11 +68,12 @@ class Ticks:
 def forecast(
     instance: Instance, first: str, last: str, outages: Sequence[str] = (), job: str | None = None
 ) -> list[dict[str, Any]]:
-    """Return what will run from *first* until before *last*, with no ticks in *outages* (`A..B`), in order.
+    """Return the runs from *first* (included) to *last* (excluded), in order, without ticks during *outages* (`A..B`).
 
-    Instants are RFC 3339, or local in the zone of the configuration. Raises ConfigError, also where that is too much.
+    Instants are ISO 8601; without an offset they are in the configured zone. Raise ConfigError if an instant cannot be
+    parsed, if there is no such job, or if the forecast is too long.
     """
-    view = look(instance)
+    view = load_view(instance)
     return _document(between(view, first, last, outages, job), view.zone)
 
 
@@ -85,19 +87,19 @@ def _merged(outages: Iterable[Outage]) -> list[Outage]:
     return merged
 
 
-def foresee(
+def simulate(
     view: View, start: Instant, end: Instant, outages: Iterable[Outage] = (), only: str | None = None
 ) -> list[Run]:
-    """Return what will run in [start, end), in order, if no tick happens during *outages*.
+    """Return the runs in [start, end), in order, if no tick happens during *outages*; with *only*, of that job.
 
-    Raises ConfigError as soon as that is found to be too much.
+    Raise ConfigError as soon as the simulation exceeds its limits.
     """
     outages = list(outages)
     ticks = Ticks(view.cadence, outages)
     chosen = {only: view.job(only)} if only is not None else view.config.jobs
     begin = _begin(view, start, outages)
     job_states = {
-        key: _standing(view.job_states[key], begin, view.now)
+        key: _state_at(view.job_states[key], begin, view.now)
         for job in chosen.values()
         for key in keys_of(job)
         if key in view.job_states
@@ -105,15 +107,15 @@ def foresee(
     pauses, budget = view.pauses, view.config.max_runs
     if budget is not None:
         together = _together(chosen, job_states, ticks, (begin, end), pauses, budget)
-        return list(_within_reason(together, start, end, view.zone))
+        return list(_bounded(together, start, end, view.zone))
     order = {name: place for place, name in enumerate(chosen)}
     alone = (_alone(chosen[key.job], job_states[key], ticks, (begin, end), pauses) for key in job_states)
-    found = _within_reason(chain.from_iterable(alone), start, end, view.zone)
+    found = _bounded(chain.from_iterable(alone), start, end, view.zone)
     return sorted(found, key=partial(_rank, chosen, order))
 
 
-def _within_reason(found: Iterable[Run | None], start: Instant, end: Instant, zone: str) -> Iterator[Run]:
-    """Pass on what runs in [start, end); raises ConfigError if that, or what comes before it, is too much."""
+def _bounded(found: Iterable[Run | None], start: Instant, end: Instant, zone: str) -> Iterator[Run]:
+    """Yield the runs in [start, end); raise ConfigError after MOST of them, or after FARTHEST steps."""
     inside = 0
     for step, run in enumerate(found):
         if run is not None and start <= run[0] < end:
@@ -121,19 +123,19 @@ def _within_reason(found: Iterable[Run | None], start: Instant, end: Instant, zo
             yield run
         if inside > MOST or step > FARTHEST:
             raise ConfigError(
-                f"from {stamp(start, zone)} to {stamp(end, zone)}: more than {MOST:,} runs are too much to foresee "
-                "at once; ask for a shorter span, for one nearer to now, or for one job"
+                f"from {stamp(start, zone)} to {stamp(end, zone)}: a forecast is limited to {MOST:,} runs; "
+                "choose a shorter span, one nearer to now, or a single job"
             )
 
 
 def _rank(jobs: Mapping[str, Job], order: Mapping[str, int], run: Run) -> tuple[int, int, int, int, str]:
-    """Order as the starts of a tick are ordered."""
+    """Return the sort key of a run: ticks start runs by priority, slot and configuration order."""
     tick, slot, key = run
     return tick, PRIORITIES.index(jobs[key.job].priority), slot, order[key.job], key.target
 
 
 def _begin(view: View, start: Instant, outages: Iterable[Outage]) -> Instant:
-    """Return from where on to simulate: what happens before may reach into the span."""
+    """Return the instant at which to begin the simulation: slots before the span can run within it."""
     first = min([start, *(outage for outage, _ in outages)])
     if first <= view.now:
         return min(start, view.now)
@@ -142,15 +144,15 @@ def _begin(view: View, start: Instant, outages: Iterable[Outage]) -> Instant:
     return view.now if any(until > begin for until in caught_up) else begin
 
 
-def _standing(job_state: JobState, begin: Instant, now: Instant) -> JobState:
-    """Move a job to where it will stand when the simulation begins; what is under way has ended by then."""
+def _state_at(job_state: JobState, begin: Instant, now: Instant) -> JobState:
+    """Return the assumed state of a job at the beginning of the simulation; a run that is under way has ended."""
     if begin == now:
         run = job_state.open_run if not job_state.busy else None
         passed = job_state.open_run.slot if job_state.open_run and job_state.busy else None
         position = max(job_state.position, passed or job_state.position)
         return msgspec.structs.replace(job_state, busy=False, open_run=run, position=position)
     before = minute_before(begin)
-    # Looking back asks what would have been, had the job been there.
+    # For a span in the past the forecast assumes that the job already existed.
     epoch = min(job_state.epoch, before)
     return msgspec.structs.replace(job_state, busy=False, open_run=None, position=before, epoch=epoch)
 
@@ -162,10 +164,10 @@ def _alone(
     span: tuple[Instant, Instant],
     pauses: Mapping[JobKey, Instant | None],
 ) -> Iterator[Run | None]:
-    """Yield the runs of a job, or of one target of it, on which no other has any influence, and None for each tick that starts nothing."""
+    """Yield the runs of one job and target, independent of other jobs, and None for each tick that starts nothing."""
     now = ticks.at_or_after(span[0])
     while now < span[1]:
-        found = plan_job(job, job_state, now, holds=_around(ticks, pauses, now))
+        found = plan_job(job, job_state, now, holds=_holds_at(ticks, pauses, now))
         job_state = _skipped(job_state, [skip.span.last for skip in found.skips])
         if found.start is not None:
             yield now, found.start.claim.slot or now, job_state.key
@@ -173,7 +175,7 @@ def _alone(
             continue
         yield None
         if found.waits is None and job_state.open_run is None:
-            for slot, tick in _smooth(job, job_state, ticks, now, span[1], pauses):
+            for slot, tick in _punctual(job, job_state, ticks, now, span[1], pauses):
                 yield tick, slot, job_state.key
                 job_state, now = msgspec.structs.replace(job_state, position=slot), tick
             due = open_slots_of(job.schedules, job_state).next_after(max(now - job.delay, job_state.position))
@@ -183,7 +185,7 @@ def _alone(
         now = ticks.at_or_after(max(found.next_due, now + 1))
 
 
-def _smooth(
+def _punctual(
     job: Job,
     job_state: JobState,
     ticks: Ticks,
@@ -191,9 +193,9 @@ def _smooth(
     end: Instant,
     pauses: Mapping[JobKey, Instant | None],
 ) -> Iterator[tuple[Instant, Instant]]:
-    """Yield slots for as long as the planner need not be asked: on time, alone at its tick, nothing holds it back.
+    """Yield (slot, tick) as long as each slot is on time, alone at its tick, and not held back.
 
-    It says the same of them, at a tenth of the speed.
+    The planner would give the same result for these slots, but ten times slower.
     """
     delay = job.delay
     in_time = ON_TIME if job.grace is None else min(job.grace, ON_TIME)
@@ -221,7 +223,7 @@ def _together(
     pauses: Mapping[JobKey, Instant | None],
     budget: int,
 ) -> Iterator[Run | None]:
-    """Yield the runs of jobs that share the budget of a tick, and None for each that starts nothing of a job."""
+    """Yield the runs of jobs that share the budget of a tick, and None each time a tick starts nothing of a job."""
     order = {name: place for place, name in enumerate(jobs)}
     waiting = [(ticks.at_or_after(span[0]), order[key.job], key) for key in job_states]
     heapq.heapify(waiting)
@@ -231,9 +233,9 @@ def _together(
         while waiting and waiting[0][0] == now:
             due.append(heapq.heappop(waiting)[2])
         while due:
-            mine = {key: job_states[key] for key in due}
-            holds = msgspec.structs.replace(_around(ticks, pauses, now), budget=left)
-            found = plan({key.job: jobs[key.job] for key in due}, mine, now, holds=holds)
+            states = {key: job_states[key] for key in due}
+            holds = msgspec.structs.replace(_holds_at(ticks, pauses, now), budget=left)
+            found = plan({key.job: jobs[key.job] for key in due}, states, now, holds=holds)
             left -= len(found.starts)
             due = []
             for start in found.starts:
@@ -243,7 +245,7 @@ def _together(
                 due.append(key)
             for key, job in found.jobs.items():
                 if job.waits is not None and jobs[key.job].after and due:
-                    due.append(key)  # its turn comes once those before it have run
+                    due.append(key)  # the jobs in its `after` have run now: plan it again in the same tick
                 job_states[key] = _skipped(job_states[key], [skip.span.last for skip in job.skips])
                 if key not in due and job.next_due is not None:
                     yield None
@@ -251,7 +253,7 @@ def _together(
                     heapq.heappush(waiting, (tick, order[key.job], key))
 
 
-def _around(ticks: Ticks, pauses: Mapping[JobKey, Instant | None], now: Instant) -> Holds:
+def _holds_at(ticks: Ticks, pauses: Mapping[JobKey, Instant | None], now: Instant) -> Holds:
     return Holds(pauses=_in_force(pauses, now), planned=ticks.before(now))
 
 
@@ -274,13 +276,13 @@ def _skipped(job_state: JobState, lasts: Iterable[Instant]) -> JobState:
 
 
 def between(view: View, first: str, last: str, outages: Iterable[str], only: str | None) -> list[Run]:
-    """Return what `foresee` does, of a span and outages as people write them."""
+    """Return what `simulate` returns, for a span and outages in text form. Raise ConfigError if one is not valid."""
     span = instants.span(first, last, view.zone)
-    return foresee(view, *span, [instants.outage(text, view.zone) for text in outages], only)
+    return simulate(view, *span, [instants.outage(text, view.zone) for text in outages], only)
 
 
 def _document(runs: Iterable[Run], zone: str) -> list[dict[str, Any]]:
-    """Return runs as `forecast --json` prints them."""
+    """Return runs in the form that `forecast --json` prints."""
     here = ZoneInfo(zone)
     return [
         {

@@ -1,4 +1,4 @@
-"""Which runs there were, and how each job has been doing: the answers of `history`."""
+"""`history`: the runs, and the newest verdicts of each job."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, get_args
@@ -11,7 +11,7 @@ from scheduled.core.records import RunRow, SlotRow
 from scheduled.core.runs import RunStatus
 from scheduled.errors import ConfigError, UnknownError, require_between
 from scheduled.instance import Instance
-from scheduled.queries.logs import known
+from scheduled.queries.logs import require_known
 from scheduled.schedules.instants import ago
 from scheduled.schedules.zones import DAY, Instant
 from scheduled.state.ledger import Ledger
@@ -20,9 +20,9 @@ from scheduled.state.open import read_only
 if TYPE_CHECKING:
     from scheduled.queries.view import View
 
-MOST = 1_000_000  # runs in one answer
+MOST = 1_000_000  # the largest `limit` of runs
 NEWEST = 30
-WITHOUT_RUNS = 30 * DAY  # how far back to look where nothing ever ran
+WITHOUT_RUNS = 30 * DAY  # how far back to read verdicts of a job that never ran
 
 
 def history(
@@ -32,20 +32,23 @@ def history(
     status: str | None = None,
     limit: int = 20,
 ) -> list[dict[str, Any]]:
-    """Return the newest runs, of a job or of all, since `2h` ago or an instant, newest first. Raises ConfigError."""
+    """Return the newest *limit* runs, of one job or of all, newest first.
+
+    *since* is an age such as `2h`, or an ISO 8601 instant. Raise ConfigError if an argument is not valid.
+    """
     require_between("limit", limit, 1, MOST)
     found = load_config(instance.config_file)
     if job is not None:
-        known(instance.paths, found.jobs, job)
+        require_known(instance.paths, found.jobs, job)
     first = None if since is None else ago(since, found.timezone, clock.now())
-    wanted = _run_status(status)
+    wanted = _checked_status(status)
     with read_only(instance.paths) as ledger:
         rows = ledger.history(job=job, limit=limit, since=first, status=wanted)
         return [_run(row, found.timezone) for row in rows]
 
 
 def one_run(instance: Instance, run_id: str) -> dict[str, Any]:
-    """Return one run as `history` has it; raises UnknownError if there is none of that name, ConfigError."""
+    """Return one run, with the fields of `history`. Raise UnknownError if there is no such run."""
     zone = load_config(instance.config_file).timezone
     with read_only(instance.paths) as ledger:
         row = ledger.run(run_id)
@@ -54,10 +57,10 @@ def one_run(instance: Instance, run_id: str) -> dict[str, Any]:
     return _run(row, zone)
 
 
-def _run_status(word: str | None) -> str | None:
-    """Return *word* if a run's status can be that; raises ConfigError."""
+def _checked_status(word: str | None) -> str | None:
+    """Return *word* unchanged. Raise ConfigError unless it is a status of runs, or None."""
     if word is not None and word not in get_args(RunStatus):
-        raise ConfigError(f"status: is one of {', '.join(get_args(RunStatus))}, got {word}")
+        raise ConfigError(f"status: must be one of {', '.join(get_args(RunStatus))}, got {word}")
     return word
 
 
@@ -83,23 +86,23 @@ def _run(row: RunRow, zone: str) -> dict[str, Any]:
 
 
 def recent_verdicts(instance: Instance, job: str | None = None) -> dict[str, list[dict[str, Any]]]:
-    """Return the newest verdicts of a job, or of every job, oldest first: how it has been doing, at a glance.
+    """Return the newest verdicts of one job or of every job, by the job's name, oldest first.
 
-    Raises ConfigError, with the nearest name, if there is no such job.
+    Raise ConfigError with the nearest name if there is no such job.
     """
-    from scheduled.queries.view import looked_at
+    from scheduled.queries.view import open_view
 
-    with looked_at(instance) as (view, ledger):
+    with open_view(instance) as (view, ledger):
         names = list(view.config.jobs) if job is None else [view.job(job).name]
         return {name: newest_verdicts(view, ledger, name) for name in names}
 
 
 def newest_verdicts(view: "View", ledger: Ledger, name: str, limit: int = NEWEST) -> list[dict[str, Any]]:
-    """Return the newest *limit* verdicts of one job and all its targets, oldest first; runs that no schedule asked for among them."""
+    """Return the newest *limit* verdicts of a job and all its targets, oldest first, with its runs without a slot."""
     runs = ledger.history(job=name, limit=limit)
     since = _since(runs, view.now)
     slots = (row for key in keys_of(view.job(name)) for row in ledger.rows_after(key, since))
-    rows = [*map(_of_slots, slots), *_beside(runs)]
+    rows = [*map(_of_slots, slots), *_of_runs(runs)]
     newest = sorted(rows, key=lambda row: row["at"])[-limit:]
     return [
         {**row, "at": stamp(row["at"], view.zone), "until": stamp(row["until"], view.zone)} for row in newest
@@ -116,8 +119,8 @@ def _of_slots(row: SlotRow) -> dict[str, Any]:
     return _entry(span.first, span.last, span.count, row.verdict or "", row.reason, row.run_id)
 
 
-def _beside(runs: Iterable[RunRow]) -> Iterable[dict[str, Any]]:
-    """Yield the runs whose slot has no verdict yet, and those that have no slot."""
+def _of_runs(runs: Iterable[RunRow]) -> Iterable[dict[str, Any]]:
+    """Yield an entry for each run without a slot, and for each run of a slot that has no verdict yet."""
     for run in runs:
         if run.slot is None or run.finished_at is None or run.status == "waiting_retry":
             at = int(run.claimed_at) if run.slot is None else run.slot

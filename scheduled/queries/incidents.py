@@ -1,4 +1,4 @@
-"""What is wrong now, and the notices on their way: the answers of `incidents` and `notices`."""
+"""`incidents` and `notices`: the conditions that hold now, and the notices that are not delivered yet."""
 
 from typing import Any
 
@@ -11,16 +11,17 @@ from scheduled.state.open import read_only
 
 
 def incidents(instance: Instance) -> list[dict[str, Any]]:
-    """List the conditions that hold now, as handlers, or the runner itself (`job` null), found them.
+    """Return the conditions that handlers or the engine found and that still hold.
 
-    Raises ConfigError.
+    `job` is null for a condition of the engine that is not about one job. Raise ConfigError if the configuration cannot
+    be read.
     """
     zone = load_config(instance.config_file).timezone
     with read_only(instance.paths) as ledger:
         found = ledger.conditions()
     return [
         {
-            **_whose(item),
+            **_subject(item),
             "key": item.condition.key,
             "group": item.condition.group,
             "since": stamp(item.since, zone),
@@ -31,13 +32,13 @@ def incidents(instance: Instance) -> list[dict[str, Any]]:
     ]
 
 
-def _whose(item: KnownCondition) -> dict[str, str | None]:
+def _subject(item: KnownCondition) -> dict[str, str | None]:
     key = about(item.condition.key) if item.key == OWNER else item.key
     return {"job": key.job or None, "target": key.target or None}
 
 
 def notices(instance: Instance) -> list[dict[str, Any]]:
-    """List the notices that are decided but not delivered yet, oldest first. Raises ConfigError."""
+    """Return the notices in the outbox, oldest first. Raise ConfigError if the configuration cannot be read."""
     zone = load_config(instance.config_file).timezone
     with read_only(instance.paths) as ledger:
         found = ledger.outbox()

@@ -1,4 +1,4 @@
-"""What is configured and when it comes: the answers of `jobs`, `show` and `next`."""
+"""`jobs`, `show` and `next`: the configured jobs, their state and their next slots."""
 
 import heapq
 from collections.abc import Iterator
@@ -17,19 +17,20 @@ from scheduled.errors import UnknownError, require_between
 from scheduled.instance import Instance
 from scheduled.masking import without_secrets
 from scheduled.queries import describe
-from scheduled.queries.view import View, look
+from scheduled.queries.view import View, load_view
 from scheduled.schedules.zones import Instant
 
-UPCOMING = 5  # slots to come that `show` lists
-MOST = 100_000  # slots in one answer
+UPCOMING = 5  # future slots that `show` lists
+MOST = 100_000  # the largest `limit` of slots
 
 
 def jobs(instance: Instance) -> list[dict[str, Any]]:
-    """List the jobs in the order of the configuration: when each is due, what it does, how it went.
+    """Return the jobs in configuration order, each with its schedule, action, next run and last result.
 
-    What is wrong in the configuration goes into `instance.problems`. Raises ConfigError.
+    Errors in the configuration of single jobs are added to `instance.problems`. Raise ConfigError if the configuration
+    cannot be read.
     """
-    view = look(instance)
+    view = load_view(instance)
     instance.problems = view.config.problems
     return [_line(view, job) for job in view.config.jobs.values()]
 
@@ -57,17 +58,17 @@ def _line(view: View, job: Job) -> dict[str, Any]:
 
 
 def chains(instance: Instance) -> list[dict[str, Any]]:
-    """List the chains and their steps, each the jobs that run side by side in it. Raises ConfigError."""
-    view = look(instance)
+    """Return the chains with their steps; the jobs of a step run in parallel. Raise ConfigError as `jobs` does."""
+    view = load_view(instance)
     return [_chain(view, job) for job in view.config.jobs.values() if job.action.steps]
 
 
 def chain(instance: Instance, name: str) -> dict[str, Any]:
-    """Return one chain; raises UnknownError for a job that is none, ConfigError."""
-    view = look(instance)
+    """Return one chain. Raise ConfigError if there is no such job, UnknownError if the job is not a chain."""
+    view = load_view(instance)
     job = view.job(name)
     if not job.action.steps:
-        raise UnknownError(f"no such chain: {name}; it is a job, and no chain")
+        raise UnknownError(f"no such chain: {name} is a job without steps")
     return _chain(view, job)
 
 
@@ -77,17 +78,17 @@ def _chain(view: View, job: Job) -> dict[str, Any]:
 
 
 def is_paused(view: View, key: JobKey) -> bool:
-    """Return whether a pause, of this target, its job or all jobs, is in force."""
+    """Return whether this target, its job or all jobs are paused."""
     return bool(pauses_of(key, view.pauses))
 
 
 def in_words(view: View, job: Job) -> str:
-    """Say when *job* is due."""
+    """Return in words when *job* is due or what starts it."""
     return ", ".join(each_in_words(view, job))
 
 
 def each_in_words(view: View, job: Job) -> list[str]:
-    """Say of each schedule when *job* is due; of a job without any, what starts it."""
+    """Return each schedule of *job* in words; for a job without a schedule, what starts it."""
     if not job.is_by_time:
         return [_unscheduled(view, job)]
     return describe.each_schedule(job.schedules, view.zone)
@@ -102,16 +103,16 @@ def _unscheduled(view: View, job: Job) -> str:
     return f"in {' and '.join(chains)}" if chains else describe.schedules(job.schedules)
 
 
-# What every job is given; and what `check` thinks of it.
+# Fields of a job that are not settings with a default value.
 NEVER_DEFAULT = frozenset({"name", "action", "schedules", "source", "doubts"})
 
 
 def job(instance: Instance, name: str) -> dict[str, Any]:
-    """Return everything configured of a job, defaults included, where it stands, and its next slots.
+    """Return all settings of a job, with defaults, its recorded state and its next slots.
 
-    Raises ConfigError, with the nearest name, if there is no such job.
+    Values of secret variables are masked. Raise ConfigError with the nearest name if there is no such job.
     """
-    view = look(instance)
+    view = load_view(instance)
     found = view.job(name)
     settings = msgspec.to_builtins(found)
     settings["env"] = without_secrets(found.env)
@@ -142,13 +143,13 @@ def job(instance: Instance, name: str) -> dict[str, Any]:
 
 
 def upcoming(instance: Instance, job: str | None = None, limit: int = 10) -> list[dict[str, Any]]:
-    """Return the next slots, of a job or of all, and when each is taken up at the earliest.
+    """Return the next *limit* slots, of one job or of all, each with the earliest instant at which it can run.
 
-    `runs_at` is null where that is not known (`held` is `paused`), or never (`late`: by then it is later than its
-    grace allows). Raises ConfigError.
+    `runs_at` is null in two cases: `held` is `paused` if a pause has no end, and `late` if the slot cannot start within
+    its grace. Raise ConfigError if there is no such job or *limit* is out of range.
     """
     require_between("limit", limit, 1, MOST)
-    return _upcoming(look(instance), job, limit)
+    return _upcoming(load_view(instance), job, limit)
 
 
 def _upcoming(view: View, name: str | None, limit: int) -> list[dict[str, Any]]:
@@ -159,13 +160,13 @@ def _upcoming(view: View, name: str | None, limit: int) -> list[dict[str, Any]]:
             "job": key.job,
             "target": key.target or None,
             "scheduled_for": stamp(slot, view.zone),
-            **_taken_up(view, key, slot + delay),
+            **_runs_at(view, key, slot + delay),
         }
         for slot, key, delay in islice(merged, limit)
     ]
 
 
-def _taken_up(view: View, key: JobKey, due: Instant) -> dict[str, str | None]:
+def _runs_at(view: View, key: JobKey, due: Instant) -> dict[str, str | None]:
     job = view.job(key.job)
     at = may_start(job, key, due, view.pauses)
     if at is None:

@@ -1,4 +1,4 @@
-"""`logs`: what a job's runs printed, and what a run that is under way prints."""
+"""`logs`: the output of a job's runs, complete or while a run is under way, with secrets masked."""
 
 import codecs
 import os
@@ -20,29 +20,29 @@ from scheduled.state.ledger import History
 from scheduled.state.locks import is_held
 from scheduled.state.open import read_only
 
-LOOK = 0.2  # seconds between two looks at a file that may grow
-OUTPUT_TAIL = 65536
-CONTEXT = 16384  # bytes before a place from where to read on: more than any secret has
-RECENT = 50  # runs among which one that printed something is sought
+POLL = 0.2  # seconds between two reads of a file that may grow
+OUTPUT_TAIL = 65536  # bytes of the end of the output in one document
+CONTEXT = 16384  # bytes read before a position to find a secret that it splits; longer than any secret
+RECENT = 50  # runs of a job that are searched for output
 
 
-class UntoldError(ScheduledError):
-    """What a run prints can't be shown yet: nobody knows any more what of it is secret."""
+class OutputWithheldError(ScheduledError):
+    """The output of a run cannot be shown yet, because its secrets are no longer known."""
 
 
 def logs(instance: Instance, name: str, lines: int | None = None) -> dict[str, Any]:
-    """Return what the run *name*, or the newest run of the job *name* that printed anything, printed, as text.
+    """Return the output of the run *name*, or of the newest attempt of the job *name* that printed anything.
 
-    *newer* attempts, at this run and of the job's newer ones, have printed nothing. Of much the last part; with *lines*,
-    that many at most. Secrets of the jobs are masked: while a run is under way its output is not. Raises ConfigError if
-    there is neither, UntoldError if its secrets can't be told.
+    The text is the last part of a long output; with *lines*, at most that many lines. `newer` counts newer attempts
+    without output. Secrets are masked. Raise ConfigError if there is no such job or run, OutputWithheldError if the
+    secrets of the run are not known.
     """
     document, data = _printed_by(instance, name, lines, OUTPUT_TAIL)
     return {**document, "output": data.decode(errors="replace")}
 
 
 def as_printed(instance: Instance, name: str, lines: int | None = None) -> tuple[dict[str, Any], bytes]:
-    """Return the same as `logs`, whole, the output apart and in its very bytes."""
+    """Return the document of `logs` without `output`, and the complete output as bytes. Raise the errors of `logs`."""
     return _printed_by(instance, name, lines, None)
 
 
@@ -52,7 +52,7 @@ def _printed_by(
     if lines is not None:
         require_between("lines", lines, 0)
     paths, jobs = instance.paths, load_config(instance.config_file).jobs
-    known(paths, jobs, name)
+    require_known(paths, jobs, name)
     with read_only(paths) as ledger:
         rows = _runs(ledger, name)
     for newer, (row, attempt) in enumerate(_attempts(rows)):
@@ -60,40 +60,43 @@ def _printed_by(
         if path.exists():
             mask = _mask_of(jobs, row, path)
             data, size = _tail(path, lines, most)
-            told = {**_about(row), "attempt": attempt, "newer": newer, "path": str(path), "size": size}
-            return told, mask.data(data)
-    about = _about(rows[0]) if rows else {"run_id": None, "job": name, "status": None}
-    return {**about, "attempt": None, "newer": 0, "path": None, "size": 0}, b""
+            fields = {**_run_fields(row), "attempt": attempt, "newer": newer, "path": str(path), "size": size}
+            return fields, mask.data(data)
+    fields = _run_fields(rows[0]) if rows else {"run_id": None, "job": name, "status": None}
+    return {**fields, "attempt": None, "newer": 0, "path": None, "size": 0}, b""
 
 
 def _attempts(rows: Iterable[RunRow]) -> Iterator[tuple[RunRow, int]]:
-    """Yield every attempt at the runs, newest first."""
+    """Yield every attempt of the runs, newest first."""
     for row in rows:
         yield from ((row, attempt) for attempt in range(row.attempt, 0, -1))
 
 
-def _about(row: RunRow) -> dict[str, Any]:
+def _run_fields(row: RunRow) -> dict[str, Any]:
     return {"run_id": row.run_id, "job": row.job, "status": row.status}
 
 
 def _mask_of(jobs: Mapping[str, Job], row: RunRow, path: Path) -> Mask:
-    """Return what masks a run's output; once it is over its file holds no secrets. Raises UntoldError."""
+    """Return the mask for the output of a run. Raise OutputWithheldError if its secrets are not known.
+
+    Only the output of a run under way needs it: when a run ends, its output file is masked in place.
+    """
     job = jobs.get(row.job)
     if (job is None or _has_other_secrets(job, row)) and (row.status in UNDER_WAY or is_held(path)):
-        raise UntoldError(
-            f"{row.run_id}: its job was removed (or its env_file changed) while it runs, so its secrets can't be "
-            "told: what it prints is shown when it is over"
+        raise OutputWithheldError(
+            f"{row.run_id}: its job was removed or its env_file was changed while it runs, so its secrets cannot be "
+            "masked; its output is available when the run has ended"
         )
     return Mask(secrets_of(job, os.environ) if job else ())
 
 
 def _has_other_secrets(job: Job, row: RunRow) -> bool:
-    """Tell whether a job's env_file may be another one than its run was given."""
+    """Return whether the env_file of a job may have changed since its run was claimed."""
     if not job.env_file:
         return False
     path = Path(job.env_file).expanduser()
     try:
-        # A file that was moved here keeps the time of its contents; a link may point elsewhere now.
+        # ctime, not mtime: a file that is moved here keeps its mtime. The link counts too, as its target may change.
         return max(path.stat().st_ctime, path.lstat().st_ctime) > row.claimed_at
     except OSError:
         return True
@@ -104,20 +107,21 @@ def _runs(ledger: History, name: str) -> list[RunRow]:
     return [row] if row is not None else ledger.history(job=name, limit=RECENT)
 
 
-def known(paths: Paths, jobs: Iterable[str], name: str) -> str:
-    """Return *name* if it is a job's or a run's; raises ConfigError, with the nearest job, if it is neither."""
+def require_known(paths: Paths, jobs: Iterable[str], name: str) -> None:
+    """Raise UnknownError, with the nearest job, unless *name* is a configured job, a run, or a job with runs."""
     import difflib
 
     names = list(jobs)
     with read_only(paths) as ledger:
         if name in names or _runs(ledger, name):
-            return name
+            return
     near = difflib.get_close_matches(name, names, n=1)
-    raise UnknownError(f"no such job or run: {name}" + (f"; did you mean {near[0]}?" if near else ""))
+    hint = f"did you mean {near[0]}?" if near else "`scheduled jobs` and `scheduled history` list them"
+    raise UnknownError(f"no such job or run: {name}; {hint}")
 
 
 def _tail(path: Path, lines: int | None, most: int | None) -> tuple[bytes, int]:
-    """Return the last part of a file, and how far it was read."""
+    """Return the last *most* bytes of a file, or at most *lines* lines of them, and the offset where reading ended."""
     with path.open("rb") as file:
         if most is not None:
             file.seek(max(0, os.fstat(file.fileno()).st_size - most))
@@ -127,22 +131,21 @@ def _tail(path: Path, lines: int | None, most: int | None) -> tuple[bytes, int]:
 
 
 def printed(instance: Instance, run_id: str, start: int = 0) -> dict[str, Any]:
-    """Return what a run printed after *start*, how far that was read, and whether the run is `running` yet.
+    """Return the output of a run after the offset *start*, the new offset as `size`, and whether the run is `running`.
 
-    Secrets of the jobs are masked; where they can't be told nothing is said until the run is over.
-    Raises UnknownError if there is no such run, ConfigError.
+    Secrets are masked. If they are not known, the output is empty until the run has ended. Raise UnknownError if there
+    is no such run.
     """
     paths, jobs = instance.paths, load_config(instance.config_file).jobs
     row = _run(paths, run_id)
     path = paths.output_of(row.run_id, row.attempt)
-    told = {"run_id": run_id, "job": row.job, "status": row.status}
-    running = is_held(path)  # asked before the look, so that nothing is missed
+    running = is_held(path)  # before reading: output of a run that ends in between would be lost
     try:
         mask = _mask_of(jobs, row, path)
-    except UntoldError:
-        return {**told, "running": True, "size": start, "output": ""}
+    except OutputWithheldError:
+        return {**_run_fields(row), "running": True, "size": start, "output": ""}
     text, size = _after(path, start, mask, final=not running) if path.exists() else ("", 0)
-    return {**told, "running": running, "size": size, "output": text}
+    return {**_run_fields(row), "running": running, "size": size, "output": text}
 
 
 def _run(paths: Paths, run_id: str) -> RunRow:
@@ -156,26 +159,26 @@ def _run(paths: Paths, run_id: str) -> RunRow:
 def _after(path: Path, start: int, mask: Mask, *, final: bool) -> tuple[str, int]:
     with path.open("rb") as file:
         end = os.fstat(file.fileno()).st_size
-        # Cut to its limit meanwhile, or far behind: the last part will do.
+        # If the file was cut to its limit, or the reader is far behind, return the last part only.
         at = start if max(0, end - OUTPUT_TAIL) <= start <= end else max(0, end - OUTPUT_TAIL)
         begin = max(0, at - CONTEXT)
         file.seek(begin)
-        seen = file.read(at - begin + OUTPUT_TAIL)
-    before = seen[: at - begin]
-    # What may be the beginning of a secret, or of a character, waits for its rest.
-    said = seen if final or not mask else seen[: max(len(before), mask.safe(seen))]
-    masked = mask.data(said)
-    # A secret that *start* lies in the middle of is no part of what both have in common.
+        data = file.read(at - begin + OUTPUT_TAIL)
+    before = data[: at - begin]
+    # Hold back a possible beginning of a secret or of a character until the rest of it is written.
+    complete = data if final or not mask else data[: max(len(before), mask.safe(data))]
+    masked = mask.data(complete)
+    # Mask both parts and drop their common prefix, so that a secret which *start* splits is masked as a whole.
     shared = os.path.commonprefix([mask.data(before), masked])  # noqa: RUF071 - bytes, no paths
-    news = masked[len(shared) :]
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    return decoder.decode(news, final), begin + len(said) - len(decoder.getstate()[0])
+    text = decoder.decode(masked[len(shared) :], final)
+    return text, begin + len(complete) - len(decoder.getstate()[0])
 
 
 def follow(instance: Instance, run_id: str, start: int = 0) -> Iterator[bytes]:
-    """Yield, masked, what a run prints after *start*, until the run, which holds a lock on it, is over.
+    """Yield the output of a run after the offset *start*, with secrets masked, until the run has ended.
 
-    Raises UnknownError if there is no such run, UntoldError if its secrets can't be told, ConfigError.
+    Raise UnknownError if there is no such run, OutputWithheldError if its secrets are not known.
     """
     paths, jobs = instance.paths, load_config(instance.config_file).jobs
     row = _run(paths, run_id)
@@ -188,11 +191,11 @@ def _grown(path: Path, start: int) -> Iterator[bytes]:
         file.seek(start)
         alive = True
         while alive:
-            alive = is_held(path)  # asked before the last look, so that nothing is missed
+            alive = is_held(path)  # before reading: output of a run that ends in between would be lost
             if os.fstat(file.fileno()).st_size < file.tell():
-                file.seek(0)  # it was cut to its limit
+                file.seek(0)  # the file was cut to its limit
             grown = file.read()
             if grown:
                 yield grown
             elif alive:
-                time.sleep(LOOK)
+                time.sleep(POLL)

@@ -1,6 +1,7 @@
-"""What the next tick starts, planned round after round, as a tick goes on. Runs are taken to succeed.
+"""`run --dry-run`: the runs that a tick would start now.
 
-What the ends of these runs bring about (steps of chains, events) is not foreseen.
+A tick plans again after each round of runs; so does this module, which assumes that every run succeeds. Follow-ups of
+these runs, such as the steps of chains and events, are not included.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -29,40 +30,40 @@ from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
 
 
-class Foreseen(msgspec.Struct, kw_only=True):
-    """The *starts* of a tick in their order, and what becomes of every job, and each of its targets, by then."""
+class TickPlan(msgspec.Struct, kw_only=True):
+    """The *starts* of a tick in order, and the last plan of each job and target."""
 
     starts: list[Start] = []
     plans: dict[JobKey, JobPlan] = {}
 
 
 def plan(instance: Instance, jobs: Sequence[str] = (), slot: str | None = None) -> list[dict[str, Any]]:
-    """Return what a tick, or `run` with the same arguments, would start now, in order and with the reason.
+    """Return the runs that `run` with the same arguments would start now, in order, each with the reason.
 
-    Raises ConfigError where `run` would.
+    Raise ConfigError in the cases in which `run` raises it.
     """
     return plan_of_run(open_runtime(instance), jobs, slot)
 
 
 def plan_of_run(runtime: Runtime, names: Sequence[str], slot: str | None) -> list[dict[str, Any]]:
-    """Return what `plan` does, of a runtime that is open."""
+    """Return what `plan` returns, for an open runtime."""
     if slot is not None:
         return [run_for_slot(runtime, the_one(names), read(slot, runtime.zone))]
     known_jobs(runtime.config, names)
     if not names:
         return plan_of_tick(runtime)
-    return [{"job": name, "target": None, "why": "asked for"} for name in names]
+    return [{"job": name, "target": None, "why": "requested"} for name in names]
 
 
 def the_one(names: Sequence[str]) -> str:
-    """Return the job that a slot belongs to; raises ConfigError if *names* is not exactly one."""
+    """Return the only name in *names*. Raise ConfigError unless there is exactly one: a slot belongs to one job."""
     if len(names) != 1:
-        raise ConfigError("a slot belongs to exactly one job")
+        raise ConfigError("slot: needs exactly one job")
     return names[0]
 
 
 def run_for_slot(runtime: Runtime, name: str, slot: Instant) -> dict[str, Any]:
-    """Say what a run for *slot* would be; raises ConfigError if it is refused."""
+    """Return the run that a request for *slot* would start. Raise ConfigError if the job or the slot is not allowed."""
     job = runtime.config.jobs[known_jobs(runtime.config, [name])[0]]
     now = int(clock.now())
     with read_only(runtime.paths) as ledger:
@@ -71,23 +72,27 @@ def run_for_slot(runtime: Runtime, name: str, slot: Instant) -> dict[str, Any]:
     try:
         start = start_for(ManualRequest(name, slot=slot), job, job_state, None, "dry-run", now)
     except OlderFirstError as error:
-        hint = f"scheduled run {name} --for {stamp(error.first, runtime.zone)}, or scheduled skip {name}"
-        raise ConfigError(f"{error}: {hint}") from None
+        first = stamp(error.first, runtime.zone)
+        hint = f"use `scheduled run {name} --for {first}` first, or `scheduled skip {name}`"
+        raise ConfigError(f"{error}; {hint}") from None
     why = (
-        "asked for; takes its open slot" if start.claim.slot is not None else "asked for, beside the schedule"
+        "requested, for its open slot"
+        if start.claim.slot is not None
+        else "requested, in addition to the schedule"
     )
-    older = f", with {start.claim.slots - 1} older ones" if start.claim.slots > 1 else ""
+    others = start.claim.slots - 1
+    older = f" and {others} older {'slot' if others == 1 else 'slots'}" if others > 0 else ""
     return {"job": name, "target": None, "scheduled_for": stamp(slot, runtime.zone), "why": why + older}
 
 
 def plan_of_tick(runtime: Runtime) -> list[dict[str, Any]]:
-    """Return what a tick would start now, in order and with the reason; nothing is changed (gates are asked)."""
+    """Return the runs that a tick would start now, in order, each with the reason; gate commands are executed."""
     jobs, now = runtime.config.jobs, int(clock.now())
     with read_only(runtime.paths) as ledger:
         runtime.config.override(ledger.overrides())
         gates = planning.ask_gates(ledger, runtime.config, now)
         holds = planning.holds_now(ledger, now, gates=gates, budget=runtime.config.max_runs)
-        holds = msgspec.structs.replace(holds, triggers=(*holds.triggers, *_taken_in(ledger, runtime)))
+        holds = msgspec.structs.replace(holds, triggers=(*holds.triggers, *_new_requests(ledger, runtime)))
         job_states = planning.foreseen(ledger, runtime.config, now)
     found = _rounds(jobs, job_states, now, holds)
     held = holds.closed | holds.unasked
@@ -97,27 +102,27 @@ def plan_of_tick(runtime: Runtime) -> list[dict[str, Any]]:
     ]
 
 
-def _taken_in(ledger: Ledger, runtime: Runtime) -> Iterator[TriggerRow]:
-    """Yield what the next tick is asked for by the events that it finds: a boot, those of the spool."""
+def _new_requests(ledger: Ledger, runtime: Runtime) -> Iterator[TriggerRow]:
+    """Yield the start requests that the next tick would create for events: a boot, and the events in the spool."""
     for event in (*event_spool.waiting(ledger, runtime.paths), *intake.boot_since(ledger, clock.boot_id())):
         for name in chains.listeners(runtime.config.jobs, event):
             for key in keys_of(runtime.config.jobs[name]):
                 yield chains.on_event(event, key, 0)
 
 
-def _rounds(jobs: Jobs, job_states: Mapping[JobKey, JobState], now: Instant, holds: Holds) -> Foreseen:
-    found, job_states, told = Foreseen(), dict(job_states), set(jobs)
-    while told:
-        # Whoever comes after others can't be planned without them.
-        told |= {other for name in told for other in jobs[name].after}
-        mine = {key: job_state for key, job_state in job_states.items() if key.job in told}
-        planned = planner.plan(jobs, mine, now, holds=holds)
+def _rounds(jobs: Jobs, job_states: Mapping[JobKey, JobState], now: Instant, holds: Holds) -> TickPlan:
+    found, job_states, pending = TickPlan(), dict(job_states), set(jobs)
+    while pending:
+        # The planner needs the jobs in `after` to decide whether a job may start.
+        pending |= {other for name in pending for other in jobs[name].after}
+        states = {key: job_state for key, job_state in job_states.items() if key.job in pending}
+        planned = planner.plan(jobs, states, now, holds=holds)
         found.starts += planned.starts
         found.plans |= planned.jobs
         job_states |= {start.claim.key: _ran(job_states[start.claim.key], start) for start in planned.starts}
         holds = _left(holds, planned.starts)
         started = {start.claim.job for start in planned.starts}
-        told = started | {name for job in started for name in jobs.coming_after.get(job, ())}
+        pending = started | {name for job in started for name in jobs.coming_after.get(job, ())}
     return found
 
 
@@ -132,7 +137,7 @@ def _ran(job_state: JobState, start: Start) -> JobState:
 
 
 def _left(holds: Holds, starts: Collection[Start]) -> Holds:
-    """Return what holds back the next round; every start has taken the oldest that asked for its job."""
+    """Return the holds for the next round: each start uses up the oldest start request of its job, and budget."""
     triggers = list(holds.triggers)
     for start in starts:
         if start.trigger is not None:

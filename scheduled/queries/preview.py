@@ -1,4 +1,4 @@
-"""What a schedule would mean, before anybody writes it down: in words, and its next slots."""
+"""A schedule that is not saved yet, in words and with its next slots."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,13 +16,14 @@ SLOTS = 10
 
 
 def preview(instance: Instance, schedule: Mapping[str, Any], job: str = "") -> dict[str, Any]:
-    """Say a schedule in words, and its next ten slots from now on, before anybody writes it down.
+    """Return a schedule in words and its next ten slots.
 
-    *schedule* has a job's keys that say when; *job* is its name, if it has one: `H` means another minute for each.
-    Raises ConfigError with the key.
+    *schedule* has the keys of a job that define when it runs, such as `cron`. *job* is the name of the job: `H` in a
+    cron expression depends on it. Raise ConfigError, which names the key, if the schedule is not valid or has no future
+    slots.
     """
     config = load_config(instance.config_file)
-    # What the job would do has no bearing on when.
+    # The parser requires an action. It has no effect on the slots.
     found = parse_job(
         job or "job",
         {**schedule, "command": ["true"]},
@@ -37,7 +38,7 @@ def preview(instance: Instance, schedule: Mapping[str, Any], job: str = "") -> d
         slot = following
         slots.append(stamp(slot, found.zone))
     if found.is_by_time and not slots:
-        raise ConfigError(f"{found.schedules[0].kind}: is over")
+        raise ConfigError(f"{found.schedules[0].kind}: has no slot in the future; give a later instant")
     words = [f"on {found.on}"] if found.on else describe.each_schedule(found.schedules)
     return {
         "schedule": ", ".join(words),

@@ -1,4 +1,4 @@
-"""The newest daily report: the answer of `report`."""
+"""`report`: the newest daily report."""
 
 from typing import Any
 
@@ -7,7 +7,10 @@ from scheduled.state import directories
 
 
 def report(instance: Instance) -> dict[str, Any]:
-    """Return the newest daily report as Markdown; its fields are null where none was made yet. Raises StateError."""
+    """Return the newest daily report as Markdown; all fields are null if there is none.
+
+    Raise StateError if the state directory cannot be read.
+    """
     paths = instance.paths
     directories.refuse_unreadable(paths)
     made = max(paths.reports.glob("daily-*.md"), default=None, key=lambda path: path.name)

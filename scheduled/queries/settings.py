@@ -1,4 +1,4 @@
-"""What the configuration says beside its jobs, and what there is to choose from."""
+"""Settings of `scheduled.toml` that do not belong to a job, and the available handlers."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -25,24 +25,24 @@ SETTINGS = (
 
 
 def settings(instance: Instance) -> dict[str, Any]:
-    """Return what scheduled.toml says beside its jobs, defaults included. Raises ConfigError."""
+    """Return the global settings, defaults included. Raise ConfigError if the configuration cannot be read."""
     found = load_config(instance.config_file)
     values = {name: msgspec.to_builtins(getattr(found, name), enc_hook=str) for name in SETTINGS}
     return {"path": str(found.path), **values}
 
 
 def interfaces(instance: Instance) -> "InterfacesTable":
-    """Return what the configuration lets interfaces do. Raises ConfigError."""
+    """Return the permissions of the interfaces. Raise ConfigError if the configuration cannot be read."""
     return load_config(instance.config_file).interfaces
 
 
 def now(instance: Instance) -> str:
-    """Say what time it is (RFC 3339), in the zone of the configuration. Raises ConfigError."""
+    """Return the current time (RFC 3339) in the configured zone. Raise ConfigError as `settings` does."""
     return stamp(int(clock.now()), load_config(instance.config_file).timezone) or ""
 
 
 def handler_names() -> list[str]:
-    """List the handlers there are, built-in and installed, by name."""
+    """Return the sorted names of all handlers, built-in and installed."""
     from scheduled.handlers import registry
 
     return sorted(registry.names())

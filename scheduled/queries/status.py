@@ -1,4 +1,4 @@
-"""What `scheduled status` says: trouble first, then the ticks, the jobs, the workspace. It only reads."""
+"""`status`: current problems, the ticks, the jobs and the workspace."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from scheduled.notify.problems import OWNER
 from scheduled.paths import Paths
 from scheduled.queries.describe import written
 from scheduled.queries.jobs import in_words
-from scheduled.queries.view import View, looked_at
+from scheduled.queries.view import View, open_view
 from scheduled.state import directories, snapshot
 from scheduled.state.files import full_or_read_only
 from scheduled.state.ledger import Conditions, Ledger
@@ -25,21 +25,22 @@ from scheduled.state.open import exists
 
 
 def status(instance: Instance) -> dict[str, Any]:
-    """Return the state of everything, trouble first; `healthy` is whether there is none.
+    """Return the current problems as `troubles`, and the state of ticks, jobs, outbox and workspace.
 
-    The fields of a scheduler's health check are among its keys. Raises ConfigError.
+    `healthy` is true if there are no problems. `scheduler_running`, `uptime_seconds`, `job_count` and `stats` are the
+    fields that health checks of schedulers expect. Raise ConfigError if the configuration cannot be read.
     """
     paths = instance.paths
     if not exists(paths):
         return _before_the_first_tick(load_config(instance.config_file), paths)
-    with looked_at(instance) as (view, ledger):
+    with open_view(instance) as (view, ledger):
         found, zone, now = view.config, view.zone, clock.now()
-        rows = [_foreseen(view, row) for row in view.rows.values() if row.job in found.jobs]
+        rows = [_with_next_due(view, row) for row in view.rows.values() if row.job in found.jobs]
         ticks = _ticks(ledger, paths, now, zone)
-        troubles = list(dict.fromkeys([*_troubles(ledger, ticks), *_shortages(paths), *found.problems]))
+        problems = list(dict.fromkeys([*_problems(ledger, ticks), *_state_problems(paths), *found.problems]))
         return {
-            "healthy": not troubles,
-            "troubles": troubles,
+            "healthy": not problems,
+            "troubles": problems,
             "ticks": ticks,
             "scheduler_running": ticks["running"],
             "uptime_seconds": ticks["uptime_seconds"],
@@ -56,18 +57,16 @@ def status(instance: Instance) -> dict[str, Any]:
         }
 
 
-def _foreseen(view: View, row: JobRow) -> JobRow:
-    """Return *row* with what the next tick will find due: a slot may have been skipped since the last wrote it down."""
+def _with_next_due(view: View, row: JobRow) -> JobRow:
+    """Return *row* with the current `next_due`; the recorded one is outdated after `skip`."""
     return msgspec.structs.replace(row, next_due=view.next_run(view.config.jobs[row.job], row.key))
 
 
 def _before_the_first_tick(found: Config, paths: Paths) -> dict[str, Any]:
-    trouble = (
-        "no tick has ever run; `scheduled install` puts one into your crontab, `scheduled run` makes one now"
-    )
+    problem = "no tick has run yet; `scheduled install` adds ticks to your crontab, `scheduled run` runs one tick now"
     return {
         "healthy": False,
-        "troubles": [*_shortages(paths), *found.problems, trouble],
+        "troubles": [*_state_problems(paths), *found.problems, problem],
         "ticks": {
             "last": None,
             "seconds_ago": None,
@@ -89,12 +88,12 @@ def _before_the_first_tick(found: Config, paths: Paths) -> dict[str, Any]:
 
 
 def _ticks(ledger: Ledger, paths: Paths, now: float, zone: str) -> dict[str, Any]:
-    """Say when the last tick was here and how long ago the next should have been."""
+    """Return the time of the last tick, and how many seconds the next one is overdue."""
     last = snapshot.heartbeat(paths.snapshot)
     cadence = int(ledger.meta("cadence") or DEFAULT_CADENCE)
-    # The very first may still be under way: it has noted when it saw its first job.
-    came = last if last is not None else min((epoch.starts_at for epoch in ledger.epochs()), default=None)
-    overdue = None if came is None else max(0, int(now - came) - cadence)
+    # Without a heartbeat the first tick may still be under way; the start of the first epoch is its start.
+    latest = last if last is not None else min((epoch.starts_at for epoch in ledger.epochs()), default=None)
+    overdue = None if latest is None else max(0, int(now - latest) - cadence)
     running = overdue is not None and overdue <= cadence
     since = float(ledger.meta("ticking_since") or now)
     return {
@@ -107,22 +106,21 @@ def _ticks(ledger: Ledger, paths: Paths, now: float, zone: str) -> dict[str, Any
     }
 
 
-def _troubles(ledger: Conditions, ticks: dict[str, Any]) -> list[str]:
+def _problems(ledger: Conditions, ticks: dict[str, Any]) -> list[str]:
+    stopped = []
     if not ticks["running"]:
-        yet = (
-            "no tick has come since this state was made"
+        last = (
+            "none has run since this state directory was created"
             if ticks["last"] is None
-            else f"the last tick was {ticks['last']}"
+            else f"the last one was at {ticks['last'][:16].replace('T', ' ')}"
         )
-        first = [f"ticks have stopped: {yet}; `scheduled install` repairs the crontab"]
-    else:
-        first = []
-    told = [str(item.condition.payload.get("text", item.condition.key)) for item in ledger.conditions(OWNER)]
-    return first + [text for text in told if text]
+        stopped = [f"ticks have stopped: {last}; `scheduled install` repairs the crontab"]
+    found = [str(item.condition.payload.get("text", item.condition.key)) for item in ledger.conditions(OWNER)]
+    return stopped + [text for text in found if text]
 
 
-def _shortages(paths: Paths) -> list[str]:
-    """Return why the next tick can't record anything, if so."""
+def _state_problems(paths: Paths) -> list[str]:
+    """Return the reasons why the next tick could not write to the state directory."""
     remarks, reason = list(paths.remarks), full_or_read_only(paths.root)
     paths.remarks.clear()
     if remarks or reason:
@@ -177,12 +175,12 @@ def _job(view: View, row: JobRow) -> dict[str, Any]:
 
 
 def describe(view: View, job: Job) -> str:
-    """Say a schedule as it is written in a configuration; what has none, by what starts it."""
+    """Return the schedule of *job* in the short form of the configuration, or what starts a job without a schedule."""
     return written(job.schedules, view.zone) if job.is_by_time else in_words(view, job)
 
 
 def _health(rows: list[JobRow], found: Config) -> dict[str, Any] | None:
-    """Return the workspace's totals as the last health run found them."""
+    """Return the totals that the last run of the health handler found; None if there was no such run."""
     for row in rows:
         if handler_of(found.jobs[row.job].action) == "health" and row.last_result:
             return {key: row.last_result.get(key) for key in ("healthy", "warnings", "errors")}

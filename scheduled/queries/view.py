@@ -1,4 +1,4 @@
-"""Everything that questions need, looked at once: configuration and ledger together. No lock, nothing is changed."""
+"""One read of the configuration and the ledger, shared by the queries. It takes no lock and changes nothing."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +22,11 @@ from scheduled.state.open import read_only
 
 
 class View(msgspec.Struct, kw_only=True):
-    """What is configured, and where it stands *now*; *overridden* are the jobs whose file says something else."""
+    """The configuration with overrides applied, and the state of the jobs at *now*.
+
+    *overridden* are the jobs whose enabled state differs from the configuration. *busy* are the groups with a job
+    under way.
+    """
 
     config: Config
     now: Instant
@@ -31,24 +35,24 @@ class View(msgspec.Struct, kw_only=True):
     holds: Holds
     overridden: frozenset[str]
     cadence: int
-    busy: frozenset[str]  # groups of which a job is under way
+    busy: frozenset[str]
 
     @property
     def zone(self) -> str:
-        """The zone that people read instants in."""
+        """The IANA name of the configured zone, in which instants are displayed."""
         return self.config.timezone
 
     @property
     def pauses(self) -> Mapping[JobKey, Instant | None]:
-        """What is paused (`ALL_JOBS`: all) and until when."""
+        """The end of each pause, None for a pause without an end; the key `ALL_JOBS` means all jobs."""
         return self.holds.pauses
 
     def job(self, name: str) -> Job:
-        """Return a configured job; raises ConfigError, with the nearest name, if there is none."""
+        """Return a configured job. Raise ConfigError with the nearest name if there is no such job."""
         return self.config.jobs[known_jobs(self.config, [name])[0]]
 
     def holders(self, job: Job) -> list[str]:
-        """Return the jobs under way that *job*'s group makes it wait for."""
+        """Return the jobs of the same group that are under way: *job* waits for them."""
         return [
             key.for_people
             for key, job_state in self.job_states.items()
@@ -59,23 +63,26 @@ class View(msgspec.Struct, kw_only=True):
         return self.config.jobs[name].group if name in self.config.jobs else ""
 
     def is_running(self, key: JobKey) -> bool:
-        """Tell whether a run of *key* is under way."""
+        """Return whether a run of *key* is under way."""
         job_state = self.job_states.get(key)
         return job_state is not None and job_state.busy
 
     def next_run(self, job: Job, key: JobKey) -> Instant | None:
-        """Return when *key*, of *job*, may start next, as far as that is known: its gate aside, and other jobs of its group."""
+        """Return when *key*, of *job*, can start next; None if it will not, or if a pause has no end.
+
+        Its gate and the other jobs of its group are not taken into account.
+        """
         plan = self.plan(job, key)
         due = None if plan is None else plan.next_due
         at = None if due is None else may_start(job, key, due, self.pauses)
         if due is None or at is None or not is_too_late(job, due, at):
             return at
-        # Only a pause makes anything late: what comes after it may be held back, but is on time.
+        # The slot will be too late after a pause, so the first slot that comes due after the pause runs instead.
         slot = open_slots_of(job.schedules, self.job_states[key]).next_after(at - job.delay)
         return None if slot is None else may_start(job, key, slot + job.delay, self.pauses)
 
     def plan(self, job: Job, key: JobKey) -> JobPlan | None:
-        """Return what the next tick would do with *key*, of *job*, its gate aside; None if it has no epoch (disabled)."""
+        """Return what the next tick would do with *key*, of *job*, without its gate; None for a disabled job."""
         job_state = self.job_states.get(key)
         if job_state is None:
             return None
@@ -84,8 +91,8 @@ class View(msgspec.Struct, kw_only=True):
 
 
 @contextmanager
-def looked_at(instance: Instance) -> Iterator[tuple[View, Ledger]]:
-    """Read the configuration and look at the ledger; raises ConfigError."""
+def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
+    """Yield a view and the read-only ledger behind it. Raise ConfigError if the configuration cannot be read."""
     found = load_config(instance.config_file)
     now = int(clock.now())
     with read_only(instance.paths) as ledger:
@@ -109,7 +116,7 @@ def looked_at(instance: Instance) -> Iterator[tuple[View, Ledger]]:
         )
 
 
-def look(instance: Instance) -> View:
-    """Return what is configured and where it stands; raises ConfigError."""
-    with looked_at(instance) as (view, _):
+def load_view(instance: Instance) -> View:
+    """Return a view, detached from the ledger. Raise ConfigError if the configuration cannot be read."""
+    with open_view(instance) as (view, _):
         return view

@@ -261,7 +261,7 @@ def test_a_forecast_with_too_many_runs_is_refused_before_it_is_computed(world, i
     span = {"first": "2027-01-01", "last": "2090-01-01"}
 
     with pytest.raises(
-        RefusedError, match=r"from 2027.* to 2090.*: more than 500,000 runs .* a shorter span"
+        RefusedError, match=r"from 2027.* to 2090.*: a forecast is limited to 500,000 runs; .* a shorter span"
     ):
         interfaces["mcp"].service("forecast", **span)
     assert interfaces["mcp"].service("forecast", **span, job="yearly")

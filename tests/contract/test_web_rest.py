@@ -93,7 +93,7 @@ def test_a_job_that_is_not_a_chain_is_not_found_under_chains(rest, world, method
     answer = getattr(rest, method)(f"/api/daemon/chains/hello/{verb}")
 
     assert answer.status_code == 404
-    assert answer.json()["detail"].startswith("no such chain: hello; it is a job")
+    assert answer.json()["detail"].startswith("no such chain: hello is a job without steps")
     assert world.json("history") == []
     assert world.json("show", "hello")["enabled"]
 

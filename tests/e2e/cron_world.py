@@ -1,9 +1,8 @@
-"""A real Debian cron under a fake clock, sealed off in namespaces of its own.
+"""A real Debian cron under a fake clock, isolated in separate namespaces.
 
-A world is a directory: a home, a user crontab, a mailbox and a control log. `run` lets cron live in it from
-one fake instant to another and then cuts the power: every process in the world is killed at once, as an
-outage does. What is on the world's disk stays for the next `run`. Nothing of the machine's own crontab,
-home, spool or /run is seen or touched.
+A world is a directory with a home, a user crontab, a mailbox and a control log. `run` executes cron in it from one
+fake instant to another and then kills every process of the world at once, as a power failure does. Files in the world
+remain for the next `run`. The crontab, home, spool and /run of the machine itself are neither read nor changed.
 """
 
 import os
@@ -18,9 +17,8 @@ from zoneinfo import ZoneInfo
 
 NEEDED = ("cron", "crontab", "faketime", "unshare", "mount")
 
-# $0 is the world's directory. Beside it (and /tmp, which cron uses) nothing of the machine can be written here;
-# all tables that cron and its jobs read are the world's own. The machine's /etc/crontab is out too: its daily
-# jobs would really run.
+# $0 is the directory of the world. Apart from it and /tmp, which cron uses, the file system is read-only. All tables
+# that cron reads are replaced by those of the world, /etc/crontab too: the daily jobs of the machine would really run.
 SEAL = r"""
 set -eu
 around=$(dirname "$0")
@@ -49,9 +47,9 @@ cd home
 exec "$@"
 """
 
-# Cron starts its jobs with an empty environment; what PAM reads from /etc/environment is the way in for
-# the clock. FAKETIME_DONT_RESET: every process goes on from the one start, not from its own.
-# A machine that comes back after an outage has another boot id.
+# Cron starts its jobs with an empty environment. PAM adds the variables in /etc/environment, so the fake clock is
+# configured there. With FAKETIME_DONT_RESET the clock of a process continues from the common start, not from its own.
+# A machine has a new boot id after an outage.
 POWER_ON = r"""
 cat /proc/sys/kernel/random/uuid > "$0/boot_id"
 mount --bind "$0/boot_id" /proc/sys/kernel/random/boot_id
@@ -62,23 +60,23 @@ exec cron -f
 
 @cache
 def missing() -> str:
-    """Return what keeps a world from being made here, or nothing."""
+    """Return the reason why this machine cannot create a world; an empty text if it can."""
     if os.geteuid() != 0:
-        return "NOT RUN: a sealed cron needs root"
+        return "NOT RUN: an isolated cron needs root"
     if absent := [tool for tool in NEEDED if shutil.which(tool) is None]:
         return f"NOT RUN: missing {', '.join(absent)} (apt-get install cron faketime)"
     sealed = subprocess.run(
         ["unshare", "-m", "-p", "--fork", "mount", "-t", "tmpfs", "t", "/run"], check=False
     )
-    return "NOT RUN: no namespaces can be made here (a container?)" if sealed.returncode else ""
+    return "NOT RUN: namespaces cannot be created (in a container?)" if sealed.returncode else ""
 
 
 @dataclass
 class CronWorld:
-    """One machine with a cron, in *directory*, whose clock shows the time of *zone*.
+    """One machine with a cron, in *directory*, with a clock in *zone*.
 
-    Choose instants after the real now: files get their times from the real clock (libfaketime fakes none
-    of those), and a program may distrust a file from its own future.
+    Choose instants after the real time: libfaketime does not fake the times of files, and a program may reject a file
+    from its future.
     """
 
     directory: Path
@@ -92,22 +90,22 @@ class CronWorld:
 
     @property
     def home(self) -> Path:
-        """Root's home in this world: what HOME is for cron's jobs."""
+        """The home directory of root in this world, which is HOME for the jobs of cron."""
         return self.directory / "home"
 
     @property
     def crontab(self) -> Path:
-        """The file that cron reads as root's crontab."""
+        """The file that cron reads as the crontab of root."""
         return self.directory / "crontabs" / "root"
 
     @property
     def mails(self) -> list[str]:
-        """What cron had to mail, oldest first."""
+        """The mails that cron sent, oldest first."""
         return [path.read_text() for path in sorted((self.directory / "mail").iterdir())]
 
     @property
     def minutes(self) -> list[datetime]:
-        """The minutes of which a control line in /etc/cron.d says that cron was there."""
+        """The minutes in which cron executed a control line in /etc/cron.d."""
         try:
             stamps = (self.directory / "control").read_text().split()
         except FileNotFoundError:
@@ -115,7 +113,7 @@ class CronWorld:
         return [datetime.fromtimestamp(int(stamp) // 60 * 60, ZoneInfo(self.zone)) for stamp in stamps]
 
     def sh(self, *command, at: datetime | None = None, **options) -> subprocess.CompletedProcess[str]:
-        """Run *command* in this world, at the fake instant *at* if one is given; no cron runs meanwhile."""
+        """Run *command* in this world without cron, at the fake instant *at* if one is given."""
         clock = ["faketime", "-f", self._clock(at)] if at else []
         command = self._seal(["-m"], [*clock, *map(str, command)])
         return subprocess.run(
@@ -125,9 +123,9 @@ class CronWorld:
     def run(
         self, crontab: str | None, start: datetime, fake_minutes: int, speed: int = 600
     ) -> list[datetime]:
-        """Given root's *crontab* (None: as it is), run cron from *start* for *fake_minutes*, then cut the power.
+        """Run cron from *start* for *fake_minutes*, with a new *crontab* of root unless it is None, then kill it.
 
-        Return the minutes that the control line saw. Raise TimeoutError if the fake clock does not arrive.
+        Return the minutes in which the control line was executed. Raise TimeoutError if the fake clock is too slow.
         """
         if crontab is not None:
             self.crontab.write_text(crontab)
@@ -163,7 +161,7 @@ class CronWorld:
     def _wait(self, power: subprocess.Popen[bytes], until: datetime, seconds: float) -> None:
         deadline = (
             time.monotonic() + 2 * seconds + 30
-        )  # a machine under load is late; half a minute to start up
+        )  # tolerance for a machine under load, and half a minute for the start
         while not self.minutes or self.minutes[-1] < until:
             if power.poll() is not None or time.monotonic() > deadline:
                 log = (self.directory / "cron.log").read_text()
@@ -172,7 +170,7 @@ class CronWorld:
 
     @staticmethod
     def _power_off(power: subprocess.Popen[bytes]) -> None:
-        """Kill the world's first process: the kernel kills the others before that one can be reaped."""
+        """Kill the first process of the world: the kernel then kills all others before that one is reaped."""
         children = Path(f"/proc/{power.pid}/task/{power.pid}/children")
         while power.poll() is None:
             for pid in children.read_text().split():
@@ -200,6 +198,6 @@ class CronWorld:
 
 
 def every_minute(start: datetime, count: int) -> list[datetime]:
-    """Return *count* minutes after *start*, in *start*'s zone, by the real length of an hour."""
+    """Return the *count* minutes after *start*, in the zone of *start*, counted in elapsed time."""
     first = start.astimezone(UTC)
     return [(first + timedelta(minutes=n)).astimezone(start.tzinfo) for n in range(1, count + 1)]

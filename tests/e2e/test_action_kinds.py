@@ -1,4 +1,4 @@
-"""A kind of action that the program has never heard of: one module and a line in the registry are all it takes."""
+"""A new kind of action needs only one module and a line in the registry."""
 
 import subprocess
 import sys
@@ -37,7 +37,7 @@ times = 2
 
 
 class WithBeep:
-    """`scheduled` with one more kind of action, executed by *executor*."""
+    """`scheduled` with one additional kind of action, which *executor* executes."""
 
     def __init__(self, world: World, executor: str) -> None:
         self._world, self._code = world, BEEP.replace("EXECUTOR = EXECUTOR", f"EXECUTOR = {executor}")
@@ -64,11 +64,11 @@ def supervised(world: World) -> WithBeep:
 
 
 @pytest.fixture
-def orphaned(world: World) -> WithBeep:
-    return WithBeep(world, "'nobody'")
+def without_executor(world: World) -> WithBeep:
+    return WithBeep(world, "'missing'")
 
 
-def test_a_new_kind_is_shown_planned_and_executed(world: World, supervised: WithBeep) -> None:
+def test_a_new_kind_is_listed_planned_and_executed(world: World, supervised: WithBeep) -> None:
     world.configure(JOB)
 
     checked = supervised.run("check")
@@ -87,7 +87,9 @@ def test_a_new_kind_is_shown_planned_and_executed(world: World, supervised: With
     assert printed == f"beep beep {done['run_id']}\n"
 
 
-def test_a_new_kind_may_be_added_tried_and_be_a_step_of_a_chain(world: World, supervised: WithBeep) -> None:
+def test_a_job_of_a_new_kind_can_be_tried_and_be_a_step_of_a_chain(
+    world: World, supervised: WithBeep
+) -> None:
     world.configure('[jobs.all]\nchain = ["alarm", "alarm2"]\n')
     for name in ("alarm", "alarm2"):
         (world.config.parent / "jobs.d").mkdir(mode=0o700, exist_ok=True)
@@ -102,17 +104,21 @@ def test_a_new_kind_may_be_added_tried_and_be_a_step_of_a_chain(world: World, su
     )
 
 
-def test_a_run_that_nothing_executes_is_not_started_and_reported(world: World, orphaned: WithBeep) -> None:
+def test_a_run_without_an_executor_is_not_started_and_reported(
+    world: World, without_executor: WithBeep
+) -> None:
     world.configure(JOB + '[jobs.other]\ncron = "* * * * *"\ncommand = "true"\n')
 
-    ticked = orphaned.run("run")
-    runs = {run["job"]: (run["status"], run["attempt"]) for run in orphaned.json("history")}
-    again = orphaned.run("run")
-    status = orphaned.run("status")
-    why = orphaned.run("explain", "alarm").stdout
+    ticked = without_executor.run("run")
+    runs = {run["job"]: (run["status"], run["attempt"]) for run in without_executor.json("history")}
+    again = without_executor.run("run")
+    status = without_executor.run("status")
+    why = without_executor.run("explain", "alarm").stdout
 
     assert ticked.returncode == 1
-    assert "It waits: at the last tick nothing here executed what it does (beep)." in " ".join(why.split())
+    assert "It waits: at the last tick no executor was available for its action (beep)." in " ".join(
+        why.split()
+    )
     assert "1970" not in why
     assert "not started: no executor for actions of kind beep" in ticked.stderr + ticked.stdout
     assert "`scheduled disable alarm`" in ticked.stderr + ticked.stdout
@@ -120,21 +126,21 @@ def test_a_run_that_nothing_executes_is_not_started_and_reported(world: World, o
     assert (again.returncode, status.returncode) == (1, 1)
 
 
-def test_a_run_by_hand_that_nothing_executes_leaves_no_run(world: World, orphaned: WithBeep) -> None:
+def test_a_manual_run_without_an_executor_leaves_no_record(world: World, without_executor: WithBeep) -> None:
     world.configure('[jobs.alarm]\nbeep = "high"\n')
 
-    ran = orphaned.run("run", "alarm")
+    ran = without_executor.run("run", "alarm")
 
     assert ran.returncode == 1
     assert "no executor for actions of kind beep" in ran.stderr + ran.stdout
-    assert orphaned.json("history") == []
+    assert without_executor.json("history") == []
 
 
-def test_once_there_is_who_executes_it_what_waited_runs(
-    world: World, orphaned: WithBeep, supervised: WithBeep
+def test_a_waiting_run_starts_once_there_is_an_executor(
+    world: World, without_executor: WithBeep, supervised: WithBeep
 ) -> None:
     world.configure(JOB)
-    orphaned.run("run")
+    without_executor.run("run")
 
     ticked = supervised.run("run")
 
@@ -143,14 +149,16 @@ def test_once_there_is_who_executes_it_what_waited_runs(
     assert (newest["job"], newest["status"], newest["attempt"]) == ("alarm", "success", 1)
 
 
-def test_a_retry_of_what_nothing_executes_does_not_keep_the_tick(world: World, orphaned: WithBeep) -> None:
-    """The job is asked for again by everything that ends, and tried once."""
+def test_a_run_without_an_executor_is_attempted_once_in_a_tick(
+    world: World, without_executor: WithBeep
+) -> None:
+    """Each run that ends requests the job again, and still the tick ends."""
     jobs = "".join(f'[jobs.j{n}]\ncommand = "sleep 0.{n}"\n' for n in range(1, 4))
     world.configure(
         '[jobs.alarm]\nbeep = "high"\non = "job_completed"\n[jobs.all]\nchain = ["j1", "j2", "j3"]\n' + jobs
     )
 
-    ran = orphaned.run("run", "all")
+    ran = without_executor.run("run", "all")
 
     assert ran.returncode == 1
     assert (ran.stderr + ran.stdout).count("no executor for actions of kind beep") == 1

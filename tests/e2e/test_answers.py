@@ -1,4 +1,4 @@
-"""What the commands say is what the ticks do: through the real command line, under a clock that stands."""
+"""The results of queries agree with what ticks do, on the real command line under a fake clock."""
 
 import shutil
 
@@ -14,7 +14,7 @@ pytestmark = [
 
 @pytest.fixture
 def configured(world):
-    """Configure a world whose people live in UTC."""
+    """Return a function that configures a world in UTC."""
 
     def configure(*lines):
         world.configure("\n".join(['timezone = "UTC"', *lines]))
@@ -27,7 +27,7 @@ def quiet(done):
     return (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_the_crontabs_daily_report_is_silent_where_no_job_makes_one(configured):
+def test_without_a_report_job_the_daily_report_of_the_crontab_prints_nothing(configured):
     world = configured("[jobs.d]", 'cron = "0 8 * * *"', 'command = "true"')
     world.run("run", at="2026-11-20 07:58:00")
 
@@ -42,7 +42,7 @@ DAILY = ("[jobs.d]", 'cron = "0 9 * * *"', 'command = "true"')
 
 @pytest.fixture
 def skipped(configured):
-    """A world in which the slot of 11-21 was skipped on the eve of the one before, which has run."""
+    """A world in which the slot of 11-21 was skipped in advance, and that of 11-20 has run."""
     world = configured(*DAILY)
     world.run("run", at="2026-11-20 08:58:00")
     world.run("skip", "d", "--for", "2026-11-21T09:00", at="2026-11-20 08:58:30")
@@ -54,7 +54,7 @@ def days(entries):
     return [(entry["scheduled_for"] if isinstance(entry, dict) else entry)[8:10] for entry in entries]
 
 
-def test_a_slot_skipped_beforehand_is_not_announced(skipped):
+def test_a_slot_skipped_in_advance_is_not_listed_as_a_future_slot(skipped):
     at = "2026-11-20 09:02:00"
     span = ("--from", "2026-11-20T09:00", "--to", "2026-11-23T10:00", "--job", "d")
 
@@ -64,29 +64,29 @@ def test_a_slot_skipped_beforehand_is_not_announced(skipped):
     assert days(skipped.json("forecast", *span, at=at)) == ["20", "22", "23"]
 
 
-def test_a_slot_skipped_beforehand_is_not_open_when_its_hour_comes(skipped):
-    said = skipped.json("explain", "d", at="2026-11-21 09:03:00")
+def test_a_slot_skipped_in_advance_is_not_open_at_its_instant(skipped):
+    explained = skipped.json("explain", "d", at="2026-11-21 09:03:00")
 
-    assert (said["open_slots"], said["slot"]) == (0, None)
-    assert said["sentence"] == "It will run at 2026-11-22 09:00."
+    assert (explained["open_slots"], explained["slot"]) == (0, None)
+    assert explained["sentence"] == "It will run at 2026-11-22 09:00."
 
 
-def test_what_is_next_is_the_same_for_everybody_who_is_asked_before_the_next_tick(skipped):
+def test_after_a_skip_all_queries_agree_on_the_next_run_before_the_next_tick(skipped):
     skipped.run("skip", "d", "--for", "2026-11-22T09:00", at="2026-11-21 12:00:00")
     at = "2026-11-21 12:01:00"
 
     status = skipped.json("status", at=at)
-    said = [
+    upcoming = [
         skipped.json("jobs", at=at)[0]["next_run"],
         status["jobs"][0]["next_run"],
         status["next_job"]["scheduled"],
     ]
 
-    assert days(said) == ["23"] * 3
+    assert days(upcoming) == ["23"] * 3
 
 
-def test_no_word_is_taken_for_an_instant_by_its_looks(configured):
-    world = configured("[jobs.h]", 'cron = "0 11 * * *"', 'command = "echo abcdeTELL-ALL; exit 3"')
+def test_only_instants_are_shortened_and_no_other_text(configured):
+    world = configured("[jobs.h]", 'cron = "0 11 * * *"', 'command = "echo abcdeT-LIKE-ONE; exit 3"')
     for at in ("2026-11-20 10:58:00", "2026-11-20 11:00:00"):
         world.run("run", at=at)
 
@@ -95,11 +95,11 @@ def test_no_word_is_taken_for_an_instant_by_its_looks(configured):
 
     assert "  run               h-20261120T110000Z  failed (exit code 3)  2026-11-20 11:00\n" in explained
     assert "  next due          2026-11-21 11:00\n" in explained
-    assert "  what              echo abcdeTELL-ALL; exit 3\n" in shown
+    assert "  action            echo abcdeT-LIKE-ONE; exit 3\n" in shown
     assert "  position          2026-11-20 11:00\n" in shown
 
 
-BESIDE_CRON = (
+WITHOUT_CRON = (
     *("[jobs.once]", 'at = "2026-12-01T09:00"', 'command = "true"'),
     *("[jobs.event]", 'on = "disk_full"', 'command = "true"'),
     *("[jobs.first]", 'cron = "0 9 * * *"', 'command = "true"'),
@@ -113,30 +113,30 @@ BESIDE_CRON = (
     ("job", "when", "sentence"),
     [
         ("once", "once, at 2026-12-01T09:00:00+00:00", "It will run at 2026-12-01 09:00."),
-        ("event", "on disk_full", "It runs when disk_full happens."),
+        ("event", "on disk_full", "It runs when the event disk_full is published."),
         ("second", "after first and event", "It runs when first and event have succeeded."),
         ("step", "in line", "It runs as a step of line."),
-        ("line", "by hand", "It runs only by hand: `scheduled run line`."),
+        ("line", "by hand", "It runs only when you start it: `scheduled run line`."),
     ],
 )
-def test_everybody_says_alike_what_starts_a_job_without_a_cron_line(configured, job, when, sentence):
-    world, at = configured(*BESIDE_CRON), "2026-11-20 10:00:00"
+def test_all_queries_agree_on_what_starts_a_job_without_a_cron_expression(configured, job, when, sentence):
+    world, at = configured(*WITHOUT_CRON), "2026-11-20 10:00:00"
     world.run("run", at=at)
 
     listed = {entry["name"]: entry["schedule"] for entry in world.json("jobs", at=at)}
-    stands = {entry["name"]: entry["schedule"] for entry in world.json("status", at=at)["jobs"]}
+    in_status = {entry["name"]: entry["schedule"] for entry in world.json("status", at=at)["jobs"]}
 
-    assert (listed[job], stands[job]) == (when, when)
+    assert (listed[job], in_status[job]) == (when, when)
     assert world.json("explain", job, at=at)["sentence"] == sentence
 
 
-def test_a_run_says_which_instant_it_stands_for_beside_the_schedule_too(configured):
+def test_the_instant_of_a_run_without_a_slot_is_shown(configured):
     world = configured(*DAILY, "[jobs.line]", 'cron = "0 9 * * *"', 'chain = ["d"]')
     world.run("run", at="2026-11-20 08:58:00")
     ran = world.json("run", at="2026-11-20 09:00:00")["runs"]
     again, at = ("rerun", "d-20261120T090000Z"), "2026-11-20 09:05:00"
 
-    foreseen = world.json(*again, "--dry-run", at=at)
+    preview = world.json(*again, "--dry-run", at=at)
     table = world.run(*again, "--verbose", at=at).stdout
     rerun = world.json(*again, at=at)["runs"]
 
@@ -146,19 +146,19 @@ def test_a_run_says_which_instant_it_stands_for_beside_the_schedule_too(configur
         ("d", instant),
         ("line", instant),
     ]
-    assert [run["scheduled_for"] for run in (*foreseen, *rerun)] == [instant, instant]
+    assert [run["scheduled_for"] for run in (*preview, *rerun)] == [instant, instant]
     assert "2026-11-20 09:00" in table
 
 
 def warned(world, *words, at):
-    """What `add` said of the job, and what `check` says of it afterwards."""
+    """Add a job; return the warnings about it, which must be the same from `add` and from `check`."""
     added = world.json("add", "j", *words, "--command", "true", at=at)["warnings"]
     checked = world.json("check", at=at)["warnings"]
     assert [text.partition(": ")[2] for text in added] == [text.partition(": ")[2] for text in checked]
     return [text.partition("jobs.j: ")[2] for text in checked]
 
 
-def test_an_instant_that_is_over_is_doubted_unless_the_job_has_run_then(configured):
+def test_an_instant_in_the_past_causes_a_warning_unless_the_job_has_run(configured):
     world, at = configured(), "2026-11-20 10:00:00"
 
     assert warned(world, "--at", "2020-01-01T00:00", at=at) == [
@@ -174,7 +174,7 @@ def test_an_instant_that_is_over_is_doubted_unless_the_job_has_run_then(configur
     assert len(world.json("history", at="2026-11-20 12:00:00")) == 1
 
 
-def test_a_local_time_that_does_not_exist_is_doubted(configured):
+def test_a_local_time_that_does_not_exist_causes_a_warning(configured):
     world, at = configured(), "2026-01-20 10:00:00"
     zone = ("--timezone", "Europe/Berlin")
 
@@ -195,7 +195,7 @@ def test_a_local_time_that_does_not_exist_is_doubted(configured):
         (("forecast", "--from", "2026-11-22", "--to", "2026-11-21", "--ics"), "the end must be after the beginning"),
     ],
 )  # fmt: skip
-def test_a_span_that_holds_no_time_is_refused(configured, words, expected):
+def test_an_empty_span_is_refused(configured, words, expected):
     world = configured(*DAILY)
     world.run("run", at="2026-11-20 08:58:00")
 
@@ -208,15 +208,15 @@ def test_a_span_that_holds_no_time_is_refused(configured, words, expected):
 # `run --dry-run`
 
 
-def foreseen(world, at):
-    """What `run --dry-run` says, which must be what the tick then starts, in its order."""
-    said = world.json("run", "--dry-run", at=at)
+def planned(world, at):
+    """Return the plan of `run --dry-run`, which must contain exactly the runs that the tick then starts."""
+    plan = world.json("run", "--dry-run", at=at)
     ran = [run["job"] for run in world.json("run", at=at)["runs"]]
-    assert sorted(entry["job"] for entry in said if "waits" not in entry) == sorted(ran)
-    return [(entry["job"], entry.get("why") or entry["waits"]) for entry in said]
+    assert sorted(entry["job"] for entry in plan if "waits" not in entry) == sorted(ran)
+    return [(entry["job"], entry.get("why") or entry["waits"]) for entry in plan]
 
 
-def test_jobs_that_come_after_others_start_in_the_same_tick(configured):
+def test_jobs_that_run_after_others_start_in_the_same_tick(configured):
     at_nine = ('cron = "0 9 * * *"', 'command = "true"')
     world = configured(
         *("[jobs.c]", 'after = ["b"]', *at_nine),
@@ -225,7 +225,7 @@ def test_jobs_that_come_after_others_start_in_the_same_tick(configured):
     )
     world.run("run", at="2026-11-20 08:58:00")
 
-    assert foreseen(world, "2026-11-20 09:01:00") == [
+    assert planned(world, "2026-11-20 09:01:00") == [
         ("a", "due"),
         ("b", "due, after a"),
         ("c", "due, after b"),
@@ -233,17 +233,17 @@ def test_jobs_that_come_after_others_start_in_the_same_tick(configured):
     assert world.json("run", "--dry-run", at="2026-11-20 09:01:00") == []
 
 
-def test_a_job_that_comes_after_one_that_waits_waits_for_it(configured):
+def test_a_job_that_runs_after_a_waiting_job_waits_too(configured):
     at_nine = ('cron = "0 9 * * *"', 'command = "true"')
     world = configured("[jobs.a]", *at_nine, "[jobs.b]", 'after = ["a"]', *at_nine)
     for words in (("run",), ("pause", "a")):
         world.run(*words, at="2026-11-20 08:58:00")
 
-    assert foreseen(world, "2026-11-20 09:01:00") == [("a", "paused"), ("b", "waits for a")]
+    assert planned(world, "2026-11-20 09:01:00") == [("a", "paused"), ("b", "waits for a")]
     assert "waits for a" in world.run("run", "--dry-run", at="2026-11-20 09:01:00").stdout
 
 
-def test_every_event_that_waits_is_foreseen_by_its_name_that_in_the_spool_too(configured):
+def test_the_plan_names_every_waiting_event_including_those_in_the_spool(configured):
     world = configured("[jobs.free]", 'on = "disk_full"', 'command = "true"', 'where = { disk = "/" }')
     world.run("run", at="2026-11-20 09:00:00")
     for disk in ("/", "/srv", "/"):
@@ -251,18 +251,18 @@ def test_every_event_that_waits_is_foreseen_by_its_name_that_in_the_spool_too(co
     (world.state / "spool" / "disk_full.json").write_text('{"disk": "/"}')
     (world.state / "spool" / "bad").write_text("no payload")
 
-    assert foreseen(world, "2026-11-20 09:01:00") == [("free", "on disk_full")] * 3
+    assert planned(world, "2026-11-20 09:01:00") == [("free", "on disk_full")] * 3
 
 
-def test_all_slots_that_are_caught_up_on_are_foreseen_up_to_the_budget(configured):
+def test_the_plan_contains_all_slots_of_a_catch_up_within_the_budget(configured):
     hourly = ('cron = "0 * * * *"', 'command = "true"', 'catch_up = "all"')
     world = configured("[catch_up]", "max_runs = 2", "[jobs.each]", *hourly)
     world.run("run", at="2026-11-20 08:58:00")
 
-    assert foreseen(world, "2026-11-20 11:01:00") == [("each", "due"), ("each", "due"), ("each", "budget")]
+    assert planned(world, "2026-11-20 11:01:00") == [("each", "due"), ("each", "due"), ("each", "budget")]
 
 
-def test_what_can_be_read_is_foreseen_beside_what_cannot(configured):
+def test_the_plan_contains_valid_jobs_if_another_file_is_invalid(configured):
     world = configured(*DAILY)
     other = world.config.parent / "jobs.d" / "other.toml"
     other.parent.mkdir(mode=0o700)
@@ -270,4 +270,4 @@ def test_what_can_be_read_is_foreseen_beside_what_cannot(configured):
     world.run("run", at="2026-11-20 08:58:00")
     other.write_text("no TOML")
 
-    assert foreseen(world, "2026-11-20 09:01:00") == [("d", "due")]
+    assert planned(world, "2026-11-20 09:01:00") == [("d", "due")]

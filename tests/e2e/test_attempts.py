@@ -1,7 +1,7 @@
-"""Each attempt of a run is a row of its own in the ledger, with an output of its own."""
+"""Each attempt of a run has its own row in the ledger and its own output."""
 
 
-def test_what_each_attempt_printed_stays_beside_what_the_others_did(world):
+def test_the_output_of_each_attempt_is_kept_separately(world):
     world.configure(
         f"""
         timezone = "UTC"
@@ -29,7 +29,7 @@ def test_what_each_attempt_printed_stays_beside_what_the_others_did(world):
     ]
 
 
-def test_an_attempt_that_printed_nothing_has_no_output(world):
+def test_an_attempt_without_output_has_no_output_file(world):
     world.configure('timezone = "UTC"\n[jobs.quiet]\ncommand = "true"\n')
 
     world.run("run", "quiet")
@@ -37,7 +37,7 @@ def test_an_attempt_that_printed_nothing_has_no_output(world):
     assert world.sql("SELECT status, output FROM attempts") == [("success", None)]
 
 
-def test_what_a_handler_reported_is_in_the_history(world, sample):
+def test_the_history_contains_the_report_of_a_handler(world, sample):
     world.configure(f'timezone = "UTC"\nworkspace = "{sample.root}"\n[jobs.health]\nhandler = "health"\n')
 
     world.run("run", "health")
@@ -46,7 +46,7 @@ def test_what_a_handler_reported_is_in_the_history(world, sample):
     assert run["result"]["healthy"] > 0
 
 
-def test_a_run_by_an_event_has_an_id_that_a_ledger_begun_again_does_not_give_again(world):
+def test_the_id_of_an_event_run_is_unique_even_across_new_ledgers(world):
     world.configure('timezone = "UTC"\n[jobs.a]\non = "deploy"\ncommand = "true"\n')
 
     ids = []

@@ -1,4 +1,4 @@
-"""Chains, order and events, through the command line and real processes."""
+"""Chains, the order of jobs and events, on the command line with real processes."""
 
 import json
 
@@ -8,7 +8,7 @@ from tests.fixtures.world import World
 
 
 def ran(world: World) -> list[str]:
-    """The lines that jobs left, in the order in which they ran."""
+    """Return the names of the jobs that ran, in order."""
     path = world.root / "ran"
     return path.read_text().split() if path.exists() else []
 
@@ -17,7 +17,7 @@ def job(name: str, world: World, extra: str = "", code: int = 0) -> str:
     return f"[jobs.{name}]\n{extra}\ncommand = 'echo {name} >> {world.root}/ran; exit {code}'\n"
 
 
-def test_a_chain_runs_its_steps_in_order_and_side_by_side(world: World) -> None:
+def test_a_chain_runs_its_steps_in_order_and_the_jobs_of_a_step_in_parallel(world: World) -> None:
     chain = '[jobs.all]\nchain = ["a", ["b", "c"], "d"]\n'
     world.configure(chain + "".join(job(name, world) for name in "abcd"))
 
@@ -32,7 +32,7 @@ def test_a_chain_runs_its_steps_in_order_and_side_by_side(world: World) -> None:
 
 
 @pytest.mark.parametrize(("on_failure", "after_it"), [("stop", []), ("continue", ["c"])])
-def test_a_failed_step_stops_the_chain_unless_it_is_to_go_on(
+def test_a_failed_step_stops_the_chain_unless_on_failure_is_continue(
     world: World, on_failure: str, after_it: list[str]
 ) -> None:
     chain = f'[jobs.all]\nchain = ["a", "b", "c"]\non_failure = "{on_failure}"\n'
@@ -48,7 +48,7 @@ def test_a_failed_step_stops_the_chain_unless_it_is_to_go_on(
 
 @pytest.mark.parametrize(("on_failure", "after_it"), [("stop", []), ("continue", ["c"])])
 @pytest.mark.parametrize("beside", [[], ["x"]], ids=["alone", "beside another"])
-def test_a_step_that_is_disabled_has_failed(
+def test_a_disabled_step_counts_as_failed(
     world: World, on_failure: str, after_it: list[str], beside: list[str]
 ) -> None:
     chain = f'[jobs.all]\nchain = ["a", {json.dumps(["b", *beside])}, "c"]\non_failure = "{on_failure}"\n'
@@ -64,8 +64,8 @@ def test_a_step_that_is_disabled_has_failed(
     assert done.returncode == 1
 
 
-@pytest.mark.parametrize("how", ["disabled", "gone"])
-def test_a_step_that_waits_for_another_attempt_and_is_given_up_has_failed(world: World, how: str) -> None:
+@pytest.mark.parametrize("how", ["disabled", "removed"])
+def test_a_step_that_is_disabled_or_removed_before_its_retry_counts_as_failed(world: World, how: str) -> None:
     chain = '[jobs.all]\nchain = ["a", "b"]\n'
     retried = job("b", world, 'retry = { max_attempts = 3, delay = "1h" }', code=1)
     world.configure(chain + job("a", world) + retried)
@@ -86,7 +86,7 @@ def test_a_step_that_waits_for_another_attempt_and_is_given_up_has_failed(world:
     }
 
 
-def test_a_bad_job_elsewhere_keeps_no_chain_from_going_on(world: World) -> None:
+def test_an_invalid_job_elsewhere_does_not_stop_a_chain(world: World) -> None:
     chain = '[jobs.all]\nchain = ["a", "b", "c"]\non_failure = "continue"\n'
     world.configure(
         chain
@@ -102,7 +102,7 @@ def test_a_bad_job_elsewhere_keeps_no_chain_from_going_on(world: World) -> None:
 
 
 @pytest.mark.parametrize("payload", ["steps=3", "round=x", "failed=3", "at=9", "lost=1", "failures=x"])
-def test_what_an_event_says_is_not_taken_for_where_its_chain_is(world: World, payload: str) -> None:
+def test_the_payload_of_an_event_does_not_change_the_state_of_its_chain(world: World, payload: str) -> None:
     world.configure('[jobs.all]\non = "go"\nchain = ["a", "b"]\n' + job("a", world) + job("b", world))
     world.run("run")
 
@@ -112,7 +112,7 @@ def test_what_an_event_says_is_not_taken_for_where_its_chain_is(world: World, pa
     assert (done.returncode, done.stderr, ran(world)) == (0, "", ["a", "b"])
 
 
-def test_a_chain_under_way_when_the_first_version_was_replaced_keeps_its_failures(
+def test_a_chain_started_by_the_first_version_keeps_its_failures_after_an_upgrade(
     world: World, until
 ) -> None:
     slow = f"[jobs.slow]\ncommand = 'until [ -e {world.root}/end ]; do sleep 0.05; done'\n"
@@ -139,20 +139,20 @@ def test_a_chain_under_way_when_the_first_version_was_replaced_keeps_its_failure
     assert (chain["status"], chain["reason"], ran(world)) == ("failed", "b failed", ["b"])
 
 
-def test_a_chain_waits_for_a_step_that_is_paused(world: World) -> None:
+def test_a_chain_waits_for_a_paused_step(world: World) -> None:
     world.configure('[jobs.all]\nchain = ["a", "b"]\n' + job("a", world) + job("b", world))
     world.run("pause", "b")
     world.run("run", "all")
-    held, said = ran(world), world.json("explain", "all")["sentence"]
+    before, sentence = ran(world), world.json("explain", "all")["sentence"]
     world.run("resume", "b")
 
     world.run("run")
 
-    assert (held, ran(world)) == (["a"], ["a", "b"])
-    assert said.endswith(", attempt 1 of 1, at step 2 of 2: b (paused).")
+    assert (before, ran(world)) == (["a"], ["a", "b"])
+    assert sentence.endswith(", attempt 1 of 1, step 2 of 2: b (paused).")
 
 
-def test_after_a_crash_a_chain_goes_on_with_the_step_it_was_at(world: World, until) -> None:
+def test_after_a_crash_a_chain_continues_with_its_current_step(world: World, until) -> None:
     chain = '[jobs.all]\nchain = ["a", "slow", "z"]\n'
     slow = f"[jobs.slow]\ncommand = 'echo slow >> {world.root}/ran; while [ -e {world.root}/hold ]; do sleep 0.05; done'\n"
     world.configure(chain + job("a", world) + slow + job("z", world))
@@ -170,7 +170,7 @@ def test_after_a_crash_a_chain_goes_on_with_the_step_it_was_at(world: World, unt
     assert world.json("audit")["ok"] is True
 
 
-def test_a_job_comes_after_others_and_is_skipped_where_one_failed(world: World) -> None:
+def test_a_job_with_after_waits_for_the_others_and_is_skipped_if_one_failed(world: World) -> None:
     cron = 'cron = "* * * * *"'
     world.configure(
         job("late", world, f'{cron}\nafter = ["first"]')
@@ -186,7 +186,7 @@ def test_a_job_comes_after_others_and_is_skipped_where_one_failed(world: World) 
     assert world.json("status")["jobs"] != []
 
 
-def test_without_a_schedule_of_its_own_it_runs_when_all_of_them_have(world: World) -> None:
+def test_a_job_with_after_and_no_schedule_runs_when_all_the_others_have_run(world: World) -> None:
     cron = 'cron = "* * * * *"'
     world.configure(job("both", world, 'after = ["x", "y"]') + job("x", world, cron) + job("y", world, cron))
 
@@ -196,9 +196,9 @@ def test_without_a_schedule_of_its_own_it_runs_when_all_of_them_have(world: Worl
     assert ran(world)[2:] == ["both"]
 
 
-def test_circles_and_strangers_are_named_and_the_others_run(world: World) -> None:
+def test_cycles_and_unknown_jobs_are_reported_and_the_other_jobs_run(world: World) -> None:
     world.configure(
-        '[jobs.a]\nchain = ["b"]\n[jobs.b]\nchain = ["a"]\n[jobs.c]\nafter = ["nobody"]\ncommand = "true"\n'
+        '[jobs.a]\nchain = ["b"]\n[jobs.b]\nchain = ["a"]\n[jobs.c]\nafter = ["missing"]\ncommand = "true"\n'
         + job("d", world)
     )
 
@@ -207,23 +207,23 @@ def test_circles_and_strangers_are_named_and_the_others_run(world: World) -> Non
     problems = json.loads(done.stdout)["problems"]
     assert done.returncode == 2
     assert any("leads back to itself: a -> b -> a" in text or "b -> a -> b" in text for text in problems)
-    assert any("jobs.c: after: no such job: nobody" in text for text in problems)
+    assert any("jobs.c: after: no such job: missing" in text for text in problems)
     assert world.run("run", "d").returncode == 2
     assert ran(world) == ["d"]
 
 
-def test_a_failure_starts_the_jobs_that_listen_to_it(world: World) -> None:
-    listening = 'on = "job_failed"\nwhere = { job = "bad" }'
+def test_a_failure_starts_the_jobs_with_on_job_failed(world: World) -> None:
+    on_failure = 'on = "job_failed"\nwhere = { job = "bad" }'
     world.configure(
-        job("listens", world, listening) + job("bad", world, code=1) + job("other", world, code=1)
+        job("reacts", world, on_failure) + job("bad", world, code=1) + job("other", world, code=1)
     )
 
     world.run("run", "bad", "other")
 
-    assert ran(world).count("listens") == 1
+    assert ran(world).count("reacts") == 1
 
 
-def test_an_emitted_event_waits_for_the_next_tick_and_carries_its_payload(world: World) -> None:
+def test_the_next_tick_starts_the_jobs_of_an_emitted_event_with_its_payload(world: World) -> None:
     world.configure(
         f"[jobs.disk]\non = \"disk_full\"\ncommand = 'echo $SCHEDULED_EVENT_DATA >> {world.root}/ran'\n"
     )
@@ -238,40 +238,40 @@ def test_an_emitted_event_waits_for_the_next_tick_and_carries_its_payload(world:
     assert ran(world) == ['{"mount":', '"/home"}']
 
 
-def test_a_payload_of_any_letters_is_handed_over(world: World) -> None:
+def test_a_job_receives_a_payload_with_any_characters(world: World) -> None:
     world.configure(
         f"[jobs.disk]\non = \"disk_full\"\ncommand = 'printenv SCHEDULED_EVENT_DATA > {world.root}/data'\n"
     )
     world.run("run")
-    told = "\N{LATIN SMALL LETTER E WITH ACUTE}" * 30_000
+    value = "\N{LATIN SMALL LETTER E WITH ACUTE}" * 30_000
 
-    world.run("emit", "disk_full", f"a={told}")
+    world.run("emit", "disk_full", f"a={value}")
     done = world.run("run")
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads((world.root / "data").read_text(encoding="utf-8")) == {"a": told}
+    assert json.loads((world.root / "data").read_text(encoding="utf-8")) == {"a": value}
 
 
 @pytest.mark.parametrize("words", [[], ["--dry-run"]])
-def test_a_payload_that_no_job_can_be_handed_is_refused(world: World, words: list[str]) -> None:
+def test_a_payload_that_is_too_large_for_a_job_is_refused(world: World, words: list[str]) -> None:
     world.configure(job("disk", world, 'on = "disk_full"'))
     world.run("run")
 
     done = world.run("emit", "disk_full", f"a={'x' * 40_000}", f"b={'x' * 40_000}", *words)
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert "disk_full: its payload of 80015 bytes is more than the 65536" in done.stderr
+    assert "disk_full: its payload of 80015 bytes is larger than the 65536 bytes" in done.stderr
     world.run("run")
     assert ran(world) == []
 
 
-def test_a_file_in_the_spool_is_an_event_and_rubbish_is_set_aside(world: World) -> None:
+def test_a_file_in_the_spool_is_an_event_and_an_invalid_file_is_moved_aside(world: World) -> None:
     world.configure(job("disk", world, 'on = "disk_full"'))
     world.run("run")
     spool = world.state / "spool"
     (spool / "disk_full.json").write_text('{"mount": "/"}')
     (spool / "not an event").write_text("")
-    (spool / "disk_full.2.json").write_text("{rubbish")
+    (spool / "disk_full.2.json").write_text("{invalid")
 
     done = world.run("run")
 
@@ -281,7 +281,7 @@ def test_a_file_in_the_spool_is_an_event_and_rubbish_is_set_aside(world: World) 
     assert done.stderr.count("moved to ") == 2
 
 
-def test_events_that_lead_to_themselves_are_cut_off_and_said(world: World) -> None:
+def test_a_loop_of_events_is_stopped_and_reported(world: World) -> None:
     world.configure(job("loop", world, 'on = "job_completed"') + job("a", world))
 
     done = world.run("run", "a")
@@ -290,7 +290,7 @@ def test_events_that_lead_to_themselves_are_cut_off_and_said(world: World) -> No
     assert "a loop of 16 starts led to it" in done.stderr
 
 
-def test_a_boot_is_told_once_and_the_first_one_never(world: World) -> None:
+def test_a_boot_starts_reboot_jobs_once_except_at_the_first_tick(world: World) -> None:
     world.configure(job("boot", world, 'cron = "@reboot"'))
     world.run("run")
     world.sql("UPDATE meta SET value = 'another' WHERE key = 'boot'")
@@ -301,16 +301,15 @@ def test_a_boot_is_told_once_and_the_first_one_never(world: World) -> None:
     assert ran(world) == ["boot"]
 
 
-def test_the_steps_of_a_chain_are_told_what_its_run_stands_for(world: World) -> None:
-    told = "echo {scheduled_for} {missed} since {window_start}. $SCHEDULED_FOR $SCHEDULED_MISSED >> " + str(
-        world.root / "told"
-    )
+def test_the_steps_of_a_chain_get_the_instant_and_the_window_of_its_run(world: World) -> None:
+    command = "echo {scheduled_for} {missed} since {window_start}. $SCHEDULED_FOR $SCHEDULED_MISSED >> "
+    command += str(world.root / "printed")
     world.configure(f"""
         timezone = "UTC"
         [jobs.inner]
         chain = ["work"]
         [jobs.work]
-        command = '{told}'
+        command = '{command}'
         [jobs.outer]
         cron = "0 3 * * *"
         chain = ["inner"]
@@ -319,7 +318,7 @@ def test_the_steps_of_a_chain_are_told_what_its_run_stands_for(world: World) -> 
         world.run("run", at=at)
     world.run("run", "outer", "--for", "2026-02-01T03:00", at="2026-03-04 13:00:00")
 
-    assert (world.root / "told").read_text().splitlines() == [
+    assert (world.root / "printed").read_text().splitlines() == [
         "2026-03-01T03:00:00+00:00 0 since . 2026-03-01T03:00:00+00:00 0",
         "2026-03-04T03:00:00+00:00 2 since 2026-03-01T03:00:00+00:00. 2026-03-04T03:00:00+00:00 2",
         "2026-02-01T03:00:00+00:00 0 since 2026-03-04T03:00:00+00:00. 2026-02-01T03:00:00+00:00 0",
@@ -329,7 +328,7 @@ def test_the_steps_of_a_chain_are_told_what_its_run_stands_for(world: World) -> 
     }  # fmt: skip
 
 
-def test_skip_lets_go_of_the_retries_of_events_and_of_a_chains_steps(world: World) -> None:
+def test_skip_ends_the_retries_of_event_runs_and_of_the_steps_of_a_chain(world: World) -> None:
     again = "retry = { max_attempts = 3, delay = '1h' }"
     chain = '[jobs.all]\nchain = ["b", "c"]\n'
     world.configure(

@@ -1,4 +1,4 @@
-"""The command line from outside: exit codes, silence, and that a mistake does nothing."""
+"""The command line as a process: exit codes, output, and that an invalid command changes nothing."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import pytest
 
 from tests.fixtures.world import ENTRY
 
-# With an anchor in the past there is a slot in every second, that of the first tick included.
+# With an anchor in the past there is a slot in every second, also at the first tick.
 JOBS = """
     [jobs.good]
     every = "1s"
@@ -31,7 +31,7 @@ def cli(world):
 
 
 def everything(root):
-    """Return each file's content and times, by its path."""
+    """Return the content and the modification time of each file, by its path."""
     return {
         path: (path.read_bytes(), path.stat().st_mtime_ns)
         for path in sorted(root.rglob("*"))
@@ -43,7 +43,7 @@ def runs(world):
     return [(run["job"], run["trigger"], run["status"]) for run in world.json("history")]
 
 
-# Mistakes
+# Invalid commands
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def runs(world):
     [
         (["--nonsense"], "--nonsense"),
         (["--nonsense", "run"], "--nonsense"),
-        (["runn"], "No such verb: runn; did you mean run?"),
+        (["runn"], "No such command: runn; did you mean run?"),
         (["run", "--nonsense"], "--nonsense"),
         (["run", "good", "--nonsense"], "--nonsense"),
         (["run", "goood"], "no such job: goood; did you mean good?"),
@@ -69,7 +69,7 @@ def runs(world):
         (["daily-report"], 'no job has handler = "daily_report"'),
     ],
 )
-def test_a_mistake_is_refused_before_anything_is_done(cli, words, expected):
+def test_an_invalid_command_is_refused_without_a_change(cli, words, expected):
     done = cli.run(*words)
 
     assert (done.returncode, done.stdout) == (2, "")
@@ -79,7 +79,7 @@ def test_a_mistake_is_refused_before_anything_is_done(cli, words, expected):
 
 
 @pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["run", "good", "-h"], ["--version"]])
-def test_a_question_about_the_program_does_nothing(cli, words):
+def test_help_and_version_change_nothing(cli, words):
     done = cli.run(*words)
 
     assert (done.returncode, done.stderr, cli.state.exists()) == (0, "", False)
@@ -96,7 +96,7 @@ def test_a_run_that_is_not_under_way_cannot_be_stopped(cli):
 
 
 @pytest.mark.parametrize("order", ["before", "after", "around"])
-def test_config_and_state_may_stand_before_or_after_the_verb(cli, order):
+def test_config_and_state_may_be_before_or_after_the_command(cli, order):
     config, state = ["--config", str(cli.config)], ["--state", str(cli.state)]
     words = {
         "before": [*config, *state, "check", "--json"],
@@ -109,7 +109,7 @@ def test_config_and_state_may_stand_before_or_after_the_verb(cli, order):
     assert (done.returncode, json.loads(done.stdout)["jobs"]) == (0, 2)
 
 
-def test_the_environment_names_them_too_and_the_command_line_wins(cli, tmp_path):
+def test_options_take_precedence_over_the_environment(cli, tmp_path):
     environment = {
         **os.environ,
         "SCHEDULED_CONFIG": str(cli.config),
@@ -133,7 +133,7 @@ def test_it_can_be_started_as_a_module(cli):
     assert (done.returncode, json.loads(done.stdout)["ok"]) == (0, True)
 
 
-# Exit codes, and what is said
+# Exit codes and output
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_it_can_be_started_as_a_module(cli):
         ["run", "--dry-run"],
     ],
 )
-def test_where_nothing_can_be_printed_it_says_so_and_ends_with_1(cli, words):
+def test_an_unwritable_stdout_is_an_error(cli, words):
     assert cli.run("run", "good").returncode == 0
     with open("/dev/full", "w") as full:
         done = subprocess.run(
@@ -159,14 +159,14 @@ def test_where_nothing_can_be_printed_it_says_so_and_ends_with_1(cli, words):
     assert done.stderr == "scheduled: stdout: No space left on device\n"
 
 
-def test_when_all_is_well_it_says_nothing(cli):
+def test_a_successful_tick_prints_nothing(cli):
     done = [cli.run("run", "good"), cli.run("run")]
 
     assert [(one.returncode, one.stdout, one.stderr) for one in done] == [(0, "", "")] * 2
     assert ("good", "manual", "success") in runs(cli)
 
 
-def test_a_failure_is_said_once_and_ends_with_1(cli):
+def test_a_failure_is_printed_once_and_ends_with_1(cli):
     first, second = cli.run("run", "bad"), cli.run("run", "good")
 
     assert (first.returncode, first.stdout) == (1, "")
@@ -174,7 +174,7 @@ def test_a_failure_is_said_once_and_ends_with_1(cli):
     assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
 
 
-def test_a_failure_with_a_retry_to_come_is_still_well(world):
+def test_a_failure_with_a_pending_retry_ends_with_0(world):
     now = datetime.now().astimezone()
     world.configure(f"""
         timezone = "UTC"
@@ -190,7 +190,7 @@ def test_a_failure_with_a_retry_to_come_is_still_well(world):
     assert runs(world) == [("job", "schedule", "waiting_retry")]
 
 
-def test_a_bad_job_ends_with_2_and_the_others_run(cli):
+def test_an_invalid_job_ends_with_2_and_the_other_jobs_run(cli):
     cli.configure(JOBS + '[jobs.typo]\ncomand = "true"\n')
 
     done = cli.run("run", "good")
@@ -209,7 +209,7 @@ def test_a_configuration_that_cannot_be_read_ends_with_2_and_nothing_runs(cli):
     assert done.stderr.startswith(f"scheduled: {cli.config}: ")
 
 
-def test_what_another_tick_is_running_ends_with_75(cli, until):
+def test_a_job_that_another_tick_is_running_ends_with_75(cli, until):
     cli.configure(
         f"[jobs.long]\ncwd = '{cli.root}'\ncommand = 'touch begun; while [ ! -e go ]; do sleep 0.02; done'\n"
     )
@@ -224,7 +224,7 @@ def test_what_another_tick_is_running_ends_with_75(cli, until):
     assert runs(cli) == [("long", "manual", "success")]
 
 
-def test_trouble_found_by_check_and_status_is_told_by_their_exit_codes(cli):
+def test_the_exit_codes_of_check_and_status_report_problems(cli):
     cli.run("run", "bad")
     status = cli.run("status")
     cli.configure("[jobs.typo]\n")
@@ -234,7 +234,7 @@ def test_trouble_found_by_check_and_status_is_told_by_their_exit_codes(cli):
     assert (check.returncode, "jobs.typo" in check.stdout) == (2, True)
 
 
-def test_during_the_very_first_tick_no_tick_is_missed(world, until):
+def test_during_the_first_tick_status_reports_no_missed_tick(world, until):
     world.configure(
         f"[jobs.slow]\nevery = '1s'\nanchor = '2000-01-01'\ncommand = 'until [ -e {world.root}/end ]; do sleep 0.05; done'\n"
     )
@@ -249,14 +249,14 @@ def test_during_the_very_first_tick_no_tick_is_missed(world, until):
     assert [line["running"] for line in world.json("status")["jobs"]] == [False]
 
 
-def test_try_shows_what_a_job_prints_and_records_nothing(cli):
+def test_try_prints_the_output_of_a_job_and_records_nothing(cli):
     done = cli.run("try", "good")
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "good: success\n")
     assert not cli.state.exists() or runs(cli) == []
 
 
-def test_logs_print_what_the_newest_run_printed(cli):
+def test_logs_print_the_output_of_the_newest_run(cli):
     cli.run("run", "good")
 
     assert cli.run("logs", "good").stdout == "done\n"
@@ -266,7 +266,7 @@ def test_logs_print_what_the_newest_run_printed(cli):
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_json_is_utf_8_whatever_the_locale_says(cli, encoding):
+def test_json_is_utf_8_in_any_locale(cli, encoding):
     cli.configure("""
         [jobs.tea]
         command = "true"
@@ -285,7 +285,7 @@ def test_json_is_utf_8_whatever_the_locale_says(cli, encoding):
         ["history", "good"], ["audit"], ["logs", "good"], ["try", "good"], ["install", "--dry-run"],
     ],
 )  # fmt: skip
-def test_json_is_one_document_and_nothing_else(cli, words):
+def test_json_output_is_exactly_one_document(cli, words):
     cli.run("run")
     environment = {**os.environ, "PATH": os.environ["PATH"]}
     if words[0] == "install":
@@ -298,7 +298,7 @@ def test_json_is_one_document_and_nothing_else(cli, words):
     assert done.stdout.endswith(("}\n", "]\n"))
 
 
-def test_history_has_the_fields_that_others_read(cli):
+def test_history_has_the_documented_fields(cli):
     cli.run("run", "good")
 
     (run,) = cli.json("history")
@@ -310,7 +310,7 @@ def test_history_has_the_fields_that_others_read(cli):
     assert datetime.fromisoformat(run["started_at"]).tzinfo is not None
 
 
-# Looking changes nothing
+# Queries change nothing
 
 
 def test_a_dry_run_of_the_first_tick_creates_nothing(cli):
@@ -323,7 +323,7 @@ def test_a_dry_run_of_the_first_tick_creates_nothing(cli):
 @pytest.mark.parametrize(
     "words", [["run", "-n"], ["run", "-n", "good"], ["status"], ["check"], ["history"], ["audit"]]
 )
-def test_looking_changes_no_file(cli, words):
+def test_a_query_changes_no_file(cli, words):
     cli.run("run", "good")
     before = everything(cli.state)
 
@@ -333,17 +333,17 @@ def test_looking_changes_no_file(cli, words):
 
 
 @pytest.mark.parametrize(("word", "near"), [("histry", "history"), ("jbs", "jobs"), ("forcast", "forecast")])
-def test_an_unknown_verb_is_refused_with_the_nearest_of_all_rooms(cli, word, near):
+def test_an_unknown_command_is_refused_with_the_nearest_name(cli, word, near):
     done = cli.run(word)
 
-    assert (done.returncode, f"No such verb: {word}; did you mean {near}?" in done.stderr) == (2, True)
+    assert (done.returncode, f"No such command: {word}; did you mean {near}?" in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(("words", "expected"), [("expl", ["explain"]), ("explain go", ["good"])])
-def test_the_shell_completes_verbs_and_jobs(cli, words, expected):
+def test_the_shell_completes_commands_and_jobs(cli, words, expected):
     line = ["scheduled", "--config", str(cli.config), *words.split()]
-    asked = {"COMP_WORDS": " ".join(line), "COMP_CWORD": str(len(line) - 1)}
+    completion = {"COMP_WORDS": " ".join(line), "COMP_CWORD": str(len(line) - 1)}
 
-    done = cli.run(env={**os.environ, **asked, "_SCHEDULED_COMPLETE": "bash_complete"})
+    done = cli.run(env={**os.environ, **completion, "_SCHEDULED_COMPLETE": "bash_complete"})
 
     assert done.stdout.split() == [f"plain,{word}" for word in expected]

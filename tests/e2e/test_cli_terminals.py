@@ -1,4 +1,4 @@
-"""What the command line shows on terminals, in pipes, and where there is no UTF-8."""
+"""The output of the command line on terminals, in pipes, and without UTF-8."""
 
 import os
 import pty
@@ -24,7 +24,7 @@ def cli(world):
 
 
 def on_a_terminal(world, *words, **environment):
-    """Run a command whose output is a terminal; return its exit code and what it showed."""
+    """Run a command on a terminal; return its exit code and its output."""
     controller, terminal = pty.openpty()
     env = {
         key: value
@@ -39,7 +39,7 @@ def on_a_terminal(world, *words, **environment):
         while True:
             try:
                 part = os.read(controller, 65536)
-            except OSError:  # the other side is closed
+            except OSError:  # the process has closed the terminal
                 break
             if not part:
                 break
@@ -48,26 +48,26 @@ def on_a_terminal(world, *words, **environment):
     return process.returncode, shown
 
 
-def test_on_a_terminal_a_tick_says_what_it_does(cli):
+def test_on_a_terminal_a_tick_prints_its_progress(cli):
     code, shown = on_a_terminal(cli, "run", "Größe", LC_ALL="C.UTF-8", NO_COLOR=None)
 
     assert (code, "Größe success".encode() in re.sub(rb"\x1b\[[0-9;]*m", b"", shown)) == (0, True)
     assert COLOURED.search(shown)
 
 
-def test_no_color_means_no_colour(cli):
+def test_no_color_disables_colors(cli):
     code, shown = on_a_terminal(cli, "run", "bad", LC_ALL="C.UTF-8", NO_COLOR="1")
 
     assert (code, b"failed" in shown, COLOURED.search(shown)) == (1, True, None)
 
 
-def test_a_tick_on_a_terminal_with_nothing_due_says_so(cli):
+def test_on_a_terminal_a_tick_prints_that_nothing_was_due(cli):
     _, shown = on_a_terminal(cli, "run", NO_COLOR="1")
 
     assert b"nothing was due" in shown
 
 
-def test_verbose_speaks_into_a_pipe_too_and_without_colours(cli):
+def test_verbose_prints_progress_into_a_pipe_without_colors(cli):
     done = cli.run("run", "-v", "Größe")
 
     assert (done.returncode, "success" in done.stdout, "\x1b" in done.stdout) == (0, True, False)
@@ -80,7 +80,7 @@ def test_verbose_speaks_into_a_pipe_too_and_without_colours(cli):
         ["audit"], ["logs", "Größe"], ["try", "Größe"], ["run", "Größé"], ["status", "--json"], ["history", "--json"],
     ],
 )  # fmt: skip
-def test_where_there_is_no_utf_8_nothing_crashes(cli, words):
+def test_without_utf_8_no_command_crashes(cli, words):
     environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     cli.run("run", "Größe")
 
@@ -91,14 +91,14 @@ def test_where_there_is_no_utf_8_nothing_crashes(cli, words):
     assert (done.stdout + done.stderr).strip() or words[-1] == "-n"
 
 
-def test_words_that_are_no_text_are_refused(cli):
+def test_arguments_that_are_not_utf_8_are_refused(cli):
     done = subprocess.run([*cli.command("history"), b"\xff"], capture_output=True, check=False)
 
     assert (done.returncode, done.stdout, b"Traceback" in done.stderr) == (2, b"", False)
     assert done.stderr.startswith(b"scheduled: ")
 
 
-def test_a_reader_that_goes_away_causes_no_traceback(cli):
+def test_a_closed_pipe_causes_no_traceback(cli):
     cli.run("run", "Größe")
     reader, writer = os.pipe()
     os.close(reader)

@@ -1,4 +1,4 @@
-"""The verbs about jobs and runs, through the real command line, on a job list of the kind people have."""
+"""The commands about jobs and runs, through the real command line, with a typical list of jobs."""
 
 import json
 import subprocess
@@ -27,12 +27,12 @@ catch_up = "all"
 command = "echo for $SCHEDULED_FOR"
 """
 MONDAY = "2026-03-02 01:00:00"
-LATER = "2026-03-04 02:07:00"  # UTC; two hours into the day in Berlin
+LATER = "2026-03-04 02:07:00"  # UTC; 03:07 in Berlin
 
 
 @pytest.fixture
 def home(world):
-    """A world whose first tick was on Monday morning, and whose last on that night at 02:06 UTC."""
+    """A world with a first tick on Monday at 01:00 UTC and a last one at 02:06 UTC."""
     world.configure(JOBS)
     for at in (MONDAY, "2026-03-02 02:06:00"):
         world.run("run", at=at)
@@ -78,7 +78,7 @@ def test_an_unknown_job_is_refused_with_the_nearest_name_and_nothing_changes(hom
         ["add", "x", "--cron", "61 * * * *", "--command", "x"], ["state", "restore", "/etc/hostname"], ["run", "--for", "2026-03-02"],
     ],
 )  # fmt: skip
-def test_what_makes_no_sense_is_refused(home, words):
+def test_an_argument_that_is_not_valid_is_refused(home, words):
     done = home.run(*words, at=LATER)
 
     assert done.returncode == 2
@@ -86,7 +86,7 @@ def test_what_makes_no_sense_is_refused(home, words):
     assert done.stderr
 
 
-def test_jobs_lists_each_with_its_schedule_in_words_and_its_standing(home):
+def test_jobs_lists_each_job_with_its_schedule_in_words_and_its_state(home):
     found = {job["name"]: job for job in home.json("jobs", at=LATER)}
 
     assert found["backup-home"]["schedule"] == "at 03:00 every day"
@@ -95,7 +95,7 @@ def test_jobs_lists_each_with_its_schedule_in_words_and_its_standing(home):
     assert found["apt-refresh"]["next_run"] == "2026-03-04T03:07:00+01:00"  # missed: due now
 
 
-def test_show_tells_what_was_said_and_what_holds_by_default(home):
+def test_show_distinguishes_settings_from_defaults(home):
     found = home.json("show", "backup-home", at=LATER)
 
     assert found["settings"]["retry"]["max_attempts"] == 3
@@ -111,7 +111,7 @@ def test_next_merges_the_slots_of_all_jobs(home):
     assert [entry["job"] for entry in found] == ["sync-notes", "backup-home", "sync-notes"]
 
 
-def test_explain_says_why_it_waits_and_what_became_of_a_slot(home):
+def test_explain_gives_the_reason_to_wait_and_the_verdict_of_a_slot(home):
     waits = home.json("explain", "backup-home", at="2026-03-02 02:07:00")
     home.run("run", at=LATER)
     then = home.json("explain", "sync-notes", "--at", "2026-03-03T12:00", at=LATER)
@@ -139,7 +139,7 @@ def test_a_paused_job_waits_and_catches_up_once_it_is_resumed(home):
     assert sound(home, "2026-03-04 02:10:00")
 
 
-def test_the_idle_check_sees_a_change_and_the_heartbeat_stays_the_last_tick_s(home):
+def test_a_command_updates_the_snapshot_but_not_its_heartbeat(home):
     beat = (home.state / "scheduled_state.json").stat().st_mtime_ns
 
     home.run("disable", "sync-notes", at="2026-03-02 02:07:00")
@@ -159,7 +159,7 @@ def test_disable_and_enable_replay_nothing(home):
     assert sound(home, LATER)
 
 
-def test_skip_lets_go_of_all_open_slots_and_of_the_waiting_retry(home):
+def test_skip_decides_all_open_slots_and_ends_the_waiting_retry(home):
     done = home.json("skip", "backup-home", at=LATER)
 
     assert (done["skipped"], done["first"]) == (3, "2026-03-02T03:00:00+01:00")
@@ -167,7 +167,7 @@ def test_skip_lets_go_of_all_open_slots_and_of_the_waiting_retry(home):
     assert sound(home, LATER)
 
 
-def test_a_slot_in_the_middle_and_one_to_come_can_be_skipped(home):
+def test_a_slot_in_the_middle_and_a_future_slot_can_be_skipped(home):
     for slot in ("2026-03-03T12:00", "2026-03-04T03:30"):
         assert home.json("skip", "sync-notes", "--for", slot, at=LATER)["skipped"] == 1
     assert sound(home, LATER)
@@ -179,7 +179,7 @@ def test_a_slot_in_the_middle_and_one_to_come_can_be_skipped(home):
     assert sound(home, "2026-03-04 03:01:00")
 
 
-def test_a_skip_beforehand_is_forgotten_when_the_schedule_changes(home):
+def test_a_skip_of_a_future_slot_is_dropped_when_the_schedule_changes(home):
     home.run("skip", "apt-refresh", "--for", "2026-03-05", at=LATER)
     home.configure(JOBS.replace("@daily", "30 1 * * *"))
     home.run("run", at=LATER)
@@ -188,17 +188,17 @@ def test_a_skip_beforehand_is_forgotten_when_the_schedule_changes(home):
     assert sound(home, "2026-03-05 01:00:00")
 
 
-def test_run_for_takes_the_open_slot_and_anything_else_runs_beside_the_schedule(home):
-    taken = home.json("run", "weekly-report", "--for", "2026-03-02T09:00", at=LATER)["runs"][0]
-    beside = home.json("run", "by-hand", "--for", "2026-01-31", at=LATER)["runs"][0]
+def test_run_for_an_open_slot_decides_it_and_for_another_instant_is_an_extra_run(home):
+    decided = home.json("run", "weekly-report", "--for", "2026-03-02T09:00", at=LATER)["runs"][0]
+    extra = home.json("run", "by-hand", "--for", "2026-01-31", at=LATER)["runs"][0]
 
-    assert (taken["run_id"], taken["status"]) == ("weekly-report-20260302T080000Z", "success")
-    assert home.json("logs", beside["run_id"], at=LATER)["output"] == "for 2026-01-31T00:00:00+01:00\n"
+    assert (decided["run_id"], decided["status"]) == ("weekly-report-20260302T080000Z", "success")
+    assert home.json("logs", extra["run_id"], at=LATER)["output"] == "for 2026-01-31T00:00:00+01:00\n"
     assert home.json("history", "by-hand", at=LATER)[0]["scheduled_for"] == "2026-01-31T00:00:00+01:00"
     assert sound(home, LATER)
 
 
-def test_run_for_a_newer_slot_takes_the_older_ones_along_or_says_which_go_first(home):
+def test_run_for_a_newer_slot_coalesces_older_ones_or_names_the_slot_that_must_run_first(home):
     done = home.run("run", "weekly-report", "--for", "2026-03-16T09:00", at="2026-03-17 12:00:00")
     home.run("run", "apt-refresh", "--for", "2026-03-04", at=LATER)
 
@@ -210,16 +210,16 @@ def test_run_for_a_newer_slot_takes_the_older_ones_along_or_says_which_go_first(
 
 def test_rerun_makes_the_next_attempt_or_a_new_run_for_the_same_instant(home):
     waiting = home.json("rerun", "backup-home-20260302T020000Z", at="2026-03-02 02:07:00")["runs"][0]
-    (over,) = home.json("history", "sync-notes", at=LATER)
-    home.run("rerun", over["run_id"], at="2026-03-02 02:08:00")
+    (ended,) = home.json("history", "sync-notes", at=LATER)
+    home.run("rerun", ended["run_id"], at="2026-03-02 02:08:00")
 
     assert (waiting["attempt"], waiting["event"]) == (2, "job_retry_scheduled")
     again = home.json("history", "sync-notes", at=LATER)[0]
-    assert (again["trigger"], again["scheduled_for"]) == ("manual", over["scheduled_for"])
+    assert (again["trigger"], again["scheduled_for"]) == ("manual", ended["scheduled_for"])
     assert sound(home, "2026-03-02 02:08:00")
 
 
-def test_add_writes_a_private_file_that_remove_takes_back_with_a_backup(home):
+def test_add_writes_a_private_file_and_remove_deletes_it_after_a_backup(home):
     done = home.json(
         "add", "docs", "--cron", "30 2 * * *", "--command", "restic backup /srv", "--max-attempts", "3"
     )
@@ -232,7 +232,7 @@ def test_add_writes_a_private_file_that_remove_takes_back_with_a_backup(home):
     assert "restic" in Path(gone["backup"]).read_text()
 
 
-def test_add_and_check_say_where_ticks_come_too_rarely_for_a_schedule(home):
+def test_add_and_check_warn_about_a_schedule_that_needs_more_frequent_ticks(home):
     home.sql("INSERT INTO meta (key, value) VALUES ('cadence', '300')")
 
     done = home.json("add", "often", "--cron", "* * * * *", "--command", "true")
@@ -241,7 +241,7 @@ def test_add_and_check_say_where_ticks_come_too_rarely_for_a_schedule(home):
     assert home.json("check")["warnings"] == done["warnings"]
 
 
-def test_add_reads_a_job_as_other_schedulers_write_it(home):
+def test_add_accepts_the_job_format_of_other_schedulers(home):
     job = {
         "name": "b",
         "job_type": "interval",
@@ -257,41 +257,41 @@ def test_add_reads_a_job_as_other_schedulers_write_it(home):
     assert (done.returncode, settings["action"]["line"], settings["enabled"]) == (0, "x -v", False)
 
 
-def test_show_says_durations_and_sizes_as_one_would_write_them(home):
+def test_show_prints_durations_and_sizes_in_the_form_of_the_configuration(home):
     home.config.write_text(
         f'{JOBS}\n[jobs.held]\ncommand = "true"\nlimits = {{ memory = "512M", file_size = 1500 }}\n'
         "retry = { max_attempts = 2, delay = 90 }\n"
     )
 
-    said = home.run("show", "held").stdout
+    shown = home.run("show", "held").stdout
 
-    assert "max_attempts = 2, delay = 1m30s, " in said
-    assert "memory = 512M, cpu = -, file_size = 1500, " in said
-    assert "output_limit      1M\n" in said
+    assert "max_attempts = 2, delay = 1m30s, " in shown
+    assert "memory = 512M, cpu = -, file_size = 1500, " in shown
+    assert "output_limit      1M\n" in shown
 
 
-def test_a_job_that_has_two_names_is_not_added(home):
+def test_a_job_with_two_names_is_refused(home):
     done = home.run("add", "a", "--json", input='{"name": "b", "command": "x"}')
 
     assert refused(done) and "name: is said to be 'a', and 'b'; say it once" in done.stderr
     assert {"a", "b"}.isdisjoint(job["name"] for job in home.json("jobs"))
 
 
-def test_remove_leaves_every_other_line_as_it_is(home):
+def test_remove_changes_no_other_line(home):
     home.run("remove", "sync-notes")
 
-    gone = '[jobs.sync-notes]\nevery = "30m"\ncommand = "echo pulled"\n'
-    assert home.config.read_text() == JOBS.replace(gone, "")
+    removed = '[jobs.sync-notes]\nevery = "30m"\ncommand = "echo pulled"\n'
+    assert home.config.read_text() == JOBS.replace(removed, "")
 
 
-def test_a_job_that_others_need_is_not_removed(home):
+def test_a_job_that_others_need_cannot_be_removed(home):
     home.configure(JOBS + '[jobs.after]\nchain = ["sync-notes"]\n')
 
     assert refused(home.run("remove", "sync-notes"))
     assert "sync-notes" in home.config.read_text()
 
 
-def test_edit_keeps_what_is_sound_and_hands_a_faulty_draft_back(home, monkeypatch):
+def test_edit_saves_a_valid_draft_and_keeps_an_invalid_one_as_a_draft(home, monkeypatch):
     monkeypatch.setenv("EDITOR", "sed -i s/@daily/@weekly/")
     assert home.run("edit", "apt-refresh").returncode == 0
     monkeypatch.setenv("EDITOR", "sed -i s/@weekly/@wekly/")
@@ -308,10 +308,10 @@ def test_apply_twice_changes_nothing_the_second_time(home):
     file = home.root / "reports.toml"
     file.write_text('[jobs.monthly]\ncron = "0 7 1 * *"\ncommand = "true"\n')
 
-    looked = home.json("apply", str(file), "--dry-run")
+    preview = home.json("apply", str(file), "--dry-run")
     done = [home.json("apply", str(file))["changed"] for _ in range(2)]
 
-    assert "+[jobs.monthly]" in looked["diff"]
+    assert "+[jobs.monthly]" in preview["diff"]
     assert done == [True, False]
 
 
@@ -327,7 +327,7 @@ def test_dry_runs_change_nothing(home):
     assert {path: path.read_bytes() for path in home.root.rglob("*") if path.is_file()} == before
 
 
-def test_logs_are_whole_and_in_their_very_bytes(world):
+def test_logs_print_the_complete_output_as_bytes(world):
     world.configure(
         "[jobs.much]\ncommand = 'yes 0123456789 | head -c 300000'\n"
         "[jobs.odd]\ncommand = \"printf 'a\\\\033[31mred\\\\377\\\\n'\"\n"
@@ -342,37 +342,37 @@ def test_logs_are_whole_and_in_their_very_bytes(world):
     assert world.run("logs", "much", "-n", "2").stdout == "0123456789\n01234567"
 
 
-def test_logs_say_whose_they_are_where_newer_runs_printed_nothing(world):
+def test_logs_name_the_run_if_newer_runs_have_no_output(world):
     world.configure(
         "[jobs.noisy]\ncommand = 'if [ -e quiet ]; then exit 0; fi; touch quiet; echo noise'\n"
         f"cwd = '{world.root}'\n"
     )
     world.run("run", "noisy")
-    newest, told = world.run("logs", "noisy"), world.json("logs", "noisy")
+    newest, document = world.run("logs", "noisy"), world.json("logs", "noisy")
     world.run("run", "noisy")
 
     older = world.run("logs", "noisy")
 
-    assert (newest.stdout, newest.stderr, told["newer"]) == ("noise\n", "", 0)
-    said = f"scheduled: {told['run_id']}, attempt 1; of the one newer attempt nothing was printed\n"
-    assert (older.stdout, older.stderr) == ("noise\n", said)
+    assert (newest.stdout, newest.stderr, document["newer"]) == ("noise\n", "", 0)
+    note = f"scheduled: output of {document['run_id']}, attempt 1; 1 newer attempt has no output\n"
+    assert (older.stdout, older.stderr) == ("noise\n", note)
 
 
-def test_logs_tell_of_the_attempt_that_printed_anything(world):
+def test_logs_print_the_newest_attempt_with_output(world):
     world.configure(
         "[jobs.twice]\nevery = '1s'\nanchor = '2000-01-01'\nretry = { max_attempts = 2 }\n"
         "command = 'if [ $SCHEDULED_ATTEMPT = 2 ]; then exit 0; fi; echo first; exit 1'\n"
     )
     world.run("run")
 
-    done, told = world.run("logs", "twice"), world.json("logs", "twice")
+    done, document = world.run("logs", "twice"), world.json("logs", "twice")
 
-    assert (done.stdout, told["attempt"], told["status"]) == ("first\n", 1, "success")
-    assert done.stderr.endswith(", attempt 1; of the one newer attempt nothing was printed\n")
-    assert world.run("logs", told["run_id"], "-f").stdout == "first\n"
+    assert (done.stdout, document["attempt"], document["status"]) == ("first\n", 1, "success")
+    assert done.stderr.endswith(", attempt 1; 1 newer attempt has no output\n")
+    assert world.run("logs", document["run_id"], "-f").stdout == "first\n"
 
 
-def test_next_says_what_a_pause_makes_of_the_slots(home):
+def test_next_shows_the_effect_of_a_pause_on_the_slots(home):
     home.run("pause", "sync-notes", "--until", "2026-03-04T04:00", at=LATER)
     home.run("pause", "apt-refresh", at=LATER)
 
@@ -385,7 +385,7 @@ def test_next_says_what_a_pause_makes_of_the_slots(home):
     assert " paused " in home.run("next", "apt-refresh", "-n", "1", at=LATER).stdout + " "
 
 
-def test_logs_follows_a_run_for_as_long_as_it_lives(world, until):
+def test_logs_follow_a_run_until_it_ends(world, until):
     world.configure('[jobs.slow]\ncommand = "echo one; sleep 1; echo two"\n')
     with subprocess.Popen(world.command("run", "slow")) as tick:
         until(lambda: world.state.exists() and "one" in world.run("logs", "slow").stdout)
@@ -393,7 +393,7 @@ def test_logs_follows_a_run_for_as_long_as_it_lives(world, until):
     assert (done.stdout, tick.wait(20)) == ("one\ntwo\n", 0)
 
 
-def test_stop_ends_a_run_and_says_which_process_it_was(world, until):
+def test_stop_ends_a_run_and_names_its_process(world, until):
     world.configure('[jobs.slow]\ncommand = "sleep 60"\nretry = { max_attempts = 3 }\n')
     with subprocess.Popen(world.command("run", "slow"), stderr=subprocess.PIPE) as tick:
         until(lambda: world.state.exists() and world.json("history")[0]["status"] == "running")
@@ -407,7 +407,7 @@ def test_stop_ends_a_run_and_says_which_process_it_was(world, until):
     assert [run["status"] for run in world.json("history")] == ["failed"]
 
 
-def test_a_backup_goes_back_to_where_it_was_taken(home):
+def test_a_restore_returns_to_the_state_of_the_backup(home):
     target = home.root / "b.tgz"
     home.run("state", "backup", str(target), at="2026-03-02 02:08:00")
     home.run("run", at=LATER)
@@ -423,7 +423,7 @@ def test_a_backup_goes_back_to_where_it_was_taken(home):
     assert home.json("run", at="2026-03-04 02:08:00")["exit_code"] == 0
 
 
-def test_a_restore_waits_for_running_jobs_and_refuses_what_is_no_backup(world, until):
+def test_a_restore_refuses_running_jobs_and_files_that_are_not_backups(world, until):
     flag = world.root / "flag"
     flag.touch()
     world.configure(
@@ -452,7 +452,7 @@ def test_forecast_prints_exactly_three_fields_and_a_calendar(home):
     assert home.run(*words, "--ics", at=LATER).stdout.startswith("BEGIN:VCALENDAR\n")
 
 
-def test_what_is_wrong_now_is_listed_and_no_report_is_no_success(world):
+def test_incidents_are_listed_and_a_missing_report_is_an_error(world):
     world.configure('[jobs.broken]\ncommand = ["false"]\n')
     world.run("run", "broken")
 

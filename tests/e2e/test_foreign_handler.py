@@ -1,4 +1,4 @@
-"""The handler of docs/handlers.md, in a distribution of its own, is on equal footing with the built-in ones."""
+"""The handler of docs/handlers.md, in a separate distribution, works like a built-in one."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def blocks(language: str) -> list[str]:
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Install what the page shows, with pip, where only this test sees it."""
+    """Install the example of the page with pip, in a directory that only this test uses."""
     source, target = tmp_path / "source", tmp_path / "installed"
     source.mkdir()
     (source / "disk_space.py").write_text(blocks("python")[0])
@@ -45,7 +45,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("installed")
-def test_the_page_s_handler_works_as_the_page_says(world: World, sample: Sample) -> None:
+def test_the_handler_of_the_page_works_as_documented(world: World, sample: Sample) -> None:
     world.configure(f'workspace = "{sample.root}"\n' + blocks("toml")[1].replace("= 15", "= 101"))
 
     assert world.json("check")["problems"] == []
@@ -63,7 +63,7 @@ def test_the_page_s_handler_works_as_the_page_says(world: World, sample: Sample)
 
 
 @pytest.mark.usefixtures("installed")
-def test_its_options_are_checked_like_anybody_s(world: World) -> None:
+def test_its_options_are_validated(world: World) -> None:
     world.configure(blocks("toml")[1] + "lest_percent = 1\n")
 
     done = world.run("check", "--json")
@@ -72,11 +72,11 @@ def test_its_options_are_checked_like_anybody_s(world: World) -> None:
     assert "lest_percent" in json.loads(done.stdout)["problems"][0]
 
 
-def test_a_handler_that_nobody_has_is_named(world: World) -> None:
-    world.configure('[jobs.x]\nhandler = "nobody"\n')
+def test_a_missing_handler_is_named(world: World) -> None:
+    world.configure('[jobs.x]\nhandler = "missing"\n')
 
     done = world.run("check", "--json")
 
     assert done.returncode == 2
-    assert "nobody" in json.loads(done.stdout)["problems"][0]
+    assert "missing" in json.loads(done.stdout)["problems"][0]
     assert "health" in json.loads(done.stdout)["problems"][0]

@@ -1,4 +1,4 @@
-"""What defers, bounds and repeats runs, through the command line, under a clock that stands at given instants."""
+"""Rules that defer, limit and repeat runs, on the command line under a fake clock."""
 
 import shutil
 import subprocess
@@ -22,7 +22,7 @@ def configured(world: World, *lines: str, top: str = "") -> None:
 
 
 def runs(world: World) -> list[tuple[str, str, int, int]]:
-    """Slot, status, slots and attempt of every run, oldest first."""
+    """Return slot, status, number of slots and attempt of every run, oldest first."""
     found = reversed(world.json("history", at="2026-03-20 00:00:00"))
     return [(run["scheduled_for"][5:16], run["status"], run["slots"], run["attempt"]) for run in found]
 
@@ -36,7 +36,7 @@ def audited(world: World) -> bool:
     return bool(world.json("audit", at="2026-03-20 00:00:00")["ok"])
 
 
-def test_quiet_hours_defer_and_drop_nothing(world: World) -> None:
+def test_quiet_hours_defer_slots_without_dropping_any(world: World) -> None:
     configured(world, 'cron = "0 * * * *"', 'command = "true"', 'not_between = ["22:00", "08:00"]')
     world.run("run", at="2026-03-10 21:59:00")
 
@@ -49,7 +49,7 @@ def test_quiet_hours_defer_and_drop_nothing(world: World) -> None:
     assert audited(world)
 
 
-def test_a_gate_defers_until_it_holds(world: World) -> None:
+def test_a_closed_gate_defers_a_slot_until_it_opens(world: World) -> None:
     gate = world.root / "mounted"
     configured(world, 'cron = "0 * * * *"', 'command = "true"', f'only_if = {{ path = "{gate}" }}')
     world.run("run", at=FIRST)
@@ -74,7 +74,7 @@ def test_a_gate_that_stays_closed_past_its_deadline_skips_the_slot(world: World)
     assert audited(world)
 
 
-def test_exit_code_75_means_not_now_and_is_no_failure(world: World) -> None:
+def test_exit_code_75_defers_a_run_and_is_not_a_failure(world: World) -> None:
     ready = world.root / "ready"
     configured(world, 'cron = "0 * * * *"', f"command = '[ -e {ready} ] || exit 75'")
     world.run("run", at=FIRST)
@@ -88,7 +88,7 @@ def test_exit_code_75_means_not_now_and_is_no_failure(world: World) -> None:
     assert runs(world) == [("03-10T12:00", "success", 1, 2)]
 
 
-def test_retries_outlive_the_tick_and_spent_ones_are_a_failure(world: World) -> None:
+def test_retries_continue_in_later_ticks_and_the_last_failure_is_final(world: World) -> None:
     retry = 'retry = { max_attempts = 3, delay = "10m", backoff_multiplier = 2 }'
     configured(world, 'cron = "0 12 * * *"', 'command = "exit 1"', retry)
     world.run("run", at=FIRST)
@@ -103,7 +103,7 @@ def test_retries_outlive_the_tick_and_spent_ones_are_a_failure(world: World) -> 
     assert (last.returncode, runs(world)) == (1, [("03-10T12:00", "failed", 1, 3)])
 
 
-def test_a_short_retry_is_waited_for_inside_the_tick(world: World) -> None:
+def test_a_tick_waits_for_a_retry_with_a_short_delay(world: World) -> None:
     tried = world.root / "tried"
     retry = "retry = { max_attempts = 2, delay = 1 }"
     configured(world, 'cron = "* * * * *"', f"command = '[ -e {tried} ] || ! touch {tried}'", retry)
@@ -127,7 +127,7 @@ def test_catch_up_all_runs_each_slot_oldest_first(world: World) -> None:
     assert audited(world)
 
 
-def test_catch_up_none_lets_go_what_was_missed_and_runs_what_is_on_time(world: World) -> None:
+def test_catch_up_none_skips_missed_slots_and_runs_punctual_ones(world: World) -> None:
     configured(world, 'cron = "0 * * * *"', 'command = "true"', 'catch_up = "none"')
     world.run("run", at=FIRST)
 
@@ -148,7 +148,7 @@ def test_a_slot_later_than_its_grace_is_skipped(world: World) -> None:
     assert (runs(world), world.sql("SELECT verdict, reason FROM slots")) == ([], [("skipped", "late")])
 
 
-def test_a_tick_s_budget_leaves_the_rest_to_the_next(world: World) -> None:
+def test_a_tick_leaves_runs_beyond_its_budget_to_the_next_tick(world: World) -> None:
     jobs = "\n".join(f'[jobs.j{n}]\ncron = "0 * * * *"\ncommand = "true"' for n in range(5))
     world.configure(f'timezone = "UTC"\n[catch_up]\nmax_runs = 2\n{jobs}')
     world.run("run", at=FIRST)
@@ -164,7 +164,7 @@ def test_a_tick_s_budget_leaves_the_rest_to_the_next(world: World) -> None:
     assert audited(world)
 
 
-def test_an_interrupted_run_asks_or_tells_whether_it_was_done(world: World, until) -> None:
+def test_an_interrupted_run_waits_for_the_user_or_is_verified(world: World, until) -> None:
     world.configure(f"""
         [jobs.ask]
         cron = "* * * * *"
@@ -179,7 +179,7 @@ def test_an_interrupted_run_asks_or_tells_whether_it_was_done(world: World, unti
     until(lambda: (world.root / "ask").exists() and (world.root / "verify").exists())
     world.kill_all(runner)
 
-    same_minute = "2026-03-10 12:00:25"  # the next minute's slot would take the place of this one
+    same_minute = "2026-03-10 12:00:25"  # the slot of the next minute would supersede this one
     world.run("run", at=same_minute)
 
     found = {run["job"]: run["status"] for run in world.json("history", at=same_minute)}
@@ -188,7 +188,7 @@ def test_an_interrupted_run_asks_or_tells_whether_it_was_done(world: World, unti
 
 
 @pytest.mark.parametrize("forward", ["2037-01-01 00:00:00", "2026-03-11 12:00:00"])
-def test_a_clock_that_went_ahead_and_back_freezes_nothing_and_replays_nothing(
+def test_after_a_clock_jumped_ahead_and_back_jobs_run_and_no_slot_is_repeated(
     world: World, forward: str
 ) -> None:
     configured(world, 'cron = "0 * * * *"', 'command = "true"')
@@ -206,7 +206,7 @@ def test_a_clock_that_went_ahead_and_back_freezes_nothing_and_replays_nothing(
 
 
 @pytest.mark.parametrize("wrong", ["1970-01-01 00:00:00", "2016-03-10 12:00:00", "2026-03-10 04:12:00"])
-def test_a_boot_with_a_wrong_clock_that_comes_right_replays_nothing(world: World, wrong: str) -> None:
+def test_after_a_boot_with_a_wrong_clock_no_slot_is_repeated(world: World, wrong: str) -> None:
     configured(world, 'cron = "0 8 * * *"', 'command = "true"')
     for day in range(8, 11):
         world.run("run", at=f"2026-03-{day:02} 08:00:00")
@@ -222,7 +222,7 @@ def test_a_boot_with_a_wrong_clock_that_comes_right_replays_nothing(world: World
     assert len(runs(world)) == len(before) + 1
 
 
-def test_what_a_clock_was_away_from_for_long_is_not_gone_back_to(world: World) -> None:
+def test_a_clock_that_returns_to_a_wrong_time_after_days_is_not_called_right_again(world: World) -> None:
     configured(world, 'cron = "0 8 * * *"', 'command = "true"')
     world.run("run", at="2026-03-10 07:59:00")
     world.run("run", at="2037-01-01 12:00:00")
@@ -237,7 +237,7 @@ def test_what_a_clock_was_away_from_for_long_is_not_gone_back_to(world: World) -
 
 
 @pytest.mark.parametrize("code", [1, 75])
-def test_a_retry_does_not_wait_for_a_future_that_the_clock_has_left(world: World, code: int) -> None:
+def test_a_retry_planned_under_a_fast_clock_does_not_wait_until_that_instant(world: World, code: int) -> None:
     configured(world, f'command = "[ -e {world.root}/ready ] || exit {code}"', 'on = "go"')
     world.config.write_text(f'{world.config.read_text()}\nretry = {{ max_attempts = 2, delay = "10m" }}\n')
     world.run("run", at="2026-03-10 12:00:00")
@@ -253,77 +253,77 @@ def test_a_retry_does_not_wait_for_a_future_that_the_clock_has_left(world: World
 GATED = 'only_if = {{ path = "{root}/flag" }}\n'
 
 
-def waits_at_its_gate(world, name):
+def statuses(world, name):
     return [(run["job"], run["status"]) for run in world.json("history") if run["job"] == name]
 
 
-@pytest.mark.parametrize("asked_by", ["emit", "chain", "failure"])
-def test_what_an_event_or_a_chain_asks_for_waits_at_its_gate_too(world, asked_by):
+@pytest.mark.parametrize("started_by", ["emit", "chain", "failure"])
+def test_a_run_of_an_event_or_a_chain_waits_at_its_gate_too(world, started_by):
     gated = f"[jobs.gated]\non = 'go'\ncommand = 'true'\n{GATED.format(root=world.root)}"
     world.configure(
-        gated.replace("'go'", "'job_failed'" if asked_by == "failure" else "'go'")
+        gated.replace("'go'", "'job_failed'" if started_by == "failure" else "'go'")
         + '[jobs.all]\nchain = ["gated"]\n'
         + "[jobs.failing]\ncommand = 'false'\n"
     )
-    asking = {"emit": ("emit", "go"), "chain": ("run", "all"), "failure": ("run", "failing")}[asked_by]
-    world.run(*asking)
+    commands = {"emit": ("emit", "go"), "chain": ("run", "all"), "failure": ("run", "failing")}
+    world.run(*commands[started_by])
     world.run("run", "--verbose")
-    before = waits_at_its_gate(world, "gated")
+    before = statuses(world, "gated")
 
     (world.root / "flag").touch()
     done = world.run("run", "--verbose")
 
-    assert (before, done.returncode) == ([], 0 if asked_by != "failure" else done.returncode)
-    assert waits_at_its_gate(world, "gated") == [("gated", "success")]
+    assert (before, done.returncode) == ([], 0 if started_by != "failure" else done.returncode)
+    assert statuses(world, "gated") == [("gated", "success")]
 
 
-@pytest.mark.parametrize("asked_by", ["emit", "chain"])
-def test_at_the_gates_deadline_it_is_skipped_and_the_chain_goes_on(world, asked_by):
+@pytest.mark.parametrize("started_by", ["emit", "chain"])
+def test_a_step_is_skipped_at_the_deadline_of_its_gate_and_the_chain_continues(world, started_by):
     world.configure(
         f"[jobs.gated]\non = 'go'\ngate_deadline = '1h'\ncommand = 'true'\n{GATED.format(root=world.root)}"
         '[jobs.all]\nchain = ["gated", "last"]\n'
         "[jobs.last]\ncommand = 'true'\n"
     )
-    world.run(*{"emit": ("emit", "go"), "chain": ("run", "all")}[asked_by])
+    world.run(*{"emit": ("emit", "go"), "chain": ("run", "all")}[started_by])
     world.run("run", "--verbose")
 
     world.sql("UPDATE triggers SET at = at - 3601")
     world.run("run", "--verbose")
 
     runs = {run["job"]: (run["status"], run["reason"]) for run in world.json("history")}
-    chained = {"last": ("success", None), "all": ("success", None)} if asked_by == "chain" else {}
+    chained = {"last": ("success", None), "all": ("success", None)} if started_by == "chain" else {}
     assert runs == {"gated": ("skipped", "its gate stayed closed until its deadline"), **chained}
 
 
-def test_a_run_by_hand_says_nothing_of_a_budget_for_others(world):
-    world.configure("[jobs.m]\ncron = '* * * * *'\ncommand = 'true'\n[jobs.byhand]\ncommand = 'true'\n")
+def test_a_manual_run_gives_other_jobs_no_open_reason(world):
+    world.configure("[jobs.m]\ncron = '* * * * *'\ncommand = 'true'\n[jobs.manual]\ncommand = 'true'\n")
     world.run("run")
     world.run("pause")
     world.sql("UPDATE jobs SET position = position - 120")
     world.run("run", "--verbose")
     world.run("resume")
 
-    world.run("run", "byhand")
+    world.run("run", "manual")
 
-    assert {job["name"]: job["open_reason"] for job in world.json("jobs")} == {"m": None, "byhand": None}
+    assert {job["name"]: job["open_reason"] for job in world.json("jobs")} == {"m": None, "manual": None}
 
 
-def test_what_is_run_by_hand_asks_no_gate_of_its_own(world):
+def test_a_manual_run_does_not_evaluate_the_gate_of_its_job(world):
     world.configure(
-        f"[jobs.gated]\ncommand = 'true'\nonly_if = {{ command = 'echo asked >> {world.root}/asked' }}\n"
+        f"[jobs.gated]\ncommand = 'true'\nonly_if = {{ command = 'echo run >> {world.root}/gate' }}\n"
     )
 
     done = world.run("run", "gated")
 
-    assert (done.returncode, (world.root / "asked").exists()) == (0, False)
+    assert (done.returncode, (world.root / "gate").exists()) == (0, False)
 
 
-# The same tick, but that it has less time than ten minutes.
+# The same tick, with a shorter limit than ten minutes.
 LEAVING = "import sys; from scheduled.cli import main as cli; from scheduled.engine import follow_ups; follow_ups.RETRY_LIMIT = {}; sys.exit(cli.main())"
 
 
 @pytest.mark.parametrize(("stay", "delay"), [(-1, 0), (0.5, 2)])
-def test_no_job_keeps_a_tick_for_longer_than_is_stated(world, stay, delay):
+def test_retries_do_not_extend_a_tick_beyond_its_limit(world, stay, delay):
     world.configure(
         "[jobs.failing]\nevery = '1h'\nanchor = '2000-01-01'\ncommand = 'false'\n"
         f"retry = {{ max_attempts = 3, delay = {delay} }}\n"

@@ -1,4 +1,4 @@
-"""Step 0 of a tick: what makes it answer at once, and what makes it look again."""
+"""The idle check of a tick: when it ends the tick at once, and which changes make it continue."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def calm(world):
 
 
 def bare_tick(world, **environment):
-    """Make a tick as the crontab does; return the names of the modules it imported, and its exit code."""
+    """Run a tick as the crontab does; return the names of the imported modules and the exit code."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-I", "-S", ENTRY, *world.command("run")[2:]],
         env={**os.environ, **environment},
@@ -64,7 +64,7 @@ def header_of(world):
 # The format
 
 
-def test_the_header_gives_back_what_was_put_in():
+def test_a_parsed_header_has_the_written_numbers():
     numbers = [1_770_000_000, -(2**62), 2**62, 1_770_000_000, 10**9, 2**63, 2**64 - 1]
 
     text = idle.header(*numbers)
@@ -73,7 +73,7 @@ def test_the_header_gives_back_what_was_put_in():
     assert (len(text), idle.parse(text)) == (256, [due, idle.sealed(edited, due, *rest), *rest, digest])
 
 
-def test_a_digit_damaged_anywhere_in_the_header_puts_nothing_to_sleep(calm):
+def test_with_a_damaged_digit_in_the_header_no_tick_is_idle(calm):
     good = snapshot(calm).read_bytes()
     stat = snapshot(calm).stat()
     assert idle.is_idle(calm.command("run")[2:])
@@ -83,8 +83,8 @@ def test_a_digit_damaged_anywhere_in_the_header_puts_nothing_to_sleep(calm):
         digit = b"%d" % ((int(good[place : place + 1]) + 1) % 10)
         snapshot(calm).write_bytes(good[:place] + digit + good[place + 1 :])
         os.utime(snapshot(calm), ns=(stat.st_mtime_ns, stat.st_mtime_ns))
-        body = place > good.rindex(b" ", 0, good.index(b"  "))  # the digest is of no concern to an idle tick
-        assert body or not idle.is_idle(calm.command("run")[2:]), place
+        in_digest = place > good.rindex(b" ", 0, good.index(b"  "))  # an idle tick does not check the digest
+        assert in_digest or not idle.is_idle(calm.command("run")[2:]), place
 
 
 @pytest.mark.parametrize(
@@ -99,11 +99,11 @@ def test_a_digit_damaged_anywhere_in_the_header_puts_nothing_to_sleep(calm):
         b"[" + idle.header(1, 2, 3, 4, 5, 6, 7)[1:],
     ],
 )
-def test_what_is_no_header_is_not_taken_for_one(head):
+def test_an_invalid_header_is_rejected(head):
     assert idle.parse(head) is None
 
 
-def test_a_published_snapshot_begins_with_it_and_is_json_as_a_whole(calm):
+def test_a_published_snapshot_begins_with_a_header_and_is_valid_json(calm):
     data = snapshot(calm).read_bytes()
     document = json.loads(data)
 
@@ -116,7 +116,7 @@ def test_a_published_snapshot_begins_with_it_and_is_json_as_a_whole(calm):
 # An idle tick
 
 
-def test_an_idle_tick_moves_the_heartbeat_and_touches_nothing_else(calm):
+def test_an_idle_tick_updates_the_heartbeat_and_nothing_else(calm):
     os.utime(snapshot(calm), (time.time() - 60, header_of(calm)[3]))
     before = {place: (place.read_bytes(), place.stat().st_mtime_ns) for place in calm.state.glob("*.*")}
 
@@ -129,7 +129,7 @@ def test_an_idle_tick_moves_the_heartbeat_and_touches_nothing_else(calm):
     assert time.time() - 30 < snapshot(calm).stat().st_mtime <= time.time()
 
 
-def test_an_idle_tick_imports_next_to_nothing(calm):
+def test_an_idle_tick_imports_only_the_idle_module(calm):
     imported, _ = bare_tick(calm)
 
     assert (
@@ -140,14 +140,14 @@ def test_an_idle_tick_imports_next_to_nothing(calm):
     assert {name for name in imported if name.startswith("scheduled")} == {"scheduled", "scheduled.idle"}
 
 
-def test_the_crontabs_own_line_imports_nothing_that_it_has_no_use_for(world):
+def test_the_command_of_the_crontab_imports_no_unused_modules(world):
     world.configure("""
         [jobs.soon]
         every = "1s"
         command = "true"
     """)
     world.run("run")
-    time.sleep(1.1)  # its first interval has to be over, and a faked clock would import more
+    time.sleep(1.1)  # the first slot must be due; a fake clock would import other modules
     imported, code = bare_tick(world)
 
     runs = json.loads(world.run("history", "--json").stdout)
@@ -171,7 +171,7 @@ def test_a_path_is_read_in_the_locale_s_encoding(monkeypatch):
     assert idle.paths(["run", "--config", "/\xe9.toml", "--state", "/\udcff"]) == (b"/\xe9.toml", b"/\xff")
 
 
-def test_a_tick_with_nothing_to_start_leaves_no_outcome_file(calm):
+def test_a_tick_with_nothing_to_start_leaves_no_result_file(calm):
     edit(calm.config)
 
     assert not was_idle(calm)
@@ -179,7 +179,7 @@ def test_a_tick_with_nothing_to_start_leaves_no_outcome_file(calm):
 
 
 @pytest.mark.parametrize("option", ["--config", "--state"])
-def test_an_option_without_its_path_is_refused_even_where_nothing_is_due(calm, option):
+def test_an_option_without_its_path_is_refused_even_if_nothing_is_due(calm, option):
     named = {"--config": ("SCHEDULED_CONFIG", calm.config), "--state": ("SCHEDULED_STATE", calm.state)}
     env = {**os.environ, **{name: str(path) for name, path in named.values()}}
     done = subprocess.run([sys.executable, ENTRY, "run", option], env=env, capture_output=True, check=False)
@@ -187,7 +187,7 @@ def test_an_option_without_its_path_is_refused_even_where_nothing_is_due(calm, o
     assert (done.returncode, done.stdout) == (2, b"")
 
 
-# What makes a tick look again
+# Changes that make a tick continue
 
 
 def edit(path, text="# edited\n"):
@@ -195,7 +195,7 @@ def edit(path, text="# edited\n"):
 
 
 def replace(path):
-    """Put an equal file in its place, as an editor does that saves what it has read."""
+    """Replace the file by an equal one, as an editor does that saves an unchanged text."""
     stamp = path.stat().st_mtime_ns
     other = path.with_name("other")
     other.write_bytes(path.read_bytes())
@@ -213,21 +213,21 @@ DISTURBANCES = {
     "a new file in jobs.d": lambda world: (world.config.parent / "jobs.d" / "new.toml").write_text(""),
     "an edited file in jobs.d": lambda world: edit(world.config.parent / "jobs.d" / "there.toml"),
     "a removed file in jobs.d": lambda world: (world.config.parent / "jobs.d" / "there.toml").unlink(),
-    "a file in jobs.d whose rights changed": lambda world: (
-        world.config.parent / "jobs.d" / "there.toml"
-    ).chmod(0o400),
-    "a jobs.d whose rights changed": lambda world: (world.config.parent / "jobs.d").chmod(0o500),
-    "something in the spool": lambda world: (world.state / "spool" / "event").touch(),
-    "a snapshot that was edited": lambda world: edit(snapshot(world), " "),
-    "a snapshot that was replaced": lambda world: replace(snapshot(world)),
-    "a snapshot that is gone": lambda world: snapshot(world).unlink(),
-    "a ledger that is gone": lambda world: (world.state / "ledger.db").unlink(),
-    "a ledger that was written": write_ledger,
+    "a file in jobs.d with another mode": lambda world: (world.config.parent / "jobs.d" / "there.toml").chmod(
+        0o400
+    ),
+    "a jobs.d with another mode": lambda world: (world.config.parent / "jobs.d").chmod(0o500),
+    "a file in the spool": lambda world: (world.state / "spool" / "event").touch(),
+    "an edited snapshot": lambda world: edit(snapshot(world), " "),
+    "a replaced snapshot": lambda world: replace(snapshot(world)),
+    "a missing snapshot": lambda world: snapshot(world).unlink(),
+    "a missing ledger": lambda world: (world.state / "ledger.db").unlink(),
+    "a changed ledger": write_ledger,
 }
 
 
 @pytest.mark.parametrize("place", ["config", "state"])
-def test_directories_that_everybody_may_write_are_refused_by_every_tick_and_the_way_back_is_free(calm, place):
+def test_every_tick_refuses_a_world_writable_directory_until_its_mode_is_corrected(calm, place):
     directory = calm.config.parent if place == "config" else calm.state
     directory.chmod(0o777)
     codes = [bare_tick(calm)[1] for _ in "12"]
@@ -238,31 +238,31 @@ def test_directories_that_everybody_may_write_are_refused_by_every_tick_and_the_
 
 
 @pytest.mark.parametrize("disturbance", DISTURBANCES)
-def test_a_tick_looks_again_after(calm, disturbance):
+def test_a_tick_is_not_idle_after(calm, disturbance):
     DISTURBANCES[disturbance](calm)
 
     assert not was_idle(calm)
     assert was_idle(calm)
 
 
-def test_a_file_that_everybody_may_write_is_refused_at_once_and_believed_again_at_once(calm):
+def test_a_world_writable_file_is_refused_until_its_mode_is_corrected(calm):
     there = calm.config.parent / "jobs.d" / "there.toml"
 
     there.chmod(0o666)
     refused = calm.run("run")
     there.chmod(0o600)
-    mended = calm.run("run")
+    corrected = calm.run("run")
 
     assert (refused.returncode, "there.toml: everybody may write it" in refused.stderr) == (2, True)
-    assert (mended.returncode, mended.stderr) == (0, "")
+    assert (corrected.returncode, corrected.stderr) == (0, "")
     assert was_idle(calm)
 
 
-def test_a_tick_looks_again_in_another_zone(calm):
+def test_a_tick_in_another_zone_is_not_idle(calm):
     assert not was_idle(calm, TZ="Asia/Tokyo")
 
 
-def test_a_tick_looks_again_when_jobs_d_comes_into_being(world):
+def test_a_tick_is_not_idle_after_jobs_d_is_created(world):
     world.configure(FAR)
     world.run("run")
     before = was_idle(world)
@@ -271,7 +271,7 @@ def test_a_tick_looks_again_when_jobs_d_comes_into_being(world):
     assert (before, was_idle(world)) == (True, False)
 
 
-def test_a_write_that_is_not_folded_in_yet_is_seen(calm):
+def test_a_write_that_is_only_in_the_write_ahead_log_is_noticed(calm):
     with closing(SqliteLedger(calm.state / "ledger.db")) as ledger:
         with ledger.transaction():
             ledger.remember("k", "v")
@@ -279,29 +279,29 @@ def test_a_write_that_is_not_folded_in_yet_is_seen(calm):
         assert not was_idle(calm)
 
 
-def test_looking_at_the_ledger_disturbs_nobody(calm):
-    for verb in ("status", "history", "audit"):
-        calm.run(verb)
+def test_after_queries_on_the_ledger_a_tick_is_still_idle(calm):
+    for command in ("status", "history", "audit"):
+        calm.run(command)
 
     assert was_idle(calm)
 
 
 @pytest.mark.parametrize(("seconds_after_writing", "expected"), [(-1, False), (0, True), (3600, True)])
-def test_a_clock_before_the_last_write_is_not_believed(calm, seconds_after_writing, expected):
+def test_a_clock_before_the_last_write_is_not_trusted(calm, seconds_after_writing, expected):
     written = header_of(calm)[3]
     os.utime(snapshot(calm), (0, 0))
 
     assert nothing_due(calm, written + seconds_after_writing) is expected
 
 
-def test_a_clock_before_the_last_heartbeat_is_not_believed(calm):
+def test_a_clock_before_the_last_heartbeat_is_not_trusted(calm):
     written = header_of(calm)[3]
     os.utime(snapshot(calm), (0, written + 600))
 
     assert [nothing_due(calm, written + after) for after in (599, 600)] == [False, True]
 
 
-def test_the_due_instant_itself_is_due(calm):
+def test_a_tick_at_the_due_instant_is_not_idle(calm):
     due = header_of(calm)[0]
 
     assert [nothing_due(calm, instant) for instant in (due - 1, due, due + 1)] == [True, False, False]
@@ -312,7 +312,7 @@ def nothing_due(world, instant):
     return idle._nothing_due(*places, instant * 10**9)
 
 
-# Which command lines ask the question at all
+# Command lines for which the idle check runs
 
 
 @pytest.mark.parametrize(
@@ -332,12 +332,12 @@ def test_only_a_plain_run_can_be_idle(calm, words):
     assert not idle.is_idle(["--config", str(calm.config), "--state", str(calm.state), *words])
 
 
-def test_relative_paths_take_the_long_way(calm):
+def test_relative_paths_disable_the_idle_check(calm):
     assert idle.paths(["run", "--config", "scheduled.toml", "--state", str(calm.state)]) is None
 
 
 @pytest.mark.parametrize("order", [("options", "run"), ("run", "options")])
-def test_both_orders_of_the_command_line_name_the_same_places(order):
+def test_options_may_be_before_or_after_run(order):
     options = ["--config", "/c/scheduled.toml", "--state", "/s"]
     words = [word for part in order for word in (options if part == "options" else ["run"])]
 

@@ -1,4 +1,4 @@
-"""`install/install.sh` as a newcomer runs it: an empty home, a fresh checkout, twice in a row."""
+"""`install/install.sh` in an empty home directory, from a fresh checkout."""
 
 import os
 import shlex
@@ -14,16 +14,16 @@ from scheduled.install.block import BEGIN
 from tests.e2e.cron_world import CronWorld, missing
 
 ROOT = Path(__file__).parents[2]
-# Each installs packages with pip; on a machine under load that takes its time.
+# Each test installs packages with pip, which is slow on a machine under load.
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("install.sh")]
 needs_cron = [pytest.mark.system, pytest.mark.skipif(bool(missing()), reason=missing())]
 
 PYTHON = Path(sys.base_prefix) / "bin" / "python3"
-NOTHING_LISTENS = "http://127.0.0.1:9/"
+NO_SERVER = "http://127.0.0.1:9/"
 
 
 class Newcomer:
-    """An empty home, an empty place for temporary files and a fresh checkout."""
+    """An empty home directory, an empty directory for temporary files and a fresh checkout."""
 
     def __init__(self, directory):
         self.home, self.temporary, self.stubs = directory / "home", directory / "tmp", directory / "stubs"
@@ -38,7 +38,7 @@ class Newcomer:
         self.variables = {"PYTHON": str(PYTHON)}
 
     def stub(self, name, text):
-        """Put a program *name* first on PATH."""
+        """Create a program *name* in the first directory of PATH."""
         path = self.stubs / name
         path.write_text(f"#!/bin/sh\n{text}\n")
         path.chmod(0o755)
@@ -47,7 +47,7 @@ class Newcomer:
         return self._run([self.script, *arguments])
 
     def sh(self, line):
-        """Run what a person pastes."""
+        """Run *line* with the shell, as a user would."""
         return self._run(["/bin/sh", "-c", line])
 
     def _run(self, command):
@@ -75,7 +75,7 @@ def reports(text):
     return [Path(line.strip()) for line in text.splitlines() if line.endswith((".md", ".html"))]
 
 
-def test_try_shows_a_report_and_touches_nothing_outside(newcomer):
+def test_try_prints_a_report_and_changes_only_the_checkout(newcomer):
     newcomer.stub("crontab", f"touch {newcomer.checkout}/crontab-was-called")
     before = set(os.listdir(newcomer.checkout))
 
@@ -92,7 +92,7 @@ def test_try_shows_a_report_and_touches_nothing_outside(newcomer):
     assert set(os.listdir(newcomer.checkout)) == before | {".venv", ".try"}
 
 
-def test_a_try_that_was_interrupted_is_begun_again(newcomer):
+def test_after_an_interrupted_try_another_one_works(newcomer):
     packages = newcomer.checkout / ".venv/lib" / f"python3.{sys.version_info.minor}" / "site-packages"
     subprocess.run([PYTHON, "-m", "venv", newcomer.checkout / ".venv"], check=True)
     shutil.rmtree(packages / "pip/_internal/utils")
@@ -102,7 +102,7 @@ def test_a_try_that_was_interrupted_is_begun_again(newcomer):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_what_try_says_to_look_around_with_works(newcomer):
+def test_the_command_that_try_suggests_works(newcomer):
     command = newcomer.run("--try").stdout.strip().splitlines()[-1].strip()
 
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
@@ -111,14 +111,14 @@ def test_what_try_says_to_look_around_with_works(newcomer):
 
 
 def one_line(done, code, *words):
-    """The script ended with *code* and one line that says *words*."""
+    """Assert that the script ended with *code* and one line that contains *words*."""
     assert done.returncode == code
     [line] = done.stderr.splitlines()
     assert line.startswith("install.sh: ")
     assert [word for word in words if word not in line] == []
 
 
-def test_without_a_python_it_says_so(newcomer):
+def test_without_a_python_the_error_names_the_package(newcomer):
     del newcomer.variables["PYTHON"]
     for name in ("python3", *(f"python3.{minor}" for minor in range(11, 15))):
         newcomer.stub(name, "exit 1")
@@ -126,7 +126,7 @@ def test_without_a_python_it_says_so(newcomer):
     one_line(newcomer.run("--try"), 1, "missing: Python 3.11", "apt-get install python3")
 
 
-def test_without_venv_it_names_the_package(newcomer):
+def test_without_venv_the_error_names_the_package(newcomer):
     newcomer.variables["PYTHON"] = str(newcomer.stubs / "python3")
     newcomer.stub("python3", f'case "$*" in *ensurepip*) exit 1;; esac; exec {PYTHON} "$@"')
 
@@ -135,14 +135,14 @@ def test_without_venv_it_names_the_package(newcomer):
     one_line(done, 1, "missing: the venv module", f"python3.{sys.version_info.minor}-venv")
 
 
-def test_without_a_network_it_says_so(newcomer):
-    newcomer.variables |= {"PIP_CONFIG_FILE": "/dev/null", "PIP_INDEX_URL": NOTHING_LISTENS}
+def test_a_missing_network_is_an_error(newcomer):
+    newcomer.variables |= {"PIP_CONFIG_FILE": "/dev/null", "PIP_INDEX_URL": NO_SERVER}
     newcomer.variables |= {"PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": ""}
 
     one_line(newcomer.run("--try"), 1, "missing: a network")
 
 
-def test_without_a_compiler_where_one_is_needed_it_names_the_packages(newcomer):
+def test_a_missing_compiler_is_an_error_that_names_the_packages(newcomer):
     newcomer.variables |= {"PIP_NO_BINARY": "msgspec", "CC": "no-such-gcc"}
     before = set(os.listdir(newcomer.checkout))
 
@@ -154,7 +154,7 @@ def test_without_a_compiler_where_one_is_needed_it_names_the_packages(newcomer):
     assert set(os.listdir(newcomer.checkout)) == before | {".venv", ".try"}
 
 
-def test_without_a_home_it_says_so(newcomer):
+def test_without_home_the_script_fails(newcomer):
     newcomer.variables["HOME"] = ""
 
     one_line(newcomer.run(), 1, "missing: HOME")
@@ -170,23 +170,23 @@ def test_without_a_home_it_says_so(newcomer):
         (["--workspace", "/no"], "no such directory"),
     ],
 )
-def test_wrong_arguments_are_refused_before_anything_is_done(newcomer, arguments, words):
+def test_an_invalid_argument_is_refused_without_a_change(newcomer, arguments, words):
     one_line(newcomer.run(*arguments), 2, words)
 
     assert os.listdir(newcomer.home) == []
 
 
-def test_another_installers_command_is_not_replaced(newcomer):
-    theirs = newcomer.home / ".local/bin/scheduled"
-    theirs.parent.mkdir(parents=True)
-    theirs.write_text("theirs")
+def test_a_command_of_another_installer_is_not_replaced(newcomer):
+    other = newcomer.home / ".local/bin/scheduled"
+    other.parent.mkdir(parents=True)
+    other.write_text("other")
 
     one_line(newcomer.run("--no-cron"), 1, "not ours")
 
-    assert theirs.read_text() == "theirs"
+    assert other.read_text() == "other"
 
 
-def test_without_cron_only_the_crontab_is_left_out(newcomer):
+def test_with_no_cron_only_the_crontab_is_left_out(newcomer):
     newcomer.stub("crontab", f"touch {newcomer.home}/crontab-was-called; exit 1")
 
     done = newcomer.run("--no-cron")
@@ -196,7 +196,7 @@ def test_without_cron_only_the_crontab_is_left_out(newcomer):
     assert not (newcomer.home / "crontab-was-called").exists()
 
 
-def test_an_extra_is_added_by_the_command_that_its_lack_prints(newcomer):
+def test_the_command_in_the_error_about_a_missing_extra_installs_it(newcomer):
     newcomer.run("--no-cron")
     command = [newcomer.home / ".local/bin/scheduled", "web", "--url"]
     lacking = newcomer.sh(shlex.join(map(str, command)))
@@ -222,7 +222,7 @@ def test_an_extra_is_added_by_the_command_that_its_lack_prints(newcomer):
 
 
 class Settler(Newcomer):
-    """A newcomer in a sealed world with a real crontab; its home is the world's."""
+    """A newcomer in an isolated world with a real crontab; the home directory is that of the world."""
 
     def __init__(self, directory):
         super().__init__(directory)
@@ -246,7 +246,7 @@ def settler(tmp_path):
 
 
 def age(environment, crontab):
-    """Make an environment one that was installed for Python 3.10, whose Python was replaced since."""
+    """Change an environment as if it was installed for Python 3.10 and Python was upgraded later."""
     name = f"python{sys.version_info.major}.{sys.version_info.minor}"
     (environment / "lib" / name).rename(environment / "lib/python3.10")
     for path in (environment / "bin/scheduled", crontab):
@@ -257,12 +257,12 @@ def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
 
 
-class TestTheRealThing:
+class TestWithCron:
     pytestmark = needs_cron
 
-    def test_it_settles_in_and_leaves_again(self, settler):
-        mine = b"# mine\nPATH = /a:/b\n@daily x%y\n"
-        settler.world.crontab.write_bytes(mine)
+    def test_it_installs_upgrades_uninstalls_and_purges(self, settler):
+        lines = b"# other line\nPATH = /a:/b\n@daily x%y\n"
+        settler.world.crontab.write_bytes(lines)
         workspace = settler.checkout / "workspace"
         workspace.mkdir()
         (workspace / "BRANCH_REGISTRY.json").write_text('{"branches": []}')
@@ -288,17 +288,17 @@ class TestTheRealThing:
         installed = installed.replace(bytes(environment), bytes(newer))
         assert settler.world.crontab.read_bytes().partition(BEGIN)[2] == installed.partition(BEGIN)[2]
 
-        # Nothing hangs on the checkout any more.
+        # The installation does not depend on the checkout.
         settler.checkout.rename(settler.checkout.with_name("moved"))
         assert settler.command("check").returncode == 0
         tick = installed.split(b"@reboot ")[1].split(b"\n")[0].decode()
         assert settler.world.sh("env", "-i", f"HOME={settler.home}", "sh", "-c", tick).returncode == 0
 
         script = settler.checkout.with_name("moved") / "install" / "install.sh"
-        gone = settler.run("--uninstall", script=script)
+        uninstalled = settler.run("--uninstall", script=script)
 
-        assert gone.returncode == 0, gone.stderr
-        assert settler.world.crontab.read_bytes().endswith(mine)
+        assert uninstalled.returncode == 0, uninstalled.stderr
+        assert settler.world.crontab.read_bytes().endswith(lines)
         assert BEGIN not in settler.world.crontab.read_bytes()
         assert [config.exists(), state.exists()] == [False, True]
         assert not (settler.home / ".local/share/scheduled").exists()
@@ -307,19 +307,19 @@ class TestTheRealThing:
         assert settler.run("--purge", script=script).returncode == 0
         assert not state.exists()
 
-    def test_after_an_upgrade_of_python_everything_says_what_to_do_and_that_mends_it(self, settler):
+    def test_after_an_upgrade_of_python_each_command_prints_the_repair_and_the_repair_works(self, settler):
         settler.run()
         environment = (settler.home / ".local/share/scheduled/venv").resolve()
         age(environment, settler.world.crontab)
         tick = settler.world.crontab.read_bytes().split(b"@reboot ")[1].split(b"\n")[0].decode()
 
-        said = f"scheduled: was installed for Python 3.10, and this is Python 3.{sys.version_info.minor}"
+        problem = f"scheduled: was installed for Python 3.10, and this is Python 3.{sys.version_info.minor}"
         advice = f"(was the system upgraded?); run {settler.script}\n"
         for _ in ("when something is due", "when nothing is"):
             done = settler.world.sh("env", "-i", f"HOME={settler.home}", "sh", "-c", tick)
-            assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{said} {advice}")
+            assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{problem} {advice}")
         done = settler.command("status")
-        assert (done.returncode, done.stderr) == (1, f"{said} {advice}")
+        assert (done.returncode, done.stderr) == (1, f"{problem} {advice}")
 
         assert settler.run().returncode == 0
 
@@ -329,10 +329,10 @@ class TestTheRealThing:
 
         (environment.parent / "venv/bin/python").unlink()
         done = settler.command("status")
-        gone = "scheduled: the Python that it was installed for is gone"
-        assert (done.returncode, done.stderr) == (1, f"{gone} {advice}")
+        problem = "scheduled: the Python that it was installed for is gone"
+        assert (done.returncode, done.stderr) == (1, f"{problem} {advice}")
 
-    def test_what_an_earlier_script_made_is_replaced_and_extras_are_kept(self, settler):
+    def test_an_environment_of_an_earlier_version_is_replaced_and_extras_are_kept(self, settler):
         settler.run("--no-cron")
         data = settler.home / ".local/share/scheduled"
         made = (data / "venv").resolve()
@@ -359,17 +359,17 @@ class TestTheRealThing:
         web = subprocess.Popen([first / "bin/python", "-c", "input()"], stdin=subprocess.PIPE)
         settler.run()
         settler.run()
-        there = first.exists()
+        kept = first.exists()
         web.communicate(b"\n")
         settler.run()
 
-        assert (there, first.exists()) == (True, False)
+        assert (kept, first.exists()) == (True, False)
 
-    def test_an_installation_that_fails_leaves_the_one_before_as_it_was(self, settler):
+    def test_a_failed_installation_does_not_change_the_previous_one(self, settler):
         settler.run()
         before = settler.world.crontab.read_bytes()
         places = set(os.listdir(settler.home / ".local/share/scheduled"))
-        settler.variables |= {"PIP_CONFIG_FILE": "/dev/null", "PIP_INDEX_URL": NOTHING_LISTENS}
+        settler.variables |= {"PIP_CONFIG_FILE": "/dev/null", "PIP_INDEX_URL": NO_SERVER}
         settler.variables |= {"PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": ""}
 
         assert "missing: a network" in settler.run().stderr
@@ -378,7 +378,7 @@ class TestTheRealThing:
         assert settler.world.crontab.read_bytes() == before
         assert settler.command("status").returncode == 0
 
-    def test_a_home_of_another_user_is_refused_and_nothing_is_changed(self, settler):
+    def test_the_home_of_another_user_is_refused_without_a_change(self, settler):
         os.chown(settler.home, 4711, 4711)
 
         done = settler.run()
@@ -389,7 +389,7 @@ class TestTheRealThing:
         one_line(settler.run("--uninstall"), 1, str(settler.home))
         os.chown(settler.home, 0, 0)
 
-    def test_through_sudo_it_says_for_whom_it_is(self, settler):
+    def test_with_sudo_it_prints_for_which_user_it_installs(self, settler):
         settler.variables |= {"SUDO_USER": "alice"}
 
         done = settler.run("--no-cron")
@@ -398,7 +398,7 @@ class TestTheRealThing:
         assert "(to install for alice, run it without sudo)" in done.stdout
 
     @pytest.mark.parametrize("umask", ["000", "077"])
-    def test_whatever_the_umask_what_is_installed_works(self, settler, umask):
+    def test_an_installation_works_with_any_umask(self, settler, umask):
         done = settler.run(before=f"umask {umask};")
 
         assert done.returncode == 0, done.stderr
@@ -415,7 +415,7 @@ class TestTheRealThing:
         ]
         assert {name: oct(mode(settler.home / name)) for name in made} == dict.fromkeys(made, "0o700")
 
-    def test_a_workspace_is_looked_after_from_the_first_run(self, settler):
+    def test_with_a_workspace_its_jobs_are_configured(self, settler):
         done = settler.run("--workspace", settler.checkout, "--every", "10", "--no-cron")
 
         config = settler.home / ".config/scheduled/scheduled.toml"
@@ -423,17 +423,17 @@ class TestTheRealThing:
         assert "wrote" in done.stdout
         assert "daily_report" in settler.command("status").stdout
 
-    def test_what_a_person_has_edited_stays(self, settler):
+    def test_purge_keeps_an_edited_configuration(self, settler):
         settler.run("--no-cron")
         config = settler.home / ".config/scheduled/scheduled.toml"
-        config.write_text(config.read_text() + "\n# mine\n")
+        config.write_text(config.read_text() + "\n# edited\n")
 
         done = settler.run("--purge")
 
         assert done.returncode == 0, done.stderr
-        assert config.read_text().endswith("# mine\n")
+        assert config.read_text().endswith("# edited\n")
 
-    def test_a_state_by_another_name_is_never_purged(self, settler):
+    def test_purge_refuses_a_state_directory_from_the_environment(self, settler):
         settler.variables["SCHEDULED_STATE"] = str(settler.home)
 
         done = settler.run("--purge")
@@ -441,7 +441,7 @@ class TestTheRealThing:
         assert done.returncode == 1
         assert settler.home.exists()
 
-    def test_without_cron_it_says_what_to_install(self, settler):
+    def test_without_cron_the_error_names_the_package(self, settler):
         no_crontab = f'mount --bind "{settler.script.parent}/starter.toml" "$(command -v crontab)";'
 
         one_line(settler.run(before=no_crontab), 1, "missing: cron", "apt-get install cron")

@@ -253,7 +253,7 @@ def test_a_revoked_permission_is_refused_at_once(agent):
         ("history", {"jib": "greet"}, "jib: no such argument; the arguments are job, since, status, limit"),
         ("explain", {}, "job: is missing"),
         ("stop", {"run_id": ["a"]}, "run_id: Input should be a valid string, got ['a']"),
-        ("history", {"status": "fine"}, "status: is one of"),
+        ("history", {"status": "fine"}, "status: must be one of"),
         (
             "scheduler_list_tasks",
             {"limit": 1001},

@@ -1,4 +1,4 @@
-"""Our block through the `crontab` of every other cron that this Debian has, each unpacked over a copy of the machine."""
+"""The block of scheduled with the `crontab` of every other cron in Debian, each in an overlay of the machine."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("apt-get") is None, reason="NOT RUN: needs Debian's packages"),
 ]
 
-# What each cron needs beside its own package, and what must run while its `crontab` is called.
+# The packages that each cron needs in addition to its own, and the commands to run before its `crontab` is used.
 PACKAGES = {"cronie": [], "systemd-cron": [], "bcron": ["libbg2", "ucspi-unix"], "busybox": []}
 BEFORE = {
     "bcron": """
@@ -32,7 +32,7 @@ BEFORE = {
         ln -sf "$(command -v busybox)" /usr/local/bin/crontab
     """,
 }
-# $0 is a directory of the test's own. What is written to the machine's files stays in memory, and goes with the test.
+# $0 is a directory of the test. Changes to files of the machine are only in memory and are dropped after the test.
 SEAL = r"""
 mount -t tmpfs t "$0/top"
 mkdir "$0/top/up" "$0/top/work" "$0/top/root"
@@ -59,19 +59,19 @@ def uninstall(**options): return crontab.uninstall(state=plan.state, **options).
 
 
 def downloaded(directory, packages):
-    """Download Debian's *packages* to *directory*; skip the test, with the reason, where they can't be had."""
+    """Download *packages* of Debian to *directory*; skip the test, with the reason, if that fails."""
     done = subprocess.run(
         ["apt-get", "download", "-qq", *packages], cwd=directory, capture_output=True, text=True, check=False
     )
     if done.returncode:
         pytest.skip(
-            f"NOT RUN: this Debian does not give {' '.join(packages)}: {done.stderr.partition(chr(10))[0]}"
+            f"NOT RUN: no package {' '.join(packages)} in this Debian: {done.stderr.partition(chr(10))[0]}"
         )
 
 
 @pytest.fixture(params=PACKAGES)
 def inside(request, tmp_path):
-    """Return a function that runs a shell script where the only `crontab` is that of another cron."""
+    """Return a function that runs a shell script in an overlay with the `crontab` of another cron only."""
     downloaded(tmp_path, [request.param, *PACKAGES[request.param]])
     (tmp_path / "top").mkdir()
     places = dict.fromkeys(os.path.realpath(place) for place in (ROOT, sys.prefix, sys.base_prefix))
@@ -92,12 +92,12 @@ def inside(request, tmp_path):
 
 
 def python(*lines):
-    """Return the shell's words for Python that knows how to install and uninstall."""
+    """Return a shell command that runs Python *lines* with `install` and `uninstall` defined."""
     code = "\n".join([PRELUDE, *lines])
     return f"env -u LOGNAME {sys.executable} - <<'END'\nimport sys; sys.path.insert(0, {str(ROOT)!r})\n{code}\nEND\n"
 
 
-def test_who_has_no_crontab_gets_one_and_has_none_again(inside):
+def test_without_a_crontab_before_there_is_none_after_uninstall(inside):
     out = inside(
         f"{python('print(install(), install())')} crontab -l; {python('print(uninstall(), uninstall())')}"
         "! crontab -l 2>/dev/null"
@@ -107,10 +107,10 @@ def test_who_has_no_crontab_gets_one_and_has_none_again(inside):
     assert (out.encode().count(BEGIN), out.encode().count(END)) == (1, 1)
 
 
-def test_lines_of_a_persons_own_come_back(inside):
+def test_uninstall_restores_the_lines_of_the_user(inside):
     out = inside(f"""
-        printf '# mine\\n\\nPATH=/a:/b\\n*/7 1-5,9 * * 1\\t echo 50\\\\%% "x" # y\\n' > /tmp/mine
-        crontab /tmp/mine
+        printf '# other line\\n\\nPATH=/a:/b\\n*/7 1-5,9 * * 1\\t echo 50\\\\%% "x" # y\\n' > /tmp/table
+        crontab /tmp/table
         crontab -l > /tmp/before
         {python("print(install())")}
         crontab -l | head -n 4 | cmp - /tmp/before && crontab -l | grep -c ' run'
@@ -122,7 +122,7 @@ def test_lines_of_a_persons_own_come_back(inside):
     assert int(out.split()[1]) > 0
 
 
-def test_a_whole_tick_is_what_the_block_calls(inside):
+def test_the_command_in_the_block_runs_a_tick(inside):
     out = inside(f"""
         {python("print(install())")}
         crontab -l | grep '^@reboot' | sed 's/^@reboot //' > /tmp/tick

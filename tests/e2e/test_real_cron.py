@@ -1,3 +1,5 @@
+"""Ticks that a real Debian cron starts under a fake clock, over three days with outages."""
+
 import json
 import sys
 from collections import Counter
@@ -13,8 +15,8 @@ from tests.e2e.cron_world import CronWorld, every_minute, missing
 pytestmark = [pytest.mark.system, pytest.mark.skipif(bool(missing()), reason=missing())]
 
 BERLIN = ZoneInfo("Europe/Berlin")
-# What a tick says, and leaves to the next, where another holds a file for seconds: here these are milliseconds.
-OUT_OF_PATIENCE = ("another program keeps writing it", "another program has held the ledger")
+# Messages of ticks that give up waiting for a file. Under the fast clock these timeouts are milliseconds.
+TIMEOUTS = ("another program keeps writing it", "another program has held the ledger")
 
 
 @pytest.fixture
@@ -23,7 +25,7 @@ def world(tmp_path):
 
 
 @pytest.mark.parametrize("speed", [300, 600])
-def test_the_fake_clock_loses_no_minute(world, speed):
+def test_the_fake_clock_skips_no_minute(world, speed):
     start = datetime(2031, 3, 29, 23, 0, tzinfo=BERLIN)
 
     seen = world.run("", start, fake_minutes=60, speed=speed)
@@ -31,7 +33,7 @@ def test_the_fake_clock_loses_no_minute(world, speed):
     assert seen[:60] == every_minute(start, 60)
 
 
-def test_jobs_see_the_fake_clock_the_zone_and_the_worlds_home(world):
+def test_jobs_have_the_fake_clock_the_zone_and_the_home_of_the_world(world):
     start = datetime(2031, 7, 1, 12, 0, tzinfo=BERLIN)
 
     world.run(
@@ -41,7 +43,7 @@ def test_jobs_see_the_fake_clock_the_zone_and_the_worlds_home(world):
     assert (world.home / "seen").read_text().splitlines()[0] == f"2031-07-01T12:01+0200 {world.home}"
 
 
-def test_an_outage_kills_everything_and_reboot_lines_run_again(world):
+def test_an_outage_kills_all_processes_and_reboot_lines_run_again(world):
     crontab = "@reboot echo boot >> $HOME/boots\n* * * * * sleep 3000; echo late >> $HOME/late\n"
 
     before = world.run(crontab, datetime(2031, 7, 1, 12, 0, tzinfo=BERLIN), fake_minutes=5)
@@ -52,13 +54,13 @@ def test_an_outage_kills_everything_and_reboot_lines_run_again(world):
     assert not (world.home / "late").exists()
 
 
-def test_what_a_job_prints_is_mailed(world):
-    world.run("@reboot echo trouble\n* * * * * true\n", datetime(2031, 7, 1, tzinfo=BERLIN), fake_minutes=3)
+def test_cron_mails_the_output_of_a_job(world):
+    world.run("@reboot echo problem\n* * * * * true\n", datetime(2031, 7, 1, tzinfo=BERLIN), fake_minutes=3)
 
-    assert [mail.split("\n\n", 1)[1] for mail in world.mails] == ["trouble\n"]
+    assert [mail.split("\n\n", 1)[1] for mail in world.mails] == ["problem\n"]
 
 
-def test_commands_can_be_run_between_in_the_same_world(world):
+def test_commands_without_cron_run_in_the_same_world(world):
     done = world.sh(
         "sh",
         "-c",
@@ -70,20 +72,20 @@ def test_commands_can_be_run_between_in_the_same_world(world):
     assert world.crontab.read_text().endswith("@daily x\n")
 
 
-def test_nothing_of_the_machine_can_be_written_from_a_world(world):
+def test_a_world_cannot_write_to_the_machine(world):
     for path in ("/etc/made-by-a-test", "/usr/made-by-a-test"):
         assert "Read-only file system" in world.sh("touch", path).stderr
 
 
-def test_the_machines_own_crontab_is_not_run(world):
+def test_the_crontab_of_the_machine_is_not_run(world):
     assert world.sh("cat", "/etc/crontab").stdout == ""
 
 
 class Resident:
-    """`scheduled` set up in a world as its user would, with a workspace and a witness of every run."""
+    """An installation of `scheduled` in a world, with a workspace and a job that records each of its runs."""
 
     HOURLY = ("health", "memory_rollover", "mail_cleanup", "metrics", "witness")
-    # A timeout of the default five minutes is half a second of the clock that is not faked.
+    # The default timeout of five minutes would be half a second of real time.
     WITNESS = """
 [defaults]
 timeout = "6h"
@@ -100,21 +102,21 @@ command = 'echo "$SCHEDULED_RUN_ID" >> "$HOME/witness"'
         self.config = world.home / ".config/scheduled/scheduled.toml"
         self.config.parent.mkdir(parents=True)
         self.config.write_text(starter(workspace) + self.WITNESS)
-        self.ask("install", at=now)
-        self.ask("run", at=now)
+        self.call("install", at=now)
+        self.call("run", at=now)
 
-    def ask(self, *words, at):
+    def call(self, *words, at):
         done = self.world.sh(sys.executable, "-m", "scheduled", *words, at=at)
         assert done.returncode == 0, (words, done.stdout, done.stderr)
         return done.stdout
 
     def history(self, at):
-        runs = json.loads(self.ask("history", "--json", "--limit", "100000", at=at))
+        runs = json.loads(self.call("history", "--json", "--limit", "100000", at=at))
         return [run for run in runs if run["trigger"] == "schedule"]
 
 
 def hours(first, last):
-    """Return every full hour from *first* to *last*, by the clock of the wall: none in a gap."""
+    """Return every full hour from *first* to *last* in local time, without the hour that a clock change skips."""
     count = int((last.timestamp() - first.timestamp()) // 3600)
     return [datetime.fromtimestamp(first.timestamp() + 3600 * n, BERLIN) for n in range(count + 1)]
 
@@ -129,9 +131,9 @@ def test_three_days_with_two_outages_leave_no_slot_unaccounted_for(world):
     end = sunday.replace(hour=10, minute=50)
     resident = Resident(world, friday)
 
-    # No faster: all that is waited for, in seconds, is so much shorter.
+    # At a higher speed the timeouts of ticks, given in seconds, would be too short.
     world.run(None, friday, fake_minutes=4 * 60 + 50, speed=200)
-    world.run(None, saturday, fake_minutes=4 * 60 + 50, speed=200)  # slept through 08:00
+    world.run(None, saturday, fake_minutes=4 * 60 + 50, speed=200)  # the outage includes 08:00
     seen = world.run(None, sunday, fake_minutes=4 * 60 + 50, speed=200)
 
     assert end - seen[-1] < timedelta(minutes=2)
@@ -142,7 +144,7 @@ def test_three_days_with_two_outages_leave_no_slot_unaccounted_for(world):
     )
     for job in resident.HOURLY:
         done = {datetime.fromisoformat(run["scheduled_for"]): run for run in by_job[job]}
-        # One run for each hour awake, and what was missed is in the first one after it.
+        # One run for each hour without an outage; the first run after an outage covers the missed slots.
         assert sorted(done) == [hour for hour in hours(friday, end) if hour not in asleep]
         assert {run["status"] for run in by_job[job]} == {"success"}
         assert sum(run["slots"] for run in by_job[job]) == len(hours(friday, end))
@@ -156,11 +158,11 @@ def test_three_days_with_two_outages_leave_no_slot_unaccounted_for(world):
     witnessed = (world.home / "witness").read_text().split()
     assert sorted(witnessed) == sorted(run["run_id"] for run in by_job["witness"])
 
-    audit = json.loads(resident.ask("audit", "--json", at=end))
+    audit = json.loads(resident.call("audit", "--json", at=end))
     assert (audit["ok"], audit["problems"]) == (True, [])
     assert audit["slots"] == len(resident.HOURLY) * len(hours(friday, end)) + 3
     reports = world.home / ".local/state/scheduled/reports"
     assert sorted(path.name for path in reports.glob("daily-*.md")) == [
         f"daily-2031-03-{day}.md" for day in (28, 29, 30)
     ]
-    assert [mail for mail in world.mails if not any(said in mail for said in OUT_OF_PATIENCE)] == []
+    assert [mail for mail in world.mails if not any(text in mail for text in TIMEOUTS)] == []

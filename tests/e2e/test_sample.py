@@ -1,4 +1,4 @@
-"""One `scheduled run` on the real-format workspace, from outside, under a clock that stands at its instant."""
+"""One `scheduled run` on a workspace in the real format, under a fake clock."""
 
 import json
 import shutil
@@ -36,12 +36,12 @@ def central(sample: Sample, name: str) -> Any:
 
 
 def dispatches(branch: dict[str, Any], sample: Sample) -> set[str]:
-    """The waiting dispatches among the mails that are old enough to be opened."""
+    """Return the ids of waiting dispatches that are old enough to be opened."""
     found = {mail["id"] for mail in sample.mails(branch["name"]) if mail.get("auto_execute")}
     return found & set(branch["mail"]["robust"]["auto_open_ids"])
 
 
-def test_it_finds_what_is_there(swept: tuple[World, Sample]) -> None:
+def test_a_sweep_finds_the_expected_numbers(swept: tuple[World, Sample]) -> None:
     world, sample = swept
     snapshot = world.snapshot()
 
@@ -54,7 +54,7 @@ def test_it_finds_what_is_there(swept: tuple[World, Sample]) -> None:
     assert (health["healthy"], len(health["warnings"]), len(health["errors"])) == (17, 2, 0)
 
 
-def test_it_opens_and_closes_the_expected_mails_and_no_other(swept: tuple[World, Sample]) -> None:
+def test_a_sweep_opens_and_closes_exactly_the_expected_mails(swept: tuple[World, Sample]) -> None:
     _, sample = swept
     waiting = 0
 
@@ -79,7 +79,7 @@ def test_it_opens_and_closes_the_expected_mails_and_no_other(swept: tuple[World,
     assert waiting == 6
 
 
-def test_with_the_option_it_opens_the_waiting_dispatches_too(world: World, sample: Sample) -> None:
+def test_with_the_option_a_sweep_also_opens_waiting_dispatches(world: World, sample: Sample) -> None:
     world.configure(f"""
         timezone = "UTC"
         workspace = "{sample.root}"
@@ -94,7 +94,7 @@ def test_with_the_option_it_opens_the_waiting_dispatches_too(world: World, sampl
     assert world.snapshot()["mail_cleanup"]["stats"]["auto_opened_total"] == 63
 
 
-def test_a_second_sweep_at_once_changes_nothing_but_what_tells_the_time(swept: tuple[World, Sample]) -> None:
+def test_a_second_sweep_at_the_same_time_only_changes_timestamps(swept: tuple[World, Sample]) -> None:
     world, sample = swept
     before = state_of(sample.root)
 
@@ -113,7 +113,7 @@ def test_a_second_sweep_at_once_changes_nothing_but_what_tells_the_time(swept: t
     }
 
 
-def test_files_without_a_reason_to_change_keep_bytes_inode_and_time(world: World, sample: Sample) -> None:
+def test_unchanged_files_keep_content_inode_and_times(world: World, sample: Sample) -> None:
     before = state_of(sample.root)
     world.configure(f"""
         timezone = "UTC"
@@ -133,7 +133,7 @@ def test_files_without_a_reason_to_change_keep_bytes_inode_and_time(world: World
     assert {Path(name).name for name in touched} == {"inbox.json", "AI_MAIL.central.json"}
 
 
-def test_notices_arrive_as_mail_in_the_designs_format(swept: tuple[World, Sample]) -> None:
+def test_notices_are_delivered_as_mail_in_the_documented_format(swept: tuple[World, Sample]) -> None:
     _, sample = swept
     summary = next(
         mail for mail in sample.mails("ASSISTANT") if mail["subject"].startswith("[SCHEDULED] Health")
@@ -150,7 +150,7 @@ def test_notices_arrive_as_mail_in_the_designs_format(swept: tuple[World, Sample
         assert stats[name] == {"unread": unread, "total": len(sample.mails(name))}
 
 
-def test_the_report_is_written_twice_and_delivered(swept: tuple[World, Sample]) -> None:
+def test_the_report_is_written_in_two_formats_and_delivered(swept: tuple[World, Sample]) -> None:
     world, sample = swept
 
     done = world.run("daily-report", at=AT)
@@ -163,7 +163,7 @@ def test_the_report_is_written_twice_and_delivered(swept: tuple[World, Sample]) 
     assert {path.stat().st_mode & 0o777 for path in (world.state / "reports").iterdir()} == {0o600}
 
 
-def test_a_missed_eight_o_clock_is_caught_up_by_the_next_tick(world: World, sample: Sample) -> None:
+def test_a_missed_report_is_caught_up_by_the_next_tick(world: World, sample: Sample) -> None:
     world.configure(f"""
         timezone = "UTC"
         workspace = "{sample.root}"

@@ -1,4 +1,4 @@
-"""The seal of conftest.py holds: nothing a test does reaches the one who runs it."""
+"""The isolation in conftest.py: tests do not affect the user who runs them."""
 
 import os
 import pwd
@@ -10,25 +10,25 @@ from scheduled.paths import config_path, state_path
 from tests.conftest import SEALED
 
 
-def test_home_is_the_tests_own(seal, tmp_path):
+def test_home_is_a_directory_of_the_test(seal, tmp_path):
     real = pwd.getpwuid(os.geteuid()).pw_dir
 
     assert (Path.home(), os.path.expanduser("~")) == (seal, str(seal))
     assert (seal.is_relative_to(tmp_path), str(seal) != real) == (True, True)
 
 
-def test_configuration_and_state_lie_in_it(seal):
+def test_configuration_and_state_are_in_this_home(seal):
     assert (config_path(None), state_path(None)) == (
         seal / ".config" / "scheduled" / "scheduled.toml",
         seal / ".local" / "state" / "scheduled",
     )
 
 
-def test_no_variable_leads_out_of_it():
+def test_no_environment_variable_names_another_directory():
     assert [name for name in (*SEALED, "SCHEDULED_CONFIG", "SCHEDULED_STATE") if name in os.environ] == []
 
 
-def test_crontab_refuses_and_says_so(seal):
+def test_crontab_refuses_with_a_message(seal):
     done = subprocess.run(["crontab", "-l"], capture_output=True, text=True, check=False)
 
     assert shutil.which("crontab") == str(seal / "bin" / "crontab")
@@ -37,7 +37,7 @@ def test_crontab_refuses_and_says_so(seal):
     )  # fmt: skip
 
 
-def test_install_by_a_program_under_test_meets_the_seal(world):
+def test_install_in_a_test_does_not_reach_the_real_crontab(world):
     world.configure("")
 
     done = world.run("install")

@@ -1,4 +1,4 @@
-"""Which process `stop` may end: that of the run, as long as the run goes on."""
+"""`stop` only ends a process that still executes the requested attempt."""
 
 from types import SimpleNamespace
 
@@ -15,7 +15,7 @@ RUN = SimpleNamespace(run_id="mail-1", attempt=2, tick="tick")
 
 
 @pytest.fixture
-def house(tmp_path):
+def runtime(tmp_path):
     paths = Paths(tmp_path)
     directories.prepare(paths)
     return SimpleNamespace(paths=paths)
@@ -30,25 +30,27 @@ def ended(run_id, attempt):
     return Ended(ending=AttemptResult(run_id=run_id, attempt=attempt, status="success", exit_code=0, **times))
 
 
-def tell(house, *records):
-    house.paths.results_of(RUN.tick).write_bytes(b"".join(encode(record) + b"\n" for record in records))
+def write(runtime, *records):
+    runtime.paths.results_of(RUN.tick).write_bytes(b"".join(encode(record) + b"\n" for record in records))
 
 
-def test_it_is_the_process_of_this_attempt(house):
-    tell(house, started("mail-1", 1), ended("mail-1", 1), started("mail-1", 2, pid=8), ended("health-1", 1))
+def test_the_process_is_that_of_the_current_attempt(runtime):
+    write(
+        runtime, started("mail-1", 1), ended("mail-1", 1), started("mail-1", 2, pid=8), ended("health-1", 1)
+    )
 
-    assert stop._process(house, RUN).pid == 8
+    assert stop._process(runtime, RUN).pid == 8
 
 
-def test_a_process_that_goes_on_with_another_run_is_left_alone(house):
-    tell(house, started("mail-1", 2), ended("mail-1", 2), started("metrics-1", 1))
+def test_a_process_that_already_executes_another_run_is_not_stopped(runtime):
+    write(runtime, started("mail-1", 2), ended("mail-1", 2), started("metrics-1", 1))
 
     with pytest.raises(ConfigError, match="mail-1: has just ended"):
-        stop._process(house, RUN)
+        stop._process(runtime, RUN)
 
 
-def test_a_run_that_waits_for_its_turn_has_none(house):
-    tell(house, started("health-1", 1))
+def test_a_queued_run_has_no_process(runtime):
+    write(runtime, started("health-1", 1))
 
     with pytest.raises(ScheduledError, match="has no process yet"):
-        stop._process(house, RUN)
+        stop._process(runtime, RUN)

@@ -105,7 +105,7 @@ def test_a_file_with_nothing_else_in_it_goes_and_that_is_said(config, paths, tex
     assert Path(done["backup"]).read_text() == text
     for told in (would, done):
         render_jobs.edited(told)
-        assert "deleted, for it held nothing else" in capsys.readouterr().out
+        assert "deleted, because it contain" in capsys.readouterr().out
 
 
 def test_scheduled_toml_is_never_deleted(config, paths):

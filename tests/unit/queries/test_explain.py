@@ -1,4 +1,4 @@
-"""The first sentence of an explanation, for each way in which a job can stand."""
+"""The sentence of an explanation for each state of a job and each verdict of a slot."""
 
 from datetime import UTC, datetime
 
@@ -19,7 +19,7 @@ SLOT = NOW - 7 * MINUTE
 
 @pytest.fixture
 def ledger(tmp_path, monkeypatch):
-    """An hourly job, first seen five hours ago, whose slots up to 04:00 succeeded."""
+    """An hourly job, first seen five hours ago; its slots up to 04:00 succeeded."""
     monkeypatch.setattr("scheduled.clock.now", lambda: NOW + 0.5)
     (tmp_path / "scheduled.toml").write_text('timezone = "UTC"\n' + JOB)
     ledger = LEDGERS["sqlite"](tmp_path)
@@ -37,10 +37,10 @@ def ledger(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def said(tmp_path, ledger):
-    """Say why, after *table* was added to the job's and *work* done in the ledger."""
+def sentence(tmp_path, ledger):
+    """Return a function that changes the job's table and the ledger and returns the sentence of `explain`."""
 
-    def say(table="", *work, at=None, head=""):
+    def explained(table="", *work, at=None, head=""):
         (tmp_path / "scheduled.toml").write_text(f'timezone = "UTC"\n{head}{JOB}{table}\n')
         with ledger.transaction():
             for do in work:
@@ -49,7 +49,7 @@ def said(tmp_path, ledger):
         found = explain(Instance(str(tmp_path / "scheduled.toml"), str(tmp_path)), "job", when)
         return found["sentence"]
 
-    return say
+    return explained
 
 
 def claimed(ledger):
@@ -72,35 +72,36 @@ def decided(ledger):
     [
         ("", [decided], "It will run at 2026-03-04 06:00."),
         ("", [decided, lambda ledger: ledger.pause(JobKey("job"), NOW + 2 * HOUR)],
-         "It will run at 2026-03-04 07:07: what is due at 2026-03-04 06:00 waits until then (it is paused until"),
+         "It will run at 2026-03-04 07:07: the slot of 2026-03-04 06:00 waits until then (it is paused until 2026-03-04 07:07)."),
         ("", [decided, lambda ledger: ledger.pause(JobKey("job"), None)],
-         "It is due at 2026-03-04 06:00, and waits then: it is paused until somebody resumes it."),
+         "It is next due at 2026-03-04 06:00 and will wait then: it is paused until you resume with `scheduled resume job`."),
         ('not_between = ["06:00", "08:00"]', [decided, lambda ledger: ledger.pause(JobKey(""), NOW + 1800)],
-         "It will run at 2026-03-04 08:00: what is due at 2026-03-04 06:00 waits until then (quiet: 06:00 to 08:00)."),
+         "It will run at 2026-03-04 08:00: the slot of 2026-03-04 06:00 waits until then (quiet hours: 06:00 to 08:00)."),
         ('not_between = ["07:00", "08:00"]', [decided], "It will run at 2026-03-04 06:00."),
         ('grace = "10m"\nnot_between = ["05:30", "05:20"]', [decided],
-         "It will run at 2026-03-05 05:20: what is due at 2026-03-04 06:00 waits until then (quiet: 05:30 to 05:20)."),
+         "It will run at 2026-03-05 05:20: the slot of 2026-03-04 06:00 waits until then (quiet hours: 05:30 to 05:20)."),
         ('grace = "10m"', [decided, lambda ledger: ledger.pause(JobKey("job"), NOW + 2 * HOUR)],
-         "It will run at 2026-03-04 08:00: what is due at 2026-03-04 06:00 may not start before 2026-03-04 07:07, which is too late for"),
+         "It will run at 2026-03-04 08:00: the slot of 2026-03-04 06:00 cannot start before 2026-03-04 07:07, which is too late for"),
         ("", [], "It is due: its slot of 2026-03-04 05:00 runs at the next tick."),
         ("enabled = false", [], "It will not run: it is disabled in "),
-        ("", [lambda ledger: ledger.override(JobKey("job"), False)], "It will not run: it is disabled by `scheduled disable`."),
-        ("", [lambda ledger: ledger.pause(JobKey(""), None)], "It waits: all jobs are paused until somebody resumes it."),
+        ("", [lambda ledger: ledger.override(JobKey("job"), False)], "It will not run: it was disabled with `scheduled disable`; enable it with `scheduled enable job`."),
+        ("", [lambda ledger: ledger.pause(JobKey(""), None)], "It waits: all jobs are paused until you resume with `scheduled resume`."),
         ("", [lambda ledger: ledger.pause(JobKey("job"), NOW + 60)], "It waits: it is paused until 2026-03-04 05:08."),
         ("", [lambda ledger: ledger.pause(JobKey(""), NOW + 60), lambda ledger: ledger.pause(JobKey("job"), NOW + HOUR)],
          "It waits: all jobs are paused until 2026-03-04 05:08, and it is paused until 2026-03-04 06:07."),
-        ('not_between = ["04:00", "08:00"]', [], "It waits: quiet until 2026-03-04 08:00."),
+        ('not_between = ["04:00", "08:00"]', [], "It waits: its quiet hours last until 2026-03-04 08:00."),
         ("only_if = { path = '/mnt/disk' }", [lambda ledger: ledger.wait(JobKey("job"), "gate", NOW)],
-         "It waits: at the last tick its gate did not hold (/mnt/disk exists)."),
-        ("", [lambda ledger: ledger.wait(JobKey("job"), "budget", NOW)], "It waits: the last tick had started as many runs"),
+         "It waits: at the last tick its gate was closed (it requires: /mnt/disk exists)."),
+        ("", [lambda ledger: ledger.wait(JobKey("job"), "budget", NOW)], "It waits: the last tick reached `max_runs` of `[catch_up]`"),
         ("", [claimed], "It is running: run-5, attempt 1 of 1."),
         ("retry = { max_attempts = 3 }", [claimed, failed(NOW + 60)],
-         "It waits: attempt 1 of 3 of run-5 failed (exit code 4); the next is due at 2026-03-04 05:08."),
-        ("", [claimed, failed(None)], "It waits for you: run-5 was interrupted; `scheduled rerun run-5`"),
+         "It waits: attempt 1 of 3 of run-5 failed (exit code 4); the next attempt is due at 2026-03-04 05:08."),
+        ("", [claimed, failed(None)],
+         "It waits for your decision: run-5 was interrupted; run it again with `scheduled rerun run-5`, or skip it with `scheduled skip job`."),
     ],
 )  # fmt: skip
-def test_it_says_what_the_next_tick_makes_of_a_job(said, table, work, expected):
-    assert said(table, *work).startswith(expected)
+def test_the_sentence_explains_what_the_next_tick_will_do(sentence, table, work, expected):
+    assert sentence(table, *work).startswith(expected)
 
 
 @pytest.mark.parametrize(
@@ -108,17 +109,17 @@ def test_it_says_what_the_next_tick_makes_of_a_job(said, table, work, expected):
     [
         (SLOT - HOUR + 60, [], "Its slot of 2026-03-04 04:00 ran as run-4, which succeeded"),
         (SLOT - 3 * HOUR, [], "Its slot of 2026-03-04 02:00 was coalesced into run-4, which succeeded."),
-        (SLOT - 6 * HOUR, [], "At 2026-03-03 23:00 it was not scheduled"),
-        (SLOT, [], "Its slot of 2026-03-04 05:00 is open: the next tick takes it up."),
-        (SLOT, [claimed], "Its slot of 2026-03-04 05:00 has its run, run-5, which is about to start."),
+        (SLOT - 6 * HOUR, [], "It was not scheduled at 2026-03-03 23:00"),
+        (SLOT, [], "Its slot of 2026-03-04 05:00 is open: it runs at the next tick."),
+        (SLOT, [claimed], "Its slot of 2026-03-04 05:00 has the run run-5, which is about to start."),
         (SLOT, [claimed, failed(NOW + 60)],
-         "Its slot of 2026-03-04 05:00 has its run, run-5, which waits to be tried again."),
+         "Its slot of 2026-03-04 05:00 has the run run-5, which waits for its next attempt."),
         (SLOT, [claimed, failed(NOW + 60), lambda ledger: ledger.record_verdict(JobKey("job"), Span(SLOT, SLOT, 1), "coalesced", "", "run-5", 0)],
-         "Its slot of 2026-03-04 05:00 was coalesced into run-5, which waits to be tried again."),
-        (SLOT + 2 * HOUR, [], "Its slot of 2026-03-04 07:00 is to come."),
+         "Its slot of 2026-03-04 05:00 was coalesced into run-5, which waits for its next attempt."),
+        (SLOT + 2 * HOUR, [], "Its slot of 2026-03-04 07:00 is in the future."),
         (SLOT, [lambda ledger: ledger.record_verdict(JobKey("job"), Span(SLOT, SLOT, 1), "skipped", "late", None, 0)],
          "Its slot of 2026-03-04 05:00 was skipped: it was later than its `grace` allows."),
     ],
 )  # fmt: skip
-def test_it_says_what_became_of_a_slot(said, at, work, expected):
-    assert said("", *work, at=at).startswith(expected)
+def test_with_an_instant_the_sentence_explains_the_verdict_of_a_slot(sentence, at, work, expected):
+    assert sentence("", *work, at=at).startswith(expected)

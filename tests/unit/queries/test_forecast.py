@@ -1,4 +1,4 @@
-"""A forecast is what the ticks themselves would do, only faster."""
+"""A forecast has the same result as executing every tick."""
 
 from datetime import datetime
 from pathlib import Path
@@ -53,16 +53,16 @@ def a_view(*jobs, now=START, pauses=None, max_runs=None):
     )  # fmt: skip
 
 
-def foreseen(view, start=START, end=START + DAY, outages=(), only=None):
+def forecast_of(view, start=START, end=START + DAY, outages=(), only=None):
     return [
         (datetime.fromtimestamp(run, ZoneInfo(ZONE)).strftime("%d %H:%M"),
          datetime.fromtimestamp(slot, ZoneInfo(ZONE)).strftime("%d %H:%M"), str(key))
-        for run, slot, key in forecast.foresee(view, start, end, outages, only)
+        for run, slot, key in forecast.simulate(view, start, end, outages, only)
     ]  # fmt: skip
 
 
 def tick_by_tick(job, start, end, outages, cadence=300, pauses=None):
-    """Make every tick there is, one after the other: slow, and plain to see."""
+    """Return the runs of a naive simulation that plans every single tick."""
     job_state = JobState(job=job.name, position=start - 1, epoch=start - 1, schedules=job.schedules)
     found, planned = [], 0
     for now in range(-(-start // cadence) * cadence, end, cadence):
@@ -102,18 +102,20 @@ OUTAGES = st.lists(st.tuples(HOURS, st.integers(1, 30)).map(lambda o: (o[0], o[0
     cron="7 */6 * * *", catch_up="none", grace=HOUR, delay=0, window=None, limit=3,
     pause=START + 20 * HOUR, outages=[(START + 8 * HOUR, START + 25 * HOUR)],
 )  # fmt: skip
-def test_it_is_what_every_single_tick_would_do(
+def test_a_forecast_equals_the_simulation_of_every_tick(
     *, cron, catch_up, grace, delay, window, limit, pause, outages
 ):
     job = a_job(cron, delay, catch_up=catch_up, grace=grace, not_between=window, catch_up_limit=limit)
     pauses = {JobKey("job"): pause} if pause else {}
     expected = tick_by_tick(job, START, START + 3 * DAY, outages, pauses=pauses)
 
-    assert forecast.foresee(a_view(job, pauses=pauses), START, START + 3 * DAY, outages) == expected
+    assert forecast.simulate(a_view(job, pauses=pauses), START, START + 3 * DAY, outages) == expected
 
 
 def test_a_night_without_ticks_is_caught_up_in_the_morning():
-    found = foreseen(a_view(a_job("0 */3 * * *")), outages=[(at("2026-03-28T01:00"), at("2026-03-28T10:02"))])
+    found = forecast_of(
+        a_view(a_job("0 */3 * * *")), outages=[(at("2026-03-28T01:00"), at("2026-03-28T10:02"))]
+    )
 
     assert found[:3] == [
         ("28 00:00", "28 00:00", "job"),
@@ -122,8 +124,8 @@ def test_a_night_without_ticks_is_caught_up_in_the_morning():
     ]
 
 
-def test_what_an_outage_before_the_span_left_open_runs_in_it():
-    found = foreseen(
+def test_a_slot_missed_in_an_outage_before_the_span_runs_within_the_span():
+    found = forecast_of(
         a_view(a_job("0 3 * * *")), start=at("2026-03-30T08:00"), end=at("2026-03-30T12:00"),
         outages=[(at("2026-03-30T02:00"), at("2026-03-30T09:00"))],
     )  # fmt: skip
@@ -131,14 +133,14 @@ def test_what_an_outage_before_the_span_left_open_runs_in_it():
     assert found == [("30 09:00", "30 03:00", "job")]
 
 
-def test_the_beginning_belongs_to_the_span_and_the_end_does_not():
-    assert [run[0] for run in foreseen(a_view(a_job("@daily")), end=START + DAY)] == ["28 00:00"]
+def test_the_span_includes_its_beginning_and_excludes_its_end():
+    assert [run[0] for run in forecast_of(a_view(a_job("@daily")), end=START + DAY)] == ["28 00:00"]
 
 
-def test_the_past_is_foreseen_as_if_the_jobs_had_been_there():
+def test_a_forecast_of_the_past_assumes_that_the_jobs_existed():
     view = a_view(a_job("@daily"), now=START)
 
-    assert [run[1] for run in foreseen(view, start=START - 2 * DAY, end=START)] == ["26 00:00", "27 00:00"]
+    assert [run[1] for run in forecast_of(view, start=START - 2 * DAY, end=START)] == ["26 00:00", "27 00:00"]
 
 
 def test_a_budget_spreads_a_catch_up_over_ticks_by_priority():
@@ -147,61 +149,63 @@ def test_a_budget_spreads_a_catch_up_over_ticks_by_priority():
         for name, level in (("a", "low"), ("b", "high"), ("c", "medium"))
     ]
 
-    found = foreseen(a_view(*jobs, max_runs=1))
+    found = forecast_of(a_view(*jobs, max_runs=1))
 
     assert [(run[0], run[2]) for run in found] == [("28 00:00", "b"), ("28 00:05", "c"), ("28 00:10", "a")]
 
 
-def test_a_pause_without_an_end_leaves_nothing():
-    assert foreseen(a_view(a_job(), pauses={JobKey(""): None})) == []
+def test_under_a_pause_without_an_end_nothing_runs():
+    assert forecast_of(a_view(a_job(), pauses={JobKey(""): None})) == []
 
 
-def test_only_one_job_is_asked_for():
-    assert {run[2] for run in foreseen(a_view(a_job(), a_job(name="other")), only="other")} == {"other"}
+def test_a_forecast_can_be_limited_to_one_job():
+    assert {run[2] for run in forecast_of(a_view(a_job(), a_job(name="other")), only="other")} == {"other"}
 
 
 @pytest.mark.parametrize("budget", [None, 5])
-def test_what_is_more_than_one_answer_holds_is_refused(budget, monkeypatch):
-    monkeypatch.setattr(forecast, "MOST", 288)  # seconds, not minutes
+def test_a_forecast_with_too_many_runs_is_refused(budget, monkeypatch):
+    monkeypatch.setattr(forecast, "MOST", 288)  # the real limit would take minutes
     view = a_view(a_job("*/5 * * * *"), max_runs=budget)
 
-    assert len(foreseen(view, START + DAY, START + 2 * DAY)) == 288
-    with pytest.raises(ConfigError, match=r"from 2026-03-28.* to 2026-03-29.*: more than 288 runs"):
-        forecast.foresee(view, START, START + DAY + MINUTE)
+    assert len(forecast_of(view, START + DAY, START + 2 * DAY)) == 288
+    with pytest.raises(
+        ConfigError, match=r"from 2026-03-28.* to 2026-03-29.*: a forecast is limited to 288 runs"
+    ):
+        forecast.simulate(view, START, START + DAY + MINUTE)
 
 
 @pytest.mark.parametrize("budget", [None, 5])
 @pytest.mark.parametrize(
     "job",
     [
-        a_job("2-59/5 * * * *", grace=MINUTE, catch_up="none"),  # every slot is skipped: nothing ever runs
+        a_job("2-59/5 * * * *", grace=MINUTE, catch_up="none"),  # every slot is skipped
         a_job("* * * * *", catch_up="all", catch_up_limit=10**9),
     ],
-    ids=["nothing runs", "all is caught up on"],
+    ids=["nothing runs", "every slot is caught up on"],
 )
-def test_what_happens_before_a_span_is_not_worked_out_for_ever_either(job, budget, monkeypatch):
-    monkeypatch.setattr(forecast, "FARTHEST", 5000)  # seconds, not minutes
+def test_a_forecast_with_too_long_a_simulation_before_the_span_is_refused(job, budget, monkeypatch):
+    monkeypatch.setattr(forecast, "FARTHEST", 5000)  # the real limit would take minutes
     outages = [(START + DAY, START + 30 * DAY)]
 
-    with pytest.raises(ConfigError, match=r"ask for .* one nearer to now"):
-        forecast.foresee(a_view(job, max_runs=budget), START + 60 * DAY, START + 61 * DAY, outages)
+    with pytest.raises(ConfigError, match=r"choose .* one nearer to now"):
+        forecast.simulate(a_view(job, max_runs=budget), START + 60 * DAY, START + 61 * DAY, outages)
 
 
-def test_a_pause_that_is_long_over_before_a_span_is_no_reason_to_begin_today(monkeypatch):
+def test_a_pause_that_ends_long_before_the_span_does_not_lengthen_the_simulation(monkeypatch):
     monkeypatch.setattr(forecast, "FARTHEST", 5000)
     view = a_view(a_job("*/5 * * * *"), pauses={JobKey("job"): START + DAY})
 
-    assert len(foreseen(view, START + 90 * DAY, START + 91 * DAY)) == 288
+    assert len(forecast_of(view, START + 90 * DAY, START + 91 * DAY)) == 288
 
 
 @pytest.mark.parametrize("tick", [START, START + 1, START + 299, START + 300])
-def test_ticks_come_on_the_cadence_but_not_in_an_outage(tick):
+def test_ticks_follow_the_cadence_except_in_an_outage(tick):
     ticks = Ticks(300, [(START + 200, START + 400), (START + 350, START + 700)])
 
     assert ticks.at_or_after(tick) == (START if tick == START else START + 900)
 
 
-def test_a_calendar_escapes_what_means_something_and_folds_long_lines():
+def test_a_calendar_escapes_special_characters_and_folds_long_lines():
     text = document([(START, START, JobKey("a;b,c\\" + "ü" * 60))], START)
 
     assert "SUMMARY:a\\;b\\,c\\\\" in text

@@ -1,4 +1,4 @@
-"""What is asked about a job that has targets is answered target by target."""
+"""Queries about a job with targets return one entry for each target."""
 
 import json
 from contextlib import closing
@@ -27,7 +27,7 @@ X, Y = JobKey("job", "x"), JobKey("job", "y")
 
 @pytest.fixture
 def instance(tmp_path, monkeypatch):
-    """An hourly job with two targets, first seen two hours ago; x is due, y is paused and in trouble."""
+    """An hourly job with two targets, first seen two hours ago; x is due, y is paused and has an incident."""
     for module in (epochs, planner, planning, jobs, forecast, history):
         monkeypatch.setattr(module, "keys_of", lambda _job: (X, Y))
     monkeypatch.setattr("scheduled.clock.now", lambda: NOW + 0.5)
@@ -58,7 +58,7 @@ def when(slot):
     return datetime.fromtimestamp(slot, UTC).isoformat()
 
 
-def test_a_tick_is_foreseen_by_target(instance):
+def test_the_plan_of_a_tick_names_the_target(instance):
     assert of(plan.plan(instance), "job", "target", "scheduled_for") == [("job", "x", when(SLOT))]
 
 
@@ -69,7 +69,7 @@ def test_status_has_a_line_for_each_target(instance):
     assert (found["next_job"]["target"], found["paused"]) == ("x", {"job@y": None})
 
 
-def test_the_slots_to_come_are_each_targets_own(instance):
+def test_each_target_has_its_own_next_slots(instance):
     assert of(jobs.upcoming(instance, limit=3), "job", "target", "scheduled_for", "held") == [
         ("job", "x", when(SLOT + HOUR), None),
         ("job", "y", when(SLOT + HOUR), "paused"),
@@ -85,13 +85,13 @@ def test_a_forecast_names_the_target(instance):
     ]  # fmt: skip
 
 
-def test_incidents_are_found_under_their_target(instance):
+def test_incidents_name_the_target(instance):
     assert of(incidents.incidents(instance), "job", "target", "key") == [
         ("job", "x", "k"), ("job", "y", "job:job@y"),
     ]  # fmt: skip
 
 
-def test_the_verdicts_of_a_job_are_those_of_all_its_targets(instance):
+def test_the_verdicts_of_a_job_include_all_its_targets(instance):
     (found,) = history.recent_verdicts(instance).values()
 
     assert of(found, "reason") == [("of job@x",), ("of job@y",)]
@@ -103,7 +103,7 @@ def test_the_audit_names_the_target(instance):
     ]  # fmt: skip
 
 
-def test_the_snapshot_goes_by_label(instance):
+def test_the_snapshot_identifies_targets_by_label(instance):
     document = json.loads(instance.paths.snapshot.read_bytes())
 
     assert (list(document["jobs"]), document["paused"]) == (["job@x", "job@y"], {"job@y": None})

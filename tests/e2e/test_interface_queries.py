@@ -1,4 +1,4 @@
-"""What screens ask: strips of verdicts, previews, output as it grows, runs in processes of their own."""
+"""Functions of the API that the interfaces use: verdicts, previews, growing output, runs in the background."""
 
 import asyncio
 from pathlib import Path
@@ -35,24 +35,24 @@ def instance(world):
     return Instance(str(world.config), str(world.state))
 
 
-def test_a_strip_tells_every_verdict_oldest_first(world, instance):
+def test_recent_verdicts_are_listed_oldest_first(world, instance):
     for at in ("2026-03-02 00:30:00", "2026-03-02 01:00:10", "2026-03-02 05:00:10"):
         world.run("run", at=at)
 
-    strips = service.recent_verdicts(instance)
+    verdicts = service.recent_verdicts(instance)
 
-    assert [(entry["verdict"], entry["slots"]) for entry in strips["hourly"]] == [
+    assert [(entry["verdict"], entry["slots"]) for entry in verdicts["hourly"]] == [
         ("success", 1),
         ("coalesced", 3),
         ("success", 1),
     ]
-    assert [entry["verdict"] for entry in strips["picky"]] == ["failed", "skipped", "failed"]
-    assert strips["picky"][1]["reason"] == "missed"
-    assert strips["hourly"][0]["at"] == "2026-03-02T02:00:00+01:00"
-    assert strips["by-hand"] == []
+    assert [entry["verdict"] for entry in verdicts["picky"]] == ["failed", "skipped", "failed"]
+    assert verdicts["picky"][1]["reason"] == "missed"
+    assert verdicts["hourly"][0]["at"] == "2026-03-02T02:00:00+01:00"
+    assert verdicts["by-hand"] == []
 
 
-def test_a_strip_has_runs_by_hand_and_the_one_under_way(world, instance, until):
+def test_recent_verdicts_include_manual_runs_and_the_run_under_way(world, instance, until):
     world.run("run", "by-hand")
     runner = world.start("run", "slow")
     until(lambda: service.recent_verdicts(instance, "slow")["slow"])
@@ -64,28 +64,28 @@ def test_a_strip_has_runs_by_hand_and_the_one_under_way(world, instance, until):
     world.kill_all(runner)
 
 
-def test_the_newest_verdicts_are_the_ones_shown(world, instance):
+def test_a_limit_selects_the_newest_verdicts(world, instance):
     from scheduled.queries.history import newest_verdicts
-    from scheduled.queries.view import looked_at
+    from scheduled.queries.view import open_view
 
     for at in ("2026-03-02 00:30:00", "2026-03-02 01:00:10", "2026-03-02 05:00:10"):
         world.run("run", at=at)
 
-    with looked_at(instance) as (view, ledger):
+    with open_view(instance) as (view, ledger):
         shown = newest_verdicts(view, ledger, "hourly", 2)
 
     assert [entry["verdict"] for entry in shown] == ["coalesced", "success"]
 
 
-def test_a_schedule_is_said_and_ten_slots_of_it_before_it_is_written(instance):
-    told = service.preview(instance, {"cron": "30 2 * * MON", "timezone": "America/New_York"})
+def test_a_preview_has_a_schedule_in_words_and_its_next_ten_slots(instance):
+    preview = service.preview(instance, {"cron": "30 2 * * MON", "timezone": "America/New_York"})
 
-    assert (told["schedule"], told["zone"], len(told["next"])) == (
+    assert (preview["schedule"], preview["zone"], len(preview["next"])) == (
         "at 02:30 on Monday",
         "America/New_York",
         10,
     )
-    assert all(slot[11:16] == "02:30" for slot in told["next"])
+    assert all(slot[11:16] == "02:30" for slot in preview["next"])
     assert service.preview(instance, {"on": "disk_full"})["schedule"] == "on disk_full"
     assert service.preview(instance, {})["schedule"] == "by hand"
 
@@ -94,12 +94,12 @@ def test_a_schedule_is_said_and_ten_slots_of_it_before_it_is_written(instance):
     "table",
     [{"cron": "61 * * * *"}, {"every": "5"}, {"at": "2020-01-01"}, {"cron": "@daily", "timezone": "Nowhere"}],
 )
-def test_a_schedule_that_is_none_is_named_with_its_key(instance, table):
+def test_the_error_about_an_invalid_schedule_names_its_key(instance, table):
     with pytest.raises(ConfigError, match=r"cron:|every:|at:|timezone:"):
         service.preview(instance, table)
 
 
-def test_output_is_read_on_from_where_it_was_left_and_no_character_is_cut(world, instance):
+def test_output_is_read_from_an_offset_without_splitting_a_character(world, instance):
     world.run("run", "by-hand")
     [run] = service.history(instance, "by-hand")
 
@@ -111,12 +111,12 @@ def test_output_is_read_on_from_where_it_was_left_and_no_character_is_cut(world,
     assert service.printed(instance, run["run_id"], whole["size"])["output"] == ""
     assert (
         service.printed(instance, run["run_id"], 10**9)["output"] == "hä\n"
-    )  # it was cut meanwhile: all there is
+    )  # an offset behind the end, after the file was cut, returns everything
     with pytest.raises(UnknownError, match="no such run"):
         service.printed(instance, "none")
 
 
-def test_half_a_character_waits_for_its_other_half(world, instance, until):
+def test_an_incomplete_character_is_held_back(world, instance, until):
     world.configure(JOBS + "[jobs.halves]\ncommand = \"printf 'h\\\\303'; sleep 1; printf '\\\\244'\"\n")
     runner = world.start("run", "halves")
     [run] = until(lambda: [run for run in service.history(instance, "halves") if run["status"] == "running"])
@@ -131,31 +131,33 @@ SECRET = "correct-horse-battery"
 
 
 @pytest.fixture
-def telling(world, instance):
+def secretive(world, instance):
     """A job that prints its secret in two parts, and waits before it ends."""
     world.configure(
-        JOBS + f'[jobs.telling]\nenv = {{ API_TOKEN = "{SECRET}" }}\n'
+        JOBS + f'[jobs.secretive]\nenv = {{ API_TOKEN = "{SECRET}" }}\n'
         "command = \"printf 'a correct-horse-'; sleep 1; echo battery z; until [ -e $HOME/end ]; do sleep 0.1; done\"\n"
     )
     return instance
 
 
-def test_no_secret_is_seen_while_a_run_prints_it_or_after(world, telling, until):
-    runner = world.start("run", "telling")
-    [run] = until(lambda: [run for run in service.history(telling, "telling") if run["status"] == "running"])
-    first = until(lambda: found if (found := service.printed(telling, run["run_id"]))["size"] else None)
-    until(lambda: "z" in service.printed(telling, run["run_id"])["output"])
-    pieces = [service.printed(telling, run["run_id"], start)["output"] for start in range(30)]
+def test_a_secret_is_masked_while_a_run_prints_it_and_afterwards(world, secretive, until):
+    runner = world.start("run", "secretive")
+    [run] = until(
+        lambda: [run for run in service.history(secretive, "secretive") if run["status"] == "running"]
+    )
+    first = until(lambda: found if (found := service.printed(secretive, run["run_id"]))["size"] else None)
+    until(lambda: "z" in service.printed(secretive, run["run_id"])["output"])
+    pieces = [service.printed(secretive, run["run_id"], start)["output"] for start in range(30)]
     (Path.home() / "end").touch()
     runner.wait()
 
-    assert (first["output"], first["size"]) == ("a ", 2)  # what may be a secret's beginning is waited for
+    assert (first["output"], first["size"]) == ("a ", 2)  # the possible beginning of a secret is held back
     assert pieces[:3] == ["a *** z\n", " *** z\n", "*** z\n"]
     assert {piece.lstrip("*") for piece in pieces} <= {"a *** z\n", " *** z\n", " z\n", "z\n", "\n", ""}
-    assert service.printed(telling, run["run_id"])["output"] == "a *** z\n"
+    assert service.printed(secretive, run["run_id"])["output"] == "a *** z\n"
 
 
-UNTOLD = "what it prints is shown when it is over"
+WITHHELD = "its output is available when the run has ended"
 
 
 def removed(world):
@@ -170,7 +172,7 @@ def replaced_by_an_older_one(world):
     (world.root / "older").replace(world.root / "env")
 
 
-def gone(world):
+def deleted(world):
     (world.root / "env").unlink()
 
 
@@ -181,36 +183,38 @@ def filed(world, instance):
         (world.root / name).write_text(f"WORD={word}\n")
         (world.root / name).chmod(0o600)
     waiting = 'echo "a $WORD z"; until [ -e $HOME/end ]; do sleep 0.1; done'
-    world.configure(JOBS + f"[jobs.telling]\nenv_file = \"{world.root}/env\"\ncommand = '{waiting}'\n")
+    world.configure(JOBS + f"[jobs.secretive]\nenv_file = \"{world.root}/env\"\ncommand = '{waiting}'\n")
     return instance
 
 
-@pytest.mark.parametrize("change", [removed, changed_in_place, replaced_by_an_older_one, gone])
-def test_while_the_secrets_of_a_run_can_not_be_told_nothing_of_it_is(world, filed, until, change):
-    runner = world.start("run", "telling")
-    [run] = until(lambda: [run for run in service.history(filed, "telling") if run["status"] == "running"])
-    before = until(lambda: service.logs(filed, "telling")["output"])
+@pytest.mark.parametrize("change", [removed, changed_in_place, replaced_by_an_older_one, deleted])
+def test_the_output_of_a_run_is_withheld_while_its_secrets_are_not_known(world, filed, until, change):
+    runner = world.start("run", "secretive")
+    [run] = until(lambda: [run for run in service.history(filed, "secretive") if run["status"] == "running"])
+    before = until(lambda: service.logs(filed, "secretive")["output"])
     change(world)
-    refused = [world.run("logs", *words) for words in (["telling"], [run["run_id"]], ["-f", "telling"])]
+    refused = [world.run("logs", *words) for words in (["secretive"], [run["run_id"]], ["-f", "secretive"])]
     live = service.printed(filed, run["run_id"], 3)
     (Path.home() / "end").touch()
     runner.wait()
 
     assert before == "a *** z\n"
-    assert [(done.returncode, done.stdout, UNTOLD in done.stderr) for done in refused] == [(1, "", True)] * 3
+    assert [(done.returncode, done.stdout, WITHHELD in done.stderr) for done in refused] == [
+        (1, "", True)
+    ] * 3
     assert (live["running"], live["size"], live["output"]) == (True, 3, "")
-    assert service.logs(filed, "telling")["output"] == "a *** z\n"
+    assert service.logs(filed, "secretive")["output"] == "a *** z\n"
     assert service.printed(filed, run["run_id"])["output"] == "a *** z\n"
 
 
-def test_a_run_outlives_whoever_asked_for_it(instance, until):
+def test_a_run_continues_after_its_caller_has_ended(instance, until):
     assert asyncio.run(service.start(instance, ["slow"])) == {"over": False, "result": None}
     [run] = until(lambda: [run for run in service.history(instance, "slow") if run["status"] == "running"])
 
     assert service.stop(instance, run["run_id"])["job"] == "slow"
 
 
-def test_a_run_that_is_waited_for_has_the_answer_of_run(instance):
+def test_a_caller_that_waits_gets_the_result_of_the_run(instance):
     done = asyncio.run(service.start(instance, ["by-hand"], wait=30))
 
     assert (done["over"], done["result"]["exit_code"], [run["job"] for run in done["result"]["runs"]]) == (
@@ -220,7 +224,7 @@ def test_a_run_that_is_waited_for_has_the_answer_of_run(instance):
     )
 
 
-def test_what_the_run_was_refused_for_is_raised(world, instance):
+def test_the_error_of_a_refused_run_is_raised(world, instance):
     with pytest.raises(UnknownError, match="did you mean by-hand"):
         asyncio.run(service.start(instance, ["by-hamd"], wait=30))
     world.run("run", "by-hand")
@@ -229,7 +233,7 @@ def test_what_the_run_was_refused_for_is_raised(world, instance):
         asyncio.run(service.start(instance, ["by-hand"], wait=30))
 
 
-def test_a_ledger_that_is_just_being_made_is_none_yet_for_those_who_look(instance):
+def test_for_queries_an_empty_ledger_of_a_first_tick_does_not_exist(instance):
     directories.prepare(instance.paths)
     instance.paths.ledger.touch()
 
@@ -237,7 +241,7 @@ def test_a_ledger_that_is_just_being_made_is_none_yet_for_those_who_look(instanc
     assert service.status(instance)["ticks"]["last"] is None
 
 
-def test_a_ledger_that_lost_all_it_held_is_not_taken_for_a_new_one(world, instance):
+def test_an_emptied_ledger_is_distinguished_from_a_new_one(world, instance):
     world.run("run")
     for left in instance.paths.root.glob("ledger.db*"):
         left.unlink()
