@@ -22,7 +22,7 @@ NOT_TELLING = frozenset({"PWD", "OLDPWD"})  # the shell's directories
 
 
 @lru_cache(maxsize=4096)  # the environment's names are asked for every job
-def is_telling(name: str) -> bool:
+def is_secret_name(name: str) -> bool:
     """Return whether the name of a variable says that its value is a secret."""
     upper = name.upper()
     telling = upper.rpartition("_")[2] in TELLING_ENDS or any(word in upper for word in TELLING)
@@ -31,12 +31,12 @@ def is_telling(name: str) -> bool:
 
 def without_secrets(env: Mapping[str, Any]) -> dict[str, Any]:
     """Return variables with the values of those masked whose names say that they are secrets."""
-    return {key: MASKED if is_telling(key) else value for key, value in env.items()}
+    return {key: MASKED if is_secret_name(key) else value for key, value in env.items()}
 
 
 def secrets_of(environment: Mapping[str, str], from_file: Mapping[str, str]) -> tuple[str, ...]:
     """Return the values to be masked, the longest first: a secret may be part of another one."""
-    telling = {value for name, value in environment.items() if is_telling(name) and len(value) >= LEAST}
+    telling = {value for name, value in environment.items() if is_secret_name(name) and len(value) >= LEAST}
     written = {value for value in from_file.values() if len(value) >= LEAST_OF_A_FILE}
     return tuple(sorted(telling | written, key=lambda value: (-len(value), value)))
 

@@ -1,4 +1,4 @@
-"""A table as TOML has it -> the struct it is written for, or words for what is wrong with it."""
+"""Convert a parsed TOML table to its struct, with error messages that name the key."""
 
 import re
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ from scheduled.errors import ConfigError
 T = TypeVar("T", bound=msgspec.Struct)
 
 
-def converted(written: Any, table: type[T], others: Sequence[str] = ()) -> T:
-    """Return *written* as a *table*; raises ConfigError with the key and what is wrong with it.
+def converted(document: Any, table: type[T], others: Sequence[str] = ()) -> T:
+    """Return *document*, a parsed TOML table, as a *table*. Raise ConfigError with the key and the error.
 
-    *others* are keys that are read elsewhere: a misspelt key may be meant for one of them.
+    *others* are valid keys that are not fields of *table*: they are suggested for a misspelt key, too.
     """
     try:
-        return msgspec.convert(written, table)
+        return msgspec.convert(document, table)
     except msgspec.ValidationError as error:
         raise ConfigError(describe_error(error, table, others)) from None
 
@@ -25,7 +25,7 @@ def converted(written: Any, table: type[T], others: Sequence[str] = ()) -> T:
 def describe_error(
     error: msgspec.ValidationError, table: type[msgspec.Struct], others: Sequence[str] = ()
 ) -> str:
-    """Turn msgspec's message into "key: what is wrong", with a suggestion where a key is misspelt."""
+    """Return msgspec's message as "key: error", with the allowed words or the most similar key, if any."""
     message, _, path = str(error).partition(" - at `$")
     key = re.sub(r"\[\.\.\.\]", "", path.strip("`").lstrip("."))
     unknown = re.search(r"unknown field `(.+)`", message)
@@ -36,11 +36,13 @@ def describe_error(
     import difflib
 
     near = [] if key else difflib.get_close_matches(unknown[1], [*table.__struct_fields__, *others], n=1)
-    return f"{name}: unknown key" + (f"; did you mean {near[0]}?" if near else "")
+    return f"{name}: unknown key" + (
+        f"; did you mean {near[0]}?" if near else "; correct its name or remove it"
+    )
 
 
 def _allowed(table: type[msgspec.Struct], key: str) -> str:
-    """Return which words a key, or one of a table in *table*, may have, as far as that is told by its type."""
+    """Return "; write one of ..." for a *key* of *table*, or of an inner table, with a type that lists its words."""
     from typing import get_args, get_type_hints
 
     name, _, inner = key.partition(".")

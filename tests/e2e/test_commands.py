@@ -273,7 +273,7 @@ def test_show_says_durations_and_sizes_as_one_would_write_them(home):
 def test_a_job_that_has_two_names_is_not_added(home):
     done = home.run("add", "a", "--json", input='{"name": "b", "command": "x"}')
 
-    assert refused(done) and "name: is said to be 'a', and 'b'; say it once" in done.stderr
+    assert refused(done) and "name: given twice with different values: 'a' and 'b'; give one" in done.stderr
     assert {"a", "b"}.isdisjoint(job["name"] for job in home.json("jobs"))
 
 

@@ -269,7 +269,9 @@ def test_questions_are_asked_by_name_with_their_own_arguments(interface):
         OURS, "Ask", "ss", "add", '{"name": "n", "definition": 5}'
     )
     twice = '{"name": "n", "definition": {"name": "m", "chain": ["hourly"]}}'
-    assert "name: is said to be 'n', and 'm'" in interface.refused(OURS, "Ask", "ss", "add", twice)
+    assert "name: given twice with different values: 'n' and 'm'" in interface.refused(
+        OURS, "Ask", "ss", "add", twice
+    )
 
 
 @pytest.mark.parametrize("wait", ["-1", "1e300", "601"])

@@ -172,7 +172,7 @@ def test_of_edits_at_once_none_overwrites_another(world, tmp_path):
     assert {job["name"] for job in world.json("jobs")} == {"first"} | kept
     assert kept
     for (code,), said in results:
-        assert code == 0 or (code == 2 and "was changed by somebody else meanwhile" in said), said
+        assert code == 0 or (code == 2 and "was changed by another process" in said), said
 
 
 # Users beside users

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from scheduled.masking import Mask, is_telling, secrets_of
+from scheduled.masking import Mask, is_secret_name, secrets_of
 
 SECRETS = {"written": "hunter2-and-more", "told": "s3cr3t"}
 
@@ -131,7 +131,7 @@ def test_what_a_handler_reports_is_masked_before_it_is_written(tmp_path, monkeyp
     ],
 )  # fmt: skip
 def test_a_variables_name_tells_whether_it_is_a_secret(name, telling):
-    assert is_telling(name) is telling
+    assert is_secret_name(name) is telling
 
 
 def test_short_words_are_no_secrets_and_the_longest_goes_first():
