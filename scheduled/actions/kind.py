@@ -14,7 +14,7 @@ from scheduled.core.jobs import Action, Job
 from scheduled.core.runs import Claim
 from scheduled.paths import Paths
 
-SUPERVISOR = "supervisor"  # the executor of every kind whose runs are processes
+SUPERVISOR = "supervisor"  # the executor of every kind that runs a process
 
 
 class Key(msgspec.Struct, frozen=True):

@@ -313,7 +313,7 @@ class TestTheRealThing:
         age(environment, settler.world.crontab)
         tick = settler.world.crontab.read_bytes().split(b"@reboot ")[1].split(b"\n")[0].decode()
 
-        said = f"scheduled: was installed for Python 3.10, and this is Python 3.{sys.version_info.minor}"
+        said = f"scheduled: was installed for Python 3.10, but this is Python 3.{sys.version_info.minor}"
         advice = f"(was the system upgraded?); run {settler.script}\n"
         for _ in ("when something is due", "when nothing is"):
             done = settler.world.sh("env", "-i", f"HOME={settler.home}", "sh", "-c", tick)
