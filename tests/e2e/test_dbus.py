@@ -579,5 +579,5 @@ def test_a_dry_run_places_nothing_and_somebody_elses_file_is_left_alone(other):
     done = other.scheduled("install", "--dbus")
     other.scheduled("uninstall")
 
-    assert done.returncode == 2 and "somebody else's" in done.stderr
+    assert done.returncode == 2 and "was not written by `scheduled install --dbus`" in done.stderr
     assert theirs.exists()

@@ -181,7 +181,7 @@ def test_another_installers_command_is_not_replaced(newcomer):
     theirs.parent.mkdir(parents=True)
     theirs.write_text("theirs")
 
-    one_line(newcomer.run("--no-cron"), 1, "not ours")
+    one_line(newcomer.run("--no-cron"), 1, "was not written by install.sh")
 
     assert theirs.read_text() == "theirs"
 
@@ -348,7 +348,7 @@ class TestTheRealThing:
 
         assert (done.returncode, done.stderr) == (0, "")
         assert "with dbus\n" in done.stdout
-        assert "not in the new environment, but in the one before: my-handlers;" in done.stdout
+        assert "not in the new environment, but in the former one: my-handlers;" in done.stdout
         [packages] = (data / "venv").glob("lib/python3*/site-packages")
         assert ((data / "venv").is_symlink(), (packages / "dbus_fast/__init__.py").exists()) == (True, True)
         assert settler.command("status").returncode == 0
