@@ -13,8 +13,8 @@ from scheduled.core.jobs import Action
 from scheduled.errors import ConfigError
 from scheduled.schedules.kinds import reading
 
-# Keys that never change what is executed. Neither do the keys of schedules. For each key of an action, its kind
-# decides (`Key.executed`).
+# Keys that never change what is executed. The keys of schedules never do so either, and each kind of action decides
+# it for its own keys (`Key.executed`).
 HARMLESS = frozenset((
     "description", "enabled", "on", "where", "timezone", "on_failure",
     "after", "priority", "catch_up", "catch_up_limit", "grace", "not_between", "gate_deadline", "jitter",

@@ -62,7 +62,7 @@ def _set_once(table: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _typed(table: dict[str, Any]) -> dict[str, Any]:
-    """Convert a job with the keys job_type, schedule, command or script_path, arguments, to a job table."""
+    """Return the job table for *table*, which has another scheduler's keys: job_type, schedule, script_path, ..."""
     kind, schedule = table.pop("job_type"), table.pop("schedule", None)
     keys = {"interval": "every", "cron": "cron", "event": "on", "manual": ""}
     if kind == "chain":

@@ -40,7 +40,7 @@ class Edit(msgspec.Struct, frozen=True):
         return redaction.diff(self.path, self.before, self.after)
 
 
-def news(config_file: Path, paths: Paths, edit: Edit) -> tuple[list[str], list[str]]:
+def new_messages(config_file: Path, paths: Paths, edit: Edit) -> tuple[list[str], list[str]]:
     """Return the problems and the warnings that *edit* would add to the configuration."""
     try:
         before = checks.checked(config_file, paths)
@@ -68,8 +68,10 @@ def keep(config_file: Path, paths: Paths, edit: Edit, *, dry_run: bool) -> dict[
     with nullcontext() if dry_run else _locked(paths):
         if _read(edit.path) != edit.before:
             raise ConfigError(f"{edit.path}: was changed by another process; repeat the command")
-        problems, warnings = news(config_file, paths, edit)
-        problems += (f"{edit.path}: {problem}" for problem in redaction.faults(edit.before, edit.after))
+        problems, warnings = new_messages(config_file, paths, edit)
+        problems += (
+            f"{edit.path}: {problem}" for problem in redaction.mask_problems(edit.before, edit.after)
+        )
         if problems:
             raise ConfigError("; ".join(problems))
         changed = edit.before != edit.after
@@ -194,7 +196,7 @@ def _is_comment(line: bytes) -> bool:
 def written(config_file: Path, name: str) -> dict[str, Any]:
     """Return a job's table as it is in its file, with secrets masked. Raise UnknownError if there is none."""
     path = file_of(config_file, name)
-    return redaction.table(tomllib.loads((_read(path) or b"").decode())["jobs"][name])
+    return redaction.masked_table(tomllib.loads((_read(path) or b"").decode())["jobs"][name])
 
 
 def change(config_file: Path, name: str, changes: Mapping[str, Any]) -> Edit:
@@ -207,7 +209,7 @@ def change(config_file: Path, name: str, changes: Mapping[str, Any]) -> Edit:
     before = _read(path) or b""
     document = tomlkit.parse(before)
     expected = tomllib.loads(before.decode())
-    changes = redaction.kept(changes, expected["jobs"][name])
+    changes = redaction.unmasked(changes, expected["jobs"][name])
     for table in (document["jobs"][name], expected["jobs"][name]):
         _set(table, changes)
     after = tomlkit.dumps(document).encode()

@@ -20,22 +20,22 @@ KeyPath = tuple[str, ...]
 Found = dict[KeyPath, Any]
 
 
-def table(written: Mapping[str, Any]) -> dict[str, Any]:
+def masked_table(written: Mapping[str, Any]) -> dict[str, Any]:
     """Return a job's table with the secrets in its `env` masked."""
     env = written.get("env")
     return {**written, "env": without_secrets(env)} if isinstance(env, dict) else dict(written)
 
 
-def kept(changes: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
+def unmasked(changes: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
     """Return *changes* with each mask in `env` replaced by the secret that the job's *table* has there."""
     env, old = changes.get("env"), table.get("env")
     if not isinstance(env, Mapping) or not isinstance(old, Mapping):
         return dict(changes)
-    unmasked = {key: old.get(key, value) if _is_mask(key, value) else value for key, value in env.items()}
-    return {**changes, "env": unmasked}
+    values = {key: old.get(key, value) if _is_mask(key, value) else value for key, value in env.items()}
+    return {**changes, "env": values}
 
 
-def faults(before: bytes | None, after: bytes | None) -> list[str]:
+def mask_problems(before: bytes | None, after: bytes | None) -> list[str]:
     """Return a problem for each mask that an edit would write to the file as a value."""
     old = _masks(before)
     return [
