@@ -1,7 +1,7 @@
 """The entry point: the idle check, then the command line.
 
-The crontab runs this file as `python -I -S FILE run`. Without site-packages an idle tick takes less time than the
-start of Python; only a tick that has something to do imports the rest.
+The crontab runs this file as `python -I -S FILE run`. Without site-packages an idle tick takes less time than a normal
+start of Python. Only a tick that has something to do imports the rest.
 """
 
 import posix

@@ -32,9 +32,9 @@ def header(
 
 
 def sealed(edited: int, next_due: int, ledger: int, written: int, size: int, inode: int) -> int:
-    """Return a hash of *edited* and the other numbers, which the header holds instead of *edited*.
+    """Return a hash of *edited* and the other numbers of the header, which contains it instead of *edited*.
 
-    A damaged digit of any number then fails the check. Otherwise it could delay all jobs.
+    With it a damaged digit anywhere in the header is detected. Otherwise the damage could delay all jobs.
     """
     return hash((edited, next_due, ledger, written, size, inode))
 
@@ -95,7 +95,8 @@ def edited(config: bytes, state: bytes) -> int:
     """Return a fingerprint of everything that can make a job due before the instant in the header.
 
     *config* is the path of scheduled.toml, *state* that of the state directory. The fingerprint covers scheduled.toml,
-    jobs.d and its files, the spool, the modes and owners of both directories, the time zone, this file and the boot.
+    jobs.d and its files, the spool, the time zone, this file, the boot, and mode and owner of the directories of
+    scheduled.toml and of the state.
     """
     jobs_d = config.rpartition(b"/")[0] + b"/jobs.d"
     zone = posix.environ.get(b"TZ", b"")

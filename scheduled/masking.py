@@ -23,14 +23,14 @@ NOT_SECRET = frozenset({"PWD", "OLDPWD"})  # directories that the shell sets
 
 @lru_cache(maxsize=4096)  # called for each variable of the environment, for each job
 def is_secret_name(name: str) -> bool:
-    """Return whether *name* is a name of variables that hold secrets, such as API_TOKEN."""
+    """Return whether *name* is the name of a variable that holds a secret, such as API_TOKEN."""
     upper = name.upper()
     secret = upper.rpartition("_")[2] in SECRET_ENDS or any(part in upper for part in SECRET_PARTS)
     return secret and name not in NOT_SECRET
 
 
 def without_secrets(env: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *env* with the values of all variables masked that have the name of a secret."""
+    """Return *env* with the value of every variable masked that has the name of a secret."""
     return {key: MASKED if is_secret_name(key) else value for key, value in env.items()}
 
 

@@ -191,7 +191,7 @@ def test_a_path_that_is_not_utf8_keeps_its_bytes():
 
 
 @pytest.mark.parametrize("character", ["\n", "\r", "\\", "\0"])
-def test_a_path_that_can_not_be_written_in_a_crontab_is_refused(character):
+def test_a_path_that_cannot_be_written_in_a_crontab_is_refused(character):
     with pytest.raises(ConfigError, match="can't be written in a crontab"):
         compose(replace(PLAN, config=Path(f"/a{character}b")))
 
@@ -295,7 +295,7 @@ def test_the_last_ten_backups_are_kept(fake):
     assert sorted((fake.state / "backups").iterdir()) == kept[-10:]
 
 
-def test_nothing_is_changed_if_the_backup_can_not_be_written(fake):
+def test_nothing_is_changed_if_the_backup_cannot_be_written(fake):
     fake.file.write_bytes(b"# mine\n")
     fake.state.write_text("a file where the directory should be")
 
