@@ -41,8 +41,10 @@ def faults(job: Job) -> Iterable[str]:
         module = registry.find(job.action.name)
         if hasattr(module, "Options"):
             msgspec.convert(job.options, module.Options)
-    except (LookupError, msgspec.ValidationError) as error:
-        return [error.args[0]]
+    except LookupError as error:
+        return [f"handler: {error.args[0]}"]
+    except msgspec.ValidationError as error:
+        return [f"options: {error}"]
     return []
 
 

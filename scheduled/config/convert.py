@@ -10,6 +10,19 @@ from scheduled.errors import ConfigError
 
 T = TypeVar("T", bound=msgspec.Struct)
 
+# msgspec's name of a type -> that of TOML. TOML has no null: a key that may be null may be left out.
+TYPES = {
+    "array": "a list",
+    "bool": "a boolean",
+    "date": "a date",
+    "datetime": "a date and time",
+    "float": "a number",
+    "int": "an integer",
+    "object": "a table",
+    "str": "a string",
+    "time": "a time",
+}
+
 
 def converted(document: Any, table: type[T], others: Sequence[str] = ()) -> T:
     """Return *document*, a parsed TOML table, as a *table*. Raise ConfigError with the key and the error.
@@ -30,7 +43,7 @@ def describe_error(
     key = re.sub(r"\[\.\.\.\]", "", path.strip("`").lstrip("."))
     unknown = re.search(r"unknown field `(.+)`", message)
     if unknown is None:
-        message += _allowed(table, key) if message.startswith("Invalid enum value") else ""
+        message = _plain(message, table, key)
         return f"{key}: {message}" if key else message
     name = f"{key}.{unknown[1]}" if key else unknown[1]
     import difflib
@@ -39,6 +52,16 @@ def describe_error(
     return f"{name}: unknown key" + (
         f"; did you mean {near[0]}?" if near else "; correct its name or remove it"
     )
+
+
+def _plain(message: str, table: type[msgspec.Struct], key: str) -> str:
+    """Return msgspec's *message* about the value of *key* in the terms of TOML."""
+    if wrong := re.fullmatch(r"Invalid enum value (.+)", message):
+        return f"{wrong[1]} is not allowed{_allowed(table, key)}"
+    if mismatch := re.fullmatch(r"Expected `(.+)`, got `(.+)`", message):
+        expected = [TYPES.get(name, name) for name in mismatch[1].split(" | ") if name != "null"]
+        return f"must be {' or '.join(expected)}, got {TYPES.get(mismatch[2], mismatch[2])}"
+    return message
 
 
 def _allowed(table: type[msgspec.Struct], key: str) -> str:

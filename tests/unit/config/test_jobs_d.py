@@ -118,7 +118,7 @@ def test_jobs_that_are_not_a_table_are_a_problem(path, extra):
         ),
         ("max_parallel = 0", "max_parallel: must be at least 1, got 0"),
         ("max_paralell = 3", "max_paralell: unknown key; did you mean max_parallel?"),
-        ('max_parallel = "3"', "max_parallel: Expected `int`, got `str`"),
+        ('max_parallel = "3"', "max_parallel: must be an integer, got a string"),
         ('[defaults]\ncommand = "true"', "defaults: command: unknown key; correct its name or remove it"),
         ('[defaults]\npriorty = "low"', "defaults: priorty: unknown key; did you mean priority?"),
         ('[notify]\nsendr = "@x"', "notify.sendr: unknown key; correct its name or remove it"),
