@@ -166,8 +166,8 @@ def test_a_crontab_that_changed_meanwhile_is_left_to_its_author(world):
 
     [[name, code, _]] = act(
         world,
-        "keep = crontab._keep",
-        "crontab._keep = lambda *what: (keep(*what), theirs())",
+        "keep = crontab._back_up",
+        "crontab._back_up = lambda *what: (keep(*what), theirs())",
         "attempt(install)",
     )
 
