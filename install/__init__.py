@@ -1,1 +1,1 @@
-"""Getting in and out of the user's crontab without touching anything else."""
+"""Installation for one user: the crontab block, service files, the starter configuration and the demo."""

@@ -1,6 +1,7 @@
-"""Our marked block in a crontab, as bytes: everything outside the markers belongs to somebody else.
+"""Insert, replace and remove the block of `scheduled` in the bytes of a crontab. Everything else is kept.
 
-Pure: no clock, file or process. `edit` is its own inverse: what it put in, it takes out to the last byte.
+Pure: no clock, file or process. The block is the lines between two markers. Removal restores the crontab from before
+the insertion, byte for byte.
 """
 
 import re
@@ -13,17 +14,17 @@ from scheduled.errors import ConfigError, ScheduledError
 
 BEGIN = b"# >>> scheduled >>>"
 END = b"# <<< scheduled <<<"
-# Said in the first marker, for the way back: cron wants a newline before our block, its user had none.
+# A note in the first marker for the removal: cron needs a newline before the block, but the crontab had none.
 JOINED = b" (the line above had no newline)"
 
 CADENCES = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)
 DAILY_REPORT = "0 8 * * *"
-# Debian's crontab refuses a command of 1,000 bytes and more, and with it the whole file.
+# The crontab command of Debian rejects the whole file if a command has 1,000 bytes or more.
 LONGEST_COMMAND = 900
 
-_HEAD = b"# Put here by `scheduled install`, which rewrites all between the two marks; `scheduled uninstall` takes it out."
-_ALMOST_A_MARK = re.compile(rb"#.*(>>>scheduled|scheduled>>>|<<<scheduled|scheduled<<<)")
-# What decides where the program looks for its files: set in a crontab, it holds for our entries too.
+_HEAD = b"# Written by `scheduled install`, which replaces all lines between the markers; `scheduled uninstall` removes them."
+_ALMOST_A_MARKER = re.compile(rb"#.*(>>>scheduled|scheduled>>>|<<<scheduled|scheduled<<<)")
+# Variables that change the paths of the program's files. If a crontab sets one, it also applies to the block.
 _DECIDES_PATHS = re.compile(
     rb"^[ \t]*[\"']?(HOME|XDG_CONFIG_HOME|XDG_STATE_HOME|SCHEDULED_CONFIG|SCHEDULED_STATE)[\"']?[ \t]*=",
     re.MULTILINE,
@@ -32,15 +33,15 @@ _RUN_ENTRY = re.compile(rb"[ \t]*(\S+)([ \t]+\*){4}[ \t].*\brun\b")
 
 
 class BlockError(ScheduledError):
-    """The markers of our block are damaged or doubled; nothing was changed. Exit code 1."""
+    """The markers of the block are damaged or duplicated; nothing was changed. Exit code 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class InstallPlan:
-    """What the crontab is to call: *python* on *main* (scheduled/__main__.py), every *every* minutes.
+    """What the crontab runs: *python* with the script *main* (scheduled/__main__.py), every *every* minutes.
 
-    All paths are absolute. *home* is the HOME that cron will set: where *config* or *state* is not what
-    the program finds from there, the command names it.
+    All paths are absolute. *home* is the HOME that cron sets. If *config* or *state* is not the default path in that
+    home, the command names it.
     """
 
     python: Path
@@ -53,54 +54,54 @@ class InstallPlan:
 
 @dataclass(frozen=True)
 class _Span:
-    """Where the block stands among a crontab's lines: *first* and *last* are its marks."""
+    """The indexes of the first and the last line of the block, which are its markers."""
 
     first: int
     last: int
 
 
 def _kind(line: bytes) -> bytes | None:
-    """Return BEGIN or END if *line* is that mark, b"" if it may once have been one, else None."""
+    """Return BEGIN or END if *line* is that marker, b"" if it looks like a damaged marker, otherwise None."""
     text = line.strip()
     if text in (BEGIN, BEGIN + JOINED):
         return BEGIN
     if text == END:
         return END
-    return b"" if _ALMOST_A_MARK.match(text.lower().replace(b" ", b"")) else None
+    return b"" if _ALMOST_A_MARKER.match(text.lower().replace(b" ", b"")) else None
 
 
-def _marks(lines: list[bytes]) -> Iterator[tuple[int, bytes]]:
+def _markers(lines: list[bytes]) -> Iterator[tuple[int, bytes]]:
     for number, line in enumerate(lines):
         if (kind := _kind(line)) is not None:
             yield number, kind
 
 
 def _find(lines: list[bytes]) -> _Span | None:
-    """Return where our block is, None if there is none. Raise BlockError naming the first line that is wrong."""
-    marks = list(_marks(lines))
-    for (number, kind), expected in zip(marks, (BEGIN, END), strict=False):
+    """Return the position of the block, or None. Raise BlockError, which names the first wrong line."""
+    markers = list(_markers(lines))
+    for (number, kind), expected in zip(markers, (BEGIN, END), strict=False):
         if kind != expected:
-            raise _damaged(number, "is not the mark expected here")
-    if len(marks) == 1:
-        raise _damaged(marks[0][0], "begins a block that does not end")
-    if len(marks) > len((BEGIN, END)):
-        raise _damaged(marks[2][0], "is one mark too many")
-    return _Span(marks[0][0], marks[1][0]) if marks else None
+            raise _damaged(number, "is a damaged or misplaced marker")
+    if len(markers) == 1:
+        raise _damaged(markers[0][0], "begins a block that has no end")
+    if len(markers) > len((BEGIN, END)):
+        raise _damaged(markers[2][0], "is an additional marker")
+    return _Span(markers[0][0], markers[1][0]) if markers else None
 
 
-def _damaged(index: int, what: str) -> BlockError:
+def _damaged(index: int, problem: str) -> BlockError:
     return BlockError(
-        f"line {index + 1} of your crontab {what}: a whole block is one line `{BEGIN.decode()}`"
-        f" and one line `{END.decode()}`; put that right with `crontab -e`. Nothing was changed"
+        f"line {index + 1} of your crontab {problem}; nothing was changed. Correct it with `crontab -e`: the block"
+        f" must begin with one line `{BEGIN.decode()}` and end with one line `{END.decode()}`, or not be there"
     )
 
 
 def edit(current: bytes, body: bytes | None) -> bytes:
-    """Given a crontab, return it with *body* in our block, or without our block if *body* is None.
+    """Return the crontab *current* with *body* as the content of the block, or without the block if *body* is None.
 
-    A block that is there is replaced where it stands; a new one goes to the end, so that the crontab's
-    own settings (MAILTO, PATH) hold for it. All else keeps every byte, and taking the block out gives
-    back what there was before. Raise BlockError if the markers are damaged, doubled or nested.
+    An existing block is replaced in its position. A new block is appended, so that the variables of the crontab
+    (MAILTO, PATH) apply to it. All other bytes are kept, and removal restores the former crontab. Raise BlockError if
+    the markers are damaged, duplicated or nested.
     """
     lines = _lines(current)
     span = _find(lines)
@@ -110,12 +111,12 @@ def edit(current: bytes, body: bytes | None) -> bytes:
     joined = JOINED in lines[span.first]
     if body is not None:
         return before + _block(body, joined=joined) + after
-    # Lines that came after the block still need the newline between.
+    # Lines that were added after the block still need the newline before them.
     return before[:-1] if joined and not after and before.endswith(b"\n") else before + after
 
 
 def _lines(text: bytes) -> list[bytes]:
-    """Split at newlines only: a carriage return ends no line for cron."""
+    """Split *text* at newlines only: for cron, a carriage return does not end a line."""
     return re.findall(rb"[^\n]*\n|[^\n]+$", text)
 
 
@@ -129,12 +130,12 @@ def _block(body: bytes, *, joined: bool) -> bytes:
 
 
 def decides_paths(crontab: bytes) -> bool:
-    """Given a crontab, return True if it sets a variable by which the program would find other files."""
+    """Return whether *crontab* sets a variable that changes the paths of the program's files."""
     return _DECIDES_PATHS.search(crontab) is not None
 
 
 def compose(plan: InstallPlan, *, explicit: bool = False) -> bytes:
-    """Given a plan, return the lines that belong between the markers; *explicit* names both paths in any case.
+    """Return the lines between the markers for *plan*. With *explicit*, the commands always name both paths.
 
     Raise ConfigError if cron could not run them.
     """
@@ -151,7 +152,7 @@ def compose(plan: InstallPlan, *, explicit: bool = False) -> bytes:
 
 
 def _paths(plan: InstallPlan, *, explicit: bool) -> list[str]:
-    """Return the options for what the program would not find by itself in cron's bare environment."""
+    """Return the options for the paths that are not the defaults in the environment of cron."""
     found = {
         "--config": (plan.config, plan.home / ".config/scheduled/scheduled.toml"),
         "--state": (plan.state, plan.home / ".local/state/scheduled"),
@@ -161,12 +162,14 @@ def _paths(plan: InstallPlan, *, explicit: bool) -> list[str]:
 
 
 def _command(plan: InstallPlan, *arguments: str) -> str:
-    """Return the line for /bin/sh: isolated, and without site-packages until there is something to do."""
+    """Return the command for /bin/sh: Python in isolated mode and, for fast idle ticks, without site-packages."""
     words = [str(plan.python), "-I", "-S", str(plan.main), *arguments]
     for word in words:
-        # Some crons take a backslash for themselves and some don't; no quoting suits both.
+        # Some cron implementations interpret a backslash and others do not; no quoting works with both.
         if bad := set(word) & set("\0\r\n\\"):
-            raise ConfigError(f"{word!r} can't stand in a crontab: it contains {min(bad)!r}")
+            raise ConfigError(
+                f"{word!r}: can't be written in a crontab: it contains {min(bad)!r}; use another path"
+            )
     return shlex.join(words)
 
 
@@ -176,20 +179,20 @@ def _entry(when: str, command: str) -> bytes:
     item = CronTab(tab="").new(command=command)
     item.setall(when)
     if not item.is_valid():
-        raise ConfigError(f"python-crontab does not accept the entry {when} {command}")
-    line = item.render().encode(errors="surrogateescape")  # escapes % by itself
+        raise ConfigError(f"crontab entry: python-crontab rejects it: {when} {command}")
+    line = item.render().encode(errors="surrogateescape")  # python-crontab escapes %
     if len(line) > LONGEST_COMMAND:
         raise ConfigError(
-            f"the crontab entry would be {len(line)} bytes long, cron takes {LONGEST_COMMAND}: {command}"
+            f"crontab entry: is {len(line)} bytes long, but cron accepts {LONGEST_COMMAND}; use shorter paths: {command}"
         )
     return bytes(line)
 
 
 def installed_cadence(crontab: bytes) -> int | None:
-    """Return how many minutes lie at most between two ticks of our block in *crontab*; None without a block.
+    """Return the longest interval, in minutes, between two ticks of the block in *crontab*; None without a block.
 
-    Entries that were edited by hand are read too, as far as they run every hour. Damaged markers count
-    as no block: `status` must not fail for that, `install` and `uninstall` say it.
+    Entries that the user edited are supported if they run every hour. With damaged markers, return None: only
+    `install` and `uninstall` report them, and `status` must not fail because of them.
     """
     lines = _lines(crontab)
     try:
@@ -202,7 +205,7 @@ def installed_cadence(crontab: bytes) -> int | None:
 
 
 def _widest_gap(field: bytes) -> int | None:
-    """Given an entry's minute field (`*`, `*/N`, `0,30`), return the longest wait; None if it is of another form."""
+    """Return the longest interval, in minutes, of a minute field (`*`, `*/N`, `0,30`); None for another form."""
     if field == b"*":
         return 1
     if step := re.fullmatch(rb"\*/([1-9]\d*)", field):

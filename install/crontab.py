@@ -1,8 +1,8 @@
-"""Getting our block into the user's crontab and out again, through the `crontab` command.
+"""Install the block of `scheduled` in the user's crontab, and uninstall it, with the `crontab` command.
 
-Read, edit, read again, write, read back: what is found to be not what it should be is never written over.
-Every error leaves the crontab as it was. Exit codes: 1, or 75 if it changed meanwhile (try again), or 2
-if the plan itself can't be carried out.
+A change is: read, edit, read again, write, read back. A crontab that another process changed in between is not
+overwritten. Every error leaves the crontab as it was. Exit codes of the errors: 1; 75 if the crontab was changed in
+between (retry); 2 if the plan is not possible.
 """
 
 import os
@@ -51,7 +51,7 @@ KEPT_BACKUPS = 10
 
 @dataclass(frozen=True)
 class InstallResult:
-    """What was done, or would be: the crontab *before* and *after*, and where the old one is kept."""
+    """A change, or a dry run of it: the crontab *before* and *after*, and the path of the backup."""
 
     changed: bool
     before: bytes
@@ -60,13 +60,13 @@ class InstallResult:
 
 
 def plan(*, config: Path, state: Path, every: int = 5) -> InstallPlan:
-    """Given where the configuration and the state are, return the plan for this very installation.
+    """Return the plan for the running installation with the given paths.
 
-    The interpreter is not resolved: a virtual environment's python is a link, and finds its packages by
-    its place. Raise ConfigError if this interpreter does not know where it is.
+    The path of the interpreter is not resolved: the python of a virtual environment is a symlink, and its own path
+    decides where its packages are. Raise ConfigError if that path is unknown.
     """
     if not sys.executable:
-        raise ConfigError("this Python does not know its own path (sys.executable is empty)")
+        raise ConfigError("sys.executable is empty: run scheduled with the full path of Python")
     return InstallPlan(
         python=Path(sys.executable).absolute(),
         main=Path(scheduled.__file__).absolute().with_name("__main__.py"),
@@ -78,29 +78,29 @@ def plan(*, config: Path, state: Path, every: int = 5) -> InstallPlan:
 
 
 def _cron_home() -> Path:
-    """Return the HOME that cron will set: the password file's, whatever HOME is now."""
+    """Return the HOME that cron sets: the one in the password file, independent of the present HOME."""
     try:
         return Path(pwd.getpwuid(os.getuid()).pw_dir)
     except KeyError:
         raise ConfigError(
-            f"user {os.getuid()} is not in the password file: cron runs nothing for it"
+            f"user {os.getuid()} has no entry in the password file, so cron runs nothing for this user; add one"
         ) from None
 
 
 def install(plan: InstallPlan, *, dry_run: bool = False) -> InstallResult:
-    """Put the block that *plan* asks for into the crontab; all other lines keep every byte.
+    """Write the block of *plan* into the crontab and keep all other bytes. Do nothing if it is already there.
 
-    Changes nothing if it is there already. Raise BlockError, CrontabError or CrontabChangedError with
-    the crontab as it was; ConfigError if cron could not run what the plan says.
+    Raise BlockError, CrontabError or CrontabChangedError, with the crontab as it was; raise ConfigError if cron could
+    not run the commands of the plan.
     """
-    _refuse_others_files(plan)
+    _refuse_files_of_other_users(plan)
     before = read()
     body = compose(plan, explicit=decides_paths(before))
     return _change(before, edit(before, body), plan.state, dry_run=dry_run)
 
 
-def _refuse_others_files(plan: InstallPlan) -> None:
-    """Cron runs as the crontab's owner: raise ConfigError if that is not who the files belong to."""
+def _refuse_files_of_other_users(plan: InstallPlan) -> None:
+    """Raise ConfigError if the owner of the crontab, as which cron runs, does not own the files of *plan*."""
     for path in (plan.config, plan.state):
         try:
             owner = path.stat().st_uid
@@ -108,20 +108,22 @@ def _refuse_others_files(plan: InstallPlan) -> None:
             continue
         if owner not in {os.getuid(), 0}:
             name = trust.name_of(owner)
-            raise ConfigError(f"{path} belongs to {name}, this would be {user()}'s crontab: run it as {name}")
+            raise ConfigError(
+                f"{path}: belongs to {name}, but this would change the crontab of {user()}; run it as {name}"
+            )
 
 
 def uninstall(*, state: Path, dry_run: bool = False) -> InstallResult:
-    """Take the block out, leaving what there was before it came; errors are those of `install`."""
+    """Remove the block and restore the former crontab. Raise the errors of `install`."""
     before = read()
     after = edit(before, None)
     if _unfinished(after):
-        after += b"\n"  # such a last line is refused by cron: it has been changed since we came
+        after += b"\n"  # the last line was changed since the installation, and cron would reject it
     return _change(before, after, state, dry_run=dry_run)
 
 
 def _unfinished(crontab: bytes) -> bool:
-    """Return True if the last line needs a newline; Debian's cron asks for none after blanks or a comment."""
+    """Return whether the last line needs a newline. Debian's cron does not require it after blanks or a comment."""
     last = crontab.rpartition(b"\n")[2].strip()
     return bool(last) and not last.startswith(b"#")
 
@@ -129,28 +131,29 @@ def _unfinished(crontab: bytes) -> bool:
 def _change(before: bytes, after: bytes, state: Path, *, dry_run: bool) -> InstallResult:
     if after == before or dry_run:
         return InstallResult(after != before, before, after, None)
-    backup = _keep(before, state) if before else None
+    backup = _back_up(before, state) if before else None
     if read() != before:
         raise CrontabChangedError(
-            "your crontab was changed by somebody else meanwhile; nothing was done, try again"
+            "your crontab was changed by another process; nothing was changed, repeat the command"
         )
     write(after)
     if (found := read()) != after:
-        _put_back(before, found, state)
+        _restore(before, found, state)
     return InstallResult(changed=True, before=before, after=after, backup=backup)
 
 
-def _put_back(before: bytes, found: bytes, state: Path) -> None:
-    """Undo a write that did not arrive as meant. What is there instead may be another's work: keep it too."""
-    kept = _keep(found, state)
+def _restore(before: bytes, found: bytes, state: Path) -> None:
+    """Restore *before* after a write that read back as *found*, which may be a change by another process."""
+    backup = _back_up(found, state)
     write(before)
     raise CrontabChangedError(
-        f"your crontab did not read back as it was written: the old one is back, what was found is kept in {kept}"
+        "your crontab did not read back as it was written, so the old one is back; "
+        f"repeat the command. What was read is kept in {backup}"
     )
 
 
-def _keep(crontab: bytes, state: Path) -> Path:
-    """Keep *crontab* as a file in the state directory, readable by the user alone; the oldest ones go."""
+def _back_up(crontab: bytes, state: Path) -> Path:
+    """Save *crontab* in the backups of the state directory, for the user only, and delete the oldest backups."""
     directory = state / BACKUPS
     try:
         make_directories(directory)
@@ -164,6 +167,6 @@ def _keep(crontab: bytes, state: Path) -> Path:
             old.unlink()
     except OSError as error:
         raise CrontabError(
-            f"the old crontab can't be kept in {directory}, so nothing was done: {error}"
+            f"{directory}: the old crontab can't be kept there, so nothing was changed: {error}"
         ) from error
     return path

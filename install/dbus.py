@@ -1,4 +1,4 @@
-"""The session bus's service files: with them the bus starts `scheduled dbus` when somebody calls."""
+"""The service files of the session bus. With them the bus starts `scheduled dbus` when a client calls it."""
 
 import os
 import shlex
@@ -9,18 +9,19 @@ from scheduled.install.block import InstallPlan
 from scheduled.notify.session_bus import PATHS
 from scheduled.state.files import make_directories, write_atomically
 
+# The first line of each file. A file without it was not written by this program.
 MARK = "# Put here by `scheduled install --dbus`; `scheduled uninstall` takes it out.\n"
 
 
 def directory() -> Path:
-    """Return where the session bus looks for a user's own services."""
+    """Return the directory of the user's services for the session bus."""
     chosen = os.environ.get("XDG_DATA_HOME", "")
-    # The XDG specification: a relative path is to be ignored.
+    # The XDG specification requires that relative paths are ignored.
     return (Path(chosen) if chosen.startswith("/") else Path.home() / ".local/share") / "dbus-1/services"
 
 
 def files(plan: InstallPlan) -> dict[Path, str]:
-    """Return what each service file is to hold; raises ConfigError if a path can't stand in one."""
+    """Return the content of each service file by its path. Raise ConfigError if a path can't be written in one."""
     words = [
         str(plan.python),
         "-I",
@@ -33,7 +34,9 @@ def files(plan: InstallPlan) -> dict[Path, str]:
     ]
     for word in words:
         if bad := set(word) & set("\0\r\n\\"):
-            raise ConfigError(f"{word!r} can't stand in a service file: it contains {min(bad)!r}")
+            raise ConfigError(
+                f"{word!r}: can't be written in a service file: it contains {min(bad)!r}; use another path"
+            )
     start = shlex.join(words)
     return {
         directory() / f"{name}.service": f"{MARK}[D-BUS Service]\nName={name}\nExec={start}\n" for name in PATHS
@@ -41,12 +44,15 @@ def files(plan: InstallPlan) -> dict[Path, str]:
 
 
 def install(plan: InstallPlan, *, dry_run: bool) -> list[str]:
-    """Write the service files; return those that were, or would be, changed. Somebody else's are refused."""
-    wanted = {path: text for path, text in files(plan).items() if _held(path) != text}
+    """Write the service files and return the paths of those that change.
+
+    Raise ConfigError, with nothing written, if such a file exists that this program did not write.
+    """
+    wanted = {path: text for path, text in files(plan).items() if _content(path) != text}
     for path in wanted:
-        held = _held(path)
-        if held is not None and not held.startswith(MARK):
-            raise ConfigError(f"{path}: is somebody else's; move it away first")
+        found = _content(path)
+        if found is not None and not found.startswith(MARK):
+            raise ConfigError(f"{path}: was not written by `scheduled install --dbus`; move it away first")
     if not dry_run:
         for path, text in wanted.items():
             make_directories(path.parent)
@@ -55,24 +61,25 @@ def install(plan: InstallPlan, *, dry_run: bool) -> list[str]:
 
 
 def is_installed() -> bool:
-    """Return whether the session bus has a service file of ours."""
-    return bool(_ours())
+    """Return whether the session bus has a service file that this program wrote."""
+    return bool(_own_files())
 
 
-def _ours() -> list[Path]:
-    return [path for name in PATHS if (_held(path := directory() / f"{name}.service") or "").startswith(MARK)]
+def _own_files() -> list[Path]:
+    paths = [directory() / f"{name}.service" for name in PATHS]
+    return [path for path in paths if (_content(path) or "").startswith(MARK)]
 
 
 def uninstall(*, dry_run: bool) -> list[str]:
-    """Remove the service files that are ours; return them."""
-    ours = _ours()
+    """Remove the service files that this program wrote and return their paths."""
+    own = _own_files()
     if not dry_run:
-        for path in ours:
+        for path in own:
             path.unlink()
-    return [str(path) for path in ours]
+    return [str(path) for path in own]
 
 
-def _held(path: Path) -> str | None:
+def _content(path: Path) -> str | None:
     try:
         return path.read_text(errors="replace")
     except FileNotFoundError:

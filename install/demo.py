@@ -1,6 +1,6 @@
-"""What `install.sh --try` shows: a workspace, jobs for it, and a day of missed slots to catch up.
+"""The demo of `install.sh --try`: a workspace, jobs for it, and a day of missed slots to catch up on.
 
-`python -m scheduled.install.demo DIRECTORY` makes it all in an empty DIRECTORY and touches nothing else.
+`python -m scheduled.install.demo DIRECTORY` creates it in an empty DIRECTORY and changes nothing outside it.
 """
 
 import sys
@@ -17,20 +17,20 @@ from scheduled.install.starter import starter
 from scheduled.paths import Paths
 from scheduled.state.restore import open_ledger
 
-HOURS_ASLEEP = 26  # so that an 08:00 lies in them, and every hourly job missed a day's worth
+HOURS_ASLEEP = 26  # more than a day: contains an 08:00, and every hourly job missed at least 24 slots
 
 HELLO = """
-# == A job of the demo's own ==
+# == A job of the demo itself ==
 
 [jobs.hello]
-description = "Says how many of its runs this one stands for"
+description = "Prints how many missed slots its run catches up on"
 cron = "*/30 * * * *"
 command = 'echo "due at $SCHEDULED_FOR, missed: $SCHEDULED_MISSED"'
 """
 
 
 def make(directory: Path) -> None:
-    """Given an empty directory, put `workspace/`, `scheduled.toml` and `state/` of a machine that slept into it."""
+    """Create `workspace/`, `scheduled.toml` and the `state/` of a machine that was off, in an empty *directory*."""
     workspace, config, state = directory / "workspace", directory / "scheduled.toml", directory / "state"
     directory.chmod(0o700)
     workspace.mkdir(mode=0o700)
@@ -41,9 +41,9 @@ def make(directory: Path) -> None:
 
 
 def age_first_sight(config: Path, state: Path, hours: int) -> None:
-    """Make a new ledger in *state* believe that it saw all jobs of *config* first *hours* ago.
+    """Create a ledger in *state* in which the epochs of all jobs of *config* begin *hours* ago.
 
-    What came due since then is missed, as after a sleep. Only for a demo: the ledger must be new.
+    All slots since then are missed, as if the machine had been off. The ledger must not exist yet.
     """
     first_seen = int(time.time()) - hours * 3600
     ledger, _ = open_ledger(Paths(state), first_seen)
@@ -57,7 +57,7 @@ def age_first_sight(config: Path, state: Path, hours: int) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Given an empty directory's path, make the demo there; return the exit code."""
+    """Create the demo in the empty directory `arguments[0]` and return the exit code."""
     try:
         make(Path(arguments[0]).absolute())
     except ScheduledError as error:

@@ -1,4 +1,4 @@
-"""A small workspace in the real format, with something in it for each built-in handler to find."""
+"""A small workspace in the real format, with a finding for each built-in handler."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ NOTE = "a worked example, so that the sweep has lines to count"
 
 @dataclass(frozen=True)
 class _Branch:
-    """One agent's home: how long its two memory files are, and how many hours old its mail is."""
+    """A branch: the numbers of lines of its two memory files, and the ages of its mail in hours."""
 
     name: str
     sessions: int = 120
@@ -32,8 +32,8 @@ BRANCHES = (
     _Branch("ASSISTANT"),
     _Branch(
         "FLOW", observations=640, new=(80, 5), opened=(30,)
-    ),  # one file over the limit, one mail left lying
-    _Branch("SEED", sessions=540, opened=(200, 240)),  # near the limit, and two mails read long ago
+    ),  # one memory file over the limit, one mail unread for more than two days
+    _Branch("SEED", sessions=540, opened=(200, 240)),  # near the limit, two mails read more than a week ago
     _Branch("DRONE", new=(60,)),
     _Branch("API", mailbox=False),
 )
@@ -46,7 +46,7 @@ LOG = (
 
 
 def build(root: Path, now: datetime) -> None:
-    """Given an empty directory and the naive local time, fill it with a workspace of six branches."""
+    """Fill the empty directory *root* with a workspace of six branches; *now* is the naive local time."""
     _write_json(root / "BRANCH_REGISTRY.json", _registry(root, now))
     _write_json(root / "aipass_os/AI_CENTRAL/PLANS.central.json", _plans(root, now))
     for branch in BRANCHES:
@@ -131,7 +131,7 @@ def _write_branch(home: Path, branch: _Branch, now: datetime) -> None:
 
 
 def _memory(branch: _Branch, kind: str, lines: int, now: datetime) -> str:
-    """Return a memory file of just so many *lines*."""
+    """Return the text of a memory file with *lines* lines."""
     document = {
         "document_metadata": {
             "document_type": kind,
@@ -147,7 +147,7 @@ def _memory(branch: _Branch, kind: str, lines: int, now: datetime) -> str:
 
 
 def _inbox(branch: _Branch, now: datetime) -> dict[str, Any]:
-    """Return a mailbox as the real writer leaves it: the newest mail first."""
+    """Return a mailbox in the order of the real writer: the newest mail first."""
     messages = sorted(_mails(branch, now), key=lambda message: str(message["timestamp"]), reverse=True)
     unread = sum(message["status"] == "new" for message in messages)
     return {"mailbox": "inbox", "total_messages": len(messages), "unread_count": unread, "messages": messages}

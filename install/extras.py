@@ -1,4 +1,4 @@
-"""The libraries of the interfaces are extras: a missing one is named, with the command that installs it."""
+"""Check for the libraries of the interfaces, which are extras, and name the command that installs a missing one."""
 
 import importlib
 from importlib.util import find_spec
@@ -8,7 +8,7 @@ import scheduled
 from scheduled import installation
 from scheduled.errors import ConfigError
 
-# Each extra, and the libraries that show whether it is installed, by the names they are imported with.
+# Each extra, and the libraries of it that must be importable, by import name.
 LIBRARIES = {"web": ("starlette", "uvicorn"), "mcp": ("mcp",), "dbus": ("dbus_fast",)}
 
 

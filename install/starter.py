@@ -1,6 +1,6 @@
-"""The starter configuration: comments for people, and the built-in jobs switched on where there is a workspace.
+"""The starter configuration: explanations, examples and, for a workspace, the built-in jobs.
 
-`python -m scheduled.install.starter write|remove [WORKSPACE]` is what install.sh calls.
+install.sh runs `python -m scheduled.install.starter write [WORKSPACE]` and `... remove`.
 """
 
 import json
@@ -17,35 +17,35 @@ from scheduled.errors import EXIT_OK, ConfigError, ScheduledError
 from scheduled.paths import config_path
 from scheduled.state.files import make_directories
 
-UPKEEP = "# == The workspace's upkeep =="
-# A setting that is switched off: no space after the #.
+UPKEEP = "# == Built-in jobs for a workspace =="
+# A disabled setting has no space after the #; an explanation has one.
 _SWITCHED_OFF = re.compile(r"^#(?=[^\s#])", re.MULTILINE)
 
 
 def starter(workspace: Path | None = None) -> str:
-    """Return the text of a starter scheduled.toml; with a *workspace* its upkeep is switched on."""
+    """Return the text of a starter scheduled.toml. With a *workspace*, its built-in jobs are enabled."""
     text = resources.files("scheduled.install").joinpath("starter.toml").read_text(encoding="utf-8")
     if workspace is None:
         return text
-    # A JSON string is a TOML string too, but for DEL, which no path in its right mind holds.
+    # A JSON string is also a TOML string, except one with the character DEL, which is unlikely in a path.
     line = f"workspace = {json.dumps(str(workspace), ensure_ascii=False)}"
-    general, mark, upkeep = text.partition(UPKEEP)
+    general, heading, jobs = text.partition(UPKEEP)
     general = re.sub(r"^#workspace = .*$", lambda _: line, general, flags=re.MULTILINE)
-    return general + mark + switch_on(upkeep)
+    return general + heading + switch_on(jobs)
 
 
 def switch_on(text: str) -> str:
-    """Return *text* with every switched-off setting switched on."""
+    """Return *text* with every disabled setting enabled."""
     return _SWITCHED_OFF.sub("", text)
 
 
 def write(config: Path, workspace: Path | None = None) -> bool:
-    """Write a starter to *config*, for its owner alone, and return True; False if there is a file already.
+    """Write a starter to *config*, readable only by its owner, and return True; return False if the file exists.
 
-    Raise ConfigError if it can't be written, or if the workspace is no directory.
+    Raise ConfigError if it can't be written, or if the workspace is not a directory.
     """
     if workspace is not None and not workspace.is_dir():
-        raise ConfigError(f"{workspace}: there is no such directory")
+        raise ConfigError(f"{workspace}: no such directory")
     try:
         make_directories(config.parent)
         descriptor = os.open(config, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -59,16 +59,16 @@ def write(config: Path, workspace: Path | None = None) -> bool:
 
 
 def remove(config: Path) -> bool:
-    """Remove *config* if it is still as `write` left it, and return True; what a person has edited stays."""
-    if not _is_untouched(config):
+    """Remove *config* and return True if it is unchanged since `write`; keep an edited file and return False."""
+    if not _is_unchanged(config):
         return False
     config.unlink()
-    with suppress(OSError):  # jobs.d may lie there
+    with suppress(OSError):  # the directory may still contain jobs.d
         config.parent.rmdir()
     return True
 
 
-def _is_untouched(config: Path) -> bool:
+def _is_unchanged(config: Path) -> bool:
     try:
         text = config.read_text(encoding="utf-8")
         workspace = tomllib.loads(text).get("workspace")
@@ -78,21 +78,21 @@ def _is_untouched(config: Path) -> bool:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Given `write [WORKSPACE]` or `remove`, do it, say it in one line, and return the exit code."""
+    """Run `write [WORKSPACE]` or `remove`, print the result in one line, and return the exit code."""
     verb, *rest = arguments
     config = config_path(None)
     try:
         if verb == "remove":
-            kept = f"kept {config}: it is yours" if config.exists() else f"there was no {config}"
-            said = f"removed {config}" if remove(config) else kept
+            kept = f"kept {config}: it was edited" if config.exists() else f"{config} does not exist"
+            result = f"removed {config}" if remove(config) else kept
         elif write(config, Path(rest[0]).absolute() if rest else None):
-            said = f"wrote {config}"
+            result = f"wrote {config}"
         else:
-            said = f"kept {config}: it was there already"
+            result = f"kept {config}: it already exists"
     except ScheduledError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    sys.stdout.write(f"{said}\n")
+    sys.stdout.write(f"{result}\n")
     return EXIT_OK
 
 

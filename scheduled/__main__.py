@@ -1,7 +1,7 @@
-"""The entry: the idle check, then the command line.
+"""The entry point: the idle check, then the command line.
 
-The crontab runs this file as `python -I -S FILE run`: without site-packages an idle tick costs less than
-starting Python, and only a tick with something to do pays for the rest.
+The crontab runs this file as `python -I -S FILE run`. Without site-packages an idle tick takes less time than a normal
+start of Python. Only a tick that has something to do imports the rest.
 """
 
 import posix
@@ -13,19 +13,19 @@ def _package_directory() -> str:
 
 
 def _is_of_another_python() -> bool:
-    """Return whether this copy lies in the site-packages of another Python than this one.
+    """Return whether this copy is in the site-packages of another Python version than the running one.
 
-    An upgrade of the system gives a virtual environment another Python; its packages stay where they were.
+    A system upgrade replaces the Python of a virtual environment, but its packages stay in the old directory.
     """
-    place, _, kind = _package_directory().rpartition("/")
-    made_for = place.rpartition("/")[2].removeprefix("python3.")
+    parent, _, kind = _package_directory().rpartition("/")
+    made_for = parent.rpartition("/")[2].removeprefix("python3.")
     if kind not in ("site-packages", "dist-packages") or not made_for.removesuffix("t").isdecimal():
         return False
     return made_for != f"{sys.version_info.minor}{sys.abiflags.replace('d', '')}"
 
 
-def _bring_in_site_packages() -> None:
-    """After `-S`: set up the installation's paths, those of a virtual environment included."""
+def _add_site_packages() -> None:
+    """Add the site-packages, including those of a virtual environment, to `sys.path`, which `-S` left out."""
     import site
 
     here = _package_directory()
@@ -35,8 +35,8 @@ def _bring_in_site_packages() -> None:
         sys.path.append(here)
 
 
-def _answer() -> int:
-    """Run the command line in sys.argv and return the exit code."""
+def _run() -> int:
+    """Run the command line in `sys.argv` and return the exit code."""
     if __package__ in (None, "") and _package_directory() not in sys.path:
         sys.path.insert(0, _package_directory())
     if _is_of_another_python():
@@ -49,27 +49,27 @@ def _answer() -> int:
     if idle.is_idle(words):
         return 0
     if sys.flags.no_site:
-        _bring_in_site_packages()
+        _add_site_packages()
     import gc
 
-    # What is imported stays: looking it over time and again takes a tenth of a tick.
+    # Imported modules are never freed. With the default threshold, collections take a tenth of the time of a tick.
     gc.set_threshold(100_000)
-    if plain := idle.paths(words):
+    if paths := idle.paths(words):
         from scheduled.cli import crontab_line
 
-        return crontab_line.run(*plain)
+        return crontab_line.run(*paths)
     from scheduled.cli.main import main as command_line
 
     return command_line()
 
 
 def main() -> None:
-    """Run the command line in sys.argv and end this process with its exit code.
+    """Run the command line in `sys.argv` and exit with its exit code.
 
-    At once: to take the interpreter down piece by piece takes longer than what a tick does.
+    `_exit` skips the finalization of the interpreter, which takes longer than a tick.
     """
     try:
-        code = _answer()
+        code = _run()
     except ModuleNotFoundError as error:
         from scheduled import installation
 
@@ -81,8 +81,8 @@ def main() -> None:
             if stream is not None:
                 stream.flush()
         except OSError:
-            code = code or 1  # whoever read it is gone, or the disk is full
-    posix._exit(code)  # noqa: SLF001 - its public name is in `os`, which an idle tick does not import
+            code = code or 1  # the reader of a pipe has exited, or the disk is full
+    posix._exit(code)  # noqa: SLF001 - the public name is in `os`, which an idle tick does not import
 
 
 if __name__ == "__main__":

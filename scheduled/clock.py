@@ -1,4 +1,4 @@
-"""What time it is and where: the only room that asks the system."""
+"""Read the current time, the time zone and the boot id from the system."""
 
 import os
 import time
@@ -15,7 +15,7 @@ def now() -> float:
 
 @lru_cache
 def zone_exists(zone: str) -> bool:
-    """Return whether *zone* is a time zone that this system knows."""
+    """Return whether *zone* is the name of a time zone that this system has."""
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -48,7 +48,7 @@ def local(instant: float, zone: str) -> datetime:
 
 
 def boot_id() -> str:
-    """Return what tells this boot of the machine from another ('' where the system does not say)."""
+    """Return the id of the current boot, which differs for each boot; '' if the system has none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -56,5 +56,5 @@ def boot_id() -> str:
 
 
 def stamp(instant: float | None, zone: str) -> str | None:
-    """Return an instant as people and programs read it, or None."""
+    """Return an instant (UTC seconds) in *zone* as ISO 8601 text with offset; None for None."""
     return None if instant is None else local(instant, zone).isoformat()

@@ -1,4 +1,4 @@
-"""What can go wrong by somebody's doing, each with the exit code it ends with."""
+"""The errors that a command reports to the user, each with its exit code."""
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -7,37 +7,37 @@ EXIT_BUSY = 75
 
 
 class ScheduledError(Exception):
-    """A trouble to be said in one line, without a traceback."""
+    """An error that a command reports in one line, without a traceback."""
 
     exit_code = EXIT_FAILED
 
 
 class ConfigError(ScheduledError):
-    """The configuration or the command line asks for something that can't be done."""
+    """The configuration or the request is wrong: it can't be carried out as it is."""
 
     exit_code = EXIT_USAGE
 
 
 class UnknownError(ConfigError):
-    """There is no job, or no run, of that name."""
+    """There is no job or run of the given name."""
 
 
 class ForbiddenError(ConfigError):
-    """The configuration does not let this interface do what it was asked for."""
+    """The configuration does not permit this interface to do what was requested."""
 
 
 class StateError(ScheduledError):
-    """Something could not be read from or recorded in the state directory."""
+    """The state directory, or a file in it, could not be read or written."""
 
 
 class BusyError(ScheduledError):
-    """Another tick holds what was asked for (sysexits' EX_TEMPFAIL)."""
+    """Another process holds what was requested; retry later (EX_TEMPFAIL of sysexits.h)."""
 
     exit_code = EXIT_BUSY
 
 
 def require_between(what: str, number: float, least: int, most: int | None = None) -> None:
-    """Raise ConfigError, which names *what*, unless *number* lies from *least* to *most*."""
+    """Raise ConfigError, which names *what*, unless *number* is from *least* to *most* (None: no upper bound)."""
     if number >= least and (most is None or number <= most):
         return
     bounds = f"at least {least}" if most is None else f"{least} to {most:,}"

@@ -1,16 +1,15 @@
-"""Step 0 of a tick: is there anything to do? Answered from one small read and one stat per file.
+"""The idle check, step 0 of a tick: decide with one small read and one stat per file whether there is anything to do.
 
-Only built-in modules are imported here, and no type is checked at run time: on most ticks this file is
-all that runs. The snapshot's first line carries the answer (`Header`); whoever publishes a snapshot
-writes that line with `header`, so that both sides of the format stand on this page.
+Most ticks run only this file, so it imports only built-in modules. The decision is made from the first line of the
+snapshot. `header` writes that line and `parse` reads it.
 """
 
 import posix
 import sys
 import time
 
-# What the first line of scheduled_state.json looks like: a JSON key whose value has a fixed width, so
-# that the document can be measured before it is written.
+# The start of scheduled_state.json: a JSON key with a value of fixed width, so that the size of the whole document is
+# known before the header, which contains it, is written.
 SIZE = 256
 PREFIX = b'{\n"_idle":"'
 SUFFIX = b'",\n'
@@ -21,10 +20,11 @@ FIELDS = 7
 def header(
     next_due: int, edited: int, ledger: int, written: int, size: int, inode: int, digest: int
 ) -> bytes:
-    """Given the numbers of the idle question, return the snapshot's first 256 bytes.
+    """Return the first 256 bytes of a snapshot.
 
-    *next_due* and *written* are UTC seconds; *edited* and *ledger* are fingerprints; *size* and *inode* are
-    those of the snapshot itself; *digest*, of what follows, is for the next full tick: it tells a hand edit.
+    *next_due* and *written* are UTC seconds, *edited* and *ledger* are the fingerprints of the functions of that name,
+    *size* and *inode* are those of the snapshot itself. *digest* is that of the rest of the snapshot: with it the next
+    full tick detects manual edits.
     """
     seal = sealed(edited, next_due, ledger, written, size, inode)
     text = b"%d %d %d %d %d %d %d" % (next_due, seal, ledger, written, size, inode, digest)
@@ -32,12 +32,15 @@ def header(
 
 
 def sealed(edited: int, next_due: int, ledger: int, written: int, size: int, inode: int) -> int:
-    """Return what the header holds of *edited*: a digit damaged anywhere in it must not put jobs to sleep."""
+    """Return a hash of *edited* and the other numbers of the header, which contains it instead of *edited*.
+
+    With it a damaged digit anywhere in the header is detected. Otherwise the damage could delay all jobs.
+    """
     return hash((edited, next_due, ledger, written, size, inode))
 
 
 def parse(head: bytes) -> list[int] | None:
-    """Given a snapshot's first bytes, return the header's numbers in their order, or None if it has none."""
+    """Given the first bytes of a snapshot, return the numbers of its header in order; None if it has no header."""
     if not (len(head) == SIZE and head.startswith(PREFIX) and head.endswith(SUFFIX)):
         return None
     try:
@@ -47,23 +50,23 @@ def parse(head: bytes) -> list[int] | None:
     return numbers if len(numbers) == FIELDS else None
 
 
-def _look(path: bytes | str) -> int:
-    """Return a number that changes when the file at *path* is edited, replaced, made, removed or given other rights."""
+def _fingerprint(path: bytes | str) -> int:
+    """Return a number that changes if the content, owner or mode of a file changes, or if it is created or removed."""
     try:
-        seen = posix.stat(path)
+        found = posix.stat(path)
     except OSError:
         return 0
-    # Tuples of integers hash alike in every process; strings do not.
-    return hash((seen.st_mtime_ns, seen.st_size, seen.st_ino, seen.st_mode, seen.st_uid, seen.st_gid))
+    # The hash of a tuple of integers is the same in every process; that of a string is not.
+    return hash((found.st_mtime_ns, found.st_size, found.st_ino, found.st_mode, found.st_uid, found.st_gid))
 
 
 def _rights(path: bytes) -> int:
-    """Return a number that changes when the mode or owner of the directory at *path* changes, and not when files are made in it."""
+    """Return a number that changes if the mode or owner of a directory changes, but not if files are created in it."""
     try:
-        seen = posix.stat(path)
+        found = posix.stat(path)
     except OSError:
         return 0
-    return hash((seen.st_mode, seen.st_uid, seen.st_gid))
+    return hash((found.st_mode, found.st_uid, found.st_gid))
 
 
 def _number(text: bytes) -> int:
@@ -89,43 +92,44 @@ def _boot() -> int:
 
 
 def edited(config: bytes, state: bytes) -> int:
-    """Return a fingerprint of all that can make something due before the planned instant.
+    """Return a fingerprint of everything that can make a job due before the instant in the header.
 
-    *config* is scheduled.toml, *state* the state directory. Covers both, jobs.d and its files, the
-    spool, the zone, the program itself and the boot.
+    *config* is the path of scheduled.toml, *state* that of the state directory. The fingerprint covers scheduled.toml,
+    jobs.d and its files, the spool, the time zone, this file, the boot, and mode and owner of the directories of
+    scheduled.toml and of the state.
     """
     jobs_d = config.rpartition(b"/")[0] + b"/jobs.d"
     zone = posix.environ.get(b"TZ", b"")
-    seen = [_number(config), _look(config), _look(jobs_d), _look(state + b"/spool")]
-    seen += [_rights(config.rpartition(b"/")[0]), _rights(state)]
-    seen += [_number(zone), _look(b"/etc/localtime"), _look(__file__), _boot()]
-    seen += [_look(jobs_d + b"/" + name) for name in _names(jobs_d)]
-    return hash(tuple(seen))
+    found = [_number(config), _fingerprint(config), _fingerprint(jobs_d), _fingerprint(state + b"/spool")]
+    found += [_rights(config.rpartition(b"/")[0]), _rights(state)]
+    found += [_number(zone), _fingerprint(b"/etc/localtime"), _fingerprint(__file__), _boot()]
+    found += [_fingerprint(jobs_d + b"/" + name) for name in _names(jobs_d)]
+    return hash(tuple(found))
 
 
 def ledger(state: bytes) -> int:
-    """Return a fingerprint of the ledger's files: another writer since the snapshot changes it."""
-    return hash((_look(state + b"/ledger.db"), _log(state + b"/ledger.db-wal")))
+    """Return a fingerprint of the files of the ledger. It changes with every write after the snapshot."""
+    return hash((_fingerprint(state + b"/ledger.db"), _write_ahead_log(state + b"/ledger.db-wal")))
 
 
-def _log(path: bytes) -> int:
-    """Look at the write-ahead log; an empty one, which a reader may leave behind, is no news."""
+def _write_ahead_log(path: bytes) -> int:
+    """Return a fingerprint of a write-ahead log. An empty one, which a reader may create, is the same as none."""
     try:
-        return _look(path) if posix.stat(path).st_size else 0
+        return _fingerprint(path) if posix.stat(path).st_size else 0
     except OSError:
         return 0
 
 
 def _home(variable: bytes, default: bytes) -> bytes | None:
     chosen = posix.environ.get(variable, b"")
-    if chosen.startswith(b"/"):  # the XDG specification: a relative path is to be ignored
+    if chosen.startswith(b"/"):  # the XDG specification requires that relative paths are ignored
         return chosen
     home = posix.environ.get(b"HOME", b"")
     return home + default if home.startswith(b"/") else None
 
 
 def paths(argv: list[str]) -> tuple[bytes, bytes] | None:
-    """Given the words of a plain `run`, return (scheduled.toml, state directory); None for all else."""
+    """Return the paths (scheduled.toml, state directory) for the arguments of a plain `run`; None for other arguments."""
     config = posix.environ.get(b"SCHEDULED_CONFIG") or None
     state = posix.environ.get(b"SCHEDULED_STATE") or None
     words = iter(argv)
@@ -153,15 +157,16 @@ def _nothing_due(snapshot: bytes, config: bytes, state: bytes, now_ns: int) -> b
     fd = posix.open(snapshot, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK)
     try:
         numbers = parse(posix.read(fd, SIZE))
-        seen = posix.fstat(fd)
+        found = posix.fstat(fd)
         if numbers is None:
             return False
         due, seal, generation, written, size, inode, _ = numbers
         return (
             written * 10**9 <= now_ns < due * 10**9
-            and seen.st_mtime_ns <= now_ns  # the heartbeat of the last tick: the clock went back
-            and (size, inode) == (seen.st_size, seen.st_ino)
-            and seen.st_uid == posix.geteuid()
+            and found.st_mtime_ns
+            <= now_ns  # else the clock was set back since the heartbeat of the last tick
+            and (size, inode) == (found.st_size, found.st_ino)
+            and found.st_uid == posix.geteuid()
             and seal == sealed(edited(config, state), due, generation, written, size, inode)
             and generation == ledger(state)
         )
@@ -170,14 +175,14 @@ def _nothing_due(snapshot: bytes, config: bytes, state: bytes, now_ns: int) -> b
 
 
 def is_idle(argv: list[str]) -> bool:
-    """Given a command line, return True if it is a tick with nothing to do, after touching the heartbeat."""
-    where = paths(argv)
-    if where is None or posix.isatty(1):
+    """Return whether *argv* is a tick with nothing to do. If it is, set the heartbeat, the snapshot's mtime, to now."""
+    found = paths(argv)
+    if found is None or posix.isatty(1):
         return False
     now_ns = time.time_ns()
-    snapshot = where[1] + b"/scheduled_state.json"
+    snapshot = found[1] + b"/scheduled_state.json"
     try:
-        if not _nothing_due(snapshot, *where, now_ns):
+        if not _nothing_due(snapshot, *found, now_ns):
             return False
         posix.utime(snapshot, ns=(now_ns, now_ns))
     except OSError:

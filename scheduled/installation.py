@@ -1,6 +1,6 @@
-"""How this copy of the program was installed: how it is installed again, and how it gets an extra.
+"""Find out how this copy of the program was installed, and how the user can reinstall it or add an extra.
 
-Needs nothing but the standard library.
+Only the standard library is imported: the other libraries may be missing.
 """
 
 import os
@@ -13,20 +13,21 @@ from scheduled.errors import EXIT_FAILED
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-# The name of the distribution. The package index has another program by the name `scheduled`.
+# The name of the distribution. On the package index, `scheduled` is another program.
 NAME = "scheduled-cron"
-# The packages without which nothing works, by the names they are imported with.
+# The required packages, by import name.
 NEEDED = frozenset({"click", "cronsim", "crontab", "filelock", "jinja2", "msgspec", "rich", "tomlkit"})
-# What install.sh, pipx and uv write into the environments that they make.
-ORIGIN = "installed-by"  # the command that install.sh was called with
+# The records that install.sh, pipx and uv write into the environments that they create.
+ORIGIN = "installed-by"  # the command line of install.sh
 PIPX_RECORD = "pipx_metadata.json"
 UV_RECORD = "uv-receipt.toml"
 
 
 def again(package: Path) -> str:
-    """Return what installs again the copy in the directory *package*, in the way it was installed.
+    """Return how to reinstall the copy in the directory *package*, in the way it was installed.
 
-    The crontab has the path of the program, which has the version of Python in it: install.sh writes it again too.
+    The path of the program in the crontab contains the version of Python, so the crontab block must be rewritten, too.
+    install.sh does so itself.
     """
     environment = _environment(package)
     if _is_pipx(environment):
@@ -35,14 +36,14 @@ def again(package: Path) -> str:
         return f"run `uv tool upgrade --reinstall {environment.name}`, then `scheduled install`"
     if command := _recorded(environment):
         return f"run {command}"
-    return "install it again in the way you did, then run `scheduled install`"
+    return "reinstall it in the way you installed it, then run `scheduled install`"
 
 
 def with_extra(package: Path, extra: str, *, present: "Collection[str]" = ()) -> str:
     """Return the shell command that adds *extra* to the copy in the directory *package*, in the way it was installed.
 
-    The extras that are *present* stay, and so does what else was installed beside the program. If the files that
-    the copy was installed from are gone, a remark after the command says so.
+    The command keeps the extras that are *present* and the other packages of the environment. If the files that the
+    copy was installed from no longer exist, a remark follows the command.
     """
     import shlex
 
@@ -60,7 +61,7 @@ def with_extra(package: Path, extra: str, *, present: "Collection[str]" = ()) ->
 
 
 def _environment(package: Path) -> Path:
-    """Return the directory of the environment that has *package*, or that runs it from a checkout."""
+    """Return the directory of the environment that contains *package*, or that runs it from a checkout."""
     if package.parent.name in {"site-packages", "dist-packages"}:
         return package.parents[3]
     return Path(sys.prefix)
@@ -82,17 +83,17 @@ def _recorded(environment: Path) -> str | None:
 
 
 def _install_sh(command: list[str], extras: list[str]) -> list[str]:
-    """Return *command*, the words of a call of install.sh, with these *extras* in place of those it names."""
+    """Return *command*, a command line of install.sh, with these *extras* instead of those that it names."""
     if "--with" in command:
-        at = command.index("--with")
-        command = command[:at] + command[at + 2 :]
+        index = command.index("--with")
+        command = command[:index] + command[index + 2 :]
     return [*command, "--with", ",".join(extras)]
 
 
 def _pipx(environment: Path) -> list[str]:
     """Return the words of `pipx install` for this *environment*.
 
-    Not `pipx inject`: older versions of it (1.1) note the program as an addition to itself.
+    `pipx inject` can't be used: version 1.1 records the program as a package injected into itself.
     """
     main = _json(environment / PIPX_RECORD).get("main_package", {})
     words = ["pipx", "install", "--force"]
@@ -106,7 +107,7 @@ def _pipx(environment: Path) -> list[str]:
 
 
 def _uv(environment: Path) -> list[str]:
-    """Return the words of `uv tool install` for this *environment*: uv removes what they do not name."""
+    """Return the words of `uv tool install` for this *environment*, with all its packages: uv removes all others."""
     import tomllib
 
     try:
@@ -123,13 +124,13 @@ def _uv(environment: Path) -> list[str]:
 
 
 def _uv_with(requirement: dict[str, Any]) -> list[str]:
-    """Return the option for a *requirement*, as uv notes it, that was installed beside the program."""
+    """Return the option for a *requirement*, from uv's receipt, that was installed with the program."""
     extras = f"[{','.join(requirement['extras'])}]" if requirement.get("extras") else ""
     named = requirement["name"] + extras
-    if place := requirement.get("editable"):
-        return ["--with-editable", place + extras]
-    if place := requirement.get("directory") or requirement.get("path"):
-        return ["--with", place + extras]
+    if path := requirement.get("editable"):
+        return ["--with-editable", path + extras]
+    if path := requirement.get("directory") or requirement.get("path"):
+        return ["--with", path + extras]
     if url := requirement.get("url"):
         return ["--with", f"{named} @ {url}"]
     if git := requirement.get("git"):
@@ -137,11 +138,11 @@ def _uv_with(requirement: dict[str, Any]) -> list[str]:
     return ["--with", named + requirement.get("specifier", "")]
 
 
-def _git_address(noted: str) -> str:
-    """Return uv's ADDRESS?rev=NAME as ADDRESS@NAME."""
+def _git_address(recorded: str) -> str:
+    """Return an address in uv's form, ADDRESS?rev=NAME, in pip's form, ADDRESS@NAME."""
     from urllib.parse import parse_qs
 
-    address, _, query = noted.partition("?")
+    address, _, query = recorded.partition("?")
     options = parse_qs(query)
     for key in ("rev", "tag", "branch"):
         address += "".join(f"@{name}" for name in options.get(key, []))
@@ -149,23 +150,23 @@ def _git_address(noted: str) -> str:
 
 
 def _pip(package: Path) -> list[str]:
-    """Return the words of `pip install` for the Python that runs this."""
+    """Return the words of `pip install` for the running Python."""
     import site
     from importlib.util import find_spec
 
-    if find_spec("pip") is None:  # as in an environment that uv made
+    if find_spec("pip") is None:  # as in an environment created by uv
         return ["uv", "pip", "install", "--python", sys.executable]
     words = [sys.executable, "-m", "pip", "install"]
     return [*words, "--user"] if package.parent == Path(site.getusersitepackages()) else words
 
 
 def _requirement(package: Path, extras: list[str]) -> list[str]:
-    """Return what pip, pipx and uv call the copy in *package* with these *extras*: where it came from, or its name."""
+    """Return the requirement, for pip, pipx and uv, that installs *package* from its origin with these *extras*."""
     wanted = f"[{','.join(extras)}]"
     if _is_checkout(package.parent):
         return ["--editable", f"{package.parent}{wanted}"]
-    if place := _came_from(package):
-        return [f"{place}{wanted}"]
+    if path := _local_origin(package):
+        return [f"{path}{wanted}"]
     source = _direct_url(package)
     return [f"{NAME}{wanted}{''.join(_address(source))}"]
 
@@ -175,7 +176,7 @@ def _is_checkout(directory: Path) -> bool:
 
 
 def _address(source: dict[str, Any]) -> "Iterator[str]":
-    """Yield the parts of ` @ ADDRESS` for what a direct_url.json says; none for a copy from the package index."""
+    """Yield the parts of ` @ ADDRESS` for the content of a direct_url.json; nothing for {}, the package index."""
     if not source:
         return
     vcs = source.get("vcs_info", {})
@@ -186,8 +187,8 @@ def _address(source: dict[str, Any]) -> "Iterator[str]":
         yield f"#subdirectory={directory}"
 
 
-def _came_from(package: Path) -> str | None:
-    """Return the local file or directory that the copy in *package* was installed from, if it was."""
+def _local_origin(package: Path) -> str | None:
+    """Return the local file or directory that *package* was installed from; None for another origin."""
     from urllib.parse import unquote, urlsplit
 
     source = _direct_url(package)
@@ -196,19 +197,19 @@ def _came_from(package: Path) -> str | None:
 
 
 def _remark(package: Path) -> str:
-    place = _came_from(package)
-    return "" if place is None or os.path.exists(place) else f" (but first put {place} back: it is gone)"
+    path = _local_origin(package)
+    return "" if path is None or os.path.exists(path) else f" (first restore {path}, which no longer exists)"
 
 
 def _direct_url(package: Path) -> dict[str, Any]:
-    """Return what the installer noted of an origin other than a package index (PEP 610)."""
-    for noted in package.parent.glob(f"{NAME.replace('-', '_')}-*.dist-info/direct_url.json"):
-        return _json(noted)
+    """Return the installer's record of an origin other than a package index (PEP 610); {} if there is none."""
+    for path in package.parent.glob(f"{NAME.replace('-', '_')}-*.dist-info/direct_url.json"):
+        return _json(path)
     return {}
 
 
 def _json(path: Path) -> dict[str, Any]:
-    """Return the document in *path*; an empty one if there is none."""
+    """Return the JSON object in the file *path*; {} if there is no such file."""
     import json
 
     try:
@@ -219,17 +220,17 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def refuse_python() -> int:
-    """Print that this copy was installed for another Python, and what to do; return the exit code."""
+    """Print that this copy was installed for another Python, and how to reinstall it; return the exit code."""
     made_for = Path(__file__).parents[2].name.removeprefix("python")
     found = ".".join(map(str, sys.version_info[:2])) + sys.abiflags
     return _refuse(
-        f"was installed for Python {made_for}, and this is Python {found} (was the system upgraded?)"
+        f"was installed for Python {made_for}, but this is Python {found} (was the system upgraded?)"
     )
 
 
 def refuse_without(library: str | None) -> int:
-    """Print that a *library* is missing, and what to do; return the exit code."""
-    return _refuse(f"its library {library} is missing")
+    """Print that a required *library* is missing, and how to reinstall this copy; return the exit code."""
+    return _refuse(f"the required library {library} is missing")
 
 
 def _refuse(reason: str) -> int:

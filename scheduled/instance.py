@@ -1,4 +1,4 @@
-"""Which configuration and which state a question is about."""
+"""The configuration and the state directory that a request is about."""
 
 from functools import cached_property
 from pathlib import Path
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class Instance:
-    """One configuration and its state: those named, or else the environment's, or else XDG's.
+    """A configuration and its state directory: the given paths, or those in the environment, or the XDG defaults.
 
-    An answer puts what it found wrong beside what was asked for into *problems*; the command line prints it on stderr.
-    *claimed* is called once what was asked for is claimed.
+    *problems* collects problems that did not prevent the result; the command line prints them on stderr. *claimed*
+    is called as soon as the requested run is claimed.
     """
 
     def __init__(self, config: str | None = None, state: str | None = None) -> None:
@@ -30,5 +30,5 @@ class Instance:
 
     @cached_property
     def paths(self) -> Paths:
-        """The places in the state directory."""
+        """The paths in the state directory."""
         return Paths(state_path(self.state))

@@ -1,7 +1,7 @@
-"""Secrets that a job was given, taken out of what it says before anything of that is kept.
+"""Mask the secrets of a job in its output before the output is stored.
 
-Whose value is masked: every variable of an env_file, if it is long enough not to be a word like `true`; and
-every variable, wherever it comes from, whose name says that it is a secret.
+Two kinds of value are masked: those of all variables in an env_file, if they are too long to be an ordinary word such
+as `true`, and those of all variables with the name of a secret, from any source.
 """
 
 import os
@@ -11,38 +11,38 @@ from functools import lru_cache
 from typing import Any
 
 MASKED = "***"
-# Shorter ones would mask ordinary words and numbers wherever they stand.
+# Minimum length of a masked value: shorter values would mask ordinary words and numbers in the output.
 LEAST, LEAST_OF_A_FILE = 4, 8
 CHUNK = 1 << 20
-TELLING = frozenset({"SECRET", "TOKEN", "PASSW", "PASSPHRASE", "CREDENTIAL"}) | {
+SECRET_PARTS = frozenset({"SECRET", "TOKEN", "PASSW", "PASSPHRASE", "CREDENTIAL"}) | {
     f"{what}{joint}KEY" for what in ("API", "ACCESS", "PRIVATE") for joint in ("", "_")
 }
-TELLING_ENDS = frozenset({"KEY", "PASS", "PW", "PWD", "DSN"})  # as the last of words joined by underscores
-NOT_TELLING = frozenset({"PWD", "OLDPWD"})  # the shell's directories
+SECRET_ENDS = frozenset({"KEY", "PASS", "PW", "PWD", "DSN"})  # the last of the words joined by underscores
+NOT_SECRET = frozenset({"PWD", "OLDPWD"})  # directories that the shell sets
 
 
-@lru_cache(maxsize=4096)  # the environment's names are asked for every job
-def is_telling(name: str) -> bool:
-    """Return whether the name of a variable says that its value is a secret."""
+@lru_cache(maxsize=4096)  # called for each variable of the environment, for each job
+def is_secret_name(name: str) -> bool:
+    """Return whether *name* is the name of a variable that holds a secret, such as API_TOKEN."""
     upper = name.upper()
-    telling = upper.rpartition("_")[2] in TELLING_ENDS or any(word in upper for word in TELLING)
-    return telling and name not in NOT_TELLING
+    secret = upper.rpartition("_")[2] in SECRET_ENDS or any(part in upper for part in SECRET_PARTS)
+    return secret and name not in NOT_SECRET
 
 
 def without_secrets(env: Mapping[str, Any]) -> dict[str, Any]:
-    """Return variables with the values of those masked whose names say that they are secrets."""
-    return {key: MASKED if is_telling(key) else value for key, value in env.items()}
+    """Return *env* with the value of every variable masked that has the name of a secret."""
+    return {key: MASKED if is_secret_name(key) else value for key, value in env.items()}
 
 
 def secrets_of(environment: Mapping[str, str], from_file: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the values to be masked, the longest first: a secret may be part of another one."""
-    telling = {value for name, value in environment.items() if is_telling(name) and len(value) >= LEAST}
-    written = {value for value in from_file.values() if len(value) >= LEAST_OF_A_FILE}
-    return tuple(sorted(telling | written, key=lambda value: (-len(value), value)))
+    """Return the values to mask in *environment* and in the env_file, longest first: one may contain another."""
+    by_name = {value for name, value in environment.items() if is_secret_name(name) and len(value) >= LEAST}
+    of_file = {value for value in from_file.values() if len(value) >= LEAST_OF_A_FILE}
+    return tuple(sorted(by_name | of_file, key=lambda value: (-len(value), value)))
 
 
 class Mask:
-    """Replaces *secrets* by `***`."""
+    """Replaces each of *secrets* by `***`."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         longest_first = sorted(filter(None, secrets), key=len, reverse=True)
@@ -53,24 +53,27 @@ class Mask:
     def __bool__(self) -> bool:
         return bool(self._secrets)
 
-    def text(self, said: str) -> str:
-        """Return *said* without secrets."""
-        return self._find_text.sub(MASKED, said) if self else said
+    def text(self, text: str) -> str:
+        """Return *text* with secrets masked."""
+        return self._find_text.sub(MASKED, text) if self else text
 
-    def data(self, said: bytes) -> bytes:
-        """Return *said* without secrets."""
-        return self._find.sub(MASKED.encode(), said) if self else said
+    def data(self, data: bytes) -> bytes:
+        """Return *data* with secrets masked."""
+        return self._find.sub(MASKED.encode(), data) if self else data
 
-    def begun(self, said: bytes) -> int:
-        """Return how many bytes at the end of *said* may be the beginning of a secret."""
-        return max((_overlap(said, secret) for secret in self._secrets), default=0)
+    def begun(self, data: bytes) -> int:
+        """Return how many bytes at the end of *data* may be the start of a secret."""
+        return max((_overlap(data, secret) for secret in self._secrets), default=0)
 
-    def left_over(self, said: bytes) -> int:
-        """Return how many bytes at the start of *said* may be the end of a secret."""
-        return max((_overlap(said[::-1], secret[::-1]) for secret in self._secrets), default=0)
+    def left_over(self, data: bytes) -> int:
+        """Return how many bytes at the start of *data* may be the end of a secret."""
+        return max((_overlap(data[::-1], secret[::-1]) for secret in self._secrets), default=0)
 
     def stream(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield *pieces* without secrets, also where one is torn between two; what may begin one is held back."""
+        """Yield *pieces* with secrets masked, also secrets that are split between two pieces.
+
+        Bytes that may be the start of a secret are held back until the next piece.
+        """
         rest = b""
         for piece in pieces:
             rest += piece
@@ -79,19 +82,19 @@ class Mask:
             rest = rest[cut:]
         yield self.data(rest)
 
-    def safe(self, said: bytes) -> int:
-        """Return up to where *said* can be masked without knowing what follows."""
-        cut = len(said) - self.begun(said)
-        for match in self._find.finditer(said):
+    def safe(self, data: bytes) -> int:
+        """Return how many bytes at the start of *data* can be masked independently of the bytes after *data*."""
+        cut = len(data) - self.begun(data)
+        for match in self._find.finditer(data):
             if match.start() < cut < match.end():
                 return match.end()
         return cut
 
     def file(self, fd: int) -> None:
-        """Mask the file behind *fd* where it lies: `***` is never longer than what it stands for."""
+        """Mask the secrets in the file *fd* in place, which is possible because `***` is not longer than a secret."""
         if not self:
             return
-        # The descriptor that a job writes by appends wherever it is told to write.
+        # The job writes through *fd* with O_APPEND, so that pwrite on it would append instead of overwriting.
         own = os.open(f"/proc/self/fd/{fd}", os.O_RDWR | os.O_CLOEXEC)
         try:
             size = os.fstat(own).st_size
@@ -104,9 +107,9 @@ class Mask:
             os.close(own)
 
 
-def _overlap(said: bytes, secret: bytes) -> int:
-    longest = min(len(said), len(secret) - 1)
-    return next((size for size in range(longest, 0, -1) if said.endswith(secret[:size])), 0)
+def _overlap(data: bytes, secret: bytes) -> int:
+    longest = min(len(data), len(secret) - 1)
+    return next((size for size in range(longest, 0, -1) if data.endswith(secret[:size])), 0)
 
 
 def _pieces(fd: int, size: int) -> Iterator[bytes]:
@@ -117,7 +120,7 @@ def _pieces(fd: int, size: int) -> Iterator[bytes]:
 
 
 def in_texts(value: Any, change: Callable[[str], str]) -> Any:
-    """Return a value that JSON can hold with *change* made to every text in it, names included."""
+    """Return a JSON-like *value* with *change* applied to every string in it, including keys."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):

@@ -1,11 +1,11 @@
-"""Where the configuration and the state lie, and what lies where in the state directory."""
+"""The paths of the configuration, of the state directory and of the files in it."""
 
 import os
 from pathlib import Path
 
 
 class Paths:
-    """The state directory *root* and the places in it."""
+    """The state directory *root* and the paths in it."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -16,40 +16,40 @@ class Paths:
         self.results = root / "results"
         self.backups = root / "backups"
         self.spool = root / "spool"
-        # Shortages that did not prevent an answer; the command line prints them after it.
+        # Problems that did not prevent a result; the command line prints them after it.
         self.remarks: list[str] = []
 
     def output_of(self, run_id: str, attempt: int) -> Path:
-        """Return where an attempt's output is kept; the file is also the run's lock."""
+        """Return the path of the output of an attempt. The file is also the lock of the run."""
         return self.output / f"{run_id}.{attempt}.log"
 
     def report_of(self, run_id: str, attempt: int) -> Path:
-        """Return where an attempt's handler reports to."""
+        """Return the path of the report that the handler of an attempt writes."""
         return self.results / f"{run_id}.{attempt}.report"
 
     @staticmethod
     def run_of(report: Path) -> str:
-        """Return whose run a report is."""
+        """Return the id of the run that wrote *report*."""
         return report.stem.rpartition(".")[0]
 
     def results_of(self, tick: str) -> Path:
-        """Return a tick's outcome file; while its supervisor lives it is locked."""
+        """Return the path of the result file of a tick. It is locked while the supervisor of the tick runs."""
         return self.results / f"{tick}.jsonl"
 
 
 def config_path(given: str | None) -> Path:
-    """Return the absolute path of scheduled.toml: *given*, SCHEDULED_CONFIG, or the XDG place."""
+    """Return the absolute path of scheduled.toml: *given*, SCHEDULED_CONFIG, or the XDG default."""
     chosen = given or os.environ.get("SCHEDULED_CONFIG")
     return Path(chosen).absolute() if chosen else _xdg("XDG_CONFIG_HOME", ".config") / "scheduled.toml"
 
 
 def state_path(given: str | None) -> Path:
-    """Return the absolute path of the state directory: *given*, SCHEDULED_STATE, or the XDG place."""
+    """Return the absolute path of the state directory: *given*, SCHEDULED_STATE, or the XDG default."""
     chosen = given or os.environ.get("SCHEDULED_STATE")
     return Path(chosen).absolute() if chosen else _xdg("XDG_STATE_HOME", ".local/state")
 
 
 def _xdg(variable: str, default: str) -> Path:
     chosen = os.environ.get(variable, "")
-    # The XDG specification: a relative path is to be ignored.
+    # The XDG specification requires that relative paths are ignored.
     return (Path(chosen) if chosen.startswith("/") else Path.home() / default) / "scheduled"

@@ -1,24 +1,25 @@
-"""The library API: everything that can be asked of scheduled, one function for each question.
+"""The library API: one function for each command and each query.
 
     from scheduled import service
 
     service.status(service.Instance())["healthy"]
 
-The command line and all other interfaces ask these functions and nothing else. Each that asks about a configuration or a
-state takes an `Instance` first, then plain values: names, numbers, paths, and instants as texts as people write them. It
-returns the document that the command line prints with --json: dicts, lists, texts, numbers; instants in it are RFC 3339
-with offset. Where something else is returned (`calendar`, `as_printed`, `interfaces`), its docstring says so.
+The command line and the other interfaces call only these functions. A function that needs a configuration or a state
+directory takes an `Instance` first. All other parameters are plain values: names, numbers, paths, and instants as text
+in the forms that the command line accepts. It returns the document that the command line prints with --json: dicts,
+lists, strings and numbers, with instants as RFC 3339 text with offset. Functions with another result (`calendar`,
+`as_printed`, `interfaces`) describe it in their docstrings.
 
-- A question that can't be answered raises a `scheduled.errors.ScheduledError`, with nothing changed.
-- With *dry_run* a command only says what it would do.
-- *hear* is called with every event of a tick as it happens.
-- `start` and `start_again` wait for a process and are awaited; all others return when they are done.
+- A function that fails raises a `scheduled.errors.ScheduledError` and has changed nothing.
+- With *dry_run* a command changes nothing and returns what it would do.
+- *hear* is called with every event of a tick as it is published.
+- `start` and `start_again` are coroutines; all other functions return when they are done.
 
-Each function's contract is its own docstring: `help(service.forecast)`. This file has no logic. A name is imported from
-the module that does the work when it is first used, so that a tick imports nothing that it does not need.
+The docstring of each function documents it: `help(service.forecast)`. This file has no logic: each name is imported
+from its module when it is first used, so that a tick imports only what it needs.
 """
 
-# Type checkers take it for true. Importing `typing` for it would cost more than this file does.
+# Type checkers treat this name as true. An import of `typing` would take longer than this file.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from scheduled.commands.background import start, start_again
@@ -106,7 +107,7 @@ __all__ = [
     "written",
 ]
 
-_MODULES = {  # of the package, by name
+_MODULES = {  # the module of each name, relative to the package
     "Instance": "instance",
     "status": "queries.status",
     **dict.fromkeys(("jobs", "job", "upcoming", "chains", "chain"), "queries.jobs"),
@@ -137,10 +138,10 @@ _MODULES = {  # of the package, by name
     **dict.fromkeys(("backup", "restore"), "commands.backup"),
 }
 
-if not TYPE_CHECKING:  # or every name there is not would be one for type checkers
+if not TYPE_CHECKING:  # else type checkers would accept every attribute of this module
 
     def __getattr__(name: str) -> object:
-        """Return the question *name*, imported now; raises AttributeError if there is none."""
+        """Import and return the function *name*. Raise AttributeError if there is none."""
         if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module

@@ -1,1 +1,1 @@
-"""The kinds of action: for each one module with its keys, its words and how a run of it is prepared."""
+"""The kinds of action. Each is a module with its keys, its texts and the preparation of its runs."""

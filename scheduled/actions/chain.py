@@ -1,4 +1,4 @@
-"""`chain`: other jobs, one after the other; the jobs of an inner list run side by side."""
+"""`chain`: other jobs, one after the other. The jobs of an inner list run side by side."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from scheduled.errors import ConfigError, ScheduledError
 
 KEYS: Mapping[str, Key] = {"chain": Key(list[str | list[str]], executed=False)}
 GROUP: str = ""
-EXECUTOR: str = "chain"  # its run has no process: rows in the ledger start its steps
+EXECUTOR: str = "chain"  # its run has no process: start requests in the ledger start its steps
 LABEL: str = "a chain of jobs"
 EXAMPLE: str = "fetch, parse + index, publish"
 METAVAR: str = "JOBS"
@@ -22,12 +22,15 @@ def read(given: Mapping[str, Any]) -> Action:
     """See `ActionKind.read`."""
     steps = tuple((step,) if isinstance(step, str) else tuple(step) for step in given["chain"])
     if not all(steps) or any(len(set(step)) < len(step) for step in steps):
-        raise ConfigError("chain: each step is a job, or a list of different jobs that run side by side")
+        raise ConfigError(
+            "chain: each step must be a job, or a list of different jobs that run side by side; "
+            'write for example ["fetch", ["parse", "index"], "publish"]'
+        )
     return Action("chain", steps=steps)
 
 
-def from_text(text: str, before: Any) -> Any:  # noqa: ARG001 - as every kind has it
-    """See `ActionKind.from_text`: `a, b + c`. A plus sign without spaces belongs to a job's name."""
+def from_text(text: str, before: Any) -> Any:  # noqa: ARG001 - the signature of every kind
+    """See `ActionKind.from_text`: `a, b + c`. A plus sign without spaces is part of a job's name."""
     steps = [
         [name for part in re.split(r"\s\+\s", step) if (name := part.strip())] for step in text.split(",")
     ]
@@ -39,7 +42,7 @@ def to_text(value: Any) -> str:
     return ", ".join(" + ".join(step) if isinstance(step, list) else step for step in value)
 
 
-def faults(job: Job) -> Iterable[str]:  # noqa: ARG001 - as every kind has it
+def faults(job: Job) -> Iterable[str]:  # noqa: ARG001 - the signature of every kind
     """See `ActionKind.faults`."""
     return []
 
@@ -49,13 +52,13 @@ def describe(action: Action) -> str:
     return "chain " + ", ".join(" + ".join(step) for step in action.steps)
 
 
-def handler(action: Action) -> str:  # noqa: ARG001 - as every kind has it
+def handler(action: Action) -> str:  # noqa: ARG001 - the signature of every kind
     """See `ActionKind.handler`."""
     return ""
 
 
-def prepare(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[str, int]) -> Work:  # noqa: ARG001 - as every kind has it
+def prepare(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[str, int]) -> Work:  # noqa: ARG001 - the signature of every kind
     """See `ActionKind.prepare`."""
     raise ScheduledError(
-        f"{job.name}: a chain is no program of its own; `scheduled run {job.name}` runs its steps"
+        f"{job.name}: is a chain, which has no program of its own; run its steps with `scheduled run {job.name}`"
     )

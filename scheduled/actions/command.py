@@ -27,7 +27,7 @@ def read(given: Mapping[str, Any]) -> Action:
 
 
 def from_text(text: str, before: Any) -> Any:
-    """See `ActionKind.from_text`: what ran without a shell goes on to."""
+    """See `ActionKind.from_text`: a command that was a list of words stays one."""
     import shlex
 
     if not isinstance(before, list):
@@ -35,7 +35,7 @@ def from_text(text: str, before: Any) -> Any:
     try:
         return shlex.split(text)
     except ValueError as error:
-        raise ConfigError(f"command: {error}") from None
+        raise ConfigError(f"command: {error}; correct the quotes") from None
 
 
 def to_text(value: Any) -> str:
@@ -47,7 +47,7 @@ def to_text(value: Any) -> str:
 
 def faults(job: Job) -> Iterable[str]:
     """See `ActionKind.faults`."""
-    return ["options: a command takes none; use env"] if job.options else []
+    return ["options: a command has no options; write env instead"] if job.options else []
 
 
 def describe(action: Action) -> str:
@@ -57,19 +57,22 @@ def describe(action: Action) -> str:
     return action.line or shlex.join(action.words)
 
 
-def handler(action: Action) -> str:  # noqa: ARG001 - as every kind has it
+def handler(action: Action) -> str:  # noqa: ARG001 - the signature of every kind
     """See `ActionKind.handler`."""
     return ""
 
 
-def prepare(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[str, int]) -> Work:  # noqa: ARG001 - as every kind has it
+def prepare(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[str, int]) -> Work:  # noqa: ARG001 - the signature of every kind
     """See `ActionKind.prepare`."""
     words = job.action.words or ("/bin/sh", "-c", job.action.line)
     return Work(argv=tuple(_logical_time(word, job, claim) for word in words))
 
 
 def _logical_time(word: str, job: Job, claim: Claim) -> str:
-    """Fill in what a late run must know to do the right day's work; all other braces stay as they are."""
+    """Return *word* with {scheduled_for}, {missed} and {window_start} filled in; all other braces stay as they are.
+
+    With them a late run can do the work of the day that it was scheduled for.
+    """
     if "{" not in word:
         return word
     zone = job.zone

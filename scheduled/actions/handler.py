@@ -1,4 +1,4 @@
-"""`handler`: a built-in or plugged-in handler does the work, in a forked child of the supervisor."""
+"""`handler`: a built-in or installed handler does the work, in a forked child of the supervisor."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ KEYS: Mapping[str, Key] = {"handler": Key(str, executed=False)}
 GROUP: str = "workspace"
 EXECUTOR: str = SUPERVISOR
 LABEL: str = "a handler"
-EXAMPLE: str = "the name of a built-in or installed one"
+EXAMPLE: str = "the name of a built-in or installed handler"
 METAVAR: str = "NAME"
 HELP: str = "What: a built-in or installed handler."
 
@@ -23,7 +23,7 @@ def read(given: Mapping[str, Any]) -> Action:
     return Action("handler", name=given["handler"])
 
 
-def from_text(text: str, before: Any) -> Any:  # noqa: ARG001 - as every kind has it
+def from_text(text: str, before: Any) -> Any:  # noqa: ARG001 - the signature of every kind
     """See `ActionKind.from_text`."""
     return text
 
@@ -41,8 +41,10 @@ def faults(job: Job) -> Iterable[str]:
         module = registry.find(job.action.name)
         if hasattr(module, "Options"):
             msgspec.convert(job.options, module.Options)
-    except (LookupError, msgspec.ValidationError) as error:
-        return [error.args[0]]
+    except LookupError as error:
+        return [f"handler: {error.args[0]}"]
+    except msgspec.ValidationError as error:
+        return [f"options: {error}"]
     return []
 
 

@@ -1,7 +1,7 @@
-"""What a kind of action has to be: a module that satisfies `ActionKind` and has its line in `registry.KINDS`.
+"""The protocol of a kind of action: a module that satisfies `ActionKind` and is listed in `registry.KINDS`.
 
-Nothing else in the program knows a kind by its name. What the others ask of an action stands in the action (`steps`,
-the jobs that it starts) or is asked of its kind.
+No other module depends on the name of a kind. It reads the fields of the `Action`, such as `steps`, or calls a
+function of the kind.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,13 +14,13 @@ from scheduled.core.jobs import Action, Job
 from scheduled.core.runs import Claim
 from scheduled.paths import Paths
 
-SUPERVISOR = "supervisor"  # the executor of every kind whose runs are processes
+SUPERVISOR = "supervisor"  # the executor of every kind that runs a process
 
 
 class Key(msgspec.Struct, frozen=True):
-    """A key of the job table that belongs to one kind: the *type* of its TOML value.
+    """A key of the job table that belongs to one kind. *type* is the type of its TOML value.
 
-    *executed*: its value says, or changes, what is executed, so that not everyone may write it.
+    *executed*: the value decides or changes what is executed, so an interface needs permission to write it.
     """
 
     type: Any
@@ -28,14 +28,14 @@ class Key(msgspec.Struct, frozen=True):
 
 
 class Work(msgspec.Struct, frozen=True):
-    """What the supervisor is given of a run: a program's *argv*, or the *task* of a handler for a forked child."""
+    """What the supervisor executes for a run: the program *argv*, or the *task* of a handler in a forked child."""
 
     argv: tuple[str, ...] = ()
     task: dict[str, object] | None = None
 
 
 class ExecutionContext:
-    """What jobs find around them: the runner's environment, the workspace, the state's places."""
+    """What all runs of a tick share: paths of the state, workspace, zone, environment and the sender of mails."""
 
     def __init__(
         self,
@@ -53,11 +53,11 @@ class ExecutionContext:
 
 
 class ActionKind(Protocol):
-    """One kind of action; its name, in the registry, is the key of the job table that announces it.
+    """One kind of action. Its name in the registry is also its main key in a job table.
 
-    KEYS are its keys of the job table by name, the announcing one among them. GROUP is the group of its jobs that
-    name none. EXECUTOR is who takes its claimed runs from the bus. A form offers it as LABEL, and shows EXAMPLE of what
-    to write; METAVAR and HELP are those of its option on the command line.
+    KEYS are its keys of the job table by name, including the main key. GROUP is the group of its jobs that do not
+    name one. EXECUTOR is the name of the executor that takes its claimed runs from the bus. LABEL and EXAMPLE are
+    its texts in a form, METAVAR and HELP those of its option on the command line.
     """
 
     KEYS: Mapping[str, Key]
@@ -69,38 +69,38 @@ class ActionKind(Protocol):
     HELP: str
 
     def read(self, given: Mapping[str, Any]) -> Action:
-        """Return the action that the values *given* to KEYS mean (None: not given; the announcing one is never empty).
+        """Return the action for *given*: the value of each key of KEYS, or None. The main key is never empty.
 
-        Raises ConfigError with the key and what to do about it.
+        Raise ConfigError with the key and what to write.
         """
         ...
 
     def from_text(self, text: str, before: Any) -> Any:
-        """Return the value of the announcing key that a person writes as *text* on one line, in place of *before*.
+        """Return the value of the main key for the line *text*, which replaces the value *before* (None: no value).
 
-        *before* is None where there was none. Raises ConfigError with the key.
+        Raise ConfigError with the key.
         """
         ...
 
     def to_text(self, value: Any) -> str:
-        """Return the value of the announcing key as a person writes it on one line: what `from_text` reads."""
+        """Return a value of the main key as a line that `from_text` parses."""
         ...
 
     def faults(self, job: Job) -> Iterable[str]:
-        """Return what is wrong with a *job* that only `check` looks for: what has to be looked up for it."""
+        """Return the problems of *job* that only a lookup finds, such as a handler that is not installed."""
         ...
 
     def describe(self, action: Action) -> str:
-        """Say what *action* does, for people."""
+        """Return a description of *action* for the user."""
         ...
 
     def handler(self, action: Action) -> str:
-        """Return the name of the handler that does the work; '' where none does."""
+        """Return the name of the handler that does the work; '' if the action has no handler."""
         ...
 
     def prepare(self, job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[str, int]) -> Work:
-        """Return what to execute for a claimed run; *totals* are the job's running counts.
+        """Return what to execute for a claimed run; *totals* are the counts of the job's earlier runs.
 
-        Raises ScheduledError if it can't be executed.
+        Raise ScheduledError if nothing can be executed for it.
         """
         ...

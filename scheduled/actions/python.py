@@ -1,4 +1,4 @@
-"""`python`: `module:function`, called with the job's options, or a script."""
+"""`python`: a function `module:function`, called with the job's options, or a script."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ def read(given: Mapping[str, Any]) -> Action:
     return Action("python", name=given["python"])
 
 
-def from_text(text: str, before: Any) -> Any:  # noqa: ARG001 - as every kind has it
+def from_text(text: str, before: Any) -> Any:  # noqa: ARG001 - the signature of every kind
     """See `ActionKind.from_text`."""
     return text
 
@@ -34,7 +34,7 @@ def to_text(value: Any) -> str:
     return str(value)
 
 
-def faults(job: Job) -> Iterable[str]:  # noqa: ARG001 - as every kind has it
+def faults(job: Job) -> Iterable[str]:  # noqa: ARG001 - the signature of every kind
     """See `ActionKind.faults`."""
     return []
 
@@ -44,16 +44,16 @@ def describe(action: Action) -> str:
     return f"python {action.name}"
 
 
-def handler(action: Action) -> str:  # noqa: ARG001 - as every kind has it
+def handler(action: Action) -> str:  # noqa: ARG001 - the signature of every kind
     """See `ActionKind.handler`."""
     return ""
 
 
-def prepare(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[str, int]) -> Work:  # noqa: ARG001 - as every kind has it
+def prepare(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[str, int]) -> Work:  # noqa: ARG001 - the signature of every kind
     """See `ActionKind.prepare`."""
     name = job.action.name
     if ":" not in name or "/" in name:
         return Work(argv=(sys.executable, os.path.expanduser(name)))
-    import json  # only where there is anything to say
+    import json
 
     return Work(argv=(sys.executable, CALL, name, json.dumps(job.options, ensure_ascii=False)))

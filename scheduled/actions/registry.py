@@ -1,4 +1,4 @@
-"""Which kinds of action there are. A new one is a module beside this one, and a line here."""
+"""The registry of the kinds of action. To add a kind, write a module beside this one and add it to KINDS."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from scheduled.actions import chain, command, handler, python
 from scheduled.actions.kind import ActionKind, Key
 from scheduled.core.jobs import Action
 
-# In the order in which they are named to people.
+# In the order in which messages and forms list them.
 KINDS: dict[str, ActionKind] = {
     "command": command,
     "python": python,
@@ -26,10 +26,10 @@ def keys() -> Mapping[str, Key]:
 
 
 def describe(action: Action) -> str:
-    """Say what *action* does, for people."""
+    """Return a description of *action* for the user."""
     return kind_of(action).describe(action)
 
 
 def handler_of(action: Action) -> str:
-    """Return the name of the handler that does the work of *action*; '' where none does."""
+    """Return the name of the handler that does the work of *action*; '' if it has no handler."""
     return kind_of(action).handler(action)

@@ -1,1 +1,1 @@
-"""What the user wrote: reading, checking and editing scheduled.toml and jobs.d."""
+"""Load, check and edit the user's configuration: scheduled.toml and jobs.d/*.toml."""

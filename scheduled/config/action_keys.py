@@ -1,4 +1,4 @@
-"""What a job's table says that it does: the keys of the kinds of action, whichever there are, and what of a table is executed."""
+"""The keys of a job table that belong to kinds of action, and the keys that decide what is executed."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -13,7 +13,8 @@ from scheduled.core.jobs import Action
 from scheduled.errors import ConfigError
 from scheduled.schedules.kinds import reading
 
-# What may be said of a job without saying what it executes; of the keys of actions their kinds say it, and those of schedules are harmless.
+# Keys that never change what is executed. The keys of schedules never do so either, and each kind of action decides
+# it for its own keys (`Key.executed`).
 HARMLESS = frozenset((
     "description", "enabled", "on", "where", "timezone", "on_failure",
     "after", "priority", "catch_up", "catch_up_limit", "grace", "not_between", "gate_deadline", "jitter",
@@ -22,7 +23,7 @@ HARMLESS = frozenset((
 
 
 def job_table() -> type[JobTable]:
-    """Return [jobs.X] as it is written, with the keys of all kinds of action."""
+    """Return the struct type of a [jobs.NAME] table, with the keys of all registered kinds of action."""
     return _with_keys(tuple(registry.KINDS.values()))
 
 
@@ -41,15 +42,15 @@ def _with_keys(kinds: tuple[ActionKind, ...]) -> type[JobTable]:
 
 
 def read_action(raw: JobTable, name: str) -> Action:
-    """Return what *raw* says that is done, by the kind *name* that it announces; raises ConfigError with the key."""
+    """Return the action of kind *name* that *raw* defines. Raise ConfigError with the key if a value is wrong."""
     value = getattr(raw, name)
     if _is_empty(value):
-        raise ConfigError(f"{name}: is empty")
+        raise ConfigError(f"{name}: is empty; write a value or remove the job")
     kind = registry.KINDS[name]
     for other, foreign in registry.KINDS.items():
         for key in foreign.KEYS.keys() - kind.KEYS.keys():
             if getattr(raw, key) is not None:
-                raise ConfigError(f"{key}: belongs to `{other}` only")
+                raise ConfigError(f"{key}: only valid with `{other}`, and this job has `{name}`; remove it")
     return kind.read({key: getattr(raw, key) for key in kind.KEYS})
 
 
@@ -60,11 +61,12 @@ def _is_empty(value: object) -> bool:
 
 
 def executable_keys(table: Mapping[str, Any]) -> list[str]:
-    """Return the keys of a job's table that say, or change, what is executed; a switch for who may write those."""
+    """Return the keys of a job table that decide or change what is executed, sorted."""
     actions = (key for key, found in registry.keys().items() if not found.executed)
     harmless = HARMLESS.union(actions, reading.known_keys())
     return sorted(
         key
         for key, value in table.items()
+        # Any other value of on_interrupted is a command.
         if key not in harmless and not (key == "on_interrupted" and value in ("rerun", "skip", "ask"))
     )

@@ -1,4 +1,4 @@
-"""A job as JSON or another scheduler's words give it -> the table that says the same in TOML."""
+"""Convert a job that is given as JSON, or with the keys of another scheduler, to a job table."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,29 +7,39 @@ from scheduled.actions.registry import KINDS
 from scheduled.errors import ConfigError
 from scheduled.schedules.kinds.reading import choosing_keys
 
-# What other schedulers call it -> where it stands in ours.
+# Key of another scheduler -> key of a job table.
 SPELLINGS = {"timeout_seconds": "timeout", "cron_expression": "cron"}
+# Keys of another scheduler's job record that have no counterpart in a job table.
 IGNORED = ("id", "profile_name", "last_run", "next_run", "run_count", "success_count", "fail_count", "last_result",
            "last_output", "created_at", "updated_at", "dist_type")  # fmt: skip
 
 
 def in_order(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Put what people look for first first: what it is for, when, what."""
+    """Return *table* with its description, schedule and action first; the other keys keep their order."""
     return {
         key: table[key] for key in ("description", *choosing_keys(), "on", *KINDS, *table) if key in table
     }
 
 
 def from_json(document: Any) -> tuple[str, dict[str, Any]]:
-    """Return name and table of a job given as one JSON object: in our own words, or with a `job_type`."""
+    """Return the name and the table of a job given as one JSON object, with our keys or with a `job_type`.
+
+    Raise ConfigError if the object has no name or a value is wrong.
+    """
     if not isinstance(document, dict) or not isinstance(document.get("name"), str):
-        raise ConfigError('write one JSON object with a "name"')
+        raise ConfigError(
+            'the job must be one JSON object with a "name"; write for example '
+            '{"name": "backup", "every": "1d", "command": "make backup"}'
+        )
     given: dict[str, Any] = document
     return given["name"], from_words(given)
 
 
 def from_words(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the table of a job given in our own words, or with a `job_type`; its name is no part of it."""
+    """Return the table, without a name, of a job given with our keys or with a `job_type`.
+
+    Raise ConfigError if a value is wrong.
+    """
     table = together(given)
     table.pop("name", None)
     if "job_type" in table:
@@ -37,32 +47,34 @@ def from_words(given: Mapping[str, Any]) -> dict[str, Any]:
     return in_order(table)
 
 
-def together(*said: Mapping[str, Any]) -> dict[str, Any]:
-    """Put together what is said of a job in several places; raises ConfigError where they differ."""
+def together(*sources: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge the keys of a job from several *sources*. Raise ConfigError if they give a key different values."""
     table: dict[str, Any] = {}
-    for key, value in (pair for one in said for pair in one.items()):
+    for key, value in (pair for source in sources for pair in source.items()):
         if value is not None:
-            _say_once(table, SPELLINGS.get(key, key), value)
+            _set_once(table, SPELLINGS.get(key, key), value)
     return table
 
 
-def _say_once(table: dict[str, Any], key: str, value: Any) -> None:
+def _set_once(table: dict[str, Any], key: str, value: Any) -> None:
     if table.setdefault(key, value) != value:
-        raise ConfigError(f"{key}: is said to be {table[key]!r}, and {value!r}; say it once")
+        raise ConfigError(f"{key}: given twice with different values: {table[key]!r} and {value!r}; give one")
 
 
 def _typed(table: dict[str, Any]) -> dict[str, Any]:
-    """Read {job_type, schedule, command | script_path, arguments, ...}."""
+    """Return the job table for *table*, which has another scheduler's keys: job_type, schedule, script_path, ..."""
     kind, schedule = table.pop("job_type"), table.pop("schedule", None)
     keys = {"interval": "every", "cron": "cron", "event": "on", "manual": ""}
     if kind == "chain":
-        raise ConfigError('job_type: a chain names other jobs here: write "chain": ["a", "b"] instead')
+        raise ConfigError(
+            'job_type: chain is not a type here; name the jobs of the chain instead: "chain": ["a", "b"]'
+        )
     if kind not in keys:
-        raise ConfigError(f"job_type: is interval, cron, event or manual, got {kind!r}")
+        raise ConfigError(f"job_type: must be interval, cron, event or manual, got {kind!r}")
     if keys[kind] and schedule is None:
-        raise ConfigError(f'schedule: is missing; job_type = "{kind}" needs one')
+        raise ConfigError(f'schedule: is missing; a job with job_type = "{kind}" needs it')
     if keys[kind]:
-        _say_once(table, keys[kind], schedule)
+        _set_once(table, keys[kind], schedule)
     for key in IGNORED:
         table.pop(key, None)
     _action(table)
@@ -75,7 +87,7 @@ def _typed(table: dict[str, Any]) -> dict[str, Any]:
 
 
 def _action(table: dict[str, Any]) -> None:
-    """Let a script go before a command, as it does there; arguments are words for a shell."""
+    """Set `command` from script_path, which takes precedence, or command, and the shell words of arguments."""
     import shlex
     import sys
 

@@ -1,4 +1,4 @@
-"""What is wrong, and what is doubtful, in a configuration as a whole."""
+"""The problems and warnings of a configuration as a whole."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,7 +20,7 @@ from scheduled.state.open import read_only
 
 
 def checked(config_file: Path, paths: Paths, drafts: Drafts = MappingProxyType({})) -> dict[str, Any]:
-    """Return every fault and doubt, ticks as rare as they are installed; raises ConfigError as `check` does."""
+    """Return the result of `check` with the ledger of *paths*, if it exists. Raise ConfigError as `check` does."""
     with read_only(paths) as ledger:
         return check(config_file, drafts, ledger)
 
@@ -28,37 +28,46 @@ def checked(config_file: Path, paths: Paths, drafts: Drafts = MappingProxyType({
 def check(
     config_file: Path, drafts: Drafts = MappingProxyType({}), ledger: Ledger | None = None
 ) -> dict[str, Any]:
-    """Return every fault and doubt; raises ConfigError if the configuration can't be read at all.
+    """Return all problems and warnings. Raise ConfigError as `load_config` does, which also defines *drafts*.
 
-    How often ticks come, and what has run, is known with the *ledger* only.
+    The *ledger* has the interval between ticks, and which slots ran. Without it, the interval is unknown and no slot
+    counts as run.
     """
     found, now = load_config(config_file, drafts), int(clock.now())
-    faults = [*found.problems, *(fault for job in found.jobs.values() for fault in _action_faults(job))]
-    every = ledger.meta("cadence") if ledger is not None else None
-    rhythm = None if every is None else int(every)
-    doubts = [doubt for job in found.jobs.values() for doubt in _doubts(job, rhythm, now)]
-    doubts += [
-        f"{job.source}: jobs.{job.name}: {_keys(job)}: is over: the job will not run; give an instant to come"
-        for job in _too_late(found.jobs, ledger, now)
+    problems = [
+        *found.problems,
+        *(problem for job in found.jobs.values() for problem in _action_problems(job)),
+    ]
+    recorded = ledger.meta("cadence") if ledger is not None else None
+    tick_interval = None if recorded is None else int(recorded)
+    warnings = [warning for job in found.jobs.values() for warning in _warnings(job, tick_interval, now)]
+    warnings += [
+        f"{job.source}: jobs.{job.name}: {_keys(job)}: {clock.stamp(last, job.zone)} is in the past, "
+        "so the job will not run; write a future date and time"
+        for job, last in _too_late(found.jobs, ledger, now)
     ]
     if found.max_sessions is not None:
-        doubts.insert(
-            0, f"{found.path}: catch_up.max_sessions: bounds nothing, as there are no jobs of agents"
+        warnings.insert(
+            0,
+            f"{found.path}: catch_up.max_sessions: no job starts sessions, so it has no effect; remove it",
         )
     return {
-        "ok": not faults,
+        "ok": not problems,
         "jobs": len(found.jobs),
-        "problems": faults,
-        "warnings": [*found.warnings, *doubts],
+        "problems": problems,
+        "warnings": [*found.warnings, *warnings],
     }
 
 
-def _action_faults(job: Job) -> Iterable[str]:
-    return (f"{job.source}: jobs.{job.name}: {fault}" for fault in kind_of(job.action).faults(job))
+def _action_problems(job: Job) -> Iterable[str]:
+    return (f"{job.source}: jobs.{job.name}: {problem}" for problem in kind_of(job.action).faults(job))
 
 
-def _too_late(jobs: Jobs, ledger: Ledger | None, now: Instant) -> Iterable[Job]:
-    """Yield the jobs whose last slot was over before they were there to run then."""
+def _too_late(jobs: Jobs, ledger: Ledger | None, now: Instant) -> Iterable[tuple[Job, Instant]]:
+    """Yield each enabled job that has no future slot and missed its last one, with that slot (UTC seconds).
+
+    The slot was missed if it has no verdict and the job got its present schedules only after it.
+    """
     job_states = ledger.job_states() if ledger is not None else {}
     for job in jobs.values():
         times = slots_of(job.schedules, now)
@@ -70,19 +79,19 @@ def _too_late(jobs: Jobs, ledger: Ledger | None, now: Instant) -> Iterable[Job]:
             decided = row is not None and row.span.last >= last
             in_time = job_state and same(job_state.schedules, job.schedules) and job_state.epoch < last
             if not decided and not in_time:
-                yield job
+                yield job, last
                 break
 
 
-def _doubts(job: Job, every: Seconds | None, now: Instant) -> Iterable[str]:
-    for doubt in job.doubts:
-        yield f"{job.source}: jobs.{job.name}: {doubt}"
+def _warnings(job: Job, tick_interval: Seconds | None, now: Instant) -> Iterable[str]:
+    for warning in job.doubts:
+        yield f"{job.source}: jobs.{job.name}: {warning}"
     for schedule in job.schedules:
-        for doubt in schedule_kinds.kind_of(schedule).lint(schedule, now):
-            yield f"{job.source}: jobs.{job.name}: {schedule.kind}: {doubt}"
-    coarse = every and cadence.doubt(job.schedules, every, now)
-    if coarse:
-        yield f"{job.source}: jobs.{job.name}: {_keys(job)}: {coarse}"
+        for warning in schedule_kinds.kind_of(schedule).lint(schedule, now):
+            yield f"{job.source}: jobs.{job.name}: {schedule.kind}: {warning}"
+    too_rare = tick_interval and cadence.doubt(job.schedules, tick_interval, now)
+    if too_rare:
+        yield f"{job.source}: jobs.{job.name}: {_keys(job)}: {too_rare}"
 
 
 def _keys(job: Job) -> str:
@@ -90,7 +99,7 @@ def _keys(job: Job) -> str:
 
 
 def needed_cadence(config_file: Path) -> int:
-    """Return how often ticks have to come, in minutes; without a configuration the usual."""
+    """Return the interval between ticks, in minutes, that the schedules need; without a configuration the default."""
     schedules = (
         [job.schedules for job in load_config(config_file).jobs.values()] if config_file.exists() else []
     )

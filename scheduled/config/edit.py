@@ -1,4 +1,7 @@
-"""Definitions on disk: what `add`, `remove`, `edit` and `apply` write is checked as a whole before it is kept."""
+"""Edits of the configuration files by `add`, `remove`, `edit` and `apply`.
+
+An edit is written only if the whole configuration has no new problem with it.
+"""
 
 import tomllib
 from collections.abc import Mapping
@@ -15,7 +18,7 @@ from scheduled import clock
 from scheduled.config import check as checks
 from scheduled.config import redaction
 from scheduled.config.files import job_files, known_jobs, load_config
-from scheduled.config.job_table import A_NAME, NAME
+from scheduled.config.job_table import NAME, NAME_RULE
 from scheduled.errors import ConfigError, StateError, UnknownError
 from scheduled.paths import Paths
 from scheduled.state import directories
@@ -26,48 +29,51 @@ PRIVATE = 0o600
 
 
 class Edit(msgspec.Struct, frozen=True):
-    """What *path* holds and what it is to hold; None: no file."""
+    """A change of the file *path*: its content *before* and *after*; None means that it does not exist."""
 
     path: Path
     before: bytes | None
     after: bytes | None
 
     def diff(self) -> str:
-        """Return the change as a unified diff, secrets masked."""
+        """Return the change as a unified diff with secrets masked."""
         return redaction.diff(self.path, self.before, self.after)
 
 
-def news(config_file: Path, paths: Paths, edit: Edit) -> tuple[list[str], list[str]]:
-    """Return what would be wrong and what doubtful with the configuration by this edit's doing."""
+def new_messages(config_file: Path, paths: Paths, edit: Edit) -> tuple[list[str], list[str]]:
+    """Return the problems and the warnings that *edit* would add to the configuration."""
     try:
         before = checks.checked(config_file, paths)
     except ConfigError:
-        before = {"problems": [], "warnings": []}  # it can hardly get worse
+        before = {"problems": [], "warnings": []}  # an edit may repair a file that can't be read
     try:
         after = checks.checked(config_file, paths, {edit.path: edit.after})
     except ConfigError as error:
         return [str(error)], []
-    return _beyond(before["problems"], after["problems"]), _beyond(before["warnings"], after["warnings"])
+    return _added(before["problems"], after["problems"]), _added(before["warnings"], after["warnings"])
 
 
-def _beyond(before: list[str], after: list[str]) -> list[str]:
+def _added(before: list[str], after: list[str]) -> list[str]:
     known = set(before)
-    return [one for one in after if one not in known]
+    return [message for message in after if message not in known]
 
 
 def keep(config_file: Path, paths: Paths, edit: Edit, *, dry_run: bool) -> dict[str, Any]:
-    """Write an edit down if it is sound, and nobody has changed the file meanwhile.
+    """Check *edit*, write it unless it is a *dry_run*, and return a description of the change.
 
-    Raises ConfigError with what is wrong, and nothing is changed. What the file held before is kept among the
-    state's backups.
+    The old content of the file is kept in the backups of the state directory. Raise ConfigError, with nothing
+    changed, if the edit adds a problem to the configuration, or if the file no longer holds `edit.before`.
+    Raise StateError if the file or the backup can't be written.
     """
-    with nullcontext() if dry_run else _alone(paths):
+    with nullcontext() if dry_run else _locked(paths):
         if _read(edit.path) != edit.before:
-            raise ConfigError(f"{edit.path}: was changed by somebody else meanwhile")
-        faults, doubts = news(config_file, paths, edit)
-        faults += redaction.faults(edit.before, edit.after)
-        if faults:
-            raise ConfigError("; ".join(faults))
+            raise ConfigError(f"{edit.path}: was changed by another process; repeat the command")
+        problems, warnings = new_messages(config_file, paths, edit)
+        problems += (
+            f"{edit.path}: {problem}" for problem in redaction.mask_problems(edit.before, edit.after)
+        )
+        if problems:
+            raise ConfigError("; ".join(problems))
         changed = edit.before != edit.after
         backup = _replace(paths, edit) if changed and not dry_run else None
     return {
@@ -76,12 +82,12 @@ def keep(config_file: Path, paths: Paths, edit: Edit, *, dry_run: bool) -> dict[
         "deleted": changed and edit.after is None,
         "dry_run": dry_run,
         "backup": str(backup) if backup else None,
-        "warnings": doubts,
+        "warnings": warnings,
         "diff": edit.diff(),
     }
 
 
-def _alone(paths: Paths) -> AbstractContextManager[None]:
+def _locked(paths: Paths) -> AbstractContextManager[None]:
     directories.prepare(paths)
     return exclusive(paths.root / "edit.lock")
 
@@ -124,17 +130,19 @@ def _read(path: Path) -> bytes | None:
 
 
 def addition(config_file: Path, name: str, table: Mapping[str, Any]) -> Edit:
-    """Return the edit that adds a job, in a file of its own; raises ConfigError if there is such a job."""
+    """Return the edit that adds a job in jobs.d/*name*.toml.
+
+    Raise ConfigError if the job or the file already exists, or if the name is not valid.
+    """
     found = load_config(config_file)
     if name in found.jobs:
-        raise ConfigError(
-            f"{name}: there is such a job, in {found.jobs[name].source}; `scheduled edit {name}` changes it"
-        )
+        source = found.jobs[name].source
+        raise ConfigError(f"{name}: already exists in {source}; change it with `scheduled edit {name}`")
     if not NAME.fullmatch(name):
-        raise ConfigError(f"{name!r}: {A_NAME}")
+        raise ConfigError(f"{name!r}: {NAME_RULE}")
     path = config_file.parent / "jobs.d" / f"{name}.toml"
     if _read(path) is not None:
-        raise ConfigError(f"{path}: is there already")
+        raise ConfigError(f"{path}: already exists; change or remove this file first")
     document = tomlkit.document()
     jobs = tomlkit.table(is_super_table=True)
     jobs.append(name, tomlkit.item(dict(table)))
@@ -143,9 +151,9 @@ def addition(config_file: Path, name: str, table: Mapping[str, Any]) -> Edit:
 
 
 def removal(config_file: Path, name: str) -> Edit:
-    """Return the edit that takes a job out of the file it stands in; everything else in there stays as it is.
+    """Return the edit that removes a job from its file, or deletes a file of jobs.d with nothing else in it.
 
-    A file of jobs.d that holds nothing else goes.
+    Raise UnknownError if no file defines the job, ConfigError if its removal would change another job.
     """
     path = file_of(config_file, name)
     before = _read(path) or b""
@@ -157,27 +165,27 @@ def removal(config_file: Path, name: str) -> Edit:
     left = tomllib.loads(after.decode())
     if left.get("jobs", {}) != expected["jobs"]:
         raise ConfigError(
-            f"{path}: {name} is not written as a table of its own; `scheduled edit {name}` helps"
+            f"{path}: jobs.{name}: is not a table of its own; remove it with `scheduled edit {name}`"
         )
     empty = path != config_file and after.strip() in (b"", b"[jobs]")
     return Edit(path, before, None if empty else after)
 
 
 def _with_comments(before: bytes, after: bytes) -> bytes:
-    """Return *after*, from which one block was taken, with the comments at its end: they are about what follows."""
+    """Return *after* (*before* without one block) with the block's last comments, which describe the next block."""
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
-    start = _alike(old, new)
-    end = _alike(old[start:][::-1], new[start:][::-1])
-    gone, rest = old[start : len(old) - end], new[start:]
+    start = _common_lines(old, new)
+    end = _common_lines(old[start:][::-1], new[start:][::-1])
+    removed, rest = old[start : len(old) - end], new[start:]
     if len(rest) != end:
-        return after  # it stood in several places
-    said = next((n for n, line in enumerate(reversed(gone)) if not _is_comment(line)), len(gone))
-    left = gone[len(gone) - said :]
-    return b"".join([*new[:start], *left, *rest]) if any(map(bytes.strip, left)) else after
+        return after  # the job was written in several places
+    trailing = next((n for n, line in enumerate(reversed(removed)) if not _is_comment(line)), len(removed))
+    comments = removed[len(removed) - trailing :]
+    return b"".join([*new[:start], *comments, *rest]) if any(map(bytes.strip, comments)) else after
 
 
-def _alike(one: list[bytes], other: list[bytes]) -> int:
-    """Return how many lines at the start of both are the same."""
+def _common_lines(one: list[bytes], other: list[bytes]) -> int:
+    """Return how many lines at the start of both lists are equal."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
@@ -186,26 +194,29 @@ def _is_comment(line: bytes) -> bool:
 
 
 def written(config_file: Path, name: str) -> dict[str, Any]:
-    """Return a job's table as its file has it, secrets masked."""
+    """Return a job's table as it is in its file, with secrets masked. Raise UnknownError if there is none."""
     path = file_of(config_file, name)
-    return redaction.table(tomllib.loads((_read(path) or b"").decode())["jobs"][name])
+    return redaction.masked_table(tomllib.loads((_read(path) or b"").decode())["jobs"][name])
 
 
 def change(config_file: Path, name: str, changes: Mapping[str, Any]) -> Edit:
-    """Return the edit that gives keys of a job new values (None: takes them out); all else stays as it is.
+    """Return the edit that sets keys of a job to new values and changes nothing else; None removes a key.
 
-    So does a secret where its mask comes back.
+    A secret that is set to its mask keeps its value. Raise UnknownError if no file defines the job, ConfigError if
+    the change would affect more than these keys.
     """
     path = file_of(config_file, name)
     before = _read(path) or b""
     document = tomlkit.parse(before)
     expected = tomllib.loads(before.decode())
-    changes = redaction.kept(changes, expected["jobs"][name])
+    changes = redaction.unmasked(changes, expected["jobs"][name])
     for table in (document["jobs"][name], expected["jobs"][name]):
         _set(table, changes)
     after = tomlkit.dumps(document).encode()
     if tomllib.loads(after.decode()) != expected:
-        raise ConfigError(f"{path}: {name} is written in a way that only `scheduled edit {name}` can change")
+        raise ConfigError(
+            f"{path}: jobs.{name}: can only be changed with `scheduled edit {name}` and an editor"
+        )
     return Edit(path, before, after)
 
 
@@ -218,7 +229,7 @@ def _set(table: Any, changes: Mapping[str, Any]) -> None:
 
 
 def file_of(config_file: Path, name: str) -> Path:
-    """Return the file that a job stands in, a faulty one too; raises ConfigError if there is none."""
+    """Return the file that defines a job, correctly or not. Raise UnknownError if there is none."""
     for path in (config_file, *job_files(config_file)):
         try:
             jobs = tomllib.loads((_read(path) or b"").decode()).get("jobs")
@@ -231,9 +242,9 @@ def file_of(config_file: Path, name: str) -> Path:
 
 
 def application(config_file: Path, file: Path) -> Edit:
-    """Return the edit that makes *file* the one of its name in jobs.d."""
+    """Return the edit that copies *file* into jobs.d. Raise ConfigError if it can't be read."""
     after = _read(file)
     if after is None:
-        raise ConfigError(f"{file}: there is no such file")
+        raise ConfigError(f"{file}: does not exist")
     path = config_file.parent / "jobs.d" / f"{file.stem}.toml"
     return Edit(path, _read(path), after)

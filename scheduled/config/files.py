@@ -1,4 +1,4 @@
-"""scheduled.toml and jobs.d/*.toml -> jobs, each validated by itself so that every fault is listed."""
+"""Load scheduled.toml and jobs.d/*.toml. Each job is validated separately, so that all problems are reported."""
 
 import os
 import tomllib
@@ -22,11 +22,11 @@ from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.trust import refuse_unreadable, warn_or_refuse
 
 Drafts = Mapping[Path, bytes | None]
-LONGEST = 10_000_000  # bytes: some 50,000 jobs
+LONGEST = 10_000_000  # bytes: about 50,000 jobs
 
 
 class Config(msgspec.Struct, kw_only=True):
-    """What the user wrote: *jobs* are the good ones, *problems* says what is wrong with the others."""
+    """A loaded configuration. *jobs* holds the valid jobs, *problems* a message for each other one."""
 
     path: Path
     timezone: str
@@ -44,7 +44,7 @@ class Config(msgspec.Struct, kw_only=True):
     interfaces: InterfacesTable = msgspec.field(default_factory=InterfacesTable)
 
     def override(self, overrides: Mapping[JobKey, bool]) -> None:
-        """Let what people switched from outside win over what the files say: of whole jobs, with all their targets."""
+        """Set `enabled` of jobs to the user's overrides. Overrides of single targets are ignored here."""
         for key, enabled in overrides.items():
             job = None if key.target else self.jobs.get(key.job)
             if job is not None and job.enabled != enabled:
@@ -52,11 +52,10 @@ class Config(msgspec.Struct, kw_only=True):
 
 
 def load_config(path: Path, drafts: Drafts = MappingProxyType({})) -> Config:
-    """Given the path of scheduled.toml, return what it and jobs.d beside it say.
+    """Given the path of scheduled.toml, return the configuration in it and in the directory jobs.d beside it.
 
-    Raises ConfigError if the file can't be read or its settings are wrong: then nothing may run. A bad job
-    or jobs.d file is listed in `problems` and the others stand. *drafts* are what files are to hold (None: to be
-    gone), looked at before they are written.
+    Raise ConfigError if scheduled.toml can't be read or its settings are wrong: then no job may run. A wrong job or
+    file of jobs.d only adds to `problems`. *drafts* are contents to use instead of those on disk (None: no file).
     """
     warnings = warn_or_refuse(path)
     refuse_unreadable(path)
@@ -80,41 +79,43 @@ def load_config(path: Path, drafts: Drafts = MappingProxyType({})) -> Config:
     )
     _defaults(path, settings)
     if "\0" in (settings.workspace or ""):
-        raise ConfigError(f"{path}: workspace: holds a NUL character")
+        raise ConfigError(f"{path}: workspace: contains a NUL character; write the path without it")
     for source, name, table in _job_tables(path, settings, config, drafts):
         _add_job(config, source, name, table, settings.defaults)
-    _drop_tangles(config)
-    config.problems[:] = map(printable, config.problems)  # names of files need not be text
+    _drop_unresolvable(config)
+    config.problems[:] = map(printable, config.problems)  # a file name may hold bytes that are not text
     config.warnings[:] = map(printable, config.warnings)
     return config
 
 
-def _drop_tangles(config: Config) -> None:
-    """Name and leave out jobs whose chain or `after` leads back to themselves, or to nobody."""
-    while (circle := _circle(config)) is not None:
-        for name in dict.fromkeys(circle):
-            _drop(config, name, f"leads back to itself: {' -> '.join(circle)}")
+def _drop_unresolvable(config: Config) -> None:
+    """Turn each job with a chain or `after` that is circular, or names a job that is not loaded, into a problem."""
+    while (cycle := _cycle(config)) is not None:
+        for name in dict.fromkeys(cycle):
+            _drop(config, name, f"circular reference: {' -> '.join(cycle)}; remove one of these references")
     while missing := {name: gone for name, job in config.jobs.items() if (gone := _missing(config, job))}:
         for name, gone in missing.items():
-            _drop(config, name, f"no such job: {', '.join(gone)}")
+            _drop(
+                config, name, f"no such job: {', '.join(gone)}; correct the name, or define or repair the job"
+            )
 
 
-def _drop(config: Config, name: str, why: str) -> None:
+def _drop(config: Config, name: str, problem: str) -> None:
     job = config.jobs.pop(name)
     key = job.action.kind if job.action.steps else "after"
-    config.problems.append(f"{job.source}: jobs.{name}: {key}: {why}")
+    config.problems.append(f"{job.source}: jobs.{name}: {key}: {problem}")
 
 
 def _missing(config: Config, job: Job) -> list[str]:
-    return [name for name in _leads_to(job) if name not in config.jobs]
+    return [name for name in _references(job) if name not in config.jobs]
 
 
-def _leads_to(job: Job) -> list[str]:
+def _references(job: Job) -> list[str]:
     return [*job.after, *(name for step in job.action.steps for name in step)]
 
 
-def _circle(config: Config) -> list[str] | None:
-    graph = {name: _leads_to(job) for name, job in config.jobs.items() if job.after or job.action.steps}
+def _cycle(config: Config) -> list[str] | None:
+    graph = {name: _references(job) for name, job in config.jobs.items() if job.after or job.action.steps}
     if not graph:
         return None
     from graphlib import CycleError, TopologicalSorter
@@ -128,11 +129,9 @@ def _circle(config: Config) -> list[str] | None:
 
 def _settings(path: Path, tables: dict[str, Any]) -> SettingsTable:
     if "doors" in tables:
-        was = tables["doors"] if isinstance(tables["doors"], dict) else {}
-        raise ConfigError(
-            f"{path}: [doors] is now written "
-            + ", ".join(f"[{name}]" for name in was or ("web", "mcp", "dbus"))
-        )
+        old = tables["doors"] if isinstance(tables["doors"], dict) else {}
+        new = ", ".join(f"[{name}]" for name in old or ("web", "mcp", "dbus"))
+        raise ConfigError(f"{path}: doors: is no longer read; write its keys in {new}")
     try:
         settings = converted(tables, SettingsTable)
     except ConfigError as error:
@@ -148,7 +147,7 @@ def _settings(path: Path, tables: dict[str, Any]) -> SettingsTable:
     ):
         value = getattr(getattr(settings, table), key)
         if value is not None and not 1 <= value < 1 << 31:
-            raise ConfigError(f"{path}: {table}.{key}: must be at least 1, and below {1 << 31}, got {value}")
+            raise ConfigError(f"{path}: {table}.{key}: must be from 1 to {(1 << 31) - 1}, got {value}")
     return settings
 
 
@@ -172,35 +171,34 @@ def _read_toml(path: Path, drafts: Drafts) -> dict[str, Any]:
         return tomllib.loads((read_regular(path, limit=LONGEST) if draft is None else draft).decode())
     except FileNotFoundError:
         raise ConfigError(
-            f"{path}: there is no configuration here; an empty file will do to begin with, install/install.sh writes a commented one"
+            f"{path}: does not exist; create it (an empty file is valid) or run install.sh, which writes one with examples"
         ) from None
     except RefusedError as error:
         raise ConfigError(str(error)) from None
     except (OSError, ValueError) as error:  # not UTF-8, not TOML, or a number of thousands of digits
         raise ConfigError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
     except RecursionError:
-        raise ConfigError(f"{path}: nested too deeply") from None
+        raise ConfigError(
+            f"{path}: nested too deeply; write fewer arrays and tables inside each other"
+        ) from None
 
 
 def _files(path: Path, drafts: Drafts) -> list[Path]:
-    written = {
-        extra
-        for extra, draft in drafts.items()
-        if extra.parent == path.parent / "jobs.d" and draft is not None
-    }
-    gone = {extra for extra, draft in drafts.items() if draft is None}
-    return sorted({*job_files(path), *written} - gone)
+    jobs_d = path.parent / "jobs.d"
+    written = {extra for extra, draft in drafts.items() if extra.parent == jobs_d and draft is not None}
+    deleted = {extra for extra, draft in drafts.items() if draft is None}
+    return sorted({*job_files(path), *written} - deleted)
 
 
 def job_files(config_file: Path) -> list[Path]:
-    """Return the files of jobs.d beside *config_file*; raises ConfigError if they can't be known."""
+    """Return the files jobs.d/*.toml beside *config_file*, sorted. Raise ConfigError if jobs.d can't be listed."""
     directory = config_file.parent / "jobs.d"
     try:
         names = os.listdir(directory)
     except OSError as error:
         if isinstance(error, FileNotFoundError) and not os.path.lexists(directory):
             return []
-        raise ConfigError(f"{directory}: can't be listed, its jobs wait: {error.strerror}") from error
+        raise ConfigError(f"{directory}: can't be listed: {error.strerror}; its jobs do not run") from error
     return sorted(directory / name for name in names if name.endswith(".toml"))
 
 
@@ -221,7 +219,9 @@ def _job_tables(
             config.problems.append(str(error))
             continue
         config.problems += [
-            f"{extra}: {key}: only [jobs.NAME] tables belong here" for key in tables if key != "jobs"
+            f"{extra}: {key}: only [jobs.NAME] tables are allowed in jobs.d; move it to {path.name}"
+            for key in tables
+            if key != "jobs"
         ]
         jobs = tables.get("jobs", {})
         if isinstance(jobs, dict):
@@ -233,14 +233,14 @@ def _job_tables(
 def _add_job(config: Config, source: Path, name: str, table: Any, defaults: dict[str, Any]) -> None:
     try:
         if name in config.jobs:
-            raise ConfigError(f"defined twice; the first stands in {config.jobs[name].source}")  # noqa: TRY301 - one place words all faults of a job
+            raise ConfigError(f"already defined in {config.jobs[name].source}; rename or remove this one")  # noqa: TRY301 - the handler adds the file
         config.jobs[name] = parse_job(name, table, source=source, defaults=defaults, timezone=config.timezone)
     except ConfigError as error:
         config.problems.append(f"{source}: jobs.{name}: {error}")
 
 
 def known_jobs(found: Config, names: Sequence[str]) -> list[str]:
-    """Return *names* if they are all jobs; raises UnknownError naming the first that is not, with the nearest."""
+    """Return *names* without duplicates. Raise UnknownError, with the most similar name, if one is not a job."""
     for name in names:
         if name not in found.jobs:
             import difflib

@@ -1,4 +1,4 @@
-"""A [jobs.NAME] table as it is written -> the job it means; every fault is told with its key."""
+"""Parse a [jobs.NAME] table into a `Job`. Every error names its key."""
 
 import re
 from pathlib import Path
@@ -30,14 +30,17 @@ from scheduled.schedules.kinds.cron import is_reboot
 from scheduled.schedules.schedule import ScheduleError
 
 NAME = re.compile(r"[^\W_][\w.@:+-]{0,99}")
-A_NAME = "a job's name is 1 to 100 letters, digits and . _ @ : + -, and begins with a letter or digit"
-BOOTED = "machine_booted"  # what `cron = "@reboot"` means: the event that the first tick of a boot publishes
+NAME_RULE = (
+    "is not a valid name of a job; write 1 to 100 letters, digits and . _ @ : + -, "
+    "beginning with a letter or digit"
+)
+BOOTED = "machine_booted"  # published by the first tick of a boot; `cron = "@reboot"` starts on this event
 
 
 def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], timezone: str) -> Job:
-    """Given a [jobs.NAME] table, return the job; raises ConfigError with the key and what to do about it."""
+    """Return the job of the table [jobs.*name*] in the file *source*. Raise ConfigError with the key and the fix."""
     if not NAME.fullmatch(name):
-        raise ConfigError(A_NAME)
+        raise ConfigError(NAME_RULE)
     if not isinstance(table, dict):
         raise ConfigError(f"must be a table; write [jobs.{name}]")
     given, others = reading.split(_merged(defaults, table))
@@ -45,7 +48,7 @@ def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], 
     _refuse_nul("", table)
     if not raw.on_interrupted.strip():
         raise ConfigError(
-            "on_interrupted: is rerun, skip, ask, or a command that tells whether the work was done"
+            "on_interrupted: is empty; write rerun, skip, ask, or a command that exits with 0 if the work is done"
         )
     when = _when(given, raw, name, timezone)
     on = BOOTED if is_reboot(given.get("cron", "")) else event_name(raw.on)
@@ -92,7 +95,10 @@ def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) ->
 
 
 def _refuse_nul(key: str, value: Any) -> None:
-    """No process, file or shell can be given a NUL character. Options are a handler's own business, `env` says it itself."""
+    """Raise ConfigError for a string with a NUL character: no argument, path or shell line can hold one.
+
+    `options` is left to the handler, and `environment_value` checks `env`.
+    """
     if isinstance(value, dict):
         for name, inner in value.items():
             if key or name not in ("options", "env"):
@@ -101,19 +107,19 @@ def _refuse_nul(key: str, value: Any) -> None:
         for inner in value:
             _refuse_nul(key, inner)
     elif isinstance(value, str) and "\0" in value:
-        raise ConfigError(f"{key}: holds a NUL character")
+        raise ConfigError(f"{key}: contains a NUL character; remove it")
 
 
 def _merged(defaults: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
-    both = {**defaults, **table}
+    merged = {**defaults, **table}
     for key in ("env", "retry", "limits"):
         if isinstance(defaults.get(key), dict) and isinstance(table.get(key), dict):
-            both[key] = {**defaults[key], **table[key]}
-    return both
+            merged[key] = {**defaults[key], **table[key]}
+    return merged
 
 
 def _when(given: dict[str, Any], raw: JobTable, name: str, timezone: str) -> reading.When:
-    """Given the entries that belong to a kind of schedule, and the others, return when a job is due."""
+    """Return the schedules of a job: *given* are the keys that belong to kinds of schedule, *raw* has the others."""
     zone = known_zone(raw.timezone or timezone)
     keys = [*reading.choosing_keys(), "on"]
     chosen = [key for key in keys if key in given or (key == "on" and raw.on is not None)]
@@ -128,10 +134,10 @@ def _when(given: dict[str, Any], raw: JobTable, name: str, timezone: str) -> rea
 
 
 def _kind_of_action(raw: JobTable) -> str:
-    """Return the one kind of action that *raw* announces."""
+    """Return the kind of action that *raw* has a key for. Raise ConfigError unless there is exactly one."""
     given = [kind for kind in registry.KINDS if getattr(raw, kind) is not None]
     if len(given) > 1:
         raise ConfigError(f"{' and '.join(given)}: only one of {', '.join(registry.KINDS)} may be given")
     if not given:
-        raise ConfigError(f"one of {', '.join(registry.KINDS)} must say what to do")
+        raise ConfigError(f"has no action; write one of {', '.join(registry.KINDS)}")
     return given[0]

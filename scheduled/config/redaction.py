@@ -1,6 +1,7 @@
-"""Definitions as they may be shown: the values of variables that tell by their names are masked, as `show` masks them.
+"""Mask secrets in job definitions and in diffs of them.
 
-What is shown may come back: a mask is never written down in place of what it stands for.
+A masked definition may be sent back in an edit. A mask is never written to a file: the secret keeps its value, or
+the edit is refused.
 """
 
 import difflib
@@ -12,64 +13,64 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from scheduled.masking import MASKED, is_telling, without_secrets
+from scheduled.masking import MASKED, is_secret_name, without_secrets
 
-ANOTHER = f"{MASKED} (another)"
+ANOTHER = f"{MASKED} (another)"  # in a diff: a secret that the edit changes
 KeyPath = tuple[str, ...]
 Found = dict[KeyPath, Any]
 
 
-def table(written: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a job's table as it may be shown."""
+def masked_table(written: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a job's table with the secrets in its `env` masked."""
     env = written.get("env")
     return {**written, "env": without_secrets(env)} if isinstance(env, dict) else dict(written)
 
 
-def kept(changes: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
-    """Return changes of a job's table with what stands there in place of masks that were sent back."""
+def unmasked(changes: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *changes* with each mask in `env` replaced by the secret that the job's *table* has there."""
     env, old = changes.get("env"), table.get("env")
     if not isinstance(env, Mapping) or not isinstance(old, Mapping):
         return dict(changes)
-    mended = {key: old.get(key, value) if _is_mask(key, value) else value for key, value in env.items()}
-    return {**changes, "env": mended}
+    values = {key: old.get(key, value) if _is_mask(key, value) else value for key, value in env.items()}
+    return {**changes, "env": values}
 
 
-def faults(before: bytes | None, after: bytes | None) -> list[str]:
-    """Say where an edit would write a mask down as if it were a value."""
+def mask_problems(before: bytes | None, after: bytes | None) -> list[str]:
+    """Return a problem for each mask that an edit would write to the file as a value."""
     old = _masks(before)
     return [
-        f"{where}: {MASKED} stands for a secret that is not shown, and none is known here; write the value itself"
-        for where in _masks(after)
-        if where not in old
+        f"{key}: {MASKED} is the mask of a secret, and no value is known for it; write the value itself"
+        for key in _masks(after)
+        if key not in old
     ]
 
 
 def diff(path: Path, before: bytes | None, after: bytes | None) -> str:
-    """Return a change as a unified diff without secrets; that one is another than before is said."""
+    """Return a change as a unified diff with secrets masked; a secret with a new value is marked."""
     try:
         known = _secrets(_read(before))
         old, new = _masked(before, known), _masked(after, known)
     except (ValueError, TOMLKitError):
-        return f"{path}: the change can't be shown without the secrets in it\n"
+        return f"{path}: the diff is not shown, because its secrets can't all be masked\n"
     before_lines, after_lines = (text.splitlines(keepends=True) for text in (old, new))
     return "".join(difflib.unified_diff(before_lines, after_lines, str(path), str(path)))
 
 
 def _masked(text: bytes | None, known: Found) -> str:
-    """Return the text of a file without secrets; raises ValueError if that can't be done for sure."""
+    """Return the text of a file with secrets masked. Raise ValueError if a secret may be left in it."""
     document = tomlkit.parse(text or b"")
     _mask(document, known)
     shown, expected = tomlkit.dumps(document), _read(text)
     _mask(expected, known)
     if tomllib.loads(shown) != expected:
-        raise ValueError("written in a way in which not every secret is found")
+        raise ValueError("the masked text does not parse to the masked document")
     return shown
 
 
 def _mask(document: Mapping[str, Any], known: Found) -> None:
-    for place, env in _environments(document):
-        for key in filter(is_telling, tuple(env)):
-            env[key] = MASKED if known.get((*place, key), env[key]) == env[key] else ANOTHER
+    for path, env in _environments(document):
+        for key in filter(is_secret_name, tuple(env)):
+            env[key] = MASKED if known.get((*path, key), env[key]) == env[key] else ANOTHER
 
 
 def _read(text: bytes | None) -> dict[str, Any]:
@@ -78,26 +79,26 @@ def _read(text: bytes | None) -> dict[str, Any]:
 
 def _secrets(document: Mapping[str, Any]) -> Found:
     found = _environments(document)
-    return {(*place, key): value for place, env in found for key, value in env.items() if is_telling(key)}
+    return {(*path, key): value for path, env in found for key, value in env.items() if is_secret_name(key)}
 
 
 def _environments(document: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
     jobs = document.get("jobs")
     tables: Found = {("defaults",): document.get("defaults")}
     tables |= {("jobs", name): job for name, job in jobs.items()} if isinstance(jobs, dict) else {}
-    for place, found in tables.items():
+    for path, found in tables.items():
         env = found.get("env") if isinstance(found, dict) else None
         if isinstance(env, dict):
-            yield (*place, "env"), env
+            yield (*path, "env"), env
 
 
 def _masks(text: bytes | None) -> list[str]:
     try:
         found = _secrets(_read(text))
     except ValueError:
-        return []  # what is wrong with the file is said by those who check it
-    return [".".join(place) for place, value in found.items() if _is_mask(place[-1], value)]
+        return []  # `check` reports a file that is not valid TOML
+    return [".".join(path) for path, value in found.items() if _is_mask(path[-1], value)]
 
 
 def _is_mask(key: str, value: Any) -> bool:
-    return is_telling(key) and value in (MASKED, ANOTHER)
+    return is_secret_name(key) and value in (MASKED, ANOTHER)

@@ -1,4 +1,4 @@
-"""Inner tables and lists of a job's table -> the rules that they mean: retry, limits, gate, quiet hours, `where`."""
+"""Parse the inner tables and lists of a job table: retry, limits, only_if, not_between and where."""
 
 import re
 
@@ -11,16 +11,16 @@ MOST_ATTEMPTS = 1000
 
 
 def retry(raw: RetryTable) -> Retry:
-    """Return how often a slot is tried, and after which pauses."""
-    if raw.max_attempts < 1:
-        raise ConfigError("retry.max_attempts: counts the first try, so it is at least 1")
-    if raw.max_attempts > MOST_ATTEMPTS:
-        raise ConfigError(f"retry.max_attempts: is at most {MOST_ATTEMPTS}, got {raw.max_attempts}")
+    """Return the number of attempts of a run and the pauses between them. Raise ConfigError for a wrong value."""
+    if not 1 <= raw.max_attempts <= MOST_ATTEMPTS:
+        raise ConfigError(
+            f"retry.max_attempts: must be from 1 (no retry) to {MOST_ATTEMPTS}, got {raw.max_attempts}"
+        )
     multiplier = raw.backoff_multiplier
     if multiplier is None:
         multiplier = 2.0 if raw.backoff == "exponential" else 1.0
-    if not 1 <= multiplier <= 1000:  # noqa: PLR2004 - beyond it every delay is the largest
-        raise ConfigError("retry.backoff_multiplier: is between 1 and 1000")
+    if not 1 <= multiplier <= 1000:  # noqa: PLR2004 - above it every delay is max_delay
+        raise ConfigError(f"retry.backoff_multiplier: must be from 1 to 1000, got {multiplier}")
     delay = _first(raw.delay, raw.delay_seconds, raw.initial_delay_seconds, 60)
     return Retry(
         max_attempts=raw.max_attempts,
@@ -33,12 +33,12 @@ def retry(raw: RetryTable) -> Retry:
 
 
 def _first(*given: int | str | None) -> int | str:
-    """Return the first spelling that was used."""
+    """Return the value of the first spelling of a key that was used."""
     return next(value for value in given if value is not None)
 
 
 def limits(raw: LimitsTable) -> Limits:
-    """Return the limits of a job's processes."""
+    """Return the resource limits of a job's processes. Raise ConfigError if a value is wrong."""
     return Limits(
         memory=None if raw.memory is None else size("limits.memory", raw.memory),
         cpu=None if raw.cpu is None else seconds("limits.cpu", raw.cpu),
@@ -49,35 +49,37 @@ def limits(raw: LimitsTable) -> Limits:
 
 
 def gate(raw: GateTable | None) -> Gate | None:
-    """Return what must hold before a due run starts; None: nothing."""
+    """Return the gate that must be open before a due run starts, if any. Raise ConfigError if it is empty."""
     if raw is None:
         return None
     network = "default" if raw.network is True else raw.network or ""
     gate = Gate(raw.command or "", network, bool(raw.ac_power), bool(raw.idle), raw.path or "")
     if gate == Gate():
-        raise ConfigError("only_if: says nothing; give command, network, ac_power, idle or path")
+        raise ConfigError("only_if: is empty; write command, network, ac_power, idle or path, or remove it")
     return gate
 
 
 def window(raw: list[str] | None) -> Window | None:
-    """Return the stretch of the day in which nothing starts; None: there is none."""
+    """Return the daily window in which no run starts, if any. Raise ConfigError unless it is two different times."""
     if raw is None:
         return None
     times = [re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text) for text in raw]
-    if len(times) != 2 or not all(times):  # noqa: PLR2004 - a beginning and an end
-        raise ConfigError(f'not_between: write two times of day, ["22:00", "08:00"], got {raw!r}')
+    if len(times) != 2 or not all(times):  # noqa: PLR2004 - start and end
+        raise ConfigError(
+            f'not_between: must be two times of day, got {raw!r}; write for example ["22:00", "08:00"]'
+        )
     start, end = (int(time[1]) * 60 + int(time[2]) for time in times if time)
     if start == end:
         raise ConfigError(
-            "not_between: the two times are the same; a job that never runs is `enabled = false`"
+            "not_between: both times are the same; write two different times, or enabled = false for no runs"
         )
     return Window(start, end)
 
 
 def where(raw: JobTable) -> dict[str, str]:
-    """Return what the payload of the event has to hold."""
+    """Return the values, as text, that the event's payload must have. Raise ConfigError if there is no `on`."""
     if raw.where and raw.on is None:
-        raise ConfigError("where: belongs to `on` only")
+        raise ConfigError("where: only valid with `on`; add `on`, or remove it")
     return {
         key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in raw.where.items()
     }

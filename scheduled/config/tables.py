@@ -1,4 +1,4 @@
-"""A configuration's tables as they are written: what `job_table` and `files` make jobs and settings of."""
+"""The tables of the configuration files as structs: their keys with types and defaults."""
 
 from typing import Any, Literal
 
@@ -8,7 +8,7 @@ from scheduled.core.jobs import CatchUp, Priority
 
 
 class RetryTable(msgspec.Struct, forbid_unknown_fields=True):
-    """[jobs.X.retry] as it is written; the spellings of other schedulers are read too."""
+    """[jobs.NAME.retry]; the keys that end in `_seconds` are spellings of other schedulers."""
 
     max_attempts: int = 1
     delay: int | str | None = None
@@ -22,7 +22,7 @@ class RetryTable(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class GateTable(msgspec.Struct, forbid_unknown_fields=True):
-    """[jobs.X] only_if as it is written."""
+    """`only_if` of [jobs.NAME]: the conditions of a gate."""
 
     command: str | None = None
     network: bool | str | None = None
@@ -32,7 +32,7 @@ class GateTable(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class LimitsTable(msgspec.Struct, forbid_unknown_fields=True):
-    """[jobs.X.limits] as it is written: sizes such as "512M", times such as "60s", counts."""
+    """[jobs.NAME.limits]: sizes such as "512M", durations such as "60s", and counts."""
 
     memory: int | str | None = None
     cpu: int | str | None = None
@@ -42,7 +42,7 @@ class LimitsTable(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """[defaults]: what any job may say of itself but its when and its what."""
+    """[defaults]: the keys of a job table that do not depend on its schedule or action."""
 
     timezone: str | None = None
     enabled: bool = True
@@ -71,7 +71,7 @@ class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class JobTable(DefaultsTable, forbid_unknown_fields=True, kw_only=True):
-    """[jobs.X] as it is written, without the keys of schedules (`schedules.kinds`) and actions (`action_keys.job_table`)."""
+    """[jobs.NAME], without the keys of schedules (`schedules.kinds`) and actions (`job_table` adds these)."""
 
     description: str = ""
     on: str | None = None
@@ -82,13 +82,13 @@ class JobTable(DefaultsTable, forbid_unknown_fields=True, kw_only=True):
 
 
 class NotifyTable(msgspec.Struct, forbid_unknown_fields=True):
-    """[notify]: who the product's own mails come from."""
+    """[notify]: the sender of the mails that `scheduled` sends."""
 
     sender: str = "@trigger"
 
 
 class CatchUpTable(msgspec.Struct, forbid_unknown_fields=True):
-    """[catch_up]: what one tick may do at most; the rest stays open for the next."""
+    """[catch_up]: the most that one tick may do. Slots beyond it stay open for the next tick."""
 
     max_runs: int | None = None
     max_minutes: int | None = None
@@ -96,34 +96,34 @@ class CatchUpTable(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class HistoryTable(msgspec.Struct, forbid_unknown_fields=True):
-    """[history]: what is kept of what is over: days for all, runs of each job."""
+    """[history]: how long ended runs are kept, in days, and how many of each job."""
 
     keep_days: int = 90
     keep_runs: int = 1000
 
 
 class McpTable(msgspec.Struct, forbid_unknown_fields=True):
-    """[mcp]: what agents may do beside looking, and whether what is executed may be written by them."""
+    """[mcp]: what MCP clients may do besides reading, and whether they may write what a job executes."""
 
     allow: list[Literal["run", "toggle", "add"]] = []
     add_commands: bool = False
 
 
 class DbusTable(msgspec.Struct, forbid_unknown_fields=True):
-    """[dbus]: whether what is executed may be written through it."""
+    """[dbus]: whether D-Bus clients may write what a job executes."""
 
     add_commands: bool = False
 
 
 class WebTable(msgspec.Struct, forbid_unknown_fields=True):
-    """[web]: whether what is executed may be written through it, and names it answers to beside its own."""
+    """[web]: whether web clients may write what a job executes; additional host names that requests may use."""
 
     allow_edit: bool = False
     hosts: list[str] = []
 
 
 class InterfacesTable(msgspec.Struct, forbid_unknown_fields=True):
-    """[mcp], [dbus] and [web]: what the interfaces beside the command line may do."""
+    """[mcp], [dbus] and [web]: the permissions of the interfaces other than the command line."""
 
     mcp: McpTable = msgspec.field(default_factory=McpTable)
     dbus: DbusTable = msgspec.field(default_factory=DbusTable)
@@ -131,7 +131,7 @@ class InterfacesTable(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SettingsTable(msgspec.Struct, forbid_unknown_fields=True):
-    """scheduled.toml without its jobs."""
+    """scheduled.toml: the settings, and the tables of jobs and defaults before they are parsed."""
 
     timezone: str | None = None
     workspace: str | None = None

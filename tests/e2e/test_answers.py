@@ -162,7 +162,7 @@ def test_an_instant_in_the_past_causes_a_warning_unless_the_job_has_run(configur
     world, at = configured(), "2026-11-20 10:00:00"
 
     assert warned(world, "--at", "2020-01-01T00:00", at=at) == [
-        "at: is over: the job will not run; give an instant to come"
+        "at: 2020-01-01T00:00:00+00:00 is in the past, so the job will not run; write a future date and time"
     ]
 
     world.run("remove", "j", at=at)

@@ -206,7 +206,7 @@ def test_cycles_and_unknown_jobs_are_reported_and_the_other_jobs_run(world: Worl
 
     problems = json.loads(done.stdout)["problems"]
     assert done.returncode == 2
-    assert any("leads back to itself: a -> b -> a" in text or "b -> a -> b" in text for text in problems)
+    assert any("circular reference: a -> b -> a" in text or "b -> a -> b" in text for text in problems)
     assert any("jobs.c: after: no such job: missing" in text for text in problems)
     assert world.run("run", "d").returncode == 2
     assert ran(world) == ["d"]

@@ -273,7 +273,7 @@ def test_show_prints_durations_and_sizes_in_the_form_of_the_configuration(home):
 def test_a_job_with_two_names_is_refused(home):
     done = home.run("add", "a", "--json", input='{"name": "b", "command": "x"}')
 
-    assert refused(done) and "name: is said to be 'a', and 'b'; say it once" in done.stderr
+    assert refused(done) and "name: given twice with different values: 'a' and 'b'; give one" in done.stderr
     assert {"a", "b"}.isdisjoint(job["name"] for job in home.json("jobs"))
 
 

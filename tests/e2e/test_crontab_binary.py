@@ -166,8 +166,8 @@ def test_a_crontab_that_another_program_changes_before_the_write_is_not_overwrit
 
     [[name, code, _]] = act(
         world,
-        "keep = crontab._keep",
-        "crontab._keep = lambda *args: (keep(*args), change())",
+        "keep = crontab._back_up",
+        "crontab._back_up = lambda *args: (keep(*args), change())",
         "attempt(install)",
     )
 

@@ -181,7 +181,7 @@ def test_a_command_of_another_installer_is_not_replaced(newcomer):
     other.parent.mkdir(parents=True)
     other.write_text("other")
 
-    one_line(newcomer.run("--no-cron"), 1, "not ours")
+    one_line(newcomer.run("--no-cron"), 1, "was not written by install.sh")
 
     assert other.read_text() == "other"
 
@@ -313,7 +313,7 @@ class TestWithCron:
         age(environment, settler.world.crontab)
         tick = settler.world.crontab.read_bytes().split(b"@reboot ")[1].split(b"\n")[0].decode()
 
-        problem = f"scheduled: was installed for Python 3.10, and this is Python 3.{sys.version_info.minor}"
+        problem = f"scheduled: was installed for Python 3.10, but this is Python 3.{sys.version_info.minor}"
         advice = f"(was the system upgraded?); run {settler.script}\n"
         for _ in ("when something is due", "when nothing is"):
             done = settler.world.sh("env", "-i", f"HOME={settler.home}", "sh", "-c", tick)
@@ -348,7 +348,7 @@ class TestWithCron:
 
         assert (done.returncode, done.stderr) == (0, "")
         assert "with dbus\n" in done.stdout
-        assert "not in the new environment, but in the one before: my-handlers;" in done.stdout
+        assert "not in the new environment, but in the former one: my-handlers;" in done.stdout
         [packages] = (data / "venv").glob("lib/python3*/site-packages")
         assert ((data / "venv").is_symlink(), (packages / "dbus_fast/__init__.py").exists()) == (True, True)
         assert settler.command("status").returncode == 0

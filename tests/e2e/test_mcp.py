@@ -210,12 +210,12 @@ def test_a_job_that_executes_something_needs_add_commands_too(agent, world, tool
 @pytest.mark.parametrize(
     ("tool", "arguments", "expected"),
     [
-        ("cron_add", {"name": "new", "options": {"name": "other", "chain": ["greet"]}}, "name: is said to be 'new', and 'other'"),
-        ("cron_add", {"name": "new", "cron": "@daily", "options": {"cron": "@hourly", "chain": ["greet"]}}, "cron: is said to be '@daily', and '@hourly'"),
-        ("cron_add", {"name": "new", "cron": "@daily", "options": {"cron_expression": "@hourly", "chain": ["greet"]}}, "cron: is said to be"),
-        ("cron_add", {"name": "new", "cron": "@daily", "options": {"job_type": "cron", "schedule": "@hourly", "chain": ["greet"]}}, "cron: is said to be"),
-        ("scheduler_add_task", {"task_id": "new", "task_type": "custom", "priority": "high", "config": {"priority": "low", "chain": ["greet"]}}, "priority: is said to be 'high', and 'low'; say it once"),
-        ("scheduler_add_task", {"task_id": "new", "task_type": "custom", "config": {"name": "other", "chain": ["greet"]}}, "name: is said to be"),
+        ("cron_add", {"name": "new", "options": {"name": "other", "chain": ["greet"]}}, "name: given twice with different values: 'new' and 'other'"),
+        ("cron_add", {"name": "new", "cron": "@daily", "options": {"cron": "@hourly", "chain": ["greet"]}}, "cron: given twice with different values: '@daily' and '@hourly'"),
+        ("cron_add", {"name": "new", "cron": "@daily", "options": {"cron_expression": "@hourly", "chain": ["greet"]}}, "cron: given twice with different values"),
+        ("cron_add", {"name": "new", "cron": "@daily", "options": {"job_type": "cron", "schedule": "@hourly", "chain": ["greet"]}}, "cron: given twice with different values"),
+        ("scheduler_add_task", {"task_id": "new", "task_type": "custom", "priority": "high", "config": {"priority": "low", "chain": ["greet"]}}, "priority: given twice with different values: 'high' and 'low'; give one"),
+        ("scheduler_add_task", {"task_id": "new", "task_type": "custom", "config": {"name": "other", "chain": ["greet"]}}, "name: given twice with different values"),
     ],
 )  # fmt: skip
 def test_a_job_with_two_different_values_for_a_key_is_not_added(agent, world, tool, arguments, expected):

@@ -173,7 +173,7 @@ def test_concurrent_edits_do_not_overwrite_one_another(world, tmp_path):
     assert {job["name"] for job in world.json("jobs")} == {"first"} | kept
     assert kept
     for (code,), output in results:
-        assert code == 0 or (code == 2 and "was changed by somebody else meanwhile" in output), output
+        assert code == 0 or (code == 2 and "was changed by another process" in output), output
 
 
 # Several users

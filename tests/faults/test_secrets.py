@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from scheduled.masking import Mask, is_telling, secrets_of
+from scheduled.masking import Mask, is_secret_name, secrets_of
 
 SECRETS = {"written": "hunter2-and-more", "named": "s3cr3t"}
 
@@ -133,7 +133,7 @@ def test_what_a_handler_reports_is_masked_before_it_is_written(tmp_path, monkeyp
     ],
 )  # fmt: skip
 def test_the_name_of_a_variable_decides_whether_it_is_a_secret(name, is_secret):
-    assert is_telling(name) is is_secret
+    assert is_secret_name(name) is is_secret
 
 
 def test_short_values_are_not_secrets_and_longer_secrets_are_masked_first():

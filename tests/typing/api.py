@@ -1,4 +1,4 @@
-"""What people who write handlers, or use the library, rely on, held against the type checkers; nothing here is run."""
+"""The types that authors of handlers and users of the library rely on, for the type checkers; this file is not run."""
 
 from collections.abc import Iterator
 from typing import Any, assert_type
@@ -16,7 +16,7 @@ class Options(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Complete:
-    """A handler as an object; a module with the same names is one too."""
+    """A handler as an object. A module with the same names is a handler, too."""
 
     Options: type[msgspec.Struct] = Options
 
@@ -44,8 +44,8 @@ assert_type(service.calendar(instance, "2026-03-01", "2026-03-02"), str)
 assert_type(service.follow(instance, "job-1"), Iterator[bytes])
 assert_type(service.run(instance, ["job"], hear=lambda event: print(event.name)), dict[str, Any])
 service.pause(instance, ["job"], until="+2h", dry_run=True)
-service.upcoming(instance, limit="3")  # type: ignore[arg-type] # a wrong type is found
-service.statsu(instance)  # type: ignore[attr-defined] # and so is a name that there is not
+service.upcoming(instance, limit="3")  # type: ignore[arg-type] # a wrong type is an error
+service.statsu(instance)  # type: ignore[attr-defined] # so is an unknown name
 
 
 async def start() -> dict[str, Any]:

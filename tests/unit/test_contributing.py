@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-# A path with a directory or an ending, wherever it is written: in the picture, in a table, in a sentence.
+# A path with a directory or a suffix, in the diagram, in a table or in a sentence.
 NAMED = re.compile(r"(?<![\w./*-])(?:[\w.-]+/)*(?:[\w-]+\.(?:py|toml|sh|md)|[\w-]+/)(?![\w*])")
 
 

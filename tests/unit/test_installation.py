@@ -1,4 +1,4 @@
-"""How a copy was installed, how it gets an extra, and what it says once its Python or its libraries are gone."""
+"""How a copy was installed, how an extra is added, and the error if its Python or a library is missing."""
 
 import importlib.util
 import json
@@ -17,7 +17,7 @@ from scheduled.install import extras
 from tests.fixtures.world import ENTRY
 
 ROOT = Path(__file__).parents[2]
-AGAIN = "install it again in the way you did, then run `scheduled install`"
+AGAIN = "reinstall it in the way you installed it, then run `scheduled install`"
 NOW = f"3.{sys.version_info.minor}"
 
 
@@ -42,11 +42,11 @@ def package(environment):
         ("venv", AGAIN),
     ],
 )
-def test_it_is_installed_again_in_the_way_it_was(tmp_path, environment, advice):
+def test_the_advice_reinstalls_it_in_the_way_it_was_installed(tmp_path, environment, advice):
     assert installation.again(package(tmp_path / environment)) == advice
 
 
-def test_what_install_sh_made_is_made_again_by_the_same_checkout(tmp_path):
+def test_a_copy_of_install_sh_is_reinstalled_from_the_same_checkout(tmp_path):
     place = package(tmp_path / "venv")
     (tmp_path / "venv/installed-by").write_text("'/home/a b/checkout/install/install.sh' --no-cron\n")
 
@@ -54,7 +54,7 @@ def test_what_install_sh_made_is_made_again_by_the_same_checkout(tmp_path):
 
 
 def came_from(place, source):
-    """Note, as installers do, where the copy in *place* came from."""
+    """Record the origin of the copy in *place* as installers do."""
     noted = place.parent / "scheduled_cron-1.dist-info"
     noted.mkdir()
     if source is not None:
@@ -62,7 +62,7 @@ def came_from(place, source):
 
 
 class TestAnExtra:
-    """The command that adds one, in the way the copy was installed."""
+    """The command that adds an extra, in the way the copy was installed."""
 
     @pytest.mark.parametrize(
         ("recorded", "command"),
@@ -73,7 +73,7 @@ class TestAnExtra:
             ("/c/install.sh --with mcp --try", "/c/install.sh --try --with mcp,web"),
         ],
     )
-    def test_install_sh_is_called_as_before_and_with_it(self, tmp_path, recorded, command):
+    def test_install_sh_is_called_with_its_former_arguments_and_the_extra(self, tmp_path, recorded, command):
         place = package(tmp_path / "venv")
         (tmp_path / "venv/installed-by").write_text(f"{recorded}\n")
 
@@ -86,7 +86,7 @@ class TestAnExtra:
 
         assert command == "pipx install --force 'scheduled-cron[dbus,mcp,web]'"
 
-    def test_pipx_keeps_the_suffix_and_what_pip_was_given(self, tmp_path):
+    def test_pipx_keeps_the_suffix_and_the_arguments_of_pip(self, tmp_path):
         place = package(tmp_path / "anywhere/scheduled-cron-x")
         record = {"main_package": {"suffix": "_x", "pip_args": ["--editable", "--index-url=https://a/b c"]}}
         (place.parents[3] / "pipx_metadata.json").write_text(json.dumps(record))
@@ -96,7 +96,7 @@ class TestAnExtra:
             "scheduled-cron[web]",
         ]
 
-    def test_uv_keeps_its_python_and_what_was_installed_beside_the_program(self, tmp_path):
+    def test_uv_keeps_its_python_and_the_other_packages(self, tmp_path):
         place = package(tmp_path / "uv/tools/scheduled-cron")
         (place.parents[3] / "uv-receipt.toml").write_text("""
 [tool]
@@ -143,7 +143,7 @@ python = "3.12"
             ),
         ],
     )
-    def test_it_comes_from_where_the_program_came_from(self, tmp_path, monkeypatch, source, requirement):
+    def test_the_requirement_has_the_origin_of_the_program(self, tmp_path, monkeypatch, source, requirement):
         place = package(tmp_path / "venv")
         came_from(place, source)
         monkeypatch.setattr(sys, "executable", "/venv/bin/python")
@@ -153,7 +153,7 @@ python = "3.12"
         assert words == ["/venv/bin/python", "-m", "pip", "install", requirement]
 
     @pytest.mark.parametrize("environment", ["venv", "pipx/venvs/scheduled-cron", "uv/tools/scheduled-cron"])
-    def test_a_local_copy_is_not_replaced_by_one_of_the_index(self, tmp_path, environment):
+    def test_a_local_copy_is_not_replaced_by_one_from_the_package_index(self, tmp_path, environment):
         place = package(tmp_path / environment)
         wheel = tmp_path / "ä b.whl"
         wheel.touch()
@@ -161,11 +161,11 @@ python = "3.12"
 
         assert shlex.split(installation.with_extra(place, "web"))[-1] == f"{wheel}[web]"
 
-    def test_a_local_copy_whose_source_is_gone_needs_it_back(self, tmp_path):
+    def test_a_local_copy_with_a_missing_origin_has_a_remark(self, tmp_path):
         place = package(tmp_path / "uv/tools/scheduled-cron")
         came_from(place, {"url": "file:///no/such", "dir_info": {}})
 
-        command = "uv tool install --force '/no/such[web]' (but first put /no/such back: it is gone)"
+        command = "uv tool install --force '/no/such[web]' (first restore /no/such, which no longer exists)"
         assert installation.with_extra(place, "web") == command
 
     def test_a_checkout_is_installed_editable(self, tmp_path, monkeypatch):
@@ -177,7 +177,7 @@ python = "3.12"
 
         assert command == f"/venv/bin/python -m pip install --editable '{tmp_path}/check out[web]'"
 
-    def test_an_editable_one_of_uv_stays_one(self, tmp_path, monkeypatch):
+    def test_an_editable_copy_of_uv_stays_editable(self, tmp_path, monkeypatch):
         environment = tmp_path / "uv/tools/scheduled-cron"
         (tmp_path / "checkout").mkdir()
         (tmp_path / "checkout/pyproject.toml").touch()
@@ -187,7 +187,7 @@ python = "3.12"
 
         assert command == f"uv tool install --force --editable '{tmp_path}/checkout[web]'"
 
-    def test_without_pip_it_is_uv_that_installs(self, tmp_path, monkeypatch):
+    def test_without_pip_the_command_is_one_of_uv(self, tmp_path, monkeypatch):
         monkeypatch.setattr(sys, "executable", "/venv/bin/python")
         monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
 
@@ -195,7 +195,7 @@ python = "3.12"
 
         assert command == "uv pip install --python /venv/bin/python 'scheduled-cron[web]'"
 
-    def test_a_copy_among_the_users_own_packages_stays_there(self, tmp_path, monkeypatch):
+    def test_a_copy_in_the_site_packages_of_the_user_stays_there(self, tmp_path, monkeypatch):
         place = package(tmp_path / "home")
         monkeypatch.setattr(site, "getusersitepackages", lambda: str(place.parent))
 
@@ -206,7 +206,7 @@ python = "3.12"
 
 @pytest.fixture
 def moved(tmp_path):
-    """Return a function that gives a copy of the program in the site-packages of a Python of that name."""
+    """Return a function that creates a copy of the program in the site-packages of the Python of a given name."""
 
     def make(name):
         place = tmp_path / "lib" / name / "site-packages"
@@ -223,18 +223,18 @@ def run(*command):
 
 @pytest.mark.parametrize("verb", ["run", "status", "--help"])
 @pytest.mark.parametrize("options", [["-I", "-S"], ["-I"]], ids=" ".join)
-def test_under_another_python_every_verb_says_in_one_line_what_to_do(world, moved, verb, options):
+def test_under_another_python_every_verb_prints_one_line_with_the_advice(world, moved, verb, options):
     world.configure("")
     assert run(sys.executable, "-I", "-S", ENTRY, *world.command("run")[2:]).returncode == 0
     assert run(sys.executable, "-I", "-S", ENTRY, *world.command("run")[2:]).returncode == 0  # an idle one
 
     done = run(sys.executable, *options, moved("python3.10"), *world.command(verb)[2:])
 
-    said = f"scheduled: was installed for Python 3.10, and this is Python {NOW} (was the system upgraded?); "
+    error = f"scheduled: was installed for Python 3.10, but this is Python {NOW} (was the system upgraded?); "
     assert (done.returncode, done.stdout, done.stderr) == (
         1,
         "",
-        f"{said}{AGAIN}\n",
+        f"{error}{AGAIN}\n",
     )
 
 
@@ -245,7 +245,7 @@ def test_under_the_same_python_it_runs(world, moved, name):
     assert run(sys.executable, "-I", "-S", moved(name), *world.command("run")[2:]).returncode == 0
 
 
-def test_a_checkout_in_a_directory_that_is_called_as_another_python_runs(world, tmp_path):
+def test_a_checkout_in_a_directory_named_like_another_python_runs(world, tmp_path):
     (tmp_path / "python3.10").mkdir()
     (tmp_path / "python3.10/checkout").symlink_to(ENTRY.parents[1])
     world.configure("")
@@ -260,7 +260,7 @@ def test_a_checkout_in_a_directory_that_is_called_as_another_python_runs(world, 
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_packages_of_a_python_without_a_global_lock_are_of_another_python(world, moved):
+def test_the_packages_of_a_free_threaded_python_are_those_of_another_python(world, moved):
     world.configure("")
 
     done = run(sys.executable, "-I", "-S", moved(f"python{NOW}t"), *world.command("run")[2:])
@@ -268,17 +268,17 @@ def test_packages_of_a_python_without_a_global_lock_are_of_another_python(world,
     assert (done.returncode, f"was installed for Python {NOW}t" in done.stderr) == (1, True)
 
 
-def test_a_library_that_is_missing_is_named(world, tmp_path):
+def test_a_missing_library_is_named(world, tmp_path):
     world.configure("")
     run(sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare")
 
     done = run(tmp_path / "bare/bin/python", "-I", ENTRY, *world.command("status")[2:])
 
-    said = f"scheduled: its library click is missing; {AGAIN}\n"
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
+    error = f"scheduled: the required library click is missing; {AGAIN}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", error)
 
 
-def test_the_libraries_it_needs_are_those_of_the_package():
+def test_the_required_libraries_are_the_dependencies_of_the_package():
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -296,7 +296,7 @@ def test_the_name_and_the_extras_are_those_of_the_package():
     assert {*project["optional-dependencies"]} - {"test", "lint"} == {*extras.LIBRARIES}
 
 
-def test_nowhere_is_another_programs_name_installed():
+def test_no_command_in_the_sources_installs_the_other_program():
     wrong = re.compile(r"(?<!un)install\b[^`\n]*(?<![\w/.-])scheduled(?:\[|==|['\"`]|$)", re.MULTILINE)
     assert wrong.search("pip install 'scheduled[web]'") and wrong.search("`pipx install scheduled`")
     places = [
@@ -314,7 +314,7 @@ def test_nowhere_is_another_programs_name_installed():
     assert [str(file) for file in files if wrong.search(file.read_text())] == []
 
 
-def test_nothing_else_of_the_environment_is_needed_to_say_it():
+def test_the_module_needs_no_library():
     code = "import sys; before = {*sys.modules}; from scheduled import installation; print({*sys.modules} - before)"
     done = run(
         sys.executable,

@@ -1,4 +1,4 @@
-"""The library API: every name that it lists is there, with a contract, and is imported when it is used."""
+"""The library API: every name in its list exists, has a docstring, and is imported when it is used."""
 
 import inspect
 import subprocess
@@ -20,12 +20,12 @@ def test_every_name_in_the_list_is_a_documented_function_of_its_own_name():
     assert [name for name, one in found.items() if not one.__doc__] == []
 
 
-def test_the_list_and_the_table_of_modules_name_the_same():
+def test_the_list_and_the_table_of_modules_have_the_same_names():
     assert sorted(service.__all__) == sorted(service._MODULES)
     assert set(dir(service)) == set(service.__all__)
 
 
-def test_it_reaches_down_only():
+def test_its_modules_are_all_below_it():
     assert {module.split(".")[0] for module in service._MODULES.values()} == {
         "instance",
         "config",
@@ -34,14 +34,14 @@ def test_it_reaches_down_only():
     }
 
 
-def test_what_acts_on_an_instance_takes_it_first():
-    free = {"Instance", "executable_keys", "handler_names", "together"}
-    asked = [getattr(service, name) for name in service.__all__ if name not in free]
+def test_a_function_that_needs_an_instance_takes_it_first():
+    without = {"Instance", "executable_keys", "handler_names", "together"}
+    functions = [getattr(service, name) for name in service.__all__ if name not in without]
 
-    assert {next(iter(inspect.signature(one).parameters)) for one in asked} == {"instance"}
+    assert {next(iter(inspect.signature(one).parameters)) for one in functions} == {"instance"}
 
 
-def test_an_unknown_name_is_refused_as_by_any_module():
+def test_an_unknown_name_raises_the_error_of_any_module():
     with pytest.raises(AttributeError, match=r"module 'scheduled\.service' has no attribute 'statsu'"):
         _ = service.statsu
 
@@ -53,7 +53,7 @@ def test_an_unknown_name_is_refused_as_by_any_module():
         ("service.Instance", {"scheduled.instance", "scheduled.paths", "scheduled.errors"}),
     ],
 )
-def test_it_imports_what_is_used_and_nothing_else(use, imported):
+def test_it_imports_only_what_is_used(use, imported):
     code = (
         "import sys; before = {*sys.modules}; from scheduled import service\n"
         f"{use}\n"
@@ -66,7 +66,7 @@ def test_it_imports_what_is_used_and_nothing_else(use, imported):
     assert use or set(done.stdout.split()) <= {"scheduled", "scheduled.service"}
 
 
-def test_a_run_imports_no_question_but_its_own():
+def test_run_imports_only_its_own_module_of_commands_and_queries():
     code = "import sys; from scheduled import service; service.run; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

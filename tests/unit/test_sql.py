@@ -1,4 +1,4 @@
-"""Python 3.12.0 to 3.12.3 warn about a numbered SQL parameter (`?1`) that is given a sequence: names and a mapping work everywhere."""
+"""No SQL has numbered parameters (`?1`): Python 3.12.0 to 3.12.3 warn if they are given a sequence."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ SOURCES = sorted(
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_sql_parameters_have_names_or_no_numbers(path):
+def test_sql_parameters_are_not_numbered(path):
     texts = [
         node.value
         for node in ast.walk(ast.parse(path.read_text()))

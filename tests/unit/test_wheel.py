@@ -1,4 +1,4 @@
-"""What is built holds all of the source tree and puts nothing but `scheduled/` into site-packages."""
+"""The wheel contains the whole source tree and puts only `scheduled/` into site-packages."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ import pytest
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("wheel")]
 
 ROOT = Path(__file__).parents[2]
-# The directories of the source tree, and where the one import package has them.
+# Each directory of the source tree, and its path in the import package.
 PLACES = {
     "scheduled": "scheduled",
     "handlers": "scheduled/handlers",
@@ -24,7 +24,7 @@ KINDS = {".py", ".sql", ".html", ".toml", ".sh", ".typed", ".css", ".js", ".svg"
 
 
 def source_files():
-    """Return where each file of the source tree belongs in the wheel."""
+    """Return the path in the wheel of each file of the source tree."""
     return {
         f"{place}/{file.relative_to(ROOT / directory)}"
         for directory, place in PLACES.items()
@@ -34,7 +34,7 @@ def source_files():
 
 
 def walk(directory):
-    """Return the files under *directory*, not following the links in scheduled/."""
+    """Return the files under *directory* without following the links in scheduled/."""
     return (
         Path(here) / name
         for here, _, names in os.walk(directory)
@@ -44,7 +44,7 @@ def walk(directory):
 
 
 def environment():
-    """The tests' own environment, without what would make pip or Python look elsewhere."""
+    """Return the environment of the tests without the variables that change where Python finds packages."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
 
@@ -56,9 +56,9 @@ def run(*command, **options):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """An sdist, and a wheel made from it alone."""
+    """The directory of an sdist and of a wheel that is built from that sdist."""
     where = tmp_path_factory.mktemp("built")
-    # From a copy: a build writes into the tree it builds from.
+    # A build writes into its source tree, so it gets a copy.
     copy = where / "copy"
     ignored = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
     shutil.copytree(ROOT, copy, symlinks=True, ignore=ignored)
@@ -72,24 +72,24 @@ def wheel(built):
     return path
 
 
-def test_the_wheel_is_the_source_tree_and_nothing_else(wheel):
+def test_the_wheel_contains_exactly_the_source_tree(wheel):
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     [page] = [name for name in names if name.endswith(".data/data/share/man/man1/scheduled.1")]
 
     assert names - {page} == source_files()
 
 
-def test_its_name_is_ours_on_the_package_index(wheel):
+def test_the_wheel_has_the_name_of_the_distribution(wheel):
     assert wheel.name.startswith("scheduled_cron-")
 
 
-def test_it_puts_one_name_into_site_packages(wheel):
+def test_it_puts_only_scheduled_into_site_packages(wheel):
     tops = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
 
     assert {top for top in tops if not top.endswith((".dist-info", ".data"))} == {"scheduled"}
 
 
-def test_the_licence_comes_with_both(built, wheel):
+def test_the_sdist_and_the_wheel_contain_the_licence(built, wheel):
     [sdist] = built.glob("*.tar.gz")
 
     with tarfile.open(sdist) as archive, zipfile.ZipFile(wheel) as files:

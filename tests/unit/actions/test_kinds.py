@@ -21,7 +21,7 @@ ROOT = Path(registry.__file__).parents[1]
 
 @pytest.fixture
 def beep(monkeypatch):
-    """A kind that the program has never heard of."""
+    """A kind of action that the program does not have."""
     kind = ModuleType("beep")
     vars(kind).update(
         KEYS={"beep": Key(str), "times": Key(int, executed=False)},
@@ -54,7 +54,7 @@ def configured(tmp_path):
 
 
 @pytest.mark.usefixtures("beep")
-def test_a_new_kind_is_read_from_its_keys_and_described_in_its_words(configured):
+def test_a_new_kind_is_loaded_from_its_keys_and_described_by_its_function(configured):
     job = configured('beep = "high"\ntimes = 3').jobs["a"]
 
     assert job.action == Action("beep", words=("beep", "3"), name="high")
@@ -65,29 +65,29 @@ def test_a_new_kind_is_read_from_its_keys_and_described_in_its_words(configured)
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ('beep = ""', "beep: is empty"),
-        ("beep = 1", "beep: Expected `str | null`, got `int`"),
+        ('beep = ""', "beep: is empty; write a value or remove the job"),
+        ("beep = 1", "beep: must be a string, got an integer"),
         ('beep = "high"\ntime = 3', "time: unknown key; did you mean times?"),
-        ('command = "true"\ntimes = 3', "times: belongs to `beep` only"),
+        ('command = "true"\ntimes = 3', "times: only valid with `beep`, and this job has `command`; remove it"),
         ('beep = "high"\ncommand = "true"', f"command and beep: only one of {NAMED}, beep may be given"),
-        ("", f"one of {NAMED}, beep must say what to do"),
+        ("", f"has no action; write one of {NAMED}, beep"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_the_keys_of_a_new_kind_is_named(configured, text, fault):
+def test_errors_in_the_keys_of_a_new_kind_are_named(configured, text, fault):
     found = configured(text)
 
     assert (dict(found.jobs), [line.partition("jobs.a: ")[2] for line in found.problems]) == ({}, [fault])
 
 
 @pytest.mark.usefixtures("beep")
-def test_check_asks_the_kind_and_its_keys_say_what_is_executed(configured):
+def test_check_calls_the_kind_and_its_keys_define_which_of_them_are_executed(configured):
     path = configured('beep = "x"').path
 
     assert check(path)["problems"] == [f"{path}: jobs.a: beep: no such sound: x"]
     assert executable_keys({"beep": "x", "times": 2, "cron": "@daily"}) == ["beep"]
 
 
-def test_of_the_kinds_that_there_are_what_is_executed_may_not_be_written_by_everyone():
+def test_of_the_built_in_kinds_the_keys_that_are_executed_are_marked():
     assert {name: key.executed for name, key in registry.keys().items()} == {
         "command": True,
         "python": True,
@@ -97,7 +97,8 @@ def test_of_the_kinds_that_there_are_what_is_executed_may_not_be_written_by_ever
 
 
 def test_without_the_kind_its_keys_are_unknown(configured):
-    assert configured('beep = "high"').problems[0].endswith("jobs.a: beep: unknown key")
+    (problem,) = configured('beep = "high"').problems
+    assert problem.endswith("jobs.a: beep: unknown key; correct its name or remove it")
 
 
 @pytest.mark.parametrize(
@@ -110,18 +111,18 @@ def test_without_the_kind_its_keys_are_unknown(configured):
         (Action("chain", steps=(("a",), ("b", "c"))), "chain a, b + c"),
     ],
 )
-def test_actions_in_words(action, words):
+def test_an_action_is_described_for_the_user(action, words):
     assert registry.describe(action) == words
 
 
-def test_only_a_handlers_job_names_a_handler():
+def test_only_a_handler_action_names_a_handler():
     actions = [Action(kind, name="health", steps=(("a",),)) for kind in registry.KINDS]
 
     assert [registry.handler_of(action) for action in actions] == ["", "", "health", ""]
 
 
-def test_no_module_but_those_of_the_kinds_asks_which_kind_an_action_is():
-    asking = {
+def test_only_the_modules_of_the_kinds_compare_the_kind_of_an_action():
+    comparing = {
         str(file.relative_to(ROOT))
         for file in ROOT.rglob("*.py")
         if file.parent.name != "actions"
@@ -129,10 +130,10 @@ def test_no_module_but_those_of_the_kinds_asks_which_kind_an_action_is():
         if isinstance(node, ast.Compare) and ast.unparse(node.left).endswith("action.kind")
     }
 
-    assert asking == set()
+    assert comparing == set()
 
 
-def test_a_function_may_lie_in_a_module_that_is_named_like_one_of_ours(tmp_path):
+def test_a_function_may_be_in_a_module_with_the_name_of_a_module_of_the_program(tmp_path):
     (tmp_path / "registry.py").write_text("def hello(name):\n    return f'hello {name}'\n")
 
     done = subprocess.run(
@@ -160,5 +161,5 @@ def test_a_form_offers_a_new_kind_and_writes_its_key():
 @pytest.mark.parametrize(
     "steps", [["a"], ["a", "b"], [["a", "b+c"], "d"], ["fetch", ["parse", "index"], "publish"]]
 )
-def test_the_steps_of_a_chain_are_read_as_they_are_written_in_text(steps):
+def test_the_steps_of_a_chain_are_parsed_from_their_text(steps):
     assert chain.from_text(chain.to_text(steps), None) == steps

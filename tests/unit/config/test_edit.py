@@ -1,4 +1,4 @@
-"""What is written into the configuration is sound as a whole, or not written."""
+"""An edit is written only if the whole configuration is valid with it."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def paths(tmp_path):
     return Paths(tmp_path / "state")
 
 
-def test_what_is_added_is_what_is_read(config, paths):
+def test_an_added_job_is_loaded_as_it_was_given(config, paths):
     table = {
         "cron": "H 3 * * *",
         "command": ["echo", 'a "b"', "ü\n"],
@@ -52,16 +52,16 @@ def test_what_is_added_is_what_is_read(config, paths):
 
 @pytest.mark.parametrize(
     "table",
-    [{}, {"command": "x", "cron": "99 * * * *"}, {"command": "x", "nonsense": 1}, {"chain": ["nobody"]}],
+    [{}, {"command": "x", "cron": "99 * * * *"}, {"command": "x", "nonsense": 1}, {"chain": ["missing"]}],
 )
-def test_a_faulty_job_is_not_written(config, paths, table):
+def test_a_wrong_job_is_not_written(config, paths, table):
     with pytest.raises(ConfigError):
         edit.keep(config, paths, edit.addition(config, "new", table), dry_run=False)
 
     assert not (config.parent / "jobs.d").exists()
 
 
-def test_a_removal_takes_nothing_else(config, paths):
+def test_a_removal_removes_only_its_job(config, paths):
     done = edit.keep(config, paths, edit.removal(config, "b"), dry_run=False)
 
     assert config.read_text().startswith(TEXT.partition("\n# about b")[0])
@@ -79,7 +79,7 @@ def test_a_removal_takes_nothing_else(config, paths):
         ("[jobs]\n# all of them\nx.command = 'true'\n", "[jobs]\n# all of them\n"),
     ],
 )  # fmt: skip
-def test_what_else_stands_in_a_file_stays_there(config, paths, text, left):
+def test_a_removal_keeps_the_rest_of_the_file(config, paths, text, left):
     (config.parent / "jobs.d").mkdir(mode=0o700)
     file = config.parent / "jobs.d" / "x.toml"
     file.write_text(text)
@@ -92,19 +92,21 @@ def test_what_else_stands_in_a_file_stays_there(config, paths, text, left):
 @pytest.mark.parametrize(
     "text", ["[jobs.x]\n# why\ncommand = '''\n# no comment\n'''\n\n", "[jobs]\nx.command = 'true'\n"]
 )
-def test_a_file_with_nothing_else_in_it_goes_and_that_is_said(config, paths, text, capsys):
+def test_a_file_that_holds_only_the_removed_job_is_deleted_and_the_output_reports_it(
+    config, paths, text, capsys
+):
     (config.parent / "jobs.d").mkdir(mode=0o700)
     file = config.parent / "jobs.d" / "x.toml"
     file.write_text(text)
-    would = edit.keep(config, paths, edit.removal(config, "x"), dry_run=True)
+    preview = edit.keep(config, paths, edit.removal(config, "x"), dry_run=True)
     there = file.exists()
 
     done = edit.keep(config, paths, edit.removal(config, "x"), dry_run=False)
 
-    assert (would["deleted"], there, done["deleted"], file.exists()) == (True, True, True, False)
+    assert (preview["deleted"], there, done["deleted"], file.exists()) == (True, True, True, False)
     assert Path(done["backup"]).read_text() == text
-    for told in (would, done):
-        render_jobs.edited(told)
+    for result in (preview, done):
+        render_jobs.edited(result)
         assert "deleted, because it contain" in capsys.readouterr().out
 
 
@@ -116,28 +118,28 @@ def test_scheduled_toml_is_never_deleted(config, paths):
     assert (done["deleted"], config.read_text()) == (False, "")
 
 
-def test_a_job_that_another_needs_stays(config, paths):
+def test_a_job_that_another_job_needs_is_not_removed(config, paths):
     with pytest.raises(ConfigError, match="no such job: a"):
         edit.keep(config, paths, edit.removal(config, "a"), dry_run=False)
 
     assert config.read_text() == TEXT
 
 
-def test_old_faults_don_t_keep_an_edit_from_being_made(config, paths):
+def test_problems_that_exist_already_do_not_prevent_an_edit(config, paths):
     config.write_text(TEXT + "[jobs.broken]\n")
 
     assert edit.keep(config, paths, edit.removal(config, "broken"), dry_run=False)["changed"]
     assert load_config(config).problems == []
 
 
-def test_an_unreadable_configuration_can_be_mended(config, paths):
+def test_an_unreadable_configuration_can_be_repaired(config, paths):
     config.write_text("nonsense")
 
     assert edit.keep(config, paths, edit.Edit(config, b"nonsense", TEXT.encode()), dry_run=False)["changed"]
 
 
-def test_what_somebody_else_changed_meanwhile_is_not_overwritten(config, paths):
-    with pytest.raises(ConfigError, match="changed by somebody else"):
+def test_a_change_by_another_process_is_not_overwritten(config, paths):
+    with pytest.raises(ConfigError, match="changed by another process"):
         edit.keep(config, paths, edit.Edit(config, b"another", b""), dry_run=False)
 
 
@@ -152,7 +154,7 @@ def test_what_somebody_else_changed_meanwhile_is_not_overwritten(config, paths):
         ({"cron": "@daily", "command": "x"}, {"cron": "@daily", "command": "x"}),
     ],
 )  # fmt: skip
-def test_other_schedulers_words_are_understood(given, expected):
+def test_the_keys_of_other_schedulers_are_converted(given, expected):
     assert aliases.from_json({"name": "n", **given}) == ("n", expected)
 
 
@@ -160,6 +162,6 @@ def test_other_schedulers_words_are_understood(given, expected):
     "document",
     [[], {"cron": "@daily"}, {"name": 3}, {"name": "n", "job_type": "chain"}, {"name": "n", "job_type": "x"}],
 )
-def test_what_is_no_job_is_refused(document):
+def test_a_document_that_is_not_a_job_is_refused(document):
     with pytest.raises(ConfigError):
         aliases.from_json(document)

@@ -21,9 +21,9 @@ def loaded(path, text):
 
 
 def job(path, text, name="a"):
-    """Return the one job whose table is *text* (with a command, unless it says what to do)."""
-    what = "" if any(word in text for word in ("command", "python", "handler")) else 'command = "true"\n'
-    found = loaded(path, f"[jobs.{name}]\n{what}{dedent(text)}")
+    """Return the one job that *text* defines; without an action it gets a command."""
+    action = "" if any(word in text for word in ("command", "python", "handler")) else 'command = "true"\n'
+    found = loaded(path, f"[jobs.{name}]\n{action}{dedent(text)}")
     assert found.problems == []
     return found.jobs[name]
 
@@ -36,7 +36,7 @@ def test_an_empty_file_is_a_configuration_without_jobs(path):
     )  # fmt: skip
 
 
-def test_a_job_is_read_in_full(path):
+def test_every_key_of_a_job_is_loaded(path):
     found = loaded(
         path,
         """
@@ -91,11 +91,11 @@ def test_a_job_is_read_in_full(path):
         ('handler = "health"', Action("handler", name="health")),
     ],
 )
-def test_what_a_job_does(path, text, expected):
+def test_the_action_of_a_job_is_loaded(path, text, expected):
     assert job(path, text).action == expected
 
 
-def test_handlers_share_a_group_unless_told_otherwise(path):
+def test_handlers_share_a_group_unless_a_job_names_another(path):
     found = loaded(path, '[jobs.a]\nhandler = "health"\n[jobs.b]\nhandler = "health"\ngroup = ""\n')
 
     assert [found.jobs[name].group for name in "ab"] == ["workspace", ""]
@@ -111,7 +111,7 @@ def test_handlers_share_a_group_unless_told_otherwise(path):
         ('cron = "H H * * *"', Schedule("cron", "H H * * *", seed="a")),
     ],
 )
-def test_when_a_job_runs(path, text, expected):
+def test_the_schedule_of_a_job_is_loaded(path, text, expected):
     assert job(path, text).schedules == (expected,)
 
 
@@ -123,7 +123,7 @@ def test_when_a_job_runs(path, text, expected):
         ("2025-07-31", datetime(2025, 7, 30, 22, tzinfo=UTC)),
     ],
 )
-def test_an_anchor_is_local_unless_it_says_otherwise(path, anchor, expected):
+def test_an_anchor_without_an_offset_is_local_time(path, anchor, expected):
     found = job(path, f'every = "1d"\nanchor = "{anchor}"\ntimezone = "Europe/Berlin"')
 
     assert found.schedules[0].anchor == expected.timestamp()
@@ -142,11 +142,11 @@ def test_an_anchor_is_local_unless_it_says_otherwise(path, anchor, expected):
         ('backoff_multiplier = 2.5\nmax_delay = "2h"', Retry(backoff_multiplier=2.5, max_delay=7200)),
     ],
 )
-def test_both_spellings_of_retries_are_read(path, text, expected):
+def test_both_spellings_of_retries_are_loaded(path, text, expected):
     assert job(path, f"[jobs.a.retry]\n{text}").retry == expected
 
 
-def test_defaults_are_merged_and_a_jobs_own_words_win(path):
+def test_defaults_are_merged_and_the_values_of_the_job_take_precedence(path):
     found = loaded(
         path,
         """
@@ -182,7 +182,7 @@ def test_defaults_are_merged_and_a_jobs_own_words_win(path):
     assert found["b"].limits == Limits(memory=1 << 30, cpu=5)
 
 
-def test_what_is_switched_by_hand_holds_for_a_whole_job_and_not_for_one_target_alone(path):
+def test_an_override_of_a_whole_job_changes_enabled_and_one_of_a_single_target_does_not(path):
     found = loaded(path, "".join(f'[jobs.{name}]\ncommand = "true"\n' for name in "abc"))
 
     found.override({JobKey("a"): False, JobKey("b", "x"): False, JobKey("gone"): False})

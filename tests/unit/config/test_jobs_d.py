@@ -1,4 +1,4 @@
-"""scheduled.toml, jobs.d beside it, and files that are damaged or not to be trusted."""
+"""scheduled.toml, jobs.d beside it, and files that are damaged or that other users may write."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ def extra(path):
     return path.parent / "jobs.d" / "extra.toml"
 
 
-# What no file may be; in scheduled.toml it stops everything, in jobs.d only that file.
+# Damage to scheduled.toml stops all jobs; damage to a file of jobs.d stops only the jobs in that file.
 DAMAGED = {
     "no TOML": (b"[jobs.x\n", "Expected ']'"),
     "not UTF-8": (b'[jobs.x]\ncommand = "\xff\xfe"\n', "'utf-8' codec can't decode byte 0xff"),
@@ -69,7 +69,7 @@ def test_jobs_d_is_read_in_the_order_of_its_names_and_only_toml(path, extra):
     assert found.jobs["a"].source == str(extra.with_name("10-a.toml"))
 
 
-def test_defaults_hold_in_jobs_d_too(path, extra):
+def test_defaults_apply_to_jobs_d_too(path, extra):
     path.write_text('[defaults]\ntimeout = "7s"\n')
     extra.write_text(GOOD.format("x"))
 
@@ -81,11 +81,11 @@ def test_a_job_defined_twice_keeps_its_first_definition(path, extra):
 
     found = load_config(path)
 
-    assert found.problems == [f"{extra}: jobs.main: defined twice; the first stands in {path}"]
+    assert found.problems == [f"{extra}: jobs.main: already defined in {path}; rename or remove this one"]
     assert found.jobs["main"].action.line == "true"
 
 
-def test_a_second_definition_of_a_bad_job_is_no_way_around_the_first(path, extra):
+def test_a_second_definition_of_a_wrong_job_does_not_hide_the_first(path, extra):
     path.write_text('[jobs.x]\ncomand = "true"\n')
     extra.write_text('[jobs.x]\ncommand = "true"\n')
 
@@ -97,11 +97,13 @@ def test_settings_do_not_belong_in_jobs_d(path, extra):
 
     found = load_config(path)
 
-    assert found.problems == [f"{extra}: timezone: only [jobs.NAME] tables belong here"]
+    assert found.problems == [
+        f"{extra}: timezone: only [jobs.NAME] tables are allowed in jobs.d; move it to scheduled.toml"
+    ]
     assert list(found.jobs) == ["main", "x"]
 
 
-def test_jobs_that_are_no_table_are_told(path, extra):
+def test_jobs_that_are_not_a_table_are_a_problem(path, extra):
     extra.write_text("jobs = 3\n")
 
     assert load_config(path).problems == [f"{extra}: jobs: must be a table; write [jobs.NAME]"]
@@ -112,14 +114,14 @@ def test_jobs_that_are_no_table_are_told(path, extra):
     [
         (
             'timezone = "Mars/Base"',
-            "timezone: no such time zone: 'Mars/Base' (write a name such as Europe/Berlin)",
+            "timezone: no such time zone: 'Mars/Base'; write a name such as Europe/Berlin",
         ),
         ("max_parallel = 0", "max_parallel: must be at least 1, got 0"),
         ("max_paralell = 3", "max_paralell: unknown key; did you mean max_parallel?"),
-        ('max_parallel = "3"', "max_parallel: Expected `int`, got `str`"),
-        ('[defaults]\ncommand = "true"', "defaults: command: unknown key"),
+        ('max_parallel = "3"', "max_parallel: must be an integer, got a string"),
+        ('[defaults]\ncommand = "true"', "defaults: command: unknown key; correct its name or remove it"),
         ('[defaults]\npriorty = "low"', "defaults: priorty: unknown key; did you mean priority?"),
-        ('[notify]\nsendr = "@x"', "notify.sendr: unknown key"),
+        ('[notify]\nsendr = "@x"', "notify.sendr: unknown key; correct its name or remove it"),
     ],
 )
 def test_wrong_settings_stop_everything(path, text, expected):
@@ -149,7 +151,7 @@ def test_settings_are_read(path):
 
 
 @pytest.mark.parametrize("place", ["main", "directory"])
-def test_a_file_that_everybody_may_write_stops_everything_and_says_the_fix(path, place):
+def test_a_file_that_everybody_may_write_stops_everything_and_the_error_has_the_fix(path, place):
     target = path if place == "main" else path.parent
     target.chmod(0o777)
 
@@ -171,7 +173,7 @@ def test_a_file_in_jobs_d_that_everybody_may_write_is_left_out(path, extra):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_a_file_of_somebody_else_stops_everything_and_says_the_fix(path):
+def test_a_file_of_another_user_stops_everything_and_the_error_has_the_fix(path):
     os.chown(path, 4711, -1)
 
     with pytest.raises(ConfigError) as raised:
@@ -184,7 +186,7 @@ def test_a_file_of_somebody_else_stops_everything_and_says_the_fix(path):
 
 
 @pytest.mark.parametrize("kind", ["directory", "unreadable", "dangling"])
-def test_what_cannot_be_read_is_named(path, kind):
+def test_a_file_that_cannot_be_read_is_named(path, kind):
     path.unlink()
     if kind == "directory":
         path.mkdir()
@@ -200,7 +202,7 @@ def test_what_cannot_be_read_is_named(path, kind):
 
 
 @pytest.mark.parametrize("kind", ["file", "dangling", "loop"])
-def test_jobs_d_that_cannot_be_listed_is_named_and_no_job_counts_as_gone(path, kind):
+def test_jobs_d_that_cannot_be_listed_is_a_problem_so_that_no_job_counts_as_removed(path, kind):
     place = path.parent / "jobs.d"
     if place.exists():
         shutil.rmtree(place)
@@ -211,5 +213,5 @@ def test_jobs_d_that_cannot_be_listed_is_named_and_no_job_counts_as_gone(path, k
 
     found = load_config(path)
 
-    assert len(found.problems) == 1  # and where there is a problem, no job counts as gone
+    assert len(found.problems) == 1  # with a problem, no job counts as removed
     assert found.problems[0].startswith(f"{place}: can't be listed")

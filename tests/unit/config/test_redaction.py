@@ -1,4 +1,4 @@
-"""Secrets that stand in a definition are in no answer of any interface, and no mask takes their place."""
+"""No interface returns the secrets of a definition, and no mask is written in place of a secret."""
 
 import pytest
 
@@ -62,7 +62,7 @@ def asked(instance, question, **arguments):
         lambda instance: service.remove(instance, "secretive", dry_run=True),
     ],
 )
-def test_no_secret_is_in_what_is_told_of_a_change(instance, change):
+def test_no_secret_is_in_the_result_of_a_change(instance, change):
     done = change(instance)
 
     assert done["changed"] and SECRET not in str(done)
@@ -77,29 +77,29 @@ def test_no_secret_is_in_what_is_told_of_a_change(instance, change):
         lambda instance: bot_cron.get_config(instance, "jobs.secretive"),
     ],
 )
-def test_no_secret_is_in_what_is_told_of_a_definition(instance, ask):
+def test_no_secret_is_in_a_definition_that_is_shown(instance, ask):
     assert ask(instance) == {"command": "true", "env": {"API_TOKEN": "***", "LANG": "C"}}
 
 
-def test_all_but_the_secrets_is_in_the_diff_as_it_is_in_the_file(instance):
+def test_the_diff_has_the_text_of_the_file_except_the_secrets(instance):
     diff = service.edit(instance, "secretive", {"description": "x"})["diff"]
 
     assert ' env = { API_TOKEN = "***", LANG = "C" }  # ours\n' in diff
     assert '+description = "x"\n' in diff
 
 
-def test_that_a_secret_is_another_is_said(instance):
+def test_the_diff_marks_a_changed_secret(instance):
     diff = service.edit(instance, "secretive", {"env": {"API_TOKEN": "another one"}})["diff"]
 
     assert '-env = { API_TOKEN = "***", LANG = "C" }  # ours\n' in diff
     assert "*** (another)" in diff and "another one" not in diff
 
 
-def test_what_was_told_can_be_written_back_and_the_secret_stays(instance):
-    told = service.written(instance, "secretive")
+def test_a_masked_definition_can_be_written_back_and_the_secret_is_kept(instance):
+    shown = service.written(instance, "secretive")
 
-    service.edit(instance, "secretive", {**told, "env": {**told["env"], "LANG": "de"}})
-    service.replace(instance, "secretive", {**told, "description": "x"})
+    service.edit(instance, "secretive", {**shown, "env": {**shown["env"], "LANG": "de"}})
+    service.replace(instance, "secretive", {**shown, "description": "x"})
 
     assert secret_of(instance) == SECRET
     assert load_config(instance.config_file).jobs["secretive"].description == "x"
@@ -113,22 +113,22 @@ def test_what_was_told_can_be_written_back_and_the_secret_stays(instance):
         lambda instance: service.edit(instance, "secretive", {"env": {"DB_PASSWORD": "*** (another)"}}),
     ],
 )
-def test_a_mask_that_stands_for_nothing_here_is_refused(instance, world, write):
-    with pytest.raises(ConfigError, match=r"env\.\w+: \*\*\* stands for a secret"):
+def test_a_mask_of_no_known_secret_is_refused(instance, world, write):
+    with pytest.raises(ConfigError, match=r"toml: .*env\.\w+: \*\*\* is the mask of a secret"):
         write(instance)
 
     assert world.config.read_text() == TEXT
 
 
-def test_of_what_is_no_toml_nothing_is_shown(world):
+def test_no_diff_is_shown_of_a_file_that_is_not_toml(world):
     broken = f"[jobs.x\nAPI_TOKEN = '{SECRET}'".encode()
 
     diff = edit.Edit(world.config, broken, TEXT.encode()).diff()
 
-    assert SECRET not in diff and "can't be shown" in diff
+    assert SECRET not in diff and "the diff is not shown" in diff
 
 
-def test_what_has_no_secrets_is_shown_byte_for_byte(world):
+def test_the_diff_of_a_file_without_secrets_is_byte_for_byte(world):
     diff = redaction.diff(world.config, None, b"a = 1  # why\r\n[b]\n")
 
     assert diff.splitlines(keepends=True)[3:] == ["+a = 1  # why\r\n", "+[b]\n"]

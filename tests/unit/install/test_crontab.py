@@ -50,7 +50,7 @@ NASTY = [
 
 
 @pytest.mark.parametrize("current", NASTY)
-def test_uninstall_gives_back_every_byte(current):
+def test_uninstall_restores_every_byte(current):
     assert edit(edit(current, BODY), None) == current
 
 
@@ -62,12 +62,12 @@ def test_installing_twice_changes_nothing(current):
 
 
 @pytest.mark.parametrize("current", NASTY)
-def test_the_way_back_survives_a_new_cadence(current):
+def test_uninstall_restores_every_byte_after_the_block_was_replaced(current):
     assert edit(edit(edit(current, BODY), b"other\n"), None) == current
 
 
 @pytest.mark.parametrize("current", NASTY)
-def test_removing_what_is_not_there_changes_nothing(current):
+def test_removing_a_block_that_is_not_there_changes_nothing(current):
     assert edit(current, None) == current
 
 
@@ -75,7 +75,7 @@ LINES = st.binary().filter(lambda line: b"scheduled" not in line.lower())
 
 
 @given(st.lists(LINES).map(b"\n".join))
-def test_any_crontab_comes_back(current):
+def test_any_crontab_is_restored(current):
     once = edit(current, BODY)
 
     assert once.startswith(current)
@@ -93,7 +93,7 @@ def test_lines_added_around_the_block_stay_where_they_are(current, above, below)
     assert edit(edited, b"new\n") == edited.replace(BODY, b"new\n", 1) or BODY in above + current
 
 
-def test_a_block_between_other_lines_is_replaced_where_it_stands():
+def test_a_block_between_other_lines_is_replaced_in_its_position():
     assert edit(b"a\n" + BLOCK + b"b\n", b"new\n") == b"a\n" + BEGIN + b"\nnew\n" + END + b"\nb\n"
 
 
@@ -103,7 +103,7 @@ def test_lines_appended_after_the_block_keep_the_newline_before_them():
     assert edit(current, None) == b"# no newline\n* * * * * mine\n"
 
 
-def test_a_block_saved_with_crlf_by_an_editor_is_still_ours():
+def test_a_block_that_an_editor_saved_with_crlf_is_found():
     assert edit(b"a\r\n" + BLOCK.replace(b"\n", b"\r\n"), None) == b"a\r\n"
 
 
@@ -122,7 +122,7 @@ def test_a_block_saved_with_crlf_by_an_editor_is_still_ours():
     ],
 )
 @pytest.mark.parametrize("body", [BODY, None])
-def test_damaged_marks_are_refused_with_their_line(damaged, line, body):
+def test_damaged_markers_are_refused_with_their_line(damaged, line, body):
     with pytest.raises(BlockError, match=f"^line {line} of your crontab "):
         edit(damaged, body)
 
@@ -155,7 +155,7 @@ def test_a_cadence_that_does_not_divide_the_hour_is_refused(every):
         compose(replace(PLAN, every=every))
 
 
-def test_what_cron_would_not_find_is_named():
+def test_paths_that_are_not_the_defaults_are_named():
     plan = replace(PLAN, config=Path("/etc/my jobs.toml"), state=Path("/srv/100%/state"))
 
     for entry in entries(plan):
@@ -170,12 +170,12 @@ def test_both_paths_are_named_where_the_crontab_sets_its_own_home():
 
 
 @pytest.mark.parametrize("line", [b"HOME=/tmp", b' "XDG_STATE_HOME" = /x', b"a\nSCHEDULED_CONFIG=/x"])
-def test_a_line_that_moves_our_files_is_noticed(line):
+def test_a_line_that_changes_the_paths_of_the_program_is_found(line):
     assert decides_paths(line)
 
 
 @pytest.mark.parametrize("line", [b"# HOME=/tmp", b"MYHOME=/tmp", b"* * * * * HOME=/tmp x", b"PATH = /a"])
-def test_other_lines_do_not_move_our_files(line):
+def test_other_lines_do_not_change_the_paths(line):
     assert not decides_paths(line)
 
 
@@ -191,12 +191,12 @@ def test_a_path_that_is_not_utf8_keeps_its_bytes():
 
 
 @pytest.mark.parametrize("character", ["\n", "\r", "\\", "\0"])
-def test_a_path_that_no_crontab_can_hold_is_refused(character):
-    with pytest.raises(ConfigError, match="can't stand in a crontab"):
+def test_a_path_that_cannot_be_written_in_a_crontab_is_refused(character):
+    with pytest.raises(ConfigError, match="can't be written in a crontab"):
         compose(replace(PLAN, config=Path(f"/a{character}b")))
 
 
-def test_a_command_that_cron_would_refuse_is_refused_first():
+def test_a_command_that_is_too_long_for_cron_is_refused():
     with pytest.raises(ConfigError, match="bytes long"):
         compose(replace(PLAN, config=Path("/" + "x" * 900)))
 
@@ -205,7 +205,7 @@ def test_a_command_that_cron_would_refuse_is_refused_first():
     ("field", "minutes"),
     [(b"*", 1), (b"*/7", 7), (b"*/25", 25), (b"0", 60), (b"5,10,50", 40), (b"0-30", None)],
 )
-def test_a_cadence_edited_by_hand_is_read(field, minutes):
+def test_the_cadence_of_an_edited_entry_is_parsed(field, minutes):
     assert installed_cadence(edit(b"", field + b" * * * * python main.py run\n")) == minutes
 
 
@@ -215,7 +215,7 @@ def test_without_a_whole_block_there_is_no_cadence(current):
 
 
 class FakeCrontab:
-    """A `crontab` on PATH that keeps its file in a directory of the test; *spoil* is shell run after a write."""
+    """A `crontab` command on PATH with its file in a directory of the test; *spoil* is shell code after a write."""
 
     def __init__(self, directory, spoil=":"):
         self.file = directory / "crontab.txt"
@@ -248,12 +248,12 @@ def fake(tmp_path, monkeypatch):
     return fake
 
 
-def test_no_crontab_becomes_our_block_and_nothing_again(fake):
-    there = fake.install()
-    back = fake.uninstall()
+def test_without_a_crontab_install_creates_one_and_uninstall_removes_it(fake):
+    installed = fake.install()
+    removed = fake.uninstall()
 
-    assert (there.changed, there.before, there.backup) == (True, b"", None)
-    assert (back.changed, back.before, back.after) == (True, there.after, b"")
+    assert (installed.changed, installed.before, installed.backup) == (True, b"", None)
+    assert (removed.changed, removed.before, removed.after) == (True, installed.after, b"")
     assert not fake.file.exists()
 
 
@@ -267,7 +267,7 @@ def test_the_second_install_writes_nothing(fake):
     assert fake.file.stat().st_mtime_ns == seen
 
 
-def test_a_dry_run_only_says_what_it_would_do(fake):
+def test_a_dry_run_changes_nothing_and_returns_the_change(fake):
     fake.file.write_bytes(b"# mine\n")
 
     result = fake.install(dry_run=True)
@@ -278,7 +278,7 @@ def test_a_dry_run_only_says_what_it_would_do(fake):
     assert not fake.state.exists()
 
 
-def test_the_old_crontab_is_kept_for_its_owner_alone(fake):
+def test_the_backup_of_the_old_crontab_is_readable_only_by_its_owner(fake):
     fake.file.write_bytes(b"# mine\n")
 
     backup = fake.install().backup
@@ -288,14 +288,14 @@ def test_the_old_crontab_is_kept_for_its_owner_alone(fake):
     assert stat.S_IMODE(fake.state.stat().st_mode) == 0o700
 
 
-def test_the_last_ten_are_kept(fake):
+def test_the_last_ten_backups_are_kept(fake):
     fake.file.write_bytes(b"# mine\n")
     kept = [(fake.install() if number % 2 == 0 else fake.uninstall()).backup for number in range(13)]
 
     assert sorted((fake.state / "backups").iterdir()) == kept[-10:]
 
 
-def test_nothing_is_done_where_the_old_one_cannot_be_kept(fake):
+def test_nothing_is_changed_if_the_backup_cannot_be_written(fake):
     fake.file.write_bytes(b"# mine\n")
     fake.state.write_text("a file where the directory should be")
 
@@ -305,7 +305,7 @@ def test_nothing_is_done_where_the_old_one_cannot_be_kept(fake):
     assert fake.file.read_bytes() == b"# mine\n"
 
 
-def test_a_crontab_that_moves_home_gets_both_paths_named(fake):
+def test_in_a_crontab_that_sets_home_the_commands_name_both_paths(fake):
     fake.file.write_bytes(b"HOME=/elsewhere\n")
 
     assert b" --config " in fake.install().after
@@ -334,7 +334,7 @@ def test_a_crontab_that_cannot_be_read_exactly_is_refused(fake):
         fake.install()
 
 
-def test_a_last_line_changed_since_does_not_block_the_way_out(fake):
+def test_a_last_line_that_was_changed_after_the_installation_does_not_prevent_uninstall(fake):
     fake.file.write_bytes(b"# no newline")
     fake.install()
     fake.file.write_bytes(fake.file.read_bytes().replace(b"# no newline", b"* * * * * job"))
@@ -342,7 +342,7 @@ def test_a_last_line_changed_since_does_not_block_the_way_out(fake):
     assert fake.uninstall().after == b"* * * * * job\n"
 
 
-def test_without_crontab_on_path_it_says_what_to_install(tmp_path, monkeypatch):
+def test_without_the_crontab_command_the_error_names_the_package(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(crontab.CrontabMissingError, match="apt-get install cron") as caught:
@@ -364,7 +364,7 @@ def test_every_error_has_its_exit_code():
     assert all(issubclass(error, ScheduledError) for error in codes)
 
 
-def test_the_plan_is_this_very_installation(tmp_path):
+def test_the_plan_is_that_of_the_running_installation(tmp_path):
     plan = crontab.plan(config=tmp_path / "c.toml", state=tmp_path / "s", every=10)
 
     assert plan.python.is_absolute()
@@ -372,7 +372,7 @@ def test_the_plan_is_this_very_installation(tmp_path):
     assert (plan.config, plan.state, plan.every) == (tmp_path / "c.toml", tmp_path / "s", 10)
 
 
-def test_a_virtual_environments_python_stays_the_link_it_is(tmp_path, monkeypatch):
+def test_the_python_of_a_virtual_environment_is_not_resolved(tmp_path, monkeypatch):
     python = tmp_path / "python"
     python.symlink_to("/bin/sh")
     monkeypatch.setattr("sys.executable", str(python))
@@ -380,8 +380,8 @@ def test_a_virtual_environments_python_stays_the_link_it_is(tmp_path, monkeypatc
     assert crontab.plan(config=tmp_path, state=tmp_path).python == python
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make somebody else's file")
-def test_somebody_elses_files_are_refused(fake, tmp_path):
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+def test_files_of_another_user_are_refused(fake, tmp_path):
     config = tmp_path / "scheduled.toml"
     config.touch()
     os.chown(config, 65534, 65534)

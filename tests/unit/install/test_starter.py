@@ -22,11 +22,11 @@ def config(home):
     return home / "config" / "scheduled" / "scheduled.toml"
 
 
-def test_without_a_workspace_nothing_is_switched_on():
+def test_without_a_workspace_no_setting_is_enabled():
     assert tomllib.loads(starter.starter()) == {}
 
 
-def test_with_a_workspace_its_upkeep_is_switched_on(home, config):
+def test_with_a_workspace_its_built_in_jobs_are_enabled(home, config):
     starter.write(config, home)
 
     found = load_config(config)
@@ -38,7 +38,7 @@ def test_with_a_workspace_its_upkeep_is_switched_on(home, config):
     ] * 4 + ["0 8 * * *"]
 
 
-def test_every_example_is_a_job_that_the_program_takes(config):
+def test_every_example_is_a_valid_job(config):
     config.parent.mkdir(parents=True)
     config.write_text(starter.switch_on(starter.starter()))
 
@@ -49,21 +49,21 @@ def test_every_example_is_a_job_that_the_program_takes(config):
 
 
 @pytest.mark.parametrize(
-    "name", ["it's", 'say "hi"', "back\\slash", "tab\tand\nnewline", "caf\xe9", r"\1 \g<0>"]
+    "name", ["it's", 'quoted "hi"', "back\\slash", "tab\tand\nnewline", "caf\xe9", r"\1 \g<0>"]
 )
-def test_any_workspace_path_is_written_so_that_it_reads_back(name):
+def test_any_path_of_a_workspace_reads_back_as_it_was_written(name):
     text = starter.starter(Path("/home") / name)
 
     assert tomllib.loads(text)["workspace"] == f"/home/{name}"
 
 
-def test_it_is_for_its_owner_alone(config):
+def test_only_the_owner_can_read_it(config):
     assert starter.write(config)
     assert stat.S_IMODE(config.stat().st_mode) == 0o600
     assert stat.S_IMODE(config.parent.stat().st_mode) == 0o700
 
 
-def test_what_is_there_is_left_alone(config):
+def test_an_existing_file_is_not_changed(config):
     starter.write(config)
     config.write_text("# mine")
 
@@ -72,14 +72,14 @@ def test_what_is_there_is_left_alone(config):
 
 
 @pytest.mark.parametrize("workspace", [None, Path("/")])
-def test_an_untouched_starter_is_taken_back(config, workspace):
+def test_an_unchanged_starter_is_removed(config, workspace):
     starter.write(config, workspace)
 
     assert starter.remove(config)
     assert not config.parent.exists()
 
 
-def test_what_else_lies_there_stays(config):
+def test_other_files_in_the_directory_are_kept(config):
     starter.write(config)
     (config.parent / "jobs.d").mkdir()
 
@@ -88,7 +88,7 @@ def test_what_else_lies_there_stays(config):
 
 
 @pytest.mark.parametrize("text", ["", "# mine", "[jobs", "workspace = 3"])
-def test_an_edited_one_is_kept(config, text):
+def test_an_edited_starter_is_kept(config, text):
     starter.write(config)
     config.write_text(text)
 
@@ -96,14 +96,14 @@ def test_an_edited_one_is_kept(config, text):
     assert config.read_text() == text
 
 
-def test_a_workspace_that_is_not_there_is_refused(home, config):
+def test_a_workspace_that_does_not_exist_is_refused(home, config):
     with pytest.raises(ConfigError, match="no such directory"):
         starter.write(config, home / "nowhere")
 
     assert not config.exists()
 
 
-def test_the_command_uses_the_place_the_program_reads(config, monkeypatch, capsys):
+def test_the_command_uses_the_path_that_the_program_reads(config, monkeypatch, capsys):
     monkeypatch.setenv("SCHEDULED_CONFIG", str(config))
 
     codes = [
@@ -116,7 +116,7 @@ def test_the_command_uses_the_place_the_program_reads(config, monkeypatch, capsy
     assert codes == [0, 0, 0, 0]
     assert capsys.readouterr().out.splitlines() == [
         f"wrote {config}",
-        f"kept {config}: it was there already",
+        f"kept {config}: it already exists",
         f"removed {config}",
-        f"there was no {config}",
+        f"{config} does not exist",
     ]
