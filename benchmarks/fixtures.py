@@ -113,7 +113,7 @@ def add_history(runtime: Runtime, rows: int) -> None:
     with closing(sqlite3.connect(runtime.state / "ledger.db")) as db:
         past = [(name, now - DAY - 60 * n) for n in range(per_job) for name in names]
         db.executemany(
-            "INSERT INTO runs (run_id, job, slot, slots, triggered_by, attempt, status, tick, boot, host, claimed_at,"
+            "INSERT INTO runs (run_id, job, slot, slots, trigger, attempt, status, tick, boot, host, claimed_at,"
             " started_at, finished_at, duration_ms, exit_code) VALUES (?, ?, ?, 1, 'schedule', 1, 'success', 't', 'b',"
             " 'h', ?, ?, ?, 5, 0)",
             ((f"{job}-{at}", job, at, at + 1, at + 1, at + 2) for job, at in past),

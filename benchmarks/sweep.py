@@ -67,7 +67,7 @@ def handler_tick(
         if found != (2 * branches * LINES, branches, branches):
             raise NotDoneError(f"the handlers counted {found}")
 
-        done = runtime.sql("SELECT count(*) FROM runs WHERE triggered_by = 'schedule' AND status = 'success'")
+        done = runtime.sql("SELECT count(*) FROM runs WHERE trigger = 'schedule' AND status = 'success'")
         if done != [(len(runtime.jobs()),)]:
             raise NotDoneError(f"not every handler succeeded in its slot: {done}")
 

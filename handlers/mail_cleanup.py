@@ -146,7 +146,7 @@ def _unusable(branch: Branch, what: str, problem: str) -> Condition:
     return Condition(
         key=key,
         group=key,
-        payload={"branch": branch.name, "inbox": branch.inbox, "what": what, "trouble": problem},
+        payload={"branch": branch.name, "inbox": branch.inbox, "what": what, "problem": problem},
     )
 
 
@@ -180,7 +180,7 @@ def _alarm(condition: Condition) -> Notice:
     body = [
         f"## Mailbox {what.title()}",
         f"Branch: {escaped(condition.payload['branch'])}",
-        f"Problem: {escaped(condition.payload['trouble'], 1000)}",
+        f"Problem: {escaped(condition.payload['problem'], 1000)}",
         "",
         "Until this is fixed, its mails are not cleaned up and may be lost. The file was not changed.",
     ]

@@ -117,7 +117,7 @@ def _condition(memory: Memory, task: Task) -> Condition:
 
 
 def _unreadable(memory: Memory) -> Condition:
-    payload = {"branch": memory.branch.name, "file_name": memory.name, "trouble": memory.problem}
+    payload = {"branch": memory.branch.name, "file_name": memory.name, "problem": memory.problem}
     return Condition(key=f"{UNREADABLE}:{memory.label}", group=UNREADABLE, payload=payload)
 
 
@@ -148,7 +148,7 @@ def _lines(change: Change) -> Iterator[str]:
 
 def _named(payload: dict[str, Any]) -> str:
     where = f"{escaped(payload['branch'])}/{escaped(payload['file_name'])}"
-    return f"{where}: {escaped(payload['trouble'], 4096)}"
+    return f"{where}: {escaped(payload['problem'], 4096)}"
 
 
 def _subject(payload: dict[str, Any]) -> str:

@@ -38,8 +38,8 @@ __all__ = [
     "compose",
     "edit",
     "install",
+    "install_plan",
     "installed_cadence",
-    "plan",
     "read",
     "uninstall",
     "user",
@@ -59,7 +59,7 @@ class InstallResult:
     backup: Path | None
 
 
-def plan(*, config: Path, state: Path, every: int = 5) -> InstallPlan:
+def install_plan(*, config: Path, state: Path, every: int = 5) -> InstallPlan:
     """Return the plan for the running installation with the given paths.
 
     The path of the interpreter is not resolved: the python of a virtual environment is a symlink, and its own path

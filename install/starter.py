@@ -31,10 +31,10 @@ def starter(workspace: Path | None = None) -> str:
     line = f"workspace = {json.dumps(str(workspace), ensure_ascii=False)}"
     general, heading, jobs = text.partition(UPKEEP)
     general = re.sub(r"^#workspace = .*$", lambda _: line, general, flags=re.MULTILINE)
-    return general + heading + switch_on(jobs)
+    return general + heading + uncomment(jobs)
 
 
-def switch_on(text: str) -> str:
+def uncomment(text: str) -> str:
     """Return *text* with every disabled setting enabled."""
     return _SWITCHED_OFF.sub("", text)
 

@@ -12,7 +12,7 @@ lists, strings and numbers, with instants as RFC 3339 text with offset. Function
 
 - A function that fails raises a `scheduled.errors.ScheduledError` and has changed nothing.
 - With *dry_run* a command changes nothing and returns what it would do.
-- *hear* is called with every event of a tick as it is published.
+- *on_event* is called with every event of a tick as it is published.
 - `start` and `start_again` are coroutines; all other functions return when they are done.
 
 The docstring of each function documents it: `help(service.forecast)`. This file has no logic: each name is imported
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from scheduled.commands.events import emit
     from scheduled.commands.install import install, uninstall
     from scheduled.commands.overrides import disable, enable, pause, resume
-    from scheduled.commands.runs import daily_report, plan_of_report, plan_of_rerun, rerun, run
+    from scheduled.commands.runs import daily_report, dry_run_of_report, dry_run_of_rerun, rerun, run
     from scheduled.commands.slots import skip
     from scheduled.commands.stop import stop
     from scheduled.commands.trial import attempt
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from scheduled.queries.audit import audit
     from scheduled.queries.calendar import calendar
     from scheduled.queries.check import check
+    from scheduled.queries.dry_run import dry_run
     from scheduled.queries.explain import explain
     from scheduled.queries.forecast import forecast
-    from scheduled.queries.history import history, one_run, recent_verdicts
+    from scheduled.queries.history import history, one_run, recent_statuses
     from scheduled.queries.incidents import incidents, notices
     from scheduled.queries.jobs import chain, chains, job, jobs, upcoming
     from scheduled.queries.logs import as_printed, follow, logs, printed
-    from scheduled.queries.plan import plan
     from scheduled.queries.preview import preview
     from scheduled.queries.report import report
     from scheduled.queries.settings import handler_names, interfaces, now, settings
@@ -63,6 +63,9 @@ __all__ = [
     "check",
     "daily_report",
     "disable",
+    "dry_run",
+    "dry_run_of_report",
+    "dry_run_of_rerun",
     "edit",
     "emit",
     "enable",
@@ -82,12 +85,9 @@ __all__ = [
     "now",
     "one_run",
     "pause",
-    "plan",
-    "plan_of_report",
-    "plan_of_rerun",
     "preview",
     "printed",
-    "recent_verdicts",
+    "recent_statuses",
     "remove",
     "replace",
     "report",
@@ -114,16 +114,18 @@ _MODULES = {  # the module of each name, relative to the package
     "explain": "queries.explain",
     "forecast": "queries.forecast",
     "calendar": "queries.calendar",
-    "plan": "queries.plan",
+    "dry_run": "queries.dry_run",
     "preview": "queries.preview",
-    **dict.fromkeys(("history", "one_run", "recent_verdicts"), "queries.history"),
+    **dict.fromkeys(("history", "one_run", "recent_statuses"), "queries.history"),
     **dict.fromkeys(("logs", "as_printed", "printed", "follow"), "queries.logs"),
     "audit": "queries.audit",
     **dict.fromkeys(("incidents", "notices"), "queries.incidents"),
     "report": "queries.report",
     **dict.fromkeys(("settings", "interfaces", "now", "handler_names"), "queries.settings"),
     "check": "queries.check",
-    **dict.fromkeys(("run", "daily_report", "plan_of_report", "rerun", "plan_of_rerun"), "commands.runs"),
+    **dict.fromkeys(
+        ("run", "daily_report", "dry_run_of_report", "rerun", "dry_run_of_rerun"), "commands.runs"
+    ),
     **dict.fromkeys(("start", "start_again"), "commands.background"),
     "stop": "commands.stop",
     "skip": "commands.slots",

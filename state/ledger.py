@@ -27,10 +27,19 @@ from scheduled.core.records import (
     KnownCondition,
     OutboxItem,
     RunRow,
-    SetAside,
+    SavedPosition,
     SlotRow,
 )
-from scheduled.core.runs import AttemptResult, Claim, JobState, OpenReason, OpenRun, Span, TriggerRow, Verdict
+from scheduled.core.runs import (
+    AttemptResult,
+    Claim,
+    JobState,
+    OpenReason,
+    OpenRun,
+    Span,
+    StartRequest,
+    Verdict,
+)
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import Instant
 
@@ -133,7 +142,7 @@ class Runs(Protocol):
 
     def ended(
         self,
-        ending: AttemptResult,
+        attempt_result: AttemptResult,
         run_status: str,
         retry_at: Instant | None,
         result: Mapping[str, Any] | None,
@@ -170,16 +179,16 @@ class Runs(Protocol):
         """Return the run with this id; None if there is none or if it has ended."""
 
 
-class Triggers(Protocol):
+class StartRequests(Protocol):
     """Start requests: what waits to start a job because of an event or a chain."""
 
-    def trigger(self, row: TriggerRow, at: float) -> None:
+    def request_start(self, row: StartRequest, at: float) -> None:
         """Add a start request at *at*. The ledger assigns a new id, and ignores the id and the instant of *row*."""
 
-    def triggers(self) -> list[TriggerRow]:
+    def start_requests(self) -> list[StartRequest]:
         """Return the start requests that are not taken, oldest first."""
 
-    def take_trigger(self, trigger_id: int) -> bool:
+    def take_start_request(self, request_id: int) -> bool:
         """Delete a start request; return False if another process took it first."""
 
 
@@ -287,7 +296,7 @@ class ClockSteps(Protocol):
     """Moving positions back when the clock goes back, and restoring them once the clock is right again."""
 
     def rewind(self, key: JobKey, position: Instant) -> None:
-        """Move the position of *key* back to *position* after the clock went back, and save the old state aside.
+        """Move the position of *key* back to *position* after the clock went back, and save the old state.
 
         The saved state is the old position and window_start, and the verdicts and epochs after *position*. Rows that
         begin after *position* are deleted, epochs end or begin there at the latest, and window_start becomes the last
@@ -295,13 +304,13 @@ class ClockSteps(Protocol):
         after *position* must have been closed.
         """
 
-    def laid_aside(self) -> list[SetAside]:
+    def saved_positions(self) -> list[SavedPosition]:
         """Return the states that `rewind` saved aside, oldest first."""
 
-    def forget_aside(self, aside: SetAside) -> None:
+    def delete_saved_position(self, saved: SavedPosition) -> None:
         """Delete a saved state: it is not restored any more."""
 
-    def take_back(self, key: JobKey, until: Instant) -> None:
+    def restore_positions(self, key: JobKey, until: Instant) -> None:
         """Undo the first rewind of *key* from a position at or before *until*, and all later ones.
 
         Restore the position, window_start, verdicts and epochs from before that rewind. Delete verdicts and epochs that
@@ -327,7 +336,7 @@ class Meta(Protocol):
         """Set the value of *key*."""
 
 
-class Ledger(Positions, Runs, Triggers, History, Conditions, Overrides, ClockSteps, Meta, Protocol):
+class Ledger(Positions, Runs, StartRequests, History, Conditions, Overrides, ClockSteps, Meta, Protocol):
     """The whole ledger."""
 
     def transaction(self) -> AbstractContextManager[None]:

@@ -96,7 +96,7 @@ def _move_aside(paths: Paths, now: float) -> str:
 
 def _restore(ledger: SqliteLedger, paths: Paths) -> list[str]:
     """Copy positions, overrides and pauses from the snapshot into a new ledger; return a message if there were any."""
-    jobs, switches = snapshot.essentials(paths.snapshot), snapshot.switches(paths.snapshot)
+    jobs, overrides = snapshot.essentials(paths.snapshot), snapshot.saved_overrides(paths.snapshot)
     with ledger.transaction():
         if not ledger.is_new():
             return []  # another process restored it, or registered jobs, in between
@@ -104,14 +104,14 @@ def _restore(ledger: SqliteLedger, paths: Paths) -> list[str]:
             if job.schedules:
                 ledger.begin_epoch(job.key, job.schedules, job.position)
                 ledger.succeeded(job.key, job.window_start)
-        for key, enabled in switches.overridden.items():
+        for key, enabled in overrides.enabled.items():
             ledger.override(key, enabled)
-        for key, until in switches.paused.items():
+        for key, until in overrides.paused.items():
             ledger.pause(key, until)
     restored = []
     if jobs:
         restored.append("the position of 1 job" if len(jobs) == 1 else f"the positions of {len(jobs)} jobs")
-    if switches.overridden or switches.paused:
+    if overrides.enabled or overrides.paused:
         restored.append("the overrides and pauses")
     if not restored:
         return []

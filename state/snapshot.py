@@ -44,10 +44,10 @@ class Restored(Keyed, frozen=True):
     target: str = ""
 
 
-class Switches(msgspec.Struct, frozen=True):
+class SavedOverrides(msgspec.Struct, frozen=True):
     """Overrides (True: enabled) and pauses (with their end; None: until `resume`). The key `ALL_JOBS` pauses all jobs."""
 
-    overridden: dict[JobKey, bool]
+    enabled: dict[JobKey, bool]
     paused: dict[JobKey, Instant | None]
 
 
@@ -274,12 +274,12 @@ def essentials(path: Path) -> list[Restored]:
     return found
 
 
-def switches(path: Path) -> Switches:
+def saved_overrides(path: Path) -> SavedOverrides:
     """Return the overrides and pauses in a snapshot, to restore a lost ledger; ignore invalid entries."""
     document = read(path) or {}
     overridden, paused = (_table(document.get(key)) for key in ("overridden", "paused"))
-    return Switches(
-        overridden={key: enabled for key, enabled in _by_key(overridden) if isinstance(enabled, bool)},
+    return SavedOverrides(
+        enabled={key: enabled for key, enabled in _by_key(overridden) if isinstance(enabled, bool)},
         paused={key: until for key, value in _by_key(paused) for until in _pause_end(value)},
     )
 

@@ -14,7 +14,7 @@ from scheduled.schedules.zones import FIRST_YEAR, LAST_YEAR, start_of
 INSTANTS = frozenset(
     {
         "position", "next_due", "window_start", "last_run_at", "starts_at", "ends_at", "slot", "first", "last",
-        "claimed_at", "started_at", "finished_at", "retry_at", "asked_for", "since", "notified_at", "next_try", "epoch",
+        "claimed_at", "started_at", "finished_at", "retry_at", "requested_for", "since", "notified_at", "next_try", "epoch",
     }
 )  # fmt: skip
 

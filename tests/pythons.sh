@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Run the unit and contract tests on every Python from 3.11 that this machine has, but for the one of .venv-tests:
-# `tests/pythons.sh [pytest arguments]`. They see time zone data without what a government may still move, and
-# without what distributions build differently.
+# Run the unit and contract tests on every Python from 3.11 on this machine, except the one of .venv-tests:
+# `tests/pythons.sh [pytest arguments]`. They use time zone data without future clock changes, which a government may
+# still move, and without the parts that distributions build differently.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -37,7 +37,7 @@ while read -r version python; do
 done < <(pythons | while read -r python; do identify "$python"; done | sort -u -k 1,1)
 
 if ((${#ran[@]} == 0)); then
-    echo "!!! NOT RUN: this machine has no Python from 3.11 beside $main !!!"
+    echo "!!! NOT RUN: this machine has no Python from 3.11 other than $main !!!"
 elif ((${#failed[@]})); then
     echo "FAILED on Python: ${failed[*]}"
     exit 1

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Install whatever the tests need into .venv-tests, then run them all: `tests/run.sh [pytest arguments]`.
-# A second run finds everything there and starts at once. EXTRAS (default "test") names the extras of
-# pyproject.toml to install, MORE_PACKAGES more of Debian's packages, VENV another environment than .venv-tests.
+# Install what the tests need into .venv-tests, then run all tests: `tests/run.sh [pytest arguments]`.
+# A second run installs nothing and starts at once. EXTRAS: the extras of pyproject.toml to install (default "test").
+# MORE_PACKAGES: further Debian packages. VENV: the virtual environment to use instead of .venv-tests.
 set -eu
 
-# What the `system` tests use: a real cron, a fake clock, namespaces to seal them off, and a look at syscalls; a
-# compiler for what counts the calls of a process, and lets them fail; a formatter for the manual page; a session bus
-# with its tools; a browser.
+# The `system` tests use a real cron, a fake clock, namespaces that isolate them, strace, a compiler for the library
+# that counts system calls and makes them fail, a formatter for the manual page, a session bus with its tools, and a
+# browser.
 packages="cron faketime util-linux strace gcc libc6-dev groff-base dbus-daemon dbus-bin libglib2.0-bin systemd openssl \
     chromium ${MORE_PACKAGES:-}"
 extras=${EXTRAS:-test}
@@ -14,10 +14,10 @@ extras=${EXTRAS:-test}
 cd "$(dirname "$0")/.."
 venv=${VENV:-$PWD/.venv-tests}
 
-say() { printf 'tests/run.sh: %s\n' "$*" >&2; }
+log() { printf 'tests/run.sh: %s\n' "$*" >&2; }
 
 die() {
-    say "$*"
+    log "$*"
     exit 1
 }
 
@@ -37,19 +37,19 @@ absent() {
     done
 }
 
-# Given packages, install those that are absent; fails, having said so, if that can't be done.
+# Install those of the given packages that are absent. If that is not possible, log why and fail.
 debian_packages() {
     wanted=$(absent "$@")
     [ -n "$wanted" ] || return 0
     if ! command -v apt-get >/dev/null || ! can_be_root; then
-        say "can't install $wanted: needs apt-get, and root or sudo without a password"
+        log "can't install $wanted: this needs apt-get, and root or sudo without a password"
         return 1
     fi
-    say "installing $wanted"
+    log "installing $wanted"
     # shellcheck disable=SC2086 # a list of words
     as_root env DEBIAN_FRONTEND=noninteractive sh -c \
         'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"' sh $wanted >/dev/null </dev/null || {
-        say "apt-get could not install $wanted"
+        log "apt-get could not install $wanted"
         return 1
     }
 }
@@ -72,15 +72,15 @@ need_venv() {
     die "missing: the venv module (Debian, Ubuntu: apt-get install $package)"
 }
 
-# What the environment was made from: as long as that is the same, there is nothing to install.
+# Print the inputs of the environment. While they are unchanged, nothing has to be installed.
 recipe() {
     printf '%s\n' "$extras" "$PWD"
     "$python" -VV
     cat pyproject.toml
 }
 
-# An environment that holds more than is asked for will do.
-more_than_asked() {
+# Print the extras to install. An environment that already has more extras is kept as it is.
+extras_to_install() {
     case $(head -n 1 "$venv/recipe" 2>/dev/null) in
     "$extras",*) head -n 1 "$venv/recipe" ;;
     *) printf '%s\n' "$extras" ;;
@@ -88,28 +88,28 @@ more_than_asked() {
 }
 
 environment() {
-    extras=$(more_than_asked)
+    extras=$(extras_to_install)
     if [ -x "$venv/bin/python" ] && recipe | cmp -s - "$venv/recipe"; then return; fi
     need_venv
-    say "making $venv"
+    log "creating $venv"
     rm -f "$venv/recipe"
     "$python" -m venv --clear "$venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".[$extras]" ||
-        die 'pip could not install what the tests need (see above): is there a network?'
+        die 'pip could not install what the tests need (see above); check the network connection'
     recipe >"$venv/recipe"
 }
 
 python=$(find_python)
 environment
 # shellcheck disable=SC2086 # a list of words
-debian_packages $packages || say '!!! THE TESTS MARKED "system" (a real cron, a real crontab) WILL BE SKIPPED !!!'
-[ "$(id -u)" -eq 0 ] || say '!!! NOT ROOT: THE TESTS MARKED "system" WILL BE SKIPPED !!!'
+debian_packages $packages || log '!!! THE TESTS MARKED "system" (a real cron, a real crontab) WILL BE SKIPPED !!!'
+[ "$(id -u)" -eq 0 ] || log '!!! NOT ROOT: THE TESTS MARKED "system" WILL BE SKIPPED !!!'
 
-# A home of their own: no test can meet what belongs to the one who runs them.
+# The tests get their own HOME, so that they can't reach files of the user who runs them.
 home=$venv/home
 rm -rf "$home"
 mkdir "$home"
 unset XDG_CONFIG_HOME XDG_STATE_HOME XDG_DATA_HOME XDG_CACHE_HOME SCHEDULED_CONFIG SCHEDULED_STATE
-# At night everything is tried, and a single test may take hours.
+# A nightly run tests every case, and a single test may take hours.
 [ -z "${SCHEDULED_NIGHTLY:-}" ] || export PYTEST_TIMEOUT=14400
 HOME=$home exec "$venv/bin/python" -m pytest -n 2 --dist loadgroup "$@"

@@ -50,7 +50,7 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.memories}/{kind if self.later else f'{self.name.upper()}.{kind}'}"
 
     def is_memory(self, name: str) -> bool:
-        """Return whether a file *name* in `memories` is a memory file: its ending matches and it is not a dashboard."""
+        """Return whether a file *name* in `memories` is a memory file: its attempt_result matches and it is not a dashboard."""
         return name.endswith(MEMORY_KINDS if self.later else DOTTED_KINDS) and "DASHBOARD" not in name
 
 

@@ -26,7 +26,7 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     open_waiting_dispatches: bool = False
 
 
-class Verdict(Enum):
+class MailAction(Enum):
     """The action for a mail: keep it, mark it as opened, archive it, or count it as waiting for dispatch."""
 
     KEEP = "keep"
@@ -46,9 +46,9 @@ class Rule:
         self._zone, self._sender, self._read = zone, sender, timestamps.reader(zone)
         self.new_since = (now - timedelta(hours=options.new_hours)).timestamp()
         self.opened_since = (now - timedelta(days=options.opened_days)).timestamp()
-        self._of_waiting = Verdict.OPEN if options.open_waiting_dispatches else Verdict.WAITING
+        self._of_waiting = MailAction.OPEN if options.open_waiting_dispatches else MailAction.WAITING
 
-    def verdict(self, mail: Mail | None) -> Verdict:
+    def action(self, mail: Mail | None) -> MailAction:
         """Return the action for *mail*. Raise ValueError if it is None or a timestamp that is needed is not valid.
 
         Unread notices of `scheduled` are kept: opening one would cause another notice about it. A notice that its
@@ -57,12 +57,14 @@ class Rule:
         if mail is None:
             raise MalformedError("it is not a message")
         if mail.status == "opened":
-            return Verdict.CLOSE if self._instant(mail.opened_stamp) < self.opened_since else Verdict.KEEP
+            return (
+                MailAction.CLOSE if self._instant(mail.opened_stamp) < self.opened_since else MailAction.KEEP
+            )
         if not mail.unread or mail.is_own(self._sender):
-            return Verdict.KEEP
+            return MailAction.KEEP
         if self._instant(mail.timestamp) >= self.new_since:
-            return Verdict.KEEP
-        return self._of_waiting if mail.waits else Verdict.OPEN
+            return MailAction.KEEP
+        return self._of_waiting if mail.waits else MailAction.OPEN
 
     def _instant(self, stamp: Any) -> float:
         instant = self._read(stamp)

@@ -19,7 +19,7 @@ from scheduled.handlers.formats.mail_index import MailIndex
 from scheduled.handlers.formats.mailbox_files import Folder, archived, read_inbox, update
 from scheduled.handlers.formats.message import Counts, Message, identity
 from scheduled.handlers.workspace.cache import FileCache
-from scheduled.handlers.workspace.staleness import Options, Rule, Verdict
+from scheduled.handlers.workspace.staleness import MailAction, Options, Rule
 from scheduled.state.files import clear_leftovers, is_temporary
 
 
@@ -102,20 +102,20 @@ class Sweep:
         return bool(stale or index.before("closing", self.rule.opened_since))
 
     def _stale(self, branch: Branch, inbox: Inbox) -> Stale:
-        stale, verdict = Stale(), self.rule.verdict
+        stale, action_for = Stale(), self.rule.action
         for place, mail in enumerate(inbox.mails):
             try:
-                found = verdict(mail)
+                action = action_for(mail)
             except ValueError as error:
                 # One invalid message must not stop the sweep of the others.
                 label = f"number {place + 1}" if mail is None else identity(inbox.message(place))
                 stale.problems.append(f"{branch.name}: message {label} was skipped: {error}")
                 continue
-            if found is Verdict.KEEP:
+            if action is MailAction.KEEP:
                 continue
-            if found is Verdict.OPEN:
+            if action is MailAction.OPEN:
                 stale.to_open.append(place)
-            elif found is Verdict.CLOSE:
+            elif action is MailAction.CLOSE:
                 stale.to_close.append(place)
             else:
                 stale.waiting += 1

@@ -79,7 +79,7 @@ def _logical_time(word: str, job: Job, claim: Claim) -> str:
     known = {
         "{scheduled_for}": stamp(claim.scheduled_for, zone) or "",
         "{missed}": str(claim.missed),
-        "{window_start}": stamp(claim.since, zone) or "",
+        "{window_start}": stamp(claim.effective_window_start, zone) or "",
     }
     for name, value in known.items():
         word = word.replace(name, value)

@@ -68,7 +68,7 @@ def prepare(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[s
             "workspace": str(context.workspace) if context.workspace else None,
             "options": job.options,
             "scheduled_for": claim.scheduled_for,
-            "window_start": claim.since,
+            "window_start": claim.effective_window_start,
             "missed": claim.missed,
             "totals": dict(totals),
             "files": str(context.paths.reports),

@@ -14,4 +14,4 @@ def run(config: bytes, state: bytes) -> int:
 def _tick(instance: Instance) -> int:
     from scheduled import service
 
-    return run_tick(lambda progress: service.run(instance, hear=progress))
+    return run_tick(lambda progress: service.run(instance, on_event=progress))

@@ -136,7 +136,7 @@ def tick(document: dict[str, Any]) -> None:
     rows_or(("job", "scheduled for", "status", "duration", "reason"), rows, "nothing was due")
 
 
-def plan(entries: Sequence[dict[str, Any]]) -> None:
+def planned_starts(entries: Sequence[dict[str, Any]]) -> None:
     """Print the runs that a tick would start, and the jobs that wait."""
     rows = [
         (
@@ -203,9 +203,9 @@ def check(document: dict[str, Any]) -> None:
 def status(document: dict[str, Any]) -> None:
     """Print current problems, the ticks, the workspace, pauses, undelivered notices and the jobs."""
     screen = console()
-    for problem in document["troubles"]:
+    for problem in document["problems"]:
         screen.print(Text("! ", style="bold red") + Text(problem), soft_wrap=True)
-    if not document["troubles"]:
+    if not document["problems"]:
         screen.print("[green]all is well[/]")
     ticks, upcoming = document["ticks"], document["next_job"]
     if ticks["last"] is not None:

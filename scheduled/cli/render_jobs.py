@@ -11,11 +11,11 @@ from scheduled.cli.render import colored, console, counted, rows_or, when, words
 from scheduled.queries import describe
 from scheduled.schedules.durations import duration
 
-HIDDEN = ("name", "schedules", "action", "description", "source", "enabled", "doubts")
+HIDDEN = ("name", "schedules", "action", "description", "source", "enabled", "warnings")
 DURATIONS = ("timeout", "grace", "gate_deadline", "delay", "max_delay", "jitter")
 SIZES = ("output_limit", "memory", "file_size")
 INSTANTS = {
-    "at", "epoch", "epoch_ended", "position", "slot", "retry_at", "quiet_until", "last_success_for", "next_slot", "next_due",
+    "at", "epoch", "epoch_ended", "position", "slot", "retry_at", "quiet_until", "window_start", "next_slot", "next_due",
 }  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def job(document: dict[str, Any]) -> None:
         "state": state + (", paused" if document["paused"] else ""),
         "source": document["source"],
     }
-    fields(rows | {key: value for key, value in document["standing"].items() if value is not None})
+    fields(rows | {key: value for key, value in document["state"].items() if value is not None})
     defaults = set(document["defaults"])
     for name, value in sorted(document["settings"].items(), key=lambda item: item[0] in defaults):
         if name not in HIDDEN:

@@ -32,7 +32,7 @@ def run(
     if slot is not None and len(jobs) != 1:
         raise click.UsageError("--for SLOT: give exactly one JOB")
     if dry_run:
-        show(service.plan(instance, jobs, slot), "plan", as_json=as_json)
+        show(service.dry_run(instance, jobs, slot), "planned_starts", as_json=as_json)
         return EXIT_USAGE if print_errors(instance.problems) else EXIT_OK
     return run_tick(
         lambda progress: service.run(instance, jobs, slot, progress), verbose=verbose, as_json=as_json
@@ -54,10 +54,10 @@ def daily_report(instance: Instance, due: bool, dry_run: bool, verbose: bool, as
     from scheduled import service
 
     if dry_run:
-        show(service.plan_of_report(instance, due=due), "plan", as_json=as_json)
+        show(service.dry_run_of_report(instance, due=due), "planned_starts", as_json=as_json)
         return EXIT_OK
     return run_tick(
-        lambda progress: service.daily_report(instance, due=due, hear=progress),
+        lambda progress: service.daily_report(instance, due=due, on_event=progress),
         verbose=verbose,
         as_json=as_json,
     )

@@ -29,7 +29,7 @@ def emit(
     event = Event(name=event_name(name), payload=payload)
     if not dry_run:
         _emit(runtime, event)
-    jobs = list(chains.listeners(runtime.config.jobs, event))
+    jobs = list(chains.subscribers(runtime.config.jobs, event))
     return {"event": name, "jobs": jobs, "dry_run": dry_run}
 
 

@@ -38,7 +38,7 @@ def install(
     if not dry_run or config_file.exists():
         load_config(config_file)
     every = every or crontab.installed_cadence(crontab.read()) or needed_cadence(config_file)
-    block = crontab.plan(config=config_file, state=paths.root, every=every)
+    block = crontab.install_plan(config=config_file, state=paths.root, every=every)
     if on_bus:
         service_files.install(block, dry_run=True)  # raises before the crontab is changed
     if dry_run:

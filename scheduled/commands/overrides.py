@@ -71,7 +71,7 @@ def resume(instance: Instance, jobs: Sequence[str] = (), *, dry_run: bool = Fals
             "job": key.job or None,
             "paused": bool(key != ALL_JOBS and ALL_JOBS in left),
             "was_paused": key in before,
-            "still": sorted(other.for_people or "all" for other in left if ALL_JOBS in (other, key)),
+            "still": sorted(other.display_name or "all" for other in left if ALL_JOBS in (other, key)),
         }
         for key in chosen
     ]

@@ -17,15 +17,15 @@ from scheduled.state.open import read_only
 
 
 def run(
-    instance: Instance, jobs: Sequence[str] = (), slot: str | None = None, hear: Subscriber | None = None
+    instance: Instance, jobs: Sequence[str] = (), slot: str | None = None, on_event: Subscriber | None = None
 ) -> dict[str, Any]:
     """Run a tick and return its result when it has ended.
 
     With *jobs*, run these jobs now instead of the due ones; with *slot*, run the only job in *jobs* for that instant.
-    *hear* is called with each event when it is published. Raise ConfigError if the configuration cannot be read, there
+    *on_event* is called with each event when it is published. Raise ConfigError if the configuration cannot be read, there
     is no such job, or the slot cannot run.
     """
-    return _ticked(instance, lambda runtime: _run(runtime, jobs, slot), hear)
+    return _ticked(instance, lambda runtime: _run(runtime, jobs, slot), on_event)
 
 
 def _run(runtime: Runtime, names: Sequence[str], slot: str | None) -> Result:
@@ -36,21 +36,23 @@ def _run(runtime: Runtime, names: Sequence[str], slot: str | None) -> Result:
 
 def _run_for(runtime: Runtime, names: Sequence[str], slot: str) -> Result:
     """Run a job for the instant *slot*: the run of an open slot, otherwise a run in addition to the schedule."""
-    from scheduled.queries import plan
+    from scheduled.queries import dry_run
     from scheduled.schedules.instants import read
 
-    name, instant = plan.the_one(names), read(slot, runtime.zone)
-    plan.run_for_slot(runtime, name, instant)  # raises ConfigError if the slot cannot run
+    name, instant = dry_run.the_one(names), read(slot, runtime.zone)
+    dry_run.run_for_slot(runtime, name, instant)  # raises ConfigError if the slot cannot run
     return tick.tick(runtime, manual=[ManualRequest(name, slot=instant)])
 
 
-def daily_report(instance: Instance, *, due: bool = False, hear: Subscriber | None = None) -> dict[str, Any]:
+def daily_report(
+    instance: Instance, *, due: bool = False, on_event: Subscriber | None = None
+) -> dict[str, Any]:
     """Write the daily report now; with *due*, only if its slot is open and no other tick has claimed it.
 
-    *hear* is called with each event when it is published. Raise ConfigError if no job has the handler `daily_report`;
+    *on_event* is called with each event when it is published. Raise ConfigError if no job has the handler `daily_report`;
     with *due*, do nothing then.
     """
-    return _ticked(instance, lambda runtime: _daily_report(runtime, due=due), hear)
+    return _ticked(instance, lambda runtime: _daily_report(runtime, due=due), on_event)
 
 
 def _daily_report(runtime: Runtime, *, due: bool) -> Result:
@@ -59,15 +61,17 @@ def _daily_report(runtime: Runtime, *, due: bool) -> Result:
     return tick.tick(runtime, only=_report_jobs(runtime))
 
 
-def plan_of_report(instance: Instance, *, due: bool = False) -> list[dict[str, Any]]:
+def dry_run_of_report(instance: Instance, *, due: bool = False) -> list[dict[str, Any]]:
     """Return the runs that `daily_report` would start. Raise ConfigError as `daily_report` does."""
-    from scheduled.queries import plan
+    from scheduled.queries import dry_run
 
     runtime = open_runtime(instance)
     if due:
         reporter = runtime.handlers().get("daily_report")
-        return [entry for entry in plan.plan_of_tick(runtime) if reporter and entry["job"] == reporter.job]
-    return plan.plan_of_run(runtime, [_reporter(runtime)], None)
+        return [
+            entry for entry in dry_run.dry_run_of_tick(runtime) if reporter and entry["job"] == reporter.job
+        ]
+    return dry_run.dry_run_of(runtime, [_reporter(runtime)], None)
 
 
 def _reporter(runtime: Runtime) -> str:
@@ -90,18 +94,18 @@ def _report_jobs(runtime: Runtime) -> list[str]:
     return [other for other, job in runtime.config.jobs.items() if group and job.group == group] or [key.job]
 
 
-def rerun(instance: Instance, run_id: str, hear: Subscriber | None = None) -> dict[str, Any]:
+def rerun(instance: Instance, run_id: str, on_event: Subscriber | None = None) -> dict[str, Any]:
     """Repeat a run now: start its next attempt if it waits for one, otherwise a manual run for the same instant.
 
-    *hear* is called with each event when it is published. Raise ConfigError if there is no such run, BusyError if it is
+    *on_event* is called with each event when it is published. Raise ConfigError if there is no such run, BusyError if it is
     under way.
     """
     return _ticked(
-        instance, lambda runtime: tick.tick(runtime, manual=[request_again(runtime, run_id)]), hear
+        instance, lambda runtime: tick.tick(runtime, manual=[request_again(runtime, run_id)]), on_event
     )
 
 
-def plan_of_rerun(instance: Instance, run_id: str) -> list[dict[str, Any]]:
+def dry_run_of_rerun(instance: Instance, run_id: str) -> list[dict[str, Any]]:
     """Return the run that `rerun` would start. Raise the errors of `rerun`."""
     from scheduled.queries.history import one_run
 
@@ -129,15 +133,17 @@ def request_again(runtime: Runtime, run_id: str) -> ManualRequest:
         raise BusyError(f"{run_id}: is under way")
     if waiting is not None:
         return ManualRequest(row.job, run_id=run_id, target=row.target)
-    slot = row.slot if row.slot is not None else row.asked_for
+    slot = row.slot if row.slot is not None else row.requested_for
     return ManualRequest(row.job, slot=slot, target=row.target)
 
 
-def _ticked(instance: Instance, work: Callable[[Runtime], Result], hear: Subscriber | None) -> dict[str, Any]:
+def _ticked(
+    instance: Instance, work: Callable[[Runtime], Result], on_event: Subscriber | None
+) -> dict[str, Any]:
     """Run the tick *work* with a new runtime and return its result as a document."""
     runtime = open_runtime(instance)
-    if hear is not None:
-        runtime.bus.subscribe(Event, hear)
+    if on_event is not None:
+        runtime.bus.subscribe(Event, on_event)
     runtime.claimed = instance.claimed
     return _document(runtime, work(runtime))
 
@@ -154,5 +160,5 @@ def _document(runtime: Runtime, done: Result) -> dict[str, Any]:
             if event.name.startswith("job_") and event.name != "job_started"
         ],
         "busy": done.busy,
-        "troubles": done.troubles,
+        "problems": done.problems,
     }

@@ -43,7 +43,7 @@ def _process(runtime: Runtime, run: OpenRun) -> Started:
         if isinstance(record, Started) and (record.run_id, record.attempt) == (run.run_id, run.attempt):
             found = record
         # The process of a handler executes several runs in turn, so it may already execute another run.
-        if isinstance(record, Ended) and (record.ending.run_id, record.ending.attempt) == (
+        if isinstance(record, Ended) and (record.attempt_result.run_id, record.attempt_result.attempt) == (
             run.run_id,
             run.attempt,
         ):

@@ -39,13 +39,13 @@ def attempt(instance: Instance, job: str) -> dict[str, Any]:
     Raise ConfigError if there is no such job, StateError if the job could not be started.
     """
     runtime = open_runtime(instance)
-    ending, printed = _attempt(runtime, known_jobs(runtime.config, [job])[0])
+    attempt_result, printed = _attempt(runtime, known_jobs(runtime.config, [job])[0])
     return {
         "job": job,
-        "status": ending.status,
-        "exit_code": ending.exit_code,
-        "reason": ending.reason or None,
-        "duration_ms": ending.duration_ms,
+        "status": attempt_result.status,
+        "exit_code": attempt_result.exit_code,
+        "reason": attempt_result.reason or None,
+        "duration_ms": attempt_result.duration_ms,
         "output": printed,
     }
 
@@ -62,17 +62,17 @@ def _attempt(runtime: Runtime, name: str) -> tuple[AttemptResult, str]:
         results = paths.results_of("try")
         supervisor = SupervisorClient(results, create_locked(results), 1)
         supervisor.submit(spec)
-        ending = _wait(supervisor)
+        attempt_result = _wait(supervisor)
         supervisor.close()
         reason = read_report(Path(spec.report)).outcome
         printed = Path(spec.output).read_text(errors="replace")
-    return ending if reason is None else _with_reason(ending, reason.reason), printed
+    return attempt_result if reason is None else _with_reason(attempt_result, reason.reason), printed
 
 
-def _with_reason(ending: AttemptResult, reason: str) -> AttemptResult:
+def _with_reason(attempt_result: AttemptResult, reason: str) -> AttemptResult:
     import msgspec
 
-    return msgspec.structs.replace(ending, reason=reason or ending.reason)
+    return msgspec.structs.replace(attempt_result, reason=reason or attempt_result.reason)
 
 
 def _wait(supervisor: SupervisorClient) -> AttemptResult:
@@ -82,6 +82,6 @@ def _wait(supervisor: SupervisorClient) -> AttemptResult:
             raise StateError("the supervisor was killed")
         for record in records:
             if isinstance(record, Ended):
-                return record.ending
+                return record.attempt_result
             if isinstance(record, NotStarted):
                 raise StateError(record.reason)

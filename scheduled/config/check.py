@@ -84,12 +84,12 @@ def _too_late(jobs: Jobs, ledger: Ledger | None, now: Instant) -> Iterable[tuple
 
 
 def _warnings(job: Job, tick_interval: Seconds | None, now: Instant) -> Iterable[str]:
-    for warning in job.doubts:
+    for warning in job.warnings:
         yield f"{job.source}: jobs.{job.name}: {warning}"
     for schedule in job.schedules:
         for warning in schedule_kinds.kind_of(schedule).lint(schedule, now):
             yield f"{job.source}: jobs.{job.name}: {schedule.kind}: {warning}"
-    too_rare = tick_interval and cadence.doubt(job.schedules, tick_interval, now)
+    too_rare = tick_interval and cadence.warning(job.schedules, tick_interval, now)
     if too_rare:
         yield f"{job.source}: jobs.{job.name}: {_keys(job)}: {too_rare}"
 

@@ -90,7 +90,7 @@ def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) ->
         limits=limits(raw.limits),
         options=raw.options,
         output_limit=size("output_limit", raw.output_limit),
-        doubts=when.doubts,
+        warnings=when.warnings,
     )
 
 

@@ -105,7 +105,7 @@ class HistoryTable(msgspec.Struct, forbid_unknown_fields=True):
 class McpTable(msgspec.Struct, forbid_unknown_fields=True):
     """[mcp]: what MCP clients may do besides reading, and whether they may write what a job executes."""
 
-    allow: list[Literal["run", "toggle", "add"]] = []
+    allow: list[Literal["run", "override", "add"]] = []
     add_commands: bool = False
 
 

@@ -35,7 +35,7 @@ def _cadence(gap: Seconds) -> Seconds:
     return MINUTE * max((minutes for minutes in DIVISORS if minutes * MINUTE <= gap), default=1)
 
 
-def doubt(schedules: Sequence[Schedule], cadence: Seconds, now: Instant) -> str | None:
+def warning(schedules: Sequence[Schedule], cadence: Seconds, now: Instant) -> str | None:
     """Return a warning if a job's slots are closer together than the ticks, otherwise None."""
     gap = closest(schedules, now)
     if gap is None or gap >= cadence:

@@ -8,7 +8,7 @@ import msgspec
 
 from scheduled.core.jobs import Job, Window
 from scheduled.core.keys import ALL_JOBS, JobKey
-from scheduled.core.runs import OpenReason, TriggerRow
+from scheduled.core.runs import OpenReason, StartRequest
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import MINUTE, Instant
 
@@ -23,22 +23,22 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
 
     *pauses* maps each paused job or target to the end of the pause (None: no end). A job without a target
     means all its targets, `ALL_JOBS` every job. *closed* are the jobs with a gate that does not hold now.
-    *unasked* are the jobs with a gate that was not checked: a later tick has to check it. *budget* is how
-    many runs may start (None: any number). *triggers* are the start requests. *planned* is the instant of the
+    *unchecked* are the jobs with a gate that was not checked: a later tick has to check it. *budget* is how
+    many runs may start (None: any number). *start_requests* are the start requests. *planned* is the instant of the
     last planning: a tick saw the open slots up to then and put them off, so they were not missed.
     """
 
     pauses: Mapping[JobKey, Instant | None] = {}
     closed: frozenset[str] = frozenset()
-    unasked: frozenset[str] = frozenset()
+    unchecked: frozenset[str] = frozenset()
     budget: int | None = None
-    triggers: tuple[TriggerRow, ...] = ()
+    start_requests: tuple[StartRequest, ...] = ()
     planned: Instant = 0
 
-    def oldest_trigger(self, key: JobKey) -> TriggerRow | None:
+    def oldest_start_request(self, key: JobKey) -> StartRequest | None:
         """Return the oldest start request for *key*, or None."""
         job, target = key
-        return next((row for row in self.triggers if row.job == job and row.target == target), None)
+        return next((row for row in self.start_requests if row.job == job and row.target == target), None)
 
 
 def pauses_of(key: JobKey, pauses: Mapping[JobKey, Instant | None]) -> dict[JobKey, Instant | None]:
@@ -62,7 +62,7 @@ def hold(job: Job, key: JobKey, now: Instant, holds: Holds) -> tuple[OpenReason,
         return "quiet", quiet_until
     if job.name in holds.closed:
         return "gate", now + GATE_RECHECK
-    if job.name in holds.unasked:
+    if job.name in holds.unchecked:
         return "gate", now
     return None
 

@@ -104,7 +104,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     always at least one: a job without a schedule has one of the kind `manual`, which keeps its zone.
     *on_interrupted* is `rerun`, `skip`, `ask`, or a command that exits with 0 if the work was done before the
     interruption. *on* is the event that starts the job if the event's payload contains *where*. A due slot
-    waits until the jobs in *after* have finished. *doubts* are warnings about settings that are valid, but
+    waits until the jobs in *after* have finished. *warnings* are warnings about settings that are valid, but
     probably not intended.
     """
 
@@ -140,7 +140,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     options: dict[str, Any] = {}
     output_limit: int = OUTPUT_LIMIT
-    doubts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def zone(self) -> str:
@@ -178,7 +178,7 @@ class Jobs(dict[str, Job]):
     """
 
     @cached_property
-    def listening(self) -> dict[str, list[str]]:
+    def subscribers(self) -> dict[str, list[str]]:
         """The names of the jobs that each event starts, by event name."""
         found: dict[str, list[str]] = {}
         for name, job in self.items():

@@ -25,26 +25,30 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-def judge(job: Job | None, run: OpenRun, ending: AttemptResult, now: Instant) -> Judgement:
+def judge(job: Job | None, run: OpenRun, attempt_result: AttemptResult, now: Instant) -> Judgement:
     """Return the new state of *run* after the result of its attempt.
 
     *job* is None if it is no longer configured.
     """
     if job is not None and not job.enabled:
         job = None  # its epoch has ended: no tick would start a retry
-    if ending.status in ("success", "skipped"):
-        return Judgement(status=ending.status, verdict=ending.status, reason=ending.reason)
+    if attempt_result.status in ("success", "skipped"):
+        return Judgement(
+            status=attempt_result.status, verdict=attempt_result.status, reason=attempt_result.reason
+        )
     if run.stop_requested:
         return Judgement(status="failed", verdict="failed", reason="stopped by hand")
-    if ending.status == "interrupted":
-        return _judge_interrupted(job, run, ending, now)
-    if ending.status == "deferred":
+    if attempt_result.status == "interrupted":
+        return _judge_interrupted(job, run, attempt_result, now)
+    if attempt_result.status == "deferred":
         return _judge_deferred(job, run, now)
     attempts = run.attempt - run.deferrals
     if job is not None and not _is_outside_schedule(run) and attempts < job.retry.max_attempts:
         retry_at = now + job.retry.pause_after(attempts, run.run_id)
-        return Judgement(status="waiting_retry", verdict=None, retry_at=retry_at, reason=ending.reason)
-    return Judgement(status=_final(ending), verdict="failed", reason=ending.reason)
+        return Judgement(
+            status="waiting_retry", verdict=None, retry_at=retry_at, reason=attempt_result.reason
+        )
+    return Judgement(status=_final(attempt_result), verdict="failed", reason=attempt_result.reason)
 
 
 def _is_outside_schedule(run: OpenRun) -> bool:
@@ -52,13 +56,15 @@ def _is_outside_schedule(run: OpenRun) -> bool:
     return run.trigger == "manual" and run.slot is None
 
 
-def _final(ending: AttemptResult) -> RunStatus:
-    return "failed" if ending.status == "deferred" else ending.status
+def _final(attempt_result: AttemptResult) -> RunStatus:
+    return "failed" if attempt_result.status == "deferred" else attempt_result.status
 
 
-def _judge_interrupted(job: Job | None, run: OpenRun, ending: AttemptResult, now: Instant) -> Judgement:
+def _judge_interrupted(
+    job: Job | None, run: OpenRun, attempt_result: AttemptResult, now: Instant
+) -> Judgement:
     if job is None or _is_outside_schedule(run):
-        return Judgement(status="interrupted", verdict="failed", reason=ending.reason)
+        return Judgement(status="interrupted", verdict="failed", reason=attempt_result.reason)
     if job.on_interrupted == "skip":
         return Judgement(status="interrupted", verdict="skipped", reason="interrupted")
     if job.on_interrupted == "ask":
@@ -70,7 +76,7 @@ def _judge_interrupted(job: Job | None, run: OpenRun, ending: AttemptResult, now
     if run.interruptions + 1 >= MAX_INTERRUPTIONS:
         reason = f"interrupted {run.interruptions + 1} times; given up"
         return Judgement(status="interrupted", verdict="failed", reason=reason)
-    return Judgement(status="waiting_retry", verdict=None, retry_at=now, reason=ending.reason)
+    return Judgement(status="waiting_retry", verdict=None, retry_at=now, reason=attempt_result.reason)
 
 
 def _judge_deferred(job: Job | None, run: OpenRun, now: Instant) -> Judgement:

@@ -30,7 +30,7 @@ class JobKey(NamedTuple):
         return self._label(_shortened(_encoded(self.target)))
 
     @property
-    def for_people(self) -> str:
+    def display_name(self) -> str:
         """The name for messages: the job's name as configured, or the label if there is a target."""
         return str(self) if self.target else self.job
 

@@ -75,6 +75,6 @@ class OlderFirstError(ConfigError):
 
     def __init__(self, key: JobKey, first: Instant) -> None:
         super().__init__(
-            f'{key.for_people}: catch_up = "all" runs slots in order, and an older slot is still open'
+            f'{key.display_name}: catch_up = "all" runs slots in order, and an older slot is still open'
         )
         self.first = first

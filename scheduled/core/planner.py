@@ -17,7 +17,7 @@ from scheduled.core.runs import (
     OpenRun,
     Span,
 )
-from scheduled.core.starts import Start, again, caught_up, triggered
+from scheduled.core.starts import Start, again, caught_up, requested
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
 
@@ -109,7 +109,7 @@ def _after(
             assert start.claim.slot is not None
             first = start.coalesced[0].first if start.coalesced else start.claim.slot
             skip = Skip(
-                Span(first, start.claim.slot, start.claim.slots), f"after {key.for_people}, which failed"
+                Span(first, start.claim.slot, start.claim.slots), f"after {key.display_name}, which failed"
             )
             return msgspec.structs.replace(found, start=None, skips=(*found.skips, skip))
     return found
@@ -197,8 +197,8 @@ def _requested(job_state: JobState, holds: Holds, now: Instant) -> Start | None:
     for run in job_state.others:
         if run.retry_at is not None and run.retry_at <= now:
             return again(run)
-    row = holds.oldest_trigger(job_state.key)
-    return None if row is None else triggered(row, job_state.window_start)
+    row = holds.oldest_start_request(job_state.key)
+    return None if row is None else requested(row, job_state.window_start)
 
 
 def _upcoming(job: Job, times: Timetable, now: Instant, base: Instant) -> Instant | None:

@@ -86,7 +86,7 @@ class JobRow(Keyed, frozen=True, kw_only=True):
 class RunRow(Keyed, frozen=True, kw_only=True):
     """A run, as `history` shows it.
 
-    *host_name* is the name of its host, if known. *result* is the data that its handler returned. *asked_for*
+    *host_name* is the name of its host, if known. *result* is the data that its handler returned. *requested_for*
     is the instant given with a manual run.
     """
 
@@ -107,7 +107,7 @@ class RunRow(Keyed, frozen=True, kw_only=True):
     finished_at: float | None
     duration_ms: int | None
     exit_code: int | None
-    asked_for: Instant | None = None
+    requested_for: Instant | None = None
     host_name: str | None = None
     result: dict[str, Any] | None = None
 
@@ -136,7 +136,7 @@ class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
     cost: float | None
 
 
-class SetAside(Keyed, frozen=True):
+class SavedPosition(Keyed, frozen=True):
     """The *position* that a job had when the clock was set back, to the instant *back_to*."""
 
     job: str

@@ -11,13 +11,13 @@ def slot_run_id(key: JobKey, slot: Instant) -> str:
     return f"{key.in_ids}-{_stamp(slot)}"
 
 
-def triggered_run_id(key: JobKey, event: str, trigger_id: int, at: float) -> str:
+def requested_run_id(key: JobKey, event: str, request_id: int, at: float) -> str:
     """Return the id of the run that a start request, made at the instant *at*, starts.
 
     *event* is the name of the event, `after`, or `chain` for a step of a chain. The id contains the instant
-    because the number *trigger_id* alone repeats after the ledger was lost or an older one was restored.
+    because the number *request_id* alone repeats after the ledger was lost or an older one was restored.
     """
-    return f"{key.in_ids}-{_stamp(at)}-{event}-{trigger_id}"
+    return f"{key.in_ids}-{_stamp(at)}-{event}-{request_id}"
 
 
 def _stamp(instant: float) -> str:

@@ -102,12 +102,12 @@ class Claim(Keyed, frozen=True, kw_only=True):
         return max(0, self.slots - 1) or int(self._logical_time.get("missed") or 0)
 
     @property
-    def since(self) -> Instant | None:
+    def effective_window_start(self) -> Instant | None:
         """The scheduled instant of the last successful slot. The run covers the time since then."""
         return self._logical_time.get("window_start", self.window_start)
 
 
-class TriggerRow(Keyed, frozen=True, kw_only=True):
+class StartRequest(Keyed, frozen=True, kw_only=True):
     """A request, made at *at*, to start a job because of an event or as a step of the run *parent*."""
 
     id: int

@@ -5,8 +5,8 @@ import msgspec
 from scheduled.core.epochs import span_between
 from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
-from scheduled.core.run_ids import slot_run_id, triggered_run_id
-from scheduled.core.runs import AFTER, Claim, JobState, OpenRun, Span, TriggerRow
+from scheduled.core.run_ids import requested_run_id, slot_run_id
+from scheduled.core.runs import AFTER, Claim, JobState, OpenRun, Span, StartRequest
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
 
@@ -24,13 +24,13 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     superseded: OpenRun | None = None
     again: bool = False
     leads: bool = False
-    trigger: int | None = None
+    request: int | None = None
 
 
-def triggered(row: TriggerRow, window_start: Instant | None) -> Start:
+def requested(row: StartRequest, window_start: Instant | None) -> Start:
     """Return the start for the start request *row*."""
     claim = Claim(
-        run_id=triggered_run_id(row.key, row.event, row.id, row.at),
+        run_id=requested_run_id(row.key, row.event, row.id, row.at),
         job=row.job,
         target=row.target,
         slot=None,
@@ -44,7 +44,7 @@ def triggered(row: TriggerRow, window_start: Instant | None) -> Start:
         step=row.step,
         depth=row.depth,
     )
-    return Start(claim=claim, trigger=row.id)
+    return Start(claim=claim, request=row.id)
 
 
 def again(run: OpenRun) -> Start:

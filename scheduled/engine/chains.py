@@ -17,9 +17,9 @@ from scheduled.core.events import Event
 from scheduled.core.jobs import Job, Jobs, keys_of
 from scheduled.core.keys import JobKey, read_label
 from scheduled.core.records import CHAIN, JobRow
-from scheduled.core.runs import AFTER, FAILED, OPEN, AttemptResult, Claim, OpenRun, TriggerRow
+from scheduled.core.runs import AFTER, FAILED, OPEN, AttemptResult, Claim, OpenRun, StartRequest
 from scheduled.engine.run_claimed import RunClaimed
-from scheduled.state.ledger import Ledger, Triggers
+from scheduled.state.ledger import Ledger, StartRequests
 
 MAX_DEPTH = 16  # the longest allowed sequence of runs that start one another; a longer one counts as a loop
 
@@ -48,7 +48,11 @@ def begin(jobs: Mapping[str, Job], ledger: Ledger, job: Job, claim: Claim, now: 
 
 def _logical_time(claim: Claim) -> dict[str, Any]:
     """Return the scheduled time of the chain, which its steps use as their own, however late they start."""
-    return {"scheduled_for": claim.scheduled_for, "missed": claim.missed, "window_start": claim.since}
+    return {
+        "scheduled_for": claim.scheduled_for,
+        "missed": claim.missed,
+        "window_start": claim.effective_window_start,
+    }
 
 
 def _progress_of(run: OpenRun) -> dict[str, Any]:
@@ -61,11 +65,13 @@ def _progress_of(run: OpenRun) -> dict[str, Any]:
     return {**state, "failures": [*state.get("failures", ()), *failed]}
 
 
-def _request_step(ledger: Triggers, run_id: str, state: Mapping[str, Any], depth: int, now: float) -> None:
+def _request_step(
+    ledger: StartRequests, run_id: str, state: Mapping[str, Any], depth: int, now: float
+) -> None:
     payload = {name: state.get(name) for name in ("scheduled_for", "missed", "window_start")}
     for label in state["steps"][state["at"]]:
         key = read_label(label)
-        row = TriggerRow(
+        row = StartRequest(
             id=0,
             job=key.job,
             target=key.target,
@@ -75,7 +81,7 @@ def _request_step(ledger: Triggers, run_id: str, state: Mapping[str, Any], depth
             parent=run_id,
             step=_step_number(state),
         )
-        ledger.trigger(row, now)
+        ledger.request_start(row, now)
 
 
 def _step_number(state: Mapping[str, Any]) -> int:
@@ -94,11 +100,11 @@ def step_ended(
     if parent is None or parent.tick != CHAIN:
         return None
     state = _progress_of(parent)
-    state = _with_failure(state, f"{child.key.for_people} failed") if status in FAILED else state
+    state = _with_failure(state, f"{child.key.display_name} failed") if status in FAILED else state
     return _continue(ledger, jobs, parent, state, now)
 
 
-def lost_step(ledger: Ledger, jobs: Mapping[str, Job], row: TriggerRow, now: float) -> AttemptResult | None:
+def lost_step(ledger: Ledger, jobs: Mapping[str, Job], row: StartRequest, now: float) -> AttemptResult | None:
     """Continue a chain as if a step had failed: the job of start request *row* is disabled or removed.
 
     Return the chain's result if it has ended.
@@ -106,7 +112,7 @@ def lost_step(ledger: Ledger, jobs: Mapping[str, Job], row: TriggerRow, now: flo
     parent = ledger.open_run(row.parent) if row.parent else None
     if parent is None or parent.tick != CHAIN:
         return None
-    lost = f"{row.key.for_people} is disabled" if row.job in jobs else f"{row.job} is not a configured job"
+    lost = f"{row.key.display_name} is disabled" if row.job in jobs else f"{row.job} is not a configured job"
     state = _with_failure(_progress_of(parent), lost)
     return _continue(ledger, jobs, parent, {**state, "lost": state.get("lost", 0) + 1}, now)
 
@@ -161,11 +167,11 @@ def _ending(parent: OpenRun, state: Mapping[str, Any], now: float) -> AttemptRes
     )
 
 
-def listeners(jobs: Jobs, event: Event) -> Iterable[str]:
+def subscribers(jobs: Jobs, event: Event) -> Iterable[str]:
     """Return the names of the enabled jobs that subscribe to *event* and match its payload."""
     return (
         name
-        for name in jobs.listening.get(event.name, ())
+        for name in jobs.subscribers.get(event.name, ())
         if jobs[name].enabled and _matches(jobs[name].where, event.payload)
     )
 
@@ -178,14 +184,14 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def spread(ledger: Triggers, jobs: Jobs, events: Iterable[Event], depth: int, now: float) -> list[str]:
+def spread(ledger: StartRequests, jobs: Jobs, events: Iterable[Event], depth: int, now: float) -> list[str]:
     """Request starts of the jobs that subscribe to *events*, which followed from *depth* earlier starts.
 
     Return a message for each start that is refused because it is probably part of a loop.
     """
     refused = []
     for event in events:
-        for name in listeners(jobs, event):
+        for name in subscribers(jobs, event):
             if depth >= MAX_DEPTH:
                 refused.append(
                     f"{name}: not started by {event.name}: a loop of {depth} starts led to it;"
@@ -193,14 +199,14 @@ def spread(ledger: Triggers, jobs: Jobs, events: Iterable[Event], depth: int, no
                 )
             else:
                 for key in keys_of(jobs[name]):
-                    ledger.trigger(on_event(event, key, depth), now)
+                    ledger.request_start(start_request(event, key, depth), now)
     return refused
 
 
-def on_event(event: Event, key: JobKey, depth: int) -> TriggerRow:
+def start_request(event: Event, key: JobKey, depth: int) -> StartRequest:
     """Return a request to start *key* because of *event*, which followed from *depth* earlier starts."""
     payload = dict(event.payload)
-    return TriggerRow(
+    return StartRequest(
         id=0, job=key.job, target=key.target, event=event.name, payload=payload, depth=depth + 1
     )
 
@@ -219,7 +225,7 @@ def followers(ledger: Ledger, jobs: Jobs, ended: str, depth: int, now: float) ->
             since = rows[key].last_run_at if key in rows else None
             done = all(_done_since(row, since) for row in before)
             if job.enabled and done and depth < MAX_DEPTH:
-                ledger.trigger(on_event(Event(name=AFTER), key, depth), now)
+                ledger.request_start(start_request(Event(name=AFTER), key, depth), now)
 
 
 def _done_since(row: JobRow | None, since: float | None) -> bool:

@@ -34,7 +34,7 @@ def manual_starts(
             waiting = ledger.open_run(request.run_id) if request.run_id is not None else None
             job, job_state = config.jobs[request.job], job_states.get(request.key)
             starts.append(start_for(request, job, job_state, waiting, claimant.tick, now))
-    return starts, [key.for_people for key in busy]
+    return starts, [key.display_name for key in busy]
 
 
 def take(ledger: Ledger, starts: Iterable[Start], claimant: Claimant, now: float) -> list[Start]:
@@ -48,7 +48,7 @@ def take(ledger: Ledger, starts: Iterable[Start], claimant: Claimant, now: float
 def _take(ledger: Ledger, start: Start, claimant: Claimant, now: float) -> Start | None:
     if start.again:
         return start if ledger.reclaim(start.claim, claimant, now) else None
-    if start.trigger is not None and not ledger.take_trigger(start.trigger):
+    if start.request is not None and not ledger.take_start_request(start.request):
         return None
     start = _with_new_id(ledger, start, claimant)
     if not ledger.claim(start.claim, claimant, now):

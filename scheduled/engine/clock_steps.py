@@ -110,20 +110,20 @@ def leap_forward(ledger: Ledger, before: float | None, now: Instant, *, leapt: b
     the user, or None if no verdict was restored.
     """
     restored = set()
-    for aside in ledger.laid_aside():
-        if before is not None and before - aside.back_to > DOUBT:
-            ledger.forget_aside(aside)
-        elif aside.position > now:
+    for saved in ledger.saved_positions():
+        if before is not None and before - saved.back_to > DOUBT:
+            ledger.delete_saved_position(saved)
+        elif saved.position > now:
             continue
-        elif leapt and (before is None or now - before > aside.position - aside.back_to - LEAST_TOLERANCE):
-            restored.add(aside.key)
+        elif leapt and (before is None or now - before > saved.position - saved.back_to - LEAST_TOLERANCE):
+            restored.add(saved.key)
         else:
-            ledger.forget_aside(aside)
+            ledger.delete_saved_position(saved)
     job_states = ledger.job_states() if restored else {}
     for key in sorted(restored):
         if key in job_states:
             _give_up(ledger, job_states[key].open_run, 0)
-        ledger.take_back(key, now)
+        ledger.restore_positions(key, now)
     if not restored:
         return None
     jobs = f"{_jobs(len(restored))} {_continue(len(restored))}"

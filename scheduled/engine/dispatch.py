@@ -93,7 +93,10 @@ class Dispatcher:
         self._worked = self._worked or bool(taken)
         requested = [self._begin(ledger, claim, now) for claim in taken]
         if any(requested):
-            self._take(ledger, self._follow_ups.plan(ledger, {row.key for row in ledger.triggers()}, now))
+            self._take(
+                ledger,
+                self._follow_ups.next_starts(ledger, {row.key for row in ledger.start_requests()}, now),
+            )
 
     def _begin(self, ledger: Ledger, claim: Claim, now: float) -> bool:
         """Publish a claimed run and let the executor that takes it begin it; undo the claim if none does.
@@ -176,7 +179,7 @@ class Dispatcher:
             try:
                 supervisor.submit(specify(job, claim, context, totals.get(claim.key, {})))
             except ScheduledError as error:
-                self._pending.append(Ended(ending=unprepared(claim, str(error))))
+                self._pending.append(Ended(attempt_result=unprepared(claim, str(error))))
 
     def _step(self, ledger: Ledger, supervisor: SupervisorClient) -> bool:
         """Settle the next batch of records; return False if the supervisor sends no more."""
@@ -185,8 +188,12 @@ class Dispatcher:
         if records is None:
             self._supervisor_lost(ledger)
             return False
-        ends = [record.ending for record in records if isinstance(record, Ended)]
-        ended = [(claim, ending) for ending in ends if (claim := self._claims.get(ending.run_id)) is not None]
+        ends = [record.attempt_result for record in records if isinstance(record, Ended)]
+        ended = [
+            (claim, attempt_result)
+            for attempt_result in ends
+            if (claim := self._claims.get(attempt_result.run_id)) is not None
+        ]
         with ledger.transaction():
             events = [event for record in records for event in self._settle(ledger, record)]
             events += lost_steps.drop(ledger, self._runtime, clock.now())
@@ -205,12 +212,12 @@ class Dispatcher:
             if not record.deferred:
                 self._problems.append(f"{record.run_id}: not started: {record.reason}")
             return []
-        self._claims.pop(record.ending.run_id, None)
-        run = ledger.open_run(record.ending.run_id)
-        if run is None or run.attempt != record.ending.attempt:
+        self._claims.pop(record.attempt_result.run_id, None)
+        run = ledger.open_run(record.attempt_result.run_id)
+        if run is None or run.attempt != record.attempt_result.attempt:
             return []  # another tick has already settled it
         try:
-            return settle.settle_finished(ledger, self._runtime, run, record.ending, clock.now())
+            return settle.settle_finished(ledger, self._runtime, run, record.attempt_result, clock.now())
         except OSError as error:
             settle.leave_to_next_tick(self._runtime, run, error)
             return []

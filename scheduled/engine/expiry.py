@@ -3,7 +3,7 @@
 from scheduled.core import starts
 from scheduled.core.events import Event
 from scheduled.core.records import Claimant
-from scheduled.core.runs import AttemptResult, TriggerRow
+from scheduled.core.runs import AttemptResult, StartRequest
 from scheduled.engine import claims
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
@@ -17,12 +17,12 @@ def expire(ledger: Ledger, runtime: Runtime, gates: Gates, claimant: Claimant, n
 
     Return the events to publish.
     """
-    late = [row for row in ledger.triggers() if row.job in gates.closed and _is_late(runtime, row, now)]
-    taken = claims.take(ledger, [starts.triggered(row, None) for row in late], claimant, now)
+    late = [row for row in ledger.start_requests() if row.job in gates.closed and _is_late(runtime, row, now)]
+    taken = claims.take(ledger, [starts.requested(row, None) for row in late], claimant, now)
     return [event for start in taken for event in _skip(ledger, runtime, start.claim.run_id, now)]
 
 
-def _is_late(runtime: Runtime, row: TriggerRow, now: float) -> bool:
+def _is_late(runtime: Runtime, row: StartRequest, now: float) -> bool:
     deadline = runtime.config.jobs[row.job].gate_deadline
     return deadline is not None and now - row.at > deadline
 
@@ -30,7 +30,7 @@ def _is_late(runtime: Runtime, row: TriggerRow, now: float) -> bool:
 def _skip(ledger: Ledger, runtime: Runtime, run_id: str, now: float) -> list[Event]:
     run = ledger.open_run(run_id)
     assert run is not None
-    ending = AttemptResult(
+    attempt_result = AttemptResult(
         run_id=run_id,
         attempt=1,
         status="skipped",
@@ -39,4 +39,4 @@ def _skip(ledger: Ledger, runtime: Runtime, run_id: str, now: float) -> list[Eve
         duration_ms=0,
         reason="its gate stayed closed until its deadline",
     )
-    return settle_attempt(ledger, context_of(runtime, now), run, ending, Reported())
+    return settle_attempt(ledger, context_of(runtime, now), run, attempt_result, Reported())

@@ -48,30 +48,30 @@ class FollowUps:
     def starts(self, ledger: Ledger, ended: Sequence[tuple[Claim, AttemptResult]]) -> list[Start]:
         """Return the starts that follow from the runs that have *ended*, and the retries that are due now."""
         now, jobs = clock.now(), self._runtime.config.jobs
-        keys = {claim.key for claim, ending in ended if self._may_continue(claim, ending)}
+        keys = {claim.key for claim, attempt_result in ended if self._may_continue(claim, attempt_result)}
         keys |= {key for key, retry_at in self.retries.items() if retry_at <= now}
-        keys |= {row.key for row in ledger.triggers()}
+        keys |= {row.key for row in ledger.start_requests()}
         after = {name for claim, _ in ended for name in jobs.coming_after.get(claim.job, ())}
         keys |= {key for name in after for key in keys_of(jobs[name])}
         if not keys:
             return []
-        starts = self.plan(ledger, keys, now)
+        starts = self.next_starts(ledger, keys, now)
         if now - self._now > RETRY_LIMIT:
             self.retries.clear()
             return [start for start in starts if not start.again]
         self._record_retries(ledger, keys, now)
         return starts
 
-    def _may_continue(self, claim: Claim, ending: AttemptResult) -> bool:
+    def _may_continue(self, claim: Claim, attempt_result: AttemptResult) -> bool:
         """Return whether more runs of the job may be due. After the success of its newest slot none is."""
         newest = claim.slot is not None and self._runtime.config.jobs[claim.job].catch_up != "all"
-        return not newest or ending.status != "success"
+        return not newest or attempt_result.status != "success"
 
-    def plan(self, ledger: Ledger, keys: Collection[JobKey], now: float) -> list[Start]:
+    def next_starts(self, ledger: Ledger, keys: Collection[JobKey], now: float) -> list[Start]:
         """Return the starts of *keys* that are possible now."""
         # Slots that became due after the tick began belong to later ticks. Retries are not limited by
         # `until`.
-        starts = planning.plan_and_note(
+        starts = planning.plan_and_record(
             ledger,
             self._runtime.config,
             int(now),

@@ -13,7 +13,7 @@ def drop(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
     """
     events: list[Event] = []
     context = context_of(runtime, now)
-    while lost := [row for row in ledger.triggers() if _is_lost(runtime, row.job, row.parent)]:
+    while lost := [row for row in ledger.start_requests() if _is_lost(runtime, row.job, row.parent)]:
         for row in lost:
             events += step_lost(ledger, context, row)
     return events

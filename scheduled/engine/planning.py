@@ -28,7 +28,7 @@ class Gates(msgspec.Struct, frozen=True):
     """
 
     closed: frozenset[str] = frozenset()
-    unasked: frozenset[str] = frozenset()
+    unchecked: frozenset[str] = frozenset()
 
 
 def register(ledger: Ledger, config: Config, now: Instant) -> None:
@@ -86,7 +86,7 @@ def record_verdict(
             ledger.record_verdict(key, piece, verdict, reason, run_id, now)
 
 
-def plan_and_note(
+def plan_and_record(
     ledger: Ledger,
     config: Config,
     now: Instant,
@@ -135,9 +135,9 @@ def holds_now(
     return Holds(
         pauses=ledger.pauses(now),
         closed=gates.closed,
-        unasked=gates.unasked,
+        unchecked=gates.unchecked,
         budget=budget,
-        triggers=tuple(ledger.triggers()),
+        start_requests=tuple(ledger.start_requests()),
         planned=planned if planned <= now else 0,  # an instant in the future comes from a wrong clock
     )
 
@@ -155,7 +155,9 @@ def record_left_over(ledger: Positions, found: Plan, planned: Instant, untaken: 
                 ledger.wait(key, "queued" if key in untaken else "budget", job.next_due)
 
 
-def ask_gates(ledger: Ledger, config: Config, now: Instant, requests: Sequence[ManualRequest] = ()) -> Gates:
+def check_gates(
+    ledger: Ledger, config: Config, now: Instant, requests: Sequence[ManualRequest] = ()
+) -> Gates:
     """Evaluate the gates of all jobs that would start now, including steps of chains.
 
     Gates may take seconds: call this while no transaction is open.
@@ -174,7 +176,7 @@ def ask_gates(ledger: Ledger, config: Config, now: Instant, requests: Sequence[M
     leaders = {*starting, *(request.job for request in requests)} & leading.keys()
     needed = gated.keys() & {*starting, *(name for leader in leaders for name in _steps(leading[leader]))}
     return Gates(
-        closed=gates.closed(map(gated.__getitem__, needed)), unasked=frozenset(gated.keys() - needed)
+        closed=gates.closed(map(gated.__getitem__, needed)), unchecked=frozenset(gated.keys() - needed)
     )
 
 

@@ -78,7 +78,7 @@ def _settle_one(
     of_run = [record for record in records if _key(record) == (run.run_id, run.attempt)]
     for record in of_run:
         if isinstance(record, Ended):
-            return settle_finished(ledger, runtime, run, record.ending, now)
+            return settle_finished(ledger, runtime, run, record.attempt_result, now)
         if isinstance(record, NotStarted):
             ledger.unclaim(run.run_id)
             return []
@@ -93,10 +93,10 @@ def _settle_one(
     if started is None and _never_began(runtime, run):
         ledger.unclaim(run.run_id)
         return []
-    ending = msgspec.structs.replace(
+    attempt_result = msgspec.structs.replace(
         _interrupted(run, started, now), output_bytes=_close_output(runtime, run)
     )
-    return settle_finished(ledger, runtime, run, ending, now)
+    return settle_finished(ledger, runtime, run, attempt_result, now)
 
 
 def _close_output(runtime: Runtime, run: OpenRun) -> int:
@@ -112,7 +112,7 @@ def _close_output(runtime: Runtime, run: OpenRun) -> int:
 
 def _key(record: Record) -> tuple[str, int]:
     if isinstance(record, Ended):
-        return record.ending.run_id, record.ending.attempt
+        return record.attempt_result.run_id, record.attempt_result.attempt
     return record.run_id, record.attempt
 
 

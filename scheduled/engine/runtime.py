@@ -42,10 +42,10 @@ class Runtime:
         self.paths = Paths(state)
         self.host_name = os.uname().nodename
         self.log = Log(log_path(state, self.config.workspace), self.config.timezone)
-        self.troubles: list[str] = []
+        self.problems: list[str] = []
         self.unrecorded = False
         self.claimed: Callable[[], None] | None = None
-        self.bus = Bus(self.troubles.append)
+        self.bus = Bus(self.problems.append)
         self.bus.subscribe(Event, self._log_event)
         self.bus.subscribe(Event, Announcer(self.config.timezone))
 
@@ -83,7 +83,7 @@ class Runtime:
 
     def add_problem(self, level: str, message: str) -> None:
         """Log *message* and add it to the problems that this invocation prints."""
-        self.troubles.append(printable(message))
+        self.problems.append(printable(message))
         self._log(level, message)
 
     def cannot_record(self, message: str) -> None:
@@ -99,7 +99,7 @@ class Runtime:
     def _log_event(self, event: Event) -> None:
         self._log(LEVELS.get(event.name, "INFO"), describe(event))
         if event.name == "event_refused":
-            self.troubles.append(str(event.payload["reason"]))
+            self.problems.append(str(event.payload["reason"]))
 
     def _log(self, level: str, message: str) -> None:
         try:
@@ -107,8 +107,8 @@ class Runtime:
         except OSError as error:
             self.unrecorded = True
             problem = f"{self.log.path}: {error.strerror}"
-            if problem not in self.troubles:
-                self.troubles.append(problem)
+            if problem not in self.problems:
+                self.problems.append(problem)
 
     def context(self) -> ExecutionContext:
         """Return the context in which jobs are executed."""

@@ -13,7 +13,7 @@ from scheduled.core.conditions import Change, Notice
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job, Jobs
 from scheduled.core.judgement import Judgement, judge
-from scheduled.core.runs import AttemptResult, OpenRun, Span, TriggerRow, scheduled_for
+from scheduled.core.runs import AttemptResult, OpenRun, Span, StartRequest, scheduled_for
 from scheduled.engine import chains
 from scheduled.engine.runtime import Runtime
 from scheduled.execution.report_file import Reported, read_report
@@ -47,7 +47,7 @@ def context_of(runtime: Runtime, now: float) -> SettleContext:
 
 
 def settle_finished(
-    ledger: Ledger, runtime: Runtime, run: OpenRun, ending: AttemptResult, now: float
+    ledger: Ledger, runtime: Runtime, run: OpenRun, attempt_result: AttemptResult, now: float
 ) -> list[Event]:
     """Settle a finished attempt, with the report of its handler if any, inside the caller's transaction.
 
@@ -56,12 +56,14 @@ def settle_finished(
     """
     reported = read_report(runtime.paths.report_of(run.run_id, run.attempt))
     output = runtime.paths.output_of(run.run_id, run.attempt)
-    if ending.output_bytes:
-        ending = msgspec.structs.replace(ending, output=str(output.relative_to(runtime.paths.root)))
-    elif ending.status != "interrupted":
+    if attempt_result.output_bytes:
+        attempt_result = msgspec.structs.replace(
+            attempt_result, output=str(output.relative_to(runtime.paths.root))
+        )
+    elif attempt_result.status != "interrupted":
         with suppress(OSError):  # an empty file that stays does no harm
             output.unlink()
-    return settle_attempt(ledger, context_of(runtime, now), run, ending, reported)
+    return settle_attempt(ledger, context_of(runtime, now), run, attempt_result, reported)
 
 
 def leave_to_next_tick(runtime: Runtime, run: OpenRun, error: OSError) -> None:
@@ -73,15 +75,15 @@ def leave_to_next_tick(runtime: Runtime, run: OpenRun, error: OSError) -> None:
 
 
 def settle_attempt(
-    ledger: Ledger, context: SettleContext, run: OpenRun, ending: AttemptResult, reported: Reported
+    ledger: Ledger, context: SettleContext, run: OpenRun, attempt_result: AttemptResult, reported: Reported
 ) -> list[Event]:
     """Record the result and the report of an attempt; return the events to publish after the commit."""
-    ending = _with_outcome(ending, reported)
-    judgement = judge(context.jobs.get(run.job), run, ending, int(context.now))
-    _record(ledger, run, ending, judgement, reported, int(context.now))
+    attempt_result = _with_outcome(attempt_result, reported)
+    judgement = judge(context.jobs.get(run.job), run, attempt_result, int(context.now))
+    _record(ledger, run, attempt_result, judgement, reported, int(context.now))
     events = _take_report(ledger, run, reported, context.now)
-    events += _take_conditions(ledger, context, run, ending, reported)
-    events.append(_verdict_event(run, ending, judgement, context.zone))
+    events += _take_conditions(ledger, context, run, attempt_result, reported)
+    events.append(_end_event(run, attempt_result, judgement, context.zone))
     events += _start_followers(ledger, context, run, judgement, events)
     if judgement.verdict:
         events += step_over(ledger, context, run, judgement.status)
@@ -97,9 +99,9 @@ def step_over(ledger: Ledger, context: SettleContext, run: OpenRun, status: str)
     return _chain_over(ledger, context, ended)
 
 
-def step_lost(ledger: Ledger, context: SettleContext, row: TriggerRow) -> list[Event]:
+def step_lost(ledger: Ledger, context: SettleContext, row: StartRequest) -> list[Event]:
     """Delete a start request that can't start a run any more, and continue its chain, as `step_over` does."""
-    ledger.take_trigger(row.id)
+    ledger.take_start_request(row.id)
     return _chain_over(ledger, context, chains.lost_step(ledger, context.jobs, row, context.now))
 
 
@@ -113,14 +115,14 @@ def _chain_over(ledger: Ledger, context: SettleContext, ended: AttemptResult | N
 def _record(
     ledger: Ledger,
     run: OpenRun,
-    ending: AttemptResult,
+    attempt_result: AttemptResult,
     judgement: Judgement,
     reported: Reported,
     now: Instant,
 ) -> None:
     """Write the attempt's result, and the verdict of its slot if there is one."""
     result = reported.outcome.data if reported.outcome else None
-    ended = msgspec.structs.replace(ending, reason=judgement.reason)
+    ended = msgspec.structs.replace(attempt_result, reason=judgement.reason)
     ledger.ended(ended, judgement.status, judgement.retry_at, result)
     if run.slot is not None and judgement.verdict is not None:
         span = Span(run.slot, run.slot, 1)
@@ -130,12 +132,14 @@ def _record(
         ledger.succeeded(run.key, run.slot)
 
 
-def _with_outcome(ending: AttemptResult, reported: Reported) -> AttemptResult:
+def _with_outcome(attempt_result: AttemptResult, reported: Reported) -> AttemptResult:
     """Replace the status and reason that follow from the exit code by those of the handler's outcome."""
     outcome = reported.outcome
-    if outcome is None or ending.status not in ("success", "failed"):
-        return ending
-    return msgspec.structs.replace(ending, status=outcome.status, reason=outcome.reason or ending.reason)
+    if outcome is None or attempt_result.status not in ("success", "failed"):
+        return attempt_result
+    return msgspec.structs.replace(
+        attempt_result, status=outcome.status, reason=outcome.reason or attempt_result.reason
+    )
 
 
 def _take_report(ledger: Conditions, run: OpenRun, reported: Reported, now: float) -> list[Event]:
@@ -150,11 +154,11 @@ def _take_report(ledger: Conditions, run: OpenRun, reported: Reported, now: floa
 
 
 def _take_conditions(
-    ledger: Ledger, context: SettleContext, run: OpenRun, ending: AttemptResult, reported: Reported
+    ledger: Ledger, context: SettleContext, run: OpenRun, attempt_result: AttemptResult, reported: Reported
 ) -> list[Event]:
     """Compare the conditions that a successful attempt reported with the known ones; return the events."""
     job, outcome = context.jobs.get(run.job), reported.outcome
-    if job is None or ending.status != "success" or outcome is None:
+    if job is None or attempt_result.status != "success" or outcome is None:
         return []  # an incomplete report does not prove that a condition is gone
     known, now = ledger.conditions(run.key), local(context.now, context.zone)
     found = conditions.changes(known, reported.conditions, outcome.data, now, outcome.unknown)
@@ -174,7 +178,7 @@ def _start_followers(
     return [Event(name="event_refused", payload={"job": run.job, "reason": text}) for text in refused]
 
 
-def _verdict_event(run: OpenRun, ending: AttemptResult, judgement: Judgement, zone: str) -> Event:
+def _end_event(run: OpenRun, attempt_result: AttemptResult, judgement: Judgement, zone: str) -> Event:
     if judgement.verdict is None:
         name = "job_interrupted" if judgement.retry_at is None else "job_retry_scheduled"
     else:
@@ -185,9 +189,9 @@ def _verdict_event(run: OpenRun, ending: AttemptResult, judgement: Judgement, zo
         "run_id": run.run_id,
         "scheduled_for": stamp(scheduled_for(run), zone),
         "attempt": run.attempt,
-        "status": ending.status if judgement.verdict is None else judgement.status,
+        "status": attempt_result.status if judgement.verdict is None else judgement.status,
         "reason": judgement.reason,
-        "duration_ms": ending.duration_ms,
-        "exit_code": ending.exit_code,
+        "duration_ms": attempt_result.duration_ms,
+        "exit_code": attempt_result.exit_code,
     }
     return Event(name=name, payload=payload)

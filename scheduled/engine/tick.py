@@ -26,7 +26,7 @@ class Result(msgspec.Struct, kw_only=True):
     """What a tick did.
 
     *started_at* is in UTC seconds. *busy* are the requested jobs that were not started because they, or jobs
-    of their group, were running. *unrecorded* are runs that could not be started or recorded, *troubles* the
+    of their group, were running. *unrecorded* are runs that could not be started or recorded, *problems* the
     problems to print.
     """
 
@@ -35,7 +35,7 @@ class Result(msgspec.Struct, kw_only=True):
     events: list[Event] = []
     busy: list[str] = []
     unrecorded: list[str] = []
-    troubles: list[str] = []
+    problems: list[str] = []
     exit_code: int = EXIT_OK
 
 
@@ -56,7 +56,7 @@ def tick(
         claimant = dispatcher.claimant = runtime.recognise(ledger, claimant)
         runtime.check_snapshot(now)
         runtime.config.override(ledger.overrides())
-        gates = planning.ask_gates(ledger, runtime.config, int(now), manual)
+        gates = planning.check_gates(ledger, runtime.config, int(now), manual)
         with ledger.transaction():
             ledger.saw_host(claimant.host, runtime.host_name, now)
             collected = intake.collect(ledger, runtime, claimant, gates, now)
@@ -72,7 +72,7 @@ def tick(
         pruning.prune(runtime, ledger, clock.now())
         news = [*result.unrecorded, *undelivered]
         untaken = dispatcher.untaken
-        result.troubles = _finish(runtime, ledger, gates, news, only=only, untaken=untaken)
+        result.problems = _finish(runtime, ledger, gates, news, only=only, untaken=untaken)
     result.exit_code = _exit_code(runtime, result, undelivered)
     return result
 
@@ -81,7 +81,7 @@ def _due(
     ledger: Ledger, runtime: Runtime, now: float, gates: Gates, only: Collection[str] | None
 ) -> list[Start]:
     budget = runtime.config.max_runs
-    found = planning.plan_and_note(ledger, runtime.config, int(now), only=only, gates=gates, budget=budget)
+    found = planning.plan_and_record(ledger, runtime.config, int(now), only=only, gates=gates, budget=budget)
     if only is None:
         ledger.remember("planned", str(int(now)))  # slots after this instant belong to later ticks
     return found.starts
@@ -108,10 +108,10 @@ def _finish(
         clock_steps.step_back(ledger, runtime.config.jobs, int(now))
         # With a budget of 0, due slots that this tick does not start get the open reason `budget`.
         budget = None if runtime.config.max_runs is None else 0
-        plan = planning.plan_and_note(ledger, runtime.config, int(now), gates=gates, budget=budget)
+        plan = planning.plan_and_record(ledger, runtime.config, int(now), gates=gates, budget=budget)
         if only is None:  # read `planned` again: a later tick may have planned by now
             planning.record_left_over(ledger, plan, int(ledger.meta("planned") or 0), untaken)
-        config, messages = runtime.config, [*runtime.troubles, *new]
+        config, messages = runtime.config, [*runtime.problems, *new]
         found = problems.current(ledger, config.jobs, [*config.problems, *config.warnings], messages)
         news = problems.news(ledger, found, now)
     publish.snapshot(runtime, ledger, plan, now)

@@ -96,7 +96,7 @@ def _about(job: Job, claim: Claim) -> dict[str, str]:
         "SCHEDULED_RUN_ID": claim.run_id,
         "SCHEDULED_FOR": stamp(claim.scheduled_for, zone) or "",
         "SCHEDULED_MISSED": str(claim.missed),
-        "SCHEDULED_LAST_SUCCESS": stamp(claim.since, zone) or "",
+        "SCHEDULED_WINDOW_START": stamp(claim.effective_window_start, zone) or "",
         "SCHEDULED_ATTEMPT": str(claim.attempt),
         "SCHEDULED_TRIGGER": claim.trigger,
         "SCHEDULED_EVENT": claim.event,

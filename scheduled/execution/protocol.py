@@ -66,7 +66,7 @@ class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started"):
 class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
     """An attempt has ended."""
 
-    ending: AttemptResult
+    attempt_result: AttemptResult
 
 
 class NotStarted(msgspec.Struct, frozen=True, kw_only=True, tag="not_started"):
@@ -137,5 +137,5 @@ def _record(line: bytes) -> Record | None:
 
 def _times(record: Record) -> tuple[float, ...]:
     if isinstance(record, Ended):
-        return record.ending.started_at, record.ending.finished_at
+        return record.attempt_result.started_at, record.attempt_result.finished_at
     return (record.at,) if isinstance(record, Started) else ()

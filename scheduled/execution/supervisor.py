@@ -206,7 +206,7 @@ class Supervisor:
         if isinstance(error, StateError) or getattr(error, "errno", None) in SHORTAGE:
             self._record_not_started(spec, getattr(error, "strerror", None) or str(error))
         else:
-            self._results.append(Ended(ending=not_startable(spec, at, error)))
+            self._results.append(Ended(attempt_result=not_startable(spec, at, error)))
 
     def _reap(self) -> None:
         for running in list(self._running):
@@ -224,7 +224,7 @@ class Supervisor:
             self._dismiss_hosts()
         elif running.cause is not None or not running.host.reusable:
             self._host_pool().dismiss(running.host)
-        self._results.append(Ended(ending=result_of(running, code)))
+        self._results.append(Ended(attempt_result=result_of(running, code)))
 
     def _enforce(self) -> None:
         now = time.monotonic()

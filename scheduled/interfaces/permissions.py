@@ -7,10 +7,10 @@ from scheduled import service
 from scheduled.errors import ForbiddenError
 from scheduled.instance import Instance
 
-Permission = Literal["run", "toggle", "add"]
+Permission = Literal["run", "override", "add"]
 WHAT = {
     "run": "start runs",
-    "toggle": "enable, disable or pause",
+    "override": "enable, disable or pause",
     "add": "add or remove jobs",
 }
 

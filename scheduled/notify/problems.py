@@ -33,11 +33,11 @@ def current(ledger: Ledger, jobs: Jobs, problems: Iterable[str], messages: Itera
         if row.job in jobs and row.last_status in FAILED:
             run = ledger.run(row.last_run_id) if row.last_run_id else None
             reason = f": {run.reason}" if run and run.reason else ""
-            name = row.key.for_people
+            name = row.key.display_name
             found[f"job:{row.key}"] = f"{name}: {row.last_status}{reason} (scheduled logs {row.job})"
         if row.job in jobs and row.open_reason == "ask":
             found[f"ask:{row.key}"] = (
-                f"{row.key.for_people}: was interrupted and waits for a decision: "
+                f"{row.key.display_name}: was interrupted and waits for a decision: "
                 f"run scheduled rerun, or scheduled skip {row.job}"
             )
     for text in map(printable, messages):
@@ -55,6 +55,6 @@ def news(ledger: Conditions, problems: Mapping[str, str], now: float) -> list[st
         notified_at = item.notified_at if item else None
         if notified_at is None or not now - DAY < notified_at <= now:
             due.append(key)
-        ledger.put_condition(OWNER, Condition(key=key, group="trouble", payload={"text": text}), now)
+        ledger.put_condition(OWNER, Condition(key=key, group="problem", payload={"text": text}), now)
     ledger.notified(OWNER, due, now)
     return [problems[key] for key in due]

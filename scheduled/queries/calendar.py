@@ -30,7 +30,7 @@ def document(runs: Iterable[tuple[Instant, Instant, JobKey]], written_at: Instan
 def _lines(runs: Iterable[tuple[Instant, Instant, JobKey]], written_at: Instant) -> Iterator[str]:
     yield from ("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//scheduled//forecast//EN", "CALSCALE:GREGORIAN")
     for runs_at, slot, key in runs:
-        job = key.for_people
+        job = key.display_name
         yield "BEGIN:VEVENT"
         yield from fold(f"UID:{hashlib.sha256(f'{job} {slot}'.encode()).hexdigest()[:32]}@scheduled")
         yield f"DTSTAMP:{_stamp(written_at)}"

@@ -17,7 +17,7 @@ from scheduled.core.starts import Start
 from scheduled.instance import Instance
 from scheduled.queries import describe
 from scheduled.queries.explain_slot import explain_slot, run_document, when
-from scheduled.queries.jobs import in_words, is_paused
+from scheduled.queries.jobs import is_paused, schedule_in_words
 from scheduled.queries.view import View, open_view
 from scheduled.schedules.durations import duration
 from scheduled.schedules.instants import read
@@ -43,7 +43,7 @@ def _explain_next(view: View, ledger: Ledger, name: str) -> dict[str, Any]:
     """Return what the next tick will do with a job, and why."""
     job = view.job(name)
     key = key_of(job)
-    plan, job_state = view.plan(job, key), view.job_states.get(key)
+    plan, job_state = view.job_plan(job, key), view.job_states.get(key)
     return {
         "job": name,
         "target": key.target or None,
@@ -135,7 +135,7 @@ def _step(view: View, run: OpenRun) -> str:
         return ""
     at = run.payload["at"]
     keys = [read_label(label) for label in steps[at]]
-    step = [f"{key.for_people} (paused)" if is_paused(view, key) else key.for_people for key in keys]
+    step = [f"{key.display_name} (paused)" if is_paused(view, key) else key.display_name for key in keys]
     return f", step {at + 1} of {len(steps)}: {' and '.join(step)}"
 
 
@@ -202,11 +202,11 @@ def _fields(
     run = job_state.open_run if job_state else None
     due = _open_slots(view, job, job_state)
     in_force = pauses_of(key_of(job), view.pauses)
-    pauses = {key.for_people or "all": stamp(until, zone) for key, until in in_force.items()}
+    pauses = {key.display_name or "all": stamp(until, zone) for key, until in in_force.items()}
     quiet_until = quiet(job.not_between, job.zone, view.now) if job.not_between else None
     upcoming = open_slots_of(job.schedules, job_state).next_after(view.now) if job_state else None
     return {
-        "schedule": in_words(view, job),
+        "schedule": schedule_in_words(view, job),
         "zone": job.zone,
         "enabled": job.enabled,
         "source": job.source,
@@ -228,7 +228,7 @@ def _fields(
         "budget": view.config.max_runs,
         "group": job.group or None,
         "held_by": view.holders(job) or None,
-        "last_success_for": stamp(row.window_start if row else None, zone),
+        "window_start": stamp(row.window_start if row else None, zone),
         "last_runs": [run_document(found, zone) for found in ledger.history(job=job.name, limit=LAST)],
         "next_slot": stamp(upcoming, zone),
         "next_due": stamp(plan.next_due if plan else None, zone),

@@ -133,7 +133,7 @@ def run_document(run: RunRow, zone: str) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
         "target": run.target or None,
-        "scheduled_for": stamp(run.slot if run.slot is not None else run.asked_for, zone),
+        "scheduled_for": stamp(run.slot if run.slot is not None else run.requested_for, zone),
         "status": run.status,
         "reason": run.reason or None,
         "attempts": run.attempt,

@@ -69,7 +69,7 @@ def _run(row: RunRow, zone: str) -> dict[str, Any]:
         "run_id": row.run_id,
         "job": row.job,
         "target": row.target or None,
-        "scheduled_for": stamp(row.slot if row.slot is not None else row.asked_for, zone),
+        "scheduled_for": stamp(row.slot if row.slot is not None else row.requested_for, zone),
         "slots": row.slots,
         "trigger": row.trigger,
         "attempt": row.attempt,
@@ -85,7 +85,7 @@ def _run(row: RunRow, zone: str) -> dict[str, Any]:
     }
 
 
-def recent_verdicts(instance: Instance, job: str | None = None) -> dict[str, list[dict[str, Any]]]:
+def recent_statuses(instance: Instance, job: str | None = None) -> dict[str, list[dict[str, Any]]]:
     """Return the newest verdicts of one job or of every job, by the job's name, oldest first.
 
     Raise ConfigError with the nearest name if there is no such job.
@@ -94,10 +94,10 @@ def recent_verdicts(instance: Instance, job: str | None = None) -> dict[str, lis
 
     with open_view(instance) as (view, ledger):
         names = list(view.config.jobs) if job is None else [view.job(job).name]
-        return {name: newest_verdicts(view, ledger, name) for name in names}
+        return {name: newest_statuses(view, ledger, name) for name in names}
 
 
-def newest_verdicts(view: "View", ledger: Ledger, name: str, limit: int = NEWEST) -> list[dict[str, Any]]:
+def newest_statuses(view: "View", ledger: Ledger, name: str, limit: int = NEWEST) -> list[dict[str, Any]]:
     """Return the newest *limit* verdicts of a job and all its targets, oldest first, with its runs without a slot."""
     runs = ledger.history(job=name, limit=limit)
     since = _since(runs, view.now)
@@ -128,13 +128,13 @@ def _of_runs(runs: Iterable[RunRow]) -> Iterable[dict[str, Any]]:
 
 
 def _entry(
-    first: Instant, last: Instant, slots: int, verdict: str, reason: str, run_id: str | None
+    first: Instant, last: Instant, slots: int, status: str, reason: str, run_id: str | None
 ) -> dict[str, Any]:
     return {
         "at": first,
         "until": last,
         "slots": slots,
-        "verdict": verdict,
+        "status": status,
         "reason": reason or None,
         "run_id": run_id,
     }

@@ -41,8 +41,8 @@ def _line(view: View, job: Job) -> dict[str, Any]:
     return {
         "name": job.name,
         "description": job.description,
-        "schedule": in_words(view, job),
-        "schedules": each_in_words(view, job),
+        "schedule": schedule_in_words(view, job),
+        "schedules": schedules_in_words(view, job),
         "zone": job.zone,
         "action": registry.describe(job.action),
         "enabled": job.enabled,
@@ -82,12 +82,12 @@ def is_paused(view: View, key: JobKey) -> bool:
     return bool(pauses_of(key, view.pauses))
 
 
-def in_words(view: View, job: Job) -> str:
+def schedule_in_words(view: View, job: Job) -> str:
     """Return in words when *job* is due or what starts it."""
-    return ", ".join(each_in_words(view, job))
+    return ", ".join(schedules_in_words(view, job))
 
 
-def each_in_words(view: View, job: Job) -> list[str]:
+def schedules_in_words(view: View, job: Job) -> list[str]:
     """Return each schedule of *job* in words; for a job without a schedule, what starts it."""
     if not job.is_by_time:
         return [_unscheduled(view, job)]
@@ -104,7 +104,7 @@ def _unscheduled(view: View, job: Job) -> str:
 
 
 # Fields of a job that are not settings with a default value.
-NEVER_DEFAULT = frozenset({"name", "action", "schedules", "source", "doubts"})
+NEVER_DEFAULT = frozenset({"name", "action", "schedules", "source", "warnings"})
 
 
 def job(instance: Instance, name: str) -> dict[str, Any]:
@@ -130,10 +130,10 @@ def job(instance: Instance, name: str) -> dict[str, Any]:
             ).items()
             if settings[field] == default and field not in NEVER_DEFAULT
         ),
-        "standing": {
+        "state": {
             "epoch": stamp(job_state.epoch if job_state else None, view.zone),
             "position": stamp(job_state.position if job_state else None, view.zone),
-            "last_success_for": stamp(row.window_start if row else None, view.zone),
+            "window_start": stamp(row.window_start if row else None, view.zone),
             "open_run": run.run_id if run else None,
             "run_count": row.run_count if row else 0,
             "failure_count": row.failure_count if row else 0,

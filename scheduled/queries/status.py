@@ -16,7 +16,7 @@ from scheduled.instance import Instance
 from scheduled.notify.problems import OWNER
 from scheduled.paths import Paths
 from scheduled.queries.describe import written
-from scheduled.queries.jobs import in_words
+from scheduled.queries.jobs import schedule_in_words
 from scheduled.queries.view import View, open_view
 from scheduled.state import directories, snapshot
 from scheduled.state.files import full_or_read_only
@@ -25,7 +25,7 @@ from scheduled.state.open import exists
 
 
 def status(instance: Instance) -> dict[str, Any]:
-    """Return the current problems as `troubles`, and the state of ticks, jobs, outbox and workspace.
+    """Return the current problems as `problems`, and the state of ticks, jobs, outbox and workspace.
 
     `healthy` is true if there are no problems. `scheduler_running`, `uptime_seconds`, `job_count` and `stats` are the
     fields that health checks of schedulers expect. Raise ConfigError if the configuration cannot be read.
@@ -40,7 +40,7 @@ def status(instance: Instance) -> dict[str, Any]:
         problems = list(dict.fromkeys([*_problems(ledger, ticks), *_state_problems(paths), *found.problems]))
         return {
             "healthy": not problems,
-            "troubles": problems,
+            "problems": problems,
             "ticks": ticks,
             "scheduler_running": ticks["running"],
             "uptime_seconds": ticks["uptime_seconds"],
@@ -53,7 +53,7 @@ def status(instance: Instance) -> dict[str, Any]:
             "jobs": [_job(view, row) for row in rows],
             "health": _health(rows, found),
             "undelivered": len(ledger.outbox()),
-            "paused": {key.for_people or "*": stamp(until, zone) for key, until in view.pauses.items()},
+            "paused": {key.display_name or "*": stamp(until, zone) for key, until in view.pauses.items()},
         }
 
 
@@ -66,7 +66,7 @@ def _before_the_first_tick(found: Config, paths: Paths) -> dict[str, Any]:
     problem = "no tick has run yet; `scheduled install` adds ticks to your crontab, `scheduled run` runs one tick now"
     return {
         "healthy": False,
-        "troubles": [*_state_problems(paths), *found.problems, problem],
+        "problems": [*_state_problems(paths), *found.problems, problem],
         "ticks": {
             "last": None,
             "seconds_ago": None,
@@ -176,7 +176,7 @@ def _job(view: View, row: JobRow) -> dict[str, Any]:
 
 def describe(view: View, job: Job) -> str:
     """Return the schedule of *job* in the short form of the configuration, or what starts a job without a schedule."""
-    return written(job.schedules, view.zone) if job.is_by_time else in_words(view, job)
+    return written(job.schedules, view.zone) if job.is_by_time else schedule_in_words(view, job)
 
 
 def _health(rows: list[JobRow], found: Config) -> dict[str, Any] | None:

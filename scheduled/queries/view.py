@@ -24,7 +24,7 @@ from scheduled.state.open import read_only
 class View(msgspec.Struct, kw_only=True):
     """The configuration with overrides applied, and the state of the jobs at *now*.
 
-    *overridden* are the jobs whose enabled state differs from the configuration. *busy* are the groups with a job
+    *overridden* are the jobs that are enabled or disabled by an override. *busy* are the groups with a job
     under way.
     """
 
@@ -54,7 +54,7 @@ class View(msgspec.Struct, kw_only=True):
     def holders(self, job: Job) -> list[str]:
         """Return the jobs of the same group that are under way: *job* waits for them."""
         return [
-            key.for_people
+            key.display_name
             for key, job_state in self.job_states.items()
             if job.group and job_state.busy and key.job != job.name and job.group == self._group(key.job)
         ]
@@ -72,7 +72,7 @@ class View(msgspec.Struct, kw_only=True):
 
         Its gate and the other jobs of its group are not taken into account.
         """
-        plan = self.plan(job, key)
+        plan = self.job_plan(job, key)
         due = None if plan is None else plan.next_due
         at = None if due is None else may_start(job, key, due, self.pauses)
         if due is None or at is None or not is_too_late(job, due, at):
@@ -81,7 +81,7 @@ class View(msgspec.Struct, kw_only=True):
         slot = open_slots_of(job.schedules, self.job_states[key]).next_after(at - job.delay)
         return None if slot is None else may_start(job, key, slot + job.delay, self.pauses)
 
-    def plan(self, job: Job, key: JobKey) -> JobPlan | None:
+    def job_plan(self, job: Job, key: JobKey) -> JobPlan | None:
         """Return what the next tick would do with *key*, of *job*, without its gate; None for a disabled job."""
         job_state = self.job_states.get(key)
         if job_state is None:

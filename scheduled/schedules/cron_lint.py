@@ -19,11 +19,11 @@ def lint(expression: str, zone: str, now: int, seed: str = "") -> list[str]:
     """
     plain = resolve(expression, seed or "-")
     parsed = parse(plain)
-    doubts = [] if parsed.rule.both else [_either(plain)]
+    warnings = [] if parsed.rule.both else [_either(plain)]
     if seed or plain == " ".join(expression.split()):
         found = (_at_change(parsed, zone, change) for change in changes(zone, now, now + AHEAD))
-        doubts += [doubt for doubt in found if doubt]
-    return doubts
+        warnings += [warning for warning in found if warning]
+    return warnings
 
 
 def _either(expression: str) -> str:

@@ -28,7 +28,7 @@ def _moment(value: Any) -> datetime:
     return value if isinstance(value, datetime) else datetime.fromisoformat(value)
 
 
-def doubts(key: str, value: Any, zone: str) -> list[str]:
+def warnings(key: str, value: Any, zone: str) -> list[str]:
     """Return a warning if the valid local time *value* does not exist in *zone*."""
     written = _moment(value)
     if written.tzinfo is not None:

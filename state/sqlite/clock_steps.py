@@ -5,11 +5,11 @@ import sqlite3
 import msgspec
 
 from scheduled.core.keys import JobKey
-from scheduled.core.records import SetAside
+from scheduled.core.records import SavedPosition
 from scheduled.schedules.zones import Instant
 
 _SAVE_ASIDE = """
-    INSERT INTO laid_aside (job, target, position, back_to, window_start, slots, epochs)
+    INSERT INTO saved_positions (job, target, position, back_to, window_start, slots, epochs)
     SELECT job, target, position, :position, window_start,
         (SELECT json_group_array(json_array(first, last, count, verdict, reason, run_id, decided_at))
          FROM slots WHERE slots.job = :job AND slots.target = :target AND last > :position AND verdict IS NOT NULL),
@@ -56,32 +56,32 @@ class ClockSteps:
             known,
         )
 
-    def laid_aside(self) -> list[SetAside]:
-        """See `ClockSteps.laid_aside`."""
-        rows = self._db.execute("SELECT job, position, back_to, target FROM laid_aside ORDER BY id")
-        return [SetAside(*row) for row in rows]
+    def saved_positions(self) -> list[SavedPosition]:
+        """See `ClockSteps.saved_positions`."""
+        rows = self._db.execute("SELECT job, position, back_to, target FROM saved_positions ORDER BY id")
+        return [SavedPosition(*row) for row in rows]
 
-    def forget_aside(self, aside: SetAside) -> None:
-        """See `ClockSteps.forget_aside`."""
+    def delete_saved_position(self, saved: SavedPosition) -> None:
+        """See `ClockSteps.delete_saved_position`."""
         self._db.execute(
-            "DELETE FROM laid_aside WHERE (job, target, position, back_to) = (:job, :target, :position, :back_to)",
-            msgspec.structs.asdict(aside),
+            "DELETE FROM saved_positions WHERE (job, target, position, back_to) = (:job, :target, :position, :back_to)",
+            msgspec.structs.asdict(saved),
         )
 
-    def take_back(self, key: JobKey, until: Instant) -> None:
-        """See `ClockSteps.take_back`."""
+    def restore_positions(self, key: JobKey, until: Instant) -> None:
+        """See `ClockSteps.restore_positions`."""
         reached = (
             "job = :job AND target = :target AND id >="
-            " (SELECT min(id) FROM laid_aside WHERE job = :job AND target = :target AND position <= :until)"
+            " (SELECT min(id) FROM saved_positions WHERE job = :job AND target = :target AND position <= :until)"
         )
         known = {**key._asdict(), "until": until}
         rows = self._db.execute(
-            f"SELECT position, back_to, window_start, slots, epochs FROM laid_aside WHERE {reached} ORDER BY id DESC",  # noqa: S608 - a constant
+            f"SELECT position, back_to, window_start, slots, epochs FROM saved_positions WHERE {reached} ORDER BY id DESC",  # noqa: S608 - a constant
             known,
         ).fetchall()
         for row in rows:  # newest first: each was saved on top of the older ones
             self._take_back(key, *row)
-        self._db.execute(f"DELETE FROM laid_aside WHERE {reached}", known)  # noqa: S608 - a constant
+        self._db.execute(f"DELETE FROM saved_positions WHERE {reached}", known)  # noqa: S608 - a constant
 
     def _take_back(
         self,

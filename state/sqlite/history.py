@@ -11,9 +11,9 @@ from scheduled.schedules.zones import Instant
 from scheduled.state.sqlite.runs import OPEN_STATUSES
 
 _RUN = """
-    SELECT run_id, job, target, slot, slots, triggered_by, attempt, status, reason, retry_at, tick, host,
+    SELECT run_id, job, target, slot, slots, trigger, attempt, status, reason, retry_at, tick, host,
            claimed_at, started_at, finished_at, duration_ms, exit_code,
-           iif(triggered_by IN ('manual', 'chain'), json_extract(payload, '$.scheduled_for'), NULL),
+           iif(trigger IN ('manual', 'chain'), json_extract(payload, '$.scheduled_for'), NULL),
            (SELECT name FROM hosts WHERE hosts.host = runs.host), result FROM runs
 """
 

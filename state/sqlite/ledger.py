@@ -16,7 +16,7 @@ from scheduled.state.sqlite.meta import Meta
 from scheduled.state.sqlite.overrides import Overrides
 from scheduled.state.sqlite.positions import Positions
 from scheduled.state.sqlite.runs import Runs
-from scheduled.state.sqlite.triggers import Triggers
+from scheduled.state.sqlite.start_requests import StartRequests
 from scheduled.state.sqlite.upgrade import require_version
 from scheduled.state.validation import check_values
 
@@ -24,7 +24,7 @@ from scheduled.state.validation import check_values
 NUMBERS = ("planned", "horizon", "cadence", "ticking_since", "pruned")
 
 
-class SqliteLedger(Positions, Runs, Triggers, History, Conditions, Overrides, ClockSteps, Meta):
+class SqliteLedger(Positions, Runs, StartRequests, History, Conditions, Overrides, ClockSteps, Meta):
     """A `Ledger` in a file on a local disk.
 
     *remark* is a message for the user if a copy is read instead of the file, else None.
@@ -81,7 +81,7 @@ class SqliteLedger(Positions, Runs, Triggers, History, Conditions, Overrides, Cl
         check_values(self.open_runs())
         check_values(self.conditions())
         check_values(self.outbox())
-        check_values(self.triggers())
+        check_values(self.start_requests())
         for (table,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             for _ in self._db.execute(f'SELECT * FROM "{table}"'):  # noqa: S608 - a name from the schema
                 pass  # raises if a text is not valid UTF-8

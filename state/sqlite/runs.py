@@ -22,7 +22,7 @@ _ATTEMPT = """
         :output, :result, :failure_class, :model, :tokens, :cost)
 """
 _OPEN_RUN = f"""
-    SELECT run_id, job, target, slot, status, attempt, slots, triggered_by, tick, boot, host, retry_at, window_start,
+    SELECT run_id, job, target, slot, status, attempt, slots, trigger, tick, boot, host, retry_at, window_start,
            interruptions, deferrals, stop_requested, reason,
            exists(SELECT 1 FROM attempts a WHERE a.run_id = runs.run_id AND a.attempt = runs.attempt
                   AND a.status = 'interrupted'), event, payload, parent, step, depth, started_at FROM runs WHERE status IN {OPEN_STATUSES}
@@ -55,7 +55,7 @@ class Runs:
         )
         return (
             self._db.execute(
-                "INSERT OR IGNORE INTO runs (run_id, job, target, slot, slots, triggered_by, attempt, status, window_start,"
+                "INSERT OR IGNORE INTO runs (run_id, job, target, slot, slots, trigger, attempt, status, window_start,"
                 " tick, boot, host, claimed_at, event, payload, parent, step, depth)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, 'claimed', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -96,11 +96,11 @@ class Runs:
         """See `Runs.unclaim`."""
         self._db.execute(
             "UPDATE runs SET status = 'waiting_retry', attempt = attempt - 1, retry_at = CAST(claimed_at AS INTEGER)"
-            " WHERE run_id = ? AND triggered_by != 'manual' AND status = 'claimed'",
+            " WHERE run_id = ? AND trigger != 'manual' AND status = 'claimed'",
             (run_id,),
         )
         self._db.execute(
-            "DELETE FROM runs WHERE run_id = ? AND triggered_by = 'manual' AND status = 'claimed'", (run_id,)
+            "DELETE FROM runs WHERE run_id = ? AND trigger = 'manual' AND status = 'claimed'", (run_id,)
         )
 
     def started(self, run_id: str, attempt: int, at: float) -> None:
@@ -112,36 +112,36 @@ class Runs:
 
     def ended(
         self,
-        ending: AttemptResult,
+        attempt_result: AttemptResult,
         run_status: str,
         retry_at: Instant | None,
         result: Mapping[str, Any] | None,
     ) -> None:
         """See `Runs.ended`."""
         document = None if result is None else msgspec.json.encode(result).decode()
-        self._record_attempt(ending, document)
+        self._record_attempt(attempt_result, document)
         self._db.execute(
             "UPDATE runs SET status = ?, reason = ?, retry_at = ?, started_at = ?, finished_at = ?, duration_ms = ?,"
             " exit_code = ?, result = ?, interruptions = interruptions + ?, deferrals = deferrals + ? WHERE run_id = ?",
             (
                 run_status,
-                ending.reason,
+                attempt_result.reason,
                 retry_at,
-                ending.started_at,
-                ending.finished_at,
-                ending.duration_ms,
-                ending.exit_code,
+                attempt_result.started_at,
+                attempt_result.finished_at,
+                attempt_result.duration_ms,
+                attempt_result.exit_code,
                 document,
-                ending.status == "interrupted",
-                ending.status == "deferred",
-                ending.run_id,
+                attempt_result.status == "interrupted",
+                attempt_result.status == "deferred",
+                attempt_result.run_id,
             ),
         )
         if run_status != "waiting_retry":
-            self._summarise(ending, run_status, document)
+            self._summarise(attempt_result, run_status, document)
 
-    def _record_attempt(self, ending: AttemptResult, document: str | None) -> None:
-        values = {name: getattr(ending, name) for name in _ATTEMPT_FIELDS} | {"result": document}
+    def _record_attempt(self, attempt_result: AttemptResult, document: str | None) -> None:
+        values = {name: getattr(attempt_result, name) for name in _ATTEMPT_FIELDS} | {"result": document}
         self._db.execute(_ATTEMPT, values)
 
     def close_run(self, run_id: str, status: str, reason: str) -> None:
@@ -193,7 +193,7 @@ class Runs:
             == 1
         )
 
-    def _summarise(self, ending: AttemptResult, run_status: str, document: str | None) -> None:
+    def _summarise(self, attempt_result: AttemptResult, run_status: str, document: str | None) -> None:
         failed = run_status not in ("success", "skipped")
         self._db.execute(
             "UPDATE jobs SET last_run_id = :run_id, last_run_at = :finished_at, last_status = :status,"
@@ -201,8 +201,8 @@ class Runs:
             " failure_count = failure_count + :failed"
             " WHERE (job, target) = (SELECT job, target FROM runs WHERE run_id = :run_id)",
             {
-                "run_id": ending.run_id,
-                "finished_at": ending.finished_at,
+                "run_id": attempt_result.run_id,
+                "finished_at": attempt_result.finished_at,
                 "status": run_status,
                 "result": document,
                 "failed": failed,

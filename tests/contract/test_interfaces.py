@@ -23,7 +23,7 @@ from tests.fixtures.world import World
 JOBS = """
     timezone = "UTC"
     [mcp]
-    allow = ["run", "toggle", "add"]
+    allow = ["run", "override", "add"]
     add_commands = true
     [dbus]
     add_commands = true
@@ -60,7 +60,7 @@ READS = [
     ("forecast", NEXT_YEAR),
     ("forecast", {**NEXT_YEAR, "job": "yearly"}),
     ("audit", {}),
-    ("plan", {}),
+    ("dry_run", {}),
     ("check", {}),
     ("incidents", {}),
     ("notices", {}),
@@ -218,9 +218,9 @@ def test_the_same_change_has_the_same_answer_and_the_same_effect(world, expected
 
 def _state(world):
     files = {path.name: path.read_text() for path in sorted(world.config.parent.rglob("*.toml"))}
-    runs = world.sql("SELECT job, slot, triggered_by, attempt, status, reason FROM runs ORDER BY claimed_at")
+    runs = world.sql("SELECT job, slot, trigger, attempt, status, reason FROM runs ORDER BY claimed_at")
     overrides = world.sql("SELECT job, enabled FROM overrides"), world.sql("SELECT job, until FROM pauses")
-    return files, runs, overrides, world.sql("SELECT job FROM triggers")
+    return files, runs, overrides, world.sql("SELECT job FROM start_requests")
 
 
 @pytest.mark.parametrize("call", MISTAKES, ids=name_of)

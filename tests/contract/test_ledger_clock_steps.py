@@ -3,7 +3,7 @@
 import pytest
 
 from scheduled.core.keys import JobKey
-from scheduled.core.records import SetAside
+from scheduled.core.records import SavedPosition
 from scheduled.core.runs import Span
 from tests.fixtures.ledgers import DAILY, HOUR
 
@@ -34,7 +34,7 @@ def test_rewinding_keeps_the_slots_until_then_and_sets_the_later_ones_aside(ahea
     job_state = ahead.job_states()[JobKey("job")]
     assert (job_state.position, job_state.window_start, job_state.epoch) == (3 * HOUR, 2 * HOUR, 3 * HOUR)
     assert [row.span.first // HOUR for row in ahead.slot_rows()] == [2, 3]
-    assert ahead.laid_aside() == [SetAside("job", 5 * HOUR, 3 * HOUR)]
+    assert ahead.saved_positions() == [SavedPosition("job", 5 * HOUR, 3 * HOUR)]
 
 
 def test_once_the_clock_is_corrected_everything_is_restored(ahead):
@@ -42,16 +42,16 @@ def test_once_the_clock_is_corrected_everything_is_restored(ahead):
     with ahead.transaction():
         ahead.rewind(JobKey("job"), 3 * HOUR)
         ahead.rewind(JobKey("job"), HOUR)
-        ahead.take_back(JobKey("job"), 5 * HOUR)
+        ahead.restore_positions(JobKey("job"), 5 * HOUR)
 
-    assert (all_of(ahead), ahead.laid_aside()) == (before, [])
+    assert (all_of(ahead), ahead.saved_positions()) == (before, [])
 
 
 def test_slots_that_were_set_aside_can_be_forgotten(ahead):
     with ahead.transaction():
         ahead.rewind(JobKey("job"), 3 * HOUR)
-        ahead.forget_aside(SetAside("job", 5 * HOUR, HOUR))
-        kept = ahead.laid_aside()
-        ahead.forget_aside(SetAside("job", 5 * HOUR, 3 * HOUR))
+        ahead.delete_saved_position(SavedPosition("job", 5 * HOUR, HOUR))
+        kept = ahead.saved_positions()
+        ahead.delete_saved_position(SavedPosition("job", 5 * HOUR, 3 * HOUR))
 
-    assert (len(kept), ahead.laid_aside()) == (1, [])
+    assert (len(kept), ahead.saved_positions()) == (1, [])

@@ -4,20 +4,35 @@ from itertools import product
 
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
-from tests.fixtures.ledgers import HOLDER, HOUR, a_claim, an_ending, by_hand, claimed, end, wait_for_retry
+from tests.fixtures.ledgers import (
+    CLAIMANT,
+    HOUR,
+    a_claim,
+    an_attempt_result,
+    by_hand,
+    claimed,
+    end,
+    wait_for_retry,
+)
 
 
 def test_each_attempt_of_a_run_has_its_own_row_with_its_own_output_and_result(ledger):
     claimed(ledger, HOUR)
-    endings = [("failed", 3), ("interrupted", None), ("success", 0)]
-    for attempt, (status, code) in enumerate(endings, 1):
+    attempt_results = [("failed", 3), ("interrupted", None), ("success", 0)]
+    for attempt, (status, code) in enumerate(attempt_results, 1):
         output = f"output/run-3600.{attempt}.log"
-        ending = an_ending(
+        attempt_result = an_attempt_result(
             "run-3600", status, attempt, exit_code=code, output=output, started_at=attempt + 0.5
         )
-        end(ledger, ending, "success" if code == 0 else "waiting_retry", 500, result={"tries": attempt})
+        end(
+            ledger,
+            attempt_result,
+            "success" if code == 0 else "waiting_retry",
+            500,
+            result={"tries": attempt},
+        )
         with ledger.transaction():
-            ledger.reclaim(a_claim(HOUR, attempt=attempt + 1), HOLDER, 6)
+            ledger.reclaim(a_claim(HOUR, attempt=attempt + 1), CLAIMANT, 6)
 
     found = ledger.attempts("run-3600")
 
@@ -31,7 +46,7 @@ def test_each_attempt_of_a_run_has_its_own_row_with_its_own_output_and_result(le
 
 def test_an_attempt_without_output_and_result_has_neither(ledger):
     claimed(ledger, HOUR)
-    end(ledger, an_ending("run-3600"), "success")
+    end(ledger, an_attempt_result("run-3600"), "success")
 
     (row,) = ledger.attempts("run-3600")
     assert (row.run_id, row.output, row.result, ledger.attempts("nothing")) == ("run-3600", None, None, [])
@@ -40,7 +55,7 @@ def test_an_attempt_without_output_and_result_has_neither(ledger):
 def test_history_is_newest_first_and_can_be_limited(ledger):
     with ledger.transaction():
         for at, (run_id, job) in enumerate((("r1", "job"), ("r2", "other"), ("r3", "job"))):
-            ledger.claim(by_hand(run_id, job), HOLDER, float(at))
+            ledger.claim(by_hand(run_id, job), CLAIMANT, float(at))
 
     assert [run.run_id for run in ledger.history()] == ["r3", "r2", "r1"]
     assert [run.run_id for run in ledger.history(job="job", limit=1)] == ["r3"]
@@ -55,7 +70,7 @@ def test_a_jobs_history_has_the_runs_of_all_its_targets_newest_first(ledger):
     with ledger.transaction():
         for at, target in enumerate(("a", "b", "", "a", "b")):
             claim = a_claim(None, run_id=f"r{at}", target=target, trigger="manual")
-            ledger.claim(claim, HOLDER, float(at))
+            ledger.claim(claim, CLAIMANT, float(at))
 
     assert [(run.run_id, run.target) for run in ledger.history(job="job", limit=4)] == [
         ("r4", "b"), ("r3", "a"), ("r2", ""), ("r1", "b"),
@@ -67,7 +82,7 @@ def test_a_jobs_history_has_the_runs_of_all_its_targets_newest_first(ledger):
 def test_pruning_deletes_old_runs_and_keeps_open_and_newest_ones(ledger):
     for hour in (1, 2, 3):
         claimed(ledger, hour * HOUR)
-        end(ledger, an_ending(f"run-{hour * HOUR}"), "success")
+        end(ledger, an_attempt_result(f"run-{hour * HOUR}"), "success")
     wait_for_retry(ledger, 4 * HOUR)
     with ledger.transaction():
         for hour in (1, 2, 3):
@@ -88,9 +103,9 @@ def test_pruning_keeps_the_same_number_of_runs_for_each_target(ledger):
         for target, number in product("ab", range(3)):
             run_id = f"{target}{number}"
             ledger.claim(
-                a_claim(None, run_id=run_id, target=target, trigger="manual"), HOLDER, 100.0 + number
+                a_claim(None, run_id=run_id, target=target, trigger="manual"), CLAIMANT, 100.0 + number
             )
-            ledger.ended(an_ending(run_id), "success", None, None)
+            ledger.ended(an_attempt_result(run_id), "success", None, None)
         gone = ledger.prune(0, 2, 100)
 
     assert sorted(gone[0]) == ["a0", "b0"]

@@ -3,7 +3,7 @@
 import pytest
 
 from scheduled.core.keys import JobKey
-from tests.fixtures.ledgers import HOLDER, HOUR, HOURLY, a_claim, a_condition, a_notice, claimed, rows
+from tests.fixtures.ledgers import CLAIMANT, HOUR, HOURLY, a_claim, a_condition, a_notice, claimed, rows
 
 
 def test_a_remembered_value_can_be_read_and_changed(ledger):
@@ -44,7 +44,7 @@ def test_an_exception_rolls_back_its_transaction(ledger):
         with ledger.transaction():
             ledger.begin_epoch(JobKey("new"), HOURLY, 0)
             ledger.advance(JobKey("job"), 100)
-            ledger.claim(a_claim(HOUR), HOLDER, 1)
+            ledger.claim(a_claim(HOUR), CLAIMANT, 1)
             ledger.count(JobKey("job"), "n", 1)
             ledger.put_condition(JobKey("job"), a_condition(), 1.0)
             ledger.post("id", a_notice(), 1.0)

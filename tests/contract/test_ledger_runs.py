@@ -6,12 +6,12 @@ import pytest
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
 from tests.fixtures.ledgers import (
-    HOLDER,
+    CLAIMANT,
     HOUR,
     HOURLY,
     OTHER,
     a_claim,
-    an_ending,
+    an_attempt_result,
     by_hand,
     claimed,
     end,
@@ -73,15 +73,15 @@ def test_the_slots_next_to_a_span_can_be_claimed(ledger, slot):
 def test_the_same_slot_of_another_job_is_another_slot(ledger):
     with ledger.transaction():
         ledger.begin_epoch(JobKey("other"), HOURLY, 0)
-        first = ledger.claim(a_claim(HOUR), HOLDER, 1)
-        second = ledger.claim(a_claim(HOUR, run_id="o", job="other"), HOLDER, 1)
+        first = ledger.claim(a_claim(HOUR), CLAIMANT, 1)
+        second = ledger.claim(a_claim(HOUR, run_id="o", job="other"), CLAIMANT, 1)
 
     assert (first, second) == (True, True)
 
 
 def test_a_manual_run_takes_no_slot_but_makes_its_job_busy(ledger):
     with ledger.transaction():
-        taken = ledger.claim(by_hand(), HOLDER, 1)
+        taken = ledger.claim(by_hand(), CLAIMANT, 1)
 
     job_state = ledger.job_states()[JobKey("job")]
     assert (taken, rows(ledger), job_state.busy, job_state.open_run) == (True, [], True, None)
@@ -91,7 +91,7 @@ def test_only_a_run_that_waits_for_a_retry_can_be_claimed_again_and_only_once(le
     wait_for_retry(ledger, HOUR)
 
     with ledger.transaction():
-        taken = [ledger.reclaim(a_claim(HOUR, attempt=2), claimant, 6) for claimant in (OTHER, HOLDER)]
+        taken = [ledger.reclaim(a_claim(HOUR, attempt=2), claimant, 6) for claimant in (OTHER, CLAIMANT)]
 
     run = ledger.open_run("run-3600")
     assert taken == [True, False]
@@ -112,7 +112,7 @@ def test_an_undone_claim_of_a_slot_is_due_at_once_with_the_same_attempt(ledger):
 
 def test_an_undone_claim_of_a_manual_run_is_deleted(ledger):
     with ledger.transaction():
-        ledger.claim(by_hand(), HOLDER, 1)
+        ledger.claim(by_hand(), CLAIMANT, 1)
         ledger.unclaim("by-hand")
 
     assert (ledger.open_runs(), ledger.run("by-hand")) == ([], None)
@@ -137,7 +137,7 @@ def test_the_start_of_another_attempt_does_not_change_the_status(ledger):
 
 def test_an_ended_run_is_no_longer_open_and_has_its_result(ledger):
     claimed(ledger, HOUR)
-    end(ledger, an_ending("run-3600", "failed", exit_code=3, reason="exit code 3"), "failed")
+    end(ledger, an_attempt_result("run-3600", "failed", exit_code=3, reason="exit code 3"), "failed")
 
     run = ledger.run("run-3600")
     assert (ledger.open_runs(), ledger.open_run("run-3600"), ledger.job_states()[JobKey("job")].busy) == (
@@ -162,7 +162,7 @@ def test_an_attempt_that_is_retried_leaves_the_run_open_and_the_counters_unchang
 
 def test_interruptions_are_counted(ledger):
     claimed(ledger, HOUR)
-    end(ledger, an_ending("run-3600", "interrupted", exit_code=None), "waiting_retry", 500)
+    end(ledger, an_attempt_result("run-3600", "interrupted", exit_code=None), "waiting_retry", 500)
 
     assert ledger.open_run("run-3600").interruptions == 1
 
@@ -174,7 +174,7 @@ def test_interruptions_are_counted(ledger):
 def test_a_jobs_summary_counts_its_runs_and_failures(ledger, status, failures):
     for slot in (HOUR, 2 * HOUR):
         claimed(ledger, slot)
-        end(ledger, an_ending(f"run-{slot}", status), status)
+        end(ledger, an_attempt_result(f"run-{slot}", status), status)
 
     row = the_job(ledger)
     assert (row.run_count, row.failure_count, row.last_status, row.last_run_id, row.last_run_at) == (
@@ -187,7 +187,7 @@ def test_a_result_is_kept_until_there_is_a_newer_one(ledger):
     seen = []
     for slot, result in ((HOUR, {"healthy": 3, "of": ["a"]}), (2 * HOUR, None), (3 * HOUR, {"healthy": 4})):
         claimed(ledger, slot)
-        end(ledger, an_ending(f"run-{slot}"), "success", result=result)
+        end(ledger, an_attempt_result(f"run-{slot}"), "success", result=result)
         seen.append(the_job(ledger).last_result)
 
     assert seen == [{"healthy": 3, "of": ["a"]}, {"healthy": 3, "of": ["a"]}, {"healthy": 4}]

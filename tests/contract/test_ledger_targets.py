@@ -4,8 +4,18 @@ import pytest
 
 from scheduled.core.keys import JobKey
 from scheduled.core.run_ids import slot_run_id
-from scheduled.core.runs import Span, TriggerRow
-from tests.fixtures.ledgers import DAILY, HOLDER, HOUR, HOURLY, OTHER, a_claim, a_condition, an_ending, end
+from scheduled.core.runs import Span, StartRequest
+from tests.fixtures.ledgers import (
+    CLAIMANT,
+    DAILY,
+    HOUR,
+    HOURLY,
+    OTHER,
+    a_claim,
+    a_condition,
+    an_attempt_result,
+    end,
+)
 
 A, B = JobKey("job", "a"), JobKey("job", "b")
 
@@ -18,7 +28,7 @@ def of_target(target, slot=HOUR, **values):
 def both(ledger):
     """A ledger in which two targets of one job have claimed the same slot."""
     with ledger.transaction():
-        assert [ledger.claim(of_target(target), HOLDER, 1) for target in ("a", "b")] == [True, True]
+        assert [ledger.claim(of_target(target), CLAIMANT, 1) for target in ("a", "b")] == [True, True]
     return ledger
 
 
@@ -50,16 +60,16 @@ def test_the_same_slot_of_another_target_is_another_slot(both):
 def test_a_slot_inside_another_targets_span_can_be_claimed(ledger):
     with ledger.transaction():
         ledger.record_verdict(JobKey("job", "a"), Span(2 * HOUR, 5 * HOUR, 4), "coalesced", "", "run-x", 9)
-        taken = [ledger.claim(of_target(target, 3 * HOUR), HOLDER, 1) for target in ("a", "b")]
+        taken = [ledger.claim(of_target(target, 3 * HOUR), CLAIMANT, 1) for target in ("a", "b")]
 
     assert taken == [False, True]
 
 
 def test_a_retry_of_one_target_leaves_the_others(both):
     for target in ("a", "b"):
-        end(both, an_ending(slot_run_id(JobKey("job", target), HOUR), "failed"), "waiting_retry", 500)
+        end(both, an_attempt_result(slot_run_id(JobKey("job", target), HOUR), "failed"), "waiting_retry", 500)
     with both.transaction():
-        taken = [both.reclaim(of_target("a", attempt=2), claimant, 6) for claimant in (OTHER, HOLDER)]
+        taken = [both.reclaim(of_target("a", attempt=2), claimant, 6) for claimant in (OTHER, CLAIMANT)]
 
     assert taken == [True, False]
     assert open_by_target(both) == {
@@ -78,7 +88,7 @@ def test_undoing_the_claim_of_one_target_leaves_the_others(both):
 
 def test_a_verdict_on_one_targets_slot_leaves_the_others_open(both):
     run_id = slot_run_id(JobKey("job", "b"), HOUR)
-    end(both, an_ending(run_id), "success")
+    end(both, an_attempt_result(run_id), "success")
     with both.transaction():
         both.record_verdict(JobKey("job", "b"), Span(HOUR, HOUR, 1), "success", "", run_id, 9)
 
@@ -93,7 +103,7 @@ def test_a_target_is_busy_because_of_its_own_runs_only(both):
     with both.transaction():
         for target in ("a", "b", "c"):
             both.begin_epoch(JobKey("job", target), HOURLY, 0)
-    end(both, an_ending(slot_run_id(B, HOUR), "failed"), "waiting_retry", 500)
+    end(both, an_attempt_result(slot_run_id(B, HOUR), "failed"), "waiting_retry", 500)
 
     states = {key: (found.key, found.busy, found.open_run) for key, found in both.job_states().items()}
     runs = {run.key: run for run in both.open_runs()}
@@ -168,15 +178,17 @@ def test_a_slot_decided_in_advance_belongs_to_its_target(two):
 def test_a_start_request_is_for_one_target(two):
     with two.transaction():
         for key in (B, A):
-            two.trigger(TriggerRow(id=0, job=key.job, target=key.target, event="e", payload={}, depth=1), 1.0)
-        two.take_trigger(two.triggers()[0].id)
+            two.request_start(
+                StartRequest(id=0, job=key.job, target=key.target, event="e", payload={}, depth=1), 1.0
+            )
+        two.take_start_request(two.start_requests()[0].id)
 
-    assert [row.key for row in two.triggers()] == [A]
+    assert [row.key for row in two.start_requests()] == [A]
 
 
 def test_the_history_of_a_job_has_the_runs_of_all_its_targets(both):
     with both.transaction():
-        both.claim(a_claim(HOUR, job="other", run_id="o"), HOLDER, 3)
+        both.claim(a_claim(HOUR, job="other", run_id="o"), CLAIMANT, 3)
 
     assert [run.key for run in both.history(job="job")] == [B, A]
     assert [run.key for run in both.history()] == [JobKey("other"), B, A]
@@ -235,14 +247,14 @@ def test_one_target_is_rewound_and_restored_without_the_others(two):
     with two.transaction():
         two.rewind(A, 2 * HOUR)
     rewound = {key: (found.position, found.window_start) for key, found in two.job_states().items()}
-    aside = two.laid_aside()
+    aside = two.saved_positions()
     with two.transaction():
-        two.take_back(B, 6 * HOUR)
-        two.take_back(A, 6 * HOUR)
+        two.restore_positions(B, 6 * HOUR)
+        two.restore_positions(A, 6 * HOUR)
 
     assert rewound == {JobKey("job"): (0, None), A: (2 * HOUR, None), B: (5 * HOUR, 5 * HOUR)}
     assert [(found.key, found.position, found.back_to) for found in aside] == [(A, 5 * HOUR, 2 * HOUR)]
-    assert ((two.job_states(), two.epochs(), list(two.slot_rows())), two.laid_aside()) == (before, [])
+    assert ((two.job_states(), two.epochs(), list(two.slot_rows())), two.saved_positions()) == (before, [])
 
 
 def test_slots_set_aside_of_one_target_are_forgotten_without_the_others(two):
@@ -250,6 +262,6 @@ def test_slots_set_aside_of_one_target_are_forgotten_without_the_others(two):
         for key in (A, B):
             two.advance(key, 5 * HOUR)
             two.rewind(key, 2 * HOUR)
-        two.forget_aside(two.laid_aside()[0])
+        two.delete_saved_position(two.saved_positions()[0])
 
-    assert [found.key for found in two.laid_aside()] == [B]
+    assert [found.key for found in two.saved_positions()] == [B]

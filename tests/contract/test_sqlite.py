@@ -12,7 +12,7 @@ from scheduled.schedules.schedule import Schedule
 from scheduled.state.sqlite import upgrade
 from scheduled.state.sqlite.errors import DamagedError
 from scheduled.state.sqlite.ledger import SqliteLedger
-from tests.fixtures.ledgers import HOLDER, by_hand
+from tests.fixtures.ledgers import CLAIMANT, by_hand
 
 VERSION = len(list(upgrade.MIGRATIONS.glob("*.sql")))
 
@@ -93,10 +93,10 @@ def test_a_file_of_an_older_version_is_upgraded_and_keeps_its_rows(path, tmp_pat
         "runs",
         "overrides",
         "pauses",
-        "triggers",
+        "start_requests",
         "totals",
         "conditions",
-        "laid_aside",
+        "saved_positions",
     ],
 )
 def test_every_table_with_a_job_column_has_a_target_column(path, table):
@@ -230,7 +230,7 @@ def test_the_newest_runs_are_found_without_reading_all_of_them(path, query):
         for first, after in ((0, 20), (20, 2000)):
             with ledger.transaction():
                 for number in range(first, after):
-                    ledger.claim(by_hand(f"r{number}"), HOLDER, float(number))
+                    ledger.claim(by_hand(f"r{number}"), CLAIMANT, float(number))
             steps.append(effort(ledger, query))
 
     assert steps[1] < 2 * steps[0]

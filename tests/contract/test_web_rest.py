@@ -34,7 +34,7 @@ SAME = [
     ("jobs", ["jobs"]), ("jobs/hello", ["show", "hello"]), ("runs", ["history"]), ("runs?job_id=hello&limit=1", ["history", "hello", "-n", "1"]),
     ("runs?status=failed", ["history", "--status", "failed"]), ("status", ["status"]), ("next?limit=3", ["next", "-n", "3"]),
     ("jobs/hello/next", ["next", "hello"]), ("jobs/hello/explain", ["explain", "hello"]), ("jobs/hello/logs", ["logs", "hello"]),
-    ("incidents", ["incidents"]), ("notices", ["notices"]), ("plan", ["run", "--dry-run"]), ("audit?after=2020-01-01", ["audit", "--from", "2020-01-01"]), ("audit", ["audit"]), ("check", ["check"]),
+    ("incidents", ["incidents"]), ("notices", ["notices"]), ("dry-run", ["run", "--dry-run"]), ("audit?after=2020-01-01", ["audit", "--from", "2020-01-01"]), ("audit", ["audit"]), ("check", ["check"]),
     ("forecast?from=2031-01-01&to=2031-01-02", ["forecast", "--from", "2031-01-01", "--to", "2031-01-02"]),
 ]  # fmt: skip
 MOVING = {"uptime_seconds", "seconds_ago", "in_seconds", "ticks"}

@@ -244,7 +244,7 @@ def test_during_the_first_tick_status_reports_no_missed_tick(world, until):
     (world.root / "end").touch()
     tick.wait(20)
 
-    assert (while_it_runs.returncode, json.loads(while_it_runs.stdout)["troubles"]) == (0, [])
+    assert (while_it_runs.returncode, json.loads(while_it_runs.stdout)["problems"]) == (0, [])
     assert [line["running"] for line in json.loads(while_it_runs.stdout)["jobs"]] == [True]
     assert [line["running"] for line in world.json("status")["jobs"]] == [False]
 

@@ -101,7 +101,7 @@ def test_show_distinguishes_settings_from_defaults(home):
     assert found["settings"]["retry"]["max_attempts"] == 3
     assert "timeout" in found["defaults"]
     assert "retry" not in found["defaults"]
-    assert found["standing"]["open_run"] == "backup-home-20260302T020000Z"
+    assert found["state"]["open_run"] == "backup-home-20260302T020000Z"
     assert found["next"][0] == "2026-03-05T03:00:00+01:00"
 
 

@@ -41,7 +41,7 @@ from pathlib import Path
 from scheduled.errors import ScheduledError
 from scheduled.install import crontab
 home = Path.home()
-plan = crontab.plan(config=home / ".config/scheduled/scheduled.toml", state=home / ".local/state/scheduled")
+plan = crontab.install_plan(config=home / ".config/scheduled/scheduled.toml", state=home / ".local/state/scheduled")
 def install(**options): return crontab.install(plan, **options).changed
 def uninstall(**options): return crontab.uninstall(state=plan.state, **options).changed
 def change(*_): subprocess.run(["crontab", "-"], input=b"# changed\\n", check=True)

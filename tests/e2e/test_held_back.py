@@ -287,7 +287,7 @@ def test_a_step_is_skipped_at_the_deadline_of_its_gate_and_the_chain_continues(w
     world.run(*{"emit": ("emit", "go"), "chain": ("run", "all")}[started_by])
     world.run("run", "--verbose")
 
-    world.sql("UPDATE triggers SET at = at - 3601")
+    world.sql("UPDATE start_requests SET at = at - 3601")
     world.run("run", "--verbose")
 
     runs = {run["job"]: (run["status"], run["reason"]) for run in world.json("history")}

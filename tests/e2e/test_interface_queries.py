@@ -39,7 +39,7 @@ def test_recent_verdicts_are_listed_oldest_first(world, instance):
     for at in ("2026-03-02 00:30:00", "2026-03-02 01:00:10", "2026-03-02 05:00:10"):
         world.run("run", at=at)
 
-    verdicts = service.recent_verdicts(instance)
+    verdicts = service.recent_statuses(instance)
 
     assert [(entry["verdict"], entry["slots"]) for entry in verdicts["hourly"]] == [
         ("success", 1),
@@ -55,24 +55,24 @@ def test_recent_verdicts_are_listed_oldest_first(world, instance):
 def test_recent_verdicts_include_manual_runs_and_the_run_under_way(world, instance, until):
     world.run("run", "by-hand")
     runner = world.start("run", "slow")
-    until(lambda: service.recent_verdicts(instance, "slow")["slow"])
+    until(lambda: service.recent_statuses(instance, "slow")["slow"])
 
-    assert [entry["verdict"] for entry in service.recent_verdicts(instance, "by-hand")["by-hand"]] == [
+    assert [entry["verdict"] for entry in service.recent_statuses(instance, "by-hand")["by-hand"]] == [
         "success"
     ]
-    assert service.recent_verdicts(instance, "slow")["slow"][0]["verdict"] in ("claimed", "running")
+    assert service.recent_statuses(instance, "slow")["slow"][0]["verdict"] in ("claimed", "running")
     world.kill_all(runner)
 
 
 def test_a_limit_selects_the_newest_verdicts(world, instance):
-    from scheduled.queries.history import newest_verdicts
+    from scheduled.queries.history import newest_statuses
     from scheduled.queries.view import open_view
 
     for at in ("2026-03-02 00:30:00", "2026-03-02 01:00:10", "2026-03-02 05:00:10"):
         world.run("run", at=at)
 
     with open_view(instance) as (view, ledger):
-        shown = newest_verdicts(view, ledger, "hourly", 2)
+        shown = newest_statuses(view, ledger, "hourly", 2)
 
     assert [entry["verdict"] for entry in shown] == ["coalesced", "success"]
 

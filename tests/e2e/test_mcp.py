@@ -104,7 +104,7 @@ READS = {
     "history": {"job": "greet"},
     "logs": {"name": "greet"},
     "incidents": {},
-    "plan": {},
+    "dry_run": {},
     "check": {},
     "cron_list": {},
     "cron_status": {},
@@ -121,11 +121,11 @@ CHANGES = {
     "skip": ("run", {"job": "hourly"}),
     "stop": ("run", {"run_id": "SLEEPER"}),
     "scheduler_restart_daemon": ("run", {}),
-    "cron_enable": ("toggle", {"name": "hourly", "enabled": False}),
-    "pause": ("toggle", {"jobs": ["greet"], "until": "+2h"}),
-    "resume": ("toggle", {"jobs": []}),
-    "scheduler_start_daemon": ("toggle", {}),
-    "scheduler_stop_daemon": ("toggle", {}),
+    "cron_enable": ("override", {"name": "hourly", "enabled": False}),
+    "pause": ("override", {"jobs": ["greet"], "until": "+2h"}),
+    "resume": ("override", {"jobs": []}),
+    "scheduler_start_daemon": ("override", {}),
+    "scheduler_stop_daemon": ("override", {}),
     "cron_add": ("add", {"name": "new", "every": "1h", "options": {"chain": ["greet"]}}),
     "cron_remove": ("add", {"name": "listener"}),
     "scheduler_add_task": ("add", {"task_id": "new", "task_type": "custom", "cron_expression": "@daily", "config": {"chain": ["greet"]}}),
@@ -145,7 +145,7 @@ def test_an_agent_may_always_read(agent, tool):
 @pytest.mark.parametrize("tool", CHANGES)
 def test_a_change_is_refused_without_its_permission_and_nothing_happens(agent, world, tool):
     permission, arguments = CHANGES[tool]
-    others = {"run", "toggle", "add"} - {permission}
+    others = {"run", "override", "add"} - {permission}
 
     message = agent(*others, add_commands=True).refused(tool, **arguments)
 
@@ -170,7 +170,7 @@ def test_a_change_needs_only_its_own_permission(agent, until, tool):
 
 
 def test_the_command_line_sees_a_change_of_an_agent_at_once(agent, world):
-    agent("toggle").ask("cron_enable", name="hourly", enabled=False)
+    agent("override").ask("cron_enable", name="hourly", enabled=False)
 
     assert not world.json("show", "hourly")["enabled"]
 
@@ -314,7 +314,7 @@ def test_a_running_task_is_not_removed(agent, until):
 
 
 def test_starting_the_daemon_installs_the_crontab_block_and_stopping_it_pauses_all_jobs(agent, world):
-    interface = agent("toggle")
+    interface = agent("override")
     interface.ask("scheduler_stop_daemon")
     assert interface.ask("scheduler_daemon_status")["paused"]
 

@@ -14,7 +14,7 @@ HOURLY = """
     timezone = "UTC"
     [jobs.hourly]
     cron = "0 * * * *"
-    command = '''echo "$SCHEDULED_FOR $SCHEDULED_MISSED $SCHEDULED_LAST_SUCCESS" >> {root}/ran'''
+    command = '''echo "$SCHEDULED_FOR $SCHEDULED_MISSED $SCHEDULED_WINDOW_START" >> {root}/ran'''
 """
 
 

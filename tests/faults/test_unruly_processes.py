@@ -36,7 +36,7 @@ def test_a_fork_bomb_is_limited_and_all_its_processes_end(supervise, tmp_path):
         most = max(most, count_of(BOMB_USER))
         job.receive(0.05)
 
-    assert job.ending().status == "timed_out"
+    assert job.attempt_result().status == "timed_out"
     assert 0 < most <= 24
     process.signal_group(leader, signal.SIGKILL)
     assert_all_have_ended()
@@ -64,11 +64,13 @@ def test_a_stopped_job_is_ended_at_its_timeout(supervise):
     job = supervise().submit(*SHELL, "kill -STOP $$; echo went on", timeout=1)
     (pid,) = job.started().values()
 
-    ending = job.ending()
+    attempt_result = job.attempt_result()
 
-    assert (ending.status, ending.reason) == ("timed_out", "timed out after 1 s")
+    assert (attempt_result.status, attempt_result.reason) == ("timed_out", "timed out after 1 s")
     assert gone(pid)
-    assert ending.duration_ms < 8000  # SIGCONT lets it handle SIGTERM; SIGKILL would follow after 10 seconds
+    assert (
+        attempt_result.duration_ms < 8000
+    )  # SIGCONT lets it handle SIGTERM; SIGKILL would follow after 10 seconds
 
 
 def test_a_stopped_job_is_still_running_for_the_next_tick(world, until):
@@ -108,7 +110,7 @@ def test_zombies_of_a_job_vanish_when_it_ends(supervise):
 
     job = supervise().submit(PYTHON, "-c", many)
 
-    assert (job.ending().status, job.printed()) == ("success", "made\n")
+    assert (job.attempt_result().status, job.printed()) == ("success", "made\n")
     assert zombies_of(job.supervisor.pid) == []
 
 
@@ -131,7 +133,7 @@ def test_a_job_with_running_children_has_ended_when_its_own_process_has(supervis
 
     began = time.monotonic()
 
-    assert (job.ending().status, job.printed()) == ("success", "started\n")
+    assert (job.attempt_result().status, job.printed()) == ("success", "started\n")
     assert time.monotonic() - began < 15
 
 
@@ -152,7 +154,7 @@ def test_a_child_that_outlives_its_job_blocks_no_later_run(world, how):
 def test_a_timeout_ends_the_children_too(supervise, tmp_path, until):
     job = supervise().submit(*SHELL, "sleep 60 & echo $! > child; wait", timeout=1)
 
-    assert job.ending().status == "timed_out"
+    assert job.attempt_result().status == "timed_out"
     child = int((tmp_path / "child").read_text())
     until(lambda: gone(child))  # it gets the same signal, but may end a little later
 
@@ -163,9 +165,9 @@ def test_a_job_that_ignores_everything_but_kill_is_killed(supervise, monkeypatch
     monkeypatch.setattr(process, "KILL_GRACE", 0.5)
     ignoring = "trap '' TERM HUP INT QUIT; while :; do sleep 0.1; done"
 
-    ending = supervise().submit(*SHELL, ignoring, timeout=1).ending()
+    attempt_result = supervise().submit(*SHELL, ignoring, timeout=1).attempt_result()
 
-    assert (ending.status, ending.signal) == ("timed_out", signal.SIGKILL)
+    assert (attempt_result.status, attempt_result.signal) == ("timed_out", signal.SIGKILL)
 
 
 def test_an_output_of_50_mb_is_cut_to_1_mb_with_the_number_of_dropped_bytes(supervise):
@@ -174,10 +176,10 @@ def test_an_output_of_50_mb_is_cut_to_1_mb_with_the_number_of_dropped_bytes(supe
 
     while len(uncounted) < 3 and min(uncounted, default=FLOOD) >= FLOOD / 50:
         name = f"flood{len(uncounted)}"
-        ending = job.submit(*SHELL, flood, name=name, output_limit=1 << 20).endings()[name]
+        attempt_result = job.submit(*SHELL, flood, name=name, output_limit=1 << 20).attempt_results()[name]
         kept = job.output(name).read_bytes()
-        uncounted.append(FLOOD - ending.output_bytes)
-        assert ending.status == "success"
+        uncounted.append(FLOOD - attempt_result.output_bytes)
+        assert attempt_result.status == "success"
         assert len(kept) < (1 << 20) + 100
         assert b" bytes dropped ...]\n" in kept
 
@@ -240,6 +242,9 @@ def test_a_job_that_kills_its_own_process_group_ends_no_other_job(supervise):
 
     made.submit(*SHELL, "kill -9 0", name="suicidal")
 
-    endings = made.endings()
-    assert (endings["suicidal"].signal, endings["other"].status) == (signal.SIGKILL, "success")
+    attempt_results = made.attempt_results()
+    assert (attempt_results["suicidal"].signal, attempt_results["other"].status) == (
+        signal.SIGKILL,
+        "success",
+    )
     assert made.printed("other") == "alive\n"

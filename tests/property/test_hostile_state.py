@@ -32,7 +32,7 @@ VALUES = st.recursive(
 )
 GOOD = Started(run_id="a", attempt=1, pid=1, born=1, at=1.7e9)
 ENDED = Ended(
-    ending=AttemptResult(
+    attempt_result=AttemptResult(
         run_id="a", attempt=1, status="success", started_at=1.7e9, finished_at=1.7e9, duration_ms=1
     )
 )
@@ -60,7 +60,7 @@ def places(value):
 
 
 @given(st.lists(mutilated(encode(ENDED)) | mutilated(encode(GOOD)) | st.binary(max_size=50), max_size=5))
-@example([DEEP, b'{"type":"ended","ending":{"run_id":"\\ud800"}}', b"9" * 5000])
+@example([DEEP, b'{"type":"ended","attempt_result":{"run_id":"\\ud800"}}', b"9" * 5000])
 @settings(max_examples=EXAMPLES, deadline=None)
 def test_the_valid_lines_of_a_result_file_are_read_and_the_others_are_counted(lines):
     lines = [line.replace(b"\n", b" ") for line in lines]

@@ -158,7 +158,7 @@ class World:
             planning.register(self.ledger, self.config, self.now)
         while ended is None or ended:
             with self.ledger.transaction():
-                plan = planning.plan_and_note(
+                plan = planning.plan_and_record(
                     self.ledger, self.config, self.now, keys=ended, gates=Gates(closed=closed), budget=budget
                 )
                 taken = [start.claim for start in claims.take(self.ledger, plan.starts, claimant, self.now)]
@@ -166,7 +166,7 @@ class World:
             budget = budget if budget is None else budget - len(taken)
             ended = {claim.key for claim in taken if self.begin(claim, next(fates, "success"))}
         with self.ledger.transaction():
-            plan = planning.plan_and_note(
+            plan = planning.plan_and_record(
                 self.ledger, self.config, self.now, gates=Gates(closed=closed), budget=budget and 0
             )
             planning.record_left_over(self.ledger, plan, self.now, ())
@@ -190,12 +190,12 @@ class World:
             if fate == "unstarted" and run.status == "claimed":
                 self.ledger.unclaim(run.run_id)
                 return
-            ending = AttemptResult(
+            attempt_result = AttemptResult(
                 run_id=run.run_id, attempt=run.attempt, status="failed" if fate == "unstarted" else fate,
                 started_at=self.now, finished_at=self.now, duration_ms=0,
             )  # fmt: skip
             context = SettleContext(jobs=self.config.jobs, now=self.now, zone="UTC", compose=lambda *_: [])
-            settle_attempt(self.ledger, context, run, ending, Reported())
+            settle_attempt(self.ledger, context, run, attempt_result, Reported())
 
     def problems(self):
         """Return the problems that an audit finds now."""

@@ -42,7 +42,7 @@ assert_type(service.status(instance), dict[str, Any])
 assert_type(service.upcoming(instance, "job", limit=3), list[dict[str, Any]])
 assert_type(service.calendar(instance, "2026-03-01", "2026-03-02"), str)
 assert_type(service.follow(instance, "job-1"), Iterator[bytes])
-assert_type(service.run(instance, ["job"], hear=lambda event: print(event.name)), dict[str, Any])
+assert_type(service.run(instance, ["job"], on_event=lambda event: print(event.name)), dict[str, Any])
 service.pause(instance, ["job"], until="+2h", dry_run=True)
 service.upcoming(instance, limit="3")  # type: ignore[arg-type] # a wrong type is an error
 service.statsu(instance)  # type: ignore[attr-defined] # so is an unknown name

@@ -36,8 +36,8 @@ async def run_job(instance: Instance, job_name: str) -> dict[str, Any]:
 
 def toggle_job(instance: Instance, job_name: str, enabled: str | bool) -> dict[str, Any]:
     """Enable or disable a job; this overrides the configuration."""
-    switch = service.enable if boolean(str(enabled)) else service.disable
-    return {**SUCCESS, **switch(instance, [job_name])[0]}
+    override = service.enable if boolean(str(enabled)) else service.disable
+    return {**SUCCESS, **override(instance, [job_name])[0]}
 
 
 def toggle_scheduler(instance: Instance, enabled: str | bool) -> dict[str, Any]:

@@ -20,7 +20,7 @@ Texts = Annotated[list[str], DBusSignature("as")]
 # and those that read or write files that the caller names (`apply`, `backup`, `restore`).
 NAMES = (
     "status", "incidents", "notices", "report", "check", "audit", "settings",
-    "jobs", "job", "upcoming", "explain", "forecast", "calendar", "plan", "written",
+    "jobs", "job", "upcoming", "explain", "forecast", "calendar", "dry_run", "written",
     "history", "logs", "start", "start_again", "stop", "skip", "emit",
     "pause", "resume", "enable", "disable", "add", "edit", "replace", "remove", "install", "uninstall",
 )  # fmt: skip

@@ -15,7 +15,7 @@ class CronTools:
     NAMES: ClassVar[dict[str, Permission | None]] = {
         **dict.fromkeys(("cron_list", "cron_status", "cron_notifications")),
         **dict.fromkeys(("cron_add", "cron_remove"), "add"),
-        "cron_enable": "toggle",
+        "cron_enable": "override",
         "cron_run_now": "run",
     }
 
@@ -67,8 +67,8 @@ class CronTools:
 
     def cron_enable(self, name: schema.Job, enabled: schema.Enabled = True) -> schema.Documents:
         """Enable or disable a job; this overrides the configuration. Slots during the disabled time are not caught up."""
-        switch = service.enable if enabled else service.disable
-        return switch(self._permissions.instance, [name])
+        override = service.enable if enabled else service.disable
+        return override(self._permissions.instance, [name])
 
     async def cron_run_now(self, name: schema.Job, wait_seconds: schema.Wait = WAIT) -> schema.Document:
         """Run a job now. `over` is true if the run ended within `wait_seconds`; `result` then describes its end."""

@@ -13,9 +13,9 @@ class OwnTools:
     """The tools that call a function of `service`."""
 
     NAMES: ClassVar[dict[str, Permission | None]] = {
-        **dict.fromkeys(("explain", "forecast", "next_slots", "audit", "history", "logs", "incidents", "plan", "check")),
+        **dict.fromkeys(("explain", "forecast", "next_slots", "audit", "history", "logs", "incidents", "dry_run", "check")),
         **dict.fromkeys(("emit", "rerun", "skip", "stop"), "run"),
-        **dict.fromkeys(("pause", "resume"), "toggle"),
+        **dict.fromkeys(("pause", "resume"), "override"),
     }  # fmt: skip
 
     def __init__(self, permissions: Permissions) -> None:
@@ -61,9 +61,9 @@ class OwnTools:
         """List the current incidents."""
         return service.incidents(self._permissions.instance)
 
-    def plan(self) -> schema.Documents:
+    def dry_run(self) -> schema.Documents:
         """Preview what a tick would start now, in order and with the reasons."""
-        return service.plan(self._permissions.instance)
+        return service.dry_run(self._permissions.instance)
 
     def check(self) -> schema.Document:
         """Check the configuration; list its problems and warnings."""

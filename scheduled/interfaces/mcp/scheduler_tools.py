@@ -22,7 +22,7 @@ class SchedulerTools:
     NAMES: ClassVar[dict[str, Permission | None]] = {
         **dict.fromkeys(("scheduler_list_tasks", "scheduler_get_task", "scheduler_get_status", "scheduler_daemon_status")),
         **dict.fromkeys(("scheduler_add_task", "scheduler_remove_task"), "add"),
-        **dict.fromkeys(("scheduler_start_daemon", "scheduler_stop_daemon"), "toggle"),
+        **dict.fromkeys(("scheduler_start_daemon", "scheduler_stop_daemon"), "override"),
         "scheduler_restart_daemon": "run",
     }  # fmt: skip
 

@@ -29,9 +29,9 @@ def read(keys: Keys, job: str, zone: str) -> Schedule:
     return Schedule("at", "", zone, local_times.read("at", keys.at, zone))
 
 
-def doubts(keys: Keys, zone: str) -> list[str]:
-    """See `ScheduleKind.doubts`."""
-    return local_times.doubts("at", keys.at, zone)
+def warnings(keys: Keys, zone: str) -> list[str]:
+    """See `ScheduleKind.warnings`."""
+    return local_times.warnings("at", keys.at, zone)
 
 
 def timetable(schedule: Schedule, epoch: Instant) -> Timetable:

@@ -43,8 +43,8 @@ def read(keys: Keys, job: str, zone: str) -> Schedule:
     return Schedule("cron", " ".join(keys.cron.split()), zone, seed=job if "H" in keys.cron else "")
 
 
-def doubts(keys: Keys, zone: str) -> list[str]:
-    """See `ScheduleKind.doubts`. Empty: the warnings depend on the current time, so `lint` returns them."""
+def warnings(keys: Keys, zone: str) -> list[str]:
+    """See `ScheduleKind.warnings`. Empty: the warnings depend on the current time, so `lint` returns them."""
     return []
 
 

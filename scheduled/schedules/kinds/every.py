@@ -37,11 +37,14 @@ def read(keys: Keys, job: str, zone: str) -> Schedule:
     return Schedule("every", str(seconds), zone, anchor)
 
 
-def doubts(keys: Keys, zone: str) -> list[str]:
-    """See `ScheduleKind.doubts`."""
+def warnings(keys: Keys, zone: str) -> list[str]:
+    """See `ScheduleKind.warnings`."""
     given = (("anchor", keys.anchor), ("slot", keys.slot))
     return [
-        doubt for key, value in given if value is not None for doubt in local_times.doubts(key, value, zone)
+        warning
+        for key, value in given
+        if value is not None
+        for warning in local_times.warnings(key, value, zone)
     ]
 
 

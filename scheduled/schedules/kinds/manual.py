@@ -8,7 +8,7 @@ from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
 
 BY_TIME: bool = False
-LABEL: str = "by hand"
+LABEL: str = "manual"
 EXAMPLE: str = ""
 METAVAR: str = ""
 HELP: str = ""  # no key, so no option either
@@ -23,8 +23,8 @@ def read(keys: Keys, job: str, zone: str) -> Schedule:
     return Schedule("manual", zone=zone)
 
 
-def doubts(keys: Keys, zone: str) -> list[str]:
-    """See `ScheduleKind.doubts`."""
+def warnings(keys: Keys, zone: str) -> list[str]:
+    """See `ScheduleKind.warnings`."""
     return []
 
 
@@ -35,7 +35,7 @@ def timetable(schedule: Schedule, epoch: Instant) -> Timetable:
 
 def words(schedule: Schedule, zone: str) -> str:
     """See `ScheduleKind.words`."""
-    return "by hand"
+    return "manual"
 
 
 def written(schedule: Schedule) -> str:

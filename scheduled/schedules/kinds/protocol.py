@@ -34,7 +34,7 @@ class ScheduleKind(Protocol):
         """
         ...
 
-    def doubts(self, keys: Any, zone: str) -> list[str]:
+    def warnings(self, keys: Any, zone: str) -> list[str]:
         """Return warnings about valid but probably unintended *keys*. Each warning begins with its key."""
         ...
 

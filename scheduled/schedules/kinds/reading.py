@@ -11,10 +11,10 @@ from scheduled.schedules.zones import Seconds
 
 
 class When(msgspec.Struct, frozen=True):
-    """The schedules of a job, and the warnings about them (see `ScheduleKind.doubts`)."""
+    """The schedules of a job, and the warnings about them (see `ScheduleKind.warnings`)."""
 
     schedules: tuple[Schedule, ...]
-    doubts: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def known_keys() -> list[str]:
@@ -49,7 +49,7 @@ def read(given: Mapping[str, Any], job: str, zone: str, jitter: Seconds) -> When
     schedule = kind.read(keys, job, zone)
     if KINDS[schedule.kind].BY_TIME:
         schedule = msgspec.structs.replace(schedule, delay=delay_within(jitter, job))
-    return When((schedule,), tuple(kind.doubts(keys, zone)))
+    return When((schedule,), tuple(kind.warnings(keys, zone)))
 
 
 def _owners(key: str) -> str:

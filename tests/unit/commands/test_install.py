@@ -31,7 +31,7 @@ def install(home, **options):
 
 
 def test_service_files_of_an_earlier_installation_are_updated(home):
-    plan = crontab.plan(config=home / "etc/scheduled.toml", state=home / "state")
+    plan = crontab.install_plan(config=home / "etc/scheduled.toml", state=home / "state")
     removed = replace(plan, python=Path("/gone/bin/python"))
     placed = dbus.install(removed, dry_run=False)
 

@@ -27,7 +27,9 @@ def started(run_id, attempt, pid=7):
 
 def ended(run_id, attempt):
     times = {"started_at": 1.0, "finished_at": 2.0, "duration_ms": 1000}
-    return Ended(ending=AttemptResult(run_id=run_id, attempt=attempt, status="success", exit_code=0, **times))
+    return Ended(
+        attempt_result=AttemptResult(run_id=run_id, attempt=attempt, status="success", exit_code=0, **times)
+    )
 
 
 def write(runtime, *records):

@@ -10,7 +10,7 @@ from scheduled.core.audit import audit
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
 from scheduled.schedules.schedule import Schedule
-from tests.fixtures.ledgers import HOLDER, LEDGERS, a_claim
+from tests.fixtures.ledgers import CLAIMANT, LEDGERS, a_claim
 
 QUARTERLY = Schedule("cron", "*/15 * * * *")
 
@@ -36,7 +36,7 @@ def ledger(tmp_path):
         ledger.end_epoch(JobKey("job"), at("12:59"))
         ledger.begin_epoch(JobKey("job"), (Schedule("cron", "0 * * * *"),), at("12:59"))
         ledger.record_verdict(JobKey("job"), Span(at("13:00"), at("13:00"), 1), "failed", "", "r", 0)
-        ledger.claim(a_claim(at("14:00"), run_id="open"), HOLDER, 0.0)
+        ledger.claim(a_claim(at("14:00"), run_id="open"), CLAIMANT, 0.0)
         ledger.advance(JobKey("job"), at("13:00"))
     yield ledger
     ledger.close()

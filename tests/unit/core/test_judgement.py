@@ -28,7 +28,7 @@ def a_run(slot, status="waiting_retry", **values):
 
 
 def judged(status, run, **values):
-    ending = AttemptResult(
+    attempt_result = AttemptResult(
         run_id=run.run_id,
         attempt=run.attempt,
         status=status,
@@ -37,7 +37,7 @@ def judged(status, run, **values):
         duration_ms=1000,
         reason="why",
     )
-    found = judgement.judge(values.pop("job", None) or a_job(**values), run, ending, at("13:01"))
+    found = judgement.judge(values.pop("job", None) or a_job(**values), run, attempt_result, at("13:01"))
     return found.status, found.verdict, found.retry_at, found.reason
 
 
@@ -82,11 +82,11 @@ def test_an_interruption_counts_as_an_attempt():
 @pytest.mark.parametrize("run", [a_run(None, "running", trigger="manual"), a_run(SLOT, "running")])
 def test_a_manual_run_and_a_run_of_a_removed_job_are_not_retried(run):
     job = None if run.slot else a_job(retry=THRICE)
-    ending = AttemptResult(
+    attempt_result = AttemptResult(
         run_id=run.run_id, attempt=1, status="failed", started_at=0, finished_at=0, duration_ms=0
     )
 
-    found = judgement.judge(job, run, ending, at("13:01"))
+    found = judgement.judge(job, run, attempt_result, at("13:01"))
 
     assert (found.status, found.verdict, found.retry_at) == ("failed", "failed", None)
 

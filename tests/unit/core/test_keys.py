@@ -12,15 +12,15 @@ KEYS = [JobKey(*pair) for pair in product(NAMES, TARGETS)]
 
 
 @pytest.mark.parametrize(
-    ("key", "label", "for_people"),
+    ("key", "label", "display_name"),
     [
         (JobKey("job"), "job", "job"), (JobKey("job", "flow"), "job@flow", "job@flow"), (JobKey(""), "", ""),
         (JobKey("mail@flow"), "mail@@flow", "mail@flow"), (JobKey("job", "a/b"), "job@a%2Fb", "job@a%2Fb"),
         (JobKey("mail@flow", "x"), "mail@@flow@x", "mail@@flow@x"),
     ],
 )  # fmt: skip
-def test_a_label_names_the_job_and_the_target_if_there_is_one(key, label, for_people):
-    assert (str(key), f"{key}", key.for_people) == (label, label, for_people)
+def test_a_label_names_the_job_and_the_target_if_there_is_one(key, label, display_name):
+    assert (str(key), f"{key}", key.display_name) == (label, label, display_name)
 
 
 def test_every_label_is_parsed_to_its_key():

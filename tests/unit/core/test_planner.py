@@ -8,7 +8,7 @@ from scheduled.core.jobs import Action, Job
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan
 from scheduled.core.run_ids import slot_run_id
-from scheduled.core.runs import JobState, OpenRun, Span, TriggerRow
+from scheduled.core.runs import JobState, OpenRun, Span, StartRequest
 from scheduled.schedules.schedule import Schedule
 
 
@@ -215,9 +215,9 @@ def test_why_names_the_attempt_and_the_covered_slots():
     ],
 )
 def test_why_names_what_requested_a_start(event, parent, expected):
-    row = TriggerRow(id=1, job="job", event=event, payload={}, depth=1, parent=parent)
+    row = StartRequest(id=1, job="job", event=event, payload={}, depth=1, parent=parent)
 
-    holds = Holds(triggers=(row,))
+    holds = Holds(start_requests=(row,))
     start = planner.plan_job(a_job(), a_state(at("13:30")), at("13:40"), holds=holds).start
 
     assert starts.why(start) == expected

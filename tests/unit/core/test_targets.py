@@ -14,7 +14,7 @@ from scheduled.core.manual import ManualRequest, start_for
 from scheduled.core.planner import JobPlan, Skip
 from scheduled.core.records import Epoch, JobRow, SlotRow
 from scheduled.core.run_ids import slot_run_id
-from scheduled.core.runs import JobState, OpenRun, Span, TriggerRow
+from scheduled.core.runs import JobState, OpenRun, Span, StartRequest
 from scheduled.schedules.schedule import Schedule
 
 HOURLY = Schedule("cron", "0 * * * *")
@@ -115,10 +115,13 @@ def test_a_pause_holds_only_its_own_job_or_target(paused, expected):
 
 
 def test_a_start_request_starts_its_target():
-    row = TriggerRow(id=7, job="a", target="y", event="disk_full", payload={}, depth=1, at=90.5)
+    row = StartRequest(id=7, job="a", target="y", event="disk_full", payload={}, depth=1, at=90.5)
 
     found = planner.plan(
-        {"a": a_job()}, states(a_state(X, "14:00"), a_state(Y, "14:00")), NOW, holds=Holds(triggers=(row,))
+        {"a": a_job()},
+        states(a_state(X, "14:00"), a_state(Y, "14:00")),
+        NOW,
+        holds=Holds(start_requests=(row,)),
     )
 
     assert started(found) == [(Y, "a@y-19700101T000130Z-disk_full-7", 0)]

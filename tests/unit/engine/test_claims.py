@@ -11,7 +11,7 @@ from scheduled.schedules.zones import MINUTE
 from scheduled.state.sqlite.ledger import SqliteLedger
 
 NOON = 1_772_884_800
-HOLDER = Claimant(tick="tick", boot="boot", host="host")
+CLAIMANT = Claimant(tick="tick", boot="boot", host="host")
 
 
 @pytest.fixture
@@ -26,10 +26,10 @@ def test_later_slots_wait_with_reason_running_once_an_earlier_one_is_claimed(tmp
     with closing(SqliteLedger(tmp_path / "ledger.db")) as ledger:
         with ledger.transaction():
             planning.register(ledger, found, NOON)
-            planned = planning.plan_and_note(ledger, found, NOON + 5 * MINUTE)
+            planned = planning.plan_and_record(ledger, found, NOON + 5 * MINUTE)
         before = [row.open_reason for row in ledger.job_rows()]
         with ledger.transaction():
-            taken = claims.take(ledger, planned.starts, HOLDER, NOON + 5 * MINUTE)
+            taken = claims.take(ledger, planned.starts, CLAIMANT, NOON + 5 * MINUTE)
         after = [row.open_reason for row in ledger.job_rows()]
 
     assert (before, len(taken), after) == ([None], 1, ["running"])

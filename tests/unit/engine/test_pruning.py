@@ -11,7 +11,7 @@ from scheduled.paths import Paths
 from scheduled.queries.audit import audit
 from scheduled.schedules.zones import DAY
 from scheduled.state import directories
-from tests.fixtures.ledgers import DAILY, HOLDER, HOURLY, LEDGERS, a_claim, an_ending, by_hand
+from tests.fixtures.ledgers import CLAIMANT, DAILY, HOURLY, LEDGERS, a_claim, an_attempt_result, by_hand
 
 NOW = 200 * DAY
 
@@ -25,8 +25,8 @@ def ledger(tmp_path):
         for day in range(200):
             slot = 7 + day * DAY
             run_id = f"run-{slot}"
-            ledger.claim(a_claim(slot), HOLDER, float(slot))
-            ledger.ended(an_ending(run_id), "success", None, None)
+            ledger.claim(a_claim(slot), CLAIMANT, float(slot))
+            ledger.ended(an_attempt_result(run_id), "success", None, None)
             ledger.record_verdict(JobKey("job"), Span(slot, slot, 1), "success", "", run_id, slot)
             ledger.advance(JobKey("job"), slot)
     yield ledger
@@ -69,8 +69,8 @@ def test_only_the_newest_runs_are_kept_but_all_verdicts(ledger):
 def test_runs_of_one_instant_are_counted_one_by_one(ledger):
     with ledger.transaction():
         for number in range(10):
-            ledger.claim(by_hand(f"hand-{number}"), HOLDER, float(NOW))
-            ledger.ended(an_ending(f"hand-{number}"), "success", None, None)
+            ledger.claim(by_hand(f"hand-{number}"), CLAIMANT, float(NOW))
+            ledger.ended(an_attempt_result(f"hand-{number}"), "success", None, None)
 
     pruned(ledger, before=0, keep_runs=4)
 
@@ -86,7 +86,7 @@ def test_the_newest_run_stays_however_old_it_is(ledger):
 def test_an_open_run_stays_however_old_it_is(ledger):
     with ledger.transaction():
         ledger.begin_epoch(JobKey("other"), HOURLY, 0)
-        ledger.claim(a_claim(3600, run_id="open", job="other"), HOLDER, 3600.0)
+        ledger.claim(a_claim(3600, run_id="open", job="other"), CLAIMANT, 3600.0)
 
     pruned(ledger, before=NOW * 2)
 

@@ -10,14 +10,14 @@ from scheduled.execution.report_file import CountLine, EventLine, Reported
 from scheduled.handlers.base import Outcome
 from scheduled.schedules.schedule import Schedule
 from tests.fixtures.ledgers import (
-    HOLDER,
+    CLAIMANT,
     HOUR,
     HOURLY,
     LEDGERS,
     a_claim,
     a_condition,
     a_notice,
-    an_ending,
+    an_attempt_result,
     by_hand,
     claimed,
     rows,
@@ -46,12 +46,12 @@ def settled(
         name="job", schedules=(Schedule("cron", "0 * * * *"),), action=Action("handler", name="x"), **values
     )
     run = ledger.open_run(run_id)
-    ending = an_ending(
+    attempt_result = an_attempt_result(
         run_id, status, attempt=run.attempt, exit_code=0 if status == "success" else 3, reason="why"
     )
     with ledger.transaction():
         context = SettleContext(jobs=Jobs({"job": job}), now=at, zone="UTC", compose=compose)
-        return settle_attempt(ledger, context, run, ending, reported or Reported())
+        return settle_attempt(ledger, context, run, attempt_result, reported or Reported())
 
 
 def a_report(status="success", **values):
@@ -108,7 +108,7 @@ def test_other_results_keep_their_name(ledger, status):
 
 def test_a_manual_run_moves_neither_position_nor_window(ledger):
     with ledger.transaction():
-        ledger.claim(by_hand(), HOLDER, 1.0)
+        ledger.claim(by_hand(), CLAIMANT, 1.0)
 
     (event,) = settled(ledger, run_id="by-hand")
 
@@ -164,7 +164,7 @@ def subjects_after_a_retry(ledger, first, second):
     """Settle a failed attempt and a successful retry, with these notices; return the posted subjects."""
     settled(ledger, "failed", a_report("failed", notices=first), retry=Retry(max_attempts=2, delay=0))
     with ledger.transaction():
-        ledger.reclaim(a_claim(HOUR, attempt=2), HOLDER, 1.0)
+        ledger.reclaim(a_claim(HOUR, attempt=2), CLAIMANT, 1.0)
     settled(ledger, "success", a_report(notices=second))
     return sorted(item.notice.subject for item in ledger.outbox())
 

@@ -15,11 +15,11 @@ from scheduled.execution.report_file import CountLine, Reported
 from scheduled.handlers.base import Outcome
 from scheduled.notify import problems
 from scheduled.schedules.zones import DAY, HOUR, MINUTE
-from tests.fixtures.ledgers import LEDGERS, a_condition, an_ending
+from tests.fixtures.ledgers import LEDGERS, a_condition, an_attempt_result
 
 NOON = 1_772_884_800
 NOW = NOON + 2 * HOUR
-HOLDER = Claimant(tick="tick", boot="boot", host="host")
+CLAIMANT = Claimant(tick="tick", boot="boot", host="host")
 X, Y = JobKey("job", "x"), JobKey("job", "y")
 JOBS = """timezone = "UTC"
 [jobs.job]
@@ -60,8 +60,8 @@ def ledger(tmp_path, config):
     with ledger.transaction():
         planning.register(ledger, config, NOON + MINUTE)
     with ledger.transaction():
-        plan = planning.plan_and_note(ledger, config, NOON + HOUR)
-        assert len(claims.take(ledger, plan.starts, HOLDER, NOON + HOUR)) == 2
+        plan = planning.plan_and_record(ledger, config, NOON + HOUR)
+        assert len(claims.take(ledger, plan.starts, CLAIMANT, NOON + HOUR)) == 2
     yield ledger
     ledger.close()
 
@@ -70,7 +70,9 @@ def settled(ledger, config, key, status="success", reported=None, compose=lambda
     run = next(run for run in ledger.open_runs() if run.key == key)
     with ledger.transaction():
         context = SettleContext(jobs=config.jobs, now=float(NOW), zone="UTC", compose=compose)
-        return settle_attempt(ledger, context, run, an_ending(run.run_id, status), reported or Reported())
+        return settle_attempt(
+            ledger, context, run, an_attempt_result(run.run_id, status), reported or Reported()
+        )
 
 
 def positions(ledger):
@@ -90,10 +92,10 @@ def test_a_retry_and_a_success_of_two_targets_are_planned_side_by_side(ledger, c
     settled(ledger, config, X)
     settled(ledger, config, Y, "failed")
     with ledger.transaction():
-        plan = planning.plan_and_note(ledger, config, NOW, keys=[Y])
+        plan = planning.plan_and_record(ledger, config, NOW, keys=[Y])
         alone = [start.claim.key for start in plan.starts]
-        plan = planning.plan_and_note(ledger, config, NOW)
-        taken = claims.take(ledger, plan.starts, HOLDER, NOW)
+        plan = planning.plan_and_record(ledger, config, NOW)
+        taken = claims.take(ledger, plan.starts, CLAIMANT, NOW)
 
     assert alone == [Y]
     assert [(start.claim.key, start.claim.slots) for start in taken] == [(X, 1), (Y, 2)]
@@ -116,10 +118,10 @@ def test_counts_and_conditions_are_stored_for_the_target_that_reports_them(ledge
 
 def test_a_job_that_comes_after_another_waits_for_all_its_targets(ledger, config):
     settled(ledger, config, X)
-    before = ledger.triggers()
+    before = ledger.start_requests()
     settled(ledger, config, Y)
 
-    assert (before, [row.key for row in ledger.triggers()]) == ([], [JobKey("last")])
+    assert (before, [row.key for row in ledger.start_requests()]) == ([], [JobKey("last")])
 
 
 def test_an_event_starts_every_target_of_a_subscribed_job(ledger, config):
@@ -127,7 +129,7 @@ def test_an_event_starts_every_target_of_a_subscribed_job(ledger, config):
     with ledger.transaction():
         chains.spread(ledger, config.jobs, [Event(name="disk_full", payload={"disk": "/"})], 0, NOW)
 
-    assert [(row.key, row.payload, row.depth) for row in ledger.triggers()] == [
+    assert [(row.key, row.payload, row.depth) for row in ledger.start_requests()] == [
         (X, {"disk": "/"}, 1), (Y, {"disk": "/"}, 1), (JobKey("listens"), {"disk": "/"}, 1),
     ]  # fmt: skip
 
@@ -137,15 +139,15 @@ def test_a_chain_continues_once_all_targets_of_its_step_have_ended(ledger, confi
         for key in (X, Y):
             ledger.close_run(next(run.run_id for run in ledger.open_runs() if run.key == key), "success", "")
         claim = Claim(run_id="both-1", job="both", slot=None, attempt=1, slots=0, trigger="manual")
-        ledger.claim(claim, HOLDER, NOW)
+        ledger.claim(claim, CLAIMANT, NOW)
         chains.begin(config.jobs, ledger, config.jobs["both"], claim, NOW)
-    seen = [[row.key for row in ledger.triggers()]]
+    seen = [[row.key for row in ledger.start_requests()]]
     for key in (X, Y):
         with ledger.transaction():
-            row = next(row for row in ledger.triggers() if row.key == key)
-            claims.take(ledger, [starts.triggered(row, None)], HOLDER, NOW)
+            row = next(row for row in ledger.start_requests() if row.key == key)
+            claims.take(ledger, [starts.requested(row, None)], CLAIMANT, NOW)
         settled(ledger, config, key)
-        seen.append([row.key for row in ledger.triggers() if row.parent])
+        seen.append([row.key for row in ledger.start_requests() if row.parent])
 
     assert seen == [[X, Y], [Y], [JobKey("listens")]]
 
@@ -157,7 +159,7 @@ def test_a_target_frozen_by_a_backward_clock_step_is_rewound(ledger, config):
         planning.record_verdict(ledger, X, Span(NOW, NOW + 2 * DAY, 49), "skipped", "by hand", None, NOW)
         ledger.advance(X, NOW + 2 * DAY)
         warning = clock_steps.step_back(ledger, config.jobs, NOW + 1)
-        aside = [(found.key, found.position) for found in ledger.laid_aside()]
+        aside = [(found.key, found.position) for found in ledger.saved_positions()]
         went_back = positions(ledger)
         again = clock_steps.leap_forward(ledger, NOW + 1.0, NOW + 2 * DAY, leapt=True)
 
@@ -170,10 +172,10 @@ def test_the_incident_of_a_target_names_the_target(ledger, config):
     settled(ledger, config, Y, "failed")
     run = next(run for run in ledger.open_runs() if run.key == Y)
     with ledger.transaction():
-        ledger.reclaim(starts.again(run).claim, HOLDER, NOW)
+        ledger.reclaim(starts.again(run).claim, CLAIMANT, NOW)
         run = ledger.open_run(run.run_id)
         context = SettleContext(jobs=config.jobs, now=float(NOW), zone="UTC", compose=lambda *_: [])
-        settle_attempt(ledger, context, run, an_ending(run.run_id, "failed", attempt=2), Reported())
+        settle_attempt(ledger, context, run, an_attempt_result(run.run_id, "failed", attempt=2), Reported())
 
     found = problems.current(ledger, config.jobs, [], [])
 

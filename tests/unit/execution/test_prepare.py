@@ -143,7 +143,7 @@ def test_the_environment_describes_the_run_in_the_zone_of_the_job(holds):
         "SCHEDULED_RUN_ID": "job-1",
         "SCHEDULED_FOR": "2025-07-03T14:00:00+02:00",
         "SCHEDULED_MISSED": "3",
-        "SCHEDULED_LAST_SUCCESS": "2025-07-02T14:00:00+02:00",
+        "SCHEDULED_WINDOW_START": "2025-07-02T14:00:00+02:00",
         "SCHEDULED_ATTEMPT": "2",
         "SCHEDULED_TRIGGER": "schedule",
         "SCHEDULED_EVENT": "",
@@ -156,7 +156,7 @@ def test_a_manual_run_has_no_slot_and_nothing_missed(holds):
 
     env = specified(holds, claim=claim).env
 
-    assert [env[f"SCHEDULED_{name}"] for name in ("FOR", "MISSED", "LAST_SUCCESS", "TRIGGER")] == [
+    assert [env[f"SCHEDULED_{name}"] for name in ("FOR", "MISSED", "WINDOW_START", "TRIGGER")] == [
         "",
         "0",
         "",

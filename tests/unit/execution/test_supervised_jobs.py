@@ -23,7 +23,7 @@ SHELL = ("/bin/sh", "-c")
 def printed(supervised, script, **values):
     """Return the words that a shell script printed."""
     job = supervised.submit(*SHELL, script, **values)
-    assert job.ending().status == "success", job.printed()
+    assert job.attempt_result().status == "success", job.printed()
     return job.printed().split()
 
 
@@ -69,9 +69,11 @@ def test_the_limits_are_set(supervise):
 
 
 def test_a_limit_that_is_reached_ends_the_job(supervise):
-    ending = supervise().submit(*SHELL, "yes > big", limits=Limits(file_size=1 << 16)).ending()
+    attempt_result = (
+        supervise().submit(*SHELL, "yes > big", limits=Limits(file_size=1 << 16)).attempt_result()
+    )
 
-    assert (ending.status, ending.signal in (signal.SIGXFSZ, None)) == ("failed", True)
+    assert (attempt_result.status, attempt_result.signal in (signal.SIGXFSZ, None)) == ("failed", True)
 
 
 def test_standard_input_is_empty(supervise):
@@ -83,14 +85,14 @@ def test_a_job_inherits_no_descriptor_except_its_output(supervise, tmp_path):
 
     job = supervise().submit(PYTHON, "-c", code)
 
-    assert job.ending().status == "success"
+    assert job.attempt_result().status == "success"
     found = {line for line in job.printed().split() if not line.startswith("/proc/")}
     assert found == {"/dev/null", str(tmp_path / "job.log")}
 
 
 def test_the_output_file_is_private(supervise):
     job = supervise().submit("true")
-    job.ending()
+    job.attempt_result()
 
     assert job.output().stat().st_mode & 0o777 == 0o600
 
@@ -100,9 +102,13 @@ def test_long_output_is_cut_to_the_limit(supervise):
         *SHELL, "echo begin; head -c 30000000 /dev/zero; echo; echo end", output_limit=10_000
     )
 
-    ending = job.ending()
+    attempt_result = job.attempt_result()
     kept = job.output().read_bytes()
-    assert (ending.status, ending.output_bytes <= 30_000_011, len(kept) < 10_100) == ("success", True, True)
+    assert (attempt_result.status, attempt_result.output_bytes <= 30_000_011, len(kept) < 10_100) == (
+        "success",
+        True,
+        True,
+    )
     assert (kept[:6], kept[-5:]) == (b"begin\n", b"\nend\n")
     assert b"bytes dropped ...]" in kept
 
@@ -124,8 +130,8 @@ def test_an_unknown_handler_fails_and_is_named(supervise):
     task = {"handler": "nosuch", "job": "job", "zone": "UTC", "options": {}, "sender": "@trigger"}
     job = supervise().submit(task=task)
 
-    ending = job.ending()
-    assert (ending.status, ending.exit_code, "nosuch" in job.printed()) == ("failed", 1, True)
+    attempt_result = job.attempt_result()
+    assert (attempt_result.status, attempt_result.exit_code, "nosuch" in job.printed()) == ("failed", 1, True)
 
 
 # Handlers and handler processes
@@ -174,7 +180,7 @@ def test_one_process_runs_built_in_handlers_in_turn_each_with_its_own_environmen
     jobs = supervise()
     submit(jobs, "memory_rollover", "mail_cleanup", "daily_report")
 
-    assert {ending.status for ending in jobs.endings().values()} == {"success"}
+    assert {attempt_result.status for attempt_result in jobs.attempt_results().values()} == {"success"}
     assert len(set(pids_of(jobs).values())) == 1
     assert data_of(jobs, "daily_report") == {
         "before": ["memory_rollover", "mail_cleanup"],
@@ -189,9 +195,18 @@ def test_a_handler_that_crashes_or_hangs_ends_no_other(supervise):
     submit(jobs, "metrics", timeout=1)
     submit(jobs, "mail_cleanup", "daily_report")
 
-    endings, pids = jobs.endings(), pids_of(jobs)
-    assert [endings[name].status for name in pids] == ["failed", "success", "timed_out", "success", "success"]
-    assert (endings["health"].signal, endings["metrics"].signal) == (signal.SIGKILL, signal.SIGTERM)
+    attempt_results, pids = jobs.attempt_results(), pids_of(jobs)
+    assert [attempt_results[name].status for name in pids] == [
+        "failed",
+        "success",
+        "timed_out",
+        "success",
+        "success",
+    ]
+    assert (attempt_results["health"].signal, attempt_results["metrics"].signal) == (
+        signal.SIGKILL,
+        signal.SIGTERM,
+    )
     assert pids["memory_rollover"] == pids["metrics"]
     assert pids["mail_cleanup"] == pids["daily_report"]
     assert len(set(pids.values())) == 3
@@ -205,7 +220,7 @@ def test_a_handler_of_another_distribution_gets_a_process_of_its_own(supervise, 
     submit(jobs, "first", "second", handler="foreign")
     submit(jobs, "daily_report")
 
-    jobs.endings()
+    jobs.attempt_results()
     pids = pids_of(jobs)
     assert pids["mail_cleanup"] == pids["daily_report"]
     assert len(set(pids.values())) == 3
@@ -218,7 +233,7 @@ def test_a_handler_of_another_distribution_gets_a_process_of_its_own(supervise, 
 def test_cached_data_is_dropped_after_a_program_a_failure_or_before_a_retry(supervise, between):
     jobs = supervise(max_parallel=2)
     submit(jobs, "mail_cleanup")
-    jobs.endings()
+    jobs.attempt_results()
     if between == "a command":
         jobs.submit("true", name="cmd", group="workspace")
     elif between == "a running command":
@@ -227,7 +242,7 @@ def test_cached_data_is_dropped_after_a_program_a_failure_or_before_a_retry(supe
         submit(jobs, "nosuch", handler="metrics", timeout=1)
     submit(jobs, "daily_report", attempt=2 if between == "a retry" else 1)
 
-    jobs.endings()
+    jobs.attempt_results()
     assert data_of(jobs, "daily_report")["before"] == []
 
 
@@ -235,7 +250,7 @@ def test_cached_data_is_dropped_after_a_program_a_failure_or_before_a_retry(supe
 def test_a_result_is_written_before_its_process_starts_another_run(supervise):
     jobs = supervise()
     submit(jobs, "memory_rollover", "mail_cleanup", "daily_report")
-    jobs.endings()
+    jobs.attempt_results()
 
     kinds = [type(record).__name__ for record in read_records((jobs.root / "tick.jsonl").read_bytes())]
     assert kinds == ["Started", "Ended"] * 3
@@ -248,7 +263,7 @@ def test_an_import_error_during_an_upgrade_ends_no_other_job(supervise, monkeypa
     jobs.submit("sleep", "0.5", name="running")
     submit(jobs, "mail_cleanup")
 
-    assert jobs.endings()["running"].status == "success"
+    assert jobs.attempt_results()["running"].status == "success"
     [not_started] = jobs.found(NotStarted)
     assert "handler_host" in not_started.reason
 
@@ -261,7 +276,7 @@ def test_a_process_with_irreversible_settings_is_not_reused(supervise, setting):
     submit(jobs, "memory_rollover", **setting)
     submit(jobs, "daily_report")
 
-    assert {ending.status for ending in jobs.endings().values()} == {"success"}
+    assert {attempt_result.status for attempt_result in jobs.attempt_results().values()} == {"success"}
     pids = pids_of(jobs)
     assert pids["mail_cleanup"] == pids["daily_report"] != pids["memory_rollover"]
 
@@ -286,9 +301,12 @@ def test_at_most_max_parallel_jobs_run_at_once(supervise, tmp_path, max_parallel
     for number in range(4):
         jobs.submit(*SHELL, WORK, name=f"job{number}", urgent=True)
 
-    endings = jobs.endings()
+    attempt_results = jobs.attempt_results()
 
-    assert ({ending.status for ending in endings.values()}, most_at_once(tmp_path)) == (
+    assert (
+        {attempt_result.status for attempt_result in attempt_results.values()},
+        most_at_once(tmp_path),
+    ) == (
         {"success"},
         max_parallel,
     )
@@ -300,7 +318,7 @@ def test_jobs_of_a_group_run_one_at_a_time_and_others_overtake_them(supervise, t
         jobs.submit(*SHELL, WORK, name=f"job{number}", group="disk")
     jobs.submit("true", name="free")
 
-    jobs.endings()
+    jobs.attempt_results()
 
     order = [record.run_id for record in jobs.found(Started)]
     assert (most_at_once(tmp_path), order.index("free") <= 1) == (1, True)
@@ -312,7 +330,7 @@ def test_jobs_start_in_the_order_of_submission(supervise):
     for number in range(5):
         jobs.submit("true", name=f"job{number}")
 
-    jobs.endings()
+    jobs.attempt_results()
 
     assert [record.run_id for record in jobs.found(Started)] == [f"job{number}" for number in range(5)]
 
@@ -323,8 +341,8 @@ def test_after_its_time_limit_a_tick_starts_only_urgent_jobs(supervise):
         "true", name="urgent", urgent=True
     )
 
-    endings = jobs.endings()
+    attempt_results = jobs.attempt_results()
 
-    assert (sorted(endings), [(record.run_id, record.deferred) for record in jobs.found(NotStarted)]) == (
+    assert (sorted(attempt_results), [(record.run_id, record.deferred) for record in jobs.found(NotStarted)]) == (
         ["first", "urgent"], [("late", True)],
     )  # fmt: skip

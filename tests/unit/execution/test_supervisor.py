@@ -34,19 +34,24 @@ def pids(text):
 def test_exit_code_0_is_a_success(supervise):
     job = supervise().submit(*SHELL, "echo out; echo err >&2")
 
-    ending = job.ending()
-    assert (ending.status, ending.exit_code, ending.signal, ending.reason, ending.output_bytes) == (
+    attempt_result = job.attempt_result()
+    assert (attempt_result.status, attempt_result.exit_code, attempt_result.signal, attempt_result.reason, attempt_result.output_bytes) == (
         "success", 0, None, "", 8,
     )  # fmt: skip
     assert sorted(job.printed().split()) == ["err", "out"]
-    assert ending.started_at <= ending.finished_at <= time.time()
+    assert attempt_result.started_at <= attempt_result.finished_at <= time.time()
 
 
 @pytest.mark.parametrize("code", [1, 3, 255])
 def test_another_exit_code_is_a_failure_and_is_recorded(supervise, code):
-    ending = supervise().submit(*SHELL, f"exit {code}").ending()
+    attempt_result = supervise().submit(*SHELL, f"exit {code}").attempt_result()
 
-    assert (ending.status, ending.exit_code, ending.signal, ending.reason) == (
+    assert (
+        attempt_result.status,
+        attempt_result.exit_code,
+        attempt_result.signal,
+        attempt_result.reason,
+    ) == (
         "failed",
         code,
         None,
@@ -55,22 +60,22 @@ def test_another_exit_code_is_a_failure_and_is_recorded(supervise, code):
 
 
 def test_success_codes_are_a_success(supervise):
-    ending = supervise().submit(*SHELL, "exit 24", success_codes=(0, 24)).ending()
+    attempt_result = supervise().submit(*SHELL, "exit 24", success_codes=(0, 24)).attempt_result()
 
-    assert (ending.status, ending.exit_code) == ("success", 24)
+    assert (attempt_result.status, attempt_result.exit_code) == ("success", 24)
 
 
 def test_exit_code_75_defers_the_run(supervise):
-    assert supervise().submit(*SHELL, "exit 75").ending().status == "deferred"
+    assert supervise().submit(*SHELL, "exit 75").attempt_result().status == "deferred"
 
 
 @pytest.mark.parametrize("name", ["SEGV", "KILL", "TERM"])
 def test_a_signal_is_a_failure_and_is_named(supervise, name):
     number = signal.Signals[f"SIG{name}"]
 
-    ending = supervise().submit(*SHELL, f"kill -{name} $$").ending()
+    attempt_result = supervise().submit(*SHELL, f"kill -{name} $$").attempt_result()
 
-    assert (ending.status, ending.exit_code, ending.signal, ending.reason) == (
+    assert (attempt_result.status, attempt_result.exit_code, attempt_result.signal, attempt_result.reason) == (
         "failed", 128 + number, number, f"killed by SIG{name}",
     )  # fmt: skip
 
@@ -89,15 +94,15 @@ def test_a_signal_is_a_failure_and_is_named(supervise, name):
     ],
 )
 def test_a_program_that_cannot_be_started_fails_with_the_reason(supervise, argv, values, expected):
-    ending = supervise().submit(*argv, **values).ending()
+    attempt_result = supervise().submit(*argv, **values).attempt_result()
 
-    assert (ending.status, (ending.exit_code, ending.reason)) == ("failed", expected)
+    assert (attempt_result.status, (attempt_result.exit_code, attempt_result.reason)) == ("failed", expected)
 
 
 def test_without_an_output_file_an_attempt_is_not_started(supervise):
     job = supervise().submit("true", output="/no/such/place/x.log")
 
-    job.endings()
+    job.attempt_results()
     (record,) = job.found(NotStarted)
     assert (record.reason, record.deferred) == ("/no/such/place/x.log: No such file or directory", False)
 
@@ -106,14 +111,14 @@ def test_without_an_output_file_an_attempt_is_not_started(supervise):
 
 
 def test_a_job_is_ended_at_its_timeout(supervise):
-    ending = supervise().submit("sleep", "60", timeout=1).ending()
+    attempt_result = supervise().submit("sleep", "60", timeout=1).attempt_result()
 
-    assert (ending.status, ending.signal, ending.reason) == (
+    assert (attempt_result.status, attempt_result.signal, attempt_result.reason) == (
         "timed_out",
         signal.SIGTERM,
         "timed out after 1 s",
     )
-    assert 1000 <= ending.duration_ms < 5000
+    assert 1000 <= attempt_result.duration_ms < 5000
 
 
 def test_the_descendants_of_a_job_end_with_it(supervise, until):
@@ -121,7 +126,7 @@ def test_the_descendants_of_a_job_end_with_it(supervise, until):
         *SHELL, "(sleep 60 & echo $!; wait) & echo $!; sleep 60 & echo $!; wait", timeout=1
     )
 
-    assert job.ending().status == "timed_out"
+    assert job.attempt_result().status == "timed_out"
     descendants = pids(job.printed())
     assert len(descendants) == 3
     until(lambda: all(gone(pid) for pid in descendants))
@@ -133,15 +138,15 @@ def test_a_job_that_ignores_sigterm_is_killed_with_its_children(supervise, until
         *SHELL, "trap '' TERM; sleep 60 & echo $!; while :; do sleep 60; done", timeout=1
     )
 
-    ending = job.ending()
-    assert (ending.status, ending.signal) == ("timed_out", signal.SIGKILL)
+    attempt_result = job.attempt_result()
+    assert (attempt_result.status, attempt_result.signal) == ("timed_out", signal.SIGKILL)
     until(lambda: all(gone(pid) for pid in pids(job.printed())))
 
 
 def test_children_that_ignore_sigterm_are_killed_when_their_job_ends(supervise, until):
     job = supervise().submit(*SHELL, "(trap '' TERM; sleep 60) & echo $!; exec sleep 60", timeout=1)
 
-    assert job.ending().status == "timed_out"
+    assert job.attempt_result().status == "timed_out"
     until(lambda: all(gone(pid) for pid in pids(job.printed())))
 
 
@@ -150,22 +155,30 @@ def test_a_job_may_clean_up_after_sigterm(supervise):
         *SHELL, "trap 'echo cleaned; exit 3' TERM; while :; do sleep 0.1; done", timeout=1
     )
 
-    ending = job.ending()
-    assert (ending.status, ending.exit_code, job.printed().split()[-1]) == ("timed_out", 3, "cleaned")
+    attempt_result = job.attempt_result()
+    assert (attempt_result.status, attempt_result.exit_code, job.printed().split()[-1]) == (
+        "timed_out",
+        3,
+        "cleaned",
+    )
 
 
 def test_a_stopped_job_is_continued_and_ended_at_its_timeout(supervise):
-    ending = supervise().submit(*SHELL, "kill -STOP $$", timeout=1).ending()
+    attempt_result = supervise().submit(*SHELL, "kill -STOP $$", timeout=1).attempt_result()
 
-    assert (ending.status, ending.signal, ending.duration_ms < 5000) == ("timed_out", signal.SIGTERM, True)
+    assert (attempt_result.status, attempt_result.signal, attempt_result.duration_ms < 5000) == (
+        "timed_out",
+        signal.SIGTERM,
+        True,
+    )
 
 
 def test_a_background_child_that_keeps_output_and_lock_delays_nothing(supervise):
     job = supervise().submit(*SHELL, "sleep 60 & echo $!")
 
-    ending = job.ending()
+    attempt_result = job.attempt_result()
     (child,) = pids(job.printed())
-    assert (ending.status, ending.duration_ms < 5000) == ("success", True)
+    assert (attempt_result.status, attempt_result.duration_ms < 5000) == ("success", True)
     assert (gone(child), is_held(job.output())) == (False, True)
 
 
@@ -178,8 +191,8 @@ def test_stop_ends_running_attempts_and_starts_no_more(supervise):
 
     job.supervisor.stop()
 
-    ending = job.endings()["first"]
-    assert (ending.status, ending.reason) == ("interrupted", "the tick was stopped")
+    attempt_result = job.attempt_results()["first"]
+    assert (attempt_result.status, attempt_result.reason) == ("interrupted", "the tick was stopped")
     assert [(record.run_id, record.reason) for record in job.found(NotStarted)] == [
         ("second", "the tick was stopped")
     ]
@@ -224,12 +237,12 @@ def test_the_supervisor_ignores_a_closed_terminal(supervise, number):
 
     os.kill(job.supervisor.pid, number)
 
-    assert (job.ending().status, job.printed()) == ("success", "done\n")
+    assert (job.attempt_result().status, job.printed()) == ("success", "done\n")
 
 
 def test_the_supervisor_holds_a_lock_while_it_is_alive(supervise, until):
     job = supervise().submit("true")
-    job.ending()
+    job.attempt_result()
     held = is_held(job.results)
 
     job.supervisor.close()

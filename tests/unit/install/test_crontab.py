@@ -365,7 +365,7 @@ def test_every_error_has_its_exit_code():
 
 
 def test_the_plan_is_that_of_the_running_installation(tmp_path):
-    plan = crontab.plan(config=tmp_path / "c.toml", state=tmp_path / "s", every=10)
+    plan = crontab.install_plan(config=tmp_path / "c.toml", state=tmp_path / "s", every=10)
 
     assert plan.python.is_absolute()
     assert plan.main.is_file()
@@ -377,7 +377,7 @@ def test_the_python_of_a_virtual_environment_is_not_resolved(tmp_path, monkeypat
     python.symlink_to("/bin/sh")
     monkeypatch.setattr("sys.executable", str(python))
 
-    assert crontab.plan(config=tmp_path, state=tmp_path).python == python
+    assert crontab.install_plan(config=tmp_path, state=tmp_path).python == python
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")

@@ -40,7 +40,7 @@ def test_with_a_workspace_its_built_in_jobs_are_enabled(home, config):
 
 def test_every_example_is_a_valid_job(config):
     config.parent.mkdir(parents=True)
-    config.write_text(starter.switch_on(starter.starter()))
+    config.write_text(starter.uncomment(starter.starter()))
 
     found = load_config(config)
 

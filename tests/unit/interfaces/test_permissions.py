@@ -39,5 +39,5 @@ def test_a_refusal_names_the_missing_permission_in_addition_to_the_granted_ones(
 
     permissions.need(None)
     permissions.need("run")
-    with pytest.raises(ForbiddenError, match=r'\[mcp\] allow = \["run", "toggle"\]'):
-        permissions.need("toggle")
+    with pytest.raises(ForbiddenError, match=r'\[mcp\] allow = \["run", "override"\]'):
+        permissions.need("override")

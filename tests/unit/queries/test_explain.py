@@ -10,7 +10,7 @@ from scheduled.instance import Instance
 from scheduled.queries.explain import explain
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import HOUR, MINUTE
-from tests.fixtures.ledgers import HOLDER, LEDGERS, a_claim, an_ending
+from tests.fixtures.ledgers import CLAIMANT, LEDGERS, a_claim, an_attempt_result
 
 JOB = '[jobs.job]\ncron = "0 * * * *"\ncommand = "true"\n'
 NOW = 1_772_600_820  # 2026-03-04 05:07 UTC
@@ -25,8 +25,8 @@ def ledger(tmp_path, monkeypatch):
     ledger = LEDGERS["sqlite"](tmp_path)
     with ledger.transaction():
         ledger.begin_epoch(JobKey("job"), (Schedule("cron", "0 * * * *"),), SLOT - 5 * HOUR)
-        ledger.claim(a_claim(SLOT - HOUR, run_id="run-4"), HOLDER, SLOT - HOUR + 0.0)
-        ledger.ended(an_ending("run-4"), "success", None, None)
+        ledger.claim(a_claim(SLOT - HOUR, run_id="run-4"), CLAIMANT, SLOT - HOUR + 0.0)
+        ledger.ended(an_attempt_result("run-4"), "success", None, None)
         ledger.record_verdict(
             JobKey("job"), Span(SLOT - 4 * HOUR, SLOT - 2 * HOUR, 3), "coalesced", "", "run-4", 0
         )
@@ -53,12 +53,12 @@ def sentence(tmp_path, ledger):
 
 
 def claimed(ledger):
-    ledger.claim(a_claim(SLOT, run_id="run-5"), HOLDER, NOW - 60.0)
+    ledger.claim(a_claim(SLOT, run_id="run-5"), CLAIMANT, NOW - 60.0)
 
 
 def failed(retry_at):
     return lambda ledger: ledger.ended(
-        an_ending("run-5", "failed", reason="exit code 4"), "waiting_retry", retry_at, None
+        an_attempt_result("run-5", "failed", reason="exit code 4"), "waiting_retry", retry_at, None
     )
 
 

@@ -14,7 +14,7 @@ from scheduled.engine import planning
 from scheduled.instance import Instance
 from scheduled.notify import problems
 from scheduled.paths import Paths
-from scheduled.queries import audit, forecast, history, incidents, jobs, plan, status
+from scheduled.queries import audit, dry_run, forecast, history, incidents, jobs, status
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import HOUR
 from scheduled.state import directories, snapshot
@@ -43,7 +43,7 @@ def instance(tmp_path, monkeypatch):
             ledger.advance(key, position)
         ledger.pause(Y, None)
         ledger.put_condition(X, Condition(key="k", group="g"), 1.0)
-        ledger.put_condition(problems.OWNER, Condition(key=f"job:{Y}", group="trouble"), 2.0)
+        ledger.put_condition(problems.OWNER, Condition(key=f"job:{Y}", group="problem"), 2.0)
         ledger.remember("planned", str(NOW))
         document = snapshot.summary(ledger, {}, "UTC", NOW)
     snapshot.publish(paths.snapshot, document, next_due=None, edited=0, now=NOW, zone="UTC")
@@ -59,7 +59,7 @@ def when(slot):
 
 
 def test_the_plan_of_a_tick_names_the_target(instance):
-    assert of(plan.plan(instance), "job", "target", "scheduled_for") == [("job", "x", when(SLOT))]
+    assert of(dry_run.dry_run(instance), "job", "target", "scheduled_for") == [("job", "x", when(SLOT))]
 
 
 def test_status_has_a_line_for_each_target(instance):
@@ -92,7 +92,7 @@ def test_incidents_name_the_target(instance):
 
 
 def test_the_verdicts_of_a_job_include_all_its_targets(instance):
-    (found,) = history.recent_verdicts(instance).values()
+    (found,) = history.recent_statuses(instance).values()
 
     assert of(found, "reason") == [("of job@x",), ("of job@y",)]
 

@@ -11,7 +11,7 @@ from scheduled.state.sqlite.ledger import SqliteLedger
 PARTS = {
     "Positions": "positions",
     "Runs": "runs",
-    "Triggers": "triggers",
+    "StartRequests": "start_requests",
     "History": "history",
     "Conditions": "conditions",
     "Overrides": "overrides",

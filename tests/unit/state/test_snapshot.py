@@ -8,8 +8,8 @@ from scheduled.core.keys import JobKey
 from scheduled.errors import StateError
 from scheduled.schedules.schedule import Schedule
 from scheduled.state import snapshot
-from scheduled.state.snapshot import Restored, Switches
-from tests.fixtures.ledgers import HOUR, HOURLY, LEDGERS, an_ending, claimed, end
+from scheduled.state.snapshot import Restored, SavedOverrides
+from tests.fixtures.ledgers import HOUR, HOURLY, LEDGERS, an_attempt_result, claimed, end
 
 NOW = 1_770_127_200.75  # 2026-02-03T14:00:00.75Z
 
@@ -160,7 +160,7 @@ def test_the_last_tick_was_idle_until_something_was_due(path):
 
 def test_positions_and_schedules_are_restored(path, ledger):
     claimed(ledger, HOUR)
-    end(ledger, an_ending("run-3600"), "success")
+    end(ledger, an_attempt_result("run-3600"), "success")
     with ledger.transaction():
         ledger.advance(JobKey("job"), HOUR)
         ledger.succeeded(JobKey("job"), HOUR)
@@ -181,7 +181,7 @@ def test_the_state_of_targets_is_restored(path, ledger):
     assert {found.key: found.position for found in snapshot.essentials(path)} == {
         JobKey("job"): 0, keys[0]: 0, keys[1]: 1, keys[2]: 2, keys[3]: 3,
     }  # fmt: skip
-    assert snapshot.switches(path) == Switches(
+    assert snapshot.saved_overrides(path) == SavedOverrides(
         {key: bool(place % 2) for place, key in enumerate(keys)}, dict.fromkeys(keys)
     )
 
@@ -200,7 +200,7 @@ def test_an_invalid_label_is_ignored(path):
 
     key = JobKey("a", "x")
     assert [found.key for found in snapshot.essentials(path)] == [key]
-    assert snapshot.switches(path) == Switches({key: True}, {key: None})
+    assert snapshot.saved_overrides(path) == SavedOverrides({key: True}, {key: None})
 
 
 def test_invalid_entries_are_ignored_and_the_others_are_restored(path):
@@ -217,7 +217,7 @@ def test_overrides_and_pauses_are_restored(path, ledger):
         ledger.pause(JobKey("job"), None)
     published(path, snapshot.summary(ledger, {}, "Europe/Berlin", HOUR - 1))
 
-    assert snapshot.switches(path) == Switches(
+    assert snapshot.saved_overrides(path) == SavedOverrides(
         {JobKey("job"): False}, {JobKey(""): HOUR, JobKey("job"): None}
     )
 
@@ -226,14 +226,14 @@ def test_invalid_overrides_and_pauses_are_ignored_and_the_others_are_restored(pa
     paused = {"a": "soon", "b": 7, "c": None, "d": "9999-12-31T23:59:59+00:00", "e": [], "f": "x" * 9999}
     published(path, {"overridden": {"a": True, "b": 1, "c": None}, "paused": paused})
 
-    assert snapshot.switches(path) == Switches({JobKey("a"): True}, {JobKey("c"): None})
+    assert snapshot.saved_overrides(path) == SavedOverrides({JobKey("a"): True}, {JobKey("c"): None})
 
 
 @pytest.mark.parametrize("content", [[], "x", None, 3])
 def test_overrides_and_pauses_that_are_no_object_restore_nothing(path, content):
     published(path, {"overridden": content, "paused": content})
 
-    assert snapshot.switches(path) == Switches({}, {})
+    assert snapshot.saved_overrides(path) == SavedOverrides({}, {})
 
 
 @pytest.mark.parametrize("jobs", [[], "x", None, 3])
@@ -274,7 +274,7 @@ def test_the_document_holds_the_results_of_the_built_in_jobs(ledger):
         ledger.count(JobKey("job"), "auto_opened", 4)
     claimed(ledger, HOUR)
     result = {"healthy": 3, "warnings": 1, "errors": 2, "notified_files": ["/a"]}
-    end(ledger, an_ending("run-3600", finished_at=NOW), "success", result=result)
+    end(ledger, an_attempt_result("run-3600", finished_at=NOW), "success", result=result)
 
     handlers = dict.fromkeys(("health", "memory_rollover", "mail_cleanup"), JobKey("job"))
     found = snapshot.summary(ledger, handlers, "Europe/Berlin", int(NOW))

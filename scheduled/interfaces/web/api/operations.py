@@ -210,10 +210,10 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         method="GET",
-        path="/jobs/{job}/verdicts",
-        summary="List a job's newest verdicts, oldest first",
-        call=lambda instance, arguments: service.recent_verdicts(instance, arguments.name)[arguments.name],
-        answer=list[schemas.Verdict],
+        path="/jobs/{job}/statuses",
+        summary="List the newest runs and slots of a job, oldest first",
+        call=lambda instance, arguments: service.recent_statuses(instance, arguments.name)[arguments.name],
+        answer=list[schemas.RecentStatus],
     ),
     Operation(
         method="GET",
@@ -310,9 +310,9 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         method="GET",
-        path="/plan",
+        path="/dry-run",
         summary="Preview what a tick would start now, with the reasons",
-        call=lambda instance, _: service.plan(instance),
+        call=lambda instance, _: service.dry_run(instance),
         answer=list[schemas.Planned],
     ),
     Operation(

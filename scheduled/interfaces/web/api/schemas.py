@@ -182,7 +182,7 @@ class JobAnswer(JobLine, kw_only=True):
     """A job: its settings, its state and its next slots."""
 
     settings: dict[str, Any]
-    standing: dict[str, Any]
+    state: dict[str, Any]
     next: list[str]
 
 
@@ -292,7 +292,7 @@ class Status(msgspec.Struct, kw_only=True):
     """The status of all jobs and of the ticks."""
 
     healthy: bool
-    troubles: list[str]
+    problems: list[str]
     ticks: dict[str, Any]
     scheduler_running: bool
     uptime_seconds: int
@@ -341,13 +341,13 @@ class Incident(msgspec.Struct, kw_only=True):
     payload: dict[str, Any]
 
 
-class Verdict(msgspec.Struct, kw_only=True):
-    """The verdict of a slot, or of consecutive slots that were decided together."""
+class RecentStatus(msgspec.Struct, kw_only=True):
+    """The status of a run, or the verdict of consecutive slots that were decided together."""
 
     at: str
     until: str
     slots: int
-    verdict: str
+    status: str
     reason: str | None
     run_id: str | None
 

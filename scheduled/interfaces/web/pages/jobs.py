@@ -58,11 +58,11 @@ def live_jobs(request: Request) -> Response:
 
 
 def _jobs(instance: Instance) -> dict[str, Any]:
-    recent = service.recent_verdicts(instance)
+    recent = service.recent_statuses(instance)
     return {
         "jobs": service.jobs(instance),
         "running": {
-            name for name, entries in recent.items() if entries and entries[-1]["verdict"] in UNDER_WAY
+            name for name, entries in recent.items() if entries and entries[-1]["status"] in UNDER_WAY
         },
         "recent_results": {name: svg.history_bars(entries) for name, entries in recent.items()},
     }
@@ -79,7 +79,7 @@ def _job(instance: Instance, name: str) -> dict[str, Any]:
     return {
         "job": found,
         "explained": service.explain(instance, name),
-        "recent_results": svg.history_bars(service.recent_verdicts(instance, name)[name]),
+        "recent_results": svg.history_bars(service.recent_statuses(instance, name)[name]),
         "runs": history,
         "durations": svg.durations(history),
         "log": _log(instance, history[0]["run_id"]) if history else None,

@@ -48,22 +48,22 @@ def history_bars(entries: Sequence[Mapping[str, Any]], places: int = 30) -> Pict
     first = empty * (BAR + GAP)
     bars = [Bar(index * (BAR + GAP), TALL - LOW, LOW, "none", "") for index in range(empty)]
     bars += [_bar(first + index * (BAR + GAP), entry) for index, entry in enumerate(entries)]
-    counts = Counter(state(str(entry["verdict"])) for entry in entries)
+    counts = Counter(state(str(entry["status"])) for entry in entries)
     if not entries:
         label = "No results yet"
     else:
-        listed = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+        listed = ", ".join(f"{count} {status}" for status, count in counts.most_common())
         some = "Last result" if len(entries) == 1 else f"Last {len(entries)} results"
-        label = f"{some}: {listed}; newest: {state(str(entries[-1]['verdict']))}"
+        label = f"{some}: {listed}; newest: {state(str(entries[-1]['status']))}"
     return Picture(bars, places * (BAR + GAP) - GAP, TALL, label)
 
 
 def _bar(x: float, entry: Mapping[str, Any]) -> Bar:
-    kind, height = KINDS.get(str(entry["verdict"]), OPEN)
+    kind, height = KINDS.get(str(entry["status"]), OPEN)
     several = f", {entry['slots']} slots" if entry["slots"] > 1 else ""
     reason = f": {entry['reason']}" if entry["reason"] else ""
     return Bar(
-        x, TALL - height, height, kind, f"{full(entry['at'])} {state(entry['verdict'])}{several}{reason}"
+        x, TALL - height, height, kind, f"{full(entry['at'])} {state(entry['status'])}{several}{reason}"
     )
 
 

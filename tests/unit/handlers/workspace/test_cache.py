@@ -17,7 +17,7 @@ from scheduled.handlers.formats.branches import Branch
 from scheduled.handlers.formats.message import count, mail_of
 from scheduled.handlers.workspace import cache as cache_module
 from scheduled.handlers.workspace.cache import FileCache
-from scheduled.handlers.workspace.staleness import Options, Rule, Verdict
+from scheduled.handlers.workspace.staleness import MailAction, Options, Rule
 from scheduled.handlers.workspace.sweep import Sweep
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -254,19 +254,19 @@ MESSAGES = st.lists(
 
 def judged(messages, options):
     """Apply the rule to each message, as the sweep does under the lock."""
-    verdicts, must_read = [], False
+    actions, must_read = [], False
     for message in messages:
         try:
             if not isinstance(message, dict):
                 must_read = True
                 continue
             mail = mail_of(message)
-            verdicts.append(Rule(options, NOW, ZONE, "@trigger").verdict(mail))
+            actions.append(Rule(options, NOW, ZONE, "@trigger").action(mail))
             must_read = must_read or mail.was_auto_opened
         except ValueError:
             must_read = True
-    overdue = Verdict.OPEN in verdicts or Verdict.CLOSE in verdicts
-    return overdue, must_read, verdicts.count(Verdict.WAITING)
+    overdue = MailAction.OPEN in actions or MailAction.CLOSE in actions
+    return overdue, must_read, actions.count(MailAction.WAITING)
 
 
 @given(MESSAGES, st.booleans())

@@ -3,8 +3,8 @@
 from scheduled.interfaces.web.pages import svg
 
 
-def entry(verdict, slots=1, reason=None):
-    return {"at": "2026-03-02T03:00:00+01:00", "until": "2026-03-02T03:00:00+01:00", "slots": slots, "verdict": verdict, "reason": reason, "run_id": None}  # fmt: skip
+def entry(status, slots=1, reason=None):
+    return {"at": "2026-03-02T03:00:00+01:00", "until": "2026-03-02T03:00:00+01:00", "slots": slots, "status": status, "reason": reason, "run_id": None}  # fmt: skip
 
 
 def test_recent_results_have_one_bar_each_with_the_newest_on_the_right():

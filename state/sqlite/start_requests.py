@@ -4,30 +4,30 @@ import sqlite3
 
 import msgspec
 
-from scheduled.core.runs import TriggerRow
+from scheduled.core.runs import StartRequest
 
 
-class Triggers:
-    """The `Triggers` of a ledger; see `state.ledger` for the contracts."""
+class StartRequests:
+    """The `StartRequests` of a ledger; see `state.ledger` for the contracts."""
 
     _db: sqlite3.Connection
 
-    def trigger(self, row: TriggerRow, at: float) -> None:
-        """See `Triggers.trigger`."""
+    def request_start(self, row: StartRequest, at: float) -> None:
+        """See `StartRequests.request_start`."""
         payload = msgspec.json.encode(row.payload).decode()
         self._db.execute(
-            "INSERT INTO triggers (job, target, event, payload, at, depth, parent, step)"
+            "INSERT INTO start_requests (job, target, event, payload, at, depth, parent, step)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (row.job, row.target, row.event, payload, at, row.depth, row.parent, row.step),
         )
 
-    def triggers(self) -> list[TriggerRow]:
-        """See `Triggers.triggers`."""
+    def start_requests(self) -> list[StartRequest]:
+        """See `StartRequests.start_requests`."""
         rows = self._db.execute(
-            "SELECT id, job, target, event, payload, depth, parent, step, at FROM triggers ORDER BY id"
+            "SELECT id, job, target, event, payload, depth, parent, step, at FROM start_requests ORDER BY id"
         )
         return [
-            TriggerRow(
+            StartRequest(
                 id=number,
                 job=job,
                 target=target,
@@ -41,6 +41,6 @@ class Triggers:
             for number, job, target, event, payload, depth, parent, step, at in rows
         ]
 
-    def take_trigger(self, trigger_id: int) -> bool:
-        """See `Triggers.take_trigger`."""
-        return self._db.execute("DELETE FROM triggers WHERE id = ?", (trigger_id,)).rowcount == 1
+    def take_start_request(self, request_id: int) -> bool:
+        """See `StartRequests.take_start_request`."""
+        return self._db.execute("DELETE FROM start_requests WHERE id = ?", (request_id,)).rowcount == 1

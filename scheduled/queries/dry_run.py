@@ -18,7 +18,7 @@ from scheduled.core.jobs import Job, Jobs, key_of, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest, OlderFirstError, start_for
 from scheduled.core.planner import JobPlan
-from scheduled.core.runs import JobState, TriggerRow
+from scheduled.core.runs import JobState, StartRequest
 from scheduled.core.starts import Start
 from scheduled.engine import chains, event_spool, intake, planning
 from scheduled.engine.runtime import Runtime, open_runtime
@@ -37,21 +37,21 @@ class TickPlan(msgspec.Struct, kw_only=True):
     plans: dict[JobKey, JobPlan] = {}
 
 
-def plan(instance: Instance, jobs: Sequence[str] = (), slot: str | None = None) -> list[dict[str, Any]]:
+def dry_run(instance: Instance, jobs: Sequence[str] = (), slot: str | None = None) -> list[dict[str, Any]]:
     """Return the runs that `run` with the same arguments would start now, in order, each with the reason.
 
     Raise ConfigError in the cases in which `run` raises it.
     """
-    return plan_of_run(open_runtime(instance), jobs, slot)
+    return dry_run_of(open_runtime(instance), jobs, slot)
 
 
-def plan_of_run(runtime: Runtime, names: Sequence[str], slot: str | None) -> list[dict[str, Any]]:
-    """Return what `plan` returns, for an open runtime."""
+def dry_run_of(runtime: Runtime, names: Sequence[str], slot: str | None) -> list[dict[str, Any]]:
+    """Return what `dry_run` returns, for an open runtime."""
     if slot is not None:
         return [run_for_slot(runtime, the_one(names), read(slot, runtime.zone))]
     known_jobs(runtime.config, names)
     if not names:
-        return plan_of_tick(runtime)
+        return dry_run_of_tick(runtime)
     return [{"job": name, "target": None, "why": "requested"} for name in names]
 
 
@@ -85,29 +85,31 @@ def run_for_slot(runtime: Runtime, name: str, slot: Instant) -> dict[str, Any]:
     return {"job": name, "target": None, "scheduled_for": stamp(slot, runtime.zone), "why": why + older}
 
 
-def plan_of_tick(runtime: Runtime) -> list[dict[str, Any]]:
+def dry_run_of_tick(runtime: Runtime) -> list[dict[str, Any]]:
     """Return the runs that a tick would start now, in order, each with the reason; gate commands are executed."""
     jobs, now = runtime.config.jobs, int(clock.now())
     with read_only(runtime.paths) as ledger:
         runtime.config.override(ledger.overrides())
-        gates = planning.ask_gates(ledger, runtime.config, now)
+        gates = planning.check_gates(ledger, runtime.config, now)
         holds = planning.holds_now(ledger, now, gates=gates, budget=runtime.config.max_runs)
-        holds = msgspec.structs.replace(holds, triggers=(*holds.triggers, *_new_requests(ledger, runtime)))
+        holds = msgspec.structs.replace(
+            holds, start_requests=(*holds.start_requests, *_new_requests(ledger, runtime))
+        )
         job_states = planning.foreseen(ledger, runtime.config, now)
     found = _rounds(jobs, job_states, now, holds)
-    held = holds.closed | holds.unasked
+    held = holds.closed | holds.unchecked
     return [
         *(_start(jobs[start.claim.job], start, runtime.zone) for start in found.starts),
         *(_wait(jobs[key.job], key, found.plans, held) for key, job in found.plans.items() if job.waits),
     ]
 
 
-def _new_requests(ledger: Ledger, runtime: Runtime) -> Iterator[TriggerRow]:
+def _new_requests(ledger: Ledger, runtime: Runtime) -> Iterator[StartRequest]:
     """Yield the start requests that the next tick would create for events: a boot, and the events in the spool."""
     for event in (*event_spool.waiting(ledger, runtime.paths), *intake.boot_since(ledger, clock.boot_id())):
-        for name in chains.listeners(runtime.config.jobs, event):
+        for name in chains.subscribers(runtime.config.jobs, event):
             for key in keys_of(runtime.config.jobs[name]):
-                yield chains.on_event(event, key, 0)
+                yield chains.start_request(event, key, 0)
 
 
 def _rounds(jobs: Jobs, job_states: Mapping[JobKey, JobState], now: Instant, holds: Holds) -> TickPlan:
@@ -138,13 +140,13 @@ def _ran(job_state: JobState, start: Start) -> JobState:
 
 def _left(holds: Holds, starts: Collection[Start]) -> Holds:
     """Return the holds for the next round: each start uses up the oldest start request of its job, and budget."""
-    triggers = list(holds.triggers)
+    requests = list(holds.start_requests)
     for start in starts:
-        if start.trigger is not None:
-            triggers.remove(next(row for row in triggers if row.key == start.claim.key))
+        if start.request is not None:
+            requests.remove(next(row for row in requests if row.key == start.claim.key))
     slots = sum(start.claim.slot is not None for start in starts)
     budget = None if holds.budget is None else max(0, holds.budget - slots)
-    return msgspec.structs.replace(holds, triggers=tuple(triggers), budget=budget)
+    return msgspec.structs.replace(holds, start_requests=tuple(requests), budget=budget)
 
 
 def _start(job: Job, start: Start, zone: str) -> dict[str, Any]:
