@@ -9,7 +9,7 @@ default:
 test *arguments:
     EXTRAS=test,lint tests/run.sh {{arguments}}
 
-# Run the unit and contract tests on every other Python from 3.11 on this machine.
+# Run the tests that depend most on the Python version on every other Python from 3.11 on this machine.
 pythons *arguments:
     tests/pythons.sh {{arguments}}
 
@@ -29,7 +29,7 @@ types:
 
 # Build the wheel and compare it with the source tree.
 wheel:
-    {{bin}}/python -m pytest -q tests/unit/test_wheel.py
+    {{bin}}/python -m pytest -q tests/e2e/packaging/test_wheel.py
     {{bin}}/python -m build
 
 # Compare with similar programs; `just bench idle plan` measures some rows, `just bench --gate` runs the check of CI.

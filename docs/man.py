@@ -9,7 +9,7 @@ import click
 
 from scheduled.cli.main import cli
 
-COMMON = ("help", "config", "state")  # options of all verbs: described once, under OPTIONS
+COMMON = ("help", "config", "state")  # options of all commands: described once, under OPTIONS
 PAGE = Path(__file__).with_name("scheduled.1")
 
 OPENING = r""".TH SCHEDULED 1 "" "scheduled" "User Commands"
@@ -18,7 +18,7 @@ scheduled \- run cron jobs and catch up on missed ones, without a daemon
 .SH SYNOPSIS
 .B scheduled
 .RI [ options ]
-.I verb
+.I command
 .RI [ arguments ]
 .SH DESCRIPTION
 The crontab calls
@@ -26,7 +26,7 @@ The crontab calls
 which accounts for every slot of every job since the last call, runs what is due, and exits.
 If there is no problem and standard output is not a terminal, it prints nothing.
 .SH OPTIONS
-These options may be given before or after the verb.
+These options may be given before or after the command.
 .TP
 .BI \-\-config " FILE"
 Read this scheduled.toml.
@@ -35,11 +35,11 @@ Read this scheduled.toml.
 Use this state directory.
 .TP
 .BR \-h ", " \-\-help
-Describe the command or the verb.
+Describe the program or the command.
 .TP
 .B \-\-version
-Print the version. Only before the verb.
-.SH VERBS
+Print the version. Only before the command.
+.SH COMMANDS
 """
 
 CLOSING = r""".SH EXIT STATUS
@@ -89,10 +89,10 @@ the output of the runs and the reports. The default of XDG_STATE_HOME is ~/.loca
 
 def page() -> str:
     """Return the manual page in roff."""
-    return OPENING + "".join(_verbs()) + CLOSING
+    return OPENING + "".join(_sections()) + CLOSING
 
 
-def _verbs() -> Iterator[str]:
+def _sections() -> Iterator[str]:
     context = click.Context(cli, info_name="scheduled")
     for name, command in _commands(cli, context):
         inner = click.Context(command, info_name=name)

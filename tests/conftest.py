@@ -7,6 +7,7 @@ import pytest
 
 pytest_plugins = [
     "tests.fixtures.fault_points",
+    "tests.fixtures.file_systems",
     "tests.fixtures.sample_workspace",
     "tests.fixtures.web",
     "tests.fixtures.world",

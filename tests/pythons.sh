@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Run the unit and contract tests on every Python from 3.11 on this machine, except the one of .venv-tests:
-# `tests/pythons.sh [pytest arguments]`. They use time zone data without future clock changes, which a government may
+# Run the tests that depend most on the version of Python on every Python from 3.11 on this machine, except the one of
+# .venv-tests: `tests/pythons.sh [pytest arguments]`. They use time zone data without future clock changes, which a government may
 # still move, and without the parts that distributions build differently.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -26,7 +26,7 @@ rm -rf "$zones"
 read -r main _ <<<"$(identify "$tested/bin/python")"
 
 arguments=("$@")
-(($#)) || arguments=(-q tests/unit tests/contract)
+(($#)) || arguments=(-q tests/unit tests/contract tests/e2e/execution tests/e2e/install tests/e2e/packaging)
 failed=() ran=()
 while read -r version python; do
     [ "$version" != "$main" ] || continue

@@ -20,7 +20,7 @@ WORDS = re.compile(
 
 
 # The user account `nobody`, which these tests use.
-ACCOUNTS = {("test_crontab.py", "nobody"), ("test_crontab_binary.py", "nobody")}
+ACCOUNTS = {("test_crontab_command.py", "nobody"), ("test_crontab_binary.py", "nobody")}
 
 
 def texts(path: Path) -> Iterator[tuple[int, str]]:

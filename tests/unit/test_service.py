@@ -1,8 +1,6 @@
 """The library API: every name in its list exists, has a docstring, and is imported when it is used."""
 
 import inspect
-import subprocess
-import sys
 
 import pytest
 
@@ -44,33 +42,3 @@ def test_a_function_that_needs_an_instance_takes_it_first():
 def test_an_unknown_name_raises_the_error_of_any_module():
     with pytest.raises(AttributeError, match=r"module 'scheduled\.service' has no attribute 'statsu'"):
         _ = service.statsu
-
-
-@pytest.mark.parametrize(
-    ("use", "imported"),
-    [
-        ("", set()),
-        ("service.Instance", {"scheduled.instance", "scheduled.paths", "scheduled.errors"}),
-    ],
-)
-def test_it_imports_only_what_is_used(use, imported):
-    code = (
-        "import sys; before = {*sys.modules}; from scheduled import service\n"
-        f"{use}\n"
-        "print(*({*sys.modules} - before))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    ours = {name for name in done.stdout.split() if name.startswith("scheduled.")}
-    assert ours - {"scheduled.service"} <= imported
-    assert use or set(done.stdout.split()) <= {"scheduled", "scheduled.service"}
-
-
-def test_run_imports_only_its_own_module_of_commands_and_queries():
-    code = "import sys; from scheduled import service; service.run; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    ours = {
-        name for name in done.stdout.split() if name.startswith(("scheduled.queries.", "scheduled.commands."))
-    }
-    assert ours == {"scheduled.commands.runs"}

@@ -1,13 +1,10 @@
 import ast
-import json
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from scheduled.actions import chain, python_call, registry
+from scheduled.actions import chain, registry
 from scheduled.actions.kind import SUPERVISOR, Key, Work
 from scheduled.config.action_keys import executable_keys
 from scheduled.config.check import check
@@ -131,21 +128,6 @@ def test_only_the_modules_of_the_kinds_compare_the_kind_of_an_action():
     }
 
     assert comparing == set()
-
-
-def test_a_function_may_be_in_a_module_with_the_name_of_a_module_of_the_program(tmp_path):
-    (tmp_path / "registry.py").write_text("def hello(name):\n    return f'hello {name}'\n")
-
-    done = subprocess.run(
-        [sys.executable, python_call.__file__, "registry:hello", json.dumps({"name": "you"})],
-        env={"PYTHONPATH": str(tmp_path)},
-        cwd="/",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert (done.stdout, done.stderr) == ("hello you\n", "")
 
 
 @pytest.mark.usefixtures("beep")

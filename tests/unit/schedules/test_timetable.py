@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -121,26 +119,6 @@ def test_offsets_with_odd_seconds_are_supported(make_zone, offset):
     assert all(early < late for early, late in pairwise(slots))
     assert len(slots) == timetable.count(at("1990-01-01T00:00"), slots[-1])
     assert {0 if offset == -57360 else 60 - offset % 60} == {slot % 60 for slot in slots}
-
-
-def test_utc_needs_no_time_zone_data(tmp_path):
-    code = "from scheduled.schedules.cron_timetable import cron; print(cron('@daily', 'UTC').next_after(1))"
-    found = subprocess.run(
-        [sys.executable, "-c", code],
-        env={"PYTHONTZPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert (found.stdout, found.stderr) == ("86400\n", "")
-
-
-@pytest.mark.parametrize("use", ["", "; cron('30 4 * * *', 'UTC').next_after(0)"])
-def test_simple_fields_do_not_import_cronsim(use):
-    code = f"import sys; from scheduled.schedules.cron_timetable import cron{use}; print('cronsim' in sys.modules)"
-
-    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
 
 
 def test_february_29_comes_every_four_years():

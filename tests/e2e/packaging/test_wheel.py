@@ -12,7 +12,7 @@ import pytest
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("wheel")]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 # Each directory of the source tree, and its path in the import package.
 PLACES = {
     "scheduled": "scheduled",
