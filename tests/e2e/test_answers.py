@@ -116,7 +116,7 @@ WITHOUT_CRON = (
         ("event", "on disk_full", "It runs when the event disk_full is published."),
         ("second", "after first and event", "It runs when first and event have succeeded."),
         ("step", "in line", "It runs as a step of line."),
-        ("line", "by hand", "It runs only when you start it: `scheduled run line`."),
+        ("line", "manual", "It runs only when you start it: `scheduled run line`."),
     ],
 )
 def test_all_queries_agree_on_what_starts_a_job_without_a_cron_expression(configured, job, when, sentence):

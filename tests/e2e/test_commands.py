@@ -90,7 +90,7 @@ def test_jobs_lists_each_job_with_its_schedule_in_words_and_its_state(home):
     found = {job["name"]: job for job in home.json("jobs", at=LATER)}
 
     assert found["backup-home"]["schedule"] == "at 03:00 every day"
-    assert (found["sync-notes"]["schedule"], found["by-hand"]["schedule"]) == ("every 30m", "by hand")
+    assert (found["sync-notes"]["schedule"], found["by-hand"]["schedule"]) == ("every 30m", "manual")
     assert found["sync-notes"]["last_status"] == "success"
     assert found["apt-refresh"]["next_run"] == "2026-03-04T03:07:00+01:00"  # missed: due now
 
@@ -396,7 +396,9 @@ def test_logs_follow_a_run_until_it_ends(world, until):
 def test_stop_ends_a_run_and_names_its_process(world, until):
     world.configure('[jobs.slow]\ncommand = "sleep 60"\nretry = { max_attempts = 3 }\n')
     with subprocess.Popen(world.command("run", "slow"), stderr=subprocess.PIPE) as tick:
-        until(lambda: world.state.exists() and world.json("history")[0]["status"] == "running")
+        until(
+            lambda: world.state.exists() and [run["status"] for run in world.json("history")] == ["running"]
+        )
         run_id = world.json("history")[0]["run_id"]
         before = until(lambda: world.run("stop", run_id, "--dry-run", "--json").stdout)
         done = world.json("stop", run_id)

@@ -35,32 +35,32 @@ def instance(world):
     return Instance(str(world.config), str(world.state))
 
 
-def test_recent_verdicts_are_listed_oldest_first(world, instance):
+def test_recent_statuses_are_listed_oldest_first(world, instance):
     for at in ("2026-03-02 00:30:00", "2026-03-02 01:00:10", "2026-03-02 05:00:10"):
         world.run("run", at=at)
 
     verdicts = service.recent_statuses(instance)
 
-    assert [(entry["verdict"], entry["slots"]) for entry in verdicts["hourly"]] == [
+    assert [(entry["status"], entry["slots"]) for entry in verdicts["hourly"]] == [
         ("success", 1),
         ("coalesced", 3),
         ("success", 1),
     ]
-    assert [entry["verdict"] for entry in verdicts["picky"]] == ["failed", "skipped", "failed"]
+    assert [entry["status"] for entry in verdicts["picky"]] == ["failed", "skipped", "failed"]
     assert verdicts["picky"][1]["reason"] == "missed"
     assert verdicts["hourly"][0]["at"] == "2026-03-02T02:00:00+01:00"
     assert verdicts["by-hand"] == []
 
 
-def test_recent_verdicts_include_manual_runs_and_the_run_under_way(world, instance, until):
+def test_recent_statuses_include_manual_runs_and_the_run_under_way(world, instance, until):
     world.run("run", "by-hand")
     runner = world.start("run", "slow")
     until(lambda: service.recent_statuses(instance, "slow")["slow"])
 
-    assert [entry["verdict"] for entry in service.recent_statuses(instance, "by-hand")["by-hand"]] == [
+    assert [entry["status"] for entry in service.recent_statuses(instance, "by-hand")["by-hand"]] == [
         "success"
     ]
-    assert service.recent_statuses(instance, "slow")["slow"][0]["verdict"] in ("claimed", "running")
+    assert service.recent_statuses(instance, "slow")["slow"][0]["status"] in ("claimed", "running")
     world.kill_all(runner)
 
 
@@ -74,7 +74,7 @@ def test_a_limit_selects_the_newest_verdicts(world, instance):
     with open_view(instance) as (view, ledger):
         shown = newest_statuses(view, ledger, "hourly", 2)
 
-    assert [entry["verdict"] for entry in shown] == ["coalesced", "success"]
+    assert [entry["status"] for entry in shown] == ["coalesced", "success"]
 
 
 def test_a_preview_has_a_schedule_in_words_and_its_next_ten_slots(instance):
@@ -87,7 +87,7 @@ def test_a_preview_has_a_schedule_in_words_and_its_next_ten_slots(instance):
     )
     assert all(slot[11:16] == "02:30" for slot in preview["next"])
     assert service.preview(instance, {"on": "disk_full"})["schedule"] == "on disk_full"
-    assert service.preview(instance, {})["schedule"] == "by hand"
+    assert service.preview(instance, {})["schedule"] == "manual"
 
 
 @pytest.mark.parametrize(
