@@ -23,12 +23,14 @@ from scheduled.state.files import CHUNK, open_regular, read_open, sync_directory
 T = TypeVar("T")
 
 WRITER_TIMEOUT = 5.0  # seconds to wait for a program that writes the file; a write takes milliseconds
-MAX_READS = 6  # of an unchanged invalid file where leases are not available; after these it counts as damaged
+MAX_READS = 6  # of an empty or changing file whose lines are counted where leases are not available
+SETTLED = 1.0  # seconds for which an invalid file must stay unchanged to count as damaged, without leases
+OLD = 60.0  # seconds after its modification; an invalid file that is older counts as damaged at once
 NO_LEASES_HERE = frozenset({errno.EINVAL, errno.EACCES, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 class BusyFileError(OSError):
-    """Another program backup the file open for writing, or backup changing it, for longer than the timeout."""
+    """Another program keeps the file open for writing, or keeps changing it, for longer than the timeout."""
 
 
 class Leased:
@@ -138,14 +140,18 @@ class _Unparseable:
     """Distinguishes an unfinished write from a damaged file."""
 
     def __init__(self) -> None:
-        self.last, self.times = -1, 0
+        self.modified, self.since = -1, 0.0
 
     def is_final(self, file: Leased) -> bool:
-        """Return whether the unparseable content of *file* is damaged, and not still being written."""
-        changed = os.fstat(file.fd).st_mtime_ns
-        self.times = self.times + 1 if changed == self.last else 1
-        self.last = changed
-        return file.held or (not file.refused and self.times >= MAX_READS)
+        """Return whether the unparseable content of *file* is damaged, and not still being written.
+
+        Without a lease only time can show that. A program on a busy machine may pause in the middle of a write.
+        """
+        modified = os.fstat(file.fd).st_mtime_ns
+        if modified != self.modified:
+            self.modified, self.since = modified, time.monotonic()
+        unchanged = time.monotonic() - self.since >= SETTLED or time.time() - modified / 1e9 >= OLD
+        return file.held or (not file.refused and unchanged)
 
 
 def _swap(target: Path, file: Leased, content: bytes, wanted: bytes) -> bool:

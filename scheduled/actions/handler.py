@@ -41,7 +41,7 @@ def faults(job: Job) -> Iterable[str]:
         module = registry.find(job.action.name)
         if hasattr(module, "Options"):
             msgspec.convert(job.options, module.Options)
-    except LookupError as error:
+    except (LookupError, ImportError, TypeError) as error:
         return [f"handler: {error.args[0]}"]
     except msgspec.ValidationError as error:
         return [f"options: {error}"]

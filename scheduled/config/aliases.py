@@ -82,18 +82,35 @@ def _typed(table: dict[str, Any]) -> dict[str, Any]:
         table["enabled"] = bool(table.pop("is_active"))
     retries = table.pop("max_retries", 3)
     if table.pop("retry_on_fail", False):
-        table["retry"] = {"max_attempts": int(retries) + 1}
+        table["retry"] = {"max_attempts": _count("max_retries", retries) + 1}
     return {key: value for key, value in table.items() if value not in ("", {}, [])}
+
+
+def _count(key: str, value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise ConfigError(f"{key}: must be a number, got {value!r}; write for example 3") from None
 
 
 def _action(table: dict[str, Any]) -> None:
     """Set `command` from script_path, which takes precedence, or command, and the shell words of arguments."""
-    import shlex
     import sys
 
     arguments = table.pop("arguments", "") or ""
     script = table.pop("script_path", "") or ""
     if script:
-        table["command"] = [sys.executable, script, *shlex.split(arguments)]
+        table["command"] = [sys.executable, script, *_split(arguments)]
     elif arguments:
         table["command"] = f"{table.get('command', '')} {arguments}"
+
+
+def _split(arguments: Any) -> list[str]:
+    import shlex
+
+    if not isinstance(arguments, str):
+        raise ConfigError(f"arguments: must be a string, got {arguments!r}")
+    try:
+        return shlex.split(arguments)
+    except ValueError as error:
+        raise ConfigError(f"arguments: {error} in {arguments!r}") from None

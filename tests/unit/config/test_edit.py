@@ -1,5 +1,6 @@
 """An edit is written only if the whole configuration is valid with it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -165,3 +166,16 @@ def test_the_keys_of_other_schedulers_are_converted(given, expected):
 def test_a_document_that_is_not_a_job_is_refused(document):
     with pytest.raises(ConfigError):
         aliases.from_json(document)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"retry_on_fail": 1, "max_retries": "many"}, "max_retries: must be a number, got 'many'"),
+        ({"script_path": "x.py", "arguments": "'open"}, 'arguments: No closing quotation in "\'open"'),
+        ({"script_path": "x.py", "arguments": 5}, "arguments: must be a string, got 5"),
+    ],
+)
+def test_an_invalid_value_of_another_scheduler_is_named(given, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        aliases.from_json({"name": "n", "job_type": "manual", "command": "x", **given})

@@ -1,12 +1,15 @@
 """Handlers are found by name: the built-in ones and those of other distributions."""
 
 from importlib.metadata import EntryPoint, EntryPoints
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 
+from scheduled.actions import handler
 from scheduled.core.conditions import Change, Notice
+from scheduled.core.jobs import Action
 from scheduled.handlers import registry
 from scheduled.handlers.base import Outcome, Task
 
@@ -38,12 +41,12 @@ def test_the_built_in_handlers_are_listed_in_a_fixed_order() -> None:
 
 @pytest.mark.parametrize("name", registry.BUILT_IN)
 def test_every_built_in_handler_has_options_and_a_run(name: str) -> None:
-    handler = registry.find(name)
+    found = registry.find(name)
 
-    assert issubclass(handler.Options, msgspec.Struct)
-    assert callable(handler.run)
+    assert issubclass(found.Options, msgspec.Struct)
+    assert callable(found.run)
     with pytest.raises(msgspec.ValidationError, match="unknown"):
-        msgspec.convert({"unknown": 1}, handler.Options)
+        msgspec.convert({"unknown": 1}, found.Options)
 
 
 def test_the_error_for_an_unknown_name_lists_the_handlers() -> None:
@@ -55,11 +58,11 @@ def test_the_error_for_an_unknown_name_lists_the_handlers() -> None:
 
 @pytest.mark.usefixtures("foreign")
 def test_a_foreign_handler_gets_default_options_and_no_notices() -> None:
-    handler = registry.find("minimal")
+    found = registry.find("minimal")
 
     change = Change(group="x", appeared=[], stayed=[], gone=[], facts={}, now=None)  # type: ignore[arg-type]
-    notices: list[Notice] = handler.notices(change)
-    assert (registry.NoOptions, []) == (handler.Options, notices)
+    notices: list[Notice] = found.notices(change)
+    assert (registry.NoOptions, []) == (found.Options, notices)
 
 
 @pytest.mark.usefixtures("foreign")
@@ -79,3 +82,13 @@ def test_an_entry_point_cannot_replace_a_built_in_handler() -> None:
 def test_the_error_of_a_faulty_foreign_handler_names_it(name: str, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         registry.find(name)
+
+
+@pytest.mark.usefixtures("foreign")
+@pytest.mark.parametrize("name", ["broken", "without_run", "heath"])
+def test_check_reports_a_handler_that_cannot_be_used(name: str) -> None:
+    job = SimpleNamespace(action=Action("handler", name=name), options={})
+
+    (problem,) = handler.faults(job)  # type: ignore[arg-type]
+    assert problem.startswith("handler: ")
+    assert name in problem

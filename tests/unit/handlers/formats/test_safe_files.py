@@ -1,6 +1,8 @@
 """Files that other programs write in place are read completely, and replaced without losing a write."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,6 +73,34 @@ def test_an_invalid_file_that_no_program_writes_is_an_error(file: Path) -> None:
         read_settled(file, parse)
     with pytest.raises(ValueError, match=r"."):
         rewrite(file, lambda data: str(parse(data)).encode())
+
+
+@pytest.mark.usefixtures("file_system")
+@pytest.mark.parametrize("file_system", ["no leases"], indirect=True)
+def test_without_leases_a_write_that_pauses_is_waited_for(file: Path) -> None:
+    file.write_bytes(b"[1, ")
+    reads = 0
+
+    def finish_at_the_tenth_read(data: bytes) -> Any:
+        nonlocal reads
+        reads += 1
+        if reads == 10:
+            file.write_bytes(b"[1, 2]")
+        return parse(data)
+
+    assert read_settled(file, finish_at_the_tenth_read) == [1, 2]
+
+
+@pytest.mark.usefixtures("file_system")
+@pytest.mark.parametrize("file_system", ["no leases"], indirect=True)
+def test_without_leases_an_old_invalid_file_is_an_error_at_once(file: Path) -> None:
+    file.write_bytes(b"[1, ")
+    os.utime(file, (0, 0))
+    reads = []
+
+    with pytest.raises(ValueError, match=r"."):
+        read_settled(file, lambda data: (reads.append(data), parse(data)))
+    assert reads == [b"[1, "]
 
 
 @pytest.mark.usefixtures("file_system")
