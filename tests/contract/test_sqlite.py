@@ -7,6 +7,7 @@ from contextlib import closing
 import pytest
 
 from scheduled.core.keys import JobKey
+from scheduled.core.runs import StartRequest
 from scheduled.errors import StateError
 from scheduled.schedules.schedule import Schedule
 from scheduled.state.sqlite import upgrade
@@ -66,6 +67,30 @@ def test_a_file_without_a_version_is_upgraded(path):
     filled(path)
 
     assert (version(path), known_jobs(path)) == (VERSION, [JobKey("job")])
+
+
+def test_the_rows_of_the_first_version_are_kept_under_the_new_names(path):
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript((upgrade.MIGRATIONS / "0001_initial.sql").read_text())
+        db.executescript("""
+            PRAGMA user_version = 1;
+            INSERT INTO jobs (job, position) VALUES ('job', 3600);
+            INSERT INTO runs (run_id, job, triggered_by, attempt, status, tick, boot, host, claimed_at)
+                VALUES ('job-1', 'job', 'event', 1, 'success', 't', 'b', 'h', 7.5);
+            INSERT INTO triggers (id, job, event, payload, at, depth) VALUES (41, 'job', 'e', '{"n": 1}', 7.5, 2);
+            INSERT INTO laid_aside (job, position, back_to, slots, epochs) VALUES ('job', 7200, 3600, '[]', '[]');
+        """)
+
+    with closing(SqliteLedger(path)) as ledger:
+        (request,), (saved,) = ledger.start_requests(), ledger.saved_positions()
+        with ledger.transaction():
+            ledger.request_start(StartRequest(id=0, job="job", event="e", payload={}, depth=1), 8.5)
+        ledger.check()
+
+        assert ledger.run("job-1").trigger == "event"
+        assert (request.id, request.payload, request.depth) == (41, {"n": 1}, 2)
+        assert (saved.position, saved.back_to) == (7200, 3600)
+        assert [row.id for row in ledger.start_requests()] == [41, 42]
 
 
 def test_a_file_of_an_older_version_is_upgraded_and_keeps_its_rows(path, tmp_path, monkeypatch):
