@@ -48,13 +48,13 @@ CLOSING = r""".SH EXIT STATUS
 Success. A failed attempt that will be retried counts as success.
 .TP
 .B 1
-A job failed and has no attempts left, or something could not be recorded.
+A job failed and has no attempts left, a check found a problem, or something could not be recorded.
 .TP
 .B 2
 Wrong usage or configuration.
 .TP
 .B 75
-Another tick holds the lock or the run that the command needs; run the command again later.
+Another process holds the lock or the run that the command needs; run the command again later.
 .SH ENVIRONMENT
 .TP
 .BR SCHEDULED_CONFIG ", " SCHEDULED_STATE

@@ -1,4 +1,4 @@
-"""The handler `memory_rollover`: one notice to a branch when a memory file of it grows over the line limit.
+"""The handler `memory_rollover`: one notice to a branch when one of its memory files exceeds the line limit.
 
 The size of an unreadable file is unknown, so unreadable files are reported too, to the workspace's maintainer.
 """
@@ -127,7 +127,9 @@ def _alarm(change: Change) -> Notice:
     files = many(len(now), "memory file")
     return Notice(
         recipient=MAINTAINER,
-        subject=f"[SCHEDULED] {files} unreadable" if now else "[SCHEDULED] No memory file is unreadable now",
+        subject=f"[SCHEDULED] {files} unreadable"
+        if now
+        else "[SCHEDULED] All memory files are readable again",
         body="\n".join(_lines(change)),
         priority="high" if change.appeared else "normal",
     )

@@ -92,7 +92,7 @@ def _find(lines: list[bytes]) -> _Span | None:
 def _damaged(index: int, problem: str) -> BlockError:
     return BlockError(
         f"line {index + 1} of your crontab {problem}; nothing was changed. Correct it with `crontab -e`: the block"
-        f" must begin with one line `{BEGIN.decode()}` and end with one line `{END.decode()}`, or not be there"
+        f" must begin with one line `{BEGIN.decode()}` and end with one line `{END.decode()}`; or remove both lines"
     )
 
 

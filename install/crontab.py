@@ -147,8 +147,8 @@ def _restore(before: bytes, found: bytes, state: Path) -> None:
     backup = _back_up(found, state)
     write(before)
     raise CrontabChangedError(
-        "your crontab did not read back as it was written, so the old one is back; "
-        f"repeat the command. What was read is kept in {backup}"
+        "after the write, `crontab -l` printed something else, so the old crontab was restored; "
+        f"repeat the command. The printed text is in {backup}"
     )
 
 

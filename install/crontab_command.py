@@ -70,8 +70,8 @@ def _hidden(listed: bytes) -> bytes:
 
 def _unreadable() -> CrontabError:
     return CrontabError(
-        r"your crontab contains `\r` or `\b`, and it can't be read whether that is a control character;"
-        " nothing was changed. Remove it with `crontab -e`"
+        r"`crontab -l` prints `\r` or `\b`, which may be a control character or these two characters; nothing was"
+        " changed. Remove it with `crontab -e`"
     )
 
 

@@ -91,7 +91,7 @@ def _install_sh(command: list[str], extras: list[str]) -> list[str]:
 
 
 def _pipx(environment: Path) -> list[str]:
-    """Return the words of `pipx install` for this *environment*.
+    """Return the arguments of `pipx install` for this *environment*.
 
     `pipx inject` can't be used: version 1.1 records the program as a package injected into itself.
     """
@@ -107,7 +107,7 @@ def _pipx(environment: Path) -> list[str]:
 
 
 def _uv(environment: Path) -> list[str]:
-    """Return the words of `uv tool install` for this *environment*, with all its packages: uv removes all others."""
+    """Return the arguments of `uv tool install` for this *environment*, with all its packages: uv removes all others."""
     import tomllib
 
     try:
@@ -150,7 +150,7 @@ def _git_address(recorded: str) -> str:
 
 
 def _pip(package: Path) -> list[str]:
-    """Return the words of `pip install` for the running Python."""
+    """Return the arguments of `pip install` for the running Python."""
     import site
     from importlib.util import find_spec
 

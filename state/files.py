@@ -221,7 +221,7 @@ def is_inside(path: str, directory: str) -> bool:
 
 
 def _refuse_planted(path: Path) -> None:
-    """Raise RefusedError for an untrusted symbolic link in a directory that everybody may write.
+    """Raise RefusedError for an untrusted symbolic link in a directory that is writable by all users.
 
     A link of the current user, root or the owner of the directory is trusted (compare fs.protected_symlinks of Linux).
     """
@@ -232,7 +232,7 @@ def _refuse_planted(path: Path) -> None:
     trusted = (0, os.geteuid(), directory.st_uid)
     if stat.S_ISLNK(link.st_mode) and directory.st_mode & stat.S_IWOTH and link.st_uid not in trusted:
         raise RefusedError(
-            f"{path}: not followed: a symbolic link of user {link.st_uid} in a directory that everybody may write"
+            f"{path}: not followed: a symbolic link of user {link.st_uid} in a directory that is writable by all users"
         )
 
 
@@ -240,7 +240,7 @@ def _refuse_irregular(fd: int, path: str | Path, inside: str | None) -> None:
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         raise RefusedError(f"{path}: not a regular file")
     if inside is not None and not is_inside(_true_path(fd, path), inside):
-        raise RefusedError(f"{path}: leads out of {inside}")
+        raise RefusedError(f"{path}: is a link to outside {inside}")
 
 
 def _true_path(fd: int, path: str | Path) -> str:

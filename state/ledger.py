@@ -180,7 +180,7 @@ class Runs(Protocol):
 
 
 class StartRequests(Protocol):
-    """Start requests: what waits to start a job because of an event or a chain."""
+    """Start requests: recorded requests to start a job because of an event or a chain."""
 
     def request_start(self, row: StartRequest, at: float) -> None:
         """Add a start request at *at*. The ledger assigns a new id, and ignores the id and the instant of *row*."""
@@ -238,7 +238,7 @@ class Conditions(Protocol):
     def conditions(self, key: JobKey | None = None) -> list[KnownCondition]:
         """Return the conditions that were true at the last check, oldest first.
 
-        Return those of *key*, or of all keys if it is None. `JobKey("")` holds the runner's own conditions.
+        Return those of *key*, or of all keys if it is None. `JobKey("")` holds the conditions that ticks find themselves.
         """
 
     def put_condition(self, key: JobKey, condition: Condition, since: float) -> None:
@@ -305,7 +305,7 @@ class ClockSteps(Protocol):
         """
 
     def saved_positions(self) -> list[SavedPosition]:
-        """Return the states that `rewind` saved aside, oldest first."""
+        """Return the states that `rewind` saved, oldest first."""
 
     def delete_saved_position(self, saved: SavedPosition) -> None:
         """Delete a saved state: it is not restored any more."""

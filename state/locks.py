@@ -155,5 +155,5 @@ def _hold_exclusively(fd: int, path: Path) -> bool:
     if not hold(fd, path) or not os.fstat(fd).st_nlink:
         return False
     if not is_held(path):
-        raise StateError(f"{path}: is locked, and can be locked a second time{ADVICE}")
+        raise StateError(f"{path}: two processes can lock it at the same time{ADVICE}")
     return True

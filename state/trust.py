@@ -16,8 +16,8 @@ PERHAPS_WITHOUT_MODES = frozenset({"ntfs", "ntfs3", "fuseblk", "cifs", "smb3", "
 def warn_or_refuse(path: Path) -> list[str]:
     """Check *path*, a file or directory that decides what runs, and its parent directory; return warnings.
 
-    A warning reports that a group other than the user's own may write it. Raise ConfigError, with the command that
-    corrects it, if one of the two belongs to a user other than root and the current user, or if everybody may write it.
+    A warning reports that a group other than the user's own can write it. Raise ConfigError, with the command that
+    corrects it, if one of the two belongs to a user other than root and the current user, or if it is writable by all users.
     A path that does not exist is accepted.
     """
     warnings: list[str] = []
@@ -28,12 +28,12 @@ def warn_or_refuse(path: Path) -> list[str]:
             continue
         _refuse(place, found, may_chown=place == path)
         if found.st_mode & stat.S_IWGRP and found.st_gid != os.getegid():
-            warnings.append(f"{place}: its group may write it; {_fix(found, f'chmod g-w {quoted(place)}')}")
+            warnings.append(f"{place}: is writable by its group; {_fix(found, f'chmod g-w {quoted(place)}')}")
     return warnings
 
 
 def refuse_foreign(path: Path) -> None:
-    """Raise ConfigError, with the command that corrects it, if another user owns *path* or everybody may write it.
+    """Raise ConfigError, with the command that corrects it, if another user owns *path* or it is writable by all users.
 
     A path that does not exist is accepted, and so is one of root's.
     """
@@ -139,11 +139,11 @@ def _foreign(place: Path, found: os.stat_result, *, may_chown: bool) -> str:
 
 
 def refuse_shared(directory: Path) -> None:
-    """Raise ConfigError, with the command that corrects it, if the group of *directory*, or everybody, may write it."""
+    """Raise ConfigError, with the command that corrects it, if *directory* is writable by its group or by all users."""
     found = directory.stat()
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise ConfigError(
-            f"{directory}: others may write it; {_fix(found, f'chmod 700 {quoted(directory)}')}"
+            f"{directory}: is writable by its group or by all users; {_fix(found, f'chmod 700 {quoted(directory)}')}"
         )
 
 
@@ -153,7 +153,7 @@ def _refuse(place: Path, found: os.stat_result, *, may_chown: bool = True) -> No
     # In a sticky directory such as /tmp no user can replace the files of another.
     shared = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
     if found.st_mode & stat.S_IWOTH and not shared:
-        raise ConfigError(f"{place}: everybody may write it; {_fix(found, f'chmod o-w {quoted(place)}')}")
+        raise ConfigError(f"{place}: is writable by all users; {_fix(found, f'chmod o-w {quoted(place)}')}")
 
 
 def _fix(found: os.stat_result, command: str) -> str:

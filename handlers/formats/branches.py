@@ -50,7 +50,7 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.memories}/{kind if self.later else f'{self.name.upper()}.{kind}'}"
 
     def is_memory(self, name: str) -> bool:
-        """Return whether a file *name* in `memories` is a memory file: its attempt_result matches and it is not a dashboard."""
+        """Return whether a file *name* in `memories` is a memory file: its end matches and it is not a dashboard."""
         return name.endswith(MEMORY_KINDS if self.later else DOTTED_KINDS) and "DASHBOARD" not in name
 
 
@@ -133,7 +133,9 @@ class _Branches:
     def _add_address(self, branch: Branch) -> None:
         address = normal_address(branch.address)
         if other := self.addresses.get(address):
-            self.problems.append(f"{branch.name}: has the same mail address as {other} and gets its mail")
+            self.problems.append(
+                f"{branch.name}: has the mail address of {other}; mail to this address goes only to {branch.name}"
+            )
         self.addresses[address] = branch.name
 
 

@@ -23,7 +23,7 @@ from scheduled.state.files import CHUNK, open_regular, read_open, sync_directory
 T = TypeVar("T")
 
 WRITER_TIMEOUT = 5.0  # seconds to wait for a program that writes the file; a write takes milliseconds
-MAX_READS = 6  # of an empty or changing file whose lines are counted where leases are not available
+MAX_READS = 6  # by `count_lines`, of an empty or changing file, where leases are not available
 SETTLED = 1.0  # seconds for which an invalid file must stay unchanged to count as damaged, without leases
 OLD = 60.0  # seconds after its modification; an invalid file that is older counts as damaged at once
 NO_LEASES_HERE = frozenset({errno.EINVAL, errno.EACCES, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})

@@ -177,7 +177,7 @@ def _counted(
 def _counts(branch: Branch, workspace: Workspace, *, changed: bool) -> Counts | MailboxError | None:
     """Return the counts of a branch's inbox, None if it has no inbox, or the error if it cannot be read.
 
-    An inbox *changed* a moment ago is counted directly: the cache would index it, but cannot save the index.
+    An inbox *changed* a moment ago is counted directly, because the cache does not save the index of so recent a file.
     """
     try:
         if changed:

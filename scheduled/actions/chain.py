@@ -15,7 +15,7 @@ EXECUTOR: str = "chain"  # its run has no process: start requests in the ledger 
 LABEL: str = "a chain of jobs"
 EXAMPLE: str = "fetch, parse + index, publish"
 METAVAR: str = "JOBS"
-HELP: str = "What: other jobs, one after the other (a,b,c)."
+HELP: str = "Action: other jobs, one after the other (a,b,c)."
 
 
 def read(given: Mapping[str, Any]) -> Action:

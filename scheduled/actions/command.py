@@ -15,7 +15,7 @@ EXECUTOR: str = SUPERVISOR
 LABEL: str = "a command"
 EXAMPLE: str = "a line for /bin/sh"
 METAVAR: str = "LINE"
-HELP: str = "What: a line for /bin/sh; or the words after --, without a shell."
+HELP: str = "Action: a line for /bin/sh; or the words after --, without a shell."
 
 
 def read(given: Mapping[str, Any]) -> Action:

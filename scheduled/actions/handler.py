@@ -15,7 +15,7 @@ EXECUTOR: str = SUPERVISOR
 LABEL: str = "a handler"
 EXAMPLE: str = "the name of a built-in or installed handler"
 METAVAR: str = "NAME"
-HELP: str = "What: a built-in or installed handler."
+HELP: str = "Action: a built-in or installed handler."
 
 
 def read(given: Mapping[str, Any]) -> Action:

@@ -15,7 +15,7 @@ EXECUTOR: str = SUPERVISOR
 LABEL: str = "Python"
 EXAMPLE: str = "module:function"
 METAVAR: str = "FUNCTION"
-HELP: str = "What: module:function, or a script."
+HELP: str = "Action: module:function, or a script."
 CALL = os.path.join(os.path.dirname(__file__), "python_call.py")
 
 

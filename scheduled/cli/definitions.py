@@ -64,19 +64,19 @@ def _options_of_actions() -> list[click.Parameter]:
 @click.argument("name", required=False)
 @click.argument("words", metavar="[-- COMMAND...]", nargs=-1, type=click.UNPROCESSED)
 @_text_options(
-    ("on", "EVENT", "When: each time this event is published."),
-    ("after", "JOBS", "In a slot that they share, run only after these jobs (a,b)."),
+    ("on", "EVENT", "Schedule: each time this event is published."),
+    ("after", "JOBS", "If these jobs are due at the same time, run after them (a,b)."),
     ("description", "TEXT", "A description, for display."),
     ("timezone", "ZONE", "Time zone of the schedule, such as Europe/Berlin."),
-    ("timeout", "INTERVAL", "Longest duration of an attempt."),
+    ("timeout", "DURATION", "Longest duration of an attempt."),
     ("priority", "WORD", "critical, high, medium or low."),
     ("catch-up", "WORD", "Which missed slots run: latest, all or none."),
-    ("grace", "INTERVAL", "Skip a slot that is later than this."),
-    ("jitter", "INTERVAL", "Longest delay by which to spread its slots."),
+    ("grace", "DURATION", "Skip a slot that is later than this."),
+    ("jitter", "DURATION", "Largest delay of the slots; the delay is computed from the job's name."),
     ("not-between", "A-B", "Quiet hours, such as 22:00-08:00."),
     ("group", "NAME", "Jobs of one group never run at the same time."),
     ("cwd", "DIR", "Working directory of the command."),
-    ("retry-delay", "INTERVAL", "Time between two attempts."),
+    ("retry-delay", "DURATION", "Delay before the second attempt."),
 )
 @click.option("--max-attempts", type=click.IntRange(1), help="Largest number of attempts.")
 @click.option(

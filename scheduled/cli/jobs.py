@@ -77,7 +77,7 @@ def forecast(
 
 @click.command()
 @click.argument("job", shell_complete=job_names)
-@click.option("--at", metavar="T", help="Explain the slot at or before this instant (ISO 8601).")
+@click.option("--at", metavar="T", help="Explain the last slot at or before this instant (ISO 8601).")
 @as_json
 @subcommand
 def explain(instance: Instance, job: str, at: str | None, as_json: bool) -> None:
@@ -90,7 +90,9 @@ def explain(instance: Instance, job: str, at: str | None, as_json: bool) -> None
 @click.command()
 @click.argument("jobs", nargs=-1, shell_complete=job_names)
 @click.option(
-    "--until", metavar="T", help="End of the pause: 18:30, +2h or ISO 8601; by default `scheduled resume`."
+    "--until",
+    metavar="T",
+    help="End of the pause: 18:30, +2h or ISO 8601. Default: until `scheduled resume`.",
 )
 @dry_run
 @as_json

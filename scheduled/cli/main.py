@@ -58,8 +58,8 @@ class Commands(click.Group):
 def cli() -> None:
     """Run cron jobs and catch up on missed runs. cron starts the program; it does not stay resident.
 
-    Exit codes: 0 success; 1 a job failed for good, or something could not be recorded; 2 the usage or the
-    configuration is not valid; 75 another tick is running the requested job.
+    Exit codes: 0 success; 1 a job failed for good, a check found a problem, or something could not be recorded;
+    2 the usage or the configuration is not valid; 75 another process holds the lock or the run, retry later.
     """
 
 

@@ -130,6 +130,8 @@ def run_tick(tick: Callable[[Any], dict[str, Any]], *, verbose: bool = False, as
     document = tick(progress)
     if verbose or as_json:
         show(document, "tick", as_json=as_json)
-    print_errors([f"{name}: another tick is running it" for name in document["busy"]])
+    print_errors(
+        [f"{name}: it, or another job of its group, is already running" for name in document["busy"]]
+    )
     print_errors(document["problems"])
     return int(document["exit_code"])

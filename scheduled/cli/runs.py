@@ -32,7 +32,7 @@ def skip(instance: Instance, job: str, slot: str | None, dry_run: bool, as_json:
 @as_json
 @subcommand
 def rerun(instance: Instance, run_id: str, dry_run: bool, verbose: bool, as_json: bool) -> int:
-    """Repeat RUN, an id of `scheduled history`, now.
+    """Repeat RUN, a run id from `scheduled history`, now.
 
     A run that waits for a retry starts its next attempt. A run that has ended is repeated as a new run for the same
     instant.
@@ -53,7 +53,7 @@ def rerun(instance: Instance, run_id: str, dry_run: bool, verbose: bool, as_json
 @as_json
 @subcommand
 def stop(instance: Instance, run_id: str, dry_run: bool, as_json: bool) -> None:
-    """Stop RUN, an id of `scheduled history`.
+    """Stop RUN, a run id from `scheduled history`.
 
     The process group of the run gets TERM, and KILL if it does not end in time. The run is not retried.
     """
@@ -91,7 +91,7 @@ def history(
 @as_json
 @subcommand
 def logs(instance: Instance, name: str, lines: int | None, follow: bool, as_json: bool) -> None:
-    """Print the output of RUN, or of the newest run of JOB. Runs of JOB without output are passed over."""
+    """Print the output of RUN, or of the newest run of JOB. Runs of JOB without output are ignored."""
     from scheduled import service
 
     document, data = service.as_printed(instance, name, lines)
@@ -116,7 +116,7 @@ def logs(instance: Instance, name: str, lines: int | None, follow: bool, as_json
 @as_json
 @subcommand
 def audit(instance: Instance, first: str | None, last: str | None, as_json: bool) -> int:
-    """Check that every slot has a verdict or a reason to be open. Exit with 1 and list the others."""
+    """Check that every slot has a verdict or an open reason. List the slots without either, and exit with 1."""
     from scheduled import service
 
     document = service.audit(instance, first, last)
@@ -152,7 +152,10 @@ def backup(instance: Instance, file: Path, dry_run: bool, as_json: bool) -> None
 @as_json
 @subcommand
 def restore(instance: Instance, file: Path, with_config: bool, dry_run: bool, as_json: bool) -> None:
-    """Replace the state by that in FILE. The current state is kept. Slots since the backup count as missed."""
+    """Restore the state from FILE. Slots since the backup count as missed.
+
+    The current state is moved to the backups directory.
+    """
     from scheduled import service
 
     done = service.restore(instance, file, with_config=with_config, dry_run=dry_run)

@@ -16,7 +16,7 @@ from scheduled.instance import Instance
     "--for",
     "slot",
     metavar="SLOT",
-    help="Run the one JOB for this instant (ISO 8601), or for this slot if it is open.",
+    help="Run the open slot SLOT (ISO 8601) of JOB; if none is open then, start a manual run for that instant.",
 )
 @claimed
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would start, in which order and why.")
@@ -43,7 +43,7 @@ def run(
 @click.option(
     "--due",
     is_flag=True,
-    help="Only if the report's slot is open; otherwise print nothing (for the crontab).",
+    help="Only if the report's slot is open; otherwise do nothing (for the crontab).",
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Show whether a report would be written.")
 @verbose
@@ -110,7 +110,7 @@ def try_(instance: Instance, job: str, as_json: bool) -> int:
     "--every",
     type=int,
     metavar="MINUTES",
-    help="Minutes between ticks; by default as installed, or 5, or less if a schedule needs it.",
+    help="Minutes between ticks. Default: as installed; otherwise 5, or fewer if a schedule needs it.",
 )
 @click.option("--dbus", is_flag=True, help="Also let the session bus start `scheduled dbus` on demand.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show the new crontab; change nothing.")

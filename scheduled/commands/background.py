@@ -141,7 +141,9 @@ def _result(code: int, stdout: bytes, stderr: bytes, requests: int) -> Any:
     if stdout:
         document = msgspec.json.decode(stdout)
         if document["busy"] and len(document["busy"]) == requests:
-            raise BusyError(f"{', '.join(document['busy'])}: another tick is running it")
+            raise BusyError(
+                f"{', '.join(document['busy'])}: it, or another job of its group, is already running"
+            )
         return document
     message = stderr.decode(errors="replace").strip().removeprefix("scheduled: ")
     error = {EXIT_USAGE: ConfigError, EXIT_BUSY: BusyError}.get(code, StateError)

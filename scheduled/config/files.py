@@ -171,7 +171,7 @@ def _read_toml(path: Path, drafts: Drafts) -> dict[str, Any]:
         return tomllib.loads((read_regular(path, limit=LONGEST) if draft is None else draft).decode())
     except FileNotFoundError:
         raise ConfigError(
-            f"{path}: does not exist; create it (an empty file is valid) or run install.sh, which writes one with examples"
+            f"{path}: does not exist; create it (an empty file is valid) or run `scheduled install`, which writes one with examples"
         ) from None
     except RefusedError as error:
         raise ConfigError(str(error)) from None

@@ -9,8 +9,8 @@ from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import DAY, MINUTE, Instant, Seconds
 
 DIVISORS = (1, 2, 3, 4, 5)  # minutes; each divides the hour, because cron's minute field restarts every hour
-CHECKED_SLOTS = 62  # an hour of the finest cron schedule
-# A day of it, because the slots of two schedules may be close to each other only once a day.
+CHECKED_SLOTS = 62  # the slots of one hour of a job that runs every minute
+# The slots of one day, because the slots of two schedules may be close to each other only once a day.
 CHECKED_SLOTS_OF_SEVERAL = 24 * 60 + 2
 
 
@@ -41,7 +41,7 @@ def warning(schedules: Sequence[Schedule], cadence: Seconds, now: Instant) -> st
     if gap is None or gap >= cadence:
         return None
     text = (
-        f"slots come every {_in_words(gap)}, but ticks only every {_in_words(cadence)}: "
+        f"two slots are only {_in_words(gap)} apart, but ticks come every {_in_words(cadence)}: "
         "several slots can share one run"
     )
     if _cadence(gap) == cadence:

@@ -22,10 +22,10 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that holds starts back, except the jobs' own states.
 
     *pauses* maps each paused job or target to the end of the pause (None: no end). A job without a target
-    means all its targets, `ALL_JOBS` every job. *closed* are the jobs with a gate that does not hold now.
+    means all its targets, `ALL_JOBS` every job. *closed* are the jobs with a closed gate.
     *unchecked* are the jobs with a gate that was not checked: a later tick has to check it. *budget* is how
     many runs may start (None: any number). *start_requests* are the start requests. *planned* is the instant of the
-    last planning: a tick saw the open slots up to then and put them off, so they were not missed.
+    last planning: a tick saw the open slots up to then and deferred them, so they were not missed.
     """
 
     pauses: Mapping[JobKey, Instant | None] = {}
@@ -115,8 +115,8 @@ def _local(day: date, minute: int, zone: str) -> Instant:
     return int(datetime.combine(day, time(*divmod(minute, 60)), ZoneInfo(zone)).timestamp())
 
 
-def was_put_off(job: Job, times: Timetable, base: Instant, now: Instant, holds: Holds) -> bool:
-    """Return whether a tick has seen the oldest slot after *base* that may still run, and put it off."""
+def was_deferred(job: Job, times: Timetable, base: Instant, now: Instant, holds: Holds) -> bool:
+    """Return whether a tick has seen the oldest slot after *base* that may still run, and deferred it."""
     oldest = times.next_after(base if job.grace is None else max(base, _before(job, now, job.grace)))
     return oldest is not None and oldest <= holds.planned
 
@@ -125,7 +125,7 @@ def last_too_late(job: Job, now: Instant, *, missed: bool, closed: bool) -> tupl
     """Return the last instant at which a slot is too late to run at *now*, and the reason.
 
     Return (None, "") if no slot is too late. *missed*: no tick saw the job's open slots in time. *closed*:
-    the job's gate does not hold.
+    the job's gate is closed.
     """
     bounds = (
         (job.grace, "late"),

@@ -6,7 +6,7 @@ from itertools import chain
 import msgspec
 
 from scheduled.core.epochs import base_of, open_slots_of, span_between
-from scheduled.core.holds import Holds, hold, last_too_late, was_put_off
+from scheduled.core.holds import Holds, hold, last_too_late, was_deferred
 from scheduled.core.jobs import PRIORITIES, Job, keys_of
 from scheduled.core.judgement import DEFERRED
 from scheduled.core.keys import JobKey
@@ -172,7 +172,7 @@ def _first_in_line(
     requested: Start | None,
     now: Instant,
 ) -> JobPlan:
-    """Return the plan for the open run (unless *due* replaces it), then *due*, then *requested*."""
+    """Return the plan for the first that exists: the open run (unless *due* replaces it), *due*, *requested*."""
     run = job_state.open_run
     if run is not None and (due is None or job.catch_up == "all"):
         return _retry(run, job, times, now)
@@ -185,7 +185,7 @@ def _first_in_line(
 
 
 def _leading(found: JobPlan, start: Start, newest: Instant | None) -> JobPlan:
-    """Set *leads* on the start if later slots, up to *newest*, are due: they stay open while it runs."""
+    """Set *leads* on the start if later slots, up to *newest*, are due and must wait for its end."""
     slot = start.claim.slot
     if slot is None or newest is None or newest <= slot:
         return found
@@ -216,7 +216,7 @@ def _skips(
     """Return the slots that are too late, missed with `catch_up = "none"` or beyond `catch_up_limit`."""
     if job.catch_up == "latest" and job.grace is None and job.name not in holds.closed:
         return ()  # the common case: no slot can be too late
-    missed = job.catch_up == "none" and not was_put_off(job, times, base, now, holds)
+    missed = job.catch_up == "none" and not was_deferred(job, times, base, now, holds)
     late, reason = last_too_late(job, now, missed=missed, closed=job.name in holds.closed)
     span = None if late is None else span_between(times, base, min(until, late))
     found = [Skip(span, reason)] if span else []

@@ -14,7 +14,7 @@ CHAIN = "chain"  # in place of a tick's name in the run of a chain, which has no
 
 
 class Claimant(msgspec.Struct, frozen=True, kw_only=True):
-    """The claimant: the name of its *tick*, the id of the *boot* it runs in, and the id of its *host*."""
+    """The process that claims a run: the name of its *tick*, the id of the *boot*, and the id of its *host*."""
 
     tick: str
     boot: str

@@ -16,7 +16,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 
     *coalesced* are the older slots that it covers. *superseded* is the open run of an older slot that it
     replaces. *again* is true for another attempt of an existing run. *leads* is true if later slots of the
-    job are due and wait for its end. *trigger* is the id of the start request.
+    job are due and wait for its end. *request* is the id of the start request.
     """
 
     claim: Claim

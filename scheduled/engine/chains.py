@@ -31,7 +31,7 @@ def take_over(jobs: Mapping[str, Job], run: RunClaimed) -> None:
 
 
 def begin(jobs: Mapping[str, Job], ledger: Ledger, job: Job, claim: Claim, now: float) -> bool:
-    """Begin or continue the claimed run of a chain; return True, as it requests runs.
+    """Begin or continue the claimed run of a chain; return True: it requests other runs.
 
     A retry continues at the step that failed in the earlier attempt. The payload of the run lists the labels
     of all targets that the jobs of the steps have when the run first begins.
@@ -194,8 +194,8 @@ def spread(ledger: StartRequests, jobs: Jobs, events: Iterable[Event], depth: in
         for name in subscribers(jobs, event):
             if depth >= MAX_DEPTH:
                 refused.append(
-                    f"{name}: not started by {event.name}: a loop of {depth} starts led to it;"
-                    " check what starts these jobs"
+                    f"{name}: not started by {event.name}: {depth} starts triggered one another, probably in a"
+                    " loop; check the keys `on` and `chain` of these jobs"
                 )
             else:
                 for key in keys_of(jobs[name]):

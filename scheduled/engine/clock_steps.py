@@ -49,7 +49,7 @@ def _is_frozen(job: Job, job_state: JobState, now: Instant) -> bool:
 
 
 def tolerance(period: Instant) -> Instant:
-    """Return by how many seconds the clock may go back before a job with this *period* runs slots again."""
+    """Return the largest backward step of the clock, in seconds, that is ignored for a job with this *period*."""
     return max(LEAST_TOLERANCE, min(GREATEST_TOLERANCE, period // 2))
 
 

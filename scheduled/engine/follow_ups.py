@@ -63,7 +63,7 @@ class FollowUps:
         return starts
 
     def _may_continue(self, claim: Claim, attempt_result: AttemptResult) -> bool:
-        """Return whether more runs of the job may be due. After the success of its newest slot none is."""
+        """Return whether more runs of the job may be due. None is due after its newest slot succeeded."""
         newest = claim.slot is not None and self._runtime.config.jobs[claim.job].catch_up != "all"
         return not newest or attempt_result.status != "success"
 

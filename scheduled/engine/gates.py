@@ -14,7 +14,7 @@ IDLE_LOAD = 0.3  # 1-minute load average per processor below which the machine c
 
 
 def closed(jobs: Iterable[Job]) -> frozenset[str]:
-    """Return the names of the *jobs* with a gate that does not hold now."""
+    """Return the names of the *jobs* with a closed gate."""
     return frozenset(job.name for job in jobs if job.only_if is not None and not holds(job.only_if))
 
 

@@ -22,7 +22,7 @@ from scheduled.state.ledger import Ledger, Positions
 
 
 class Gates(msgspec.Struct, frozen=True):
-    """The names of jobs with a gate that does not hold now, and of those with a gate that was not evaluated.
+    """The names of jobs with a closed gate, and of those with a gate that was not evaluated.
 
     A gate applies to all targets of a job.
     """

@@ -97,7 +97,7 @@ def _run_child(channel: socket.socket, body: Callable[[Spec], int]) -> NoReturn:
         _detach(channel.fileno())
         while (order := _next(channel)) is not None:
             code = _execute(*order, body)
-            # If this fails, the exit code of the process, which is the same, reaches the supervisor instead.
+            # If the send fails, the supervisor gets the same code as the exit code of this process.
             channel.send(b"%d\n" % code, socket.MSG_NOSIGNAL)
             if code:
                 break

@@ -181,9 +181,10 @@ def _due(view: View, job: Job, start: Start) -> str:
         return "It waits: the last tick reached `max_runs` of `[catch_up]`; the next tick starts more runs."
     if row is not None and row.open_reason == "queued":
         return f"It waits: at the last tick no executor was available for its action ({job.action.kind})."
-    if row is not None and row.open_reason == "gate":
-        condition = describe.gate(job.only_if) if job.only_if else f"after {', '.join(job.after)}"
-        return f"It waits: at the last tick its gate was closed (it requires: {condition})."
+    if row is not None and row.open_reason == "gate" and job.only_if:
+        return f"It waits: at the last tick its gate was closed (it requires: {describe.gate(job.only_if)})."
+    if row is not None and row.open_reason == "gate" and job.after:
+        return f"It waits until {', '.join(job.after)} has finished."
     claim = start.claim
     if claim.slot is None:
         return "It is due: a start request waits for the next tick."

@@ -25,7 +25,7 @@ def incidents(instance: Instance) -> list[dict[str, Any]]:
             "key": item.condition.key,
             "group": item.condition.group,
             "since": stamp(item.since, zone),
-            "told_at": stamp(item.notified_at, zone),
+            "notified_at": stamp(item.notified_at, zone),
             "payload": item.condition.payload,
         }
         for item in found

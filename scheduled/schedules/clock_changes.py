@@ -17,8 +17,8 @@ from scheduled.schedules.zones import DAY, HOUR, find, start_of
 # closest such pairs are 6.96 days apart since 1970 (Recife in 2000), and 3.99 in all IANA data (Freetown in
 # 1939).
 COARSE = 3 * DAY
-# Debian's cron treats a jump of more than three hours as a clock that was set: it continues from the new
-# time.
+# Debian's cron treats a jump forward by three hours or more, or back by more than three hours, as a clock that was
+# set: it continues from the new time.
 RESET = 3 * HOUR
 # The effects of a change never last longer than this.
 LOOK_BACK = 2 * DAY

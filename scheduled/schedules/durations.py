@@ -17,7 +17,7 @@ def parse_interval(text: str) -> int:
             f"{text!r} has no unit: write {text.strip()}s, {text.strip()}m or {text.strip()}h"
         )
     if not re.fullmatch(r"\s*(\d{1,12}\s*[smhd]\s*)+", text, re.ASCII | re.IGNORECASE):
-        raise ScheduleError(f"{text!r} is not an interval: write for example 90s, 30m, 24h, 7d or 1h30m")
+        raise ScheduleError(f"{text!r} is not a duration: write for example 90s, 30m, 24h, 7d or 1h30m")
     seconds = sum(int(number) * UNITS[unit.lower()] for number, unit in parts)
     if not seconds:
         raise ScheduleError(f"{text!r} is not a positive interval: write 1s or more")

@@ -64,7 +64,9 @@ def as_scheduled_error(error: sqlite3.DatabaseError, path: Path) -> ScheduledErr
     If the file may be damaged, create its marker file.
     """
     if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
-        return BusyError(f"{path}: another program has held the ledger for {BUSY_SECONDS} s; close it there")
+        return BusyError(
+            f"{path}: another program has held the ledger for {BUSY_SECONDS} s; close the ledger in that program"
+        )
     if is_doubtful(error):
         suspect(path)
     if is_damage(error):

@@ -45,7 +45,7 @@ class SqliteLedger(Positions, Runs, StartRequests, History, Conditions, Override
 
     @classmethod
     def nothing(cls) -> "SqliteLedger":
-        """Return an empty ledger in memory: it is read as long as there is no ledger file."""
+        """Return an empty ledger in memory, for readers while there is no ledger file."""
         return cls(NOWHERE)
 
     def close(self) -> None:

@@ -247,7 +247,7 @@ def test_a_running_job_is_not_started_again_and_no_interface_reports_that_as_a_s
     runner = world.start("run", "sleeper")
     [run] = until(lambda: world.json("history", "--status", "running"))
 
-    with pytest.raises(RefusedError, match="sleeper: another tick is running it"):
+    with pytest.raises(RefusedError, match="sleeper: it, or another job of its group, is already running"):
         interface.service("run", job="sleeper")
     assert world.json("history", "sleeper") == [run]
     world.run("stop", run["run_id"])

@@ -219,7 +219,10 @@ def test_a_job_that_another_tick_is_running_ends_with_75(cli, until):
     done = cli.run("run", "long")
     (cli.root / "go").touch()
 
-    assert (done.returncode, done.stderr) == (75, "scheduled: long: another tick is running it\n")
+    assert (done.returncode, done.stderr) == (
+        75,
+        "scheduled: long: it, or another job of its group, is already running\n",
+    )
     assert other.wait(20) == 0
     assert runs(cli) == [("long", "manual", "success")]
 

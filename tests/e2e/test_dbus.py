@@ -133,7 +133,10 @@ def test_of_two_simultaneous_calls_for_the_same_run_one_starts_it_and_the_other_
     ]  # fmt: skip
     errors = sorted(one.communicate(timeout=60)[1] for one in both)
 
-    assert (errors[0], errors[1].strip()) == ("", "Call failed: sleeper: another tick is running it")
+    assert (errors[0], errors[1].strip()) == (
+        "",
+        "Call failed: sleeper: it, or another job of its group, is already running",
+    )
     assert (
         len(until(lambda: interface.ask("history", status="running"))) == 1
     )  # claimed at once, and soon started
@@ -264,7 +267,7 @@ def test_an_error_names_the_mistake_and_its_correction(interface, arguments, exp
 def test_ask_calls_functions_by_name_and_validates_their_arguments(interface):
     assert {"explain", "forecast", "audit"} <= set(interface.property(OURS, "Questions"))
     assert "limit" in interface.refused(OURS, "Ask", "ss", "history", '{"limit": "many"}')
-    assert "no such question" in interface.refused(OURS, "Ask", "ss", "run", "{}")
+    assert "no such function" in interface.refused(OURS, "Ask", "ss", "run", "{}")
     assert "definition: Expected `object`" in interface.refused(
         OURS, "Ask", "ss", "add", '{"name": "n", "definition": 5}'
     )

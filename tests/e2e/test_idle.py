@@ -253,7 +253,7 @@ def test_a_world_writable_file_is_refused_until_its_mode_is_corrected(calm):
     there.chmod(0o600)
     corrected = calm.run("run")
 
-    assert (refused.returncode, "there.toml: everybody may write it" in refused.stderr) == (2, True)
+    assert (refused.returncode, "there.toml: is writable by all users" in refused.stderr) == (2, True)
     assert (corrected.returncode, corrected.stderr) == (0, "")
     assert was_idle(calm)
 

@@ -310,7 +310,7 @@ def test_waiting_for_the_transaction_of_another_program_ends_with_an_error(world
     ledger = world.state / "ledger.db"
     assert (code, output) == (
         75,
-        f"scheduled: {ledger}: another program has held the ledger for 1 s; close it there\n",
+        f"scheduled: {ledger}: another program has held the ledger for 1 s; close the ledger in that program\n",
     )
     assert seconds >= 1
     assert world.unquiet(world.recover(until)) + world.wrongs() == []

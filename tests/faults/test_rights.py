@@ -54,7 +54,7 @@ def test_world_writable_state_is_refused_with_the_fix(world, name):
 
     assert (done.returncode, done.stderr) == (
         2,
-        f"scheduled: {place}: everybody may write it; chmod o-w {place}\n",
+        f"scheduled: {place}: is writable by all users; chmod o-w {place}\n",
     )
     subprocess.run(done.stderr.rpartition("; ")[2], shell=True, check=True)
     assert world.run("run").returncode == 0
@@ -74,7 +74,7 @@ def test_a_job_with_a_world_writable_env_file_fails_and_the_other_jobs_run(world
 
     done = world.run("run", "a", "b")
 
-    output = f"a: failed: env_file {variables}: {variables}: everybody may write it; chmod o-w {variables}"
+    output = f"a: failed: env_file {variables}: {variables}: is writable by all users; chmod o-w {variables}"
     assert (done.returncode, output in done.stderr, (world.root / "ran").exists()) == (1, True, False)
     assert {run["job"]: run["status"] for run in world.json("history")} == {"a": "failed", "b": "success"}
 

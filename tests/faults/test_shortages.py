@@ -163,7 +163,7 @@ def test_ineffective_locks_are_detected_and_nothing_is_started(worlds, until):
     )
 
     assert (done.returncode, world.witness()) == (1, [])
-    assert "is locked, and can be locked a second time; this file system has no reliable locks" in done.stderr
+    assert "two processes can lock it at the same time; this file system has no reliable locks" in done.stderr
     assert wrong_after_recovery(world, worlds, until) == []
 
 

@@ -33,7 +33,7 @@ def ask(instance: Instance, question: str, arguments: Mapping[str, Any]) -> Any:
     Raise ForbiddenError if the call would change what a job executes and the configuration does not allow that.
     """
     if question not in QUESTIONS:
-        raise ConfigError(f"no such question: {question!r}; use one of {', '.join(QUESTIONS)}")
+        raise ConfigError(f"no such function: {question!r}; use one of {', '.join(QUESTIONS)}")
     function = QUESTIONS[question]
     given = bind(instance, question, function, arguments)
     permissions = Permissions(instance, "dbus", "add_commands")

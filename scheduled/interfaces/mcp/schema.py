@@ -28,7 +28,7 @@ Status = Annotated[
 ]
 Limit = Annotated[int, _described("The maximum number of results.", ge=1, le=1000)]
 Lines = Annotated[int | None, _described("The number of last lines; without it, the whole output.", ge=0)]
-Outages = Annotated[list[str], _described("Periods A..B of instants in which no tick runs.")]
+Outages = Annotated[list[str], _described("Outages A..B: spans in which no tick runs.")]
 EventName = Annotated[str, _described("An event's name: letters, digits and _.")]
 Payload = Annotated[dict[str, Any], _described("The data of the event: a JSON object.")]
 Wait = Annotated[

@@ -15,7 +15,7 @@ BY_TIME: bool = True
 LABEL: str = "once, at"
 EXAMPLE: str = "2026-12-24T18:00"
 METAVAR: str = "T"
-HELP: str = "When: once, at this ISO 8601 time."
+HELP: str = "Schedule: once, at this ISO 8601 time."
 
 
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -14,7 +14,7 @@ BY_TIME: bool = True
 LABEL: str = "cron"
 EXAMPLE: str = "0 3 * * MON-FRI"
 METAVAR: str = "EXPR"
-HELP: str = "When: a cron expression of five fields, or a macro such as @daily."
+HELP: str = "Schedule: a cron expression of five fields, or a macro such as @daily."
 REBOOT = "@reboot"
 
 

@@ -15,7 +15,7 @@ BY_TIME: bool = True
 LABEL: str = "every"
 EXAMPLE: str = "30m, 6h, 7d"
 METAVAR: str = "INTERVAL"
-HELP: str = "When: at an interval, for example 30m, 6h or 7d."
+HELP: str = "Schedule: at an interval, for example 30m, 6h or 7d."
 
 
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

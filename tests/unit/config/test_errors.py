@@ -35,7 +35,7 @@ def problem(path, text):
         ('command = "true"\npriority = "urgent"', "priority: 'urgent' is not allowed; write one of critical, high, medium, low"),
         ('command = "true"\nretry = { backoff = "cubic" }', "retry.backoff: 'cubic' is not allowed; write one of "),
         ('command = "true"\ntimeout = true', "timeout: must be an integer or a string, got a boolean"),
-        ('command = "true"\ntimeout = "5 weeks"', "timeout: '5 weeks' is not an interval"),
+        ('command = "true"\ntimeout = "5 weeks"', "timeout: '5 weeks' is not a duration"),
         ('command = "true"\ntimeout = 0', "timeout: out of range: 0"),
         ('command = "true"\nevery = "60"', "every: '60' has no unit: write 60s, 60m or 60h"),
         ('command = "true"\nevery = "1h"\ncron = "@daily"', "cron and every: only one of "),

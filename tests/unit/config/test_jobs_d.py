@@ -158,7 +158,7 @@ def test_a_file_that_everybody_may_write_stops_everything_and_the_error_has_the_
     with pytest.raises(ConfigError) as raised:
         load_config(path)
 
-    assert str(raised.value) == f"{target}: everybody may write it; chmod o-w {target}"
+    assert str(raised.value) == f"{target}: is writable by all users; chmod o-w {target}"
 
 
 def test_a_file_in_jobs_d_that_everybody_may_write_is_left_out(path, extra):
@@ -168,7 +168,7 @@ def test_a_file_in_jobs_d_that_everybody_may_write_is_left_out(path, extra):
     found = load_config(path)
 
     assert (list(found.jobs), found.problems) == (
-        ["main"], [f"{extra}: everybody may write it; chmod o-w {extra}"],
+        ["main"], [f"{extra}: is writable by all users; chmod o-w {extra}"],
     )  # fmt: skip
 
 

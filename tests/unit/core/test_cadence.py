@@ -47,7 +47,7 @@ def test_the_densest_schedule_decides_and_without_schedules_the_default_applies(
 def test_too_coarse_ticks_are_reported_with_the_command_that_helps():
     assert cadence.warning((cron("*/5 * * * *"),), 300, NOW) is None
     assert "`scheduled install --every 2`" in str(cadence.warning((cron("*/2 * * * *"),), 300, NOW))
-    assert "every 30 s, but ticks only every 1 min" in str(cadence.warning((every(30),), 60, NOW))
+    assert "two slots are only 30 s apart, but ticks come every 1 min" in str(cadence.warning((every(30),), 60, NOW))
     assert "cron cannot start ticks more often" in str(cadence.warning((every(30),), 60, NOW))
 
 
@@ -55,5 +55,5 @@ def test_the_slots_of_two_schedules_may_be_closer_than_those_of_each():
     both = (cron("0 * * * *"), cron("3 18 * * *"))
 
     assert cadence.needed([both], NOW) == 180
-    assert "slots come every 3 min" in str(cadence.warning(both, 300, NOW))
+    assert "two slots are only 3 min" in str(cadence.warning(both, 300, NOW))
     assert cadence.needed([(schedule,) for schedule in both], NOW) == 300

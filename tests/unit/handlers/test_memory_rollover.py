@@ -118,7 +118,7 @@ def test_the_condition_of_a_file_stays_while_it_is_unreadable(sample: Sample) ->
     assert sent == [
         [(maintainer, "[SCHEDULED] 1 memory file unreadable")],
         [],
-        [(maintainer, "[SCHEDULED] No memory file is unreadable now")],
+        [(maintainer, "[SCHEDULED] All memory files are readable again")],
         [],
     ]
 

@@ -358,12 +358,12 @@ def test_intervals_are_parsed(text, seconds):
         ("60", "'60' has no unit: write 60s, 60m or 60h"),
         ("0s", "is not a positive interval: write 1s or more"),
         ("0h0m", "is not a positive interval"),
-        ("-5m", "is not an interval: write for example 90s, 30m, 24h, 7d or 1h30m"),
-        ("1.5h", "is not an interval"),
-        ("5 weeks", "is not an interval"),
-        ("1h30", "is not an interval"),
-        ("", "is not an interval"),
-        (f"{'9' * 5000}s", "is not an interval"),
+        ("-5m", "is not a duration: write for example 90s, 30m, 24h, 7d or 1h30m"),
+        ("1.5h", "is not a duration"),
+        ("5 weeks", "is not a duration"),
+        ("1h30", "is not a duration"),
+        ("", "is not a duration"),
+        (f"{'9' * 5000}s", "is not a duration"),
     ],
 )
 def test_an_error_in_an_interval_names_a_valid_value(text, message):

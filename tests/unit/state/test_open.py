@@ -99,7 +99,7 @@ def test_the_state_directory_is_created_for_its_owner_only(tmp_path):
 def test_a_state_directory_that_others_may_write_is_refused_with_the_fix(paths, mode):
     paths.root.chmod(mode)
 
-    with pytest.raises(ConfigError, match=rf"{paths.root}: .*may write it; chmod"):
+    with pytest.raises(ConfigError, match=rf"{paths.root}: .*writable by .*; chmod"):
         open_ledger(paths, NOW)
 
 

@@ -33,7 +33,7 @@ def test_a_file_that_everybody_may_write_is_refused_with_the_command(file, place
     with pytest.raises(ConfigError) as raised:
         warn_or_refuse(file)
 
-    assert str(raised.value) == f"{target}: everybody may write it; chmod o-w {target}"
+    assert str(raised.value) == f"{target}: is writable by all users; chmod o-w {target}"
 
 
 def test_on_a_file_system_without_modes_the_advice_is_not_chmod(file, monkeypatch, tmp_path):
@@ -47,7 +47,7 @@ def test_on_a_file_system_without_modes_the_advice_is_not_chmod(file, monkeypatc
     file.chmod(0o777)
 
     with pytest.raises(
-        ConfigError, match=r"everybody may write it; its file system \(vfat\) has no modes: use another"
+        ConfigError, match=r"is writable by all users; its file system \(vfat\) has no modes: use another"
     ):
         warn_or_refuse(file)
 
@@ -76,7 +76,7 @@ def test_a_file_that_another_group_may_write_causes_a_warning(file):
     os.chown(file, -1, 4711)
     file.chmod(0o660)
 
-    assert warn_or_refuse(file) == [f"{file}: its group may write it; chmod g-w {file}"]
+    assert warn_or_refuse(file) == [f"{file}: is writable by its group; chmod g-w {file}"]
 
 
 def test_a_file_that_the_users_own_group_may_write_is_accepted(file):
@@ -90,7 +90,7 @@ def test_a_link_is_checked_by_its_target(file, tmp_path):
     link.symlink_to(file)
     file.chmod(0o606)
 
-    with pytest.raises(ConfigError, match=r"everybody may write it"):
+    with pytest.raises(ConfigError, match=r"is writable by all users"):
         warn_or_refuse(link)
 
 

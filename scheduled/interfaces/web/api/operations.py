@@ -235,7 +235,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="POST",
         path="/runs/{run}/rerun",
-        summary="Start a run again now",
+        summary="Repeat a run now",
         call=_rerun,
         query=schemas.WaitQuery,
         answer=schemas.Started,

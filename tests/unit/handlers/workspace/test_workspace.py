@@ -86,7 +86,7 @@ def test_of_two_branches_with_one_address_the_last_gets_the_mail_and_it_is_repor
     assert branch is not None
     assert (branch.name, workspace.problems) == (
         "B",
-        ("B: has the same mail address as A and gets its mail",),
+        ("B: has the mail address of A; mail to this address goes only to B",),
     )
 
 
