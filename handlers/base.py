@@ -31,7 +31,7 @@ class Report(Protocol):
         """Publish the event *name* after the run has ended."""
 
     def condition(self, condition: Condition) -> None:
-        """State that *condition* is true now; a condition that the next run does not state is gone."""
+        """Report that *condition* is true now; a condition that the next run does not report is gone."""
 
     def notice(self, notice: Notice) -> None:
         """Send *notice* after the run has ended."""

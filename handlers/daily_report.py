@@ -40,7 +40,7 @@ def run(task: Task, workspace: Workspace) -> Outcome:
 
 
 def notices(change: Change) -> list[Notice]:  # noqa: ARG001 - required by the Handler protocol
-    """Return no notices: this handler states no conditions."""
+    """Return no notices: this handler reports no conditions."""
     return []
 
 
