@@ -26,7 +26,7 @@ rm -rf "$zones"
 read -r main _ <<<"$(identify "$tested/bin/python")"
 
 arguments=("$@")
-(($#)) || arguments=(-q tests/unit tests/contract tests/e2e/execution tests/e2e/install tests/e2e/packaging)
+(($#)) || arguments=(-q tests/unit tests/contract tests/e2e/{execution,install,packaging,state})
 failed=() ran=()
 while read -r version python; do
     [ "$version" != "$main" ] || continue

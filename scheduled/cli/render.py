@@ -142,7 +142,7 @@ def planned_starts(entries: Sequence[dict[str, Any]]) -> None:
         (
             entry["job"],
             when(entry.get("scheduled_for")),
-            entry.get("why") or f"waits: {words(entry['waits'])}",
+            entry.get("reason") or f"waits: {words(entry['open_reason'])}",
         )
         for entry in entries
     ]

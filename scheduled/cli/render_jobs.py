@@ -95,7 +95,7 @@ def upcoming(entries: Sequence[dict[str, Any]]) -> None:
 
 def _runs_at(entry: Mapping[str, Any]) -> str:
     if entry["runs_at"] is None:
-        return {"paused": "paused", "late": "skipped: later than its grace"}[entry["held"]]
+        return {"paused": "paused", "late": "skipped: later than its grace"}[entry["reason"]]
     return entry["runs_at"][:19].replace("T", " ") if entry["runs_at"] != entry["scheduled_for"] else ""
 
 
@@ -185,7 +185,8 @@ def edited(done: dict[str, Any]) -> None:
                 Text(f"{done['path']}: would be deleted, because it contains nothing else"), soft_wrap=True
             )
         return
-    change = "deleted, because it contained nothing else" if done["deleted"] else "changed"
+    written = "changed" if done["backup"] else "created"
+    change = "deleted, because it contained nothing else" if done["deleted"] else written
     console().print(Text(f"{done['path']}: {change}"), soft_wrap=True)
     if done["backup"]:
         console().print(Text(f"the previous version is in {done['backup']}"), soft_wrap=True)

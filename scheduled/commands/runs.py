@@ -116,7 +116,7 @@ def dry_run_of_rerun(instance: Instance, run_id: str) -> list[dict[str, Any]]:
             "job": job,
             "target": again["target"],
             "scheduled_for": again["scheduled_for"],
-            "why": f"repeats {run_id}",
+            "reason": f"repeats {run_id}",
         }
     ]
 

@@ -24,7 +24,9 @@ def stop(instance: Instance, run_id: str, *, dry_run: bool = False) -> dict[str,
     with runtime.ledger() as ledger:
         run = ledger.open_run(run_id)
         if run is None or run.status == "waiting_retry":
-            raise ConfigError(f"{run_id}: no such run is under way; `scheduled history` lists them")
+            raise ConfigError(
+                f"{run_id}: no such run is under way; `scheduled history --status running` lists those that are"
+            )
         started = _process(runtime, run)
         done = {"run_id": run_id, "job": run.job, "pid": started.pid, "dry_run": dry_run}
         if dry_run:

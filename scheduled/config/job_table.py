@@ -124,7 +124,9 @@ def _when(given: dict[str, Any], raw: JobTable, name: str, timezone: str) -> rea
     keys = [*reading.choosing_keys(), "on"]
     chosen = [key for key in keys if key in given or (key == "on" and raw.on is not None)]
     if len(chosen) > 1:
-        raise ConfigError(f"{' and '.join(chosen)}: only one of {', '.join(keys)} may be given")
+        raise ConfigError(
+            f"{' and '.join(chosen)}: only one of {', '.join(keys)} may be given; remove the others"
+        )
     try:
         return reading.read(given, name, zone, seconds("jitter", raw.jitter, least=0))
     except ScheduleError as error:
@@ -137,7 +139,9 @@ def _kind_of_action(raw: JobTable) -> str:
     """Return the kind of action that *raw* has a key for. Raise ConfigError unless there is exactly one."""
     given = [kind for kind in registry.KINDS if getattr(raw, kind) is not None]
     if len(given) > 1:
-        raise ConfigError(f"{' and '.join(given)}: only one of {', '.join(registry.KINDS)} may be given")
+        raise ConfigError(
+            f"{' and '.join(given)}: only one of {', '.join(registry.KINDS)} may be given; remove the others"
+        )
     if not given:
         raise ConfigError(f"has no action; write one of {', '.join(registry.KINDS)}")
     return given[0]

@@ -104,7 +104,7 @@ def _after(
             or job_state.open_run is not None
             or job_state.busy
         ):
-            return msgspec.structs.replace(found, start=None, waits="gate")
+            return msgspec.structs.replace(found, start=None, waits="after")
         if job_state.last_status in FAILED and not start.again and start.superseded is None:
             assert start.claim.slot is not None
             first = start.coalesced[0].first if start.coalesced else start.claim.slot
@@ -238,7 +238,7 @@ def _beyond_limit(times: Timetable, base: Instant, until: Instant, limit: int) -
 def _retry(run: OpenRun, job: Job, times: Timetable, now: Instant) -> JobPlan:
     if run.retry_at is not None and run.retry_at > now:
         upcoming = _upcoming(job, times, now, now)
-        waits: OpenReason = "gate" if run.reason == DEFERRED else "waiting_retry"
+        waits: OpenReason = "deferred" if run.reason == DEFERRED else "waiting_retry"
         return JobPlan(waits=waits, next_due=min(run.retry_at, upcoming or run.retry_at))
     return JobPlan(start=again(run), next_due=now)
 

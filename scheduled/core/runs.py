@@ -14,7 +14,9 @@ AttemptStatus = Literal["success", "failed", "timed_out", "interrupted", "skippe
 Verdict = Literal["success", "failed", "skipped", "coalesced"]
 
 
-OpenReason = Literal["waiting_retry", "gate", "quiet", "budget", "paused", "running", "queued", "ask"]
+OpenReason = Literal[
+    "waiting_retry", "gate", "quiet", "budget", "paused", "running", "queued", "after", "ask", "deferred"
+]
 
 
 RunStatus = Literal[

@@ -3,7 +3,7 @@
 After a small step nothing is done: the slots keep their verdicts, and nothing runs twice. The tolerance
 depends on the job: half its period, but at least 5 minutes and, as in Debian's cron, at most 3 hours. After a
 larger step (a wrong RTC, a boot in 2037) a job would not run until the clock has caught up. So if a job would
-wait for longer than its period plus the tolerance, the verdicts of its future slots are suspended, and the
+wait for longer than its period plus the tolerance, the verdicts of its future slots are saved and removed, and the
 job continues from now. They are restored if the clock jumps forward beyond them again (a boot in 1970, then
 the time from the network), so that no slot runs twice.
 """
@@ -21,7 +21,7 @@ from scheduled.state.ledger import Ledger, Positions
 
 LEAST_TOLERANCE = 5 * MINUTE
 GREATEST_TOLERANCE = 3 * HOUR  # as in Debian's cron
-DOUBT = 7 * DAY  # after this time the clock counts as right, and the suspended verdicts are dropped
+DOUBT = 7 * DAY  # after this time the clock counts as right, and the saved verdicts are dropped
 
 
 def frozen(jobs: Mapping[str, Job], job_states: Mapping[JobKey, JobState], now: Instant) -> list[JobKey]:
@@ -102,7 +102,7 @@ def _give_up(ledger: Ledger, run: OpenRun | None, after: Instant) -> None:
 
 
 def leap_forward(ledger: Ledger, before: float | None, now: Instant, *, leapt: bool) -> str | None:
-    """Restore suspended verdicts if the clock has jumped forward beyond them, in the caller's transaction.
+    """Restore saved verdicts if the clock has jumped forward beyond them, in the caller's transaction.
 
     *before* is the instant of the last tick, *leapt* is whether there was a gap since then. Suspended
     verdicts are dropped if the clock reached them without a jump, if the jump is too short to undo the

@@ -52,7 +52,7 @@ def dry_run_of(runtime: Runtime, names: Sequence[str], slot: str | None) -> list
     known_jobs(runtime.config, names)
     if not names:
         return dry_run_of_tick(runtime)
-    return [{"job": name, "target": None, "why": "requested"} for name in names]
+    return [{"job": name, "target": None, "reason": "requested"} for name in names]
 
 
 def the_one(names: Sequence[str]) -> str:
@@ -82,7 +82,7 @@ def run_for_slot(runtime: Runtime, name: str, slot: Instant) -> dict[str, Any]:
     )
     others = start.claim.slots - 1
     older = f" and {others} older {'slot' if others == 1 else 'slots'}" if others > 0 else ""
-    return {"job": name, "target": None, "scheduled_for": stamp(slot, runtime.zone), "why": why + older}
+    return {"job": name, "target": None, "scheduled_for": stamp(slot, runtime.zone), "reason": why + older}
 
 
 def dry_run_of_tick(runtime: Runtime) -> list[dict[str, Any]]:
@@ -97,10 +97,9 @@ def dry_run_of_tick(runtime: Runtime) -> list[dict[str, Any]]:
         )
         job_states = planning.foreseen(ledger, runtime.config, now)
     found = _rounds(jobs, job_states, now, holds)
-    held = holds.closed | holds.unchecked
     return [
         *(_start(jobs[start.claim.job], start, runtime.zone) for start in found.starts),
-        *(_wait(jobs[key.job], key, found.plans, held) for key, job in found.plans.items() if job.waits),
+        *(_wait(jobs[key.job], key, found.plans) for key, job in found.plans.items() if job.waits),
     ]
 
 
@@ -157,17 +156,11 @@ def _start(job: Job, start: Start, zone: str) -> dict[str, Any]:
         "scheduled_for": stamp(start.claim.scheduled_for, zone),
         "slots": start.claim.slots,
         "attempt": start.claim.attempt,
-        "why": starts.why(start) + after,
+        "reason": starts.why(start) + after,
     }
 
 
-def _wait(job: Job, key: JobKey, plans: Mapping[JobKey, JobPlan], held: Collection[str]) -> dict[str, Any]:
+def _wait(job: Job, key: JobKey, plans: Mapping[JobKey, JobPlan]) -> dict[str, Any]:
     waits = plans[key].waits
-    if waits == "gate" and job.after and job.name not in held:
-        return {
-            "job": job.name,
-            "target": key.target or None,
-            "waits": waits,
-            "why": f"waits for {' and '.join(job.after)}",
-        }
-    return {"job": job.name, "target": key.target or None, "waits": waits}
+    reason = {"reason": f"waits for {' and '.join(job.after)}"} if waits == "after" else {}
+    return {"job": job.name, "target": key.target or None, "open_reason": waits, **reason}

@@ -76,7 +76,7 @@ def _later(view: View, job: Job, plan: JobPlan) -> str:
 def _upcoming(view: View, job: Job, due: Instant) -> str:
     key = key_of(job)
     at, start = view.next_run(job, key), may_start(job, key, due, view.pauses)
-    slot = f"the slot of {when(due, view)}"
+    slot = f"the slot of {when(due - job.delay, view)}"
     if start is None:
         return f"It is next due at {when(due, view)} and will wait then: {_pauses(view, job)}."
     if at is None:
@@ -153,7 +153,7 @@ def _waits(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:
     if plan.waits == "quiet" and plan.next_due is not None:
         return f"It waits: its quiet hours last until {when(plan.next_due, view)}."
     if run is not None and run.retry_at is not None:
-        result = "was deferred" if plan.waits == "gate" else "failed"
+        result = "was deferred" if plan.waits == "deferred" else "failed"
         return (
             f"It waits: attempt {_attempts(job, run)} of {run.run_id} {result}"
             f"{_because(run)}; the next attempt is due at {when(run.retry_at, view)}."
@@ -183,8 +183,8 @@ def _due(view: View, job: Job, start: Start) -> str:
         return f"It waits: at the last tick no executor was available for its action ({job.action.kind})."
     if row is not None and row.open_reason == "gate" and job.only_if:
         return f"It waits: at the last tick its gate was closed (it requires: {describe.gate(job.only_if)})."
-    if row is not None and row.open_reason == "gate" and job.after:
-        return f"It waits until {', '.join(job.after)} has finished."
+    if row is not None and row.open_reason == "after" and job.after:
+        return f"It waits: it runs after {' and '.join(job.after)}."
     claim = start.claim
     if claim.slot is None:
         return "It is due: a start request waits for the next tick."

@@ -30,6 +30,18 @@ SKIPPED = {
     "gate": "its gate stayed closed until `gate_deadline`",
     "by hand": "you skipped it with `scheduled skip`",
 }
+OPEN = {
+    "waiting_retry": "its run waits for a retry",
+    "gate": "its gate is closed",
+    "quiet": "the job's quiet hours are not over",
+    "budget": "the last tick reached `max_runs` of `[catch_up]`",
+    "paused": "the job is paused",
+    "running": "a run of the job or of its group has not ended",
+    "queued": "no executor is available for its action",
+    "after": "the jobs that it runs after have not ended",
+    "ask": "its run was interrupted and waits for your decision",
+    "deferred": "its run was deferred (exit code 75)",
+}
 
 
 def explain_slot(view: View, ledger: Ledger, name: str, at: Instant) -> dict[str, Any]:
@@ -125,7 +137,7 @@ def _undecided(view: View, ledger: Meta, key: JobKey, slot: Instant) -> str:
         return f"is older than the records, which begin at {when(horizon, view)}."
     row = view.rows.get(key)
     reason = row.open_reason if row else None
-    return f"is open: {reason.replace('_', ' ')}." if reason else "is open: it runs at the next tick."
+    return f"is open: {OPEN[reason] if reason else 'it runs at the next tick'}."
 
 
 def run_document(run: RunRow, zone: str) -> dict[str, Any]:

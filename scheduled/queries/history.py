@@ -1,4 +1,4 @@
-"""`history`: the runs, and the newest verdicts of each job."""
+"""`history`: the runs, and the newest statuses of the runs and slots of each job."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, get_args
@@ -86,7 +86,9 @@ def _run(row: RunRow, zone: str) -> dict[str, Any]:
 
 
 def recent_statuses(instance: Instance, job: str | None = None) -> dict[str, list[dict[str, Any]]]:
-    """Return the newest verdicts of one job or of every job, by the job's name, oldest first.
+    """Return the newest statuses of one job or of every job, by the job's name, oldest first.
+
+    A status is the verdict of a slot or of a span of slots, or the status of a run without a verdict.
 
     Raise ConfigError with the nearest name if there is no such job.
     """
@@ -98,7 +100,7 @@ def recent_statuses(instance: Instance, job: str | None = None) -> dict[str, lis
 
 
 def newest_statuses(view: "View", ledger: Ledger, name: str, limit: int = NEWEST) -> list[dict[str, Any]]:
-    """Return the newest *limit* verdicts of a job and all its targets, oldest first, with its runs without a slot."""
+    """Return the newest *limit* statuses of a job and all its targets, oldest first (see `recent_statuses`)."""
     runs = ledger.history(job=name, limit=limit)
     since = _since(runs, view.now)
     slots = (row for key in keys_of(view.job(name)) for row in ledger.rows_after(key, since))

@@ -1,4 +1,4 @@
-"""`incidents` and `notices`: the conditions that hold now, and the notices that are not delivered yet."""
+"""`incidents` and `notices`: the conditions that are true now, and the notices that are not delivered yet."""
 
 from typing import Any
 

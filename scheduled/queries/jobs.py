@@ -170,9 +170,9 @@ def _runs_at(view: View, key: JobKey, due: Instant) -> dict[str, str | None]:
     job = view.job(key.job)
     at = may_start(job, key, due, view.pauses)
     if at is None:
-        return {"runs_at": None, "held": "paused"}
+        return {"runs_at": None, "reason": "paused"}
     late = is_too_late(job, due, at)
-    return {"runs_at": None if late else stamp(at, view.zone), "held": "late" if late else None}
+    return {"runs_at": None if late else stamp(at, view.zone), "reason": "late" if late else None}
 
 
 def _slots(view: View, job: Job, key: JobKey) -> Iterator[tuple[Instant, JobKey, int]]:

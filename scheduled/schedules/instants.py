@@ -11,16 +11,21 @@ from scheduled.schedules.schedule import ScheduleError
 from scheduled.schedules.zones import FIRST_YEAR, LAST_YEAR, Instant, start_of
 
 TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+EXAMPLE = "2026-01-31T04:00"
 INTERVAL = re.compile(r"\+?\s*\d+\s*[smhd]", re.IGNORECASE)
 
 
 def read(text: str, zone: str) -> Instant:
     """Return the instant of an ISO date, or date and time. Raise ConfigError if it is invalid."""
+    return _read(text, zone, f"not an ISO date and time: {text!r}; write for example {EXAMPLE}")
+
+
+def _read(text: str, zone: str, error: str) -> Instant:
     try:
         found = datetime.fromisoformat(text)
         instant = int((found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).timestamp())
     except (ValueError, OverflowError):
-        raise ConfigError(f"not an ISO date and time: {text!r} (write 2026-01-31T04:00)") from None
+        raise ConfigError(error) from None
     return _within(instant, text)
 
 
@@ -32,7 +37,7 @@ def _within(instant: Instant, text: str) -> Instant:
 
 
 def ahead(text: str, zone: str, now: float) -> Instant:
-    """Return the future instant of +2h or 2h, 18:30, or an ISO date and time.
+    """Return the future instant of +2h or 2h, 18:30, or an ISO date and time: the value of `until`.
 
     Raise ConfigError if it is invalid or not in the future.
     """
@@ -42,9 +47,9 @@ def ahead(text: str, zone: str, now: float) -> Instant:
     elif INTERVAL.match(text):
         found = _within(int(now) + _interval(text.removeprefix("+")), text)
     else:
-        found = read(text, zone)
+        found = _read(text, zone, f"until: {text!r} is not a time; write for example 18:30, +2h or {EXAMPLE}")
     if found <= now:
-        raise ConfigError(f"{text} is in the past")
+        raise ConfigError(f"until: {text} is in the past")
     return found
 
 
@@ -55,11 +60,13 @@ def _next_time_of_day(hour: int, minute: int, zone: str, now: float) -> Instant:
 
 
 def ago(text: str, zone: str, now: float) -> Instant:
-    """Return the instant of 2h or 7d (before *now*), or of an ISO date and time.
+    """Return the instant of 2h or 7d (before *now*), or of an ISO date and time: the value of `since`.
 
     Raise ConfigError if it is invalid.
     """
-    return _within(int(now) - _interval(text), text) if INTERVAL.match(text) else read(text, zone)
+    if INTERVAL.match(text):
+        return _within(int(now) - _interval(text), text)
+    return _read(text, zone, f"since: {text!r} is not a time; write for example 2h, 7d or {EXAMPLE}")
 
 
 def _interval(text: str) -> int:

@@ -18,7 +18,9 @@ def read(key: str, value: Any, zone: str) -> Instant:
         moment = _moment(value)
         instant = int((moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))).timestamp())
     except (TypeError, ValueError, OverflowError):
-        raise ScheduleError(f"{key}: not an ISO date and time: {value!r} (write 2026-01-31T04:00)") from None
+        raise ScheduleError(
+            f"{key}: not an ISO date and time: {value!r}; write for example 2026-01-31T04:00"
+        ) from None
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise ScheduleError(f"{key}: out of range: {value} (write a year from {FIRST_YEAR} to {LAST_YEAR})")
     return instant

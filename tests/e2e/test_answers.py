@@ -212,8 +212,8 @@ def planned(world, at):
     """Return the plan of `run --dry-run`, which must contain exactly the runs that the tick then starts."""
     plan = world.json("run", "--dry-run", at=at)
     ran = [run["job"] for run in world.json("run", at=at)["runs"]]
-    assert sorted(entry["job"] for entry in plan if "waits" not in entry) == sorted(ran)
-    return [(entry["job"], entry.get("why") or entry["waits"]) for entry in plan]
+    assert sorted(entry["job"] for entry in plan if "open_reason" not in entry) == sorted(ran)
+    return [(entry["job"], entry.get("reason") or entry["open_reason"]) for entry in plan]
 
 
 def test_jobs_that_run_after_others_start_in_the_same_tick(configured):

@@ -381,7 +381,7 @@ def test_next_shows_the_effect_of_a_pause_on_the_slots(home):
 
     paused_until = "2026-03-04T04:00:00+01:00"
     assert [slot["runs_at"] == max(slot["scheduled_for"], paused_until) for slot in slots] == [True] * 3
-    assert (held["runs_at"], held["held"]) == (None, "paused")
+    assert (held["runs_at"], held["reason"]) == (None, "paused")
     assert " paused " in home.run("next", "apt-refresh", "-n", "1", at=LATER).stdout + " "
 
 

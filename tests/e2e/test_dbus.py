@@ -253,7 +253,7 @@ def test_call_method_returns_an_error_for_arguments_of_a_wrong_type(interface, n
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("run_job", "s", "daily_stand"), "no such job: daily_stand; did you mean daily_standup?"),
+        (("run_job", "s", "daily_standu"), "no such job: daily_standu; did you mean daily_standup?"),
         (("toggle_job", "ss", "hourly", "perhaps"), "write true or false"),
         (("get_history", "i", 0), "limit: must be 1 to 1,000,000, got 0"),
         (("get_config", "ss", "jobs.hourly", "x"), "jobs.hourly: no key 'x'; its keys are cron, command"),

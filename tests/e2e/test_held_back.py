@@ -84,7 +84,7 @@ def test_exit_code_75_defers_a_run_and_is_not_a_failure(world: World) -> None:
     ready.touch()
     world.run("run", at="2026-03-10 12:06:00")
 
-    assert (first.returncode, reason) == (0, "gate")
+    assert (first.returncode, reason) == (0, "deferred")
     assert runs(world) == [("03-10T12:00", "success", 1, 2)]
 
 

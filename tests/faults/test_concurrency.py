@@ -128,7 +128,7 @@ def test_ticks_and_other_commands_at_the_same_time_all_succeed(worlds, crontab):
         ("forecast", "--from", "2030-01-01T00:00Z", "--to", "2030-01-01T06:00Z"),
         ("pause", "first"),
         ("resume", "first"),
-        ("emit", "nobody_listens"),
+        ("emit", "unused_event"),
         ("state", "backup", str(world.root / "backup.tar.gz")),
         *(("add", f"new{number}", "--cron", "0 0 1 1 *", "--", "true") for number in range(5)),
     ]

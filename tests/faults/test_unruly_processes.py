@@ -210,7 +210,7 @@ def test_any_output_can_be_read_with_logs(world, command, expected):
 
 
 @pytest.mark.parametrize("streams", ["<&-", ">&-", "<&- >&-", "<&- >&- 2>&-"])
-def test_a_tick_whose_own_streams_are_closed_does_its_work(world, streams):
+def test_a_tick_with_closed_standard_streams_does_its_work(world, streams):
     world.configure(
         f"[jobs.a]\ncommand = 'cat; echo ran >> {world.root}/ran'\n[jobs.h]\nhandler = 'health'\n"
     )

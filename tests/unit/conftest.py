@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from multiprocessing.process import BaseProcess
 from typing import Any, NoReturn
 
 import pytest
@@ -13,7 +14,8 @@ def _refuse(*_: Any, **__: Any) -> NoReturn:
 
 @pytest.fixture(autouse=True)
 def no_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make every way of starting a process raise AssertionError."""
+    """Make the functions of the standard library that start a process raise AssertionError."""
     monkeypatch.setattr(subprocess, "Popen", _refuse)
-    for name in ("fork", "forkpty", "posix_spawn", "posix_spawnp", "system"):
+    monkeypatch.setattr(BaseProcess, "start", _refuse)
+    for name in ("fork", "forkpty", "posix_spawn", "posix_spawnp", "system", "execv", "execve"):
         monkeypatch.setattr(os, name, _refuse)

@@ -100,6 +100,6 @@ def test_every_problem_is_listed_and_the_valid_jobs_are_loaded(path):
     ]
 
 
-def test_the_error_for_a_missing_file_says_how_to_create_one(path):
+def test_the_error_for_a_missing_file_explains_how_to_create_one(path):
     with pytest.raises(ConfigError, match=rf"{path}: does not exist; create it \(an empty file is valid\)"):
         load_config(path)

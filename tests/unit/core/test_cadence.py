@@ -47,7 +47,9 @@ def test_the_densest_schedule_decides_and_without_schedules_the_default_applies(
 def test_too_coarse_ticks_are_reported_with_the_command_that_helps():
     assert cadence.warning((cron("*/5 * * * *"),), 300, NOW) is None
     assert "`scheduled install --every 2`" in str(cadence.warning((cron("*/2 * * * *"),), 300, NOW))
-    assert "two slots are only 30 s apart, but ticks come every 1 min" in str(cadence.warning((every(30),), 60, NOW))
+    assert "two slots are only 30 s apart, but ticks come every 1 min" in str(
+        cadence.warning((every(30),), 60, NOW)
+    )
     assert "cron cannot start ticks more often" in str(cadence.warning((every(30),), 60, NOW))
 
 

@@ -151,7 +151,7 @@ def of_two_targets(monkeypatch):
     ("values", "waits", "reasons"),
     [
         ({}, None, []),
-        ({"busy": True}, "gate", []),
+        ({"busy": True}, "after", []),
         ({"last_status": "failed"}, None, ["after a@y, which failed"]),
     ],
 )

@@ -62,6 +62,10 @@ def failed(retry_at):
     )
 
 
+def deferred(ledger):
+    ledger.ended(an_attempt_result("run-5", "deferred", reason="not now"), "waiting_retry", NOW + 60, None)
+
+
 def decided(ledger):
     ledger.record_verdict(JobKey("job"), Span(SLOT, SLOT, 1), "success", "", "run-5", NOW)
     ledger.advance(JobKey("job"), SLOT)
@@ -92,6 +96,9 @@ def decided(ledger):
         ('not_between = ["04:00", "08:00"]', [], "It waits: its quiet hours last until 2026-03-04 08:00."),
         ("only_if = { path = '/mnt/disk' }", [lambda ledger: ledger.wait(JobKey("job"), "gate", NOW)],
          "It waits: at the last tick its gate was closed (it requires: /mnt/disk exists)."),
+        ("", [lambda ledger: ledger.wait(JobKey("job"), "after", NOW)], "It is due: its slot of 2026-03-04 05:00"),
+        ('after = ["other"]\n[jobs.other]\ncommand = "true"', [lambda ledger: ledger.wait(JobKey("job"), "after", NOW)], "It waits: it runs after other."),
+        ("", [claimed, deferred], "It waits: attempt 1 of 1 of run-5 was deferred (not now); the next attempt is due at 2026-03-04 05:08."),
         ("", [lambda ledger: ledger.wait(JobKey("job"), "budget", NOW)], "It waits: the last tick reached `max_runs` of `[catch_up]`"),
         ("", [claimed], "It is running: run-5, attempt 1 of 1."),
         ("retry = { max_attempts = 3 }", [claimed, failed(NOW + 60)],

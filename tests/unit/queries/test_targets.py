@@ -70,7 +70,7 @@ def test_status_has_a_line_for_each_target(instance):
 
 
 def test_each_target_has_its_own_next_slots(instance):
-    assert of(jobs.upcoming(instance, limit=3), "job", "target", "scheduled_for", "held") == [
+    assert of(jobs.upcoming(instance, limit=3), "job", "target", "scheduled_for", "reason") == [
         ("job", "x", when(SLOT + HOUR), None),
         ("job", "y", when(SLOT + HOUR), "paused"),
         ("job", "x", when(SLOT + 2 * HOUR), None),

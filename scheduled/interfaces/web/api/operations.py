@@ -37,7 +37,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     prefixes: tuple[str, ...] = PREFIXES
 
 
-def _toggle(instance: Instance, arguments: Arguments) -> Any:
+def _override(instance: Instance, arguments: Arguments) -> Any:
     enabled = arguments.body.get("enabled")
     if enabled is None:
         enabled = not service.job(instance, arguments.name)["enabled"]
@@ -122,12 +122,12 @@ RUNS = Operation(
     query=schemas.RunsQuery,
     answer=list[schemas.Run],
 )
-TOGGLE = Operation(
+OVERRIDE = Operation(
     method="PUT",
     path="/jobs/{job}/toggle",
     summary="Enable or disable a job; this overrides the configuration",
-    call=_toggle,
-    body=schemas.Toggle,
+    call=_override,
+    body=schemas.OverrideBody,
     answer=schemas.OverrideAnswer,
 )
 
@@ -175,7 +175,7 @@ OPERATIONS: tuple[Operation, ...] = (
         call=_remove,
         answer=schemas.Edited,
     ),
-    TOGGLE,
+    OVERRIDE,
     RUN,
     Operation(
         method="PUT",
@@ -276,7 +276,7 @@ OPERATIONS: tuple[Operation, ...] = (
         call=lambda instance, _: service.chains(instance),
         answer=list[schemas.Chain],
     ),
-    _of_chains(TOGGLE, "/chains/{job}/toggle"),
+    _of_chains(OVERRIDE, "/chains/{job}/toggle"),
     _of_chains(RUN, "/chains/{job}/run"),
     Operation(
         method="GET",

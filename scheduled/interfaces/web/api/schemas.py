@@ -70,7 +70,7 @@ class WaitQuery(Query, kw_only=True):
     wait: Annotated[int, msgspec.Meta(ge=0, le=60)] = 0
 
 
-class Toggle(msgspec.Struct, forbid_unknown_fields=True):
+class OverrideBody(msgspec.Struct, forbid_unknown_fields=True):
     """The state to set; without *enabled*, the opposite of the current state."""
 
     enabled: bool | None = None
@@ -223,13 +223,13 @@ class Slot(msgspec.Struct, kw_only=True):
 
 
 class Upcoming(msgspec.Struct, kw_only=True):
-    """A future slot; if it is not known when it runs, *runs_at* is null and *held* is the reason."""
+    """A future slot; if it is not known when it runs, *runs_at* is null and *reason* is why."""
 
     job: str
     target: str | None
     scheduled_for: str
     runs_at: str | None
-    held: Literal["paused", "late"] | None
+    reason: Literal["paused", "late"] | None
 
 
 class Explanation(msgspec.Struct, kw_only=True):

@@ -31,7 +31,7 @@ def routes() -> Iterator[Route]:
     yield Route("/live/jobs", live_jobs)
     yield Route("/live/log/{run}", live_log)
     yield Route("/jobs/{job}", job)
-    yield Route("/jobs/{job}/{verb}", act, methods=["POST"])
+    yield Route("/jobs/{job}/{action}", act, methods=["POST"])
     yield Route("/pause", pause_all, methods=["POST"])
     yield Route("/runs", runs)
     yield Route("/runs/{run}", run)
@@ -112,11 +112,11 @@ def _names(instance: Instance) -> list[str]:
 
 async def act(request: Request) -> Response:
     """Carry out the action of a button and redirect to the job's page."""
-    name, verb = request.path_params["job"], request.path_params["verb"]
-    if verb not in VERBS:
+    name, action = request.path_params["job"], request.path_params["action"]
+    if action not in ACTIONS:
         raise RefusedError(404, "no such page or operation")
     given = await form(request)
-    await in_thread(lambda: VERBS[verb](instance_of(request), name, given))
+    await in_thread(lambda: ACTIONS[action](instance_of(request), name, given))
     return redirect(path_of(name))
 
 
@@ -128,7 +128,7 @@ def _pause(instance: Instance, name: str, given: Mapping[str, str]) -> None:
     service.pause(instance, [name], given.get("until") or None)
 
 
-VERBS: dict[str, Callable[[Instance, str, Mapping[str, str]], Any]] = {
+ACTIONS: dict[str, Callable[[Instance, str, Mapping[str, str]], Any]] = {
     "run": _run,
     "pause": _pause,
     "resume": lambda instance, name, _: service.resume(instance, [name]),
