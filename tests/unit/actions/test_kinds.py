@@ -66,7 +66,7 @@ def test_a_new_kind_is_loaded_from_its_keys_and_described_by_its_function(config
         ("beep = 1", "beep: must be a string, got an integer"),
         ('beep = "high"\ntime = 3', "time: unknown key; did you mean times?"),
         ('command = "true"\ntimes = 3', "times: only valid with `beep`, and this job has `command`; remove it"),
-        ('beep = "high"\ncommand = "true"', f"command and beep: only one of {NAMED}, beep may be given"),
+        ('beep = "high"\ncommand = "true"', f"command and beep: only one of {NAMED}, beep may be given; remove the others"),
         ("", f"has no action; write one of {NAMED}, beep"),
     ],
 )  # fmt: skip

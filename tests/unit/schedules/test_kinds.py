@@ -87,7 +87,7 @@ def test_it_is_read_from_a_job_table(path):
         ("moon = 3", "moon: must be a string, got an integer"),
         ("days_later = 3", "days_later: only valid with `moon`"),
         ('moon = "full"\nanchor = "2026-01-01"', "anchor: only valid with `every`"),
-        ('moon = "full"\ncron = "@daily"', f"cron and moon: only one of {NAMED}, moon, on may be given"),
+        ('moon = "full"\ncron = "@daily"', f"cron and moon: only one of {NAMED}, moon, on may be given; remove the others"),
         ("days_latr = 3", "days_latr: unknown key; did you mean days_later?"),
     ],
 )  # fmt: skip
