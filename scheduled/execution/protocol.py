@@ -66,7 +66,8 @@ class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started"):
 class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
     """An attempt has ended."""
 
-    attempt_result: AttemptResult
+    # The key in the file keeps its first name: a job may outlive an upgrade of the program.
+    attempt_result: AttemptResult = msgspec.field(name="ending")
 
 
 class NotStarted(msgspec.Struct, frozen=True, kw_only=True, tag="not_started"):

@@ -78,6 +78,8 @@ def test_the_rows_of_the_first_version_are_kept_under_the_new_names(path):
             INSERT INTO runs (run_id, job, triggered_by, attempt, status, tick, boot, host, claimed_at)
                 VALUES ('job-1', 'job', 'event', 1, 'success', 't', 'b', 'h', 7.5);
             INSERT INTO triggers (id, job, event, payload, at, depth) VALUES (41, 'job', 'e', '{"n": 1}', 7.5, 2);
+            INSERT INTO conditions (job, key, grp, payload, since)
+                VALUES ('job', 'file', 'unreadable', '{"branch": "B", "trouble": "a \\"bad\\" file"}', 7.5);
             INSERT INTO laid_aside (job, position, back_to, slots, epochs) VALUES ('job', 7200, 3600, '[]', '[]');
         """)
 
@@ -90,6 +92,8 @@ def test_the_rows_of_the_first_version_are_kept_under_the_new_names(path):
         assert ledger.run("job-1").trigger == "event"
         assert (request.id, request.payload, request.depth) == (41, {"n": 1}, 2)
         assert (saved.position, saved.back_to) == (7200, 3600)
+        (known,) = ledger.conditions()
+        assert known.condition.payload == {"branch": "B", "problem": 'a "bad" file'}
         assert [row.id for row in ledger.start_requests()] == [41, 42]
 
 

@@ -60,7 +60,7 @@ def places(value):
 
 
 @given(st.lists(mutilated(encode(ENDED)) | mutilated(encode(GOOD)) | st.binary(max_size=50), max_size=5))
-@example([DEEP, b'{"type":"ended","attempt_result":{"run_id":"\\ud800"}}', b"9" * 5000])
+@example([DEEP, b'{"type":"ended","ending":{"run_id":"\\ud800"}}', b"9" * 5000])
 @settings(max_examples=EXAMPLES, deadline=None)
 def test_the_valid_lines_of_a_result_file_are_read_and_the_others_are_counted(lines):
     lines = [line.replace(b"\n", b" ") for line in lines]
