@@ -5,10 +5,10 @@
 set -eu
 
 # The `system` tests use a real cron, a fake clock, namespaces that isolate them, strace, a compiler for the library
-# that counts system calls and makes them fail, a formatter for the manual page, a session bus with its tools, and a
-# browser.
-packages="cron faketime util-linux strace gcc libc6-dev groff-base dbus-daemon dbus-bin libglib2.0-bin systemd openssl \
-    chromium ${MORE_PACKAGES:-}"
+# that counts system calls and makes them fail and for the parser of Debian's cron, which is downloaded as a source
+# package, a formatter for the manual page, a session bus with its tools, and a browser.
+packages="cron faketime util-linux strace gcc libc6-dev patch xz-utils groff-base dbus-daemon dbus-bin libglib2.0-bin \
+    systemd openssl chromium ${MORE_PACKAGES:-}"
 extras=${EXTRAS:-test}
 
 cd "$(dirname "$0")/.."

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from scheduled.schedules.cron_days import EVERY_DAY, DayRule, Expression, days_around
+from scheduled.schedules.cron_fields import FIELDS, RANGES, number
 from scheduled.schedules.schedule import ScheduleError
 from scheduled.schedules.zones import EPOCH
 
@@ -23,14 +24,6 @@ MACROS = {
     "@monthly": "0 0 1 * *",
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
-}
-FIELDS = ("minute", "hour", "day-of-month", "month", "day-of-week")
-RANGES = {
-    "minute": (0, 59),
-    "hour": (0, 23),
-    "day-of-month": (1, 31),
-    "month": (1, 12),
-    "day-of-week": (0, 7),
 }
 # These 28 years contain all 14 possible calendars, so a day that never comes in them never comes at all.
 EVERY_CALENDAR = range(2000, 2028)
@@ -47,12 +40,10 @@ def _split(expression: str) -> list[str]:
     if expression.lstrip().startswith("@"):
         return _macro(expression.strip()).split()
     fields = expression.split()
-    if len(fields) != len(FIELDS):
-        seconds = "; cron has no field for seconds" if len(fields) == len(FIELDS) + 1 else ""
-        raise ScheduleError(
-            f"{expression!r} has {len(fields)} field{'s' * (len(fields) != 1)}: "
-            f"write five ({' '.join(FIELDS)}), for example 30 4 * * *{seconds}"
-        )
+    if len(fields) != len(FIELDS) or expression.lstrip().startswith(("'", '"')):
+        from scheduled.schedules import cron_advice
+
+        raise cron_advice.not_five_fields(expression)
     return fields
 
 
@@ -86,7 +77,9 @@ def _rule(day: str, month: str, weekday: str) -> DayRule:
     sim = _read(day=day, month=month, weekday=weekday)
     rule = DayRule(frozenset(sim.days), frozenset(sim.months), frozenset(sim.weekdays), sim.day_and)
     if not any(days_around(rule, year) for year in EVERY_CALENDAR):
-        raise _never(day, month, weekday)
+        from scheduled.schedules import cron_advice
+
+        raise cron_advice.no_such_day(day, month, weekday)
     return rule
 
 
@@ -97,22 +90,37 @@ def _macro(name: str) -> str:
             "or write a time, for example @daily"
         )
     if name not in MACROS:
-        raise ScheduleError(f"{name!r} is not a known macro: write five fields or one of {', '.join(MACROS)}")
+        from scheduled.schedules import cron_advice
+
+        raise cron_advice.unknown_macro(name, list(MACROS))
     return MACROS[name]
 
 
-def _check_term(name: str, term: str) -> None:
-    """Raise ScheduleError for a reversed range, or a term that cronsim accepts but Debian's cron does not."""
-    term, slash, step = term.partition("/")
-    low, dash, high = term.partition("-")
+def _term(name: str, term: str) -> str:
+    """Return a term as cronsim has to read it.
+
+    Raise ScheduleError for a reversed range, or a term that cronsim accepts but Debian's cron does not.
+    """
+    from scheduled.schedules import cron_advice
+
+    span, slash, step = term.partition("/")
+    low, dash, high = span.partition("-")
+    if slash and span != "*" and not dash:
+        raise cron_advice.step_without_range(name, span, step)
+    first, last = number(name, low), number(name, high)
+    if first is None or last is None:
+        return term
     least, most = RANGES[name]
-    if slash and term != "*" and not dash:
-        instead = f"{term}-{most}/{step}" if term.isdecimal() else f"{least}-{most}/{step} or */{step}"
-        raise ScheduleError(f"{name}: a step needs a range, and {term}/{step} has none: write {instead}")
-    numbers = low.isdecimal() and high.isdecimal() and len(term) <= len("23-59")
-    if numbers and least <= int(high) < int(low) <= most:
-        instead = f"{low}-{most},{least}-{high}"
-        raise ScheduleError(f"{name}: {term} ends before it begins: write {instead}")
+    if least <= last < first <= most:
+        raise cron_advice.reversed_range(name, low, high, step)
+    # cronsim reads the range N-N/2 as N-59/2; for Debian's cron it is N.
+    return low if first == last and step.isdecimal() and int(step) else term
+
+
+def for_cronsim(fields: Sequence[str]) -> str:
+    """Return five fields as an expression that cronsim reads as Debian's cron does. Raise ScheduleError as `parse`."""
+    named = zip(FIELDS, fields, strict=True)
+    return " ".join(",".join(_term(name, term) for term in field.split(",")) for name, field in named)
 
 
 def _read(
@@ -121,11 +129,9 @@ def _read(
     from cronsim import CronSim, CronSimError
 
     fields = (minute, hour, day, month, weekday)
-    for name, field in zip(FIELDS, fields, strict=True):
-        for term in field.split(","):
-            _check_term(name, term)
+    plain = for_cronsim(fields)
     try:
-        return CronSim(" ".join(fields), EPOCH)
+        return CronSim(plain, EPOCH)
     except (CronSimError, ValueError) as error:
         raise _invalid_field(fields) from error
 
@@ -134,23 +140,14 @@ def _invalid_field(fields: Sequence[str]) -> ScheduleError:
     """Return the error for fields that cronsim rejects, after testing each field separately."""
     from cronsim import CronSim, CronSimError
 
+    from scheduled.schedules import cron_advice
+
     for place, (name, field) in enumerate(zip(FIELDS, fields, strict=True)):
         alone = ["*"] * len(FIELDS)
         alone[place] = field
         try:
             CronSim(" ".join(alone), EPOCH)
         except (CronSimError, ValueError):
-            least, most = RANGES[name]
-            return ScheduleError(
-                f"{name}: {field!r} is not valid: write numbers from {least} to {most}, "
-                f"*, */2, a range {least}-{least + 4} or a list {least},{least + 2}"
-            )
+            return cron_advice.wrong_field(name, field)
     # Each field alone is valid, so cronsim rejected a day that none of the months has.
-    return _never(*fields[2:])
-
-
-def _never(day: str, month: str, weekday: str) -> ScheduleError:
-    return ScheduleError(
-        f"day-of-month, month, day-of-week: no day ever matches {day} {month} {weekday}: "
-        "write a day that the month has, or L for its last day"
-    )
+    return cron_advice.no_such_day(*fields[2:])

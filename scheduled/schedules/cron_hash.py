@@ -6,7 +6,7 @@ never change between versions, because a different value moves the job's slots.
 
 import re
 
-from scheduled.schedules.cron import FIELDS, RANGES
+from scheduled.schedules.cron_fields import FIELDS, RANGES
 from scheduled.schedules.schedule import ScheduleError
 
 TERM = re.compile(r"H(?:\((?P<low>\d{1,2})-(?P<high>\d{1,2})\))?(?:/(?P<step>\d{1,2}))?", re.ASCII)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from scheduled.schedules import cron_timetable
-from scheduled.schedules.cron import MACROS
+from scheduled.schedules.cron import MACROS, for_cronsim
 from scheduled.schedules.schedule import Schedule, ScheduleError
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
@@ -63,7 +63,7 @@ def words(schedule: Schedule, zone: str) -> str:
 
         plain = resolve(plain, schedule.seed)
     try:
-        found = str(CronSim(plain, datetime(2000, 1, 1, tzinfo=UTC)).explain())
+        found = str(CronSim(for_cronsim(plain.split()), datetime(2000, 1, 1, tzinfo=UTC)).explain())
     except (CronSimError, AttributeError):
         return schedule.expression
     return found[:1].lower() + found[1:]

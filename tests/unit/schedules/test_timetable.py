@@ -227,7 +227,10 @@ def test_a_macro_is_what_debian_expands_it_to(macro, expression):
     [
         ("", "'' has 0 fields: write five"),
         ("5", "'5' has 1 field: write five"),
-        ("0 30 4 * * *", "has 6 fields: write five (minute hour day-of-month month day-of-week)"),
+        (
+            "0 30 4 * * *",
+            'has 6 fields: write five; cron has no field for seconds or years: write "30 4 * * *"',
+        ),
         ("@reboot", "@reboot is not a time"),
         ("@fortnightly", "write five fields or one of @hourly, "),
         ("60 * * * *", "minute: '60' is not valid: write numbers from 0 to 59"),
@@ -240,7 +243,7 @@ def test_a_macro_is_what_debian_expands_it_to(macro, expression):
         (f"{'9' * 5000} * * * *", "minute: '999"),
         (f"{'9' * 5000}-1 * * * *", "minute: '999"),
         ("5/10 * * * *", "minute: a step needs a range, and 5/10 has none: write 5-59/10"),
-        ("0 0 * * MON/2", "day-of-week: a step needs a range, and MON/2 has none: write 0-7/2 or */2"),
+        ("0 0 * * MON/2", "day-of-week: a step needs a range, and MON/2 has none: write MON-7/2"),
         ("0 0 L/2 * *", "day-of-month: a step needs a range, and L/2 has none"),
         ("0 22-2 * * *", "hour: 22-2 ends before it begins: write 22-23,0-2"),
         ("0 0 30 2 *", "no day ever matches 30 2 *: write a day that the month has"),
