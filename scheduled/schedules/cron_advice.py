@@ -65,7 +65,7 @@ def unknown_macro(name: str, known: list[str]) -> ScheduleError:
 
 
 def step_without_range(field: str, term: str, step: str) -> ScheduleError:
-    """Return the error for a term such as 5/10, whose step has no range: Debian's cron refuses it."""
+    """Return the error for a term such as 5/10, a step without a range: Debian's cron refuses it."""
     least, most = RANGES[field]
     shown, step = f"{term}/{step}", step.split("/", maxsplit=1)[0]
     instead = (

@@ -1,9 +1,11 @@
 """Warnings about cron expressions that are valid, but probably not intended."""
 
+import re
+from collections.abc import Iterator
 from datetime import timedelta
 
 from scheduled.schedules.clock_changes import RESET, Change, changes
-from scheduled.schedules.cron import parse
+from scheduled.schedules.cron import MACROS, parse
 from scheduled.schedules.cron_days import Expression, days_around
 from scheduled.schedules.cron_hash import resolve
 from scheduled.schedules.zones import DAY, EPOCH, HOUR, MINUTE, year_of
@@ -20,10 +22,38 @@ def lint(expression: str, zone: str, now: int, seed: str = "") -> list[str]:
     plain = resolve(expression, seed or "-")
     parsed = parse(plain)
     warnings = [] if parsed.rule.both else [_either(plain)]
+    fields = MACROS.get(plain.strip(), plain)
+    warnings += [warning for warning in (_each_minute(fields), *_uneven(fields)) if warning]
     if seed or plain == " ".join(expression.split()):
         found = (_at_change(parsed, zone, change) for change in changes(zone, now, now + AHEAD))
         warnings += [warning for warning in found if warning]
     return warnings
+
+
+def _each_minute(expression: str) -> str:
+    """Return the warning about a star as the minute of single hours, or an empty text."""
+    minute, hour, *days = expression.split()
+    if minute != "*" or not re.fullmatch(r"\d+(,\d+)*", hour):
+        return ""
+    once = " ".join(("0", hour, *days))
+    hours = f"each of the hours {hour}" if "," in hour else f"hour {hour}"
+    return f"minute * starts 60 runs in {hours}: write {once} for a single run"
+
+
+def _uneven(expression: str) -> Iterator[str]:
+    """Yield a warning for each step that does not divide its hour or day: the last pause is shorter."""
+    for field, whole, unit in zip(expression.split()[:2], (60, 24), "mh", strict=True):
+        step = int(field[2:]) if re.fullmatch(r"\*/\d{1,4}", field) else 1
+        if not whole % step:
+            continue
+        if step >= whole:
+            yield f"{field} is the value 0 alone, because the step is longer than the range: write 0"
+            continue
+        last = whole % step
+        yield (
+            f"{field} starts again at 0 after {whole - last}, so the last pause is only {last}{unit}: "
+            f'write every = "{step}{unit}" if all pauses are to be equal'
+        )
 
 
 def _either(expression: str) -> str:

@@ -11,6 +11,10 @@ UNITS: dict[str, Seconds] = {"d": DAY, "h": HOUR, "m": MINUTE, "s": 1}
 
 def parse_interval(text: str) -> int:
     """Return the seconds of an interval such as 90s, 24h, 7d or 1h30m. Raise ScheduleError if invalid."""
+    if re.match(r"\s*(\d+\s*[dD]\s*)?\d+\s*M", text):  # a month in other notations
+        raise ScheduleError(
+            f"{text!r} is not clear: write {text.replace('M', 'm')} for minutes, or 30d for a month"
+        )
     parts = re.findall(r"(\d{1,12})\s*([smhd])", text, re.ASCII | re.IGNORECASE)
     if re.fullmatch(r"\s*\d+\s*", text):
         raise ScheduleError(

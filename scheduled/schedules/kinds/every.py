@@ -1,16 +1,19 @@
 """`every = "6h"`: an interval. `anchor`, or otherwise the beginning of the epoch, fixes its phase."""
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 
 from scheduled.schedules import local_times
 from scheduled.schedules import timetable as timetables
+from scheduled.schedules.clock_changes import Change, changes
 from scheduled.schedules.durations import LONGEST, duration, in_one_unit, read_seconds
 from scheduled.schedules.schedule import Schedule, ScheduleError
 from scheduled.schedules.timetable import Timetable
-from scheduled.schedules.zones import Instant, Seconds
+from scheduled.schedules.zones import DAY, EPOCH, Instant, Seconds
 
+YEAR: Seconds = 366 * DAY
 BY_TIME: bool = True
 LABEL: str = "every"
 EXAMPLE: str = "30m, 6h, 7d"
@@ -74,5 +77,24 @@ def written(schedule: Schedule) -> str:
 
 
 def lint(schedule: Schedule, now: Instant) -> list[str]:
-    """See `ScheduleKind.lint`. An interval has no warnings."""
-    return []
+    """See `ScheduleKind.lint`. With an anchor, the local time of the slots moves when the clocks change."""
+    seconds = _interval(schedule)
+    if schedule.anchor is None or (DAY % seconds and seconds % DAY):
+        return []
+    moving = (
+        change
+        for change in changes(schedule.zone, now, now + YEAR)
+        if (change.after - change.before) % seconds
+    )
+    return [_moves(schedule.anchor, schedule.zone, change) for change in moving][:1]
+
+
+def _moves(anchor: Instant, zone: str, change: Change) -> str:
+    before, after, day = (
+        EPOCH + timedelta(seconds=seconds)
+        for seconds in (anchor + change.before, anchor + change.after, change.at + change.before)
+    )
+    return (
+        f"the interval counts hours, so when the clocks in {zone} change on {day:%Y-%m-%d}, the slot at {before:%H:%M} "
+        f"moves to {after:%H:%M}; write a cron expression for the same local time all year"
+    )

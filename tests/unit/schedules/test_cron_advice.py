@@ -1,4 +1,4 @@
-"""The error for an expression in another notation says what to write, and what it says is accepted."""
+"""The error for an expression in another notation names what to write, and that is accepted."""
 
 import pytest
 

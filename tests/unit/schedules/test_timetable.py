@@ -11,6 +11,7 @@ from scheduled.schedules import cron as dialect
 from scheduled.schedules.cron_lint import lint
 from scheduled.schedules.cron_timetable import cron
 from scheduled.schedules.durations import parse_interval
+from scheduled.schedules.kinds import every as every_kind
 from scheduled.schedules.schedule import ScheduleError
 from scheduled.schedules.timetable import every, never, once
 
@@ -364,6 +365,8 @@ def test_intervals_are_parsed(text, seconds):
         ("-5m", "is not a duration: write for example 90s, 30m, 24h, 7d or 1h30m"),
         ("1.5h", "is not a duration"),
         ("5 weeks", "is not a duration"),
+        ("1M", "'1M' is not clear: write 1m for minutes, or 30d for a month"),
+        ("2d 1M", "is not clear"),
         ("1h30", "is not a duration"),
         ("", "is not a duration"),
         (f"{'9' * 5000}s", "is not a duration"),
@@ -399,6 +402,49 @@ def test_lint_warns_that_either_day_is_enough():
     (doubt,) = lint("0 0 13 * FRI", "UTC", NOW)
 
     assert "day-of-month 13 and day-of-week FRI are both given: cron runs on days that match either" in doubt
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("* 17 11 * *", "minute * starts 60 runs in hour 17: write 0 17 11 * * for a single run"),
+        (
+            "* 9,17 * * *",
+            "minute * starts 60 runs in each of the hours 9,17: write 0 9,17 * * * for a single run",
+        ),
+        (
+            "0 */13 * * *",
+            '*/13 starts again at 0 after 13, so the last pause is only 11h: write every = "13h" ',
+        ),
+        ("*/7 * * * *", '*/7 starts again at 0 after 56, so the last pause is only 4m: write every = "7m" '),
+        ("*/90 * * * *", "*/90 is the value 0 alone, because the step is longer than the range: write 0"),
+    ],
+)
+def test_lint_warns_of_an_expression_that_is_rarely_meant(expression, message):
+    (doubt,) = lint(expression, "UTC", NOW)
+
+    assert doubt.startswith(message)
+
+
+@pytest.mark.parametrize(
+    "expression", ["* 9-17 * * *", "*/15 */6 * * *", "0 */24 * * *", "@hourly", " @daily ", "0 0 */7 * *"]
+)
+def test_lint_accepts_usual_steps_and_stars(expression):
+    assert lint(expression, "UTC", NOW) == []
+
+
+@pytest.mark.parametrize(
+    ("interval", "moves"), [("24h", True), ("7d", True), ("6h", True), ("1h", False), ("5h", False)]
+)
+def test_an_interval_with_an_anchor_moves_when_the_clocks_change(interval, moves):
+    schedule = every_kind.read(every_kind.Keys(interval, "2026-01-01T03:00"), "a", "2025b/Europe/Berlin")
+
+    expected = "when the clocks in 2025b/Europe/Berlin change on 2026-03-29, the slot at 03:00 moves to 04:00"
+    assert [expected in warning for warning in every_kind.lint(schedule, NOW)] == [True] * moves
+
+
+def test_an_interval_without_an_anchor_has_no_local_time():
+    assert every_kind.lint(every_kind.read(every_kind.Keys("24h"), "a", "2025b/Europe/Berlin"), NOW) == []
 
 
 SKIPPED = "does not exist on that day"
