@@ -47,6 +47,11 @@ def faults(job: Job) -> Iterable[str]:  # noqa: ARG001 - the signature of every 
     return []
 
 
+def missing(action: Action, path: str, directory: str) -> Iterable[str]:  # noqa: ARG001 - the signature of every kind
+    """See `ActionKind.missing`."""
+    return []
+
+
 def describe(action: Action) -> str:
     """See `ActionKind.describe`."""
     return "chain " + ", ".join(" + ".join(step) for step in action.steps)

@@ -50,6 +50,13 @@ def faults(job: Job) -> Iterable[str]:
     return ["options: a command has no options; write env instead"] if job.options else []
 
 
+def missing(action: Action, path: str, directory: str) -> Iterable[str]:
+    """See `ActionKind.missing`."""
+    from scheduled.actions import programs
+
+    return programs.missing(action, path, directory)
+
+
 def describe(action: Action) -> str:
     """See `ActionKind.describe`."""
     import shlex

@@ -90,6 +90,13 @@ class ActionKind(Protocol):
         """Return the problems of *job* that only a lookup finds, such as a handler that is not installed."""
         ...
 
+    def missing(self, action: Action, path: str, directory: str) -> Iterable[str]:
+        """Return a warning, beginning with its key, for each program or file that *action* needs and that does not exist.
+
+        *path* is the PATH and *directory* the working directory of the job.
+        """
+        ...
+
     def describe(self, action: Action) -> str:
         """Return a description of *action* for the user."""
         ...

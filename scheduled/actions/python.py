@@ -39,6 +39,14 @@ def faults(job: Job) -> Iterable[str]:  # noqa: ARG001 - the signature of every 
     return []
 
 
+def missing(action: Action, path: str, directory: str) -> Iterable[str]:  # noqa: ARG001 - the signature of every kind
+    """See `ActionKind.missing`. A module is not looked up, because that would execute code of its package."""
+    from scheduled.actions.programs import missing_file
+
+    is_file = ":" not in action.name or "/" in action.name
+    return missing_file("python", action.name, directory) if is_file else []
+
+
 def describe(action: Action) -> str:
     """See `ActionKind.describe`."""
     return f"python {action.name}"

@@ -1,13 +1,16 @@
 """The problems and warnings of a configuration as a whole."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from scheduled import clock
 from scheduled.actions.registry import kind_of
+from scheduled.config.doubts import doubts
 from scheduled.config.files import Drafts, load_config
+from scheduled.config.lines import with_line
 from scheduled.core import cadence
 from scheduled.core.epochs import minute_before, slots_of
 from scheduled.core.jobs import Job, Jobs, keys_of
@@ -15,6 +18,7 @@ from scheduled.paths import Paths
 from scheduled.schedules.kinds import registry as schedule_kinds
 from scheduled.schedules.schedule import same
 from scheduled.schedules.zones import MINUTE, Instant, Seconds
+from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
 
@@ -25,12 +29,32 @@ def checked(config_file: Path, paths: Paths, drafts: Drafts = MappingProxyType({
         return check(config_file, drafts, ledger)
 
 
+def with_lines(document: dict[str, Any], drafts: Drafts = MappingProxyType({})) -> dict[str, Any]:
+    """Return the *document* of `check` with the number of the line in each message about a job."""
+
+    @cache
+    def text(source: str) -> str:
+        draft = drafts.get(Path(source))
+        try:
+            return (draft if draft is not None else read_regular(Path(source))).decode(errors="replace")
+        except (OSError, RefusedError):
+            return ""
+
+    located = {
+        key: [with_line(message, text) for message in document[key]] for key in ("problems", "warnings")
+    }
+    return {**document, **located}
+
+
 def check(
-    config_file: Path, drafts: Drafts = MappingProxyType({}), ledger: Ledger | None = None
+    config_file: Path,
+    drafts: Drafts = MappingProxyType({}),
+    ledger: Ledger | None = None,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return all problems and warnings. Raise ConfigError as `load_config` does, which also defines *drafts*.
 
-    The *ledger* has the interval between ticks, and which slots ran. Without it, the interval is unknown and no slot
+    *environment* is that of every job, before its own `env`; its PATH is that of cron by default. The *ledger* has the interval between ticks, and which slots ran. Without it, the interval is unknown and no slot
     counts as run.
     """
     found, now = load_config(config_file, drafts), int(clock.now())
@@ -41,6 +65,11 @@ def check(
     recorded = ledger.meta("cadence") if ledger is not None else None
     tick_interval = None if recorded is None else int(recorded)
     warnings = [warning for job in found.jobs.values() for warning in _warnings(job, tick_interval, now)]
+    warnings += [
+        f"{job.source}: jobs.{job.name}: {doubt}"
+        for job in found.jobs.values()
+        for doubt in doubts(job, found.jobs, environment)
+    ]
     warnings += [
         f"{job.source}: jobs.{job.name}: {_keys(job)}: {clock.stamp(last, job.zone)} is in the past, "
         "so the job will not run; write a future date and time"

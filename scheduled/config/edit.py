@@ -41,7 +41,7 @@ class Edit(msgspec.Struct, frozen=True):
 
 
 def new_messages(config_file: Path, paths: Paths, edit: Edit) -> tuple[list[str], list[str]]:
-    """Return the problems and the warnings that *edit* would add to the configuration."""
+    """Return the problems and the warnings that *edit* would add to the configuration, with their lines."""
     try:
         before = checks.checked(config_file, paths)
     except ConfigError:
@@ -50,7 +50,9 @@ def new_messages(config_file: Path, paths: Paths, edit: Edit) -> tuple[list[str]
         after = checks.checked(config_file, paths, {edit.path: edit.after})
     except ConfigError as error:
         return [str(error)], []
-    return _added(before["problems"], after["problems"]), _added(before["warnings"], after["warnings"])
+    added = {key: _added(before[key], after[key]) for key in ("problems", "warnings")}
+    located = checks.with_lines(added, {edit.path: edit.after})
+    return located["problems"], located["warnings"]
 
 
 def _added(before: list[str], after: list[str]) -> list[str]:

@@ -4,6 +4,33 @@ from collections.abc import Mapping
 
 import msgspec
 
+_RUN = ("job", "target", "run_id", "scheduled_for", "attempt")
+_END = (*_RUN, "status", "reason", "duration_ms", "exit_code")
+
+# The events that the program and its handlers publish, with the fields of their payload. All other events are the user's.
+PUBLISHED: Mapping[str, tuple[str, ...]] = {
+    "job_started": (*_RUN, "missed"),
+    "job_completed": _END,
+    "job_failed": _END,
+    "job_skipped": _END,
+    "job_interrupted": _END,
+    "job_retry_scheduled": _END,
+    "event_refused": ("job", "reason"),
+    "machine_booted": ("boot",),
+    "scheduler_toggled": ("enabled",),
+    "health_check_complete": ("healthy", "warnings", "errors", "branches", "timestamp"),
+    "memory_threshold_exceeded": (
+        "branch",
+        "file_name",
+        "line_count",
+        "branch_path",
+        "file_path",
+        "threshold",
+        "timestamp",
+    ),
+    "mail_cleanup_complete": ("auto_opened", "auto_closed", "errors", "timestamp"),
+}
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """An event: its public *name*, for example `job_failed`, and its *payload* of JSON values."""

@@ -45,6 +45,8 @@ def read(given: Mapping[str, Any], job: str, zone: str, jitter: Seconds) -> When
     for key in given:
         if key not in kind.Keys.__struct_fields__:
             raise ScheduleError(f"{key}: only valid with {_owners(key)}")
+    if isinstance(given.get(name), list):
+        raise ScheduleError(f"{name}: a job has one schedule, got a list; write one job for each value")
     keys = msgspec.convert(given, kind.Keys)
     schedule = kind.read(keys, job, zone)
     if KINDS[schedule.kind].BY_TIME:

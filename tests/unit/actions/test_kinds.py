@@ -28,6 +28,7 @@ def beep(monkeypatch):
         faults=lambda job: [f"beep: no such sound: {job.action.name}"] if job.action.name == "x" else [],
         describe=lambda action: f"beep {action.name} {action.words[1]} times",
         handler=lambda _: "",
+        missing=lambda *_: [],
         LABEL="a beep",
         EXAMPLE="high",
         METAVAR="SOUND",

@@ -48,6 +48,8 @@ def problem(path, text):
         ('command = "true"\nenv = { "A=B" = "1" }', "env: 'A=B' is not a valid variable; write a name that is not empty and has no =, and no NUL character"),
         ('command = "true"\nenv = { A = "\\u0000" }', "env: 'A' is not a valid variable"),
         ('command = "true"\ncron = "61 * * * *"', "cron: "),
+        ('command = "true"\ncron = ["@daily", "@weekly"]', "cron: a job has one schedule, got a list; write one job for each value"),
+        ('command = "true"\nevery = "1M"', "every: '1M' is not clear: write 1m for minutes, or 30d for a month"),
         ('command = "true"\ntimezone = "Mars/Base"', "timezone: no such time zone: 'Mars/Base'"),
         ('command = "true"\nanchor = "2026-01-01"', "anchor: only valid with `every`"),
         ('command = "true"\nevery = "1h"\nanchor = "soon"', "anchor: not an ISO date and time: 'soon'"),

@@ -1,0 +1,51 @@
+"""Warnings about valid jobs that will probably not do what is meant: missing files and programs, unknown events.
+
+They look at the machine as it is now, and never make a configuration invalid: a file may appear until the job runs.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+
+from scheduled.actions.registry import kind_of
+from scheduled.core.events import PUBLISHED
+from scheduled.core.jobs import Job, Jobs
+
+CRON_PATH = "/usr/bin:/bin"  # what cron gives to jobs
+
+
+def doubts(job: Job, jobs: Jobs, environment: Mapping[str, str]) -> Iterator[str]:
+    """Yield the warnings about *job*, each beginning with its key. *environment* is that of every job, before `env`."""
+    given = {"PATH": CRON_PATH, **environment, **job.env}
+    directory = os.path.expanduser(job.cwd or given.get("HOME", "~"))
+    if job.cwd and not os.path.isdir(directory):
+        yield f"cwd: {job.cwd} is not a directory; create it, or correct the path"
+    if job.env_file and not os.path.isfile(os.path.expanduser(job.env_file)):
+        yield f"env_file: {job.env_file} does not exist; create it, or correct the path"
+    yield from kind_of(job.action).missing(job.action, given["PATH"], directory)
+    if job.on:
+        yield from _event(job, jobs)
+
+
+def _event(job: Job, jobs: Jobs) -> Iterator[str]:
+    if job.on not in PUBLISHED:
+        near = _nearest(job.on, PUBLISHED)
+        if near:
+            yield f"on: no event is called {job.on}; did you mean {near}? An event of your own needs `scheduled emit {job.on}`"
+        return
+    known = PUBLISHED[job.on]
+    for key, value in job.where.items():
+        if key not in known:
+            near = _nearest(key, known)
+            meant = f"; did you mean {near}?" if near else f"; it has {', '.join(known)}"
+            yield f"where.{key}: {job.on} has no {key}{meant}"
+        elif key == "job" and value not in jobs:
+            near = _nearest(value, jobs)
+            yield f"where.job: there is no job {value}" + (
+                f"; did you mean {near}?" if near else "; correct the name"
+            )
+
+
+def _nearest(name: str, names: Mapping[str, object] | tuple[str, ...]) -> str:
+    import difflib
+
+    return next(iter(difflib.get_close_matches(name, list(names), n=1)), "")

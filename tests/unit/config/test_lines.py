@@ -1,0 +1,66 @@
+"""Messages name the line of a key, in every notation of TOML."""
+
+import pytest
+
+from scheduled.config.lines import line_of, with_line
+
+TEXT = """\
+timezone = "UTC"
+
+[jobs.a]
+cron = "@daily"
+command = '''
+cron = "x"
+[jobs.b]
+'''
+retry = { delay = "1m" }
+
+[jobs."d.e"]
+command = "true"
+[jobs."d.e".retry]
+delay = "5m"
+
+[jobs]
+b = { cron = "@daily", command = "true" }
+c.command = "true"
+c.'retry'.delay = "1m"
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        (["jobs", "a"], 3),
+        (["jobs", "a", "cron"], 4),
+        (["jobs", "a", "retry", "delay"], 9),
+        (["jobs", "a", "absent"], 3),
+        (["jobs", "d.e", "retry", "delay"], 14),
+        (["jobs", "d.e", "retry", "absent"], 13),
+        (["jobs", "b", "cron"], 17),
+        (["jobs", "c", "command"], 18),
+        (["jobs", "c", "retry", "delay"], 19),
+        (["jobs", "d"], None),
+    ],
+)
+def test_the_line_of_a_key_or_of_the_table_around_it(path, line):
+    assert line_of(TEXT, path) == line
+
+
+def test_a_text_without_the_job_has_no_line():
+    assert line_of("", ["jobs", "a"]) is None
+    assert line_of("[jobs\nx = [", ["jobs", "x"]) is None
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("/x.toml: jobs.a: cron: is wrong", "/x.toml:4: jobs.a: cron: is wrong"),
+        ("/x.toml: jobs.d.e: retry.delay: is wrong", "/x.toml:14: jobs.d.e: retry.delay: is wrong"),
+        ("/x.toml: jobs.a: cron and every: only one", "/x.toml:4: jobs.a: cron and every: only one"),
+        ("/x.toml: jobs.a: has no action", "/x.toml:3: jobs.a: has no action"),
+        ("/x.toml: jobs.gone: cron: is wrong", "/x.toml: jobs.gone: cron: is wrong"),
+        ("/x.toml: timezone: is wrong", "/x.toml: timezone: is wrong"),
+    ],
+)
+def test_a_message_about_a_job_gets_its_line(message, expected):
+    assert with_line(message, {"/x.toml": TEXT}.__getitem__) == expected
