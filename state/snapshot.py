@@ -5,7 +5,7 @@ from the snapshot.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,13 +23,10 @@ from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import Instant
 from scheduled.state.files import RefusedError, open_regular, read_regular, sync_directory
 from scheduled.state.ledger import Ledger
+from scheduled.state.snapshot_keys import digest, merged
 from scheduled.state.validation import is_instant, is_schedule
 
 VERSION = 1
-OWN_KEYS = {
-    "_idle", "version", "written_at", "next_due", "last_run", "memory_rollover", "mail_cleanup", "health_check", "jobs",
-    "overridden", "paused",
-}  # fmt: skip
 ALL = "*"
 SWEEP = ("health", "memory_rollover", "mail_cleanup", "metrics")
 
@@ -122,33 +119,36 @@ def publish(
     The modification time, which is the heartbeat, becomes *now*. The caller must hold the snapshot's lock. Raise
     StateError if it can't be written.
     """
-    kept = {key: value for key, value in (read(path) or {}).items() if key not in OWN_KEYS}
-    full = {
+    own = {
         "version": VERSION,
         "written_at": _iso(now, zone),
         "next_due": _iso(next_due, zone),
         **document,
-        **kept,
     }
+    # As other programs read it: with lists for tuples, and so on.
+    own = msgspec.json.decode(msgspec.json.encode(own))
+    full = merged(read(path) or {}, own)
     # Without the first two bytes, `{` and a newline: the header that `_replace` writes begins with them.
     body = msgspec.json.format(msgspec.json.encode(full), indent=2)[2:] + b"\n"
     temporary = path.with_name(f".{path.name}.tmp")  # a leftover of a killed tick is overwritten
     try:
-        _replace(path, temporary, body, [next_due if next_due is not None else idle.NEVER, edited, now])
+        _replace(path, temporary, body, own, [next_due if next_due is not None else idle.NEVER, edited, now])
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise StateError(f"{path}: {error.strerror}") from error
 
 
-def _replace(path: Path, temporary: Path, body: bytes, due_edited_now: list[Any]) -> None:
+def _replace(
+    path: Path, temporary: Path, body: bytes, own: dict[str, Any], due_edited_now: list[Any]
+) -> None:
     due, edited, now = due_edited_now
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
         ledger = idle.ledger(os.fsencode(path.parent))
         size, inode = idle.SIZE + len(body), os.fstat(file.fileno()).st_ino
         seal = idle.sealed(edited, due, ledger, int(now), size, inode)
-        digest = _digest(body, [due, seal, ledger, int(now), size, inode])
-        file.write(idle.header(due, edited, ledger, int(now), size, inode, digest) + body)
+        checksum = digest(own, [due, seal, ledger, int(now), size, inode])
+        file.write(idle.header(due, edited, ledger, int(now), size, inode, checksum) + body)
         file.flush()
         os.utime(file.fileno(), ns=(int(now * 1e9), int(now * 1e9)))
         os.fsync(file.fileno())
@@ -194,12 +194,8 @@ def move_aside(path: Path, now: float) -> str:
     return aside
 
 
-def _digest(body: bytes, head: Sequence[int] = ()) -> int:
-    return crc32(body + repr([*head]).encode() * bool(head))
-
-
 def tampering(path: Path, now: float) -> str | None:
-    """Return a message if another program damaged or edited the snapshot since it was written, else None.
+    """Return a message if another program damaged the snapshot or changed its own keys since it was written, else None.
 
     A file that is not a valid snapshot any more is moved aside. Raise StateError if it can't be moved.
     """
@@ -211,14 +207,23 @@ def tampering(path: Path, now: float) -> str | None:
         return f"{error}; moved aside to {move_aside(path, now)}, and rewritten from the ledger"
     except OSError as error:
         return f"{path}: {error.strerror}; it is rewritten from the ledger"
-    numbers = idle.parse(data[: idle.SIZE])
-    if _document(data) is None or numbers is None:
+    document = _document(data)
+    if document is None:
         return f"{path}: damaged; moved aside to {move_aside(path, now)}, and rewritten from the ledger"
-    body = data[idle.SIZE :]
-    # Version 0.1.0 wrote the digest of the body alone.
-    if numbers[-1] not in (_digest(body, numbers[:-1]), _digest(body)):
+    if not _is_unchanged(document, data):
         return f"{path}: edited manually; its keys are rewritten from the ledger: use `scheduled` commands to change jobs"
     return None
+
+
+def _is_unchanged(document: dict[str, Any], data: bytes) -> bool:
+    """Return whether the program's own keys are as it wrote them. Another program may have rewritten the file around them."""
+    numbers = idle.parse(idle.PREFIX + str(document.get("_idle")).encode() + idle.SUFFIX)
+    if numbers is None:
+        return False
+    *head, checksum = numbers
+    # Earlier versions wrote the checksum of the bytes behind the header, 0.1.0 without the numbers of the header.
+    body = data[idle.SIZE :]
+    return checksum in (digest(document, head), crc32(body + repr(head).encode()), crc32(body))
 
 
 def heartbeat(path: Path) -> float | None:
