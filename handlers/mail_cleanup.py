@@ -45,7 +45,11 @@ class Tally(msgspec.Struct, kw_only=True):
 def run(task: Task, workspace: Workspace) -> Outcome:
     """Sweep every mailbox. A mailbox that cannot be read or written is reported as a problem and skipped."""
     tally = Tally(problems=list(workspace.problems))
-    sweep = Sweep(workspace.inside, task.options, task.now, task.zone, task.sender, workspace.cache)
+    sweep = Sweep(
+        workspace.inside, task.options, task.now, task.zone, task.sender, workspace.cache, workspace.opened
+    )
+    if failure := _record_opened(sweep, workspace, tally, task):
+        return Outcome(status="failed", reason=failure)
     counts: dict[str, Counts] = {}
     for branch in workspace.branches:
         swept = _swept(sweep, branch, tally, task)
@@ -74,6 +78,19 @@ def notices(change: Change) -> list[Notice]:
     if change.group.startswith(f"{UNREADABLE}:"):
         return [*map(_alarm, change.appeared), *map(_all_clear, change.gone)]
     return [_digest(change.appeared)] if change.appeared else []
+
+
+def _record_opened(sweep: Sweep, workspace: Workspace, tally: Tally, task: Task) -> str:
+    """Record which mails are open before any is archived; return the reason if the record cannot be written."""
+    for branch in workspace.branches:
+        sweep.see(branch)
+    try:
+        damage = workspace.opened.save()
+    except OSError as error:
+        return f"{error.filename}: {error.strerror}; no mailbox was changed, because the age of opened mails is not recorded"
+    if damage:
+        _add_problem(tally, task, damage)
+    return ""
 
 
 def _swept(sweep: Sweep, branch: Branch, tally: Tally, task: Task) -> Swept | None:

@@ -20,9 +20,9 @@ Kind = Literal["new", "waiting", "opened", "closing"]
 class Instants(msgspec.Struct, array_like=True):
     """Times of mails in UTC seconds, ascending.
 
-    *new*, *waiting* and *opened* are the times of sending of the unread mails, of those of them that wait for
-    dispatch, and of the opened mails, without the notices of `scheduled`. *closing* are the times at which the opened
-    mails were opened, *sent* the times of sending of all mails.
+    *new* and *waiting* are the times of sending of the unread mails, and of those of them that wait for dispatch, without
+    the notices of `scheduled`. *closing* are the times at which mails were opened that record it, *opened* the same
+    without the notices, *sent* the times of sending of all mails.
     """
 
     new: list[float] = []
@@ -32,8 +32,19 @@ class Instants(msgspec.Struct, array_like=True):
     sent: list[float] = []
 
 
+class Undated(msgspec.Struct, array_like=True, frozen=True):
+    """An opened mail that does not record when it was opened: its `Mail.key`, and when it was sent (UTC seconds).
+
+    *sent* is None if its timestamp is not valid. *is_own*: it is a notice of `scheduled`.
+    """
+
+    key: str
+    sent: float | None
+    is_own: bool = False
+
+
 class MailIndex(msgspec.Struct, array_like=True):
-    """The counts of all mails in an inbox, and their times. *ids* is the number of distinct message ids.
+    """The counts of all mails in an inbox, and their times; *undated* are the opened mails of unknown age. *ids* is the number of distinct message ids.
 
     *must_read*: the sweep has to read the messages even if none is stale, because a mail was opened automatically,
     has an invalid time, or is not a message.
@@ -46,6 +57,7 @@ class MailIndex(msgspec.Struct, array_like=True):
     ids: int = 0
     must_read: bool = False
     instants: Instants = msgspec.field(default_factory=Instants)
+    undated: list[Undated] = []
 
     @property
     def counts(self) -> Counts:
@@ -76,7 +88,8 @@ def index_of(mails: Sequence[Mail | None], zone: ZoneInfo, sender: str) -> MailI
     """Return the index of *mails*; the parameters are those of `of`."""
     # One loop with local variables, for speed: this runs for every mail of a workspace.
     read, ids = timestamps.reader(zone), set()
-    unread = waiting_total = 0
+    unread = waiting_total = opened_total = 0
+    undated: list[Undated] = []
     auto_opened = False
     stamps: list[list[float | None]] = [[] for _ in Instants.__struct_fields__]
     new, waiting, opened, closing, sent = stamps
@@ -86,11 +99,15 @@ def index_of(mails: Sequence[Mail | None], zone: ZoneInfo, sender: str) -> MailI
         if mail.id is not None:
             ids.add(str(mail.id))
         if mail.status == "opened":
-            stamp = mail.opened_stamp
-            closing.append(at if stamp is mail.timestamp else read(stamp))
+            opened_total += 1
+            stamp, is_own = mail.opened_stamp, mail.is_own(sender)
             auto_opened = auto_opened or mail.was_auto_opened
-            if not mail.is_own(sender):
-                opened.append(at)
+            if stamp is None:
+                undated.append(Undated(mail.key, at, is_own))
+                continue
+            closing.append(opened_at := read(stamp))
+            if not is_own:
+                opened.append(opened_at)
         elif mail.unread:
             unread += 1
             waits = mail.waits
@@ -102,11 +119,16 @@ def index_of(mails: Sequence[Mail | None], zone: ZoneInfo, sender: str) -> MailI
     return MailIndex(
         total=len(mails),
         unread=unread,
-        opened_total=len(closing),
+        opened_total=opened_total,
         waiting_total=waiting_total,
         ids=len(ids),
-        must_read=auto_opened or None in mails or None in new or None in closing,
+        must_read=auto_opened
+        or None in mails
+        or None in new
+        or None in closing
+        or any(mail.sent is None for mail in undated),
         instants=Instants(*map(_ascending, stamps)),
+        undated=undated,
     )
 
 

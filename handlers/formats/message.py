@@ -44,14 +44,17 @@ class Mail(msgspec.Struct, gc=False):
 
     @property
     def opened_stamp(self) -> Any:
-        """The time at which the mail was opened: the first existing field, even if it is not a valid time.
+        """The recorded time at which the mail was opened, even if it is not a valid time; None if there is none.
 
-        With a fallback from an invalid `auto_opened_at` to the time of sending, an old mail would be archived right
-        after it was opened.
+        If an invalid `auto_opened_at` were ignored, an old mail would be archived right after it was opened.
         """
-        if self.auto_opened_at is not None:
-            return self.auto_opened_at
-        return self.timestamp if self.opened_at is None else self.opened_at
+        return self.opened_at if self.auto_opened_at is None else self.auto_opened_at
+
+    @property
+    def key(self) -> str:
+        """A text that names the mail in its inbox: its id or, without one, its time, sender and subject."""
+        name = f"{self.timestamp} {self.sender} {self.subject}" if self.id is None else str(self.id)
+        return name.encode(errors="replace").decode()
 
     def is_own(self, sender: str) -> bool:
         """Return whether the mail is a notice of `scheduled`: it is from *sender* and its subject has a known prefix.

@@ -13,6 +13,7 @@ from scheduled.handlers.formats.branches import MEMORY_KINDS, Branch
 from scheduled.handlers.formats.mail_index import Kind, MailIndex
 from scheduled.handlers.formats.mailbox_files import MailboxError
 from scheduled.handlers.formats.text import many
+from scheduled.handlers.workspace.opened import opened_before
 from scheduled.handlers.workspace.staleness import NEW_HOURS
 from scheduled.handlers.workspace.workspace import Workspace
 
@@ -152,9 +153,14 @@ class Inspector:
             yield Finding(key="inbox:unreadable", text=f"inbox was skipped: {error}", level="note")
             return
         for status, hours, since in self.ages:
-            if number := index.before(status, since):
+            if number := self._older(branch, index, status, since):
                 text = f"{many(number, f'{status} mail')} older than {hours:g} h"
                 yield Finding(key=f"mail:{status}", text=text, level="note")
+
+    def _older(self, branch: Branch, index: MailIndex, status: Kind, since: float) -> int:
+        if status != "opened":
+            return index.before(status, since)
+        return opened_before(index, self.workspace.opened.of(branch.inbox), since, self.now.timestamp())
 
     def _age(self, path: str, name: str, days: float) -> Iterator[Finding]:
         changed_at = self.workspace.cache.once(_changed_at, path)

@@ -10,6 +10,7 @@ import msgspec
 from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.json_text import MalformedError
 from scheduled.handlers.formats.message import Mail
+from scheduled.handlers.workspace.opened import Seen, opened_at
 
 NEW_HOURS: float = 48  # default age at which the sweep opens an unread mail, and the health check notes it
 
@@ -46,10 +47,11 @@ class Rule:
         self._zone, self._sender, self._read = zone, sender, timestamps.reader(zone)
         self.new_since = (now - timedelta(hours=options.new_hours)).timestamp()
         self.opened_since = (now - timedelta(days=options.opened_days)).timestamp()
+        self.now = now.timestamp()
         self._of_waiting = MailAction.OPEN if options.open_waiting_dispatches else MailAction.WAITING
 
-    def action(self, mail: Mail | None) -> MailAction:
-        """Return the action for *mail*. Raise ValueError if it is None or a timestamp that is needed is not valid.
+    def action(self, mail: Mail | None, seen: Seen | None = None) -> MailAction:
+        """Return the action for *mail*; *seen* is the record of its mailbox, see `OpenedMails`. Raise ValueError if it is None or a timestamp that is needed is not valid.
 
         Unread notices of `scheduled` are kept: opening one would cause another notice about it. A notice that its
         reader has opened is archived like any other mail.
@@ -57,14 +59,18 @@ class Rule:
         if mail is None:
             raise MalformedError("it is not a message")
         if mail.status == "opened":
-            return (
-                MailAction.CLOSE if self._instant(mail.opened_stamp) < self.opened_since else MailAction.KEEP
-            )
+            return MailAction.CLOSE if self._opened(mail, seen) < self.opened_since else MailAction.KEEP
         if not mail.unread or mail.is_own(self._sender):
             return MailAction.KEEP
         if self._instant(mail.timestamp) >= self.new_since:
             return MailAction.KEEP
         return self._of_waiting if mail.waits else MailAction.OPEN
+
+    def _opened(self, mail: Mail, seen: Seen | None) -> float:
+        if mail.opened_stamp is not None:
+            return self._instant(mail.opened_stamp)
+        found = opened_at(seen, mail.key, self._read(mail.timestamp), self.now)
+        return self._instant(mail.timestamp) if found is None else found
 
     def _instant(self, stamp: Any) -> float:
         instant = self._read(stamp)

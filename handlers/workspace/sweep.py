@@ -16,9 +16,10 @@ from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.branches import Branch
 from scheduled.handlers.formats.inbox import Inbox
 from scheduled.handlers.formats.mail_index import MailIndex
-from scheduled.handlers.formats.mailbox_files import Folder, archived, read_inbox, update
+from scheduled.handlers.formats.mailbox_files import Folder, MailboxError, archived, read_inbox, update
 from scheduled.handlers.formats.message import Counts, Message, identity
 from scheduled.handlers.workspace.cache import FileCache
+from scheduled.handlers.workspace.opened import OpenedMails, Seen, opened_at
 from scheduled.handlers.workspace.staleness import MailAction, Options, Rule
 from scheduled.state.files import clear_leftovers, is_temporary
 
@@ -54,8 +55,10 @@ class Sweep:
         zone: ZoneInfo,
         sender: str,
         cache: FileCache | None = None,
+        opened: OpenedMails | None = None,
     ) -> None:
         self.inside, self.options = inside, options
+        self.opened = opened or OpenedMails()
         self.cache = cache or FileCache(zone=zone, sender=sender)
         self.now, self.zone = now.astimezone(UTC), zone
         self.rule = Rule(options, self.now, zone, sender)
@@ -70,7 +73,7 @@ class Sweep:
         index = self.cache.inbox(branch, self.inside)
         if index is None:
             return None
-        overdue = self._overdue(index)
+        overdue = self._overdue(index, self.opened.of(branch.inbox))
         if not overdue and not index.must_read:
             waiting = index.before("waiting", self.rule.new_since)
             return Swept(counts=index.counts, auto_opened=[], problems=[], waiting=waiting)
@@ -94,18 +97,28 @@ class Sweep:
                 clear_leftovers(branch.mailbox)
                 self.cache.forget(branch.mailbox)
 
-    def _overdue(self, index: MailIndex) -> bool:
+    def see(self, branch: Branch) -> None:
+        """Record which mails of a branch are open. An inbox that cannot be read is left to `sweep`, which reports it."""
+        with suppress(MailboxError, OSError):
+            index = self.cache.inbox(branch, self.inside)
+            if index is not None:
+                self.opened.see(branch.inbox, index, self.rule.now)
+
+    def _overdue(self, index: MailIndex, seen: Seen | None) -> bool:
         """Return whether any mail must be opened or archived."""
         stale = index.before("new", self.rule.new_since)
         if stale and not self.options.open_waiting_dispatches:
             stale -= index.before("waiting", self.rule.new_since)
-        return bool(stale or index.before("closing", self.rule.opened_since))
+        if stale or index.before("closing", self.rule.opened_since):
+            return True
+        opened = (opened_at(seen, mail.key, mail.sent, self.rule.now) for mail in index.undated)
+        return any(at is not None and at < self.rule.opened_since for at in opened)
 
     def _stale(self, branch: Branch, inbox: Inbox) -> Stale:
-        stale, action_for = Stale(), self.rule.action
+        stale, action_for, seen = Stale(), self.rule.action, self.opened.of(branch.inbox)
         for place, mail in enumerate(inbox.mails):
             try:
-                action = action_for(mail)
+                action = action_for(mail, seen)
             except ValueError as error:
                 # One invalid message must not stop the sweep of the others.
                 label = f"number {place + 1}" if mail is None else identity(inbox.message(place))

@@ -14,6 +14,8 @@ from scheduled.handlers.formats.branches import Branch, WorkspaceError, normal_a
 from scheduled.handlers.formats.json_text import written
 from scheduled.handlers.workspace.cache import NAME as CACHE
 from scheduled.handlers.workspace.cache import FileCache
+from scheduled.handlers.workspace.opened import NAME as OPENED_MAILS
+from scheduled.handlers.workspace.opened import OpenedMails
 from scheduled.state.files import clear_leftovers, is_inside, write_atomically
 
 MAINTAINER = "@dev_central"  # the recipient of notices about problems outside a single branch
@@ -30,9 +32,12 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     branches: tuple[Branch, ...]
     problems: tuple[str, ...] = ()
     cache: FileCache = msgspec.field(default_factory=FileCache)
+    opened: OpenedMails = msgspec.field(default_factory=OpenedMails)
 
     @classmethod
-    def load(cls, root: Path | None, cache: FileCache | None = None) -> "Workspace":
+    def load(
+        cls, root: Path | None, cache: FileCache | None = None, opened: OpenedMails | None = None
+    ) -> "Workspace":
         """Load the workspace at *root*. Raise WorkspaceError if *root* is None or its registry has no valid branch."""
         if root is None:
             raise WorkspaceError('no workspace is configured: set `workspace = "/path"` in scheduled.toml')
@@ -46,7 +51,13 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
             raise WorkspaceError(
                 f"the registry of {root} (`workspace` in scheduled.toml) has no valid branch: {listed}"
             )
-        return cls(root=root, branches=tuple(branches), problems=tuple(problems), cache=cache or FileCache())
+        return cls(
+            root=root,
+            branches=tuple(branches),
+            problems=tuple(problems),
+            cache=cache or FileCache(),
+            opened=opened or OpenedMails(),
+        )
 
     @classmethod
     def of(cls, given: "Workspace | Path") -> "Workspace":
@@ -127,6 +138,7 @@ def _opened(task: Task) -> Workspace:
     last = task.kept.get(CACHE)
     if last is None or last.key != key or time.monotonic() - last.at > SHARED_SECONDS:
         cache = FileCache(task.files.parent / CACHE, task.zone, task.sender)
-        last = _Opened(key, time.monotonic(), Workspace.load(task.workspace, cache))
+        opened = OpenedMails(task.files.parent / OPENED_MAILS)
+        last = _Opened(key, time.monotonic(), Workspace.load(task.workspace, cache, opened))
         task.kept[CACHE] = last
     return last.workspace

@@ -1,4 +1,4 @@
-"""`state backup` and `state restore`: a consistent copy of ledger, snapshot and configuration in one archive."""
+"""`state backup` and `state restore`: a consistent copy of ledger, snapshot, record of opened mails and configuration."""
 
 import io
 import os
@@ -27,7 +27,7 @@ from scheduled.state.sqlite.ledger import SqliteLedger, using
 
 FORMAT = 1
 PRIVATE = 0o600
-LEDGER, SNAPSHOT, MANIFEST = "ledger.db", "scheduled_state.json", "manifest.json"
+LEDGER, SNAPSHOT, OPENED, MANIFEST = "ledger.db", "scheduled_state.json", "opened_mails.json", "manifest.json"
 CONFIG = "config/"
 
 
@@ -43,7 +43,7 @@ class Manifest(msgspec.Struct, kw_only=True):
 
 
 def backup(instance: Instance, file: Path, *, dry_run: bool = False) -> dict[str, Any]:
-    """Write a consistent copy of ledger, snapshot and configuration to *file*. Jobs may run at the same time.
+    """Write a consistent copy of ledger, snapshot, record of opened mails and configuration to *file*. Jobs may run at the same time.
 
     The archive has mode 0600 and is sufficient to continue on another machine. Raise StateError if there is no ledger
     or *file* cannot be written.
@@ -85,7 +85,7 @@ def _ledger(paths: Paths) -> bytes:
 
 
 def _files(config_file: Path, paths: Paths) -> Iterator[tuple[str, bytes]]:
-    places = {SNAPSHOT: paths.snapshot, f"{CONFIG}scheduled.toml": config_file}
+    places = {SNAPSHOT: paths.snapshot, OPENED: paths.root / OPENED, f"{CONFIG}scheduled.toml": config_file}
     places |= {f"{CONFIG}jobs.d/{path.name}": path for path in job_files(config_file)}
     for name, path in places.items():
         if path.exists():
@@ -192,8 +192,7 @@ def _to_write(
     config_file: Path, paths: Paths, members: dict[str, bytes], *, with_config: bool
 ) -> dict[Path, bytes]:
     files = {paths.ledger: members[LEDGER]}
-    if SNAPSHOT in members:
-        files[paths.snapshot] = members[SNAPSHOT]
+    files |= {paths.root / name: members[name] for name in (SNAPSHOT, OPENED) if name in members}
     if with_config:
         for name, data in members.items():
             place, _, file = name.removeprefix(CONFIG).rpartition("/")
@@ -215,6 +214,7 @@ def _move_aside(paths: Paths, files: dict[Path, bytes], aside: Path) -> bool:
         paths.ledger.with_name("ledger.db-wal"),
         paths.ledger.with_name("ledger.db-shm"),
         paths.snapshot,
+        paths.root / OPENED,
     ]
     there = [path for path in {*old, *files} if path.exists()]
     if there:

@@ -106,7 +106,7 @@ def test_a_cache_for_another_zone_or_sender_is_discarded(home, other):
 
 @pytest.mark.usefixtures("save_recent")
 @pytest.mark.parametrize(
-    "damage", ["", "{", '{"form": 2, "zone": "Europe/Berlin", "sender": "@trigger", "lines": []}']
+    "damage", ["", "{", '{"form": 3, "zone": "Europe/Berlin", "sender": "@trigger", "lines": []}']
 )
 def test_a_damaged_cache_is_reported_and_rebuilt(home, damage, capsys):
     path = a_memory(home)
@@ -252,7 +252,7 @@ MESSAGES = st.lists(
 )
 
 
-def judged(messages, options):
+def judged(messages, options, seen):
     """Apply the rule to each message, as the sweep does under the lock."""
     actions, must_read = [], False
     for message in messages:
@@ -261,7 +261,7 @@ def judged(messages, options):
                 must_read = True
                 continue
             mail = mail_of(message)
-            actions.append(Rule(options, NOW, ZONE, "@trigger").action(mail))
+            actions.append(Rule(options, NOW, ZONE, "@trigger").action(mail, seen))
             must_read = must_read or mail.was_auto_opened
         except ValueError:
             must_read = True
@@ -269,20 +269,30 @@ def judged(messages, options):
     return overdue, must_read, actions.count(MailAction.WAITING)
 
 
-@given(MESSAGES, st.booleans())
-@example(
-    [{"id": "a", "timestamp": "2026-01-01T00:00:00+05:00", "status": "new", "auto_execute": True}], False
+SEEN = st.none() | st.dictionaries(
+    st.sampled_from(["a", "b", "7"]),
+    st.none() | st.integers(-20 * 86400, 0).map(lambda age: NOW.timestamp() + age),
 )
-def test_an_index_gives_the_same_result_as_reading_every_message(messages, dispatches):
+
+
+@given(MESSAGES, st.booleans(), SEEN)
+@example(
+    [{"id": "a", "timestamp": "2026-01-01T00:00:00+05:00", "status": "new", "auto_execute": True}],
+    False,
+    None,
+)
+@example([{"id": "a", "timestamp": "2026-01-01T00:00:00", "status": "opened"}], False, {"a": NOW.timestamp()})
+@example([{"id": "a", "timestamp": "2026-01-01T00:00:00", "status": "opened"}], False, {"a": None})
+def test_an_index_gives_the_same_result_as_reading_every_message(messages, dispatches, seen):
     options = Options(open_waiting_dispatches=dispatches)
     data = json.dumps({"messages": messages}).encode()
     mails = [mail_of(message) for message in messages]
     found = mail_index.of(data, ZONE, "@trigger")
     sweep = Sweep("/", options, NOW, ZONE, "@trigger")
     waiting = 0 if dispatches else found.before("waiting", sweep.rule.new_since)
-    overdue, must_read, waits = judged(messages, options)
+    overdue, must_read, waits = judged(messages, options, seen)
     # An invalid time that the rule does not need may require reading; a needed one must always require it.
-    assert (count(mails), overdue, waits) == (found.counts, sweep._overdue(found), waiting)
+    assert (count(mails), overdue, waits) == (found.counts, sweep._overdue(found, seen), waiting)
     assert found.must_read or not must_read
 
 
