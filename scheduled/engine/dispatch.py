@@ -199,6 +199,7 @@ class Dispatcher:
             events += lost_steps.drop(ledger, self._runtime, clock.now())
             if not self._stopped:
                 self._take(ledger, self._follow_ups.starts(ledger, ended))
+        self._runtime.remove_obsolete()
         self._runtime.publish(events)
         self._submit(supervisor, ledger)
         return True
@@ -235,6 +236,7 @@ class Dispatcher:
         """Settle the runs of a supervisor that was killed, as after a tick that was killed."""
         with ledger.transaction():
             events = recovery.settle_ended(ledger, self._runtime, clock.now())
+        self._runtime.remove_obsolete()
         self._runtime.publish(events)
         self._problems.append(
             "this tick's supervisor was killed; a later tick records the results of jobs that still run"

@@ -4,7 +4,6 @@ All of it is written in one transaction.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 
 import msgspec
 
@@ -61,8 +60,7 @@ def settle_finished(
             attempt_result, output=str(output.relative_to(runtime.paths.root))
         )
     elif attempt_result.status != "interrupted":
-        with suppress(OSError):  # an empty file that stays does no harm
-            output.unlink()
+        runtime.obsolete.append(output)  # empty, but its existence is evidence until the commit
     return settle_attempt(ledger, context_of(runtime, now), run, attempt_result, reported)
 
 
