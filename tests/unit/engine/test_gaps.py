@@ -1,11 +1,24 @@
 """The gaps between ticks are recorded as long as missed slots in them have no verdict."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from scheduled.core.jobs import Action, Job, Jobs
 from scheduled.core.keys import JobKey
-from scheduled.engine import gaps
-from tests.fixtures.ledgers import HOUR, HOURLY, LEDGERS, an_attempt_result, claimed, end, wait_for_retry
+from scheduled.core.runs import Span
+from scheduled.engine import claims, gaps, planning
+from tests.fixtures.ledgers import (
+    CLAIMANT,
+    HOUR,
+    HOURLY,
+    LEDGERS,
+    an_attempt_result,
+    claimed,
+    end,
+    rows,
+    wait_for_retry,
+)
 
 DAY = 24 * HOUR
 
@@ -65,6 +78,27 @@ def test_ticks_within_ten_minutes_or_two_cadences_leave_no_gap(ledger):
         ledger.remember("cadence", "1800")
 
     assert ticks(ledger, HOUR, 2 * HOUR, 3 * HOUR + 1) == ((2 * HOUR, 3 * HOUR + 1),)
+
+
+def test_slots_of_an_outage_are_missed_also_when_a_retry_of_an_older_slot_succeeds_after_it(ledger):
+    config = SimpleNamespace(jobs=jobs(), problems=[], max_runs=None)
+    wait_for_retry(ledger, HOUR, retry_at=4 * HOUR)
+
+    def tick(now):
+        with ledger.transaction():
+            plan = planning.plan_and_record(ledger, config, now)
+            gaps.remember_tick(ledger, config.jobs, now)
+            claims.take(ledger, plan.starts, CLAIMANT, now)
+        return [(start.claim.slot, start.again) for start in plan.starts]
+
+    assert (tick(HOUR + 5), tick(4 * HOUR - 60), tick(4 * HOUR - 30)) == ([], [], [])
+    with ledger.transaction():
+        ledger.record_verdict(JobKey("job"), Span(HOUR, HOUR, 1), "success", "", f"run-{HOUR}", 9)
+        ledger.advance(JobKey("job"), HOUR)
+    end(ledger, an_attempt_result(f"run-{HOUR}"), "success")
+
+    assert tick(4 * HOUR - 20) == []
+    assert rows(ledger)[1:] == [(Span(2 * HOUR, 3 * HOUR, 2), "skipped", "missed", None)]
 
 
 def test_a_planning_in_the_future_counts_as_now_because_the_clock_was_wrong(ledger):
