@@ -160,6 +160,12 @@ class Runs(Protocol):
         The job's summary does not change. Do nothing if the run has ended.
         """
 
+    def fail_run(self, run_id: str, reason: str) -> None:
+        """End a run that waits for a retry as `failed`, without another attempt.
+
+        Its last attempt becomes the last run of the job's summary, and the run counts. Do nothing if the run does not wait.
+        """
+
     def retry_now(self, run_id: str, at: Instant) -> None:
         """Set the instant of the retry that a run waits for to *at*; do nothing if it waits for none."""
 
@@ -197,6 +203,9 @@ class History(Protocol):
 
     def run(self, run_id: str) -> RunRow | None:
         """Return the run with this id, open or ended; None if there is none."""
+
+    def last_decided(self, key: JobKey) -> RunRow | None:
+        """Return the run of *key* with the newest claim that has succeeded or failed for good; None if there is none."""
 
     def children(self, parent: str, step: int) -> list[RunRow]:
         """Return the runs that *step* of the chain run *parent* has started so far, in the order of their claims."""

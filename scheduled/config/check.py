@@ -11,7 +11,7 @@ from scheduled.actions.registry import kind_of
 from scheduled.config.doubts import doubts
 from scheduled.config.files import Drafts, load_config
 from scheduled.config.lines import with_line
-from scheduled.core import cadence
+from scheduled.core import cadence, retry_span
 from scheduled.core.epochs import minute_before, slots_of
 from scheduled.core.jobs import Job, Jobs, keys_of
 from scheduled.paths import Paths
@@ -121,6 +121,9 @@ def _warnings(job: Job, tick_interval: Seconds | None, now: Instant) -> Iterable
     too_rare = tick_interval and cadence.warning(job.schedules, tick_interval, now)
     if too_rare:
         yield f"{job.source}: jobs.{job.name}: {_keys(job)}: {too_rare}"
+    too_long = retry_span.warning(job, now)
+    if too_long:
+        yield f"{job.source}: jobs.{job.name}: retry: {too_long}"
 
 
 def _keys(job: Job) -> str:

@@ -9,12 +9,12 @@ import msgspec
 from scheduled.core.jobs import Job, Window
 from scheduled.core.keys import ALL_JOBS, JobKey
 from scheduled.core.runs import OpenReason, StartRequest
-from scheduled.schedules.timetable import Timetable
-from scheduled.schedules.zones import MINUTE, Instant
+from scheduled.schedules.zones import MINUTE, Instant, Seconds
 
-# With `catch_up = "none"` a slot that no tick has seen counts as missed after this time. It is longer than
+# With `catch_up = "none"` a slot that no tick saw within this time counts as missed. It is longer than
 # the usual cadences, so that a slot between two ticks is not missed.
 ON_TIME = 10 * MINUTE
+Gap = tuple[Instant, Instant]  # two ticks with none between them
 GATE_RECHECK = MINUTE
 
 
@@ -25,7 +25,8 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
     means all its targets, `ALL_JOBS` every job. *closed* are the jobs with a closed gate.
     *unchecked* are the jobs with a gate that was not checked: a later tick has to check it. *budget* is how
     many runs may start (None: any number). *start_requests* are the start requests. *planned* is the instant of the
-    last planning: a tick saw the open slots up to then and deferred them, so they were not missed.
+    last planning: a tick saw the open slots up to then and deferred them, so they were not missed. *gaps* are older
+    gaps between ticks, oldest first; they were longer than *on_time*, the time within which a tick must see a slot.
     """
 
     pauses: Mapping[JobKey, Instant | None] = {}
@@ -34,6 +35,8 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
     budget: int | None = None
     start_requests: tuple[StartRequest, ...] = ()
     planned: Instant = 0
+    gaps: tuple[Gap, ...] = ()
+    on_time: Seconds = ON_TIME
 
     def oldest_start_request(self, key: JobKey) -> StartRequest | None:
         """Return the oldest start request for *key*, or None."""
@@ -115,21 +118,25 @@ def _local(day: date, minute: int, zone: str) -> Instant:
     return int(datetime.combine(day, time(*divmod(minute, 60)), ZoneInfo(zone)).timestamp())
 
 
-def was_deferred(job: Job, times: Timetable, base: Instant, now: Instant, holds: Holds) -> bool:
-    """Return whether a tick has seen the oldest slot after *base* that may still run, and deferred it."""
-    oldest = times.next_after(base if job.grace is None else max(base, _before(job, now, job.grace)))
-    return oldest is not None and oldest <= holds.planned
+def on_time(cadence: Seconds) -> Seconds:
+    """Return the time within which a tick must see a slot; otherwise it is missed. Ticks come every *cadence*."""
+    return max(ON_TIME, 2 * cadence)
 
 
-def last_too_late(job: Job, now: Instant, *, missed: bool, closed: bool) -> tuple[Instant | None, str]:
+def unseen(job: Job, now: Instant, holds: Holds) -> list[tuple[Instant, Instant]]:
+    """Return the spans (after, until] of slots that no tick saw in time, oldest first; *now* is a tick."""
+    gaps = (*holds.gaps, (holds.planned, now))
+    found = ((before, _before(job, tick, holds.on_time)) for before, tick in gaps)
+    return [(after, until) for after, until in found if after < until]
+
+
+def last_too_late(job: Job, now: Instant, *, closed: bool) -> tuple[Instant | None, str]:
     """Return the last instant at which a slot is too late to run at *now*, and the reason.
 
-    Return (None, "") if no slot is too late. *missed*: no tick saw the job's open slots in time. *closed*:
-    the job's gate is closed.
+    Return (None, "") if no slot is too late. *closed*: the job's gate is closed.
     """
     bounds = (
         (job.grace, "late"),
-        (ON_TIME if missed else None, "missed"),
         (job.gate_deadline if closed else None, "gate"),
     )
     found = [(_before(job, now, lateness), reason) for lateness, reason in bounds if lateness is not None]

@@ -3,7 +3,8 @@
 import msgspec
 
 from scheduled.core.jobs import Job
-from scheduled.core.runs import AttemptResult, OpenRun, RunStatus, Verdict
+from scheduled.core.no_catch_up import SUPERSEDED
+from scheduled.core.runs import FAILED, AttemptResult, OpenRun, RunStatus, Verdict
 from scheduled.schedules.zones import MINUTE, Instant
 
 # After this many interruptions a run has failed: a job that kills its supervisor must not be retried for
@@ -49,6 +50,26 @@ def judge(job: Job | None, run: OpenRun, attempt_result: AttemptResult, now: Ins
             status="waiting_retry", verdict=None, retry_at=retry_at, reason=attempt_result.reason
         )
     return Judgement(status=_final(attempt_result), verdict="failed", reason=attempt_result.reason)
+
+
+def judge_superseded(run: OpenRun, by: str, *, coalesced: bool) -> Judgement:
+    """Return the new state of *run*, which waits for a retry, when the run *by* of a newer slot replaces it.
+
+    It has failed if an attempt of it was made; an attempt that ended with "not now" does not count. Its slot is
+    *coalesced* into *by*, or shares the fate of the run.
+    """
+    tried = run.attempt > run.deferrals
+    reason = f"superseded by {by}"
+    if coalesced:
+        return Judgement(status="failed" if tried else "skipped", verdict="coalesced", reason=reason)
+    if tried:
+        return Judgement(status="failed", verdict="failed", reason=reason)
+    return Judgement(status="skipped", verdict="skipped", reason=SUPERSEDED)
+
+
+def decides_health(status: str | None) -> bool:
+    """Return whether a run that ended with *status* decides if its job is healthy: a skipped run had not to succeed."""
+    return status == "success" or status in FAILED
 
 
 def _is_outside_schedule(run: OpenRun) -> bool:

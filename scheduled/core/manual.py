@@ -5,8 +5,9 @@ import msgspec
 from scheduled.core.epochs import base_of, open_slots_of, span_between
 from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey, Keyed
+from scheduled.core.no_catch_up import SUPERSEDED
 from scheduled.core.run_ids import slot_run_id
-from scheduled.core.runs import JobState, OpenRun
+from scheduled.core.runs import JobState, OpenRun, Skip
 from scheduled.core.starts import Start, again, manual_start
 from scheduled.errors import ConfigError
 from scheduled.schedules.zones import Instant
@@ -35,8 +36,8 @@ def start_for(
     """Return the start for a request.
 
     *waiting* is the run that the request names, if it waits for a retry. *job_state* is None for a disabled
-    job, which can still run manually. An open slot is claimed, and older open slots are coalesced into it, as
-    in a tick. A run for any other instant takes no slot and has the instant in its payload. Raise
+    job, which can still run manually. An open slot is claimed, and older open slots are coalesced into it (with
+    `catch_up = "none"` they are skipped), as in a tick. A run for any other instant takes no slot and has the instant in its payload. Raise
     OlderFirstError (a ConfigError) if an older slot has to run first.
     """
     if waiting is not None:
@@ -65,6 +66,10 @@ def _open_slot(job: Job, job_state: JobState, slot: Instant, now: Instant) -> St
         first = run.slot if run is not None and run.slot is not None else older.first if older else slot
         raise OlderFirstError(job_state.key, first)
     start = manual_start(job_state.key, job_state.window_start, slot_run_id(job_state.key, slot))
+    if job.catch_up == "none":
+        claim = msgspec.structs.replace(start.claim, slot=slot, slots=1)
+        skips = (Skip(older, SUPERSEDED),) if older else ()
+        return Start(claim=claim, superseded=run, coalesces=False, skips=skips)
     slots = 1 + (older.count if older else 0) + (run.slots if run else 0)
     claim = msgspec.structs.replace(start.claim, slot=slot, slots=slots)
     return msgspec.structs.replace(start, claim=claim, coalesced=(older,) if older else (), superseded=run)

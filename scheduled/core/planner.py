@@ -5,8 +5,9 @@ from itertools import chain
 
 import msgspec
 
+from scheduled.core import no_catch_up
 from scheduled.core.epochs import base_of, open_slots_of, span_between
-from scheduled.core.holds import Holds, hold, last_too_late, was_deferred
+from scheduled.core.holds import Holds, hold, last_too_late, unseen
 from scheduled.core.jobs import PRIORITIES, Job, keys_of
 from scheduled.core.judgement import DEFERRED
 from scheduled.core.keys import JobKey
@@ -15,18 +16,12 @@ from scheduled.core.runs import (
     JobState,
     OpenReason,
     OpenRun,
+    Skip,
     Span,
 )
 from scheduled.core.starts import Start, again, caught_up, requested
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
-
-
-class Skip(msgspec.Struct, frozen=True):
-    """Slots that get the verdict `skipped`, with a *reason* and without a run."""
-
-    span: Span
-    reason: str
 
 
 class JobPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,11 +151,15 @@ def plan_job(
         found = msgspec.structs.replace(found, skips=skips)
     if found.start is None:
         return found
+    if found.start.superseded is not None and not found.start.coalesces:
+        found = msgspec.structs.replace(found, start=msgspec.structs.replace(found.start, skips=given_up))
     newest = newest if until == latest else times.last_until(latest)
     held_back = hold(job, job_state.key, now, holds)
     if held_back is not None:
-        return JobPlan(waits=held_back[0], next_due=held_back[1], skips=found.skips)
-    return _leading(found, found.start, newest)
+        # With `catch_up = "none"` a tick has to see each slot in time, also while older ones are held back.
+        seen = _upcoming(job, times, now, base) if job.catch_up == "none" else None
+        return JobPlan(waits=held_back[0], next_due=_earliest(held_back[1], seen), skips=found.skips)
+    return _leading(found, newest)
 
 
 def _first_in_line(
@@ -184,10 +183,11 @@ def _first_in_line(
     return JobPlan(next_due=_earliest(_upcoming(job, times, now, base), *retries))
 
 
-def _leading(found: JobPlan, start: Start, newest: Instant | None) -> JobPlan:
+def _leading(found: JobPlan, newest: Instant | None) -> JobPlan:
     """Set *leads* on the start if later slots, up to *newest*, are due and must wait for its end."""
-    slot = start.claim.slot
-    if slot is None or newest is None or newest <= slot:
+    start = found.start
+    slot = start.claim.slot if start is not None else None
+    if start is None or slot is None or newest is None or newest <= slot:
         return found
     return msgspec.structs.replace(found, start=msgspec.structs.replace(start, leads=True))
 
@@ -213,11 +213,12 @@ def _earliest(*instants: Instant | None) -> Instant | None:
 def _skips(
     job: Job, times: Timetable, base: Instant, until: Instant, now: Instant, holds: Holds
 ) -> tuple[Skip, ...]:
-    """Return the slots that are too late, missed with `catch_up = "none"` or beyond `catch_up_limit`."""
+    """Return the slots that are too late, beyond `catch_up_limit`, or not caught up with `catch_up = "none"`."""
     if job.catch_up == "latest" and job.grace is None and job.name not in holds.closed:
         return ()  # the common case: no slot can be too late
-    missed = job.catch_up == "none" and not was_deferred(job, times, base, now, holds)
-    late, reason = last_too_late(job, now, missed=missed, closed=job.name in holds.closed)
+    late, reason = last_too_late(job, now, closed=job.name in holds.closed)
+    if job.catch_up == "none":
+        return no_catch_up.skips(times, base, until, unseen(job, now, holds), (late, reason))
     span = None if late is None else span_between(times, base, min(until, late))
     found = [Skip(span, reason)] if span else []
     if job.catch_up == "all":

@@ -65,6 +65,13 @@ class Span(msgspec.Struct, frozen=True):
     count: int
 
 
+class Skip(msgspec.Struct, frozen=True):
+    """Slots that get the verdict `skipped`, with a *reason* and without a run."""
+
+    span: Span
+    reason: str
+
+
 class Claim(Keyed, frozen=True, kw_only=True):
     """A run, or another attempt of it, that a tick claims. *slot* is None for a run without a slot.
 

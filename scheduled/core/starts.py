@@ -6,7 +6,7 @@ from scheduled.core.epochs import span_between
 from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
 from scheduled.core.run_ids import requested_run_id, slot_run_id
-from scheduled.core.runs import AFTER, Claim, JobState, OpenRun, Span, StartRequest
+from scheduled.core.runs import AFTER, Claim, JobState, OpenRun, Skip, Span, StartRequest
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
 
@@ -15,13 +15,17 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     """A run to claim and execute.
 
     *coalesced* are the older slots that it covers. *superseded* is the open run of an older slot that it
-    replaces. *again* is true for another attempt of an existing run. *leads* is true if later slots of the
-    job are due and wait for its end. *request* is the id of the start request.
+    replaces. *coalesces* is false with `catch_up = "none"`: the run covers no older slot, and *skips* are the
+    older slots that are skipped when it starts. *again* is true for another attempt of an existing run.
+    *leads* is true if later slots of the job are due and wait for its end. *request* is the id of the start
+    request.
     """
 
     claim: Claim
     coalesced: tuple[Span, ...] = ()
     superseded: OpenRun | None = None
+    coalesces: bool = True
+    skips: tuple[Skip, ...] = ()
     again: bool = False
     leads: bool = False
     request: int | None = None
@@ -72,22 +76,30 @@ def caught_up(job: Job, job_state: JobState, times: Timetable, base: Instant, ne
     """Return the start that catches up on the slots after *base*, up to *newest*.
 
     It is for the newest slot and covers the older ones; with `catch_up = "all"` it is for the oldest slot
-    only.
+    only. With `catch_up = "none"` it covers no other slot.
     """
     slot = (times.next_after(base) or newest) if job.catch_up == "all" else newest
-    older = span_between(times, base, slot - 1)
     superseded = job_state.open_run
-    claim = Claim(
+    if job.catch_up == "none":
+        return Start(claim=_of_slot(job_state, slot, 1), superseded=superseded, coalesces=False)
+    older = span_between(times, base, slot - 1)
+    slots = 1 + (older.count if older else 0) + (superseded.slots if superseded else 0)
+    return Start(
+        claim=_of_slot(job_state, slot, slots), coalesced=(older,) if older else (), superseded=superseded
+    )
+
+
+def _of_slot(job_state: JobState, slot: Instant, slots: int) -> Claim:
+    return Claim(
         run_id=slot_run_id(job_state.key, slot),
-        job=job.name,
+        job=job_state.job,
         target=job_state.target,
         slot=slot,
         attempt=1,
-        slots=1 + (older.count if older else 0) + (superseded.slots if superseded else 0),
+        slots=slots,
         trigger="schedule",
         window_start=job_state.window_start,
     )
-    return Start(claim=claim, coalesced=(older,) if older else (), superseded=superseded)
 
 
 def manual_start(key: JobKey, window_start: Instant | None, run_id: str) -> Start:

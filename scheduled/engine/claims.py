@@ -6,10 +6,11 @@ import msgspec
 
 from scheduled.config.files import Config
 from scheduled.core import planner
+from scheduled.core.judgement import judge_superseded
 from scheduled.core.manual import ManualRequest, start_for
 from scheduled.core.records import Claimant
 from scheduled.core.run_ids import further_run_id
-from scheduled.core.runs import Span
+from scheduled.core.runs import OpenRun, Span
 from scheduled.core.starts import Start
 from scheduled.engine.planning import record_verdict
 from scheduled.schedules.zones import Instant
@@ -66,13 +67,27 @@ def _with_new_id(ledger: History, start: Start, claimant: Claimant) -> Start:
 
 
 def _coalesce(ledger: Ledger, start: Start, now: Instant) -> None:
-    """Record the verdict `coalesced` for the older slots that *start* includes."""
+    """Record the verdicts of the older slots that *start* covers or replaces."""
     key, run_id = start.claim.key, start.claim.run_id
-    old = start.superseded
-    if old is not None and old.slot is not None:
-        ledger.record_verdict(key, Span(old.slot, old.slot, 1), "coalesced", "", run_id, now)
-        ledger.close_run(old.run_id, "skipped", f"superseded by {run_id}")
-        ledger.advance(key, old.slot)
+    if start.superseded is not None:
+        _supersede(ledger, start.superseded, start, now)
     for span in start.coalesced:
         record_verdict(ledger, key, span, "coalesced", "", run_id, now)
         ledger.advance(key, span.last)
+    for skip in start.skips:
+        record_verdict(ledger, key, skip.span, "skipped", skip.reason, None, now)
+        ledger.advance(key, skip.span.last)
+
+
+def _supersede(ledger: Ledger, old: OpenRun, start: Start, now: Instant) -> None:
+    """End the waiting run *old*, and record the verdict of its slot."""
+    judgement = judge_superseded(old, start.claim.run_id, coalesced=start.coalesces)
+    if judgement.status == "failed":
+        ledger.fail_run(old.run_id, judgement.reason)
+    else:
+        ledger.close_run(old.run_id, judgement.status, judgement.reason)
+    if old.slot is not None and judgement.verdict is not None:
+        reason, run_id = ("", start.claim.run_id) if start.coalesces else (judgement.reason, old.run_id)
+        span = Span(old.slot, old.slot, 1)
+        ledger.record_verdict(old.key, span, judgement.verdict, reason, run_id, now)
+        ledger.advance(old.key, old.slot)

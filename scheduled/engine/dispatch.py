@@ -54,6 +54,7 @@ class Dispatcher:
         self._waiting: list[Claim] = []  # not submitted before the transaction that claims them is committed
         self._pending: list[Record] = []
         self._problems: list[str] = []
+        self._events: list[Event] = []  # to publish after the commit
         self._stopped = False
         runtime.bus.subscribe(RunClaimed, self._take_over)
         for take_over in EXECUTORS:
@@ -89,7 +90,9 @@ class Dispatcher:
     def _take(self, ledger: Ledger, starts: Sequence[Start]) -> None:
         """Claim and begin *starts*, and the runs that they request, such as the steps of a chain."""
         now = clock.now()
-        taken = [start.claim for start in claims.take(ledger, starts, self.claimant, now)]
+        started = claims.take(ledger, starts, self.claimant, now)
+        self._events += settle.settle_superseded(ledger, settle.context_of(self._runtime, now), started)
+        taken = [start.claim for start in started]
         self._worked = self._worked or bool(taken)
         requested = [self._begin(ledger, claim, now) for claim in taken]
         if any(requested):
@@ -141,6 +144,7 @@ class Dispatcher:
         Return one line for each run that could not be started or recorded. SIGTERM and SIGINT stop the jobs.
         SIGKILL ends only this process: the jobs keep running, and the next tick loads their results.
         """
+        self._publish_events()
         if self._supervisor is not None and self._worked:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: self._stop())
@@ -199,9 +203,16 @@ class Dispatcher:
             events += lost_steps.drop(ledger, self._runtime, clock.now())
             if not self._stopped:
                 self._take(ledger, self._follow_ups.starts(ledger, ended))
+        self._runtime.remove_obsolete()
         self._runtime.publish(events)
+        self._publish_events()
         self._submit(supervisor, ledger)
         return True
+
+    def _publish_events(self) -> None:
+        """Publish the events of claims. Call it after the commit."""
+        events, self._events = self._events, []
+        self._runtime.publish(events)
 
     def _settle(self, ledger: Ledger, record: Record) -> list[Event]:
         if isinstance(record, Started):
@@ -235,6 +246,7 @@ class Dispatcher:
         """Settle the runs of a supervisor that was killed, as after a tick that was killed."""
         with ledger.transaction():
             events = recovery.settle_ended(ledger, self._runtime, clock.now())
+        self._runtime.remove_obsolete()
         self._runtime.publish(events)
         self._problems.append(
             "this tick's supervisor was killed; a later tick records the results of jobs that still run"

@@ -17,6 +17,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest
 from scheduled.core.planner import Plan
 from scheduled.core.runs import JobState, Span, Verdict
+from scheduled.engine import gaps
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger, Positions
 
@@ -131,14 +132,15 @@ def holds_now(
     budget: int | None = None,
 ) -> Holds:
     """Return what holds back starts at *now*: pauses, start requests, *gates* and *budget*."""
-    planned = int(ledger.meta("planned") or 0)
     return Holds(
         pauses=ledger.pauses(now),
         closed=gates.closed,
         unchecked=gates.unchecked,
         budget=budget,
         start_requests=tuple(ledger.start_requests()),
-        planned=planned if planned <= now else 0,  # an instant in the future comes from a wrong clock
+        planned=gaps.last_planned(ledger, now),
+        gaps=gaps.recorded(ledger),
+        on_time=gaps.tolerated(ledger),
     )
 
 

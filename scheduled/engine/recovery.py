@@ -7,8 +7,6 @@ was interrupted if not.
 import os
 import signal
 import time
-from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 
@@ -20,21 +18,23 @@ from scheduled.core.runs import AttemptResult, OpenRun
 from scheduled.engine import lost_steps
 from scheduled.engine.runtime import Runtime
 from scheduled.engine.settle import leave_to_next_tick, settle_finished
-from scheduled.errors import StateError
 from scheduled.execution import process
 from scheduled.execution.capped_output import CappedOutput
 from scheduled.execution.env_file import secrets_of
 from scheduled.execution.protocol import Ended, NotStarted, Record, Started, read_records, unreadable
 from scheduled.masking import Mask
-from scheduled.state.files import RefusedError, read_regular
+from scheduled.state.files import read_regular
 from scheduled.state.ledger import Ledger
-from scheduled.state.locks import is_held, unless_held
+from scheduled.state.locks import is_held
 
 OUTPUT_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def settle_ended(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
-    """Settle every open run that has ended, even if its tick is still alive; return the events to publish."""
+    """Settle every open run that has ended, even if its tick is still alive; return the events to publish.
+
+    The files of the runs stay until `leftovers.remove` is called after the commit.
+    """
     events: list[Event] = []
     ticks: dict[str, list[Record]] = {}
     for run in ledger.open_runs():
@@ -48,7 +48,6 @@ def settle_ended(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
             leave_to_next_tick(runtime, run, error)
     events += lost_steps.close_waiting(ledger, runtime, now)
     events += lost_steps.drop(ledger, runtime, now)
-    _remove_old_files(runtime, ledger.open_runs())
     return events
 
 
@@ -157,35 +156,3 @@ def _interrupted(run: OpenRun, started: Started | None, now: float) -> AttemptRe
         duration_ms=max(0, int((now - began) * 1000)),
         reason="the machine or the supervisor stopped during the run",
     )
-
-
-def _remove_old_files(runtime: Runtime, open_runs: Sequence[OpenRun]) -> None:
-    """Remove result files and reports of settled runs. Damaged result files are moved aside."""
-    ticks, runs = {run.tick for run in open_runs}, {run.run_id for run in open_runs}
-    for path in runtime.paths.results.iterdir():
-        needed = path.suffix == ".report" and runtime.paths.run_of(path) in runs
-        needed = needed or (path.suffix == ".jsonl" and path.stem in ticks)
-        if needed or path.suffix not in (".report", ".jsonl"):
-            continue
-        try:
-            # With the lock held here, a tick that has just created the file notices that it is gone.
-            with unless_held(path) as free:
-                if free:
-                    _remove(runtime, path)
-        except FileNotFoundError:
-            continue  # another tick removed it first, or it belonged to a tick that claimed no run
-        except (OSError, StateError) as error:  # the next tick retries
-            runtime.cannot_record(f"{path}: can't be removed: {error}; the next tick retries")
-
-
-def _remove(runtime: Runtime, path: Path) -> None:
-    """Remove a file. Move it aside instead if lines of it could not be read."""
-    try:
-        damaged = path.suffix == ".jsonl" and unreadable(read_regular(path))
-    except RefusedError as error:
-        runtime.add_problem("WARNING", f"{error}; moved aside to {path.name}.damaged")
-        damaged = True
-    if damaged:
-        path.replace(f"{path}.damaged")
-    else:
-        path.unlink(missing_ok=True)

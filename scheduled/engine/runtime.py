@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ class Runtime:
     """The configuration, paths, bus and log of one invocation, and the problems that it found.
 
     *claimed* is called when the runs of a tick are claimed. *unrecorded* becomes True if something could not
-    be recorded.
+    be recorded. *obsolete* are files to remove after the next commit.
     """
 
     def __init__(self, config_file: Path, state: Path) -> None:
@@ -44,6 +44,7 @@ class Runtime:
         self.log = Log(log_path(state, self.config.workspace), self.config.timezone)
         self.problems: list[str] = []
         self.unrecorded = False
+        self.obsolete: list[Path] = []
         self.claimed: Callable[[], None] | None = None
         self.bus = Bus(self.problems.append)
         self.bus.subscribe(Event, self._log_event)
@@ -90,6 +91,12 @@ class Runtime:
         """Log that something could not be recorded. The tick continues, and exits with 1."""
         self.unrecorded = True
         self.add_problem("ERROR", message)
+
+    def remove_obsolete(self) -> None:
+        """Remove the files that the last commit replaced. A file that can't be removed stays."""
+        while self.obsolete:
+            with suppress(OSError):  # an empty file that stays does no harm
+                self.obsolete.pop().unlink()
 
     def publish(self, events: Sequence[Event]) -> None:
         """Publish *events* on the bus, in order."""

@@ -4,7 +4,6 @@ All of it is written in one transaction.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 
 import msgspec
 
@@ -12,8 +11,10 @@ from scheduled.clock import local, stamp
 from scheduled.core.conditions import Change, Notice
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job, Jobs
-from scheduled.core.judgement import Judgement, judge
-from scheduled.core.runs import AttemptResult, OpenRun, Span, StartRequest, scheduled_for
+from scheduled.core.judgement import Judgement, judge, judge_superseded
+from scheduled.core.records import RunRow
+from scheduled.core.runs import AttemptResult, OpenRun, Skip, Span, StartRequest, Verdict, scheduled_for
+from scheduled.core.starts import Start
 from scheduled.engine import chains
 from scheduled.engine.runtime import Runtime
 from scheduled.execution.report_file import Reported, read_report
@@ -61,8 +62,7 @@ def settle_finished(
             attempt_result, output=str(output.relative_to(runtime.paths.root))
         )
     elif attempt_result.status != "interrupted":
-        with suppress(OSError):  # an empty file that stays does no harm
-            output.unlink()
+        runtime.obsolete.append(output)  # empty, but its existence is evidence until the commit
     return settle_attempt(ledger, context_of(runtime, now), run, attempt_result, reported)
 
 
@@ -103,6 +103,40 @@ def step_lost(ledger: Ledger, context: SettleContext, row: StartRequest) -> list
     """Delete a start request that can't start a run any more, and continue its chain, as `step_over` does."""
     ledger.take_start_request(row.id)
     return _chain_over(ledger, context, chains.lost_step(ledger, context.jobs, row, context.now))
+
+
+def settle_superseded(ledger: Ledger, context: SettleContext, starts: Iterable[Start]) -> list[Event]:
+    """Request the starts that follow from the runs that *starts* have superseded; return the events to publish.
+
+    A run that was superseded before its first attempt makes no event: its slot is only coalesced.
+    """
+    events: list[Event] = []
+    for start in starts:
+        run = start.superseded
+        ended = None if run is None else ledger.run(run.run_id)
+        if run is None or ended is None:
+            continue
+        judgement = judge_superseded(run, start.claim.run_id, coalesced=start.coalesces)
+        found = [_skip_event(run, skip, context.zone) for skip in start.skips]
+        if run.attempt > 0 or not start.coalesces:
+            # The event is about the run: its slot may be coalesced.
+            verdict: Verdict = "failed" if judgement.status == "failed" else "skipped"
+            of_run = msgspec.structs.replace(judgement, verdict=verdict)
+            found.insert(0, _end_event(run, ended, of_run, context.zone))
+        events += [*found, *_start_followers(ledger, context, run, judgement, found)]
+    return events
+
+
+def _skip_event(run: OpenRun, skip: Skip, zone: str) -> Event:
+    payload = {
+        "job": run.job,
+        **({"target": run.target} if run.target else {}),
+        "status": "skipped",
+        "reason": skip.reason,
+        "scheduled_for": stamp(skip.span.last, zone),
+        "slots": skip.span.count,
+    }
+    return Event(name="job_skipped", payload=payload)
 
 
 def _chain_over(ledger: Ledger, context: SettleContext, ended: AttemptResult | None) -> list[Event]:
@@ -178,7 +212,9 @@ def _start_followers(
     return [Event(name="event_refused", payload={"job": run.job, "reason": text}) for text in refused]
 
 
-def _end_event(run: OpenRun, attempt_result: AttemptResult, judgement: Judgement, zone: str) -> Event:
+def _end_event(
+    run: OpenRun, attempt_result: AttemptResult | RunRow, judgement: Judgement, zone: str
+) -> Event:
     if judgement.verdict is None:
         name = "job_interrupted" if judgement.retry_at is None else "job_retry_scheduled"
     else:

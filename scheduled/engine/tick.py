@@ -13,7 +13,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest
 from scheduled.core.records import Claimant
 from scheduled.core.starts import Start
-from scheduled.engine import claims, clock_steps, intake, planning, pruning, publish
+from scheduled.engine import claims, clock_steps, gaps, intake, leftovers, planning, pruning, publish
 from scheduled.engine.dispatch import Dispatcher
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
@@ -67,6 +67,8 @@ def tick(
         if runtime.claimed is not None and able and (requested or not manual):
             runtime.claimed()  # from here on the request can't be refused: a waiting caller may return
         intake.publish(runtime, collected)
+        runtime.remove_obsolete()
+        leftovers.remove(ledger, runtime)
         result.unrecorded = dispatcher.follow(ledger)
         undelivered = outbox.deliver(ledger, runtime.route, int(clock.now()))
         pruning.prune(runtime, ledger, clock.now())
@@ -83,7 +85,7 @@ def _due(
     budget = runtime.config.max_runs
     found = planning.plan_and_record(ledger, runtime.config, int(now), only=only, gates=gates, budget=budget)
     if only is None:
-        ledger.remember("planned", str(int(now)))  # slots after this instant belong to later ticks
+        gaps.remember_tick(ledger, runtime.config.jobs, int(now))
     return found.starts
 
 

@@ -4,13 +4,16 @@ from collections.abc import Iterable, Mapping
 
 from scheduled.core.conditions import Condition
 from scheduled.core.jobs import Jobs
+from scheduled.core.judgement import decides_health
 from scheduled.core.keys import JobKey, read_label
+from scheduled.core.records import JobRow, RunRow
 from scheduled.core.runs import FAILED
 from scheduled.printable import printable
 from scheduled.schedules.zones import DAY
 from scheduled.state.ledger import Conditions, Ledger
 
-OF_JOB = ("job", "ask")  # the kinds of problem that concern one job, or one target of it
+FAILING = "job"
+OF_JOB = (FAILING, "ask")  # the kinds of problem that concern one job, or one target of it
 OWNER = JobKey(
     ""
 )  # the owner of these conditions in the ledger: scheduled itself. The name of a job is never empty.
@@ -22,19 +25,51 @@ def about(name: str) -> JobKey:
     return read_label(label) if kind in OF_JOB else OWNER
 
 
+def name_of(key: JobKey) -> str:
+    """Return the key of the condition that *key* is failing."""
+    return f"{FAILING}:{key}"
+
+
+def is_about_failing(name: str) -> bool:
+    """Return whether the condition with the key *name* is that a job is failing."""
+    return name.startswith(f"{FAILING}:")
+
+
+def failing(ledger: Ledger, jobs: Jobs) -> dict[JobKey, str]:
+    """Return a text for each enabled job that is failing.
+
+    Of its runs that had to succeed, the newest that has ended failed. Only a success ends this: a run that is skipped
+    does not.
+    """
+    found = {}
+    for row in ledger.job_rows():
+        job = jobs.get(row.job)
+        if job is None or not job.enabled or row.last_status in (None, "success"):
+            continue
+        status, run = _newest(ledger, row)
+        if status in FAILED:
+            reason = f": {run.reason}" if run is not None and run.reason else ""
+            found[row.key] = f"{row.key.display_name}: {status}{reason} (scheduled logs {row.job})"
+    return found
+
+
+def _newest(ledger: Ledger, row: JobRow) -> tuple[str | None, RunRow | None]:
+    """Return the newest run of *row* that had to succeed, with its status. Its record may be pruned."""
+    if decides_health(row.last_status):
+        return row.last_status, ledger.run(row.last_run_id) if row.last_run_id else None
+    run = ledger.last_decided(row.key)
+    return (run.status if run is not None else None), run
+
+
 def current(ledger: Ledger, jobs: Jobs, problems: Iterable[str], messages: Iterable[str]) -> dict[str, str]:
     """Return the texts of all current problems, by key.
 
     They are the *problems* of the configuration, the *messages* of this tick, and one text for each of the *jobs* that
-    failed in its last run or waits for a decision of the user.
+    is failing or waits for a decision of the user.
     """
     found = {f"config:{problem}": problem for problem in problems}
+    found |= {name_of(key): text for key, text in failing(ledger, jobs).items()}
     for row in ledger.job_rows():
-        if row.job in jobs and row.last_status in FAILED:
-            run = ledger.run(row.last_run_id) if row.last_run_id else None
-            reason = f": {run.reason}" if run and run.reason else ""
-            name = row.key.display_name
-            found[f"job:{row.key}"] = f"{name}: {row.last_status}{reason} (scheduled logs {row.job})"
         if row.job in jobs and row.open_reason == "ask":
             found[f"ask:{row.key}"] = (
                 f"{row.key.display_name}: was interrupted and waits for a decision: "

@@ -25,6 +25,7 @@ STATUSES = {
 SKIPPED = {
     "late": "it was later than its `grace` allows",
     "missed": 'it was missed, and the job has `catch_up = "none"`',
+    "superseded": 'a newer slot was due before it could run, and the job has `catch_up = "none"`',
     "catch_up_limit": "more slots were missed than `catch_up_limit` allows",
     "edited": "the schedule was changed before it ran",
     "gate": "its gate stayed closed until `gate_deadline`",

@@ -17,7 +17,7 @@ import msgspec
 
 from scheduled.clock import stamp
 from scheduled.core.epochs import minute_before, open_slots_of
-from scheduled.core.holds import ON_TIME, Holds, pauses_of, quiet
+from scheduled.core.holds import ON_TIME, Holds, on_time, pauses_of, quiet
 from scheduled.core.jobs import PRIORITIES, Job, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import plan, plan_job
@@ -203,8 +203,8 @@ def _punctual(
     after = max(now - delay, job_state.position)
     for slot, following in pairwise(times.between(after, end + 2 * DAY)):
         tick = ticks.at_or_after(slot + delay)
-        on_time = tick - slot - delay <= in_time and following + delay > tick
-        if tick >= end or not on_time or _held_back(job, job_state.key, tick, pauses):
+        punctual = tick - slot - delay <= in_time and following + delay > tick
+        if tick >= end or not punctual or _held_back(job, job_state.key, tick, pauses):
             return
         yield slot, tick
 
@@ -254,7 +254,7 @@ def _together(
 
 
 def _holds_at(ticks: Ticks, pauses: Mapping[JobKey, Instant | None], now: Instant) -> Holds:
-    return Holds(pauses=_in_force(pauses, now), planned=ticks.before(now))
+    return Holds(pauses=_in_force(pauses, now), planned=ticks.before(now), on_time=on_time(ticks.cadence))
 
 
 def _in_force(pauses: Mapping[JobKey, Instant | None], now: Instant) -> dict[JobKey, Instant | None]:

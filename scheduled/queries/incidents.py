@@ -1,12 +1,17 @@
 """`incidents` and `notices`: the conditions that are true now, and the notices that are not delivered yet."""
 
+from collections.abc import Container
 from typing import Any
 
 from scheduled.clock import stamp
 from scheduled.config.files import load_config
+from scheduled.core.conditions import Condition
+from scheduled.core.jobs import Jobs
 from scheduled.core.records import KnownCondition
 from scheduled.instance import Instance
+from scheduled.notify import problems
 from scheduled.notify.problems import OWNER, about
+from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
 
 
@@ -16,9 +21,11 @@ def incidents(instance: Instance) -> list[dict[str, Any]]:
     `job` is null for a condition of the engine that is not about one job. Raise ConfigError if the configuration cannot
     be read.
     """
-    zone = load_config(instance.config_file).timezone
+    config = load_config(instance.config_file)
+    zone = config.timezone
     with read_only(instance.paths) as ledger:
-        found = ledger.conditions()
+        config.override(ledger.overrides())
+        found = _current(ledger, config.jobs)
     return [
         {
             **_subject(item),
@@ -30,6 +37,30 @@ def incidents(instance: Instance) -> list[dict[str, Any]]:
         }
         for item in found
     ]
+
+
+def _current(ledger: Ledger, jobs: Jobs) -> list[KnownCondition]:
+    """Return the conditions of the ledger; a job counts as failing by its runs, which may be newer than the last tick."""
+    failing = {problems.name_of(key): (key, text) for key, text in problems.failing(ledger, jobs).items()}
+    known = [item for item in ledger.conditions() if _still_true(item, failing)]
+    rows = {row.key: row for row in ledger.job_rows()}
+    names = {item.condition.key for item in known if item.key == OWNER}
+    new = [
+        KnownCondition(
+            job=OWNER.job,
+            condition=Condition(key=name, group="problem", payload={"text": text}),
+            since=rows[key].last_run_at or 0.0,
+            notified_at=None,
+        )
+        for name, (key, text) in failing.items()
+        if name not in names
+    ]
+    return [*known, *new]
+
+
+def _still_true(item: KnownCondition, failing: Container[str]) -> bool:
+    name = item.condition.key
+    return item.key != OWNER or not problems.is_about_failing(name) or name in failing
 
 
 def _subject(item: KnownCondition) -> dict[str, str | None]:

@@ -1,5 +1,6 @@
 """`status`: current problems, the ticks, the jobs and the workspace."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -9,10 +10,11 @@ from scheduled.actions.registry import handler_of
 from scheduled.clock import stamp
 from scheduled.config.files import Config, load_config
 from scheduled.core.jobs import DEFAULT_CADENCE, Job
+from scheduled.core.keys import JobKey
 from scheduled.core.records import JobRow
-from scheduled.core.runs import FAILED
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
+from scheduled.notify import problems as problems_of_ticks
 from scheduled.notify.problems import OWNER
 from scheduled.paths import Paths
 from scheduled.queries.describe import written
@@ -37,7 +39,10 @@ def status(instance: Instance) -> dict[str, Any]:
         found, zone, now = view.config, view.zone, clock.now()
         rows = [_with_next_due(view, row) for row in view.rows.values() if row.job in found.jobs]
         ticks = _ticks(ledger, paths, now, zone)
-        problems = list(dict.fromkeys([*_problems(ledger, ticks), *_state_problems(paths), *found.problems]))
+        failing = problems_of_ticks.failing(ledger, found.jobs)
+        problems = list(
+            dict.fromkeys([*_problems(ledger, ticks, failing), *_state_problems(paths), *found.problems])
+        )
         return {
             "healthy": not problems,
             "problems": problems,
@@ -50,7 +55,7 @@ def status(instance: Instance) -> dict[str, Any]:
                 max((row.last_run_at for row in rows if row.last_run_at), default=None), zone
             ),
             "stats": _stats(rows),
-            "jobs": [_job(view, row) for row in rows],
+            "jobs": [_job(view, row, failing=row.key in failing) for row in rows],
             "health": _health(rows, found),
             "undelivered": len(ledger.outbox()),
             "paused": {key.display_name or "*": stamp(until, zone) for key, until in view.pauses.items()},
@@ -106,7 +111,7 @@ def _ticks(ledger: Ledger, paths: Paths, now: float, zone: str) -> dict[str, Any
     }
 
 
-def _problems(ledger: Conditions, ticks: dict[str, Any]) -> list[str]:
+def _problems(ledger: Conditions, ticks: dict[str, Any], failing: Mapping[JobKey, str]) -> list[str]:
     stopped = []
     if not ticks["running"]:
         last = (
@@ -115,8 +120,12 @@ def _problems(ledger: Conditions, ticks: dict[str, Any]) -> list[str]:
             else f"the last one was at {ticks['last'][:16].replace('T', ' ')}"
         )
         stopped = [f"ticks have stopped: {last}; `scheduled install` repairs the crontab"]
-    found = [str(item.condition.payload.get("text", item.condition.key)) for item in ledger.conditions(OWNER)]
-    return stopped + [text for text in found if text]
+    found = [
+        str(item.condition.payload.get("text", item.condition.key))
+        for item in ledger.conditions(OWNER)
+        if not problems_of_ticks.is_about_failing(item.condition.key)
+    ]
+    return [*stopped, *failing.values(), *filter(None, found)]
 
 
 def _state_problems(paths: Paths) -> list[str]:
@@ -155,7 +164,7 @@ def _stats(rows: list[JobRow]) -> dict[str, Any]:
     }
 
 
-def _job(view: View, row: JobRow) -> dict[str, Any]:
+def _job(view: View, row: JobRow, *, failing: bool) -> dict[str, Any]:
     job, zone = view.config.jobs[row.job], view.zone
     return {
         "name": row.job,
@@ -168,7 +177,7 @@ def _job(view: View, row: JobRow) -> dict[str, Any]:
         "running": view.is_running(row.key),
         "last_run": stamp(row.last_run_at, zone),
         "last_status": row.last_status,
-        "failing": row.last_status in FAILED,
+        "failing": failing,
         "run_count": row.run_count,
         "failure_count": row.failure_count,
     }

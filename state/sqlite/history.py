@@ -6,10 +6,13 @@ from typing import Any
 
 import msgspec
 
+from scheduled.core.keys import JobKey
 from scheduled.core.records import AttemptRow, RunRow
+from scheduled.core.runs import FAILED
 from scheduled.schedules.zones import Instant
 from scheduled.state.sqlite.runs import OPEN_STATUSES
 
+DECIDED_STATUSES = f"({', '.join(repr(status) for status in sorted({'success', *FAILED}))})"
 _RUN = """
     SELECT run_id, job, target, slot, slots, trigger, attempt, status, reason, retry_at, tick, host,
            claimed_at, started_at, finished_at, duration_ms, exit_code,
@@ -35,6 +38,14 @@ class History:
     def run(self, run_id: str) -> RunRow | None:
         """See `History.run`."""
         row = self._db.execute(f"{_RUN} WHERE run_id = ?", (run_id,)).fetchone()
+        return self._run_row(row) if row else None
+
+    def last_decided(self, key: JobKey) -> RunRow | None:
+        """See `History.last_decided`."""
+        row = self._db.execute(
+            f"{_RUN} WHERE job = ? AND target = ? AND status IN {DECIDED_STATUSES} ORDER BY claimed_at DESC LIMIT 1",
+            key,
+        ).fetchone()
         return self._run_row(row) if row else None
 
     def children(self, parent: str, step: int) -> list[RunRow]:

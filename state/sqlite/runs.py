@@ -138,7 +138,7 @@ class Runs:
             ),
         )
         if run_status != "waiting_retry":
-            self._summarise(attempt_result, run_status, document)
+            self._summarise(attempt_result.run_id, run_status, document)
 
     def _record_attempt(self, attempt_result: AttemptResult, document: str | None) -> None:
         values = {name: getattr(attempt_result, name) for name in _ATTEMPT_FIELDS} | {"result": document}
@@ -150,6 +150,16 @@ class Runs:
             f"UPDATE runs SET status = ?, reason = ?, retry_at = NULL WHERE run_id = ? AND status IN {OPEN_STATUSES}",  # noqa: S608 - a constant
             (status, reason, run_id),
         )
+
+    def fail_run(self, run_id: str, reason: str) -> None:
+        """See `Runs.fail_run`."""
+        failed = self._db.execute(
+            "UPDATE runs SET status = 'failed', reason = ?, retry_at = NULL"
+            " WHERE run_id = ? AND status = 'waiting_retry'",
+            (reason, run_id),
+        )
+        if failed.rowcount:
+            self._summarise(run_id, "failed", None)
 
     def retry_now(self, run_id: str, at: Instant) -> None:
         """See `Runs.retry_now`."""
@@ -193,18 +203,12 @@ class Runs:
             == 1
         )
 
-    def _summarise(self, attempt_result: AttemptResult, run_status: str, document: str | None) -> None:
+    def _summarise(self, run_id: str, run_status: str, document: str | None) -> None:
         failed = run_status not in ("success", "skipped")
         self._db.execute(
-            "UPDATE jobs SET last_run_id = :run_id, last_run_at = :finished_at, last_status = :status,"
-            " last_result = ifnull(:result, last_result), run_count = run_count + 1,"
+            "UPDATE jobs SET last_run_id = :run_id, last_run_at = (SELECT finished_at FROM runs WHERE run_id = :run_id),"
+            " last_status = :status, last_result = ifnull(:result, last_result), run_count = run_count + 1,"
             " failure_count = failure_count + :failed"
             " WHERE (job, target) = (SELECT job, target FROM runs WHERE run_id = :run_id)",
-            {
-                "run_id": attempt_result.run_id,
-                "finished_at": attempt_result.finished_at,
-                "status": run_status,
-                "result": document,
-                "failed": failed,
-            },
+            {"run_id": run_id, "status": run_status, "result": document, "failed": failed},
         )

@@ -79,6 +79,21 @@ def test_a_jobs_history_has_the_runs_of_all_its_targets_newest_first(ledger):
     assert [len(ledger.history(job=job, limit=-1)) for job in ("job", "unknown")] == [5, 0]
 
 
+def test_the_last_decided_run_is_the_newest_that_succeeded_or_failed_for_good(ledger):
+    found = []
+    for place, status in enumerate(("skipped", "success", "timed_out", "skipped"), start=1):
+        with ledger.transaction():
+            ledger.claim(a_claim(place * HOUR), CLAIMANT, 5.5 + place)
+        end(ledger, an_attempt_result(f"run-{place * HOUR}"), status)
+        run = ledger.last_decided(JobKey("job"))
+        found.append(run and run.status)
+    wait_for_retry(ledger, 9 * HOUR)
+
+    assert found == [None, "success", "timed_out", "timed_out"]
+    assert ledger.last_decided(JobKey("job")).slot == 3 * HOUR
+    assert ledger.last_decided(JobKey("job", "x")) is None
+
+
 def test_pruning_deletes_old_runs_and_keeps_open_and_newest_ones(ledger):
     for hour in (1, 2, 3):
         claimed(ledger, hour * HOUR)

@@ -203,6 +203,28 @@ def test_a_waiting_run_can_be_closed_without_another_attempt(ledger):
     assert (ledger.open_runs(), run.status, run.reason, run.retry_at) == ([], "skipped", "edited", None)
 
 
+def test_a_waiting_run_can_fail_without_another_attempt_and_counts(ledger):
+    wait_for_retry(ledger, HOUR)
+    with ledger.transaction():
+        ledger.fail_run("run-3600", "superseded by run-7200")
+        ledger.fail_run("run-3600", "too late")
+
+    run, job = ledger.run("run-3600"), the_job(ledger)
+    assert (ledger.open_runs(), run.status, run.reason, run.retry_at) == (
+        [], "failed", "superseded by run-7200", None,
+    )  # fmt: skip
+    assert (job.last_run_id, job.last_run_at, job.last_status) == ("run-3600", 12.5, "failed")
+    assert (job.run_count, job.failure_count) == (1, 1)
+
+
+def test_a_run_that_does_not_wait_for_a_retry_is_not_made_to_fail(ledger):
+    claimed(ledger, HOUR)
+    with ledger.transaction():
+        ledger.fail_run("run-3600", "why")
+
+    assert (ledger.run("run-3600").status, the_job(ledger).run_count) == ("claimed", 0)
+
+
 def test_a_request_to_stop_a_run_is_recorded(ledger):
     claimed(ledger, HOUR)
     with ledger.transaction():

@@ -58,3 +58,47 @@ def test_the_id_of_an_event_run_is_unique_even_across_new_ledgers(world):
             path.unlink()
 
     assert len(set(ids)) == len(ids)
+
+
+def failing_for_ever(world, minutes):
+    """Run ticks of a job that always fails, and whose retries reach its next slot; return what they did."""
+    world.configure(
+        f"""
+        timezone = "UTC"
+        [jobs.sync]
+        cron = "*/10 * * * *"
+        command = "test -e {world.root}/works"
+        retry = {{ max_attempts = 3, delay = "5m" }}
+        [jobs.alarm]
+        on = "job_failed"
+        where = {{ job = "sync" }}
+        command = "echo $SCHEDULED_EVENT >> {world.root}/alarms"
+        """
+    )
+    return [world.run("run", at=f"2026-02-03 10:{minute:02}:05") for minute in minutes]
+
+
+def test_a_job_that_fails_for_ever_is_reported_though_each_run_is_superseded(world):
+    ticks = failing_for_ever(world, (0, 5, 10, 15, 20))
+
+    text = "sync: failed: superseded by sync-20260203T10{}000Z (scheduled logs sync)"
+    assert [tick.returncode for tick in ticks] == [0, 0, 1, 0, 1]
+    assert [tick.stderr.splitlines() for tick in ticks] == [[], [], [f"scheduled: {text.format(1)}"], [], []]
+    assert (world.root / "alarms").read_text() == "job_failed\n" * 2
+    status = world.run("status", at="2026-02-03 10:20:30")
+    assert (status.returncode, status.stdout.splitlines()[0]) == (1, f"! {text.format(2)}")
+    document = world.json("status", at="2026-02-03 10:20:31")
+    assert (document["healthy"], document["stats"]["failed"]) == (False, 2)
+    assert [run["attempt"] for run in world.json("history", "--status", "failed")] == [2, 2]
+    assert [item["job"] for item in world.json("incidents")] == ["sync"]
+
+
+def test_a_superseded_failure_counts_as_failed_until_a_success(world):
+    failing_for_ever(world, (0, 5, 10))
+    (world.root / "works").touch()
+    before = world.json("status", at="2026-02-03 10:10:30")["healthy"]
+
+    world.run("run", at="2026-02-03 10:15:05")
+
+    assert (before, world.json("status", at="2026-02-03 10:15:30")["healthy"]) == (False, True)
+    assert world.json("incidents") == []

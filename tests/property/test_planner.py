@@ -18,16 +18,17 @@ from scheduled.config.files import load_config
 from scheduled.core.audit import audit
 from scheduled.core.jobs import Action, Gate, Job, Jobs, Retry, Window
 from scheduled.core.records import Claimant
-from scheduled.core.runs import AttemptResult
-from scheduled.engine import claims, planning
+from scheduled.core.runs import FAILED, AttemptResult
+from scheduled.engine import claims, gaps, planning
 from scheduled.engine.planning import Gates
-from scheduled.engine.settle import SettleContext, settle_attempt
+from scheduled.engine.settle import SettleContext, settle_attempt, settle_superseded
 from scheduled.execution.report_file import Reported
 from scheduled.schedules.schedule import Schedule
 from scheduled.state.sqlite.ledger import SqliteLedger
 
 BEGIN = int(datetime(2026, 2, 3, 5, 58, 20, tzinfo=UTC).timestamp())
 MINUTE, HOUR, DAY = 60, 3600, 86400
+ON_TIME = 10 * MINUTE  # a slot that no tick sees within this time was missed
 FAST = "/dev/shm" if Path("/dev/shm").is_dir() else None  # memory, because every transaction is fsynced
 CRON = {
     "*/15 * * * *": lambda t: t.minute % 15 == 0,
@@ -111,7 +112,8 @@ class World:
         self.eras = {}
         self.taken = Counter()
         self.alive = {}
-        self.ticks = 0
+        self.ticks = []
+        self.tried, self.failures = Counter(), Counter()
 
     def edit(self, number, edit):
         """Change the configuration as a user would; the next tick sees the change."""
@@ -150,8 +152,8 @@ class World:
 
     def tick(self, fates, *, gates, budget):
         """Start the due runs, and the runs that follow runs that have ended, as a tick does."""
-        self.ticks += 1
-        claimant, fates, ended = Claimant(tick=f"tick{self.ticks}", boot="", host=""), iter(fates), None
+        self.ticks.append(self.now)
+        claimant, fates, ended = Claimant(tick=f"tick{len(self.ticks)}", boot="", host=""), iter(fates), None
         closed = frozenset(() if gates else [name for name, job in self.config.jobs.items() if job.only_if])
         self.record_eras()
         with self.ledger.transaction():
@@ -161,7 +163,11 @@ class World:
                 plan = planning.plan_and_record(
                     self.ledger, self.config, self.now, keys=ended, gates=Gates(closed=closed), budget=budget
                 )
-                taken = [start.claim for start in claims.take(self.ledger, plan.starts, claimant, self.now)]
+                if ended is None:
+                    gaps.remember_tick(self.ledger, self.config.jobs, self.now)
+                started = claims.take(self.ledger, plan.starts, claimant, self.now)
+                self.hear(settle_superseded(self.ledger, self.context(), started))
+                taken = [start.claim for start in started]
             assert self.problems() == [], "an audit during a tick finds problems"
             budget = budget if budget is None else budget - len(taken)
             ended = {claim.key for claim in taken if self.begin(claim, next(fates, "success"))}
@@ -194,8 +200,14 @@ class World:
                 run_id=run.run_id, attempt=run.attempt, status="failed" if fate == "unstarted" else fate,
                 started_at=self.now, finished_at=self.now, duration_ms=0,
             )  # fmt: skip
-            context = SettleContext(jobs=self.config.jobs, now=self.now, zone="UTC", compose=lambda *_: [])
-            settle_attempt(self.ledger, context, run, attempt_result, Reported())
+            self.tried[run.run_id] += fate != "deferred"
+            self.hear(settle_attempt(self.ledger, self.context(), run, attempt_result, Reported()))
+
+    def context(self):
+        return SettleContext(jobs=self.config.jobs, now=self.now, zone="UTC", compose=lambda *_: [])
+
+    def hear(self, events):
+        self.failures.update(event.payload["run_id"] for event in events if event.name == "job_failed")
 
     def problems(self):
         """Return the problems that an audit finds now."""
@@ -224,10 +236,72 @@ class World:
             assert {slot: verdicts[slot] for slot in due} == dict.fromkeys(due, 1)
             assert (len(unfinished) <= 1, [slot for slot in verdicts if slot > position]) == (True, [])
 
+    def first_start(self, job, slot):
+        """Return when the jitter and the quiet hours of *job* first let *slot* run."""
+        moment = slot + max(schedule.delay for schedule in job.schedules)
+        window = job.not_between
+        if window is None:
+            return moment
+        wraps = window.end <= window.start
+        while (minute := moment // MINUTE % (24 * 60)) is not None and (
+            (minute >= window.start or minute < window.end) if wraps else window.start <= minute < window.end
+        ):
+            moment += MINUTE - moment % MINUTE
+        return moment
+
+    def was_missed(self, job, slot):
+        """Return whether no tick came from *slot* until it was no longer on time."""
+        last = self.first_start(job, slot) + ON_TIME
+        return not any(slot <= tick <= last for tick in self.ticks)
+
+    def check_skips(self):
+        """With `catch_up = "none"` no slot is coalesced; it was missed or not, and superseded only by a newer one."""
+        edited = {name for name, eras in self.eras.items() if len(eras) > 1 or any(era[1] for era in eras)}
+        for row in self.ledger.slot_rows():
+            job = self.configured[row.job]
+            if job.catch_up != "none" or row.job in edited:
+                assert row.reason not in ("missed", "superseded") or job.catch_up == "none"
+                continue
+            assert row.verdict != "coalesced", row
+            if row.verdict != "skipped" or row.run_id is not None:
+                continue
+            members = [slot for slot in self.expected(row.job) if row.span.first <= slot <= row.span.last]
+            missed = [self.was_missed(job, slot) for slot in members]
+            assert all(missed) if row.reason == "missed" else not any(missed), (row, missed)
+            if row.reason == "superseded":
+                assert any(slot > row.span.last for slot in self.expected(row.job)), row
+
+    def check_superseded(self):
+        """A run with an attempt that was superseded has failed; its slot has gone to the newer run, if it covers it."""
+        runs = {run.run_id: run for run in self.ledger.history(limit=-1)}
+        rows = {(row.job, row.span.first): row for row in self.ledger.slot_rows()}
+        for run in runs.values():
+            if not run.reason.startswith("superseded"):
+                continue
+            job, row, newer = self.configured[run.job], rows[run.job, run.slot], run.reason.rpartition(" ")[2]
+            assert job.catch_up != "all", run
+            assert run.status == ("failed" if self.tried[run.run_id] else "skipped"), run
+            if job.catch_up == "latest":
+                assert (row.verdict, row.run_id, row.reason) == ("coalesced", newer, ""), row
+            else:
+                assert (row.verdict, row.run_id, row.reason) == (run.status, run.run_id, run.reason), row
+            assert not self.tried[run.run_id] or (runs[newer].slot > run.slot), run
+
+    def check_failures(self):
+        """Every run that has failed for good is counted once and makes one event."""
+        failed = Counter(run.run_id for run in self.ledger.history(limit=-1) if run.status in FAILED)
+        assert self.failures == failed
+        counted = {row.job: row.failure_count for row in self.ledger.job_rows()}
+        by_job = Counter(run.job for run in self.ledger.history(limit=-1) if run.status in FAILED)
+        assert counted == {name: by_job[name] for name in counted}
+
 
 def check(world):
     assert world.problems() == []
     world.check_rows()
+    world.check_skips()
+    world.check_superseded()
+    world.check_failures()
     assert {key: times for key, times in world.taken.items() if times > 1} == {}
 
 

@@ -8,6 +8,7 @@ import pytest
 from scheduled.core import planner
 from scheduled.core.holds import Holds
 from scheduled.core.jobs import Action, Job, Window
+from scheduled.core.keys import JobKey
 from scheduled.core.planner import Skip
 from scheduled.core.runs import JobState, OpenRun, Span
 from scheduled.schedules.schedule import Schedule
@@ -18,14 +19,24 @@ def at(text):
 
 
 def hours(first, last):
-    return Span(at(f"{first}:00"), at(f"{last}:00"), last - first + 1)
+    return Span(at(f"{first:02}:00"), at(f"{last:02}:00"), last - first + 1)
 
 
 HOURLY = Schedule("cron", "0 * * * *")
 
 
 def planned(
-    position, now, *, open_run=None, busy=False, until=None, delay=0, seen="00:00", closed=False, **values
+    position,
+    now,
+    *,
+    open_run=None,
+    busy=False,
+    until=None,
+    delay=0,
+    seen="00:00",
+    closed=False,
+    holds=None,
+    **values,
 ):
     schedule = msgspec.structs.replace(HOURLY, delay=delay)
     job = Job(name="job", schedules=(schedule,), action=Action("command", words=("true",)), **values)
@@ -37,7 +48,7 @@ def planned(
         open_run=open_run,
         busy=busy,
     )
-    holds = Holds(planned=at(seen), closed=frozenset(["job"] if closed else []))
+    holds = Holds(planned=at(seen), closed=frozenset(["job"] if closed else []), **holds or {})
     return planner.plan_job(job, job_state, at(now), until=until and at(until), holds=holds)
 
 
@@ -152,24 +163,32 @@ def test_lateness_counts_from_the_end_of_the_jitter(policy):
     assert (slot(found), found.skips) == ("09:00", ())
 
 
-@pytest.mark.parametrize("policy", [{"catch_up": "none"}, {"grace": 300}])
-def test_a_slot_that_a_quiet_window_holds_back_is_not_late_at_its_end(policy):
+def superseded(first, last):
+    return (Skip(hours(first, last), "superseded"),)
+
+
+@pytest.mark.parametrize(
+    ("policy", "skips"), [({"catch_up": "none"}, superseded(10, 12)), ({"grace": 300}, ())]
+)
+def test_a_slot_that_a_quiet_window_holds_back_is_not_late_at_its_end(policy, skips):
     night = Window(9 * 60 + 50, 13 * 60 + 30)
 
     waits = planned("09:00", "13:20", not_between=night, **policy)
     runs = planned("09:00", "13:30", not_between=night, **policy)
 
-    assert (waits.start, waits.waits, waits.skips) == (None, "quiet", ())
-    assert (slot(runs), runs.skips) == ("13:00", ())
+    assert (waits.start, waits.waits, waits.skips) == (None, "quiet", skips)
+    assert (slot(runs), runs.skips) == ("13:00", skips)
 
 
-@pytest.mark.parametrize("policy", [{"catch_up": "none"}, {"grace": 300}])
-def test_a_slot_that_jitter_moved_into_the_quiet_window_is_not_late_at_its_end(policy):
+@pytest.mark.parametrize(
+    ("policy", "skips"), [({"catch_up": "none"}, superseded(9, 11)), ({"grace": 300}, ())]
+)
+def test_a_slot_that_jitter_moved_into_the_quiet_window_is_not_late_at_its_end(policy, skips):
     night = Window(9 * 60 + 50, 13 * 60 + 30)
 
     found = planned("08:00", "13:30", not_between=night, delay=55 * 60, **policy)
 
-    assert (slot(found), found.skips) == ("12:00", ())
+    assert (slot(found), found.skips) == ("12:00", skips)
 
 
 @pytest.mark.parametrize("policy", [{"catch_up": "none"}, {"grace": 300}])
@@ -200,8 +219,59 @@ def test_with_none_a_slot_waits_for_a_closed_gate_until_the_deadline():
 def test_no_slot_that_is_too_late_runs_after_a_waiting_run(policy):
     waits = planned("09:00", "14:30", open_run=a_retry("10:00", "15:00"), **policy)
     tried = planned("09:00", "14:30", open_run=a_retry("10:00", "14:00"), **policy)
-    newest = planned("09:00", "14:04", open_run=a_retry("10:00", "15:00"), **policy)
 
     assert (waits.start, waits.waits, waits.skips) == (None, "waiting_retry", ())
     assert (slot(tried), tried.start.again, tried.skips) == ("10:00", True, ())
+
+
+def test_a_newer_slot_that_replaces_a_waiting_run_covers_the_slots_between_them():
+    newest = planned("09:00", "14:04", open_run=a_retry("10:00", "15:00"), grace=300)
+
     assert (slot(newest), newest.start.coalesced) == ("14:00", (hours(11, 13),))
+
+
+def test_with_none_a_newer_slot_that_replaces_a_waiting_run_covers_no_other_slot():
+    found = planned("09:00", "14:04", open_run=a_retry("10:00", "15:00"), catch_up="none", seen="12:20")
+
+    start = found.start
+    assert (slot(found), start.claim.slots, start.coalesced, start.coalesces) == ("14:00", 1, (), False)
+    assert (start.superseded.run_id, found.skips) == ("r", ())
+    assert start.skips == (*superseded(11, 12), Skip(hours(13, 13), "missed"))
+
+
+@pytest.mark.parametrize(("now", "runs"), [("14:05", "14:00"), ("13:50", None)])
+def test_with_none_a_slot_that_was_held_before_an_outage_does_not_catch_it_up(now, runs):
+    found = planned(
+        "09:00", now, catch_up="none", seen="10:00", not_between=Window(9 * 60 + 30, 10 * 60 + 30)
+    )
+
+    assert (slot(found), found.start and found.start.claim.slots) == (runs, runs and 1)
+    assert found.skips == (*superseded(10, 10), Skip(hours(11, 13), "missed"))
+
+
+def test_with_none_a_slot_counts_as_seen_if_a_tick_came_in_time():
+    seen = planned(
+        "09:00", "13:30", catch_up="none", seen="13:00", holds={"gaps": ((at("10:30"), at("12:30")),)}
+    )
+
+    missed = (Skip(hours(11, 12), "missed"),)
+    assert (slot(seen), seen.skips) == ("13:00", (*superseded(10, 10), *missed))
+
+
+@pytest.mark.parametrize(("on_time", "runs"), [(600, None), (1800, "10:00")])
+def test_with_none_the_time_for_a_tick_to_see_a_slot_grows_with_the_cadence(on_time, runs):
+    found = planned("09:00", "10:20", catch_up="none", seen="09:50", holds={"on_time": on_time})
+
+    assert slot(found) == runs
+
+
+def test_with_none_a_tick_sees_every_slot_also_while_one_is_held_back():
+    found = planned("09:00", "10:00", catch_up="none", seen="09:55", holds={"pauses": {JobKey("job"): None}})
+
+    assert (found.waits, found.next_due) == ("paused", at("11:00"))
+
+
+def test_with_none_a_grace_applies_to_the_slots_that_a_tick_saw():
+    found = planned("09:00", "14:30", catch_up="none", seen="14:25", grace=5400)
+
+    assert (slot(found), found.skips) == ("14:00", (Skip(hours(10, 12), "late"), *superseded(13, 13)))

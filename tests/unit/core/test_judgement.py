@@ -27,6 +27,26 @@ def a_run(slot, status="waiting_retry", **values):
     return OpenRun(run_id=run_id, job="job", slot=slot, status=status, **values)
 
 
+@pytest.mark.parametrize(
+    ("attempt", "deferrals", "coalesced", "found"),
+    [
+        (1, 0, True, ("failed", "coalesced", "superseded by newer")),
+        (2, 1, True, ("failed", "coalesced", "superseded by newer")),
+        (1, 1, True, ("skipped", "coalesced", "superseded by newer")),
+        (0, 0, True, ("skipped", "coalesced", "superseded by newer")),
+        (1, 0, False, ("failed", "failed", "superseded by newer")),
+        (2, 2, False, ("skipped", "skipped", "superseded")),
+        (0, 0, False, ("skipped", "skipped", "superseded")),
+    ],
+)
+def test_a_superseded_run_has_failed_if_an_attempt_of_it_did(attempt, deferrals, coalesced, found):
+    run = a_run(at("13:00"), attempt=attempt, deferrals=deferrals)
+
+    judged = judgement.judge_superseded(run, "newer", coalesced=coalesced)
+
+    assert (judged.status, judged.verdict, judged.reason) == found
+
+
 def judged(status, run, **values):
     attempt_result = AttemptResult(
         run_id=run.run_id,

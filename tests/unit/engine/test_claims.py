@@ -2,16 +2,92 @@
 
 from contextlib import closing
 
+import msgspec
 import pytest
 
 from scheduled.config.files import load_config
+from scheduled.core.jobs import Jobs
 from scheduled.core.records import Claimant
 from scheduled.engine import claims, planning
+from scheduled.engine.settle import SettleContext, settle_superseded
 from scheduled.schedules.zones import MINUTE
 from scheduled.state.sqlite.ledger import SqliteLedger
+from tests.fixtures.ledgers import an_attempt_result
 
 NOON = 1_772_884_800
 CLAIMANT = Claimant(tick="tick", boot="boot", host="host")
+
+
+def superseded(ledger, settings, *, catch_up, attempts):
+    """Claim the slot of NOON + 5 min while the run of NOON waits for a retry; return the events of that."""
+    settings.jobs = Jobs(
+        {name: msgspec.structs.replace(job, catch_up=catch_up) for name, job in settings.jobs.items()}
+    )
+    with ledger.transaction():
+        planning.register(ledger, settings, NOON)
+        (start,) = planning.plan_and_record(ledger, settings, NOON).starts
+        claims.take(ledger, [start], CLAIMANT, NOON)
+        if attempts:
+            ledger.ended(
+                an_attempt_result(start.claim.run_id, "failed", exit_code=3),
+                "waiting_retry",
+                NOON + 600,
+                None,
+            )
+        else:
+            ledger.unclaim(start.claim.run_id)
+        ledger.remember("planned", str(NOON + 240))
+        plan = planning.plan_and_record(ledger, settings, NOON + 300)
+        taken = claims.take(ledger, plan.starts, CLAIMANT, NOON + 300)
+        context = SettleContext(jobs=settings.jobs, now=NOON + 300, zone="UTC", compose=lambda *_: [])
+        return [(event.name, event.payload) for event in settle_superseded(ledger, context, taken)]
+
+
+NEWER = "job-20260307T120500Z"
+
+
+def verdicts(ledger):
+    return [(row.span.count, row.verdict, row.reason) for row in ledger.slot_rows()]
+
+
+def test_a_run_that_a_newer_slot_supersedes_after_an_attempt_has_failed(tmp_path, found):
+    with closing(SqliteLedger(tmp_path / "ledger.db")) as ledger:
+        ((name, payload),) = superseded(ledger, found, catch_up="latest", attempts=1)
+        (row,) = ledger.job_rows()
+        newer, old = ledger.history()
+        slots = verdicts(ledger)
+
+    assert (name, payload["status"], payload["reason"], payload["attempt"], payload["exit_code"]) == (
+        "job_failed", "failed", f"superseded by {NEWER}", 1, 3,
+    )  # fmt: skip
+    assert (old.status, old.reason, newer.attempt, newer.slots) == ("failed", f"superseded by {NEWER}", 1, 6)
+    assert (row.last_run_id, row.last_status, row.failure_count) == (old.run_id, "failed", 1)
+    assert slots == [(1, "coalesced", ""), (4, "coalesced", ""), (1, None, "")]
+
+
+def test_a_run_that_is_superseded_before_its_first_attempt_is_only_coalesced(tmp_path, found):
+    with closing(SqliteLedger(tmp_path / "ledger.db")) as ledger:
+        events = superseded(ledger, found, catch_up="latest", attempts=0)
+        (row,) = ledger.job_rows()
+        _, old = ledger.history()
+        slots = verdicts(ledger)
+
+    assert (events, old.status, row.run_count, row.last_status) == ([], "skipped", 0, None)
+    assert slots == [(1, "coalesced", ""), (4, "coalesced", ""), (1, None, "")]
+
+
+@pytest.mark.parametrize(
+    ("attempts", "verdict"), [(1, ("failed", f"superseded by {NEWER}")), (0, ("skipped", "superseded"))]
+)
+def test_with_none_the_slot_of_a_superseded_run_is_not_coalesced(tmp_path, found, attempts, verdict):
+    with closing(SqliteLedger(tmp_path / "ledger.db")) as ledger:
+        events = superseded(ledger, found, catch_up="none", attempts=attempts)
+        slots, newer = verdicts(ledger), ledger.open_run(NEWER)
+
+    assert slots == [(1, *verdict), (4, "skipped", "superseded"), (1, None, "")]
+    assert newer.slots == 1
+    assert [name for name, _ in events] == ["job_failed" if attempts else "job_skipped", "job_skipped"]
+    assert (events[1][1]["reason"], events[1][1]["slots"]) == ("superseded", 4)
 
 
 @pytest.fixture

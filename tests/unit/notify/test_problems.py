@@ -2,10 +2,13 @@
 
 import pytest
 
+from scheduled.core.jobs import Action, Job, Jobs
 from scheduled.core.keys import JobKey
 from scheduled.notify import problems
+from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import DAY
 from scheduled.state.sqlite.ledger import SqliteLedger
+from tests.fixtures.ledgers import CLAIMANT, a_claim, an_attempt_result, end
 
 NOON = 1_770_000_000.5
 
@@ -72,3 +75,50 @@ def test_problems_of_scheduled_are_separate_from_the_conditions_of_jobs(ledger):
 
 def test_without_problems_nothing_is_printed(ledger):
     assert (printed(ledger, {}, 0), ledger.conditions()) == ([], [])
+
+
+JOBS = Jobs(
+    {
+        name: Job(
+            name=name,
+            schedules=(Schedule("cron", "0 * * * *"),),
+            action=Action("command", words=("true",)),
+            enabled=name != "disabled",
+        )
+        for name in ("job", "disabled")
+    }
+)
+
+
+def ran(ledger, *statuses, job="job"):
+    """Let a job have runs that end with *statuses*; return the text of its failure."""
+    for place, status in enumerate(statuses, start=1):
+        claim = a_claim(place * 3600, run_id=f"run-{place}", job=job)
+        with ledger.transaction():
+            ledger.claim(claim, CLAIMANT, float(place))
+        end(ledger, an_attempt_result(claim.run_id, reason="why"), status)
+    return problems.failing(ledger, JOBS)
+
+
+def test_a_job_is_failing_from_a_failure_until_a_success(ledger):
+    assert ran(ledger, "success") == {}
+    assert ran(ledger, "success", "timed_out") == {JobKey("job"): "job: timed_out: why (scheduled logs job)"}
+
+
+@pytest.mark.parametrize(
+    ("statuses", "failing"),
+    [
+        (("failed", "skipped"), True),
+        (("failed", "skipped", "skipped"), True),
+        (("failed", "skipped", "success", "skipped"), False),
+        (("failed", "success"), False),
+        (("skipped",), False),
+    ],
+)
+def test_a_skipped_run_does_not_make_a_failing_job_healthy(ledger, statuses, failing):
+    assert bool(ran(ledger, *statuses)) is failing
+
+
+@pytest.mark.parametrize("job", ["disabled", "removed"])
+def test_only_enabled_jobs_are_failing(ledger, job):
+    assert ran(ledger, "failed", job=job) == {}

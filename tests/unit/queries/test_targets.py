@@ -43,7 +43,7 @@ def instance(tmp_path, monkeypatch):
             ledger.advance(key, position)
         ledger.pause(Y, None)
         ledger.put_condition(X, Condition(key="k", group="g"), 1.0)
-        ledger.put_condition(problems.OWNER, Condition(key=f"job:{Y}", group="problem"), 2.0)
+        ledger.put_condition(problems.OWNER, Condition(key=f"ask:{Y}", group="problem"), 2.0)
         ledger.remember("planned", str(NOW))
         document = snapshot.summary(ledger, {}, "UTC", NOW)
     snapshot.publish(paths.snapshot, document, next_due=None, edited=0, now=NOW, zone="UTC")
@@ -87,7 +87,7 @@ def test_a_forecast_names_the_target(instance):
 
 def test_incidents_name_the_target(instance):
     assert of(incidents.incidents(instance), "job", "target", "key") == [
-        ("job", "x", "k"), ("job", "y", "job:job@y"),
+        ("job", "x", "k"), ("job", "y", "ask:job@y"),
     ]  # fmt: skip
 
 

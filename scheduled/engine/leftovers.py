@@ -1,0 +1,57 @@
+"""Remove the files of settled runs. The ledger must have committed what replaces them: they are evidence until then."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from scheduled.engine.runtime import Runtime
+from scheduled.errors import StateError
+from scheduled.execution.protocol import unreadable
+from scheduled.state.files import RefusedError, read_regular
+from scheduled.state.ledger import Ledger
+from scheduled.state.locks import unless_held
+
+RECORDS, REPORT = ".jsonl", ".report"
+
+
+def remove(ledger: Ledger, runtime: Runtime) -> None:
+    """Remove result files and reports of settled runs. Call it outside of a transaction.
+
+    Damaged result files are moved aside. What can't be removed is logged; the next tick retries.
+    """
+    # The files are listed before the runs are read: a file of a later claim is not among them.
+    found = [path for path in runtime.paths.results.iterdir() if path.suffix in (RECORDS, REPORT)]
+    for path in _without_run(ledger, runtime, found):
+        try:
+            # With the lock held here, a tick that has just created the file notices that it is gone.
+            with unless_held(path) as free:
+                # Its tick may have claimed a run and died since the runs were read.
+                if free and _without_run(ledger, runtime, [path]):
+                    _remove(runtime, path)
+        except FileNotFoundError:
+            continue  # another tick removed it first, or it belonged to a tick that claimed no run
+        except (OSError, StateError) as error:
+            runtime.cannot_record(f"{path}: can't be removed: {error}; the next tick retries")
+
+
+def _without_run(ledger: Ledger, runtime: Runtime, paths: Iterable[Path]) -> list[Path]:
+    """Return those of *paths* that belong to no open run."""
+    open_runs = ledger.open_runs()
+    ticks, runs = {run.tick for run in open_runs}, {run.run_id for run in open_runs}
+    return [
+        path
+        for path in paths
+        if (path.stem not in ticks if path.suffix == RECORDS else runtime.paths.run_of(path) not in runs)
+    ]
+
+
+def _remove(runtime: Runtime, path: Path) -> None:
+    """Remove a file. Move it aside instead if lines of it could not be read."""
+    try:
+        damaged = path.suffix == RECORDS and unreadable(read_regular(path))
+    except RefusedError as error:
+        runtime.add_problem("WARNING", f"{error}; moved aside to {path.name}.damaged")
+        damaged = True
+    if damaged:
+        path.replace(f"{path}.damaged")
+    else:
+        path.unlink(missing_ok=True)
