@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from scheduled.core.conditions import Change, Condition, Notice
+from scheduled.core.conditions import Change, Condition, Notice, Severity
 from scheduled.handlers.base import Outcome, Task
 from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.branches import MEMORY_KINDS
@@ -73,8 +73,9 @@ def _conditions(
 
 
 def _condition(branch: str, key: str, status: str, issue: str, line: str) -> Condition:
-    payload = {"branch": branch, "status": status, "issue": issue, "line": line}
-    return Condition(key=f"health:{branch}:{key}", group="health", payload=payload)
+    payload = {"branch": branch, "status": status, "issue": issue, "line": line, "text": _text(branch, line)}
+    severity: Severity = "error" if status == "error" else "warning"
+    return Condition(key=f"health:{branch}:{key}", group="health", payload=payload, severity=severity)
 
 
 def _in_full(branch: str, issue: str) -> str:
@@ -132,4 +133,8 @@ def _by_branch(status: str, conditions: Sequence[Condition]) -> Iterator[str]:
 
 def _named(condition: Condition) -> str:
     line, branch = str(condition.payload["line"]), str(condition.payload["branch"])
+    return _text(branch, line)
+
+
+def _text(branch: str, line: str) -> str:
     return line if line.startswith(branch.upper()) else f"{branch}: {line}"

@@ -155,7 +155,7 @@ def _opened(branch: Branch, message: Message) -> Condition:
         "timestamp": plain(message.get("timestamp", "")),
     }
     key = f"{OPENED}:{branch.name}"
-    return Condition(key=f"{key}:{payload['id']}", group=key, payload=payload)
+    return Condition(key=f"{key}:{payload['id']}", group=key, payload=payload, severity="fact")
 
 
 def _unusable(branch: Branch, what: str, problem: str) -> Condition:
@@ -163,7 +163,14 @@ def _unusable(branch: Branch, what: str, problem: str) -> Condition:
     return Condition(
         key=key,
         group=key,
-        payload={"branch": branch.name, "inbox": branch.inbox, "what": what, "problem": problem},
+        payload={
+            "branch": branch.name,
+            "inbox": branch.inbox,
+            "what": what,
+            "problem": problem,
+            "text": problem,
+        },
+        severity="error",
     )
 
 

@@ -117,7 +117,12 @@ def _condition(memory: Memory, task: Task) -> Condition:
 
 
 def _unreadable(memory: Memory) -> Condition:
-    payload = {"branch": memory.branch.name, "file_name": memory.name, "problem": memory.problem}
+    payload = {
+        "branch": memory.branch.name,
+        "file_name": memory.name,
+        "problem": memory.problem,
+        "text": memory.problem,
+    }
     return Condition(key=f"{UNREADABLE}:{memory.label}", group=UNREADABLE, payload=payload)
 
 

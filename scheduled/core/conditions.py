@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 Priority = Literal["low", "normal", "high", "critical"]
+Severity = Literal["fact", "warning", "error"]
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,13 +15,20 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
 
     *key* identifies the condition for as long as it lasts, so it must not contain counts or times. Conditions
     of the same *group* share one notice. *event*, if given, is published once with *payload* when the
-    condition appears.
+    condition appears. *severity*: a fact needs no attention and is no incident, an error makes `status`
+    unhealthy. `text` in the *payload*, if given, describes the condition to a human in one line.
     """
 
     key: str
     group: str
     payload: dict[str, Any] = {}
     event: str | None = None
+    severity: Severity = "warning"
+
+    @property
+    def text(self) -> str:
+        """The condition in one line; its key if the payload has no text."""
+        return str(self.payload.get("text", self.key))
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """The current problems. A tick prints each when it appears and then once a day: cron mails everything that is printed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from scheduled.core.conditions import Condition
 from scheduled.core.jobs import Jobs
@@ -59,6 +59,21 @@ def _newest(ledger: Ledger, row: JobRow) -> tuple[str | None, RunRow | None]:
         return row.last_status, ledger.run(row.last_run_id) if row.last_run_id else None
     run = ledger.last_decided(row.key)
     return (run.status if run is not None else None), run
+
+
+def errors_found(ledger: Conditions, jobs: Jobs) -> list[str]:
+    """Return a text for each enabled job with the errors that its handler found, the first three in full."""
+    found: dict[str, list[str]] = {}
+    for item in ledger.conditions():
+        job = jobs.get(item.job)
+        if item.condition.severity == "error" and job is not None and job.enabled:
+            found.setdefault(item.key.display_name, []).append(printable(item.condition.text))
+    return [f"{name}: {_some(texts)} (scheduled incidents)" for name, texts in found.items()]
+
+
+def _some(texts: Sequence[str], most: int = 3) -> str:
+    more = f"; and {len(texts) - most} more" if len(texts) > most else ""
+    return "; ".join(texts[:most]) + more
 
 
 def current(ledger: Ledger, jobs: Jobs, problems: Iterable[str], messages: Iterable[str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from scheduled.state.open import read_only
 
 
 def incidents(instance: Instance) -> list[dict[str, Any]]:
-    """Return the conditions that handlers or the engine found and that still hold.
+    """Return the conditions that handlers or the engine found and that still hold, without those that are only facts.
 
     `job` is null for a condition of the engine that is not about one job. Raise ConfigError if the configuration cannot
     be read.
@@ -33,6 +33,7 @@ def incidents(instance: Instance) -> list[dict[str, Any]]:
             "group": item.condition.group,
             "since": stamp(item.since, zone),
             "notified_at": stamp(item.notified_at, zone),
+            "severity": item.condition.severity,
             "payload": item.condition.payload,
         }
         for item in found
@@ -42,7 +43,8 @@ def incidents(instance: Instance) -> list[dict[str, Any]]:
 def _current(ledger: Ledger, jobs: Jobs) -> list[KnownCondition]:
     """Return the conditions of the ledger; a job counts as failing by its runs, which may be newer than the last tick."""
     failing = {problems.name_of(key): (key, text) for key, text in problems.failing(ledger, jobs).items()}
-    known = [item for item in ledger.conditions() if _still_true(item, failing)]
+    conditions = (item for item in ledger.conditions() if item.condition.severity != "fact")
+    known = [item for item in conditions if _still_true(item, failing)]
     rows = {row.key: row for row in ledger.job_rows()}
     names = {item.condition.key for item in known if item.key == OWNER}
     new = [

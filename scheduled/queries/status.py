@@ -41,7 +41,14 @@ def status(instance: Instance) -> dict[str, Any]:
         ticks = _ticks(ledger, paths, now, zone)
         failing = problems_of_ticks.failing(ledger, found.jobs)
         problems = list(
-            dict.fromkeys([*_problems(ledger, ticks, failing), *_state_problems(paths), *found.problems])
+            dict.fromkeys(
+                [
+                    *_problems(ledger, ticks, failing),
+                    *problems_of_ticks.errors_found(ledger, found.jobs),
+                    *_state_problems(paths),
+                    *found.problems,
+                ]
+            )
         )
         return {
             "healthy": not problems,
@@ -121,7 +128,7 @@ def _problems(ledger: Conditions, ticks: dict[str, Any], failing: Mapping[JobKey
         )
         stopped = [f"ticks have stopped: {last}; `scheduled install` repairs the crontab"]
     found = [
-        str(item.condition.payload.get("text", item.condition.key))
+        item.condition.text
         for item in ledger.conditions(OWNER)
         if not problems_of_ticks.is_about_failing(item.condition.key)
     ]

@@ -42,27 +42,38 @@ class Conditions:
         """See `Conditions.conditions`."""
         job, target = (None, None) if key is None else key
         rows = self._db.execute(
-            "SELECT key, job, target, grp, payload, event, since, notified_at FROM conditions"
+            "SELECT key, job, target, grp, payload, event, severity, since, notified_at FROM conditions"
             " WHERE :job IS NULL OR (job = :job AND target = :target) ORDER BY since, key",
             {"job": job, "target": target},
         )
         return [
             KnownCondition(
-                condition=Condition(key=name, group=grp, payload=msgspec.json.decode(payload), event=event),
+                condition=Condition(
+                    key=name, group=grp, payload=msgspec.json.decode(payload), event=event, severity=severity
+                ),
                 job=owner,
                 target=target,
                 since=since,
                 notified_at=notified_at,
             )
-            for name, owner, target, grp, payload, event, since, notified_at in rows
+            for name, owner, target, grp, payload, event, severity, since, notified_at in rows
         ]
 
     def put_condition(self, key: JobKey, condition: Condition, since: float) -> None:
         """See `Conditions.put_condition`."""
         self._db.execute(
-            "INSERT INTO conditions (job, target, key, grp, payload, event, since) VALUES (?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET payload = excluded.payload, grp = excluded.grp, event = excluded.event",
-            (*key, condition.key, condition.group, _text(condition.payload), condition.event, since),
+            "INSERT INTO conditions (job, target, key, grp, payload, event, severity, since)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET payload = excluded.payload,"
+            " grp = excluded.grp, event = excluded.event, severity = excluded.severity",
+            (
+                *key,
+                condition.key,
+                condition.group,
+                _text(condition.payload),
+                condition.event,
+                condition.severity,
+                since,
+            ),
         )
 
     def drop_conditions(self, key: JobKey, names: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ def test_totals_add_up_by_job_and_name(ledger):
 
 def test_a_condition_keeps_its_start_when_its_payload_is_updated(ledger):
     old = a_condition(payload={"lines": 1}, event="grew")
-    new = a_condition(group="h", payload={"lines": 2})
+    new = a_condition(group="h", payload={"lines": 2}, severity="error")
     with ledger.transaction():
         ledger.put_condition(JobKey("job"), old, 10.5)
         ledger.notified(JobKey("job"), ["k"], 11.5)

@@ -97,6 +97,31 @@ def test_the_rows_of_the_first_version_are_kept_under_the_new_names(path):
         assert [row.id for row in ledger.start_requests()] == [41, 42]
 
 
+@pytest.mark.parametrize(
+    ("key", "payload", "severity"),
+    [
+        ("auto_opened:FLOW:1", "{}", "fact"),
+        ("unreadable_inbox:FLOW", "{}", "error"),
+        ("health:FLOW:x", '{"status": "error"}', "error"),
+        ("health:FLOW:x", '{"status": "warning"}', "warning"),
+        ("memory:FLOW:x", "{}", "warning"),
+    ],
+)
+def test_conditions_of_earlier_versions_get_their_severity(path, key, payload, severity):
+    with closing(sqlite3.connect(path)) as db:
+        for name in sorted(upgrade.MIGRATIONS.iterdir())[:2]:
+            db.executescript(name.read_text())
+        db.execute("PRAGMA user_version = 2")
+        with db:
+            db.execute(
+                "INSERT INTO conditions (job, key, grp, payload, since) VALUES ('job', ?, 'g', ?, 7.5)",
+                (key, payload),
+            )
+
+    with closing(SqliteLedger(path)) as ledger:
+        assert [known.condition.severity for known in ledger.conditions()] == [severity]
+
+
 def test_a_file_of_an_older_version_is_upgraded_and_keeps_its_rows(path, tmp_path, monkeypatch):
     with closing(SqliteLedger(path)) as ledger, ledger.transaction():
         ledger.begin_epoch(JobKey("kept"), (Schedule("cron", "0 * * * *"),), 7)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from scheduled.core.conditions import Condition
 from scheduled.core.jobs import Action, Job, Jobs
 from scheduled.core.keys import JobKey
 from scheduled.notify import problems
@@ -63,14 +64,32 @@ def test_a_clock_that_was_set_back_suppresses_nothing(ledger):
 
 
 def test_problems_of_scheduled_are_separate_from_the_conditions_of_jobs(ledger):
-    from scheduled.core.conditions import Condition
-
     with ledger.transaction():
         ledger.put_condition(JobKey("health"), Condition(key="a", group="g"), NOON)
     printed(ledger, {"a": "one"}, 0)
     printed(ledger, {}, 1)
 
     assert [(known.job, known.condition.key) for known in ledger.conditions()] == [("health", "a")]
+
+
+def test_errors_that_a_handler_found_are_problems_of_its_enabled_job(ledger):
+    def condition(number, severity):
+        return Condition(key=str(number), group="g", payload={"text": f"no {number}"}, severity=severity)
+
+    with ledger.transaction():
+        for number, severity in enumerate(["error"] * 5 + ["warning", "fact"], 1):
+            ledger.put_condition(JobKey("health"), condition(number, severity), NOON)
+
+    jobs = {
+        enabled: Jobs({"health": Job(name="health", schedules=(), action=Action("handler"), enabled=enabled)})
+        for enabled in (True, False)
+    }
+    expected = "health: no 1; no 2; no 3; and 2 more (scheduled incidents)"
+    assert [problems.errors_found(ledger, found) for found in (jobs[True], jobs[False], Jobs())] == [
+        [expected],
+        [],
+        [],
+    ]
 
 
 def test_without_problems_nothing_is_printed(ledger):
