@@ -28,6 +28,7 @@ from scheduled.core.records import (
     OutboxItem,
     RunRow,
     SavedPosition,
+    SkippedRow,
     SlotRow,
 )
 from scheduled.core.runs import (
@@ -204,6 +205,12 @@ class History(Protocol):
     def attempts(self, run_id: str) -> list[AttemptRow]:
         """Return the attempts of a run that have ended, oldest first; an empty list if the run is unknown."""
 
+    def causes(self, run_id: str) -> frozenset[str]:
+        """Return the jobs of the run with this id and of all runs whose events or chains led to it.
+
+        It is empty if the run is unknown.
+        """
+
     def history(
         self,
         *,
@@ -216,6 +223,15 @@ class History(Protocol):
 
         *job* selects the runs of one job with all its targets, *since* those claimed at that instant or later,
         *status* those with this status. None selects all.
+        """
+
+    def skipped(
+        self, *, job: str | None = None, limit: int = 20, since: float | None = None
+    ) -> list[SkippedRow]:
+        """Return at most *limit* spans of slots (all if it is negative) that were skipped without a run.
+
+        They are sorted from the newest decision to the oldest. *job* selects those of one job with all its targets,
+        *since* those decided at that instant or later; None selects all.
         """
 
     def prune(self, before: Instant, keep_runs: int, limit: int) -> tuple[list[str], bool]:

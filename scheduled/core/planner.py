@@ -6,7 +6,8 @@ from itertools import chain
 import msgspec
 
 from scheduled.core.epochs import base_of, open_slots_of, span_between
-from scheduled.core.holds import Holds, hold, last_too_late, was_deferred
+from scheduled.core.events import Event
+from scheduled.core.holds import GATE_RECHECK, Holds, gate_expires, hold, last_too_late, was_deferred
 from scheduled.core.jobs import PRIORITIES, Job, keys_of
 from scheduled.core.judgement import DEFERRED
 from scheduled.core.keys import JobKey
@@ -16,6 +17,7 @@ from scheduled.core.runs import (
     OpenReason,
     OpenRun,
     Span,
+    StartRequest,
 )
 from scheduled.core.starts import Start, again, caught_up, requested
 from scheduled.schedules.timetable import Timetable
@@ -39,10 +41,14 @@ class JobPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """The plan of a tick: its *starts* in order, and the plan of each job and target."""
+    """The plan of a tick: its *starts* in order, and the plan of each job and target.
+
+    *events* are the events to publish once the plan is recorded: one for each skip.
+    """
 
     starts: list[Start]
     jobs: dict[JobKey, JobPlan]
+    events: tuple[Event, ...] = ()
 
 
 def plan(
@@ -159,8 +165,23 @@ def plan_job(
     newest = newest if until == latest else times.last_until(latest)
     held_back = hold(job, job_state.key, now, holds)
     if held_back is not None:
-        return JobPlan(waits=held_back[0], next_due=held_back[1], skips=found.skips)
+        reason, ends = held_back
+        if reason == "quiet" and ends is not None:
+            oldest = times.next_after(base)
+            row = holds.oldest_start_request(job_state.key)
+            ends = min([ends, *_gate_checks(job, oldest, row, now)])
+        return JobPlan(waits=reason, next_due=ends, skips=found.skips)
     return _leading(found, found.start, newest)
+
+
+def _gate_checks(job: Job, slot: Instant | None, row: StartRequest | None, now: Instant) -> list[Instant]:
+    """Return when the gate of a job in its quiet hours has to be checked.
+
+    After its deadline a closed gate skips the slot *slot* and the start request *row*.
+    """
+    dues = [*([] if slot is None else [slot + job.delay]), *([] if row is None else [int(row.at)])]
+    expiring = (gate_expires(job, due) for due in dues)
+    return [max(expires, now + GATE_RECHECK) for expires in expiring if expires is not None]
 
 
 def _first_in_line(

@@ -8,7 +8,7 @@ from scheduled.core.keys import Keyed
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import Instant
 
-AttemptStatus = Literal["success", "failed", "timed_out", "interrupted", "skipped", "deferred"]
+AttemptStatus = Literal["success", "failed", "timed_out", "interrupted", "skipped", "deferred", "stopped"]
 
 
 Verdict = Literal["success", "failed", "skipped", "coalesced"]
@@ -127,7 +127,7 @@ class OpenRun(Keyed, frozen=True, kw_only=True):
     """A run that has not ended: *status* is claimed, running or waiting_retry.
 
     A waiting run is due again at *retry_at*; if that is None, the user has to decide. *reason* and
-    *interrupted* are about the last attempt.
+    *interrupted* are about the last attempt. *first_started_at* is the start of its first ended attempt.
     """
 
     run_id: str
@@ -154,10 +154,13 @@ class OpenRun(Keyed, frozen=True, kw_only=True):
     step: int = 0
     depth: int = 0
     started_at: float | None = None
+    first_started_at: float | None = None
 
 
 class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):
     """The result of one attempt as recorded by the supervisor; `interrupted` if there is no record.
+
+    It is recorded as `stopped` if the user requested its end.
 
     *output* is the file of its output, relative to the state directory; None if it printed nothing.
     *failure_class* is the kind of failure. *model*, *tokens* and *cost* are those of an agent's session. Each

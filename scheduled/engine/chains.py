@@ -21,6 +21,17 @@ from scheduled.core.runs import AFTER, FAILED, OPEN, AttemptResult, Claim, OpenR
 from scheduled.engine.run_claimed import RunClaimed
 from scheduled.state.ledger import Ledger, StartRequests
 
+# Events about a run. Such an event starts no job that has a run among the causes of the event.
+OF_RUNS = frozenset(
+    (
+        "job_started",
+        "job_completed",
+        "job_failed",
+        "job_skipped",
+        "job_interrupted",
+        "job_retry_scheduled",
+    )
+)
 MAX_DEPTH = 16  # the longest allowed sequence of runs that start one another; a longer one counts as a loop
 
 
@@ -184,23 +195,36 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def spread(ledger: StartRequests, jobs: Jobs, events: Iterable[Event], depth: int, now: float) -> list[str]:
+def spread(
+    ledger: Ledger, jobs: Jobs, events: Iterable[Event], depth: int, now: float, run_id: str = ""
+) -> list[str]:
     """Request starts of the jobs that subscribe to *events*, which followed from *depth* earlier starts.
 
-    Return a message for each start that is refused because it is probably part of a loop.
+    *run_id* is the run that caused the events, "" if none did. Return a message for each start that is refused
+    because it is probably part of a loop.
     """
     refused = []
     for event in events:
-        for name in subscribers(jobs, event):
+        about = event.payload.get("job") if event.name in OF_RUNS else None
+        # A job that subscribes to the events of all jobs does not mean its own.
+        wanted = [name for name in subscribers(jobs, event) if name != about]
+        causes = ledger.causes(run_id) if wanted and about is not None and run_id else frozenset()
+        for name in wanted:
             if depth >= MAX_DEPTH:
-                refused.append(
-                    f"{name}: not started by {event.name}: {depth} starts triggered one another, probably in a"
-                    " loop; check the keys `on` and `chain` of these jobs"
-                )
+                refused.append(_loop(name, event, f"{depth} starts triggered one another"))
+            elif name in causes:
+                refused.append(_loop(name, event, f"a run of {name} led to this event"))
             else:
                 for key in keys_of(jobs[name]):
                     ledger.request_start(start_request(event, key, depth), now)
     return refused
+
+
+def _loop(name: str, event: Event, why: str) -> str:
+    return (
+        f"{name}: not started by {event.name}: {why}, probably in a loop; check the keys `on` and `chain` of"
+        " these jobs"
+    )
 
 
 def start_request(event: Event, key: JobKey, depth: int) -> StartRequest:

@@ -141,6 +141,7 @@ class Dispatcher:
         Return one line for each run that could not be started or recorded. SIGTERM and SIGINT stop the jobs.
         SIGKILL ends only this process: the jobs keep running, and the next tick loads their results.
         """
+        self._runtime.publish(self._follow_ups.take_events())
         if self._supervisor is not None and self._worked:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: self._stop())
@@ -199,7 +200,7 @@ class Dispatcher:
             events += lost_steps.drop(ledger, self._runtime, clock.now())
             if not self._stopped:
                 self._take(ledger, self._follow_ups.starts(ledger, ended))
-        self._runtime.publish(events)
+        self._runtime.publish([*events, *self._follow_ups.take_events()])
         self._submit(supervisor, ledger)
         return True
 
@@ -228,7 +229,8 @@ class Dispatcher:
         if claim is None:
             return []
         event = _started_event(claim, self._runtime.zone)
-        chains.spread(ledger, self._runtime.config.jobs, [event], claim.depth, clock.now())
+        jobs = self._runtime.config.jobs
+        chains.spread(ledger, jobs, [event], claim.depth, clock.now(), claim.run_id)
         return [event]
 
     def _supervisor_lost(self, ledger: Ledger) -> None:

@@ -194,9 +194,9 @@ class Chain(JobLine, kw_only=True):
 
 
 class Run(msgspec.Struct, kw_only=True):
-    """A run in the history."""
+    """A run in the history, or slots that were skipped without a run (`run_id` is null)."""
 
-    run_id: str
+    run_id: str | None
     job: str
     target: str | None
     scheduled_for: str | None
@@ -209,8 +209,8 @@ class Run(msgspec.Struct, kw_only=True):
     finished_at: str | None
     duration_ms: int | None
     exit_code: int | None
-    host: str
-    host_id: str
+    host: str | None
+    host_id: str | None
     result: dict[str, Any] | None
 
 
