@@ -210,9 +210,16 @@ def restored(done: dict[str, Any]) -> None:
 
 
 def stopped(done: dict[str, Any]) -> None:
-    """Print the process of a stopped run."""
+    """Print the process of a stopped run, or its state before, and the steps of a chain."""
     word = "would be stopped" if done["dry_run"] else "stopped"
-    console().print(Text(f"{done['run_id']}: {word} (process {done['pid']})"), soft_wrap=True)
+    states = {
+        "claimed": " (it was queued: it ends as soon as it starts)",
+        "waiting_retry": " (no more attempts)",
+    }
+    how = f" (process {done['pid']})" if done["pid"] else states.get(done["status"], "")
+    console().print(Text(f"{done['run_id']}: {word}{how}"), soft_wrap=True)
+    for step in done["steps"]:
+        console().print(Text(f"  {step}: {word}"), soft_wrap=True)
 
 
 def incidents(found: Sequence[dict[str, Any]]) -> None:

@@ -13,9 +13,9 @@ from scheduled.core.epochs import base_of, open_slots_of, slots_of, span_between
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job, key_of
 from scheduled.core.runs import JobState, OpenRun, Span
-from scheduled.engine import planning
+from scheduled.engine import planning, skips
+from scheduled.engine.giving_up import give_up
 from scheduled.engine.runtime import Runtime, open_runtime
-from scheduled.engine.settle import context_of, step_over
 from scheduled.errors import BusyError, ConfigError
 from scheduled.instance import Instance
 from scheduled.schedules.instants import read
@@ -46,13 +46,14 @@ def _skip_open(runtime: Runtime, name: str, slot: Instant | None, *, dry_run: bo
         found, retries = _to_skip(reader, job, job_state, slot, now, runtime.zone)
     if (found is not None or retries) and not dry_run:
         with changing(runtime) as ledger:
-            planning.register(ledger, runtime.config, now)
+            events = planning.register(ledger, runtime.config, now)
             # Read again within the transaction: another process may have changed the state in between.
             job_state = ledger.job_states().get(key_of(job))
             found, retries = _to_skip(ledger, job, job_state, slot, now, runtime.zone)
             if found is not None and job_state is not None:
-                _skip(ledger, job, job_state, slot, now)
-            events = [event for run in retries for event in _give_up(ledger, runtime, run, now)]
+                events += _skip(ledger, runtime, job, job_state, slot, now)
+            for run in retries:
+                events += give_up(ledger, runtime, run, BY_HAND, now)
         runtime.publish(events)
     return {
         "job": name,
@@ -83,11 +84,6 @@ def _to_skip(
     return span, job_state.others
 
 
-def _give_up(ledger: Ledger, runtime: Runtime, run: OpenRun, now: Instant) -> list[Event]:
-    ledger.close_run(run.run_id, "skipped", BY_HAND)
-    return step_over(ledger, context_of(runtime, now), run, "skipped")
-
-
 def _one(ledger: Positions, job: Job, job_state: JobState, slot: Instant, zone: str) -> Span:
     if slots_of(job.schedules, job_state.epoch).last_until(slot) != slot:
         raise ConfigError(
@@ -110,12 +106,13 @@ def _nearest(job: Job, job_state: JobState, slot: Instant, zone: str) -> str:
     return f"the nearest {'is' if len(near) == 1 else 'are'} {' and '.join(stamp(found, zone) or '' for found in near)}"
 
 
-def _skip(ledger: Ledger, job: Job, job_state: JobState, slot: Instant | None, now: Instant) -> None:
-    run, base = job_state.open_run, base_of(job_state)
+def _skip(
+    ledger: Ledger, runtime: Runtime, job: Job, job_state: JobState, slot: Instant | None, now: Instant
+) -> list[Event]:
+    """Record the verdicts of the open slots, or of *slot*; return the events to publish after the commit."""
+    run, base, events = job_state.open_run, base_of(job_state), []
     if run is not None and run.slot is not None and slot in (None, run.slot):
-        ledger.record_verdict(job_state.key, Span(run.slot, run.slot, 1), "skipped", BY_HAND, run.run_id, now)
-        ledger.close_run(run.run_id, "skipped", BY_HAND)
-        ledger.advance(job_state.key, run.slot)
+        events += give_up(ledger, runtime, run, BY_HAND, now)
     times = open_slots_of(job.schedules, job_state)
     if slot is None:
         rest = span_between(times, base, now)
@@ -127,3 +124,7 @@ def _skip(ledger: Ledger, job: Job, job_state: JobState, slot: Instant | None, n
         planning.record_verdict(ledger, job_state.key, rest, "skipped", BY_HAND, None, now)
         if oldest:  # the position must not pass a slot that is still open
             ledger.advance(job_state.key, rest.last)
+        event = skips.skipped(job_state.key, rest, BY_HAND, runtime.zone)
+        skips.announce(ledger, runtime.config.jobs, [event], now)
+        events.append(event)
+    return events

@@ -15,6 +15,9 @@ DEFERRAL = 5 * MINUTE
 DEFERRED = "not now"
 STOPPED = "stopped"  # by hand
 
+# The status of a run whose last attempt ended like this; for all others it is `failed`.
+FINAL: dict[str, RunStatus] = {"timed_out": "timed_out", "interrupted": "interrupted"}
+
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """The new state of a run: a *verdict* for its slot, or another attempt at *retry_at*.
@@ -39,7 +42,7 @@ def judge(job: Job | None, run: OpenRun, attempt_result: AttemptResult, now: Ins
         return Judgement(
             status=attempt_result.status, verdict=attempt_result.status, reason=attempt_result.reason
         )
-    if run.stop_requested:
+    if run.stop_requested or attempt_result.status == "stopped":  # a chain ends like its steps
         return Judgement(status="skipped", verdict="skipped", reason=STOPPED)
     if attempt_result.status == "interrupted":
         return _judge_interrupted(job, run, attempt_result, now)
@@ -60,7 +63,7 @@ def _is_outside_schedule(run: OpenRun) -> bool:
 
 
 def _final(attempt_result: AttemptResult) -> RunStatus:
-    return "failed" if attempt_result.status in ("deferred", "stopped") else attempt_result.status
+    return FINAL.get(attempt_result.status, "failed")
 
 
 def _judge_interrupted(

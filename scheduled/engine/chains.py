@@ -17,7 +17,16 @@ from scheduled.core.events import Event
 from scheduled.core.jobs import Job, Jobs, keys_of
 from scheduled.core.keys import JobKey, read_label
 from scheduled.core.records import CHAIN, JobRow
-from scheduled.core.runs import AFTER, FAILED, OPEN, AttemptResult, Claim, OpenRun, StartRequest
+from scheduled.core.runs import (
+    AFTER,
+    FAILED,
+    OPEN,
+    AttemptResult,
+    AttemptStatus,
+    Claim,
+    OpenRun,
+    StartRequest,
+)
 from scheduled.engine.run_claimed import RunClaimed
 from scheduled.state.ledger import Ledger, StartRequests
 
@@ -51,7 +60,7 @@ def begin(jobs: Mapping[str, Job], ledger: Ledger, job: Job, claim: Claim, now: 
     progress = _progress_of(before) if before is not None and "steps" in before.payload else None
     steps = [[str(key) for name in step for key in keys_of(jobs[name])] for step in job.action.steps]
     state = progress or {**_logical_time(claim), "steps": steps, "at": 0}
-    state |= {"failures": [], "lost": 0}
+    state |= {"failures": [], "lost": 0, "stopped": 0}
     ledger.begin_chain(claim.run_id, state)
     _request_step(ledger, claim.run_id, state, claim.depth, now)
     return True
@@ -111,7 +120,11 @@ def step_ended(
     if parent is None or parent.tick != CHAIN:
         return None
     state = _progress_of(parent)
-    state = _with_failure(state, f"{child.key.display_name} failed") if status in FAILED else state
+    if status in FAILED:
+        state = _with_failure(state, f"{child.key.display_name} failed")
+    elif status == "stopped":
+        state = _with_failure(state, f"{child.key.display_name} was stopped")
+        state["stopped"] = state.get("stopped", 0) + 1
     return _continue(ledger, jobs, parent, state, now)
 
 
@@ -165,16 +178,26 @@ def _next_step(
 
 
 def _ending(parent: OpenRun, state: Mapping[str, Any], now: float) -> AttemptResult:
-    failures = "; ".join(state["failures"])
+    failures, stopped = "; ".join(state["failures"]), state.get("stopped", 0)
+    bad: AttemptStatus = "stopped" if stopped == len(state["failures"]) else "failed"
+    return _result(parent, bad if failures else "success", failures, now)
+
+
+def stopped(parent: OpenRun, now: float) -> AttemptResult:
+    """Return the result of the run of a chain that the user stops at *now*."""
+    return _result(parent, "stopped", "", now)
+
+
+def _result(parent: OpenRun, status: AttemptStatus, reason: str, now: float) -> AttemptResult:
     began = parent.started_at if parent.started_at is not None else now
     return AttemptResult(
         run_id=parent.run_id,
         attempt=parent.attempt,
-        status="failed" if failures else "success",
+        status=status,
         started_at=began,
         finished_at=now,
         duration_ms=max(0, int((now - began) * 1000)),
-        reason=failures,
+        reason=reason,
     )
 
 

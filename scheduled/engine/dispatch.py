@@ -26,6 +26,7 @@ from scheduled.engine.planning import Gates
 from scheduled.engine.run_claimed import RunClaimed
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import ScheduledError, StateError
+from scheduled.execution import process
 from scheduled.execution.client import SupervisorClient
 from scheduled.execution.prepare import specify, unprepared
 from scheduled.execution.protocol import Ended, NotStarted, Record, Started
@@ -225,6 +226,9 @@ class Dispatcher:
 
     def _started(self, ledger: Ledger, record: Started) -> list[Event]:
         ledger.started(record.run_id, record.attempt, record.at)
+        run = ledger.open_run(record.run_id)
+        if run is not None and run.stop_requested:  # by `stop` while it was queued
+            process.signal_group(record.pid, signal.SIGTERM)
         claim = self._claims.get(record.run_id)
         if claim is None:
             return []

@@ -52,8 +52,7 @@ def _edited(change: EpochChange, zone: str) -> list[Event]:
     """Return the events about the open slots that *change* skips."""
     run, found = change.abandoned, []
     if run is not None and run.slot is not None:
-        span = Span(run.slot, run.slot, 1)
-        found.append(skips.skipped(change.key, span, "edited", zone, run.run_id))
+        found.append(skips.of_run(run, "edited", zone))
     if change.skipped is not None:
         found.append(skips.skipped(change.key, change.skipped, "edited", zone))
     return found

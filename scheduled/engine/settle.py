@@ -86,14 +86,15 @@ def settle_attempt(
     events.append(_end_event(run, attempt_result, judgement, context.zone))
     events += _start_followers(ledger, context, run, judgement, events)
     if judgement.verdict:
-        events += step_over(ledger, context, run, judgement.status)
+        ended = "stopped" if attempt_result.status == "stopped" else judgement.status
+        events += step_over(ledger, context, run, ended)
     return events
 
 
 def step_over(ledger: Ledger, context: SettleContext, run: OpenRun, status: str) -> list[Event]:
     """Continue the chain to which *run* belongs, if any, after *run* ended with *status*.
 
-    Return the events to publish.
+    *status* is `stopped` if the user stopped the run. Return the events to publish.
     """
     ended = chains.step_ended(ledger, context.jobs, run, status, context.now) if run.parent else None
     return _chain_over(ledger, context, ended)

@@ -6,24 +6,40 @@ from scheduled.clock import stamp
 from scheduled.core.events import Event
 from scheduled.core.jobs import Jobs, keys_of
 from scheduled.core.keys import JobKey
-from scheduled.core.runs import Span
+from scheduled.core.runs import OpenRun, Span, scheduled_for
 from scheduled.engine import chains
 from scheduled.state.ledger import Ledger
 
 
-def skipped(key: JobKey, span: Span, reason: str, zone: str, run_id: str | None = None) -> Event:
-    """Return the event that the slots of *span* were skipped for *reason*; it names the newest slot.
+def skipped(key: JobKey, span: Span, reason: str, zone: str) -> Event:
+    """Return the event that the slots of *span* were skipped for *reason*, without a run.
 
-    *run_id* is the run that covered the slots, None if there was none. Instants are in *zone*.
+    It names the newest slot, in *zone*.
     """
     payload = {
         "job": key.job,
         **({"target": key.target} if key.target else {}),
-        **({"run_id": run_id} if run_id else {}),
         "status": "skipped",
         "reason": reason,
         "scheduled_for": stamp(span.last, zone),
         "slots": span.count,
+    }
+    return Event(name="job_skipped", payload=payload)
+
+
+def of_run(run: OpenRun, reason: str, zone: str) -> Event:
+    """Return the event that *run*, with its slot if it has one, was skipped for *reason*."""
+    payload = {
+        "job": run.job,
+        **({"target": run.target} if run.target else {}),
+        "run_id": run.run_id,
+        "status": "skipped",
+        "reason": reason,
+        "scheduled_for": stamp(scheduled_for(run), zone),
+        "slots": int(run.slot is not None),  # older slots of the run are coalesced, not skipped
+        "attempt": run.attempt,
+        "duration_ms": None,
+        "exit_code": None,
     }
     return Event(name="job_skipped", payload=payload)
 

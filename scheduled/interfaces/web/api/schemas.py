@@ -363,11 +363,13 @@ class Skipped(msgspec.Struct, kw_only=True):
 
 
 class Stopped(msgspec.Struct, kw_only=True):
-    """A run that is being stopped."""
+    """A run that is being stopped, with its steps if it is a chain; `pid` is null without a process."""
 
     run_id: str
     job: str
-    pid: int
+    pid: int | None
+    status: RunStatus
+    steps: list[str]
 
 
 class Planned(msgspec.Struct, kw_only=True):
