@@ -234,6 +234,13 @@ class History(Protocol):
         *since* those decided at that instant or later; None selects all.
         """
 
+    def last_skips(self, limit: int) -> dict[JobKey, list[SkippedRow]]:
+        """Return the newest spans of every key with an open epoch whose newest decided span was skipped without a run.
+
+        Each list has the spans since the last one with another verdict, newest first, but at most *limit*. Slots beyond
+        the position do not count.
+        """
+
     def prune(self, before: Instant, keep_runs: int, limit: int) -> tuple[list[str], bool]:
         """Delete verdicts and epochs before *before*, and runs that are older or not among the newest *keep_runs* of a key.
 

@@ -23,6 +23,8 @@ from scheduled.core.starts import Start, again, caught_up, requested
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
 
+BEHIND = "after "  # the beginning of the reason of a slot that is skipped because another job failed
+
 
 class Skip(msgspec.Struct, frozen=True):
     """Slots that get the verdict `skipped`, with a *reason* and without a run."""
@@ -115,7 +117,8 @@ def _after(
             assert start.claim.slot is not None
             first = start.coalesced[0].first if start.coalesced else start.claim.slot
             skip = Skip(
-                Span(first, start.claim.slot, start.claim.slots), f"after {key.display_name}, which failed"
+                Span(first, start.claim.slot, start.claim.slots),
+                f"{BEHIND}{key.display_name}, which failed",
             )
             return msgspec.structs.replace(found, start=None, skips=(*found.skips, skip))
     return found
@@ -153,7 +156,9 @@ def plan_job(
     due = newest if newest is not None and newest > passed else None
     requested = _requested(job_state, holds, now)
     if job_state.busy or (held and (due is not None or run is not None or requested is not None)):
-        waits: OpenReason | None = "running" if due is not None or not job_state.busy else None
+        waits: OpenReason | None = "group"
+        if job_state.busy:
+            waits = "queued" if due is not None else None
         return JobPlan(waits=waits, next_due=now, skips=skips)
     if run is not None and run.retry_at is None:
         return JobPlan(waits="ask", next_due=_upcoming(job, times, now, base))
@@ -202,7 +207,9 @@ def _first_in_line(
     if requested is not None:
         return JobPlan(start=requested, next_due=now)
     retries = (other.retry_at for other in job_state.others)
-    return JobPlan(next_due=_earliest(_upcoming(job, times, now, base), *retries))
+    upcoming = _upcoming(job, times, now, base)
+    waits: OpenReason | None = "jitter" if upcoming is not None and upcoming - job.delay <= now else None
+    return JobPlan(waits=waits, next_due=_earliest(upcoming, *retries))
 
 
 def _leading(found: JobPlan, start: Start, newest: Instant | None) -> JobPlan:

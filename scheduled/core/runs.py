@@ -15,7 +15,18 @@ Verdict = Literal["success", "failed", "skipped", "coalesced"]
 
 
 OpenReason = Literal[
-    "waiting_retry", "gate", "quiet", "budget", "paused", "running", "queued", "after", "ask", "deferred"
+    "waiting_retry",
+    "gate",
+    "quiet",
+    "jitter",
+    "budget",
+    "paused",
+    "running",
+    "queued",
+    "group",
+    "after",
+    "ask",
+    "deferred",
 ]
 
 
@@ -39,7 +50,8 @@ class JobState(Keyed, frozen=True, kw_only=True):
 
     Every slot up to *position* has a verdict. *epoch* is the instant at which *schedules* came into force.
     *open_run* is the run of a slot without a verdict; *others* are runs without a slot that wait for a retry.
-    *busy* is true while any run of the job is in progress, also a manual one. *decided* are the slots after
+    *busy* is true while any run of the job is in progress, also a manual one; *claimed* if none of them has
+    started. *decided* are the slots after
     the position that already have a verdict.
     """
 
@@ -51,6 +63,7 @@ class JobState(Keyed, frozen=True, kw_only=True):
     window_start: Instant | None = None
     open_run: "OpenRun | None" = None
     busy: bool = False
+    claimed: bool = False
     others: tuple["OpenRun", ...] = ()
     decided: tuple[Instant, ...] = ()
     last_run_at: float | None = None

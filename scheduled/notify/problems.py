@@ -6,11 +6,12 @@ from scheduled.core.conditions import Condition
 from scheduled.core.jobs import Jobs
 from scheduled.core.keys import JobKey, read_label
 from scheduled.core.runs import FAILED
+from scheduled.notify import never_run
 from scheduled.printable import printable
 from scheduled.schedules.zones import DAY
 from scheduled.state.ledger import Conditions, Ledger
 
-OF_JOB = ("job", "ask")  # the kinds of problem that concern one job, or one target of it
+OF_JOB = ("job", "ask", "skipped")  # the kinds of problem that concern one job, or one target of it
 OWNER = JobKey(
     ""
 )  # the owner of these conditions in the ledger: scheduled itself. The name of a job is never empty.
@@ -26,7 +27,7 @@ def current(ledger: Ledger, jobs: Jobs, problems: Iterable[str], messages: Itera
     """Return the texts of all current problems, by key.
 
     They are the *problems* of the configuration, the *messages* of this tick, and one text for each of the *jobs* that
-    failed in its last run or waits for a decision of the user.
+    failed in its last run, waits for a decision of the user or does not get to run.
     """
     found = {f"config:{problem}": problem for problem in problems}
     for row in ledger.job_rows():
@@ -40,6 +41,7 @@ def current(ledger: Ledger, jobs: Jobs, problems: Iterable[str], messages: Itera
                 f"{row.key.display_name}: was interrupted and waits for a decision: "
                 f"run scheduled rerun, or scheduled skip {row.job}"
             )
+    found |= never_run.problems(ledger, jobs)
     for text in map(printable, messages):
         found.setdefault(f"tick:{text}", text)
     return found

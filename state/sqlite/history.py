@@ -2,10 +2,12 @@
 
 import sqlite3
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import Any
 
 import msgspec
 
+from scheduled.core.keys import JobKey
 from scheduled.core.records import AttemptRow, RunRow, SkippedRow
 from scheduled.core.runs import Span
 from scheduled.schedules.zones import Instant
@@ -31,6 +33,14 @@ _CAUSES = """
 _SKIPPED = """
     SELECT job, target, first, last, count, reason, decided_at FROM slots
     WHERE verdict = 'skipped' AND run_id IS NULL"""
+_NEWEST_DECIDED = """
+    SELECT first, last, count, reason, verdict, run_id, decided_at FROM slots
+    WHERE job = ? AND target = ? AND first <= ? AND verdict IS NOT NULL ORDER BY first DESC LIMIT ?"""
+_SKIPPED_LAST = """
+    SELECT jobs.job, jobs.target, position FROM jobs JOIN epochs USING (job, target) WHERE ends_at IS NULL AND EXISTS (
+        SELECT 1 FROM slots WHERE slots.job = jobs.job AND slots.target = jobs.target AND verdict = 'skipped'
+        AND run_id IS NULL AND first = (SELECT max(first) FROM slots newest WHERE newest.job = jobs.job
+        AND newest.target = jobs.target AND newest.verdict IS NOT NULL AND newest.first <= position))"""
 
 
 def _attempt_row(row: tuple[Any, ...]) -> AttemptRow:
@@ -115,6 +125,22 @@ class History:
             SkippedRow(job=job, target=target, span=Span(first, last, count), reason=reason, decided_at=at)
             for job, target, first, last, count, reason, at in rows
         ]
+
+    def last_skips(self, limit: int) -> dict[JobKey, list[SkippedRow]]:
+        """See `History.last_skips`."""
+        if not self.skipped(limit=1):
+            return {}
+        found = {}
+        for job, target, position in self._db.execute(_SKIPPED_LAST).fetchall():
+            rows = self._db.execute(_NEWEST_DECIDED, (job, target, position, limit))
+            skips = takewhile(lambda row: row[4] == "skipped" and row[5] is None, rows)
+            found[JobKey(job, target)] = [
+                SkippedRow(
+                    job=job, target=target, span=Span(first, last, count), reason=reason, decided_at=at
+                )
+                for first, last, count, reason, _, _, at in skips
+            ]
+        return found
 
     def prune(self, before: Instant, keep_runs: int, limit: int) -> tuple[list[str], bool]:
         """See `History.prune`."""

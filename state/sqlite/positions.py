@@ -31,6 +31,7 @@ class Positions:
         runs = open_runs(self._db)
         waiting = {run.key: run for run in runs if run.slot is not None}
         busy = {run.key for run in runs if run.status != "waiting_retry"}
+        started = {run.key for run in runs if run.status == "running"}
         others: dict[JobKey, tuple[OpenRun, ...]] = {}
         for run in runs:
             if run.slot is None and run.status == "waiting_retry":
@@ -52,6 +53,7 @@ class Positions:
                 last_run_at=last_run_at,
                 open_run=waiting.get(key),
                 busy=key in busy,
+                claimed=key in busy and key not in started,
                 others=others.get(key, ()),
                 decided=decided.get(key, ()),
             )
