@@ -96,6 +96,12 @@ class Positions(Protocol):
         begins at the first slot of *span*, that slot gets the verdict. A verdict that is already there is kept.
         """
 
+    def reopen(self, key: JobKey, first: Instant) -> None:
+        """Delete the verdict of the span of *key* that begins at *first*: its slots are open again.
+
+        The position moves back before them if it is there or later; no later slot may have a verdict then.
+        """
+
     def row_at(self, key: JobKey, instant: Instant) -> SlotRow | None:
         """Return the slot or span of *key* with the latest first slot at or before *instant*; None if there is none.
 
@@ -206,7 +212,7 @@ class History(Protocol):
         """Return the attempts of a run that have ended, oldest first; an empty list if the run is unknown."""
 
     def causes(self, run_id: str) -> frozenset[str]:
-        """Return the jobs of the run with this id and of all runs whose events or chains led to it.
+        """Return the jobs of the run with this id and of all runs that led to it by an event or a chain.
 
         It is empty if the run is unknown.
         """
@@ -235,7 +241,7 @@ class History(Protocol):
         """
 
     def last_skips(self, limit: int) -> dict[JobKey, list[SkippedRow]]:
-        """Return the newest spans of every key with an open epoch whose newest decided span was skipped without a run.
+        """Return the newest spans of every key with an open epoch if the newest was skipped without a run.
 
         Each list has the spans since the last one with another verdict, newest first, but at most *limit*. Slots beyond
         the position do not count.

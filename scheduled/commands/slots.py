@@ -8,10 +8,12 @@ from typing import Any
 from scheduled import clock
 from scheduled.clock import stamp
 from scheduled.commands.changing import changing
+from scheduled.commands.unskip import unskip
 from scheduled.config.files import known_jobs
 from scheduled.core.epochs import base_of, open_slots_of, slots_of, span_between
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job, key_of
+from scheduled.core.judgement import BY_HAND
 from scheduled.core.runs import JobState, OpenRun, Span
 from scheduled.engine import planning, skips
 from scheduled.engine.giving_up import give_up
@@ -23,15 +25,18 @@ from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger, Positions
 from scheduled.state.open import read_only
 
-BY_HAND = "by hand"
 
-
-def skip(instance: Instance, job: str, slot: str | None = None, *, dry_run: bool = False) -> dict[str, Any]:
+def skip(
+    instance: Instance, job: str, slot: str | None = None, *, undo: bool = False, dry_run: bool = False
+) -> dict[str, Any]:
     """Skip the open slots of a job, or with *slot* only that one, which may be in the future.
 
+    With *undo*, open slots again that were skipped by hand, as `unskip` does.
     A run that waits to retry one of these slots ends. Without *slot*, waiting retries of event and chain runs end, too.
     Raise ConfigError if the job is unknown or disabled, or *slot* is not an open slot; BusyError while the job runs.
     """
+    if undo:
+        return unskip(instance, job, slot, dry_run=dry_run)
     runtime = open_runtime(instance)
     instant = None if slot is None else read(slot, runtime.zone)
     return _skip_open(runtime, job, instant, dry_run=dry_run)
@@ -59,6 +64,7 @@ def _skip_open(runtime: Runtime, name: str, slot: Instant | None, *, dry_run: bo
         "job": name,
         "retries": [run.run_id for run in retries],
         "skipped": found.count if found else 0,
+        "undone": 0,
         "first": stamp(found.first if found else None, runtime.zone),
         "last": stamp(found.last if found else None, runtime.zone),
     }

@@ -13,9 +13,10 @@ from scheduled.schedules.zones import DAY, MINUTE, Instant
 MAX_INTERRUPTIONS = 3
 DEFERRAL = 5 * MINUTE
 DEFERRED = "not now"
-STOPPED = "stopped"  # by hand
+STOPPED = "stopped"  # by hand, with `stop`
+BY_HAND = "by hand"  # with `skip`
 
-# The status of a run whose last attempt ended like this; for all others it is `failed`.
+# The status of a run by the status of its last attempt; for all others it is `failed`.
 FINAL: dict[str, RunStatus] = {"timed_out": "timed_out", "interrupted": "interrupted"}
 
 
@@ -77,7 +78,7 @@ def _judge_interrupted(
         return Judgement(
             status="waiting_retry",
             verdict=None,
-            reason="interrupted: use `scheduled rerun` or `scheduled skip`",
+            reason=f"interrupted: `scheduled rerun {run.run_id}` or `scheduled skip {run.job}` decides",
         )
     if run.interruptions + 1 >= MAX_INTERRUPTIONS:
         reason = f"interrupted {run.interruptions + 1} times; given up"

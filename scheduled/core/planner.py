@@ -206,9 +206,16 @@ def _first_in_line(
         return JobPlan(start=caught_up(job, job_state, times, base, due), next_due=now)
     if requested is not None:
         return JobPlan(start=requested, next_due=now)
+    return _nothing_due(job, job_state, times, base, now)
+
+
+def _nothing_due(job: Job, job_state: JobState, times: Timetable, base: Instant, now: Instant) -> JobPlan:
+    """Return the plan of a job of which nothing is due: its slots in jitter, and its runs without a slot."""
     retries = (other.retry_at for other in job_state.others)
     upcoming = _upcoming(job, times, now, base)
     waits: OpenReason | None = "jitter" if upcoming is not None and upcoming - job.delay <= now else None
+    if any(other.retry_at is None for other in job_state.others):
+        waits = "ask"
     return JobPlan(waits=waits, next_due=_earliest(upcoming, *retries))
 
 

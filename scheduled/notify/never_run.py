@@ -35,7 +35,7 @@ def _succeeded_since(row: JobRow, span: SkippedRow) -> bool:
 
 
 def _text(row: JobRow, spans: Sequence[SkippedRow]) -> str | None:
-    """Return the problem of a job whose newest decisions are the skips *spans*, newest first; None if there is none."""
+    """Return the problem that the skips *spans*, the newest decisions of a job, are; None if they are none."""
     name, reason = row.key.display_name, spans[0].reason
     if reason.startswith(BEHIND):
         return f"{name}: skipped: {reason} (scheduled explain {row.job})"

@@ -36,10 +36,11 @@ def current(ledger: Ledger, jobs: Jobs, problems: Iterable[str], messages: Itera
             reason = f": {run.reason}" if run and run.reason else ""
             name = row.key.display_name
             found[f"job:{row.key}"] = f"{name}: {row.last_status}{reason} (scheduled logs {row.job})"
-        if row.job in jobs and row.open_reason == "ask":
-            found[f"ask:{row.key}"] = (
-                f"{row.key.display_name}: was interrupted and waits for a decision: "
-                f"run scheduled rerun, or scheduled skip {row.job}"
+    for waiting in ledger.open_runs():
+        if waiting.job in jobs and waiting.status == "waiting_retry" and waiting.retry_at is None:
+            found[f"ask:{waiting.key}"] = (
+                f"{waiting.key.display_name}: was interrupted and waits for a decision: "
+                f"scheduled rerun {waiting.run_id}, or scheduled skip {waiting.job}"
             )
     found |= never_run.problems(ledger, jobs)
     for text in map(printable, messages):

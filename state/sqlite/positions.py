@@ -145,6 +145,14 @@ class Positions:
             (*key, span.first, span.last, span.count, verdict, reason, run_id, at),
         )
 
+    def reopen(self, key: JobKey, first: Instant) -> None:
+        """See `Positions.reopen`."""
+        self.cut(key, first, None)
+        self._db.execute(
+            "UPDATE jobs SET position = ? WHERE job = ? AND target = ? AND position >= ?",
+            (first - 1, *key, first),
+        )
+
     def row_at(self, key: JobKey, instant: Instant) -> SlotRow | None:
         """See `Positions.row_at`."""
         row = self._db.execute(

@@ -88,6 +88,12 @@ class SlotBody(msgspec.Struct, forbid_unknown_fields=True):
     slot: Line | None = None
 
 
+class SkipBody(SlotBody, forbid_unknown_fields=True):
+    """The slot to skip, ISO 8601, without it all open slots; with *undo*, open skipped slots again."""
+
+    undo: bool = False
+
+
 class EventBody(msgspec.Struct, forbid_unknown_fields=True):
     """An event: its name and its data."""
 
@@ -353,11 +359,12 @@ class RecentStatus(msgspec.Struct, kw_only=True):
 
 
 class Skipped(msgspec.Struct, kw_only=True):
-    """The number of slots that were skipped, and the runs that are not retried."""
+    """The number of slots that were skipped or are open again, and the runs that are not retried."""
 
     job: str
     retries: list[str]
     skipped: int
+    undone: int
     first: str | None
     last: str | None
 
