@@ -130,7 +130,7 @@ def test_skipped_spans_are_newest_first_and_exclude_slots_with_a_run(ledger):
     assert [row.decided_at for row in ledger.skipped(since=20, limit=-1)] == [30, 20]
 
 
-def test_the_causes_of_a_run_are_the_jobs_whose_events_and_chains_led_to_it(ledger):
+def test_the_causes_of_a_run_are_the_jobs_that_led_to_it(ledger):
     with ledger.transaction():
         for run_id, job, values in (
             ("r1", "backup", {"trigger": "schedule"}),
