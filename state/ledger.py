@@ -28,6 +28,7 @@ from scheduled.core.records import (
     OutboxItem,
     RunRow,
     SavedPosition,
+    SkippedRow,
     SlotRow,
 )
 from scheduled.core.runs import (
@@ -93,6 +94,12 @@ class Positions(Protocol):
 
         *run_id* is the run that covers the slots, None if there is no run. If the claimed slot of an open run
         begins at the first slot of *span*, that slot gets the verdict. A verdict that is already there is kept.
+        """
+
+    def reopen(self, key: JobKey, first: Instant) -> None:
+        """Delete the verdict of the span of *key* that begins at *first*: its slots are open again.
+
+        The position moves back before them if it is there or later; no later slot may have a verdict then.
         """
 
     def row_at(self, key: JobKey, instant: Instant) -> SlotRow | None:
@@ -213,6 +220,12 @@ class History(Protocol):
     def attempts(self, run_id: str) -> list[AttemptRow]:
         """Return the attempts of a run that have ended, oldest first; an empty list if the run is unknown."""
 
+    def causes(self, run_id: str) -> frozenset[str]:
+        """Return the jobs of the run with this id and of all runs that led to it by an event or a chain.
+
+        It is empty if the run is unknown.
+        """
+
     def history(
         self,
         *,
@@ -225,6 +238,22 @@ class History(Protocol):
 
         *job* selects the runs of one job with all its targets, *since* those claimed at that instant or later,
         *status* those with this status. None selects all.
+        """
+
+    def skipped(
+        self, *, job: str | None = None, limit: int = 20, since: float | None = None
+    ) -> list[SkippedRow]:
+        """Return at most *limit* spans of slots (all if it is negative) that were skipped without a run.
+
+        They are sorted from the newest decision to the oldest. *job* selects those of one job with all its targets,
+        *since* those decided at that instant or later; None selects all.
+        """
+
+    def last_skips(self, limit: int) -> dict[JobKey, list[SkippedRow]]:
+        """Return the newest spans of every key with an open epoch if the newest was skipped without a run.
+
+        Each list has the spans since the last one with another verdict, newest first, but at most *limit*. Slots beyond
+        the position do not count.
         """
 
     def prune(self, before: Instant, keep_runs: int, limit: int) -> tuple[list[str], bool]:

@@ -98,6 +98,8 @@ def progress(event: Event) -> None:
         missed = payload.get("missed")
         covers = f" [dim](covers {counted(int(str(missed)), 'missed slot')})[/]" if missed else ""
         screen.print(f"[cyan]>[/] {name}{covers}")
+    elif "run_id" not in payload:
+        return  # slots that were skipped by a rule of the configuration are recorded, not printed
     elif event.name in (
         "job_completed",
         "job_failed",
@@ -150,14 +152,17 @@ def planned_starts(entries: Sequence[dict[str, Any]]) -> None:
 
 
 def history(runs: Sequence[dict[str, Any]]) -> None:
-    """Print runs, newest first: as a table, or on a narrow terminal with one line for each run and one for details."""
+    """Print runs and skipped slots, newest first.
+
+    They are printed as a table, or on a narrow terminal with one line for each and one for details.
+    """
     if runs and console().width < WIDE:
         for run in runs:
             _run_lines(run)
         return
     rows = [
         (when(run["started_at"]), run["job"], when(run["scheduled_for"]) or run["trigger"], colored(run["status"]),
-         str(run["slots"] or ""), _duration(run["duration_ms"]), run["run_id"], run["reason"] or "")
+         str(run["slots"] or ""), _duration(run["duration_ms"]), run["run_id"] or "", run["reason"] or "")
         for run in runs
     ]  # fmt: skip
     columns = ("started", "job", "scheduled for", "status", "slots", "duration", "run", "reason")
@@ -165,7 +170,8 @@ def history(runs: Sequence[dict[str, Any]]) -> None:
 
 
 def _run_lines(run: dict[str, Any]) -> None:
-    first = Text(f"{when(run['started_at']):16}  {run['run_id']}  ") + colored(run["status"])
+    at = run["started_at"] or run["finished_at"]  # slots without a run: the time of the decision
+    first = Text(f"{when(at):16}  {run['run_id'] or run['job']}  ") + colored(run["status"])
     details = [
         f"for {when(run['scheduled_for'])}" if run["scheduled_for"] else run["trigger"],
         counted(run["slots"], "slot") if run["slots"] else "",

@@ -157,7 +157,10 @@ def overridden(done: Sequence[dict[str, Any]], *, dry_run: bool) -> None:
 
 
 def skipped(done: dict[str, Any], *, dry_run: bool) -> None:
-    """Print which slots were skipped, and which runs are no longer retried."""
+    """Print which slots were skipped or are open again, and which runs are no longer retried."""
+    if done["undone"]:
+        _reopened(done, dry_run=dry_run)
+        return
     job, verb = done["job"], "would be" if dry_run else "was"
     for run_id in done["retries"]:
         console().print(Text(f"{job}: {run_id} {'would not be' if dry_run else 'is not'} retried"))
@@ -169,6 +172,15 @@ def skipped(done: dict[str, Any], *, dry_run: bool) -> None:
         console().print(Text(f"{job}: {done['skipped']} slots {span} {verb} skipped"))
     elif not done["retries"]:
         console().print(f"[dim]{escape(job)} has no open slots[/]")
+    if done["skipped"] and not dry_run:
+        console().print(Text(f"`scheduled skip {job} --undo` undoes this", style="dim"), soft_wrap=True)
+
+
+def _reopened(done: dict[str, Any], *, dry_run: bool) -> None:
+    span = f"from {when(done['first'])} to {when(done['last'])}"
+    slots = f"the slot {when(done['first'])}" if done["undone"] == 1 else f"{done['undone']} slots {span}"
+    verb = "would be" if dry_run else "is" if done["undone"] == 1 else "are"
+    console().print(Text(f"{done['job']}: {slots} {verb} open again"), soft_wrap=True)
 
 
 def edited(done: dict[str, Any]) -> None:
@@ -210,9 +222,16 @@ def restored(done: dict[str, Any]) -> None:
 
 
 def stopped(done: dict[str, Any]) -> None:
-    """Print the process of a stopped run."""
+    """Print the process of a stopped run, or its state before, and the steps of a chain."""
     word = "would be stopped" if done["dry_run"] else "stopped"
-    console().print(Text(f"{done['run_id']}: {word} (process {done['pid']})"), soft_wrap=True)
+    states = {
+        "claimed": " (it was queued: it ends as soon as it starts)",
+        "waiting_retry": " (no more attempts)",
+    }
+    how = f" (process {done['pid']})" if done["pid"] else states.get(done["status"], "")
+    console().print(Text(f"{done['run_id']}: {word}{how}"), soft_wrap=True)
+    for step in done["steps"]:
+        console().print(Text(f"  {step}: {word}"), soft_wrap=True)
 
 
 def incidents(found: Sequence[dict[str, Any]]) -> None:

@@ -13,14 +13,17 @@ from scheduled.instance import Instance
 @click.command()
 @click.argument("job", shell_complete=job_names)
 @click.option("--for", "slot", metavar="SLOT", help="Only this slot (ISO 8601), which may be in the future.")
+@click.option(
+    "--undo", is_flag=True, help="Open slots again that you skipped, as long as no later slot is decided."
+)
 @dry_run
 @as_json
 @subcommand
-def skip(instance: Instance, job: str, slot: str | None, dry_run: bool, as_json: bool) -> None:
+def skip(instance: Instance, job: str, slot: str | None, undo: bool, dry_run: bool, as_json: bool) -> None:
     """Skip the open slots of JOB. They get the verdict `skipped`, and waiting retries end."""
     from scheduled import service
 
-    done = service.skip(instance, job, slot, dry_run=dry_run)
+    done = service.skip(instance, job, slot, undo=undo, dry_run=dry_run)
     show(done, "skipped", as_json=as_json, module="render_jobs", dry_run=dry_run)
 
 
@@ -55,7 +58,8 @@ def rerun(instance: Instance, run_id: str, dry_run: bool, verbose: bool, as_json
 def stop(instance: Instance, run_id: str, dry_run: bool, as_json: bool) -> None:
     """Stop RUN, a run id from `scheduled history`.
 
-    The process group of the run gets TERM, and KILL if it does not end in time. The run is not retried.
+    The process group of the run gets TERM, and KILL if it does not end in time. Its slot is skipped, and it is not
+    retried. The steps of a chain end with it. A run that waits for its next attempt ends at once.
     """
     from scheduled import service
 

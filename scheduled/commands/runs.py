@@ -157,7 +157,12 @@ def _document(runtime: Runtime, done: Result) -> dict[str, Any]:
         "runs": [
             {**event.payload, "event": event.name}
             for event in done.events
-            if event.name.startswith("job_") and event.name != "job_started"
+            if event.name.startswith("job_") and event.name != "job_started" and "run_id" in event.payload
+        ],
+        "skipped": [
+            event.payload
+            for event in done.events
+            if event.name == "job_skipped" and "run_id" not in event.payload
         ],
         "busy": done.busy,
         "problems": done.problems,

@@ -8,14 +8,16 @@ from typing import Any
 from scheduled import clock
 from scheduled.clock import stamp
 from scheduled.commands.changing import changing
+from scheduled.commands.unskip import unskip
 from scheduled.config.files import known_jobs
 from scheduled.core.epochs import base_of, open_slots_of, slots_of, span_between
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job, key_of
+from scheduled.core.judgement import BY_HAND
 from scheduled.core.runs import JobState, OpenRun, Span
-from scheduled.engine import planning
+from scheduled.engine import planning, skips
+from scheduled.engine.giving_up import give_up
 from scheduled.engine.runtime import Runtime, open_runtime
-from scheduled.engine.settle import context_of, step_over
 from scheduled.errors import BusyError, ConfigError
 from scheduled.instance import Instance
 from scheduled.schedules.instants import read
@@ -23,15 +25,18 @@ from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger, Positions
 from scheduled.state.open import read_only
 
-BY_HAND = "by hand"
 
-
-def skip(instance: Instance, job: str, slot: str | None = None, *, dry_run: bool = False) -> dict[str, Any]:
+def skip(
+    instance: Instance, job: str, slot: str | None = None, *, undo: bool = False, dry_run: bool = False
+) -> dict[str, Any]:
     """Skip the open slots of a job, or with *slot* only that one, which may be in the future.
 
+    With *undo*, open slots again that were skipped by hand, as `unskip` does.
     A run that waits to retry one of these slots ends. Without *slot*, waiting retries of event and chain runs end, too.
     Raise ConfigError if the job is unknown or disabled, or *slot* is not an open slot; BusyError while the job runs.
     """
+    if undo:
+        return unskip(instance, job, slot, dry_run=dry_run)
     runtime = open_runtime(instance)
     instant = None if slot is None else read(slot, runtime.zone)
     return _skip_open(runtime, job, instant, dry_run=dry_run)
@@ -46,18 +51,20 @@ def _skip_open(runtime: Runtime, name: str, slot: Instant | None, *, dry_run: bo
         found, retries = _to_skip(reader, job, job_state, slot, now, runtime.zone)
     if (found is not None or retries) and not dry_run:
         with changing(runtime) as ledger:
-            planning.register(ledger, runtime.config, now)
+            events = planning.register(ledger, runtime.config, now)
             # Read again within the transaction: another process may have changed the state in between.
             job_state = ledger.job_states().get(key_of(job))
             found, retries = _to_skip(ledger, job, job_state, slot, now, runtime.zone)
             if found is not None and job_state is not None:
-                _skip(ledger, job, job_state, slot, now)
-            events = [event for run in retries for event in _give_up(ledger, runtime, run, now)]
+                events += _skip(ledger, runtime, job, job_state, slot, now)
+            for run in retries:
+                events += give_up(ledger, runtime, run, BY_HAND, now)
         runtime.publish(events)
     return {
         "job": name,
         "retries": [run.run_id for run in retries],
         "skipped": found.count if found else 0,
+        "undone": 0,
         "first": stamp(found.first if found else None, runtime.zone),
         "last": stamp(found.last if found else None, runtime.zone),
     }
@@ -83,11 +90,6 @@ def _to_skip(
     return span, job_state.others
 
 
-def _give_up(ledger: Ledger, runtime: Runtime, run: OpenRun, now: Instant) -> list[Event]:
-    ledger.close_run(run.run_id, "skipped", BY_HAND)
-    return step_over(ledger, context_of(runtime, now), run, "skipped")
-
-
 def _one(ledger: Positions, job: Job, job_state: JobState, slot: Instant, zone: str) -> Span:
     if slots_of(job.schedules, job_state.epoch).last_until(slot) != slot:
         raise ConfigError(
@@ -110,12 +112,13 @@ def _nearest(job: Job, job_state: JobState, slot: Instant, zone: str) -> str:
     return f"the nearest {'is' if len(near) == 1 else 'are'} {' and '.join(stamp(found, zone) or '' for found in near)}"
 
 
-def _skip(ledger: Ledger, job: Job, job_state: JobState, slot: Instant | None, now: Instant) -> None:
-    run, base = job_state.open_run, base_of(job_state)
+def _skip(
+    ledger: Ledger, runtime: Runtime, job: Job, job_state: JobState, slot: Instant | None, now: Instant
+) -> list[Event]:
+    """Record the verdicts of the open slots, or of *slot*; return the events to publish after the commit."""
+    run, base, events = job_state.open_run, base_of(job_state), []
     if run is not None and run.slot is not None and slot in (None, run.slot):
-        ledger.record_verdict(job_state.key, Span(run.slot, run.slot, 1), "skipped", BY_HAND, run.run_id, now)
-        ledger.close_run(run.run_id, "skipped", BY_HAND)
-        ledger.advance(job_state.key, run.slot)
+        events += give_up(ledger, runtime, run, BY_HAND, now)
     times = open_slots_of(job.schedules, job_state)
     if slot is None:
         rest = span_between(times, base, now)
@@ -127,3 +130,7 @@ def _skip(ledger: Ledger, job: Job, job_state: JobState, slot: Instant | None, n
         planning.record_verdict(ledger, job_state.key, rest, "skipped", BY_HAND, None, now)
         if oldest:  # the position must not pass a slot that is still open
             ledger.advance(job_state.key, rest.last)
+        event = skips.skipped(job_state.key, rest, BY_HAND, runtime.zone)
+        skips.announce(ledger, runtime.config.jobs, [event], now)
+        events.append(event)
+    return events

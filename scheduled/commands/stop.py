@@ -1,15 +1,27 @@
-"""`stop RUN`: end a run that is under way."""
+"""`stop RUN`: end a run that is under way, with the steps of a chain, or a run that waits for its next attempt."""
 
 import signal
 import time
+from collections.abc import Sequence
 from typing import Any
 
+from scheduled import clock
+from scheduled.commands.changing import changing
+from scheduled.core.events import Event
+from scheduled.core.judgement import STOPPED
+from scheduled.core.records import CHAIN
 from scheduled.core.runs import OpenRun
+from scheduled.engine import chains
+from scheduled.engine.giving_up import give_up
 from scheduled.engine.runtime import Runtime, open_runtime
-from scheduled.errors import ConfigError, ScheduledError
+from scheduled.engine.settle import context_of, settle_attempt
+from scheduled.errors import ConfigError
 from scheduled.execution import process
 from scheduled.execution.protocol import Ended, Started, read_records
+from scheduled.execution.report_file import Reported
 from scheduled.instance import Instance
+from scheduled.state.ledger import Ledger
+from scheduled.state.open import read_only
 
 POLL = 0.05  # seconds between two checks whether the process has ended
 
@@ -17,50 +29,109 @@ POLL = 0.05  # seconds between two checks whether the process has ended
 def stop(instance: Instance, run_id: str, *, dry_run: bool = False) -> dict[str, Any]:
     """Send TERM to the process group of a run, and KILL after a grace period; return when its process has ended.
 
-    The run fails and is not retried. Raise ConfigError if no such run is under way, ScheduledError if the run is queued
-    and has no process yet.
+    Its slot is skipped, and the run is not retried. The steps of a chain end with it. A run that waits for its next
+    attempt ends at once; one that is queued ends as soon as it starts. Raise ConfigError if no such run is open.
     """
     runtime = open_runtime(instance)
-    with runtime.ledger() as ledger:
-        run = ledger.open_run(run_id)
-        if run is None or run.status == "waiting_retry":
-            raise ConfigError(
-                f"{run_id}: no such run is under way; `scheduled history --status running` lists those that are"
-            )
-        started = _process(runtime, run)
-        done = {"run_id": run_id, "job": run.job, "pid": started.pid, "dry_run": dry_run}
-        if dry_run:
-            return done
-        with ledger.transaction():
-            ledger.request_stop(run_id)
-    _end(started)
-    return done
+    with read_only(runtime.paths) as ledger:
+        runs = _with_steps(ledger, run_id)
+    processes = [found for run in runs if (found := _process(runtime, run)) is not None]
+    if len(runs) == 1 and not processes:
+        _refuse_ended(runtime, runs[0])
+    if not dry_run:
+        _request(runtime, run_id)
+        _end(processes)
+    return {
+        "run_id": run_id,
+        "job": runs[0].job,
+        "pid": next((started.pid for started in processes if started.run_id == run_id), None),
+        "status": runs[0].status,
+        "steps": [run.run_id for run in runs[1:]],
+        "dry_run": dry_run,
+    }
 
 
-def _process(runtime: Runtime, run: OpenRun) -> Started:
-    path = runtime.paths.results_of(run.tick)
-    records = read_records(path.read_bytes()) if path.exists() else []
+def _with_steps(ledger: Ledger, run_id: str) -> list[OpenRun]:
+    """Return an open run and the open runs of its steps, at any depth. Raise ConfigError if it is not open."""
+    if ledger.open_run(run_id) is None:
+        raise ConfigError(_not_open(ledger, run_id))
+    found = [run for run in ledger.open_runs() if run.run_id == run_id]
+    for parent in found:
+        found += [run for run in ledger.open_runs() if run.parent == parent.run_id]
+    return found
+
+
+def _not_open(ledger: Ledger, run_id: str) -> str:
+    row = ledger.run(run_id)
+    if row is None:
+        return f"{run_id}: no such run; `scheduled history --status running` lists those that are under way"
+    return f"{run_id}: has already ended ({row.status}); `scheduled history {row.job}` shows its result"
+
+
+def _request(runtime: Runtime, run_id: str) -> None:
+    """Record that the user ends the run and its steps, and settle those without a process."""
+    now, events = clock.now(), list[Event]()
+    with changing(runtime) as ledger:
+        runs = _with_steps(ledger, run_id)
+        ids = {run.run_id for run in runs}
+        for row in ledger.start_requests():
+            if row.parent in ids:
+                ledger.take_start_request(row.id)
+        for run in runs:  # a chain before its steps, so that it does not continue after them
+            events += _settle(ledger, runtime, run, now)
+    runtime.publish(events)
+
+
+def _settle(ledger: Ledger, runtime: Runtime, run: OpenRun, now: float) -> Sequence[Event]:
+    ledger.request_stop(run.run_id)
+    if run.status == "waiting_retry":
+        return give_up(ledger, runtime, run, STOPPED, int(now))
+    if run.tick == CHAIN:
+        result = chains.stopped(run, now)
+        return settle_attempt(ledger, context_of(runtime, now), run, result, Reported())
+    return ()
+
+
+def _process(runtime: Runtime, run: OpenRun) -> Started | None:
+    """Return the process that executes the attempt of *run*; None if there is none (yet, or any more)."""
     found = None
-    for record in records:
+    for record in _records(runtime, run):
         if isinstance(record, Started) and (record.run_id, record.attempt) == (run.run_id, run.attempt):
             found = record
         # The process of a handler executes several runs in turn, so it may already execute another run.
-        if isinstance(record, Ended) and (record.attempt_result.run_id, record.attempt_result.attempt) == (
-            run.run_id,
-            run.attempt,
-        ):
-            raise ConfigError(f"{run.run_id}: has just ended; `scheduled history` shows its result")
-    if found is not None:
-        return found
-    raise ScheduledError(f"{run.run_id}: is queued and has no process yet; retry when it is running")
+        if _ends(record, run):
+            return None
+    return found
 
 
-def _end(started: Started) -> None:
-    if not process.lives(started.pid, started.born):
-        return
-    process.signal_group(started.pid, signal.SIGTERM)
-    process.signal_group(started.pid, signal.SIGCONT)
+def _records(runtime: Runtime, run: OpenRun) -> Sequence[object]:
+    path = runtime.paths.results_of(run.tick)
+    return read_records(path.read_bytes()) if path.exists() else []
+
+
+def _ends(record: object, run: OpenRun) -> bool:
+    if not isinstance(record, Ended):
+        return False
+    return (record.attempt_result.run_id, record.attempt_result.attempt) == (run.run_id, run.attempt)
+
+
+def _refuse_ended(runtime: Runtime, run: OpenRun) -> None:
+    """Raise ConfigError if the attempt of *run* has ended and is not recorded in the ledger yet."""
+    if run.status != "waiting_retry" and any(_ends(record, run) for record in _records(runtime, run)):
+        raise ConfigError(f"{run.run_id}: has just ended; `scheduled history` shows its result")
+
+
+def _end(processes: Sequence[Started]) -> None:
+    alive = [started for started in processes if process.lives(started.pid, started.born)]
+    for started in alive:
+        process.signal_group(started.pid, signal.SIGTERM)
+        process.signal_group(started.pid, signal.SIGCONT)
     deadline = time.monotonic() + process.KILL_GRACE
+    for started in alive:
+        _await(started, deadline)
+
+
+def _await(started: Started, deadline: float) -> None:
     while process.lives(started.pid, started.born):
         if time.monotonic() > deadline:
             process.signal_group(started.pid, signal.SIGKILL)

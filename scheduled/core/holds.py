@@ -90,8 +90,29 @@ def may_start(
         if until is None:
             return None
         instant = max(instant, until)
+    return first_allowed(job, instant)
+
+
+def first_allowed(job: Job, instant: Instant) -> Instant:
+    """Return the first instant, from *instant* on, that is not in the quiet hours of *job*."""
     quiet_until = quiet(job.not_between, job.zone, instant) if job.not_between else None
     return instant if quiet_until is None else quiet_until
+
+
+def gate_expires(job: Job, due: Instant) -> Instant | None:
+    """Return the first instant at which a closed gate skips what is due at *due*; None if the gate has no deadline.
+
+    The time counts from the moment when quiet hours first let it run, and then by the clock, quiet or not.
+    """
+    if job.only_if is None or job.gate_deadline is None:
+        return None
+    return first_allowed(job, due) + job.gate_deadline + 1
+
+
+def request_expired(job: Job, row: StartRequest, now: float) -> bool:
+    """Return whether a closed gate skips the start request *row* of *job* at *now*."""
+    expires = gate_expires(job, int(row.at))
+    return expires is not None and now >= expires
 
 
 def is_too_late(job: Job, due: Instant, start: Instant) -> bool:

@@ -2,16 +2,23 @@
 
 import msgspec
 
+from scheduled.core.epochs import slots_of
+from scheduled.core.holds import first_allowed
 from scheduled.core.jobs import Job
 from scheduled.core.no_catch_up import SUPERSEDED
 from scheduled.core.runs import FAILED, AttemptResult, OpenRun, RunStatus, Verdict
-from scheduled.schedules.zones import MINUTE, Instant
+from scheduled.schedules.zones import DAY, MINUTE, Instant
 
 # After this many interruptions a run has failed: a job that kills its supervisor must not be retried for
 # ever.
 MAX_INTERRUPTIONS = 3
 DEFERRAL = 5 * MINUTE
 DEFERRED = "not now"
+STOPPED = "stopped"  # by hand, with `stop`
+BY_HAND = "by hand"  # with `skip`
+
+# The status of a run by the status of its last attempt; for all others it is `failed`.
+FINAL: dict[str, RunStatus] = {"timed_out": "timed_out", "interrupted": "interrupted"}
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,12 +44,12 @@ def judge(job: Job | None, run: OpenRun, attempt_result: AttemptResult, now: Ins
         return Judgement(
             status=attempt_result.status, verdict=attempt_result.status, reason=attempt_result.reason
         )
-    if run.stop_requested:
-        return Judgement(status="failed", verdict="failed", reason="stopped by hand")
+    if run.stop_requested or attempt_result.status == "stopped":  # a chain ends like its steps
+        return Judgement(status="skipped", verdict="skipped", reason=STOPPED)
     if attempt_result.status == "interrupted":
         return _judge_interrupted(job, run, attempt_result, now)
     if attempt_result.status == "deferred":
-        return _judge_deferred(job, run, now)
+        return _judge_deferred(job, run, attempt_result, now)
     attempts = run.attempt - run.deferrals
     if job is not None and not _is_outside_schedule(run) and attempts < job.retry.max_attempts:
         retry_at = now + job.retry.pause_after(attempts, run.run_id)
@@ -78,7 +85,7 @@ def _is_outside_schedule(run: OpenRun) -> bool:
 
 
 def _final(attempt_result: AttemptResult) -> RunStatus:
-    return "failed" if attempt_result.status == "deferred" else attempt_result.status
+    return FINAL.get(attempt_result.status, "failed")
 
 
 def _judge_interrupted(
@@ -87,12 +94,12 @@ def _judge_interrupted(
     if job is None or _is_outside_schedule(run):
         return Judgement(status="interrupted", verdict="failed", reason=attempt_result.reason)
     if job.on_interrupted == "skip":
-        return Judgement(status="interrupted", verdict="skipped", reason="interrupted")
+        return Judgement(status="skipped", verdict="skipped", reason="interrupted")
     if job.on_interrupted == "ask":
         return Judgement(
             status="waiting_retry",
             verdict=None,
-            reason="interrupted: use `scheduled rerun` or `scheduled skip`",
+            reason=f"interrupted: `scheduled rerun {run.run_id}` or `scheduled skip {run.job}` decides",
         )
     if run.interruptions + 1 >= MAX_INTERRUPTIONS:
         reason = f"interrupted {run.interruptions + 1} times; given up"
@@ -100,16 +107,32 @@ def _judge_interrupted(
     return Judgement(status="waiting_retry", verdict=None, retry_at=now, reason=attempt_result.reason)
 
 
-def _judge_deferred(job: Job | None, run: OpenRun, now: Instant) -> Judgement:
+def _judge_deferred(job: Job | None, run: OpenRun, attempt_result: AttemptResult, now: Instant) -> Judgement:
     """Return the new state of *run* after exit code 75 (EX_TEMPFAIL), "not now", which is no failure.
 
-    The run is retried until the gate's deadline.
+    The run is retried until `_deferral_ends`.
     """
     if job is None or _is_outside_schedule(run):
         return Judgement(status="skipped", verdict="skipped", reason=DEFERRED)
-    due = None if run.slot is None else run.slot + job.delay
-    if job.gate_deadline is not None and due is not None and now > due + job.gate_deadline:
-        return Judgement(
-            status="skipped", verdict="skipped", reason=f"{DEFERRED}; `gate_deadline` has passed"
-        )
+    began = run.first_started_at if run.first_started_at is not None else attempt_result.started_at
+    ends, why = _deferral_ends(job, run.slot, int(began))
+    if now > ends:
+        return Judgement(status="skipped", verdict="skipped", reason=f"{DEFERRED}; {why}")
     return Judgement(status="waiting_retry", verdict=None, retry_at=now + DEFERRAL, reason=DEFERRED)
+
+
+def _deferral_ends(job: Job, slot: Instant | None, began: Instant) -> tuple[Instant, str]:
+    """Return until when a run may defer itself, and the reason why it may not any more.
+
+    The time counts from the moment when *slot* could first run, or from *began* for a run without a slot. The bound is
+    the gate's deadline, else the grace, else one period; a run without a next slot has a day.
+    """
+    first = first_allowed(job, began if slot is None else slot + job.delay)
+    if job.gate_deadline is not None:
+        return first + job.gate_deadline, "its `gate_deadline` has passed"
+    if job.grace is not None:
+        return first + job.grace, "its `grace` has passed"
+    upcoming = None if slot is None else slots_of(job.schedules, slot).next_after(slot)
+    if slot is None or upcoming is None:
+        return first + DAY, "it was deferred for a day"
+    return first + upcoming - slot, "it was deferred until its next slot"

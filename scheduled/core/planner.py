@@ -7,7 +7,8 @@ import msgspec
 
 from scheduled.core import no_catch_up
 from scheduled.core.epochs import base_of, open_slots_of, span_between
-from scheduled.core.holds import Holds, hold, last_too_late, unseen
+from scheduled.core.events import Event
+from scheduled.core.holds import GATE_RECHECK, Holds, gate_expires, hold, last_too_late, unseen
 from scheduled.core.jobs import PRIORITIES, Job, keys_of
 from scheduled.core.judgement import DEFERRED
 from scheduled.core.keys import JobKey
@@ -18,10 +19,13 @@ from scheduled.core.runs import (
     OpenRun,
     Skip,
     Span,
+    StartRequest,
 )
 from scheduled.core.starts import Start, again, caught_up, requested
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
+
+BEHIND = "after "  # the beginning of the reason of a slot that is skipped because another job failed
 
 
 class JobPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,10 +38,14 @@ class JobPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """The plan of a tick: its *starts* in order, and the plan of each job and target."""
+    """The plan of a tick: its *starts* in order, and the plan of each job and target.
+
+    *events* are the events to publish once the plan is recorded: one for each skip.
+    """
 
     starts: list[Start]
     jobs: dict[JobKey, JobPlan]
+    events: tuple[Event, ...] = ()
 
 
 def plan(
@@ -104,7 +112,8 @@ def _after(
             assert start.claim.slot is not None
             first = start.coalesced[0].first if start.coalesced else start.claim.slot
             skip = Skip(
-                Span(first, start.claim.slot, start.claim.slots), f"after {key.display_name}, which failed"
+                Span(first, start.claim.slot, start.claim.slots),
+                f"{BEHIND}{key.display_name}, which failed",
             )
             return msgspec.structs.replace(found, start=None, skips=(*found.skips, skip))
     return found
@@ -142,7 +151,9 @@ def plan_job(
     due = newest if newest is not None and newest > passed else None
     requested = _requested(job_state, holds, now)
     if job_state.busy or (held and (due is not None or run is not None or requested is not None)):
-        waits: OpenReason | None = "running" if due is not None or not job_state.busy else None
+        waits: OpenReason | None = "group"
+        if job_state.busy:
+            waits = "queued" if due is not None else None
         return JobPlan(waits=waits, next_due=now, skips=skips)
     if run is not None and run.retry_at is None:
         return JobPlan(waits="ask", next_due=_upcoming(job, times, now, base))
@@ -156,10 +167,25 @@ def plan_job(
     newest = newest if until == latest else times.last_until(latest)
     held_back = hold(job, job_state.key, now, holds)
     if held_back is not None:
+        reason, ends = held_back
+        if reason == "quiet" and ends is not None:
+            oldest = times.next_after(base)
+            row = holds.oldest_start_request(job_state.key)
+            ends = min([ends, *_gate_checks(job, oldest, row, now)])
         # With `catch_up = "none"` a tick has to see each slot in time, also while older ones are held back.
         seen = _upcoming(job, times, now, base) if job.catch_up == "none" else None
-        return JobPlan(waits=held_back[0], next_due=_earliest(held_back[1], seen), skips=found.skips)
+        return JobPlan(waits=reason, next_due=_earliest(ends, seen), skips=found.skips)
     return _leading(found, newest)
+
+
+def _gate_checks(job: Job, slot: Instant | None, row: StartRequest | None, now: Instant) -> list[Instant]:
+    """Return when the gate of a job in its quiet hours has to be checked.
+
+    After its deadline a closed gate skips the slot *slot* and the start request *row*.
+    """
+    dues = [*([] if slot is None else [slot + job.delay]), *([] if row is None else [int(row.at)])]
+    expiring = (gate_expires(job, due) for due in dues)
+    return [max(expires, now + GATE_RECHECK) for expires in expiring if expires is not None]
 
 
 def _first_in_line(
@@ -179,8 +205,17 @@ def _first_in_line(
         return JobPlan(start=caught_up(job, job_state, times, base, due), next_due=now)
     if requested is not None:
         return JobPlan(start=requested, next_due=now)
+    return _nothing_due(job, job_state, times, base, now)
+
+
+def _nothing_due(job: Job, job_state: JobState, times: Timetable, base: Instant, now: Instant) -> JobPlan:
+    """Return the plan of a job of which nothing is due: its slots in jitter, and its runs without a slot."""
     retries = (other.retry_at for other in job_state.others)
-    return JobPlan(next_due=_earliest(_upcoming(job, times, now, base), *retries))
+    upcoming = _upcoming(job, times, now, base)
+    waits: OpenReason | None = "jitter" if upcoming is not None and upcoming - job.delay <= now else None
+    if any(other.retry_at is None for other in job_state.others):
+        waits = "ask"
+    return JobPlan(waits=waits, next_due=_earliest(upcoming, *retries))
 
 
 def _leading(found: JobPlan, newest: Instant | None) -> JobPlan:

@@ -42,6 +42,16 @@ class SlotRow(Keyed, frozen=True, kw_only=True):
     run_id: str | None
 
 
+class SkippedRow(Keyed, frozen=True, kw_only=True):
+    """A span of slots that were skipped together at *decided_at*, without a run."""
+
+    job: str
+    target: str = ""
+    span: Span
+    reason: str
+    decided_at: Instant
+
+
 class KnownCondition(Keyed, frozen=True, kw_only=True):
     """A condition that was true at the last check. *since* and *notified_at* are UTC seconds."""
 

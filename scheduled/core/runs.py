@@ -8,14 +8,25 @@ from scheduled.core.keys import Keyed
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import Instant
 
-AttemptStatus = Literal["success", "failed", "timed_out", "interrupted", "skipped", "deferred"]
+AttemptStatus = Literal["success", "failed", "timed_out", "interrupted", "skipped", "deferred", "stopped"]
 
 
 Verdict = Literal["success", "failed", "skipped", "coalesced"]
 
 
 OpenReason = Literal[
-    "waiting_retry", "gate", "quiet", "budget", "paused", "running", "queued", "after", "ask", "deferred"
+    "waiting_retry",
+    "gate",
+    "quiet",
+    "jitter",
+    "budget",
+    "paused",
+    "running",
+    "queued",
+    "group",
+    "after",
+    "ask",
+    "deferred",
 ]
 
 
@@ -39,7 +50,8 @@ class JobState(Keyed, frozen=True, kw_only=True):
 
     Every slot up to *position* has a verdict. *epoch* is the instant at which *schedules* came into force.
     *open_run* is the run of a slot without a verdict; *others* are runs without a slot that wait for a retry.
-    *busy* is true while any run of the job is in progress, also a manual one. *decided* are the slots after
+    *busy* is true while any run of the job is in progress, also a manual one; *claimed* if none of them has
+    started. *decided* are the slots after
     the position that already have a verdict.
     """
 
@@ -51,6 +63,7 @@ class JobState(Keyed, frozen=True, kw_only=True):
     window_start: Instant | None = None
     open_run: "OpenRun | None" = None
     busy: bool = False
+    claimed: bool = False
     others: tuple["OpenRun", ...] = ()
     decided: tuple[Instant, ...] = ()
     last_run_at: float | None = None
@@ -134,7 +147,7 @@ class OpenRun(Keyed, frozen=True, kw_only=True):
     """A run that has not ended: *status* is claimed, running or waiting_retry.
 
     A waiting run is due again at *retry_at*; if that is None, the user has to decide. *reason* and
-    *interrupted* are about the last attempt.
+    *interrupted* are about the last attempt. *first_started_at* is the start of its first ended attempt.
     """
 
     run_id: str
@@ -161,10 +174,13 @@ class OpenRun(Keyed, frozen=True, kw_only=True):
     step: int = 0
     depth: int = 0
     started_at: float | None = None
+    first_started_at: float | None = None
 
 
 class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):
     """The result of one attempt as recorded by the supervisor; `interrupted` if there is no record.
+
+    It is recorded as `stopped` if the user requested its end.
 
     *output* is the file of its output, relative to the state directory; None if it printed nothing.
     *failure_class* is the kind of failure. *model*, *tokens* and *cost* are those of an agent's session. Each

@@ -17,10 +17,30 @@ from scheduled.core.events import Event
 from scheduled.core.jobs import Job, Jobs, keys_of
 from scheduled.core.keys import JobKey, read_label
 from scheduled.core.records import CHAIN, JobRow
-from scheduled.core.runs import AFTER, FAILED, OPEN, AttemptResult, Claim, OpenRun, StartRequest
+from scheduled.core.runs import (
+    AFTER,
+    FAILED,
+    OPEN,
+    AttemptResult,
+    AttemptStatus,
+    Claim,
+    OpenRun,
+    StartRequest,
+)
 from scheduled.engine.run_claimed import RunClaimed
 from scheduled.state.ledger import Ledger, StartRequests
 
+# Events about a run. Such an event starts no job that has a run among the causes of the event.
+OF_RUNS = frozenset(
+    (
+        "job_started",
+        "job_completed",
+        "job_failed",
+        "job_skipped",
+        "job_interrupted",
+        "job_retry_scheduled",
+    )
+)
 MAX_DEPTH = 16  # the longest allowed sequence of runs that start one another; a longer one counts as a loop
 
 
@@ -40,7 +60,7 @@ def begin(jobs: Mapping[str, Job], ledger: Ledger, job: Job, claim: Claim, now: 
     progress = _progress_of(before) if before is not None and "steps" in before.payload else None
     steps = [[str(key) for name in step for key in keys_of(jobs[name])] for step in job.action.steps]
     state = progress or {**_logical_time(claim), "steps": steps, "at": 0}
-    state |= {"failures": [], "lost": 0}
+    state |= {"failures": [], "lost": 0, "stopped": 0}
     ledger.begin_chain(claim.run_id, state)
     _request_step(ledger, claim.run_id, state, claim.depth, now)
     return True
@@ -100,7 +120,11 @@ def step_ended(
     if parent is None or parent.tick != CHAIN:
         return None
     state = _progress_of(parent)
-    state = _with_failure(state, f"{child.key.display_name} failed") if status in FAILED else state
+    if status in FAILED:
+        state = _with_failure(state, f"{child.key.display_name} failed")
+    elif status == "stopped":
+        state = _with_failure(state, f"{child.key.display_name} was stopped")
+        state["stopped"] = state.get("stopped", 0) + 1
     return _continue(ledger, jobs, parent, state, now)
 
 
@@ -154,16 +178,26 @@ def _next_step(
 
 
 def _ending(parent: OpenRun, state: Mapping[str, Any], now: float) -> AttemptResult:
-    failures = "; ".join(state["failures"])
+    failures, stopped = "; ".join(state["failures"]), state.get("stopped", 0)
+    bad: AttemptStatus = "stopped" if stopped == len(state["failures"]) else "failed"
+    return _result(parent, bad if failures else "success", failures, now)
+
+
+def stopped(parent: OpenRun, now: float) -> AttemptResult:
+    """Return the result of the run of a chain that the user stops at *now*."""
+    return _result(parent, "stopped", "", now)
+
+
+def _result(parent: OpenRun, status: AttemptStatus, reason: str, now: float) -> AttemptResult:
     began = parent.started_at if parent.started_at is not None else now
     return AttemptResult(
         run_id=parent.run_id,
         attempt=parent.attempt,
-        status="failed" if failures else "success",
+        status=status,
         started_at=began,
         finished_at=now,
         duration_ms=max(0, int((now - began) * 1000)),
-        reason=failures,
+        reason=reason,
     )
 
 
@@ -184,23 +218,36 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def spread(ledger: StartRequests, jobs: Jobs, events: Iterable[Event], depth: int, now: float) -> list[str]:
+def spread(
+    ledger: Ledger, jobs: Jobs, events: Iterable[Event], depth: int, now: float, run_id: str = ""
+) -> list[str]:
     """Request starts of the jobs that subscribe to *events*, which followed from *depth* earlier starts.
 
-    Return a message for each start that is refused because it is probably part of a loop.
+    *run_id* is the run that caused the events, "" if none did. Return a message for each start that is refused
+    because it is probably part of a loop.
     """
     refused = []
     for event in events:
-        for name in subscribers(jobs, event):
+        about = event.payload.get("job") if event.name in OF_RUNS else None
+        # A job that subscribes to the events of all jobs does not mean its own.
+        wanted = [name for name in subscribers(jobs, event) if name != about]
+        causes = ledger.causes(run_id) if wanted and about is not None and run_id else frozenset()
+        for name in wanted:
             if depth >= MAX_DEPTH:
-                refused.append(
-                    f"{name}: not started by {event.name}: {depth} starts triggered one another, probably in a"
-                    " loop; check the keys `on` and `chain` of these jobs"
-                )
+                refused.append(_loop(name, event, f"{depth} starts triggered one another"))
+            elif name in causes:
+                refused.append(_loop(name, event, f"a run of {name} led to this event"))
             else:
                 for key in keys_of(jobs[name]):
                     ledger.request_start(start_request(event, key, depth), now)
     return refused
+
+
+def _loop(name: str, event: Event, why: str) -> str:
+    return (
+        f"{name}: not started by {event.name}: {why}, probably in a loop; check the keys `on` and `chain` of"
+        " these jobs"
+    )
 
 
 def start_request(event: Event, key: JobKey, depth: int) -> StartRequest:

@@ -42,7 +42,7 @@ def take(ledger: Ledger, starts: Iterable[Start], claimant: Claimant, now: float
     """Claim *starts* for *claimant*; return those that no other process has claimed."""
     taken = [start for wanted in starts if (start := _take(ledger, wanted, claimant, now)) is not None]
     for leader in (start.claim.key for start in taken if start.leads):
-        ledger.wait(leader, "running", int(now))  # later slots of the job are due too, and wait for this run
+        ledger.wait(leader, "queued", int(now))  # later slots of the job are due too, and wait for this run
     return taken
 
 

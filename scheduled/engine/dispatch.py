@@ -26,6 +26,7 @@ from scheduled.engine.planning import Gates
 from scheduled.engine.run_claimed import RunClaimed
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import ScheduledError, StateError
+from scheduled.execution import process
 from scheduled.execution.client import SupervisorClient
 from scheduled.execution.prepare import specify, unprepared
 from scheduled.execution.protocol import Ended, NotStarted, Record, Started
@@ -212,7 +213,7 @@ class Dispatcher:
     def _publish_events(self) -> None:
         """Publish the events of claims. Call it after the commit."""
         events, self._events = self._events, []
-        self._runtime.publish(events)
+        self._runtime.publish([*events, *self._follow_ups.take_events()])
 
     def _settle(self, ledger: Ledger, record: Record) -> list[Event]:
         if isinstance(record, Started):
@@ -235,11 +236,15 @@ class Dispatcher:
 
     def _started(self, ledger: Ledger, record: Started) -> list[Event]:
         ledger.started(record.run_id, record.attempt, record.at)
+        run = ledger.open_run(record.run_id)
+        if run is not None and run.stop_requested:  # by `stop` while it was queued
+            process.signal_group(record.pid, signal.SIGTERM)
         claim = self._claims.get(record.run_id)
         if claim is None:
             return []
         event = _started_event(claim, self._runtime.zone)
-        chains.spread(ledger, self._runtime.config.jobs, [event], claim.depth, clock.now())
+        jobs = self._runtime.config.jobs
+        chains.spread(ledger, jobs, [event], claim.depth, clock.now(), claim.run_id)
         return [event]
 
     def _supervisor_lost(self, ledger: Ledger) -> None:

@@ -2,8 +2,9 @@
 
 from scheduled.core import starts
 from scheduled.core.events import Event
+from scheduled.core.holds import request_expired
 from scheduled.core.records import Claimant
-from scheduled.core.runs import AttemptResult, StartRequest
+from scheduled.core.runs import AttemptResult
 from scheduled.engine import claims
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
@@ -17,14 +18,11 @@ def expire(ledger: Ledger, runtime: Runtime, gates: Gates, claimant: Claimant, n
 
     Return the events to publish.
     """
-    late = [row for row in ledger.start_requests() if row.job in gates.closed and _is_late(runtime, row, now)]
+    jobs = runtime.config.jobs
+    closed = [row for row in ledger.start_requests() if row.job in gates.closed]
+    late = [row for row in closed if request_expired(jobs[row.job], row, now)]
     taken = claims.take(ledger, [starts.requested(row, None) for row in late], claimant, now)
     return [event for start in taken for event in _skip(ledger, runtime, start.claim.run_id, now)]
-
-
-def _is_late(runtime: Runtime, row: StartRequest, now: float) -> bool:
-    deadline = runtime.config.jobs[row.job].gate_deadline
-    return deadline is not None and now - row.at > deadline
 
 
 def _skip(ledger: Ledger, runtime: Runtime, run_id: str, now: float) -> list[Event]:

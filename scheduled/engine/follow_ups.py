@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from scheduled import clock
+from scheduled.core.events import Event
 from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import AttemptResult, Claim
@@ -35,11 +36,17 @@ class FollowUps:
         self.gates = Gates()
         self.retries: dict[JobKey, int] = {}
         self.untaken: set[JobKey] = set()
+        self._events: list[Event] = []
 
     def spend(self, claim: Claim) -> None:
         """Subtract a run for a slot from the number of runs that this tick may start."""
         if self._budget is not None and claim.slot is not None:
             self._budget = max(0, self._budget - 1)
+
+    def take_events(self) -> list[Event]:
+        """Return the events of the plans since the last call, to publish after their commit."""
+        events, self._events = self._events, []
+        return events
 
     def until_retry(self) -> float | None:
         """Return the seconds until the next retry that this tick starts, or None if there is none."""
@@ -71,7 +78,7 @@ class FollowUps:
         """Return the starts of *keys* that are possible now."""
         # Slots that became due after the tick began belong to later ticks. Retries are not limited by
         # `until`.
-        starts = planning.plan_and_record(
+        plan = planning.plan_and_record(
             ledger,
             self._runtime.config,
             int(now),
@@ -79,11 +86,12 @@ class FollowUps:
             until=int(self._now),
             gates=self.gates,
             budget=self._budget,
-        ).starts
+        )
+        self._events += plan.events
         # A manual tick (`only` is empty) starts no slot afterwards either.
         return [
             start
-            for start in starts
+            for start in plan.starts
             if (start.claim.slot is None or self._only is None or start.claim.job in self._only)
             and start.claim.key not in self.untaken
         ]

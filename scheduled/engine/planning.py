@@ -11,13 +11,14 @@ import msgspec
 from scheduled.config.files import Config
 from scheduled.core import epochs, planner
 from scheduled.core.epochs import EpochChange
-from scheduled.core.holds import Holds
+from scheduled.core.events import Event
+from scheduled.core.holds import Holds, request_expired
 from scheduled.core.jobs import Job, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest
 from scheduled.core.planner import Plan
 from scheduled.core.runs import JobState, Span, Verdict
-from scheduled.engine import gaps
+from scheduled.engine import gaps, skips
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger, Positions
 
@@ -32,12 +33,29 @@ class Gates(msgspec.Struct, frozen=True):
     unchecked: frozenset[str] = frozenset()
 
 
-def register(ledger: Ledger, config: Config, now: Instant) -> None:
-    """Begin and end epochs where the configuration differs from the open epochs; *now* is in UTC seconds."""
+def register(ledger: Ledger, config: Config, now: Instant) -> list[Event]:
+    """Begin and end epochs where the configuration differs from the open epochs; *now* is in UTC seconds.
+
+    Return the events to publish after the commit: one for each skip of open slots.
+    """
     # A missing job may be defined in a configuration file that can't be read now.
     unknown = bool(config.problems)
-    for change in epochs.epoch_changes(config.jobs, ledger.job_states(), unknown, now):
+    changes = epochs.epoch_changes(config.jobs, ledger.job_states(), unknown, now)
+    for change in changes:
         _write(ledger, change, now)
+    events = [event for change in changes for event in _edited(change, config.timezone)]
+    skips.announce(ledger, config.jobs, events, now)
+    return events
+
+
+def _edited(change: EpochChange, zone: str) -> list[Event]:
+    """Return the events about the open slots that *change* skips."""
+    run, found = change.abandoned, []
+    if run is not None and run.slot is not None:
+        found.append(skips.of_run(run, "edited", zone))
+    if change.skipped is not None:
+        found.append(skips.skipped(change.key, change.skipped, "edited", zone))
+    return found
 
 
 def foreseen(ledger: Positions, config: Config, now: Instant) -> dict[JobKey, JobState]:
@@ -100,22 +118,49 @@ def plan_and_record(
 ) -> Plan:
     """Plan all jobs, or only *keys*, for slots up to *until* (default: *now*), and return the plan.
 
-    Record skipped slots, open reasons and the next due instants in the ledger. Starts are not claimed.
+    Record skipped slots, open reasons and the next due instants in the ledger. Starts are not claimed. Jobs that
+    subscribe to the event of a skip are planned as well.
     """
+    holds = holds_now(ledger, now, gates=gates, budget=budget)
+    found = _plan_and_record(ledger, config, now, only, keys, until, holds)
+    heard = skips.announce(ledger, config.jobs, found.events, now)
+    heard -= {start.claim.key for start in found.starts}
+    if not heard:
+        return found
+    left = None if budget is None else max(0, budget - len(found.starts))
+    holds = holds_now(ledger, now, gates=gates, budget=left)
+    more = _plan_and_record(ledger, config, now, only, heard, until, holds)
+    return Plan(
+        starts=[*found.starts, *more.starts],
+        jobs=found.jobs | {key: more.jobs[key] for key in heard if key in more.jobs},
+        events=(*found.events, *more.events),
+    )
+
+
+def _plan_and_record(
+    ledger: Ledger,
+    config: Config,
+    now: Instant,
+    only: Collection[str] | None,
+    keys: Collection[JobKey] | None,
+    until: Instant | None,
+    holds: Holds,
+) -> Plan:
     job_states = ledger.job_states()
     if keys is not None:
         needed = _with_those_before(config.jobs, keys)
         job_states = {key: found for key, found in job_states.items() if key in needed}
-    holds = holds_now(ledger, now, gates=gates, budget=budget)
     found = planner.plan(config.jobs, job_states, now, only, until, holds)
+    events = []
     for key, job in found.jobs.items():
         for skip in job.skips:
             record_verdict(ledger, key, skip.span, "skipped", skip.reason, None, now)
             ledger.advance(key, skip.span.last)
+            events.append(skips.skipped(key, skip.span, skip.reason, config.timezone))
         ledger.wait(key, job.waits, job.next_due)
     for key in job_states.keys() - found.jobs.keys():
         ledger.wait(key, "paused", None)  # its configuration file can't be read now
-    return found
+    return msgspec.structs.replace(found, events=tuple(events))
 
 
 def _with_those_before(jobs: Mapping[str, Job], keys: Collection[JobKey]) -> set[JobKey]:
@@ -170,16 +215,28 @@ def check_gates(
     from scheduled.engine import gates
 
     leading = {name: job for name, job in config.jobs.items() if not gated.keys().isdisjoint(_steps(job))}
-    due = planner.plan(
-        gated | leading, foreseen(ledger, config, now), now, holds=holds_now(ledger, now)
-    ).starts
-    starting = {start.claim.job for start in due}
+    job_states, holds = foreseen(ledger, config, now), holds_now(ledger, now)
+    found = planner.plan(gated | leading, job_states, now, holds=holds)
+    starting = {start.claim.job for start in found.starts}
+    starting |= _expiring(gated, job_states, found, now, holds)
     # A manual run ignores the gate of its own job. If that job is a chain, the gates of its steps apply.
     leaders = {*starting, *(request.job for request in requests)} & leading.keys()
     needed = gated.keys() & {*starting, *(name for leader in leaders for name in _steps(leading[leader]))}
     return Gates(
         closed=gates.closed(map(gated.__getitem__, needed)), unchecked=frozenset(gated.keys() - needed)
     )
+
+
+def _expiring(
+    gated: Mapping[str, Job], job_states: Mapping[JobKey, JobState], found: Plan, now: Instant, holds: Holds
+) -> set[str]:
+    """Return the jobs in their quiet hours of which a closed gate skips slots or start requests now."""
+    quiet = {key.job for key, job in found.jobs.items() if job.waits == "quiet"}
+    jobs = {name: gated[name] for name in quiet & gated.keys() if gated[name].gate_deadline is not None}
+    closed = planner.plan(jobs, job_states, now, holds=msgspec.structs.replace(holds, closed=frozenset(jobs)))
+    late = {key.job for key, job in closed.jobs.items() if any(skip.reason == "gate" for skip in job.skips)}
+    requests = [row for row in holds.start_requests if row.job in jobs]
+    return late | {row.job for row in requests if request_expired(jobs[row.job], row, now)}
 
 
 def _steps(job: Job) -> Iterable[str]:

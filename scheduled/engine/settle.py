@@ -78,7 +78,7 @@ def settle_attempt(
     ledger: Ledger, context: SettleContext, run: OpenRun, attempt_result: AttemptResult, reported: Reported
 ) -> list[Event]:
     """Record the result and the report of an attempt; return the events to publish after the commit."""
-    attempt_result = _with_outcome(attempt_result, reported)
+    attempt_result = _stopped(run, _with_outcome(attempt_result, reported))
     judgement = judge(context.jobs.get(run.job), run, attempt_result, int(context.now))
     _record(ledger, run, attempt_result, judgement, reported, int(context.now))
     events = _take_report(ledger, run, reported, context.now)
@@ -86,14 +86,15 @@ def settle_attempt(
     events.append(_end_event(run, attempt_result, judgement, context.zone))
     events += _start_followers(ledger, context, run, judgement, events)
     if judgement.verdict:
-        events += step_over(ledger, context, run, judgement.status)
+        ended = "stopped" if attempt_result.status == "stopped" else judgement.status
+        events += step_over(ledger, context, run, ended)
     return events
 
 
 def step_over(ledger: Ledger, context: SettleContext, run: OpenRun, status: str) -> list[Event]:
     """Continue the chain to which *run* belongs, if any, after *run* ended with *status*.
 
-    Return the events to publish.
+    *status* is `stopped` if the user stopped the run. Return the events to publish.
     """
     ended = chains.step_ended(ledger, context.jobs, run, status, context.now) if run.parent else None
     return _chain_over(ledger, context, ended)
@@ -176,6 +177,13 @@ def _with_outcome(attempt_result: AttemptResult, reported: Reported) -> AttemptR
     )
 
 
+def _stopped(run: OpenRun, attempt_result: AttemptResult) -> AttemptResult:
+    """Replace the status of an attempt that the user stopped; one that ended well all the same keeps it."""
+    if not run.stop_requested or attempt_result.status in ("success", "skipped"):
+        return attempt_result
+    return msgspec.structs.replace(attempt_result, status="stopped")
+
+
 def _take_report(ledger: Conditions, run: OpenRun, reported: Reported, now: float) -> list[Event]:
     for line in reported.counts:
         ledger.count(run.key, line.name, line.amount)
@@ -208,7 +216,7 @@ def _start_followers(
     """
     if judgement.verdict == "success":
         chains.followers(ledger, context.jobs, run.job, run.depth, context.now)
-    refused = chains.spread(ledger, context.jobs, events, run.depth, context.now)
+    refused = chains.spread(ledger, context.jobs, events, run.depth, context.now, run.run_id)
     return [Event(name="event_refused", payload={"job": run.job, "reason": text}) for text in refused]
 
 
@@ -218,7 +226,7 @@ def _end_event(
     if judgement.verdict is None:
         name = "job_interrupted" if judgement.retry_at is None else "job_retry_scheduled"
     else:
-        name = {"success": "job_completed", "skipped": "job_skipped"}.get(judgement.status, "job_failed")
+        name = {"success": "job_completed", "skipped": "job_skipped"}.get(judgement.verdict, "job_failed")
     payload = {
         "job": run.job,
         **({"target": run.target} if run.target else {}),
@@ -230,4 +238,6 @@ def _end_event(
         "duration_ms": attempt_result.duration_ms,
         "exit_code": attempt_result.exit_code,
     }
+    if name == "job_skipped":
+        payload["slots"] = int(run.slot is not None)  # older slots of the run are coalesced, not skipped
     return Event(name=name, payload=payload)

@@ -11,8 +11,8 @@ from scheduled import clock
 from scheduled.core.events import Event
 from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest
+from scheduled.core.planner import Plan
 from scheduled.core.records import Claimant
-from scheduled.core.starts import Start
 from scheduled.engine import claims, clock_steps, gaps, intake, leftovers, planning, pruning, publish
 from scheduled.engine.dispatch import Dispatcher
 from scheduled.engine.planning import Gates
@@ -60,15 +60,16 @@ def tick(
         with ledger.transaction():
             ledger.saw_host(claimant.host, runtime.host_name, now)
             collected = intake.collect(ledger, runtime, claimant, gates, now)
-            planning.register(ledger, runtime.config, int(now))
+            edited = planning.register(ledger, runtime.config, int(now))
             due = _due(ledger, runtime, now, gates, only)
             requested, result.busy = claims.manual_starts(ledger, runtime.config, manual, claimant, int(now))
-            able = dispatcher.take(ledger, [*due, *requested], gates)
+            able = dispatcher.take(ledger, [*due.starts, *requested], gates)
         if runtime.claimed is not None and able and (requested or not manual):
             runtime.claimed()  # from here on the request can't be refused: a waiting caller may return
         intake.publish(runtime, collected)
         runtime.remove_obsolete()
         leftovers.remove(ledger, runtime)
+        runtime.publish([*edited, *due.events])
         result.unrecorded = dispatcher.follow(ledger)
         undelivered = outbox.deliver(ledger, runtime.route, int(clock.now()))
         pruning.prune(runtime, ledger, clock.now())
@@ -79,14 +80,12 @@ def tick(
     return result
 
 
-def _due(
-    ledger: Ledger, runtime: Runtime, now: float, gates: Gates, only: Collection[str] | None
-) -> list[Start]:
+def _due(ledger: Ledger, runtime: Runtime, now: float, gates: Gates, only: Collection[str] | None) -> Plan:
     budget = runtime.config.max_runs
     found = planning.plan_and_record(ledger, runtime.config, int(now), only=only, gates=gates, budget=budget)
     if only is None:
         gaps.remember_tick(ledger, runtime.config.jobs, int(now))
-    return found.starts
+    return found
 
 
 def _name(now: float) -> str:
@@ -116,6 +115,7 @@ def _finish(
         config, messages = runtime.config, [*runtime.problems, *new]
         found = problems.current(ledger, config.jobs, [*config.problems, *config.warnings], messages)
         news = problems.news(ledger, found, now)
+    runtime.publish(plan.events)
     publish.snapshot(runtime, ledger, plan, now)
     return news
 

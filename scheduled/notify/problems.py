@@ -8,12 +8,13 @@ from scheduled.core.judgement import decides_health
 from scheduled.core.keys import JobKey, read_label
 from scheduled.core.records import JobRow, RunRow
 from scheduled.core.runs import FAILED
+from scheduled.notify import never_run
 from scheduled.printable import printable
 from scheduled.schedules.zones import DAY
 from scheduled.state.ledger import Conditions, Ledger
 
 FAILING = "job"
-OF_JOB = (FAILING, "ask")  # the kinds of problem that concern one job, or one target of it
+OF_JOB = (FAILING, "ask", "skipped")  # the kinds of problem that concern one job, or one target of it
 OWNER = JobKey(
     ""
 )  # the owner of these conditions in the ledger: scheduled itself. The name of a job is never empty.
@@ -80,16 +81,17 @@ def current(ledger: Ledger, jobs: Jobs, problems: Iterable[str], messages: Itera
     """Return the texts of all current problems, by key.
 
     They are the *problems* of the configuration, the *messages* of this tick, and one text for each of the *jobs* that
-    is failing or waits for a decision of the user.
+    is failing, waits for a decision of the user or does not get to run.
     """
     found = {f"config:{problem}": problem for problem in problems}
     found |= {name_of(key): text for key, text in failing(ledger, jobs).items()}
-    for row in ledger.job_rows():
-        if row.job in jobs and row.open_reason == "ask":
-            found[f"ask:{row.key}"] = (
-                f"{row.key.display_name}: was interrupted and waits for a decision: "
-                f"run scheduled rerun, or scheduled skip {row.job}"
+    for waiting in ledger.open_runs():
+        if waiting.job in jobs and waiting.status == "waiting_retry" and waiting.retry_at is None:
+            found[f"ask:{waiting.key}"] = (
+                f"{waiting.key.display_name}: was interrupted and waits for a decision: "
+                f"scheduled rerun {waiting.run_id}, or scheduled skip {waiting.job}"
             )
+    found |= never_run.problems(ledger, jobs)
     for text in map(printable, messages):
         found.setdefault(f"tick:{text}", text)
     return found

@@ -162,5 +162,9 @@ def _start(job: Job, start: Start, zone: str) -> dict[str, Any]:
 
 def _wait(job: Job, key: JobKey, plans: Mapping[JobKey, JobPlan]) -> dict[str, Any]:
     waits = plans[key].waits
-    reason = {"reason": f"waits for {' and '.join(job.after)}"} if waits == "after" else {}
+    reasons = {
+        "after": f"waits for {' and '.join(job.after)}",
+        "ask": f"waits for your decision: `scheduled explain {job.name}`",
+    }
+    reason = {"reason": reasons[waits]} if waits in reasons else {}
     return {"job": job.name, "target": key.target or None, "open_reason": waits, **reason}

@@ -141,7 +141,9 @@ def _step(view: View, run: OpenRun) -> str:
 
 def _waits(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:
     run = job_state.open_run
-    if plan.waits == "running":
+    if plan.waits == "ask":
+        run = run or next(other for other in job_state.others if other.retry_at is None)
+    if plan.waits == "group":
         return f"It waits: {', '.join(view.holders(job)) or 'a job'} of its group {job.group!r} is running."
     if plan.waits == "ask" and run is not None:
         return (

@@ -7,7 +7,7 @@ from scheduled import clock
 from scheduled.clock import stamp
 from scheduled.config.files import load_config
 from scheduled.core.jobs import keys_of
-from scheduled.core.records import RunRow, SlotRow
+from scheduled.core.records import RunRow, SkippedRow, SlotRow
 from scheduled.core.runs import RunStatus
 from scheduled.errors import ConfigError, UnknownError, require_between
 from scheduled.instance import Instance
@@ -32,9 +32,9 @@ def history(
     status: str | None = None,
     limit: int = 20,
 ) -> list[dict[str, Any]]:
-    """Return the newest *limit* runs, of one job or of all, newest first.
+    """Return the newest *limit* runs and skipped spans of slots, of one job or of all, newest first.
 
-    *since* is an age such as `2h`, or an ISO 8601 instant. Raise ConfigError if an argument is not valid.
+    A span of slots that were skipped without a run has no `run_id`; it is listed at the time of the decision. *since* is an age such as `2h`, or an ISO 8601 instant. Raise ConfigError if an argument is not valid.
     """
     require_between("limit", limit, 1, MOST)
     found = load_config(instance.config_file)
@@ -44,7 +44,12 @@ def history(
     wanted = _checked_status(status)
     with read_only(instance.paths) as ledger:
         rows = ledger.history(job=job, limit=limit, since=first, status=wanted)
-        return [_run(row, found.timezone) for row in rows]
+        dated = [(row.claimed_at, _run(row, found.timezone)) for row in rows]
+        if wanted in (None, "skipped"):
+            spans = ledger.skipped(job=job, limit=limit, since=first)
+            dated += [(row.decided_at, skipped_span(row, found.timezone)) for row in spans]
+    dated.sort(key=lambda entry: entry[0], reverse=True)
+    return [document for _, document in dated[:limit]]
 
 
 def one_run(instance: Instance, run_id: str) -> dict[str, Any]:
@@ -82,6 +87,28 @@ def _run(row: RunRow, zone: str) -> dict[str, Any]:
         "host": row.host_name or row.host,
         "host_id": row.host,
         "result": row.result,
+    }
+
+
+def skipped_span(row: SkippedRow, zone: str) -> dict[str, Any]:
+    """Return slots that were skipped without a run, with the fields of a run; they are named by the newest slot."""
+    return {
+        "run_id": None,
+        "job": row.job,
+        "target": row.target or None,
+        "scheduled_for": stamp(row.span.last, zone),
+        "slots": row.span.count,
+        "trigger": "schedule",
+        "attempt": 0,
+        "status": "skipped",
+        "reason": row.reason or None,
+        "started_at": None,
+        "finished_at": stamp(row.decided_at, zone),
+        "duration_ms": None,
+        "exit_code": None,
+        "host": None,
+        "host_id": None,
+        "result": None,
     }
 
 

@@ -49,7 +49,7 @@ def _line(view: View, job: Job) -> dict[str, Any]:
         "paused": is_paused(view, key),
         "priority": job.priority,
         "next_run": stamp(view.next_run(job, key), view.zone),
-        "open_reason": (row.open_reason if row else None) if job.enabled else None,
+        "open_reason": view.open_reason(key) if job.enabled else None,
         "running": view.is_running(key),
         "last_run": stamp(row.last_run_at if row else None, view.zone),
         "last_status": row.last_status if row else None,

@@ -180,7 +180,7 @@ def _job(view: View, row: JobRow, *, failing: bool) -> dict[str, Any]:
         "schedule": describe(view, job),
         "zone": job.zone,
         "next_run": stamp(row.next_due, zone),
-        "open_reason": row.open_reason,
+        "open_reason": view.open_reason(row.key),
         "running": view.is_running(row.key),
         "last_run": stamp(row.last_run_at, zone),
         "last_status": row.last_status,

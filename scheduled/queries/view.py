@@ -13,7 +13,7 @@ from scheduled.core.jobs import DEFAULT_CADENCE, Job
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan, busy_groups, plan_job
 from scheduled.core.records import JobRow
-from scheduled.core.runs import JobState
+from scheduled.core.runs import JobState, OpenReason
 from scheduled.engine import planning
 from scheduled.instance import Instance
 from scheduled.schedules.zones import Instant
@@ -63,9 +63,16 @@ class View(msgspec.Struct, kw_only=True):
         return self.config.jobs[name].group if name in self.config.jobs else ""
 
     def is_running(self, key: JobKey) -> bool:
-        """Return whether a run of *key* is under way."""
+        """Return whether a run of *key* has started and has not ended."""
         job_state = self.job_states.get(key)
-        return job_state is not None and job_state.busy
+        return job_state is not None and job_state.busy and not job_state.claimed
+
+    def open_reason(self, key: JobKey) -> OpenReason | None:
+        """Return why *key* has open slots, or why its claimed run has not started; None if neither is the case."""
+        job_state, row = self.job_states.get(key), self.rows.get(key)
+        if job_state is not None and job_state.claimed and key.job in self.config.jobs:
+            return "group" if self.holders(self.config.jobs[key.job]) else "queued"
+        return row.open_reason if row is not None else None
 
     def next_run(self, job: Job, key: JobKey) -> Instant | None:
         """Return when *key*, of *job*, can start next; None if it will not, or if a pause has no end.

@@ -2,13 +2,14 @@
 
 import sqlite3
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import Any
 
 import msgspec
 
 from scheduled.core.keys import JobKey
-from scheduled.core.records import AttemptRow, RunRow
-from scheduled.core.runs import FAILED
+from scheduled.core.records import AttemptRow, RunRow, SkippedRow
+from scheduled.core.runs import FAILED, Span
 from scheduled.schedules.zones import Instant
 from scheduled.state.sqlite.runs import OPEN_STATUSES
 
@@ -19,6 +20,28 @@ _RUN = """
            iif(trigger IN ('manual', 'chain'), json_extract(payload, '$.scheduled_for'), NULL),
            (SELECT name FROM hosts WHERE hosts.host = runs.host), result FROM runs
 """
+# The payload of an event about a run names the run. UNION ends the recursion if a payload names a later run.
+_CAUSES = """
+    WITH RECURSIVE led (run_id) AS (
+        SELECT :run_id
+        UNION
+        SELECT iif(parent != '', parent, json_extract(payload, '$.run_id')) FROM runs JOIN led USING (run_id)
+        WHERE trigger IN ('event', 'chain')
+    )
+    SELECT job FROM runs JOIN led USING (run_id)
+"""
+# The conditions must be those of the index slots_skipped.
+_SKIPPED = """
+    SELECT job, target, first, last, count, reason, decided_at FROM slots
+    WHERE verdict = 'skipped' AND run_id IS NULL"""
+_NEWEST_DECIDED = """
+    SELECT first, last, count, reason, verdict, run_id, decided_at FROM slots
+    WHERE job = ? AND target = ? AND first <= ? AND verdict IS NOT NULL ORDER BY first DESC LIMIT ?"""
+_SKIPPED_LAST = """
+    SELECT jobs.job, jobs.target, position FROM jobs JOIN epochs USING (job, target) WHERE ends_at IS NULL AND EXISTS (
+        SELECT 1 FROM slots WHERE slots.job = jobs.job AND slots.target = jobs.target AND verdict = 'skipped'
+        AND run_id IS NULL AND first = (SELECT max(first) FROM slots newest WHERE newest.job = jobs.job
+        AND newest.target = jobs.target AND newest.verdict IS NOT NULL AND newest.first <= position))"""
 
 
 def _attempt_row(row: tuple[Any, ...]) -> AttemptRow:
@@ -62,6 +85,11 @@ class History:
         )
         return [_attempt_row(row) for row in rows]
 
+    def causes(self, run_id: str) -> frozenset[str]:
+        """See `History.causes`."""
+        rows = self._db.execute(_CAUSES, {"run_id": run_id})
+        return frozenset(job for (job,) in rows)
+
     def history(
         self,
         *,
@@ -91,6 +119,37 @@ class History:
             f"{_RUN} {where} ORDER BY claimed_at DESC, run_id DESC LIMIT ?", (*given.values(), limit)
         )
         return [self._run_row(row) for row in rows]
+
+    def skipped(
+        self, *, job: str | None = None, limit: int = 20, since: float | None = None
+    ) -> list[SkippedRow]:
+        """See `History.skipped`."""
+        given = {"job = ?": job, "decided_at >= ?": since}
+        filters = {condition: value for condition, value in given.items() if value is not None}
+        rows = self._db.execute(
+            f"{' AND '.join([_SKIPPED, *filters])} ORDER BY decided_at DESC, first DESC LIMIT ?",
+            (*filters.values(), limit),
+        )
+        return [
+            SkippedRow(job=job, target=target, span=Span(first, last, count), reason=reason, decided_at=at)
+            for job, target, first, last, count, reason, at in rows
+        ]
+
+    def last_skips(self, limit: int) -> dict[JobKey, list[SkippedRow]]:
+        """See `History.last_skips`."""
+        if not self.skipped(limit=1):
+            return {}
+        found = {}
+        for job, target, position in self._db.execute(_SKIPPED_LAST).fetchall():
+            rows = self._db.execute(_NEWEST_DECIDED, (job, target, position, limit))
+            skips = takewhile(lambda row: row[4] == "skipped" and row[5] is None, rows)
+            found[JobKey(job, target)] = [
+                SkippedRow(
+                    job=job, target=target, span=Span(first, last, count), reason=reason, decided_at=at
+                )
+                for first, last, count, reason, _, _, at in skips
+            ]
+        return found
 
     def prune(self, before: Instant, keep_runs: int, limit: int) -> tuple[list[str], bool]:
         """See `History.prune`."""

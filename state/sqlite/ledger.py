@@ -78,6 +78,7 @@ class SqliteLedger(Positions, Runs, StartRequests, History, Conditions, Override
         check_values(self.slot_rows())
         check_values(row.span for row in self.slot_rows())
         check_values(self.history(limit=-1))
+        check_values(self.skipped(limit=-1))
         check_values(self.open_runs())
         check_values(self.conditions())
         check_values(self.outbox())

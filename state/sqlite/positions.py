@@ -31,6 +31,7 @@ class Positions:
         runs = open_runs(self._db)
         waiting = {run.key: run for run in runs if run.slot is not None}
         busy = {run.key for run in runs if run.status != "waiting_retry"}
+        started = {run.key for run in runs if run.status == "running"}
         others: dict[JobKey, tuple[OpenRun, ...]] = {}
         for run in runs:
             if run.slot is None and run.status == "waiting_retry":
@@ -52,6 +53,7 @@ class Positions:
                 last_run_at=last_run_at,
                 open_run=waiting.get(key),
                 busy=key in busy,
+                claimed=key in busy and key not in started,
                 others=others.get(key, ()),
                 decided=decided.get(key, ()),
             )
@@ -141,6 +143,14 @@ class Positions:
             " reason = excluded.reason, run_id = excluded.run_id, decided_at = excluded.decided_at"
             " WHERE verdict IS NULL",
             (*key, span.first, span.last, span.count, verdict, reason, run_id, at),
+        )
+
+    def reopen(self, key: JobKey, first: Instant) -> None:
+        """See `Positions.reopen`."""
+        self.cut(key, first, None)
+        self._db.execute(
+            "UPDATE jobs SET position = ? WHERE job = ? AND target = ? AND position >= ?",
+            (first - 1, *key, first),
         )
 
     def row_at(self, key: JobKey, instant: Instant) -> SlotRow | None:

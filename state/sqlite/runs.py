@@ -25,7 +25,8 @@ _OPEN_RUN = f"""
     SELECT run_id, job, target, slot, status, attempt, slots, trigger, tick, boot, host, retry_at, window_start,
            interruptions, deferrals, stop_requested, reason,
            exists(SELECT 1 FROM attempts a WHERE a.run_id = runs.run_id AND a.attempt = runs.attempt
-                  AND a.status = 'interrupted'), event, payload, parent, step, depth, started_at FROM runs WHERE status IN {OPEN_STATUSES}
+                  AND a.status = 'interrupted'), event, payload, parent, step, depth, started_at,
+           (SELECT min(started_at) FROM attempts a WHERE a.run_id = runs.run_id) FROM runs WHERE status IN {OPEN_STATUSES}
 """  # noqa: S608 - a constant
 
 

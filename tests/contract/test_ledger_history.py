@@ -124,3 +124,37 @@ def test_pruning_keeps_the_same_number_of_runs_for_each_target(ledger):
         gone = ledger.prune(0, 2, 100)
 
     assert sorted(gone[0]) == ["a0", "b0"]
+
+
+def test_skipped_spans_are_newest_first_and_exclude_slots_with_a_run(ledger):
+    for job, span, run_id, at in (
+        ("job", Span(HOUR, 3 * HOUR, 3), None, 10),
+        ("other", Span(HOUR, HOUR, 1), None, 30),
+        ("job", Span(9 * HOUR, 9 * HOUR, 1), None, 20),
+        ("job", Span(8 * HOUR, 8 * HOUR, 1), "run-x", 40),
+    ):
+        with ledger.transaction():
+            ledger.record_verdict(JobKey(job), span, "skipped", "late", run_id, at)
+    with ledger.transaction():
+        ledger.record_verdict(JobKey("job"), Span(5 * HOUR, 5 * HOUR, 1), "coalesced", "", None, 50)
+
+    assert [(row.job, row.span.count, row.decided_at) for row in ledger.skipped()] == [
+        ("other", 1, 30), ("job", 1, 20), ("job", 3, 10),
+    ]  # fmt: skip
+    assert [row.span.first for row in ledger.skipped(job="job", limit=1)] == [9 * HOUR]
+    assert [row.decided_at for row in ledger.skipped(since=20, limit=-1)] == [30, 20]
+
+
+def test_the_causes_of_a_run_are_the_jobs_that_led_to_it(ledger):
+    with ledger.transaction():
+        for run_id, job, values in (
+            ("r1", "backup", {"trigger": "schedule"}),
+            ("r2", "all", {"trigger": "event", "payload": {"run_id": "r1"}}),
+            ("r3", "step", {"trigger": "chain", "parent": "r2"}),
+            ("r4", "alarm", {"trigger": "event", "payload": {"run_id": "r3"}}),
+            ("r5", "other", {"trigger": "manual", "payload": {"run_id": "r1"}}),
+        ):
+            ledger.claim(a_claim(None, run_id=run_id, job=job, **values), CLAIMANT, 1.0)
+
+    assert ledger.causes("r4") == {"alarm", "step", "all", "backup"}
+    assert (ledger.causes("r5"), ledger.causes("nothing")) == ({"other"}, frozenset())

@@ -281,13 +281,99 @@ def test_a_file_in_the_spool_is_an_event_and_an_invalid_file_is_moved_aside(worl
     assert done.stderr.count("moved to ") == 2
 
 
-def test_a_loop_of_events_is_stopped_and_reported(world: World) -> None:
-    world.configure(job("loop", world, 'on = "job_completed"') + job("a", world))
+def test_a_job_that_subscribes_to_the_events_of_all_jobs_does_not_mean_its_own(world: World) -> None:
+    alarm = job("alarm", world, 'on = "job_failed"', code=1)
+    world.configure(alarm + job("heard", world, 'on = "job_completed"') + job("a", world, code=1))
 
     done = world.run("run", "a")
 
-    assert ran(world) == ["a", *["loop"] * 16]
-    assert "16 starts triggered one another" in done.stderr
+    assert (ran(world), done.returncode) == (["a", "alarm"], 1)
+    assert "triggered one another" not in done.stderr
+
+
+def test_a_loop_of_events_is_stopped_and_reported(world: World) -> None:
+    pair = job("x", world, 'on = "job_completed"') + job("y", world, 'on = "job_completed"')
+    world.configure(pair + job("a", world))
+
+    done = world.run("run", "a")
+
+    assert ran(world)[0] == "a" and sorted(ran(world)[1:]) == ["x", "x", "y", "y"]
+    assert "a run of x led to this event, probably in a loop" in done.stderr
+
+
+def test_skipped_slots_are_events_that_start_jobs_in_the_same_tick(world: World) -> None:
+    world.configure(
+        'timezone = "UTC"\n'
+        + job("late", world, 'cron = "0 * * * *"\ngrace = "10m"')
+        + job("failing", world, 'cron = "30 12 * * *"', code=1)
+        + job("behind", world, 'cron = "30 12 * * *"\nafter = ["failing"]')
+        + f"""[jobs.heard]\non = "job_skipped"\ncommand = 'echo "$SCHEDULED_EVENT_DATA" >> {world.root}/heard'\n"""
+    )
+    world.run("run", at="2026-03-10 09:55:05")
+    done = world.run("run", at="2026-03-10 12:30:05")
+
+    heard = [json.loads(line) for line in (world.root / "heard").read_text().splitlines()]
+    assert [(event["job"], event["reason"], event["scheduled_for"], event["slots"]) for event in heard] == [
+        ("late", "late", "2026-03-10T12:00:00+00:00", 3),
+        ("behind", "after failing, which failed", "2026-03-10T12:30:00+00:00", 1),
+    ]
+    assert ran(world) == ["failing"]
+    assert "late" not in done.stderr
+    found = world.json("history", "--status", "skipped", at="2026-03-10 12:31:05")
+    rows = [(run["job"], run["run_id"], run["reason"], run["slots"]) for run in found]
+    assert sorted(rows) == [("behind", None, "after failing, which failed", 1), ("late", None, "late", 3)]
+    logged = (world.state / "scheduled.log").read_text()
+    assert "job_skipped job=late status=skipped reason=late" in logged
+
+
+def test_stop_ends_a_chain_with_its_steps(world: World, until) -> None:
+    world.configure(
+        '[jobs.all]\nchain = ["a", "b"]\nretry = { max_attempts = 3, delay = "1s" }\n'
+        f'[jobs.a]\ncommand = "echo a >> {world.root}/ran; sleep 100"\n' + job("b", world)
+    )
+    runner = world.start("run", "all")
+    until(lambda: ran(world) == ["a"])
+    whole = next(run["run_id"] for run in world.json("history") if run["job"] == "all")
+    step = next(run["run_id"] for run in world.json("history") if run["job"] == "a")
+
+    done = world.json("stop", whole)
+
+    assert runner.wait(timeout=30) == 0
+    assert (done["pid"], done["steps"]) == (None, [step])
+    found = {run["job"]: (run["status"], run["reason"]) for run in world.json("history")}
+    assert found == {"all": ("skipped", "stopped"), "a": ("skipped", "stopped")}
+    assert "has already ended (skipped)" in world.run("stop", whole).stderr
+
+
+def test_a_chain_ends_when_its_step_is_stopped(world: World, until) -> None:
+    world.configure(
+        '[jobs.all]\nchain = ["a", "b"]\nretry = { max_attempts = 3, delay = "1s" }\n'
+        f'[jobs.a]\ncommand = "echo a >> {world.root}/ran; sleep 100"\n' + job("b", world)
+    )
+    runner = world.start("run", "all")
+    until(lambda: ran(world) == ["a"])
+
+    world.run("stop", next(run["run_id"] for run in world.json("history") if run["job"] == "a"))
+
+    assert runner.wait(timeout=30) == 0
+    found = {run["job"]: (run["status"], run["reason"]) for run in world.json("history")}
+    assert found == {"all": ("skipped", "stopped"), "a": ("skipped", "stopped")}
+
+
+def test_stop_ends_a_run_that_waits_for_its_next_attempt(world: World) -> None:
+    world.configure(
+        job("a", world, 'cron = "0 12 * * *"\nretry = { max_attempts = 3, delay = "1h" }', code=1)
+    )
+    world.run("run", at="2026-03-10 11:59:05")
+    world.run("run", at="2026-03-10 12:00:05")
+    (run,) = world.json("history", at="2026-03-10 12:01:05")
+
+    done = world.json("stop", run["run_id"], at="2026-03-10 12:01:05")
+
+    assert done["status"] == "waiting_retry"
+    (run,) = world.json("history", at="2026-03-10 12:02:05")
+    assert (run["status"], run["reason"]) == ("skipped", "stopped")
+    assert world.json("audit", at="2026-03-10 12:03:05")["ok"]
 
 
 def test_a_boot_starts_reboot_jobs_once_except_at_the_first_tick(world: World) -> None:

@@ -22,7 +22,7 @@ def configured(world: World, *lines: str, top: str = "") -> None:
 
 
 def runs(world: World) -> list[tuple[str, str, int, int]]:
-    """Return slot, status, number of slots and attempt of every run, oldest first."""
+    """Return slot, status, number of slots and attempt of every run and every skipped span (attempt 0), oldest first."""
     found = reversed(world.json("history", at="2026-03-20 00:00:00"))
     return [(run["scheduled_for"][5:16], run["status"], run["slots"], run["attempt"]) for run in found]
 
@@ -120,7 +120,8 @@ def test_catch_up_all_runs_each_slot_oldest_first(world: World) -> None:
 
     world.run("run", at="2026-03-10 16:30:00")
 
-    assert runs(world) == [(f"03-10T{hour}:00", "success", 1, 1) for hour in (14, 15, 16)]
+    done = [(f"03-10T{hour}:00", "success", 1, 1) for hour in (14, 15, 16)]
+    assert runs(world) == [("03-10T13:00", "skipped", 2, 0), *done]
     assert world.sql("SELECT count, verdict, reason FROM slots WHERE verdict = 'skipped'") == [
         (2, "skipped", "catch_up_limit")
     ]
@@ -134,7 +135,7 @@ def test_catch_up_none_skips_missed_slots_and_runs_punctual_ones(world: World) -
     world.run("run", at="2026-03-10 15:30:00")
     world.run("run", at="2026-03-10 16:04:00")
 
-    assert runs(world) == [("03-10T16:00", "success", 1, 1)]
+    assert runs(world) == [("03-10T15:00", "skipped", 4, 0), ("03-10T16:00", "success", 1, 1)]
     assert world.sql("SELECT count, reason FROM slots WHERE verdict = 'skipped'") == [(4, "missed")]
     assert audited(world)
 
@@ -145,7 +146,8 @@ def test_a_slot_later_than_its_grace_is_skipped(world: World) -> None:
 
     world.run("run", at="2026-03-10 13:30:00")
 
-    assert (runs(world), world.sql("SELECT verdict, reason FROM slots")) == ([], [("skipped", "late")])
+    assert runs(world) == [("03-10T12:00", "skipped", 1, 0)]
+    assert world.sql("SELECT verdict, reason FROM slots") == [("skipped", "late")]
 
 
 def test_a_tick_leaves_runs_beyond_its_budget_to_the_next_tick(world: World) -> None:

@@ -1,4 +1,4 @@
-"""`stop` only ends a process that still executes the requested attempt."""
+"""`stop` only ends a process that still executes the requested attempt; what has no process ends without one."""
 
 from types import SimpleNamespace
 
@@ -6,12 +6,12 @@ import pytest
 
 from scheduled.commands import stop
 from scheduled.core.runs import AttemptResult
-from scheduled.errors import ConfigError, ScheduledError
+from scheduled.errors import ConfigError
 from scheduled.execution.protocol import Ended, Started, encode
 from scheduled.paths import Paths
 from scheduled.state import directories
 
-RUN = SimpleNamespace(run_id="mail-1", attempt=2, tick="tick")
+RUN = SimpleNamespace(run_id="mail-1", attempt=2, tick="tick", status="running")
 
 
 @pytest.fixture
@@ -47,12 +47,13 @@ def test_the_process_is_that_of_the_current_attempt(runtime):
 def test_a_process_that_already_executes_another_run_is_not_stopped(runtime):
     write(runtime, started("mail-1", 2), ended("mail-1", 2), started("metrics-1", 1))
 
+    assert stop._process(runtime, RUN) is None
     with pytest.raises(ConfigError, match="mail-1: has just ended"):
-        stop._process(runtime, RUN)
+        stop._refuse_ended(runtime, RUN)
 
 
 def test_a_queued_run_has_no_process(runtime):
     write(runtime, started("health-1", 1))
 
-    with pytest.raises(ScheduledError, match="has no process yet"):
-        stop._process(runtime, RUN)
+    assert stop._process(runtime, RUN) is None
+    stop._refuse_ended(runtime, RUN)

@@ -147,7 +147,7 @@ def test_grace_skips_nothing_while_a_run_waits_for_its_retry():
 def test_while_a_run_is_in_progress_nothing_is_skipped():
     found = planned("09:00", "14:30", catch_up="none", busy=True)
 
-    assert (found.start, found.waits, found.skips) == (None, "running", ())
+    assert (found.start, found.waits, found.skips) == (None, "queued", ())
 
 
 def test_slots_after_the_end_of_the_plan_belong_to_later_ticks():

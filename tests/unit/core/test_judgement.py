@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from scheduled.core import judgement
-from scheduled.core.jobs import Action, Job, Retry
+from scheduled.core.jobs import Action, Job, Retry, Window
 from scheduled.core.keys import JobKey
 from scheduled.core.run_ids import slot_run_id
 from scheduled.core.runs import AttemptResult, OpenRun
@@ -18,7 +18,7 @@ def at(text):
 
 def a_job(**values):
     action = Action("command", words=("true",))
-    return Job(name="job", schedules=(Schedule("cron", "0 * * * *"),), action=action, **values)
+    return Job(**{"name": "job", "schedules": (Schedule("cron", "0 * * * *"),), "action": action, **values})
 
 
 def a_run(slot, status="waiting_retry", **values):
@@ -135,7 +135,7 @@ def test_an_interrupted_run_is_due_again_at_once():
 def test_an_interrupted_run_is_skipped_if_so_configured():
     found = judged("interrupted", a_run(SLOT, "running"), on_interrupted="skip")
 
-    assert found == ("interrupted", "skipped", None, "interrupted")
+    assert found == ("skipped", "skipped", None, "interrupted")
 
 
 def test_a_run_that_is_interrupted_too_often_fails():
@@ -148,7 +148,13 @@ def test_a_run_that_is_interrupted_too_often_fails():
 def test_a_run_that_the_user_stopped_is_not_retried(status):
     found = judged(status, a_run(SLOT, "running", stop_requested=True), retry=THRICE)
 
-    assert found == ("failed", "failed", None, "stopped by hand")
+    assert found == ("skipped", "skipped", None, "stopped")
+
+
+def test_a_chain_of_which_a_step_was_stopped_is_not_retried():
+    found = judged("stopped", a_run(SLOT, "running"), retry=THRICE)
+
+    assert found == ("skipped", "skipped", None, "stopped")
 
 
 # Retry pauses
@@ -171,6 +177,34 @@ def test_a_deferred_run_is_retried_later_and_counts_as_no_failure():
 def test_a_deferred_run_is_skipped_at_the_gate_deadline():
     assert judged("deferred", a_run(SLOT, "running"), gate_deadline=59)[:2] == ("skipped", "skipped")
     assert judged("deferred", a_run(SLOT, "running"), gate_deadline=60)[:2] == ("waiting_retry", None)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"grace": 59}, "not now; its `grace` has passed"),
+        ({"grace": 9, "gate_deadline": 59}, "not now; its `gate_deadline` has passed"),
+        ({"schedules": (Schedule("cron", "* * * * *"),)}, "not now; it was deferred until its next slot"),
+    ],
+)
+def test_a_deferred_run_is_skipped_at_the_gate_deadline_or_the_grace_or_after_a_period(values, reason):
+    run = a_run(SLOT - 1 if "schedules" in values else SLOT, "running")
+
+    assert judged("deferred", run, **values) == ("skipped", "skipped", None, reason)
+
+
+def test_the_time_of_a_deferred_run_counts_from_the_end_of_its_quiet_hours():
+    quiet = {"not_between": Window(12 * 60, 13 * 60 + 1), "gate_deadline": 59}
+
+    assert judged("deferred", a_run(SLOT, "running"), **quiet)[:2] == ("waiting_retry", None)
+
+
+@pytest.mark.parametrize(("began", "status"), [("13:00", "waiting_retry"), (None, "skipped")])
+def test_a_deferred_run_without_a_slot_is_skipped_after_a_day(began, status):
+    first = at(began) if began else at("13:00") - 86400
+    run = a_run(None, "running", trigger="event", attempt=9, deferrals=8, first_started_at=float(first))
+
+    assert judged("deferred", run)[0] == status
 
 
 def test_a_linear_pause_grows_by_the_same_amount_each_time():

@@ -88,7 +88,7 @@ def test_a_manual_job_is_never_due():
 def test_a_due_slot_of_a_busy_job_waits_for_the_run_in_progress():
     found = planned(at("13:00"), at("14:00"), busy=True, open_run=a_run(at("13:00"), "running"))
 
-    assert JobPlan(waits="running", next_due=at("14:00")) == found
+    assert JobPlan(waits="queued", next_due=at("14:00")) == found
 
 
 def test_a_busy_job_without_a_due_slot_has_no_open_reason():
@@ -107,10 +107,19 @@ def test_a_job_waits_while_another_of_its_group_is_running():
 
     assert [start.claim.job for start in found.starts] == ["free"]
     assert {key.job: job.waits for key, job in found.jobs.items()} == {
-        "holder": "running",
-        "waiter": "running",
+        "holder": "queued",
+        "waiter": "group",
         "free": None,
     }
+
+
+def test_a_slot_that_jitter_delays_has_this_reason_until_it_is_due():
+    job = a_job(schedule=Schedule("cron", "0 * * * *", delay=600))
+
+    waits, due, before = (planned(at("13:00"), at(when), job) for when in ("14:09", "14:10", "13:59"))
+
+    assert (waits.start, waits.waits, waits.next_due) == (None, "jitter", at("14:10"))
+    assert (due.start.claim.slot, due.waits, before.waits) == (at("14:00"), None, None)
 
 
 # Retries

@@ -88,7 +88,7 @@ def test_a_target_waits_for_its_own_run_only():
     found = planner.plan({"a": a_job()}, states(a_state(X, "13:00", busy=True), a_state(Y, "13:00")), NOW)
 
     assert [start.claim.key for start in found.starts] == [Y]
-    assert (found.jobs[X].waits, found.jobs[Y].waits) == ("running", None)
+    assert (found.jobs[X].waits, found.jobs[Y].waits) == ("queued", None)
 
 
 def test_targets_of_a_group_run_one_after_the_other():
@@ -96,7 +96,7 @@ def test_targets_of_a_group_run_one_after_the_other():
         {"a": a_job(group="disk")}, states(a_state(X, "13:00", busy=True), a_state(Y, "13:00")), NOW
     )
 
-    assert (found.starts, found.jobs[Y].waits) == ([], "running")
+    assert (found.starts, found.jobs[Y].waits) == ([], "group")
 
 
 @pytest.mark.parametrize(

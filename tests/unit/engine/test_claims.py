@@ -98,7 +98,7 @@ def found(tmp_path):
     return load_config(path)
 
 
-def test_later_slots_wait_with_reason_running_once_an_earlier_one_is_claimed(tmp_path, found):
+def test_later_slots_are_queued_once_an_earlier_one_is_claimed(tmp_path, found):
     with closing(SqliteLedger(tmp_path / "ledger.db")) as ledger:
         with ledger.transaction():
             planning.register(ledger, found, NOON)
@@ -108,4 +108,4 @@ def test_later_slots_wait_with_reason_running_once_an_earlier_one_is_claimed(tmp
             taken = claims.take(ledger, planned.starts, CLAIMANT, NOON + 5 * MINUTE)
         after = [row.open_reason for row in ledger.job_rows()]
 
-    assert (before, len(taken), after) == ([None], 1, ["running"])
+    assert (before, len(taken), after) == ([None], 1, ["queued"])

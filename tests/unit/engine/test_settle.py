@@ -95,15 +95,34 @@ def test_a_final_failure_moves_the_position_but_not_the_window(ledger):
     assert (event.name, event.payload["reason"]) == ("job_failed", "why")
 
 
-@pytest.mark.parametrize("status", ["timed_out", "interrupted"])
-def test_other_results_keep_their_name(ledger, status):
-    (event,) = settled(ledger, status, on_interrupted="skip")
+def test_a_timeout_keeps_its_name(ledger):
+    (event,) = settled(ledger, "timed_out")
 
     assert (event.name, event.payload["status"], ledger.run("run-3600").status) == (
         "job_failed",
-        status,
-        status,
+        "timed_out",
+        "timed_out",
     )
+
+
+def test_an_interruption_that_the_configuration_skips_is_no_failure(ledger):
+    (event,) = settled(ledger, "interrupted", on_interrupted="skip")
+
+    assert rows(ledger) == [(Span(HOUR, HOUR, 1), "skipped", "interrupted", "run-3600")]
+    assert (event.name, event.payload["slots"], the_job(ledger).failure_count) == ("job_skipped", 1, 0)
+    assert ledger.attempts("run-3600")[0].status == "interrupted"
+
+
+def test_a_run_that_the_user_stopped_is_no_failure(ledger):
+    with ledger.transaction():
+        ledger.request_stop("run-3600")
+
+    (event,) = settled(ledger, "failed", retry=Retry(max_attempts=3))
+
+    assert rows(ledger) == [(Span(HOUR, HOUR, 1), "skipped", "stopped", "run-3600")]
+    assert (event.name, event.payload["reason"]) == ("job_skipped", "stopped")
+    assert (the_job(ledger).last_status, the_job(ledger).failure_count) == ("skipped", 0)
+    assert ledger.attempts("run-3600")[0].status == "stopped"
 
 
 def test_a_manual_run_moves_neither_position_nor_window(ledger):

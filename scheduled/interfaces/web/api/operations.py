@@ -227,8 +227,10 @@ OPERATIONS: tuple[Operation, ...] = (
         method="POST",
         path="/jobs/{job}/skip",
         summary="Skip all open slots of a job, or one slot, which may be in the future",
-        call=lambda instance, arguments: service.skip(instance, arguments.name, arguments.body.get("slot")),
-        body=schemas.SlotBody,
+        call=lambda instance, arguments: service.skip(
+            instance, arguments.name, arguments.body.get("slot"), undo=bool(arguments.body.get("undo"))
+        ),
+        body=schemas.SkipBody,
         answer=schemas.Skipped,
     ),
     RUNS,

@@ -88,6 +88,12 @@ class SlotBody(msgspec.Struct, forbid_unknown_fields=True):
     slot: Line | None = None
 
 
+class SkipBody(SlotBody, forbid_unknown_fields=True):
+    """The slot to skip, ISO 8601, without it all open slots; with *undo*, open skipped slots again."""
+
+    undo: bool = False
+
+
 class EventBody(msgspec.Struct, forbid_unknown_fields=True):
     """An event: its name and its data."""
 
@@ -194,9 +200,9 @@ class Chain(JobLine, kw_only=True):
 
 
 class Run(msgspec.Struct, kw_only=True):
-    """A run in the history."""
+    """A run in the history, or slots that were skipped without a run (`run_id` is null)."""
 
-    run_id: str
+    run_id: str | None
     job: str
     target: str | None
     scheduled_for: str | None
@@ -209,8 +215,8 @@ class Run(msgspec.Struct, kw_only=True):
     finished_at: str | None
     duration_ms: int | None
     exit_code: int | None
-    host: str
-    host_id: str
+    host: str | None
+    host_id: str | None
     result: dict[str, Any] | None
 
 
@@ -353,21 +359,24 @@ class RecentStatus(msgspec.Struct, kw_only=True):
 
 
 class Skipped(msgspec.Struct, kw_only=True):
-    """The number of slots that were skipped, and the runs that are not retried."""
+    """The number of slots that were skipped or are open again, and the runs that are not retried."""
 
     job: str
     retries: list[str]
     skipped: int
+    undone: int
     first: str | None
     last: str | None
 
 
 class Stopped(msgspec.Struct, kw_only=True):
-    """A run that is being stopped."""
+    """A run that is being stopped, with its steps if it is a chain; `pid` is null without a process."""
 
     run_id: str
     job: str
-    pid: int
+    pid: int | None
+    status: RunStatus
+    steps: list[str]
 
 
 class Planned(msgspec.Struct, kw_only=True):

@@ -82,7 +82,7 @@ def _job(instance: Instance, name: str) -> dict[str, Any]:
         "recent_results": svg.history_bars(service.recent_statuses(instance, name)[name]),
         "runs": history,
         "durations": svg.durations(history),
-        "log": _log(instance, history[0]["run_id"]) if history else None,
+        "log": next((_log(instance, run["run_id"]) for run in history if run["run_id"]), None),
         "upcoming": service.upcoming(instance, name, 10),
     }
 

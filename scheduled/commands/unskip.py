@@ -1,0 +1,100 @@
+"""`skip --undo`: slots that were skipped by hand are open again, unless something was decided after them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from scheduled import clock
+from scheduled.clock import stamp
+from scheduled.commands.changing import changing
+from scheduled.config.files import known_jobs
+from scheduled.core.events import Event
+from scheduled.core.jobs import key_of
+from scheduled.core.judgement import BY_HAND
+from scheduled.core.records import SlotRow
+from scheduled.core.runs import JobState
+from scheduled.engine.runtime import Runtime, open_runtime
+from scheduled.errors import BusyError, ConfigError
+from scheduled.instance import Instance
+from scheduled.schedules.instants import read
+from scheduled.schedules.zones import Instant
+from scheduled.state.ledger import Ledger
+from scheduled.state.open import read_only
+
+
+def unskip(instance: Instance, job: str, slot: str | None = None, *, dry_run: bool = False) -> dict[str, Any]:
+    """Open the slots of a job again that were skipped by hand, or with *slot* only that one.
+
+    These are future slots, and the newest past ones if no later slot is decided. Raise ConfigError if there is none, or
+    *slot* is none of them; BusyError while the job runs.
+    """
+    runtime = open_runtime(instance)
+    name = known_jobs(runtime.config, [job])[0]
+    instant = None if slot is None else read(slot, runtime.zone)
+    with read_only(runtime.paths) as reader:
+        rows = _to_open(runtime, reader, name, instant)
+    if not dry_run:
+        with changing(runtime) as ledger:
+            rows = _to_open(runtime, ledger, name, instant)
+            _open(ledger, rows, int(clock.now()))
+        runtime.publish([_event(row, runtime.zone) for row in rows])
+    return {
+        "job": name,
+        "retries": [],
+        "skipped": 0,
+        "undone": sum(row.span.count for row in rows),
+        "first": stamp(rows[0].span.first, runtime.zone),
+        "last": stamp(rows[-1].span.last, runtime.zone),
+    }
+
+
+def _to_open(runtime: Runtime, ledger: Ledger, name: str, slot: Instant | None) -> Sequence[SlotRow]:
+    """Return the rows to delete, oldest first. Raise the errors of `unskip`."""
+    key = key_of(runtime.config.jobs[name])
+    job_state = ledger.job_states().get(key)
+    if job_state is None:
+        raise ConfigError(f"{name}: is disabled; `scheduled enable {name}` first")
+    if job_state.busy:
+        raise BusyError(f"{name}: is running; end the run with `scheduled stop RUN` first")
+    found = [*_newest(ledger, job_state), *_future(ledger, job_state)]
+    chosen = [row for row in found if slot is None or row.span.first <= slot <= row.span.last]
+    if not chosen:
+        which = "no slot was" if slot is None else f"the slot {stamp(slot, runtime.zone)} was not"
+        raise ConfigError(
+            f"{name}: nothing to undo: {which} skipped by hand, or a later slot is decided;"
+            f" `scheduled run {name}` runs it now"
+        )
+    return chosen
+
+
+def _newest(ledger: Ledger, job_state: JobState) -> list[SlotRow]:
+    """Return the rows by hand that end at the position, oldest first, back to the first other row."""
+    found: list[SlotRow] = []
+    position = job_state.position
+    while job_state.open_run is None and position > job_state.epoch:
+        row = ledger.row_at(job_state.key, position)
+        if row is None or not _by_hand(row) or row.span.first <= job_state.epoch:
+            break
+        found.insert(0, row)
+        position = row.span.first - 1
+    return found
+
+
+def _future(ledger: Ledger, job_state: JobState) -> list[SlotRow]:
+    rows = ledger.rows_after(job_state.key, job_state.position)
+    return [row for row in rows if row.span.first > job_state.position and _by_hand(row)]
+
+
+def _by_hand(row: SlotRow) -> bool:
+    return row.verdict == "skipped" and row.reason == BY_HAND
+
+
+def _open(ledger: Ledger, rows: Sequence[SlotRow], now: Instant) -> None:
+    for row in rows:
+        ledger.reopen(row.key, row.span.first)
+    if rows[0].span.first <= now:
+        ledger.wait(rows[0].key, "queued", now)  # the next tick plans it
+
+
+def _event(row: SlotRow, zone: str) -> Event:
+    payload = {"job": row.job, "scheduled_for": stamp(row.span.last, zone), "slots": row.span.count}
+    return Event(name="skip_undone", payload=payload)

@@ -1,0 +1,46 @@
+"""Jobs that do not get to run: their newest slots were skipped by a rule of the configuration."""
+
+from collections.abc import Sequence
+from itertools import takewhile
+
+from scheduled.core.epochs import slots_of
+from scheduled.core.jobs import Jobs
+from scheduled.core.planner import BEHIND
+from scheduled.core.records import JobRow, SkippedRow
+from scheduled.state.ledger import Ledger
+
+IN_A_ROW = 3  # decisions without a run, after which a job counts as one that does not get to run
+BY_A_PERSON = frozenset({"by hand", "edited"})
+
+
+def problems(ledger: Ledger, jobs: Jobs) -> dict[str, str]:
+    """Return a text for each enabled job that does not get to run, by the key of the problem.
+
+    That is a job of which the newest slot was skipped because another job failed, one that was skipped `IN_A_ROW` times
+    in a row (each time for one slot or more), and one that has no later slot. A success since then ends the problem.
+    """
+    skipped = ledger.last_skips(IN_A_ROW)
+    rows = {row.key: row for row in ledger.job_rows()} if skipped else {}
+    found: dict[str, str] = {}
+    for key, spans in skipped.items():
+        ruled = list(takewhile(lambda span: span.reason not in BY_A_PERSON, spans))
+        if key.job in jobs and jobs[key.job].enabled and ruled and not _succeeded_since(rows[key], ruled[0]):
+            text = _text(rows[key], ruled)
+            found |= {f"skipped:{key}": text} if text else {}
+    return found
+
+
+def _succeeded_since(row: JobRow, span: SkippedRow) -> bool:
+    return row.last_status == "success" and (row.last_run_at or 0) >= span.decided_at
+
+
+def _text(row: JobRow, spans: Sequence[SkippedRow]) -> str | None:
+    """Return the problem that the skips *spans*, the newest decisions of a job, are; None if they are none."""
+    name, reason = row.key.display_name, spans[0].reason
+    if reason.startswith(BEHIND):
+        return f"{name}: skipped: {reason} (scheduled explain {row.job})"
+    if slots_of(row.schedules, row.position).next_after(row.position) is None:
+        return f"{name}: its last slot was skipped ({reason}); `scheduled run {row.job}` runs it now"
+    if len(spans) == IN_A_ROW:
+        return f"{name}: does not get to run: skipped {IN_A_ROW} times in a row ({reason}; scheduled history {row.job})"
+    return None

@@ -1,0 +1,64 @@
+"""`skip --undo`: a slot that was skipped by hand is open again until something was decided after it."""
+
+import shutil
+
+import pytest
+
+from tests.fixtures.world import World
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(
+        not shutil.which("faketime"), reason="SKIPPED LOUDLY: Debian's faketime is not installed"
+    ),
+]
+DAY = "2026-03-10"
+
+
+@pytest.fixture
+def daily(world: World) -> World:
+    world.configure('timezone = "UTC"\n[jobs.job]\ncron = "0 12 * * *"\ncommand = "true"\n')
+    world.run("run", at=f"{DAY} 11:00:05")
+    return world
+
+
+def statuses(world: World, at: str) -> list[tuple[str | None, str]]:
+    found = world.json("history", at=f"{DAY} {at}")
+    return [(run["scheduled_for"] and run["scheduled_for"][11:16], run["status"]) for run in found]
+
+
+def test_a_future_slot_that_was_skipped_runs_after_all(daily: World) -> None:
+    printed = daily.run("skip", "job", "--for", f"{DAY}T12:00", at=f"{DAY} 11:10:05").stdout
+    skipped = statuses(daily, "11:11:05")
+
+    done = daily.json("skip", "job", "--undo", at=f"{DAY} 11:12:05")
+
+    assert "`scheduled skip job --undo` undoes this" in printed
+    assert (skipped, done["undone"], statuses(daily, "11:13:05")) == ([("12:00", "skipped")], 1, [])
+    daily.run("run", at=f"{DAY} 12:00:05")
+    assert statuses(daily, "12:01:05") == [("12:00", "success")]
+    assert "skip_undone job=job" in (daily.state / "scheduled.log").read_text()
+
+
+def test_a_past_slot_that_was_skipped_is_caught_up_on(daily: World) -> None:
+    daily.run("skip", "job", at=f"{DAY} 12:30:05")
+    daily.run("run", at=f"{DAY} 12:31:05")
+
+    preview = daily.json("skip", "job", "--undo", "--dry-run", at=f"{DAY} 12:32:05")
+    assert (preview["undone"], statuses(daily, "12:33:05")) == (1, [("12:00", "skipped")])
+    daily.run("skip", "job", "--undo", at=f"{DAY} 12:34:05")
+    assert daily.json("audit", at=f"{DAY} 12:35:05")["ok"]
+    daily.run("run", at=f"{DAY} 12:36:05")
+
+    assert statuses(daily, "12:37:05") == [("12:00", "success")]
+    assert daily.json("audit", at=f"{DAY} 12:38:05")["ok"]
+
+
+def test_a_skip_before_a_decided_slot_is_final(daily: World) -> None:
+    daily.run("skip", "job", at=f"{DAY} 12:30:05")
+    daily.run("run", at="2026-03-11 12:00:05")
+
+    done = daily.run("skip", "job", "--undo", at="2026-03-11 12:05:05")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "nothing to undo: no slot was skipped by hand, or a later slot is decided" in done.stderr

@@ -1,0 +1,108 @@
+"""What planning records and announces, and which gates it evaluates."""
+
+import pytest
+
+from scheduled.config.files import load_config
+from scheduled.core.keys import JobKey
+from scheduled.core.runs import Span
+from scheduled.engine import planning
+from scheduled.engine.planning import Gates
+from scheduled.schedules.zones import HOUR, MINUTE
+from scheduled.state.sqlite.ledger import SqliteLedger
+
+NOON = 1_772_884_800  # 7 March 2026, 12:00 UTC
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    ledger = SqliteLedger(tmp_path / "ledger.db")
+    yield ledger
+    ledger.close()
+
+
+def configured(tmp_path, text):
+    path = tmp_path / "scheduled.toml"
+    path.write_text(f'timezone = "UTC"\n{text}')
+    return load_config(path)
+
+
+def planned(ledger, config, now, **values):
+    with ledger.transaction():
+        planning.register(ledger, config, now)
+        return planning.plan_and_record(ledger, config, now, **values)
+
+
+def test_a_skip_is_an_event_that_starts_the_jobs_that_subscribe_to_it(tmp_path, ledger):
+    config = configured(
+        tmp_path,
+        '[jobs.late]\ncron = "0 * * * *"\ngrace = "10m"\ncommand = "true"\n'
+        '[jobs.heard]\non = "job_skipped"\ncommand = "true"\n',
+    )
+    planned(ledger, config, NOON - 2 * HOUR - MINUTE)
+
+    found = planned(ledger, config, NOON + 30 * MINUTE)
+
+    (event,) = found.events
+    assert (event.name, dict(event.payload)) == (
+        "job_skipped",
+        {
+            "job": "late", "status": "skipped", "reason": "late",
+            "scheduled_for": "2026-03-07T12:00:00+00:00", "slots": 3,
+        },
+    )  # fmt: skip
+    assert [start.claim.job for start in found.starts] == ["heard"]
+
+
+def test_an_edit_announces_the_open_slots_that_it_skips(tmp_path, ledger):
+    job = '[jobs.job]\ncron = "{} * * * *"\ncommand = "true"\n'
+    planned(ledger, configured(tmp_path, job.format("0")), NOON - MINUTE)
+
+    with ledger.transaction():
+        events = planning.register(ledger, configured(tmp_path, job.format("30")), NOON + HOUR + MINUTE)
+
+    assert [(event.payload["reason"], event.payload["slots"]) for event in events] == [("edited", 2)]
+
+
+GATED = """
+[jobs.job]
+cron = "50 21 * * *"
+not_between = ["22:00", "06:00"]
+only_if = {{ path = "{}" }}
+gate_deadline = "1h"
+command = "true"
+"""
+
+
+@pytest.mark.parametrize(
+    ("gate", "minutes", "closed"),
+    [("/nonexistent", 30, False), ("/nonexistent", 61, True), ("/", 61, False)],
+)
+def test_after_its_deadline_a_gate_is_checked_in_quiet_hours_too(tmp_path, ledger, gate, minutes, closed):
+    config, due = configured(tmp_path, GATED.format(gate)), NOON + 9 * HOUR + 50 * MINUTE
+    planned(ledger, config, due - MINUTE)
+    now = due + minutes * MINUTE
+
+    gates = planning.check_gates(ledger, config, now)
+    found = planned(ledger, config, now, gates=gates)
+
+    assert (gates.closed == {"job"}) == closed
+    assert [skip.reason for skip in found.jobs[JobKey("job")].skips] == (["gate"] if closed else [])
+    assert found.jobs[JobKey("job")].waits == (None if closed else "quiet")
+
+
+def test_in_quiet_hours_the_next_tick_is_due_at_the_deadline_of_the_gate(tmp_path, ledger):
+    config, due = configured(tmp_path, GATED.format("/nonexistent")), NOON + 9 * HOUR + 50 * MINUTE
+    planned(ledger, config, due - MINUTE)
+
+    found = planned(ledger, config, due + 20 * MINUTE, gates=Gates())
+
+    assert found.jobs[JobKey("job")].next_due == due + HOUR + 1
+
+
+def test_skipped_slots_are_recorded_once(tmp_path, ledger):
+    config = configured(tmp_path, '[jobs.a]\ncron = "0 * * * *"\ngrace = "10m"\ncommand = "true"\n')
+    planned(ledger, config, NOON - MINUTE)
+    planned(ledger, config, NOON + 30 * MINUTE)
+
+    assert planned(ledger, config, NOON + 30 * MINUTE).events == ()
+    assert [row.span for row in ledger.skipped()] == [Span(NOON, NOON, 1)]
