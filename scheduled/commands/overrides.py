@@ -103,5 +103,5 @@ def _override(
                 # An override equal to the configuration is deleted, so that later changes of the file take effect.
                 ledger.override(keys[name], None if written[name] == enabled else enabled)
             runtime.config.override(dict.fromkeys(keys.values(), enabled))
-            planning.register(ledger, runtime.config, int(clock.now()))
+            planning.register(ledger, runtime.config, int(clock.now()), made_now=chosen)
     return [{"job": name, "enabled": enabled, "changed": before[name] != enabled} for name in chosen]

@@ -1,6 +1,7 @@
 """The problems and warnings of a configuration as a whole."""
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from scheduled import clock
 from scheduled.actions.registry import kind_of
 from scheduled.config.files import Drafts, load_config
+from scheduled.config.kept_zone import kept_in
 from scheduled.core import cadence
 from scheduled.core.epochs import minute_before, slots_of
 from scheduled.core.jobs import Job, Jobs, keys_of
@@ -33,7 +35,7 @@ def check(
     The *ledger* has the interval between ticks, and which slots ran. Without it, the interval is unknown and no slot
     counts as run.
     """
-    found, now = load_config(config_file, drafts), int(clock.now())
+    found, now = load_config(config_file, drafts, partial(kept_in, ledger)), int(clock.now())
     problems = [
         *found.problems,
         *(problem for job in found.jobs.values() for problem in _action_problems(job)),

@@ -97,7 +97,7 @@ def _epoch(
     """
     times = slots_of(epoch.schedules, epoch.starts_at)
     # An open reason covers every slot after the position, so only the slots up to here need a row.
-    closed = high if epoch.ends_at is not None or job.open_reason is None else min(high, job.position)
+    closed = high if job.open_reason is None else min(high, job.position)
     problems, reached = [], low
     for row in rows:
         problems += _missing(epoch.key, times.between(reached, min(row.span.first - 1, closed)))

@@ -17,6 +17,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest
 from scheduled.core.planner import Plan
 from scheduled.core.runs import JobState, Span, Verdict
+from scheduled.engine import edits
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger, Positions
 
@@ -31,27 +32,33 @@ class Gates(msgspec.Struct, frozen=True):
     unchecked: frozenset[str] = frozenset()
 
 
-def register(ledger: Ledger, config: Config, now: Instant) -> None:
-    """Begin and end epochs where the configuration differs from the open epochs; *now* is in UTC seconds."""
-    # A missing job may be defined in a configuration file that can't be read now.
-    unknown = bool(config.problems)
-    for change in epochs.epoch_changes(config.jobs, ledger.job_states(), unknown, now):
+def register(ledger: Ledger, config: Config, now: Instant, made_now: Collection[str] = ()) -> None:
+    """Begin and end epochs where the configuration differs from the open epochs; *now* is in UTC seconds.
+
+    The edits of the jobs *made_now* were made now. Do nothing if another process has registered a newer configuration.
+    """
+    if edits.is_outdated(ledger, config, now):
+        return
+    for change in edits.changes(ledger, config, now, made_now):
         _write(ledger, change, now)
+    edits.remember(ledger, config)
 
 
-def foreseen(ledger: Positions, config: Config, now: Instant) -> dict[JobKey, JobState]:
+def foreseen(ledger: Ledger, config: Config, now: Instant) -> dict[JobKey, JobState]:
     """Return the job states as they will be after `register`, without writing."""
-    job_states = ledger.job_states()
-    return epochs.after(job_states, epochs.epoch_changes(config.jobs, job_states, bool(config.problems), now))
+    return epochs.after(ledger.job_states(), edits.changes(ledger, config, now))
 
 
 def _write(ledger: Ledger, change: EpochChange, now: Instant) -> None:
-    run = change.abandoned
+    if change.continues:
+        ledger.continue_epoch(change.key, change.begins, change.boundary)
+        return
+    run, reason = change.abandoned, change.reason
     if run is not None and run.slot is not None:
-        ledger.record_verdict(change.key, Span(run.slot, run.slot, 1), "skipped", "edited", run.run_id, now)
-        ledger.close_run(run.run_id, "skipped", "edited")
+        ledger.record_verdict(change.key, Span(run.slot, run.slot, 1), "skipped", reason, run.run_id, now)
+        ledger.close_run(run.run_id, "skipped", reason)
     if change.skipped is not None:
-        record_verdict(ledger, change.key, change.skipped, "skipped", "edited", None, now)
+        record_verdict(ledger, change.key, change.skipped, "skipped", reason, None, now)
     if change.ends:
         for row in ledger.rows_after(change.key, change.boundary):
             # A slot that was skipped in advance is not a slot of the new schedules.
@@ -72,15 +79,19 @@ def record_verdict(
     run_id: str | None,
     now: Instant,
 ) -> None:
-    """Record *verdict* for the slots of *span*, except those that were skipped in advance."""
+    """Record *verdict* for the slots of *span*, except those that were skipped in advance.
+
+    No row of the ledger has slots of two epochs.
+    """
+    ends = ledger.epoch_ends(key, span.first, span.last) if span.count > 1 else []
     row = ledger.row_at(key, span.last)
-    if row is None or row.span.first < span.first:
+    if not ends and (row is None or row.span.first < span.first):
         ledger.record_verdict(key, span, verdict, reason, run_id, now)
         return
     job_state = ledger.job_states()[key]
-    times = epochs.open_slots_of(job_state.schedules, job_state)
-    edges = [slot for slot in job_state.decided if span.first < slot < span.last]
-    for after, until in pairwise([span.first - 1, *edges, span.last]):
+    times = epochs.open_slots_of(job_state)
+    decided = [slot for slot in job_state.decided if span.first < slot < span.last]
+    for after, until in pairwise([span.first - 1, *sorted({*ends, *decided}), span.last]):
         piece = epochs.span_between(times, after, until)
         if piece is not None:
             ledger.record_verdict(key, piece, verdict, reason, run_id, now)

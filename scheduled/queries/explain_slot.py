@@ -27,6 +27,8 @@ SKIPPED = {
     "missed": 'it was missed, and the job has `catch_up = "none"`',
     "catch_up_limit": "more slots were missed than `catch_up_limit` allows",
     "edited": "the schedule was changed before it ran",
+    "disabled": "the job was disabled before it ran",
+    "removed": "the job was removed from the configuration before it ran",
     "gate": "its gate stayed closed until `gate_deadline`",
     "by hand": "you skipped it with `scheduled skip`",
 }
