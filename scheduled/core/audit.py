@@ -55,9 +55,7 @@ def audit(
     for key_epochs, key_rows in _by_key(epochs, rows):
         for epoch in key_epochs:
             low = max(epoch.starts_at, after)
-            high = min(
-                until, seen - longest_delay(epoch.schedules) if epoch.ends_at is None else epoch.ends_at
-            )
+            high = min(until, _due_until(epoch, rows_by_key[epoch.key], seen))
             if low < high:
                 within = [row for row in key_rows if _overlaps(row, epoch, low, high)]
                 count, found = _epoch(epoch, within, rows_by_key[epoch.key], low, high)
@@ -82,6 +80,15 @@ def _by_key(
         yield by_key.pop(key, []), list(found)
     for key_epochs in by_key.values():
         yield key_epochs, ()
+
+
+def _due_until(epoch: Epoch, job: JobRow, seen: Instant) -> Instant:
+    """Return the instant up to which slots of *epoch* have been due at *seen*.
+
+    Slots of an ended epoch beyond the position were not due when the zone of the host changed.
+    """
+    due = seen - longest_delay(epoch.schedules)
+    return due if epoch.ends_at is None else min(epoch.ends_at, max(due, job.position))
 
 
 def _overlaps(row: SlotRow, epoch: Epoch, low: Instant, high: Instant) -> bool:

@@ -128,7 +128,7 @@ def _change(
     # A run in progress keeps its slot; only a run that waits for a retry is abandoned.
     abandoned = run if run is not None and run.status == "waiting_retry" else None
     base = base_of(job_state)
-    boundary = max(minute_before(moment), base)
+    boundary = max(minute_before(moment), base, job_state.epoch)
     begins = _in_phase(wanted, job_state.schedules, job_state.epoch, boundary)
     times = open_slots_of(job_state)
     this_minute = times.last_until(moment)
@@ -168,7 +168,7 @@ def _continued(schedule: Schedule, old: tuple[Schedule, ...], epoch: Instant, un
     before = next((one for one in intervals if one.expression == schedule.expression), intervals[0])
     last = timetable_of(before, epoch).last_until(until)
     if last is None:  # it has had no slot yet: the interval still counts from its beginning
-        last = before.phase if before.phase is not None else epoch + 1
+        last = before.phase if before.anchor is None and before.phase is not None else epoch + 1
     return msgspec.structs.replace(schedule, phase=last)
 
 

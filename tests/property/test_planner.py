@@ -133,7 +133,7 @@ class Era:
         passed = list(self.of_one(place, until))
         if passed:
             return passed[-1]
-        return self.starts[place]
+        return self.starts[place] if self.schedules[place].anchor is None else self.begin + 1
 
 
 class World:
