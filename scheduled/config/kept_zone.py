@@ -7,7 +7,7 @@ the TZ of the user's shell changes no schedule.
 from functools import partial
 from types import MappingProxyType
 
-from scheduled.clock import local_zone, zone_exists
+from scheduled import clock
 from scheduled.config.files import Config, Drafts, load_config
 from scheduled.errors import ScheduledError
 from scheduled.instance import Instance
@@ -29,10 +29,10 @@ def kept_zone(paths: Paths) -> str:
         with read_only(paths) as ledger:
             return kept_in(ledger)
     except ScheduledError:
-        return local_zone()
+        return clock.local_zone()
 
 
 def kept_in(ledger: Meta | None) -> str:
     """Return the zone kept in *ledger*; if there is none, the host's."""
     kept = ledger.meta(ZONE) if ledger is not None else None
-    return kept if kept is not None and zone_exists(kept) else local_zone()
+    return kept if kept is not None and clock.zone_exists(kept) else clock.local_zone()
