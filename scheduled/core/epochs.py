@@ -211,13 +211,14 @@ def _recorded(schedule: Schedule, job_state: JobState) -> Schedule:
 
 
 def _kept(schedule: Schedule, before: Schedule, epoch: Instant, boundary: Instant) -> Schedule:
-    """Return *schedule* with the slots of *before*, in force since *epoch*, if no zone may move them.
+    """Return *schedule*, with the slots of *before*, in force since *epoch*, if the zone must not move them.
 
-    These are the slots of an interval, and an instant up to *boundary*, which has passed.
+    It moves no interval, and no instant that has passed, or would have passed without a run in the new zone.
     """
     known = before.anchor if before.phase is None else before.phase
     slot = epoch + 1 if known is None else known
-    if schedule.kind == "every" or (schedule.kind == "at" and slot <= boundary):
+    passes = schedule.anchor is not None and min(slot, schedule.anchor) <= boundary
+    if schedule.kind == "every" or (schedule.kind == "at" and passes):
         return msgspec.structs.replace(schedule, phase=slot)
     return schedule
 

@@ -255,7 +255,8 @@ class World:
             last.end = max([self.now, last.begin, *self.decided(name)])
             moved = Era(last.end, last.schedules, offset, last.starts)
             for place, schedule in enumerate(last.schedules):
-                if schedule.kind == "at" and last.starts[place] > last.end:
+                both = (last.starts[place], (schedule.anchor or 0) - offset)
+                if schedule.kind == "at" and min(both) > last.end:
                     moved.starts[place] = schedule.anchor - offset
             eras.append(moved)
 
