@@ -92,7 +92,7 @@ def _boot() -> int:
 
 
 def configured(config: bytes) -> int:
-    """Return a fingerprint of scheduled.toml, whose path is *config*, and of jobs.d and its files."""
+    """Return a fingerprint of scheduled.toml, which has the path *config*, and of jobs.d and its files."""
     jobs_d = config.rpartition(b"/")[0] + b"/jobs.d"
     found = [_number(config), _fingerprint(config), _fingerprint(jobs_d)]
     return hash((*found, *(_fingerprint(jobs_d + b"/" + name) for name in _names(jobs_d))))

@@ -7,7 +7,7 @@ import msgspec
 from scheduled.schedules.same_zone import same_zone
 from scheduled.schedules.zones import Instant, Seconds
 
-# The kinds whose slots are instants, or depend on no local time.
+# The slots of these kinds are instants, or depend on no local time.
 WITHOUT_ZONE = frozenset({"at", "every", "manual"})
 
 

@@ -90,7 +90,7 @@ def test_the_name_of_the_zone_and_the_zone_of_a_shell_change_nothing(world):
     assert "time zone" not in (world.state / "scheduled.log").read_text()
 
 
-def test_after_a_flight_open_slots_run_and_the_log_says_where_the_host_is(world):
+def test_after_a_flight_open_slots_run_and_the_log_has_a_line_about_the_zone(world):
     out = world.root / "out"
     world.configure(
         f"""
