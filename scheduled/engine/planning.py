@@ -156,8 +156,8 @@ def holds_now(
 def record_left_over(ledger: Positions, found: Plan, planned: Instant, untaken: Collection[JobKey]) -> None:
     """Record why slots that were due at *planned*, when a tick last planned, have not started.
 
-    The open reason is `queued` if no executor took the run (*untaken*), otherwise `budget`: a later tick
-    starts it.
+    The open reason is `queued` if no executor took the run (*untaken*), or if this tick starts no slots,
+    otherwise `budget`: a later tick starts it.
     """
     for key, job in found.jobs.items():
         if job.start is not None and job.start.claim.slot is not None:

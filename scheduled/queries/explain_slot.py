@@ -39,7 +39,7 @@ OPEN = {
     "budget": "the last tick reached `max_runs` of `[catch_up]`",
     "paused": "the job is paused",
     "running": "a run of the job or of its group has not ended",
-    "queued": "no executor is available for its action",
+    "queued": "no executor has taken it yet, and the next tick starts it",
     "after": "the jobs that it runs after have not ended",
     "ask": "its run was interrupted and waits for your decision",
     "deferred": "its run was deferred (exit code 75)",
@@ -85,13 +85,13 @@ def explain_slot(view: View, ledger: Ledger, name: str, at: Instant) -> dict[str
 
 
 def _epochs(view: View, ledger: Positions, key: JobKey) -> Iterator[Epoch]:
-    yield from (found for found in ledger.epochs() if found.key == key)
     job_state = view.job_states.get(key)
     if job_state is not None and job_state.schedules:  # the epoch that the next tick would record
         schedules = job_state.schedules
         yield Epoch(
             job=key.job, target=key.target, starts_at=job_state.epoch, ends_at=None, schedules=schedules
         )
+    yield from (found for found in ledger.epochs() if found.key == key)
 
 
 def _contains(epoch: Epoch, at: Instant) -> bool:
