@@ -24,8 +24,14 @@ def zone_exists(zone: str) -> bool:
 
 
 def local_zone() -> str:
-    """Return the IANA name of the system's zone: TZ, else /etc/localtime, else /etc/timezone, else UTC."""
-    for name in (os.environ.get("TZ", "").removeprefix(":"), _linked_zone(), _written_zone()):
+    """Return the IANA name of the zone of this process: TZ, otherwise that of the system."""
+    name = os.environ.get("TZ", "").removeprefix(":")
+    return name if name and zone_exists(name) else system_zone()
+
+
+def system_zone() -> str:
+    """Return the IANA name of the system's zone: /etc/localtime, else /etc/timezone, else UTC."""
+    for name in (_linked_zone(), _written_zone()):
         if name and zone_exists(name):
             return name
     return "UTC"

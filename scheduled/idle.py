@@ -91,19 +91,24 @@ def _boot() -> int:
         posix.close(fd)
 
 
-def edited(config: bytes, state: bytes) -> int:
+def configured(config: bytes) -> int:
+    """Return a fingerprint of scheduled.toml, which has the path *config*, and of jobs.d and its files."""
+    jobs_d = config.rpartition(b"/")[0] + b"/jobs.d"
+    found = [_number(config), _fingerprint(config), _fingerprint(jobs_d)]
+    return hash((*found, *(_fingerprint(jobs_d + b"/" + name) for name in _names(jobs_d))))
+
+
+def edited(config: bytes, state: bytes, configuration: int) -> int:
     """Return a fingerprint of everything that can make a job due before the instant in the header.
 
-    *config* is the path of scheduled.toml, *state* that of the state directory. The fingerprint covers scheduled.toml,
-    jobs.d and its files, the spool, the time zone, this file, the boot, and mode and owner of the directories of
-    scheduled.toml and of the state.
+    *config* is the path of scheduled.toml, *state* that of the state directory, *configuration* the fingerprint of the
+    configuration. The fingerprint covers also the spool, the time zone, this file, the boot, and mode and owner of the
+    directories of scheduled.toml and of the state.
     """
-    jobs_d = config.rpartition(b"/")[0] + b"/jobs.d"
     zone = posix.environ.get(b"TZ", b"")
-    found = [_number(config), _fingerprint(config), _fingerprint(jobs_d), _fingerprint(state + b"/spool")]
+    found = [configuration, _fingerprint(state + b"/spool")]
     found += [_rights(config.rpartition(b"/")[0]), _rights(state)]
     found += [_number(zone), _fingerprint(b"/etc/localtime"), _fingerprint(__file__), _boot()]
-    found += [_fingerprint(jobs_d + b"/" + name) for name in _names(jobs_d)]
     return hash(tuple(found))
 
 
@@ -167,7 +172,8 @@ def _nothing_due(snapshot: bytes, config: bytes, state: bytes, now_ns: int) -> b
             <= now_ns  # else the clock was set back since the heartbeat of the last tick
             and (size, inode) == (found.st_size, found.st_ino)
             and found.st_uid == posix.geteuid()
-            and seal == sealed(edited(config, state), due, generation, written, size, inode)
+            and seal
+            == sealed(edited(config, state, configured(config)), due, generation, written, size, inode)
             and generation == ledger(state)
         )
     finally:

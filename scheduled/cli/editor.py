@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from scheduled import clock
-from scheduled.config.edit import PRIVATE, Edit, file_of, keep
+from scheduled.commands.keeping import keep
+from scheduled.config.edit import PRIVATE, Edit, file_of
 from scheduled.errors import ConfigError, ScheduledError
 from scheduled.instance import Instance
 from scheduled.paths import Paths
@@ -30,7 +31,7 @@ def edit_file(instance: Instance, job: str | None, *, dry_run: bool) -> dict[str
     while True:
         change = Edit(path, before, _open_editor(draft, before))
         try:
-            done = keep(instance.config_file, instance.paths, change, dry_run=dry_run)
+            done = keep(instance, change, dry_run=dry_run)
         except ConfigError as error:
             click.echo(f"scheduled: {error}", err=True)
             if sys.stdin.isatty() and click.confirm("Edit the draft again?", default=True, err=True):

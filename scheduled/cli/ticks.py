@@ -150,3 +150,5 @@ def _report_crontab(done: dict[str, Any], *, as_json: bool) -> None:
             click.echo(f"the previous crontab is in {done['backup']}")
         for path in done["dbus"]:
             click.echo(f"changed for the session bus: {path}")
+        for warning in done.get("warnings", []):
+            click.echo(f"warning: {warning}", err=True)

@@ -1,13 +1,14 @@
 """`add`, `edit`, `replace`, `remove` and `apply`: change job definitions in the configuration files.
 
 Each command checks the whole configuration with the change before it writes the file, and raises ConfigError if the
-change adds an error. With *dry_run* it only checks.
+change adds an error. The change is in force when the command returns, see `keep`. With *dry_run* it only checks.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from scheduled.commands.keeping import keep
 from scheduled.config import action_keys, aliases
 from scheduled.config import edit as config_edit
 from scheduled.instance import Instance
@@ -23,7 +24,7 @@ def add(
     """
     table = aliases.from_words(aliases.together({"name": name}, definition))
     change = config_edit.addition(instance.config_file, name, table)
-    return {"job": name, **config_edit.keep(instance.config_file, instance.paths, change, dry_run=dry_run)}
+    return {"job": name, **keep(instance, change, dry_run=dry_run)}
 
 
 def edit(
@@ -31,7 +32,7 @@ def edit(
 ) -> dict[str, Any]:
     """Set keys of a job to new values in the file that defines it; the value None removes a key."""
     change = config_edit.change(instance.config_file, job, changes)
-    return {"job": job, **config_edit.keep(instance.config_file, instance.paths, change, dry_run=dry_run)}
+    return {"job": job, **keep(instance, change, dry_run=dry_run)}
 
 
 def replace(
@@ -50,13 +51,13 @@ def written(instance: Instance, job: str) -> dict[str, Any]:
 def remove(instance: Instance, job: str, *, dry_run: bool = False) -> dict[str, Any]:
     """Remove a job from the file that defines it. A copy of the file and the records in the ledger are kept."""
     change = config_edit.removal(instance.config_file, job)
-    return {"job": job, **config_edit.keep(instance.config_file, instance.paths, change, dry_run=dry_run)}
+    return {"job": job, **keep(instance, change, dry_run=dry_run)}
 
 
 def apply(instance: Instance, file: Path, *, dry_run: bool = False) -> dict[str, Any]:
     """Copy a TOML file of jobs to `jobs.d`, where it replaces the file of the same name if it differs."""
     change = config_edit.application(instance.config_file, file)
-    return config_edit.keep(instance.config_file, instance.paths, change, dry_run=dry_run)
+    return keep(instance, change, dry_run=dry_run)
 
 
 def executable_keys(definition: Mapping[str, Any]) -> list[str]:

@@ -1,5 +1,6 @@
 """`install` and `uninstall`: the block in the user's crontab, and the cadence that the ledger records."""
 
+import os
 from importlib.util import find_spec
 from typing import Any
 
@@ -9,6 +10,7 @@ from scheduled.config.files import load_config
 from scheduled.install import crontab, starter
 from scheduled.install import dbus as service_files
 from scheduled.install.extras import need
+from scheduled.install.zones import zone_warnings
 from scheduled.instance import Instance
 from scheduled.notify.session_bus import reload_services
 from scheduled.schedules.zones import MINUTE
@@ -49,7 +51,18 @@ def install(
             with ledger.transaction():
                 ledger.remember("cadence", str(every * MINUTE))  # `status` compares the ticks with it
     placed = service_files.install(block, dry_run=dry_run) if on_bus else []
-    return {**_document(done, placed, dry_run=dry_run), "configuration": str(config_file) if made else None}
+    return {
+        **_document(done, placed, dry_run=dry_run),
+        "configuration": str(config_file) if made else None,
+        "warnings": _warnings(instance, done.after),
+    }
+
+
+def _warnings(instance: Instance, written: bytes) -> list[str]:
+    """Return warnings about the zones of the ticks that the crontab *written* starts."""
+    if not instance.config_file.exists() or not load_config(instance.config_file).of_host:
+        return []
+    return list(zone_warnings(written, clock.system_zone(), None, os.environ))
 
 
 def uninstall(instance: Instance, *, dry_run: bool = False) -> dict[str, Any]:

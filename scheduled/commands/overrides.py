@@ -103,6 +103,6 @@ def _override(
                 # An override equal to the configuration is deleted, so that later changes of the file take effect.
                 ledger.override(keys[name], None if written[name] == enabled else enabled)
             runtime.config.override(dict.fromkeys(keys.values(), enabled))
-            events = planning.register(ledger, runtime.config, int(clock.now()))
+            events = planning.register(ledger, runtime.config, int(clock.now()), made_now=chosen)
         runtime.publish(events)
     return [{"job": name, "enabled": enabled, "changed": before[name] != enabled} for name in chosen]

@@ -1,5 +1,6 @@
 """`run`, `daily-report` and `rerun`: ticks that a user starts, and previews of them."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,7 +26,8 @@ def run(
     *on_event* is called with each event when it is published. Raise ConfigError if the configuration cannot be read, there
     is no such job, or the slot cannot run.
     """
-    return _ticked(instance, lambda runtime: _run(runtime, jobs, slot), on_event)
+    regular = not jobs and slot is None
+    return _ticked(instance, lambda runtime: _run(runtime, jobs, slot), on_event, regular=regular)
 
 
 def _run(runtime: Runtime, names: Sequence[str], slot: str | None) -> Result:
@@ -52,7 +54,7 @@ def daily_report(
     *on_event* is called with each event when it is published. Raise ConfigError if no job has the handler `daily_report`;
     with *due*, do nothing then.
     """
-    return _ticked(instance, lambda runtime: _daily_report(runtime, due=due), on_event)
+    return _ticked(instance, lambda runtime: _daily_report(runtime, due=due), on_event, regular=due)
 
 
 def _daily_report(runtime: Runtime, *, due: bool) -> Result:
@@ -138,10 +140,17 @@ def request_again(runtime: Runtime, run_id: str) -> ManualRequest:
 
 
 def _ticked(
-    instance: Instance, work: Callable[[Runtime], Result], on_event: Subscriber | None
+    instance: Instance,
+    work: Callable[[Runtime], Result],
+    on_event: Subscriber | None,
+    *,
+    regular: bool = False,
 ) -> dict[str, Any]:
-    """Run the tick *work* with a new runtime and return its result as a document."""
-    runtime = open_runtime(instance)
+    """Run the tick *work* with a new runtime and return its result as a document.
+
+    A *regular* tick is one of cron, unless a person typed it on a terminal.
+    """
+    runtime = open_runtime(instance, regular=regular and not os.isatty(1))
     if on_event is not None:
         runtime.bus.subscribe(Event, on_event)
     runtime.claimed = instance.claimed

@@ -10,7 +10,7 @@ from scheduled.clock import stamp
 from scheduled.commands.changing import changing
 from scheduled.commands.unskip import unskip
 from scheduled.config.files import known_jobs
-from scheduled.core.epochs import base_of, open_slots_of, slots_of, span_between
+from scheduled.core.epochs import all_slots_of, base_of, open_slots_of, span_between
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job, key_of
 from scheduled.core.judgement import BY_HAND
@@ -56,7 +56,7 @@ def _skip_open(runtime: Runtime, name: str, slot: Instant | None, *, dry_run: bo
             job_state = ledger.job_states().get(key_of(job))
             found, retries = _to_skip(ledger, job, job_state, slot, now, runtime.zone)
             if found is not None and job_state is not None:
-                events += _skip(ledger, runtime, job, job_state, slot, now)
+                events += _skip(ledger, runtime, job_state, slot, now)
             for run in retries:
                 events += give_up(ledger, runtime, run, BY_HAND, now)
         runtime.publish(events)
@@ -84,16 +84,16 @@ def _to_skip(
     own = job_state.open_run.slot if job_state.open_run else None
     if slot is not None:
         return _one(ledger, job, job_state, slot, zone), ()
-    span = span_between(open_slots_of(job.schedules, job_state), base_of(job_state), now)
+    span = span_between(open_slots_of(job_state), base_of(job_state), now)
     if own is not None:
         span = Span(own, span.last, span.count + 1) if span else Span(own, own, 1)
     return span, job_state.others
 
 
 def _one(ledger: Positions, job: Job, job_state: JobState, slot: Instant, zone: str) -> Span:
-    if slots_of(job.schedules, job_state.epoch).last_until(slot) != slot:
+    if all_slots_of(job_state).last_until(slot) != slot:
         raise ConfigError(
-            f"{job.name}: {stamp(slot, zone)} is not one of its slots; {_nearest(job, job_state, slot, zone)}"
+            f"{job.name}: {stamp(slot, zone)} is not one of its slots; {_nearest(job_state, slot, zone)}"
         )
     own = job_state.open_run.slot if job_state.open_run else None
     if slot != own and (slot <= base_of(job_state) or slot in job_state.decided):
@@ -104,8 +104,8 @@ def _one(ledger: Positions, job: Job, job_state: JobState, slot: Instant, zone: 
     return Span(slot, slot, 1)
 
 
-def _nearest(job: Job, job_state: JobState, slot: Instant, zone: str) -> str:
-    times = slots_of(job.schedules, job_state.epoch)
+def _nearest(job_state: JobState, slot: Instant, zone: str) -> str:
+    times = all_slots_of(job_state)
     near = [found for found in (times.last_until(slot), times.next_after(slot)) if found is not None]
     if not near:
         return "it has no slots"
@@ -113,13 +113,13 @@ def _nearest(job: Job, job_state: JobState, slot: Instant, zone: str) -> str:
 
 
 def _skip(
-    ledger: Ledger, runtime: Runtime, job: Job, job_state: JobState, slot: Instant | None, now: Instant
+    ledger: Ledger, runtime: Runtime, job_state: JobState, slot: Instant | None, now: Instant
 ) -> list[Event]:
     """Record the verdicts of the open slots, or of *slot*; return the events to publish after the commit."""
     run, base, events = job_state.open_run, base_of(job_state), []
     if run is not None and run.slot is not None and slot in (None, run.slot):
         events += give_up(ledger, runtime, run, BY_HAND, now)
-    times = open_slots_of(job.schedules, job_state)
+    times = open_slots_of(job_state)
     if slot is None:
         rest = span_between(times, base, now)
         oldest = True

@@ -1,7 +1,7 @@
 """The problems and warnings of a configuration as a whole."""
 
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -10,6 +10,7 @@ from scheduled import clock
 from scheduled.actions.registry import kind_of
 from scheduled.config.doubts import doubts
 from scheduled.config.files import Drafts, load_config
+from scheduled.config.kept_zone import kept_in
 from scheduled.config.lines import with_line
 from scheduled.core import cadence, retry_span
 from scheduled.core.epochs import minute_before, slots_of
@@ -57,7 +58,7 @@ def check(
     *environment* is that of every job, before its own `env`; its PATH is that of cron by default. The *ledger* has the interval between ticks, and which slots ran. Without it, the interval is unknown and no slot
     counts as run.
     """
-    found, now = load_config(config_file, drafts), int(clock.now())
+    found, now = load_config(config_file, drafts, partial(kept_in, ledger)), int(clock.now())
     problems = [
         *found.problems,
         *(problem for job in found.jobs.values() for problem in _action_problems(job)),

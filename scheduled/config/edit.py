@@ -4,7 +4,7 @@ An edit is written only if the whole configuration has no new problem with it.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from itertools import takewhile
@@ -35,9 +35,21 @@ class Edit(msgspec.Struct, frozen=True):
     before: bytes | None
     after: bytes | None
 
+    def jobs(self) -> set[str]:
+        """Return the names of the jobs that the file defines before or after the change."""
+        return {name for content in (self.before, self.after) for name in _names(content or b"")}
+
     def diff(self) -> str:
         """Return the change as a unified diff with secrets masked."""
         return redaction.diff(self.path, self.before, self.after)
+
+
+def _names(content: bytes) -> list[str]:
+    try:
+        jobs = tomllib.loads(content.decode()).get("jobs")
+    except (ValueError, RecursionError):
+        return []
+    return list(jobs) if isinstance(jobs, dict) else []
 
 
 def new_messages(config_file: Path, paths: Paths, edit: Edit) -> tuple[list[str], list[str]]:
@@ -60,12 +72,20 @@ def _added(before: list[str], after: list[str]) -> list[str]:
     return [message for message in after if message not in known]
 
 
-def keep(config_file: Path, paths: Paths, edit: Edit, *, dry_run: bool) -> dict[str, Any]:
+def keep(
+    config_file: Path,
+    paths: Paths,
+    edit: Edit,
+    *,
+    dry_run: bool,
+    recording: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> dict[str, Any]:
     """Check *edit*, write it unless it is a *dry_run*, and return a description of the change.
 
-    The old content of the file is kept in the backups of the state directory. Raise ConfigError, with nothing
-    changed, if the edit adds a problem to the configuration, or if the file no longer holds `edit.before`.
-    Raise StateError if the file or the backup can't be written.
+    The old content of the file is kept in the backups of the state directory. The file is written inside the context
+    *recording*, which puts the edit in force; if that raises an error, the file gets its old content back. Raise
+    ConfigError, with nothing changed, if the edit adds a problem to the configuration, or if the file no longer holds
+    `edit.before`. Raise StateError, with nothing changed, if the file, the backup or the ledger can't be written.
     """
     with nullcontext() if dry_run else _locked(paths):
         if _read(edit.path) != edit.before:
@@ -77,7 +97,7 @@ def keep(config_file: Path, paths: Paths, edit: Edit, *, dry_run: bool) -> dict[
         if problems:
             raise ConfigError("; ".join(problems))
         changed = edit.before != edit.after
-        backup = _replace(paths, edit) if changed and not dry_run else None
+        backup = _recorded(paths, edit, recording) if changed and not dry_run else None
     return {
         "path": str(edit.path),
         "changed": changed,
@@ -92,6 +112,20 @@ def keep(config_file: Path, paths: Paths, edit: Edit, *, dry_run: bool) -> dict[
 def _locked(paths: Paths) -> AbstractContextManager[None]:
     directories.prepare(paths)
     return exclusive(paths.root / "edit.lock")
+
+
+def _recorded(paths: Paths, edit: Edit, recording: Callable[[], AbstractContextManager[None]]) -> Path | None:
+    """Write *edit* inside the context *recording*; undo it if the context raises an error. Return the backup."""
+    written = False
+    try:
+        with recording():
+            backup = _replace(paths, edit)
+            written = True
+    except BaseException:
+        if written:
+            _write(msgspec.structs.replace(edit, before=edit.after, after=edit.before))
+        raise
+    return backup
 
 
 def _replace(paths: Paths, edit: Edit) -> Path | None:

@@ -2,14 +2,14 @@
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
-from scheduled.clock import local_zone
+from scheduled import clock, idle
 from scheduled.config.convert import converted
 from scheduled.config.job_table import parse_job
 from scheduled.config.tables import DefaultsTable, InterfacesTable, SettingsTable
@@ -26,7 +26,11 @@ LONGEST = 10_000_000  # bytes: about 50,000 jobs
 
 
 class Config(msgspec.Struct, kw_only=True):
-    """A loaded configuration. *jobs* holds the valid jobs, *problems* a message for each other one."""
+    """A loaded configuration. *jobs* holds the valid jobs, *problems* a message for each other one.
+
+    *read_at* is the instant at which it was read, *fingerprint* that of its files then (see `idle.configured`). The zone
+    is the user's choice, or that of the host if *of_host* is true; *kept* is true if it was not asked for again.
+    """
 
     path: Path
     timezone: str
@@ -42,6 +46,10 @@ class Config(msgspec.Struct, kw_only=True):
     problems: list[str]
     warnings: list[str]
     interfaces: InterfacesTable = msgspec.field(default_factory=InterfacesTable)
+    read_at: float = 0
+    fingerprint: int = 0
+    of_host: bool = False
+    kept: bool = False
 
     def override(self, overrides: Mapping[JobKey, bool]) -> None:
         """Set `enabled` of jobs to the user's overrides. Overrides of single targets are ignored here."""
@@ -51,19 +59,23 @@ class Config(msgspec.Struct, kw_only=True):
                 self.jobs[key.job] = msgspec.structs.replace(job, enabled=enabled)
 
 
-def load_config(path: Path, drafts: Drafts = MappingProxyType({})) -> Config:
+def load_config(
+    path: Path, drafts: Drafts = MappingProxyType({}), kept_zone: Callable[[], str] | None = None
+) -> Config:
     """Given the path of scheduled.toml, return the configuration in it and in the directory jobs.d beside it.
 
     Raise ConfigError if scheduled.toml can't be read or its settings are wrong: then no job may run. A wrong job or
-    file of jobs.d only adds to `problems`. *drafts* are contents to use instead of those on disk (None: no file).
+    file of jobs.d only adds to `problems`. *drafts* are contents to use instead of those on disk (None: no file). A
+    configuration without `timezone` is read in the zone that *kept_zone* returns; by default in the host's.
     """
+    read_at, fingerprint = clock.now(), idle.configured(os.fsencode(path))
     warnings = warn_or_refuse(path)
     refuse_unreadable(path)
     tables = _read_toml(path, drafts)
     settings = _settings(path, tables)
     config = Config(
         path=path,
-        timezone=_zone(path, settings),
+        timezone=_zone(path, settings, kept_zone or clock.local_zone),
         workspace=Path(settings.workspace).expanduser() if settings.workspace else None,
         max_parallel=settings.max_parallel,
         max_runs=settings.catch_up.max_runs,
@@ -76,6 +88,10 @@ def load_config(path: Path, drafts: Drafts = MappingProxyType({})) -> Config:
         jobs=Jobs(),
         problems=[],
         warnings=warnings,
+        read_at=read_at,
+        fingerprint=fingerprint,
+        of_host=settings.timezone is None,
+        kept=kept_zone is not None,
     )
     _defaults(path, settings)
     if "\0" in (settings.workspace or ""):
@@ -151,9 +167,9 @@ def _settings(path: Path, tables: dict[str, Any]) -> SettingsTable:
     return settings
 
 
-def _zone(path: Path, settings: SettingsTable) -> str:
+def _zone(path: Path, settings: SettingsTable, of_host: Callable[[], str]) -> str:
     try:
-        return known_zone(settings.timezone or local_zone())
+        return known_zone(settings.timezone or of_host())
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 

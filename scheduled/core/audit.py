@@ -55,9 +55,7 @@ def audit(
     for key_epochs, key_rows in _by_key(epochs, rows):
         for epoch in key_epochs:
             low = max(epoch.starts_at, after)
-            high = min(
-                until, seen - longest_delay(epoch.schedules) if epoch.ends_at is None else epoch.ends_at
-            )
+            high = min(until, _due_until(epoch, rows_by_key[epoch.key], seen))
             if low < high:
                 within = [row for row in key_rows if _overlaps(row, epoch, low, high)]
                 count, found = _epoch(epoch, within, rows_by_key[epoch.key], low, high)
@@ -84,6 +82,15 @@ def _by_key(
         yield key_epochs, ()
 
 
+def _due_until(epoch: Epoch, job: JobRow, seen: Instant) -> Instant:
+    """Return the instant up to which slots of *epoch* have been due at *seen*.
+
+    Slots of an ended epoch beyond the position were not due when the zone of the host changed.
+    """
+    due = seen - longest_delay(epoch.schedules)
+    return due if epoch.ends_at is None else min(epoch.ends_at, max(due, job.position))
+
+
 def _overlaps(row: SlotRow, epoch: Epoch, low: Instant, high: Instant) -> bool:
     return epoch.starts_at < row.span.first <= high and row.span.last > low
 
@@ -97,7 +104,7 @@ def _epoch(
     """
     times = slots_of(epoch.schedules, epoch.starts_at)
     # An open reason covers every slot after the position, so only the slots up to here need a row.
-    closed = high if epoch.ends_at is not None or job.open_reason is None else min(high, job.position)
+    closed = high if job.open_reason is None else min(high, job.position)
     problems, reached = [], low
     for row in rows:
         problems += _missing(epoch.key, times.between(reached, min(row.span.first - 1, closed)))

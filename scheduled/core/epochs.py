@@ -1,23 +1,30 @@
 """Epochs: the slots of a job's schedules, and the effect of adding, removing or changing schedules."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+
+import msgspec
 
 from scheduled.core.jobs import Job, keys_of
 from scheduled.core.keys import JobKey, Keyed
-from scheduled.core.runs import JobState, OpenRun, Span
+from scheduled.core.records import Epoch
+from scheduled.core.runs import FormerEpoch, JobState, OpenRun, Span
 from scheduled.schedules import timetable
 from scheduled.schedules.kinds.registry import timetable_of
 from scheduled.schedules.schedule import Schedule, same
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import MINUTE, Instant
 
+# The reasons of slots that are skipped because their epoch ended.
+EDITED, DISABLED, REMOVED = "edited", "disabled", "removed"
+
 
 class EpochChange(Keyed, frozen=True, kw_only=True):
     """A change of a job's schedules at *boundary*.
 
     *begins* are the new schedules, empty if the job is removed or disabled. *ends* is true if an old epoch
-    ends. *skipped* are the open slots of the old schedules. *abandoned* is a run of the old schedules that
-    waits for a retry.
+    ends. *skipped* are the open slots of the old schedules, and *reason* is why. *abandoned* is a run of the old
+    schedules that waits for a retry. With *continues*, the host's zone changed: open slots and runs stay.
     """
 
     job: str
@@ -26,7 +33,9 @@ class EpochChange(Keyed, frozen=True, kw_only=True):
     begins: tuple[Schedule, ...]
     ends: bool
     skipped: Span | None = None
+    reason: str = EDITED
     abandoned: OpenRun | None = None
+    continues: bool = False
 
 
 def minute_before(now: Instant) -> Instant:
@@ -51,53 +60,167 @@ def span_between(times: Timetable, after: Instant, until: Instant) -> Span | Non
     return Span(*found) if found else None
 
 
-def open_slots_of(schedules: Sequence[Schedule], job_state: JobState) -> Timetable:
+def all_slots_of(job_state: JobState) -> Timetable:
+    """Return the timetable of the job's open epoch, and of former ones with slots after its position."""
+    times = slots_of(job_state.schedules, job_state.epoch)
+    if not job_state.former:
+        return times
+    former = ((one.ends_at, slots_of(one.schedules, one.starts_at)) for one in job_state.former)
+    return timetable.joined(former, times)
+
+
+def open_slots_of(job_state: JobState) -> Timetable:
     """Return the timetable of the job's open epoch without the slots that are already decided."""
-    times = slots_of(schedules, job_state.epoch)
+    times = all_slots_of(job_state)
     return timetable.without(times, job_state.decided) if job_state.decided else times
 
 
 def epoch_changes(
-    jobs: Mapping[str, Job], job_states: Mapping[JobKey, JobState], unknown: bool, now: Instant
+    jobs: Mapping[str, Job],
+    job_states: Mapping[JobKey, JobState],
+    unknown: bool,
+    now: Instant,
+    ended: Mapping[JobKey, Epoch] = MappingProxyType({}),
+    moment_of: Callable[[str], Instant] | None = None,
 ) -> list[EpochChange]:
     """Return the differences between the configured jobs, with their targets, and the open epochs.
 
     If *unknown* is true (a configuration file could not be read), a job that is missing from *jobs* keeps its
-    epoch. The epoch of a target that its job no longer has always ends.
+    epoch. The epoch of a target that its job no longer has always ends. *ended* are the last epochs of keys without an
+    open one. *moment_of* returns when the edit of a job was made, never after *now*; by default it is made now.
     """
-    changes, known = [], set()
+    changes, known, moment_of = [], set(), moment_of or (lambda _: now)
     for job in jobs.values():
         for key in keys_of(job):
             known.add(key)
             job_state = job_states.get(key)
             wanted = job.schedules if job.enabled else ()
-            if not same(wanted, job_state.schedules if job_state else ()):
-                changes.append(_change(key, job_state, wanted, now))
+            if job_state is None and wanted:
+                changes.append(_beginning(key, ended.get(key), wanted, moment_of(job.name)))
+            elif job_state is not None and not same(wanted, job_state.schedules):
+                reason = EDITED if wanted else DISABLED
+                changes.append(_change(key, job_state, wanted, moment_of(job.name), reason))
     gone = [key for key in job_states if key not in known and (key.job in jobs or not unknown)]
-    return changes + [_change(key, job_states[key], (), now) for key in gone]
+    return changes + [_change(key, job_states[key], (), moment_of(key.job), REMOVED) for key in gone]
+
+
+def lacks_epochs(jobs: Mapping[str, Job], job_states: Mapping[JobKey, JobState]) -> bool:
+    """Return whether an enabled job, or a target of it, has no open epoch yet."""
+    return any(key not in job_states for job in jobs.values() if job.enabled for key in keys_of(job))
+
+
+def _beginning(
+    key: JobKey, ended: Epoch | None, wanted: tuple[Schedule, ...], moment: Instant
+) -> EpochChange:
+    """Return the beginning of the first epoch, or of another one after *ended*, which it never overlaps."""
+    boundary = minute_before(moment)
+    if ended is None or ended.ends_at is None:
+        return EpochChange(job=key.job, target=key.target, boundary=boundary, begins=wanted, ends=False)
+    boundary = max(boundary, ended.ends_at)
+    begins = _in_phase(wanted, ended.schedules, ended.starts_at, ended.ends_at)
+    return EpochChange(job=key.job, target=key.target, boundary=boundary, begins=begins, ends=False)
 
 
 def _change(
-    key: JobKey, job_state: JobState | None, wanted: tuple[Schedule, ...], now: Instant
+    key: JobKey, job_state: JobState, wanted: tuple[Schedule, ...], moment: Instant, reason: str
 ) -> EpochChange:
-    boundary = minute_before(now)
-    if job_state is None:
-        return EpochChange(job=key.job, target=key.target, boundary=boundary, begins=wanted, ends=False)
     run = job_state.open_run
     # A run in progress keeps its slot; only a run that waits for a retry is abandoned.
     abandoned = run if run is not None and run.status == "waiting_retry" else None
     base = base_of(job_state)
-    boundary = max(boundary, base)
-    skipped = span_between(open_slots_of(job_state.schedules, job_state), base, boundary)
+    boundary = max(minute_before(moment), base, job_state.epoch)
+    begins = _in_phase(wanted, job_state.schedules, job_state.epoch, boundary)
+    times = open_slots_of(job_state)
+    this_minute = times.last_until(moment)
+    # A slot of this minute stays with the old schedules, unless it is also one of the new ones.
+    if this_minute is not None and this_minute > boundary and not _has(begins, boundary, this_minute):
+        boundary = this_minute
     return EpochChange(
         job=key.job,
         target=key.target,
         boundary=boundary,
-        begins=wanted,
+        begins=begins,
         ends=True,
-        skipped=skipped,
+        skipped=span_between(times, base, boundary),
+        reason=reason,
         abandoned=abandoned,
     )
+
+
+def _has(schedules: tuple[Schedule, ...], epoch: Instant, slot: Instant) -> bool:
+    return bool(schedules) and slots_of(schedules, epoch).last_until(slot) == slot
+
+
+def _in_phase(
+    wanted: tuple[Schedule, ...], old: tuple[Schedule, ...], epoch: Instant, until: Instant
+) -> tuple[Schedule, ...]:
+    """Return *wanted*; an `every` without an anchor continues from its last slot up to *until*.
+
+    *old* are the former schedules, in force since *epoch*.
+    """
+    return tuple(_continued(schedule, old, epoch, until) for schedule in wanted)
+
+
+def _continued(schedule: Schedule, old: tuple[Schedule, ...], epoch: Instant, until: Instant) -> Schedule:
+    intervals = [one for one in old if one.kind == "every"]
+    if schedule.kind != "every" or schedule.anchor is not None or not intervals:
+        return schedule
+    before = next((one for one in intervals if one.expression == schedule.expression), intervals[0])
+    last = timetable_of(before, epoch).last_until(until)
+    if last is None:  # it has had no slot yet: the interval still counts from its beginning
+        last = before.phase if before.anchor is None and before.phase is not None else epoch + 1
+    return msgspec.structs.replace(schedule, phase=last)
+
+
+def zone_changes(
+    before: Mapping[str, Job], jobs: Mapping[str, Job], job_states: Mapping[JobKey, JobState], now: Instant
+) -> list[EpochChange]:
+    """Return the changes of epochs after the host's zone changed.
+
+    *before* are the jobs as the configuration defines them in the old zone, *jobs* in the new one; the epochs have
+    the schedules of *before*. Up to *now* the slots are those of the old zone.
+    """
+    changes = []
+    for job in jobs.values():
+        for key in keys_of(job):
+            job_state = job_states.get(key)
+            if job_state is not None and job.name in before and not same(job.schedules, job_state.schedules):
+                changes.append(_moved(key, job_state, before[job.name].schedules, job.schedules, now))
+    return changes
+
+
+def _moved(
+    key: JobKey,
+    job_state: JobState,
+    old: tuple[Schedule, ...],
+    new: tuple[Schedule, ...],
+    now: Instant,
+) -> EpochChange:
+    boundary = max(now, base_of(job_state), job_state.epoch)
+    begins = tuple(
+        _kept(schedule, _recorded(before, job_state), job_state.epoch, boundary)
+        for before, schedule in zip(old, new, strict=True)
+    )
+    return EpochChange(
+        job=key.job, target=key.target, boundary=boundary, begins=begins, ends=True, continues=True
+    )
+
+
+def _recorded(schedule: Schedule, job_state: JobState) -> Schedule:
+    return next((one for one in job_state.schedules if same((one,), (schedule,))), schedule)
+
+
+def _kept(schedule: Schedule, before: Schedule, epoch: Instant, boundary: Instant) -> Schedule:
+    """Return *schedule*, with the slots of *before*, in force since *epoch*, if the zone must not move them.
+
+    It moves no interval, and no instant that has passed, or would have passed without a run in the new zone.
+    """
+    known = before.anchor if before.phase is None else before.phase
+    slot = epoch + 1 if known is None else known
+    passes = schedule.anchor is not None and min(slot, schedule.anchor) <= boundary
+    if schedule.kind == "every" or (schedule.kind == "at" and passes):
+        return msgspec.structs.replace(schedule, phase=slot)
+    return schedule
 
 
 def after(job_states: Mapping[JobKey, JobState], changes: Iterable[EpochChange]) -> dict[JobKey, JobState]:
@@ -106,16 +229,25 @@ def after(job_states: Mapping[JobKey, JobState], changes: Iterable[EpochChange])
     for change in changes:
         old = found.pop(change.key, None)
         if change.begins:
-            found[change.key] = JobState(
-                job=change.job,
-                target=change.target,
-                position=change.boundary,
-                epoch=change.boundary,
-                schedules=change.begins,
-                window_start=old.window_start if old else None,
-                busy=old.busy if old else False,
-            )
+            found[change.key] = _state_after(change, old)
     return found
+
+
+def _state_after(change: EpochChange, old: JobState | None) -> JobState:
+    if change.continues and old is not None:
+        former = FormerEpoch(old.schedules, old.epoch, change.boundary)
+        return msgspec.structs.replace(
+            old, schedules=change.begins, epoch=change.boundary, former=(*old.former, former)
+        )
+    return JobState(
+        job=change.job,
+        target=change.target,
+        position=change.boundary,
+        epoch=change.boundary,
+        schedules=change.begins,
+        window_start=old.window_start if old else None,
+        busy=old.busy if old else False,
+    )
 
 
 def base_of(job_state: JobState) -> Instant:

@@ -58,7 +58,7 @@ def _open_slot(job: Job, job_state: JobState, slot: Instant, now: Instant) -> St
     run = job_state.open_run
     if run is not None and run.slot == slot:
         return again(run)
-    times, base = open_slots_of(job.schedules, job_state), base_of(job_state)
+    times, base = open_slots_of(job_state), base_of(job_state)
     if not base < slot <= now or times.last_until(slot) != slot:
         return None
     older = span_between(times, base, slot - 1)

@@ -139,7 +139,7 @@ def plan_job(
     holds: Holds = Holds(),  # noqa: B008 - immutable
 ) -> JobPlan:
     """Return the plan of one job or target. *held*: another job of its group is running."""
-    times, base, run = open_slots_of(job.schedules, job_state), base_of(job_state), job_state.open_run
+    times, base, run = open_slots_of(job_state), base_of(job_state), job_state.open_run
     latest = now - job.delay
     until = latest if until is None else until - job.delay
     given_up = () if job_state.busy else _skips(job, times, base, until, now, holds)

@@ -49,6 +49,7 @@ class JobState(Keyed, frozen=True, kw_only=True):
     """The part of the state of a job, or of one *target* of it, that the planner needs.
 
     Every slot up to *position* has a verdict. *epoch* is the instant at which *schedules* came into force.
+    *former* are the earlier epochs with slots after the position: their zone was the host's, which changed.
     *open_run* is the run of a slot without a verdict; *others* are runs without a slot that wait for a retry.
     *busy* is true while any run of the job is in progress, also a manual one; *claimed* if none of them has
     started. *decided* are the slots after
@@ -66,8 +67,17 @@ class JobState(Keyed, frozen=True, kw_only=True):
     claimed: bool = False
     others: tuple["OpenRun", ...] = ()
     decided: tuple[Instant, ...] = ()
+    former: tuple["FormerEpoch", ...] = ()
     last_run_at: float | None = None
     last_status: str | None = None
+
+
+class FormerEpoch(msgspec.Struct, frozen=True):
+    """An epoch that has ended: the *schedules* with the slots in (*starts_at*, *ends_at*]."""
+
+    schedules: tuple[Schedule, ...]
+    starts_at: Instant
+    ends_at: Instant
 
 
 class Span(msgspec.Struct, frozen=True):

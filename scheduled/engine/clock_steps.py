@@ -30,16 +30,14 @@ def frozen(jobs: Mapping[str, Job], job_states: Mapping[JobKey, JobState], now: 
     A job is frozen if its position is so far ahead that it would wait for longer than its period plus the
     tolerance.
     """
-    return [
-        key for key, found in job_states.items() if key.job in jobs and _is_frozen(jobs[key.job], found, now)
-    ]
+    return [key for key, found in job_states.items() if key.job in jobs and _is_frozen(found, now)]
 
 
-def _is_frozen(job: Job, job_state: JobState, now: Instant) -> bool:
+def _is_frozen(job_state: JobState, now: Instant) -> bool:
     reached = base_of(job_state)
     if reached <= now + LEAST_TOLERANCE or job_state.busy:
         return False  # a job with a run under way is checked again when the run has ended
-    times = slots_of(job.schedules, min(job_state.epoch, minute_before(now)))
+    times = slots_of(job_state.schedules, min(job_state.epoch, minute_before(now)))
     first = times.next_after(now)
     second = None if first is None else times.next_after(first)
     if first is None or second is None:

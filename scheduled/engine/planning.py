@@ -18,7 +18,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest
 from scheduled.core.planner import Plan
 from scheduled.core.runs import JobState, Span, Verdict
-from scheduled.engine import gaps, skips
+from scheduled.engine import edits, gaps, skips
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger, Positions
 
@@ -33,44 +33,48 @@ class Gates(msgspec.Struct, frozen=True):
     unchecked: frozenset[str] = frozenset()
 
 
-def register(ledger: Ledger, config: Config, now: Instant) -> list[Event]:
+def register(ledger: Ledger, config: Config, now: Instant, made_now: Collection[str] = ()) -> list[Event]:
     """Begin and end epochs where the configuration differs from the open epochs; *now* is in UTC seconds.
 
+    The edits of the jobs *made_now* were made now. Do nothing if another process has registered a newer configuration.
     Return the events to publish after the commit: one for each skip of open slots.
     """
-    # A missing job may be defined in a configuration file that can't be read now.
-    unknown = bool(config.problems)
-    changes = epochs.epoch_changes(config.jobs, ledger.job_states(), unknown, now)
+    if edits.is_outdated(ledger, config, now):
+        return []
+    changes = edits.changes(ledger, config, now, made_now)
     for change in changes:
         _write(ledger, change, now)
-    events = [event for change in changes for event in _edited(change, config.timezone)]
+    edits.remember(ledger, config)
+    events = [event for change in changes for event in _skipped_by(change, config.timezone)]
     skips.announce(ledger, config.jobs, events, now)
     return events
 
 
-def _edited(change: EpochChange, zone: str) -> list[Event]:
+def _skipped_by(change: EpochChange, zone: str) -> list[Event]:
     """Return the events about the open slots that *change* skips."""
     run, found = change.abandoned, []
     if run is not None and run.slot is not None:
-        found.append(skips.of_run(run, "edited", zone))
+        found.append(skips.of_run(run, change.reason, zone))
     if change.skipped is not None:
-        found.append(skips.skipped(change.key, change.skipped, "edited", zone))
+        found.append(skips.skipped(change.key, change.skipped, change.reason, zone))
     return found
 
 
-def foreseen(ledger: Positions, config: Config, now: Instant) -> dict[JobKey, JobState]:
+def foreseen(ledger: Ledger, config: Config, now: Instant) -> dict[JobKey, JobState]:
     """Return the job states as they will be after `register`, without writing."""
-    job_states = ledger.job_states()
-    return epochs.after(job_states, epochs.epoch_changes(config.jobs, job_states, bool(config.problems), now))
+    return epochs.after(ledger.job_states(), edits.changes(ledger, config, now))
 
 
 def _write(ledger: Ledger, change: EpochChange, now: Instant) -> None:
-    run = change.abandoned
+    if change.continues:
+        ledger.continue_epoch(change.key, change.begins, change.boundary)
+        return
+    run, reason = change.abandoned, change.reason
     if run is not None and run.slot is not None:
-        ledger.record_verdict(change.key, Span(run.slot, run.slot, 1), "skipped", "edited", run.run_id, now)
-        ledger.close_run(run.run_id, "skipped", "edited")
+        ledger.record_verdict(change.key, Span(run.slot, run.slot, 1), "skipped", reason, run.run_id, now)
+        ledger.close_run(run.run_id, "skipped", reason)
     if change.skipped is not None:
-        record_verdict(ledger, change.key, change.skipped, "skipped", "edited", None, now)
+        record_verdict(ledger, change.key, change.skipped, "skipped", reason, None, now)
     if change.ends:
         for row in ledger.rows_after(change.key, change.boundary):
             # A slot that was skipped in advance is not a slot of the new schedules.
@@ -91,15 +95,19 @@ def record_verdict(
     run_id: str | None,
     now: Instant,
 ) -> None:
-    """Record *verdict* for the slots of *span*, except those that were skipped in advance."""
+    """Record *verdict* for the slots of *span*, except those that were skipped in advance.
+
+    No row of the ledger has slots of two epochs.
+    """
+    ends = ledger.epoch_ends(key, span.first, span.last) if span.count > 1 else []
     row = ledger.row_at(key, span.last)
-    if row is None or row.span.first < span.first:
+    if not ends and (row is None or row.span.first < span.first):
         ledger.record_verdict(key, span, verdict, reason, run_id, now)
         return
     job_state = ledger.job_states()[key]
-    times = epochs.open_slots_of(job_state.schedules, job_state)
-    edges = [slot for slot in job_state.decided if span.first < slot < span.last]
-    for after, until in pairwise([span.first - 1, *edges, span.last]):
+    times = epochs.open_slots_of(job_state)
+    decided = [slot for slot in job_state.decided if span.first < slot < span.last]
+    for after, until in pairwise([span.first - 1, *sorted({*ends, *decided}), span.last]):
         piece = epochs.span_between(times, after, until)
         if piece is not None:
             ledger.record_verdict(key, piece, verdict, reason, run_id, now)
@@ -192,8 +200,8 @@ def holds_now(
 def record_left_over(ledger: Positions, found: Plan, planned: Instant, untaken: Collection[JobKey]) -> None:
     """Record why slots that were due at *planned*, when a tick last planned, have not started.
 
-    The open reason is `queued` if no executor took the run (*untaken*), otherwise `budget`: a later tick
-    starts it.
+    The open reason is `queued` if no executor took the run (*untaken*), or if this tick starts no slots,
+    otherwise `budget`: a later tick starts it.
     """
     for key, job in found.jobs.items():
         if job.start is not None and job.start.claim.slot is not None:

@@ -22,7 +22,7 @@ def snapshot(runtime: Runtime, ledger: Ledger, plan: Plan, now: float) -> None:
         if runtime.config.problems or any(run.status != "waiting_retry" for run in ledger.open_runs()):
             due = int(now)  # the next tick must not be skipped as idle
         ledger.close()  # checkpoints SQLite's write-ahead log, which would change the fingerprint below later
-        edited = idle.edited(os.fsencode(runtime.config.path), os.fsencode(runtime.paths.root))
+        edited = _edited(runtime)
         document.publish(
             runtime.paths.snapshot, content, next_due=due, edited=edited, now=now, zone=runtime.zone
         )
@@ -40,9 +40,15 @@ def changed(runtime: Runtime, ledger: Ledger, now: float) -> None:
             return
         content = document.summary(ledger, runtime.handlers(), runtime.zone, int(now))
         ledger.close()
-        edited = idle.edited(os.fsencode(runtime.config.path), os.fsencode(runtime.paths.root))
+        edited = _edited(runtime)
         # `audit` reads the due instant as the time up to which slots are accounted for: never move it
         # forward.
         due = int(now) if due is None else min(due, int(now))
         document.publish(path, content, next_due=due, edited=edited, now=now, zone=runtime.zone)
         os.utime(path, ns=(beat, beat))
+
+
+def _edited(runtime: Runtime) -> int:
+    """Return the fingerprint for the idle check, with the configuration as it was read: it may have been edited since."""
+    config = runtime.config
+    return idle.edited(os.fsencode(config.path), os.fsencode(runtime.paths.root), config.fingerprint)

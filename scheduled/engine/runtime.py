@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from scheduled import clock
 from scheduled.actions.kind import ExecutionContext
 from scheduled.actions.registry import handler_of
 from scheduled.config.files import load_config
+from scheduled.config.kept_zone import kept_zone
 from scheduled.core.bus import Bus
 from scheduled.core.events import Event
 from scheduled.core.jobs import keys_of
@@ -34,11 +36,12 @@ class Runtime:
     """The configuration, paths, bus and log of one invocation, and the problems that it found.
 
     *claimed* is called when the runs of a tick are claimed. *unrecorded* becomes True if something could not
-    be recorded. *obsolete* are files to remove after the next commit.
+    be recorded. *obsolete* are files to remove after the next commit. A configuration without `timezone` is read in the
+    zone that *kept_zone* returns; by default in the host's.
     """
 
-    def __init__(self, config_file: Path, state: Path) -> None:
-        self.config = load_config(config_file)
+    def __init__(self, config_file: Path, state: Path, kept_zone: Callable[[], str] | None = None) -> None:
+        self.config = load_config(config_file, kept_zone=kept_zone)
         self.paths = Paths(state)
         self.host_name = os.uname().nodename
         self.log = Log(log_path(state, self.config.workspace), self.config.timezone)
@@ -86,6 +89,10 @@ class Runtime:
         """Log *message* and add it to the problems that this invocation prints."""
         self.problems.append(printable(message))
         self._log(level, message)
+
+    def note(self, message: str) -> None:
+        """Log *message*, which is no problem."""
+        self._log("INFO", message)
 
     def cannot_record(self, message: str) -> None:
         """Log that something could not be recorded. The tick continues, and exits with 1."""
@@ -147,9 +154,13 @@ class Runtime:
         return open_route(MAIL, settings)
 
 
-def open_runtime(instance: Instance) -> Runtime:
-    """Load the configuration of *instance* and return its runtime. Raise ConfigError if it can't be read."""
-    runtime = Runtime(instance.config_file, instance.paths.root)
+def open_runtime(instance: Instance, *, regular: bool = False) -> Runtime:
+    """Load the configuration of *instance* and return its runtime. Raise ConfigError if it can't be read.
+
+    Only a *regular* tick, one of cron, asks for the host's zone; every other process uses that of the last regular tick.
+    """
+    kept = None if regular else partial(kept_zone, instance.paths)
+    runtime = Runtime(instance.config_file, instance.paths.root, kept)
     runtime.paths = instance.paths
     instance.problems = runtime.config.problems
     return runtime

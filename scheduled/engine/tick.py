@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 import msgspec
 
 from scheduled import clock
+from scheduled.config.kept_zone import ZONE
 from scheduled.core.events import Event
 from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest
 from scheduled.core.planner import Plan
 from scheduled.core.records import Claimant
-from scheduled.engine import claims, clock_steps, gaps, intake, leftovers, planning, pruning, publish
+from scheduled.engine import claims, clock_steps, edits, gaps, intake, leftovers, planning, pruning, publish
 from scheduled.engine.dispatch import Dispatcher
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
@@ -60,12 +61,16 @@ def tick(
         with ledger.transaction():
             ledger.saw_host(claimant.host, runtime.host_name, now)
             collected = intake.collect(ledger, runtime, claimant, gates, now)
+            zone = ledger.meta(ZONE)
             edited = planning.register(ledger, runtime.config, int(now))
+            new_zone = edits.zone_remark(zone, ledger.meta(ZONE))
             due = _due(ledger, runtime, now, gates, only)
             requested, result.busy = claims.manual_starts(ledger, runtime.config, manual, claimant, int(now))
             able = dispatcher.take(ledger, [*due.starts, *requested], gates)
         if runtime.claimed is not None and able and (requested or not manual):
             runtime.claimed()  # from here on the request can't be refused: a waiting caller may return
+        if new_zone:
+            runtime.note(new_zone)
         intake.publish(runtime, collected)
         runtime.remove_obsolete()
         leftovers.remove(ledger, runtime)
@@ -110,8 +115,9 @@ def _finish(
         # With a budget of 0, due slots that this tick does not start get the open reason `budget`.
         budget = None if runtime.config.max_runs is None else 0
         plan = planning.plan_and_record(ledger, runtime.config, int(now), gates=gates, budget=budget)
-        if only is None:  # read `planned` again: a later tick may have planned by now
-            planning.record_left_over(ledger, plan, int(ledger.meta("planned") or 0), untaken)
+        # Read `planned` again: a later tick may have planned by now.
+        left_to_next = untaken if only is None else plan.jobs  # other jobs had no turn in this tick
+        planning.record_left_over(ledger, plan, int(ledger.meta("planned") or 0), left_to_next)
         config, messages = runtime.config, [*runtime.problems, *new]
         found = problems.current(ledger, config.jobs, [*config.problems, *config.warnings], messages)
         news = problems.news(ledger, found, now)

@@ -4,7 +4,7 @@ from typing import Any
 
 from scheduled import clock
 from scheduled.clock import stamp
-from scheduled.config.files import load_config
+from scheduled.config.kept_zone import load_kept
 from scheduled.core.audit import Audit
 from scheduled.core.audit import audit as recompute
 from scheduled.instance import Instance
@@ -22,7 +22,7 @@ def audit(instance: Instance, after: str | None = None, until: str | None = None
     *after* and *until* are ISO 8601 texts. By default the audit covers everything the ledger still holds. Raise
     ConfigError if the configuration or an instant is not valid, StateError if there is no ledger.
     """
-    zone = load_config(instance.config_file).timezone
+    zone = load_kept(instance).timezone
     found = _audited(instance.paths, *past(after, until, zone, clock.now()))
     return {
         "ok": not found.problems,

@@ -1,11 +1,33 @@
 """`check`: whether the configuration is valid."""
 
+import os
 from typing import Any
 
+from scheduled.clock import system_zone
 from scheduled.config.check import checked, with_lines
+from scheduled.config.kept_zone import ZONE, load_kept
+from scheduled.errors import ScheduledError
+from scheduled.install import crontab
+from scheduled.install.zones import zone_warnings
 from scheduled.instance import Instance
+from scheduled.state.open import read_only
 
 
 def check(instance: Instance) -> dict[str, Any]:
     """Return all errors and warnings about the configuration, with their lines. Raise ConfigError if it cannot be read."""
-    return with_lines(checked(instance.config_file, instance.paths))
+    found = with_lines(checked(instance.config_file, instance.paths))
+    if not load_kept(instance).of_host:
+        return found
+    with read_only(instance.paths) as ledger:
+        kept = ledger.meta(ZONE)
+    doubts = zone_warnings(_installed(), system_zone(), kept, os.environ)
+    return {**found, "warnings": [*found["warnings"], *doubts]}
+
+
+def _installed() -> bytes | None:
+    """Return the crontab if it has the block of `scheduled`; None otherwise, or if it can't be read."""
+    try:
+        found = crontab.read()
+    except (ScheduledError, OSError):
+        return None
+    return found if crontab.installed_cadence(found) is not None else None

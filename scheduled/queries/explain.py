@@ -207,7 +207,7 @@ def _fields(
     in_force = pauses_of(key_of(job), view.pauses)
     pauses = {key.display_name or "all": stamp(until, zone) for key, until in in_force.items()}
     quiet_until = quiet(job.not_between, job.zone, view.now) if job.not_between else None
-    upcoming = open_slots_of(job.schedules, job_state).next_after(view.now) if job_state else None
+    upcoming = open_slots_of(job_state).next_after(view.now) if job_state else None
     return {
         "schedule": schedule_in_words(view, job),
         "zone": job.zone,
@@ -242,7 +242,7 @@ def _open_slots(view: View, job: Job, job_state: JobState | None) -> tuple[Insta
     """Return the newest due slot without a verdict and the number of such slots."""
     if job_state is None:
         return None, 0
-    times = open_slots_of(job.schedules, job_state)
+    times = open_slots_of(job_state)
     span = span_between(times, base_of(job_state), view.now - job.delay)
     own = job_state.open_run.slot if job_state.open_run else None
     return (span.last, span.count + (own is not None)) if span else (own, int(own is not None))

@@ -28,6 +28,8 @@ SKIPPED = {
     "superseded": 'a newer slot was due before it could run, and the job has `catch_up = "none"`',
     "catch_up_limit": "more slots were missed than `catch_up_limit` allows",
     "edited": "the schedule was changed before it ran",
+    "disabled": "the job was disabled before it ran",
+    "removed": "the job was removed from the configuration before it ran",
     "gate": "its gate stayed closed until `gate_deadline`",
     "by hand": "you skipped it with `scheduled skip`",
 }
@@ -38,7 +40,7 @@ OPEN = {
     "budget": "the last tick reached `max_runs` of `[catch_up]`",
     "paused": "the job is paused",
     "running": "a run of the job or of its group has not ended",
-    "queued": "an earlier run of the job has not ended, or no executor is available for its action",
+    "queued": "an earlier run of the job has not ended, or no executor has taken it yet: the next tick starts it",
     "group": "another job of its group is running",
     "jitter": "its `jitter` delays it",
     "after": "the jobs that it runs after have not ended",
@@ -86,13 +88,13 @@ def explain_slot(view: View, ledger: Ledger, name: str, at: Instant) -> dict[str
 
 
 def _epochs(view: View, ledger: Positions, key: JobKey) -> Iterator[Epoch]:
-    yield from (found for found in ledger.epochs() if found.key == key)
     job_state = view.job_states.get(key)
     if job_state is not None and job_state.schedules:  # the epoch that the next tick would record
         schedules = job_state.schedules
         yield Epoch(
             job=key.job, target=key.target, starts_at=job_state.epoch, ends_at=None, schedules=schedules
         )
+    yield from (found for found in ledger.epochs() if found.key == key)
 
 
 def _contains(epoch: Epoch, at: Instant) -> bool:

@@ -178,7 +178,7 @@ def _alone(
             for slot, tick in _punctual(job, job_state, ticks, now, span[1], pauses):
                 yield tick, slot, job_state.key
                 job_state, now = msgspec.structs.replace(job_state, position=slot), tick
-            due = open_slots_of(job.schedules, job_state).next_after(max(now - job.delay, job_state.position))
+            due = open_slots_of(job_state).next_after(max(now - job.delay, job_state.position))
             found = msgspec.structs.replace(found, next_due=None if due is None else due + job.delay)
         if found.next_due is None:
             return
@@ -199,7 +199,7 @@ def _punctual(
     """
     delay = job.delay
     in_time = ON_TIME if job.grace is None else min(job.grace, ON_TIME)
-    times = open_slots_of(job.schedules, job_state)
+    times = open_slots_of(job_state)
     after = max(now - delay, job_state.position)
     for slot, following in pairwise(times.between(after, end + 2 * DAY)):
         tick = ticks.at_or_after(slot + delay)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from scheduled import clock
 from scheduled.clock import stamp
-from scheduled.config.files import load_config
+from scheduled.config.kept_zone import load_kept
 from scheduled.core.jobs import keys_of
 from scheduled.core.records import RunRow, SkippedRow, SlotRow
 from scheduled.core.runs import RunStatus
@@ -37,7 +37,7 @@ def history(
     A span of slots that were skipped without a run has no `run_id`; it is listed at the time of the decision. *since* is an age such as `2h`, or an ISO 8601 instant. Raise ConfigError if an argument is not valid.
     """
     require_between("limit", limit, 1, MOST)
-    found = load_config(instance.config_file)
+    found = load_kept(instance)
     if job is not None:
         require_known(instance.paths, found.jobs, job)
     first = None if since is None else ago(since, found.timezone, clock.now())
@@ -54,7 +54,7 @@ def history(
 
 def one_run(instance: Instance, run_id: str) -> dict[str, Any]:
     """Return one run, with the fields of `history`. Raise UnknownError if there is no such run."""
-    zone = load_config(instance.config_file).timezone
+    zone = load_kept(instance).timezone
     with read_only(instance.paths) as ledger:
         row = ledger.run(run_id)
     if row is None:

@@ -4,7 +4,7 @@ from collections.abc import Container
 from typing import Any
 
 from scheduled.clock import stamp
-from scheduled.config.files import load_config
+from scheduled.config.kept_zone import load_kept
 from scheduled.core.conditions import Condition
 from scheduled.core.jobs import Jobs
 from scheduled.core.records import KnownCondition
@@ -21,7 +21,7 @@ def incidents(instance: Instance) -> list[dict[str, Any]]:
     `job` is null for a condition of the engine that is not about one job. Raise ConfigError if the configuration cannot
     be read.
     """
-    config = load_config(instance.config_file)
+    config = load_kept(instance)
     zone = config.timezone
     with read_only(instance.paths) as ledger:
         config.override(ledger.overrides())
@@ -72,7 +72,7 @@ def _subject(item: KnownCondition) -> dict[str, str | None]:
 
 def notices(instance: Instance) -> list[dict[str, Any]]:
     """Return the notices in the outbox, oldest first. Raise ConfigError if the configuration cannot be read."""
-    zone = load_config(instance.config_file).timezone
+    zone = load_kept(instance).timezone
     with read_only(instance.paths) as ledger:
         found = ledger.outbox()
     return [

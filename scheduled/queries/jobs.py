@@ -179,7 +179,7 @@ def _slots(view: View, job: Job, key: JobKey) -> Iterator[tuple[Instant, JobKey,
     job_state = view.job_states.get(key)
     if job_state is None:
         return
-    times = open_slots_of(job.schedules, job_state)
+    times = open_slots_of(job_state)
     after = max(view.now, job_state.epoch)
     while (slot := times.next_after(after)) is not None:
         yield slot, key, job.delay

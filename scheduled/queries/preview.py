@@ -5,8 +5,8 @@ from typing import Any
 
 from scheduled import clock
 from scheduled.clock import stamp
-from scheduled.config.files import load_config
 from scheduled.config.job_table import parse_job
+from scheduled.config.kept_zone import load_kept
 from scheduled.core.epochs import slots_of
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
@@ -22,7 +22,7 @@ def preview(instance: Instance, schedule: Mapping[str, Any], job: str = "") -> d
     cron expression depends on it. Raise ConfigError, which names the key, if the schedule is not valid or has no future
     slots.
     """
-    config = load_config(instance.config_file)
+    config = load_kept(instance)
     # The parser requires an action. It has no effect on the slots.
     found = parse_job(
         job or "job",

@@ -6,7 +6,7 @@ import msgspec
 
 from scheduled import clock
 from scheduled.clock import stamp
-from scheduled.config.files import load_config
+from scheduled.config.kept_zone import load_kept
 from scheduled.instance import Instance
 
 if TYPE_CHECKING:
@@ -26,19 +26,19 @@ SETTINGS = (
 
 def settings(instance: Instance) -> dict[str, Any]:
     """Return the global settings, defaults included. Raise ConfigError if the configuration cannot be read."""
-    found = load_config(instance.config_file)
+    found = load_kept(instance)
     values = {name: msgspec.to_builtins(getattr(found, name), enc_hook=str) for name in SETTINGS}
     return {"path": str(found.path), **values}
 
 
 def interfaces(instance: Instance) -> "InterfacesTable":
     """Return the permissions of the interfaces. Raise ConfigError if the configuration cannot be read."""
-    return load_config(instance.config_file).interfaces
+    return load_kept(instance).interfaces
 
 
 def now(instance: Instance) -> str:
     """Return the current time (RFC 3339) in the configured zone. Raise ConfigError as `settings` does."""
-    return stamp(int(clock.now()), load_config(instance.config_file).timezone) or ""
+    return stamp(int(clock.now()), load_kept(instance).timezone) or ""
 
 
 def handler_names() -> list[str]:

@@ -8,7 +8,8 @@ import msgspec
 from scheduled import clock
 from scheduled.actions.registry import handler_of
 from scheduled.clock import stamp
-from scheduled.config.files import Config, load_config
+from scheduled.config.files import Config
+from scheduled.config.kept_zone import load_kept
 from scheduled.core.jobs import DEFAULT_CADENCE, Job
 from scheduled.core.keys import JobKey
 from scheduled.core.records import JobRow
@@ -34,7 +35,7 @@ def status(instance: Instance) -> dict[str, Any]:
     """
     paths = instance.paths
     if not exists(paths):
-        return _before_the_first_tick(load_config(instance.config_file), paths)
+        return _before_the_first_tick(load_kept(instance), paths)
     with open_view(instance) as (view, ledger):
         found, zone, now = view.config, view.zone, clock.now()
         rows = [_with_next_due(view, row) for row in view.rows.values() if row.job in found.jobs]

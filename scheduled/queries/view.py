@@ -6,7 +6,8 @@ from contextlib import contextmanager
 import msgspec
 
 from scheduled import clock
-from scheduled.config.files import Config, known_jobs, load_config
+from scheduled.config.files import Config, known_jobs
+from scheduled.config.kept_zone import load_kept
 from scheduled.core.epochs import open_slots_of
 from scheduled.core.holds import Holds, is_too_late, may_start
 from scheduled.core.jobs import DEFAULT_CADENCE, Job
@@ -85,7 +86,7 @@ class View(msgspec.Struct, kw_only=True):
         if due is None or at is None or not is_too_late(job, due, at):
             return at
         # The slot will be too late after a pause, so the first slot that comes due after the pause runs instead.
-        slot = open_slots_of(job.schedules, self.job_states[key]).next_after(at - job.delay)
+        slot = open_slots_of(self.job_states[key]).next_after(at - job.delay)
         return None if slot is None else may_start(job, key, slot + job.delay, self.pauses)
 
     def job_plan(self, job: Job, key: JobKey) -> JobPlan | None:
@@ -100,7 +101,7 @@ class View(msgspec.Struct, kw_only=True):
 @contextmanager
 def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
     """Yield a view and the read-only ledger behind it. Raise ConfigError if the configuration cannot be read."""
-    found = load_config(instance.config_file)
+    found = load_kept(instance)
     now = int(clock.now())
     with read_only(instance.paths) as ledger:
         written = {name: job.enabled for name, job in found.jobs.items()}

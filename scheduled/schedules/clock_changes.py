@@ -48,7 +48,7 @@ class Stretch(msgspec.Struct, frozen=True):
 def changes(key: str, after: int, until: int) -> list[Change]:
     """Return the changes of the zone's offset in (after, until], ascending."""
     zone = find(key)
-    return list(_changes(zone, after, until, _offset(zone, after), _offset(zone, until)))
+    return list(_changes(zone, after, until, offset_at(zone, after), offset_at(zone, until)))
 
 
 def _changes(zone: tzinfo, low: int, high: int, before: int, after: int) -> Iterator[Change]:
@@ -59,12 +59,13 @@ def _changes(zone: tzinfo, low: int, high: int, before: int, after: int) -> Iter
         yield Change(high, before, after)
         return
     middle = (low + high) // 2
-    between = _offset(zone, middle)
+    between = offset_at(zone, middle)
     yield from _changes(zone, low, middle, before, between)
     yield from _changes(zone, middle, high, between, after)
 
 
-def _offset(zone: tzinfo, instant: int) -> int:
+def offset_at(zone: tzinfo, instant: int) -> int:
+    """Return the offset of *zone* from UTC at *instant*, in seconds."""
     offset = datetime.fromtimestamp(instant, zone).utcoffset()
     assert offset is not None
     return offset.days * DAY + offset.seconds
@@ -87,7 +88,7 @@ def stretches(key: str, year: int, *, fixed: bool) -> tuple[Stretch, ...]:
 
 def _spans(key: str, start: int, end: int) -> Iterator[Stretch]:
     """Divide [start, end) at the changes of the offset."""
-    offset = _offset(find(key), start)
+    offset = offset_at(find(key), start)
     for change in changes(key, start, end - 1):
         yield Stretch(start, change.at, offset)
         start, offset = change.at, change.after

@@ -11,6 +11,8 @@ from typing import Protocol
 
 from scheduled.schedules.schedule import ScheduleError
 
+FOREVER_AGO, FOREVER = -(1 << 62), 1 << 62
+
 
 class Timetable(Protocol):
     """The slots of one schedule: strictly ascending instants."""
@@ -191,3 +193,51 @@ def union(members: Iterable[Timetable]) -> Timetable:
     if not known:
         return never()
     return known[0] if len(known) == 1 else _Union(known)
+
+
+class _Joined(Timetable):
+    """The slots of several timetables, each for its own span of time."""
+
+    __slots__ = ("_pieces",)
+
+    def __init__(self, pieces: Sequence[tuple[int, int, Timetable]]) -> None:
+        self._pieces = pieces
+
+    def next_after(self, instant: int) -> int | None:
+        for low, high, times in self._pieces:
+            slot = times.next_after(max(instant, low)) if instant < high else None
+            if slot is not None and slot <= high:
+                return slot
+        return None
+
+    def last_until(self, instant: int) -> int | None:
+        for low, high, times in reversed(self._pieces):
+            slot = times.last_until(min(instant, high)) if instant > low else None
+            if slot is not None and slot > low:
+                return slot
+        return None
+
+    def count(self, after: int, until: int) -> int:
+        return sum(times.count(low, high) for low, high, times in self._within(after, until))
+
+    def between(self, after: int, until: int) -> Iterator[int]:
+        for low, high, times in self._within(after, until):
+            yield from times.between(low, high)
+
+    def _within(self, after: int, until: int) -> Iterator[tuple[int, int, Timetable]]:
+        for low, high, times in self._pieces:
+            if max(low, after) < min(high, until):
+                yield max(low, after), min(high, until), times
+
+
+def joined(former: Iterable[tuple[int, Timetable]], last: Timetable) -> Timetable:
+    """Return the slots of several timetables that follow each other.
+
+    *former* are the earlier ones, ascending, each with the instant up to which its slots count. After them the slots of
+    *last* count.
+    """
+    pieces, low = [], FOREVER_AGO
+    for until, times in former:
+        pieces.append((low, until, times))
+        low = until
+    return _Joined([*pieces, (low, FOREVER, last)]) if pieces else last

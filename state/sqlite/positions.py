@@ -1,14 +1,14 @@
 """The positions of jobs: their epochs, positions, slots and verdicts, in SQL."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import msgspec
 
 from scheduled.core.keys import JobKey
 from scheduled.core.records import Epoch, JobRow, SlotRow
-from scheduled.core.runs import JobState, OpenReason, OpenRun, Span, Verdict
+from scheduled.core.runs import FormerEpoch, JobState, OpenReason, OpenRun, Span, Verdict
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import Instant
 from scheduled.state.sqlite.runs import open_runs
@@ -19,6 +19,16 @@ _Schedules = Annotated[tuple[Schedule, ...], msgspec.Meta(min_length=1)]
 def read_schedules(text: str) -> tuple[Schedule, ...]:
     """Parse schedules from the JSON of the ledger. Raise msgspec.DecodeError if *text* is invalid."""
     return msgspec.json.decode(text, type=_Schedules)
+
+
+def _former(rows: Sequence[tuple[Any, ...]]) -> dict[JobKey, tuple[FormerEpoch, ...]]:
+    """Return the ended epochs among the *rows* of `job_states`, oldest first, by key."""
+    found: dict[JobKey, tuple[FormerEpoch, ...]] = {}
+    ended = [row for row in rows if row[4] is not None]
+    for job, target, _, starts_at, ends_at, schedules, *_ in sorted(ended, key=lambda row: row[4]):
+        former = FormerEpoch(read_schedules(schedules), starts_at, ends_at)
+        found[JobKey(job, target)] = (*found.get(JobKey(job, target), ()), former)
+    return found
 
 
 class Positions:
@@ -38,9 +48,10 @@ class Positions:
                 others[run.key] = (*others.get(run.key, ()), run)
         decided = self._decided()
         rows = self._db.execute(
-            "SELECT job, target, position, starts_at, schedules, window_start, last_status, last_run_at"
-            " FROM epochs JOIN jobs USING (job, target) WHERE ends_at IS NULL"
-        )
+            "SELECT job, target, position, starts_at, ends_at, schedules, window_start, last_status, last_run_at"
+            " FROM epochs JOIN jobs USING (job, target) WHERE ends_at IS NULL OR ends_at > position"
+        ).fetchall()
+        former = _former(rows)
         return {
             (key := JobKey(job, target)): JobState(
                 job=job,
@@ -56,8 +67,10 @@ class Positions:
                 claimed=key in busy and key not in started,
                 others=others.get(key, ()),
                 decided=decided.get(key, ()),
+                former=former.get(key, ()),
             )
-            for job, target, position, epoch, schedules, window_start, last_status, last_run_at in rows
+            for job, target, position, epoch, ends_at, schedules, window_start, last_status, last_run_at in rows
+            if ends_at is None
         }
 
     def job_rows(self) -> list[JobRow]:
@@ -87,6 +100,32 @@ class Positions:
             (*key, starts_at, msgspec.json.encode(schedules).decode()),
         )
 
+    def continue_epoch(self, key: JobKey, schedules: tuple[Schedule, ...], starts_at: Instant) -> None:
+        """See `Positions.continue_epoch`."""
+        self.end_epoch(key, starts_at)
+        self._db.execute(
+            "INSERT INTO epochs (job, target, starts_at, schedules) VALUES (?, ?, ?, ?)",
+            (*key, starts_at, msgspec.json.encode(schedules).decode()),
+        )
+
+    def ended_epochs(self) -> dict[JobKey, Epoch]:
+        """See `Positions.ended_epochs`."""
+        rows = self._db.execute(
+            "SELECT job, target, ifnull(starts_at, position), max(position, ifnull(ends_at, position)), ifnull(schedules, '')"
+            " FROM jobs LEFT JOIN epochs USING (job, target) WHERE NOT EXISTS (SELECT 1 FROM epochs AS one"
+            " WHERE one.job = jobs.job AND one.target = jobs.target AND one.ends_at IS NULL) ORDER BY ends_at, epochs.id"
+        )
+        return {  # the last epoch of a key replaces its earlier ones
+            JobKey(job, target): Epoch(
+                job=job,
+                target=target,
+                starts_at=starts_at,
+                ends_at=ends_at,
+                schedules=read_schedules(schedules) if schedules else (),
+            )
+            for job, target, starts_at, ends_at, schedules in rows
+        }
+
     def end_epoch(self, key: JobKey, ends_at: Instant) -> None:
         """See `Positions.end_epoch`."""
         self._db.execute(
@@ -108,6 +147,14 @@ class Positions:
             )
             for job, target, starts_at, ends_at, schedules in rows
         ]
+
+    def epoch_ends(self, key: JobKey, first: Instant, last: Instant) -> list[Instant]:
+        """See `Positions.epoch_ends`."""
+        rows = self._db.execute(
+            "SELECT ends_at FROM epochs WHERE job = ? AND target = ? AND ends_at >= ? AND ends_at < ? ORDER BY ends_at",
+            (*key, first, last),
+        )
+        return [ends_at for (ends_at,) in rows]
 
     def advance(self, key: JobKey, position: Instant) -> None:
         """See `Positions.advance`."""

@@ -4,7 +4,7 @@ import pytest
 
 from scheduled.core.keys import JobKey
 from scheduled.core.records import Epoch
-from scheduled.core.runs import Span
+from scheduled.core.runs import FormerEpoch, Span
 from tests.fixtures.ledgers import DAILY, HOUR, HOURLY, claimed, rows, the_job
 
 
@@ -29,6 +29,48 @@ def test_epochs_follow_each_other_and_only_the_open_one_is_a_job_state(ledger):
         Epoch(job="job", starts_at=0, ends_at=50, schedules=HOURLY),
         Epoch(job="job", starts_at=70, ends_at=None, schedules=DAILY),
     ]
+
+
+def test_an_epoch_that_continues_another_keeps_the_position_and_the_open_slots(ledger):
+    with ledger.transaction():
+        ledger.advance(JobKey("job"), 40)
+        ledger.wait(JobKey("job"), "paused", 45)
+        ledger.continue_epoch(JobKey("job"), DAILY, 50)
+
+    job_state = ledger.job_states()[JobKey("job")]
+    assert (job_state.position, job_state.epoch, job_state.schedules) == (40, 50, DAILY)
+    assert job_state.former == (FormerEpoch(HOURLY, 0, 50),)
+    assert (the_job(ledger).open_reason, the_job(ledger).next_due) == ("paused", 45)
+    with ledger.transaction():
+        ledger.advance(JobKey("job"), 50)
+    assert ledger.job_states()[JobKey("job")].former == ()
+
+
+def test_the_last_epoch_of_a_job_without_an_open_one_ends_at_its_position_or_later(ledger):
+    with ledger.transaction():
+        ledger.end_epoch(JobKey("job"), 30)
+        ledger.begin_epoch(JobKey("job"), DAILY, 30)
+        open_epoch = ledger.ended_epochs()
+        ledger.end_epoch(JobKey("job"), 50)
+        ledger.advance(JobKey("job"), 60)
+
+    assert open_epoch == {}
+    assert ledger.ended_epochs() == {
+        JobKey("job"): Epoch(job="job", starts_at=30, ends_at=60, schedules=DAILY)
+    }
+    with ledger.transaction():
+        ledger.begin_epoch(JobKey("other"), DAILY, 5)
+    assert list(ledger.ended_epochs()) == [JobKey("job")]
+
+
+def test_the_ends_of_epochs_between_two_slots(ledger):
+    with ledger.transaction():
+        for instant in (30, 50, 70):
+            ledger.continue_epoch(JobKey("job"), DAILY, instant)
+            ledger.begin_epoch(JobKey(f"other{instant}"), DAILY, instant)
+
+    assert ledger.epoch_ends(JobKey("job"), 30, 70) == [30, 50]
+    assert ledger.epoch_ends(JobKey("job"), 31, 50) == []
 
 
 def test_the_summary_of_a_job_without_an_open_epoch_is_kept(ledger):

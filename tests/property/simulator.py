@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest
+from scheduled.engine import planning
 from scheduled.engine import tick as runner
 from scheduled.state import directories
 from tests.fixtures import random_jobs
@@ -43,7 +44,15 @@ class Simulation:
         self.published, self.edited = Published(), True
         self.tables, self.skew, self.ticks, self.happened = random_jobs.draw(self.random, jobs), 0.0, 0, []
         self.stepped, self.ticking, self.finishing, self.removed = False, True, False, {}
-        set_up(patch, self.machine, self.ledger, self.published)
+        self.host_zone = self.random.choice(HOST_ZONES)
+        set_up(
+            patch,
+            self.machine,
+            self.ledger,
+            self.published,
+            lambda: self.host_zone,
+            lambda: self.oracle.written_at,
+        )
         self.config_file, self.gate = directory / "scheduled.toml", directory / "gate"
         self.gate.touch()
         self.editable = [name for name in random_jobs.EDITABLE if name in self.tables]
@@ -118,7 +127,7 @@ class Simulation:
             if row.next_due is not None
             and (
                 row.next_due > self.published.beat
-                or not (row.open_reason not in (None, "budget") or row.job in running)
+                or not (row.open_reason not in (None, "budget", "queued") or row.job in running)
             )
         ]
         return min([*soon, self.machine.wall() + 24 * CADENCE])
@@ -139,6 +148,7 @@ class Simulation:
 
     def _write(self):
         self.config_file.write_text(random_jobs.text(self.tables, self.max_runs, str(self.gate)))
+        self.oracle.written_at = self.machine.wall()
         self.edited = True
 
     def _check(self):
@@ -227,9 +237,17 @@ class Simulation:
         if name not in self.tables:
             return
         table = self.tables[name]
-        table.pop("every", None)
-        table["cron"] = self.random.choice(SCHEDULES)
+        table.pop("every", None), table.pop("cron", None)
+        if self.random.random() < 0.25:
+            table["every"] = self.random.choice(INTERVALS)
+        else:
+            table["cron"] = self.random.choice(SCHEDULES)
         self._write()
+
+    def travel(self):
+        """Take the machine to another zone, or give its zone another name."""
+        self.host_zone = self.random.choice(HOST_ZONES)
+        self.edited = True
 
     def command(self):
         """Change the command of a job, which begins no epoch."""
@@ -240,13 +258,22 @@ class Simulation:
 
     def disable(self):
         name = self.random.choice(self.editable)
-        with self.ledger.transaction():
-            self.ledger.override(JobKey(name), False)
+        self._override(name, False)
         self.later(self._duration(), self._enable, name)
 
     def _enable(self, name):
+        self._override(name, None)
+
+    def _override(self, name, enabled):
+        """Enable or disable a job as the command does."""
         with self.ledger.transaction():
-            self.ledger.override(JobKey(name), None)
+            self.ledger.override(JobKey(name), enabled)
+            runtime = SimulatedRuntime(
+                self.config_file, self.directory / "state", self.ledger, keeps_zone=True
+            )
+            runtime.config.override(self.ledger.overrides())
+            self.oracle.commands(runtime, [name])
+            planning.register(self.ledger, runtime.config, int(self.machine.wall()), made_now=[name])
 
     def remove(self):
         name = self.random.choice(self.editable)
@@ -302,8 +329,7 @@ class Simulation:
 
     def busy_days(self):
         """Enable a job with many slots for a while."""
-        with self.ledger.transaction():
-            self.ledger.override(JobKey("dense"), True)
+        self._override("dense", True)
         self.later(self.random.uniform(0.2, 1.5) * DAY, self._enable, "dense")
 
     def kill_waiting(self):
@@ -353,13 +379,15 @@ class Simulation:
         for table in self.tables.values():
             table.pop("timeot", None)
         self._write()
+        for key in self.ledger.overrides():
+            self._override(key.job, None)
         with self.ledger.transaction():
-            for key in self.ledger.overrides():
-                self.ledger.override(key, None)
             for key in self.ledger.pauses(0):
                 self.ledger.resume(key)
 
 
+HOST_ZONES = ("Asia/Kolkata", "Asia/Calcutta", "Asia/Tehran", "Asia/Beirut")
+INTERVALS = ("20h", "36h", "5d")
 SCHEDULES = (
     "30 2 * * *",
     "0,30 1-3 * * 0",
@@ -371,7 +399,7 @@ SCHEDULES = (
 )
 CHANCES = {
     Simulation.power_cut: 3, Simulation.sleep: 3, Simulation.cron_stops: 1, Simulation.clock_is_off: 2,
-    Simulation.clock_is_years_off: 0.2, Simulation.edit: 2, Simulation.command: 1, Simulation.disable: 2,
+    Simulation.clock_is_years_off: 0.2, Simulation.edit: 2, Simulation.travel: 1, Simulation.command: 1, Simulation.disable: 2,
     Simulation.remove: 2, Simulation.misspell: 1, Simulation.pause: 2, Simulation.run_manually: 3, Simulation.emit: 2,
     Simulation.gate_closes: 1, Simulation.busy_days: 1, Simulation.kill_waiting: 2,
     Simulation.answer: 2,

@@ -4,11 +4,13 @@ The oracle does not use timetables: it finds the slots by testing each minute ag
 schedule.
 """
 
+import os
 import tempfile
 from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import patch
 
 import msgspec
 from hypothesis import Phase, given, settings
@@ -19,7 +21,7 @@ from scheduled.core.audit import audit
 from scheduled.core.jobs import Action, Gate, Job, Jobs, Retry, Window
 from scheduled.core.records import Claimant
 from scheduled.core.runs import FAILED, AttemptResult
-from scheduled.engine import claims, gaps, planning
+from scheduled.engine import claims, edits, gaps, planning
 from scheduled.engine.planning import Gates
 from scheduled.engine.settle import SettleContext, settle_attempt, settle_superseded
 from scheduled.execution.report_file import Reported
@@ -37,9 +39,17 @@ CRON = {
     "30 6 * * 2": lambda t: (t.minute, t.hour, t.weekday()) == (30, 6, 1),
 }
 EVERY = (10 * MINUTE, 95 * MINUTE, DAY)
+# Offsets from UTC. Only the name of Etc/UTC and Zulu differs from UTC.
+ZONES = {"UTC": 0, "Etc/UTC": 0, "Zulu": 0, "Etc/GMT-3": 3 * HOUR, "Etc/GMT+5": -5 * HOUR}
+# The anchor is a local time here; `World.realised` makes an instant of it.
 SCHEDULE = st.builds(
     msgspec.structs.replace,
-    st.sampled_from([Schedule("cron", text) for text in CRON] + [Schedule("every", str(n)) for n in EVERY]),
+    st.sampled_from(
+        [Schedule("cron", text) for text in CRON]
+        + [Schedule("every", str(n)) for n in EVERY]
+        + [Schedule("every", str(95 * MINUTE), anchor=BEGIN + 7 * MINUTE)]
+        + [Schedule("at", anchor=BEGIN + n * HOUR) for n in (-4, 2, 30)]
+    ),
     delay=st.sampled_from([0, 0, 0, 200]),
 )
 # Mostly one schedule, as in practice. Two schedules may be equal or share slots.
@@ -73,29 +83,58 @@ STEPS = st.tuples(
     st.tuples(st.integers(0, 2), EDITS),
     st.booleans(),
     st.fixed_dictionaries({"gates": st.booleans(), "budget": st.sampled_from([None, None, 0, 1])}),
+    # When the edit was made, in percent of the pause; whether by a command; and the zone of the host.
+    st.tuples(st.integers(0, 100), st.booleans(), st.sampled_from([None, None, None, *ZONES])),
 )  # fmt: skip
 
 
 # All slots of each expression within a test's time span, found by testing every minute.
 ALL_SLOTS = {
-    text: [
+    (text, offset): [
         t
         for t in range(BEGIN - BEGIN % MINUTE, BEGIN + 30 * DAY, MINUTE)
-        if rule(datetime.fromtimestamp(t, UTC))
+        if rule(datetime.fromtimestamp(t + offset, UTC))
     ]
     for text, rule in CRON.items()
+    for offset in set(ZONES.values())
 }
 
 
-def naive_slots(schedules, begin, end):
-    """Return the slots of all schedules in (begin, end], without duplicates."""
-    return sorted({slot for schedule in schedules for slot in slots_of_one(schedule, begin, end)})
+class Era:
+    """Schedules in force in (begin, end], *end* is None at first. *starts* are where intervals count from."""
 
+    def __init__(self, begin, schedules, offset, starts):
+        self.begin, self.end, self.schedules, self.offset = begin, None, schedules, offset
+        self.starts = [begin + 1 if start is None else start for start in starts]
 
-def slots_of_one(schedule, begin, end):
-    if schedule.kind == "every":
-        return list(range(begin + 1 + int(schedule.expression), end + 1, int(schedule.expression)))
-    return [slot for slot in ALL_SLOTS[schedule.expression] if begin < slot <= end]
+    def slots(self, until):
+        """Return the slots of all schedules, without duplicates."""
+        until = until if self.end is None else min(until, self.end)
+        found = {slot for place in range(len(self.schedules)) for slot in self.of_one(place, until)}
+        return sorted(slot for slot in found if slot > self.begin)
+
+    def of_one(self, place, until):
+        schedule, start = self.schedules[place], self.starts[place]
+        if schedule.kind == "every":
+            step = int(schedule.expression)
+            first = start + step if schedule.anchor is None else start
+            return range(first, until + 1, step)
+        if schedule.kind == "at":
+            return [start] if start <= until else []
+        return [slot for slot in ALL_SLOTS[schedule.expression, self.offset] if slot <= until]
+
+    def continued(self, schedule):
+        """Return where *schedule*, of a later era, counts from if it is an interval; None: from its beginning."""
+        every = [place for place, one in enumerate(self.schedules) if one.kind == "every"]
+        if schedule.kind != "every" or schedule.anchor is not None or not every:
+            return None
+        alike = [place for place in every if self.schedules[place].expression == schedule.expression]
+        place = (alike or every)[0]
+        until = self.end
+        passed = list(self.of_one(place, until))
+        if passed:
+            return passed[-1]
+        return self.starts[place] if self.schedules[place].anchor is None else self.begin + 1
 
 
 class World:
@@ -103,61 +142,141 @@ class World:
 
     def __init__(self, ledger, config, jobs):
         self.ledger = ledger
-        self.now = BEGIN
+        self.now = self.last = BEGIN
+        files = config.path.parent / "jobs.d"
+        files.mkdir()
+        # Every other job has a time zone of its own; the others follow the host.
         self.configured = {
-            f"job{n}": msgspec.structs.replace(job, name=f"job{n}") for n, job in enumerate(jobs)
+            f"job{n}": msgspec.structs.replace(job, name=f"job{n}", source=files / f"job{n}.toml")
+            for n, job in enumerate(jobs)
         }
+        self.removed = set()
         self.config = config
-        self.config.jobs = Jobs(self.configured)
+        self.zone, self.kept = "UTC", None
         self.eras = {}
         self.taken = Counter()
         self.alive = {}
         self.ticks = []
         self.tried, self.failures = Counter(), Counter()
+        for job in self.configured.values():
+            job.source.touch()
+
+    def offset(self, name, zone):
+        return ZONES[zone] if name in ("job0", "job2") else 0
+
+    def read(self, zone):
+        """Return the configuration as it is read now in *zone*."""
+        jobs = Jobs()
+        for name, job in self.configured.items():
+            if name not in self.removed:
+                schedules = tuple(self.realised(name, schedule, zone) for schedule in job.schedules)
+                jobs[name] = msgspec.structs.replace(job, schedules=schedules)
+        return msgspec.structs.replace(
+            self.config, jobs=jobs, read_at=self.now, timezone=zone, of_host=True, problems=[]
+        )
+
+    def realised(self, name, schedule, zone):
+        offset = self.offset(name, zone)
+        anchor = None if schedule.anchor is None else schedule.anchor - offset
+        return msgspec.structs.replace(
+            schedule, zone=zone if name in ("job0", "job2") else "UTC", anchor=anchor
+        )
 
     def edit(self, number, edit):
-        """Change the configuration as a user would; the next tick sees the change."""
+        """Change the configuration as a user would, at the present instant; return the name of the job."""
         name = sorted(self.configured)[number % len(self.configured)]
-        job, jobs = self.configured[name], self.config.jobs
+        job = self.configured[name]
         if isinstance(edit, tuple):
-            self.configured[name] = jobs[name] = msgspec.structs.replace(job, schedules=edit)
+            self.configured[name] = msgspec.structs.replace(job, schedules=edit)
+            self.removed.discard(name)
         elif edit == "remove":
-            jobs.pop(name, None)
+            self.removed.add(name)
         elif edit is not None:
-            self.configured[name] = jobs[name] = msgspec.structs.replace(job, enabled=edit == "enable")
+            self.configured[name] = msgspec.structs.replace(job, enabled=edit == "enable")
+            self.removed.discard(name)
+        if edit is not None:
+            for path in (job.source, self.config.path):
+                os.utime(path, (self.now, self.now))
+        return name
 
-    def record_eras(self):
-        """Record for the oracle which schedules are in force from this minute on."""
-        this_minute = self.now - self.now % MINUTE - 1
-        for name in self.configured:
-            job = self.config.jobs.get(name)
-            wanted = job.schedules if job is not None and job.enabled else None
+    def command(self, name):
+        """Put the edit of a job in force, as `scheduled edit` does."""
+        zone = self.kept or self.zone
+        self.record_edits(self.now, zone)
+        self.last = self.now
+        with self.ledger.transaction():
+            planning.register(self.ledger, self.read(zone), self.now, made_now=[name])
+
+    def record_edits(self, moment, zone):
+        """Record for the oracle which schedules are in force from *moment* on."""
+        for name, job in self.configured.items():
+            wanted = job.schedules if job.enabled and name not in self.removed else None
             eras = self.eras.setdefault(name, [])
-            open_era = eras[-1] if eras and eras[-1][1] is None else None
-            if set(wanted or ()) == set(open_era[2] if open_era else ()):
-                continue
+            open_era = eras[-1] if eras and eras[-1].end is None else None
+            if set(wanted or ()) != set(open_era.schedules if open_era else ()):
+                self.begin_era(name, wanted, moment, zone)
+
+    def begin_era(self, name, wanted, moment, zone):
+        eras = self.eras[name]
+        last = eras[-1] if eras else None
+        boundary = moment - moment % MINUTE - 1
+        if last is not None and last.end is None:
             # A slot that was decided or claimed in the current minute still belongs to the old schedule.
-            decided = (
-                [row.span.last for row in self.ledger.slot_rows() if row.job == name] if open_era else []
-            )
-            boundary = max(this_minute, *decided, open_era[0]) if open_era else this_minute
-            if open_era:
-                eras[-1] = (open_era[0], boundary, open_era[2])
-            if wanted is not None:
-                eras.append((boundary, None, wanted))
+            base = max([last.begin, *self.decided(name)])
+            boundary = last.end = max(boundary, base)
+            era = self.an_era(name, wanted or (), boundary, last, zone)
+            last.end = None
+            # So does an open one that the new schedule does not have.
+            this_minute = [slot for slot in last.slots(moment) if slot > boundary]
+            if this_minute and this_minute[-1] not in era.slots(moment):
+                boundary = this_minute[-1]
+            last.end = boundary
+        elif last is not None:
+            boundary = max(boundary, last.end)
+        if wanted is not None:
+            eras.append(self.an_era(name, wanted, boundary, last, zone))
+
+    def an_era(self, name, schedules, boundary, last, zone):
+        offset = self.offset(name, zone)
+        starts = [
+            schedule.anchor - offset if schedule.anchor is not None else last and last.continued(schedule)
+            for schedule in schedules
+        ]
+        return Era(boundary, schedules, offset, starts)
+
+    def decided(self, name):
+        return [row.span.last for row in self.ledger.slot_rows() if row.job == name]
+
+    def record_zone(self):
+        """Record for the oracle that the host is in another zone from now on."""
+        for name, eras in self.eras.items():
+            offset = self.offset(name, self.zone)
+            last = eras[-1] if eras else None
+            if last is None or last.end is not None or last.offset == offset:
+                continue
+            last.end = max([self.now, last.begin, *self.decided(name)])
+            moved = Era(last.end, last.schedules, offset, last.starts)
+            for place, schedule in enumerate(last.schedules):
+                both = (last.starts[place], (schedule.anchor or 0) - offset)
+                if schedule.kind == "at" and min(both) > last.end:
+                    moved.starts[place] = schedule.anchor - offset
+            eras.append(moved)
 
     def expected(self, name):
-        return [slot for begin, end, schedules in self.eras[name]
-                for slot in naive_slots(schedules, begin, self.now if end is None else end)]  # fmt: skip
+        return [slot for era in self.eras[name] for slot in era.slots(self.now)]
 
-    def tick(self, fates, *, gates, budget):
+    def tick(self, fates, moment, *, gates, budget):
         """Start the due runs, and the runs that follow runs that have ended, as a tick does."""
         self.ticks.append(self.now)
         claimant, fates, ended = Claimant(tick=f"tick{len(self.ticks)}", boot="", host=""), iter(fates), None
-        closed = frozenset(() if gates else [name for name, job in self.config.jobs.items() if job.only_if])
-        self.record_eras()
+        self.config = config = self.read(self.zone)
+        closed = frozenset(() if gates else [name for name, job in config.jobs.items() if job.only_if])
+        moment = self.now if len(self.ticks) == 1 else max(self.last, min(moment, self.now))
+        self.record_edits(moment, self.kept or self.zone)
+        self.record_zone()
+        self.last, self.kept = self.now, self.zone
         with self.ledger.transaction():
-            planning.register(self.ledger, self.config, self.now)
+            planning.register(self.ledger, config, self.now)
         while ended is None or ended:
             with self.ledger.transaction():
                 plan = planning.plan_and_record(
@@ -229,7 +348,7 @@ class World:
                     )  # fmt: skip
                     (verdicts.update if row.verdict is not None else unfinished.extend)(members)
             # The slot of a run that was in progress when its schedule changed gets its verdict later.
-            closed = max((end for _, end, _ in self.eras[name] if end is not None), default=BEGIN)
+            closed = max((era.end for era in self.eras[name] if era.end is not None), default=BEGIN)
             due = [
                 slot for slot in expected if slot <= position and not (slot in unfinished and slot <= closed)
             ]
@@ -315,10 +434,20 @@ def test_every_slot_is_accounted_for_in_any_history(jobs, steps):
         settings_file = Path(directory) / "scheduled.toml"
         settings_file.touch()
         world = World(ledger, load_config(settings_file), jobs)
-        for pause, fates, edit, ends, holds in steps:
-            world.now += pause
-            for job in list(world.alive) if ends else ():
-                world.apply_fate(job, fates[-1])
-            world.edit(*edit)
-            world.tick(fates, **holds)
-            check(world)
+        with patch.object(edits, "load_config", lambda _, kept_zone: world.read(kept_zone())):
+            for step in steps:
+                go_on(world, *step)
+                check(world)
+
+
+def go_on(world, pause, fates, edit, ends, holds, change):
+    percent, by_command, zone = change
+    end = world.now + pause
+    world.now += pause * percent // 100
+    moment, name = world.now, world.edit(*edit)
+    if by_command and world.ticks:
+        world.command(name)
+    world.now, world.zone = end, zone or world.zone
+    for job in list(world.alive) if ends else ():
+        world.apply_fate(job, fates[-1])
+    world.tick(fates, moment, **holds)

@@ -38,7 +38,7 @@ def timetable(schedule: Schedule, epoch: Instant) -> Timetable:
     """See `ScheduleKind.timetable`."""
     if schedule.anchor is None:
         raise ScheduleError("at: no instant given: write for example 2026-01-31T04:00")
-    return timetables.once(schedule.anchor)
+    return timetables.once(schedule.anchor if schedule.phase is None else schedule.phase)
 
 
 def words(schedule: Schedule, zone: str) -> str:

@@ -52,9 +52,23 @@ def warnings(keys: Keys, zone: str) -> list[str]:
 
 
 def timetable(schedule: Schedule, epoch: Instant) -> Timetable:
-    """See `ScheduleKind.timetable`. Without an anchor, the first slot is one interval after *epoch*."""
-    seconds = _interval(schedule)
-    return timetables.every(seconds, epoch + 1 + seconds if schedule.anchor is None else schedule.anchor)
+    """See `ScheduleKind.timetable`.
+
+    Without an anchor, the interval counts from the schedule's phase, or otherwise from the beginning of the epoch.
+    """
+    seconds, phase = _interval(schedule), schedule.phase
+    if schedule.anchor is not None:
+        return timetables.every(seconds, schedule.anchor if phase is None else phase)
+    return timetables.every(seconds, _first_after(epoch, epoch + 1 if phase is None else phase, seconds))
+
+
+def _first_after(epoch: Instant, phase: Instant, seconds: Seconds) -> Instant:
+    """Return the first slot after *epoch*. *phase* is no slot: it is the last one before, or the beginning of the job.
+
+    A phase in the future, from before the clock went back, moves no slot away by more than one interval.
+    """
+    first = phase + ((epoch - phase) // seconds + 1) * seconds
+    return first + seconds if first == phase == epoch + 1 else first
 
 
 def _interval(schedule: Schedule) -> Seconds:

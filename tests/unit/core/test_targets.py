@@ -174,7 +174,7 @@ def test_the_epoch_of_each_target_begins_and_ends_separately(unknown):
 
     assert changes == [
         EpochChange(job="a", target="x", boundary=NOW - 1, begins=(HOURLY,), ends=False),
-        EpochChange(job="a", target="gone", boundary=NOW - 1, begins=(), ends=True),
+        EpochChange(job="a", target="gone", boundary=NOW - 1, begins=(), ends=True, reason="removed"),
     ]
     assert set(epochs.after(states(a_state(Y, "14:05"), gone), changes)) == {X, Y}
 

@@ -1,0 +1,43 @@
+"""Write an edit of the configuration and put it in force, both or neither."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from scheduled import clock
+from scheduled.config import edit as config_edit
+from scheduled.config.edit import Edit
+from scheduled.engine import planning, publish
+from scheduled.engine.runtime import open_runtime
+from scheduled.errors import StateError
+from scheduled.instance import Instance
+from scheduled.state.restore import open_ledger
+from scheduled.state.sqlite.ledger import using
+
+
+def keep(instance: Instance, edit: Edit, *, dry_run: bool) -> dict[str, Any]:
+    """Check and write *edit*, and begin the epochs that it changes. Return the description of `config.edit.keep`.
+
+    The ledger is created if there is none. Raise ConfigError or StateError, with nothing changed, as that function does.
+    """
+    recording = partial(_in_force, instance, edit)
+    return config_edit.keep(instance.config_file, instance.paths, edit, dry_run=dry_run, recording=recording)
+
+
+@contextmanager
+def _in_force(instance: Instance, edit: Edit) -> Iterator[None]:
+    """Register the configuration that is written inside this context, in one transaction of the ledger."""
+    ledger, repairs = open_ledger(instance.paths, clock.now())
+    with using(ledger):
+        with ledger.transaction():
+            yield
+            runtime = open_runtime(instance)
+            runtime.config.override(ledger.overrides())
+            planning.register(ledger, runtime.config, int(clock.now()), made_now=edit.jobs())
+        for repair in repairs:
+            runtime.add_problem("WARNING", repair)
+        try:
+            publish.changed(runtime, ledger, clock.now())
+        except StateError as error:  # the next tick publishes it
+            runtime.cannot_record(str(error))

@@ -1,0 +1,38 @@
+"""The configuration of an instance, read in the zone of the instance.
+
+A configuration without `timezone` follows the host's zone. The zone in which ticks see it is kept in the ledger, so that
+the TZ of the user's shell changes no schedule.
+"""
+
+from functools import partial
+from types import MappingProxyType
+
+from scheduled import clock
+from scheduled.config.files import Config, Drafts, load_config
+from scheduled.errors import ScheduledError
+from scheduled.instance import Instance
+from scheduled.paths import Paths
+from scheduled.state.ledger import Meta
+from scheduled.state.open import read_only
+
+ZONE = "zone"  # in the ledger's meta
+
+
+def load_kept(instance: Instance, drafts: Drafts = MappingProxyType({})) -> Config:
+    """Return the configuration of *instance* as its ticks see it. Raise ConfigError as `load_config` does."""
+    return load_config(instance.config_file, drafts, partial(kept_zone, instance.paths))
+
+
+def kept_zone(paths: Paths) -> str:
+    """Return the zone that regular ticks use; before the first one, or if the ledger can't be read, the host's."""
+    try:
+        with read_only(paths) as ledger:
+            return kept_in(ledger)
+    except ScheduledError:
+        return clock.local_zone()
+
+
+def kept_in(ledger: Meta | None) -> str:
+    """Return the zone kept in *ledger*; if there is none, the host's."""
+    kept = ledger.meta(ZONE) if ledger is not None else None
+    return kept if kept is not None and clock.zone_exists(kept) else clock.local_zone()

@@ -1,0 +1,58 @@
+"""`install` and `check` warn if the shell, the crontab and the system are in different zones."""
+
+import pytest
+
+from scheduled.install.zones import zone_of_crontab, zone_warnings
+
+BLOCK = b"# >>> scheduled >>>\n* * * * * x\n# <<< scheduled <<<\n"
+
+
+@pytest.mark.parametrize(
+    ("crontab", "expected"),
+    [
+        (b"", None),
+        (b"TZ=Asia/Tokyo\n" + BLOCK, "Asia/Tokyo"),
+        (b' "TZ" = "Asia/Tokyo" \n' + BLOCK, "Asia/Tokyo"),
+        (b"TZ=Asia/Tokyo\nTZ=Europe/Paris\n* * * * * y\n" + BLOCK, "Europe/Paris"),
+        (b"TZ=:Asia/Tokyo\n", "Asia/Tokyo"),
+        (BLOCK + b"TZ=Asia/Tokyo\n", None),  # it holds only for the lines after it
+        (b"#TZ=Asia/Tokyo\nCRON_TZ=Asia/Tokyo\nXTZ=Asia/Tokyo\nTZ=Nowhere\n" + BLOCK, None),
+    ],
+)
+def test_the_zone_of_the_block_is_the_last_one_above_it(crontab, expected):
+    assert zone_of_crontab(crontab) == expected
+
+
+def warned(crontab=BLOCK, system="Europe/Berlin", kept=None, **environment):
+    return list(zone_warnings(crontab, system, kept, environment))
+
+
+@pytest.mark.parametrize(
+    "agreeing",
+    [
+        {},
+        {"TZ": "Europe/Berlin"},
+        {"TZ": ":Europe/Berlin"},
+        {"TZ": "Asia/Kolkata", "system": "Asia/Calcutta"},
+        {"crontab": b"TZ=UTC\n" + BLOCK, "system": "Etc/UTC", "TZ": "Zulu"},
+        {"crontab": None, "TZ": "Asia/Tokyo"},  # nothing is known about the ticks yet
+        {"crontab": None, "TZ": "Asia/Tokyo", "kept": "Asia/Tokyo"},
+        {"TZ": "CET-1CEST"},
+    ],
+)
+def test_zones_that_agree_cause_no_warning(agreeing):
+    assert warned(**agreeing) == []
+
+
+def test_a_shell_in_another_zone_than_the_ticks_is_reported():
+    for known in ({}, {"crontab": None, "kept": "Europe/Berlin"}):
+        (warning,) = warned(TZ="Asia/Tokyo", **known)
+        assert "this shell has TZ=Asia/Tokyo, and ticks are in Europe/Berlin" in warning
+        assert 'timezone = "Europe/Berlin"' in warning
+
+
+def test_a_crontab_in_another_zone_than_the_system_is_reported():
+    first, second = warned(b"TZ=Asia/Tokyo\n" + BLOCK, TZ="UTC")
+
+    assert "the crontab sets TZ=Asia/Tokyo, and the system is in Europe/Berlin" in first
+    assert "this shell has TZ=UTC, and ticks are in Asia/Tokyo" in second
