@@ -81,7 +81,7 @@ def test_ticks_within_ten_minutes_or_two_cadences_leave_no_gap(ledger):
 
 
 def test_slots_of_an_outage_are_missed_also_when_a_retry_of_an_older_slot_succeeds_after_it(ledger):
-    config = SimpleNamespace(jobs=jobs(), problems=[], max_runs=None)
+    config = SimpleNamespace(jobs=jobs(), problems=[], max_runs=None, timezone="UTC")
     wait_for_retry(ledger, HOUR, retry_at=4 * HOUR)
 
     def tick(now):
