@@ -26,6 +26,8 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
     *unchecked* are the jobs with a gate that was not checked: a later tick has to check it. *budget* is how
     many runs may start (None: any number). *start_requests* are the start requests. *planned* is the instant of the
     last planning: a tick saw the open slots up to then and deferred them, so they were not missed.
+    *slots_of* are the jobs of which slots may start (None: all). For other jobs only start requests are
+    started, even if a slot is due: a tick by hand runs what was asked for.
     """
 
     pauses: Mapping[JobKey, Instant | None] = {}
@@ -34,6 +36,11 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
     budget: int | None = None
     start_requests: tuple[StartRequest, ...] = ()
     planned: Instant = 0
+    slots_of: frozenset[str] | None = None
+
+    def starts_slots(self, job: str) -> bool:
+        """Return whether slots of *job* may start."""
+        return self.slots_of is None or job in self.slots_of
 
     def oldest_start_request(self, key: JobKey) -> StartRequest | None:
         """Return the oldest start request for *key*, or None."""

@@ -149,9 +149,12 @@ def plan_job(
     if job_state.busy or (held and (due is not None or run is not None or requested is not None)):
         waits: OpenReason | None = "running" if due is not None or not job_state.busy else None
         return JobPlan(waits=waits, next_due=now, skips=skips)
-    if run is not None and run.retry_at is None:
+    if requested is not None and not holds.starts_slots(job.name):
+        found = JobPlan(start=requested, next_due=now)
+    elif run is not None and run.retry_at is None:
         return JobPlan(waits="ask", next_due=_upcoming(job, times, now, base))
-    found = _first_in_line(job, job_state, times, base, due, requested, now)
+    else:
+        found = _first_in_line(job, job_state, times, base, due, requested, now)
     if skips:
         found = msgspec.structs.replace(found, skips=skips)
     if found.start is None:

@@ -96,16 +96,18 @@ def plan_and_record(
     until: Instant | None = None,
     gates: Gates = Gates(),  # noqa: B008 - immutable
     budget: int | None = None,
+    slots_of: Collection[str] | None = None,
 ) -> Plan:
     """Plan all jobs, or only *keys*, for slots up to *until* (default: *now*), and return the plan.
 
+    With *slots_of*, start requests of other jobs are planned before their slots (see `Holds`).
     Record skipped slots, open reasons and the next due instants in the ledger. Starts are not claimed.
     """
     job_states = ledger.job_states()
     if keys is not None:
         needed = _with_those_before(config.jobs, keys)
         job_states = {key: found for key, found in job_states.items() if key in needed}
-    holds = holds_now(ledger, now, gates=gates, budget=budget)
+    holds = holds_now(ledger, now, gates=gates, budget=budget, slots_of=slots_of)
     found = planner.plan(config.jobs, job_states, now, only, until, holds)
     for key, job in found.jobs.items():
         for skip in job.skips:
@@ -129,8 +131,9 @@ def holds_now(
     *,
     gates: Gates = Gates(),  # noqa: B008 - immutable
     budget: int | None = None,
+    slots_of: Collection[str] | None = None,
 ) -> Holds:
-    """Return what holds back starts at *now*: pauses, start requests, *gates* and *budget*."""
+    """Return what holds back starts at *now*: pauses, start requests, *gates*, *budget* and *slots_of*."""
     planned = int(ledger.meta("planned") or 0)
     return Holds(
         pauses=ledger.pauses(now),
@@ -139,6 +142,7 @@ def holds_now(
         budget=budget,
         start_requests=tuple(ledger.start_requests()),
         planned=planned if planned <= now else 0,  # an instant in the future comes from a wrong clock
+        slots_of=None if slots_of is None else frozenset(slots_of),
     )
 
 

@@ -13,7 +13,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest
 from scheduled.core.records import Claimant
 from scheduled.core.starts import Start
-from scheduled.engine import claims, clock_steps, intake, planning, pruning, publish
+from scheduled.engine import claims, clock_steps, intake, planning, pruning, publish, unended
 from scheduled.engine.dispatch import Dispatcher
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
@@ -26,14 +26,15 @@ class Result(msgspec.Struct, kw_only=True):
     """What a tick did.
 
     *started_at* is in UTC seconds. *busy* are the requested jobs that were not started because they, or jobs
-    of their group, were running. *unrecorded* are runs that could not be started or recorded, *problems* the
-    problems to print.
+    of their group, were running. *held_back*: a requested chain has a step that could not start.
+    *unrecorded* are runs that could not be started or recorded, *problems* the problems to print.
     """
 
     tick: str
     started_at: float
     events: list[Event] = []
     busy: list[str] = []
+    held_back: bool = False
     unrecorded: list[str] = []
     problems: list[str] = []
     exit_code: int = EXIT_OK
@@ -72,7 +73,8 @@ def tick(
         pruning.prune(runtime, ledger, clock.now())
         news = [*result.unrecorded, *undelivered]
         untaken = dispatcher.untaken
-        result.problems = _finish(runtime, ledger, gates, news, only=only, untaken=untaken)
+        waiting, result.held_back = unended.chains(ledger, requested)
+        result.problems = waiting + _finish(runtime, ledger, gates, news, only=only, untaken=untaken)
     result.exit_code = _exit_code(runtime, result, undelivered)
     return result
 
@@ -124,4 +126,4 @@ def _exit_code(runtime: Runtime, result: Result, undelivered: list[str]) -> int:
     unrecorded = undelivered or result.unrecorded or runtime.unrecorded
     if unrecorded or any(event.name == "job_failed" for event in result.events):
         return EXIT_FAILED
-    return EXIT_BUSY if result.busy else EXIT_OK
+    return EXIT_BUSY if result.busy or result.held_back else EXIT_OK
