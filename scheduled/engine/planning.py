@@ -86,7 +86,7 @@ def record_verdict(
             ledger.record_verdict(key, piece, verdict, reason, run_id, now)
 
 
-def plan_and_record(
+def plan_and_record(  # noqa: PLR0913 - each caller gives few of them
     ledger: Ledger,
     config: Config,
     now: Instant,
