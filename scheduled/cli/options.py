@@ -74,4 +74,9 @@ dry_run = click.option("-n", "--dry-run", is_flag=True, help="Show what would ch
 verbose = click.option(
     "-v", "--verbose", is_flag=True, help="Print progress even if stdout is not a terminal."
 )
+inherit_env = click.option(
+    "--inherit-env",
+    is_flag=True,
+    help="Give the jobs all variables of your shell, not only those that cron gives them.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")

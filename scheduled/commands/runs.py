@@ -17,15 +17,28 @@ from scheduled.state.open import read_only
 
 
 def run(
-    instance: Instance, jobs: Sequence[str] = (), slot: str | None = None, on_event: Subscriber | None = None
+    instance: Instance,
+    jobs: Sequence[str] = (),
+    slot: str | None = None,
+    on_event: Subscriber | None = None,
+    *,
+    inherit_env: bool = False,
 ) -> dict[str, Any]:
     """Run a tick and return its result when it has ended.
 
-    With *jobs*, run these jobs now instead of the due ones; with *slot*, run the only job in *jobs* for that instant.
-    *on_event* is called with each event when it is published. Raise ConfigError if the configuration cannot be read, there
-    is no such job, or the slot cannot run.
+    With *jobs*, run these jobs now instead of the due ones; with *slot*, run the only job in *jobs* for that instant;
+    with *inherit_env*, *jobs* inherit the environment of this process. *on_event* is called with each event when it is
+    published. Raise ConfigError if the configuration cannot be read, there is no such job, or the slot cannot run.
     """
-    return _ticked(instance, lambda runtime: _run(runtime, jobs, slot), on_event)
+    if inherit_env and not jobs:
+        raise ConfigError("inherit_env: needs a job; a tick gives all jobs the environment of cron")
+    return _ticked(
+        instance,
+        lambda runtime: _run(runtime, jobs, slot),
+        on_event,
+        by_hand=bool(jobs),
+        inherit_env=inherit_env,
+    )
 
 
 def _run(runtime: Runtime, names: Sequence[str], slot: str | None) -> Result:
@@ -52,7 +65,7 @@ def daily_report(
     *on_event* is called with each event when it is published. Raise ConfigError if no job has the handler `daily_report`;
     with *due*, do nothing then.
     """
-    return _ticked(instance, lambda runtime: _daily_report(runtime, due=due), on_event)
+    return _ticked(instance, lambda runtime: _daily_report(runtime, due=due), on_event, by_hand=not due)
 
 
 def _daily_report(runtime: Runtime, *, due: bool) -> Result:
@@ -101,7 +114,10 @@ def rerun(instance: Instance, run_id: str, on_event: Subscriber | None = None) -
     under way.
     """
     return _ticked(
-        instance, lambda runtime: tick.tick(runtime, manual=[request_again(runtime, run_id)]), on_event
+        instance,
+        lambda runtime: tick.tick(runtime, manual=[request_again(runtime, run_id)]),
+        on_event,
+        by_hand=True,
     )
 
 
@@ -138,17 +154,27 @@ def request_again(runtime: Runtime, run_id: str) -> ManualRequest:
 
 
 def _ticked(
-    instance: Instance, work: Callable[[Runtime], Result], on_event: Subscriber | None
+    instance: Instance,
+    work: Callable[[Runtime], Result],
+    on_event: Subscriber | None,
+    *,
+    by_hand: bool,
+    inherit_env: bool = False,
 ) -> dict[str, Any]:
-    """Run the tick *work* with a new runtime and return its result as a document."""
+    """Run the tick *work* with a new runtime and return its result as a document.
+
+    *by_hand*: a person requested these runs, unless a program did it for them (then `claimed` is set).
+    """
     runtime = open_runtime(instance)
+    runtime.inherit = inherit_env
     if on_event is not None:
         runtime.bus.subscribe(Event, on_event)
     runtime.claimed = instance.claimed
-    return _document(runtime, work(runtime))
+    done = work(runtime)
+    return _document(runtime, done, by_hand=by_hand and instance.claimed is None)
 
 
-def _document(runtime: Runtime, done: Result) -> dict[str, Any]:
+def _document(runtime: Runtime, done: Result, *, by_hand: bool) -> dict[str, Any]:
     """Return the result of a tick in the form that `run --json` prints."""
     return {
         "tick": done.tick,
@@ -161,4 +187,16 @@ def _document(runtime: Runtime, done: Result) -> dict[str, Any]:
         ],
         "busy": done.busy,
         "problems": done.problems,
+        "not_given": _not_given(runtime, done) if by_hand else [],
     }
+
+
+def _not_given(runtime: Runtime, done: Result) -> list[dict[str, Any]]:
+    from scheduled.commands import not_given  # only if a job failed
+
+    failed = [
+        str(event.payload["job"])
+        for event in done.events
+        if event.name in ("job_failed", "job_retry_scheduled")
+    ]
+    return not_given.of_jobs(runtime, failed) if failed else []

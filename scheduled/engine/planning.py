@@ -3,7 +3,7 @@
 Functions that write are called inside an exclusive transaction of the caller.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain, pairwise
 
 import msgspec
@@ -160,9 +160,13 @@ def record_left_over(ledger: Positions, found: Plan, planned: Instant, untaken: 
 
 
 def check_gates(
-    ledger: Ledger, config: Config, now: Instant, requests: Sequence[ManualRequest] = ()
+    ledger: Ledger,
+    config: Config,
+    now: Instant,
+    environment: Callable[[], Mapping[str, str]],
+    requests: Sequence[ManualRequest] = (),
 ) -> Gates:
-    """Evaluate the gates of all jobs that would start now, including steps of chains.
+    """Evaluate the gates of all jobs that would start now, including steps of chains, in their *environment*.
 
     Gates may take seconds: call this while no transaction is open.
     """
@@ -180,7 +184,8 @@ def check_gates(
     leaders = {*starting, *(request.job for request in requests)} & leading.keys()
     needed = gated.keys() & {*starting, *(name for leader in leaders for name in _steps(leading[leader]))}
     return Gates(
-        closed=gates.closed(map(gated.__getitem__, needed)), unchecked=frozenset(gated.keys() - needed)
+        closed=gates.closed(map(gated.__getitem__, needed), environment),
+        unchecked=frozenset(gated.keys() - needed),
     )
 
 

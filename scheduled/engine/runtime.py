@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 class Runtime:
     """The configuration, paths, bus and log of one invocation, and the problems that it found.
 
-    *claimed* is called when the runs of a tick are claimed. *unrecorded* becomes True if something could not
+    *inherit* makes jobs inherit the variables of this process. *claimed* is called when the runs of a tick are claimed. *unrecorded* becomes True if something could not
     be recorded.
     """
 
@@ -44,6 +45,7 @@ class Runtime:
         self.log = Log(log_path(state, self.config.workspace), self.config.timezone)
         self.problems: list[str] = []
         self.unrecorded = False
+        self.inherit = False
         self.claimed: Callable[[], None] | None = None
         self.bus = Bus(self.problems.append)
         self.bus.subscribe(Event, self._log_event)
@@ -110,10 +112,18 @@ class Runtime:
             if problem not in self.problems:
                 self.problems.append(problem)
 
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """The environment of all jobs and gates, before their `env` and `env_file`."""
+        from scheduled.install import environment  # rarely needed: most ticks start no job
+
+        found = environment.inherited if self.inherit else environment.of_jobs
+        return found(self.config.path, self.paths.root)
+
     def context(self) -> ExecutionContext:
         """Return the context in which jobs are executed."""
         return ExecutionContext(
-            self.paths, self.config.workspace, self.zone, dict(os.environ), self.config.sender
+            self.paths, self.config.workspace, self.zone, self.environment, self.config.sender
         )
 
     def handlers(self) -> dict[str, JobKey]:

@@ -57,7 +57,7 @@ def tick(
         claimant = dispatcher.claimant = runtime.recognise(ledger, claimant)
         runtime.check_snapshot(now)
         runtime.config.override(ledger.overrides())
-        gates = planning.check_gates(ledger, runtime.config, int(now), manual)
+        gates = planning.check_gates(ledger, runtime.config, int(now), lambda: runtime.environment, manual)
         with ledger.transaction():
             ledger.saw_host(claimant.host, runtime.host_name, now)
             collected = intake.collect(ledger, runtime, claimant, gates, now)

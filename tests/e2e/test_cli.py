@@ -170,7 +170,9 @@ def test_a_failure_is_printed_once_and_ends_with_1(cli):
     first, second = cli.run("run", "bad"), cli.run("run", "good")
 
     assert (first.returncode, first.stdout) == (1, "")
-    assert first.stderr == "scheduled: bad: failed: exit code 3 (scheduled logs bad)\n"
+    failed, *not_given = first.stderr.splitlines()
+    assert failed == "scheduled: bad: failed: exit code 3 (scheduled logs bad)"
+    assert [line.startswith("scheduled: bad: was not given") for line in not_given] == [True, False]
     assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
 
 
