@@ -9,6 +9,7 @@ from scheduled.core.bus import Subscriber
 from scheduled.core.events import Event
 from scheduled.core.manual import ManualRequest
 from scheduled.engine import tick
+from scheduled.engine.refusal import log_refusal
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.engine.tick import Result
 from scheduled.errors import BusyError, ConfigError
@@ -165,13 +166,21 @@ def _ticked(
 
     *by_hand*: a person requested these runs, unless a program did it for them (then `claimed` is set).
     """
-    runtime = open_runtime(instance)
+    runtime = _open(instance)
     runtime.inherit = inherit_env
     if on_event is not None:
         runtime.bus.subscribe(Event, on_event)
     runtime.claimed = instance.claimed
     done = work(runtime)
     return _document(runtime, done, by_hand=by_hand and instance.claimed is None)
+
+
+def _open(instance: Instance) -> Runtime:
+    try:
+        return open_runtime(instance)
+    except ConfigError as error:
+        log_refusal(instance, str(error))
+        raise
 
 
 def _document(runtime: Runtime, done: Result, *, by_hand: bool) -> dict[str, Any]:

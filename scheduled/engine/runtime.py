@@ -88,6 +88,10 @@ class Runtime:
         self.problems.append(printable(message))
         self._log(level, message)
 
+    def log_line(self, level: str, message: str) -> None:
+        """Log *message*, which is printed elsewhere."""
+        self._log(level, message)
+
     def cannot_record(self, message: str) -> None:
         """Log that something could not be recorded. The tick continues, and exits with 1."""
         self.unrecorded = True

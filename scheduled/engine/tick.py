@@ -116,6 +116,8 @@ def _finish(
         config, messages = runtime.config, [*runtime.problems, *new]
         found = problems.current(ledger, config.jobs, [*config.problems, *config.warnings], messages)
         news = problems.news(ledger, found, now)
+    for text in set(news).intersection([*config.problems, *config.warnings]):
+        runtime.log_line("WARNING", text)
     publish.snapshot(runtime, ledger, plan, now)
     return news
 

@@ -176,6 +176,18 @@ def test_a_failure_is_printed_once_and_ends_with_1(cli):
     assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
 
 
+def test_a_job_that_is_not_valid_is_named_in_the_log_once(world):
+    world.configure("[jobs.bad]\ncomand = 'x'\n[jobs.good]\ncommand = 'true'\n")
+
+    codes = [world.run("run", "good").returncode for _ in range(2)]
+
+    assert codes == [2, 2]
+    named = [line for line in (world.state / "scheduled.log").read_text().splitlines() if "jobs.bad" in line]
+    assert [line[20:] for line in named] == [
+        f"| scheduled | WARNING | {world.config}: jobs.bad: comand: unknown key; did you mean command?"
+    ]
+
+
 def test_a_failure_with_a_pending_retry_ends_with_0(world):
     now = datetime.now().astimezone()
     world.configure(f"""
