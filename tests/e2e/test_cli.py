@@ -172,7 +172,8 @@ def test_a_failure_is_printed_once_and_ends_with_1(cli):
     assert (first.returncode, first.stdout) == (1, "")
     failed, *not_given = first.stderr.splitlines()
     assert failed == "scheduled: bad: failed: exit code 3 (scheduled logs bad)"
-    assert [line.startswith("scheduled: bad: was not given") for line in not_given] == [True, False]
+    assert not_given[0].startswith("scheduled: bad: was not given these variables of your shell")
+    assert not_given[-1].endswith("`scheduled run --inherit-env bad`")
     assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
 
 
