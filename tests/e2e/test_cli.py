@@ -220,8 +220,9 @@ def test_a_configuration_that_cannot_be_read_ends_with_2_and_nothing_runs(cli):
 
     done = cli.run("run")
 
-    assert (done.returncode, done.stdout, cli.state.exists()) == (2, "", False)
+    assert (done.returncode, done.stdout, (cli.state / "ledger.db").exists()) == (2, "", False)
     assert done.stderr.startswith(f"scheduled: {cli.config}: ")
+    assert f"so no job ran: {cli.config}: " in (cli.state / "scheduled.log").read_text()
 
 
 def test_a_job_that_another_tick_is_running_ends_with_75(cli, until):
