@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from scheduled import advice
 from scheduled.cli.reply import print_errors
 from scheduled.errors import EXIT_OK
 from scheduled.instance import Instance
@@ -37,6 +38,7 @@ def subcommand(command: Callable[..., int | None]) -> Callable[..., Any]:
     def called(**options: Any) -> None:
         context = click.get_current_context()
         instance = context.ensure_object(Instance)
+        advice.use(instance.config_file, instance.paths.root)
         code = command(instance, **options) or EXIT_OK
         print_errors(instance.paths.remarks)
         context.exit(code)

@@ -38,7 +38,7 @@ def current(ledger: Ledger, jobs: Jobs, problems: Iterable[str], messages: Itera
         if row.job in jobs and row.open_reason == "ask":
             found[f"ask:{row.key}"] = (
                 f"{row.key.display_name}: was interrupted and waits for a decision: "
-                f"run scheduled rerun, or scheduled skip {row.job}"
+                f"run `scheduled rerun {row.last_run_id or 'RUN'}`, or `scheduled skip {row.job}`"
             )
     for text in map(printable, messages):
         found.setdefault(f"tick:{text}", text)
