@@ -11,13 +11,15 @@ from pathlib import Path
 
 # Variables that a shell sets for itself. They differ between shells and are not meant for jobs.
 OF_SHELLS = frozenset({"PWD", "OLDPWD", "SHLVL", "_"})
+# What Debian's `crontab -l` prints for a carriage return and a backspace: the exact bytes are then not known.
+_ESCAPES = (rb"\r", rb"\b")
 # Other names can't be used in a shell, and the shell that cron starts does not pass them on.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def of_jobs(config: Path, state: Path) -> dict[str, str]:
     """Return the environment of all jobs of the instance with these paths, before their `env` and `env_file`."""
-    given = of_caller() if is_from_cron(os.getppid()) else from_crontab(crontab_variables()[0])
+    given = of_caller() if is_from_cron(os.getppid()) else from_crontab(crontab_variables())
     return complete(given, config, state)
 
 
@@ -59,7 +61,7 @@ def from_crontab(crontab: Mapping[str, str]) -> dict[str, str]:
 
 
 def _user() -> tuple[str, str]:
-    """Return the name and the home directory of the user, whose crontab it is."""
+    """Return the name and the home directory of the user who owns the crontab."""
     try:
         found = pwd.getpwuid(os.getuid())
     except KeyError:  # cron runs nothing for this user
@@ -67,20 +69,31 @@ def _user() -> tuple[str, str]:
     return found.pw_name, found.pw_dir
 
 
-def crontab_variables() -> tuple[dict[str, str], str]:
-    """Return the variables of the user's crontab, and the reason if it can't be read.
-
-    A user without a crontab, or without cron, has no such variables.
-    """
-    from scheduled.install import crontab_command
+def crontab_variables() -> dict[str, str]:
+    """Return the variables of the user's crontab; none if there is no crontab, no cron, or it can't be read."""
+    from scheduled.install.crontab_list import listed
     from scheduled.install.crontab_variables import variables
 
+    found = listed()
+    if any(escape in found for escape in _ESCAPES):
+        found = _read()[0] or found
+    return variables(found)
+
+
+def unreadable_crontab() -> str:
+    """Return the reason if the user has a crontab that can't be read; otherwise ""."""
+    return _read()[1]
+
+
+def _read() -> tuple[bytes, str]:
+    from scheduled.install import crontab_command
+
     try:
-        return variables(crontab_command.read()), ""
+        return crontab_command.read(), ""
     except (crontab_command.CrontabMissingError, crontab_command.CrontabRefusedError):
-        return {}, ""
+        return b"", ""  # cron runs nothing for this user
     except (crontab_command.CrontabError, crontab_command.CrontabChangedError) as error:
-        return {}, str(error)
+        return b"", str(error)
 
 
 def is_from_cron(parent: int) -> bool:

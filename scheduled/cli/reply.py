@@ -136,22 +136,4 @@ def run_tick(tick: Callable[[Any], dict[str, Any]], *, verbose: bool = False, as
         [f"{name}: it, or another job of its group, is already running" for name in document["busy"]]
     )
     print_errors(document["problems"])
-    jobs = " ".join(entry["job"] for entry in document["not_given"])
-    print_not_given(document["not_given"], f"scheduled run --inherit-env {jobs}")
     return int(document["exit_code"])
-
-
-def print_not_given(entries: Iterable[dict[str, Any]], command: str) -> None:
-    """Print which variables of the caller a job that failed was not given; *command* repeats it with them."""
-    entries = list(entries)
-    for entry in entries:
-        names = [*(f"{name} (another value)" for name in entry["other_value"]), *entry["missing"]]
-        print_errors(
-            [
-                f"{entry['job']}: was not given these variables of your shell, as under cron: {', '.join(names)}"
-            ]
-        )
-        if entry["crontab"]:
-            print_errors([f"{entry['job']}: nor the variables of your crontab: {entry['crontab']}"])
-    if entries:
-        print_errors([f"write those that it needs in `env` or `env_file`; with all of them: `{command}`"])

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from scheduled.cli.options import as_json, claimed, inherit_env, job_names, subcommand, verbose
-from scheduled.cli.reply import print_errors, print_json, print_not_given, run_tick, show
+from scheduled.cli.reply import print_errors, print_json, run_tick, show
 from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from scheduled.instance import Instance
 
@@ -115,7 +115,6 @@ def try_(instance: Instance, job: str, inherit_env: bool, as_json: bool) -> int:
             _print_trial(entry)
         if document["steps"]:
             click.echo(f"{job}: {_outcome(document)}", err=True)
-        print_not_given(document["not_given"], f"scheduled try --inherit-env {job}")
     return EXIT_OK if document["status"] in ("success", "skipped") else EXIT_FAILED
 
 

@@ -1,40 +1,38 @@
 """What a run by hand did not get of its caller's environment: a job that fails may need it."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
 
 from scheduled.core.jobs import Job
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import ScheduledError
 from scheduled.execution.prepare import environment_of
-from scheduled.install.environment import crontab_variables, of_caller
+from scheduled.install.environment import of_caller, unreadable_crontab
 
 
-def of_jobs(runtime: Runtime, names: Iterable[str]) -> list[dict[str, Any]]:
-    """Return, for each job in *names*, the names of the caller's variables that it was not given.
+def remark(runtime: Runtime, names: Iterable[str], command: str) -> None:
+    """Add to the remarks, for each of the jobs *names* that failed, which variables of the caller it was not given.
 
-    `missing` are those that it did not have, `other_value` those that had another value. `crontab` is the reason
-    if the variables of the crontab are unknown. Chains, and jobs that had all variables, are left out.
+    Only the names of the variables are added. *command* runs the jobs with all of them. Chains run nothing themselves.
     """
-    if runtime.inherit:
-        return []
-    jobs = [job for name in dict.fromkeys(names) if (job := runtime.config.jobs.get(name)) is not None]
-    found = [_of_job(job, runtime) for job in jobs if not job.action.steps]
-    return [entry for entry in found if entry["missing"] or entry["other_value"]]
+    found = runtime.config.jobs
+    jobs = [found[name] for name in dict.fromkeys(names) if name in found and not found[name].action.steps]
+    lines = [] if runtime.inherit else [line for job in jobs for line in _lines(job, runtime)]
+    if lines and (reason := unreadable_crontab()):
+        lines.append(f"the variables of your crontab were not given either: {reason}")
+    if lines:
+        lines.append(f"write those that it needs in `env` or `env_file`; with all of them: `{command}`")
+    runtime.paths.remarks += lines
 
 
-def _of_job(job: Job, runtime: Runtime) -> dict[str, Any]:
+def _lines(job: Job, runtime: Runtime) -> Iterator[str]:
     try:
         given = environment_of(job, runtime.environment)[1]
-    except ScheduledError:  # its env_file can't be read, which is why it failed
-        given = of_caller()
+    except ScheduledError:
+        return  # its env_file can't be read, which is why it failed
     missing, other = compare(of_caller(), given)
-    return {
-        "job": job.name,
-        "missing": missing,
-        "other_value": other,
-        "crontab": crontab_variables()[1] or None,
-    }
+    names = [*(f"{name} (another value)" for name in other), *missing]
+    if names:
+        yield f"{job.name}: was not given these variables of your shell, as under cron: {', '.join(names)}"
 
 
 def compare(caller: Mapping[str, str], given: Mapping[str, str]) -> tuple[list[str], list[str]]:

@@ -37,7 +37,7 @@ def run(
         instance,
         lambda runtime: _run(runtime, jobs, slot),
         on_event,
-        by_hand=bool(jobs),
+        requested=jobs or None,
         inherit_env=inherit_env,
     )
 
@@ -66,7 +66,7 @@ def daily_report(
     *on_event* is called with each event when it is published. Raise ConfigError if no job has the handler `daily_report`;
     with *due*, do nothing then.
     """
-    return _ticked(instance, lambda runtime: _daily_report(runtime, due=due), on_event, by_hand=not due)
+    return _ticked(instance, lambda runtime: _daily_report(runtime, due=due), on_event)
 
 
 def _daily_report(runtime: Runtime, *, due: bool) -> Result:
@@ -118,7 +118,7 @@ def rerun(instance: Instance, run_id: str, on_event: Subscriber | None = None) -
         instance,
         lambda runtime: tick.tick(runtime, manual=[request_again(runtime, run_id)]),
         on_event,
-        by_hand=True,
+        requested=(),
     )
 
 
@@ -159,12 +159,12 @@ def _ticked(
     work: Callable[[Runtime], Result],
     on_event: Subscriber | None,
     *,
-    by_hand: bool,
+    requested: Sequence[str] | None = None,
     inherit_env: bool = False,
 ) -> dict[str, Any]:
     """Run the tick *work* with a new runtime and return its result as a document.
 
-    *by_hand*: a person requested these runs, unless a program did it for them (then `claimed` is set).
+    *requested* are the jobs of a request (empty: those of the run that it repeats), None for a tick.
     """
     runtime = _open(instance)
     runtime.inherit = inherit_env
@@ -172,7 +172,9 @@ def _ticked(
         runtime.bus.subscribe(Event, on_event)
     runtime.claimed = instance.claimed
     done = work(runtime)
-    return _document(runtime, done, by_hand=by_hand and instance.claimed is None)
+    if requested is not None and instance.claimed is None:  # a person waits for the result, not a program
+        _explain_failures(runtime, done, requested)
+    return _document(runtime, done)
 
 
 def _open(instance: Instance) -> Runtime:
@@ -183,7 +185,7 @@ def _open(instance: Instance) -> Runtime:
         raise
 
 
-def _document(runtime: Runtime, done: Result, *, by_hand: bool) -> dict[str, Any]:
+def _document(runtime: Runtime, done: Result) -> dict[str, Any]:
     """Return the result of a tick in the form that `run --json` prints."""
     return {
         "tick": done.tick,
@@ -196,16 +198,14 @@ def _document(runtime: Runtime, done: Result, *, by_hand: bool) -> dict[str, Any
         ],
         "busy": done.busy,
         "problems": done.problems,
-        "not_given": _not_given(runtime, done) if by_hand else [],
     }
 
 
-def _not_given(runtime: Runtime, done: Result) -> list[dict[str, Any]]:
-    from scheduled.commands import not_given  # only if a job failed
+def _explain_failures(runtime: Runtime, done: Result, requested: Sequence[str]) -> None:
+    events = [event for event in done.events if event.name in ("job_failed", "job_retry_scheduled")]
+    if events:
+        from scheduled.commands import not_given  # only if a job failed
 
-    failed = [
-        str(event.payload["job"])
-        for event in done.events
-        if event.name in ("job_failed", "job_retry_scheduled")
-    ]
-    return not_given.of_jobs(runtime, failed) if failed else []
+        names = list(dict.fromkeys(str(event.payload["job"]) for event in events))
+        words = " ".join(requested or names)
+        not_given.remark(runtime, names, f"scheduled run --inherit-env {words}")

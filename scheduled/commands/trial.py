@@ -42,8 +42,17 @@ def attempt(instance: Instance, job: str, *, inherit_env: bool = False) -> dict[
     with read_only(runtime.paths) as ledger:
         runtime.config.override(ledger.overrides())
     found = _tried(runtime, runtime.config.jobs[name])
-    failed = [entry["job"] for entry in (found, *found["steps"]) if entry["status"] not in WELL]
-    return {**found, "not_given": not_given.of_jobs(runtime, failed) if failed else []}
+    if found["status"] not in WELL:
+        not_given.remark(runtime, _failed(found), f"scheduled try --inherit-env {name}")
+    return found
+
+
+def _failed(entry: dict[str, Any]) -> Iterator[str]:
+    """Yield the names of the job of *entry* and of its steps that failed."""
+    if entry["status"] not in WELL:
+        yield entry["job"]
+    for step in entry["steps"]:
+        yield from _failed(step)
 
 
 def _tried(runtime: Runtime, job: Job) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def _mask_of(jobs: Mapping[str, Job], row: RunRow, path: Path) -> Mask:
             f"{row.run_id}: its job was removed or its env_file was changed while it runs, so its secrets cannot be "
             "masked; its output is available when the run has ended"
         )
-    return Mask(secrets_of(job, {**os.environ, **crontab_variables()[0]}))
+    return Mask(secrets_of(job, {**os.environ, **crontab_variables()}))
 
 
 def _has_other_secrets(job: Job, row: RunRow) -> bool:

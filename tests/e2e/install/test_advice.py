@@ -33,7 +33,7 @@ def advised(text):
 
 
 @pytest.mark.usefixtures("path")
-def test_the_demo_tells_how_to_run_a_tick_of_the_demo_and_not_to_install_it(tmp_path):
+def test_the_demo_names_the_command_for_a_tick_of_the_demo_and_does_not_advise_its_installation(tmp_path):
     place = tmp_path / "demo"
     place.mkdir()
     demo.make(place)
