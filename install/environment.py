@@ -104,7 +104,7 @@ def is_from_cron(parent: int) -> bool:
     try:
         if _is_shell_line(parent):
             parent = _parent_of(parent)
-        return "cron" in Path(f"/proc/{parent}/comm").read_text()
+        return Path(f"/proc/{parent}/comm").read_text().strip().rstrip("d").endswith("cron")
     except (OSError, ValueError, IndexError):
         return False
 

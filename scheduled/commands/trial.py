@@ -48,8 +48,8 @@ def attempt(instance: Instance, job: str, *, inherit_env: bool = False) -> dict[
 
 
 def _failed(entry: dict[str, Any]) -> Iterator[str]:
-    """Yield the names of the job of *entry* and of its steps that failed."""
-    if entry["status"] not in WELL:
+    """Yield the names of the job of *entry* and of its steps that ran and failed."""
+    if entry["status"] not in WELL and entry["duration_ms"] is not None:
         yield entry["job"]
     for step in entry["steps"]:
         yield from _failed(step)
