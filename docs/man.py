@@ -70,6 +70,20 @@ Print no colours.
 The editor that
 .B scheduled edit
 starts.
+.PP
+A job does not get the variables of the shell in which a run was started, but those of a job of cron: HOME, LOGNAME, USER,
+SHELL and PATH, the variables of /etc/environment and /etc/default/locale where the PAM configuration of cron reads
+these files, those of the crontab at the block, SCHEDULED_CONFIG and SCHEDULED_STATE of the instance, and its own
+.I env_file
+and
+.IR env .
+With
+.BR \-\-inherit\-env ,
+.B run
+.I JOB
+and
+.B try
+give it all variables of the shell.
 .SH FILES
 .TP
 .I $XDG_CONFIG_HOME/scheduled/scheduled.toml

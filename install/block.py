@@ -134,6 +134,17 @@ def decides_paths(crontab: bytes) -> bool:
     return _DECIDES_PATHS.search(crontab) is not None
 
 
+def before_entries(crontab: bytes) -> bytes:
+    """Return the lines of *crontab* that apply to the ticks of the block; without an undamaged block, all lines."""
+    lines = _lines(crontab)
+    try:
+        span = _find(lines)
+    except BlockError:
+        span = None
+    entries = (n for n in range(span.first, span.last) if _RUN_ENTRY.match(lines[n])) if span else iter(())
+    return b"".join(lines[: next(entries, span.last if span else len(lines))])
+
+
 def compose(plan: InstallPlan, *, explicit: bool = False) -> bytes:
     """Return the lines between the markers for *plan*. With *explicit*, the commands always name both paths.
 

@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 
 from scheduled.errors import BusyError, ScheduledError
 from scheduled.state.trust import name_of
@@ -109,6 +108,8 @@ def _install(crontab: bytes) -> subprocess.CompletedProcess[bytes]:
 
     Only the user can read the file. Its name is relative, because Debian's `crontab` accepts at most 100 characters.
     """
+    import tempfile  # takes long, and a tick only reads
+
     try:
         with tempfile.TemporaryDirectory(prefix="scheduled-") as directory:
             descriptor = os.open(f"{directory}/crontab", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -49,6 +49,7 @@ def age_first_sight(config: Path, state: Path, hours: int) -> None:
     ledger, _ = open_ledger(Paths(state), first_seen)
     try:
         with ledger.transaction():
+            ledger.remember("demo", "1")  # `status` does not advise its installation
             for job in load_config(config).jobs.values():
                 for key in keys_of(job):
                     ledger.begin_epoch(key, job.schedules, first_seen)

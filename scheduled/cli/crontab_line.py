@@ -2,6 +2,7 @@
 
 import os
 
+from scheduled import advice
 from scheduled.cli.reply import exit_code_of, run_tick
 from scheduled.instance import Instance
 
@@ -12,6 +13,7 @@ def run(config: bytes, state: bytes) -> int:
 
 
 def _tick(instance: Instance) -> int:
+    advice.use(instance.config_file, instance.paths.root)
     from scheduled import service
 
     return run_tick(lambda progress: service.run(instance, on_event=progress))

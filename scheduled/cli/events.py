@@ -2,6 +2,7 @@
 
 import click
 
+from scheduled.advice import complete
 from scheduled.cli.options import as_json, subcommand
 from scheduled.cli.reply import print_json, show
 from scheduled.errors import EXIT_FAILED, EXIT_OK
@@ -62,5 +63,5 @@ def report(instance: Instance, as_json: bool) -> int:
     if as_json:
         print_json(found)
     else:
-        click.echo(found["text"] or "no report yet; `scheduled daily-report` writes one")
+        click.echo(found["text"] or complete("no report yet; `scheduled daily-report` writes one"))
     return EXIT_OK if found["path"] else EXIT_FAILED

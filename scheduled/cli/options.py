@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from scheduled import advice
 from scheduled.cli.reply import print_errors
 from scheduled.errors import EXIT_OK
 from scheduled.instance import Instance
@@ -37,6 +38,7 @@ def subcommand(command: Callable[..., int | None]) -> Callable[..., Any]:
     def called(**options: Any) -> None:
         context = click.get_current_context()
         instance = context.ensure_object(Instance)
+        advice.use(instance.config_file, instance.paths.root)
         code = command(instance, **options) or EXIT_OK
         print_errors(instance.paths.remarks)
         context.exit(code)
@@ -73,5 +75,10 @@ A_NUMBER = click.IntRange(1, 1_000_000)
 dry_run = click.option("-n", "--dry-run", is_flag=True, help="Show what would change; change nothing.")
 verbose = click.option(
     "-v", "--verbose", is_flag=True, help="Print progress even if stdout is not a terminal."
+)
+inherit_env = click.option(
+    "--inherit-env",
+    is_flag=True,
+    help="Give the jobs all variables of your shell, not only those that cron gives them.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from scheduled.advice import complete
 from scheduled.core.events import Event
 from scheduled.schedules.durations import duration
 from scheduled.schedules.zones import MINUTE
@@ -63,7 +64,7 @@ def rows_or(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], if_emp
     if rows:
         table(columns, rows)
     else:
-        console().print(f"[dim]{if_empty}[/]")
+        console().print(f"[dim]{complete(if_empty)}[/]", soft_wrap=True)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
@@ -225,7 +226,9 @@ def status(document: dict[str, Any]) -> None:
         screen.print(f"workspace  {health['healthy']} healthy, {warnings}, {errors}")
     for job, until in document["paused"].items():
         name = "all jobs" if job == "*" else escape(job)
-        screen.print(f"[yellow]paused[/]     {name} until {when(until) if until else '`scheduled resume`'}")
+        screen.print(
+            f"[yellow]paused[/]     {name} until {when(until) if until else complete('`scheduled resume`')}"
+        )
     if document["undelivered"]:
         screen.print(f"outbox     {counted(document['undelivered'], 'undelivered notice')}")
     if document["jobs"]:

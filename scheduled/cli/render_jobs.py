@@ -7,6 +7,7 @@ from typing import Any
 from rich.markup import escape
 from rich.text import Text
 
+from scheduled.advice import complete
 from scheduled.cli.render import colored, console, counted, rows_or, when, words
 from scheduled.queries import describe
 from scheduled.schedules.durations import duration
@@ -114,7 +115,7 @@ def explanation(document: dict[str, Any]) -> None:
     }
     if "paused" in facts:
         facts["paused"] = [
-            f"{name} until {when(until) if until else '`scheduled resume`'}"
+            f"{name} until {when(until) if until else complete('`scheduled resume`')}"
             for name, until in document["paused"].items()
         ]
     fields(facts)
@@ -131,7 +132,7 @@ def paused(done: Sequence[dict[str, Any]], *, dry_run: bool) -> None:
     """Print which jobs are paused, and until when."""
     for found in done:
         verb = "would be" if dry_run else "is" if found["job"] else "are"
-        end = when(found["until"]) if found["until"] else "`scheduled resume`"
+        end = when(found["until"]) if found["until"] else complete("`scheduled resume`")
         console().print(Text(f"{found['job'] or 'all jobs'} {verb} paused until {end}"))
 
 

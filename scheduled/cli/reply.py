@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from io import TextIOWrapper
 from typing import Any
 
+from scheduled.advice import complete, complete_in
 from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, ScheduledError
 from scheduled.printable import printable
 
@@ -97,6 +98,7 @@ def print_json(document: Any) -> None:
 
 def show(document: Any, renderer: str, *, as_json: bool, module: str = "render", **options: Any) -> None:
     """Print *document* as JSON, or with the function *renderer* of a module of this package, which gets *options*."""
+    document = complete_in(document)
     if as_json:
         print_json(document)
     else:
@@ -109,7 +111,7 @@ def print_errors(messages: Iterable[str]) -> bool:
     """Print each message as a line on stderr; return whether there was one."""
     printed = False
     for message in messages:
-        sys.stderr.write(f"scheduled: {printable(message)}\n")
+        sys.stderr.write(f"scheduled: {printable(complete(message))}\n")
         sys.stderr.flush()
         printed = True
     return printed

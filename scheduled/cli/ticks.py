@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from scheduled.cli.options import as_json, claimed, job_names, subcommand, verbose
+from scheduled.cli.options import as_json, claimed, inherit_env, job_names, subcommand, verbose
 from scheduled.cli.reply import print_errors, print_json, run_tick, show
 from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from scheduled.instance import Instance
@@ -19,23 +19,34 @@ from scheduled.instance import Instance
     help="Run the open slot SLOT (ISO 8601) of JOB; if none is open then, start a manual run for that instant.",
 )
 @claimed
+@inherit_env
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would start, in which order and why.")
 @verbose
 @as_json
 @subcommand
 def run(
-    instance: Instance, jobs: tuple[str, ...], slot: str | None, dry_run: bool, verbose: bool, as_json: bool
+    instance: Instance,
+    jobs: tuple[str, ...],
+    slot: str | None,
+    inherit_env: bool,
+    dry_run: bool,
+    verbose: bool,
+    as_json: bool,
 ) -> int:
     """Run all due jobs, including missed slots. With JOBS, run these now, independent of their schedules."""
     from scheduled import service
 
     if slot is not None and len(jobs) != 1:
         raise click.UsageError("--for SLOT: give exactly one JOB")
+    if inherit_env and not jobs:
+        raise click.UsageError("--inherit-env: give a JOB; all other runs get the environment of cron")
     if dry_run:
         show(service.dry_run(instance, jobs, slot), "planned_starts", as_json=as_json)
         return EXIT_USAGE if print_errors(instance.problems) else EXIT_OK
     return run_tick(
-        lambda progress: service.run(instance, jobs, slot, progress), verbose=verbose, as_json=as_json
+        lambda progress: service.run(instance, jobs, slot, progress, inherit_env=inherit_env),
+        verbose=verbose,
+        as_json=as_json,
     )
 
 
@@ -89,20 +100,34 @@ def check(instance: Instance, as_json: bool) -> int:
 
 @click.command("try")
 @click.argument("job", shell_complete=job_names)
+@inherit_env
 @as_json
 @subcommand
-def try_(instance: Instance, job: str, as_json: bool) -> int:
-    """Run JOB once in the environment of cron, without a record."""
+def try_(instance: Instance, job: str, inherit_env: bool, as_json: bool) -> int:
+    """Run JOB once in the environment of cron, without a record. Of a chain, run the steps one after another."""
     from scheduled import service
 
-    document = service.attempt(instance, job)
+    document = service.attempt(instance, job, inherit_env=inherit_env)
     if as_json:
         print_json(document)
     else:
-        click.echo(document["output"], nl=False)
-        reason = f": {document['reason']}" if document["reason"] else ""
-        click.echo(f"{job}: {document['status']}{reason}", err=True)
+        for entry in document["steps"] or [document]:
+            _print_trial(entry)
+        if document["steps"]:
+            click.echo(f"{job}: {_outcome(document)}", err=True)
     return EXIT_OK if document["status"] in ("success", "skipped") else EXIT_FAILED
+
+
+def _print_trial(entry: dict[str, Any]) -> None:
+    for step in entry["steps"]:
+        _print_trial(step)
+    if not entry["steps"]:
+        click.echo(entry["output"], nl=False)
+    click.echo(f"{entry['job']}: {_outcome(entry)}", err=True)
+
+
+def _outcome(entry: dict[str, Any]) -> str:
+    return f"{entry['status']}: {entry['reason']}" if entry["reason"] else str(entry["status"])
 
 
 @click.command()

@@ -10,6 +10,7 @@ from scheduled.core.bus import Subscriber
 from scheduled.core.events import Event
 from scheduled.core.manual import ManualRequest
 from scheduled.engine import tick
+from scheduled.engine.refusal import log_refusal
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.engine.tick import Result
 from scheduled.errors import BusyError, ConfigError
@@ -18,16 +19,29 @@ from scheduled.state.open import read_only
 
 
 def run(
-    instance: Instance, jobs: Sequence[str] = (), slot: str | None = None, on_event: Subscriber | None = None
+    instance: Instance,
+    jobs: Sequence[str] = (),
+    slot: str | None = None,
+    on_event: Subscriber | None = None,
+    *,
+    inherit_env: bool = False,
 ) -> dict[str, Any]:
     """Run a tick and return its result when it has ended.
 
-    With *jobs*, run these jobs now instead of the due ones; with *slot*, run the only job in *jobs* for that instant.
-    *on_event* is called with each event when it is published. Raise ConfigError if the configuration cannot be read, there
-    is no such job, or the slot cannot run.
+    With *jobs*, run these jobs now instead of the due ones; with *slot*, run the only job in *jobs* for that instant;
+    with *inherit_env*, *jobs* inherit the environment of this process. *on_event* is called with each event when it is
+    published. Raise ConfigError if the configuration cannot be read, there is no such job, or the slot cannot run.
     """
-    regular = not jobs and slot is None
-    return _ticked(instance, lambda runtime: _run(runtime, jobs, slot), on_event, regular=regular)
+    if inherit_env and not jobs:
+        raise ConfigError("inherit_env: needs a job; a tick gives all jobs the environment of cron")
+    return _ticked(
+        instance,
+        lambda runtime: _run(runtime, jobs, slot),
+        on_event,
+        regular=not jobs and slot is None,
+        requested=jobs or None,
+        inherit_env=inherit_env,
+    )
 
 
 def _run(runtime: Runtime, names: Sequence[str], slot: str | None) -> Result:
@@ -103,7 +117,10 @@ def rerun(instance: Instance, run_id: str, on_event: Subscriber | None = None) -
     under way.
     """
     return _ticked(
-        instance, lambda runtime: tick.tick(runtime, manual=[request_again(runtime, run_id)]), on_event
+        instance,
+        lambda runtime: tick.tick(runtime, manual=[request_again(runtime, run_id)]),
+        on_event,
+        requested=(),
     )
 
 
@@ -145,16 +162,31 @@ def _ticked(
     on_event: Subscriber | None,
     *,
     regular: bool = False,
+    requested: Sequence[str] | None = None,
+    inherit_env: bool = False,
 ) -> dict[str, Any]:
     """Run the tick *work* with a new runtime and return its result as a document.
 
-    A *regular* tick is one of cron, unless a person typed it on a terminal.
+    A *regular* tick is one of cron, unless a person typed it on a terminal. *requested* are the jobs of a request (empty:
+    those of the run that it repeats), None for a tick.
     """
-    runtime = open_runtime(instance, regular=regular and not os.isatty(1))
+    runtime = _open(instance, regular=regular and not os.isatty(1))
+    runtime.inherit = inherit_env
     if on_event is not None:
         runtime.bus.subscribe(Event, on_event)
     runtime.claimed = instance.claimed
-    return _document(runtime, work(runtime))
+    done = work(runtime)
+    if requested is not None and instance.claimed is None:  # a person waits for the result, not a program
+        _explain_failures(runtime, done, requested)
+    return _document(runtime, done)
+
+
+def _open(instance: Instance, *, regular: bool) -> Runtime:
+    try:
+        return open_runtime(instance, regular=regular)
+    except ConfigError as error:
+        log_refusal(instance, str(error))
+        raise
 
 
 def _document(runtime: Runtime, done: Result) -> dict[str, Any]:
@@ -176,3 +208,13 @@ def _document(runtime: Runtime, done: Result) -> dict[str, Any]:
         "busy": done.busy,
         "problems": done.problems,
     }
+
+
+def _explain_failures(runtime: Runtime, done: Result, requested: Sequence[str]) -> None:
+    events = [event for event in done.events if event.name in ("job_failed", "job_retry_scheduled")]
+    if events:
+        from scheduled.commands import not_given  # only if a job failed
+
+        names = list(dict.fromkeys(str(event.payload["job"]) for event in events))
+        words = " ".join(requested or names)
+        not_given.remark(runtime, names, f"scheduled run --inherit-env {words}")

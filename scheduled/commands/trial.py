@@ -1,14 +1,17 @@
-"""`try JOB`: run a job once in the environment of cron, without a record."""
+"""`try JOB`: run a job, or the steps of a chain, once in the environment of cron, without a record."""
 
-import os
-import pwd
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from scheduled.actions.kind import ExecutionContext
 from scheduled.clock import now
+from scheduled.commands import not_given
 from scheduled.config.files import known_jobs
+from scheduled.core.jobs import Job
 from scheduled.core.run_ids import trial_run_id
 from scheduled.core.runs import AttemptResult, Claim
 from scheduled.engine.runtime import Runtime, open_runtime
@@ -21,33 +24,80 @@ from scheduled.instance import Instance
 from scheduled.paths import Paths
 from scheduled.state import directories
 from scheduled.state.locks import create_locked
+from scheduled.state.open import read_only
+
+WELL = ("success", "skipped")
 
 
-def cron_environment() -> dict[str, str]:
-    """Return the environment variables that Debian's cron sets for a job.
-
-    Most commands that work in a shell and fail under cron depend on a variable that is missing here.
-    """
-    user = pwd.getpwuid(os.geteuid())
-    variables = {"HOME": user.pw_dir, "LOGNAME": user.pw_name, "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin"}
-    return variables | {name: os.environ[name] for name in ("LANG", "TZ") if name in os.environ}
-
-
-def attempt(instance: Instance, job: str) -> dict[str, Any]:
+def attempt(instance: Instance, job: str, *, inherit_env: bool = False) -> dict[str, Any]:
     """Run a job once in the environment of cron, without a record; return its result and output.
 
-    Raise ConfigError if there is no such job, StateError if the job could not be started.
+    The steps of a chain run one after another; their results are the `steps` of the document. With *inherit_env*
+    the jobs inherit the environment of this process. Raise ConfigError if there is no such job, StateError if a
+    job could not be started.
     """
     runtime = open_runtime(instance)
-    attempt_result, printed = _attempt(runtime, known_jobs(runtime.config, [job])[0])
-    return {
-        "job": job,
-        "status": attempt_result.status,
-        "exit_code": attempt_result.exit_code,
-        "reason": attempt_result.reason or None,
-        "duration_ms": attempt_result.duration_ms,
-        "output": printed,
-    }
+    runtime.inherit = inherit_env
+    name = known_jobs(runtime.config, [job])[0]
+    with read_only(runtime.paths) as ledger:
+        runtime.config.override(ledger.overrides())
+    found = _tried(runtime, runtime.config.jobs[name])
+    if found["status"] not in WELL:
+        not_given.remark(runtime, _failed(found), f"scheduled try --inherit-env {name}")
+    return found
+
+
+def _failed(entry: dict[str, Any]) -> Iterator[str]:
+    """Yield the names of the job of *entry* and of its steps that ran and failed."""
+    if entry["status"] not in WELL and entry["duration_ms"] is not None:
+        yield entry["job"]
+    for step in entry["steps"]:
+        yield from _failed(step)
+
+
+def _tried(runtime: Runtime, job: Job) -> dict[str, Any]:
+    if not job.action.steps:
+        return _document(job.name, *_attempt(runtime, job.name))
+    return _chain(job, list(_steps(runtime, job)))
+
+
+def _steps(runtime: Runtime, chain: Job) -> Iterator[dict[str, Any]]:
+    """Try the steps of *chain* in order, and yield the result of each job. A failed step stops a chain as in a tick."""
+    for names in chain.action.steps:
+        results = [_tried_step(runtime, runtime.config.jobs[name]) for name in names]
+        yield from results
+        if chain.on_failure == "stop" and any(entry["status"] not in WELL for entry in results):
+            return
+
+
+def _tried_step(runtime: Runtime, job: Job) -> dict[str, Any]:
+    return _tried(runtime, job) if job.enabled else _entry(job.name, "failed", reason="is disabled")
+
+
+def _chain(job: Job, steps: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the document of a chain, of which *steps* were tried."""
+    failed = [entry["job"] for entry in steps if entry["status"] not in WELL]
+    reason = f"{' and '.join(failed)} failed" if failed else ""
+    took = sum(entry["duration_ms"] or 0 for entry in steps)
+    printed = "".join(entry["output"] for entry in steps)
+    status = "failed" if failed else "success"
+    return _entry(job.name, status, reason=reason, duration_ms=took, output=printed, steps=steps)
+
+
+def _document(name: str, result: AttemptResult, printed: str) -> dict[str, Any]:
+    return _entry(
+        name,
+        result.status,
+        exit_code=result.exit_code,
+        reason=result.reason,
+        duration_ms=result.duration_ms,
+        output=printed,
+    )
+
+
+def _entry(name: str, status: str, *, reason: str = "", **values: Any) -> dict[str, Any]:
+    empty: dict[str, Any] = {"exit_code": None, "duration_ms": None, "output": "", "steps": []}
+    return {"job": name, "status": status, "reason": reason or None, **empty, **values}
 
 
 def _attempt(runtime: Runtime, name: str) -> tuple[AttemptResult, str]:
@@ -57,7 +107,7 @@ def _attempt(runtime: Runtime, name: str) -> tuple[AttemptResult, str]:
     with tempfile.TemporaryDirectory(prefix="scheduled-try-") as scratch:
         paths = Paths(Path(scratch))
         directories.prepare(paths)
-        context = ExecutionContext(paths, runtime.config.workspace, runtime.zone, cron_environment())
+        context = ExecutionContext(paths, runtime.config.workspace, runtime.zone, runtime.environment)
         spec = specify(job, claim, context, {})
         results = paths.results_of("try")
         supervisor = SupervisorClient(results, create_locked(results), 1)
@@ -70,8 +120,6 @@ def _attempt(runtime: Runtime, name: str) -> tuple[AttemptResult, str]:
 
 
 def _with_reason(attempt_result: AttemptResult, reason: str) -> AttemptResult:
-    import msgspec
-
     return msgspec.structs.replace(attempt_result, reason=reason or attempt_result.reason)
 
 

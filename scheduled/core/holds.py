@@ -27,6 +27,8 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
     many runs may start (None: any number). *start_requests* are the start requests. *planned* is the instant of the
     last planning: a tick saw the open slots up to then and deferred them, so they were not missed. *gaps* are older
     gaps between ticks, oldest first; they were longer than *on_time*, the time within which a tick must see a slot.
+    *slots_of* are the jobs of which slots may start (None: all). For other jobs only start requests are
+    started, even if a slot is due: a tick by hand runs what was asked for.
     """
 
     pauses: Mapping[JobKey, Instant | None] = {}
@@ -37,6 +39,11 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
     planned: Instant = 0
     gaps: tuple[Gap, ...] = ()
     on_time: Seconds = ON_TIME
+    slots_of: frozenset[str] | None = None
+
+    def starts_slots(self, job: str) -> bool:
+        """Return whether slots of *job* may start."""
+        return self.slots_of is None or job in self.slots_of
 
     def oldest_start_request(self, key: JobKey) -> StartRequest | None:
         """Return the oldest start request for *key*, or None."""

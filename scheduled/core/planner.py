@@ -155,9 +155,12 @@ def plan_job(
         if job_state.busy:
             waits = "queued" if due is not None else None
         return JobPlan(waits=waits, next_due=now, skips=skips)
-    if run is not None and run.retry_at is None:
+    if requested is not None and not holds.starts_slots(job.name):
+        found = JobPlan(start=requested, next_due=now)
+    elif run is not None and run.retry_at is None:
         return JobPlan(waits="ask", next_due=_upcoming(job, times, now, base))
-    found = _first_in_line(job, job_state, times, base, due, requested, now)
+    else:
+        found = _first_in_line(job, job_state, times, base, due, requested, now)
     if skips:
         found = msgspec.structs.replace(found, skips=skips)
     if found.start is None:

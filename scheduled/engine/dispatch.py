@@ -178,6 +178,8 @@ class Dispatcher:
 
     def _submit(self, supervisor: SupervisorClient, ledger: Conditions) -> None:
         waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return  # the context is only computed for runs
         context, totals = self._runtime.context(), ledger.totals()
         for claim in waiting:
             job = self._runtime.config.jobs[claim.job]

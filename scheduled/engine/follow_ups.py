@@ -6,7 +6,7 @@ from scheduled import clock
 from scheduled.core.events import Event
 from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
-from scheduled.core.runs import AttemptResult, Claim
+from scheduled.core.runs import AttemptResult, Claim, OpenRun
 from scheduled.core.starts import Start
 from scheduled.engine import planning
 from scheduled.engine.planning import Gates
@@ -86,15 +86,15 @@ class FollowUps:
             until=int(self._now),
             gates=self.gates,
             budget=self._budget,
+            slots_of=self._only,
         )
         self._events += plan.events
-        # A manual tick (`only` is empty) starts no slot afterwards either.
-        return [
-            start
-            for start in plan.starts
-            if (start.claim.slot is None or self._only is None or start.claim.job in self._only)
-            and start.claim.key not in self.untaken
-        ]
+        return [start for start in plan.starts if self._is_ours(start.claim)]
+
+    def _is_ours(self, run: Claim | OpenRun) -> bool:
+        """Return whether this tick may start *run*. A manual tick (`only` is empty) starts no slot."""
+        allowed = run.slot is None or self._only is None or run.job in self._only
+        return allowed and run.key not in self.untaken
 
     def _record_retries(self, ledger: Runs, keys: Collection[JobKey], now: float) -> None:
         for key in keys:
@@ -102,7 +102,7 @@ class FollowUps:
         for run in ledger.open_runs():
             if (
                 run.key in keys
-                and run.key not in self.untaken
+                and self._is_ours(run)
                 and run.retry_at is not None
                 and run.retry_at - now <= RETRY_WAIT
             ):

@@ -3,7 +3,7 @@
 import os
 import socket
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from scheduled.core.jobs import Gate, Job
@@ -13,13 +13,22 @@ CONNECT_TIMEOUT = 3.0  # seconds
 IDLE_LOAD = 0.3  # 1-minute load average per processor below which the machine counts as idle
 
 
-def closed(jobs: Iterable[Job]) -> frozenset[str]:
-    """Return the names of the *jobs* with a closed gate."""
-    return frozenset(job.name for job in jobs if job.only_if is not None and not holds(job.only_if))
+def closed(jobs: Iterable[Job], environment: Callable[[], Mapping[str, str]]) -> frozenset[str]:
+    """Return the names of the *jobs* with a closed gate. Commands get the *environment* and the `env` of their job."""
+    return frozenset(
+        job.name for job in jobs if job.only_if is not None and not _holds(job, job.only_if, environment)
+    )
 
 
-def holds(gate: Gate) -> bool:
-    """Return whether all conditions of *gate* are true. A condition that can't be checked counts as false."""
+def _holds(job: Job, gate: Gate, environment: Callable[[], Mapping[str, str]]) -> bool:
+    return holds(gate, lambda: {**environment(), **job.env})
+
+
+def holds(gate: Gate, environment: Callable[[], Mapping[str, str]]) -> bool:
+    """Return whether all conditions of *gate* are true. A condition that can't be checked counts as false.
+
+    Its command gets the *environment*, which is only computed for a command.
+    """
     checks: list[Callable[[], bool]] = []
     if gate.path:
         checks.append(Path(gate.path).expanduser().exists)
@@ -30,7 +39,7 @@ def holds(gate: Gate) -> bool:
     if gate.network:
         checks.append(lambda: _network(gate.network))
     if gate.command:
-        checks.append(lambda: _succeeds(gate.command))
+        checks.append(lambda: _succeeds(gate.command, environment()))
     return all(check() for check in checks)
 
 
@@ -71,11 +80,12 @@ def _default_route() -> bool:
     )
 
 
-def _succeeds(command: str) -> bool:
+def _succeeds(command: str, environment: Mapping[str, str]) -> bool:
     try:
         done = subprocess.run(
             ["/bin/sh", "-c", command],
             stdin=subprocess.DEVNULL,
+            env=environment,
             capture_output=True,
             timeout=COMMAND_TIMEOUT,
             check=False,

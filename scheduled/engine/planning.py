@@ -3,7 +3,7 @@
 Functions that write are called inside an exclusive transaction of the caller.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain, pairwise
 
 import msgspec
@@ -113,7 +113,7 @@ def record_verdict(
             ledger.record_verdict(key, piece, verdict, reason, run_id, now)
 
 
-def plan_and_record(
+def plan_and_record(  # noqa: PLR0913 - each caller gives few of them
     ledger: Ledger,
     config: Config,
     now: Instant,
@@ -123,20 +123,22 @@ def plan_and_record(
     until: Instant | None = None,
     gates: Gates = Gates(),  # noqa: B008 - immutable
     budget: int | None = None,
+    slots_of: Collection[str] | None = None,
 ) -> Plan:
     """Plan all jobs, or only *keys*, for slots up to *until* (default: *now*), and return the plan.
 
+    With *slots_of*, start requests of other jobs are planned before their slots (see `Holds`).
     Record skipped slots, open reasons and the next due instants in the ledger. Starts are not claimed. Jobs that
     subscribe to the event of a skip are planned as well.
     """
-    holds = holds_now(ledger, now, gates=gates, budget=budget)
+    holds = holds_now(ledger, now, gates=gates, budget=budget, slots_of=slots_of)
     found = _plan_and_record(ledger, config, now, only, keys, until, holds)
     heard = skips.announce(ledger, config.jobs, found.events, now)
     heard -= {start.claim.key for start in found.starts}
     if not heard:
         return found
     left = None if budget is None else max(0, budget - len(found.starts))
-    holds = holds_now(ledger, now, gates=gates, budget=left)
+    holds = holds_now(ledger, now, gates=gates, budget=left, slots_of=slots_of)
     more = _plan_and_record(ledger, config, now, only, heard, until, holds)
     return Plan(
         starts=[*found.starts, *more.starts],
@@ -183,8 +185,9 @@ def holds_now(
     *,
     gates: Gates = Gates(),  # noqa: B008 - immutable
     budget: int | None = None,
+    slots_of: Collection[str] | None = None,
 ) -> Holds:
-    """Return what holds back starts at *now*: pauses, start requests, *gates* and *budget*."""
+    """Return what holds back starts at *now*: pauses, start requests, *gates*, *budget* and *slots_of*."""
     return Holds(
         pauses=ledger.pauses(now),
         closed=gates.closed,
@@ -194,6 +197,7 @@ def holds_now(
         planned=gaps.last_planned(ledger, now),
         gaps=gaps.recorded(ledger),
         on_time=gaps.tolerated(ledger),
+        slots_of=None if slots_of is None else frozenset(slots_of),
     )
 
 
@@ -211,9 +215,13 @@ def record_left_over(ledger: Positions, found: Plan, planned: Instant, untaken: 
 
 
 def check_gates(
-    ledger: Ledger, config: Config, now: Instant, requests: Sequence[ManualRequest] = ()
+    ledger: Ledger,
+    config: Config,
+    now: Instant,
+    environment: Callable[[], Mapping[str, str]],
+    requests: Sequence[ManualRequest] = (),
 ) -> Gates:
-    """Evaluate the gates of all jobs that would start now, including steps of chains.
+    """Evaluate the gates of all jobs that would start now, including steps of chains, in their *environment*.
 
     Gates may take seconds: call this while no transaction is open.
     """
@@ -231,7 +239,8 @@ def check_gates(
     leaders = {*starting, *(request.job for request in requests)} & leading.keys()
     needed = gated.keys() & {*starting, *(name for leader in leaders for name in _steps(leading[leader]))}
     return Gates(
-        closed=gates.closed(map(gated.__getitem__, needed)), unchecked=frozenset(gated.keys() - needed)
+        closed=gates.closed(map(gated.__getitem__, needed), environment),
+        unchecked=frozenset(gated.keys() - needed),
     )
 
 

@@ -105,7 +105,7 @@ def _close_output(runtime: Runtime, run: OpenRun) -> int:
         fd = os.open(runtime.paths.output_of(run.run_id, run.attempt), OUTPUT_FLAGS)
     except FileNotFoundError:
         return 0
-    limit, secrets = (job.output_limit, secrets_of(job, os.environ)) if job else (OUTPUT_LIMIT, ())
+    limit, secrets = (job.output_limit, secrets_of(job, runtime.environment)) if job else (OUTPUT_LIMIT, ())
     return CappedOutput(fd, limit, Mask(secrets)).close()
 
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 class Runtime:
     """The configuration, paths, bus and log of one invocation, and the problems that it found.
 
-    *claimed* is called when the runs of a tick are claimed. *unrecorded* becomes True if something could not
-    be recorded. *obsolete* are files to remove after the next commit. A configuration without `timezone` is read in the
-    zone that *kept_zone* returns; by default in the host's.
+    *inherit* makes jobs inherit the variables of this process. *claimed* is called when the runs of a tick are claimed.
+    *unrecorded* becomes True if something could not be recorded. *obsolete* are files to remove after the next commit. A
+    configuration without `timezone` is read in the zone that *kept_zone* returns; by default in the host's.
     """
 
     def __init__(self, config_file: Path, state: Path, kept_zone: Callable[[], str] | None = None) -> None:
@@ -48,6 +48,7 @@ class Runtime:
         self.problems: list[str] = []
         self.unrecorded = False
         self.obsolete: list[Path] = []
+        self.inherit = False
         self.claimed: Callable[[], None] | None = None
         self.bus = Bus(self.problems.append)
         self.bus.subscribe(Event, self._log_event)
@@ -90,9 +91,9 @@ class Runtime:
         self.problems.append(printable(message))
         self._log(level, message)
 
-    def note(self, message: str) -> None:
-        """Log *message*, which is no problem."""
-        self._log("INFO", message)
+    def log_line(self, level: str, message: str) -> None:
+        """Log *message*, which is no problem or is printed elsewhere."""
+        self._log(level, message)
 
     def cannot_record(self, message: str) -> None:
         """Log that something could not be recorded. The tick continues, and exits with 1."""
@@ -124,10 +125,18 @@ class Runtime:
             if problem not in self.problems:
                 self.problems.append(problem)
 
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """The environment of all jobs and gates, before their `env` and `env_file`."""
+        from scheduled.install import environment  # rarely needed: most ticks start no job
+
+        found = environment.inherited if self.inherit else environment.of_jobs
+        return found(self.config.path, self.paths.root)
+
     def context(self) -> ExecutionContext:
         """Return the context in which jobs are executed."""
         return ExecutionContext(
-            self.paths, self.config.workspace, self.zone, dict(os.environ), self.config.sender
+            self.paths, self.config.workspace, self.zone, self.environment, self.config.sender
         )
 
     def handlers(self) -> dict[str, JobKey]:

@@ -14,7 +14,18 @@ from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest
 from scheduled.core.planner import Plan
 from scheduled.core.records import Claimant
-from scheduled.engine import claims, clock_steps, edits, gaps, intake, leftovers, planning, pruning, publish
+from scheduled.engine import (
+    claims,
+    clock_steps,
+    edits,
+    gaps,
+    intake,
+    leftovers,
+    planning,
+    pruning,
+    publish,
+    unended,
+)
 from scheduled.engine.dispatch import Dispatcher
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
@@ -27,14 +38,15 @@ class Result(msgspec.Struct, kw_only=True):
     """What a tick did.
 
     *started_at* is in UTC seconds. *busy* are the requested jobs that were not started because they, or jobs
-    of their group, were running. *unrecorded* are runs that could not be started or recorded, *problems* the
-    problems to print.
+    of their group, were running. *held_back*: a requested chain has a step that could not start.
+    *unrecorded* are runs that could not be started or recorded, *problems* the problems to print.
     """
 
     tick: str
     started_at: float
     events: list[Event] = []
     busy: list[str] = []
+    held_back: bool = False
     unrecorded: list[str] = []
     problems: list[str] = []
     exit_code: int = EXIT_OK
@@ -57,7 +69,7 @@ def tick(
         claimant = dispatcher.claimant = runtime.recognise(ledger, claimant)
         runtime.check_snapshot(now)
         runtime.config.override(ledger.overrides())
-        gates = planning.check_gates(ledger, runtime.config, int(now), manual)
+        gates = planning.check_gates(ledger, runtime.config, int(now), lambda: runtime.environment, manual)
         with ledger.transaction():
             ledger.saw_host(claimant.host, runtime.host_name, now)
             collected = intake.collect(ledger, runtime, claimant, gates, now)
@@ -70,7 +82,7 @@ def tick(
         if runtime.claimed is not None and able and (requested or not manual):
             runtime.claimed()  # from here on the request can't be refused: a waiting caller may return
         if new_zone:
-            runtime.note(new_zone)
+            runtime.log_line("INFO", new_zone)
         intake.publish(runtime, collected)
         runtime.remove_obsolete()
         leftovers.remove(ledger, runtime)
@@ -80,7 +92,8 @@ def tick(
         pruning.prune(runtime, ledger, clock.now())
         news = [*result.unrecorded, *undelivered]
         untaken = dispatcher.untaken
-        result.problems = _finish(runtime, ledger, gates, news, only=only, untaken=untaken)
+        waiting, result.held_back = unended.chains(ledger, requested)
+        result.problems = waiting + _finish(runtime, ledger, gates, news, only=only, untaken=untaken)
     result.exit_code = _exit_code(runtime, result, undelivered)
     return result
 
@@ -122,6 +135,8 @@ def _finish(
         found = problems.current(ledger, config.jobs, [*config.problems, *config.warnings], messages)
         news = problems.news(ledger, found, now)
     runtime.publish(plan.events)
+    for text in set(news).intersection([*config.problems, *config.warnings]):
+        runtime.log_line("WARNING", text)
     publish.snapshot(runtime, ledger, plan, now)
     return news
 
@@ -132,4 +147,4 @@ def _exit_code(runtime: Runtime, result: Result, undelivered: list[str]) -> int:
     unrecorded = undelivered or result.unrecorded or runtime.unrecorded
     if unrecorded or any(event.name == "job_failed" for event in result.events):
         return EXIT_FAILED
-    return EXIT_BUSY if result.busy else EXIT_OK
+    return EXIT_BUSY if result.busy or result.held_back else EXIT_OK

@@ -26,8 +26,7 @@ exec "$@"
 def specify(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[str, int]) -> Spec:
     """Given a claimed run, return the specification. Raise ScheduledError if it can't be prepared."""
     work = kind_of(job.action).prepare(job, claim, context, totals)
-    written = read_env_file(job.env_file) if job.env_file else {}
-    given = {**context.environment, **written, **job.env}
+    written, given = environment_of(job, context.environment)
     return Spec(
         run_id=claim.run_id,
         attempt=claim.attempt,
@@ -48,6 +47,15 @@ def specify(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[s
         report=str(context.paths.report_of(claim.run_id, claim.attempt)),
         secrets=masking.secrets_of(given, written),
     )
+
+
+def environment_of(job: Job, base: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the variables of the `env_file` of *job*, and its complete environment on top of *base*.
+
+    `env` wins over `env_file`. Raise ScheduledError if the file can't be read.
+    """
+    written = read_env_file(job.env_file) if job.env_file else {}
+    return written, {**base, **written, **job.env}
 
 
 def unprepared(claim: Claim, reason: str) -> AttemptResult:

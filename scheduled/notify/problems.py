@@ -89,7 +89,7 @@ def current(ledger: Ledger, jobs: Jobs, problems: Iterable[str], messages: Itera
         if waiting.job in jobs and waiting.status == "waiting_retry" and waiting.retry_at is None:
             found[f"ask:{waiting.key}"] = (
                 f"{waiting.key.display_name}: was interrupted and waits for a decision: "
-                f"scheduled rerun {waiting.run_id}, or scheduled skip {waiting.job}"
+                f"run `scheduled rerun {waiting.run_id}`, or `scheduled skip {waiting.job}`"
             )
     found |= never_run.problems(ledger, jobs)
     for text in map(printable, messages):

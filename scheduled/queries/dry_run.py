@@ -90,7 +90,7 @@ def dry_run_of_tick(runtime: Runtime) -> list[dict[str, Any]]:
     jobs, now = runtime.config.jobs, int(clock.now())
     with read_only(runtime.paths) as ledger:
         runtime.config.override(ledger.overrides())
-        gates = planning.check_gates(ledger, runtime.config, now)
+        gates = planning.check_gates(ledger, runtime.config, now, lambda: runtime.environment)
         holds = planning.holds_now(ledger, now, gates=gates, budget=runtime.config.max_runs)
         holds = msgspec.structs.replace(
             holds, start_requests=(*holds.start_requests, *_new_requests(ledger, runtime))

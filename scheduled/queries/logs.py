@@ -13,6 +13,7 @@ from scheduled.core.records import RunRow
 from scheduled.core.runs import UNDER_WAY
 from scheduled.errors import ScheduledError, UnknownError, require_between
 from scheduled.execution.env_file import secrets_of
+from scheduled.install.environment import crontab_variables
 from scheduled.instance import Instance
 from scheduled.masking import Mask
 from scheduled.paths import Paths
@@ -82,12 +83,14 @@ def _mask_of(jobs: Mapping[str, Job], row: RunRow, path: Path) -> Mask:
     Only the output of a run under way needs it: when a run ends, its output file is masked in place.
     """
     job = jobs.get(row.job)
-    if (job is None or _has_other_secrets(job, row)) and (row.status in UNDER_WAY or is_held(path)):
+    if row.status not in UNDER_WAY and not is_held(path):
+        return Mask(secrets_of(job, os.environ) if job else ())
+    if job is None or _has_other_secrets(job, row):
         raise OutputWithheldError(
             f"{row.run_id}: its job was removed or its env_file was changed while it runs, so its secrets cannot be "
             "masked; its output is available when the run has ended"
         )
-    return Mask(secrets_of(job, os.environ) if job else ())
+    return Mask(secrets_of(job, {**os.environ, **crontab_variables()}))
 
 
 def _has_other_secrets(job: Job, row: RunRow) -> bool:

@@ -23,7 +23,7 @@ from scheduled.queries.jobs import schedule_in_words
 from scheduled.queries.view import View, open_view
 from scheduled.state import directories, snapshot
 from scheduled.state.files import full_or_read_only
-from scheduled.state.ledger import Conditions, Ledger
+from scheduled.state.ledger import Ledger
 from scheduled.state.open import exists
 
 
@@ -119,7 +119,7 @@ def _ticks(ledger: Ledger, paths: Paths, now: float, zone: str) -> dict[str, Any
     }
 
 
-def _problems(ledger: Conditions, ticks: dict[str, Any], failing: Mapping[JobKey, str]) -> list[str]:
+def _problems(ledger: Ledger, ticks: dict[str, Any], failing: Mapping[JobKey, str]) -> list[str]:
     stopped = []
     if not ticks["running"]:
         last = (
@@ -127,13 +127,21 @@ def _problems(ledger: Conditions, ticks: dict[str, Any], failing: Mapping[JobKey
             if ticks["last"] is None
             else f"the last one was at {ticks['last'][:16].replace('T', ' ')}"
         )
-        stopped = [f"ticks have stopped: {last}; `scheduled install` repairs the crontab"]
+        stopped = [f"ticks have stopped: {last}; {_repair(ledger)}"]
     found = [
         item.condition.text
         for item in ledger.conditions(OWNER)
         if not problems_of_ticks.is_about_failing(item.condition.key)
     ]
     return [*stopped, *failing.values(), *filter(None, found)]
+
+
+def _repair(ledger: Ledger) -> str:
+    """Return what to do when ticks have stopped. The demo must not get into the crontab of its user."""
+    if ledger.meta("cadence"):  # written by `install`
+        return "`scheduled install` repairs the crontab"
+    by_hand = "`scheduled run` runs one now"
+    return by_hand if ledger.meta("demo") else f"{by_hand}, `scheduled install` adds them to your crontab"
 
 
 def _state_problems(paths: Paths) -> list[str]:

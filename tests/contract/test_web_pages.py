@@ -18,7 +18,7 @@ WAITING = (
 
 @pytest.fixture
 def browser(world, connect):
-    world.configure(WAITING)
+    world.configure(WAITING.replace("$HOME", str(Path.home())))
     return connect("browser")
 
 

@@ -30,6 +30,7 @@ sed "s#^\(root:[^:]*:[^:]*:[^:]*:[^:]*\):[^:]*:#\1:$0/home:#" /etc/passwd > pass
 mount --bind passwd /etc/passwd
 mount --bind environment /etc/environment
 mount --bind system-crontab /etc/crontab
+[ ! -e /etc/default/locale ] || mount --bind locale /etc/default/locale
 for directory in /etc/cron.d /run /dev/shm; do mount -t tmpfs -o mode=1777 tmpfs "$directory"; done
 chmod 755 /etc/cron.d /run
 chown root:crontab crontabs
@@ -85,7 +86,7 @@ class CronWorld:
     def __post_init__(self):
         for name in ("home", "mail", "crontabs", "sbin"):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
-        for name in ("environment", "system-crontab"):
+        for name in ("environment", "system-crontab", "locale"):
             (self.directory / name).touch()
 
     @property

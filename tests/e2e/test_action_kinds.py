@@ -50,6 +50,7 @@ class WithBeep:
             text=True,
             timeout=100,
             check=False,
+            env=self._world.environment(),
         )
 
     def json(self, *arguments: str) -> Any:

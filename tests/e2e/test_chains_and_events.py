@@ -152,6 +152,31 @@ def test_a_chain_waits_for_a_paused_step(world: World) -> None:
     assert sentence.endswith(", attempt 1 of 1, step 2 of 2: b (paused).")
 
 
+def test_a_chain_by_hand_runs_while_a_slot_of_its_step_is_due(world: World) -> None:
+    chain = '[jobs.all]\nchain = ["a", "b"]\n'
+    world.configure(chain + job("a", world, 'cron = "* * * * *"') + job("b", world, code=3))
+    world.run("run", at="2026-02-03 14:00:05")
+
+    done = world.run("run", "all", at="2026-02-03 14:01:05")
+
+    assert (done.returncode, ran(world)) == (1, ["a", "a", "b"])
+    runs = {run["job"]: (run["trigger"], run["status"]) for run in world.json("history", "--limit", "3")}
+    assert runs == {"all": ("manual", "failed"), "a": ("chain", "success"), "b": ("chain", "failed")}
+
+
+def test_a_chain_by_hand_names_the_step_for_which_it_waits(world: World) -> None:
+    retried = job("c", world, 'retry = { max_attempts = 2, delay = "1h" }', code=1)
+    chains = '[jobs.all]\nchain = ["a", "b"]\n[jobs.again]\nchain = ["c"]\n'
+    world.configure(chains + job("a", world) + job("b", world) + retried)
+    world.run("pause", "b")
+
+    held_back, waiting = world.run("run", "all"), world.run("run", "again")
+
+    assert (held_back.returncode, waiting.returncode) == (75, 0)
+    assert "all: has not ended: its step b has not started (paused); " in held_back.stderr
+    assert "again: has not ended: its step c waits for a retry; " in waiting.stderr
+
+
 def test_after_a_crash_a_chain_continues_with_its_current_step(world: World, until) -> None:
     chain = '[jobs.all]\nchain = ["a", "slow", "z"]\n'
     slow = f"[jobs.slow]\ncommand = 'echo slow >> {world.root}/ran; while [ -e {world.root}/hold ]; do sleep 0.05; done'\n"

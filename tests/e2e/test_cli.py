@@ -170,8 +170,23 @@ def test_a_failure_is_printed_once_and_ends_with_1(cli):
     first, second = cli.run("run", "bad"), cli.run("run", "good")
 
     assert (first.returncode, first.stdout) == (1, "")
-    assert first.stderr == "scheduled: bad: failed: exit code 3 (scheduled logs bad)\n"
+    failed, *not_given = first.stderr.splitlines()
+    assert failed == "scheduled: bad: failed: exit code 3 (scheduled logs bad)"
+    assert not_given[0].startswith("scheduled: bad: was not given these variables of your shell")
+    assert not_given[-1].endswith("`scheduled run --inherit-env bad`")
     assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
+
+
+def test_a_job_that_is_not_valid_is_named_in_the_log_once(world):
+    world.configure("[jobs.bad]\ncomand = 'x'\n[jobs.good]\ncommand = 'true'\n")
+
+    codes = [world.run("run", "good").returncode for _ in range(2)]
+
+    assert codes == [2, 2]
+    named = [line for line in (world.state / "scheduled.log").read_text().splitlines() if "jobs.bad" in line]
+    assert [line[20:] for line in named] == [
+        f"| scheduled | WARNING | {world.config}: jobs.bad: comand: unknown key; did you mean command?"
+    ]
 
 
 def test_a_failure_with_a_pending_retry_ends_with_0(world):
@@ -205,8 +220,9 @@ def test_a_configuration_that_cannot_be_read_ends_with_2_and_nothing_runs(cli):
 
     done = cli.run("run")
 
-    assert (done.returncode, done.stdout, cli.state.exists()) == (2, "", False)
+    assert (done.returncode, done.stdout, (cli.state / "ledger.db").exists()) == (2, "", False)
     assert done.stderr.startswith(f"scheduled: {cli.config}: ")
+    assert f"so no job ran: {cli.config}: " in (cli.state / "scheduled.log").read_text()
 
 
 def test_a_job_that_another_tick_is_running_ends_with_75(cli, until):

@@ -135,7 +135,8 @@ def secretive(world, instance):
     """A job that prints its secret in two parts, and waits before it ends."""
     world.configure(
         JOBS + f'[jobs.secretive]\nenv = {{ API_TOKEN = "{SECRET}" }}\n'
-        "command = \"printf 'a correct-horse-'; sleep 1; echo battery z; until [ -e $HOME/end ]; do sleep 0.1; done\"\n"
+        "command = \"printf 'a correct-horse-'; sleep 1; echo battery z;"
+        f' until [ -e {Path.home()}/end ]; do sleep 0.1; done"\n'
     )
     return instance
 
@@ -182,7 +183,7 @@ def filed(world, instance):
     for name, word in (("older", "another-one"), ("env", SECRET)):
         (world.root / name).write_text(f"WORD={word}\n")
         (world.root / name).chmod(0o600)
-    waiting = 'echo "a $WORD z"; until [ -e $HOME/end ]; do sleep 0.1; done'
+    waiting = f'echo "a $WORD z"; until [ -e {Path.home()}/end ]; do sleep 0.1; done'
     world.configure(JOBS + f"[jobs.secretive]\nenv_file = \"{world.root}/env\"\ncommand = '{waiting}'\n")
     return instance
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from scheduled.install.demo_workspace import build
+from scheduled.install.environment import OF_SHELLS
 from scheduled.install.starter import starter
 from tests.e2e.cron_world import CronWorld, every_minute, missing
 
@@ -79,6 +80,61 @@ def test_a_world_cannot_write_to_the_machine(world):
 
 def test_the_crontab_of_the_machine_is_not_run(world):
     assert world.sh("cat", "/etc/crontab").stdout == ""
+
+
+VARIABLES = """\
+MAILTO=""
+PATH=/opt/tools:/usr/bin:/bin
+QUOTED = ' two  words '
+LITERAL=$HOME/x # all of it
+"""
+PLAIN = "* * * * * env -0 > new-plain && mv new-plain plain\n"
+LATER = "PATH=/nowhere\n"
+# A script, so that cron is not the parent of the tick: as if a person typed it in a shell with other variables.
+BY_HAND = """
+export FOO=of-the-caller PATH=/caller:/usr/bin:/bin LANG=de_DE.UTF-8 SHELL=/bin/zsh QUOTED=no
+{scheduled} run hand
+{scheduled} try hand > new && mv new try
+"""
+CONFIG = """
+[jobs.cron]
+cron = "* * * * *"
+command = "env -0 > new-cron; mv new-cron cron"
+[jobs.hand]
+command = "env -0 > new-hand; mv new-hand hand; env -0"
+"""
+ABOUT = "ATTEMPT", "EVENT", "EVENT_DATA", "FOR", "JOB", "MISSED", "RUN_ID", "TRIGGER", "WINDOW_START"
+OF_THE_RUN = {f"SCHEDULED_{name}" for name in ABOUT}
+
+
+def given(path):
+    """Return the variables in the output of `env -0` in *path*, without those that describe the run."""
+    pairs = dict(entry.partition("=")[::2] for entry in path.read_text().split("\0") if entry)
+    return {name: value for name, value in pairs.items() if name not in OF_THE_RUN and name not in OF_SHELLS}
+
+
+@pytest.mark.parametrize("shell", ["", "SHELL=/bin/bash\n"], ids=["sh", "bash"])
+def test_a_job_gets_the_same_environment_from_cron_by_hand_and_by_try(world, shell):
+    start = datetime(2031, 7, 1, 12, 0, tzinfo=BERLIN)
+    config = world.home / ".config/scheduled/scheduled.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(CONFIG)
+    (world.directory / "locale").write_text('LANG="en_US.UTF-8"\n')
+    (world.home / "by-hand").write_text(BY_HAND.format(scheduled=f"{sys.executable} -m scheduled"))
+    world.sh("crontab", "-", input=f"{VARIABLES}{shell}* * * * * sh by-hand\n{PLAIN}")
+    world.sh(sys.executable, "-m", "scheduled", "install", "--every", "1", at=start)
+    installed = world.crontab.read_text()
+
+    world.run(installed + LATER, start, fake_minutes=4, speed=60)
+
+    of_cron = given(world.home / "cron")
+    assert (of_cron["PATH"], of_cron["LANG"]) == ("/opt/tools:/usr/bin:/bin", "en_US.UTF-8")
+    assert (of_cron["QUOTED"], of_cron["LITERAL"]) == (" two  words", "$HOME/x # all of it")
+    assert (of_cron["HOME"], of_cron["USER"]) == (str(world.home), "root")
+    own = {name: of_cron[name] for name in ("USER", "SCHEDULED_CONFIG", "SCHEDULED_STATE")}
+    assert of_cron == given(world.home / "plain") | own
+    assert given(world.home / "hand") == of_cron
+    assert given(world.home / "try") == of_cron
 
 
 class Resident:

@@ -177,7 +177,8 @@ def test_an_environment_that_is_not_valid_utf_8_does_not_stop_a_tick(world):
         command = 'printf "%s" "$ODD" | od -An -tx1'
     """)
 
-    done = world.run("run", "a", env={**os.environ, "ODD": os.fsdecode(b"\xffa\x80")})
+    odd = {**os.environ, "ODD": os.fsdecode(b"\xffa\x80")}
+    done = world.run("run", "a", "--inherit-env", env=odd)
 
     assert (done.returncode, done.stderr, world.json("logs", "a")["output"]) == (0, "", " ff 61 80\n")
 

@@ -375,7 +375,11 @@ class World:
 
     def check_skips(self):
         """With `catch_up = "none"` no slot is coalesced; it was missed or not, and superseded only by a newer one."""
-        edited = {name for name, eras in self.eras.items() if len(eras) > 1 or any(era.end is not None for era in eras)}
+        edited = {
+            name
+            for name, eras in self.eras.items()
+            if len(eras) > 1 or any(era.end is not None for era in eras)
+        }
         for row in self.ledger.slot_rows():
             job = self.configured[row.job]
             if job.catch_up != "none" or row.job in edited:

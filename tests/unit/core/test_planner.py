@@ -230,3 +230,18 @@ def test_why_names_what_requested_a_start(event, parent, expected):
     start = planner.plan_job(a_job(), a_state(at("13:30")), at("13:40"), holds=holds).start
 
     assert starts.why(start) == expected
+
+
+@pytest.mark.parametrize("open_run", [None, a_run(at("13:00"), retry_at=at("13:45"))], ids=["due", "retry"])
+def test_a_tick_by_hand_starts_what_was_requested_and_leaves_the_slots_of_the_job(open_run):
+    row = StartRequest(id=1, job="job", event="chain", payload={}, depth=1, parent="all-1")
+    state = a_state(at("12:30"), open_run=open_run)
+
+    def starting(now, slots_of):
+        holds = Holds(start_requests=(row,), slots_of=slots_of)
+        start = planner.plan_job(a_job(), state, at(now), holds=holds).start
+        return start and (start.claim.trigger, start.claim.slot)
+
+    assert starting("13:40", frozenset()) == ("chain", None)
+    assert starting("13:40", None) == (None if open_run else ("schedule", at("13:00")))
+    assert starting("13:50", frozenset()) == ("chain", None)

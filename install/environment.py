@@ -1,0 +1,118 @@
+"""The environment that every job gets, however its run was started: that of a job of cron.
+
+A tick that cron started has it already. For every other way it is computed from the same sources.
+"""
+
+import os
+import pwd
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+# Variables that a shell sets for itself. They differ between shells and are not meant for jobs.
+OF_SHELLS = frozenset({"PWD", "OLDPWD", "SHLVL", "_"})
+# What Debian's `crontab -l` prints for a carriage return and a backspace: the exact bytes are then not known.
+_ESCAPES = (rb"\r", rb"\b")
+# Other names can't be used in a shell, and the shell that cron starts does not pass them on.
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def of_jobs(config: Path, state: Path) -> dict[str, str]:
+    """Return the environment of all jobs of the instance with these paths, before their `env` and `env_file`."""
+    given = of_caller() if is_from_cron(os.getppid()) else from_crontab(crontab_variables())
+    return complete(given, config, state)
+
+
+def inherited(config: Path, state: Path) -> dict[str, str]:
+    """Return the same environment with all variables of this process, for `--inherit-env`."""
+    return complete({**of_jobs(config, state), **of_caller()}, config, state)
+
+
+def of_caller() -> dict[str, str]:
+    """Return the variables that this process was started with, without those that a shell sets for itself.
+
+    In the C locale Python adds LC_CTYPE to its own environment.
+    """
+    try:
+        added = b"\0LC_CTYPE=" not in b"\0" + Path("/proc/self/environ").read_bytes()
+    except OSError:
+        added = False
+    excluded = OF_SHELLS | {"LC_CTYPE"} if added else OF_SHELLS
+    return {name: value for name, value in os.environ.items() if name not in excluded}
+
+
+def complete(given: Mapping[str, str], config: Path, state: Path) -> dict[str, str]:
+    """Return *given* with USER and with the paths of the instance."""
+    kept = {name: value for name, value in given.items() if _NAME.fullmatch(name) and name not in OF_SHELLS}
+    kept.setdefault("USER", kept.get("LOGNAME", ""))  # Debian's cron sets only LOGNAME
+    return kept | {"SCHEDULED_CONFIG": str(config), "SCHEDULED_STATE": str(state)}
+
+
+def from_crontab(crontab: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment in which cron starts a line of the user's crontab that has the variables *crontab*.
+
+    cron sets LOGNAME; HOME, SHELL and PATH unless the crontab does; those of PAM only fill in what is missing.
+    """
+    from scheduled.install import pam_environment
+
+    name, home = _user()
+    defaults = {"HOME": home, "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin"}
+    return {**pam_environment.variables(), **defaults, **crontab, "LOGNAME": name}
+
+
+def _user() -> tuple[str, str]:
+    """Return the name and the home directory of the user who owns the crontab."""
+    try:
+        found = pwd.getpwuid(os.getuid())
+    except KeyError:  # cron runs nothing for this user
+        return str(os.getuid()), os.environ.get("HOME", "/")
+    return found.pw_name, found.pw_dir
+
+
+def crontab_variables() -> dict[str, str]:
+    """Return the variables of the user's crontab; none if there is no crontab, no cron, or it can't be read."""
+    from scheduled.install.crontab_list import listed
+    from scheduled.install.crontab_variables import variables
+
+    found = listed()
+    if any(escape in found for escape in _ESCAPES):
+        found = _read()[0] or found
+    return variables(found)
+
+
+def unreadable_crontab() -> str:
+    """Return the reason if the user has a crontab that can't be read; otherwise ""."""
+    return _read()[1]
+
+
+def _read() -> tuple[bytes, str]:
+    from scheduled.install import crontab_command
+
+    try:
+        return crontab_command.read(), ""
+    except (crontab_command.CrontabMissingError, crontab_command.CrontabRefusedError):
+        return b"", ""  # cron runs nothing for this user
+    except (crontab_command.CrontabError, crontab_command.CrontabChangedError) as error:
+        return b"", str(error)
+
+
+def is_from_cron(parent: int) -> bool:
+    """Return whether cron started the child of *parent*: directly, or with `SHELL -c LINE`.
+
+    If that can't be found out, return False: then the environment is computed, with the same result.
+    """
+    try:
+        if _is_shell_line(parent):
+            parent = _parent_of(parent)
+        return Path(f"/proc/{parent}/comm").read_text().strip().rstrip("d").endswith("cron")
+    except (OSError, ValueError, IndexError):
+        return False
+
+
+def _is_shell_line(process: int) -> bool:
+    return Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")[1:2] == [b"-c"]
+
+
+def _parent_of(process: int) -> int:
+    # The name of the process, in parentheses, may contain blanks.
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])

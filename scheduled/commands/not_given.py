@@ -1,0 +1,42 @@
+"""What a run by hand did not get of its caller's environment: a job that fails may need it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from scheduled.core.jobs import Job
+from scheduled.engine.runtime import Runtime
+from scheduled.errors import ScheduledError
+from scheduled.execution.prepare import environment_of
+from scheduled.install.environment import of_caller, unreadable_crontab
+
+
+def remark(runtime: Runtime, names: Iterable[str], command: str) -> None:
+    """Add to the remarks, for each of the jobs *names* that failed, which variables of the caller it was not given.
+
+    Only the names of the variables are added. *command* runs the jobs with all of them. Chains run nothing themselves.
+    """
+    found = runtime.config.jobs
+    jobs = [found[name] for name in dict.fromkeys(names) if name in found and not found[name].action.steps]
+    lines = [] if runtime.inherit else [line for job in jobs for line in _lines(job, runtime)]
+    if lines and (reason := unreadable_crontab()):
+        lines.append(f"the variables of your crontab were not given either: {reason}")
+    if lines:
+        lines.append(f"write those that it needs in `env` or `env_file`; with all of them: `{command}`")
+    runtime.paths.remarks += lines
+
+
+def _lines(job: Job, runtime: Runtime) -> Iterator[str]:
+    try:
+        given = environment_of(job, runtime.environment)[1]
+    except ScheduledError:
+        return  # its env_file can't be read, which is why it failed
+    missing, other = compare(of_caller(), given)
+    names = [*(f"{name} (another value)" for name in other), *missing]
+    if names:
+        yield f"{job.name}: was not given these variables of your shell, as under cron: {', '.join(names)}"
+
+
+def compare(caller: Mapping[str, str], given: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Return the names of the variables of *caller* that *given* does not have, and of those with another value."""
+    names = sorted(caller)
+    missing = [name for name in names if name not in given]
+    return missing, [name for name in names if name in given and given[name] != caller[name]]

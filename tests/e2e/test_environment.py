@@ -1,0 +1,159 @@
+"""The environment of a job is that of cron, however its run was started. See test_real_cron.py for cron itself."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.world import World
+
+JOB = """
+[jobs.a]
+command = "env | grep -v ^PWD= | sort; exit 3"
+[jobs.due]
+cron = "* * * * *"
+command = "env > due"
+cwd = "{root}"
+"""
+CRONTAB = 'PATH=/opt/tools:/usr/bin:/bin\nMAILTO=""\nWORD="a b"\n* * * * * true\n'
+
+
+@pytest.fixture
+def caller(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Return the environment of a caller with variables that cron does not give, and a crontab with variables."""
+    stub = Path.home() / "bin/crontab"
+    (Path.home() / "crontab").write_text(CRONTAB)
+    stub.write_text(f"#!/bin/sh\ncat {Path.home()}/crontab\n")
+    monkeypatch.setenv("WORD", "of the caller")
+    return {**os.environ, "FOO": "1", "LANG": "de_DE.UTF-8", "API_TOKEN": "very-secret"}
+
+
+@pytest.fixture
+def cli(world: World) -> World:
+    world.configure(JOB.format(root=world.root))
+    return world
+
+
+def variables(text: str) -> dict[str, str]:
+    return dict(line.partition("=")[::2] for line in text.splitlines() if line)
+
+
+def test_a_run_by_hand_gets_the_variables_of_the_crontab_and_none_of_the_caller(
+    cli: World, caller: dict[str, str]
+) -> None:
+    cli.run("run", "a", env=caller)
+
+    given = variables(cli.run("logs", "a").stdout)
+
+    assert {name: given.get(name) for name in ("PATH", "WORD", "MAILTO", "SHELL", "FOO", "API_TOKEN")} == {
+        "PATH": "/opt/tools:/usr/bin:/bin", "WORD": "a b", "MAILTO": "", "SHELL": "/bin/sh", "FOO": None,
+        "API_TOKEN": None,
+    }  # fmt: skip
+    assert given.get("LANG") != "de_DE.UTF-8"
+    assert (given["SCHEDULED_CONFIG"], given["SCHEDULED_STATE"]) == (str(cli.config), str(cli.state))
+
+
+def test_a_tick_by_hand_and_try_give_the_same(cli: World, caller: dict[str, str]) -> None:
+    cli.run("run", "a", env=caller)
+    cli.run("run", env=caller)
+    tried = variables(cli.run("try", "a", env=caller).stdout)
+
+    by_hand, due = (variables(text) for text in (cli.run("logs", "a").stdout, (cli.root / "due").read_text()))
+
+    fixed = {name for name in by_hand if not name.startswith("SCHEDULED_")}
+    assert [{name: found[name] for name in fixed} for found in (tried, due)] == [
+        {name: by_hand[name] for name in fixed}
+    ] * 2
+
+
+@pytest.mark.parametrize("command", ["run", "try"])
+def test_a_job_that_fails_by_hand_names_the_variables_that_it_was_not_given(
+    cli: World, caller: dict[str, str], command: str
+) -> None:
+    done = cli.run(command, "a", env=caller)
+
+    _, names, hint = done.stderr.splitlines()
+    assert names.startswith("scheduled: a: was not given these variables of your shell, as under cron: ")
+    listed = names.partition("cron: ")[2].split(", ")
+    assert {"FOO", "API_TOKEN", "PATH (another value)", "WORD (another value)"} <= set(listed)
+    assert "very-secret" not in done.stderr and "SCHEDULED_CONFIG" not in done.stderr
+    assert hint.endswith(f"`env` or `env_file`; with all of them: `scheduled {command} --inherit-env a`")
+
+
+@pytest.mark.parametrize("command", ["run", "try"])
+def test_with_inherit_env_it_gets_all_of_them_and_nothing_is_named(
+    cli: World, caller: dict[str, str], command: str
+) -> None:
+    done = cli.run(command, "a", "--inherit-env", env=caller)
+
+    given = variables(done.stdout if command == "try" else cli.run("logs", "a").stdout)
+    assert (given["FOO"], given["WORD"], given["LANG"]) == ("1", "of the caller", "de_DE.UTF-8")
+    assert (given["PATH"], given["MAILTO"]) == (caller["PATH"], "")
+    assert "was not given" not in done.stderr
+
+
+def test_a_tick_says_nothing_about_the_caller_and_does_not_inherit(
+    cli: World, caller: dict[str, str]
+) -> None:
+    cli.configure(JOB.format(root=cli.root).replace("env > due", "exit 4"))
+
+    ticked, refused = cli.run("run", env=caller), cli.run("run", "--inherit-env", env=caller)
+
+    assert (ticked.returncode, refused.returncode) == (1, 2)
+    assert ticked.stderr == "scheduled: due: failed: exit code 4 (scheduled logs due)\n"
+    assert "--inherit-env: give a JOB" in refused.stderr
+
+
+def test_the_command_of_a_gate_gets_the_environment_and_the_env_of_its_job(
+    cli: World, caller: dict[str, str]
+) -> None:
+    gate = 'only_if = { command = "test \\"$FOO-$WORD-$MINE\\" = \\"-a b-1\\"" }\nenv = { MINE = "1" }\n'
+    cli.configure(f'[jobs.gated]\ncron = "* * * * *"\ncommand = "true"\n{gate}')
+
+    cli.run("run", env=caller)
+
+    assert [run["status"] for run in cli.json("history")] == ["success"]
+
+
+def test_a_secret_of_the_crontab_is_masked_while_the_run_is_under_way(
+    world: World, caller: dict[str, str]
+) -> None:
+    (Path.home() / "crontab").write_text("API_TOKEN=from-the-crontab\n")
+    end = world.root / "end"
+    world.configure(f"[jobs.a]\ncommand = 'echo \"$API_TOKEN\"; until [ -e {end} ]; do sleep 0.1; done'\n")
+    del caller["API_TOKEN"]
+    runner = world.start("run", "a")
+
+    printed = ""
+    for _ in range(200):
+        printed = world.run("logs", "a", env=caller).stdout
+        if printed:
+            break
+        time.sleep(0.05)
+    end.touch()
+    runner.wait()
+
+    assert printed == "***\n"
+
+
+def test_try_runs_the_steps_of_a_chain_in_order_and_stops_at_a_failure(world: World) -> None:
+    steps = "".join(
+        f"[jobs.{name}]\ncommand = 'echo {name}; exit {code}'\n" for name, code in (("a", 0), ("b", 3))
+    )
+    off = "[jobs.off]\nenabled = false\ncommand = 'true'\n"
+    chain = '[jobs.all]\nchain = ["a", ["b", "off"], "a"]\n[jobs.on]\nchain = ["all", "a"]\non_failure = "continue"\n'
+    world.configure(steps + off + chain)
+
+    stopped, continued = world.run("try", "all"), world.json("try", "on")
+
+    assert (stopped.returncode, stopped.stdout) == (1, "a\nb\n")
+    assert stopped.stderr.splitlines()[:4] == [
+        "a: success", "b: failed: exit code 3", "off: failed: is disabled", "all: failed: b and off failed",
+    ]  # fmt: skip
+    assert [(step["job"], step["status"]) for step in continued["steps"]] == [
+        ("all", "failed"),
+        ("a", "success"),
+    ]
+    assert (continued["output"], continued["reason"]) == ("a\nb\na\n", "all failed")
+    assert world.json("history") == []
