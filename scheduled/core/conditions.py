@@ -45,3 +45,16 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     gone: Sequence[Condition]
     facts: Mapping[str, Any]
     now: datetime
+
+
+def in_words(condition: Condition) -> str:
+    """Return a condition as a text for people: what its payload states, otherwise its key and the numbers in it."""
+    payload = condition.payload
+    found = next((str(payload[name]) for name in ("text", "problem", "line") if payload.get(name)), "")
+    branch = str(payload.get("branch", ""))
+    if found:
+        return found if found.upper().startswith(branch.upper()) else f"{branch}: {found}"
+    numbers = [
+        f"{name.replace('_', ' ')} {value}" for name, value in payload.items() if type(value) in (int, float)
+    ]
+    return f"{condition.key}: {', '.join(numbers)}" if numbers else condition.key

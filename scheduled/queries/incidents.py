@@ -4,6 +4,7 @@ from typing import Any
 
 from scheduled.clock import stamp
 from scheduled.config.files import load_config
+from scheduled.core.conditions import in_words
 from scheduled.core.records import KnownCondition
 from scheduled.instance import Instance
 from scheduled.notify.problems import OWNER, about
@@ -13,7 +14,7 @@ from scheduled.state.open import read_only
 def incidents(instance: Instance) -> list[dict[str, Any]]:
     """Return the conditions that handlers or the engine found and that still hold.
 
-    `job` is null for a condition of the engine that is not about one job. Raise ConfigError if the configuration cannot
+    `text` is the condition in words. `job` is null for a condition of the engine that is not about one job. Raise ConfigError if the configuration cannot
     be read.
     """
     zone = load_config(instance.config_file).timezone
@@ -24,6 +25,7 @@ def incidents(instance: Instance) -> list[dict[str, Any]]:
             **_subject(item),
             "key": item.condition.key,
             "group": item.condition.group,
+            "text": in_words(item.condition),
             "since": stamp(item.since, zone),
             "notified_at": stamp(item.notified_at, zone),
             "payload": item.condition.payload,

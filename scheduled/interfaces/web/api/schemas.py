@@ -337,6 +337,7 @@ class Incident(msgspec.Struct, kw_only=True):
     job: str | None
     target: str | None
     key: str
+    text: str
     since: str
     payload: dict[str, Any]
 
