@@ -198,8 +198,11 @@ class History(Protocol):
     def run(self, run_id: str) -> RunRow | None:
         """Return the run with this id, open or ended; None if there is none."""
 
-    def children(self, parent: str, step: int) -> list[RunRow]:
-        """Return the runs that *step* of the chain run *parent* has started so far, in the order of their claims."""
+    def children(self, parent: str, step: int | None = None) -> list[RunRow]:
+        """Return the runs that *step* of the chain run *parent* has started so far, in the order of their claims.
+
+        Return those of all steps if *step* is None.
+        """
 
     def attempts(self, run_id: str) -> list[AttemptRow]:
         """Return the attempts of a run that have ended, oldest first; an empty list if the run is unknown."""

@@ -12,6 +12,7 @@ from scheduled.core.runs import RunStatus
 from scheduled.errors import ConfigError, UnknownError, require_between
 from scheduled.instance import Instance
 from scheduled.queries.logs import require_known
+from scheduled.queries.run_details import details, with_steps
 from scheduled.schedules.instants import ago
 from scheduled.schedules.zones import DAY, Instant
 from scheduled.state.ledger import Ledger
@@ -44,17 +45,20 @@ def history(
     wanted = _checked_status(status)
     with read_only(instance.paths) as ledger:
         rows = ledger.history(job=job, limit=limit, since=first, status=wanted)
-        return [_run(row, found.timezone) for row in rows]
+        return [with_steps(_run(row, found.timezone), ledger, row, found.timezone) for row in rows]
 
 
 def one_run(instance: Instance, run_id: str) -> dict[str, Any]:
-    """Return one run, with the fields of `history`. Raise UnknownError if there is no such run."""
+    """Return one run, with the fields of `history` and those of `run_details.details`.
+
+    Raise UnknownError if there is no such run.
+    """
     zone = load_config(instance.config_file).timezone
     with read_only(instance.paths) as ledger:
         row = ledger.run(run_id)
-    if row is None:
-        raise UnknownError(f"{run_id}: no such run; `scheduled history` lists them")
-    return _run(row, zone)
+        if row is None:
+            raise UnknownError(f"{run_id}: no such run; `scheduled history` lists them")
+        return {**with_steps(_run(row, zone), ledger, row, zone), **details(ledger, row, zone)}
 
 
 def _checked_status(word: str | None) -> str | None:
