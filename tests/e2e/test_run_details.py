@@ -68,6 +68,20 @@ def test_show_has_the_result_of_a_handler(world, sample):
     assert f"branches: {document['result']['branches']}\n" in shown
 
 
+def test_the_output_of_a_sweep_has_the_reason_of_every_error_and_its_mailbox(world, sample):
+    sample.inbox("FLOW").write_text("{ torn")
+    world.configure(
+        f'timezone = "UTC"\nworkspace = "{sample.root}"\n[jobs.sweep]\nhandler = "mail_cleanup"\n'
+    )
+    world.run("run", "sweep")
+    [run] = world.json("history")
+
+    assert run["result"]["errors"] == 1
+    [reason] = run["result"]["problems"]
+    assert str(sample.inbox("FLOW")) in reason and "cannot be parsed" in reason
+    assert world.run("logs", "sweep").stdout == f"{reason}\n"
+
+
 def test_a_chain_shows_its_steps_with_their_runs_and_its_history_has_them_as_result(world):
     world.configure(CHAIN)
     world.run("run", "nightly")
