@@ -44,10 +44,11 @@ class IdleShutdown:
     def count_request(self, scope: Scope, change: int) -> None:
         """Record that a request starts (*change* +1) or ends (-1).
 
-        The polling of an open list of jobs does not restart the idle time: nothing shows that the page is being read.
+        The polling of an open page does not restart the idle time, except for a growing output: nothing shows that the
+        page is being read.
         """
         self.under_way += change
-        if not str(scope["path"]).startswith("/live/jobs"):
+        if not str(scope["path"]).startswith(("/live/jobs", "/live/run/")):
             self.last = self.now()
 
     def seconds_left(self) -> float:
