@@ -74,7 +74,11 @@ def _error(request: Request, error: Any) -> Response:
 
 
 def _http(request: Request, error: Any) -> Response:
-    detail = "no such page or operation" if error.status_code == 404 else error.detail  # noqa: PLR2004 - Not Found
+    details = {
+        404: "no such page or operation",
+        405: f"this address does not answer {request.method} requests",
+    }
+    detail = details.get(error.status_code, error.detail)
     return refused(request, RefusedError(error.status_code, detail, error.headers))
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -98,7 +99,7 @@ async def stop(request: Request) -> Response:
     """Stop a run, and redirect to its page; a run that has ended in the meantime is shown as it ended."""
     run_id = request.path_params["run"]
     await run_in_threadpool(_stop, instance_of(request), run_id)
-    return redirect(f"/runs/{run_id}")
+    return redirect(f"/runs/{quote(run_id, safe='')}")
 
 
 def _stop(instance: Instance, run_id: str) -> None:
