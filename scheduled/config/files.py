@@ -26,7 +26,10 @@ LONGEST = 10_000_000  # bytes: about 50,000 jobs
 
 
 class Config(msgspec.Struct, kw_only=True):
-    """A loaded configuration. *jobs* holds the valid jobs, *problems* a message for each other one."""
+    """A loaded configuration. *jobs* holds the valid jobs, *problems* a message for each other one.
+
+    *unreadable*: it was made from the ledger, because the files cannot be read; no job runs.
+    """
 
     path: Path
     timezone: str
@@ -42,6 +45,7 @@ class Config(msgspec.Struct, kw_only=True):
     problems: list[str]
     warnings: list[str]
     interfaces: InterfacesTable = msgspec.field(default_factory=InterfacesTable)
+    unreadable: bool = False
 
     def override(self, overrides: Mapping[JobKey, bool]) -> None:
         """Set `enabled` of jobs to the user's overrides. Overrides of single targets are ignored here."""

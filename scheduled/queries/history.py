@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from scheduled import clock
 from scheduled.clock import stamp
-from scheduled.config.files import load_config
 from scheduled.core.jobs import keys_of
 from scheduled.core.records import RunRow, SlotRow
 from scheduled.core.runs import RunStatus
 from scheduled.errors import ConfigError, UnknownError, require_between
 from scheduled.instance import Instance
+from scheduled.queries.last_known import config_of
 from scheduled.queries.logs import require_known
 from scheduled.queries.run_details import details, with_steps
 from scheduled.schedules.instants import ago
@@ -38,7 +38,7 @@ def history(
     *since* is an age such as `2h`, or an ISO 8601 instant. Raise ConfigError if an argument is not valid.
     """
     require_between("limit", limit, 1, MOST)
-    found = load_config(instance.config_file)
+    found = config_of(instance)
     if job is not None:
         require_known(instance.paths, found.jobs, job)
     first = None if since is None else ago(since, found.timezone, clock.now())
@@ -53,7 +53,7 @@ def one_run(instance: Instance, run_id: str) -> dict[str, Any]:
 
     Raise UnknownError if there is no such run.
     """
-    zone = load_config(instance.config_file).timezone
+    zone = config_of(instance).timezone
     with read_only(instance.paths) as ledger:
         row = ledger.run(run_id)
         if row is None:

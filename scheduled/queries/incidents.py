@@ -3,11 +3,11 @@
 from typing import Any
 
 from scheduled.clock import stamp
-from scheduled.config.files import load_config
 from scheduled.core.conditions import in_words
 from scheduled.core.records import KnownCondition
 from scheduled.instance import Instance
 from scheduled.notify.problems import OWNER, about
+from scheduled.queries.last_known import config_of
 from scheduled.state.open import read_only
 
 
@@ -17,7 +17,7 @@ def incidents(instance: Instance) -> list[dict[str, Any]]:
     `text` is the condition in words. `job` is null for a condition of the engine that is not about one job. Raise ConfigError if the configuration cannot
     be read.
     """
-    zone = load_config(instance.config_file).timezone
+    zone = config_of(instance).timezone
     with read_only(instance.paths) as ledger:
         found = ledger.conditions()
     return [
@@ -41,7 +41,7 @@ def _subject(item: KnownCondition) -> dict[str, str | None]:
 
 def notices(instance: Instance) -> list[dict[str, Any]]:
     """Return the notices in the outbox, oldest first. Raise ConfigError if the configuration cannot be read."""
-    zone = load_config(instance.config_file).timezone
+    zone = config_of(instance).timezone
     with read_only(instance.paths) as ledger:
         found = ledger.outbox()
     return [

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from scheduled.config.files import load_config
 from scheduled.core.jobs import Job
 from scheduled.core.records import RunRow
 from scheduled.core.runs import UNDER_WAY
@@ -16,6 +15,7 @@ from scheduled.execution.env_file import secrets_of
 from scheduled.instance import Instance
 from scheduled.masking import Mask
 from scheduled.paths import Paths
+from scheduled.queries.last_known import config_of
 from scheduled.state.ledger import History
 from scheduled.state.locks import is_held
 from scheduled.state.open import read_only
@@ -56,7 +56,7 @@ def _printed_by(
 ) -> tuple[dict[str, Any], bytes]:
     if lines is not None:
         require_between("lines", lines, 0)
-    paths, jobs = instance.paths, load_config(instance.config_file).jobs
+    paths, jobs = instance.paths, _jobs_of(instance)
     require_known(paths, jobs, name)
     with read_only(paths) as ledger:
         rows = _runs(ledger, name)
@@ -70,6 +70,12 @@ def _printed_by(
             return fields, mask.data(data)
     fields = _run_fields(rows[0]) if rows else {"run_id": None, "job": name, "status": None}
     return {**fields, "attempt": only, "newer": 0, "path": None, "size": 0}, b""
+
+
+def _jobs_of(instance: Instance) -> Mapping[str, Job]:
+    """Return the configured jobs; none if the configuration cannot be read, because their secrets are then not known."""
+    found = config_of(instance)
+    return {} if found.unreadable else found.jobs
 
 
 def _attempts(rows: Iterable[RunRow]) -> Iterator[tuple[RunRow, int]]:
@@ -153,7 +159,7 @@ def printed(instance: Instance, run_id: str, start: int = 0, attempt: int | None
     It is the output of the newest attempt, or of this *attempt*. Secrets are masked. If they are not known, the output
     is empty until the run has ended. Raise UnknownError if there is no such run or attempt.
     """
-    paths, jobs = instance.paths, load_config(instance.config_file).jobs
+    paths, jobs = instance.paths, _jobs_of(instance)
     row = _run(paths, run_id)
     if attempt is not None:
         _with_attempt([row], run_id, attempt)
@@ -200,7 +206,7 @@ def follow(instance: Instance, run_id: str, start: int = 0, attempt: int | None 
     It is the newest attempt, or this *attempt*. Raise UnknownError if there is no such run, OutputWithheldError if its
     secrets are not known.
     """
-    paths, jobs = instance.paths, load_config(instance.config_file).jobs
+    paths, jobs = instance.paths, _jobs_of(instance)
     row = _run(paths, run_id)
     path = paths.output_of(row.run_id, attempt or row.attempt)
     yield from _mask_of(jobs, row, path).stream(_grown(path, start))

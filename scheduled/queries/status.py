@@ -7,7 +7,7 @@ import msgspec
 from scheduled import clock
 from scheduled.actions.registry import handler_of
 from scheduled.clock import stamp
-from scheduled.config.files import Config, load_config
+from scheduled.config.files import Config
 from scheduled.core.jobs import DEFAULT_CADENCE, Job
 from scheduled.core.records import JobRow
 from scheduled.core.runs import FAILED
@@ -17,6 +17,7 @@ from scheduled.notify.problems import OWNER
 from scheduled.paths import Paths
 from scheduled.queries.describe import written
 from scheduled.queries.jobs import schedule_in_words
+from scheduled.queries.last_known import config_of
 from scheduled.queries.view import View, open_view
 from scheduled.state import directories, snapshot
 from scheduled.state.files import full_or_read_only
@@ -32,7 +33,7 @@ def status(instance: Instance) -> dict[str, Any]:
     """
     paths = instance.paths
     if not exists(paths):
-        return _before_the_first_tick(load_config(instance.config_file), paths)
+        return _before_the_first_tick(config_of(instance), paths)
     with open_view(instance) as (view, ledger):
         found, zone, now = view.config, view.zone, clock.now()
         rows = [_with_next_due(view, row) for row in view.rows.values() if row.job in found.jobs]

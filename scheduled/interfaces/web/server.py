@@ -70,7 +70,7 @@ def run(instance: Instance, options: ListenOptions, *, idle: str, renew: bool) -
 
     Raise ConfigError if the options are not valid, or if the address cannot be used.
     """
-    options = replace(options, names=tuple(service.interfaces(instance).web.hosts))
+    options = replace(options, names=_names(instance))
     sockets.check_certificate(options)
     shutdown = IdleShutdown(_seconds(idle), monotonic)
     _key(instance, renew=renew)
@@ -86,6 +86,15 @@ def run(instance: Instance, options: ListenOptions, *, idle: str, renew: bool) -
     )
     print(announce(server_address, options), file=sys.stderr, flush=True)  # noqa: T201 - the address
     serve(application, options, found, shutdown)
+
+
+def _names(instance: Instance) -> tuple[str, ...]:
+    """Return the names in `[web] hosts`; none, with a message on stderr, if the configuration cannot be read."""
+    try:
+        return tuple(service.interfaces(instance).web.hosts)
+    except ConfigError as error:
+        print(f"scheduled web: {error}; the pages show what the ledger knows", file=sys.stderr, flush=True)  # noqa: T201
+        return ()
 
 
 def url(instance: Instance, options: ListenOptions, *, renew: bool) -> str:

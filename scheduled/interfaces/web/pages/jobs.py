@@ -20,6 +20,7 @@ from scheduled.interfaces.web.responses import RefusedError
 
 SHORT_WAIT = 1.0  # seconds after "Run now": most runs have ended by then, and the page shows their result
 NEWEST_RUNS = 25  # on a job's page
+NOTHING_RUNS = "Nothing runs until the configuration can be read."
 MAX_RUNS = 200  # on the page of runs
 
 
@@ -75,7 +76,7 @@ def of_job(instance: Instance, name: str) -> dict[str, Any]:
     return {
         "job": found,
         "names": names_of(instance),
-        "explained": service.explain(instance, name),
+        "explained": {"sentence": NOTHING_RUNS} if instance.config_error else service.explain(instance, name),
         "recent_results": svg.history_bars(service.recent_statuses(instance, name)[name]),
         "runs": history,
         "durations": svg.durations(history),
