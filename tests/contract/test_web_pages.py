@@ -116,7 +116,8 @@ def chain(world):
     return world
 
 
-def test_the_page_of_chains_shows_the_newest_run_of_the_chain_and_not_that_of_each_job(chain, connect):
+@pytest.mark.usefixtures("chain")
+def test_the_page_of_chains_shows_the_newest_run_of_the_chain_and_not_that_of_each_job(connect):
     page = connect("browser").get("/chains").text
 
     assert re.findall(r'<rect class="node (\w*)"', page) == ["success", "failed", ""]
