@@ -29,6 +29,10 @@ command = "echo saved"
 [jobs.a-job-with-quite-a-long-name-that-does-not-fit-on-a-telephone]
 every = "30m"
 command = "exit 3"
+[jobs.retried]
+on = "go"
+command = "echo tried; exit $((SCHEDULED_ATTEMPT == 1))"
+retry = { max_attempts = 2, delay = "1s" }
 [jobs.ticking]
 command = "for i in 1 2 3 4 5 6; do echo line $i; sleep 0.5; done"
 [jobs.nightly]
@@ -54,13 +58,15 @@ def world(tmp_path_factory):
     world.configure(JOBS)
     world.run("run", "backup", "a-job-with-quite-a-long-name-that-does-not-fit-on-a-telephone")
     world.run("run", "nightly")
+    world.run("emit", "go")
+    world.run("run")
     return world
 
 
 @pytest.fixture(scope="module")
 def pages(world):
-    """The paths of PAGES, and of the pages of a run and of a chain's run."""
-    runs = [world.json("history", name)[0]["run_id"] for name in ("backup", "nightly")]
+    """The paths of PAGES, and of the pages of a run with two attempts and of a chain's run."""
+    runs = [world.json("history", name)[0]["run_id"] for name in ("retried", "nightly")]
     return [*PAGES, *(f"/runs/{run_id}" for run_id in runs)]
 
 
