@@ -94,7 +94,7 @@ def refused(request: Request, refusal: RefusedError) -> Response:
 
 
 def _back(request: Request) -> str:
-    """Return the path of the page to go back to: that of the job or run whose button was pressed, or the list of jobs."""
+    """Return the path of the page that the refused button is on, a job or a run; otherwise that of the list of jobs."""
     path = str(request.scope["path"])
     is_button = request.method == "POST" and path.startswith(("/jobs/", "/runs/"))
     return quote(path.rpartition("/")[0]) if is_button else "/"
