@@ -43,6 +43,8 @@ class Report(Protocol):
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """The value that a handler returns. *data* is stored with the run; *reason* explains a failure or a skip.
 
+    The texts of a list `problems` in *data*, then *reason*, are also printed to the output of the run.
+
     *unknown* holds prefixes of condition keys that this run could not check, for example because a file was
     unreadable. Known conditions with such a key stay as they are. Otherwise they would be reported as gone now, and
     as new after the next run.

@@ -14,7 +14,8 @@ class Instance:
     """A configuration and its state directory: the given paths, or those in the environment, or the XDG defaults.
 
     *problems* collects problems that did not prevent the result; the command line prints them on stderr. *claimed*
-    is called as soon as the requested run is claimed.
+    is called as soon as the requested run is claimed. With *without_config* the queries that can do so answer from the
+    ledger if the configuration cannot be read; *config_error* is then the reason.
     """
 
     def __init__(self, config: str | None = None, state: str | None = None) -> None:
@@ -22,6 +23,8 @@ class Instance:
         self.state = state
         self.problems: list[str] = []
         self.claimed: Callable[[], None] | None = None
+        self.without_config = False
+        self.config_error = ""
 
     @property
     def config_file(self) -> Path:

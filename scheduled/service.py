@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from scheduled.queries.logs import as_printed, follow, logs, printed
     from scheduled.queries.preview import preview
     from scheduled.queries.report import report
+    from scheduled.queries.run_details import job_or_run
     from scheduled.queries.settings import handler_names, interfaces, now, settings
     from scheduled.queries.status import status
 
@@ -79,6 +80,7 @@ __all__ = [
     "install",
     "interfaces",
     "job",
+    "job_or_run",
     "jobs",
     "logs",
     "notices",
@@ -121,6 +123,7 @@ _MODULES = {  # the module of each name, relative to the package
     "audit": "queries.audit",
     **dict.fromkeys(("incidents", "notices"), "queries.incidents"),
     "report": "queries.report",
+    "job_or_run": "queries.run_details",
     **dict.fromkeys(("settings", "interfaces", "now", "handler_names"), "queries.settings"),
     "check": "queries.check",
     **dict.fromkeys(

@@ -229,8 +229,11 @@ class History(Protocol):
     def last_decided(self, key: JobKey) -> RunRow | None:
         """Return the run of *key* with the newest claim that has succeeded or failed for good; None if there is none."""
 
-    def children(self, parent: str, step: int) -> list[RunRow]:
-        """Return the runs that *step* of the chain run *parent* has started so far, in the order of their claims."""
+    def children(self, parent: str, step: int | None = None) -> list[RunRow]:
+        """Return the runs that *step* of the chain run *parent* has started so far, in the order of their claims.
+
+        Return those of all steps if *step* is None.
+        """
 
     def attempts(self, run_id: str) -> list[AttemptRow]:
         """Return the attempts of a run that have ended, oldest first; an empty list if the run is unknown."""

@@ -20,14 +20,19 @@ def jobs(instance: Instance, as_json: bool) -> int:
 
 
 @click.command("show")
-@click.argument("job", shell_complete=job_names)
+@click.argument("name", metavar="JOB|RUN", shell_complete=job_names)
 @as_json
 @subcommand
-def show_(instance: Instance, job: str, as_json: bool) -> None:
-    """Show the settings, the state and the next slots of JOB. Defaults are included."""
+def show_(instance: Instance, name: str, as_json: bool) -> None:
+    """Show the settings, the state and the next slots of JOB, or the result and the attempts of RUN.
+
+    Default settings are included. RUN is a run id from `scheduled history`.
+    """
     from scheduled import service
 
-    show(service.job(instance, job), "job", as_json=as_json, module="render_jobs")
+    found = service.job_or_run(instance, name)
+    kind, module = ("run", "render_run") if "run_id" in found else ("job", "render_jobs")
+    show(found, kind, as_json=as_json, module=module)
 
 
 @click.command("next")

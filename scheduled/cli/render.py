@@ -110,7 +110,7 @@ def progress(event: Event) -> None:
     ):
         mark = {"job_completed": "[green]ok[/]", "job_skipped": "[dim]--[/]"}.get(event.name, "[red]!![/]")
         reason = f": {escape(str(payload['reason']))}" if payload.get("reason") else ""
-        took = f" [dim]({_duration(payload['duration_ms'])})[/]" if payload.get("duration_ms") else ""
+        took = f" [dim]({duration_of(payload['duration_ms'])})[/]" if payload.get("duration_ms") else ""
         screen.print(f"{mark} {name} {payload.get('status')}{reason}{took}")
 
 
@@ -123,7 +123,8 @@ def _roughly(seconds: int) -> str:
     return duration(seconds if seconds < 2 * MINUTE else seconds - seconds % MINUTE)
 
 
-def _duration(milliseconds: object) -> str:
+def duration_of(milliseconds: object) -> str:
+    """Return a duration in milliseconds, or in seconds if it is long; an empty text for None."""
     if not isinstance(milliseconds, int):
         return ""
     return f"{milliseconds} ms" if milliseconds < SECONDS_FROM else f"{milliseconds // 1000} s"
@@ -132,7 +133,7 @@ def _duration(milliseconds: object) -> str:
 def tick(document: dict[str, Any]) -> None:
     """Print the runs of a tick as a table."""
     rows = [
-        (run["job"], when(run["scheduled_for"]) or "now", colored(run["status"]), _duration(run["duration_ms"]),
+        (run["job"], when(run["scheduled_for"]) or "now", colored(run["status"]), duration_of(run["duration_ms"]),
          run["reason"] or "")
         for run in document["runs"]
     ]  # fmt: skip
@@ -163,7 +164,7 @@ def history(runs: Sequence[dict[str, Any]]) -> None:
         return
     rows = [
         (when(run["started_at"]), run["job"], when(run["scheduled_for"]) or run["trigger"], colored(run["status"]),
-         str(run["slots"] or ""), _duration(run["duration_ms"]), run["run_id"] or "", run["reason"] or "")
+         str(run["slots"] or ""), duration_of(run["duration_ms"]), run["run_id"] or "", run["reason"] or "")
         for run in runs
     ]  # fmt: skip
     columns = ("started", "job", "scheduled for", "status", "slots", "duration", "run", "reason")
@@ -176,7 +177,7 @@ def _run_lines(run: dict[str, Any]) -> None:
     details = [
         f"for {when(run['scheduled_for'])}" if run["scheduled_for"] else run["trigger"],
         counted(run["slots"], "slot") if run["slots"] else "",
-        _duration(run["duration_ms"]),
+        duration_of(run["duration_ms"]),
         run["reason"] or "",
     ]
     console().print(first, soft_wrap=True)

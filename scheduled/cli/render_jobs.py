@@ -237,10 +237,7 @@ def stopped(done: dict[str, Any]) -> None:
 
 def incidents(found: Sequence[dict[str, Any]]) -> None:
     """Print the current conditions, and since when they hold."""
-    rows = [
-        (when(entry["since"]), entry["job"] or "", str(entry["payload"].get("text", entry["key"])))
-        for entry in found
-    ]
+    rows = [(when(entry["since"]), entry["job"] or "", entry["text"]) for entry in found]
     rows_or(("since", "job", "condition"), rows, "there are no incidents")
 
 

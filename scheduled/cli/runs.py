@@ -91,14 +91,17 @@ def history(
 @click.command()
 @click.argument("name", metavar="JOB|RUN")
 @click.option("-n", "--lines", type=click.IntRange(0), help="Print only this many lines from the end.")
+@click.option("--attempt", type=A_NUMBER, metavar="N", help="The output of attempt N of the run.")
 @click.option("-f", "--follow", is_flag=True, help="Continue to print until the run has ended.")
 @as_json
 @subcommand
-def logs(instance: Instance, name: str, lines: int | None, follow: bool, as_json: bool) -> None:
+def logs(
+    instance: Instance, name: str, lines: int | None, attempt: int | None, follow: bool, as_json: bool
+) -> None:
     """Print the output of RUN, or of the newest run of JOB. Runs of JOB without output are ignored."""
     from scheduled import service
 
-    document, data = service.as_printed(instance, name, lines)
+    document, data = service.as_printed(instance, name, lines, attempt)
     if as_json:
         print_json({**document, "output": data.decode(errors="replace")})
         return
@@ -108,9 +111,12 @@ def logs(instance: Instance, name: str, lines: int | None, follow: bool, as_json
             f"scheduled: output of {document['run_id']}, attempt {document['attempt']}; {without} no output",
             err=True,
         )
+    if document["path"] is None and document["run_id"] is not None:
+        run_id = document["run_id"]
+        click.echo(f"scheduled: {run_id}: no output; `scheduled show {run_id}` shows the run", err=True)
     click.echo(data, nl=False)
     if follow and document["path"] is not None and not newer:
-        for grown in service.follow(instance, document["run_id"], document["size"]):
+        for grown in service.follow(instance, document["run_id"], document["size"], attempt):
             click.echo(grown, nl=False)
 
 

@@ -30,6 +30,7 @@ class Config(msgspec.Struct, kw_only=True):
 
     *read_at* is the instant at which it was read, *fingerprint* that of its files then (see `idle.configured`). The zone
     is the user's choice, or that of the host if *of_host* is true; *kept* is true if it was not asked for again.
+    *unreadable*: it was made from the ledger, because the files cannot be read; no job runs.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class Config(msgspec.Struct, kw_only=True):
     fingerprint: int = 0
     of_host: bool = False
     kept: bool = False
+    unreadable: bool = False
 
     def override(self, overrides: Mapping[JobKey, bool]) -> None:
         """Set `enabled` of jobs to the user's overrides. Overrides of single targets are ignored here."""

@@ -16,7 +16,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     *key* identifies the condition for as long as it lasts, so it must not contain counts or times. Conditions
     of the same *group* share one notice. *event*, if given, is published once with *payload* when the
     condition appears. *severity*: a fact needs no attention and is no incident, an error makes `status`
-    unhealthy. `text` in the *payload*, if given, describes the condition to a human in one line.
+    unhealthy.
     """
 
     key: str
@@ -24,11 +24,6 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     payload: dict[str, Any] = {}
     event: str | None = None
     severity: Severity = "warning"
-
-    @property
-    def text(self) -> str:
-        """The condition in one line; its key if the payload has no text."""
-        return str(self.payload.get("text", self.key))
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,3 +48,16 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     gone: Sequence[Condition]
     facts: Mapping[str, Any]
     now: datetime
+
+
+def in_words(condition: Condition) -> str:
+    """Return a condition as a text for people: what its payload states, otherwise its key and the numbers in it."""
+    payload = condition.payload
+    found = next((str(payload[name]) for name in ("text", "problem", "line") if payload.get(name)), "")
+    branch = str(payload.get("branch", ""))
+    if found:
+        return found if found.upper().startswith(branch.upper()) else f"{branch}: {found}"
+    numbers = [
+        f"{name.replace('_', ' ')} {value}" for name, value in payload.items() if type(value) in (int, float)
+    ]
+    return f"{condition.key}: {', '.join(numbers)}" if numbers else condition.key

@@ -97,7 +97,8 @@ class RunRow(Keyed, frozen=True, kw_only=True):
     """A run, as `history` shows it.
 
     *host_name* is the name of its host, if known. *result* is the data that its handler returned. *requested_for*
-    is the instant given with a manual run.
+    is the instant given with a manual run. *parent* is the chain run that started it, *step* the number of its step
+    there (see `chain_steps`). *payload* is that of its start request; for the run of a chain, its progress.
     """
 
     run_id: str
@@ -120,6 +121,9 @@ class RunRow(Keyed, frozen=True, kw_only=True):
     requested_for: Instant | None = None
     host_name: str | None = None
     result: dict[str, Any] | None = None
+    parent: str = ""
+    step: int = 0
+    payload: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ import msgspec
 
 from scheduled.actions.chain import EXECUTOR
 from scheduled.actions.registry import kind_of
+from scheduled.core.chain_steps import step_number
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job, Jobs, keys_of
 from scheduled.core.keys import JobKey, read_label
@@ -99,14 +100,9 @@ def _request_step(
             payload=payload,
             depth=depth + 1,
             parent=run_id,
-            step=_step_number(state),
+            step=step_number(state),
         )
         ledger.request_start(row, now)
-
-
-def _step_number(state: Mapping[str, Any]) -> int:
-    """Return a number for a step in one attempt of the chain: runs of earlier attempts have another one."""
-    return int(state.get("round", 0)) * 1000 + int(state["at"])
 
 
 def step_ended(
@@ -153,7 +149,7 @@ def _continue(
 
     Return the chain's result if it has ended.
     """
-    ended = [run for run in ledger.children(parent.run_id, _step_number(state)) if run.status not in OPEN]
+    ended = [run for run in ledger.children(parent.run_id, step_number(state)) if run.status not in OPEN]
     if len(ended) + state.get("lost", 0) < len(state["steps"][state["at"]]):
         ledger.begin_chain(parent.run_id, state)
         return None

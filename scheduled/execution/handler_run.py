@@ -42,9 +42,16 @@ def _serve(spec: Spec) -> int:
         outcome = Outcome(status="failed", reason=f"{type(error).__name__}: {error}")
     outcome = msgspec.structs.replace(outcome, reason=printable(outcome.reason))
     report.outcome(outcome)
-    if outcome.reason:
-        print(outcome.reason, file=sys.stderr)  # noqa: T201 - the run's output, for `logs`
+    for line in explanations(outcome):
+        print(line, file=sys.stderr)  # noqa: T201 - the run's output, for `logs`
     return 1 if outcome.status == "failed" else 0
+
+
+def explanations(outcome: Outcome) -> list[str]:
+    """Return the lines for the output of a run: the `problems` in the data of its handler, then its reason."""
+    problems = outcome.data.get("problems")
+    listed = [str(problem) for problem in problems] if isinstance(problems, list | tuple) else []
+    return list(dict.fromkeys([*map(printable, listed), *filter(None, [outcome.reason])]))
 
 
 def _run(task: dict[str, Any], report: ReportFile) -> Outcome:

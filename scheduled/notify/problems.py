@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from scheduled.core.conditions import Condition
+from scheduled.core.conditions import Condition, in_words
 from scheduled.core.jobs import Jobs
 from scheduled.core.judgement import decides_health
 from scheduled.core.keys import JobKey, read_label
@@ -68,7 +68,7 @@ def errors_found(ledger: Conditions, jobs: Jobs) -> list[str]:
     for item in ledger.conditions():
         job = jobs.get(item.job)
         if item.condition.severity == "error" and job is not None and job.enabled:
-            found.setdefault(item.key.display_name, []).append(printable(item.condition.text))
+            found.setdefault(item.key.display_name, []).append(printable(in_words(item.condition)))
     return [f"{name}: {_some(texts)} (scheduled incidents)" for name, texts in found.items()]
 
 

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from scheduled import clock
 from scheduled.clock import stamp
-from scheduled.config.kept_zone import load_kept
 from scheduled.core.jobs import keys_of
 from scheduled.core.records import RunRow, SkippedRow, SlotRow
 from scheduled.core.runs import RunStatus
 from scheduled.errors import ConfigError, UnknownError, require_between
 from scheduled.instance import Instance
+from scheduled.queries.last_known import config_of
 from scheduled.queries.logs import require_known
+from scheduled.queries.run_details import details, with_steps
 from scheduled.schedules.instants import ago
 from scheduled.schedules.zones import DAY, Instant
 from scheduled.state.ledger import Ledger
@@ -37,14 +38,17 @@ def history(
     A span of slots that were skipped without a run has no `run_id`; it is listed at the time of the decision. *since* is an age such as `2h`, or an ISO 8601 instant. Raise ConfigError if an argument is not valid.
     """
     require_between("limit", limit, 1, MOST)
-    found = load_kept(instance)
+    found = config_of(instance)
     if job is not None:
         require_known(instance.paths, found.jobs, job)
     first = None if since is None else ago(since, found.timezone, clock.now())
     wanted = _checked_status(status)
     with read_only(instance.paths) as ledger:
         rows = ledger.history(job=job, limit=limit, since=first, status=wanted)
-        dated = [(row.claimed_at, _run(row, found.timezone)) for row in rows]
+        dated = [
+            (row.claimed_at, with_steps(_run(row, found.timezone), ledger, row, found.timezone))
+            for row in rows
+        ]
         if wanted in (None, "skipped"):
             spans = ledger.skipped(job=job, limit=limit, since=first)
             dated += [(row.decided_at, skipped_span(row, found.timezone)) for row in spans]
@@ -53,13 +57,16 @@ def history(
 
 
 def one_run(instance: Instance, run_id: str) -> dict[str, Any]:
-    """Return one run, with the fields of `history`. Raise UnknownError if there is no such run."""
-    zone = load_kept(instance).timezone
+    """Return one run, with the fields of `history` and those of `run_details.details`.
+
+    Raise UnknownError if there is no such run.
+    """
+    zone = config_of(instance).timezone
     with read_only(instance.paths) as ledger:
         row = ledger.run(run_id)
-    if row is None:
-        raise UnknownError(f"{run_id}: no such run; `scheduled history` lists them")
-    return _run(row, zone)
+        if row is None:
+            raise UnknownError(f"{run_id}: no such run; `scheduled history` lists them")
+        return {**with_steps(_run(row, zone), ledger, row, zone), **details(ledger, row, zone)}
 
 
 def _checked_status(word: str | None) -> str | None:

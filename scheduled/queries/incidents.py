@@ -4,13 +4,13 @@ from collections.abc import Container
 from typing import Any
 
 from scheduled.clock import stamp
-from scheduled.config.kept_zone import load_kept
-from scheduled.core.conditions import Condition
+from scheduled.core.conditions import Condition, in_words
 from scheduled.core.jobs import Jobs
 from scheduled.core.records import KnownCondition
 from scheduled.instance import Instance
 from scheduled.notify import problems
 from scheduled.notify.problems import OWNER, about
+from scheduled.queries.last_known import config_of
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
 
@@ -18,10 +18,10 @@ from scheduled.state.open import read_only
 def incidents(instance: Instance) -> list[dict[str, Any]]:
     """Return the conditions that handlers or the engine found and that still hold, without those that are only facts.
 
-    `job` is null for a condition of the engine that is not about one job. Raise ConfigError if the configuration cannot
+    `text` is the condition in words. `job` is null for a condition of the engine that is not about one job. Raise ConfigError if the configuration cannot
     be read.
     """
-    config = load_kept(instance)
+    config = config_of(instance)
     zone = config.timezone
     with read_only(instance.paths) as ledger:
         config.override(ledger.overrides())
@@ -31,6 +31,7 @@ def incidents(instance: Instance) -> list[dict[str, Any]]:
             **_subject(item),
             "key": item.condition.key,
             "group": item.condition.group,
+            "text": in_words(item.condition),
             "since": stamp(item.since, zone),
             "notified_at": stamp(item.notified_at, zone),
             "severity": item.condition.severity,
@@ -72,7 +73,7 @@ def _subject(item: KnownCondition) -> dict[str, str | None]:
 
 def notices(instance: Instance) -> list[dict[str, Any]]:
     """Return the notices in the outbox, oldest first. Raise ConfigError if the configuration cannot be read."""
-    zone = load_kept(instance).timezone
+    zone = config_of(instance).timezone
     with read_only(instance.paths) as ledger:
         found = ledger.outbox()
     return [

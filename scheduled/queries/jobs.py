@@ -177,7 +177,7 @@ def _runs_at(view: View, key: JobKey, due: Instant) -> dict[str, str | None]:
 
 def _slots(view: View, job: Job, key: JobKey) -> Iterator[tuple[Instant, JobKey, int]]:
     job_state = view.job_states.get(key)
-    if job_state is None:
+    if job_state is None or view.config.unreadable:
         return
     times = open_slots_of(job_state)
     after = max(view.now, job_state.epoch)

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from scheduled.config.files import load_config
 from scheduled.core.jobs import Job
 from scheduled.core.records import RunRow
 from scheduled.core.runs import UNDER_WAY
@@ -17,6 +16,7 @@ from scheduled.install.environment import crontab_variables
 from scheduled.instance import Instance
 from scheduled.masking import Mask
 from scheduled.paths import Paths
+from scheduled.queries.last_known import config_of
 from scheduled.state.ledger import History
 from scheduled.state.locks import is_held
 from scheduled.state.open import read_only
@@ -31,32 +31,38 @@ class OutputWithheldError(ScheduledError):
     """The output of a run cannot be shown yet, because its secrets are no longer known."""
 
 
-def logs(instance: Instance, name: str, lines: int | None = None) -> dict[str, Any]:
+def logs(
+    instance: Instance, name: str, lines: int | None = None, attempt: int | None = None
+) -> dict[str, Any]:
     """Return the output of the run *name*, or of the newest attempt of the job *name* that printed anything.
 
-    The text is the last part of a long output; with *lines*, at most that many lines. `newer` counts newer attempts
-    without output. Secrets are masked. Raise ConfigError if there is no such job or run, OutputWithheldError if the
-    secrets of the run are not known.
+    With *attempt*, return the output of this attempt of the run, or of the newest run of the job. The text is the last
+    part of a long output; with *lines*, at most that many lines. `newer` counts newer attempts without output. Secrets
+    are masked. Raise ConfigError if there is no such job, run or attempt, OutputWithheldError if the secrets of the run
+    are not known.
     """
-    document, data = _printed_by(instance, name, lines, OUTPUT_TAIL)
+    document, data = _printed_by(instance, name, lines, attempt, OUTPUT_TAIL)
     return {**document, "output": data.decode(errors="replace")}
 
 
-def as_printed(instance: Instance, name: str, lines: int | None = None) -> tuple[dict[str, Any], bytes]:
+def as_printed(
+    instance: Instance, name: str, lines: int | None = None, attempt: int | None = None
+) -> tuple[dict[str, Any], bytes]:
     """Return the document of `logs` without `output`, and the complete output as bytes. Raise the errors of `logs`."""
-    return _printed_by(instance, name, lines, None)
+    return _printed_by(instance, name, lines, attempt, None)
 
 
 def _printed_by(
-    instance: Instance, name: str, lines: int | None, most: int | None
+    instance: Instance, name: str, lines: int | None, only: int | None, most: int | None
 ) -> tuple[dict[str, Any], bytes]:
     if lines is not None:
         require_between("lines", lines, 0)
-    paths, jobs = instance.paths, load_config(instance.config_file).jobs
+    paths, jobs = instance.paths, _jobs_of(instance)
     require_known(paths, jobs, name)
     with read_only(paths) as ledger:
         rows = _runs(ledger, name)
-    for newer, (row, attempt) in enumerate(_attempts(rows)):
+    wanted = _attempts(rows) if only is None else [(_with_attempt(rows, name, only), only)]
+    for newer, (row, attempt) in enumerate(wanted):
         path = paths.output_of(row.run_id, attempt)
         if path.exists():
             mask = _mask_of(jobs, row, path)
@@ -64,13 +70,30 @@ def _printed_by(
             fields = {**_run_fields(row), "attempt": attempt, "newer": newer, "path": str(path), "size": size}
             return fields, mask.data(data)
     fields = _run_fields(rows[0]) if rows else {"run_id": None, "job": name, "status": None}
-    return {**fields, "attempt": None, "newer": 0, "path": None, "size": 0}, b""
+    return {**fields, "attempt": only, "newer": 0, "path": None, "size": 0}, b""
+
+
+def _jobs_of(instance: Instance) -> Mapping[str, Job]:
+    """Return the configured jobs; none if the configuration cannot be read, because their secrets are then not known."""
+    found = config_of(instance)
+    return {} if found.unreadable else found.jobs
 
 
 def _attempts(rows: Iterable[RunRow]) -> Iterator[tuple[RunRow, int]]:
     """Yield every attempt of the runs, newest first."""
     for row in rows:
         yield from ((row, attempt) for attempt in range(row.attempt, 0, -1))
+
+
+def _with_attempt(rows: list[RunRow], name: str, attempt: int) -> RunRow:
+    """Return the newest of the runs. Raise UnknownError unless it has this *attempt*."""
+    if not rows:
+        raise UnknownError(f"{name}: it has no attempt {attempt}, because it never ran")
+    count = rows[0].attempt
+    if not 1 <= attempt <= count:
+        has = "1 attempt" if count == 1 else f"attempts 1 to {count}"
+        raise UnknownError(f"{rows[0].run_id}: no attempt {attempt}; the run has {has}")
+    return rows[0]
 
 
 def _run_fields(row: RunRow) -> dict[str, Any]:
@@ -133,15 +156,17 @@ def _tail(path: Path, lines: int | None, most: int | None) -> tuple[bytes, int]:
     return data if lines is None else b"".join(kept[len(kept) - min(lines, len(kept)) :]), size
 
 
-def printed(instance: Instance, run_id: str, start: int = 0) -> dict[str, Any]:
+def printed(instance: Instance, run_id: str, start: int = 0, attempt: int | None = None) -> dict[str, Any]:
     """Return the output of a run after the offset *start*, the new offset as `size`, and whether the run is `running`.
 
-    Secrets are masked. If they are not known, the output is empty until the run has ended. Raise UnknownError if there
-    is no such run.
+    It is the output of the newest attempt, or of this *attempt*. Secrets are masked. If they are not known, the output
+    is empty until the run has ended. Raise UnknownError if there is no such run or attempt.
     """
-    paths, jobs = instance.paths, load_config(instance.config_file).jobs
+    paths, jobs = instance.paths, _jobs_of(instance)
     row = _run(paths, run_id)
-    path = paths.output_of(row.run_id, row.attempt)
+    if attempt is not None:
+        _with_attempt([row], run_id, attempt)
+    path = paths.output_of(row.run_id, attempt or row.attempt)
     running = is_held(path)  # before reading: output of a run that ends in between would be lost
     try:
         mask = _mask_of(jobs, row, path)
@@ -178,14 +203,15 @@ def _after(path: Path, start: int, mask: Mask, *, final: bool) -> tuple[str, int
     return text, begin + len(complete) - len(decoder.getstate()[0])
 
 
-def follow(instance: Instance, run_id: str, start: int = 0) -> Iterator[bytes]:
-    """Yield the output of a run after the offset *start*, with secrets masked, until the run has ended.
+def follow(instance: Instance, run_id: str, start: int = 0, attempt: int | None = None) -> Iterator[bytes]:
+    """Yield the output of a run after the offset *start*, with secrets masked, until the attempt has ended.
 
-    Raise UnknownError if there is no such run, OutputWithheldError if its secrets are not known.
+    It is the newest attempt, or this *attempt*. Raise UnknownError if there is no such run, OutputWithheldError if its
+    secrets are not known.
     """
-    paths, jobs = instance.paths, load_config(instance.config_file).jobs
+    paths, jobs = instance.paths, _jobs_of(instance)
     row = _run(paths, run_id)
-    path = paths.output_of(row.run_id, row.attempt)
+    path = paths.output_of(row.run_id, attempt or row.attempt)
     yield from _mask_of(jobs, row, path).stream(_grown(path, start))
 
 

@@ -8,6 +8,7 @@ from scheduled import clock
 from scheduled.clock import stamp
 from scheduled.config.kept_zone import load_kept
 from scheduled.instance import Instance
+from scheduled.queries.last_known import config_of
 
 if TYPE_CHECKING:
     from scheduled.config.tables import InterfacesTable
@@ -38,7 +39,7 @@ def interfaces(instance: Instance) -> "InterfacesTable":
 
 def now(instance: Instance) -> str:
     """Return the current time (RFC 3339) in the configured zone. Raise ConfigError as `settings` does."""
-    return stamp(int(clock.now()), load_kept(instance).timezone) or ""
+    return stamp(int(clock.now()), config_of(instance).timezone) or ""
 
 
 def handler_names() -> list[str]:

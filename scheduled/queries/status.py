@@ -9,7 +9,7 @@ from scheduled import clock
 from scheduled.actions.registry import handler_of
 from scheduled.clock import stamp
 from scheduled.config.files import Config
-from scheduled.config.kept_zone import load_kept
+from scheduled.core.conditions import in_words
 from scheduled.core.jobs import DEFAULT_CADENCE, Job
 from scheduled.core.keys import JobKey
 from scheduled.core.records import JobRow
@@ -20,6 +20,7 @@ from scheduled.notify.problems import OWNER
 from scheduled.paths import Paths
 from scheduled.queries.describe import written
 from scheduled.queries.jobs import schedule_in_words
+from scheduled.queries.last_known import config_of
 from scheduled.queries.view import View, open_view
 from scheduled.state import directories, snapshot
 from scheduled.state.files import full_or_read_only
@@ -35,7 +36,7 @@ def status(instance: Instance) -> dict[str, Any]:
     """
     paths = instance.paths
     if not exists(paths):
-        return _before_the_first_tick(load_kept(instance), paths)
+        return _before_the_first_tick(config_of(instance), paths)
     with open_view(instance) as (view, ledger):
         found, zone, now = view.config, view.zone, clock.now()
         rows = [_with_next_due(view, row) for row in view.rows.values() if row.job in found.jobs]
@@ -129,7 +130,7 @@ def _problems(ledger: Ledger, ticks: dict[str, Any], failing: Mapping[JobKey, st
         )
         stopped = [f"ticks have stopped: {last}; {_repair(ledger)}"]
     found = [
-        item.condition.text
+        in_words(item.condition)
         for item in ledger.conditions(OWNER)
         if not problems_of_ticks.is_about_failing(item.condition.key)
     ]

@@ -7,7 +7,6 @@ import msgspec
 
 from scheduled import clock
 from scheduled.config.files import Config, known_jobs
-from scheduled.config.kept_zone import load_kept
 from scheduled.core.epochs import open_slots_of
 from scheduled.core.holds import Holds, is_too_late, may_start
 from scheduled.core.jobs import DEFAULT_CADENCE, Job
@@ -17,6 +16,7 @@ from scheduled.core.records import JobRow
 from scheduled.core.runs import JobState, OpenReason
 from scheduled.engine import planning
 from scheduled.instance import Instance
+from scheduled.queries.last_known import config_of
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
@@ -90,9 +90,12 @@ class View(msgspec.Struct, kw_only=True):
         return None if slot is None else may_start(job, key, slot + job.delay, self.pauses)
 
     def job_plan(self, job: Job, key: JobKey) -> JobPlan | None:
-        """Return what the next tick would do with *key*, of *job*, without its gate; None for a disabled job."""
+        """Return what the next tick would do with *key*, of *job*, without its gate; None for a disabled job.
+
+        None too if the configuration cannot be read: then no tick runs anything.
+        """
         job_state = self.job_states.get(key)
-        if job_state is None:
+        if job_state is None or self.config.unreadable:
             return None
         held = job.group in self.busy
         return plan_job(job, job_state, self.now, held=held, holds=self.holds)
@@ -101,7 +104,7 @@ class View(msgspec.Struct, kw_only=True):
 @contextmanager
 def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
     """Yield a view and the read-only ledger behind it. Raise ConfigError if the configuration cannot be read."""
-    found = load_kept(instance)
+    found = config_of(instance)
     now = int(clock.now())
     with read_only(instance.paths) as ledger:
         written = {name: job.enabled for name, job in found.jobs.items()}

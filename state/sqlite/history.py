@@ -18,7 +18,7 @@ _RUN = """
     SELECT run_id, job, target, slot, slots, trigger, attempt, status, reason, retry_at, tick, host,
            claimed_at, started_at, finished_at, duration_ms, exit_code,
            iif(trigger IN ('manual', 'chain'), json_extract(payload, '$.scheduled_for'), NULL),
-           (SELECT name FROM hosts WHERE hosts.host = runs.host), result FROM runs
+           (SELECT name FROM hosts WHERE hosts.host = runs.host), result, parent, step, payload FROM runs
 """
 # The payload of an event about a run names the run. UNION ends the recursion if a payload names a later run.
 _CAUSES = """
@@ -71,9 +71,12 @@ class History:
         ).fetchone()
         return self._run_row(row) if row else None
 
-    def children(self, parent: str, step: int) -> list[RunRow]:
+    def children(self, parent: str, step: int | None = None) -> list[RunRow]:
         """See `History.children`."""
-        rows = self._db.execute(f"{_RUN} WHERE parent = ? AND step = ? ORDER BY claimed_at", (parent, step))
+        rows = self._db.execute(
+            f"{_RUN} WHERE parent = :parent AND step = ifnull(:step, step) ORDER BY claimed_at, rowid",
+            {"parent": parent, "step": step},
+        )
         return [self._run_row(row) for row in rows]
 
     def attempts(self, run_id: str) -> list[AttemptRow]:
@@ -172,8 +175,9 @@ class History:
 
     @staticmethod
     def _run_row(row: tuple[Any, ...]) -> RunRow:
-        *head, result = row
-        return RunRow(**dict(zip(RunRow.__struct_fields__, (*head, _document(result)), strict=True)))
+        fields = dict(zip(RunRow.__struct_fields__, row, strict=True))
+        documents = {"result": _document(fields["result"]), "payload": _document(fields["payload"])}
+        return RunRow(**fields | documents)
 
     def _prune_runs(self, job: str, target: str, last_run: str, before: Instant, keep_runs: int) -> list[str]:
         newest_surplus = self._db.execute(

@@ -54,6 +54,7 @@ READS = [
     ("history", {"job": "broken", "limit": 1}),
     ("history", {"status": "success", "since": "2d"}),
     ("logs", {"name": "greet"}),
+    ("logs", {"name": "greet", "attempt": 1}),
     ("explain", {"job": "yearly"}),
     ("explain", {"job": "broken", "at": "2027-06-01"}),
     ("upcoming", {"job": "yearly", "limit": 3}),
@@ -90,6 +91,7 @@ MISTAKES = [
     ("explain", {"job": "greet", "at": "noon"}),
     ("history", {"since": "yesterday"}),
     ("logs", {"name": "unknown"}),
+    ("logs", {"name": "yearly", "attempt": 1}),
     ("audit", {"after": "never"}),
     ("emit", {"name": "no name", "payload": {}}),
     ("skip", {"job": "yearly", "slot": "2027-01-01T03:30:00+00:00"}),
@@ -205,6 +207,15 @@ def test_the_same_read_has_the_same_answer(world, expected, interface, call):
     assert _answer(interface, call) == answer
     assert not isinstance(answer, str)
     assert _state(world) == state
+
+
+def test_every_interface_shows_a_run_with_its_result_and_its_attempts(world, interface):
+    [run] = world.json("history", "greet")
+    shown = interface.service("one_run", run_id=run["run_id"])
+
+    assert shown == CliInterface(world).service("one_run", run_id=run["run_id"])
+    assert (shown["result"], shown["steps"], shown["parent"]) == (None, None, None)
+    assert [(attempt["attempt"], attempt["has_output"]) for attempt in shown["attempts"]] == [(1, True)]
 
 
 @pytest.mark.parametrize("call", CHANGES, ids=name_of)

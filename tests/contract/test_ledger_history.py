@@ -52,6 +52,22 @@ def test_an_attempt_without_output_and_result_has_neither(ledger):
     assert (row.run_id, row.output, row.result, ledger.attempts("nothing")) == ("run-3600", None, None, [])
 
 
+def test_the_runs_of_a_chain_are_found_by_step_or_all_at_once(ledger):
+    with ledger.transaction():
+        for at, (run_id, step) in enumerate((("r1", 0), ("r2", 1), ("r3", 1001))):
+            claim = a_claim(None, run_id=run_id, trigger="chain", parent="chain-1", step=step)
+            ledger.claim(claim, CLAIMANT, float(at))
+
+    assert [(run.run_id, run.parent, run.step) for run in ledger.children("chain-1")] == [
+        ("r1", "chain-1", 0), ("r2", "chain-1", 1), ("r3", "chain-1", 1001),
+    ]  # fmt: skip
+    assert [[run.run_id for run in ledger.children("chain-1", step)] for step in (0, 1, 2)] == [
+        ["r1"],
+        ["r2"],
+        [],
+    ]
+
+
 def test_history_is_newest_first_and_can_be_limited(ledger):
     with ledger.transaction():
         for at, (run_id, job) in enumerate((("r1", "job"), ("r2", "other"), ("r3", "job"))):

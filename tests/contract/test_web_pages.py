@@ -73,3 +73,144 @@ def test_an_invalid_number_is_refused(world, browser, start):
     answer = browser.get(f"/live/log/{run['run_id']}", params={"from": start})
 
     assert (answer.status_code, "must be a number" in answer.text) == (400, True)
+
+
+# Conditions, chains, attempts
+
+
+def test_the_page_of_incidents_states_the_issues_of_a_workspace(world, connect, sample):
+    sample.inbox("FLOW").write_text("{ torn")
+    world.configure(
+        f'timezone = "UTC"\nworkspace = "{sample.root}"\n'
+        '[jobs.health]\nhandler = "health"\n[jobs.sweep]\nhandler = "mail_cleanup"\n'
+    )
+    world.run("run", "health", "sweep")
+
+    answer = connect("browser").get("/incidents")
+
+    assert (answer.status_code, "DRONE.local.json: 523 lines" in answer.text) == (200, True)
+    assert f"{sample.inbox('FLOW')} cannot be parsed" in answer.text
+
+
+CHAIN = """
+timezone = "UTC"
+[jobs.fetch]
+command = "echo fetched"
+[jobs.parse]
+command = "test -e {root}/whole"
+[jobs.publish]
+command = "echo published"
+[jobs.nightly]
+chain = ["fetch", ["parse"], "publish"]
+"""
+
+
+@pytest.fixture
+def chain(world):
+    """A world with a chain that succeeded yesterday and failed at its second step today."""
+    world.configure(CHAIN.format(root=world.root))
+    (world.root / "whole").touch()
+    world.run("run", "nightly", at="-1d")
+    (world.root / "whole").unlink()
+    world.run("run", "nightly")
+    return world
+
+
+@pytest.mark.usefixtures("chain")
+def test_the_page_of_chains_shows_the_newest_run_of_the_chain_and_not_that_of_each_job(connect):
+    page = connect("browser").get("/chains").text
+
+    assert re.findall(r'<rect class="node (\w*)"', page) == ["success", "failed", ""]
+    assert 'publish</a> <span class="dim">not started</span>' in page
+
+
+def test_the_run_of_a_chain_shows_its_steps_with_their_runs(chain, connect):
+    browser, run = connect("browser"), chain.json("history", "nightly")[0]
+    for path in (f"/runs/{run['run_id']}", "/jobs/nightly"):
+        page = browser.get(path).text
+
+        assert "not started" in page and "exit code 1" in page and 'id="log"' not in page
+        steps = [step["run_id"] for step in run["result"]["steps"][0] + run["result"]["steps"][1]]
+        assert {f"/runs/{run_id}" for run_id in steps} <= links(page)
+        assert browser.get(f"/runs/{steps[0]}").text.count(f"/runs/{run['run_id']}") == 1  # the way back
+
+
+def test_the_page_of_a_run_has_its_attempts_with_their_output_and_its_result(world, connect, sample):
+    world.configure(
+        f'timezone = "UTC"\nworkspace = "{sample.root}"\n[jobs.health]\nhandler = "health"\n'
+        '[jobs.often]\ncron = "* * * * *"\nretry = { max_attempts = 2, delay = "1s", jitter = 0 }\n'
+        f'command = "echo x >> {world.root}/n; echo this is $(wc -l < {world.root}/n); exit 1"\n'
+    )
+    world.run("run", "health")
+    world.run("run")
+    browser = connect("browser")
+    [health], [often] = world.json("history", "health"), world.json("history", "often", "-n", "1")
+    first = f"/runs/{often['run_id']}?attempt=1"
+
+    page = browser.get(f"/runs/{often['run_id']}").text
+
+    assert "this is 2" in page and first in links(page)
+    assert "this is 1" in browser.get(first).text
+    assert browser.get(f"/runs/{often['run_id']}/output.txt?attempt=1").text == "this is 1\n"
+    assert browser.get(f"/runs/{often['run_id']}?attempt=7").status_code == 404
+    assert f"<dd>{health['result']['branches']}</dd>" in browser.get(f"/runs/{health['run_id']}").text
+
+
+# Stop
+
+
+def test_stopping_a_run_that_has_ended_shows_the_run(world, browser):
+    world.run("run", "other")
+    [run] = world.json("history")
+
+    answer = browser.post(
+        f"/runs/{run['run_id']}/stop", headers={"Origin": str(browser.base_url).rstrip("/")}
+    )
+
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/runs/{run['run_id']}")
+    assert browser.post("/runs/nothing/stop").status_code in (403, 404)
+
+
+# A configuration that cannot be read
+
+
+def test_the_pages_show_the_ledger_and_the_error_if_the_configuration_cannot_be_read(chain, connect):
+    browser, [run, *_] = connect("browser"), chain.json("history", "nightly")
+    chain.configure(CHAIN.format(root=chain.root) + "[jobs.torn\n")
+    error = f"{chain.config}: Expected"
+    pages = (
+        "/",
+        "/runs",
+        "/jobs/nightly",
+        f"/runs/{run['run_id']}",
+        "/chains",
+        "/incidents",
+        "/forecast",
+        "/runs?job=nightly",
+    )
+
+    for path in pages:
+        answer = browser.get(path)
+        assert (answer.status_code, answer.text.count(error)) == (200, 1), path
+        assert '/run"' not in answer.text, path  # no button that would be refused
+    assert "nightly" in browser.get("/").text and "not started" in browser.get(pages[3]).text
+    assert browser.get("/api/jobs").status_code == 422
+
+
+def test_no_secret_is_shown_while_the_configuration_that_names_it_cannot_be_read(world, connect, until):
+    world.configure(
+        'timezone = "UTC"\n[jobs.deep]\nenv = { API_TOKEN = "hunter2-hunter2" }\n'
+        'command = "echo $API_TOKEN; until [ -e $HOME/end ]; do sleep 0.1; done"\n'
+    )
+    runner = world.start("run", "deep")
+    [run] = until(lambda: world.json("history", "--status", "running"))
+    world.configure("[torn\n")
+    browser = connect("browser")
+    seen = [
+        browser.get(path).text
+        for path in (f"/runs/{run['run_id']}", "/jobs/deep", f"/live/log/{run['run_id']}?from=0")
+    ]
+    end(runner)
+
+    assert [("hunter2" in text, "Expected" in text) for text in seen[:2]] == [(False, True)] * 2
+    assert "hunter2" not in seen[2] + browser.get(f"/runs/{run['run_id']}").text

@@ -102,7 +102,8 @@ READS = {
     "next_slots": {"limit": 3},
     "audit": {},
     "history": {"job": "greet"},
-    "logs": {"name": "greet"},
+    "show_run": {"run_id": "RUN"},
+    "logs": {"name": "greet", "attempt": 1},
     "incidents": {},
     "dry_run": {},
     "check": {},
@@ -139,7 +140,11 @@ def test_every_tool_is_tested_here_as_a_read_or_as_a_change(agent):
 
 @pytest.mark.parametrize("tool", READS)
 def test_an_agent_may_always_read(agent, tool):
-    agent().ask(tool, **READS[tool])
+    interface, arguments = agent(), READS[tool]
+    if "RUN" in arguments.values():
+        arguments = {"run_id": interface.ask("history")[0]["run_id"]}
+
+    interface.ask(tool, **arguments)
 
 
 @pytest.mark.parametrize("tool", CHANGES)

@@ -29,6 +29,10 @@ command = "echo saved"
 [jobs.a-job-with-quite-a-long-name-that-does-not-fit-on-a-telephone]
 every = "30m"
 command = "exit 3"
+[jobs.retried]
+on = "go"
+command = "echo tried; exit $((SCHEDULED_ATTEMPT == 1))"
+retry = { max_attempts = 2, delay = "1s" }
 [jobs.ticking]
 command = "for i in 1 2 3 4 5 6; do echo line $i; sleep 0.5; done"
 [jobs.nightly]
@@ -53,7 +57,17 @@ def world(tmp_path_factory):
     world = World(tmp_path_factory.mktemp("world"))
     world.configure(JOBS)
     world.run("run", "backup", "a-job-with-quite-a-long-name-that-does-not-fit-on-a-telephone")
+    world.run("run", "nightly")
+    world.run("emit", "go")
+    world.run("run")
     return world
+
+
+@pytest.fixture(scope="module")
+def pages(world):
+    """The paths of PAGES, and of the pages of a run with two attempts and of a chain's run."""
+    runs = [world.json("history", name)[0]["run_id"] for name in ("retried", "nightly")]
+    return [*PAGES, *(f"/runs/{run_id}" for run_id in runs)]
 
 
 @pytest.fixture(scope="module")
@@ -159,12 +173,12 @@ def test_every_page_works_without_javascript(open_page, world, until):
     assert (shown["enabled"], shown["schedule"]) == (True, "at 10:00 every day")
 
 
-@pytest.mark.parametrize("width", [400, 760, 1080, 1600])
-def test_every_page_fits_its_window(open_page, width):
+@pytest.mark.parametrize("width", [320, 400, 760, 1080, 1600])
+def test_every_page_fits_its_window(open_page, pages, width):
     with open_page(viewport={"width": width, "height": 900}) as page:
         origin = page.url.rstrip("/")
         beyond = {}
-        for path in PAGES:
+        for path in pages:
             page.goto(origin + path)
             beyond[path] = page.evaluate("document.documentElement.scrollWidth - innerWidth")
 
@@ -172,12 +186,12 @@ def test_every_page_fits_its_window(open_page, width):
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1600), ("dark", 400)])
-def test_axe_finds_no_accessibility_violations(open_page, scheme, width):
+def test_axe_finds_no_accessibility_violations(open_page, pages, scheme, width):
     found = {}
     # The content security policy does not allow the script of axe
     with open_page(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True) as page:
         origin = page.url.rstrip("/")
-        for path in PAGES:
+        for path in pages:
             page.goto(origin + path)
             violations = Axe().run(page).response["violations"]
             found |= {(path, one["id"]): one["nodes"][0]["html"] for one in violations}
@@ -220,3 +234,98 @@ def test_the_list_of_jobs_shows_changes_made_through_other_interfaces(open_page,
         row = page.get_by_role("listitem").filter(has=page.get_by_role("link", name="ticking", exact=True))
         expect(row.locator(".mark.disabled")).to_be_visible()
     world.run("enable", "ticking")
+
+
+LIVE = """
+timezone = "UTC"
+[jobs.first]
+command = "until [ -e {root}/first ]; do sleep 0.1; done"
+[jobs.second]
+command = "exit 3"
+[jobs.both]
+chain = ["first", "second"]
+[jobs.long]
+command = "echo begun; sleep 60"
+[jobs.timed]
+cron = "0 4 * * *"
+command = "true"
+"""
+
+
+@pytest.fixture
+def live_page(browser, tmp_path, interface_of):
+    """Return a signed-in page of a new world, and the world."""
+    world = World(tmp_path)
+    world.configure(LIVE.format(root=world.root))
+    address = interface_of(world)
+    tab = browser.new_context(viewport={"width": 320, "height": 900})
+    page = tab.new_page()
+    page.set_default_timeout(15_000)
+    page.goto(address)
+    yield page, world
+    tab.close()
+
+
+@pytest.fixture
+def interface_of():
+    """Return a function that starts a server for a world and returns the address that it prints."""
+    started = []
+
+    def start(world):
+        started.append(
+            subprocess.Popen(world.command("web", "--port", "0"), stderr=subprocess.PIPE, text=True)
+        )
+        return re.search(r"http://\S+", started[-1].stderr.readline())[0]
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait()
+        process.stderr.close()
+
+
+def test_the_steps_of_a_chain_are_followed_on_the_page_of_its_run(live_page):
+    page, world = live_page
+    page.get_by_role("link", name="both", exact=True).click()
+    page.get_by_role("button", name="Run now").click()
+    page.get_by_role("link", name="Show the run").click()
+    rows = page.locator("#steps tbody tr")
+    expect(rows).to_contain_text(["running", "not started"])
+
+    (world.root / "first").touch()
+
+    expect(rows).to_contain_text(["success", "failed exit code 3"])
+    expect(page.locator("#state")).to_contain_text("failed")
+    expect(page.locator("#facts")).to_contain_text("step 2 of 2: second failed")
+    expect(page.locator("#poll")).to_contain_text("The run has ended: failed")
+
+
+def test_stop_goes_away_with_the_run_and_an_old_page_leads_to_its_end(live_page):
+    page, world = live_page
+    page.get_by_role("link", name="long", exact=True).click()
+    page.get_by_role("button", name="Run now").click()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    old = page.context.new_page()
+    old.route("**/live/**", lambda route: route.abort())  # a page that is not kept up to date
+    old.goto(page.url)
+
+    world.run("stop", world.json("history", "long")[0]["run_id"])
+
+    expect(page.locator("#poll")).to_contain_text("The run has ended")
+    expect(page.get_by_role("button", name="Stop")).to_have_count(0)
+    old.get_by_role("button", name="Stop").click()
+    expect(old.get_by_role("heading", level=1)).to_contain_text("long-manual-")
+    expect(old.locator("#facts")).to_contain_text("stopped by hand")
+
+
+def test_the_pages_fit_with_the_error_of_a_configuration_that_cannot_be_read(live_page):
+    page, world = live_page
+    world.run("run", "second")
+    world.configure("[torn")
+    origin, beyond = page.url.rstrip("/"), {}
+    for path in ("/", "/runs", "/jobs/second", "/chains", "/forecast", "/incidents"):
+        page.goto(origin + path)
+        expect(page.get_by_role("alert")).to_contain_text(str(world.config))
+        beyond[path] = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+
+    assert {path for path, pixels in beyond.items() if pixels > 0} == set()

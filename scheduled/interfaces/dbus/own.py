@@ -21,7 +21,7 @@ Texts = Annotated[list[str], DBusSignature("as")]
 NAMES = (
     "status", "incidents", "notices", "report", "check", "audit", "settings",
     "jobs", "job", "upcoming", "explain", "forecast", "calendar", "dry_run", "written",
-    "history", "logs", "start", "start_again", "stop", "skip", "emit",
+    "history", "one_run", "logs", "start", "start_again", "stop", "skip", "emit",
     "pause", "resume", "enable", "disable", "add", "edit", "replace", "remove", "install", "uninstall",
 )  # fmt: skip
 QUESTIONS: dict[str, Callable[..., Any]] = {name: getattr(service, name) for name in NAMES}

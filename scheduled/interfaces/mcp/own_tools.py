@@ -13,7 +13,7 @@ class OwnTools:
     """The tools that call a function of `service`."""
 
     NAMES: ClassVar[dict[str, Permission | None]] = {
-        **dict.fromkeys(("explain", "forecast", "next_slots", "audit", "history", "logs", "incidents", "dry_run", "check")),
+        **dict.fromkeys(("explain", "forecast", "next_slots", "audit", "history", "show_run", "logs", "incidents", "dry_run", "check")),
         **dict.fromkeys(("emit", "rerun", "skip", "stop"), "run"),
         **dict.fromkeys(("pause", "resume"), "override"),
     }  # fmt: skip
@@ -53,9 +53,15 @@ class OwnTools:
         """List the newest runs, newest first."""
         return service.history(self._permissions.instance, job, since, status, limit)
 
-    def logs(self, name: schema.Job, lines: schema.Lines = None) -> schema.Document:
+    def show_run(self, run_id: schema.Run) -> schema.Document:
+        """Show a run: its result, its attempts and, for the run of a chain, its steps."""
+        return service.one_run(self._permissions.instance, run_id)
+
+    def logs(
+        self, name: schema.Job, lines: schema.Lines = None, attempt: schema.Attempt = None
+    ) -> schema.Document:
         """Return the output of a run, given its run_id, or of the newest run of a job, given its name."""
-        return service.logs(self._permissions.instance, name, lines)
+        return service.logs(self._permissions.instance, name, lines, attempt)
 
     def incidents(self) -> schema.Documents:
         """List the current incidents."""

@@ -28,6 +28,10 @@ Status = Annotated[
 ]
 Limit = Annotated[int, _described("The maximum number of results.", ge=1, le=1000)]
 Lines = Annotated[int | None, _described("The number of last lines; without it, the whole output.", ge=0)]
+Attempt = Annotated[
+    int | None,
+    _described("The number of an attempt; without it, the newest attempt that printed anything.", ge=1),
+]
 Outages = Annotated[list[str], _described("Outages A..B: spans in which no tick runs.")]
 EventName = Annotated[str, _described("An event's name: letters, digits and _.")]
 Payload = Annotated[dict[str, Any], _described("The data of the event: a JSON object.")]

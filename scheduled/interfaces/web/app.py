@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Scope
 from scheduled.errors import ScheduledError
 from scheduled.instance import Instance
 from scheduled.interfaces.web.api import routes
-from scheduled.interfaces.web.pages import calendar, edit, jobs, login
+from scheduled.interfaces.web.pages import calendar, edit, jobs, live, login, runs
 from scheduled.interfaces.web.pages.templating import HERE
 from scheduled.interfaces.web.responses import RefusedError, refused, status_of
 from scheduled.interfaces.web.security import Guard, ServerAddress
@@ -56,6 +56,8 @@ def create(
         *login.routes(guard),
         *edit.routes(),
         *jobs.routes(),
+        *runs.routes(),
+        *live.routes(),
         *calendar.routes(),
     ]
     app.router.routes += [*routers, Mount("/static", StaticFiles(directory=HERE / "static"))]
@@ -72,7 +74,11 @@ def _error(request: Request, error: Any) -> Response:
 
 
 def _http(request: Request, error: Any) -> Response:
-    detail = "no such page or operation" if error.status_code == 404 else error.detail  # noqa: PLR2004 - Not Found
+    details = {
+        404: "no such page or operation",
+        405: f"this address does not answer {request.method} requests",
+    }
+    detail = details.get(error.status_code, error.detail)
     return refused(request, RefusedError(error.status_code, detail, error.headers))
 
 

@@ -8,16 +8,23 @@ from starlette.responses import RedirectResponse, Response
 
 from scheduled.instance import Instance
 from scheduled.interfaces.permissions import Permissions
-from scheduled.interfaces.web.responses import RefusedError
+from scheduled.interfaces.web.responses import RefusedError, is_rest
 
+READING = ("GET", "HEAD")
 MAX_FIELDS = 100
 # `str.isdecimal` accepts the digits of every script, and `int` raises ValueError for very many digits.
 NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 def instance_of(request: Request) -> Instance:
-    """Return a new Instance, with the configuration and state of this server, for one request."""
-    found: Instance = request.app.state.new_instance()
+    """Return the Instance of this request, with the configuration and state of this server.
+
+    A page that only shows something is made from the ledger if the configuration cannot be read.
+    """
+    if not hasattr(request.state, "instance"):
+        request.state.instance = request.app.state.new_instance()
+        request.state.instance.without_config = request.method in READING and not is_rest(request)
+    found: Instance = request.state.instance
     return found
 
 

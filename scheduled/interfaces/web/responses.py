@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from starlette.requests import Request
@@ -10,6 +11,18 @@ from starlette.responses import Response
 
 from scheduled.errors import BusyError, ConfigError, ForbiddenError, ScheduledError, UnknownError
 
+# The headings of the pages that answer a refused request.
+HEADINGS: dict[int, str] = {
+    HTTPStatus.BAD_REQUEST: "This request is not valid",
+    HTTPStatus.UNAUTHORIZED: "Sign in",
+    HTTPStatus.FORBIDDEN: "This is not allowed",
+    HTTPStatus.NOT_FOUND: "Nothing was found here",
+    HTTPStatus.CONFLICT: "This is not possible at the moment",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many requests in a short time",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "A fault in scheduled",
+    HTTPStatus.SERVICE_UNAVAILABLE: "This is not possible at the moment",
+}
+NOT_DONE = "This cannot be done"  # the heading for every other status
 REST_PATHS = ("/api/", "/v1/")
 PROBLEM = "application/problem+json"
 # Subclasses come before their base classes: the first match decides.
@@ -68,13 +81,20 @@ def refused(request: Request, refusal: RefusedError) -> Response:
         return problem(refusal.status, refusal.detail, refusal.headers)
     from scheduled.interfaces.web.pages.templating import page
 
-    title = HTTPStatus(refusal.status).phrase
     return page(
         request,
         "refused.html",
         status=refusal.status,
         headers=refusal.headers,
-        title=title,
+        title=HEADINGS.get(refusal.status, NOT_DONE),
         detail=refusal.detail,
+        back=_back(request),
         needs_token=refusal.status == HTTPStatus.UNAUTHORIZED,
     )
+
+
+def _back(request: Request) -> str:
+    """Return the path of the page that the refused button is on, a job or a run; otherwise that of the list of jobs."""
+    path = str(request.scope["path"])
+    is_button = request.method == "POST" and path.startswith(("/jobs/", "/runs/"))
+    return quote(path.rpartition("/")[0]) if is_button else "/"

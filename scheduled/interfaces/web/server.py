@@ -44,10 +44,11 @@ class IdleShutdown:
     def count_request(self, scope: Scope, change: int) -> None:
         """Record that a request starts (*change* +1) or ends (-1).
 
-        The polling of an open list of jobs does not restart the idle time: nothing shows that the page is being read.
+        The polling of an open page does not restart the idle time, except for a growing output: nothing shows that the
+        page is being read.
         """
         self.under_way += change
-        if not str(scope["path"]).startswith("/live/jobs"):
+        if not str(scope["path"]).startswith(("/live/jobs", "/live/run/")):
             self.last = self.now()
 
     def seconds_left(self) -> float:
@@ -69,7 +70,7 @@ def run(instance: Instance, options: ListenOptions, *, idle: str, renew: bool) -
 
     Raise ConfigError if the options are not valid, or if the address cannot be used.
     """
-    options = replace(options, names=tuple(service.interfaces(instance).web.hosts))
+    options = replace(options, names=_names(instance))
     sockets.check_certificate(options)
     shutdown = IdleShutdown(_seconds(idle), monotonic)
     _key(instance, renew=renew)
@@ -85,6 +86,15 @@ def run(instance: Instance, options: ListenOptions, *, idle: str, renew: bool) -
     )
     print(announce(server_address, options), file=sys.stderr, flush=True)  # noqa: T201 - the address
     serve(application, options, found, shutdown)
+
+
+def _names(instance: Instance) -> tuple[str, ...]:
+    """Return the names in `[web] hosts`; none, with a message on stderr, if the configuration cannot be read."""
+    try:
+        return tuple(service.interfaces(instance).web.hosts)
+    except ConfigError as error:
+        print(f"scheduled web: {error}; the pages show what the ledger knows", file=sys.stderr, flush=True)  # noqa: T201
+        return ()
 
 
 def url(instance: Instance, options: ListenOptions, *, renew: bool) -> str:

@@ -78,6 +78,10 @@ def _runs(instance: Instance, arguments: Arguments) -> Any:
     return service.history(instance, query.job_id, since=query.since, status=query.status, limit=query.limit)
 
 
+def _logs(instance: Instance, arguments: Arguments) -> Any:
+    return service.logs(instance, arguments.name, arguments.query.lines, arguments.query.attempt)
+
+
 async def _start(instance: Instance, arguments: Arguments) -> Any:
     return {
         "job": arguments.name,
@@ -219,7 +223,7 @@ OPERATIONS: tuple[Operation, ...] = (
         method="GET",
         path="/jobs/{job}/logs",
         summary="Show the output of a job's newest run",
-        call=lambda instance, arguments: service.logs(instance, arguments.name, arguments.query.lines),
+        call=_logs,
         query=schemas.LogsQuery,
         answer=schemas.Logs,
     ),
@@ -252,15 +256,15 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="GET",
         path="/runs/{run}",
-        summary="Show a run",
+        summary="Show a run: its result, its attempts and, for the run of a chain, its steps",
         call=lambda instance, arguments: service.one_run(instance, arguments.name),
-        answer=schemas.Run,
+        answer=schemas.RunAnswer,
     ),
     Operation(
         method="GET",
         path="/runs/{run}/logs",
         summary="Show the output of a run",
-        call=lambda instance, arguments: service.logs(instance, arguments.name, arguments.query.lines),
+        call=_logs,
         query=schemas.LogsQuery,
         answer=schemas.Logs,
     ),

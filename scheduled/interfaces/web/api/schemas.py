@@ -51,9 +51,10 @@ class PeriodQuery(Query, kw_only=True):
 
 
 class LogsQuery(Query, kw_only=True):
-    """The number of last lines; without it, the whole output."""
+    """The number of last lines (without it, the whole output) of an attempt (without it, the newest with output)."""
 
     lines: Annotated[int, msgspec.Meta(ge=0, le=100_000)] | None = None
+    attempt: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
 
 
 class SpanQuery(Query, kw_only=True):
@@ -220,6 +221,43 @@ class Run(msgspec.Struct, kw_only=True):
     result: dict[str, Any] | None
 
 
+class Attempt(msgspec.Struct, kw_only=True):
+    """An attempt of a run that has ended."""
+
+    attempt: int
+    status: str
+    reason: str | None
+    started_at: str | None
+    finished_at: str | None
+    duration_ms: int | None
+    exit_code: int | None
+    has_output: bool
+    result: dict[str, Any] | None
+
+
+class StepRun(msgspec.Struct, kw_only=True):
+    """A job in a step of a chain's run, and its run there; its fields are null if it has not started."""
+
+    job: str
+    target: str | None
+    run_id: str | None
+    status: str | None
+    reason: str | None
+    started_at: str | None
+    finished_at: str | None
+    duration_ms: int | None
+    exit_code: int | None
+    result: dict[str, Any] | None
+
+
+class RunAnswer(Run, kw_only=True):
+    """A run: its attempts that have ended, the chain run that started it, and, for the run of a chain, its steps."""
+
+    parent: str | None
+    attempts: list[Attempt]
+    steps: list[list[StepRun]] | None
+
+
 class Slot(msgspec.Struct, kw_only=True):
     """A future slot, and when it runs."""
 
@@ -343,6 +381,7 @@ class Incident(msgspec.Struct, kw_only=True):
     job: str | None
     target: str | None
     key: str
+    text: str
     since: str
     payload: dict[str, Any]
 

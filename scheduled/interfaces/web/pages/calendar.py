@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from scheduled import service
+from scheduled.instance import Instance
 from scheduled.interfaces.web.pages.templating import page
 from scheduled.interfaces.web.request import instance_of
 from scheduled.interfaces.web.responses import RefusedError
@@ -32,7 +33,7 @@ def forecast(request: Request) -> Response:
     names = [line["name"] for line in service.jobs(instance)]
     if "day" in request.query_params:
         day = _date(request.query_params["day"])
-        runs = service.forecast(instance, _midnight(day), _midnight(day + timedelta(days=1)), job=job)
+        runs = _runs(instance, _midnight(day), _midnight(day + timedelta(days=1)), job)
         return page(
             request,
             "day.html",
@@ -47,7 +48,7 @@ def forecast(request: Request) -> Response:
     first = _date(request.query_params["from"]) if "from" in request.query_params else today
     monday = first - timedelta(days=first.weekday())
     last = monday + timedelta(weeks=WEEKS)
-    runs = service.forecast(instance, max(now, _midnight(monday)), _midnight(last), job=job)
+    runs = _runs(instance, max(now, _midnight(monday)), _midnight(last), job)
     days = _days(runs, [monday + timedelta(days=number) for number in range(7 * WEEKS)])
     return page(
         request,
@@ -61,6 +62,11 @@ def forecast(request: Request) -> Response:
         shown=MAX_JOBS,
         step=timedelta(weeks=WEEKS),
     )
+
+
+def _runs(instance: Instance, first: str, last: str, job: str | None) -> list[dict[str, Any]]:
+    """Return the forecast runs; none if the configuration cannot be read, because no tick runs anything then."""
+    return [] if instance.config_error else service.forecast(instance, first, last, job=job)
 
 
 def _date(text: str) -> date:

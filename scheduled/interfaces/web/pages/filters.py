@@ -1,8 +1,10 @@
 """The template filters: instants, durations and states as text. Instants are RFC 3339 texts with an offset."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from scheduled import clock
 from scheduled.schedules.zones import DAY, HOUR, MINUTE
@@ -79,12 +81,24 @@ def state(word: str | None) -> str:
     return STATES.get(word or "", word or "")
 
 
-FILTERS: dict[str, Callable[..., str]] = {
+def without(result: Mapping[str, Any] | None, *names: str) -> dict[str, Any]:
+    """Return a result without the values of *names*; an empty dict for None."""
+    return {name: value for name, value in (result or {}).items() if name not in names}
+
+
+def as_text(value: Any) -> str:
+    """Return a value of a JSON document as text: a text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
     "moment": moment,
     "full": full,
     "distance": distance,
     "lasting": lasting,
     "state": state,
+    "without": without,
+    "as_text": as_text,
     "date": date,
     "weekday": weekday,
 }

@@ -1,12 +1,11 @@
-"""The pages of jobs, runs, chains and incidents, and the buttons on them. All of them work without JavaScript."""
+"""The pages of jobs, chains and incidents, the list of runs, and the buttons on them. All of them work without JavaScript."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from scheduled import service
@@ -14,14 +13,15 @@ from scheduled.core.runs import UNDER_WAY
 from scheduled.instance import Instance
 from scheduled.interfaces.threads import in_thread
 from scheduled.interfaces.web.pages import svg
+from scheduled.interfaces.web.pages.runs import names_of, newest_run, shown, steps_with_runs
 from scheduled.interfaces.web.pages.templating import page
-from scheduled.interfaces.web.request import form, instance_of, number, path_of, redirect
+from scheduled.interfaces.web.request import form, instance_of, path_of, redirect
 from scheduled.interfaces.web.responses import RefusedError
 
 SHORT_WAIT = 1.0  # seconds after "Run now": most runs have ended by then, and the page shows their result
 NEWEST_RUNS = 25  # on a job's page
+NOTHING_RUNS = "Nothing runs until the configuration can be read."
 MAX_RUNS = 200  # on the page of runs
-POLL_INTERVAL = 0.5  # seconds between two reads of a growing log
 
 
 def routes() -> Iterator[Route]:
@@ -29,14 +29,10 @@ def routes() -> Iterator[Route]:
     for path in ("/", "/daemon"):
         yield Route(path, home)
     yield Route("/live/jobs", live_jobs)
-    yield Route("/live/log/{run}", live_log)
     yield Route("/jobs/{job}", job)
     yield Route("/jobs/{job}/{action}", act, methods=["POST"])
     yield Route("/pause", pause_all, methods=["POST"])
     yield Route("/runs", runs)
-    yield Route("/runs/{run}", run)
-    yield Route("/runs/{run}/output.txt", output)
-    yield Route("/runs/{run}/stop", stop, methods=["POST"])
     yield Route("/chains", chains)
     yield Route("/incidents", incidents)
 
@@ -70,44 +66,23 @@ def _jobs(instance: Instance) -> dict[str, Any]:
 
 def job(request: Request) -> Response:
     """Show a job: its state, its newest output, its runs, its next slots and its settings."""
-    return page(request, "job.html", **_job(instance_of(request), request.path_params["job"]))
+    return page(request, "job.html", on="job", **of_job(instance_of(request), request.path_params["job"]))
 
 
-def _job(instance: Instance, name: str) -> dict[str, Any]:
+def of_job(instance: Instance, name: str) -> dict[str, Any]:
+    """Return the values of the template of a job's page."""
     found = service.job(instance, name)
     history = service.history(instance, name, limit=NEWEST_RUNS)
     return {
         "job": found,
-        "explained": service.explain(instance, name),
+        "names": names_of(instance),
+        "explained": {"sentence": NOTHING_RUNS} if instance.config_error else service.explain(instance, name),
         "recent_results": svg.history_bars(service.recent_statuses(instance, name)[name]),
         "runs": history,
         "durations": svg.durations(history),
-        "log": next((_log(instance, run["run_id"]) for run in history if run["run_id"]), None),
+        **shown(instance, newest_run(history)),
         "upcoming": service.upcoming(instance, name, 10),
     }
-
-
-def _log(instance: Instance, run_id: str, start: int = 0) -> dict[str, Any]:
-    return service.printed(instance, run_id, start)
-
-
-def live_log(request: Request) -> Response:
-    """Return the output of a run from byte offset `from` on, as a fragment; once the run has ended, its result too."""
-    start = number(request.query_params.get("from", "0"))
-    if start is None:
-        raise RefusedError(400, "from: must be a number")
-    instance, run_id = instance_of(request), request.path_params["run"]
-    found = _log(instance, run_id, start)
-    if found["running"]:
-        return page(request, "live_log.html", log=found)
-    # Send the whole output again: it may have been shortened when the run ended.
-    known = _job(instance, found["job"]) if found["job"] in _names(instance) else {}
-    return page(request, "live_log.html", **{**known, "log": _log(instance, run_id)})
-
-
-def _names(instance: Instance) -> list[str]:
-    """Return the names of the jobs that have a page. A run may belong to a job that was removed."""
-    return [line["name"] for line in service.jobs(instance)]
 
 
 async def act(request: Request) -> Response:
@@ -153,43 +128,17 @@ def runs(request: Request) -> Response:
     chosen = {key: request.query_params.get(key, "") for key in ("job", "status")}
     instance = instance_of(request)
     found = service.history(instance, chosen["job"] or None, status=chosen["status"] or None, limit=MAX_RUNS)
-    return page(request, "runs.html", runs=found, chosen=chosen, names=_names(instance))
-
-
-def run(request: Request) -> Response:
-    """Show a run and its output."""
-    instance, run_id = instance_of(request), request.path_params["run"]
-    found, log = service.one_run(instance, run_id), _log(instance, run_id)
-    return page(request, "run.html", run=found, log=log, names=_names(instance))
-
-
-async def output(request: Request) -> Response:
-    """Stream a run's output as plain text until the run ends: a live log that needs no JavaScript."""
-    instance, run_id = instance_of(request), request.path_params["run"]
-    first = await run_in_threadpool(_log, instance, run_id)
-    return StreamingResponse(_growing(instance, first), media_type="text/plain; charset=utf-8")
-
-
-async def _growing(instance: Instance, found: dict[str, Any]) -> AsyncIterator[str]:
-    yield found["output"]
-    while found["running"]:
-        await asyncio.sleep(POLL_INTERVAL)
-        found = await run_in_threadpool(_log, instance, found["run_id"], found["size"])
-        yield found["output"]
-
-
-async def stop(request: Request) -> Response:
-    """Stop a running run and redirect to its page."""
-    run_id = request.path_params["run"]
-    await run_in_threadpool(service.stop, instance_of(request), run_id)
-    return redirect(f"/runs/{run_id}")
+    return page(request, "runs.html", runs=found, chosen=chosen, names=names_of(instance))
 
 
 def chains(request: Request) -> Response:
     """Show every chain with a diagram."""
     instance = instance_of(request)
-    statuses = {line["name"]: line["last_status"] for line in service.jobs(instance)}
-    found = [(chain, svg.chain(chain["steps"], statuses)) for chain in service.chains(instance)]
+    found = []
+    for chain in service.chains(instance):
+        run = newest_run(service.history(instance, chain["name"], limit=NEWEST_RUNS))
+        steps = steps_with_runs(chain["steps"], run["result"]["steps"] if run and run["result"] else [])
+        found.append((chain, run, steps, svg.chain(steps)))
     return page(request, "chains.html", chains=found)
 
 
@@ -201,5 +150,5 @@ def incidents(request: Request) -> Response:
         "incidents.html",
         incidents=service.incidents(instance),
         notices=service.notices(instance),
-        names=_names(instance),
+        names=names_of(instance),
     )

@@ -109,18 +109,21 @@ class ChainPicture(msgspec.Struct, frozen=True):
     height: float
 
 
-def chain(steps: Sequence[Sequence[str]], statuses: Mapping[str, str | None]) -> ChainPicture:
-    """Return the diagram of a chain, from left to right: one column for each step, with the jobs that run in parallel."""
+def chain(steps: Sequence[Sequence[Mapping[str, Any]]]) -> ChainPicture:
+    """Return the diagram of a chain, from left to right: one column for each step, with the jobs that run in parallel.
+
+    A job has its name as `job`, and in `status` that of its run in the chain's run, or None.
+    """
     tallest = max(len(step) for step in steps)
     columns: list[list[Node]] = []
     x = 1.0
     for step in steps:
-        width = max(len(name) for name in step) * LETTER + 2 * PADDING
+        width = max(len(entry["job"]) for entry in step) * LETTER + 2 * PADDING
         top = (tallest - len(step)) * ROW / 2 + 1
         columns.append(
             [
-                Node(name, x, top + row * ROW, width, NODE_HIGH, statuses.get(name) or "")
-                for row, name in enumerate(step)
+                Node(entry["job"], x, top + row * ROW, width, NODE_HIGH, entry["status"] or "")
+                for row, entry in enumerate(step)
             ]
         )
         x += width + COLUMN_GAP

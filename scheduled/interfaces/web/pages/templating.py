@@ -37,6 +37,11 @@ def page(
     **content: Any,
 ) -> HTMLResponse:
     """Return the response with *template* rendered with *content*."""
-    shared = {"path": request.scope["path"], "exposed": request.scope.get("exposed", False)}
+    instance = getattr(request.state, "instance", None)
+    shared = {
+        "path": request.scope["path"],
+        "exposed": request.scope.get("exposed", False),
+        "config_error": instance.config_error if instance else "",
+    }
     text = environment().get_template(template).render(shared | content)
     return HTMLResponse(text, status_code=status, headers=dict(headers or {}))

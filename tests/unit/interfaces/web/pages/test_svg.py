@@ -41,7 +41,10 @@ def test_durations_are_drawn_to_scale_and_oldest_first():
 
 
 def test_in_a_chain_every_job_is_connected_to_all_jobs_of_the_next_step():
-    drawn = svg.chain([["a"], ["b", "c"], ["d"]], {"b": "failed"})
+    steps = [["a"], ["b", "c"], ["d"]]
+    runs = [[{"job": job, "status": "failed" if job == "b" else None} for job in step] for step in steps]
+
+    drawn = svg.chain(runs)
 
     assert [node.name for node in drawn.nodes] == ["a", "b", "c", "d"]
     assert [node.status for node in drawn.nodes] == ["", "failed", "", ""]

@@ -1,0 +1,55 @@
+"""The configuration that a query reads; if it cannot be read, what the ledger knows of it."""
+
+from scheduled.clock import local_zone
+from scheduled.config.files import Config
+from scheduled.config.kept_zone import load_kept
+from scheduled.core.jobs import Action, Job, Jobs
+from scheduled.core.records import JobRow
+from scheduled.errors import ConfigError
+from scheduled.instance import Instance
+from scheduled.schedules.schedule import Schedule
+from scheduled.state.open import read_only
+
+UNKNOWN = "not known: the configuration cannot be read"
+
+
+def config_of(instance: Instance) -> Config:
+    """Return the configuration, or, if it cannot be read, the jobs in the ledger if `instance.without_config` is set.
+
+    Set `instance.config_error` in the second case. Raise ConfigError if the configuration cannot be read otherwise.
+    """
+    try:
+        return load_kept(instance)
+    except ConfigError as error:
+        if not instance.without_config:
+            raise
+        instance.config_error = str(error)
+    return _from_ledger(instance)
+
+
+def _from_ledger(instance: Instance) -> Config:
+    with read_only(instance.paths) as ledger:
+        rows = ledger.job_rows()
+    zone = next((row.schedules[0].zone for row in rows if row.schedules), local_zone())
+    return Config(
+        path=instance.config_file,
+        timezone=zone,
+        workspace=None,
+        max_parallel=1,
+        max_runs=None,
+        max_minutes=None,
+        max_sessions=None,
+        keep_days=0,
+        keep_runs=0,
+        sender="",
+        jobs=Jobs({row.job: _job(row, zone) for row in rows}),
+        problems=[instance.config_error],
+        warnings=[],
+        unreadable=True,
+    )
+
+
+def _job(row: JobRow, zone: str) -> Job:
+    schedules = row.schedules or (Schedule("manual", zone=zone),)
+    action = Action("command", line=UNKNOWN)
+    return Job(name=row.job, schedules=schedules, action=action, source=UNKNOWN, enabled=bool(row.schedules))

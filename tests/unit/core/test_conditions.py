@@ -1,0 +1,21 @@
+"""A condition as a text for people."""
+
+import pytest
+
+from scheduled.core.conditions import Condition, in_words
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        ({"text": "ticks have stopped"}, "ticks have stopped"),
+        ({"branch": "DRONE", "issue": "no inbox", "line": "no inbox"}, "DRONE: no inbox"),
+        ({"branch": "drone", "line": "DRONE.local.json: 523 lines"}, "DRONE.local.json: 523 lines"),
+        ({"branch": "A", "what": "unreadable", "problem": "A: inbox cannot be parsed"}, "A: inbox cannot be parsed"),
+        ({"branch": "FLOW", "file_name": "x", "line_count": 702, "threshold": 600}, "the:key: line count 702, threshold 600"),
+        ({"text": ""}, "the:key"),
+        ({}, "the:key"),
+    ],
+)  # fmt: skip
+def test_a_condition_of_every_handler_has_words(payload, words):
+    assert in_words(Condition(key="the:key", group="g", payload=payload)) == words
