@@ -90,7 +90,8 @@ def tick(
         result.unrecorded = dispatcher.follow(ledger)
         undelivered = outbox.deliver(ledger, runtime.route, int(clock.now()))
         pruning.prune(runtime, ledger, clock.now())
-        news = [*result.unrecorded, *undelivered]
+        disabled = problems.failed_while_disabled(runtime.config.jobs, result.events)
+        news = [*result.unrecorded, *undelivered, *disabled]
         untaken = dispatcher.untaken
         waiting, result.held_back = unended.chains(ledger, requested)
         result.problems = waiting + _finish(runtime, ledger, gates, news, only=only, untaken=untaken)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from scheduled.core.conditions import Condition, in_words
+from scheduled.core.events import Event
 from scheduled.core.jobs import Jobs
 from scheduled.core.judgement import decides_health
 from scheduled.core.keys import JobKey, read_label
@@ -49,9 +50,26 @@ def failing(ledger: Ledger, jobs: Jobs) -> dict[JobKey, str]:
             continue
         status, run = _newest(ledger, row)
         if status in FAILED:
-            reason = f": {run.reason}" if run is not None and run.reason else ""
-            found[row.key] = f"{row.key.display_name}: {status}{reason} (scheduled logs {row.job})"
+            found[row.key] = _failed(row.key, str(status), run.reason if run is not None else "")
     return found
+
+
+def failed_while_disabled(jobs: Jobs, events: Iterable[Event]) -> list[str]:
+    """Return a text for each disabled job that failed according to *events*: the user started it, and gets an answer."""
+    payloads = [event.payload for event in events if event.name == "job_failed"]
+    return [
+        _failed(
+            JobKey(str(payload["job"]), str(payload.get("target", ""))),
+            str(payload["status"]),
+            str(payload["reason"]),
+        )
+        for payload in payloads
+        if payload["job"] in jobs and not jobs[str(payload["job"])].enabled
+    ]
+
+
+def _failed(key: JobKey, status: str, reason: str) -> str:
+    return f"{key.display_name}: {status}{f': {reason}' if reason else ''} (scheduled logs {key.job})"
 
 
 def _newest(ledger: Ledger, row: JobRow) -> tuple[str | None, RunRow | None]:
