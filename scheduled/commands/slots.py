@@ -60,6 +60,7 @@ def _skip_open(runtime: Runtime, name: str, slot: Instant | None, *, dry_run: bo
         "skipped": found.count if found else 0,
         "first": stamp(found.first if found else None, runtime.zone),
         "last": stamp(found.last if found else None, runtime.zone),
+        "dry_run": dry_run,
     }
 
 

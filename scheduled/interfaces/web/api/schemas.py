@@ -266,6 +266,7 @@ class OverrideAnswer(msgspec.Struct, kw_only=True):
     job: str
     enabled: bool
     changed: bool
+    dry_run: bool
 
 
 class Paused(msgspec.Struct, kw_only=True):
@@ -273,6 +274,7 @@ class Paused(msgspec.Struct, kw_only=True):
 
     job: str | None
     paused: bool
+    dry_run: bool
 
 
 class Edited(msgspec.Struct, kw_only=True):
@@ -360,6 +362,7 @@ class Skipped(msgspec.Struct, kw_only=True):
     skipped: int
     first: str | None
     last: str | None
+    dry_run: bool
 
 
 class Stopped(msgspec.Struct, kw_only=True):
