@@ -49,7 +49,7 @@ class Dispatcher:
         self.claimant = claimant
         self._follow_ups = FollowUps(runtime, now, only)
         self._results = runtime.paths.results_of(claimant.tick)
-        self._worked = False
+        self.claimed: list[Claim] = []  # the runs of this tick, in the order of their claims
         self._claims: dict[str, Claim] = {}
         self._waiting: list[Claim] = []  # not submitted before the transaction that claims them is committed
         self._pending: list[Record] = []
@@ -90,7 +90,7 @@ class Dispatcher:
         """Claim and begin *starts*, and the runs that they request, such as the steps of a chain."""
         now = clock.now()
         taken = [start.claim for start in claims.take(ledger, starts, self.claimant, now)]
-        self._worked = self._worked or bool(taken)
+        self.claimed += taken
         requested = [self._begin(ledger, claim, now) for claim in taken]
         if any(requested):
             self._take(
@@ -141,7 +141,7 @@ class Dispatcher:
         Return one line for each run that could not be started or recorded. SIGTERM and SIGINT stop the jobs.
         SIGKILL ends only this process: the jobs keep running, and the next tick loads their results.
         """
-        if self._supervisor is not None and self._worked:
+        if self._supervisor is not None and self.claimed:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: self._stop())
             try:
@@ -161,7 +161,7 @@ class Dispatcher:
         if self._supervisor is not None:
             self._supervisor.close()
             self._supervisor = None
-        if not self._worked:
+        if not self.claimed:
             with suppress(OSError):  # the next tick removes it
                 self._results.unlink(missing_ok=True)
 

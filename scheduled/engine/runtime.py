@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 class Runtime:
     """The configuration, paths, bus and log of one invocation, and the problems that it found.
 
-    *claimed* is called when the runs of a tick are claimed. *unrecorded* becomes True if something could not
-    be recorded.
+    *claimed* is called with the ids of a tick's runs when they are claimed. *unrecorded* becomes True if
+    something could not be recorded.
     """
 
     def __init__(self, config_file: Path, state: Path) -> None:
@@ -44,7 +44,7 @@ class Runtime:
         self.log = Log(log_path(state, self.config.workspace), self.config.timezone)
         self.problems: list[str] = []
         self.unrecorded = False
-        self.claimed: Callable[[], None] | None = None
+        self.claimed: Callable[[Sequence[str]], None] | None = None
         self.bus = Bus(self.problems.append)
         self.bus.subscribe(Event, self._log_event)
         self.bus.subscribe(Event, Announcer(self.config.timezone))

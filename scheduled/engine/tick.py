@@ -65,7 +65,8 @@ def tick(
             requested, result.busy = claims.manual_starts(ledger, runtime.config, manual, claimant, int(now))
             able = dispatcher.take(ledger, [*due, *requested], gates)
         if runtime.claimed is not None and able and (requested or not manual):
-            runtime.claimed()  # from here on the request can't be refused: a waiting caller may return
+            # From here on the request can't be refused: a waiting caller may return.
+            runtime.claimed(_run_ids(dispatcher, requested))
         intake.publish(runtime, collected)
         result.unrecorded = dispatcher.follow(ledger)
         undelivered = outbox.deliver(ledger, runtime.route, int(clock.now()))
@@ -85,6 +86,12 @@ def _due(
     if only is None:
         ledger.remember("planned", str(int(now)))  # slots after this instant belong to later ticks
     return found.starts
+
+
+def _run_ids(dispatcher: Dispatcher, requested: Sequence[Start]) -> list[str]:
+    """Return the ids of the claimed runs for the *requested* starts; without one, of all claimed runs."""
+    keys = {start.claim.key for start in requested}
+    return [claim.run_id for claim in dispatcher.claimed if not keys or claim.key in keys]
 
 
 def _name(now: float) -> str:

@@ -110,12 +110,13 @@ def test_a_call_of_run_job_starts_the_service_and_a_run(runtime, until):
 
 def test_a_long_run_does_not_block_other_calls(interface, until):
     started = time.monotonic()
-    assert interface.bot("run_job", "s", "sleeper")["success"]
+    answer = interface.bot("run_job", "s", "sleeper")
+    assert answer["success"]
     assert interface.bot("list_jobs")
     assert time.monotonic() - started < 10
 
     running = until(lambda: interface.ask("history", status="running"))[0]
-    assert running["job"] == "sleeper"
+    assert (running["job"], running["run_id"]) == ("sleeper", answer["run_id"])
     interface.ask("stop", run_id=running["run_id"])
 
 

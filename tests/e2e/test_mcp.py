@@ -176,17 +176,21 @@ def test_the_command_line_sees_a_change_of_an_agent_at_once(agent, world):
 
 
 def test_a_call_waits_for_its_run_and_returns_the_result(agent):
-    done = agent("run").ask("cron_run_now", name="greet")
+    interface = agent("run")
+    done = interface.ask("cron_run_now", name="greet")
 
+    assert done["run_id"] == interface.ask("history")[0]["run_id"]
     assert done["over"] and done["result"]["runs"][0]["status"] == "success"
 
 
 def test_a_long_run_does_not_block_other_calls(agent, until):
     interface = agent("run")
 
-    assert interface.ask("cron_run_now", name="sleeper", wait_seconds=0) == {"over": False, "result": None}
+    started = interface.ask("cron_run_now", name="sleeper", wait_seconds=0)
+    run_id = started["run_id"]
+    assert started == {"run_id": run_id, "run_ids": [run_id], "over": False, "result": None}
     running = until(lambda: interface.ask("history", status="running"))[0]
-    assert running["job"] == "sleeper"
+    assert (running["job"], running["run_id"]) == ("sleeper", run_id)
     interface.ask("stop", run_id=running["run_id"])
 
 

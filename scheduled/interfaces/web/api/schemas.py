@@ -253,9 +253,14 @@ class Logs(msgspec.Struct, kw_only=True):
 
 
 class Started(msgspec.Struct, kw_only=True):
-    """A requested run; once it is over, *result* is the document that `run --json` prints."""
+    """A requested run; once it is over, *result* is the document that `run --json` prints.
+
+    *run_id* is null as long as the gates of other jobs are evaluated. *run_ids* has the same id.
+    """
 
     job: str
+    run_id: str | None
+    run_ids: list[str]
     over: bool
     result: dict[str, Any] | None
 
