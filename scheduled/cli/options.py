@@ -1,6 +1,5 @@
 """The options that several commands share."""
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial, wraps
