@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from scheduled.commands.runs import daily_report, dry_run_of_report, dry_run_of_rerun, rerun, run
     from scheduled.commands.slots import skip
     from scheduled.commands.stop import stop
+    from scheduled.commands.tasks import add_task
     from scheduled.commands.trial import attempt
     from scheduled.config.aliases import together
     from scheduled.instance import Instance
@@ -48,10 +49,12 @@ if TYPE_CHECKING:
     from scheduled.queries.report import report
     from scheduled.queries.settings import handler_names, interfaces, now, settings
     from scheduled.queries.status import status
+    from scheduled.queries.tasks import tasks
 
 __all__ = [
     "Instance",
     "add",
+    "add_task",
     "apply",
     "as_printed",
     "attempt",
@@ -101,6 +104,7 @@ __all__ = [
     "start_again",
     "status",
     "stop",
+    "tasks",
     "together",
     "uninstall",
     "upcoming",
@@ -135,6 +139,8 @@ _MODULES = {  # the module of each name, relative to the package
     **dict.fromkeys(
         ("add", "edit", "replace", "written", "remove", "apply", "executable_keys"), "commands.definitions"
     ),
+    "add_task": "commands.tasks",
+    "tasks": "queries.tasks",
     "together": "config.aliases",
     **dict.fromkeys(("install", "uninstall"), "commands.install"),
     **dict.fromkeys(("backup", "restore"), "commands.backup"),

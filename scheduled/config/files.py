@@ -26,7 +26,10 @@ LONGEST = 10_000_000  # bytes: about 50,000 jobs
 
 
 class Config(msgspec.Struct, kw_only=True):
-    """A loaded configuration. *jobs* holds the valid jobs, *problems* a message for each other one."""
+    """A loaded configuration. *jobs* holds the valid jobs, *problems* a message for each other one.
+
+    *tables* holds the tables of all jobs, valid or not, as they are written, and *settings* all other tables.
+    """
 
     path: Path
     timezone: str
@@ -42,6 +45,8 @@ class Config(msgspec.Struct, kw_only=True):
     problems: list[str]
     warnings: list[str]
     interfaces: InterfacesTable = msgspec.field(default_factory=InterfacesTable)
+    tables: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
 
     def override(self, overrides: Mapping[JobKey, bool]) -> None:
         """Set `enabled` of jobs to the user's overrides. Overrides of single targets are ignored here."""
@@ -76,11 +81,13 @@ def load_config(path: Path, drafts: Drafts = MappingProxyType({})) -> Config:
         jobs=Jobs(),
         problems=[],
         warnings=warnings,
+        settings={key: value for key, value in tables.items() if key != "jobs"},
     )
     _defaults(path, settings)
     if "\0" in (settings.workspace or ""):
         raise ConfigError(f"{path}: workspace: contains a NUL character; write the path without it")
     for source, name, table in _job_tables(path, settings, config, drafts):
+        config.tables.setdefault(name, table)
         _add_job(config, source, name, table, settings.defaults)
     _drop_unresolvable(config)
     config.problems[:] = map(printable, config.problems)  # a file name may hold bytes that are not text

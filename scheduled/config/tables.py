@@ -74,6 +74,7 @@ class JobTable(DefaultsTable, forbid_unknown_fields=True, kw_only=True):
     """[jobs.NAME], without the keys of schedules (`schedules.kinds`) and actions (`job_table` adds these)."""
 
     description: str = ""
+    labels: dict[str, str] = {}
     on: str | None = None
     where: dict[str, str | int | float | bool] = {}
     after: list[str] = []

@@ -105,7 +105,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     *on_interrupted* is `rerun`, `skip`, `ask`, or a command that exits with 0 if the work was done before the
     interruption. *on* is the event that starts the job if the event's payload contains *where*. A due slot
     waits until the jobs in *after* have finished. *warnings* are warnings about settings that are valid, but
-    probably not intended.
+    probably not intended. *labels* are texts for other programs.
     """
 
     name: str
@@ -113,6 +113,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     action: Action
     source: str = ""
     description: str = ""
+    labels: dict[str, str] = {}
     enabled: bool = True
     priority: Priority = "medium"
     catch_up: CatchUp = "latest"

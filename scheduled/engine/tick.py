@@ -59,6 +59,7 @@ def tick(
         gates = planning.check_gates(ledger, runtime.config, int(now), manual)
         with ledger.transaction():
             ledger.saw_host(claimant.host, runtime.host_name, now)
+            ledger.remember("tick_count", str(int(ledger.meta("tick_count") or 0) + 1))
             collected = intake.collect(ledger, runtime, claimant, gates, now)
             planning.register(ledger, runtime.config, int(now))
             due = _due(ledger, runtime, now, gates, only)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from scheduled import service
-from scheduled.errors import ForbiddenError
+from scheduled.errors import ConfigError, ForbiddenError
 from scheduled.instance import Instance
 
 Permission = Literal["run", "override", "add"]
@@ -46,6 +46,26 @@ class Permissions:
         keys = service.executable_keys(definition)
         if keys and not self.may_write_commands:
             raise self._refused(f"change what is executed ({', '.join(keys)})", f"{self._key} = true")
+
+    def signed(self, definition: Mapping[str, Any], **labels: str) -> dict[str, Any]:
+        """Return the *definition* of a new job with *labels*, and with the name of the interface that adds it."""
+        given = definition.get("labels")
+        if given is not None and not isinstance(given, Mapping):
+            raise ConfigError(f"labels: must be an object, got {given!r}")
+        return {**definition, "labels": {**(given or {}), **labels, "added_by": self._interface}}
+
+    def has_added(self, job: str) -> bool:
+        """Return whether the interface added *job*. Raise UnknownError if there is no such job."""
+        labels = service.written(self.instance, job).get("labels")
+        return isinstance(labels, Mapping) and labels.get("added_by") == self._interface
+
+    def need_own(self, job: str) -> None:
+        """Raise ForbiddenError unless the interface added *job*."""
+        if not self.has_added(job):
+            raise ForbiddenError(
+                f"{job}: the interface {self._interface} did not add this job, so it may not remove it; "
+                f"use `scheduled remove {job}`"
+            )
 
     def _setting(self, key: str) -> Any:
         return getattr(getattr(service.interfaces(self.instance), self._interface), key)

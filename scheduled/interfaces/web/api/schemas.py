@@ -107,6 +107,7 @@ class ChangeBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The keys of a job to change; null removes a key."""
 
     description: Line | None = None
+    labels: dict[str, str] | None = None
     cron: Line | None = None
     every: Interval | None = None
     at: Line | None = None
@@ -305,9 +306,10 @@ class Status(msgspec.Struct, kw_only=True):
     uptime_seconds: int
     job_count: int
     next_job: dict[str, Any] | None
-    last_execution: str | None
+    last_execution: dict[str, Any] | None
     stats: dict[str, Any]
     jobs: list[dict[str, Any]]
+    queue: dict[str, Any]
     undelivered: int
     paused: dict[str, str | None]
 
