@@ -54,14 +54,10 @@ class Permissions:
             raise ConfigError(f"labels: must be an object, got {given!r}")
         return {**definition, "labels": {**(given or {}), **labels, "added_by": self._interface}}
 
-    def has_added(self, job: str) -> bool:
-        """Return whether the interface added *job*. Raise UnknownError if there is no such job."""
-        labels = service.written(self.instance, job).get("labels")
-        return isinstance(labels, Mapping) and labels.get("added_by") == self._interface
-
     def need_own(self, job: str) -> None:
-        """Raise ForbiddenError unless the interface added *job*."""
-        if not self.has_added(job):
+        """Raise ForbiddenError unless the interface added *job*, UnknownError if there is no such job."""
+        labels = service.written(self.instance, job).get("labels")
+        if not isinstance(labels, Mapping) or labels.get("added_by") != self._interface:
             raise ForbiddenError(
                 f"{job}: the interface {self._interface} did not add this job, so it may not remove it; "
                 f"use `scheduled remove {job}`"
