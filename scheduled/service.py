@@ -29,11 +29,14 @@ if TYPE_CHECKING:
     from scheduled.commands.install import install, uninstall
     from scheduled.commands.overrides import disable, enable, pause, resume
     from scheduled.commands.runs import daily_report, dry_run_of_report, dry_run_of_rerun, rerun, run
+    from scheduled.commands.settings import executable_settings, set_section
     from scheduled.commands.slots import skip
+    from scheduled.commands.snapshot import write_state
     from scheduled.commands.stop import stop
     from scheduled.commands.tasks import add_task
     from scheduled.commands.trial import attempt
     from scheduled.config.aliases import together
+    from scheduled.config.edit_settings import nested
     from scheduled.instance import Instance
     from scheduled.queries.audit import audit
     from scheduled.queries.calendar import calendar
@@ -47,7 +50,7 @@ if TYPE_CHECKING:
     from scheduled.queries.logs import as_printed, follow, logs, printed
     from scheduled.queries.preview import preview
     from scheduled.queries.report import report
-    from scheduled.queries.settings import handler_names, interfaces, now, settings
+    from scheduled.queries.settings import handler_names, interfaces, now, section, settings
     from scheduled.queries.status import status
     from scheduled.queries.tasks import tasks
 
@@ -73,6 +76,7 @@ __all__ = [
     "emit",
     "enable",
     "executable_keys",
+    "executable_settings",
     "explain",
     "follow",
     "forecast",
@@ -84,6 +88,7 @@ __all__ = [
     "job",
     "jobs",
     "logs",
+    "nested",
     "notices",
     "now",
     "one_run",
@@ -98,6 +103,8 @@ __all__ = [
     "restore",
     "resume",
     "run",
+    "section",
+    "set_section",
     "settings",
     "skip",
     "start",
@@ -108,6 +115,7 @@ __all__ = [
     "together",
     "uninstall",
     "upcoming",
+    "write_state",
     "written",
 ]
 
@@ -125,7 +133,7 @@ _MODULES = {  # the module of each name, relative to the package
     "audit": "queries.audit",
     **dict.fromkeys(("incidents", "notices"), "queries.incidents"),
     "report": "queries.report",
-    **dict.fromkeys(("settings", "interfaces", "now", "handler_names"), "queries.settings"),
+    **dict.fromkeys(("settings", "section", "interfaces", "now", "handler_names"), "queries.settings"),
     "check": "queries.check",
     **dict.fromkeys(
         ("run", "daily_report", "dry_run_of_report", "rerun", "dry_run_of_rerun"), "commands.runs"
@@ -133,6 +141,8 @@ _MODULES = {  # the module of each name, relative to the package
     **dict.fromkeys(("start", "start_again"), "commands.background"),
     "stop": "commands.stop",
     "skip": "commands.slots",
+    **dict.fromkeys(("set_section", "executable_settings"), "commands.settings"),
+    "write_state": "commands.snapshot",
     "attempt": "commands.trial",
     "emit": "commands.events",
     **dict.fromkeys(("pause", "resume", "enable", "disable"), "commands.overrides"),
@@ -142,6 +152,7 @@ _MODULES = {  # the module of each name, relative to the package
     "add_task": "commands.tasks",
     "tasks": "queries.tasks",
     "together": "config.aliases",
+    "nested": "config.edit_settings",
     **dict.fromkeys(("install", "uninstall"), "commands.install"),
     **dict.fromkeys(("backup", "restore"), "commands.backup"),
 }

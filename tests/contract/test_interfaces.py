@@ -66,7 +66,9 @@ READS = [
     ("incidents", {}),
     ("notices", {}),
 ]
-MCP = {"added_by": "mcp"}  # the label that the interface for agents writes, and without which it removes no job
+MCP = {
+    "added_by": "mcp"
+}  # the label that the interface for agents writes, and without which it removes no job
 CHANGES = [
     ("disable", {"jobs": ["yearly"]}),
     ("enable", {"jobs": ["yearly"]}),

@@ -1,6 +1,6 @@
 """The D-Bus interface com.aiworkflow.BotCron, compatible with its existing clients. Answers are JSON texts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -17,7 +17,6 @@ from scheduled.interfaces.dbus.caller import (
     bind,
     boolean,
     computed_property,
-    parse_arguments,
     text,
 )
 from scheduled.interfaces.permissions import Permissions
@@ -27,6 +26,8 @@ SUCCESS = {"success": True}
 TwoTexts = Annotated[tuple[str, str], DBusSignature("ss")]
 ThreeTexts = Annotated[tuple[str, str, str], DBusSignature("sss")]
 DEFAULT_LIMIT = 20
+SCHEDULES = "schedules"  # the section of the scheduler itself
+JOB = "jobs."  # before the name of a job: its section
 
 
 async def run_job(instance: Instance, job_name: str) -> dict[str, Any]:
@@ -55,38 +56,56 @@ def get_history(
 
 
 def get_config(instance: Instance, section: str, key: str = "") -> Any:
-    """Return a section of the configuration, or one key of it: `schedules` (the scheduler) or `jobs.NAME` (a job)."""
+    """Return a section of the configuration, or one key of it; a key with dots names a value in inner tables.
+
+    The sections are `schedules` (the scheduler), `jobs`, `jobs.NAME`, the tables of scheduled.toml, and "" for its top
+    level.
+    """
     found = _section(instance, section)
-    if not key:
-        return found
-    if key not in found:
-        raise ConfigError(f"{section}: no key {key!r}; its keys are {', '.join(found) or 'none'}")
-    return found[key]
+    for part in key.split(".") if key else ():
+        if not isinstance(found, Mapping) or part not in found:
+            keys = ", ".join(found) if isinstance(found, Mapping) else ""
+            raise ConfigError(f"{section}: no key {key!r}; its keys are {keys or 'none'}")
+        found = found[part]
+    return found
 
 
-def _section(instance: Instance, section: str) -> Mapping[str, Any]:
-    if section == "schedules":
-        found = service.status(instance)
-        return {"enabled": "*" not in found["paused"], "timezone": service.settings(instance)["timezone"],
+def _section(instance: Instance, section: str) -> Any:
+    if section == SCHEDULES:
+        status = service.status(instance)
+        return {"enabled": "*" not in status["paused"], "timezone": service.settings(instance)["timezone"],
                 "jobs": [job["name"] for job in service.jobs(instance)]}  # fmt: skip
-    return service.written(instance, _job(section))
-
-
-def _job(section: str) -> str:
-    head, dot, name = section.partition(".")
-    if head != "jobs" or not dot:
-        raise ConfigError(f"no such section: {section!r}; use schedules or jobs.NAME")
-    return name
+    if section == "jobs":
+        return {job["name"]: service.written(instance, job["name"]) for job in service.jobs(instance)}
+    if section.startswith(JOB):
+        return service.written(instance, section.removeprefix(JOB))
+    return service.section(instance, section)
 
 
 def update_config(instance: Instance, section: str, key: str, value: Any) -> dict[str, Any]:
-    """Set a key of a job (`null` removes it), or `enabled` of the scheduler."""
-    if (section, key) == ("schedules", "enabled"):
+    """Set a key of a section (`null` removes it), or with an empty key several keys at once.
+
+    `enabled` of `schedules` begins or ends a pause of all jobs.
+    """
+    if (section, key) == (SCHEDULES, "enabled"):
         return toggle_scheduler(instance, value)
-    changes = {key: _value(value)}
-    name = _job(section)
-    Permissions(instance, "dbus", "add_commands").need_harmless(changes)
-    return {**SUCCESS, **service.edit(instance, name, changes)}
+    section = "" if section == SCHEDULES else section
+    changes = _changes(instance, section, key, _value(value))
+    permissions = Permissions(instance, "dbus", "add_commands")
+    if section.startswith(JOB):
+        permissions.need_harmless(changes)
+        return {**SUCCESS, **service.edit(instance, section.removeprefix(JOB), changes)}
+    permissions.need_harmless_settings(section, changes)
+    return {**SUCCESS, **service.set_section(instance, section, changes)}
+
+
+def _changes(instance: Instance, section: str, key: str, value: Any) -> dict[str, Any]:
+    found = _section(instance, section)  # raises ConfigError if there is no such section
+    if key:
+        return service.nested(found, key, value)
+    if section == "jobs" or not isinstance(value, dict):
+        raise ConfigError(f"{section}: name the key to set, or the section of one job: jobs.NAME")
+    return value
 
 
 def _value(value: Any) -> Any:
@@ -98,8 +117,20 @@ def _value(value: Any) -> Any:
 
 
 def get_state(instance: Instance) -> dict[str, Any]:
-    """Return the status of all jobs and of the ticks."""
-    return service.status(instance)
+    """Return the status of all jobs and of the ticks, whether the scheduler is enabled, and the newest runs."""
+    found = service.status(instance)
+    return {
+        **found,
+        "enabled": "*" not in found["paused"],
+        "timezone": service.settings(instance)["timezone"],
+        "history": service.history(instance, limit=DEFAULT_LIMIT),
+        "updated_at": service.now(instance),
+    }
+
+
+def write_state(instance: Instance) -> dict[str, Any]:
+    """Write the snapshot for other programs now, and return its path."""
+    return {**SUCCESS, **service.write_state(instance)}
 
 
 CALLS: dict[str, Callable[..., Any]] = {
@@ -111,15 +142,28 @@ CALLS: dict[str, Callable[..., Any]] = {
     "get_config": get_config,
     "update_config": update_config,
     "get_state": get_state,
+    "write_state": write_state,
 }
 
 
-def call(instance: Instance, name: str, arguments: Mapping[str, Any]) -> Any:
+def call(instance: Instance, name: str, arguments: Mapping[str, Any] | Sequence[Any]) -> Any:
     """Call a method by name. Raise ConfigError if there is no such method or it has other arguments."""
     if name not in CALLS:
         raise ConfigError(f"no such method: {name!r}; use one of {', '.join(CALLS)}")
-    given = bind(instance, name, CALLS[name], arguments)
+    given = bind(instance, name, CALLS[name], arguments, strict=False)
     return CALLS[name](*given.args, **given.kwargs)
+
+
+def parse_call(arguments: str) -> Mapping[str, Any] | Sequence[Any]:
+    """Parse the arguments of a call as existing clients encode them: an array, an object, or one value.
+
+    An empty text means no arguments. Raise ConfigError if it is not JSON.
+    """
+    try:
+        found = msgspec.json.decode(arguments or "[]")
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ConfigError(f"arguments: not JSON: {error}") from None
+    return found if isinstance(found, list | dict) else [found]
 
 
 class BotCron(ServiceInterface):
@@ -165,12 +209,20 @@ class BotCron(ServiceInterface):
         return await self._caller.call(lambda instance: update_config(instance, section, key, value))
 
     @dbus_method()
+    async def get_state(self) -> DBusStr:
+        """Return the status of all jobs and of the ticks, and the newest runs."""
+        return await self._caller.call(get_state)
+
+    @dbus_method()
+    async def write_state(self) -> DBusStr:
+        """Write the snapshot for other programs now."""
+        return await self._caller.call(write_state)
+
+    @dbus_method()
     async def CallMethod(self, name: DBusStr, args_json: DBusStr) -> DBusStr:
         """Call any of these methods by name. An error is returned as an answer, as existing clients expect."""
         try:
-            answer = await self._caller.call(
-                lambda instance: call(instance, name, parse_arguments(args_json))
-            )
+            answer = await self._caller.call(lambda instance: call(instance, name, parse_call(args_json)))
         except DBusError as error:
             return text({"success": False, "error": error.text})
         return text({"success": True, "result": msgspec.Raw(answer.encode())})
@@ -238,6 +290,11 @@ class BotCron(ServiceInterface):
     def SchedulerToggled(self, enabled: bool) -> DBusBool:
         """Announce that all jobs were paused (false) or resumed (true)."""
         return enabled
+
+    @dbus_signal()
+    def StatusChanged(self, status: str) -> DBusStr:
+        """Announce that a job's run or the scheduler has another status: a JSON object."""
+        return status
 
     @dbus_signal()
     def Event(self, name: str, payload: str) -> TwoTexts:
