@@ -216,7 +216,7 @@ def test_every_section_of_the_configuration_is_read_and_changed(
     assert runtime.world.config.read_text().startswith("\ntimezone")  # nothing else is rewritten
 
 
-def test_a_key_of_a_section_is_removed(runtime, interface):
+def test_a_key_of_a_section_is_removed(interface):
     interface.bot("update_config", "sss", "history", "keep_days", "30")
     interface.bot("update_config", "sss", "history", "keep_days", "null")
 
@@ -277,7 +277,7 @@ def test_what_removes_jobs_or_writes_the_crontab_needs_the_permission(
     assert interface.call(OURS, "Ask", "ss", question, json.dumps({**arguments, "dry_run": True}))[0] is False
 
 
-def test_a_replacement_that_keeps_what_is_executed_needs_no_permission(interface, runtime):
+def test_a_replacement_that_keeps_what_is_executed_needs_no_permission(interface):
     definition = {"cron": "30 * * * *", "command": ["false"], "description": "x"}
     interface.ask("replace", job="hourly", definition=definition)
 
