@@ -42,7 +42,7 @@ class Retry(msgspec.Struct, frozen=True):
     """How many attempts a run has, including the first, and how long to wait before each further attempt.
 
     After each failure the pause is multiplied by *backoff_multiplier*; if *linear*, *delay* is added to it
-    instead.
+    instead. Only failures in *on* are retried: statuses, classes of failures and exit codes; () means all.
     """
 
     max_attempts: int = 1
@@ -51,6 +51,11 @@ class Retry(msgspec.Struct, frozen=True):
     linear: bool = False
     max_delay: Seconds = DAY
     jitter: Seconds = 0
+    on: tuple[int | str, ...] = ()
+
+    def covers(self, *failure: int | str | None) -> bool:
+        """Return whether a failure is retried, given its status, class and exit code."""
+        return not self.on or not {*self.on}.isdisjoint(failure)
 
     def pause_after(self, failures: int, key: str = "") -> Seconds:
         """Return how many seconds to wait after *failures* failed attempts.

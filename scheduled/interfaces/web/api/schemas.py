@@ -101,6 +101,7 @@ class RetryBody(msgspec.Struct, forbid_unknown_fields=True):
     max_attempts: Annotated[int, msgspec.Meta(ge=1)] = 1
     delay: Interval | None = None
     backoff_multiplier: float | None = None
+    retry_on: list[int | str] | None = None
 
 
 class ChangeBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -122,7 +123,7 @@ class ChangeBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     catch_up: CatchUp | None = None
     grace: Interval | None = None
     timeout: Interval | None = None
-    retry: RetryBody | None = None
+    retry: RetryBody | bool | None = None
     not_between: list[str] | None = None
     jitter: Interval | None = None
     group: Line | None = None
