@@ -21,9 +21,9 @@ ADDED = "task_added"  # the event that starts an immediate task
 
 
 def add_task(instance: Instance, name: str, definition: Mapping[str, Any]) -> dict[str, Any]:
-    """Add a job that the next tick runs once, unless *definition* says when or after what it runs.
+    """Add a job that the next tick runs once, unless *definition* defines when or after what it runs.
 
-    A task whose instant `at` is in the past runs at the next tick too; one with `at = "manual"` only by hand. It has three
+    A task with an instant `at` in the past runs at the next tick too; one with `at = "manual"` only by hand. It has three
     retries unless *definition* sets `retry` or `max_retries`. Return the document of `add` and `immediate`, whether the
     next tick runs it. Raise ConfigError as `add` does.
     """
@@ -32,7 +32,7 @@ def add_task(instance: Instance, name: str, definition: Mapping[str, Any]) -> di
     runtime, at = open_runtime(instance), table.get("at")
     manual = MANUAL in (at, given.get("job_type"))
     past = not manual and _is_past(at, str(table.get("timezone") or runtime.zone))
-    immediate = past or not (manual or _says_when(table))
+    immediate = past or not (manual or _has_schedule(table))
     if manual or immediate:
         table.pop("at", None)
     if not immediate:
@@ -42,7 +42,7 @@ def add_task(instance: Instance, name: str, definition: Mapping[str, Any]) -> di
         return {**add(instance, name, table), "immediate": True}
 
 
-def _says_when(table: Mapping[str, Any]) -> bool:
+def _has_schedule(table: Mapping[str, Any]) -> bool:
     return table.get("at") != IMMEDIATE and any(table.get(key) for key in (*choosing_keys(), "on", "after"))
 
 

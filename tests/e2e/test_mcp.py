@@ -319,7 +319,7 @@ def test_a_task_that_is_refused_requests_no_start(agent, world):
     ("config", "retries"),
     [({}, 3), ({"max_retries": 5}, 5), ({"max_retries": 0}, 0), ({"retry": {"max_attempts": 2}}, 1), ({"retry": {"delay": 0}, "max_retries": 1}, 1)],
 )  # fmt: skip
-def test_a_task_has_three_retries_unless_it_says_otherwise(agent, world, config, retries):
+def test_a_task_has_three_retries_unless_its_config_sets_others(agent, world, config, retries):
     add_task(agent("add"), config={"chain": ["greet"], **config})
 
     assert world.json("show", "new")["settings"]["retry"]["max_attempts"] == retries + 1
