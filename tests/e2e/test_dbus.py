@@ -442,6 +442,13 @@ def test_the_properties_agree_with_the_status(runtime, interface):
     assert json.loads(interface.property(BOT, "Stats")) == runtime.world.json("status")["stats"]
     assert interface.bot("HealthCheck")["healthy"] == interface.bot("GetStatus")["healthy"]
     assert interface.bot("GetStats")["total_executions"] == 1
+    [run] = runtime.world.json("history")
+    assert interface.bot("HealthCheck")["last_execution"] == {
+        "job": "daily_standup",
+        "run_id": run["run_id"],
+        "status": "success",
+        "completed_at": run["finished_at"],
+    }
 
 
 def test_an_unreadable_configuration_is_reported_and_the_service_keeps_running(runtime, interface):
