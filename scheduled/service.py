@@ -29,10 +29,14 @@ if TYPE_CHECKING:
     from scheduled.commands.install import install, uninstall
     from scheduled.commands.overrides import disable, enable, pause, resume
     from scheduled.commands.runs import daily_report, dry_run_of_report, dry_run_of_rerun, rerun, run
+    from scheduled.commands.settings import executable_settings, set_section
     from scheduled.commands.slots import skip
+    from scheduled.commands.snapshot import write_state
     from scheduled.commands.stop import stop
+    from scheduled.commands.tasks import add_task
     from scheduled.commands.trial import attempt
     from scheduled.config.aliases import together
+    from scheduled.config.edit_settings import nested
     from scheduled.instance import Instance
     from scheduled.queries.audit import audit
     from scheduled.queries.calendar import calendar
@@ -47,12 +51,14 @@ if TYPE_CHECKING:
     from scheduled.queries.preview import preview
     from scheduled.queries.report import report
     from scheduled.queries.run_details import job_or_run
-    from scheduled.queries.settings import handler_names, interfaces, now, settings
+    from scheduled.queries.settings import handler_names, interfaces, now, section, settings
     from scheduled.queries.status import status
+    from scheduled.queries.tasks import tasks
 
 __all__ = [
     "Instance",
     "add",
+    "add_task",
     "apply",
     "as_printed",
     "attempt",
@@ -71,6 +77,7 @@ __all__ = [
     "emit",
     "enable",
     "executable_keys",
+    "executable_settings",
     "explain",
     "follow",
     "forecast",
@@ -83,6 +90,7 @@ __all__ = [
     "job_or_run",
     "jobs",
     "logs",
+    "nested",
     "notices",
     "now",
     "one_run",
@@ -97,15 +105,19 @@ __all__ = [
     "restore",
     "resume",
     "run",
+    "section",
+    "set_section",
     "settings",
     "skip",
     "start",
     "start_again",
     "status",
     "stop",
+    "tasks",
     "together",
     "uninstall",
     "upcoming",
+    "write_state",
     "written",
 ]
 
@@ -124,7 +136,7 @@ _MODULES = {  # the module of each name, relative to the package
     **dict.fromkeys(("incidents", "notices"), "queries.incidents"),
     "report": "queries.report",
     "job_or_run": "queries.run_details",
-    **dict.fromkeys(("settings", "interfaces", "now", "handler_names"), "queries.settings"),
+    **dict.fromkeys(("settings", "section", "interfaces", "now", "handler_names"), "queries.settings"),
     "check": "queries.check",
     **dict.fromkeys(
         ("run", "daily_report", "dry_run_of_report", "rerun", "dry_run_of_rerun"), "commands.runs"
@@ -132,13 +144,18 @@ _MODULES = {  # the module of each name, relative to the package
     **dict.fromkeys(("start", "start_again"), "commands.background"),
     "stop": "commands.stop",
     "skip": "commands.slots",
+    **dict.fromkeys(("set_section", "executable_settings"), "commands.settings"),
+    "write_state": "commands.snapshot",
     "attempt": "commands.trial",
     "emit": "commands.events",
     **dict.fromkeys(("pause", "resume", "enable", "disable"), "commands.overrides"),
     **dict.fromkeys(
         ("add", "edit", "replace", "written", "remove", "apply", "executable_keys"), "commands.definitions"
     ),
+    "add_task": "commands.tasks",
+    "tasks": "queries.tasks",
     "together": "config.aliases",
+    "nested": "config.edit_settings",
     **dict.fromkeys(("install", "uninstall"), "commands.install"),
     **dict.fromkeys(("backup", "restore"), "commands.backup"),
 }

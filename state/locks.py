@@ -1,13 +1,14 @@
 """Locks on files, with flock(2): the kernel frees them when their holder dies, also after SIGKILL.
 
-No other process deletes a lock file while it is held.
+No other process deletes a lock file while it is held. A lock file has the process id of its last holder, for people who
+look for it; only the lock shows whether that process still holds it.
 """
 
 import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from scheduled.errors import BusyError, StateError
@@ -28,6 +29,7 @@ def exclusive(path: Path, patience: float = PATIENCE) -> Iterator[None]:
     fd = _opened(path)
     try:
         if hold(fd, path):  # the common case, without the import of filelock
+            _write_process_id(fd)
             yield
             return
     finally:
@@ -41,6 +43,12 @@ def _opened(path: Path) -> int:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise _cannot_lock(path, error) from error
+
+
+def _write_process_id(fd: int) -> None:
+    """Write this process's id to a lock file. An error (a full disk) is ignored: the lock holds without it."""
+    with suppress(OSError):
+        os.pwrite(fd, b"%10d\n" % os.getpid(), 0)  # of fixed width, so that nothing of a longer one remains
 
 
 @contextmanager
@@ -58,6 +66,8 @@ def _waited_for(path: Path, patience: float) -> Iterator[None]:
     except OSError as error:
         raise _cannot_lock(path, error) from error
     try:
+        with suppress(OSError), path.open("r+b", buffering=0) as file:
+            _write_process_id(file.fileno())
         yield
     finally:
         lock.release()

@@ -1,7 +1,6 @@
 """The options that several commands share."""
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial, wraps
 from typing import Any
@@ -63,10 +62,10 @@ def _report_claims(context: click.Context, parameter: click.Parameter, value: in
         context.ensure_object(Instance).claimed = partial(_write_claim, value)
 
 
-def _write_claim(descriptor: int) -> None:
-    with suppress(OSError):  # the process that reads the pipe may have ended
-        os.write(descriptor, b"!")
-        os.close(descriptor)
+def _write_claim(descriptor: int, run_ids: Sequence[str]) -> None:
+    """Write the ids of the claimed runs as one line to a pipe. A run id has no spaces."""
+    with suppress(OSError), open(descriptor, "w", encoding="utf-8") as pipe:  # its reader may have ended
+        pipe.write(" ".join(run_ids) + "\n")
 
 
 claimed = click.option("--claimed", type=int, hidden=True, expose_value=False, callback=_report_claims)

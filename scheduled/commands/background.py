@@ -1,12 +1,13 @@
 """Start runs for an interface in a separate process, which continues when the interface ends.
 
-The process writes to a pipe when it has claimed the requested runs. Until then the request can still be refused. The
-event loop waits for the pipe and the process through file descriptors, so that no thread remains when a caller stops
+The process writes the ids of the requested runs to a pipe when it has claimed them. Until then the request can still be
+refused. The event loop waits for the pipe and the process through file descriptors, so that no thread remains when a caller stops
 waiting.
 """
 
 import asyncio
 import os
+import select
 import sys
 import tempfile
 import time
@@ -31,9 +32,9 @@ _under_way: list[int] = []  # process ids that are not reaped yet
 async def start(instance: Instance, jobs: Sequence[str], *, wait: float = 0) -> dict[str, Any]:
     """Run jobs now in a separate process, which outlives the caller, and wait up to *wait* seconds for its end.
 
-    Return `over`, whether the process has ended, and `result`, the document of `run` if it has. A process that has not
-    ended has claimed its runs, or still evaluates gates. Raise ConfigError if there is no such job, BusyError if all
-    the jobs are already under way.
+    Return `run_ids`, the ids of the runs, with `run_id`, the first of them; `over`, whether the process has ended; and
+    `result`, the document of `run` if it has. The ids are missing if the process still evaluates gates, or if no job was
+    due. Raise ConfigError if there is no such job, BusyError if all the jobs are already under way.
     """
     names = await asyncio.to_thread(lambda: known_jobs(load_config(instance.config_file), jobs))
     return await _start(instance, ["run", *names], requests=len(names), wait=wait)
@@ -63,10 +64,10 @@ async def _start(instance: Instance, words: Sequence[str], *, requests: int, wai
     ]
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         process, claims = _spawn([*command, "--json", "--claimed", str(CLAIMED)], stdout, stderr)
-        code = await _wait(process, claims, wait)
-        if code is None:
-            return {"over": False, "result": None}
-        return {"over": True, "result": _result(code, _content(stdout), _content(stderr), requests)}
+        run_ids, code = await _wait(process, claims, wait)
+        result = None if code is None else _result(code, _content(stdout), _content(stderr), requests)
+        first = run_ids[0] if run_ids else None
+        return {"run_id": first, "run_ids": run_ids, "over": code is not None, "result": result}
 
 
 def _spawn(command: list[str], stdout: IO[bytes], stderr: IO[bytes]) -> tuple[int, int]:
@@ -90,29 +91,38 @@ def _spawn(command: list[str], stdout: IO[bytes], stderr: IO[bytes]) -> tuple[in
         os.close(writer)
 
 
-async def _wait(process: int, claims: int, wait: float) -> int | None:
-    """Wait up to *wait* seconds for the end of a process; return its exit code, or None if it has not ended."""
-    ended, pidfd = False, os.pidfd_open(process)
+async def _wait(process: int, claims: int, wait: float) -> tuple[list[str], int | None]:
+    """Wait up to *wait* seconds for the end of a process.
+
+    Return the ids of the runs that it has claimed, and its exit code, or None if it has not ended.
+    """
+    ended, pidfd, run_ids = False, os.pidfd_open(process), list[str]()
     try:
-        ended = await _ended(pidfd, claims, wait)
+        ended = await _ended(pidfd, claims, wait, run_ids)
     finally:
         os.close(pidfd)
         os.close(claims)
         if not ended:
             _under_way.append(process)
-    return _code(process) if ended else None
+    return run_ids, _code(process) if ended else None
 
 
 def _code(process: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
-async def _ended(pidfd: int, claims: int, wait: float) -> bool:
+async def _ended(pidfd: int, claims: int, wait: float, run_ids: list[str]) -> bool:
+    """Return whether the process has ended in time, and add the ids of the runs that it has claimed to *run_ids*."""
     began = time.monotonic()
-    if not await _readable(claims, max(wait, PATIENCE)):
-        return False
-    if not os.read(claims, 1):  # end of file without a claim: the request was refused, or nothing was due
-        return await _readable(pidfd, max(wait, PATIENCE))
+    line = b""
+    while not line.endswith(b"\n"):
+        if not await _readable(claims, began + max(wait, PATIENCE) - time.monotonic()):
+            return False
+        part = os.read(claims, select.PIPE_BUF)
+        if not part:  # end of file without a claim: the request was refused
+            return await _readable(pidfd, max(wait, PATIENCE))
+        line += part
+    run_ids += line.decode().split()
     return await _readable(pidfd, began + wait - time.monotonic())
 
 

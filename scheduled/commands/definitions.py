@@ -61,6 +61,11 @@ def apply(instance: Instance, file: Path, *, dry_run: bool = False) -> dict[str,
 
 
 def executable_keys(definition: Mapping[str, Any]) -> list[str]:
-    """Return the keys of a job definition that determine, or change, what is executed."""
+    """Return the keys of a job definition that determine, or change, what is executed.
+
+    Raise ConfigError, with the nearest key, if it sets a key that no job has.
+    """
     removed = {key: None for key, value in definition.items() if value is None}
-    return action_keys.executable_keys({**removed, **aliases.from_words(definition)})
+    table = aliases.from_words(definition)
+    action_keys.refuse_unknown(table)
+    return action_keys.executable_keys({**removed, **table})

@@ -37,7 +37,8 @@ def pause(
             for key in chosen:
                 ledger.pause(key, end)
         _publish(runtime, chosen, enabled=False)
-    return [{"job": key.job or None, "paused": True, "until": stamp(end, runtime.zone)} for key in chosen]
+    ends = stamp(end, runtime.zone)
+    return [{"job": key.job or None, "paused": True, "until": ends, "dry_run": dry_run} for key in chosen]
 
 
 def _chosen(runtime: Runtime, jobs: Sequence[str]) -> list[JobKey]:
@@ -72,6 +73,7 @@ def resume(instance: Instance, jobs: Sequence[str] = (), *, dry_run: bool = Fals
             "paused": bool(key != ALL_JOBS and ALL_JOBS in left),
             "was_paused": key in before,
             "still": sorted(other.display_name or "all" for other in left if ALL_JOBS in (other, key)),
+            "dry_run": dry_run,
         }
         for key in chosen
     ]
@@ -105,4 +107,7 @@ def _override(
             runtime.config.override(dict.fromkeys(keys.values(), enabled))
             events = planning.register(ledger, runtime.config, int(clock.now()), made_now=chosen)
         runtime.publish(events)
-    return [{"job": name, "enabled": enabled, "changed": before[name] != enabled} for name in chosen]
+    return [
+        {"job": name, "enabled": enabled, "changed": before[name] != enabled, "dry_run": dry_run}
+        for name in chosen
+    ]

@@ -67,6 +67,7 @@ def _skip_open(runtime: Runtime, name: str, slot: Instant | None, *, dry_run: bo
         "undone": 0,
         "first": stamp(found.first if found else None, runtime.zone),
         "last": stamp(found.last if found else None, runtime.zone),
+        "dry_run": dry_run,
     }
 
 

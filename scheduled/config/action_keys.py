@@ -16,7 +16,7 @@ from scheduled.schedules.kinds import reading
 # Keys that never change what is executed. The keys of schedules never do so either, and each kind of action decides
 # it for its own keys (`Key.executed`).
 HARMLESS = frozenset((
-    "description", "enabled", "on", "where", "timezone", "on_failure",
+    "description", "labels", "enabled", "on", "where", "timezone", "on_failure",
     "after", "priority", "catch_up", "catch_up_limit", "grace", "not_between", "gate_deadline", "jitter",
     "timeout", "retry", "group", "success_codes", "output_limit", "limits", "nice", "ionice",
 ))  # fmt: skip
@@ -58,6 +58,17 @@ def _is_empty(value: object) -> bool:
     if isinstance(value, str):
         return not value.strip()
     return not value or (isinstance(value, list) and not value[0])
+
+
+def refuse_unknown(table: Mapping[str, Any]) -> None:
+    """Raise ConfigError, with the nearest key, if *table* sets a key that no job has."""
+    known = [*job_table().__struct_fields__, *reading.known_keys()]
+    for key in (key for key, value in table.items() if value is not None and key not in known):
+        import difflib
+
+        near = difflib.get_close_matches(key, known, n=1)
+        advice = f"did you mean {near[0]}?" if near else "correct its name or leave it out"
+        raise ConfigError(f"{key}: unknown argument; {advice}")
 
 
 def executable_keys(table: Mapping[str, Any]) -> list[str]:

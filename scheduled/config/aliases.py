@@ -44,6 +44,8 @@ def from_words(given: Mapping[str, Any]) -> dict[str, Any]:
     table.pop("name", None)
     if "job_type" in table:
         table = _typed(table)
+    if "max_retries" in table:
+        _set_retries(table, _count("max_retries", table.pop("max_retries")))
     return in_order(table)
 
 
@@ -84,6 +86,14 @@ def _typed(table: dict[str, Any]) -> dict[str, Any]:
     if table.pop("retry_on_fail", False):
         table["retry"] = {"max_attempts": _count("max_retries", retries) + 1}
     return {key: value for key, value in table.items() if value not in ("", {}, [])}
+
+
+def _set_retries(table: dict[str, Any], retries: int) -> None:
+    retry = table.get("retry", {})
+    if not isinstance(retry, dict):
+        raise ConfigError(f"retry: given as {retry!r} and as max_retries; give one")
+    table["retry"] = dict(retry)
+    _set_once(table["retry"], "max_attempts", retries + 1)
 
 
 def _count(key: str, value: Any) -> int:

@@ -31,6 +31,7 @@ class Config(msgspec.Struct, kw_only=True):
     *read_at* is the instant at which it was read, *fingerprint* that of its files then (see `idle.configured`). The zone
     is the user's choice, or that of the host if *of_host* is true; *kept* is true if it was not asked for again.
     *unreadable*: it was made from the ledger, because the files cannot be read; no job runs.
+    *tables* holds the tables of all jobs, valid or not, as they are written, and *settings* all other tables.
     """
 
     path: Path
@@ -52,6 +53,8 @@ class Config(msgspec.Struct, kw_only=True):
     of_host: bool = False
     kept: bool = False
     unreadable: bool = False
+    tables: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
 
     def override(self, overrides: Mapping[JobKey, bool]) -> None:
         """Set `enabled` of jobs to the user's overrides. Overrides of single targets are ignored here."""
@@ -94,11 +97,13 @@ def load_config(
         fingerprint=fingerprint,
         of_host=settings.timezone is None,
         kept=kept_zone is not None,
+        settings={key: value for key, value in tables.items() if key != "jobs"},
     )
     _defaults(path, settings)
     if "\0" in (settings.workspace or ""):
         raise ConfigError(f"{path}: workspace: contains a NUL character; write the path without it")
     for source, name, table in _job_tables(path, settings, config, drafts):
+        config.tables.setdefault(name, table)
         _add_job(config, source, name, table, settings.defaults)
     _drop_unresolvable(config)
     config.problems[:] = map(printable, config.problems)  # a file name may hold bytes that are not text

@@ -63,6 +63,7 @@ def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) ->
         schedules=when.schedules,
         action=read_action(raw, kind),
         description=raw.description,
+        labels=raw.labels,
         enabled=raw.enabled,
         priority=raw.priority,
         catch_up=raw.catch_up,

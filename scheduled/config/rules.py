@@ -8,10 +8,17 @@ from scheduled.core.jobs import Gate, Limits, Retry, Window
 from scheduled.errors import ConfigError
 
 MOST_ATTEMPTS = 1000
+RETRY_ON = ("failed", "timed_out", "auth", "network")
 
 
-def retry(raw: RetryTable) -> Retry:
+def retry(raw: RetryTable | bool) -> Retry:
     """Return the number of attempts of a run and the pauses between them. Raise ConfigError for a wrong value."""
+    if raw is True:
+        raise ConfigError("retry: must be a table or false; write for example { max_attempts = 3 }")
+    if raw is False:
+        return Retry()
+    if raw.retry_on == []:
+        raise ConfigError("retry.retry_on: is empty; write retry = false for no retry, or remove the key")
     if not 1 <= raw.max_attempts <= MOST_ATTEMPTS:
         raise ConfigError(
             f"retry.max_attempts: must be from 1 (no retry) to {MOST_ATTEMPTS}, got {raw.max_attempts}"
@@ -29,7 +36,20 @@ def retry(raw: RetryTable) -> Retry:
         linear=raw.backoff == "linear" and raw.backoff_multiplier is None,
         max_delay=seconds("retry.max_delay", _first(raw.max_delay, raw.max_delay_seconds, "1d")),
         jitter=seconds("retry.jitter", raw.jitter, least=0),
+        on=() if raw.retry_on is None else tuple(map(_failure, raw.retry_on)),
     )
+
+
+def _failure(given: int | str) -> int | str:
+    """Return an entry of `retry_on`: an exit code or a word. Raise ConfigError if it is neither."""
+    if isinstance(given, int) and not 1 <= given <= 255:  # noqa: PLR2004 - the exit codes of failures
+        raise ConfigError(f"retry.retry_on: an exit code must be from 1 to 255, got {given}")
+    word = "timed_out" if given == "timeout" else given
+    if isinstance(word, str) and word not in RETRY_ON:
+        raise ConfigError(
+            f"retry.retry_on: {given!r} is not known; write {', '.join(RETRY_ON)} or exit codes"
+        )
+    return word
 
 
 def _first(*given: int | str | None) -> int | str:

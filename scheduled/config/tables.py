@@ -19,6 +19,7 @@ class RetryTable(msgspec.Struct, forbid_unknown_fields=True):
     max_delay: int | str | None = None
     max_delay_seconds: int | None = None
     jitter: int | str = 0
+    retry_on: list[int | str] | None = None
 
 
 class GateTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -50,7 +51,7 @@ class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     catch_up: CatchUp = "latest"
     catch_up_limit: int = 100
     grace: int | str | None = None
-    retry: RetryTable = msgspec.field(default_factory=RetryTable)
+    retry: RetryTable | bool = msgspec.field(default_factory=RetryTable)
     on_interrupted: str = "rerun"
     not_between: list[str] | None = None
     only_if: GateTable | None = None
@@ -74,6 +75,7 @@ class JobTable(DefaultsTable, forbid_unknown_fields=True, kw_only=True):
     """[jobs.NAME], without the keys of schedules (`schedules.kinds`) and actions (`job_table` adds these)."""
 
     description: str = ""
+    labels: dict[str, str] = {}
     on: str | None = None
     where: dict[str, str | int | float | bool] = {}
     after: list[str] = []

@@ -42,7 +42,7 @@ class Retry(msgspec.Struct, frozen=True):
     """How many attempts a run has, including the first, and how long to wait before each further attempt.
 
     After each failure the pause is multiplied by *backoff_multiplier*; if *linear*, *delay* is added to it
-    instead.
+    instead. Only failures in *on* are retried: statuses, classes of failures and exit codes; () means all.
     """
 
     max_attempts: int = 1
@@ -51,6 +51,11 @@ class Retry(msgspec.Struct, frozen=True):
     linear: bool = False
     max_delay: Seconds = DAY
     jitter: Seconds = 0
+    on: tuple[int | str, ...] = ()
+
+    def covers(self, *failure: int | str | None) -> bool:
+        """Return whether a failure is retried, given its status, class and exit code."""
+        return not self.on or not {*self.on}.isdisjoint(failure)
 
     def pause_after(self, failures: int, key: str = "") -> Seconds:
         """Return how many seconds to wait after *failures* failed attempts.
@@ -105,7 +110,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     *on_interrupted* is `rerun`, `skip`, `ask`, or a command that exits with 0 if the work was done before the
     interruption. *on* is the event that starts the job if the event's payload contains *where*. A due slot
     waits until the jobs in *after* have finished. *warnings* are warnings about settings that are valid, but
-    probably not intended.
+    probably not intended. *labels* are texts for other programs.
     """
 
     name: str
@@ -113,6 +118,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     action: Action
     source: str = ""
     description: str = ""
+    labels: dict[str, str] = {}
     enabled: bool = True
     priority: Priority = "medium"
     catch_up: CatchUp = "latest"

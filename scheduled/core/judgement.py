@@ -51,7 +51,7 @@ def judge(job: Job | None, run: OpenRun, attempt_result: AttemptResult, now: Ins
     if attempt_result.status == "deferred":
         return _judge_deferred(job, run, attempt_result, now)
     attempts = run.attempt - run.deferrals
-    if job is not None and not _is_outside_schedule(run) and attempts < job.retry.max_attempts:
+    if job is not None and not _is_outside_schedule(run) and _is_retried(job, attempts, attempt_result):
         retry_at = now + job.retry.pause_after(attempts, run.run_id)
         return Judgement(
             status="waiting_retry", verdict=None, retry_at=retry_at, reason=attempt_result.reason
@@ -77,6 +77,12 @@ def judge_superseded(run: OpenRun, by: str, *, coalesced: bool) -> Judgement:
 def decides_health(status: str | None) -> bool:
     """Return whether a run that ended with *status* decides if its job is healthy: a skipped run had not to succeed."""
     return status == "success" or status in FAILED
+
+
+def _is_retried(job: Job, attempts: int, result: AttemptResult) -> bool:
+    return attempts < job.retry.max_attempts and job.retry.covers(
+        result.status, result.failure_class, result.exit_code
+    )
 
 
 def _is_outside_schedule(run: OpenRun) -> bool:

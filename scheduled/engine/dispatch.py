@@ -50,7 +50,7 @@ class Dispatcher:
         self.claimant = claimant
         self._follow_ups = FollowUps(runtime, now, only)
         self._results = runtime.paths.results_of(claimant.tick)
-        self._worked = False
+        self.claimed: list[Claim] = []  # the runs of this tick, in the order of their claims
         self._claims: dict[str, Claim] = {}
         self._waiting: list[Claim] = []  # not submitted before the transaction that claims them is committed
         self._pending: list[Record] = []
@@ -94,7 +94,7 @@ class Dispatcher:
         started = claims.take(ledger, starts, self.claimant, now)
         self._events += settle.settle_superseded(ledger, settle.context_of(self._runtime, now), started)
         taken = [start.claim for start in started]
-        self._worked = self._worked or bool(taken)
+        self.claimed += taken
         requested = [self._begin(ledger, claim, now) for claim in taken]
         if any(requested):
             self._take(
@@ -146,7 +146,7 @@ class Dispatcher:
         SIGKILL ends only this process: the jobs keep running, and the next tick loads their results.
         """
         self._publish_events()
-        if self._supervisor is not None and self._worked:
+        if self._supervisor is not None and self.claimed:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: self._stop())
             try:
@@ -166,7 +166,7 @@ class Dispatcher:
         if self._supervisor is not None:
             self._supervisor.close()
             self._supervisor = None
-        if not self._worked:
+        if not self.claimed:
             with suppress(OSError):  # the next tick removes it
                 self._results.unlink(missing_ok=True)
 

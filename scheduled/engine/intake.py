@@ -1,4 +1,4 @@
-"""Record events since the last tick before planning: ended runs, clock changes, spooled events, a boot.
+"""Record events since the last tick before planning: edits, ended runs, clock changes, spooled events, a boot.
 
 All of it is written in the first transaction of the tick.
 """
@@ -11,7 +11,7 @@ from scheduled.config.job_table import BOOTED
 from scheduled.core.events import Event
 from scheduled.core.jobs import DEFAULT_CADENCE
 from scheduled.core.records import Claimant
-from scheduled.engine import chains, clock_steps, event_spool, recovery
+from scheduled.engine import chains, clock_steps, config_changes, event_spool, recovery
 from scheduled.engine.expiry import expire
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
@@ -29,7 +29,7 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def collect(ledger: Ledger, runtime: Runtime, claimant: Claimant, gates: Gates, now: float) -> Collected:
-    """Record ended runs, clock steps, expired start requests, spooled events and a boot.
+    """Record an edit, ended runs, clock steps, expired start requests, spooled events and a boot.
 
     *now* is in UTC seconds.
     """
@@ -41,8 +41,12 @@ def collect(ledger: Ledger, runtime: Runtime, claimant: Claimant, gates: Gates, 
     expired = expire(ledger, runtime, gates, claimant, now)
     spooled, files = event_spool.collect(ledger, runtime, now)
     booted = _booted(ledger, runtime, claimant.boot, now)
+    edited = config_changes.note(ledger, runtime.config)
+    chains.spread(ledger, runtime.config.jobs, edited, 0, now)
     return Collected(
-        events=[*ended, *expired, *spooled, *booted], warnings=[*filter(None, (leapt, stepped))], files=files
+        events=[*edited, *ended, *expired, *spooled, *booted],
+        warnings=[*filter(None, (leapt, stepped))],
+        files=files,
     )
 
 

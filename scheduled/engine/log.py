@@ -13,6 +13,7 @@ from scheduled.core.events import Event
 from scheduled.state.files import is_inside
 
 MAX_BYTES = 1 << 20  # with the one rotated file that is kept, about 15,000 lines
+MAX_NAMES = 20  # of a list in a line
 LEVELS = {
     "event_refused": "WARNING",
     "job_failed": "ERROR",
@@ -57,13 +58,17 @@ class Log:
 
 
 def describe(event: Event) -> str:
-    """Return an event as one line: its name, then key=value for the texts and integers of its payload."""
-    words = [
-        f"{key}={value}"
-        for key, value in event.payload.items()
-        if isinstance(value, str | int) and value != ""
-    ]
+    """Return an event as one line: its name, then key=value for texts, integers and lists of names in its payload."""
+    words = [f"{key}={text}" for key, value in event.payload.items() if (text := _text(value))]
     return " ".join([event.name, *words])
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list):
+        names = [name for name in value if isinstance(name, str)]
+        more = len(names) - MAX_NAMES
+        return ",".join([*names[:MAX_NAMES], *([f"{more}_more"] if more > 0 else [])])
+    return str(value) if isinstance(value, str | int) else ""
 
 
 def log_path(root: Path, workspace: Path | None) -> Path:

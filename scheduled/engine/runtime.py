@@ -35,9 +35,10 @@ if TYPE_CHECKING:
 class Runtime:
     """The configuration, paths, bus and log of one invocation, and the problems that it found.
 
-    *inherit* makes jobs inherit the variables of this process. *claimed* is called when the runs of a tick are claimed.
-    *unrecorded* becomes True if something could not be recorded. *obsolete* are files to remove after the next commit. A
-    configuration without `timezone` is read in the zone that *kept_zone* returns; by default in the host's.
+    *inherit* makes jobs inherit the variables of this process. *claimed* is called with the ids of a tick's runs when
+    they are claimed. *unrecorded* becomes True if something could not be recorded. *obsolete* are files to remove after
+    the next commit. A configuration without `timezone` is read in the zone that *kept_zone* returns; by default in the
+    host's.
     """
 
     def __init__(self, config_file: Path, state: Path, kept_zone: Callable[[], str] | None = None) -> None:
@@ -49,7 +50,7 @@ class Runtime:
         self.unrecorded = False
         self.obsolete: list[Path] = []
         self.inherit = False
-        self.claimed: Callable[[], None] | None = None
+        self.claimed: Callable[[Sequence[str]], None] | None = None
         self.bus = Bus(self.problems.append)
         self.bus.subscribe(Event, self._log_event)
         self.bus.subscribe(Event, Announcer(self.config.timezone))

@@ -14,6 +14,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest
 from scheduled.core.planner import Plan
 from scheduled.core.records import Claimant
+from scheduled.core.starts import Start
 from scheduled.engine import (
     claims,
     clock_steps,
@@ -72,6 +73,7 @@ def tick(
         gates = planning.check_gates(ledger, runtime.config, int(now), lambda: runtime.environment, manual)
         with ledger.transaction():
             ledger.saw_host(claimant.host, runtime.host_name, now)
+            ledger.remember("tick_count", str(int(ledger.meta("tick_count") or 0) + 1))
             collected = intake.collect(ledger, runtime, claimant, gates, now)
             zone = ledger.meta(ZONE)
             edited = planning.register(ledger, runtime.config, int(now))
@@ -80,7 +82,8 @@ def tick(
             requested, result.busy = claims.manual_starts(ledger, runtime.config, manual, claimant, int(now))
             able = dispatcher.take(ledger, [*due.starts, *requested], gates)
         if runtime.claimed is not None and able and (requested or not manual):
-            runtime.claimed()  # from here on the request can't be refused: a waiting caller may return
+            # From here on the request can't be refused: a waiting caller may return.
+            runtime.claimed(_run_ids(dispatcher, requested))
         if new_zone:
             runtime.log_line("INFO", new_zone)
         intake.publish(runtime, collected)
@@ -105,6 +108,12 @@ def _due(ledger: Ledger, runtime: Runtime, now: float, gates: Gates, only: Colle
     if only is None:
         gaps.remember_tick(ledger, runtime.config.jobs, int(now))
     return found
+
+
+def _run_ids(dispatcher: Dispatcher, requested: Sequence[Start]) -> list[str]:
+    """Return the ids of the claimed runs for the *requested* starts; without one, of all claimed runs."""
+    keys = {start.claim.key for start in requested}
+    return [claim.run_id for claim in dispatcher.claimed if not keys or claim.key in keys]
 
 
 def _name(now: float) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from scheduled.core.failure_classes import failure_class
 from scheduled.core.runs import AttemptResult, AttemptStatus
 from scheduled.execution.capped_output import CappedOutput
 from scheduled.execution.protocol import Spec
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 # Errors that mean that the machine lacks a resource: they are not failures of the job.
 SHORTAGE = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
+
+RECOGNISED = 4096  # bytes at the end of an output from which the class of a failure is recognised
 
 
 class Attempt(msgspec.Struct, kw_only=True):
@@ -40,10 +43,12 @@ class Attempt(msgspec.Struct, kw_only=True):
 
 def result_of(running: Attempt, code: int) -> AttemptResult:
     """Return the result of an attempt that has ended with *code* (see `code_of`), and close its output."""
+    status = _status(running, code)
+    recognised = failure_class(running.output.end(RECOGNISED)) if status == "failed" else None
     return AttemptResult(
         run_id=running.spec.run_id,
         attempt=running.spec.attempt,
-        status=_status(running, code),
+        status=status,
         started_at=running.started_at,
         finished_at=time.time(),
         duration_ms=int((time.monotonic() - running.started) * 1000),
@@ -51,6 +56,7 @@ def result_of(running: Attempt, code: int) -> AttemptResult:
         signal=-code if code < 0 else None,
         reason=_reason(running, code),
         output_bytes=running.output.close(),
+        failure_class=recognised,
     )
 
 

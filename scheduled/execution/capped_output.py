@@ -33,6 +33,11 @@ class CappedOutput:
         self._size = os.fstat(self.fd).st_size
         return grew
 
+    def end(self, length: int) -> str:
+        """Return the last *length* bytes as text. It is not masked."""
+        size = os.fstat(self.fd).st_size
+        return os.pread(self.fd, length, max(0, size - length)).decode(errors="replace")
+
     def close(self) -> int:
         """Cut the file to its limit, mask and close it, which releases the run's lock.
 

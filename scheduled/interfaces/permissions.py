@@ -1,10 +1,10 @@
 """The permissions of an interface. Every check loads the configuration, so that a change takes effect at once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from scheduled import service
-from scheduled.errors import ForbiddenError
+from scheduled.errors import ConfigError, ForbiddenError
 from scheduled.instance import Instance
 
 Permission = Literal["run", "override", "add"]
@@ -43,9 +43,42 @@ class Permissions:
 
     def need_harmless(self, definition: Mapping[str, Any]) -> None:
         """Raise ForbiddenError if *definition* sets a key that determines what is executed and that is not allowed."""
-        keys = service.executable_keys(definition)
-        if keys and not self.may_write_commands:
-            raise self._refused(f"change what is executed ({', '.join(keys)})", f"{self._key} = true")
+        self._need_none_of(service.executable_keys(definition))
+
+    def need_harmless_replacement(self, job: str, definition: Mapping[str, Any]) -> None:
+        """Raise ForbiddenError if replacing the table of *job* sets, changes or removes such a key."""
+        before = service.written(self.instance, job)
+        after = {**dict.fromkeys(before), **definition}
+        self.need_harmless({key: value for key, value in after.items() if before.get(key) != value})
+
+    def need_harmless_settings(self, section: str, changes: Mapping[str, Any]) -> None:
+        """Raise ForbiddenError if *changes* of a table of settings decide what is executed, or who may change it."""
+        self._need_none_of(service.executable_settings(section, changes))
+
+    def need_for(self, what: str) -> None:
+        """Raise ForbiddenError, which names *what* the interface would do, unless it may change commands."""
+        if not self.may_write_commands:
+            raise self._refused(what, f"{self._key} = true")
+
+    def _need_none_of(self, keys: Sequence[str]) -> None:
+        if keys:
+            self.need_for(f"change what is executed ({', '.join(keys)})")
+
+    def signed(self, definition: Mapping[str, Any], **labels: str) -> dict[str, Any]:
+        """Return the *definition* of a new job with *labels*, and with the name of the interface that adds it."""
+        given = definition.get("labels")
+        if given is not None and not isinstance(given, Mapping):
+            raise ConfigError(f"labels: must be an object, got {given!r}")
+        return {**definition, "labels": {**(given or {}), **labels, "added_by": self._interface}}
+
+    def need_own(self, job: str) -> None:
+        """Raise ForbiddenError unless the interface added *job*, UnknownError if there is no such job."""
+        labels = service.written(self.instance, job).get("labels")
+        if not isinstance(labels, Mapping) or labels.get("added_by") != self._interface:
+            raise ForbiddenError(
+                f"{job}: the interface {self._interface} did not add this job, so it may not remove it; "
+                f"use `scheduled remove {job}`"
+            )
 
     def _setting(self, key: str) -> Any:
         return getattr(getattr(service.interfaces(self.instance), self._interface), key)

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 TIMEOUT = 0.5  # seconds
 PATHS = {"com.aiworkflow.BotCron": "/com/aiworkflow/BotCron", "org.scheduled.Scheduler1": "/org/scheduled/Scheduler1"}  # fmt: skip
 BOT_CRON, SCHEDULER1 = PATHS
+STATUSES = {
+    "job_started": "running",
+    "job_completed": "success",
+    "job_failed": "failed",
+    "job_skipped": "skipped",
+}
 JOBS = {"job_started": "JobStarted", "job_completed": "JobCompleted", "job_failed": "JobFailed"}
 
 
@@ -61,6 +67,18 @@ def signals(event: Event, zone: str) -> Iterator[tuple[str, str, str, tuple[Any,
         yield BOT_CRON, JOBS[event.name], "s" * len(body), body
     elif event.name == "scheduler_toggled":
         yield BOT_CRON, "SchedulerToggled", "b", (bool(payload["enabled"]),)
+    if (status := _status(event)) is not None:
+        yield BOT_CRON, "StatusChanged", "s", (msgspec.json.encode(status).decode(),)
+
+
+def _status(event: Event) -> dict[str, Any] | None:
+    """Return the new status of a run, or of the scheduler, after *event*; None if it changes neither."""
+    payload = event.payload
+    if event.name in STATUSES:
+        return {"job": payload.get("job"), "run_id": payload.get("run_id"), "status": STATUSES[event.name]}
+    if event.name == "scheduler_toggled":
+        return {"enabled": bool(payload["enabled"])}
+    return None
 
 
 class Announcer:

@@ -32,6 +32,16 @@ def settings(instance: Instance) -> dict[str, Any]:
     return {"path": str(found.path), **values}
 
 
+def section(instance: Instance, name: str) -> dict[str, Any]:
+    """Return the settings in a table of scheduled.toml ("": at its top level), defaults included.
+
+    Raise ConfigError if there is no such table, or the configuration cannot be read.
+    """
+    from scheduled.config import edit_settings
+
+    return edit_settings.section(load_kept(instance), name)
+
+
 def interfaces(instance: Instance) -> "InterfacesTable":
     """Return the permissions of the interfaces. Raise ConfigError if the configuration cannot be read."""
     return load_kept(instance).interfaces

@@ -21,6 +21,7 @@ from scheduled.paths import Paths
 from scheduled.queries.describe import written
 from scheduled.queries.jobs import schedule_in_words
 from scheduled.queries.last_known import config_of
+from scheduled.queries.tasks import queue
 from scheduled.queries.view import View, open_view
 from scheduled.state import directories, snapshot
 from scheduled.state.files import full_or_read_only
@@ -42,6 +43,7 @@ def status(instance: Instance) -> dict[str, Any]:
         rows = [_with_next_due(view, row) for row in view.rows.values() if row.job in found.jobs]
         ticks = _ticks(ledger, paths, now, zone)
         failing = problems_of_ticks.failing(ledger, found.jobs)
+        listed = [_job(view, row, failing=row.key in failing) for row in rows]
         problems = list(
             dict.fromkeys(
                 [
@@ -60,11 +62,10 @@ def status(instance: Instance) -> dict[str, Any]:
             "uptime_seconds": ticks["uptime_seconds"],
             "job_count": len(found.jobs),
             "next_job": _next_job(rows, now, zone),
-            "last_execution": stamp(
-                max((row.last_run_at for row in rows if row.last_run_at), default=None), zone
-            ),
+            "last_execution": _last_execution(rows, zone),
             "stats": _stats(rows),
-            "jobs": [_job(view, row, failing=row.key in failing) for row in rows],
+            "jobs": listed,
+            "queue": queue(found.jobs, listed),
             "health": _health(rows, found),
             "undelivered": len(ledger.outbox()),
             "paused": {key.display_name or "*": stamp(until, zone) for key, until in view.pauses.items()},
@@ -87,6 +88,7 @@ def _before_the_first_tick(found: Config, paths: Paths) -> dict[str, Any]:
             "overdue_seconds": None,
             "running": False,
             "uptime_seconds": 0,
+            "tick_count": 0,
         },
         "scheduler_running": False,
         "uptime_seconds": 0,
@@ -95,6 +97,7 @@ def _before_the_first_tick(found: Config, paths: Paths) -> dict[str, Any]:
         "last_execution": None,
         "stats": _stats([]),
         "jobs": [],
+        "queue": queue(found.jobs, []),
         "health": None,
         "undelivered": 0,
         "paused": {},
@@ -117,6 +120,7 @@ def _ticks(ledger: Ledger, paths: Paths, now: float, zone: str) -> dict[str, Any
         "overdue_seconds": overdue,
         "running": running,
         "uptime_seconds": max(0, int(now - since)) if running else 0,
+        "tick_count": int(ledger.meta("tick_count") or 0),
     }
 
 
@@ -168,6 +172,20 @@ def _next_job(rows: list[JobRow], now: float, zone: str) -> dict[str, Any] | Non
         "target": key.target or None,
         "scheduled": stamp(instant, zone),
         "in_seconds": max(0, int(instant - now)),
+    }
+
+
+def _last_execution(rows: list[JobRow], zone: str) -> dict[str, Any] | None:
+    """Return the job, status and end of the attempt that ended last; None if none has ended."""
+    ended = [row for row in rows if row.last_run_at]
+    if not ended:
+        return None
+    row = max(ended, key=lambda row: row.last_run_at or 0)
+    return {
+        "job": row.key.display_name,
+        "run_id": row.last_run_id,
+        "status": row.last_status,
+        "completed_at": stamp(row.last_run_at, zone),
     }
 
 

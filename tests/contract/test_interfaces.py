@@ -42,6 +42,7 @@ JOBS = """
     [jobs.listener]
     on = "disk_full"
     command = ["true"]
+    labels = {added_by = "mcp"}
     [jobs.sleeper]
     command = ["sleep", "60"]
 """
@@ -66,6 +67,9 @@ READS = [
     ("incidents", {}),
     ("notices", {}),
 ]
+MCP = {
+    "added_by": "mcp"
+}  # the label that the interface for agents writes, and without which it removes no job
 CHANGES = [
     ("disable", {"jobs": ["yearly"]}),
     ("enable", {"jobs": ["yearly"]}),
@@ -75,7 +79,13 @@ CHANGES = [
     ("skip", {"job": "yearly", "slot": "2027-01-01T03:00:00+00:00"}),
     ("run", {"job": "greet"}),
     ("run", {"job": "broken"}),
-    ("add", {"name": "new", "definition": {"every": "30d", "command": ["true"], "timeout_seconds": 60}}),
+    (
+        "add",
+        {
+            "name": "new",
+            "definition": {"every": "30d", "command": ["true"], "timeout_seconds": 60, "labels": MCP},
+        },
+    ),
     ("remove", {"job": "listener"}),
 ]
 NUMBERS = [

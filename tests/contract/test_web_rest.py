@@ -128,24 +128,37 @@ def test_a_call_that_waits_for_its_run_returns_the_result(rest, world):
 def test_a_run_continues_after_a_call_that_does_not_wait_and_can_be_stopped(rest, until, world):
     answer = rest.post("/api/daemon/jobs/slow/run")
 
-    assert answer.json() == {"job": "slow", "over": False, "result": None}
+    run_id = answer.json()["run_id"]
+    assert answer.json() == {
+        "job": "slow",
+        "run_id": run_id,
+        "run_ids": [run_id],
+        "over": False,
+        "result": None,
+    }
+    assert (answer.status_code, answer.headers["location"]) == (202, f"/api/daemon/runs/{run_id}")
+    assert rest.get(answer.headers["location"]).json()["job"] == "slow"
     for wait in (0, 5):
         assert rest.post(f"/api/daemon/jobs/slow/run?wait={wait}").status_code == 409
     [run] = until(
         lambda: [run for run in rest.get("/api/runs?job_id=slow").json() if run["status"] == "running"]
     )
-    assert world.json("stop", run["run_id"])["job"] == "slow"
+    assert run["run_id"] == run_id
+    assert world.json("stop", run_id)["job"] == "slow"
     assert until(lambda: rest.get(f"/api/runs/{run['run_id']}").json()["finished_at"])
 
 
 def test_a_run_is_started_again_and_a_future_slot_is_skipped(rest, world):
     world.run("run", "broken")
     [run] = rest.get("/api/runs?job_id=broken").json()
-    again = rest.post(f"/api/runs/{run['run_id']}/rerun?wait=30").json()
+    answer = rest.post(f"/api/runs/{run['run_id']}/rerun?wait=30")
+    again = answer.json()
     slot = rest.get("/api/jobs/hello/next").json()[0]["scheduled_for"]
     skipped = rest.post("/api/jobs/hello/skip", json={"slot": slot}).json()
 
     assert (again["job"], again["over"], len(world.json("history", "broken"))) == ("broken", True, 2)
+    assert (answer.status_code, answer.headers["location"]) == (202, f"/api/runs/{again['run_id']}")
+    assert again["run_id"] == rest.get("/api/runs?job_id=broken").json()[0]["run_id"] != run["run_id"]
     assert (skipped["skipped"], skipped["first"]) == (1, slot)
 
 

@@ -1,5 +1,7 @@
 """Each attempt of a run has its own row in the ledger and its own output."""
 
+import pytest
+
 
 def test_the_output_of_each_attempt_is_kept_separately(world):
     world.configure(
@@ -102,3 +104,21 @@ def test_a_superseded_failure_counts_as_failed_until_a_success(world):
 
     assert (before, world.json("status", at="2026-02-03 10:15:30")["healthy"]) == (False, True)
     assert world.json("incidents") == []
+
+
+@pytest.mark.parametrize(("retry_on", "attempts"), [('["network"]', 2), ('["auth", 3]', 1), ("[1]", 2)])
+def test_only_the_failures_in_retry_on_are_retried(world, retry_on, attempts):
+    world.configure(
+        f"""
+        timezone = "UTC"
+        [jobs.sync]
+        cron = "* * * * *"
+        command = "echo 'ssh: connect to host a: Connection refused'; exit 1"
+        retry = {{max_attempts = 2, delay = 1, retry_on = {retry_on}}}
+        """
+    )
+    world.run("run")
+
+    [run] = world.json("history")
+    assert (run["attempt"], run["status"]) == (attempts, "failed")
+    assert world.sql("SELECT class FROM attempts") == [("network",)] * attempts

@@ -154,7 +154,7 @@ def test_disable_and_enable_replay_nothing(home):
     done = home.json("enable", "sync-notes", at=LATER)
     home.run("run", at=LATER)
 
-    assert done == [{"job": "sync-notes", "enabled": True, "changed": True}]
+    assert done == [{"job": "sync-notes", "enabled": True, "changed": True, "dry_run": False}]
     assert len(home.json("history", "sync-notes", at=LATER)) == 1
     assert sound(home, LATER)
 
@@ -326,6 +326,20 @@ def test_dry_runs_change_nothing(home):
         assert home.run(*words, "--dry-run", at=LATER).returncode == 0, words
 
     assert {path: path.read_bytes() for path in home.root.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["pause"], ["resume"], ["disable", "sync-notes"], ["enable", "sync-notes"], ["skip", "backup-home"]],
+    ids=" ".join,
+)
+def test_a_document_names_a_dry_run(home, words):
+    def dry_runs(*options):
+        found = home.json(*words, *options, at=LATER)
+        return [entry["dry_run"] for entry in (found if isinstance(found, list) else [found])]
+
+    assert dry_runs("--dry-run") == [True]
+    assert dry_runs() == [False]
 
 
 def test_logs_print_the_complete_output_as_bytes(world):

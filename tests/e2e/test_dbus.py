@@ -110,12 +110,13 @@ def test_a_call_of_run_job_starts_the_service_and_a_run(runtime, until):
 
 def test_a_long_run_does_not_block_other_calls(interface, until):
     started = time.monotonic()
-    assert interface.bot("run_job", "s", "sleeper")["success"]
+    answer = interface.bot("run_job", "s", "sleeper")
+    assert answer["success"]
     assert interface.bot("list_jobs")
     assert time.monotonic() - started < 10
 
     running = until(lambda: interface.ask("history", status="running"))[0]
-    assert running["job"] == "sleeper"
+    assert (running["job"], running["run_id"]) == ("sleeper", answer["run_id"])
     interface.ask("stop", run_id=running["run_id"])
 
 
@@ -194,8 +195,46 @@ def test_the_configuration_is_read_and_changed(runtime, interface):
 
 
 @pytest.mark.parametrize(
+    ("section", "key", "value", "expected"),
+    [
+        ("history", "keep_days", "30", 30),
+        ("", "max_parallel", "4", 4),
+        ("schedules", "timezone", "Europe/Paris", "Europe/Paris"),
+        ("defaults", "priority", '"low"', "low"),
+        ("jobs.hourly", "retry.max_attempts", "3", 3),
+        ("jobs.hourly", "enabled", "false", False),
+        ("catch_up", "", '{"max_runs": 7}', {"max_runs": 7, "max_minutes": None, "max_sessions": None}),
+    ],
+)
+def test_every_section_of_the_configuration_is_read_and_changed(
+    runtime, interface, section, key, value, expected
+):
+    interface.bot("update_config", "sss", section, key, value)
+
+    assert interface.bot("get_config", "ss", section, key) == expected
+    assert runtime.world.run("check").returncode == 0
+    assert runtime.world.config.read_text().startswith("\ntimezone")  # nothing else is rewritten
+
+
+def test_a_key_of_a_section_is_removed(interface):
+    interface.bot("update_config", "sss", "history", "keep_days", "30")
+    interface.bot("update_config", "sss", "history", "keep_days", "null")
+
+    assert interface.bot("get_config", "ss", "history", "keep_days") == 90
+
+
+def test_all_jobs_are_one_section_and_secrets_are_masked(runtime, interface):
+    runtime.world.configure(JOBS + '[defaults.env]\nAPI_TOKEN = "abc123"\n')
+
+    assert interface.bot("get_config", "ss", "jobs", "hourly.cron") == "0 * * * *"
+    assert "abc123" not in json.dumps(interface.bot("get_config", "ss", "defaults", ""))
+
+
+@pytest.mark.parametrize(
     ("method", "arguments"),
-    [("update_config", ("sss", "jobs.hourly", "command", "rm -rf /")), ("update_config", ("sss", "jobs.hourly", "env", "{}"))],
+    [("update_config", ("sss", "dbus", "add_commands", "true")), ("update_config", ("sss", "", "workspace", "/")),
+     ("update_config", ("sss", "defaults", "env.LD_PRELOAD", "x.so")), ("update_config", ("sss", "jobs.hourly", "env.A", "b")),
+     ("update_config", ("sss", "jobs.hourly", "command", "rm -rf /")), ("update_config", ("sss", "jobs.hourly", "env", "{}"))],
 )  # fmt: skip
 def test_what_is_executed_is_changed_over_the_bus_only_if_the_configuration_allows_it(
     runtime, interface, method, arguments
@@ -218,6 +257,47 @@ def test_a_job_with_a_command_is_added_only_if_the_configuration_allows_it(runti
     (runtime.world.config.parent / "jobs.d" / "n.toml").unlink()
 
 
+@pytest.mark.parametrize(
+    ("question", "arguments"),
+    [
+        ("remove", {"job": "hourly"}), ("install", {}), ("uninstall", {}),
+        ("replace", {"job": "hourly", "definition": {"cron": "0 * * * *", "chain": ["daily_standup"]}}),
+    ],
+)  # fmt: skip
+def test_what_removes_jobs_or_writes_the_crontab_needs_the_permission(
+    runtime, interface, question, arguments
+):
+    before = runtime.world.config.read_bytes(), runtime.tab.read_bytes()
+    assert "[dbus] add_commands = true" in interface.refused(
+        OURS, "Ask", "ss", question, json.dumps(arguments)
+    )
+    assert (runtime.world.config.read_bytes(), runtime.tab.read_bytes()) == before
+
+    runtime.world.configure(JOBS + "    [dbus]\n    add_commands = true\n")
+    assert interface.call(OURS, "Ask", "ss", question, json.dumps({**arguments, "dry_run": True}))[0] is False
+
+
+def test_a_replacement_that_keeps_what_is_executed_needs_no_permission(interface):
+    definition = {"cron": "30 * * * *", "command": ["false"], "description": "x"}
+    interface.ask("replace", job="hourly", definition=definition)
+
+    assert interface.bot("get_config", "ss", "jobs.hourly", "") == definition
+
+
+def test_the_state_is_read_and_written_on_request(runtime, interface):
+    state = interface.bot("get_state")
+    assert (state["enabled"], state["timezone"]) == (True, "UTC")
+    assert state["history"] == runtime.world.json("history")
+    assert [job["name"] for job in state["jobs"]] == ["daily_standup", "hourly", "sleeper"]
+
+    (runtime.world.state / "scheduled_state.json").write_text(
+        (runtime.world.state / "scheduled_state.json").read_text()
+    )
+    written = interface.bot("write_state")
+    assert written == {"success": True, "file": str(runtime.world.state / "scheduled_state.json")}
+    assert "daily_standup" in runtime.world.snapshot()["jobs"]
+
+
 def test_call_method_returns_errors_as_answers(interface):
     assert interface.bot("CallMethod", "ss", "list_jobs", "{}")["success"]
     assert interface.bot("CallMethod", "ss", "run_job", '{"job_name": "x"}') == {
@@ -226,7 +306,27 @@ def test_call_method_returns_errors_as_answers(interface):
     }
     assert "no such method" in interface.bot("CallMethod", "ss", "fly", "")["error"]
     assert "job_name" in interface.bot("CallMethod", "ss", "run_job", '{"job": "x"}')["error"]
-    assert "JSON object" in interface.bot("CallMethod", "ss", "run_job", "[]")["error"]
+    assert "job_name" in interface.bot("CallMethod", "ss", "run_job", "[]")["error"]
+    assert "positional" in interface.bot("CallMethod", "ss", "toggle_job", '["a", true, 3]')["error"]
+
+
+def result(interface, name, arguments):
+    answer = interface.bot("CallMethod", "ss", name, arguments)
+    assert answer["success"], answer
+    return answer["result"]
+
+
+def test_call_method_accepts_an_array_of_arguments_an_object_or_one_value(runtime, interface):
+    everything = runtime.world.json("history")
+    assert result(interface, "get_history", "") == everything
+    assert result(interface, "get_history", "[1]") == everything[:1]
+    assert result(interface, "get_history", '["1", "daily_standup"]') == everything[:1]
+    assert result(interface, "get_history", '{"limit": "1"}') == everything[:1]
+    assert result(interface, "get_history", "1") == everything[:1]
+    assert result(interface, "run_job", '"daily_standup"')["run_id"].startswith("daily_standup-manual-")
+    assert result(interface, "toggle_job", '["hourly", "false"]')["enabled"] is False
+    assert result(interface, "toggle_job", '["hourly", true]')["enabled"] is True
+    assert result(interface, "get_config", '["jobs.hourly", "cron"]') == "0 * * * *"
 
 
 @pytest.mark.parametrize(
@@ -241,7 +341,7 @@ def test_call_method_returns_errors_as_answers(interface):
         ("toggle_job", '{"job_name": {}, "enabled": true}', "job_name: Expected `str`, got `object`"),
         ("get_config", '{"section": 5}', "section: Expected `str`, got `int`"),
         ("update_config", '{"section": "jobs.hourly", "key": ["a"], "value": 1}', "key: Expected `str`"),
-        ("list_jobs", "[" * 5000, "not a JSON object"),
+        ("list_jobs", "[" * 5000, "not JSON"),
     ],
 )
 def test_call_method_returns_an_error_for_arguments_of_a_wrong_type(interface, name, arguments, expected):
@@ -257,7 +357,17 @@ def test_call_method_returns_an_error_for_arguments_of_a_wrong_type(interface, n
         (("toggle_job", "ss", "hourly", "perhaps"), "write true or false"),
         (("get_history", "i", 0), "limit: must be 1 to 1,000,000, got 0"),
         (("get_config", "ss", "jobs.hourly", "x"), "jobs.hourly: no key 'x'; its keys are cron, command"),
-        (("get_config", "ss", "nothing", ""), "no such section"),
+        (
+            ("get_config", "ss", "nothing", ""),
+            "no such section: 'nothing'; use one of defaults, notify, catch_up, history",
+        ),
+        (
+            ("get_config", "ss", "history", "keep_day"),
+            "history: no key 'keep_day'; its keys are keep_days, keep_runs",
+        ),
+        (("update_config", "sss", "history", "keep_days", "0"), "history.keep_days: must be from 1 to"),
+        (("update_config", "sss", "history", "keep_day", "1"), "add_commands"),
+        (("update_config", "sss", "jobs", "", "{}"), "jobs: name the key to set, or the section of one job"),
     ],
 )
 def test_an_error_names_the_mistake_and_its_correction(interface, arguments, expected):
@@ -316,7 +426,8 @@ def test_introspection_lists_every_method_property_and_signal(runtime):
     assert described == {
         ("method", "run_job"): "ss", ("method", "list_jobs"): "s", ("method", "get_history"): "is",
         ("method", "toggle_scheduler"): "ss", ("method", "toggle_job"): "sss", ("method", "get_config"): "sss",
-        ("method", "update_config"): "ssss", ("method", "CallMethod"): "sss", ("method", "Ping"): "s",
+        ("method", "update_config"): "ssss", ("method", "CallMethod"): "sss", ("method", "get_state"): "s", ("method", "write_state"): "s",
+        ("signal", "StatusChanged"): "s", ("method", "Ping"): "s",
         ("method", "GetStatus"): "s", ("method", "GetStats"): "s", ("method", "HealthCheck"): "s",
         ("method", "Shutdown"): "s", ("property", "Running"): "b", ("property", "Uptime"): "d",
         ("property", "Stats"): "s", ("signal", "JobStarted"): "ss", ("signal", "JobCompleted"): "sss",
@@ -331,6 +442,13 @@ def test_the_properties_agree_with_the_status(runtime, interface):
     assert json.loads(interface.property(BOT, "Stats")) == runtime.world.json("status")["stats"]
     assert interface.bot("HealthCheck")["healthy"] == interface.bot("GetStatus")["healthy"]
     assert interface.bot("GetStats")["total_executions"] == 1
+    [run] = runtime.world.json("history")
+    assert interface.bot("HealthCheck")["last_execution"] == {
+        "job": "daily_standup",
+        "run_id": run["run_id"],
+        "status": "success",
+        "completed_at": run["finished_at"],
+    }
 
 
 def test_an_unreadable_configuration_is_reported_and_the_service_keeps_running(runtime, interface):
@@ -360,7 +478,9 @@ def members(lines):
 def test_a_run_emits_its_signals_in_order(runtime, monitor):
     runtime.scheduled("run", "daily_standup")
 
-    assert members(monitor.until("JobCompleted")) == ["Event", "JobStarted", "Event", "JobCompleted"]
+    lines = [*monitor.until("JobCompleted"), *monitor.until("StatusChanged")]
+    changed = ["StatusChanged"]
+    assert members(lines) == ["Event", "JobStarted", *changed, "Event", "JobCompleted", *changed]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="!!! NOT TESTED: needs root to mount its own /run !!!")
@@ -391,7 +511,7 @@ def test_pausing_and_resuming_all_jobs_emits_scheduler_toggled(runtime, monitor)
     runtime.scheduled("resume")
 
     emitted = members([*monitor.until("SchedulerToggled"), *monitor.until("SchedulerToggled")])
-    assert emitted == ["Event", "SchedulerToggled"] * 2
+    assert emitted == ["Event", "SchedulerToggled", "StatusChanged", "Event", "SchedulerToggled"]
 
 
 def test_a_bus_that_does_not_answer_delays_a_tick_once_and_briefly(runtime, tmp_path):

@@ -165,6 +165,9 @@ def test_a_change_is_refused_without_its_permission_and_nothing_happens(agent, w
 def test_a_change_needs_only_its_own_permission(agent, until, tool):
     permission, arguments = CHANGES[tool]
     interface, run = agent(permission), {}
+    if tool in ("cron_remove", "scheduler_remove_task"):
+        interface.ask("cron_add", name="own", options={"chain": ["greet"]})
+        arguments = dict.fromkeys(arguments, "own")
     if "RUN" in arguments.values():
         run = {"run_id": interface.ask("history")[0]["run_id"]}
     if "SLEEPER" in arguments.values():
@@ -181,17 +184,21 @@ def test_the_command_line_sees_a_change_of_an_agent_at_once(agent, world):
 
 
 def test_a_call_waits_for_its_run_and_returns_the_result(agent):
-    done = agent("run").ask("cron_run_now", name="greet")
+    interface = agent("run")
+    done = interface.ask("cron_run_now", name="greet")
 
+    assert done["run_id"] == interface.ask("history")[0]["run_id"]
     assert done["over"] and done["result"]["runs"][0]["status"] == "success"
 
 
 def test_a_long_run_does_not_block_other_calls(agent, until):
     interface = agent("run")
 
-    assert interface.ask("cron_run_now", name="sleeper", wait_seconds=0) == {"over": False, "result": None}
+    started = interface.ask("cron_run_now", name="sleeper", wait_seconds=0)
+    run_id = started["run_id"]
+    assert started == {"run_id": run_id, "run_ids": [run_id], "over": False, "result": None}
     running = until(lambda: interface.ask("history", status="running"))[0]
-    assert running["job"] == "sleeper"
+    assert (running["job"], running["run_id"]) == ("sleeper", run_id)
     interface.ask("stop", run_id=running["run_id"])
 
 
@@ -244,6 +251,126 @@ def test_with_add_commands_a_command_is_added_and_runs(agent, world):
     assert world.run("run", "new", "--json").returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("tool", "arguments", "expected"),
+    [
+        ("cron_add", {"name": "new", "options": {"timout": "5m", "chain": ["greet"]}}, "timout: unknown argument; did you mean timeout?"),
+        ("scheduler_add_task", {"task_id": "new", "task_type": "custom", "config": {"timout": 5, "chain": ["greet"]}}, "timout: unknown argument; did you mean timeout?"),
+        ("cron_add", {"name": "new", "comand": "true"}, "comand: no such argument; did you mean command? the arguments are name, cron"),
+        ("cron_add", {"name": "new", "timeout": "5m"}, "timeout: no such argument; the arguments are name, cron, every, at, on, command, description, options; other keys of a job belong into `options`"),
+    ],
+)  # fmt: skip
+def test_a_misspelt_key_is_an_unknown_argument_and_not_a_refusal(agent, world, tool, arguments, expected):
+    message = agent("add").refused(tool, **arguments)
+
+    assert message.startswith(expected) and "add_commands" not in message
+    assert "new" not in {job["name"] for job in world.json("jobs")}
+
+
+@pytest.mark.parametrize(
+    ("tool", "argument"), [("cron_remove", "name"), ("scheduler_remove_task", "task_id")]
+)
+def test_an_agent_removes_only_jobs_that_it_added(agent, world, tool, argument):
+    interface = agent("add", add_commands=True)
+    interface.ask("cron_add", name="own", every="1h", command="true", options={"labels": {"team": "ops"}})
+    assert world.json("show", "own")["settings"]["labels"] == {"team": "ops", "added_by": "mcp"}
+
+    message = interface.refused(tool, **{argument: "hourly"})
+    assert (
+        message.startswith("hourly: the interface mcp did not add this job") and "scheduled remove" in message
+    )
+    interface.ask(tool, **{argument: "own"})
+
+    assert [job["name"] for job in world.json("jobs")] == ["greet", "listener", "hourly", "sleeper"]
+
+
+def add_task(interface, **arguments):
+    return interface.ask("scheduler_add_task", **{"task_id": "new", "task_type": "custom", **arguments})
+
+
+@pytest.mark.parametrize(
+    ("when", "immediate"),
+    [
+        ({}, True),
+        ({"schedule": "2020-01-02T03:04:05Z"}, True),
+        ({"schedule": "immediate"}, True),
+        ({"schedule": "manual"}, False),
+        ({"config": {"job_type": "manual"}}, False),
+        ({"schedule": "2100-01-02T03:04:05Z"}, False),
+        ({"config": {"on": "disk_full"}}, False),
+        ({"config": {"after": ["greet"]}}, False),
+    ],
+)
+def test_a_task_without_a_schedule_or_with_a_past_instant_runs_once_at_the_next_tick(
+    agent, world, when, immediate
+):
+    config = {"command": ["echo", "new"], **when.pop("config", {})}
+    added = add_task(agent("add", add_commands=True), config=config, **when)
+    for _ in range(2):
+        world.run("run")
+
+    assert added["immediate"] is immediate
+    assert [run["status"] for run in world.json("history", "new")] == ["success"] * immediate
+
+
+def test_a_task_that_is_refused_requests_no_start(agent, world):
+    add_task_again = {"task_id": "greet", "task_type": "custom", "config": {"chain": ["hourly"]}}
+    assert "already exists" in agent("add").refused("scheduler_add_task", **add_task_again)
+
+    assert world.json("run", "--dry-run") == []
+
+
+@pytest.mark.parametrize(
+    ("config", "retries"),
+    [({}, 3), ({"max_retries": 5}, 5), ({"max_retries": 0}, 0), ({"retry": {"max_attempts": 2}}, 1), ({"retry": {"delay": 0}, "max_retries": 1}, 1)],
+)  # fmt: skip
+def test_a_task_has_three_retries_unless_its_config_sets_others(agent, world, config, retries):
+    add_task(agent("add"), config={"chain": ["greet"], **config})
+
+    assert world.json("show", "new")["settings"]["retry"]["max_attempts"] == retries + 1
+
+
+def test_a_task_has_the_fields_of_a_task_queue(agent, world):
+    interface = agent("add", add_commands=True)
+    config = {"command": ["false"], "max_retries": 1, "env": {"API_TOKEN": "abc123"}}
+    add_task(interface, task_type="dreaming", cron_expression="0 3 * * *", config=config)
+    before = interface.ask("scheduler_get_task", task_id="new")["task"]
+    world.run("run", "new")
+    task = interface.ask("scheduler_get_task", task_id="new")["task"]
+
+    assert (task["type"], task["cron_expression"], task["max_retries"]) == ("dreaming", "0 3 * * *", 1)
+    assert task["config"]["command"] == ["false"] and "abc123" not in json.dumps(task)
+    assert (before["result"], before["error"], before["retry_count"]) == (None, None, 0)
+    assert (task["result"], task["retry_count"]) == ({"exit_code": 1}, 0)
+    assert "exit" in task["error"]
+    [listed] = [found for found in interface.ask("scheduler_list_tasks")["tasks"] if found["id"] == "new"]
+    assert listed == {key: task[key] for key in listed}
+
+
+def test_a_completed_task_is_removed_only_by_the_general_tool(agent, world):
+    interface = agent("add")
+    add_task(interface, config={"chain": ["greet"]})
+    world.run("run")
+
+    assert "cron_remove" in interface.refused("scheduler_remove_task", task_id="new")
+    interface.ask("cron_remove", name="new")
+
+
+def test_the_status_counts_ticks_and_tasks(agent, world):
+    interface = agent()
+    before = interface.ask("scheduler_daemon_status")
+    world.run("run", "greet")
+    after = interface.ask("scheduler_daemon_status")
+
+    assert after["tick_count"] == before["tick_count"] + 1
+    assert after["queue"] == interface.ask("scheduler_get_status")["queue"] == {
+        "total": 4,
+        "by_status": {"completed": 1, "pending": 3},
+        "by_priority": {"high": 1, "medium": 3},
+        "by_type": {"custom": 4},
+    }  # fmt: skip
+
+
 def test_a_revoked_permission_is_refused_at_once(agent):
     agent("run").ask("cron_run_now", name="greet")
 
@@ -255,7 +382,11 @@ def test_a_revoked_permission_is_refused_at_once(agent):
     [
         ("explain", {"job": "gret"}, "no such job: gret; did you mean greet?"),
         ("explain", {"job": "greet", "at": "noon"}, "not an ISO date and time: 'noon'"),
-        ("history", {"jib": "greet"}, "jib: no such argument; the arguments are job, since, status, limit"),
+        (
+            "history",
+            {"jib": "greet"},
+            "jib: no such argument; did you mean job? the arguments are job, since, status, limit",
+        ),
         ("explain", {}, "job: is missing"),
         ("stop", {"run_id": ["a"]}, "run_id: Input should be a valid string, got ['a']"),
         ("history", {"status": "fine"}, "status: must be one of"),
@@ -311,20 +442,23 @@ def test_a_task_is_a_job_with_other_field_names(agent):
 
 def test_a_running_task_is_not_removed(agent, until):
     interface = agent("run", "add")
-    interface.ask("cron_run_now", name="sleeper", wait_seconds=0)
-    running = until(lambda: interface.ask("history", status="running"))[0]
+    add_task(interface, schedule="manual", config={"chain": ["sleeper"]})
+    interface.ask("cron_run_now", name="new", wait_seconds=0)
+    running = until(lambda: interface.ask("history", job="sleeper", status="running"))[0]
 
-    assert "is running" in interface.refused("scheduler_remove_task", task_id="sleeper")
+    assert "is running" in interface.refused("scheduler_remove_task", task_id="new")
     interface.ask("stop", run_id=running["run_id"])
 
 
 def test_starting_the_daemon_installs_the_crontab_block_and_stopping_it_pauses_all_jobs(agent, world):
     interface = agent("override")
     interface.ask("scheduler_stop_daemon")
-    assert interface.ask("scheduler_daemon_status")["paused"]
+    stopped = interface.ask("scheduler_daemon_status")
+    assert (stopped["paused"], stopped["running"]) == (True, False)
 
     interface.ask("scheduler_start_daemon")
-    assert not interface.ask("scheduler_daemon_status")["paused"]
+    started = interface.ask("scheduler_daemon_status")
+    assert (started["paused"], started["running"]) == (False, True)
     assert str(world.state) in world.tab.read_text()
 
 

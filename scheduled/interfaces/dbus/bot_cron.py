@@ -1,7 +1,6 @@
 """The D-Bus interface com.aiworkflow.BotCron, compatible with its existing clients. Answers are JSON texts."""
 
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from dbus_fast import DBusError
@@ -9,117 +8,13 @@ from dbus_fast.annotations import DBusBool, DBusDouble, DBusInt32, DBusSignature
 from dbus_fast.service import ServiceInterface, dbus_method, dbus_signal
 
 from scheduled import service
-from scheduled.errors import ConfigError
 from scheduled.instance import Instance
-from scheduled.interfaces.dbus.caller import (
-    Caller,
-    Lifetime,
-    bind,
-    boolean,
-    computed_property,
-    parse_arguments,
-    text,
-)
-from scheduled.interfaces.permissions import Permissions
+from scheduled.interfaces.dbus import bot_cron_calls as calls
+from scheduled.interfaces.dbus.caller import Caller, Lifetime, computed_property, text
 from scheduled.notify.session_bus import BOT_CRON
 
-SUCCESS = {"success": True}
 TwoTexts = Annotated[tuple[str, str], DBusSignature("ss")]
 ThreeTexts = Annotated[tuple[str, str, str], DBusSignature("sss")]
-DEFAULT_LIMIT = 20
-
-
-async def run_job(instance: Instance, job_name: str) -> dict[str, Any]:
-    """Start a run and return without waiting for its end. Raise BusyError if the job is already running."""
-    return {**SUCCESS, "job_name": job_name, **await service.start(instance, [job_name])}
-
-
-def toggle_job(instance: Instance, job_name: str, enabled: str | bool) -> dict[str, Any]:
-    """Enable or disable a job; this overrides the configuration."""
-    override = service.enable if boolean(str(enabled)) else service.disable
-    return {**SUCCESS, **override(instance, [job_name])[0]}
-
-
-def toggle_scheduler(instance: Instance, enabled: str | bool) -> dict[str, Any]:
-    """Resume all jobs if *enabled*, otherwise pause them."""
-    wanted = boolean(str(enabled))
-    _ = service.resume(instance) if wanted else service.pause(instance)
-    return {**SUCCESS, "enabled": wanted}
-
-
-def get_history(
-    instance: Instance, limit: int = DEFAULT_LIMIT, job_name: str | None = None
-) -> list[dict[str, Any]]:
-    """Return the newest runs, newest first."""
-    return service.history(instance, job_name, limit=limit)
-
-
-def get_config(instance: Instance, section: str, key: str = "") -> Any:
-    """Return a section of the configuration, or one key of it: `schedules` (the scheduler) or `jobs.NAME` (a job)."""
-    found = _section(instance, section)
-    if not key:
-        return found
-    if key not in found:
-        raise ConfigError(f"{section}: no key {key!r}; its keys are {', '.join(found) or 'none'}")
-    return found[key]
-
-
-def _section(instance: Instance, section: str) -> Mapping[str, Any]:
-    if section == "schedules":
-        found = service.status(instance)
-        return {"enabled": "*" not in found["paused"], "timezone": service.settings(instance)["timezone"],
-                "jobs": [job["name"] for job in service.jobs(instance)]}  # fmt: skip
-    return service.written(instance, _job(section))
-
-
-def _job(section: str) -> str:
-    head, dot, name = section.partition(".")
-    if head != "jobs" or not dot:
-        raise ConfigError(f"no such section: {section!r}; use schedules or jobs.NAME")
-    return name
-
-
-def update_config(instance: Instance, section: str, key: str, value: Any) -> dict[str, Any]:
-    """Set a key of a job (`null` removes it), or `enabled` of the scheduler."""
-    if (section, key) == ("schedules", "enabled"):
-        return toggle_scheduler(instance, value)
-    changes = {key: _value(value)}
-    name = _job(section)
-    Permissions(instance, "dbus", "add_commands").need_harmless(changes)
-    return {**SUCCESS, **service.edit(instance, name, changes)}
-
-
-def _value(value: Any) -> Any:
-    """Return a value that may be encoded as JSON text; a text that is not JSON is returned unchanged."""
-    try:
-        return msgspec.json.decode(value) if isinstance(value, str) else value
-    except (msgspec.DecodeError, RecursionError):
-        return value
-
-
-def get_state(instance: Instance) -> dict[str, Any]:
-    """Return the status of all jobs and of the ticks."""
-    return service.status(instance)
-
-
-CALLS: dict[str, Callable[..., Any]] = {
-    "run_job": run_job,
-    "list_jobs": service.jobs,
-    "get_history": get_history,
-    "toggle_scheduler": toggle_scheduler,
-    "toggle_job": toggle_job,
-    "get_config": get_config,
-    "update_config": update_config,
-    "get_state": get_state,
-}
-
-
-def call(instance: Instance, name: str, arguments: Mapping[str, Any]) -> Any:
-    """Call a method by name. Raise ConfigError if there is no such method or it has other arguments."""
-    if name not in CALLS:
-        raise ConfigError(f"no such method: {name!r}; use one of {', '.join(CALLS)}")
-    given = bind(instance, name, CALLS[name], arguments)
-    return CALLS[name](*given.args, **given.kwargs)
 
 
 class BotCron(ServiceInterface):
@@ -132,7 +27,7 @@ class BotCron(ServiceInterface):
     @dbus_method()
     async def run_job(self, job_name: DBusStr) -> DBusStr:
         """Start a run of a job."""
-        return await self._caller.call(lambda instance: run_job(instance, job_name))
+        return await self._caller.call(lambda instance: calls.run_job(instance, job_name))
 
     @dbus_method()
     async def list_jobs(self) -> DBusStr:
@@ -142,34 +37,44 @@ class BotCron(ServiceInterface):
     @dbus_method()
     async def get_history(self, limit: DBusInt32) -> DBusStr:
         """Return the newest runs, newest first."""
-        return await self._caller.call(lambda instance: get_history(instance, limit))
+        return await self._caller.call(lambda instance: calls.get_history(instance, limit))
 
     @dbus_method()
     async def toggle_scheduler(self, enabled: DBusStr) -> DBusStr:
         """Resume or pause all jobs."""
-        return await self._caller.call(lambda instance: toggle_scheduler(instance, enabled))
+        return await self._caller.call(lambda instance: calls.toggle_scheduler(instance, enabled))
 
     @dbus_method()
     async def toggle_job(self, job_name: DBusStr, enabled: DBusStr) -> DBusStr:
         """Enable or disable a job."""
-        return await self._caller.call(lambda instance: toggle_job(instance, job_name, enabled))
+        return await self._caller.call(lambda instance: calls.toggle_job(instance, job_name, enabled))
 
     @dbus_method()
     async def get_config(self, section: DBusStr, key: DBusStr) -> DBusStr:
         """Return a section or a key of the configuration."""
-        return await self._caller.call(lambda instance: get_config(instance, section, key))
+        return await self._caller.call(lambda instance: calls.get_config(instance, section, key))
 
     @dbus_method()
     async def update_config(self, section: DBusStr, key: DBusStr, value: DBusStr) -> DBusStr:
         """Change a key of the configuration."""
-        return await self._caller.call(lambda instance: update_config(instance, section, key, value))
+        return await self._caller.call(lambda instance: calls.update_config(instance, section, key, value))
+
+    @dbus_method()
+    async def get_state(self) -> DBusStr:
+        """Return the status of all jobs and of the ticks, and the newest runs."""
+        return await self._caller.call(calls.get_state)
+
+    @dbus_method()
+    async def write_state(self) -> DBusStr:
+        """Write the snapshot for other programs now."""
+        return await self._caller.call(calls.write_state)
 
     @dbus_method()
     async def CallMethod(self, name: DBusStr, args_json: DBusStr) -> DBusStr:
         """Call any of these methods by name. An error is returned as an answer, as existing clients expect."""
         try:
             answer = await self._caller.call(
-                lambda instance: call(instance, name, parse_arguments(args_json))
+                lambda instance: calls.call(instance, name, calls.parse_call(args_json))
             )
         except DBusError as error:
             return text({"success": False, "error": error.text})
@@ -199,7 +104,7 @@ class BotCron(ServiceInterface):
     def Shutdown(self) -> DBusStr:
         """Exit the process; the bus starts a new one for the next call."""
         self._caller.lifetime.shut_down()
-        return text(SUCCESS)
+        return text(calls.SUCCESS)
 
     @computed_property
     def Running(self) -> DBusBool:
@@ -238,6 +143,11 @@ class BotCron(ServiceInterface):
     def SchedulerToggled(self, enabled: bool) -> DBusBool:
         """Announce that all jobs were paused (false) or resumed (true)."""
         return enabled
+
+    @dbus_signal()
+    def StatusChanged(self, status: str) -> DBusStr:
+        """Announce that a job's run or the scheduler has another status: a JSON object."""
+        return status
 
     @dbus_signal()
     def Event(self, name: str, payload: str) -> TwoTexts:

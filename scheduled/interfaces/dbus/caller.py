@@ -1,7 +1,7 @@
 """The common parts of both D-Bus interfaces: JSON texts, named errors, calls in threads and uncached properties."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, get_type_hints
 
@@ -50,20 +50,33 @@ def parse_arguments(arguments: str) -> dict[str, Any]:
 
 
 def bind(
-    instance: Instance, name: str, function: Callable[..., Any], arguments: Mapping[str, Any]
+    instance: Instance,
+    name: str,
+    function: Callable[..., Any],
+    arguments: Mapping[str, Any] | Sequence[Any],
+    *,
+    strict: bool = True,
 ) -> inspect.BoundArguments:
-    """Return *arguments*, decoded from JSON, bound to *function*. Raise ConfigError if it does not accept them."""
-    hints = get_type_hints(function)
-    given = {key: _as(f"{name}: {key}", value, hints.get(key, Any)) for key, value in arguments.items()}
+    """Return *arguments*, decoded from JSON, bound to *function*: by name, or a sequence of them by position.
+
+    Unless *strict*, a number may be a text. Raise ConfigError if the function does not accept them.
+    """
+    signature, hints = inspect.signature(function), get_type_hints(function)
     try:
-        return inspect.signature(function).bind(instance, **given)
+        if isinstance(arguments, Mapping):
+            given = signature.bind(instance, **arguments)
+        else:
+            given = signature.bind(instance, *arguments)
     except TypeError as error:
         raise ConfigError(f"{name}: {error}") from None
+    for key in given.arguments.keys() - {next(iter(signature.parameters))}:
+        given.arguments[key] = _as(f"{name}: {key}", given.arguments[key], hints.get(key, Any), strict=strict)
+    return given
 
 
-def _as(argument: str, value: Any, wanted: Any) -> Any:
+def _as(argument: str, value: Any, wanted: Any, *, strict: bool) -> Any:
     try:
-        return msgspec.convert(value, wanted)
+        return msgspec.convert(value, wanted, strict=strict)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{argument}: {error}") from None
 

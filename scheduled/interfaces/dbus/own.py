@@ -24,6 +24,11 @@ NAMES = (
     "history", "one_run", "logs", "start", "start_again", "stop", "skip", "emit",
     "pause", "resume", "enable", "disable", "add", "edit", "replace", "remove", "install", "uninstall",
 )  # fmt: skip
+GUARDED = {  # what the functions do that always need add_commands
+    "remove": "remove jobs",
+    "install": "write the crontab",
+    "uninstall": "write the crontab",
+}
 QUESTIONS: dict[str, Callable[..., Any]] = {name: getattr(service, name) for name in NAMES}
 
 
@@ -36,10 +41,18 @@ def ask(instance: Instance, question: str, arguments: Mapping[str, Any]) -> Any:
         raise ConfigError(f"no such function: {question!r}; use one of {', '.join(QUESTIONS)}")
     function = QUESTIONS[question]
     given = bind(instance, question, function, arguments)
-    permissions = Permissions(instance, "dbus", "add_commands")
-    for definition in ("definition", "changes"):
-        permissions.need_harmless(given.arguments.get(definition, {}))
+    _need(question, given.arguments, Permissions(instance, "dbus", "add_commands"))
     return function(*given.args, **given.kwargs)
+
+
+def _need(question: str, given: Mapping[str, Any], permissions: Permissions) -> None:
+    if question in GUARDED:
+        permissions.need_for(GUARDED[question])
+    if question == "replace":
+        permissions.need_harmless_replacement(given["job"], given["definition"])
+        return
+    for definition in ("definition", "changes"):
+        permissions.need_harmless(given.get(definition, {}))
 
 
 class Scheduler(ServiceInterface):

@@ -57,12 +57,13 @@ class CronTools:
             "command": command,
             "description": description,
         }
-        definition = service.together(given, options)
+        definition = self._permissions.signed(service.together(given, options))
         self._permissions.need_harmless(definition)
         return service.add(self._permissions.instance, name, definition)
 
     def cron_remove(self, name: schema.Job) -> schema.Document:
-        """Remove a job from the configuration; a backup of its file is kept."""
+        """Remove a job that was added with these tools; a backup of its file is kept."""
+        self._permissions.need_own(name)
         return service.remove(self._permissions.instance, name)
 
     def cron_enable(self, name: schema.Job, enabled: schema.Enabled = True) -> schema.Documents:

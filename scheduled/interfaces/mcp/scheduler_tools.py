@@ -1,19 +1,14 @@
 """The tools named `scheduler_...`: a task is a job, and the daemon is cron, which runs the ticks."""
 
-from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from scheduled import service
-from scheduled.core.runs import FAILED
 from scheduled.errors import ConfigError
 from scheduled.interfaces.mcp import schema
 from scheduled.interfaces.permissions import Permission, Permissions
 
 WAIT = 30.0
-MAX_RUNNING = 1000  # more runs than are ever in progress at once
 SUCCESS = {"status": "success"}
-# The status of a task without a next slot, by the status of its last run.
-ENDED = {"success": "completed", "skipped": "cancelled"}
 
 
 class SchedulerTools:
@@ -33,30 +28,32 @@ class SchedulerTools:
         self,
         task_id: schema.TaskId,
         task_type: schema.TaskType,
-        schedule: schema.At = None,
+        schedule: schema.TaskTime = None,
         cron_expression: schema.Cron = None,
         priority: schema.Priority = None,
         config: schema.TaskConfig = {},  # noqa: B006 - the default in the tool's schema; never changed
         description: schema.Description = None,
     ) -> schema.Document:
-        """Add a task, that is a job. A job that executes a command or program also needs add_commands = true."""
+        """Add a task, that is a job; without a schedule the next tick runs it once.
+
+        A task that executes a command or program also needs add_commands = true. A failed task is retried three times
+        unless `config` has `max_retries` or `retry`.
+        """
         if schedule is not None and cron_expression is not None:
             raise ConfigError("schedule and cron_expression: give only one of them")
         given = {"at": schedule, "cron": cron_expression, "priority": priority, "description": description}
-        definition = service.together(given, config)
+        definition = self._permissions.signed(service.together(given, config), type=task_type)
         self._permissions.need_harmless(definition)
-        done = service.add(self._permissions.instance, task_id, definition)
+        done = service.add_task(self._permissions.instance, task_id, definition)
         return {**SUCCESS, "task_id": task_id, "task_type": task_type, **done}
 
     def scheduler_list_tasks(
         self, status: schema.TaskStatus = None, priority: schema.Priority = None, limit: schema.Limit = 100
     ) -> schema.Document:
         """List tasks with their id, status (pending, running, completed, failed or cancelled) and next slot."""
-        running = self._running()
-        tasks = [_task(job, running) for job in service.jobs(self._permissions.instance)]
         chosen = [
             task
-            for task in tasks
+            for task in service.tasks(self._permissions.instance)
             if status in (None, task["status"]) and priority in (None, task["priority"])
         ]
         return {**SUCCESS, "count": len(chosen), "tasks": chosen[:limit]}
@@ -66,25 +63,33 @@ class SchedulerTools:
         return {**SUCCESS, **service.status(self._permissions.instance)}
 
     def scheduler_get_task(self, task_id: schema.TaskId) -> schema.Document:
-        """Return a task with its settings, its state and its newest runs."""
+        """Return a task with its settings, its state, its result and its newest runs."""
         found = service.job(self._permissions.instance, task_id)
         runs = service.history(self._permissions.instance, task_id, limit=5)
-        return {**SUCCESS, "task": {**_task(found, self._running()), "job": found, "runs": runs}}
+        return {**SUCCESS, "task": {**self._task(task_id), "job": found, "runs": runs}}
 
     def scheduler_remove_task(self, task_id: schema.TaskId) -> schema.Document:
-        """Remove a task that is not running; a backup of its file is kept."""
-        if task_id in self._running():
+        """Remove a task that was added with these tools and is not running or completed; its file is backed up."""
+        status = self._task(task_id)["status"]
+        self._permissions.need_own(task_id)
+        if status == "running":
             raise ConfigError(f"{task_id}: is running; end its run with the tool `stop` first")
+        if status == "completed":
+            raise ConfigError(
+                f"{task_id}: is completed; to remove it with its result, use the tool `cron_remove`"
+            )
         return {**SUCCESS, "task_id": task_id, **service.remove(self._permissions.instance, task_id)}
 
-    def _running(self) -> set[str]:
-        found = service.history(self._permissions.instance, status="running", limit=MAX_RUNNING)
-        return {run["job"] for run in found}
+    def _task(self, task_id: str) -> dict[str, Any]:
+        service.job(self._permissions.instance, task_id)  # raises UnknownError with the nearest name
+        return next(task for task in service.tasks(self._permissions.instance) if task["id"] == task_id)
 
     def scheduler_daemon_status(self) -> schema.Document:
-        """Return whether ticks run: `running` is true if the last tick is recent enough for their interval."""
+        """Return whether ticks start jobs: `running` is false after `scheduler_stop_daemon`, or if ticks are late."""
         found = service.status(self._permissions.instance)
-        return {**SUCCESS, **found["ticks"], "paused": "*" in found["paused"]}
+        paused = "*" in found["paused"]
+        running = found["ticks"]["running"] and not paused
+        return {**SUCCESS, **found["ticks"], "running": running, "paused": paused, "queue": found["queue"]}
 
     def scheduler_start_daemon(self) -> schema.Document:
         """Install the crontab block that runs the ticks, and resume all jobs if they are paused."""
@@ -99,26 +104,3 @@ class SchedulerTools:
     async def scheduler_restart_daemon(self, wait_seconds: schema.Wait = WAIT) -> schema.Document:
         """Run a tick now: start every job that is due."""
         return {**SUCCESS, **await service.start(self._permissions.instance, [], wait=wait_seconds)}
-
-
-def _task(job: Mapping[str, Any], running: Collection[str]) -> dict[str, Any]:
-    return {
-        "id": job["name"],
-        "description": job["description"],
-        "schedule": job["next_run"],
-        "when": job["schedule"],
-        "status": "running" if job["name"] in running else _status(job),
-        "priority": job["priority"],
-        "last_completed_at": job["last_run"],
-        "last_status": job["last_status"],
-    }
-
-
-def _status(job: Mapping[str, Any]) -> str:
-    if not job["enabled"]:
-        return "cancelled"
-    if job["last_status"] in FAILED:
-        return "failed"
-    if job["next_run"] is not None:
-        return "pending"
-    return ENDED.get(job["last_status"] or "", "pending")

@@ -46,7 +46,7 @@ Name = Annotated[str, _described("The new job's name.")]
 TaskId = Annotated[str, _described("A task's id: its job's name.")]
 TaskType = Annotated[
     Literal["dreaming", "scheduled", "agent", "custom"],
-    _described("Has no effect; `config` defines what the task does."),
+    _described("A label that is shown with the task; `config` defines what the task does."),
 ]
 Cron = Annotated[
     str | None, _described("The schedule: a cron expression of five fields, or an alias such as @daily.")
@@ -65,6 +65,13 @@ Options = Annotated[
 Priority = Annotated[
     Literal["critical", "high", "medium", "low"] | None,
     _described("The priority; jobs of a higher priority start first when several are due."),
+]
+TaskTime = Annotated[
+    str | None,
+    _described(
+        'The instant at which the task runs once, ISO 8601; one that has passed means the next tick, "manual" means only '
+        "by hand. Without it and a cron expression, the next tick runs the task."
+    ),
 ]
 TaskConfig = Annotated[
     dict[str, Any], _described("What the task does: command (a line or words), or any other keys of a job.")

@@ -3,8 +3,9 @@
 An agent may always read. `[mcp]` in scheduled.toml allows more; it is read for every call.
 """
 
+import difflib
 import reprlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
@@ -74,19 +75,28 @@ class _Tool(Tool):
         except ToolError as error:
             if not isinstance(error.__cause__, ValidationError):
                 raise
-            known = ", ".join(self.fn_metadata.arg_model.model_fields) or "none"
+            known = list(self.fn_metadata.arg_model.model_fields)
             return _error_result(ConfigError("; ".join(_problems(error.__cause__, known))))
 
 
-def _problems(found: ValidationError, known: str) -> Iterator[str]:
+def _problems(found: ValidationError, known: Sequence[str]) -> Iterator[str]:
     for problem in found.errors(include_url=False):
         name = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
-            yield f"{name}: no such argument; the arguments are {known}"
+            yield f"{name}: no such argument; {_advice(name, known)}"
         elif problem["type"] == "missing":
             yield f"{name}: is missing"
         else:
             yield f"{name}: {problem['msg']}, got {reprlib.repr(problem['input'])}"
+
+
+def _advice(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    names = f"the arguments are {', '.join(known) or 'none'}"
+    table = next(
+        (f"; other keys of a job belong into `{key}`" for key in ("options", "config") if key in known), ""
+    )
+    return f"did you mean {near[0]}? {names}" if near else names + table
 
 
 def _description(function: Callable[..., Any], permission: Permission | None) -> str:

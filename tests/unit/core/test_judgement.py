@@ -47,7 +47,7 @@ def test_a_superseded_run_has_failed_if_an_attempt_of_it_did(attempt, deferrals,
     assert (judged.status, judged.verdict, judged.reason) == found
 
 
-def judged(status, run, **values):
+def judged(status, run, *, exit_code=None, failure_class=None, **values):
     attempt_result = AttemptResult(
         run_id=run.run_id,
         attempt=run.attempt,
@@ -56,6 +56,8 @@ def judged(status, run, **values):
         finished_at=1.0,
         duration_ms=1000,
         reason="why",
+        exit_code=exit_code,
+        failure_class=failure_class,
     )
     found = judgement.judge(values.pop("job", None) or a_job(**values), run, attempt_result, at("13:01"))
     return found.status, found.verdict, found.retry_at, found.reason
@@ -80,6 +82,26 @@ def test_a_failure_with_attempts_left_waits_longer_each_time(attempt, pause):
     run = a_run(SLOT, "running", attempt=attempt)
 
     assert ("waiting_retry", None, at("13:01") + pause, "why") == judged("failed", run, retry=THRICE)
+
+
+@pytest.mark.parametrize(
+    ("on", "status", "exit_code", "failure_class", "retried"),
+    [
+        ((), "failed", 1, None, True),
+        (("timed_out",), "timed_out", 124, None, True),
+        (("timed_out",), "failed", 1, None, False),
+        ((75, 7), "failed", 7, None, True),
+        ((7,), "failed", 8, None, False),
+        (("network",), "failed", 1, "network", True),
+        (("network",), "failed", 1, "auth", False),
+        (("failed",), "failed", 1, "auth", True),
+    ],
+)
+def test_only_failures_in_retry_on_are_retried(on, status, exit_code, failure_class, retried):
+    values = {"exit_code": exit_code, "failure_class": failure_class}
+    found = judged(status, a_run(SLOT, "running"), retry=Retry(max_attempts=3, on=on), **values)
+
+    assert found[0] == ("waiting_retry" if retried else status)
 
 
 def test_max_attempts_counts_the_first_attempt():

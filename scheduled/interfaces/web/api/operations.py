@@ -110,6 +110,7 @@ RUN = Operation(
     call=_start,
     query=schemas.WaitQuery,
     answer=schemas.Started,
+    status=202,
 )
 JOBS = Operation(
     method="GET",
@@ -245,6 +246,7 @@ OPERATIONS: tuple[Operation, ...] = (
         call=_rerun,
         query=schemas.WaitQuery,
         answer=schemas.Started,
+        status=202,
     ),
     Operation(
         method="POST",

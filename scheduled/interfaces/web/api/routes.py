@@ -11,10 +11,11 @@ from starlette.routing import Route
 
 from scheduled.interfaces.threads import in_thread
 from scheduled.interfaces.web.api import openapi
-from scheduled.interfaces.web.api.operations import OPERATIONS, Arguments, Operation
+from scheduled.interfaces.web.api.operations import OPERATIONS, PREFIXES, Arguments, Operation
 from scheduled.interfaces.web.request import instance_of
 from scheduled.interfaces.web.responses import Json, RefusedError
 
+CREATED, ACCEPTED = 201, 202
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -76,6 +77,11 @@ def _is_required(body: type[msgspec.Struct]) -> bool:
 
 
 def _headers(request: Request, operation: Operation, document: Any) -> dict[str, str]:
-    if operation.status != 201:  # noqa: PLR2004 - Created
-        return {}
-    return {"Location": f"{request.scope['path']}/{quote(document['job'], safe='')}"}
+    """Return the path of the job that was added, or of the run that was started, as `Location`."""
+    path = str(request.scope["path"])
+    if operation.status == CREATED:
+        return {"Location": f"{path}/{quote(document['job'], safe='')}"}
+    if operation.status == ACCEPTED and document["run_id"] is not None:
+        prefix = next((prefix for prefix in PREFIXES if path.startswith(f"{prefix}/")), PREFIXES[0])
+        return {"Location": f"{prefix}/runs/{quote(document['run_id'], safe='')}"}
+    return {}

@@ -108,12 +108,14 @@ class RetryBody(msgspec.Struct, forbid_unknown_fields=True):
     max_attempts: Annotated[int, msgspec.Meta(ge=1)] = 1
     delay: Interval | None = None
     backoff_multiplier: float | None = None
+    retry_on: list[int | str] | None = None
 
 
 class ChangeBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The keys of a job to change; null removes a key."""
 
     description: Line | None = None
+    labels: dict[str, str] | None = None
     cron: Line | None = None
     every: Interval | None = None
     at: Line | None = None
@@ -128,7 +130,7 @@ class ChangeBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     catch_up: CatchUp | None = None
     grace: Interval | None = None
     timeout: Interval | None = None
-    retry: RetryBody | None = None
+    retry: RetryBody | bool | None = None
     not_between: list[str] | None = None
     jitter: Interval | None = None
     group: Line | None = None
@@ -297,9 +299,14 @@ class Logs(msgspec.Struct, kw_only=True):
 
 
 class Started(msgspec.Struct, kw_only=True):
-    """A requested run; once it is over, *result* is the document that `run --json` prints."""
+    """A requested run; once it is over, *result* is the document that `run --json` prints.
+
+    *run_id* is null as long as the gates of other jobs are evaluated. *run_ids* has the same id.
+    """
 
     job: str
+    run_id: str | None
+    run_ids: list[str]
     over: bool
     result: dict[str, Any] | None
 
@@ -310,6 +317,7 @@ class OverrideAnswer(msgspec.Struct, kw_only=True):
     job: str
     enabled: bool
     changed: bool
+    dry_run: bool
 
 
 class Paused(msgspec.Struct, kw_only=True):
@@ -317,6 +325,7 @@ class Paused(msgspec.Struct, kw_only=True):
 
     job: str | None
     paused: bool
+    dry_run: bool
 
 
 class Edited(msgspec.Struct, kw_only=True):
@@ -342,9 +351,10 @@ class Status(msgspec.Struct, kw_only=True):
     uptime_seconds: int
     job_count: int
     next_job: dict[str, Any] | None
-    last_execution: str | None
+    last_execution: dict[str, Any] | None
     stats: dict[str, Any]
     jobs: list[dict[str, Any]]
+    queue: dict[str, Any]
     undelivered: int
     paused: dict[str, str | None]
 
@@ -406,6 +416,7 @@ class Skipped(msgspec.Struct, kw_only=True):
     undone: int
     first: str | None
     last: str | None
+    dry_run: bool
 
 
 class Stopped(msgspec.Struct, kw_only=True):

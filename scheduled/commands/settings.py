@@ -1,0 +1,27 @@
+"""`set_section`: change settings of scheduled.toml that do not belong to a job."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from scheduled.config import edit as config_edit
+from scheduled.config import edit_settings
+from scheduled.instance import Instance
+
+
+def set_section(
+    instance: Instance, section: str, changes: Mapping[str, Any], *, dry_run: bool = False
+) -> dict[str, Any]:
+    """Set keys of the table *section* of scheduled.toml ("": the top level); the value None removes a key.
+
+    Raise ConfigError, with nothing changed, if the configuration would not be valid.
+    """
+    change = edit_settings.change(instance.config_file, section, changes)
+    return {
+        "section": section,
+        **config_edit.keep(instance.config_file, instance.paths, change, dry_run=dry_run),
+    }
+
+
+def executable_settings(section: str, changes: Mapping[str, Any]) -> list[str]:
+    """Return the keys in *changes* of a section that decide what is executed, or who may change it."""
+    return edit_settings.executable_settings(section, changes)

@@ -1,0 +1,66 @@
+"""`add_task`: add a job as schedulers with a task queue do, where a task without a schedule runs at once."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from scheduled import clock
+from scheduled.commands.definitions import add
+from scheduled.config import aliases
+from scheduled.core.events import Event
+from scheduled.core.keys import JobKey
+from scheduled.engine import chains
+from scheduled.engine.runtime import Runtime, open_runtime
+from scheduled.instance import Instance
+from scheduled.schedules.instants import read
+from scheduled.schedules.kinds.reading import choosing_keys
+
+RETRIES = 3  # of a task that sets neither `retry` nor `max_retries`
+MANUAL, IMMEDIATE = "manual", "immediate"  # in place of an instant
+ADDED = "task_added"  # the event that starts an immediate task
+
+
+def add_task(instance: Instance, name: str, definition: Mapping[str, Any]) -> dict[str, Any]:
+    """Add a job that the next tick runs once, unless *definition* defines when or after what it runs.
+
+    A task with an instant `at` in the past runs at the next tick too; one with `at = "manual"` only by hand. It has three
+    retries unless *definition* sets `retry` or `max_retries`. Return the document of `add` and `immediate`, whether the
+    next tick runs it. Raise ConfigError as `add` does.
+    """
+    given = aliases.together({"name": name}, definition)
+    table = aliases.from_words(given if "retry" in given else {"max_retries": RETRIES, **given})
+    runtime, at = open_runtime(instance), table.get("at")
+    manual = MANUAL in (at, given.get("job_type"))
+    past = not manual and _is_past(at, str(table.get("timezone") or runtime.zone))
+    immediate = past or not (manual or _has_schedule(table))
+    if manual or immediate:
+        table.pop("at", None)
+    if not immediate:
+        return {**add(instance, name, table), "immediate": False}
+    add(instance, name, table, dry_run=True)  # raises before the start is requested
+    with _requested(runtime, name, {"at": at} if past else {}):
+        return {**add(instance, name, table), "immediate": True}
+
+
+def _has_schedule(table: Mapping[str, Any]) -> bool:
+    return table.get("at") != IMMEDIATE and any(table.get(key) for key in (*choosing_keys(), "on", "after"))
+
+
+def _is_past(at: Any, zone: str) -> bool:
+    return isinstance(at, str) and at != IMMEDIATE and read(at, zone) <= clock.now()
+
+
+@contextmanager
+def _requested(runtime: Runtime, name: str, payload: Mapping[str, Any]) -> Iterator[None]:
+    """Request a start of a job that is added inside the context; withdraw it if the job can't be added."""
+    request = chains.start_request(Event(name=ADDED, payload=payload), JobKey(name), 0)
+    with runtime.ledger() as ledger, ledger.transaction():
+        ledger.request_start(request, clock.now())
+    try:
+        yield
+    except BaseException:
+        with runtime.ledger() as ledger, ledger.transaction():
+            for row in ledger.start_requests():
+                if (row.job, row.event) == (name, ADDED):
+                    ledger.take_start_request(row.id)
+        raise

@@ -1,0 +1,29 @@
+"""Notice a changed configuration: an event names what changed since the last tick."""
+
+import msgspec
+
+from scheduled.config import changes
+from scheduled.config.files import Config
+from scheduled.core.events import Event
+from scheduled.state.ledger import Meta
+
+DIGEST, SUMMARY = "configuration_digest", "configuration_summary"
+
+
+def note(ledger: Meta, found: Config) -> list[Event]:
+    """Remember the configuration, and return the event `configuration_changed` if it differs from the remembered one.
+
+    Call it inside an exclusive transaction. The first tick has nothing to compare with.
+    """
+    digest = changes.digest(found)
+    if ledger.meta(DIGEST) == digest:
+        return []
+    before, after = ledger.meta(SUMMARY), changes.summary(found)
+    old = msgspec.json.decode(before, type=changes.Summary) if before is not None else after
+    if found.problems:
+        after = changes.with_missing(old, after)
+    ledger.remember(SUMMARY, msgspec.json.encode(after).decode())
+    ledger.remember(DIGEST, digest)
+    different = changes.between(old, after)
+    payload = {key: value for key, value in msgspec.to_builtins(different).items() if value}
+    return [Event(name="configuration_changed", payload=payload)] if different else []
