@@ -93,9 +93,7 @@ def test_with_inherit_env_it_gets_all_of_them_and_nothing_is_named(
     assert "was not given" not in done.stderr
 
 
-def test_a_tick_says_nothing_about_the_caller_and_does_not_inherit(
-    cli: World, caller: dict[str, str]
-) -> None:
+def test_a_tick_does_not_mention_the_caller_and_does_not_inherit(cli: World, caller: dict[str, str]) -> None:
     cli.configure(JOB.format(root=cli.root).replace("env > due", "exit 4"))
 
     ticked, refused = cli.run("run", env=caller), cli.run("run", "--inherit-env", env=caller)
