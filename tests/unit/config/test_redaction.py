@@ -6,7 +6,7 @@ from scheduled import service
 from scheduled.config import edit, redaction
 from scheduled.config.files import load_config
 from scheduled.errors import ConfigError
-from scheduled.interfaces.dbus import bot_cron, own
+from scheduled.interfaces.dbus import bot_cron_calls, own
 from scheduled.service import Instance
 
 SECRET = "inlineTokenValue99"
@@ -74,7 +74,7 @@ def test_no_secret_is_in_the_result_of_a_change(instance, change):
     [
         lambda instance: service.written(instance, "secretive"),
         lambda instance: asked(instance, "written", job="secretive"),
-        lambda instance: bot_cron.get_config(instance, "jobs.secretive"),
+        lambda instance: bot_cron_calls.get_config(instance, "jobs.secretive"),
     ],
 )
 def test_no_secret_is_in_a_definition_that_is_shown(instance, ask):

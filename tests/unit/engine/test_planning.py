@@ -82,7 +82,7 @@ def test_after_its_deadline_a_gate_is_checked_in_quiet_hours_too(tmp_path, ledge
     planned(ledger, config, due - MINUTE)
     now = due + minutes * MINUTE
 
-    gates = planning.check_gates(ledger, config, now)
+    gates = planning.check_gates(ledger, config, now, dict)
     found = planned(ledger, config, now, gates=gates)
 
     assert (gates.closed == {"job"}) == closed
