@@ -207,10 +207,8 @@ def status(document: dict[str, Any]) -> None:
         screen.print(Text("! ", style="bold red") + Text(problem), soft_wrap=True)
     if not document["problems"]:
         screen.print("[green]all is well[/]")
-    ticks, upcoming = document["ticks"], document["next_job"]
-    if ticks["last"] is not None:
-        late = f", [bold red]{_roughly(ticks['overdue_seconds'])} overdue[/]" if not ticks["running"] else ""
-        screen.print(f"last tick  {when(ticks['last'])} ({_roughly(ticks['seconds_ago'])} ago{late})")
+    upcoming = document["next_job"]
+    _ticks(document["ticks"])
     if upcoming is not None:
         screen.print(f"next run   {escape(upcoming['name'])} at {when(upcoming['scheduled'])}")
     if document["health"] is not None:
@@ -225,6 +223,20 @@ def status(document: dict[str, Any]) -> None:
     if document["jobs"]:
         rows = [_job(job) for job in sorted(document["jobs"], key=lambda job: not job["failing"])]
         table(("job", "schedule", "last run", "status", "next run", "runs", "failed"), rows)
+
+
+def _ticks(ticks: dict[str, Any]) -> None:
+    """Print the last tick, and what is known about the next ones."""
+    screen = console()
+    if ticks["last"] is not None:
+        stopped = ticks["state"] == "stopped"
+        late = f", [bold red]{_roughly(ticks['overdue_seconds'])} overdue[/]" if stopped else ""
+        screen.print(f"last tick  {when(ticks['last'])} ({_roughly(ticks['seconds_ago'])} ago{late})")
+    if ticks["state"] == "starting":
+        every = _roughly(ticks["expected_every_seconds"])
+        screen.print(f"ticks      installed, the first one comes within {every}")
+    elif ticks["state"] == "unknown":
+        screen.print("ticks      not installed; jobs run only when something starts `scheduled run`")
 
 
 def _job(job: dict[str, Any]) -> Sequence[str | Text]:

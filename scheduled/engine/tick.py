@@ -13,7 +13,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest
 from scheduled.core.records import Claimant
 from scheduled.core.starts import Start
-from scheduled.engine import claims, clock_steps, intake, planning, pruning, publish
+from scheduled.engine import claims, clock_steps, heartbeat, intake, planning, pruning, publish
 from scheduled.engine.dispatch import Dispatcher
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
@@ -40,12 +40,16 @@ class Result(msgspec.Struct, kw_only=True):
 
 
 def tick(
-    runtime: Runtime, *, only: Collection[str] | None = None, manual: Sequence[ManualRequest] = ()
+    runtime: Runtime,
+    *,
+    only: Collection[str] | None = None,
+    manual: Sequence[ManualRequest] = (),
+    unattended: bool = False,
 ) -> Result:
     """Run everything that is due and return what was done.
 
     With *only*, slots of other jobs are not started. With *manual*, these requests run now, and no slot is
-    started. Raise ScheduledError if the state can't be used; no job has been started then.
+    started. *unattended*: no person started the tick, so it shows that cron works. Raise ScheduledError if the state can't be used; no job has been started then.
     """
     now = clock.now()
     claimant = Claimant(tick=_name(now), boot=clock.boot_id(), host="")
@@ -59,7 +63,7 @@ def tick(
         gates = planning.check_gates(ledger, runtime.config, int(now), manual)
         with ledger.transaction():
             ledger.saw_host(claimant.host, runtime.host_name, now)
-            collected = intake.collect(ledger, runtime, claimant, gates, now)
+            collected = intake.collect(ledger, runtime, claimant, gates, now, unattended=unattended)
             planning.register(ledger, runtime.config, int(now))
             due = _due(ledger, runtime, now, gates, only)
             requested, result.busy = claims.manual_starts(ledger, runtime.config, manual, claimant, int(now))
@@ -72,7 +76,8 @@ def tick(
         pruning.prune(runtime, ledger, clock.now())
         news = [*result.unrecorded, *undelivered]
         untaken = dispatcher.untaken
-        result.problems = _finish(runtime, ledger, gates, news, only=only, untaken=untaken)
+        beat = heartbeat.next_beat(runtime.paths, now) if unattended else None
+        result.problems = _finish(runtime, ledger, gates, news, only=only, untaken=untaken, heartbeat=beat)
     result.exit_code = _exit_code(runtime, result, undelivered)
     return result
 
@@ -100,6 +105,7 @@ def _finish(
     *,
     only: Collection[str] | None,
     untaken: Collection[JobKey],
+    heartbeat: int | None,
 ) -> list[str]:
     """Record what is due next and what is wrong, and publish the snapshot; return the problems to print."""
     now = clock.now()
@@ -114,7 +120,7 @@ def _finish(
         config, messages = runtime.config, [*runtime.problems, *new]
         found = problems.current(ledger, config.jobs, [*config.problems, *config.warnings], messages)
         news = problems.news(ledger, found, now)
-    publish.snapshot(runtime, ledger, plan, now)
+    publish.snapshot(runtime, ledger, plan, now, heartbeat)
     return news
 
 

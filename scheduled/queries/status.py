@@ -8,19 +8,22 @@ from scheduled import clock
 from scheduled.actions.registry import handler_of
 from scheduled.clock import stamp
 from scheduled.config.files import Config, load_config
-from scheduled.core.jobs import DEFAULT_CADENCE, Job
+from scheduled.core.jobs import Job
 from scheduled.core.records import JobRow
 from scheduled.core.runs import FAILED
+from scheduled.engine.heartbeat import Cadence
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.notify.problems import OWNER
 from scheduled.paths import Paths
+from scheduled.queries import ticks
 from scheduled.queries.describe import written
 from scheduled.queries.jobs import schedule_in_words
+from scheduled.queries.ticks import Ticks
 from scheduled.queries.view import View, open_view
-from scheduled.state import directories, snapshot
+from scheduled.state import directories
 from scheduled.state.files import full_or_read_only
-from scheduled.state.ledger import Conditions, Ledger
+from scheduled.state.ledger import Conditions
 from scheduled.state.open import exists
 
 
@@ -36,14 +39,17 @@ def status(instance: Instance) -> dict[str, Any]:
     with open_view(instance) as (view, ledger):
         found, zone, now = view.config, view.zone, clock.now()
         rows = [_with_next_due(view, row) for row in view.rows.values() if row.job in found.jobs]
-        ticks = _ticks(ledger, paths, now, zone)
-        problems = list(dict.fromkeys([*_problems(ledger, ticks), *_state_problems(paths), *found.problems]))
+        seen = ticks.ticks(ledger, paths, now)
+        problems = list(
+            dict.fromkeys([*_problems(ledger, seen, zone), *_state_problems(paths), *found.problems])
+        )
+        ticking = ticks.document(seen, zone)
         return {
             "healthy": not problems,
             "problems": problems,
-            "ticks": ticks,
-            "scheduler_running": ticks["running"],
-            "uptime_seconds": ticks["uptime_seconds"],
+            "ticks": ticking,
+            "scheduler_running": ticking["running"],
+            "uptime_seconds": ticking["uptime_seconds"],
             "job_count": len(found.jobs),
             "next_job": _next_job(rows, now, zone),
             "last_execution": stamp(
@@ -63,17 +69,12 @@ def _with_next_due(view: View, row: JobRow) -> JobRow:
 
 
 def _before_the_first_tick(found: Config, paths: Paths) -> dict[str, Any]:
-    problem = "no tick has run yet; `scheduled install` adds ticks to your crontab, `scheduled run` runs one tick now"
+    none = Ticks(now=clock.now(), cadence=Cadence())
+    missing = ticks.problem(none, found.timezone) or ""
     return {
         "healthy": False,
-        "problems": [*_state_problems(paths), *found.problems, problem],
-        "ticks": {
-            "last": None,
-            "seconds_ago": None,
-            "overdue_seconds": None,
-            "running": False,
-            "uptime_seconds": 0,
-        },
+        "problems": [*_state_problems(paths), *found.problems, missing],
+        "ticks": ticks.document(none, found.timezone),
         "scheduler_running": False,
         "uptime_seconds": 0,
         "job_count": len(found.jobs),
@@ -87,36 +88,12 @@ def _before_the_first_tick(found: Config, paths: Paths) -> dict[str, Any]:
     }
 
 
-def _ticks(ledger: Ledger, paths: Paths, now: float, zone: str) -> dict[str, Any]:
-    """Return the time of the last tick, and how many seconds the next one is overdue."""
-    last = snapshot.heartbeat(paths.snapshot)
-    cadence = int(ledger.meta("cadence") or DEFAULT_CADENCE)
-    # Without a heartbeat the first tick may still be under way; the start of the first epoch is its start.
-    latest = last if last is not None else min((epoch.starts_at for epoch in ledger.epochs()), default=None)
-    overdue = None if latest is None else max(0, int(now - latest) - cadence)
-    running = overdue is not None and overdue <= cadence
-    since = float(ledger.meta("ticking_since") or now)
-    return {
-        "last": stamp(last, zone),
-        "seconds_ago": None if last is None else int(now - last),
-        "expected_every_seconds": cadence,
-        "overdue_seconds": overdue,
-        "running": running,
-        "uptime_seconds": max(0, int(now - since)) if running else 0,
-    }
-
-
-def _problems(ledger: Conditions, ticks: dict[str, Any]) -> list[str]:
-    stopped = []
-    if not ticks["running"]:
-        last = (
-            "none has run since this state directory was created"
-            if ticks["last"] is None
-            else f"the last one was at {ticks['last'][:16].replace('T', ' ')}"
-        )
-        stopped = [f"ticks have stopped: {last}; `scheduled install` repairs the crontab"]
-    found = [str(item.condition.payload.get("text", item.condition.key)) for item in ledger.conditions(OWNER)]
-    return stopped + [text for text in found if text]
+def _problems(ledger: Conditions, found: Ticks, zone: str) -> list[str]:
+    missing = ticks.problem(found, zone)
+    recorded = [
+        str(item.condition.payload.get("text", item.condition.key)) for item in ledger.conditions(OWNER)
+    ]
+    return [text for text in (missing, *recorded) if text]
 
 
 def _state_problems(paths: Paths) -> list[str]:

@@ -9,14 +9,16 @@ from scheduled import clock
 from scheduled.config.files import Config, known_jobs, load_config
 from scheduled.core.epochs import open_slots_of
 from scheduled.core.holds import Holds, is_too_late, may_start
-from scheduled.core.jobs import DEFAULT_CADENCE, Job
+from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan, busy_groups, plan_job
 from scheduled.core.records import JobRow
 from scheduled.core.runs import JobState
-from scheduled.engine import planning
+from scheduled.engine import heartbeat, planning
+from scheduled.engine.heartbeat import Source
 from scheduled.instance import Instance
 from scheduled.schedules.zones import Instant
+from scheduled.state import snapshot
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
 
@@ -25,7 +27,7 @@ class View(msgspec.Struct, kw_only=True):
     """The configuration with overrides applied, and the state of the jobs at *now*.
 
     *overridden* are the jobs that are enabled or disabled by an override. *busy* are the groups with a job
-    under way.
+    under way. *cadence*, *phase* and *cadence_source* are those of `heartbeat.Cadence`.
     """
 
     config: Config
@@ -36,6 +38,8 @@ class View(msgspec.Struct, kw_only=True):
     overridden: frozenset[str]
     cadence: int
     busy: frozenset[str]
+    phase: int = 0
+    cadence_source: Source = "assumed"
 
     @property
     def zone(self) -> str:
@@ -100,6 +104,7 @@ def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
         found.override(ledger.overrides())
         overridden = frozenset(name for name, job in found.jobs.items() if job.enabled != written[name])
         job_states = planning.foreseen(ledger, found, now)
+        cadence = heartbeat.cadence(ledger, snapshot.header(instance.paths.snapshot)[0])
         busy = busy_groups(found.jobs, [key.job for key, job_state in job_states.items() if job_state.busy])
         yield (
             View(
@@ -109,7 +114,9 @@ def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
                 rows={row.key: row for row in ledger.job_rows()},
                 holds=planning.holds_now(ledger, now),
                 overridden=overridden,
-                cadence=int(ledger.meta("cadence") or DEFAULT_CADENCE),
+                cadence=cadence.seconds,
+                phase=cadence.phase,
+                cadence_source=cadence.source,
                 busy=frozenset(busy),
             ),
             ledger,
