@@ -192,16 +192,15 @@ def on_terminal() -> bool:
     return posix.isatty(1) or posix.isatty(2)
 
 
-def _beat_if_idle(snapshot: bytes, config: bytes, state: bytes, now_ns: int) -> int | None:
-    """Return the last heartbeat in nanoseconds if nothing is due, otherwise None."""
+def _nothing_due(snapshot: bytes, config: bytes, state: bytes, now_ns: int) -> bool:
     fd = posix.open(snapshot, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK)
     try:
         numbers = parse(posix.read(fd, SIZE))
         found = posix.fstat(fd)
         if numbers is None:
-            return None
+            return False
         due, seal, generation, written, size, inode, _ = numbers
-        idle = (
+        return (
             written * 10**9 <= now_ns < due * 10**9
             and found.st_mtime_ns
             <= now_ns  # else the clock was set back since the heartbeat of the last tick
@@ -210,7 +209,6 @@ def _beat_if_idle(snapshot: bytes, config: bytes, state: bytes, now_ns: int) -> 
             and seal == sealed(edited(config, state), due, generation, written, size, inode)
             and generation == ledger(state)
         )
-        return found.st_mtime_ns if idle else None
     finally:
         posix.close(fd)
 
@@ -223,10 +221,9 @@ def is_idle(argv: list[str]) -> bool:
     now_ns = time.time_ns()
     snapshot = found[1] + b"/scheduled_state.json"
     try:
-        last_ns = _beat_if_idle(snapshot, *found, now_ns)
-        if last_ns is None:
+        if not _nothing_due(snapshot, *found, now_ns):
             return False
-        posix.utime(snapshot, ns=(now_ns, beat(last_ns, now_ns)))
+        posix.utime(snapshot, ns=(now_ns, beat(posix.stat(snapshot).st_mtime_ns, now_ns)))
     except OSError:
         return False
     return True

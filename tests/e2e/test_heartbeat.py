@@ -1,0 +1,74 @@
+"""Which ticks show that cron works, with real processes and a fake clock."""
+
+import json
+
+import pytest
+
+from tests.e2e.test_cli_terminals import on_a_terminal
+
+JOBS = """
+    timezone = "UTC"
+    [jobs.hourly]
+    cron = "0 * * * *"
+    command = "true"
+    [jobs.by-hand]
+    command = "true"
+"""
+STOPPED = "ticks have stopped: the last one was at 2026-02-03 10:00"
+
+
+@pytest.fixture
+def dead(world):
+    """A world in which ticks came every five minutes until 10:00."""
+    world.configure(JOBS)
+    world.run("run", "by-hand", at="2026-02-03 09:41:00")
+    for minute in (45, 50, 55, 60):
+        world.run("run", at=f"2026-02-03 {9 + minute // 60:02}:{minute % 60:02}:02")
+    return world
+
+
+def status(world, at):
+    done = world.run("status", "--json", at=at)
+    found = json.loads(done.stdout)
+    assert done.returncode == (0 if found["healthy"] else 1)
+    return found
+
+
+@pytest.mark.parametrize("words", [["run", "by-hand"], ["daily-report"], ["run", "--claimed", "1"]])
+def test_a_run_by_hand_does_not_hide_that_ticks_have_stopped(dead, words):
+    before = status(dead, "2026-02-03 12:00:00")
+    dead.run(*words, at="2026-02-03 12:00:05")
+    after = status(dead, "2026-02-03 12:00:30")
+
+    for found in (before, after):
+        assert (found["scheduler_running"], found["ticks"]["state"]) == (False, "stopped")
+        assert found["problems"][0].startswith(STOPPED)
+
+
+def test_a_tick_on_a_terminal_runs_what_is_due_and_is_no_heartbeat(world):
+    world.configure(JOBS)
+    for _ in range(2):
+        assert on_a_terminal(world, "run")[0] == 0
+    found = world.json("status")
+
+    assert (found["ticks"]["last"], found["ticks"]["state"], found["problems"]) == (None, "unknown", [])
+    assert world.sql("SELECT count(*) FROM meta WHERE key IN ('planned', 'ticking_since')") == [(1,)]
+
+
+def test_idle_ticks_alone_show_that_ticks_came_regularly(world):
+    world.configure(JOBS)
+    for minute in (1, 8, 15):
+        world.run("run", at=f"2026-02-03 09:{minute:02}:02")
+
+    assert status(world, "2026-02-03 09:28:00")["ticks"]["state"] == "running"
+    found = status(world, "2026-02-03 09:30:00")
+    assert (found["ticks"]["state"], found["ticks"]["expected_every_seconds"]) == ("stopped", 420)
+
+
+def test_ticks_at_no_regular_distance_are_not_missed(world):
+    world.configure(JOBS)
+    for minute in (1, 8, 21):
+        world.run("run", at=f"2026-02-03 09:{minute:02}:02")
+
+    found = status(world, "2026-02-03 23:00:00")
+    assert (found["ticks"]["state"], found["problems"]) == ("unknown", [])
