@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 class Instance:
     """A configuration and its state directory: the given paths, or those in the environment, or the XDG defaults.
 
-    *problems* collects problems that did not prevent the result; the command line prints them on stderr. *claimed*
-    is called as soon as the requested run is claimed.
+    *problems* collects problems that did not prevent the result; the command line prints them on stderr. *notes* are
+    what the last prediction assumed, or why the last list is empty; the command line prints them below it. *claimed* is
+    called as soon as the requested run is claimed.
     """
 
     def __init__(self, config: str | None = None, state: str | None = None) -> None:
         self.config = config
         self.state = state
         self.problems: list[str] = []
+        self.notes: list[str] = []
         self.claimed: Callable[[], None] | None = None
 
     @property

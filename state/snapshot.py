@@ -148,9 +148,7 @@ def publish(
         raise StateError(f"{path}: {error.strerror}") from error
 
 
-def _replace(
-    path: Path, temporary: Path, body: bytes, due_edited_now: list[Any], beat: int
-) -> None:
+def _replace(path: Path, temporary: Path, body: bytes, due_edited_now: list[Any], beat: int) -> None:
     due, edited, now = due_edited_now
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:

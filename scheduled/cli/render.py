@@ -66,6 +66,12 @@ def rows_or(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], if_emp
         console().print(f"[dim]{if_empty}[/]")
 
 
+def remarks(notes: Sequence[str]) -> None:
+    """Print notes about the list above, one a line."""
+    for note in notes:
+        console().print(Text(note, style="dim"), soft_wrap=True)
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
     """Print a table; a very long one without rich."""
     if len(rows) <= MANY:

@@ -52,7 +52,9 @@ def install(
         with using(open_ledger(paths, clock.now())[0]) as ledger:
             done = crontab.install(block)
             with ledger.transaction():
-                heartbeat.installed(ledger, every * MINUTE, clock.now())  # `status` compares the ticks with it
+                heartbeat.installed(
+                    ledger, every * MINUTE, clock.now()
+                )  # `status` compares the ticks with it
     placed = service_files.install(block, dry_run=dry_run) if on_bus else []
     return {**_document(done, placed, dry_run=dry_run), "configuration": str(config_file) if made else None}
 

@@ -28,7 +28,13 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def collect(
-    ledger: Ledger, runtime: Runtime, claimant: Claimant, gates: Gates, now: float, *, unattended: bool = False
+    ledger: Ledger,
+    runtime: Runtime,
+    claimant: Claimant,
+    gates: Gates,
+    now: float,
+    *,
+    unattended: bool = False,
 ) -> Collected:
     """Record ended runs, clock steps, expired start requests, spooled events and a boot.
 

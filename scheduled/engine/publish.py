@@ -11,9 +11,7 @@ from scheduled.state.ledger import Ledger
 from scheduled.state.locks import exclusive
 
 
-def snapshot(
-    runtime: Runtime, ledger: Ledger, plan: Plan, now: float, heartbeat: int | None = None
-) -> None:
+def snapshot(runtime: Runtime, ledger: Ledger, plan: Plan, now: float, heartbeat: int | None = None) -> None:
     """Write the snapshot after a tick. Raise StateError if it can't be written.
 
     It holds the instant at which the next job or notice of *plan* is due; *now* is in UTC seconds. *heartbeat* is that

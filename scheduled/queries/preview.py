@@ -8,19 +8,19 @@ from scheduled.clock import stamp
 from scheduled.config.files import load_config
 from scheduled.config.job_table import parse_job
 from scheduled.core.epochs import slots_of
-from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.queries import describe
 
 SLOTS = 10
+NO_SLOTS = "all its slots are in the past, so the job will not run; give a later instant"
 
 
 def preview(instance: Instance, schedule: Mapping[str, Any], job: str = "") -> dict[str, Any]:
     """Return a schedule in words and its next ten slots.
 
     *schedule* has the keys of a job that define when it runs, such as `cron`. *job* is the name of the job: `H` in a
-    cron expression depends on it. Raise ConfigError, which names the key, if the schedule is not valid or has no future
-    slots.
+    cron expression depends on it. `next` is empty, with the reason in `warnings`, if all slots are past. Raise ConfigError,
+    which names the key, if the schedule is not valid.
     """
     config = load_config(instance.config_file)
     # The parser requires an action. It has no effect on the slots.
@@ -37,12 +37,12 @@ def preview(instance: Instance, schedule: Mapping[str, Any], job: str = "") -> d
     while len(slots) < SLOTS and (following := times.next_after(slot)) is not None:
         slot = following
         slots.append(stamp(slot, found.zone))
-    if found.is_by_time and not slots:
-        raise ConfigError(f"{found.schedules[0].kind}: has no slot in the future; give a later instant")
     words = [f"on {found.on}"] if found.on else describe.each_schedule(found.schedules)
     return {
-        "schedule": ", ".join(words),
+        "schedule": describe.written(found.schedules) if found.is_by_time else ", ".join(words),
+        "schedule_words": ", ".join(words),
         "schedules": words,
         "zone": found.zone,
         "next": slots,
+        "warnings": [] if slots or not found.is_by_time else [NO_SLOTS],
     }

@@ -8,7 +8,6 @@ from scheduled import clock
 from scheduled.actions.registry import handler_of
 from scheduled.clock import stamp
 from scheduled.config.files import Config, load_config
-from scheduled.core.jobs import Job
 from scheduled.core.records import JobRow
 from scheduled.core.runs import FAILED
 from scheduled.engine.heartbeat import Cadence
@@ -17,8 +16,8 @@ from scheduled.instance import Instance
 from scheduled.notify.problems import OWNER
 from scheduled.paths import Paths
 from scheduled.queries import ticks
-from scheduled.queries.describe import written
-from scheduled.queries.jobs import schedule_in_words
+from scheduled.queries.jobs import schedule_in_words, written_schedule
+from scheduled.queries.steps import next_run
 from scheduled.queries.ticks import Ticks
 from scheduled.queries.view import View, open_view
 from scheduled.state import directories
@@ -65,7 +64,7 @@ def status(instance: Instance) -> dict[str, Any]:
 
 def _with_next_due(view: View, row: JobRow) -> JobRow:
     """Return *row* with the current `next_due`; the recorded one is outdated after `skip`."""
-    return msgspec.structs.replace(row, next_due=view.next_run(view.config.jobs[row.job], row.key))
+    return msgspec.structs.replace(row, next_due=next_run(view, row.key))
 
 
 def _before_the_first_tick(found: Config, paths: Paths) -> dict[str, Any]:
@@ -138,7 +137,8 @@ def _job(view: View, row: JobRow) -> dict[str, Any]:
         "name": row.job,
         "target": row.target or None,
         "enabled": job.enabled,
-        "schedule": describe(view, job),
+        "schedule": written_schedule(view, job),
+        "schedule_words": schedule_in_words(view, job),
         "zone": job.zone,
         "next_run": stamp(row.next_due, zone),
         "open_reason": row.open_reason,
@@ -149,11 +149,6 @@ def _job(view: View, row: JobRow) -> dict[str, Any]:
         "run_count": row.run_count,
         "failure_count": row.failure_count,
     }
-
-
-def describe(view: View, job: Job) -> str:
-    """Return the schedule of *job* in the short form of the configuration, or what starts a job without a schedule."""
-    return written(job.schedules, view.zone) if job.is_by_time else schedule_in_words(view, job)
 
 
 def _health(rows: list[JobRow], found: Config) -> dict[str, Any] | None:

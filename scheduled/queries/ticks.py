@@ -105,7 +105,9 @@ def problem(found: Ticks, zone: str) -> str | None:
     if found.cadence.source == "installed":
         return f"{last}; check that cron is running; `scheduled install` repairs the crontab"
     every = duration(found.cadence.seconds)
-    return f"{last}, and they came every {every}; check what starts `scheduled run`, or use `scheduled install`"
+    return (
+        f"{last}, and they came every {every}; check what starts `scheduled run`, or use `scheduled install`"
+    )
 
 
 def _at(instant: float | None, zone: str) -> str:

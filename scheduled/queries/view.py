@@ -7,8 +7,7 @@ import msgspec
 
 from scheduled import clock
 from scheduled.config.files import Config, known_jobs, load_config
-from scheduled.core.epochs import open_slots_of
-from scheduled.core.holds import Holds, is_too_late, may_start
+from scheduled.core.holds import Holds
 from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan, busy_groups, plan_job
@@ -70,20 +69,6 @@ class View(msgspec.Struct, kw_only=True):
         """Return whether a run of *key* is under way."""
         job_state = self.job_states.get(key)
         return job_state is not None and job_state.busy
-
-    def next_run(self, job: Job, key: JobKey) -> Instant | None:
-        """Return when *key*, of *job*, can start next; None if it will not, or if a pause has no end.
-
-        Its gate and the other jobs of its group are not taken into account.
-        """
-        plan = self.job_plan(job, key)
-        due = None if plan is None else plan.next_due
-        at = None if due is None else may_start(job, key, due, self.pauses)
-        if due is None or at is None or not is_too_late(job, due, at):
-            return at
-        # The slot will be too late after a pause, so the first slot that comes due after the pause runs instead.
-        slot = open_slots_of(job.schedules, self.job_states[key]).next_after(at - job.delay)
-        return None if slot is None else may_start(job, key, slot + job.delay, self.pauses)
 
     def job_plan(self, job: Job, key: JobKey) -> JobPlan | None:
         """Return what the next tick would do with *key*, of *job*, without its gate; None for a disabled job."""

@@ -106,7 +106,7 @@ def _task(job: Mapping[str, Any], running: Collection[str]) -> dict[str, Any]:
         "id": job["name"],
         "description": job["description"],
         "schedule": job["next_run"],
-        "when": job["schedule"],
+        "when": job["schedule_words"],
         "status": "running" if job["name"] in running else _status(job),
         "priority": job["priority"],
         "last_completed_at": job["last_run"],
