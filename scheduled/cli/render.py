@@ -155,7 +155,7 @@ def planned_starts(entries: Sequence[dict[str, Any]]) -> None:
     rows_or(("job", "scheduled for", "reason"), rows, "nothing is due")
 
 
-def history(runs: Sequence[dict[str, Any]]) -> None:
+def history(runs: Sequence[dict[str, Any]], *, notes: Sequence[str] = ()) -> None:
     """Print runs, newest first: as a table, or on a narrow terminal with one line for each run and one for details."""
     if runs and console().width < WIDE:
         for run in runs:
@@ -168,6 +168,7 @@ def history(runs: Sequence[dict[str, Any]]) -> None:
     ]  # fmt: skip
     columns = ("started", "job", "scheduled for", "status", "slots", "duration", "run", "reason")
     rows_or(columns, rows, "there are no such runs")
+    remarks(notes)
 
 
 def _run_lines(run: dict[str, Any]) -> None:

@@ -11,7 +11,8 @@ Outage = tuple[Instant, Instant]
 class Ticks:
     """The instants of ticks: every *cadence* seconds, *phase* after a multiple of it, except within an outage [from, to).
 
-    *planned* is the last planning of a real tick, before *now*: a tick before *now* is never assumed.
+    A tick begins up to *late* seconds after its instant, and starts what is due by then. *planned* is the last planning of
+    a real tick, before *now*: a tick that began before *now* is never assumed.
     """
 
     def __init__(
@@ -20,20 +21,21 @@ class Ticks:
         outages: Iterable[Outage] = (),
         *,
         phase: Seconds = 0,
+        late: Seconds = 0,
         now: Instant | None = None,
         planned: Instant = 0,
     ) -> None:
-        self.cadence = cadence
+        self.cadence, self.late = cadence, late
         self._phase, self._now, self._planned = phase, now, planned
         self._outages = _merged(outages)
         self._starts = [start for start, _ in self._outages]
 
     def at_or_after(self, instant: Instant) -> Instant:
-        """Return the first tick at or after *instant*."""
-        tick = -(-(instant - self._phase) // self.cadence) * self.cadence + self._phase
+        """Return the first tick that begins at or after *instant*."""
+        tick = -(-(instant - self.late - self._phase) // self.cadence) * self.cadence + self._phase
         found = bisect_right(self._starts, tick) - 1
         if found >= 0 and tick < self._outages[found][1]:
-            return self.at_or_after(self._outages[found][1])
+            return self.at_or_after(self._outages[found][1] + self.late)
         return tick
 
     def before(self, instant: Instant) -> Instant:

@@ -20,24 +20,35 @@ Source = Literal["installed", "observed", "assumed"]
 
 
 class Cadence(msgspec.Struct, frozen=True, kw_only=True):
-    """How often ticks come: every *seconds*, at instants that are *phase* after a multiple of it."""
+    """How often ticks come: every *seconds*, at instants that are *phase* after a multiple of it.
+
+    The last tick began *late* seconds after its minute.
+    """
 
     seconds: Seconds = DEFAULT_CADENCE
     phase: Seconds = 0
+    late: Seconds = 0
     source: Source = "assumed"
 
 
 def cadence(ledger: Meta, beat: int | None) -> Cadence:
     """Return how often ticks come; *beat* is the last heartbeat (UTC nanoseconds), None if there was none."""
     if is_installed(ledger):
-        return Cadence(seconds=int(ledger.meta("cadence") or DEFAULT_CADENCE), source="installed")
+        seconds = int(ledger.meta("cadence") or DEFAULT_CADENCE)
+        return Cadence(seconds=seconds, late=_late(beat), source="installed")
     since = int(ledger.meta("uninstalled_at") or 0)
     of_now = _regular(beat) if beat is not None and beat > since * 10**9 else 0
     observed = of_now or int(ledger.meta("observed_cadence") or 0)
     if not observed:
         return Cadence()
     minute = round((beat or 0) / 10**9 / MINUTE) * MINUTE
-    return Cadence(seconds=observed, phase=minute % observed, source="observed")
+    return Cadence(seconds=observed, phase=minute % observed, late=_late(beat), source="observed")
+
+
+def _late(beat: int | None) -> Seconds:
+    """Return how many seconds after its minute the tick of the heartbeat *beat* began; 0 if cron did not start it."""
+    seconds = (beat or 0) // 10**9 % MINUTE
+    return seconds if seconds <= idle.LATE // 10**9 else 0
 
 
 def _regular(beat: int | None) -> Seconds:

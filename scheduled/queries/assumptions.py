@@ -35,7 +35,7 @@ def ticks(view: View) -> str:
 def of_forecast(view: View, span: tuple[Instant, Instant]) -> list[str]:
     """Return the notes about a forecast of *span*: what is history, and what is assumed about the rest."""
     start, end = span
-    now = (stamp(view.now, view.zone) or "")[:16]
+    now = (stamp(view.now, view.zone) or "")[:16].replace("T", " ")
     notes = [
         f"ticks come {ticks(view)}",
         "every run succeeds at once, every gate is open, and nothing is edited",

@@ -34,17 +34,31 @@ def history(
 ) -> list[dict[str, Any]]:
     """Return the newest *limit* runs, of one job or of all, newest first.
 
-    *since* is an age such as `2h`, or an ISO 8601 instant. Raise ConfigError if an argument is not valid.
+    *since* is an age such as `2h`, or an ISO 8601 instant. If there are none, the reason is in `instance.notes`. Raise
+    ConfigError if an argument is not valid.
     """
     require_between("limit", limit, 1, MOST)
     found = load_config(instance.config_file)
     if job is not None:
-        require_known(instance.paths, found.jobs, job)
+        require_known(instance.paths, found, job)
     first = None if since is None else ago(since, found.timezone, clock.now())
     wanted = _checked_status(status)
     with read_only(instance.paths) as ledger:
         rows = ledger.history(job=job, limit=limit, since=first, status=wanted)
+        instance.notes = [] if rows else [_none(ledger, job)]
         return [_run(row, found.timezone) for row in rows]
+
+
+def _none(ledger: Ledger, job: str | None) -> str:
+    """Return why there are no such runs, and what shows more."""
+    newest = next(iter(ledger.history(job=job, limit=1)), None)
+    if newest is None and job is None:
+        return "no job has run yet; `scheduled next` shows when the first ones run"
+    if newest is None:
+        return f"{job} has not run yet; `scheduled explain {job}` shows when it runs"
+    return (
+        f"the newest run is {newest.run_id} ({newest.status}); without options, `scheduled history` lists all"
+    )
 
 
 def one_run(instance: Instance, run_id: str) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def next_run(view: View, key: JobKey) -> Instant | None:
 
 def _ticks(view: View, begin: Instant, outages: Iterable[Outage]) -> Ticks:
     now = view.now if begin == view.now else None
-    return Ticks(view.cadence, outages, phase=view.phase, now=now, planned=view.holds.planned)
+    return Ticks(view.cadence, outages, phase=view.phase, late=view.late, now=now, planned=view.holds.planned)
 
 
 def _states_at(view: View, begin: Instant, end: Instant) -> dict[JobKey, JobState]:
@@ -152,8 +152,8 @@ def _alone(
     """Yield the steps of one job and target, independent of other jobs, also those that do nothing."""
     now, key = ticks.at_or_after(span[0]), job_state.key
     while now < span[1]:
-        holds = _holds_at(ticks, pauses, now, requests)
-        found = plan_job(job, job_state, now, holds=holds)
+        holds = _holds_at(ticks, pauses, now + ticks.late, requests)
+        found = plan_job(job, job_state, now + ticks.late, holds=holds)
         job_state = _skipped(job_state, [skip.span.last for skip in found.skips])
         yield Step(now, key, found.start, skips=found.skips)
         if found.start is not None:
@@ -170,7 +170,7 @@ def _alone(
             found = msgspec.structs.replace(found, next_due=next_due)
         if found.next_due is None or found.waits == "ask":
             return
-        now = ticks.at_or_after(max(found.next_due, now + 1))
+        now = ticks.at_or_after(max(found.next_due, now + ticks.late + 1))
 
 
 def _punctual(
@@ -221,10 +221,11 @@ def _together(
         while waiting and waiting[0][0] == now:
             due.append(heapq.heappop(waiting)[2])
         while due:
-            holds = msgspec.structs.replace(_holds_at(ticks, pauses, now, requests), budget=left)
+            holds = _holds_at(ticks, pauses, now + ticks.late, requests)
+            holds = msgspec.structs.replace(holds, budget=left)
             states = _with_those_before(jobs, job_states, due)
             needed = {key.job: jobs[key.job] for key in sorted(states, key=lambda key: order[key.job])}
-            found = plan(needed, states, now, holds=holds)
+            found = plan(needed, states, now + ticks.late, holds=holds)
             starts = {start.claim.key: start for start in found.starts}
             left = None if left is None else left - len(starts)
             requests = _left(requests, found.starts)
@@ -242,7 +243,7 @@ def _together(
                 if job.waits is not None and jobs[key.job].after and starts:
                     again.append(key)  # the jobs in its `after` have run now: plan it again in the same tick
                 elif job.next_due is not None and job.waits != "ask":
-                    tick = ticks.at_or_after(max(job.next_due, now + 1))
+                    tick = ticks.at_or_after(max(job.next_due, now + ticks.late + 1))
                     heapq.heappush(waiting, (tick, order[key.job], key))
             due = again
 

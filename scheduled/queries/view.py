@@ -26,7 +26,7 @@ class View(msgspec.Struct, kw_only=True):
     """The configuration with overrides applied, and the state of the jobs at *now*.
 
     *overridden* are the jobs that are enabled or disabled by an override. *busy* are the groups with a job
-    under way. *cadence*, *phase* and *cadence_source* are those of `heartbeat.Cadence`.
+    under way. *cadence*, *phase*, *late* and *cadence_source* are those of `heartbeat.Cadence`.
     """
 
     config: Config
@@ -38,6 +38,7 @@ class View(msgspec.Struct, kw_only=True):
     cadence: int
     busy: frozenset[str]
     phase: int = 0
+    late: int = 0
     cadence_source: Source = "assumed"
 
     @property
@@ -101,6 +102,7 @@ def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
                 overridden=overridden,
                 cadence=cadence.seconds,
                 phase=cadence.phase,
+                late=cadence.late,
                 cadence_source=cadence.source,
                 busy=frozenset(busy),
             ),
