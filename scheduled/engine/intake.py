@@ -9,12 +9,13 @@ import msgspec
 
 from scheduled.config.job_table import BOOTED
 from scheduled.core.events import Event
+from scheduled.core.jobs import DEFAULT_CADENCE
 from scheduled.core.records import Claimant
 from scheduled.engine import chains, clock_steps, event_spool, heartbeat, recovery
 from scheduled.engine.expiry import expire
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
-from scheduled.schedules.zones import MINUTE
+from scheduled.schedules.zones import MINUTE, Seconds
 from scheduled.state import snapshot
 from scheduled.state.ledger import Ledger, Meta
 
@@ -44,7 +45,9 @@ def collect(
     if unattended:
         _note_heartbeat(ledger, runtime, beat, now)
     before = max((at for at in (beat, written) if at is not None), default=None)
-    leapt = clock_steps.leap_forward(ledger, before, int(now), leapt=_is_gap(ledger, before, now))
+    leapt = clock_steps.leap_forward(
+        ledger, before, int(now), leapt=_is_gap(before, now, int(ledger.meta("cadence") or DEFAULT_CADENCE))
+    )
     stepped = clock_steps.step_back(ledger, runtime.config.jobs, int(now))
     ended = recovery.settle_ended(ledger, runtime, now)
     expired = expire(ledger, runtime, gates, claimant, now)
@@ -72,13 +75,12 @@ def publish(runtime: Runtime, collected: Collected) -> None:
 def _note_heartbeat(ledger: Meta, runtime: Runtime, last: float | None, now: float) -> None:
     """Record a heartbeat at *now*, and, if ticks are missing since the *last* one, that they come since *now* only."""
     heartbeat.note(ledger, heartbeat.next_beat(runtime.paths, now))
-    if _is_gap(ledger, last, now):
+    if _is_gap(last, now, heartbeat.cadence(ledger, None).seconds):
         ledger.remember("ticking_since", str(now))
 
 
-def _is_gap(ledger: Meta, before: float | None, now: float) -> bool:
-    """Return whether ticks are missing between *before* and *now* (UTC seconds)."""
-    cadence = heartbeat.cadence(ledger, None).seconds
+def _is_gap(before: float | None, now: float, cadence: Seconds) -> bool:
+    """Return whether ticks that come every *cadence* seconds are missing between *before* and *now* (UTC seconds)."""
     return before is None or not 0 <= now - before <= 2 * cadence + MINUTE
 
 

@@ -8,19 +8,21 @@ from scheduled.clock import stamp
 from scheduled.config.files import load_config
 from scheduled.config.job_table import parse_job
 from scheduled.core.epochs import slots_of
+from scheduled.core.jobs import Job
+from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.queries import describe
+from scheduled.schedules.zones import Instant
 
 SLOTS = 10
-NO_SLOTS = "all its slots are in the past, so the job will not run; give a later instant"
 
 
 def preview(instance: Instance, schedule: Mapping[str, Any], job: str = "") -> dict[str, Any]:
     """Return a schedule in words and its next ten slots.
 
     *schedule* has the keys of a job that define when it runs, such as `cron`. *job* is the name of the job: `H` in a
-    cron expression depends on it. `next` is empty, with the reason in `warnings`, if all slots are past. Raise ConfigError,
-    which names the key, if the schedule is not valid.
+    cron expression depends on it. Raise ConfigError, which names the key, if the schedule is not valid or has no future
+    slots.
     """
     config = load_config(instance.config_file)
     # The parser requires an action. It has no effect on the slots.
@@ -37,6 +39,8 @@ def preview(instance: Instance, schedule: Mapping[str, Any], job: str = "") -> d
     while len(slots) < SLOTS and (following := times.next_after(slot)) is not None:
         slot = following
         slots.append(stamp(slot, found.zone))
+    if found.is_by_time and not slots:
+        raise ConfigError(_no_future(found, times.last_until(now)))
     words = [f"on {found.on}"] if found.on else describe.each_schedule(found.schedules)
     return {
         "schedule": describe.written(found.schedules) if found.is_by_time else ", ".join(words),
@@ -44,5 +48,13 @@ def preview(instance: Instance, schedule: Mapping[str, Any], job: str = "") -> d
         "schedules": words,
         "zone": found.zone,
         "next": slots,
-        "warnings": [] if slots or not found.is_by_time else [NO_SLOTS],
     }
+
+
+def _no_future(job: Job, last: Instant | None) -> str:
+    """Return the message for a schedule without future slots; *last* is its last slot, if it has one."""
+    keys = " and ".join(dict.fromkeys(schedule.kind for schedule in job.schedules))
+    if last is None:
+        return f"{keys}: has no slots; correct the schedule"
+    at = (stamp(last, job.zone) or "")[:16].replace("T", " ")
+    return f"{keys}: has no slot in the future: the last one was {at}; give a later instant"

@@ -334,7 +334,6 @@ class Previewed(msgspec.Struct, kw_only=True):
     schedules: list[str]
     zone: str
     next: list[str]
-    warnings: list[str]
 
 
 class Incident(msgspec.Struct, kw_only=True):
