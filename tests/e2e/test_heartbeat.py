@@ -72,3 +72,46 @@ def test_ticks_at_no_regular_distance_are_not_missed(world):
 
     found = status(world, "2026-02-03 23:00:00")
     assert (found["ticks"]["state"], found["problems"]) == ("unknown", [])
+
+
+@pytest.fixture
+def installed(world, monkeypatch):
+    """A world with ticks in a crontab of its own, since 08:00; no cron calls them."""
+    world.configure(JOBS)
+    programs = world.root / "bin"
+    programs.mkdir()
+    (programs / "crontab").write_text(
+        f'#!/bin/sh\nF="{world.root}/crontab"\ncase "$1" in\n'
+        '-l) [ -e "$F" ] && exec cat "$F"; echo "no crontab for ada" >&2; exit 1;;\n'
+        '-r) rm "$F";;\n*) cat "$1" >"$F";;\nesac\n'
+    )
+    (programs / "crontab").chmod(0o755)
+    (world.root / "crontab").touch()
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    done = world.run("install", at="2026-02-03 08:00:00")
+    assert (done.returncode, b"scheduled" in (world.root / "crontab").read_bytes()) == (0, True), done.stderr
+    return world
+
+
+def test_straight_after_an_installation_no_tick_is_missed_and_later_one_is(installed):
+    first = status(installed, "2026-02-03 08:04:00")
+    shown = installed.run("status", at="2026-02-03 08:04:00").stdout
+    dead = status(installed, "2026-02-03 08:11:00")
+
+    assert (first["ticks"]["state"], first["scheduler_running"], first["problems"]) == ("starting", True, [])
+    assert "installed, the first one comes within 5m" in shown
+    assert (dead["ticks"]["state"], dead["scheduler_running"]) == ("stopped", False)
+    assert dead["problems"][0].startswith(
+        "ticks have not begun: none has come since `scheduled install` at 2026-02-03 08:00"
+    )
+
+
+def test_after_an_uninstallation_no_ticks_are_expected(installed):
+    for minute in ("05", "10", "15"):
+        installed.run("run", at=f"2026-02-03 08:{minute}:01")
+    assert status(installed, "2026-02-03 09:00:00")["ticks"]["state"] == "stopped"
+
+    assert installed.run("uninstall", at="2026-02-03 09:00:00").returncode == 0
+
+    found = status(installed, "2026-02-03 09:10:00")
+    assert (found["ticks"]["state"], found["problems"]) == ("unknown", [])
