@@ -282,7 +282,7 @@ def _fields(
 def _open_slots(
     view: View, job: Job, job_state: JobState | None, plan: JobPlan | None
 ) -> tuple[Instant | None, int]:
-    """Return the due slot without a verdict whose turn is next, and the number of such slots."""
+    """Return the due slot without a verdict that has its turn next, and the number of such slots."""
     if job_state is None:
         return None, 0
     times = open_slots_of(job.schedules, job_state)

@@ -193,7 +193,7 @@ def test_a_job_without_runs_has_no_outcome_yet(tmp_path, ledger):  # noqa: ARG00
 
 
 @pytest.mark.parametrize(("catch_up", "slot", "covers"), [("latest", "08:00", 3), ("all", "06:00", 3)])
-def test_the_facts_are_about_the_slot_whose_turn_is_next(
+def test_the_facts_are_about_the_slot_that_has_its_turn_next(
     tmp_path, ledger, monkeypatch, catch_up, slot, covers
 ):
     monkeypatch.setattr("scheduled.clock.now", lambda: NOW + 3 * HOUR)
