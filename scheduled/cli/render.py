@@ -148,11 +148,16 @@ def planned_starts(entries: Sequence[dict[str, Any]]) -> None:
         (
             entry["job"],
             when(entry.get("scheduled_for")),
-            entry.get("reason") or f"waits: {words(entry['open_reason'])}",
+            entry.get("reason") or _wait(entry),
         )
         for entry in entries
     ]
     rows_or(("job", "scheduled for", "reason"), rows, "nothing is due")
+
+
+def _wait(entry: dict[str, Any]) -> str:
+    until = f" until {when(entry['until'])}" if entry.get("until") else ""
+    return f"waits: {words(entry['open_reason'])}{until}"
 
 
 def history(runs: Sequence[dict[str, Any]], *, notes: Sequence[str] = ()) -> None:

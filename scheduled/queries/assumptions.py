@@ -14,10 +14,11 @@ CADENCE, GATE = "cadence", "gate"
 def of_run(view: View, key: JobKey) -> dict[str, Any]:
     """Return `{"assumed": [...]}` for the instant of a predicted run of *key*; {} if nothing special is assumed.
 
-    `cadence` means that it is not known how often ticks come, `gate` that the job's gate is taken as open.
+    `cadence` means that it is not known whether or how often ticks come, `gate` that the job's gate is taken as open.
     """
     gated = view.config.jobs[key.job].only_if is not None
-    found = [CADENCE] * (view.cadence_source == "assumed") + [GATE] * gated
+    unknown = view.cadence_source == "assumed" or view.stopped_at is not None
+    found = [CADENCE] * unknown + [GATE] * gated
     return {"assumed": found} if found else {}
 
 
@@ -29,7 +30,10 @@ def ticks(view: View) -> str:
         "observed": "as they have come so far",
         "assumed": "assumed: `scheduled install` was not done",
     }
-    return f"{every} ({known[view.cadence_source]})"
+    if view.stopped_at is None:
+        return f"{every} ({known[view.cadence_source]})"
+    last = (stamp(view.stopped_at, view.zone) or "")[:16].replace("T", " ")
+    return f"{every} again (assumed: none has come since {last})"
 
 
 def of_forecast(view: View, span: tuple[Instant, Instant]) -> list[str]:

@@ -52,6 +52,11 @@ class Ticks(msgspec.Struct, frozen=True, kw_only=True):
         return "starting" if self.last is None else "running"
 
     @property
+    def stopped_at(self) -> float | None:
+        """The last tick, or `install`, if ticks have stopped since then."""
+        return (self.last or self.installed_at) if self.state == "stopped" else None
+
+    @property
     def running(self) -> bool:
         """Whether ticks come: the last one, or `install`, is recent."""
         return self.overdue is not None and self.overdue <= self.cadence.seconds

@@ -13,11 +13,11 @@ from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan, busy_groups, plan_job
 from scheduled.core.records import JobRow
 from scheduled.core.runs import JobState
-from scheduled.engine import heartbeat, planning
+from scheduled.engine import planning
 from scheduled.engine.heartbeat import Source
 from scheduled.instance import Instance
+from scheduled.queries import ticks
 from scheduled.schedules.zones import Instant
-from scheduled.state import snapshot
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
 
@@ -26,7 +26,8 @@ class View(msgspec.Struct, kw_only=True):
     """The configuration with overrides applied, and the state of the jobs at *now*.
 
     *overridden* are the jobs that are enabled or disabled by an override. *busy* are the groups with a job
-    under way. *cadence*, *phase*, *late* and *cadence_source* are those of `heartbeat.Cadence`.
+    under way. *cadence*, *phase*, *late* and *cadence_source* are those of `heartbeat.Cadence`. *stopped_at* is the last
+    tick if ticks have stopped since then.
     """
 
     config: Config
@@ -40,6 +41,7 @@ class View(msgspec.Struct, kw_only=True):
     phase: int = 0
     late: int = 0
     cadence_source: Source = "assumed"
+    stopped_at: float | None = None
 
     @property
     def zone(self) -> str:
@@ -90,7 +92,7 @@ def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
         found.override(ledger.overrides())
         overridden = frozenset(name for name, job in found.jobs.items() if job.enabled != written[name])
         job_states = planning.foreseen(ledger, found, now)
-        cadence = heartbeat.cadence(ledger, snapshot.header(instance.paths.snapshot)[0])
+        seen = ticks.ticks(ledger, instance.paths, now)
         busy = busy_groups(found.jobs, [key.job for key, job_state in job_states.items() if job_state.busy])
         yield (
             View(
@@ -100,10 +102,11 @@ def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
                 rows={row.key: row for row in ledger.job_rows()},
                 holds=planning.holds_now(ledger, now),
                 overridden=overridden,
-                cadence=cadence.seconds,
-                phase=cadence.phase,
-                late=cadence.late,
-                cadence_source=cadence.source,
+                cadence=seen.cadence.seconds,
+                phase=seen.cadence.phase,
+                late=seen.cadence.late,
+                cadence_source=seen.cadence.source,
+                stopped_at=seen.stopped_at,
                 busy=frozenset(busy),
             ),
             ledger,

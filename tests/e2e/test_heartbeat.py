@@ -43,6 +43,11 @@ def test_a_run_by_hand_does_not_hide_that_ticks_have_stopped(dead, words):
     for found in (before, after):
         assert (found["scheduler_running"], found["ticks"]["state"]) == (False, "stopped")
         assert found["problems"][0].startswith(STOPPED)
+    assert (
+        "again (assumed: none has come since 2026-02-03 10:00)"
+        in dead.run("next", at="2026-02-03 12:01:00").stdout
+    )
+    assert dead.json("next", "-n", "1", at="2026-02-03 12:01:00")[0]["assumed"] == ["cadence"]
 
 
 def test_a_tick_on_a_terminal_runs_what_is_due_and_is_no_heartbeat(world):
