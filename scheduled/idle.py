@@ -15,6 +15,11 @@ PREFIX = b'{\n"_idle":"'
 SUFFIX = b'",\n'
 NEVER = 253402300799  # 9999-12-31T23:59:59Z
 FIELDS = 7
+# An idle tick must not write, so the last digits of the heartbeat's nanoseconds hold the rhythm of the ticks: four
+# digits for the distance in minutes, one for the number of ticks at this distance, two to recognize the others.
+RHYTHM = 10**7
+ENOUGH = 3  # ticks at one distance: from then on more are expected
+LATE = 15 * 10**9  # nanoseconds; how much later than its minute a tick of cron begins on a busy machine
 
 
 def header(
@@ -158,6 +163,40 @@ def paths(argv: list[str]) -> tuple[bytes, bytes] | None:
     return config, state
 
 
+def beat(last_ns: int, now_ns: int) -> int:
+    """Return the modification time for a heartbeat at *now_ns* after the one at *last_ns* (0: there was none).
+
+    It is at most 20 ms earlier than *now_ns*, and contains the rhythm that `rhythm` returns.
+    """
+    minutes, ticks = rhythm(last_ns)
+    passed = round((now_ns - last_ns) / (60 * 10**9))
+    if last_ns == 0 or now_ns < last_ns:
+        minutes, ticks = 0, 1
+    elif now_ns - last_ns >= 60 * 10**9 - LATE:  # else it is another tick of the same minute
+        ticks = min(9, ticks + 1) if passed == minutes else 2
+        minutes = min(9999, passed)
+    return now_ns - now_ns % RHYTHM - RHYTHM + _code(minutes, ticks)
+
+
+def rhythm(beat_ns: int) -> tuple[int, int]:
+    """Return how many minutes apart the heartbeats up to the one at *beat_ns* came, and how many of them did.
+
+    The result is (0, 1) if nothing is known about the heartbeats before it.
+    """
+    minutes, ticks = divmod(beat_ns % RHYTHM // 100, 10)
+    return (minutes, ticks) if beat_ns % RHYTHM == _code(minutes, ticks) and ticks > 1 else (0, 1)
+
+
+def _code(minutes: int, ticks: int) -> int:
+    number = minutes * 10 + ticks
+    return number * 100 + (number * 31 + 47) % 97
+
+
+def on_terminal() -> bool:
+    """Return whether the output goes to a terminal: a person typed the command, and cron did not start it."""
+    return posix.isatty(1) or posix.isatty(2)
+
+
 def _nothing_due(snapshot: bytes, config: bytes, state: bytes, now_ns: int) -> bool:
     fd = posix.open(snapshot, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK)
     try:
@@ -183,14 +222,14 @@ def _nothing_due(snapshot: bytes, config: bytes, state: bytes, now_ns: int) -> b
 def is_idle(argv: list[str]) -> bool:
     """Return whether *argv* is a tick with nothing to do. If it is, set the heartbeat, the snapshot's mtime, to now."""
     found = paths(argv)
-    if found is None or posix.isatty(1):
+    if found is None or on_terminal():
         return False
     now_ns = time.time_ns()
     snapshot = found[1] + b"/scheduled_state.json"
     try:
         if not _nothing_due(snapshot, *found, now_ns):
             return False
-        posix.utime(snapshot, ns=(now_ns, now_ns))
+        posix.utime(snapshot, ns=(now_ns, beat(posix.stat(snapshot).st_mtime_ns, now_ns)))
     except OSError:
         return False
     return True

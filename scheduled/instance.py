@@ -13,15 +13,17 @@ if TYPE_CHECKING:
 class Instance:
     """A configuration and its state directory: the given paths, or those in the environment, or the XDG defaults.
 
-    *problems* collects problems that did not prevent the result; the command line prints them on stderr. *claimed*
-    is called with the ids of the requested runs as soon as they are claimed. With *without_config* the queries that can do
-    so answer from the ledger if the configuration cannot be read; *config_error* is then the reason.
+    *problems* collects problems that did not prevent the result; the command line prints them on stderr. *notes* are
+    what the last prediction assumed, or why the last list is empty; the command line prints them below it. *claimed* is
+    called with the ids of the requested runs as soon as they are claimed. With *without_config* the queries that can do so
+    answer from the ledger if the configuration cannot be read; *config_error* is then the reason.
     """
 
     def __init__(self, config: str | None = None, state: str | None = None) -> None:
         self.config = config
         self.state = state
         self.problems: list[str] = []
+        self.notes: list[str] = []
         self.claimed: Callable[[Sequence[str]], None] | None = None
         self.without_config = False
         self.config_error = ""

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from scheduled.queries.forecast import forecast
     from scheduled.queries.history import history, one_run, recent_statuses
     from scheduled.queries.incidents import incidents, notices
-    from scheduled.queries.jobs import chain, chains, job, jobs, upcoming
+    from scheduled.queries.jobs import chain, chains, job, jobs
     from scheduled.queries.logs import as_printed, follow, logs, printed
     from scheduled.queries.preview import preview
     from scheduled.queries.report import report
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from scheduled.queries.settings import handler_names, interfaces, now, section, settings
     from scheduled.queries.status import status
     from scheduled.queries.tasks import tasks
+    from scheduled.queries.upcoming import upcoming
 
 __all__ = [
     "Instance",
@@ -124,7 +125,8 @@ __all__ = [
 _MODULES = {  # the module of each name, relative to the package
     "Instance": "instance",
     "status": "queries.status",
-    **dict.fromkeys(("jobs", "job", "upcoming", "chains", "chain"), "queries.jobs"),
+    **dict.fromkeys(("jobs", "job", "chains", "chain"), "queries.jobs"),
+    "upcoming": "queries.upcoming",
     "explain": "queries.explain",
     "forecast": "queries.forecast",
     "calendar": "queries.calendar",

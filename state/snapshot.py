@@ -111,13 +111,20 @@ def _job(row: JobRow, zone: str) -> dict[str, Any]:
 
 
 def publish(
-    path: Path, document: dict[str, Any], *, next_due: Instant | None, edited: int, now: float, zone: str
+    path: Path,
+    document: dict[str, Any],
+    *,
+    next_due: Instant | None,
+    edited: int,
+    now: float,
+    zone: str,
+    beat: int | None = None,
 ) -> None:
     """Write the snapshot atomically; keep the keys that other programs added.
 
     *next_due* is the instant at which a tick must run again (None: never), *edited* the fingerprint from `idle.edited`.
-    The modification time, which is the heartbeat, becomes *now*. The caller must hold the snapshot's lock. Raise
-    StateError if it can't be written.
+    The modification time becomes *beat*, the heartbeat in UTC nanoseconds (None: *now*; 0: there was none yet). The
+    caller must hold the snapshot's lock. Raise StateError if it can't be written.
     """
     own = {
         "version": VERSION,
@@ -132,14 +139,15 @@ def publish(
     body = msgspec.json.format(msgspec.json.encode(full), indent=2)[2:] + b"\n"
     temporary = path.with_name(f".{path.name}.tmp")  # a leftover of a killed tick is overwritten
     try:
-        _replace(path, temporary, body, own, [next_due if next_due is not None else idle.NEVER, edited, now])
+        due = next_due if next_due is not None else idle.NEVER
+        _replace(path, temporary, body, own, [due, edited, now], int(now * 1e9) if beat is None else beat)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise StateError(f"{path}: {error.strerror}") from error
 
 
 def _replace(
-    path: Path, temporary: Path, body: bytes, own: dict[str, Any], due_edited_now: list[Any]
+    path: Path, temporary: Path, body: bytes, own: dict[str, Any], due_edited_now: list[Any], beat: int
 ) -> None:
     due, edited, now = due_edited_now
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -150,7 +158,7 @@ def _replace(
         checksum = digest(own, [due, seal, ledger, int(now), size, inode])
         file.write(idle.header(due, edited, ledger, int(now), size, inode, checksum) + body)
         file.flush()
-        os.utime(file.fileno(), ns=(int(now * 1e9), int(now * 1e9)))
+        os.utime(file.fileno(), ns=(beat, beat))
         os.fsync(file.fileno())
     os.replace(temporary, path)
     sync_directory(path.parent)
@@ -227,11 +235,20 @@ def _is_unchanged(document: dict[str, Any], data: bytes) -> bool:
 
 
 def heartbeat(path: Path) -> float | None:
-    """Return the instant of the last tick in UTC seconds; None if there is no snapshot."""
+    """Return the last heartbeat in UTC seconds; None if there was none yet. Ticks that a person started have none."""
     try:
-        return path.stat().st_mtime
+        return path.stat().st_mtime or None
     except OSError:
         return None
+
+
+def written_at(path: Path) -> Instant | None:
+    """Return when the snapshot was written, by any tick or command; None if that is unknown."""
+    try:
+        numbers, _ = _head(path)
+    except OSError:
+        return None
+    return None if numbers is None else numbers[3]
 
 
 def header(path: Path) -> tuple[int | None, Instant | None]:

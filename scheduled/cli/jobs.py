@@ -41,10 +41,11 @@ def show_(instance: Instance, name: str, as_json: bool) -> None:
 @as_json
 @subcommand
 def next_(instance: Instance, job: str | None, limit: int, as_json: bool) -> None:
-    """List the next slots, of JOB or of all jobs."""
+    """List the next slots, of JOB or of all jobs, open ones first, and when they run."""
     from scheduled import service
 
-    show(service.upcoming(instance, job, limit), "upcoming", as_json=as_json, module="render_jobs")
+    found = service.upcoming(instance, job, limit)
+    show(found, "upcoming", as_json=as_json, module="render_jobs", notes=instance.notes)
 
 
 @click.command()
@@ -70,14 +71,17 @@ def forecast(
     ics: bool,
     as_json: bool,
 ) -> None:
-    """List the runs between two instants. They are planned in the same way as by a tick."""
+    """List the runs between two instants. They are planned in the same way as by a tick.
+
+    What is before now is history, and not listed. Below the table are the assumptions.
+    """
     from scheduled import service
 
     if ics:
         click.echo(service.calendar(instance, first, last, outages, job), nl=False)
         return
     found = service.forecast(instance, first, last, outages, job)
-    show(found, "forecast", as_json=as_json, module="render_jobs")
+    show(found, "forecast", as_json=as_json, module="render_jobs", notes=instance.notes)
 
 
 @click.command()

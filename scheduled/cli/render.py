@@ -67,6 +67,12 @@ def rows_or(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], if_emp
         console().print(f"[dim]{complete(if_empty)}[/]", soft_wrap=True)
 
 
+def remarks(notes: Sequence[str]) -> None:
+    """Print notes about the list above, one a line."""
+    for note in notes:
+        console().print(Text(note, style="dim"), soft_wrap=True)
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
     """Print a table; a very long one without rich."""
     if len(rows) <= MANY:
@@ -146,14 +152,19 @@ def planned_starts(entries: Sequence[dict[str, Any]]) -> None:
         (
             entry["job"],
             when(entry.get("scheduled_for")),
-            entry.get("reason") or f"waits: {words(entry['open_reason'])}",
+            entry.get("reason") or _wait(entry),
         )
         for entry in entries
     ]
     rows_or(("job", "scheduled for", "reason"), rows, "nothing is due")
 
 
-def history(runs: Sequence[dict[str, Any]]) -> None:
+def _wait(entry: dict[str, Any]) -> str:
+    until = f" until {when(entry['until'])}" if entry.get("until") else ""
+    return f"waits: {words(entry['open_reason'])}{until}"
+
+
+def history(runs: Sequence[dict[str, Any]], *, notes: Sequence[str] = ()) -> None:
     """Print runs and skipped slots, newest first.
 
     They are printed as a table, or on a narrow terminal with one line for each and one for details.
@@ -169,6 +180,7 @@ def history(runs: Sequence[dict[str, Any]]) -> None:
     ]  # fmt: skip
     columns = ("started", "job", "scheduled for", "status", "slots", "duration", "run", "reason")
     rows_or(columns, rows, "there are no such runs")
+    remarks(notes)
 
 
 def _run_lines(run: dict[str, Any]) -> None:
@@ -215,10 +227,8 @@ def status(document: dict[str, Any]) -> None:
         screen.print(Text("! ", style="bold red") + Text(problem), soft_wrap=True)
     if not document["problems"]:
         screen.print("[green]all is well[/]")
-    ticks, upcoming = document["ticks"], document["next_job"]
-    if ticks["last"] is not None:
-        late = f", [bold red]{_roughly(ticks['overdue_seconds'])} overdue[/]" if not ticks["running"] else ""
-        screen.print(f"last tick  {when(ticks['last'])} ({_roughly(ticks['seconds_ago'])} ago{late})")
+    upcoming = document["next_job"]
+    _ticks(document["ticks"])
     if upcoming is not None:
         screen.print(f"next run   {escape(upcoming['name'])} at {when(upcoming['scheduled'])}")
     if document["health"] is not None:
@@ -235,6 +245,20 @@ def status(document: dict[str, Any]) -> None:
     if document["jobs"]:
         rows = [_job(job) for job in sorted(document["jobs"], key=lambda job: not job["failing"])]
         table(("job", "schedule", "last run", "status", "next run", "runs", "failed"), rows)
+
+
+def _ticks(ticks: dict[str, Any]) -> None:
+    """Print the last tick, and what is known about the next ones."""
+    screen = console()
+    if ticks["last"] is not None:
+        stopped = ticks["state"] == "stopped"
+        late = f", [bold red]{_roughly(ticks['overdue_seconds'])} overdue[/]" if stopped else ""
+        screen.print(f"last tick  {when(ticks['last'])} ({_roughly(ticks['seconds_ago'])} ago{late})")
+    if ticks["state"] == "starting":
+        every = _roughly(ticks["expected_every_seconds"])
+        screen.print(f"ticks      installed, the first one comes within {every}")
+    elif ticks["state"] == "unknown":
+        screen.print("ticks      not installed; jobs run only when something starts `scheduled run`")
 
 
 def _job(job: dict[str, Any]) -> Sequence[str | Text]:

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from scheduled.advice import complete
-from scheduled.cli.render import colored, console, counted, rows_or, when, words
+from scheduled.cli.render import colored, console, counted, remarks, rows_or, when, words
 from scheduled.queries import describe
 from scheduled.schedules.durations import duration
 
@@ -17,13 +17,14 @@ DURATIONS = ("timeout", "grace", "gate_deadline", "delay", "max_delay", "jitter"
 SIZES = ("output_limit", "memory", "file_size")
 INSTANTS = {
     "at", "epoch", "epoch_ended", "position", "slot", "retry_at", "quiet_until", "window_start", "next_slot", "next_due",
+    "next_run",
 }  # fmt: skip
 
 
 def jobs(entries: Sequence[dict[str, Any]]) -> None:
     """Print the jobs as a table, in configuration order."""
     rows = [
-        (entry["name"], entry["schedule"], _next(entry), when(entry["last_run"]) or "never",
+        (entry["name"], entry["schedule_words"], _next(entry), when(entry["last_run"]) or "never",
          colored(entry["last_status"]), entry["description"] or entry["action"])
         for entry in entries
     ]  # fmt: skip
@@ -49,7 +50,7 @@ def job(document: dict[str, Any]) -> None:
     word = "enable" if document["enabled"] else "disable"
     state = f"{word}d with `scheduled {word}`" if document["overridden"] else f"{word}d"
     rows = {
-        "schedule": f"{document['schedule']} ({document['zone']})",
+        "schedule": f"{document['schedule_words']} ({document['zone']})",
         "action": document["action"],
         "state": state + (", paused" if document["paused"] else ""),
         "source": document["source"],
@@ -88,31 +89,52 @@ def fields(rows: Mapping[str, object]) -> None:
         console().print(Text(f"  {name.replace('_', ' '):17} {shown}"), soft_wrap=True)
 
 
-def upcoming(entries: Sequence[dict[str, Any]]) -> None:
+def upcoming(entries: Sequence[dict[str, Any]], *, notes: Sequence[str]) -> None:
     """Print slots in order; `runs at` is empty for a slot that runs on time."""
     rows = [(when(entry["scheduled_for"]), entry["job"], _runs_at(entry)) for entry in entries]
     rows_or(("slot", "job", "runs at"), rows, "there are no future slots")
+    remarks(notes)
+
+
+# The reasons of `next` in words: why a slot has no run of its own.
+REASONS = {
+    "paused": "paused",
+    "ask": "waits for your decision",
+    "late": "skipped: later than its grace",
+    "coalesced": "covered by a later slot",
+    "waiting_retry": "retry",
+    "requested": "requested",
+    "open": "open",
+}
 
 
 def _runs_at(entry: Mapping[str, Any]) -> str:
+    reason = REASONS.get(entry["reason"] or "", f"skipped: {entry['reason']}")
     if entry["runs_at"] is None:
-        return {"paused": "paused", "late": "skipped: later than its grace"}[entry["reason"]]
-    return entry["runs_at"][:19].replace("T", " ") if entry["runs_at"] != entry["scheduled_for"] else ""
+        return reason
+    if entry["reason"] is None and entry["runs_at"] == entry["scheduled_for"]:
+        return ""
+    return when(entry["runs_at"]) + (f" ({reason})" if entry["reason"] else "")
 
 
-def forecast(runs: Sequence[dict[str, str]]) -> None:
-    """Print future runs as a table."""
+def forecast(runs: Sequence[dict[str, str]], *, notes: Sequence[str]) -> None:
+    """Print future runs as a table, and what is assumed."""
     rows = [(when(run["runs_at"]), run["job"], when(run["scheduled_for"])) for run in runs]
     rows_or(("runs at", "job", "slot"), rows, "no runs in this span")
+    remarks(notes)
 
 
 def explanation(document: dict[str, Any]) -> None:
-    """Print the sentence of an explanation and the facts behind it, without empty fields."""
+    """Print the sentences of an explanation, the past first, and the facts behind them, without empty fields."""
+    if "last_outcome" in document:
+        console().print(Text(document["last_outcome"]), soft_wrap=True)
     console().print(Text(document["sentence"], style="bold"), soft_wrap=True)
-    hidden = ("job", "sentence", "last_runs", "run")
+    hidden = ("job", "last_outcome", "sentence", "schedule_words", "last_runs", "run")
     facts = {
         name: value for name, value in document.items() if value not in (None, [], {}) and name not in hidden
     }
+    if (words := document.get("schedule_words")) not in (None, document.get("schedule")):
+        facts["schedule"] = f"{document['schedule']} ({words})"
     if "paused" in facts:
         facts["paused"] = [
             f"{name} until {when(until) if until else complete('`scheduled resume`')}"

@@ -85,7 +85,7 @@ def history(
     from scheduled import service
 
     runs = service.history(instance, job, since, status, limit)
-    show(runs, "history", as_json=as_json)
+    show(runs, "history", as_json=as_json, notes=instance.notes)
 
 
 @click.command()
@@ -105,6 +105,8 @@ def logs(
     if as_json:
         print_json({**document, "output": data.decode(errors="replace")})
         return
+    if note := document.get("note"):
+        click.echo(f"scheduled: {note}", err=True)
     if newer := document["newer"]:
         without = "1 newer attempt has" if newer == 1 else f"{newer} newer attempts have"
         click.echo(

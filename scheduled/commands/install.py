@@ -1,19 +1,24 @@
 """`install` and `uninstall`: the block in the user's crontab, and the cadence that the ledger records."""
 
 import os
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any
 
 from scheduled import clock
 from scheduled.config.check import needed_cadence
 from scheduled.config.files import load_config
+from scheduled.engine import heartbeat
+from scheduled.errors import ScheduledError
 from scheduled.install import crontab, starter
 from scheduled.install import dbus as service_files
 from scheduled.install.extras import need
 from scheduled.install.zones import zone_warnings
 from scheduled.instance import Instance
 from scheduled.notify.session_bus import reload_services
+from scheduled.paths import Paths
 from scheduled.schedules.zones import MINUTE
+from scheduled.state.open import exists
 from scheduled.state.restore import open_ledger
 from scheduled.state.sqlite.ledger import using
 from scheduled.state.trust import refuse_as_root_in_anothers
@@ -49,7 +54,9 @@ def install(
         with using(open_ledger(paths, clock.now())[0]) as ledger:
             done = crontab.install(block)
             with ledger.transaction():
-                ledger.remember("cadence", str(every * MINUTE))  # `status` compares the ticks with it
+                heartbeat.installed(
+                    ledger, every * MINUTE, clock.now()
+                )  # `status` compares the ticks with it
     placed = service_files.install(block, dry_run=dry_run) if on_bus else []
     return {
         **_document(done, placed, dry_run=dry_run),
@@ -73,7 +80,17 @@ def uninstall(instance: Instance, *, dry_run: bool = False) -> dict[str, Any]:
     paths = instance.paths
     refuse_as_root_in_anothers(paths.root)
     done = crontab.uninstall(state=paths.root, dry_run=dry_run)
+    if not dry_run:
+        _expect_no_ticks(paths)
     return _document(done, service_files.uninstall(dry_run=dry_run), dry_run=dry_run)
+
+
+def _expect_no_ticks(paths: Paths) -> None:
+    """Record that no ticks are expected, so that `status` does not miss them. An unusable ledger is left as it is."""
+    with suppress(ScheduledError):
+        if exists(paths):
+            with using(open_ledger(paths, clock.now())[0]) as ledger, ledger.transaction():
+                heartbeat.uninstalled(ledger, clock.now())
 
 
 def _document(done: crontab.InstallResult, services: list[str], *, dry_run: bool) -> dict[str, Any]:

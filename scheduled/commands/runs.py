@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from scheduled import idle
 from scheduled.clock import stamp
 from scheduled.config.files import known_jobs
 from scheduled.core.bus import Subscriber
@@ -47,7 +48,13 @@ def run(
 def _run(runtime: Runtime, names: Sequence[str], slot: str | None) -> Result:
     if slot is not None:
         return _run_for(runtime, names, slot)
-    return tick.tick(runtime, manual=[ManualRequest(name) for name in known_jobs(runtime.config, names)])
+    requests = [ManualRequest(name) for name in known_jobs(runtime.config, names)]
+    return tick.tick(runtime, manual=requests, unattended=not requests and _is_unattended(runtime))
+
+
+def _is_unattended(runtime: Runtime) -> bool:
+    """Return whether nothing but a schedule can have started this tick: no person, and no interface."""
+    return runtime.claimed is None and not idle.on_terminal()
 
 
 def _run_for(runtime: Runtime, names: Sequence[str], slot: str) -> Result:
@@ -74,7 +81,7 @@ def daily_report(
 def _daily_report(runtime: Runtime, *, due: bool) -> Result:
     if not due:
         return tick.tick(runtime, manual=[ManualRequest(_reporter(runtime))])
-    return tick.tick(runtime, only=_report_jobs(runtime))
+    return tick.tick(runtime, only=_report_jobs(runtime), unattended=_is_unattended(runtime))
 
 
 def dry_run_of_report(instance: Instance, *, due: bool = False) -> list[dict[str, Any]]:

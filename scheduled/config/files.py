@@ -263,11 +263,21 @@ def _add_job(config: Config, source: Path, name: str, table: Any, defaults: dict
 
 
 def known_jobs(found: Config, names: Sequence[str]) -> list[str]:
-    """Return *names* without duplicates. Raise UnknownError, with the most similar name, if one is not a job."""
+    """Return *names* without duplicates. Raise UnknownError, with a hint, if one is not a job."""
     for name in names:
         if name not in found.jobs:
-            import difflib
-
-            near = difflib.get_close_matches(name, found.jobs, n=1)
-            raise UnknownError(f"no such job: {name}" + (f"; did you mean {near[0]}?" if near else ""))
+            raise UnknownError(f"no such job: {name}; {unknown_hint(found, name)}")
     return list(dict.fromkeys(names))
+
+
+def unknown_hint(found: Config, name: str) -> str:
+    """Return why there may be no job *name*: an error in its definition or in a file, or a similar name."""
+    import difflib
+
+    own = next((problem for problem in found.problems if f": jobs.{name}: " in problem), None)
+    if own is not None:
+        return f"its definition has an error: {own}"
+    near = difflib.get_close_matches(name, found.jobs, n=3)
+    similar = f"did you mean {' or '.join(near)}?" if near else "`scheduled jobs` lists the jobs"
+    unread = next((problem for problem in found.problems if ": jobs." not in problem), None)
+    return similar if unread is None else f"its file may be one with an error: {unread}; otherwise: {similar}"

@@ -11,11 +11,11 @@ from scheduled.config.job_table import BOOTED
 from scheduled.core.events import Event
 from scheduled.core.jobs import DEFAULT_CADENCE
 from scheduled.core.records import Claimant
-from scheduled.engine import chains, clock_steps, config_changes, event_spool, recovery
+from scheduled.engine import chains, clock_steps, config_changes, event_spool, heartbeat, recovery
 from scheduled.engine.expiry import expire
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
-from scheduled.schedules.zones import MINUTE
+from scheduled.schedules.zones import MINUTE, Seconds
 from scheduled.state import snapshot
 from scheduled.state.ledger import Ledger, Meta
 
@@ -28,14 +28,26 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
     files: list[Path]
 
 
-def collect(ledger: Ledger, runtime: Runtime, claimant: Claimant, gates: Gates, now: float) -> Collected:
+def collect(
+    ledger: Ledger,
+    runtime: Runtime,
+    claimant: Claimant,
+    gates: Gates,
+    now: float,
+    *,
+    unattended: bool = False,
+) -> Collected:
     """Record an edit, ended runs, clock steps, expired start requests, spooled events and a boot.
 
-    *now* is in UTC seconds.
+    *now* is in UTC seconds. *unattended*: the tick shows that cron works.
     """
-    before = snapshot.heartbeat(runtime.paths.snapshot)
-    gap = _note_gap(ledger, before, now)
-    leapt = clock_steps.leap_forward(ledger, before, int(now), leapt=gap)
+    beat, written = snapshot.heartbeat(runtime.paths.snapshot), snapshot.written_at(runtime.paths.snapshot)
+    if unattended:
+        _note_heartbeat(ledger, runtime, beat, now)
+    before = max((at for at in (beat, written) if at is not None), default=None)
+    leapt = clock_steps.leap_forward(
+        ledger, before, int(now), leapt=_is_gap(before, now, int(ledger.meta("cadence") or DEFAULT_CADENCE))
+    )
     stepped = clock_steps.step_back(ledger, runtime.config.jobs, int(now))
     ended = recovery.settle_ended(ledger, runtime, now)
     expired = expire(ledger, runtime, gates, claimant, now)
@@ -64,16 +76,16 @@ def publish(runtime: Runtime, collected: Collected) -> None:
     runtime.publish(collected.events)
 
 
-def _note_gap(ledger: Meta, before: float | None, now: float) -> bool:
-    """Return whether ticks are missing since the last one at *before* (UTC seconds).
-
-    If so, record that ticks come regularly since *now* only.
-    """
-    cadence = int(ledger.meta("cadence") or DEFAULT_CADENCE)
-    gap = before is None or not 0 <= now - before <= 2 * cadence + MINUTE
-    if gap:
+def _note_heartbeat(ledger: Meta, runtime: Runtime, last: float | None, now: float) -> None:
+    """Record a heartbeat at *now*, and, if ticks are missing since the *last* one, that they come since *now* only."""
+    heartbeat.note(ledger, heartbeat.next_beat(runtime.paths, now))
+    if _is_gap(last, now, heartbeat.cadence(ledger, None).seconds):
         ledger.remember("ticking_since", str(now))
-    return gap
+
+
+def _is_gap(before: float | None, now: float, cadence: Seconds) -> bool:
+    """Return whether ticks that come every *cadence* seconds are missing between *before* and *now* (UTC seconds)."""
+    return before is None or not 0 <= now - before <= 2 * cadence + MINUTE
 
 
 def _booted(ledger: Ledger, runtime: Runtime, boot: str, now: float) -> list[Event]:

@@ -11,10 +11,11 @@ from scheduled.state.ledger import Ledger
 from scheduled.state.locks import exclusive
 
 
-def snapshot(runtime: Runtime, ledger: Ledger, plan: Plan, now: float) -> None:
+def snapshot(runtime: Runtime, ledger: Ledger, plan: Plan, now: float, heartbeat: int | None = None) -> None:
     """Write the snapshot after a tick. Raise StateError if it can't be written.
 
-    It holds the instant at which the next job or notice of *plan* is due; *now* is in UTC seconds.
+    It holds the instant at which the next job or notice of *plan* is due; *now* is in UTC seconds. *heartbeat* is that
+    of a tick that shows that cron works (UTC nanoseconds); None for another one, which keeps the last heartbeat.
     """
     with exclusive(runtime.paths.root / "snapshot.lock"):
         content = document.summary(ledger, runtime.handlers(), runtime.zone, int(now))
@@ -23,9 +24,14 @@ def snapshot(runtime: Runtime, ledger: Ledger, plan: Plan, now: float) -> None:
             due = int(now)  # the next tick must not be skipped as idle
         ledger.close()  # checkpoints SQLite's write-ahead log, which would change the fingerprint below later
         edited = _edited(runtime)
-        document.publish(
-            runtime.paths.snapshot, content, next_due=due, edited=edited, now=now, zone=runtime.zone
-        )
+        path = runtime.paths.snapshot
+        beat = _newest(now, document.header(path)[0], heartbeat)
+        document.publish(path, content, next_due=due, edited=edited, now=now, zone=runtime.zone, beat=beat)
+
+
+def _newest(now: float, *beats: int | None) -> int:
+    """Return the newest of *beats* (nanoseconds), 0 if there is none; one after *now* comes from a wrong clock."""
+    return max((beat for beat in beats if beat is not None and beat <= now * 1e9), default=0)
 
 
 def changed(runtime: Runtime, ledger: Ledger, now: float) -> None:

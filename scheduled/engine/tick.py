@@ -20,6 +20,7 @@ from scheduled.engine import (
     clock_steps,
     edits,
     gaps,
+    heartbeat,
     intake,
     leftovers,
     planning,
@@ -54,12 +55,16 @@ class Result(msgspec.Struct, kw_only=True):
 
 
 def tick(
-    runtime: Runtime, *, only: Collection[str] | None = None, manual: Sequence[ManualRequest] = ()
+    runtime: Runtime,
+    *,
+    only: Collection[str] | None = None,
+    manual: Sequence[ManualRequest] = (),
+    unattended: bool = False,
 ) -> Result:
     """Run everything that is due and return what was done.
 
     With *only*, slots of other jobs are not started. With *manual*, these requests run now, and no slot is
-    started. Raise ScheduledError if the state can't be used; no job has been started then.
+    started. *unattended*: no person started the tick, so it shows that cron works. Raise ScheduledError if the state can't be used; no job has been started then.
     """
     now = clock.now()
     claimant = Claimant(tick=_name(now), boot=clock.boot_id(), host="")
@@ -74,7 +79,7 @@ def tick(
         with ledger.transaction():
             ledger.saw_host(claimant.host, runtime.host_name, now)
             ledger.remember("tick_count", str(int(ledger.meta("tick_count") or 0) + 1))
-            collected = intake.collect(ledger, runtime, claimant, gates, now)
+            collected = intake.collect(ledger, runtime, claimant, gates, now, unattended=unattended)
             zone = ledger.meta(ZONE)
             edited = planning.register(ledger, runtime.config, int(now))
             new_zone = edits.zone_remark(zone, ledger.meta(ZONE))
@@ -97,7 +102,9 @@ def tick(
         news = [*result.unrecorded, *undelivered, *disabled]
         untaken = dispatcher.untaken
         waiting, result.held_back = unended.chains(ledger, requested)
-        result.problems = waiting + _finish(runtime, ledger, gates, news, only=only, untaken=untaken)
+        beat = heartbeat.next_beat(runtime.paths, now) if unattended else None
+        news = _finish(runtime, ledger, gates, news, only=only, untaken=untaken, heartbeat=beat)
+        result.problems = waiting + news
     result.exit_code = _exit_code(runtime, result, undelivered)
     return result
 
@@ -129,6 +136,7 @@ def _finish(
     *,
     only: Collection[str] | None,
     untaken: Collection[JobKey],
+    heartbeat: int | None,
 ) -> list[str]:
     """Record what is due next and what is wrong, and publish the snapshot; return the problems to print."""
     now = clock.now()
@@ -147,7 +155,7 @@ def _finish(
     runtime.publish(plan.events)
     for text in set(news).intersection([*config.problems, *config.warnings]):
         runtime.log_line("WARNING", text)
-    publish.snapshot(runtime, ledger, plan, now)
+    publish.snapshot(runtime, ledger, plan, now, heartbeat)
     return news
 
 

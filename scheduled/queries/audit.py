@@ -43,10 +43,10 @@ def audit(instance: Instance, after: str | None = None, until: str | None = None
 def _audited(paths: Paths, after: Instant | None, until: Instant | None) -> Audit:
     # Read the snapshot before opening the ledger. In the other order, a tick in between could make the snapshot
     # describe slots that the opened ledger does not show.
-    idle = snapshot.idle_until(paths.snapshot)
+    idle = snapshot.idle_until(paths.snapshot) or 0
     with using(open_existing(paths)) as ledger:
         ledger.hold_still()
-        seen = idle or int(ledger.meta("planned") or 0)
+        seen = max(idle, int(ledger.meta("planned") or 0))
         runs = [run.run_id for run in ledger.open_runs()]
         horizon = int(ledger.meta("horizon") or 0)
         span = max(after or 0, horizon), seen if until is None else min(until, seen)

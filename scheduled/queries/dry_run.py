@@ -29,6 +29,8 @@ from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
 
+WITH_END = ("waiting_retry", "deferred", "quiet", "paused")  # open reasons that end at a known instant
+
 
 class TickPlan(msgspec.Struct, kw_only=True):
     """The *starts* of a tick in order, and the last plan of each job and target."""
@@ -99,7 +101,11 @@ def dry_run_of_tick(runtime: Runtime) -> list[dict[str, Any]]:
     found = _rounds(jobs, job_states, now, holds)
     return [
         *(_start(jobs[start.claim.job], start, runtime.zone) for start in found.starts),
-        *(_wait(jobs[key.job], key, found.plans) for key, job in found.plans.items() if job.waits),
+        *(
+            _wait(jobs[key.job], key, found.plans, runtime.zone)
+            for key, job in found.plans.items()
+            if job.waits
+        ),
     ]
 
 
@@ -160,11 +166,12 @@ def _start(job: Job, start: Start, zone: str) -> dict[str, Any]:
     }
 
 
-def _wait(job: Job, key: JobKey, plans: Mapping[JobKey, JobPlan]) -> dict[str, Any]:
-    waits = plans[key].waits
+def _wait(job: Job, key: JobKey, plans: Mapping[JobKey, JobPlan], zone: str) -> dict[str, Any]:
+    waits, due = plans[key].waits, plans[key].next_due
+    until = {"until": stamp(due, zone)} if waits in WITH_END and due is not None else {}
     reasons = {
         "after": f"waits for {' and '.join(job.after)}",
         "ask": f"waits for your decision: `scheduled explain {job.name}`",
     }
     reason = {"reason": reasons[waits]} if waits in reasons else {}
-    return {"job": job.name, "target": key.target or None, "open_reason": waits, **reason}
+    return {"job": job.name, "target": key.target or None, "open_reason": waits, **until, **reason}

@@ -3,21 +3,25 @@
 The explanation uses the configuration and the ledger only. It takes no lock, evaluates no gate and changes nothing.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from scheduled.clock import stamp
 from scheduled.core.epochs import base_of, open_slots_of, span_between
-from scheduled.core.holds import may_start, pauses_of, quiet
+from scheduled.core.holds import is_too_late, may_start, pauses_of, quiet
 from scheduled.core.jobs import Job, key_of
+from scheduled.core.judgement import DEFERRED
 from scheduled.core.keys import ALL_JOBS, read_label
 from scheduled.core.planner import JobPlan
 from scheduled.core.records import CHAIN
 from scheduled.core.runs import JobState, OpenRun
 from scheduled.core.starts import Start
 from scheduled.instance import Instance
-from scheduled.queries import describe
+from scheduled.queries import assumptions, describe
 from scheduled.queries.explain_slot import explain_slot, run_document, when
-from scheduled.queries.jobs import is_paused, schedule_in_words
+from scheduled.queries.jobs import is_paused, schedule_in_words, written_schedule
+from scheduled.queries.last_outcome import last_outcome
+from scheduled.queries.steps import next_run
 from scheduled.queries.view import View, open_view
 from scheduled.schedules.durations import duration
 from scheduled.schedules.instants import read
@@ -47,9 +51,17 @@ def _explain_next(view: View, ledger: Ledger, name: str) -> dict[str, Any]:
     return {
         "job": name,
         "target": key.target or None,
+        "last_outcome": last_outcome(view, ledger, key),
         "sentence": _now(view, ledger, job, job_state, plan),
         **_fields(view, ledger, job, job_state, plan),
     }
+
+
+def sentence(view: View, ledger: Ledger, name: str) -> str:
+    """Return the sentence of `explain` about the future of the job *name*."""
+    job = view.job(name)
+    key = key_of(job)
+    return _now(view, ledger, job, view.job_states.get(key), view.job_plan(job, key))
 
 
 def _now(view: View, ledger: Ledger, job: Job, job_state: JobState | None, plan: JobPlan | None) -> str:
@@ -75,7 +87,7 @@ def _later(view: View, job: Job, plan: JobPlan) -> str:
 
 def _upcoming(view: View, job: Job, due: Instant) -> str:
     key = key_of(job)
-    at, start = view.next_run(job, key), may_start(job, key, due, view.pauses)
+    at, start = next_run(view, key), may_start(job, key, due, view.pauses)
     slot = f"the slot of {when(due - job.delay, view)}"
     if start is None:
         return f"It is next due at {when(due, view)} and will wait then: {_pauses(view, job)}."
@@ -83,7 +95,9 @@ def _upcoming(view: View, job: Job, due: Instant) -> str:
         return f"It will not run again: {slot} will be too late for its `grace`."
     if at == due:
         return f"It will run at {when(at, view)}."
-    delayed = "waits until then" if at == start else _too_late(view, start)
+    if start == due:
+        return f"It will run at {when(at, view)}: the first tick after {slot}."
+    delayed = _too_late(view, start) if is_too_late(job, due, at) else "waits until then"
     return f"It will run at {when(at, view)}: {slot} {delayed} ({_held(view, job, due, start)})."
 
 
@@ -115,12 +129,25 @@ def _unscheduled(view: View, job: Job) -> str:
 
 
 def _running(view: View, ledger: Ledger, job: Job) -> str:
-    for run in ledger.open_runs():
-        if run.key == key_of(job) and run.status != "waiting_retry":
+    runs = [run for run in ledger.open_runs() if run.status != "waiting_retry"]
+    for run in runs:
+        if run.key == key_of(job) and run.status == "claimed" and run.tick != CHAIN:
+            return _claimed(view, job, run, [other.job for other in runs if other.status == "running"])
+        if run.key == key_of(job):
             row = ledger.run(run.run_id)
             since = f", since {when(int(row.started_at), view)}" if row and row.started_at else ""
             return f"It is running: {run.run_id}{since}, attempt {_attempts(job, run)}{_step(view, run)}."
     return "It is running."
+
+
+def _claimed(view: View, job: Job, run: OpenRun, running: Sequence[str]) -> str:
+    """Return why a run that a tick has claimed is not started yet; *running* are the jobs that are."""
+    jobs = view.config.jobs
+    if holders := [name for name in running if job.group and name in jobs and jobs[name].group == job.group]:
+        names = " and ".join(holders)
+        return f"It waits: {run.run_id} is claimed, and starts after {names} of its group {job.group!r}."
+    most = f"at most {view.config.max_parallel} runs are under way at once"
+    return f"It is about to start: {run.run_id} is claimed; {most}."
 
 
 def _attempts(job: Job, run: OpenRun) -> str:
@@ -155,12 +182,15 @@ def _waits(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:
     if plan.waits == "quiet" and plan.next_due is not None:
         return f"It waits: its quiet hours last until {when(plan.next_due, view)}."
     if run is not None and run.retry_at is not None:
-        result = "was deferred" if plan.waits == "deferred" else "failed"
-        return (
-            f"It waits: attempt {_attempts(job, run)} of {run.run_id} {result}"
-            f"{_because(run)}; the next attempt is due at {when(run.retry_at, view)}."
-        )
+        return _waits_for_retry(view, job, run, run.retry_at)
     return f"It waits: {str(plan.waits).replace('_', ' ')}."
+
+
+def _waits_for_retry(view: View, job: Job, run: OpenRun, retry_at: Instant) -> str:
+    following = f"the next attempt is due at {when(retry_at, view)}"
+    if run.reason == DEFERRED:
+        return f"It waits: {run.run_id} ended with exit code 75 ({run.reason}); {following}."
+    return f"It waits: attempt {_attempts(job, run)} of {run.run_id} failed{_because(run)}; {following}."
 
 
 def _pauses(view: View, job: Job) -> str:
@@ -177,16 +207,26 @@ def _because(run: OpenRun) -> str:
     return f" ({run.reason})" if run.reason else ""
 
 
-def _due(view: View, job: Job, start: Start) -> str:
+def _left_over(view: View, job: Job) -> str | None:
+    """Return why the last tick left a due slot to the next one; None if it did not."""
     row = view.rows.get(key_of(job))
-    if row is not None and row.open_reason == "budget":
-        return "It waits: the last tick reached `max_runs` of `[catch_up]`; the next tick starts more runs."
-    if row is not None and row.open_reason == "queued":
-        return f"It waits: at the last tick no executor was available for its action ({job.action.kind})."
-    if row is not None and row.open_reason == "gate" and job.only_if:
-        return f"It waits: at the last tick its gate was closed (it requires: {describe.gate(job.only_if)})."
-    if row is not None and row.open_reason == "after" and job.after:
-        return f"It waits: it runs after {' and '.join(job.after)}."
+    limited = view.config.max_runs is not None
+    reasons = {
+        "budget": "the last tick reached `max_runs` of `[catch_up]`; the next tick starts more runs"
+        if limited
+        else "the last tick was stopped before it started its run; the next tick starts it",
+        "queued": f"at the last tick no executor was available for its action ({job.action.kind})",
+    }
+    if job.only_if:
+        reasons["gate"] = f"at the last tick its gate was closed (it requires: {describe.gate(job.only_if)})"
+    if job.after:
+        reasons["after"] = f"it runs after {' and '.join(job.after)}"
+    return None if row is None or row.open_reason is None else reasons.get(row.open_reason)
+
+
+def _due(view: View, job: Job, start: Start) -> str:
+    if left := _left_over(view, job):
+        return f"It waits: {left}."
     claim = start.claim
     if claim.slot is None:
         return "It is due: a start request waits for the next tick."
@@ -203,13 +243,14 @@ def _fields(
 ) -> dict[str, Any]:
     zone, row = view.zone, view.rows.get(key_of(job))
     run = job_state.open_run if job_state else None
-    due = _open_slots(view, job, job_state)
+    due = _open_slots(view, job, job_state, plan)
     in_force = pauses_of(key_of(job), view.pauses)
     pauses = {key.display_name or "all": stamp(until, zone) for key, until in in_force.items()}
     quiet_until = quiet(job.not_between, job.zone, view.now) if job.not_between else None
     upcoming = open_slots_of(job_state).next_after(view.now) if job_state else None
     return {
-        "schedule": schedule_in_words(view, job),
+        "schedule": written_schedule(view, job),
+        "schedule_words": schedule_in_words(view, job),
         "zone": job.zone,
         "enabled": job.enabled,
         "source": job.source,
@@ -235,14 +276,22 @@ def _fields(
         "last_runs": [run_document(found, zone) for found in ledger.history(job=job.name, limit=LAST)],
         "next_slot": stamp(upcoming, zone),
         "next_due": stamp(plan.next_due if plan else None, zone),
+        "next_run": stamp(next_run(view, key_of(job)), zone),
+        "ticks": assumptions.ticks(view),
     }
 
 
-def _open_slots(view: View, job: Job, job_state: JobState | None) -> tuple[Instant | None, int]:
-    """Return the newest due slot without a verdict and the number of such slots."""
+def _open_slots(
+    view: View, job: Job, job_state: JobState | None, plan: JobPlan | None
+) -> tuple[Instant | None, int]:
+    """Return the due slot without a verdict that has its turn next, and the number of such slots."""
     if job_state is None:
         return None, 0
     times = open_slots_of(job_state)
     span = span_between(times, base_of(job_state), view.now - job.delay)
     own = job_state.open_run.slot if job_state.open_run else None
-    return (span.last, span.count + (own is not None)) if span else (own, int(own is not None))
+    first = own if own is not None else span.first if span else None
+    newest = span.last if span else own
+    starts = plan.start.claim.slot if plan is not None and plan.start is not None else None
+    slot = starts or (first if job.catch_up == "all" else newest)
+    return slot, (span.count if span else 0) + (own is not None)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from scheduled.clock import stamp
-from scheduled.core.epochs import slots_of
+from scheduled.core.epochs import base_of, open_slots_of, slots_of, span_between
 from scheduled.core.jobs import key_of
 from scheduled.core.keys import JobKey
 from scheduled.core.records import Epoch, RunRow, SlotRow
@@ -76,6 +76,7 @@ def explain_slot(view: View, ledger: Ledger, name: str, at: Instant) -> dict[str
         "at": stamp(at, view.zone),
         "slot": stamp(slot, view.zone),
         "schedule": describe.written(epoch.schedules),
+        "schedule_words": describe.schedules(epoch.schedules, view.zone),
         "zone": epoch.schedules[0].zone,
         "epoch": stamp(epoch.starts_at, view.zone),
         "epoch_ended": stamp(epoch.ends_at, view.zone),
@@ -140,9 +141,28 @@ def _undecided(view: View, ledger: Meta, key: JobKey, slot: Instant) -> str:
     horizon = int(ledger.meta("horizon") or 0)
     if slot < horizon:
         return f"is older than the records, which begin at {when(horizon, view)}."
+    if (other := _goes_first(view, key, slot)) is not None:
+        return f"is open: {other}."
     row = view.rows.get(key)
     reason = row.open_reason if row else None
-    return f"is open: {OPEN[reason] if reason else 'it runs at the next tick'}."
+    if reason == "budget" and view.config.max_runs is None:
+        return "is open: the last tick was stopped before it started its run."
+    return f"is open: {OPEN.get(reason, reason) if reason else 'it runs at the next tick'}."
+
+
+def _goes_first(view: View, key: JobKey, slot: Instant) -> str | None:
+    """Return which other open slot of the job has its turn instead of *slot*; None if it is the turn of *slot*."""
+    job, job_state = view.config.jobs[key.job], view.job_states.get(key)
+    if job_state is None:
+        return None
+    span = span_between(open_slots_of(job_state), base_of(job_state), view.now - job.delay)
+    own = job_state.open_run.slot if job_state.open_run else None
+    first = own if own is not None else span.first if span else slot
+    if job.catch_up == "all" and first < slot:
+        return f"the older slot of {when(first, view)} runs first"
+    if job.catch_up == "latest" and span is not None and slot < span.last:
+        return f"the run of the slot of {when(span.last, view)} will cover it"
+    return None
 
 
 def run_document(run: RunRow, zone: str) -> dict[str, Any]:

@@ -35,12 +35,14 @@ def history(
 ) -> list[dict[str, Any]]:
     """Return the newest *limit* runs and skipped spans of slots, of one job or of all, newest first.
 
-    A span of slots that were skipped without a run has no `run_id`; it is listed at the time of the decision. *since* is an age such as `2h`, or an ISO 8601 instant. Raise ConfigError if an argument is not valid.
+    A span of slots that were skipped without a run has no `run_id`; it is listed at the time of the decision. *since* is
+    an age such as `2h`, or an ISO 8601 instant. If there are none, the reason is in `instance.notes`. Raise ConfigError if
+    an argument is not valid.
     """
     require_between("limit", limit, 1, MOST)
     found = config_of(instance)
     if job is not None:
-        require_known(instance.paths, found.jobs, job)
+        require_known(instance.paths, found, job)
     first = None if since is None else ago(since, found.timezone, clock.now())
     wanted = _checked_status(status)
     with read_only(instance.paths) as ledger:
@@ -52,8 +54,21 @@ def history(
         if wanted in (None, "skipped"):
             spans = ledger.skipped(job=job, limit=limit, since=first)
             dated += [(row.decided_at, skipped_span(row, found.timezone)) for row in spans]
+        instance.notes = [] if dated else [_none(ledger, job)]
     dated.sort(key=lambda entry: entry[0], reverse=True)
     return [document for _, document in dated[:limit]]
+
+
+def _none(ledger: Ledger, job: str | None) -> str:
+    """Return why there are no such runs, and what shows more."""
+    newest = next(iter(ledger.history(job=job, limit=1)), None)
+    if newest is None and job is None:
+        return "no job has run yet; `scheduled next` shows when the first ones run"
+    if newest is None:
+        return f"{job} has not run yet; `scheduled explain {job}` shows when it runs"
+    return (
+        f"the newest run is {newest.run_id} ({newest.status}); without options, `scheduled history` lists all"
+    )
 
 
 def one_run(instance: Instance, run_id: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
-"""`jobs`, `show` and `next`: the configured jobs, their state and their next slots."""
+"""`jobs` and `show`: the configured jobs, their state and their next slots."""
 
-import heapq
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -10,18 +9,18 @@ import msgspec
 from scheduled.actions import registry
 from scheduled.clock import stamp
 from scheduled.core.epochs import open_slots_of
-from scheduled.core.holds import is_too_late, may_start, pauses_of
-from scheduled.core.jobs import Job, key_of, keys_of
+from scheduled.core.holds import pauses_of
+from scheduled.core.jobs import Job, key_of
 from scheduled.core.keys import JobKey
-from scheduled.errors import UnknownError, require_between
+from scheduled.errors import UnknownError
 from scheduled.instance import Instance
 from scheduled.masking import without_secrets
 from scheduled.queries import describe
+from scheduled.queries.steps import next_run
 from scheduled.queries.view import View, load_view
 from scheduled.schedules.zones import Instant
 
 UPCOMING = 5  # future slots that `show` lists
-MOST = 100_000  # the largest `limit` of slots
 
 
 def jobs(instance: Instance) -> list[dict[str, Any]]:
@@ -41,14 +40,15 @@ def _line(view: View, job: Job) -> dict[str, Any]:
     return {
         "name": job.name,
         "description": job.description,
-        "schedule": schedule_in_words(view, job),
+        "schedule": written_schedule(view, job),
+        "schedule_words": schedule_in_words(view, job),
         "schedules": schedules_in_words(view, job),
         "zone": job.zone,
         "action": registry.describe(job.action),
         "enabled": job.enabled,
         "paused": is_paused(view, key),
         "priority": job.priority,
-        "next_run": stamp(view.next_run(job, key), view.zone),
+        "next_run": stamp(next_run(view, key), view.zone),
         "open_reason": view.open_reason(key) if job.enabled else None,
         "running": view.is_running(key),
         "last_run": stamp(row.last_run_at if row else None, view.zone),
@@ -80,6 +80,11 @@ def _chain(view: View, job: Job) -> dict[str, Any]:
 def is_paused(view: View, key: JobKey) -> bool:
     """Return whether this target, its job or all jobs are paused."""
     return bool(pauses_of(key, view.pauses))
+
+
+def written_schedule(view: View, job: Job) -> str:
+    """Return the schedule of *job* in the short form of the configuration, or what starts a job without a schedule."""
+    return describe.written(job.schedules, view.zone) if job.is_by_time else schedule_in_words(view, job)
 
 
 def schedule_in_words(view: View, job: Job) -> str:
@@ -138,49 +143,17 @@ def job(instance: Instance, name: str) -> dict[str, Any]:
             "run_count": row.run_count if row else 0,
             "failure_count": row.failure_count if row else 0,
         },
-        "next": [entry["scheduled_for"] for entry in _upcoming(view, name, UPCOMING)],
+        "next": [stamp(slot, view.zone) for slot in islice(future_slots(view, key), UPCOMING)],
     }
 
 
-def upcoming(instance: Instance, job: str | None = None, limit: int = 10) -> list[dict[str, Any]]:
-    """Return the next *limit* slots, of one job or of all, each with the earliest instant at which it can run.
-
-    `runs_at` is null in two cases: `held` is `paused` if a pause has no end, and `late` if the slot cannot start within
-    its grace. Raise ConfigError if there is no such job or *limit* is out of range.
-    """
-    require_between("limit", limit, 1, MOST)
-    return _upcoming(load_view(instance), job, limit)
-
-
-def _upcoming(view: View, name: str | None, limit: int) -> list[dict[str, Any]]:
-    chosen = [view.job(name)] if name is not None else list(view.config.jobs.values())
-    merged = heapq.merge(*(_slots(view, job, key) for job in chosen for key in keys_of(job)))
-    return [
-        {
-            "job": key.job,
-            "target": key.target or None,
-            "scheduled_for": stamp(slot, view.zone),
-            **_runs_at(view, key, slot + delay),
-        }
-        for slot, key, delay in islice(merged, limit)
-    ]
-
-
-def _runs_at(view: View, key: JobKey, due: Instant) -> dict[str, str | None]:
-    job = view.job(key.job)
-    at = may_start(job, key, due, view.pauses)
-    if at is None:
-        return {"runs_at": None, "reason": "paused"}
-    late = is_too_late(job, due, at)
-    return {"runs_at": None if late else stamp(at, view.zone), "reason": "late" if late else None}
-
-
-def _slots(view: View, job: Job, key: JobKey) -> Iterator[tuple[Instant, JobKey, int]]:
+def future_slots(view: View, key: JobKey) -> Iterator[Instant]:
+    """Yield the future slots of *key*."""
     job_state = view.job_states.get(key)
     if job_state is None or view.config.unreadable:
         return
     times = open_slots_of(job_state)
     after = max(view.now, job_state.epoch)
     while (slot := times.next_after(after)) is not None:
-        yield slot, key, job.delay
+        yield slot
         after = slot

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from scheduled.config.files import Config, unknown_hint
 from scheduled.core.jobs import Job
 from scheduled.core.records import RunRow
 from scheduled.core.runs import UNDER_WAY
@@ -37,9 +38,9 @@ def logs(
     """Return the output of the run *name*, or of the newest attempt of the job *name* that printed anything.
 
     With *attempt*, return the output of this attempt of the run, or of the newest run of the job. The text is the last
-    part of a long output; with *lines*, at most that many lines. `newer` counts newer attempts without output. Secrets
-    are masked. Raise ConfigError if there is no such job, run or attempt, OutputWithheldError if the secrets of the run
-    are not known.
+    part of a long output; with *lines*, at most that many lines. `newer` counts newer attempts without output. If there is
+    no output at all, `note` is the reason. Secrets are masked. Raise ConfigError if there is no such job, run or attempt,
+    OutputWithheldError if the secrets of the run are not known.
     """
     document, data = _printed_by(instance, name, lines, attempt, OUTPUT_TAIL)
     return {**document, "output": data.decode(errors="replace")}
@@ -57,8 +58,10 @@ def _printed_by(
 ) -> tuple[dict[str, Any], bytes]:
     if lines is not None:
         require_between("lines", lines, 0)
-    paths, jobs = instance.paths, _jobs_of(instance)
-    require_known(paths, jobs, name)
+    paths, found = instance.paths, config_of(instance)
+    # If the configuration cannot be read, the secrets of its jobs are not known.
+    jobs: Mapping[str, Job] = {} if found.unreadable else found.jobs
+    require_known(paths, found, name)
     with read_only(paths) as ledger:
         rows = _runs(ledger, name)
     wanted = _attempts(rows) if only is None else [(_with_attempt(rows, name, only), only)]
@@ -70,13 +73,25 @@ def _printed_by(
             fields = {**_run_fields(row), "attempt": attempt, "newer": newer, "path": str(path), "size": size}
             return fields, mask.data(data)
     fields = _run_fields(rows[0]) if rows else {"run_id": None, "job": name, "status": None}
-    return {**fields, "attempt": only, "newer": 0, "path": None, "size": 0}, b""
+    note = _without_output(name, rows)
+    return {**fields, "attempt": only, "newer": 0, "path": None, "size": 0, "note": note}, b""
 
 
 def _jobs_of(instance: Instance) -> Mapping[str, Job]:
     """Return the configured jobs; none if the configuration cannot be read, because their secrets are then not known."""
     found = config_of(instance)
     return {} if found.unreadable else found.jobs
+
+
+def _without_output(name: str, rows: list[RunRow]) -> str:
+    """Return why there is no output: no run, none yet, or runs that printed nothing."""
+    if not rows:
+        return f"{name} has not run yet; `scheduled explain {name}` shows when it runs"
+    newest = rows[0]
+    if newest.status in UNDER_WAY:
+        return f"{newest.run_id} has printed nothing yet; `scheduled logs -f {newest.run_id}` waits for it"
+    others = "" if len(rows) == 1 else f", and neither did {len(rows) - 1} older"
+    return f"{newest.run_id} ({newest.status}) printed nothing{others}, or its output was deleted"
 
 
 def _attempts(rows: Iterable[RunRow]) -> Iterator[tuple[RunRow, int]]:
@@ -133,17 +148,12 @@ def _runs(ledger: History, name: str) -> list[RunRow]:
     return [row] if row is not None else ledger.history(job=name, limit=RECENT)
 
 
-def require_known(paths: Paths, jobs: Iterable[str], name: str) -> None:
-    """Raise UnknownError, with the nearest job, unless *name* is a configured job, a run, or a job with runs."""
-    import difflib
-
-    names = list(jobs)
+def require_known(paths: Paths, found: Config, name: str) -> None:
+    """Raise UnknownError, with a hint, unless *name* is a configured job, a run, or a job with runs."""
     with read_only(paths) as ledger:
-        if name in names or _runs(ledger, name):
+        if name in found.jobs or _runs(ledger, name):
             return
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]}?" if near else "`scheduled jobs` and `scheduled history` list them"
-    raise UnknownError(f"no such job or run: {name}; {hint}")
+    raise UnknownError(f"no such job or run: {name}; {unknown_hint(found, name)}")
 
 
 def _tail(path: Path, lines: int | None, most: int | None) -> tuple[bytes, int]:

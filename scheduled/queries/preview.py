@@ -8,9 +8,11 @@ from scheduled.clock import stamp
 from scheduled.config.job_table import parse_job
 from scheduled.config.kept_zone import load_kept
 from scheduled.core.epochs import slots_of
+from scheduled.core.jobs import Job
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.queries import describe
+from scheduled.schedules.zones import Instant
 
 SLOTS = 10
 
@@ -38,11 +40,21 @@ def preview(instance: Instance, schedule: Mapping[str, Any], job: str = "") -> d
         slot = following
         slots.append(stamp(slot, found.zone))
     if found.is_by_time and not slots:
-        raise ConfigError(f"{found.schedules[0].kind}: has no slot in the future; give a later instant")
+        raise ConfigError(_no_future(found, times.last_until(now)))
     words = [f"on {found.on}"] if found.on else describe.each_schedule(found.schedules)
     return {
-        "schedule": ", ".join(words),
+        "schedule": describe.written(found.schedules) if found.is_by_time else ", ".join(words),
+        "schedule_words": ", ".join(words),
         "schedules": words,
         "zone": found.zone,
         "next": slots,
     }
+
+
+def _no_future(job: Job, last: Instant | None) -> str:
+    """Return the message for a schedule without future slots; *last* is its last slot, if it has one."""
+    keys = " and ".join(dict.fromkeys(schedule.kind for schedule in job.schedules))
+    if last is None:
+        return f"{keys}: has no slots; correct the schedule"
+    at = (stamp(last, job.zone) or "")[:16].replace("T", " ")
+    return f"{keys}: has no slot in the future: the last one was {at}; give a later instant"

@@ -10,22 +10,24 @@ from scheduled.actions.registry import handler_of
 from scheduled.clock import stamp
 from scheduled.config.files import Config
 from scheduled.core.conditions import in_words
-from scheduled.core.jobs import DEFAULT_CADENCE, Job
 from scheduled.core.keys import JobKey
 from scheduled.core.records import JobRow
+from scheduled.engine.heartbeat import Cadence
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.notify import problems as problems_of_ticks
 from scheduled.notify.problems import OWNER
 from scheduled.paths import Paths
-from scheduled.queries.describe import written
-from scheduled.queries.jobs import schedule_in_words
+from scheduled.queries import ticks
+from scheduled.queries.jobs import schedule_in_words, written_schedule
 from scheduled.queries.last_known import config_of
+from scheduled.queries.steps import next_run
 from scheduled.queries.tasks import queue
+from scheduled.queries.ticks import Ticks
 from scheduled.queries.view import View, open_view
-from scheduled.state import directories, snapshot
+from scheduled.state import directories
 from scheduled.state.files import full_or_read_only
-from scheduled.state.ledger import Ledger
+from scheduled.state.ledger import Conditions
 from scheduled.state.open import exists
 
 
@@ -41,25 +43,26 @@ def status(instance: Instance) -> dict[str, Any]:
     with open_view(instance) as (view, ledger):
         found, zone, now = view.config, view.zone, clock.now()
         rows = [_with_next_due(view, row) for row in view.rows.values() if row.job in found.jobs]
-        ticks = _ticks(ledger, paths, now, zone)
+        seen = ticks.ticks(ledger, paths, now)
         failing = problems_of_ticks.failing(ledger, found.jobs)
         listed = [_job(view, row, failing=row.key in failing) for row in rows]
         problems = list(
             dict.fromkeys(
                 [
-                    *_problems(ledger, ticks, failing),
+                    *_problems(ledger, seen, zone, failing),
                     *problems_of_ticks.errors_found(ledger, found.jobs),
                     *_state_problems(paths),
                     *found.problems,
                 ]
             )
         )
+        ticking = ticks.document(seen, zone)
         return {
             "healthy": not problems,
             "problems": problems,
-            "ticks": ticks,
-            "scheduler_running": ticks["running"],
-            "uptime_seconds": ticks["uptime_seconds"],
+            "ticks": ticking,
+            "scheduler_running": ticking["running"],
+            "uptime_seconds": ticking["uptime_seconds"],
             "job_count": len(found.jobs),
             "next_job": _next_job(rows, now, zone),
             "last_execution": _last_execution(rows, zone),
@@ -74,22 +77,16 @@ def status(instance: Instance) -> dict[str, Any]:
 
 def _with_next_due(view: View, row: JobRow) -> JobRow:
     """Return *row* with the current `next_due`; the recorded one is outdated after `skip`."""
-    return msgspec.structs.replace(row, next_due=view.next_run(view.config.jobs[row.job], row.key))
+    return msgspec.structs.replace(row, next_due=next_run(view, row.key))
 
 
 def _before_the_first_tick(found: Config, paths: Paths) -> dict[str, Any]:
-    problem = "no tick has run yet; `scheduled install` adds ticks to your crontab, `scheduled run` runs one tick now"
+    none = Ticks(now=clock.now(), cadence=Cadence())
+    missing = ticks.problem(none, found.timezone) or ""
     return {
         "healthy": False,
-        "problems": [*_state_problems(paths), *found.problems, problem],
-        "ticks": {
-            "last": None,
-            "seconds_ago": None,
-            "overdue_seconds": None,
-            "running": False,
-            "uptime_seconds": 0,
-            "tick_count": 0,
-        },
+        "problems": [*_state_problems(paths), *found.problems, missing],
+        "ticks": ticks.document(none, found.timezone),
         "scheduler_running": False,
         "uptime_seconds": 0,
         "job_count": len(found.jobs),
@@ -104,49 +101,14 @@ def _before_the_first_tick(found: Config, paths: Paths) -> dict[str, Any]:
     }
 
 
-def _ticks(ledger: Ledger, paths: Paths, now: float, zone: str) -> dict[str, Any]:
-    """Return the time of the last tick, and how many seconds the next one is overdue."""
-    last = snapshot.heartbeat(paths.snapshot)
-    cadence = int(ledger.meta("cadence") or DEFAULT_CADENCE)
-    # Without a heartbeat the first tick may still be under way; the start of the first epoch is its start.
-    latest = last if last is not None else min((epoch.starts_at for epoch in ledger.epochs()), default=None)
-    overdue = None if latest is None else max(0, int(now - latest) - cadence)
-    running = overdue is not None and overdue <= cadence
-    since = float(ledger.meta("ticking_since") or now)
-    return {
-        "last": stamp(last, zone),
-        "seconds_ago": None if last is None else int(now - last),
-        "expected_every_seconds": cadence,
-        "overdue_seconds": overdue,
-        "running": running,
-        "uptime_seconds": max(0, int(now - since)) if running else 0,
-        "tick_count": int(ledger.meta("tick_count") or 0),
-    }
-
-
-def _problems(ledger: Ledger, ticks: dict[str, Any], failing: Mapping[JobKey, str]) -> list[str]:
-    stopped = []
-    if not ticks["running"]:
-        last = (
-            "none has run since this state directory was created"
-            if ticks["last"] is None
-            else f"the last one was at {ticks['last'][:16].replace('T', ' ')}"
-        )
-        stopped = [f"ticks have stopped: {last}; {_repair(ledger)}"]
-    found = [
+def _problems(ledger: Conditions, found: Ticks, zone: str, failing: Mapping[JobKey, str]) -> list[str]:
+    missing = ticks.problem(found, zone)
+    recorded = [
         in_words(item.condition)
         for item in ledger.conditions(OWNER)
         if not problems_of_ticks.is_about_failing(item.condition.key)
     ]
-    return [*stopped, *failing.values(), *filter(None, found)]
-
-
-def _repair(ledger: Ledger) -> str:
-    """Return what to do when ticks have stopped. The demo must not get into the crontab of its user."""
-    if ledger.meta("cadence"):  # written by `install`
-        return "`scheduled install` repairs the crontab"
-    by_hand = "`scheduled run` runs one now"
-    return by_hand if ledger.meta("demo") else f"{by_hand}, `scheduled install` adds them to your crontab"
+    return [text for text in (missing, *failing.values(), *recorded) if text]
 
 
 def _state_problems(paths: Paths) -> list[str]:
@@ -205,7 +167,8 @@ def _job(view: View, row: JobRow, *, failing: bool) -> dict[str, Any]:
         "name": row.job,
         "target": row.target or None,
         "enabled": job.enabled,
-        "schedule": describe(view, job),
+        "schedule": written_schedule(view, job),
+        "schedule_words": schedule_in_words(view, job),
         "zone": job.zone,
         "next_run": stamp(row.next_due, zone),
         "open_reason": view.open_reason(row.key),
@@ -216,11 +179,6 @@ def _job(view: View, row: JobRow, *, failing: bool) -> dict[str, Any]:
         "run_count": row.run_count,
         "failure_count": row.failure_count,
     }
-
-
-def describe(view: View, job: Job) -> str:
-    """Return the schedule of *job* in the short form of the configuration, or what starts a job without a schedule."""
-    return written(job.schedules, view.zone) if job.is_by_time else schedule_in_words(view, job)
 
 
 def _health(rows: list[JobRow], found: Config) -> dict[str, Any] | None:

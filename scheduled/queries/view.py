@@ -7,15 +7,16 @@ import msgspec
 
 from scheduled import clock
 from scheduled.config.files import Config, known_jobs
-from scheduled.core.epochs import open_slots_of
-from scheduled.core.holds import Holds, is_too_late, may_start
-from scheduled.core.jobs import DEFAULT_CADENCE, Job
+from scheduled.core.holds import Holds
+from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan, busy_groups, plan_job
 from scheduled.core.records import JobRow
 from scheduled.core.runs import JobState, OpenReason
 from scheduled.engine import planning
+from scheduled.engine.heartbeat import Source
 from scheduled.instance import Instance
+from scheduled.queries import ticks
 from scheduled.queries.last_known import config_of
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
@@ -26,7 +27,8 @@ class View(msgspec.Struct, kw_only=True):
     """The configuration with overrides applied, and the state of the jobs at *now*.
 
     *overridden* are the jobs that are enabled or disabled by an override. *busy* are the groups with a job
-    under way.
+    under way. *cadence*, *phase*, *late* and *cadence_source* are those of `heartbeat.Cadence`. *stopped_at* is the last
+    tick if ticks have stopped since then.
     """
 
     config: Config
@@ -37,6 +39,10 @@ class View(msgspec.Struct, kw_only=True):
     overridden: frozenset[str]
     cadence: int
     busy: frozenset[str]
+    phase: int = 0
+    late: int = 0
+    cadence_source: Source = "assumed"
+    stopped_at: float | None = None
 
     @property
     def zone(self) -> str:
@@ -75,20 +81,6 @@ class View(msgspec.Struct, kw_only=True):
             return "group" if self.holders(self.config.jobs[key.job]) else "queued"
         return row.open_reason if row is not None else None
 
-    def next_run(self, job: Job, key: JobKey) -> Instant | None:
-        """Return when *key*, of *job*, can start next; None if it will not, or if a pause has no end.
-
-        Its gate and the other jobs of its group are not taken into account.
-        """
-        plan = self.job_plan(job, key)
-        due = None if plan is None else plan.next_due
-        at = None if due is None else may_start(job, key, due, self.pauses)
-        if due is None or at is None or not is_too_late(job, due, at):
-            return at
-        # The slot will be too late after a pause, so the first slot that comes due after the pause runs instead.
-        slot = open_slots_of(self.job_states[key]).next_after(at - job.delay)
-        return None if slot is None else may_start(job, key, slot + job.delay, self.pauses)
-
     def job_plan(self, job: Job, key: JobKey) -> JobPlan | None:
         """Return what the next tick would do with *key*, of *job*, without its gate; None for a disabled job.
 
@@ -111,6 +103,7 @@ def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
         found.override(ledger.overrides())
         overridden = frozenset(name for name, job in found.jobs.items() if job.enabled != written[name])
         job_states = planning.foreseen(ledger, found, now)
+        seen = ticks.ticks(ledger, instance.paths, now)
         busy = busy_groups(found.jobs, [key.job for key, job_state in job_states.items() if job_state.busy])
         yield (
             View(
@@ -120,7 +113,11 @@ def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
                 rows={row.key: row for row in ledger.job_rows()},
                 holds=planning.holds_now(ledger, now),
                 overridden=overridden,
-                cadence=int(ledger.meta("cadence") or DEFAULT_CADENCE),
+                cadence=seen.cadence.seconds,
+                phase=seen.cadence.phase,
+                late=seen.cadence.late,
+                cadence_source=seen.cadence.source,
+                stopped_at=seen.stopped_at,
                 busy=frozenset(busy),
             ),
             ledger,

@@ -21,7 +21,10 @@ from scheduled.state.sqlite.upgrade import require_version
 from scheduled.state.validation import check_values
 
 # Keys of `meta` that hold a number, as text.
-NUMBERS = ("planned", "horizon", "cadence", "ticking_since", "pruned")
+NUMBERS = (
+    "planned", "horizon", "cadence", "ticking_since", "pruned", "installed_at", "uninstalled_at",
+    "observed_cadence",
+)  # fmt: skip
 
 
 class SqliteLedger(Positions, Runs, StartRequests, History, Conditions, Overrides, ClockSteps, Meta):

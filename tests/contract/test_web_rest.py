@@ -188,7 +188,7 @@ def test_a_new_job_is_disabled_and_the_answer_has_its_location(rest, world):
     job = rest.get(answer.headers["location"]).json()
     assert (job["enabled"], job["schedule"], world.json("show", "new")["enabled"]) == (
         False,
-        "at 00:00 every day",
+        "@daily",
         False,
     )
 

@@ -89,10 +89,13 @@ def test_an_argument_that_is_not_valid_is_refused(home, words):
 def test_jobs_lists_each_job_with_its_schedule_in_words_and_its_state(home):
     found = {job["name"]: job for job in home.json("jobs", at=LATER)}
 
-    assert found["backup-home"]["schedule"] == "at 03:00 every day"
+    assert (found["backup-home"]["schedule"], found["backup-home"]["schedule_words"]) == (
+        "0 3 * * *",
+        "at 03:00 every day",
+    )
     assert (found["sync-notes"]["schedule"], found["by-hand"]["schedule"]) == ("every 30m", "manual")
     assert found["sync-notes"]["last_status"] == "success"
-    assert found["apt-refresh"]["next_run"] == "2026-03-04T03:07:00+01:00"  # missed: due now
+    assert found["apt-refresh"]["next_run"] == "2026-03-04T03:10:00+01:00"  # missed: due now
 
 
 def test_show_distinguishes_settings_from_defaults(home):
@@ -106,9 +109,17 @@ def test_show_distinguishes_settings_from_defaults(home):
 
 
 def test_next_merges_the_slots_of_all_jobs(home):
-    found = home.json("next", "-n", "3", at="2026-03-04 01:20:00")
+    found = home.json("next", "-n", "9", at="2026-03-04 01:20:00")
+    future = [entry for entry in found if entry["reason"] is None]
+    forecast = home.json(
+        "forecast", "--from", "2026-03-04T02:00", "--to", "2026-03-04T04:31", at="2026-03-04 01:20:00"
+    )
 
-    assert [entry["job"] for entry in found] == ["sync-notes", "backup-home", "sync-notes"]
+    assert [entry["job"] for entry in future][:3] == ["sync-notes", "backup-home", "sync-notes"]
+    assert {entry["reason"] for entry in found} == {None, "open"}
+    runs = [(entry["job"], entry["scheduled_for"], entry["runs_at"]) for entry in found]
+    expected = [(run["job"], run["scheduled_for"], run["runs_at"]) for run in forecast]
+    assert sorted(runs) == sorted(expected[: len(runs)])
 
 
 def test_explain_gives_the_reason_to_wait_and_the_verdict_of_a_slot(home):
@@ -462,10 +473,18 @@ def test_a_restore_refuses_running_jobs_and_files_that_are_not_backups(world, un
     assert refused(world.run("state", "restore", str(world.root / "other.tgz")))
 
 
-def test_forecast_prints_exactly_three_fields_and_a_calendar(home):
+def test_forecast_prints_three_fields_and_what_is_assumed_and_a_calendar(home):
     words = ["forecast", "--from", "2026-03-04T02:00", "--to", "2026-03-05", "--job", "backup-home"]
 
-    assert home.json(*words, at=LATER)[0].keys() == {"job", "scheduled_for", "runs_at"}
+    fields = ["job", "scheduled_for", "runs_at"]
+    run = home.json(*words, at=LATER)[0]
+    assert (list(run), run["assumed"]) == ([*fields, "assumed"], ["cadence"])
+    assert (
+        "ticks come every 5m (assumed: `scheduled install` was not done)" in home.run(*words, at=LATER).stdout
+    )
+    home.sql("INSERT INTO meta VALUES ('cadence', '300')")  # as `install` records it
+    assert list(home.json(*words, at=LATER)[0]) == fields
+    assert "ticks come every 5m (as installed)" in home.run(*words, at=LATER).stdout
     assert home.run(*words, "--ics", at=LATER).stdout.startswith("BEGIN:VCALENDAR\n")
 
 

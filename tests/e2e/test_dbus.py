@@ -302,7 +302,7 @@ def test_call_method_returns_errors_as_answers(interface):
     assert interface.bot("CallMethod", "ss", "list_jobs", "{}")["success"]
     assert interface.bot("CallMethod", "ss", "run_job", '{"job_name": "x"}') == {
         "success": False,
-        "error": "no such job: x",
+        "error": "no such job: x; `scheduled jobs` lists the jobs",
     }
     assert "no such method" in interface.bot("CallMethod", "ss", "fly", "")["error"]
     assert "job_name" in interface.bot("CallMethod", "ss", "run_job", '{"job": "x"}')["error"]

@@ -80,7 +80,8 @@ def test_a_limit_selects_the_newest_verdicts(world, instance):
 def test_a_preview_has_a_schedule_in_words_and_its_next_ten_slots(instance):
     preview = service.preview(instance, {"cron": "30 2 * * MON", "timezone": "America/New_York"})
 
-    assert (preview["schedule"], preview["zone"], len(preview["next"])) == (
+    assert (preview["schedule"], preview["schedule_words"], preview["zone"], len(preview["next"])) == (
+        "30 2 * * MON",
         "at 02:30 on Monday",
         "America/New_York",
         10,
@@ -97,6 +98,13 @@ def test_a_preview_has_a_schedule_in_words_and_its_next_ten_slots(instance):
 def test_the_error_about_an_invalid_schedule_names_its_key(instance, table):
     with pytest.raises(ConfigError, match=r"cron:|every:|at:|timezone:"):
         service.preview(instance, table)
+
+
+def test_the_error_about_a_schedule_of_the_past_names_its_last_slot(instance):
+    with pytest.raises(
+        ConfigError, match=r"^at: has no slot in the future: the last one was 2020-01-01 00:00; "
+    ):
+        service.preview(instance, {"at": "2020-01-01", "timezone": "UTC"})
 
 
 def test_output_is_read_from_an_offset_without_splitting_a_character(world, instance):

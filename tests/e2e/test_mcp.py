@@ -240,7 +240,7 @@ def test_the_same_value_given_twice_is_accepted(agent, world):
         "cron_add", name="new", cron="@daily", options={"cron": "@daily", "every": None, "chain": ["greet"]}
     )
 
-    assert world.json("show", "new")["schedule"] == "at 00:00 every day"
+    assert world.json("show", "new")["schedule"] == "@daily"
 
 
 def test_with_add_commands_a_command_is_added_and_runs(agent, world):

@@ -170,7 +170,7 @@ def test_every_page_works_without_javascript(open_page, world, until):
         expect(page.get_by_role("heading", level=1)).to_have_text("plain")
 
     shown = world.json("show", "plain")
-    assert (shown["enabled"], shown["schedule"]) == (True, "at 10:00 every day")
+    assert (shown["enabled"], shown["schedule_words"]) == (True, "at 10:00 every day")
 
 
 @pytest.mark.parametrize("width", [320, 400, 760, 1080, 1600])

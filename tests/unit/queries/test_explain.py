@@ -56,6 +56,17 @@ def claimed(ledger):
     ledger.claim(a_claim(SLOT, run_id="run-5"), CLAIMANT, NOW - 60.0)
 
 
+def started(ledger):
+    ledger.started("run-5", 1, NOW - 50.0)
+
+
+def other_runs(ledger):
+    ledger.claim(
+        a_claim(None, run_id="other-1", job="other", trigger="manual", slots=0), CLAIMANT, NOW - 60.0
+    )
+    ledger.started("other-1", 1, NOW - 50.0)
+
+
 def failed(retry_at):
     return lambda ledger: ledger.ended(
         an_attempt_result("run-5", "failed", reason="exit code 4"), "waiting_retry", retry_at, None
@@ -76,7 +87,7 @@ def decided(ledger):
     [
         ("", [decided], "It will run at 2026-03-04 06:00."),
         ("", [decided, lambda ledger: ledger.pause(JobKey("job"), NOW + 2 * HOUR)],
-         "It will run at 2026-03-04 07:07: the slot of 2026-03-04 06:00 waits until then (it is paused until 2026-03-04 07:07)."),
+         "It will run at 2026-03-04 07:10: the slot of 2026-03-04 06:00 waits until then (it is paused until 2026-03-04 07:07)."),
         ("", [decided, lambda ledger: ledger.pause(JobKey("job"), None)],
          "It is next due at 2026-03-04 06:00 and will wait then: it is paused until you resume with `scheduled resume job`."),
         ('not_between = ["06:00", "08:00"]', [decided, lambda ledger: ledger.pause(JobKey(""), NOW + 1800)],
@@ -85,6 +96,8 @@ def decided(ledger):
         ('grace = "10m"\nnot_between = ["05:30", "05:20"]', [decided],
          "It will run at 2026-03-05 05:20: the slot of 2026-03-04 06:00 waits until then (quiet hours: 05:30 to 05:20)."),
         ('grace = "10m"', [decided, lambda ledger: ledger.pause(JobKey("job"), NOW + 2 * HOUR)],
+         "It will run at 2026-03-04 07:10: the slot of 2026-03-04 06:00 cannot start before 2026-03-04 07:07, which is too late for"),
+        ('grace = "5m"', [decided, lambda ledger: ledger.pause(JobKey("job"), NOW + 2 * HOUR)],
          "It will run at 2026-03-04 08:00: the slot of 2026-03-04 06:00 cannot start before 2026-03-04 07:07, which is too late for"),
         ("", [], "It is due: its slot of 2026-03-04 05:00 runs at the next tick."),
         ("enabled = false", [], "It will not run: it is disabled in "),
@@ -98,9 +111,13 @@ def decided(ledger):
          "It waits: at the last tick its gate was closed (it requires: /mnt/disk exists)."),
         ("", [lambda ledger: ledger.wait(JobKey("job"), "after", NOW)], "It is due: its slot of 2026-03-04 05:00"),
         ('after = ["other"]\n[jobs.other]\ncommand = "true"', [lambda ledger: ledger.wait(JobKey("job"), "after", NOW)], "It waits: it runs after other."),
-        ("", [claimed, deferred], "It waits: attempt 1 of 1 of run-5 was deferred (not now); the next attempt is due at 2026-03-04 05:08."),
-        ("", [lambda ledger: ledger.wait(JobKey("job"), "budget", NOW)], "It waits: the last tick reached `max_runs` of `[catch_up]`"),
-        ("", [claimed], "It is running: run-5, attempt 1 of 1."),
+        ("", [claimed, deferred], "It waits: run-5 ended with exit code 75 (not now); the next attempt is due at 2026-03-04 05:08."),
+        ("[catch_up]\nmax_runs = 1", [lambda ledger: ledger.wait(JobKey("job"), "budget", NOW)], "It waits: the last tick reached `max_runs` of `[catch_up]`"),
+        ("", [lambda ledger: ledger.wait(JobKey("job"), "budget", NOW)], "It waits: the last tick was stopped before it started its run; the next tick starts it."),
+        ("", [claimed], "It is about to start: run-5 is claimed; at most "),
+        ("", [claimed, started], "It is running: run-5, since 2026-03-04 05:06, attempt 1 of 1."),
+        ('group = "disk"\n[jobs.other]\ncommand = "true"\ngroup = "disk"', [claimed, other_runs],
+         "It waits: run-5 is claimed, and starts after other of its group 'disk'."),
         ("retry = { max_attempts = 3 }", [claimed, failed(NOW + 60)],
          "It waits: attempt 1 of 3 of run-5 failed (exit code 4); the next attempt is due at 2026-03-04 05:08."),
         ("", [claimed, failed(None)],
@@ -118,6 +135,10 @@ def test_the_sentence_explains_what_the_next_tick_will_do(sentence, table, work,
         (SLOT - 3 * HOUR, [], "Its slot of 2026-03-04 02:00 was coalesced into run-4, which succeeded."),
         (SLOT - 6 * HOUR, [], "It was not scheduled at 2026-03-03 23:00"),
         (SLOT, [], "Its slot of 2026-03-04 05:00 is open: it runs at the next tick."),
+        (SLOT, [lambda ledger: ledger.wait(JobKey("job"), "budget", NOW)],
+         "Its slot of 2026-03-04 05:00 is open: the last tick was stopped before it started its run."),
+        (SLOT, [lambda ledger: ledger.wait(JobKey("job"), "after", NOW)],
+         "Its slot of 2026-03-04 05:00 is open: the jobs that it runs after have not ended."),
         (SLOT, [claimed], "Its slot of 2026-03-04 05:00 has the run run-5, which is about to start."),
         (SLOT, [claimed, failed(NOW + 60)],
          "Its slot of 2026-03-04 05:00 has the run run-5, which waits for its next attempt."),
@@ -130,3 +151,68 @@ def test_the_sentence_explains_what_the_next_tick_will_do(sentence, table, work,
 )  # fmt: skip
 def test_with_an_instant_the_sentence_explains_the_verdict_of_a_slot(sentence, at, work, expected):
     assert sentence("", *work, at=at).startswith(expected)
+
+
+def skipped(ledger):
+    ledger.record_verdict(JobKey("job"), Span(SLOT, SLOT, 1), "skipped", "late", None, NOW)
+    ledger.advance(JobKey("job"), SLOT)
+
+
+def ended(status, reason=""):
+    return lambda ledger: ledger.ended(an_attempt_result("run-5", status, reason=reason), status, None, None)
+
+
+@pytest.mark.parametrize(
+    ("work", "expected"),
+    [
+        ([], "Its last run for its slot of 2026-03-04 04:00 succeeded at "),
+        ([claimed], "Its last run for its slot of 2026-03-04 04:00 succeeded at "),
+        ([claimed, failed(NOW + 60)], "Its last run for its slot of 2026-03-04 04:00 succeeded at "),
+        (
+            [claimed, ended("failed", "exit code 4"), decided],
+            "Its last run for its slot of 2026-03-04 05:00 failed at ",
+        ),
+        ([skipped], "Its slot of 2026-03-04 05:00 was skipped: it was later than its `grace` allows."),
+    ],
+)
+def test_an_explanation_leads_with_the_last_outcome(tmp_path, ledger, work, expected):
+    with ledger.transaction():
+        for do in work:
+            do(ledger)
+    found = explain(Instance(str(tmp_path / "scheduled.toml"), str(tmp_path)), "job")
+
+    assert list(found)[2:4] == ["last_outcome", "sentence"]
+    assert expected in found["last_outcome"]
+
+
+def test_a_job_without_runs_has_no_outcome_yet(tmp_path, ledger):  # noqa: ARG001
+    (tmp_path / "scheduled.toml").write_text('timezone = "UTC"\n[jobs.new]\ncommand = "true"\n')
+
+    found = explain(Instance(str(tmp_path / "scheduled.toml"), str(tmp_path)), "new")
+    assert found["last_outcome"] == "It has not run yet."
+
+
+@pytest.mark.parametrize(("catch_up", "slot", "covers"), [("latest", "08:00", 3), ("all", "06:00", 3)])
+def test_the_facts_are_about_the_slot_that_has_its_turn_next(
+    tmp_path, ledger, monkeypatch, catch_up, slot, covers
+):
+    monkeypatch.setattr("scheduled.clock.now", lambda: NOW + 3 * HOUR)
+    table = f'timezone = "UTC"\n{JOB}catch_up = "{catch_up}"\n'
+    (tmp_path / "scheduled.toml").write_text(table)
+    with ledger.transaction():
+        claimed(ledger)
+        ended("success")(ledger)
+        decided(ledger)
+    instance = Instance(str(tmp_path / "scheduled.toml"), str(tmp_path))
+
+    found = explain(instance, "job")
+    assert (found["slot"][11:16], found["open_slots"]) == (slot, covers)
+    assert f"its slot of 2026-03-04 {slot} runs at the next tick" in found["sentence"]
+    middle = explain(instance, "job", "2026-03-04T07:10")["sentence"]
+    assert (
+        middle
+        == {
+            "latest": "Its slot of 2026-03-04 07:00 is open: the run of the slot of 2026-03-04 08:00 will cover it.",
+            "all": "Its slot of 2026-03-04 07:00 is open: the older slot of 2026-03-04 06:00 runs first.",
+        }[catch_up]
+    )

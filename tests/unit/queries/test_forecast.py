@@ -14,11 +14,12 @@ from scheduled.core.holds import Holds
 from scheduled.core.jobs import Action, Job, Window
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import plan_job
-from scheduled.core.runs import JobState
+from scheduled.core.runs import JobState, OpenRun, StartRequest
 from scheduled.errors import ConfigError
 from scheduled.queries import forecast
 from scheduled.queries.calendar import document, escape, fold
 from scheduled.queries.forecast import Ticks
+from scheduled.queries.steps import next_run
 from scheduled.queries.view import View
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import DAY, HOUR, MINUTE
@@ -212,3 +213,104 @@ def test_a_calendar_escapes_special_characters_and_folds_long_lines():
     assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))
     assert text.replace("\r\n ", "").count("ü") == 120
     assert (escape("a\nb"), list(fold("x"))) == ("a\\nb", ["x"])
+
+
+NOON = START + 12 * HOUR
+
+
+def a_lived_view(*jobs, now=NOON, **values):
+    """A view at *now* of jobs that exist since START and have no verdict since then; nothing planned since START."""
+    view = a_view(*jobs, now=now)
+    states = {
+        key: msgspec.structs.replace(found, position=START - 1, epoch=START - 1)
+        for key, found in view.job_states.items()
+    }
+    return msgspec.structs.replace(view, job_states=states, **values)
+
+
+def waiting(retry_at, slot, status="waiting_retry"):
+    return OpenRun(
+        run_id="r", job="job", slot=slot, status=status, attempt=1, slots=1, trigger="schedule", tick="", boot="",
+        retry_at=retry_at,
+    )  # fmt: skip
+
+
+def with_run(view, run, **values):
+    key = JobKey("job")
+    found = msgspec.structs.replace(view.job_states[key], open_run=run, **values)
+    return msgspec.structs.replace(view, job_states={**view.job_states, key: found})
+
+
+@pytest.mark.parametrize("start", [START, NOON - 30, NOON])
+def test_what_is_past_is_history_and_open_slots_are_in_the_plan(start):
+    found = forecast_of(a_lived_view(a_job("0 4 * * *"), now=NOON + 60), start=start)
+
+    assert found == [("28 12:05", "28 04:00", "job")]
+
+
+def test_a_retry_that_is_open_is_in_the_plan_and_starts_at_the_first_tick_after_it():
+    view = a_lived_view(a_job("0 4 * * *"), now=NOON + 60)
+    view = with_run(view, waiting(NOON + 20 * MINUTE + 30, START + 4 * HOUR))
+
+    assert forecast_of(view) == [("28 12:25", "28 04:00", "job")]
+    assert forecast_of(msgspec.structs.replace(view, late=30)) == [("28 12:20", "28 04:00", "job")]
+
+
+def test_a_run_that_waits_for_a_decision_runs_never():
+    view = with_run(a_lived_view(a_job()), waiting(None, START + 4 * HOUR))
+
+    assert forecast_of(view, end=START + 30 * DAY) == []
+
+
+def test_a_missed_slot_is_not_taken_for_one_that_a_tick_deferred():
+    view = a_lived_view(a_job("0 4 * * *", catch_up="none"))
+
+    assert forecast_of(view) == []
+
+
+def test_a_span_that_is_over_is_predicted_only_for_jobs_that_did_not_exist_then():
+    view = a_lived_view(a_job("0 * * * *"))
+
+    assert forecast_of(view, START, START + 6 * HOUR) == []
+    assert len(forecast_of(view, START - 6 * HOUR, START)) == 6
+
+
+def test_a_job_waits_for_the_jobs_that_it_comes_after():
+    first = a_job("0 9 * * *", name="first")
+    job = a_job("0 12 * * *", after=("first",))
+    view = a_lived_view(first, job, now=NOON + 60)
+    late = msgspec.structs.replace(waiting(NOON + HOUR, START + 9 * HOUR), job="first")
+    states = dict(view.job_states)
+    states[JobKey("first")] = msgspec.structs.replace(states[JobKey("first")], open_run=late)
+    retried = msgspec.structs.replace(view, job_states=states)
+    states = dict(view.job_states)
+    states[JobKey("first")] = msgspec.structs.replace(
+        states[JobKey("first")], position=NOON, last_status="failed"
+    )
+    failed = msgspec.structs.replace(view, job_states=states)
+
+    assert forecast_of(view) == [("28 12:05", "28 09:00", "first"), ("28 12:05", "28 12:00", "job")]
+    assert forecast_of(retried) == [("28 13:00", "28 09:00", "first"), ("28 13:00", "28 12:00", "job")]
+    assert forecast_of(failed) == []
+    assert forecast_of(retried, only="job") == [("28 13:00", "28 12:00", "job")]
+
+
+def test_ticks_come_at_their_phase():
+    view = a_lived_view(a_job("0 4 * * *"), cadence=HOUR, phase=7 * MINUTE)
+
+    assert forecast_of(view) == [("28 12:07", "28 04:00", "job")]
+
+
+def test_a_start_request_that_waits_is_in_the_plan():
+    row = StartRequest(id=1, job="job", event="disk_full", payload={}, depth=0, at=NOON)
+    view = a_lived_view(a_job("0 4 * * *"))
+    view = msgspec.structs.replace(view, holds=Holds(start_requests=(row,)))
+
+    assert [run[:2] for run in forecast_of(view)] == [("28 12:00", "28 04:00"), ("28 12:00", "28 12:00")]
+
+
+def test_the_next_run_of_a_job_under_way_is_that_of_its_next_slot():
+    view = a_lived_view(a_job("0 4 * * *"))
+    view = with_run(view, waiting(None, START + 4 * HOUR, "running"), busy=True)
+
+    assert next_run(view, JobKey("job")) == START + DAY + 4 * HOUR - HOUR  # clocks go forward in the night

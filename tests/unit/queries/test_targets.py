@@ -14,7 +14,7 @@ from scheduled.engine import planning
 from scheduled.instance import Instance
 from scheduled.notify import problems
 from scheduled.paths import Paths
-from scheduled.queries import audit, dry_run, forecast, history, incidents, jobs, status
+from scheduled.queries import audit, dry_run, forecast, history, incidents, status, steps, upcoming
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import HOUR
 from scheduled.state import directories, snapshot
@@ -28,7 +28,7 @@ X, Y = JobKey("job", "x"), JobKey("job", "y")
 @pytest.fixture
 def instance(tmp_path, monkeypatch):
     """An hourly job with two targets, first seen two hours ago; x is due, y is paused and has an incident."""
-    for module in (epochs, planner, planning, jobs, forecast, history):
+    for module in (epochs, planner, planning, steps, upcoming, history):
         monkeypatch.setattr(module, "keys_of", lambda _job: (X, Y))
     monkeypatch.setattr("scheduled.clock.now", lambda: NOW + 0.5)
     (tmp_path / "scheduled.toml").write_text(
@@ -65,12 +65,16 @@ def test_the_plan_of_a_tick_names_the_target(instance):
 def test_status_has_a_line_for_each_target(instance):
     found = status.status(instance)
 
-    assert of(found["jobs"], "name", "target", "next_run") == [("job", "x", when(NOW)), ("job", "y", None)]
+    assert of(found["jobs"], "name", "target", "next_run") == [
+        ("job", "x", when(NOW + 3 * 60)),
+        ("job", "y", None),
+    ]
     assert (found["next_job"]["target"], found["paused"]) == ("x", {"job@y": None})
 
 
 def test_each_target_has_its_own_next_slots(instance):
-    assert of(jobs.upcoming(instance, limit=3), "job", "target", "scheduled_for", "reason") == [
+    assert of(upcoming.upcoming(instance, limit=4), "job", "target", "scheduled_for", "reason") == [
+        ("job", "x", when(SLOT), "open"),
         ("job", "x", when(SLOT + HOUR), None),
         ("job", "y", when(SLOT + HOUR), "paused"),
         ("job", "x", when(SLOT + 2 * HOUR), None),

@@ -105,8 +105,8 @@ def test_it_is_described_and_its_warnings_are_reported(path):
         "moon: clouds may hide it",
     ]
     found = preview.preview(Instance(str(path), str(path.parent / "state")), {"moon": "full"})
-    assert (found["schedule"], found["schedules"], len(found["next"])) == (
-        "at every full moon", ["at every full moon"], 10,
+    assert (found["schedule"], found["schedule_words"], found["schedules"], len(found["next"])) == (
+        "moon full", "at every full moon", ["at every full moon"], 10,
     )  # fmt: skip
 
 

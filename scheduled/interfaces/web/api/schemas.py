@@ -173,6 +173,7 @@ class JobLine(msgspec.Struct, kw_only=True):
     name: str
     description: str
     schedule: str
+    schedule_words: str
     schedules: list[str]
     zone: str
     action: str
@@ -261,28 +262,31 @@ class RunAnswer(Run, kw_only=True):
 
 
 class Slot(msgspec.Struct, kw_only=True):
-    """A future slot, and when it runs."""
+    """A future slot, and when it runs; *assumed* is what this instant depends on."""
 
     job: str
     scheduled_for: str
     runs_at: str
+    assumed: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Upcoming(msgspec.Struct, kw_only=True):
-    """A future slot; if it is not known when it runs, *runs_at* is null and *reason* is why."""
+    """A slot, and the tick that runs it. If it does not run, *runs_at* is null and *reason* is why."""
 
     job: str
     target: str | None
     scheduled_for: str
     runs_at: str | None
-    reason: Literal["paused", "late"] | None
+    reason: str | None
+    assumed: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Explanation(msgspec.Struct, kw_only=True):
-    """A sentence that explains a job, and the facts behind it."""
+    """Sentences that explain a job, its past (*last_outcome*) and its future, and the facts behind them."""
 
     job: str
     target: str | None
+    last_outcome: str | msgspec.UnsetType = msgspec.UNSET
     sentence: str
 
 
@@ -377,9 +381,10 @@ class Checked(msgspec.Struct, kw_only=True):
 
 
 class Previewed(msgspec.Struct, kw_only=True):
-    """A schedule in words, and its next slots."""
+    """A schedule, also in words, and its next slots."""
 
     schedule: str
+    schedule_words: str
     schedules: list[str]
     zone: str
     next: list[str]

@@ -1,0 +1,57 @@
+"""The instants of future ticks."""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+
+from scheduled.schedules.zones import Instant, Seconds
+
+Outage = tuple[Instant, Instant]
+
+
+class Ticks:
+    """The instants of ticks: every *cadence* seconds, *phase* after a multiple of it, except within an outage [from, to).
+
+    A tick begins up to *late* seconds after its instant, and starts what is due by then. *planned* is the last planning of
+    a real tick, before *now*: a tick that began before *now* is never assumed.
+    """
+
+    def __init__(
+        self,
+        cadence: Seconds,
+        outages: Iterable[Outage] = (),
+        *,
+        phase: Seconds = 0,
+        late: Seconds = 0,
+        now: Instant | None = None,
+        planned: Instant = 0,
+    ) -> None:
+        self.cadence, self.late = cadence, late
+        self._phase, self._now, self._planned = phase, now, planned
+        self._outages = _merged(outages)
+        self._starts = [start for start, _ in self._outages]
+
+    def at_or_after(self, instant: Instant) -> Instant:
+        """Return the first tick that begins at or after *instant*."""
+        tick = -(-(instant - self.late - self._phase) // self.cadence) * self.cadence + self._phase
+        found = bisect_right(self._starts, tick) - 1
+        if found >= 0 and tick < self._outages[found][1]:
+            return self.at_or_after(self._outages[found][1] + self.late)
+        return tick
+
+    def before(self, instant: Instant) -> Instant:
+        """Return the last tick before *instant*: the last real one if no future tick comes before it."""
+        tick = (instant - 1 - self._phase) // self.cadence * self.cadence + self._phase
+        found = bisect_right(self._starts, tick) - 1
+        if found >= 0 and tick < self._outages[found][1]:
+            return self.before(self._outages[found][0])
+        return tick if self._now is None or tick >= self._now else self._planned
+
+
+def _merged(outages: Iterable[Outage]) -> list[Outage]:
+    merged: list[Outage] = []
+    for start, end in sorted(outages):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged

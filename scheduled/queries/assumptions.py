@@ -1,0 +1,51 @@
+"""What a prediction assumes, in words for a terminal and as fields for programs."""
+
+from typing import Any
+
+from scheduled.clock import stamp
+from scheduled.core.keys import JobKey
+from scheduled.queries.view import View
+from scheduled.schedules.durations import duration
+from scheduled.schedules.zones import Instant
+
+CADENCE, GATE = "cadence", "gate"
+
+
+def of_run(view: View, key: JobKey) -> dict[str, Any]:
+    """Return `{"assumed": [...]}` for the instant of a predicted run of *key*; {} if nothing special is assumed.
+
+    `cadence` means that it is not known whether or how often ticks come, `gate` that the job's gate is taken as open.
+    """
+    gated = view.config.jobs[key.job].only_if is not None
+    unknown = view.cadence_source == "assumed" or view.stopped_at is not None
+    found = [CADENCE] * unknown + [GATE] * gated
+    return {"assumed": found} if found else {}
+
+
+def ticks(view: View) -> str:
+    """Return how often ticks come, and how that is known."""
+    every = f"every {duration(view.cadence)}"
+    known = {
+        "installed": "as installed",
+        "observed": "as they have come so far",
+        "assumed": "assumed: `scheduled install` was not done",
+    }
+    if view.stopped_at is None:
+        return f"{every} ({known[view.cadence_source]})"
+    last = (stamp(view.stopped_at, view.zone) or "")[:16].replace("T", " ")
+    return f"{every} again (assumed: none has come since {last})"
+
+
+def of_forecast(view: View, span: tuple[Instant, Instant]) -> list[str]:
+    """Return the notes about a forecast of *span*: what is history, and what is assumed about the rest."""
+    start, end = span
+    now = (stamp(view.now, view.zone) or "")[:16].replace("T", " ")
+    notes = [
+        f"ticks come {ticks(view)}",
+        "every run succeeds at once, every gate is open, and nothing is edited",
+    ]
+    if end <= view.now:
+        return ["this span is over: `scheduled history` shows what ran, and no run is predicted"]
+    return (
+        [*notes, f"before {now} it is history: `scheduled history` shows it"] if start < view.now else notes
+    )

@@ -1,0 +1,45 @@
+"""What last became of a job, as one sentence: the result of its last run, or the last slot if that was skipped."""
+
+from scheduled.core.keys import JobKey
+from scheduled.core.records import RunRow, SlotRow
+from scheduled.core.runs import OPEN
+from scheduled.queries.explain_slot import SKIPPED, STATUSES, when
+from scheduled.queries.view import View
+from scheduled.state.ledger import Ledger
+
+SEARCHED = 20  # newest runs, among which one has ended
+
+
+def last_outcome(view: View, ledger: Ledger, key: JobKey) -> str:
+    """Return the sentence about the last ended run of *key*, and about a later slot that was skipped."""
+    runs = [run for run in ledger.history(job=key.job, limit=SEARCHED) if run.key == key]
+    ended = next((run for run in runs if run.status not in OPEN), None)
+    skipped = _skipped_after(view, ledger, key, ended)
+    none = "No run of it has ended yet." if runs else "It has not run yet."
+    ran = none if ended is None else _ran(view, ended)
+    return f"{ran} {skipped}" if skipped else ran
+
+
+def _ran(view: View, run: RunRow) -> str:
+    slot = f" for its slot of {when(run.slot, view)}" if run.slot is not None else ""
+    finished = f" at {when(int(run.finished_at), view)}" if run.finished_at else ""
+    attempts = f" after {run.attempt} attempts" if run.attempt > 1 else ""
+    reason = f": {run.reason}" if run.reason else ""
+    return f"Its last run{slot} {STATUSES.get(run.status, run.status)}{finished}{attempts}{reason}."
+
+
+def _skipped_after(view: View, ledger: Ledger, key: JobKey, run: RunRow | None) -> str:
+    """Return the sentence about the last decided slot if it was skipped after *run*, otherwise an empty text."""
+    job_state = view.job_states.get(key)
+    row = None if job_state is None else ledger.row_at(key, job_state.position)
+    if row is None or row.verdict != "skipped" or row.run_id is not None:
+        return ""
+    if run is not None and run.slot is not None and run.slot >= row.span.last:
+        return ""
+    return f"{_slots(view, row)} skipped: {SKIPPED.get(row.reason, row.reason or 'no reason is recorded')}."
+
+
+def _slots(view: View, row: SlotRow) -> str:
+    if row.span.count == 1:
+        return f"Its slot of {when(row.span.last, view)} was"
+    return f"Its {row.span.count} slots up to {when(row.span.last, view)} were"

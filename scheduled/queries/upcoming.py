@@ -1,0 +1,119 @@
+"""`next`: the next slots, with the tick that decides each of them."""
+
+import heapq
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from scheduled.clock import stamp
+from scheduled.core.epochs import open_slots_of
+from scheduled.core.holds import pauses_of
+from scheduled.core.jobs import Job, keys_of
+from scheduled.core.keys import JobKey
+from scheduled.core.runs import Span
+from scheduled.errors import require_between
+from scheduled.instance import Instance
+from scheduled.queries import assumptions
+from scheduled.queries.explain import sentence
+from scheduled.queries.jobs import future_slots
+from scheduled.queries.steps import FAR, Step, steps
+from scheduled.queries.view import View, open_view
+from scheduled.schedules.zones import Instant
+from scheduled.state.ledger import Ledger
+
+MOST = 100_000  # the largest `limit` of slots
+LONGEST = 2_000_000  # steps of the simulation, most of which decide no slot
+
+
+def upcoming(instance: Instance, job: str | None = None, limit: int = 10) -> list[dict[str, Any]]:
+    """Return the next *limit* slots, of one job or of all, in the order in which ticks decide them.
+
+    Open slots and retries come first. `runs_at` is the tick at which a slot runs; with `reason` "coalesced" it is covered
+    by the run of a later slot. `runs_at` is null if the slot does not run: `reason` is then "paused" (without an end),
+    "ask" or the reason to skip it. `assumed` is as in a forecast. If the list is empty, the reason is in `instance.notes`. Raise
+    ConfigError if there is no such job or *limit* is out of range.
+    """
+    require_between("limit", limit, 1, MOST)
+    with open_view(instance) as (view, ledger):
+        found = list(islice(_upcoming(view, job), limit))
+        instance.notes = _notes(view, ledger, found, job)
+        return found
+
+
+def _upcoming(view: View, name: str | None) -> Iterator[dict[str, Any]]:
+    chosen = [view.job(name)] if name is not None else list(view.config.jobs.values())
+    waits = {key: reason for job in chosen for key in keys_of(job) if (reason := _held_by(view, job, key))}
+    held = (_held(view, view.config.jobs[key.job], key, reason) for key, reason in waits.items())
+    ticks = islice(steps(view, view.now, view.now + FAR, only=name), LONGEST)
+    decided = (entry for step in ticks if step.key not in waits for entry in _entries(view, step))
+    for _, entry in heapq.merge(decided, *held, key=lambda found: found[0]):
+        yield entry
+
+
+def _held_by(view: View, job: Job, key: JobKey) -> str | None:
+    """Return why *key* does not start until a person decides: `paused` or `ask`; None if it does."""
+    plan = view.job_plan(job, key)
+    if plan is None:
+        return None
+    if any(until is None for until in pauses_of(key, view.pauses).values()):
+        return "paused"
+    return "ask" if plan.waits == "ask" else None
+
+
+def _held(view: View, job: Job, key: JobKey, reason: str) -> Iterator[tuple[Instant, dict[str, Any]]]:
+    for slot in future_slots(view, key):
+        yield slot + job.delay, _entry(view, key, slot, None, reason)
+
+
+def _entries(view: View, step: Step) -> Iterator[tuple[Instant, dict[str, Any]]]:
+    """Yield an entry for each slot that a tick decides; of those that are past, only for that of the run."""
+    key, run = step.key, step.run
+    job = view.config.jobs[key.job]
+    for skip in step.skips:
+        for slot in _future(view, job, key, skip.span):
+            yield step.tick, _entry(view, key, slot, None, skip.reason)
+    for span in step.start.coalesced if step.start else ():
+        for slot in _future(view, job, key, span):
+            yield step.tick, _entry(view, key, slot, step.tick, "coalesced")
+    if run is not None:
+        yield step.tick, _entry(view, key, run[1], step.tick, _why(step, view.now))
+
+
+def _why(step: Step, now: Instant) -> str | None:
+    """Return why a run is not simply that of the next slot."""
+    if step.start is not None and step.start.again:
+        return "waiting_retry"
+    if step.start is not None and step.start.claim.slot is None:
+        return "requested"
+    return "open" if step.run is not None and step.run[1] <= now else None
+
+
+def _future(view: View, job: Job, key: JobKey, span: Span) -> Iterator[Instant]:
+    times = open_slots_of(view.job_states[key])
+    return times.between(max(view.now, span.first - 1), span.last)
+
+
+def _entry(
+    view: View, key: JobKey, slot: Instant, runs_at: Instant | None, reason: str | None
+) -> dict[str, Any]:
+    return {
+        "job": key.job,
+        "target": key.target or None,
+        "scheduled_for": stamp(slot, view.zone),
+        "runs_at": stamp(runs_at, view.zone),
+        "reason": reason,
+        **(assumptions.of_run(view, key) if runs_at is not None else {}),
+    }
+
+
+def _notes(view: View, ledger: Ledger, found: list[dict[str, Any]], name: str | None) -> list[str]:
+    """Return what the list assumes, or, if it is empty, the reason and what to do."""
+    if any(entry["runs_at"] for entry in found):
+        return [f"ticks come {assumptions.ticks(view)}"]
+    if found:
+        return []
+    if name is not None:
+        return [f"{name}: {sentence(view, ledger, name)}"]
+    if not view.config.jobs:
+        return ["no jobs are configured; add one with `scheduled add`"]
+    return ["no job starts by itself; `scheduled jobs` shows what starts each of them"]
