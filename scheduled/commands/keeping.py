@@ -34,7 +34,8 @@ def _in_force(instance: Instance, edit: Edit) -> Iterator[None]:
             yield
             runtime = open_runtime(instance)
             runtime.config.override(ledger.overrides())
-            planning.register(ledger, runtime.config, int(clock.now()), made_now=edit.jobs())
+            events = planning.register(ledger, runtime.config, int(clock.now()), made_now=edit.jobs())
+        runtime.publish(events)
         for repair in repairs:
             runtime.add_problem("WARNING", repair)
         try:

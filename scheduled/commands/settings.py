@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from scheduled.config import edit as config_edit
+from scheduled.commands.keeping import keep
 from scheduled.config import edit_settings
 from scheduled.instance import Instance
 
@@ -16,10 +16,7 @@ def set_section(
     Raise ConfigError, with nothing changed, if the configuration would not be valid.
     """
     change = edit_settings.change(instance.config_file, section, changes)
-    return {
-        "section": section,
-        **config_edit.keep(instance.config_file, instance.paths, change, dry_run=dry_run),
-    }
+    return {"section": section, **keep(instance, change, dry_run=dry_run)}
 
 
 def executable_settings(section: str, changes: Mapping[str, Any]) -> list[str]:

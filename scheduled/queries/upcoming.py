@@ -68,12 +68,11 @@ def _held(view: View, job: Job, key: JobKey, reason: str) -> Iterator[tuple[Inst
 def _entries(view: View, step: Step) -> Iterator[tuple[Instant, dict[str, Any]]]:
     """Yield an entry for each slot that a tick decides; of those that are past, only for that of the run."""
     key, run = step.key, step.run
-    job = view.config.jobs[key.job]
     for skip in step.skips:
-        for slot in _future(view, job, key, skip.span):
+        for slot in _future(view, key, skip.span):
             yield step.tick, _entry(view, key, slot, None, skip.reason)
     for span in step.start.coalesced if step.start else ():
-        for slot in _future(view, job, key, span):
+        for slot in _future(view, key, span):
             yield step.tick, _entry(view, key, slot, step.tick, "coalesced")
     if run is not None:
         yield step.tick, _entry(view, key, run[1], step.tick, _why(step, view.now))
@@ -88,7 +87,7 @@ def _why(step: Step, now: Instant) -> str | None:
     return "open" if step.run is not None and step.run[1] <= now else None
 
 
-def _future(view: View, job: Job, key: JobKey, span: Span) -> Iterator[Instant]:
+def _future(view: View, key: JobKey, span: Span) -> Iterator[Instant]:
     times = open_slots_of(view.job_states[key])
     return times.between(max(view.now, span.first - 1), span.last)
 
