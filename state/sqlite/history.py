@@ -97,7 +97,11 @@ class History:
                 {"job": job, "target": target, "before": before, "position": position},
             ).rowcount
             removed += len(runs) + slots
-        self._db.execute("DELETE FROM epochs WHERE ends_at < ?", (before,))
+        self._db.execute(
+            "DELETE FROM epochs WHERE ends_at < ? AND ends_at <= (SELECT position FROM jobs"
+            " WHERE jobs.job = epochs.job AND jobs.target = epochs.target)",
+            (before,),
+        )
         return gone, True
 
     @staticmethod
