@@ -277,8 +277,9 @@ class History(Protocol):
     def prune(self, before: Instant, keep_runs: int, limit: int) -> tuple[list[str], bool]:
         """Delete verdicts and epochs before *before*, and runs that are older or not among the newest *keep_runs* of a key.
 
-        Keep positions, open runs and slots, slots beyond the position, and the last run of each key. Stop after the key
-        with which *limit* rows are deleted. Return the ids of the deleted runs, and whether all keys were pruned.
+        Keep positions, open runs and slots, slots and epochs with slots beyond the position, and the last run of each key.
+        Stop after the key with which *limit* rows are deleted. Return the ids of the deleted runs, and whether all keys were
+        pruned.
         """
 
 

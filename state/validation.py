@@ -25,10 +25,10 @@ def is_instant(value: object) -> bool:
 
 
 def is_schedule(schedule: Schedule) -> bool:
-    """Return whether *schedule* is valid: its zone, delay, anchor and expression, so that its slots can be computed."""
+    """Return whether *schedule* is valid: its zone, delay, anchor, phase and expression, so that its slots can be computed."""
     if not (zone_exists(schedule.zone) and 0 <= schedule.delay <= LONGEST):
         return False
-    if schedule.anchor is not None and not is_instant(schedule.anchor):
+    if not all(instant is None or is_instant(instant) for instant in (schedule.anchor, schedule.phase)):
         return False
     try:
         timetable_of(schedule, 0)

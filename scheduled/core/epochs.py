@@ -135,6 +135,7 @@ def _change(
     # A slot of this minute stays with the old schedules, unless it is also one of the new ones.
     if this_minute is not None and this_minute > boundary and not _has(begins, boundary, this_minute):
         boundary = this_minute
+        begins = _in_phase(wanted, job_state.schedules, job_state.epoch, boundary)
     return EpochChange(
         job=key.job,
         target=key.target,

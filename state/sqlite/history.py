@@ -170,7 +170,12 @@ class History:
                 {"job": job, "target": target, "before": before, "position": position},
             ).rowcount
             removed += len(runs) + slots
-        self._db.execute("DELETE FROM epochs WHERE ends_at < ?", (before,))
+        self._db.execute(
+            "DELETE FROM epochs WHERE ends_at < ? AND NOT EXISTS (SELECT 1 FROM jobs JOIN epochs AS last USING (job, target)"
+            " WHERE jobs.job = epochs.job AND jobs.target = epochs.target AND last.ends_at IS NULL"
+            " AND jobs.position < epochs.ends_at)",
+            (before,),
+        )
         return gone, True
 
     @staticmethod

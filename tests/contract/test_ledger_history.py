@@ -6,6 +6,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
 from tests.fixtures.ledgers import (
     CLAIMANT,
+    DAILY,
     HOUR,
     a_claim,
     an_attempt_result,
@@ -127,6 +128,17 @@ def test_pruning_deletes_old_runs_and_keeps_open_and_newest_ones(ledger):
     assert [row.span.first // HOUR for row in ledger.slot_rows()] == [3, 4]
     assert [run.run_id for run in ledger.open_runs()] == [f"run-{4 * HOUR}"]
     assert ([*ledger.attempts(f"run-{HOUR}")], len(ledger.attempts(f"run-{3 * HOUR}"))) == ([], 1)
+
+
+def test_pruning_keeps_an_ended_epoch_with_slots_beyond_the_position(ledger):
+    with ledger.transaction():
+        ledger.continue_epoch(JobKey("job"), DAILY, 2 * HOUR)
+        ledger.prune(9 * HOUR, 100, 100)
+        kept = len(ledger.epochs())
+        ledger.advance(JobKey("job"), 2 * HOUR)
+        ledger.prune(9 * HOUR, 100, 100)
+
+    assert (kept, len(ledger.epochs())) == (2, 1)
 
 
 def test_pruning_keeps_the_same_number_of_runs_for_each_target(ledger):

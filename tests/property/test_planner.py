@@ -257,6 +257,9 @@ class World:
             last = eras[-1] if eras else None
             if last is None or last.end is not None or last.offset == offset:
                 continue
+            if all(one.kind == "every" and one.anchor is None for one in last.schedules):
+                last.offset = offset  # its slots depend on no zone
+                continue
             last.end = max([self.now, last.begin, *self.decided(name)])
             moved = Era(last.end, last.schedules, offset, last.starts, moved=True)
             for place, schedule in enumerate(last.schedules):
