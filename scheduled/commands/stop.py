@@ -64,7 +64,9 @@ def _with_steps(ledger: Ledger, run_id: str) -> list[OpenRun]:
 def _not_open(ledger: Ledger, run_id: str) -> str:
     row = ledger.run(run_id)
     if row is None:
-        return f"{run_id}: no such run; `scheduled history --status running` lists those that are under way"
+        return (
+            f"{run_id}: no such run is under way; `scheduled history --status running` lists those that are"
+        )
     return f"{run_id}: has already ended ({row.status}); `scheduled history {row.job}` shows its result"
 
 

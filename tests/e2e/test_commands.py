@@ -432,7 +432,7 @@ def test_stop_ends_a_run_and_names_its_process(world, until):
 
     assert done == {**json.loads(before), "dry_run": False}
     assert not Path("/proc", str(done["pid"])).exists()
-    assert [run["status"] for run in world.json("history")] == ["failed"]
+    assert [(run["status"], run["reason"]) for run in world.json("history")] == [("skipped", "stopped")]
 
 
 def test_a_restore_returns_to_the_state_of_the_backup(home):

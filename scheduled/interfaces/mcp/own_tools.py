@@ -83,7 +83,9 @@ class OwnTools:
         """Start a run again: its next attempt, or, if the run has ended, a new run for the same instant."""
         return await service.start_again(self._permissions.instance, run_id, wait=wait_seconds)
 
-    def skip(self, job: schema.Job, slot: schema.Instant = None, undo: bool = False) -> schema.Document:
+    def skip(
+        self, job: schema.Job, slot: schema.Instant = None, undo: schema.Undo = False
+    ) -> schema.Document:
         """Skip all open slots of a job, or one slot, which may be in the future; with undo, open them again."""
         return service.skip(self._permissions.instance, job, slot, undo=undo)
 

@@ -22,6 +22,7 @@ Until = Annotated[
     str | None, _described("The end of the pause: 18:30, +2h or ISO 8601; without it, until `resume`.")
 ]
 Since = Annotated[str | None, _described("The start of the period: an age such as 2h or 7d, or ISO 8601.")]
+Undo = Annotated[bool, _described("Open slots again that were skipped by hand.")]
 Run = Annotated[str, _described("A run's run_id, as in the answer of `history`.")]
 Status = Annotated[
     str | None, _described("Only runs with this status: success, failed, skipped, running ...")
