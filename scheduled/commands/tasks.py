@@ -14,6 +14,7 @@ from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.instance import Instance
 from scheduled.schedules.instants import read
 from scheduled.schedules.kinds.reading import choosing_keys
+from scheduled.state.ledger import StartRequests
 
 RETRIES = 3  # of a task that sets neither `retry` nor `max_retries`
 MANUAL, IMMEDIATE = "manual", "immediate"  # in place of an instant
@@ -52,15 +53,34 @@ def _is_past(at: Any, zone: str) -> bool:
 
 @contextmanager
 def _requested(runtime: Runtime, name: str, payload: Mapping[str, Any]) -> Iterator[None]:
-    """Request a start of a job that is added inside the context; withdraw it if the job can't be added."""
-    request = chains.start_request(Event(name=ADDED, payload=payload), JobKey(name), 0)
-    with runtime.ledger() as ledger, ledger.transaction():
-        ledger.request_start(request, clock.now())
+    """Request a start of a job that is added inside the context; withdraw it if the job can't be added.
+
+    The request is made first, so that a crash can't leave a job that never starts. A tick drops it if it finds no such job
+    yet: then it is made again.
+    """
+    since = clock.now()
+    _request(runtime, name, payload, since)
     try:
         yield
     except BaseException:
-        with runtime.ledger() as ledger, ledger.transaction():
-            for row in ledger.start_requests():
-                if (row.job, row.event) == (name, ADDED):
-                    ledger.take_start_request(row.id)
+        _withdraw(runtime, name)
         raise
+    _request(runtime, name, payload, since)
+
+
+def _request(runtime: Runtime, name: str, payload: Mapping[str, Any], since: float) -> None:
+    """Request a start, unless the job has a request or has started *since* (UTC seconds)."""
+    with runtime.ledger() as ledger, ledger.transaction():
+        if not _requests(ledger, name) and not ledger.history(job=name, since=since, limit=1):
+            event = Event(name=ADDED, payload=payload)
+            ledger.request_start(chains.start_request(event, JobKey(name), 0), clock.now())
+
+
+def _withdraw(runtime: Runtime, name: str) -> None:
+    with runtime.ledger() as ledger, ledger.transaction():
+        for number in _requests(ledger, name):
+            ledger.take_start_request(number)
+
+
+def _requests(ledger: StartRequests, name: str) -> list[int]:
+    return [row.id for row in ledger.start_requests() if (row.job, row.event) == (name, ADDED)]

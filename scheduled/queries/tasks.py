@@ -60,7 +60,7 @@ def _task(view: View, ledger: Ledger, job: Job, line: Mapping[str, Any]) -> dict
         "type": _type(job),
         "description": job.description,
         "schedule": line["next_run"],
-        "when": line["schedule"],
+        "when": jobs.schedule_in_words(view, job),
         "cron_expression": next((found.expression for found in job.schedules if found.kind == "cron"), None),
         "status": _status(line),
         "priority": job.priority,

@@ -202,7 +202,7 @@ def test_the_configuration_is_read_and_changed(runtime, interface):
         ("schedules", "timezone", "Europe/Paris", "Europe/Paris"),
         ("defaults", "priority", '"low"', "low"),
         ("jobs.hourly", "retry.max_attempts", "3", 3),
-        ("jobs.hourly", "enabled", "false", False),
+        ("jobs.hourly", "enabled", "False", False),
         ("catch_up", "", '{"max_runs": 7}', {"max_runs": 7, "max_minutes": None, "max_sessions": None}),
     ],
 )

@@ -217,7 +217,8 @@ def test_the_output_of_a_run_is_withheld_while_its_secrets_are_not_known(world, 
 
 
 def test_a_run_continues_after_its_caller_has_ended(instance, until):
-    assert asyncio.run(service.start(instance, ["slow"])) == {"over": False, "result": None}
+    started = asyncio.run(service.start(instance, ["slow"]))
+    assert (started["over"], started["result"]) == (False, None)
     [run] = until(lambda: [run for run in service.history(instance, "slow") if run["status"] == "running"])
 
     assert service.stop(instance, run["run_id"])["job"] == "slow"

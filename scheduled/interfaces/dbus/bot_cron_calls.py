@@ -96,7 +96,12 @@ def _changes(instance: Instance, section: str, key: str, value: Any) -> dict[str
 
 
 def _value(value: Any) -> Any:
-    """Return a value that may be encoded as JSON text; a text that is not JSON is returned unchanged."""
+    """Return a value that may be encoded as JSON text; a text that is not JSON is returned unchanged.
+
+    "True" and "False" are booleans too: some clients write them so.
+    """
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return boolean(value)
     try:
         return msgspec.json.decode(value) if isinstance(value, str) else value
     except (msgspec.DecodeError, RecursionError):
