@@ -1,6 +1,5 @@
 """`run`, `daily-report` and `rerun`: ticks that a user starts, and previews of them."""
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -177,7 +176,7 @@ def _ticked(
     A *regular* tick is one of cron, unless a person typed it on a terminal. *requested* are the jobs of a request (empty:
     those of the run that it repeats), None for a tick.
     """
-    runtime = _open(instance, regular=regular and not os.isatty(1))
+    runtime = _open(instance, regular=regular and instance.claimed is None and not idle.on_terminal())
     runtime.inherit = inherit_env
     if on_event is not None:
         runtime.bus.subscribe(Event, on_event)
