@@ -7,7 +7,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from scheduled.clock import stamp
+from scheduled.core.cadence import closest
+from scheduled.core.epochs import open_slots_of
 from scheduled.core.jobs import PRIORITIES, Job
+from scheduled.core.runs import JobState
 from scheduled.core.tick_times import Outage, Ticks
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
@@ -15,7 +18,7 @@ from scheduled.queries import assumptions
 from scheduled.queries.steps import Run, steps
 from scheduled.queries.view import View, load_view
 from scheduled.schedules import instants
-from scheduled.schedules.zones import DAY, Instant
+from scheduled.schedules.zones import DAY, MINUTE, Instant, Seconds
 
 __all__ = ["Ticks", "between", "forecast", "simulate"]
 
@@ -52,6 +55,8 @@ def simulate(
     that did not exist then. Raise ConfigError as soon as the simulation exceeds its limits.
     """
     outages = list(outages)
+    if not outages and _least(view, start, end, only) > MOST:
+        raise _too_long(start, end, view.zone)
     found = steps(view, _begin(view, start, end, outages), end, outages, only)
     order = {name: place for place, name in enumerate(view.config.jobs)}
     runs = _bounded((step.run for step in found), start, end, view.zone)
@@ -66,10 +71,36 @@ def _bounded(found: Iterable[Run | None], start: Instant, end: Instant, zone: st
             inside += 1
             yield run
         if inside > MOST or step > FARTHEST:
-            raise ConfigError(
-                f"from {stamp(start, zone)} to {stamp(end, zone)}: a forecast is limited to {MOST:,} runs; "
-                "choose a shorter span, one nearer to now, or a single job"
-            )
+            raise _too_long(start, end, zone)
+
+
+def _too_long(start: Instant, end: Instant, zone: str) -> ConfigError:
+    return ConfigError(
+        f"from {stamp(start, zone)} to {stamp(end, zone)}: a forecast is limited to {MOST:,} runs; "
+        "choose a shorter span, one nearer to now, or a single job"
+    )
+
+
+def _least(view: View, start: Instant, end: Instant, only: str | None) -> int:
+    """Return a number of runs in [start, end) that the forecast surely exceeds or reaches, without simulating it."""
+    if view.config.max_runs is not None or view.pauses or start <= view.now:
+        return 0
+    free = (
+        job_state
+        for key, job_state in view.job_states.items()
+        if (job := view.config.jobs.get(key.job)) is not None and _is_free(job) and only in (None, key.job)
+    )
+    return sum(_least_of(job_state, view.cadence, start, end) for job_state in free)
+
+
+def _is_free(job: Job) -> bool:
+    return job.enabled and not job.after and job.not_between is None and job.grace is None
+
+
+def _least_of(job_state: JobState, cadence: Seconds, start: Instant, end: Instant) -> int:
+    gap = closest(job_state.schedules, start) or cadence
+    # A tick starts one run for all slots since the tick before it. The slots of `cron` are at least a minute apart.
+    return open_slots_of(job_state).count(start, end - 1) // (cadence // min(gap, MINUTE) + 1)
 
 
 def _rank(jobs: Mapping[str, Job], order: Mapping[str, int], run: Run) -> tuple[int, int, int, int, str]:
