@@ -101,10 +101,13 @@ ALL_SLOTS = {
 
 
 class Era:
-    """Schedules in force in (begin, end], *end* is None at first. *starts* are where intervals count from."""
+    """Schedules in force in (begin, end], *end* is None at first. *starts* are where intervals count from.
 
-    def __init__(self, begin, schedules, offset, starts):
-        self.begin, self.end, self.schedules, self.offset = begin, None, schedules, offset
+    *moved*: only the zone of the host differs from the era before.
+    """
+
+    def __init__(self, begin, schedules, offset, starts, moved=False):
+        self.begin, self.end, self.schedules, self.offset, self.moved = begin, None, schedules, offset, moved
         self.starts = [begin + 1 if start is None else start for start in starts]
 
     def slots(self, until):
@@ -255,7 +258,7 @@ class World:
             if last is None or last.end is not None or last.offset == offset:
                 continue
             last.end = max([self.now, last.begin, *self.decided(name)])
-            moved = Era(last.end, last.schedules, offset, last.starts)
+            moved = Era(last.end, last.schedules, offset, last.starts, moved=True)
             for place, schedule in enumerate(last.schedules):
                 both = (last.starts[place], (schedule.anchor or 0) - offset)
                 if schedule.kind == "at" and min(both) > last.end:
@@ -355,40 +358,48 @@ class World:
             assert {slot: verdicts[slot] for slot in due} == dict.fromkeys(due, 1)
             assert (len(unfinished) <= 1, [slot for slot in verdicts if slot > position]) == (True, [])
 
-    def first_start(self, job, slot):
-        """Return when the jitter and the quiet hours of *job* first let *slot* run."""
+    def first_start(self, job, slot, offset):
+        """Return when the jitter and the quiet hours of *job*, in a zone with *offset*, first let *slot* run."""
         moment = slot + max(schedule.delay for schedule in job.schedules)
-        window = job.not_between
+        window, minute = job.not_between, (moment + offset) // MINUTE % (24 * 60)
         if window is None:
             return moment
         wraps = window.end <= window.start
-        while (minute := moment // MINUTE % (24 * 60)) is not None and (
+        inside = (
             (minute >= window.start or minute < window.end) if wraps else window.start <= minute < window.end
-        ):
-            moment += MINUTE - moment % MINUTE
-        return moment
+        )
+        ends = moment - moment % MINUTE + (window.end - minute) % (24 * 60) * MINUTE
+        return ends if inside else moment
 
-    def was_missed(self, job, slot):
+    def was_missed(self, job, slot, offset):
         """Return whether no tick came from *slot* until it was no longer on time."""
-        last = self.first_start(job, slot) + ON_TIME
+        last = self.first_start(job, slot, offset) + ON_TIME
         return not any(slot <= tick <= last for tick in self.ticks)
+
+    def offset_if_unedited(self, name):
+        """Return the offset from UTC of the quiet hours of a job; None if it was edited, or if they have moved."""
+        eras = self.eras[name]
+        edited = eras[-1].end is not None or not all(era.moved for era in eras[1:])
+        moved = len(eras) > 1 and self.configured[name].not_between is not None
+        return None if edited or moved else eras[-1].offset
 
     def check_skips(self):
         """With `catch_up = "none"` no slot is coalesced; it was missed or not, and superseded only by a newer one."""
-        edited = {name for name, eras in self.eras.items() if len(eras) > 1 or any(era.end is not None for era in eras)}
+        offsets = {name: self.offset_if_unedited(name) for name, eras in self.eras.items() if eras}
+        expected = {name: self.expected(name) for name, offset in offsets.items() if offset is not None}
         for row in self.ledger.slot_rows():
             job = self.configured[row.job]
-            if job.catch_up != "none" or row.job in edited:
+            if job.catch_up != "none" or row.job not in expected:
                 assert row.reason not in ("missed", "superseded") or job.catch_up == "none"
                 continue
             assert row.verdict != "coalesced", row
             if row.verdict != "skipped" or row.run_id is not None:
                 continue
-            members = [slot for slot in self.expected(row.job) if row.span.first <= slot <= row.span.last]
-            missed = [self.was_missed(job, slot) for slot in members]
+            members = [slot for slot in expected[row.job] if row.span.first <= slot <= row.span.last]
+            missed = [self.was_missed(job, slot, offsets[row.job]) for slot in members]
             assert all(missed) if row.reason == "missed" else not any(missed), (row, missed)
             if row.reason == "superseded":
-                assert any(slot > row.span.last for slot in self.expected(row.job)), row
+                assert expected[row.job][-1] > row.span.last, row
 
     def check_superseded(self):
         """A run with an attempt that was superseded has failed; its slot has gone to the newer run, if it covers it."""
