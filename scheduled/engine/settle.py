@@ -13,9 +13,9 @@ from scheduled.core.events import Event
 from scheduled.core.jobs import Job, Jobs
 from scheduled.core.judgement import Judgement, judge, judge_superseded
 from scheduled.core.records import RunRow
-from scheduled.core.runs import AttemptResult, OpenRun, Skip, Span, StartRequest, Verdict, scheduled_for
+from scheduled.core.runs import AttemptResult, OpenRun, Span, StartRequest, Verdict, scheduled_for
 from scheduled.core.starts import Start
-from scheduled.engine import chains
+from scheduled.engine import chains, skips
 from scheduled.engine.runtime import Runtime
 from scheduled.execution.report_file import Reported, read_report
 from scheduled.notify import conditions, outbox
@@ -118,7 +118,7 @@ def settle_superseded(ledger: Ledger, context: SettleContext, starts: Iterable[S
         if run is None or ended is None:
             continue
         judgement = judge_superseded(run, start.claim.run_id, coalesced=start.coalesces)
-        found = [_skip_event(run, skip, context.zone) for skip in start.skips]
+        found = [skips.skipped(run.key, skip.span, skip.reason, context.zone) for skip in start.skips]
         if run.attempt > 0 or not start.coalesces:
             # The event is about the run: its slot may be coalesced.
             verdict: Verdict = "failed" if judgement.status == "failed" else "skipped"
@@ -126,18 +126,6 @@ def settle_superseded(ledger: Ledger, context: SettleContext, starts: Iterable[S
             found.insert(0, _end_event(run, ended, of_run, context.zone))
         events += [*found, *_start_followers(ledger, context, run, judgement, found)]
     return events
-
-
-def _skip_event(run: OpenRun, skip: Skip, zone: str) -> Event:
-    payload = {
-        "job": run.job,
-        **({"target": run.target} if run.target else {}),
-        "status": "skipped",
-        "reason": skip.reason,
-        "scheduled_for": stamp(skip.span.last, zone),
-        "slots": skip.span.count,
-    }
-    return Event(name="job_skipped", payload=payload)
 
 
 def _chain_over(ledger: Ledger, context: SettleContext, ended: AttemptResult | None) -> list[Event]:
