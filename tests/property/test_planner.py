@@ -6,7 +6,7 @@ schedule.
 
 import os
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -126,6 +126,10 @@ class Era:
             return [start] if start <= until else []
         return [slot for slot in ALL_SLOTS[schedule.expression, self.offset] if slot <= until]
 
+    def has_no_zone(self):
+        """Return whether no zone of the host changes these schedules: all are intervals without an anchor."""
+        return all(one.kind == "every" and one.anchor is None for one in self.schedules)
+
     def continued(self, schedule):
         """Return where *schedule*, of a later era, counts from if it is an interval; None: from its beginning."""
         every = [place for place, one in enumerate(self.schedules) if one.kind == "every"]
@@ -157,6 +161,7 @@ class World:
         self.config = config
         self.zone, self.kept = "UTC", None
         self.eras = {}
+        self.offsets = defaultdict(set)  # those of the zones in which ticks planned each job
         self.taken = Counter()
         self.alive = {}
         self.ticks = []
@@ -254,8 +259,9 @@ class World:
         """Record for the oracle that the host is in another zone from now on."""
         for name, eras in self.eras.items():
             offset = self.offset(name, self.zone)
+            self.offsets[name].add(offset)
             last = eras[-1] if eras else None
-            if last is None or last.end is not None or last.offset == offset:
+            if last is None or last.end is not None or last.offset == offset or last.has_no_zone():
                 continue
             last.end = max([self.now, last.begin, *self.decided(name)])
             moved = Era(last.end, last.schedules, offset, last.starts, moved=True)
@@ -373,7 +379,7 @@ class World:
 
     def was_missed(self, job, slot):
         """Return whether no tick came from *slot* until it was no longer on time: both, if the zone decides."""
-        lasts = [self.first_start(job, slot, era.offset) + ON_TIME for era in self.eras[job.name]]
+        lasts = [self.first_start(job, slot, offset) + ON_TIME for offset in self.offsets[job.name]]
         return {not any(slot <= tick <= last for tick in self.ticks) for last in lasts}
 
     def unedited(self):
