@@ -1,4 +1,4 @@
-"""When mails were opened of which the inbox does not record it: since the first sweep that saw them open.
+"""When mails were opened, for inboxes that do not record it: since the first sweep that saw them open.
 
 A mail that was already open when the sweep first saw its mailbox counts from its own timestamp instead. The record is
 kept in a file of the state directory. It is written before the first mail of a run is archived, so that a mail that a

@@ -167,10 +167,15 @@ def _continued(schedule: Schedule, old: tuple[Schedule, ...], epoch: Instant, un
     if schedule.kind != "every" or schedule.anchor is not None or not intervals:
         return schedule
     before = next((one for one in intervals if one.expression == schedule.expression), intervals[0])
-    last = timetable_of(before, epoch).last_until(until)
-    if last is None:  # it has had no slot yet: the interval still counts from its beginning
-        last = before.phase if before.anchor is None and before.phase is not None else epoch + 1
-    return msgspec.structs.replace(schedule, phase=last)
+    return msgspec.structs.replace(schedule, phase=_last_slot(before, epoch, until))
+
+
+def _last_slot(interval: Schedule, epoch: Instant, until: Instant) -> Instant:
+    """Return the last slot of *interval*, in force since *epoch*, up to *until*; if it has none, its beginning."""
+    last = timetable_of(interval, epoch).last_until(until)
+    if last is not None:
+        return last
+    return interval.phase if interval.anchor is None and interval.phase is not None else epoch + 1
 
 
 def zone_changes(
@@ -216,6 +221,8 @@ def _kept(schedule: Schedule, before: Schedule, epoch: Instant, boundary: Instan
 
     It moves no interval, and no instant that has passed, or would have passed without a run in the new zone.
     """
+    if schedule.kind == "every" and schedule.anchor is None:
+        return msgspec.structs.replace(schedule, phase=_last_slot(before, epoch, boundary))
     known = before.anchor if before.phase is None else before.phase
     slot = epoch + 1 if known is None else known
     passes = schedule.anchor is not None and min(slot, schedule.anchor) <= boundary

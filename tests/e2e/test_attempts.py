@@ -63,7 +63,7 @@ def test_the_id_of_an_event_run_is_unique_even_across_new_ledgers(world):
 
 
 def failing_for_ever(world, minutes):
-    """Run ticks of a job that always fails and is still retried when its next slot is due; return what they did."""
+    """Run ticks of a job that always fails and has retries that reach its next slot; return what they did."""
     world.configure(
         f"""
         timezone = "UTC"

@@ -6,7 +6,7 @@ schedule.
 
 import os
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -126,6 +126,10 @@ class Era:
             return [start] if start <= until else []
         return [slot for slot in ALL_SLOTS[schedule.expression, self.offset] if slot <= until]
 
+    def has_no_zone(self):
+        """Return whether no zone of the host changes these schedules: all are intervals without an anchor."""
+        return all(one.kind == "every" and one.anchor is None for one in self.schedules)
+
     def continued(self, schedule):
         """Return where *schedule*, of a later era, counts from if it is an interval; None: from its beginning."""
         every = [place for place, one in enumerate(self.schedules) if one.kind == "every"]
@@ -157,6 +161,7 @@ class World:
         self.config = config
         self.zone, self.kept = "UTC", None
         self.eras = {}
+        self.offsets = defaultdict(set)  # those of the zones in which ticks planned each job
         self.taken = Counter()
         self.alive = {}
         self.ticks = []
@@ -254,11 +259,9 @@ class World:
         """Record for the oracle that the host is in another zone from now on."""
         for name, eras in self.eras.items():
             offset = self.offset(name, self.zone)
+            self.offsets[name].add(offset)
             last = eras[-1] if eras else None
-            if last is None or last.end is not None or last.offset == offset:
-                continue
-            if all(one.kind == "every" and one.anchor is None for one in last.schedules):
-                last.offset = offset  # its slots depend on no zone
+            if last is None or last.end is not None or last.offset == offset or last.has_no_zone():
                 continue
             last.end = max([self.now, last.begin, *self.decided(name)])
             moved = Era(last.end, last.schedules, offset, last.starts, moved=True)
@@ -374,35 +377,34 @@ class World:
         ends = moment - moment % MINUTE + (window.end - minute) % (24 * 60) * MINUTE
         return ends if inside else moment
 
-    def was_missed(self, job, slot, offset):
-        """Return whether no tick came from *slot* until it was no longer on time."""
-        last = self.first_start(job, slot, offset) + ON_TIME
-        return not any(slot <= tick <= last for tick in self.ticks)
+    def was_missed(self, job, slot):
+        """Return whether no tick came from *slot* until it was no longer on time: both, if the zone decides."""
+        lasts = [self.first_start(job, slot, offset) + ON_TIME for offset in self.offsets[job.name]]
+        return {not any(slot <= tick <= last for tick in self.ticks) for last in lasts}
 
-    def offset_if_unedited(self, name):
-        """Return the offset from UTC of the quiet hours of a job; None if it was edited, or if they have moved."""
-        eras = self.eras[name]
-        edited = eras[-1].end is not None or not all(era.moved for era in eras[1:])
-        moved = len(eras) > 1 and self.configured[name].not_between is not None
-        return None if edited or moved else eras[-1].offset
+    def unedited(self):
+        """Return the expected slots of the jobs that had one schedule all the time, perhaps in several zones."""
+        found = {name: eras for name, eras in self.eras.items() if eras and eras[-1].end is None}
+        return {
+            name: self.expected(name) for name, eras in found.items() if all(era.moved for era in eras[1:])
+        }
 
     def check_skips(self):
         """With `catch_up = "none"` no slot is coalesced; it was missed or not, and superseded only by a newer one."""
-        offsets = {name: self.offset_if_unedited(name) for name, eras in self.eras.items() if eras}
-        expected = {name: self.expected(name) for name, offset in offsets.items() if offset is not None}
+        unedited = self.unedited()
         for row in self.ledger.slot_rows():
             job = self.configured[row.job]
-            if job.catch_up != "none" or row.job not in expected:
+            if job.catch_up != "none" or row.job not in unedited:
                 assert row.reason not in ("missed", "superseded") or job.catch_up == "none"
                 continue
             assert row.verdict != "coalesced", row
             if row.verdict != "skipped" or row.run_id is not None:
                 continue
-            members = [slot for slot in expected[row.job] if row.span.first <= slot <= row.span.last]
-            missed = [self.was_missed(job, slot, offsets[row.job]) for slot in members]
-            assert all(missed) if row.reason == "missed" else not any(missed), (row, missed)
+            members = [slot for slot in unedited[row.job] if row.span.first <= slot <= row.span.last]
+            missed = [self.was_missed(job, slot) for slot in members]
+            assert all((row.reason == "missed") in found for found in missed), (row, missed)
             if row.reason == "superseded":
-                assert expected[row.job][-1] > row.span.last, row
+                assert unedited[row.job][-1] > row.span.last, row
 
     def check_superseded(self):
         """A run with an attempt that was superseded has failed; its slot has gone to the newer run, if it covers it."""

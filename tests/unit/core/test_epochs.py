@@ -85,6 +85,23 @@ def test_restarts_do_not_delay_an_interval():
     assert changes(jobs, first, now=NOW + 3000) == []
 
 
+def test_an_edit_after_a_new_zone_of_the_host_continues_an_interval_from_its_last_slot():
+    def every(hours, zone):
+        daily = Schedule("cron", "0 0 * * *", zone=zone)  # the zone moves its slots, so another epoch begins
+        return changed(schedules=(Schedule("every", str(hours * 3600), zone=zone), daily))
+
+    first = epochs.after({}, changes(every(1, "UTC"), {}, now=at("08:00:00")))
+    moves = epochs.zone_changes(every(1, "UTC"), every(1, "Asia/Tokyo"), first, at("10:20:00"))
+    moved = epochs.after(first, moves)
+    jobs = every(4, "Asia/Tokyo")
+    edited = epochs.after(moved, changes(jobs, moved, now=at("10:40:00")))
+
+    assert [[], [at("14:00:00")]] == [
+        [start.claim.slot for start in planner.plan(jobs, edited, at(now)).starts]
+        for now in ("13:59:59", "14:00:00")
+    ]
+
+
 def test_an_anchor_fixes_the_phase_of_an_interval():
     jobs = changed(schedules=(Schedule("every", "7200", anchor=at("01:15:00")),))
 
