@@ -136,7 +136,7 @@ def _change(before: bytes, after: bytes, state: Path, *, dry_run: bool) -> Insta
         raise CrontabChangedError(
             "your crontab was changed by another process; nothing was changed, repeat the command"
         )
-    write(after)
+    write(after, before)
     if (found := read()) != after:
         _restore(before, found, state)
     return InstallResult(changed=True, before=before, after=after, backup=backup)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from scheduled.errors import BusyError, ScheduledError
+from scheduled.install import crontab_lines
 from scheduled.state.trust import name_of
 
 # Debian's `crontab -l` prints two characters as escapes, but `crontab FILE` does not convert them back.
@@ -43,7 +44,8 @@ def read() -> bytes:
     """Return the user's crontab; b"" if there is none. Raise CrontabError if it can't be read."""
     done = _crontab("-l")
     if done.returncode == 0:
-        return _hidden(done.stdout) + _exact(done.stdout)
+        hidden = _hidden(done.stdout)
+        return hidden + _exact(done.stdout, hidden)
     if _NONE_YET.search(done.stderr):
         return b""
     raise _error("crontab -l", done.stderr)
@@ -53,39 +55,43 @@ def _hidden(listed: bytes) -> bytes:
     """Return the lines of the user that `crontab -l` left out before *listed*, its output.
 
     Debian's `crontab -l` removes its header by omitting all comments in the first three lines, even in a file that was
-    written into the spool without the header. With CRONTAB_NOHEADER=N it prints them.
+    written into the spool without the header. With CRONTAB_NOHEADER=N it prints them. Without it, the first character
+    after the comments is printed as it is.
     """
-    whole = _crontab("-l", CRONTAB_NOHEADER="N").stdout
-    if not whole.endswith(listed):
+    whole, rest = _crontab("-l", CRONTAB_NOHEADER="N").stdout, _shown(listed)
+    if not _shown(whole).endswith(rest):
         raise CrontabChangedError(
             "your crontab is being changed by another process; nothing was changed, repeat the command"
         )
-    lines = whole.removesuffix(listed).splitlines(keepends=True)
+    lines = _shown(whole).removesuffix(rest).splitlines(keepends=True)
     hidden = b"".join(line for line in lines if not _HEADER.match(line))
-    if any(shown in hidden for shown in _SHOWN_AS.values()):
-        raise _unreadable()
+    if _is_doubtful(hidden):
+        raise _unreadable(hidden)
     return hidden
 
 
-def _unreadable() -> CrontabError:
-    return CrontabError(
-        r"`crontab -l` prints `\r` or `\b`, which may be a control character or these two characters; nothing was"
-        " changed. Remove it with `crontab -e`"
-    )
+def _unreadable(listed: bytes) -> CrontabError:
+    lines = {n: line for n, line in enumerate(listed.split(b"\n"), start=1) if _is_doubtful(line)}
+    at_line_ends = not any(_is_doubtful(line.removesuffix(rb"\r")) for line in lines.values())
+    return CrontabError(crontab_lines.unreadable(list(lines), at_line_ends=at_line_ends))
 
 
-def _exact(listed: bytes) -> bytes:
-    r"""Return the exact content of the crontab, of which `crontab -l` printed *listed*.
+def _is_doubtful(line: bytes) -> bool:
+    return any(shown in line for shown in _SHOWN_AS.values())
+
+
+def _exact(listed: bytes, hidden: bytes) -> bytes:
+    r"""Return the exact content of the crontab after *hidden*, of which `crontab -l` printed *listed*.
 
     Debian's `crontab -l` prints a carriage return as the two characters `\r` and a backspace as `\b`. If *listed*
     contains one of these, read the crontab with `crontab -e` and `cat` as the editor, which prints the exact bytes.
     """
-    if not any(shown in listed for shown in _SHOWN_AS.values()):
+    if not _is_doubtful(listed):
         return listed
     edited = _crontab("-e", VISUAL="cat", EDITOR="cat").stdout
-    if listed in {edited, _shown(edited)}:
+    if _shown(listed) == _shown(edited):
         return edited
-    raise _unreadable()
+    raise _unreadable(hidden + _shown(listed))
 
 
 def _shown(crontab: bytes) -> bytes:
@@ -94,10 +100,15 @@ def _shown(crontab: bytes) -> bytes:
     return crontab
 
 
-def write(crontab: bytes) -> None:
-    """Replace the user's crontab by *crontab*; delete it if that is empty. Print the warnings of the command."""
+def write(crontab: bytes, own: bytes = b"") -> None:
+    """Replace the user's crontab by *crontab*; delete it if that is empty. Print the warnings of the command.
+
+    Raise CrontabError if the command refuses it; bad lines are named by their number in *own*, the crontab before.
+    """
     done = _install(crontab) if crontab else _crontab("-r")
     if done.returncode != 0 and not (_NONE_YET.search(done.stderr) and not crontab):
+        if refusal := crontab_lines.refusal(done.stderr, crontab, own):
+            raise CrontabError(refusal)
         raise _error("crontab FILE" if crontab else "crontab -r", done.stderr)
     if crontab and done.stderr:
         sys.stderr.write(_text(done.stderr) + "\n")

@@ -258,7 +258,7 @@ def _ticks(ticks: dict[str, Any]) -> None:
         every = _roughly(ticks["expected_every_seconds"])
         screen.print(f"ticks      installed, the first one comes within {every}")
     elif ticks["state"] == "unknown":
-        screen.print("ticks      not installed; jobs run only when something starts `scheduled run`")
+        screen.print("ticks      not installed; jobs run only when something starts a tick")
 
 
 def _job(job: dict[str, Any]) -> Sequence[str | Text]:

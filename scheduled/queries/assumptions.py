@@ -32,8 +32,18 @@ def ticks(view: View) -> str:
     }
     if view.stopped_at is None:
         return f"{every} ({known[view.cadence_source]})"
-    last = (stamp(view.stopped_at, view.zone) or "")[:16].replace("T", " ")
-    return f"{every} again (assumed: none has come since {last})"
+    return f"{every} again (assumed: none has come since {_last(view)})"
+
+
+def no_tick(view: View) -> str:
+    """Return the sentence, with a space before it, that nothing runs since no tick comes; "" if ticks come."""
+    if view.stopped_at is None:
+        return ""
+    return f" But no tick has come since {_last(view)}: nothing runs until ticks come again (see `scheduled status`)."
+
+
+def _last(view: View) -> str:
+    return (stamp(view.stopped_at, view.zone) or "")[:16].replace("T", " ")
 
 
 def of_forecast(view: View, span: tuple[Instant, Instant]) -> list[str]:

@@ -65,6 +65,13 @@ def sentence(view: View, ledger: Ledger, name: str) -> str:
 
 
 def _now(view: View, ledger: Ledger, job: Job, job_state: JobState | None, plan: JobPlan | None) -> str:
+    """Return the sentence about the future; a second one if it needs a tick and none comes."""
+    found = _future(view, ledger, job, job_state, plan)
+    has_future = plan is not None and not (job_state and job_state.busy) and next_run(view, key_of(job))
+    return found + assumptions.no_tick(view) if has_future else found
+
+
+def _future(view: View, ledger: Ledger, job: Job, job_state: JobState | None, plan: JobPlan | None) -> str:
     if job_state is None or plan is None:
         if job.name in view.overridden:
             hint = f"enable it with `scheduled enable {job.name}`"
@@ -129,25 +136,31 @@ def _unscheduled(view: View, job: Job) -> str:
 
 
 def _running(view: View, ledger: Ledger, job: Job) -> str:
-    runs = [run for run in ledger.open_runs() if run.status != "waiting_retry"]
-    for run in runs:
-        if run.key == key_of(job) and run.status == "claimed" and run.tick != CHAIN:
-            return _claimed(view, job, run, [other.job for other in runs if other.status == "running"])
-        if run.key == key_of(job):
-            row = ledger.run(run.run_id)
-            since = f", since {when(int(row.started_at), view)}" if row and row.started_at else ""
-            return f"It is running: {run.run_id}{since}, attempt {_attempts(job, run)}{_step(view, run)}."
-    return "It is running."
+    under_way = [run for run in ledger.open_runs() if run.status != "waiting_retry"]
+    own = [run for run in under_way if run.key == key_of(job)]
+    run = next((run for run in own if not _is_queued(run)), None)
+    if run is None:
+        return _queued(view, job, own[0].run_id, under_way)
+    row = ledger.run(run.run_id)
+    since = f", since {when(int(row.started_at), view)}" if row and row.started_at else ""
+    return f"It is running: {run.run_id}{since}, attempt {_attempts(job, run)}{_step(view, run)}."
 
 
-def _claimed(view: View, job: Job, run: OpenRun, running: Sequence[str]) -> str:
-    """Return why a run that a tick has claimed is not started yet; *running* are the jobs that are."""
-    jobs = view.config.jobs
-    if holders := [name for name in running if job.group and name in jobs and jobs[name].group == job.group]:
-        names = " and ".join(holders)
-        return f"It waits: {run.run_id} is claimed, and starts after {names} of its group {job.group!r}."
-    most = f"at most {view.config.max_parallel} runs are under way at once"
-    return f"It is about to start: {run.run_id} is claimed; {most}."
+def _is_queued(run: OpenRun) -> bool:
+    """Return whether a tick has claimed *run* and no process executes it yet. A chain has no process."""
+    return run.status == "claimed" and run.tick != CHAIN
+
+
+def _queued(view: View, job: Job, run_id: str, under_way: Sequence[OpenRun]) -> str:
+    """Return why the claimed run *run_id* is not started yet; *under_way* are all runs of which one is claimed."""
+    running, jobs = [run for run in under_way if run.status == "running"], view.config.jobs
+    held = [run.job for run in running if job.group and run.job in jobs and jobs[run.job].group == job.group]
+    if held:
+        return f"It waits: {run_id} is claimed, and starts after {' and '.join(held)} of its group {job.group!r}."
+    if sum(run.tick != CHAIN for run in running) >= view.config.max_parallel:
+        most = f"at most {view.config.max_parallel} at once (`max_parallel`)"
+        return f"It waits: {run_id} is claimed, and starts when another run ends: {most}."
+    return f"It is about to start: {run_id} is claimed."
 
 
 def _attempts(job: Job, run: OpenRun) -> str:
@@ -258,7 +271,7 @@ def _fields(
         "position": stamp(job_state.position if job_state else None, zone),
         "open_slots": due[1],
         "slot": stamp(due[0], zone),
-        "open_reason": (plan.waits if plan else None) or (row.open_reason if row and due[1] else None),
+        "open_reason": _open_reason(view, job, plan, has_open_slots=due[1] > 0),
         "run": run.run_id if run else None,
         "attempts": _attempts(job, run) if run else None,
         "retry_at": stamp(run.retry_at if run else None, zone),
@@ -279,6 +292,13 @@ def _fields(
         "next_run": stamp(next_run(view, key_of(job)), zone),
         "ticks": assumptions.ticks(view),
     }
+
+
+def _open_reason(view: View, job: Job, plan: JobPlan | None, *, has_open_slots: bool) -> str | None:
+    waits = plan.waits if plan else None
+    if waits == "running":  # or only claimed: `group` or `queued`
+        return view.claimed_reason(key_of(job)) or waits
+    return waits or (view.open_reason(key_of(job)) if has_open_slots else None)
 
 
 def _open_slots(

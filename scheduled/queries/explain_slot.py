@@ -8,7 +8,7 @@ from scheduled.core.epochs import base_of, open_slots_of, slots_of, span_between
 from scheduled.core.jobs import key_of
 from scheduled.core.keys import JobKey
 from scheduled.core.records import Epoch, RunRow, SlotRow
-from scheduled.queries import describe
+from scheduled.queries import assumptions, describe
 from scheduled.queries.view import View
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger, Meta, Positions
@@ -145,9 +145,10 @@ def _undecided(view: View, ledger: Meta, key: JobKey, slot: Instant) -> str:
         return f"is open: {other}."
     row = view.rows.get(key)
     reason = row.open_reason if row else None
+    why = OPEN.get(reason, reason) if reason else "it runs at the next tick"
     if reason == "budget" and view.config.max_runs is None:
-        return "is open: the last tick was stopped before it started its run."
-    return f"is open: {OPEN.get(reason, reason) if reason else 'it runs at the next tick'}."
+        why = "the last tick was stopped before it started its run"
+    return f"is open: {why}.{assumptions.no_tick(view)}"
 
 
 def _goes_first(view: View, key: JobKey, slot: Instant) -> str | None:

@@ -20,7 +20,8 @@ State = Literal["running", "stopped", "starting", "unknown"]
 class Ticks(msgspec.Struct, frozen=True, kw_only=True):
     """The ticks as seen at *now* (UTC seconds). *last* is the last heartbeat, *installed_at* the last `install`.
 
-    *any* is whether there was a tick at all, also one that a person started; *count* is how many were not idle.
+    *any* is whether there was a tick at all, also one that a person started; *count* is how many were not idle. *demo*
+    is whether this is a demo, which must not be installed into the crontab.
     """
 
     now: float
@@ -30,6 +31,7 @@ class Ticks(msgspec.Struct, frozen=True, kw_only=True):
     since: float | None = None
     any: bool = False
     count: int = 0
+    demo: bool = False
 
     @property
     def is_expected(self) -> bool:
@@ -74,6 +76,7 @@ def ticks(ledger: Meta, paths: Paths, now: float) -> Ticks:
         installed_at=heartbeat.installed_at(ledger),
         since=float(since) if since else None,
         count=int(ledger.meta("tick_count") or 0),
+        demo=ledger.meta("demo") is not None,
         any=last is not None or ledger.meta("planned") is not None or paths.snapshot.exists(),
     )
 
@@ -98,10 +101,8 @@ def document(found: Ticks, zone: str) -> dict[str, Any]:
 def problem(found: Ticks, zone: str) -> str | None:
     """Return the problem with the ticks, and what to do, or None."""
     if found.state == "unknown" and not found.any:
-        return (
-            "no tick has run yet; `scheduled install` adds ticks to your crontab, "
-            "`scheduled run` runs one tick now"
-        )
+        install = "" if found.demo else "`scheduled install` adds ticks to your crontab, "
+        return f"no tick has run yet; {install}`scheduled run` runs one tick now"
     if found.state != "stopped":
         return None
     if found.last is None:
@@ -112,10 +113,8 @@ def problem(found: Ticks, zone: str) -> str | None:
     last = f"ticks have stopped: the last one was at {_at(found.last, zone)}"
     if found.cadence.source == "installed":
         return f"{last}; check that cron is running; `scheduled install` repairs the crontab"
-    every = duration(found.cadence.seconds)
-    return (
-        f"{last}, and they came every {every}; check what starts `scheduled run`, or use `scheduled install`"
-    )
+    install = "" if found.demo else ", or use `scheduled install`"
+    return f"{last}, and they came every {duration(found.cadence.seconds)}; check what starts `scheduled run`{install}"
 
 
 def _at(instant: float | None, zone: str) -> str:

@@ -76,10 +76,15 @@ class View(msgspec.Struct, kw_only=True):
 
     def open_reason(self, key: JobKey) -> OpenReason | None:
         """Return why *key* has open slots, or why its claimed run has not started; None if neither is the case."""
-        job_state, row = self.job_states.get(key), self.rows.get(key)
-        if job_state is not None and job_state.claimed and key.job in self.config.jobs:
-            return "group" if self.holders(self.config.jobs[key.job]) else "queued"
-        return row.open_reason if row is not None else None
+        row = self.rows.get(key)
+        return self.claimed_reason(key) or (row.open_reason if row is not None else None)
+
+    def claimed_reason(self, key: JobKey) -> OpenReason | None:
+        """Return why the claimed run of *key* has not started; None if there is none."""
+        job_state = self.job_states.get(key)
+        if job_state is None or not job_state.claimed or key.job not in self.config.jobs:
+            return None
+        return "group" if self.holders(self.config.jobs[key.job]) else "queued"
 
     def job_plan(self, job: Job, key: JobKey) -> JobPlan | None:
         """Return what the next tick would do with *key*, of *job*, without its gate; None for a disabled job.

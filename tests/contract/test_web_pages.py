@@ -172,6 +172,59 @@ def test_stopping_a_run_that_has_ended_shows_the_run(world, browser):
     assert browser.post("/runs/nothing/stop").status_code in (403, 404)
 
 
+SLOW_CHAIN = """
+timezone = "UTC"
+[jobs.slow]
+command = "sleep 60"
+[jobs.nightly]
+chain = ["slow"]
+"""
+
+
+@pytest.mark.parametrize("page", ["run", "job"])
+def test_a_running_chain_is_stopped_with_its_step_by_the_button_of_its_page(world, connect, until, page):
+    world.configure(SLOW_CHAIN)
+    browser, runner = connect("browser"), world.start("run", "nightly")
+    [step] = until(lambda: [run for run in world.json("history", "slow") if run["status"] == "running"])
+    [run] = world.json("history", "nightly")
+    place = f"/runs/{run['run_id']}" if page == "run" else "/jobs/nightly"
+
+    shown = browser.get(place).text
+    [button] = re.findall(r'action="(/runs/[^"]*/stop)"', shown)
+    answer = browser.post(button)
+    runner.wait()
+    after = browser.get(place).text
+
+    assert (answer.status_code, button) == (303, f"/runs/{run['run_id']}/stop")
+    assert '/stop"' not in after and "stopped" in after
+    assert world.json("show", step["run_id"])["status"] == "skipped"
+
+
+# Skipping
+
+
+def skip_button(browser):
+    return '/jobs/job/skip"' in browser.get("/jobs/job").text
+
+
+def test_open_slots_have_a_button_only_where_something_can_be_skipped(world, connect, until):
+    text = 'timezone = "UTC"\n[jobs.job]\nevery = "1h"\ncommand = "sleep 60"\n[jobs.other]\ncommand = "sleep 60"\n'
+    world.configure(text.replace("every", "not_between = ['00:00', '23:59']\nevery"))
+    world.run("run", at="-90m")
+    browser = connect("browser")
+    waits = skip_button(browser)
+    browser.post("/jobs/job/skip")
+    skipped = skip_button(browser)
+    world.configure(text)
+    runner = world.start("run", "job")
+    [run] = until(lambda: [run for run in world.json("history", "job") if run["status"] == "running"])
+    running = skip_button(browser)
+    browser.post(f"/runs/{run['run_id']}/stop")
+    runner.wait()
+
+    assert (waits, skipped, running) == (True, False, False)
+
+
 # A configuration that cannot be read
 
 
@@ -201,7 +254,7 @@ def test_the_pages_show_the_ledger_and_the_error_if_the_configuration_cannot_be_
 def test_no_secret_is_shown_while_the_configuration_that_names_it_cannot_be_read(world, connect, until):
     world.configure(
         'timezone = "UTC"\n[jobs.deep]\nenv = { API_TOKEN = "hunter2-hunter2" }\n'
-        'command = "echo $API_TOKEN; until [ -e $HOME/end ]; do sleep 0.1; done"\n'
+        f'command = "echo $API_TOKEN; until [ -e {Path.home()}/end ]; do sleep 0.1; done"\n'
     )
     runner = world.start("run", "deep")
     [run] = until(lambda: world.json("history", "--status", "running"))

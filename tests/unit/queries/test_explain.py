@@ -6,6 +6,7 @@ import pytest
 
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
+from scheduled.engine import heartbeat
 from scheduled.instance import Instance
 from scheduled.queries.explain import explain
 from scheduled.schedules.schedule import Schedule
@@ -82,6 +83,11 @@ def decided(ledger):
     ledger.advance(JobKey("job"), SLOT)
 
 
+def second_run(ledger):
+    ledger.claim(a_claim(None, run_id="run-6", trigger="manual", slots=0), CLAIMANT, NOW - 50.0)
+    ledger.started("run-6", 1, NOW - 50.0)
+
+
 @pytest.mark.parametrize(
     ("table", "work", "expected"),
     [
@@ -114,7 +120,8 @@ def decided(ledger):
         ("", [claimed, deferred], "It waits: run-5 ended with exit code 75 (not now); the next attempt is due at 2026-03-04 05:08."),
         ("[catch_up]\nmax_runs = 1", [lambda ledger: ledger.wait(JobKey("job"), "budget", NOW)], "It waits: the last tick reached `max_runs` of `[catch_up]`"),
         ("", [lambda ledger: ledger.wait(JobKey("job"), "budget", NOW)], "It waits: the last tick was stopped before it started its run; the next tick starts it."),
-        ("", [claimed], "It is about to start: run-5 is claimed; at most "),
+        ("", [claimed], "It is about to start: run-5 is claimed."),
+        ("[jobs.other]\ncommand = 'true'", [claimed, other_runs], "It is about to start: run-5 is claimed."),
         ("", [claimed, started], "It is running: run-5, since 2026-03-04 05:06, attempt 1 of 1."),
         ('group = "disk"\n[jobs.other]\ncommand = "true"\ngroup = "disk"', [claimed, other_runs],
          "It waits: run-5 is claimed, and starts after other of its group 'disk'."),
@@ -216,3 +223,58 @@ def test_the_facts_are_about_the_slot_that_has_its_turn_next(
             "all": "Its slot of 2026-03-04 07:00 is open: the older slot of 2026-03-04 06:00 runs first.",
         }[catch_up]
     )
+
+
+def test_a_claimed_run_that_waits_for_an_executor_is_not_running(sentence):
+    other = '[jobs.other]\ncommand = "true"'
+
+    found = sentence(other, claimed, other_runs, head="max_parallel = 1\n")
+
+    assert found == (
+        "It waits: run-5 is claimed, and starts when another run ends: at most 1 at once (`max_parallel`)."
+    )
+
+
+def test_a_run_that_has_started_is_named_although_another_one_is_only_claimed(sentence):
+    assert sentence("", claimed, second_run).startswith("It is running: run-6, since 2026-03-04 05:06")
+
+
+@pytest.mark.parametrize(("group", "reason"), [("", "queued"), ('group = "disk"', "group")])
+def test_the_open_reason_of_a_claimed_run_is_what_it_waits_for(tmp_path, sentence, group, reason):
+    known = lambda ledger: ledger.begin_epoch(JobKey("other"), (Schedule("manual", ""),), SLOT - HOUR)  # noqa: E731
+    sentence(f'{group}\n[jobs.other]\ncommand = "true"\n{group}', claimed, other_runs, known)
+
+    found = explain(Instance(str(tmp_path / "scheduled.toml"), str(tmp_path)), "job")
+
+    assert found["open_reason"] == reason
+
+
+def installed_long_ago(ledger):
+    heartbeat.installed(ledger, 300, NOW - 2 * HOUR)
+
+
+NO_TICK = " But no tick has come since 2026-03-04 03:07: nothing runs until ticks come again (see `scheduled status`)."
+
+
+@pytest.mark.parametrize(
+    ("table", "work", "expected"),
+    [
+        ("", [], "It is due: its slot of 2026-03-04 05:00 runs at the next tick." + NO_TICK),
+        ("", [decided], "It will run at 2026-03-04 06:00." + NO_TICK),
+        ("", [claimed, failed(NOW + 60)],
+         "It waits: attempt 1 of 1 of run-5 failed (exit code 4); the next attempt is due at 2026-03-04 05:08." + NO_TICK),
+        ("enabled = false", [], "It will not run: it is disabled in "),
+        ("", [claimed, started], "It is running: run-5, since 2026-03-04 05:06, attempt 1 of 1."),
+    ],
+)  # fmt: skip
+def test_the_sentence_names_that_no_tick_comes_where_one_is_needed(sentence, table, work, expected):
+    found = sentence(table, *work, installed_long_ago)
+
+    assert found.startswith(expected)
+    assert (NO_TICK in found) == (NO_TICK in expected)
+
+
+def test_the_sentence_about_an_open_slot_names_that_no_tick_comes(sentence):
+    found = sentence("", installed_long_ago, at=SLOT)
+
+    assert found == "Its slot of 2026-03-04 05:00 is open: it runs at the next tick." + NO_TICK

@@ -1,5 +1,6 @@
 """What `status` concludes from the ticks."""
 
+import msgspec
 import pytest
 
 from scheduled.engine.heartbeat import Cadence
@@ -13,6 +14,7 @@ OBSERVED, INSTALLED = Cadence(seconds=300, source="observed"), Cadence(seconds=3
     ("values", "state", "running", "text"),
     [
         ({}, "unknown", False, "no tick has run yet; `scheduled install` adds ticks"),
+        ({"demo": True}, "unknown", False, "no tick has run yet; `scheduled run` runs one tick now"),
         ({"any": True}, "unknown", False, None),  # only ticks that a person started
         ({"any": True, "last": NOW - 60}, "unknown", True, None),
         ({"any": True, "last": NOW - 9999}, "unknown", False, None),
@@ -34,3 +36,10 @@ def test_missing_ticks_are_a_problem_only_where_ticks_are_expected(values, state
     assert (found.state, found.running) == (state, running)
     assert (problem(found, "UTC") or "").startswith(text or "") and bool(problem(found, "UTC")) == bool(text)
     assert document(found, "UTC")["running"] is running
+
+
+def test_a_demo_is_not_to_be_installed_when_its_ticks_stop():
+    found = Ticks(now=NOW, cadence=OBSERVED, last=NOW - 601)
+
+    assert "`scheduled install`" in (problem(found, "UTC") or "")
+    assert "install" not in (problem(msgspec.structs.replace(found, demo=True), "UTC") or "install")

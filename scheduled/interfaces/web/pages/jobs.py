@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from scheduled import service
 from scheduled.core.runs import UNDER_WAY
+from scheduled.errors import ScheduledError
 from scheduled.instance import Instance
 from scheduled.interfaces.threads import in_thread
 from scheduled.interfaces.web.pages import svg
@@ -82,7 +83,17 @@ def of_job(instance: Instance, name: str) -> dict[str, Any]:
         "durations": svg.durations(history),
         **shown(instance, newest_run(history)),
         "upcoming": service.upcoming(instance, name, 10),
+        "can_skip": not instance.config_error and _can_skip(instance, name),
     }
+
+
+def _can_skip(instance: Instance, name: str) -> bool:
+    """Return whether `skip` would find an open slot or a waiting run of the job."""
+    try:
+        found = service.skip(instance, name, dry_run=True)
+    except ScheduledError:  # it is running, or disabled
+        return False
+    return bool(found["skipped"] or found["retries"])
 
 
 async def act(request: Request) -> Response:
