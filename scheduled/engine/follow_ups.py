@@ -24,8 +24,9 @@ class FollowUps:
     """The follow-up runs of a tick that began at *now* (UTC seconds).
 
     With *only*, slots of other jobs are not started. *gates* are the evaluated gates of this tick, *retries*
-    the instants of the retries for which the tick waits. Runs of the *untaken* jobs, for which there is no
-    executor, are not started again.
+    the instants of the retries for which the tick waits. A retry that is due but held back, for example by the
+    budget or its group, is planned again when a run ends. Runs of the *untaken* jobs, for which there is no executor,
+    are not started again.
     """
 
     def __init__(self, runtime: Runtime, now: float, only: Collection[str] | None) -> None:
@@ -35,6 +36,7 @@ class FollowUps:
         self._budget = runtime.config.max_runs
         self.gates = Gates()
         self.retries: dict[JobKey, int] = {}
+        self._held: set[JobKey] = set()
         self.untaken: set[JobKey] = set()
         self._events: list[Event] = []
 
@@ -57,6 +59,7 @@ class FollowUps:
         now, jobs = clock.now(), self._runtime.config.jobs
         keys = {claim.key for claim, attempt_result in ended if self._may_continue(claim, attempt_result)}
         keys |= {key for key, retry_at in self.retries.items() if retry_at <= now}
+        keys |= self._held if ended else set()
         keys |= {row.key for row in ledger.start_requests()}
         after = {name for claim, _ in ended for name in jobs.coming_after.get(claim.job, ())}
         keys |= {key for name in after for key in keys_of(jobs[name])}
@@ -99,6 +102,7 @@ class FollowUps:
     def _record_retries(self, ledger: Runs, keys: Collection[JobKey], now: float) -> None:
         for key in keys:
             self.retries.pop(key, None)
+        self._held -= set(keys)
         for run in ledger.open_runs():
             if (
                 run.key in keys
@@ -106,4 +110,11 @@ class FollowUps:
                 and run.retry_at is not None
                 and run.retry_at - now <= RETRY_WAIT
             ):
-                self.retries[run.key] = run.retry_at
+                self._wait_for(run.key, run.retry_at, now)
+
+    def _wait_for(self, key: JobKey, retry_at: int, now: float) -> None:
+        """Wait for a retry in the future. One that is due and did not start has to wait for something else."""
+        if retry_at > now:
+            self.retries[key] = retry_at
+        else:
+            self._held.add(key)

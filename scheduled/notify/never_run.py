@@ -10,7 +10,8 @@ from scheduled.core.records import JobRow, SkippedRow
 from scheduled.state.ledger import Ledger
 
 IN_A_ROW = 3  # decisions without a run, after which a job counts as one that does not get to run
-BY_A_PERSON = frozenset({"by hand", "edited"})
+RESTS = ("quiet", "paused")
+BY_A_PERSON = frozenset({"by hand", "stopped", "edited", "disabled", "removed"})
 
 
 def problems(ledger: Ledger, jobs: Jobs) -> dict[str, str]:
@@ -18,6 +19,7 @@ def problems(ledger: Ledger, jobs: Jobs) -> dict[str, str]:
 
     That is a job of which the newest slot was skipped because another job failed, one that was skipped `IN_A_ROW` times
     in a row (each time for one slot or more), and one that has no later slot. A success since then ends the problem.
+    A job that rests in its quiet hours or a pause is not counted: it gets to run when they are over.
     """
     skipped = ledger.last_skips(IN_A_ROW)
     rows = {row.key: row for row in ledger.job_rows()} if skipped else {}
@@ -41,6 +43,6 @@ def _text(row: JobRow, spans: Sequence[SkippedRow]) -> str | None:
         return f"{name}: skipped: {reason} (scheduled explain {row.job})"
     if slots_of(row.schedules, row.position).next_after(row.position) is None:
         return f"{name}: its last slot was skipped ({reason}); `scheduled run {row.job}` runs it now"
-    if len(spans) == IN_A_ROW:
+    if len(spans) == IN_A_ROW and row.open_reason not in RESTS:
         return f"{name}: does not get to run: skipped {IN_A_ROW} times in a row ({reason}; scheduled history {row.job})"
     return None

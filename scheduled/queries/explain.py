@@ -21,7 +21,7 @@ from scheduled.queries import assumptions, describe
 from scheduled.queries.explain_slot import explain_slot, run_document, when
 from scheduled.queries.jobs import is_paused, schedule_in_words, written_schedule
 from scheduled.queries.last_outcome import last_outcome
-from scheduled.queries.steps import next_run
+from scheduled.queries.next_run import next_run
 from scheduled.queries.view import View, open_view
 from scheduled.schedules.durations import duration
 from scheduled.schedules.instants import read

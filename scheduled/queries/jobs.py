@@ -16,7 +16,7 @@ from scheduled.errors import UnknownError
 from scheduled.instance import Instance
 from scheduled.masking import without_secrets
 from scheduled.queries import describe
-from scheduled.queries.steps import next_run
+from scheduled.queries.next_run import next_run
 from scheduled.queries.view import View, load_view
 from scheduled.schedules.zones import Instant
 

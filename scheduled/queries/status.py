@@ -21,7 +21,7 @@ from scheduled.paths import Paths
 from scheduled.queries import ticks
 from scheduled.queries.jobs import schedule_in_words, written_schedule
 from scheduled.queries.last_known import config_of
-from scheduled.queries.steps import next_run
+from scheduled.queries.next_run import next_run
 from scheduled.queries.tasks import queue
 from scheduled.queries.ticks import Ticks
 from scheduled.queries.view import View, open_view

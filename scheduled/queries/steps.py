@@ -6,7 +6,7 @@ jitter, catch-up, the jobs in `after` and the budget of a tick apply as configur
 
 import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -19,11 +19,12 @@ from scheduled.core.planner import plan, plan_job
 from scheduled.core.runs import JobState, Skip, StartRequest
 from scheduled.core.starts import Start
 from scheduled.core.tick_times import Outage, Ticks
+from scheduled.queries.dependencies import steps_ran, with_all_before, with_those_before
 from scheduled.queries.view import View
 from scheduled.schedules.zones import DAY, Instant
 
-# How far ahead a single next run is looked for, and how many ticks that start nothing are simulated for it.
-FAR, LONG = 40 * 366 * DAY, 10_000
+# How far ahead a single next run is looked for.
+FAR = 40 * 366 * DAY
 Run = tuple[Instant, Instant, JobKey]  # instant of the run, slot, job and target
 
 
@@ -50,23 +51,31 @@ def steps(
 ) -> Iterator[Step]:
     """Yield what the ticks in [begin, end) do, in order of time; with *only*, with that job."""
     chosen = {only: view.job(only)} if only is not None else view.config.jobs
-    ticks = _ticks(view, begin, outages)
+    ticks = ticks_of(view, begin, outages)
     states = _states_at(view, begin, end)
     shared = _sharing(view, states, chosen)
     requests = view.holds.start_requests if begin == view.now else ()
     streams = [
-        _alone(view.config.jobs[key.job], states[key], ticks, (begin, end), view.pauses, _of(key, requests))
+        alone(
+            view.config.jobs[key.job],
+            states[key],
+            ticks,
+            (begin, end),
+            view.pauses,
+            requests_of(key, requests),
+        )
         for key in states
         if key.job in chosen and key not in shared
     ]
     if shared:
-        together = {key: states[key] for key in shared}
-        streams.append(_together(view, together, ticks, (begin, end), requests))
+        sharing = {key: states[key] for key in shared}
+        streams.append(together(view, sharing, ticks, (begin, end), requests))
     found = heapq.merge(*streams, key=lambda step: step.tick)
     return found if only is None else (step for step in found if step.key.job == only)
 
 
-def _of(key: JobKey, requests: tuple[StartRequest, ...]) -> tuple[StartRequest, ...]:
+def requests_of(key: JobKey, requests: tuple[StartRequest, ...]) -> tuple[StartRequest, ...]:
+    """Return the start requests for *key*."""
     return tuple(row for row in requests if row.key == key) if requests else ()
 
 
@@ -75,28 +84,8 @@ def _left(requests: tuple[StartRequest, ...], starts: Iterable[Start]) -> tuple[
     return tuple(row for row in requests if row.id not in used) if requests else ()
 
 
-def next_run(view: View, key: JobKey) -> Instant | None:
-    """Return the instant of the tick that starts *key* next, as far as it can be foreseen; None if there is none."""
-    jobs, now = view.config.jobs, view.now
-    if key not in view.job_states:
-        return None
-    ticks, span, requests = _ticks(view, now, ()), (now, now + FAR), view.holds.start_requests
-    if jobs[key.job].after:
-        names = _with_all_before(jobs, [key.job])
-        states = {
-            other: _state_at(state, now, now)
-            for other, state in view.job_states.items()
-            if other.job in names
-        }
-        found = _together(view, states, ticks, span, requests)
-    else:
-        state = _state_at(view.job_states[key], now, now)
-        found = _alone(jobs[key.job], state, ticks, span, view.pauses, _of(key, requests))
-    runs = (step.tick for step in islice(found, LONG) if step.key == key and step.run is not None)
-    return next(runs, None)
-
-
-def _ticks(view: View, begin: Instant, outages: Iterable[Outage]) -> Ticks:
+def ticks_of(view: View, begin: Instant, outages: Iterable[Outage]) -> Ticks:
+    """Return the ticks from *begin* on, as far as the view shows how they come."""
     now = view.now if begin == view.now else None
     return Ticks(view.cadence, outages, phase=view.phase, late=view.late, now=now, planned=view.holds.planned)
 
@@ -104,7 +93,7 @@ def _ticks(view: View, begin: Instant, outages: Iterable[Outage]) -> Ticks:
 def _states_at(view: View, begin: Instant, end: Instant) -> dict[JobKey, JobState]:
     """Return the assumed states at *begin* of the jobs that the simulation is about."""
     return {
-        key: _state_at(view.job_states[key], begin, view.now)
+        key: state_at(view.job_states[key], begin, view.now)
         for job in view.config.jobs.values()
         for key in keys_of(job)
         if key in view.job_states and (end > view.now or end <= view.job_states[key].epoch + 1)
@@ -116,32 +105,27 @@ def _sharing(view: View, states: Collection[JobKey], chosen: Mapping[str, Job]) 
     jobs = view.config.jobs
     if view.config.max_runs is not None:
         return set(states)
-    names = _with_all_before(jobs, (name for name in chosen if jobs[name].after))
+    names = with_all_before(jobs, (name for name in chosen if jobs[name].after))
     return {key for key in states if key.job in names}
 
 
-def _with_all_before(jobs: Mapping[str, Job], found: Iterable[str]) -> set[str]:
-    """Return the names in *found* and those of all jobs that these come after, directly or not."""
-    names = set(found)
-    while more := {other for name in names for other in jobs[name].after if other in jobs} - names:
-        names |= more
-    return names
-
-
-def _state_at(job_state: JobState, begin: Instant, now: Instant) -> JobState:
+def state_at(job_state: JobState, begin: Instant, now: Instant) -> JobState:
     """Return the assumed state of a job at the beginning of the simulation; a run that is under way has ended."""
     if begin == now:
         run = job_state.open_run if not job_state.busy else None
         passed = job_state.open_run.slot if job_state.open_run and job_state.busy else None
         position = max(job_state.position, passed or job_state.position)
-        return msgspec.structs.replace(job_state, busy=False, open_run=run, position=position)
+        status = "success" if job_state.busy else job_state.last_status
+        return msgspec.structs.replace(
+            job_state, busy=False, open_run=run, position=position, last_status=status
+        )
     before = minute_before(begin)
     # For a span in the past the forecast assumes that the job already existed.
     epoch = min(job_state.epoch, before)
     return msgspec.structs.replace(job_state, busy=False, open_run=None, position=before, epoch=epoch)
 
 
-def _alone(
+def alone(
     job: Job,
     job_state: JobState,
     ticks: Ticks,
@@ -203,7 +187,7 @@ def _held_back(job: Job, key: JobKey, tick: Instant, pauses: Mapping[JobKey, Ins
     return job.not_between is not None and quiet(job.not_between, job.zone, tick) is not None
 
 
-def _together(
+def together(
     view: View,
     job_states: dict[JobKey, JobState],
     ticks: Ticks,
@@ -223,7 +207,7 @@ def _together(
         while due:
             holds = _holds_at(ticks, pauses, now + ticks.late, requests)
             holds = msgspec.structs.replace(holds, budget=left)
-            states = _with_those_before(jobs, job_states, due)
+            states = with_those_before(jobs, job_states, due)
             needed = {key.job: jobs[key.job] for key in sorted(states, key=lambda key: order[key.job])}
             found = plan(needed, states, now + ticks.late, holds=holds)
             starts = {start.claim.key: start for start in found.starts}
@@ -235,6 +219,7 @@ def _together(
                 job_states[key] = _skipped(job_states[key], [skip.span.last for skip in step.skips])
             for key, start in starts.items():
                 job_states[key] = _ran(job_states[key], start)
+                job_states |= steps_ran(jobs, jobs[key.job], job_states)
             again = list(starts)
             for key in due:
                 job = found.jobs[key]
@@ -248,21 +233,12 @@ def _together(
             due = again
 
 
-def _with_those_before(
-    jobs: Mapping[str, Job], job_states: Mapping[JobKey, JobState], due: Collection[JobKey]
-) -> dict[JobKey, JobState]:
-    """Return the states of *due*, and of those that they come after, which decide whether they start."""
-    names = {other for key in due for other in jobs[key.job].after}
-    keys = {*due, *(key for name in names if name in jobs for key in keys_of(jobs[name]))}
-    return {key: job_states[key] for key in keys if key in job_states}
-
-
 def _holds_at(
     ticks: Ticks, pauses: Mapping[JobKey, Instant | None], now: Instant, requests: tuple[StartRequest, ...]
 ) -> Holds:
     return Holds(
         pauses=_in_force(pauses, now),
-        planned=ticks.before(now),
+        planned=ticks.before(now - ticks.late),
         on_time=on_time(ticks.cadence),
         start_requests=requests,
     )

@@ -80,3 +80,13 @@ def test_a_success_since_then_ends_the_problem(ledger):
         ledger.ended(an_attempt_result("by-hand"), "success", None, None)
 
     assert (before, never_run.problems(ledger, jobs)) == (1, {})
+
+
+@pytest.mark.parametrize("reason", ["quiet", "paused"])
+def test_a_job_that_rests_is_none(ledger, reason):
+    assert found(ledger, LATE, LATE, LATE)
+    with ledger.transaction():
+        ledger.wait(KEY, reason, None)
+
+    job = Job(name="job", schedules=DAILY, action=Action("command", words=("x",)))
+    assert never_run.problems(ledger, Jobs({"job": job})) == {}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from scheduled.config.files import Config
 from scheduled.core.holds import Holds
-from scheduled.core.jobs import Action, Job, Window
+from scheduled.core.jobs import Action, Job, Jobs, Window
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import plan_job
 from scheduled.core.runs import JobState, OpenRun, StartRequest
@@ -19,7 +19,7 @@ from scheduled.errors import ConfigError
 from scheduled.queries import forecast
 from scheduled.queries.calendar import document, escape, fold
 from scheduled.queries.forecast import Ticks
-from scheduled.queries.steps import next_run
+from scheduled.queries.next_run import next_run
 from scheduled.queries.view import View
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import DAY, HOUR, MINUTE
@@ -42,7 +42,7 @@ def a_job(cron="0 * * * *", delay=0, name="job", **values):
 def a_view(*jobs, now=START, pauses=None, max_runs=None):
     config = Config(
         path=Path("x"), timezone=ZONE, workspace=None, max_parallel=2, max_runs=max_runs, max_minutes=None,
-        max_sessions=None, keep_days=90, keep_runs=1000, sender="", jobs={job.name: job for job in jobs}, problems=[], warnings=[],
+        max_sessions=None, keep_days=90, keep_runs=1000, sender="", jobs=Jobs({job.name: job for job in jobs}), problems=[], warnings=[],
     )  # fmt: skip
     job_states = {
         JobKey(job.name): JobState(job=job.name, position=now - 1, epoch=now - 1, schedules=job.schedules)
@@ -314,3 +314,43 @@ def test_the_next_run_of_a_job_under_way_is_that_of_its_next_slot():
     view = with_run(view, waiting(None, START + 4 * HOUR, "running"), busy=True)
 
     assert next_run(view, JobKey("job")) == START + DAY + 4 * HOUR - HOUR  # clocks go forward in the night
+
+
+def with_state(view, name, **changes):
+    """Return *view* with a changed state of the job *name*."""
+    states = {
+        **view.job_states,
+        JobKey(name): msgspec.structs.replace(view.job_states[JobKey(name)], **changes),
+    }
+    return msgspec.structs.replace(view, job_states=states)
+
+
+def by_hand(name):
+    return Job(name=name, schedules=(Schedule("manual", zone=ZONE),), action=Action("command", line="true"))
+
+
+def test_a_job_behind_one_that_failed_and_does_not_run_again_has_no_next_run():
+    view = a_lived_view(by_hand("first"), a_job("* * * * *", after=("first",)))
+
+    assert next_run(view, JobKey("job")) is not None
+    assert next_run(with_state(view, "first", last_status="failed"), JobKey("job")) is None
+    assert next_run(with_state(view, "first", last_status="failed", busy=True), JobKey("job")) is not None
+
+
+def test_a_chain_that_runs_lets_the_jobs_behind_its_steps_run():
+    chain = msgspec.structs.replace(
+        a_job("0 14 * * *", name="all"), action=Action("chain", steps=(("first",),))
+    )
+    view = a_lived_view(by_hand("first"), a_job("30 * * * *", after=("first",)), chain)
+    view = with_state(with_state(view, "first", last_status="failed"), "job", position=NOON)
+
+    assert next_run(view, JobKey("job")) == NOON + 2 * HOUR + 30 * MINUTE
+
+
+def test_a_slot_without_catch_up_is_missed_in_an_outage_though_ticks_begin_late():
+    view = msgspec.structs.replace(a_lived_view(a_job("0 * * * *", catch_up="none")), late=1)
+    view = with_state(view, "job", position=NOON)
+
+    runs = forecast_of(view, NOON, NOON + 6 * HOUR, [(NOON + 30 * MINUTE, NOON + 4 * HOUR + 20 * MINUTE)])
+
+    assert [slot for _, slot, _ in runs] == ["28 17:00"]

@@ -1,0 +1,236 @@
+"""Hold answers against what happened. A difference counts only up to the first broken assumption (see `assumptions`)."""
+
+import re
+from collections import Counter
+from datetime import UTC, datetime
+
+from scheduled.core.keys import JobKey
+from tests.fixtures.oracle import CADENCE
+
+ROUND = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d")
+
+
+def instant(text):
+    return int(datetime.fromisoformat(text).timestamp())
+
+
+def shown(seconds):
+    return f"{datetime.fromtimestamp(seconds, UTC):%m-%d %H:%M:%S}"
+
+
+def beat(at):
+    """Return the full cadence at which the tick that began at *at* was due."""
+    return int(at // CADENCE * CADENCE)
+
+
+def first_beat(at):
+    """Return the first full cadence at or after *at*."""
+    return int(-(-at // CADENCE) * CADENCE)
+
+
+class Comparison:
+    """Compares the answers of a *life*; *compared* counts the predictions that could be held against reality."""
+
+    def __init__(self, life):
+        self.life, self.compared = life, Counter()
+        self.end = life.now()
+        self._claims = [claim for claim in life.witness.claims if not claim.by_hand]
+        self._questions = {
+            "next": self._next, "jobs": self._jobs, "status": self._status, "explain": self._explain,
+            "dry run": self._dry_run,
+        }  # fmt: skip
+
+    def differences(self, answer):
+        """Yield a text for each difference between an answer and what happened."""
+        if isinstance(answer.question, tuple):
+            return list(self._forecast(answer, *answer.question[1:]))
+        return list(self._questions[answer.question](answer))
+
+    def _horizon(self, answer, job):
+        """Return up to when an answer about *job* counts, and why it ends there."""
+        found = self.life.breaks.first_for(job, answer.at, answer.outages)
+        return min(found.at, self.end - CADENCE), found.why
+
+    def _slots_of(self, job, since):
+        """Return the claims of slots of *job* after *since*."""
+        return [
+            claim
+            for claim in self._claims
+            if claim.job == job and claim.slot is not None and claim.at >= since
+        ]
+
+    def _text(self, answer, what):
+        name = answer.question if isinstance(answer.question, str) else " ".join(map(str, answer.question))
+        return f"{shown(answer.at)} {name}: {what}"
+
+    # forecast
+    def _forecast(self, answer, first, last, only):
+        predicted = Counter()
+        for row in answer.document:
+            at = instant(row["runs_at"])
+            if at >= answer.at - CADENCE:
+                predicted[at, row["job"], instant(row["scheduled_for"])] += 1
+        real = Counter(self._claims_between(answer.at, first, last, only))
+        for key, number in (predicted - real).items():
+            at, job, slot = key
+            horizon, _ = self._horizon(answer, job)
+            if at + CADENCE <= horizon:
+                yield self._text(
+                    answer, f"{job} runs at {shown(at)} for {shown(slot)}, but did not ({number})"
+                )
+        for at, job, slot in real - predicted:
+            horizon, _ = self._horizon(answer, job)
+            if all(claim.at < horizon for claim in self._of(at, job, slot)):
+                yield self._text(
+                    answer, f"{job} ran at {shown(at)} for {shown(slot)}, which it did not predict"
+                )
+        self.compared["forecast"] += sum(
+            number
+            for (at, job, _), number in predicted.items()
+            if at + CADENCE <= self._horizon(answer, job)[0]
+        )
+
+    def _claims_between(self, since, first, last, only):
+        for claim in self._claims:
+            at = beat(claim.tick)
+            listed = claim.slot is not None or claim.attempt > 1
+            if listed and claim.at >= since and first <= at < last and only in (None, claim.job):
+                yield at, claim.job, at if claim.slot is None else claim.slot
+
+    def _of(self, at, job, slot):
+        """Return the claims of a run; a forecast gives a run without a slot the instant of its tick."""
+        return [
+            claim
+            for claim in self._claims
+            if beat(claim.tick) == at
+            and claim.job == job
+            and (at if claim.slot is None else claim.slot) == slot
+        ]
+
+    # next
+    def _next(self, answer):
+        listed = {(row["job"], instant(row["scheduled_for"])) for row in answer.document}
+        last = max((instant(row["runs_at"]) for row in answer.document if row["runs_at"]), default=0)
+        for row in answer.document:
+            yield from self._next_slot(answer, row["job"], instant(row["scheduled_for"]), row)
+        for claim in self._claims:
+            inside = claim.slot is not None and answer.at < claim.at and beat(claim.tick) < last
+            if (
+                inside
+                and claim.at < self._horizon(answer, claim.job)[0]
+                and (claim.job, claim.slot) not in listed
+            ):
+                yield self._text(answer, f"{claim.run_id} ran, a slot that it does not list")
+
+    def _next_slot(self, answer, job, slot, row):
+        horizon, _ = self._horizon(answer, job)
+        if row["runs_at"] is None:
+            early = [
+                claim for claim in self._slots_of(job, answer.at) if claim.slot == slot and claim.at < horizon
+            ]
+            if early:
+                yield self._text(answer, f"{job} for {shown(slot)} is {row['reason']}, but it ran")
+            return
+        due = first_beat(instant(row["runs_at"]))
+        if due + CADENCE > horizon:
+            return
+        self.compared["next"] += 1
+        claims = [claim for claim in self._slots_of(job, answer.at) if beat(claim.tick) == due]
+        ran = any(claim.slot == slot for claim in claims)
+        if not (ran or self._is_covered(job, slot, claims) or self._is_full(due)):
+            yield self._text(answer, f"{job} for {shown(slot)} can run at {shown(due)}, but did not")
+        early = [
+            claim for claim in self._slots_of(job, answer.at) if claim.slot == slot and beat(claim.tick) < due
+        ]
+        if early:
+            yield self._text(answer, f"{job} for {shown(slot)} can run at {shown(due)}, but ran before")
+
+    def _is_full(self, due):
+        """Return whether a tick started as many runs as `max_runs` allows: the next tick starts the others."""
+        limit = self.life.max_runs
+        return limit is not None and sum(beat(claim.tick) == due for claim in self._claims) >= limit
+
+    def _is_covered(self, job, slot, claims):
+        """Return whether a slot was decided in favour of a later slot that ran at the same tick."""
+        later = any(claim.slot > slot for claim in claims)
+        row = self.life.ledger.row_at(JobKey(job), slot)
+        return later and row is not None and row.span.last >= slot and row.verdict in ("coalesced", "skipped")
+
+    # The next run of a job
+    def _jobs(self, answer):
+        for row in answer.document:
+            yield from self._next_run(answer, row["name"], row["next_run"])
+
+    def _status(self, answer):
+        for row in answer.document["jobs"]:
+            yield from self._next_run(answer, row["name"], row["next_run"])
+
+    def _next_run(self, answer, job, text, minutes=0):
+        """Compare the instant at which *job* can run next, which may be up to *minutes* later than its text."""
+        config = self.life.runtime().config.jobs.get(job)
+        if config is None or not config.is_by_time:
+            return
+        horizon, _ = self._horizon(answer, job)
+        claims = [claim for claim in self._slots_of(job, answer.at) if claim.at < horizon]
+        if text is None:
+            if claims:
+                yield self._text(answer, f"{job} does not run again, but ran as {claims[0].run_id}")
+            return
+        at = max(instant(text), answer.at)
+        wanted = {first_beat(at), first_beat(at + 60 * minutes - 1)} if minutes else {first_beat(at)}
+        if claims and beat(claims[0].tick) not in wanted and beat(claims[0].tick) < max(wanted):
+            yield self._text(answer, f"{job} runs at {text}, but ran before: {shown(claims[0].at)}")
+        if max(wanted) + CADENCE > horizon:
+            return
+        self.compared[str(answer.question)] += 1
+        if not any(beat(claim.tick) in wanted for claim in claims) and not any(map(self._is_full, wanted)):
+            yield self._text(answer, f"{job} runs at {text}, but did not")
+
+    # explain
+    def _explain(self, answer):
+        document = answer.document
+        job, sentence = document["job"], document["sentence"]
+        found = [text.replace(" ", "T") + ":00+00:00" for text in ROUND.findall(sentence)]
+        if "next tick" in sentence:
+            yield from self._next_run(answer, job, datetime.fromtimestamp(answer.at, UTC).isoformat())
+        elif sentence.startswith(("It will run at", "It waits: its quiet hours last until")) and found:
+            yield from self._next_run(answer, job, found[0], minutes=1)
+        elif "next attempt is due at" in sentence:
+            yield from self._next_run(answer, job, found[-1], minutes=1)
+        elif "will not run" in sentence:
+            yield from self._next_run(answer, job, None)
+
+    # dry run
+    def _dry_run(self, answer):
+        tick = beat(answer.at)
+        predicted = Counter()
+        for row in answer.document:
+            if "slots" in row and row["scheduled_for"]:
+                predicted[row["job"], instant(row["scheduled_for"]), row["attempt"], row["slots"]] += 1
+        claims = [claim for claim in self._claims if beat(claim.tick) == tick and claim.slot is not None]
+        real = Counter((claim.job, claim.slot, claim.attempt, claim.slots) for claim in claims)
+        for job, slot, attempt, slots in predicted - real:
+            if self._tick_horizon(answer, job) >= tick + CADENCE:
+                text = f"{job} starts now for {shown(slot)} (attempt {attempt}, {slots} slots), but did not"
+                yield self._text(answer, text)
+        for claim in claims:
+            key = claim.job, claim.slot, claim.attempt, claim.slots
+            if key not in predicted and claim.at < self._tick_horizon(answer, claim.job):
+                yield self._text(
+                    answer, f"{claim.run_id} attempt {claim.attempt} started, which it did not list"
+                )
+        self.compared["dry run"] += len(claims)
+
+    def _tick_horizon(self, answer, job):
+        """Return the horizon of a dry run, which evaluates the gates."""
+        found = next(
+            (
+                found
+                for found in self.life.breaks.all
+                if found.at >= answer.at
+                and found.why != "its gate is closed"
+                and (found.jobs is None or job in found.jobs)
+            ),
+            None,
+        )
+        return self.end if found is None else found.at

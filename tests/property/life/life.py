@@ -1,0 +1,241 @@
+"""One life of a machine: ticks, jobs, outages and changes by hand, with questions at random instants.
+
+The program is the real one, and so are the commands and the queries; the machine below is that of tests/fixtures.
+"""
+
+import random
+import signal
+from collections import defaultdict
+
+from scheduled import service
+from scheduled.core.manual import ManualRequest
+from scheduled.engine import tick as runner
+from scheduled.engine.heartbeat import installed
+from scheduled.engine.runtime import Runtime
+from scheduled.state import directories
+from tests.fixtures import random_jobs
+from tests.fixtures.oracle import CADENCE
+from tests.fixtures.simulated_machine import NEVER, Machine
+from tests.fixtures.simulated_runtime import Published, set_up
+from tests.property.life import world
+from tests.property.life.answers import Answers
+from tests.property.life.assumptions import Breaks, tied
+from tests.property.life.changes import Changes
+from tests.property.life.silence import Silence
+from tests.property.life.stage import WitnessedLedger, redirect
+from tests.property.life.witness import Witness
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+START = 1.5  # seconds from the full minute until the first line of Python runs
+
+
+class WatchedMachine(Machine):
+    """A machine that reports every end of a process, and on which SIGTERM ends a process."""
+
+    def end(self, found, status=None):
+        super().end(found, status)
+        self.watch.ended(found, found.status)
+
+    def signal_group(self, pid, number):
+        if pid in self.processes and number in (signal.SIGKILL, signal.SIGTERM):
+            self.end(self.processes[pid], "failed")
+
+
+class Life:
+    """A life, completely determined by its *seed*: *jobs* scheduled jobs, and a change about every *calm* hours."""
+
+    def __init__(self, seed, directory, patch, jobs=5, calm=5.0):
+        self.seed, self.random, self.calm = seed, random.Random(f"{seed} life"), calm
+        begin = world.beginning(self.random)
+        self.tables = world.draw(self.random, jobs, begin)
+        self.habits = world.habits(self.random, self.tables)
+        self.max_runs = self.random.choice([None, None, None, 2])
+        self.witness, self.breaks = Witness(self._attempt_ended, self._claimed), Breaks()
+        self.machine = WatchedMachine(seed, begin, self._fate)
+        self.machine.watch, self.witness.machine = self.witness, self.machine
+        self.ledger, self.published = WitnessedLedger(self.machine, self.witness), Published()
+        self.written_at = begin
+        set_up(patch, self.machine, self.ledger, self.published, lambda: "UTC", lambda: self.written_at)
+        redirect(patch, self)
+        with self.ledger.transaction():
+            installed(self.ledger, CADENCE, begin)
+        self.config_file, self.gate = directory / "scheduled.toml", directory / "gate"
+        self.instance = service.Instance(self.config_file, directory / "state")
+        self.ticking, self.edited, self.ticks, self.outages, self._beat = True, True, 0, [], None
+        self.gate.touch()
+        self.write()
+        directories.prepare(self.runtime().paths)
+        self.answers, self.changes, self.silence = Answers(self), Changes(self), Silence(self)
+
+    def heartbeat(self):
+        """Return the begin of the last regular tick, those included that were idle and are not simulated."""
+        current = self.machine.current
+        before = self.now() if current is None else current.began[0] - 1
+        latest = (before - START) // CADENCE * CADENCE + START
+        disturbed = self.machine.disturbed_at + self.machine.offset
+        return latest if self.ticking and latest > disturbed else self._beat
+
+    def _disturb(self):
+        """Ticks may be missing from now on."""
+        self._beat = self.heartbeat()
+        self.machine.disturb()
+
+    def _fate(self, spec, chances):
+        return world.fate(self.habits.get(spec.job, "steady"), chances)
+
+    def runtime(self):
+        return Runtime(self.config_file, self.instance.paths.root)
+
+    def config(self):
+        """Return the configuration with overrides."""
+        found = self.runtime().config
+        found.override(self.ledger.overrides())
+        return found
+
+    def write(self):
+        """Write the job tables as scheduled.toml."""
+        self.config_file.write_text(random_jobs.text(self.tables, self.max_runs, str(self.gate)))
+        self.written_at, self.edited = self.now(), True
+
+    # Time
+    def run(self, days):
+        """Live for some *days* and compare the answers with what happened."""
+        end = self.now() + days * DAY
+        self.machine.at(HOUR / 2, self._ask)
+        self.machine.at(HOUR, self._change)
+        while self.now() < end:
+            self._step()
+        self.answers.compare()
+        self.silence.check_slots()
+
+    def now(self):
+        return self.machine.wall()
+
+    def later(self, seconds, action, *arguments):
+        """Call *action* after *seconds* in which the machine is awake."""
+        self.machine.at(self.machine.mono + seconds, lambda: action(*arguments))
+
+    def _step(self):
+        tick, event = self._next_tick(), self.machine.next_event()
+        if tick <= event:
+            self.machine.mono = tick
+            self.tick()
+        else:
+            self.machine.advance(event)
+
+    def _next_tick(self):
+        """Return when the next tick that is not idle begins, in seconds of the machine."""
+        if not self.ticking:
+            return NEVER
+        beat = next_beat(self.now())
+        if not (self.edited or self.ledger.changed) and self.published.is_idle(beat, self.machine.boot):
+            beat = max(beat, next_beat(self.published.due - START - 0.001))
+        return beat - self.machine.offset
+
+    # Ticks
+    def tick(self):
+        """Begin a regular tick."""
+        self._note_under_way()
+        self._note_gates()
+        self.answers.before_tick()
+        self._begin_tick(by_hand=False)
+
+    def run_by_hand(self, requests):
+        """Begin a tick that a user starts for *requests*."""
+        self._begin_tick(by_hand=True, manual=requests)
+
+    def _begin_tick(self, by_hand, **how):
+        self.ticks += 1
+        self.machine.note(f"tick {how or ''}")
+        self.edited = False if not by_hand else self.edited
+
+        def body():
+            self.machine.current.began = began, by_hand
+            runner.tick(self.runtime(), unattended=not by_hand, **how)
+
+        began = self.now()
+        self.machine.start_tick(body)
+        self._beat = self._beat if by_hand else began
+
+    def _note_under_way(self):
+        for run in self.ledger.open_runs():
+            if run.status != "waiting_retry":
+                self.broken(run.job, f"{run.run_id} is under way at a later tick")
+
+    def _note_gates(self):
+        if not self.gate.exists():
+            for name, job in self.runtime().config.jobs.items():
+                if job.only_if is not None:
+                    self.broken(name, "its gate is closed")
+
+    def _attempt_ended(self, end):
+        if end.status != "success":
+            self.broken(end.job, f"{end.run_id} attempt {end.attempt}: {end.status}")
+
+    def _claimed(self, claim):
+        if claim.attempt > 1 and claim.at > claim.tick + 1:
+            self.broken(claim.job, f"{claim.run_id}: its retry came due while the tick ran")
+
+    # Broken assumptions
+    def broken(self, name, why, outage=None):
+        """Record that an assumption about the job *name*, and those tied to it, is broken now; None: about all jobs."""
+        config = self.runtime().config
+        concerned = None if name is None else tied(config.jobs, name, config.max_runs is not None)
+        self.breaks.add(self.now(), concerned, why, outage)
+
+    # Events
+    def _ask(self):
+        self.later(self.random.expovariate(1 / (1.5 * HOUR)), self._ask)
+        if self.now() % CADENCE < START + 0.5:
+            return  # the tick of this minute is about to begin
+        if self.ticking:
+            self.answers.ask()
+
+    def _change(self):
+        self.later(self.random.expovariate(1 / (self.calm * HOUR)), self._change)
+        self.changes.make()
+
+    def outage(self, begin, end, asleep):
+        """Let no tick happen from *begin* to *end* (UTC seconds), an outage that an answer may have assumed."""
+        self.outages.append((begin, end))
+        self.machine.at(begin - self.machine.offset, lambda: self._outage(begin, end, asleep))
+
+    def _outage(self, begin, end, asleep):
+        self.machine.note(f"an outage until {end}{' asleep' * asleep}")
+        self._disturb()
+        self.broken(None, "an outage", (begin, end))
+        if asleep:
+            self.machine.offset += end - begin
+            self._over()
+        else:
+            self.ticking = False
+            self.later(end - begin, self._over)
+
+    def _over(self):
+        self._disturb()
+        self.ticking = True
+
+    def power_cut(self, seconds):
+        """Cut the power for *seconds*."""
+        self._disturb()
+        self.machine.power_cut()
+        self.machine.offset += seconds
+        self.machine.disturb()
+
+    def is_out(self):
+        """Return whether an outage is under way or planned."""
+        return any(end > self.now() for _, end in self.outages)
+
+    def open_runs(self):
+        by_job = defaultdict(list)
+        for run in self.ledger.open_runs():
+            by_job[run.job].append(run)
+        return by_job
+
+    def request(self, job, **how):
+        return ManualRequest(job, **how)
+
+
+def next_beat(instant):
+    """Return the begin of the next tick after *instant*, in UTC seconds."""
+    return (instant - START) // CADENCE * CADENCE + CADENCE + START if instant < NEVER else NEVER
