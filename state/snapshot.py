@@ -4,6 +4,7 @@ The next tick reads its first line to decide whether anything is due, see `sched
 from the snapshot.
 """
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -176,8 +177,29 @@ def _document(data: bytes) -> dict[str, Any] | None:
     try:
         document = msgspec.json.decode(data)
     except (ValueError, RecursionError):
-        return None
+        document = _lenient(data)
     return document if isinstance(document, dict) else None
+
+
+def _lenient(data: bytes) -> Any:
+    """Return what other JSON tools write and msgspec refuses: a byte order mark, NaN, half of a surrogate pair."""
+    import json
+
+    try:
+        return _plain(json.loads(data.decode("utf-8-sig", "replace")))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _plain(value: Any) -> Any:
+    """Return *value* in strict JSON: numbers that it does not have are null, half characters are question marks."""
+    if isinstance(value, dict):
+        return {_plain(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
 
 
 def refuse_newer(path: Path) -> None:

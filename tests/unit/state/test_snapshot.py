@@ -154,6 +154,19 @@ def test_a_snapshot_that_another_program_rewrote_is_not_reported_and_its_keys_ar
     assert snapshot.tampering(path, NOW) is None
 
 
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [(float("nan"), None), (float("inf"), None), ("\ud83d", "?"), ([float("-inf"), "a"], [None, "a"])],
+)
+def test_what_only_other_json_tools_write_is_read_too(path, value, kept):
+    document = published(path, DOCUMENT)
+    document["my_key"] = value
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(document, indent=2).replace("\n", "\r\n").encode())
+
+    assert snapshot.tampering(path, NOW) is None
+    assert published(path, DOCUMENT)["my_key"] == kept
+
+
 def test_a_changed_value_is_reported_also_in_another_layout(path):
     document = published(path, DOCUMENT)
     document["jobs"]["a"]["run_count"] = 6
