@@ -5,11 +5,15 @@ They look at the machine as it is now, and never make a configuration invalid: a
 
 import os
 from collections.abc import Iterator, Mapping
+from typing import get_args
 
 from scheduled.actions.registry import kind_of
 from scheduled.core.events import PUBLISHED
 from scheduled.core.jobs import Job, Jobs
+from scheduled.core.runs import RunStatus
 
+CHOICES = ("rerun", "skip", "ask")  # the values of on_interrupted that are no command
+STATUSES = tuple(get_args(RunStatus))
 CRON_PATH = "/usr/bin:/bin"  # what cron gives to jobs
 
 
@@ -22,6 +26,8 @@ def doubts(job: Job, jobs: Jobs, environment: Mapping[str, str]) -> Iterator[str
     if job.env_file and not os.path.isfile(os.path.expanduser(job.env_file)):
         yield f"env_file: {job.env_file} does not exist; create it, or correct the path"
     yield from kind_of(job.action).missing(job.action, given["PATH"], directory)
+    if near := _nearest(job.on_interrupted, CHOICES) if job.on_interrupted not in CHOICES else "":
+        yield f"on_interrupted: {job.on_interrupted} is run as a command; did you mean {near}?"
     if job.on:
         yield from _event(job, jobs)
 
@@ -43,6 +49,8 @@ def _event(job: Job, jobs: Jobs) -> Iterator[str]:
             yield f"where.job: there is no job {value}" + (
                 f"; did you mean {near}?" if near else "; correct the name"
             )
+        elif key == "status" and value not in STATUSES:
+            yield f"where.status: no run has the status {value}; write one of {', '.join(STATUSES)}"
 
 
 def _nearest(name: str, names: Mapping[str, object] | tuple[str, ...]) -> str:

@@ -105,7 +105,7 @@ def _term(name: str, term: str) -> str:
 
     span, slash, step = term.partition("/")
     low, dash, high = span.partition("-")
-    if slash and span != "*" and not dash:
+    if slash and span != "*" and not dash and "~" not in span:
         raise cron_advice.step_without_range(name, span, step)
     first, last = number(name, low), number(name, high)
     if first is None or last is None:

@@ -4,6 +4,7 @@ import re
 
 from scheduled.schedules.cron_fields import FIELDS, NAMES, RANGES, number
 from scheduled.schedules.schedule import ScheduleError
+from scheduled.schedules.zones import find
 
 QUOTED = re.compile(r"\s*([\"'])(.*)\1\s*", re.DOTALL)
 ZONED = re.compile(r"\s*(?:CRON_)?TZ=(\S+)\s+(.*)", re.DOTALL)
@@ -11,7 +12,8 @@ EVERY = re.compile(
     r"\s*@?every[\s_]+((?:\d+\s*(?:[smhd]|sec|min|hour|day|second|minute)s?\s*)+)", re.IGNORECASE
 )
 FIELD_LIKE = re.compile(r"[\d*,/?~#-]+|L|LW|(?:[A-Za-z]{3}[,\d/-]*)+")
-RANDOM = re.compile(r"(?:(\d+)~(\d+)|~)")
+RANDOM = re.compile(r"(?:(\d+)~(\d+)|~)(/\d+)?")
+USER = re.compile(r"[a-z_][a-z0-9_-]*")
 
 
 def not_five_fields(expression: str) -> ScheduleError:
@@ -31,7 +33,7 @@ def _other_notation(expression: str) -> str:
     if match := QUOTED.fullmatch(expression):
         return f'has quotes inside the text: write cron = "{match[2].strip()}"'
     if match := ZONED.fullmatch(expression):
-        return f'has the time zone inside the text: write timezone = "{match[1]}" and cron = "{match[2].strip()}"'
+        return f"has the time zone inside the text: write {_zone(match[1])} and {_plain(match[2].split())}"
     if match := EVERY.fullmatch(expression):
         return f'is an interval, not a cron expression: write every = "{_interval(match[1])}" instead of cron'
     fields = expression.split()
@@ -42,13 +44,34 @@ def _interval(text: str) -> str:
     return re.sub(r"(\d+)\s*([a-zA-Z])[a-zA-Z]*\s*", lambda match: match[1] + match[2].lower(), text)
 
 
+def _zone(name: str) -> str:
+    try:
+        find(name)
+    except LookupError:
+        return "timezone with a name such as Europe/Berlin"
+    return f'timezone = "{name}"'
+
+
+def _plain(words: list[str]) -> str:
+    """Return what to write for the fields, or the macro, at the beginning of *words*, and for the command behind them."""
+    size = 1 if words[0].startswith("@") else len(FIELDS)
+    schedule, command = " ".join(words[:size]), words[size:]
+    if len(command) > 1 and USER.fullmatch(command[0]) and command[1].startswith("/"):
+        command = command[1:]  # the user in a line of /etc/crontab
+    behind = f" and command = '{' '.join(command)}'" if command else ""
+    return f'cron = "{schedule}"{behind}'
+
+
 def _too_many(fields: list[str]) -> str:
-    count, rest = len(fields), fields[len(FIELDS) :]
-    if all(map(FIELD_LIKE.fullmatch, fields)):
-        instead = " ".join("*" if field == "?" else field for field in fields[1 : len(FIELDS) + 1])
-        return f'has {count} fields: write five; cron has no field for seconds or years: write "{instead}"'
-    before, command = " ".join(fields[: len(FIELDS)]), " ".join(rest)
-    return f"has a command behind its five fields: write cron = \"{before}\" and command = '{command}'"
+    if not all(map(FIELD_LIKE.fullmatch, fields)):
+        return f"has a command behind its five fields: write {_plain(fields)}"
+    plain = ["*" if field == "?" else field for field in fields]
+    later, earlier = " ".join(plain[1 : len(FIELDS) + 1]), " ".join(plain[: len(FIELDS)])
+    advice = f'"{later}" if the first field is the seconds'
+    if len(fields) == len(FIELDS) + 1:
+        advice += f', "{earlier}" if the last one is too many'
+    often = "; cron starts nothing more often than every minute" if later == "* * * * *" else ""
+    return f"has {len(fields)} fields, and cron has none for seconds or years: write {advice}{often}"
 
 
 def unknown_macro(name: str, known: list[str]) -> ScheduleError:
@@ -56,11 +79,9 @@ def unknown_macro(name: str, known: list[str]) -> ScheduleError:
     found = _other_notation(name)
     if found:
         return ScheduleError(f"{name!r} {found}")
-    word, *rest = name.split()
-    if word in known:
-        return ScheduleError(
-            f"{name!r} has a command behind the macro: write cron = \"{word}\" and command = '{' '.join(rest)}'"
-        )
+    words = name.split()
+    if words[0] in known:
+        return ScheduleError(f"{name!r} has a command behind the macro: write {_plain(words)}")
     return ScheduleError(f"{name!r} is not a known macro: write five fields or one of {', '.join(known)}")
 
 
@@ -114,10 +135,12 @@ def wrong_field(field: str, text: str) -> ScheduleError:
 def _instead(field: str, text: str) -> str:
     """Return what to write for a field in the notation of another program, '' if it is none."""
     if text == "?":
-        return "*"
+        return "*" if field in ("day-of-month", "month", "day-of-week") else f"0, or * for every {field}"
     if match := RANDOM.fullmatch(text):
-        chosen = f"H({match[1]}-{match[2]})" if match[1] else "H"
+        chosen = (f"H({match[1]}-{match[2]})" if match[1] else "H") + (match[3] or "")
         return f"{chosen}, a fixed value that is chosen from the job's name"
+    if "" in (terms := text.split(",")) and any(terms):
+        return f"{','.join(filter(None, terms))}, without the empty part between commas"
     if text.count("/") > 1:
         return "/".join(text.split("/")[:2])
     shortened = re.sub(r"[A-Za-z]{4,}", lambda word: _short(field, word[0]), text)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from scheduled.schedules.clock_changes import RESET, Change, changes
 from scheduled.schedules.cron import MACROS, parse
 from scheduled.schedules.cron_days import Expression, days_around
+from scheduled.schedules.cron_fields import FIELDS, RANGES
 from scheduled.schedules.cron_hash import resolve
 from scheduled.schedules.zones import DAY, EPOCH, HOUR, MINUTE, year_of
 
@@ -33,21 +34,28 @@ def lint(expression: str, zone: str, now: int, seed: str = "") -> list[str]:
 def _each_minute(expression: str) -> str:
     """Return the warning about a star as the minute of single hours, or an empty text."""
     minute, hour, *days = expression.split()
-    if minute != "*" or not re.fullmatch(r"\d+(,\d+)*", hour):
+    if minute not in ("*", "*/1", "0-59"):
+        return ""
+    numbers = re.compile(r"\d+(,\d+)*")
+    if hour in ("*", "*/1", "0-23") and numbers.fullmatch(days[0]):
+        once = " ".join(("0 0", *days))
+        return f"minute {minute} and hour {hour} start 1440 runs on each of these days: write {once} for a single run"
+    if not numbers.fullmatch(hour):
         return ""
     once = " ".join(("0", hour, *days))
     hours = f"each of the hours {hour}" if "," in hour else f"hour {hour}"
-    return f"minute * starts 60 runs in {hours}: write {once} for a single run"
+    return f"minute {minute} starts 60 runs in {hours}: write {once} for a single run"
 
 
 def _uneven(expression: str) -> Iterator[str]:
-    """Yield a warning for each step that does not divide its hour or day: the last pause is shorter."""
+    """Yield a warning for each step that is longer than its range, or does not divide its hour or day."""
+    for name, field in zip(FIELDS, expression.split(), strict=True):
+        least, most = RANGES[name]
+        if re.fullmatch(r"\*/\d{1,4}", field) and int(field[2:]) > most - least:
+            yield f"{name} {field} is the value {least} alone, because the step is longer than the range: write {least}"
     for field, whole, unit in zip(expression.split()[:2], (60, 24), "mh", strict=True):
         step = int(field[2:]) if re.fullmatch(r"\*/\d{1,4}", field) else 1
-        if not whole % step:
-            continue
-        if step >= whole:
-            yield f"{field} is the value 0 alone, because the step is longer than the range: write 0"
+        if step >= whole or not whole % step:
             continue
         last = whole % step
         yield (

@@ -44,6 +44,8 @@ def warnings(home, text):
         ('command = "true"\non = "job_failed"\nwhere = { jobb = "a" }', "where.jobb: job_failed has no jobb; did you mean job?"),
         ('command = "true"\non = "machine_booted"\nwhere = { zzz = "a" }', "where.zzz: machine_booted has no zzz; it has boot"),
         ('command = "true"\non = "job_failed"\nwhere = { job = "aa" }', "where.job: there is no job aa; did you mean a?"),
+        ('command = "true"\non_interrupted = "skp"', "on_interrupted: skp is run as a command; did you mean skip?"),
+        ('command = "true"\non = "job_failed"\nwhere = { status = "faild" }', "where.status: no run has the status faild; write one of "),
     ],
 )  # fmt: skip
 def test_a_doubt_names_its_key_and_the_next_step(home, text, expected):
@@ -69,6 +71,8 @@ def test_a_doubt_names_its_key_and_the_next_step(home, text, expected):
         'command = ["sh", "backup.sh"]\ncwd = "~/bin"',
         'python = "package.module:function"',
         'command = "true"\non = "coffee_ready"\nwhere = { cups = 2 }',
+        'command = "true"\non_interrupted = "test -e done"',
+        'command = "true"\non = "job_failed"\nwhere = { status = "timed_out" }',
         'command = "true"\non = "job_failed"\nwhere = { job = "a", exit_code = 3 }',
     ],
 )

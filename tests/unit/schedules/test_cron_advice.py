@@ -48,7 +48,14 @@ def test_a_term_is_replaced_by_one_that_is_accepted(expression, field, instead):
 
 
 @pytest.mark.parametrize(
-    ("expression", "instead"), [("~ * * * *", "H"), ("0 ~ * * *", "H"), ("10~40 * * * *", "H(10-40)")]
+    ("expression", "instead"),
+    [
+        ("~ * * * *", "H"),
+        ("0 ~ * * *", "H"),
+        ("10~40 * * * *", "H(10-40)"),
+        ("~/5 * * * *", "H/5"),
+        ("0~30/5 * * * *", "H(0-30)/5"),
+    ],
 )
 def test_a_random_value_becomes_a_hashed_one(expression, instead):
     assert f": write {instead}, a fixed value" in error_of(expression)
@@ -60,13 +67,28 @@ def test_a_random_value_becomes_a_hashed_one(expression, instead):
     [
         ("TZ=UTC 0 3 * * *", 'write timezone = "UTC" and cron = "0 3 * * *"'),
         ("CRON_TZ=Europe/Berlin @daily", 'write timezone = "Europe/Berlin" and cron = "@daily"'),
+        (
+            "CRON_TZ=UTC 0 3 * * * cmd -a",
+            'write timezone = "UTC" and cron = "0 3 * * *" and command = \'cmd -a\'',
+        ),
+        ("TZ=Mars/X 0 3 * * *", 'write timezone with a name such as Europe/Berlin and cron = "0 3 * * *"'),
         ("'0 3 * * *'", 'has quotes inside the text: write cron = "0 3 * * *"'),
         ('"@daily"', 'has quotes inside the text: write cron = "@daily"'),
         ("0 3 * * * /bin/true", "write cron = \"0 3 * * *\" and command = '/bin/true'"),
-        ("0 3 * * 1-5 root /bin/sync -a", "write cron = \"0 3 * * 1-5\" and command = 'root /bin/sync -a'"),
+        ("0 3 * * 1-5 root /bin/sync -a", "write cron = \"0 3 * * 1-5\" and command = '/bin/sync -a'"),
         ("@daily /bin/true", "write cron = \"@daily\" and command = '/bin/true'"),
-        ("0 0 12 * * ?", 'cron has no field for seconds or years: write "0 12 * * *"'),
-        ("0 0 12 ? * MON-FRI 2026", 'cron has no field for seconds or years: write "0 12 * * MON-FRI"'),
+        (
+            "0 0 12 * * ?",
+            'write "0 12 * * *" if the first field is the seconds, "0 0 12 * *" if the last one is too many',
+        ),
+        (
+            "0 3 * * 1 2",
+            'write "3 * * 1 2" if the first field is the seconds, "0 3 * * 1" if the last one is too many',
+        ),
+        ("*/5 * * * * *", "cron starts nothing more often than every minute"),
+        ("0 0 12 ? * MON-FRI 2026", 'write "0 12 * * MON-FRI" if the first field is the seconds'),
+        ("? ? * * *", "minute: '?' is not valid: write 0, or * for every minute"),
+        ("0,15, * * * *", "write 0,15, without the empty part between commas"),
     ],
 )
 def test_a_notation_of_another_program_is_recognised(expression, message):

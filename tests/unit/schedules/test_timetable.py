@@ -230,7 +230,7 @@ def test_a_macro_is_what_debian_expands_it_to(macro, expression):
         ("5", "'5' has 1 field: write five"),
         (
             "0 30 4 * * *",
-            'has 6 fields: write five; cron has no field for seconds or years: write "30 4 * * *"',
+            'has 6 fields, and cron has none for seconds or years: write "30 4 * * *" if',
         ),
         ("@reboot", "@reboot is not a time"),
         ("@fortnightly", "write five fields or one of @hourly, "),
@@ -417,7 +417,20 @@ def test_lint_warns_that_either_day_is_enough():
             '*/13 starts again at 0 after 13, so the last pause is only 11h: write every = "13h" ',
         ),
         ("*/7 * * * *", '*/7 starts again at 0 after 56, so the last pause is only 4m: write every = "7m" '),
-        ("*/90 * * * *", "*/90 is the value 0 alone, because the step is longer than the range: write 0"),
+        (
+            "*/90 * * * *",
+            "minute */90 is the value 0 alone, because the step is longer than the range: write 0",
+        ),
+        (
+            "0 0 */40 * *",
+            "day-of-month */40 is the value 1 alone, because the step is longer than the range: write 1",
+        ),
+        ("*/1 17 * * *", "minute */1 starts 60 runs in hour 17"),
+        ("0-59 17 * * *", "minute 0-59 starts 60 runs in hour 17"),
+        (
+            "* * 11 * *",
+            "minute * and hour * start 1440 runs on each of these days: write 0 0 11 * * for a single run",
+        ),
     ],
 )
 def test_lint_warns_of_an_expression_that_is_rarely_meant(expression, message):
@@ -427,7 +440,8 @@ def test_lint_warns_of_an_expression_that_is_rarely_meant(expression, message):
 
 
 @pytest.mark.parametrize(
-    "expression", ["* 9-17 * * *", "*/15 */6 * * *", "0 */24 * * *", "@hourly", " @daily ", "0 0 */7 * *"]
+    "expression",
+    ["* 9-17 * * *", "*/15 */6 * * *", "0 */23,5 * * *", "* * * * MON", "@hourly", " @daily ", "0 0 */7 * *"],
 )
 def test_lint_accepts_usual_steps_and_stars(expression):
     assert lint(expression, "UTC", NOW) == []
