@@ -17,15 +17,20 @@ _ESCAPES = (rb"\r", rb"\b")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def of_jobs(config: Path, state: Path) -> dict[str, str]:
-    """Return the environment of all jobs of the instance with these paths, before their `env` and `env_file`."""
-    given = of_caller() if is_from_cron(os.getppid()) else from_crontab(crontab_variables())
+def of_jobs(config: Path, state: Path, *, with_crontab: bool = True) -> dict[str, str]:
+    """Return the environment of all jobs of the instance with these paths, before their `env` and `env_file`.
+
+    Without *with_crontab* the variables of the user's crontab are left out, and `crontab` is not called.
+    """
+    if is_from_cron(os.getppid()):
+        return complete(of_caller(), config, state)
+    given = from_crontab(crontab_variables() if with_crontab else {})
     return complete(given, config, state)
 
 
-def inherited(config: Path, state: Path) -> dict[str, str]:
+def inherited(config: Path, state: Path, *, with_crontab: bool = True) -> dict[str, str]:
     """Return the same environment with all variables of this process, for `--inherit-env`."""
-    return complete({**of_jobs(config, state), **of_caller()}, config, state)
+    return complete({**of_jobs(config, state, with_crontab=with_crontab), **of_caller()}, config, state)
 
 
 def of_caller() -> dict[str, str]:

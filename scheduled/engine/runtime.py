@@ -25,6 +25,7 @@ from scheduled.notify.session_bus import Announcer
 from scheduled.paths import Paths
 from scheduled.printable import printable
 from scheduled.state import snapshot
+from scheduled.state.open import read_only
 from scheduled.state.restore import open_ledger
 from scheduled.state.sqlite.ledger import SqliteLedger, using
 
@@ -131,8 +132,10 @@ class Runtime:
         """The environment of all jobs and gates, before their `env` and `env_file`."""
         from scheduled.install import environment  # rarely needed: most ticks start no job
 
+        with read_only(self.paths) as ledger:
+            is_demo = ledger.meta("demo") is not None  # cron never starts it, so no crontab has variables for it
         found = environment.inherited if self.inherit else environment.of_jobs
-        return found(self.config.path, self.paths.root)
+        return found(self.config.path, self.paths.root, with_crontab=not is_demo)
 
     def context(self) -> ExecutionContext:
         """Return the context in which jobs are executed."""
