@@ -203,7 +203,7 @@ def _first_in_line(
     """Return the plan for the first that exists: the open run (unless *due* replaces it), *due*, *requested*."""
     run = job_state.open_run
     if run is not None and (due is None or job.catch_up == "all"):
-        return _retry(run, job, times, now)
+        return _retry(run, job, times, now, base)
     if due is not None:
         return JobPlan(start=caught_up(job, job_state, times, base, due), next_due=now)
     if requested is not None:
@@ -274,9 +274,9 @@ def _beyond_limit(times: Timetable, base: Instant, until: Instant, limit: int) -
     return span_between(times, base, oldest_kept - 1)
 
 
-def _retry(run: OpenRun, job: Job, times: Timetable, now: Instant) -> JobPlan:
+def _retry(run: OpenRun, job: Job, times: Timetable, now: Instant, base: Instant) -> JobPlan:
     if run.retry_at is not None and run.retry_at > now:
-        upcoming = _upcoming(job, times, now, now)
+        upcoming = _upcoming(job, times, now, base)  # also a slot in its jitter, which replaces the run
         waits: OpenReason = "deferred" if run.reason == DEFERRED else "waiting_retry"
         return JobPlan(waits=waits, next_due=min(run.retry_at, upcoming or run.retry_at))
     return JobPlan(start=again(run), next_due=now)

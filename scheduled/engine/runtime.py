@@ -133,7 +133,9 @@ class Runtime:
         from scheduled.install import environment  # rarely needed: most ticks start no job
 
         with read_only(self.paths) as ledger:
-            is_demo = ledger.meta("demo") is not None  # cron never starts it, so no crontab has variables for it
+            is_demo = (
+                ledger.meta("demo") is not None
+            )  # cron never starts it, so no crontab has variables for it
         found = environment.inherited if self.inherit else environment.of_jobs
         return found(self.config.path, self.paths.root, with_crontab=not is_demo)
 

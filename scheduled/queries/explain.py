@@ -192,15 +192,18 @@ def _waits(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:
         )
     if plan.waits == "paused":
         return f"It waits: {_pauses(view, job)}."
-    if plan.waits == "quiet" and plan.next_due is not None:
-        return f"It waits: its quiet hours last until {when(plan.next_due, view)}."
+    if plan.waits == "quiet" and job.not_between is not None:
+        end = quiet(job.not_between, job.zone, view.now)  # a slot may come before: `next_due` is earlier then
+        return f"It waits: its quiet hours last until {when(end or view.now, view)}."
     if run is not None and run.retry_at is not None:
-        return _waits_for_retry(view, job, run, run.retry_at)
+        return _waits_for_retry(view, job, run, run.retry_at, plan.next_due)
     return f"It waits: {str(plan.waits).replace('_', ' ')}."
 
 
-def _waits_for_retry(view: View, job: Job, run: OpenRun, retry_at: Instant) -> str:
+def _waits_for_retry(view: View, job: Job, run: OpenRun, retry_at: Instant, due: Instant | None) -> str:
     following = f"the next attempt is due at {when(retry_at, view)}"
+    if job.catch_up != "all" and due is not None and due < retry_at:
+        following = f"a newer slot is due at {when(due, view)}, before the next attempt, and replaces it"
     if run.reason == DEFERRED:
         return f"It waits: {run.run_id} ended with exit code 75 ({run.reason}); {following}."
     return f"It waits: attempt {_attempts(job, run)} of {run.run_id} failed{_because(run)}; {following}."

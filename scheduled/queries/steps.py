@@ -5,7 +5,7 @@ jitter, catch-up, the jobs in `after` and the budget of a tick apply as configur
 """
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -47,9 +47,14 @@ class Step(NamedTuple):
 
 
 def steps(
-    view: View, begin: Instant, end: Instant, outages: Iterable[Outage] = (), only: str | None = None
+    view: View,
+    begin: Instant,
+    end: Instant,
+    outages: Iterable[Outage] = (),
+    only: str | None = None,
+    without: Container[JobKey] = (),
 ) -> Iterator[Step]:
-    """Yield what the ticks in [begin, end) do, in order of time; with *only*, with that job."""
+    """Yield what the ticks in [begin, end) do, in order of time; with *only*, with that job. Leave out *without*."""
     chosen = {only: view.job(only)} if only is not None else view.config.jobs
     ticks = ticks_of(view, begin, outages)
     states = _states_at(view, begin, end)
@@ -65,13 +70,13 @@ def steps(
             requests_of(key, requests),
         )
         for key in states
-        if key.job in chosen and key not in shared
+        if key.job in chosen and key not in shared and key not in without
     ]
-    if shared:
+    if any(key not in without for key in shared):
         sharing = {key: states[key] for key in shared}
         streams.append(together(view, sharing, ticks, (begin, end), requests))
     found = heapq.merge(*streams, key=lambda step: step.tick)
-    return found if only is None else (step for step in found if step.key.job == only)
+    return (step for step in found if step.key.job == (only or step.key.job) and step.key not in without)
 
 
 def requests_of(key: JobKey, requests: tuple[StartRequest, ...]) -> tuple[StartRequest, ...]:
@@ -175,7 +180,7 @@ def _punctual(
     after = max(now - delay, job_state.position)
     for slot, following in pairwise(times.between(after, end + 2 * DAY)):
         tick = ticks.at_or_after(slot + delay)
-        punctual = tick - slot - delay <= in_time and following + delay > tick
+        punctual = tick + ticks.late - slot - delay <= in_time and following + delay > tick
         if tick >= end or not punctual or _held_back(job, job_state.key, tick, pauses):
             return
         yield slot, tick

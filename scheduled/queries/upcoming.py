@@ -22,7 +22,9 @@ from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 
 MOST = 100_000  # the largest `limit` of slots
-LONGEST = 2_000_000  # steps of the simulation, most of which decide no slot
+# Steps of the simulation, most of which decide no slot: as many as this, and so many for each slot. Without a bound,
+# a list of jobs that rest would take minutes.
+LEAST_STEPS, STEPS_PER_SLOT = 5_000, 20
 
 
 def upcoming(instance: Instance, job: str | None = None, limit: int = 10) -> list[dict[str, Any]]:
@@ -35,17 +37,17 @@ def upcoming(instance: Instance, job: str | None = None, limit: int = 10) -> lis
     """
     require_between("limit", limit, 1, MOST)
     with open_view(instance) as (view, ledger):
-        found = list(islice(_upcoming(view, job), limit))
+        found = list(islice(_upcoming(view, job, LEAST_STEPS + STEPS_PER_SLOT * limit), limit))
         instance.notes = _notes(view, ledger, found, job)
         return found
 
 
-def _upcoming(view: View, name: str | None) -> Iterator[dict[str, Any]]:
+def _upcoming(view: View, name: str | None, longest: int) -> Iterator[dict[str, Any]]:
     chosen = [view.job(name)] if name is not None else list(view.config.jobs.values())
     waits = {key: reason for job in chosen for key in keys_of(job) if (reason := _held_by(view, job, key))}
     held = (_held(view, view.config.jobs[key.job], key, reason) for key, reason in waits.items())
-    ticks = islice(steps(view, view.now, view.now + FAR, only=name), LONGEST)
-    decided = (entry for step in ticks if step.key not in waits for entry in _entries(view, step))
+    ticks = islice(steps(view, view.now, view.now + FAR, only=name, without=waits), longest)
+    decided = (entry for step in ticks for entry in _entries(view, step))
     for _, entry in heapq.merge(decided, *held, key=lambda found: found[0]):
         yield entry
 

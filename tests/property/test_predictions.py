@@ -1,28 +1,29 @@
 """Predictions against what happens: the program answers at random instants of a simulated life, and is held to it.
 
 Each seed gives one life. To repeat a failed life, run
-`LIFE_SEED=N LIFE_DAYS=D pytest tests/property/test_predictions.py`.
+`LIFE_SEED=N LIFE_DAYS=D pytest tests/property/test_predictions.py`. What an answer assumes is in `life/assumptions.py`.
 """
 
 import os
 
 import pytest
 
+from tests.fixtures.seed import BY_DAY, seed
 from tests.property.life.life import Life
 
 DAYS = float(os.environ.get("LIFE_DAYS", "4"))
-SEEDS = [int(os.environ["LIFE_SEED"])] if "LIFE_SEED" in os.environ else list(range(1, 13))
-JOBS = int(os.environ.get("LIFE_JOBS", "0"))
+FIXED = (3, 5, 6, 7, 16, 21, 23, 29, 33, 35)  # each of them has found a fault
+DRAWN = seed("LIFE_SEED")  # another one each night
+SEEDS = [DRAWN] if "LIFE_SEED" in os.environ else [*FIXED, *([DRAWN] if DRAWN != BY_DAY else [])]
 
 
-def live(seed, directory, patch, **options):
-    """Live one life and print its seed. If it fails, also print its last events."""
-    life = Life(seed, directory, patch, **options)
+def live(seed, directory, patch):
+    """Live one life and print its seed. If it fails, also print its configuration and its last events."""
+    life = Life(seed, directory, patch, jobs=1 + seed % 6)
     try:
         life.run(DAYS)
     except BaseException:
-        print(life.config_file.read_text())
-        print(*life.machine.diary, sep="\n")
+        print(life.config_file.read_text(), *life.machine.diary, sep="\n")
         raise
     finally:
         print(
@@ -33,8 +34,10 @@ def live(seed, directory, patch, **options):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_what_the_program_predicts_is_what_happens(seed, tmp_path, monkeypatch):
-    life = live(seed, tmp_path, monkeypatch, jobs=JOBS or 1 + seed % 6)
+def test_what_the_program_predicts_happens_and_nothing_fails_in_silence(seed, tmp_path, monkeypatch):
+    life = live(seed, tmp_path, monkeypatch)
 
-    print(life.answers.compared)
-    assert sum(life.answers.compared.values()) > 20
+    print(life.answers.compared, life.silence.checked, life.silence.green)
+    # A life in which nothing can be compared proves nothing.
+    assert sum(life.answers.compared.values()) > 20 * DAYS
+    assert life.silence.checked > 0

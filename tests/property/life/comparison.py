@@ -53,11 +53,10 @@ class Comparison:
 
     def _slots_of(self, job, since):
         """Return the claims of slots of *job* after *since*."""
-        return [
-            claim
-            for claim in self._claims
-            if claim.job == job and claim.slot is not None and claim.at >= since
-        ]
+        return [claim for claim in self._of_job(job, since) if claim.slot is not None]
+
+    def _of_job(self, job, since):
+        return [claim for claim in self._claims if claim.job == job and claim.at >= since]
 
     def _text(self, answer, what):
         name = answer.question if isinstance(answer.question, str) else " ".join(map(str, answer.question))
@@ -71,7 +70,9 @@ class Comparison:
             if at >= answer.at - CADENCE:
                 predicted[at, row["job"], instant(row["scheduled_for"])] += 1
         real = Counter(self._claims_between(answer.at, first, last, only))
-        for key, number in (predicted - real).items():
+        # Start requests that waited are predicted, those to come are not.
+        requested = Counter(self._claims_between(answer.at, first, last, only, requested=True))
+        for key, number in (predicted - real - requested).items():
             at, job, slot = key
             horizon, _ = self._horizon(answer, job)
             if at + CADENCE <= horizon:
@@ -90,11 +91,11 @@ class Comparison:
             if at + CADENCE <= self._horizon(answer, job)[0]
         )
 
-    def _claims_between(self, since, first, last, only):
+    def _claims_between(self, since, first, last, only, requested=False):
         for claim in self._claims:
             at = beat(claim.tick)
             listed = claim.slot is not None or claim.attempt > 1
-            if listed and claim.at >= since and first <= at < last and only in (None, claim.job):
+            if listed != requested and claim.at >= since and first <= at < last and only in (None, claim.job):
                 yield at, claim.job, at if claim.slot is None else claim.slot
 
     def _of(self, at, job, slot):
@@ -135,8 +136,10 @@ class Comparison:
         if due + CADENCE > horizon:
             return
         self.compared["next"] += 1
-        claims = [claim for claim in self._slots_of(job, answer.at) if beat(claim.tick) == due]
-        ran = any(claim.slot == slot for claim in claims)
+        at_once = [claim for claim in self._of_job(job, answer.at) if beat(claim.tick) == due]
+        claims = [claim for claim in at_once if claim.slot is not None]
+        # A run without a slot is listed with the instant of its tick.
+        ran = any(claim.slot == slot or (claim.slot is None and slot == due) for claim in at_once)
         if not (ran or self._is_covered(job, slot, claims) or self._is_full(due)):
             yield self._text(answer, f"{job} for {shown(slot)} can run at {shown(due)}, but did not")
         early = [
@@ -195,7 +198,7 @@ class Comparison:
             yield from self._next_run(answer, job, datetime.fromtimestamp(answer.at, UTC).isoformat())
         elif sentence.startswith(("It will run at", "It waits: its quiet hours last until")) and found:
             yield from self._next_run(answer, job, found[0], minutes=1)
-        elif "next attempt is due at" in sentence:
+        elif "next attempt is due at" in sentence or "a newer slot is due at" in sentence:
             yield from self._next_run(answer, job, found[-1], minutes=1)
         elif "will not run" in sentence:
             yield from self._next_run(answer, job, None)

@@ -10,7 +10,7 @@ from scheduled.core.runs import FAILED
 
 WITHOUT_SUCCESS = ("failed", "skipped")
 IN_A_ROW = 3
-BY_A_PERSON = ("by hand", "edited", "stopped")
+BY_A_PERSON = ("by hand", "edited", "stopped", "disabled", "removed")
 EVENTS = {"failed": ("job_failed",), "skipped": ("job_skipped", "job_failed")}
 
 

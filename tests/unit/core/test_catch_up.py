@@ -275,3 +275,9 @@ def test_with_none_a_grace_applies_to_the_slots_that_a_tick_saw():
     found = planned("09:00", "14:30", catch_up="none", seen="14:25", grace=5400)
 
     assert (slot(found), found.skips) == ("14:00", (Skip(hours(10, 12), "late"), *superseded(13, 13)))
+
+
+def test_a_slot_in_its_jitter_is_due_before_the_retry_that_it_replaces():
+    plan = planned("04:00", "05:01", open_run=a_retry("04:00", "05:30"), delay=240)
+
+    assert (plan.waits, plan.next_due) == ("waiting_retry", at("05:04"))

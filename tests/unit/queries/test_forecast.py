@@ -354,3 +354,12 @@ def test_a_slot_without_catch_up_is_missed_in_an_outage_though_ticks_begin_late(
     runs = forecast_of(view, NOON, NOON + 6 * HOUR, [(NOON + 30 * MINUTE, NOON + 4 * HOUR + 20 * MINUTE)])
 
     assert [slot for _, slot, _ in runs] == ["28 17:00"]
+
+
+def test_a_slot_that_a_late_tick_sees_after_ten_minutes_is_missed():
+    view = msgspec.structs.replace(a_lived_view(a_job("*/15 * * * *", catch_up="none")), late=1)
+    view = with_state(view, "job", position=NOON)
+
+    runs = forecast_of(view, NOON, NOON + HOUR, [(NOON + 25 * MINUTE, NOON + 36 * MINUTE)])
+
+    assert [slot for _, slot, _ in runs] == ["28 12:15", "28 12:45"]
