@@ -49,7 +49,12 @@ class Step(NamedTuple):
 def steps(
     view: View, begin: Instant, end: Instant, outages: Iterable[Outage] = (), only: str | None = None
 ) -> Iterator[Step]:
-    """Yield what the ticks in [begin, end) do, in order of time; with *only*, with that job."""
+    """Yield what the ticks in [begin, end) do, in order of time; with *only*, with that job.
+
+    They do nothing as long as the configuration cannot be read.
+    """
+    if view.config.unreadable:
+        return iter(())
     chosen = {only: view.job(only)} if only is not None else view.config.jobs
     ticks = ticks_of(view, begin, outages)
     states = _states_at(view, begin, end)

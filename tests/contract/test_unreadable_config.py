@@ -73,3 +73,52 @@ def test_the_button_of_a_page_stops_a_run(world, torn, connect, page):
     assert f'action="{button}"' in shown and answer.status_code == 303
     assert status_of(world, run_id) == ("skipped", "stopped")
     assert browser.get(f"/runs/{run_id}").status_code == 200
+
+
+# Reading
+
+
+@pytest.fixture
+def failed(world):
+    """A world whose job has failed once, and whose configuration is then damaged."""
+    text = 'timezone = "UTC"\n[jobs.job]\nevery = "1h"\ncommand = "echo found; exit 3"\n'
+    world.configure(text)
+    world.run("run", at="-90m")
+    world.run("run")
+    [run, *_] = world.json("history")
+    world.configure(text + "[torn\n")
+    return run["run_id"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [("history", "job"), ("history job", "failed"), ("logs job", "found"), ("logs RUN", "found"), ("show RUN", "failed"), ("incidents", "job")],
+)  # fmt: skip
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_command_that_reads_the_ledger_answers_with_the_error(world, failed, arguments, shown, form):
+    done = world.run(*arguments.replace("RUN", failed).split(), *form)
+
+    assert (done.returncode, shown in done.stdout) == (2, True)
+    assert done.stderr.count(f"{world.config}: Expected") == 1
+    assert "ledger" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", ["show job", "next", "explain job", "forecast --from 2030-01-01 --to 2030-01-02"])  # fmt: skip
+def test_a_command_about_the_future_refuses(world, failed, arguments):
+    assert failed
+
+    done = world.run(*arguments.split())
+
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+@pytest.mark.usefixtures("failed")
+def test_pages_predict_nothing_and_show_the_last_outcome(connect):
+    browser = connect("browser")
+    home, page = browser.get("/").text, browser.get("/jobs/job").text
+
+    assert home.count("<time") == 1  # the last run
+    assert "Its last run for its slot of" in page and "failed" in page
+    assert "Nothing runs until the configuration can be read." in page
+    next_slots = page.partition('id="next-title"')[2].partition("</section>")[0]
+    assert "None." in next_slots and "<time" not in next_slots
