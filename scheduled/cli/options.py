@@ -64,7 +64,9 @@ def print_config_error(instance: Instance) -> int:
     """Print the error of a configuration that could not be read, and return 2; return 0 if there is none."""
     if not instance.config_error:
         return EXIT_OK
-    print_errors([f"{instance.config_error}; the answer is from the ledger, and nothing runs until this is corrected"])
+    print_errors(
+        [f"{instance.config_error}; the answer is from the ledger, and nothing runs until this is corrected"]
+    )
     return EXIT_USAGE
 
 

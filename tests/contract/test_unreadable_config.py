@@ -122,3 +122,52 @@ def test_pages_predict_nothing_and_show_the_last_outcome(connect):
     assert "Nothing runs until the configuration can be read." in page
     next_slots = page.partition('id="next-title"')[2].partition("</section>")[0]
     assert "None." in next_slots and "<time" not in next_slots
+
+
+# REST and MCP
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [("runs", "failed"), ("runs?job_id=job", "failed"), ("runs/RUN", "failed"), ("runs/RUN/logs", "found"), ("jobs/job/logs", "found"), ("incidents", "job"), ("notices", "[]")],
+)  # fmt: skip
+def test_rest_answers_from_the_ledger_with_the_error(world, failed, connect, path, shown):
+    answer = connect().get(f"/api/{path.replace('RUN', failed)}")
+
+    assert (answer.status_code, shown in answer.text) == (200, True)
+    assert f"{world.config}: Expected" in answer.headers["Scheduled-Config-Error"]
+
+
+@pytest.mark.usefixtures("failed")
+@pytest.mark.parametrize("path", ["jobs", "jobs/job", "next", "status", "jobs/job/explain"])
+def test_rest_refuses_what_needs_the_configuration(connect, path):
+    answer = connect().get(f"/api/{path}")
+
+    assert answer.status_code == 422 and "Expected" in answer.json()["detail"]
+
+
+def test_check_lists_the_error(world, failed, connect):
+    assert failed
+
+    answer, done = connect().get("/api/check").json(), world.run("check", "--json")
+
+    assert (answer["ok"], len(answer["problems"]), done.returncode) == (False, 1, 2)
+    assert answer["problems"][0].startswith(f"{world.config}: Expected")
+
+
+def test_agents_read_the_ledger_with_the_error(world, failed):
+    mcp = pytest.importorskip("tests.fixtures.interfaces.mcp_interface")
+    with mcp.McpInterface(world) as agent:
+        seen = {
+            "history": agent.call("history"),
+            "show_run": agent.call("show_run", run_id=failed),
+            "logs": agent.call("logs", name="job"),
+            "incidents": agent.call("incidents"),
+        }
+        refused, _ = agent.call("explain", job="job")
+        wrong, checked = agent.call("check")
+
+    assert all(not is_error and "Expected" in answer["config_error"] for is_error, answer in seen.values())
+    assert seen["history"][1]["result"][0]["run_id"] == failed
+    assert (seen["show_run"][1]["run_id"], seen["logs"][1]["output"]) == (failed, "found\n")
+    assert (refused, wrong, checked["ok"]) == (True, False, False)
