@@ -20,14 +20,11 @@ def check(instance: Instance) -> dict[str, Any]:
     If it cannot be read, the reason is the only error.
     """
     try:
-        return _checked(instance)
+        config = load_kept(instance)
     except ConfigError as error:
         return {"ok": False, "jobs": 0, "problems": [printable(str(error))], "warnings": []}
-
-
-def _checked(instance: Instance) -> dict[str, Any]:
     found = with_lines(checked(instance.config_file, instance.paths))
-    if not load_kept(instance).of_host:
+    if not config.of_host:
         return found
     with read_only(instance.paths) as ledger:
         kept = ledger.meta(ZONE)

@@ -80,7 +80,7 @@ def test_the_button_of_a_page_stops_a_run(world, torn, connect, page):
 
 @pytest.fixture
 def failed(world):
-    """A world whose job has failed once, and whose configuration is then damaged."""
+    """A world with a job that has failed once and a configuration that was damaged afterwards."""
     text = 'timezone = "UTC"\n[jobs.job]\nevery = "1h"\ncommand = "echo found; exit 3"\n'
     world.configure(text)
     world.run("run", at="-90m")

@@ -1,7 +1,7 @@
 """The tools named after functions of `service`: explanations, forecasts, history, events, pauses."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar, TypeVar
 
 from scheduled import service
 from scheduled.instance import Instance
@@ -10,6 +10,7 @@ from scheduled.interfaces.mcp.with_error import with_error
 from scheduled.interfaces.permissions import Permission, Permissions
 
 WAIT = 30.0
+Found = TypeVar("Found")
 
 
 class OwnTools:
@@ -24,12 +25,14 @@ class OwnTools:
     def __init__(self, permissions: Permissions) -> None:
         self._permissions = permissions
 
-    def _from_ledger(self, read: Callable[[Instance], Any]) -> Any:
+    def _from_ledger(self, read: Callable[[Instance], Found]) -> Found:
         """Return the answer of *read*; from the ledger, with the error, if the configuration cannot be read."""
         instance = self._permissions.instance
         instance.without_config = True
         found = read(instance)
-        return with_error(found, instance.config_error) if instance.config_error else found
+        if instance.config_error:
+            found = with_error(found, instance.config_error)
+        return found
 
     def explain(self, job: schema.Job, at: schema.Instant = None) -> schema.Document:
         """Explain why a job ran, did not run, or will run; with `at`, explain its slot at or before that instant."""

@@ -6,8 +6,11 @@ import msgspec
 from mcp.types import CallToolResult, TextContent
 
 
-def with_error(found: Any, error: str) -> CallToolResult:
-    """Return the answer *found* with *error*: as the first text, and as the key `config_error` beside the fields."""
+def with_error(found: Any, error: str) -> Any:
+    """Return the answer *found* with *error*: as the first text, and as the key `config_error` beside the fields.
+
+    The SDK takes the `CallToolResult` in place of the document that a tool returns.
+    """
     fields = found if isinstance(found, dict) else {"result": found}
     texts = (f"{error}; the answer is from the ledger", msgspec.json.encode(found).decode())
     return CallToolResult(
