@@ -3,7 +3,7 @@
 import click
 
 from scheduled.advice import complete
-from scheduled.cli.options import as_json, subcommand
+from scheduled.cli.options import as_json, from_ledger, subcommand
 from scheduled.cli.reply import print_json, show
 from scheduled.errors import EXIT_FAILED, EXIT_OK
 from scheduled.instance import Instance
@@ -35,6 +35,7 @@ def emit(instance: Instance, name: str, payload: tuple[str, ...], dry_run: bool,
 @click.command()
 @as_json
 @subcommand
+@from_ledger
 def incidents(instance: Instance, as_json: bool) -> None:
     """List the current incidents. Jobs and scheduled itself report them."""
     from scheduled import service
@@ -45,6 +46,7 @@ def incidents(instance: Instance, as_json: bool) -> None:
 @click.command()
 @as_json
 @subcommand
+@from_ledger
 def notices(instance: Instance, as_json: bool) -> None:
     """List the notices that are not delivered yet."""
     from scheduled import service

@@ -2,7 +2,7 @@
 
 import click
 
-from scheduled.cli.options import A_NUMBER, as_json, dry_run, job_names, subcommand
+from scheduled.cli.options import A_NUMBER, as_json, dry_run, job_names, print_config_error, subcommand
 from scheduled.cli.reply import print_errors, show
 from scheduled.errors import EXIT_OK, EXIT_USAGE
 from scheduled.instance import Instance
@@ -23,7 +23,7 @@ def jobs(instance: Instance, as_json: bool) -> int:
 @click.argument("name", metavar="JOB|RUN", shell_complete=job_names)
 @as_json
 @subcommand
-def show_(instance: Instance, name: str, as_json: bool) -> None:
+def show_(instance: Instance, name: str, as_json: bool) -> int:
     """Show the settings, the state and the next slots of JOB, or the result and the attempts of RUN.
 
     Default settings are included. RUN is a run id from `scheduled history`.
@@ -33,6 +33,7 @@ def show_(instance: Instance, name: str, as_json: bool) -> None:
     found = service.job_or_run(instance, name)
     kind, module = ("run", "render_run") if "run_id" in found else ("job", "render_jobs")
     show(found, kind, as_json=as_json, module=module)
+    return print_config_error(instance)
 
 
 @click.command("next")

@@ -9,7 +9,7 @@ import click
 
 from scheduled import advice
 from scheduled.cli.reply import print_errors
-from scheduled.errors import EXIT_OK
+from scheduled.errors import EXIT_OK, EXIT_USAGE
 from scheduled.instance import Instance
 
 
@@ -43,6 +43,31 @@ def subcommand(command: Callable[..., int | None]) -> Callable[..., Any]:
         context.exit(code)
 
     return common_options(called)
+
+
+def from_ledger(command: Callable[..., int | None]) -> Callable[..., int]:
+    """Let a command that only reads the ledger answer also if the configuration cannot be read.
+
+    It then prints the error on stderr, and its exit code is 2.
+    """
+
+    @wraps(command)
+    def called(instance: Instance, **options: Any) -> int:
+        instance.without_config = True
+        code = command(instance, **options) or EXIT_OK
+        return print_config_error(instance) or code
+
+    return called
+
+
+def print_config_error(instance: Instance) -> int:
+    """Print the error of a configuration that could not be read, and return 2; return 0 if there is none."""
+    if not instance.config_error:
+        return EXIT_OK
+    print_errors(
+        [f"{instance.config_error}; the answer is from the ledger, and nothing runs until this is corrected"]
+    )
+    return EXIT_USAGE
 
 
 def job_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001

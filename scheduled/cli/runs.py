@@ -4,7 +4,17 @@ from pathlib import Path
 
 import click
 
-from scheduled.cli.options import A_NUMBER, as_json, claimed, dry_run, job_names, subcommand, verbose
+from scheduled.cli.options import (
+    A_NUMBER,
+    as_json,
+    claimed,
+    dry_run,
+    from_ledger,
+    job_names,
+    print_config_error,
+    subcommand,
+    verbose,
+)
 from scheduled.cli.reply import print_json, run_tick, show
 from scheduled.errors import EXIT_FAILED, EXIT_OK
 from scheduled.instance import Instance
@@ -65,6 +75,7 @@ def stop(instance: Instance, run_id: str, dry_run: bool, as_json: bool) -> None:
 
     done = service.stop(instance, run_id, dry_run=dry_run)
     show(done, "stopped", as_json=as_json, module="render_jobs")
+    print_config_error(instance)
 
 
 @click.command()
@@ -78,6 +89,7 @@ def stop(instance: Instance, run_id: str, dry_run: bool, as_json: bool) -> None:
 @click.option("-n", "--limit", type=A_NUMBER, default=20, show_default=True, help="Number of runs.")
 @as_json
 @subcommand
+@from_ledger
 def history(
     instance: Instance, job: str | None, since: str | None, status: str | None, limit: int, as_json: bool
 ) -> None:
@@ -95,6 +107,7 @@ def history(
 @click.option("-f", "--follow", is_flag=True, help="Continue to print until the run has ended.")
 @as_json
 @subcommand
+@from_ledger
 def logs(
     instance: Instance, name: str, lines: int | None, attempt: int | None, follow: bool, as_json: bool
 ) -> None:

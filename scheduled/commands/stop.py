@@ -20,6 +20,7 @@ from scheduled.execution import process
 from scheduled.execution.protocol import Ended, Started, read_records
 from scheduled.execution.report_file import Reported
 from scheduled.instance import Instance
+from scheduled.queries.last_known import config_of
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
 
@@ -31,8 +32,11 @@ def stop(instance: Instance, run_id: str, *, dry_run: bool = False) -> dict[str,
 
     Its slot is skipped, and the run is not retried. The steps of a chain end with it. A run that waits for its next
     attempt ends at once; one that is queued ends as soon as it starts. Raise ConfigError if no such run is open.
+
+    A configuration that cannot be read does not prevent it: `instance.config_error` is then the reason.
     """
-    runtime = open_runtime(instance)
+    instance.without_config = True
+    runtime = open_runtime(instance, config=config_of(instance))
     with read_only(runtime.paths) as ledger:
         runs = _with_steps(ledger, run_id)
     processes = [found for run in runs if (found := _process(runtime, run)) is not None]

@@ -230,9 +230,15 @@ def _is_comment(line: bytes) -> bool:
 
 
 def written(config_file: Path, name: str) -> dict[str, Any]:
-    """Return a job's table as it is in its file, with secrets masked. Raise UnknownError if there is none."""
+    """Return a job's table as it is in its file, with secrets masked.
+
+    Raise UnknownError if there is no such job, ConfigError if its definition is no table.
+    """
     path = file_of(config_file, name)
-    return redaction.masked_table(tomllib.loads((_read(path) or b"").decode())["jobs"][name])
+    found = tomllib.loads((_read(path) or b"").decode())["jobs"][name]
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path}: jobs.{name}: must be a table; write [jobs.{name}]")
+    return redaction.masked_table(found)
 
 
 def change(config_file: Path, name: str, changes: Mapping[str, Any]) -> Edit:

@@ -37,9 +37,12 @@ def _newest(now: float, *beats: int | None) -> int:
 def changed(runtime: Runtime, ledger: Ledger, now: float) -> None:
     """Update the snapshot after a command has changed the ledger between ticks.
 
-    Its heartbeat stays that of the last tick. If no tick has written a snapshot yet, do nothing.
+    Its heartbeat stays that of the last tick. If no tick has written a snapshot yet, do nothing. Also do nothing if the
+    configuration cannot be read: its jobs are not known, and the idle check notices the change of the ledger.
     """
     path = runtime.paths.snapshot
+    if runtime.config.unreadable:
+        return
     with exclusive(runtime.paths.root / "snapshot.lock"):
         beat, due = document.header(path)
         if beat is None:

@@ -12,7 +12,7 @@ import msgspec
 from scheduled import clock
 from scheduled.actions.kind import ExecutionContext
 from scheduled.actions.registry import handler_of
-from scheduled.config.files import load_config
+from scheduled.config.files import Config, load_config
 from scheduled.config.kept_zone import kept_zone
 from scheduled.core.bus import Bus
 from scheduled.core.events import Event
@@ -39,11 +39,17 @@ class Runtime:
     *inherit* makes jobs inherit the variables of this process. *claimed* is called with the ids of a tick's runs when
     they are claimed. *unrecorded* becomes True if something could not be recorded. *obsolete* are files to remove after
     the next commit. A configuration without `timezone` is read in the zone that *kept_zone* returns; by default in the
-    host's.
+    host's. *config* is used instead of reading the files, if it is given.
     """
 
-    def __init__(self, config_file: Path, state: Path, kept_zone: Callable[[], str] | None = None) -> None:
-        self.config = load_config(config_file, kept_zone=kept_zone)
+    def __init__(
+        self,
+        config_file: Path,
+        state: Path,
+        kept_zone: Callable[[], str] | None = None,
+        config: Config | None = None,
+    ) -> None:
+        self.config = load_config(config_file, kept_zone=kept_zone) if config is None else config
         self.paths = Paths(state)
         self.host_name = os.uname().nodename
         self.log = Log(log_path(state, self.config.workspace), self.config.timezone)
@@ -169,13 +175,13 @@ class Runtime:
         return open_route(MAIL, settings)
 
 
-def open_runtime(instance: Instance, *, regular: bool = False) -> Runtime:
+def open_runtime(instance: Instance, *, regular: bool = False, config: Config | None = None) -> Runtime:
     """Load the configuration of *instance* and return its runtime. Raise ConfigError if it can't be read.
 
-    Only a *regular* tick, one of cron, asks for the host's zone; every other process uses that of the last regular tick.
+    *config* is used instead of loading it, if it is given. Only a *regular* tick, one of cron, asks for the host's zone; every other process uses that of the last regular tick.
     """
     kept = None if regular else partial(kept_zone, instance.paths)
-    runtime = Runtime(instance.config_file, instance.paths.root, kept)
+    runtime = Runtime(instance.config_file, instance.paths.root, kept, config)
     runtime.paths = instance.paths
     instance.problems = runtime.config.problems
     return runtime

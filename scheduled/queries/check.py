@@ -6,17 +6,25 @@ from typing import Any
 from scheduled.clock import system_zone
 from scheduled.config.check import checked, with_lines
 from scheduled.config.kept_zone import ZONE, load_kept
-from scheduled.errors import ScheduledError
+from scheduled.errors import ConfigError, ScheduledError
 from scheduled.install import crontab
 from scheduled.install.zones import zone_warnings
 from scheduled.instance import Instance
+from scheduled.printable import printable
 from scheduled.state.open import read_only
 
 
 def check(instance: Instance) -> dict[str, Any]:
-    """Return all errors and warnings about the configuration, with their lines. Raise ConfigError if it cannot be read."""
+    """Return all errors and warnings about the configuration, with their lines.
+
+    If it cannot be read, the reason is the only error.
+    """
+    try:
+        config = load_kept(instance)
+    except ConfigError as error:
+        return {"ok": False, "jobs": 0, "problems": [printable(str(error))], "warnings": []}
     found = with_lines(checked(instance.config_file, instance.paths))
-    if not load_kept(instance).of_host:
+    if not config.of_host:
         return found
     with read_only(instance.paths) as ledger:
         kept = ledger.meta(ZONE)

@@ -7,6 +7,7 @@ from scheduled.core.jobs import Action, Job, Jobs
 from scheduled.core.records import JobRow
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
+from scheduled.printable import printable
 from scheduled.schedules.schedule import Schedule
 from scheduled.state.open import read_only
 
@@ -23,7 +24,7 @@ def config_of(instance: Instance) -> Config:
     except ConfigError as error:
         if not instance.without_config:
             raise
-        instance.config_error = str(error)
+        instance.config_error = printable(str(error))
     return _from_ledger(instance)
 
 

@@ -17,7 +17,7 @@ LONG = 10_000  # how many steps that start nothing are simulated
 def next_run(view: View, key: JobKey) -> Instant | None:
     """Return the instant of the tick that starts *key* next, as far as it can be foreseen; None if there is none."""
     jobs, now = view.config.jobs, view.now
-    if key not in view.job_states or _is_blocked(view, key):
+    if view.config.unreadable or key not in view.job_states or _is_blocked(view, key):
         return None
     ticks, span, requests = ticks_of(view, now, ()), (now, now + FAR), view.holds.start_requests
     if jobs[key.job].after:

@@ -6,7 +6,7 @@ from scheduled.clock import stamp
 from scheduled.core.chain_steps import steps_of
 from scheduled.core.keys import JobKey
 from scheduled.core.records import CHAIN, AttemptRow, RunRow
-from scheduled.errors import UnknownError
+from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.queries.jobs import job
 from scheduled.state.ledger import Ledger
@@ -14,16 +14,20 @@ from scheduled.state.open import read_only
 
 
 def job_or_run(instance: Instance, name: str) -> dict[str, Any]:
-    """Return the document of `job` or, if there is no such job, of `one_run`. Raise the error of `job` if there is neither."""
+    """Return the document of `job` or, if there is no such job, of `one_run`. Raise the error of `job` if there is neither.
+
+    A run is also shown if the configuration cannot be read: `instance.config_error` is then the reason.
+    """
     from scheduled.queries.history import one_run
 
     try:
         return job(instance, name)
-    except UnknownError:
+    except ConfigError:
         with read_only(instance.paths) as ledger:
             known = ledger.run(name) is not None
         if not known:
             raise
+        instance.without_config = True
         return one_run(instance, name)
 
 

@@ -54,7 +54,12 @@ def steps(
     only: str | None = None,
     without: Container[JobKey] = (),
 ) -> Iterator[Step]:
-    """Yield what the ticks in [begin, end) do, in order of time; with *only*, with that job. Leave out *without*."""
+    """Yield what the ticks in [begin, end) do, in order of time; with *only*, with that job. Leave out *without*.
+
+    They do nothing as long as the configuration cannot be read.
+    """
+    if view.config.unreadable:
+        return iter(())
     chosen = {only: view.job(only)} if only is not None else view.config.jobs
     ticks = ticks_of(view, begin, outages)
     states = _states_at(view, begin, end)

@@ -268,3 +268,15 @@ def test_no_secret_is_shown_while_the_configuration_that_names_it_cannot_be_read
 
     assert [("hunter2" in text, "Expected" in text) for text in seen[:2]] == [(False, True)] * 2
     assert "hunter2" not in seen[2] + browser.get(f"/runs/{run['run_id']}").text
+
+
+def test_the_page_of_a_job_begins_with_its_last_outcome(world, connect):
+    world.configure('timezone = "UTC"\n[jobs.job]\nevery = "1h"\ncommand = "exit 3"\n')
+    browser = connect("browser")
+    before = browser.get("/jobs/job").text
+    world.run("run", "job")
+
+    now = browser.get("/jobs/job").text.partition('id="now"')[2]
+
+    assert "It has not run yet." in before
+    assert now.index("Its last run failed") < now.index(world.json("explain", "job")["sentence"][:12])

@@ -1,12 +1,16 @@
 """The tools named after functions of `service`: explanations, forecasts, history, events, pauses."""
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, TypeVar
 
 from scheduled import service
+from scheduled.instance import Instance
 from scheduled.interfaces.mcp import schema
+from scheduled.interfaces.mcp.with_error import with_error
 from scheduled.interfaces.permissions import Permission, Permissions
 
 WAIT = 30.0
+Found = TypeVar("Found")
 
 
 class OwnTools:
@@ -20,6 +24,15 @@ class OwnTools:
 
     def __init__(self, permissions: Permissions) -> None:
         self._permissions = permissions
+
+    def _from_ledger(self, read: Callable[[Instance], Found]) -> Found:
+        """Return the answer of *read*; from the ledger, with the error, if the configuration cannot be read."""
+        instance = self._permissions.instance
+        instance.without_config = True
+        found = read(instance)
+        if instance.config_error:
+            found = with_error(found, instance.config_error)
+        return found
 
     def explain(self, job: schema.Job, at: schema.Instant = None) -> schema.Document:
         """Explain why a job ran, did not run, or will run; with `at`, explain its slot at or before that instant."""
@@ -51,21 +64,21 @@ class OwnTools:
         limit: schema.Limit = 20,
     ) -> schema.Documents:
         """List the newest runs, newest first."""
-        return service.history(self._permissions.instance, job, since, status, limit)
+        return self._from_ledger(lambda instance: service.history(instance, job, since, status, limit))
 
     def show_run(self, run_id: schema.Run) -> schema.Document:
         """Show a run: its result, its attempts and, for the run of a chain, its steps."""
-        return service.one_run(self._permissions.instance, run_id)
+        return self._from_ledger(lambda instance: service.one_run(instance, run_id))
 
     def logs(
         self, name: schema.Job, lines: schema.Lines = None, attempt: schema.Attempt = None
     ) -> schema.Document:
         """Return the output of a run, given its run_id, or of the newest run of a job, given its name."""
-        return service.logs(self._permissions.instance, name, lines, attempt)
+        return self._from_ledger(lambda instance: service.logs(instance, name, lines, attempt))
 
     def incidents(self) -> schema.Documents:
         """List the current incidents."""
-        return service.incidents(self._permissions.instance)
+        return self._from_ledger(service.incidents)
 
     def dry_run(self) -> schema.Documents:
         """Preview what a tick would start now, in order and with the reasons."""

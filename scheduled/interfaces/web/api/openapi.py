@@ -8,10 +8,16 @@ import msgspec
 
 import scheduled
 from scheduled.interfaces.web.api import schemas
-from scheduled.interfaces.web.api.operations import OPERATIONS, Operation
+from scheduled.interfaces.web.api.operations import CONFIG_ERROR, OPERATIONS, Operation
 from scheduled.interfaces.web.responses import PROBLEM
 
 REFERENCE = "#/components/schemas/{name}"
+
+
+UNREADABLE: dict[str, Any] = {
+    "description": "Why the configuration cannot be read; the answer is then from the ledger",
+    "schema": {"type": "string"},
+}
 
 
 @lru_cache
@@ -56,6 +62,7 @@ def _operation(operation: Operation, path: str) -> dict[str, Any]:
             str(operation.status): {
                 "description": "Success",
                 "content": {"application/json": {"schema": _schema(operation.answer)}},
+                **({"headers": {CONFIG_ERROR: UNREADABLE}} if operation.from_ledger else {}),
             },
             "default": {
                 "description": "Error: the request was refused or failed",

@@ -13,6 +13,7 @@ from scheduled.interfaces.web.request import permissions
 
 # Every operation has both prefixes: existing clients use one or the other.
 PREFIXES = ("/api/daemon", "/api")
+CONFIG_ERROR = "Scheduled-Config-Error"  # the header of an answer from the ledger; many answers are lists
 
 
 class Arguments(msgspec.Struct, frozen=True):
@@ -24,7 +25,10 @@ class Arguments(msgspec.Struct, frozen=True):
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """An operation: its method and path, the function to call, and the types of query, body and answer."""
+    """An operation: its method and path, the function to call, and the types of query, body and answer.
+
+    With *from_ledger* it answers from the ledger if the configuration cannot be read.
+    """
 
     method: str
     path: str
@@ -35,6 +39,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     body: type[msgspec.Struct] | None = None
     status: int = 200
     prefixes: tuple[str, ...] = PREFIXES
+    from_ledger: bool = False
 
 
 def _override(instance: Instance, arguments: Arguments) -> Any:
@@ -122,6 +127,7 @@ JOBS = Operation(
 RUNS = Operation(
     method="GET",
     path="/runs",
+    from_ledger=True,
     summary="List the newest runs, newest first",
     call=_runs,
     query=schemas.RunsQuery,
@@ -223,6 +229,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="GET",
         path="/jobs/{job}/logs",
+        from_ledger=True,
         summary="Show the output of a job's newest run",
         call=_logs,
         query=schemas.LogsQuery,
@@ -258,6 +265,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="GET",
         path="/runs/{run}",
+        from_ledger=True,
         summary="Show a run: its result, its attempts and, for the run of a chain, its steps",
         call=lambda instance, arguments: service.one_run(instance, arguments.name),
         answer=schemas.RunAnswer,
@@ -265,6 +273,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="GET",
         path="/runs/{run}/logs",
+        from_ledger=True,
         summary="Show the output of a run",
         call=_logs,
         query=schemas.LogsQuery,
@@ -305,6 +314,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="GET",
         path="/incidents",
+        from_ledger=True,
         summary="List the current incidents and since when they exist",
         call=lambda instance, _: service.incidents(instance),
         answer=list[schemas.Incident],
@@ -312,6 +322,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="GET",
         path="/notices",
+        from_ledger=True,
         summary="List the notices that are not delivered yet",
         call=lambda instance, _: service.notices(instance),
         answer=list[schemas.Notice],

@@ -11,7 +11,13 @@ from starlette.routing import Route
 
 from scheduled.interfaces.threads import in_thread
 from scheduled.interfaces.web.api import openapi
-from scheduled.interfaces.web.api.operations import OPERATIONS, PREFIXES, Arguments, Operation
+from scheduled.interfaces.web.api.operations import (
+    CONFIG_ERROR,
+    OPERATIONS,
+    PREFIXES,
+    Arguments,
+    Operation,
+)
 from scheduled.interfaces.web.request import instance_of
 from scheduled.interfaces.web.responses import Json, RefusedError
 
@@ -40,6 +46,7 @@ def _endpoint(operations: dict[str, Operation]) -> Endpoint:
             _query(request, operation),
             await _body(request, operation),
         )
+        instance_of(request).without_config = operation.from_ledger
         document = await in_thread(lambda: operation.call(instance_of(request), arguments))
         return Json(document, status_code=operation.status, headers=_headers(request, operation, document))
 
@@ -77,8 +84,13 @@ def _is_required(body: type[msgspec.Struct]) -> bool:
 
 
 def _headers(request: Request, operation: Operation, document: Any) -> dict[str, str]:
-    """Return the path of the job that was added, or of the run that was started, as `Location`."""
+    """Return the path of the job that was added, or of the run that was started, as `Location`.
+
+    An answer from the ledger has the error of the configuration instead.
+    """
     path = str(request.scope["path"])
+    if error := instance_of(request).config_error:
+        return {CONFIG_ERROR: " ".join(error.encode("ascii", "backslashreplace").decode().split())}
     if operation.status == CREATED:
         return {"Location": f"{path}/{quote(document['job'], safe='')}"}
     if operation.status == ACCEPTED and document["run_id"] is not None:

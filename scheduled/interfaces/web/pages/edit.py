@@ -28,15 +28,32 @@ def routes() -> Iterator[Route]:
 
 def new(request: Request) -> Response:
     """Show an empty form for a new job."""
+    if _is_unreadable(request):
+        return page(request, "no_form.html", title="New job")
     what = "command" if permissions(instance_of(request)).may_write_commands else "chain"
     return _form(request, forms.blank() | {"what": what})
 
 
 def edit(request: Request) -> Response:
-    """Show the form of an existing job."""
+    """Show the form of an existing job, with the errors in its definition on top."""
     name = request.path_params["job"]
+    if _is_unreadable(request):
+        return page(request, "no_form.html", title=f"Edit {name}")
     table = service.written(instance_of(request), name)
     return _form(request, forms.fields(name, table), table=table)
+
+
+def _is_unreadable(request: Request) -> bool:
+    """Return whether the configuration cannot be read; the page then shows the error."""
+    instance = instance_of(request)
+    service.now(instance)  # sets `config_error`
+    return bool(instance.config_error)
+
+
+def _problem(instance: Instance, name: str) -> str | None:
+    """Return the errors in the definition of the job *name*; None if it has none."""
+    found = service.check(instance)["problems"]
+    return "; ".join(problem for problem in found if f": jobs.{name}: " in problem) or None
 
 
 def preview(request: Request) -> Response:
@@ -77,13 +94,13 @@ def _add(request: Request, filled: forms.Fields, sent: Mapping[str, str]) -> Res
 async def change(request: Request) -> Response:
     """Change the job, or show the form again with the error."""
     sent = await form(request)
-    return await run_in_threadpool(_change, request, forms.read(sent), sent)
+    return await run_in_threadpool(_change, request, sent)
 
 
-def _change(request: Request, filled: forms.Fields, sent: Mapping[str, str]) -> Response:
+def _change(request: Request, sent: Mapping[str, str]) -> Response:
     name, instance = request.path_params["job"], instance_of(request)
     table = service.written(instance, name)
-    filled["name"] = name
+    filled = forms.read(sent, forms.fields(name, table)) | {"name": name}
     # Browsers do not send disabled inputs: the action is missing if the form did not allow to change it.
     if "what" not in sent:
         filled |= forms.work(table)
@@ -118,6 +135,7 @@ def _form(
     read_only = table is not None and _is_read_only(instance, table)
     if table is not None and read_only:
         filled = filled | forms.work(table)
+    problem = _problem(instance, filled["name"]) if table is not None else None
     return page(
         request,
         "form.html",
@@ -130,6 +148,6 @@ def _form(
         when=(forms.when_choices(), forms.when_hint()),
         what=(forms.what_choices(), forms.what_hint()),
         preview=_preview(instance, filled),
-        error=str(error) if error else None,
+        error=str(error) if error else problem,
         handlers=service.handler_names(),
     )

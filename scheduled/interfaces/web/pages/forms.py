@@ -1,6 +1,6 @@
 """Convert a job's table to the text fields of a form, and a submitted form to changes of the table."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from scheduled.actions.registry import KINDS as ACTIONS
@@ -60,10 +60,30 @@ def executed() -> list[str]:
     return [name for name, kind in ACTIONS.items() if kind.KEYS[name].executed]
 
 
-def read(form: Mapping[str, Any]) -> Fields:
-    """Return the text of every field of a submitted form; a value that is not text (a file) counts as empty."""
-    given = {name: form.get(name, "") for name in FIELDS}
-    return {name: value.strip() if isinstance(value, str) else "" for name, value in given.items()}
+def read(form: Mapping[str, Any], shown: Fields | None = None) -> Fields:
+    """Return the text of every field of a submitted form, with line feeds at line ends.
+
+    A field that was not sent has the text that was *shown*, or is empty. A value that is not text (a file) counts as
+    not sent.
+    """
+    before = fields("", {}) if shown is None else shown
+    filled = {name: _text_of(form.get(name), before[name]) for name in FIELDS}
+    return filled | {"name": filled["name"].strip()}
+
+
+def _text_of(sent: Any, shown: str) -> str:
+    return _with_line_feeds(sent if isinstance(sent, str) else shown)
+
+
+def _with_line_feeds(text: str) -> str:
+    """Return *text* with the line ends that a browser shows; it sends CR and LF for each of them."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _tidy(text: str) -> str:
+    """Return a text that the user wrote: one line without blanks around it, several lines as they are."""
+    line = text.strip()
+    return text if "\n" in line else line
 
 
 def blank() -> Fields:
@@ -72,17 +92,35 @@ def blank() -> Fields:
 
 
 def fields(name: str, table: Table) -> Fields:
-    """Return a job's table as the text of the fields."""
+    """Return a job's table as the text of the fields; a value of a wrong type is shown as it would be printed."""
     when = next((key for key in when_keys() if key in table), MANUAL)
-    retry = table.get("retry", {})
-    return {
+    found = {
         "name": name,
         "when": when,
         "schedule": str(table.get(when, "")),
         **work(table),
         **{key: str(table.get(key, "")) for key in PLAIN},
-        "after": ", ".join(table.get("after", ())),
-        "not_between": "-".join(table.get("not_between", ())),
+        "after": _shown(table.get("after", ()), ", ".join),
+        "not_between": _shown(table.get("not_between", ()), "-".join),
+        **_shown_retry(table.get("retry", {})),
+    }
+    return {key: _with_line_feeds(text) for key, text in found.items()}
+
+
+def _shown(value: Any, to_text: Callable[[Any], str]) -> str:
+    """Return *value* as `to_text` writes it; any other text if the configuration has a wrong type there."""
+    if isinstance(value, str):
+        return value
+    try:
+        return to_text(value)
+    except (TypeError, AttributeError):
+        return str(value)
+
+
+def _shown_retry(value: Any) -> Fields:
+    """Return the fields of `retry`; false, which means no retry, is one attempt."""
+    retry = value if isinstance(value, Mapping) else {"max_attempts": 1 if value is False else value}
+    return {
         "max_attempts": str(retry.get("max_attempts", "")),
         "retry_delay": str(retry.get("delay", "")),
     }
@@ -91,26 +129,30 @@ def fields(name: str, table: Table) -> Fields:
 def work(table: Table) -> Fields:
     """Return the action in a job's table as the text of its fields."""
     what = next((key for key in ACTIONS if key in table), "")
-    return {"what": what, "work": ACTIONS[what].to_text(table[what]) if what else ""}
+    return {"what": what, "work": _shown(table[what], ACTIONS[what].to_text) if what else ""}
 
 
 def schedule(filled: Fields) -> dict[str, Any]:
     """Return the keys of a job's table for the schedule and the time zone in the form."""
-    found = {filled["when"]: filled["schedule"]} if filled["when"] in when_keys() else {}
-    return found | ({"timezone": filled["timezone"]} if filled["timezone"] else {})
+    found = _when(filled)
+    return found | ({"timezone": zone} if (zone := _tidy(filled["timezone"])) else {})
+
+
+def _when(filled: Fields) -> dict[str, Any]:
+    return {filled["when"]: _tidy(filled["schedule"])} if filled["when"] in when_keys() else {}
 
 
 def changes(table: Table, filled: Fields) -> dict[str, Any]:
     """Return the keys of a job's table that a submitted form changes, with their new values; None removes a key.
 
-    Raise ConfigError if a field cannot be parsed.
+    A field changes nothing if it was sent as it was shown. Raise ConfigError if a field cannot be parsed.
     """
     shown = fields(filled["name"], table)
     differs = {name for name in FIELDS if filled[name] != shown[name]}
-    found: dict[str, Any] = {key: filled[key] or None for key in PLAIN if key in differs}
+    found: dict[str, Any] = {key: _tidy(filled[key]) or None for key in PLAIN if key in differs}
     if differs & {"when", "schedule"}:
         found |= dict.fromkeys((key for key in when_keys() if key in table), None)
-        found |= {filled["when"]: filled["schedule"]} if filled["when"] in when_keys() else {}
+        found |= _when(filled)
     if differs & {"what", "work"}:
         found |= dict.fromkeys((key for key in ACTIONS if key in table), None)
         found |= {filled["what"]: _work(filled, table)} if filled["what"] in ACTIONS else {}
@@ -119,7 +161,7 @@ def changes(table: Table, filled: Fields) -> dict[str, Any]:
     if "not_between" in differs:
         found["not_between"] = _names(filled["not_between"], "-") or None
     if differs & {"max_attempts", "retry_delay"}:
-        found["retry"] = _retry(filled, table.get("retry", {})) or None
+        found["retry"] = _retry(filled, table.get("retry")) or None
     return found
 
 
@@ -128,13 +170,14 @@ def _names(text: str, sign: str) -> list[str]:
 
 
 def _work(filled: Fields, table: Table) -> Any:
-    return ACTIONS[filled["what"]].from_text(filled["work"], table.get(filled["what"]))
+    return ACTIONS[filled["what"]].from_text(_tidy(filled["work"]), table.get(filled["what"]))
 
 
-def _retry(filled: Fields, retry: Table) -> dict[str, Any]:
-    written, delay = filled["max_attempts"], filled["retry_delay"]
+def _retry(filled: Fields, before: Any) -> dict[str, Any]:
+    written, delay = _tidy(filled["max_attempts"]), _tidy(filled["retry_delay"])
     attempts = number(written)
     if written and attempts is None:
         raise ConfigError(f"retry.max_attempts: must be a number, got {written[:40]!r}")
+    retry = before if isinstance(before, Mapping) else {}
     given = {"max_attempts": attempts, "delay": delay or None}
     return {key: value for key, value in {**retry, **given}.items() if value is not None}

@@ -77,7 +77,7 @@ def of_job(instance: Instance, name: str) -> dict[str, Any]:
     return {
         "job": found,
         "names": names_of(instance),
-        "explained": {"sentence": NOTHING_RUNS} if instance.config_error else service.explain(instance, name),
+        "explained": _explained(instance, name),
         "recent_results": svg.history_bars(service.recent_statuses(instance, name)[name]),
         "runs": history,
         "durations": svg.durations(history),
@@ -85,6 +85,12 @@ def of_job(instance: Instance, name: str) -> dict[str, Any]:
         "upcoming": service.upcoming(instance, name, 10),
         "can_skip": not instance.config_error and _can_skip(instance, name),
     }
+
+
+def _explained(instance: Instance, name: str) -> dict[str, Any]:
+    """Return the explanation of the job; its last outcome is known also if the configuration cannot be read."""
+    found = service.explain(instance, name)
+    return {**found, "sentence": NOTHING_RUNS} if instance.config_error else found
 
 
 def _can_skip(instance: Instance, name: str) -> bool:

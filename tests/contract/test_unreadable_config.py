@@ -1,0 +1,173 @@
+"""With a configuration that cannot be read, runs are stopped and the ledger is readable, at each interface."""
+
+import pytest
+
+LONG = 'timezone = "UTC"\n[jobs.long]\ncommand = "echo begun; sleep 60"\n[jobs.chain]\nchain = ["long"]\n'
+
+
+@pytest.fixture
+def torn(world, until):
+    """Return a function that starts a job, waits until it runs, and damages the configuration."""
+
+    def start(job="long"):
+        world.configure(LONG)
+        runner = world.start("run", job)
+        until(lambda: [run for run in world.json("history", "long") if run["status"] == "running"])
+        run = world.json("history", job)[0]
+        world.configure(LONG + "[torn\n")
+        return runner, run["run_id"]
+
+    return start
+
+
+def status_of(world, run_id):
+    return world.sql(f"SELECT status, reason FROM runs WHERE run_id = '{run_id}'")[0]
+
+
+@pytest.mark.parametrize("job", ["long", "chain"])
+def test_the_command_stops_a_run(world, torn, job):
+    runner, run_id = torn(job)
+
+    done = world.run("stop", run_id)
+    runner.wait(timeout=30)
+
+    assert done.returncode == 0 and f"{world.config}: Expected" in done.stderr
+    assert status_of(world, run_id) == ("skipped", "stopped")
+
+
+def test_a_run_that_waits_for_its_next_attempt_is_stopped(world):
+    text = 'timezone = "UTC"\n[jobs.job]\ncommand = "false"\nevery = "1h"\nretry = { max_attempts = 2, delay = "1h" }\n'
+    world.configure(text)
+    world.run("run", at="-90m")
+    world.run("run")
+    [run] = world.json("history", "--status", "waiting_retry")
+    world.configure(text + "[torn\n")
+
+    done = world.run("stop", run["run_id"])
+    world.configure(text)
+
+    assert done.returncode == 0
+    assert status_of(world, run["run_id"]) == ("skipped", "stopped")
+    assert world.json("audit")["ok"]
+
+
+def test_rest_stops_a_run(world, torn, connect):
+    runner, run_id = torn()
+
+    answer = connect().post(f"/api/runs/{run_id}/stop")
+    runner.wait(timeout=30)
+
+    assert (answer.status_code, answer.json()["run_id"]) == (200, run_id)
+    assert status_of(world, run_id) == ("skipped", "stopped")
+
+
+@pytest.mark.parametrize("page", ["run", "job"])
+def test_the_button_of_a_page_stops_a_run(world, torn, connect, page):
+    runner, run_id = torn()
+    browser, button = connect("browser"), f"/runs/{run_id}/stop"
+
+    shown = browser.get(f"/runs/{run_id}" if page == "run" else "/jobs/long").text
+    answer = browser.post(button)
+    runner.wait(timeout=30)
+
+    assert f'action="{button}"' in shown and answer.status_code == 303
+    assert status_of(world, run_id) == ("skipped", "stopped")
+    assert browser.get(f"/runs/{run_id}").status_code == 200
+
+
+# Reading
+
+
+@pytest.fixture
+def failed(world):
+    """A world with a job that has failed once and a configuration that was damaged afterwards."""
+    text = 'timezone = "UTC"\n[jobs.job]\nevery = "1h"\ncommand = "echo found; exit 3"\n'
+    world.configure(text)
+    world.run("run", at="-90m")
+    world.run("run")
+    [run, *_] = world.json("history")
+    world.configure(text + "[torn\n")
+    return run["run_id"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [("history", "job"), ("history job", "failed"), ("logs job", "found"), ("logs RUN", "found"), ("show RUN", "failed"), ("incidents", "job")],
+)  # fmt: skip
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_command_that_reads_the_ledger_answers_with_the_error(world, failed, arguments, shown, form):
+    done = world.run(*arguments.replace("RUN", failed).split(), *form)
+
+    assert (done.returncode, shown in done.stdout) == (2, True)
+    assert done.stderr.count(f"{world.config}: Expected") == 1
+    assert "ledger" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", ["show job", "next", "explain job", "forecast --from 2030-01-01 --to 2030-01-02"])  # fmt: skip
+def test_a_command_about_the_future_refuses(world, failed, arguments):
+    assert failed
+
+    done = world.run(*arguments.split())
+
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+@pytest.mark.usefixtures("failed")
+def test_pages_predict_nothing_and_show_the_last_outcome(connect):
+    browser = connect("browser")
+    home, page = browser.get("/").text, browser.get("/jobs/job").text
+
+    assert home.count("<time") == 1  # the last run
+    assert "Its last run for its slot of" in page and "failed" in page
+    assert "Nothing runs until the configuration can be read." in page
+    next_slots = page.partition('id="next-title"')[2].partition("</section>")[0]
+    assert "None." in next_slots and "<time" not in next_slots
+
+
+# REST and MCP
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [("runs", "failed"), ("runs?job_id=job", "failed"), ("runs/RUN", "failed"), ("runs/RUN/logs", "found"), ("jobs/job/logs", "found"), ("incidents", "job"), ("notices", "[]")],
+)  # fmt: skip
+def test_rest_answers_from_the_ledger_with_the_error(world, failed, connect, path, shown):
+    answer = connect().get(f"/api/{path.replace('RUN', failed)}")
+
+    assert (answer.status_code, shown in answer.text) == (200, True)
+    assert f"{world.config}: Expected" in answer.headers["Scheduled-Config-Error"]
+
+
+@pytest.mark.usefixtures("failed")
+@pytest.mark.parametrize("path", ["jobs", "jobs/job", "next", "status", "jobs/job/explain"])
+def test_rest_refuses_what_needs_the_configuration(connect, path):
+    answer = connect().get(f"/api/{path}")
+
+    assert answer.status_code == 422 and "Expected" in answer.json()["detail"]
+
+
+def test_check_lists_the_error(world, failed, connect):
+    assert failed
+
+    answer, done = connect().get("/api/check").json(), world.run("check", "--json")
+
+    assert (answer["ok"], len(answer["problems"]), done.returncode) == (False, 1, 2)
+    assert answer["problems"][0].startswith(f"{world.config}: Expected")
+
+
+def test_agents_read_the_ledger_with_the_error(world, failed):
+    mcp = pytest.importorskip("tests.fixtures.interfaces.mcp_interface")
+    with mcp.McpInterface(world) as agent:
+        seen = {
+            "history": agent.call("history"),
+            "show_run": agent.call("show_run", run_id=failed),
+            "logs": agent.call("logs", name="job"),
+            "incidents": agent.call("incidents"),
+        }
+        refused, _ = agent.call("explain", job="job")
+        wrong, checked = agent.call("check")
+
+    assert all(not is_error and "Expected" in answer["config_error"] for is_error, answer in seen.values())
+    assert seen["history"][1]["result"][0]["run_id"] == failed
+    assert (seen["show_run"][1]["run_id"], seen["logs"][1]["output"]) == (failed, "found\n")
+    assert (refused, wrong, checked["ok"]) == (True, False, False)
