@@ -23,8 +23,9 @@ def test_the_zone_of_the_block_is_the_last_one_above_it(crontab, expected):
     assert zone_of_crontab(crontab) == expected
 
 
-def warned(crontab=BLOCK, system="Europe/Berlin", TZ="", **zones):
-    return list(zone_warnings(crontab, Zones(system=system, **zones), {"TZ": TZ}))
+def warned(crontab=BLOCK, system="Europe/Berlin", **values):
+    shell = {"TZ": values.pop("TZ", "")}
+    return list(zone_warnings(crontab, Zones(system=system, **values), shell))
 
 
 @pytest.mark.parametrize(
