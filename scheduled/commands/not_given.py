@@ -19,7 +19,8 @@ def may_explain(job: Job | None, runtime: Runtime, status: str, reason: str | No
     """
     if job is None or status in NO_MATTER_OF_VARIABLES or reason == DEFERRED:
         return False
-    return not (reason or "").startswith(f"cannot start: {directory_of(job, runtime.environment)}: ")
+    directory = directory_of(job, runtime.environment)
+    return not (reason or "").startswith(f"cannot start: {directory}: ")
 
 
 def remark(runtime: Runtime, names: Iterable[str], command: str) -> None:

@@ -232,4 +232,4 @@ def _may_lack(runtime: Runtime, event: Event) -> bool:
     from scheduled.commands import not_given
 
     job, found = runtime.config.jobs.get(str(event.payload["job"])), event.payload
-    return not_given.may_explain(job, runtime, str(found["status"]), found.get("reason"))
+    return not_given.may_explain(job, runtime, str(found["status"]), str(found.get("reason") or ""))
