@@ -54,7 +54,7 @@ A job failed and has no attempts left, a check found a problem, or something cou
 Wrong usage or configuration.
 .TP
 .B 75
-Another process holds the lock or the run that the command needs; run the command again later.
+What was requested is not done yet: another process holds the lock or the run that the command needs, a chain waits for one of its steps, or the job has deferred itself.
 .SH ENVIRONMENT
 .TP
 .BR SCHEDULED_CONFIG ", " SCHEDULED_STATE

@@ -1,10 +1,14 @@
 """Messages about lines of the user's crontab, by their number in the user's own file. Pure: no file or process."""
 
 import re
+from typing import NamedTuple
+
+from scheduled.printable import printable
 
 # Vixie's cron and its descendants print the name of the file, how many newlines they read, and the reason.
 _BAD_LINE = re.compile(rb'"[^"\n]*":(\d+): ([^\n]+)')
 _SETTING = re.compile(rb"""[ \t]*("[^"]*"|'[^']*'|[^\s"'=#]+)[ \t]*=""")
+_EMPTY = re.compile(rb"[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*")
 _ENTRY_WORDS = 6  # five fields and a command
 _LONGEST_SHOWN = 50
 TO_NEWLINES = r"`CRONTAB_NOHEADER=N crontab -l | sed 's/\\r$//' | crontab -`"
@@ -21,8 +25,17 @@ def refusal(reason: bytes, written: bytes, own: bytes) -> str | None:
         index = _bad_index(lines, int(match[1]), match[2])
         if (number := _own_number(lines, own.split(b"\n"), index)) is None:
             return None
-        bad.append(f"{_named(number, lines[index])}: {match[2].decode(errors='replace')}")
-    return "; ".join([*bad, _remedy(own)]) if bad else None
+        bad.append(_Bad(number, lines[index], match[2].decode(errors="replace")))
+    return "; ".join([*map(str, bad), _remedy(bad, own)]) if bad else None
+
+
+class _Bad(NamedTuple):
+    number: int
+    line: bytes
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{_named(self.number, self.line)}: {self.reason}"
 
 
 def _bad_index(lines: list[bytes], newlines: int, reason: bytes) -> int:
@@ -52,19 +65,27 @@ def _own_number(lines: list[bytes], own: list[bytes], index: int) -> int | None:
 
 
 def _named(number: int, line: bytes) -> str:
-    if line == b"\r":
+    if _is_empty_with_cr(line):
         return f"line {number} of your crontab (only a carriage return)"
-    text = line.decode(errors="replace").replace("\r", r"\r")
+    text = printable(line.decode(errors="replace").replace("\r", r"\r"))
     shown = text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
     return f"line {number} of your crontab ({shown})"
 
 
-def _remedy(own: bytes) -> str:
-    if numbers := [n for n, line in enumerate(own.split(b"\n"), start=1) if line == b"\r"]:
+def _is_empty_with_cr(line: bytes) -> bool:
+    return line.endswith(b"\r") and not line.strip()
+
+
+def _remedy(bad: list[_Bad], own: bytes) -> str:
+    if any(_is_empty_with_cr(one.line) for one in bad):
+        numbers = [n for n, line in enumerate(own.split(b"\n"), start=1) if _is_empty_with_cr(line)]
         return (
             f"nothing was changed. `crontab` refuses empty lines with CR line ends ({numbered(numbers)}); "
             f"{TO_NEWLINES} gives all lines the line ends that cron needs"
         )
+    if empty := next(filter(None, (_EMPTY.fullmatch(one.line) for one in bad)), None):
+        name = empty[1].decode(errors="replace")
+        return f'nothing was changed. For cron, write an empty value as `{name}=""`, with `crontab -e`'
     return "nothing was changed. Correct it with `crontab -e`"
 
 

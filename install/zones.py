@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping
 
+import msgspec
+
 from scheduled.clock import zone_exists
 from scheduled.install.block import BEGIN
 from scheduled.schedules.same_zone import same_zone
@@ -18,19 +20,32 @@ def zone_of_crontab(crontab: bytes) -> str | None:
     return _known(found[-1].decode(errors="replace")) if found else None
 
 
-def zone_warnings(
-    crontab: bytes | None, system: str, kept: str | None, environment: Mapping[str, str]
-) -> Iterator[str]:
+class Zones(msgspec.Struct, frozen=True, kw_only=True):
+    """The zones that decide in which one the ticks are: the *system*'s, and those below if they are known.
+
+    *pam* is the TZ that PAM gives to the jobs of cron, *kept* the zone in the ledger; *ticked*: a regular tick kept it.
+    """
+
+    system: str
+    pam: str = ""
+    kept: str | None = None
+    ticked: bool = False
+
+
+def zone_warnings(crontab: bytes | None, zones: Zones, environment: Mapping[str, str]) -> Iterator[str]:
     """Yield a warning for each zone that differs from that of the ticks, in which schedules without `timezone` are.
 
-    *crontab* is None if it is unknown, *system* the zone of the system, *kept* that of the ticks so far. *environment* is
-    that of the user's shell.
+    *crontab* is None if it is unknown. *environment* is that of the user's shell.
     """
     variable = zone_of_crontab(crontab) if crontab is not None else None
-    ticks = variable or (system if crontab is not None else kept)
+    outside = _known(zones.pam) or zones.system
+    ticks = variable or (zones.kept if zones.ticked or crontab is None else None)
+    if ticks is None and crontab is not None:
+        ticks = outside
     shell = _known(environment.get("TZ", ""))
-    if variable is not None and not same_zone(variable, system):
-        yield _message(f"the crontab sets TZ={variable}, and the system is in {system}", variable)
+    if variable is not None and not same_zone(variable, outside):
+        where = f"PAM gives TZ={outside} to cron" if _known(zones.pam) else f"the system is in {outside}"
+        yield _message(f"the crontab sets TZ={variable}, and {where}", variable)
     if ticks is not None and shell is not None and not same_zone(shell, ticks):
         yield _message(f"this shell has TZ={shell}, and ticks are in {ticks}", ticks)
 

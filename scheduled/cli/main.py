@@ -59,7 +59,7 @@ def cli() -> None:
     """Run cron jobs and catch up on missed runs. cron starts the program; it does not stay resident.
 
     Exit codes: 0 success; 1 a job failed for good, a check found a problem, or something could not be recorded;
-    2 the usage or the configuration is not valid; 75 another process holds the lock or the run, retry later.
+    2 the usage or the configuration is not valid; 75 it is not done yet: another process, or the job itself, defers it.
     """
 
 

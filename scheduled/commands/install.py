@@ -10,10 +10,10 @@ from scheduled.config.check import needed_cadence
 from scheduled.config.files import load_config
 from scheduled.engine import heartbeat
 from scheduled.errors import ScheduledError
-from scheduled.install import crontab, starter
+from scheduled.install import crontab, pam_environment, starter
 from scheduled.install import dbus as service_files
 from scheduled.install.extras import need
-from scheduled.install.zones import zone_warnings
+from scheduled.install.zones import Zones, zone_warnings
 from scheduled.instance import Instance
 from scheduled.notify.session_bus import reload_services
 from scheduled.paths import Paths
@@ -69,7 +69,8 @@ def _warnings(instance: Instance, written: bytes) -> list[str]:
     """Return warnings about the zones of the ticks that the crontab *written* starts."""
     if not instance.config_file.exists() or not load_config(instance.config_file).of_host:
         return []
-    return list(zone_warnings(written, clock.system_zone(), None, os.environ))
+    zones = Zones(system=clock.system_zone(), pam=pam_environment.variables().get("TZ", ""))
+    return list(zone_warnings(written, zones, os.environ))
 
 
 def uninstall(instance: Instance, *, dry_run: bool = False) -> dict[str, Any]:

@@ -3,10 +3,24 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from scheduled.core.jobs import Job
+from scheduled.core.judgement import DEFERRED
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import ScheduledError
-from scheduled.execution.prepare import environment_of
+from scheduled.execution.prepare import directory_of, environment_of
 from scheduled.install.environment import of_caller, unreadable_crontab
+
+NO_MATTER_OF_VARIABLES = ("deferred", "timed_out", "interrupted")
+
+
+def may_explain(job: Job | None, runtime: Runtime, status: str, reason: str | None) -> bool:
+    """Return whether missing variables may be why an attempt of *job* ended with *status* for *reason*.
+
+    They are not if the job deferred itself, had too little time, or has a directory that does not exist.
+    """
+    if job is None or status in NO_MATTER_OF_VARIABLES or reason == DEFERRED:
+        return False
+    directory = directory_of(job, runtime.environment)
+    return not (reason or "").startswith(f"cannot start: {directory}: ")
 
 
 def remark(runtime: Runtime, names: Iterable[str], command: str) -> None:

@@ -221,6 +221,15 @@ def _explain_failures(runtime: Runtime, done: Result, requested: Sequence[str]) 
     if events:
         from scheduled.commands import not_given  # only if a job failed
 
-        names = list(dict.fromkeys(str(event.payload["job"]) for event in events))
+        names = list(
+            dict.fromkeys(str(event.payload["job"]) for event in events if _may_lack(runtime, event))
+        )
         words = " ".join(requested or names)
         not_given.remark(runtime, names, f"scheduled run --inherit-env {words}")
+
+
+def _may_lack(runtime: Runtime, event: Event) -> bool:
+    from scheduled.commands import not_given
+
+    job, found = runtime.config.jobs.get(str(event.payload["job"])), event.payload
+    return not_given.may_explain(job, runtime, str(found["status"]), str(found.get("reason") or ""))

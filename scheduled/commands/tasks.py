@@ -14,7 +14,7 @@ from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.instance import Instance
 from scheduled.schedules.instants import read
 from scheduled.schedules.kinds.reading import choosing_keys
-from scheduled.state.ledger import StartRequests
+from scheduled.state.ledger import History, StartRequests
 
 RETRIES = 3  # of a task that sets neither `retry` nor `max_retries`
 MANUAL, IMMEDIATE = "manual", "immediate"  # in place of an instant
@@ -24,8 +24,8 @@ ADDED = "task_added"  # the event that starts an immediate task
 def add_task(instance: Instance, name: str, definition: Mapping[str, Any]) -> dict[str, Any]:
     """Add a job that the next tick runs once, unless *definition* defines when or after what it runs.
 
-    A task with an instant `at` in the past runs at the next tick too; one with `at = "manual"` only by hand. It has three
-    retries unless *definition* sets `retry` or `max_retries`. Return the document of `add` and `immediate`, whether the
+    A task with an instant `at` in the past runs at the next tick too; one with `at = "manual"`, or one that would run at
+    once and is not enabled, only by hand. It has three retries unless *definition* sets `retry` or `max_retries`. Return the document of `add` and `immediate`, whether the
     next tick runs it. Raise ConfigError as `add` does.
     """
     given = aliases.together({"name": name}, definition)
@@ -33,9 +33,10 @@ def add_task(instance: Instance, name: str, definition: Mapping[str, Any]) -> di
     runtime, at = open_runtime(instance), table.get("at")
     manual = MANUAL in (at, given.get("job_type"))
     past = not manual and _is_past(at, str(table.get("timezone") or runtime.zone))
-    immediate = past or not (manual or _has_schedule(table))
-    if manual or immediate:
+    at_once = past or not (manual or _has_schedule(table))
+    if manual or at_once:
         table.pop("at", None)
+    immediate = at_once and table.get("enabled") is not False
     if not immediate:
         return {**add(instance, name, table), "immediate": False}
     add(instance, name, table, dry_run=True)  # raises before the start is requested
@@ -71,9 +72,14 @@ def _requested(runtime: Runtime, name: str, payload: Mapping[str, Any]) -> Itera
 def _request(runtime: Runtime, name: str, payload: Mapping[str, Any], since: float) -> None:
     """Request a start, unless the job has a request or has started *since* (UTC seconds)."""
     with runtime.ledger() as ledger, ledger.transaction():
-        if not _requests(ledger, name) and not ledger.history(job=name, since=since, limit=1):
+        if not _requests(ledger, name) and not _has_run(ledger, name, since):
             event = Event(name=ADDED, payload=payload)
             ledger.request_start(chains.start_request(event, JobKey(name), 0), clock.now())
+
+
+def _has_run(ledger: History, name: str, since: float) -> bool:
+    """Return whether the job has started *since*. A request that a tick dropped is in the history as a skipped run."""
+    return any(row.status != "skipped" for row in ledger.history(job=name, since=since, limit=-1))
 
 
 def _withdraw(runtime: Runtime, name: str) -> None:

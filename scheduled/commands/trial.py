@@ -43,16 +43,18 @@ def attempt(instance: Instance, job: str, *, inherit_env: bool = False) -> dict[
         runtime.config.override(ledger.overrides())
     found = _tried(runtime, runtime.config.jobs[name])
     if found["status"] not in WELL:
-        not_given.remark(runtime, _failed(found), f"scheduled try --inherit-env {name}")
+        not_given.remark(runtime, _failed(runtime, found), f"scheduled try --inherit-env {name}")
     return found
 
 
-def _failed(entry: dict[str, Any]) -> Iterator[str]:
-    """Yield the names of the job of *entry* and of its steps that ran and failed."""
-    if entry["status"] not in WELL and entry["duration_ms"] is not None:
+def _failed(runtime: Runtime, entry: dict[str, Any]) -> Iterator[str]:
+    """Yield the names of the job of *entry* and of its steps that ran and may have failed for want of a variable."""
+    job, status = runtime.config.jobs[entry["job"]], entry["status"]
+    failed = status not in WELL and entry["duration_ms"] is not None
+    if failed and not_given.may_explain(job, runtime, status, entry["reason"]):
         yield entry["job"]
     for step in entry["steps"]:
-        yield from _failed(step)
+        yield from _failed(runtime, step)
 
 
 def _tried(runtime: Runtime, job: Job) -> dict[str, Any]:

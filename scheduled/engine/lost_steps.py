@@ -1,6 +1,9 @@
 """Drop start requests and chain steps that can no longer run: their job is disabled or was removed."""
 
+from scheduled.core.epochs import REMOVED
 from scheduled.core.events import Event
+from scheduled.core.runs import StartRequest
+from scheduled.engine import dropped, skips
 from scheduled.engine.runtime import Runtime
 from scheduled.engine.settle import context_of, step_lost, step_over
 from scheduled.state.ledger import Ledger
@@ -15,8 +18,14 @@ def drop(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
     context = context_of(runtime, now)
     while lost := [row for row in ledger.start_requests() if _is_lost(runtime, row.job, row.parent)]:
         for row in lost:
-            events += step_lost(ledger, context, row)
+            events += step_lost(ledger, context, row) if row.parent else _dropped(ledger, runtime, row, now)
     return events
+
+
+def _dropped(ledger: Ledger, runtime: Runtime, row: StartRequest, now: float) -> list[Event]:
+    event = dropped.request(ledger, row, REMOVED, runtime.zone, now)
+    skips.announce(ledger, runtime.config.jobs, [event], now)
+    return [event]
 
 
 def close_waiting(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:

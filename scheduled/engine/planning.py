@@ -18,7 +18,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest
 from scheduled.core.planner import Plan
 from scheduled.core.runs import JobState, Span, Verdict
-from scheduled.engine import edits, gaps, skips
+from scheduled.engine import dropped, edits, gaps, skips
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger, Positions
 
@@ -37,7 +37,7 @@ def register(ledger: Ledger, config: Config, now: Instant, made_now: Collection[
     """Begin and end epochs where the configuration differs from the open epochs; *now* is in UTC seconds.
 
     The edits of the jobs *made_now* were made now. Do nothing if another process has registered a newer configuration.
-    Return the events to publish after the commit: one for each skip of open slots.
+    Return the events to publish after the commit: one for each skip of open slots or of a start request.
     """
     if edits.is_outdated(ledger, config, now):
         return []
@@ -46,6 +46,7 @@ def register(ledger: Ledger, config: Config, now: Instant, made_now: Collection[
         _write(ledger, change, now)
     edits.remember(ledger, config)
     events = [event for change in changes for event in _skipped_by(change, config.timezone)]
+    events += dropped.by_changes(ledger, config, changes, made_now, now)
     skips.announce(ledger, config.jobs, events, now)
     return events
 

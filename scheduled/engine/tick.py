@@ -40,7 +40,7 @@ class Result(msgspec.Struct, kw_only=True):
     """What a tick did.
 
     *started_at* is in UTC seconds. *busy* are the requested jobs that were not started because they, or jobs
-    of their group, were running. *held_back*: a requested chain has a step that could not start.
+    of their group, were running. *held_back*: a requested run has not ended, or deferred itself.
     *unrecorded* are runs that could not be started or recorded, *problems* the problems to print.
     """
 
@@ -101,10 +101,11 @@ def tick(
         disabled = problems.failed_while_disabled(runtime.config.jobs, result.events)
         news = [*result.unrecorded, *undelivered, *disabled]
         untaken = dispatcher.untaken
-        waiting, result.held_back = unended.chains(ledger, requested)
+        unfinished = unended.messages(ledger, requested)
         beat = heartbeat.next_beat(runtime.paths, now) if unattended else None
         news = _finish(runtime, ledger, gates, news, only=only, untaken=untaken, heartbeat=beat)
-        result.problems = waiting + news
+        result.held_back = bool(unfinished)
+        result.problems = unfinished + news
     result.exit_code = _exit_code(runtime, result, undelivered)
     return result
 

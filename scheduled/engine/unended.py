@@ -1,31 +1,36 @@
-"""The chains that a tick by hand began and could not run to their end: which step waits, and for what."""
+"""What a tick by hand was to run and has not done: chains with a step that waits, and jobs that deferred themselves."""
 
 from collections.abc import Iterable, Iterator
 
+from scheduled.core.judgement import DEFERRED
 from scheduled.core.records import CHAIN
 from scheduled.core.runs import UNDER_WAY, OpenRun
 from scheduled.core.starts import Start
 from scheduled.state.ledger import Ledger
 
-RETRY = "waits for a retry"
+RETRY, DEFERS = "waits for a retry", "has deferred itself (not now)"
 
 
-def chains(ledger: Ledger, requested: Iterable[Start]) -> tuple[list[str], bool]:
-    """Return a message for each chain of *requested* that has not ended, and whether a step of one is held back.
+def messages(ledger: Ledger, requested: Iterable[Start]) -> list[str]:
+    """Return a message for each run of *requested* that is not done, although nothing of it failed for good."""
+    found = (_message(ledger, start.claim.run_id) for start in requested)
+    return [message for message in found if message is not None]
 
-    A step that waits for a retry is not held back: it has run, and a later tick repeats it.
-    """
-    messages, held_back = [], False
-    for start in requested:
-        run = ledger.open_run(start.claim.run_id)
-        if run is not None and run.tick == CHAIN:
-            waiting = list(_waiting(ledger, run))
-            held_back = held_back or not all(step.endswith(RETRY) for step in waiting)
-            messages.append(
-                f"{run.key.display_name}: has not ended: {'; '.join(waiting)}; a later tick continues it,"
-                f" see `scheduled explain {run.job}`"
-            )
-    return messages, held_back
+
+def _message(ledger: Ledger, run_id: str) -> str | None:
+    run = ledger.open_run(run_id)
+    if run is not None and run.tick == CHAIN:
+        return (
+            f"{run.key.display_name}: has not ended: {'; '.join(_waiting(ledger, run))}; a later tick continues it,"
+            f" see `scheduled explain {run.job}`"
+        )
+    row = ledger.run(run_id)
+    if row is None or row.reason != DEFERRED:
+        return None
+    later = (
+        "a later tick repeats it" if row.retry_at is not None else f"repeat `scheduled run {row.job}` later"
+    )
+    return f"{row.key.display_name}: has deferred itself (exit code 75, not now); {later}"
 
 
 def _waiting(ledger: Ledger, chain: OpenRun) -> Iterator[str]:
@@ -39,5 +44,6 @@ def _waiting(ledger: Ledger, chain: OpenRun) -> Iterator[str]:
         if run.parent == chain.run_id and run.tick == CHAIN:
             yield from _waiting(ledger, run)
         elif run.parent == chain.run_id:
-            doing = "is still running" if run.status in UNDER_WAY else RETRY
+            again = DEFERS if run.reason == DEFERRED else RETRY
+            doing = "is still running" if run.status in UNDER_WAY else again
             yield f"its step {run.key.display_name} {doing}"

@@ -33,7 +33,7 @@ def specify(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[s
         job=job.name,
         argv=_wrapped(job, _verifying(job, work.argv) if claim.verify else work.argv),
         task=work.task,
-        cwd=_directory(job, context.environment),
+        cwd=directory_of(job, context.environment),
         env={**given, **_about(job, claim)},
         umask=job.umask,
         nice=job.nice,
@@ -89,7 +89,8 @@ def _verifying(job: Job, argv: tuple[str, ...]) -> tuple[str, ...]:
     return ("/bin/sh", "-c", f'({job.on_interrupted}) && exit 0; exec "$@"', "sh", *argv)
 
 
-def _directory(job: Job, environment: Mapping[str, str]) -> str:
+def directory_of(job: Job, environment: Mapping[str, str]) -> str:
+    """Return the directory in which *job* runs, with *environment*."""
     # cron starts jobs in the home directory. A tick that the user starts in another directory must do the
     # same.
     home = environment.get("HOME", "/")

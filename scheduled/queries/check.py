@@ -7,8 +7,8 @@ from scheduled.clock import system_zone
 from scheduled.config.check import checked, with_lines
 from scheduled.config.kept_zone import ZONE, load_kept
 from scheduled.errors import ConfigError, ScheduledError
-from scheduled.install import crontab
-from scheduled.install.zones import zone_warnings
+from scheduled.install import crontab, pam_environment
+from scheduled.install.zones import Zones, zone_warnings
 from scheduled.instance import Instance
 from scheduled.printable import printable
 from scheduled.state.open import read_only
@@ -27,8 +27,10 @@ def check(instance: Instance) -> dict[str, Any]:
     if not config.of_host:
         return found
     with read_only(instance.paths) as ledger:
-        kept = ledger.meta(ZONE)
-    doubts = zone_warnings(_installed(), system_zone(), kept, os.environ)
+        kept, ticked = ledger.meta(ZONE), ledger.meta("ticking_since") is not None
+    pam = pam_environment.variables().get("TZ", "")
+    zones = Zones(system=system_zone(), pam=pam, kept=kept, ticked=ticked)
+    doubts = zone_warnings(_installed(), zones, os.environ)
     return {**found, "warnings": [*found["warnings"], *doubts]}
 
 

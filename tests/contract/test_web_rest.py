@@ -203,6 +203,56 @@ def test_keys_are_changed_and_removed(rest, world):
     assert (settings["schedules"][0]["kind"], settings["grace"]) == ("every", None)
 
 
+# What `add --json` takes, and what of it decides what is executed.
+HARMLESS = {
+    "on_failure": "continue", "catch_up_limit": 5, "gate_deadline": "1h", "on_interrupted": "skip", "success_codes": [0, 3],
+    "max_retries": 2, "limits": {"open_files": 64}, "nice": 5, "output_limit": "2M",
+    "on": "coffee_ready", "where": {"cups": 2},
+}  # fmt: skip
+EXECUTED = {
+    "only_if": {"ac_power": True}, "env_file": "~/secrets", "umask": "077", "inhibit_sleep": True, "env": {"N": 1},
+    "on_interrupted": "test -e done",
+}  # fmt: skip
+
+
+def test_the_keys_of_a_job_that_the_command_line_takes_are_taken(rest, world):
+    added = rest.post("/api/daemon/jobs", json={"name": "new", "chain": ["hello"], **HARMLESS})
+
+    assert added.status_code == 201, added.json()
+    settings = world.json("show", "new")["settings"]
+    assert (settings["catch_up_limit"], settings["retry"]["max_attempts"], settings["where"]) == (
+        5,
+        3,
+        {"cups": "2"},
+    )
+    assert rest.patch("/api/jobs/new", json={"success_codes": [0], "limits": None}).status_code == 200
+
+
+@pytest.mark.parametrize("key", EXECUTED)
+def test_keys_that_decide_what_is_executed_need_the_permission(rest, world, key):
+    new = {"name": "new", "command": "true", key: EXECUTED[key]}
+    refused = rest.post("/api/daemon/jobs", json={"name": "new", "chain": ["hello"], key: EXECUTED[key]})
+    assert (refused.status_code, key in refused.json()["detail"]) == (403, True)
+
+    world.configure(JOBS + "[web]\nallow_edit = true\n")
+    assert rest.post("/api/daemon/jobs", json=new).status_code == 201
+
+
+def test_the_words_of_other_schedulers_are_taken(rest, world):
+    words = {
+        "job_type": "interval",
+        "schedule": "5m",
+        "retry_on_fail": True,
+        "max_retries": 4,
+        "is_active": True,
+    }
+    added = rest.post("/api/daemon/jobs", json={"name": "new", "chain": ["hello"], **words})
+
+    assert added.status_code == 201, added.json()
+    shown = world.json("show", "new")
+    assert (shown["enabled"], shown["settings"]["retry"]["max_attempts"]) == (True, 5)
+
+
 # Errors
 
 

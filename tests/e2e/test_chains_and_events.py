@@ -166,13 +166,14 @@ def test_a_chain_by_hand_runs_while_a_slot_of_its_step_is_due(world: World) -> N
 
 def test_a_chain_by_hand_names_the_step_for_which_it_waits(world: World) -> None:
     retried = job("c", world, 'retry = { max_attempts = 2, delay = "1h" }', code=1)
-    chains = '[jobs.all]\nchain = ["a", "b"]\n[jobs.again]\nchain = ["c"]\n'
-    world.configure(chains + job("a", world) + job("b", world) + retried)
+    chains = '[jobs.all]\nchain = ["a", "b"]\n[jobs.again]\nchain = ["c"]\n[jobs.later]\nchain = ["d"]\n'
+    world.configure(chains + job("a", world) + job("b", world) + retried + job("d", world, code=75))
     world.run("pause", "b")
 
-    held_back, waiting = world.run("run", "all"), world.run("run", "again")
+    held_back, waiting, later = (world.run("run", name) for name in ("all", "again", "later"))
 
-    assert (held_back.returncode, waiting.returncode) == (75, 0)
+    assert (held_back.returncode, waiting.returncode, later.returncode) == (75, 75, 75)
+    assert "later: has not ended: its step d has deferred itself (not now); " in later.stderr
     assert "all: has not ended: its step b has not started (paused); " in held_back.stderr
     assert "again: has not ended: its step c waits for a retry; " in waiting.stderr
 

@@ -93,6 +93,24 @@ def test_with_inherit_env_it_gets_all_of_them_and_nothing_is_named(
     assert "was not given" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("what", "codes", "reason"),
+    [
+        ('command = "exit 75"', (75, 1), "deferred"),
+        ('command = "sleep 9"\ntimeout = 1', (1, 1), "timed_out"),
+        ('command = "true"\ncwd = "/nonexistent"', (1, 1), "cannot start: /nonexistent"),
+    ],
+)
+def test_what_is_no_matter_of_variables_names_none(
+    cli: World, caller: dict[str, str], what: str, codes: tuple[int, int], reason: str
+) -> None:
+    cli.configure(f"[jobs.a]\n{what}\n")
+    done = [cli.run(command, "a", env=caller) for command in ("run", "try")]
+
+    assert tuple(one.returncode for one in done) == codes
+    assert all(reason in one.stderr and "was not given" not in one.stderr for one in done)
+
+
 def test_a_tick_does_not_mention_the_caller_and_does_not_inherit(cli: World, caller: dict[str, str]) -> None:
     cli.configure(JOB.format(root=cli.root).replace("env > due", "exit 4"))
 

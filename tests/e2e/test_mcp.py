@@ -297,6 +297,8 @@ def add_task(interface, **arguments):
         ({"schedule": "manual"}, False),
         ({"config": {"job_type": "manual"}}, False),
         ({"schedule": "2100-01-02T03:04:05Z"}, False),
+        ({"config": {"enabled": False}}, False),
+        ({"schedule": "immediate", "config": {"enabled": False}}, False),
         ({"config": {"on": "disk_full"}}, False),
         ({"config": {"after": ["greet"]}}, False),
     ],

@@ -10,9 +10,11 @@ import pytest
 from scheduled.config.files import load_config
 from scheduled.core import epochs
 from scheduled.core.keys import JobKey
+from scheduled.core.runs import StartRequest
 from scheduled.engine import edits, planning
 from scheduled.engine.planning import plan_and_record
 from scheduled.state.sqlite.ledger import SqliteLedger
+from tests.fixtures.ledgers import CLAIMANT, a_claim, an_attempt_result, end
 
 JOB = JobKey("job")
 
@@ -336,3 +338,52 @@ def test_the_log_has_a_line_about_a_new_zone():
     assert edits.zone_remark("UTC", "UTC") is None
     assert edits.zone_remark(None, "UTC") is None
     assert "from UTC to Asia/Tokyo" in (edits.zone_remark("UTC", "Asia/Tokyo") or "")
+
+
+def requested(ledger, event="go"):
+    with ledger.transaction():
+        ledger.request_start(StartRequest(id=0, job="job", event=event, payload={}, depth=1), at("12:00:10"))
+
+
+def skipped_runs(ledger):
+    return [(row.status, row.reason) for row in ledger.history(job="job")]
+
+
+ON = '[jobs.job]\non = "{}"\ncommand = "true"\n'
+
+
+@pytest.mark.parametrize(
+    ("after", "reason"),
+    [("", "removed"), (ON.format("other"), "edited"), (cron("0 0 * * *"), "edited")],
+)
+def test_a_start_request_does_not_outlive_the_definition_of_its_job(host, ledger, after, reason):
+    host.write(ON.format("go"), at("11:00:00"))
+    host.register(at("12:00:00"))
+    requested(ledger)
+    host.write(after, at("12:00:20"))
+    host.register(at("12:00:30"))
+
+    assert ledger.start_requests() == []
+    assert skipped_runs(ledger) == [("skipped", reason)]
+
+
+def test_a_start_request_stays_after_an_edit_of_something_else(host, ledger):
+    host.write(ON.format("go"), at("11:00:00"))
+    host.register(at("12:00:00"))
+    requested(ledger)
+    host.write(ON.format("go") + "timeout = 5\n", at("12:00:20"))
+    host.register(at("12:00:30"))
+
+    assert len(ledger.start_requests()) == 1
+
+
+def test_a_run_of_an_event_that_waits_for_a_retry_ends_with_its_job(host, ledger):
+    host.write(ON.format("go"), at("11:00:00"))
+    host.register(at("12:00:00"))
+    with ledger.transaction():
+        ledger.claim(a_claim(None, run_id="job-go", trigger="event", event="go", slots=0), CLAIMANT, 5.5)
+    end(ledger, an_attempt_result("job-go", "failed"), "waiting_retry", at("12:05:00"))
+    host.write("", at("12:00:20"))
+    host.register(at("12:00:30"))
+
+    assert skipped_runs(ledger) == [("skipped", "removed")]

@@ -76,3 +76,24 @@ def test_lines_that_cannot_be_read_exactly_are_named():
     assert "lines 1, 2, 3, 4, 5 and others" in crontab_lines.unreadable(list(range(1, 9)), at_line_ends=True)
     assert crontab_lines.TO_NEWLINES in crontab_lines.unreadable([1], at_line_ends=True)
     assert crontab_lines.TO_NEWLINES not in crontab_lines.unreadable([1], at_line_ends=False)
+
+
+@pytest.mark.parametrize(
+    ("own", "newlines", "expected"),
+    [
+        (
+            b"A=1\nEMPTY=\n* * * * * x\n",
+            1,
+            "line 2 of your crontab (EMPTY=): bad minute; nothing was changed. For cron",
+        ),
+        (b"# a\n\t\r\n* * * * * x\n", 1, "line 2 of your crontab (only a carriage return)"),
+        (
+            b"60 * * * * x\n\r\n",
+            0,
+            "line 1 of your crontab (60 * * * * x): bad minute; nothing was changed. Correct it",
+        ),
+        (b"\b\n", 0, r"line 1 of your crontab (\x08): bad minute"),
+    ],
+)
+def test_the_next_step_is_about_the_line_that_is_named(own, newlines, expected):
+    assert refusal(own, b'"crontab":%d: bad minute' % newlines).startswith(expected)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduled.install.zones import zone_of_crontab, zone_warnings
+from scheduled.install.zones import Zones, zone_of_crontab, zone_warnings
 
 BLOCK = b"# >>> scheduled >>>\n* * * * * x\n# <<< scheduled <<<\n"
 
@@ -23,8 +23,9 @@ def test_the_zone_of_the_block_is_the_last_one_above_it(crontab, expected):
     assert zone_of_crontab(crontab) == expected
 
 
-def warned(crontab=BLOCK, system="Europe/Berlin", kept=None, **environment):
-    return list(zone_warnings(crontab, system, kept, environment))
+def warned(crontab=BLOCK, system="Europe/Berlin", **values):
+    shell = {"TZ": values.pop("TZ", "")}
+    return list(zone_warnings(crontab, Zones(system=system, **values), shell))
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,9 @@ def warned(crontab=BLOCK, system="Europe/Berlin", kept=None, **environment):
         {"crontab": None, "TZ": "Asia/Tokyo"},  # nothing is known about the ticks yet
         {"crontab": None, "TZ": "Asia/Tokyo", "kept": "Asia/Tokyo"},
         {"TZ": "CET-1CEST"},
+        {"TZ": "Asia/Tokyo", "pam": "Asia/Tokyo"},
+        {"TZ": "Asia/Tokyo", "kept": "Asia/Tokyo", "ticked": True},
+        {"TZ": "Asia/Tokyo", "crontab": b"TZ=Asia/Tokyo\n" + BLOCK, "pam": "Asia/Tokyo", "system": "Etc/UTC"},
     ],
 )
 def test_zones_that_agree_cause_no_warning(agreeing):
@@ -56,3 +60,13 @@ def test_a_crontab_in_another_zone_than_the_system_is_reported():
 
     assert "the crontab sets TZ=Asia/Tokyo, and the system is in Europe/Berlin" in first
     assert "this shell has TZ=UTC, and ticks are in Asia/Tokyo" in second
+
+
+def test_a_zone_that_no_regular_tick_kept_is_not_that_of_the_ticks():
+    (warning,) = warned(TZ="Asia/Tokyo", kept="Asia/Tokyo")
+    assert "ticks are in Europe/Berlin" in warning
+
+
+def test_a_crontab_in_another_zone_than_pam_gives_is_reported():
+    (warning,) = warned(b"TZ=Asia/Tokyo\n" + BLOCK, system="Asia/Tokyo", pam="UTC")
+    assert "the crontab sets TZ=Asia/Tokyo, and PAM gives TZ=UTC to cron" in warning

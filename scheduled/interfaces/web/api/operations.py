@@ -160,7 +160,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/jobs",
         summary="Add a job, disabled unless `enabled` is true; one with a command needs allow_edit = true",
         call=_add,
-        body=schemas.with_keys_of_kinds(schemas.JobBody),
+        body=schemas.with_all_keys(schemas.JobBody),
         answer=schemas.Edited,
         status=201,
     ),
@@ -176,7 +176,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/jobs/{job}",
         summary="Change keys of a job; null removes a key",
         call=_edit,
-        body=schemas.with_keys_of_kinds(schemas.ChangeBody),
+        body=schemas.with_all_keys(schemas.ChangeBody),
         answer=schemas.Edited,
     ),
     Operation(

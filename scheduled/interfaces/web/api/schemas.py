@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, cast, get_type_hints
 import msgspec
 
 from scheduled.actions.registry import keys
+from scheduled.config.tables import JobTable, RetryTable
 from scheduled.core.jobs import CatchUp, Priority
 from scheduled.core.runs import RunStatus
 from scheduled.schedules.kinds.registry import KINDS as SCHEDULES
@@ -102,13 +103,10 @@ class EventBody(msgspec.Struct, forbid_unknown_fields=True):
     payload: dict[str, str | int | float | bool] = {}
 
 
-class RetryBody(msgspec.Struct, forbid_unknown_fields=True):
+class RetryBody(RetryTable, forbid_unknown_fields=True):
     """The number of attempts of a run, and the delay between them."""
 
     max_attempts: Annotated[int, msgspec.Meta(ge=1)] = 1
-    delay: Interval | None = None
-    backoff_multiplier: float | None = None
-    retry_on: list[int | str] | None = None
 
 
 class ChangeBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -135,14 +133,15 @@ class ChangeBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     jitter: Interval | None = None
     group: Line | None = None
     cwd: Line | None = None
-    env: dict[str, str] | None = None
+    env: dict[str, str | int | float | bool] | None = None
     enabled: bool | None = None
 
 
 class JobBody(ChangeBody, kw_only=True):
     """A new job: its name, one schedule key and one action key.
 
-    `job_type`, `schedule`, `cron_expression`, `timeout_seconds`, `script_path` and `arguments` are other spellings.
+    `job_type`, `schedule`, `cron_expression`, `timeout_seconds`, `script_path`, `arguments`, `max_retries`,
+    `retry_on_fail` and `is_active` are other spellings.
     """
 
     name: Name
@@ -152,14 +151,20 @@ class JobBody(ChangeBody, kw_only=True):
     timeout_seconds: int | None = None
     script_path: str | None = None
     arguments: str | None = None
+    max_retries: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    retry_on_fail: bool | None = None
+    is_active: bool | None = None
 
 
-def with_keys_of_kinds(body: type[ChangeBody]) -> type[ChangeBody]:
-    """Return *body* with the keys of all registered kinds of schedule and action added to its own."""
+def with_all_keys(body: type[ChangeBody]) -> type[ChangeBody]:
+    """Return *body* with all keys of a job table, and of all registered kinds of schedule and action, added to its own."""
     known = set(body.__struct_fields__)
     when = {name: field for kind in SCHEDULES.values() for name, field in get_type_hints(kind.Keys).items()}
     what = {name: key.type for name, key in keys().items()}
-    further = [(name, found | None, None) for name, found in {**when, **what}.items() if name not in known]
+    table = get_type_hints(JobTable)
+    further = [
+        (name, found | None, None) for name, found in {**table, **when, **what}.items() if name not in known
+    ]
     made = msgspec.defstruct(
         body.__name__, further, bases=(body,), module=__name__, forbid_unknown_fields=True, kw_only=True
     )
