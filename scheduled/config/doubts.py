@@ -6,9 +6,10 @@ They look at the machine as it is now, and never make a configuration invalid: a
 import os
 from collections.abc import Iterator, Mapping
 
+from scheduled.actions.programs import missing
 from scheduled.actions.registry import kind_of
 from scheduled.core.events import PUBLISHED
-from scheduled.core.jobs import Job, Jobs
+from scheduled.core.jobs import Action, Job, Jobs
 
 CRON_PATH = "/usr/bin:/bin"  # what cron gives to jobs
 
@@ -22,6 +23,9 @@ def doubts(job: Job, jobs: Jobs, environment: Mapping[str, str]) -> Iterator[str
     if job.env_file and not os.path.isfile(os.path.expanduser(job.env_file)):
         yield f"env_file: {job.env_file} does not exist; create it, or correct the path"
     yield from kind_of(job.action).missing(job.action, given["PATH"], directory)
+    if job.only_if and job.only_if.command:
+        gate = Action("command", line=job.only_if.command)
+        yield from (f"only_if.{doubt}" for doubt in missing(gate, given["PATH"], given.get("HOME", "~")))
     if job.on:
         yield from _event(job, jobs)
 

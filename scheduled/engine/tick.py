@@ -150,7 +150,7 @@ def _finish(
         left_to_next = untaken if only is None else plan.jobs  # other jobs had no turn in this tick
         planning.record_left_over(ledger, plan, int(ledger.meta("planned") or 0), left_to_next)
         config, messages = runtime.config, [*runtime.problems, *new]
-        found = problems.current(ledger, config.jobs, [*config.problems, *config.warnings], messages)
+        found = problems.current(ledger, config.jobs, [*config.problems, *config.warnings], messages, now)
         news = problems.news(ledger, found, now)
     runtime.publish(plan.events)
     for text in set(news).intersection([*config.problems, *config.warnings]):
