@@ -24,7 +24,8 @@ def found(ledger, expression, waited, reason="gate", find=long_waits.problems, *
     schedules = (Schedule("cron", expression, "UTC"),)
     job = Job(name="job", schedules=schedules, action=Action("command", words=("x",)), **values)
     with ledger.transaction():
-        ledger.begin_epoch(KEY, schedules, 0)
+        if not ledger.epochs():
+            ledger.begin_epoch(KEY, schedules, 0)
         ledger.wait(KEY, reason, None)
     first = {HOURLY: HOUR, DAILY: 9 * HOUR, WEEKLY: 4 * DAY + 9 * HOUR, YEARLY: DAY + 9 * HOUR}[expression]
     return list(find(ledger, Jobs({"job": job}), now=first + waited).values())
