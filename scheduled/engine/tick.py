@@ -102,7 +102,7 @@ def tick(
         news = [*result.unrecorded, *undelivered, *disabled]
         untaken = dispatcher.untaken
         waiting, result.held_back = unended.chains(ledger, requested)
-        beat = heartbeat.next_beat(runtime.paths, now) if unattended else None
+        beat = heartbeat.next_beat(ledger, runtime.paths, now) if unattended else None
         news = _finish(runtime, ledger, gates, news, only=only, untaken=untaken, heartbeat=beat)
         result.problems = waiting + news
     result.exit_code = _exit_code(runtime, result, undelivered)
