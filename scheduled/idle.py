@@ -187,6 +187,14 @@ def rhythm(beat_ns: int) -> tuple[int, int]:
     return (minutes, ticks) if beat_ns % RHYTHM == _code(minutes, ticks) and ticks > 1 else (0, 1)
 
 
+def is_beat(modified_ns: int) -> bool:
+    """Return whether a snapshot's modification time can be a heartbeat: the time at which another program wrote cannot.
+
+    A file system with coarse times does not keep the rhythm, so a time without the last digits can be one.
+    """
+    return modified_ns % 100 == 0 or modified_ns % RHYTHM == _code(*divmod(modified_ns % RHYTHM // 100, 10))
+
+
 def _code(minutes: int, ticks: int) -> int:
     number = minutes * 10 + ticks
     return number * 100 + (number * 31 + 47) % 97

@@ -18,6 +18,8 @@ class Paths:
         self.spool = root / "spool"
         # Problems that did not prevent a result; the command line prints them after it.
         self.remarks: list[str] = []
+        # The message that the ledger is lost, if an answer was restored from the snapshot; the command line exits with 1.
+        self.lost: str | None = None
 
     def output_of(self, run_id: str, attempt: int) -> Path:
         """Return the path of the output of an attempt. The file is also the lock of the run."""

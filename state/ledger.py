@@ -268,10 +268,11 @@ class History(Protocol):
         """
 
     def last_skips(self, limit: int) -> dict[JobKey, list[SkippedRow]]:
-        """Return the newest spans of every key with an open epoch if the newest was skipped without a run.
+        """Return the newest spans of every key with an open epoch if the newest did not get to run.
 
-        Each list has the spans since the last one with another verdict, newest first, but at most *limit*. Slots beyond
-        the position do not count.
+        Such a span was skipped without a run, or it belongs to a run of which every attempt ended with "not now": its
+        reason is `DEFERRED` if a newer slot replaced it. Each list has the spans since the last other one, newest first,
+        but at most *limit*. Slots beyond the position do not count.
         """
 
     def prune(self, before: Instant, keep_runs: int, limit: int) -> tuple[list[str], bool]:

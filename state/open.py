@@ -6,17 +6,20 @@ from contextlib import contextmanager
 from scheduled.errors import StateError
 from scheduled.paths import Paths
 from scheduled.state import directories
+from scheduled.state.from_snapshot import foreseen
 from scheduled.state.sqlite.errors import UnbornError
 from scheduled.state.sqlite.ledger import SqliteLedger, using
 
 
 @contextmanager
 def read_only(paths: Paths) -> Iterator[SqliteLedger]:
-    """Open the ledger for reading; if it does not exist yet, open an empty one in memory.
+    """Open the ledger for reading; if there is none, open in memory the one that the next tick creates.
+
+    That one is empty, or restored from the snapshot if the ledger is lost; `paths.lost` is then the message about it.
 
     Raise ConfigError if the user may not read the state, StateError if the ledger can't be read for another reason.
     """
-    with using(_open(paths) if exists(paths) else SqliteLedger.nothing()) as ledger:
+    with using(_open(paths) if exists(paths) else foreseen(paths)) as ledger:
         yield ledger
 
 
@@ -45,11 +48,13 @@ def open_existing(paths: Paths) -> SqliteLedger:
     """
     directories.refuse_unreadable(paths)
     if not paths.ledger.exists():
-        raise StateError(f"{paths.ledger}: does not exist yet; `scheduled run` creates it")
+        foreseen(paths).close()
+        raise StateError(paths.lost or f"{paths.ledger}: does not exist yet; `scheduled run` creates it")
     return _open(paths)
 
 
 def _open(paths: Paths) -> SqliteLedger:
+    paths.lost = None
     ledger = SqliteLedger(paths.ledger, read_only=True)
     if ledger.remark and ledger.remark not in paths.remarks:
         paths.remarks.append(ledger.remark)

@@ -9,6 +9,7 @@ from pathlib import Path
 from scheduled.errors import StateError
 from scheduled.paths import Paths
 from scheduled.state import directories, snapshot
+from scheduled.state.from_snapshot import fill
 from scheduled.state.locks import exclusive
 from scheduled.state.sqlite.errors import DamagedError, is_doubtful, suspicion
 from scheduled.state.sqlite.ledger import SqliteLedger, using
@@ -29,6 +30,7 @@ def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
             ledger, repairs = _repaired(paths, now)
     if ledger.is_new():
         repairs += _restore(ledger, paths)
+    paths.lost = None
     return ledger, repairs
 
 
@@ -95,24 +97,11 @@ def _move_aside(paths: Paths, now: float) -> str:
 
 
 def _restore(ledger: SqliteLedger, paths: Paths) -> list[str]:
-    """Copy positions, overrides and pauses from the snapshot into a new ledger; return a message if there were any."""
-    jobs, overrides = snapshot.essentials(paths.snapshot), snapshot.saved_overrides(paths.snapshot)
+    """Fill a new ledger from the snapshot; return a message if the snapshot had anything."""
     with ledger.transaction():
         if not ledger.is_new():
             return []  # another process restored it, or registered jobs, in between
-        for job in jobs:
-            if job.schedules:
-                ledger.begin_epoch(job.key, job.schedules, job.position)
-                ledger.succeeded(job.key, job.window_start)
-        for key, enabled in overrides.enabled.items():
-            ledger.override(key, enabled)
-        for key, until in overrides.paused.items():
-            ledger.pause(key, until)
-    restored = []
-    if jobs:
-        restored.append("the position of 1 job" if len(jobs) == 1 else f"the positions of {len(jobs)} jobs")
-    if overrides.enabled or overrides.paused:
-        restored.append("the overrides and pauses")
+        restored = fill(ledger, paths)
     if not restored:
         return []
     return [f"{paths.ledger}: was lost; restored {' and '.join(restored)} from {paths.snapshot.name}"]

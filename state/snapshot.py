@@ -141,7 +141,7 @@ def publish(
     temporary = path.with_name(f".{path.name}.tmp")  # a leftover of a killed tick is overwritten
     try:
         due = next_due if next_due is not None else idle.NEVER
-        _replace(path, temporary, body, own, [due, edited, now], int(now * 1e9) if beat is None else beat)
+        _replace(path, temporary, body, own, [due, edited, now], int(now) * 10**9 if beat is None else beat)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise StateError(f"{path}: {error.strerror}") from error
@@ -256,14 +256,6 @@ def _is_unchanged(document: dict[str, Any], data: bytes) -> bool:
     return checksum in (digest(document, head), crc32(body + repr(head).encode()), crc32(body))
 
 
-def heartbeat(path: Path) -> float | None:
-    """Return the last heartbeat in UTC seconds; None if there was none yet. Ticks that a person started have none."""
-    try:
-        return path.stat().st_mtime or None
-    except OSError:
-        return None
-
-
 def written_at(path: Path) -> Instant | None:
     """Return when the snapshot was written, by any tick or command; None if that is unknown."""
     try:
@@ -274,9 +266,9 @@ def written_at(path: Path) -> Instant | None:
 
 
 def header(path: Path) -> tuple[int | None, Instant | None]:
-    """Return the instant of the last tick in UTC nanoseconds, and the next due instant that it wrote (UTC seconds).
+    """Return the last heartbeat in UTC nanoseconds (0: none yet), and the next due instant (UTC seconds).
 
-    Each is None if it is unknown.
+    Each is None if it is unknown. The heartbeat is unknown if another program has rewritten or touched the file.
     """
     try:
         numbers, beat = _head(path)
@@ -285,22 +277,23 @@ def header(path: Path) -> tuple[int | None, Instant | None]:
     return beat, None if numbers is None else numbers[0]
 
 
-def _head(path: Path) -> tuple[list[int] | None, int]:
+def _head(path: Path) -> tuple[list[int] | None, int | None]:
     fd = open_regular(path)
     try:
-        return idle.parse(os.pread(fd, idle.SIZE, 0)), os.fstat(fd).st_mtime_ns
+        numbers, found = idle.parse(os.pread(fd, idle.SIZE, 0)), os.fstat(fd)
     finally:
         os.close(fd)
+    own = numbers is not None and numbers[4:6] == [found.st_size, found.st_ino]
+    return numbers, found.st_mtime_ns if own and idle.is_beat(found.st_mtime_ns) else None
 
 
 def idle_until(path: Path) -> Instant | None:
     """Return the instant of the last tick if nothing was due then; None if something was, or if it is unknown."""
-    try:
-        numbers, beat_ns = _head(path)
-    except OSError:
+    beat_ns, due = header(path)
+    if beat_ns is None or due is None:
         return None
     beat = beat_ns // 10**9
-    return beat if numbers is not None and beat < numbers[0] else None
+    return beat if beat < due else None
 
 
 def essentials(path: Path) -> list[Restored]:

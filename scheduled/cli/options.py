@@ -9,7 +9,7 @@ import click
 
 from scheduled import advice
 from scheduled.cli.reply import print_errors
-from scheduled.errors import EXIT_OK, EXIT_USAGE
+from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from scheduled.instance import Instance
 
 
@@ -39,8 +39,9 @@ def subcommand(command: Callable[..., int | None]) -> Callable[..., Any]:
         instance = context.ensure_object(Instance)
         advice.use(instance.config_file, instance.paths.root)
         code = command(instance, **options) or EXIT_OK
-        print_errors(instance.paths.remarks)
-        context.exit(code)
+        lost = [instance.paths.lost] if instance.paths.lost else []
+        print_errors([*lost, *instance.paths.remarks])
+        context.exit(code or (EXIT_FAILED if lost else EXIT_OK))
 
     return common_options(called)
 

@@ -11,8 +11,12 @@ from scheduled.state.ledger import Ledger
 
 @contextmanager
 def changing(runtime: Runtime) -> Iterator[Ledger]:
-    """Yield the ledger in a transaction. Afterwards publish the snapshot, so that the next tick notices the change."""
+    """Yield the ledger in a transaction. Afterwards publish the snapshot, so that the next tick notices the change.
+
+    Repairs of the ledger become remarks.
+    """
     with runtime.ledger() as ledger:
+        runtime.paths.remarks += runtime.problems
         runtime.config.override(ledger.overrides())
         with ledger.transaction():
             yield ledger

@@ -35,6 +35,7 @@ def emit(
 
 def _emit(runtime: Runtime, event: Event) -> None:
     with runtime.ledger() as ledger:
+        runtime.paths.remarks += runtime.problems
         with ledger.transaction():
             runtime.config.override(ledger.overrides())
             chains.spread(ledger, runtime.config.jobs, [event], 0, clock.now())

@@ -51,7 +51,9 @@ def install(
     if dry_run:
         done = crontab.install(block, dry_run=True)
     else:
-        with using(open_ledger(paths, clock.now())[0]) as ledger:
+        ledger, repairs = open_ledger(paths, clock.now())
+        paths.remarks += repairs
+        with using(ledger):
             done = crontab.install(block)
             with ledger.transaction():
                 heartbeat.installed(

@@ -38,6 +38,7 @@ def _in_force(instance: Instance, edit: Edit) -> Iterator[None]:
         runtime.publish(events)
         for repair in repairs:
             runtime.add_problem("WARNING", repair)
+        instance.paths.remarks += repairs
         try:
             publish.changed(runtime, ledger, clock.now())
         except StateError as error:  # the next tick publishes it

@@ -12,7 +12,7 @@ from scheduled.config.doubts import doubts
 from scheduled.config.files import Drafts, load_config
 from scheduled.config.kept_zone import kept_in
 from scheduled.config.lines import with_line
-from scheduled.core import cadence, retry_span
+from scheduled.core import cadence, retry_span, wait_span
 from scheduled.core.epochs import minute_before, slots_of
 from scheduled.core.jobs import Job, Jobs, keys_of
 from scheduled.paths import Paths
@@ -125,6 +125,8 @@ def _warnings(job: Job, tick_interval: Seconds | None, now: Instant) -> Iterable
     too_long = retry_span.warning(job, now)
     if too_long:
         yield f"{job.source}: jobs.{job.name}: retry: {too_long}"
+    for waits_long in wait_span.warnings(job, now):
+        yield f"{job.source}: jobs.{job.name}: {waits_long}"
 
 
 def _keys(job: Job) -> str:

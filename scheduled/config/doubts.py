@@ -7,9 +7,10 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import get_args
 
+from scheduled.actions.programs import missing
 from scheduled.actions.registry import kind_of
 from scheduled.core.events import PUBLISHED
-from scheduled.core.jobs import Job, Jobs
+from scheduled.core.jobs import Action, Job, Jobs
 from scheduled.core.runs import RunStatus
 
 CHOICES = ("rerun", "skip", "ask")  # the values of on_interrupted that are no command
@@ -28,6 +29,9 @@ def doubts(job: Job, jobs: Jobs, environment: Mapping[str, str]) -> Iterator[str
     yield from kind_of(job.action).missing(job.action, given["PATH"], directory)
     if near := _nearest(job.on_interrupted, CHOICES) if job.on_interrupted not in CHOICES else "":
         yield f"on_interrupted: {job.on_interrupted} is run as a command; did you mean {near}?"
+    if job.only_if and job.only_if.command:
+        gate = Action("command", line=job.only_if.command)
+        yield from (f"only_if.{doubt}" for doubt in missing(gate, given["PATH"], given.get("HOME", "~")))
     if job.on:
         yield from _event(job, jobs)
 

@@ -18,6 +18,12 @@ def span(retry: Retry) -> Seconds:
     return sum(plain.pause_after(failures) + retry.jitter for failures in range(1, retry.max_attempts))
 
 
+def periods(job: Job, now: Instant) -> list[Seconds]:
+    """Return the times between the next slots of *job*, at most `CHECKED_SLOTS` of them; none if it has no two."""
+    slots = islice(slots_of(job.schedules, now).between(now, now + CHECKED_TIME), CHECKED_SLOTS)
+    return [later - earlier for earlier, later in pairwise(slots)]
+
+
 def warning(job: Job, now: Instant) -> str | None:
     """Return a warning if a slot of *job* comes due before the last attempt of the slot before it, otherwise None.
 
@@ -25,8 +31,7 @@ def warning(job: Job, now: Instant) -> str | None:
     """
     if job.catch_up == "all" or job.retry.max_attempts == 1:
         return None
-    slots = islice(slots_of(job.schedules, now).between(now, now + CHECKED_TIME), CHECKED_SLOTS)
-    period = min((later - earlier for earlier, later in pairwise(slots)), default=None)
+    period = min(periods(job, now), default=None)
     needed = span(job.retry)
     if period is None or needed < period:
         return None

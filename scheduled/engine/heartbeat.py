@@ -1,9 +1,11 @@
 """The heartbeat: which ticks show that cron works, how often they come, and whether they are expected at all.
 
 A tick counts if nothing but a schedule can have started it: `run` without a job, or `daily-report --due`, without a
-terminal. Its start is the modification time of the snapshot, which an idle tick sets too; see `idle.beat`.
+terminal. Its start is the modification time of the snapshot, which an idle tick sets too; see `idle.beat`. The time at
+which another program rewrote the snapshot does not count.
 """
 
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -81,12 +83,26 @@ def uninstalled(ledger: Meta, now: float) -> None:
     ledger.remember("observed_cadence", "0")
 
 
-def next_beat(paths: Paths, now: float) -> int:
-    """Return the heartbeat (UTC nanoseconds) of a tick that began at *now*, after the one in the snapshot."""
-    return idle.beat(snapshot.header(paths.snapshot)[0] or 0, int(now * 1e9))
+def last(ledger: Meta, path: Path) -> int | None:
+    """Return the last heartbeat (UTC nanoseconds) in the snapshot *path*; None if there was none yet.
+
+    If another program has rewritten the snapshot, that of the last tick that was not idle, or else when the snapshot was
+    written.
+    """
+    beat = snapshot.header(path)[0]
+    if beat is None and path.exists():
+        recorded = ledger.meta("heartbeat")
+        beat = int(recorded) if recorded else (snapshot.written_at(path) or 0) * 10**9
+    return beat or None
+
+
+def next_beat(ledger: Meta, paths: Paths, now: float) -> int:
+    """Return the heartbeat (UTC nanoseconds) of a tick that began at *now*, after the last one."""
+    return idle.beat(last(ledger, paths.snapshot) or 0, int(now * 1e9))
 
 
 def note(ledger: Meta, beat: int) -> None:
-    """Record the distance of the ticks up to the heartbeat *beat*, if they come regularly."""
+    """Record the heartbeat *beat*, and the distance of the ticks up to it, if they come regularly."""
+    ledger.remember("heartbeat", str(beat))
     if found := _regular(beat):
         ledger.remember("observed_cadence", str(found))

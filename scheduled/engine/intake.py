@@ -41,7 +41,8 @@ def collect(
 
     *now* is in UTC seconds. *unattended*: the tick shows that cron works.
     """
-    beat, written = snapshot.heartbeat(runtime.paths.snapshot), snapshot.written_at(runtime.paths.snapshot)
+    last = heartbeat.last(ledger, runtime.paths.snapshot)
+    beat, written = last and last / 1e9, snapshot.written_at(runtime.paths.snapshot)
     if unattended:
         _note_heartbeat(ledger, runtime, beat, now)
     before = max((at for at in (beat, written) if at is not None), default=None)
@@ -78,7 +79,7 @@ def publish(runtime: Runtime, collected: Collected) -> None:
 
 def _note_heartbeat(ledger: Meta, runtime: Runtime, last: float | None, now: float) -> None:
     """Record a heartbeat at *now*, and, if ticks are missing since the *last* one, that they come since *now* only."""
-    heartbeat.note(ledger, heartbeat.next_beat(runtime.paths, now))
+    heartbeat.note(ledger, heartbeat.next_beat(ledger, runtime.paths, now))
     if _is_gap(last, now, heartbeat.cadence(ledger, None).seconds):
         ledger.remember("ticking_since", str(now))
 

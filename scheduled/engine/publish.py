@@ -5,6 +5,7 @@ import os
 from scheduled import idle
 from scheduled.core import planner
 from scheduled.core.planner import Plan
+from scheduled.engine.heartbeat import last
 from scheduled.engine.runtime import Runtime
 from scheduled.state import snapshot as document
 from scheduled.state.ledger import Ledger
@@ -22,10 +23,10 @@ def snapshot(runtime: Runtime, ledger: Ledger, plan: Plan, now: float, heartbeat
         due = planner.next_due(plan.jobs.values(), [item.next_try for item in ledger.outbox()])
         if runtime.config.problems or any(run.status != "waiting_retry" for run in ledger.open_runs()):
             due = int(now)  # the next tick must not be skipped as idle
+        beat = _newest(now, last(ledger, runtime.paths.snapshot), heartbeat)
         ledger.close()  # checkpoints SQLite's write-ahead log, which would change the fingerprint below later
         edited = _edited(runtime)
         path = runtime.paths.snapshot
-        beat = _newest(now, document.header(path)[0], heartbeat)
         document.publish(path, content, next_due=due, edited=edited, now=now, zone=runtime.zone, beat=beat)
 
 
@@ -44,17 +45,16 @@ def changed(runtime: Runtime, ledger: Ledger, now: float) -> None:
     if runtime.config.unreadable:
         return
     with exclusive(runtime.paths.root / "snapshot.lock"):
-        beat, due = document.header(path)
-        if beat is None:
+        if not path.exists():
             return
+        beat, due = last(ledger, path) or 0, document.header(path)[1]
         content = document.summary(ledger, runtime.handlers(), runtime.zone, int(now))
         ledger.close()
         edited = _edited(runtime)
         # `audit` reads the due instant as the time up to which slots are accounted for: never move it
         # forward.
         due = int(now) if due is None else min(due, int(now))
-        document.publish(path, content, next_due=due, edited=edited, now=now, zone=runtime.zone)
-        os.utime(path, ns=(beat, beat))
+        document.publish(path, content, next_due=due, edited=edited, now=now, zone=runtime.zone, beat=beat)
 
 
 def _edited(runtime: Runtime) -> int:

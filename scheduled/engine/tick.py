@@ -102,7 +102,7 @@ def tick(
         news = [*result.unrecorded, *undelivered, *disabled]
         untaken = dispatcher.untaken
         unfinished = unended.messages(ledger, requested)
-        beat = heartbeat.next_beat(runtime.paths, now) if unattended else None
+        beat = heartbeat.next_beat(ledger, runtime.paths, now) if unattended else None
         news = _finish(runtime, ledger, gates, news, only=only, untaken=untaken, heartbeat=beat)
         result.held_back = bool(unfinished)
         result.problems = unfinished + news
@@ -151,7 +151,7 @@ def _finish(
         left_to_next = untaken if only is None else plan.jobs  # other jobs had no turn in this tick
         planning.record_left_over(ledger, plan, int(ledger.meta("planned") or 0), left_to_next)
         config, messages = runtime.config, [*runtime.problems, *new]
-        found = problems.current(ledger, config.jobs, [*config.problems, *config.warnings], messages)
+        found = problems.current(ledger, config.jobs, [*config.problems, *config.warnings], messages, now)
         news = problems.news(ledger, found, now)
     runtime.publish(plan.events)
     for text in set(news).intersection([*config.problems, *config.warnings]):

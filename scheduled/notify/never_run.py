@@ -1,4 +1,4 @@
-"""Jobs that do not get to run: their newest slots were skipped by a rule of the configuration."""
+"""Jobs that do not get to run: a rule of the configuration, or their own "not now", skipped their newest slots."""
 
 from collections.abc import Sequence
 from itertools import takewhile
@@ -17,8 +17,8 @@ BY_A_PERSON = frozenset({"by hand", "stopped", "edited", "disabled", "removed"})
 def problems(ledger: Ledger, jobs: Jobs) -> dict[str, str]:
     """Return a text for each enabled job that does not get to run, by the key of the problem.
 
-    That is a job of which the newest slot was skipped because another job failed, one that was skipped `IN_A_ROW` times
-    in a row (each time for one slot or more), and one that has no later slot. A success since then ends the problem.
+    That is a job of which the newest slot was skipped because another job failed, one that was skipped, or deferred itself
+    until a newer slot, `IN_A_ROW` times in a row (each time for one slot or more), and one that has no later slot. A success since then ends the problem.
     A job that rests in its quiet hours or a pause is not counted: it gets to run when they are over.
     """
     skipped = ledger.last_skips(IN_A_ROW)

@@ -9,7 +9,7 @@ from scheduled.core.judgement import decides_health
 from scheduled.core.keys import JobKey, read_label
 from scheduled.core.records import JobRow, RunRow
 from scheduled.core.runs import FAILED
-from scheduled.notify import never_run
+from scheduled.notify import long_waits, never_run
 from scheduled.printable import printable
 from scheduled.schedules.zones import DAY
 from scheduled.state.ledger import Conditions, Ledger
@@ -95,8 +95,10 @@ def _some(texts: Sequence[str], most: int = 3) -> str:
     return "; ".join(texts[:most]) + more
 
 
-def current(ledger: Ledger, jobs: Jobs, problems: Iterable[str], messages: Iterable[str]) -> dict[str, str]:
-    """Return the texts of all current problems, by key.
+def current(
+    ledger: Ledger, jobs: Jobs, problems: Iterable[str], messages: Iterable[str], now: float
+) -> dict[str, str]:
+    """Return the texts of all current problems at *now* (UTC seconds), by key.
 
     They are the *problems* of the configuration, the *messages* of this tick, and one text for each of the *jobs* that
     is failing, waits for a decision of the user or does not get to run.
@@ -109,7 +111,7 @@ def current(ledger: Ledger, jobs: Jobs, problems: Iterable[str], messages: Itera
                 f"{waiting.key.display_name}: was interrupted and waits for a decision: "
                 f"run `scheduled rerun {waiting.run_id}`, or `scheduled skip {waiting.job}`"
             )
-    found |= never_run.problems(ledger, jobs)
+    found |= long_waits.problems(ledger, jobs, now) | never_run.problems(ledger, jobs)
     for text in map(printable, messages):
         found.setdefault(f"tick:{text}", text)
     return found

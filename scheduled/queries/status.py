@@ -28,7 +28,7 @@ from scheduled.queries.view import View, open_view
 from scheduled.state import directories
 from scheduled.state.files import full_or_read_only
 from scheduled.state.ledger import Conditions
-from scheduled.state.open import exists
+from scheduled.state.open import exists, read_only
 
 
 def status(instance: Instance) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def status(instance: Instance) -> dict[str, Any]:
     fields that health checks of schedulers expect. Raise ConfigError if the configuration cannot be read.
     """
     paths = instance.paths
-    if not exists(paths):
+    if not exists(paths) and not _is_lost(paths):
         return _before_the_first_tick(config_of(instance), paths)
     with open_view(instance) as (view, ledger):
         found, zone, now = view.config, view.zone, clock.now()
@@ -73,6 +73,11 @@ def status(instance: Instance) -> dict[str, Any]:
             "undelivered": len(ledger.outbox()),
             "paused": {key.display_name or "*": stamp(until, zone) for key, until in view.pauses.items()},
         }
+
+
+def _is_lost(paths: Paths) -> bool:
+    with read_only(paths):
+        return paths.lost is not None
 
 
 def _with_next_due(view: View, row: JobRow) -> JobRow:
@@ -113,8 +118,9 @@ def _problems(ledger: Conditions, found: Ticks, zone: str, failing: Mapping[JobK
 
 def _state_problems(paths: Paths) -> list[str]:
     """Return the reasons why the next tick could not write to the state directory."""
-    remarks, reason = list(paths.remarks), full_or_read_only(paths.root)
+    remarks, reason = [*([paths.lost] if paths.lost else []), *paths.remarks], full_or_read_only(paths.root)
     paths.remarks.clear()
+    paths.lost = None
     if remarks or reason:
         return remarks or [f"{reason}; nothing new is recorded"]
     try:

@@ -10,7 +10,6 @@ from scheduled.engine.heartbeat import Cadence
 from scheduled.paths import Paths
 from scheduled.schedules.durations import duration
 from scheduled.schedules.zones import Instant
-from scheduled.state import snapshot
 from scheduled.state.ledger import Meta
 
 # `unknown`: neither installed nor ever regular, so that nothing can be concluded from missing ticks.
@@ -67,11 +66,12 @@ class Ticks(msgspec.Struct, frozen=True, kw_only=True):
 
 def ticks(ledger: Meta, paths: Paths, now: float) -> Ticks:
     """Return what the ledger and the snapshot show about the ticks at *now* (UTC seconds)."""
-    last = snapshot.heartbeat(paths.snapshot)
+    beat = heartbeat.last(ledger, paths.snapshot)
+    last = beat and beat / 1e9
     since = ledger.meta("ticking_since")
     return Ticks(
         now=now,
-        cadence=heartbeat.cadence(ledger, snapshot.header(paths.snapshot)[0]),
+        cadence=heartbeat.cadence(ledger, beat),
         last=last,
         installed_at=heartbeat.installed_at(ledger),
         since=float(since) if since else None,

@@ -7,7 +7,9 @@ from typing import Any
 
 import msgspec
 
+from scheduled.core.judgement import DEFERRED
 from scheduled.core.keys import JobKey
+from scheduled.core.no_catch_up import SUPERSEDED
 from scheduled.core.records import AttemptRow, RunRow, SkippedRow
 from scheduled.core.runs import FAILED, Span
 from scheduled.schedules.zones import Instant
@@ -34,14 +36,18 @@ _CAUSES = """
 _SKIPPED = """
     SELECT job, target, first, last, count, reason, decided_at FROM slots
     WHERE verdict = 'skipped' AND run_id IS NULL"""
-_NEWEST_DECIDED = """
-    SELECT first, last, count, reason, verdict, run_id, decided_at FROM slots
-    WHERE job = ? AND target = ? AND first <= ? AND verdict IS NOT NULL ORDER BY first DESC LIMIT ?"""
-_SKIPPED_LAST = """
+# A slot that did not get to run: skipped without a run, or with a run of which every attempt ended with "not now".
+_RULED_OUT = """iif(slots.run_id IS NULL, verdict = 'skipped',
+    runs.status IN ('skipped', 'waiting_retry') AND runs.deferrals > 0 AND runs.deferrals = runs.attempt)"""
+_NEWEST_DECIDED = f"""
+    SELECT first, last, count, iif(slots.reason = '', runs.reason, slots.reason), verdict, decided_at, {_RULED_OUT}
+    FROM slots LEFT JOIN runs USING (run_id)
+    WHERE slots.job = ? AND slots.target = ? AND first <= ? AND verdict IS NOT NULL ORDER BY first DESC LIMIT ?"""  # noqa: S608 - constants
+_RULED_OUT_LAST = f"""
     SELECT jobs.job, jobs.target, position FROM jobs JOIN epochs USING (job, target) WHERE ends_at IS NULL AND EXISTS (
-        SELECT 1 FROM slots WHERE slots.job = jobs.job AND slots.target = jobs.target AND verdict = 'skipped'
-        AND run_id IS NULL AND first = (SELECT max(first) FROM slots newest WHERE newest.job = jobs.job
-        AND newest.target = jobs.target AND newest.verdict IS NOT NULL AND newest.first <= position))"""
+        SELECT 1 FROM slots LEFT JOIN runs USING (run_id) WHERE slots.job = jobs.job AND slots.target = jobs.target
+        AND {_RULED_OUT} AND first = (SELECT max(first) FROM slots newest WHERE newest.job = jobs.job
+        AND newest.target = jobs.target AND newest.verdict IS NOT NULL AND newest.first <= position))"""  # noqa: S608 - constants
 
 
 def _attempt_row(row: tuple[Any, ...]) -> AttemptRow:
@@ -140,19 +146,27 @@ class History:
 
     def last_skips(self, limit: int) -> dict[JobKey, list[SkippedRow]]:
         """See `History.last_skips`."""
-        if not self.skipped(limit=1):
+        if not self._has_skips():
             return {}
         found = {}
-        for job, target, position in self._db.execute(_SKIPPED_LAST).fetchall():
+        for job, target, position in self._db.execute(_RULED_OUT_LAST).fetchall():
             rows = self._db.execute(_NEWEST_DECIDED, (job, target, position, limit))
-            skips = takewhile(lambda row: row[4] == "skipped" and row[5] is None, rows)
+            skips = takewhile(lambda row: row[-1], rows)
             found[JobKey(job, target)] = [
                 SkippedRow(
-                    job=job, target=target, span=Span(first, last, count), reason=reason, decided_at=at
+                    job=job,
+                    target=target,
+                    span=Span(first, last, count),
+                    reason=DEFERRED if verdict == "coalesced" or reason == SUPERSEDED else reason,
+                    decided_at=at,
                 )
-                for first, last, count, reason, _, _, at in skips
+                for first, last, count, reason, verdict, at, _ in skips
             ]
         return found
+
+    def _has_skips(self) -> bool:
+        runs = self._db.execute("SELECT EXISTS (SELECT 1 FROM runs WHERE status = 'skipped')").fetchone()
+        return bool(runs[0] or self.skipped(limit=1))
 
     def prune(self, before: Instant, keep_runs: int, limit: int) -> tuple[list[str], bool]:
         """See `History.prune`."""

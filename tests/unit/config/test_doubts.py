@@ -37,6 +37,9 @@ def warnings(home, text):
         ('command = ["bash", "gone.sh", "x"]', "command: gone.sh does not exist in "),
         ('command = "python3 -u gone.py"', None),  # the first word after an option is not always a script
         ('command = "sh gone.sh"', "command: gone.sh does not exist in "),
+        ('command = "true"\nonly_if.command = "no-such-program -v"', "only_if.command: there is no program no-such-program in the PATH of jobs (/usr/bin:/bin); "),
+        ('command = "true"\nonly_if.command = "no-such-program"\nenv = { PATH = "/nowhere" }', "only_if.command: there is no program no-such-program in the PATH of jobs (/nowhere); "),
+        ('command = "true"\nonly_if.command = "pgrep -x x || exit 0"\nonly_if.ac_power = true', None),
         ('python = "gone.py"', "python: gone.py does not exist in "),
         ('command = "true"\ncwd = "/nowhere"', "cwd: /nowhere is not a directory; create it, or correct the path"),
         ('command = "true"\nenv_file = "/nowhere.env"', "env_file: /nowhere.env does not exist; "),

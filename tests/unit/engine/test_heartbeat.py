@@ -1,5 +1,8 @@
 """Which heartbeats show that ticks come regularly, and how the cadence is known."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from scheduled import idle
@@ -86,12 +89,42 @@ def test_an_installation_by_an_earlier_version_is_known_by_its_cadence(ledger):
         assert heartbeat.is_installed(ledger)
 
 
-def test_a_snapshot_without_a_heartbeat_has_none(tmp_path):
+def test_a_snapshot_without_a_heartbeat_has_none(tmp_path, ledger):
     path = tmp_path / "scheduled_state.json"
     snapshot.publish(path, {}, next_due=None, edited=0, now=NOW, zone="UTC", beat=0)
 
-    assert (snapshot.heartbeat(path), snapshot.written_at(path)) == (None, NOW)
+    assert (heartbeat.last(ledger, path), snapshot.written_at(path)) == (None, NOW)
     assert snapshot.written_at(tmp_path / "none") is None
+
+
+def rewritten(path):
+    text = path.read_text()
+    path.write_text(text.replace('{\n"_idle"', '{\n  "_idle"') + " ")
+
+
+def touched(path):
+    os.utime(path, ns=(0, (NOW + 9000) * SECOND + 123_456_789))
+
+
+def replaced(path):
+    path.rename(f"{path}.old")
+    path.write_bytes(Path(f"{path}.old").read_bytes())
+    os.utime(path, ns=(0, (NOW + 9000) * SECOND))
+
+
+@pytest.mark.parametrize("change", [rewritten, touched, replaced])
+def test_another_program_that_writes_the_snapshot_is_no_heartbeat(ledger, tmp_path, change):
+    path, beat = tmp_path / "scheduled_state.json", beats(0, 300, 600)
+    snapshot.publish(path, {}, next_due=None, edited=0, now=NOW + 700, zone="UTC", beat=beat)
+    written = heartbeat.last(ledger, path)
+    change(path)
+    found = [heartbeat.last(ledger, path)]
+    with ledger.transaction():
+        heartbeat.note(ledger, beat)
+    found.append(heartbeat.last(ledger, path))
+
+    of_header = None if change is rewritten else (NOW + 700) * SECOND
+    assert (written, found) == (beat, [of_header, beat])
 
 
 def test_the_ledger_stays_valid(ledger):

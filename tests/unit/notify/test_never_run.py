@@ -7,7 +7,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
 from scheduled.notify import never_run
 from scheduled.schedules.schedule import Schedule
-from tests.fixtures.ledgers import CLAIMANT, DAILY, HOUR, LEDGERS, an_attempt_result, by_hand
+from tests.fixtures.ledgers import CLAIMANT, DAILY, HOUR, LEDGERS, a_claim, an_attempt_result, by_hand
 
 KEY = JobKey("job")
 ONCE = (Schedule("at", "1970-01-01T01:00", "UTC", anchor=HOUR),)
@@ -90,3 +90,34 @@ def test_a_job_that_rests_is_none(ledger, reason):
 
     job = Job(name="job", schedules=DAILY, action=Action("command", words=("x",)))
     assert never_run.problems(ledger, Jobs({"job": job})) == {}
+
+
+def deferred(ledger, times):
+    """Let *times* slots in a row answer "not now"; each run replaces the one before it, and the last one waits."""
+    with ledger.transaction():
+        ledger.begin_epoch(KEY, DAILY, 0)
+    for slot in range(HOUR, times * HOUR + 1, HOUR):
+        with ledger.transaction():
+            if slot > HOUR:
+                old = f"run-{slot - HOUR}"
+                ledger.close_run(old, "skipped", f"superseded by run-{slot}")
+                ledger.record_verdict(
+                    KEY, Span(slot - HOUR, slot - HOUR, 1), "coalesced", "", f"run-{slot}", slot
+                )
+                ledger.advance(KEY, slot - HOUR)
+            ledger.claim(a_claim(slot), CLAIMANT, float(slot))
+            result = an_attempt_result(f"run-{slot}", "deferred", reason="not now")
+            ledger.ended(result, "waiting_retry", slot + 300, None)
+    job = Job(name="job", schedules=DAILY, action=Action("command", words=("x",)))
+    return list(never_run.problems(ledger, Jobs({"job": job})).values())
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_job_that_defers_itself_for_some_slots_is_none(ledger, times):
+    assert deferred(ledger, times) == []
+
+
+def test_a_job_that_defers_itself_for_ever_is_one(ledger):
+    assert deferred(ledger, 4) == [
+        "job: does not get to run: skipped 3 times in a row (not now; scheduled history job)"
+    ]

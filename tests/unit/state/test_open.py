@@ -1,5 +1,6 @@
-"""Opening the ledger for writing: what is restored from the snapshot. tests/faults tests damaged ledgers."""
+"""Opening the ledger: what is restored from the snapshot. tests/faults tests damaged ledgers."""
 
+import os
 from contextlib import closing
 
 import pytest
@@ -9,6 +10,7 @@ from scheduled.errors import ConfigError, StateError
 from scheduled.paths import Paths
 from scheduled.schedules.schedule import Schedule
 from scheduled.state import directories, restore, snapshot
+from scheduled.state.open import open_existing, read_only
 from scheduled.state.restore import open_ledger
 from tests.fixtures.ledgers import HOURLY, LEDGERS
 
@@ -67,6 +69,36 @@ def test_a_ledger_with_jobs_gets_nothing_from_the_snapshot(paths):
 
     assert (list(ledger.job_states()), repairs) == ([JobKey("b")], [])
     ledger.close()
+
+
+def test_a_reader_sees_what_the_next_tick_restores(paths):
+    with read_only(paths) as ledger:
+        found = {key: state.position for key, state in ledger.job_states().items()}
+
+    assert (found, os.listdir(paths.root).count("ledger.db")) == ({JobKey("a"): 7200}, 0)
+    assert paths.lost == (
+        f"{paths.ledger}: is lost, with all runs; the next tick restores the positions of 2 jobs from "
+        "scheduled_state.json; `scheduled run` runs one now"
+    )
+
+
+def test_a_lost_ledger_is_named_instead_of_a_missing_one(paths):
+    with pytest.raises(StateError, match=r"is lost, with all runs; the next tick restores"):
+        open_existing(paths)
+
+
+def test_without_a_snapshot_nothing_is_lost(tmp_path):
+    paths = Paths(tmp_path / "new")
+    with read_only(paths) as ledger:
+        assert (ledger.is_new(), paths.lost) == (True, None)
+
+
+def test_a_restored_ledger_is_not_lost_any_more(paths):
+    with read_only(paths):
+        pass
+    open_ledger(paths, NOW)[0].close()
+
+    assert paths.lost is None
 
 
 def test_what_another_process_restored_first_is_not_restored_again(paths):

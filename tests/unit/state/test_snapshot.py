@@ -49,7 +49,7 @@ def test_a_published_snapshot_can_be_read_and_has_the_idle_header(path):
         "next_due": "2026-02-03T15:00:00+00:00",
         "jobs": {"a": 1},
     }
-    assert (snapshot.read(path), int(snapshot.heartbeat(path))) == (document, int(NOW))
+    assert (snapshot.read(path), snapshot.header(path)[0]) == (document, int(NOW) * 10**9)
     due, seal, *rest, _ = idle.parse(path.read_bytes()[: idle.SIZE])
     assert (due, seal) == (1_770_130_800, idle.sealed(7, due, *rest))
 
@@ -196,7 +196,7 @@ def test_a_snapshot_of_an_earlier_version_does_not_count_as_changed(path):
 
 
 def test_a_missing_snapshot_is_not_reported(path):
-    assert (snapshot.tampering(path, NOW), snapshot.read(path), snapshot.heartbeat(path)) == (
+    assert (snapshot.tampering(path, NOW), snapshot.read(path), snapshot.header(path)[0]) == (
         None,
         None,
         None,

@@ -1,0 +1,59 @@
+"""Jobs that have waited too long: their gate does not open, or they answer "not now" each time."""
+
+from collections.abc import Mapping
+
+from scheduled.clock import stamp
+from scheduled.core.epochs import base_of, open_slots_of
+from scheduled.core.holds import first_allowed
+from scheduled.core.jobs import Job, Jobs
+from scheduled.core.keys import JobKey
+from scheduled.core.runs import JobState
+from scheduled.schedules.timetable import Timetable
+from scheduled.schedules.zones import DAY, Instant
+from scheduled.state.ledger import Ledger
+
+PERIODS = 3  # a slot has waited too long when this many later slots are due, within the following bounds
+AT_LEAST, AT_MOST = DAY, 30 * DAY
+REASONS: Mapping[str | None, str] = {
+    "gate": "its gate has not opened",
+    "deferred": 'it has answered "not now"',
+}
+
+
+def problems(ledger: Ledger, jobs: Jobs, now: float) -> dict[str, str]:
+    """Return a text for each enabled job of which the oldest open slot has waited too long at *now* (UTC seconds).
+
+    The keys are those of `never_run.problems`. Slots count that a closed gate holds back, or whose run deferred itself.
+    """
+    waiting = {row.key: REASONS[row.open_reason] for row in ledger.job_rows() if row.open_reason in REASONS}
+    states = ledger.job_states() if waiting else {}
+    found: dict[str, str] = {}
+    for key, reason in waiting.items():
+        job, state = jobs.get(key.job), states.get(key)
+        since = _since(job, state, now) if job is not None and job.enabled and state is not None else None
+        if job is not None and since is not None:
+            found[f"skipped:{key}"] = _text(key, reason, since, job.zone)
+    return found
+
+
+def _text(key: JobKey, reason: str, since: Instant, zone: str) -> str:
+    at = (stamp(since, zone) or "")[:16].replace("T", " ")
+    return f"{key.display_name}: does not get to run: {reason} since {at} (scheduled explain {key.job})"
+
+
+def _since(job: Job, state: JobState, now: float) -> Instant | None:
+    """Return since when the oldest open slot of *job* could have run if it has waited too long; otherwise None."""
+    times = open_slots_of(state)
+    oldest = times.next_after(base_of(state))
+    if oldest is None:
+        return None
+    since = first_allowed(job, oldest + job.delay)
+    return since if now >= since + _patience(times, oldest) else None
+
+
+def _patience(times: Timetable, slot: Instant) -> int:
+    """Return how many seconds *slot* may wait."""
+    later: Instant | None = slot
+    for _ in range(PERIODS):
+        later = None if later is None else times.next_after(later)
+    return AT_LEAST if later is None else min(max(later - slot, AT_LEAST), AT_MOST)

@@ -1,0 +1,42 @@
+"""A lost ledger, and what the snapshot has of it."""
+
+from scheduled.paths import Paths
+from scheduled.state import snapshot
+from scheduled.state.sqlite.ledger import SqliteLedger
+
+
+def fill(ledger: SqliteLedger, paths: Paths) -> list[str]:
+    """Copy positions, overrides and pauses from the snapshot into the empty *ledger*; return their names, if any."""
+    jobs, overrides = snapshot.essentials(paths.snapshot), snapshot.saved_overrides(paths.snapshot)
+    for job in jobs:
+        if job.schedules:
+            ledger.begin_epoch(job.key, job.schedules, job.position)
+            ledger.succeeded(job.key, job.window_start)
+    for key, enabled in overrides.enabled.items():
+        ledger.override(key, enabled)
+    for key, until in overrides.paused.items():
+        ledger.pause(key, until)
+    restored = []
+    if jobs:
+        restored.append("the position of 1 job" if len(jobs) == 1 else f"the positions of {len(jobs)} jobs")
+    if overrides.enabled or overrides.paused:
+        restored.append("the overrides and pauses")
+    return restored
+
+
+def foreseen(paths: Paths) -> SqliteLedger:
+    """Return, in memory, the ledger that the next tick creates. If it restores a lost one, note that in `paths.lost`."""
+    snapshot.refuse_newer(paths.snapshot)
+    ledger = SqliteLedger.nothing()
+    found = fill(ledger, paths)
+    if found:
+        paths.lost = lost(paths, found)
+    return ledger
+
+
+def lost(paths: Paths, found: list[str]) -> str:
+    """Return the message that the ledger is lost, and that the snapshot still has *found*."""
+    return (
+        f"{paths.ledger}: is lost, with all runs; the next tick restores {' and '.join(found)} from "
+        f"{paths.snapshot.name}; `scheduled run` runs one now"
+    )

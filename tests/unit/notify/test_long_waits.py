@@ -1,0 +1,66 @@
+"""A job whose gate never opens, or that never wants to run now, is a problem once it has waited too long."""
+
+import pytest
+
+from scheduled.core.jobs import Action, Job, Jobs
+from scheduled.core.keys import JobKey
+from scheduled.notify import long_waits, problems
+from scheduled.schedules.schedule import Schedule
+from tests.fixtures.ledgers import HOUR, LEDGERS
+
+KEY, DAY = JobKey("job"), 24 * HOUR
+HOURLY, DAILY, WEEKLY, YEARLY = "0 * * * *", "0 9 * * *", "0 9 * * 1", "0 9 2 1 *"
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    ledger = LEDGERS["sqlite"](tmp_path)
+    yield ledger
+    ledger.close()
+
+
+def found(ledger, expression, waited, reason="gate", find=long_waits.problems, **values):
+    """Let the oldest slot of a job wait for *waited* seconds; return the texts of the problems."""
+    schedules = (Schedule("cron", expression, "UTC"),)
+    job = Job(name="job", schedules=schedules, action=Action("command", words=("x",)), **values)
+    with ledger.transaction():
+        if not ledger.epochs():
+            ledger.begin_epoch(KEY, schedules, 0)
+        ledger.wait(KEY, reason, None)
+    first = {HOURLY: HOUR, DAILY: 9 * HOUR, WEEKLY: 4 * DAY + 9 * HOUR, YEARLY: DAY + 9 * HOUR}[expression]
+    return list(find(ledger, Jobs({"job": job}), now=first + waited).values())
+
+
+@pytest.mark.parametrize(
+    ("expression", "patience"), [(HOURLY, DAY), (DAILY, 3 * DAY), (WEEKLY, 21 * DAY), (YEARLY, 30 * DAY)]
+)
+def test_a_slot_may_wait_for_three_periods_but_at_least_a_day_and_at_most_a_month(
+    ledger, expression, patience
+):
+    assert not found(ledger, expression, patience - 1)
+    assert found(ledger, expression, patience)
+
+
+def test_the_text_names_the_reason_and_since_when(ledger):
+    assert found(ledger, HOURLY, DAY) == [
+        "job: does not get to run: its gate has not opened since 1970-01-01 01:00 (scheduled explain job)"
+    ]
+    assert found(ledger, HOURLY, DAY, "deferred") == [
+        'job: does not get to run: it has answered "not now" since 1970-01-01 01:00 (scheduled explain job)'
+    ]
+
+
+@pytest.mark.parametrize("reason", [None, "quiet", "paused", "budget"])
+def test_other_reasons_are_none(ledger, reason):
+    assert found(ledger, HOURLY, 9 * DAY, reason) == []
+
+
+def test_a_disabled_job_is_none(ledger):
+    assert found(ledger, HOURLY, 9 * DAY, enabled=False) == []
+
+
+def test_it_is_among_the_problems_of_a_tick(ledger):
+    def current(ledger, jobs, now):
+        return problems.current(ledger, jobs, [], [], now)
+
+    assert len(found(ledger, HOURLY, DAY, find=current)) == 1
