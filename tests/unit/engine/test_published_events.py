@@ -43,7 +43,7 @@ def ends():
 
 
 def refused(ledger):
-    """Return the event about a start that is refused because of the depth of its run."""
+    """Return the event about a start that is refused: too many starts triggered one another."""
     listener = Job(name="loop", schedules=(), action=Action("handler", name="x"), on="disk_full")
     context = settle.SettleContext(jobs=Jobs({"loop": listener}), now=HOUR, zone="UTC", compose=lambda *_: [])
     judgement = Judgement(status="failed", verdict="failed")
@@ -94,6 +94,6 @@ def test_each_event_has_exactly_the_fields_that_are_listed(published):
     for event in published:
         fields.setdefault(event.name, set()).update(event.payload)
 
-    # The payload of `task_added` is that of a start request: it has the instant of a task whose time has passed.
+    # The payload of `task_added` is that of a start request: it has the instant of a task, if that has passed.
     assert set(PUBLISHED) == {*fields, *ELSEWHERE, "task_added"}
     assert fields == {name: set(PUBLISHED[name]) for name in fields}
