@@ -14,7 +14,9 @@ from typing import Any
 from scheduled.paths import config_path, state_path
 
 # Where documents hold messages. Other texts are the user's own: a command may contain backquotes, too.
-MESSAGES = frozenset({"problem", "problems", "warnings", "reason", "sentence"})
+MESSAGES = frozenset(
+    {"problem", "problems", "warnings", "reason", "sentence", "last_outcome", "text", "error", "config_error"}
+)
 _COMMAND = re.compile(r"(?<=[`(])scheduled(?= [a-z])")
 _instance: list[Path] = []  # the paths of the instance of this process, if it is not the default one
 

@@ -96,5 +96,10 @@ def _open(ledger: Ledger, rows: Sequence[SlotRow], now: Instant) -> None:
 
 
 def _event(row: SlotRow, zone: str) -> Event:
-    payload = {"job": row.job, "scheduled_for": stamp(row.span.last, zone), "slots": row.span.count}
+    payload = {
+        "job": row.job,
+        **({"target": row.target} if row.target else {}),
+        "scheduled_for": stamp(row.span.last, zone),
+        "slots": row.span.count,
+    }
     return Event(name="skip_undone", payload=payload)

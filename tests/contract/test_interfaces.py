@@ -182,9 +182,19 @@ def expected(shared_world):
 def _answer(interface, call):
     function, arguments = call
     try:
-        return steady(interface.service(function, **arguments))
+        return short(steady(interface.service(function, **arguments)))
     except RefusedError as error:
-        return str(error)
+        return short(str(error))
+
+
+def short(answer):
+    """Return *answer* without the paths of the instance in its commands: it is the default one of the command line only."""
+    if isinstance(answer, dict):
+        return {key: short(value) for key, value in answer.items()}
+    if isinstance(answer, list):
+        return [short(entry) for entry in answer]
+    paths = r"(?<=[`(]scheduled )--config \S+/etc/scheduled\.toml --state \S+/state "
+    return re.sub(paths, "", answer) if isinstance(answer, str) else answer
 
 
 @pytest.fixture

@@ -298,11 +298,12 @@ def test_the_state_is_read_and_written_on_request(runtime, interface):
     assert "daily_standup" in runtime.world.snapshot()["jobs"]
 
 
-def test_call_method_returns_errors_as_answers(interface):
+def test_call_method_returns_errors_as_answers(runtime, interface):
+    program = f"scheduled --config {runtime.world.config} --state {runtime.world.state}"
     assert interface.bot("CallMethod", "ss", "list_jobs", "{}")["success"]
     assert interface.bot("CallMethod", "ss", "run_job", '{"job_name": "x"}') == {
         "success": False,
-        "error": "no such job: x; `scheduled jobs` lists the jobs",
+        "error": f"no such job: x; `{program} jobs` lists the jobs",
     }
     assert "no such method" in interface.bot("CallMethod", "ss", "fly", "")["error"]
     assert "job_name" in interface.bot("CallMethod", "ss", "run_job", '{"job": "x"}')["error"]

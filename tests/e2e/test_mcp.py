@@ -276,9 +276,8 @@ def test_an_agent_removes_only_jobs_that_it_added(agent, world, tool, argument):
     assert world.json("show", "own")["settings"]["labels"] == {"team": "ops", "added_by": "mcp"}
 
     message = interface.refused(tool, **{argument: "hourly"})
-    assert (
-        message.startswith("hourly: the interface mcp did not add this job") and "scheduled remove" in message
-    )
+    assert message.startswith("hourly: the interface mcp did not add this job")
+    assert f"`scheduled --config {world.config} --state {world.state} remove hourly`" in message
     interface.ask(tool, **{argument: "own"})
 
     assert [job["name"] for job in world.json("jobs")] == ["greet", "listener", "hourly", "sleeper"]

@@ -9,6 +9,7 @@ import msgspec
 from dbus_fast import DBusError, PropertyAccess
 from dbus_fast.service import dbus_property
 
+from scheduled.advice import complete, complete_in
 from scheduled.errors import BusyError, ConfigError, ForbiddenError, ScheduledError, UnknownError
 from scheduled.instance import Instance
 from scheduled.interfaces.threads import in_thread
@@ -37,8 +38,8 @@ def computed_property(getter: Callable[[Any], Any]) -> Any:
 
 
 def text(document: Any) -> str:
-    """Return a document as JSON text."""
-    return msgspec.json.encode(document).decode()
+    """Return a document as JSON text, with the commands in its messages completed."""
+    return msgspec.json.encode(complete_in(document)).decode()
 
 
 def parse_arguments(arguments: str) -> dict[str, Any]:
@@ -119,4 +120,4 @@ class Caller:
 def dbus_error(error: ScheduledError) -> DBusError:
     """Return the D-Bus error for *error*."""
     kind = next((name for known, name in ERRORS.items() if isinstance(error, known)), "Failed")
-    return DBusError(f"org.scheduled.Error.{kind}", str(error))
+    return DBusError(f"org.scheduled.Error.{kind}", complete(str(error)))

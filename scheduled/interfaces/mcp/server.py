@@ -18,6 +18,7 @@ from pydantic import ConfigDict, ValidationError, create_model
 
 import scheduled
 from scheduled import service
+from scheduled.advice import complete, complete_in
 from scheduled.errors import ConfigError, ScheduledError
 from scheduled.instance import Instance
 from scheduled.interfaces.mcp.cron_tools import CronTools
@@ -116,7 +117,7 @@ def _answering(
     @wraps(function)
     async def answer(**arguments: Any) -> Any:
         try:
-            return await in_thread(lambda: permitted(arguments))
+            return complete_in(await in_thread(lambda: permitted(arguments)))
         except ScheduledError as error:
             return _error_result(error)
 
@@ -124,9 +125,10 @@ def _answering(
 
 
 def _error_result(error: ScheduledError) -> CallToolResult:
-    document = {"status": "error", "message": str(error), "exit_code": error.exit_code}
+    message = complete(str(error))
+    document = {"status": "error", "message": message, "exit_code": error.exit_code}
     return CallToolResult(
-        content=[TextContent(type="text", text=str(error))], structured_content=document, is_error=True
+        content=[TextContent(type="text", text=message)], structured_content=document, is_error=True
     )
 
 
@@ -159,6 +161,6 @@ def _resources(server: MCPServer[Any], permissions: Permissions) -> None:
 
 def _read(function: Callable[[Instance], Any], permissions: Permissions) -> Any:
     try:
-        return function(permissions.instance)
+        return complete_in(function(permissions.instance))
     except ScheduledError as error:
-        raise ResourceError(str(error)) from None
+        raise ResourceError(complete(str(error))) from None

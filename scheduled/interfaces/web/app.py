@@ -13,6 +13,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
+from scheduled.advice import complete
 from scheduled.errors import ScheduledError
 from scheduled.instance import Instance
 from scheduled.interfaces.web.api import routes
@@ -70,7 +71,7 @@ def _refusal(request: Request, error: Any) -> Response:
 
 
 def _error(request: Request, error: Any) -> Response:
-    return refused(request, RefusedError(status_of(error), str(error)))
+    return refused(request, RefusedError(status_of(error), complete(str(error))))
 
 
 def _http(request: Request, error: Any) -> Response:

@@ -9,6 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from scheduled.advice import complete_in
 from scheduled.errors import BusyError, ConfigError, ForbiddenError, ScheduledError, UnknownError
 
 # The headings of the pages that answer a refused request.
@@ -43,13 +44,13 @@ class RefusedError(Exception):
 
 
 class Json(Response):
-    """A JSON document, encoded as `--json` prints it."""
+    """A JSON document, encoded as `--json` prints it, with the commands in its messages completed."""
 
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
         """Return *content* encoded with msgspec, as in every other interface."""
-        return msgspec.json.encode(content)
+        return msgspec.json.encode(complete_in(content))
 
 
 def is_rest(request: Request) -> bool:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from scheduled.core.events import PUBLISHED
 from scheduled.handlers import health
 from tests.fixtures.sample_workspace import NOW, Sample, mail
 
@@ -260,6 +261,7 @@ def test_every_run_publishes_an_event(sample: Sample) -> None:
 
     expected = {"healthy": 17, "warnings": 2, "errors": 0, "branches": 19, "timestamp": "2026-02-03T14:00:00"}
     assert [("health_check_complete", expected)] == sample.report.events
+    assert set(expected) == set(PUBLISHED["health_check_complete"])
 
 
 def test_central_files_outside_the_workspace_are_not_written(sample: Sample, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from scheduled.core.conditions import Notice
+from scheduled.core.events import PUBLISHED
 from scheduled.handlers import mail_cleanup
 from scheduled.handlers.workspace.delivery import deliver
 from tests.fixtures.sample_workspace import NOW, Sample, mail, state_of
@@ -448,6 +449,7 @@ def test_every_run_publishes_an_event(calm: Sample) -> None:
 
     payload = {"auto_opened": 0, "auto_closed": 0, "errors": 0, "timestamp": "2026-02-03T14:00:00"}
     assert [("mail_cleanup_complete", payload)] == calm.report.events
+    assert set(payload) == set(PUBLISHED["mail_cleanup_complete"])
 
 
 def test_a_digest_escapes_subjects(calm: Sample) -> None:

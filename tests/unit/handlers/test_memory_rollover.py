@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduled.core.events import PUBLISHED
 from scheduled.handlers import memory_rollover
 from tests.fixtures.sample_workspace import NOW, Sample
 
@@ -25,6 +26,7 @@ def test_the_event_has_the_payload_that_the_workspaces_programs_expect(sample: S
         "timestamp": "2026-02-03T14:00:00",
     }
     assert ("memory_threshold_exceeded", payload) == (condition.event, condition.payload)
+    assert set(payload) == set(PUBLISHED["memory_threshold_exceeded"])
     assert "memory:FLOW:FLOW.observations.json" == condition.key == condition.group
 
 

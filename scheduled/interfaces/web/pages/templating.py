@@ -9,6 +9,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from scheduled.advice import complete, complete_in
+
 HERE = Path(__file__).parents[1]
 
 
@@ -25,7 +27,13 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(filters.FILTERS)
+    made.globals["command"] = command
     return made
+
+
+def command(words: str) -> str:
+    """Return the command `scheduled ...` as a person has to type it to reach the instance of this server."""
+    return complete(f"`{words}`")[1:-1]
 
 
 def page(
@@ -36,12 +44,12 @@ def page(
     headers: Mapping[str, str] | None = None,
     **content: Any,
 ) -> HTMLResponse:
-    """Return the response with *template* rendered with *content*."""
+    """Return the response with *template* rendered with *content*; the commands in its messages are completed."""
     instance = getattr(request.state, "instance", None)
     shared = {
         "path": request.scope["path"],
         "exposed": request.scope.get("exposed", False),
         "config_error": instance.config_error if instance else "",
     }
-    text = environment().get_template(template).render(shared | content)
+    text = environment().get_template(template).render(complete_in(shared | content))
     return HTMLResponse(text, status_code=status, headers=dict(headers or {}))
