@@ -65,7 +65,7 @@ def test_a_disabled_step_counts_as_failed(
 
 
 @pytest.mark.parametrize(("on_failure", "after_it"), [("stop", []), ("continue", ["b"])])
-def test_a_chain_whose_first_step_is_disabled_fails_in_the_tick_that_begins_it(
+def test_a_chain_with_a_disabled_first_step_fails_in_the_tick_that_begins_it(
     world: World, on_failure: str, after_it: list[str]
 ) -> None:
     chain = f'[jobs.all]\nchain = ["a", "b"]\non_failure = "{on_failure}"\n'
