@@ -62,3 +62,22 @@ def test_a_chain_names_for_what_its_step_waits_and_a_run_without_a_slot_has_none
     rows = [(row["job"], row["scheduled_for"], row["runs_at"][11:16]) for row in [*upcoming, *predicted]]
     assert rows == [("job", None, "09:10")] * 2
     assert disabled == "It waits in step 1 of 1: job is disabled; the next tick counts it as failed."
+
+
+@pytest.mark.system
+def test_status_shows_no_pause_that_has_ended_since_the_last_tick(world):
+    world.configure("""
+        timezone = "UTC"
+        [jobs.job]
+        cron = "0 * * * *"
+        command = "true"
+    """)
+    world.run("run", at=f"{MORNING} 08:50:00")
+    world.run("pause", "job", at=f"{MORNING} 08:50:10")
+    world.run("run", at=f"{MORNING} 09:00:05")
+    before = world.json("status", at=f"{MORNING} 09:01:00")["jobs"][0]["open_reason"]
+    world.run("resume", "job", at=f"{MORNING} 09:01:10")
+
+    found = world.json("status", at=f"{MORNING} 09:02:00")["jobs"][0]
+
+    assert (before, found["open_reason"], found["next_run"][11:16]) == ("paused", None, "09:05")
