@@ -91,7 +91,7 @@ def fields(rows: Mapping[str, object]) -> None:
 
 def upcoming(entries: Sequence[dict[str, Any]], *, notes: Sequence[str]) -> None:
     """Print slots in order; `runs at` is empty for a slot that runs on time."""
-    rows = [(when(entry["scheduled_for"]), entry["job"], _runs_at(entry)) for entry in entries]
+    rows = [(when(entry["scheduled_for"]) or "-", entry["job"], _runs_at(entry)) for entry in entries]
     rows_or(("slot", "job", "runs at"), rows, "there are no future slots")
     remarks(notes)
 
@@ -117,9 +117,9 @@ def _runs_at(entry: Mapping[str, Any]) -> str:
     return when(entry["runs_at"]) + (f" ({reason})" if entry["reason"] else "")
 
 
-def forecast(runs: Sequence[dict[str, str]], *, notes: Sequence[str]) -> None:
+def forecast(runs: Sequence[dict[str, Any]], *, notes: Sequence[str]) -> None:
     """Print future runs as a table, and what is assumed."""
-    rows = [(when(run["runs_at"]), run["job"], when(run["scheduled_for"])) for run in runs]
+    rows = [(when(run["runs_at"]), run["job"], when(run["scheduled_for"]) or "-") for run in runs]
     rows_or(("runs at", "job", "slot"), rows, "no runs in this span")
     remarks(notes)
 

@@ -71,6 +71,10 @@ class JobState(Keyed, frozen=True, kw_only=True):
     last_run_at: float | None = None
     last_status: str | None = None
 
+    def has_retry_due(self, now: Instant) -> bool:
+        """Return whether a run without a slot is due again at *now*."""
+        return any(run.retry_at is not None and run.retry_at <= now for run in self.others)
+
 
 class FormerEpoch(msgspec.Struct, frozen=True):
     """An epoch that has ended: the *schedules* with the slots in (*starts_at*, *ends_at*]."""

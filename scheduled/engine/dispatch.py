@@ -97,6 +97,8 @@ class Dispatcher:
         self.claimed += taken
         requested = [self._begin(ledger, claim, now) for claim in taken]
         if any(requested):
+            # A disabled step ends its chain now, not in a later tick.
+            self._events += lost_steps.drop(ledger, self._runtime, now)
             self._take(
                 ledger,
                 self._follow_ups.next_starts(ledger, {row.key for row in ledger.start_requests()}, now),

@@ -7,7 +7,7 @@ from scheduled.core.events import Event
 from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import AttemptResult, Claim, OpenRun
-from scheduled.core.starts import Start
+from scheduled.core.starts import Start, plans_again
 from scheduled.engine import planning
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
@@ -73,9 +73,9 @@ class FollowUps:
         return starts
 
     def _may_continue(self, claim: Claim, attempt_result: AttemptResult) -> bool:
-        """Return whether more runs of the job may be due. None is due after its newest slot succeeded."""
-        newest = claim.slot is not None and self._runtime.config.jobs[claim.job].catch_up != "all"
-        return not newest or attempt_result.status != "success"
+        """Return whether more runs of the job may be due."""
+        job = self._runtime.config.jobs[claim.job]
+        return plans_again(job, claim, succeeded=attempt_result.status == "success")
 
     def next_starts(self, ledger: Ledger, keys: Collection[JobKey], now: float) -> list[Start]:
         """Return the starts of *keys* that are possible now."""

@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from scheduled.core.keys import JobKey
 from scheduled.instance import Instance
 from scheduled.queries.forecast import between
+from scheduled.queries.steps import Run
 from scheduled.queries.view import load_view
 from scheduled.schedules.zones import Instant
 
@@ -22,26 +22,31 @@ def calendar(
     return document(between(view, first, last, outages, job), view.now)
 
 
-def document(runs: Iterable[tuple[Instant, Instant, JobKey]], written_at: Instant) -> str:
-    """Given runs as (instant, slot, job and target) in order, return an iCalendar document."""
+def document(runs: Iterable[Run], written_at: Instant) -> str:
+    """Given runs in order, return an iCalendar document."""
     return "".join(f"{line}\r\n" for line in _lines(runs, written_at))
 
 
-def _lines(runs: Iterable[tuple[Instant, Instant, JobKey]], written_at: Instant) -> Iterator[str]:
+def _lines(runs: Iterable[Run], written_at: Instant) -> Iterator[str]:
     yield from ("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//scheduled//forecast//EN", "CALSCALE:GREGORIAN")
     for runs_at, slot, key in runs:
         job = key.display_name
         yield "BEGIN:VEVENT"
-        yield from fold(f"UID:{hashlib.sha256(f'{job} {slot}'.encode()).hexdigest()[:32]}@scheduled")
+        of = slot if slot is not None else f"at {runs_at}"
+        yield from fold(f"UID:{hashlib.sha256(f'{job} {of}'.encode()).hexdigest()[:32]}@scheduled")
         yield f"DTSTAMP:{_stamp(written_at)}"
         yield f"DTSTART:{_stamp(runs_at)}"
         yield f"DURATION:{MINUTES}"
         yield from fold(f"SUMMARY:{escape(job)}")
-        yield from fold(
-            f"DESCRIPTION:{escape(f'{job} for its slot of {datetime.fromtimestamp(slot, UTC):%Y-%m-%d %H:%M} UTC')}"
-        )
+        yield from fold(f"DESCRIPTION:{escape(f'{job} {_what_for(slot)}')}")
         yield "END:VEVENT"
     yield "END:VCALENDAR"
+
+
+def _what_for(slot: Instant | None) -> str:
+    if slot is None:
+        return "without a slot"
+    return f"for its slot of {datetime.fromtimestamp(slot, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _stamp(instant: Instant) -> str:

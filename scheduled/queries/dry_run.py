@@ -129,8 +129,26 @@ def _rounds(jobs: Jobs, job_states: Mapping[JobKey, JobState], now: Instant, hol
         job_states |= {start.claim.key: _ran(job_states[start.claim.key], start) for start in planned.starts}
         holds = _left(holds, planned.starts)
         started = {start.claim.job for start in planned.starts}
-        pending = started | {name for job in started for name in jobs.coming_after.get(job, ())}
+        asked = {row.job for row in holds.start_requests} & started
+        again = {start.claim.job for start in planned.starts if _plans_again(jobs, start)}
+        pending = again | asked | {name for job in started for name in jobs.coming_after.get(job, ())}
+    found.plans |= _left_to_next(found.plans, job_states, now)
     return found
+
+
+def _plans_again(jobs: Jobs, start: Start) -> bool:
+    return starts.plans_again(jobs[start.claim.job], start.claim, succeeded=True)
+
+
+def _left_to_next(
+    plans: Mapping[JobKey, JobPlan], job_states: Mapping[JobKey, JobState], now: Instant
+) -> dict[JobKey, JobPlan]:
+    """Return the plans of the jobs with a retry that is due and waits: another run of the job has its turn."""
+    return {
+        key: msgspec.structs.replace(found, start=None, waits="queued")
+        for key, found in plans.items()
+        if found.start is not None and job_states[key].has_retry_due(now)
+    }
 
 
 def _ran(job_state: JobState, start: Start) -> JobState:

@@ -11,7 +11,7 @@ from scheduled.core.epochs import base_of, open_slots_of, span_between
 from scheduled.core.holds import is_too_late, may_start, pauses_of, quiet
 from scheduled.core.jobs import Job, key_of
 from scheduled.core.judgement import DEFERRED
-from scheduled.core.keys import ALL_JOBS, read_label
+from scheduled.core.keys import ALL_JOBS, JobKey, read_label
 from scheduled.core.planner import JobPlan
 from scheduled.core.records import CHAIN
 from scheduled.core.runs import JobState, OpenRun
@@ -81,7 +81,16 @@ def _future(view: View, ledger: Ledger, job: Job, job_state: JobState | None, pl
         return _running(view, ledger, job)
     if plan.waits is not None:
         return _waits(view, job, job_state, plan)
-    return _due(view, job, plan.start) if plan.start is not None else _later(view, job, plan)
+    if plan.start is not None:
+        return _due(view, job, plan.start)
+    retry = _next_retry(job_state, plan)
+    return _later(view, job, plan) if retry is None else _waits_for_retry(view, job, *retry)
+
+
+def _next_retry(job_state: JobState, plan: JobPlan) -> tuple[OpenRun, Instant] | None:
+    """Return the run without a slot, and its retry, if this is what the job does next."""
+    retries = ((run, run.retry_at) for run in job_state.others if run.retry_at is not None)
+    return next((found for found in retries if found[1] == plan.next_due), None)
 
 
 def _later(view: View, job: Job, plan: JobPlan) -> str:
@@ -141,6 +150,8 @@ def _running(view: View, ledger: Ledger, job: Job) -> str:
     run = next((run for run in own if not _is_queued(run)), None)
     if run is None:
         return _queued(view, job, own[0].run_id, under_way)
+    if run.tick == CHAIN and (waits := _chain_waits(view, ledger, run)):
+        return f"It waits in{_step(view, run).partition(':')[0].removeprefix(',')}: {waits}"
     row = ledger.run(run.run_id)
     since = f", since {when(int(row.started_at), view)}" if row and row.started_at else ""
     return f"It is running: {run.run_id}{since}, attempt {_attempts(job, run)}{_step(view, run)}."
@@ -177,6 +188,38 @@ def _step(view: View, run: OpenRun) -> str:
     keys = [read_label(label) for label in steps[at]]
     step = [f"{key.display_name} (paused)" if is_paused(view, key) else key.display_name for key in keys]
     return f", step {at + 1} of {len(steps)}: {' and '.join(step)}"
+
+
+def _chain_waits(view: View, ledger: Ledger, chain: OpenRun) -> str:
+    """Return for what the current step of *chain* waits; "" if a run of it is under way or about to start."""
+    texts = [_step_waits(view, ledger, run) for run in ledger.open_runs() if run.parent == chain.run_id]
+    rows = [row.key for row in view.holds.start_requests if row.parent == chain.run_id]
+    texts += [_request_waits(view, ledger, key) for key in rows if key.job in view.config.jobs]
+    return " ".join(texts) if all(texts) else ""
+
+
+def _step_waits(view: View, ledger: Ledger, run: OpenRun) -> str:
+    job = view.config.jobs.get(run.job)
+    if run.tick == CHAIN:
+        return _chain_waits(view, ledger, run)
+    if job is None or run.status != "waiting_retry":
+        return ""
+    if not job.enabled:
+        return _request_waits(view, ledger, run.key)
+    if run.retry_at is None:
+        return f"{run.key.display_name} waits for your decision: see `scheduled explain {run.job}`."
+    text = _waits_for_retry(view, job, run, run.retry_at)
+    return text.removeprefix("It waits: ")
+
+
+def _request_waits(view: View, ledger: Ledger, key: JobKey) -> str:
+    """Return why the job of a step does not start now; "" if it does."""
+    job = view.config.jobs[key.job]
+    if not job.enabled:
+        return f"{key.display_name} is disabled; the next tick counts it as failed."
+    state, plan = view.job_states.get(key), view.job_plan(job, key)
+    waits = _future(view, ledger, job, state, plan) if plan is not None and plan.waits is not None else ""
+    return f"{key.display_name} waits: {waits.removeprefix('It waits: ')}" if waits else ""
 
 
 def _waits(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:
@@ -223,8 +266,11 @@ def _because(run: OpenRun) -> str:
     return f" ({run.reason})" if run.reason else ""
 
 
-def _left_over(view: View, job: Job) -> str | None:
-    """Return why the last tick left a due slot to the next one; None if it did not."""
+def _left_over(view: View, job: Job, *, has_started: bool) -> str | None:
+    """Return why the last tick left a due slot to the next one; None if it did not.
+
+    *has_started*: an attempt of its run has started, so that only `max_runs` can have kept a tick from the next one.
+    """
     row = view.rows.get(key_of(job))
     limited = view.config.max_runs is not None
     reasons = {
@@ -237,13 +283,17 @@ def _left_over(view: View, job: Job) -> str | None:
         reasons["gate"] = f"at the last tick its gate was closed (it requires: {describe.gate(job.only_if)})"
     if job.after:
         reasons["after"] = f"it runs after {' and '.join(job.after)}"
+    if has_started and not limited:
+        del reasons["budget"]
     return None if row is None or row.open_reason is None else reasons.get(row.open_reason)
 
 
 def _due(view: View, job: Job, start: Start) -> str:
-    if left := _left_over(view, job):
-        return f"It waits: {left}."
     claim = start.claim
+    if left := _left_over(view, job, has_started=start.again):
+        return f"It waits: {left}."
+    if claim.slot is None and start.again:
+        return f"It is due: attempt {claim.attempt} of {claim.run_id} starts at the next tick."
     if claim.slot is None:
         return "It is due: a start request waits for the next tick."
     others = claim.slots - 1

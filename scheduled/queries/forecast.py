@@ -37,7 +37,7 @@ def forecast(
     """Return the runs from *first* (included) to *last* (excluded), in order, without ticks during *outages* (`A..B`).
 
     Instants are ISO 8601; without an offset they are in the configured zone. An entry has `assumed` if its instant
-    depends on an assumption about this installation; the other assumptions are added to `instance.notes`. Raise
+    depends on an assumption about this installation; `scheduled_for` is null for a run without a slot; the other assumptions are added to `instance.notes`. Raise
     ConfigError if an instant cannot be parsed, if there is no such job, or if the forecast is too long.
     """
     view = load_view(instance)
@@ -106,7 +106,8 @@ def _least_of(job_state: JobState, cadence: Seconds, start: Instant, end: Instan
 def _rank(jobs: Mapping[str, Job], order: Mapping[str, int], run: Run) -> tuple[int, int, int, int, str]:
     """Return the sort key of a run: ticks start runs by priority, slot and configuration order."""
     tick, slot, key = run
-    return tick, PRIORITIES.index(jobs[key.job].priority), slot, order[key.job], key.target
+    due = tick if slot is None else slot
+    return tick, PRIORITIES.index(jobs[key.job].priority), due, order[key.job], key.target
 
 
 def _begin(view: View, start: Instant, end: Instant, outages: Iterable[Outage]) -> Instant:
@@ -132,7 +133,7 @@ def _document(runs: Iterable[Run], view: View) -> list[dict[str, Any]]:
         {
             "job": key.job,
             **({"target": key.target} if key.target else {}),
-            "scheduled_for": datetime.fromtimestamp(slot, here).isoformat(),
+            "scheduled_for": None if slot is None else datetime.fromtimestamp(slot, here).isoformat(),
             "runs_at": datetime.fromtimestamp(runs_at, here).isoformat(),
             **assumptions.of_run(view, key),
         }

@@ -15,17 +15,18 @@ from scheduled.core.epochs import minute_before, open_slots_of
 from scheduled.core.holds import ON_TIME, Holds, on_time, pauses_of, quiet
 from scheduled.core.jobs import Job, keys_of
 from scheduled.core.keys import JobKey
-from scheduled.core.planner import plan, plan_job
+from scheduled.core.planner import JobPlan, plan, plan_job
 from scheduled.core.runs import JobState, Skip, StartRequest
 from scheduled.core.starts import Start
 from scheduled.core.tick_times import Outage, Ticks
 from scheduled.queries.dependencies import steps_ran, with_all_before, with_those_before
+from scheduled.queries.turns import leaves_retry, leaving_retries
 from scheduled.queries.view import View
 from scheduled.schedules.zones import DAY, Instant
 
 # How far ahead a single next run is looked for.
 FAR = 40 * 366 * DAY
-Run = tuple[Instant, Instant, JobKey]  # instant of the run, slot, job and target
+Run = tuple[Instant, Instant | None, JobKey]  # instant of the run, the slot that it is for, job and target
 
 
 class Step(NamedTuple):
@@ -39,11 +40,9 @@ class Step(NamedTuple):
 
     @property
     def run(self) -> Run | None:
-        """The run that the tick starts; one without a slot has the tick instead of it."""
-        slot = self.start.claim.slot if self.start is not None else self.slot
-        if slot is None and self.start is None:
-            return None
-        return self.tick, self.tick if slot is None else slot, self.key
+        """The run that the tick starts; instead of a slot, the instant that was given with it, if any."""
+        slot = self.start.claim.scheduled_for if self.start is not None else self.slot
+        return None if slot is None and self.start is None else (self.tick, slot, self.key)
 
 
 def steps(
@@ -153,6 +152,8 @@ def alone(
         if found.start is not None:
             job_state = _ran(job_state, found.start)
             requests = _left(requests, [found.start])
+            if leaves_retry(job, job_state, found.start, requests, now + ticks.late):
+                now = ticks.at_or_after(now + ticks.late + 1)
             continue
         if found.waits is None and job_state.open_run is None:
             for slot, tick in _punctual(job, job_state, ticks, now, span[1], pauses):
@@ -162,7 +163,7 @@ def alone(
             retries = (run.retry_at for run in job_state.others if run.retry_at is not None)
             next_due = min((*retries, *(() if due is None else (due + job.delay,))), default=None)
             found = msgspec.structs.replace(found, next_due=next_due)
-        if found.next_due is None or found.waits == "ask":
+        if found.next_due is None or _needs_person(found, key, pauses):
             return
         now = ticks.at_or_after(max(found.next_due, now + ticks.late + 1))
 
@@ -211,9 +212,7 @@ def together(
     heapq.heapify(waiting)
     while waiting and waiting[0][0] < span[1]:
         now, left = waiting[0][0], view.config.max_runs
-        due = []
-        while waiting and waiting[0][0] == now:
-            due.append(heapq.heappop(waiting)[2])
+        due = _pop(waiting, now)
         while due:
             holds = _holds_at(ticks, pauses, now + ticks.late, requests)
             holds = msgspec.structs.replace(holds, budget=left)
@@ -223,24 +222,43 @@ def together(
             starts = {start.claim.key: start for start in found.starts}
             left = None if left is None else left - len(starts)
             requests = _left(requests, found.starts)
-            for key in due:
+            for key in dict.fromkeys([*due, *starts]):
                 step = Step(now, key, starts.get(key), skips=found.jobs[key].skips)
                 yield step
                 job_states[key] = _skipped(job_states[key], [skip.span.last for skip in step.skips])
             for key, start in starts.items():
                 job_states[key] = _ran(job_states[key], start)
                 job_states |= steps_ran(jobs, jobs[key.job], job_states)
-            again = list(starts)
+            next_tick = ticks.at_or_after(now + ticks.late + 1)
+            later = leaving_retries(jobs, job_states, starts, requests, now + ticks.late)
+            for key in later:
+                heapq.heappush(waiting, (next_tick, order[key.job], key))
+            again = [key for key in starts if key not in later]
             for key in due:
                 job = found.jobs[key]
                 if key in starts:
                     continue
                 if job.waits is not None and jobs[key.job].after and starts:
                     again.append(key)  # the jobs in its `after` have run now: plan it again in the same tick
-                elif job.next_due is not None and job.waits != "ask":
+                elif job.next_due is not None and not _needs_person(job, key, pauses):
                     tick = ticks.at_or_after(max(job.next_due, now + ticks.late + 1))
                     heapq.heappush(waiting, (tick, order[key.job], key))
             due = again
+
+
+def _needs_person(found: JobPlan, key: JobKey, pauses: Mapping[JobKey, Instant | None]) -> bool:
+    """Return whether nothing starts until a person decides or resumes: further steps would do nothing for years."""
+    return found.waits == "ask" or (
+        found.waits == "paused" and any(until is None for until in pauses_of(key, pauses).values())
+    )
+
+
+def _pop(waiting: list[tuple[Instant, int, JobKey]], now: Instant) -> list[JobKey]:
+    """Remove what is due at *now* from the heap *waiting*, and return each job and target once."""
+    due: dict[JobKey, None] = {}
+    while waiting and waiting[0][0] == now:
+        due[heapq.heappop(waiting)[2]] = None
+    return list(due)
 
 
 def _holds_at(

@@ -30,7 +30,7 @@ LEAST_STEPS, STEPS_PER_SLOT = 5_000, 20
 def upcoming(instance: Instance, job: str | None = None, limit: int = 10) -> list[dict[str, Any]]:
     """Return the next *limit* slots, of one job or of all, in the order in which ticks decide them.
 
-    Open slots and retries come first. `runs_at` is the tick at which a slot runs; with `reason` "coalesced" it is covered
+    Open slots and retries come first. `scheduled_for` is null for a run without a slot. `runs_at` is the tick at which a slot runs; with `reason` "coalesced" it is covered
     by the run of a later slot. `runs_at` is null if the slot does not run: `reason` is then "paused" (without an end),
     "ask" or the reason to skip it. `assumed` is as in a forecast. If the list is empty, the reason is in `instance.notes`. Raise
     ConfigError if there is no such job or *limit* is out of range.
@@ -86,7 +86,7 @@ def _why(step: Step, now: Instant) -> str | None:
         return "waiting_retry"
     if step.start is not None and step.start.claim.slot is None:
         return "requested"
-    return "open" if step.run is not None and step.run[1] <= now else None
+    return "open" if step.run is not None and step.run[1] is not None and step.run[1] <= now else None
 
 
 def _future(view: View, key: JobKey, span: Span) -> Iterator[Instant]:
@@ -95,7 +95,7 @@ def _future(view: View, key: JobKey, span: Span) -> Iterator[Instant]:
 
 
 def _entry(
-    view: View, key: JobKey, slot: Instant, runs_at: Instant | None, reason: str | None
+    view: View, key: JobKey, slot: Instant | None, runs_at: Instant | None, reason: str | None
 ) -> dict[str, Any]:
     return {
         "job": key.job,

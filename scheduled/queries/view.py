@@ -22,6 +22,8 @@ from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
 
+BY_TIME = ("paused", "quiet")  # recorded open reasons that can end without a tick
+
 
 class View(msgspec.Struct, kw_only=True):
     """The configuration with overrides applied, and the state of the jobs at *now*.
@@ -77,7 +79,11 @@ class View(msgspec.Struct, kw_only=True):
     def open_reason(self, key: JobKey) -> OpenReason | None:
         """Return why *key* has open slots, or why its claimed run has not started; None if neither is the case."""
         row = self.rows.get(key)
-        return self.claimed_reason(key) or (row.open_reason if row is not None else None)
+        reason = self.claimed_reason(key) or (row.open_reason if row is not None else None)
+        if reason not in BY_TIME or key.job not in self.config.jobs:
+            return reason
+        plan = self.job_plan(self.config.jobs[key.job], key)  # `resume` or the clock may have ended it by now
+        return reason if plan is None else plan.waits
 
     def claimed_reason(self, key: JobKey) -> OpenReason | None:
         """Return why the claimed run of *key* has not started; None if there is none."""

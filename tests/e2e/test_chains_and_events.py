@@ -64,6 +64,19 @@ def test_a_disabled_step_counts_as_failed(
     assert done.returncode == 1
 
 
+@pytest.mark.parametrize(("on_failure", "after_it"), [("stop", []), ("continue", ["b"])])
+def test_a_chain_with_a_disabled_first_step_fails_in_the_tick_that_begins_it(
+    world: World, on_failure: str, after_it: list[str]
+) -> None:
+    chain = f'[jobs.all]\nchain = ["a", "b"]\non_failure = "{on_failure}"\n'
+    world.configure(chain + job("a", world, "enabled = false") + job("b", world))
+
+    done = world.run("run", "all")
+
+    assert (done.returncode, ran(world)) == (1, after_it)
+    assert "all: failed: step 1 of 2: a is disabled" in done.stderr
+
+
 @pytest.mark.parametrize("how", ["disabled", "removed"])
 def test_a_step_that_is_disabled_or_removed_before_its_retry_counts_as_failed(world: World, how: str) -> None:
     chain = '[jobs.all]\nchain = ["a", "b"]\n'

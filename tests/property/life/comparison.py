@@ -14,7 +14,14 @@ def instant(text):
     return int(datetime.fromisoformat(text).timestamp())
 
 
+def slot_of(row):
+    """Return the instant for which a predicted run is; None for a run without one."""
+    return instant(row["scheduled_for"]) if row["scheduled_for"] else None
+
+
 def shown(seconds):
+    if seconds is None:
+        return "no slot"
     return f"{datetime.fromtimestamp(seconds, UTC):%m-%d %H:%M:%S}"
 
 
@@ -68,7 +75,7 @@ class Comparison:
         for row in answer.document:
             at = instant(row["runs_at"])
             if at >= answer.at - CADENCE:
-                predicted[at, row["job"], instant(row["scheduled_for"])] += 1
+                predicted[at, row["job"], slot_of(row)] += 1
         real = Counter(self._claims_between(answer.at, first, last, only))
         # Start requests that waited are predicted, those to come are not.
         requested = Counter(self._claims_between(answer.at, first, last, only, requested=True))
@@ -96,24 +103,22 @@ class Comparison:
             at = beat(claim.tick)
             listed = claim.slot is not None or claim.attempt > 1
             if listed != requested and claim.at >= since and first <= at < last and only in (None, claim.job):
-                yield at, claim.job, at if claim.slot is None else claim.slot
+                yield at, claim.job, claim.scheduled_for
 
     def _of(self, at, job, slot):
-        """Return the claims of a run; a forecast gives a run without a slot the instant of its tick."""
+        """Return the claims of a run."""
         return [
             claim
             for claim in self._claims
-            if beat(claim.tick) == at
-            and claim.job == job
-            and (at if claim.slot is None else claim.slot) == slot
+            if beat(claim.tick) == at and claim.job == job and claim.scheduled_for == slot
         ]
 
     # next
     def _next(self, answer):
-        listed = {(row["job"], instant(row["scheduled_for"])) for row in answer.document}
+        listed = {(row["job"], slot_of(row)) for row in answer.document}
         last = max((instant(row["runs_at"]) for row in answer.document if row["runs_at"]), default=0)
         for row in answer.document:
-            yield from self._next_slot(answer, row["job"], instant(row["scheduled_for"]), row)
+            yield from self._next_slot(answer, row["job"], slot_of(row), row)
         for claim in self._claims:
             inside = claim.slot is not None and answer.at < claim.at and beat(claim.tick) < last
             if (
@@ -136,10 +141,8 @@ class Comparison:
         if due + CADENCE > horizon:
             return
         self.compared["next"] += 1
-        at_once = [claim for claim in self._of_job(job, answer.at) if beat(claim.tick) == due]
-        claims = [claim for claim in at_once if claim.slot is not None]
-        # A run without a slot is listed with the instant of its tick.
-        ran = any(claim.slot == slot or (claim.slot is None and slot == due) for claim in at_once)
+        claims = [claim for claim in self._slots_of(job, answer.at) if beat(claim.tick) == due]
+        ran = any(self._of(due, job, slot))
         if not (ran or self._is_covered(job, slot, claims) or self._is_full(due)):
             yield self._text(answer, f"{job} for {shown(slot)} can run at {shown(due)}, but did not")
         early = [
@@ -155,9 +158,9 @@ class Comparison:
 
     def _is_covered(self, job, slot, claims):
         """Return whether a slot was decided in favour of a later slot that ran at the same tick."""
-        later = any(claim.slot > slot for claim in claims)
-        row = self.life.ledger.row_at(JobKey(job), slot)
-        return later and row is not None and row.span.last >= slot and row.verdict in ("coalesced", "skipped")
+        later = slot is not None and any(claim.slot > slot for claim in claims)
+        row = self.life.ledger.row_at(JobKey(job), slot) if later else None
+        return row is not None and row.span.last >= slot and row.verdict in ("coalesced", "skipped")
 
     # The next run of a job
     def _jobs(self, answer):

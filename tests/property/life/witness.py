@@ -15,6 +15,7 @@ class Claimed(NamedTuple):
     attempt: int
     slots: int
     trigger: str
+    scheduled_for: int | None
 
 
 class Ended(NamedTuple):
@@ -42,7 +43,7 @@ class Witness:
         self.claims.append(
             Claimed(
                 self.machine.wall(), tick, by_hand, claim.job, claim.slot, claim.run_id, claim.attempt,
-                claim.slots, claim.trigger,
+                claim.slots, claim.trigger, claim.scheduled_for,
             )
         )  # fmt: skip
         self.machine.note(f"claims {claim.run_id} attempt {claim.attempt}")

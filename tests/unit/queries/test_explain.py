@@ -78,6 +78,18 @@ def deferred(ledger):
     ledger.ended(an_attempt_result("run-5", "deferred", reason="not now"), "waiting_retry", NOW + 60, None)
 
 
+def stopped_tick(ledger):
+    """The tick was stopped; its run was interrupted, and the slot was left to the next tick."""
+    ledger.ended(an_attempt_result("run-5", "interrupted", reason="stopped"), "waiting_retry", NOW - 10, None)
+    ledger.wait(JobKey("job"), "budget", NOW)
+
+
+def step_waits(ledger):
+    ledger.claim(a_claim(None, run_id="run-7", trigger="chain", slots=0), CLAIMANT, NOW - 60.0)
+    ledger.started("run-7", 1, NOW - 50.0)
+    ledger.ended(an_attempt_result("run-7", "deferred", reason="not now"), "waiting_retry", NOW + 60, None)
+
+
 def decided(ledger):
     ledger.record_verdict(JobKey("job"), Span(SLOT, SLOT, 1), "success", "", "run-5", NOW)
     ledger.advance(JobKey("job"), SLOT)
@@ -117,6 +129,8 @@ def second_run(ledger):
          "It waits: at the last tick its gate was closed (it requires: /mnt/disk exists)."),
         ("", [lambda ledger: ledger.wait(JobKey("job"), "after", NOW)], "It is due: its slot of 2026-03-04 05:00"),
         ('after = ["other"]\n[jobs.other]\ncommand = "true"', [lambda ledger: ledger.wait(JobKey("job"), "after", NOW)], "It waits: it runs after other."),
+        ("", [claimed, started, stopped_tick], "It is due: its slot of 2026-03-04 05:00 runs at the next tick (attempt 2)."),
+        ("", [decided, step_waits], "It waits: run-7 ended with exit code 75 (not now); the next attempt is due at 2026-03-04 05:08."),
         ("", [claimed, deferred], "It waits: run-5 ended with exit code 75 (not now); the next attempt is due at 2026-03-04 05:08."),
         ("[catch_up]\nmax_runs = 1", [lambda ledger: ledger.wait(JobKey("job"), "budget", NOW)], "It waits: the last tick reached `max_runs` of `[catch_up]`"),
         ("", [lambda ledger: ledger.wait(JobKey("job"), "budget", NOW)], "It waits: the last tick was stopped before it started its run; the next tick starts it."),

@@ -57,7 +57,7 @@ def a_view(*jobs, now=START, pauses=None, max_runs=None):
 def forecast_of(view, start=START, end=START + DAY, outages=(), only=None):
     return [
         (datetime.fromtimestamp(run, ZoneInfo(ZONE)).strftime("%d %H:%M"),
-         datetime.fromtimestamp(slot, ZoneInfo(ZONE)).strftime("%d %H:%M"), str(key))
+         slot and datetime.fromtimestamp(slot, ZoneInfo(ZONE)).strftime("%d %H:%M"), str(key))
         for run, slot, key in forecast.simulate(view, start, end, outages, only)
     ]  # fmt: skip
 
@@ -256,6 +256,26 @@ def test_a_retry_that_is_open_is_in_the_plan_and_starts_at_the_first_tick_after_
     assert forecast_of(msgspec.structs.replace(view, late=30)) == [("28 12:20", "28 04:00", "job")]
 
 
+def another(view, retry_at):
+    """Return *view* with a run without a slot that waits for a retry, as a step of a chain does."""
+    run = msgspec.structs.replace(waiting(retry_at, None), run_id="other", trigger="chain")
+    return with_state(view, "job", others=(run,))
+
+
+@pytest.mark.parametrize("budget", [None, 5])
+def test_two_retries_of_one_job_have_their_turns_in_two_ticks_and_one_has_no_slot(budget):
+    view = a_lived_view(a_job("0 4 * * *"), now=NOON + 60)
+    view = another(with_run(view, waiting(NOON + 2 * MINUTE, START + 4 * HOUR)), NOON + 3 * MINUTE)
+    view = msgspec.structs.replace(
+        view, config=msgspec.structs.replace(view.config, max_runs=budget) if budget else view.config
+    )
+
+    assert forecast.simulate(view, NOON, NOON + HOUR) == [
+        (NOON + 5 * MINUTE, START + 4 * HOUR, JobKey("job")),
+        (NOON + 10 * MINUTE, None, JobKey("job")),
+    ]
+
+
 def test_a_run_that_waits_for_a_decision_runs_never():
     view = with_run(a_lived_view(a_job()), waiting(None, START + 4 * HOUR))
 
@@ -306,7 +326,7 @@ def test_a_start_request_that_waits_is_in_the_plan():
     view = a_lived_view(a_job("0 4 * * *"))
     view = msgspec.structs.replace(view, holds=Holds(start_requests=(row,)))
 
-    assert [run[:2] for run in forecast_of(view)] == [("28 12:00", "28 04:00"), ("28 12:00", "28 12:00")]
+    assert [run[:2] for run in forecast_of(view)] == [("28 12:00", "28 04:00"), ("28 12:00", None)]
 
 
 def test_the_next_run_of_a_job_under_way_is_that_of_its_next_slot():

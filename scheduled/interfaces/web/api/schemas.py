@@ -267,10 +267,10 @@ class RunAnswer(Run, kw_only=True):
 
 
 class Slot(msgspec.Struct, kw_only=True):
-    """A future slot, and when it runs; *assumed* is what this instant depends on."""
+    """A future run, and its slot, if it has one; *assumed* is what this instant depends on."""
 
     job: str
-    scheduled_for: str
+    scheduled_for: str | None
     runs_at: str
     assumed: list[str] | msgspec.UnsetType = msgspec.UNSET
 
@@ -280,7 +280,7 @@ class Upcoming(msgspec.Struct, kw_only=True):
 
     job: str
     target: str | None
-    scheduled_for: str
+    scheduled_for: str | None
     runs_at: str | None
     reason: str | None
     assumed: list[str] | msgspec.UnsetType = msgspec.UNSET
