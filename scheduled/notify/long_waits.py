@@ -23,7 +23,7 @@ REASONS: Mapping[str | None, str] = {
 def problems(ledger: Ledger, jobs: Jobs, now: float) -> dict[str, str]:
     """Return a text for each enabled job of which the oldest open slot has waited too long at *now* (UTC seconds).
 
-    The keys are those of `never_run.problems`. Slots count that a closed gate holds back, or whose run deferred itself.
+    The keys are those of `never_run.problems`. Slots count that a closed gate holds back, or of which the run deferred itself.
     """
     waiting = {row.key: REASONS[row.open_reason] for row in ledger.job_rows() if row.open_reason in REASONS}
     states = ledger.job_states() if waiting else {}

@@ -7,7 +7,7 @@ JOB = '[jobs.a]\ncron = "0 0 1 1 *"\ncommand = "true"\n'
 
 @pytest.fixture
 def lost(world):
-    """A world with a snapshot whose ledger is lost."""
+    """A world with a snapshot and a lost ledger."""
     world.configure(JOB)
     assert world.run("run").returncode == 0
     for file in world.state.glob("ledger.db*"):

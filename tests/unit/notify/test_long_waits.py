@@ -1,4 +1,4 @@
-"""A job whose gate never opens, or that never wants to run now, is a problem once it has waited too long."""
+"""A job that has a gate that never opens, or that never wants to run now, is a problem once it has waited too long."""
 
 import pytest
 
