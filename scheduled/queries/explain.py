@@ -243,7 +243,9 @@ def _waits(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:
     return f"It waits: {str(plan.waits).replace('_', ' ')}."
 
 
-def _waits_for_retry(view: View, job: Job, run: OpenRun, retry_at: Instant, due: Instant | None) -> str:
+def _waits_for_retry(
+    view: View, job: Job, run: OpenRun, retry_at: Instant, due: Instant | None = None
+) -> str:
     following = f"the next attempt is due at {when(retry_at, view)}"
     if job.catch_up != "all" and due is not None and due < retry_at:
         following = f"a newer slot is due at {when(due, view)}, before the next attempt, and replaces it"

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from scheduled import service
 from scheduled.config.files import load_config
-from scheduled.engine import publish, runtime
+from scheduled.engine import heartbeat, publish, runtime
 from scheduled.state import open as opening
 from scheduled.state import snapshot
 from tests.fixtures.simulated_runtime import MemoryLedger, _cached
@@ -50,7 +50,7 @@ def redirect(patch, life):
         return None if beat is None else int(beat * 1e9), life.published.due
 
     patch.setattr(snapshot, "header", header)
-    patch.setattr(snapshot, "heartbeat", lambda path: life.heartbeat())  # noqa: ARG005
+    patch.setattr(heartbeat, "last", lambda ledger, path: header(path)[0])  # noqa: ARG005
     patch.setattr(runtime.Runtime, "environment", {})
     patch.setattr(publish, "changed", lambda runtime, ledger, now: None)  # noqa: ARG005 - there is no snapshot
     patch.setattr(opening, "_open", lambda paths: ledger)  # noqa: ARG005
