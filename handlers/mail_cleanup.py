@@ -5,6 +5,7 @@ the changes of the current run. So a crash between opening mails and sending the
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -56,6 +57,8 @@ def run(task: Task, workspace: Workspace) -> Outcome:
         if swept is not None:
             counts[branch.name] = swept.counts
             _report(task, branch, swept)
+    with suppress(OSError):  # the record then has mails that are gone, which the next sweep drops
+        workspace.opened.save()
     _recount(workspace, task, counts, tally)
     task.report.event(
         "mail_cleanup_complete",

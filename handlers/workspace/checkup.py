@@ -160,7 +160,7 @@ class Inspector:
     def _older(self, branch: Branch, index: MailIndex, status: Kind, since: float) -> int:
         if status != "opened":
             return index.before(status, since)
-        return opened_before(index, self.workspace.opened.of(branch.inbox), since, self.now.timestamp())
+        return opened_before(index, self.workspace.opened.of(branch.name), since, self.now.timestamp())
 
     def _age(self, path: str, name: str, days: float) -> Iterator[Finding]:
         changed_at = self.workspace.cache.once(_changed_at, path)

@@ -6,7 +6,7 @@ person opened a moment ago is never taken for an old one.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class _Saved(msgspec.Struct):
 
 
 class OpenedMails:
-    """The record in *path*, or one that is not saved. Mailboxes are named by the paths of their inboxes."""
+    """The record in *path*, or one that is not saved. A mailbox is named by its branch, which may move."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path, self._changed, self._damage = path, False, ""
@@ -46,19 +46,25 @@ class OpenedMails:
             return {}
         return saved.mailboxes
 
-    def of(self, inbox: str) -> Seen | None:
-        """Return the record of a mailbox; None if no sweep has seen it.
+    def of(self, branch: str) -> Seen | None:
+        """Return the record of the mailbox of *branch*; None if no sweep has seen it.
 
         If the file is damaged, every mailbox was seen, without any mail: its open mails count from now.
         """
-        return self._mailboxes.get(inbox, {} if self._damage else None)
+        return self._mailboxes.get(branch, {} if self._damage else None)
 
-    def see(self, inbox: str, index: MailIndex, now: float) -> None:
+    def forget(self, branch: str, keys: Iterable[str]) -> None:
+        """Drop mails that were archived: one that a person puts back counts from the next sweep."""
+        record = self._mailboxes.get(branch, {})
+        for key in keys:
+            self._changed |= record.pop(key, key) != key
+
+    def see(self, branch: str, index: MailIndex, now: float) -> None:
         """Record that a sweep at *now* (UTC seconds) saw a mailbox; mails that are no longer open are dropped."""
-        before = self.of(inbox)
+        before = self.of(branch)
         after = {mail.key: None if before is None else before.get(mail.key, now) for mail in index.undated}
         if after != before:
-            self._mailboxes[inbox], self._changed = after, True
+            self._mailboxes[branch], self._changed = after, True
 
     def save(self) -> str:
         """Write the record if it changed; return a message if it was damaged, in which case the old file is moved aside.
@@ -70,9 +76,10 @@ class OpenedMails:
         message = ""
         if self._damage:
             os.replace(self._path, aside := f"{self._path}.damaged")
-            message = f"{self._damage}; moved to {aside}; mails that are open now count as opened now"
-        existing = {inbox: mails for inbox, mails in self._mailboxes.items() if os.path.lexists(inbox)}
-        write_atomically(self._path, msgspec.json.encode(_Saved(FORM, existing)), mode=0o600)
+            message = (
+                f"{self._path}: {self._damage}; moved to {aside}; mails that are open now count as opened now"
+            )
+        write_atomically(self._path, msgspec.json.encode(_Saved(FORM, self._mailboxes)), mode=0o600)
         self._changed, self._damage = False, ""
         return message
 

@@ -73,7 +73,7 @@ class Sweep:
         index = self.cache.inbox(branch, self.inside)
         if index is None:
             return None
-        overdue = self._overdue(index, self.opened.of(branch.inbox))
+        overdue = self._overdue(index, self.opened.of(branch.name))
         if not overdue and not index.must_read:
             waiting = index.before("waiting", self.rule.new_since)
             return Swept(counts=index.counts, auto_opened=[], problems=[], waiting=waiting)
@@ -102,7 +102,7 @@ class Sweep:
         with suppress(MailboxError, OSError):
             index = self.cache.inbox(branch, self.inside)
             if index is not None:
-                self.opened.see(branch.inbox, index, self.rule.now)
+                self.opened.see(branch.name, index, self.rule.now)
 
     def _overdue(self, index: MailIndex, seen: Seen | None) -> bool:
         """Return whether any mail must be opened or archived."""
@@ -115,7 +115,7 @@ class Sweep:
         return any(at is not None and at < self.rule.opened_since for at in opened)
 
     def _stale(self, branch: Branch, inbox: Inbox) -> Stale:
-        stale, action_for, seen = Stale(), self.rule.action, self.opened.of(branch.inbox)
+        stale, action_for, seen = Stale(), self.rule.action, self.opened.of(branch.name)
         for place, mail in enumerate(inbox.mails):
             try:
                 action = action_for(mail, seen)
@@ -137,6 +137,9 @@ class Sweep:
     def _edit(self, branch: Branch, inbox: Inbox, done: list[Swept]) -> bool:
         stale = self._stale(branch, inbox)
         self._archive(branch, [inbox.message(place) for place in stale.to_close])
+        self.opened.forget(
+            branch.name, [mail.key for place in stale.to_close if (mail := inbox.mails[place]) is not None]
+        )
         inbox.remove(stale.to_close)
         stamp = timestamps.iso(self.now, self.zone)
         for place in stale.to_open:

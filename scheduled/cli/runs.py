@@ -131,7 +131,7 @@ def logs(
         click.echo(f"scheduled: {run_id}: no output; `scheduled show {run_id}` shows the run", err=True)
     click.echo(data, nl=False)
     if follow and document["path"] is not None and not newer:
-        for grown in service.follow(instance, document["run_id"], document["size"], attempt):
+        for grown in service.follow(instance, str(document["run_id"]), document["size"], attempt):
             click.echo(grown, nl=False)
 
 

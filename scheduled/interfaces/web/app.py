@@ -79,7 +79,7 @@ def _http(request: Request, error: Any) -> Response:
         404: "no such page or operation",
         405: f"this address does not answer {request.method} requests",
     }
-    detail = details.get(error.status_code, error.detail)
+    detail = str(details.get(error.status_code, error.detail))
     return refused(request, RefusedError(error.status_code, detail, error.headers))
 
 

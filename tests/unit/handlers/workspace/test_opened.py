@@ -85,6 +85,26 @@ def test_a_mail_without_an_id_is_recognised(flow):
         assert len(flow.mails("FLOW")) == kept
 
 
+def test_a_mail_that_a_person_puts_back_counts_from_then(flow):
+    read(flow, "a")
+    sweep(flow, 0 * HOUR)
+    read(flow, "a")
+
+    assert (sweep(flow, HOUR), sweep(flow, 7 * DAY), sweep(flow, 8 * DAY)) == (["a"], ["a"], [])
+
+
+def test_a_branch_that_moves_keeps_its_record(flow):
+    sweep(flow, 0 * HOUR)
+    read(flow, "a")
+    sweep(flow, HOUR)
+    registry = flow.root / "BRANCH_REGISTRY.json"
+    new = flow.path("FLOW").rename(flow.path("FLOW").with_name("moved"))
+    registry.write_text(registry.read_text().replace('/flow"', '/moved"'))
+
+    assert flow.path("FLOW") == new
+    assert sweep(flow, 2 * HOUR) == ["a"]
+
+
 def test_the_health_check_counts_by_the_same_rule(flow):
     sweep(flow, 0 * HOUR)
     read(flow, "a")
@@ -108,7 +128,7 @@ def test_a_damaged_record_keeps_all_open_mails(flow):
     (problem,) = outcome.data["problems"]
     assert "mails that are open now count as opened now" in problem
     assert (record.parent / f"{NAME}.damaged").read_text() == "{"
-    assert list(json.loads(record.read_text())["mailboxes"][str(flow.inbox("FLOW"))]) == ["a"]
+    assert list(json.loads(record.read_text())["mailboxes"]["FLOW"]) == ["a"]
     assert (sweep(flow, 7 * DAY), sweep(flow, 8 * DAY)) == (["a"], [])
 
 
