@@ -1,6 +1,7 @@
 """Isolation of all tests from the user's home, XDG directories, crontab and session bus."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,9 @@ def seal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     refusing.write_text("#!/bin/sh\necho 'crontab: sealed: a test must bring its own' >&2\nexit 99\n")
     refusing.chmod(0o755)
     monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("PATH", f"{home / 'bin'}:{os.environ['PATH']}")
+    # The program is on PATH, as in an installation: messages then have the short form of its commands.
+    installed = Path(sys.executable).parent
+    monkeypatch.setenv("PATH", f"{home / 'bin'}:{installed}:{os.environ['PATH']}")
     monkeypatch.setenv("TZ", "UTC")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "disabled:")

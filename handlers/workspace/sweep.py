@@ -25,7 +25,10 @@ from scheduled.state.files import clear_leftovers, is_temporary
 
 
 class Swept(msgspec.Struct, kw_only=True):
-    """The result of a sweep: *counts* of the inbox, its automatically opened mails, and the numbers of changes."""
+    """The result of a sweep: *counts* of the inbox, its automatically opened mails, and the numbers of changes.
+
+    *archived* are the keys of the mails that were archived.
+    """
 
     counts: Counts
     auto_opened: list[Message]
@@ -33,6 +36,7 @@ class Swept(msgspec.Struct, kw_only=True):
     opened: int = 0
     closed: int = 0
     waiting: int = 0
+    archived: list[str] = []
 
 
 class Stale(msgspec.Struct, kw_only=True):
@@ -87,6 +91,7 @@ class Sweep:
         # `update` repeats the edit if another program changes the file in between; only the last one counts.
         done: list[Swept] = []
         update(branch, self.inside, lambda inbox: self._edit(branch, inbox, done))
+        self.opened.forget(branch.name, done[-1].archived)
         self.cache.forget(branch.inbox)
         self.cache.forget(branch.mailbox)
         return done[-1]
@@ -137,14 +142,12 @@ class Sweep:
     def _edit(self, branch: Branch, inbox: Inbox, done: list[Swept]) -> bool:
         stale = self._stale(branch, inbox)
         self._archive(branch, [inbox.message(place) for place in stale.to_close])
-        self.opened.forget(
-            branch.name, [mail.key for place in stale.to_close if (mail := inbox.mails[place]) is not None]
-        )
+        keys = [mail.key for place in stale.to_close if (mail := inbox.mails[place]) is not None]
         inbox.remove(stale.to_close)
         stamp = timestamps.iso(self.now, self.zone)
         for place in stale.to_open:
             inbox.change(place, status="opened", read=True, auto_opened=True, auto_opened_at=stamp)
-        done.append(_swept(inbox, stale))
+        done.append(msgspec.structs.replace(_swept(inbox, stale), archived=keys))
         return bool(stale.to_open or stale.to_close)
 
     def _archive(self, branch: Branch, closing: Sequence[Message]) -> None:
