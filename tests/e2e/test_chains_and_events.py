@@ -162,7 +162,9 @@ def test_a_chain_waits_for_a_paused_step(world: World) -> None:
     world.run("run")
 
     assert (before, ran(world)) == (["a"], ["a", "b"])
-    assert sentence.endswith(", attempt 1 of 1, step 2 of 2: b (paused).")
+    assert sentence == (
+        "It waits in step 2 of 2: b waits: it is paused until you resume with `scheduled resume b`."
+    )
 
 
 def test_a_chain_by_hand_runs_while_a_slot_of_its_step_is_due(world: World) -> None:
