@@ -16,6 +16,7 @@ from scheduled.core import cadence, retry_span, wait_span
 from scheduled.core.epochs import minute_before, slots_of
 from scheduled.core.jobs import Job, Jobs, keys_of
 from scheduled.paths import Paths
+from scheduled.printable import printable
 from scheduled.schedules.kinds import registry as schedule_kinds
 from scheduled.schedules.schedule import same
 from scheduled.schedules.zones import MINUTE, Instant, Seconds
@@ -84,8 +85,8 @@ def check(
     return {
         "ok": not problems,
         "jobs": len(found.jobs),
-        "problems": problems,
-        "warnings": [*found.warnings, *warnings],
+        "problems": [*map(printable, problems)],  # names and commands may hold control characters
+        "warnings": [*map(printable, [*found.warnings, *warnings])],
     }
 
 

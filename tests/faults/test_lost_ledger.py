@@ -1,5 +1,6 @@
 """A damaged or missing ledger or snapshot: it is reported, moved aside and restored from the other file."""
 
+import json
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -143,9 +144,18 @@ def test_a_missing_snapshot_is_written_again_from_the_ledger(ticked):
     assert (done.returncode, done.stderr, positions(ticked)["daily"]) == (0, "", before["daily"])
 
 
-@pytest.mark.parametrize(
-    ("content", "word"), [(b"{", "damaged"), (b'{"jobs": {}}', "damaged"), (b"", "damaged")]
-)
+def test_a_snapshot_without_the_keys_of_the_program_counts_as_edited(ticked):
+    before = positions(ticked)
+    (ticked.state / "scheduled_state.json").write_bytes(b'{"jobs": {}, "mine": 1}')
+
+    done = ticked.run("run")
+
+    assert (done.returncode, positions(ticked)["daily"]) == (0, before["daily"])
+    assert "scheduled_state.json: edited manually" in done.stderr
+    assert json.loads((ticked.state / "scheduled_state.json").read_bytes())["mine"] == 1
+
+
+@pytest.mark.parametrize(("content", "word"), [(b"{", "damaged"), (b"[]", "damaged"), (b"", "damaged")])
 def test_a_damaged_snapshot_is_reported_and_written_again_from_the_ledger(ticked, content, word):
     before = positions(ticked)
     (ticked.state / "scheduled_state.json").write_bytes(content)
