@@ -141,6 +141,7 @@ def test_no_call_that_strace_sees_is_missed(worlds):
         seen,
     ]
 
+    world.preload(points.environment())
     subprocess.run([*watching, *world.command("run")], env=points.environment(), check=True)
 
     lines = seen.read_text().splitlines()

@@ -204,7 +204,7 @@ def test_an_interrupted_job_with_on_interrupted_skip_is_not_run_again(runtime):
         runtime.over()
 
     assert [line[2] for line in runtime.journal()] == ["1"]
-    assert (runtime.history()[0][0], runtime.audit()) == ("interrupted", [])
+    assert (runtime.history()[0][0], runtime.audit()) == ("skipped", [])
 
 
 @pytest.mark.parametrize("supervisor", [False, True])
