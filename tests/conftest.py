@@ -19,6 +19,11 @@ pytest_plugins = [
 SEALED = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")
 
 
+def pytest_configure() -> None:
+    """Put the program on PATH, as in an installation: messages then have the short form of its commands."""
+    os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+
 @pytest.fixture(autouse=True)
 def seal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give every test its own home directory, and a `crontab` that fails if a test calls it by mistake."""
@@ -28,9 +33,7 @@ def seal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     refusing.write_text("#!/bin/sh\necho 'crontab: sealed: a test must bring its own' >&2\nexit 99\n")
     refusing.chmod(0o755)
     monkeypatch.setenv("HOME", str(home))
-    # The program is on PATH, as in an installation: messages then have the short form of its commands.
-    installed = Path(sys.executable).parent
-    monkeypatch.setenv("PATH", f"{home / 'bin'}:{installed}:{os.environ['PATH']}")
+    monkeypatch.setenv("PATH", f"{home / 'bin'}:{os.environ['PATH']}")
     monkeypatch.setenv("TZ", "UTC")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "disabled:")
