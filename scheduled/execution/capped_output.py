@@ -47,9 +47,17 @@ class CappedOutput:
         total = size - self._note + self._dropped
         if size - self._note > self._limit:
             self._cut(size)
-        self._mask.file(self.fd)
+        self._mask_all()
         os.close(self.fd)
         return total
+
+    def _mask_all(self) -> None:
+        """Mask the file. If that fails, drop the output: it may show a secret, and the result of the job still counts."""
+        try:
+            self._mask.file(self.fd)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self.fd, 0)
 
     def _cut(self, size: int) -> None:
         half = self._limit // 2
