@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from scheduled.errors import StateError
 from scheduled.paths import Paths
 from scheduled.state import directories
-from scheduled.state.from_snapshot import foreseen
 from scheduled.state.sqlite.errors import UnbornError
 from scheduled.state.sqlite.ledger import SqliteLedger, using
 
@@ -19,8 +18,14 @@ def read_only(paths: Paths) -> Iterator[SqliteLedger]:
 
     Raise ConfigError if the user may not read the state, StateError if the ledger can't be read for another reason.
     """
-    with using(_open(paths) if exists(paths) else foreseen(paths)) as ledger:
+    with using(_open(paths) if exists(paths) else _foreseen(paths)) as ledger:
         yield ledger
+
+
+def _foreseen(paths: Paths) -> SqliteLedger:
+    from scheduled.state.from_snapshot import foreseen  # only if there is no ledger
+
+    return foreseen(paths)
 
 
 def exists(paths: Paths) -> bool:
@@ -48,7 +53,7 @@ def open_existing(paths: Paths) -> SqliteLedger:
     """
     directories.refuse_unreadable(paths)
     if not paths.ledger.exists():
-        foreseen(paths).close()
+        _foreseen(paths).close()
         raise StateError(paths.lost or f"{paths.ledger}: does not exist yet; `scheduled run` creates it")
     return _open(paths)
 
