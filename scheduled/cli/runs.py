@@ -119,16 +119,15 @@ def logs(
         print_json({**document, "output": data.decode(errors="replace")})
         return
     if note := document.get("note"):
-        click.echo(f"scheduled: {note}", err=True)
+        run_id = document["run_id"]
+        more = f"; `scheduled show {run_id}` shows the run" if run_id is not None else ""
+        click.echo(f"scheduled: {note}{more}", err=True)
     if newer := document["newer"]:
         without = "1 newer attempt has" if newer == 1 else f"{newer} newer attempts have"
         click.echo(
             f"scheduled: output of {document['run_id']}, attempt {document['attempt']}; {without} no output",
             err=True,
         )
-    if document["path"] is None and document["run_id"] is not None:
-        run_id = document["run_id"]
-        click.echo(f"scheduled: {run_id}: no output; `scheduled show {run_id}` shows the run", err=True)
     click.echo(data, nl=False)
     if follow and document["path"] is not None and not newer:
         for grown in service.follow(instance, str(document["run_id"]), document["size"], attempt):
