@@ -1,19 +1,21 @@
 """`try JOB`: run a job, or the steps of a chain, once in the environment of cron, without a record."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from scheduled.actions.kind import ExecutionContext
-from scheduled.clock import now
 from scheduled.commands import not_given
 from scheduled.config.files import known_jobs
 from scheduled.core.jobs import Job
+from scheduled.core.keys import JobKey
 from scheduled.core.run_ids import trial_run_id
-from scheduled.core.runs import AttemptResult, Claim
+from scheduled.core.runs import AttemptResult, Claim, StartRequest
+from scheduled.core.starts import manual_start, requested
+from scheduled.engine import chains
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.errors import StateError
 from scheduled.execution.client import SupervisorClient
@@ -22,6 +24,7 @@ from scheduled.execution.protocol import Ended, NotStarted
 from scheduled.execution.report_file import read_report
 from scheduled.instance import Instance
 from scheduled.paths import Paths
+from scheduled.schedules.zones import Instant
 from scheduled.state import directories
 from scheduled.state.locks import create_locked
 from scheduled.state.open import read_only
@@ -29,8 +32,19 @@ from scheduled.state.open import read_only
 WELL = ("success", "skipped")
 
 
+class _Trial(msgspec.Struct, frozen=True):
+    """What all jobs of one `try` share: *window_starts* has the slot of the last success of each."""
+
+    runtime: Runtime
+    window_starts: Mapping[JobKey, Instant | None]
+
+    @property
+    def jobs(self) -> Mapping[str, Job]:
+        return self.runtime.config.jobs
+
+
 def attempt(instance: Instance, job: str, *, inherit_env: bool = False) -> dict[str, Any]:
-    """Run a job once in the environment of cron, without a record; return its result and output.
+    """Run a job once in the environment of a manual run, without a record; return its result and output.
 
     The steps of a chain run one after another; their results are the `steps` of the document. With *inherit_env*
     the jobs inherit the environment of this process. Raise ConfigError if there is no such job, StateError if a
@@ -41,7 +55,9 @@ def attempt(instance: Instance, job: str, *, inherit_env: bool = False) -> dict[
     name = known_jobs(runtime.config, [job])[0]
     with read_only(runtime.paths) as ledger:
         runtime.config.override(ledger.overrides())
-    found = _tried(runtime, runtime.config.jobs[name])
+        trial = _Trial(runtime, {key: found.window_start for key, found in ledger.job_states().items()})
+    key = JobKey(name)
+    found = _tried(trial, manual_start(key, trial.window_starts.get(key), trial_run_id(name)).claim)
     if found["status"] not in WELL:
         not_given.remark(runtime, _failed(runtime, found), f"scheduled try --inherit-env {name}")
     return found
@@ -57,33 +73,49 @@ def _failed(runtime: Runtime, entry: dict[str, Any]) -> Iterator[str]:
         yield from _failed(runtime, step)
 
 
-def _tried(runtime: Runtime, job: Job) -> dict[str, Any]:
+def _tried(trial: _Trial, claim: Claim) -> dict[str, Any]:
+    job = trial.jobs[claim.job]
     if not job.action.steps:
-        return _document(job.name, *_attempt(runtime, job.name))
-    return _chain(job, list(_steps(runtime, job)))
+        return _document(job.name, *_attempt(trial.runtime, claim))
+    return _chain(job, list(_steps(trial, job, claim)))
 
 
-def _steps(runtime: Runtime, chain: Job) -> Iterator[dict[str, Any]]:
-    """Try the steps of *chain* in order, and yield the result of each job. A failed step stops a chain as in a tick."""
-    for names in chain.action.steps:
-        results = [_tried_step(runtime, runtime.config.jobs[name]) for name in names]
+def _steps(trial: _Trial, chain: Job, claim: Claim) -> Iterator[dict[str, Any]]:
+    """Try the steps of *chain* in order, and yield the result of each job.
+
+    As in a tick, a step that failed stops the chain, and one that is deferred holds it back.
+    """
+    state = chains.first_state(trial.jobs, chain, claim)
+    for at in range(len(state["steps"])):
+        requests = chains.requests_of_step(claim.run_id, {**state, "at": at}, claim.depth)
+        results = [_tried_step(trial, request) for request in requests]
         yield from results
-        if chain.on_failure == "stop" and any(entry["status"] not in WELL for entry in results):
+        statuses = {entry["status"] for entry in results}
+        if "deferred" in statuses or (chain.on_failure == "stop" and not statuses.issubset(WELL)):
             return
 
 
-def _tried_step(runtime: Runtime, job: Job) -> dict[str, Any]:
-    return _tried(runtime, job) if job.enabled else _entry(job.name, "failed", reason="is disabled")
+def _tried_step(trial: _Trial, request: StartRequest) -> dict[str, Any]:
+    if not trial.jobs[request.job].enabled:
+        return _entry(request.job, "failed", reason="is disabled")
+    claim = requested(request, trial.window_starts.get(request.key)).claim
+    return _tried(trial, msgspec.structs.replace(claim, run_id=trial_run_id(request.job)))
 
 
 def _chain(job: Job, steps: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the document of a chain, of which *steps* were tried."""
-    failed = [entry["job"] for entry in steps if entry["status"] not in WELL]
-    reason = f"{' and '.join(failed)} failed" if failed else ""
+    deferred = [entry["job"] for entry in steps if entry["status"] == "deferred"]
+    failed = [entry["job"] for entry in steps if entry["status"] not in (*WELL, "deferred")]
+    parts = [(deferred, "deferred"), (failed, "failed")]
     took = sum(entry["duration_ms"] or 0 for entry in steps)
-    printed = "".join(entry["output"] for entry in steps)
-    status = "failed" if failed else "success"
-    return _entry(job.name, status, reason=reason, duration_ms=took, output=printed, steps=steps)
+    return _entry(
+        job.name,
+        next((status for names, status in parts if names), "success"),
+        reason="; ".join(f"{' and '.join(names)} {status}" for names, status in parts if names),
+        duration_ms=took,
+        output="".join(entry["output"] for entry in steps),
+        steps=steps,
+    )
 
 
 def _document(name: str, result: AttemptResult, printed: str) -> dict[str, Any]:
@@ -102,10 +134,9 @@ def _entry(name: str, status: str, *, reason: str = "", **values: Any) -> dict[s
     return {"job": name, "status": status, "reason": reason or None, **empty, **values}
 
 
-def _attempt(runtime: Runtime, name: str) -> tuple[AttemptResult, str]:
-    """Run the job once, wait for its end, and return its result and its output."""
-    job = runtime.config.jobs[name]
-    claim = Claim(run_id=trial_run_id(name), job=name, slot=int(now()), attempt=1, slots=1, trigger="manual")
+def _attempt(runtime: Runtime, claim: Claim) -> tuple[AttemptResult, str]:
+    """Execute *claim*, wait for its end, and return its result and its output."""
+    job = runtime.config.jobs[claim.job]
     with tempfile.TemporaryDirectory(prefix="scheduled-try-") as scratch:
         paths = Paths(Path(scratch))
         directories.prepare(paths)

@@ -59,12 +59,17 @@ def begin(jobs: Mapping[str, Job], ledger: Ledger, job: Job, claim: Claim, now: 
     """
     before = ledger.open_run(claim.run_id) if claim.attempt > 1 else None
     progress = _progress_of(before) if before is not None and "steps" in before.payload else None
-    steps = [[str(key) for name in step for key in keys_of(jobs[name])] for step in job.action.steps]
-    state = progress or {**_logical_time(claim), "steps": steps, "at": 0}
+    state = progress or first_state(jobs, job, claim)
     state |= {"failures": [], "lost": 0, "stopped": 0}
     ledger.begin_chain(claim.run_id, state)
     _request_step(ledger, claim.run_id, state, claim.depth, now)
     return True
+
+
+def first_state(jobs: Mapping[str, Job], job: Job, claim: Claim) -> dict[str, Any]:
+    """Return the progress with which the run *claim* of the chain *job* begins."""
+    steps = [[str(key) for name in step for key in keys_of(jobs[name])] for step in job.action.steps]
+    return {**_logical_time(claim), "steps": steps, "at": 0}
 
 
 def _logical_time(claim: Claim) -> dict[str, Any]:
@@ -89,10 +94,15 @@ def _progress_of(run: OpenRun) -> dict[str, Any]:
 def _request_step(
     ledger: StartRequests, run_id: str, state: Mapping[str, Any], depth: int, now: float
 ) -> None:
+    for row in requests_of_step(run_id, state, depth):
+        ledger.request_start(row, now)
+
+
+def requests_of_step(run_id: str, state: Mapping[str, Any], depth: int) -> list[StartRequest]:
+    """Return the start requests of the step `state["at"]` of the chain's run *run_id*, which has *depth*."""
     payload = {name: state.get(name) for name in ("scheduled_for", "missed", "window_start")}
-    for label in state["steps"][state["at"]]:
-        key = read_label(label)
-        row = StartRequest(
+    return [
+        StartRequest(
             id=0,
             job=key.job,
             target=key.target,
@@ -102,7 +112,8 @@ def _request_step(
             parent=run_id,
             step=step_number(state),
         )
-        ledger.request_start(row, now)
+        for key in map(read_label, state["steps"][state["at"]])
+    ]
 
 
 def step_ended(

@@ -54,17 +54,59 @@ def test_a_run_by_hand_gets_the_variables_of_the_crontab_and_none_of_the_caller(
     assert (given["SCHEDULED_CONFIG"], given["SCHEDULED_STATE"]) == (str(cli.config), str(cli.state))
 
 
-def test_a_tick_by_hand_and_try_give_the_same(cli: World, caller: dict[str, str]) -> None:
-    cli.run("run", "a", env=caller)
-    cli.run("run", env=caller)
-    tried = variables(cli.run("try", "a", env=caller).stdout)
+ALL_WAYS = """
+timezone = "UTC"
+[jobs.a]
+cron = "0 0 1 1 *"
+command = "env -0 | sort -z"
+[jobs.all]
+cron = "0 0 1 1 *"
+chain = ["a"]
+"""
 
-    by_hand, due = (variables(text) for text in (cli.run("logs", "a").stdout, (cli.root / "due").read_text()))
 
-    fixed = {name for name in by_hand if not name.startswith("SCHEDULED_")}
-    assert [{name: found[name] for name in fixed} for found in (tried, due)] == [
-        {name: by_hand[name] for name in fixed}
-    ] * 2
+def test_a_tick_run_and_try_give_all_variables_the_same_values(cli: World, caller: dict[str, str]) -> None:
+    def given(*words: str) -> dict[str, str]:
+        text = cli.run(*words, env=caller).stdout
+        return dict(entry.partition("=")[::2] for entry in text.split("\0") if entry)
+
+    cli.configure(ALL_WAYS)
+    cli.run("run", at="2024-12-31 23:59:00", env=caller)
+    cli.run("run", at="2025-01-01 00:00:10", env=caller)  # the slot, and the chain with a step
+    slot_id, step_id = [run["run_id"] for run in cli.json("history", "a")[::-1]]
+    ticked, step = given("logs", slot_id), given("logs", step_id)
+    cli.run("run", "a", at="2025-01-01 00:01:00", env=caller)
+    cli.run("run", "all", at="2025-01-01 00:02:00", env=caller)
+    by_hand = {run["trigger"]: given("logs", run["run_id"]) for run in cli.json("history", "a")[:2]}
+    tried, step_tried = given("try", "a"), given("try", "all")
+
+    january = "2025-01-01T00:00:00+00:00"
+    about = {
+        "ATTEMPT": "1",
+        "EVENT": "",
+        "EVENT_DATA": "{}",
+        "JOB": "a",
+        "MISSED": "0",
+        "WINDOW_START": january,
+    }
+    of_slot = {**about, "FOR": january, "RUN_ID": slot_id, "TRIGGER": "schedule", "WINDOW_START": ""}
+    manual = {**about, "FOR": "", "TRIGGER": "manual"}
+    of_chain = {**about, "FOR": "", "TRIGGER": "chain", "EVENT": "chain"}
+    same = {name: value for name, value in ticked.items() if not _is_about(name)}
+    assert ticked == same | _named(of_slot)
+    assert step == same | _named({**of_chain, "FOR": january, "WINDOW_START": "", "RUN_ID": step_id})
+    assert by_hand["manual"] == same | _named({**manual, "RUN_ID": by_hand["manual"]["SCHEDULED_RUN_ID"]})
+    assert tried == same | _named({**manual, "RUN_ID": "a-try"})
+    assert by_hand["chain"] == same | _named({**of_chain, "RUN_ID": by_hand["chain"]["SCHEDULED_RUN_ID"]})
+    assert step_tried == same | _named({**of_chain, "RUN_ID": "a-try"})
+
+
+def _is_about(name: str) -> bool:
+    return name.startswith("SCHEDULED_") and name not in ("SCHEDULED_CONFIG", "SCHEDULED_STATE")
+
+
+def _named(about: dict[str, str]) -> dict[str, str]:
+    return {f"SCHEDULED_{name}": value for name, value in about.items()}
 
 
 @pytest.mark.parametrize("command", ["run", "try"])
@@ -173,3 +215,16 @@ def test_try_runs_the_steps_of_a_chain_in_order_and_stops_at_a_failure(world: Wo
     ]
     assert (continued["output"], continued["reason"]) == ("a\nb\na\n", "all failed")
     assert world.json("history") == []
+
+
+def test_try_of_a_chain_ends_at_a_step_that_is_deferred_as_a_tick_holds_it_back(world: World) -> None:
+    world.configure(
+        "[jobs.later]\ncommand = 'exit 75'\n[jobs.bad]\ncommand = 'exit 3'\n[jobs.last]\ncommand = 'echo ran'\n"
+        '[jobs.all]\nchain = [["bad", "later"], "last"]\non_failure = "continue"\n'
+    )
+
+    done, document = world.run("try", "all"), world.json("try", "all")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert (document["status"], document["reason"]) == ("deferred", "later deferred; bad failed")
+    assert [step["job"] for step in document["steps"]] == ["bad", "later"]
