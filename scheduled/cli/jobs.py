@@ -2,7 +2,7 @@
 
 import click
 
-from scheduled.cli.options import A_NUMBER, as_json, dry_run, job_names, print_config_error, subcommand
+from scheduled.cli.options import A_NUMBER, as_json, dry_run, from_ledger, job_names, subcommand
 from scheduled.cli.reply import print_errors, show
 from scheduled.errors import EXIT_OK, EXIT_USAGE
 from scheduled.instance import Instance
@@ -11,19 +11,22 @@ from scheduled.instance import Instance
 @click.command()
 @as_json
 @subcommand
+@from_ledger
 def jobs(instance: Instance, as_json: bool) -> int:
     """List the jobs with schedule, next run and last result."""
     from scheduled import service
 
     show(service.jobs(instance), "jobs", as_json=as_json, module="render_jobs")
-    return EXIT_USAGE if print_errors(instance.problems) else EXIT_OK
+    # `from_ledger` prints the error of a configuration that cannot be read.
+    return EXIT_USAGE if not instance.config_error and print_errors(instance.problems) else EXIT_OK
 
 
 @click.command("show")
 @click.argument("name", metavar="JOB|RUN", shell_complete=job_names)
 @as_json
 @subcommand
-def show_(instance: Instance, name: str, as_json: bool) -> int:
+@from_ledger
+def show_(instance: Instance, name: str, as_json: bool) -> None:
     """Show the settings, the state and the next slots of JOB, or the result and the attempts of RUN.
 
     Default settings are included. RUN is a run id from `scheduled history`.
@@ -33,7 +36,6 @@ def show_(instance: Instance, name: str, as_json: bool) -> int:
     found = service.job_or_run(instance, name)
     kind, module = ("run", "render_run") if "run_id" in found else ("job", "render_jobs")
     show(found, kind, as_json=as_json, module=module)
-    return print_config_error(instance)
 
 
 @click.command("next")
@@ -41,6 +43,7 @@ def show_(instance: Instance, name: str, as_json: bool) -> int:
 @click.option("-n", "--limit", type=A_NUMBER, default=10, show_default=True, help="Number of slots.")
 @as_json
 @subcommand
+@from_ledger
 def next_(instance: Instance, job: str | None, limit: int, as_json: bool) -> None:
     """List the next slots, of JOB or of all jobs, open ones first, and when they run."""
     from scheduled import service
@@ -63,6 +66,7 @@ def next_(instance: Instance, job: str | None, limit: int, as_json: bool) -> Non
 @click.option("--ics", is_flag=True, help="Print an iCalendar document.")
 @as_json
 @subcommand
+@from_ledger
 def forecast(
     instance: Instance,
     first: str,
@@ -79,6 +83,7 @@ def forecast(
     from scheduled import service
 
     if ics:
+        instance.without_config = False  # a program that reads an empty calendar would remove all its entries
         click.echo(service.calendar(instance, first, last, outages, job), nl=False)
         return
     found = service.forecast(instance, first, last, outages, job)
@@ -90,6 +95,7 @@ def forecast(
 @click.option("--at", metavar="T", help="Explain the last slot at or before this instant (ISO 8601).")
 @as_json
 @subcommand
+@from_ledger
 def explain(instance: Instance, job: str, at: str | None, as_json: bool) -> None:
     """Explain why JOB ran, did not run, or will run. Print one sentence, then the facts behind it."""
     from scheduled import service

@@ -100,6 +100,7 @@ def upcoming(entries: Sequence[dict[str, Any]], *, notes: Sequence[str]) -> None
 REASONS = {
     "paused": "paused",
     "ask": "waits for your decision",
+    "config_error": "the configuration cannot be read",
     "late": "skipped: later than its grace",
     "coalesced": "covered by a later slot",
     "waiting_retry": "retry",

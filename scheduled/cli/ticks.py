@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from scheduled.cli.options import as_json, claimed, inherit_env, job_names, subcommand, verbose
+from scheduled.cli.options import as_json, claimed, from_ledger, inherit_env, job_names, subcommand, verbose
 from scheduled.cli.reply import print_errors, print_json, run_tick, show
 from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from scheduled.instance import Instance
@@ -77,6 +77,7 @@ def daily_report(instance: Instance, due: bool, dry_run: bool, verbose: bool, as
 @click.command()
 @as_json
 @subcommand
+@from_ledger
 def status(instance: Instance, as_json: bool) -> int:
     """Show current problems, the last tick and the jobs. Exit with 1 if there is a problem."""
     from scheduled import service

@@ -1,6 +1,7 @@
 """The permissions of an interface. Every check loads the configuration, so that a change takes effect at once."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 from scheduled import service
@@ -23,6 +24,7 @@ class Permissions:
 
     def __init__(self, instance: Instance, interface: str, key: str) -> None:
         self._instance, self._interface, self._key = instance, interface, key
+        self._last_allowed: Sequence[str] = ()
 
     @property
     def instance(self) -> Instance:
@@ -34,9 +36,26 @@ class Permissions:
         """Whether the interface may change what jobs execute. Raises ConfigError."""
         return bool(self._setting(self._key))
 
-    def need(self, permission: Permission | None) -> None:
-        """Raise ForbiddenError unless `allow` contains *permission*. None means reading, which is always allowed."""
-        if permission is None or permission in self._setting("allow"):
+    def remember(self) -> None:
+        """Read what is allowed, for `need` with *last_known*. Do nothing if the configuration cannot be read."""
+        with suppress(ConfigError):
+            self._last_allowed = self._setting("allow")
+
+    def need(self, permission: Permission | None, *, last_known: bool = False) -> None:
+        """Raise ForbiddenError unless `allow` contains *permission*. None means reading, which is always allowed.
+
+        If the configuration cannot be read, raise ConfigError; with *last_known* only if the permission was not in it when
+        it was last read.
+        """
+        if permission is None:
+            return
+        try:
+            self._last_allowed = self._setting("allow")
+        except ConfigError:
+            if last_known and permission in self._last_allowed:
+                return
+            raise
+        if permission in self._last_allowed:
             return
         wanted = ", ".join(f'"{word}"' for word in (*self._setting("allow"), permission))
         raise self._refused(WHAT[permission], f"allow = [{wanted}]")

@@ -4,6 +4,7 @@ from typing import Any
 
 from scheduled.clock import stamp
 from scheduled.core.keys import JobKey
+from scheduled.queries.last_known import NOTHING_RUNS
 from scheduled.queries.view import View
 from scheduled.schedules.durations import duration
 from scheduled.schedules.zones import Instant
@@ -49,6 +50,8 @@ def _last(view: View) -> str:
 def of_forecast(view: View, span: tuple[Instant, Instant]) -> list[str]:
     """Return the notes about a forecast of *span*: what is history, and what is assumed about the rest."""
     start, end = span
+    if view.config.unreadable and end > view.now:
+        return [NOTHING_RUNS]
     now = (stamp(view.now, view.zone) or "")[:16].replace("T", " ")
     notes = [
         f"ticks come {ticks(view)}",

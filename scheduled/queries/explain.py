@@ -20,6 +20,7 @@ from scheduled.instance import Instance
 from scheduled.queries import assumptions, describe
 from scheduled.queries.explain_slot import explain_slot, run_document, when
 from scheduled.queries.jobs import is_paused, schedule_in_words, written_schedule
+from scheduled.queries.last_known import NOTHING_RUNS
 from scheduled.queries.last_outcome import last_outcome
 from scheduled.queries.next_run import next_run
 from scheduled.queries.view import View, open_view
@@ -29,6 +30,8 @@ from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import History, Ledger
 
 LAST = 5  # runs in `last_runs`
+# Facts that the configuration has; null if it cannot be read.
+OF_CONFIG = ("retries", "catch_up", "grace", "quiet", "quiet_until", "gate", "budget", "group", "held_by")
 
 
 def explain(instance: Instance, job: str, at: str | None = None) -> dict[str, Any]:
@@ -66,6 +69,8 @@ def sentence(view: View, ledger: Ledger, name: str) -> str:
 
 def _now(view: View, ledger: Ledger, job: Job, job_state: JobState | None, plan: JobPlan | None) -> str:
     """Return the sentence about the future; a second one if it needs a tick and none comes."""
+    if view.config.unreadable:
+        return NOTHING_RUNS
     found = _future(view, ledger, job, job_state, plan)
     has_future = plan is not None and not (job_state and job_state.busy) and next_run(view, key_of(job))
     return found + assumptions.no_tick(view) if has_future else found
@@ -316,7 +321,7 @@ def _fields(
     pauses = {key.display_name or "all": stamp(until, zone) for key, until in in_force.items()}
     quiet_until = quiet(job.not_between, job.zone, view.now) if job.not_between else None
     upcoming = open_slots_of(job_state).next_after(view.now) if job_state else None
-    return {
+    found = {
         "schedule": written_schedule(view, job),
         "schedule_words": schedule_in_words(view, job),
         "zone": job.zone,
@@ -347,6 +352,7 @@ def _fields(
         "next_run": stamp(next_run(view, key_of(job)), zone),
         "ticks": assumptions.ticks(view),
     }
+    return found | dict.fromkeys(OF_CONFIG) if view.config.unreadable else found
 
 
 def _open_reason(view: View, job: Job, plan: JobPlan | None, *, has_open_slots: bool) -> str | None:

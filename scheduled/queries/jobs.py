@@ -1,6 +1,6 @@
 """`jobs` and `show`: the configured jobs, their state and their next slots."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -47,7 +47,7 @@ def _line(view: View, job: Job) -> dict[str, Any]:
         "action": registry.describe(job.action),
         "enabled": job.enabled,
         "paused": is_paused(view, key),
-        "priority": job.priority,
+        "priority": None if view.config.unreadable else job.priority,
         "next_run": stamp(next_run(view, key), view.zone),
         "open_reason": view.open_reason(key) if job.enabled else None,
         "running": view.is_running(key),
@@ -115,12 +115,11 @@ NEVER_DEFAULT = frozenset({"name", "action", "schedules", "source", "warnings"})
 def job(instance: Instance, name: str) -> dict[str, Any]:
     """Return all settings of a job, with defaults, its recorded state and its next slots.
 
-    Values of secret variables are masked. Raise ConfigError with the nearest name if there is no such job.
+    Values of secret variables are masked. Without a readable configuration there are no settings. Raise ConfigError with the nearest name if there is no such job.
     """
     view = load_view(instance)
     found = view.job(name)
-    settings = msgspec.to_builtins(found)
-    settings["env"] = without_secrets(found.env)
+    settings = {} if view.config.unreadable else _settings(found)
     key = key_of(found)
     job_state, row = view.job_states.get(key), view.rows.get(key)
     run = job_state.open_run if job_state else None
@@ -128,13 +127,7 @@ def job(instance: Instance, name: str) -> dict[str, Any]:
         **_line(view, found),
         "overridden": name in view.overridden,
         "settings": settings,
-        "defaults": sorted(
-            field
-            for field, default in msgspec.to_builtins(
-                Job(name=name, schedules=found.schedules, action=found.action)
-            ).items()
-            if settings[field] == default and field not in NEVER_DEFAULT
-        ),
+        "defaults": _defaults(found, settings),
         "state": {
             "epoch": stamp(job_state.epoch if job_state else None, view.zone),
             "position": stamp(job_state.position if job_state else None, view.zone),
@@ -147,10 +140,22 @@ def job(instance: Instance, name: str) -> dict[str, Any]:
     }
 
 
+def _settings(job: Job) -> dict[str, Any]:
+    return {**msgspec.to_builtins(job), "env": without_secrets(job.env)}
+
+
+def _defaults(job: Job, settings: Mapping[str, Any]) -> list[str]:
+    """Return the names of the *settings* of *job* that have their default value."""
+    defaults = msgspec.to_builtins(Job(name=job.name, schedules=job.schedules, action=job.action))
+    return sorted(
+        field for field, value in settings.items() if value == defaults[field] and field not in NEVER_DEFAULT
+    )
+
+
 def future_slots(view: View, key: JobKey) -> Iterator[Instant]:
     """Yield the future slots of *key*."""
     job_state = view.job_states.get(key)
-    if job_state is None or view.config.unreadable:
+    if job_state is None:
         return
     times = open_slots_of(job_state)
     after = max(view.now, job_state.epoch)

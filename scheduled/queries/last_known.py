@@ -12,6 +12,7 @@ from scheduled.schedules.schedule import Schedule
 from scheduled.state.open import read_only
 
 UNKNOWN = "not known: the configuration cannot be read"
+NOTHING_RUNS = "Nothing runs until the configuration can be read."
 
 
 def config_of(instance: Instance) -> Config:

@@ -30,6 +30,8 @@ from scheduled.state.files import full_or_read_only
 from scheduled.state.ledger import Conditions
 from scheduled.state.open import exists, read_only
 
+OF_CONFIG: dict[str, Any] = {"by_priority": {}, "by_type": {}}  # not known without the configuration
+
 
 def status(instance: Instance) -> dict[str, Any]:
     """Return the current problems as `problems`, and the state of ticks, jobs, outbox and workspace.
@@ -68,7 +70,7 @@ def status(instance: Instance) -> dict[str, Any]:
             "last_execution": _last_execution(rows, zone),
             "stats": _stats(rows),
             "jobs": listed,
-            "queue": queue(found.jobs, listed),
+            "queue": queue(found.jobs, listed) | (OF_CONFIG if found.unreadable else {}),
             "health": _health(rows, found),
             "undelivered": len(ledger.outbox()),
             "paused": {key.display_name or "*": stamp(until, zone) for key, until in view.pauses.items()},

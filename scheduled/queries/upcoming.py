@@ -16,6 +16,7 @@ from scheduled.instance import Instance
 from scheduled.queries import assumptions
 from scheduled.queries.explain import sentence
 from scheduled.queries.jobs import future_slots
+from scheduled.queries.last_known import NOTHING_RUNS
 from scheduled.queries.steps import FAR, Step, steps
 from scheduled.queries.view import View, open_view
 from scheduled.schedules.zones import Instant
@@ -32,7 +33,7 @@ def upcoming(instance: Instance, job: str | None = None, limit: int = 10) -> lis
 
     Open slots and retries come first. `scheduled_for` is null for a run without a slot. `runs_at` is the tick at which a slot runs; with `reason` "coalesced" it is covered
     by the run of a later slot. `runs_at` is null if the slot does not run: `reason` is then "paused" (without an end),
-    "ask" or the reason to skip it. `assumed` is as in a forecast. If the list is empty, the reason is in `instance.notes`. Raise
+    "ask", "config_error" (the configuration cannot be read, and the slots are those of the ledger) or the reason to skip it. `assumed` is as in a forecast. If the list is empty, the reason is in `instance.notes`. Raise
     ConfigError if there is no such job or *limit* is out of range.
     """
     require_between("limit", limit, 1, MOST)
@@ -53,7 +54,9 @@ def _upcoming(view: View, name: str | None, longest: int) -> Iterator[dict[str, 
 
 
 def _held_by(view: View, job: Job, key: JobKey) -> str | None:
-    """Return why *key* does not start until a person decides: `paused` or `ask`; None if it does."""
+    """Return why *key* does not start until a person acts: `paused`, `ask` or `config_error`; None if it does."""
+    if view.config.unreadable:
+        return "config_error"
     plan = view.job_plan(job, key)
     if plan is None:
         return None
@@ -109,6 +112,8 @@ def _entry(
 
 def _notes(view: View, ledger: Ledger, found: list[dict[str, Any]], name: str | None) -> list[str]:
     """Return what the list assumes, or, if it is empty, the reason and what to do."""
+    if view.config.unreadable:
+        return [NOTHING_RUNS]
     if any(entry["runs_at"] for entry in found):
         return [f"ticks come {assumptions.ticks(view)}"]
     if found:

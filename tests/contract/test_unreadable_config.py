@@ -103,13 +103,64 @@ def test_a_command_that_reads_the_ledger_answers_with_the_error(world, failed, a
     assert "ledger" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", ["show job", "next", "explain job", "forecast --from 2030-01-01 --to 2030-01-02"])  # fmt: skip
-def test_a_command_about_the_future_refuses(world, failed, arguments):
+NOTHING = "Nothing runs until the configuration can be read."
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+@pytest.mark.parametrize(
+    ("arguments", "shown", "not_shown"),
+    [
+        ("show job", "failed", "medium"),
+        ("jobs", "every 1h", "medium"),
+        ("status", "every 1h", "medium"),
+        ("explain job", NOTHING, "latest"),
+    ],
+)
+def test_a_command_about_jobs_shows_what_the_ledger_knows_with_the_error(
+    world, failed, arguments, shown, not_shown, form
+):
+    assert failed
+    shown = "failure_count" if form and shown == "failed" else "failure count" if shown == "failed" else shown
+
+    done = world.run(*arguments.split(), *form)
+
+    assert (done.returncode, shown in done.stdout, not_shown in done.stdout) == (2, True, False)
+    assert done.stderr.count(f"{world.config}: Expected") == 1
+    assert "at line 5" in done.stderr and "ledger" in done.stderr
+
+
+def test_next_lists_the_known_slots_and_that_none_of_them_runs(world, failed):
     assert failed
 
-    done = world.run(*arguments.split())
+    done, entries = world.run("next", "job", "-n", "3"), world.json("next", "-n", "3")
+    table, _, note = done.stdout.strip().rpartition("\n")
+
+    assert (done.returncode, note) == (2, NOTHING)
+    assert table.count("the configuration cannot be read") == 3
+    assert [(entry["job"], entry["runs_at"], entry["reason"]) for entry in entries] == [
+        ("job", None, "config_error")
+    ] * 3
+    assert entries == sorted(entries, key=lambda entry: entry["scheduled_for"])
+
+
+def test_a_forecast_has_no_run_and_a_calendar_is_refused(world, failed):
+    assert failed
+    span = ("--from", "2030-01-01", "--to", "2030-01-02")
+
+    done, calendar = world.run("forecast", *span), world.run("forecast", *span, "--ics")
+
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (2, NOTHING)
+    assert world.json("forecast", *span) == []
+    assert (calendar.returncode, calendar.stdout) == (2, "")
+
+
+def test_an_unknown_job_is_refused_with_the_error(world, failed):
+    assert failed
+
+    done = world.run("explain", "jab")
 
     assert (done.returncode, done.stdout) == (2, "")
+    assert f"{world.config}: Expected" in done.stderr and "did you mean job?" in done.stderr
 
 
 @pytest.mark.usefixtures("failed")
@@ -129,7 +180,12 @@ def test_pages_predict_nothing_and_show_the_last_outcome(connect):
 
 @pytest.mark.parametrize(
     ("path", "shown"),
-    [("runs", "failed"), ("runs?job_id=job", "failed"), ("runs/RUN", "failed"), ("runs/RUN/logs", "found"), ("jobs/job/logs", "found"), ("incidents", "job"), ("notices", "[]")],
+    [
+        ("runs", "failed"), ("runs?job_id=job", "failed"), ("runs/RUN", "failed"), ("runs/RUN/logs", "found"),
+        ("jobs/job/logs", "found"), ("incidents", "job"), ("notices", "[]"), ("jobs", "1h"), ("jobs/job", '"settings":{}'),
+        ("next", "config_error"), ("jobs/job/next", "config_error"), ("status", "Expected"), ("jobs/job/explain", NOTHING),
+        ("jobs/job/statuses", "failed"), ("forecast?from=2030-01-01&to=2030-01-02", "[]"),
+    ],
 )  # fmt: skip
 def test_rest_answers_from_the_ledger_with_the_error(world, failed, connect, path, shown):
     answer = connect().get(f"/api/{path.replace('RUN', failed)}")
@@ -139,7 +195,7 @@ def test_rest_answers_from_the_ledger_with_the_error(world, failed, connect, pat
 
 
 @pytest.mark.usefixtures("failed")
-@pytest.mark.parametrize("path", ["jobs", "jobs/job", "next", "status", "jobs/job/explain"])
+@pytest.mark.parametrize("path", ["chains", "dry-run"])
 def test_rest_refuses_what_needs_the_configuration(connect, path):
     answer = connect().get(f"/api/{path}")
 
@@ -163,11 +219,40 @@ def test_agents_read_the_ledger_with_the_error(world, failed):
             "show_run": agent.call("show_run", run_id=failed),
             "logs": agent.call("logs", name="job"),
             "incidents": agent.call("incidents"),
+            "explain": agent.call("explain", job="job"),
+            "next": agent.call("next_slots"),
+            "jobs": agent.call("cron_list"),
+            "status": agent.call("scheduler_get_status"),
+            "daemon": agent.call("scheduler_daemon_status"),
         }
-        refused, _ = agent.call("explain", job="job")
+        resource = agent.read("scheduled://status")
+        refused, _ = agent.call("dry_run")
         wrong, checked = agent.call("check")
 
     assert all(not is_error and "Expected" in answer["config_error"] for is_error, answer in seen.values())
     assert seen["history"][1]["result"][0]["run_id"] == failed
     assert (seen["show_run"][1]["run_id"], seen["logs"][1]["output"]) == (failed, "found\n")
+    assert seen["explain"][1]["sentence"] == NOTHING
+    assert {slot["reason"] for slot in seen["next"][1]["result"]} == {"config_error"}
+    assert "Expected" in resource
     assert (refused, wrong, checked["ok"]) == (True, False, False)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_an_agent_that_was_allowed_to_stop_a_run_stops_it(world, until, allowed):
+    mcp = pytest.importorskip("tests.fixtures.interfaces.mcp_interface")
+    text = LONG + ('[mcp]\nallow = ["run"]\n' if allowed else "")
+    world.configure(text)
+    runner = world.start("run", "long")
+    until(lambda: [run for run in world.json("history") if run["status"] == "running"])
+    [run] = world.json("history")
+    with mcp.McpInterface(world) as agent:
+        world.configure(text + "[torn\n")
+        is_error, answer = agent.call("stop", run_id=run["run_id"])
+
+    if not allowed:
+        world.run("stop", run["run_id"])
+    runner.wait(timeout=30)
+    assert is_error is not allowed
+    assert "Expected" in answer["config_error" if allowed else "message"]
+    assert status_of(world, run["run_id"]) == ("skipped", "stopped")

@@ -452,14 +452,30 @@ def test_the_properties_agree_with_the_status(runtime, interface):
     }
 
 
-def test_an_unreadable_configuration_is_reported_and_the_service_keeps_running(runtime, interface):
+def test_with_an_unreadable_configuration_reads_answer_from_the_ledger_and_the_error_is_a_property(
+    runtime, interface
+):
+    assert interface.property(OURS, "ConfigError") == ""
+    before = interface.bot("get_history", "i", "5")
     runtime.world.config.write_text("[")
-    assert str(runtime.world.config) in interface.refused(BOT, "list_jobs")
-    read = runtime.session.run("busctl", "--user", "get-property", *BOT, "Running", check=False)
-    assert str(runtime.world.config) in read.stderr
+    config = str(runtime.world.config)
+
+    assert config in interface.property(OURS, "ConfigError")
+    assert [job["name"] for job in interface.bot("list_jobs")] == ["daily_standup", "hourly", "sleeper"]
+    assert interface.bot("get_history", "i", "5") == before != []
+    assert interface.bot("CallMethod", "ss", "get_history", "[5]")["result"] == before
+    assert interface.ask("history", limit=5) == before
+    assert interface.ask("one_run", run_id=before[0]["run_id"])["status"] == "success"
+    assert {slot["reason"] for slot in interface.ask("upcoming")} == {"config_error"}
+    for status in (interface.bot("GetStatus"), interface.bot("get_state"), interface.ask("status")):
+        assert status["healthy"] is False and any(config in problem for problem in status["problems"])
+    assert interface.bot("get_state")["timezone"] is None
+    assert interface.property(BOT, "Running") in (True, False)
+    assert config in interface.refused(BOT, "run_job", "s", "sleeper")
+    assert config in interface.refused(BOT, "get_config", "ss", "", "")
 
     runtime.world.configure(JOBS)
-    assert interface.bot("list_jobs")
+    assert interface.property(OURS, "ConfigError") == ""
 
 
 # Signals

@@ -8,7 +8,7 @@ import msgspec
 from scheduled import service
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
-from scheduled.interfaces.dbus.caller import bind, boolean
+from scheduled.interfaces.dbus.caller import bind, boolean, readable
 from scheduled.interfaces.permissions import Permissions
 
 SUCCESS = {"success": True}
@@ -35,11 +35,16 @@ def toggle_scheduler(instance: Instance, enabled: str | bool) -> dict[str, Any]:
     return {**SUCCESS, "enabled": wanted}
 
 
+def list_jobs(instance: Instance) -> list[dict[str, Any]]:
+    """Return the jobs; those that the ledger knows if the configuration cannot be read."""
+    return service.jobs(readable(instance))
+
+
 def get_history(
     instance: Instance, limit: int = DEFAULT_LIMIT, job_name: str | None = None
 ) -> list[dict[str, Any]]:
     """Return the newest runs, newest first."""
-    return service.history(instance, job_name, limit=limit)
+    return service.history(readable(instance), job_name, limit=limit)
 
 
 def get_config(instance: Instance, section: str, key: str = "") -> Any:
@@ -109,12 +114,15 @@ def _value(value: Any) -> Any:
 
 
 def get_state(instance: Instance) -> dict[str, Any]:
-    """Return the status of all jobs and of the ticks, whether the scheduler is enabled, and the newest runs."""
-    found = service.status(instance)
+    """Return the status of all jobs and of the ticks, whether the scheduler is enabled, and the newest runs.
+
+    `timezone` is null if the configuration cannot be read.
+    """
+    found = service.status(readable(instance))
     return {
         **found,
         "enabled": "*" not in found["paused"],
-        "timezone": service.settings(instance)["timezone"],
+        "timezone": None if instance.config_error else service.settings(instance)["timezone"],
         "history": service.history(instance, limit=DEFAULT_LIMIT),
         "updated_at": service.now(instance),
     }
@@ -127,7 +135,7 @@ def write_state(instance: Instance) -> dict[str, Any]:
 
 CALLS: dict[str, Callable[..., Any]] = {
     "run_job": run_job,
-    "list_jobs": service.jobs,
+    "list_jobs": list_jobs,
     "get_history": get_history,
     "toggle_scheduler": toggle_scheduler,
     "toggle_job": toggle_job,

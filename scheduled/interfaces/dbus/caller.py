@@ -110,11 +110,20 @@ class Caller:
                 raise dbus_error(error) from None
 
     def read(self, function: Callable[[Instance], Any]) -> Any:
-        """Return the result of a fast *function*, for a property. Raise DBusError if it raises a ScheduledError."""
+        """Return the result of a fast *function*, for a property; from the ledger if the configuration cannot be read.
+
+        Raise DBusError if it raises a ScheduledError.
+        """
         try:
-            return function(self.instance)
+            return function(readable(self.instance))
         except ScheduledError as error:
             raise dbus_error(error) from None
+
+
+def readable(instance: Instance) -> Instance:
+    """Return *instance* so that queries answer from the ledger if the configuration cannot be read."""
+    instance.without_config = True
+    return instance
 
 
 def dbus_error(error: ScheduledError) -> DBusError:

@@ -8,6 +8,7 @@ from dbus_fast.service import ServiceInterface, dbus_method, dbus_signal
 
 import scheduled
 from scheduled import service
+from scheduled.advice import complete
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.interfaces.dbus.caller import Caller, Lifetime, bind, computed_property, parse_arguments
@@ -24,6 +25,10 @@ NAMES = (
     "history", "one_run", "logs", "start", "start_again", "stop", "skip", "emit",
     "pause", "resume", "enable", "disable", "add", "edit", "replace", "remove", "install", "uninstall",
 )  # fmt: skip
+# They answer from the ledger if the configuration cannot be read.
+FROM_LEDGER = frozenset((
+    "status", "incidents", "notices", "report", "jobs", "job", "upcoming", "explain", "forecast", "history", "one_run", "logs",
+))  # fmt: skip
 GUARDED = {  # what the functions do that always need add_commands
     "remove": "remove jobs",
     "install": "write the crontab",
@@ -39,7 +44,7 @@ def ask(instance: Instance, question: str, arguments: Mapping[str, Any]) -> Any:
     """
     if question not in QUESTIONS:
         raise ConfigError(f"no such function: {question!r}; use one of {', '.join(QUESTIONS)}")
-    function = QUESTIONS[question]
+    function, instance.without_config = QUESTIONS[question], question in FROM_LEDGER
     given = bind(instance, question, function, arguments)
     _need(question, given.arguments, Permissions(instance, "dbus", "add_commands"))
     return function(*given.args, **given.kwargs)
@@ -53,6 +58,13 @@ def _need(question: str, given: Mapping[str, Any], permissions: Permissions) -> 
         return
     for definition in ("definition", "changes"):
         permissions.need_harmless(given.get(definition, {}))
+
+
+def config_error(instance: Instance) -> str:
+    """Return why the configuration cannot be read; "" if it can be read."""
+    instance.without_config = True
+    service.now(instance)  # reads the configuration
+    return instance.config_error
 
 
 class Scheduler(ServiceInterface):
@@ -71,6 +83,11 @@ class Scheduler(ServiceInterface):
     def Questions(self) -> Texts:
         """Return the names that `Ask` accepts."""
         return list(NAMES)
+
+    @computed_property
+    def ConfigError(self) -> DBusStr:
+        """Return why the configuration cannot be read; `Ask` then answers from the ledger. "" if it can be read."""
+        return complete(self._caller.read(config_error))
 
     @computed_property
     def Running(self) -> DBusBool:

@@ -3,7 +3,9 @@
 from typing import ClassVar
 
 from scheduled import service
+from scheduled.instance import Instance
 from scheduled.interfaces.mcp import schema
+from scheduled.interfaces.mcp.with_error import from_ledger
 from scheduled.interfaces.permissions import Permission, Permissions
 
 WAIT = 30.0
@@ -24,18 +26,15 @@ class CronTools:
 
     def cron_list(self) -> schema.Documents:
         """List the jobs with their schedule, action, next run and last status."""
-        return service.jobs(self._permissions.instance)
+        return from_ledger(self._permissions, service.jobs)
 
     def cron_status(self) -> schema.Document:
         """Return the status of all jobs and of the ticks, problems first."""
-        return service.status(self._permissions.instance)
+        return from_ledger(self._permissions, service.status)
 
     def cron_notifications(self) -> schema.Document:
         """List the current incidents, and the notices that are not delivered yet."""
-        return {
-            "incidents": service.incidents(self._permissions.instance),
-            "undelivered": service.notices(self._permissions.instance),
-        }
+        return from_ledger(self._permissions, _notifications)
 
     def cron_add(  # noqa: PLR0917 - arguments of a tool have names
         self,
@@ -74,3 +73,7 @@ class CronTools:
     async def cron_run_now(self, name: schema.Job, wait_seconds: schema.Wait = WAIT) -> schema.Document:
         """Run a job now. `over` is true if the run ended within `wait_seconds`; `result` then describes its end."""
         return await service.start(self._permissions.instance, [name], wait=wait_seconds)
+
+
+def _notifications(instance: Instance) -> schema.Document:
+    return {"incidents": service.incidents(instance), "undelivered": service.notices(instance)}

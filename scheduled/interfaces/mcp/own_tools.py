@@ -1,16 +1,13 @@
 """The tools named after functions of `service`: explanations, forecasts, history, events, pauses."""
 
-from collections.abc import Callable
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 from scheduled import service
-from scheduled.instance import Instance
 from scheduled.interfaces.mcp import schema
-from scheduled.interfaces.mcp.with_error import with_error
+from scheduled.interfaces.mcp.with_error import from_ledger
 from scheduled.interfaces.permissions import Permission, Permissions
 
 WAIT = 30.0
-Found = TypeVar("Found")
 
 
 class OwnTools:
@@ -25,18 +22,9 @@ class OwnTools:
     def __init__(self, permissions: Permissions) -> None:
         self._permissions = permissions
 
-    def _from_ledger(self, read: Callable[[Instance], Found]) -> Found:
-        """Return the answer of *read*; from the ledger, with the error, if the configuration cannot be read."""
-        instance = self._permissions.instance
-        instance.without_config = True
-        found = read(instance)
-        if instance.config_error:
-            found = with_error(found, instance.config_error)
-        return found
-
     def explain(self, job: schema.Job, at: schema.Instant = None) -> schema.Document:
         """Explain why a job ran, did not run, or will run; with `at`, explain its slot at or before that instant."""
-        return service.explain(self._permissions.instance, job, at)
+        return from_ledger(self._permissions, lambda instance: service.explain(instance, job, at))
 
     def forecast(
         self,
@@ -46,11 +34,13 @@ class OwnTools:
         job: schema.AnyJob = None,
     ) -> schema.Documents:
         """Forecast the runs from `first` until before `last`, with optional outages in between."""
-        return service.forecast(self._permissions.instance, first, last, outages, job)
+        return from_ledger(
+            self._permissions, lambda instance: service.forecast(instance, first, last, outages, job)
+        )
 
     def next_slots(self, job: schema.AnyJob = None, limit: schema.Limit = 10) -> schema.Documents:
         """List the next slots of a job, or of all jobs."""
-        return service.upcoming(self._permissions.instance, job, limit)
+        return from_ledger(self._permissions, lambda instance: service.upcoming(instance, job, limit))
 
     def audit(self, after: schema.Instant = None, until: schema.Instant = None) -> schema.Document:
         """Check that every slot has a verdict or an open reason, and list the slots that do not."""
@@ -64,21 +54,23 @@ class OwnTools:
         limit: schema.Limit = 20,
     ) -> schema.Documents:
         """List the newest runs, newest first."""
-        return self._from_ledger(lambda instance: service.history(instance, job, since, status, limit))
+        return from_ledger(
+            self._permissions, lambda instance: service.history(instance, job, since, status, limit)
+        )
 
     def show_run(self, run_id: schema.Run) -> schema.Document:
         """Show a run: its result, its attempts and, for the run of a chain, its steps."""
-        return self._from_ledger(lambda instance: service.one_run(instance, run_id))
+        return from_ledger(self._permissions, lambda instance: service.one_run(instance, run_id))
 
     def logs(
         self, name: schema.Job, lines: schema.Lines = None, attempt: schema.Attempt = None
     ) -> schema.Document:
         """Return the output of a run, given its run_id, or of the newest run of a job, given its name."""
-        return self._from_ledger(lambda instance: service.logs(instance, name, lines, attempt))
+        return from_ledger(self._permissions, lambda instance: service.logs(instance, name, lines, attempt))
 
     def incidents(self) -> schema.Documents:
         """List the current incidents."""
-        return self._from_ledger(service.incidents)
+        return from_ledger(self._permissions, service.incidents)
 
     def dry_run(self) -> schema.Documents:
         """Preview what a tick would start now, in order and with the reasons."""
@@ -104,7 +96,7 @@ class OwnTools:
 
     def stop(self, run_id: schema.Run) -> schema.Document:
         """Stop a running run; it is not retried."""
-        return service.stop(self._permissions.instance, run_id)
+        return from_ledger(self._permissions, lambda instance: service.stop(instance, run_id))
 
     def pause(self, jobs: schema.Jobs, until: schema.Until = None) -> schema.Documents:
         """Pause all jobs, or the given jobs. Slots that come due during the pause are caught up on afterwards."""

@@ -4,7 +4,9 @@ from typing import Any, ClassVar
 
 from scheduled import service
 from scheduled.errors import ConfigError
+from scheduled.instance import Instance
 from scheduled.interfaces.mcp import schema
+from scheduled.interfaces.mcp.with_error import from_ledger
 from scheduled.interfaces.permissions import Permission, Permissions
 
 WAIT = 30.0
@@ -60,7 +62,7 @@ class SchedulerTools:
 
     def scheduler_get_status(self) -> schema.Document:
         """Return the status of all jobs and of the ticks, problems first."""
-        return {**SUCCESS, **service.status(self._permissions.instance)}
+        return from_ledger(self._permissions, lambda instance: {**SUCCESS, **service.status(instance)})
 
     def scheduler_get_task(self, task_id: schema.TaskId) -> schema.Document:
         """Return a task with its settings, its state, its result and its newest runs."""
@@ -86,10 +88,7 @@ class SchedulerTools:
 
     def scheduler_daemon_status(self) -> schema.Document:
         """Return whether ticks start jobs: `running` is false after `scheduler_stop_daemon`, or if ticks are late."""
-        found = service.status(self._permissions.instance)
-        paused = "*" in found["paused"]
-        running = found["ticks"]["running"] and not paused
-        return {**SUCCESS, **found["ticks"], "running": running, "paused": paused, "queue": found["queue"]}
+        return from_ledger(self._permissions, _daemon_status)
 
     def scheduler_start_daemon(self) -> schema.Document:
         """Install the crontab block that runs the ticks, and resume all jobs if they are paused."""
@@ -104,3 +103,10 @@ class SchedulerTools:
     async def scheduler_restart_daemon(self, wait_seconds: schema.Wait = WAIT) -> schema.Document:
         """Run a tick now: start every job that is due."""
         return {**SUCCESS, **await service.start(self._permissions.instance, [], wait=wait_seconds)}
+
+
+def _daemon_status(instance: Instance) -> schema.Document:
+    found = service.status(instance)
+    paused = "*" in found["paused"]
+    running = found["ticks"]["running"] and not paused
+    return {**SUCCESS, **found["ticks"], "running": running, "paused": paused, "queue": found["queue"]}

@@ -32,6 +32,8 @@ INSTRUCTIONS = (
     "run. `scheduler_get_status` returns the status of all jobs. Instants are RFC 3339. Jobs are referred to by name."
 )
 READ_ONLY = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+# Tools that need no readable configuration: their permission is then that of the last one that this process has read.
+WITHOUT_CONFIG = frozenset({"stop"})
 CHANGES = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=False)
 
 
@@ -43,6 +45,7 @@ def serve(instance: Instance) -> None:
 def build(instance: Instance) -> MCPServer[Any]:
     """Return the server with all its tools and resources."""
     permissions = Permissions(instance, "mcp", "add_commands")
+    permissions.remember()
     groups = (OwnTools(permissions), CronTools(permissions), SchedulerTools(permissions))
     server: MCPServer[Any] = MCPServer(
         "scheduled",
@@ -111,7 +114,7 @@ def _answering(
     """Return *function* with a check of the permission, and with ScheduledError turned into an error result."""
 
     def permitted(arguments: Mapping[str, Any]) -> Any:
-        permissions.need(permission)
+        permissions.need(permission, last_known=function.__name__ in WITHOUT_CONFIG)
         return function(**arguments)
 
     @wraps(function)
@@ -161,6 +164,8 @@ def _resources(server: MCPServer[Any], permissions: Permissions) -> None:
 
 def _read(function: Callable[[Instance], Any], permissions: Permissions) -> Any:
     try:
-        return complete_in(function(permissions.instance))
+        instance = permissions.instance
+        instance.without_config = True
+        return complete_in(function(instance))
     except ScheduledError as error:
         raise ResourceError(complete(str(error))) from None

@@ -120,6 +120,7 @@ RUN = Operation(
 JOBS = Operation(
     method="GET",
     path="/jobs",
+    from_ledger=True,
     summary="List all jobs with their next and last run",
     call=lambda instance, _: service.jobs(instance),
     answer=list[schemas.JobLine],
@@ -167,6 +168,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="GET",
         path="/jobs/{job}",
+        from_ledger=True,
         summary="Show a job: its settings, its state and its next slots",
         call=lambda instance, arguments: service.job(instance, arguments.name),
         answer=schemas.JobAnswer,
@@ -206,6 +208,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="GET",
         path="/jobs/{job}/explain",
+        from_ledger=True,
         summary="Explain why a job ran, did not run, or will run",
         call=lambda instance, arguments: service.explain(instance, arguments.name, arguments.query.at),
         query=schemas.AtQuery,
@@ -214,6 +217,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="GET",
         path="/jobs/{job}/next",
+        from_ledger=True,
         summary="List a job's next slots",
         call=lambda instance, arguments: service.upcoming(instance, arguments.name, arguments.query.limit),
         query=schemas.SlotsQuery,
@@ -222,6 +226,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="GET",
         path="/jobs/{job}/statuses",
+        from_ledger=True,
         summary="List the newest runs and slots of a job, oldest first",
         call=lambda instance, arguments: service.recent_statuses(instance, arguments.name)[arguments.name],
         answer=list[schemas.RecentStatus],
@@ -282,6 +287,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="GET",
         path="/status",
+        from_ledger=True,
         summary="Show the status of all jobs and of the ticks, problems first",
         call=lambda instance, _: service.status(instance),
         answer=schemas.Status,
@@ -298,6 +304,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="GET",
         path="/next",
+        from_ledger=True,
         summary="List the next slots of all jobs",
         call=lambda instance, arguments: service.upcoming(instance, None, arguments.query.limit),
         query=schemas.SlotsQuery,
@@ -306,6 +313,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="GET",
         path="/forecast",
+        from_ledger=True,
         summary="Forecast the runs of a period, with the planner that ticks use",
         call=_forecast,
         query=schemas.SpanQuery,

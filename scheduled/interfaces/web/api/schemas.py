@@ -184,7 +184,7 @@ class JobLine(msgspec.Struct, kw_only=True):
     action: str
     enabled: bool
     paused: bool
-    priority: Priority
+    priority: Priority | None
     next_run: str | None
     open_reason: str | None
     running: bool

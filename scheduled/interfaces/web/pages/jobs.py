@@ -21,7 +21,6 @@ from scheduled.interfaces.web.responses import RefusedError
 
 SHORT_WAIT = 1.0  # seconds after "Run now": most runs have ended by then, and the page shows their result
 NEWEST_RUNS = 25  # on a job's page
-NOTHING_RUNS = "Nothing runs until the configuration can be read."
 MAX_RUNS = 200  # on the page of runs
 
 
@@ -77,20 +76,14 @@ def of_job(instance: Instance, name: str) -> dict[str, Any]:
     return {
         "job": found,
         "names": names_of(instance),
-        "explained": _explained(instance, name),
+        "explained": service.explain(instance, name),
         "recent_results": svg.history_bars(service.recent_statuses(instance, name)[name]),
         "runs": history,
         "durations": svg.durations(history),
         **shown(instance, newest_run(history)),
-        "upcoming": service.upcoming(instance, name, 10),
+        "upcoming": [] if instance.config_error else service.upcoming(instance, name, 10),
         "can_skip": not instance.config_error and _can_skip(instance, name),
     }
-
-
-def _explained(instance: Instance, name: str) -> dict[str, Any]:
-    """Return the explanation of the job; its last outcome is known also if the configuration cannot be read."""
-    found = service.explain(instance, name)
-    return {**found, "sentence": NOTHING_RUNS} if instance.config_error else found
 
 
 def _can_skip(instance: Instance, name: str) -> bool:
