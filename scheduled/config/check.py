@@ -11,10 +11,11 @@ from scheduled.actions.registry import kind_of
 from scheduled.config.doubts import doubts
 from scheduled.config.files import Drafts, load_config
 from scheduled.config.kept_zone import kept_in
-from scheduled.config.lines import with_line
+from scheduled.config.lines import with_line, with_line_of_setting
 from scheduled.core import cadence, retry_span, wait_span
 from scheduled.core.epochs import minute_before, slots_of
 from scheduled.core.jobs import Job, Jobs, keys_of
+from scheduled.errors import ConfigError
 from scheduled.paths import Paths
 from scheduled.printable import printable
 from scheduled.schedules.kinds import registry as schedule_kinds
@@ -46,6 +47,15 @@ def with_lines(document: dict[str, Any], drafts: Drafts = MappingProxyType({})) 
         key: [with_line(message, text) for message in document[key]] for key in ("problems", "warnings")
     }
     return {**document, **located}
+
+
+def unreadable(config_file: Path, error: ConfigError) -> str:
+    """Return the message of *error*, which is why *config_file* cannot be read, with the line of the setting it is about."""
+    try:
+        text = read_regular(config_file).decode(errors="replace")
+    except (OSError, RefusedError):
+        text = ""
+    return printable(with_line_of_setting(str(error), str(config_file), text))
 
 
 def check(

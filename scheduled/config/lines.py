@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Sequence
 
 MESSAGE = re.compile(r"(?P<source>\S.*?): jobs\.(?P<job>\S+): (?:(?P<key>[\w.]+)(?: and [\w.]+)*: )?")
+SETTING = re.compile(r"(\w+(?:\.\w+)*)(?: and [\w.]+)*: ")
 KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
 MULTILINE = re.compile(r'"""|' + "'''")
 
@@ -25,12 +26,24 @@ def with_line(message: str, read: Callable[[str], str]) -> str:
     return message if line is None else f"{found['source']}:{line}{message[found.end('source') :]}"
 
 
-def line_of(text: str, path: Sequence[str]) -> int | None:
+def with_line_of_setting(message: str, source: str, text: str) -> str:
+    """Return the message `FILE: KEY: ...` about a setting of the file *source* with the number of its line in *text*.
+
+    A message about a key that the text does not have is returned unchanged.
+    """
+    rest = message.removeprefix(f"{source}: ")
+    found = SETTING.match(rest)
+    line = line_of(text, found[1].split("."), above=0) if found is not None and rest != message else None
+    return message if line is None else f"{source}:{line}: {rest}"
+
+
+def line_of(text: str, path: Sequence[str], above: int = 1) -> int | None:
     """Return the number of the line that has the key *path* (`jobs`, the job's name, its key), or most of it.
 
-    None if the text does not define the job in lines of its own. The first line has number 1.
+    None if no line has more than *above* parts of it: then the text does not define the job in lines of its own. The
+    first line has number 1.
     """
-    best, length = None, 1
+    best, length = None, above
     for number, found in _keys(text):
         common = _common(found, path)
         if common > length and common == min(len(found), len(path)):

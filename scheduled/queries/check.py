@@ -4,13 +4,12 @@ import os
 from typing import Any
 
 from scheduled.clock import system_zone
-from scheduled.config.check import checked, with_lines
+from scheduled.config.check import checked, unreadable, with_lines
 from scheduled.config.kept_zone import ZONE, load_kept
 from scheduled.errors import ConfigError, ScheduledError
 from scheduled.install import crontab, pam_environment
 from scheduled.install.zones import Zones, zone_warnings
 from scheduled.instance import Instance
-from scheduled.printable import printable
 from scheduled.state.open import read_only
 
 
@@ -22,7 +21,7 @@ def check(instance: Instance) -> dict[str, Any]:
     try:
         config = load_kept(instance)
     except ConfigError as error:
-        return {"ok": False, "jobs": 0, "problems": [printable(str(error))], "warnings": []}
+        return {"ok": False, "jobs": 0, "problems": [unreadable(instance.config_file, error)], "warnings": []}
     found = with_lines(checked(instance.config_file, instance.paths))
     if not config.of_host:
         return found

@@ -7,7 +7,6 @@ from scheduled.core.jobs import Action, Job, Jobs
 from scheduled.core.records import JobRow
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
-from scheduled.printable import printable
 from scheduled.schedules.schedule import Schedule
 from scheduled.state.open import read_only
 
@@ -25,7 +24,9 @@ def config_of(instance: Instance) -> Config:
     except ConfigError as error:
         if not instance.without_config:
             raise
-        instance.config_error = printable(str(error))
+        from scheduled.config.check import unreadable  # only for a configuration that can't be read
+
+        instance.config_error = unreadable(instance.config_file, error)
     return _from_ledger(instance)
 
 

@@ -202,6 +202,18 @@ def test_rest_refuses_what_needs_the_configuration(connect, path):
     assert answer.status_code == 422 and "Expected" in answer.json()["detail"]
 
 
+def test_a_wrong_setting_is_named_with_its_line(world):
+    world.configure('timezone = "UTC"\n[jobs.job]\ncommand = "true"\n')
+    world.run("run", "job")
+    world.configure('timezone = "UTC"\n[history]\nkeep_days = 0\n')
+
+    done, checked = world.run("history"), world.json("check")
+
+    message = f"{world.config}:3: history.keep_days: must be from 1 to 2147483647, got 0"
+    assert done.returncode == 2 and message in done.stderr
+    assert checked["problems"] == [message]
+
+
 def test_check_lists_the_error(world, failed, connect):
     assert failed
 

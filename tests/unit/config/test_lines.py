@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduled.config.lines import line_of, with_line
+from scheduled.config.lines import line_of, with_line, with_line_of_setting
 
 TEXT = """\
 timezone = "UTC"
@@ -64,3 +64,17 @@ def test_a_text_without_the_job_has_no_line():
 )
 def test_a_message_about_a_job_gets_its_line(message, expected):
     assert with_line(message, {"/x.toml": TEXT}.__getitem__) == expected
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("/x.toml: timezone: is wrong", "/x.toml:1: timezone: is wrong"),
+        ("/x.toml: jobs: must be a table", "/x.toml:3: jobs: must be a table"),
+        ("/x.toml: absent: is missing", "/x.toml: absent: is missing"),
+        ("/x.toml: does not exist; create it", "/x.toml: does not exist; create it"),
+        ("/y.toml: timezone: is wrong", "/y.toml: timezone: is wrong"),
+    ],
+)
+def test_a_message_about_a_setting_gets_its_line(message, expected):
+    assert with_line_of_setting(message, "/x.toml", TEXT) == expected
