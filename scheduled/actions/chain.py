@@ -47,7 +47,7 @@ def faults(job: Job) -> Iterable[str]:  # noqa: ARG001 - the signature of every 
     return []
 
 
-def missing(action: Action, path: str, directory: str) -> Iterable[str]:  # noqa: ARG001 - the signature of every kind
+def missing(action: Action, environment: Mapping[str, str], directory: str) -> Iterable[str]:  # noqa: ARG001 - the signature of every kind
     """See `ActionKind.missing`."""
     return []
 

@@ -50,11 +50,11 @@ def faults(job: Job) -> Iterable[str]:
     return ["options: a command has no options; write env instead"] if job.options else []
 
 
-def missing(action: Action, path: str, directory: str) -> Iterable[str]:
+def missing(action: Action, environment: Mapping[str, str], directory: str) -> Iterable[str]:
     """See `ActionKind.missing`."""
     from scheduled.actions import programs
 
-    return programs.missing(action, path, directory)
+    return programs.missing(action, environment["PATH"], directory)
 
 
 def describe(action: Action) -> str:

@@ -90,10 +90,10 @@ class ActionKind(Protocol):
         """Return the problems of *job* that only a lookup finds, such as a handler that is not installed."""
         ...
 
-    def missing(self, action: Action, path: str, directory: str) -> Iterable[str]:
+    def missing(self, action: Action, environment: Mapping[str, str], directory: str) -> Iterable[str]:
         """Return a warning, beginning with its key, for each program or file that *action* needs and that does not exist.
 
-        *path* is the PATH and *directory* the working directory of the job.
+        *environment* is that of the job, with PATH, and *directory* its working directory.
         """
         ...
 

@@ -10,6 +10,8 @@ from scheduled.core.jobs import Action
 
 # Programs that take a script as their first argument.
 INTERPRETER = re.compile(r"(?:.*/)?(?:sh|dash|bash|zsh|ksh|perl|ruby|node|python[\d.]*)")
+# `cd DIRECTORY` before the rest of a line; a directory that the shell expands cannot be looked up.
+CD = re.compile(r"""\s*cd\s+(?:--\s+)?('[^']*'|"[^"$`\\\n]*"|[^\s;&|$`*?\[\]{}()<>"'\\]+)\s*(?:&&|;|\n|$)""")
 # A word that the shell expands, or that is no program; it cannot be looked up.
 SHELL_SYNTAX = re.compile(r"[$`*?(){}\[\]<>|&;!~#=\\\"']")
 SHELL_WORDS = frozenset(
@@ -78,10 +80,23 @@ def missing(action: Action, path: str, directory: str) -> Iterator[str]:
     *path* is the PATH and *directory* the working directory of the job. Only the first words of a shell line are looked
     up, as far as the shell does not expand them.
     """
+    yield from _directory(action.line)
     words = list(action.words) or _plain_words(action.line.strip().partition("\n")[0])
     if words:
         yield from _program(words[0], path, directory)
         yield from _script(words, directory)
+
+
+def _directory(line: str) -> Iterator[str]:
+    """Yield a warning if a shell line begins with `cd` to an absolute directory that does not exist."""
+    found = CD.match(line)
+    words = shlex.split(found[1]) if found is not None else []
+    if (
+        len(words) == 1
+        and words[0].startswith(("/", "~/"))
+        and not os.path.isdir(os.path.expanduser(words[0]))
+    ):
+        yield f"command: {words[0]} is not a directory; create it, or correct the path"
 
 
 def _plain_words(line: str) -> list[str]:

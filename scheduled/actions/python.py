@@ -39,12 +39,14 @@ def faults(job: Job) -> Iterable[str]:  # noqa: ARG001 - the signature of every 
     return []
 
 
-def missing(action: Action, path: str, directory: str) -> Iterable[str]:  # noqa: ARG001 - the signature of every kind
-    """See `ActionKind.missing`. A module is not looked up, because that would execute code of its package."""
+def missing(action: Action, environment: Mapping[str, str], directory: str) -> Iterable[str]:
+    """See `ActionKind.missing`. A module is looked up without an import, which would execute code of its package."""
     from scheduled.actions.programs import missing_file
+    from scheduled.actions.python_lookup import missing_function
 
-    is_file = ":" not in action.name or "/" in action.name
-    return missing_file("python", action.name, directory) if is_file else []
+    if ":" not in action.name or "/" in action.name:
+        return missing_file("python", action.name, directory)
+    return missing_function(action.name, environment, directory)
 
 
 def describe(action: Action) -> str:

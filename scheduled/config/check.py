@@ -8,13 +8,15 @@ from typing import Any
 
 from scheduled import clock
 from scheduled.actions.registry import kind_of
+from scheduled.config import tick_doubts
 from scheduled.config.doubts import doubts
 from scheduled.config.files import Drafts, load_config
 from scheduled.config.kept_zone import kept_in
 from scheduled.config.lines import with_line, with_line_of_setting
 from scheduled.core import cadence, retry_span, wait_span
 from scheduled.core.epochs import minute_before, slots_of
-from scheduled.core.jobs import Job, Jobs, keys_of
+from scheduled.core.jobs import DEFAULT_CADENCE, Job, Jobs, keys_of
+from scheduled.core.tick_times import Ticks
 from scheduled.errors import ConfigError
 from scheduled.paths import Paths
 from scheduled.printable import printable
@@ -26,10 +28,15 @@ from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
 
 
-def checked(config_file: Path, paths: Paths, drafts: Drafts = MappingProxyType({})) -> dict[str, Any]:
+def checked(
+    config_file: Path,
+    paths: Paths,
+    drafts: Drafts = MappingProxyType({}),
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Return the result of `check` with the ledger of *paths*, if it exists. Raise ConfigError as `check` does."""
     with read_only(paths) as ledger:
-        return check(config_file, drafts, ledger)
+        return check(config_file, drafts, ledger, environment)
 
 
 def with_lines(document: dict[str, Any], drafts: Drafts = MappingProxyType({})) -> dict[str, Any]:
@@ -77,6 +84,12 @@ def check(
     recorded = ledger.meta("cadence") if ledger is not None else None
     tick_interval = None if recorded is None else int(recorded)
     warnings = [warning for job in found.jobs.values() for warning in _warnings(job, tick_interval, now)]
+    ticks = _ticks(found.jobs, tick_interval, now)
+    warnings += [
+        f"{job.source}: jobs.{job.name}: {doubt}"
+        for job in found.jobs.values()
+        for doubt in tick_doubts.warnings(job, ticks, now)
+    ]
     warnings += [
         f"{job.source}: jobs.{job.name}: {doubt}"
         for job in found.jobs.values()
@@ -98,6 +111,14 @@ def check(
         "problems": [*map(printable, problems)],  # names and commands may hold control characters
         "warnings": [*map(printable, [*found.warnings, *warnings])],
     }
+
+
+def _ticks(jobs: Jobs, interval: Seconds | None, now: Instant) -> Ticks:
+    """Return the instants of ticks: every *interval*; if it is not known, as often as `install` would start them."""
+    needs = any(job.grace is not None or job.not_between is not None for job in jobs.values())
+    if interval is None and needs:
+        interval = cadence.needed([job.schedules for job in jobs.values()], now)
+    return Ticks(interval or DEFAULT_CADENCE)
 
 
 def _action_problems(job: Job) -> Iterable[str]:

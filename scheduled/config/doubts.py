@@ -4,7 +4,10 @@ They look at the machine as it is now, and never make a configuration invalid: a
 """
 
 import os
+import re
+import shlex
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import get_args
 
 from scheduled.actions.programs import missing
@@ -15,18 +18,19 @@ from scheduled.core.runs import RunStatus
 
 CHOICES = ("rerun", "skip", "ask")  # the values of on_interrupted that are no command
 STATUSES = tuple(get_args(RunStatus))
+PATHS = re.compile(r"^\s*(?:export\s+)?(PATH|PYTHONPATH)=(.*)$", re.MULTILINE)
 CRON_PATH = "/usr/bin:/bin"  # what cron gives to jobs
 
 
 def doubts(job: Job, jobs: Jobs, environment: Mapping[str, str]) -> Iterator[str]:
     """Yield the warnings about *job*, each beginning with its key. *environment* is that of every job, before `env`."""
-    given = {"PATH": CRON_PATH, **environment, **job.env}
+    given = {"PATH": CRON_PATH, **environment, **_paths_in(job.env_file), **job.env}
     directory = os.path.expanduser(job.cwd or given.get("HOME", "~"))
     if job.cwd and not os.path.isdir(directory):
         yield f"cwd: {job.cwd} is not a directory; create it, or correct the path"
     if job.env_file and not os.path.isfile(os.path.expanduser(job.env_file)):
         yield f"env_file: {job.env_file} does not exist; create it, or correct the path"
-    yield from kind_of(job.action).missing(job.action, given["PATH"], directory)
+    yield from kind_of(job.action).missing(job.action, given, directory)
     if near := _nearest(job.on_interrupted, CHOICES) if job.on_interrupted not in CHOICES else "":
         yield f"on_interrupted: {job.on_interrupted} is run as a command; did you mean {near}?"
     if job.only_if and job.only_if.command:
@@ -34,6 +38,15 @@ def doubts(job: Job, jobs: Jobs, environment: Mapping[str, str]) -> Iterator[str
         yield from (f"only_if.{doubt}" for doubt in missing(gate, given["PATH"], given.get("HOME", "~")))
     if job.on:
         yield from _event(job, jobs)
+
+
+def _paths_in(env_file: str | None) -> dict[str, str]:
+    """Return the variables of *env_file* that name the directories of programs and modules; none if it can't be read."""
+    try:
+        text = "" if not env_file else Path(env_file).expanduser().read_text()
+        return {name: "".join(shlex.split(value)) for name, value in PATHS.findall(text)}
+    except (OSError, ValueError):
+        return {}
 
 
 def _event(job: Job, jobs: Jobs) -> Iterator[str]:

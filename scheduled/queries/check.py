@@ -7,7 +7,7 @@ from scheduled.clock import system_zone
 from scheduled.config.check import checked, unreadable, with_lines
 from scheduled.config.kept_zone import ZONE, load_kept
 from scheduled.errors import ConfigError, ScheduledError
-from scheduled.install import crontab, pam_environment
+from scheduled.install import crontab, environment, pam_environment
 from scheduled.install.zones import Zones, zone_warnings
 from scheduled.instance import Instance
 from scheduled.state.open import read_only
@@ -22,7 +22,8 @@ def check(instance: Instance) -> dict[str, Any]:
         config = load_kept(instance)
     except ConfigError as error:
         return {"ok": False, "jobs": 0, "problems": [unreadable(instance.config_file, error)], "warnings": []}
-    found = with_lines(checked(instance.config_file, instance.paths))
+    given = environment.of_jobs(instance.config_file, instance.paths.root)
+    found = with_lines(checked(instance.config_file, instance.paths, environment=given))
     if not config.of_host:
         return found
     with read_only(instance.paths) as ledger:

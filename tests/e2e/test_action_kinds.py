@@ -24,7 +24,7 @@ beep.read = lambda given: Action("beep", name=given["beep"], words=("beep",) * (
 beep.faults = lambda job: []
 beep.describe = lambda action: f"beep {action.name} x{len(action.words)}"
 beep.handler = lambda action: ""
-beep.missing = lambda action, path, directory: []
+beep.missing = lambda action, environment, directory: []
 beep.prepare = lambda job, claim, context, totals: Work(argv=("echo", *job.action.words, claim.run_id))
 registry.KINDS["beep"] = beep
 sys.exit(main.main())

@@ -4,6 +4,16 @@ import pytest
 
 from scheduled.config.check import check
 
+MODULE = """
+import json as imported
+from os import path
+if path:
+    def conditional(): pass
+async def later(): pass
+class Work: pass
+assigned = annotated: int = lambda: None
+""".replace("assigned = annotated: int", "annotated: int = None\nassigned")
+
 
 @pytest.fixture
 def home(tmp_path):
@@ -12,6 +22,16 @@ def home(tmp_path):
     script.write_text("#!/bin/sh\n")
     script.chmod(0o700)
     (tmp_path / "plain.sh").touch()
+    package = tmp_path / "package"
+    (package / "inner").mkdir(parents=True)
+    (package / "__init__.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'w')\n")
+    (package / "inner/__init__.py").touch()
+    (package / "jobs.py").write_text(MODULE)
+    (package / "dynamic.py").write_text("def __getattr__(name): return print\n")
+    (package / "broken.py").write_text("def f(:\n")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/found_there.py").write_text("def f(): pass\n")
+    (tmp_path / "file.env").write_text(f'# comment\nexport PYTHONPATH="{tmp_path}/elsewhere"\n')
     return tmp_path
 
 
@@ -41,6 +61,18 @@ def warnings(home, text):
         ('command = "true"\nonly_if.command = "no-such-program"\nenv = { PATH = "/nowhere" }', "only_if.command: there is no program no-such-program in the PATH of jobs (/nowhere); "),
         ('command = "true"\nonly_if.command = "pgrep -x x || exit 0"\nonly_if.ac_power = true', None),
         ('python = "gone.py"', "python: gone.py does not exist in "),
+        ('python = "nomod:f"', "python: there is no module nomod in "),
+        ('python = "package.nomod.x:f"', "python: there is no module package.nomod in "),
+        ('python = "package.jobs.x:f"', "python: there is no module package.jobs.x in "),
+        ('python = "package.jobs:gone"', "python: HOME/package/jobs.py defines no gone; "),
+        ('python = "package:gone"', "python: HOME/package/__init__.py defines no gone; "),
+        ('python = "package.broken:f"', "python: HOME/package/broken.py:1: "),
+        ('python = "json:no_such_function"', "python: "),
+        ('python = "found_there:f"', "python: there is no module found_there in "),
+        ('command = "cd /nope && ./x"', "command: /nope is not a directory; create it, or correct the path"),
+        ('command = "cd ~/nope; ./x"', "command: ~/nope is not a directory; "),
+        ('command = "cd \'/no pe\'\\n./x"', "command: /no pe is not a directory; "),
+        ('command = "true"\nonly_if.command = "cd /nope && ./x"', "only_if.command: /nope is not a directory; "),
         ('command = "true"\ncwd = "/nowhere"', "cwd: /nowhere is not a directory; create it, or correct the path"),
         ('command = "true"\nenv_file = "/nowhere.env"', "env_file: /nowhere.env does not exist; "),
         ('command = "true"\non = "job_faild"', "on: no event is called job_faild; did you mean job_failed? An event of your own needs `scheduled emit job_faild`"),
@@ -51,12 +83,12 @@ def warnings(home, text):
         ('command = "true"\non = "job_failed"\nwhere = { status = "faild" }', "where.status: no run has the status faild; write one of "),
     ],
 )  # fmt: skip
-def test_a_doubt_names_its_key_and_the_next_step(home, text, expected):
+def test_a_doubt_names_its_key_and_the_next_step(home, monkeypatch, text, expected):
+    monkeypatch.setenv("HOME", str(home))
     found = warnings(home, f"[jobs.a]\n{text}\n")
 
-    assert [warning.startswith(f"a: {expected}") for warning in found] == [True] * (expected is not None), (
-        found
-    )
+    wanted = "" if expected is None else f"a: {expected}".replace("HOME", str(home))
+    assert [warning.startswith(wanted) for warning in found] == [True] * (expected is not None), found
 
 
 @pytest.mark.parametrize(
@@ -72,7 +104,24 @@ def test_a_doubt_names_its_key_and_the_next_step(home, text, expected):
         'command = ["bash", "-c", "x"]',
         'command = ["backup.sh"]\nenv = { PATH = "HOME/bin" }',
         'command = ["sh", "backup.sh"]\ncwd = "~/bin"',
-        'python = "package.module:function"',
+        'python = "package.jobs:later"',
+        'python = "package.jobs:conditional"',
+        'python = "package.jobs:Work.method"',
+        'python = "package.jobs:assigned"',
+        'python = "package.jobs:annotated"',
+        'python = "package.jobs:path.join"',
+        'python = "package.jobs:imported"',
+        'python = "package.dynamic:anything"',
+        'python = "package:inner"',
+        'python = "json:dumps"',
+        'python = "sys:exit"',
+        'python = "found_there:f"\nenv = { PYTHONPATH = "HOME/elsewhere" }',
+        'python = "found_there:f"\ncwd = "HOME/elsewhere"',
+        'python = "found_there:f"\nenv_file = "HOME/file.env"',
+        'command = "cd $DIR && ./x"',
+        'command = "cd /nope || exit 0; ./x"',
+        'command = "cd relative && ./x"',
+        'command = "cd && ./x"',
         'command = "true"\non = "coffee_ready"\nwhere = { cups = 2 }',
         'command = "true"\non_interrupted = "test -e done"',
         'command = "true"\non = "job_failed"\nwhere = { status = "timed_out" }',
@@ -82,3 +131,43 @@ def test_a_doubt_names_its_key_and_the_next_step(home, text, expected):
 def test_what_the_shell_or_the_user_defines_is_no_doubt(home, monkeypatch, text):
     monkeypatch.setenv("HOME", str(home))
     assert warnings(home, f"[jobs.a]\n{text.replace('HOME', str(home))}\n") == []
+
+
+def test_no_code_of_the_user_runs(home):
+    warnings(home, '[jobs.a]\npython = "package.jobs:gone"\n')
+    warnings(home, '[jobs.a]\npython = "package:gone"\n')
+
+    assert not (home / "imported").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('cron = "7 3 * * *"\ngrace = "1m"', "grace: 1m is too short for ticks every 5m: the slot of "),
+        ('cron = "7 3 * * *"\ngrace = "2m"', "or run `scheduled install --every 2`"),
+        ('cron = "7 3 * * *"\ngrace = "2m"', "write at least 5m"),
+        ('cron = "7 3 * * *"\ngrace = "30s"', "grace: 30s is too short"),
+        ('cron = "0 3 * * *"\njitter = "9m"\ngrace = "1s"', "grace: 1s is too short"),
+        ('cron = "0 * * * *"\nnot_between = ["00:00", "23:59"]', "not_between: these quiet hours cover every tick (ticks come every 5m)"),
+        ('not_between = ["08:02", "08:01"]', "not_between: these quiet hours cover every tick"),
+    ],
+)  # fmt: skip
+def test_slots_that_no_tick_starts_are_a_doubt(home, text, expected):
+    [found] = warnings(home, f'timezone = "UTC"\n[jobs.a]\ncommand = "true"\n{text}\n')
+
+    assert found.startswith("a: ") and expected in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'cron = "0 3 * * *"\ngrace = "1m"',
+        'cron = "7 3 * * *"\ngrace = "5m"',
+        'cron = "* * * * *"\ngrace = "1m"',  # install starts ticks every minute
+        'cron = "0 * * * *"\nnot_between = ["00:00", "23:55"]',
+        'cron = "0 * * * *"\nnot_between = ["08:01", "08:00"]',
+        'cron = "0 * * * *"\nnot_between = ["08:00", "07:00"]\ngrace = "1m"',
+    ],
+)
+def test_slots_that_a_tick_starts_in_time_are_no_doubt(home, text):
+    assert warnings(home, f'timezone = "UTC"\n[jobs.a]\ncommand = "true"\n{text}\n') == []
