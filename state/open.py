@@ -6,8 +6,10 @@ from contextlib import contextmanager
 from scheduled.errors import StateError
 from scheduled.paths import Paths
 from scheduled.state import directories
-from scheduled.state.sqlite.errors import UnbornError
+from scheduled.state.sqlite.errors import DamagedError, UnbornError
 from scheduled.state.sqlite.ledger import SqliteLedger, using
+
+REPAIR = "the next tick moves it aside and restores it from the snapshot; `scheduled run` does so now"
 
 
 @contextmanager
@@ -18,8 +20,11 @@ def read_only(paths: Paths) -> Iterator[SqliteLedger]:
 
     Raise ConfigError if the user may not read the state, StateError if the ledger can't be read for another reason.
     """
-    with using(_open(paths) if exists(paths) else _foreseen(paths)) as ledger:
-        yield ledger
+    try:
+        with using(_open(paths) if exists(paths) else _foreseen(paths)) as ledger:
+            yield ledger
+    except DamagedError as error:
+        raise DamagedError(f"{error}; {REPAIR}") from error
 
 
 def _foreseen(paths: Paths) -> SqliteLedger:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scheduled.actions.registry import KINDS
+from scheduled.config.rules import MOST_ATTEMPTS
 from scheduled.errors import ConfigError
 from scheduled.schedules.kinds.reading import choosing_keys
 
@@ -45,7 +46,7 @@ def from_words(given: Mapping[str, Any]) -> dict[str, Any]:
     if "job_type" in table:
         table = _typed(table)
     if "max_retries" in table:
-        _set_retries(table, _count("max_retries", table.pop("max_retries")))
+        _set_retries(table, _retries(table.pop("max_retries")))
     return in_order(table)
 
 
@@ -84,7 +85,7 @@ def _typed(table: dict[str, Any]) -> dict[str, Any]:
         table["enabled"] = bool(table.pop("is_active"))
     retries = table.pop("max_retries", 3)
     if table.pop("retry_on_fail", False):
-        table["retry"] = {"max_attempts": _count("max_retries", retries) + 1}
+        table["retry"] = {"max_attempts": _retries(retries) + 1}
     return {key: value for key, value in table.items() if value not in ("", {}, [])}
 
 
@@ -96,11 +97,17 @@ def _set_retries(table: dict[str, Any], retries: int) -> None:
     _set_once(table["retry"], "max_attempts", retries + 1)
 
 
-def _count(key: str, value: Any) -> int:
+def _retries(value: Any) -> int:
+    """Return the number of retries that `max_retries` gives; programs may send it as text."""
     try:
-        return int(value)
-    except (TypeError, ValueError):
-        raise ConfigError(f"{key}: must be a number, got {value!r}; write for example 3") from None
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ConfigError(f"max_retries: must be a number, got {value!r}; write for example 3") from None
+    if not 0 <= number < MOST_ATTEMPTS or (isinstance(value, float) and value != number):
+        raise ConfigError(
+            f"max_retries: must be a whole number from 0 (one attempt) to {MOST_ATTEMPTS - 1}, got {value!r}"
+        )
+    return number
 
 
 def _action(table: dict[str, Any]) -> None:

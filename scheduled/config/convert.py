@@ -1,6 +1,7 @@
 """Convert a parsed TOML table to its struct, with error messages that name the key."""
 
 import re
+import typing
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -48,7 +49,9 @@ def describe_error(
     name = f"{key}.{unknown[1]}" if key else unknown[1]
     import difflib
 
-    near = [] if key else difflib.get_close_matches(unknown[1], [*table.__struct_fields__, *others], n=1)
+    inner = _table_of(table, key)
+    known = [*(inner.__struct_encode_fields__ if inner is not None else ()), *(() if key else others)]
+    near = difflib.get_close_matches(unknown[1], known, n=1)
     return f"{name}: unknown key" + (
         f"; did you mean {near[0]}?" if near else "; correct its name or remove it"
     )
@@ -66,13 +69,25 @@ def _plain(message: str, table: type[msgspec.Struct], key: str) -> str:
 
 def _allowed(table: type[msgspec.Struct], key: str) -> str:
     """Return "; write one of ..." for a *key* of *table*, or of an inner table, with a type that lists its words."""
-    from typing import get_args, get_type_hints
-
-    name, _, inner = key.partition(".")
-    hint = get_type_hints(table).get(name)
-    kinds = get_args(hint) or (hint,)
-    tables = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
-    if inner:
-        return _allowed(tables[0], inner) if tables else ""
-    words = [word for kind in kinds for word in (kind, *get_args(kind)) if isinstance(word, str)]
+    outer, _, name = key.rpartition(".")
+    found = _table_of(table, outer)
+    kinds = _kinds(found, name) if found is not None else ()
+    words = [word for kind in kinds for word in (kind, *typing.get_args(kind)) if isinstance(word, str)]
     return f"; write one of {', '.join(words)}" if words else ""
+
+
+def _table_of(table: type[msgspec.Struct], key: str) -> type[msgspec.Struct] | None:
+    """Return the type of the inner table *key* of *table*, or *table* itself for ""; None if it has no type of its own."""
+    found: type[msgspec.Struct] | None = table
+    for name in key.split(".") if key else ():
+        kinds = _kinds(found, name) if found is not None else ()
+        found = next(
+            (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, msgspec.Struct)), None
+        )
+    return found
+
+
+def _kinds(table: type[msgspec.Struct], name: str) -> tuple[Any, ...]:
+    """Return the types that the key *name* of *table* may have."""
+    hint = typing.get_type_hints(table).get(name)
+    return typing.get_args(hint) or (hint,)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from scheduled.advice import complete_in
 from scheduled.clock import stamp
-from scheduled.core.events import Event
+from scheduled.core.events import PUBLISHED, Event
 
 if TYPE_CHECKING:
     import socket
@@ -53,7 +54,8 @@ def why_no_address() -> str:
 
 def signals(event: Event, zone: str) -> Iterator[tuple[str, str, str, tuple[Any, ...]]]:
     """Yield the signals for an event, each as (interface, member, signature, body)."""
-    payload = dict(event.payload)
+    # What the user or a handler wrote is not changed.
+    payload = dict(complete_in(dict(event.payload)) if event.name in PUBLISHED else event.payload)
     slot = payload.get("scheduled_for")
     if isinstance(slot, int):
         payload["scheduled_for"] = stamp(slot, zone)

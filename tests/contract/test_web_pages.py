@@ -248,7 +248,7 @@ def test_the_pages_show_the_ledger_and_the_error_if_the_configuration_cannot_be_
         assert (answer.status_code, answer.text.count(error)) == (200, 1), path
         assert '/run"' not in answer.text, path  # no button that would be refused
     assert "nightly" in browser.get("/").text and "not started" in browser.get(pages[3]).text
-    assert browser.get("/api/jobs").status_code == 422
+    assert browser.get("/api/dry-run").status_code == 422
 
 
 def test_no_secret_is_shown_while_the_configuration_that_names_it_cannot_be_read(world, connect, until):
@@ -280,3 +280,53 @@ def test_the_page_of_a_job_begins_with_its_last_outcome(world, connect):
 
     assert "It has not run yet." in before
     assert now.index("Its last run failed") < now.index(world.json("explain", "job")["sentence"][:12])
+
+
+def test_a_claimed_run_is_not_shown_as_running(world, connect):
+    world.configure('timezone = "UTC"\n[jobs.one]\ncommand = "true"\n')
+    world.run("run", "one")
+    world.sql("UPDATE runs SET status = 'claimed', started_at = NULL, finished_at = NULL")
+
+    [listed] = connect().get("/api/jobs").json()
+    row = connect("browser").get("/").text.partition('<div class="state">')[2].partition("</li>")[0]
+
+    assert (listed["running"], listed["open_reason"]) == (False, "queued")
+    assert "running" not in row and "queued" in row
+
+
+def test_a_run_by_hand_is_shown_without_a_slot(world, connect):
+    world.configure('timezone = "UTC"\n[jobs.one]\ncommand = "true"\n')
+    world.run("run", "one")
+    world.run("run", "one", "--for", "2025-01-01T00:00")
+    newest, oldest = world.json("history", "one")
+    browser = connect("browser")
+
+    table = browser.get("/runs").text.partition("<tbody>")[2].partition("</tbody>")[0]
+    rows = {
+        run["run_id"]: row for row in table.split("</tr>") for run in (newest, oldest) if run["run_id"] in row
+    }
+    facts = {run["run_id"]: browser.get(f"/runs/{run['run_id']}").text for run in (newest, oldest)}
+
+    assert "no slot, started" in rows[oldest["run_id"]] and "no slot" not in rows[newest["run_id"]]
+    assert "2025-01-01T00:00:00+00:00" in rows[newest["run_id"]]
+    assert "Scheduled for" not in facts[oldest["run_id"]] and "Scheduled for" in facts[newest["run_id"]]
+    assert all("<dt>Slot</dt>" not in page for page in facts.values())
+
+
+def test_a_damaged_ledger_is_named_with_the_next_step(world, connect):
+    world.configure('timezone = "UTC"\n[jobs.one]\ncommand = "true"\n')
+    world.run("run", "one")
+    ledger = world.state / "ledger.db"
+    ledger.write_bytes(b"damaged" * 1000)
+    step = "the next tick moves it aside and restores it from the snapshot"
+
+    page, rest, done = connect("browser").get("/"), connect().get("/api/jobs"), world.run("jobs")
+
+    assert (page.status_code, rest.status_code, done.returncode) == (503, 503, 1)
+    assert all(
+        f"{ledger}: damaged: " in text and step in text for text in (page.text, rest.text, done.stderr)
+    )
+    assert world.run("run").stderr.startswith(
+        f"scheduled: {ledger}: damaged: file is not a database; moved aside to "
+    )
+    assert connect("browser").get("/").status_code == 200

@@ -308,10 +308,31 @@ def test_a_wrong_method_is_answered_with_the_allowed_ones(rest):
 def test_an_invalid_configuration_is_a_problem_document_that_names_it(rest, world):
     world.configure("timezone = 7")
 
-    answer = rest.get("/api/jobs")
+    answer, jobs = rest.get("/api/dry-run"), rest.get("/api/jobs")
 
     assert answer.status_code == 422
     assert "timezone" in answer.json()["detail"] and str(world.config) in answer.json()["detail"]
+    assert f"{world.config}:1: timezone: must be a string" in jobs.headers["Scheduled-Config-Error"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "detail"),
+    [
+        ("POST", "jobs", {"name": "x", "comand": "true"}, "body: comand: unknown key; did you mean command?"),
+        ("POST", "jobs", {"name": "x", "priority": "hgh"}, "body: priority: 'hgh' is not allowed; write one of critical, high, medium, low"),
+        ("PATCH", "jobs/a", {"retry": {"max_attempt": 3}}, "body: retry.max_attempt: unknown key; did you mean max_attempts?"),
+        ("PATCH", "jobs/a", {"timeout": [1]}, "body: timeout: must be "),
+        ("POST", "events", {"nam": "x"}, "body: nam: unknown key; did you mean name?"),
+        ("GET", "forecast?frm=2030-01-01", None, "query: frm: unknown key; did you mean from?"),
+        ("GET", "jobs/a/next?limit=x", None, "query: limit: must be an integer, got a string"),
+        ("GET", "jobs/a/next?limit=0", None, "query: limit: "),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_as_on_the_command_line(rest, method, path, body, detail):
+    answer = rest.request(method, f"/api/{path}", **({} if body is None else {"json": body}))
+
+    assert answer.status_code == 400
+    assert answer.json()["detail"].startswith(detail)
 
 
 def test_before_the_first_tick_everything_answers(rest):

@@ -172,6 +172,16 @@ def test_a_document_that_is_not_a_job_is_refused(document):
     ("given", "message"),
     [
         ({"retry_on_fail": 1, "max_retries": "many"}, "max_retries: must be a number, got 'many'"),
+        (
+            {"job_type": None, "max_retries": -1},
+            "max_retries: must be a whole number from 0 (one attempt) to 999, got -1",
+        ),
+        (
+            {"job_type": None, "max_retries": 1000},
+            "max_retries: must be a whole number from 0 (one attempt) to 999, got 1000",
+        ),
+        ({"job_type": None, "max_retries": 2.5}, "max_retries: must be a whole number from 0"),
+        ({"retry_on_fail": 1, "max_retries": -2}, "max_retries: must be a whole number from 0"),
         ({"script_path": "x.py", "arguments": "'open"}, 'arguments: No closing quotation in "\'open"'),
         ({"script_path": "x.py", "arguments": 5}, "arguments: must be a string, got 5"),
     ],

@@ -121,7 +121,7 @@ def test_jobs_that_are_not_a_table_are_a_problem(path, extra):
         ('max_parallel = "3"', "max_parallel: must be an integer, got a string"),
         ('[defaults]\ncommand = "true"', "defaults: command: unknown key; correct its name or remove it"),
         ('[defaults]\npriorty = "low"', "defaults: priorty: unknown key; did you mean priority?"),
-        ('[notify]\nsendr = "@x"', "notify.sendr: unknown key; correct its name or remove it"),
+        ('[notify]\nsendr = "@x"', "notify.sendr: unknown key; did you mean sender?"),
     ],
 )
 def test_wrong_settings_stop_everything(path, text, expected):

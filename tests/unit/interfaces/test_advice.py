@@ -7,11 +7,13 @@ import pytest
 from starlette.requests import Request
 
 from scheduled import advice
+from scheduled.core.events import Event
 from scheduled.errors import ConfigError
 from scheduled.interfaces.dbus import caller
 from scheduled.interfaces.mcp import server
 from scheduled.interfaces.web import app, responses
 from scheduled.interfaces.web.pages import templating
+from scheduled.notify.session_bus import signals
 
 SHORT, FULL = "`scheduled status`", "`scheduled --config /demo/scheduled.toml --state /demo/state status`"
 
@@ -64,3 +66,16 @@ def test_an_error_of_mcp_and_of_the_bus():
 
     assert server._error_result(error).structured_content["message"] == f"a: {FULL}"
     assert caller.dbus_error(error).text == f"a: {FULL}"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("job_failed", FULL), ("event_refused", FULL), ("coffee_ready", SHORT)]
+)
+def test_a_signal_of_the_program_but_not_what_the_user_wrote(name, expected):
+    event = Event(name=name, payload={"job": "a", "run_id": "a-1", "reason": SHORT, "command": SHORT})
+
+    sent = {member: body for _, member, _, body in signals(event, "UTC")}
+
+    document = json.loads(sent["Event"][1])
+    assert (document["reason"], document["command"]) == (expected, SHORT)
+    assert "JobFailed" not in sent or sent["JobFailed"][2] == expected

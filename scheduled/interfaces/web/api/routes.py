@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from scheduled.config.convert import describe_error
 from scheduled.interfaces.threads import in_thread
 from scheduled.interfaces.web.api import openapi
 from scheduled.interfaces.web.api.operations import (
@@ -60,7 +61,7 @@ def _query(request: Request, operation: Operation) -> Any:
     try:
         return msgspec.convert(dict(given), operation.query, strict=False)
     except msgspec.ValidationError as error:
-        raise RefusedError(400, f"query: {error}") from None
+        raise RefusedError(400, f"query: {describe_error(error, operation.query)}") from None
 
 
 async def _body(request: Request, operation: Operation) -> dict[str, Any]:
@@ -74,6 +75,8 @@ async def _body(request: Request, operation: Operation) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(sent)
         msgspec.convert(found, operation.body)
+    except msgspec.ValidationError as error:
+        raise RefusedError(400, f"body: {describe_error(error, operation.body)}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RefusedError(400, f"body: {error}") from None
     return dict(found)

@@ -9,7 +9,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from scheduled import service
-from scheduled.core.runs import UNDER_WAY
 from scheduled.errors import ScheduledError
 from scheduled.instance import Instance
 from scheduled.interfaces.threads import in_thread
@@ -57,9 +56,6 @@ def _jobs(instance: Instance) -> dict[str, Any]:
     recent = service.recent_statuses(instance)
     return {
         "jobs": service.jobs(instance),
-        "running": {
-            name for name, entries in recent.items() if entries and entries[-1]["status"] in UNDER_WAY
-        },
         "recent_results": {name: svg.history_bars(entries) for name, entries in recent.items()},
     }
 
