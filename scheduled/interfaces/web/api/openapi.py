@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 import scheduled
-from scheduled.interfaces.web.api import schemas
-from scheduled.interfaces.web.api.operations import CONFIG_ERROR, OPERATIONS, Operation
+from scheduled.interfaces.web.api import answers
+from scheduled.interfaces.web.api.operation import Operation
+from scheduled.interfaces.web.api.operations import CONFIG_ERROR, OPERATIONS
 from scheduled.interfaces.web.responses import PROBLEM
 
 REFERENCE = "#/components/schemas/{name}"
@@ -23,7 +24,7 @@ UNREADABLE: dict[str, Any] = {
 @lru_cache
 def document() -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of the REST interface."""
-    types: list[Any] = [schemas.Problem]
+    types: list[Any] = [answers.Problem]
     for operation in OPERATIONS:
         types += [kind for kind in (operation.body, operation.answer) if kind is not None]
     _, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
@@ -66,7 +67,7 @@ def _operation(operation: Operation, path: str) -> dict[str, Any]:
             },
             "default": {
                 "description": "Error: the request was refused or failed",
-                "content": {PROBLEM: {"schema": _schema(schemas.Problem)}},
+                "content": {PROBLEM: {"schema": _schema(answers.Problem)}},
             },
         },
     }

@@ -12,13 +12,8 @@ from starlette.routing import Route
 from scheduled.config.convert import describe_error
 from scheduled.interfaces.threads import in_thread
 from scheduled.interfaces.web.api import openapi
-from scheduled.interfaces.web.api.operations import (
-    CONFIG_ERROR,
-    OPERATIONS,
-    PREFIXES,
-    Arguments,
-    Operation,
-)
+from scheduled.interfaces.web.api.operation import PREFIXES, Arguments, Operation
+from scheduled.interfaces.web.api.operations import CONFIG_ERROR, OPERATIONS
 from scheduled.interfaces.web.request import instance_of
 from scheduled.interfaces.web.responses import Json, RefusedError
 
