@@ -12,7 +12,8 @@ import click
 
 from scheduled import clock
 from scheduled.commands.keeping import keep
-from scheduled.config.edit import PRIVATE, Edit, file_of
+from scheduled.config.edit import PRIVATE, Edit
+from scheduled.config.job_edits import file_of
 from scheduled.errors import ConfigError, ScheduledError
 from scheduled.instance import Instance
 from scheduled.paths import Paths

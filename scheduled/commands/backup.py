@@ -15,7 +15,7 @@ import msgspec
 
 import scheduled
 from scheduled import clock
-from scheduled.config.files import job_files
+from scheduled.config.toml_files import job_files
 from scheduled.errors import BusyError, ConfigError, StateError
 from scheduled.instance import Instance
 from scheduled.paths import Paths

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scheduled.commands.keeping import keep
-from scheduled.config import action_keys, aliases
-from scheduled.config import edit as config_edit
+from scheduled.config import action_keys, aliases, job_edits
 from scheduled.instance import Instance
 
 
@@ -23,7 +22,7 @@ def add(
     exists.
     """
     table = aliases.from_words(aliases.together({"name": name}, definition))
-    change = config_edit.addition(instance.config_file, name, table)
+    change = job_edits.addition(instance.config_file, name, table)
     return {"job": name, **keep(instance, change, dry_run=dry_run)}
 
 
@@ -31,7 +30,7 @@ def edit(
     instance: Instance, job: str, changes: Mapping[str, Any], *, dry_run: bool = False
 ) -> dict[str, Any]:
     """Set keys of a job to new values in the file that defines it; the value None removes a key."""
-    change = config_edit.change(instance.config_file, job, changes)
+    change = job_edits.change(instance.config_file, job, changes)
     return {"job": job, **keep(instance, change, dry_run=dry_run)}
 
 
@@ -45,18 +44,18 @@ def replace(
 
 def written(instance: Instance, job: str) -> dict[str, Any]:
     """Return the table of a job as its file has it, without defaults and with secrets masked."""
-    return config_edit.written(instance.config_file, job)
+    return job_edits.written(instance.config_file, job)
 
 
 def remove(instance: Instance, job: str, *, dry_run: bool = False) -> dict[str, Any]:
     """Remove a job from the file that defines it. A copy of the file and the records in the ledger are kept."""
-    change = config_edit.removal(instance.config_file, job)
+    change = job_edits.removal(instance.config_file, job)
     return {"job": job, **keep(instance, change, dry_run=dry_run)}
 
 
 def apply(instance: Instance, file: Path, *, dry_run: bool = False) -> dict[str, Any]:
     """Copy a TOML file of jobs to `jobs.d`, where it replaces the file of the same name if it differs."""
-    change = config_edit.application(instance.config_file, file)
+    change = job_edits.application(instance.config_file, file)
     return keep(instance, change, dry_run=dry_run)
 
 

@@ -10,9 +10,10 @@ from scheduled import clock
 from scheduled.actions.registry import kind_of
 from scheduled.config import tick_doubts
 from scheduled.config.doubts import doubts
-from scheduled.config.files import Drafts, load_config
+from scheduled.config.files import load_config
 from scheduled.config.kept_zone import kept_in
 from scheduled.config.lines import with_line, with_line_of_setting
+from scheduled.config.toml_files import Drafts
 from scheduled.core import cadence, retry_span, wait_span
 from scheduled.core.epochs import minute_before, slots_of
 from scheduled.core.jobs import DEFAULT_CADENCE, Job, Jobs, keys_of

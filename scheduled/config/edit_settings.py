@@ -12,7 +12,7 @@ import msgspec
 import tomlkit
 
 from scheduled.config.action_keys import executable_keys
-from scheduled.config.edit import Edit
+from scheduled.config.edit import Edit, set_keys
 from scheduled.config.files import Config
 from scheduled.config.redaction import masked_table, unmasked
 from scheduled.config.tables import SettingsTable
@@ -54,19 +54,11 @@ def change(config_file: Path, name: str, changes: Mapping[str, Any]) -> Edit:
     document, expected = tomlkit.parse(before), tomllib.loads(before.decode())
     for tables in (document, expected):
         table = tables.setdefault(name, {}) if name else tables
-        _set(tables[name] if name else table, unmasked(changes, expected.get(name, {})))
+        set_keys(tables[name] if name else table, unmasked(changes, expected.get(name, {})))
     after = tomlkit.dumps(document).encode()
     if tomllib.loads(after.decode()) != expected:
         raise ConfigError(f"{config_file}: {name}: can only be changed with an editor")
     return Edit(config_file, before, after)
-
-
-def _set(table: Any, changes: Mapping[str, Any]) -> None:
-    for key, value in changes.items():
-        if value is None:
-            table.pop(key, None)
-        elif table.get(key) != value:
-            table[key] = value
 
 
 def nested(table: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:

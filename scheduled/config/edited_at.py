@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from scheduled.config.files import Config, job_files
+from scheduled.config.files import Config
+from scheduled.config.toml_files import job_files
 from scheduled.errors import ConfigError
 from scheduled.schedules.zones import Instant
 

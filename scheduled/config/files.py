@@ -1,7 +1,6 @@
 """Load scheduled.toml and jobs.d/*.toml. Each job is validated separately, so that all problems are reported."""
 
 import os
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -10,19 +9,16 @@ from typing import Any
 import msgspec
 
 from scheduled import clock, idle
-from scheduled.config.convert import converted
 from scheduled.config.job_table import parse_job
-from scheduled.config.tables import DefaultsTable, InterfacesTable, SettingsTable
-from scheduled.config.values import known_zone
-from scheduled.core.jobs import Job, Jobs
+from scheduled.config.references import drop_unresolvable
+from scheduled.config.settings import read_settings, zone_of
+from scheduled.config.tables import InterfacesTable, SettingsTable
+from scheduled.config.toml_files import Drafts, files_of, read_toml
+from scheduled.core.jobs import Jobs
 from scheduled.core.keys import JobKey
 from scheduled.errors import ConfigError, UnknownError
 from scheduled.printable import printable
-from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.trust import refuse_unreadable, warn_or_refuse
-
-Drafts = Mapping[Path, bytes | None]
-LONGEST = 10_000_000  # bytes: about 50,000 jobs
 
 
 class Config(msgspec.Struct, kw_only=True):
@@ -76,11 +72,11 @@ def load_config(
     read_at, fingerprint = clock.now(), idle.configured(os.fsencode(path))
     warnings = warn_or_refuse(path)
     refuse_unreadable(path)
-    tables = _read_toml(path, drafts)
-    settings = _settings(path, tables)
+    tables = read_toml(path, drafts)
+    settings = read_settings(path, tables)
     config = Config(
         path=path,
-        timezone=_zone(path, settings, kept_zone or clock.local_zone),
+        timezone=zone_of(path, settings, kept_zone or clock.local_zone),
         workspace=Path(settings.workspace).expanduser() if settings.workspace else None,
         max_parallel=settings.max_parallel,
         max_runs=settings.catch_up.max_runs,
@@ -99,130 +95,13 @@ def load_config(
         kept=kept_zone is not None,
         settings={key: value for key, value in tables.items() if key != "jobs"},
     )
-    _defaults(path, settings)
-    if "\0" in (settings.workspace or ""):
-        raise ConfigError(f"{path}: workspace: contains a NUL character; write the path without it")
     for source, name, table in _job_tables(path, settings, config, drafts):
         config.tables.setdefault(name, table)
         _add_job(config, source, name, table, settings.defaults)
-    _drop_unresolvable(config)
+    drop_unresolvable(config.jobs, config.problems)
     config.problems[:] = map(printable, config.problems)  # a file name may hold bytes that are not text
     config.warnings[:] = map(printable, config.warnings)
     return config
-
-
-def _drop_unresolvable(config: Config) -> None:
-    """Turn each job with a chain or `after` that is circular, or names a job that is not loaded, into a problem."""
-    while (cycle := _cycle(config)) is not None:
-        for name in dict.fromkeys(cycle):
-            _drop(config, name, f"circular reference: {' -> '.join(cycle)}; remove one of these references")
-    while missing := {name: gone for name, job in config.jobs.items() if (gone := _missing(config, job))}:
-        for name, gone in missing.items():
-            _drop(
-                config, name, f"no such job: {', '.join(gone)}; correct the name, or define or repair the job"
-            )
-
-
-def _drop(config: Config, name: str, problem: str) -> None:
-    job = config.jobs.pop(name)
-    key = job.action.kind if job.action.steps else "after"
-    config.problems.append(f"{job.source}: jobs.{name}: {key}: {problem}")
-
-
-def _missing(config: Config, job: Job) -> list[str]:
-    return [name for name in _references(job) if name not in config.jobs]
-
-
-def _references(job: Job) -> list[str]:
-    return [*job.after, *(name for step in job.action.steps for name in step)]
-
-
-def _cycle(config: Config) -> list[str] | None:
-    graph = {name: _references(job) for name, job in config.jobs.items() if job.after or job.action.steps}
-    if not graph:
-        return None
-    from graphlib import CycleError, TopologicalSorter
-
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        return list(error.args[1])
-    return None
-
-
-def _settings(path: Path, tables: dict[str, Any]) -> SettingsTable:
-    if "doors" in tables:
-        old = tables["doors"] if isinstance(tables["doors"], dict) else {}
-        new = ", ".join(f"[{name}]" for name in old or ("web", "mcp", "dbus"))
-        raise ConfigError(f"{path}: doors: is no longer read; write its keys in {new}")
-    try:
-        settings = converted(tables, SettingsTable)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
-    if settings.max_parallel < 1:
-        raise ConfigError(f"{path}: max_parallel: must be at least 1, got {settings.max_parallel}")
-    for table, key in (
-        ("catch_up", "max_runs"),
-        ("catch_up", "max_minutes"),
-        ("catch_up", "max_sessions"),
-        ("history", "keep_days"),
-        ("history", "keep_runs"),
-    ):
-        value = getattr(getattr(settings, table), key)
-        if value is not None and not 1 <= value < 1 << 31:
-            raise ConfigError(f"{path}: {table}.{key}: must be from 1 to {(1 << 31) - 1}, got {value}")
-    return settings
-
-
-def _zone(path: Path, settings: SettingsTable, of_host: Callable[[], str]) -> str:
-    try:
-        return known_zone(settings.timezone or of_host())
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
-
-
-def _defaults(path: Path, settings: SettingsTable) -> None:
-    try:
-        converted(settings.defaults, DefaultsTable)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: defaults: {error}") from None
-
-
-def _read_toml(path: Path, drafts: Drafts) -> dict[str, Any]:
-    try:
-        draft = drafts.get(path)
-        return tomllib.loads((read_regular(path, limit=LONGEST) if draft is None else draft).decode())
-    except FileNotFoundError:
-        raise ConfigError(
-            f"{path}: does not exist; create it (an empty file is valid) or run `scheduled install`, which writes one with examples"
-        ) from None
-    except RefusedError as error:
-        raise ConfigError(str(error)) from None
-    except (OSError, ValueError) as error:  # not UTF-8, not TOML, or a number of thousands of digits
-        raise ConfigError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
-    except RecursionError:
-        raise ConfigError(
-            f"{path}: nested too deeply; write fewer arrays and tables inside each other"
-        ) from None
-
-
-def _files(path: Path, drafts: Drafts) -> list[Path]:
-    jobs_d = path.parent / "jobs.d"
-    written = {extra for extra, draft in drafts.items() if extra.parent == jobs_d and draft is not None}
-    deleted = {extra for extra, draft in drafts.items() if draft is None}
-    return sorted({*job_files(path), *written} - deleted)
-
-
-def job_files(config_file: Path) -> list[Path]:
-    """Return the files jobs.d/*.toml beside *config_file*, sorted. Raise ConfigError if jobs.d can't be listed."""
-    directory = config_file.parent / "jobs.d"
-    try:
-        names = os.listdir(directory)
-    except OSError as error:
-        if isinstance(error, FileNotFoundError) and not os.path.lexists(directory):
-            return []
-        raise ConfigError(f"{directory}: can't be listed: {error.strerror}; its jobs do not run") from error
-    return sorted(directory / name for name in names if name.endswith(".toml"))
 
 
 def _job_tables(
@@ -230,14 +109,14 @@ def _job_tables(
 ) -> Iterator[tuple[Path, str, Any]]:
     yield from ((path, name, table) for name, table in settings.jobs.items())
     try:
-        extras = _files(path, drafts)
+        extras = files_of(path, drafts)
     except ConfigError as error:
         config.problems.append(str(error))
         return
     for extra in extras:
         try:
             config.warnings += warn_or_refuse(extra)
-            tables = _read_toml(extra, drafts)
+            tables = read_toml(extra, drafts)
         except ConfigError as error:
             config.problems.append(str(error))
             continue

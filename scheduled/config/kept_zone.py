@@ -8,7 +8,8 @@ from functools import partial
 from types import MappingProxyType
 
 from scheduled import clock
-from scheduled.config.files import Config, Drafts, load_config
+from scheduled.config.files import Config, load_config
+from scheduled.config.toml_files import Drafts
 from scheduled.errors import ScheduledError
 from scheduled.instance import Instance
 from scheduled.paths import Paths

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from scheduled.config.edit import addition
+from scheduled.config.job_edits import addition
 from scheduled.core.conditions import Notice
 from scheduled.core.keys import JobKey
 from scheduled.errors import ConfigError

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scheduled.cli import render_jobs
-from scheduled.config import aliases, edit
+from scheduled.config import aliases, edit, job_edits
 from scheduled.config.files import load_config
 from scheduled.errors import ConfigError
 from scheduled.paths import Paths
@@ -45,7 +45,7 @@ def test_an_added_job_is_loaded_as_it_was_given(config, paths):
         "retry": {"max_attempts": 2},
     }
 
-    edit.keep(config, paths, edit.addition(config, "new.job@x", table), dry_run=False)
+    edit.keep(config, paths, job_edits.addition(config, "new.job@x", table), dry_run=False)
 
     job = load_config(config).jobs["new.job@x"]
     assert (job.action.words, job.env, job.retry.max_attempts) == (("echo", 'a "b"', "ü\n"), {"K": "v=w"}, 2)
@@ -57,13 +57,13 @@ def test_an_added_job_is_loaded_as_it_was_given(config, paths):
 )
 def test_a_wrong_job_is_not_written(config, paths, table):
     with pytest.raises(ConfigError):
-        edit.keep(config, paths, edit.addition(config, "new", table), dry_run=False)
+        edit.keep(config, paths, job_edits.addition(config, "new", table), dry_run=False)
 
     assert not (config.parent / "jobs.d").exists()
 
 
 def test_a_removal_removes_only_its_job(config, paths):
-    done = edit.keep(config, paths, edit.removal(config, "b"), dry_run=False)
+    done = edit.keep(config, paths, job_edits.removal(config, "b"), dry_run=False)
 
     assert config.read_text().startswith(TEXT.partition("\n# about b")[0])
     assert list(load_config(config).jobs) == ["a"]
@@ -85,7 +85,7 @@ def test_a_removal_keeps_the_rest_of_the_file(config, paths, text, left):
     file = config.parent / "jobs.d" / "x.toml"
     file.write_text(text)
 
-    done = edit.keep(config, paths, edit.removal(config, "x"), dry_run=False)
+    done = edit.keep(config, paths, job_edits.removal(config, "x"), dry_run=False)
 
     assert (done["changed"], done["deleted"], file.read_text()) == (True, False, left)
 
@@ -99,10 +99,10 @@ def test_a_file_that_holds_only_the_removed_job_is_deleted_and_the_output_report
     (config.parent / "jobs.d").mkdir(mode=0o700)
     file = config.parent / "jobs.d" / "x.toml"
     file.write_text(text)
-    preview = edit.keep(config, paths, edit.removal(config, "x"), dry_run=True)
+    preview = edit.keep(config, paths, job_edits.removal(config, "x"), dry_run=True)
     there = file.exists()
 
-    done = edit.keep(config, paths, edit.removal(config, "x"), dry_run=False)
+    done = edit.keep(config, paths, job_edits.removal(config, "x"), dry_run=False)
 
     assert (preview["deleted"], there, done["deleted"], file.exists()) == (True, True, True, False)
     assert Path(done["backup"]).read_text() == text
@@ -114,14 +114,14 @@ def test_a_file_that_holds_only_the_removed_job_is_deleted_and_the_output_report
 def test_scheduled_toml_is_never_deleted(config, paths):
     config.write_text("[jobs.x]\ncommand = 'true'\n")
 
-    done = edit.keep(config, paths, edit.removal(config, "x"), dry_run=False)
+    done = edit.keep(config, paths, job_edits.removal(config, "x"), dry_run=False)
 
     assert (done["deleted"], config.read_text()) == (False, "")
 
 
 def test_a_job_that_another_job_needs_is_not_removed(config, paths):
     with pytest.raises(ConfigError, match="no such job: a"):
-        edit.keep(config, paths, edit.removal(config, "a"), dry_run=False)
+        edit.keep(config, paths, job_edits.removal(config, "a"), dry_run=False)
 
     assert config.read_text() == TEXT
 
@@ -129,7 +129,7 @@ def test_a_job_that_another_job_needs_is_not_removed(config, paths):
 def test_problems_that_exist_already_do_not_prevent_an_edit(config, paths):
     config.write_text(TEXT + "[jobs.broken]\n")
 
-    assert edit.keep(config, paths, edit.removal(config, "broken"), dry_run=False)["changed"]
+    assert edit.keep(config, paths, job_edits.removal(config, "broken"), dry_run=False)["changed"]
     assert load_config(config).problems == []
 
 
