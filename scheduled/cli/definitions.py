@@ -105,7 +105,7 @@ def add(
     if name is None:
         raise click.UsageError("Missing argument 'NAME'.")
     done = service.add(instance, name, table, dry_run=dry_run)
-    show(done, "edited", as_json=as_json, module="render_jobs")
+    show(done, "edited", as_json=as_json, module="render_changes")
 
 
 def _from_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def remove(instance: Instance, job: str, dry_run: bool, as_json: bool) -> None:
     from scheduled import service
 
     done = service.remove(instance, job, dry_run=dry_run)
-    show(done, "edited", as_json=as_json, module="render_jobs")
+    show(done, "edited", as_json=as_json, module="render_changes")
 
 
 @click.command("apply")
@@ -178,7 +178,7 @@ def apply_(instance: Instance, file: Path, dry_run: bool, as_json: bool) -> None
     from scheduled import service
 
     done = service.apply(instance, file, dry_run=dry_run)
-    show(done, "edited", as_json=as_json, module="render_jobs")
+    show(done, "edited", as_json=as_json, module="render_changes")
 
 
 @click.command()
@@ -194,4 +194,4 @@ def edit(instance: Instance, job: str | None, dry_run: bool, as_json: bool) -> N
     from scheduled.cli.editor import edit_file
 
     done = edit_file(instance, job, dry_run=dry_run)
-    show(done, "edited", as_json=as_json, module="render_jobs")
+    show(done, "edited", as_json=as_json, module="render_changes")

@@ -40,7 +40,7 @@ def incidents(instance: Instance, as_json: bool) -> None:
     """List the current incidents. Jobs and scheduled itself report them."""
     from scheduled import service
 
-    show(service.incidents(instance), "incidents", as_json=as_json, module="render_jobs")
+    show(service.incidents(instance), "incidents", as_json=as_json, module="render_status")
 
 
 @click.command()
@@ -51,7 +51,7 @@ def notices(instance: Instance, as_json: bool) -> None:
     """List the notices that are not delivered yet."""
     from scheduled import service
 
-    show(service.notices(instance), "notices", as_json=as_json, module="render_jobs")
+    show(service.notices(instance), "notices", as_json=as_json, module="render_status")
 
 
 @click.command()

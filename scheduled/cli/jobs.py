@@ -118,7 +118,7 @@ def pause(instance: Instance, jobs: tuple[str, ...], until: str | None, dry_run:
     from scheduled import service
 
     done = service.pause(instance, jobs, until, dry_run=dry_run)
-    show(done, "paused", as_json=as_json, module="render_jobs", dry_run=dry_run)
+    show(done, "paused", as_json=as_json, module="render_changes", dry_run=dry_run)
 
 
 @click.command()
@@ -131,7 +131,7 @@ def resume(instance: Instance, jobs: tuple[str, ...], dry_run: bool, as_json: bo
     from scheduled import service
 
     done = service.resume(instance, jobs, dry_run=dry_run)
-    show(done, "resumed", as_json=as_json, module="render_jobs", dry_run=dry_run)
+    show(done, "resumed", as_json=as_json, module="render_changes", dry_run=dry_run)
 
 
 @click.command()
@@ -144,7 +144,7 @@ def enable(instance: Instance, jobs: tuple[str, ...], dry_run: bool, as_json: bo
     from scheduled import service
 
     done = service.enable(instance, jobs, dry_run=dry_run)
-    show(done, "overridden", as_json=as_json, module="render_jobs", dry_run=dry_run)
+    show(done, "overridden", as_json=as_json, module="render_changes", dry_run=dry_run)
 
 
 @click.command()
@@ -157,4 +157,4 @@ def disable(instance: Instance, jobs: tuple[str, ...], dry_run: bool, as_json: b
     from scheduled import service
 
     done = service.disable(instance, jobs, dry_run=dry_run)
-    show(done, "overridden", as_json=as_json, module="render_jobs", dry_run=dry_run)
+    show(done, "overridden", as_json=as_json, module="render_changes", dry_run=dry_run)

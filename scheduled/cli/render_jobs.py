@@ -1,14 +1,12 @@
-"""Output of documents on a terminal: jobs, future runs, explanations, and the results of commands."""
+"""Output on a terminal: jobs, future runs and explanations."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.markup import escape
 from rich.text import Text
 
 from scheduled.advice import complete
-from scheduled.cli.render import colored, console, counted, remarks, rows_or, when, words
+from scheduled.cli.terminal import colored, console, remarks, rows_or, when, words
 from scheduled.queries import describe
 from scheduled.schedules.durations import duration
 
@@ -149,125 +147,3 @@ def explanation(document: dict[str, Any]) -> None:
         reason = f" ({found['reason']})" if found["reason"] else ""
         ended = when(found["finished_at"]) or "not ended"
         fields({"run": f"{found['run_id']}  {found['status']}{reason}  {ended}"})
-
-
-def paused(done: Sequence[dict[str, Any]], *, dry_run: bool) -> None:
-    """Print which jobs are paused, and until when."""
-    for found in done:
-        verb = "would be" if dry_run else "is" if found["job"] else "are"
-        end = when(found["until"]) if found["until"] else complete("`scheduled resume`")
-        console().print(Text(f"{found['job'] or 'all jobs'} {verb} paused until {end}"))
-
-
-def resumed(done: Sequence[dict[str, Any]], *, dry_run: bool) -> None:
-    """Print which pauses were ended, and which remain."""
-    for found in done:
-        if found["was_paused"]:
-            text = f"{found['job'] or 'all jobs'}: the pause {'would end' if dry_run else 'has ended'}"
-        else:
-            text = f"{found['job']} was not paused" if found["job"] else "there is no pause of all jobs"
-        if found["still"]:
-            names = ["all jobs" if name == "all" else name for name in found["still"]]
-            text += f"; still paused: {', '.join(names)}"
-        console().print(Text(text))
-
-
-def overridden(done: Sequence[dict[str, Any]], *, dry_run: bool) -> None:
-    """Print which jobs are now enabled or disabled."""
-    for found in done:
-        word = "enabled" if found["enabled"] else "disabled"
-        verb = "would be" if dry_run else "is now"
-        console().print(Text(f"{found['job']} {verb if found['changed'] else 'is already'} {word}"))
-
-
-def skipped(done: dict[str, Any], *, dry_run: bool) -> None:
-    """Print which slots were skipped or are open again, and which runs are no longer retried."""
-    if done["undone"]:
-        _reopened(done, dry_run=dry_run)
-        return
-    job, verb = done["job"], "would be" if dry_run else "was"
-    for run_id in done["retries"]:
-        console().print(Text(f"{job}: {run_id} {'would not be' if dry_run else 'is not'} retried"))
-    if done["skipped"] == 1:
-        console().print(Text(f"{job}: the slot {when(done['first'])} {verb} skipped"))
-    elif done["skipped"]:
-        span = f"from {when(done['first'])} to {when(done['last'])}"
-        verb = "would be" if dry_run else "were"
-        console().print(Text(f"{job}: {done['skipped']} slots {span} {verb} skipped"))
-    elif not done["retries"]:
-        console().print(f"[dim]{escape(job)} has no open slots[/]")
-    if done["skipped"] and not dry_run:
-        console().print(Text(f"`scheduled skip {job} --undo` undoes this", style="dim"), soft_wrap=True)
-
-
-def _reopened(done: dict[str, Any], *, dry_run: bool) -> None:
-    span = f"from {when(done['first'])} to {when(done['last'])}"
-    slots = f"the slot {when(done['first'])}" if done["undone"] == 1 else f"{done['undone']} slots {span}"
-    verb = "would be" if dry_run else "is" if done["undone"] == 1 else "are"
-    console().print(Text(f"{done['job']}: {slots} {verb} open again"), soft_wrap=True)
-
-
-def edited(done: dict[str, Any]) -> None:
-    """Print what changed in a configuration file, and new warnings."""
-    for warning in done["warnings"]:
-        console().print(Text("warning: ", style="yellow") + Text(warning), soft_wrap=True)
-    if not done["changed"]:
-        console().print(Text(f"{done['path']}: unchanged"), soft_wrap=True)
-        return
-    if done["dry_run"]:
-        sys.stdout.write(done["diff"])
-        if done["deleted"]:
-            console().print(
-                Text(f"{done['path']}: would be deleted, because it contains nothing else"), soft_wrap=True
-            )
-        return
-    written = "changed" if done["backup"] else "created"
-    change = "deleted, because it contained nothing else" if done["deleted"] else written
-    console().print(Text(f"{done['path']}: {change}"), soft_wrap=True)
-    if done["backup"]:
-        console().print(Text(f"the previous version is in {done['backup']}"), soft_wrap=True)
-
-
-def backed_up(done: dict[str, Any]) -> None:
-    """Print the content of a backup."""
-    size = sum(done["files"].values()) // 1024
-    word = "would contain" if done["dry_run"] else "contains"
-    files = counted(len(done["files"]), "file")
-    console().print(Text(f"{done['path']}: {word} {files}, {size} KiB before compression"), soft_wrap=True)
-
-
-def restored(done: dict[str, Any]) -> None:
-    """Print which files were restored."""
-    word = "would be restored" if done["dry_run"] else "restored"
-    for path in done["restored"]:
-        console().print(Text(f"{path}: {word} to {when(done['created_at'])} UTC"), soft_wrap=True)
-    if done["kept"] and not done["dry_run"]:
-        console().print(Text(f"the previous state is in {done['kept']}"), soft_wrap=True)
-
-
-def stopped(done: dict[str, Any]) -> None:
-    """Print the process of a stopped run, or its state before, and the steps of a chain."""
-    word = "would be stopped" if done["dry_run"] else "stopped"
-    states = {
-        "claimed": " (it was queued: it ends as soon as it starts)",
-        "waiting_retry": " (no more attempts)",
-    }
-    how = f" (process {done['pid']})" if done["pid"] else states.get(done["status"], "")
-    console().print(Text(f"{done['run_id']}: {word}{how}"), soft_wrap=True)
-    for step in done["steps"]:
-        console().print(Text(f"  {step}: {word}"), soft_wrap=True)
-
-
-def incidents(found: Sequence[dict[str, Any]]) -> None:
-    """Print the current conditions, and since when they hold."""
-    rows = [(when(entry["since"]), entry["job"] or "", entry["text"]) for entry in found]
-    rows_or(("since", "job", "condition"), rows, "there are no incidents")
-
-
-def notices(found: Sequence[dict[str, Any]]) -> None:
-    """Print the notices that are not delivered yet."""
-    rows = [
-        (entry["recipient"], entry["subject"], str(entry["tries"]), when(entry["next_try"]))
-        for entry in found
-    ]
-    rows_or(("to", "subject", "attempts", "next attempt"), rows, "every notice is delivered")

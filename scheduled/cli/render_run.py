@@ -5,8 +5,9 @@ from typing import Any
 
 from rich.text import Text
 
-from scheduled.cli.render import colored, console, duration_of, when
+from scheduled.advice import complete
 from scheduled.cli.render_jobs import fields
+from scheduled.cli.terminal import colored, console, duration_of, when
 
 INSTANTS = ("scheduled_for", "started_at", "finished_at")
 
@@ -22,7 +23,8 @@ def run(document: dict[str, Any]) -> None:
     own = {name: value for name, value in (document["result"] or {}).items() if name != "steps"}
     _section("result", (Text(line) for line in lines_of(own)))
     if document["steps"] is None:
-        console().print(Text(f"the output: scheduled logs {document['run_id']}", style="dim"), soft_wrap=True)
+        output = complete(f"`scheduled logs {document['run_id']}` prints the output")
+        console().print(Text(output, style="dim"), soft_wrap=True)
 
 
 def _fields(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from scheduled.cli.options import (
     subcommand,
     verbose,
 )
-from scheduled.cli.reply import print_json, run_tick, show
+from scheduled.cli.reply import print_errors, print_json, run_tick, show
 from scheduled.errors import EXIT_FAILED, EXIT_OK
 from scheduled.instance import Instance
 
@@ -34,7 +34,7 @@ def skip(instance: Instance, job: str, slot: str | None, undo: bool, dry_run: bo
     from scheduled import service
 
     done = service.skip(instance, job, slot, undo=undo, dry_run=dry_run)
-    show(done, "skipped", as_json=as_json, module="render_jobs", dry_run=dry_run)
+    show(done, "skipped", as_json=as_json, module="render_changes", dry_run=dry_run)
 
 
 @click.command()
@@ -74,7 +74,7 @@ def stop(instance: Instance, run_id: str, dry_run: bool, as_json: bool) -> None:
     from scheduled import service
 
     done = service.stop(instance, run_id, dry_run=dry_run)
-    show(done, "stopped", as_json=as_json, module="render_jobs")
+    show(done, "stopped", as_json=as_json, module="render_changes")
     print_config_error(instance)
 
 
@@ -121,7 +121,7 @@ def logs(
     if note := document.get("note"):
         run_id = document["run_id"]
         more = f"; `scheduled show {run_id}` shows the run" if run_id is not None else ""
-        click.echo(f"scheduled: {note}{more}", err=True)
+        print_errors([f"{note}{more}"])
     if newer := document["newer"]:
         without = "1 newer attempt has" if newer == 1 else f"{newer} newer attempts have"
         click.echo(
@@ -166,7 +166,7 @@ def backup(instance: Instance, file: Path, dry_run: bool, as_json: bool) -> None
     from scheduled import service
 
     done = service.backup(instance, file, dry_run=dry_run)
-    show(done, "backed_up", as_json=as_json, module="render_jobs")
+    show(done, "backed_up", as_json=as_json, module="render_changes")
 
 
 @state.command()
@@ -183,4 +183,4 @@ def restore(instance: Instance, file: Path, with_config: bool, dry_run: bool, as
     from scheduled import service
 
     done = service.restore(instance, file, with_config=with_config, dry_run=dry_run)
-    show(done, "restored", as_json=as_json, module="render_jobs")
+    show(done, "restored", as_json=as_json, module="render_changes")

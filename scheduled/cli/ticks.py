@@ -83,7 +83,7 @@ def status(instance: Instance, as_json: bool) -> int:
     from scheduled import service
 
     document = service.status(instance)
-    show(document, "status", as_json=as_json)
+    show(document, "status", as_json=as_json, module="render_status")
     return EXIT_OK if document["healthy"] else EXIT_FAILED
 
 

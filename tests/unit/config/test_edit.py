@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduled.cli import render_jobs
+from scheduled.cli import render_changes
 from scheduled.config import aliases, edit, job_edits
 from scheduled.config.files import load_config
 from scheduled.errors import ConfigError
@@ -107,7 +107,7 @@ def test_a_file_that_holds_only_the_removed_job_is_deleted_and_the_output_report
     assert (preview["deleted"], there, done["deleted"], file.exists()) == (True, True, True, False)
     assert Path(done["backup"]).read_text() == text
     for result in (preview, done):
-        render_jobs.edited(result)
+        render_changes.edited(result)
         assert "deleted, because it contain" in capsys.readouterr().out
 
 

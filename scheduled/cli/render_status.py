@@ -1,0 +1,81 @@
+"""Output on a terminal: the status, incidents and notices."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.markup import escape
+from rich.text import Text
+
+from scheduled.advice import complete
+from scheduled.cli.terminal import colored, console, counted, rows_or, table, when, words
+from scheduled.schedules.durations import duration
+from scheduled.schedules.zones import MINUTE
+
+
+def status(document: dict[str, Any]) -> None:
+    """Print current problems, the ticks, the workspace, pauses, undelivered notices and the jobs."""
+    screen = console()
+    for problem in document["problems"]:
+        screen.print(Text("! ", style="bold red") + Text(problem), soft_wrap=True)
+    if not document["problems"]:
+        screen.print("[green]all is well[/]")
+    upcoming = document["next_job"]
+    _ticks(document["ticks"])
+    if upcoming is not None:
+        screen.print(f"next run   {escape(upcoming['name'])} at {when(upcoming['scheduled'])}")
+    if document["health"] is not None:
+        health = document["health"]
+        warnings, errors = counted(health["warnings"], "warning"), counted(health["errors"], "error")
+        screen.print(f"workspace  {health['healthy']} healthy, {warnings}, {errors}")
+    for job, until in document["paused"].items():
+        name = "all jobs" if job == "*" else escape(job)
+        screen.print(
+            f"[yellow]paused[/]     {name} until {when(until) if until else complete('`scheduled resume`')}"
+        )
+    if document["undelivered"]:
+        screen.print(f"outbox     {counted(document['undelivered'], 'undelivered notice')}")
+    if document["jobs"]:
+        rows = [_job(job) for job in sorted(document["jobs"], key=lambda job: not job["failing"])]
+        table(("job", "schedule", "last run", "status", "next run", "runs", "failed"), rows)
+
+
+def _ticks(ticks: dict[str, Any]) -> None:
+    """Print the last tick, and what is known about the next ones."""
+    screen = console()
+    if ticks["last"] is not None:
+        stopped = ticks["state"] == "stopped"
+        late = f", [bold red]{_roughly(ticks['overdue_seconds'])} overdue[/]" if stopped else ""
+        screen.print(f"last tick  {when(ticks['last'])} ({_roughly(ticks['seconds_ago'])} ago{late})")
+    if ticks["state"] == "starting":
+        every = _roughly(ticks["expected_every_seconds"])
+        screen.print(f"ticks      installed, the first one comes within {every}")
+    elif ticks["state"] == "unknown":
+        screen.print("ticks      not installed; jobs run only when something starts a tick")
+
+
+def _roughly(seconds: int) -> str:
+    return duration(seconds if seconds < 2 * MINUTE else seconds - seconds % MINUTE)
+
+
+def _job(job: dict[str, Any]) -> Sequence[str | Text]:
+    upcoming = words(job["open_reason"]) or when(job["next_run"]) if job["enabled"] else "disabled"
+    upcoming = "running" if job["running"] else upcoming
+    return (
+        job["name"], job["schedule"], when(job["last_run"]) or "never", colored(job["last_status"]), upcoming,
+        str(job["run_count"]), str(job["failure_count"]),
+    )  # fmt: skip
+
+
+def incidents(found: Sequence[dict[str, Any]]) -> None:
+    """Print the current conditions, and since when they hold."""
+    rows = [(when(entry["since"]), entry["job"] or "", entry["text"]) for entry in found]
+    rows_or(("since", "job", "condition"), rows, "there are no incidents")
+
+
+def notices(found: Sequence[dict[str, Any]]) -> None:
+    """Print the notices that are not delivered yet."""
+    rows = [
+        (entry["recipient"], entry["subject"], str(entry["tries"]), when(entry["next_try"]))
+        for entry in found
+    ]
+    rows_or(("to", "subject", "attempts", "next attempt"), rows, "every notice is delivered")
