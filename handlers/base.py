@@ -19,9 +19,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from scheduled.core.conditions import Change, Condition, Notice, Priority
+from scheduled.core.conditions import Change, Condition, Notice, Priority, Recipients
 
-__all__ = ["Change", "Condition", "Handler", "Notice", "Outcome", "Priority", "Report", "Task"]
+__all__ = ["Change", "Condition", "Handler", "Notice", "Outcome", "Priority", "Recipients", "Report", "Task"]
 
 
 class Report(Protocol):
@@ -63,7 +63,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     *scheduled_for* is None for a manual run. *window_start* is the scheduled instant of the job's last successful
     slot, None before the first. *missed* is the number of older slots that this run covers too. *totals* are the sums
     of `Report.count` over earlier runs. *files* is the directory `reports/` of the state directory. *sender* is the
-    mail address that notices come from. *kept* is shared by the built-in handlers that one child process serves one
+    mail address that notices come from, *recipients* get those that concern no single branch. *layout* is the configured
+    form of the workspace, None to find it. *kept* is shared by the built-in handlers that one child process serves one
     after another; other handlers get an empty dict.
     """
 
@@ -79,6 +80,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     files: Path
     report: Report
     sender: str = "@trigger"
+    recipients: Recipients = Recipients()
+    layout: str | None = None
     kept: dict[str, Any] = msgspec.field(default_factory=dict)
 
 

@@ -15,7 +15,7 @@ from scheduled.handlers.workspace.plans import active_plans
 from scheduled.handlers.workspace.workspace import Workspace, in_workspace
 from scheduled.state.files import write_atomically
 
-RECIPIENT = "@dev_central"
+UPSERT_KEY = "scheduled:daily_report"
 
 
 class Options(Limits):
@@ -26,7 +26,7 @@ class Options(Limits):
 
 @in_workspace
 def run(task: Task, workspace: Workspace) -> Outcome:
-    """Write the report to the reports directory and send it to @dev_central."""
+    """Write the report to the reports directory and send it to the address for reports."""
     report = _gathered(task, workspace)
     text = markdown(report)
     name = f"daily-{report.day.isoformat()}"
@@ -35,7 +35,9 @@ def run(task: Task, workspace: Workspace) -> Outcome:
     write_atomically(path, text.encode(), mode=0o600)
     write_atomically(page, html(report).encode(), mode=0o600)
     subject = f"[DAILY] System Report - {report.day.isoformat()}"
-    task.report.notice(Notice(recipient=RECIPIENT, subject=subject, body=text))
+    task.report.notice(
+        Notice(recipient=task.recipients.reports_to, subject=subject, body=text, upsert_key=UPSERT_KEY)
+    )
     return Outcome(data={"report": str(path), "html": str(page), **report.summary()})
 
 
@@ -50,7 +52,7 @@ def _gathered(task: Task, workspace: Workspace) -> Report:
     since = task.window_start or task.now - timedelta(hours=24)
     problems = list(workspace.problems)
     due = task.scheduled_for
-    return Report(
+    found = Report(
         day=(due or task.now).astimezone(task.zone).date(),
         made=task.now.astimezone(task.zone),
         since=since.astimezone(task.zone),
@@ -60,11 +62,13 @@ def _gathered(task: Task, workspace: Workspace) -> Report:
         common=inspector.common(),
         mail=_mail(workspace),
         activity=Traffic(workspace, since, task.now, task.zone).busiest_first(),
-        over=[memory for memory in memory_files(workspace) if memory.lines > options.limit],
+        over=[memory for memory in memory_files(workspace, inspector.memories) if memory.over],
         plans=active_plans(workspace, problems),
         most_plans=options.plans,
         problems=problems,
     )
+    problems += inspector.memories.problems
+    return found
 
 
 def _mail(workspace: Workspace) -> Counts:

@@ -7,14 +7,14 @@ from typing import Any
 from scheduled.core.conditions import Change, Condition, Notice, Severity
 from scheduled.handlers.base import Outcome, Task
 from scheduled.handlers.formats import timestamps
-from scheduled.handlers.formats.branches import MEMORY_KINDS
+from scheduled.handlers.formats.branches import Branch
+from scheduled.handlers.formats.form import MEMORY_KINDS
 from scheduled.handlers.formats.text import escaped, many
 from scheduled.handlers.workspace.checkup import Checkup, Finding, Inspector, Limits
 from scheduled.handlers.workspace.workspace import Workspace, in_workspace
 
 CENTRAL = "HEALTH.central.json"
-RECIPIENT = "@assistant"
-FOOTER = "---\nThis is an automated health check. For details, run:\nscheduled status"
+FOOTER = "---\nThis is an automated health check. For details, run:\n{command}"
 
 
 class Options(Limits):
@@ -40,17 +40,18 @@ def run(task: Task, workspace: Workspace) -> Outcome:
     workspace.write_central(CENTRAL, document)
     task.report.event("health_check_complete", **counts, timestamp=stamp)
     unknown = [f"health:{c.branch.name}:{kind}:" for c in checkups for kind in c.unreadable]
-    return Outcome(data={**counts, "problems": list(workspace.problems)}, unknown=unknown)
+    problems = [*workspace.problems, *inspector.memories.problems]
+    return Outcome(data={**counts, "problems": problems}, unknown=unknown)
 
 
 def notices(change: Change) -> list[Notice]:
-    """Return one notice to @assistant with the current issues and those that are gone."""
+    """Return one notice to the assistant with the current issues and those that are gone."""
     now = [*change.appeared, *change.stayed]
     found = f"{many(len(now), 'Issue')} Found" if now else "All Clear"
     urgent = any(condition.payload.get("status") == "error" for condition in now)
     return [
         Notice(
-            recipient=RECIPIENT,
+            recipient=change.recipients.assistant,
             subject=f"[SCHEDULED] Health Check - {found}",
             body="\n".join(_body(change, now)),
             priority="high" if urgent else "normal",
@@ -64,7 +65,7 @@ def _conditions(
     for checkup in checkups:
         name = checkup.branch.name
         for found in checkup.issues:
-            yield _condition(name, found.key, found.level, found.text, _in_full(name, found.text))
+            yield _condition(name, found.key, found.level, found.text, _in_full(checkup.branch, found.text))
     for found in common:
         if found.level != "note":
             yield _condition("workspace", found.key, found.level, found.text, found.text)
@@ -78,9 +79,10 @@ def _condition(branch: str, key: str, status: str, issue: str, line: str) -> Con
     return Condition(key=f"health:{branch}:{key}", group="health", payload=payload, severity=severity)
 
 
-def _in_full(branch: str, issue: str) -> str:
+def _in_full(branch: Branch, issue: str) -> str:
     """Return *issue* with the full file name: `local.json: 523 lines` becomes `DRONE.local.json: 523 lines`."""
-    return f"{branch.upper()}.{issue}" if issue.startswith(MEMORY_KINDS) else issue
+    kind = next((kind for kind in MEMORY_KINDS if issue.startswith(kind)), None)
+    return issue if kind is None else f"{branch.memory_name(kind)}{issue.removeprefix(kind)}"
 
 
 def _document(
@@ -120,7 +122,7 @@ def _body(change: Change, now: Sequence[Condition]) -> Iterator[str]:
         yield ""
         yield from (f"- {escaped(_named(condition))}" for condition in change.gone)
         yield ""
-    yield FOOTER
+    yield FOOTER.format(command=change.footer_command)
 
 
 def _by_branch(status: str, conditions: Sequence[Condition]) -> Iterator[str]:

@@ -20,7 +20,7 @@ from scheduled.handlers.formats.text import MOST_LISTED, escaped, many, plain
 from scheduled.handlers.workspace.delivery import recount_central
 from scheduled.handlers.workspace.staleness import Options
 from scheduled.handlers.workspace.sweep import Sweep, Swept
-from scheduled.handlers.workspace.workspace import MAINTAINER, Workspace, WorkspaceError, in_workspace
+from scheduled.handlers.workspace.workspace import Workspace, WorkspaceError, in_workspace
 
 __all__ = ["Options", "notices", "run"]
 
@@ -77,9 +77,10 @@ def run(task: Task, workspace: Workspace) -> Outcome:
 
 
 def notices(change: Change) -> list[Notice]:
-    """Return a digest of opened mails to their branch, or notices about a mailbox's problem to the maintainer."""
+    """Return a digest of opened mails to their branch, or critical notices about a mailbox's problem."""
     if change.group.startswith(f"{UNREADABLE}:"):
-        return [*map(_alarm, change.appeared), *map(_all_clear, change.gone)]
+        to = change.recipients.critical_to
+        return [*(_alarm(c, to) for c in change.appeared), *(_all_clear(c, to) for c in change.gone)]
     return [_digest(change.appeared)] if change.appeared else []
 
 
@@ -202,7 +203,7 @@ def _line(mail: Mapping[str, Any]) -> str:
     return f"- {escaped(mail['id'])} from {escaped(mail['from'])} ({escaped(mail['timestamp'])}): {escaped(mail['subject'])}"
 
 
-def _alarm(condition: Condition) -> Notice:
+def _alarm(condition: Condition, recipient: str) -> Notice:
     what = condition.payload["what"]
     body = [
         f"## Mailbox {what.title()}",
@@ -212,18 +213,18 @@ def _alarm(condition: Condition) -> Notice:
         "Until this is fixed, its mails are not cleaned up and may be lost. The file was not changed.",
     ]
     return Notice(
-        recipient=MAINTAINER,
+        recipient=recipient,
         subject=f"[SCHEDULED] Mailbox {what} - {plain(condition.payload['branch'])}",
         body="\n".join(body),
         priority="critical",
     )
 
 
-def _all_clear(condition: Condition) -> Notice:
+def _all_clear(condition: Condition, recipient: str) -> Notice:
     branch, what = condition.payload["branch"], condition.payload["what"]
     now = "writable" if what == "not writable" else "readable"
     return Notice(
-        recipient=MAINTAINER,
+        recipient=recipient,
         subject=f"[SCHEDULED] Mailbox {now} again - {plain(branch)}",
         body=f"The mailbox of {escaped(branch)} was {what}; it is {now} again.",
     )

@@ -1,6 +1,6 @@
-"""The handler `memory_rollover`: one notice to a branch when one of its memory files exceeds the line limit.
+"""The handler `memory_rollover`: one notice to a branch when one of its memory files exceeds a limit.
 
-The size of an unreadable file is unknown, so unreadable files are reported too, to the workspace's maintainer.
+The size of an unreadable file is unknown, so unreadable files are reported too, as critical.
 """
 
 import os
@@ -13,27 +13,25 @@ from scheduled.core.conditions import Change, Condition, Notice
 from scheduled.handlers.base import Outcome, Task
 from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.branches import Branch, WorkspaceError
+from scheduled.handlers.formats.memory_file import LINES, Excess, Size, excesses
 from scheduled.handlers.formats.text import MOST_LISTED, escaped, many, plain
-from scheduled.handlers.workspace.workspace import MAINTAINER, Workspace, in_workspace
+from scheduled.handlers.workspace.memory_limits import MemoryLimits, Options
+from scheduled.handlers.workspace.workspace import Workspace, in_workspace
 from scheduled.state.files import SHORTAGE
 
 EVENT = "memory_threshold_exceeded"
 UNREADABLE = "unreadable_memory"
 
-
-class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """*limit*: the number of lines above which a file is over its limit."""
-
-    limit: int = 600
+__all__ = ["Options", "notices", "run"]
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
-    """A memory file with its size in lines and bytes, or with the *problem* that prevented reading it."""
+    """A memory file with its size and the limits it exceeds, or with the *problem* that prevented reading it."""
 
     branch: Branch
     name: str
-    lines: int = 0
-    size: int = 0
+    size: Size = Size()
+    over: tuple[Excess, ...] = ()
     problem: str = ""
 
     @property
@@ -46,14 +44,18 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
         """`BRANCH:file`, unique in the workspace."""
         return f"{self.branch.name.upper()}:{self.name}"
 
+    @property
+    def excess(self) -> str:
+        """What is over a limit in words: `650 lines`."""
+        return ", ".join(found.text for found in self.over)
 
-def memory_files(workspace: Workspace) -> Iterator[Memory]:
+
+def memory_files(workspace: Workspace, limits: MemoryLimits) -> Iterator[Memory]:
     """Yield the memory files of every branch. Raise WorkspaceError if descriptors or memory run out."""
-    inside = workspace.inside
     for branch in workspace.branches:
         for name in workspace.cache.memory_names(branch):
             try:
-                lines, size = workspace.cache.lines(f"{branch.memories}/{name}", inside)
+                size = limits.size(branch, name)
             except FileNotFoundError:
                 if not os.path.lexists(f"{branch.memories}/{name}"):
                     continue  # deleted after the directory was listed
@@ -63,17 +65,19 @@ def memory_files(workspace: Workspace) -> Iterator[Memory]:
                     raise WorkspaceError(f"{error.filename}: cannot be read now: {error.strerror}") from error
                 yield Memory(branch=branch, name=name, problem=str(error))
             else:
-                yield Memory(branch=branch, name=name, lines=lines, size=size)
+                over = tuple(excesses(size, limits.of(branch, name)))
+                yield Memory(branch=branch, name=name, size=size, over=over)
 
 
 @in_workspace
 def run(task: Task, workspace: Workspace) -> Outcome:
-    """State a condition for each memory file that is over the limit, and for each that is unreadable."""
-    memories = list(memory_files(workspace))
+    """State a condition for each memory file that is over a limit, and for each that is unreadable."""
+    limits = MemoryLimits(workspace, task.options)
+    memories = list(memory_files(workspace, limits))
     for memory in memories:
         if memory.problem:
             task.report.condition(_unreadable(memory))
-    over = [memory for memory in memories if memory.lines > task.options.limit]
+    over = [memory for memory in memories if memory.over]
     for memory in over:
         task.report.condition(_condition(memory, task))
     return Outcome(
@@ -81,16 +85,20 @@ def run(task: Task, workspace: Workspace) -> Outcome:
             "notified_files": sorted(memory.label for memory in over),
             "addresses": {memory.label: memory.branch.address for memory in over},
             "files": len(memories),
-            "problems": [f"{m.label}: {m.problem}" for m in memories if m.problem] + list(workspace.problems),
+            "problems": [
+                *(f"{m.label}: {m.problem}" for m in memories if m.problem),
+                *limits.problems,
+                *workspace.problems,
+            ],
         },
         unknown=[f"memory:{m.label}" for m in memories if m.problem],
     )
 
 
 def notices(change: Change) -> list[Notice]:
-    """Return a notice to the branch of each file that is newly over the limit; none for a file back within it.
+    """Return a notice to the branch of each file that is newly over a limit; none for a file back within it.
 
-    For a change of the unreadable files, return one notice to the maintainer of the workspace.
+    For a change of the unreadable files, return one notice about all of them.
     """
     if change.group == UNREADABLE:
         return [_alarm(change)]
@@ -104,15 +112,18 @@ def notices(change: Change) -> list[Notice]:
 
 def _condition(memory: Memory, task: Task) -> Condition:
     key = f"memory:{memory.label}"
-    payload = {
+    worst = memory.over[0]
+    payload: dict[str, Any] = {
         "branch": memory.branch.name.upper(),
         "file_name": memory.name,
-        "line_count": memory.lines,
+        "line_count": memory.size.lines,
         "branch_path": memory.branch.path,
         "file_path": memory.path,
-        "threshold": task.options.limit,
+        "threshold": worst.limit,
         "timestamp": timestamps.iso(task.now, task.zone),
     }
+    if worst.what != LINES:  # the programs of the first form know no other fields
+        payload |= {"unit": worst.what, "count": worst.number, "excess": memory.excess}
     return Condition(key=key, group=key, payload=payload, event=EVENT)
 
 
@@ -131,7 +142,7 @@ def _alarm(change: Change) -> Notice:
     now = [*change.appeared, *change.stayed]
     files = many(len(now), "memory file")
     return Notice(
-        recipient=MAINTAINER,
+        recipient=change.recipients.critical_to,
         subject=f"[SCHEDULED] {files} unreadable"
         if now
         else "[SCHEDULED] All memory files are readable again",
@@ -159,15 +170,20 @@ def _named(payload: dict[str, Any]) -> str:
 
 
 def _subject(payload: dict[str, Any]) -> str:
-    return f"[MEMORY] {plain(payload['file_name'])} exceeded {payload['threshold']} lines - compress needed"
+    return f"[MEMORY] {plain(payload['file_name'])} exceeded {_threshold(payload)} {payload.get('unit', LINES)} - compress needed"
+
+
+def _threshold(payload: dict[str, Any]) -> str:
+    return f"{payload['threshold']:,}" if "unit" in payload else str(payload["threshold"])
 
 
 def _body(payload: dict[str, Any]) -> str:
+    size = f"Size: {payload['excess']}" if "unit" in payload else f"Lines: {payload['line_count']}"
     return "\n".join(
         [
             "## Memory Limit Exceeded",
             f"File: {escaped(payload['file_path'], 4096)}",
-            f"Lines: {payload['line_count']} (threshold: {payload['threshold']})",
+            f"{size} (threshold: {_threshold(payload)})",
             f"Time: {payload['timestamp'].replace('T', ' ')}",
             "",
             "Please compress or roll over this memory file.",

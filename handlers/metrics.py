@@ -13,20 +13,22 @@ from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.json_text import parse
 from scheduled.handlers.formats.mail_index import MailIndex
 from scheduled.handlers.formats.mailbox_files import MailboxError
+from scheduled.handlers.formats.memory_file import Size
 from scheduled.handlers.memory_rollover import Memory, memory_files
+from scheduled.handlers.workspace import memory_limits
 from scheduled.handlers.workspace.logs import LogFile, Window, branch_of, read_logs
+from scheduled.handlers.workspace.memory_limits import MemoryLimits
 from scheduled.handlers.workspace.workspace import Workspace, in_workspace
 from scheduled.state.files import RefusedError, read_regular, write_atomically
 
 CENTRAL, HISTORY = "METRICS.central.json", "METRICS.history.jsonl"
 
 
-class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Log lines of the last *hours* are counted. *limit* is that of a memory file, in lines."""
+class Options(memory_limits.Options, forbid_unknown_fields=True, kw_only=True):
+    """Log lines of the last *hours* are counted, and the memory files that are over their limits."""
 
     hours: float = 1
     history_days: float = 7
-    limit: int = 600
 
 
 @in_workspace
@@ -34,15 +36,17 @@ def run(task: Task, workspace: Workspace) -> Outcome:
     """Replace METRICS.central.json with the current numbers, and append their totals to METRICS.history.jsonl."""
     options = task.options
     problems = list(workspace.problems)
+    limits = MemoryLimits(workspace, options)
     window = Window(task.now, timedelta(hours=options.hours), task.zone)
     metrics = {
         "timestamp": timestamps.iso(task.now, task.zone),
         "logs": _logs(workspace, list(read_logs(workspace, window)), problems),
-        "memory": _memory(list(memory_files(workspace)), options.limit, problems),
+        "memory": _memory(list(memory_files(workspace, limits)), problems),
         "mail": _mail(workspace, problems),
         "branches": {"total": len(workspace.branches), "names": [b.name for b in workspace.branches]},
     }
     workspace.write_central(CENTRAL, metrics)
+    problems += limits.problems
     _add_to_history(workspace, task, _totals(metrics), problems)
     return Outcome(data={**_totals(metrics), "problems": problems})
 
@@ -76,20 +80,25 @@ def _logs(workspace: Workspace, logs: Sequence[LogFile], problems: list[str]) ->
     }
 
 
-def _memory(memories: Sequence[Memory], limit: int, problems: list[str]) -> dict[str, Any]:
+def _memory(memories: Sequence[Memory], problems: list[str]) -> dict[str, Any]:
     problems.extend(f"{memory.label}: {memory.problem}" for memory in memories if memory.problem)
     files: dict[str, dict[str, Any]] = {}
     for memory in memories:
         if not memory.problem:
             of_branch = files.setdefault(memory.branch.name, {})
-            of_branch[memory.name] = {"lines": memory.lines, "bytes": memory.size}
+            of_branch[memory.name] = _measured(memory.size)
     return {
         "file_count": sum(map(len, files.values())),
-        "total_lines": sum(memory.lines for memory in memories),
-        "total_size_bytes": sum(memory.size for memory in memories),
-        "over_limit": sum(memory.lines > limit for memory in memories),
+        "total_lines": sum(memory.size.lines for memory in memories),
+        "total_size_bytes": sum(memory.size.bytes for memory in memories),
+        "over_limit": sum(bool(memory.over) for memory in memories),
         "files": files,
     }
+
+
+def _measured(size: Size) -> dict[str, Any]:
+    found: dict[str, Any] = {"lines": size.lines, "bytes": size.bytes}
+    return found if size.chars is None else {**found, "characters": size.chars, "entries": size.entries}
 
 
 def _mail(workspace: Workspace, problems: list[str]) -> dict[str, Any]:

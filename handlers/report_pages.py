@@ -131,7 +131,7 @@ def _memory(over: Sequence[Memory]) -> Iterator[str]:
         yield "- All memory files within limits"
         return
     yield f"- Files exceeding threshold: {len(over)}"
-    yield from (f"  - {escaped(m.branch.name)}/{escaped(m.name)}: {m.lines} lines" for m in over)
+    yield from (f"  - {escaped(m.branch.name)}/{escaped(m.name)}: {m.excess}" for m in over)
 
 
 def _plans(plans: Sequence[Plan], most: int) -> Iterator[str]:

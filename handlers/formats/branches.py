@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from scheduled.errors import ScheduledError
+from scheduled.handlers.formats.first_form import FIRST
+from scheduled.handlers.formats.form import MEMORY_KINDS, Form
 from scheduled.handlers.formats.json_text import MalformedError, parse
 from scheduled.handlers.formats.safe_files import read_settled
 from scheduled.state.files import is_inside, is_temporary
 
-REGISTRY, LATER_REGISTRY = "BRANCH_REGISTRY.json", "AIPASS_REGISTRY.json"
-MEMORY_KINDS = ("local.json", "observations.json")
-DOTTED_KINDS = tuple(f".{kind}" for kind in MEMORY_KINDS)
 OTHER_NAMES = frozenset({"logs", "inbox.json", "sent", "deleted", ".archive"})
 
 
@@ -23,17 +22,18 @@ class WorkspaceError(ScheduledError):
 
 
 class Branch(msgspec.Struct, frozen=True, kw_only=True):
-    """The directory of one agent. *path* is absolute; *later*: with the newer layout (`.ai_mail.local`, `.trinity`)."""
+    """The directory of one agent. *path* is absolute; *hosted*: it is in the registry of a project of the workspace."""
 
     name: str
     address: str
     path: str
-    later: bool = False
+    form: Form = FIRST
+    hosted: bool = False
 
     @property
     def mailbox(self) -> str:
         """The directory of the branch's mail."""
-        return f"{self.path}/{'.' if self.later else ''}ai_mail.local"
+        return f"{self.path}/{self.form.mailbox}"
 
     @property
     def inbox(self) -> str:
@@ -43,15 +43,19 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def memories(self) -> str:
         """The directory of the branch's memory files."""
-        return f"{self.path}/.trinity" if self.later else self.path
+        return f"{self.path}/{self.form.memories}" if self.form.memories else self.path
+
+    def memory_name(self, kind: str) -> str:
+        """Return the name of the memory file of *kind* (`local.json` or `observations.json`)."""
+        return self.form.memory_name(self.name, kind)
 
     def memory_file(self, kind: str) -> str:
-        """Return the path of the memory file of *kind* (`local.json` or `observations.json`)."""
-        return f"{self.memories}/{kind if self.later else f'{self.name.upper()}.{kind}'}"
+        """Return the path of the memory file of *kind*."""
+        return f"{self.memories}/{self.memory_name(kind)}"
 
     def is_memory(self, name: str) -> bool:
         """Return whether a file *name* in `memories` is a memory file: its end matches and it is not a dashboard."""
-        return name.endswith(MEMORY_KINDS if self.later else DOTTED_KINDS) and "DASHBOARD" not in name
+        return self.form.kind_of(name) is not None
 
 
 def relevant_names(directory: str) -> list[str]:
@@ -69,24 +73,24 @@ def relevant_names(directory: str) -> list[str]:
 class Entry(NamedTuple):
     """One unchecked entry of a registry: *label* is its name, or its number if it has none.
 
-    *project* is the directory of the project registry that contains the entry, None for the workspace's registry.
+    *home* is the directory of the registry that contains the entry. Paths in it are relative to this directory.
     """
 
     label: str
     value: Any
-    project: Path | None
-    later: bool
+    home: Path
 
 
-def read_branches(root: Path) -> tuple[list[Branch], list[str]]:
-    """Return the valid branches of the registry under *root*, and a description of each problem with the others.
+def read_branches(root: Path, form: Form) -> tuple[list[Branch], list[str]]:
+    """Return the valid branches of the registries under *root*, and a description of each problem with the others.
 
-    Raise WorkspaceError if there is no registry or it cannot be read.
+    Retired branches are none. Raise WorkspaceError if there is no registry, or that of the workspace cannot be read.
     """
-    found = _Branches(root)
-    for entry in _entries(root, found.problems):
+    found = _Branches(root, form)
+    for entry in _entries(root, form, found.problems):
         try:
-            found.add(entry)
+            if not _is_retired(entry.value):
+                found.add(entry)
         except ValueError as error:
             found.problems.append(f"{entry.label}: {error}")
     return found.branches, found.problems
@@ -100,8 +104,8 @@ def normal_address(address: str) -> str:
 class _Branches:
     """The branches accepted so far. No two branches have the same name or resolved path."""
 
-    def __init__(self, root: Path) -> None:
-        self.root, self.inside = root, os.path.realpath(root)
+    def __init__(self, root: Path, form: Form) -> None:
+        self.root, self.form, self.inside = root, form, os.path.realpath(root)
         self.branches: list[Branch] = []
         self.problems: list[str] = []
         self.names: set[str] = set()
@@ -110,7 +114,7 @@ class _Branches:
         self.resolved: dict[str, str] = {}
 
     def add(self, entry: Entry) -> None:
-        branch = _branch(entry, self.root)
+        branch = _branch(entry, self.form, hosted=entry.home != self.root)
         name, resolved = branch.name.upper(), self._resolved(branch.path)
         if not is_inside(resolved, self.inside):
             raise MalformedError(f"its path {branch.path} is outside the workspace")
@@ -139,41 +143,52 @@ class _Branches:
         self.addresses[address] = branch.name
 
 
-def _entries(root: Path, problems: list[str]) -> Iterator[Entry]:
-    for registry, later in _registries(root):
+def _entries(root: Path, form: Form, problems: list[str]) -> Iterator[Entry]:
+    for registry in _registries(root, form):
         try:
             entries = _read_registry(registry, os.path.realpath(root))
         except (OSError, ValueError) as error:
             # An unreadable main registry must not look like an empty workspace; a project's registry can be skipped.
             if registry.parent == root:
                 raise WorkspaceError(f"{registry} cannot be read, and nothing was done: {error}") from error
-            problems.append(f"{registry.name}: {error}")
+            problems.append(f"{registry.relative_to(root)}: {error}")
             continue
-        project = None if registry.parent == root else registry.parent
         for number, entry in enumerate(entries, start=1):
             name = entry.get("name") if isinstance(entry, dict) else None
             label = name if isinstance(name, str) and name.strip() else f"entry {number}"
-            yield Entry(label, entry, project, later)
+            yield Entry(label, entry, registry.parent)
 
 
-def _registries(root: Path) -> list[tuple[Path, bool]]:
-    if os.path.lexists(root / REGISTRY):
-        return [(root / REGISTRY, False)]
-    if os.path.lexists(root / LATER_REGISTRY):
-        projects = sorted(root.glob("projects/*/*_REGISTRY.json"))
-        return [(registry, True) for registry in (root / LATER_REGISTRY, *projects)]
-    raise WorkspaceError(f"{root} has no {REGISTRY}: check `workspace` in scheduled.toml")
+def _registries(root: Path, form: Form) -> list[Path]:
+    """Return the registries in *root*, then those of its projects. Projects in hidden directories are copies."""
+    own = [root / name for name in sorted(os.listdir(root)) if form.is_registry(name)]
+    if not own:
+        raise WorkspaceError(
+            f"{root} has no {' or '.join(form.registries)}: check `workspace` and `workspace_layout` in scheduled.toml"
+        )
+    projects = sorted(root.glob(form.projects)) if form.projects else []
+    return own + [registry for registry in projects if not registry.parent.name.startswith(".")]
 
 
 def _read_registry(registry: Path, inside: str) -> list[Any]:
+    """Return the entries of a registry: a list of them, or a table by name."""
     document = read_settled(registry, parse, inside=inside)
     entries = document.get("branches") if isinstance(document, dict) else None
+    if isinstance(entries, dict):
+        return [
+            value | {"name": name} if isinstance(value, dict) else value for name, value in entries.items()
+        ]
     if not isinstance(entries, list):
-        raise MalformedError("`branches` is not a list")
+        raise MalformedError("`branches` is neither a list nor a table")
     return entries
 
 
-def _branch(entry: Entry, root: Path) -> Branch:
+def _is_retired(entry: Any) -> bool:
+    status = entry.get("status") if isinstance(entry, dict) else None
+    return isinstance(status, str) and status.strip().casefold() == "retired"
+
+
+def _branch(entry: Entry, form: Form, *, hosted: bool) -> Branch:
     """Return the branch that *entry* describes. Raise ValueError with the reason if the entry is not valid."""
     if not isinstance(entry.value, dict):
         raise MalformedError("is not a JSON object")
@@ -185,15 +200,8 @@ def _branch(entry: Entry, root: Path) -> Branch:
     if not isinstance(path, str) or not path.strip() or "\0" in path:
         raise MalformedError("has no valid path")
     address = email.strip() if isinstance(email, str) and email.strip() else _derived_address(name)
-    return Branch(name=name, address=address, path=_located(path, entry, root), later=entry.later)
-
-
-def _located(path: str, entry: Entry, root: Path) -> str:
-    """Return *path* as an absolute path, relative to the workspace or, if not found there, to the project registry."""
-    where = os.path.normpath(f"{root}/{path}" if not path.startswith("/") else path)
-    if entry.project is not None and not os.path.isdir(where):
-        return os.path.normpath(entry.project / path)
-    return where
+    located = os.path.normpath(entry.home / path)
+    return Branch(name=name, address=address, path=located, form=form, hosted=hosted)
 
 
 def _derived_address(name: str) -> str:

@@ -22,7 +22,7 @@ from scheduled.handlers.formats import mail_index
 from scheduled.handlers.formats.branches import Branch, WorkspaceError, relevant_names
 from scheduled.handlers.formats.mail_index import MailIndex
 from scheduled.handlers.formats.mailbox_files import read_inbox
-from scheduled.handlers.formats.safe_files import count_lines
+from scheduled.handlers.formats.memory_file import Size, lines_of, size_of
 from scheduled.state.files import SHORTAGE, read_regular, write_atomically
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ Mark = tuple[int, int, int, int]
 Entries = dict[str, tuple[Mark, T]]
 
 NAME = "seen.json"
-FORM = 3  # the format version of the file; a file of another version is discarded
+FORM = 4  # the format version of the file; a file of another version is discarded
 RECENT = 2 * 10**9  # nanoseconds: the coarsest clock of a file system (FAT) has a resolution of two seconds
 
 
@@ -43,7 +43,7 @@ class _Saved(msgspec.Struct):
     form: int
     zone: str
     sender: str
-    lines: msgspec.Raw = msgspec.Raw(b"{}")
+    sizes: msgspec.Raw = msgspec.Raw(b"{}")
     inboxes: msgspec.Raw = msgspec.Raw(b"{}")
     names: msgspec.Raw = msgspec.Raw(b"{}")
 
@@ -54,16 +54,23 @@ class FileCache:
     def __init__(self, path: Path | None = None, zone: ZoneInfo | None = None, sender: str = "") -> None:
         self._path, self._zone, self._sender = path, zone or ZoneInfo("UTC"), sender
         self._unsaved: dict[Callable[[str], Any], dict[str, Any]] = {}
-        self._lines: _Reads[tuple[int, int]] = _Reads(lambda: self._saved.lines, Entries[tuple[int, int]])
+        self._sizes: _Reads[Size] = _Reads(lambda: self._saved.sizes, Entries[Size])
         self._inboxes: _Reads[MailIndex | None] = _Reads(
             lambda: self._saved.inboxes, Entries[MailIndex | None]
         )
         self._names: _Reads[list[str]] = _Reads(lambda: self._saved.names, Entries[list[str]])
-        self._all: tuple[_Reads[Any], ...] = (self._lines, self._inboxes, self._names)
+        self._all: tuple[_Reads[Any], ...] = (self._sizes, self._inboxes, self._names)
 
-    def lines(self, path: str, inside: str) -> tuple[int, int]:
-        """Return the numbers of lines and bytes of a file. Raise the errors of `count_lines`."""
-        return self._lines.at(path, count_lines, path, inside)
+    def size(self, path: str, inside: str, *, complete: bool) -> Size:
+        """Return the size of a memory file; only a *complete* one has characters and entries.
+
+        Raise OSError if the file cannot be read.
+        """
+        found = self._sizes.at(path, size_of if complete else lines_of, path, inside)
+        if complete and found.chars is None:
+            self._sizes.drop(path)
+            return self._sizes.at(path, size_of, path, inside)
+        return found
 
     def names(self, directory: str) -> list[str]:
         """Return the `relevant_names` of a directory. Raise OSError if it cannot be listed."""
@@ -112,7 +119,7 @@ class FileCache:
         """Write the cache file if it changed. If that fails, print a warning; the next run reads the files again."""
         if self._path is None or not any(reads.changed for reads in self._all):
             return
-        self._saved.lines, self._saved.inboxes, self._saved.names = (reads.encoded() for reads in self._all)
+        self._saved.sizes, self._saved.inboxes, self._saved.names = (reads.encoded() for reads in self._all)
         try:
             write_atomically(self._path, msgspec.json.encode(self._saved), mode=0o600)
         except OSError as error:
@@ -174,6 +181,11 @@ class _Reads(Generic[T]):
         self.now.pop(path, None)
         if self.changed:  # the entry would be saved, although its mark no longer fits
             self.entries.pop(path, None)
+
+    def drop(self, path: str) -> None:
+        """Discard the result for *path*, also the saved one."""
+        self.now.pop(path, None)
+        self.entries.pop(path, None)
 
     def encoded(self) -> msgspec.Raw:
         """Return the entries as JSON, without files that are gone or have names that JSON cannot represent."""

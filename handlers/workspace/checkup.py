@@ -9,10 +9,15 @@ import msgspec
 
 from scheduled.handlers.base import Task
 from scheduled.handlers.formats import timestamps
-from scheduled.handlers.formats.branches import MEMORY_KINDS, Branch
+from scheduled.handlers.formats.branches import Branch
+from scheduled.handlers.formats.form import MEMORY_KINDS
+from scheduled.handlers.formats.form import Limits as MemoryFileLimits
 from scheduled.handlers.formats.mail_index import Kind, MailIndex
 from scheduled.handlers.formats.mailbox_files import MailboxError
+from scheduled.handlers.formats.memory_file import LINES, Excess, Size, approached, excesses
 from scheduled.handlers.formats.text import many
+from scheduled.handlers.workspace import memory_limits
+from scheduled.handlers.workspace.memory_limits import MemoryLimits
 from scheduled.handlers.workspace.opened import opened_before
 from scheduled.handlers.workspace.staleness import NEW_HOURS
 from scheduled.handlers.workspace.workspace import Workspace
@@ -21,17 +26,17 @@ Status = Literal["healthy", "warning", "error"]
 OWN_CENTRALS = ("HEALTH.central.json", "METRICS.central.json")
 
 
-class Limits(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class Limits(memory_limits.Options, forbid_unknown_fields=True, kw_only=True):
     """The limits of the health check.
 
-    *approaching* and *limit* are sizes of a memory file in lines. *new_hours* and *opened_hours* are ages of unread
+    *approaching* is the size of a memory file in lines above which it comes near its *limit*; a file that is limited in
+    characters comes near at the same share of them. *new_hours* and *opened_hours* are ages of unread
     and of opened mails. *dashboard_hours* applies to dashboards and to central files. *log_bytes* is the size of a log
     that is not rotated: the workspace's programs rotate logs at 200,000 bytes. *strict* turns the notes about README,
     dashboard, central files and logs into warnings.
     """
 
     approaching: int = 500
-    limit: int = 600
     new_hours: float = NEW_HOURS
     opened_hours: float = 24
     readme_days: float = 30
@@ -81,7 +86,7 @@ class Inspector:
 
     def __init__(self, workspace: Workspace, limits: Limits, task: Task) -> None:
         self.inside, self.workspace = workspace.inside, workspace
-        self.limits = limits
+        self.limits, self.memories = limits, MemoryLimits(workspace, limits)
         self.now = task.now.astimezone(UTC)
         ages: tuple[tuple[Kind, float], ...] = (("new", limits.new_hours), ("opened", limits.opened_hours))
         self.ages = [(kind, hours, (self.now - timedelta(hours=hours)).timestamp()) for kind, hours in ages]
@@ -109,7 +114,7 @@ class Inspector:
 
     def _of(self, branch: Branch) -> Iterator[Finding]:
         yield from self._memory(branch)
-        if not self._is_directory(branch.mailbox):
+        if not branch.form.provisions and not self._is_directory(branch.mailbox):
             name = os.path.basename(branch.mailbox)
             yield Finding(key=f"{name}:missing", text=f"Missing {name} directory", level="error")
         if not self._is_directory(branch.path):
@@ -132,19 +137,30 @@ class Inspector:
 
     def _memory(self, branch: Branch) -> Iterator[Finding]:
         for kind in MEMORY_KINDS:
+            name = branch.memory_name(kind)
             try:
-                lines, _ = self.workspace.cache.lines(branch.memory_file(kind), self.inside)
+                size = self.memories.size(branch, name)
             except (FileNotFoundError, NotADirectoryError):
-                continue
+                yield from self._others(branch, kind, name)
             except OSError as error:
                 yield Finding(key=f"{kind}:unreadable", text=f"{kind} was skipped: {error}", level="note")
-                continue
-            if lines > self.limits.limit:
-                text = f"{kind}: {lines} lines (threshold: {self.limits.limit})"
-                yield Finding(key=f"{kind}:over", text=text, level="warning")
-            elif lines > self.limits.approaching:
-                text = f"{kind}: {lines} lines (approaching threshold)"
-                yield Finding(key=f"{kind}:approaching", text=text, level="warning")
+            else:
+                yield from self._size(kind, size, self.memories.of(branch, name))
+
+    def _size(self, kind: str, size: Size, limits: MemoryFileLimits) -> Iterator[Finding]:
+        if over := excesses(size, limits):
+            texts = (f"{e.text} (threshold: {_number(e)})" for e in over)
+            yield Finding(key=f"{kind}:over", text=f"{kind}: {', '.join(texts)}", level="warning")
+        elif near := approached(size, limits, self.limits.approaching, self.limits.limit):
+            text = f"{kind}: {', '.join(e.text for e in near)} (approaching threshold)"
+            yield Finding(key=f"{kind}:approaching", text=text, level="warning")
+
+    def _others(self, branch: Branch, kind: str, name: str) -> Iterator[Finding]:
+        """Yield a note about memory files of *kind* with another name, which only `memory_rollover` finds."""
+        others = [o for o in self.workspace.cache.memory_names(branch) if branch.form.kind_of(o) == kind]
+        if others:
+            text = f"{name} does not exist; {', '.join(others)} is checked only by memory_rollover"
+            yield Finding(key=f"{kind}:other", text=text, level="note")
 
     def _mail(self, branch: Branch) -> Iterator[Finding]:
         try:
@@ -181,6 +197,10 @@ class Inspector:
                     never = "" if f"{name}.1" in names else f", and there is no {name}.1"
                     text = f"{label}/{name} is not rotated: {size:,} bytes{never}"
                     yield Finding(key=f"{label}/{name}:large", text=text, level=self.soft)
+
+
+def _number(excess: Excess) -> str:
+    return str(excess.limit) if excess.what == LINES else f"{excess.limit:,}"
 
 
 def _changed_at(path: str) -> float | None:

@@ -1,6 +1,10 @@
 """Reads the active plans that the flow branch publishes."""
 
-from typing import Any
+import os
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -9,6 +13,7 @@ from scheduled.handlers.formats.safe_files import read_settled
 from scheduled.handlers.workspace.workspace import Workspace
 
 CENTRAL = "PLANS.central.json"
+T = TypeVar("T")
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,27 +24,45 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def active_plans(workspace: Workspace, problems: list[str]) -> list[Plan]:
-    """Return the active plans, newest first, from the central file or, if that fails, from the flow branch's registry.
+    """Return the active plans, newest first, from the central file or, if that fails, from the flow branch's registries.
 
     A file that cannot be read adds a line to *problems*.
     """
-    for path, listed in (
-        (str(workspace.central / CENTRAL), _in_central),
-        (_registry(workspace), _in_registry),
-    ):
-        try:
-            return listed(read_settled(path, parse, inside=workspace.inside))
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError) as error:
-            problems.append(f"{path} was skipped: {error}")
-    return []
+    central = str(workspace.central / CENTRAL)
+    found = _read(central, _in_central, workspace, problems)
+    if found is not None:
+        return found
+    listed: list[tuple[str, Plan]] = []
+    for path, prefix in _registries(workspace):
+        listed += _read(path, partial(_in_registry, prefix), workspace, problems) or []
+    return [plan for _, plan in sorted(listed, key=lambda found: found[0], reverse=True)]
 
 
-def _registry(workspace: Workspace) -> str:
+def _read(
+    path: str, listed: Callable[[Any], list[T]], workspace: Workspace, problems: list[str]
+) -> list[T] | None:
+    """Return what *listed* finds in a file, None if the file is missing or cannot be read."""
+    try:
+        return listed(read_settled(path, parse, inside=workspace.inside))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        problems.append(f"{path} was skipped: {error}")
+        return None
+
+
+def _registries(workspace: Workspace) -> Iterator[tuple[str, str]]:
+    """Yield the path of each registry of plans, and the prefix of the ids of its plans."""
     flow = next((branch for branch in workspace.branches if branch.name.upper() == "FLOW"), None)
-    home = flow.path if flow else f"{workspace.root}/aipass_core/flow"
-    return f"{home}/flow_json/flow_registry.json"
+    directory = f"{flow.path if flow else workspace.root / workspace.form.flow}/flow_json"
+    try:
+        names = sorted(os.listdir(directory))
+    except OSError:
+        return
+    for name in names:
+        for pattern, prefix in workspace.form.plans.items():
+            if fnmatchcase(name, pattern):
+                yield f"{directory}/{name}", prefix or name.removesuffix("_registry.json").upper()
 
 
 def _in_central(document: Any) -> list[Plan]:
@@ -49,14 +72,17 @@ def _in_central(document: Any) -> list[Plan]:
     return [_plan(plan, plan.get("plan_id")) for plan in plans if isinstance(plan, dict)]
 
 
-def _in_registry(document: Any) -> list[Plan]:
+def _in_registry(prefix: str, document: Any) -> list[tuple[str, Plan]]:
+    """Return the open plans of a registry with their times of creation. Its keys are numbers, or complete ids."""
     plans = document.get("plans") if isinstance(document, dict) else None
     if not isinstance(plans, dict):
         raise MalformedError("`plans` is not an object")
     numbered = ((number, plan) for number, plan in plans.items() if isinstance(plan, dict))
-    active = [(number, plan) for number, plan in numbered if plan.get("status") == "open"]
-    active.sort(key=lambda found: str(found[1].get("created", "")), reverse=True)
-    return [_plan(plan, f"FPLAN-{number}") for number, plan in active]
+    return [
+        (str(plan.get("created", "")), _plan(plan, number if "-" in number else f"{prefix}-{number}"))
+        for number, plan in numbered
+        if plan.get("status") == "open"
+    ]
 
 
 def _plan(plan: dict[str, Any], plan_id: Any) -> Plan:

@@ -11,6 +11,9 @@ import msgspec
 
 from scheduled.handlers.base import Outcome, Task
 from scheduled.handlers.formats.branches import Branch, WorkspaceError, normal_address, read_branches
+from scheduled.handlers.formats.first_form import FIRST
+from scheduled.handlers.formats.form import Form
+from scheduled.handlers.formats.forms import form_of
 from scheduled.handlers.formats.json_text import written
 from scheduled.handlers.workspace.cache import NAME as CACHE
 from scheduled.handlers.workspace.cache import FileCache
@@ -18,11 +21,10 @@ from scheduled.handlers.workspace.opened import NAME as OPENED_MAILS
 from scheduled.handlers.workspace.opened import OpenedMails
 from scheduled.state.files import clear_leftovers, is_inside, write_atomically
 
-MAINTAINER = "@dev_central"  # the recipient of notices about problems outside a single branch
 MOST_PROBLEMS = 3  # problems of a registry without a valid entry
 SHARED_SECONDS = 10.0  # for which the handlers of one child process share a loaded workspace
 
-__all__ = ["MAINTAINER", "Branch", "Workspace", "WorkspaceError", "in_workspace"]
+__all__ = ["Branch", "Workspace", "WorkspaceError", "in_workspace"]
 
 
 class Workspace(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,19 +33,28 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     root: Path
     branches: tuple[Branch, ...]
     problems: tuple[str, ...] = ()
+    form: Form = FIRST
     cache: FileCache = msgspec.field(default_factory=FileCache)
     opened: OpenedMails = msgspec.field(default_factory=OpenedMails)
 
     @classmethod
     def load(
-        cls, root: Path | None, cache: FileCache | None = None, opened: OpenedMails | None = None
+        cls,
+        root: Path | None,
+        cache: FileCache | None = None,
+        opened: OpenedMails | None = None,
+        layout: str | None = None,
     ) -> "Workspace":
-        """Load the workspace at *root*. Raise WorkspaceError if *root* is None or its registry has no valid branch."""
+        """Load the workspace at *root*, of the form *layout* or, if that is None, of the one that it has.
+
+        Raise WorkspaceError if *root* is None or its registry has no valid branch.
+        """
         if root is None:
             raise WorkspaceError('no workspace is configured: set `workspace = "/path"` in scheduled.toml')
         if not os.path.isdir(root):
             raise WorkspaceError(f"{root} is not a directory: correct `workspace` in scheduled.toml")
-        branches, problems = read_branches(root)
+        form, doubt = _form_of(root, layout)
+        branches, problems = read_branches(root, form)
         if not branches:
             # The registry's writer saves an empty registry after a failed read, so an empty one is an error.
             listed = "; ".join(problems[:MOST_PROBLEMS]) or "it is empty"
@@ -53,8 +64,9 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
             )
         return cls(
             root=root,
+            form=form,
             branches=tuple(branches),
-            problems=tuple(problems),
+            problems=tuple([doubt, *problems] if doubt else problems),
             cache=cache or FileCache(),
             opened=opened or OpenedMails(),
         )
@@ -72,12 +84,12 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def central(self) -> Path:
         """The directory of the central files."""
-        return self.root / "aipass_os" / "AI_CENTRAL"
+        return self.root / self.form.central
 
     @property
     def logs(self) -> Path:
         """The directory of all branches' logs."""
-        return self.root / "system_logs"
+        return self.root / self.form.logs
 
     def branch_at(self, address: str) -> Branch | None:
         """Return the branch with a mail address, None if there is none; of several the last, as in the mail program."""
@@ -124,6 +136,14 @@ def in_workspace(work: Callable[[Task, Workspace], Outcome]) -> Callable[[Task],
     return run
 
 
+def _form_of(root: Path, layout: str | None) -> tuple[Form, str]:
+    try:
+        form, doubt = form_of(root, layout)
+    except OSError as error:
+        raise WorkspaceError(f"{root}: cannot be listed: {error.strerror}") from error
+    return form, f"{root}: {doubt}" if doubt else ""
+
+
 class _Opened(NamedTuple):
     """A loaded workspace, the task's values that it depends on (*key*), and when it was loaded (monotonic seconds)."""
 
@@ -134,11 +154,11 @@ class _Opened(NamedTuple):
 
 def _opened(task: Task) -> Workspace:
     """Return the task's workspace, shared with the previous handler of this process if it was loaded recently."""
-    key = (task.workspace, task.files, task.zone.key, task.sender)
+    key = (task.workspace, task.files, task.zone.key, task.sender, task.layout)
     last = task.kept.get(CACHE)
     if last is None or last.key != key or time.monotonic() - last.at > SHARED_SECONDS:
         cache = FileCache(task.files.parent / CACHE, task.zone, task.sender)
         opened = OpenedMails(task.files.parent / OPENED_MAILS)
-        last = _Opened(key, time.monotonic(), Workspace.load(task.workspace, cache, opened))
+        last = _Opened(key, time.monotonic(), Workspace.load(task.workspace, cache, opened, task.layout))
         task.kept[CACHE] = last
     return last.workspace

@@ -8,6 +8,7 @@ import msgspec
 
 Priority = Literal["low", "normal", "high", "critical"]
 Severity = Literal["fact", "warning", "error"]
+FOOTER_COMMAND = "scheduled status"
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,20 +27,37 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity = "warning"
 
 
+class Recipients(msgspec.Struct, frozen=True, kw_only=True):
+    """The mail addresses that get the notices that concern no single branch.
+
+    *assistant* gets those of the health check, *reports_to* the daily report, *critical_to* those about problems outside
+    a branch, such as a mailbox that cannot be read.
+    """
+
+    assistant: str = "@assistant"
+    reports_to: str = "@dev_central"
+    critical_to: str = "@dev_central"
+
+
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """A message to one *recipient*: the mail address of a branch, for example `@flow`."""
+    """A message to one *recipient*: the mail address of a branch, for example `@flow`.
+
+    *upsert_key*: it replaces the text of an unread notice with the same key in the recipient's mailbox.
+    """
 
     recipient: str
     subject: str
     body: str
     priority: Priority = "normal"
+    upsert_key: str = ""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """How one group of conditions changed since the last check. Each condition is in exactly one list.
 
     A handler's `notices` is called only if *appeared* or *gone* is not empty. *facts* is the `data` of the
-    outcome that caused the change. *now* is an aware datetime in the workspace's zone.
+    outcome that caused the change. *now* is an aware datetime in the workspace's zone. *recipients* get the notices
+    that concern no single branch; *footer_command* is the command that notices name for details.
     """
 
     group: str
@@ -48,6 +66,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     gone: Sequence[Condition]
     facts: Mapping[str, Any]
     now: datetime
+    recipients: Recipients = Recipients()
+    footer_command: str = FOOTER_COMMAND
 
 
 def in_words(condition: Condition) -> str:

@@ -30,6 +30,9 @@ PUBLISHED: Mapping[str, tuple[str, ...]] = {
         "file_path",
         "threshold",
         "timestamp",
+        "unit",
+        "count",
+        "excess",
     ),
     "mail_cleanup_complete": ("auto_opened", "auto_closed", "errors", "timestamp"),
 }

@@ -39,12 +39,17 @@ def save_recent(monkeypatch):
 def cached(home, path, **values):
     """Return the lines and bytes of *path* as one run with a cache does, and save the cache."""
     cache = FileCache(home / "seen.json", values.get("zone", ZONE), values.get("sender", "@trigger"))
-    found = cache.lines(str(path), str(home))
+    found = counted(cache, path, home)
     cache.save()
     return found
 
 
-def forge(home, found, kind="lines"):
+def counted(cache, path, home):
+    found = cache.size(str(path), str(home), complete=False)
+    return found.lines, found.bytes
+
+
+def forge(home, found, kind="sizes"):
     """Replace the saved values by *found*; a run that returns it has used the cache and not read the file."""
     saved = msgspec.json.decode((home / "seen.json").read_bytes(), type=cache_module._Saved)
     entries = msgspec.json.decode(getattr(saved, kind))
@@ -106,7 +111,7 @@ def test_a_cache_for_another_zone_or_sender_is_discarded(home, other):
 
 @pytest.mark.usefixtures("save_recent")
 @pytest.mark.parametrize(
-    "damage", ["", "{", '{"form": 3, "zone": "Europe/Berlin", "sender": "@trigger", "lines": []}']
+    "damage", ["", "{", '{"form": 4, "zone": "Europe/Berlin", "sender": "@trigger", "sizes": []}']
 )
 def test_a_damaged_cache_is_reported_and_rebuilt(home, damage, capsys):
     path = a_memory(home)
@@ -143,7 +148,7 @@ def test_no_damage_to_the_cache_causes_an_error(home, put):
     def find():
         cache = FileCache(saved, ZONE, "@trigger")
         found = (
-            cache.lines(str(path), str(home)),
+            counted(cache, path, home),
             cache.inbox(branch, str(home)),
             cache.names(str(home / "flow")),
         )
@@ -166,7 +171,7 @@ def test_entries_of_deleted_files_are_removed(home):
     cached(home, gone)
     gone.unlink()
     cached(home, existing)
-    assert [str(existing)] == list(json.loads((home / "seen.json").read_text())["lines"])
+    assert [str(existing)] == list(json.loads((home / "seen.json").read_text())["sizes"])
 
 
 @pytest.mark.usefixtures("save_recent")
