@@ -17,7 +17,7 @@ from scheduled.handlers.formats.branches import Branch
 from scheduled.handlers.formats.mailbox_files import MailboxError, ShortageError, UnreadableMailboxError
 from scheduled.handlers.formats.message import Counts, Message, identity
 from scheduled.handlers.formats.text import MOST_LISTED, escaped, many, plain
-from scheduled.handlers.workspace.delivery import recount_central
+from scheduled.handlers.workspace.mail_counts import recount_central
 from scheduled.handlers.workspace.staleness import Options
 from scheduled.handlers.workspace.sweep import Sweep, Swept
 from scheduled.handlers.workspace.workspace import Workspace, WorkspaceError, in_workspace

@@ -69,6 +69,27 @@ def markdown(report: Report) -> str:
     return "\n".join(_lines(report)) + "\n"
 
 
+def summary(report: Report) -> str:
+    """Return the numbers of the report as short Markdown, the text of the hourly file."""
+    found, sent = report.summary(), sum(each.sent for each in report.activity)
+    received = sum(each.received for each in report.activity)
+    over = [f"  - {escaped(m.branch.name)}/{escaped(m.name)}: {m.excess}" for m in report.over[:MOST_ROWS]]
+    ill = [*report.having("error"), *report.having("warning")]
+    lines = [
+        f"# AIPass Hourly Summary - {report.made:%Y-%m-%d %H:%M %Z}",
+        "",
+        f"- Branches: {found['healthy']} healthy, {many(found['warnings'], 'warning')}, {many(found['errors'], 'error')}",
+        *(f"  {_issues(checkup)}" for checkup in ill[:MOST_ROWS]),
+        f"- Mail: {found['total_unread']:,} unread of {found['total_messages']:,}",
+        f"- Since {report.since:%H:%M}: {many(sent, 'mail')} sent, {received:,} received",
+        f"- Memory files over a limit: {found['files_over']}",
+        *over,
+        f"- Active plans: {found['active_plans']}",
+        *(f"- Problem: {escaped(problem, 1000)}" for problem in report.problems[:MOST_ROWS]),
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def _lines(report: Report) -> Iterator[str]:
     yield f"# AIPass Daily Report - {report.day.isoformat()}"
     yield ""

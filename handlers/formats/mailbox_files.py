@@ -107,11 +107,12 @@ def locked(branch: Branch, inside: str) -> Iterator[None]:
 class Folder:
     """A folder of mails such as `sent` or `deleted`: one file per mail, which is never replaced.
 
-    A file is named by time and subject, as in the mail program, and by the message id. Without the id, two mails with
-    the same subject in the same second would be one file.
+    A file is named by time, subject and message id, in the order of the mail program. Without the id, two mails with the
+    same subject in the same second would be one file.
     """
 
     def __init__(self, branch: Branch, name: str, inside: str) -> None:
+        self.form = branch.form
         self.path = Path(branch.mailbox, name)
         self.inbox = Path(branch.inbox)
         self.inside = inside
@@ -128,13 +129,15 @@ class Folder:
     def put(self, message: Message, body: Message, now: datetime, zone: ZoneInfo, *, escaped: bool) -> None:
         """Write *body* to a new file named after *message*. *escaped*: in ASCII. Call `settle` after the last one."""
         self._make()
-        name = f"{timestamps.compact(now, zone)}_{_in_name(message.get('subject', 'No Subject'))}"
+        time, subject = timestamps.compact(now, zone), _in_name(message.get("subject", "No Subject"))
         text = dump(body, Style(ascii=escaped))
         for number in range(1, 100):
             suffix = "" if number == 1 else f"_{number}"
             with contextlib.suppress(FileExistsError):
-                path = self.path / f"{name}{suffix}_{_id_in_name(message)}.json"
-                return create_atomically(path, text.encode(), like=self.inbox)
+                name = self.form.mail_file.format(
+                    time=time, subject=f"{subject}{suffix}", id=_id_in_name(message)
+                )
+                return create_atomically(self.path / name, text.encode(), like=self.inbox)
         raise FileExistsError(f"{self.path}: there are already 99 mails with the same second, subject and id")
 
     def settle(self) -> None:
@@ -157,17 +160,19 @@ class Folder:
             raise RefusedError(f"{self.path}: is a link to outside {self.inside}")
 
     def _candidates(self, message: Message) -> list[str]:
-        """Return the names of files that may contain *message*: those by `put` end with its id, the others do not."""
+        """Return the names of files that may contain *message*: those with its id, and those with its subject alone."""
         index, subject = self._index(), _in_name(message.get("subject", "No Subject"))
         without_id = [n for n in index.get(subject.rpartition("_")[2], []) if n.endswith(f"_{subject}.json")]
-        return index.get(_id_in_name(message), []) + without_id
+        return list(dict.fromkeys(index.get(_id_in_name(message), []) + without_id))
 
     def _index(self) -> dict[str, list[str]]:
-        """Return the file names of the folder, grouped by the part after the last underscore."""
+        """Return the file names of the folder, grouped by the parts in which an id can be: the third and the last one."""
         if self.names is None:
             self.names = {}
             for name in _listing(self.path):
-                self.names.setdefault(name.removesuffix(".json").rpartition("_")[2], []).append(name)
+                parts = name.removesuffix(".json").split("_")
+                for part in {parts[-1], *parts[2:3]}:
+                    self.names.setdefault(part, []).append(name)
         return self.names
 
     def _read(self, name: str) -> Any:

@@ -26,6 +26,7 @@ class Mail(msgspec.Struct, gc=False):
     auto_opened: Any = None
     auto_opened_at: Any = None
     opened_at: Any = None
+    sent_id: Any = None
 
     @property
     def unread(self) -> bool:

@@ -4,12 +4,13 @@ No other module depends on the name of a kind. It reads the fields of the `Actio
 function of the kind.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
+from scheduled.core.conditions import Recipients
 from scheduled.core.jobs import Action, Job
 from scheduled.core.runs import Claim
 from scheduled.paths import Paths
@@ -35,7 +36,10 @@ class Work(msgspec.Struct, frozen=True):
 
 
 class ExecutionContext:
-    """What all runs of a tick share: paths of the state, workspace, zone, environment and the sender of mails."""
+    """What all runs of a tick share: paths of the state, workspace, zone, environment and the sender of mails.
+
+    *layout* is the configured form of the workspace; *recipients* returns the addresses of notices.
+    """
 
     def __init__(
         self,
@@ -44,12 +48,16 @@ class ExecutionContext:
         zone: str,
         environment: Mapping[str, str],
         sender: str = "@trigger",
+        layout: str | None = None,
+        recipients: Callable[[], Recipients] = Recipients,
     ) -> None:
         self.paths = paths
         self.workspace = workspace
         self.zone = zone
         self.environment = environment
         self.sender = sender
+        self.layout = layout
+        self.recipients = recipients
 
 
 class ActionKind(Protocol):

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from scheduled.actions.kind import ExecutionContext
 from scheduled.commands import not_given
 from scheduled.config.files import known_jobs
 from scheduled.core.jobs import Job
@@ -140,8 +139,7 @@ def _attempt(runtime: Runtime, claim: Claim) -> tuple[AttemptResult, str]:
     with tempfile.TemporaryDirectory(prefix="scheduled-try-") as scratch:
         paths = Paths(Path(scratch))
         directories.prepare(paths)
-        context = ExecutionContext(paths, runtime.config.workspace, runtime.zone, runtime.environment)
-        spec = specify(job, claim, context, {})
+        spec = specify(job, claim, runtime.context(paths), {})
         results = paths.results_of("try")
         supervisor = SupervisorClient(results, create_locked(results), 1)
         supervisor.submit(spec)

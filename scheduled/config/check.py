@@ -14,6 +14,7 @@ from scheduled.config.files import load_config
 from scheduled.config.kept_zone import kept_in
 from scheduled.config.lines import with_line, with_line_of_setting
 from scheduled.config.toml_files import Drafts
+from scheduled.config.workspace_doubts import workspace_doubts
 from scheduled.core import cadence, retry_span, wait_span
 from scheduled.core.epochs import minute_before, slots_of
 from scheduled.core.jobs import DEFAULT_CADENCE, Job, Jobs, keys_of
@@ -41,7 +42,7 @@ def checked(
 
 
 def with_lines(document: dict[str, Any], drafts: Drafts = MappingProxyType({})) -> dict[str, Any]:
-    """Return the *document* of `check` with the number of the line in each message about a job."""
+    """Return the *document* of `check` with the number of the line in each message about a job or a setting."""
 
     @cache
     def text(source: str) -> str:
@@ -51,10 +52,12 @@ def with_lines(document: dict[str, Any], drafts: Drafts = MappingProxyType({})) 
         except (OSError, RefusedError):
             return ""
 
-    located = {
-        key: [with_line(message, text) for message in document[key]] for key in ("problems", "warnings")
-    }
-    return {**document, **located}
+    def located(message: str) -> str:
+        source = message.partition(": ")[0]
+        found = with_line(message, text)
+        return with_line_of_setting(found, source, text(source)) if source.endswith(".toml") else found
+
+    return {**document, **{key: [*map(located, document[key])] for key in ("problems", "warnings")}}
 
 
 def unreadable(config_file: Path, error: ConfigError) -> str:
@@ -101,6 +104,7 @@ def check(
         "so the job will not run; write a future date and time"
         for job, last in _too_late(found.jobs, ledger, now)
     ]
+    warnings += workspace_doubts(found)
     if found.max_sessions is not None:
         warnings.insert(
             0,

@@ -23,7 +23,7 @@ HARMLESS = {
     "": ("timezone", "max_parallel"),
     "catch_up": ("max_runs", "max_minutes", "max_sessions"),
     "history": ("keep_days", "keep_runs"),
-    "notify": ("sender",),
+    "notify": ("sender", "assistant", "reports_to", "critical_to"),
 }
 
 

@@ -12,7 +12,7 @@ from scheduled import clock, idle
 from scheduled.config.job_table import parse_job
 from scheduled.config.references import drop_unresolvable
 from scheduled.config.settings import read_settings, zone_of
-from scheduled.config.tables import InterfacesTable, SettingsTable
+from scheduled.config.tables import InterfacesTable, NotifyTable, SettingsTable
 from scheduled.config.toml_files import Drafts, files_of, read_toml
 from scheduled.core.jobs import Jobs
 from scheduled.core.keys import JobKey
@@ -39,10 +39,11 @@ class Config(msgspec.Struct, kw_only=True):
     max_sessions: int | None
     keep_days: int
     keep_runs: int
-    sender: str
+    notify: NotifyTable
     jobs: Jobs
     problems: list[str]
     warnings: list[str]
+    workspace_layout: str | None = None
     interfaces: InterfacesTable = msgspec.field(default_factory=InterfacesTable)
     read_at: float = 0
     fingerprint: int = 0
@@ -51,6 +52,11 @@ class Config(msgspec.Struct, kw_only=True):
     unreadable: bool = False
     tables: dict[str, Any] = {}
     settings: dict[str, Any] = {}
+
+    @property
+    def sender(self) -> str:
+        """The mail address from which notices are sent."""
+        return self.notify.sender
 
     def override(self, overrides: Mapping[JobKey, bool]) -> None:
         """Set `enabled` of jobs to the user's overrides. Overrides of single targets are ignored here."""
@@ -84,7 +90,8 @@ def load_config(
         max_sessions=settings.catch_up.max_sessions,
         keep_days=settings.history.keep_days,
         keep_runs=settings.history.keep_runs,
-        sender=settings.notify.sender,
+        notify=settings.notify,
+        workspace_layout=settings.workspace_layout,
         interfaces=InterfacesTable(mcp=settings.mcp, dbus=settings.dbus, web=settings.web),
         jobs=Jobs(),
         problems=[],

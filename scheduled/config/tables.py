@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from scheduled.core.conditions import FOOTER_COMMAND
 from scheduled.core.jobs import CatchUp, Priority
 
 
@@ -84,9 +85,16 @@ class JobTable(DefaultsTable, forbid_unknown_fields=True, kw_only=True):
 
 
 class NotifyTable(msgspec.Struct, forbid_unknown_fields=True):
-    """[notify]: the sender of the mails that `scheduled` sends."""
+    """[notify]: the sender of the mails that `scheduled` sends, their recipients, and the command that they name.
+
+    The default of the recipients depends on the form of the workspace (`Form.recipients`).
+    """
 
     sender: str = "@trigger"
+    assistant: str | None = None
+    reports_to: str | None = None
+    critical_to: str | None = None
+    footer_command: str = FOOTER_COMMAND
 
 
 class CatchUpTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -137,6 +145,7 @@ class SettingsTable(msgspec.Struct, forbid_unknown_fields=True):
 
     timezone: str | None = None
     workspace: str | None = None
+    workspace_layout: Literal["first", "later"] | None = None
     max_parallel: int = 2
     defaults: dict[str, Any] = {}
     notify: NotifyTable = msgspec.field(default_factory=NotifyTable)

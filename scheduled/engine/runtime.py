@@ -15,6 +15,7 @@ from scheduled.actions.registry import handler_of
 from scheduled.config.files import Config, load_config
 from scheduled.config.kept_zone import kept_zone
 from scheduled.core.bus import Bus
+from scheduled.core.conditions import Recipients
 from scheduled.core.events import Event
 from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
@@ -145,17 +146,29 @@ class Runtime:
         found = environment.inherited if self.inherit else environment.of_jobs
         return found(self.config.path, self.paths.root, with_crontab=not is_demo)
 
-    def context(self) -> ExecutionContext:
-        """Return the context in which jobs are executed."""
+    def context(self, paths: Paths | None = None) -> ExecutionContext:
+        """Return the context in which jobs are executed, with files in *paths* instead of those of the state."""
         return ExecutionContext(
-            self.paths, self.config.workspace, self.zone, self.environment, self.config.sender
+            paths or self.paths,
+            self.config.workspace,
+            self.zone,
+            self.environment,
+            self.config.sender,
+            self.config.workspace_layout,
+            self.recipients,
         )
 
+    def recipients(self) -> Recipients:
+        """Return the addresses of the notices that concern no single branch."""
+        from scheduled.config.recipients import recipients
+
+        return recipients(self.config)
+
     def handlers(self) -> dict[str, JobKey]:
-        """Return the job or target that runs each handler; the first one if several do."""
+        """Return the job or target that runs each handler; the first one if several do. Hourly reports do not count."""
         found: dict[str, JobKey] = {}
         for job in self.config.jobs.values():
-            if handler := handler_of(job.action):
+            if (handler := handler_of(job.action)) and job.options.get("period") != "hourly":
                 for key in keys_of(job):
                     found.setdefault(handler, key)
         return found
@@ -168,6 +181,7 @@ class Runtime:
         settings = RouteSettings(
             state=self.paths.root,
             workspace=self.config.workspace,
+            layout=self.config.workspace_layout,
             zone=self.zone,
             sender=self.config.sender,
             cannot_record=self.cannot_record,

@@ -42,7 +42,10 @@ def context_of(runtime: Runtime, now: float) -> SettleContext:
     def composed(job: Job, change: Change) -> Sequence[Notice]:
         from scheduled.notify.composing import compose
 
-        return compose(job, change, lambda message: runtime.add_problem("ERROR", message))
+        addressed = msgspec.structs.replace(
+            change, recipients=runtime.recipients(), footer_command=runtime.config.notify.footer_command
+        )
+        return compose(job, addressed, lambda message: runtime.add_problem("ERROR", message))
 
     return SettleContext(jobs=runtime.config.jobs, now=now, zone=runtime.zone, compose=composed)
 

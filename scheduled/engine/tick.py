@@ -96,7 +96,9 @@ def tick(
         leftovers.remove(ledger, runtime)
         runtime.publish([*edited, *due.events])
         result.unrecorded = dispatcher.follow(ledger)
-        undelivered = outbox.deliver(ledger, runtime.route, int(clock.now()))
+        undelivered = outbox.deliver(
+            ledger, runtime.route, int(clock.now()), lambda text: runtime.log_line("WARNING", text)
+        )
         pruning.prune(runtime, ledger, clock.now())
         disabled = problems.failed_while_disabled(runtime.config.jobs, result.events)
         news = [*result.unrecorded, *undelivered, *disabled]

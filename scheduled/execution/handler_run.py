@@ -13,7 +13,7 @@ from scheduled.clock import local
 from scheduled.execution.protocol import Spec
 from scheduled.execution.report_file import ReportFile
 from scheduled.handlers import registry
-from scheduled.handlers.base import Outcome, Task
+from scheduled.handlers.base import Outcome, Recipients, Task
 from scheduled.masking import Mask
 from scheduled.printable import printable
 
@@ -74,6 +74,8 @@ def _run(task: dict[str, Any], report: ReportFile) -> Outcome:
             files=Path(task["files"]),
             report=report,
             sender=task["sender"],
+            recipients=Recipients(**task["recipients"]),
+            layout=task["layout"],
             kept=_kept,
         )
     )

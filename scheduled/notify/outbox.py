@@ -1,13 +1,14 @@
-"""Deliver the notices in the outbox, each at least once."""
+"""Deliver the notices in the outbox, each at least once, unless it can never be delivered."""
 
 from collections.abc import Callable
 
 from scheduled.core.records import OutboxItem
-from scheduled.notify.routes.base import Route
+from scheduled.notify.routes.base import Route, UndeliverableError
 from scheduled.schedules.zones import DAY, MINUTE, Instant
 from scheduled.state.ledger import Ledger
 
 FIRST_RETRY = 5 * MINUTE
+MOST_TRIES = 30  # with growing pauses, about three weeks
 
 
 def notice_id(*parts: str) -> str:
@@ -17,31 +18,44 @@ def notice_id(*parts: str) -> str:
     return sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
-def deliver(ledger: Ledger, open_route: Callable[[], Route], now: Instant) -> list[str]:
+def deliver(
+    ledger: Ledger, open_route: Callable[[], Route], now: Instant, log: Callable[[str], None]
+) -> list[str]:
     """Deliver the notices that are due at *now*; return one error message for each that could not be delivered.
 
-    *open_route* is called only if a notice is due.
+    A notice that can never be delivered is dropped, with a message to *log*. *open_route* is called only if a notice is
+    due.
     """
     due = [item for item in ledger.outbox() if item.next_try <= now]
     if not due:
         return []
     route = open_route()
-    errors = [error for item in due if (error := _deliver(ledger, route, item, now)) is not None]
+    errors = [error for item in due if (error := _deliver(ledger, route, item, now, log)) is not None]
     if len(errors) < len(due):
         route.finish()
     return errors
 
 
-def _deliver(ledger: Ledger, route: Route, item: OutboxItem, now: Instant) -> str | None:
+def _deliver(
+    ledger: Ledger, route: Route, item: OutboxItem, now: Instant, log: Callable[[str], None]
+) -> str | None:
     """Deliver one notice and record in the ledger whether it was delivered; return an error message if not."""
+    named = f"{item.notice.recipient}: {item.notice.subject!r}"
     try:
         route.deliver(item)
     except Exception as error:  # noqa: BLE001 - one undeliverable notice must not block the others
+        final = isinstance(error, UndeliverableError) or item.tries + 1 >= MOST_TRIES
         with ledger.transaction():
-            ledger.undelivered(item.id, now + _pause(item.tries), str(error))
-        return f"{item.notice.recipient}: {item.notice.subject!r} not delivered: {error}"
+            if final:
+                ledger.delivered(item.id)
+            else:
+                ledger.undelivered(item.id, now + _pause(item.tries), str(error))
+        if final:
+            log(f"notice dropped: {named}: {error}")
+        return f"{named} {'dropped' if final else 'not delivered'}: {error}"
     with ledger.transaction():
         ledger.delivered(item.id)
+    route.recorded(item)
     return None
 
 

@@ -3,6 +3,7 @@
 from scheduled.clock import local_zone
 from scheduled.config.files import Config
 from scheduled.config.kept_zone import load_kept
+from scheduled.config.tables import NotifyTable
 from scheduled.core.jobs import Action, Job, Jobs
 from scheduled.core.records import JobRow
 from scheduled.errors import ConfigError
@@ -44,7 +45,7 @@ def _from_ledger(instance: Instance) -> Config:
         max_sessions=None,
         keep_days=0,
         keep_runs=0,
-        sender="",
+        notify=NotifyTable(sender=""),
         jobs=Jobs({row.job: _job(row, zone) for row in rows}),
         problems=[instance.config_error],
         warnings=[],

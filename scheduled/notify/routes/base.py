@@ -7,30 +7,41 @@ from typing import Protocol
 import msgspec
 
 from scheduled.core.records import OutboxItem
+from scheduled.errors import ScheduledError
 
 
 class RouteSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of a route.
 
-    *state* is the state directory, *zone* the configured IANA time zone, *sender* the address of the sender of notices.
+    *state* is the state directory, *zone* the configured IANA time zone, *sender* the address of the sender of notices,
+    *layout* the configured form of the workspace (None: to be found).
     *cannot_record* takes a message about an error other than a failed delivery; the tick then exits with 1.
     """
 
     state: Path
     workspace: Path | None
+    layout: str | None = None
     zone: str
     sender: str
     cannot_record: Callable[[str], None]
+
+
+class UndeliverableError(ScheduledError):
+    """A notice can never be delivered; the message has the reason and what to correct."""
 
 
 class Route(Protocol):
     """Delivers notices to users. A tick opens a route once, for all notices that are due."""
 
     def deliver(self, item: OutboxItem) -> None:
-        """Deliver one notice. Raise any exception if that is not possible now; a later tick retries it.
+        """Deliver one notice.
 
-        A notice may be passed a second time, with the same `id`; it must not be delivered twice.
+        A notice may be passed a second time, with the same `id`; it must not be delivered twice. Raise UndeliverableError
+        if a retry does not help, any other exception if a later tick should retry it.
         """
+
+    def recorded(self, item: OutboxItem) -> None:
+        """Forget the evidence that a notice was delivered: the ledger has recorded it. Must not raise."""
 
     def finish(self) -> None:
         """Do the work after all deliveries; called once if at least one succeeded. Must not raise."""

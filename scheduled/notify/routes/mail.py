@@ -1,14 +1,16 @@
 """Deliver notices as mail to the mailboxes of the workspace."""
 
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from scheduled import clock
 from scheduled.core.records import OutboxItem
 from scheduled.errors import ScheduledError
-from scheduled.handlers.workspace import delivery
+from scheduled.handlers.workspace import delivery, mail_counts
 from scheduled.handlers.workspace.cache import NAME, FileCache
 from scheduled.handlers.workspace.workspace import Workspace
-from scheduled.notify.routes.base import RouteSettings
+from scheduled.notify.marks import Marks
+from scheduled.notify.routes.base import RouteSettings, UndeliverableError
 
 
 class MailRoute:
@@ -19,10 +21,22 @@ class MailRoute:
         self._zone = ZoneInfo(settings.zone)
         self._loaded: Workspace | None = None
         self._addressed: set[str] = set()
+        self._marks = Marks(settings.state)
 
     def deliver(self, item: OutboxItem) -> None:
-        """Deliver a notice to its recipient's mailbox. Raise what `delivery.deliver` raises, or LookupError."""
+        """Deliver a notice to its recipient's mailbox.
+
+        Raise UndeliverableError if no branch has the address, what `delivery.deliver` raises, or LookupError.
+        """
         self._addressed.add(item.notice.recipient)
+        try:
+            self._deliver(item)
+        except delivery.UnknownRecipientError as error:
+            if not error.final:
+                raise
+            raise UndeliverableError(f"{error}; correct the address, or register the branch") from error
+
+    def _deliver(self, item: OutboxItem) -> None:
         delivery.deliver(
             self._workspace(),
             item.notice,
@@ -30,14 +44,20 @@ class MailRoute:
             sender=self._settings.sender,
             now=clock.local(clock.now(), self._settings.zone),
             zone=self._zone,
+            delivered=self._marks.has(item.id),
+            on_delivered=partial(self._marks.put, item.id),
         )
+
+    def recorded(self, item: OutboxItem) -> None:
+        """See `Route.recorded`."""
+        self._marks.drop(item.id)
 
     def finish(self) -> None:
         """Update the mail statistics of the addressed recipients; report an error with `cannot_record`."""
         try:
             if self._settings.workspace is not None:
                 now = clock.local(clock.now(), self._settings.zone)
-                delivery.recount_central(self._workspace(), now=now, only=self._addressed)
+                mail_counts.recount_central(self._workspace(), now=now, only=self._addressed)
         except (LookupError, OSError, ScheduledError) as error:
             self._settings.cannot_record(f"mail was delivered, but the statistics were not updated: {error}")
 
@@ -48,5 +68,5 @@ class MailRoute:
             raise LookupError("no mailboxes: set `workspace` in scheduled.toml")
         if self._loaded is None:
             cache = FileCache(self._settings.state / NAME, self._zone, self._settings.sender)
-            self._loaded = Workspace.load(root, cache)
+            self._loaded = Workspace.load(root, cache, layout=self._settings.layout)
         return self._loaded

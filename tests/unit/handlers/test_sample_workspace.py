@@ -4,7 +4,8 @@ import json
 from zoneinfo import ZoneInfo
 
 from scheduled.handlers import daily_report, health, mail_cleanup, memory_rollover, metrics
-from scheduled.handlers.workspace.delivery import deliver, recount_central
+from scheduled.handlers.workspace.delivery import deliver
+from scheduled.handlers.workspace.mail_counts import recount_central
 from tests.fixtures.sample_workspace import NOW, Sample, state_of
 
 HOURLY = (health, memory_rollover, mail_cleanup, metrics)

@@ -4,6 +4,7 @@ import pytest
 
 from scheduled.core.conditions import Notice
 from scheduled.notify import outbox
+from scheduled.notify.routes.base import UndeliverableError
 from scheduled.schedules.zones import DAY
 from tests.fixtures.ledgers import LEDGERS
 
@@ -22,18 +23,22 @@ def test_different_notices_have_different_ids_and_ids_are_reproducible():
 
 
 class Route:
-    """A route that delivers with *send* and counts the calls of `finish`."""
+    """A route that delivers with *send*, counts the calls of `finish`, and keeps the ids that were recorded."""
 
     def __init__(self, send):
         self.deliver = send
         self.finished = 0
+        self.known = []
+
+    def recorded(self, item):
+        self.known.append(item.id)
 
     def finish(self):
         self.finished += 1
 
 
-def deliver(ledger, send, now):
-    return outbox.deliver(ledger, lambda: Route(send), now)
+def deliver(ledger, send, now, log=None):
+    return outbox.deliver(ledger, lambda: Route(send), now, [].append if log is None else log.append)
 
 
 def posted(ledger, *recipients):
@@ -93,7 +98,7 @@ def test_the_route_is_finished_once_if_anything_was_delivered(ledger, reachable,
     posted(ledger, "@a", "@b")
     route = Route(lambda item: reachable.index(item.notice.recipient))
 
-    outbox.deliver(ledger, lambda: route, 100)
+    outbox.deliver(ledger, lambda: route, 100, print)
 
     assert route.finished == finished
 
@@ -102,4 +107,39 @@ def test_no_route_is_opened_if_nothing_is_due(ledger):
     posted(ledger, "@gone")
     deliver(ledger, lambda item: {}[item.id], 0)
 
-    assert outbox.deliver(ledger, lambda: pytest.fail("opened"), 299) == []
+    assert outbox.deliver(ledger, lambda: pytest.fail("opened"), 299, print) == []
+
+
+def test_a_notice_that_can_never_be_delivered_is_dropped_with_a_line_in_the_log(ledger):
+    posted(ledger, "@nowhere", "@b")
+    sent, log = [], []
+
+    def send(item):
+        if item.notice.recipient == "@nowhere":
+            raise UndeliverableError("no branch has it")
+        sent.append(item.notice.recipient)
+
+    errors = deliver(ledger, send, 100, log)
+
+    assert errors == ["@nowhere: 'to @nowhere' dropped: no branch has it"]
+    assert (sent, ledger.outbox()) == (["@b"], [])
+    assert log == ["notice dropped: @nowhere: 'to @nowhere': no branch has it"]
+
+
+def test_a_notice_is_not_retried_for_ever(ledger):
+    posted(ledger, "@gone")
+    now, log = 0, []
+    while found := ledger.outbox():
+        now = found[0].next_try
+        deliver(ledger, lambda item: {}[item.id], now, log)
+
+    assert (len(log), 14 * DAY < now < 40 * DAY) == (1, True)
+
+
+def test_a_route_learns_which_deliveries_the_ledger_recorded(ledger):
+    posted(ledger, "@gone", "@b")
+    route = Route(lambda item: ["@b"].index(item.notice.recipient))
+
+    outbox.deliver(ledger, lambda: route, 100, print)
+
+    assert route.known == ["id1"]

@@ -17,8 +17,8 @@ from scheduled.handlers.workspace.delivery import (
     NoMailboxError,
     UnknownRecipientError,
     deliver,
-    recount_central,
 )
+from scheduled.handlers.workspace.mail_counts import recount_central
 from tests.fixtures.sample_workspace import NOW, Sample, mail, state_of
 
 NOTICE = Notice(recipient="@flow", subject="[MEMORY] Größe: 612/600", body="Über\nlang", priority="normal")

@@ -11,7 +11,7 @@ from scheduled.core.conditions import Notice
 from scheduled.core.records import OutboxItem
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import ScheduledError
-from scheduled.handlers.workspace.delivery import CENTRAL, recount_central
+from scheduled.handlers.workspace.mail_counts import CENTRAL, recount_central
 from tests.fixtures.sample_workspace import NOW, Sample
 
 

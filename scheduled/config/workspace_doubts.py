@@ -1,0 +1,42 @@
+"""Warnings about a workspace that notices cannot reach: addresses that no branch has, and a form that is not clear."""
+
+from collections.abc import Iterator
+
+from scheduled.actions.registry import handler_of
+from scheduled.config.files import Config
+from scheduled.config.recipients import recipients
+from scheduled.handlers.workspace.workspace import Workspace, WorkspaceError
+
+# The built-in handlers that send notices to each address.
+USERS = {
+    "assistant": ("health",),
+    "reports_to": ("daily_report",),
+    "critical_to": ("mail_cleanup", "memory_rollover"),
+}
+
+
+def workspace_doubts(config: Config) -> Iterator[str]:
+    """Yield the warnings about the workspace of *config*, if a job has a built-in handler. It reads the registries."""
+    used = {handler_of(job.action) for job in config.jobs.values()}
+    if config.workspace is None or used.isdisjoint(name for names in USERS.values() for name in names):
+        return
+    try:
+        workspace = Workspace.load(config.workspace, layout=config.workspace_layout)
+    except WorkspaceError as error:
+        yield f"{config.path}: workspace: {error}"
+        return
+    yield from (f"{config.path}: workspace: {problem}" for problem in workspace.problems)
+    yield from _unknown_addresses(config, workspace, used)
+
+
+def _unknown_addresses(config: Config, workspace: Workspace, used: set[str]) -> Iterator[str]:
+    found = recipients(config)
+    for key, handlers in USERS.items():
+        address = getattr(found, key)
+        senders = [handler for handler in handlers if handler in used]
+        if senders and workspace.branch_at(address) is None:
+            given = "" if getattr(config.notify, key) else ", the default,"
+            yield (
+                f"{config.path}: notify.{key}: no branch has the address {address}{given} so the notices of "
+                f"{' and '.join(senders)} are dropped; write the address of a branch"
+            )
