@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.fixtures.fault_points",
     "tests.fixtures.file_systems",
     "tests.fixtures.sample_workspace",
+    "tests.fixtures.later_workspace",  # imports the one before
     "tests.fixtures.web",
     "tests.fixtures.world",
     "tests.fixtures.zone_files",

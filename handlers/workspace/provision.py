@@ -1,4 +1,4 @@
-"""Creates the mailbox of a branch, in forms of workspace whose mail program does so with the first mail."""
+"""Creates the mailbox of a branch, where the mail program does so with the first mail."""
 
 import os
 import stat

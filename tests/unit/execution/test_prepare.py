@@ -85,6 +85,12 @@ def test_a_handler_gets_a_task_and_no_command(holds, tmp_path):
     assert spec.argv == ()
     assert spec.task == {
         "sender": "@trigger",
+        "layout": None,
+        "recipients": {
+            "assistant": "@assistant",
+            "reports_to": "@dev_central",
+            "critical_to": "@dev_central",
+        },
         "handler": "health",
         "job": "job",
         "zone": "UTC",

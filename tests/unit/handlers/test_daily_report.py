@@ -257,3 +257,18 @@ def test_problems_are_listed_at_the_end(sample: Sample) -> None:
     sample.register({"name": "LOST"})
 
     assert section(body(sample), "Problems") == ["- LOST: has no valid path"]
+
+
+def test_the_hourly_summary_is_one_short_file_and_no_mail(sample: Sample) -> None:
+    options = daily_report.Options(period="hourly")
+    for _ in range(2):
+        outcome = sample.run(daily_report, options)
+
+    text = (sample.files / "hourly.md").read_text()
+    assert [path.name for path in sample.files.iterdir()] == ["hourly.md"]
+    assert outcome.data["report"] == str(sample.files / "hourly.md")
+    assert sample.report.notices == []
+    assert text.startswith("# AIPass Hourly Summary - 2026-02-03 14:00 UTC\n")
+    assert f"- Branches: {outcome.data['healthy']} healthy" in text
+    assert "- Since 13:00: " in text
+    assert "  - FLOW/FLOW.observations.json: 612 lines" in text

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from scheduled.core.conditions import Change, Recipients
 from scheduled.core.events import PUBLISHED
 from scheduled.handlers import health
 from tests.fixtures.sample_workspace import NOW, Sample, mail
@@ -284,3 +285,35 @@ def test_the_issues_of_a_file_stay_while_it_is_unreadable(sample: Sample) -> Non
     path.with_suffix(".kept").rename(path)
 
     assert not sample.notices(health, sample.run(health))
+
+
+def test_a_memory_file_with_another_name_is_noted(sample: Sample) -> None:
+    home = sample.root / "whiskey-bar"
+    (home / "ai_mail.local").mkdir(parents=True)
+    (home / "WHISKEY_BAR.local.json").write_text("{}\n" * 700)
+    sample.register({"name": "WHISKEY-BAR", "path": "whiskey-bar", "email": "@whiskey"})
+
+    sample.run(health)
+
+    found = detail(sample, "WHISKEY-BAR")
+    note = "WHISKEY-BAR.local.json does not exist; WHISKEY_BAR.local.json is checked only by memory_rollover"
+    assert (found["status"], note in found["notes"]) == ("healthy", True)
+
+
+def test_the_notice_goes_to_the_assistant_and_names_the_command_of_the_workspace(sample: Sample) -> None:
+    outcome = sample.run(health)
+    (condition, *_) = sample.report.conditions
+    change = Change(
+        group="health",
+        appeared=[condition],
+        stayed=[],
+        gone=[],
+        facts=outcome.data,
+        now=NOW,
+        recipients=Recipients(assistant="@keeper"),
+        footer_command="drone trigger scheduled status",
+    )
+
+    (notice,) = health.notices(change)
+
+    assert (notice.recipient, notice.body.splitlines()[-1]) == ("@keeper", "drone trigger scheduled status")

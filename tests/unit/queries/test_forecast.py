@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scheduled.config.files import Config
+from scheduled.config.tables import NotifyTable
 from scheduled.core.holds import Holds
 from scheduled.core.jobs import Action, Job, Jobs, Window
 from scheduled.core.keys import JobKey
@@ -42,7 +43,7 @@ def a_job(cron="0 * * * *", delay=0, name="job", **values):
 def a_view(*jobs, now=START, pauses=None, max_runs=None):
     config = Config(
         path=Path("x"), timezone=ZONE, workspace=None, max_parallel=2, max_runs=max_runs, max_minutes=None,
-        max_sessions=None, keep_days=90, keep_runs=1000, sender="", jobs=Jobs({job.name: job for job in jobs}), problems=[], warnings=[],
+        max_sessions=None, keep_days=90, keep_runs=1000, notify=NotifyTable(), jobs=Jobs({job.name: job for job in jobs}), problems=[], warnings=[],
     )  # fmt: skip
     job_states = {
         JobKey(job.name): JobState(job=job.name, position=now - 1, epoch=now - 1, schedules=job.schedules)

@@ -11,7 +11,10 @@ from scheduled.core.conditions import Notice
 from scheduled.core.records import OutboxItem
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import ScheduledError
+from scheduled.handlers.workspace.delivery import UnknownRecipientError
 from scheduled.handlers.workspace.mail_counts import CENTRAL, recount_central
+from scheduled.notify.routes.base import Route, UndeliverableError
+from tests.fixtures.later_workspace import LaterSample
 from tests.fixtures.sample_workspace import NOW, Sample
 
 
@@ -44,10 +47,7 @@ def test_the_statistics_match_the_inboxes_after_a_delivery(
     sample: Sample, tmp_path: Path, before: Callable[[Sample], None], between: Callable[[Sample], None]
 ) -> None:
     recount_central(sample.root, now=NOW)
-    config = tmp_path / "scheduled.toml"
-    config.write_text(f'timezone = "UTC"\nworkspace = "{sample.root}"\n')
-    (tmp_path / "state").mkdir(mode=0o700)
-    route = Runtime(config, tmp_path / "state").route()
+    route = route_to(sample, tmp_path)
     before(sample)
     already_there = len(sample.mails("SEED"))
 
@@ -61,6 +61,40 @@ def test_the_statistics_match_the_inboxes_after_a_delivery(
     assert stats["SEED"]["total"] == already_there + 1
     assert ("FLOW" in stats) == sample.inbox("FLOW").exists()
     assert recount_central(sample.root, now=NOW) is False
+
+
+def test_a_delivery_that_was_not_recorded_is_not_repeated_after_the_mail_is_gone(
+    later: LaterSample, tmp_path: Path
+) -> None:
+    """The mail program of the later form deletes closed mails: neither the inbox nor an archive has it then."""
+    route = route_to(later, tmp_path)
+    route.deliver(item("@seed"))
+    later.put("SEED")
+
+    again = route_to(later, tmp_path)
+    again.deliver(item("@seed"))
+
+    assert later.mails("SEED") == []
+    again.recorded(item("@seed"))
+    assert not (tmp_path / "state" / "delivered").exists()
+
+
+def test_an_address_that_no_branch_has_is_undeliverable(later: LaterSample, tmp_path: Path) -> None:
+    with pytest.raises(
+        UndeliverableError, match="no branch has the mail address @nowhere; correct the address"
+    ):
+        route_to(later, tmp_path).deliver(item("@nowhere"))
+
+    later.register({"name": "BAD"})
+    with pytest.raises(UnknownRecipientError):
+        route_to(later, tmp_path).deliver(item("@nowhere"))
+
+
+def route_to(sample: Sample, directory: Path) -> Route:
+    config = directory / "scheduled.toml"
+    config.write_text(f'timezone = "UTC"\nworkspace = "{sample.root}"\n')
+    (directory / "state").mkdir(mode=0o700, exist_ok=True)
+    return Runtime(config, directory / "state").route()
 
 
 def item(recipient: str) -> OutboxItem:

@@ -1,0 +1,68 @@
+"""The registries of the later form: several files, lists and tables, projects, retired branches."""
+
+from pathlib import Path
+
+import pytest
+
+from scheduled.handlers.formats.branches import WorkspaceError
+from scheduled.handlers.workspace.workspace import Workspace
+from tests.fixtures.later_workspace import BRANCHES, LaterSample
+
+
+def names(sample: LaterSample) -> list[str]:
+    return [branch.name for branch in Workspace.load(sample.root).branches]
+
+
+def test_a_registry_can_be_a_table_by_name(later: LaterSample) -> None:
+    later.registry("AIPASS_REGISTRY.json", {"SEED": {"path": "src/aipass/seed", "name": "other"}})
+
+    (seed,) = Workspace.load(later.root).branches
+
+    assert (seed.name, seed.address, seed.path) == ("SEED", "@seed", str(later.path("SEED")))
+
+
+def test_every_registry_in_the_directory_counts(later: LaterSample) -> None:
+    later.registry("SHOP_REGISTRY.json", [{"name": "CART", "path": "cart"}])
+    later.registry("PRIVATE_BRANCH_REGISTRY.json", [{"name": "SECRET", "path": "secret"}])
+    later.registry("fplan_registry.json", [{"name": "NONE", "path": "none"}])
+
+    assert names(later) == [*BRANCHES, "CART"]
+
+
+def test_paths_of_a_project_are_relative_to_its_own_directory(later: LaterSample) -> None:
+    (later.root / "src/aipass/cart").mkdir()  # a directory of the same name in the workspace
+    later.registry("SHOP_REGISTRY.json", [{"name": "SHOP", "path": "."}], "projects/shop")
+    later.registry("TOY_REGISTRY.json", {"TOY": {"path": "src/aipass/cart"}}, "projects/toy")
+
+    shop, toy = Workspace.load(later.root).branches[-2:]
+
+    assert shop.path == str(later.root / "projects/shop")
+    assert toy.path == str(later.root / "projects/toy/src/aipass/cart")
+    assert (shop.hosted, Workspace.load(later.root).branches[0].hosted) == (True, False)
+
+
+def test_copies_in_hidden_directories_and_retired_branches_are_none(later: LaterSample) -> None:
+    later.registry("SHOP_REGISTRY.json", [{"name": "OLD", "path": "."}], "projects/.backup")
+    later.register({"name": "GONE", "path": "src/aipass/gone", "status": "retired"})
+
+    assert names(later) == list(BRANCHES)
+    assert Workspace.load(later.root).problems == ()
+
+
+def test_a_bad_entry_and_a_bad_project_are_named_and_skipped(later: LaterSample) -> None:
+    later.register({"name": "BAD"}, 7)
+    later.registry("SHOP_REGISTRY.json", 3, "projects/shop")
+
+    workspace = Workspace.load(later.root)
+
+    assert [branch.name for branch in workspace.branches] == list(BRANCHES)
+    assert workspace.problems == (
+        "BAD: has no valid path",
+        "entry 7: is not a JSON object",
+        "projects/shop/SHOP_REGISTRY.json: `branches` is neither a list nor a table",
+    )
+
+
+def test_without_a_registry_the_message_names_both_keys(tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError, match=r"BRANCH_REGISTRY\.json.*`workspace` and `workspace_layout`"):
+        Workspace.load(tmp_path)
