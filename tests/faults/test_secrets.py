@@ -110,7 +110,7 @@ def test_what_a_handler_reports_is_masked_before_it_is_written(tmp_path, monkeyp
     monkeypatch.setattr(registry, "find", lambda _: type("Leaking", (), {"run": staticmethod(space["run"])}))
     monkeypatch.setenv("VAULT", SECRETS["written"])
     task = {"handler": "x", "job": "x", "zone": "UTC", "workspace": None, "options": {}, "scheduled_for": None,
-            "window_start": None, "missed": 0, "totals": {}, "files": str(tmp_path), "sender": "@x"}  # fmt: skip
+            "window_start": None, "missed": 0, "totals": {}, "files": str(tmp_path), "sender": "@x", "recipients": {}, "layout": None}  # fmt: skip
     spec = Spec(run_id="x", attempt=1, job="x", task=task, cwd="/", env={}, timeout=9, output="", output_limit=9,
                 report=str(tmp_path / "report"), secrets=(SECRETS["written"],))  # fmt: skip
 

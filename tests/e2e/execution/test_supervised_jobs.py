@@ -127,7 +127,15 @@ def test_endless_output_does_not_fill_the_disk(supervise):
 
 
 def test_an_unknown_handler_fails_and_is_named(supervise):
-    task = {"handler": "nosuch", "job": "job", "zone": "UTC", "options": {}, "sender": "@trigger"}
+    task = {
+        "handler": "nosuch",
+        "job": "job",
+        "zone": "UTC",
+        "options": {},
+        "sender": "@trigger",
+        "recipients": {},
+        "layout": None,
+    }
     job = supervise().submit(task=task)
 
     attempt_result = job.attempt_result()
@@ -161,7 +169,8 @@ def submit(jobs, *names, handler=None, **values):
     """Submit a run of each handler in *names*, all in one group, so that they run one after the other."""
     for name in names:
         task = {"handler": handler or name, "job": name, "zone": "UTC", "options": {}, "workspace": None}
-        task |= {"scheduled_for": None, "window_start": None, "missed": 0, "totals": {}, "sender": "@trigger"}
+        task |= {"scheduled_for": None, "window_start": None, "missed": 0, "totals": {}}
+        task |= {"sender": "@trigger", "recipients": {}, "layout": None}
         task["files"] = str(jobs.root)
         own = {"env": {"JOB": name}, "report": f"{jobs.root}/{name}.report", "group": "workspace"}
         jobs.submit(task=task, name=name, **own | values)
