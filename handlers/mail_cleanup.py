@@ -21,6 +21,7 @@ from scheduled.handlers.workspace.mail_counts import recount_central
 from scheduled.handlers.workspace.staleness import Options
 from scheduled.handlers.workspace.sweep import Sweep, Swept
 from scheduled.handlers.workspace.workspace import Workspace, WorkspaceError, in_workspace
+from scheduled.state.opened_record import RECORDED, was_written
 
 __all__ = ["Options", "notices", "run"]
 
@@ -86,14 +87,18 @@ def notices(change: Change) -> list[Notice]:
 
 def _record_opened(sweep: Sweep, workspace: Workspace, tally: Tally, task: Task) -> str:
     """Record which mails are open before any is archived; return the reason if the record cannot be written."""
+    record = workspace.opened
+    record.was_written = was_written(task.totals)
     for branch in workspace.branches:
         sweep.see(branch)
     try:
-        damage = workspace.opened.save()
+        damage = record.save()
     except OSError as error:
         return f"{error.filename}: {error.strerror}; no mailbox was changed, because the age of opened mails is not recorded"
     if damage:
         _add_problem(tally, task, damage)
+    if not was_written(task.totals) and record.is_kept:
+        task.report.count(RECORDED)
     return ""
 
 

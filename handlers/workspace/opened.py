@@ -14,8 +14,10 @@ import msgspec
 
 from scheduled.handlers.formats.mail_index import MailIndex
 from scheduled.state.files import read_regular, write_atomically
+from scheduled.state.opened_record import NAME
 
-NAME = "opened_mails.json"
+__all__ = ["NAME", "OpenedMails", "Seen", "opened_at", "opened_before"]
+
 FORM = 1  # the format version of the file
 
 # For each mail, by its key, the instant (UTC seconds) of the sweep that first saw it open; None: when it was sent.
@@ -28,10 +30,14 @@ class _Saved(msgspec.Struct):
 
 
 class OpenedMails:
-    """The record in *path*, or one that is not saved. A mailbox is named by its branch, which may move."""
+    """The record in *path*, or one that is not saved. A mailbox is named by its branch, which may move.
 
-    def __init__(self, path: Path | None = None) -> None:
-        self._path, self._changed, self._damage = path, False, ""
+    *was_written* is whether the file must exist because an earlier run wrote it.
+    """
+
+    def __init__(self, path: Path | None = None, *, was_written: bool = False) -> None:
+        self._path, self._changed, self._damage, self._missing = path, False, "", False
+        self.was_written = was_written
 
     @cached_property
     def _mailboxes(self) -> dict[str, dict[str, float | None]]:
@@ -40,18 +46,24 @@ class OpenedMails:
         try:
             saved = msgspec.json.decode(read_regular(self._path), type=_Saved)
         except FileNotFoundError:
+            self._missing = True
             return {}
         except (OSError, ValueError, RecursionError) as error:
             self._damage = str(error)
             return {}
         return saved.mailboxes
 
+    @property
+    def _fault(self) -> str:
+        return self._damage or ("is lost" if self._missing and self.was_written else "")
+
     def of(self, branch: str) -> Seen | None:
         """Return the record of the mailbox of *branch*; None if no sweep has seen it.
 
-        If the file is damaged, every mailbox was seen, without any mail: its open mails count from now.
+        If the file is damaged or lost, every mailbox was seen, without any mail: its open mails count from now.
         """
-        return self._mailboxes.get(branch, {} if self._damage else None)
+        found = self._mailboxes.get(branch)
+        return {} if found is None and self._fault else found
 
     def forget(self, branch: str, keys: Iterable[str]) -> None:
         """Drop mails that were archived: one that a person puts back counts from the next sweep."""
@@ -63,25 +75,40 @@ class OpenedMails:
         """Record that a sweep at *now* (UTC seconds) saw a mailbox; mails that are no longer open are dropped."""
         before = self.of(branch)
         after = {mail.key: None if before is None else before.get(mail.key, now) for mail in index.undated}
-        if after != before:
+        if after != before or branch not in self._mailboxes:
             self._mailboxes[branch], self._changed = after, True
 
+    def see_nothing(self, branch: str) -> None:
+        """Record that a mailbox can't be read now. Its open mails count from the next sweep if the file is damaged or lost."""
+        before = self.of(branch)
+        if before is not None:
+            self._mailboxes.setdefault(branch, dict(before))
+
     def save(self) -> str:
-        """Write the record if it changed; return a message if it was damaged, in which case the old file is moved aside.
+        """Write the record if it changed; return a message if it was damaged or lost. A damaged file is moved aside.
 
         Raise OSError if it cannot be written.
         """
-        if self._path is None or not self._changed:
+        record, path = self._mailboxes, self._path
+        if path is None or not (self._changed or self._fault):
             return ""
-        message = ""
-        if self._damage:
-            os.replace(self._path, aside := f"{self._path}.damaged")
-            message = (
-                f"{self._path}: {self._damage}; moved to {aside}; mails that are open now count as opened now"
-            )
-        write_atomically(self._path, msgspec.json.encode(_Saved(FORM, self._mailboxes)), mode=0o600)
-        self._changed, self._damage = False, ""
+        message = self._moved_aside(path) if self._fault else ""
+        write_atomically(path, msgspec.json.encode(_Saved(FORM, record)), mode=0o600)
+        self._changed, self._damage, self._missing = False, "", False
         return message
+
+    def _moved_aside(self, path: Path) -> str:
+        """Move a damaged file aside; return the message that the record was damaged or lost."""
+        moved = ""
+        if self._damage:
+            os.replace(path, aside := f"{path}.damaged")
+            moved = f"moved to {aside}; "
+        return f"{path}: {self._fault}; {moved}mails that are open now count as opened now"
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the file exists."""
+        return self._path is not None and self._path.exists()
 
 
 def opened_at(seen: Seen | None, key: str, sent: float | None, now: float) -> float | None:

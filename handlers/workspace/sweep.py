@@ -104,10 +104,13 @@ class Sweep:
 
     def see(self, branch: Branch) -> None:
         """Record which mails of a branch are open. An inbox that cannot be read is left to `sweep`, which reports it."""
-        with suppress(MailboxError, OSError):
+        try:
             index = self.cache.inbox(branch, self.inside)
-            if index is not None:
-                self.opened.see(branch.name, index, self.rule.now)
+        except (MailboxError, OSError):
+            self.opened.see_nothing(branch.name)
+            return
+        if index is not None:
+            self.opened.see(branch.name, index, self.rule.now)
 
     def _overdue(self, index: MailIndex, seen: Seen | None) -> bool:
         """Return whether any mail must be opened or archived."""

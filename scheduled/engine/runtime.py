@@ -25,7 +25,7 @@ from scheduled.instance import Instance
 from scheduled.notify.session_bus import Announcer
 from scheduled.paths import Paths
 from scheduled.printable import printable
-from scheduled.state import snapshot
+from scheduled.state import opened_record, snapshot
 from scheduled.state.open import read_only
 from scheduled.state.restore import open_ledger
 from scheduled.state.sqlite.ledger import SqliteLedger, using
@@ -92,6 +92,12 @@ class Runtime:
     def check_snapshot(self, now: float) -> None:
         """Log a warning if another program changed the snapshot. Call it after the ledger is restored."""
         found = snapshot.tampering(self.paths.snapshot, now)
+        if found is not None:
+            self.add_problem("WARNING", found)
+
+    def check_records(self, ledger: SqliteLedger) -> None:
+        """Log a warning if a file that a handler keeps in the state directory is lost; the handler writes a new one."""
+        found = opened_record.lost(ledger, self.paths.root)
         if found is not None:
             self.add_problem("WARNING", found)
 

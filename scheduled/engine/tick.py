@@ -74,6 +74,7 @@ def tick(
     with closing(Dispatcher(runtime, claimant, now, only)) as dispatcher, runtime.ledger() as ledger:
         claimant = dispatcher.claimant = runtime.recognise(ledger, claimant)
         runtime.check_snapshot(now)
+        runtime.check_records(ledger)
         runtime.config.override(ledger.overrides())
         gates = planning.check_gates(ledger, runtime.config, int(now), lambda: runtime.environment, manual)
         with ledger.transaction():

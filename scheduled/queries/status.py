@@ -25,7 +25,7 @@ from scheduled.queries.next_run import next_run
 from scheduled.queries.tasks import queue
 from scheduled.queries.ticks import Ticks
 from scheduled.queries.view import View, open_view
-from scheduled.state import directories
+from scheduled.state import directories, opened_record
 from scheduled.state.files import full_or_read_only
 from scheduled.state.ledger import Conditions
 from scheduled.state.open import exists, read_only
@@ -54,6 +54,7 @@ def status(instance: Instance) -> dict[str, Any]:
                     *_problems(ledger, seen, zone, failing),
                     *problems_of_ticks.errors_found(ledger, found.jobs),
                     *_state_problems(paths),
+                    *filter(None, [opened_record.lost(ledger, paths.root)]),
                     *found.problems,
                 ]
             )

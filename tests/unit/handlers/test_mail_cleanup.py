@@ -14,6 +14,7 @@ from scheduled.core.conditions import Notice
 from scheduled.core.events import PUBLISHED
 from scheduled.handlers import mail_cleanup
 from scheduled.handlers.workspace.delivery import deliver
+from scheduled.state.opened_record import RECORDED
 from tests.fixtures.sample_workspace import NOW, Sample, mail, state_of
 
 HOUR = timedelta(hours=1)
@@ -162,7 +163,7 @@ def test_an_invalid_timestamp_does_not_stop_the_sweep_of_other_mails(calm: Sampl
     assert statuses(calm) == {"a": "opened", "bad": "new", "b": "opened"}
     assert bad in calm.mails("FLOW")
     assert outcome.data["problems"][0].startswith("FLOW: message bad was skipped: ")
-    assert calm.report.counts == {"auto_opened": 2, "errors": 1}
+    assert calm.report.counts == {"auto_opened": 2, "errors": 1, RECORDED: 1}
 
 
 def test_elements_that_are_not_messages_stay_and_are_reported(calm: Sample) -> None:
@@ -298,7 +299,7 @@ def test_an_inbox_that_cannot_be_parsed_stays_unchanged_and_causes_a_notice(
     assert statuses(calm, "API") == {"0a1b2c3d": "opened"}
     alarm = next(notice for notice in found if notice.recipient == "@dev_central")
     assert (alarm.priority, alarm.subject) == ("critical", "[SCHEDULED] Mailbox unreadable - FLOW")
-    assert calm.report.counts == {"errors": 1, "auto_opened": 1}
+    assert calm.report.counts == {"errors": 1, "auto_opened": 1, RECORDED: 1}
     calm.put("FLOW")
     (all_clear,) = calm.notices(mail_cleanup, calm.run(mail_cleanup))
     assert all_clear.subject == "[SCHEDULED] Mailbox readable again - FLOW"

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from scheduled.handlers import daily_report, health, mail_cleanup, memory_rollover, metrics
 from scheduled.handlers.workspace.delivery import deliver
 from scheduled.handlers.workspace.mail_counts import recount_central
+from scheduled.state.opened_record import RECORDED
 from tests.fixtures.sample_workspace import NOW, Sample, state_of
 
 HOURLY = (health, memory_rollover, mail_cleanup, metrics)
@@ -81,7 +82,7 @@ def test_57_mails_are_opened_and_26_closed(sample: Sample) -> None:
 
     found = {key: outcome.data[key] for key in ("auto_opened", "auto_closed", "errors", "waiting_dispatches")}
     assert found == {"auto_opened": 57, "auto_closed": 26, "errors": 0, "waiting_dispatches": 6}
-    assert sample.report.counts == {"auto_opened": 57, "auto_closed": 26}
+    assert sample.report.counts == {"auto_opened": 57, "auto_closed": 26, RECORDED: 1}
 
 
 def test_63_mails_are_opened_if_waiting_dispatches_are_opened_too(sample: Sample) -> None:

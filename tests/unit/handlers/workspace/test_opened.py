@@ -10,6 +10,7 @@ import pytest
 from scheduled.handlers import health, mail_cleanup
 from scheduled.handlers.workspace import opened
 from scheduled.handlers.workspace.opened import NAME
+from scheduled.state.opened_record import RECORDED
 from tests.fixtures.sample_workspace import NOW, mail
 
 HOUR = timedelta(hours=1)
@@ -155,3 +156,66 @@ def test_nothing_is_archived_if_the_record_cannot_be_written(flow, monkeypatch):
         f"{flow.files.parent / NAME}: No space left on device; {reason}",
     )
     assert [message["id"] for message in flow.mails("FLOW")] == ["a"]
+
+
+def lose_record(flow):
+    """Delete the record after a sweep that has counted it; return the totals of that sweep."""
+    sweep(flow, 0 * HOUR)
+    assert flow.report.counts == {RECORDED: 1}
+    (flow.files.parent / NAME).unlink()
+    return {RECORDED: 1}
+
+
+def test_a_lost_record_keeps_all_open_mails_and_is_reported(flow):
+    totals = lose_record(flow)
+    read(flow, "a")
+
+    outcome = flow.run(mail_cleanup, now=NOW + HOUR, totals=totals)
+
+    message = f"{flow.files.parent / NAME}: is lost; mails that are open now count as opened now"
+    assert (outcome.data["problems"], outcome.data["errors"]) == ([message], 1)
+    assert (sweep(flow, 7 * DAY), sweep(flow, 8 * DAY)) == (["a"], [])
+
+
+def test_a_lost_record_is_reported_if_no_mail_is_open(flow):
+    outcome = flow.run(mail_cleanup, now=NOW + HOUR, totals=lose_record(flow))
+
+    assert outcome.data["errors"] == 1
+    again = flow.run(mail_cleanup, now=NOW + 2 * HOUR, totals={RECORDED: 1})
+    assert again.data["errors"] == 0
+
+
+def test_a_lost_record_is_noticed_after_another_handler_used_the_shared_workspace(flow):
+    totals, kept = lose_record(flow), {}
+    read(flow, "a")
+    flow.run(health, now=NOW + HOUR, kept=kept)
+
+    outcome = flow.run(mail_cleanup, now=NOW + HOUR, totals=totals, kept=kept)
+
+    assert (outcome.data["errors"], outcome.data["auto_closed"]) == (1, 0)
+
+
+def test_after_a_loss_a_mailbox_that_was_empty_counts_as_seen(flow):
+    flow.run(mail_cleanup, now=NOW + HOUR, totals=lose_record(flow))
+    read(flow, "a")
+
+    assert sweep(flow, 2 * HOUR) == ["a"]
+
+
+def test_after_a_loss_a_mailbox_that_cannot_be_read_counts_as_seen(flow):
+    totals, inbox = lose_record(flow), flow.inbox("FLOW")
+    inbox.write_text("[")
+    flow.run(mail_cleanup, now=NOW + HOUR, totals=totals)
+    read(flow, "a")
+
+    assert sweep(flow, 2 * HOUR) == ["a"]
+
+
+def test_a_first_run_or_a_workspace_without_an_inbox_has_lost_nothing(flow):
+    assert flow.run(mail_cleanup).data["errors"] == 0
+    for branch in flow.expected["branches"]:
+        flow.inbox(branch["name"]).unlink(missing_ok=True)
+    (flow.files.parent / NAME).unlink()
+
+    assert flow.run(mail_cleanup, now=NOW + HOUR).data["errors"] == 0
+    assert flow.report.counts == {}
