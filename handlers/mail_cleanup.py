@@ -21,11 +21,12 @@ from scheduled.handlers.workspace.mail_counts import recount_central
 from scheduled.handlers.workspace.staleness import Options
 from scheduled.handlers.workspace.sweep import Sweep, Swept
 from scheduled.handlers.workspace.workspace import Workspace, WorkspaceError, in_workspace
-from scheduled.state.opened_record import RECORDED, was_written
+from scheduled.state.opened_record import NAME, RECORDED, was_written
 
 __all__ = ["Options", "notices", "run"]
 
-OPENED, UNREADABLE = "auto_opened", "unreadable_inbox"
+OPENED, UNREADABLE, PROBLEM = "auto_opened", "unreadable_inbox", "problem"
+MOST_STATED = 3  # problems of one mailbox that its condition states in full
 
 
 class Tally(msgspec.Struct, kw_only=True):
@@ -79,6 +80,8 @@ def run(task: Task, workspace: Workspace) -> Outcome:
 
 def notices(change: Change) -> list[Notice]:
     """Return a digest of opened mails to their branch, or critical notices about a mailbox's problem."""
+    if change.group == PROBLEM:
+        return []  # for the user of `scheduled`: `status` and `incidents` show it
     if change.group.startswith(f"{UNREADABLE}:"):
         to = change.recipients.critical_to
         return [*(_alarm(c, to) for c in change.appeared), *(_all_clear(c, to) for c in change.gone)]
@@ -96,7 +99,7 @@ def _record_opened(sweep: Sweep, workspace: Workspace, tally: Tally, task: Task)
     except OSError as error:
         return f"{error.filename}: {error.strerror}; no mailbox was changed, because the age of opened mails is not recorded"
     if damage:
-        _add_problem(tally, task, damage)
+        _add_problems(tally, task, NAME, damage)
     if not was_written(task.totals) and record.is_kept:
         task.report.count(RECORDED)
     return ""
@@ -110,27 +113,38 @@ def _swept(sweep: Sweep, branch: Branch, tally: Tally, task: Task) -> Swept | No
         # Needs a human: a retry would not help, so this does not fail the run for the other mailboxes.
         what = "not writable" if isinstance(error, PermissionError) else "unreadable"
         task.report.condition(_unusable(branch, what, str(error)))
-        _add_problem(tally, task, str(error))
+        _count_problem(tally, task, str(error))
         tally.unknown.append(f"{OPENED}:{branch.name}:")
         return None
     except (MailboxError, OSError) as error:
         problem = str(error) if isinstance(error, MailboxError) else f"{branch.name}: {error}"
-        _add_problem(tally, task, problem)
+        _add_problems(tally, task, branch.name, problem)
         if isinstance(error, ShortageError | OSError):
             tally.failures.append(problem)
         tally.unknown += [f"{OPENED}:{branch.name}:", f"{UNREADABLE}:{branch.name}"]
         return None
     if swept is None:
         return None
-    for problem in swept.problems:
-        _add_problem(tally, task, problem)
+    _add_problems(tally, task, branch.name, *swept.problems)
     tally.waiting_dispatches += swept.waiting
     tally.auto_opened += swept.opened
     tally.auto_closed += swept.closed
     return swept
 
 
-def _add_problem(tally: Tally, task: Task, problem: str) -> None:
+def _add_problems(tally: Tally, task: Task, subject: str, *problems: str) -> None:
+    """Count *problems* of *subject*, and state them as one condition: `status` is unhealthy until no sweep finds any."""
+    for problem in problems:
+        _count_problem(tally, task, problem)
+    if problems:
+        more = len(problems) - MOST_STATED
+        text = "; ".join(problems[:MOST_STATED]) + (f"; and {more} more" if more > 0 else "")
+        task.report.condition(
+            Condition(key=f"{PROBLEM}:{subject}", group=PROBLEM, payload={"text": text}, severity="error")
+        )
+
+
+def _count_problem(tally: Tally, task: Task, problem: str) -> None:
     tally.errors += 1
     tally.problems.append(problem)
     task.report.count("errors")
@@ -149,7 +163,7 @@ def _recount(workspace: Workspace, task: Task, counts: dict[str, Counts], tally:
     try:
         recount_central(workspace, now=task.now, known=counts)
     except (MailboxError, WorkspaceError) as error:
-        _add_problem(tally, task, str(error))
+        _add_problems(tally, task, "AI_MAIL.central.json", str(error))
     except OSError as error:
         tally.failures.append(f"AI_MAIL.central.json: {error}")
 

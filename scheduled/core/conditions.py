@@ -71,13 +71,19 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def in_words(condition: Condition) -> str:
-    """Return a condition as a text for people: what its payload states, otherwise its key and the numbers in it."""
+    """Return a condition as a text for people: what its payload states, otherwise its file or key, and the numbers in it."""
     payload = condition.payload
     found = next((str(payload[name]) for name in ("text", "problem", "line") if payload.get(name)), "")
+    if not found and payload.get("file_name"):
+        found = _with_numbers(str(payload["file_name"]), payload)
+    if not found:
+        return _with_numbers(condition.key.replace(":", " ").replace("_", " "), payload)
     branch = str(payload.get("branch", ""))
-    if found:
-        return found if found.upper().startswith(branch.upper()) else f"{branch}: {found}"
+    return found if found.upper().startswith(branch.upper()) else f"{branch}: {found}"
+
+
+def _with_numbers(subject: str, payload: Mapping[str, Any]) -> str:
     numbers = [
         f"{name.replace('_', ' ')} {value}" for name, value in payload.items() if type(value) in (int, float)
     ]
-    return f"{condition.key}: {', '.join(numbers)}" if numbers else condition.key
+    return f"{subject}: {', '.join(numbers)}" if numbers else subject

@@ -58,7 +58,7 @@ def record(
 ) -> list[Event]:
     """Record the changes *found* for the job *key* and post the notices that *compose* makes of them.
 
-    Return the events to publish. *at* is UTC seconds. Must be called inside a transaction, so that a condition and its
+    Conditions that appeared with a notice count as notified then. Return the events to publish. *at* is UTC seconds. Must be called inside a transaction, so that a condition and its
     notices are recorded together or not at all.
     """
     events = []
@@ -68,6 +68,13 @@ def record(
         ledger.drop_conditions(key, [condition.key for condition in change.gone])
         events += [Event(name=new.event, payload=new.payload) for new in change.appeared if new.event]
         if change.appeared or change.gone:
-            for number, notice in enumerate(compose(change)):
-                ledger.post(notice_id(str(key), change.group, str(at), str(number)), notice, at)
+            _report(ledger, key, change, compose(change), at)
     return events
+
+
+def _report(ledger: Conditions, key: JobKey, change: Change, notices: Sequence[Notice], at: float) -> None:
+    """Post *notices*; what appeared counts as notified if there is one."""
+    for number, notice in enumerate(notices):
+        ledger.post(notice_id(str(key), change.group, str(at), str(number)), notice, at)
+    if notices:
+        ledger.notified(key, [condition.key for condition in change.appeared], at)

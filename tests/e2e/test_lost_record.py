@@ -6,7 +6,9 @@ import pytest
 @pytest.fixture
 def swept(world, sample):
     """A world after a sweep of a workspace."""
-    world.configure(f'timezone = "UTC"\nworkspace = "{sample.root}"\n[jobs.sweep]\nhandler = "mail_cleanup"\n')
+    world.configure(
+        f'timezone = "UTC"\nworkspace = "{sample.root}"\n[jobs.sweep]\nhandler = "mail_cleanup"\n'
+    )
     assert world.run("run", "sweep").returncode == 0
     return world
 

@@ -12,10 +12,12 @@ from scheduled.core.conditions import Condition, in_words
         ({"branch": "DRONE", "issue": "no inbox", "line": "no inbox"}, "DRONE: no inbox"),
         ({"branch": "drone", "line": "DRONE.local.json: 523 lines"}, "DRONE.local.json: 523 lines"),
         ({"branch": "A", "what": "unreadable", "problem": "A: inbox cannot be parsed"}, "A: inbox cannot be parsed"),
-        ({"branch": "FLOW", "file_name": "x", "line_count": 702, "threshold": 600}, "the:key: line count 702, threshold 600"),
-        ({"text": ""}, "the:key"),
-        ({}, "the:key"),
+        ({"branch": "FLOW", "file_name": "x", "line_count": 702, "threshold": 600}, "FLOW: x: line count 702, threshold 600"),
+        ({"branch": "FLOW", "file_name": "FLOW.local.json", "line_count": 702}, "FLOW.local.json: line count 702"),
+        ({"used": 93}, "disk full /home: used 93"),
+        ({"text": ""}, "disk full /home"),
+        ({}, "disk full /home"),
     ],
 )  # fmt: skip
 def test_a_condition_of_every_handler_has_words(payload, words):
-    assert in_words(Condition(key="the:key", group="g", payload=payload)) == words
+    assert in_words(Condition(key="disk_full:/home", group="g", payload=payload)) == words

@@ -166,6 +166,18 @@ def test_an_invalid_timestamp_does_not_stop_the_sweep_of_other_mails(calm: Sampl
     assert calm.report.counts == {"auto_opened": 2, "errors": 1, RECORDED: 1}
 
 
+def test_the_problems_of_a_mailbox_are_one_condition_without_a_notice(calm: Sample) -> None:
+    calm.put("FLOW", *(mail(id=each, timestamp="never") for each in "abcde"))
+
+    outcome = calm.run(mail_cleanup)
+
+    [found] = [each for each in calm.report.conditions if each.severity == "error"]
+    first = "FLOW: message a was skipped: "
+    assert (found.key, found.payload["text"][: len(first)]) == ("problem:FLOW", first)
+    assert found.payload["text"].endswith("; and 2 more")
+    assert (outcome.data["errors"], calm.notices(mail_cleanup, outcome)) == (5, [])
+
+
 def test_elements_that_are_not_messages_stay_and_are_reported(calm: Sample) -> None:
     calm.put("FLOW", "text", None, mail(timestamp=ago(3 * DAY)))
 

@@ -83,6 +83,17 @@ def test_a_notice_is_posted_when_a_condition_appears_or_goes_and_not_while_it_st
     assert counts == [1, 1, 2, 2]
 
 
+def test_a_condition_counts_as_notified_when_its_notice_was_posted(ledger):
+    recorded(ledger, [a_condition("a")], 1.0, lambda _: [])
+    recorded(ledger, [a_condition("a"), a_condition("b")], 2.0)
+    recorded(ledger, [a_condition("a"), a_condition("b")], 3.0)
+
+    assert [(item.condition.key, item.notified_at) for item in ledger.conditions(JobKey("job"))] == [
+        ("a", None),
+        ("b", 2.0),
+    ]
+
+
 def test_an_event_is_published_once_when_its_condition_appears(ledger):
     loud, silent = a_condition("loud", event="threshold_exceeded", payload={"n": 1}), a_condition("silent")
 
