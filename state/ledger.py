@@ -188,6 +188,9 @@ class Runs(Protocol):
         Its last attempt becomes the last run of the job's summary, and the run counts. Do nothing if the run does not wait.
         """
 
+    def release_slots(self, run_id: str) -> None:
+        """Record that another run covers the slots of a run that has ended: it covers none any more."""
+
     def retry_now(self, run_id: str, at: Instant) -> None:
         """Set the instant of the retry that a run waits for to *at*; do nothing if it waits for none."""
 

@@ -63,15 +63,22 @@ def judge_superseded(run: OpenRun, by: str, *, coalesced: bool) -> Judgement:
     """Return the new state of *run*, which waits for a retry, when the run *by* of a newer slot replaces it.
 
     It has failed if an attempt of it was made; an attempt that ended with "not now" does not count. Its slot is
-    *coalesced* into *by*, or shares the fate of the run.
+    *coalesced* into *by*, or shares the fate of the run. The reason has that of the last attempt too, if one failed.
     """
     tried = run.attempt > run.deferrals
-    reason = f"superseded by {by}"
+    reason = f"superseded by {by}{_of_last_attempt(run) if tried else ''}"
     if coalesced:
         return Judgement(status="failed" if tried else "skipped", verdict="coalesced", reason=reason)
     if tried:
         return Judgement(status="failed", verdict="failed", reason=reason)
     return Judgement(status="skipped", verdict="skipped", reason=SUPERSEDED)
+
+
+def _of_last_attempt(run: OpenRun) -> str:
+    """Return the reason of the last attempt of *run*, after a colon; nothing if it has none or ended with "not now"."""
+    if run.retry_at is None and run.interrupted:
+        return ": interrupted"  # its reason asks for a decision that is not needed any more
+    return f": {run.reason}" if run.reason and run.reason != DEFERRED else ""
 
 
 def decides_health(status: str | None) -> bool:

@@ -86,6 +86,8 @@ def _supersede(ledger: Ledger, old: OpenRun, start: Start, now: Instant) -> None
         ledger.fail_run(old.run_id, judgement.reason)
     else:
         ledger.close_run(old.run_id, judgement.status, judgement.reason)
+    if start.coalesces:
+        ledger.release_slots(old.run_id)
     if old.slot is not None and judgement.verdict is not None:
         reason, run_id = ("", start.claim.run_id) if start.coalesces else (judgement.reason, old.run_id)
         span = Span(old.slot, old.slot, 1)

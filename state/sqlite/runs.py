@@ -162,6 +162,10 @@ class Runs:
         if failed.rowcount:
             self._summarise(run_id, "failed", None)
 
+    def release_slots(self, run_id: str) -> None:
+        """See `Runs.release_slots`."""
+        self._db.execute("UPDATE runs SET slots = 0 WHERE run_id = ?", (run_id,))
+
     def retry_now(self, run_id: str, at: Instant) -> None:
         """See `Runs.retry_now`."""
         self._db.execute(

@@ -83,7 +83,7 @@ def failing_for_ever(world, minutes):
 def test_a_job_that_fails_for_ever_is_reported_though_each_run_is_superseded(world):
     ticks = failing_for_ever(world, (0, 5, 10, 15, 20))
 
-    text = "sync: failed: superseded by sync-20260203T10{}000Z (scheduled logs sync)"
+    text = "sync: failed: superseded by sync-20260203T10{}000Z: exit code 1 (scheduled logs sync)"
     assert [tick.returncode for tick in ticks] == [0, 0, 1, 0, 1]
     assert [tick.stderr.splitlines() for tick in ticks] == [[], [], [f"scheduled: {text.format(1)}"], [], []]
     assert (world.root / "alarms").read_text() == "job_failed\n" * 2
@@ -91,8 +91,11 @@ def test_a_job_that_fails_for_ever_is_reported_though_each_run_is_superseded(wor
     assert (status.returncode, status.stdout.splitlines()[0]) == (1, f"! {text.format(2)}")
     document = world.json("status", at="2026-02-03 10:20:31")
     assert (document["healthy"], document["stats"]["failed"]) == (False, 2)
-    assert [run["attempt"] for run in world.json("history", "--status", "failed")] == [2, 2]
-    assert [item["job"] for item in world.json("incidents")] == ["sync"]
+    runs = world.json("history", "sync")
+    assert [run["attempt"] for run in runs if run["status"] == "failed"] == [2, 2]
+    assert [item["text"] for item in world.json("incidents")] == [text.format(2)]
+    assert [run["slots"] for run in runs] == [3, 0, 0]
+    assert world.json("audit")["slots"] == 3
 
 
 def test_a_superseded_failure_counts_as_failed_until_a_success(world):

@@ -457,7 +457,7 @@ def test_a_restore_returns_to_the_state_of_the_backup(home):
     # The open retry of backup-home is restored too: a newer slot supersedes it.
     again = home.json("run", at="2026-03-04 02:08:00")
     assert [run["reason"] for run in again["runs"] if run["event"] == "job_failed"] == [
-        "superseded by backup-home-20260304T020000Z"
+        "superseded by backup-home-20260304T020000Z: exit code 4"
     ]
 
 

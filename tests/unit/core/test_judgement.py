@@ -47,6 +47,21 @@ def test_a_superseded_run_has_failed_if_an_attempt_of_it_did(attempt, deferrals,
     assert (judged.status, judged.verdict, judged.reason) == found
 
 
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"reason": "exit code 3", "retry_at": at("14:00")}, "superseded by newer: exit code 3"),
+        ({"reason": "not now", "retry_at": at("14:00"), "attempt": 2, "deferrals": 1}, "superseded by newer"),
+        ({"reason": "interrupted: `rerun` or `skip` decides", "interrupted": True}, "superseded by newer: interrupted"),
+        ({"reason": "not now", "retry_at": at("14:00"), "deferrals": 1}, "superseded by newer"),
+    ],
+)  # fmt: skip
+def test_the_reason_of_a_superseded_run_has_that_of_its_last_attempt(values, reason):
+    judged = judgement.judge_superseded(a_run(at("13:00"), **values), "newer", coalesced=True)
+
+    assert judged.reason == reason
+
+
 def judged(status, run, *, exit_code=None, failure_class=None, **values):
     attempt_result = AttemptResult(
         run_id=run.run_id,
