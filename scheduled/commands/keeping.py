@@ -1,17 +1,18 @@
 """Write an edit of the configuration and put it in force, both or neither."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
 from scheduled import clock
 from scheduled.config import edit as config_edit
 from scheduled.config.edit import Edit
-from scheduled.engine import planning, publish
+from scheduled.engine import chains, config_changes, planning, publish
 from scheduled.engine.runtime import open_runtime
-from scheduled.errors import StateError
+from scheduled.errors import ConfigError, StateError
 from scheduled.instance import Instance
+from scheduled.state.ledger import Ledger
 from scheduled.state.restore import open_ledger
 from scheduled.state.sqlite.ledger import using
 
@@ -31,10 +32,13 @@ def _in_force(instance: Instance, edit: Edit) -> Iterator[None]:
     ledger, repairs = open_ledger(instance.paths, clock.now())
     with using(ledger):
         with ledger.transaction():
+            _note_first(instance, ledger)
             yield
-            runtime = open_runtime(instance)
+            runtime, now = open_runtime(instance), clock.now()
             runtime.config.override(ledger.overrides())
-            events = planning.register(ledger, runtime.config, int(clock.now()), made_now=edit.jobs())
+            events = config_changes.note(ledger, runtime.config)
+            chains.spread(ledger, runtime.config.jobs, events, 0, now)
+            events += planning.register(ledger, runtime.config, int(now), made_now=edit.jobs())
         runtime.publish(events)
         for repair in repairs:
             runtime.add_problem("WARNING", repair)
@@ -43,3 +47,10 @@ def _in_force(instance: Instance, edit: Edit) -> Iterator[None]:
             publish.changed(runtime, ledger, clock.now())
         except StateError as error:  # the next tick publishes it
             runtime.cannot_record(str(error))
+
+
+def _note_first(instance: Instance, ledger: Ledger) -> None:
+    """Remember the configuration before the first edit that the ledger records, so that the edit is noticed."""
+    if not config_changes.is_remembered(ledger):
+        with suppress(ConfigError):  # the edit may repair it
+            config_changes.note(ledger, open_runtime(instance).config)

@@ -191,7 +191,7 @@ def _open(instance: Instance, *, regular: bool) -> Runtime:
     try:
         return open_runtime(instance, regular=regular)
     except ConfigError as error:
-        log_refusal(instance, str(error))
+        log_refusal(instance, str(error), regular=regular)
         raise
 
 

@@ -1,6 +1,6 @@
 """Compare two states of the configuration by the hashes of its values, so that no value has to be kept."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from zlib import crc32
 
@@ -82,6 +82,11 @@ def between(before: Summary, after: Summary) -> Changes:
 
 def _different(before: Keys, after: Keys) -> list[str]:
     return sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+
+
+def without(found: Summary, names: Collection[str]) -> Summary:
+    """Return *found* without the jobs *names*."""
+    return Summary(found.settings, {name: keys for name, keys in found.jobs.items() if name not in names})
 
 
 def with_missing(before: Summary, after: Summary) -> Summary:

@@ -1,7 +1,7 @@
 """The problems and warnings of a configuration as a whole."""
 
 from collections.abc import Iterable, Mapping
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,7 +12,7 @@ from scheduled.config import tick_doubts
 from scheduled.config.doubts import doubts
 from scheduled.config.files import load_config
 from scheduled.config.kept_zone import kept_in
-from scheduled.config.lines import with_line, with_line_of_setting
+from scheduled.config.lines import located, with_line_of_setting
 from scheduled.config.toml_files import Drafts
 from scheduled.config.workspace_doubts import workspace_doubts
 from scheduled.core import cadence, retry_span, wait_span
@@ -43,21 +43,7 @@ def checked(
 
 def with_lines(document: dict[str, Any], drafts: Drafts = MappingProxyType({})) -> dict[str, Any]:
     """Return the *document* of `check` with the number of the line in each message about a job or a setting."""
-
-    @cache
-    def text(source: str) -> str:
-        draft = drafts.get(Path(source))
-        try:
-            return (draft if draft is not None else read_regular(Path(source))).decode(errors="replace")
-        except (OSError, RefusedError):
-            return ""
-
-    def located(message: str) -> str:
-        source = message.partition(": ")[0]
-        found = with_line(message, text)
-        return with_line_of_setting(found, source, text(source)) if source.endswith(".toml") else found
-
-    return {**document, **{key: [*map(located, document[key])] for key in ("problems", "warnings")}}
+    return {**document, **{key: located(document[key], drafts) for key in ("problems", "warnings")}}
 
 
 def unreadable(config_file: Path, error: ConfigError) -> str:

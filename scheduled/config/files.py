@@ -148,6 +148,24 @@ def _add_job(config: Config, source: Path, name: str, table: Any, defaults: dict
         config.problems.append(f"{source}: jobs.{name}: {error}")
 
 
+def with_lines(found: Config, drafts: Drafts = MappingProxyType({})) -> Config:
+    """Return *found*, of which each problem with a job now has the number of its line."""
+    if found.problems:
+        from scheduled.config.lines import located
+
+        found.problems[:] = located(found.problems, drafts)
+    return found
+
+
+def messages(found: Config) -> dict[str, str]:
+    """Return the problems and warnings by their texts without the line, which an edit of other lines changes."""
+    if not found.problems:
+        return {text: text for text in found.warnings}
+    from scheduled.config.lines import without_line
+
+    return {without_line(text): text for text in (*found.problems, *found.warnings)}
+
+
 def known_jobs(found: Config, names: Sequence[str]) -> list[str]:
     """Return *names* without duplicates. Raise UnknownError, with a hint, if one is not a job."""
     for name in names:

@@ -8,7 +8,7 @@ from functools import partial
 from types import MappingProxyType
 
 from scheduled import clock
-from scheduled.config.files import Config, load_config
+from scheduled.config.files import Config, load_config, with_lines
 from scheduled.config.toml_files import Drafts
 from scheduled.errors import ScheduledError
 from scheduled.instance import Instance
@@ -20,8 +20,11 @@ ZONE = "zone"  # in the ledger's meta
 
 
 def load_kept(instance: Instance, drafts: Drafts = MappingProxyType({})) -> Config:
-    """Return the configuration of *instance* as its ticks see it. Raise ConfigError as `load_config` does."""
-    return load_config(instance.config_file, drafts, partial(kept_zone, instance.paths))
+    """Return the configuration of *instance* as its ticks see it, with the lines of problems.
+
+    Raise ConfigError as `load_config` does.
+    """
+    return with_lines(load_config(instance.config_file, drafts, partial(kept_zone, instance.paths)), drafts)
 
 
 def kept_zone(paths: Paths) -> str:

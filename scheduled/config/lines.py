@@ -1,15 +1,61 @@
 """Find the line of a key in a TOML file, for messages. The parsers of TOML do not keep it."""
 
+import pathlib
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
+
+from scheduled.state.files import RefusedError, read_regular
 
 MESSAGE = re.compile(r"(?P<source>\S.*?): jobs\.(?P<job>\S+): (?:(?P<key>[\w.]+)(?: and [\w.]+)*: )?")
 SETTING = re.compile(r"(\w+(?:\.\w+)*)(?: and [\w.]+)*: ")
 KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
 MULTILINE = re.compile(r'"""|' + "'''")
+LOCATED = re.compile(r"(?P<source>\S.*?):\d+(?=: jobs\.)")
 
 Path = tuple[str, ...]
+
+
+class Index(NamedTuple):
+    """The first line of each path in a text: of the key or table itself, and of what begins with it."""
+
+    own: dict[Path, int]
+    inside: dict[Path, int]
+
+
+def located(
+    messages: Iterable[str], drafts: Mapping[pathlib.Path, bytes | None] = MappingProxyType({})
+) -> list[str]:
+    """Return the *messages* of a configuration, each about a job or a setting with the number of its line.
+
+    *drafts* are contents to use instead of those on disk.
+    """
+
+    @cache
+    def text(source: str) -> str:
+        draft = drafts.get(pathlib.Path(source))
+        try:
+            return (draft if draft is not None else read_regular(pathlib.Path(source))).decode(
+                errors="replace"
+            )
+        except (OSError, RefusedError):
+            return ""
+
+    def placed(message: str) -> str:
+        source = message.partition(": ")[0]
+        found = with_line(message, text)
+        return with_line_of_setting(found, source, text(source)) if source.endswith(".toml") else found
+
+    return [placed(message) for message in messages]
+
+
+def without_line(message: str) -> str:
+    """Return a message of `with_line` without the number of the line, which an edit of other lines changes."""
+    found = LOCATED.match(message)
+    return message if found is None else found["source"] + message[found.end() :]
 
 
 def with_line(message: str, read: Callable[[str], str]) -> str:
@@ -43,21 +89,21 @@ def line_of(text: str, path: Sequence[str], above: int = 1) -> int | None:
     None if no line has more than *above* parts of it: then the text does not define the job in lines of its own. The
     first line has number 1.
     """
-    best, length = None, above
+    index, wanted = _index(text), tuple(path)
+    if wanted in index.inside:
+        return index.inside[wanted]
+    around = (wanted[:length] for length in range(len(wanted) - 1, above, -1))
+    return next((index.own[part] for part in around if part in index.own), None)
+
+
+@lru_cache(maxsize=8)  # messages about the jobs of one file follow each other
+def _index(text: str) -> Index:
+    index = Index({}, {})
     for number, found in _keys(text):
-        common = _common(found, path)
-        if common > length and common == min(len(found), len(path)):
-            best, length = number, common
-    return best
-
-
-def _common(left: Sequence[str], right: Sequence[str]) -> int:
-    length = 0
-    for one, other in zip(left, right, strict=False):
-        if one != other:
-            break
-        length += 1
-    return length
+        index.own.setdefault(found, number)
+        for length in range(1, len(found) + 1):
+            index.inside.setdefault(found[:length], number)
+    return index
 
 
 def _keys(text: str) -> Iterator[tuple[int, Path]]:

@@ -11,7 +11,7 @@ from scheduled.config.job_table import BOOTED
 from scheduled.core.events import Event
 from scheduled.core.jobs import DEFAULT_CADENCE
 from scheduled.core.records import Claimant
-from scheduled.engine import chains, clock_steps, config_changes, event_spool, heartbeat, recovery
+from scheduled.engine import chains, clock_steps, config_changes, edits, event_spool, heartbeat, recovery
 from scheduled.engine.expiry import expire
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
@@ -54,7 +54,9 @@ def collect(
     expired = expire(ledger, runtime, gates, claimant, now)
     spooled, files = event_spool.collect(ledger, runtime, now)
     booted = _booted(ledger, runtime, claimant.boot, now)
-    edited = config_changes.note(ledger, runtime.config)
+    # A command may have put a newer configuration in force since this tick read its own.
+    outdated = edits.is_outdated(ledger, runtime.config, int(now))
+    edited = [] if outdated else config_changes.note(ledger, runtime.config)
     chains.spread(ledger, runtime.config.jobs, edited, 0, now)
     return Collected(
         events=[*edited, *ended, *expired, *spooled, *booted],

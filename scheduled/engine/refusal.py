@@ -3,16 +3,20 @@
 from contextlib import suppress
 
 from scheduled import clock
+from scheduled.config.kept_zone import ZONE
 from scheduled.engine.log import Log, log_path
 from scheduled.errors import ScheduledError
 from scheduled.instance import Instance
+from scheduled.paths import Paths
+from scheduled.schedules.same_zone import same_zone
 from scheduled.state import directories
+from scheduled.state.open import read_only
 
 
-def log_refusal(instance: Instance, reason: str) -> None:
+def log_refusal(instance: Instance, reason: str, *, regular: bool = False) -> None:
     """Write *reason* to the log in the state directory: without a configuration the workspace is unknown.
 
-    Do nothing if there is neither a configuration nor a state, or if the state directory can't be used: the caller
+    A *regular* tick, one of cron, also writes if the host's zone is another one than in the last tick. Do nothing if there is neither a configuration nor a state, or if the state directory can't be used: the caller
     prints the reason anyway.
     """
     root = instance.paths.root
@@ -20,5 +24,18 @@ def log_refusal(instance: Instance, reason: str) -> None:
         return
     with suppress(OSError, ScheduledError):
         directories.prepare(instance.paths)
-        line = f"the configuration was refused, so no job ran: {reason}"
+        zone = _new_zone(instance) if regular else ""
+        line = f"the configuration was refused, so no job ran: {reason}{zone}"
         Log(log_path(root, None), clock.local_zone()).write(clock.now(), "ERROR", line)
+
+
+def _new_zone(instance: Instance) -> str:
+    """Return that the host's zone has changed since the configuration was last read; nothing if it has not."""
+    with suppress(ScheduledError), read_only(Paths(instance.paths.root)) as ledger:
+        kept, zone = ledger.meta(ZONE), clock.local_zone()
+        if kept is not None and not same_zone(kept, zone):
+            return (
+                f"; the time zone of the host changed from {kept} to {zone}: schedules without `timezone` follow it from"
+                " the first tick that can read the configuration"
+            )
+    return ""

@@ -12,7 +12,7 @@ import msgspec
 from scheduled import clock
 from scheduled.actions.kind import ExecutionContext
 from scheduled.actions.registry import handler_of
-from scheduled.config.files import Config, load_config
+from scheduled.config.files import Config, load_config, with_lines
 from scheduled.config.kept_zone import kept_zone
 from scheduled.core.bus import Bus
 from scheduled.core.conditions import Recipients
@@ -50,7 +50,7 @@ class Runtime:
         kept_zone: Callable[[], str] | None = None,
         config: Config | None = None,
     ) -> None:
-        self.config = load_config(config_file, kept_zone=kept_zone) if config is None else config
+        self.config = with_lines(load_config(config_file, kept_zone=kept_zone)) if config is None else config
         self.paths = Paths(state)
         self.host_name = os.uname().nodename
         self.log = Log(log_path(state, self.config.workspace), self.config.timezone)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from scheduled import clock
+from scheduled.config.files import messages
 from scheduled.config.kept_zone import ZONE
 from scheduled.core.events import Event
 from scheduled.core.keys import JobKey
@@ -153,11 +154,11 @@ def _finish(
         # Read `planned` again: a later tick may have planned by now.
         left_to_next = untaken if only is None else plan.jobs  # other jobs had no turn in this tick
         planning.record_left_over(ledger, plan, int(ledger.meta("planned") or 0), left_to_next)
-        config, messages = runtime.config, [*runtime.problems, *new]
-        found = problems.current(ledger, config.jobs, [*config.problems, *config.warnings], messages, now)
+        config, of_config = runtime.config, messages(runtime.config)
+        found = problems.current(ledger, config.jobs, of_config, [*runtime.problems, *new], now)
         news = problems.news(ledger, found, now)
     runtime.publish(plan.events)
-    for text in set(news).intersection([*config.problems, *config.warnings]):
+    for text in set(news).intersection(of_config.values()):
         runtime.log_line("WARNING", text)
     publish.snapshot(runtime, ledger, plan, now, heartbeat)
     return news

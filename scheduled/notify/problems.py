@@ -96,14 +96,14 @@ def _some(texts: Sequence[str], most: int = 3) -> str:
 
 
 def current(
-    ledger: Ledger, jobs: Jobs, problems: Iterable[str], messages: Iterable[str], now: float
+    ledger: Ledger, jobs: Jobs, problems: Mapping[str, str], messages: Iterable[str], now: float
 ) -> dict[str, str]:
     """Return the texts of all current problems at *now* (UTC seconds), by key.
 
-    They are the *problems* of the configuration, the *messages* of this tick, and one text for each of the *jobs* that
+    They are the *problems* of the configuration, by their names, the *messages* of this tick, and one text for each of the *jobs* that
     is failing, waits for a decision of the user or does not get to run.
     """
-    found = {f"config:{problem}": problem for problem in problems}
+    found = {f"config:{name}": text for name, text in problems.items()}
     found |= {name_of(key): text for key, text in failing(ledger, jobs).items()}
     for waiting in ledger.open_runs():
         if waiting.job in jobs and waiting.status == "waiting_retry" and waiting.retry_at is None:

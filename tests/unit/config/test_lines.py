@@ -2,7 +2,8 @@
 
 import pytest
 
-from scheduled.config.lines import line_of, with_line, with_line_of_setting
+from scheduled.config import lines
+from scheduled.config.lines import line_of, with_line, with_line_of_setting, without_line
 
 TEXT = """\
 timezone = "UTC"
@@ -78,3 +79,19 @@ def test_a_message_about_a_job_gets_its_line(message, expected):
 )
 def test_a_message_about_a_setting_gets_its_line(message, expected):
     assert with_line_of_setting(message, "/x.toml", TEXT) == expected
+
+
+def test_the_line_can_be_removed_from_a_message():
+    assert without_line("/x:1/y.toml:4: jobs.a: cron: 5: no") == "/x:1/y.toml: jobs.a: cron: 5: no"
+    assert without_line("/x.toml: jobs.a: is wrong") == "/x.toml: jobs.a: is wrong"
+    assert without_line("/x.toml: catch_up.max_runs: 5: jobs.a") == "/x.toml: catch_up.max_runs: 5: jobs.a"
+
+
+def test_the_lines_of_many_jobs_are_found_in_one_pass(monkeypatch):
+    passes = []
+    monkeypatch.setattr(lines, "_keys", lambda text, real=lines._keys: passes.append(text) or real(text))
+    text = "".join(f"[jobs.j{number}]\ncommand = 'true'\n" for number in range(100))
+
+    found = [line_of(text, ["jobs", f"j{number}", "command"]) for number in range(100)]
+
+    assert (found, len(passes)) == ([*range(2, 201, 2)], 1)

@@ -32,6 +32,21 @@ def test_the_first_configuration_is_no_change_and_a_changed_one_is_noticed_once(
     assert noted("") == ["configuration_changed removed=a,b"]
 
 
+def test_a_new_job_is_added_when_its_definition_is_accepted(noted):
+    noted("")
+    assert noted('[jobs.a]\ncron = "nonsense"\ncommand = "true"\n') == []
+    assert noted('[jobs.a]\ncron = "@daily"\ncommand = "true"\n') == ["configuration_changed added=a"]
+    assert noted('[jobs.a]\ncron = "nonsense"\ncommand = "true"\n') == [
+        "configuration_changed changed=a.cron"
+    ]
+
+
+def test_a_job_that_was_refused_at_first_is_added_later(noted):
+    noted('[jobs.a]\ncron = "nonsense"\n')
+
+    assert noted('[jobs.a]\ncommand = "true"\n') == ["configuration_changed added=a"]
+
+
 def test_a_long_list_is_cut_in_the_log(noted):
     noted("")
     [line] = noted("".join(f"[jobs.j{number:02}]\ncommand = 'true'\n" for number in range(25)))

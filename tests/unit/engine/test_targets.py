@@ -177,7 +177,7 @@ def test_the_incident_of_a_target_names_the_target(ledger, config):
         context = SettleContext(jobs=config.jobs, now=float(NOW), zone="UTC", compose=lambda *_: [])
         settle_attempt(ledger, context, run, an_attempt_result(run.run_id, "failed", attempt=2), Reported())
 
-    found = problems.current(ledger, config.jobs, [], [], NOW)
+    found = problems.current(ledger, config.jobs, {}, [], NOW)
 
     assert found == {"job:job@y": "job@y: failed (scheduled logs job)"}
     assert [problems.about(name) for name in (*found, "job:mail@@flow", "ask:a", "config:x", "tick:job:a")] == [

@@ -61,6 +61,6 @@ def test_a_disabled_job_is_none(ledger):
 
 def test_it_is_among_the_problems_of_a_tick(ledger):
     def current(ledger, jobs, now):
-        return problems.current(ledger, jobs, [], [], now)
+        return problems.current(ledger, jobs, {}, [], now)
 
     assert len(found(ledger, HOURLY, DAY, find=current)) == 1
