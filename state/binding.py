@@ -57,6 +57,12 @@ def bind(ledger: Ledger, paths: Paths, config: Path, *, boot: str, name: str) ->
         return _bind(ledger, paths, _here("", paths, config, machine_digest(), name))
 
 
+def host_of(ledger: Meta) -> str:
+    """Return the host id in the ledger, '' if no tick has bound it yet."""
+    known = _decoded(ledger.meta(KEY))
+    return "" if known is None else known.host
+
+
 def _here(host: str, paths: Paths, config: Path, machine: str, name: str) -> Binding:
     return Binding(host=host, name=name, machine=machine, state=str(paths.root), config=str(config))
 

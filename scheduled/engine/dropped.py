@@ -15,9 +15,10 @@ from scheduled.core.records import Claimant
 from scheduled.core.runs import AFTER, StartRequest
 from scheduled.engine import skips
 from scheduled.schedules.zones import Instant
+from scheduled.state.binding import host_of
 from scheduled.state.ledger import Ledger
 
-NO_TICK = Claimant(tick="dropped", boot="", host="")  # no tick executes these runs
+NO_TICK = "dropped"  # in place of a tick's name in these runs: no tick executes them
 
 
 def by_changes(
@@ -56,7 +57,7 @@ def request(ledger: Ledger, row: StartRequest, reason: str, zone: str, now: floa
     """Replace a start request by a run that was skipped for *reason*, so that `history` has it; return its event."""
     ledger.take_start_request(row.id)
     claim = starts.requested(row, None).claim
-    ledger.claim(claim, NO_TICK, now)
+    ledger.claim(claim, Claimant(tick=NO_TICK, boot="", host=host_of(ledger)), now)
     run = ledger.open_run(claim.run_id)
     assert run is not None  # the id of a start request is never used again
     ledger.close_run(run.run_id, "skipped", reason)

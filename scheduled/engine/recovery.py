@@ -7,6 +7,7 @@ was interrupted if not.
 import os
 import signal
 import time
+from contextlib import suppress
 
 import msgspec
 
@@ -87,13 +88,15 @@ def _settle_one(
     if is_held(runtime.paths.results_of(run.tick)):
         return []
     if _still_runs(runtime, run, started):
+        with suppress(OSError):
+            os.utime(runtime.paths.results_of(run.tick))  # until when it ran, should it end without a record
         _end_if_overdue(runtime, run, started)
         return []
     if started is None and _never_began(runtime, run):
         ledger.unclaim(run.run_id)
         return []
     attempt_result = msgspec.structs.replace(
-        _interrupted(run, started, now), output_bytes=_close_output(runtime, run)
+        _interrupted(runtime, run, started, now), output_bytes=_close_output(runtime, run)
     )
     return settle_finished(ledger, runtime, run, attempt_result, now)
 
@@ -145,14 +148,29 @@ def _never_began(runtime: Runtime, run: OpenRun) -> bool:
     return run.boot == boot_id() and not runtime.paths.output_of(run.run_id, run.attempt).exists()
 
 
-def _interrupted(run: OpenRun, started: Started | None, now: float) -> AttemptResult:
-    began = started.at if started is not None else now
+def _interrupted(runtime: Runtime, run: OpenRun, started: Started | None, now: float) -> AttemptResult:
+    """Return the result of an attempt that was killed; it ended when something last showed that it ran."""
+    seen = _last_sign(runtime, run, now)
+    began = started.at if started is not None else seen
+    ended = max(seen, min(began, now))
     return AttemptResult(
         run_id=run.run_id,
         attempt=run.attempt,
         status="interrupted",
         started_at=began,
-        finished_at=now,
-        duration_ms=max(0, int((now - began) * 1000)),
+        finished_at=ended,
+        duration_ms=max(0, int((ended - began) * 1000)),
         reason="the machine or the supervisor stopped during the run",
     )
+
+
+def _last_sign(runtime: Runtime, run: OpenRun, now: float) -> float:
+    """Return when *run* wrote its last output, or its supervisor or a tick last saw it; *now* if that is not known.
+
+    A time after *now* comes from a wrong clock.
+    """
+    found = []
+    for path in (runtime.paths.results_of(run.tick), runtime.paths.output_of(run.run_id, run.attempt)):
+        with suppress(OSError):
+            found.append(path.stat().st_mtime)
+    return max((at for at in found if at <= now), default=now)

@@ -80,7 +80,8 @@ def tick(
         gates = planning.check_gates(ledger, runtime.config, int(now), lambda: runtime.environment, manual)
         with ledger.transaction():
             ledger.saw_host(claimant.host, runtime.host_name, now)
-            ledger.remember("tick_count", str(int(ledger.meta("tick_count") or 0) + 1))
+            if unattended:
+                ledger.remember("tick_count", str(int(ledger.meta("tick_count") or 0) + 1))
             collected = intake.collect(ledger, runtime, claimant, gates, now, unattended=unattended)
             zone = ledger.meta(ZONE)
             edited = planning.register(ledger, runtime.config, int(now))

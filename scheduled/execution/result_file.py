@@ -2,12 +2,14 @@
 
 import os
 import time
+from contextlib import suppress
 
 from scheduled.execution.protocol import Record, encode
 from scheduled.state.files import write_all
 
 NEW_RECORDS, CANNOT_WRITE = b".", b"!"  # bytes sent to the tick
 RETRY_DELAY = 1.0  # seconds between attempts to write on a full disk
+BEAT = 5.0  # seconds between the instants at which the supervisor shows that it lives
 SYNC_DELAY = 0.02  # seconds that a record may wait, so that the results of short jobs share an fsync
 
 
@@ -20,10 +22,22 @@ class ResultFile:
         self._written = os.fstat(fd).st_size  # of all complete lines; no other process writes to this file
         self._unsynced: list[Record] = []
         self.sync_at = 0.0  # on the monotonic clock
+        self._beat_at = 0.0
 
     def pending(self) -> bool:
         """Return whether there are records that are not on disk yet."""
         return bool(self._unsynced)
+
+    def beat(self) -> None:
+        """Set the file's modification time, at most every `BEAT` seconds: it shows until when the jobs ran.
+
+        If the supervisor is killed with them, there is no other evidence.
+        """
+        now = time.monotonic()
+        if now >= self._beat_at:
+            self._beat_at = now + BEAT
+            with suppress(OSError):  # a full disk or a file system that became read-only
+                os.utime(self._fd)
 
     def append(self, record: Record) -> None:
         """Add *record*; it is written by one of the next calls of `sync`."""

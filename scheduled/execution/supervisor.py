@@ -231,6 +231,8 @@ class Supervisor:
         for running in self._running:
             if now >= running.deadline:
                 self._kill(running, "timed_out", now)
+        if self._running:
+            self._results.beat()
         grew = [running.output.grew() for running in self._running]
         self._check_after = CHECK_SOON if any(grew) else min(2 * self._check_after, CHECK_LATER)
 

@@ -1,18 +1,20 @@
 """Jobs that have waited too long: their gate does not open, or they answer "not now" each time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from scheduled.clock import stamp
 from scheduled.core.epochs import base_of, open_slots_of
 from scheduled.core.holds import first_allowed
 from scheduled.core.jobs import Job, Jobs
 from scheduled.core.keys import JobKey
-from scheduled.core.runs import JobState
+from scheduled.core.runs import JobState, StartRequest
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import DAY, Instant
 from scheduled.state.ledger import Ledger
 
-PERIODS = 3  # a slot has waited too long when this many later slots are due, within the following bounds
+# A slot has waited too long when this many later slots are due, within the following bounds; a start request after the
+# lower one.
+PERIODS = 3
 AT_LEAST, AT_MOST = DAY, 30 * DAY
 REASONS: Mapping[str | None, str] = {
     "gate": "its gate has not opened",
@@ -21,19 +23,37 @@ REASONS: Mapping[str | None, str] = {
 
 
 def problems(ledger: Ledger, jobs: Jobs, now: float) -> dict[str, str]:
-    """Return a text for each enabled job of which the oldest open slot has waited too long at *now* (UTC seconds).
+    """Return a text for each enabled job of which the oldest open slot or start request has waited too long at *now*.
 
-    The keys are those of `never_run.problems`. Slots count that a closed gate holds back, or of which the run deferred itself.
+    *now* is in UTC seconds. The keys are those of `never_run.problems`. What counts is what a closed gate holds back, and
+    slots of which the run deferred itself.
     """
-    waiting = {row.key: REASONS[row.open_reason] for row in ledger.job_rows() if row.open_reason in REASONS}
+    waiting = {row.key: row.open_reason for row in ledger.job_rows() if row.open_reason in REASONS}
     states = ledger.job_states() if waiting else {}
+    requests = _oldest(ledger.start_requests()) if "gate" in waiting.values() else {}
     found: dict[str, str] = {}
     for key, reason in waiting.items():
         job, state = jobs.get(key.job), states.get(key)
-        since = _since(job, state, now) if job is not None and job.enabled and state is not None else None
-        if job is not None and since is not None:
-            found[f"skipped:{key}"] = _text(key, reason, since, job.zone)
+        if job is None or not job.enabled or state is None:
+            continue
+        requested = requests.get(key) if reason == "gate" else None
+        since = min(
+            filter(None, (_since(job, state, now), _since_request(job, requested, now))), default=None
+        )
+        if since is not None:
+            found[f"skipped:{key}"] = _text(key, REASONS[reason], since, job.zone)
     return found
+
+
+def _oldest(requests: Sequence[StartRequest]) -> dict[JobKey, float]:
+    """Return when the oldest of the start requests of each job or target was made."""
+    return {row.key: row.at for row in reversed(requests)}
+
+
+def _since_request(job: Job, at: float | None, now: float) -> Instant | None:
+    """Return since when a start request made *at* could have started *job* if it has waited too long; otherwise None."""
+    since = None if at is None else first_allowed(job, int(at))
+    return since if since is not None and now >= since + AT_LEAST else None
 
 
 def _text(key: JobKey, reason: str, since: Instant, zone: str) -> str:

@@ -19,7 +19,7 @@ State = Literal["running", "stopped", "starting", "unknown"]
 class Ticks(msgspec.Struct, frozen=True, kw_only=True):
     """The ticks as seen at *now* (UTC seconds). *last* is the last heartbeat, *installed_at* the last `install`.
 
-    *any* is whether there was a tick at all, also one that a person started; *count* is how many were not idle. *demo*
+    *any* is whether there was a tick at all, also one that a person started; *count* is how many of cron were not idle. *demo*
     is whether this is a demo, which must not be installed into the crontab.
     """
 

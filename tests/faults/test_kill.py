@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -291,3 +292,19 @@ def test_slots_that_a_terminated_tick_did_not_start_stay_open_with_a_reason(runt
     runtime.configure(BEGIN)
     assert (runtime.world.run("run").returncode, runtime.audit()) == (0, [])
     assert len({run_id for _, run_id, _ in runtime.journal()}) >= 5
+
+
+def test_a_killed_run_ends_when_it_was_killed_not_when_that_was_found(world, until):
+    world.configure(f'[jobs.job]\ncommand = "touch {world.root}/begun; sleep 100"\n')
+    tick = world.start("run", "job")
+    until((world.root / "begun").exists)
+    world.kill_all(tick)
+    killed = time.time()
+    time.sleep(3)
+
+    world.run("run")
+
+    [run] = world.json("history")
+    assert run["status"] == "interrupted"
+    assert datetime.fromisoformat(run["finished_at"]).timestamp() <= killed + 1
+    assert run["duration_ms"] < 2500

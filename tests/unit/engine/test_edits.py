@@ -13,6 +13,8 @@ from scheduled.core.keys import JobKey
 from scheduled.core.runs import StartRequest
 from scheduled.engine import edits, planning
 from scheduled.engine.planning import plan_and_record
+from scheduled.paths import Paths
+from scheduled.state.binding import bind
 from scheduled.state.sqlite.ledger import SqliteLedger
 from tests.fixtures.ledgers import CLAIMANT, a_claim, an_attempt_result, end
 
@@ -365,6 +367,17 @@ def test_a_start_request_does_not_outlive_the_definition_of_its_job(host, ledger
 
     assert ledger.start_requests() == []
     assert skipped_runs(ledger) == [("skipped", reason)]
+
+
+def test_the_run_of_a_dropped_start_request_has_the_host(host, ledger, tmp_path):
+    host.write(ON.format("go"), at("11:00:00"))
+    host.register(at("12:00:00"))
+    bound = bind(ledger, Paths(tmp_path), tmp_path / "scheduled.toml", boot="", name="here")
+    requested(ledger)
+    host.write("", at("12:00:20"))
+    host.register(at("12:00:30"))
+
+    assert [row.host for row in ledger.history()] == [bound.host]
 
 
 def test_a_start_request_stays_after_an_edit_of_something_else(host, ledger):

@@ -1,12 +1,14 @@
 """The files of a run are evidence of its end until the commit that records the end."""
 
+import os
+
 import pytest
 
 from scheduled.core.keys import JobKey
 from scheduled.engine import leftovers, recovery
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import StateError
-from scheduled.execution.protocol import Ended, encode
+from scheduled.execution.protocol import Ended, Started, encode
 from scheduled.state import directories
 from tests.fixtures.ledgers import CLAIMANT, HOUR, HOURLY, LEDGERS, a_claim, an_attempt_result, rows
 
@@ -76,3 +78,28 @@ def test_files_of_open_runs_stay(runtime, ledger):
     leftovers.remove(ledger, runtime)
 
     assert evidence(runtime) == [f"run-{HOUR}.1.log", f"run-{HOUR}.1.report", "tick-1.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("results", "output", "ended"),
+    [(9_000, 8_000, 9_000), (9_000, 9_500, 9_500), (5_000, 5_000, 7_000), (30_000, 8_000, 8_000), (30_000, 30_000, NOW)],
+)  # fmt: skip
+def test_a_killed_run_ended_when_it_was_last_seen_not_when_it_was_found(
+    runtime, ledger, results, output, ended
+):
+    started = Started(run_id=f"run-{HOUR}", attempt=1, pid=1, born=0, at=7_000.0, moment=0.0)
+    places = {
+        runtime.paths.results_of(CLAIMANT.tick): results,
+        runtime.paths.output_of(f"run-{HOUR}", 1): output,
+    }
+    runtime.environment = {}
+    runtime.paths.results_of(CLAIMANT.tick).write_bytes(encode(started) + b"\n")
+    for path, at in places.items():
+        os.utime(path, (at, at))
+
+    with ledger.transaction():
+        recovery.settle_ended(ledger, runtime, NOW)
+
+    [run] = ledger.attempts(f"run-{HOUR}")
+    assert (run.status, run.started_at, run.finished_at) == ("interrupted", 7_000, ended)
+    assert run.duration_ms == int((ended - 7_000) * 1000)

@@ -4,6 +4,7 @@ import pytest
 
 from scheduled.core.jobs import Action, Job, Jobs
 from scheduled.core.keys import JobKey
+from scheduled.core.runs import StartRequest
 from scheduled.notify import long_waits, problems
 from scheduled.schedules.schedule import Schedule
 from tests.fixtures.ledgers import HOUR, LEDGERS
@@ -57,6 +58,38 @@ def test_other_reasons_are_none(ledger, reason):
 
 def test_a_disabled_job_is_none(ledger):
     assert found(ledger, HOURLY, 9 * DAY, enabled=False) == []
+
+
+def of_requests(ledger, waited, reason="gate", **values):
+    """Let start requests of a job without a schedule wait, the oldest for *waited* seconds; return the texts."""
+    job = Job(
+        name="job",
+        schedules=(Schedule("manual", "", "UTC"),),
+        action=Action("command", words=("x",)),
+        on="e",
+        **values,
+    )
+    row = StartRequest(id=0, job="job", event="e", payload={}, depth=0)
+    with ledger.transaction():
+        ledger.begin_epoch(KEY, (Schedule("manual", "", "UTC"),), 0)
+        ledger.wait(KEY, reason, None)
+        ledger.request_start(row, HOUR)
+        ledger.request_start(row, HOUR + waited - 1)
+    return list(long_waits.problems(ledger, Jobs({"job": job}), now=HOUR + waited).values())
+
+
+def test_a_start_request_may_wait_for_a_day_behind_a_closed_gate(ledger):
+    assert of_requests(ledger, DAY) == [
+        "job: does not get to run: its gate has not opened since 1970-01-01 01:00 (scheduled explain job)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("waited", "reason", "values"),
+    [(DAY - 1, "gate", {}), (DAY, "paused", {}), (DAY, "gate", {"enabled": False})],
+)
+def test_other_start_requests_are_no_problem(ledger, waited, reason, values):
+    assert of_requests(ledger, waited, reason, **values) == []
 
 
 def test_it_is_among_the_problems_of_a_tick(ledger):
