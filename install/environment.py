@@ -6,7 +6,7 @@ A tick that cron started has it already. For every other way it is computed from
 import os
 import pwd
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 # Variables that a shell sets for itself. They differ between shells and are not meant for jobs.
@@ -17,18 +17,21 @@ _ESCAPES = (rb"\r", rb"\b")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def of_jobs(config: Path, state: Path, *, with_crontab: bool = True) -> dict[str, str]:
+def of_jobs(config: Path, state: Path, *, with_crontab: Callable[[], bool] = lambda: True) -> dict[str, str]:
     """Return the environment of all jobs of the instance with these paths, before their `env` and `env_file`.
 
-    Without *with_crontab* the variables of the user's crontab are left out, and `crontab` is not called.
+    If *with_crontab* returns false, the variables of the user's crontab are left out, and `crontab` is not called. It is
+    called only if cron did not start this process.
     """
     if is_from_cron(os.getppid()):
         return complete(of_caller(), config, state)
-    given = from_crontab(crontab_variables() if with_crontab else {})
+    given = from_crontab(crontab_variables() if with_crontab() else {})
     return complete(given, config, state)
 
 
-def inherited(config: Path, state: Path, *, with_crontab: bool = True) -> dict[str, str]:
+def inherited(
+    config: Path, state: Path, *, with_crontab: Callable[[], bool] = lambda: True
+) -> dict[str, str]:
     """Return the same environment with all variables of this process, for `--inherit-env`."""
     return complete({**of_jobs(config, state, with_crontab=with_crontab), **of_caller()}, config, state)
 

@@ -145,12 +145,13 @@ class Runtime:
         """The environment of all jobs and gates, before their `env` and `env_file`."""
         from scheduled.install import environment  # rarely needed: most ticks start no job
 
-        with read_only(self.paths) as ledger:
-            is_demo = (
-                ledger.meta("demo") is not None
-            )  # cron never starts it, so no crontab has variables for it
         found = environment.inherited if self.inherit else environment.of_jobs
-        return found(self.config.path, self.paths.root, with_crontab=not is_demo)
+        return found(self.config.path, self.paths.root, with_crontab=self._has_crontab)
+
+    def _has_crontab(self) -> bool:
+        """Return whether a crontab may have variables for the jobs: cron never starts a demo."""
+        with read_only(self.paths) as ledger:
+            return ledger.meta("demo") is None
 
     def context(self, paths: Paths | None = None) -> ExecutionContext:
         """Return the context in which jobs are executed, with files in *paths* instead of those of the state."""

@@ -65,3 +65,13 @@ def test_what_a_shell_sets_for_itself_or_cannot_use_is_left_out():
 def test_a_process_that_cron_did_not_start_is_not_taken_for_one():
     assert not environment.is_from_cron(os.getpid())
     assert not environment.is_from_cron(0)
+
+
+@pytest.mark.parametrize(("from_cron", "asked"), [(True, 0), (False, 1)])
+def test_whether_a_crontab_counts_is_asked_only_if_cron_did_not_start_the_tick(ada, from_cron, asked):
+    ada.setattr(environment, "is_from_cron", lambda _: from_cron)
+    calls = []
+
+    environment.of_jobs(CONFIG, STATE, with_crontab=lambda: bool(calls.append(1)))
+
+    assert len(calls) == asked
