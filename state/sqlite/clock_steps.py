@@ -31,7 +31,7 @@ _RESTORE_EPOCHS = """
 
 
 class ClockSteps:
-    """The `ClockSteps` of a ledger; see `state.ledger` for the contracts."""
+    """The `ClockSteps` of a ledger; see `state.contract` for the contracts."""
 
     _db: sqlite3.Connection
 

@@ -17,7 +17,7 @@ def _text(value: Any) -> str:
 
 
 class Conditions:
-    """The `Conditions` of a ledger; see `state.ledger` for the contracts."""
+    """The `Conditions` of a ledger; see `state.contract` for the contracts."""
 
     _db: sqlite3.Connection
     host: str

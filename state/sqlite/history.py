@@ -60,7 +60,7 @@ def _document(text: str | None) -> dict[str, Any] | None:
 
 
 class History:
-    """The `History` of a ledger; see `state.ledger` for the contracts."""
+    """The `History` of a ledger; see `state.contract` for the contracts."""
 
     _db: sqlite3.Connection
 

@@ -4,7 +4,7 @@ import sqlite3
 
 
 class Meta:
-    """The `Meta` of a ledger; see `state.ledger` for the contracts."""
+    """The `Meta` of a ledger; see `state.contract` for the contracts."""
 
     _db: sqlite3.Connection
     host = ""

@@ -7,7 +7,7 @@ from scheduled.schedules.zones import Instant
 
 
 class Overrides:
-    """The `Overrides` of a ledger; see `state.ledger` for the contracts."""
+    """The `Overrides` of a ledger; see `state.contract` for the contracts."""
 
     _db: sqlite3.Connection
 

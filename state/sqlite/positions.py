@@ -32,7 +32,7 @@ def _former(rows: Sequence[tuple[Any, ...]]) -> dict[JobKey, tuple[FormerEpoch, 
 
 
 class Positions:
-    """The `Positions` of a ledger; see `state.ledger` for the contracts."""
+    """The `Positions` of a ledger; see `state.contract` for the contracts."""
 
     _db: sqlite3.Connection
 

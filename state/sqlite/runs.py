@@ -42,7 +42,7 @@ def open_runs(db: sqlite3.Connection) -> list[OpenRun]:
 
 
 class Runs:
-    """The `Runs` of a ledger; see `state.ledger` for the contracts."""
+    """The `Runs` of a ledger; see `state.contract` for the contracts."""
 
     _db: sqlite3.Connection
 

@@ -8,7 +8,7 @@ from scheduled.core.runs import StartRequest
 
 
 class StartRequests:
-    """The `StartRequests` of a ledger; see `state.ledger` for the contracts."""
+    """The `StartRequests` of a ledger; see `state.contract` for the contracts."""
 
     _db: sqlite3.Connection
 

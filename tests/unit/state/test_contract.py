@@ -2,10 +2,12 @@
 
 import inspect
 from importlib import import_module
+from typing import Protocol
 
 import pytest
 
 from scheduled.state import ledger
+from scheduled.state.contract.ledger import Ledger
 from scheduled.state.sqlite.ledger import SqliteLedger
 
 PARTS = {
@@ -20,6 +22,10 @@ PARTS = {
 }
 
 
+def contract(part):
+    return getattr(import_module(f"scheduled.state.contract.{PARTS[part]}"), part)
+
+
 def signatures(kind):
     return {
         name: [(one.name, one.kind, one.default) for one in inspect.signature(found).parameters.values()]
@@ -29,16 +35,17 @@ def signatures(kind):
 
 
 def test_the_ledger_has_all_parts_and_no_method_is_in_two_of_them():
-    parts = [base.__name__ for base in ledger.Ledger.__bases__ if base is not ledger.Protocol]
-    methods = [name for part in parts for name in signatures(getattr(ledger, part))]
+    parts = [base.__name__ for base in Ledger.__bases__ if base is not Protocol]
+    methods = [name for part in parts for name in signatures(contract(part))]
 
     assert (parts, len(methods)) == (list(PARTS), len(set(methods)))
-    assert set(signatures(ledger.Ledger)) == {"transaction", "close"}
+    assert set(signatures(Ledger)) == {"transaction", "close"}
+    assert set(ledger.__all__) == {*PARTS, "Ledger"}
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_each_part_is_one_module_of_the_store_with_exactly_its_methods(part):
     store = getattr(import_module(f"scheduled.state.sqlite.{PARTS[part]}"), part)
 
-    assert signatures(store) == signatures(getattr(ledger, part))
+    assert signatures(store) == signatures(contract(part))
     assert issubclass(SqliteLedger, store)

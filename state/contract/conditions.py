@@ -1,0 +1,50 @@
+"""The part `Conditions` of the contract of the ledger."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from scheduled.core.conditions import Condition, Notice
+from scheduled.core.keys import JobKey
+from scheduled.core.records import KnownCondition, OutboxItem
+from scheduled.schedules.zones import Instant
+
+
+class Conditions(Protocol):
+    """Running totals, conditions, and the outbox of notices."""
+
+    def count(self, key: JobKey, name: str, amount: int) -> None:
+        """Add *amount* to the running total *name* of *key*; a new total begins at 0."""
+
+    def totals(self) -> dict[JobKey, dict[str, int]]:
+        """Return the running totals of every key by name; a key without totals is missing."""
+
+    def conditions(self, key: JobKey | None = None) -> list[KnownCondition]:
+        """Return the conditions that were true at the last check, oldest first.
+
+        Return those of *key*, or of all keys if it is None. `JobKey("")` holds the conditions that ticks find themselves.
+        """
+
+    def put_condition(self, key: JobKey, condition: Condition, since: float) -> None:
+        """Record that *condition* of *key* is true.
+
+        *since* is the instant when it appeared. For a known condition the recorded instant is kept, and only payload,
+        group and event are replaced.
+        """
+
+    def drop_conditions(self, key: JobKey, names: Sequence[str]) -> None:
+        """Delete the conditions of *key* with these condition keys: they are no longer true."""
+
+    def notified(self, key: JobKey, names: Sequence[str], at: float) -> None:
+        """Record that the user was notified at *at* of the conditions of *key* with these condition keys."""
+
+    def post(self, item_id: str, notice: Notice, at: float) -> None:
+        """Add a notice to the outbox, due at *at*; do nothing if the outbox holds its id already."""
+
+    def outbox(self) -> list[OutboxItem]:
+        """Return the undelivered notices, oldest first, those that are not due yet included."""
+
+    def delivered(self, item_id: str) -> None:
+        """Delete a notice from the outbox after its delivery."""
+
+    def undelivered(self, item_id: str, next_try: Instant, error: str) -> None:
+        """Record a failed delivery with its *error*, and the instant of the next attempt."""
