@@ -1,13 +1,13 @@
 """A lost ledger, and what the snapshot has of it."""
 
 from scheduled.paths import Paths
-from scheduled.state import snapshot
+from scheduled.state import essentials, snapshot
 from scheduled.state.sqlite.ledger import SqliteLedger
 
 
 def fill(ledger: SqliteLedger, paths: Paths) -> list[str]:
     """Copy positions, overrides and pauses from the snapshot into the empty *ledger*; return their names, if any."""
-    jobs, overrides = snapshot.essentials(paths.snapshot), snapshot.saved_overrides(paths.snapshot)
+    jobs, overrides = essentials.of_jobs(paths.snapshot), essentials.saved_overrides(paths.snapshot)
     for job in jobs:
         if job.schedules:
             ledger.begin_epoch(job.key, job.schedules, job.position)

@@ -1,18 +1,17 @@
 """Opening the ledger for writing: a damaged one is moved aside, a lost one is restored from the snapshot."""
 
-import os
 import sqlite3
 import stat
-from datetime import UTC, datetime
 from pathlib import Path
 
 from scheduled.errors import StateError
 from scheduled.paths import Paths
 from scheduled.state import directories, snapshot
-from scheduled.state.from_snapshot import fill
 from scheduled.state.locks import exclusive
 from scheduled.state.sqlite.errors import DamagedError, is_doubtful, suspicion
 from scheduled.state.sqlite.ledger import SqliteLedger, using
+
+WITH_LOG = ("", "-wal", "-shm")  # the suffixes of the database and of its write-ahead log
 
 
 def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
@@ -59,7 +58,9 @@ def _repaired(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
     try:
         _check(paths)
     except DamagedError as error:
-        repairs.append(f"{error}; moved aside to {_move_aside(paths, now)}")
+        from scheduled.state import aside  # only if the file is damaged
+
+        repairs.append(f"{error}; moved aside to {aside.move(paths.ledger, now, WITH_LOG)}")
     _drop_suspicion(suspicion(paths.ledger))
     return SqliteLedger(paths.ledger), repairs
 
@@ -84,20 +85,10 @@ def _check(paths: Paths) -> None:
         raise
 
 
-def _move_aside(paths: Paths, now: float) -> str:
-    stamp = f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"
-    aside = f"{paths.ledger}.damaged-{stamp}"
-    try:
-        for suffix in ("", "-wal", "-shm"):
-            if os.path.exists(f"{paths.ledger}{suffix}"):
-                os.replace(f"{paths.ledger}{suffix}", f"{aside}{suffix}")
-    except OSError as error:
-        raise StateError(f"{paths.ledger}: damaged, and can't be moved aside: {error.strerror}") from error
-    return aside
-
-
 def _restore(ledger: SqliteLedger, paths: Paths) -> list[str]:
     """Fill a new ledger from the snapshot; return a message if the snapshot had anything."""
+    from scheduled.state.from_snapshot import fill  # only if the ledger is new
+
     with ledger.transaction():
         if not ledger.is_new():
             return []  # another process restored it, or registered jobs, in between

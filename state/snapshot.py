@@ -4,11 +4,8 @@ The next tick reads its first line to decide whether anything is due, see `sched
 from the snapshot.
 """
 
-import math
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -17,36 +14,17 @@ import msgspec
 
 from scheduled import idle
 from scheduled.clock import local
-from scheduled.core.keys import ALL_JOBS, JobKey, Keyed, read_label
+from scheduled.core.keys import JobKey
 from scheduled.core.records import JobRow
 from scheduled.errors import StateError
-from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import Instant
 from scheduled.state.files import RefusedError, open_regular, read_regular, sync_directory
 from scheduled.state.ledger import Ledger
 from scheduled.state.snapshot_keys import digest, merged
-from scheduled.state.validation import is_instant, is_schedule
 
 VERSION = 1
-ALL = "*"
+ALL = "*"  # the name of all jobs among the pauses
 SWEEP = ("health", "memory_rollover", "mail_cleanup", "metrics")
-
-
-class Restored(Keyed, frozen=True):
-    """The state of one job, or one target of it, that a snapshot restores to a lost ledger."""
-
-    job: str
-    position: Instant
-    schedules: tuple[Schedule, ...]
-    window_start: Instant | None
-    target: str = ""
-
-
-class SavedOverrides(msgspec.Struct, frozen=True):
-    """Overrides (True: enabled) and pauses (with their end; None: until `resume`). The key `ALL_JOBS` pauses all jobs."""
-
-    enabled: dict[JobKey, bool]
-    paused: dict[JobKey, Instant | None]
 
 
 def summary(ledger: Ledger, handlers: Mapping[str, JobKey], zone: str, now: Instant) -> dict[str, Any]:
@@ -177,29 +155,10 @@ def _document(data: bytes) -> dict[str, Any] | None:
     try:
         document = msgspec.json.decode(data)
     except (ValueError, RecursionError):
-        document = _lenient(data)
+        from scheduled.state import lenient_json  # only if another program wrote or damaged the file
+
+        document = lenient_json.read(data)
     return document if isinstance(document, dict) else None
-
-
-def _lenient(data: bytes) -> Any:
-    """Return what other JSON tools write and msgspec refuses: a byte order mark, NaN, half of a surrogate pair."""
-    import json
-
-    try:
-        return _plain(json.loads(data.decode("utf-8-sig", "replace")))
-    except (ValueError, RecursionError):
-        return None
-
-
-def _plain(value: Any) -> Any:
-    """Return *value* in strict JSON: numbers that it does not have are null, half characters are question marks."""
-    if isinstance(value, dict):
-        return {_plain(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value.encode(errors="replace").decode() if isinstance(value, str) else value
 
 
 def refuse_newer(path: Path) -> None:
@@ -209,19 +168,6 @@ def refuse_newer(path: Path) -> None:
         raise StateError(
             f"{path}: written by a newer version of scheduled (snapshot {version}, known {VERSION}); upgrade"
         )
-
-
-def move_aside(path: Path, now: float) -> str:
-    """Move a file that is not a valid snapshot aside, and return its new path; *now* is in UTC seconds.
-
-    Raise StateError if it can't be moved.
-    """
-    aside = f"{path}.damaged-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"
-    try:
-        os.replace(path, aside)
-    except OSError as error:
-        raise StateError(f"{path}: damaged, and can't be moved aside: {error.strerror}") from error
-    return aside
 
 
 def tampering(path: Path, now: float) -> str | None:
@@ -234,15 +180,21 @@ def tampering(path: Path, now: float) -> str | None:
     except FileNotFoundError:
         return None
     except RefusedError as error:
-        return f"{error}; moved aside to {move_aside(path, now)}, and rewritten from the ledger"
+        return f"{error}; {_moved_aside(path, now)}"
     except OSError as error:
         return f"{path}: {error.strerror}; it is rewritten from the ledger"
     document = _document(data)
     if document is None:
-        return f"{path}: damaged; moved aside to {move_aside(path, now)}, and rewritten from the ledger"
+        return f"{path}: damaged; {_moved_aside(path, now)}"
     if not _is_unchanged(document, data):
         return f"{path}: edited manually; its keys are rewritten from the ledger: use `scheduled` commands to change jobs"
     return None
+
+
+def _moved_aside(path: Path, now: float) -> str:
+    from scheduled.state import aside  # only if the file is damaged
+
+    return f"moved aside to {aside.move(path, now)}, and rewritten from the ledger"
 
 
 def _is_unchanged(document: dict[str, Any], data: bytes) -> bool:
@@ -294,55 +246,3 @@ def idle_until(path: Path) -> Instant | None:
         return None
     beat = beat_ns // 10**9
     return beat if beat < due else None
-
-
-def essentials(path: Path) -> list[Restored]:
-    """Return the jobs' states in a snapshot, to restore a lost ledger; ignore invalid entries."""
-    document = read(path) or {}
-    jobs = document.get("jobs")
-    found = []
-    for label, entry in jobs.items() if isinstance(jobs, dict) else ():
-        try:
-            restored = msgspec.convert({**entry, **read_label(label)._asdict()}, Restored)
-        except (ValueError, TypeError):
-            continue
-        if _is_valid(restored):
-            found.append(restored)
-    return found
-
-
-def saved_overrides(path: Path) -> SavedOverrides:
-    """Return the overrides and pauses in a snapshot, to restore a lost ledger; ignore invalid entries."""
-    document = read(path) or {}
-    overridden, paused = (_table(document.get(key)) for key in ("overridden", "paused"))
-    return SavedOverrides(
-        enabled={key: enabled for key, enabled in _by_key(overridden) if isinstance(enabled, bool)},
-        paused={key: until for key, value in _by_key(paused) for until in _pause_end(value)},
-    )
-
-
-def _by_key(table: dict[str, Any]) -> Iterator[tuple[JobKey, Any]]:
-    """Yield the entries of *table* by key; ignore an entry if its name is not a valid label."""
-    for label, value in table.items():
-        with suppress(ValueError):
-            yield ALL_JOBS if label == ALL else read_label(label), value
-
-
-def _table(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _pause_end(value: Any) -> list[Instant | None]:
-    """Return a list with the instant that *value* names, or with None for None; an empty list if *value* is invalid."""
-    if value is None:
-        return [None]
-    try:
-        instant = int(datetime.fromisoformat(value).timestamp())
-    except (ValueError, TypeError, OverflowError):
-        return []
-    return [instant] if is_instant(instant) else []
-
-
-def _is_valid(restored: Restored) -> bool:
-    instants = [instant for instant in (restored.position, restored.window_start) if instant is not None]
-    return all(map(is_instant, instants)) and all(map(is_schedule, restored.schedules))

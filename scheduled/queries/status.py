@@ -26,9 +26,9 @@ from scheduled.queries.tasks import queue
 from scheduled.queries.ticks import Ticks
 from scheduled.queries.view import View, open_view
 from scheduled.state import directories, opened_record
-from scheduled.state.files import full_or_read_only
 from scheduled.state.ledger import Conditions
 from scheduled.state.open import exists, read_only
+from scheduled.state.space import full_or_read_only
 
 OF_CONFIG: dict[str, Any] = {"by_priority": {}, "by_type": {}}  # not known without the configuration
 

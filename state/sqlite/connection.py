@@ -6,7 +6,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from scheduled.errors import StateError
-from scheduled.state.files import full_or_read_only
 from scheduled.state.locks import exclusive, refuse_without_locks
 from scheduled.state.sqlite import errors
 from scheduled.state.sqlite.errors import NEEDS_TO_WRITE, named_errors
@@ -39,6 +38,8 @@ def connect_to_read(path: Path) -> tuple[sqlite3.Connection, str | None]:
         except sqlite3.OperationalError as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF not in NEEDS_TO_WRITE:
                 raise
+            from scheduled.state.space import full_or_read_only  # rarely needed
+
             reason = full_or_read_only(path.parent) or f"{path.parent} can't be written: {error}"
         return _copied(path, reason), f"{reason}; nothing new is recorded"
 

@@ -6,7 +6,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from scheduled.errors import BusyError, ScheduledError, StateError
-from scheduled.state.files import full_or_read_only
 
 # In WAL mode readers don't block writers, and this program's writers queue on a separate lock. So this only limits the
 # wait for other programs, such as a sqlite3 shell. It is so long because libfaketime shortens it in tests.
@@ -72,7 +71,11 @@ def as_scheduled_error(error: sqlite3.DatabaseError, path: Path) -> ScheduledErr
     if is_damage(error):
         return DamagedError(f"{path}: damaged: {error}")
     may_be_full = getattr(error, "sqlite_errorcode", 0) & 0xFF in NEEDS_TO_WRITE
-    reason = (may_be_full and full_or_read_only(path.parent)) or str(error)
+    if not may_be_full:
+        return StateError(f"{path}: cannot be read or written: {error}")
+    from scheduled.state.space import full_or_read_only  # rarely needed
+
+    reason = full_or_read_only(path.parent) or str(error)
     return StateError(f"{path}: cannot be read or written: {reason}")
 
 

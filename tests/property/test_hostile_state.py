@@ -19,7 +19,7 @@ from scheduled.execution.protocol import Ended, Started, encode, read_records, u
 from scheduled.execution.report_file import read_report
 from scheduled.handlers import memory_rollover
 from scheduled.instance import Instance
-from scheduled.state import snapshot
+from scheduled.state import essentials, snapshot
 from tests.fixtures.in_process_cli import NIGHTLY, bounded
 
 EXAMPLES = 10_000 if NIGHTLY else 250
@@ -110,7 +110,7 @@ def test_a_snapshot_of_any_content_restores_only_valid_values(tmp_path_factory, 
     path = tmp_path_factory.mktemp("state") / "scheduled_state.json"
     path.write_bytes(data)
 
-    for found in snapshot.essentials(path):
+    for found in essentials.of_jobs(path):
         assert abs(found.position) < 1 << 62
         if found.schedules:
             from scheduled.core.epochs import slots_of
@@ -165,7 +165,7 @@ def test_memory_is_bounded_by_a_multiple_of_the_file(tmp_path):
     records = b"".join(encode(GOOD) + b"\n" for _ in range(20_000))
 
     for size, read in (
-        (path.stat().st_size, lambda: snapshot.essentials(path)),
+        (path.stat().st_size, lambda: essentials.of_jobs(path)),
         (len(records), lambda: read_records(records)),
     ):
         tracemalloc.start()

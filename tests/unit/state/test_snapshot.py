@@ -8,8 +8,8 @@ from scheduled import idle
 from scheduled.core.keys import JobKey
 from scheduled.errors import StateError
 from scheduled.schedules.schedule import Schedule
-from scheduled.state import snapshot
-from scheduled.state.snapshot import Restored, SavedOverrides
+from scheduled.state import essentials, snapshot
+from scheduled.state.essentials import Restored, SavedOverrides
 from tests.fixtures.ledgers import HOUR, HOURLY, LEDGERS, an_attempt_result, claimed, end
 
 NOW = 1_770_127_200.75  # 2026-02-03T14:00:00.75Z
@@ -232,7 +232,7 @@ def test_positions_and_schedules_are_restored(path, ledger):
         ledger.succeeded(JobKey("job"), HOUR)
     published(path, snapshot.summary(ledger, {}, "UTC", 0))
 
-    assert snapshot.essentials(path) == [Restored("job", HOUR, HOURLY, HOUR)]
+    assert essentials.of_jobs(path) == [Restored("job", HOUR, HOURLY, HOUR)]
 
 
 def test_the_state_of_targets_is_restored(path, ledger):
@@ -244,10 +244,10 @@ def test_the_state_of_targets_is_restored(path, ledger):
             ledger.pause(key, None)
     published(path, snapshot.summary(ledger, {}, "UTC", 0))
 
-    assert {found.key: found.position for found in snapshot.essentials(path)} == {
+    assert {found.key: found.position for found in essentials.of_jobs(path)} == {
         JobKey("job"): 0, keys[0]: 0, keys[1]: 1, keys[2]: 2, keys[3]: 3,
     }  # fmt: skip
-    assert snapshot.saved_overrides(path) == SavedOverrides(
+    assert essentials.saved_overrides(path) == SavedOverrides(
         {key: bool(place % 2) for place, key in enumerate(keys)}, dict.fromkeys(keys)
     )
 
@@ -265,15 +265,15 @@ def test_an_invalid_label_is_ignored(path):
     )
 
     key = JobKey("a", "x")
-    assert [found.key for found in snapshot.essentials(path)] == [key]
-    assert snapshot.saved_overrides(path) == SavedOverrides({key: True}, {key: None})
+    assert [found.key for found in essentials.of_jobs(path)] == [key]
+    assert essentials.saved_overrides(path) == SavedOverrides({key: True}, {key: None})
 
 
 def test_invalid_entries_are_ignored_and_the_others_are_restored(path):
     good = {"position": 7, "schedules": [{"kind": "cron", "expression": "@daily"}], "window_start": None}
     published(path, {"jobs": {"a": good, "b": 3, "c": {"position": "x"}, "d": {**good, "schedules": 1}}})
 
-    assert snapshot.essentials(path) == [Restored("a", 7, (Schedule("cron", "@daily"),), None)]
+    assert essentials.of_jobs(path) == [Restored("a", 7, (Schedule("cron", "@daily"),), None)]
 
 
 def test_overrides_and_pauses_are_restored(path, ledger):
@@ -283,7 +283,7 @@ def test_overrides_and_pauses_are_restored(path, ledger):
         ledger.pause(JobKey("job"), None)
     published(path, snapshot.summary(ledger, {}, "Europe/Berlin", HOUR - 1))
 
-    assert snapshot.saved_overrides(path) == SavedOverrides(
+    assert essentials.saved_overrides(path) == SavedOverrides(
         {JobKey("job"): False}, {JobKey(""): HOUR, JobKey("job"): None}
     )
 
@@ -292,21 +292,21 @@ def test_invalid_overrides_and_pauses_are_ignored_and_the_others_are_restored(pa
     paused = {"a": "soon", "b": 7, "c": None, "d": "9999-12-31T23:59:59+00:00", "e": [], "f": "x" * 9999}
     published(path, {"overridden": {"a": True, "b": 1, "c": None}, "paused": paused})
 
-    assert snapshot.saved_overrides(path) == SavedOverrides({JobKey("a"): True}, {JobKey("c"): None})
+    assert essentials.saved_overrides(path) == SavedOverrides({JobKey("a"): True}, {JobKey("c"): None})
 
 
 @pytest.mark.parametrize("content", [[], "x", None, 3])
 def test_overrides_and_pauses_that_are_no_object_restore_nothing(path, content):
     published(path, {"overridden": content, "paused": content})
 
-    assert snapshot.saved_overrides(path) == SavedOverrides({}, {})
+    assert essentials.saved_overrides(path) == SavedOverrides({}, {})
 
 
 @pytest.mark.parametrize("jobs", [[], "x", None, 3])
 def test_jobs_that_are_no_object_restore_nothing(path, jobs):
     published(path, {"jobs": jobs})
 
-    assert snapshot.essentials(path) == []
+    assert essentials.of_jobs(path) == []
 
 
 # The document
