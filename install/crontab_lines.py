@@ -35,7 +35,7 @@ class _Bad(NamedTuple):
     reason: str
 
     def __str__(self) -> str:
-        return f"{_named(self.number, self.line)}: {self.reason}"
+        return f"{named(self.number, self.line)}: {self.reason}"
 
 
 def _bad_index(lines: list[bytes], newlines: int, reason: bytes) -> int:
@@ -64,7 +64,8 @@ def _own_number(lines: list[bytes], own: list[bytes], index: int) -> int | None:
     return None
 
 
-def _named(number: int, line: bytes) -> str:
+def named(number: int, line: bytes) -> str:
+    """Return the line *number* of the crontab in words, with the text of *line*."""
     if _is_empty_with_cr(line):
         return f"line {number} of your crontab (only a carriage return)"
     text = printable(line.decode(errors="replace").replace("\r", r"\r"))

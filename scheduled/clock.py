@@ -23,10 +23,17 @@ def zone_exists(zone: str) -> bool:
     return True
 
 
+def zone_named(text: str) -> str | None:
+    """Return the IANA name of the zone that *text*, a value of TZ, names; None if it is empty or names none of this system."""
+    name = text.removeprefix(":")
+    if name.startswith("/"):
+        name = os.path.realpath(name).partition("/zoneinfo/")[2]
+    return name if name and zone_exists(name) else None
+
+
 def local_zone() -> str:
     """Return the IANA name of the zone of this process: TZ, otherwise that of the system."""
-    name = os.environ.get("TZ", "").removeprefix(":")
-    return name if name and zone_exists(name) else system_zone()
+    return zone_named(os.environ.get("TZ", "")) or system_zone()
 
 
 def system_zone() -> str:

@@ -16,7 +16,7 @@ def jobs(instance: Instance, as_json: bool) -> int:
     """List the jobs with schedule, next run and last result."""
     from scheduled import service
 
-    show(service.jobs(instance), "jobs", as_json=as_json, module="render_jobs")
+    show(service.jobs(instance), "jobs", as_json=as_json, module="render_jobs", notes=instance.notes)
     # `from_ledger` prints the error of a configuration that cannot be read.
     return EXIT_USAGE if not instance.config_error and print_errors(instance.problems) else EXIT_OK
 

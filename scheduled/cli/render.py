@@ -55,8 +55,8 @@ def tick(document: dict[str, Any]) -> None:
     rows_or(("job", "scheduled for", "status", "duration", "reason"), rows, "nothing was due")
 
 
-def planned_starts(entries: Sequence[dict[str, Any]]) -> None:
-    """Print the runs that a tick would start, and the jobs that wait."""
+def planned_starts(entries: Sequence[dict[str, Any]], *, notes: Sequence[str] = ()) -> None:
+    """Print the runs that a tick would start, the jobs that wait, and what is assumed."""
     rows = [
         (
             entry["job"],
@@ -66,6 +66,7 @@ def planned_starts(entries: Sequence[dict[str, Any]]) -> None:
         for entry in entries
     ]
     rows_or(("job", "scheduled for", "reason"), rows, "nothing is due")
+    remarks(notes)
 
 
 def _wait(entry: dict[str, Any]) -> str:

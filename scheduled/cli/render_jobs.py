@@ -19,8 +19,8 @@ INSTANTS = {
 }  # fmt: skip
 
 
-def jobs(entries: Sequence[dict[str, Any]]) -> None:
-    """Print the jobs as a table, in configuration order."""
+def jobs(entries: Sequence[dict[str, Any]], *, notes: Sequence[str] = ()) -> None:
+    """Print the jobs as a table, in configuration order, and what is assumed."""
     rows = [
         (entry["name"], entry["schedule_words"], _next(entry), when(entry["last_run"]) or "never",
          colored(entry["last_status"]), entry["description"] or entry["action"])
@@ -28,6 +28,7 @@ def jobs(entries: Sequence[dict[str, Any]]) -> None:
     ]  # fmt: skip
     columns = ("job", "schedule", "next run", "last run", "status", "description")
     rows_or(columns, rows, "no jobs are configured; add one with `scheduled add`")
+    remarks(notes)
 
 
 def _next(entry: Mapping[str, Any]) -> Text:

@@ -7,13 +7,13 @@ from rich.markup import escape
 from rich.text import Text
 
 from scheduled.advice import complete
-from scheduled.cli.terminal import colored, console, counted, rows_or, table, when, words
+from scheduled.cli.terminal import colored, console, counted, remarks, rows_or, table, when, words
 from scheduled.schedules.durations import duration
 from scheduled.schedules.zones import MINUTE
 
 
-def status(document: dict[str, Any]) -> None:
-    """Print current problems, the ticks, the workspace, pauses, undelivered notices and the jobs."""
+def status(document: dict[str, Any], *, notes: Sequence[str] = ()) -> None:
+    """Print current problems, the ticks, the workspace, pauses, undelivered notices, the jobs, and what is assumed."""
     screen = console()
     for problem in document["problems"]:
         screen.print(Text("! ", style="bold red") + Text(problem), soft_wrap=True)
@@ -37,6 +37,7 @@ def status(document: dict[str, Any]) -> None:
     if document["jobs"]:
         rows = [_job(job) for job in sorted(document["jobs"], key=lambda job: not job["failing"])]
         table(("job", "schedule", "last run", "status", "next run", "runs", "failed"), rows)
+    remarks(notes)
 
 
 def _ticks(ticks: dict[str, Any]) -> None:

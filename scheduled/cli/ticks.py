@@ -41,7 +41,7 @@ def run(
     if inherit_env and not jobs:
         raise click.UsageError("--inherit-env: give a JOB; all other runs get the environment of cron")
     if dry_run:
-        show(service.dry_run(instance, jobs, slot), "planned_starts", as_json=as_json)
+        show(service.dry_run(instance, jobs, slot), "planned_starts", as_json=as_json, notes=instance.notes)
         return EXIT_USAGE if print_errors(instance.problems) else EXIT_OK
     return run_tick(
         lambda progress: service.run(instance, jobs, slot, progress, inherit_env=inherit_env),
@@ -83,7 +83,7 @@ def status(instance: Instance, as_json: bool) -> int:
     from scheduled import service
 
     document = service.status(instance)
-    show(document, "status", as_json=as_json, module="render_status")
+    show(document, "status", as_json=as_json, module="render_status", notes=instance.notes)
     return EXIT_OK if document["healthy"] else EXIT_FAILED
 
 

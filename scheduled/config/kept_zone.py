@@ -16,7 +16,8 @@ from scheduled.paths import Paths
 from scheduled.state.ledger import Meta
 from scheduled.state.open import read_only
 
-ZONE = "zone"  # in the ledger's meta
+# In the ledger's meta: the zone of the ticks, and that of the system, /etc/localtime, when a regular tick used it.
+ZONE, SYSTEM_ZONE = "zone", "system_zone"
 
 
 def load_kept(instance: Instance, drafts: Drafts = MappingProxyType({})) -> Config:

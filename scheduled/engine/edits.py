@@ -5,9 +5,10 @@ Functions that write are called inside an exclusive transaction of the caller.
 
 from collections.abc import Callable, Collection
 
+from scheduled import clock
 from scheduled.config.edited_at import edited_at
 from scheduled.config.files import Config, load_config
-from scheduled.config.kept_zone import ZONE
+from scheduled.config.kept_zone import SYSTEM_ZONE, ZONE
 from scheduled.core import epochs
 from scheduled.core.epochs import EpochChange
 from scheduled.schedules.same_zone import same_zone
@@ -73,11 +74,13 @@ def is_outdated(ledger: Meta, config: Config, now: Instant) -> bool:
 
 
 def remember(ledger: Meta, config: Config) -> None:
-    """Record that *config* is in force, with its zone if that is the host's."""
+    """Record that *config* is in force, with its zone if that is the host's, and the system's in a regular tick."""
     ledger.remember(READ_AT, str(config.read_at))
     kept = ledger.meta(ZONE)
     if config.of_host and (kept is None or not same_zone(kept, config.timezone)):
         ledger.remember(ZONE, config.timezone)
+    if config.of_host and not config.kept:
+        ledger.remember(SYSTEM_ZONE, clock.system_zone())
 
 
 def zone_remark(before: str | None, after: str | None) -> str | None:

@@ -204,5 +204,16 @@ def open_runtime(instance: Instance, *, regular: bool = False, config: Config | 
     kept = None if regular else partial(kept_zone, instance.paths)
     runtime = Runtime(instance.config_file, instance.paths.root, kept, config)
     runtime.paths = instance.paths
+    if regular and runtime.config.of_host and (given := os.environ.get("TZ", "")) not in ("", runtime.zone):
+        _warn_of_zone(runtime, given)
     instance.problems = runtime.config.problems
     return runtime
+
+
+def _warn_of_zone(runtime: Runtime, given: str) -> None:
+    """Add a warning if the TZ of the tick, *given*, can't be used: it is printed and logged like those of the configuration."""
+    from scheduled.install.crontab_list import listed
+    from scheduled.install.zones import unusable_here
+
+    if warning := unusable_here(given, listed):
+        runtime.config.warnings.append(warning)

@@ -5,21 +5,24 @@ from typing import Any
 from scheduled.clock import stamp
 from scheduled.core.keys import JobKey
 from scheduled.queries.last_known import NOTHING_RUNS
+from scheduled.queries.next_zone import NextZone, follows_host
 from scheduled.queries.view import View
 from scheduled.schedules.durations import duration
 from scheduled.schedules.zones import Instant
 
-CADENCE, GATE = "cadence", "gate"
+CADENCE, GATE, ZONE = "cadence", "gate", "zone"
 
 
 def of_run(view: View, key: JobKey) -> dict[str, Any]:
     """Return `{"assumed": [...]}` for the instant of a predicted run of *key*; {} if nothing special is assumed.
 
-    `cadence` means that it is not known whether or how often ticks come, `gate` that the job's gate is taken as open.
+    `cadence` means that it is not known whether or how often ticks come, `gate` that the job's gate is taken as open, and
+    `zone` that it is not known in which time zone the next tick will be, which the schedules of the job follow.
     """
     gated = view.config.jobs[key.job].only_if is not None
     unknown = view.cadence_source == "assumed" or view.stopped_at is not None
-    found = [CADENCE] * unknown + [GATE] * gated
+    doubtful = bool(view.next_zone.doubt) and follows_host(view.config, key.job)
+    found = [CADENCE] * unknown + [GATE] * gated + [ZONE] * doubtful
     return {"assumed": found} if found else {}
 
 
@@ -34,6 +37,16 @@ def ticks(view: View) -> str:
     if view.stopped_at is None:
         return f"{every} ({known[view.cadence_source]})"
     return f"{every} again (assumed: none has come since {_last(view)})"
+
+
+def zone(found: NextZone) -> list[str]:
+    """Return a note about the time zone of the next tick if it changes, or if it is only assumed; [] otherwise."""
+    where = "schedules without `timezone` follow"
+    if found.doubt:
+        return [f"{where} {found.zone} (assumed: {found.doubt}; a `timezone` in scheduled.toml decides it)"]
+    if found.changes:
+        return [f"{where} {found.zone} from the next tick on, and {found.kept} until then"]
+    return []
 
 
 def no_tick(view: View) -> str:
@@ -55,6 +68,7 @@ def of_forecast(view: View, span: tuple[Instant, Instant]) -> list[str]:
     now = (stamp(view.now, view.zone) or "")[:16].replace("T", " ")
     notes = [
         f"ticks come {ticks(view)}",
+        *zone(view.next_zone),
         "every run succeeds at once, every gate is open, and nothing is edited",
     ]
     if end <= view.now:

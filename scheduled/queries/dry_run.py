@@ -11,7 +11,7 @@ import msgspec
 
 from scheduled import clock
 from scheduled.clock import stamp
-from scheduled.config.files import known_jobs
+from scheduled.config.files import Config, known_jobs
 from scheduled.core import planner, starts
 from scheduled.core.holds import Holds
 from scheduled.core.jobs import Job, Jobs, key_of, keys_of
@@ -24,6 +24,8 @@ from scheduled.engine import chains, event_spool, intake, planning
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
+from scheduled.queries import assumptions
+from scheduled.queries.next_zone import NextZone, follows_host, in_zone, next_zone
 from scheduled.schedules.instants import read
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
@@ -42,9 +44,15 @@ class TickPlan(msgspec.Struct, kw_only=True):
 def dry_run(instance: Instance, jobs: Sequence[str] = (), slot: str | None = None) -> list[dict[str, Any]]:
     """Return the runs that `run` with the same arguments would start now, in order, each with the reason.
 
-    Raise ConfigError in the cases in which `run` raises it.
+    Without *jobs* these are the runs of a regular tick: a time zone that it changes is named in `instance.notes`. Raise
+    ConfigError in the cases in which `run` raises it.
     """
-    return dry_run_of(open_runtime(instance), jobs, slot)
+    runtime = open_runtime(instance)
+    if jobs or slot is not None:
+        return dry_run_of(runtime, jobs, slot)
+    found, zone = _of_tick(runtime)
+    instance.notes = assumptions.zone(zone)
+    return found
 
 
 def dry_run_of(runtime: Runtime, names: Sequence[str], slot: str | None) -> list[dict[str, Any]]:
@@ -89,9 +97,17 @@ def run_for_slot(runtime: Runtime, name: str, slot: Instant) -> dict[str, Any]:
 
 def dry_run_of_tick(runtime: Runtime) -> list[dict[str, Any]]:
     """Return the runs that a tick would start now, in order, each with the reason; gate commands are executed."""
-    jobs, now = runtime.config.jobs, int(clock.now())
+    return _of_tick(runtime)[0]
+
+
+def _of_tick(runtime: Runtime) -> tuple[list[dict[str, Any]], NextZone]:
+    """Return what `dry_run_of_tick` returns, and the zone of a regular tick, in which *runtime* is from now on."""
+    now = int(clock.now())
     with read_only(runtime.paths) as ledger:
+        zone = next_zone(ledger, runtime.config)
+        runtime.config = in_zone(runtime.config, zone)
         runtime.config.override(ledger.overrides())
+        jobs = runtime.config.jobs
         gates = planning.check_gates(ledger, runtime.config, now, lambda: runtime.environment)
         holds = planning.holds_now(ledger, now, gates=gates, budget=runtime.config.max_runs)
         holds = msgspec.structs.replace(
@@ -99,14 +115,17 @@ def dry_run_of_tick(runtime: Runtime) -> list[dict[str, Any]]:
         )
         job_states = planning.foreseen(ledger, runtime.config, now)
     found = _rounds(jobs, job_states, now, holds)
-    return [
-        *(_start(jobs[start.claim.job], start, runtime.zone) for start in found.starts),
-        *(
-            _wait(jobs[key.job], key, found.plans, runtime.zone)
-            for key, job in found.plans.items()
-            if job.waits
-        ),
+    starts = [_start(jobs[start.claim.job], start, runtime.zone) for start in found.starts]
+    waits = [
+        _wait(jobs[key.job], key, found.plans, runtime.zone) for key, job in found.plans.items() if job.waits
     ]
+    return [{**row, **_assumed(runtime.config, zone, row["job"])} for row in (*starts, *waits)], zone
+
+
+def _assumed(config: Config, zone: NextZone, job: str) -> dict[str, Any]:
+    """Return `{"assumed": ["zone"]}` if it is not known in which zone the quiet hours of *job* are, which decide now."""
+    doubtful = zone.doubt and config.jobs[job].not_between is not None and follows_host(config, job)
+    return {"assumed": [assumptions.ZONE]} if doubtful else {}
 
 
 def _new_requests(ledger: Ledger, runtime: Runtime) -> Iterator[StartRequest]:

@@ -23,6 +23,7 @@ from scheduled.queries.jobs import is_paused, schedule_in_words, written_schedul
 from scheduled.queries.last_known import NOTHING_RUNS
 from scheduled.queries.last_outcome import last_outcome
 from scheduled.queries.next_run import next_run
+from scheduled.queries.next_zone import follows_host
 from scheduled.queries.view import View, open_view
 from scheduled.schedules.durations import duration
 from scheduled.schedules.instants import read
@@ -327,7 +328,7 @@ def _fields(
         "zone": job.zone,
         "enabled": job.enabled,
         "source": job.source,
-        "epoch": stamp(job_state.epoch if job_state else None, zone),
+        "epoch": stamp(_began(view, job_state) if job_state else None, zone),
         "position": stamp(job_state.position if job_state else None, zone),
         "open_slots": due[1],
         "slot": stamp(due[0], zone),
@@ -351,8 +352,18 @@ def _fields(
         "next_due": stamp(plan.next_due if plan else None, zone),
         "next_run": stamp(next_run(view, key_of(job)), zone),
         "ticks": assumptions.ticks(view),
+        "timezone": next(iter(assumptions.zone(view.next_zone)), None)
+        if follows_host(view.config, job.name)
+        else None,
+        **assumptions.of_run(view, key_of(job)),
     }
     return found | dict.fromkeys(OF_CONFIG) if view.config.unreadable else found
+
+
+def _began(view: View, job_state: JobState) -> Instant:
+    """Return when the schedules took effect; while the zone of the host changes, those that the last tick read."""
+    before = view.zone_change.states.get(job_state.key) if view.zone_change is not None else None
+    return job_state.epoch if before is None else before.epoch
 
 
 def _open_reason(view: View, job: Job, plan: JobPlan | None, *, has_open_slots: bool) -> str | None:

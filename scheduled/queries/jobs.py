@@ -15,7 +15,7 @@ from scheduled.core.keys import JobKey
 from scheduled.errors import UnknownError
 from scheduled.instance import Instance
 from scheduled.masking import without_secrets
-from scheduled.queries import describe
+from scheduled.queries import assumptions, describe
 from scheduled.queries.next_run import next_run
 from scheduled.queries.view import View, load_view
 from scheduled.schedules.zones import Instant
@@ -26,17 +26,18 @@ UPCOMING = 5  # future slots that `show` lists
 def jobs(instance: Instance) -> list[dict[str, Any]]:
     """Return the jobs in configuration order, each with its schedule, action, next run and last result.
 
-    Errors in the configuration of single jobs are added to `instance.problems`. Raise ConfigError if the configuration
+    `assumed` is as in a forecast, and a time zone that changes is named in `instance.notes`. Errors in the configuration of
+    single jobs are added to `instance.problems`. Raise ConfigError if the configuration
     cannot be read.
     """
     view = load_view(instance)
-    instance.problems = view.config.problems
+    instance.problems, instance.notes = view.config.problems, assumptions.zone(view.next_zone)
     return [_line(view, job) for job in view.config.jobs.values()]
 
 
 def _line(view: View, job: Job) -> dict[str, Any]:
     key = key_of(job)
-    row = view.rows.get(key)
+    row, upcoming = view.rows.get(key), next_run(view, key)
     return {
         "name": job.name,
         "description": job.description,
@@ -48,12 +49,13 @@ def _line(view: View, job: Job) -> dict[str, Any]:
         "enabled": job.enabled,
         "paused": is_paused(view, key),
         "priority": None if view.config.unreadable else job.priority,
-        "next_run": stamp(next_run(view, key), view.zone),
+        "next_run": stamp(upcoming, view.zone),
         "open_reason": view.open_reason(key) if job.enabled else None,
         "running": view.is_running(key),
         "last_run": stamp(row.last_run_at if row else None, view.zone),
         "last_status": row.last_status if row else None,
         "source": job.source,
+        **(assumptions.of_run(view, key) if upcoming is not None else {}),
     }
 
 

@@ -7,7 +7,7 @@ from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import FAILED
 from scheduled.queries.dependencies import with_all_before
-from scheduled.queries.steps import FAR, alone, requests_of, state_at, ticks_of, together
+from scheduled.queries.steps import FAR, alone, requests_of, state_at, together
 from scheduled.queries.view import View
 from scheduled.schedules.zones import Instant
 
@@ -19,7 +19,7 @@ def next_run(view: View, key: JobKey) -> Instant | None:
     jobs, now = view.config.jobs, view.now
     if view.config.unreadable or key not in view.job_states or _is_blocked(view, key):
         return None
-    ticks, span, requests = ticks_of(view, now, ()), (now, now + FAR), view.holds.start_requests
+    ticks, span, requests = view.ticks_from(now), (now, now + FAR), view.holds.start_requests
     if jobs[key.job].after:
         names = with_all_before(jobs, [key.job])
         states = {

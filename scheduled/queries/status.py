@@ -18,7 +18,7 @@ from scheduled.instance import Instance
 from scheduled.notify import problems as problems_of_ticks
 from scheduled.notify.problems import OWNER
 from scheduled.paths import Paths
-from scheduled.queries import ticks
+from scheduled.queries import assumptions, ticks
 from scheduled.queries.jobs import schedule_in_words, written_schedule
 from scheduled.queries.last_known import config_of
 from scheduled.queries.next_run import next_run
@@ -60,6 +60,7 @@ def status(instance: Instance) -> dict[str, Any]:
             )
         )
         ticking = ticks.document(seen, zone)
+        instance.notes = assumptions.zone(view.next_zone)
         return {
             "healthy": not problems,
             "problems": problems,
@@ -187,6 +188,7 @@ def _job(view: View, row: JobRow, *, failing: bool) -> dict[str, Any]:
         "failing": failing,
         "run_count": row.run_count,
         "failure_count": row.failure_count,
+        **(assumptions.of_run(view, row.key) if row.next_due is not None else {}),
     }
 
 

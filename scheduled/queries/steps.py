@@ -60,8 +60,9 @@ def steps(
     if view.config.unreadable:
         return iter(())
     chosen = {only: view.job(only)} if only is not None else view.config.jobs
-    ticks = ticks_of(view, begin, outages)
-    states = _states_at(view, begin, end)
+    outages = list(outages)
+    ticks = view.ticks_from(begin, outages)
+    states = _states_at(view, begin, end, outages)
     shared = _sharing(view, states, chosen)
     requests = view.holds.start_requests if begin == view.now else ()
     streams = [
@@ -93,19 +94,14 @@ def _left(requests: tuple[StartRequest, ...], starts: Iterable[Start]) -> tuple[
     return tuple(row for row in requests if row.id not in used) if requests else ()
 
 
-def ticks_of(view: View, begin: Instant, outages: Iterable[Outage]) -> Ticks:
-    """Return the ticks from *begin* on, as far as the view shows how they come."""
-    now = view.now if begin == view.now else None
-    return Ticks(view.cadence, outages, phase=view.phase, late=view.late, now=now, planned=view.holds.planned)
-
-
-def _states_at(view: View, begin: Instant, end: Instant) -> dict[JobKey, JobState]:
+def _states_at(view: View, begin: Instant, end: Instant, outages: Iterable[Outage]) -> dict[JobKey, JobState]:
     """Return the assumed states at *begin* of the jobs that the simulation is about."""
+    states = view.states_with(outages)
     return {
-        key: state_at(view.job_states[key], begin, view.now)
+        key: state_at(states[key], begin, view.now)
         for job in view.config.jobs.values()
         for key in keys_of(job)
-        if key in view.job_states and (end > view.now or end <= view.job_states[key].epoch + 1)
+        if key in states and (end > view.now or end <= states[key].epoch + 1)
     }
 
 

@@ -1,6 +1,6 @@
 """One read of the configuration and the ledger, shared by the queries. It takes no lock and changes nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import msgspec
@@ -13,11 +13,13 @@ from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan, busy_groups, plan_job
 from scheduled.core.records import JobRow
 from scheduled.core.runs import JobState, OpenReason
+from scheduled.core.tick_times import Outage, Ticks
 from scheduled.engine import planning
 from scheduled.engine.heartbeat import Source
 from scheduled.instance import Instance
 from scheduled.queries import ticks
 from scheduled.queries.last_known import config_of
+from scheduled.queries.next_zone import NextZone, ZoneChange, in_zone, next_zone
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
@@ -26,9 +28,10 @@ BY_TIME = ("paused", "quiet")  # recorded open reasons that can end without a ti
 
 
 class View(msgspec.Struct, kw_only=True):
-    """The configuration with overrides applied, and the state of the jobs at *now*.
+    """The configuration with overrides applied, as the next tick reads it, and the state of the jobs at *now*.
 
-    *overridden* are the jobs that are enabled or disabled by an override. *busy* are the groups with a job
+    If the time zone of the host has changed, the next tick is the first one in the new zone: *next_zone* is that zone, and
+    *zone_change* what it does to the *job_states*, which have their slots in the old zone up to that tick. *overridden* are the jobs that are enabled or disabled by an override. *busy* are the groups with a job
     under way. *cadence*, *phase*, *late* and *cadence_source* are those of `heartbeat.Cadence`. *stopped_at* is the last
     tick if ticks have stopped since then.
     """
@@ -45,11 +48,27 @@ class View(msgspec.Struct, kw_only=True):
     late: int = 0
     cadence_source: Source = "assumed"
     stopped_at: float | None = None
+    next_zone: NextZone = NextZone()
+    zone_change: ZoneChange | None = None
 
     @property
     def zone(self) -> str:
         """The IANA name of the configured zone, in which instants are displayed."""
         return self.config.timezone
+
+    def ticks_from(self, begin: Instant, outages: Iterable[Outage] = ()) -> Ticks:
+        """Return the ticks from *begin* on, as far as it is known how they come."""
+        now = self.now if begin == self.now else None
+        return Ticks(
+            self.cadence, outages, phase=self.phase, late=self.late, now=now, planned=self.holds.planned
+        )
+
+    def states_with(self, outages: Iterable[Outage] = ()) -> dict[JobKey, JobState]:
+        """Return the states of the jobs if no tick comes during *outages*: a new zone then begins with a later tick."""
+        if self.zone_change is None:
+            return self.job_states
+        first = self.ticks_from(self.now, outages).at_or_after(self.now)
+        return self.zone_change.states_at(max(self.now, first + self.late))
 
     @property
     def pauses(self) -> Mapping[JobKey, Instant | None]:
@@ -107,32 +126,42 @@ class View(msgspec.Struct, kw_only=True):
 @contextmanager
 def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
     """Yield a view and the read-only ledger behind it. Raise ConfigError if the configuration cannot be read."""
-    found = config_of(instance)
+    earlier = config_of(instance)
     now = int(clock.now())
     with read_only(instance.paths) as ledger:
-        written = {name: job.enabled for name, job in found.jobs.items()}
-        found.override(ledger.overrides())
-        overridden = frozenset(name for name, job in found.jobs.items() if job.enabled != written[name])
-        job_states = planning.foreseen(ledger, found, now)
+        zone = next_zone(ledger, earlier)
+        found = in_zone(earlier, zone)
+        overridden = _override(earlier, ledger)
+        _override(found, ledger)
+        job_states = planning.foreseen(ledger, earlier, now)
         seen = ticks.ticks(ledger, instance.paths, now)
         busy = busy_groups(found.jobs, [key.job for key, job_state in job_states.items() if job_state.busy])
-        yield (
-            View(
-                config=found,
-                now=now,
-                job_states=job_states,
-                rows={row.key: row for row in ledger.job_rows()},
-                holds=planning.holds_now(ledger, now),
-                overridden=overridden,
-                cadence=seen.cadence.seconds,
-                phase=seen.cadence.phase,
-                late=seen.cadence.late,
-                cadence_source=seen.cadence.source,
-                stopped_at=seen.stopped_at,
-                busy=frozenset(busy),
-            ),
-            ledger,
+        view = View(
+            config=found,
+            now=now,
+            job_states=job_states,
+            rows={row.key: row for row in ledger.job_rows()},
+            holds=planning.holds_now(ledger, now),
+            overridden=overridden,
+            cadence=seen.cadence.seconds,
+            phase=seen.cadence.phase,
+            late=seen.cadence.late,
+            cadence_source=seen.cadence.source,
+            stopped_at=seen.stopped_at,
+            busy=frozenset(busy),
+            next_zone=zone,
         )
+        if zone.changes:
+            view.zone_change = ZoneChange(before=earlier.jobs, after=found.jobs, states=job_states)
+            view.job_states = view.states_with()
+        yield view, ledger
+
+
+def _override(config: Config, ledger: Ledger) -> frozenset[str]:
+    """Apply the overrides in *ledger* to *config*; return the names of the jobs that they enable or disable."""
+    written = {name: job.enabled for name, job in config.jobs.items()}
+    config.override(ledger.overrides())
+    return frozenset(name for name, job in config.jobs.items() if job.enabled != written[name])
 
 
 def load_view(instance: Instance) -> View:

@@ -2,7 +2,14 @@
 
 import pytest
 
-from scheduled.install.zones import Zones, zone_of_crontab, zone_warnings
+from scheduled.install.zones import (
+    Zones,
+    unusable_here,
+    unusable_zone,
+    zone_of_crontab,
+    zone_of_ticks,
+    zone_warnings,
+)
 
 BLOCK = b"# >>> scheduled >>>\n* * * * * x\n# <<< scheduled <<<\n"
 
@@ -70,3 +77,51 @@ def test_a_zone_that_no_regular_tick_kept_is_not_that_of_the_ticks():
 def test_a_crontab_in_another_zone_than_pam_gives_is_reported():
     (warning,) = warned(b"TZ=Asia/Tokyo\n" + BLOCK, system="Asia/Tokyo", pam="UTC")
     assert "the crontab sets TZ=Asia/Tokyo, and PAM gives TZ=UTC to cron" in warning
+
+
+@pytest.mark.parametrize(
+    ("crontab", "pam", "expected"),
+    [
+        (BLOCK, "", "Europe/Berlin"),
+        (BLOCK, "Asia/Tokyo", "Asia/Tokyo"),
+        (b"TZ=UTC\n" + BLOCK, "Asia/Tokyo", "UTC"),
+        (b"TZ=<+03>-3\n" + BLOCK, "Asia/Tokyo", "Europe/Berlin"),  # it hides the TZ of PAM
+        (b'TZ=""\n' + BLOCK, "Asia/Tokyo", "Europe/Berlin"),
+    ],
+)
+def test_the_zone_of_the_ticks_is_that_of_the_crontab_else_of_pam_else_of_the_system(crontab, pam, expected):
+    assert zone_of_ticks(crontab, pam, "Europe/Berlin") == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "instead"),
+    [
+        ("<+03>-3", "Etc/GMT-3"),
+        ("EST5", "Etc/GMT+5"),
+        ("UTC0", "UTC"),
+        ("CET-1CEST,M3.5.0,M10.5.0/3", "Europe/Berlin"),
+        ("Bogus/Zone", "Europe/Berlin"),
+        (":asia/tokio", "Asia/Tokyo"),
+    ],
+)
+def test_a_zone_in_the_crontab_that_cannot_be_used_is_named_with_its_line_and_what_to_write(value, instead):
+    crontab = f"MAILTO=me\nTZ={value}\n".encode() + BLOCK
+
+    warning = unusable_zone(crontab, "", "Europe/Berlin")
+
+    assert f"line 2 of your crontab (TZ={value}): is not the name of a time zone" in warning
+    assert f'Write TZ={instead} there, or timezone = "{instead}"' in warning
+    assert [warning] == [text for text in warned(crontab) if "not the name" in text]
+
+
+@pytest.mark.parametrize("value", ["", ":/etc/localtime", "Asia/Tokyo", ":Asia/Tokyo"])
+def test_a_zone_that_can_be_used_is_not_named(value):
+    assert unusable_zone(f"TZ={value}\n".encode() + BLOCK, "Bogus", "Europe/Berlin") is None
+
+
+def test_a_tick_names_the_line_of_the_crontab_only_if_its_zone_comes_from_there():
+    crontab = b"TZ=Bogus/Zone\n" + BLOCK
+
+    assert "line 1 of your crontab" in unusable_here("Bogus/Zone", lambda: crontab)
+    assert "TZ=Other/Zone in the environment of ticks" in unusable_here("Other/Zone", lambda: crontab)
+    assert unusable_here("Asia/Tokyo", lambda: pytest.fail("reads the crontab")) is None

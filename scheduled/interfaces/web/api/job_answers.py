@@ -29,6 +29,7 @@ class JobLine(msgspec.Struct, kw_only=True):
     last_run: str | None
     last_status: str | None
     source: str
+    assumed: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class JobAnswer(JobLine, kw_only=True):
