@@ -68,6 +68,10 @@ def foreseen(ledger: Ledger, config: Config, now: Instant) -> dict[JobKey, JobSt
 
 def _write(ledger: Ledger, change: EpochChange, now: Instant) -> None:
     if change.continues:
+        times = epochs.slots_of(change.begins, change.boundary)
+        for row in ledger.rows_after(change.key, change.boundary):
+            if times.last_until(row.span.first) != row.span.first:
+                ledger.cut(change.key, row.span.first, None)  # skipped in advance, and now no slot any more
         ledger.continue_epoch(change.key, change.begins, change.boundary)
         return
     run, reason = change.abandoned, change.reason

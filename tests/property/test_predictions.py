@@ -15,11 +15,12 @@ DAYS = float(os.environ.get("LIFE_DAYS", "4"))
 FIXED = (3, 5, 6, 7, 16, 21, 23, 29, 33, 35)  # each of them has found a fault
 DRAWN = seed("LIFE_SEED")  # another one each night
 SEEDS = [DRAWN] if "LIFE_SEED" in os.environ else [*FIXED, *([DRAWN] if DRAWN != BY_DAY else [])]
+TRAVELS = [DRAWN] if "LIFE_SEED" in os.environ else [*range(1, 7), *([DRAWN] if DRAWN != BY_DAY else [])]
 
 
-def live(seed, directory, patch):
+def live(seed, directory, patch, **how):
     """Live one life and print its seed. If it fails, also print its configuration and its last events."""
-    life = Life(seed, directory, patch, jobs=1 + seed % 6)
+    life = Life(seed, directory, patch, jobs=1 + seed % 6, **how)
     try:
         life.run(DAYS)
     except BaseException:
@@ -41,3 +42,11 @@ def test_what_the_program_predicts_happens_and_nothing_fails_in_silence(seed, tm
     # A life in which nothing can be compared proves nothing.
     assert sum(life.answers.compared.values()) > 20 * DAYS
     assert life.silence.checked > 0
+
+
+@pytest.mark.parametrize("seed", TRAVELS)
+def test_what_the_program_predicts_happens_while_the_host_changes_its_time_zone(seed, tmp_path, monkeypatch):
+    life = live(seed, tmp_path, monkeypatch, travels=True)
+
+    assert life.moves > 0
+    assert sum(life.answers.compared.values()) > 10 * DAYS

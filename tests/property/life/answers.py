@@ -10,12 +10,13 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
 class Answer(NamedTuple):
-    """The *document* that a *question* got at *at*. It assumed no ticks during *outages* (UTC seconds)."""
+    """The *document* that a *question* got at *at*, in the time zone *zone*. It assumed no ticks during *outages*."""
 
     at: float
     question: str
     document: Any
     outages: tuple = ()
+    zone: str = "UTC"
 
 
 def iso(instant):
@@ -32,9 +33,14 @@ class Answers:
         """Ask a random question."""
         self.random.choice([self._forecast, self._forecast, self._next, self._explain, self._status])()
 
+    def ask_all(self):
+        """Ask every question."""
+        for question in (self._forecast, self._next, self._explain, self._status):
+            question()
+
     def _keep(self, question, document, outages=(), at=None):
         at = self.life.now() if at is None else at
-        self.kept.append(Answer(at, question, document, outages))
+        self.kept.append(Answer(at, question, document, outages, self.life.host))
         self.life.machine.note(f"asks {question}")
 
     def _forecast(self):

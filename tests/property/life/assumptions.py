@@ -7,6 +7,7 @@ Every answer (`next`, `forecast`, `explain`, `status`, the dry run) assumes from
 - no retry comes due while its tick still runs;
 - every gate is open; the dry run evaluates gates itself and does not assume this;
 - nothing changes by hand: no edit, override, pause, resume, skip, stop or rerun;
+- the host stays in the time zone in which it is: the next tick adopts it, if the last one was in another zone;
 - `next`, `status`, `jobs` and `explain` answer for one job: the tick does not reach `max_runs` with other jobs. Only the
   forecast and the dry run count them.
 

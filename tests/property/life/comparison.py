@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from scheduled.core.keys import JobKey
 from tests.fixtures.oracle import CADENCE
@@ -17,6 +18,12 @@ def instant(text):
 def slot_of(row):
     """Return the instant for which a predicted run is; None for a run without one."""
     return instant(row["scheduled_for"]) if row["scheduled_for"] else None
+
+
+def in_zone(text, zone):
+    """Return a local time of a sentence with its offset; None if clocks that are set back show it twice."""
+    early, late = (datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone), fold=fold) for fold in (0, 1))
+    return early.isoformat() if early.utcoffset() == late.utcoffset() else None
 
 
 def shown(seconds):
@@ -196,7 +203,9 @@ class Comparison:
     def _explain(self, answer):
         document = answer.document
         job, sentence = document["job"], document["sentence"]
-        found = [text.replace(" ", "T") + ":00+00:00" for text in ROUND.findall(sentence)]
+        found = [in_zone(text, answer.zone) for text in ROUND.findall(sentence)]
+        if None in found:
+            return
         if "next tick" in sentence:
             yield from self._next_run(answer, job, datetime.fromtimestamp(answer.at, UTC).isoformat())
         elif sentence.startswith(("It will run at", "It waits: its quiet hours last until")) and found:

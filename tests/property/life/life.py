@@ -6,8 +6,10 @@ The program is the real one, and so are the commands and the queries; the machin
 import random
 import signal
 from collections import defaultdict
+from functools import partial
 
 from scheduled import service
+from scheduled.config.kept_zone import kept_in
 from scheduled.core.manual import ManualRequest
 from scheduled.engine import tick as runner
 from scheduled.engine.heartbeat import installed
@@ -42,20 +44,27 @@ class WatchedMachine(Machine):
 
 
 class Life:
-    """A life, completely determined by its *seed*: *jobs* scheduled jobs, and a change about every *calm* hours."""
+    """A life, completely determined by its *seed*: *jobs* scheduled jobs, and a change about every *calm* hours.
 
-    def __init__(self, seed, directory, patch, jobs=5, calm=5.0):
+    If it *travels*, most schedules follow the time zone of the host, which changes about twice a day.
+    """
+
+    def __init__(self, seed, directory, patch, jobs=5, calm=5.0, *, travels=False):
         self.seed, self.random, self.calm = seed, random.Random(f"{seed} life"), calm
         begin = world.beginning(self.random)
         self.tables = world.draw(self.random, jobs, begin)
         self.habits = world.habits(self.random, self.tables)
+        self.host, self.moves = "UTC", 0
+        self.travel = random.Random(f"{seed} travel") if travels else None
+        if travels:
+            world.follow_host(self.travel, self.tables)
         self.max_runs = self.random.choice([None, None, None, 2])
         self.witness, self.breaks = Witness(self._attempt_ended, self._claimed), Breaks()
         self.machine = WatchedMachine(seed, begin, self._fate)
         self.machine.watch, self.witness.machine = self.witness, self.machine
         self.ledger, self.published = WitnessedLedger(self.machine, self.witness), Published()
         self.written_at = begin
-        set_up(patch, self.machine, self.ledger, self.published, lambda: "UTC", lambda: self.written_at)
+        set_up(patch, self.machine, self.ledger, self.published, lambda: self.host, lambda: self.written_at)
         redirect(patch, self)
         with self.ledger.transaction():
             installed(self.ledger, CADENCE, begin)
@@ -83,8 +92,10 @@ class Life:
     def _fate(self, spec, chances):
         return world.fate(self.habits.get(spec.job, "steady"), chances)
 
-    def runtime(self):
-        return Runtime(self.config_file, self.instance.paths.root)
+    def runtime(self, by_hand=False):
+        """Return a runtime in the zone of the host, or for a tick *by_hand* in that of the last regular tick."""
+        kept = partial(kept_in, self.ledger) if by_hand else None
+        return Runtime(self.config_file, self.instance.paths.root, kept)
 
     def config(self):
         """Return the configuration with overrides."""
@@ -103,6 +114,8 @@ class Life:
         end = self.now() + days * DAY
         self.machine.at(HOUR / 2, self._ask)
         self.machine.at(HOUR, self._change)
+        if self.travel is not None:
+            self.machine.at(2 * HOUR, self._move)
         while self.now() < end:
             self._step()
         self.answers.compare()
@@ -151,7 +164,7 @@ class Life:
 
         def body():
             self.machine.current.began = began, by_hand
-            runner.tick(self.runtime(), unattended=not by_hand, **how)
+            runner.tick(self.runtime(by_hand), unattended=not by_hand, **how)
 
         began = self.now()
         self.machine.start_tick(body)
@@ -194,6 +207,18 @@ class Life:
     def _change(self):
         self.later(self.random.expovariate(1 / (self.calm * HOUR)), self._change)
         self.changes.make()
+
+    def _move(self):
+        """Change the time zone of the host; the next tick, which is not idle, adopts it."""
+        self.later(self.travel.expovariate(1 / (12 * HOUR)), self._move)
+        self.host, self.edited = self.travel.choice(world.ZONES), True
+        self.moves += 1
+        self.machine.note(f"the host is in {self.host}")
+        for name in self.tables:
+            if "timezone" not in self.tables[name]:
+                self.broken(name, "the host is in another zone")
+        if self.ticking and self.now() % CADENCE > START + 0.5:
+            self.answers.ask_all()
 
     def outage(self, begin, end, asleep):
         """Let no tick happen from *begin* to *end* (UTC seconds), an outage that an answer may have assumed."""

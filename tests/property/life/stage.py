@@ -3,9 +3,11 @@
 import sys
 from contextlib import contextmanager
 
-from scheduled import service
+from scheduled import clock, service
 from scheduled.config.files import load_config
 from scheduled.engine import heartbeat, publish, runtime
+from scheduled.install.block import BEGIN, END
+from scheduled.queries import next_zone
 from scheduled.state import open as opening
 from scheduled.state import snapshot
 from tests.fixtures.simulated_runtime import MemoryLedger, _cached
@@ -51,6 +53,8 @@ def redirect(patch, life):
 
     patch.setattr(snapshot, "header", header)
     patch.setattr(heartbeat, "last", lambda ledger, path: header(path)[0])  # noqa: ARG005
+    patch.setattr(clock, "system_zone", lambda: life.host)
+    patch.setattr(next_zone, "listed", lambda: b"%s\n%s\n" % (BEGIN, END))
     patch.setattr(runtime.Runtime, "environment", {})
     patch.setattr(publish, "changed", lambda runtime, ledger, now: None)  # noqa: ARG005 - there is no snapshot
     patch.setattr(opening, "_open", lambda paths: ledger)  # noqa: ARG005

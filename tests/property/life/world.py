@@ -96,6 +96,15 @@ def _retry(random):
     }
 
 
+def follow_host(random, jobs):
+    """Let most of the job tables *jobs* follow the time zone of the host."""
+    for table in jobs.values():
+        if random.random() < 0.7:
+            table.pop("timezone", None)
+        if "at" in table and random.random() < 0.5:  # an instant without an offset
+            table["at"] = table["at"].removesuffix("+00:00")
+
+
 def habits(random, jobs):
     """Return how each job behaves, by its name."""
     return {name: random.choice(HABITS) for name in jobs}

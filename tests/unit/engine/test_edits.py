@@ -10,7 +10,7 @@ import pytest
 from scheduled.config.files import load_config
 from scheduled.core import epochs
 from scheduled.core.keys import JobKey
-from scheduled.core.runs import StartRequest
+from scheduled.core.runs import Span, StartRequest
 from scheduled.engine import edits, planning
 from scheduled.engine.planning import plan_and_record
 from scheduled.paths import Paths
@@ -400,3 +400,23 @@ def test_a_run_of_an_event_that_waits_for_a_retry_ends_with_its_job(host, ledger
     host.register(at("12:00:30"))
 
     assert skipped_runs(ledger) == [("skipped", "removed")]
+
+
+def test_a_slot_skipped_in_advance_that_is_none_in_a_new_zone_is_not_recorded_any_more(host):
+    host.write(cron("0 * * * *"), at("11:00:00"))
+    host.register(at("12:00:05"))
+    with host.ledger.transaction():
+        for slot in (at("15:00:00"), at("17:00:00")):
+            planning.record_verdict(host.ledger, JOB, Span(slot, slot, 1), "skipped", "by hand", None, slot)
+    assert host.ledger.job_states()[JOB].decided == (at("15:00:00"), at("17:00:00"))
+
+    host.zone = "Asia/Kolkata"  # its full hours are the half hours of UTC
+    host.register(at("15:20:05"))
+    assert host.verdicts() == [(at("15:00:00"), at("15:00:00"), "skipped", "by hand")]
+
+    host.zone = "Europe/Berlin"
+    with host.ledger.transaction():
+        slot = at("18:30:00")
+        planning.record_verdict(host.ledger, JOB, Span(slot, slot, 1), "skipped", "by hand", None, slot)
+    host.register(at("15:40:05"))
+    assert [first for first, *_ in host.verdicts()] == [at("15:00:00")]
