@@ -7,7 +7,7 @@ import msgspec
 
 from scheduled import clock
 from scheduled.core.events import Event
-from scheduled.engine import chains
+from scheduled.engine import start_requests
 from scheduled.engine.event_spool import LIMIT, event_name
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.errors import ConfigError
@@ -29,7 +29,7 @@ def emit(
     event = Event(name=event_name(name), payload=payload)
     if not dry_run:
         _emit(runtime, event)
-    jobs = list(chains.subscribers(runtime.config.jobs, event))
+    jobs = list(start_requests.subscribers(runtime.config.jobs, event))
     return {"event": name, "jobs": jobs, "dry_run": dry_run}
 
 
@@ -38,5 +38,5 @@ def _emit(runtime: Runtime, event: Event) -> None:
         runtime.paths.remarks += runtime.problems
         with ledger.transaction():
             runtime.config.override(ledger.overrides())
-            chains.spread(ledger, runtime.config.jobs, [event], 0, clock.now())
+            start_requests.spread(ledger, runtime.config.jobs, [event], 0, clock.now())
         runtime.publish([event])

@@ -8,7 +8,7 @@ from typing import Any
 from scheduled import clock
 from scheduled.config import edit as config_edit
 from scheduled.config.edit import Edit
-from scheduled.engine import chains, config_changes, planning, publish
+from scheduled.engine import config_changes, planning, publish, start_requests
 from scheduled.engine.runtime import open_runtime
 from scheduled.errors import ConfigError, StateError
 from scheduled.instance import Instance
@@ -37,7 +37,7 @@ def _in_force(instance: Instance, edit: Edit) -> Iterator[None]:
             runtime, now = open_runtime(instance), clock.now()
             runtime.config.override(ledger.overrides())
             events = config_changes.note(ledger, runtime.config)
-            chains.spread(ledger, runtime.config.jobs, events, 0, now)
+            start_requests.spread(ledger, runtime.config.jobs, events, 0, now)
             events += planning.register(ledger, runtime.config, int(now), made_now=edit.jobs())
         runtime.publish(events)
         for repair in repairs:

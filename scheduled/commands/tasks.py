@@ -9,7 +9,7 @@ from scheduled.commands.definitions import add
 from scheduled.config import aliases
 from scheduled.core.events import Event
 from scheduled.core.keys import JobKey
-from scheduled.engine import chains
+from scheduled.engine import start_requests
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.instance import Instance
 from scheduled.schedules.instants import read
@@ -74,7 +74,7 @@ def _request(runtime: Runtime, name: str, payload: Mapping[str, Any], since: flo
     with runtime.ledger() as ledger, ledger.transaction():
         if not _requests(ledger, name) and not _has_run(ledger, name, since):
             event = Event(name=ADDED, payload=payload)
-            ledger.request_start(chains.start_request(event, JobKey(name), 0), clock.now())
+            ledger.request_start(start_requests.start_request(event, JobKey(name), 0), clock.now())
 
 
 def _has_run(ledger: History, name: str, since: float) -> bool:

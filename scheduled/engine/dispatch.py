@@ -19,7 +19,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.records import Claimant
 from scheduled.core.runs import Claim
 from scheduled.core.starts import Start
-from scheduled.engine import chains, claims, lost_steps, recovery, settle
+from scheduled.engine import claims, lost_steps, recovery, settle, start_requests
 from scheduled.engine.executors import EXECUTORS
 from scheduled.engine.follow_ups import FollowUps
 from scheduled.engine.planning import Gates
@@ -248,7 +248,7 @@ class Dispatcher:
             return []
         event = _started_event(claim, self._runtime.zone)
         jobs = self._runtime.config.jobs
-        chains.spread(ledger, jobs, [event], claim.depth, clock.now(), claim.run_id)
+        start_requests.spread(ledger, jobs, [event], claim.depth, clock.now(), claim.run_id)
         return [event]
 
     def _supervisor_lost(self, ledger: Ledger) -> None:

@@ -13,7 +13,7 @@ import msgspec
 
 from scheduled.config.values import EVENT
 from scheduled.core.events import Event
-from scheduled.engine import chains
+from scheduled.engine import start_requests
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import ConfigError
 from scheduled.paths import Paths
@@ -48,7 +48,7 @@ def collect(ledger: Ledger, runtime: Runtime, now: float) -> tuple[list[Event], 
             runtime.cannot_record(f"{path}: can't be read: {error.strerror}")
             continue
         if mark not in before:
-            chains.spread(ledger, runtime.config.jobs, [event], 0, now)
+            start_requests.spread(ledger, runtime.config.jobs, [event], 0, now)
             events.append(event)
         done[mark] = path
     if list(done) != before:

@@ -11,7 +11,15 @@ from scheduled.config.job_table import BOOTED
 from scheduled.core.events import Event
 from scheduled.core.jobs import DEFAULT_CADENCE
 from scheduled.core.records import Claimant
-from scheduled.engine import chains, clock_steps, config_changes, edits, event_spool, heartbeat, recovery
+from scheduled.engine import (
+    clock_steps,
+    config_changes,
+    edits,
+    event_spool,
+    heartbeat,
+    recovery,
+    start_requests,
+)
 from scheduled.engine.expiry import expire
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
@@ -57,7 +65,7 @@ def collect(
     # A command may have put a newer configuration in force since this tick read its own.
     outdated = edits.is_outdated(ledger, runtime.config, int(now))
     edited = [] if outdated else config_changes.note(ledger, runtime.config)
-    chains.spread(ledger, runtime.config.jobs, edited, 0, now)
+    start_requests.spread(ledger, runtime.config.jobs, edited, 0, now)
     return Collected(
         events=[*edited, *ended, *expired, *spooled, *booted],
         warnings=[*filter(None, (leapt, stepped))],
@@ -95,7 +103,7 @@ def _booted(ledger: Ledger, runtime: Runtime, boot: str, now: float) -> list[Eve
     """Record the boot, and start the `@reboot` jobs if it is a new one; return the event to publish."""
     events = boot_since(ledger, boot)
     ledger.remember("boot", boot)
-    chains.spread(ledger, runtime.config.jobs, events, 0, now)
+    start_requests.spread(ledger, runtime.config.jobs, events, 0, now)
     return events
 
 

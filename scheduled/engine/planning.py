@@ -3,8 +3,8 @@
 Functions that write are called inside an exclusive transaction of the caller.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from itertools import chain, pairwise
+from collections.abc import Collection, Mapping
+from itertools import pairwise
 
 import msgspec
 
@@ -12,10 +12,9 @@ from scheduled.config.files import Config
 from scheduled.core import epochs, planner
 from scheduled.core.epochs import EpochChange
 from scheduled.core.events import Event
-from scheduled.core.holds import Holds, request_expired
+from scheduled.core.holds import Holds
 from scheduled.core.jobs import Job, keys_of
 from scheduled.core.keys import JobKey
-from scheduled.core.manual import ManualRequest
 from scheduled.core.planner import Plan
 from scheduled.core.runs import JobState, Span, Verdict
 from scheduled.engine import dropped, edits, gaps, skips
@@ -217,49 +216,3 @@ def record_left_over(ledger: Positions, found: Plan, planned: Instant, untaken: 
             oldest = min([job.start.claim.slot, *(span.first for span in job.start.coalesced)])
             if oldest <= planned:
                 ledger.wait(key, "queued" if key in untaken else "budget", job.next_due)
-
-
-def check_gates(
-    ledger: Ledger,
-    config: Config,
-    now: Instant,
-    environment: Callable[[], Mapping[str, str]],
-    requests: Sequence[ManualRequest] = (),
-) -> Gates:
-    """Evaluate the gates of all jobs that would start now, including steps of chains, in their *environment*.
-
-    Gates may take seconds: call this while no transaction is open.
-    """
-    gated = {name: job for name, job in config.jobs.items() if job.only_if is not None}
-    if not gated:
-        return Gates()
-    from scheduled.engine import gates
-
-    leading = {name: job for name, job in config.jobs.items() if not gated.keys().isdisjoint(_steps(job))}
-    job_states, holds = foreseen(ledger, config, now), holds_now(ledger, now)
-    found = planner.plan(gated | leading, job_states, now, holds=holds)
-    starting = {start.claim.job for start in found.starts}
-    starting |= _expiring(gated, job_states, found, now, holds)
-    # A manual run ignores the gate of its own job. If that job is a chain, the gates of its steps apply.
-    leaders = {*starting, *(request.job for request in requests)} & leading.keys()
-    needed = gated.keys() & {*starting, *(name for leader in leaders for name in _steps(leading[leader]))}
-    return Gates(
-        closed=gates.closed(map(gated.__getitem__, needed), environment),
-        unchecked=frozenset(gated.keys() - needed),
-    )
-
-
-def _expiring(
-    gated: Mapping[str, Job], job_states: Mapping[JobKey, JobState], found: Plan, now: Instant, holds: Holds
-) -> set[str]:
-    """Return the jobs in their quiet hours of which a closed gate skips slots or start requests now."""
-    quiet = {key.job for key, job in found.jobs.items() if job.waits == "quiet"}
-    jobs = {name: gated[name] for name in quiet & gated.keys() if gated[name].gate_deadline is not None}
-    closed = planner.plan(jobs, job_states, now, holds=msgspec.structs.replace(holds, closed=frozenset(jobs)))
-    late = {key.job for key, job in closed.jobs.items() if any(skip.reason == "gate" for skip in job.skips)}
-    requests = [row for row in holds.start_requests if row.job in jobs]
-    return late | {row.job for row in requests if request_expired(jobs[row.job], row, now)}
-
-
-def _steps(job: Job) -> Iterable[str]:
-    return chain.from_iterable(job.action.steps)

@@ -15,7 +15,7 @@ from scheduled.core.judgement import Judgement, judge, judge_superseded
 from scheduled.core.records import RunRow
 from scheduled.core.runs import AttemptResult, OpenRun, Span, StartRequest, Verdict, scheduled_for
 from scheduled.core.starts import Start
-from scheduled.engine import chains, skips
+from scheduled.engine import skips, start_requests
 from scheduled.engine.runtime import Runtime
 from scheduled.execution.report_file import Reported, read_report
 from scheduled.notify import conditions, outbox
@@ -99,12 +99,17 @@ def step_over(ledger: Ledger, context: SettleContext, run: OpenRun, status: str)
 
     *status* is `stopped` if the user stopped the run. Return the events to publish.
     """
-    ended = chains.step_ended(ledger, context.jobs, run, status, context.now) if run.parent else None
-    return _chain_over(ledger, context, ended)
+    if not run.parent:
+        return []
+    from scheduled.engine import chains  # most ticks run no chain
+
+    return _chain_over(ledger, context, chains.step_ended(ledger, context.jobs, run, status, context.now))
 
 
 def step_lost(ledger: Ledger, context: SettleContext, row: StartRequest) -> list[Event]:
     """Delete a start request that can't start a run any more, and continue its chain, as `step_over` does."""
+    from scheduled.engine import chains  # most ticks run no chain
+
     ledger.take_start_request(row.id)
     return _chain_over(ledger, context, chains.lost_step(ledger, context.jobs, row, context.now))
 
@@ -206,8 +211,8 @@ def _start_followers(
     Return an event for each request that is refused.
     """
     if judgement.verdict == "success":
-        chains.followers(ledger, context.jobs, run.job, run.depth, context.now)
-    refused = chains.spread(ledger, context.jobs, events, run.depth, context.now, run.run_id)
+        start_requests.followers(ledger, context.jobs, run.job, run.depth, context.now)
+    refused = start_requests.spread(ledger, context.jobs, events, run.depth, context.now, run.run_id)
     return [Event(name="event_refused", payload={"job": run.job, "reason": text}) for text in refused]
 
 

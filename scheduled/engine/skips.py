@@ -7,7 +7,7 @@ from scheduled.core.events import Event
 from scheduled.core.jobs import Jobs, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import OpenRun, Span, scheduled_for
-from scheduled.engine import chains
+from scheduled.engine import start_requests
 from scheduled.state.ledger import Ledger
 
 
@@ -49,6 +49,6 @@ def announce(ledger: Ledger, jobs: Jobs, events: Sequence[Event], now: float) ->
 
     Return the jobs and targets with a request. The caller publishes *events* after the commit.
     """
-    chains.spread(ledger, jobs, events, 0, now)
-    names = {name for event in events for name in chains.subscribers(jobs, event)}
+    start_requests.spread(ledger, jobs, events, 0, now)
+    names = {name for event in events for name in start_requests.subscribers(jobs, event)}
     return {key for name in names for key in keys_of(jobs[name])}

@@ -30,11 +30,13 @@ from scheduled.engine import (
     unended,
 )
 from scheduled.engine.dispatch import Dispatcher
+from scheduled.engine.intake import Collected
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from scheduled.notify import outbox, problems
 from scheduled.state.ledger import Ledger
+from scheduled.state.sqlite.ledger import SqliteLedger
 
 
 class Result(msgspec.Struct, kw_only=True):
@@ -73,46 +75,88 @@ def tick(
     runtime.bus.subscribe(Event, result.events.append)
     only = () if manual else only
     with closing(Dispatcher(runtime, claimant, now, only)) as dispatcher, runtime.ledger() as ledger:
-        claimant = dispatcher.claimant = runtime.recognise(ledger, claimant)
-        runtime.check_snapshot(now)
-        runtime.check_records(ledger)
-        runtime.config.override(ledger.overrides())
-        gates = planning.check_gates(ledger, runtime.config, int(now), lambda: runtime.environment, manual)
-        with ledger.transaction():
-            ledger.saw_host(claimant.host, runtime.host_name, now)
-            if unattended:
-                ledger.remember("tick_count", str(int(ledger.meta("tick_count") or 0) + 1))
-            collected = intake.collect(ledger, runtime, claimant, gates, now, unattended=unattended)
-            zone = ledger.meta(ZONE)
-            edited = planning.register(ledger, runtime.config, int(now))
-            new_zone = edits.zone_remark(zone, ledger.meta(ZONE))
-            due = _due(ledger, runtime, now, gates, only)
-            requested, result.busy = claims.manual_starts(ledger, runtime.config, manual, claimant, int(now))
-            able = dispatcher.take(ledger, [*due.starts, *requested], gates)
-        if runtime.claimed is not None and able and (requested or not manual):
-            # From here on the request can't be refused: a waiting caller may return.
-            runtime.claimed(_run_ids(dispatcher, requested))
-        if new_zone:
-            runtime.log_line("INFO", new_zone)
-        intake.publish(runtime, collected)
-        runtime.remove_obsolete()
-        leftovers.remove(ledger, runtime)
-        runtime.publish([*edited, *due.events])
+        gates = _prepare(runtime, ledger, dispatcher, now, manual)
+        requested = _claim(
+            runtime, ledger, dispatcher, result, gates, only=only, manual=manual, unattended=unattended
+        )
         result.unrecorded = dispatcher.follow(ledger)
         undelivered = outbox.deliver(
             ledger, runtime.route, int(clock.now()), lambda text: runtime.log_line("WARNING", text)
         )
         pruning.prune(runtime, ledger, clock.now())
         disabled = problems.failed_while_disabled(runtime.config.jobs, result.events)
-        news = [*result.unrecorded, *undelivered, *disabled]
-        untaken = dispatcher.untaken
         unfinished = unended.messages(ledger, requested)
-        beat = heartbeat.next_beat(ledger, runtime.paths, now) if unattended else None
-        news = _finish(runtime, ledger, gates, news, only=only, untaken=untaken, heartbeat=beat)
         result.held_back = bool(unfinished)
+        news = [*result.unrecorded, *undelivered, *disabled]
+        beat = heartbeat.next_beat(ledger, runtime.paths, now) if unattended else None
+        untaken = dispatcher.untaken
+        news = _finish(runtime, ledger, gates, news, only=only, untaken=untaken, heartbeat=beat)
         result.problems = unfinished + news
     result.exit_code = _exit_code(runtime, result, undelivered)
     return result
+
+
+def _prepare(
+    runtime: Runtime,
+    ledger: SqliteLedger,
+    dispatcher: Dispatcher,
+    now: float,
+    manual: Sequence[ManualRequest],
+) -> Gates:
+    """Bind the tick to this host, report what was done to its files, and evaluate the gates of the jobs."""
+    dispatcher.claimant = runtime.recognise(ledger, dispatcher.claimant)
+    runtime.check_snapshot(now)
+    runtime.check_records(ledger)
+    runtime.config.override(ledger.overrides())
+    if all(job.only_if is None for job in runtime.config.jobs.values()):
+        return Gates()
+    from scheduled.engine import gate_checks  # most configurations have no gate
+
+    return gate_checks.check(ledger, runtime.config, int(now), lambda: runtime.environment, manual)
+
+
+def _claim(
+    runtime: Runtime,
+    ledger: SqliteLedger,
+    dispatcher: Dispatcher,
+    result: Result,
+    gates: Gates,
+    *,
+    only: Collection[str] | None,
+    manual: Sequence[ManualRequest],
+    unattended: bool,
+) -> list[Start]:
+    """Record what happened since the last tick, and claim what is due, in one transaction; announce both after it.
+
+    Return the starts for *manual*.
+    """
+    now, claimant = result.started_at, dispatcher.claimant
+    with ledger.transaction():
+        ledger.saw_host(claimant.host, runtime.host_name, now)
+        if unattended:
+            ledger.remember("tick_count", str(int(ledger.meta("tick_count") or 0) + 1))
+        collected = intake.collect(ledger, runtime, claimant, gates, now, unattended=unattended)
+        zone = ledger.meta(ZONE)
+        edited = planning.register(ledger, runtime.config, int(now))
+        new_zone = edits.zone_remark(zone, ledger.meta(ZONE))
+        due = _due(ledger, runtime, now, gates, only)
+        requested, result.busy = claims.manual_starts(ledger, runtime.config, manual, claimant, int(now))
+        able = dispatcher.take(ledger, [*due.starts, *requested], gates)
+    if runtime.claimed is not None and able and (requested or not manual):
+        # From here on the request can't be refused: a waiting caller may return.
+        runtime.claimed(_run_ids(dispatcher, requested))
+    if new_zone:
+        runtime.log_line("INFO", new_zone)
+    _announce(runtime, ledger, collected, [*edited, *due.events])
+    return requested
+
+
+def _announce(runtime: Runtime, ledger: Ledger, collected: Collected, planned: Sequence[Event]) -> None:
+    """Publish what was *collected* and *planned*, and remove the files that the commit has replaced."""
+    intake.publish(runtime, collected)
+    runtime.remove_obsolete()
+    leftovers.remove(ledger, runtime)
+    runtime.publish(planned)
 
 
 def _due(ledger: Ledger, runtime: Runtime, now: float, gates: Gates, only: Collection[str] | None) -> Plan:

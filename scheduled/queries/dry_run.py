@@ -20,7 +20,7 @@ from scheduled.core.manual import ManualRequest, OlderFirstError, start_for
 from scheduled.core.planner import JobPlan
 from scheduled.core.runs import JobState, StartRequest
 from scheduled.core.starts import Start
-from scheduled.engine import chains, event_spool, intake, planning
+from scheduled.engine import event_spool, gate_checks, intake, planning, start_requests
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
@@ -108,7 +108,7 @@ def _of_tick(runtime: Runtime) -> tuple[list[dict[str, Any]], NextZone]:
         runtime.config = in_zone(runtime.config, zone)
         runtime.config.override(ledger.overrides())
         jobs = runtime.config.jobs
-        gates = planning.check_gates(ledger, runtime.config, now, lambda: runtime.environment)
+        gates = gate_checks.check(ledger, runtime.config, now, lambda: runtime.environment)
         holds = planning.holds_now(ledger, now, gates=gates, budget=runtime.config.max_runs)
         holds = msgspec.structs.replace(
             holds, start_requests=(*holds.start_requests, *_new_requests(ledger, runtime))
@@ -131,9 +131,9 @@ def _assumed(config: Config, zone: NextZone, job: str) -> dict[str, Any]:
 def _new_requests(ledger: Ledger, runtime: Runtime) -> Iterator[StartRequest]:
     """Yield the start requests that the next tick would create for events: a boot, and the events in the spool."""
     for event in (*event_spool.waiting(ledger, runtime.paths), *intake.boot_since(ledger, clock.boot_id())):
-        for name in chains.subscribers(runtime.config.jobs, event):
+        for name in start_requests.subscribers(runtime.config.jobs, event):
             for key in keys_of(runtime.config.jobs[name]):
-                yield chains.start_request(event, key, 0)
+                yield start_requests.start_request(event, key, 0)
 
 
 def _rounds(jobs: Jobs, job_states: Mapping[JobKey, JobState], now: Instant, holds: Holds) -> TickPlan:

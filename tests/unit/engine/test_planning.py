@@ -5,7 +5,7 @@ import pytest
 from scheduled.config.files import load_config
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
-from scheduled.engine import planning
+from scheduled.engine import gate_checks, planning
 from scheduled.engine.planning import Gates
 from scheduled.schedules.zones import HOUR, MINUTE
 from scheduled.state.sqlite.ledger import SqliteLedger
@@ -82,7 +82,7 @@ def test_after_its_deadline_a_gate_is_checked_in_quiet_hours_too(tmp_path, ledge
     planned(ledger, config, due - MINUTE)
     now = due + minutes * MINUTE
 
-    gates = planning.check_gates(ledger, config, now, dict)
+    gates = gate_checks.check(ledger, config, now, dict)
     found = planned(ledger, config, now, gates=gates)
 
     assert (gates.closed == {"job"}) == closed

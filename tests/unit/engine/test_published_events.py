@@ -15,13 +15,13 @@ from scheduled.core.judgement import Judgement
 from scheduled.core.keys import ALL_JOBS, JobKey
 from scheduled.core.records import SlotRow
 from scheduled.core.runs import OpenRun, Span
-from scheduled.engine import chains, config_changes, dispatch, intake, settle, skips
+from scheduled.engine import config_changes, dispatch, intake, settle, skips, start_requests
 from tests.fixtures.ledgers import HOUR, LEDGERS, a_claim, an_attempt_result
 
 ELSEWHERE = {"health_check_complete", "memory_threshold_exceeded", "mail_cleanup_complete"}
 SPAN = Span(HOUR, 3 * HOUR, 3)
 RUN = OpenRun(run_id="run-1", job="job", target="blue", slot=HOUR, status="running", attempt=2, slots=1,
-              trigger="schedule", tick="tick-1", boot="boot-1", depth=chains.MAX_DEPTH)  # fmt: skip
+              trigger="schedule", tick="tick-1", boot="boot-1", depth=start_requests.MAX_DEPTH)  # fmt: skip
 
 
 class Meta(dict):

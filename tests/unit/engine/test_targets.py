@@ -9,7 +9,7 @@ from scheduled.core.events import Event
 from scheduled.core.keys import JobKey
 from scheduled.core.records import Claimant
 from scheduled.core.runs import Claim, Span
-from scheduled.engine import chains, claims, clock_steps, planning
+from scheduled.engine import chains, claims, clock_steps, planning, start_requests
 from scheduled.engine.settle import SettleContext, settle_attempt
 from scheduled.execution.report_file import CountLine, Reported
 from scheduled.handlers.base import Outcome
@@ -46,7 +46,7 @@ def config(tmp_path, monkeypatch):
     def keys_of(job):
         return (X, Y) if job.name == "job" else (JobKey(job.name),)
 
-    for module in (epochs, planner, planning, chains):
+    for module in (epochs, planner, planning, chains, start_requests):
         monkeypatch.setattr(module, "keys_of", keys_of)
     found = load_config(path)
     assert found.problems == []
@@ -127,7 +127,7 @@ def test_a_job_that_comes_after_another_waits_for_all_its_targets(ledger, config
 def test_an_event_starts_every_target_of_a_subscribed_job(ledger, config):
     config.jobs["job"] = msgspec.structs.replace(config.jobs["job"], on="disk_full")
     with ledger.transaction():
-        chains.spread(ledger, config.jobs, [Event(name="disk_full", payload={"disk": "/"})], 0, NOW)
+        start_requests.spread(ledger, config.jobs, [Event(name="disk_full", payload={"disk": "/"})], 0, NOW)
 
     assert [(row.key, row.payload, row.depth) for row in ledger.start_requests()] == [
         (X, {"disk": "/"}, 1), (Y, {"disk": "/"}, 1), (JobKey("listens"), {"disk": "/"}, 1),
