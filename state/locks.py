@@ -7,6 +7,7 @@ look for it; only the lock shows whether that process still holds it.
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -36,6 +37,24 @@ def exclusive(path: Path, patience: float = PATIENCE) -> Iterator[None]:
         os.close(fd)
     with _waited_for(path, patience):
         yield
+
+
+@contextmanager
+def inherited(path: Path, patience: float) -> Iterator[int]:
+    """Hold the lock file at *path*, and yield its descriptor: a child that inherits it holds the lock as long as it lives.
+
+    Raise BusyError if another process holds it for *patience* seconds, StateError if it can't be locked.
+    """
+    fd, deadline = _opened(path), time.monotonic() + patience
+    try:
+        while not hold(fd, path):
+            if time.monotonic() > deadline:
+                raise BusyError(f"{path}: another process has held this lock for {patience:.0f} s")
+            time.sleep(0.01)
+        _write_process_id(fd)
+        yield fd
+    finally:
+        os.close(fd)
 
 
 def _opened(path: Path) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from scheduled import clock
 from scheduled.actions.registry import kind_of
 from scheduled.config import tick_doubts
-from scheduled.config.doubts import doubts
+from scheduled.config.doubts import CRON_PATH, doubts
 from scheduled.config.files import load_config
 from scheduled.config.kept_zone import kept_in
 from scheduled.config.lines import located, with_line_of_setting
@@ -91,6 +91,10 @@ def check(
         for job, last in _too_late(found.jobs, ledger, now)
     ]
     warnings += workspace_doubts(found)
+    if found.compat.trigger or found.compat.send:
+        from scheduled.config import adapters  # it starts an interpreter
+
+        warnings += adapters.doubts(found, {"PATH": CRON_PATH, **environment})
     if found.max_sessions is not None:
         warnings.insert(
             0,

@@ -12,7 +12,7 @@ from scheduled import clock, idle
 from scheduled.config.job_table import parse_job
 from scheduled.config.references import drop_unresolvable
 from scheduled.config.settings import read_settings, zone_of
-from scheduled.config.tables import InterfacesTable, NotifyTable, SettingsTable
+from scheduled.config.tables import CompatTable, InterfacesTable, NotifyTable, SettingsTable
 from scheduled.config.toml_files import Drafts, files_of, read_toml
 from scheduled.core.jobs import Jobs
 from scheduled.core.keys import JobKey
@@ -45,6 +45,7 @@ class Config(msgspec.Struct, kw_only=True):
     warnings: list[str]
     workspace_layout: str | None = None
     interfaces: InterfacesTable = msgspec.field(default_factory=InterfacesTable)
+    compat: CompatTable = msgspec.field(default_factory=CompatTable)
     read_at: float = 0
     fingerprint: int = 0
     of_host: bool = False
@@ -93,6 +94,7 @@ def load_config(
         notify=settings.notify,
         workspace_layout=settings.workspace_layout,
         interfaces=InterfacesTable(mcp=settings.mcp, dbus=settings.dbus, web=settings.web),
+        compat=settings.compat,
         jobs=Jobs(),
         problems=[],
         warnings=warnings,

@@ -6,7 +6,7 @@ from typing import Any
 
 from scheduled.config.convert import converted
 from scheduled.config.tables import DefaultsTable, SettingsTable
-from scheduled.config.values import known_zone
+from scheduled.config.values import known_zone, seconds
 from scheduled.errors import ConfigError
 
 
@@ -18,6 +18,7 @@ def read_settings(path: Path, tables: dict[str, Any]) -> SettingsTable:
         raise ConfigError(f"{path}: doors: is no longer read; write its keys in {new}")
     try:
         settings = converted(tables, SettingsTable)
+        seconds("compat.timeout", settings.compat.timeout)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
     if settings.max_parallel < 1:

@@ -132,6 +132,15 @@ class WebTable(msgspec.Struct, forbid_unknown_fields=True):
     hosts: list[str] = []
 
 
+class CompatTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[compat]: the objects of the workspace's programs that events and notices are passed to, and how to call them."""
+
+    trigger: str | None = None
+    send: str | None = None
+    python: str | None = None
+    timeout: int | str = "30s"
+
+
 class InterfacesTable(msgspec.Struct, forbid_unknown_fields=True):
     """[mcp], [dbus] and [web]: the permissions of the interfaces other than the command line."""
 
@@ -154,4 +163,5 @@ class SettingsTable(msgspec.Struct, forbid_unknown_fields=True):
     mcp: McpTable = msgspec.field(default_factory=McpTable)
     dbus: DbusTable = msgspec.field(default_factory=DbusTable)
     web: WebTable = msgspec.field(default_factory=WebTable)
+    compat: CompatTable = msgspec.field(default_factory=CompatTable)
     jobs: dict[str, Any] = {}

@@ -1,6 +1,7 @@
 """The objects that one invocation uses: configuration, paths, ledger, bus and log."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
@@ -31,6 +32,7 @@ from scheduled.state.restore import open_ledger
 from scheduled.state.sqlite.ledger import SqliteLedger, using
 
 if TYPE_CHECKING:
+    from scheduled.notify.adapter import Adapter
     from scheduled.notify.routes.base import Route
 
 
@@ -183,8 +185,9 @@ class Runtime:
     def route(self) -> "Route":
         """Open and return the route that delivers notices."""
         from scheduled.notify.routes.base import RouteSettings
-        from scheduled.notify.routes.registry import MAIL, open_route
+        from scheduled.notify.routes.registry import MAIL, SEND, open_route
 
+        send = self.config.compat.send or ""
         settings = RouteSettings(
             state=self.paths.root,
             workspace=self.config.workspace,
@@ -192,8 +195,32 @@ class Runtime:
             zone=self.zone,
             sender=self.config.sender,
             cannot_record=self.cannot_record,
+            warn=partial(self.add_problem, "WARNING"),
+            send=send,
+            adapter=self.adapter() if send else None,
         )
-        return open_route(MAIL, settings)
+        return open_route(SEND if send else MAIL, settings)
+
+    def adapter(self) -> "Adapter":
+        """Return how the objects that `[compat]` names are called."""
+        from scheduled.config.values import seconds
+        from scheduled.notify.adapter import Adapter
+
+        compat = self.config.compat
+        return Adapter(
+            python=os.path.expanduser(compat.python or sys.executable),
+            timeout=seconds("compat.timeout", compat.timeout),
+            workspace=self.config.workspace,
+            environment=self.environment,
+        )
+
+    def fire(self, events: Sequence[Event]) -> None:
+        """Fire *events* into the trigger that `[compat]` names, if any. A failure becomes a warning."""
+        if self.config.compat.trigger and events:
+            from scheduled.notify.adapter_events import fire
+
+            for warning in fire(self.adapter(), self.config.compat.trigger, events, self.zone):
+                self.add_problem("WARNING", warning)
 
 
 def open_runtime(instance: Instance, *, regular: bool = False, config: Config | None = None) -> Runtime:

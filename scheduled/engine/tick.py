@@ -90,7 +90,8 @@ def tick(
         news = [*result.unrecorded, *undelivered, *disabled]
         beat = heartbeat.next_beat(ledger, runtime.paths, now) if unattended else None
         untaken = dispatcher.untaken
-        news = _finish(runtime, ledger, gates, news, only=only, untaken=untaken, heartbeat=beat)
+        fired = result.events if runtime.config.compat.trigger else None
+        news = _finish(runtime, ledger, gates, news, only=only, untaken=untaken, heartbeat=beat, fired=fired)
         result.problems = unfinished + news
     result.exit_code = _exit_code(runtime, result, undelivered)
     return result
@@ -187,8 +188,12 @@ def _finish(
     only: Collection[str] | None,
     untaken: Collection[JobKey],
     heartbeat: int | None,
+    fired: Sequence[Event] | None,
 ) -> list[str]:
-    """Record what is due next and what is wrong, and publish the snapshot; return the problems to print."""
+    """Record what is due next and what is wrong, and publish the snapshot; return the problems to print.
+
+    *fired* is the growing list of the tick's events, to fire into the trigger of `[compat]`; None without a trigger.
+    """
     now = clock.now()
     with ledger.transaction():
         # A run that started before a backward clock step has ended, so its job can be rewound now.
@@ -199,14 +204,23 @@ def _finish(
         # Read `planned` again: a later tick may have planned by now.
         left_to_next = untaken if only is None else plan.jobs  # other jobs had no turn in this tick
         planning.record_left_over(ledger, plan, int(ledger.meta("planned") or 0), left_to_next)
-        config, of_config = runtime.config, messages(runtime.config)
-        found = problems.current(ledger, config.jobs, of_config, [*runtime.problems, *new], now)
-        news = problems.news(ledger, found, now)
+        news = _news(runtime, ledger, new, now) if fired is None else []
     runtime.publish(plan.events)
-    for text in set(news).intersection(of_config.values()):
+    if fired is not None:
+        runtime.fire(fired)  # outside of a transaction, since it may take until its timeout
+        with ledger.transaction():
+            news = _news(runtime, ledger, new, now)
+    for text in set(news).intersection(messages(runtime.config).values()):
         runtime.log_line("WARNING", text)
     publish.snapshot(runtime, ledger, plan, now, heartbeat)
     return news
+
+
+def _news(runtime: Runtime, ledger: Ledger, new: list[str], now: float) -> list[str]:
+    """Record the current problems, with those that this tick found; return those to print."""
+    config = runtime.config
+    found = problems.current(ledger, config.jobs, messages(config), [*runtime.problems, *new], now)
+    return problems.news(ledger, found, now)
 
 
 def _exit_code(runtime: Runtime, result: Result, undelivered: list[str]) -> int:

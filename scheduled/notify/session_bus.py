@@ -54,11 +54,7 @@ def why_no_address() -> str:
 
 def signals(event: Event, zone: str) -> Iterator[tuple[str, str, str, tuple[Any, ...]]]:
     """Yield the signals for an event, each as (interface, member, signature, body)."""
-    # What the user or a handler wrote is not changed.
-    payload = dict(complete_in(dict(event.payload)) if event.name in PUBLISHED else event.payload)
-    slot = payload.get("scheduled_for")
-    if isinstance(slot, int):
-        payload["scheduled_for"] = stamp(slot, zone)
+    payload = payload_of(event, zone)
     document = msgspec.json.encode(payload).decode()
     for interface in PATHS:
         yield interface, "Event", "ss", (event.name, document)
@@ -71,6 +67,16 @@ def signals(event: Event, zone: str) -> Iterator[tuple[str, str, str, tuple[Any,
         yield BOT_CRON, "SchedulerToggled", "b", (bool(payload["enabled"]),)
     if (status := _status(event)) is not None:
         yield BOT_CRON, "StatusChanged", "s", (msgspec.json.encode(status).decode(),)
+
+
+def payload_of(event: Event, zone: str) -> dict[str, Any]:
+    """Return the payload of *event* for other programs: the slot is a text in *zone*, commands name the instance."""
+    # What the user or a handler wrote is not changed.
+    payload = dict(complete_in(dict(event.payload)) if event.name in PUBLISHED else event.payload)
+    slot = payload.get("scheduled_for")
+    if isinstance(slot, int):
+        payload["scheduled_for"] = stamp(slot, zone)
+    return payload
 
 
 def _status(event: Event) -> dict[str, Any] | None:

@@ -2,20 +2,24 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from scheduled.core.records import OutboxItem
 from scheduled.errors import ScheduledError
 
+if TYPE_CHECKING:
+    from scheduled.notify.adapter import Adapter
+
 
 class RouteSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of a route.
 
     *state* is the state directory, *zone* the configured IANA time zone, *sender* the address of the sender of notices,
-    *layout* the configured form of the workspace (None: to be found).
-    *cannot_record* takes a message about an error other than a failed delivery; the tick then exits with 1.
+    *layout* the configured form of the workspace (None: to be found). *cannot_record* takes a message about an error other
+    than a failed delivery; the tick then exits with 1. *warn* takes one about an error that had no consequences. *send* is
+    the function (`module:function`) that *adapter* calls.
     """
 
     state: Path
@@ -24,6 +28,9 @@ class RouteSettings(msgspec.Struct, frozen=True, kw_only=True):
     zone: str
     sender: str
     cannot_record: Callable[[str], None]
+    warn: Callable[[str], None]
+    send: str = ""
+    adapter: "Adapter | None" = None
 
 
 class UndeliverableError(ScheduledError):

@@ -38,7 +38,7 @@ class MailRoute:
 
     def _deliver(self, item: OutboxItem) -> None:
         delivery.deliver(
-            self._workspace(),
+            self.workspace(),
             item.notice,
             notice_id=item.id,
             sender=self._settings.sender,
@@ -57,11 +57,11 @@ class MailRoute:
         try:
             if self._settings.workspace is not None:
                 now = clock.local(clock.now(), self._settings.zone)
-                mail_counts.recount_central(self._workspace(), now=now, only=self._addressed)
+                mail_counts.recount_central(self.workspace(), now=now, only=self._addressed)
         except (LookupError, OSError, ScheduledError) as error:
             self._settings.cannot_record(f"mail was delivered, but the statistics were not updated: {error}")
 
-    def _workspace(self) -> Workspace:
+    def workspace(self) -> Workspace:
         """Return the workspace, loaded once for all notices. Raise LookupError if none is configured."""
         root = self._settings.workspace
         if root is None:

@@ -4,8 +4,11 @@ from importlib import import_module
 
 from scheduled.notify.routes.base import Route, RouteSettings
 
-MAIL = "mail"
-ROUTES = {MAIL: "scheduled.notify.routes.mail:MailRoute"}
+MAIL, SEND = "mail", "send"
+ROUTES = {
+    MAIL: "scheduled.notify.routes.mail:MailRoute",
+    SEND: "scheduled.notify.routes.send:SendRoute",
+}
 
 
 def open_route(name: str, settings: RouteSettings) -> Route:
