@@ -43,6 +43,10 @@ class SendRoute:
             self._fell_back = True
         self._sent.append(item.id)
 
+    def recorded(self, item: OutboxItem) -> None:
+        """See `Route.recorded`."""
+        self._mail.recorded(item)
+
     def finish(self) -> None:
         """Update the mail statistics as `MailRoute.finish` does: the function did so for its own mails."""
         with suppress(OSError):  # a record that stays does no harm
