@@ -33,7 +33,7 @@ class _Attempt(msgspec.Struct):
 
 
 class Attempts:
-    """The record of attempts whose notices are still in the outbox, in the directory *state*.
+    """The record of attempts for notices that are still in the outbox, in the directory *state*.
 
     *inside* is the workspace: mails at other places are not read. *sender* is the address of the notices.
     """
