@@ -9,6 +9,7 @@ import pytest
 pytest_plugins = [
     "tests.fixtures.fault_points",
     "tests.fixtures.file_systems",
+    "tests.fixtures.real_workspace",
     "tests.fixtures.sample_workspace",
     "tests.fixtures.later_workspace",  # imports the one before
     "tests.fixtures.web",
