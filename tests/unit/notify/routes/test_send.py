@@ -13,7 +13,7 @@ from scheduled.handlers.workspace.workspace import Workspace
 from scheduled.notify.adapter import Adapter, Answer, Answers
 from scheduled.notify.routes import send
 from scheduled.notify.routes.attempts import NAME, Attempts
-from scheduled.notify.routes.base import RouteSettings
+from scheduled.notify.routes.base import RouteSettings, UndeliverableError
 from scheduled.notify.routes.send import SendRoute
 from scheduled.state.locks import inherited
 from tests.fixtures.sample_workspace import mail
@@ -236,7 +236,7 @@ def test_a_mailbox_that_cannot_be_read_after_a_timeout_leaves_the_notice_in_the_
 
 def test_an_unknown_recipient_is_not_sent_to(mailer, tick):
     unknown = Notice(recipient="@gone", subject="x", body="y")
-    with pytest.raises(LookupError, match="no branch has the mail address @gone"):
+    with pytest.raises(UndeliverableError, match="no branch has the mail address @gone"):
         tick().deliver(OutboxItem(id="x" * 32, notice=unknown, tries=0, next_try=0))
 
     assert mailer.calls == []
