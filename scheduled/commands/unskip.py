@@ -92,7 +92,7 @@ def _open(ledger: Ledger, rows: Sequence[SlotRow], now: Instant) -> None:
     for row in rows:
         ledger.reopen(row.key, row.span.first)
     if rows[0].span.first <= now:
-        ledger.wait(rows[0].key, "queued", now)  # the next tick plans it
+        ledger.wait(rows[0].key, "due", now)  # the next tick plans it
 
 
 def _event(row: SlotRow, zone: str) -> Event:

@@ -27,6 +27,7 @@ OpenReason = Literal[
     "after",
     "ask",
     "deferred",
+    "due",
 ]
 
 

@@ -57,6 +57,7 @@ class Dispatcher:
         self._problems: list[str] = []
         self._events: list[Event] = []  # to publish after the commit
         self._stopped = False
+        self.out_of_time = False  # whether the limit `max_minutes` kept a claimed run from its start
         runtime.bus.subscribe(RunClaimed, self._take_over)
         for take_over in EXECUTORS:
             runtime.bus.subscribe(RunClaimed, partial(take_over, runtime.config.jobs))
@@ -225,7 +226,9 @@ class Dispatcher:
         if isinstance(record, NotStarted):
             self._claims.pop(record.run_id, None)
             ledger.unclaim(record.run_id)
-            if not record.deferred:
+            if record.deferred:
+                self.out_of_time = not self._stopped
+            else:
                 self._problems.append(f"{record.run_id}: not started: {record.reason}")
             return []
         self._claims.pop(record.attempt_result.run_id, None)

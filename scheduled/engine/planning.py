@@ -16,7 +16,7 @@ from scheduled.core.holds import Holds
 from scheduled.core.jobs import Job, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import Plan
-from scheduled.core.runs import JobState, Span, Verdict
+from scheduled.core.runs import JobState, OpenReason, Span, Verdict
 from scheduled.engine import dropped, edits, gaps, skips
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger, Positions
@@ -205,14 +205,15 @@ def holds_now(
     )
 
 
-def record_left_over(ledger: Positions, found: Plan, planned: Instant, untaken: Collection[JobKey]) -> None:
+def record_left_over(
+    ledger: Positions, found: Plan, planned: Instant, untaken: Collection[JobKey], rest: OpenReason = "due"
+) -> None:
     """Record why slots that were due at *planned*, when a tick last planned, have not started.
 
-    The open reason is `queued` if no executor took the run (*untaken*), or if this tick starts no slots,
-    otherwise `budget`: a later tick starts it.
+    The open reason is `queued` if no executor took the run (*untaken*), otherwise *rest*: the next tick starts it.
     """
     for key, job in found.jobs.items():
         if job.start is not None and job.start.claim.slot is not None:
             oldest = min([job.start.claim.slot, *(span.first for span in job.start.coalesced)])
             if oldest <= planned:
-                ledger.wait(key, "queued" if key in untaken else "budget", job.next_due)
+                ledger.wait(key, "queued" if key in untaken else rest, job.next_due)

@@ -15,6 +15,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest
 from scheduled.core.planner import Plan
 from scheduled.core.records import Claimant
+from scheduled.core.runs import OpenReason
 from scheduled.core.starts import Start
 from scheduled.engine import (
     claims,
@@ -91,7 +92,8 @@ def tick(
         beat = heartbeat.next_beat(ledger, runtime.paths, now) if unattended else None
         untaken = dispatcher.untaken
         fired = result.events if runtime.config.compat.trigger else None
-        news = _finish(runtime, ledger, gates, news, only=only, untaken=untaken, heartbeat=beat, fired=fired)
+        rest: OpenReason = "budget" if dispatcher.out_of_time else "due"
+        news = _finish(runtime, ledger, gates, news, untaken=untaken, rest=rest, heartbeat=beat, fired=fired)
         result.problems = unfinished + news
     result.exit_code = _exit_code(runtime, result, undelivered)
     return result
@@ -185,14 +187,14 @@ def _finish(
     gates: Gates,
     new: list[str],
     *,
-    only: Collection[str] | None,
     untaken: Collection[JobKey],
+    rest: OpenReason,
     heartbeat: int | None,
     fired: Sequence[Event] | None,
 ) -> list[str]:
     """Record what is due next and what is wrong, and publish the snapshot; return the problems to print.
 
-    *fired* is the growing list of the tick's events, to fire into the trigger of `[compat]`; None without a trigger.
+    *untaken* are the jobs with a run that no executor took, *rest* is why other due runs were not started. *fired* is the growing list of the tick's events, to fire into the trigger of `[compat]`; None without a trigger.
     """
     now = clock.now()
     with ledger.transaction():
@@ -202,8 +204,7 @@ def _finish(
         budget = None if runtime.config.max_runs is None else 0
         plan = planning.plan_and_record(ledger, runtime.config, int(now), gates=gates, budget=budget)
         # Read `planned` again: a later tick may have planned by now.
-        left_to_next = untaken if only is None else plan.jobs  # other jobs had no turn in this tick
-        planning.record_left_over(ledger, plan, int(ledger.meta("planned") or 0), left_to_next)
+        planning.record_left_over(ledger, plan, int(ledger.meta("planned") or 0), untaken, rest)
         news = _news(runtime, ledger, new, now) if fired is None else []
     runtime.publish(plan.events)
     if fired is not None:

@@ -277,12 +277,13 @@ def _because(run: OpenRun) -> str:
 def _left_over(view: View, job: Job, *, has_started: bool) -> str | None:
     """Return why the last tick left a due slot to the next one; None if it did not.
 
-    *has_started*: an attempt of its run has started, so that only `max_runs` can have kept a tick from the next one.
+    *has_started*: an attempt of its run has started, so that only a limit can have kept a tick from the next one.
     """
     row = view.rows.get(key_of(job))
-    limited = view.config.max_runs is not None
+    limited = view.config.max_runs is not None or view.config.max_minutes is not None
+    limit = "max_runs" if view.config.max_runs is not None else "max_minutes"
     reasons = {
-        "budget": "the last tick reached `max_runs` of `[catch_up]`; the next tick starts more runs"
+        "budget": f"the last tick reached `{limit}` of `[catch_up]`; the next tick starts more runs"
         if limited
         else "the last tick was stopped before it started its run; the next tick starts it",
         "queued": f"at the last tick no executor was available for its action ({job.action.kind})",

@@ -37,7 +37,7 @@ OPEN = {
     "waiting_retry": "its run waits for a retry",
     "gate": "its gate is closed",
     "quiet": "the job's quiet hours are not over",
-    "budget": "the last tick reached `max_runs` of `[catch_up]`",
+    "budget": "the last tick reached the limits of `[catch_up]`",
     "paused": "the job is paused",
     "running": "a run of the job or of its group has not ended",
     "queued": "an earlier run of the job has not ended, or no executor has taken it yet: the next tick starts it",
@@ -46,6 +46,7 @@ OPEN = {
     "after": "the jobs that it runs after have not ended",
     "ask": "its run was interrupted and waits for your decision",
     "deferred": "its run was deferred (exit code 75)",
+    "due": "the next tick starts its run",
 }
 
 

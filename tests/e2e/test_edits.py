@@ -151,7 +151,7 @@ def test_the_audit_does_not_accuse_a_slot_that_waits_for_the_next_tick_after_a_p
     world.run("run", "other", at="2026-02-03 14:11:00")
 
     assert (resumed["ok"], world.json("audit", at="2026-02-03 14:11:10")["ok"]) == (True, True)
-    assert world.sql("SELECT open_reason FROM jobs WHERE job = 'j'") == [("queued",)]
+    assert world.sql("SELECT open_reason FROM jobs WHERE job = 'j'") == [("due",)]
     world.run("run", at="2026-02-03 14:15:05")
     assert reasons(world) == [("j", "success", "")]
 

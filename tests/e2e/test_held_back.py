@@ -308,7 +308,7 @@ def test_a_slot_that_an_earlier_tick_saw_waits_for_the_next_one_after_a_manual_r
     world.run("run", "manual")
 
     open_reasons = {job["name"]: job["open_reason"] for job in world.json("jobs")}
-    assert open_reasons == {"m": "queued", "manual": None}
+    assert open_reasons == {"m": "due", "manual": None}
 
 
 def test_a_manual_run_does_not_evaluate_the_gate_of_its_job(world):

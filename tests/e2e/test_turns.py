@@ -81,3 +81,20 @@ def test_status_shows_no_pause_that_has_ended_since_the_last_tick(world):
     found = world.json("status", at=f"{MORNING} 09:02:00")["jobs"][0]
 
     assert (before, found["open_reason"], found["next_run"][11:16]) == ("paused", None, "09:05")
+
+
+@pytest.mark.system
+def test_a_slot_that_had_no_turn_is_due_and_no_executor_is_missing(world):
+    world.configure(
+        'timezone = "UTC"\n[jobs.a]\ncron = "0 * * * *"\ncommand = "true"\n[jobs.b]\ncommand = "true"\n'
+    )
+    world.run("run", at=f"{MORNING} 08:55:00")
+    world.run("skip", "a", at=f"{MORNING} 09:01:00")
+    world.run("skip", "a", "--undo", at=f"{MORNING} 09:02:00")
+    undone = world.json("explain", "a", at=f"{MORNING} 09:02:30")
+    world.run("run", "b", at=f"{MORNING} 09:03:00")
+    beside = world.json("explain", "a", at=f"{MORNING} 09:03:30")
+
+    assert (undone["open_reason"], beside["open_reason"]) == ("due", None)
+    for found in (undone, beside):
+        assert found["sentence"].endswith(f"It is due: its slot of {MORNING} 09:00 runs at the next tick.")

@@ -127,7 +127,7 @@ class Simulation:
             if row.next_due is not None
             and (
                 row.next_due > self.published.beat
-                or not (row.open_reason not in (None, "budget", "queued") or row.job in running)
+                or not (row.open_reason not in (None, "budget", "queued", "due") or row.job in running)
             )
         ]
         return min([*soon, self.machine.wall() + 24 * CADENCE])
