@@ -4,7 +4,7 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from scheduled.core.jobs import Action
 
@@ -12,6 +12,18 @@ from scheduled.core.jobs import Action
 INTERPRETER = re.compile(r"(?:.*/)?(?:sh|dash|bash|zsh|ksh|perl|ruby|node|python[\d.]*)")
 # `cd DIRECTORY` before the rest of a line; a directory that the shell expands cannot be looked up.
 CD = re.compile(r"""\s*cd\s+(?:--\s+)?('[^']*'|"[^"$`\\\n]*"|[^\s;&|$`*?\[\]{}()<>"'\\]+)\s*(?:&&|;|\n|$)""")
+# Programs that start the program behind their options, each with the options that take a value of their own. `timeout` takes
+# a duration before the program.
+STARTERS = {
+    "exec": (),
+    "nohup": (),
+    "setsid": (),
+    "time": (),
+    "env": ("-u", "-C", "-S"),
+    "nice": ("-n",),
+    "ionice": ("-c", "-n", "-p"),
+    "timeout": ("-s", "-k"),
+}
 # A word that the shell expands, or that is no program; it cannot be looked up.
 SHELL_SYNTAX = re.compile(r"[$`*?(){}\[\]<>|&;!~#=\\\"']")
 SHELL_WORDS = frozenset(
@@ -82,9 +94,11 @@ def missing(action: Action, path: str, directory: str) -> Iterator[str]:
     """
     yield from _directory(action.line)
     words = list(action.words) or _plain_words(action.line.strip().partition("\n")[0])
-    if words:
-        yield from _program(words[0], path, directory)
+    while words:
+        if words[0] not in SHELL_WORDS:
+            yield from _program(words[0], path, directory)
         yield from _script(words, directory)
+        words = _started(words)
 
 
 def _directory(line: str) -> Iterator[str]:
@@ -99,6 +113,17 @@ def _directory(line: str) -> Iterator[str]:
         yield f"command: {words[0]} is not a directory; create it, or correct the path"
 
 
+def _started(words: Sequence[str]) -> list[str]:
+    """Return the words of the program that *words* start, such as those behind `nohup`; [] if there is none."""
+    name = os.path.basename(words[0])
+    if name not in STARTERS:
+        return []
+    rest = list(words[1:])
+    while rest and (rest[0].startswith("-") or re.fullmatch(r"[A-Za-z_]\w*=.*", rest[0])):
+        del rest[: 2 if rest[0] in STARTERS[name] else 1]
+    return rest[1:] if name == "timeout" else rest
+
+
 def _plain_words(line: str) -> list[str]:
     """Return the words of a shell line up to the first that the shell treats specially, without assignments."""
     try:
@@ -109,12 +134,13 @@ def _plain_words(line: str) -> list[str]:
         if words[0].startswith("PATH="):
             return []
         del words[0]
-    plain = []
+    plain: list[str] = []
     for word in words:
-        if SHELL_SYNTAX.search(word.removeprefix("~/")):
+        assigned = plain and re.fullmatch(r"[A-Za-z_]\w*=[\w./:-]*", word)  # behind `env`
+        if SHELL_SYNTAX.search(word.removeprefix("~/")) and not assigned:
             break
         plain.append(word)
-    return plain if plain and plain[0] not in SHELL_WORDS else []
+    return plain if plain and (plain[0] not in SHELL_WORDS or plain[0] in STARTERS) else []
 
 
 def _program(word: str, path: str, directory: str) -> Iterator[str]:
@@ -137,5 +163,7 @@ def _script(words: list[str], directory: str) -> Iterator[str]:
 
 def missing_file(key: str, name: str, directory: str) -> Iterator[str]:
     """Yield a warning, beginning with *key*, if the file *name* does not exist; a relative path begins in *directory*."""
-    if not os.path.exists(os.path.join(directory, os.path.expanduser(name))):
-        yield f"{key}: {name} does not exist in {directory}; create it, or correct the path"
+    path = os.path.expanduser(name)
+    if not os.path.exists(os.path.join(directory, path)):
+        inside = "" if os.path.isabs(path) else f" in {directory}"
+        yield f"{key}: {name} does not exist{inside}; create it, or correct the path"

@@ -11,6 +11,7 @@ ZONED = re.compile(r"\s*(?:CRON_)?TZ=(\S+)\s+(.*)", re.DOTALL)
 EVERY = re.compile(
     r"\s*@?every[\s_]+((?:\d+\s*(?:[smhd]|sec|min|hour|day|second|minute)s?\s*)+)", re.IGNORECASE
 )
+SEPARATORS = (";", "|", "\n")
 FIELD_LIKE = re.compile(r"[\d*,/?~#-]+|L|LW|(?:[A-Za-z]{3}[,\d/-]*)+")
 RANDOM = re.compile(r"(?:(\d+)~(\d+)|~)(/\d+)?")
 USER = re.compile(r"[a-z_][a-z0-9_-]*")
@@ -36,6 +37,8 @@ def _other_notation(expression: str) -> str:
         return f"has the time zone inside the text: write {_zone(match[1])} and {_plain(match[2].split())}"
     if match := EVERY.fullmatch(expression):
         return f'is an interval, not a cron expression: write every = "{_interval(match[1])}" instead of cron'
+    if any(mark in expression for mark in SEPARATORS):
+        return "holds several schedules: write one job for each of them"
     fields = expression.split()
     return _too_many(fields) if len(fields) > len(FIELDS) else ""
 

@@ -40,9 +40,11 @@ def _each_minute(expression: str) -> str:
     if hour in ("*", "*/1", "0-23") and numbers.fullmatch(days[0]):
         once = " ".join(("0 0", *days))
         return f"minute {minute} and hour {hour} start 1440 runs on each of these days: write {once} for a single run"
-    if not numbers.fullmatch(hour):
+    if not numbers.fullmatch(hour) and not re.fullmatch(r"\*/([2-9]|\d\d)", hour):
         return ""
     once = " ".join(("0", hour, *days))
+    if "/" in hour:
+        return f"minute {minute} starts 60 runs in each of the hours {hour}: write {once} for a single run in each"
     hours = f"each of the hours {hour}" if "," in hour else f"hour {hour}"
     return f"minute {minute} starts 60 runs in {hours}: write {once} for a single run"
 

@@ -228,6 +228,8 @@ def test_a_macro_is_what_debian_expands_it_to(macro, expression):
     [
         ("", "'' has 0 fields: write five"),
         ("5", "'5' has 1 field: write five"),
+        ("0 3 * * *;0 4 * * *", "holds several schedules: write one job for each of them"),
+        ("0 3 * * * | 0 4 * * *", "holds several schedules: write one job for each of them"),
         (
             "0 30 4 * * *",
             'has 6 fields, and cron has none for seconds or years: write "30 4 * * *" if',
@@ -407,6 +409,10 @@ def test_lint_warns_that_either_day_is_enough():
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
+        (
+            "* */2 * * *",
+            "minute * starts 60 runs in each of the hours */2: write 0 */2 * * * for a single run in each",
+        ),
         ("* 17 11 * *", "minute * starts 60 runs in hour 17: write 0 17 11 * * for a single run"),
         (
             "* 9,17 * * *",
