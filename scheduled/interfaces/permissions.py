@@ -8,6 +8,7 @@ from scheduled import service
 from scheduled.errors import ConfigError, ForbiddenError
 from scheduled.instance import Instance
 
+ADDED_BY = "added_by"  # the label with the name of the interface that added a job
 Permission = Literal["run", "override", "add"]
 WHAT = {
     "run": "start runs",
@@ -60,15 +61,22 @@ class Permissions:
         wanted = ", ".join(f'"{word}"' for word in (*self._setting("allow"), permission))
         raise self._refused(WHAT[permission], f"allow = [{wanted}]")
 
-    def need_harmless(self, definition: Mapping[str, Any]) -> None:
-        """Raise ForbiddenError if *definition* sets a key that determines what is executed and that is not allowed."""
+    def need_harmless(self, definition: Mapping[str, Any], job: str = "") -> None:
+        """Raise ForbiddenError if *definition* sets a key that determines what is executed and that is not allowed.
+
+        The label that says which interface added a job is such a key too, because it decides which one may remove it:
+        it may only be that of this interface, or the one that *job* has.
+        """
         self._need_none_of(service.executable_keys(definition))
+        signature = _signature(definition)
+        if signature not in (None, self._interface) and signature != self._signature_of(job):
+            self.need_for(f"set labels.{ADDED_BY}")
 
     def need_harmless_replacement(self, job: str, definition: Mapping[str, Any]) -> None:
         """Raise ForbiddenError if replacing the table of *job* sets, changes or removes such a key."""
         before = service.written(self.instance, job)
         after = {**dict.fromkeys(before), **definition}
-        self.need_harmless({key: value for key, value in after.items() if before.get(key) != value})
+        self.need_harmless({key: value for key, value in after.items() if before.get(key) != value}, job)
 
     def need_harmless_settings(self, section: str, changes: Mapping[str, Any]) -> None:
         """Raise ForbiddenError if *changes* of a table of settings decide what is executed, or who may change it."""
@@ -88,16 +96,18 @@ class Permissions:
         given = definition.get("labels")
         if given is not None and not isinstance(given, Mapping):
             raise ConfigError(f"labels: must be an object, got {given!r}")
-        return {**definition, "labels": {**(given or {}), **labels, "added_by": self._interface}}
+        return {**definition, "labels": {**(given or {}), **labels, ADDED_BY: self._interface}}
 
     def need_own(self, job: str) -> None:
         """Raise ForbiddenError unless the interface added *job*, UnknownError if there is no such job."""
-        labels = service.written(self.instance, job).get("labels")
-        if not isinstance(labels, Mapping) or labels.get("added_by") != self._interface:
+        if self._signature_of(job) != self._interface:
             raise ForbiddenError(
                 f"{job}: the interface {self._interface} did not add this job, so it may not remove it; "
                 f"use `scheduled remove {job}`"
             )
+
+    def _signature_of(self, job: str) -> Any:
+        return _signature(service.written(self.instance, job)) if job else None
 
     def _setting(self, key: str) -> Any:
         return getattr(getattr(service.interfaces(self.instance), self._interface), key)
@@ -107,3 +117,9 @@ class Permissions:
             f"the interface {self._interface} may not {what}; to allow it, set [{self._interface}] {setting} in "
             f"{self._instance.config_file}"
         )
+
+
+def _signature(definition: Mapping[str, Any]) -> Any:
+    """Return the label `added_by` of a job's table, or of changes to it; None if it has none."""
+    labels = definition.get("labels")
+    return labels.get(ADDED_BY) if isinstance(labels, Mapping) else None

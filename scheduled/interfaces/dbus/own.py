@@ -57,7 +57,9 @@ def _need(question: str, given: Mapping[str, Any], permissions: Permissions) -> 
         permissions.need_harmless_replacement(given["job"], given["definition"])
         return
     for definition in ("definition", "changes"):
-        permissions.need_harmless(given.get(definition, {}))
+        permissions.need_harmless(
+            given.get(definition, {}), given.get("job", "") if definition == "changes" else ""
+        )
 
 
 def config_error(instance: Instance) -> str:

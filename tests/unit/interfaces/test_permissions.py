@@ -41,3 +41,24 @@ def test_a_refusal_names_the_missing_permission_in_addition_to_the_granted_ones(
     permissions.need("run")
     with pytest.raises(ForbiddenError, match=r'\[mcp\] allow = \["run", "override"\]'):
         permissions.need("override")
+
+
+def test_no_interface_marks_a_job_as_added_by_another(instance):
+    forged = {"labels": {"added_by": "mcp"}}
+    instance.config_file.write_text('[jobs.mine]\ncommand = "true"\nlabels = { team = "ops" }\n')
+    web = Permissions(instance, "web", "allow_edit")
+
+    for job in ("mine", ""):
+        with pytest.raises(ForbiddenError, match=r"labels\.added_by"):
+            web.need_harmless(forged, job)
+    with pytest.raises(ForbiddenError, match=r"labels\.added_by"):
+        web.need_harmless_replacement("mine", {"command": "true", **forged})
+
+
+def test_a_label_beside_the_mark_of_another_interface_can_be_changed(instance):
+    instance.config_file.write_text('[jobs.a]\ncommand = "true"\nlabels = { added_by = "mcp" }\n')
+    web = Permissions(instance, "web", "allow_edit")
+
+    web.need_harmless({"labels": {"added_by": "mcp", "team": "ops"}}, "a")
+    web.need_harmless({"labels": {"added_by": "web"}}, "a")
+    web.need_harmless({"labels": {"team": "ops"}}, "a")

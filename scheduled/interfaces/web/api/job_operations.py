@@ -26,7 +26,7 @@ def _add(instance: Instance, arguments: Arguments) -> Any:
 
 
 def _edit(instance: Instance, arguments: Arguments) -> Any:
-    permissions(instance).need_harmless(arguments.body)
+    permissions(instance).need_harmless(arguments.body, arguments.name)
     return service.edit(instance, arguments.name, arguments.body)
 
 

@@ -108,7 +108,7 @@ def _change(request: Request, sent: Mapping[str, str]) -> Response:
         return _form(request, filled, table=table)
     try:
         changes = forms.changes(table, filled)
-        permissions(instance).need_harmless(changes)
+        permissions(instance).need_harmless(changes, name)
         service.edit(instance, name, changes)
     except ConfigError as error:
         return _form(request, filled, error, table)
