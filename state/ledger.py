@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from scheduled.state.contract.clock_steps import ClockSteps
     from scheduled.state.contract.conditions import Conditions
+    from scheduled.state.contract.epochs import Epochs
     from scheduled.state.contract.history import History
     from scheduled.state.contract.ledger import Ledger
     from scheduled.state.contract.meta import Meta
@@ -17,11 +18,14 @@ if TYPE_CHECKING:
     from scheduled.state.contract.runs import Runs
     from scheduled.state.contract.start_requests import StartRequests
 else:
-    Positions = Runs = StartRequests = History = Conditions = Overrides = ClockSteps = Meta = Ledger = object
+    Epochs = Positions = Runs = StartRequests = History = Conditions = Overrides = ClockSteps = Meta = (
+        Ledger
+    ) = object
 
 __all__ = [
     "ClockSteps",
     "Conditions",
+    "Epochs",
     "History",
     "Ledger",
     "Meta",

@@ -17,7 +17,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.runs import JobState, OpenRun
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import DAY, HOUR, MINUTE, Instant
-from scheduled.state.ledger import Ledger, Positions
+from scheduled.state.ledger import Epochs, Ledger
 
 LEAST_TOLERANCE = 5 * MINUTE
 GREATEST_TOLERANCE = 3 * HOUR  # as in Debian's cron
@@ -87,7 +87,7 @@ def _rewind(ledger: Ledger, job_state: JobState, now: Instant) -> None:
         ledger.cut(job_state.key, row.span.first, span_between(times, row.span.first - 1, reached))
 
 
-def _times_at(ledger: Positions, key: JobKey, slot: Instant) -> Timetable:
+def _times_at(ledger: Epochs, key: JobKey, slot: Instant) -> Timetable:
     epoch = [one for one in ledger.epochs() if one.key == key and one.starts_at < slot][-1]
     return slots_of(epoch.schedules, epoch.starts_at)
 

@@ -8,32 +8,33 @@ import signal
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
 from scheduled import clock
 from scheduled.actions.kind import SUPERVISOR
 from scheduled.actions.registry import kind_of
-from scheduled.clock import stamp
-from scheduled.core.events import Event
 from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
 from scheduled.core.records import Claimant
 from scheduled.core.runs import Claim
 from scheduled.core.starts import Start
-from scheduled.engine import claims, lost_steps, recovery, settle, start_requests
+from scheduled.engine import claims, lost_steps, recovery, settle
 from scheduled.engine.executors import EXECUTORS
 from scheduled.engine.follow_ups import FollowUps
 from scheduled.engine.planning import Gates
 from scheduled.engine.run_claimed import RunClaimed
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import ScheduledError, StateError
-from scheduled.execution import process
 from scheduled.execution.client import SupervisorClient
 from scheduled.execution.prepare import specify, unprepared
-from scheduled.execution.protocol import Ended, NotStarted, Record, Started
+from scheduled.execution.protocol import Ended, NotStarted, Record
 from scheduled.schedules.zones import MINUTE
 from scheduled.state import directories
 from scheduled.state.ledger import Conditions, Ledger
 from scheduled.state.locks import create_locked
+
+if TYPE_CHECKING:
+    from scheduled.core.events import Event
 
 
 class Dispatcher:
@@ -193,11 +194,15 @@ class Dispatcher:
 
     def _step(self, ledger: Ledger, supervisor: SupervisorClient) -> bool:
         """Settle the next batch of records; return False if the supervisor sends no more."""
+        from scheduled.engine import supervised  # only if a run was claimed
+
         pending, self._pending = self._pending, []
         records = pending or supervisor.records(self._follow_ups.until_retry())
         if records is None:
             self._supervisor_lost(ledger)
             return False
+        if not self._stopped and any(isinstance(r, NotStarted) and r.deferred for r in records):
+            self.out_of_time = True
         ends = [record.attempt_result for record in records if isinstance(record, Ended)]
         ended = [
             (claim, attempt_result)
@@ -205,7 +210,11 @@ class Dispatcher:
             if (claim := self._claims.get(attempt_result.run_id)) is not None
         ]
         with ledger.transaction():
-            events = [event for record in records for event in self._settle(ledger, record)]
+            events = [
+                event
+                for record in records
+                for event in supervised.settled(ledger, self._runtime, record, self._claims, self._problems)
+            ]
             events += lost_steps.drop(ledger, self._runtime, clock.now())
             if not self._stopped:
                 self._take(ledger, self._follow_ups.starts(ledger, ended))
@@ -220,40 +229,6 @@ class Dispatcher:
         events, self._events = self._events, []
         self._runtime.publish([*events, *self._follow_ups.take_events()])
 
-    def _settle(self, ledger: Ledger, record: Record) -> list[Event]:
-        if isinstance(record, Started):
-            return self._started(ledger, record)
-        if isinstance(record, NotStarted):
-            self._claims.pop(record.run_id, None)
-            ledger.unclaim(record.run_id)
-            if record.deferred:
-                self.out_of_time = not self._stopped
-            else:
-                self._problems.append(f"{record.run_id}: not started: {record.reason}")
-            return []
-        self._claims.pop(record.attempt_result.run_id, None)
-        run = ledger.open_run(record.attempt_result.run_id)
-        if run is None or run.attempt != record.attempt_result.attempt:
-            return []  # another tick has already settled it
-        try:
-            return settle.settle_finished(ledger, self._runtime, run, record.attempt_result, clock.now())
-        except OSError as error:
-            settle.leave_to_next_tick(self._runtime, run, error)
-            return []
-
-    def _started(self, ledger: Ledger, record: Started) -> list[Event]:
-        ledger.started(record.run_id, record.attempt, record.at)
-        run = ledger.open_run(record.run_id)
-        if run is not None and run.stop_requested:  # by `stop` while it was queued
-            process.signal_group(record.pid, signal.SIGTERM)
-        claim = self._claims.get(record.run_id)
-        if claim is None:
-            return []
-        event = _started_event(claim, self._runtime.zone)
-        jobs = self._runtime.config.jobs
-        start_requests.spread(ledger, jobs, [event], claim.depth, clock.now(), claim.run_id)
-        return [event]
-
     def _supervisor_lost(self, ledger: Ledger) -> None:
         """Settle the runs of a supervisor that was killed, as after a tick that was killed."""
         with ledger.transaction():
@@ -263,15 +238,3 @@ class Dispatcher:
         self._problems.append(
             "this tick's supervisor was killed; a later tick records the results of jobs that still run"
         )
-
-
-def _started_event(claim: Claim, zone: str) -> Event:
-    payload = {
-        "job": claim.job,
-        **({"target": claim.target} if claim.target else {}),
-        "run_id": claim.run_id,
-        "scheduled_for": stamp(claim.scheduled_for, zone),
-        "missed": claim.missed,
-        "attempt": claim.attempt,
-    }
-    return Event(name="job_started", payload=payload)

@@ -91,7 +91,7 @@ def _write(ledger: Ledger, change: EpochChange, now: Instant) -> None:
 
 
 def record_verdict(
-    ledger: Positions,
+    ledger: Ledger,
     key: JobKey,
     span: Span,
     verdict: Verdict,

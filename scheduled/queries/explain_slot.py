@@ -11,7 +11,7 @@ from scheduled.core.records import Epoch, RunRow, SlotRow
 from scheduled.queries import assumptions, describe
 from scheduled.queries.view import View
 from scheduled.schedules.zones import Instant
-from scheduled.state.ledger import Ledger, Meta, Positions
+from scheduled.state.ledger import Epochs, Ledger, Meta
 
 STATUSES = {
     "success": "succeeded",
@@ -89,7 +89,7 @@ def explain_slot(view: View, ledger: Ledger, name: str, at: Instant) -> dict[str
     }
 
 
-def _epochs(view: View, ledger: Positions, key: JobKey) -> Iterator[Epoch]:
+def _epochs(view: View, ledger: Epochs, key: JobKey) -> Iterator[Epoch]:
     job_state = view.job_states.get(key)
     if job_state is not None and job_state.schedules:  # the epoch that the next tick would record
         schedules = job_state.schedules

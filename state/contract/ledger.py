@@ -5,6 +5,7 @@ from typing import Protocol
 
 from scheduled.state.contract.clock_steps import ClockSteps
 from scheduled.state.contract.conditions import Conditions
+from scheduled.state.contract.epochs import Epochs
 from scheduled.state.contract.history import History
 from scheduled.state.contract.meta import Meta
 from scheduled.state.contract.overrides import Overrides
@@ -13,7 +14,9 @@ from scheduled.state.contract.runs import Runs
 from scheduled.state.contract.start_requests import StartRequests
 
 
-class Ledger(Positions, Runs, StartRequests, History, Conditions, Overrides, ClockSteps, Meta, Protocol):
+class Ledger(
+    Epochs, Positions, Runs, StartRequests, History, Conditions, Overrides, ClockSteps, Meta, Protocol
+):
     """The whole ledger."""
 
     def transaction(self) -> AbstractContextManager[None]:

@@ -10,6 +10,7 @@ from scheduled.state.locks import exclusive
 from scheduled.state.sqlite.clock_steps import ClockSteps
 from scheduled.state.sqlite.conditions import Conditions
 from scheduled.state.sqlite.connection import NOWHERE, connect, connect_to_read
+from scheduled.state.sqlite.epochs import Epochs
 from scheduled.state.sqlite.errors import DamagedError, as_scheduled_error, is_doubtful, named_errors, suspect
 from scheduled.state.sqlite.history import History
 from scheduled.state.sqlite.meta import Meta
@@ -27,7 +28,7 @@ NUMBERS = (
 )  # fmt: skip
 
 
-class SqliteLedger(Positions, Runs, StartRequests, History, Conditions, Overrides, ClockSteps, Meta):
+class SqliteLedger(Epochs, Positions, Runs, StartRequests, History, Conditions, Overrides, ClockSteps, Meta):
     """A `Ledger` in a file on a local disk.
 
     *remark* is a message for the user if a copy is read instead of the file, else None.

@@ -15,7 +15,7 @@ from scheduled.core.judgement import Judgement
 from scheduled.core.keys import ALL_JOBS, JobKey
 from scheduled.core.records import SlotRow
 from scheduled.core.runs import OpenRun, Span
-from scheduled.engine import config_changes, dispatch, intake, settle, skips, start_requests
+from scheduled.engine import config_changes, intake, settle, skips, start_requests, supervised
 from tests.fixtures.ledgers import HOUR, LEDGERS, a_claim, an_attempt_result
 
 ELSEWHERE = {"health_check_complete", "memory_threshold_exceeded", "mail_cleanup_complete"}
@@ -84,7 +84,7 @@ def published(tmp_path):
         *intake.boot_since(Meta(boot="boot-1"), "boot-2"),
         skips.skipped(JobKey("job", "blue"), SPAN, "late", "UTC"),
         skips.of_run(RUN, "stopped", "UTC"),
-        dispatch._started_event(a_claim(HOUR, target="blue"), "UTC"),
+        supervised._started_event(a_claim(HOUR, target="blue"), "UTC"),
         unskip._event(row, "UTC"),
     ]
 

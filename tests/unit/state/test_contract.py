@@ -11,6 +11,7 @@ from scheduled.state.contract.ledger import Ledger
 from scheduled.state.sqlite.ledger import SqliteLedger
 
 PARTS = {
+    "Epochs": "epochs",
     "Positions": "positions",
     "Runs": "runs",
     "StartRequests": "start_requests",
