@@ -72,7 +72,10 @@ def _open_editor(draft: Path, before: bytes) -> bytes:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(f"{editor}: {reason}; set EDITOR to the command of your editor") from None
     if done.returncode != 0:
-        failure = f"{editor}: ended with exit code {done.returncode}; nothing was changed"
+        ended = f"ended with exit code {done.returncode}"
+        if done.returncode < 0:
+            ended = f"was ended by signal {-done.returncode}"
+        failure = f"{editor}: {ended}; nothing was changed"
         if draft.read_bytes() == before:
             draft.unlink()
             raise ScheduledError(failure)

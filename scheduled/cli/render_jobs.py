@@ -51,7 +51,7 @@ def job(document: dict[str, Any]) -> None:
     rows = {
         "schedule": f"{document['schedule_words']} ({document['zone']})",
         "action": document["action"],
-        "state": state + (", paused" if document["paused"] else ""),
+        "state": state + _now(document),
         "source": document["source"],
     }
     fields(rows | {key: value for key, value in document["state"].items() if value is not None})
@@ -62,6 +62,15 @@ def job(document: dict[str, Any]) -> None:
             screen.print(Text(line, style="dim" if name in defaults else ""), soft_wrap=True)
     for slot in document["next"]:
         screen.print(f"  next slot         {when(slot)}")
+
+
+def _now(document: Mapping[str, Any]) -> str:
+    """Return what the job does now, after a comma: it is paused or running, or why its slot is open."""
+    if document["running"]:
+        return ", running"
+    if document["paused"]:
+        return ", paused"
+    return f", waits: {words(document['open_reason'])}" if document["open_reason"] else ""
 
 
 def _named(name: str, value: Any) -> str:

@@ -1,5 +1,6 @@
 """What a prediction assumes, in words for a terminal and as fields for programs."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scheduled.clock import stamp
@@ -24,6 +25,12 @@ def of_run(view: View, key: JobKey) -> dict[str, Any]:
     doubtful = bool(view.next_zone.doubt) and follows_host(view.config, key.job)
     found = [CADENCE] * unknown + [GATE] * gated + [ZONE] * doubtful
     return {"assumed": found} if found else {}
+
+
+def of_gates(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return a note if the predicted runs *entries* assume that gates are open; it names their jobs."""
+    names = dict.fromkeys(entry["job"] for entry in entries if GATE in entry.get("assumed", ()))
+    return [f"gates are open (assumed) of {', '.join(names)}"] if names else []
 
 
 def ticks(view: View) -> str:
@@ -60,8 +67,11 @@ def _last(view: View) -> str:
     return (stamp(view.stopped_at, view.zone) or "")[:16].replace("T", " ")
 
 
-def of_forecast(view: View, span: tuple[Instant, Instant]) -> list[str]:
-    """Return the notes about a forecast of *span*: what is history, and what is assumed about the rest."""
+def of_forecast(view: View, span: tuple[Instant, Instant], *, empty: bool) -> list[str]:
+    """Return the notes about a forecast of *span*: what is history, and what is assumed about the rest.
+
+    *empty*: it has no runs. That of a span that is over has only runs of jobs that did not exist then.
+    """
     start, end = span
     if view.config.unreadable and end > view.now:
         return [NOTHING_RUNS]
@@ -72,7 +82,8 @@ def of_forecast(view: View, span: tuple[Instant, Instant]) -> list[str]:
         "every run succeeds at once, every gate is open, and nothing is edited",
     ]
     if end <= view.now:
-        return ["this span is over: `scheduled history` shows what ran, and no run is predicted"]
+        listed = "no run is predicted" if empty else "these are runs of jobs that did not exist then"
+        return [f"this span is over: `scheduled history` shows what ran, and {listed}"]
     return (
         [*notes, f"before {now} it is history: `scheduled history` shows it"] if start < view.now else notes
     )

@@ -42,8 +42,9 @@ def forecast(
     """
     view = load_view(instance)
     span = instants.span(first, last, view.zone)
-    instance.notes = assumptions.of_forecast(view, span)
-    return _document(between(view, first, last, outages, job), view)
+    found = _document(between(view, first, last, outages, job), view)
+    instance.notes = assumptions.of_forecast(view, span, empty=not found)
+    return found
 
 
 def simulate(

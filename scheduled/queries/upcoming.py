@@ -115,7 +115,8 @@ def _notes(view: View, ledger: Ledger, found: list[dict[str, Any]], name: str | 
     if view.config.unreadable:
         return [NOTHING_RUNS]
     if any(entry["runs_at"] for entry in found):
-        return [f"ticks come {assumptions.ticks(view)}", *assumptions.zone(view.next_zone)]
+        zone = assumptions.zone(view.next_zone)
+        return [f"ticks come {assumptions.ticks(view)}", *zone, *assumptions.of_gates(found)]
     if found:
         return []
     if name is not None:

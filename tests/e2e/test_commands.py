@@ -514,3 +514,40 @@ def test_incidents_are_listed_and_a_missing_report_is_an_error(world):
     (world.state / "reports" / "daily-2026-01-02.md").write_text("# new\n")
     assert world.run("report").stdout == "# new\n\n"
     assert world.json("report")["day"] == "2026-01-02"
+
+
+def test_next_names_the_gates_that_it_assumes_to_be_open(world):
+    world.configure(
+        'timezone = "UTC"\n[jobs.gated]\ncron = "* * * * *"\ncommand = "true"\nonly_if = { path = "/nonexistent" }\n'
+        '[jobs.free]\ncron = "* * * * *"\ncommand = "true"\n'
+    )
+
+    notes, free = (world.run("next", *words).stdout.splitlines()[1:] for words in ((), ("free",)))
+
+    assert "gates are open (assumed) of gated" in notes
+    assert not any("gates" in note for note in free)
+
+
+def test_a_forecast_of_a_span_that_is_over_names_what_it_lists(world):
+    world.configure('timezone = "UTC"\n[jobs.job]\ncron = "0 * * * *"\ncommand = "true"\n')
+    span = ("--from", "2025-01-01", "--to", "2025-01-02")
+    before = world.run("forecast", *span).stdout.splitlines()[-1]
+    world.run("run", at="2024-12-31 12:00:00")
+
+    after = world.run("forecast", *span).stdout.splitlines()
+
+    assert before.endswith("these are runs of jobs that did not exist then")
+    assert after[0] == "no runs in this span" and after[-1].endswith("and no run is predicted")
+
+
+def test_show_names_what_a_job_does_now(world, until):
+    world.configure('timezone = "UTC"\n[jobs.long]\ncommand = "sleep 60"\n')
+    runner = world.start("run", "long")
+    until(lambda: world.json("history", "--status", "running"))
+
+    shown = world.run("show", "long").stdout
+    world.run("stop", world.json("history")[0]["run_id"])
+    runner.wait()
+
+    assert "enabled, running" in shown
+    assert "enabled, " not in world.run("show", "long").stdout
