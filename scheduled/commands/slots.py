@@ -14,6 +14,7 @@ from scheduled.core.epochs import all_slots_of, base_of, open_slots_of, span_bet
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job, key_of
 from scheduled.core.judgement import BY_HAND
+from scheduled.core.keys import JobKey
 from scheduled.core.runs import JobState, OpenRun, Span
 from scheduled.engine import planning, skips
 from scheduled.engine.giving_up import give_up
@@ -134,4 +135,13 @@ def _skip(
         event = skips.skipped(job_state.key, rest, BY_HAND, runtime.zone)
         skips.announce(ledger, runtime.config.jobs, [event], now)
         events.append(event)
+    if slot is None:
+        _forget_reason(ledger, job_state.key)
     return events
+
+
+def _forget_reason(ledger: Positions, key: JobKey) -> None:
+    """Clear the open reason of *key*: no slot of it is open any more. When it is due next is for the next tick to decide."""
+    for row in ledger.job_rows():
+        if row.key == key and row.open_reason is not None:
+            ledger.wait(key, None, row.next_due)

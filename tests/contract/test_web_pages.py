@@ -330,3 +330,20 @@ def test_a_damaged_ledger_is_named_with_the_next_step(world, connect):
         f"scheduled: {ledger}: damaged: file is not a database; moved aside to "
     )
     assert connect("browser").get("/").status_code == 200
+
+
+def test_the_forecast_names_what_it_assumes(world, connect):
+    world.configure('timezone = "UTC"\n[jobs.one]\ncron = "0 * * * *"\ncommand = "true"\n')
+    world.run("run", "one")
+    browser = connect("browser")
+
+    pages = [
+        browser.get(path).text
+        for path in ("/forecast", "/forecast?day=2030-01-01", "/forecast?day=2020-01-01")
+    ]
+
+    assert all(
+        "ticks come every 5m (assumed: `scheduled" in page and "every gate is open" in page
+        for page in pages[:2]
+    )
+    assert "this span is over" in pages[2] and "every gate" not in pages[2]

@@ -551,3 +551,18 @@ def test_show_names_what_a_job_does_now(world, until):
 
     assert "enabled, running" in shown
     assert "enabled, " not in world.run("show", "long").stdout
+
+
+def test_after_skip_no_reason_is_shown_for_slots_that_are_no_longer_open(world):
+    world.configure(
+        'timezone = "UTC"\n[jobs.gated]\nevery = "1h"\ncommand = "true"\nonly_if = { path = "/nonexistent" }\n'
+    )
+    world.run("run", at="-90m")
+    world.run("run")
+    before = world.json("jobs")[0]["open_reason"]
+
+    world.run("skip", "gated")
+
+    assert (before, world.json("jobs")[0]["open_reason"]) == ("gate", None)
+    assert "waits" not in world.run("show", "gated").stdout
+    assert world.json("audit")["ok"]

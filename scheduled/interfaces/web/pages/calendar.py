@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from scheduled import service
+from scheduled.advice import complete
 from scheduled.instance import Instance
 from scheduled.interfaces.web.pages.templating import page
 from scheduled.interfaces.web.request import instance_of
@@ -44,6 +45,7 @@ def forecast(request: Request) -> Response:
             before=day - timedelta(days=1),
             after=day + timedelta(days=1),
             today=today,
+            notes=_notes(instance),
         )
     first = _date(request.query_params["from"]) if "from" in request.query_params else today
     monday = first - timedelta(days=first.weekday())
@@ -61,12 +63,18 @@ def forecast(request: Request) -> Response:
         names=names,
         shown=MAX_JOBS,
         step=timedelta(weeks=WEEKS),
+        notes=_notes(instance),
     )
 
 
 def _runs(instance: Instance, first: str, last: str, job: str | None) -> list[dict[str, Any]]:
     """Return the forecast runs; none if the configuration cannot be read, because no tick runs anything then."""
     return [] if instance.config_error else service.forecast(instance, first, last, job=job)
+
+
+def _notes(instance: Instance) -> list[str]:
+    """Return what the forecast assumes, or why it is empty."""
+    return [complete(note) for note in instance.notes]
 
 
 def _date(text: str) -> date:
