@@ -382,6 +382,11 @@ def test_ask_calls_functions_by_name_and_validates_their_arguments(interface):
     assert "definition: Expected `object`" in interface.refused(
         OURS, "Ask", "ss", "add", '{"name": "n", "definition": 5}'
     )
+    assert "explain: jb: unknown argument; did you mean job?" in interface.refused(
+        OURS, "Ask", "ss", "explain", '{"jb": "hourly"}'
+    )
+    assert "'explan'; did you mean explain?" in interface.refused(OURS, "Ask", "ss", "explan", "{}")
+    assert "'run_jb'; did you mean run_job?" in interface.bot("CallMethod", "ss", "run_jb", "")["error"]
     twice = '{"name": "n", "definition": {"name": "m", "chain": ["hourly"]}}'
     assert "name: given twice with different values: 'n' and 'm'" in interface.refused(
         OURS, "Ask", "ss", "add", twice

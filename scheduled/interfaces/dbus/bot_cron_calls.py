@@ -8,7 +8,7 @@ import msgspec
 from scheduled import service
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
-from scheduled.interfaces.dbus.caller import bind, boolean, readable
+from scheduled.interfaces.dbus.caller import bind, boolean, nearest, readable
 from scheduled.interfaces.permissions import Permissions
 
 SUCCESS = {"success": True}
@@ -149,7 +149,7 @@ CALLS: dict[str, Callable[..., Any]] = {
 def call(instance: Instance, name: str, arguments: Mapping[str, Any] | Sequence[Any]) -> Any:
     """Call a method by name. Raise ConfigError if there is no such method or it has other arguments."""
     if name not in CALLS:
-        raise ConfigError(f"no such method: {name!r}; use one of {', '.join(CALLS)}")
+        raise ConfigError(f"no such method: {name!r}; {nearest(name, list(CALLS))}")
     given = bind(instance, name, CALLS[name], arguments, strict=False)
     return CALLS[name](*given.args, **given.kwargs)
 

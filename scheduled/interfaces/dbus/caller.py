@@ -1,5 +1,6 @@
 """The common parts of both D-Bus interfaces: JSON texts, named errors, calls in threads and uncached properties."""
 
+import difflib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -63,6 +64,10 @@ def bind(
     Unless *strict*, a number may be a text. Raise ConfigError if the function does not accept them.
     """
     signature, hints = inspect.signature(function), get_type_hints(function)
+    known = list(signature.parameters)[1:]
+    for key in arguments if isinstance(arguments, Mapping) else ():
+        if key not in known:
+            raise ConfigError(f"{name}: {key}: unknown argument; {nearest(key, known)}")
     try:
         if isinstance(arguments, Mapping):
             given = signature.bind(instance, **arguments)
@@ -73,6 +78,12 @@ def bind(
     for key in given.arguments.keys() - {next(iter(signature.parameters))}:
         given.arguments[key] = _as(f"{name}: {key}", given.arguments[key], hints.get(key, Any), strict=strict)
     return given
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Return the advice for an unknown *name*: the most similar one of the *known* names, or all of them."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"use one of {', '.join(known)}" if known else "give none"
 
 
 def _as(argument: str, value: Any, wanted: Any, *, strict: bool) -> Any:

@@ -11,7 +11,14 @@ from scheduled import service
 from scheduled.advice import complete
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
-from scheduled.interfaces.dbus.caller import Caller, Lifetime, bind, computed_property, parse_arguments
+from scheduled.interfaces.dbus.caller import (
+    Caller,
+    Lifetime,
+    bind,
+    computed_property,
+    nearest,
+    parse_arguments,
+)
 from scheduled.interfaces.permissions import Permissions
 from scheduled.notify.session_bus import SCHEDULER1
 
@@ -43,7 +50,7 @@ def ask(instance: Instance, question: str, arguments: Mapping[str, Any]) -> Any:
     Raise ForbiddenError if the call would change what a job executes and the configuration does not allow that.
     """
     if question not in QUESTIONS:
-        raise ConfigError(f"no such function: {question!r}; use one of {', '.join(QUESTIONS)}")
+        raise ConfigError(f"no such function: {question!r}; {nearest(question, NAMES)}")
     function, instance.without_config = QUESTIONS[question], question in FROM_LEDGER
     given = bind(instance, question, function, arguments)
     _need(question, given.arguments, Permissions(instance, "dbus", "add_commands"))
