@@ -102,6 +102,8 @@ def schedules_in_words(view: View, job: Job) -> list[str]:
 
 
 def _unscheduled(view: View, job: Job) -> str:
+    if view.config.unreadable:
+        return "without a schedule"  # the ledger does not know what starts it
     if job.on:
         return f"on {job.on}"
     if job.after:

@@ -129,6 +129,19 @@ def test_a_command_about_jobs_shows_what_the_ledger_knows_with_the_error(
     assert "at line 5" in done.stderr and "ledger" in done.stderr
 
 
+def test_what_starts_a_job_without_a_schedule_is_not_guessed(world):
+    text = 'timezone = "UTC"\n[jobs.step]\ncommand = "true"\n[jobs.chain]\nchain = ["step"]\n'
+    world.configure(text)
+    world.run("run", "chain")
+    before = {job["name"]: job["schedule_words"] for job in world.json("jobs")}
+    world.configure(text + "[torn\n")
+
+    after = {job["name"]: job["schedule_words"] for job in world.json("jobs")}
+
+    assert before == {"step": "in chain", "chain": "manual"}
+    assert after == dict.fromkeys(before, "without a schedule")
+
+
 def test_next_lists_the_known_slots_and_that_none_of_them_runs(world, failed):
     assert failed
 
