@@ -61,7 +61,7 @@ def results(world: World) -> list[dict[str, Any]]:
 
 
 def test_the_programs_make_the_workspace_and_its_files(real: RealWorkspace) -> None:
-    assert real.addresses() == ["@devpulse", "@drone", "@flow", "@news_desk", "@shop", "@trigger"]
+    assert real.addresses() == ["@devpulse", "@flow", "@news_desk", "@shop", "@trigger"]
     assert real.send("@flow", "@shop", "Hello", "Text") and not real.send("@flow", "@gone", "Hello", "Text")
     [mail] = real.inbox("@shop")["messages"]
     assert (mail["from"], mail["status"], mail["message"].startswith("Text\n")) == ("@flow", "new", True)
