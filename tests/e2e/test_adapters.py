@@ -267,6 +267,22 @@ def test_a_kill_at_a_random_point_neither_loses_nor_doubles_the_mail(
     assert mailing.sql("SELECT * FROM outbox") == []
 
 
+def test_a_child_that_outlives_its_tick_is_waited_for(mailing: World, sample: Sample, until: Any) -> None:
+    (sample.root / "prog.py").write_text(SENDER.replace("time.sleep(0.05)", "time.sleep(1.5)", 1))
+    post(mailing, "slow")
+    tick = mailing.start("run")
+    until(lambda: (sample.root / "called").exists())
+    tick.kill()
+    tick.wait()
+    mailing.run("run")
+
+    assert (bodies(sample, "slow"), (sample.root / "called").read_text()) == (
+        ["all is well\n---\nfooter"],
+        "slow\n",
+    )
+    assert mailing.sql("SELECT * FROM outbox") == []
+
+
 def repair(sample: Sample, before: bytes) -> None:
     """Restore the inbox if a kill has interrupted the write of the mail program."""
     try:
