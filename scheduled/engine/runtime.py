@@ -145,9 +145,12 @@ class Runtime:
     @cached_property
     def environment(self) -> dict[str, str]:
         """The environment of all jobs and gates, before their `env` and `env_file`."""
+        return self._environment(inherit=self.inherit)
+
+    def _environment(self, *, inherit: bool) -> dict[str, str]:
         from scheduled.install import environment  # rarely needed: most ticks start no job
 
-        found = environment.inherited if self.inherit else environment.of_jobs
+        found = environment.inherited if inherit else environment.of_jobs
         return found(self.config.path, self.paths.root, with_crontab=self._has_crontab)
 
     def _has_crontab(self) -> bool:
@@ -211,7 +214,7 @@ class Runtime:
             python=os.path.expanduser(compat.python or sys.executable),
             timeout=seconds("compat.timeout", compat.timeout),
             workspace=self.config.workspace,
-            environment=self.environment,
+            environment=self._environment(inherit=False) if self.inherit else self.environment,
         )
 
     def fire(self, events: Sequence[Event]) -> None:

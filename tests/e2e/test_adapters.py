@@ -118,6 +118,15 @@ def test_the_events_of_a_tick_are_fired_with_the_environment_of_a_job(world: Wor
     assert "MY_TOKEN" not in environment
 
 
+def test_a_run_that_inherits_the_environment_of_the_caller_does_not_give_it_to_the_trigger(
+    world: World, workspace: Path
+) -> None:
+    configure(world, workspace, 'trigger = "prog:Trigger"', "good")
+    world.run("run", "good", "--inherit-env", env={**os.environ, "MY_TOKEN": "secret of the caller"})
+
+    assert [row[2] for row in fired(workspace) if "MY_TOKEN" in row[2]] == []
+
+
 def test_another_interpreter_that_has_none_of_our_modules_can_be_used(world: World, workspace: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", workspace / "venv"], check=True)
     (workspace / "prog.py").write_text(
@@ -271,7 +280,7 @@ def test_a_child_that_outlives_its_tick_is_waited_for(mailing: World, sample: Sa
     (sample.root / "prog.py").write_text(SENDER.replace("time.sleep(0.05)", "time.sleep(1.5)", 1))
     post(mailing, "slow")
     tick = mailing.start("run")
-    until(lambda: (sample.root / "called").exists())
+    until((sample.root / "called").exists)
     tick.kill()
     tick.wait()
     mailing.run("run")

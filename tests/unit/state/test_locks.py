@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from scheduled.errors import BusyError
 from scheduled.state import locks
 
 
@@ -32,3 +33,22 @@ def test_a_full_disk_does_not_break_a_lock(path, monkeypatch):
 
     with locks.exclusive(path):
         assert locks.is_held(path)
+
+
+def test_a_copy_of_the_descriptor_keeps_the_lock(path):
+    """As in a child process that inherits it."""
+    with locks.inherited(path, 0) as fd:
+        assert int(path.read_bytes()) == os.getpid()
+        copy = os.dup(fd)
+    assert locks.is_held(path)
+    os.close(copy)
+    assert not locks.is_held(path)
+
+
+def test_a_lock_that_another_process_keeps_is_waited_for_in_vain(path):
+    with (
+        locks.exclusive(path),
+        pytest.raises(BusyError, match="edit.lock: another process has held this lock for 0 s"),
+        locks.inherited(path, 0),
+    ):
+        pass
