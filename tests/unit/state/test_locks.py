@@ -48,7 +48,7 @@ def test_a_copy_of_the_descriptor_keeps_the_lock(path):
 def test_a_lock_that_another_process_keeps_is_waited_for_in_vain(path):
     with (
         locks.exclusive(path),
-        pytest.raises(BusyError, match="edit.lock: another process has held this lock for 0 s"),
+        pytest.raises(BusyError, match=r"edit\.lock: another process has held this lock for 0 s"),
         locks.inherited(path, 0),
     ):
         pass
