@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from subprocess import DEVNULL, Popen
 from typing import Any
@@ -148,13 +148,13 @@ def _end(
     child: "Popen[bytes]", timeout: float, while_killing: Callable[[], AbstractContextManager[object]]
 ) -> str:
     """Wait for the end of *child*, kill its group, and return the reason if it did not end by itself."""
-    if _has_ended(child, timeout):
-        _kill(child)
-        return _exit(child.returncode)
     try:
-        with while_killing():
+        if _has_ended(child, timeout):
             _kill(child)
-    except Exception:  # noqa: BLE001 - without the lock, rather than not at all
+            return _exit(child.returncode)
+        with suppress(Exception), while_killing():  # rather without the lock than not at all
+            _kill(child)
+    finally:  # also after an interrupt from the keyboard
         _kill(child)
     return f"no end within {timeout:.0f} s; its process was killed"
 
@@ -179,5 +179,6 @@ def _has_ended(child: "Popen[bytes]", timeout: float) -> bool:
 def _kill(child: "Popen[bytes]") -> None:
     """Kill the group of *child*, also processes that it left there, and reap it."""
     if child.returncode is None:
-        os.killpg(child.pid, signal.SIGKILL)
+        with suppress(PermissionError):  # a set-user-id program
+            os.killpg(child.pid, signal.SIGKILL)
         child.wait()

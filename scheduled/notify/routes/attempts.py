@@ -6,7 +6,7 @@ attempt, or in a later tick if this one is killed, another mail with the same te
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,9 @@ from scheduled.state.files import read_regular, write_atomically
 
 NAME = "send_attempts.json"
 MARGIN = 60  # seconds by which a file's time may be before that of the attempt, on another clock
-MOST = 1000  # records; one stays if its notice was lost with the ledger
+KEPT = (
+    7 * 86_400
+)  # seconds for which an attempt is kept: far longer than a notice that is due waits for its next try
 
 
 class _Attempt(msgspec.Struct):
@@ -33,7 +35,9 @@ class _Attempt(msgspec.Struct):
 
 
 class Attempts:
-    """The record of attempts for notices that are still in the outbox, in the directory *state*.
+    """The record of the attempts of the last days, in the directory *state*.
+
+    It outlasts the delivery: another tick may have read the outbox before the ledger recorded that.
 
     *inside* is the workspace: mails at other places are not read. *sender* is the address of the notices.
     """
@@ -45,8 +49,9 @@ class Attempts:
         """Record that an attempt to send *notice* begins, unless an earlier one is recorded. Raise MailboxError, OSError."""
         known, now = self._read(), time.time()
         if item_id not in known:
-            before = sorted(self._same_mails(branch, notice, now))
-            self._write({**known, item_id: _Attempt(now, before)})
+            attempt = _Attempt(now, sorted(self._same_mails(branch, notice, now)))
+            kept = {key: one for key, one in known.items() if one.began > now - KEPT}
+            write_atomically(self._path, msgspec.json.encode({**kept, item_id: attempt}))
 
     def delivered(self, item_id: str, branch: Branch, notice: Notice) -> bool:
         """Return whether an attempt that was recorded has delivered *notice*. Raise MailboxError if that is not readable."""
@@ -54,13 +59,6 @@ class Attempts:
         return attempt is not None and not self._same_mails(branch, notice, attempt.began) <= {
             *attempt.before
         }
-
-    def forget(self, item_ids: Iterable[str]) -> None:
-        """Drop the records of notices that are no longer in the outbox. Raise OSError."""
-        known = self._read()
-        kept = {key: attempt for key, attempt in known.items() if key not in {*item_ids}}
-        if kept != known:
-            self._write(kept)
 
     def _read(self) -> dict[str, _Attempt]:
         """Return the record. A damaged file is moved aside: of its attempts only the mails of our own are recognised."""
@@ -71,10 +69,6 @@ class Attempts:
         except (ValueError, RecursionError):
             os.replace(self._path, f"{self._path}.damaged")
             return {}
-
-    def _write(self, known: dict[str, _Attempt]) -> None:
-        newest = dict(list(known.items())[-MOST:])
-        write_atomically(self._path, msgspec.json.encode(newest))
 
     def _same_mails(self, branch: Branch, notice: Notice, began: float) -> set[str]:
         """Return the ids of the mails from the sender that begin with the text of *notice*: unread, read or archived.

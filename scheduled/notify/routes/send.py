@@ -4,7 +4,7 @@ If the function cannot be called, fails or returns False, the notice is delivere
 in a child process that may be killed, so it can be unknown whether it has delivered a mail: `attempts` finds that out.
 """
 
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 
 from scheduled.core.records import OutboxItem
 from scheduled.errors import BusyError
@@ -32,7 +32,6 @@ class SendRoute:
         self._settings, self._adapter = settings, settings.adapter
         self._mail = MailRoute(settings)
         self._attempts: Attempts | None = None
-        self._sent: list[str] = []
         self._unusable, self._fell_back = "", False
 
     def deliver(self, item: OutboxItem) -> None:
@@ -41,7 +40,6 @@ class SendRoute:
         if branch is None or not self._is_sent(item, branch):
             self._mail.deliver(item)
             self._fell_back = True
-        self._sent.append(item.id)
 
     def recorded(self, item: OutboxItem) -> None:
         """See `Route.recorded`."""
@@ -49,8 +47,6 @@ class SendRoute:
 
     def finish(self) -> None:
         """Update the mail statistics as `MailRoute.finish` does: the function did so for its own mails."""
-        with suppress(OSError):  # a record that stays does no harm
-            self._attempts_here().forget(self._sent)
         if self._fell_back:
             self._mail.finish()
 

@@ -12,7 +12,7 @@ from scheduled.errors import ScheduledError
 from scheduled.handlers.formats.mailbox_files import MailboxError
 from scheduled.handlers.workspace.workspace import Workspace
 from scheduled.notify.adapter import Adapter, Answer, Answers
-from scheduled.notify.routes import send
+from scheduled.notify.routes import attempts, send
 from scheduled.notify.routes.attempts import NAME, Attempts
 from scheduled.notify.routes.base import RouteSettings, UndeliverableError
 from scheduled.notify.routes.send import SendRoute
@@ -182,13 +182,23 @@ def test_after_the_delivery_the_same_text_can_be_sent_again(sample, mailer, tick
     assert (len(same(sample)), len(mailer.calls)) == (2, 2)
 
 
-def test_the_record_of_a_delivered_notice_is_dropped(mailer, tick, tmp_path):
-    route = tick()
-    route.deliver(ITEM)
-    assert len(mailer.calls) == len(json.loads((tmp_path / "state" / NAME).read_text())) == 1
-    route.finish()
+def test_a_tick_that_read_the_outbox_before_another_one_has_sent_finds_the_mail(sample, mailer, tick):
+    first, second = tick(), tick()
+    first.deliver(ITEM)
+    first.finish()
+    second.deliver(ITEM)
 
-    assert json.loads((tmp_path / "state" / NAME).read_text()) == {}
+    assert (same(sample), len(mailer.calls)) == (["of-them"], 1)
+
+
+def test_records_of_long_ago_are_dropped(mailer, tick, tmp_path, monkeypatch):
+    tick().deliver(ITEM)
+    later = time.time() + attempts.KEPT + 1
+    monkeypatch.setattr(attempts.time, "time", lambda: later)
+    tick().deliver(OutboxItem(id="other", notice=NOTICE, tries=0, next_try=0))
+
+    assert len(mailer.calls) == 2
+    assert [*json.loads((tmp_path / "state" / NAME).read_text())] == ["other"]
 
 
 def test_a_function_that_hangs_is_called_once_in_a_tick(sample, mailer, tick, warnings):
@@ -260,11 +270,11 @@ def test_old_archived_mails_are_not_read(sample, tmp_path):
     old.write_text(json.dumps(Mailer.mail()))
     os.utime(old, (0, time.time() - 100))
     workspace = Workspace.load(sample.root)
-    attempts = Attempts(tmp_path, workspace.inside, "@trigger")
+    record = Attempts(tmp_path, workspace.inside, "@trigger")
     branch = workspace.branch_at("@flow")
-    attempts.begin("id", branch, NOTICE)
+    record.begin("id", branch, NOTICE)
 
     old.rename(archive / "20250101_000000_y.json")
-    assert not attempts.delivered("id", branch, NOTICE)
+    assert not record.delivered("id", branch, NOTICE)
     os.utime(archive / "20250101_000000_y.json")
-    assert attempts.delivered("id", branch, NOTICE)
+    assert record.delivered("id", branch, NOTICE)
