@@ -8,7 +8,6 @@ import pytest
 
 from scheduled.core.conditions import Notice
 from scheduled.core.records import OutboxItem
-from scheduled.errors import ScheduledError
 from scheduled.handlers.formats.mailbox_files import MailboxError
 from scheduled.handlers.workspace.workspace import Workspace
 from scheduled.notify.adapter import Adapter, Answer, Answers
