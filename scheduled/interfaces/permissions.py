@@ -64,7 +64,7 @@ class Permissions:
     def need_harmless(self, definition: Mapping[str, Any], job: str = "") -> None:
         """Raise ForbiddenError if *definition* sets a key that determines what is executed and that is not allowed.
 
-        The label that says which interface added a job is such a key too, because it decides which one may remove it:
+        The label with the interface that added a job is such a key too, because it decides which one may remove it:
         it may only be that of this interface, or the one that *job* has.
         """
         self._need_none_of(service.executable_keys(definition))
