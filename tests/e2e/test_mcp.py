@@ -428,11 +428,16 @@ def test_refused_arguments_have_the_status_error_too(agent, tool, arguments, exp
 
 def test_an_unreadable_configuration_is_reported_and_the_server_keeps_running(agent, world):
     interface = agent()
+    known = {job["name"] for job in interface.ask("cron_list")}
     world.config.write_text("[")
-    assert str(world.config) in interface.refused("cron_list")
+    assert str(world.config) in interface.refused("dry_run")
+    assert str(world.config) in interface.refused("cron_run_now", name="greet")
+    listed = interface.ask("cron_list")
+    assert str(world.config) in listed["config_error"]
+    assert {job["name"] for job in listed["result"]} <= known
 
     agent()
-    interface.ask("cron_list")
+    assert {job["name"] for job in interface.ask("cron_list")} == known
 
 
 def test_a_task_is_a_job_with_other_field_names(agent):
