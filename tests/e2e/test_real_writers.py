@@ -160,3 +160,19 @@ def test_notices_are_sent_through_the_real_mail_program(world: World, real: Real
     assert "sent_id" in notice  # only its program writes this
     assert "TASK CHECKLIST" in notice["message"]
     assert len(list(real.mailbox("@trigger").glob("sent/*.json"))) == 1
+
+
+def test_a_mail_that_the_real_mail_program_delivered_before_it_was_killed_is_not_doubled(
+    world: World, real: RealWorkspace
+) -> None:
+    (real.root / "slow.py").write_text(
+        "import time\nfrom aipass.ai_mail.apps.modules.email_send import _send_direct\n"
+        "def send(**given):\n    _send_direct(**given)\n    time.sleep(100)\n"
+    )
+    configure(world, real, f'[compat]\nsend = "slow:send"\npython = "{real.python}"\ntimeout = 5\n')
+    real.deliver("@flow", "@shop", "stale", "x", days=3)
+    done = world.run("run", "mail_cleanup")
+
+    assert "no end within 5 s; its process was killed; it has delivered the mail" in done.stderr
+    [notice] = [mail for mail in real.inbox("@shop")["messages"] if mail["from"] == "@trigger"]
+    assert (done.returncode, "sent_id" in notice) == (0, True)
