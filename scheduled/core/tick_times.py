@@ -1,11 +1,26 @@
-"""The instants of future ticks."""
+"""The instants of future ticks, and the name of a tick, which begins with its instant."""
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from scheduled.schedules.zones import Instant, Seconds
 
 Outage = tuple[Instant, Instant]
+_BEGAN = "%Y%m%dT%H%M%SZ"
+
+
+def named(now: float, more: str) -> str:
+    """Return the name of a tick that began at *now* (UTC seconds), unique by *more*. Names sort by time."""
+    return f"{datetime.fromtimestamp(now, UTC):{_BEGAN}}-{more}"
+
+
+def began_at(tick: str) -> Instant | None:
+    """Return when the tick with this name began; None if the name is that of no tick."""
+    try:
+        return int(datetime.strptime(tick.partition("-")[0], _BEGAN).replace(tzinfo=UTC).timestamp())
+    except ValueError:
+        return None
 
 
 class Ticks:

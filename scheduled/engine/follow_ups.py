@@ -115,6 +115,6 @@ class FollowUps:
     def _wait_for(self, key: JobKey, retry_at: int, now: float) -> None:
         """Wait for a retry in the future. One that is due and did not start has to wait for something else."""
         if retry_at > now:
-            self.retries[key] = retry_at
+            self.retries[key] = min(retry_at, self.retries.get(key, retry_at))  # a job may have several
         else:
             self._held.add(key)

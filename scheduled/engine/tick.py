@@ -3,7 +3,6 @@
 import os
 from collections.abc import Collection, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
 
 import msgspec
 
@@ -17,6 +16,7 @@ from scheduled.core.planner import Plan
 from scheduled.core.records import Claimant
 from scheduled.core.runs import OpenReason
 from scheduled.core.starts import Start
+from scheduled.core.tick_times import named
 from scheduled.engine import (
     claims,
     clock_steps,
@@ -178,7 +178,7 @@ def _run_ids(dispatcher: Dispatcher, requested: Sequence[Start]) -> list[str]:
 
 def _name(now: float) -> str:
     """Return a unique name for a tick that started at *now* (UTC seconds). Names sort by time."""
-    return f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}-{os.urandom(2).hex()}"
+    return named(now, f"{os.getpid()}-{os.urandom(2).hex()}")
 
 
 def _finish(

@@ -253,6 +253,9 @@ def _waits_for_retry(
     view: View, job: Job, run: OpenRun, retry_at: Instant, due: Instant | None = None
 ) -> str:
     following = f"the next attempt is due at {when(retry_at, view)}"
+    if any((own.key, own.at) == (run.key, retry_at) for own in view.own_retries):
+        at = (stamp(retry_at, view.zone) or "")[:19].replace("T", " ")
+        following = f"the tick that is at work makes the next attempt at {at}"
     if job.catch_up != "all" and due is not None and due < retry_at:
         following = f"a newer slot is due at {when(due, view)}, before the next attempt, and replaces it"
     if run.reason == DEFERRED:

@@ -15,7 +15,8 @@ from scheduled.core.tick_times import Outage, Ticks
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.queries import assumptions
-from scheduled.queries.steps import Run, steps
+from scheduled.queries.simulated import Run
+from scheduled.queries.steps import steps
 from scheduled.queries.view import View, load_view
 from scheduled.schedules import instants
 from scheduled.schedules.zones import DAY, MINUTE, Instant, Seconds

@@ -6,8 +6,11 @@ from scheduled.core.epochs import open_slots_of
 from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import FAILED
+from scheduled.queries.alone import alone
 from scheduled.queries.dependencies import with_all_before
-from scheduled.queries.steps import FAR, alone, requests_of, state_at, together
+from scheduled.queries.simulated import requests_of, state_at
+from scheduled.queries.steps import FAR, own_of
+from scheduled.queries.together import together
 from scheduled.queries.view import View
 from scheduled.schedules.zones import Instant
 
@@ -25,10 +28,18 @@ def next_run(view: View, key: JobKey) -> Instant | None:
         states = {
             other: state_at(state, now, now) for other, state in view.job_states.items() if other.job in names
         }
-        found = together(view, states, ticks, span, requests)
+        found = together(view, states, ticks, span, requests, view.own_retries)
     else:
         state = state_at(view.job_states[key], now, now)
-        found = alone(jobs[key.job], state, ticks, span, view.pauses, requests_of(key, requests))
+        found = alone(
+            jobs[key.job],
+            state,
+            ticks,
+            span,
+            view.pauses,
+            requests_of(key, requests),
+            own_of(view, key, requests),
+        )
     runs = (step.tick for step in islice(found, LONG) if step.key == key and step.run is not None)
     return next(runs, None)
 

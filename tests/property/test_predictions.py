@@ -18,11 +18,11 @@ SEEDS = [DRAWN] if "LIFE_SEED" in os.environ else [*FIXED, *([DRAWN] if DRAWN !=
 TRAVELS = [DRAWN] if "LIFE_SEED" in os.environ else [*range(1, 7), *([DRAWN] if DRAWN != BY_DAY else [])]
 
 
-def live(seed, directory, patch, **how):
+def live(seed, directory, patch, days=DAYS, **how):
     """Live one life and print its seed. If it fails, also print its configuration and its last events."""
     life = Life(seed, directory, patch, jobs=1 + seed % 6, **how)
     try:
-        life.run(DAYS)
+        life.run(days)
     except BaseException:
         print(life.config_file.read_text(), *life.machine.diary, sep="\n")
         raise
@@ -49,4 +49,16 @@ def test_what_the_program_predicts_happens_while_the_host_changes_its_time_zone(
     life = live(seed, tmp_path, monkeypatch, travels=True)
 
     assert life.moves > 0
+    assert sum(life.answers.compared.values()) > 10 * DAYS
+
+
+@pytest.mark.parametrize("seed", TRAVELS)
+def test_the_retries_that_a_waiting_tick_makes_itself_are_predicted_for_their_instants(
+    seed, tmp_path, monkeypatch
+):
+    life = live(seed, tmp_path, monkeypatch, days=DAYS / 2, curious=True)
+
+    made = [claim for claim in life.witness.claims if claim.attempt > 1 and claim.at > claim.tick + 1]
+    assert made
+    assert life.asked_of_retries > 0
     assert sum(life.answers.compared.values()) > 10 * DAYS

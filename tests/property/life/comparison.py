@@ -49,6 +49,7 @@ class Comparison:
         self.life, self.compared = life, Counter()
         self.end = life.now()
         self._claims = [claim for claim in life.witness.claims if not claim.by_hand]
+        self._own = [claim for claim in self._claims if claim.attempt > 1 and claim.at > claim.tick + 1]
         self._questions = {
             "next": self._next, "jobs": self._jobs, "status": self._status, "explain": self._explain,
             "dry run": self._dry_run,
@@ -59,6 +60,22 @@ class Comparison:
         if isinstance(answer.question, tuple):
             return list(self._forecast(answer, *answer.question[1:]))
         return list(self._questions[answer.question](answer))
+
+    def _moment(self, claim):
+        """Return the instant at which *claim* is to be predicted: its tick's, or that of a retry that its tick made itself.
+
+        What a tick starts because of such a retry comes with the retry.
+        """
+        before = [
+            own
+            for own in self._own
+            if own.tick == claim.tick and own.at <= claim.at and self._follows(claim, own)
+        ]
+        return int(before[-1].at) if before else beat(claim.tick)
+
+    def _follows(self, claim, own):
+        job = self.life.runtime().config.jobs.get(claim.job)
+        return claim.job == own.job or claim.slot is None or (job is not None and own.job in job.after)
 
     def _horizon(self, answer, job):
         """Return up to when an answer about *job* counts, and why it ends there."""
@@ -107,7 +124,7 @@ class Comparison:
 
     def _claims_between(self, since, first, last, only, requested=False):
         for claim in self._claims:
-            at = beat(claim.tick)
+            at = self._moment(claim)
             listed = claim.slot is not None or claim.attempt > 1
             if listed != requested and claim.at >= since and first <= at < last and only in (None, claim.job):
                 yield at, claim.job, claim.scheduled_for
@@ -117,7 +134,7 @@ class Comparison:
         return [
             claim
             for claim in self._claims
-            if beat(claim.tick) == at and claim.job == job and claim.scheduled_for == slot
+            if self._moment(claim) == at and claim.job == job and claim.scheduled_for == slot
         ]
 
     # next
@@ -127,7 +144,7 @@ class Comparison:
         for row in answer.document:
             yield from self._next_slot(answer, row["job"], slot_of(row), row)
         for claim in self._claims:
-            inside = claim.slot is not None and answer.at < claim.at and beat(claim.tick) < last
+            inside = claim.slot is not None and answer.at < claim.at and self._moment(claim) < last
             if (
                 inside
                 and claim.at < self._horizon(answer, claim.job)[0]
@@ -144,16 +161,18 @@ class Comparison:
             if early:
                 yield self._text(answer, f"{job} for {shown(slot)} is {row['reason']}, but it ran")
             return
-        due = first_beat(instant(row["runs_at"]))
+        due = instant(row["runs_at"])
         if due + CADENCE > horizon:
             return
         self.compared["next"] += 1
-        claims = [claim for claim in self._slots_of(job, answer.at) if beat(claim.tick) == due]
+        claims = [claim for claim in self._slots_of(job, answer.at) if self._moment(claim) == due]
         ran = any(self._of(due, job, slot))
         if not (ran or self._is_covered(job, slot, claims) or self._is_full(due)):
             yield self._text(answer, f"{job} for {shown(slot)} can run at {shown(due)}, but did not")
         early = [
-            claim for claim in self._slots_of(job, answer.at) if claim.slot == slot and beat(claim.tick) < due
+            claim
+            for claim in self._slots_of(job, answer.at)
+            if claim.slot == slot and self._moment(claim) < due
         ]
         if early:
             yield self._text(answer, f"{job} for {shown(slot)} can run at {shown(due)}, but ran before")
@@ -179,7 +198,10 @@ class Comparison:
             yield from self._next_run(answer, row["name"], row["next_run"])
 
     def _next_run(self, answer, job, text, minutes=0):
-        """Compare the instant at which *job* can run next, which may be up to *minutes* later than its text."""
+        """Compare the instant at which *job* can run next, which may be up to *minutes* later than its text.
+
+        An instant that is over, or that of a slot, means the next tick.
+        """
         config = self.life.runtime().config.jobs.get(job)
         if config is None or not config.is_by_time:
             return
@@ -191,12 +213,14 @@ class Comparison:
             return
         at = max(instant(text), answer.at)
         wanted = {first_beat(at), first_beat(at + 60 * minutes - 1)} if minutes else {first_beat(at)}
-        if claims and beat(claims[0].tick) not in wanted and beat(claims[0].tick) < max(wanted):
+        if not minutes and instant(text) > answer.at:
+            wanted = {instant(text)}
+        if claims and self._moment(claims[0]) not in wanted and self._moment(claims[0]) < max(wanted):
             yield self._text(answer, f"{job} runs at {text}, but ran before: {shown(claims[0].at)}")
         if max(wanted) + CADENCE > horizon:
             return
         self.compared[str(answer.question)] += 1
-        if not any(beat(claim.tick) in wanted for claim in claims) and not any(map(self._is_full, wanted)):
+        if not any(self._moment(claim) in wanted for claim in claims) and not any(map(self._is_full, wanted)):
             yield self._text(answer, f"{job} runs at {text}, but did not")
 
     # explain
@@ -206,10 +230,14 @@ class Comparison:
         found = [in_zone(text, answer.zone) for text in ROUND.findall(sentence)]
         if None in found:
             return
+        if sentence.startswith("It waits in"):
+            return  # the run of a chain: the sentence is about one of its steps
         if "next tick" in sentence:
             yield from self._next_run(answer, job, datetime.fromtimestamp(answer.at, UTC).isoformat())
         elif sentence.startswith(("It will run at", "It waits: its quiet hours last until")) and found:
             yield from self._next_run(answer, job, found[0], minutes=1)
+        elif own := re.search(r"makes the next attempt at (\S+ \S+)\.", sentence):
+            yield from self._next_run(answer, job, in_zone(own[1], answer.zone))
         elif "next attempt is due at" in sentence or "a newer slot is due at" in sentence:
             yield from self._next_run(answer, job, found[-1], minutes=1)
         elif "will not run" in sentence:

@@ -105,6 +105,17 @@ def follow_host(random, jobs):
             table["at"] = table["at"].removesuffix("+00:00")
 
 
+def retry_soon(random, jobs):
+    """Let most retries come while their tick waits for them, at the latest a minute after the failure."""
+    for table in jobs.values():
+        if random.random() < 0.8 and "chain" not in table:
+            table["retry"] = {
+                "max_attempts": 3,
+                "delay": random.choice(["20s", "45s", "60s", "61s"]),
+                "jitter": 0,
+            }
+
+
 def habits(random, jobs):
     """Return how each job behaves, by its name."""
     return {name: random.choice(HABITS) for name in jobs}

@@ -1,0 +1,118 @@
+"""Simulate the future ticks of one job or target, independent of all others."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+
+import msgspec
+
+from scheduled.core.epochs import open_slots_of
+from scheduled.core.holds import ON_TIME, pauses_of, quiet
+from scheduled.core.jobs import Job
+from scheduled.core.keys import JobKey
+from scheduled.core.planner import plan_job
+from scheduled.core.runs import JobState, StartRequest
+from scheduled.core.starts import Start, plans_again
+from scheduled.core.tick_times import Ticks
+from scheduled.queries.own_retries import OwnRetry
+from scheduled.queries.simulated import Step, holds_at, in_force, left, needs_person, ran, skipped
+from scheduled.queries.turns import leaves_retry
+from scheduled.schedules.zones import DAY, Instant
+
+
+def alone(
+    job: Job,
+    job_state: JobState,
+    ticks: Ticks,
+    span: tuple[Instant, Instant],
+    pauses: Mapping[JobKey, Instant | None],
+    requests: tuple[StartRequest, ...] = (),
+    own: Sequence[OwnRetry] = (),
+) -> Iterator[Step]:
+    """Yield the steps of one job and target, independent of other jobs, also those that do nothing.
+
+    *own* are the retries that ticks at work make themselves, in order.
+    """
+    now, key, own = ticks.at_or_after(span[0]), job_state.key, list(own)
+    own = [retry for retry in own if retry.at < span[1]]
+    while now < span[1] or own:
+        if own and (own[0].at <= now + ticks.late or now >= span[1]):
+            retry = own.pop(0)
+            for start in _of_own(job, job_state, retry, ticks, pauses, requests):
+                yield Step(retry.at, key, start)
+                job_state, requests = ran(job_state, start), left(requests, [start])
+            continue
+        holds = holds_at(ticks, pauses, now + ticks.late, requests)
+        found = plan_job(job, job_state, now + ticks.late, holds=holds)
+        job_state = skipped(job_state, [skip.span.last for skip in found.skips])
+        yield Step(now, key, found.start, skips=found.skips)
+        if found.start is not None:
+            job_state = ran(job_state, found.start)
+            requests = left(requests, [found.start])
+            if leaves_retry(job, job_state, found.start, requests, now + ticks.late):
+                now = ticks.at_or_after(now + ticks.late + 1)
+            continue
+        if found.waits is None and job_state.open_run is None:
+            for slot, tick in _punctual(job, job_state, ticks, now, span[1], pauses):
+                yield Step(tick, key, slot=slot)
+                job_state, now = msgspec.structs.replace(job_state, position=slot), tick
+            found = msgspec.structs.replace(found, next_due=_next_due(job, job_state, now))
+        if found.next_due is None or needs_person(found, key, pauses):
+            return
+        now = ticks.at_or_after(max(found.next_due, now + ticks.late + 1))
+
+
+def _next_due(job: Job, job_state: JobState, now: Instant) -> Instant | None:
+    """Return when a slot after *now*, or a retry of a run without a slot, is due."""
+    due = open_slots_of(job_state).next_after(max(now - job.delay, job_state.position))
+    retries = (run.retry_at for run in job_state.others if run.retry_at is not None)
+    return min((*retries, *(() if due is None else (due + job.delay,))), default=None)
+
+
+def _of_own(
+    job: Job,
+    job_state: JobState,
+    retry: OwnRetry,
+    ticks: Ticks,
+    pauses: Mapping[JobKey, Instant | None],
+    requests: tuple[StartRequest, ...],
+) -> Iterator[Start]:
+    """Yield what a tick at work starts of the job when *retry* is due: this retry, start requests, and what follows."""
+    again = True
+    while again:
+        holds = holds_at(ticks, pauses, retry.at, requests)
+        start = plan_job(job, job_state, retry.at, until=retry.began, holds=holds).start
+        if start is None:
+            return
+        yield start
+        job_state, requests = ran(job_state, start), left(requests, [start])
+        again = bool(requests) or plans_again(job, start.claim, succeeded=True)
+
+
+def _punctual(
+    job: Job,
+    job_state: JobState,
+    ticks: Ticks,
+    now: Instant,
+    end: Instant,
+    pauses: Mapping[JobKey, Instant | None],
+) -> Iterator[tuple[Instant, Instant]]:
+    """Yield (slot, tick) as long as each slot is on time, alone at its tick, and not held back.
+
+    The planner would give the same result for these slots, but ten times slower.
+    """
+    delay = job.delay
+    in_time = ON_TIME if job.grace is None else min(job.grace, ON_TIME)
+    times = open_slots_of(job_state)
+    after = max(now - delay, job_state.position)
+    for slot, following in pairwise(times.between(after, end + 2 * DAY)):
+        tick = ticks.at_or_after(slot + delay)
+        punctual = tick + ticks.late - slot - delay <= in_time and following + delay > tick
+        if tick >= end or not punctual or _held_back(job, job_state.key, tick, pauses):
+            return
+        yield slot, tick
+
+
+def _held_back(job: Job, key: JobKey, tick: Instant, pauses: Mapping[JobKey, Instant | None]) -> bool:
+    if pauses and pauses_of(key, in_force(pauses, tick)):
+        return True
+    return job.not_between is not None and quiet(job.not_between, job.zone, tick) is not None

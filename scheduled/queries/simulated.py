@@ -1,0 +1,105 @@
+"""The state of a job in the simulation of future ticks: what is assumed of it, and what a tick does to it.
+
+Every run succeeds at once.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from scheduled.core.epochs import minute_before
+from scheduled.core.holds import Holds, on_time, pauses_of
+from scheduled.core.keys import JobKey
+from scheduled.core.planner import JobPlan
+from scheduled.core.runs import JobState, Skip, StartRequest
+from scheduled.core.starts import Start
+from scheduled.core.tick_times import Ticks
+from scheduled.schedules.zones import Instant
+
+Run = tuple[Instant, Instant | None, JobKey]  # instant of the run, the slot that it is for, job and target
+
+
+class Step(NamedTuple):
+    """What one tick does with one job or target: it starts *start*, if there is one, and skips *skips*."""
+
+    tick: Instant
+    key: JobKey
+    start: Start | None = None
+    slot: Instant | None = None  # of a run on time, for which there is no start
+    skips: tuple[Skip, ...] = ()
+
+    @property
+    def run(self) -> Run | None:
+        """The run that the tick starts; instead of a slot, the instant that was given with it, if any."""
+        slot = self.start.claim.scheduled_for if self.start is not None else self.slot
+        return None if slot is None and self.start is None else (self.tick, slot, self.key)
+
+
+def requests_of(key: JobKey, requests: tuple[StartRequest, ...]) -> tuple[StartRequest, ...]:
+    """Return the start requests for *key*."""
+    return tuple(row for row in requests if row.key == key) if requests else ()
+
+
+def left(requests: tuple[StartRequest, ...], starts: Iterable[Start]) -> tuple[StartRequest, ...]:
+    """Return the start requests that *starts* do not use up."""
+    used = {start.request for start in starts}
+    return tuple(row for row in requests if row.id not in used) if requests else ()
+
+
+def state_at(job_state: JobState, begin: Instant, now: Instant) -> JobState:
+    """Return the assumed state of a job at the beginning of the simulation; a run that is under way has ended."""
+    if begin == now:
+        run = job_state.open_run if not job_state.busy else None
+        passed = job_state.open_run.slot if job_state.open_run and job_state.busy else None
+        position = max(job_state.position, passed or job_state.position)
+        status = "success" if job_state.busy else job_state.last_status
+        return msgspec.structs.replace(
+            job_state, busy=False, open_run=run, position=position, last_status=status
+        )
+    before = minute_before(begin)
+    # For a span in the past the forecast assumes that the job already existed.
+    epoch = min(job_state.epoch, before)
+    return msgspec.structs.replace(job_state, busy=False, open_run=None, position=before, epoch=epoch)
+
+
+def needs_person(found: JobPlan, key: JobKey, pauses: Mapping[JobKey, Instant | None]) -> bool:
+    """Return whether nothing starts until a person decides or resumes: further steps would do nothing for years."""
+    return found.waits == "ask" or (
+        found.waits == "paused" and any(until is None for until in pauses_of(key, pauses).values())
+    )
+
+
+def holds_at(
+    ticks: Ticks, pauses: Mapping[JobKey, Instant | None], now: Instant, requests: tuple[StartRequest, ...]
+) -> Holds:
+    """Return what holds runs back at *now*, at which one of *ticks* plans; every gate is open."""
+    return Holds(
+        pauses=in_force(pauses, now),
+        planned=ticks.before(now - ticks.late),
+        on_time=on_time(ticks.cadence),
+        start_requests=requests,
+    )
+
+
+def in_force(pauses: Mapping[JobKey, Instant | None], now: Instant) -> dict[JobKey, Instant | None]:
+    """Return the pauses that have not ended at *now*."""
+    return {key: until for key, until in pauses.items() if until is None or until > now}
+
+
+def ran(job_state: JobState, start: Start) -> JobState:
+    """Return the state of a job after the run *start* has succeeded."""
+    position = max(job_state.position, start.claim.slot or 0)
+    others = tuple(run for run in job_state.others if run.run_id != start.claim.run_id)
+    after = msgspec.structs.replace(job_state, position=position, others=others, last_status="success")
+    if start.claim.slot is None:
+        return after
+    return msgspec.structs.replace(after, open_run=None, window_start=start.claim.slot)
+
+
+def skipped(job_state: JobState, lasts: Iterable[Instant]) -> JobState:
+    """Return the state of a job after the slots up to *lasts* were skipped."""
+    position = max([job_state.position, *lasts])
+    return (
+        job_state if position == job_state.position else msgspec.structs.replace(job_state, position=position)
+    )

@@ -1,0 +1,151 @@
+"""Simulate the future ticks of jobs that share the budget of a tick or come after each other."""
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from scheduled.core.jobs import keys_of
+from scheduled.core.keys import JobKey
+from scheduled.core.planner import Plan, plan
+from scheduled.core.runs import JobState, StartRequest
+from scheduled.core.starts import Start, plans_again
+from scheduled.core.tick_times import Ticks
+from scheduled.queries.dependencies import steps_ran, with_those_before
+from scheduled.queries.own_retries import OwnRetry
+from scheduled.queries.simulated import Step, holds_at, left, needs_person, ran, skipped
+from scheduled.queries.turns import leaving_retries
+from scheduled.queries.view import View
+from scheduled.schedules.zones import Instant
+
+
+def together(
+    view: View,
+    job_states: dict[JobKey, JobState],
+    ticks: Ticks,
+    span: tuple[Instant, Instant],
+    requests: tuple[StartRequest, ...] = (),
+    own: Iterable[OwnRetry] = (),
+) -> Iterator[Step]:
+    """Yield the steps of jobs that share the budget of a tick or come after each other.
+
+    *own* are the retries that ticks at work make themselves.
+    """
+    return _Together(view, job_states, ticks, requests).steps(span, list(own))
+
+
+class _Together:
+    """The states of the jobs while the ticks pass, and the jobs that *waiting* ticks have to plan."""
+
+    def __init__(
+        self,
+        view: View,
+        job_states: dict[JobKey, JobState],
+        ticks: Ticks,
+        requests: tuple[StartRequest, ...],
+    ) -> None:
+        self._view, self._ticks, self._requests = view, ticks, requests
+        self._jobs, self._states = view.config.jobs, job_states
+        self._order = {name: place for place, name in enumerate(self._jobs)}
+        self._waiting: list[tuple[Instant, int, JobKey]] = []
+
+    def steps(self, span: tuple[Instant, Instant], own: list[OwnRetry]) -> Iterator[Step]:
+        first, late = self._ticks.at_or_after(span[0]), self._ticks.late
+        for key in self._states:
+            self._push(first, key)
+        while self._waiting or own:
+            tick = self._waiting[0][0] if self._waiting else span[1]
+            if own and own[0].at <= tick + late:
+                retry = own.pop(0)
+                yield from self._own(retry) if retry.at < span[1] else ()
+            elif tick < span[1]:
+                yield from self._tick(tick)
+            else:
+                return
+
+    def _push(self, tick: Instant, key: JobKey) -> None:
+        heapq.heappush(self._waiting, (tick, self._order[key.job], key))
+
+    def _tick(self, tick: Instant) -> Iterator[Step]:
+        """Yield the steps of the regular *tick*."""
+        now, budget = tick + self._ticks.late, self._view.config.max_runs
+        due = self._pop(tick)
+        while due:
+            found = self._plan(due, now, budget)
+            starts = {start.claim.key: start for start in found.starts}
+            budget = None if budget is None else budget - len(starts)
+            yield from self._done(tick, due, found)
+            later = leaving_retries(self._jobs, self._states, starts, self._requests, now)
+            for key in later:
+                self._push(self._ticks.at_or_after(now + 1), key)
+            due = [key for key in starts if key not in later] + self._unstarted(due, found, starts, now)
+
+    def _unstarted(
+        self, due: Sequence[JobKey], found: Plan, starts: dict[JobKey, Start], now: Instant
+    ) -> list[JobKey]:
+        """Leave those of *due* that do not start to a later tick; return those to plan again in this one."""
+        again = []
+        for key in due:
+            job = found.jobs[key]
+            if key in starts:
+                continue
+            if job.waits is not None and self._jobs[key.job].after and starts:
+                again.append(key)  # the jobs in its `after` have run now
+            elif job.next_due is not None and not needs_person(job, key, self._view.pauses):
+                self._push(self._ticks.at_or_after(max(job.next_due, now + 1)), key)
+        return again
+
+    def _own(self, retry: OwnRetry) -> Iterator[Step]:
+        """Yield the steps of a tick at work when *retry* is due, if its run still waits for it.
+
+        The tick also takes the start requests there are by then, and plans what follows from its runs.
+        """
+        budget, due = retry.left, [retry.key, *(row.key for row in self._requests)]
+        due = [key for key in dict.fromkeys(due) if key in self._states]
+        while due:
+            found = self._plan(due, retry.at, budget, retry.began)
+            budget = (
+                None if budget is None else budget - sum(one.claim.slot is not None for one in found.starts)
+            )
+            yield from self._done(retry.at, (), found)
+            names = {start.claim.job for start in found.starts if self._goes_on(start)}
+            names |= {
+                name
+                for start in found.starts
+                for name in self._view.config.jobs.coming_after.get(start.claim.job, ())
+            }
+            due = [key for name in names for key in keys_of(self._jobs[name]) if key in self._states]
+
+    def _goes_on(self, start: Start) -> bool:
+        return plans_again(self._jobs[start.claim.job], start.claim, succeeded=True)
+
+    def _plan(
+        self, due: Sequence[JobKey], now: Instant, budget: int | None, until: Instant | None = None
+    ) -> Plan:
+        holds = holds_at(self._ticks, self._view.pauses, now, self._requests)
+        holds = msgspec.structs.replace(holds, budget=budget)
+        states = with_those_before(self._jobs, self._states, due)
+        needed = {
+            key.job: self._jobs[key.job] for key in sorted(states, key=lambda key: self._order[key.job])
+        }
+        found = plan(needed, states, now, until=until, holds=holds)
+        self._requests = left(self._requests, found.starts)
+        return found
+
+    def _done(self, tick: Instant, due: Sequence[JobKey], found: Plan) -> Iterator[Step]:
+        """Yield the steps of *due* and of all that start, and change the states."""
+        starts = {start.claim.key: start for start in found.starts}
+        for key in dict.fromkeys([*due, *starts]):
+            step = Step(tick, key, starts.get(key), skips=found.jobs[key].skips)
+            yield step
+            self._states[key] = skipped(self._states[key], [skip.span.last for skip in step.skips])
+        for key, start in starts.items():
+            self._states[key] = ran(self._states[key], start)
+            self._states |= steps_ran(self._jobs, self._jobs[key.job], self._states)
+
+    def _pop(self, tick: Instant) -> list[JobKey]:
+        """Remove what is due at *tick* from the heap, and return each job and target once."""
+        due: dict[JobKey, None] = {}
+        while self._waiting and self._waiting[0][0] == tick:
+            due[heapq.heappop(self._waiting)[2]] = None
+        return list(due)
