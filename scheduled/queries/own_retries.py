@@ -64,14 +64,18 @@ def _is_close(ledger: Ledger, job: Job, run: OpenRun, retry_at: Instant, began: 
 
     It plans a job when a run of it ends, also another one than *run*.
     """
-    if run.reason != DEFERRED and job.retry.pause_after(run.attempt - run.deferrals, run.run_id) <= RETRY_WAIT:
+    if (
+        run.reason != DEFERRED
+        and job.retry.pause_after(run.attempt - run.deferrals, run.run_id) <= RETRY_WAIT
+    ):
         return True
     rows = ledger.history(job=run.job, since=began, limit=-1)
     ended = (row for row in rows if row.tick == run.tick and row.run_id != run.run_id)
     return any(
         retry_at - row.finished_at <= RETRY_WAIT
         for row in ended
-        if row.finished_at is not None and (row.slot is None or row.status != "success" or job.catch_up == "all")
+        if row.finished_at is not None
+        and (row.slot is None or row.status != "success" or job.catch_up == "all")
     )
 
 

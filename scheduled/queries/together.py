@@ -100,24 +100,26 @@ class _Together:
 
         The tick also takes the start requests there are by then, and plans what follows from its runs.
         """
-        budget, due = retry.left, [retry.key, *(row.key for row in self._requests)]
-        due = [key for key in dict.fromkeys(due) if key in self._states]
-        while due:
+        budget, keys = retry.left, [retry.key]
+        while due := [key for key in self._with_requested(keys) if key in self._states]:
             found = self._plan(due, retry.at, budget, retry.began)
-            budget = (
-                None if budget is None else budget - sum(one.claim.slot is not None for one in found.starts)
-            )
+            if not found.starts:
+                return
+            slots = sum(start.claim.slot is not None for start in found.starts)
+            budget = None if budget is None else max(0, budget - slots)
             yield from self._done(retry.at, (), found)
-            names = {start.claim.job for start in found.starts if self._goes_on(start)}
-            names |= {
-                name
-                for start in found.starts
-                for name in self._view.config.jobs.coming_after.get(start.claim.job, ())
-            }
-            due = [key for name in names for key in keys_of(self._jobs[name]) if key in self._states]
+            keys = [key for start in found.starts for key in self._follow(start)]
 
-    def _goes_on(self, start: Start) -> bool:
-        return plans_again(self._jobs[start.claim.job], start.claim, succeeded=True)
+    def _with_requested(self, keys: Iterable[JobKey]) -> list[JobKey]:
+        return list(dict.fromkeys([*keys, *(row.key for row in self._requests)]))
+
+    def _follow(self, start: Start) -> Iterator[JobKey]:
+        """Yield the jobs and targets that a tick plans again after the run *start* has succeeded."""
+        job = self._jobs[start.claim.job]
+        if plans_again(job, start.claim, succeeded=True):
+            yield start.claim.key
+        for name in self._view.config.jobs.coming_after.get(job.name, ()):
+            yield from keys_of(self._jobs[name])
 
     def _plan(
         self, due: Sequence[JobKey], now: Instant, budget: int | None, until: Instant | None = None

@@ -220,6 +220,7 @@ class Comparison:
         if max(wanted) + CADENCE > horizon:
             return
         self.compared[str(answer.question)] += 1
+        claims = self._of_job(job, answer.at)  # it may also be a retry of a run without a slot
         if not any(self._moment(claim) in wanted for claim in claims) and not any(map(self._is_full, wanted)):
             yield self._text(answer, f"{job} runs at {text}, but did not")
 

@@ -195,7 +195,9 @@ class Life:
 
     def _ask_of_retry(self):
         """Ask about the retry for which the tick at work waits."""
-        alone = not self.machine.processes  # what a tick starts when the runs under way have ended is not predicted
+        alone = (
+            not self.machine.processes
+        )  # what a tick starts when the runs under way have ended is not predicted
         if alone and self.ticking and self.now() % CADENCE > START + 0.5:
             self.asked_of_retries += 1
             self.answers.ask_all()
