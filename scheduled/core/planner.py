@@ -108,7 +108,8 @@ def _after(
             or job_state.busy
         ):
             return msgspec.structs.replace(found, start=None, waits="after")
-        if job_state.last_status in FAILED and not start.again and start.superseded is None:
+        failed = job_state.last_status in FAILED and not plan.skips  # else its newest slot is skipped now
+        if failed and not start.again and start.superseded is None:
             assert start.claim.slot is not None
             first = start.coalesced[0].first if start.coalesced else start.claim.slot
             skip = Skip(

@@ -54,7 +54,8 @@ class JobState(Keyed, frozen=True, kw_only=True):
     *open_run* is the run of a slot without a verdict; *others* are runs without a slot that wait for a retry.
     *busy* is true while any run of the job is in progress, also a manual one; *claimed* if none of them has
     started. *decided* are the slots after
-    the position that already have a verdict.
+    the position that already have a verdict. *last_status* is what became last of the job, by which the jobs go that come
+    after it: of its newest run, but not of one by hand that failed without a slot, or of a slot that was skipped since.
     """
 
     job: str

@@ -33,7 +33,7 @@ def alone(
     *own* are the retries that ticks at work make themselves, in order.
     """
     now, key, own = ticks.at_or_after(span[0]), job_state.key, list(own)
-    own = [retry for retry in own if retry.at < span[1]]
+    own, left_over = [retry for retry in own if retry.at < span[1]], False
     while now < span[1] or own:
         if own and (own[0].at <= now + ticks.late or now >= span[1]):
             retry = own.pop(0)
@@ -44,13 +44,15 @@ def alone(
         holds = holds_at(ticks, pauses, now + ticks.late, requests)
         found = plan_job(job, job_state, now + ticks.late, holds=holds)
         job_state = skipped(job_state, [skip.span.last for skip in found.skips])
-        yield Step(now, key, found.start, skips=found.skips)
+        yield Step(now, key, found.start, skips=found.skips, if_succeeded=left_over)
         if found.start is not None:
             job_state = ran(job_state, found.start)
             requests = left(requests, [found.start])
-            if leaves_retry(job, job_state, found.start, requests, now + ticks.late):
+            left_over = leaves_retry(job, job_state, found.start, requests, now + ticks.late)
+            if left_over:
                 now = ticks.at_or_after(now + ticks.late + 1)
             continue
+        left_over = False
         if found.waits is None and job_state.open_run is None:
             for slot, tick in _punctual(job, job_state, ticks, now, span[1], pauses):
                 yield Step(tick, key, slot=slot)

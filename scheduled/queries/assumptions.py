@@ -11,7 +11,8 @@ from scheduled.queries.view import View
 from scheduled.schedules.durations import duration
 from scheduled.schedules.zones import Instant
 
-CADENCE, GATE, ZONE = "cadence", "gate", "zone"
+CADENCE, GATE, ZONE, SUCCESS = "cadence", "gate", "zone", "success"
+IF_SUCCEEDED = "of two runs of a job that are due now, the second one waits for the next tick only if the first one succeeds"
 
 
 def of_run(view: View, key: JobKey) -> dict[str, Any]:
@@ -31,6 +32,14 @@ def of_gates(entries: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return a note if the predicted runs *entries* assume that gates are open; it names their jobs."""
     names = dict.fromkeys(entry["job"] for entry in entries if GATE in entry.get("assumed", ()))
     return [f"gates are open (assumed) of {', '.join(names)}"] if names else []
+
+
+def with_success(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the *entry* of a run that waits for the next tick only if another run of its job, due before it, succeeds.
+
+    If that fails, the run starts in the same tick.
+    """
+    return {**entry, "assumed": [*entry.get("assumed", ()), SUCCESS]}
 
 
 def ticks(view: View) -> str:

@@ -35,10 +35,14 @@ WITH_END = ("waiting_retry", "deferred", "quiet", "paused")  # open reasons that
 
 
 class TickPlan(msgspec.Struct, kw_only=True):
-    """The *starts* of a tick in order, and the last plan of each job and target."""
+    """The *starts* of a tick in order, and the last plan of each job and target.
+
+    *behind* are those with a retry that waits for another run of the job to succeed.
+    """
 
     starts: list[Start] = []
     plans: dict[JobKey, JobPlan] = {}
+    behind: frozenset[JobKey] = frozenset()
 
 
 def dry_run(instance: Instance, jobs: Sequence[str] = (), slot: str | None = None) -> list[dict[str, Any]]:
@@ -116,10 +120,8 @@ def _of_tick(runtime: Runtime) -> tuple[list[dict[str, Any]], NextZone]:
         job_states = planning.foreseen(ledger, runtime.config, now)
     found = _rounds(jobs, job_states, now, holds)
     starts = [_start(jobs[start.claim.job], start, runtime.zone) for start in found.starts]
-    waits = [
-        _wait(jobs[key.job], key, found.plans, runtime.zone) for key, job in found.plans.items() if job.waits
-    ]
-    return [{**row, **_assumed(runtime.config, zone, row["job"])} for row in (*starts, *waits)], zone
+    waits = [_wait(jobs[key.job], key, found, runtime.zone) for key, job in found.plans.items() if job.waits]
+    return [{**_assumed(runtime.config, zone, row["job"]), **row} for row in (*starts, *waits)], zone
 
 
 def _assumed(config: Config, zone: NextZone, job: str) -> dict[str, Any]:
@@ -151,7 +153,9 @@ def _rounds(jobs: Jobs, job_states: Mapping[JobKey, JobState], now: Instant, hol
         asked = {row.job for row in holds.start_requests} & started
         again = {start.claim.job for start in planned.starts if _plans_again(jobs, start)}
         pending = again | asked | {name for job in started for name in jobs.coming_after.get(job, ())}
-    found.plans |= _left_to_next(found.plans, job_states, now)
+    left = _left_to_next(found.plans, job_states, now)
+    found.plans |= left
+    found.behind = frozenset(left)
     return found
 
 
@@ -203,12 +207,16 @@ def _start(job: Job, start: Start, zone: str) -> dict[str, Any]:
     }
 
 
-def _wait(job: Job, key: JobKey, plans: Mapping[JobKey, JobPlan], zone: str) -> dict[str, Any]:
-    waits, due = plans[key].waits, plans[key].next_due
+def _wait(job: Job, key: JobKey, found: TickPlan, zone: str) -> dict[str, Any]:
+    waits, due = found.plans[key].waits, found.plans[key].next_due
     until = {"until": stamp(due, zone)} if waits in WITH_END and due is not None else {}
     reasons = {
         "after": f"waits for {' and '.join(job.after)}",
         "ask": f"waits for your decision: `scheduled explain {job.name}`",
     }
     reason = {"reason": reasons[waits]} if waits in reasons else {}
-    return {"job": job.name, "target": key.target or None, "open_reason": waits, **until, **reason}
+    row = {"job": job.name, "target": key.target or None, "open_reason": waits, **until, **reason}
+    if key in found.behind:
+        then = "waits for the next tick if the run above succeeds; otherwise it starts in this one"
+        return assumptions.with_success({**row, "reason": then})
+    return row

@@ -28,6 +28,9 @@ class Step(NamedTuple):
     start: Start | None = None
     slot: Instant | None = None  # of a run on time, for which there is no start
     skips: tuple[Skip, ...] = ()
+    if_succeeded: bool = (
+        False  # another run of the job was due before; if it fails, this one starts in the same tick
+    )
 
     @property
     def run(self) -> Run | None:

@@ -48,6 +48,9 @@ class _Together:
         self._jobs, self._states = view.config.jobs, job_states
         self._order = {name: place for place, name in enumerate(self._jobs)}
         self._waiting: list[tuple[Instant, int, JobKey]] = []
+        self._left_over: set[JobKey] = (
+            set()
+        )  # with a retry that an earlier run of the job left to the next tick
 
     def steps(self, span: tuple[Instant, Instant], own: list[OwnRetry]) -> Iterator[Step]:
         first, late = self._ticks.at_or_after(span[0]), self._ticks.late
@@ -76,6 +79,7 @@ class _Together:
             budget = None if budget is None else budget - len(starts)
             yield from self._done(tick, due, found)
             later = leaving_retries(self._jobs, self._states, starts, self._requests, now)
+            self._left_over = self._left_over - set(due) | later
             for key in later:
                 self._push(self._ticks.at_or_after(now + 1), key)
             due = [key for key in starts if key not in later] + self._unstarted(due, found, starts, now)
@@ -138,7 +142,8 @@ class _Together:
         """Yield the steps of *due* and of all that start, and change the states."""
         starts = {start.claim.key: start for start in found.starts}
         for key in dict.fromkeys([*due, *starts]):
-            step = Step(tick, key, starts.get(key), skips=found.jobs[key].skips)
+            left_over = key in self._left_over
+            step = Step(tick, key, starts.get(key), skips=found.jobs[key].skips, if_succeeded=left_over)
             yield step
             self._states[key] = skipped(self._states[key], [skip.span.last for skip in step.skips])
         for key, start in starts.items():

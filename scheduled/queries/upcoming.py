@@ -81,7 +81,8 @@ def _entries(view: View, step: Step) -> Iterator[tuple[Instant, dict[str, Any]]]
         for slot in _future(view, key, span):
             yield step.tick, _entry(view, key, slot, step.tick, "coalesced")
     if run is not None:
-        yield step.tick, _entry(view, key, run[1], step.tick, _why(step, view.now))
+        entry = _entry(view, key, run[1], step.tick, _why(step, view.now))
+        yield step.tick, assumptions.with_success(entry) if step.if_succeeded else entry
 
 
 def _why(step: Step, now: Instant) -> str | None:
@@ -116,8 +117,10 @@ def _notes(view: View, ledger: Ledger, found: list[dict[str, Any]], name: str | 
     if view.config.unreadable:
         return [NOTHING_RUNS]
     if any(entry["runs_at"] for entry in found):
-        zone = assumptions.zone(view.next_zone)
-        return [f"ticks come {assumptions.ticks(view)}", *zone, *assumptions.of_gates(found)]
+        hopes = any(assumptions.SUCCESS in entry.get("assumed", ()) for entry in found)
+        first = [assumptions.IF_SUCCEEDED] if hopes else []
+        named = [*assumptions.zone(view.next_zone), *first, *assumptions.of_gates(found)]
+        return [f"ticks come {assumptions.ticks(view)}", *named]
     if found:
         return []
     if name is not None:

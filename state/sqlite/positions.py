@@ -8,7 +8,7 @@ import msgspec
 
 from scheduled.core.keys import JobKey
 from scheduled.core.records import JobRow, SlotRow
-from scheduled.core.runs import FormerEpoch, JobState, OpenReason, OpenRun, Span, Verdict
+from scheduled.core.runs import FAILED, FormerEpoch, JobState, OpenReason, OpenRun, Span, Verdict
 from scheduled.schedules.zones import Instant
 from scheduled.state.sqlite.epochs import read_schedules
 from scheduled.state.sqlite.runs import open_runs
@@ -53,7 +53,7 @@ class Positions:
                 epoch=epoch,
                 schedules=read_schedules(schedules),
                 window_start=window_start,
-                last_status=last_status,
+                last_status=self._outcome(key, last_status) if last_status in FAILED else last_status,
                 last_run_at=last_run_at,
                 open_run=waiting.get(key),
                 busy=key in busy,
@@ -65,6 +65,26 @@ class Positions:
             for job, target, position, epoch, ends_at, schedules, window_start, last_status, last_run_at in rows
             if ends_at is None
         }
+
+    def _outcome(self, key: JobKey, last_status: str) -> str:
+        """Return what became last of a job of which the last run ended with *last_status*, a failure.
+
+        That is its newest run, other than one by hand that failed without a slot, or a slot that was skipped after it.
+        """
+        run = self._db.execute(
+            "SELECT status, ifnull(finished_at, claimed_at) FROM runs WHERE job = ? AND target = ?"
+            " AND status NOT IN ('claimed', 'running', 'waiting_retry')"
+            " AND (trigger != 'manual' OR slot IS NOT NULL OR status = 'success') ORDER BY claimed_at DESC LIMIT 1",
+            key,
+        ).fetchone()
+        slot = self._db.execute(
+            "SELECT verdict, run_id, decided_at FROM slots WHERE job = ? AND target = ? AND verdict IS NOT NULL"
+            " AND last <= (SELECT position FROM jobs WHERE job = ? AND target = ?) ORDER BY first DESC LIMIT 1",
+            (*key, *key),
+        ).fetchone()
+        status, ended = run or (last_status, 0)
+        skipped = slot is not None and slot[:2] == ("skipped", None) and slot[2] >= ended
+        return "skipped" if skipped else status
 
     def job_rows(self) -> list[JobRow]:
         """See `Positions.job_rows`."""

@@ -203,7 +203,10 @@ class Life:
             self.answers.ask_all()
 
     def _claimed(self, claim):
-        """Nothing is assumed of claims."""
+        before = (one for one in self.witness.claims if one.run_id == claim.run_id)
+        own = any(one.tick == claim.tick and one.attempt == claim.attempt - 1 for one in before)
+        if claim.attempt > 1 and claim.at > claim.tick + 1 and not own:
+            self.broken(claim.job, f"{claim.run_id}: its retry came due while a later tick ran")
 
     # Broken assumptions
     def broken(self, name, why, outage=None):

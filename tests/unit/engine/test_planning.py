@@ -9,6 +9,7 @@ from scheduled.engine import gate_checks, planning
 from scheduled.engine.planning import Gates
 from scheduled.schedules.zones import HOUR, MINUTE
 from scheduled.state.sqlite.ledger import SqliteLedger
+from tests.fixtures.ledgers import CLAIMANT, a_claim, an_attempt_result, by_hand, end
 
 NOON = 1_772_884_800  # 7 March 2026, 12:00 UTC
 
@@ -106,3 +107,85 @@ def test_skipped_slots_are_recorded_once(tmp_path, ledger):
 
     assert planned(ledger, config, NOON + 30 * MINUTE).events == ()
     assert [row.span for row in ledger.skipped()] == [Span(NOON, NOON, 1)]
+
+
+ORDERED = """
+[jobs.dump]
+cron = "0 12 * * *"
+grace = "10m"
+command = "true"
+[jobs.report]
+cron = "0 13 * * *"
+after = ["dump"]
+command = "true"
+"""
+DAY = 24 * HOUR
+
+
+def ran(ledger, claim, status, at):
+    """Let the run *claim* end with *status* at the instant *at*."""
+    with ledger.transaction():
+        assert ledger.claim(claim, CLAIMANT, at - 1)
+        ledger.started(claim.run_id, 1, at - 0.5)
+    result = an_attempt_result(claim.run_id, status, started_at=at - 0.5, finished_at=at + 0.5)
+    end(ledger, result, status)
+    with ledger.transaction():
+        if claim.slot is not None:
+            ledger.record_verdict(
+                claim.key, Span(claim.slot, claim.slot, 1), status, "", claim.run_id, int(at)
+            )
+            ledger.advance(claim.key, claim.slot)
+
+
+def scheduled(status, days=0):
+    slot = NOON + days * DAY
+    return a_claim(slot, run_id=f"dump-{slot}", job="dump"), status, slot + 5
+
+
+def test_a_job_goes_by_what_became_of_the_slot_of_the_job_before_it_and_not_by_a_run_by_hand(
+    tmp_path, ledger
+):
+    config = configured(tmp_path, ORDERED)
+    planned(ledger, config, NOON - MINUTE)
+    ran(ledger, *scheduled("success"))
+    ran(ledger, by_hand("dump-by-hand", "dump"), "failed", NOON + 30 * MINUTE)
+
+    found = planned(ledger, config, NOON + HOUR)
+
+    assert [start.claim.job for start in found.starts] == ["report"]
+
+
+def test_a_success_by_hand_makes_up_for_a_slot_that_failed(tmp_path, ledger):
+    config = configured(tmp_path, ORDERED)
+    planned(ledger, config, NOON - MINUTE)
+    ran(ledger, *scheduled("failed"))
+    assert planned(ledger, config, NOON + HOUR).starts == []
+    ran(ledger, by_hand("dump-by-hand", "dump"), "success", NOON + DAY - HOUR)
+    ran(ledger, by_hand("dump-again", "dump"), "failed", NOON + DAY - HOUR + MINUTE)
+    with ledger.transaction():
+        ledger.advance(JobKey("dump"), NOON + DAY)
+
+    found = planned(ledger, config, NOON + DAY + HOUR)
+
+    assert [start.claim.job for start in found.starts] == ["report"]
+
+
+def test_a_failure_of_yesterday_is_not_that_of_a_slot_that_was_skipped_today(tmp_path, ledger):
+    config = configured(tmp_path, ORDERED)
+    planned(ledger, config, NOON - MINUTE)
+    ran(ledger, *scheduled("failed"))
+    planned(ledger, config, NOON + HOUR)
+
+    for _ in range(2):  # the second time the skip of `dump`, which is too late, is recorded
+        found = planned(ledger, config, NOON + DAY + HOUR)
+        assert [start.claim.job for start in found.starts] == ["report"]
+
+
+def test_a_step_that_fails_after_a_skipped_slot_counts(tmp_path, ledger):
+    config = configured(tmp_path, ORDERED)
+    planned(ledger, config, NOON - MINUTE)
+    planned(ledger, config, NOON + 20 * MINUTE)
+    step = a_claim(None, run_id="step", job="dump", trigger="chain", slots=0)
+    ran(ledger, step, "failed", NOON + 30 * MINUTE)
+
+    assert planned(ledger, config, NOON + HOUR).starts == []
