@@ -15,9 +15,20 @@ def last_outcome(view: View, ledger: Ledger, key: JobKey) -> str:
     runs = [run for run in ledger.history(job=key.job, limit=SEARCHED) if run.key == key]
     ended = next((run for run in runs if run.status not in OPEN), None)
     skipped = _skipped_after(view, ledger, key, ended)
-    none = "No run of it has ended yet." if runs else "It has not run yet."
+    none = "No run of it has ended yet." if runs else _no_run(view, ledger, key)
     ran = none if ended is None else _ran(view, ended)
     return f"{ran} {skipped}" if skipped else ran
+
+
+def _no_run(view: View, ledger: Ledger, key: JobKey) -> str:
+    """Return that the ledger has no run of *key*, and, if there were runs, from when on it would have."""
+    row = view.rows.get(key)
+    if row is None or row.window_start is None:
+        return "It has not run yet."
+    first = min((epoch.starts_at + 1 for epoch in ledger.epochs() if epoch.key == key), default=0)
+    begins = max(first, int(ledger.meta("horizon") or 0))
+    last = when(row.window_start, view)
+    return f"The ledger begins at {when(begins, view)} and has no run of it; its slot of {last} succeeded before."
 
 
 def _ran(view: View, run: RunRow) -> str:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from scheduled.core.jobs import Job
 from scheduled.core.judgement import DEFERRED
 from scheduled.core.keys import JobKey
+from scheduled.core.records import CHAIN
 from scheduled.core.runs import OpenRun
 from scheduled.core.tick_times import began_at
 from scheduled.engine.follow_ups import RETRY_LIMIT, RETRY_WAIT
@@ -77,6 +78,12 @@ def _is_close(ledger: Ledger, job: Job, run: OpenRun, retry_at: Instant, began: 
         if row.finished_at is not None
         and (row.slot is None or row.status != "success" or job.catch_up == "all")
     )
+
+
+def is_any_at_work(ledger: Ledger, paths: Paths) -> bool:
+    """Return whether a tick is at work that has started a run which has not ended."""
+    runs = {run.tick: run for run in ledger.open_runs() if run.tick != CHAIN}
+    return any(_is_at_work(paths, run) for run in runs.values())
 
 
 def _is_at_work(paths: Paths, run: OpenRun) -> bool:

@@ -20,7 +20,7 @@ from scheduled.instance import Instance
 from scheduled.queries import ticks
 from scheduled.queries.last_known import config_of
 from scheduled.queries.next_zone import NextZone, ZoneChange, in_zone, next_zone
-from scheduled.queries.own_retries import OwnRetry, own_retries
+from scheduled.queries.own_retries import OwnRetry, is_any_at_work, own_retries
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
@@ -32,7 +32,7 @@ class View(msgspec.Struct, kw_only=True):
     """The configuration with overrides applied, as the next tick reads it, and the state of the jobs at *now*.
 
     If the time zone of the host has changed, the next tick is the first one in the new zone: *next_zone* is that zone, and
-    *zone_change* what it does to the *job_states*, which have their slots in the old zone up to that tick. *own_retries* are those of ticks at work. *overridden* are the jobs that are enabled or disabled by an override. *busy* are the groups with a job
+    *zone_change* what it does to the *job_states*, which have their slots in the old zone up to that tick. *own_retries* are those of ticks at work, *at_work* whether there is such a tick. *overridden* are the jobs that are enabled or disabled by an override. *busy* are the groups with a job
     under way. *cadence*, *phase*, *late* and *cadence_source* are those of `heartbeat.Cadence`. *stopped_at* is the last
     tick if ticks have stopped since then.
     """
@@ -51,6 +51,7 @@ class View(msgspec.Struct, kw_only=True):
     stopped_at: float | None = None
     next_zone: NextZone = NextZone()
     own_retries: tuple[OwnRetry, ...] = ()
+    at_work: bool = False
     zone_change: ZoneChange | None = None
 
     @property
@@ -152,6 +153,7 @@ def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
             stopped_at=seen.stopped_at,
             busy=frozenset(busy),
             next_zone=zone,
+            at_work=is_any_at_work(ledger, instance.paths),
             own_retries=own_retries(ledger, found.jobs, instance.paths, now, found.max_runs),
         )
         if zone.changes:

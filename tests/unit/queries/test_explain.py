@@ -1,16 +1,22 @@
 """The sentence of an explanation for each state of a job and each verdict of a slot."""
 
+import os
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
 
+from scheduled.config.files import load_config
 from scheduled.core.keys import JobKey
-from scheduled.core.runs import Span
+from scheduled.core.runs import Span, StartRequest
 from scheduled.engine import heartbeat
 from scheduled.instance import Instance
+from scheduled.paths import Paths
 from scheduled.queries.explain import explain
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import HOUR, MINUTE
+from scheduled.state import directories
+from scheduled.state.locks import create_locked
 from tests.fixtures.ledgers import CLAIMANT, LEDGERS, a_claim, an_attempt_result
 
 JOB = '[jobs.job]\ncron = "0 * * * *"\ncommand = "true"\n'
@@ -295,3 +301,72 @@ def test_the_sentence_about_an_open_slot_names_that_no_tick_comes(sentence):
     found = sentence("", installed_long_ago, at=SLOT)
 
     assert found == "Its slot of 2026-03-04 05:00 is open: it runs at the next tick." + NO_TICK
+
+
+def explained_in(directory, table, begins, *work):
+    """Return the explanation of a job with *table* in a new ledger, in which its epoch begins at *begins*."""
+    (directory / "scheduled.toml").write_text(f'timezone = "UTC"\n[jobs.job]\ncommand = "true"\n{table}\n')
+    schedules = load_config(directory / "scheduled.toml").jobs["job"].schedules
+    with closing(LEDGERS["sqlite"](directory)) as ledger, ledger.transaction():
+        ledger.begin_epoch(JobKey("job"), schedules, begins)
+        for do in work:
+            do(ledger)
+    return explain(Instance(str(directory / "scheduled.toml"), str(directory)), "job")
+
+
+@pytest.fixture
+def clock_at_now(monkeypatch):
+    monkeypatch.setattr("scheduled.clock.now", lambda: NOW + 0.5)
+
+
+@pytest.mark.usefixtures("clock_at_now")
+def test_a_slot_in_its_jitter_has_an_end(tmp_path):
+    found = explained_in(tmp_path, 'cron = "0 * * * *"\njitter = "50m"', SLOT - HOUR + MINUTE)
+
+    delay = load_config(tmp_path / "scheduled.toml").jobs["job"].delay
+    assert delay > NOW - SLOT
+    assert found["sentence"] == (
+        "It waits: its `jitter` delays the slot of 2026-03-04 05:00"
+        f" until {datetime.fromtimestamp(SLOT + delay, UTC):%Y-%m-%d %H:%M}."
+    )
+
+
+@pytest.mark.usefixtures("clock_at_now")
+def test_an_instant_that_was_over_when_the_job_was_added_does_not_run_and_never_ran(tmp_path):
+    found = explained_in(tmp_path, 'at = "2026-01-01T00:00"', SLOT)
+
+    assert found["sentence"] == (
+        "It will not run: its last slot, 2026-01-01 00:00, was before its schedule took effect."
+    )
+
+
+@pytest.mark.usefixtures("clock_at_now")
+def test_after_a_lost_ledger_the_past_begins_with_the_new_one(tmp_path):
+    known = [lambda ledger: ledger.succeeded(JobKey("job"), SLOT - HOUR)]
+
+    found = explained_in(tmp_path, 'cron = "0 * * * *"', SLOT - HOUR, *known)
+
+    assert found["last_outcome"] == (
+        "The ledger begins at 2026-03-04 04:00 and has no run of it; its slot of 2026-03-04 04:00 succeeded before."
+    )
+
+
+def test_a_start_request_may_be_taken_by_the_tick_at_work(tmp_path, sentence):
+    request = StartRequest(id=0, job="job", event="job_failed", payload={}, depth=0)
+    done = [
+        lambda ledger: ledger.advance(JobKey("job"), SLOT),
+        lambda ledger: ledger.request_start(request, NOW),
+    ]
+    assert sentence("", *done) == "It is due: a start request waits for the next tick."
+
+    directories.prepare(Paths(tmp_path))
+    fd = create_locked(Paths(tmp_path).results_of(CLAIMANT.tick))
+    other = '[jobs.other]\ncommand = "true"\n'
+    try:
+        waits = sentence(other, other_runs)
+    finally:
+        os.close(fd)
+    assert (
+        waits
+        == "It is due: a start request waits until a run of the tick at work ends, or for the next tick."
+    )

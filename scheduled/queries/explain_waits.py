@@ -1,0 +1,121 @@
+"""Sentences of `explain` about a job of which something is due: why it waits, or what starts."""
+
+from scheduled.clock import stamp
+from scheduled.core.holds import pauses_of, quiet
+from scheduled.core.jobs import Job, key_of
+from scheduled.core.judgement import DEFERRED
+from scheduled.core.keys import ALL_JOBS
+from scheduled.core.planner import JobPlan
+from scheduled.core.runs import JobState, OpenRun
+from scheduled.core.starts import Start
+from scheduled.queries import describe
+from scheduled.queries.explain_slot import when
+from scheduled.queries.view import View
+from scheduled.schedules.zones import Instant
+
+
+def attempts(job: Job, run: OpenRun) -> str:
+    """Return for example `2 of 3`. Interrupted attempts may exceed `max_attempts`; the result is then `4 of 4`."""
+    return f"{run.attempt} of {max(run.attempt, job.retry.max_attempts)}"
+
+
+def waits_now(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:
+    """Return why a job does not start at the next tick, according to its *plan*."""
+    run = job_state.open_run
+    if plan.waits == "ask":
+        run = run or next(other for other in job_state.others if other.retry_at is None)
+    if plan.waits == "group":
+        return f"It waits: {', '.join(view.holders(job)) or 'a job'} of its group {job.group!r} is running."
+    if plan.waits == "ask" and run is not None:
+        return (
+            f"It waits for your decision: {run.run_id} was interrupted; run it again with"
+            f" `scheduled rerun {run.run_id}`, or skip it with `scheduled skip {job.name}`."
+        )
+    if plan.waits == "paused":
+        return f"It waits: {pauses_in_words(view, job)}."
+    if plan.waits == "quiet" and job.not_between is not None:
+        end = quiet(job.not_between, job.zone, view.now)  # a slot may come before: `next_due` is earlier then
+        return f"It waits: its quiet hours last until {when(end or view.now, view)}."
+    if run is not None and run.retry_at is not None:
+        return waits_for_retry(view, job, run, run.retry_at, plan.next_due)
+    return _waits_for(view, job, plan)
+
+
+def _waits_for(view: View, job: Job, plan: JobPlan) -> str:
+    if plan.waits != "jitter" or plan.next_due is None:
+        return f"It waits: {str(plan.waits).replace('_', ' ')}."
+    slot, end = when(plan.next_due - job.delay, view), when(plan.next_due, view)
+    return f"It waits: its `jitter` delays the slot of {slot} until {end}."
+
+
+def waits_for_retry(view: View, job: Job, run: OpenRun, retry_at: Instant, due: Instant | None = None) -> str:
+    """Return that *run* waits for its attempt at *retry_at*; *due* is when the job is next due."""
+    following = f"the next attempt is due at {when(retry_at, view)}"
+    if any((own.key, own.at) == (run.key, retry_at) for own in view.own_retries):
+        at = (stamp(retry_at, view.zone) or "")[:19].replace("T", " ")
+        following = f"the tick that is at work makes the next attempt at {at}"
+    if job.catch_up != "all" and due is not None and due < retry_at:
+        following = f"a newer slot is due at {when(due, view)}, before the next attempt, and replaces it"
+    if run.reason == DEFERRED:
+        return f"It waits: {run.run_id} ended with exit code 75 ({run.reason}); {following}."
+    return f"It waits: attempt {attempts(job, run)} of {run.run_id} failed{_because(run)}; {following}."
+
+
+def pauses_in_words(view: View, job: Job) -> str:
+    """Return every pause in force for *job*; its own and that of all jobs end independently."""
+    pauses = []
+    for key, until in pauses_of(key_of(job), view.pauses).items():
+        paused, names = ("all jobs are", "") if key == ALL_JOBS else ("it is", f" {job.name}")
+        end = f"you resume with `scheduled resume{names}`" if until is None else when(until, view)
+        pauses.append(f"{paused} paused until {end}")
+    return ", and ".join(pauses)
+
+
+def _because(run: OpenRun) -> str:
+    return f" ({run.reason})" if run.reason else ""
+
+
+def _left_over(view: View, job: Job, *, has_started: bool) -> str | None:
+    """Return why the last tick left a due slot to the next one; None if it did not.
+
+    *has_started*: an attempt of its run has started, so that only a limit can have kept a tick from the next one.
+    """
+    row = view.rows.get(key_of(job))
+    limited = view.config.max_runs is not None or view.config.max_minutes is not None
+    limit = "max_runs" if view.config.max_runs is not None else "max_minutes"
+    reasons = {
+        "budget": f"the last tick reached `{limit}` of `[catch_up]`; the next tick starts more runs"
+        if limited
+        else "the last tick was stopped before it started its run; the next tick starts it",
+        "queued": f"at the last tick no executor was available for its action ({job.action.kind})",
+    }
+    if job.only_if:
+        reasons["gate"] = (
+            f"at the last tick its gate was closed (it requires: {describe.gate(job.only_if)}); ticks check it again"
+        )
+    if job.after:
+        reasons["after"] = f"it runs after {' and '.join(job.after)}"
+    if has_started and not limited:
+        del reasons["budget"]
+    return None if row is None or row.open_reason is None else reasons.get(row.open_reason)
+
+
+def due_now(view: View, job: Job, start: Start) -> str:
+    """Return what of a job is due and starts at the next tick."""
+    claim = start.claim
+    if left := _left_over(view, job, has_started=start.again):
+        return f"It waits: {left}."
+    if claim.slot is None and start.again:
+        return f"It is due: attempt {claim.attempt} of {claim.run_id} starts at the next tick."
+    if claim.slot is None:
+        if view.at_work:
+            return (
+                "It is due: a start request waits until a run of the tick at work ends, or for the next tick."
+            )
+        return "It is due: a start request waits for the next tick."
+    others = claim.slots - 1
+    missed = (
+        f" and covers {others} missed {'slot' if others == 1 else 'slots'} before it" if others > 0 else ""
+    )
+    again = f" (attempt {claim.attempt})" if start.again else ""
+    return f"It is due: its slot of {when(claim.slot, view)} runs at the next tick{again}{missed}."
