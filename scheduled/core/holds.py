@@ -122,6 +122,16 @@ def request_expired(job: Job, row: StartRequest, now: float) -> bool:
     return expires is not None and now >= expires
 
 
+def gate_checks(job: Job, slot: Instant | None, row: StartRequest | None, now: Instant) -> list[Instant]:
+    """Return when the gate of a job in its quiet hours has to be checked.
+
+    After its deadline a closed gate skips the slot *slot* and the start request *row*.
+    """
+    dues = [*([] if slot is None else [slot + job.delay]), *([] if row is None else [int(row.at)])]
+    expiring = (gate_expires(job, due) for due in dues)
+    return [max(expires, now + GATE_RECHECK) for expires in expiring if expires is not None]
+
+
 def is_too_late(job: Job, due: Instant, start: Instant) -> bool:
     """Return whether a slot that is due at *due* is later than the job's `grace` allows at *start*."""
     return job.grace is not None and due - job.delay <= _before(job, start, job.grace)

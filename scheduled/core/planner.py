@@ -5,22 +5,14 @@ from itertools import chain
 
 import msgspec
 
-from scheduled.core import no_catch_up
-from scheduled.core.epochs import base_of, open_slots_of, span_between
+from scheduled.core.catch_up import slots_given_up
+from scheduled.core.epochs import base_of, open_slots_of
 from scheduled.core.events import Event
-from scheduled.core.holds import GATE_RECHECK, Holds, gate_expires, hold, last_too_late, unseen
+from scheduled.core.holds import Holds, gate_checks, hold
 from scheduled.core.jobs import PRIORITIES, Job, keys_of
 from scheduled.core.judgement import DEFERRED
 from scheduled.core.keys import JobKey
-from scheduled.core.runs import (
-    FAILED,
-    JobState,
-    OpenReason,
-    OpenRun,
-    Skip,
-    Span,
-    StartRequest,
-)
+from scheduled.core.runs import FAILED, JobState, OpenReason, OpenRun, Skip, Span
 from scheduled.core.starts import Start, again, caught_up, requested
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
@@ -143,7 +135,7 @@ def plan_job(
     times, base, run = open_slots_of(job_state), base_of(job_state), job_state.open_run
     latest = now - job.delay
     until = latest if until is None else until - job.delay
-    given_up = () if job_state.busy else _skips(job, times, base, until, now, holds)
+    given_up = () if job_state.busy else slots_given_up(job, times, base, until, now, holds)
     # Slots after a run that waits for a retry stay open: the position must not pass a slot without a verdict.
     skips = given_up if run is None else ()
     base = skips[-1].span.last if skips else base
@@ -175,21 +167,11 @@ def plan_job(
         if reason == "quiet" and ends is not None:
             oldest = times.next_after(base)
             row = holds.oldest_start_request(job_state.key)
-            ends = min([ends, *_gate_checks(job, oldest, row, now)])
+            ends = min([ends, *gate_checks(job, oldest, row, now)])
         # With `catch_up = "none"` a tick has to see each slot in time, also while older ones are held back.
         seen = _upcoming(job, times, now, base) if job.catch_up == "none" else None
         return JobPlan(waits=reason, next_due=_earliest(ends, seen), skips=found.skips)
     return _leading(found, newest)
-
-
-def _gate_checks(job: Job, slot: Instant | None, row: StartRequest | None, now: Instant) -> list[Instant]:
-    """Return when the gate of a job in its quiet hours has to be checked.
-
-    After its deadline a closed gate skips the slot *slot* and the start request *row*.
-    """
-    dues = [*([] if slot is None else [slot + job.delay]), *([] if row is None else [int(row.at)])]
-    expiring = (gate_expires(job, due) for due in dues)
-    return [max(expires, now + GATE_RECHECK) for expires in expiring if expires is not None]
 
 
 def _first_in_line(
@@ -247,32 +229,6 @@ def _upcoming(job: Job, times: Timetable, now: Instant, base: Instant) -> Instan
 
 def _earliest(*instants: Instant | None) -> Instant | None:
     return min((instant for instant in instants if instant is not None), default=None)
-
-
-def _skips(
-    job: Job, times: Timetable, base: Instant, until: Instant, now: Instant, holds: Holds
-) -> tuple[Skip, ...]:
-    """Return the slots that are too late, beyond `catch_up_limit`, or not caught up with `catch_up = "none"`."""
-    if job.catch_up == "latest" and job.grace is None and job.name not in holds.closed:
-        return ()  # the common case: no slot can be too late
-    late, reason = last_too_late(job, now, closed=job.name in holds.closed)
-    if job.catch_up == "none":
-        return no_catch_up.skips(times, base, until, unseen(job, now, holds), (late, reason))
-    span = None if late is None else span_between(times, base, min(until, late))
-    found = [Skip(span, reason)] if span else []
-    if job.catch_up == "all":
-        beyond = _beyond_limit(times, span.last if span else base, until, job.catch_up_limit)
-        found += [Skip(beyond, "catch_up_limit")] if beyond else []
-    return tuple(found)
-
-
-def _beyond_limit(times: Timetable, base: Instant, until: Instant, limit: int) -> Span | None:
-    if times.count(base, until) <= limit:
-        return None
-    oldest_kept = until + 1
-    for _ in range(limit):
-        oldest_kept = times.last_until(oldest_kept - 1) or base
-    return span_between(times, base, oldest_kept - 1)
 
 
 def _retry(run: OpenRun, job: Job, times: Timetable, now: Instant, base: Instant) -> JobPlan:

@@ -11,6 +11,7 @@ from scheduled.config.files import Config, load_config
 from scheduled.config.kept_zone import SYSTEM_ZONE, ZONE
 from scheduled.core import epochs
 from scheduled.core.epochs import EpochChange
+from scheduled.core.zone_changes import zone_changes
 from scheduled.schedules.same_zone import same_zone
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger, Meta
@@ -35,7 +36,7 @@ def changes(
     earlier.override(ledger.overrides())
     edits = _edits(ledger, earlier, now, made_now)
     job_states = epochs.after(ledger.job_states(), edits)
-    return [*edits, *epochs.zone_changes(earlier.jobs, config.jobs, job_states, now)]
+    return [*edits, *zone_changes(earlier.jobs, config.jobs, job_states, now)]
 
 
 def _edits(ledger: Ledger, config: Config, now: Instant, made_now: Collection[str]) -> list[EpochChange]:

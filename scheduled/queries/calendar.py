@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from scheduled.instance import Instance
 from scheduled.queries.forecast import between
-from scheduled.queries.simulated import Run
+from scheduled.queries.simulation.simulated import Run
 from scheduled.queries.view import load_view
 from scheduled.schedules.zones import Instant
 

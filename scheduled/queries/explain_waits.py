@@ -90,9 +90,7 @@ def _left_over(view: View, job: Job, *, has_started: bool) -> str | None:
         "queued": f"at the last tick no executor was available for its action ({job.action.kind})",
     }
     if job.only_if:
-        reasons["gate"] = (
-            f"at the last tick its gate was closed (it requires: {describe.gate(job.only_if)}); ticks check it again"
-        )
+        reasons["gate"] = f"at the last tick its gate was closed (it requires: {describe.gate(job.only_if)})"
     if job.after:
         reasons["after"] = f"it runs after {' and '.join(job.after)}"
     if has_started and not limited:

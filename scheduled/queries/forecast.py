@@ -1,4 +1,4 @@
-"""`forecast`: the runs of a span, from a simulation of its ticks (`queries/steps.py`)."""
+"""`forecast`: the runs of a span, from a simulation of its ticks (`queries/simulation/steps.py`)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -15,8 +15,8 @@ from scheduled.core.tick_times import Outage, Ticks
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.queries import assumptions
-from scheduled.queries.simulated import Run
-from scheduled.queries.steps import steps
+from scheduled.queries.simulation.simulated import Run
+from scheduled.queries.simulation.steps import steps
 from scheduled.queries.view import View, load_view
 from scheduled.schedules import instants
 from scheduled.schedules.zones import DAY, MINUTE, Instant, Seconds

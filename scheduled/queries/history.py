@@ -12,7 +12,7 @@ from scheduled.errors import ConfigError, UnknownError, require_between
 from scheduled.instance import Instance
 from scheduled.queries.last_known import config_of
 from scheduled.queries.logs import require_known
-from scheduled.queries.run_details import details, with_steps
+from scheduled.queries.run_details import details, outcome, with_steps
 from scheduled.schedules.instants import ago
 from scheduled.schedules.zones import DAY, Instant
 from scheduled.state.ledger import Ledger
@@ -100,12 +100,7 @@ def _run(row: RunRow, zone: str) -> dict[str, Any]:
         "slots": row.slots,
         "trigger": row.trigger,
         "attempt": row.attempt,
-        "status": row.status,
-        "reason": row.reason or None,
-        "started_at": stamp(row.started_at, zone),
-        "finished_at": stamp(row.finished_at, zone),
-        "duration_ms": row.duration_ms,
-        "exit_code": row.exit_code,
+        **outcome(row, zone),
         "host": row.host_name or row.host,
         "host_id": row.host,
         "result": row.result,

@@ -6,11 +6,11 @@ from scheduled.core.epochs import open_slots_of
 from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import FAILED
-from scheduled.queries.alone import alone
-from scheduled.queries.dependencies import with_all_before
-from scheduled.queries.simulated import requests_of, state_at
-from scheduled.queries.steps import FAR, own_of
-from scheduled.queries.together import together
+from scheduled.queries.simulation.alone import alone
+from scheduled.queries.simulation.dependencies import with_all_before
+from scheduled.queries.simulation.simulated import requests_of, state_at
+from scheduled.queries.simulation.steps import FAR, own_of
+from scheduled.queries.simulation.together import together
 from scheduled.queries.view import View
 from scheduled.schedules.zones import Instant
 

@@ -15,6 +15,7 @@ from scheduled.core import epochs
 from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import JobState
+from scheduled.core.zone_changes import zone_changes
 from scheduled.engine import heartbeat
 from scheduled.install import pam_environment
 from scheduled.install.block import BEGIN
@@ -50,7 +51,7 @@ class ZoneChange(msgspec.Struct, frozen=True, kw_only=True):
 
     def states_at(self, tick: Instant) -> dict[JobKey, JobState]:
         """Return the states of the jobs if the tick that begins at *tick* is the first one in the new zone."""
-        return epochs.after(self.states, epochs.zone_changes(self.before, self.after, self.states, tick))
+        return epochs.after(self.states, zone_changes(self.before, self.after, self.states, tick))
 
 
 def next_zone(ledger: Meta, config: Config) -> NextZone:

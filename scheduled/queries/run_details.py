@@ -73,15 +73,22 @@ def _step(key: JobKey, run: RunRow | None, zone: str) -> dict[str, Any]:
     }
 
 
-def _attempt(row: AttemptRow, zone: str) -> dict[str, Any]:
+def outcome(row: RunRow | AttemptRow, zone: str) -> dict[str, Any]:
+    """Return how a run or an attempt ended, and when, with instants in *zone*."""
     return {
-        "attempt": row.attempt,
         "status": row.status,
         "reason": row.reason or None,
         "started_at": stamp(row.started_at, zone),
         "finished_at": stamp(row.finished_at, zone),
         "duration_ms": row.duration_ms,
         "exit_code": row.exit_code,
+    }
+
+
+def _attempt(row: AttemptRow, zone: str) -> dict[str, Any]:
+    return {
+        "attempt": row.attempt,
+        **outcome(row, zone),
         "has_output": row.output is not None,
         "result": row.result,
     }

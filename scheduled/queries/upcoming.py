@@ -17,8 +17,8 @@ from scheduled.queries import assumptions
 from scheduled.queries.explain import sentence
 from scheduled.queries.jobs import future_slots
 from scheduled.queries.last_known import NOTHING_RUNS
-from scheduled.queries.simulated import Step
-from scheduled.queries.steps import FAR, steps
+from scheduled.queries.simulation.simulated import Step
+from scheduled.queries.simulation.steps import FAR, steps
 from scheduled.queries.view import View, open_view
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger

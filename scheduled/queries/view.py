@@ -20,7 +20,7 @@ from scheduled.instance import Instance
 from scheduled.queries import ticks
 from scheduled.queries.last_known import config_of
 from scheduled.queries.next_zone import NextZone, ZoneChange, in_zone, next_zone
-from scheduled.queries.own_retries import OwnRetry, is_any_at_work, own_retries
+from scheduled.queries.simulation.own_retries import OwnRetry, is_any_at_work, own_retries
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only

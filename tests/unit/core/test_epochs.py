@@ -10,6 +10,7 @@ from scheduled.core.epochs import EpochChange
 from scheduled.core.jobs import Action, Job
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import JobState, OpenRun, Span
+from scheduled.core.zone_changes import zone_changes
 from scheduled.schedules.schedule import Schedule
 
 
@@ -91,7 +92,7 @@ def test_an_edit_after_a_new_zone_of_the_host_continues_an_interval_from_its_las
         return changed(schedules=(Schedule("every", str(hours * 3600), zone=zone), daily))
 
     first = epochs.after({}, changes(every(1, "UTC"), {}, now=at("08:00:00")))
-    moves = epochs.zone_changes(every(1, "UTC"), every(1, "Asia/Tokyo"), first, at("10:20:00"))
+    moves = zone_changes(every(1, "UTC"), every(1, "Asia/Tokyo"), first, at("10:20:00"))
     moved = epochs.after(first, moves)
     jobs = every(4, "Asia/Tokyo")
     edited = epochs.after(moved, changes(jobs, moved, now=at("10:40:00")))

@@ -14,7 +14,8 @@ from scheduled.engine import planning
 from scheduled.instance import Instance
 from scheduled.notify import problems
 from scheduled.paths import Paths
-from scheduled.queries import audit, dry_run, forecast, history, incidents, status, steps, upcoming
+from scheduled.queries import audit, dry_run, forecast, history, incidents, status, upcoming
+from scheduled.queries.simulation import steps
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import HOUR
 from scheduled.state import directories, snapshot

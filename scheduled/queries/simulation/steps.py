@@ -12,11 +12,11 @@ from scheduled.core.jobs import Job, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import JobState, StartRequest
 from scheduled.core.tick_times import Outage
-from scheduled.queries.alone import alone
-from scheduled.queries.dependencies import with_all_before
-from scheduled.queries.own_retries import OwnRetry
-from scheduled.queries.simulated import Step, requests_of, state_at
-from scheduled.queries.together import together
+from scheduled.queries.simulation.alone import alone
+from scheduled.queries.simulation.dependencies import with_all_before
+from scheduled.queries.simulation.own_retries import OwnRetry
+from scheduled.queries.simulation.simulated import Step, requests_of, state_at
+from scheduled.queries.simulation.together import together
 from scheduled.queries.view import View
 from scheduled.schedules.zones import DAY, Instant
 

@@ -11,10 +11,10 @@ from scheduled.core.planner import Plan, plan
 from scheduled.core.runs import JobState, StartRequest
 from scheduled.core.starts import Start, plans_again
 from scheduled.core.tick_times import Ticks
-from scheduled.queries.dependencies import steps_ran, with_those_before
-from scheduled.queries.own_retries import OwnRetry
-from scheduled.queries.simulated import Step, holds_at, left, needs_person, ran, skipped
-from scheduled.queries.turns import leaving_retries
+from scheduled.queries.simulation.dependencies import steps_ran, with_those_before
+from scheduled.queries.simulation.own_retries import OwnRetry
+from scheduled.queries.simulation.simulated import Step, holds_at, left, needs_person, ran, skipped
+from scheduled.queries.simulation.turns import leaving_retries
 from scheduled.queries.view import View
 from scheduled.schedules.zones import Instant
 

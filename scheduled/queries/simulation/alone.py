@@ -13,9 +13,9 @@ from scheduled.core.planner import plan_job
 from scheduled.core.runs import JobState, StartRequest
 from scheduled.core.starts import Start, plans_again
 from scheduled.core.tick_times import Ticks
-from scheduled.queries.own_retries import OwnRetry
-from scheduled.queries.simulated import Step, holds_at, in_force, left, needs_person, ran, skipped
-from scheduled.queries.turns import leaves_retry
+from scheduled.queries.simulation.own_retries import OwnRetry
+from scheduled.queries.simulation.simulated import Step, holds_at, in_force, left, needs_person, ran, skipped
+from scheduled.queries.simulation.turns import leaves_retry
 from scheduled.schedules.zones import DAY, Instant
 
 

@@ -1,0 +1,35 @@
+"""Which open slots are given up: too late, beyond `catch_up_limit`, or not caught up with `catch_up = "none"`."""
+
+from scheduled.core import no_catch_up
+from scheduled.core.epochs import span_between
+from scheduled.core.holds import Holds, last_too_late, unseen
+from scheduled.core.jobs import Job
+from scheduled.core.runs import Skip, Span
+from scheduled.schedules.timetable import Timetable
+from scheduled.schedules.zones import Instant
+
+
+def slots_given_up(
+    job: Job, times: Timetable, base: Instant, until: Instant, now: Instant, holds: Holds
+) -> tuple[Skip, ...]:
+    """Return the slots that are too late, beyond `catch_up_limit`, or not caught up with `catch_up = "none"`."""
+    if job.catch_up == "latest" and job.grace is None and job.name not in holds.closed:
+        return ()  # the common case: no slot can be too late
+    late, reason = last_too_late(job, now, closed=job.name in holds.closed)
+    if job.catch_up == "none":
+        return no_catch_up.skips(times, base, until, unseen(job, now, holds), (late, reason))
+    span = None if late is None else span_between(times, base, min(until, late))
+    found = [Skip(span, reason)] if span else []
+    if job.catch_up == "all":
+        beyond = _beyond_limit(times, span.last if span else base, until, job.catch_up_limit)
+        found += [Skip(beyond, "catch_up_limit")] if beyond else []
+    return tuple(found)
+
+
+def _beyond_limit(times: Timetable, base: Instant, until: Instant, limit: int) -> Span | None:
+    if times.count(base, until) <= limit:
+        return None
+    oldest_kept = until + 1
+    for _ in range(limit):
+        oldest_kept = times.last_until(oldest_kept - 1) or base
+    return span_between(times, base, oldest_kept - 1)

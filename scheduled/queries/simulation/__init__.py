@@ -1,0 +1,1 @@
+"""The simulation of future ticks on which every prediction is based."""
