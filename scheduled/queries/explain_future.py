@@ -50,7 +50,12 @@ def _later(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:
     last = slots_of(job_state.schedules, job_state.epoch).last_until(view.now)
     if last is not None and last <= job_state.epoch:
         return f"It will not run: its last slot, {when(last, view)}, was before its schedule took effect."
-    return "It will not run again: its schedule has no more slots."
+    return f"It will not run{_again(view, job)}: its schedule has no more slots."
+
+
+def _again(view: View, job: Job) -> str:
+    row = view.rows.get(key_of(job))
+    return " again" if row is not None and row.last_run_id is not None else ""
 
 
 def _upcoming(view: View, job: Job, due: Instant) -> str:
@@ -60,7 +65,7 @@ def _upcoming(view: View, job: Job, due: Instant) -> str:
     if start is None:
         return f"It is next due at {when(due, view)} and will wait then: {pauses_in_words(view, job)}."
     if at is None:
-        return f"It will not run again: {slot} will be too late for its `grace`."
+        return f"It will not run{_again(view, job)}: {slot} will be too late for its `grace`."
     if at == due:
         return f"It will run at {when(at, view)}."
     if start == due:

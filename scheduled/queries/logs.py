@@ -9,7 +9,7 @@ from typing import Any
 
 from scheduled.config.files import Config, unknown_hint
 from scheduled.core.jobs import Job
-from scheduled.core.records import RunRow
+from scheduled.core.records import CHAIN, RunRow
 from scheduled.core.runs import UNDER_WAY
 from scheduled.errors import ScheduledError, UnknownError, require_between
 from scheduled.execution.env_file import secrets_of
@@ -88,6 +88,8 @@ def _without_output(name: str, rows: list[RunRow]) -> str:
     if not rows:
         return f"{name} has not run yet; `scheduled explain {name}` shows when it runs"
     newest = rows[0]
+    if newest.tick == CHAIN:
+        return f"{newest.run_id} is a chain, and only its steps print: `scheduled show {newest.run_id}` lists their runs"
     if newest.status in UNDER_WAY:
         return f"{newest.run_id} has printed nothing yet; `scheduled logs -f {newest.run_id}` waits for it"
     others = "" if len(rows) == 1 else f", and neither did {len(rows) - 1} older"

@@ -98,3 +98,14 @@ def test_a_slot_that_had_no_turn_is_due_and_no_executor_is_missing(world):
     assert (undone["open_reason"], beside["open_reason"]) == ("due", None)
     for found in (undone, beside):
         assert found["sentence"].endswith(f"It is due: its slot of {MORNING} 09:00 runs at the next tick.")
+
+
+@pytest.mark.system
+def test_the_output_of_a_chain_is_that_of_its_steps(world):
+    world.configure("[jobs.a]\ncommand = 'true'\n[jobs.all]\nchain = ['a']\n")
+    world.run("run", "all")
+    (run,) = (run for run in world.json("history") if run["job"] == "all")
+
+    shown = world.run("logs", "all")
+
+    assert f"{run['run_id']} is a chain, and only its steps print" in shown.stdout + shown.stderr
