@@ -36,6 +36,10 @@ def test_of_two_retries_of_a_job_a_tick_starts_one_and_the_predictions_show_it(w
         (None, "queued"),
     ]
     assert [run["scheduled_for"] for run in runs] == [slot]
+    # If the first one failed, the second one would start in the same tick.
+    assert [row.get("assumed") for row in upcoming] == [["cadence"], ["cadence", "success"]]
+    assert [row.get("assumed") for row in dry] == [None, ["success"]]
+    assert "if the run above succeeds" in dry[1]["reason"]
 
 
 @pytest.mark.system

@@ -21,6 +21,8 @@ from scheduled.queries import forecast
 from scheduled.queries.calendar import document, escape, fold
 from scheduled.queries.forecast import Ticks
 from scheduled.queries.next_run import next_run
+from scheduled.queries.simulation.own_retries import OwnRetry
+from scheduled.queries.simulation.steps import steps
 from scheduled.queries.view import View
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import DAY, HOUR, MINUTE
@@ -275,6 +277,23 @@ def test_two_retries_of_one_job_have_their_turns_in_two_ticks_and_one_has_no_slo
         (NOON + 5 * MINUTE, START + 4 * HOUR, JobKey("job")),
         (NOON + 10 * MINUTE, None, JobKey("job")),
     ]
+    found = [step.if_succeeded for step in steps(view, NOON + 60, NOON + HOUR) if step.start is not None]
+    assert found == [False, True]
+
+
+@pytest.mark.parametrize("budget", [None, 5])
+def test_a_retry_that_a_tick_at_work_makes_itself_runs_at_its_instant(budget):
+    view = with_run(a_lived_view(a_job("0 4 * * *"), now=NOON + 5), waiting(NOON + 21, START + 4 * HOUR))
+    config = msgspec.structs.replace(view.config, max_runs=budget)
+    own = (OwnRetry(NOON + 21, JobKey("job"), NOON + 1, budget),)
+    at_work = msgspec.structs.replace(view, config=config, own_retries=own)
+
+    def runs(view):
+        return [run for run, _, _ in forecast.simulate(view, NOON + 5, NOON + HOUR)]
+
+    assert (runs(view), runs(at_work)) == ([NOON + 5 * MINUTE], [NOON + 21])
+    assert next_run(at_work, JobKey("job")) == NOON + 21
+    assert forecast.simulate(at_work, NOON + 5, NOON + 20) == []
 
 
 def test_a_run_that_waits_for_a_decision_runs_never():

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scheduled.core import epochs, planner
+from scheduled.core import epochs, planner, zone_changes
 from scheduled.core.conditions import Condition
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
@@ -15,7 +15,7 @@ from scheduled.instance import Instance
 from scheduled.notify import problems
 from scheduled.paths import Paths
 from scheduled.queries import audit, dry_run, forecast, history, incidents, status, upcoming
-from scheduled.queries.simulation import steps
+from scheduled.queries.simulation import steps, together
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import HOUR
 from scheduled.state import directories, snapshot
@@ -29,7 +29,7 @@ X, Y = JobKey("job", "x"), JobKey("job", "y")
 @pytest.fixture
 def instance(tmp_path, monkeypatch):
     """An hourly job with two targets, first seen two hours ago; x is due, y is paused and has an incident."""
-    for module in (epochs, planner, planning, steps, upcoming, history):
+    for module in (epochs, planner, planning, steps, together, zone_changes, upcoming, history):
         monkeypatch.setattr(module, "keys_of", lambda _job: (X, Y))
     monkeypatch.setattr("scheduled.clock.now", lambda: NOW + 0.5)
     (tmp_path / "scheduled.toml").write_text(
