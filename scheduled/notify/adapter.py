@@ -41,10 +41,11 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """A call of the object, or of its *method*, with JSON values."""
+    """A call of the object, or of its *method*, with JSON values. Of *optional* it gets the keywords that it accepts."""
 
     args: Sequence[Any] = ()
     keywords: Mapping[str, Any] = {}
+    optional: Mapping[str, Any] = {}
     method: str = ""
 
 

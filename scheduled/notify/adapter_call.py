@@ -2,7 +2,8 @@
 
 Its argument is the descriptor to which it writes its answers, one JSON document per line. Its input is a JSON order: with
 `find`, the names of modules to find without importing them; otherwise `target` (module:object), and `calls`, each with
-`method` ('' for the object itself), `args` and `keywords`. The first answer is whether the target was imported.
+`method` ('' for the object itself), `args`, `keywords` and `optional` keywords. The first answer is whether the target was
+imported.
 """
 
 from __future__ import annotations
@@ -70,9 +71,17 @@ def _imported(target: str) -> object:
 def _called(target: Any, call: dict[str, Any]) -> dict[str, object]:
     try:
         method = getattr(target, call["method"]) if call["method"] else target
-        return {"value": _plain(method(*call["args"], **call["keywords"]))}
+        accepted = {key: value for key, value in call["optional"].items() if _accepts(method, key)}
+        return {"value": _plain(method(*call["args"], **call["keywords"], **accepted))}
     except BaseException as error:  # noqa: BLE001 - as above
         return {"error": _text(error)}
+
+
+def _accepts(function: Any, keyword: str) -> bool:
+    import inspect  # rarely needed
+
+    parameters = inspect.signature(function).parameters.values()
+    return any(one.name == keyword or one.kind == one.VAR_KEYWORD for one in parameters)
 
 
 def _plain(value: object) -> object:

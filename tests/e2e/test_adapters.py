@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from scheduled.notify import adapter
 from scheduled.notify.outbox import notice_id
 from tests.fixtures.sample_workspace import Sample
 from tests.fixtures.seed import seed
@@ -186,6 +187,20 @@ def test_a_trigger_that_hangs_ends_itself_if_the_tick_is_killed(
 
     until(lambda: not processes("987654"))
     assert processes("adapter_call.py") == []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "got"), [("to", [1]), ("to, upsert_key", [1, "x"]), ("to, **others", [1, "x"])]
+)
+def test_an_optional_keyword_is_passed_to_a_function_that_accepts_it(
+    workspace: Path, parameters: str, got: list[object]
+) -> None:
+    code = f"def send({parameters}): return [to, *locals().get('others', {{}}).values(), *locals().get('upsert_key', [])]"
+    (workspace / "prog.py").write_text(code)
+    own = adapter.Adapter(python=sys.executable, timeout=30, workspace=workspace, environment={})
+    call = adapter.Call(keywords={"to": 1}, optional={"upsert_key": "x"})
+
+    assert adapter.call(own, "prog:send", [call]) == adapter.Answers([adapter.Answer(got)])
 
 
 def test_without_the_table_a_tick_imports_nothing_of_it(world: World, workspace: Path) -> None:

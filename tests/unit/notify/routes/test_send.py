@@ -4,6 +4,7 @@ import json
 import os
 import time
 
+import msgspec
 import pytest
 
 from scheduled.core.conditions import Notice
@@ -104,6 +105,18 @@ def test_a_notice_is_sent_through_the_function_and_not_written(sample, mailer, t
         "auto_execute": False,
         "from_branch": "@trigger",
     }
+
+
+@pytest.mark.parametrize(("key", "optional"), [("", {}), ("daily", {"upsert_key": "daily"})])
+def test_the_key_of_a_notice_that_replaces_others_is_passed_if_there_is_one(mailer, tick, key, optional):
+    class Replacing(Notice):
+        upsert_key: str = key
+
+    notice = Replacing(recipient="@flow", subject="x", body="y")
+    tick().deliver(msgspec.structs.replace(ITEM, notice=notice))
+
+    [(_, [call])] = mailer.calls
+    assert call.optional == optional
 
 
 @pytest.mark.parametrize(
