@@ -100,11 +100,11 @@ def requests_of_step(run_id: str, state: Mapping[str, Any], depth: int) -> list[
 
 
 def step_ended(
-    ledger: Ledger, jobs: Mapping[str, Job], child: OpenRun, status: str, now: float
+    ledger: Ledger, jobs: Mapping[str, Job], child: OpenRun, status: str, reason: str, now: float
 ) -> AttemptResult | None:
-    """Continue a chain after a run of its step ended with *status*.
+    """Continue a chain after a run of its step ended with *status* and *reason*.
 
-    Return the chain's result if it has ended.
+    A step that gave up after "not now" (`deferred`) has not done its work. Return the chain's result if it has ended.
     """
     parent = ledger.open_run(child.parent)
     if parent is None or parent.tick != CHAIN:
@@ -112,6 +112,8 @@ def step_ended(
     state = _progress_of(parent)
     if status in FAILED:
         state = _with_failure(state, f"{child.key.display_name} failed")
+    elif status == "deferred":
+        state = _with_failure(state, f"{child.key.display_name} was skipped: {reason}")
     elif status == "stopped":
         state = _with_failure(state, f"{child.key.display_name} was stopped")
         state["stopped"] = state.get("stopped", 0) + 1

@@ -89,21 +89,25 @@ def settle_attempt(
     events.append(_end_event(run, attempt_result, judgement, context.zone))
     events += _start_followers(ledger, context, run, judgement, events)
     if judgement.verdict:
-        ended = "stopped" if attempt_result.status == "stopped" else judgement.status
-        events += step_over(ledger, context, run, ended)
+        of_its_own = attempt_result.status in ("stopped", "deferred")
+        ended = attempt_result.status if of_its_own else judgement.status
+        events += step_over(ledger, context, run, ended, judgement.reason)
     return events
 
 
-def step_over(ledger: Ledger, context: SettleContext, run: OpenRun, status: str) -> list[Event]:
-    """Continue the chain to which *run* belongs, if any, after *run* ended with *status*.
+def step_over(
+    ledger: Ledger, context: SettleContext, run: OpenRun, status: str, reason: str = ""
+) -> list[Event]:
+    """Continue the chain to which *run* belongs, if any, after *run* ended with *status* and *reason*.
 
-    *status* is `stopped` if the user stopped the run. Return the events to publish.
+    *status* is `stopped` if the user stopped the run, `deferred` if it gave up after "not now". Return the events to
+    publish.
     """
     if not run.parent:
         return []
     from scheduled.engine import chains  # most ticks run no chain
 
-    return _chain_over(ledger, context, chains.step_ended(ledger, context.jobs, run, status, context.now))
+    return _chain_over(ledger, context, chains.step_ended(ledger, context.jobs, run, status, reason, context.now))
 
 
 def step_lost(ledger: Ledger, context: SettleContext, row: StartRequest) -> list[Event]:

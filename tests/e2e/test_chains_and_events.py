@@ -193,6 +193,37 @@ def test_a_chain_by_hand_names_the_step_for_which_it_waits(world: World) -> None
     assert "again: has not ended: its step c waits for a retry; " in waiting.stderr
 
 
+@pytest.mark.parametrize(("on_failure", "after_it"), [("stop", []), ("continue", ["prune"])])
+def test_a_step_that_gave_up_after_not_now_fails_its_chain(
+    world: World, on_failure: str, after_it: list[str]
+) -> None:
+    chain = f'[jobs.nightly]\nchain = ["dump", "prune"]\non_failure = "{on_failure}"\n'
+    world.configure(chain + job("dump", world, 'gate_deadline = "1m"', code=75) + job("prune", world))
+    world.run("run", "nightly", at="2026-02-03 14:00:05")
+
+    given_up = world.run("run", at="2026-02-03 14:06:05")
+
+    assert (given_up.returncode, [name for name in ran(world) if name != "dump"]) == (1, after_it)
+    runs = {run["job"]: (run["status"], run["reason"]) for run in world.json("history")}
+    reason = "not now; its `gate_deadline` has passed"
+    assert runs["dump"] == ("skipped", reason)
+    assert runs["nightly"] == ("failed", f"step 1 of 2: dump was skipped: {reason}")
+    assert ("prune" in runs) == bool(after_it)
+
+
+def test_a_step_whose_gate_stayed_closed_is_a_condition_that_did_not_hold(world: World) -> None:
+    chain = '[jobs.nightly]\nchain = ["dump", "prune"]\n'
+    gated = 'only_if = { path = "/nowhere" }\ngate_deadline = "1m"'
+    world.configure(chain + job("dump", world, gated) + job("prune", world))
+    world.run("run", "nightly", at="2026-02-03 14:00:05")
+
+    world.run("run", at="2026-02-03 14:06:05")
+
+    assert ran(world) == ["prune"]
+    runs = {run["job"]: run["status"] for run in world.json("history")}
+    assert runs == {"dump": "skipped", "prune": "success", "nightly": "success"}
+
+
 def test_after_a_crash_a_chain_continues_with_its_current_step(world: World, until) -> None:
     chain = '[jobs.all]\nchain = ["a", "slow", "z"]\n'
     slow = f"[jobs.slow]\ncommand = 'echo slow >> {world.root}/ran; while [ -e {world.root}/hold ]; do sleep 0.05; done'\n"
