@@ -17,7 +17,8 @@ def slots_given_up(
         return ()  # the common case: no slot can be too late
     late, reason = last_too_late(job, now, closed=job.name in holds.closed)
     if job.catch_up == "none":
-        return no_catch_up.skips(times, base, until, unseen(job, now, holds), (late, reason))
+        gaps, closed = unseen(job, now, holds), job.name in holds.closed
+        return no_catch_up.skips(times, base, until, gaps, (late, reason), closed=closed)
     span = None if late is None else span_between(times, base, min(until, late))
     found = [Skip(span, reason)] if span else []
     if job.catch_up == "all":

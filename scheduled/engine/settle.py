@@ -107,7 +107,9 @@ def step_over(
         return []
     from scheduled.engine import chains  # most ticks run no chain
 
-    return _chain_over(ledger, context, chains.step_ended(ledger, context.jobs, run, status, reason, context.now))
+    return _chain_over(
+        ledger, context, chains.step_ended(ledger, context.jobs, run, status, reason, context.now)
+    )
 
 
 def step_lost(ledger: Ledger, context: SettleContext, row: StartRequest) -> list[Event]:

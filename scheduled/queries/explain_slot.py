@@ -7,6 +7,7 @@ from scheduled.clock import stamp
 from scheduled.core.epochs import base_of, open_slots_of, slots_of, span_between
 from scheduled.core.jobs import key_of
 from scheduled.core.keys import JobKey
+from scheduled.core.no_catch_up import SUPERSEDED_AT_GATE
 from scheduled.core.records import Epoch, RunRow, SlotRow
 from scheduled.queries import assumptions, describe
 from scheduled.queries.view import View
@@ -26,6 +27,7 @@ SKIPPED = {
     "late": "it was later than its `grace` allows",
     "missed": 'it was missed, and the job has `catch_up = "none"`',
     "superseded": 'a newer slot was due before it could run, and the job has `catch_up = "none"`',
+    SUPERSEDED_AT_GATE: 'its gate was closed when a newer slot was due, and the job has `catch_up = "none"`',
     "catch_up_limit": "more slots were missed than `catch_up_limit` allows",
     "edited": "the schedule was changed before it ran",
     "disabled": "the job was disabled before it ran",

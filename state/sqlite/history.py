@@ -40,7 +40,7 @@ _SKIPPED = """
 _RULED_OUT = """iif(slots.run_id IS NULL, verdict = 'skipped',
     runs.status IN ('skipped', 'waiting_retry') AND runs.deferrals > 0 AND runs.deferrals = runs.attempt)"""
 _NEWEST_DECIDED = f"""
-    SELECT first, last, count, iif(slots.reason = '', runs.reason, slots.reason), verdict, decided_at, {_RULED_OUT}
+    SELECT first, last, count, iif(slots.reason = '', runs.reason, slots.reason), slots.run_id, verdict, decided_at, {_RULED_OUT}
     FROM slots LEFT JOIN runs USING (run_id)
     WHERE slots.job = ? AND slots.target = ? AND first <= ? AND verdict IS NOT NULL ORDER BY first DESC LIMIT ?"""  # noqa: S608 - constants
 _RULED_OUT_LAST = f"""
@@ -157,10 +157,10 @@ class History:
                     job=job,
                     target=target,
                     span=Span(first, last, count),
-                    reason=DEFERRED if verdict == "coalesced" or reason == SUPERSEDED else reason,
+                    reason=DEFERRED if run_id and (verdict == "coalesced" or reason == SUPERSEDED) else reason,
                     decided_at=at,
                 )
-                for first, last, count, reason, verdict, at, _ in skips
+                for first, last, count, reason, run_id, verdict, at, _ in skips
             ]
         return found
 

@@ -207,6 +207,14 @@ def test_with_none_a_slot_that_a_tick_put_off_still_runs():
     assert (missed.start, missed.skips) == (None, (Skip(hours(10, 10), "missed"),))
 
 
+def test_with_none_a_slot_that_a_newer_one_replaces_at_a_closed_gate_has_this_reason():
+    closed = planned("09:00", "11:00", seen="10:55", catch_up="none", closed=True)
+    opened = planned("09:00", "11:00", seen="10:55", catch_up="none")
+
+    assert closed.skips == (Skip(hours(10, 10), "superseded: its gate was closed"),)
+    assert (slot(opened), opened.skips) == ("11:00", superseded(10, 10))
+
+
 def test_with_none_a_slot_waits_for_a_closed_gate_until_the_deadline():
     waits = planned("09:00", "10:25", seen="10:20", catch_up="none", closed=True, gate_deadline=3600)
     gives_up = planned("09:00", "11:01", seen="10:55", catch_up="none", closed=True, gate_deadline=3600)

@@ -49,6 +49,13 @@ def test_three_skips_in_a_row_are_one(ledger):
     ]
 
 
+@pytest.mark.parametrize("reason", ["superseded", "superseded: its gate was closed"])
+def test_a_job_that_never_ran_did_not_answer_not_now(ledger, reason):
+    assert found(ledger, *[("skipped", reason)] * 3) == [
+        f"job: does not get to run: skipped 3 times in a row ({reason}; scheduled history job)"
+    ]
+
+
 def test_a_slot_behind_a_failed_job_is_one(ledger):
     assert found(ledger, RAN, BEHIND) == ["job: skipped: after dump, which failed (scheduled explain job)"]
 
