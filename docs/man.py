@@ -48,7 +48,7 @@ CLOSING = r""".SH EXIT STATUS
 Success. A failed attempt that will be retried counts as success.
 .TP
 .B 1
-A job failed and has no attempts left, a check found a problem, or something could not be recorded.
+A job failed and has no attempts left, a run for which the command waited was stopped by hand, a check found a problem, or something could not be recorded.
 .TP
 .B 2
 Wrong usage or configuration.

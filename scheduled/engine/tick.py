@@ -44,7 +44,8 @@ class Result(msgspec.Struct, kw_only=True):
     """What a tick did.
 
     *started_at* is in UTC seconds. *busy* are the requested jobs that were not started because they, or jobs
-    of their group, were running. *held_back*: a requested run has not ended, or deferred itself.
+    of their group, were running. *held_back*: a requested run has not ended, or deferred itself. *stopped*: a requested
+    run was stopped by hand, and no interface waits for it.
     *unrecorded* are runs that could not be started or recorded, *problems* the problems to print.
     """
 
@@ -53,6 +54,7 @@ class Result(msgspec.Struct, kw_only=True):
     events: list[Event] = []
     busy: list[str] = []
     held_back: bool = False
+    stopped: bool = False
     unrecorded: list[str] = []
     problems: list[str] = []
     exit_code: int = EXIT_OK
@@ -88,13 +90,16 @@ def tick(
         disabled = problems.failed_while_disabled(runtime.config.jobs, result.events)
         unfinished = unended.messages(ledger, requested)
         result.held_back = bool(unfinished)
+        # The answers of the interfaces have the status of the run itself.
+        stopped = unended.stopped(ledger, requested) if runtime.claimed is None else []
+        result.stopped = bool(stopped)
         news = [*result.unrecorded, *undelivered, *disabled]
         beat = heartbeat.next_beat(ledger, runtime.paths, now) if unattended else None
         untaken = dispatcher.untaken
         fired = result.events if runtime.config.compat.trigger else None
         rest: OpenReason = "budget" if dispatcher.out_of_time else "due"
         news = _finish(runtime, ledger, gates, news, untaken=untaken, rest=rest, heartbeat=beat, fired=fired)
-        result.problems = unfinished + news
+        result.problems = unfinished + stopped + news
     result.exit_code = _exit_code(runtime, result, undelivered)
     return result
 
@@ -228,6 +233,6 @@ def _exit_code(runtime: Runtime, result: Result, undelivered: list[str]) -> int:
     if runtime.config.problems:
         return EXIT_USAGE
     unrecorded = undelivered or result.unrecorded or runtime.unrecorded
-    if unrecorded or any(event.name == "job_failed" for event in result.events):
+    if unrecorded or result.stopped or any(event.name == "job_failed" for event in result.events):
         return EXIT_FAILED
     return EXIT_BUSY if result.busy or result.held_back else EXIT_OK

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from scheduled.core.judgement import DEFERRED
+from scheduled.core.judgement import DEFERRED, STOPPED
 from scheduled.core.records import CHAIN
 from scheduled.core.runs import UNDER_WAY, OpenRun
 from scheduled.core.starts import Start
@@ -15,6 +15,16 @@ def messages(ledger: Ledger, requested: Iterable[Start]) -> list[str]:
     """Return a message for each run of *requested* that is not done, although nothing of it failed for good."""
     found = (_message(ledger, start.claim.run_id) for start in requested)
     return [message for message in found if message is not None]
+
+
+def stopped(ledger: Ledger, requested: Iterable[Start]) -> list[str]:
+    """Return a message for each run of *requested* that a person stopped: its work is not done."""
+    rows = (ledger.run(start.claim.run_id) for start in requested)
+    return [
+        f"{row.run_id}: was stopped by hand; `scheduled rerun {row.run_id}` starts it again"
+        for row in rows
+        if row is not None and (row.status, row.reason) == ("skipped", STOPPED)
+    ]
 
 
 def _message(ledger: Ledger, run_id: str) -> str | None:

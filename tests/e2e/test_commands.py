@@ -425,6 +425,18 @@ def test_logs_follow_a_run_until_it_ends(world, until):
     assert (done.stdout, tick.wait(20)) == ("one\ntwo\n", 0)
 
 
+def test_a_tick_in_which_a_run_is_stopped_ends_well(world, until):
+    world.configure('[jobs.slow]\non = "go"\ncommand = "sleep 60"\n')
+    world.run("run")
+    world.run("emit", "go")
+    with subprocess.Popen(world.command("run"), stderr=subprocess.PIPE) as tick:
+        until(lambda: [run["status"] for run in world.json("history")] == ["running"])
+        world.run("stop", world.json("history")[0]["run_id"])
+        _, errors = tick.communicate(timeout=20)
+
+    assert (tick.returncode, errors) == (0, b"")
+
+
 def test_stop_ends_a_run_and_names_its_process(world, until):
     world.configure('[jobs.slow]\ncommand = "sleep 60"\nretry = { max_attempts = 3 }\n')
     with subprocess.Popen(world.command("run", "slow"), stderr=subprocess.PIPE) as tick:
@@ -434,8 +446,11 @@ def test_stop_ends_a_run_and_names_its_process(world, until):
         run_id = world.json("history")[0]["run_id"]
         before = until(lambda: world.run("stop", run_id, "--dry-run", "--json").stdout)
         done = world.json("stop", run_id)
-        tick.communicate(timeout=20)
+        _, errors = tick.communicate(timeout=20)
 
+    assert (tick.returncode, errors.decode().count("\n")) == (1, 1)
+    assert errors.decode().startswith(f"scheduled: {run_id}: was stopped by hand; `scheduled ")
+    assert world.json("incidents") == []
     assert done == {**json.loads(before), "dry_run": False}
     assert not Path("/proc", str(done["pid"])).exists()
     assert [(run["status"], run["reason"]) for run in world.json("history")] == [("skipped", "stopped")]
