@@ -15,6 +15,7 @@ MAX_INTERRUPTIONS = 3
 DEFERRAL = 5 * MINUTE
 DEFERRED = "not now"
 STOPPED = "stopped"  # by hand, with `stop`
+UNTIL_NEXT_SLOT = "it was deferred until its next slot"
 BY_HAND = "by hand"  # with `skip`
 
 # The status of a run by the status of its last attempt; for all others it is `failed`.
@@ -123,18 +124,18 @@ def _judge_interrupted(
 def _judge_deferred(job: Job | None, run: OpenRun, attempt_result: AttemptResult, now: Instant) -> Judgement:
     """Return the new state of *run* after exit code 75 (EX_TEMPFAIL), "not now", which is no failure.
 
-    The run is retried until `_deferral_ends`.
+    The run is retried until `deferral_ends`.
     """
     if job is None or _is_outside_schedule(run):
         return Judgement(status="skipped", verdict="skipped", reason=DEFERRED)
     began = run.first_started_at if run.first_started_at is not None else attempt_result.started_at
-    ends, why = _deferral_ends(job, run.slot, int(began))
+    ends, why = deferral_ends(job, run.slot, int(began))
     if now > ends:
         return Judgement(status="skipped", verdict="skipped", reason=f"{DEFERRED}; {why}")
     return Judgement(status="waiting_retry", verdict=None, retry_at=now + DEFERRAL, reason=DEFERRED)
 
 
-def _deferral_ends(job: Job, slot: Instant | None, began: Instant) -> tuple[Instant, str]:
+def deferral_ends(job: Job, slot: Instant | None, began: Instant) -> tuple[Instant, str]:
     """Return until when a run may defer itself, and the reason why it may not any more.
 
     The time counts from the moment when *slot* could first run, or from *began* for a run without a slot. The bound is
@@ -148,4 +149,4 @@ def _deferral_ends(job: Job, slot: Instant | None, began: Instant) -> tuple[Inst
     upcoming = None if slot is None else slots_of(job.schedules, slot).next_after(slot)
     if slot is None or upcoming is None:
         return first + DAY, "it was deferred for a day"
-    return first + upcoming - slot, "it was deferred until its next slot"
+    return first + upcoming - slot, UNTIL_NEXT_SLOT

@@ -6,6 +6,7 @@ from itertools import chain
 import msgspec
 
 from scheduled.core.catch_up import slots_given_up
+from scheduled.core.deferrals import next_expiry
 from scheduled.core.epochs import base_of, open_slots_of
 from scheduled.core.events import Event
 from scheduled.core.holds import Holds, gate_checks, hold
@@ -163,15 +164,28 @@ def plan_job(
     newest = newest if until == latest else times.last_until(latest)
     held_back = hold(job, job_state.key, now, holds)
     if held_back is not None:
-        reason, ends = held_back
-        if reason == "quiet" and ends is not None:
-            oldest = times.next_after(base)
-            row = holds.oldest_start_request(job_state.key)
-            ends = min([ends, *gate_checks(job, oldest, row, now)])
+        reason, ends = held_back[0], _until(job, job_state, times.next_after(base), held_back, holds, now)
         # With `catch_up = "none"` a tick has to see each slot in time, also while older ones are held back.
         seen = _upcoming(job, times, now, base) if job.catch_up == "none" else None
         return JobPlan(waits=reason, next_due=_earliest(ends, seen), skips=found.skips)
     return _leading(found, newest)
+
+
+def _until(
+    job: Job,
+    job_state: JobState,
+    oldest: Instant | None,
+    held_back: tuple[OpenReason, Instant | None],
+    holds: Holds,
+    now: Instant,
+) -> Instant | None:
+    """Return when a job that is *held_back* is due again: its hold ends, or a deadline passes; *oldest* is its slot."""
+    reason, ends = held_back
+    if reason == "paused":
+        return ends
+    row = holds.oldest_start_request(job_state.key)
+    checks = gate_checks(job, oldest, row, now) if reason == "quiet" else ()
+    return _earliest(ends, next_expiry(job, job_state), *checks)
 
 
 def _first_in_line(
@@ -186,7 +200,7 @@ def _first_in_line(
     """Return the plan for the first that exists: the open run (unless *due* replaces it), *due*, *requested*."""
     run = job_state.open_run
     if run is not None and (due is None or job.catch_up == "all"):
-        return _retry(run, job, times, now, base)
+        return _retry(run, job, job_state, times, now, base)
     if due is not None:
         return JobPlan(start=caught_up(job, job_state, times, base, due), next_due=now)
     if requested is not None:
@@ -196,7 +210,7 @@ def _first_in_line(
 
 def _nothing_due(job: Job, job_state: JobState, times: Timetable, base: Instant, now: Instant) -> JobPlan:
     """Return the plan of a job of which nothing is due: its slots in jitter, and its runs without a slot."""
-    retries = (other.retry_at for other in job_state.others)
+    retries = [*(other.retry_at for other in job_state.others), next_expiry(job, job_state)]
     upcoming = _upcoming(job, times, now, base)
     waits: OpenReason | None = "jitter" if upcoming is not None and upcoming - job.delay <= now else None
     if any(other.retry_at is None for other in job_state.others):
@@ -231,11 +245,14 @@ def _earliest(*instants: Instant | None) -> Instant | None:
     return min((instant for instant in instants if instant is not None), default=None)
 
 
-def _retry(run: OpenRun, job: Job, times: Timetable, now: Instant, base: Instant) -> JobPlan:
+def _retry(
+    run: OpenRun, job: Job, job_state: JobState, times: Timetable, now: Instant, base: Instant
+) -> JobPlan:
     if run.retry_at is not None and run.retry_at > now:
-        upcoming = _upcoming(job, times, now, base)  # also a slot in its jitter, which replaces the run
+        # also a slot in its jitter, which replaces the run
+        others = (_upcoming(job, times, now, base), next_expiry(job, job_state))
         waits: OpenReason = "deferred" if run.reason == DEFERRED else "waiting_retry"
-        return JobPlan(waits=waits, next_due=min(run.retry_at, upcoming or run.retry_at))
+        return JobPlan(waits=waits, next_due=_earliest(run.retry_at, *others))
     return JobPlan(start=again(run), next_due=now)
 
 

@@ -1,11 +1,12 @@
-"""Skip start requests of events and chains that a closed gate has held back until the gate's deadline."""
+"""Skip what was held back until its deadline: start requests at a closed gate, and runs that answered "not now"."""
 
-from scheduled.core import starts
+from scheduled.core import deferrals, starts
 from scheduled.core.events import Event
 from scheduled.core.holds import request_expired
 from scheduled.core.records import Claimant
 from scheduled.core.runs import AttemptResult
 from scheduled.engine import claims
+from scheduled.engine.giving_up import give_up
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
 from scheduled.engine.settle import context_of, settle_attempt
@@ -23,6 +24,24 @@ def expire(ledger: Ledger, runtime: Runtime, gates: Gates, claimant: Claimant, n
     late = [row for row in closed if request_expired(jobs[row.job], row, now)]
     taken = claims.take(ledger, [starts.requested(row, None) for row in late], claimant, now)
     return [event for start in taken for event in _skip(ledger, runtime, start.claim.run_id, now)]
+
+
+def give_up_deferred(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
+    """Give up the runs that answered "not now" and may not wait any longer; their chains continue.
+
+    Return the events to publish.
+    """
+    waiting = {run.key for run in ledger.open_runs() if deferrals.is_deferred(run)}
+    if not waiting:
+        return []
+    jobs, pauses, states = runtime.config.jobs, ledger.pauses(int(now)), ledger.job_states()
+    found = (
+        one
+        for key in waiting & states.keys()
+        if key.job in jobs
+        for one in deferrals.given_up(jobs[key.job], states[key], pauses, int(now))
+    )
+    return [event for one in found for event in give_up(ledger, runtime, one.run, one.reason, int(now))]
 
 
 def _skip(ledger: Ledger, runtime: Runtime, run_id: str, now: float) -> list[Event]:

@@ -1,7 +1,7 @@
 """Give up a run that waits for its next attempt: its slot is skipped, and its chain continues."""
 
 from scheduled.core.events import Event
-from scheduled.core.judgement import STOPPED
+from scheduled.core.judgement import BY_HAND, STOPPED
 from scheduled.core.runs import OpenRun, Span
 from scheduled.engine import skips
 from scheduled.engine.runtime import Runtime
@@ -22,5 +22,5 @@ def give_up(ledger: Ledger, runtime: Runtime, run: OpenRun, reason: str, now: In
     ledger.close_run(run.run_id, "skipped", reason)
     event = skips.of_run(run, reason, runtime.zone)
     skips.announce(ledger, runtime.config.jobs, [event], now)
-    status = "stopped" if reason == STOPPED else "skipped"
-    return [event, *step_over(ledger, context_of(runtime, now), run, status)]
+    status = {STOPPED: "stopped", BY_HAND: "skipped"}.get(reason, "deferred")
+    return [event, *step_over(ledger, context_of(runtime, now), run, status, reason)]

@@ -21,6 +21,7 @@ from scheduled.engine import (
     claims,
     clock_steps,
     edits,
+    expiry,
     gaps,
     heartbeat,
     intake,
@@ -144,6 +145,8 @@ def _claim(
         if unattended:
             ledger.remember("tick_count", str(int(ledger.meta("tick_count") or 0) + 1))
         collected = intake.collect(ledger, runtime, claimant, gates, now, unattended=unattended)
+        # A person who repeats a waiting run decides about it.
+        given_up = [] if manual else expiry.give_up_deferred(ledger, runtime, now)
         zone = ledger.meta(ZONE)
         edited = planning.register(ledger, runtime.config, int(now))
         new_zone = edits.zone_remark(zone, ledger.meta(ZONE))
@@ -155,7 +158,7 @@ def _claim(
         runtime.claimed(_run_ids(dispatcher, requested))
     if new_zone:
         runtime.log_line("INFO", new_zone)
-    _announce(runtime, ledger, collected, [*edited, *due.events])
+    _announce(runtime, ledger, collected, [*given_up, *edited, *due.events])
     return requested
 
 

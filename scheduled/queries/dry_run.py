@@ -12,7 +12,7 @@ import msgspec
 from scheduled import clock
 from scheduled.clock import stamp
 from scheduled.config.files import Config, known_jobs
-from scheduled.core import planner, starts
+from scheduled.core import deferrals, planner, starts
 from scheduled.core.holds import Holds
 from scheduled.core.jobs import Job, Jobs, key_of, keys_of
 from scheduled.core.keys import JobKey
@@ -118,6 +118,11 @@ def _of_tick(runtime: Runtime) -> tuple[list[dict[str, Any]], NextZone]:
             holds, start_requests=(*holds.start_requests, *_new_requests(ledger, runtime))
         )
         job_states = planning.foreseen(ledger, runtime.config, now)
+    job_states |= {
+        key: deferrals.without(state, deferrals.given_up(jobs[key.job], state, holds.pauses, now))
+        for key, state in job_states.items()
+        if key.job in jobs
+    }
     found = _rounds(jobs, job_states, now, holds)
     starts = [_start(jobs[start.claim.job], start, runtime.zone) for start in found.starts]
     waits = [_wait(jobs[key.job], key, found, runtime.zone) for key, job in found.plans.items() if job.waits]

@@ -1,6 +1,7 @@
 """Sentences of `explain` about a job of which something is due: why it waits, or what starts."""
 
 from scheduled.clock import stamp
+from scheduled.core import deferrals
 from scheduled.core.holds import pauses_of, quiet
 from scheduled.core.jobs import Job, key_of
 from scheduled.core.judgement import DEFERRED
@@ -34,8 +35,9 @@ def waits_now(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:
     if plan.waits == "paused":
         return f"It waits: {pauses_in_words(view, job)}."
     if plan.waits == "quiet" and job.not_between is not None:
-        end = quiet(job.not_between, job.zone, view.now)  # a slot may come before: `next_due` is earlier then
-        return f"It waits: its quiet hours last until {when(end or view.now, view)}."
+        # A slot may come before: `next_due` is earlier then.
+        end = quiet(job.not_between, job.zone, view.now) or view.now
+        return f"It waits: its quiet hours last until {when(end, view)}{_given_up(view, job, run, end)}."
     if run is not None and run.retry_at is not None:
         return waits_for_retry(view, job, run, run.retry_at, plan.next_due)
     return _waits_for(view, job, plan)
@@ -56,9 +58,18 @@ def waits_for_retry(view: View, job: Job, run: OpenRun, retry_at: Instant, due: 
         following = f"the tick that is at work makes the next attempt at {at}"
     if job.catch_up != "all" and due is not None and due < retry_at:
         following = f"a newer slot is due at {when(due, view)}, before the next attempt, and replaces it"
+    following = _given_up(view, job, run, retry_at).removeprefix("; ") or following
     if run.reason == DEFERRED:
         return f"It waits: {run.run_id} ended with exit code 75 ({run.reason}); {following}."
     return f"It waits: attempt {attempts(job, run)} of {run.run_id} failed{_because(run)}; {following}."
+
+
+def _given_up(view: View, job: Job, run: OpenRun | None, start: Instant) -> str:
+    """Return that *run*, which answered "not now", is given up before it can start at *start*; otherwise an empty text."""
+    found = None if run is None else deferrals.expires(job, run)
+    if run is None or found is None or found[0] > start:
+        return ""
+    return f"; {run.run_id} is given up after {when(found[0] - 1, view)} ({DEFERRED}; {found[1]})"
 
 
 def pauses_in_words(view: View, job: Job) -> str:

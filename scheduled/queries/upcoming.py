@@ -10,7 +10,7 @@ from scheduled.core.epochs import open_slots_of
 from scheduled.core.holds import pauses_of
 from scheduled.core.jobs import Job, keys_of
 from scheduled.core.keys import JobKey
-from scheduled.core.runs import Span
+from scheduled.core.runs import Span, scheduled_for
 from scheduled.errors import require_between
 from scheduled.instance import Instance
 from scheduled.queries import assumptions
@@ -74,6 +74,8 @@ def _held(view: View, job: Job, key: JobKey, reason: str) -> Iterator[tuple[Inst
 def _entries(view: View, step: Step) -> Iterator[tuple[Instant, dict[str, Any]]]:
     """Yield an entry for each slot that a tick decides; of those that are past, only for that of the run."""
     key, run = step.key, step.run
+    for one in step.given_up:
+        yield step.tick, _entry(view, key, scheduled_for(one.run), None, one.reason)
     for skip in step.skips:
         for slot in _future(view, key, skip.span):
             yield step.tick, _entry(view, key, slot, None, skip.reason)

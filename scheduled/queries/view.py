@@ -7,6 +7,7 @@ import msgspec
 
 from scheduled import clock
 from scheduled.config.files import Config, known_jobs
+from scheduled.core import deferrals
 from scheduled.core.holds import Holds
 from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
@@ -123,7 +124,8 @@ class View(msgspec.Struct, kw_only=True):
         if job_state is None or self.config.unreadable:
             return None
         held = job.group in self.busy
-        return plan_job(job, job_state, self.now, held=held, holds=self.holds)
+        given = deferrals.given_up(job, job_state, self.pauses, self.now)
+        return plan_job(job, deferrals.without(job_state, given), self.now, held=held, holds=self.holds)
 
 
 @contextmanager

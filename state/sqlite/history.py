@@ -157,7 +157,9 @@ class History:
                     job=job,
                     target=target,
                     span=Span(first, last, count),
-                    reason=DEFERRED if run_id and (verdict == "coalesced" or reason == SUPERSEDED) else reason,
+                    reason=DEFERRED
+                    if run_id and (verdict == "coalesced" or reason == SUPERSEDED)
+                    else reason,
                     decided_at=at,
                 )
                 for first, last, count, reason, run_id, verdict, at, _ in skips

@@ -211,7 +211,7 @@ def test_a_step_that_gave_up_after_not_now_fails_its_chain(
     assert ("prune" in runs) == bool(after_it)
 
 
-def test_a_step_whose_gate_stayed_closed_is_a_condition_that_did_not_hold(world: World) -> None:
+def test_a_step_that_a_closed_gate_skipped_does_not_fail_its_chain(world: World) -> None:
     chain = '[jobs.nightly]\nchain = ["dump", "prune"]\n'
     gated = 'only_if = { path = "/nowhere" }\ngate_deadline = "1m"'
     world.configure(chain + job("dump", world, gated) + job("prune", world))

@@ -88,6 +88,35 @@ def test_exit_code_75_defers_a_run_and_is_not_a_failure(world: World) -> None:
     assert runs(world) == [("03-10T12:00", "success", 1, 2)]
 
 
+def test_exit_code_75_ends_at_its_deadline_also_in_quiet_hours(world: World) -> None:
+    bounds = ['gate_deadline = "1h"', 'not_between = ["08:30", "12:00"]']
+    configured(world, 'cron = "0 8 * * *"', f"command = 'echo >> {world.root}/ran; exit 75'", *bounds)
+    world.run("run", at="2026-03-10 07:59:00")
+    world.run("run", at="2026-03-10 08:00:05")
+    world.run("run", at="2026-03-10 08:25:05")
+
+    quiet = "2026-03-10 08:40:00"
+    explained = world.json("explain", "job", at=quiet)["sentence"]
+    foreseen = world.json("next", "job", "-n", "2", at=quiet)
+    status = world.json("status", at=quiet)["jobs"][0]["next_run"]
+    world.run("run", at="2026-03-10 09:00:00")
+    kept = runs(world)
+    world.run("run", at="2026-03-10 09:05:05")
+
+    reason = "not now; its `gate_deadline` has passed"
+    assert f"is given up after 2026-03-10 09:00 ({reason})" in explained
+    assert [(entry["scheduled_for"][:13], entry["reason"]) for entry in foreseen] == [
+        ("2026-03-10T08", reason),
+        ("2026-03-11T08", None),
+    ]
+    assert status.startswith("2026-03-11T08:00")
+    assert kept == [("03-10T08:00", "waiting_retry", 1, 2)]
+    assert runs(world) == [("03-10T08:00", "skipped", 1, 2)]
+    assert world.sql("SELECT verdict, reason FROM slots") == [("skipped", reason)]
+    assert (world.root / "ran").read_text() == "\n\n"
+    assert audited(world)
+
+
 def test_retries_continue_in_later_ticks_and_the_last_failure_is_final(world: World) -> None:
     retry = 'retry = { max_attempts = 3, delay = "10m", backoff_multiplier = 2 }'
     configured(world, 'cron = "0 12 * * *"', 'command = "exit 1"', retry)

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import msgspec
 
+from scheduled.core import deferrals
 from scheduled.core.epochs import open_slots_of
 from scheduled.core.holds import ON_TIME, pauses_of, quiet
 from scheduled.core.jobs import Job
@@ -42,9 +43,11 @@ def alone(
                 job_state, requests = ran(job_state, start), left(requests, [start])
             continue
         holds = holds_at(ticks, pauses, now + ticks.late, requests)
+        given = deferrals.given_up(job, job_state, holds.pauses, now + ticks.late)
+        job_state = deferrals.without(job_state, given)
         found = plan_job(job, job_state, now + ticks.late, holds=holds)
         job_state = skipped(job_state, [skip.span.last for skip in found.skips])
-        yield Step(now, key, found.start, skips=found.skips, if_succeeded=left_over)
+        yield Step(now, key, found.start, skips=found.skips, given_up=given, if_succeeded=left_over)
         if found.start is not None:
             job_state = ran(job_state, found.start)
             requests = left(requests, [found.start])

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from scheduled.core.deferrals import GivenUp
 from scheduled.core.epochs import minute_before
 from scheduled.core.holds import Holds, on_time, pauses_of
 from scheduled.core.keys import JobKey
@@ -21,13 +22,14 @@ Run = tuple[Instant, Instant | None, JobKey]  # instant of the run, the slot tha
 
 
 class Step(NamedTuple):
-    """What one tick does with one job or target: it starts *start*, if there is one, and skips *skips*."""
+    """What one tick does with one job or target: it gives up *given_up*, skips *skips* and starts *start*, if any."""
 
     tick: Instant
     key: JobKey
     start: Start | None = None
     slot: Instant | None = None  # of a run on time, for which there is no start
     skips: tuple[Skip, ...] = ()
+    given_up: tuple[GivenUp, ...] = ()
     if_succeeded: bool = (
         False  # another run of the job was due before; if it fails, this one starts in the same tick
     )

@@ -1,10 +1,13 @@
 """Simulate the future ticks of jobs that share the budget of a tick or come after each other."""
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
+from scheduled.core import deferrals
+from scheduled.core.deferrals import GivenUp
 from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import Plan, plan
@@ -74,15 +77,24 @@ class _Together:
         now, budget = tick + self._ticks.late, self._view.config.max_runs
         due = self._pop(tick)
         while due:
+            given = self._give_up(due, now)
             found = self._plan(due, now, budget)
             starts = {start.claim.key: start for start in found.starts}
             budget = None if budget is None else budget - len(starts)
-            yield from self._done(tick, due, found)
+            yield from self._done(tick, due, found, given)
             later = leaving_retries(self._jobs, self._states, starts, self._requests, now)
             self._left_over = self._left_over - set(due) | later
             for key in later:
                 self._push(self._ticks.at_or_after(now + 1), key)
             due = [key for key in starts if key not in later] + self._unstarted(due, found, starts, now)
+
+    def _give_up(self, due: Sequence[JobKey], now: Instant) -> dict[JobKey, tuple[GivenUp, ...]]:
+        """Give up the runs of *due* that answered "not now" for too long; return them by key."""
+        pauses, found = holds_at(self._ticks, self._view.pauses, now, self._requests).pauses, {}
+        for key in due:
+            found[key] = deferrals.given_up(self._jobs[key.job], self._states[key], pauses, now)
+            self._states[key] = deferrals.without(self._states[key], found[key])
+        return found
 
     def _unstarted(
         self, due: Sequence[JobKey], found: Plan, starts: dict[JobKey, Start], now: Instant
@@ -138,12 +150,25 @@ class _Together:
         self._requests = left(self._requests, found.starts)
         return found
 
-    def _done(self, tick: Instant, due: Sequence[JobKey], found: Plan) -> Iterator[Step]:
-        """Yield the steps of *due* and of all that start, and change the states."""
+    def _done(
+        self,
+        tick: Instant,
+        due: Sequence[JobKey],
+        found: Plan,
+        given: Mapping[JobKey, tuple[GivenUp, ...]] = MappingProxyType({}),
+    ) -> Iterator[Step]:
+        """Yield the steps of *due* and of all that start, and change the states; *given* are the runs given up."""
         starts = {start.claim.key: start for start in found.starts}
         for key in dict.fromkeys([*due, *starts]):
             left_over = key in self._left_over
-            step = Step(tick, key, starts.get(key), skips=found.jobs[key].skips, if_succeeded=left_over)
+            step = Step(
+                tick,
+                key,
+                starts.get(key),
+                skips=found.jobs[key].skips,
+                given_up=given.get(key, ()),
+                if_succeeded=left_over,
+            )
             yield step
             self._states[key] = skipped(self._states[key], [skip.span.last for skip in step.skips])
         for key, start in starts.items():
