@@ -8,7 +8,7 @@ from scheduled.clock import stamp
 from scheduled.commands.changing import changing
 from scheduled.config.files import known_jobs
 from scheduled.core.events import Event
-from scheduled.core.jobs import key_of
+from scheduled.core.jobs import Job, key_of
 from scheduled.core.judgement import BY_HAND
 from scheduled.core.records import SlotRow
 from scheduled.core.runs import JobState
@@ -35,7 +35,7 @@ def unskip(instance: Instance, job: str, slot: str | None = None, *, dry_run: bo
     if not dry_run:
         with changing(runtime) as ledger:
             rows = _to_open(runtime, ledger, name, instant)
-            _open(ledger, rows, int(clock.now()))
+            _open(ledger, rows, runtime.config.jobs[name], int(clock.now()))
         runtime.publish([_event(row, runtime.zone) for row in rows])
     return {
         "job": name,
@@ -67,7 +67,10 @@ def _to_open(runtime: Runtime, ledger: Ledger, name: str, slot: Instant | None) 
 
 
 def _newest(ledger: Ledger, job_state: JobState) -> list[SlotRow]:
-    """Return the rows by hand that end at the position, oldest first, back to the first other row."""
+    """Return the rows by hand that end at the position, oldest first, back to the first other row.
+
+    A row with a run ends them too: its run waits again, and a job has one waiting run for its slots.
+    """
     found: list[SlotRow] = []
     position = job_state.position
     while job_state.open_run is None and position > job_state.epoch:
@@ -76,6 +79,8 @@ def _newest(ledger: Ledger, job_state: JobState) -> list[SlotRow]:
             break
         found.insert(0, row)
         position = row.span.first - 1
+        if row.run_id is not None:
+            break
     return found
 
 
@@ -88,11 +93,20 @@ def _by_hand(row: SlotRow) -> bool:
     return row.verdict == "skipped" and row.reason == BY_HAND
 
 
-def _open(ledger: Ledger, rows: Sequence[SlotRow], now: Instant) -> None:
+def _open(ledger: Ledger, rows: Sequence[SlotRow], job: Job, now: Instant) -> None:
+    """Open the slots *rows* again. A run that the skip ended waits again; its next attempt is due now."""
     for row in rows:
-        ledger.reopen(row.key, row.span.first)
+        retry_at = None if row.run_id is not None and _asks(ledger, job, row.run_id) else now
+        waits = row.run_id is not None and ledger.reopen_run(row.run_id, retry_at)
+        ledger.reopen(row.key, row.span.first, keeps_run=waits)
     if rows[0].span.first <= now:
         ledger.wait(rows[0].key, "due", now)  # the next tick plans it
+
+
+def _asks(ledger: Ledger, job: Job, run_id: str) -> bool:
+    """Return whether a run of *job* waits for a decision, because its last attempt was interrupted."""
+    attempts = ledger.attempts(run_id)
+    return job.on_interrupted == "ask" and bool(attempts) and attempts[-1].status == "interrupted"
 
 
 def _event(row: SlotRow, zone: str) -> Event:

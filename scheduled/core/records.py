@@ -10,6 +10,7 @@ from scheduled.core.runs import OpenReason, Span, Verdict
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import Instant
 
+NOT_STARTED = "claimed by a tick that did not start it; the next tick does"
 CHAIN = "chain"  # in place of a tick's name in the run of a chain, which has no process of its own
 
 
@@ -124,6 +125,12 @@ class RunRow(Keyed, frozen=True, kw_only=True):
     parent: str = ""
     step: int = 0
     payload: dict[str, Any] = msgspec.field(default_factory=dict)
+
+    @property
+    def shown_reason(self) -> str | None:
+        """The reason of its status: that of its last attempt, or why it waits although no attempt of it has started."""
+        waits = self.status == "waiting_retry" and self.attempt == 0
+        return self.reason or (NOT_STARTED if waits else None)
 
 
 class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):

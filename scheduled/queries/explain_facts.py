@@ -7,7 +7,7 @@ from scheduled.core.epochs import base_of, open_slots_of, span_between
 from scheduled.core.holds import pauses_of, quiet
 from scheduled.core.jobs import Job, key_of
 from scheduled.core.planner import JobPlan
-from scheduled.core.runs import JobState
+from scheduled.core.runs import JobState, OpenRun
 from scheduled.queries import assumptions, describe
 from scheduled.queries.explain_slot import run_document
 from scheduled.queries.explain_waits import attempts
@@ -47,7 +47,7 @@ def facts(
         "slot": stamp(due[0], zone),
         "open_reason": _open_reason(view, job, plan, has_open_slots=due[1] > 0),
         "run": run.run_id if run else None,
-        "attempts": attempts(job, run) if run else None,
+        "attempts": _counted(job, run) if run else None,
         "retry_at": stamp(run.retry_at if run else None, zone),
         "retries": describe.retry(job),
         "catch_up": job.catch_up,
@@ -84,6 +84,13 @@ def _open_reason(view: View, job: Job, plan: JobPlan | None, *, has_open_slots: 
     if waits == "running":  # or only claimed: `group` or `queued`
         return view.claimed_reason(key_of(job)) or waits
     return waits or (view.open_reason(key_of(job)) if has_open_slots else None)
+
+
+def _counted(job: Job, run: OpenRun) -> str:
+    """Return the attempts of *run*, and why another one follows although `max_attempts` are made."""
+    interrupted = run.interrupted and run.retry_at is not None
+    repeated = "; the last one was interrupted, which is repeated regardless of `max_attempts`"
+    return f"{attempts(job, run)}{repeated if interrupted else ''}"
 
 
 def _open_slots(

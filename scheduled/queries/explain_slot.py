@@ -176,7 +176,7 @@ def run_document(run: RunRow, zone: str) -> dict[str, Any]:
         "target": run.target or None,
         "scheduled_for": stamp(run.slot if run.slot is not None else run.requested_for, zone),
         "status": run.status,
-        "reason": run.reason or None,
+        "reason": run.shown_reason,
         "attempts": run.attempt,
         "finished_at": stamp(run.finished_at, zone),
     }

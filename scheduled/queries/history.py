@@ -101,6 +101,7 @@ def _run(row: RunRow, zone: str) -> dict[str, Any]:
         "trigger": row.trigger,
         "attempt": row.attempt,
         **outcome(row, zone),
+        "reason": row.shown_reason,
         "host": row.host_name or row.host,
         "host_id": row.host,
         "result": row.result,

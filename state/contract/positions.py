@@ -42,9 +42,10 @@ class Positions(Protocol):
         begins at the first slot of *span*, that slot gets the verdict. A verdict that is already there is kept.
         """
 
-    def reopen(self, key: JobKey, first: Instant) -> None:
+    def reopen(self, key: JobKey, first: Instant, *, keeps_run: bool = False) -> None:
         """Delete the verdict of the span of *key* that begins at *first*: its slots are open again.
 
+        With *keeps_run* the span is the slot of a run that is open again, and stays with it (see `Runs.reopen_run`).
         The position moves back before them if it is there or later; no later slot may have a verdict then.
         """
 

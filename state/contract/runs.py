@@ -54,6 +54,12 @@ class Runs(Protocol):
         The job's summary does not change. Do nothing if the run has ended.
         """
 
+    def reopen_run(self, run_id: str, retry_at: Instant | None) -> bool:
+        """Undo that a waiting run was closed as `skipped`: it waits again, until *retry_at* (None: for a decision).
+
+        Its reason is that of its last attempt. Return whether there is such a run.
+        """
+
     def fail_run(self, run_id: str, reason: str) -> None:
         """End a run that waits for a retry as `failed`, without another attempt.
 

@@ -137,9 +137,15 @@ class Positions:
             (*key, span.first, span.last, span.count, verdict, reason, run_id, at),
         )
 
-    def reopen(self, key: JobKey, first: Instant) -> None:
+    def reopen(self, key: JobKey, first: Instant, *, keeps_run: bool = False) -> None:
         """See `Positions.reopen`."""
-        self.cut(key, first, None)
+        if keeps_run:
+            self._db.execute(
+                "UPDATE slots SET verdict = NULL, reason = '' WHERE job = ? AND target = ? AND first = ?",
+                (*key, first),
+            )
+        else:
+            self.cut(key, first, None)
         self._db.execute(
             "UPDATE jobs SET position = ? WHERE job = ? AND target = ? AND position >= ?",
             (first - 1, *key, first),

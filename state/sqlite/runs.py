@@ -152,6 +152,16 @@ class Runs:
             (status, reason, run_id),
         )
 
+    def reopen_run(self, run_id: str, retry_at: Instant | None) -> bool:
+        """See `Runs.reopen_run`."""
+        last = "SELECT reason FROM attempts WHERE attempts.run_id = runs.run_id AND attempts.attempt = runs.attempt"
+        reopened = self._db.execute(
+            f"UPDATE runs SET status = 'waiting_retry', reason = ifnull(({last}), ''), retry_at = ?"  # noqa: S608 - a constant
+            " WHERE run_id = ? AND status = 'skipped'",
+            (retry_at, run_id),
+        )
+        return reopened.rowcount == 1
+
     def fail_run(self, run_id: str, reason: str) -> None:
         """See `Runs.fail_run`."""
         failed = self._db.execute(

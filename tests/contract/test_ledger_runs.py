@@ -203,6 +203,36 @@ def test_a_waiting_run_can_be_closed_without_another_attempt(ledger):
     assert (ledger.open_runs(), run.status, run.reason, run.retry_at) == ([], "skipped", "edited", None)
 
 
+def test_a_run_that_was_skipped_while_it_waited_can_wait_again(ledger):
+    claimed(ledger, HOUR)
+    result = an_attempt_result("run-3600", "failed", reason="exit code 3")
+    end(ledger, result, "waiting_retry", 500)
+    before = rows(ledger)
+    with ledger.transaction():
+        never = ledger.reopen_run("run-3600", 900)
+        ledger.close_run("run-3600", "skipped", "by hand")
+        ledger.record_verdict(JobKey("job"), Span(HOUR, HOUR, 1), "skipped", "by hand", "run-3600", 600)
+        ledger.advance(JobKey("job"), HOUR)
+    with ledger.transaction():
+        again = ledger.reopen_run("run-3600", 900)
+        ledger.reopen(JobKey("job"), HOUR, keeps_run=True)
+
+    (run,) = ledger.open_runs()
+    assert (never, again, rows(ledger)) == (False, True, before)
+    assert (run.attempt, run.status, run.reason, run.retry_at) == (1, "waiting_retry", "exit code 3", 900)
+    assert the_job(ledger).position == HOUR - 1
+
+
+def test_a_waiting_run_without_an_attempt_says_why_it_waits(ledger):
+    claimed(ledger, HOUR)
+    with ledger.transaction():
+        ledger.unclaim("run-3600")
+
+    assert (
+        ledger.run("run-3600").shown_reason == "claimed by a tick that did not start it; the next tick does"
+    )
+
+
 def test_a_waiting_run_can_fail_without_another_attempt_and_counts(ledger):
     wait_for_retry(ledger, HOUR)
     with ledger.transaction():

@@ -62,3 +62,42 @@ def test_a_skip_before_a_decided_slot_is_final(daily: World) -> None:
 
     assert (done.returncode, done.stdout) == (2, "")
     assert "nothing to undo: no slot was skipped by hand, or a later slot is decided" in done.stderr
+
+
+def test_a_run_that_a_skip_ended_waits_again(world: World) -> None:
+    lines = 'cron = "0 12 * * *"\ncommand = "exit 3"\nretry = { max_attempts = 3, delay = "1h" }\n'
+    world.configure(f'timezone = "UTC"\n[jobs.job]\n{lines}')
+    world.run("run", at=f"{DAY} 11:00:05")
+    world.run("run", at=f"{DAY} 12:00:05")
+    world.run("skip", "job", at=f"{DAY} 12:10:05")
+    skipped = statuses(world, "12:11:05")
+
+    world.run("skip", "job", "--undo", at=f"{DAY} 12:12:05")
+
+    assert (skipped, statuses(world, "12:13:05")) == ([("12:00", "skipped")], [("12:00", "waiting_retry")])
+    assert world.json("history", at=f"{DAY} 12:13:05")[0]["reason"] == "exit code 3"
+    assert "by hand" not in world.json("explain", "job", at=f"{DAY} 12:13:05")["last_outcome"]
+    assert world.json("audit", at=f"{DAY} 12:13:05")["ok"]
+    world.run("run", at=f"{DAY} 12:14:05")
+    (run,) = world.json("history", at=f"{DAY} 12:15:05")
+    assert (run["attempt"], run["status"]) == (2, "waiting_retry")
+    log = (world.state / "scheduled.log").read_text()
+    assert "reason=by hand" in log and "skip_undone job=job" in log
+    assert world.json("audit", at=f"{DAY} 12:15:05")["ok"]
+
+
+def test_a_run_that_was_interrupted_asks_again(world: World, until) -> None:
+    lines = f'cron = "0 12 * * *"\ncommand = "touch {world.root}/ran; sleep 100"\non_interrupted = "ask"\n'
+    world.configure(f'timezone = "UTC"\n[jobs.job]\n{lines}')
+    world.run("run", at=f"{DAY} 11:00:05")
+    runner = world.start("run", at=f"{DAY} 12:00:05")
+    until((world.root / "ran").exists)
+    world.kill_all(runner)
+    world.run("run", at=f"{DAY} 12:05:05")
+    world.run("skip", "job", at=f"{DAY} 12:10:05")
+
+    world.run("skip", "job", "--undo", at=f"{DAY} 12:12:05")
+    world.run("run", at=f"{DAY} 12:14:05")
+
+    (run,) = world.json("history", at=f"{DAY} 12:15:05")
+    assert (run["attempt"], run["status"], run["reason"].split(":")[0]) == (1, "waiting_retry", "interrupted")

@@ -13,6 +13,7 @@ from scheduled.engine import heartbeat
 from scheduled.instance import Instance
 from scheduled.paths import Paths
 from scheduled.queries.explain import explain
+from scheduled.queries.history import history
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import HOUR, MINUTE
 from scheduled.state import directories
@@ -84,6 +85,11 @@ def deferred(ledger):
     ledger.ended(an_attempt_result("run-5", "deferred", reason="not now"), "waiting_retry", NOW + 60, None)
 
 
+def deferred_at_slot(ledger):
+    result = an_attempt_result("run-5", "deferred", reason="not now", started_at=SLOT + 0.5)
+    ledger.ended(result, "waiting_retry", NOW + 60, None)
+
+
 def stopped_tick(ledger):
     """The tick was stopped; its run was interrupted, and the slot was left to the next tick."""
     ledger.ended(an_attempt_result("run-5", "interrupted", reason="stopped"), "waiting_retry", NOW - 10, None)
@@ -93,7 +99,8 @@ def stopped_tick(ledger):
 def step_waits(ledger):
     ledger.claim(a_claim(None, run_id="run-7", trigger="chain", slots=0), CLAIMANT, NOW - 60.0)
     ledger.started("run-7", 1, NOW - 50.0)
-    ledger.ended(an_attempt_result("run-7", "deferred", reason="not now"), "waiting_retry", NOW + 60, None)
+    result = an_attempt_result("run-7", "deferred", reason="not now", started_at=NOW - 50.0)
+    ledger.ended(result, "waiting_retry", NOW + 60, None)
 
 
 def decided(ledger):
@@ -146,6 +153,11 @@ def second_run(ledger):
         ('group = "disk"\n[jobs.other]\ncommand = "true"\ngroup = "disk"', [claimed, other_runs],
          "It waits: run-5 is claimed, and starts after other of its group 'disk'."),
         ('not_between = ["04:00", "08:00"]\ncatch_up = "none"', [], "It waits: its quiet hours last until 2026-03-04 08:00."),
+        ('gate_deadline = "8m"\nnot_between = ["05:05", "08:00"]', [claimed, deferred_at_slot],
+         "It waits: its quiet hours last until 2026-03-04 08:00; run-5 is given up after 2026-03-04 05:08 (not now; its `gate_deadline` has passed)."),
+        ('gate_deadline = "7m"', [claimed, deferred_at_slot],
+         "It waits: run-5 ended with exit code 75 (not now); run-5 is given up after 2026-03-04 05:07 (not now; its `gate_deadline` has passed)."),
+        ('gate_deadline = "6m"', [claimed, deferred_at_slot], "It will run at 2026-03-04 06:00."),
         ("retry = { max_attempts = 3 }", [claimed, failed(NOW + 2 * HOUR)],
          "It waits: attempt 1 of 3 of run-5 failed (exit code 4); a newer slot is due at 2026-03-04 06:00, before the next attempt,"),
         ("retry = { max_attempts = 3 }", [claimed, failed(NOW + 60)],
@@ -213,6 +225,29 @@ def test_an_explanation_leads_with_the_last_outcome(tmp_path, ledger, work, expe
 
     assert list(found)[2:4] == ["last_outcome", "sentence"]
     assert expected in found["last_outcome"]
+
+
+def test_an_interrupted_attempt_is_not_the_last_one_although_none_is_left(tmp_path, ledger):
+    with ledger.transaction():
+        for do in (claimed, started, stopped_tick):
+            do(ledger)
+    found = explain(Instance(str(tmp_path / "scheduled.toml"), str(tmp_path)), "job")
+
+    repeated = "the last one was interrupted, which is repeated regardless of `max_attempts`"
+    assert found["attempts"] == f"1 of 1; {repeated}"
+    assert found["sentence"].startswith(
+        "It is due: its slot of 2026-03-04 05:00 runs at the next tick (attempt 2)"
+    )
+
+
+def test_a_run_that_no_tick_has_started_says_so(tmp_path, ledger):
+    with ledger.transaction():
+        claimed(ledger)
+        ledger.unclaim("run-5")
+    instance = Instance(str(tmp_path / "scheduled.toml"), str(tmp_path))
+
+    reasons = [history(instance, "job")[0]["reason"], explain(instance, "job")["last_runs"][0]["reason"]]
+    assert reasons == ["claimed by a tick that did not start it; the next tick does"] * 2
 
 
 def test_a_job_without_runs_has_no_outcome_yet(tmp_path, ledger):  # noqa: ARG001
