@@ -87,7 +87,7 @@ class SendRoute:
             "auto_execute": False,
             "from_branch": self._settings.sender,
         }
-        key = getattr(item.notice, "upsert_key", "")  # it replaces an earlier notice that has the same one
+        key = item.notice.upsert_key  # it replaces an earlier notice that has the same one
         calls = [Call(keywords=keywords, optional={"upsert_key": key} if key else {})]
         answers = call(self._adapter, self._settings.send, calls, lambda: self._apart(branch), [lock])
         self._unusable = answers.error
