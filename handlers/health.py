@@ -14,6 +14,7 @@ from scheduled.handlers.workspace.checkup import Checkup, Finding, Inspector, Li
 from scheduled.handlers.workspace.workspace import Workspace, in_workspace
 
 CENTRAL = "HEALTH.central.json"
+UPSERT_KEY = "scheduled:health"  # the newest notice has all current issues
 FOOTER = "---\nThis is an automated health check. For details, run:\n{command}"
 
 
@@ -33,14 +34,14 @@ def run(task: Task, workspace: Workspace) -> Outcome:
         "errors": found["error"],
         "branches": len(checkups),
     }
-    for condition in _conditions(checkups, common, workspace.problems):
+    problems = [*workspace.problems, *inspector.memories.problems]
+    for condition in _conditions(checkups, common, problems):
         task.report.condition(condition)
     stamp = timestamps.iso(task.now, task.zone)
-    document = {"timestamp": stamp, **_document(checkups, common, workspace.problems)}
+    document = {"timestamp": stamp, **_document(checkups, common, problems)}
     workspace.write_central(CENTRAL, document)
     task.report.event("health_check_complete", **counts, timestamp=stamp)
     unknown = [f"health:{c.branch.name}:{kind}:" for c in checkups for kind in c.unreadable]
-    problems = [*workspace.problems, *inspector.memories.problems]
     return Outcome(data={**counts, "problems": problems}, unknown=unknown)
 
 
@@ -55,6 +56,7 @@ def notices(change: Change) -> list[Notice]:
             subject=f"[SCHEDULED] Health Check - {found}",
             body="\n".join(_body(change, now)),
             priority="high" if urgent else "normal",
+            upsert_key=UPSERT_KEY,
         )
     ]
 

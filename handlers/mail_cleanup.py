@@ -85,7 +85,7 @@ def notices(change: Change) -> list[Notice]:
     if change.group.startswith(f"{UNREADABLE}:"):
         to = change.recipients.critical_to
         return [*(_alarm(c, to) for c in change.appeared), *(_all_clear(c, to) for c in change.gone)]
-    return [_digest(change.appeared)] if change.appeared else []
+    return [_digest(change.appeared, change.stayed)] if change.appeared else []
 
 
 def _record_opened(sweep: Sweep, workspace: Workspace, tally: Tally, task: Task) -> str:
@@ -197,25 +197,33 @@ def _unusable(branch: Branch, what: str, problem: str) -> Condition:
     )
 
 
-def _digest(appeared: Sequence[Condition]) -> Notice:
-    """Return one notice to a branch about all mails that were opened."""
+def _digest(appeared: Sequence[Condition], stayed: Sequence[Condition]) -> Notice:
+    """Return one notice to a branch about all mails that were opened, and those opened before that are not closed.
+
+    So it can replace an earlier notice that is still unread.
+    """
     opened, was = many(len(appeared), "stale mail"), "was" if len(appeared) == 1 else "were"
-    listed = [_line(condition.payload) for condition in appeared[:MOST_LISTED]]
-    more = len(appeared) - len(listed)
     body = [
         "## Stale Mail Opened",
         f"{opened} {was} unread for too long and {was} marked as opened.",
         "Mails that stay opened are closed later and moved to deleted/.",
         "",
-        *listed,
-        *([f"- and {more} more"] if more else []),
+        *_listed(appeared),
+        *(["", "### Opened Before", "", *_listed(stayed)] if stayed else []),
     ]
     return Notice(
         recipient=appeared[0].payload["address"],
         subject=f"[SCHEDULED] {opened} opened",
         body="\n".join(body),
         priority="low",
+        upsert_key=f"scheduled:{OPENED}",
     )
+
+
+def _listed(conditions: Sequence[Condition]) -> list[str]:
+    listed = [_line(condition.payload) for condition in conditions[:MOST_LISTED]]
+    more = len(conditions) - len(listed)
+    return [*listed, *([f"- and {more} more"] if more else [])]
 
 
 def _line(mail: Mapping[str, Any]) -> str:
@@ -236,6 +244,7 @@ def _alarm(condition: Condition, recipient: str) -> Notice:
         subject=f"[SCHEDULED] Mailbox {what} - {plain(condition.payload['branch'])}",
         body="\n".join(body),
         priority="critical",
+        upsert_key=_key(condition),
     )
 
 
@@ -246,4 +255,9 @@ def _all_clear(condition: Condition, recipient: str) -> Notice:
         recipient=recipient,
         subject=f"[SCHEDULED] Mailbox {now} again - {plain(branch)}",
         body=f"The mailbox of {escaped(branch)} was {what}; it is {now} again.",
+        upsert_key=_key(condition),
     )
+
+
+def _key(condition: Condition) -> str:
+    return f"scheduled:{condition.group}"

@@ -26,7 +26,10 @@ __all__ = ["Options", "notices", "run"]
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
-    """A memory file with its size and the limits it exceeds, or with the *problem* that prevented reading it."""
+    """A memory file with its size and the limits it exceeds, or with the *problem* that prevented reading it.
+
+    A file with both was read, but is damaged.
+    """
 
     branch: Branch
     name: str
@@ -66,7 +69,8 @@ def memory_files(workspace: Workspace, limits: MemoryLimits) -> Iterator[Memory]
                 yield Memory(branch=branch, name=name, problem=str(error))
             else:
                 over = tuple(excesses(size, limits.of(branch, name)))
-                yield Memory(branch=branch, name=name, size=size, over=over)
+                problem = "it is not valid JSON" if size.damaged else ""
+                yield Memory(branch=branch, name=name, size=size, over=over, problem=problem)
 
 
 @in_workspace
@@ -104,7 +108,12 @@ def notices(change: Change) -> list[Notice]:
         return [_alarm(change)]
     addresses = change.facts.get("addresses", {})
     return [
-        Notice(recipient=addresses[label], subject=_subject(condition.payload), body=_body(condition.payload))
+        Notice(
+            recipient=addresses[label],
+            subject=_subject(condition.payload),
+            body=_body(condition.payload),
+            upsert_key=f"scheduled:memory:{condition.payload['file_name']}",
+        )
         for condition in change.appeared
         if (label := f"{condition.payload['branch']}:{condition.payload['file_name']}") in addresses
     ]
@@ -148,6 +157,7 @@ def _alarm(change: Change) -> Notice:
         else "[SCHEDULED] All memory files are readable again",
         body="\n".join(_lines(change)),
         priority="high" if change.appeared else "normal",
+        upsert_key=f"scheduled:{UNREADABLE}",
     )
 
 

@@ -81,7 +81,7 @@ def summary(report: Report) -> str:
         f"- Branches: {found['healthy']} healthy, {many(found['warnings'], 'warning')}, {many(found['errors'], 'error')}",
         *(f"  {_issues(checkup)}" for checkup in ill[:MOST_ROWS]),
         f"- Mail: {found['total_unread']:,} unread of {found['total_messages']:,}",
-        f"- Since {report.since:%H:%M}: {many(sent, 'mail')} sent, {received:,} received",
+        f"- Since {report.since:{'%H:%M' if report.since.date() == report.made.date() else '%Y-%m-%d %H:%M'}}: {many(sent, 'mail')} sent, {received:,} received",
         f"- Memory files over a limit: {found['files_over']}",
         *over,
         f"- Active plans: {found['active_plans']}",

@@ -6,6 +6,7 @@ from scheduled.handlers.formats.form import MEMORY_KINDS, Form, Limits
 FIRST = Form(
     name="first",
     registries=("BRANCH_REGISTRY.json",),
+    main="BRANCH_REGISTRY.json",
     mailbox="ai_mail.local",
     memory="{branch}.{kind}",
     central="aipass_os/AI_CENTRAL",

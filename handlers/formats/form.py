@@ -32,8 +32,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class Form(msgspec.Struct, frozen=True, kw_only=True):
     """One form of workspace. Paths are relative: *central* and *projects* to the workspace, the others to a branch.
 
-    *registries* are patterns of the file names of registries, *excluded* names that are none; *projects* is the
-    pattern of the registries of its projects, "" if there are none.
+    *registries* are patterns of the file names of registries, *main* is the name of the main one, *excluded* are names of
+    files that are none; *projects* is the pattern of the registries of its projects, "" if there are none.
+    *skips_hidden*: branches in hidden directories are copies.
     *mailbox* is the directory of a branch's mail; *provisions*: delivery creates a missing one.
     *memories* is the directory of the memory files ("": that of the branch), *memory* the pattern of their names with
     the branch's name and the kind.
@@ -47,7 +48,9 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     registries: tuple[str, ...]
+    main: str
     excluded: tuple[str, ...] = ()
+    skips_hidden: bool = False
     projects: str = ""
     mailbox: str
     provisions: bool = False

@@ -8,8 +8,10 @@ KEEPER = "@devpulse"
 LATER = Form(
     name="later",
     registries=("*_REGISTRY.json",),
+    main="AIPASS_REGISTRY.json",
     # The registry of the first form, and that of branches to which no mail is delivered.
     excluded=("BRANCH_REGISTRY.json", "PRIVATE_BRANCH_REGISTRY.json"),
+    skips_hidden=True,
     projects="projects/*/*_REGISTRY.json",
     mailbox=".ai_mail.local",
     provisions=True,

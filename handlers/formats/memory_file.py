@@ -6,23 +6,25 @@ from typing import Any, NamedTuple
 import msgspec
 
 from scheduled.handlers.formats.form import AUTO_COMPACT, Limits
-from scheduled.handlers.formats.json_text import parse
+from scheduled.handlers.formats.json_text import MalformedError, parse
 from scheduled.handlers.formats.safe_files import count_lines, read_settled
 from scheduled.state.files import read_regular
 
 SESSIONS = "sessions"
+CONTAINERS = (SESSIONS, "key_learnings", "observations", "todos")
 
 
 class Size(msgspec.Struct, array_like=True, frozen=True):
     """The size of a memory file: lines as counted by `readlines()`, bytes, characters, and entries by their list's key.
 
-    *chars* is None if only lines and bytes were counted.
+    *chars* is None if only lines and bytes were counted. *damaged*: it was looked at and is not valid JSON.
     """
 
     lines: int = 0
     bytes: int = 0
     chars: int | None = None
     entries: dict[str, int] = {}
+    damaged: bool = False
 
 
 class Excess(NamedTuple):
@@ -48,39 +50,42 @@ def lines_of(path: str, inside: str) -> Size:
 
 
 def size_of(path: str, inside: str) -> Size:
-    """Return the complete size of a file. If it is not valid JSON, it has no entries.
-
-    Raise OSError if it cannot be read.
-    """
+    """Return the complete size of a file, without entries if it is not valid JSON. Raise OSError if it cannot be read."""
     try:
         return read_settled(path, _parsed, inside=inside)
     except (ValueError, RecursionError):
-        return _sized(read_regular(path, inside=inside), {})
+        return _sized(read_regular(path, inside=inside), {}, damaged=True)
 
 
 def _parsed(data: bytes) -> Size:
     return _sized(data, _entries(parse(data)))
 
 
-def _sized(data: bytes, entries: dict[str, int]) -> Size:
+def _sized(data: bytes, entries: dict[str, int], *, damaged: bool = False) -> Size:
     text = data.decode(errors="replace")
     lines = text.count("\n") + (not text.endswith("\n") and bool(text))
-    return Size(lines, len(data), len(text), entries)
+    return Size(lines, len(data), len(text), entries, damaged)
 
 
 def _entries(document: Any) -> dict[str, int]:
-    """Return the number of entries of each list of a memory file; the sessions that a program wrote are counted apart."""
+    """Return the number of entries of each list of a memory file; the sessions that a program wrote are counted apart.
+
+    Files of an earlier schema have tables instead of some lists.
+    """
     if not isinstance(document, Mapping):
-        return {}
-    lists = {key: value for key, value in document.items() if isinstance(value, list)}
-    found = {key: len(value) for key, value in lists.items()}
-    compacted = sum(
-        isinstance(e, dict) and e.get("status") == "auto-compact" for e in lists.get(SESSIONS, ())
-    )
+        raise MalformedError("it is not a JSON object")
+    held = {key: value for key, value in document.items() if isinstance(value, list) or _is_table(key, value)}
+    found = {key: len(value) for key, value in held.items()}
+    sessions = held.get(SESSIONS, ())
+    compacted = sum(isinstance(e, dict) and e.get("status") == "auto-compact" for e in sessions)
     if compacted:
         found[SESSIONS] -= compacted
         found[AUTO_COMPACT] = compacted
     return found
+
+
+def _is_table(key: str, value: Any) -> bool:
+    return key in CONTAINERS and isinstance(value, dict)
 
 
 def excesses(size: Size, limits: Limits) -> list[Excess]:

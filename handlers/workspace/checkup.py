@@ -141,13 +141,16 @@ class Inspector:
             try:
                 size = self.memories.size(branch, name)
             except (FileNotFoundError, NotADirectoryError):
-                yield from self._others(branch, kind, name)
+                yield from self._others(branch, kind, name, missing=True)
             except OSError as error:
                 yield Finding(key=f"{kind}:unreadable", text=f"{kind} was skipped: {error}", level="note")
             else:
                 yield from self._size(kind, size, self.memories.of(branch, name))
+                yield from self._others(branch, kind, name)
 
     def _size(self, kind: str, size: Size, limits: MemoryFileLimits) -> Iterator[Finding]:
+        if size.damaged:
+            yield Finding(key=f"{kind}:damaged", text=f"{kind}: is not valid JSON", level="warning")
         if over := excesses(size, limits):
             texts = (f"{e.text} (threshold: {_number(e)})" for e in over)
             yield Finding(key=f"{kind}:over", text=f"{kind}: {', '.join(texts)}", level="warning")
@@ -155,11 +158,13 @@ class Inspector:
             text = f"{kind}: {', '.join(e.text for e in near)} (approaching threshold)"
             yield Finding(key=f"{kind}:approaching", text=text, level="warning")
 
-    def _others(self, branch: Branch, kind: str, name: str) -> Iterator[Finding]:
+    def _others(self, branch: Branch, kind: str, name: str, *, missing: bool = False) -> Iterator[Finding]:
         """Yield a note about memory files of *kind* with another name, which only `memory_rollover` finds."""
-        others = [o for o in self.workspace.cache.memory_names(branch) if branch.form.kind_of(o) == kind]
+        names = self.workspace.cache.memory_names(branch)
+        others = [other for other in names if branch.form.kind_of(other) == kind and other != name]
         if others:
-            text = f"{name} does not exist; {', '.join(others)} is checked only by memory_rollover"
+            gone = f"{name} does not exist; " if missing else ""
+            text = f"{gone}{', '.join(others)} {'is' if len(others) == 1 else 'are'} checked only by memory_rollover"
             yield Finding(key=f"{kind}:other", text=text, level="note")
 
     def _mail(self, branch: Branch) -> Iterator[Finding]:

@@ -1,9 +1,10 @@
 """Delivers notices in the format of the workspace's mail program."""
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from scheduled.core.conditions import Notice
@@ -21,12 +22,12 @@ __all__ = ["MailboxError", "NoMailboxError", "UnknownRecipientError", "deliver"]
 class UnknownRecipientError(MailboxError, LookupError):
     """No branch of the workspace has the recipient's address.
 
-    *final*: all entries of the registry could be read, so that a retry does not help.
+    *final*: all entries of the registries could be read, so that a retry does not help.
     """
 
-    def __init__(self, message: str, problems: Collection[str] = ()) -> None:
+    def __init__(self, message: str, *, final: bool = True) -> None:
         super().__init__(message)
-        self.final = not problems
+        self.final = final
 
 
 class NoMailboxError(MailboxError):
@@ -56,7 +57,9 @@ def deliver(
     workspace = Workspace.of(workspace)
     branch = workspace.branch_at(notice.recipient)
     if branch is None:
-        raise UnknownRecipientError(f"no branch has the mail address {notice.recipient}", workspace.problems)
+        raise UnknownRecipientError(
+            f"no branch has the mail address {notice.recipient}", final=workspace.is_complete
+        )
     message = _message(workspace, notice, notice_id[:8], sender, timestamps.spaced(now, zone))
     if not delivered:
         _put(workspace, branch, message)
@@ -143,10 +146,18 @@ def _replace(inbox: Inbox, place: int, message: Message) -> None:
         message=message["message"],
         priority=message["priority"],
         last_updated=message["timestamp"],
-        updates=updates + 1 if isinstance(updates, int) else 2,
+        updates=_counter(updates) + 1,
         auto_execute=False,
         sent_id=message["id"],
     )
+
+
+def _counter(value: Any) -> int:
+    """Return the number of updates that a mail states; 1 if it states none, as in the mail program."""
+    try:
+        return max(int(value), 1)
+    except (TypeError, ValueError, OverflowError):
+        return 1
 
 
 def _keep_copy(workspace: Workspace, to: Branch, message: Message, now: datetime, zone: ZoneInfo) -> None:

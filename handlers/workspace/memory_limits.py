@@ -45,7 +45,9 @@ class MemoryLimits:
             return Limits(
                 lines=self._options.limit, chars=self._options.max_chars, every=self._options.max_entries
             )
-        return self._configured(branch, kind) if self._config is not None else self._by_options(branch, kind)
+        if self._config is None:
+            return branch.form.limits[kind] if self.problems else self._by_options(branch, kind)
+        return self._configured(branch, kind)
 
     def size(self, branch: Branch, name: str) -> Size:
         """Return the size of a memory file, as far as a limit needs it. Raise OSError if it cannot be read."""
@@ -76,7 +78,7 @@ class MemoryLimits:
 
     @cached_property
     def _config(self) -> dict[str, Any] | None:
-        """The configuration of the memory program; None if there is none or it cannot be read."""
+        """The configuration of the memory program; None if there is none, or, with a problem, if it cannot be read."""
         path = self._path()
         try:
             found = read_settled(path, parse, inside=self._workspace.inside)
@@ -91,8 +93,7 @@ class MemoryLimits:
 
     def _path(self) -> str:
         form = self._workspace.form
-        keeper = next((b.path for b in self._workspace.branches if b.name.upper() == "MEMORY"), None)
-        return f"{keeper or self._workspace.root / form.keeper_of_limits}/{form.memory_config}"
+        return f"{self._workspace.directory_of('MEMORY', form.keeper_of_limits)}/{form.memory_config}"
 
 
 def _at(document: Any, *keys: str) -> Any:

@@ -53,8 +53,7 @@ def _read(
 
 def _registries(workspace: Workspace) -> Iterator[tuple[str, str]]:
     """Yield the path of each registry of plans, and the prefix of the ids of its plans."""
-    flow = next((branch for branch in workspace.branches if branch.name.upper() == "FLOW"), None)
-    directory = f"{flow.path if flow else workspace.root / workspace.form.flow}/flow_json"
+    directory = f"{workspace.directory_of('FLOW', workspace.form.flow)}/flow_json"
     try:
         names = sorted(os.listdir(directory))
     except OSError:

@@ -13,7 +13,7 @@ from scheduled.state.files import RefusedError, create_atomically, is_inside, sy
 EMPTY = {"mailbox": "inbox", "total_messages": 0, "unread_count": 0, "messages": []}
 # Seconds. The mail program looks for the inbox and writes an empty one without its lock: one that is about to do that
 # must not replace an inbox with a first mail.
-SETTLING = 0.05
+SETTLING = 0.25
 
 
 def provide_mailbox(branch: Branch, inside: str) -> bool:

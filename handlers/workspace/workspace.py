@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from scheduled.handlers.base import Outcome, Task
-from scheduled.handlers.formats.branches import Branch, WorkspaceError, normal_address, read_branches
+from scheduled.handlers.formats.branches import Branch, WorkspaceError, normal_address
 from scheduled.handlers.formats.first_form import FIRST
 from scheduled.handlers.formats.form import Form
 from scheduled.handlers.formats.forms import form_of
 from scheduled.handlers.formats.json_text import written
+from scheduled.handlers.formats.registries import read_branches
 from scheduled.handlers.workspace.cache import NAME as CACHE
 from scheduled.handlers.workspace.cache import FileCache
 from scheduled.handlers.workspace.opened import NAME as OPENED_MAILS
@@ -28,11 +29,15 @@ __all__ = ["Branch", "Workspace", "WorkspaceError", "in_workspace"]
 
 
 class Workspace(msgspec.Struct, frozen=True, kw_only=True):
-    """The branches of a workspace. *problems* describes the registry's invalid entries, which were skipped."""
+    """The branches of a workspace. *problems* describes the registry's invalid entries, which were skipped.
+
+    *is_complete*: there is none that may be a branch.
+    """
 
     root: Path
     branches: tuple[Branch, ...]
     problems: tuple[str, ...] = ()
+    is_complete: bool = True
     form: Form = FIRST
     cache: FileCache = msgspec.field(default_factory=FileCache)
     opened: OpenedMails = msgspec.field(default_factory=OpenedMails)
@@ -54,8 +59,9 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         if not os.path.isdir(root):
             raise WorkspaceError(f"{root} is not a directory: correct `workspace` in scheduled.toml")
         form, doubt = _form_of(root, layout)
-        branches, problems = read_branches(root, form)
-        if not branches:
+        found = read_branches(root, form)
+        problems = found.problems
+        if not found.branches:
             # The registry's writer saves an empty registry after a failed read, so an empty one is an error.
             listed = "; ".join(problems[:MOST_PROBLEMS]) or "it is empty"
             listed += f"; and {more} more" if (more := len(problems) - MOST_PROBLEMS) > 0 else ""
@@ -65,7 +71,8 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         return cls(
             root=root,
             form=form,
-            branches=tuple(branches),
+            branches=tuple(found.branches),
+            is_complete=found.complete,
             problems=tuple([doubt, *problems] if doubt else problems),
             cache=cache or FileCache(),
             opened=opened or OpenedMails(),
@@ -92,9 +99,18 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         return self.root / self.form.logs
 
     def branch_at(self, address: str) -> Branch | None:
-        """Return the branch with a mail address, None if there is none; of several the last, as in the mail program."""
+        """Return the branch with a mail address, None if there is none.
+
+        As in the mail program, the main registry goes before the others, and of several branches the last gets the mail.
+        """
         wanted = normal_address(address)
-        return next((b for b in reversed(self.branches) if normal_address(b.address) == wanted), None)
+        found = [b for b in reversed(self.branches) if normal_address(b.address) == wanted]
+        return next((b for b in found if not b.hosted), found[0] if found else None)
+
+    def directory_of(self, name: str, default: str) -> str:
+        """Return the directory of the branch *name* of the main registry; *default*, below the root, if there is none."""
+        own = next((b.path for b in self.branches if b.name.upper() == name and not b.hosted), None)
+        return own or str(self.root / default)
 
     def central_file(self, name: str) -> Path:
         """Create the directory of the central files, remove leftovers of killed writers and return the file's path.

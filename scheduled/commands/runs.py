@@ -99,7 +99,9 @@ def dry_run_of_report(instance: Instance, *, due: bool = False) -> list[dict[str
 def _reporter(runtime: Runtime) -> str:
     key = runtime.handlers().get("daily_report")
     if key is None:
-        raise ConfigError(f'{runtime.config.path}: no job has handler = "daily_report"')
+        raise ConfigError(
+            f'{runtime.config.path}: no job has handler = "daily_report" and writes the daily report'
+        )
     return key.job
 
 

@@ -1,11 +1,12 @@
 """Warnings about a workspace that notices cannot reach: addresses that no branch has, and a form that is not clear."""
 
+import os
 from collections.abc import Iterator
 
 from scheduled.actions.registry import handler_of
 from scheduled.config.files import Config
 from scheduled.config.recipients import recipients
-from scheduled.handlers.workspace.workspace import Workspace, WorkspaceError
+from scheduled.handlers.workspace.workspace import Branch, Workspace, WorkspaceError
 
 # The built-in handlers that send notices to each address.
 USERS = {
@@ -26,15 +27,26 @@ def workspace_doubts(config: Config) -> Iterator[str]:
         yield f"{config.path}: workspace: {error}"
         return
     yield from (f"{config.path}: workspace: {problem}" for problem in workspace.problems)
-    yield from _unknown_addresses(config, workspace, used)
+    yield from _unreachable_addresses(config, workspace, used)
 
 
-def _unknown_addresses(config: Config, workspace: Workspace, used: set[str]) -> Iterator[str]:
+def _has_mailbox(branch: Branch) -> bool:
+    """Return whether mail can be delivered to *branch*: it has an inbox, or the first mail makes one."""
+    return os.path.exists(branch.inbox) or (branch.form.provisions and os.path.isdir(branch.path))
+
+
+def _unreachable_addresses(config: Config, workspace: Workspace, used: set[str]) -> Iterator[str]:
     found = recipients(config)
     for key, handlers in USERS.items():
         address = getattr(found, key)
         senders = [handler for handler in handlers if handler in used]
-        if senders and workspace.branch_at(address) is None:
+        branch = workspace.branch_at(address)
+        if senders and branch is not None and not _has_mailbox(branch):
+            yield (
+                f"{config.path}: notify.{key}: the branch of {address} has no mailbox ({branch.inbox}), so the notices of "
+                f"{' and '.join(senders)} wait; create it, or write the address of another branch"
+            )
+        if senders and branch is None:
             given = "" if getattr(config.notify, key) else ", the default,"
             yield (
                 f"{config.path}: notify.{key}: no branch has the address {address}{given} so the notices of "

@@ -74,6 +74,8 @@ def in_words(condition: Condition) -> str:
     """Return a condition as a text for people: what its payload states, otherwise its file or key, and the numbers in it."""
     payload = condition.payload
     found = next((str(payload[name]) for name in ("text", "problem", "line") if payload.get(name)), "")
+    if not found and payload.get("file_name") and payload.get("excess"):
+        found = f"{payload['file_name']} has {payload['excess']} (threshold: {payload['threshold']:,})"
     if not found and payload.get("file_name"):
         found = _with_numbers(str(payload["file_name"]), payload)
     if not found:

@@ -64,6 +64,17 @@ def test_a_default_that_no_branch_has_is_named_as_default(later: LaterSample, tm
     assert all("@devpulse, the default," in warning for warning in found)
 
 
+def test_a_recipient_without_a_mailbox_is_named(later: LaterSample, sample: Sample, tmp_path: Path) -> None:
+    later.path("DEVPULSE").rmdir()
+    sample.inbox("DEV_CENTRAL").unlink()
+
+    found = warnings(write(tmp_path, later.root))
+    assert len(found) == 2
+    assert all("the branch of @devpulse has no mailbox" in warning for warning in found)
+    (first,) = warnings(write(tmp_path, sample.root))
+    assert "notify.reports_to: the branch of @dev_central has no mailbox" in first
+
+
 def test_a_workspace_that_cannot_be_read_is_a_doubt(tmp_path: Path) -> None:
     path = write(tmp_path, tmp_path / "gone")
 

@@ -259,6 +259,13 @@ def test_problems_are_listed_at_the_end(sample: Sample) -> None:
     assert section(body(sample), "Problems") == ["- LOST: has no valid path"]
 
 
+def test_the_hourly_summary_names_the_date_after_an_outage(sample: Sample) -> None:
+    before = NOW - timedelta(days=2)
+    sample.run(daily_report, daily_report.Options(period="hourly"), window_start=before)
+
+    assert "- Since 2026-02-01 14:00: " in (sample.files / "hourly.md").read_text()
+
+
 def test_the_hourly_summary_is_one_short_file_and_no_mail(sample: Sample) -> None:
     options = daily_report.Options(period="hourly")
     for _ in range(2):

@@ -300,6 +300,16 @@ def test_a_memory_file_with_another_name_is_noted(sample: Sample) -> None:
     assert (found["status"], note in found["notes"]) == ("healthy", True)
 
 
+def test_a_second_memory_file_is_noted(sample: Sample) -> None:
+    (sample.path("SEED") / "CLOSED_PLANS.local.json").write_text("{}\n" * 700)
+
+    sample.run(health)
+
+    found = detail(sample, "SEED")
+    note = "CLOSED_PLANS.local.json is checked only by memory_rollover"
+    assert (found["status"], note in found["notes"]) == ("healthy", True)
+
+
 def test_the_notice_goes_to_the_assistant_and_names_the_command_of_the_workspace(sample: Sample) -> None:
     outcome = sample.run(health)
     (condition, *_) = sample.report.conditions

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from scheduled.core.conditions import Notice
-from scheduled.handlers import daily_report, health, mail_cleanup
+from scheduled.handlers import daily_report, health, mail_cleanup, memory_rollover
 from scheduled.handlers.workspace.delivery import NoMailboxError, UnknownRecipientError, deliver
 from scheduled.handlers.workspace.mail_counts import recount_central
 from scheduled.handlers.workspace.workspace import Workspace
@@ -169,11 +169,43 @@ def test_a_report_with_another_key_or_sender_is_not_replaced(later: LaterSample)
     assert len(later.mails("SEED")) == 3
 
 
-def test_only_the_daily_report_replaces_an_earlier_one(later: LaterSample) -> None:
-    later.run(daily_report)
+def test_an_odd_counter_of_updates_is_continued(later: LaterSample) -> None:
+    for before, after in (("7", 8), (None, 2), ([], 2), (-3, 2)):
+        later.put("SEED", mail(**{"from": "@trigger", "upsert_key": "k", "updates": before}))
+        send(later, key="k")
+        assert later.mails("SEED")[0]["updates"] == after
 
-    (notice,) = later.report.notices
-    assert notice.upsert_key == "scheduled:daily_report"
+
+def test_every_notice_replaces_an_earlier_one_of_its_kind(later: LaterSample) -> None:
+    later.run(daily_report)
+    (report,) = later.report.notices
+    later.remember("SEED", sessions=[{}] * 20)
+    later.put("SEED", *(mail(id=f"m{n}", timestamp=f"2026-01-0{n} 12:00:00") for n in (1, 2)))
+    found = [
+        notice
+        for handler in (health, memory_rollover, mail_cleanup)
+        for notice in later.notices(handler, later.run(handler))
+    ]
+
+    assert report.upsert_key == "scheduled:daily_report"
+    assert [notice.upsert_key for notice in found] == [
+        "scheduled:health",
+        "scheduled:memory:local.json",
+        "scheduled:auto_opened",
+    ]
+
+
+def test_a_digest_lists_the_mails_that_were_opened_before(later: LaterSample) -> None:
+    later.put("SEED", mail(id="old", timestamp="2026-01-31 12:00:00"))
+    later.notices(mail_cleanup, later.run(mail_cleanup))
+    (opened,) = later.mails("SEED")
+    later.put("SEED", mail(id="new", timestamp="2026-01-31 13:00:00"), opened)
+
+    (digest,) = later.notices(mail_cleanup, later.run(mail_cleanup))
+
+    new, before = digest.body.split("### Opened Before")
+    assert ("new from" in new, "old from" in new, "old from" in before) == (True, False, True)
+    assert digest.subject == "[SCHEDULED] 1 stale mail opened"
 
 
 def test_branches_of_projects_are_not_in_the_central_file(later: LaterSample) -> None:

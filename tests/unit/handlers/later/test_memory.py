@@ -96,6 +96,43 @@ def test_a_damaged_configuration_is_named_and_the_defaults_apply(later: LaterSam
         assert problem in later.run(handler).data["problems"]
 
 
+def test_with_a_damaged_configuration_the_options_do_not_apply(later: LaterSample) -> None:
+    later.limit({}).write_text("{")
+    later.remember("SEED", sessions=entries(10))
+
+    assert over(later, options=memory_rollover.Options(max_entries=3, max_chars=9)) == []
+
+
+def test_a_project_called_memory_has_no_limits_for_others(later: LaterSample) -> None:
+    later.registry(
+        "AIPASS_REGISTRY.json",
+        [{"name": b, "path": f"src/aipass/{b.lower()}"} for b in ("DEVPULSE", "SEED")],
+    )
+    (later.root / "projects/memory").mkdir(parents=True)
+    later.registry("MEMORY_REGISTRY.json", [{"name": "MEMORY", "path": "."}], "projects/memory")
+    later.limit({"rollover": {"defaults": {"local": {"sessions": {"count": 60}}}}})
+    later.remember("SEED", sessions=entries(41))
+
+    assert over(later) == []
+
+
+def test_entries_in_a_table_count(later: LaterSample) -> None:
+    later.remember("SEED", key_learnings={f"k{number}": "x" for number in range(16)})
+
+    assert over(later) == ["SEED:local.json"]
+    assert over(later, options=memory_rollover.Options(max_entries=20)) == []
+
+
+@pytest.mark.parametrize("text", ["", '{"sessions": [', "[]"])
+def test_a_damaged_file_is_reported(later: LaterSample, text: str) -> None:
+    later.remember("SEED").write_text(text)
+
+    (notice,) = later.notices(memory_rollover, later.run(memory_rollover))
+
+    assert "SEED/local.json: it is not valid JSON" in notice.body
+    assert issues(later, "SEED") == ["local.json: is not valid JSON"]
+
+
 def test_options_replace_the_defaults_where_there_is_no_configuration(later: LaterSample) -> None:
     later.remember("SEED", sessions=entries(6))
     options = memory_rollover.Options(max_entries=5)

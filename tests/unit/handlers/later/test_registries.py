@@ -63,6 +63,66 @@ def test_a_bad_entry_and_a_bad_project_are_named_and_skipped(later: LaterSample)
     )
 
 
+def test_a_value_that_is_no_text_is_named_and_skipped(later: LaterSample) -> None:
+    later.register({"name": "SUR", "path": "x\ud800"}, {"name": "MAIL", "path": "m", "email": "@\ud800"})
+    later.registry("SHOP_REGISTRY.json", {"SHOP": {"path": "h\ud800"}, "ODD": 5}, "projects/shop")
+
+    workspace = Workspace.load(later.root)
+
+    assert [branch.name for branch in workspace.branches] == list(BRANCHES)
+    assert workspace.problems == (
+        "SUR: has no valid path",
+        "MAIL: has no valid email",
+        "projects/shop/SHOP_REGISTRY.json: SHOP: has no valid path",
+        "projects/shop/SHOP_REGISTRY.json: ODD: is not a JSON object",
+    )
+
+
+@pytest.mark.parametrize("directory", ["", "projects/evil"])
+def test_no_other_registry_takes_a_branch_or_an_address_of_the_main_one(
+    later: LaterSample, directory: str
+) -> None:
+    evil = later.root / directory / "home"
+    evil.mkdir(parents=True)
+    entries = [{"name": "EVIL", "path": "home", "email": "@devpulse"}, {"name": "SEED", "path": "seed"}]
+    later.registry("AAA_REGISTRY.json", entries, directory)
+
+    workspace = Workspace.load(later.root)
+
+    keeper = workspace.branch_at("@devpulse")
+    assert keeper is not None
+    assert keeper.path == str(later.path("DEVPULSE"))
+    assert (
+        "EVIL: has the mail address of DEVPULSE; mail to this address goes only to DEVPULSE"
+        in workspace.problems
+    )
+    assert [b.path for b in workspace.branches if b.name == "SEED"] == [str(later.path("SEED"))]
+    assert workspace.is_complete
+
+
+def test_a_file_or_directory_that_is_no_registry_is_named_and_skipped(later: LaterSample) -> None:
+    (later.root / "NOTES_REGISTRY.json").write_text('{"plans": {}}')
+    (later.root / "OLD_REGISTRY.json").mkdir()
+
+    workspace = Workspace.load(later.root)
+
+    assert [branch.name for branch in workspace.branches] == list(BRANCHES)
+    assert [problem.partition(": ")[0] for problem in workspace.problems] == [
+        "NOTES_REGISTRY.json",
+        "OLD_REGISTRY.json",
+    ]
+    (later.root / "AIPASS_REGISTRY.json").write_text("{}")
+    with pytest.raises(WorkspaceError, match=r"AIPASS_REGISTRY\.json cannot be read, and nothing was done"):
+        Workspace.load(later.root)
+
+
+def test_branches_in_hidden_directories_are_none(later: LaterSample) -> None:
+    later.register({"name": "TRASH", "path": ".trash/shop"})
+    later.registry("SHOP_REGISTRY.json", [{"name": "SHOP", "path": "."}], "projects/shop")
+
+    assert names(later) == [*BRANCHES, "SHOP"]
+
+
 def test_without_a_registry_the_message_names_both_keys(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match=r"BRANCH_REGISTRY\.json.*`workspace` and `workspace_layout`"):
         Workspace.load(tmp_path)
