@@ -21,3 +21,12 @@ from scheduled.core.conditions import Condition, in_words
 )  # fmt: skip
 def test_a_condition_of_every_handler_has_words(payload, words):
     assert in_words(Condition(key="disk_full:/home", group="g", payload=payload)) == words
+
+
+def test_a_file_over_a_limit_is_described_by_what_exceeds_it():
+    payload = {"branch": "SEED", "file_name": "local.json", "line_count": 1, "threshold": 15, "count": 40}
+    condition = Condition(
+        key="k", group="g", payload={**payload, "unit": "sessions", "excess": "40 sessions"}
+    )
+
+    assert in_words(condition) == "SEED: local.json has 40 sessions (threshold: 15)"
