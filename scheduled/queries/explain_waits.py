@@ -2,7 +2,7 @@
 
 from scheduled.clock import stamp
 from scheduled.core import deferrals
-from scheduled.core.holds import pauses_of, quiet
+from scheduled.core.holds import first_allowed, pauses_of, quiet
 from scheduled.core.jobs import Job, key_of
 from scheduled.core.judgement import DEFERRED
 from scheduled.core.keys import ALL_JOBS
@@ -65,9 +65,10 @@ def waits_for_retry(view: View, job: Job, run: OpenRun, retry_at: Instant, due: 
 
 
 def _given_up(view: View, job: Job, run: OpenRun | None, start: Instant) -> str:
-    """Return that *run*, which answered "not now", is given up before it can start at *start*; otherwise an empty text."""
+    """Return that *run*, which answered "not now", is given up before a tick from *start* on starts it, if it is."""
     found = None if run is None else deferrals.expires(job, run)
-    if run is None or found is None or found[0] > start:
+    first = view.ticks_from(view.now).at_or_after(first_allowed(job, start)) + view.late
+    if run is None or found is None or found[0] > first:
         return ""
     return f"; {run.run_id} is given up after {when(found[0] - 1, view)} ({DEFERRED}; {found[1]})"
 

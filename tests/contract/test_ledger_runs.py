@@ -223,7 +223,7 @@ def test_a_run_that_was_skipped_while_it_waited_can_wait_again(ledger):
     assert the_job(ledger).position == HOUR - 1
 
 
-def test_a_waiting_run_without_an_attempt_has_the_reason_why_it_waits(ledger):
+def test_a_waiting_run_without_an_attempt_has_a_reason(ledger):
     claimed(ledger, HOUR)
     with ledger.transaction():
         ledger.unclaim("run-3600")

@@ -154,7 +154,9 @@ def second_run(ledger):
          "It waits: run-5 is claimed, and starts after other of its group 'disk'."),
         ('not_between = ["04:00", "08:00"]\ncatch_up = "none"', [], "It waits: its quiet hours last until 2026-03-04 08:00."),
         ('gate_deadline = "8m"\nnot_between = ["05:05", "08:00"]', [claimed, deferred_at_slot],
-         "It waits: its quiet hours last until 2026-03-04 08:00; run-5 is given up after 2026-03-04 05:08 (not now; its `gate_deadline` has passed)."),
+         "It waits: run-5 ended with exit code 75 (not now); run-5 is given up after 2026-03-04 05:08 (not now; its `gate_deadline` has passed)."),
+        ('gate_deadline = "9m"\nnot_between = ["05:05", "08:00"]', [claimed, deferred_at_slot, lambda ledger: ledger.retry_now("run-5", NOW)],
+         "It waits: its quiet hours last until 2026-03-04 08:00; run-5 is given up after 2026-03-04 05:09 (not now; its `gate_deadline` has passed)."),
         ('gate_deadline = "7m"', [claimed, deferred_at_slot],
          "It waits: run-5 ended with exit code 75 (not now); run-5 is given up after 2026-03-04 05:07 (not now; its `gate_deadline` has passed)."),
         ('gate_deadline = "6m"', [claimed, deferred_at_slot], "It will run at 2026-03-04 06:00."),
@@ -240,7 +242,7 @@ def test_an_interrupted_attempt_is_not_the_last_one_although_none_is_left(tmp_pa
     )
 
 
-def test_a_run_that_no_tick_has_started_says_so(tmp_path, ledger):
+def test_a_run_that_no_tick_has_started_has_a_reason(tmp_path, ledger):
     with ledger.transaction():
         claimed(ledger)
         ledger.unclaim("run-5")
