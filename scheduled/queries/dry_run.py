@@ -13,7 +13,7 @@ from scheduled import clock
 from scheduled.clock import stamp
 from scheduled.config.files import Config, known_jobs
 from scheduled.core import deferrals, planner, starts
-from scheduled.core.holds import Holds
+from scheduled.core.holds import Holds, quiet
 from scheduled.core.jobs import Job, Jobs, key_of, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest, OlderFirstError, start_for
@@ -125,7 +125,9 @@ def _of_tick(runtime: Runtime) -> tuple[list[dict[str, Any]], NextZone]:
     }
     found = _rounds(jobs, job_states, now, holds)
     starts = [_start(jobs[start.claim.job], start, runtime.zone) for start in found.starts]
-    waits = [_wait(jobs[key.job], key, found, runtime.zone) for key, job in found.plans.items() if job.waits]
+    waits = [
+        _wait(jobs[key.job], key, found, runtime.zone, now) for key, job in found.plans.items() if job.waits
+    ]
     return [{**_assumed(runtime.config, zone, row["job"]), **row} for row in (*starts, *waits)], zone
 
 
@@ -212,8 +214,10 @@ def _start(job: Job, start: Start, zone: str) -> dict[str, Any]:
     }
 
 
-def _wait(job: Job, key: JobKey, found: TickPlan, zone: str) -> dict[str, Any]:
+def _wait(job: Job, key: JobKey, found: TickPlan, zone: str, now: Instant) -> dict[str, Any]:
     waits, due = found.plans[key].waits, found.plans[key].next_due
+    if waits == "quiet" and job.not_between is not None:  # a deadline may pass before their end
+        due = quiet(job.not_between, job.zone, now)
     until = {"until": stamp(due, zone)} if waits in WITH_END and due is not None else {}
     reasons = {
         "after": f"waits for {' and '.join(job.after)}",

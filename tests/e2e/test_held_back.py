@@ -99,6 +99,7 @@ def test_exit_code_75_ends_at_its_deadline_also_in_quiet_hours(world: World) -> 
     explained = world.json("explain", "job", at=quiet)["sentence"]
     foreseen = world.json("next", "job", "-n", "2", at=quiet)
     status = world.json("status", at=quiet)["jobs"][0]["next_run"]
+    (dry,) = world.json("run", "--dry-run", at=quiet)
     world.run("run", at="2026-03-10 09:00:00")
     kept = runs(world)
     world.run("run", at="2026-03-10 09:05:05")
@@ -110,6 +111,7 @@ def test_exit_code_75_ends_at_its_deadline_also_in_quiet_hours(world: World) -> 
         ("2026-03-11T08", None),
     ]
     assert status.startswith("2026-03-11T08:00")
+    assert (dry["open_reason"], dry["until"]) == ("quiet", "2026-03-10T12:00:00+00:00")
     assert kept == [("03-10T08:00", "waiting_retry", 1, 2)]
     assert runs(world) == [("03-10T08:00", "skipped", 1, 2)]
     assert world.sql("SELECT verdict, reason FROM slots") == [("skipped", reason)]
