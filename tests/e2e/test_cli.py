@@ -185,7 +185,7 @@ def test_a_job_that_is_not_valid_is_named_in_the_log_once(world):
     assert codes == [2, 2]
     named = [line for line in (world.state / "scheduled.log").read_text().splitlines() if "jobs.bad" in line]
     assert [line[20:] for line in named] == [
-        f"| scheduled | WARNING | {world.config}: jobs.bad: comand: unknown key; did you mean command?"
+        f"| scheduled | WARNING | {world.config}:2: jobs.bad: comand: unknown key; did you mean command?"
     ]
 
 
@@ -211,7 +211,9 @@ def test_an_invalid_job_ends_with_2_and_the_other_jobs_run(cli):
     done = cli.run("run", "good")
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"scheduled: {cli.config}: jobs.typo: comand: unknown key; did you mean command?\n"
+    assert (
+        done.stderr == f"scheduled: {cli.config}:12: jobs.typo: comand: unknown key; did you mean command?\n"
+    )
     assert runs(cli) == [("good", "manual", "success")]
 
 
