@@ -4,19 +4,18 @@ The notices are derived from the inboxes, in which automatically opened mails ar
 the changes of the current run. So a crash between opening mails and sending the notice does not lose the notice.
 """
 
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
 import msgspec
 
-from scheduled.core.conditions import Change, Condition, Notice
+from scheduled.core.conditions import Condition
 from scheduled.handlers.base import Outcome, Task
 from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.branches import Branch
 from scheduled.handlers.formats.mailbox_files import MailboxError, ShortageError, UnreadableMailboxError
 from scheduled.handlers.formats.message import Counts, Message, identity
-from scheduled.handlers.formats.text import MOST_LISTED, escaped, many, plain
+from scheduled.handlers.formats.text import plain
+from scheduled.handlers.mail_notices import OPENED, PROBLEM, UNREADABLE, notices
 from scheduled.handlers.workspace.mail_counts import recount_central
 from scheduled.handlers.workspace.staleness import Options
 from scheduled.handlers.workspace.sweep import Sweep, Swept
@@ -25,7 +24,6 @@ from scheduled.state.opened_record import NAME, RECORDED, was_written
 
 __all__ = ["Options", "notices", "run"]
 
-OPENED, UNREADABLE, PROBLEM = "auto_opened", "unreadable_inbox", "problem"
 MOST_STATED = 3  # problems of one mailbox that its condition states in full
 
 
@@ -76,16 +74,6 @@ def run(task: Task, workspace: Workspace) -> Outcome:
         data={key: data[key] for key in data if key not in ("failures", "unknown")},
         unknown=tally.unknown,
     )
-
-
-def notices(change: Change) -> list[Notice]:
-    """Return a digest of opened mails to their branch, or critical notices about a mailbox's problem."""
-    if change.group == PROBLEM:
-        return []  # for the user of `scheduled`: `status` and `incidents` show it
-    if change.group.startswith(f"{UNREADABLE}:"):
-        to = change.recipients.critical_to
-        return [*(_alarm(c, to) for c in change.appeared), *(_all_clear(c, to) for c in change.gone)]
-    return [_digest(change.appeared, change.stayed)] if change.appeared else []
 
 
 def _record_opened(sweep: Sweep, workspace: Workspace, tally: Tally, task: Task) -> str:
@@ -195,69 +183,3 @@ def _unusable(branch: Branch, what: str, problem: str) -> Condition:
         },
         severity="error",
     )
-
-
-def _digest(appeared: Sequence[Condition], stayed: Sequence[Condition]) -> Notice:
-    """Return one notice to a branch about all mails that were opened, and those opened before that are not closed.
-
-    So it can replace an earlier notice that is still unread.
-    """
-    opened, was = many(len(appeared), "stale mail"), "was" if len(appeared) == 1 else "were"
-    body = [
-        "## Stale Mail Opened",
-        f"{opened} {was} unread for too long and {was} marked as opened.",
-        "Mails that stay opened are closed later and moved to deleted/.",
-        "",
-        *_listed(appeared),
-        *(["", "### Opened Before", "", *_listed(stayed)] if stayed else []),
-    ]
-    return Notice(
-        recipient=appeared[0].payload["address"],
-        subject=f"[SCHEDULED] {opened} opened",
-        body="\n".join(body),
-        priority="low",
-        upsert_key=f"scheduled:{OPENED}",
-    )
-
-
-def _listed(conditions: Sequence[Condition]) -> list[str]:
-    listed = [_line(condition.payload) for condition in conditions[:MOST_LISTED]]
-    more = len(conditions) - len(listed)
-    return [*listed, *([f"- and {more} more"] if more else [])]
-
-
-def _line(mail: Mapping[str, Any]) -> str:
-    return f"- {escaped(mail['id'])} from {escaped(mail['from'])} ({escaped(mail['timestamp'])}): {escaped(mail['subject'])}"
-
-
-def _alarm(condition: Condition, recipient: str) -> Notice:
-    what = condition.payload["what"]
-    body = [
-        f"## Mailbox {what.title()}",
-        f"Branch: {escaped(condition.payload['branch'])}",
-        f"Problem: {escaped(condition.payload['problem'], 1000)}",
-        "",
-        "Until this is fixed, its mails are not cleaned up and may be lost. The file was not changed.",
-    ]
-    return Notice(
-        recipient=recipient,
-        subject=f"[SCHEDULED] Mailbox {what} - {plain(condition.payload['branch'])}",
-        body="\n".join(body),
-        priority="critical",
-        upsert_key=_key(condition),
-    )
-
-
-def _all_clear(condition: Condition, recipient: str) -> Notice:
-    branch, what = condition.payload["branch"], condition.payload["what"]
-    now = "writable" if what == "not writable" else "readable"
-    return Notice(
-        recipient=recipient,
-        subject=f"[SCHEDULED] Mailbox {now} again - {plain(branch)}",
-        body=f"The mailbox of {escaped(branch)} was {what}; it is {now} again.",
-        upsert_key=_key(condition),
-    )
-
-
-def _key(condition: Condition) -> str:
-    return f"scheduled:{condition.group}"

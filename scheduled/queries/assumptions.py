@@ -48,7 +48,7 @@ def ticks(view: View) -> str:
     known = {
         "installed": "as installed",
         "observed": "as they have come so far",
-        "assumed": "assumed: `scheduled install` was not done",
+        "assumed": "assumed: no crontab entry starts them",
     }
     if view.stopped_at is None:
         return f"{every} ({known[view.cadence_source]})"

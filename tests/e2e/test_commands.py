@@ -504,9 +504,7 @@ def test_forecast_prints_three_fields_and_what_is_assumed_and_a_calendar(home):
     fields = ["job", "scheduled_for", "runs_at"]
     run = home.json(*words, at=LATER)[0]
     assert (list(run), run["assumed"]) == ([*fields, "assumed"], ["cadence"])
-    assert (
-        "ticks come every 5m (assumed: `scheduled install` was not done)" in home.run(*words, at=LATER).stdout
-    )
+    assert "ticks come every 5m (assumed: no crontab entry starts them)" in home.run(*words, at=LATER).stdout
     home.sql("INSERT INTO meta VALUES ('cadence', '300')")  # as `install` records it
     soon = "2026-03-02 02:08:00"  # after the last tick
     assert list(home.json(*words, at=soon)[0]) == fields
