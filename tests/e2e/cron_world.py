@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from tests.fixtures.faked_clock import completed
+
 NEEDED = ("cron", "crontab", "faketime", "unshare", "mount")
 
 # $0 is the directory of the world. Apart from it and /tmp, which cron uses, the file system is read-only. All tables
@@ -117,9 +119,7 @@ class CronWorld:
         """Run *command* in this world without cron, at the fake instant *at* if one is given."""
         clock = ["faketime", "-f", self._clock(at)] if at else []
         command = self._seal(["-m"], [*clock, *map(str, command)])
-        return subprocess.run(
-            command, env=self._environment(), capture_output=True, text=True, check=False, **options
-        )
+        return completed(command, env=self._environment(), **options)
 
     def run(
         self, crontab: str | None, start: datetime, fake_minutes: int, speed: int = 600

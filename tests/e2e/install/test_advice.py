@@ -3,12 +3,12 @@
 import os
 import re
 import shutil
-import subprocess
 import sys
 
 import pytest
 
 from scheduled.install import demo
+from tests.fixtures.faked_clock import completed
 from tests.fixtures.world import ENTRY
 
 
@@ -25,7 +25,7 @@ def typed(line, **variables):
     """Run *line* in a shell as a person who is in another directory."""
     words = ["faketime", "-f", "+3h", "sh", "-c", line]
     environment = {**os.environ, "NO_FAKE_STAT": "1", **variables}
-    return subprocess.run(words, capture_output=True, text=True, check=False, cwd="/", env=environment)
+    return completed(words, cwd="/", env=environment)
 
 
 def advised(text):
