@@ -93,12 +93,14 @@ def warnings(world: World) -> list[str]:
     return [line.partition("| WARNING | ")[2] for line in lines if "| WARNING | " in line]
 
 
-def processes(text: str) -> list[int]:
-    """Return the ids of the processes with *text* in their command line."""
+def processes(text: str, directory: Path) -> list[int]:
+    """Return the ids of the processes in *directory* with *text* in their command line: other tests run at the same time."""
     found = []
     for entry in Path("/proc").iterdir():
         with suppress(OSError):
-            if entry.name.isdigit() and text.encode() in (entry / "cmdline").read_bytes():
+            if not entry.name.isdigit() or (entry / "cwd").resolve() != directory.resolve():
+                continue
+            if text.encode() in (entry / "cmdline").read_bytes():
                 found.append(int(entry.name))
     return found
 
@@ -173,7 +175,7 @@ def test_a_trigger_that_hangs_is_killed_with_its_processes_after_the_timeout(
     text = "[compat] trigger: job_started, job_completed: no end within 1 s; its process was killed"
     assert (done.returncode, done.stderr) == (0, f"scheduled: {text}\n")
     assert time.monotonic() - began < 20
-    assert processes("987654") == []
+    assert processes("987654", workspace) == []
 
 
 def test_a_trigger_that_hangs_ends_itself_if_the_tick_is_killed(
@@ -181,12 +183,12 @@ def test_a_trigger_that_hangs_ends_itself_if_the_tick_is_killed(
 ) -> None:
     configure(world, workspace, 'trigger = "prog:Trigger"\ntimeout = 1', "hangs")
     tick = world.start("run", "hangs")
-    until(lambda: processes("987654"))
+    until(lambda: processes("987654", workspace))
     tick.kill()
     tick.wait()
 
-    until(lambda: not processes("987654"))
-    assert processes("adapter_call.py") == []
+    until(lambda: not processes("987654", workspace))
+    assert processes("adapter_call.py", workspace) == []
 
 
 @pytest.mark.parametrize(
@@ -239,7 +241,7 @@ def bodies(sample: Sample, subject: str) -> list[str]:
 def children(sample: Sample) -> list[int]:
     """Return the ids of the processes that call SENDER."""
     found = []
-    for process in processes("adapter_call.py"):
+    for process in processes("adapter_call.py", workspace):
         with suppress(OSError):
             if os.readlink(f"/proc/{process}/cwd") == str(sample.root):
                 found.append(process)
