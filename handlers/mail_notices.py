@@ -21,10 +21,7 @@ def notices(change: Change) -> list[Notice]:
 
 
 def _digest(appeared: Sequence[Condition], stayed: Sequence[Condition]) -> Notice:
-    """Return one notice to a branch about all mails that were opened, and those opened before that are not closed.
-
-    So it can replace an earlier notice that is still unread.
-    """
+    """Return one notice to a branch about all mails that were opened, and those opened before that are not closed."""
     opened, was = many(len(appeared), "stale mail"), "was" if len(appeared) == 1 else "were"
     body = [
         "## Stale Mail Opened",
@@ -39,7 +36,6 @@ def _digest(appeared: Sequence[Condition], stayed: Sequence[Condition]) -> Notic
         subject=f"[SCHEDULED] {opened} opened",
         body="\n".join(body),
         priority="low",
-        upsert_key=f"scheduled:{OPENED}",
     )
 
 

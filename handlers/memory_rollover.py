@@ -69,7 +69,7 @@ def memory_files(workspace: Workspace, limits: MemoryLimits) -> Iterator[Memory]
                 yield Memory(branch=branch, name=name, problem=str(error))
             else:
                 over = tuple(excesses(size, limits.of(branch, name)))
-                problem = "it is not valid JSON" if size.damaged else ""
+                problem = "it is not a valid JSON object" if size.damaged else ""
                 yield Memory(branch=branch, name=name, size=size, over=over, problem=problem)
 
 
@@ -112,7 +112,7 @@ def notices(change: Change) -> list[Notice]:
             recipient=addresses[label],
             subject=_subject(condition.payload),
             body=_body(condition.payload),
-            upsert_key=f"scheduled:memory:{condition.payload['file_name']}",
+            upsert_key=f"scheduled:{condition.key}",
         )
         for condition in change.appeared
         if (label := f"{condition.payload['branch']}:{condition.payload['file_name']}") in addresses

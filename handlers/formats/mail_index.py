@@ -14,7 +14,7 @@ import msgspec
 from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.message import Counts, Mail, mails_in
 
-Kind = Literal["new", "waiting", "opened", "closing"]
+Kind = Literal["new", "waiting", "opened", "closing", "own"]
 
 
 class Instants(msgspec.Struct, array_like=True):
@@ -22,7 +22,7 @@ class Instants(msgspec.Struct, array_like=True):
 
     *new* and *waiting* are the times of sending of the unread mails, and of those of them that wait for dispatch, without
     the notices of `scheduled`. *closing* are the times at which mails were opened that record it, *opened* the same
-    without the notices, *sent* the times of sending of all mails.
+    without the notices, *sent* the times of sending of all mails, *own* the times of the unread notices.
     """
 
     new: list[float] = []
@@ -30,6 +30,7 @@ class Instants(msgspec.Struct, array_like=True):
     opened: list[float] = []
     closing: list[float] = []
     sent: list[float] = []
+    own: list[float] = []
 
 
 class Undated(msgspec.Struct, array_like=True, frozen=True):
@@ -92,7 +93,7 @@ def index_of(mails: Sequence[Mail | None], zone: ZoneInfo, sender: str) -> MailI
     undated: list[Undated] = []
     auto_opened = False
     stamps: list[list[float | None]] = [[] for _ in Instants.__struct_fields__]
-    new, waiting, opened, closing, sent = stamps
+    new, waiting, opened, closing, sent, own = stamps
     for mail in filter(None, mails):
         at = read(mail.timestamp)
         sent.append(at)
@@ -103,7 +104,7 @@ def index_of(mails: Sequence[Mail | None], zone: ZoneInfo, sender: str) -> MailI
             stamp, is_own = mail.opened_stamp, mail.is_own(sender)
             auto_opened = auto_opened or mail.was_auto_opened
             if stamp is None:
-                undated.append(Undated(mail.key, at, is_own))
+                undated.append(Undated(mail.key, read(mail.stamp), is_own))
                 continue
             closing.append(opened_at := read(stamp))
             if not is_own:
@@ -112,10 +113,12 @@ def index_of(mails: Sequence[Mail | None], zone: ZoneInfo, sender: str) -> MailI
             unread += 1
             waits = mail.waits
             waiting_total += waits
-            if not mail.is_own(sender):
-                new.append(at)
-                if waits:
-                    waiting.append(at)
+            if mail.is_own(sender):
+                own.append(read(mail.stamp))
+                continue
+            new.append(at)
+            if waits:
+                waiting.append(at)
     return MailIndex(
         total=len(mails),
         unread=unread,

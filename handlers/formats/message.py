@@ -27,6 +27,7 @@ class Mail(msgspec.Struct, gc=False):
     auto_opened_at: Any = None
     opened_at: Any = None
     sent_id: Any = None
+    last_updated: Any = None
 
     @property
     def unread(self) -> bool:
@@ -50,6 +51,11 @@ class Mail(msgspec.Struct, gc=False):
         If an invalid `auto_opened_at` were ignored, an old mail would be archived right after it was opened.
         """
         return self.opened_at if self.auto_opened_at is None else self.auto_opened_at
+
+    @property
+    def stamp(self) -> Any:
+        """The time of the mail's text: when it was sent or, if the text was replaced, when that was."""
+        return self.timestamp if self.last_updated is None else self.last_updated
 
     @property
     def key(self) -> str:

@@ -1,6 +1,7 @@
 """Reads the branches from the registries of a workspace; invalid entries are skipped and reported."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -129,7 +130,8 @@ def _registries(root: Path, form: Form) -> list[Path]:
         raise WorkspaceError(
             f"{root} has no {' or '.join(form.registries)}: check `workspace` and `workspace_layout` in scheduled.toml"
         )
-    mains = (form.main, f"{root.name.upper()}_REGISTRY.json")
+    # As the program that makes a registry names it after the directory.
+    mains = (form.main, f"{re.sub(r'[^A-Z0-9_-]', '_', root.name.upper()).strip('_')}_REGISTRY.json")
     own.sort(key=lambda name: mains.index(name) if name in mains else len(mains))
     projects = sorted(root.glob(form.projects)) if form.projects else []
     return [root / name for name in own] + [
@@ -173,7 +175,7 @@ def _branch(entry: Entry, form: Form) -> Branch:
         raise MalformedError("has a name that is not allowed in a file name")
     if not isinstance(path, str) or not path.strip() or "\0" in path or not _is_text(path):
         raise MalformedError("has no valid path")
-    address = _derived_address(name)
+    address = f"@{name.lower()}" if entry.hosted else _derived_address(name)
     if isinstance(email, str) and email.strip():
         address = email.strip()
     if not _is_text(address):
@@ -192,7 +194,7 @@ def _is_text(value: str) -> bool:
 
 
 def _derived_address(name: str) -> str:
-    """Return the address that the mail program derives from the name of a branch without an address."""
+    """Return the address that the mail program derives from the name of a branch of the main registry."""
     if "." in name:
         local = name.rpartition(".")[2]
     elif " " in name:

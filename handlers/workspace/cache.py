@@ -30,7 +30,7 @@ Mark = tuple[int, int, int, int]
 Entries = dict[str, tuple[Mark, T]]
 
 NAME = "seen.json"
-FORM = 4  # the format version of the file; a file of another version is discarded
+FORM = 5  # the format version of the file; a file of another version is discarded
 RECENT = 2 * 10**9  # nanoseconds: the coarsest clock of a file system (FAT) has a resolution of two seconds
 
 

@@ -150,7 +150,7 @@ class Inspector:
 
     def _size(self, kind: str, size: Size, limits: MemoryFileLimits) -> Iterator[Finding]:
         if size.damaged:
-            yield Finding(key=f"{kind}:damaged", text=f"{kind}: is not valid JSON", level="warning")
+            yield Finding(key=f"{kind}:damaged", text=f"{kind}: is not a valid JSON object", level="warning")
         if over := excesses(size, limits):
             texts = (f"{e.text} (threshold: {_number(e)})" for e in over)
             yield Finding(key=f"{kind}:over", text=f"{kind}: {', '.join(texts)}", level="warning")

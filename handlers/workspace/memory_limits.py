@@ -18,6 +18,8 @@ from scheduled.handlers.formats.memory_file import SESSIONS, Size
 from scheduled.handlers.formats.safe_files import read_settled
 from scheduled.handlers.workspace.workspace import Workspace
 
+TODOS = "todos"
+
 
 class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The limits of a memory file above which it is over.
@@ -68,13 +70,11 @@ class MemoryLimits:
         default, config = branch.form.limits[kind], self._config or {}
         budget = _at(config, "entry_limits", "file_budgets", kind, "max_chars")
         name, file = os.path.basename(branch.path).lower(), kind.removesuffix(".json")
-        counts = _at(config, "rollover", "per_branch", name, file)
-        if not isinstance(counts, dict) or not counts:
-            counts = _at(config, "rollover", "defaults", file)
-        return Limits(
-            chars=_number(budget, default.chars),
-            entries=_counts(counts, default.entries) if isinstance(counts, dict) else default.entries,
-        )
+        common = {**default.entries} | _counts(_at(config, "rollover", "defaults", file))
+        own = _counts(_at(config, "rollover", "per_branch", name, file))
+        # The limits of a branch replace those of all lists but the todos.
+        todos = {TODOS: common[TODOS]} if TODOS in common else {}
+        return Limits(chars=_number(budget, default.chars), entries=todos | own if own else common)
 
     @cached_property
     def _config(self) -> dict[str, Any] | None:
@@ -106,10 +106,10 @@ def _number(value: Any, default: int | None) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else default
 
 
-def _counts(table: Mapping[str, Any], defaults: Mapping[str, int]) -> dict[str, int]:
-    """Return the number of entries for each list that *table* limits; the others are not limited, but for the todos."""
-    found = {key: _number(_at(table, key, "count"), None) for key in table}
-    if "todos" in defaults:
-        found.setdefault("todos", defaults["todos"])
+def _counts(table: Any) -> dict[str, int]:
+    """Return the number of entries for each list that *table* limits."""
+    found = {
+        key: _number(_at(table, key, "count"), None) for key in (table if isinstance(table, dict) else ())
+    }
     found[AUTO_COMPACT] = _number(_at(table, SESSIONS, "auto_compact_cap"), None)
     return {key: count for key, count in found.items() if count is not None}

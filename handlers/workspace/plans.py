@@ -78,7 +78,7 @@ def _in_registry(prefix: str, document: Any) -> list[tuple[str, Plan]]:
         raise MalformedError("`plans` is not an object")
     numbered = ((number, plan) for number, plan in plans.items() if isinstance(plan, dict))
     return [
-        (str(plan.get("created", "")), _plan(plan, number if "-" in number else f"{prefix}-{number}"))
+        (str(plan.get("created") or ""), _plan(plan, number if "-" in number else f"{prefix}-{number}"))
         for number, plan in numbered
         if plan.get("status") == "open"
     ]

@@ -12,6 +12,7 @@ from scheduled.handlers.formats.json_text import MalformedError
 from scheduled.handlers.formats.message import Mail
 from scheduled.handlers.workspace.opened import Seen, opened_at
 
+OWN_DAYS = 30  # after which an unread notice of `scheduled` is archived, so that they do not pile up for ever
 NEW_HOURS: float = 48  # default age at which the sweep opens an unread mail, and the health check notes it
 
 
@@ -39,29 +40,33 @@ class MailAction(Enum):
 class Rule:
     """The rules at the time *now*. Naive timestamps are local in *zone*; `scheduled` sends its notices as *sender*.
 
-    An unread mail is stale if it was sent before *new_since*, an opened one if it was opened before *opened_since*
-    (both UTC seconds).
+    An unread mail is stale if it was sent before *new_since*, an opened one if it was opened before *opened_since*, an
+    unread notice of `scheduled` if its text is from before *own_since* (all UTC seconds).
     """
 
     def __init__(self, options: Options, now: datetime, zone: ZoneInfo, sender: str) -> None:
         self._zone, self._sender, self._read = zone, sender, timestamps.reader(zone)
         self.new_since = (now - timedelta(hours=options.new_hours)).timestamp()
         self.opened_since = (now - timedelta(days=options.opened_days)).timestamp()
+        self.own_since = (now - timedelta(days=OWN_DAYS)).timestamp()
         self.now = now.timestamp()
         self._of_waiting = MailAction.OPEN if options.open_waiting_dispatches else MailAction.WAITING
 
     def action(self, mail: Mail | None, seen: Seen | None = None) -> MailAction:
         """Return the action for *mail*; *seen* is the record of its mailbox, see `OpenedMails`. Raise ValueError if it is None or a timestamp that is needed is not valid.
 
-        Unread notices of `scheduled` are kept: opening one would cause another notice about it. A notice that its
-        reader has opened is archived like any other mail.
+        Unread notices of `scheduled` are not opened, which would cause another notice; those that are not read for 30 days
+        are archived. A notice that its reader has opened is archived like any other mail.
         """
         if mail is None:
             raise MalformedError("it is not a message")
         if mail.status == "opened":
             return MailAction.CLOSE if self._opened(mail, seen) < self.opened_since else MailAction.KEEP
-        if not mail.unread or mail.is_own(self._sender):
+        if not mail.unread:
             return MailAction.KEEP
+        if mail.is_own(self._sender):
+            at = self._read(mail.stamp)
+            return MailAction.CLOSE if at is not None and at < self.own_since else MailAction.KEEP
         if self._instant(mail.timestamp) >= self.new_since:
             return MailAction.KEEP
         return self._of_waiting if mail.waits else MailAction.OPEN
@@ -69,8 +74,8 @@ class Rule:
     def _opened(self, mail: Mail, seen: Seen | None) -> float:
         if mail.opened_stamp is not None:
             return self._instant(mail.opened_stamp)
-        found = opened_at(seen, mail.key, self._read(mail.timestamp), self.now)
-        return self._instant(mail.timestamp) if found is None else found
+        found = opened_at(seen, mail.key, self._read(mail.stamp), self.now)
+        return self._instant(mail.stamp) if found is None else found
 
     def _instant(self, stamp: Any) -> float:
         instant = self._read(stamp)

@@ -117,7 +117,11 @@ class Sweep:
         stale = index.before("new", self.rule.new_since)
         if stale and not self.options.open_waiting_dispatches:
             stale -= index.before("waiting", self.rule.new_since)
-        if stale or index.before("closing", self.rule.opened_since):
+        if (
+            stale
+            or index.before("closing", self.rule.opened_since)
+            or index.before("own", self.rule.own_since)
+        ):
             return True
         opened = (opened_at(seen, mail.key, mail.sent, self.rule.now) for mail in index.undated)
         return any(at is not None and at < self.rule.opened_since for at in opened)

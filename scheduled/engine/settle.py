@@ -193,7 +193,7 @@ def _take_report(ledger: Conditions, run: OpenRun, reported: Reported, now: floa
         # The id is derived from the text: a retry that repeats a notice of an earlier attempt must not send
         # it twice, and a different notice must be sent.
         text = (notice.recipient, notice.subject, notice.body)
-        ledger.post(outbox.notice_id(run.run_id, *text), notice, now)
+        outbox.post(ledger, outbox.notice_id(run.run_id, *text), notice, now)
     return [Event(name=line.name, payload=line.payload) for line in reported.events]
 
 

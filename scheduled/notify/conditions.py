@@ -8,7 +8,7 @@ from scheduled.core.conditions import Change, Condition, Notice
 from scheduled.core.events import Event
 from scheduled.core.keys import JobKey
 from scheduled.core.records import KnownCondition
-from scheduled.notify.outbox import notice_id
+from scheduled.notify import outbox
 from scheduled.state.ledger import Conditions
 
 
@@ -75,6 +75,6 @@ def record(
 def _report(ledger: Conditions, key: JobKey, change: Change, notices: Sequence[Notice], at: float) -> None:
     """Post *notices*; what appeared counts as notified if there is one."""
     for number, notice in enumerate(notices):
-        ledger.post(notice_id(str(key), change.group, str(at), str(number)), notice, at)
+        outbox.post(ledger, outbox.notice_id(str(key), change.group, str(at), str(number)), notice, at)
     if notices:
         ledger.notified(key, [condition.key for condition in change.appeared], at)

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
+from scheduled.core.conditions import Notice
 from scheduled.core.records import OutboxItem
 from scheduled.notify.routes.base import Route, UndeliverableError
 from scheduled.schedules.zones import DAY, MINUTE, Instant
-from scheduled.state.ledger import Ledger
+from scheduled.state.ledger import Conditions, Ledger
 
 FIRST_RETRY = 5 * MINUTE
 MOST_TRIES = 30  # with growing pauses, about three weeks
@@ -16,6 +17,19 @@ def notice_id(*parts: str) -> str:
     from hashlib import sha256
 
     return sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def post(ledger: Conditions, item_id: str, notice: Notice, at: float) -> None:
+    """Add a notice to the outbox, due at *at*. It replaces those with the same recipient and key that wait there.
+
+    Otherwise an older notice that is delivered later would replace the newer one in the mailbox.
+    """
+    if notice.upsert_key:
+        for item in ledger.outbox():
+            known = item.notice.recipient, item.notice.upsert_key
+            if known == (notice.recipient, notice.upsert_key) and item.id != item_id:
+                ledger.delivered(item.id)
+    ledger.post(item_id, notice, at)
 
 
 def deliver(

@@ -143,3 +143,25 @@ def test_a_route_learns_which_deliveries_the_ledger_recorded(ledger):
     outbox.deliver(ledger, lambda: route, 100, print)
 
     assert route.known == ["id1"]
+
+
+def test_a_newer_notice_with_the_same_key_replaces_one_that_waits(ledger):
+    """If the older one were delivered later, it would replace the newer one in the mailbox."""
+
+    def notice(subject, key="k", recipient="@a"):
+        return Notice(recipient=recipient, subject=subject, body="", upsert_key=key)
+
+    with ledger.transaction():
+        for number, one in enumerate(
+            [
+                notice("old"),
+                notice("other", "x"),
+                notice("none", ""),
+                notice("to b", recipient="@b"),
+                notice("new"),
+            ]
+        ):
+            outbox.post(ledger, f"id{number}", one, float(number))
+        outbox.post(ledger, "id4", notice("again"), 9.0)
+
+    assert [item.notice.subject for item in ledger.outbox()] == ["other", "none", "to b", "new"]

@@ -176,7 +176,7 @@ def test_an_odd_counter_of_updates_is_continued(later: LaterSample) -> None:
         assert later.mails("SEED")[0]["updates"] == after
 
 
-def test_every_notice_replaces_an_earlier_one_of_its_kind(later: LaterSample) -> None:
+def test_a_notice_about_what_is_now_replaces_an_earlier_one(later: LaterSample) -> None:
     later.run(daily_report)
     (report,) = later.report.notices
     later.remember("SEED", sessions=[{}] * 20)
@@ -190,8 +190,8 @@ def test_every_notice_replaces_an_earlier_one_of_its_kind(later: LaterSample) ->
     assert report.upsert_key == "scheduled:daily_report"
     assert [notice.upsert_key for notice in found] == [
         "scheduled:health",
-        "scheduled:memory:local.json",
-        "scheduled:auto_opened",
+        "scheduled:memory:SEED:local.json",
+        "",  # an earlier digest has mails that this one does not have
     ]
 
 
@@ -229,3 +229,25 @@ def test_an_unknown_address_is_final_only_if_the_registries_are_whole(later: Lat
 
     assert (whole.value.final, damaged.value.final) == (True, False)
     assert Workspace.load(later.root).form.name == "later"
+
+
+def test_a_notice_that_is_not_read_for_a_month_is_archived(later: LaterSample) -> None:
+    """One that was replaced counts from its newest text."""
+    own = {"from": "@trigger", "subject": "[SCHEDULED] x", "timestamp": "2026-01-01 12:00:00"}
+    later.put("SEED", mail(id="old", **own), mail(id="new", last_updated="2026-01-20 12:00:00", **own))
+
+    later.run(mail_cleanup)
+
+    assert [m["id"] for m in later.mails("SEED")] == ["new"]
+    assert len(deleted(later, "SEED")) == 1
+    assert later.notices(mail_cleanup, later.run(mail_cleanup)) == []
+
+
+def test_a_replaced_mail_that_was_opened_counts_from_its_newest_text(later: LaterSample) -> None:
+    later.put(
+        "SEED", mail(status="opened", timestamp="2026-01-01 12:00:00", last_updated="2026-02-03 13:00:00")
+    )
+
+    later.run(mail_cleanup)
+
+    assert len(later.mails("SEED")) == 1

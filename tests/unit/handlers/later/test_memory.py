@@ -68,7 +68,7 @@ def test_sessions_of_the_memory_program_have_a_limit_of_their_own(later: LaterSa
 def test_the_configuration_of_the_memory_program_decides(later: LaterSample) -> None:
     later.limit(
         {
-            "entry_limits": {"file_budgets": {"local.json": {"max_chars": 2_000}}},
+            "entry_limits": {"file_budgets": {"local.json": {"max_chars": 9_000}}},
             "rollover": {
                 "defaults": {"local": {"sessions": {"count": 5}}},
                 "per_branch": {"flow": {"local": {"sessions": {"count": 30}}}},
@@ -76,11 +76,28 @@ def test_the_configuration_of_the_memory_program_decides(later: LaterSample) -> 
         }
     )
     later.remember("SEED", sessions=entries(6))
-    later.remember("FLOW", sessions=entries(6))
-    later.remember("TRIGGER", sessions=entries(2, "x" * 2_000))
-    later.remember("DEVPULSE", key_learnings=entries(20))  # a list without a limit in the configuration
+    later.remember("TRIGGER", sessions=entries(2, "x" * 5_000))
+    # The defaults of the memory program apply where its configuration has no defaults, but not to a branch of its own.
+    later.remember("DEVPULSE", key_learnings=entries(16))
+    later.remember("FLOW", sessions=entries(30), key_learnings=entries(20), todos=[])
 
-    assert over(later) == ["SEED:local.json", "TRIGGER:local.json"]
+    assert over(later) == ["DEVPULSE:local.json", "SEED:local.json", "TRIGGER:local.json"]
+
+
+def test_a_branch_of_its_own_has_the_common_limit_of_todos(later: LaterSample) -> None:
+    later.limit(
+        {
+            "rollover": {
+                "defaults": {"local": {"todos": {"count": 20}}},
+                "per_branch": {"seed": {"local": {"sessions": {"count": 30}, "todos": {}}}},
+            },
+        }
+    )
+    later.remember("SEED", todos=entries(20), key_learnings=entries(99))
+    assert over(later) == []
+
+    later.remember("SEED", todos=entries(21))
+    assert over(later) == ["SEED:local.json"]
 
 
 def test_a_damaged_configuration_is_named_and_the_defaults_apply(later: LaterSample) -> None:
@@ -129,8 +146,8 @@ def test_a_damaged_file_is_reported(later: LaterSample, text: str) -> None:
 
     (notice,) = later.notices(memory_rollover, later.run(memory_rollover))
 
-    assert "SEED/local.json: it is not valid JSON" in notice.body
-    assert issues(later, "SEED") == ["local.json: is not valid JSON"]
+    assert "SEED/local.json: it is not a valid JSON object" in notice.body
+    assert issues(later, "SEED") == ["local.json: is not a valid JSON object"]
 
 
 def test_options_replace_the_defaults_where_there_is_no_configuration(later: LaterSample) -> None:

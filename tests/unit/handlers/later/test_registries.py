@@ -116,6 +116,24 @@ def test_a_file_or_directory_that_is_no_registry_is_named_and_skipped(later: Lat
         Workspace.load(later.root)
 
 
+def test_the_registry_named_after_the_directory_is_the_main_one(tmp_path: Path) -> None:
+    root = tmp_path / "my.app"
+    (root / "shop").mkdir(parents=True)
+    (root / "MY_APP_REGISTRY.json").write_text('{"branches": [{"name": "SHOP", "path": "shop"}]}')
+    (root / "A_REGISTRY.json").write_text("damaged")
+
+    workspace = Workspace.load(root)
+
+    assert [(branch.name, branch.hosted) for branch in workspace.branches] == [("SHOP", False)]
+    assert workspace.problems[0].startswith("A_REGISTRY.json: ")
+
+
+def test_branches_of_projects_have_their_whole_name_as_address(later: LaterSample) -> None:
+    later.registry("P_REGISTRY.json", [{"name": "news-desk", "path": "desk"}], "projects/p")
+
+    assert Workspace.load(later.root).branches[-1].address == "@news-desk"
+
+
 def test_branches_in_hidden_directories_are_none(later: LaterSample) -> None:
     later.register({"name": "TRASH", "path": ".trash/shop"})
     later.registry("SHOP_REGISTRY.json", [{"name": "SHOP", "path": "."}], "projects/shop")

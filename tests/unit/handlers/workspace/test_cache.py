@@ -111,7 +111,7 @@ def test_a_cache_for_another_zone_or_sender_is_discarded(home, other):
 
 @pytest.mark.usefixtures("save_recent")
 @pytest.mark.parametrize(
-    "damage", ["", "{", '{"form": 4, "zone": "Europe/Berlin", "sender": "@trigger", "sizes": []}']
+    "damage", ["", "{", '{"form": 5, "zone": "Europe/Berlin", "sender": "@trigger", "sizes": []}']
 )
 def test_a_damaged_cache_is_reported_and_rebuilt(home, damage, capsys):
     path = a_memory(home)
