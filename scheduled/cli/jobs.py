@@ -17,6 +17,11 @@ def jobs(instance: Instance, as_json: bool) -> int:
     from scheduled import service
 
     show(service.jobs(instance), "jobs", as_json=as_json, module="render_jobs", notes=instance.notes)
+    return _code(instance)
+
+
+def _code(instance: Instance) -> int:
+    """Print the errors in the configuration of single jobs, which the answer leaves out; return the exit code."""
     # `from_ledger` prints the error of a configuration that cannot be read.
     return EXIT_USAGE if not instance.config_error and print_errors(instance.problems) else EXIT_OK
 
@@ -44,12 +49,13 @@ def show_(instance: Instance, name: str, as_json: bool) -> None:
 @as_json
 @subcommand
 @from_ledger
-def next_(instance: Instance, job: str | None, limit: int, as_json: bool) -> None:
+def next_(instance: Instance, job: str | None, limit: int, as_json: bool) -> int:
     """List the next slots, of JOB or of all jobs, open ones first, and when they run."""
     from scheduled import service
 
     found = service.upcoming(instance, job, limit)
     show(found, "upcoming", as_json=as_json, module="render_jobs", notes=instance.notes)
+    return _code(instance) if job is None else EXIT_OK
 
 
 @click.command()
@@ -75,7 +81,7 @@ def forecast(
     job: str | None,
     ics: bool,
     as_json: bool,
-) -> None:
+) -> int:
     """List the runs between two instants. They are planned in the same way as by a tick.
 
     What is before now is history, and not listed. Below the table are the assumptions.
@@ -85,9 +91,10 @@ def forecast(
     if ics:
         instance.without_config = False  # a program that reads an empty calendar would remove all its entries
         click.echo(service.calendar(instance, first, last, outages, job), nl=False)
-        return
+        return EXIT_OK
     found = service.forecast(instance, first, last, outages, job)
     show(found, "forecast", as_json=as_json, module="render_jobs", notes=instance.notes)
+    return _code(instance) if job is None else EXIT_OK
 
 
 @click.command()

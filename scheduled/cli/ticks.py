@@ -6,7 +6,7 @@ import click
 
 from scheduled.cli.options import as_json, claimed, from_ledger, inherit_env, job_names, subcommand, verbose
 from scheduled.cli.reply import print_errors, print_json, run_tick, show
-from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE
+from scheduled.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from scheduled.instance import Instance
 
 
@@ -116,6 +116,8 @@ def try_(instance: Instance, job: str, inherit_env: bool, as_json: bool) -> int:
             _print_trial(entry)
         if document["steps"]:
             click.echo(f"{job}: {_outcome(document)}", err=True)
+    if document["status"] == "deferred":
+        return EXIT_BUSY
     return EXIT_OK if document["status"] in ("success", "skipped") else EXIT_FAILED
 
 

@@ -219,6 +219,11 @@ def _document(runtime: Runtime, done: Result) -> dict[str, Any]:
 
 
 def _explain_failures(runtime: Runtime, done: Result, requested: Sequence[str]) -> None:
+    """Add to the result each failure, also one that a tick would not print again, and what may have been missing."""
+    if requested:
+        from scheduled.notify import problems
+
+        done.problems = list(dict.fromkeys([*done.problems, *problems.failed(done.events)]))
     events = [event for event in done.events if event.name in ("job_failed", "job_retry_scheduled")]
     if events:
         from scheduled.commands import not_given  # only if a job failed

@@ -1,8 +1,10 @@
 """Log that a tick refused the configuration and ran nothing."""
 
+import os
 from contextlib import suppress
+from pathlib import Path
 
-from scheduled import clock
+from scheduled import clock, idle
 from scheduled.config.kept_zone import ZONE
 from scheduled.engine.log import Log, log_path
 from scheduled.errors import ScheduledError
@@ -16,17 +18,28 @@ from scheduled.state.open import read_only
 def log_refusal(instance: Instance, reason: str, *, regular: bool = False) -> None:
     """Write *reason* to the log in the state directory: without a configuration the workspace is unknown.
 
-    A *regular* tick, one of cron, also writes if the host's zone is another one than in the last tick. Do nothing if there is neither a configuration nor a state, or if the state directory can't be used: the caller
-    prints the reason anyway.
+    A *regular* tick, one of cron, also writes if the host's zone is another one than in the last tick, and sets the
+    heartbeat: ticks come. Do nothing if there is neither a configuration nor a state, or if the state directory can't be
+    used: the caller prints the reason anyway.
     """
     root = instance.paths.root
     if not (root.exists() or instance.config_file.exists()):
         return
     with suppress(OSError, ScheduledError):
         directories.prepare(instance.paths)
+        if regular:
+            _beat(instance.paths.snapshot)
         zone = _new_zone(instance) if regular else ""
         line = f"the configuration was refused, so no job ran: {reason}{zone}"
         Log(log_path(root, None), clock.local_zone()).write(clock.now(), "ERROR", line)
+
+
+def _beat(snapshot: Path) -> None:
+    """Set the heartbeat as an idle tick does, unless another program has rewritten the snapshot since the last one."""
+    with suppress(FileNotFoundError):
+        last, now = snapshot.stat().st_mtime_ns, int(clock.now() * 1e9)
+        if idle.is_beat(last) and last <= now:
+            os.utime(snapshot, ns=(now, idle.beat(last, now)))
 
 
 def _new_zone(instance: Instance) -> str:

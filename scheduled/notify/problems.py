@@ -56,6 +56,15 @@ def failing(ledger: Ledger, jobs: Jobs) -> dict[JobKey, str]:
 
 def failed_while_disabled(jobs: Jobs, events: Iterable[Event]) -> list[str]:
     """Return a text for each disabled job that failed according to *events*: the user started it, and gets an answer."""
+    return failed(
+        event
+        for event in events
+        if event.payload.get("job") in jobs and not jobs[str(event.payload["job"])].enabled
+    )
+
+
+def failed(events: Iterable[Event]) -> list[str]:
+    """Return a text for each run that failed according to *events*, as `failing` does for jobs."""
     payloads = [event.payload for event in events if event.name == "job_failed"]
     return [
         _failed(
@@ -64,7 +73,6 @@ def failed_while_disabled(jobs: Jobs, events: Iterable[Event]) -> list[str]:
             str(payload["reason"]),
         )
         for payload in payloads
-        if payload["job"] in jobs and not jobs[str(payload["job"])].enabled
     ]
 
 

@@ -130,8 +130,12 @@ class View(msgspec.Struct, kw_only=True):
 
 @contextmanager
 def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
-    """Yield a view and the read-only ledger behind it. Raise ConfigError if the configuration cannot be read."""
+    """Yield a view and the read-only ledger behind it. Raise ConfigError if the configuration cannot be read.
+
+    Errors in the configuration of single jobs are put into `instance.problems`.
+    """
     earlier = config_of(instance)
+    instance.problems = earlier.problems
     now = int(clock.now())
     with read_only(instance.paths) as ledger:
         zone = next_zone(ledger, earlier)

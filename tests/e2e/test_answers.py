@@ -271,3 +271,49 @@ def test_the_plan_contains_valid_jobs_if_another_file_is_invalid(configured):
     other.write_text("no TOML")
 
     assert planned(world, "2026-11-20 09:01:00") == [("d", "due")]
+
+
+def test_lists_of_runs_name_the_jobs_that_they_leave_out(world):
+    world.configure(
+        '[jobs.bad]\ncomand = "x"\ncron = "0 * * * *"\n[jobs.good]\ncommand = "true"\ncron = "0 * * * *"\n'
+    )
+
+    for words in (["next"], ["forecast", "--from", "2026-02-03T09:00", "--to", "2026-02-03T12:00"], ["jobs"]):
+        done = world.run(*words)
+        assert (done.returncode, f"{world.config}:2: jobs.bad: comand: unknown key" in done.stderr) == (
+            2,
+            True,
+        )
+    assert world.run("next", "good").returncode == 0
+
+
+def test_a_failure_of_a_run_by_hand_is_printed_each_time(world):
+    world.configure('[jobs.f]\ncommand = "exit 3"\n')
+
+    done = [world.run("run", "f") for _ in range(2)]
+
+    assert [run.returncode for run in done] == [1, 1]
+    assert all(run.stderr.startswith("scheduled: f: failed: exit code 3") for run in done)
+
+
+def test_a_trial_that_defers_itself_ends_as_the_run_would(world):
+    world.configure('[jobs.f]\ncommand = "exit 75"\n')
+
+    assert [world.run(verb, "f").returncode for verb in ("try", "run")] == [75, 75]
+
+
+def test_ticks_that_refuse_the_configuration_are_ticks(world):
+    job = '[jobs.a]\ncommand = "true"\ncron = "0 3 * * *"\n'
+    world.configure(f'timezone = "UTC"\n{job}')
+    for minute in (0, 5, 10, 15):
+        world.run("run", at=f"2026-02-03 09:{minute:02}:00")
+    world.configure("[broken")
+    for minute in (20, 25, 30, 35, 40):
+        assert world.run("run", at=f"2026-02-03 09:{minute:02}:00").returncode == 2
+
+    broken = world.run("status", at="2026-02-03 09:41:00").stdout
+    world.configure(f'timezone = "UTC"\n{job}')
+    mended = world.run("explain", "a", at="2026-02-03 09:42:00").stdout
+
+    assert "ticks have stopped" not in broken
+    assert "No tick has come" not in mended and "no tick has come" not in mended
