@@ -219,11 +219,12 @@ def _document(runtime: Runtime, done: Result) -> dict[str, Any]:
 
 
 def _explain_failures(runtime: Runtime, done: Result, requested: Sequence[str]) -> None:
-    """Add to the result each failure, also one that a tick would not print again, and what may have been missing."""
+    """Add to the remarks each failure, also one that a tick would not print again, and what may have been missing."""
     if requested:
         from scheduled.notify import problems
 
-        done.problems = list(dict.fromkeys([*done.problems, *problems.failed(done.events)]))
+        failures = problems.failed(done.events)
+        runtime.paths.remarks += [text for text in failures if text not in done.problems]
     events = [event for event in done.events if event.name in ("job_failed", "job_retry_scheduled")]
     if events:
         from scheduled.commands import not_given  # only if a job failed

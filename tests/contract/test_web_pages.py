@@ -343,7 +343,7 @@ def test_the_forecast_names_what_it_assumes(world, connect):
     ]
 
     assert all(
-        "ticks come every 5m (assumed: `scheduled" in page and "every gate is open" in page
+        "ticks come every 5m (assumed: no crontab entry" in page and "every gate is open" in page
         for page in pages[:2]
     )
     assert "this span is over" in pages[2] and "every gate" not in pages[2]
