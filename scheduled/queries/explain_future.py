@@ -11,7 +11,14 @@ from scheduled.core.records import CHAIN
 from scheduled.core.runs import JobState, OpenRun
 from scheduled.queries import describe
 from scheduled.queries.explain_slot import when
-from scheduled.queries.explain_waits import attempts, due_now, pauses_in_words, waits_for_retry, waits_now
+from scheduled.queries.explain_waits import (
+    BUDGET,
+    attempts,
+    due_now,
+    pauses_in_words,
+    waits_for_retry,
+    waits_now,
+)
 from scheduled.queries.jobs import is_paused
 from scheduled.queries.next_run import next_run
 from scheduled.queries.view import View
@@ -20,7 +27,7 @@ from scheduled.state.ledger import Ledger
 
 
 def future(view: View, ledger: Ledger, job: Job, job_state: JobState | None, plan: JobPlan | None) -> str:
-    """Return the sentence about what *job* does next, or why it does nothing; *plan* is its plan at the next tick."""
+    """Return the sentence about what *job* does next, or why it does nothing; *plan* is its plan now."""
     if job_state is None or plan is None:
         if job.name in view.overridden:
             hint = f"enable it with `scheduled enable {job.name}`"
@@ -31,7 +38,7 @@ def future(view: View, ledger: Ledger, job: Job, job_state: JobState | None, pla
     if plan.waits is not None:
         return waits_now(view, job, job_state, plan)
     if plan.start is not None:
-        return due_now(view, job, plan.start)
+        return due_now(view, job, job_state, plan.start)
     retry = _next_retry(job_state, plan)
     return _later(view, job, job_state, plan) if retry is None else waits_for_retry(view, job, *retry)
 
@@ -69,7 +76,9 @@ def _upcoming(view: View, job: Job, due: Instant) -> str:
     if at == due:
         return f"It will run at {when(at, view)}."
     if start == due:
-        return f"It will run at {when(at, view)}: the first tick after {slot}."
+        later = view.ticks_from(view.now).at_or_after(due) < at and view.config.max_runs is not None
+        why = f"{slot} waits until then ({BUDGET})" if later else f"the first tick after {slot}"
+        return f"It will run at {when(at, view)}: {why}."
     delayed = _too_late(view, start) if is_too_late(job, due, at) else "waits until then"
     return f"It will run at {when(at, view)}: {slot} {delayed} ({_held(view, job, due, start)})."
 

@@ -11,8 +11,11 @@ from scheduled.core.runs import JobState, OpenRun
 from scheduled.core.starts import Start
 from scheduled.queries import describe
 from scheduled.queries.explain_slot import when
+from scheduled.queries.next_run import next_start
 from scheduled.queries.view import View
 from scheduled.schedules.zones import Instant
+
+BUDGET = "the ticks before reach `max_runs` of `[catch_up]`"
 
 
 def attempts(job: Job, run: OpenRun) -> str:
@@ -20,8 +23,10 @@ def attempts(job: Job, run: OpenRun) -> str:
     return f"{run.attempt} of {max(run.attempt, job.retry.max_attempts)}"
 
 
-def waits_now(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:
-    """Return why a job does not start at the next tick, according to its *plan*."""
+def waits_now(
+    view: View, job: Job, job_state: JobState, plan: JobPlan, instant: Instant | None = None
+) -> str:
+    """Return why a job does not start at the next tick, according to its *plan* at *instant* (default: now)."""
     run = job_state.open_run
     if plan.waits == "ask":
         run = run or next(other for other in job_state.others if other.retry_at is None)
@@ -36,7 +41,7 @@ def waits_now(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:
         return f"It waits: {pauses_in_words(view, job)}."
     if plan.waits == "quiet" and job.not_between is not None:
         # A slot may come before: `next_due` is earlier then.
-        end = quiet(job.not_between, job.zone, view.now) or view.now
+        end = quiet(job.not_between, job.zone, instant or view.now) or view.now
         return f"It waits: its quiet hours last until {when(end, view)}{_given_up(view, job, run, end)}."
     if run is not None and run.retry_at is not None:
         return waits_for_retry(view, job, run, run.retry_at, plan.next_due)
@@ -58,10 +63,23 @@ def waits_for_retry(view: View, job: Job, run: OpenRun, retry_at: Instant, due: 
         following = f"the tick that is at work makes the next attempt at {at}"
     if job.catch_up != "all" and due is not None and due < retry_at:
         following = f"a newer slot is due at {when(due, view)}, before the next attempt, and replaces it"
+    elif newer := _newer(view, run, retry_at):
+        following = (
+            f"the next attempt would be due at {when(retry_at, view)}, but no tick comes before the newer"
+            f" slot of {when(newer, view)}, which replaces it"
+        )
     following = _given_up(view, job, run, retry_at).removeprefix("; ") or following
     if run.reason == DEFERRED:
         return f"It waits: {run.run_id} ended with exit code 75 ({run.reason}); {following}."
     return f"It waits: attempt {attempts(job, run)} of {run.run_id} failed{_because(run)}; {following}."
+
+
+def _newer(view: View, run: OpenRun, retry_at: Instant) -> Instant | None:
+    """Return the slot that the tick starts which would make the retry of *run*, instead of it; None if it makes it."""
+    found = next_start(view, run.key)
+    if run.slot is None or found is None or found.start is None or found.start.claim.run_id == run.run_id:
+        return None
+    return found.start.claim.slot if found.tick + view.late >= retry_at else None
 
 
 def _given_up(view: View, job: Job, run: OpenRun | None, start: Instant) -> str:
@@ -110,11 +128,41 @@ def _left_over(view: View, job: Job, *, has_started: bool) -> str | None:
     return None if row is None or row.open_reason is None else reasons.get(row.open_reason)
 
 
-def due_now(view: View, job: Job, start: Start) -> str:
-    """Return what of a job is due and starts at the next tick."""
-    claim = start.claim
+def due_now(view: View, job: Job, job_state: JobState, start: Start) -> str:
+    """Return what of a job is due and starts at the next tick, or why it does not start then.
+
+    *start* is what would start now; at the next tick it may be something else.
+    """
     if left := _left_over(view, job, has_started=start.again):
         return f"It waits: {left}."
+    found = next_start(view, key_of(job))
+    if found is None or found.start is None:
+        return _starts(view, start)
+    if found.tick + view.late > view.next_tick:
+        return _later(view, job, job_state, start, found.tick)
+    return _starts(view, found.start, replaced=_replaced(job_state, found.start))
+
+
+def _later(view: View, job: Job, job_state: JobState, start: Start, at: Instant) -> str:
+    """Return why what is due does not start at the next tick, but only at *at*."""
+    plan = view.plan_at_next_tick(job, key_of(job))
+    if plan is not None and plan.waits is not None:
+        return waits_now(view, job, job_state, plan, view.next_tick)
+    what = "a start request" if start.claim.slot is None else f"the slot of {when(start.claim.slot, view)}"
+    if job.after:
+        return f"It will run at {when(at, view)}: it runs after {' and '.join(job.after)}."
+    why = f" ({BUDGET})" if view.config.max_runs is not None else ""
+    return f"It will run at {when(at, view)}: {what} waits until then{why}."
+
+
+def _replaced(job_state: JobState, start: Start) -> str:
+    """Return the id of the run that waits for its retry and that *start* replaces; "" if there is none."""
+    run = job_state.open_run
+    return run.run_id if run is not None and start.superseded is not None else ""
+
+
+def _starts(view: View, start: Start, replaced: str = "") -> str:
+    claim = start.claim
     if claim.slot is None and start.again:
         return f"It is due: attempt {claim.attempt} of {claim.run_id} starts at the next tick."
     if claim.slot is None:
@@ -123,9 +171,10 @@ def due_now(view: View, job: Job, start: Start) -> str:
                 "It is due: a start request waits until a run of the tick at work ends, or for the next tick."
             )
         return "It is due: a start request waits for the next tick."
-    others = claim.slots - 1
+    others = claim.slots - 1 - (start.superseded.slots if start.superseded is not None else 0)
     missed = (
         f" and covers {others} missed {'slot' if others == 1 else 'slots'} before it" if others > 0 else ""
     )
     again = f" (attempt {claim.attempt})" if start.again else ""
-    return f"It is due: its slot of {when(claim.slot, view)} runs at the next tick{again}{missed}."
+    instead = f"; it replaces {replaced}" if replaced else ""
+    return f"It is due: its slot of {when(claim.slot, view)} runs at the next tick{again}{missed}{instead}."

@@ -1,5 +1,6 @@
 """The next run of one job, from the simulation of the next ticks."""
 
+from collections.abc import Iterator
 from itertools import islice
 
 from scheduled.core.epochs import open_slots_of
@@ -8,40 +9,76 @@ from scheduled.core.keys import JobKey
 from scheduled.core.runs import FAILED
 from scheduled.queries.simulation.alone import alone
 from scheduled.queries.simulation.dependencies import with_all_before
-from scheduled.queries.simulation.simulated import requests_of, state_at
-from scheduled.queries.simulation.steps import FAR, own_of
+from scheduled.queries.simulation.simulated import Step, requests_of, state_at
+from scheduled.queries.simulation.steps import FAR, own_of, steps
 from scheduled.queries.simulation.together import together
-from scheduled.queries.view import View
+from scheduled.queries.view import Searched, View
 from scheduled.schedules.zones import Instant
 
 LONG = 10_000  # how many steps that start nothing are simulated
+FIRST = 20_000  # how many steps of all jobs together are simulated to find the first run of each
 
 
 def next_run(view: View, key: JobKey) -> Instant | None:
     """Return the instant of the tick that starts *key* next, as far as it can be foreseen; None if there is none."""
-    jobs, now = view.config.jobs, view.now
+    found = next_start(view, key)
+    return None if found is None else found.tick
+
+
+def next_start(view: View, key: JobKey) -> Step | None:
+    """Return the step in which a tick starts *key* next, as far as it can be foreseen; None if there is none.
+
+    With `max_runs` all jobs share the budget of a tick, and one simulation of them serves all questions to *view*. It
+    ends after `FIRST` steps: the budget is not considered for a run that comes later.
+    """
+    searched = _searched(view)
+    if key not in searched.starts:
+        searched.starts[key] = _next_start(view, key)
+    return searched.starts[key]
+
+
+def _searched(view: View) -> Searched:
+    """Return what has been found already for the states of *view*: a query asks for the same runs several times."""
+    if view.searched is None or view.searched.states is not view.job_states:
+        view.searched = Searched(states=view.job_states)
+    return view.searched
+
+
+def _next_start(view: View, key: JobKey) -> Step | None:
     if view.config.unreadable or key not in view.job_states or _is_blocked(view, key):
         return None
+    if view.config.max_runs is not None and (found := _of_all(view, key)) is not None:
+        return found
+    return next((step for step in islice(_simulated(view, key), LONG) if _starts(step, key)), None)
+
+
+def _starts(step: Step, key: JobKey) -> bool:
+    return step.key == key and step.run is not None
+
+
+def _of_all(view: View, key: JobKey) -> Step | None:
+    """Return the first run of *key* in the simulation of all jobs, which continues where the last search ended."""
+    searched = _searched(view)
+    if searched.steps is None:
+        searched.steps = islice(steps(view, view.now, view.now + FAR), FIRST)
+    while key not in searched.first_of_all and (step := next(searched.steps, None)) is not None:
+        if step.run is not None:
+            searched.first_of_all.setdefault(step.key, step)
+    return searched.first_of_all.get(key)
+
+
+def _simulated(view: View, key: JobKey) -> Iterator[Step]:
+    """Return the steps of *key*, or of the jobs that it depends on and its own."""
+    jobs, now = view.config.jobs, view.now
     ticks, span, requests = view.ticks_from(now), (now, now + FAR), view.holds.start_requests
-    if jobs[key.job].after:
-        names = with_all_before(jobs, [key.job])
-        states = {
-            other: state_at(state, now, now) for other, state in view.job_states.items() if other.job in names
-        }
-        found = together(view, states, ticks, span, requests, view.own_retries)
-    else:
-        state = state_at(view.job_states[key], now, now)
-        found = alone(
-            jobs[key.job],
-            state,
-            ticks,
-            span,
-            view.pauses,
-            requests_of(key, requests),
-            own_of(view, key, requests),
-        )
-    runs = (step.tick for step in islice(found, LONG) if step.key == key and step.run is not None)
-    return next(runs, None)
+    if not jobs[key.job].after:
+        state, own = state_at(view.job_states[key], now, now), own_of(view, key, requests)
+        return alone(jobs[key.job], state, ticks, span, view.pauses, requests_of(key, requests), own)
+    names = with_all_before(jobs, [key.job])
+    states = {
+        other: state_at(state, now, now) for other, state in view.job_states.items() if other.job in names
+    }
+    return together(view, states, ticks, span, requests, view.own_retries)
 
 
 def _is_blocked(view: View, key: JobKey) -> bool:

@@ -22,11 +22,21 @@ from scheduled.queries import ticks
 from scheduled.queries.last_known import config_of
 from scheduled.queries.next_zone import NextZone, ZoneChange, in_zone, next_zone
 from scheduled.queries.simulation.own_retries import OwnRetry, is_any_at_work, own_retries
+from scheduled.queries.simulation.simulated import Step, holds_at
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
 
 BY_TIME = ("paused", "quiet")  # recorded open reasons that can end without a tick
+
+
+class Searched(msgspec.Struct, kw_only=True):
+    """What `next_run` has found for *states*: the next *starts*; the first run of each key in *steps*, those of all jobs."""
+
+    states: Mapping[JobKey, JobState]
+    starts: dict[JobKey, Step | None] = {}
+    first_of_all: dict[JobKey, Step] = {}
+    steps: Iterator[Step] | None = None
 
 
 class View(msgspec.Struct, kw_only=True):
@@ -35,7 +45,7 @@ class View(msgspec.Struct, kw_only=True):
     If the time zone of the host has changed, the next tick is the first one in the new zone: *next_zone* is that zone, and
     *zone_change* what it does to the *job_states*, which have their slots in the old zone up to that tick. *own_retries* are those of ticks at work, *at_work* whether there is such a tick. *overridden* are the jobs that are enabled or disabled by an override. *busy* are the groups with a job
     under way. *cadence*, *phase*, *late* and *cadence_source* are those of `heartbeat.Cadence`. *stopped_at* is the last
-    tick if ticks have stopped since then.
+    tick if ticks have stopped since then. *searched* belongs to `next_run`.
     """
 
     config: Config
@@ -54,6 +64,7 @@ class View(msgspec.Struct, kw_only=True):
     own_retries: tuple[OwnRetry, ...] = ()
     at_work: bool = False
     zone_change: ZoneChange | None = None
+    searched: Searched | None = None
 
     @property
     def zone(self) -> str:
@@ -116,16 +127,29 @@ class View(msgspec.Struct, kw_only=True):
         return "group" if self.holders(self.config.jobs[key.job]) else "queued"
 
     def job_plan(self, job: Job, key: JobKey) -> JobPlan | None:
-        """Return what the next tick would do with *key*, of *job*, without its gate; None for a disabled job.
+        """Return what a tick would do now with *key*, of *job*, without its gate; None for a disabled job.
 
         None too if the configuration cannot be read: then no tick runs anything.
         """
+        return self._plan_at(job, key, self.now, self.holds)
+
+    @property
+    def next_tick(self) -> Instant:
+        """The instant at which the next tick plans, as far as it is known how ticks come."""
+        return self.ticks_from(self.now).at_or_after(self.now) + self.late
+
+    def plan_at_next_tick(self, job: Job, key: JobKey) -> JobPlan | None:
+        """Return what `job_plan` returns, at the instant of the next tick instead of now."""
+        holds = holds_at(self.ticks_from(self.now), self.pauses, self.next_tick, self.holds.start_requests)
+        return self._plan_at(job, key, self.next_tick, holds)
+
+    def _plan_at(self, job: Job, key: JobKey, instant: Instant, holds: Holds) -> JobPlan | None:
         job_state = self.job_states.get(key)
         if job_state is None or self.config.unreadable:
             return None
         held = job.group in self.busy
-        given = deferrals.given_up(job, job_state, self.pauses, self.now)
-        return plan_job(job, deferrals.without(job_state, given), self.now, held=held, holds=self.holds)
+        given = deferrals.given_up(job, job_state, self.pauses, instant)
+        return plan_job(job, deferrals.without(job_state, given), instant, held=held, holds=holds)
 
 
 @contextmanager

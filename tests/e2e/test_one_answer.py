@@ -1,0 +1,106 @@
+"""All queries name the same next run, and it is the one that the next ticks start, under a fake clock."""
+
+import shutil
+
+import pytest
+
+from tests.fixtures.world import World
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(
+        not shutil.which("faketime"), reason="SKIPPED LOUDLY: Debian's faketime is not installed"
+    ),
+]
+
+
+def ticked(world: World, config: str, *ats: str) -> World:
+    """Configure *world* and run a tick at each of *ats*, times of one day."""
+    world.configure(f'timezone = "UTC"\n{config}')
+    for at in ats:
+        world.run("run", at=on(at))
+    return world
+
+
+def on(at: str) -> str:
+    return f"2026-03-10 {at}:00"
+
+
+def answers(world: World, job: str, at: str) -> dict[str, str]:
+    """Return what each query names as the next run of *job*, as the time of day."""
+    found = {
+        "next": next(row["runs_at"] for row in world.json("next", job, at=on(at)) if row["runs_at"]),
+        "jobs": next(row["next_run"] for row in world.json("jobs", at=on(at)) if row["name"] == job),
+        "status": next(
+            row["next_run"] for row in world.json("status", at=on(at))["jobs"] if row["name"] == job
+        ),
+        "explain": world.json("explain", job, at=on(at))["next_run"],
+    }
+    return {query: instant[11:16] for query, instant in found.items()}
+
+
+def sentence(world: World, job: str, at: str) -> str:
+    return str(world.json("explain", job, at=on(at))["sentence"])
+
+
+TWO = (
+    "[catch_up]\nmax_runs = 1\n"
+    '[jobs.s]\ncron = "0 * * * *"\ncommand = "true"\n'
+    '[jobs.s2]\ncron = "0 * * * *"\ncommand = "true"\n'
+)
+
+
+@pytest.mark.parametrize(("at", "runs"), [("08:59", "09:05"), ("09:02", "09:10")])
+def test_every_query_regards_the_budget_of_a_tick(world: World, at: str, runs: str) -> None:
+    ticked(world, TWO, "08:50", "08:55")
+
+    assert set(answers(world, "s2", at).values()) == {runs}
+    assert f"It will run at 2026-03-10 {runs}: " in sentence(world, "s2", at)
+    assert "`max_runs`" in sentence(world, "s2", at)
+    assert "2026-03-10 09:00" in sentence(world, "s2", at)
+
+
+RETRY = '[jobs.b]\ncron = "*/30 * * * *"\ncommand = "exit 1"\nretry = { max_attempts = 4, delay = "27m" }\n'
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ("09:10", "but no tick comes before the newer slot of 2026-03-10 09:30, which replaces it."),
+        ("09:28", "It is due: its slot of 2026-03-10 09:30 runs at the next tick; it replaces b-2"),
+    ],
+)
+def test_a_retry_that_the_next_tick_replaces_is_not_announced(world: World, at: str, expected: str) -> None:
+    ticked(world, RETRY, "08:50", "08:55", "09:00", "09:05")
+
+    assert expected in sentence(world, "b", at)
+    ticked(world, RETRY, "09:30")
+    newest = world.json("history", at=on("09:31"))[0]
+    assert (newest["scheduled_for"][11:16], newest["attempt"]) == ("09:30", 1)
+
+
+EVERY_TEN = '[jobs.b]\ncron = "*/10 * * * *"\ncommand = "true"\n'
+
+
+@pytest.mark.parametrize(
+    ("catch_up", "at", "slot"),
+    [("none", "10:17", "10:20"), ("latest", "09:38", "09:40")],
+)
+def test_the_slot_of_the_sentence_is_the_one_that_the_next_tick_runs(
+    world: World, catch_up: str, at: str, slot: str
+) -> None:
+    ticked(world, f'{EVERY_TEN}catch_up = "{catch_up}"\n', "09:10", "09:15", "09:20", "09:25")
+
+    assert set(answers(world, "b", at).values()) == {slot}
+    assert f"its slot of 2026-03-10 {slot} runs at the next tick" in sentence(world, "b", at)
+
+
+def test_a_start_request_waits_for_the_end_of_quiet_hours_that_begin_before_the_next_tick(
+    world: World,
+) -> None:
+    config = '[jobs.b]\non = "ready"\ncommand = "true"\nnot_between = ["09:00", "09:20"]\n'
+    ticked(world, config, "08:50", "08:55")
+    world.run("emit", "ready", at="2026-03-10 08:56:00")
+    with_request = sentence(world, "b", "08:58")
+
+    assert with_request == "It waits: its quiet hours last until 2026-03-10 09:20."
