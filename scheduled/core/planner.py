@@ -9,7 +9,7 @@ from scheduled.core.catch_up import slots_given_up
 from scheduled.core.deferrals import next_expiry
 from scheduled.core.epochs import base_of, open_slots_of
 from scheduled.core.events import Event
-from scheduled.core.holds import Holds, gate_checks, hold
+from scheduled.core.holds import Holds, gate_checks, hold, pauses_of
 from scheduled.core.jobs import PRIORITIES, Job, keys_of
 from scheduled.core.judgement import DEFERRED
 from scheduled.core.keys import JobKey
@@ -157,9 +157,9 @@ def plan_job(
         found = _first_in_line(job, job_state, times, base, due, requested, now)
     if skips:
         found = msgspec.structs.replace(found, skips=skips)
-    if found.start is None:
+    if found.start is None and not _is_paused_retry(found, run, job_state.key, holds):
         return found
-    if found.start.superseded is not None and not found.start.coalesces:
+    if found.start is not None and found.start.superseded is not None and not found.start.coalesces:
         found = msgspec.structs.replace(found, start=msgspec.structs.replace(found.start, skips=given_up))
     newest = newest if until == latest else times.last_until(latest)
     held_back = hold(job, job_state.key, now, holds)
@@ -169,6 +169,13 @@ def plan_job(
         seen = _upcoming(job, times, now, base) if job.catch_up == "none" else None
         return JobPlan(waits=reason, next_due=_earliest(ends, seen), skips=found.skips)
     return _leading(found, newest)
+
+
+def _is_paused_retry(found: JobPlan, run: OpenRun | None, key: JobKey, holds: Holds) -> bool:
+    """Return whether *run* waits for a retry, and a pause lasts longer: then the pause is why it waits."""
+    if found.waits not in ("waiting_retry", "deferred") or run is None or run.retry_at is None:
+        return False
+    return any(until is None or until > run.retry_at for until in pauses_of(key, holds.pauses).values())
 
 
 def _until(

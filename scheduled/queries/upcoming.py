@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from scheduled.clock import stamp
-from scheduled.core.epochs import open_slots_of
+from scheduled.core.epochs import base_of, open_slots_of
 from scheduled.core.holds import pauses_of
 from scheduled.core.jobs import Job, keys_of
 from scheduled.core.keys import JobKey
@@ -67,8 +67,26 @@ def _held_by(view: View, job: Job, key: JobKey) -> str | None:
 
 
 def _held(view: View, job: Job, key: JobKey, reason: str) -> Iterator[tuple[Instant, dict[str, Any]]]:
+    if reason == "paused":
+        yield from ((view.now, _entry(view, key, slot, None, reason)) for slot in _open(view, job, key))
     for slot in future_slots(view, key):
         yield slot + job.delay, _entry(view, key, slot, None, reason)
+
+
+def _open(view: View, job: Job, key: JobKey) -> Iterator[Instant | None]:
+    """Yield the slots of the runs of *key* that wait for a retry, and its newest open slot or all of them.
+
+    As in the list of a job that is not paused: the newest one covers the others unless `catch_up` is `all`.
+    """
+    state = view.job_states[key]
+    times = open_slots_of(state)
+    slots = list(times.between(base_of(state), view.now - job.delay)) if job.catch_up == "all" else []
+    newest = times.last_until(view.now - job.delay)
+    if not slots and newest is not None and newest > base_of(state):
+        slots = [newest]
+    runs = [state.open_run] if state.open_run is not None and (job.catch_up == "all" or not slots) else []
+    yield from (scheduled_for(run) for run in (*runs, *state.others) if run.retry_at is not None)
+    yield from slots
 
 
 def _entries(view: View, step: Step) -> Iterator[tuple[Instant, dict[str, Any]]]:

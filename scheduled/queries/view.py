@@ -27,7 +27,8 @@ from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
 
-BY_TIME = ("paused", "quiet")  # recorded open reasons that can end without a tick
+# Open reasons that the configuration, the clock and a person change without a tick: the recorded one may be outdated.
+BY_PLAN = ("paused", "quiet", "waiting_retry", "deferred", "jitter", "ask", "group")
 
 
 class Searched(msgspec.Struct, kw_only=True):
@@ -112,12 +113,16 @@ class View(msgspec.Struct, kw_only=True):
 
     def open_reason(self, key: JobKey) -> OpenReason | None:
         """Return why *key* has open slots, or why its claimed run has not started; None if neither is the case."""
+        claimed, job_state = self.claimed_reason(key), self.job_states.get(key)
         row = self.rows.get(key)
-        reason = self.claimed_reason(key) or (row.open_reason if row is not None else None)
-        if reason not in BY_TIME or key.job not in self.config.jobs:
-            return reason
-        plan = self.job_plan(self.config.jobs[key.job], key)  # `resume` or the clock may have ended it by now
-        return reason if plan is None else plan.waits
+        recorded = row.open_reason if row is not None else None
+        if claimed is not None or self.config.unreadable or key.job not in self.config.jobs:
+            return claimed or recorded
+        plan = self.job_plan(self.config.jobs[key.job], key)
+        if plan is None or job_state is None or (job_state.busy and recorded not in BY_PLAN):
+            return recorded if recorded not in BY_PLAN else None
+        # Only a tick finds out the other reasons, of what could start.
+        return plan.waits or (recorded if plan.start is not None and recorded not in BY_PLAN else None)
 
     def claimed_reason(self, key: JobKey) -> OpenReason | None:
         """Return why the claimed run of *key* has not started; None if there is none."""

@@ -1,6 +1,8 @@
 """All queries name the same next run, and it is the one that the next ticks start, under a fake clock."""
 
+import os
 import shutil
+from datetime import datetime
 
 import pytest
 
@@ -104,3 +106,75 @@ def test_a_start_request_waits_for_the_end_of_quiet_hours_that_begin_before_the_
     with_request = sentence(world, "b", "08:58")
 
     assert with_request == "It waits: its quiet hours last until 2026-03-10 09:20."
+
+
+def reasons(world: World, job: str, at: str) -> dict[str, str | None]:
+    """Return the open reason of *job* that each query names."""
+    rows = {
+        "jobs": world.json("jobs", at=on(at)),
+        "status": world.json("status", at=on(at))["jobs"],
+    }
+    found = {
+        query: next(row["open_reason"] for row in listed if row["name"] == job)
+        for query, listed in rows.items()
+    }
+    waiting = [row for row in world.json("run", "--dry-run", at=on(at)) if row["job"] == job]
+    return {
+        **found,
+        "explain": world.json("explain", job, at=on(at))["open_reason"],
+        "dry-run": waiting[0].get("open_reason") if waiting else None,
+    }
+
+
+HOURLY = '[jobs.b]\ncron = "0 * * * *"\n'
+FAILING = f'{HOURLY}command = "exit 1"\nretry = {{ max_attempts = 2, delay = "20m" }}\n'
+
+
+@pytest.mark.parametrize(
+    ("pause", "until"),
+    [((), "you resume with `scheduled resume b`"), (("--until", "+1h"), "2026-03-10 10:02")],
+)
+def test_a_job_that_is_paused_while_it_waits_for_a_retry_waits_for_the_end_of_the_pause(
+    world: World, pause: tuple[str, ...], until: str
+) -> None:
+    ticked(world, FAILING, "08:55", "09:00")
+    assert world.run("pause", "b", *pause, at=on("09:02")).returncode == 0
+
+    assert set(reasons(world, "b", "09:03").values()) == {"paused"}
+    assert sentence(world, "b", "09:03") == f"It waits: it is paused until {until}."
+    ticked(world, FAILING, "09:05", "09:20")
+    assert set(reasons(world, "b", "09:21").values()) == {"paused"}
+
+
+def test_a_pause_that_ends_before_the_retry_is_not_what_the_job_waits_for(world: World) -> None:
+    ticked(world, FAILING, "08:55", "09:00")
+    assert world.run("pause", "b", "--until", "+5m", at=on("09:02")).returncode == 0
+
+    assert set(reasons(world, "b", "09:03").values()) == {"waiting_retry"}
+
+
+@pytest.mark.parametrize("config", [FAILING, f'{HOURLY}command = "true"\n'])
+def test_next_lists_the_open_slot_or_retry_of_a_paused_job_first(world: World, config: str) -> None:
+    ticked(world, config, "08:50", "08:55", *(["09:00"] if config == FAILING else []))
+    world.run("pause", "b", at=on("08:58" if config != FAILING else "09:02"))
+
+    first = world.json("next", "b", at=on("09:03"))[0]
+
+    assert (first["scheduled_for"][11:16], first["runs_at"], first["reason"]) == ("09:00", None, "paused")
+
+
+def test_every_query_names_the_pause_before_a_tick_sees_the_slot(world: World) -> None:
+    ticked(world, f'{HOURLY}command = "true"\n', "08:50", "08:55")
+    world.run("pause", "b", at=on("08:58"))
+
+    assert set(reasons(world, "b", "09:03").values()) == {"paused"}
+
+
+def test_no_query_names_a_retry_that_an_edit_by_hand_cancelled(world: World) -> None:
+    ticked(world, FAILING, "08:55", "09:00")
+    edited = FAILING.replace("0 *", "30 *")
+    ticked(world, edited)
+    stamp = datetime(2026, 3, 10, 9, 1).timestamp()
+    os.utime(world.config, (stamp, stamp))
+
+    assert set(reasons(world, "b", "09:03").values()) == {None}
