@@ -9,12 +9,12 @@ from scheduled.core.keys import JobKey, read_label
 from scheduled.core.planner import JobPlan
 from scheduled.core.records import CHAIN
 from scheduled.core.runs import JobState, OpenRun
-from scheduled.queries import describe
 from scheduled.queries.explain_slot import when
 from scheduled.queries.explain_waits import (
     BUDGET,
     attempts,
     due_now,
+    held_until,
     pauses_in_words,
     waits_for_retry,
     waits_now,
@@ -80,22 +80,11 @@ def _upcoming(view: View, job: Job, due: Instant) -> str:
         why = f"{slot} waits until then ({BUDGET})" if later else f"the first tick after {slot}"
         return f"It will run at {when(at, view)}: {why}."
     delayed = _too_late(view, start) if is_too_late(job, due, at) else "waits until then"
-    return f"It will run at {when(at, view)}: {slot} {delayed} ({_held(view, job, due, start)})."
+    return f"It will run at {when(at, view)}: {slot} {delayed} ({held_until(view, job, due, start)})."
 
 
 def _too_late(view: View, start: Instant) -> str:
     return f"cannot start before {when(start, view)}, which is too late for its `grace`"
-
-
-def _held(view: View, job: Job, due: Instant, start: Instant) -> str:
-    """Return why a slot that is due at *due* cannot start before *start*: its quiet hours, or a pause."""
-    window = job.not_between
-    by_quiet = window is not None and may_start(job, key_of(job), due, {}) == start
-    return (
-        f"quiet hours: {describe.window(window)}"
-        if window is not None and by_quiet
-        else pauses_in_words(view, job)
-    )
 
 
 def _unscheduled(view: View, job: Job) -> str:
@@ -171,6 +160,8 @@ def _step_waits(view: View, ledger: Ledger, run: OpenRun) -> str:
         return _request_waits(view, ledger, run.key)
     if run.retry_at is None:
         return f"{run.key.display_name} waits for your decision: see `scheduled explain {run.job}`."
+    if run.retry_at <= view.now and view.open_reason(run.key) == "gate":
+        return _request_waits(view, ledger, run.key)
     text = waits_for_retry(view, job, run, run.retry_at)
     return text.removeprefix("It waits: ")
 
@@ -181,5 +172,6 @@ def _request_waits(view: View, ledger: Ledger, key: JobKey) -> str:
     if not job.enabled:
         return f"{key.display_name} is disabled; the next tick counts it as failed."
     state, plan = view.job_states.get(key), view.job_plan(job, key)
-    waits = future(view, ledger, job, state, plan) if plan is not None and plan.waits is not None else ""
+    held = plan is not None and (plan.waits is not None or view.open_reason(key) == "gate")
+    waits = future(view, ledger, job, state, plan) if held else ""
     return f"{key.display_name} waits: {waits.removeprefix('It waits: ')}" if waits else ""

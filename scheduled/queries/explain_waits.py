@@ -2,7 +2,7 @@
 
 from scheduled.clock import stamp
 from scheduled.core import deferrals
-from scheduled.core.holds import first_allowed, pauses_of, quiet
+from scheduled.core.holds import first_allowed, may_start, pauses_of, quiet
 from scheduled.core.jobs import Job, key_of
 from scheduled.core.judgement import DEFERRED
 from scheduled.core.keys import ALL_JOBS
@@ -57,7 +57,7 @@ def _waits_for(view: View, job: Job, plan: JobPlan) -> str:
 
 def waits_for_retry(view: View, job: Job, run: OpenRun, retry_at: Instant, due: Instant | None = None) -> str:
     """Return that *run* waits for its attempt at *retry_at*; *due* is when the job is next due."""
-    following = f"the next attempt is due at {when(retry_at, view)}"
+    following = f"the next attempt is due at {when(retry_at, view)}{_then(view, job, retry_at)}"
     if any((own.key, own.at) == (run.key, retry_at) for own in view.own_retries):
         at = (stamp(retry_at, view.zone) or "")[:19].replace("T", " ")
         following = f"the tick that is at work makes the next attempt at {at}"
@@ -99,6 +99,26 @@ def pauses_in_words(view: View, job: Job) -> str:
         end = f"you resume with `scheduled resume{names}`" if until is None else when(until, view)
         pauses.append(f"{paused} paused until {end}")
     return ", and ".join(pauses)
+
+
+def held_until(view: View, job: Job, due: Instant, start: Instant) -> str:
+    """Return why a slot that is due at *due* cannot start before *start*: its quiet hours, or a pause."""
+    window = job.not_between
+    by_quiet = window is not None and may_start(job, key_of(job), due, {}) == start
+    return (
+        f"quiet hours: {describe.window(window)}"
+        if window is not None and by_quiet
+        else pauses_in_words(view, job)
+    )
+
+
+def _then(view: View, job: Job, retry_at: Instant) -> str:
+    """Return why an attempt due at *retry_at* will not start then: a pause or quiet hours; "" if it will."""
+    start = may_start(job, key_of(job), retry_at, view.pauses)
+    if start == retry_at:
+        return ""
+    why = pauses_in_words(view, job) if start is None else held_until(view, job, retry_at, start)
+    return f" and will wait then: {why}"
 
 
 def _because(run: OpenRun) -> str:

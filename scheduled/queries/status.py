@@ -10,6 +10,7 @@ from scheduled.actions.registry import handler_of
 from scheduled.clock import stamp
 from scheduled.config.files import Config
 from scheduled.core.conditions import in_words
+from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.records import JobRow
 from scheduled.engine.heartbeat import Cadence
@@ -44,7 +45,7 @@ def status(instance: Instance) -> dict[str, Any]:
         return _before_the_first_tick(config_of(instance), paths)
     with open_view(instance) as (view, ledger):
         found, zone, now = view.config, view.zone, clock.now()
-        rows = [_with_next_due(view, row) for row in view.rows.values() if row.job in found.jobs]
+        rows = [_with_next_due(view, row) for row in _rows(view)]
         seen = ticks.ticks(ledger, paths, now)
         failing = problems_of_ticks.failing(ledger, found.jobs)
         listed = [_job(view, row, failing=row.key in failing) for row in rows]
@@ -82,6 +83,33 @@ def status(instance: Instance) -> dict[str, Any]:
 def _is_lost(paths: Paths) -> bool:
     with read_only(paths):
         return paths.lost is not None
+
+
+def _rows(view: View) -> list[JobRow]:
+    """Return the rows of all jobs and targets, also of those that no tick has planned, as of a disabled job."""
+    jobs, rows = view.config.jobs, view.rows
+    missing = [_row(key) for job in jobs.values() for key in keys_of(job) if key not in rows]
+    return sorted(
+        [*missing, *(row for row in rows.values() if row.job in jobs)], key=lambda row: (row.job, row.target)
+    )
+
+
+def _row(key: JobKey) -> JobRow:
+    return JobRow(
+        job=key.job,
+        target=key.target,
+        position=0,
+        open_reason=None,
+        next_due=None,
+        window_start=None,
+        last_run_id=None,
+        last_run_at=None,
+        last_status=None,
+        last_result=None,
+        run_count=0,
+        failure_count=0,
+        schedules=(),
+    )
 
 
 def _with_next_due(view: View, row: JobRow) -> JobRow:

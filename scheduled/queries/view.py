@@ -8,7 +8,7 @@ import msgspec
 from scheduled import clock
 from scheduled.config.files import Config, known_jobs
 from scheduled.core import deferrals
-from scheduled.core.holds import Holds
+from scheduled.core.holds import Holds, pauses_of
 from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan, busy_groups, plan_job
@@ -117,7 +117,8 @@ class View(msgspec.Struct, kw_only=True):
         row = self.rows.get(key)
         recorded = row.open_reason if row is not None else None
         if claimed is not None or self.config.unreadable or key.job not in self.config.jobs:
-            return claimed or recorded
+            # A tick records `paused` for a job too that it cannot read.
+            return claimed or (recorded if recorded != "paused" or pauses_of(key, self.pauses) else None)
         plan = self.job_plan(self.config.jobs[key.job], key)
         if plan is None or job_state is None or (job_state.busy and recorded not in BY_PLAN):
             return recorded if recorded not in BY_PLAN else None

@@ -1,5 +1,6 @@
 """All queries name the same next run, and it is the one that the next ticks start, under a fake clock."""
 
+import json
 import os
 import shutil
 from datetime import datetime
@@ -178,3 +179,62 @@ def test_no_query_names_a_retry_that_an_edit_by_hand_cancelled(world: World) -> 
     os.utime(world.config, (stamp, stamp))
 
     assert set(reasons(world, "b", "09:03").values()) == {None}
+
+
+def test_a_retry_that_a_pause_or_quiet_hours_outlast_is_not_announced_for_its_instant(world: World) -> None:
+    config = (
+        '[jobs.b]\non = "ready"\ncommand = "exit 1"\nretry = { max_attempts = 2, delay = "20m" }\n'
+        'not_between = ["09:15", "09:50"]\n'
+    )
+    ticked(world, config, "08:50", "08:55")
+    world.run("emit", "ready", at=on("08:58"))
+    ticked(world, config, "09:00")
+
+    by_quiet = sentence(world, "b", "09:03")
+    world.run("pause", "b", at=on("09:04"))
+
+    due = "the next attempt is due at 2026-03-10 09:20 and will wait then"
+    assert by_quiet.endswith(f"{due}: quiet hours: 09:15 to 09:50.")
+    assert sentence(world, "b", "09:05").endswith(
+        f"{due}: it is paused until you resume with `scheduled resume b`."
+    )
+
+
+def test_a_job_whose_file_a_tick_could_not_read_is_not_shown_as_paused(world: World) -> None:
+    job = world.config.parent / "jobs.d" / "b.toml"
+    job.parent.mkdir(mode=0o700)
+    job.write_text('[jobs.b]\ncron = "0 * * * *"\ncommand = "true"\n')
+    ticked(world, "", "08:50", "08:55")
+    job.write_text("[jobs.b\n")
+    ticked(world, "", "09:00")
+    world.config.write_text("timezone = \n")
+
+    jobs = json.loads(world.run("jobs", "--json", at=on("09:03")).stdout)
+    status = json.loads(world.run("status", "--json", at=on("09:03")).stdout)["jobs"]
+
+    assert [(row["name"], row["open_reason"]) for row in (*jobs, *status)] == [("b", None)] * 2
+    assert [row["paused"] for row in jobs] == [False]
+
+
+def test_status_lists_disabled_jobs_that_never_ran(world: World) -> None:
+    off = '[jobs.a]\ncron = "0 * * * *"\ncommand = "true"\nenabled = false\n'
+    ticked(world, f'{off}{HOURLY}command = "true"\n', "08:50", "08:55")
+
+    status = world.json("status", at=on("08:57"))
+
+    assert [(row["name"], row["enabled"], row["next_run"] is None) for row in status["jobs"]] == [
+        ("a", False, True),
+        ("b", True, False),
+    ]
+    assert status["jobs"][0]["run_count"] == 0
+    assert status["queue"]["by_status"] == {"cancelled": 1, "pending": 1}
+
+
+def test_a_chain_waits_in_a_step_behind_a_closed_gate(world: World) -> None:
+    gated = '[jobs.gt]\ncommand = "true"\nonly_if = { path = "/nowhere" }\n'
+    chain = '[jobs.c]\nchain = ["gt", "b"]\ncron = "0 9 * * *"\n'
+    ticked(world, f'{gated}[jobs.b]\ncommand = "true"\n{chain}', "08:55", "09:00", "09:05")
+
+    assert sentence(world, "c", "09:07") == (
+        "It waits in step 1 of 2: gt waits: at the last tick its gate was closed (it requires: /nowhere exists)."
+    )
