@@ -29,7 +29,7 @@ X, Y = JobKey("job", "x"), JobKey("job", "y")
 @pytest.fixture
 def instance(tmp_path, monkeypatch):
     """An hourly job with two targets, first seen two hours ago; x is due, y is paused and has an incident."""
-    for module in (epochs, planner, planning, steps, together, zone_changes, upcoming, history):
+    for module in (epochs, planner, planning, steps, together, zone_changes, upcoming, history, status):
         monkeypatch.setattr(module, "keys_of", lambda _job: (X, Y))
     monkeypatch.setattr("scheduled.clock.now", lambda: NOW + 0.5)
     (tmp_path / "scheduled.toml").write_text(
