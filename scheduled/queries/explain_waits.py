@@ -156,23 +156,29 @@ def due_now(view: View, job: Job, job_state: JobState, start: Start) -> str:
     if left := _left_over(view, job, has_started=start.again):
         return f"It waits: {left}."
     found = next_start(view, key_of(job))
-    if found is None or found.start is None:
+    if found is None or found.tick + view.late > view.next_tick:
+        return _later(view, job, job_state, start, None if found is None else found.tick)
+    if found.start is None:
         return _starts(view, start)
-    if found.tick + view.late > view.next_tick:
-        return _later(view, job, job_state, start, found.tick)
     return _starts(view, found.start, replaced=_replaced(job_state, found.start))
 
 
-def _later(view: View, job: Job, job_state: JobState, start: Start, at: Instant) -> str:
-    """Return why what is due does not start at the next tick, but only at *at*."""
+def _later(view: View, job: Job, job_state: JobState, start: Start, at: Instant | None) -> str:
+    """Return why what is due does not start at the next tick, but only at *at*, or never."""
     plan = view.plan_at_next_tick(job, key_of(job))
     if plan is not None and plan.waits is not None:
         return waits_now(view, job, job_state, plan, view.next_tick)
     what = "a start request" if start.claim.slot is None else f"the slot of {when(start.claim.slot, view)}"
+    then = "It will not run" if at is None else f"It will run at {when(at, view)}"
+    if plan is not None and plan.skips and plan.start is None:
+        return f"{then}: {what} is skipped at the next tick ({plan.skips[-1].reason})."
     if job.after:
-        return f"It will run at {when(at, view)}: it runs after {' and '.join(job.after)}."
+        failed = ", which failed" if at is None else ""
+        return f"{then}: it runs after {' and '.join(job.after)}{failed}."
+    if at is None:
+        return _starts(view, start)
     why = f" ({BUDGET})" if view.config.max_runs is not None else ""
-    return f"It will run at {when(at, view)}: {what} waits until then{why}."
+    return f"{then}: {what} waits until then{why}."
 
 
 def _replaced(job_state: JobState, start: Start) -> str:

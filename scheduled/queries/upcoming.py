@@ -32,7 +32,7 @@ LEAST_STEPS, STEPS_PER_SLOT = 5_000, 20
 def upcoming(instance: Instance, job: str | None = None, limit: int = 10) -> list[dict[str, Any]]:
     """Return the next *limit* slots, of one job or of all, in the order in which ticks decide them.
 
-    Open slots and retries come first. `scheduled_for` is null for a run without a slot. `runs_at` is the tick at which a slot runs; with `reason` "coalesced" it is covered
+    Open slots and retries come first, those of paused jobs too. `scheduled_for` is null for a run without a slot. `runs_at` is the tick at which a slot runs; with `reason` "coalesced" it is covered
     by the run of a later slot. `runs_at` is null if the slot does not run: `reason` is then "paused" (without an end),
     "ask", "config_error" (the configuration cannot be read, and the slots are those of the ledger) or the reason to skip it. `assumed` is as in a forecast. If the list is empty, the reason is in `instance.notes`. Raise
     ConfigError if there is no such job or *limit* is out of range.

@@ -200,7 +200,7 @@ def test_a_retry_that_a_pause_or_quiet_hours_outlast_is_not_announced_for_its_in
     )
 
 
-def test_a_job_whose_file_a_tick_could_not_read_is_not_shown_as_paused(world: World) -> None:
+def test_a_job_in_a_file_that_a_tick_could_not_read_is_not_shown_as_paused(world: World) -> None:
     job = world.config.parent / "jobs.d" / "b.toml"
     job.parent.mkdir(mode=0o700)
     job.write_text('[jobs.b]\ncron = "0 * * * *"\ncommand = "true"\n')
@@ -238,3 +238,28 @@ def test_a_chain_waits_in_a_step_behind_a_closed_gate(world: World) -> None:
     assert sentence(world, "c", "09:07") == (
         "It waits in step 1 of 2: gt waits: at the last tick its gate was closed (it requires: /nowhere exists)."
     )
+
+
+LATE = f'{HOURLY}command = "true"\ngrace = "4m"\n'
+ONCE = '[jobs.b]\nat = "2026-03-10T09:00"\ncommand = "true"\ngrace = "4m"\n'
+BEHIND = '[jobs.a]\ncommand = "exit 1"\n[jobs.b]\ncron = "0 * * * *"\ncommand = "true"\nafter = ["a"]\n'
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (LATE, "It will run at 2026-03-10 10:00: the slot of 2026-03-10 09:00 is skipped at the next tick (late)."),
+        (ONCE, "It will not run: the slot of 2026-03-10 09:00 is skipped at the next tick (late)."),
+        (BEHIND, "It will not run: it runs after a, which failed."),
+    ],
+)  # fmt: skip
+def test_a_due_slot_that_the_next_tick_skips_is_not_announced(
+    world: World, config: str, expected: str
+) -> None:
+    ticked(world, config, "08:50", "08:55")
+    if config == BEHIND:
+        world.run("run", "a", at=on("08:56"))
+
+    assert sentence(world, "b", "09:03") == expected
+    ticked(world, config, "09:05")
+    assert [run["status"] for run in world.json("history", "b", at=on("09:06"))] == ["skipped"]
