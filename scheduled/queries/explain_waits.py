@@ -134,7 +134,7 @@ def _left_over(view: View, job: Job, *, has_started: bool) -> str | None:
     limited = view.config.max_runs is not None or view.config.max_minutes is not None
     limit = "max_runs" if view.config.max_runs is not None else "max_minutes"
     reasons = {
-        "budget": f"the last tick reached `{limit}` of `[catch_up]`; the next tick starts more runs"
+        "budget": f"the last tick reached `{limit}` of `[catch_up]`; {_goes_on(view, job)}"
         if limited
         else "the last tick was stopped before it started its run; the next tick starts it",
         "queued": f"at the last tick no executor was available for its action ({job.action.kind})",
@@ -146,6 +146,14 @@ def _left_over(view: View, job: Job, *, has_started: bool) -> str | None:
     if has_started and not limited:
         del reasons["budget"]
     return None if row is None or row.open_reason is None else reasons.get(row.open_reason)
+
+
+def _goes_on(view: View, job: Job) -> str:
+    """Return when *job*, for which a tick had no budget left, runs."""
+    found = next_start(view, key_of(job))
+    if found is not None and found.tick + view.late > view.next_tick:
+        return f"it will run at {when(found.tick, view)}"
+    return "the next tick starts more runs"
 
 
 def due_now(view: View, job: Job, job_state: JobState, start: Start) -> str:

@@ -63,6 +63,18 @@ def test_every_query_regards_the_budget_of_a_tick(world: World, at: str, runs: s
     assert "2026-03-10 09:00" in sentence(world, "s2", at)
 
 
+def test_a_job_that_the_budget_holds_back_for_several_ticks_names_the_one_that_starts_it(
+    world: World,
+) -> None:
+    three = TWO + '[jobs.s3]\ncron = "0 * * * *"\ncommand = "true"\n'
+    ticked(world, three, "08:50", "08:55", "09:00")
+
+    limit = "It waits: the last tick reached `max_runs` of `[catch_up]`; "
+    assert sentence(world, "s2", "09:02") == f"{limit}the next tick starts more runs."
+    assert sentence(world, "s3", "09:02") == f"{limit}it will run at 2026-03-10 09:10."
+    assert set(answers(world, "s3", "09:02").values()) == {"09:10"}
+
+
 RETRY = '[jobs.b]\ncron = "*/30 * * * *"\ncommand = "exit 1"\nretry = { max_attempts = 4, delay = "27m" }\n'
 
 
