@@ -8,6 +8,7 @@ from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import FAILED
 from scheduled.queries.simulation.alone import alone
+from scheduled.queries.simulation.chains import can_wait
 from scheduled.queries.simulation.dependencies import with_all_before
 from scheduled.queries.simulation.simulated import Step, requests_of, state_at
 from scheduled.queries.simulation.steps import FAR, own_of, steps
@@ -71,7 +72,7 @@ def _simulated(view: View, key: JobKey) -> Iterator[Step]:
     """Return the steps of *key*, or of the jobs that it depends on and its own."""
     jobs, now = view.config.jobs, view.now
     ticks, span, requests = view.ticks_from(now), (now, now + FAR), view.holds.start_requests
-    if not jobs[key.job].after:
+    if not jobs[key.job].after and not can_wait(view, key.job):
         state, own = state_at(view.job_states[key], now, now), own_of(view, key, requests)
         return alone(jobs[key.job], state, ticks, span, view.pauses, requests_of(key, requests), own)
     names = with_all_before(jobs, [key.job])

@@ -13,7 +13,7 @@ from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan, busy_groups, plan_job
 from scheduled.core.records import JobRow
-from scheduled.core.runs import JobState, OpenReason
+from scheduled.core.runs import JobState, OpenReason, OpenRun
 from scheduled.core.tick_times import Outage, Ticks
 from scheduled.engine import planning
 from scheduled.engine.heartbeat import Source
@@ -21,6 +21,7 @@ from scheduled.instance import Instance
 from scheduled.queries import ticks
 from scheduled.queries.last_known import config_of
 from scheduled.queries.next_zone import NextZone, ZoneChange, in_zone, next_zone
+from scheduled.queries.simulation.dependencies import chains_under_way
 from scheduled.queries.simulation.own_retries import OwnRetry, is_any_at_work, own_retries
 from scheduled.queries.simulation.simulated import Step, holds_at
 from scheduled.schedules.zones import Instant
@@ -45,8 +46,9 @@ class View(msgspec.Struct, kw_only=True):
 
     If the time zone of the host has changed, the next tick is the first one in the new zone: *next_zone* is that zone, and
     *zone_change* what it does to the *job_states*, which have their slots in the old zone up to that tick. *own_retries* are those of ticks at work, *at_work* whether there is such a tick. *overridden* are the jobs that are enabled or disabled by an override. *busy* are the groups with a job
-    under way. *cadence*, *phase*, *late* and *cadence_source* are those of `heartbeat.Cadence`. *stopped_at* is the last
-    tick if ticks have stopped since then. *searched* belongs to `next_run`.
+    under way. *chains* are the runs of chains of which steps run now. *cadence*, *phase*, *late* and *cadence_source* are
+    those of `heartbeat.Cadence`. *stopped_at* is the last tick if ticks have stopped since then. *searched* belongs to
+    `next_run`.
     """
 
     config: Config
@@ -64,6 +66,7 @@ class View(msgspec.Struct, kw_only=True):
     next_zone: NextZone = NextZone()
     own_retries: tuple[OwnRetry, ...] = ()
     at_work: bool = False
+    chains: tuple[OpenRun, ...] = ()
     zone_change: ZoneChange | None = None
     searched: Searched | None = None
 
@@ -189,6 +192,7 @@ def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
             stopped_at=seen.stopped_at,
             busy=frozenset(busy),
             next_zone=zone,
+            chains=tuple(chains_under_way(ledger.open_runs())),
             at_work=is_any_at_work(ledger, instance.paths),
             own_retries=own_retries(ledger, found.jobs, instance.paths, now, found.max_runs),
         )

@@ -13,6 +13,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.runs import JobState, StartRequest
 from scheduled.core.tick_times import Outage
 from scheduled.queries.simulation.alone import alone
+from scheduled.queries.simulation.chains import can_wait
 from scheduled.queries.simulation.dependencies import with_all_before
 from scheduled.queries.simulation.own_retries import OwnRetry
 from scheduled.queries.simulation.simulated import Step, requests_of, state_at
@@ -82,9 +83,9 @@ def _states_at(view: View, begin: Instant, end: Instant, outages: Iterable[Outag
 
 
 def _sharing(view: View, states: Collection[JobKey], chosen: Mapping[str, Job]) -> set[JobKey]:
-    """Return the jobs and targets that depend on others, so that they must be simulated together."""
+    """Return the jobs and targets that depend on others, or chains that wait, which must be simulated together."""
     jobs = view.config.jobs
     if view.config.max_runs is not None:
         return set(states)
-    names = with_all_before(jobs, (name for name in chosen if jobs[name].after))
+    names = with_all_before(jobs, (name for name in chosen if jobs[name].after or can_wait(view, name)))
     return {key for key in states if key.job in names}

@@ -14,7 +14,8 @@ from scheduled.core.planner import Plan, plan
 from scheduled.core.runs import JobState, StartRequest
 from scheduled.core.starts import Start, plans_again
 from scheduled.core.tick_times import Ticks
-from scheduled.queries.simulation.dependencies import steps_ran, with_those_before
+from scheduled.queries.simulation.chains import Chains, is_foreseen
+from scheduled.queries.simulation.dependencies import with_those_before
 from scheduled.queries.simulation.own_retries import OwnRetry
 from scheduled.queries.simulation.simulated import Step, holds_at, left, needs_person, ran, skipped
 from scheduled.queries.simulation.turns import leaving_retries
@@ -51,12 +52,14 @@ class _Together:
         self._jobs, self._states = view.config.jobs, job_states
         self._order = {name: place for place, name in enumerate(self._jobs)}
         self._waiting: list[tuple[Instant, int, JobKey]] = []
-        self._left_over: set[JobKey] = (
-            set()
-        )  # with a retry that an earlier run of the job left to the next tick
+        # with a retry that an earlier run of the job left to the next tick
+        self._left_over: set[JobKey] = set()
+        self._chains = Chains(self._jobs, job_states.keys())
 
     def steps(self, span: tuple[Instant, Instant], own: list[OwnRetry]) -> Iterator[Step]:
         first, late = self._ticks.at_or_after(span[0]), self._ticks.late
+        if span[0] == self._view.now:
+            self._resume(span[0])
         for key in self._states:
             self._push(first, key)
         while self._waiting or own:
@@ -69,6 +72,14 @@ class _Together:
             else:
                 return
 
+    def _resume(self, now: Instant) -> None:
+        holds = holds_at(self._ticks, self._view.pauses, now, ())
+        self._chains.resume(self._view.chains, self._states, self._requests, holds, now)
+        self._requests += self._chains.take()[0]
+        for run in self._view.chains:
+            if self._chains.is_under_way(run.key):
+                self._states[run.key] = msgspec.structs.replace(self._states[run.key], busy=True)
+
     def _push(self, tick: Instant, key: JobKey) -> None:
         heapq.heappush(self._waiting, (tick, self._order[key.job], key))
 
@@ -80,13 +91,15 @@ class _Together:
             given = self._give_up(due, now)
             found = self._plan(due, now, budget)
             starts = {start.claim.key: start for start in found.starts}
-            budget = None if budget is None else budget - len(starts)
+            budget = _left(budget, found)
             yield from self._done(tick, due, found, given)
             later = leaving_retries(self._jobs, self._states, starts, self._requests, now)
             self._left_over = self._left_over - set(due) | later
             for key in later:
                 self._push(self._ticks.at_or_after(now + 1), key)
-            due = [key for key in starts if key not in later] + self._unstarted(due, found, starts, now)
+            again = self._advance(now)
+            left = self._unstarted(due, found, starts, now)
+            due = list(dict.fromkeys([*(key for key in starts if key not in later), *left, *again]))
 
     def _give_up(self, due: Sequence[JobKey], now: Instant) -> dict[JobKey, tuple[GivenUp, ...]]:
         """Give up the runs of *due* that answered "not now" for too long; return them by key."""
@@ -100,12 +113,13 @@ class _Together:
         self, due: Sequence[JobKey], found: Plan, starts: dict[JobKey, Start], now: Instant
     ) -> list[JobKey]:
         """Leave those of *due* that do not start to a later tick; return those to plan again in this one."""
-        again = []
+        again, following = [], {*self._following(starts)}
+        following |= {row.key for row in self._requests} if starts else set()
         for key in due:
             job = found.jobs[key]
-            if key in starts:
+            if key in starts or self._chains.is_under_way(key):
                 continue
-            if job.waits is not None and self._jobs[key.job].after and starts:
+            if job.waits is not None and key in following:
                 again.append(key)  # the jobs in its `after` have run now
             elif job.next_due is not None and not needs_person(job, key, self._view.pauses):
                 self._push(self._ticks.at_or_after(max(job.next_due, now + 1)), key)
@@ -121,10 +135,12 @@ class _Together:
             found = self._plan(due, retry.at, budget, retry.began)
             if not found.starts:
                 return
-            slots = sum(start.claim.slot is not None for start in found.starts)
-            budget = None if budget is None else max(0, budget - slots)
+            budget = _left(budget, found)
             yield from self._done(retry.at, (), found)
             keys = [key for start in found.starts for key in self._follow(start)]
+            keys += self._advance(retry.at)
+            for row in self._requests:  # what this tick does not start
+                self._push(self._ticks.at_or_after(retry.at + 1), row.key)
 
     def _with_requested(self, keys: Iterable[JobKey]) -> list[JobKey]:
         return list(dict.fromkeys([*keys, *(row.key for row in self._requests)]))
@@ -134,8 +150,7 @@ class _Together:
         job = self._jobs[start.claim.job]
         if plans_again(job, start.claim, succeeded=True):
             yield start.claim.key
-        for name in self._view.config.jobs.coming_after.get(job.name, ()):
-            yield from keys_of(self._jobs[name])
+        yield from self._following([start.claim.key])
 
     def _plan(
         self, due: Sequence[JobKey], now: Instant, budget: int | None, until: Instant | None = None
@@ -159,12 +174,13 @@ class _Together:
     ) -> Iterator[Step]:
         """Yield the steps of *due* and of all that start, and change the states; *given* are the runs given up."""
         starts = {start.claim.key: start for start in found.starts}
+        foreseen = {key for key, start in starts.items() if is_foreseen(start)}
         for key in dict.fromkeys([*due, *starts]):
             left_over = key in self._left_over
             step = Step(
                 tick,
                 key,
-                starts.get(key),
+                None if key in foreseen else starts.get(key),
                 skips=found.jobs[key].skips,
                 given_up=given.get(key, ()),
                 if_succeeded=left_over,
@@ -173,7 +189,28 @@ class _Together:
             self._states[key] = skipped(self._states[key], [skip.span.last for skip in step.skips])
         for key, start in starts.items():
             self._states[key] = ran(self._states[key], start)
-            self._states |= steps_ran(self._jobs, self._jobs[key.job], self._states)
+            self._chains.started(start)
+            if self._chains.is_under_way(key):
+                self._states[key] = msgspec.structs.replace(self._states[key], busy=True)
+
+    def _advance(self, now: Instant) -> list[JobKey]:
+        """Take the requests of steps, and the ends of chains; return what a tick at work at *now* plans because of them."""
+        requests, ended = self._chains.take()
+        self._requests += requests
+        again = [row.key for row in requests]
+        for one in ended:
+            self._states[one.key] = msgspec.structs.replace(
+                self._states[one.key], busy=False, last_status="success"
+            )
+            self._push(self._ticks.at_or_after(now + 1), one.key)
+            again += [one.key] * one.again + [*self._following([one.key])]
+        return [key for key in again if key in self._states]
+
+    def _following(self, ended: Iterable[JobKey]) -> Iterator[JobKey]:
+        """Yield what comes after the jobs in *ended*."""
+        for key in ended:
+            for name in self._view.config.jobs.coming_after.get(key.job, ()):
+                yield from keys_of(self._jobs[name])
 
     def _pop(self, tick: Instant) -> list[JobKey]:
         """Remove what is due at *tick* from the heap, and return each job and target once."""
@@ -181,3 +218,9 @@ class _Together:
         while self._waiting and self._waiting[0][0] == tick:
             due[heapq.heappop(self._waiting)[2]] = None
         return list(due)
+
+
+def _left(budget: int | None, found: Plan) -> int | None:
+    """Return what the starts of the plan *found* leave of the *budget*: those without a slot do not use it up."""
+    slots = sum(start.claim.slot is not None for start in found.starts)
+    return None if budget is None else max(0, budget - slots)
