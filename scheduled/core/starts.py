@@ -117,7 +117,7 @@ def manual_start(key: JobKey, window_start: Instant | None, run_id: str) -> Star
     return Start(claim=claim)
 
 
-def plans_again(job: Job, claim: Claim | OpenRun, *, succeeded: bool) -> bool:
+def plans_again(job: Job, claim: Claim, *, succeeded: bool) -> bool:
     """Return whether a tick plans *job* again as soon as its run *claim* has ended.
 
     After its newest slot succeeded none is due. A retry of another run, which waited for its end, is left to the

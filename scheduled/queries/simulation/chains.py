@@ -1,7 +1,8 @@
 """The runs of chains in the simulation: a chain is under way until every one of its steps has run.
 
 A step that waits (a pause, quiet hours, a retry, the budget of a tick) starts at a later tick, as it will in reality. A chain
-with a step that waits for a person does not end.
+with a step that waits for a person does not end. The tick in which a chain ends does not plan the chain again, nor the jobs that
+come after it: the next tick does.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -13,17 +14,10 @@ from scheduled.core.jobs import Job, keys_of
 from scheduled.core.keys import JobKey, read_label
 from scheduled.core.records import CHAIN
 from scheduled.core.runs import Claim, JobState, OpenRun, StartRequest
-from scheduled.core.starts import Start, plans_again
+from scheduled.core.starts import Start
 from scheduled.queries.simulation.dependencies import steps_of
 from scheduled.queries.view import View
 from scheduled.schedules.zones import Instant
-
-
-class Ended(msgspec.Struct, frozen=True):
-    """A run of the chain *key* that has ended. *again*: the tick plans the chain again."""
-
-    key: JobKey
-    again: bool
 
 
 class _UnderWay(msgspec.Struct):
@@ -46,7 +40,7 @@ class Chains:
         self._jobs, self._known, self._made = jobs, known, 0
         self._runs: dict[str, _UnderWay] = {}
         self.requests: list[StartRequest] = []
-        self.ended: list[Ended] = []
+        self.ended: list[JobKey] = []
 
     def is_under_way(self, key: JobKey) -> bool:
         """Return whether a run of *key*, a chain, has not ended."""
@@ -137,11 +131,10 @@ class Chains:
     def _end(self, found: _UnderWay) -> None:
         run = found.run
         del self._runs[run.run_id]
-        again = plans_again(self._jobs[run.job], run, succeeded=True)
-        self.ended.append(Ended(run.key, again))
+        self.ended.append(run.key)
         self._step_ran(run.parent, run.key)
 
-    def take(self) -> tuple[tuple[StartRequest, ...], list[Ended]]:
+    def take(self) -> tuple[tuple[StartRequest, ...], list[JobKey]]:
         """Return the requests of steps and the ended chains since the last call."""
         found = tuple(self.requests), self.ended
         self.requests, self.ended = [], []
@@ -154,9 +147,11 @@ def is_foreseen(start: Start) -> bool:
 
 
 def can_wait(view: View, name: str) -> bool:
-    """Return whether the chain *name* is under way, or a job in it may have to wait when the chain starts."""
+    """Return whether the chain *name* is under way, or may not end in the tick that starts it, or leaves slots to later ticks."""
     jobs = view.config.jobs
-    if any(run.job == name for run in view.chains):
+    if jobs[name].action.steps and (
+        jobs[name].catch_up == "all" or any(run.job == name for run in view.chains)
+    ):
         return True
     return any(_can_wait(view, jobs[step]) for step in steps_of(jobs, name))
 

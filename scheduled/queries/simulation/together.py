@@ -1,7 +1,7 @@
 """Simulate the future ticks of jobs that share the budget of a tick or come after each other."""
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 import msgspec
@@ -86,7 +86,7 @@ class _Together:
     def _tick(self, tick: Instant) -> Iterator[Step]:
         """Yield the steps of the regular *tick*."""
         now, budget = tick + self._ticks.late, self._view.config.max_runs
-        due = self._pop(tick)
+        due, waiting = self._pop(tick), set[JobKey]()
         while due:
             given = self._give_up(due, now)
             found = self._plan(due, now, budget)
@@ -98,8 +98,10 @@ class _Together:
             for key in later:
                 self._push(self._ticks.at_or_after(now + 1), key)
             again = self._advance(now)
-            left = self._unstarted(due, found, starts, now)
-            due = list(dict.fromkeys([*(key for key in starts if key not in later), *left, *again]))
+            self._leave(due, found, starts, now)
+            waiting |= {key for key in due if found.jobs[key].waits is not None}
+            again += [key for key in self._continuing(starts) if key in waiting]
+            due = list(dict.fromkeys([*(key for key in starts if key not in later), *again]))
 
     def _give_up(self, due: Sequence[JobKey], now: Instant) -> dict[JobKey, tuple[GivenUp, ...]]:
         """Give up the runs of *due* that answered "not now" for too long; return them by key."""
@@ -109,21 +111,18 @@ class _Together:
             self._states[key] = deferrals.without(self._states[key], found[key])
         return found
 
-    def _unstarted(
-        self, due: Sequence[JobKey], found: Plan, starts: dict[JobKey, Start], now: Instant
-    ) -> list[JobKey]:
-        """Leave those of *due* that do not start to a later tick; return those to plan again in this one."""
-        again, following = [], {*self._following(starts)}
-        following |= {row.key for row in self._requests} if starts else set()
+    def _leave(self, due: Sequence[JobKey], found: Plan, starts: Collection[JobKey], now: Instant) -> None:
+        """Leave those of *due* that do not start to a later tick; a chain that is under way, to the tick after its end."""
         for key in due:
             job = found.jobs[key]
             if key in starts or self._chains.is_under_way(key):
                 continue
-            if job.waits is not None and key in following:
-                again.append(key)  # the jobs in its `after` have run now
-            elif job.next_due is not None and not needs_person(job, key, self._view.pauses):
+            if job.next_due is not None and not needs_person(job, key, self._view.pauses):
                 self._push(self._ticks.at_or_after(max(job.next_due, now + 1)), key)
-        return again
+
+    def _continuing(self, starts: Collection[JobKey]) -> list[JobKey]:
+        """Return what a tick plans again when the runs *starts* have ended, beside their jobs: followers and requests."""
+        return [*self._following(starts), *(row.key for row in self._requests)] if starts else []
 
     def _own(self, retry: OwnRetry) -> Iterator[Step]:
         """Yield the steps of a tick at work when *retry* is due, if its run still waits for it.
@@ -148,7 +147,7 @@ class _Together:
     def _follow(self, start: Start) -> Iterator[JobKey]:
         """Yield the jobs and targets that a tick plans again after the run *start* has succeeded."""
         job = self._jobs[start.claim.job]
-        if plans_again(job, start.claim, succeeded=True):
+        if not job.action.steps and plans_again(job, start.claim, succeeded=True):
             yield start.claim.key
         yield from self._following([start.claim.key])
 
@@ -194,23 +193,20 @@ class _Together:
                 self._states[key] = msgspec.structs.replace(self._states[key], busy=True)
 
     def _advance(self, now: Instant) -> list[JobKey]:
-        """Take the requests of steps, and the ends of chains; return what a tick at work at *now* plans because of them."""
+        """Take the requests and the ends of chains; return the jobs of the requests, which a tick at work *now* plans."""
         requests, ended = self._chains.take()
         self._requests += requests
-        again = [row.key for row in requests]
-        for one in ended:
-            self._states[one.key] = msgspec.structs.replace(
-                self._states[one.key], busy=False, last_status="success"
-            )
-            self._push(self._ticks.at_or_after(now + 1), one.key)
-            again += [one.key] * one.again + [*self._following([one.key])]
-        return [key for key in again if key in self._states]
+        for key in ended:
+            self._states[key] = msgspec.structs.replace(self._states[key], busy=False, last_status="success")
+            self._push(self._ticks.at_or_after(now + 1), key)
+        return [row.key for row in requests]
 
     def _following(self, ended: Iterable[JobKey]) -> Iterator[JobKey]:
-        """Yield what comes after the jobs in *ended*."""
+        """Yield what comes after the jobs in *ended*. A tick does not plan what comes after a chain when that ends."""
         for key in ended:
-            for name in self._view.config.jobs.coming_after.get(key.job, ()):
-                yield from keys_of(self._jobs[name])
+            if not self._jobs[key.job].action.steps:
+                for name in self._view.config.jobs.coming_after.get(key.job, ()):
+                    yield from keys_of(self._jobs[name])
 
     def _pop(self, tick: Instant) -> list[JobKey]:
         """Remove what is due at *tick* from the heap, and return each job and target once."""
