@@ -1,5 +1,7 @@
 """The runs that a tick can start: for slots, retries, start requests and manual requests."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from scheduled.core.epochs import span_between
@@ -125,6 +127,11 @@ def plans_again(job: Job, claim: Claim, *, succeeded: bool) -> bool:
     """
     newest = claim.slot is not None and job.catch_up != "all"
     return not (newest and succeeded)
+
+
+def spends(jobs: Mapping[str, Job], start: Start) -> bool:
+    """Return whether *start* uses up the budget of a tick: it is for a slot, and no chain, which has no process."""
+    return start.claim.slot is not None and not jobs[start.claim.job].action.steps
 
 
 def why(start: Start) -> str:

@@ -7,25 +7,40 @@ from scheduled.clock import stamp
 from scheduled.core.keys import JobKey
 from scheduled.queries.last_known import NOTHING_RUNS
 from scheduled.queries.next_zone import NextZone, follows_host
+from scheduled.queries.simulation.dependencies import steps_of, with_all_before
 from scheduled.queries.view import View
 from scheduled.schedules.durations import duration
 from scheduled.schedules.zones import Instant
 
-CADENCE, GATE, ZONE, SUCCESS = "cadence", "gate", "zone", "success"
+CADENCE, GATE, ZONE, SUCCESS, CHAIN = "cadence", "gate", "zone", "success", "chain"
 IF_SUCCEEDED = "of two runs of a job that are due now, the second one waits for the next tick only if the first one succeeds"
 
 
 def of_run(view: View, key: JobKey) -> dict[str, Any]:
     """Return `{"assumed": [...]}` for the instant of a predicted run of *key*; {} if nothing special is assumed.
 
-    `cadence` means that it is not known whether or how often ticks come, `gate` that the job's gate is taken as open, and
-    `zone` that it is not known in which time zone the next tick will be, which the schedules of the job follow.
+    `cadence` means that it is not known whether or how often ticks come, `gate` that the job's gate is taken as open,
+    `chain` that the job is a chain, or comes after one, with steps whose gates are taken as open, so that it ends, and `zone` that it is not known in which time zone the next tick will be, which the schedules of the job follow.
     """
     gated = view.config.jobs[key.job].only_if is not None
     unknown = view.cadence_source == "assumed" or view.stopped_at is not None
     doubtful = bool(view.next_zone.doubt) and follows_host(view.config, key.job)
-    found = [CADENCE] * unknown + [GATE] * gated + [ZONE] * doubtful
+    found = [CADENCE] * unknown + [GATE] * gated
+    found += [CHAIN] * _has_gated_steps(view, key.job) + [ZONE] * doubtful
     return {"assumed": found} if found else {}
+
+
+def _has_gated_steps(view: View, name: str) -> bool:
+    """Return whether *name*, or what it comes after, is a chain with steps that have gates."""
+    jobs = view.config.jobs
+    before = with_all_before(jobs, [name]) if jobs[name].after or jobs[name].action.steps else ()
+    return any(jobs[step].only_if is not None for chain in before for step in steps_of(jobs, chain))
+
+
+def of_chains(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return a note if the predicted runs *entries* assume that chains with gated steps end; it names the jobs."""
+    names = dict.fromkeys(entry["job"] for entry in entries if CHAIN in entry.get("assumed", ()))
+    return [f"chains end (assumed: the gates of their steps are open): {', '.join(names)}"] if names else []
 
 
 def of_gates(entries: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -19,7 +19,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest, OlderFirstError, start_for
 from scheduled.core.planner import JobPlan
 from scheduled.core.runs import JobState, StartRequest
-from scheduled.core.starts import Start
+from scheduled.core.starts import Start, spends
 from scheduled.engine import event_spool, gate_checks, intake, planning, start_requests
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.errors import ConfigError
@@ -155,11 +155,13 @@ def _rounds(jobs: Jobs, job_states: Mapping[JobKey, JobState], now: Instant, hol
         found.starts += planned.starts
         found.plans |= planned.jobs
         job_states |= {start.claim.key: _ran(job_states[start.claim.key], start) for start in planned.starts}
-        holds = _left(holds, planned.starts)
+        holds = _left(jobs, holds, planned.starts)
         started = {start.claim.job for start in planned.starts}
+        # The tick in which a chain ends does not plan what comes after the chain.
+        ended = (job for job in started if not jobs[job].action.steps)
         asked = {row.job for row in holds.start_requests} & started
         again = {start.claim.job for start in planned.starts if _plans_again(jobs, start)}
-        pending = again | asked | {name for job in started for name in jobs.coming_after.get(job, ())}
+        pending = again | asked | {name for job in ended for name in jobs.coming_after.get(job, ())}
     left = _left_to_next(found.plans, job_states, now)
     found.plans |= left
     found.behind = frozenset(left)
@@ -167,6 +169,8 @@ def _rounds(jobs: Jobs, job_states: Mapping[JobKey, JobState], now: Instant, hol
 
 
 def _plans_again(jobs: Jobs, start: Start) -> bool:
+    if jobs[start.claim.job].action.steps:
+        return False
     return starts.plans_again(jobs[start.claim.job], start.claim, succeeded=True)
 
 
@@ -191,13 +195,13 @@ def _ran(job_state: JobState, start: Start) -> JobState:
     return msgspec.structs.replace(ran, position=position, open_run=None, window_start=claim.slot)
 
 
-def _left(holds: Holds, starts: Collection[Start]) -> Holds:
+def _left(jobs: Jobs, holds: Holds, starts: Collection[Start]) -> Holds:
     """Return the holds for the next round: each start uses up the oldest start request of its job, and budget."""
     requests = list(holds.start_requests)
     for start in starts:
         if start.request is not None:
             requests.remove(next(row for row in requests if row.key == start.claim.key))
-    slots = sum(start.claim.slot is not None for start in starts)
+    slots = sum(spends(jobs, start) for start in starts)
     budget = None if holds.budget is None else max(0, holds.budget - slots)
     return msgspec.structs.replace(holds, start_requests=tuple(requests), budget=budget)
 

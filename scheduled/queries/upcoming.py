@@ -139,7 +139,12 @@ def _notes(view: View, ledger: Ledger, found: list[dict[str, Any]], name: str | 
     if any(entry["runs_at"] for entry in found):
         hopes = any(assumptions.SUCCESS in entry.get("assumed", ()) for entry in found)
         first = [assumptions.IF_SUCCEEDED] if hopes else []
-        named = [*assumptions.zone(view.next_zone), *first, *assumptions.of_gates(found)]
+        named = [
+            *assumptions.zone(view.next_zone),
+            *first,
+            *assumptions.of_gates(found),
+            *assumptions.of_chains(found),
+        ]
         return [f"ticks come {assumptions.ticks(view)}", *named]
     if found:
         return []

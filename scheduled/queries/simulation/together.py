@@ -12,7 +12,7 @@ from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import Plan, plan
 from scheduled.core.runs import JobState, StartRequest
-from scheduled.core.starts import Start, plans_again
+from scheduled.core.starts import Start, plans_again, spends
 from scheduled.core.tick_times import Ticks
 from scheduled.queries.simulation.chains import Chains, is_foreseen
 from scheduled.queries.simulation.dependencies import with_those_before
@@ -91,7 +91,7 @@ class _Together:
             given = self._give_up(due, now)
             found = self._plan(due, now, budget)
             starts = {start.claim.key: start for start in found.starts}
-            budget = _left(budget, found)
+            budget = self._rest(budget, found)
             yield from self._done(tick, due, found, given)
             later = leaving_retries(self._jobs, self._states, starts, self._requests, now)
             self._left_over = self._left_over - set(due) | later
@@ -134,7 +134,7 @@ class _Together:
             found = self._plan(due, retry.at, budget, retry.began)
             if not found.starts:
                 return
-            budget = _left(budget, found)
+            budget = self._rest(budget, found)
             yield from self._done(retry.at, (), found)
             keys = [key for start in found.starts for key in self._follow(start)]
             keys += self._advance(retry.at)
@@ -150,6 +150,12 @@ class _Together:
         if not job.action.steps and plans_again(job, start.claim, succeeded=True):
             yield start.claim.key
         yield from self._following([start.claim.key])
+
+    def _rest(self, budget: int | None, found: Plan) -> int | None:
+        """Return what the plan *found* leaves of the *budget*: chains and runs without a slot do not use it up."""
+        return (
+            None if budget is None else max(0, budget - sum(spends(self._jobs, one) for one in found.starts))
+        )
 
     def _plan(
         self, due: Sequence[JobKey], now: Instant, budget: int | None, until: Instant | None = None
@@ -214,9 +220,3 @@ class _Together:
         while self._waiting and self._waiting[0][0] == tick:
             due[heapq.heappop(self._waiting)[2]] = None
         return list(due)
-
-
-def _left(budget: int | None, found: Plan) -> int | None:
-    """Return what the starts of the plan *found* leave of the *budget*: those without a slot do not use it up."""
-    slots = sum(start.claim.slot is not None for start in found.starts)
-    return None if budget is None else max(0, budget - slots)
