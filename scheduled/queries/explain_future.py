@@ -71,6 +71,9 @@ def _upcoming(view: View, job: Job, due: Instant) -> str:
     slot = f"the slot of {when(due - job.delay, view)}"
     if start is None:
         return f"It is next due at {when(due, view)} and will wait then: {pauses_in_words(view, job)}."
+    if at is None and job.after and view.chains:
+        others = " and ".join(job.after)
+        return f"It is next due at {when(due, view)} and will wait then: it runs after {others}."
     if at is None:
         return f"It will not run{_again(view, job)}: {slot} will be too late for its `grace`."
     if at == due:

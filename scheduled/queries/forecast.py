@@ -117,6 +117,8 @@ def _begin(view: View, start: Instant, end: Instant, outages: Iterable[Outage]) 
     first = min([start, *(outage for outage, _ in outages)])
     if end <= view.now:
         return first
+    if view.chains:  # one that waits holds back its later slots
+        return view.now
     begin = max(view.now, first - LEAD)
     caught_up = (until for until in view.pauses.values() if until is not None)
     return view.now if any(until > begin for until in caught_up) else begin

@@ -152,4 +152,9 @@ def _notes(view: View, ledger: Ledger, found: list[dict[str, Any]], name: str | 
         return [f"{name}: {sentence(view, ledger, name)}"]
     if not view.config.jobs:
         return ["no jobs are configured; add one with `scheduled add`"]
+    if view.chains:
+        waiting = ", ".join(dict.fromkeys(run.job for run in view.chains))
+        return [
+            f"nothing starts by itself before a chain ends: {waiting}; `scheduled explain NAME` shows for what it waits"
+        ]
     return ["no job starts by itself; `scheduled jobs` shows what starts each of them"]

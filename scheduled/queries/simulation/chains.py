@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable, Mapping
 import msgspec
 
 from scheduled.core.holds import Holds, hold, pauses_of
-from scheduled.core.jobs import Job, keys_of
+from scheduled.core.jobs import Job, Jobs, keys_of
 from scheduled.core.keys import JobKey, read_label
 from scheduled.core.records import CHAIN
-from scheduled.core.runs import Claim, JobState, OpenRun, StartRequest
+from scheduled.core.runs import AFTER, Claim, JobState, OpenRun, StartRequest
 from scheduled.core.starts import Start
 from scheduled.queries.simulation.dependencies import steps_of
 from scheduled.queries.view import View
@@ -33,11 +33,11 @@ class Chains:
     """The chains that are under way while the ticks pass, among the jobs and targets *known* to the simulation.
 
     *requests* are the start requests of steps that were made since they were last taken, *ended* the chains that have
-    ended since then.
+    ended since then. *limited*: a tick has a budget, of which jobs without a schedule have their turn first.
     """
 
-    def __init__(self, jobs: Mapping[str, Job], known: Collection[JobKey]) -> None:
-        self._jobs, self._known, self._made = jobs, known, 0
+    def __init__(self, jobs: Jobs, known: Collection[JobKey], *, limited: bool) -> None:
+        self._jobs, self._known, self._made, self._limited = jobs, known, 0, limited
         self._runs: dict[str, _UnderWay] = {}
         self.requests: list[StartRequest] = []
         self.ended: list[JobKey] = []
@@ -93,6 +93,7 @@ class Chains:
         claim, job = start.claim, self._jobs[start.claim.job]
         if not job.action.steps:
             self._step_ran(claim.parent, claim.key)
+            self._follow(claim.key)
             return
         steps = [[key for name in step for key in keys_of(self._jobs[name])] for step in job.action.steps]
         found = self._runs[claim.run_id] = _UnderWay(claim, steps, at=-1)
@@ -116,22 +117,37 @@ class Chains:
                 return
         self._end(found)
 
+    def _follow(self, key: JobKey) -> None:
+        """Request the jobs without a schedule that come after *key* alone: they have their turn before slots."""
+        for name in self._jobs.coming_after.get(key.job, ()) if self._limited and not key.target else ():
+            job = self._jobs[name]
+            if job.enabled and not job.is_by_time and not job.on and len(job.after) == 1:
+                for other in keys_of(job):
+                    self._add(
+                        StartRequest(id=0, job=name, target=other.target, event=AFTER, payload={}, depth=0)
+                    )
+
+    def _add(self, row: StartRequest) -> None:
+        if row.key in self._known:
+            self._made += 1
+            self.requests.append(msgspec.structs.replace(row, id=-self._made))
+
     def _of_step(self, found: _UnderWay) -> list[JobKey]:
         return [key for key in found.steps[found.at] if key in self._known]
 
     def _request(self, found: _UnderWay, keys: Iterable[JobKey]) -> None:
         for key in keys:
-            self._made += 1
             row = StartRequest(
-                id=-self._made, job=key.job, target=key.target, event=CHAIN, payload={},
+                id=0, job=key.job, target=key.target, event=CHAIN, payload={},
                 depth=found.run.depth + 1, parent=found.run.run_id, step=found.at,
             )  # fmt: skip
-            self.requests.append(row)
+            self._add(row)
 
     def _end(self, found: _UnderWay) -> None:
         run = found.run
         del self._runs[run.run_id]
         self.ended.append(run.key)
+        self._follow(run.key)
         self._step_ran(run.parent, run.key)
 
     def take(self) -> tuple[tuple[StartRequest, ...], list[JobKey]]:

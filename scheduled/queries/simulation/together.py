@@ -54,7 +54,7 @@ class _Together:
         self._waiting: list[tuple[Instant, int, JobKey]] = []
         # with a retry that an earlier run of the job left to the next tick
         self._left_over: set[JobKey] = set()
-        self._chains = Chains(self._jobs, job_states.keys())
+        self._chains = Chains(self._jobs, job_states.keys(), limited=view.config.max_runs is not None)
 
     def steps(self, span: tuple[Instant, Instant], own: list[OwnRetry]) -> Iterator[Step]:
         first, late = self._ticks.at_or_after(span[0]), self._ticks.late
