@@ -150,11 +150,14 @@ def _notes(view: View, ledger: Ledger, found: list[dict[str, Any]], name: str | 
         return []
     if name is not None:
         return [f"{name}: {sentence(view, ledger, name)}"]
+    return [_nothing(view)]
+
+
+def _nothing(view: View) -> str:
+    """Return why no job starts by itself."""
     if not view.config.jobs:
-        return ["no jobs are configured; add one with `scheduled add`"]
+        return "no jobs are configured; add one with `scheduled add`"
     if view.chains:
         waiting = ", ".join(dict.fromkeys(run.job for run in view.chains))
-        return [
-            f"nothing starts by itself before a chain ends: {waiting}; `scheduled explain NAME` shows for what it waits"
-        ]
-    return ["no job starts by itself; `scheduled jobs` shows what starts each of them"]
+        return f"nothing starts by itself before a chain ends: {waiting}; `scheduled explain NAME` shows for what it waits"
+    return "no job starts by itself; `scheduled jobs` shows what starts each of them"
