@@ -1,6 +1,6 @@
 """Simulate future ticks, one step for each job at each tick, with the planner that real ticks use.
 
-The simulation assumes that every run succeeds at once and that every gate is open. Outages, quiet hours, pauses, grace,
+The simulation assumes that every run succeeds at once and that every gate is open; a chain ends when its last step has run. Outages, quiet hours, pauses, grace,
 jitter, catch-up, the jobs in `after` and the budget of a tick apply as configured. A tick at work makes retries close at
 hand itself, at their instants.
 """
