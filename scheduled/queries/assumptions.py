@@ -20,7 +20,7 @@ def of_run(view: View, key: JobKey) -> dict[str, Any]:
     """Return `{"assumed": [...]}` for the instant of a predicted run of *key*; {} if nothing special is assumed.
 
     `cadence` means that it is not known whether or how often ticks come, `gate` that the job's gate is taken as open,
-    `chain` that the job is a chain, or comes after one, with steps whose gates are taken as open, so that it ends, and `zone` that it is not known in which time zone the next tick will be, which the schedules of the job follow.
+    `chain` that the job is a chain, or comes after one, with gated steps: their gates are taken as open, so that it ends, and `zone` that it is not known in which time zone the next tick will be, which the schedules of the job follow.
     """
     gated = view.config.jobs[key.job].only_if is not None
     unknown = view.cadence_source == "assumed" or view.stopped_at is not None

@@ -147,7 +147,7 @@ def _notes(view: View, ledger: Ledger, found: list[dict[str, Any]], name: str | 
         ]
         return [f"ticks come {assumptions.ticks(view)}", *named]
     if found:
-        return []
+        return [_before_chains(view)] if view.chains else []
     if name is not None:
         return [f"{name}: {sentence(view, ledger, name)}"]
     return [_nothing(view)]
@@ -158,6 +158,10 @@ def _nothing(view: View) -> str:
     if not view.config.jobs:
         return "no jobs are configured; add one with `scheduled add`"
     if view.chains:
-        waiting = ", ".join(dict.fromkeys(run.job for run in view.chains))
-        return f"nothing starts by itself before a chain ends: {waiting}; `scheduled explain NAME` shows for what it waits"
+        return _before_chains(view)
     return "no job starts by itself; `scheduled jobs` shows what starts each of them"
+
+
+def _before_chains(view: View) -> str:
+    waiting = ", ".join(dict.fromkeys(run.job for run in view.chains))
+    return f"nothing starts by itself before a chain ends: {waiting}; `scheduled explain NAME` shows for what it waits"

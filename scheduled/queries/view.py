@@ -46,7 +46,7 @@ class View(msgspec.Struct, kw_only=True):
 
     If the time zone of the host has changed, the next tick is the first one in the new zone: *next_zone* is that zone, and
     *zone_change* what it does to the *job_states*, which have their slots in the old zone up to that tick. *own_retries* are those of ticks at work, *at_work* whether there is such a tick. *overridden* are the jobs that are enabled or disabled by an override. *busy* are the groups with a job
-    under way. *chains* are the runs of chains of which steps run now. *cadence*, *phase*, *late* and *cadence_source* are
+    under way. *chains* are the runs of chains that have not ended. *cadence*, *phase*, *late* and *cadence_source* are
     those of `heartbeat.Cadence`. *stopped_at* is the last tick if ticks have stopped since then. *searched* belongs to
     `next_run`.
     """

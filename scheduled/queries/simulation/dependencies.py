@@ -46,7 +46,7 @@ def with_those_before(
 
 
 def chains_under_way(runs: Iterable[OpenRun]) -> Iterator[OpenRun]:
-    """Yield those of *runs* that are chains whose steps run now."""
+    """Yield those of *runs* that are chains that have not ended."""
     return (
         run for run in runs if run.tick == CHAIN and run.status != "waiting_retry" and "steps" in run.payload
     )
