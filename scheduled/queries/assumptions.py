@@ -13,6 +13,7 @@ from scheduled.schedules.durations import duration
 from scheduled.schedules.zones import Instant
 
 CADENCE, GATE, ZONE, SUCCESS, CHAIN = "cadence", "gate", "zone", "success", "chain"
+BUDGET = "budget"
 IF_SUCCEEDED = "of two runs of a job that are due now, the second one waits for the next tick only if the first one succeeds"
 
 
@@ -55,6 +56,17 @@ def with_success(entry: dict[str, Any]) -> dict[str, Any]:
     If that fails, the run starts in the same tick.
     """
     return {**entry, "assumed": [*entry.get("assumed", ()), SUCCESS]}
+
+
+def without_budget(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the *entry* of a run that is so far ahead that the budget of its tick is not simulated."""
+    return {**entry, "assumed": [*entry.get("assumed", ()), BUDGET]}
+
+
+def of_budget(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return a note if predicted runs are so far ahead that the budget of their ticks is not simulated."""
+    late = any(BUDGET in entry.get("assumed", ()) for entry in entries)
+    return ["runs far ahead are not held back by `max_runs` (assumed)"] if late else []
 
 
 def ticks(view: View) -> str:

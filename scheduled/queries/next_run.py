@@ -11,13 +11,12 @@ from scheduled.queries.simulation.alone import alone
 from scheduled.queries.simulation.chains import can_wait
 from scheduled.queries.simulation.dependencies import with_all_before
 from scheduled.queries.simulation.simulated import Step, requests_of, state_at
-from scheduled.queries.simulation.steps import FAR, own_of, steps
+from scheduled.queries.simulation.steps import FAR, FIRST, own_of, steps
 from scheduled.queries.simulation.together import together
 from scheduled.queries.view import Searched, View
 from scheduled.schedules.zones import Instant
 
 LONG = 10_000  # how many steps that start nothing are simulated
-FIRST = 20_000  # how many steps of all jobs together are simulated to find the first run of each
 
 
 def next_run(view: View, key: JobKey) -> Instant | None:

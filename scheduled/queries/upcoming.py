@@ -18,7 +18,7 @@ from scheduled.queries.explain import sentence
 from scheduled.queries.jobs import future_slots
 from scheduled.queries.last_known import NOTHING_RUNS
 from scheduled.queries.simulation.simulated import Step
-from scheduled.queries.simulation.steps import FAR, steps
+from scheduled.queries.simulation.steps import FAR, FIRST, steps
 from scheduled.queries.view import View, open_view
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
@@ -39,16 +39,23 @@ def upcoming(instance: Instance, job: str | None = None, limit: int = 10) -> lis
     """
     require_between("limit", limit, 1, MOST)
     with open_view(instance) as (view, ledger):
-        found = list(islice(_upcoming(view, job, LEAST_STEPS + STEPS_PER_SLOT * limit), limit))
+        longest = LEAST_STEPS + STEPS_PER_SLOT * limit
+        found = list(islice(_upcoming(view, job, longest), limit))
+        if job is not None and view.config.max_runs is not None and len(found) < limit:
+            # It is too long until then to simulate all jobs, which share the budget.
+            later = islice(_upcoming(view, job, longest, budget=False), len(found), limit)
+            found += [assumptions.without_budget(entry) for entry in later]
         instance.notes = _notes(view, ledger, found, job)
         return found
 
 
-def _upcoming(view: View, name: str | None, longest: int) -> Iterator[dict[str, Any]]:
+def _upcoming(view: View, name: str | None, longest: int, *, budget: bool = True) -> Iterator[dict[str, Any]]:
     chosen = [view.job(name)] if name is not None else list(view.config.jobs.values())
     waits = {key: reason for job in chosen for key in keys_of(job) if (reason := _held_by(view, job, key))}
     held = (_held(view, view.config.jobs[key.job], key, reason) for key, reason in waits.items())
-    ticks = islice(steps(view, view.now, view.now + FAR, only=name, without=waits), longest)
+    most = FIRST if name is not None and budget and view.config.max_runs is not None else None
+    simulated = steps(view, view.now, view.now + FAR, only=name, without=waits, most=most, budget=budget)
+    ticks = islice(simulated, longest)
     decided = (entry for step in ticks for entry in _entries(view, step))
     for _, entry in heapq.merge(decided, *held, key=lambda found: found[0]):
         yield entry
@@ -144,6 +151,7 @@ def _notes(view: View, ledger: Ledger, found: list[dict[str, Any]], name: str | 
             *first,
             *assumptions.of_gates(found),
             *assumptions.of_chains(found),
+            *assumptions.of_budget(found),
         ]
         return [f"ticks come {assumptions.ticks(view)}", *named]
     if found:

@@ -317,3 +317,14 @@ def test_ticks_that_refuse_the_configuration_are_ticks(world):
 
     assert "ticks have stopped" not in broken
     assert "No tick has come" not in mended and "no tick has come" not in mended
+
+
+def test_a_rare_job_beside_many_with_a_budget_is_answered_without_it(world):
+    """The jobs share the budget of each tick, so that all of them would have to be simulated until then."""
+    often = "".join(f'[jobs.j{n}]\ncommand = "true"\ncron = "*/10 * * * *"\n' for n in range(100))
+    rare = '[jobs.rare]\ncommand = "true"\ncron = "0 3 1 1 *"\n'
+    world.configure(f'timezone = "UTC"\n[catch_up]\nmax_runs = 200\n{often}{rare}')
+
+    (found,) = world.json("next", "rare", "-n", "1", at="2026-02-03 09:00:00")
+
+    assert (found["scheduled_for"], "budget" in found["assumed"]) == ("2027-01-01T03:00:00+00:00", True)

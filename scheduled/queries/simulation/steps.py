@@ -7,6 +7,7 @@ hand itself, at their instants.
 
 import heapq
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from itertools import islice
 
 from scheduled.core.jobs import Job, keys_of
 from scheduled.core.keys import JobKey
@@ -23,6 +24,7 @@ from scheduled.schedules.zones import DAY, Instant
 
 # How far ahead a single next run is looked for.
 FAR = 40 * 366 * DAY
+FIRST = 20_000  # how many steps of all jobs together are simulated to find the first runs of one of them
 
 
 def steps(
@@ -32,9 +34,13 @@ def steps(
     outages: Iterable[Outage] = (),
     only: str | None = None,
     without: Container[JobKey] = (),
+    *,
+    most: int | None = None,
+    budget: bool = True,
 ) -> Iterator[Step]:
     """Yield what the ticks in [begin, end) do, in order of time; with *only*, with that job. Leave out *without*.
 
+    Stop after *most* steps, those of all jobs counted. Without *budget*, `max_runs` does not apply.
     They do nothing as long as the configuration cannot be read.
     """
     if view.config.unreadable:
@@ -43,7 +49,7 @@ def steps(
     outages = list(outages)
     ticks = view.ticks_from(begin, outages)
     states = _states_at(view, begin, end, outages)
-    shared = _sharing(view, states, chosen)
+    shared = _sharing(view, states, chosen, budget=budget)
     requests = view.holds.start_requests if begin == view.now else ()
     streams = [
         alone(
@@ -62,7 +68,7 @@ def steps(
         sharing = {key: states[key] for key in shared}
         own = [retry for retry in view.own_retries if begin == view.now]
         streams.append(together(view, sharing, ticks, (begin, end), requests, own))
-    found = heapq.merge(*streams, key=lambda step: step.tick)
+    found = islice(heapq.merge(*streams, key=lambda step: step.tick), most)
     return (step for step in found if step.key.job == (only or step.key.job) and step.key not in without)
 
 
@@ -82,10 +88,12 @@ def _states_at(view: View, begin: Instant, end: Instant, outages: Iterable[Outag
     }
 
 
-def _sharing(view: View, states: Collection[JobKey], chosen: Mapping[str, Job]) -> set[JobKey]:
+def _sharing(
+    view: View, states: Collection[JobKey], chosen: Mapping[str, Job], *, budget: bool
+) -> set[JobKey]:
     """Return the jobs and targets that depend on others, or chains that wait, which must be simulated together."""
     jobs = view.config.jobs
-    if view.config.max_runs is not None:
+    if budget and view.config.max_runs is not None:
         return set(states)
     names = with_all_before(jobs, (name for name in chosen if jobs[name].after or can_wait(view, name)))
     return {key for key in states if key.job in names}
