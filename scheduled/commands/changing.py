@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from scheduled import clock
 from scheduled.engine import publish
 from scheduled.engine.runtime import Runtime
+from scheduled.notify import problems
 from scheduled.state.ledger import Ledger
 
 
@@ -13,11 +14,12 @@ from scheduled.state.ledger import Ledger
 def changing(runtime: Runtime) -> Iterator[Ledger]:
     """Yield the ledger in a transaction. Afterwards publish the snapshot, so that the next tick notices the change.
 
-    Repairs of the ledger become remarks.
+    Repairs of the ledger become remarks and problems.
     """
     with runtime.ledger() as ledger:
         runtime.paths.remarks += runtime.problems
         runtime.config.override(ledger.overrides())
         with ledger.transaction():
+            problems.remember(ledger, runtime.problems, clock.now())
             yield ledger
         publish.changed(runtime, ledger, clock.now())

@@ -12,6 +12,7 @@ from scheduled.engine import config_changes, planning, publish, start_requests
 from scheduled.engine.runtime import open_runtime
 from scheduled.errors import ConfigError, StateError
 from scheduled.instance import Instance
+from scheduled.notify import problems
 from scheduled.state.ledger import Ledger
 from scheduled.state.restore import open_ledger
 from scheduled.state.sqlite.ledger import using
@@ -39,6 +40,7 @@ def _in_force(instance: Instance, edit: Edit) -> Iterator[None]:
             events = config_changes.note(ledger, runtime.config)
             start_requests.spread(ledger, runtime.config.jobs, events, 0, now)
             events += planning.register(ledger, runtime.config, int(now), made_now=edit.jobs())
+            problems.remember(ledger, repairs, now)
         runtime.publish(events)
         for repair in repairs:
             runtime.add_problem("WARNING", repair)

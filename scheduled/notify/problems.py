@@ -125,6 +125,13 @@ def current(
     return found
 
 
+def remember(ledger: Conditions, texts: Iterable[str], now: float) -> None:
+    """Record problems that a command found, such as a repair of the ledger: `status` shows them until the next tick."""
+    for text in map(printable, texts):
+        condition = Condition(key=f"tick:{text}", group="problem", payload={"text": text})
+        ledger.put_condition(OWNER, condition, now)
+
+
 def news(ledger: Conditions, problems: Mapping[str, str], now: float) -> list[str]:
     """Record the current problems; return the texts of those that are new or were last printed a day ago."""
     known = {item.condition.key: item for item in ledger.conditions(OWNER)}

@@ -328,3 +328,17 @@ def test_a_rare_job_beside_many_with_a_budget_is_answered_without_it(world):
     (found,) = world.json("next", "rare", "-n", "1", at="2026-02-03 09:00:00")
 
     assert (found["scheduled_for"], "budget" in found["assumed"]) == ("2027-01-01T03:00:00+00:00", True)
+
+
+def test_a_repair_of_the_ledger_by_a_command_is_a_problem_until_the_next_tick(world):
+    world.configure('timezone = "UTC"\n[jobs.a]\ncommand = "true"\ncron = "0 9 * * *"\n')
+    world.run("run", at="2026-02-03 09:00:05")
+    ledger = world.state / "ledger.db"
+    ledger.write_bytes(b"damaged" * 999)
+
+    command = world.run("pause", "a", at="2026-02-03 09:01:00")
+    status = world.json("status", at="2026-02-03 09:02:00")
+
+    assert (command.returncode, "moved aside" in command.stderr) == (0, True)
+    assert not status["healthy"]
+    assert any("moved aside" in problem for problem in status["problems"])
