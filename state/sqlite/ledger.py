@@ -24,7 +24,7 @@ from scheduled.state.validation import check_values
 # Keys of `meta` that hold a number, as text.
 NUMBERS = (
     "planned", "horizon", "cadence", "ticking_since", "pruned", "installed_at", "uninstalled_at",
-    "observed_cadence", "heartbeat",
+    "observed_cadence", "heartbeat", "tick_count", "configuration_read_at",
 )  # fmt: skip
 
 

@@ -138,7 +138,7 @@ def test_with_inherit_env_it_gets_all_of_them_and_nothing_is_named(
 @pytest.mark.parametrize(
     ("what", "codes", "reason"),
     [
-        ('command = "exit 75"', (75, 1), "deferred"),
+        ('command = "exit 75"', (75, 75), "deferred"),
         ('command = "sleep 9"\ntimeout = 1', (1, 1), "timed_out"),
         ('command = "true"\ncwd = "/nonexistent"', (1, 1), "cannot start: /nonexistent"),
     ],
@@ -225,6 +225,6 @@ def test_try_of_a_chain_ends_at_a_step_that_is_deferred_as_a_tick_holds_it_back(
 
     done, document = world.run("try", "all"), world.json("try", "all")
 
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (75, "")
     assert (document["status"], document["reason"]) == ("deferred", "later deferred; bad failed")
     assert [step["job"] for step in document["steps"]] == ["bad", "later"]

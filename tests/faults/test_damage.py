@@ -14,6 +14,7 @@ from contextlib import closing
 import pytest
 
 from scheduled.state.locks import exclusive
+from scheduled.state.sqlite.ledger import NUMBERS
 from tests.fixtures.in_process_cli import NIGHTLY, SEED, invoke
 
 FAR = """
@@ -112,6 +113,26 @@ def test_a_ledger_with_any_flipped_bit_is_read_or_refused_and_restored_without_a
         mended += any("moved aside" in done.err for done in ticks)
 
     assert mended
+
+
+def test_a_number_that_is_none_is_damage(ticked):
+    """Each number in `meta` is checked; a flipped bit in one of them must not end a tick with a traceback."""
+    numbers = [key for key, value in ticked.sql("SELECT key, value FROM meta") if is_number(value)]
+    assert {"configuration_read_at", "planned"} <= {*numbers} <= {*NUMBERS}
+
+    for key in numbers:
+        renew(ticked)
+        ticked.sql(f"UPDATE meta SET value = '1x' WHERE key = '{key}'")
+        ticks = [invoke(ticked, "run") for _ in range(3)]
+        assert {done.code for done in ticks} <= {0, 1}, (key, [done.err for done in ticks])
+        assert (ticks[-1].code, invoke(ticked, "status").code in (0, 1)) == (0, True), key
+
+
+def is_number(value):
+    try:
+        return float(value) is not None
+    except ValueError:
+        return False
 
 
 TWO_RESULTS = """
