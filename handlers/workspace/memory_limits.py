@@ -38,15 +38,16 @@ class MemoryLimits:
 
     def __init__(self, workspace: Workspace, options: Options) -> None:
         self._workspace, self._options = workspace, options
+        self._inside = workspace.inside  # once: it follows links
+        # Of every file in a form without a configuration of the memory program.
+        self._in_lines = Limits(lines=options.limit, chars=options.max_chars, every=options.max_entries)
         self.problems: list[str] = []
 
     def of(self, branch: Branch, name: str) -> Limits:
         """Return the limits of the memory file *name* of a branch."""
-        kind = branch.form.kind_of(name) or LOCAL
         if not branch.form.memory_config:
-            return Limits(
-                lines=self._options.limit, chars=self._options.max_chars, every=self._options.max_entries
-            )
+            return self._in_lines
+        kind = branch.form.kind_of(name) or LOCAL
         if self._config is None:
             return branch.form.limits[kind] if self.problems else self._by_options(branch, kind)
         return self._configured(branch, kind)
@@ -56,7 +57,7 @@ class MemoryLimits:
         limits = self.of(branch, name)
         complete = limits.chars is not None or bool(limits.entries) or limits.every is not None
         path = f"{branch.memories}/{name}"
-        return self._workspace.cache.size(path, self._workspace.inside, complete=complete)
+        return self._workspace.cache.size(path, self._inside, complete=complete)
 
     def _by_options(self, branch: Branch, kind: str) -> Limits:
         default, options = branch.form.limits[kind], self._options
