@@ -47,8 +47,8 @@ def _unreachable_addresses(config: Config, workspace: Workspace, used: set[str])
                 f"{' and '.join(senders)} wait; create it, or write the address of another branch"
             )
         if senders and branch is None:
-            given = "" if getattr(config.notify, key) else ", the default,"
+            given = "" if getattr(config.notify, key) else ", the default"
             yield (
-                f"{config.path}: notify.{key}: no branch has the address {address}{given} so the notices of "
+                f"{config.path}: notify.{key}: no branch has the address {address}{given}, so the notices of "
                 f"{' and '.join(senders)} are dropped; write the address of a branch"
             )

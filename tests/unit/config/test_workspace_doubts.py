@@ -51,7 +51,9 @@ def test_an_address_that_no_branch_has_is_named_with_its_line(later: LaterSample
 
     (warning,) = warnings(path)
 
-    assert warning.startswith(f"{path}:4: notify.assistant: no branch has the address @nowhere")
+    assert warning.startswith(
+        f"{path}:4: notify.assistant: no branch has the address @nowhere, so the notices of "
+    )
     assert check(path)["ok"]
 
 
