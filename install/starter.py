@@ -15,6 +15,7 @@ from pathlib import Path
 
 from scheduled.errors import EXIT_OK, ConfigError, ScheduledError
 from scheduled.paths import config_path
+from scheduled.printable import printable
 from scheduled.state.files import make_directories
 
 UPKEEP = "# == Built-in jobs for a workspace =="
@@ -90,9 +91,9 @@ def main(arguments: Sequence[str]) -> int:
         else:
             result = f"kept {config}: it already exists"
     except ScheduledError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{printable(str(error))}\n")
         return error.exit_code
-    sys.stdout.write(f"{result}\n")
+    sys.stdout.write(f"{printable(result)}\n")
     return EXIT_OK
 
 

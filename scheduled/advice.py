@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scheduled.paths import config_path, state_path
+from scheduled.printable import printable
 
 # Where documents hold messages. Other texts are the user's own: a command may contain backquotes, too.
 MESSAGES = frozenset(
@@ -41,7 +42,7 @@ def _command(config: Path, state: Path) -> str:
     options = [
         word for option, (path, default) in named.items() if path != default for word in (option, str(path))
     ]
-    return shlex.join([_program(), *options])
+    return printable(shlex.join([_program(), *options]))
 
 
 def _program() -> str:

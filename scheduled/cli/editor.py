@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from scheduled import clock
+from scheduled.cli.reply import print_errors
 from scheduled.commands.keeping import keep
 from scheduled.config.edit import PRIVATE, Edit
 from scheduled.config.job_edits import file_of
@@ -34,7 +35,7 @@ def edit_file(instance: Instance, job: str | None, *, dry_run: bool) -> dict[str
         try:
             done = keep(instance, change, dry_run=dry_run)
         except ConfigError as error:
-            click.echo(f"scheduled: {error}", err=True)
+            print_errors([str(error)])
             if sys.stdin.isatty() and click.confirm("Edit the draft again?", default=True, err=True):
                 continue
             raise ConfigError(f"{path}: not changed; your draft is {draft}") from None

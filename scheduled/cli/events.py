@@ -4,7 +4,7 @@ import click
 
 from scheduled.advice import complete
 from scheduled.cli.options import as_json, from_ledger, subcommand
-from scheduled.cli.reply import print_json, show
+from scheduled.cli.reply import print_json, print_line, print_lines, show
 from scheduled.errors import EXIT_FAILED, EXIT_OK
 from scheduled.instance import Instance
 
@@ -29,7 +29,7 @@ def emit(instance: Instance, name: str, payload: tuple[str, ...], dry_run: bool,
     else:
         jobs = ", ".join(done["jobs"])
         starts = f"the next tick {'would start' if dry_run else 'starts'} {jobs}"
-        click.echo(f"{name}: {starts if jobs else 'no job starts on this event'}")
+        print_line(f"{name}: {starts if jobs else 'no job starts on this event'}")
 
 
 @click.command()
@@ -65,5 +65,6 @@ def report(instance: Instance, as_json: bool) -> int:
     if as_json:
         print_json(found)
     else:
-        click.echo(found["text"] or complete("no report yet; `scheduled daily-report` writes one"))
+        none = complete("no report yet; `scheduled daily-report` writes one")
+        print_lines(f"{found['text'] or none}\n")
     return EXIT_OK if found["path"] else EXIT_FAILED

@@ -3,6 +3,7 @@
 import click
 
 from scheduled.cli.options import subcommand
+from scheduled.cli.reply import print_line
 from scheduled.instance import Instance
 
 
@@ -78,6 +79,6 @@ def web(
 
     listen = sockets.ListenOptions(host=host, port=port, certfile=certfile, keyfile=keyfile)
     if url:
-        click.echo(server.url(instance, listen, renew=new_token))
+        print_line(server.url(instance, listen, renew=new_token))
     else:
         server.run(instance, listen, idle=idle, renew=new_token)

@@ -3,7 +3,7 @@
 import click
 
 from scheduled.cli.options import A_NUMBER, as_json, dry_run, from_ledger, job_names, subcommand
-from scheduled.cli.reply import print_errors, show
+from scheduled.cli.reply import print_errors, print_output, show
 from scheduled.errors import EXIT_OK, EXIT_USAGE
 from scheduled.instance import Instance
 
@@ -90,7 +90,7 @@ def forecast(
 
     if ics:
         instance.without_config = False  # a program that reads an empty calendar would remove all its entries
-        click.echo(service.calendar(instance, first, last, outages, job), nl=False)
+        print_output([service.calendar(instance, first, last, outages, job).encode()], raw=True)
         return EXIT_OK
     found = service.forecast(instance, first, last, outages, job)
     show(found, "forecast", as_json=as_json, module="render_jobs", notes=instance.notes)

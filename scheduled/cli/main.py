@@ -6,7 +6,7 @@ import click
 
 import scheduled
 from scheduled.cli.options import common_options
-from scheduled.cli.reply import exit_code_of
+from scheduled.cli.reply import exit_code_of, print_lines
 from scheduled.errors import EXIT_USAGE
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -68,12 +68,21 @@ def main() -> int:
     return exit_code_of(_invoke)
 
 
+def _print_usage_error(error: click.ClickException) -> None:
+    """Print an error of click, which contains words of the command line."""
+    import io
+
+    text = io.StringIO()
+    error.show(text)
+    print_lines(text.getvalue(), err=True)
+
+
 def _invoke() -> object:
     try:
         # In standalone mode click would call sys.exit itself.
         return cli.main(prog_name="scheduled", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        _print_usage_error(error)
         return EXIT_USAGE
     except click.Abort:
         return 130

@@ -1,7 +1,7 @@
 """Output on a terminal: ticks, runs, plans, the audit and the check."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from rich.markup import escape
 from rich.text import Text
@@ -18,13 +18,14 @@ from scheduled.cli.terminal import (
     words,
 )
 from scheduled.core.events import Event
+from scheduled.printable import printable_in
 
 WIDE = 120  # columns of a terminal on which a table of runs is readable
 
 
 def progress(event: Event) -> None:
     """Print the start and the result of a run when its event is published."""
-    payload, screen = event.payload, console()
+    payload, screen = cast("dict[str, Any]", printable_in(event.payload)), console()
     name = escape(str(payload.get("job")))
     if event.name == "job_started":
         missed = payload.get("missed")

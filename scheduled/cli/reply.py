@@ -1,5 +1,8 @@
 """Output and exit codes of the program: documents on stdout, errors on stderr.
 
+All text that a command prints passes one of the functions here, which escape control characters: texts come from the
+configuration, from other users' files and from programs, and a terminal would obey what they contain.
+
 The module does not import click, because the crontab's `scheduled run` needs it without a parser.
 """
 
@@ -12,11 +15,12 @@ from typing import Any
 
 from scheduled.advice import complete, complete_in
 from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, ScheduledError
-from scheduled.printable import printable
+from scheduled.printable import printable, printable_in, printable_json, printable_lines
 
 FULL = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 )  # errors of a write, which name no file
+BLOCKS = frozenset({"diff"})  # keys of documents with a text of several lines
 # Errors that the user's file system causes, in contrast to bugs of the program.
 ENVIRONMENT = frozenset(
     {
@@ -86,7 +90,9 @@ def print_json(document: Any) -> None:
     """Print *document* as JSON on stdout."""
     import msgspec
 
-    text = msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+    text = (
+        printable_json(msgspec.json.format(msgspec.json.encode(document), indent=2).decode()).encode() + b"\n"
+    )
     sys.stdout.flush()
     # JSON is UTF-8, independent of the locale.
     if isinstance(sys.stdout, TextIOWrapper):
@@ -104,15 +110,47 @@ def show(document: Any, renderer: str, *, as_json: bool, module: str = "render",
     else:
         import importlib
 
-        getattr(importlib.import_module(f"scheduled.cli.{module}"), renderer)(document, **options)
+        function = getattr(importlib.import_module(f"scheduled.cli.{module}"), renderer)
+        function(
+            printable_in(document, BLOCKS), **{name: printable_in(value) for name, value in options.items()}
+        )
+
+
+def print_line(text: str, *, err: bool = False) -> None:
+    """Print *text* as one line on stdout, or with *err* on stderr."""
+    _write(f"{printable(text)}\n", err=err)
+
+
+def print_lines(text: str, *, err: bool = False) -> None:
+    """Print *text*, which may have several lines, on stdout, or with *err* on stderr."""
+    _write(printable_lines(text), err=err)
+
+
+def _write(text: str, *, err: bool) -> None:
+    stream = sys.stderr if err else sys.stdout
+    stream.write(text)
+    stream.flush()
+
+
+def print_output(pieces: Iterable[bytes], *, raw: bool = False) -> None:
+    """Print the output of a job: as it is with *raw* or if stdout is no terminal; otherwise without control characters."""
+    if not raw and sys.stdout.isatty():
+        from scheduled.cli.job_output import for_terminal
+
+        for text in for_terminal(pieces):
+            _write(text, err=False)
+        return
+    sys.stdout.flush()
+    for piece in pieces:
+        sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
 
 
 def print_errors(messages: Iterable[str]) -> bool:
     """Print each message as a line on stderr; return whether there was one."""
     printed = False
     for message in messages:
-        sys.stderr.write(f"scheduled: {printable(complete(message))}\n")
-        sys.stderr.flush()
+        print_line(f"scheduled: {complete(message)}", err=True)
         printed = True
     return printed
 

@@ -1,5 +1,6 @@
 """The commands about runs, slots, the ledger and its backups."""
 
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -15,7 +16,7 @@ from scheduled.cli.options import (
     subcommand,
     verbose,
 )
-from scheduled.cli.reply import print_errors, print_json, run_tick, show
+from scheduled.cli.reply import print_errors, print_json, print_output, run_tick, show
 from scheduled.errors import EXIT_FAILED, EXIT_OK
 from scheduled.instance import Instance
 
@@ -105,13 +106,24 @@ def history(
 @click.option("-n", "--lines", type=click.IntRange(0), help="Print only this many lines from the end.")
 @click.option("--attempt", type=A_NUMBER, metavar="N", help="The output of attempt N of the run.")
 @click.option("-f", "--follow", is_flag=True, help="Continue to print until the run has ended.")
+@click.option("--raw", is_flag=True, help="Do not escape control characters on a terminal.")
 @as_json
 @subcommand
 @from_ledger
 def logs(
-    instance: Instance, name: str, lines: int | None, attempt: int | None, follow: bool, as_json: bool
+    instance: Instance,
+    name: str,
+    *,
+    lines: int | None,
+    attempt: int | None,
+    follow: bool,
+    raw: bool,
+    as_json: bool,
 ) -> None:
-    """Print the output of RUN, or of the newest run of JOB. Runs of JOB without output are ignored."""
+    """Print the output of RUN, or of the newest run of JOB. Runs of JOB without output are ignored.
+
+    On a terminal, colors are kept and other control characters are escaped.
+    """
     from scheduled import service
 
     document, data = service.as_printed(instance, name, lines, attempt)
@@ -124,14 +136,10 @@ def logs(
         print_errors([f"{note}{more}"])
     if newer := document["newer"]:
         without = "1 newer attempt has" if newer == 1 else f"{newer} newer attempts have"
-        click.echo(
-            f"scheduled: output of {document['run_id']}, attempt {document['attempt']}; {without} no output",
-            err=True,
-        )
-    click.echo(data, nl=False)
-    if follow and document["path"] is not None and not newer:
-        for grown in service.follow(instance, str(document["run_id"]), document["size"], attempt):
-            click.echo(grown, nl=False)
+        print_errors([f"output of {document['run_id']}, attempt {document['attempt']}; {without} no output"])
+    follows = follow and document["path"] is not None and not newer
+    run_id, size = str(document["run_id"]), document["size"]
+    print_output(chain([data], service.follow(instance, run_id, size, attempt) if follows else ()), raw=raw)
 
 
 @click.command()

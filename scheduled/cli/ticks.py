@@ -5,7 +5,15 @@ from typing import Any
 import click
 
 from scheduled.cli.options import as_json, claimed, from_ledger, inherit_env, job_names, subcommand, verbose
-from scheduled.cli.reply import print_errors, print_json, run_tick, show
+from scheduled.cli.reply import (
+    print_errors,
+    print_json,
+    print_line,
+    print_lines,
+    print_output,
+    run_tick,
+    show,
+)
 from scheduled.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from scheduled.instance import Instance
 
@@ -115,7 +123,7 @@ def try_(instance: Instance, job: str, inherit_env: bool, as_json: bool) -> int:
         for entry in document["steps"] or [document]:
             _print_trial(entry)
         if document["steps"]:
-            click.echo(f"{job}: {_outcome(document)}", err=True)
+            print_line(f"{job}: {_outcome(document)}", err=True)
     if document["status"] == "deferred":
         return EXIT_BUSY
     return EXIT_OK if document["status"] in ("success", "skipped") else EXIT_FAILED
@@ -125,8 +133,8 @@ def _print_trial(entry: dict[str, Any]) -> None:
     for step in entry["steps"]:
         _print_trial(step)
     if not entry["steps"]:
-        click.echo(entry["output"], nl=False)
-    click.echo(f"{entry['job']}: {_outcome(entry)}", err=True)
+        print_output([entry["output"].encode()])
+    print_line(f"{entry['job']}: {_outcome(entry)}", err=True)
 
 
 def _outcome(entry: dict[str, Any]) -> str:
@@ -169,14 +177,14 @@ def _report_crontab(done: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(done)
     elif done["dry_run"]:
-        click.echo(done["crontab"], nl=False)
+        print_lines(done["crontab"])
     else:
         if done.get("configuration"):
-            click.echo(f"wrote a starter configuration: {done['configuration']}")
-        click.echo("your crontab was changed" if done["changed"] else "your crontab needed no change")
+            print_line(f"wrote a starter configuration: {done['configuration']}")
+        print_line("your crontab was changed" if done["changed"] else "your crontab needed no change")
         if done["backup"]:
-            click.echo(f"the previous crontab is in {done['backup']}")
+            print_line(f"the previous crontab is in {done['backup']}")
         for path in done["dbus"]:
-            click.echo(f"changed for the session bus: {path}")
+            print_line(f"changed for the session bus: {path}")
         for warning in done.get("warnings", []):
-            click.echo(f"warning: {warning}", err=True)
+            print_line(f"warning: {warning}", err=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from scheduled.clock import local
 from scheduled.core.events import Event
+from scheduled.printable import printable
 from scheduled.state.files import is_inside
 
 MAX_BYTES = 1 << 20  # with the one rotated file that is kept, about 15,000 lines
@@ -32,8 +33,9 @@ class Log:
     def write(self, instant: float, level: str, message: str) -> None:
         """Append one line at *instant* (UTC seconds). Line breaks in *message* are escaped."""
         stamp = f"{local(instant, self._zone):%Y-%m-%d %H:%M:%S}"
-        text = message.encode("unicode_escape").decode() if not message.isprintable() else message
-        self._append(f"{stamp} | scheduled | {level} | {text}\n".encode(errors="backslashreplace"))
+        self._append(
+            f"{stamp} | scheduled | {level} | {printable(message)}\n".encode(errors="backslashreplace")
+        )
 
     def _append(self, line: bytes) -> None:
         fd = self._open()

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from scheduled.instance import Instance
+from scheduled.printable import printable
 from scheduled.queries.forecast import between
 from scheduled.queries.simulation.simulated import Run
 from scheduled.queries.view import load_view
@@ -54,7 +55,7 @@ def _stamp(instant: Instant) -> str:
 
 
 def escape(text: str) -> str:
-    """Escape the characters that are special in an iCalendar TEXT value."""
+    """Escape the characters that are special in an iCalendar TEXT value, and those that are not allowed in it."""
     for character, written in (
         ("\\", "\\\\"),
         (";", "\\;"),
@@ -64,7 +65,7 @@ def escape(text: str) -> str:
         ("\r", "\\n"),
     ):
         text = text.replace(character, written)
-    return text
+    return printable(text)
 
 
 def fold(line: str) -> Iterator[str]:
