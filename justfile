@@ -17,7 +17,7 @@ lint:
     {{bin}}/ruff check .
     {{bin}}/ruff format --check .
     {{bin}}/lint-imports
-    shellcheck install/install.sh tests/run.sh tests/pythons.sh benchmarks/run.sh .ci/run .ci/vendor
+    shellcheck install/install.sh tests/run.sh tests/pythons.sh benchmarks/run.sh .ci/run .ci/vendor .ci/lock
 
 format:
     {{bin}}/ruff check --fix .

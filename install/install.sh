@@ -140,21 +140,36 @@ EOF
     mv "$TMPDIR/command" "$venv/bin/scheduled"
 }
 
-# Install from a copy: the build writes no files into the checkout and reads none of an earlier build, and the installed
+# Install the versions of install/requirements, and no file with another hash than listed there. The package itself is
+# installed from a copy: the build writes no files into the checkout and reads none of an earlier build, and the installed
 # program does not depend on the checkout.
 install_package() {
     mkdir "$TMPDIR/source"
     for part in pyproject.toml README.md LICENSE scheduled handlers state install docs; do
         cp -RP "$checkout/$part" "$TMPDIR/source/"
     done
-    # These variables override the user's settings of pip: the package must be installed in this environment.
-    PIP_USER=0 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PYTHONNOUSERSITE=1 \
-        "$venv/bin/python" -m pip install --quiet --retries 2 "$TMPDIR/source${extras:+[$extras]}" >"$log" 2>&1 ||
-        explain_pip
+    locked=$checkout/install/requirements
+    pip_install --require-hashes --target "$TMPDIR/build" --requirement "$locked/build.txt"
+    set -- --requirement "$locked/base.txt"
+    for extra in $(printf '%s' "$extras" | tr , ' '); do set -- "$@" --requirement "$locked/$extra.txt"; done
+    pip_install --require-hashes --no-build-isolation "$@"
+    pip_install --no-deps --no-index --no-build-isolation "$TMPDIR/source"
     rm -f "$log"
 }
 
+# Run `pip install` in the new environment. A library without a wheel is built with the locked tools, not with the newest.
+pip_install() {
+    # These variables override the user's settings of pip: the packages must be installed in this environment.
+    PIP_USER=0 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PYTHONNOUSERSITE=1 \
+        PYTHONPATH=$TMPDIR/build \
+        "$venv/bin/python" -m pip install --quiet --retries 2 "$@" >"$log" 2>&1 || explain_pip
+}
+
 explain_pip() {
+    if grep -q 'DO NOT MATCH THE HASHES' "$log"; then
+        die "a package is not the one that install/requirements lists (its hash differs), and nothing was installed:" \
+            "is another package index set in pip's configuration? details in $log"
+    fi
     if grep -qE 'name resolution|Network is unreachable|ConnectionError|ConnectTimeout|No matching distribution' "$log"; then
         die "missing: a network connection, or a package index that pip can reach; details in $log"
     fi
@@ -216,8 +231,12 @@ install_for_user() {
     [ -n "$no_cron" ] || "$venv/bin/scheduled" install ${every:+--every "$every"} 9>&-
     ran=0
     (umask "$mask" && unset TMPDIR && exec "$venv/bin/scheduled" run 9>&-) || ran=$?
-    [ "$ran" -eq 0 ] || info "The first run ended with exit code $ran."
-    info "Done. \`scheduled status\` shows what is due; \`scheduled check\` checks the configuration."
+    if [ "$ran" -eq 0 ]; then
+        info "Done. \`scheduled status\` shows what is due; \`scheduled check\` checks the configuration."
+    else
+        info "The program is installed, but its first run ended with exit code $ran (see the messages above)." \
+            "\`scheduled status\` shows what needs your attention."
+    fi
     case :$PATH: in
     *:"$bin":*) ;;
     *) info "$bin is not on your PATH yet: log in again, or add it to PATH in ~/.profile." ;;

@@ -1,6 +1,7 @@
 """`install/install.sh` in an empty home directory, from a fresh checkout."""
 
 import os
+import re
 import shlex
 import shutil
 import stat
@@ -152,6 +153,40 @@ def test_a_missing_compiler_is_an_error_that_names_the_packages(newcomer):
     log = Path(done.stderr.rpartition("details in ")[2].rstrip("\n"))
     assert "no-such-gcc" in log.read_text()
     assert set(os.listdir(newcomer.checkout)) == before | {".venv", ".try"}
+
+
+def test_a_package_with_another_hash_is_not_installed(newcomer):
+    locked = newcomer.checkout / "install/requirements/base.txt"
+    text = locked.read_text()
+    at = text.index("tomlkit==")
+    locked.write_text(text[:at] + re.sub("sha256:[0-9a-f]{4}", "sha256:0000", text[at:]))
+
+    one_line(newcomer.run("--no-cron"), 1, "its hash differs", "nothing was installed", "details in")
+
+    assert not (newcomer.home / ".local/bin").exists()
+    assert not list((newcomer.home / ".local/share/scheduled").glob("venv*"))
+
+
+def test_a_first_run_that_fails_is_not_called_done(newcomer):
+    config = newcomer.home / ".config/scheduled/scheduled.toml"
+    config.parent.mkdir(parents=True, mode=0o700)
+    config.write_text("[jobs.a]\ncron = 'x'\ncommand = 'true'\n")
+    config.chmod(0o600)
+
+    done = newcomer.run("--no-cron")
+
+    assert (done.returncode, "Done" in done.stdout) == (2, False)
+    assert f"{config}:2: jobs.a: " in done.stderr
+    assert "its first run ended with exit code 2 (see the messages above)" in done.stdout
+
+
+def test_with_an_open_umask_no_other_user_can_write_what_is_installed(newcomer):
+    done = newcomer.sh(f"umask 000; {newcomer.script} --no-cron --with web")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    made = [path for path in newcomer.home.rglob("*") if not path.is_symlink()]
+    assert len(made) > 1000
+    assert [path for path in made if mode(path) & 0o022] == []
 
 
 def test_without_home_the_script_fails(newcomer):
