@@ -80,26 +80,40 @@ class _Comparison:
                 self._by_name.setdefault(name, []).append(track)
         self._open: dict[JobKey, list[_Track]] = {}
         self._pairs: list[tuple[_Track, _Track]] = []
+        self._unknown: list[LogEvent] = []  # starts without an attempt, up to their end
 
     def read(
         self, events: Sequence[LogEvent], since: Mapping[str, Instant], judged: int
     ) -> Iterator[Difference]:
         """Find the attempt of each event; yield the events that have none, and second starts of an attempt."""
         for event in events:
-            track = self._track_of(event)
+            track, first = self._track_of(event), since.get(event.name, since[""])
             if track is None:
-                if event.number <= judged and event.at >= since.get(event.name, since[""]):
+                if not self._ends_unknown(event) and event.number <= judged and event.at >= first:
                     yield _of_event(event, f"{event.event} at this instant, but no such attempt is recorded")
             elif event.event == "end":
                 self._end(track, event)
-            elif track.start is not None:
+            elif track.start is not None and track.start.at >= first:
                 yield _of_event(event, f"second start of an attempt that starts in line {track.start.number}")
             else:
                 self._start(track, event)
 
+    def _ends_unknown(self, event: LogEvent) -> bool:
+        """Keep a start without an attempt; return whether *event* is the end of such a start, which was judged."""
+        if event.event == "start":
+            self._unknown.append(event)
+            return False
+        about = (event.name, event.run_id, event.attempt)
+        start = next((one for one in self._unknown if (one.name, one.run_id, one.attempt) == about), None)
+        if start is not None:
+            self._unknown.remove(start)
+        return start is not None
+
     def _start(self, track: _Track, event: LogEvent) -> None:
-        track.start = event
+        track.start = event  # one before the ledger was lost is not that of this attempt
         others = self._open.setdefault(track.attempt.key, [])
+        if track in others:
+            others.remove(track)
         self._pairs += [(other, track) for other in others]
         others.append(track)
 

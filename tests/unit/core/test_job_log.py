@@ -177,3 +177,17 @@ def test_the_estimated_end_of_a_killed_attempt_is_no_limit_for_its_lines():
     assert (
         differences(["0 start a", "50 end a", "60 start a", "70 end a"], killed, attempt(60, 70, "a-2")) == []
     )
+
+
+def test_an_end_is_not_judged_a_second_time_with_its_start():
+    log = ["0 start a", "10 end a", "20 start a a-2 1", "30 end a a-2 1"]
+
+    assert differences(log) == [(1, UNKNOWN), (3, UNKNOWN)]
+    assert differences(log, since=NOON + 5) == [(3, UNKNOWN)]
+
+
+def test_a_slot_that_runs_again_after_the_ledger_was_lost_has_one_start():
+    log = ["0 start a a-1 1", "20 start a a-1 1", "30 end a a-1 1"]
+
+    assert differences(log, attempt(20, 30), since=NOON + 15) == []
+    assert differences(log, attempt(20, 30)) == [(2, "second start of an attempt that starts in line 1")]
