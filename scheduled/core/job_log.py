@@ -60,13 +60,30 @@ def compare(
 ) -> list[Difference]:
     """Compare *events*, in the order in which they were written, with *attempts*, oldest first, in both directions.
 
-    A line of a job without a recorded attempt is a difference if it is not before *since*, which has the instant from which
-    on the ledger has every run of the job (the key '' for other jobs), and not after line *judged*: later lines were
-    written when the attempts had been read.
+    *since* has the instant from which on the ledger has every run of a job (the key '' is for all others). A line of a job
+    without a recorded attempt is a difference only after the last line before this instant, and not after line *judged*:
+    later lines were written when the attempts had been read.
     """
     found = _Comparison(attempts)
-    problems = [*found.read(events, since, judged), *found.overlaps(), *found.missing(events)]
+    problems = [
+        *found.read(events, _last_before(events, since), judged),
+        *found.overlaps(),
+        *found.missing(events),
+    ]
     return sorted(problems, key=lambda problem: (problem.line is None, problem.line or 0, problem.at))
+
+
+def _last_before(events: Iterable[LogEvent], since: Mapping[str, Instant]) -> dict[str, int]:
+    """Return, by job, the number of the last line before the instant *since*.
+
+    The order of the lines counts, because a clock that went back repeats instants.
+    """
+    found = dict.fromkeys(since, 0)
+    for event in events:
+        for name in {event.name, ""}.intersection(since):
+            if event.at < since[name]:
+                found[name] = event.number
+    return found
 
 
 class _Comparison:
@@ -83,17 +100,17 @@ class _Comparison:
         self._unknown: list[LogEvent] = []  # starts without an attempt, up to their end
 
     def read(
-        self, events: Sequence[LogEvent], since: Mapping[str, Instant], judged: int
+        self, events: Sequence[LogEvent], before: Mapping[str, int], judged: int
     ) -> Iterator[Difference]:
         """Find the attempt of each event; yield the events that have none, and second starts of an attempt."""
         for event in events:
-            track, first = self._track_of(event), since.get(event.name, since[""])
+            track, last = self._track_of(event), max(before[""], before.get(event.name, 0))
             if track is None:
-                if not self._ends_unknown(event) and event.number <= judged and event.at >= first:
+                if not self._ends_unknown(event) and last < event.number <= judged:
                     yield _of_event(event, f"{event.event} at this instant, but no such attempt is recorded")
             elif event.event == "end":
                 self._end(track, event)
-            elif track.start is not None and track.start.at >= first:
+            elif track.start is not None and track.start.number > last:
                 yield _of_event(event, f"second start of an attempt that starts in line {track.start.number}")
             else:
                 self._start(track, event)

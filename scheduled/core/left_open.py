@@ -18,7 +18,8 @@ def has_seen(start: Start, planned: Instant) -> bool:
 def of_later_slots(job: Job, job_state: JobState, found: JobPlan, planned: Instant) -> OpenReason | None:
     """Return the open reason of slots up to *planned* that are later than those of the plan *found*; None if there are none.
 
-    A tick plans the runs that follow from its own only up to its begin. Another tick may have seen later slots since.
+    A tick plans the runs that follow from its own only up to its begin. Another tick may have seen later slots since, or
+    the clock was set back.
     """
     base = found.skips[-1].span.last if found.skips else base_of(job_state)
     newest = open_slots_of(job_state).last_until(planned - job.delay)

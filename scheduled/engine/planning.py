@@ -172,8 +172,8 @@ def _plan_and_record(
             ledger.advance(key, skip.span.last)
             events.append(skips.skipped(key, skip.span, skip.reason, config.timezone))
         waits, due = job.waits, job.next_due
-        if until is not None and job.start is None and waits is None:
-            waits = left_open.of_later_slots(config.jobs[key.job], job_states[key], job, holds.planned)
+        if holds.seen > (now if until is None else until) and job.start is None and waits is None:
+            waits = left_open.of_later_slots(config.jobs[key.job], job_states[key], job, holds.seen)
             due = now if waits is not None else due
         ledger.wait(key, waits, due)
     for key in job_states.keys() - found.jobs.keys():
@@ -203,6 +203,7 @@ def holds_now(
         budget=budget,
         start_requests=tuple(ledger.start_requests()),
         planned=gaps.last_planned(ledger, now),
+        seen=int(ledger.meta(gaps.PLANNED) or 0),
         gaps=gaps.recorded(ledger),
         on_time=gaps.tolerated(ledger),
         slots_of=None if slots_of is None else frozenset(slots_of),

@@ -191,3 +191,9 @@ def test_a_slot_that_runs_again_after_the_ledger_was_lost_has_one_start():
 
     assert differences(log, attempt(20, 30), since=NOON + 15) == []
     assert differences(log, attempt(20, 30)) == [(2, "second start of an attempt that starts in line 1")]
+
+
+def test_lines_of_a_clock_that_was_ahead_are_from_before_a_later_line_that_is_too_old():
+    log = ["500 start a a-1 1", "505 end a a-1 1", "3 start b b-1 1", "20 start a a-2 1"]
+
+    assert differences(log, since=NOON + 5) == [(4, UNKNOWN)]

@@ -89,6 +89,25 @@ def test_slots_that_another_tick_has_seen_are_queued_behind_a_run(ledger, config
     assert (reasons(ledger)["job"], problems(ledger)) == ("queued", [])
 
 
+def test_slots_that_a_tick_has_seen_keep_a_reason_after_the_clock_was_set_back(ledger, config):
+    first, _ = tick(ledger, config, NOON)
+    tick(ledger, config, NOON + 2 * MINUTE)
+
+    with ledger.transaction():
+        planning.plan_and_record(ledger, config, NOON + MINUTE)
+    running = (reasons(ledger)["job"], problems(ledger))
+    ended(ledger, config, first, NOON)
+    with ledger.transaction():
+        planning.plan_and_record(ledger, config, NOON)
+    waiting = (reasons(ledger)["job"], problems(ledger))
+    with ledger.transaction():
+        found = planning.plan_and_record(ledger, config, NOON + MINUTE, keys={JOB}, until=NOON + MINUTE)
+        claims.take(ledger, found.starts, CLAIMANT, NOON + MINUTE)
+
+    assert [running, waiting] == [("queued", []), ("due", [])]
+    assert (reasons(ledger)["job"], problems(ledger)) == ("queued", [])
+
+
 def test_slots_after_the_last_tick_have_no_reason_yet(ledger, config):
     first, _ = tick(ledger, config, NOON)
     ended(ledger, config, first, NOON + MINUTE)
