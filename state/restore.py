@@ -28,7 +28,7 @@ def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
         with exclusive(paths.root / "repair.lock"):
             ledger, repairs = _repaired(paths, now)
     if ledger.is_new():
-        repairs += _restore(ledger, paths)
+        repairs += _restore(ledger, paths, now)
     paths.lost = None
     return ledger, repairs
 
@@ -85,7 +85,7 @@ def _check(paths: Paths) -> None:
         raise
 
 
-def _restore(ledger: SqliteLedger, paths: Paths) -> list[str]:
+def _restore(ledger: SqliteLedger, paths: Paths, now: float) -> list[str]:
     """Fill a new ledger from the snapshot; return a message if the snapshot had anything."""
     from scheduled.state.from_snapshot import fill  # only if the ledger is new
 
@@ -93,6 +93,8 @@ def _restore(ledger: SqliteLedger, paths: Paths) -> list[str]:
         if not ledger.is_new():
             return []  # another process restored it, or registered jobs, in between
         restored = fill(ledger, paths)
+        if restored:
+            ledger.remember("history_from", str(int(now)))  # the runs before are lost
     if not restored:
         return []
     return [f"{paths.ledger}: was lost; restored {' and '.join(restored)} from {paths.snapshot.name}"]

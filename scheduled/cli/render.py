@@ -1,4 +1,4 @@
-"""Output on a terminal: ticks, runs, plans, the audit and the check."""
+"""Output on a terminal: ticks, runs, plans and the check."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -13,7 +13,6 @@ from scheduled.cli.terminal import (
     duration_of,
     remarks,
     rows_or,
-    table,
     when,
     words,
 )
@@ -105,19 +104,6 @@ def _run_lines(run: dict[str, Any]) -> None:
     ]
     console().print(first, soft_wrap=True)
     console().print(Text(f"{'':18}{', '.join(filter(None, details))}", style="dim"), soft_wrap=True)
-
-
-def audit(document: dict[str, Any]) -> None:
-    """Print the result of an audit, with a table of the slots that are not accounted for."""
-    screen = console()
-    slots = counted(document["slots"], "slot")
-    if document["ok"]:
-        since = f" since {when(document['horizon'])}" if document["horizon"] else ""
-        screen.print(f"[green]every slot is accounted for[/]: {slots}{since}")
-        return
-    screen.print(f"[bold red]{counted(len(document['problems']), 'problem')}[/] in {slots}")
-    rows = [(problem["job"], when(problem["slot"]), problem["problem"]) for problem in document["problems"]]
-    table(("job", "slot", "problem"), rows)
 
 
 def check(document: dict[str, Any]) -> None:

@@ -7,9 +7,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from scheduled.advice import complete
-from scheduled.cli.terminal import colored, console, counted, remarks, rows_or, table, when, words
-from scheduled.schedules.durations import duration
-from scheduled.schedules.zones import MINUTE
+from scheduled.cli.terminal import colored, console, counted, remarks, roughly, rows_or, table, when, words
 
 
 def status(document: dict[str, Any], *, notes: Sequence[str] = ()) -> None:
@@ -45,17 +43,13 @@ def _ticks(ticks: dict[str, Any]) -> None:
     screen = console()
     if ticks["last"] is not None:
         stopped = ticks["state"] == "stopped"
-        late = f", [bold red]{_roughly(ticks['overdue_seconds'])} overdue[/]" if stopped else ""
-        screen.print(f"last tick  {when(ticks['last'])} ({_roughly(ticks['seconds_ago'])} ago{late})")
+        late = f", [bold red]{roughly(ticks['overdue_seconds'])} overdue[/]" if stopped else ""
+        screen.print(f"last tick  {when(ticks['last'])} ({roughly(ticks['seconds_ago'])} ago{late})")
     if ticks["state"] == "starting":
-        every = _roughly(ticks["expected_every_seconds"])
+        every = roughly(ticks["expected_every_seconds"])
         screen.print(f"ticks      installed, the first one comes within {every}")
     elif ticks["state"] == "unknown":
         screen.print("ticks      not installed; jobs run only when something starts a tick")
-
-
-def _roughly(seconds: int) -> str:
-    return duration(seconds if seconds < 2 * MINUTE else seconds - seconds % MINUTE)
 
 
 def _job(job: dict[str, Any]) -> Sequence[str | Text]:

@@ -145,14 +145,23 @@ def logs(
 @click.command()
 @click.option("--from", "first", metavar="T", help="Only slots after this instant (ISO 8601).")
 @click.option("--to", "last", metavar="T", help="Only slots up to this instant (ISO 8601).")
+@click.option(
+    "--against",
+    metavar="FILE",
+    help="Also compare the attempts with this log, in which jobs write their starts and ends, one a line:"
+    " INSTANT start|end JOB [RUN [ATTEMPT]] [SLOT].",
+)
 @as_json
 @subcommand
-def audit(instance: Instance, first: str | None, last: str | None, as_json: bool) -> int:
-    """Check that every slot has a verdict or an open reason. List the slots without either, and exit with 1."""
+def audit(instance: Instance, first: str | None, last: str | None, against: str | None, as_json: bool) -> int:
+    """Check that every slot up to the last tick has a verdict or an open reason.
+
+    List the slots without either, and exit with 1; also if ticks have stopped, so that nothing accounts for later slots.
+    """
     from scheduled import service
 
-    document = service.audit(instance, first, last)
-    show(document, "audit", as_json=as_json)
+    document = service.audit(instance, first, last, against)
+    show(document, "audit", as_json=as_json, module="render_audit")
     return EXIT_OK if document["ok"] else EXIT_FAILED
 
 

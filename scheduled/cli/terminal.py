@@ -9,6 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from scheduled.advice import complete
+from scheduled.schedules.durations import duration
+from scheduled.schedules.zones import MINUTE
 
 PIPE_WIDTH = 200
 SHORT = 24  # characters of a name
@@ -94,6 +96,11 @@ def colored(status: str | None) -> Text:
 def words(reason: str | None) -> str:
     """Return an open reason such as `waiting_retry` in words."""
     return (reason or "").replace("_", " ")
+
+
+def roughly(seconds: int) -> str:
+    """Return a duration such as `45s`, `12m` or `3d4h`: without seconds from two minutes on."""
+    return duration(seconds if seconds < 2 * MINUTE else seconds - seconds % MINUTE)
 
 
 def duration_of(milliseconds: object) -> str:

@@ -25,7 +25,8 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
     means all its targets, `ALL_JOBS` every job. *closed* are the jobs with a closed gate.
     *unchecked* are the jobs with a gate that was not checked: a later tick has to check it. *budget* is how
     many runs may start (None: any number). *start_requests* are the start requests. *planned* is the instant of the
-    last planning: a tick saw the open slots up to then and deferred them, so they were not missed. *gaps* are older
+    last planning: a tick saw the open slots up to then and deferred them, so they were not missed. *seen* is the same
+    instant, also if the clock was set back since and it is in the future. *gaps* are older
     gaps between ticks, oldest first; they were longer than *on_time*, the time within which a tick must see a slot.
     *slots_of* are the jobs of which slots may start (None: all). For other jobs only start requests are
     started, even if a slot is due: a tick by hand runs what was asked for.
@@ -37,6 +38,7 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
     budget: int | None = None
     start_requests: tuple[StartRequest, ...] = ()
     planned: Instant = 0
+    seen: Instant = 0
     gaps: tuple[Gap, ...] = ()
     on_time: Seconds = ON_TIME
     slots_of: frozenset[str] | None = None

@@ -161,14 +161,15 @@ def plan_job(
         return found
     if found.start is not None and found.start.superseded is not None and not found.start.coalesces:
         found = msgspec.structs.replace(found, start=msgspec.structs.replace(found.start, skips=given_up))
-    newest = newest if until == latest else times.last_until(latest)
+    seen = max(latest, holds.seen - job.delay)
+    newest = newest if until == seen else times.last_until(seen)
     held_back = hold(job, job_state.key, now, holds)
     if held_back is not None:
         reason, ends = held_back[0], _until(job, job_state, times.next_after(base), held_back, holds, now)
         # With `catch_up = "none"` a tick has to see each slot in time, also while older ones are held back.
         seen = _upcoming(job, times, now, base) if job.catch_up == "none" else None
         return JobPlan(waits=reason, next_due=_earliest(ends, seen), skips=found.skips)
-    return _leading(found, newest)
+    return _leading(found, newest, base)
 
 
 def _is_paused_retry(found: JobPlan, run: OpenRun | None, key: JobKey, holds: Holds) -> bool:
@@ -225,11 +226,13 @@ def _nothing_due(job: Job, job_state: JobState, times: Timetable, base: Instant,
     return JobPlan(waits=waits, next_due=_earliest(upcoming, *retries))
 
 
-def _leading(found: JobPlan, newest: Instant | None) -> JobPlan:
-    """Set *leads* on the start if later slots, up to *newest*, are due and must wait for its end."""
+def _leading(found: JobPlan, newest: Instant | None, base: Instant) -> JobPlan:
+    """Set *leads* on the start if later slots, up to *newest*, are due and must wait for its end.
+
+    For a run without a slot these are all slots after *base*.
+    """
     start = found.start
-    slot = start.claim.slot if start is not None else None
-    if start is None or slot is None or newest is None or newest <= slot:
+    if start is None or newest is None or newest <= (base if start.claim.slot is None else start.claim.slot):
         return found
     return msgspec.structs.replace(found, start=msgspec.structs.replace(start, leads=True))
 

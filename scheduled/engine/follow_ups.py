@@ -65,10 +65,11 @@ class FollowUps:
         keys |= {key for name in after for key in keys_of(jobs[name])}
         if not keys:
             return []
-        starts = self.next_starts(ledger, keys, now)
-        if now - self._now > RETRY_LIMIT:
+        over = now - self._now > RETRY_LIMIT
+        starts = self.next_starts(ledger, keys, now, retries=not over)
+        if over:
             self.retries.clear()
-            return [start for start in starts if not start.again]
+            return starts
         self._record_retries(ledger, keys, now)
         return starts
 
@@ -77,8 +78,10 @@ class FollowUps:
         job = self._runtime.config.jobs[claim.job]
         return plans_again(job, claim, succeeded=attempt_result.status == "success")
 
-    def next_starts(self, ledger: Ledger, keys: Collection[JobKey], now: float) -> list[Start]:
-        """Return the starts of *keys* that are possible now."""
+    def next_starts(
+        self, ledger: Ledger, keys: Collection[JobKey], now: float, *, retries: bool = True
+    ) -> list[Start]:
+        """Return the starts of *keys* that are possible now; without *retries*, no next attempts."""
         # Slots that became due after the tick began belong to later ticks. Retries are not limited by
         # `until`.
         plan = planning.plan_and_record(
@@ -92,7 +95,10 @@ class FollowUps:
             slots_of=self._only,
         )
         self._events += plan.events
-        return [start for start in plan.starts if self._is_ours(start.claim)]
+        allowed = (start for start in plan.starts if retries or not start.again)
+        ours = [start for start in allowed if self._is_ours(start.claim)]
+        planning.record_unclaimed(ledger, plan, [start.claim for start in ours], self.untaken)
+        return ours
 
     def _is_ours(self, run: Claim | OpenRun) -> bool:
         """Return whether this tick may start *run*. A manual tick (`only` is empty) starts no slot."""

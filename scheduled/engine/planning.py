@@ -9,14 +9,14 @@ from itertools import pairwise
 import msgspec
 
 from scheduled.config.files import Config
-from scheduled.core import epochs, planner
+from scheduled.core import epochs, left_open, planner
 from scheduled.core.epochs import EpochChange
 from scheduled.core.events import Event
 from scheduled.core.holds import Holds
 from scheduled.core.jobs import Job, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import Plan
-from scheduled.core.runs import JobState, OpenReason, Span, Verdict
+from scheduled.core.runs import Claim, JobState, OpenReason, Span, Verdict
 from scheduled.engine import dropped, edits, gaps, skips
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger, Positions
@@ -171,7 +171,11 @@ def _plan_and_record(
             record_verdict(ledger, key, skip.span, "skipped", skip.reason, None, now)
             ledger.advance(key, skip.span.last)
             events.append(skips.skipped(key, skip.span, skip.reason, config.timezone))
-        ledger.wait(key, job.waits, job.next_due)
+        waits, due = job.waits, job.next_due
+        if holds.seen > (now if until is None else until) and job.start is None and waits is None:
+            waits = left_open.of_later_slots(config.jobs[key.job], job_states[key], job, holds.seen)
+            due = now if waits is not None else due
+        ledger.wait(key, waits, due)
     for key in job_states.keys() - found.jobs.keys():
         ledger.wait(key, "paused", None)  # its configuration file can't be read now
     return msgspec.structs.replace(found, events=tuple(events))
@@ -199,6 +203,7 @@ def holds_now(
         budget=budget,
         start_requests=tuple(ledger.start_requests()),
         planned=gaps.last_planned(ledger, now),
+        seen=int(ledger.meta(gaps.PLANNED) or 0),
         gaps=gaps.recorded(ledger),
         on_time=gaps.tolerated(ledger),
         slots_of=None if slots_of is None else frozenset(slots_of),
@@ -206,14 +211,29 @@ def holds_now(
 
 
 def record_left_over(
-    ledger: Positions, found: Plan, planned: Instant, untaken: Collection[JobKey], rest: OpenReason = "due"
+    ledger: Positions, found: Plan, planned: Instant, queued: Collection[JobKey], rest: OpenReason = "due"
 ) -> None:
     """Record why slots that were due at *planned*, when a tick last planned, have not started.
 
-    The open reason is `queued` if no executor took the run (*untaken*), otherwise *rest*: the next tick starts it.
+    The open reason is `queued` for the jobs *queued*, of which another run is under way or no executor took the run.
+    Otherwise it is *rest*: the next tick starts it.
     """
     for key, job in found.jobs.items():
-        if job.start is not None and job.start.claim.slot is not None:
-            oldest = min([job.start.claim.slot, *(span.first for span in job.start.coalesced)])
-            if oldest <= planned:
-                ledger.wait(key, "queued" if key in untaken else rest, job.next_due)
+        if job.start is not None and left_open.has_seen(job.start, planned):
+            ledger.wait(key, "queued" if key in queued else rest, job.next_due)
+
+
+def record_unclaimed(
+    ledger: Ledger, found: Plan, claimed: Collection[Claim], untaken: Collection[JobKey]
+) -> None:
+    """Record why slots of *found* stay open that are not among the runs *claimed*. No executor took runs of *untaken*."""
+    runs = {(claim.key, claim.slot) for claim in claimed}
+    left = {
+        key: job
+        for key, job in found.jobs.items()
+        if job.start is not None and (key, job.start.claim.slot) not in runs
+    }
+    if left:
+        planned = int(ledger.meta(gaps.PLANNED) or 0)
+        queued = {*untaken, *(claim.key for claim in claimed)}
+        record_left_over(ledger, Plan(starts=[], jobs=left), planned, queued)

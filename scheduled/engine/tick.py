@@ -153,6 +153,7 @@ def _claim(
         due = _due(ledger, runtime, now, gates, only)
         requested, result.busy = claims.manual_starts(ledger, runtime.config, manual, claimant, int(now))
         able = dispatcher.take(ledger, [*due.starts, *requested], gates)
+        planning.record_unclaimed(ledger, due, dispatcher.claimed, dispatcher.untaken)
     if runtime.claimed is not None and able and (requested or not manual):
         # From here on the request can't be refused: a waiting caller may return.
         runtime.claimed(_run_ids(dispatcher, requested))

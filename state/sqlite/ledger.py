@@ -25,6 +25,7 @@ from scheduled.state.validation import check_values
 NUMBERS = (
     "planned", "horizon", "cadence", "ticking_since", "pruned", "installed_at", "uninstalled_at",
     "observed_cadence", "heartbeat", "tick_count", "configuration_read_at",
+    "history_from",
 )  # fmt: skip
 
 

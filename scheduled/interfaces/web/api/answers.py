@@ -24,11 +24,18 @@ class Status(msgspec.Struct, kw_only=True):
 
 
 class Audited(msgspec.Struct, kw_only=True):
-    """Whether every slot has a verdict or an open reason, and the slots that do not."""
+    """Whether every slot up to the last tick has a verdict or an open reason, and the slots that do not.
+
+    It is not ok either if ticks have stopped.
+    """
 
     ok: bool
     slots: int
     horizon: str | None
+    until: str | None
+    seconds_ago: int | None
+    ticks: dict[str, Any]
+    ticks_problem: str | None
     problems: list[dict[str, Any]]
 
 

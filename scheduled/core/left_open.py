@@ -1,0 +1,28 @@
+"""Why slots that a tick has seen stay open, although its plan neither starts them nor names a reason."""
+
+from scheduled.core.epochs import base_of, open_slots_of
+from scheduled.core.jobs import Job
+from scheduled.core.planner import JobPlan
+from scheduled.core.runs import JobState, OpenReason
+from scheduled.core.starts import Start
+from scheduled.schedules.zones import Instant
+
+
+def has_seen(start: Start, planned: Instant) -> bool:
+    """Return whether a tick has seen slots that *start* covers, or that wait for its end: they are not after *planned*."""
+    slots = [span.first for span in start.coalesced]
+    slots += [] if start.claim.slot is None else [start.claim.slot]
+    return start.leads or (bool(slots) and min(slots) <= planned)
+
+
+def of_later_slots(job: Job, job_state: JobState, found: JobPlan, planned: Instant) -> OpenReason | None:
+    """Return the open reason of slots up to *planned* that are later than those of the plan *found*; None if there are none.
+
+    A tick plans the runs that follow from its own only up to its begin. Another tick may have seen later slots since, or
+    the clock was set back.
+    """
+    base = found.skips[-1].span.last if found.skips else base_of(job_state)
+    newest = open_slots_of(job_state).last_until(planned - job.delay)
+    if newest is None or newest <= base:
+        return None
+    return "queued" if job_state.busy else "due"
