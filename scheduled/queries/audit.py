@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from scheduled import clock
+from scheduled import clock, question
 from scheduled.clock import stamp
 from scheduled.config.kept_zone import load_kept
 from scheduled.core.audit import Audit
@@ -50,4 +50,5 @@ def _audited(paths: Paths, after: Instant | None, until: Instant | None) -> Audi
         runs = [run.run_id for run in ledger.open_runs()]
         horizon = int(ledger.meta("horizon") or 0)
         span = max(after or 0, horizon), seen if until is None else min(until, seen)
-        return recompute(ledger.epochs(), ledger.slot_rows(), ledger.job_rows(), runs, seen, span)
+        epochs, rows, jobs = ledger.epochs(), question.each(ledger.slot_rows()), ledger.job_rows()
+        return recompute(epochs, rows, jobs, runs, seen, span, each=question.each)

@@ -10,12 +10,26 @@ import msgspec
 from dbus_fast import DBusError, PropertyAccess
 from dbus_fast.service import dbus_property
 
+from scheduled import question
 from scheduled.advice import complete, complete_in
-from scheduled.errors import BusyError, ConfigError, ForbiddenError, ScheduledError, UnknownError
+from scheduled.errors import (
+    BusyError,
+    ConfigError,
+    ForbiddenError,
+    ScheduledError,
+    TooLongError,
+    UnknownError,
+)
 from scheduled.instance import Instance
 from scheduled.interfaces.threads import in_thread
 
-ERRORS = {UnknownError: "Unknown", ForbiddenError: "Forbidden", ConfigError: "Invalid", BusyError: "Busy"}
+ERRORS = {
+    UnknownError: "Unknown",
+    ForbiddenError: "Forbidden",
+    ConfigError: "Invalid",
+    TooLongError: "Invalid",
+    BusyError: "Busy",
+}
 YES = ("true", "1", "yes", "on")
 NO = ("false", "0", "no", "off")
 
@@ -126,7 +140,8 @@ class Caller:
         Raise DBusError if it raises a ScheduledError.
         """
         try:
-            return function(readable(self.instance))
+            with question.limited():
+                return function(readable(self.instance))
         except ScheduledError as error:
             raise dbus_error(error) from None
 

@@ -9,7 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from scheduled import question
 from scheduled.config.convert import describe_error
+from scheduled.instance import Instance
 from scheduled.interfaces.threads import in_thread
 from scheduled.interfaces.web.api import openapi
 from scheduled.interfaces.web.api.operation import PREFIXES, Arguments, Operation
@@ -43,10 +45,20 @@ def _endpoint(operations: dict[str, Operation]) -> Endpoint:
             await _body(request, operation),
         )
         instance_of(request).without_config = operation.from_ledger
-        document = await in_thread(lambda: operation.call(instance_of(request), arguments))
+        call = _limited if method == "GET" else _unlimited
+        document = await in_thread(lambda: call(operation, instance_of(request), arguments))
         return Json(document, status_code=operation.status, headers=_headers(request, operation, document))
 
     return answer
+
+
+def _unlimited(operation: Operation, instance: Instance, arguments: Arguments) -> Any:
+    return operation.call(instance, arguments)
+
+
+@question.limited()
+def _limited(operation: Operation, instance: Instance, arguments: Arguments) -> Any:
+    return operation.call(instance, arguments)
 
 
 def _query(request: Request, operation: Operation) -> Any:
