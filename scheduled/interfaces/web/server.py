@@ -14,12 +14,14 @@ from scheduled import service
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.interfaces.web import app, sockets, tokens
+from scheduled.interfaces.web.connections import Loop, Places, protocol
 from scheduled.interfaces.web.security import ServerAddress
 from scheduled.interfaces.web.sockets import ListenOptions
 from scheduled.schedules.durations import parse_interval
 from scheduled.schedules.schedule import ScheduleError
 from scheduled.state import directories
 
+MOST_AT_ONCE = 100  # requests that are being answered; only who is signed in makes long ones
 WARNING = """\
 !!! WARNING: THE SERVER IS OPEN TO THE NETWORK, AND CONNECTIONS ARE NOT ENCRYPTED !!!
 !!! An eavesdropper can read the token, and then do everything that you may do.   !!!
@@ -119,10 +121,17 @@ def _seconds(idle: str) -> int | None:
         raise ConfigError(f"--idle: {error}") from None
 
 
-def serve(app: ASGIApp, options: ListenOptions, found: list[socket.socket], idle: IdleShutdown) -> None:
+def serve(
+    app: ASGIApp,
+    options: ListenOptions,
+    found: list[socket.socket],
+    idle: IdleShutdown,
+    places: Places = Places(),  # noqa: B008 - immutable
+) -> None:
     """Serve requests until the process is stopped or *idle* stops the server."""
     settings = uvicorn.Config(
         app,
+        http=protocol(places),
         lifespan="off",
         log_level="warning",
         access_log=False,  # it would record tokens in URLs
@@ -130,7 +139,7 @@ def serve(app: ASGIApp, options: ListenOptions, found: list[socket.socket], idle
         date_header=True,
         proxy_headers=False,
         ws="none",
-        limit_concurrency=100,
+        limit_concurrency=MOST_AT_ONCE + places.waiting,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=5,
         ssl_certfile=options.certfile,
@@ -143,4 +152,5 @@ def serve(app: ASGIApp, options: ListenOptions, found: list[socket.socket], idle
         await server.serve(sockets=found)
         watching.cancel()
 
-    asyncio.run(serve_until_idle())
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(serve_until_idle())
