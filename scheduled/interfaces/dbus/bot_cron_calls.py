@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from scheduled import question, service
+from scheduled.config.json_values import decoded
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.interfaces.dbus.caller import bind, boolean, nearest, readable
@@ -170,7 +171,7 @@ def parse_call(arguments: str) -> Mapping[str, Any] | Sequence[Any]:
     An empty text means no arguments. Raise ConfigError if it is not JSON.
     """
     try:
-        found = msgspec.json.decode(arguments or "[]")
-    except (msgspec.DecodeError, RecursionError) as error:
+        found = decoded(arguments or "[]")
+    except ConfigError as error:
         raise ConfigError(f"arguments: not JSON: {error}") from None
     return found if isinstance(found, list | dict) else [found]

@@ -12,6 +12,7 @@ from dbus_fast.service import dbus_property
 
 from scheduled import question
 from scheduled.advice import complete, complete_in
+from scheduled.config.json_values import decoded
 from scheduled.errors import (
     BusyError,
     ConfigError,
@@ -60,9 +61,10 @@ def text(document: Any) -> str:
 def parse_arguments(arguments: str) -> dict[str, Any]:
     """Parse a JSON object of arguments; an empty text means no arguments. Raise ConfigError if it is not valid."""
     try:
-        return msgspec.json.decode(arguments or "{}", type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError) as error:
+        found: dict[str, Any] = decoded(arguments or "{}", dict[str, Any])
+    except ConfigError as error:
         raise ConfigError(f"arguments: not a JSON object: {error}") from None
+    return found
 
 
 def bind(

@@ -11,6 +11,8 @@ from starlette.routing import Route
 
 from scheduled import question
 from scheduled.config.convert import describe_error
+from scheduled.config.json_values import decoded
+from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.interfaces.threads import in_thread
 from scheduled.interfaces.web.api import openapi
@@ -80,11 +82,11 @@ async def _body(request: Request, operation: Operation) -> dict[str, Any]:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise RefusedError(415, "Content-Type: must be application/json")
     try:
-        found = msgspec.json.decode(sent)
+        found = decoded(sent)
         msgspec.convert(found, operation.body)
     except msgspec.ValidationError as error:
         raise RefusedError(400, f"body: {describe_error(error, operation.body)}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except ConfigError as error:
         raise RefusedError(400, f"body: {error}") from None
     return dict(found)
 
