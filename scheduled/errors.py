@@ -26,6 +26,12 @@ class ForbiddenError(ConfigError):
     """The configuration does not permit this interface to do what was requested."""
 
 
+class TooLongError(ScheduledError):
+    """The answer to a read-only question of an interface would exceed a limit of processor time or of entries."""
+
+    exit_code = EXIT_USAGE
+
+
 class StateError(ScheduledError):
     """The state directory, or a file in it, could not be read or written."""
 

@@ -147,11 +147,11 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _stdin() -> Any:
-    import msgspec
+    from scheduled.config.json_values import decoded
 
     try:
-        return msgspec.json.decode(sys.stdin.buffer.read())
-    except msgspec.DecodeError as error:
+        return decoded(sys.stdin.buffer.read())
+    except ConfigError as error:
         raise ConfigError(f"standard input: {error}") from None
 
 

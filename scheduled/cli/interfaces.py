@@ -58,7 +58,7 @@ def dbus(instance: Instance, idle: float) -> None:
 @click.option("--certfile", metavar="FILE", help="TLS certificate; the file may also contain the key.")
 @click.option("--keyfile", metavar="FILE", help="Private key of the TLS certificate.")
 @click.option("--new-token", is_flag=True, help="Create a new token; the old one is no longer valid.")
-@click.option("--url", is_flag=True, help="Print the address with the token, and exit.")
+@click.option("--url", is_flag=True, help="Print an address that signs one browser in, and exit.")
 @subcommand
 def web(
     instance: Instance,

@@ -20,7 +20,13 @@ from scheduled.errors import BusyError, ConfigError, StateError
 from scheduled.instance import Instance
 from scheduled.paths import Paths
 from scheduled.state import directories
-from scheduled.state.files import make_directories, sync_directory, write_atomically
+from scheduled.state.files import (
+    RefusedError,
+    make_directories,
+    open_regular,
+    sync_directory,
+    write_atomically,
+)
 from scheduled.state.locks import exclusive, is_held
 from scheduled.state.open import open_existing
 from scheduled.state.sqlite.ledger import SqliteLedger, using
@@ -143,13 +149,15 @@ def restore(
 
 def _read(source: Path) -> dict[str, bytes]:
     try:
-        with tarfile.open(source, mode="r:gz") as archive:
+        with open(open_regular(source), "rb") as opened, tarfile.open(fileobj=opened, mode="r:gz") as archive:
             found = {}
             for entry in archive:
                 file = archive.extractfile(entry) if entry.isfile() else None
                 if file is not None:
                     found[entry.name] = file.read()
             return found
+    except RefusedError as error:  # a FIFO would block
+        raise ConfigError(str(error)) from None
     except (OSError, EOFError, tarfile.TarError) as error:
         raise ConfigError(f"{source}: {getattr(error, 'strerror', None) or error}") from None
 

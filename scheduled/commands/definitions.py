@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from scheduled import question
 from scheduled.commands.keeping import keep
 from scheduled.config import action_keys, aliases, job_edits
 from scheduled.instance import Instance
@@ -44,6 +45,7 @@ def replace(
 
 def written(instance: Instance, job: str) -> dict[str, Any]:
     """Return the table of a job as its file has it, without defaults and with secrets masked."""
+    question.check()  # an interface asks for those of all jobs
     return job_edits.written(instance.config_file, job)
 
 

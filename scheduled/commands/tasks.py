@@ -34,7 +34,7 @@ def add_task(instance: Instance, name: str, definition: Mapping[str, Any]) -> di
     manual = MANUAL in (at, given.get("job_type"))
     past = not manual and _is_past(at, str(table.get("timezone") or runtime.zone))
     at_once = past or not (manual or _has_schedule(table))
-    if manual or at_once:
+    if manual or past or at in (IMMEDIATE, ""):
         table.pop("at", None)
     immediate = at_once and table.get("enabled") is not False
     if not immediate:

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 
+from scheduled import question
 from scheduled.config.files import Config
 from scheduled.config.values import seconds
 from scheduled.notify.adapter import Adapter, not_found
@@ -18,7 +19,8 @@ EXAMPLES = {"trigger": "package.module:Trigger", "send": "package.module:send_em
 def doubts(found: Config, environment: Mapping[str, str]) -> Iterator[str]:
     """Yield the warnings about the `[compat]` table of *found*, each beginning with the file and the key.
 
-    *environment* is that of every job. The interpreter is asked for the modules, and imports none.
+    *environment* is that of every job. The interpreter is asked for the modules, and imports none; it is not started
+    if an interface asks.
     """
     modules = {}
     for key, example in EXAMPLES.items():
@@ -36,6 +38,9 @@ def doubts(found: Config, environment: Mapping[str, str]) -> Iterator[str]:
 
 def _absent(found: Config, modules: Mapping[str, str], environment: Mapping[str, str]) -> Iterator[str]:
     if not modules:
+        return
+    if question.is_limited():
+        yield f"{found.path}: compat.python: not started for this answer; `scheduled check` asks it for the modules"
         return
     python = os.path.expanduser(found.compat.python or sys.executable)
     adapter = Adapter(

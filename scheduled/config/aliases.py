@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scheduled.actions.registry import KINDS
+from scheduled.config.json_values import refuse_odd
 from scheduled.config.rules import MOST_ATTEMPTS
 from scheduled.errors import ConfigError
 from scheduled.schedules.kinds.reading import choosing_keys
@@ -51,8 +52,10 @@ def from_words(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def together(*sources: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge the keys of a job from several *sources*. Raise ConfigError if they give a key different values."""
+    """Merge the keys of a job from several *sources*. Raise ConfigError if they give a key different values, or one that no file can hold."""
     table: dict[str, Any] = {}
+    for source in sources:
+        refuse_odd(source)
     for key, value in (pair for source in sources for pair in source.items()):
         if value is not None:
             _set_once(table, SPELLINGS.get(key, key), value)
@@ -72,7 +75,7 @@ def _typed(table: dict[str, Any]) -> dict[str, Any]:
         raise ConfigError(
             'job_type: chain is not a type here; name the jobs of the chain instead: "chain": ["a", "b"]'
         )
-    if kind not in keys:
+    if not isinstance(kind, str) or kind not in keys:
         raise ConfigError(f"job_type: must be interval, cron, event or manual, got {kind!r}")
     if keys[kind] and schedule is None:
         raise ConfigError(f'schedule: is missing; a job with job_type = "{kind}" needs it')
@@ -82,9 +85,9 @@ def _typed(table: dict[str, Any]) -> dict[str, Any]:
         table.pop(key, None)
     _action(table)
     if "is_active" in table:
-        table["enabled"] = bool(table.pop("is_active"))
+        table["enabled"] = _flag(table, "is_active")
     retries = table.pop("max_retries", 3)
-    if table.pop("retry_on_fail", False):
+    if "retry_on_fail" in table and _flag(table, "retry_on_fail"):
         table["retry"] = {"max_attempts": _retries(retries) + 1}
     return {key: value for key, value in table.items() if value not in ("", {}, [])}
 
@@ -100,7 +103,7 @@ def _set_retries(table: dict[str, Any], retries: int) -> None:
 def _retries(value: Any) -> int:
     """Return the number of retries that `max_retries` gives; programs may send it as text."""
     try:
-        number = int(value)
+        number = int("" if isinstance(value, bool) else value)
     except (TypeError, ValueError, OverflowError):
         raise ConfigError(f"max_retries: must be a number, got {value!r}; write for example 3") from None
     if not 0 <= number < MOST_ATTEMPTS or (isinstance(value, float) and value != number):
@@ -110,16 +113,28 @@ def _retries(value: Any) -> int:
     return number
 
 
+def _flag(table: dict[str, Any], key: str) -> bool:
+    """Remove the flag *key* from *table* and return it; a program with a database may send it as 0 or 1."""
+    value = table.pop(key)
+    if value not in (False, True) or not isinstance(value, int):
+        raise ConfigError(f"{key}: must be true or false, got {value!r}")
+    return bool(value)
+
+
 def _action(table: dict[str, Any]) -> None:
     """Set `command` from script_path, which takes precedence, or command, and the shell words of arguments."""
     import sys
 
-    arguments = table.pop("arguments", "") or ""
-    script = table.pop("script_path", "") or ""
+    arguments, script = table.pop("arguments", ""), table.pop("script_path", "")
+    words, command = _split(arguments), table.get("command", "")
+    if not isinstance(script, str):
+        raise ConfigError(f"script_path: must be a string, got {script!r}")
     if script:
-        table["command"] = [sys.executable, script, *_split(arguments)]
-    elif arguments:
-        table["command"] = f"{table.get('command', '')} {arguments}"
+        table["command"] = [sys.executable, script, *words]
+    elif isinstance(command, list):
+        table["command"] = [*command, *words]
+    elif words:
+        table["command"] = f"{command} {arguments}"
 
 
 def _split(arguments: Any) -> list[str]:

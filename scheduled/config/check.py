@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from scheduled import clock
+from scheduled import clock, question
 from scheduled.actions.registry import kind_of
 from scheduled.config import tick_doubts
 from scheduled.config.doubts import CRON_PATH, doubts
@@ -73,16 +73,20 @@ def check(
     ]
     recorded = ledger.meta("cadence") if ledger is not None else None
     tick_interval = None if recorded is None else int(recorded)
-    warnings = [warning for job in found.jobs.values() for warning in _warnings(job, tick_interval, now)]
+    warnings = [
+        warning
+        for job in question.each(found.jobs.values())
+        for warning in _warnings(job, tick_interval, now)
+    ]
     ticks = _ticks(found.jobs, tick_interval, now)
     warnings += [
         f"{job.source}: jobs.{job.name}: {doubt}"
-        for job in found.jobs.values()
+        for job in question.each(found.jobs.values())
         for doubt in tick_doubts.warnings(job, ticks, now)
     ]
     warnings += [
         f"{job.source}: jobs.{job.name}: {doubt}"
-        for job in found.jobs.values()
+        for job in question.each(found.jobs.values())
         for doubt in doubts(job, found.jobs, environment)
     ]
     warnings += [

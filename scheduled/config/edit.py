@@ -15,7 +15,7 @@ from scheduled.config import redaction
 from scheduled.errors import ConfigError, StateError
 from scheduled.paths import Paths
 from scheduled.state import directories
-from scheduled.state.files import make_directories, write_atomically
+from scheduled.state.files import RefusedError, make_directories, read_regular, write_atomically
 from scheduled.state.locks import exclusive
 
 PRIVATE = 0o600
@@ -152,9 +152,11 @@ def _stamp() -> str:
 def read(path: Path) -> bytes | None:
     """Return the content of a configuration file; None if it does not exist. Raise ConfigError if it can't be read."""
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except FileNotFoundError:
         return None
+    except RefusedError as error:  # a FIFO, a device, or a file of a planted link
+        raise ConfigError(str(error)) from None
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
 

@@ -14,6 +14,7 @@ import tomlkit
 from scheduled.config.action_keys import executable_keys
 from scheduled.config.edit import Edit, set_keys
 from scheduled.config.files import Config
+from scheduled.config.json_values import DEEPEST, TOO_DEEP, refuse_odd
 from scheduled.config.redaction import masked_table, unmasked
 from scheduled.config.tables import SettingsTable
 from scheduled.errors import ConfigError
@@ -48,8 +49,9 @@ def _sections() -> list[str]:
 def change(config_file: Path, name: str, changes: Mapping[str, Any]) -> Edit:
     """Return the edit that sets keys of the table *name* and changes nothing else; None removes a key.
 
-    Raise ConfigError if the change would affect more than these keys.
+    Raise ConfigError if the change would affect more than these keys, or if no file can hold a value.
     """
+    refuse_odd(changes)
     before = config_file.read_bytes()
     document, expected = tomlkit.parse(before), tomllib.loads(before.decode())
     for tables in (document, expected):
@@ -62,7 +64,12 @@ def change(config_file: Path, name: str, changes: Mapping[str, Any]) -> Edit:
 
 
 def nested(table: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
-    """Return the change of *table* that sets its *key*, which may name a value in inner tables; None removes it."""
+    """Return the change of *table* that sets its *key*, which may name a value in inner tables; None removes it.
+
+    Raise ConfigError if *key* has too many names.
+    """
+    if key.count(".") >= DEEPEST:
+        raise ConfigError(f"{key[:40]}...: {TOO_DEEP}: at most {DEEPEST} names are read")
     first, dot, rest = key.partition(".")
     if not dot:
         return {key: value}

@@ -12,6 +12,7 @@ from scheduled.config import redaction
 from scheduled.config.edit import Edit, read, set_keys
 from scheduled.config.files import known_jobs, load_config
 from scheduled.config.job_table import NAME, NAME_RULE
+from scheduled.config.json_values import refuse_odd
 from scheduled.config.toml_files import job_files
 from scheduled.errors import ConfigError, UnknownError
 
@@ -21,6 +22,7 @@ def addition(config_file: Path, name: str, table: Mapping[str, Any]) -> Edit:
 
     Raise ConfigError if the job or the file already exists, or if the name is not valid.
     """
+    refuse_odd(table)
     found = load_config(config_file)
     if name in found.jobs:
         source = found.jobs[name].source
@@ -96,8 +98,9 @@ def change(config_file: Path, name: str, changes: Mapping[str, Any]) -> Edit:
     """Return the edit that sets keys of a job to new values and changes nothing else; None removes a key.
 
     A secret that is set to its mask keeps its value. Raise UnknownError if no file defines the job, ConfigError if
-    the change would affect more than these keys.
+    the change would affect more than these keys, or if no file can hold a value.
     """
+    refuse_odd(changes)
     path = file_of(config_file, name)
     before = read(path) or b""
     document = tomlkit.parse(before)

@@ -7,7 +7,7 @@ the TZ of the user's shell changes no schedule.
 from functools import partial
 from types import MappingProxyType
 
-from scheduled import clock
+from scheduled import clock, question
 from scheduled.config.files import Config, load_config, with_lines
 from scheduled.config.toml_files import Drafts
 from scheduled.errors import ScheduledError
@@ -23,9 +23,11 @@ ZONE, SYSTEM_ZONE = "zone", "system_zone"
 def load_kept(instance: Instance, drafts: Drafts = MappingProxyType({})) -> Config:
     """Return the configuration of *instance* as its ticks see it, with the lines of problems.
 
-    Raise ConfigError as `load_config` does.
+    Raise ConfigError as `load_config` does, TooLongError as `question.check` does.
     """
-    return with_lines(load_config(instance.config_file, drafts, partial(kept_zone, instance.paths)), drafts)
+    found = with_lines(load_config(instance.config_file, drafts, partial(kept_zone, instance.paths)), drafts)
+    question.check()
+    return found
 
 
 def kept_zone(paths: Paths) -> str:

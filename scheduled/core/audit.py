@@ -1,7 +1,8 @@
 """Recompute every slot that should exist and check that the ledger accounts for each of them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, islice
+from typing import Any
 
 import msgspec
 
@@ -11,6 +12,7 @@ from scheduled.core.records import Epoch, JobRow, SlotRow
 from scheduled.schedules.schedule import longest_delay
 from scheduled.schedules.zones import Instant
 
+Each = Callable[[Iterable[Any]], Iterator[Any]]  # `iter`, or a function that also checks a limit
 MAX_LISTED = 20  # missing slots listed for one gap
 
 
@@ -41,27 +43,30 @@ def audit(
     open_runs: Iterable[str],
     seen: Instant,
     span: tuple[Instant, Instant] | None = None,
+    *,
+    each: Each = iter,
 ) -> Audit:
     """Compare the ledger with every slot that should exist up to *seen*, the instant of the last tick.
 
     *rows* must be grouped by job and target, and ascending within a group. *open_runs* are the ids of the
     runs that have not ended. *span*, if given, limits the audit to the slots in (after, until]: older slots
-    may be pruned.
+    may be pruned. *each* returns an iterator of
+    epochs or rows; what it raises ends the audit.
     """
     after, until = span or (0, seen)
     open_ids = set(open_runs)
     rows_by_key = {job.key: job for job in jobs}
     slots, problems = 0, []
     for key_epochs, key_rows in _by_key(epochs, rows):
-        for epoch in key_epochs:
+        for epoch in each(key_epochs):
             low = max(epoch.starts_at, after)
             high = min(until, _due_until(epoch, rows_by_key[epoch.key], seen))
             if low < high:
-                within = [row for row in key_rows if _overlaps(row, epoch, low, high)]
-                count, found = _epoch(epoch, within, rows_by_key[epoch.key], low, high)
+                within = [row for row in each(key_rows) if _overlaps(row, epoch, low, high)]
+                count, found = _epoch(epoch, each(within), rows_by_key[epoch.key], low, high)
                 slots += count
                 problems += found
-        problems += _rows([row for row in key_rows if row.span.last > after], open_ids)
+        problems += _rows((row for row in each(key_rows) if row.span.last > after), open_ids)
     horizon = min((max(epoch.starts_at, after) for epoch in epochs), default=None)
     return Audit(slots=slots, horizon=horizon, problems=problems)
 
@@ -96,7 +101,7 @@ def _overlaps(row: SlotRow, epoch: Epoch, low: Instant, high: Instant) -> bool:
 
 
 def _epoch(
-    epoch: Epoch, rows: Sequence[SlotRow], job: JobRow, low: Instant, high: Instant
+    epoch: Epoch, rows: Iterable[SlotRow], job: JobRow, low: Instant, high: Instant
 ) -> tuple[int, list[Problem]]:
     """Return the number of slots of the epoch in (low, high] and the problems with them.
 
@@ -129,7 +134,7 @@ def _missing(key: JobKey, slots: Iterable[Instant]) -> list[Problem]:
     ]
 
 
-def _rows(rows: Sequence[SlotRow], open_ids: set[str]) -> list[Problem]:
+def _rows(rows: Iterable[SlotRow], open_ids: set[str]) -> list[Problem]:
     problems, last = [], None
     for row in rows:
         if last is not None and row.span.first <= last:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from scheduled import clock
+from scheduled import clock, question
 from scheduled.clock import stamp
 from scheduled.config.files import Config
 from scheduled.config.kept_zone import load_kept
@@ -77,7 +77,8 @@ def _read(
 def _audited(ledger: SqliteLedger, seen: Instant, after: Instant | None, until: Instant | None) -> Audit:
     runs = [run.run_id for run in ledger.open_runs()]
     span = max(after or 0, int(ledger.meta("horizon") or 0)), seen if until is None else min(until, seen)
-    return recompute(ledger.epochs(), ledger.slot_rows(), ledger.job_rows(), runs, seen, span)
+    rows = question.each(ledger.slot_rows())
+    return recompute(ledger.epochs(), rows, ledger.job_rows(), runs, seen, span, each=question.each)
 
 
 def _recorded(ledger: SqliteLedger, config: Config, names: set[str], horizon: Instant | None) -> Recorded:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
+from scheduled import question
 from scheduled.instance import Instance
 from scheduled.printable import printable
 from scheduled.queries.forecast import between
@@ -30,7 +31,7 @@ def document(runs: Iterable[Run], written_at: Instant) -> str:
 
 def _lines(runs: Iterable[Run], written_at: Instant) -> Iterator[str]:
     yield from ("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//scheduled//forecast//EN", "CALSCALE:GREGORIAN")
-    for runs_at, slot, key in runs:
+    for runs_at, slot, key in question.each(runs):
         job = key.display_name
         yield "BEGIN:VEVENT"
         of = slot if slot is not None else f"at {runs_at}"

@@ -9,12 +9,12 @@ from typing import Any
 
 import msgspec
 
-from scheduled import clock
+from scheduled import clock, question
 from scheduled.clock import stamp
 from scheduled.config.files import Config, known_jobs
 from scheduled.core import deferrals, planner, starts
 from scheduled.core.holds import Holds, quiet
-from scheduled.core.jobs import Job, Jobs, key_of, keys_of
+from scheduled.core.jobs import Gate, Job, Jobs, key_of, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest, OlderFirstError, start_for
 from scheduled.core.planner import JobPlan
@@ -100,7 +100,10 @@ def run_for_slot(runtime: Runtime, name: str, slot: Instant) -> dict[str, Any]:
 
 
 def dry_run_of_tick(runtime: Runtime) -> list[dict[str, Any]]:
-    """Return the runs that a tick would start now, in order, each with the reason; gate commands are executed."""
+    """Return the runs that a tick would start now, in order, each with the reason; gate commands are executed.
+
+    If an interface asks, they are not: `assumed` is then ["gate"] in the rows of jobs that start only if such a gate is open.
+    """
     return _of_tick(runtime)[0]
 
 
@@ -112,7 +115,8 @@ def _of_tick(runtime: Runtime) -> tuple[list[dict[str, Any]], NextZone]:
         runtime.config = in_zone(runtime.config, zone)
         runtime.config.override(ledger.overrides())
         jobs = runtime.config.jobs
-        gates = gate_checks.check(ledger, runtime.config, now, lambda: runtime.environment)
+        config = _without_commands(runtime.config) if question.is_limited() else runtime.config
+        gates = gate_checks.check(ledger, config, now, lambda: runtime.environment)
         holds = planning.holds_now(ledger, now, gates=gates, budget=runtime.config.max_runs)
         holds = msgspec.structs.replace(
             holds, start_requests=(*holds.start_requests, *_new_requests(ledger, runtime))
@@ -124,11 +128,35 @@ def _of_tick(runtime: Runtime) -> tuple[list[dict[str, Any]], NextZone]:
         if key.job in jobs
     }
     found = _rounds(jobs, job_states, now, holds)
-    starts = [_start(jobs[start.claim.job], start, runtime.zone) for start in found.starts]
+    starts = [
+        {**_start(jobs[start.claim.job], start, runtime.zone), **_unasked(jobs[start.claim.job])}
+        for start in found.starts
+    ]
     waits = [
         _wait(jobs[key.job], key, found, runtime.zone, now) for key, job in found.plans.items() if job.waits
     ]
     return [{**_assumed(runtime.config, zone, row["job"]), **row} for row in (*starts, *waits)], zone
+
+
+def _without_commands(config: Config) -> Config:
+    """Return *config* with gates that only have the conditions that need no command."""
+    jobs = {
+        name: job
+        if job.only_if is None
+        else msgspec.structs.replace(job, only_if=_without_command(job.only_if))
+        for name, job in config.jobs.items()
+    }
+    return msgspec.structs.replace(config, jobs=Jobs(jobs))
+
+
+def _without_command(gate: Gate) -> Gate:
+    return msgspec.structs.replace(gate, command="")
+
+
+def _unasked(job: Job) -> dict[str, Any]:
+    """Return `{"assumed": ["gate"]}` if a command decides whether the gate of *job* is open, and it was not executed."""
+    asked = job.only_if is None or not job.only_if.command or not question.is_limited()
+    return {} if asked else {"assumed": [assumptions.GATE]}
 
 
 def _assumed(config: Config, zone: NextZone, job: str) -> dict[str, Any]:
@@ -139,7 +167,10 @@ def _assumed(config: Config, zone: NextZone, job: str) -> dict[str, Any]:
 
 def _new_requests(ledger: Ledger, runtime: Runtime) -> Iterator[StartRequest]:
     """Yield the start requests that the next tick would create for events: a boot, and the events in the spool."""
-    for event in (*event_spool.waiting(ledger, runtime.paths), *intake.boot_since(ledger, clock.boot_id())):
+    for event in (
+        *question.each(event_spool.waiting(ledger, runtime.paths)),
+        *intake.boot_since(ledger, clock.boot_id()),
+    ):
         for name in start_requests.subscribers(runtime.config.jobs, event):
             for key in keys_of(runtime.config.jobs[name]):
                 yield start_requests.start_request(event, key, 0)
@@ -148,6 +179,7 @@ def _new_requests(ledger: Ledger, runtime: Runtime) -> Iterator[StartRequest]:
 def _rounds(jobs: Jobs, job_states: Mapping[JobKey, JobState], now: Instant, holds: Holds) -> TickPlan:
     found, job_states, pending = TickPlan(), dict(job_states), set(jobs)
     while pending:
+        question.check()
         # The planner needs the jobs in `after` to decide whether a job may start.
         pending |= {other for name in pending for other in jobs[name].after}
         states = {key: job_state for key, job_state in job_states.items() if key.job in pending}

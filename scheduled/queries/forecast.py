@@ -3,16 +3,18 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from scheduled import question
 from scheduled.clock import stamp
 from scheduled.core.cadence import closest
 from scheduled.core.epochs import open_slots_of
 from scheduled.core.jobs import PRIORITIES, Job
 from scheduled.core.runs import JobState
 from scheduled.core.tick_times import Outage, Ticks
-from scheduled.errors import ConfigError
+from scheduled.errors import ConfigError, require_between
 from scheduled.instance import Instance
 from scheduled.queries import assumptions
 from scheduled.queries.simulation.simulated import Run
@@ -29,6 +31,8 @@ LEAD = 2 * DAY
 # Without these limits a long forecast takes minutes and all memory. MOST runs are those of 10,000 hourly jobs in two
 # days. FARTHEST bounds the steps of the whole simulation, which includes the time before the span.
 MOST = 500_000
+AHEAD = 100 * 366 * DAY  # to count the slots of a schedule takes as long as its span
+MOST_OUTAGES = 100
 FARTHEST = 4 * MOST
 
 
@@ -72,6 +76,7 @@ def _bounded(found: Iterable[Run | None], start: Instant, end: Instant, zone: st
         if run is not None and start <= run[0] < end:
             inside += 1
             yield run
+        question.refuse_long(inside)
         if inside > MOST or step > FARTHEST:
             raise _too_long(start, end, zone)
 
@@ -92,7 +97,7 @@ def _least(view: View, start: Instant, end: Instant, only: str | None) -> int:
         for key, job_state in view.job_states.items()
         if (job := view.config.jobs.get(key.job)) is not None and _is_free(job) and only in (None, key.job)
     )
-    return sum(_least_of(job_state, view.cadence, start, end) for job_state in free)
+    return sum(_least_of(job_state, view.cadence, start, end) for job_state in question.each(free))
 
 
 def _is_free(job: Job) -> bool:
@@ -127,6 +132,10 @@ def _begin(view: View, start: Instant, end: Instant, outages: Iterable[Outage]) 
 def between(view: View, first: str, last: str, outages: Iterable[str], only: str | None) -> list[Run]:
     """Return what `simulate` returns, for a span and outages in text form. Raise ConfigError if one is not valid."""
     span = instants.span(first, last, view.zone)
+    if span[1] > view.now + AHEAD:
+        raise ConfigError(f"to {last}: a forecast is limited to 100 years from now; choose an earlier end")
+    outages = list(islice(outages, MOST_OUTAGES + 1))
+    require_between("outages", len(outages), 0, MOST_OUTAGES)
     return simulate(view, *span, [instants.outage(text, view.zone) for text in outages], only)
 
 
@@ -141,5 +150,5 @@ def _document(runs: Iterable[Run], view: View) -> list[dict[str, Any]]:
             "runs_at": datetime.fromtimestamp(runs_at, here).isoformat(),
             **assumptions.of_run(view, key),
         }
-        for runs_at, slot, key in runs
+        for runs_at, slot, key in question.each(runs)
     ]

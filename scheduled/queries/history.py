@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, get_args
 
-from scheduled import clock
+from scheduled import clock, question
 from scheduled.clock import stamp
 from scheduled.core.jobs import keys_of
 from scheduled.core.records import RunRow, SkippedRow, SlotRow
@@ -49,11 +49,12 @@ def history(
         rows = ledger.history(job=job, limit=limit, since=first, status=wanted)
         dated = [
             (row.claimed_at, with_steps(_run(row, found.timezone), ledger, row, found.timezone))
-            for row in rows
+            for row in question.each(rows)
         ]
         if wanted in (None, "skipped"):
             spans = ledger.skipped(job=job, limit=limit, since=first)
-            dated += [(row.decided_at, skipped_span(row, found.timezone)) for row in spans]
+            dated += [(row.decided_at, skipped_span(row, found.timezone)) for row in question.each(spans)]
+        question.refuse_long(min(limit, len(dated)))
         instance.notes = [] if dated else [_none(ledger, job)]
     dated.sort(key=lambda entry: entry[0], reverse=True)
     return [document for _, document in dated[:limit]]
@@ -141,7 +142,7 @@ def recent_statuses(instance: Instance, job: str | None = None) -> dict[str, lis
 
     with open_view(instance) as (view, ledger):
         names = list(view.config.jobs) if job is None else [view.job(job).name]
-        return {name: newest_statuses(view, ledger, name) for name in names}
+        return {name: newest_statuses(view, ledger, name) for name in question.each(names)}
 
 
 def newest_statuses(view: "View", ledger: Ledger, name: str, limit: int = NEWEST) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from collections.abc import Container
 from typing import Any
 
+from scheduled import question
 from scheduled.clock import stamp
 from scheduled.core.conditions import Condition, in_words
 from scheduled.core.jobs import Jobs
@@ -26,6 +27,7 @@ def incidents(instance: Instance) -> list[dict[str, Any]]:
     with read_only(instance.paths) as ledger:
         config.override(ledger.overrides())
         found = _current(ledger, config.jobs)
+    question.refuse_long(len(found))
     return [
         {
             **_subject(item),
@@ -37,14 +39,14 @@ def incidents(instance: Instance) -> list[dict[str, Any]]:
             "severity": item.condition.severity,
             "payload": item.condition.payload,
         }
-        for item in found
+        for item in question.each(found)
     ]
 
 
 def _current(ledger: Ledger, jobs: Jobs) -> list[KnownCondition]:
     """Return the conditions of the ledger; a job counts as failing by its runs, which may be newer than the last tick."""
     failing = {problems.name_of(key): (key, text) for key, text in problems.failing(ledger, jobs).items()}
-    conditions = (item for item in ledger.conditions() if item.condition.severity != "fact")
+    conditions = (item for item in question.each(ledger.conditions()) if item.condition.severity != "fact")
     known = [item for item in conditions if _still_true(item, failing)]
     rows = {row.key: row for row in ledger.job_rows()}
     names = {item.condition.key for item in known if item.key == OWNER}
@@ -76,6 +78,7 @@ def notices(instance: Instance) -> list[dict[str, Any]]:
     zone = config_of(instance).timezone
     with read_only(instance.paths) as ledger:
         found = ledger.outbox()
+    question.refuse_long(len(found))
     return [
         {
             "id": item.id,

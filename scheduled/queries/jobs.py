@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from scheduled import question
 from scheduled.actions import registry
 from scheduled.clock import stamp
 from scheduled.core.epochs import open_slots_of
@@ -32,7 +33,7 @@ def jobs(instance: Instance) -> list[dict[str, Any]]:
     """
     view = load_view(instance)
     instance.problems, instance.notes = view.config.problems, assumptions.zone(view.next_zone)
-    return [_line(view, job) for job in view.config.jobs.values()]
+    return [_line(view, job) for job in question.each(view.config.jobs.values())]
 
 
 def _line(view: View, job: Job) -> dict[str, Any]:
@@ -62,7 +63,7 @@ def _line(view: View, job: Job) -> dict[str, Any]:
 def chains(instance: Instance) -> list[dict[str, Any]]:
     """Return the chains with their steps; the jobs of a step run in parallel. Raise ConfigError as `jobs` does."""
     view = load_view(instance)
-    return [_chain(view, job) for job in view.config.jobs.values() if job.action.steps]
+    return [_chain(view, job) for job in question.each(view.config.jobs.values()) if job.action.steps]
 
 
 def chain(instance: Instance, name: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import islice
 
+from scheduled import question
 from scheduled.core.epochs import open_slots_of
 from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
@@ -49,7 +50,9 @@ def _next_start(view: View, key: JobKey) -> Step | None:
         return None
     if view.config.max_runs is not None and (found := _of_all(view, key)) is not None:
         return found
-    return next((step for step in islice(_simulated(view, key), LONG) if _starts(step, key)), None)
+    return next(
+        (step for step in question.each(islice(_simulated(view, key), LONG)) if _starts(step, key)), None
+    )
 
 
 def _starts(step: Step, key: JobKey) -> bool:

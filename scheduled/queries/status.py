@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from scheduled import clock
+from scheduled import clock, question
 from scheduled.actions.registry import handler_of
 from scheduled.clock import stamp
 from scheduled.config.files import Config
@@ -45,10 +45,10 @@ def status(instance: Instance) -> dict[str, Any]:
         return _before_the_first_tick(config_of(instance), paths)
     with open_view(instance) as (view, ledger):
         found, zone, now = view.config, view.zone, clock.now()
-        rows = [_with_next_due(view, row) for row in _rows(view)]
+        rows = [_with_next_due(view, row) for row in question.each(_rows(view))]
         seen = ticks.ticks(ledger, paths, now)
         failing = problems_of_ticks.failing(ledger, found.jobs)
-        listed = [_job(view, row, failing=row.key in failing) for row in rows]
+        listed = [_job(view, row, failing=row.key in failing) for row in question.each(rows)]
         problems = list(
             dict.fromkeys(
                 [

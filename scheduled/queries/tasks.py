@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from scheduled import question
 from scheduled.clock import stamp
 from scheduled.config.redaction import masked_table
 from scheduled.core.jobs import Job
@@ -31,7 +32,9 @@ def tasks(instance: Instance) -> list[dict[str, Any]]:
     lines = {line["name"]: line for line in jobs.jobs(instance)}
     with open_view(instance) as (view, ledger):
         return [
-            _task(view, ledger, job, lines[name]) for name, job in view.config.jobs.items() if name in lines
+            _task(view, ledger, job, lines[name])
+            for name, job in question.each(view.config.jobs.items())
+            if name in lines
         ]
 
 

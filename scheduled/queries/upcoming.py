@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from scheduled import question
 from scheduled.clock import stamp
 from scheduled.core.epochs import base_of, open_slots_of
 from scheduled.core.holds import pauses_of
@@ -45,6 +46,7 @@ def upcoming(instance: Instance, job: str | None = None, limit: int = 10) -> lis
             # It is too long until then to simulate all jobs, which share the budget.
             later = islice(_upcoming(view, job, longest, budget=False), len(found), limit)
             found += [assumptions.without_budget(entry) for entry in later]
+        question.refuse_long(len(found))
         instance.notes = _notes(view, ledger, found, job)
         return found
 
@@ -57,7 +59,7 @@ def _upcoming(view: View, name: str | None, longest: int, *, budget: bool = True
     simulated = steps(view, view.now, view.now + FAR, only=name, without=waits, most=most, budget=budget)
     ticks = islice(simulated, longest)
     decided = (entry for step in ticks for entry in _entries(view, step))
-    for _, entry in heapq.merge(decided, *held, key=lambda found: found[0]):
+    for _, entry in question.each(heapq.merge(decided, *held, key=lambda found: found[0])):
         yield entry
 
 
@@ -87,7 +89,11 @@ def _open(view: View, job: Job, key: JobKey) -> Iterator[Instant | None]:
     """
     state = view.job_states[key]
     times = open_slots_of(state)
-    slots = list(times.between(base_of(state), view.now - job.delay)) if job.catch_up == "all" else []
+    slots = (
+        list(question.each(times.between(base_of(state), view.now - job.delay)))
+        if job.catch_up == "all"
+        else []
+    )
     newest = times.last_until(view.now - job.delay)
     if not slots and newest is not None and newest > base_of(state):
         slots = [newest]

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import msgspec
 
-from scheduled import clock
+from scheduled import clock, question
 from scheduled.config.files import Config, known_jobs
 from scheduled.core import deferrals
 from scheduled.core.holds import Holds, pauses_of
@@ -199,6 +199,7 @@ def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
         if zone.changes:
             view.zone_change = ZoneChange(before=earlier.jobs, after=found.jobs, states=job_states)
             view.job_states = view.states_with()
+        question.check()
         yield view, ledger
 
 

@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
+from scheduled import question
 from scheduled.errors import StateError
 from scheduled.state.locks import exclusive, refuse_without_locks
 from scheduled.state.sqlite import errors
@@ -13,6 +14,7 @@ from scheduled.state.sqlite.errors import NEEDS_TO_WRITE, named_errors
 NOWHERE = Path(":memory:")
 SUFFIXES = ("", "-wal")
 COPY_ATTEMPTS = 5
+STEPS_BETWEEN_CHECKS = 10_000  # of SQLite's virtual machine: less than a millisecond
 MEMORY = "/dev/shm"  # noqa: S108 - has space when all disks are full; the copy is in a private directory
 
 
@@ -50,6 +52,9 @@ def _opened(uri: str, to_write: Path | None = None) -> sqlite3.Connection:
         if to_write is not None:
             _write_ahead(db, to_write)
             db.execute("PRAGMA synchronous = FULL")
+        else:
+            # A read of many rows ends with SQLITE_INTERRUPT when the question of an interface has used up its time.
+            db.set_progress_handler(question.is_over, STEPS_BETWEEN_CHECKS)
         db.execute("PRAGMA schema_version")
     except BaseException:
         db.close()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from scheduled import question
 from scheduled.errors import BusyError, ScheduledError, StateError
 
 # In WAL mode readers don't block writers, and this program's writers queue on a separate lock. So this only limits the
@@ -58,7 +59,7 @@ def named_errors(path: Path) -> Iterator[None]:
 
 
 def as_scheduled_error(error: sqlite3.DatabaseError, path: Path) -> ScheduledError:
-    """Convert *error* of SQLite to the ScheduledError to raise: BusyError, DamagedError or StateError.
+    """Convert *error* of SQLite to the ScheduledError to raise: BusyError, DamagedError, TooLongError or StateError.
 
     If the file may be damaged, create its marker file.
     """
@@ -66,6 +67,8 @@ def as_scheduled_error(error: sqlite3.DatabaseError, path: Path) -> ScheduledErr
         return BusyError(
             f"{path}: another program has held the ledger for {BUSY_SECONDS} s; close the ledger in that program"
         )
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_INTERRUPT:
+        return question.too_long()
     if is_doubtful(error):
         suspect(path)
     if is_damage(error):

@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import (
 from scheduled.interfaces.web import app
 from scheduled.interfaces.web.api import openapi
 from scheduled.interfaces.web.rate_limit import Limits, Rate
-from scheduled.interfaces.web.security import ServerAddress
+from scheduled.interfaces.web.server_address import ServerAddress
 from scheduled.interfaces.web.tokens import Key
 from scheduled.service import Instance
 from tests.fixtures.web import TOKEN

@@ -4,10 +4,12 @@ import re
 
 import pytest
 
+from scheduled.errors import ConfigError
 from scheduled.interfaces.web.rate_limit import Limits, Rate
 from scheduled.interfaces.web.security import COOKIE
+from scheduled.interfaces.web.server_address import outside
 from scheduled.interfaces.web.tokens import Key
-from tests.fixtures.web import ADDRESS, TOKEN
+from tests.fixtures.web import ADDRESS, CODE, TOKEN
 
 JOBS = """
 timezone = "UTC"
@@ -85,30 +87,72 @@ def test_only_the_whole_token_is_accepted(connect, given):
     assert client.get("/", params={"token": given}).status_code == 401
 
 
-def test_a_url_with_the_token_is_exchanged_for_a_cookie_and_a_url_without_it(connect):
+def test_the_token_itself_does_not_work_in_a_url(connect):
+    assert connect("stranger").get("/", params={"token": TOKEN}).status_code == 401
+
+
+def test_a_url_with_a_code_is_exchanged_for_a_cookie_and_a_url_without_it(connect):
     client = connect("stranger")
 
-    answer = client.get("/runs", params={"job": "hello", "token": TOKEN})
+    answer = client.get("/runs", params={"job": "hello", "token": CODE})
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/runs?job=hello")
     attributes = {part.strip().lower() for part in answer.headers["set-cookie"].split(";")}
     assert {"httponly", "samesite=strict", "path=/"} <= attributes
-    assert TOKEN not in answer.headers["set-cookie"]
+    assert TOKEN not in answer.headers["set-cookie"] and CODE not in answer.headers["set-cookie"]
     assert client.get("/runs").status_code == 200
+
+
+def test_a_code_works_once(connect):
+    client = connect("stranger")
+    client.get("/", params={"token": CODE})
+    client.cookies.clear()
+
+    again = client.get("/", params={"token": CODE})
+
+    assert (again.status_code, "set-cookie" in again.headers) == (401, False)
+    assert "scheduled web --url" in again.text
+
+
+def test_a_signed_in_browser_uses_up_the_code_too_and_may_open_a_used_address(connect):
+    browser = connect("browser")
+
+    first, second = (browser.get("/runs", params={"token": CODE}) for _ in range(2))
+    browser.cookies.clear()
+
+    assert [answer.headers["location"] for answer in (first, second)] == ["/runs", "/runs"]
+    assert browser.get("/", params={"token": CODE}).status_code == 401
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT"])
+def test_only_get_uses_up_a_code(connect, method):
+    client = connect("stranger")
+    client.headers |= {"Origin": ADDRESS}
+
+    assert client.request(method, "/runs", params={"token": CODE}).status_code in (401, 405)
+    assert client.get("/runs", params={"token": CODE}).status_code == 303
+
+
+def test_wrong_codes_are_rate_limited_and_a_right_one_is_not(connect):
+    client = connect("stranger", limits=Limits(wrong_keys=Rate(2, 6)))
+
+    seen = [client.get("/", params={"token": code}).status_code for code in ("a", "b", "c", CODE)]
+
+    assert seen == [401, 401, 429, 303]
 
 
 def test_over_tls_the_cookie_is_secure(connect):
     client = connect("stranger", secure=True, port=443)
     client.base_url = "https://127.0.0.1"
 
-    assert "Secure" in client.get("/", params={"token": TOKEN}).headers["set-cookie"]
+    assert "Secure" in client.get("/", params={"token": CODE}).headers["set-cookie"]
 
 
 def test_the_exchange_never_redirects_to_another_host(connect):
-    answer = connect("stranger").get(f"//evil.example/?token={TOKEN}")
+    answer = connect("stranger").get(f"//evil.example/?token={CODE}")
 
-    assert answer.headers.get("location", "/").startswith("/")
-    assert not answer.headers.get("location", "/").startswith("//")
+    assert answer.headers["location"].startswith("/")
+    assert not answer.headers["location"].startswith("//")
 
 
 def test_the_token_may_be_pasted_into_the_sign_in_page(connect):
@@ -141,7 +185,7 @@ def test_requests_for_the_servers_own_names_are_answered(connect, host):
 
 
 def test_an_exposed_server_accepts_ip_addresses_and_configured_names(connect):
-    client = connect(exposed=True, names=frozenset(["box.lan"]))
+    client = connect(exposed=True, outside=(outside("box.lan"),))
 
     assert [
         client.get("/api/jobs", headers={"Host": host}).status_code
@@ -310,6 +354,101 @@ def test_reads_and_writes_each_have_their_rate(connect, method, path):
     assert [client.request(method, path).status_code for _ in range(3)] == [200, 200, 429]
     clock.now = 1.0
     assert client.request(method, path).status_code == 200
+
+
+@pytest.mark.parametrize("headers", [
+    {"who": "stranger"},
+    {"who": "stranger", "Authorization": "Bearer wrong"},
+    {"who": "browser", "Origin": "http://127.0.0.1:3000", "Sec-Fetch-Site": "same-site"},
+    {"who": "browser", "Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"},
+])  # fmt: skip
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/api/jobs"), ("PUT", "/api/jobs/hello/toggle"), ("GET", "/login")]
+)
+def test_requests_of_strangers_and_of_other_sites_do_not_use_up_the_rate_of_the_owner(
+    connect, method, path, headers
+):
+    headers = dict(headers)
+    client = connect(
+        headers.pop("who"), limits=Limits(reads=Rate(3, 6), writes=Rate(3, 6), wrong_keys=Rate(2, 2))
+    )
+
+    strange = [client.request(method, path, headers=headers).status_code for _ in range(8)]
+    own = {"Authorization": f"Bearer {TOKEN}", "Origin": ADDRESS, "Sec-Fetch-Site": "same-origin"}
+    seen = [
+        client.request(method, "/api/jobs/hello/toggle" if method == "PUT" else path, headers=own).status_code
+        for _ in range(3)
+    ]
+
+    assert strange[-1] == 429
+    assert seen == [200, 200, 200]
+
+
+def test_only_requests_that_are_let_in_count_as_use(connect):
+    counted = []
+    client = connect("stranger", active=lambda scope, change: counted.append((scope["path"], change)))
+    for path in ("/", "/api/jobs", "/login", "/static/style.css", "/nowhere", "/?token=wrong"):
+        client.get(path)
+    client.get("/", headers={"Host": "evil.example"})
+    client.post("/login", data={"token": "wrong"}, headers={"Origin": ADDRESS})
+    before = list(counted)
+
+    client.get("/api/jobs", headers={"Authorization": f"Bearer {TOKEN}"})
+
+    assert (before, counted) == ([], [("/api/jobs", +1), ("/api/jobs", -1)])
+
+
+# Behind a proxy
+
+
+@pytest.mark.parametrize(("hosts", "host", "origin", "accepted"), [
+    ("https://jobs.example.org", "jobs.example.org", "https://jobs.example.org", True),
+    ("https://jobs.example.org", "jobs.example.org:443", "https://jobs.example.org:443", True),
+    ("https://Jobs.Example.org/", "jobs.example.org", "https://jobs.example.org", True),
+    ("https://jobs.example.org:8443", "jobs.example.org:8443", "https://jobs.example.org:8443", True),
+    ("http://jobs.example.org", "jobs.example.org", "http://jobs.example.org", True),
+    ("jobs.example.org", "jobs.example.org", "https://jobs.example.org", True),
+    ("jobs.example.org", "jobs.example.org", "http://jobs.example.org", True),
+    ("jobs.example.org", "jobs.example.org:8443", "https://jobs.example.org:8443", True),
+    ("jobs.example.org:8443", "jobs.example.org:8443", "https://jobs.example.org:8443", True),
+    ("[fd00::1]:8443", "[fd00::1]:8443", "https://[fd00::1]:8443", True),
+    ("https://jobs.example.org", "jobs.example.org", "http://jobs.example.org", False),
+    ("https://jobs.example.org", "jobs.example.org:8443", "https://jobs.example.org:8443", False),
+    ("https://jobs.example.org:8443", "jobs.example.org", "https://jobs.example.org", False),
+    ("jobs.example.org:8443", "jobs.example.org:8000", "http://jobs.example.org:8000", False),
+    ("jobs.example.org", "other.example.org", "https://other.example.org", False),
+    ("jobs.example.org", "jobs.example.org", "https://jobs.example.org:8443", False),
+])  # fmt: skip
+def test_an_address_outside_of_a_proxy_has_its_own_scheme_and_port(connect, hosts, host, origin, accepted):
+    browser = connect("browser", outside=(outside(hosts),))
+
+    answer = browser.put("/api/jobs/hello/toggle", headers={"Host": host, "Origin": origin})
+
+    assert (answer.status_code == 200) is accepted
+    assert answer.status_code in (200, 403, 421)
+
+
+@pytest.mark.parametrize(("hosts", "forwarded", "secure"), [
+    ("https://jobs.example.org", {}, True),
+    ("http://jobs.example.org", {"X-Forwarded-Proto": "https"}, False),
+    ("jobs.example.org", {"X-Forwarded-Proto": "https"}, True),
+    ("jobs.example.org", {}, False),
+])  # fmt: skip
+def test_the_cookie_is_secure_if_the_browser_uses_tls_to_the_proxy(connect, hosts, forwarded, secure):
+    client = connect("stranger", outside=(outside(hosts),))
+
+    answer = client.get("/", params={"token": CODE}, headers={"Host": "jobs.example.org", **forwarded})
+
+    assert answer.status_code == 303
+    assert ("Secure" in answer.headers["set-cookie"]) is secure
+
+
+@pytest.mark.parametrize(
+    "text", ["", "two words", "ftp://x", "https://", "https://x/path", "x:port", "https://user@x", "*"]
+)
+def test_a_wrong_address_of_a_host_is_an_error_in_words(text):
+    with pytest.raises(ConfigError, match=r"\[web\] hosts: .* write for example"):
+        outside(text)
 
 
 def test_a_large_body_and_a_body_without_a_length_are_refused(connect):

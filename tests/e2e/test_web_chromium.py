@@ -88,28 +88,51 @@ def browser():
         found.close()
 
 
+@pytest.fixture(scope="module")
+def signed_in(browser, address):
+    """The cookies of a browser that has opened the printed address."""
+    tab = browser.new_context()
+    page = tab.new_page()
+    page.goto(address)
+    assert page.url == address.partition("?")[0]  # without the code
+    yield tab.storage_state()
+    tab.close()
+
+
 @pytest.fixture
-def open_page(browser, address):
-    """Return a context manager that signs in with the printed address and opens a page.
+def open_page(browser, address, signed_in):
+    """Return a context manager that opens a page in a new tab of the browser that is signed in.
 
     Any message on the browser's console fails the test, except those of expected 404 and 422 responses.
     """
 
     @contextmanager
     def opened(path="/", **context):
-        tab = browser.new_context(**context)
+        tab = browser.new_context(storage_state=signed_in, **context)
         page = tab.new_page()
         page.set_default_timeout(15_000)
         printed = []
         page.on("console", lambda message: printed.append(message.text) if message.type != "log" else None)
         page.on("pageerror", lambda error: printed.append(str(error)))
-        page.goto(address)
         page.goto(address.partition("/?")[0] + path)
         yield page
         tab.close()
         assert [text for text in printed if "404" not in text and "422" not in text] == []
 
     return opened
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_the_printed_address_signs_in_no_second_browser(browser, address):
+    tab = browser.new_context()
+    page = tab.new_page()
+
+    answer = page.goto(address)  # as from the history of the first one
+
+    assert answer.status == 401
+    expect(page.get_by_text("scheduled web --url").first).to_be_visible()
+    assert tab.cookies() == []
+    tab.close()
 
 
 def test_a_job_is_created_run_watched_and_disabled(open_page, world):

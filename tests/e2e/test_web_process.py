@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from urllib.request import HTTPCookieProcessor, Request, build_opener, urlopen
 
 import pytest
 
@@ -30,9 +30,8 @@ def web(world):
     started = []
 
     def start(*arguments, through=(), **options):
-        process = subprocess.Popen(
-            [*through, *world.command("web", *arguments)], stderr=subprocess.PIPE, text=True, **options
-        )
+        command = [*through, *world.command("web", *arguments)]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **options)
         started.append(process)
         printed = ""
         while "?token=" not in printed:
@@ -48,67 +47,116 @@ def web(world):
         process.stderr.close()
 
 
-def fetch(printed, path="/api/jobs", **options):
-    """Return the answer of the server, at the address and with the token that it *printed*."""
-    address, token = re.search(r"(https?://\S+)/\?token=(\S+)", printed).groups()
-    request = Request(address + path, headers={"Authorization": f"Bearer {token}"})
+@pytest.fixture
+def token(world):
+    """Return a function that returns the access token."""
+    return lambda: (world.state / "web-token").read_text().strip()
+
+
+def address_in(printed):
+    """Return the address without a path, and the one-time code, that the server *printed*."""
+    return re.search(r"(https?://\S+)/\?token=(\S+)", printed).groups()
+
+
+def fetch(printed, token, path="/api/jobs", **options):
+    """Return the answer of the server at the address that it *printed*, to a program with *token*."""
+    request = Request(address_in(printed)[0] + path, headers={"Authorization": f"Bearer {token}"})
     with urlopen(request, timeout=20, **options) as answer:
         return answer.read().decode()
 
 
-def test_it_prints_its_address_and_answers_there(web):
+def test_it_prints_its_address_and_answers_there(web, token):
     _, printed = web("--port", "0")
 
     assert printed.startswith("scheduled web: http://127.0.0.1:")
-    assert '"hello"' in fetch(printed)
+    assert '"hello"' in fetch(printed, token())
 
 
-def test_the_token_is_in_no_log_and_in_no_process_list(web, world):
+def test_the_token_and_the_code_are_in_no_log_and_in_no_process_list(web, world, token):
     process, printed = web("--port", "0")
-    token = (world.state / "web-token").read_text().strip()
-    fetch(printed, f"/?token={token}")
+    code = address_in(printed)[1]
+    fetch(printed, token(), f"/?token={code}")
     with pytest.raises(HTTPError):
-        fetch(printed, f"/nowhere?token={token[:-1]}")
+        fetch(printed, "", f"/nowhere?token={code}")
     process.terminate()
 
-    assert token not in process.stderr.read()
-    logs = [path.read_text() for path in world.state.glob("*.log")]
-    assert not any(token in text for text in [*logs, " ".join(map(str, process.args))])
+    texts = [process.stderr.read(), " ".join(map(str, process.args))]
+    texts += [path.read_text() for path in world.state.glob("*.log")]
+    assert token() not in printed
+    assert not any(secret in text for secret in (token(), code) for text in texts)
 
 
-def test_a_running_server_refuses_the_old_token_after_a_new_one(web, world):
+def test_the_printed_address_signs_in_once(web):
+    _, printed = web("--port", "0")
+    address, code = address_in(printed)
+
+    first = build_opener(HTTPCookieProcessor())
+    with first.open(f"{address}/?token={code}", timeout=20) as answer:
+        assert (answer.status, answer.url) == (200, f"{address}/")
+    with pytest.raises(HTTPError, match="401"):
+        build_opener(HTTPCookieProcessor()).open(f"{address}/?token={code}", timeout=20)
+    with first.open(f"{address}/runs", timeout=20) as answer:
+        assert answer.status == 200
+
+
+def test_to_a_journal_it_prints_no_code_but_the_command_that_prints_one(world):
+    world.configure(JOBS)
+    ours, journal = socket.socketpair()
+    with ours, journal:
+        process = subprocess.Popen(
+            world.command("web", "--port", "0"), stderr=journal, env=world.environment()
+        )
+        try:
+            printed = ours.recv(4096).decode()
+        finally:
+            process.terminate()
+            process.wait()
+
+    port = re.search(r"http://127.0.0.1:(\d+)/", printed)[1]
+    assert "token=" not in printed
+    assert f"(`scheduled web --url --port {port}` prints the address that signs you in)" in printed
+    assert list((world.state / "web-sign-in").glob("*")) == []
+
+
+def test_a_running_server_refuses_the_old_token_and_the_old_code_after_a_new_token(web, world, token):
     _, printed = web("--port", "0")
     port = re.search(r":(\d+)/", printed)[1]
-    fetch(printed)
+    old = token()
+    fetch(printed, old)
 
-    renewed = world.run("web", "--new-token", "--url", "--port", port).stdout
+    renewed = world.run("web", "--new-token", "--url", "--port", port).stdout.strip()
 
     with pytest.raises(HTTPError, match="401"):
-        fetch(printed)
-    assert '"hello"' in fetch(renewed)
+        fetch(printed, old)
+    with pytest.raises(HTTPError, match="401"):
+        urlopen("?token=".join((address_in(printed)[0] + "/", address_in(printed)[1])), timeout=20)
+    assert '"hello"' in fetch(renewed, token())
+    with build_opener(HTTPCookieProcessor()).open(renewed, timeout=20) as answer:
+        assert answer.status == 200
 
 
-def test_a_token_that_other_users_may_read_is_refused_with_the_reason_in_the_output(web, world):
+def test_a_token_that_other_users_may_read_is_refused_with_the_reason_in_the_output(web, world, token):
     process, printed = web("--port", "0")
+    known = token()
     (world.state / "web-token").chmod(0o644)
 
     with pytest.raises(HTTPError, match="503") as refused:
-        fetch(printed)
+        fetch(printed, known)
     assert str(world.state) not in refused.value.read().decode()
     process.terminate()
     assert "chmod 600" in process.stderr.read()
 
 
-def test_it_exits_when_it_is_idle(web):
+def test_it_exits_when_it_is_idle(web, token):
     process, printed = web("--port", "0", "--idle", "2s")
-    fetch(printed)
+    fetch(printed, token())
     last = time.monotonic()
 
     assert process.wait(timeout=20) == 0
     assert time.monotonic() - last >= 1.5
 
 
-def test_a_socket_of_systemd_is_served_and_no_job_inherits_it(web, world):
+def test_a_socket_of_systemd_is_served_and_no_job_inherits_it(web, world, token):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         script = f'exec 3<&{listening.fileno()} {listening.fileno()}<&-; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@"'
         _, printed = web("--port", "9", through=("bash", "-c", script, "bash"), pass_fds=[listening.fileno()])
@@ -117,17 +165,17 @@ def test_a_socket_of_systemd_is_served_and_no_job_inherits_it(web, world):
     assert f"http://127.0.0.1:{port}/" in printed
     count = f"ls -l /proc/[0-9]*/fd 2>/dev/null | grep -c 'socket:.{inode}.'"
     world.configure(f'{JOBS}[jobs.count]\ncommand = "{count}; env"\n')
-    address, token = re.search(r"(https?://\S+)/\?token=(\S+)", printed).groups()
-    request = Request(f"{address}/api/jobs/count/run?wait=30", b"", {"Authorization": f"Bearer {token}"})
+    address, _ = address_in(printed)
+    request = Request(f"{address}/api/jobs/count/run?wait=30", b"", {"Authorization": f"Bearer {token()}"})
     with urlopen(request, timeout=40):
         pass
-    output = json.loads(fetch(printed, "/api/jobs/count/logs"))["output"]
+    output = json.loads(fetch(printed, token(), "/api/jobs/count/logs"))["output"]
     assert output.splitlines()[0] == "1"  # only the server has the socket, neither the job nor its tick
     assert "LISTEN_" not in output
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl (tests/run.sh installs it)")
-def test_with_a_certificate_it_uses_tls_and_prints_no_warning(web, tmp_path):
+def test_with_a_certificate_it_uses_tls_and_prints_no_warning(web, tmp_path, token):
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "1",
@@ -137,14 +185,16 @@ def test_with_a_certificate_it_uses_tls_and_prints_no_warning(web, tmp_path):
     _, printed = web("--port", "0", "--host", "0.0.0.0", "--certfile", str(cert), "--keyfile", str(key))
 
     assert "WARNING" not in printed and "https://127.0.0.1" in printed
-    assert '"hello"' in fetch(printed, context=ssl.create_default_context(cafile=cert))
+    assert '"hello"' in fetch(printed, token(), context=ssl.create_default_context(cafile=cert))
 
 
-def test_exposed_without_tls_it_warns_in_its_output_and_on_every_page(web):
+def test_exposed_without_tls_it_warns_in_its_output_and_on_every_page(web, token):
     _, printed = web("--port", "0", "--host", "0.0.0.0")
 
     assert printed.startswith("!!! WARNING")
-    assert 'class="alarm"' in fetch(printed, "/") and 'class="alarm"' in fetch(printed, "/runs")
+    assert 'class="alarm"' in fetch(printed, token(), "/") and 'class="alarm"' in fetch(
+        printed, token(), "/runs"
+    )
 
 
 def test_the_address_is_printed_again_on_demand(world):
@@ -153,8 +203,8 @@ def test_the_address_is_printed_again_on_demand(world):
     first, second = (world.run("web", "--url").stdout for _ in range(2))
     fresh = world.run("web", "--url", "--new-token").stdout
 
-    assert first == second != fresh
-    assert first == f"http://127.0.0.1:8000/?token={re.search('token=(.*)', first)[1]}\n"
+    assert len({first, second, fresh}) == 3
+    assert re.fullmatch(r"http://127\.0\.0\.1:8000/\?token=[\w-]{43}\n", first)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from dbus_fast.service import ServiceInterface, dbus_method, dbus_signal
 from scheduled import service
 from scheduled.instance import Instance
 from scheduled.interfaces.dbus import bot_cron_calls as calls
-from scheduled.interfaces.dbus.caller import Caller, Lifetime, computed_property, readable, text
+from scheduled.interfaces.dbus.caller import Caller, Lifetime, computed_property, text
 from scheduled.notify.session_bus import BOT_CRON
 
 TwoTexts = Annotated[tuple[str, str], DBusSignature("ss")]
@@ -88,17 +88,17 @@ class BotCron(ServiceInterface):
     @dbus_method()
     async def GetStatus(self) -> DBusStr:
         """Return the status of all jobs and of the ticks."""
-        return await self._caller.call(lambda instance: service.status(readable(instance)))
+        return await self._caller.call(calls.get_status)
 
     @dbus_method()
     async def GetStats(self) -> DBusStr:
         """Return the totals of runs."""
-        return await self._caller.call(lambda instance: service.status(readable(instance))["stats"])
+        return await self._caller.call(lambda instance: calls.get_status(instance)["stats"])
 
     @dbus_method()
     async def HealthCheck(self) -> DBusStr:
         """Return the status; `healthy` is its first field."""
-        return await self._caller.call(lambda instance: service.status(readable(instance)))
+        return await self._caller.call(calls.get_status)
 
     @dbus_method()
     def Shutdown(self) -> DBusStr:

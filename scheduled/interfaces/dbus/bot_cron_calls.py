@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from scheduled import service
+from scheduled import question, service
+from scheduled.config.json_values import decoded
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.interfaces.dbus.caller import bind, boolean, nearest, readable
@@ -35,11 +36,13 @@ def toggle_scheduler(instance: Instance, enabled: str | bool) -> dict[str, Any]:
     return {**SUCCESS, "enabled": wanted}
 
 
+@question.limited()
 def list_jobs(instance: Instance) -> list[dict[str, Any]]:
     """Return the jobs; those that the ledger knows if the configuration cannot be read."""
     return service.jobs(readable(instance))
 
 
+@question.limited()
 def get_history(
     instance: Instance, limit: int = DEFAULT_LIMIT, job_name: str | None = None
 ) -> list[dict[str, Any]]:
@@ -47,6 +50,7 @@ def get_history(
     return service.history(readable(instance), job_name, limit=limit)
 
 
+@question.limited()
 def get_config(instance: Instance, section: str, key: str = "") -> Any:
     """Return a section of the configuration, or one key of it; a key with dots names a value in inner tables.
 
@@ -113,6 +117,7 @@ def _value(value: Any) -> Any:
         return value
 
 
+@question.limited()
 def get_state(instance: Instance) -> dict[str, Any]:
     """Return the status of all jobs and of the ticks, whether the scheduler is enabled, and the newest runs.
 
@@ -126,6 +131,12 @@ def get_state(instance: Instance) -> dict[str, Any]:
         "history": service.history(instance, limit=DEFAULT_LIMIT),
         "updated_at": service.now(instance),
     }
+
+
+@question.limited()
+def get_status(instance: Instance) -> dict[str, Any]:
+    """Return the status of all jobs and of the ticks."""
+    return service.status(readable(instance))
 
 
 def write_state(instance: Instance) -> dict[str, Any]:
@@ -160,7 +171,7 @@ def parse_call(arguments: str) -> Mapping[str, Any] | Sequence[Any]:
     An empty text means no arguments. Raise ConfigError if it is not JSON.
     """
     try:
-        found = msgspec.json.decode(arguments or "[]")
-    except (msgspec.DecodeError, RecursionError) as error:
+        found = decoded(arguments or "[]")
+    except ConfigError as error:
         raise ConfigError(f"arguments: not JSON: {error}") from None
     return found if isinstance(found, list | dict) else [found]

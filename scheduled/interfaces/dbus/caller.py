@@ -10,12 +10,27 @@ import msgspec
 from dbus_fast import DBusError, PropertyAccess
 from dbus_fast.service import dbus_property
 
+from scheduled import question
 from scheduled.advice import complete, complete_in
-from scheduled.errors import BusyError, ConfigError, ForbiddenError, ScheduledError, UnknownError
+from scheduled.config.json_values import decoded
+from scheduled.errors import (
+    BusyError,
+    ConfigError,
+    ForbiddenError,
+    ScheduledError,
+    TooLongError,
+    UnknownError,
+)
 from scheduled.instance import Instance
 from scheduled.interfaces.threads import in_thread
 
-ERRORS = {UnknownError: "Unknown", ForbiddenError: "Forbidden", ConfigError: "Invalid", BusyError: "Busy"}
+ERRORS = {
+    UnknownError: "Unknown",
+    ForbiddenError: "Forbidden",
+    ConfigError: "Invalid",
+    TooLongError: "Invalid",
+    BusyError: "Busy",
+}
 YES = ("true", "1", "yes", "on")
 NO = ("false", "0", "no", "off")
 
@@ -46,9 +61,10 @@ def text(document: Any) -> str:
 def parse_arguments(arguments: str) -> dict[str, Any]:
     """Parse a JSON object of arguments; an empty text means no arguments. Raise ConfigError if it is not valid."""
     try:
-        return msgspec.json.decode(arguments or "{}", type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError) as error:
+        found: dict[str, Any] = decoded(arguments or "{}", dict[str, Any])
+    except ConfigError as error:
         raise ConfigError(f"arguments: not a JSON object: {error}") from None
+    return found
 
 
 def bind(
@@ -126,7 +142,8 @@ class Caller:
         Raise DBusError if it raises a ScheduledError.
         """
         try:
-            return function(readable(self.instance))
+            with question.limited():
+                return function(readable(self.instance))
         except ScheduledError as error:
             raise dbus_error(error) from None
 

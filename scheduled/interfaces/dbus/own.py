@@ -21,6 +21,7 @@ from scheduled.interfaces.dbus.caller import (
 )
 from scheduled.interfaces.permissions import Permissions
 from scheduled.notify.session_bus import SCHEDULER1
+from scheduled.question import limited
 
 TwoTexts = Annotated[tuple[str, str], DBusSignature("ss")]
 Texts = Annotated[list[str], DBusSignature("as")]
@@ -36,6 +37,8 @@ NAMES = (
 FROM_LEDGER = frozenset((
     "status", "incidents", "notices", "report", "jobs", "job", "upcoming", "explain", "forecast", "history", "one_run", "logs",
 ))  # fmt: skip
+# They only read, within the limits of `question`.
+READS = FROM_LEDGER | {"check", "audit", "settings", "calendar", "dry_run", "written"}
 GUARDED = {  # what the functions do that always need add_commands
     "remove": "remove jobs",
     "install": "write the crontab",
@@ -54,7 +57,10 @@ def ask(instance: Instance, question: str, arguments: Mapping[str, Any]) -> Any:
     function, instance.without_config = QUESTIONS[question], question in FROM_LEDGER
     given = bind(instance, question, function, arguments)
     _need(question, given.arguments, Permissions(instance, "dbus", "add_commands"))
-    return function(*given.args, **given.kwargs)
+    if question not in READS:
+        return function(*given.args, **given.kwargs)
+    with limited():
+        return function(*given.args, **given.kwargs)
 
 
 def _need(question: str, given: Mapping[str, Any], permissions: Permissions) -> None:
@@ -69,6 +75,7 @@ def _need(question: str, given: Mapping[str, Any], permissions: Permissions) -> 
         )
 
 
+@limited()
 def config_error(instance: Instance) -> str:
     """Return why the configuration cannot be read; "" if it can be read."""
     instance.without_config = True

@@ -17,7 +17,7 @@ from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import ConfigDict, ValidationError, create_model
 
 import scheduled
-from scheduled import service
+from scheduled import question, service
 from scheduled.advice import complete, complete_in
 from scheduled.errors import ConfigError, ScheduledError
 from scheduled.instance import Instance
@@ -115,7 +115,10 @@ def _answering(
 
     def permitted(arguments: Mapping[str, Any]) -> Any:
         permissions.need(permission, last_known=function.__name__ in WITHOUT_CONFIG)
-        return function(**arguments)
+        if permission is not None:
+            return function(**arguments)
+        with question.limited():
+            return function(**arguments)
 
     @wraps(function)
     async def answer(**arguments: Any) -> Any:
@@ -162,6 +165,7 @@ def _resources(server: MCPServer[Any], permissions: Permissions) -> None:
         )
 
 
+@question.limited()
 def _read(function: Callable[[Instance], Any], permissions: Permissions) -> Any:
     try:
         instance = permissions.instance

@@ -20,7 +20,8 @@ from scheduled.interfaces.web.api import routes
 from scheduled.interfaces.web.pages import calendar, edit, jobs, live, login, runs
 from scheduled.interfaces.web.pages.templating import HERE
 from scheduled.interfaces.web.responses import RefusedError, refused, status_of
-from scheduled.interfaces.web.security import Guard, ServerAddress
+from scheduled.interfaces.web.security import Guard
+from scheduled.interfaces.web.server_address import ServerAddress
 from scheduled.interfaces.web.tokens import Key
 
 log = logging.getLogger(__name__)
@@ -35,12 +36,14 @@ def create(
     address: ServerAddress,
     *,
     key: Callable[[], Key] | None = None,
+    redeem: Callable[[str], bool] = lambda _: False,
     now: Callable[[], float] = monotonic,
     active: Callable[[Scope, int], None] = _ignore,
 ) -> ASGIApp:
     """Return the application for *address*. Each request gets a *new_instance* and reads the current *key*.
 
-    *now* is a monotonic clock. *active* gets +1 when an accepted request starts and -1 when it ends.
+    *now* is a monotonic clock. *redeem* uses up a one-time code (see `sign_in`). *active* gets +1 when a request with valid
+    credentials starts and -1 when it ends.
     """
     app = Starlette(
         exception_handlers={
@@ -51,7 +54,7 @@ def create(
         }
     )
     app.state.new_instance = new_instance
-    guard = Guard(app, address, now, active, key or (lambda: address.key))
+    guard = Guard(app, address, now, active, key or (lambda: address.key), redeem)
     routers = [
         *routes.routes(),
         *login.routes(guard),

@@ -38,3 +38,11 @@ class Buckets:
         if len(self._left) > MAX_PEERS:
             self._left.popitem(last=False)
         return 0 if taken else (1 - left) * 60 / self.rate.per_minute
+
+
+class Rates:
+    """The buckets of one group of clients."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.reads, self.writes = Buckets(limits.reads), Buckets(limits.writes)
+        self.wrong_keys = Buckets(limits.wrong_keys)

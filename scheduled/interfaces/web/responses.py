@@ -10,7 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from scheduled.advice import complete_in
-from scheduled.errors import BusyError, ConfigError, ForbiddenError, ScheduledError, UnknownError
+from scheduled.errors import (
+    BusyError,
+    ConfigError,
+    ForbiddenError,
+    ScheduledError,
+    TooLongError,
+    UnknownError,
+)
 
 # The headings of the pages that answer a refused request.
 HEADINGS: dict[int, str] = {
@@ -32,6 +39,7 @@ STATUSES: tuple[tuple[type[ScheduledError], int], ...] = (
     (ForbiddenError, HTTPStatus.FORBIDDEN),
     (BusyError, HTTPStatus.CONFLICT),
     (ConfigError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (TooLongError, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
 
 

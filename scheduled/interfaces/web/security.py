@@ -1,25 +1,25 @@
 """The checks before every request: the Host header, the rate, the origin and the credentials.
 
-The order matters. A request for another host is refused first (DNS rebinding). A write from a page of another site is
-refused before its cookie is read (CSRF). Everything after that needs the token or the cookie.
+The order matters. A request for another host is refused first (DNS rebinding). Then the rate: the owner's, for requests
+with the token or the cookie that come from no page of another site, otherwise that of strangers. A write from a page of
+another site is refused whatever cookie it has (CSRF). Everything after that needs the token or the cookie.
 """
 
-import ipaddress
 import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from urllib.parse import quote, urlencode
 
-import msgspec
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scheduled.errors import ScheduledError
-from scheduled.interfaces.web.rate_limit import Buckets, Limits
+from scheduled.interfaces.web.rate_limit import Buckets, Rates
 from scheduled.interfaces.web.request import number
 from scheduled.interfaces.web.responses import RefusedError, refused
+from scheduled.interfaces.web.server_address import ServerAddress
 from scheduled.interfaces.web.tokens import Key
 
 log = logging.getLogger(__name__)
@@ -27,10 +27,11 @@ log = logging.getLogger(__name__)
 COOKIE = "scheduled-session"
 READS = ("GET", "HEAD")
 NO_KEY = "the server cannot read its token; the output of `scheduled web` gives the reason"
+OTHER_HOST = "the Host header does not name this server; use the address that `scheduled web` printed, or add the host to `[web] hosts` and start the server again"
+USED = "the address has been used already, or is too old; `scheduled web --url` prints a new one"
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="scheduled"'}
 NO_ORIGIN = "a change needs an Origin header, or the token in an Authorization header"
 MAX_BODY = 64 * 1024  # bytes; a job's definition is about a hundredth of that
-# Only a name and a port: anything after them would become part of the request's URL.
-HOST = re.compile(r"(?P<name>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
 DIGITS = re.compile(r"[0-9]+")
 PUBLIC = ("/static/", "/login")  # paths without secrets and without effects
 POLICY = (
@@ -49,44 +50,12 @@ HEADERS = {
 }
 
 
-class ServerAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """The server's *port* and accepted host *names*; *secure* means TLS, *exposed* means not only on loopback."""
-
-    key: Key
-    port: int
-    names: frozenset[str] = frozenset(("127.0.0.1", "localhost", "::1"))
-    secure: bool = False
-    exposed: bool = False
-    limits: Limits = Limits()
-
-    @property
-    def scheme(self) -> str:
-        """The scheme of the server's URLs."""
-        return "https" if self.secure else "http"
-
-    def accepts(self, host: str) -> bool:
-        """Return whether a Host header names this server."""
-        parts = HOST.fullmatch(host.lower())
-        if parts is None or int(parts["port"] or (443 if self.secure else 80)) != self.port:
-            return False
-        name = parts["name"].strip("[]")
-        return name in self.names or (self.exposed and _is_address(name))
-
-
-def _is_address(name: str) -> bool:
-    """Return whether *name* is an IP address. An exposed server accepts any: DNS rebinding needs a name."""
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
 class Guard:
     """The middleware that checks every request before the application.
 
-    *now* is a monotonic clock. *active* gets +1 when an accepted request starts and -1 when it ends. *key* is called for
-    every request, so that a running server refuses the old token as soon as a new one is written.
+    *now* is a monotonic clock. *active* gets +1 when a request with valid credentials starts and -1 when it ends. *key* is
+    called for every request, so that a running server refuses the old token as soon as a new one is written. *redeem* uses
+    up the one-time code of an address, and returns whether it was valid.
     """
 
     def __init__(
@@ -96,11 +65,12 @@ class Guard:
         now: Callable[[], float],
         active: Callable[[Scope, int], None],
         key: Callable[[], Key],
+        redeem: Callable[[str], bool],
     ) -> None:
-        self.app, self.address, self.now, self.active, self.key = app, address, now, active, key
-        limits = address.limits
-        self.reads, self.writes = Buckets(limits.reads), Buckets(limits.writes)
-        self.wrong_keys = Buckets(limits.wrong_keys)
+        self.app, self.address, self.now, self.active = app, address, now, active
+        self.key, self.redeem = key, redeem
+        # Requests that are not the owner's never use up the owner's rate.
+        self.owners, self.strangers = Rates(address.limits), Rates(address.limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a refused request; pass an accepted one to the application."""
@@ -110,57 +80,50 @@ class Guard:
         request = Request(scope)
         scope["exposed"] = self.address.exposed and not self.address.secure
         try:
-            self._check(request)
-            answer: ASGIApp = self._with_token(request) or self.app
+            signed_in = self._check(request)
+            answer: ASGIApp = self._with_code(request, signed_in=signed_in) or self.app
         except RefusedError as refusal:
             await refused(request, refusal)(scope, receive, _with_headers(send, scope))
             return
-        self.active(scope, +1)
+        active = self.active if signed_in else _ignore
+        active(scope, +1)
         try:
             await answer(scope, receive, _with_headers(send, scope))
         finally:
-            self.active(scope, -1)
+            active(scope, -1)
 
-    def _check(self, request: Request) -> None:
-        """Raise RefusedError unless the request passes every check."""
+    def _check(self, request: Request) -> bool:
+        """Raise RefusedError unless the request passes every check; return whether it has valid credentials."""
         hosts = request.headers.getlist("host")
-        if len(hosts) != 1 or not self.address.accepts(hosts[0]):
-            raise RefusedError(
-                421, "the Host header does not name this server; use the address that `scheduled web` printed"
-            )
-        self._limit(self.reads if request.method in READS else self.writes, request)
+        origins = self.address.origins(hosts[0]) if len(hosts) == 1 else frozenset()
+        if not origins:
+            raise RefusedError(421, OTHER_HOST)
+        valid = {kind for kind, value in _credentials(request) if self._is_valid(kind, value)}
+        own = bool(valid) and not _is_foreign(request, origins)
+        self._limit(self.owners if own else self.strangers, request)
         if request.method not in READS:
-            self._check_origin(request, hosts[0])
+            _check_origin(request, origins)
             _check_size(request)
-        if not request.scope["path"].startswith(PUBLIC):
-            self._check_key(request)
+        if not request.scope["path"].startswith(PUBLIC) and _code(request) is None:
+            self._check_key(request, valid)
+        return bool(valid)
 
-    def _limit(self, buckets: Buckets, request: Request) -> None:
-        wait = buckets.take(_peer(request), self.now())
-        if wait:
-            raise RefusedError(429, "too many requests", {"Retry-After": str(int(wait) + 1)})
+    def _limit(self, rates: Rates, request: Request) -> None:
+        peer = "" if rates is self.owners else _peer(request)
+        _take(rates.reads if request.method in READS else rates.writes, peer, self.now())
 
-    def _check_origin(self, request: Request, host: str) -> None:
-        """Raise RefusedError unless a write comes from a page of this interface, or from a program with the token."""
-        origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-        own = f"{self.address.scheme}://{host}".lower()
-        if (origin is not None and origin.lower() != own) or site not in (None, "same-origin"):
-            raise RefusedError(403, "the request comes from a page of another site")
-        if _has_no_origin(request) and _bearer(request) is None:
-            raise RefusedError(403, NO_ORIGIN)
-
-    def _check_key(self, request: Request) -> None:
-        given = list(_credentials(request))
-        valid = {kind for kind, value in given if self._is_valid(kind, value)}
-        if given and not valid:
-            self._limit(self.wrong_keys, request)
+    def _check_key(self, request: Request, valid: Collection[str]) -> None:
         if not valid:
-            raise RefusedError(
-                401, "the token is missing or wrong", {"WWW-Authenticate": 'Bearer realm="scheduled"'}
-            )
+            if any(_credentials(request)):
+                self._count_wrong(request)
+            raise RefusedError(401, "the token is missing or wrong", CHALLENGE)
         if request.method not in READS and _has_no_origin(request) and "bearer" not in valid:
             # A wrong Authorization header passes `_check_origin`, and must not let a cookie without an origin through.
             raise RefusedError(403, NO_ORIGIN)
+
+    def _count_wrong(self, request: Request) -> None:
+        """Raise RefusedError if wrong tokens and codes come too often from one peer. The right ones are not counted."""
+        _take(self.strangers.wrong_keys, _peer(request), self.now())
 
     def _current_key(self) -> Key:
         try:
@@ -173,31 +136,69 @@ class Guard:
         key = self._current_key()
         return key.is_session(value) if kind == "cookie" else key.is_token(value)
 
-    def _with_token(self, request: Request) -> Response | None:
-        """Return a redirect that moves a valid token from the URL (and so the history) to a cookie; None without one."""
-        if "token" not in request.query_params or request.method not in READS:
+    def _with_code(self, request: Request, *, signed_in: bool) -> Response | None:
+        """Return a redirect that exchanges the one-time code in the URL for a cookie; None without one.
+
+        The browser's history keeps the URL, so a code is used up also if the browser is signed in already.
+        """
+        code = _code(request)
+        if code is None:
             return None
-        if not self._current_key().is_token(request.query_params["token"]):
-            return None
+        self._current_key()
+        if not self.redeem(code) and not signed_in:
+            self._count_wrong(request)
+            raise RefusedError(401, USED, CHALLENGE)
         rest = [(name, value) for name, value in request.query_params.multi_items() if name != "token"]
         # Exactly one slash: "//elsewhere" would be another host.
         path = "/" + quote(request.scope["path"].lstrip("/"))
-        return self.signed_in(f"{path}?{urlencode(rest)}" if rest else path)
+        return self.signed_in(request, f"{path}?{urlencode(rest)}" if rest else path)
 
     def accepts_token(self, request: Request, token: str) -> bool:
         """Return whether *token*, typed by the user, is right. Raise RefusedError if wrong ones come too often."""
-        if self._current_key().is_token(token):
+        if self._current_key().is_token(token) or self.redeem(token):
             return True
-        self._limit(self.wrong_keys, request)
+        self._count_wrong(request)
         return False
 
-    def signed_in(self, path: str) -> Response:
+    def signed_in(self, request: Request, path: str) -> Response:
         """Return a redirect to *path* that sets the session cookie."""
+        forwarded = request.headers.get("x-forwarded-proto", "")
+        secure = self.address.is_secure(request.headers["host"], forwarded)
         answer = RedirectResponse(path, status_code=303)
         answer.set_cookie(
-            COOKIE, self._current_key().session, httponly=True, samesite="strict", secure=self.address.secure
+            COOKIE, self._current_key().session, httponly=True, samesite="strict", secure=secure
         )
         return answer
+
+
+def _ignore(_: Scope, __: int) -> None:
+    """Do not count a request without valid credentials."""
+
+
+def _take(buckets: Buckets, peer: str, now: float) -> None:
+    wait = buckets.take(peer, now)
+    if wait:
+        raise RefusedError(429, "too many requests", {"Retry-After": str(int(wait) + 1)})
+
+
+def _check_origin(request: Request, own: Collection[str]) -> None:
+    """Raise RefusedError unless a write comes from a page at one of *own* origins, or from a program with a token."""
+    if _is_foreign(request, own):
+        raise RefusedError(403, "the request comes from a page of another site")
+    if _has_no_origin(request) and _bearer(request) is None:
+        raise RefusedError(403, NO_ORIGIN)
+
+
+def _is_foreign(request: Request, own: Collection[str]) -> bool:
+    """Return whether a page of another site makes the request. For a read, "none" means that the user typed the address."""
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+    expected = (None, "same-origin", "none") if request.method in READS else (None, "same-origin")
+    return (origin is not None and origin.lower() not in own) or site not in expected
+
+
+def _code(request: Request) -> str | None:
+    """Return the one-time code in the URL. Only GET uses it up: programs that preview links send HEAD."""
+    return request.query_params.get("token") if request.method == "GET" else None
 
 
 def _has_no_origin(request: Request) -> bool:
@@ -217,8 +218,6 @@ def _credentials(request: Request) -> Iterable[tuple[str, str]]:
         yield "bearer", bearer
     if COOKIE in request.cookies:
         yield "cookie", request.cookies[COOKIE]
-    if request.method in READS and "token" in request.query_params:
-        yield "token", request.query_params["token"]
 
 
 def _check_size(request: Request) -> None:

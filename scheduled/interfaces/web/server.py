@@ -1,6 +1,7 @@
 """`scheduled web`: start the server, print its address, and exit when it is idle."""
 
 import asyncio
+import shlex
 import socket
 import sys
 from collections.abc import Callable
@@ -11,31 +12,51 @@ from msgspec.structs import replace
 from starlette.types import ASGIApp, Scope
 
 from scheduled import service
+from scheduled.advice import complete
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
-from scheduled.interfaces.web import app, sockets, tokens
-from scheduled.interfaces.web.security import ServerAddress
+from scheduled.interfaces.web import app, sign_in, sockets, tokens
+from scheduled.interfaces.web.connections import Loop, Places, protocol
+from scheduled.interfaces.web.server_address import ServerAddress
 from scheduled.interfaces.web.sockets import ListenOptions
 from scheduled.schedules.durations import parse_interval
 from scheduled.schedules.schedule import ScheduleError
 from scheduled.state import directories
 
+MOST_AT_ONCE = 100  # requests that are being answered; only who is signed in makes long ones
 WARNING = """\
 !!! WARNING: THE SERVER IS OPEN TO THE NETWORK, AND CONNECTIONS ARE NOT ENCRYPTED !!!
 !!! An eavesdropper can read the token, and then do everything that you may do.   !!!
 !!! Use --certfile and --keyfile, or --host 127.0.0.1 and an ssh -L tunnel.       !!!"""
 
 
-def announce(server_address: ServerAddress, options: ListenOptions) -> str:
-    """Return the lines to print when the server starts: its address, and a warning if it is exposed without TLS."""
-    lines = [f"scheduled web: {sockets.address(server_address, options)}"]
+def announce(server_address: ServerAddress, options: ListenOptions, code: str | None) -> str:
+    """Return the lines to print when the server starts: its address, and a warning if it is exposed without TLS.
+
+    Without a one-time *code*, the command that prints one is added: others can read what is printed here.
+    """
+    address = sockets.address(server_address, options)
+    hint = complete(f"(`{_command(server_address, options)}` prints the address that signs you in)")
+    lines = [f"scheduled web: {address} {hint}" if code is None else f"scheduled web: {address}?token={code}"]
     if server_address.exposed and not server_address.secure:
         lines = [WARNING, *lines, WARNING]
     return "\n".join(lines)
 
 
+def _command(server_address: ServerAddress, options: ListenOptions) -> str:
+    """Return the command that prints the address of this server with a new one-time code."""
+    default = ListenOptions()
+    given = {
+        "--host": (options.host, default.host),
+        "--port": (server_address.port, default.port),
+        "--certfile": (options.certfile, default.certfile),
+    }
+    words = [word for name, (value, usual) in given.items() if value != usual for word in (name, str(value))]
+    return shlex.join(["scheduled", "web", "--url", *words])
+
+
 class IdleShutdown:
-    """Stops the server after *seconds* without a request; never if *seconds* is None. *now* is a monotonic clock."""
+    """Stops the server after *seconds* without a request that is let in; never if *seconds* is None. *now* is a monotonic clock."""
 
     def __init__(self, seconds: int | None, now: Callable[[], float]) -> None:
         self.seconds, self.now = seconds, now
@@ -75,16 +96,18 @@ def run(instance: Instance, options: ListenOptions, *, idle: str, renew: bool) -
     shutdown = IdleShutdown(_seconds(idle), monotonic)
     _key(instance, renew=renew)
     key_file = tokens.KeyFile(instance.paths.root)
-    key = key_file.key()
+    key, root = key_file.key(), instance.paths.root
     found = sockets.sockets(options)
     server_address = sockets.server_address(key, options, found)
     application = app.create(
         lambda: Instance(instance.config, instance.state),
         server_address,
         key=key_file.key,
+        redeem=lambda code: sign_in.redeem(root, key_file.key(), code),
         active=shutdown.count_request,
     )
-    print(announce(server_address, options), file=sys.stderr, flush=True)  # noqa: T201 - the address
+    code = sign_in.new_code(root, key) if sign_in.is_private(sys.stderr) else None
+    print(announce(server_address, options, code), file=sys.stderr, flush=True)  # noqa: T201 - the address
     serve(application, options, found, shutdown)
 
 
@@ -98,11 +121,10 @@ def _names(instance: Instance) -> tuple[str, ...]:
 
 
 def url(instance: Instance, options: ListenOptions, *, renew: bool) -> str:
-    """Return the URL with the token, for a server that already runs or that systemd starts on demand."""
-    secure = options.certfile is not None
-    return sockets.address(
-        ServerAddress(key=_key(instance, renew=renew), port=options.port, secure=secure), options
-    )
+    """Return the URL with a new one-time code, for a server that already runs or that systemd starts on demand."""
+    key, secure = _key(instance, renew=renew), options.certfile is not None
+    address = sockets.address(ServerAddress(key=key, port=options.port, secure=secure), options)
+    return f"{address}?token={sign_in.new_code(instance.paths.root, key)}"
 
 
 def _key(instance: Instance, *, renew: bool) -> tokens.Key:
@@ -119,10 +141,17 @@ def _seconds(idle: str) -> int | None:
         raise ConfigError(f"--idle: {error}") from None
 
 
-def serve(app: ASGIApp, options: ListenOptions, found: list[socket.socket], idle: IdleShutdown) -> None:
+def serve(
+    app: ASGIApp,
+    options: ListenOptions,
+    found: list[socket.socket],
+    idle: IdleShutdown,
+    places: Places = Places(),  # noqa: B008 - immutable
+) -> None:
     """Serve requests until the process is stopped or *idle* stops the server."""
     settings = uvicorn.Config(
         app,
+        http=protocol(places),
         lifespan="off",
         log_level="warning",
         access_log=False,  # it would record tokens in URLs
@@ -130,7 +159,7 @@ def serve(app: ASGIApp, options: ListenOptions, found: list[socket.socket], idle
         date_header=True,
         proxy_headers=False,
         ws="none",
-        limit_concurrency=100,
+        limit_concurrency=MOST_AT_ONCE + places.waiting,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=5,
         ssl_certfile=options.certfile,
@@ -143,4 +172,5 @@ def serve(app: ASGIApp, options: ListenOptions, found: list[socket.socket], idle
         await server.serve(sockets=found)
         watching.cancel()
 
-    asyncio.run(serve_until_idle())
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(serve_until_idle())

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from scheduled.errors import ConfigError
-from scheduled.interfaces.web.security import ServerAddress
+from scheduled.interfaces.web.server_address import ServerAddress, outside
 from scheduled.interfaces.web.tokens import Key
 
 FIRST_FD = 3  # SD_LISTEN_FDS_START of systemd's socket activation
@@ -19,7 +19,7 @@ BACKLOG = 128
 
 
 class ListenOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """The address to listen on, further host *names* to accept, and the TLS certificate and key files."""
+    """The address to listen on, further addresses *names* (see `outside`), and the TLS certificate and key files."""
 
     host: str = "127.0.0.1"
     port: int = 8000
@@ -70,11 +70,12 @@ def server_address(
     addresses = [one.getsockname()[:2] for one in listening]
     exposed = any(address not in LOOPBACK for address, _ in addresses)
     own = {socket.gethostname(), options.host} if exposed else {options.host}
-    names = {*LOOPBACK, "localhost", *own, *options.names} - ALL_ADDRESSES
+    names = {*LOOPBACK, "localhost", *own} - ALL_ADDRESSES
     return ServerAddress(
         key=key,
         port=addresses[0][1],
         names=frozenset(name.lower() for name in names),
+        outside=tuple(map(outside, options.names)),
         secure=options.certfile is not None,
         exposed=exposed,
         **more,
@@ -82,10 +83,10 @@ def server_address(
 
 
 def address(server: ServerAddress, options: ListenOptions) -> str:
-    """Return the URL that signs a browser in; it contains the token."""
+    """Return the URL of the server, which ends with a slash."""
     host = "127.0.0.1" if options.host in ALL_ADDRESSES else options.host
     host = f"[{host}]" if ":" in host else host
-    return f"{server.scheme}://{host}:{server.port}/?token={server.key.token}"
+    return f"{server.scheme}://{host}:{server.port}/"
 
 
 def check_certificate(options: ListenOptions) -> None:

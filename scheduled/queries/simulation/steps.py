@@ -9,6 +9,7 @@ import heapq
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from itertools import islice
 
+from scheduled import question
 from scheduled.core.jobs import Job, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import JobState, StartRequest
@@ -61,14 +62,14 @@ def steps(
             requests_of(key, requests),
             own_of(view, key, requests) if begin == view.now else (),
         )
-        for key in states
+        for key in question.each(states)
         if key.job in chosen and key not in shared and key not in without
     ]
     if any(key not in without for key in shared):
         sharing = {key: states[key] for key in shared}
         own = [retry for retry in view.own_retries if begin == view.now]
         streams.append(together(view, sharing, ticks, (begin, end), requests, own))
-    found = islice(heapq.merge(*streams, key=lambda step: step.tick), most)
+    found = question.each(islice(heapq.merge(*streams, key=lambda step: step.tick), most))
     return (step for step in found if step.key.job == (only or step.key.job) and step.key not in without)
 
 

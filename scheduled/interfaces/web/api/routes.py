@@ -9,7 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from scheduled import question
 from scheduled.config.convert import describe_error
+from scheduled.config.json_values import decoded
+from scheduled.errors import ConfigError
+from scheduled.instance import Instance
 from scheduled.interfaces.threads import in_thread
 from scheduled.interfaces.web.api import openapi
 from scheduled.interfaces.web.api.operation import PREFIXES, Arguments, Operation
@@ -43,10 +47,20 @@ def _endpoint(operations: dict[str, Operation]) -> Endpoint:
             await _body(request, operation),
         )
         instance_of(request).without_config = operation.from_ledger
-        document = await in_thread(lambda: operation.call(instance_of(request), arguments))
+        call = _limited if method == "GET" else _unlimited
+        document = await in_thread(lambda: call(operation, instance_of(request), arguments))
         return Json(document, status_code=operation.status, headers=_headers(request, operation, document))
 
     return answer
+
+
+def _unlimited(operation: Operation, instance: Instance, arguments: Arguments) -> Any:
+    return operation.call(instance, arguments)
+
+
+@question.limited()
+def _limited(operation: Operation, instance: Instance, arguments: Arguments) -> Any:
+    return operation.call(instance, arguments)
 
 
 def _query(request: Request, operation: Operation) -> Any:
@@ -68,11 +82,11 @@ async def _body(request: Request, operation: Operation) -> dict[str, Any]:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise RefusedError(415, "Content-Type: must be application/json")
     try:
-        found = msgspec.json.decode(sent)
+        found = decoded(sent)
         msgspec.convert(found, operation.body)
     except msgspec.ValidationError as error:
         raise RefusedError(400, f"body: {describe_error(error, operation.body)}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except ConfigError as error:
         raise RefusedError(400, f"body: {error}") from None
     return dict(found)
 

@@ -105,3 +105,4 @@ class Planned(msgspec.Struct, kw_only=True):
 
     job: str
     target: str | None
+    assumed: list[str] | msgspec.UnsetType = msgspec.UNSET

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from scheduled import service
+from scheduled import question, service
 from scheduled.advice import complete
 from scheduled.instance import Instance
 from scheduled.interfaces.web.pages.templating import page
@@ -25,6 +25,7 @@ def routes() -> Iterator[Route]:
     yield Route("/forecast", forecast)
 
 
+@question.limited()
 def forecast(request: Request) -> Response:
     """Show the forecast runs by day; with the query parameter `day`, every run of that day."""
     instance = instance_of(request)

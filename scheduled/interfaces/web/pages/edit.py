@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from scheduled import service
+from scheduled import question, service
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.interfaces.web.pages import forms
@@ -26,6 +26,7 @@ def routes() -> Iterator[Route]:
     yield Route("/jobs/{job}/remove", remove, methods=["POST"])
 
 
+@question.limited()
 def new(request: Request) -> Response:
     """Show an empty form for a new job."""
     if _is_unreadable(request):
@@ -34,6 +35,7 @@ def new(request: Request) -> Response:
     return _form(request, forms.blank() | {"what": what})
 
 
+@question.limited()
 def edit(request: Request) -> Response:
     """Show the form of an existing job, with the errors in its definition on top."""
     name = request.path_params["job"]
@@ -56,6 +58,7 @@ def _problem(instance: Instance, name: str) -> str | None:
     return "; ".join(problem for problem in found if f": jobs.{name}: " in problem) or None
 
 
+@question.limited()
 def preview(request: Request) -> Response:
     """Show the schedule in the form in words, with its next slots."""
     return page(

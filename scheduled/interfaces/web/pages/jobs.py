@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from scheduled import service
+from scheduled import question, service
 from scheduled.errors import ScheduledError
 from scheduled.instance import Instance
 from scheduled.interfaces.threads import in_thread
@@ -36,6 +36,7 @@ def routes() -> Iterator[Route]:
     yield Route("/incidents", incidents)
 
 
+@question.limited()
 def home(request: Request) -> Response:
     """Show the status, problems first, then all jobs."""
     return page(
@@ -47,6 +48,7 @@ def home(request: Request) -> Response:
     )
 
 
+@question.limited()
 def live_jobs(request: Request) -> Response:
     """Return the list of jobs as a fragment, for polling."""
     return page(request, "jobs.html", **_jobs(instance_of(request)))
@@ -60,6 +62,7 @@ def _jobs(instance: Instance) -> dict[str, Any]:
     }
 
 
+@question.limited()
 def job(request: Request) -> Response:
     """Show a job: its state, its newest output, its runs, its next slots and its settings."""
     return page(request, "job.html", on="job", **of_job(instance_of(request), request.path_params["job"]))
@@ -129,6 +132,7 @@ async def pause_all(request: Request) -> Response:
     return redirect("/")
 
 
+@question.limited()
 def runs(request: Request) -> Response:
     """Show the newest runs, filtered by job and status if the query has them."""
     chosen = {key: request.query_params.get(key, "") for key in ("job", "status")}
@@ -137,6 +141,7 @@ def runs(request: Request) -> Response:
     return page(request, "runs.html", runs=found, chosen=chosen, names=names_of(instance))
 
 
+@question.limited()
 def chains(request: Request) -> Response:
     """Show every chain with a diagram."""
     instance = instance_of(request)
@@ -148,6 +153,7 @@ def chains(request: Request) -> Response:
     return page(request, "chains.html", chains=found)
 
 
+@question.limited()
 def incidents(request: Request) -> Response:
     """Show the current incidents and the undelivered notices."""
     instance = instance_of(request)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from scheduled import service
+from scheduled import question, service
 from scheduled.instance import Instance
 from scheduled.interfaces.web.pages.jobs import of_job
 from scheduled.interfaces.web.pages.runs import names_of, number_in, shown
@@ -24,6 +24,7 @@ def routes() -> Iterator[Route]:
     yield Route("/live/run/{run}", live_run)
 
 
+@question.limited()
 def live_log(request: Request) -> Response:
     """Return the output of a run from byte offset `from` on, as a fragment; once the run has ended, its result too."""
     instance, run_id = instance_of(request), request.path_params["run"]
@@ -37,6 +38,7 @@ def live_log(request: Request) -> Response:
     return _whole(request, instance, run_id)
 
 
+@question.limited()
 def live_run(request: Request) -> Response:
     """Return the state of a run without an output of its own, such as that of a chain, as a fragment."""
     return _whole(request, instance_of(request), request.path_params["run"])

@@ -19,7 +19,7 @@ def routes(guard: Guard) -> Iterator[Route]:
         given = await form(request)
         if not guard.accepts_token(request, given.get("token", "").strip()):
             raise RefusedError(401, "the token is wrong")
-        return guard.signed_in("/")
+        return guard.signed_in(request, "/")
 
     yield Route("/login", lambda request: page(request, "login.html"))
     yield Route("/login", login, methods=["POST"])

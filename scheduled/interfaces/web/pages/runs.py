@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from scheduled import service
+from scheduled import question, service
 from scheduled.core.runs import UNDER_WAY
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
@@ -63,6 +63,7 @@ def shown(instance: Instance, found: Mapping[str, Any] | None, attempt: int | No
     return {"run": {**run, "under_way": run["status"] in UNDER_WAY}, "log": log, "attempt": attempt}
 
 
+@question.limited()
 def run(request: Request) -> Response:
     """Show a run, with the output of its newest attempt or of the one in the query."""
     instance, run_id = instance_of(request), request.path_params["run"]

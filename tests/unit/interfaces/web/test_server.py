@@ -3,11 +3,12 @@
 import os
 import socket
 import stat
+import time
 
 import pytest
 
 from scheduled.errors import ConfigError, StateError
-from scheduled.interfaces.web import server, sockets, tokens
+from scheduled.interfaces.web import server, sign_in, sockets, tokens
 from scheduled.interfaces.web.rate_limit import MAX_PEERS, Buckets, Rate
 from scheduled.interfaces.web.sockets import ListenOptions
 
@@ -99,6 +100,84 @@ def test_a_token_file_that_cannot_be_written_is_named(state):
         tokens.key(state / "nowhere")
 
 
+# The one-time code
+
+
+def test_a_code_works_once(state):
+    key = tokens.key(state)
+    code = sign_in.new_code(state, key)
+
+    assert [sign_in.redeem(state, key, code) for _ in range(2)] == [True, False]
+    assert not sign_in.redeem(state, key, key.token)
+
+
+def test_a_code_is_not_in_its_file_and_only_its_owner_can_list_it(state):
+    code = sign_in.new_code(state, tokens.key(state))
+    directory = state / sign_in.DIRECTORY
+    [found] = directory.iterdir()
+
+    assert (stat.S_IMODE(directory.stat().st_mode), stat.S_IMODE(found.stat().st_mode)) == (0o700, 0o600)
+    assert code not in found.name and found.read_bytes() == b""
+
+
+def test_a_new_token_makes_older_codes_invalid(state):
+    code = sign_in.new_code(state, tokens.key(state))
+
+    assert not sign_in.redeem(state, tokens.renew(state), code)
+
+
+def test_a_code_is_valid_for_a_day(state):
+    key = tokens.key(state)
+    now = time.time()
+    early, late = (sign_in.new_code(state, key) for _ in range(2))
+
+    assert sign_in.redeem(state, key, early, lambda: now + sign_in.LIFETIME - 60)
+    assert not sign_in.redeem(state, key, late, lambda: now + sign_in.LIFETIME + 60)
+
+
+def test_old_and_surplus_codes_are_removed(state):
+    key = tokens.key(state)
+    for number in range(2 * sign_in.MOST):
+        sign_in.new_code(state, key)
+        assert len(list((state / sign_in.DIRECTORY).iterdir())) == min(number + 1, sign_in.MOST)
+
+    sign_in.new_code(state, key, lambda: time.time() + 2 * sign_in.LIFETIME)
+
+    assert len(list((state / sign_in.DIRECTORY).iterdir())) == 1
+
+
+@pytest.mark.parametrize("code", ["", "../web-token", "é\x00", "\udc80", "x" * 10_000])
+def test_what_is_no_code_is_refused(state, code):
+    assert not sign_in.redeem(state, tokens.key(state), code)
+
+
+def test_a_code_that_cannot_be_kept_is_an_error_in_words(state):
+    (state / sign_in.DIRECTORY).touch()
+
+    with pytest.raises(StateError, match="web-sign-in: "):
+        sign_in.new_code(state, KEY)
+
+
+@pytest.mark.parametrize(("mode", "private"), [(0o600, True), (0o640, False), (0o604, False)])
+def test_a_file_that_others_may_read_is_not_private(tmp_path, mode, private):
+    with (tmp_path / "log").open("w") as file:
+        os.fchmod(file.fileno(), mode)
+
+        assert sign_in.is_private(file) is private
+
+
+def test_a_terminal_and_a_pipe_are_private_and_a_socket_is_not():
+    ends = [*os.pipe(), *os.openpty()]
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        found = [sign_in.is_private(open(end, closefd=False)) for end in (ends[1], ends[3], theirs.fileno())]  # noqa: SIM115
+    for end in ends:
+        os.close(end)
+
+    assert found == [True, True, False]
+    assert not sign_in.is_private(None)
+
+
 # Rate limits
 
 
@@ -136,23 +215,23 @@ def test_on_loopback_only_loopback_names_are_accepted(host):
 
     assert address.names == {"127.0.0.1", "::1", "localhost"}
     assert (address.exposed, address.secure) == (False, False)
-    assert "WARNING" not in server.announce(address, ListenOptions(host=host))
+    assert "WARNING" not in server.announce(address, ListenOptions(host=host), "code")
 
 
 def test_exposed_without_tls_the_warning_is_printed_before_and_after_the_address():
     options = ListenOptions(host="0.0.0.0", port=0, names=("box.lan",))
     address = opened(options)
 
-    first, *middle, last = server.announce(address, options).split("scheduled web:")
-    assert address.exposed and {"box.lan", socket.gethostname().lower()} <= address.names
+    first, *middle, last = server.announce(address, options, "code").split("scheduled web:")
+    assert address.exposed and socket.gethostname().lower() in address.names and address.accepts("box.lan:1")
     assert "NOT ENCRYPTED" in first and "NOT ENCRYPTED" in (middle or [last])[-1] + last
 
 
 def test_with_tls_there_is_no_warning():
     options = ListenOptions(host="0.0.0.0", port=0, certfile="there")
 
-    assert "WARNING" not in server.announce(opened(options), options)
-    assert server.announce(opened(options), options).startswith("scheduled web: https://")
+    assert "WARNING" not in server.announce(opened(options), options, "code")
+    assert server.announce(opened(options), options, "code").startswith("scheduled web: https://")
 
 
 def test_a_port_in_use_is_named():

@@ -1,0 +1,42 @@
+"""Values that come as JSON from programs, and that a TOML file has to hold."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from scheduled.errors import ConfigError
+
+DEEPEST = 20  # levels of tables and lists in a value; the deepest valid key of a job has three
+TOO_DEEP = "nested too deeply"
+
+
+def decoded(text: bytes | str, kind: Any = Any) -> Any:
+    """Return the value of a JSON *text*. Raise ConfigError with the reason if it is not JSON, or not of the type *kind*."""
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except RecursionError:
+        raise ConfigError(TOO_DEEP) from None
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise ConfigError(str(error)) from None
+
+
+def refuse_odd(table: Mapping[str, Any]) -> None:
+    """Raise ConfigError, which names the key, if a value of *table* has a null inside it, or is nested too deeply.
+
+    A value that is null as a whole is not refused: it removes the key, or means that the key is not given.
+    """
+    for key, value in table.items():
+        level = [value] if isinstance(value, dict | list) else []
+        for _ in range(DEEPEST):
+            level = [inner for found in level for inner in _inside(found)]
+            if any(inner is None for inner in level):
+                raise ConfigError(f"{key}: has a null inside it; leave it out, or write a value")
+        if level:
+            raise ConfigError(f"{key}: {TOO_DEEP}: at most {DEEPEST} levels of tables and lists are read")
+
+
+def _inside(value: Any) -> list[Any]:
+    if isinstance(value, Mapping):
+        return list(value.values())
+    return value if isinstance(value, list) else []
