@@ -40,7 +40,7 @@ def secrets_of(environment: Mapping[str, str], from_file: Mapping[str, str]) -> 
 
 
 class Mask:
-    """Replaces each of *secrets* by `***`, wherever it occurs; one mask covers occurrences that overlap.
+    """Replaces each of *secrets* by `***` at every occurrence; one mask covers occurrences that overlap.
 
     Whether a byte is masked depends only on the `reach` bytes before and after it, so that every part of an output, read
     with that context, is masked as the complete output would be.

@@ -1,7 +1,7 @@
 """The secrets with which an attempt was started, in a file of their own from before its start until its output is masked.
 
-The file is private (mode 0600) like the output, which holds the same secrets if the job prints them. Whoever reads the
-output takes the secrets from here: the configuration and the environment may be others by then.
+The file is private (mode 0600) like the output, which holds the same secrets if the job prints them. Readers of the
+output take the secrets from here: the configuration and the environment may be others by then.
 """
 
 import os

@@ -88,7 +88,7 @@ class MaskedOutput(msgspec.Struct, frozen=True):
         return False
 
     def discard(self) -> None:
-        """Replace an output, of which the secrets are lost, by a line that says so; remove the file of the secrets."""
+        """Replace an output, of which the secrets are lost, by a line with the reason; remove the file of the secrets."""
         if self.path.exists():
             self._replace(iter([LOST.format(path=self.secrets).encode()]))
         self.secrets.unlink(missing_ok=True)
