@@ -5,15 +5,13 @@ as `true`, and those of all variables with the name of a secret, from any source
 """
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, AnyStr
 
 MASKED = "***"
 # Minimum length of a masked value: shorter values would mask ordinary words and numbers in the output.
 LEAST, LEAST_OF_A_FILE = 4, 8
-CHUNK = 1 << 20
 SECRET_PARTS = frozenset({"SECRET", "TOKEN", "PASSW", "PASSPHRASE", "CREDENTIAL"}) | {
     f"{what}{joint}KEY" for what in ("API", "ACCESS", "PRIVATE") for joint in ("", "_")
 }
@@ -42,81 +40,107 @@ def secrets_of(environment: Mapping[str, str], from_file: Mapping[str, str]) -> 
 
 
 class Mask:
-    """Replaces each of *secrets* by `***`."""
+    """Replaces each of *secrets* by `***` at every occurrence; one mask covers occurrences that overlap.
+
+    Whether a byte is masked depends only on the `reach` bytes before and after it, so that every part of an output, read
+    with that context, is masked as the complete output would be.
+    """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        longest_first = sorted(filter(None, secrets), key=len, reverse=True)
-        self._secrets = [os.fsencode(secret) for secret in longest_first]
-        self._find_text = re.compile("|".join(map(re.escape, longest_first)))
-        self._find = re.compile(b"|".join(map(re.escape, self._secrets)))
+        self._texts = list(dict.fromkeys(filter(None, secrets)))
+        self._secrets = [os.fsencode(secret) for secret in self._texts]
+        self.reach = max(map(len, self._secrets), default=1) - 1
 
     def __bool__(self) -> bool:
         return bool(self._secrets)
 
     def text(self, text: str) -> str:
         """Return *text* with secrets masked."""
-        return self._find_text.sub(MASKED, text) if self else text
+        parts, at = [], 0
+        for start, end in _covered(text, self._texts):
+            parts += [text[at:start], MASKED]
+            at = end
+        return "".join([*parts, text[at:]])
 
     def data(self, data: bytes) -> bytes:
         """Return *data* with secrets masked."""
-        return self._find.sub(MASKED.encode(), data) if self else data
+        return self.part(data, 0, len(data))
+
+    def part(self, data: bytes, start: int, end: int, *, continued: bool = False) -> bytes:
+        """Return *data* from *start* to *end* with secrets masked, also those that *start* or *end* splits.
+
+        *data* has `reach` bytes of context on both sides, unless the output begins or ends there. *continued*: the part
+        before *start* was returned by an earlier call, with the mask of a secret that *start* splits.
+        """
+        parts, at = [], start
+        for first, last in _covered(data, self._secrets):
+            if last > start and first < end:
+                begins = first >= start or not continued
+                parts += [data[at : max(first, start)], MASKED.encode() if begins else b""]
+                at = min(last, end)
+        return b"".join([*parts, data[at:end]])
+
+    def occurs(self, data: bytes) -> bool:
+        """Return whether a secret occurs in *data*."""
+        return any(secret in data for secret in self._secrets)
 
     def begun(self, data: bytes) -> int:
         """Return how many bytes at the end of *data* may be the start of a secret."""
         return max((_overlap(data, secret) for secret in self._secrets), default=0)
 
-    def left_over(self, data: bytes) -> int:
-        """Return how many bytes at the start of *data* may be the end of a secret."""
-        return max((_overlap(data[::-1], secret[::-1]) for secret in self._secrets), default=0)
-
     def stream(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield *pieces* with secrets masked, also secrets that are split between two pieces.
+        """Yield *pieces* with secrets masked, also secrets that are split between pieces.
 
         Bytes that may be the start of a secret are held back until the next piece.
         """
-        rest = b""
+        kept, done = b"", 0
         for piece in pieces:
-            rest += piece
-            cut = self.safe(rest)
-            yield self.data(rest[:cut])
-            rest = rest[cut:]
-        yield self.data(rest)
+            kept += piece
+            cut = len(kept) - self.begun(kept)
+            yield self.part(kept, done, cut, continued=True)
+            unneeded = max(0, cut - self.reach)
+            kept, done = kept[unneeded:], cut - unneeded
+        yield self.part(kept, done, len(kept), continued=True)
 
-    def safe(self, data: bytes) -> int:
-        """Return how many bytes at the start of *data* can be masked independently of the bytes after *data*."""
+    def head(self, data: bytes) -> int:
+        """Return how many bytes of *data* may be kept if what follows is dropped: no secret is split."""
         cut = len(data) - self.begun(data)
-        for match in self._find.finditer(data):
-            if match.start() < cut < match.end():
-                return match.end()
-        return cut
+        return next((start for start, end in _covered(data, self._secrets) if start < cut < end), cut)
 
-    def file(self, fd: int) -> None:
-        """Mask the secrets in the file *fd* in place, which is possible because `***` is not longer than a secret."""
-        if not self:
-            return
-        # The job writes through *fd* with O_APPEND, so that pwrite on it would append instead of overwriting.
-        own = os.open(f"/proc/self/fd/{fd}", os.O_RDWR | os.O_CLOEXEC)
-        try:
-            size = os.fstat(own).st_size
-            end = 0
-            for piece in self.stream(_pieces(own, size)):
-                end += os.pwrite(own, piece, end)
-            if end < size:
-                os.ftruncate(own, end)
-        finally:
-            os.close(own)
+    def tail(self, data: bytes) -> bytes:
+        """Return *data* without what may be the end of a secret, of which the start was dropped."""
+        cut = max((_overlap(data[::-1], secret[::-1]) for secret in self._secrets), default=0)
+        return data[next((end for start, end in _covered(data, self._secrets) if start < cut < end), cut) :]
+
+
+def _covered(text: AnyStr, secrets: Iterable[AnyStr]) -> list[tuple[int, int]]:
+    """Return the spans of *text* in which *secrets* occur, in order; occurrences that overlap are one span."""
+    spans: list[tuple[int, int]] = []
+    for start, end in sorted(span for secret in secrets for span in _occurrences(text, secret)):
+        if spans and start < spans[-1][1]:
+            spans[-1] = spans[-1][0], max(end, spans[-1][1])
+        else:
+            spans.append((start, end))
+    return spans
+
+
+def _occurrences(text: AnyStr, secret: AnyStr) -> Iterator[tuple[int, int]]:
+    at = text.find(secret)
+    while at >= 0:
+        yield at, at + len(secret)
+        at = text.find(secret, at + 1)
 
 
 def _overlap(data: bytes, secret: bytes) -> int:
-    longest = min(len(data), len(secret) - 1)
-    return next((size for size in range(longest, 0, -1) if data.endswith(secret[:size])), 0)
-
-
-def _pieces(fd: int, size: int) -> Iterator[bytes]:
-    at = 0
-    while at < size and (piece := os.pread(fd, min(CHUNK, size - at), at)):
-        at += len(piece)
-        yield piece
+    """Return the length of the longest end of *data* that is the start of *secret*, and not all of it."""
+    data = data[max(0, len(data) - len(secret) + 1) :]
+    at = data.find(secret[:1])
+    while at >= 0:
+        # The comparison of a few bytes first: a long secret (a private key) has many possible starts.
+        if secret.startswith(data[at : at + 16]) and secret.startswith(data[at:]):
+            return len(data) - at
+        at = data.find(secret[:1], at + 1)
+    return 0
 
 
 def in_texts(value: Any, change: Callable[[str], str]) -> Any:

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+SECRETS = ".secrets"  # the suffix of a file with the secrets of an attempt
+
 
 class Paths:
     """The state directory *root* and the paths in it."""
@@ -29,10 +31,21 @@ class Paths:
         """Return the path of the report that the handler of an attempt writes."""
         return self.results / f"{run_id}.{attempt}.report"
 
+    def secrets_of(self, run_id: str, attempt: int) -> Path:
+        """Return the path of the file with the secrets of an attempt, which exists until its output is masked."""
+        return self.results / f"{run_id}.{attempt}{SECRETS}"
+
+    def has_secrets(self) -> bool:
+        """Return whether the secrets of an attempt are kept: its output is still to be masked."""
+        try:
+            return any(name.endswith(SECRETS) for name in os.listdir(self.results))
+        except OSError:
+            return False
+
     @staticmethod
-    def run_of(report: Path) -> str:
-        """Return the id of the run that wrote *report*."""
-        return report.stem.rpartition(".")[0]
+    def run_of(file: Path) -> str:
+        """Return the id of the run to which *file*, a report or a file of secrets, belongs."""
+        return file.stem.rpartition(".")[0]
 
     def results_of(self, tick: str) -> Path:
         """Return the path of the result file of a tick. It is locked while the supervisor of the tick runs."""

@@ -17,6 +17,7 @@ from scheduled.core.starts import manual_start, requested
 from scheduled.engine import chains
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.errors import StateError
+from scheduled.execution import masked_output
 from scheduled.execution.client import SupervisorClient
 from scheduled.execution.prepare import specify
 from scheduled.execution.protocol import Ended, NotStarted
@@ -146,8 +147,10 @@ def _attempt(runtime: Runtime, claim: Claim) -> tuple[AttemptResult, str]:
         attempt_result = _wait(supervisor)
         supervisor.close()
         reason = read_report(Path(spec.report)).outcome
-        printed = Path(spec.output).read_text(errors="replace")
-    return attempt_result if reason is None else _with_reason(attempt_result, reason.reason), printed
+        printed, _ = masked_output.MaskedOutput(Path(spec.output), Path(spec.kept)).end(None, final=True)
+    return attempt_result if reason is None else _with_reason(attempt_result, reason.reason), printed.decode(
+        errors="replace"
+    )
 
 
 def _with_reason(attempt_result: AttemptResult, reason: str) -> AttemptResult:

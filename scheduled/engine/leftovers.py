@@ -1,11 +1,18 @@
-"""Remove the files of settled runs. The ledger must have committed what replaces them: they are evidence until then."""
+"""Remove the files of settled runs. The ledger must have committed what replaces them: they are evidence until then.
 
-from collections.abc import Iterable
+A file of secrets is removed when the output is masked, which a tick does here if the supervisor of the run could not.
+"""
+
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from scheduled.core.runs import UNDER_WAY
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import StateError
+from scheduled.execution import masked_output
+from scheduled.execution.kept_secrets import LostSecretsError
 from scheduled.execution.protocol import unreadable
+from scheduled.paths import SECRETS
 from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import Ledger
 from scheduled.state.locks import unless_held
@@ -19,7 +26,9 @@ def remove(ledger: Ledger, runtime: Runtime) -> None:
     Damaged result files are moved aside. What can't be removed is logged; the next tick retries.
     """
     # The files are listed before the runs are read: a file of a later claim is not among them.
-    found = [path for path in runtime.paths.results.iterdir() if path.suffix in (RECORDS, REPORT)]
+    listed = list(runtime.paths.results.iterdir())
+    _seal(ledger, runtime, [path for path in listed if path.suffix == SECRETS])
+    found = [path for path in listed if path.suffix in (RECORDS, REPORT)]
     for path in _without_run(ledger, runtime, found):
         try:
             # With the lock held here, a tick that has just created the file notices that it is gone.
@@ -31,6 +40,23 @@ def remove(ledger: Ledger, runtime: Runtime) -> None:
             continue  # another tick removed it first, or it belonged to a tick that claimed no run
         except (OSError, StateError) as error:
             runtime.cannot_record(f"{path}: can't be removed: {error}; the next tick retries")
+
+
+def _seal(ledger: Ledger, runtime: Runtime, kept: Sequence[Path]) -> None:
+    """Mask the outputs of ended attempts, of which the files *kept* have the secrets, and remove these files."""
+    open_runs = ledger.open_runs() if kept else ()
+    under_way = {f"{run.run_id}.{run.attempt}" for run in open_runs if run.status in UNDER_WAY}
+    for path in kept:
+        if path.stem in under_way:
+            continue
+        output = masked_output.MaskedOutput(runtime.paths.output / f"{path.stem}.log", path)
+        try:
+            output.seal()
+        except LostSecretsError as error:
+            output.discard()
+            runtime.add_problem("WARNING", f"{error}; {output.path} can't be masked and was emptied")
+        except (OSError, StateError) as error:
+            runtime.cannot_record(f"{output.path}: can't be masked: {error}; the next tick retries")
 
 
 def _without_run(ledger: Ledger, runtime: Runtime, paths: Iterable[Path]) -> list[Path]:

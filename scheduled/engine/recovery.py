@@ -19,9 +19,9 @@ from scheduled.core.runs import AttemptResult, OpenRun
 from scheduled.engine import lost_steps
 from scheduled.engine.runtime import Runtime
 from scheduled.engine.settle import leave_to_next_tick, settle_finished
-from scheduled.execution import process
+from scheduled.execution import masked_output, process
 from scheduled.execution.capped_output import CappedOutput
-from scheduled.execution.env_file import secrets_of
+from scheduled.execution.kept_secrets import LostSecretsError, mask_in
 from scheduled.execution.protocol import Ended, NotStarted, Record, Started, read_records, unreadable
 from scheduled.masking import Mask
 from scheduled.state.files import read_regular
@@ -102,14 +102,20 @@ def _settle_one(
 
 
 def _close_output(runtime: Runtime, run: OpenRun) -> int:
-    """Cut and mask the output of a run without a supervisor; return how many bytes were printed."""
-    job = runtime.config.jobs.get(run.job)
+    """Cut the output of a run without a supervisor; return how many bytes were printed.
+
+    `leftovers.remove` masks it after the commit.
+    """
+    job, output = runtime.config.jobs.get(run.job), masked_output.of(runtime.paths, run.run_id, run.attempt)
     try:
-        fd = os.open(runtime.paths.output_of(run.run_id, run.attempt), OUTPUT_FLAGS)
+        mask = mask_in(output.secrets)
+    except LostSecretsError:
+        mask = Mask()  # `leftovers.remove` drops the output
+    try:
+        fd = os.open(output.path, OUTPUT_FLAGS)
     except FileNotFoundError:
         return 0
-    limit, secrets = (job.output_limit, secrets_of(job, runtime.environment)) if job else (OUTPUT_LIMIT, ())
-    return CappedOutput(fd, limit, Mask(secrets)).close()
+    return CappedOutput(fd, job.output_limit if job else OUTPUT_LIMIT, mask).close()
 
 
 def _key(record: Record) -> tuple[str, int]:

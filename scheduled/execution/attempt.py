@@ -4,13 +4,18 @@ import errno
 import os
 import signal
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from scheduled.core.failure_classes import failure_class
 from scheduled.core.runs import AttemptResult, AttemptStatus
+from scheduled.errors import StateError
+from scheduled.execution import kept_secrets, process
 from scheduled.execution.capped_output import CappedOutput
+from scheduled.execution.masked_output import MaskedOutput
 from scheduled.execution.protocol import Spec
 from scheduled.masking import Mask
 from scheduled.printable import printable
@@ -42,9 +47,11 @@ class Attempt(msgspec.Struct, kw_only=True):
 
 
 def result_of(running: Attempt, code: int) -> AttemptResult:
-    """Return the result of an attempt that has ended with *code* (see `code_of`), and close its output."""
+    """Return the result of an attempt that has ended with *code* (see `code_of`), and close and mask its output."""
     status = _status(running, code)
     recognised = failure_class(running.output.end(RECOGNISED)) if status == "failed" else None
+    printed = running.output.close()
+    seal(running.spec)
     return AttemptResult(
         run_id=running.spec.run_id,
         attempt=running.spec.attempt,
@@ -55,9 +62,26 @@ def result_of(running: Attempt, code: int) -> AttemptResult:
         exit_code=code if code >= 0 else 128 - code,
         signal=-code if code < 0 else None,
         reason=_reason(running, code),
-        output_bytes=running.output.close(),
+        output_bytes=printed,
         failure_class=recognised,
     )
+
+
+def open_output(spec: Spec) -> int:
+    """Keep the secrets of *spec*, then create its output; return the descriptor. Raise OSError, with the file's name.
+
+    Readers of an output rely on this order.
+    """
+    if spec.secrets:
+        kept_secrets.keep(Path(spec.kept), spec.secrets)
+    return process.open_output(spec.output)
+
+
+def seal(spec: Spec) -> None:
+    """Mask the output of an attempt on disk. If that is not possible now, a later tick does it, and readers mask it."""
+    if spec.secrets:
+        with suppress(OSError, StateError):
+            MaskedOutput(Path(spec.output), Path(spec.kept)).seal(Mask(spec.secrets))
 
 
 def not_startable(spec: Spec, at: float, error: Exception) -> AttemptResult:

@@ -10,8 +10,8 @@ from scheduled.state.files import write_all
 class CappedOutput:
     """An attempt's output file, to which the job writes directly through *fd*.
 
-    At most *limit* bytes of it are kept, half from the beginning and half from the end. Secrets are masked by
-    *mask*.
+    At most *limit* bytes of it are kept, half from the beginning and half from the end. No secret of *mask* is split:
+    half of it could not be masked.
     """
 
     def __init__(self, fd: int, limit: int, mask: Mask | None = None) -> None:
@@ -39,7 +39,7 @@ class CappedOutput:
         return os.pread(self.fd, length, max(0, size - length)).decode(errors="replace")
 
     def close(self) -> int:
-        """Cut the file to its limit, mask and close it, which releases the run's lock.
+        """Cut the file to its limit and close it, which releases the run's lock.
 
         Return the number of bytes that the job printed.
         """
@@ -47,27 +47,17 @@ class CappedOutput:
         total = size - self._note + self._dropped
         if size - self._note > self._limit:
             self._cut(size)
-        self._mask_all()
         os.close(self.fd)
         return total
-
-    def _mask_all(self) -> None:
-        """Mask the file. If that fails, drop the output: it may show a secret, and the result of the job still counts."""
-        try:
-            self._mask.file(self.fd)
-        except OSError:
-            with suppress(OSError):
-                os.ftruncate(self.fd, 0)
 
     def _cut(self, size: int) -> None:
         half = self._limit // 2
         # If it can't be cut, the file stays too long: that must not end the supervision of the job.
         with suppress(OSError):
             head = self._head
-            if head is None:  # the cut must not split a secret: half of it would not be masked
-                head = half - self._mask.begun(os.pread(self.fd, half, 0))
-            tail = os.pread(self.fd, half, size - half)
-            tail = tail[self._mask.left_over(tail) :]
+            if head is None:
+                head = self._mask.head(os.pread(self.fd, half, 0))
+            tail = self._mask.tail(os.pread(self.fd, half, size - half))
             late = os.fstat(self.fd).st_size - size  # written by the job in between; dropped as well
             dropped = self._dropped + size + late - head - self._note - len(tail)
             note = b"\n[... %d bytes dropped ...]\n" % dropped

@@ -1,10 +1,7 @@
-"""Read the file of environment variables of a job (`env_file`), and find the secrets in its environment."""
+"""Read the file of environment variables of a job (`env_file`)."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
-from scheduled import masking
-from scheduled.core.jobs import Job
 from scheduled.errors import ConfigError, ScheduledError
 from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.trust import warn_or_refuse
@@ -50,12 +47,3 @@ def _words(path: Path, number: int, line: str) -> list[str]:
         return shlex.split(line, comments=True)
     except ValueError as error:
         raise ScheduledError(f"env_file {path}, line {number}: {error}") from None
-
-
-def secrets_of(job: Job, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the secrets to mask in the output of *job*: those in its environment and its env_file."""
-    try:
-        written = read_env_file(job.env_file) if job.env_file else {}
-    except ScheduledError:
-        written = {}  # the run of the job reports the error
-    return masking.secrets_of({**environment, **written, **job.env}, written)

@@ -46,6 +46,7 @@ def specify(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[s
         urgent=claim.slot is None or job.priority == "critical",
         report=str(context.paths.report_of(claim.run_id, claim.attempt)),
         secrets=masking.secrets_of(given, written),
+        kept=str(context.paths.secrets_of(claim.run_id, claim.attempt)),
     )
 
 

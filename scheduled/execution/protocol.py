@@ -18,7 +18,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
     *argv* is executed without a shell. If it is empty, *task* is the task of a handler, which runs in a
     forked process. *output* and *report* are the paths of the attempt's files. Runs of the same *group* run
     one at a time. *urgent* runs start even after the time limit of the tick. *secrets* are masked in the
-    output and the report.
+    output and the report; if there are any, they are kept in the file *kept* until the output is masked.
     """
 
     run_id: str
@@ -39,6 +39,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
     report: str = ""
     urgent: bool = False
     secrets: tuple[str, ...] = ()
+    kept: str = ""
 
 
 class Stop(msgspec.Struct, frozen=True, tag="stop"):

@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING
 from scheduled.core.runs import AttemptStatus
 from scheduled.errors import StateError
 from scheduled.execution import process
-from scheduled.execution.attempt import SHORTAGE, Attempt, code_of, masked, not_startable, result_of
+from scheduled.execution.attempt import (
+    SHORTAGE,
+    Attempt,
+    code_of,
+    masked,
+    not_startable,
+    open_output,
+    result_of,
+    seal,
+)
 from scheduled.execution.capped_output import CappedOutput
 from scheduled.execution.protocol import Ended, NotStarted, Spec, Started, Stop, decode_order
 from scheduled.execution.result_file import ResultFile
@@ -134,9 +143,10 @@ class Supervisor:
 
     def _start(self, spec: Spec) -> None:
         try:
-            output = process.open_output(spec.output)
+            output = open_output(spec)
         except OSError as error:
-            self._record_not_started(spec, masked(spec, f"{spec.output}: {error.strerror}"))
+            seal(spec)
+            self._record_not_started(spec, masked(spec, f"{error.filename or spec.kept}: {error.strerror}"))
             return
         at, moment = time.time(), time.monotonic()
         try:
@@ -144,10 +154,12 @@ class Supervisor:
             pid, host = self._start_process(spec, output)
         except (OSError, ValueError, StateError) as error:
             os.close(output)
+            seal(spec)
             self._record_failed_start(spec, at, error)
             return
         except Exception as error:  # noqa: BLE001 - an ImportError during an upgrade
             os.close(output)
+            seal(spec)
             self._record_not_started(spec, masked(spec, f"{type(error).__name__}: {error}"))
             return
         running = Attempt(

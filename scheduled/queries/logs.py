@@ -1,35 +1,28 @@
 """`logs`: the output of a job's runs, complete or while a run is under way, with secrets masked."""
 
 import codecs
-import os
-import time
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from scheduled.config.files import Config, unknown_hint
-from scheduled.core.jobs import Job
 from scheduled.core.records import CHAIN, RunRow
 from scheduled.core.runs import UNDER_WAY
 from scheduled.errors import ScheduledError, UnknownError, require_between
-from scheduled.execution.env_file import secrets_of
-from scheduled.install.environment import crontab_variables
+from scheduled.execution import masked_output
+from scheduled.execution.kept_secrets import LostSecretsError
 from scheduled.instance import Instance
-from scheduled.masking import Mask
 from scheduled.paths import Paths
 from scheduled.queries.last_known import config_of
 from scheduled.state.ledger import History
-from scheduled.state.locks import is_held
 from scheduled.state.open import read_only
 
-POLL = 0.2  # seconds between two reads of a file that may grow
 OUTPUT_TAIL = 65536  # bytes of the end of the output in one document
-CONTEXT = 16384  # bytes read before a position to find a secret that it splits; longer than any secret
 RECENT = 50  # runs of a job that are searched for output
 
 
 class OutputWithheldError(ScheduledError):
-    """The output of a run cannot be shown yet, because its secrets are no longer known."""
+    """The output of a run cannot be shown, because its secrets are not known."""
 
 
 def logs(
@@ -59,28 +52,26 @@ def _printed_by(
     if lines is not None:
         require_between("lines", lines, 0)
     paths, found = instance.paths, config_of(instance)
-    # If the configuration cannot be read, the secrets of its jobs are not known.
-    jobs: Mapping[str, Job] = {} if found.unreadable else found.jobs
     require_known(paths, found, name)
     with read_only(paths) as ledger:
         rows = _runs(ledger, name)
     wanted = _attempts(rows) if only is None else [(_with_attempt(rows, name, only), only)]
     for newer, (row, attempt) in enumerate(wanted):
-        path = paths.output_of(row.run_id, attempt)
-        if path.exists():
-            mask = _mask_of(jobs, row, path)
-            data, size = _tail(path, lines, most)
-            fields = {**_run_fields(row), "attempt": attempt, "newer": newer, "path": str(path), "size": size}
-            return fields, mask.data(data)
+        output = masked_output.of(paths, row.run_id, attempt)
+        if output.path.exists():
+            with _withheld(row):
+                data, size = output.end(most, final=not output.is_growing())
+            fields = {
+                **_run_fields(row),
+                "attempt": attempt,
+                "newer": newer,
+                "path": str(output.path),
+                "size": size,
+            }
+            return fields, _last(data, lines)
     fields = _run_fields(rows[0]) if rows else {"run_id": None, "job": name, "status": None}
     note = _without_output(name, rows)
     return {**fields, "attempt": only, "newer": 0, "path": None, "size": 0, "note": note}, b""
-
-
-def _jobs_of(instance: Instance) -> Mapping[str, Job]:
-    """Return the configured jobs; none if the configuration cannot be read, because their secrets are then not known."""
-    found = config_of(instance)
-    return {} if found.unreadable else found.jobs
 
 
 def _without_output(name: str, rows: list[RunRow]) -> str:
@@ -117,32 +108,15 @@ def _run_fields(row: RunRow) -> dict[str, Any]:
     return {"run_id": row.run_id, "job": row.job, "status": row.status}
 
 
-def _mask_of(jobs: Mapping[str, Job], row: RunRow, path: Path) -> Mask:
-    """Return the mask for the output of a run. Raise OutputWithheldError if its secrets are not known.
-
-    Only the output of a run under way needs it: when a run ends, its output file is masked in place.
-    """
-    job = jobs.get(row.job)
-    if row.status not in UNDER_WAY and not is_held(path):
-        return Mask(secrets_of(job, os.environ) if job else ())
-    if job is None or _has_other_secrets(job, row):
-        raise OutputWithheldError(
-            f"{row.run_id}: its job was removed or its env_file was changed while it runs, so its secrets cannot be "
-            "masked; its output is available when the run has ended"
-        )
-    return Mask(secrets_of(job, {**os.environ, **crontab_variables()}))
-
-
-def _has_other_secrets(job: Job, row: RunRow) -> bool:
-    """Return whether the env_file of a job may have changed since its run was claimed."""
-    if not job.env_file:
-        return False
-    path = Path(job.env_file).expanduser()
+@contextmanager
+def _withheld(row: RunRow) -> Iterator[None]:
+    """Raise OutputWithheldError if the file with the secrets of a run is damaged; then its output must not be shown."""
     try:
-        # ctime, not mtime: a file that is moved here keeps its mtime. The link counts too, as its target may change.
-        return max(path.stat().st_ctime, path.lstat().st_ctime) > row.claimed_at
-    except OSError:
-        return True
+        yield
+    except LostSecretsError as error:
+        raise OutputWithheldError(
+            f"{row.run_id}: its output is not shown, because its secrets can't be masked: {error}"
+        ) from None
 
 
 def _runs(ledger: History, name: str) -> list[RunRow]:
@@ -158,33 +132,32 @@ def require_known(paths: Paths, found: Config, name: str) -> None:
     raise UnknownError(f"no such job or run: {name}; {unknown_hint(found, name)}")
 
 
-def _tail(path: Path, lines: int | None, most: int | None) -> tuple[bytes, int]:
-    """Return the last *most* bytes of a file, or at most *lines* lines of them, and the offset where reading ended."""
-    with path.open("rb") as file:
-        if most is not None:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - most))
-        data, size = file.read(), file.tell()
+def _last(data: bytes, lines: int | None) -> bytes:
+    """Return the last *lines* lines of *data*; all of it if that is None."""
     kept = data.splitlines(keepends=True)
-    return data if lines is None else b"".join(kept[len(kept) - min(lines, len(kept)) :]), size
+    return data if lines is None else b"".join(kept[len(kept) - min(lines, len(kept)) :])
 
 
 def printed(instance: Instance, run_id: str, start: int = 0, attempt: int | None = None) -> dict[str, Any]:
     """Return the output of a run after the offset *start*, the new offset as `size`, and whether the run is `running`.
 
     It is the output of the newest attempt, or of this *attempt*. Secrets are masked. If they are not known, the output
-    is empty until the run has ended. Raise UnknownError if there is no such run or attempt.
+    is empty. Raise UnknownError if there is no such run or attempt.
     """
-    paths, jobs = instance.paths, _jobs_of(instance)
-    row = _run(paths, run_id)
+    row = _run(instance.paths, run_id)
     if attempt is not None:
         _with_attempt([row], run_id, attempt)
-    path = paths.output_of(row.run_id, attempt or row.attempt)
-    running = is_held(path)  # before reading: output of a run that ends in between would be lost
+    output = masked_output.of(instance.paths, row.run_id, attempt or row.attempt)
+    running = output.is_growing()
     try:
-        mask = _mask_of(jobs, row, path)
-    except OutputWithheldError:
-        return {**_run_fields(row), "running": True, "size": start, "output": ""}
-    text, size = _after(path, start, mask, final=not running) if path.exists() else ("", 0)
+        data, size = output.after(start, OUTPUT_TAIL, final=not running)
+    except FileNotFoundError:
+        data, size = b"", 0
+    except LostSecretsError:
+        data, size = b"", start
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    text = decoder.decode(data, not running)
+    size -= len(decoder.getstate()[0])  # a character of which the rest is not written yet
     return {**_run_fields(row), "running": running, "size": size, "output": text}
 
 
@@ -196,47 +169,12 @@ def _run(paths: Paths, run_id: str) -> RunRow:
     return row
 
 
-def _after(path: Path, start: int, mask: Mask, *, final: bool) -> tuple[str, int]:
-    with path.open("rb") as file:
-        end = os.fstat(file.fileno()).st_size
-        # If the file was cut to its limit, or the reader is far behind, return the last part only.
-        at = start if max(0, end - OUTPUT_TAIL) <= start <= end else max(0, end - OUTPUT_TAIL)
-        begin = max(0, at - CONTEXT)
-        file.seek(begin)
-        data = file.read(at - begin + OUTPUT_TAIL)
-    before = data[: at - begin]
-    # Hold back a possible beginning of a secret or of a character until the rest of it is written.
-    complete = data if final or not mask else data[: max(len(before), mask.safe(data))]
-    masked = mask.data(complete)
-    # Mask both parts and drop their common prefix, so that a secret which *start* splits is masked as a whole.
-    shared = os.path.commonprefix([mask.data(before), masked])  # noqa: RUF071 - bytes, no paths
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    text = decoder.decode(masked[len(shared) :], final)
-    return text, begin + len(complete) - len(decoder.getstate()[0])
-
-
 def follow(instance: Instance, run_id: str, start: int = 0, attempt: int | None = None) -> Iterator[bytes]:
     """Yield the output of a run after the offset *start*, with secrets masked, until the attempt has ended.
 
     It is the newest attempt, or this *attempt*. Raise UnknownError if there is no such run, OutputWithheldError if its
     secrets are not known.
     """
-    paths, jobs = instance.paths, _jobs_of(instance)
-    row = _run(paths, run_id)
-    path = paths.output_of(row.run_id, attempt or row.attempt)
-    yield from _mask_of(jobs, row, path).stream(_grown(path, start))
-
-
-def _grown(path: Path, start: int) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        file.seek(start)
-        alive = True
-        while alive:
-            alive = is_held(path)  # before reading: output of a run that ends in between would be lost
-            if os.fstat(file.fileno()).st_size < file.tell():
-                file.seek(0)  # the file was cut to its limit
-            grown = file.read()
-            if grown:
-                yield grown
-            elif alive:
-                time.sleep(POLL)
+    row = _run(instance.paths, run_id)
+    with _withheld(row):
+        yield from masked_output.of(instance.paths, row.run_id, attempt or row.attempt).follow(start)

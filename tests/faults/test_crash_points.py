@@ -17,7 +17,7 @@ from tests.fixtures.fault_points import NIGHTLY, at_each, chosen
 
 CHANGES = {
     "runner": ("write", "sync", "rename", "unlink", "fork", "make"),
-    "supervisor": ("write", "sync", "fork", "make"),
+    "supervisor": ("write", "sync", "rename", "unlink", "fork", "make"),
     "handler": ("write", "sync", "rename", "unlink", "make"),
     "job": ("write", "fork", "make"),
 }

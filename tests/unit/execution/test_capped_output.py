@@ -1,11 +1,9 @@
-import errno
 import os
 
 import pytest
 
 from scheduled.execution.capped_output import CappedOutput
 from scheduled.execution.process import open_output
-from scheduled.masking import Mask
 
 
 @pytest.fixture
@@ -97,15 +95,3 @@ def test_a_link_in_place_of_the_output_is_refused(path, tmp_path):
 
     with pytest.raises(OSError, match="symbolic links"):
         open_output(str(path))
-
-
-def test_an_output_that_cannot_be_masked_is_dropped(tmp_path):
-    class FailingMask(Mask):
-        def file(self, fd):  # noqa: ARG002
-            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-
-    path = tmp_path / "output"
-    output = CappedOutput(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND), 100, FailingMask(["secret"]))
-    os.write(output.fd, b"secret")
-
-    assert (output.close(), path.read_bytes()) == (6, b"")
