@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from scheduled.errors import StateError
+from scheduled.errors import ForeignStateError, ScheduledError, StateError
 from scheduled.paths import Paths
-from scheduled.state import directories
-from scheduled.state.sqlite.errors import DamagedError, UnbornError
+from scheduled.state import binding, directories
+from scheduled.state.sqlite.errors import DamagedError, UnbornError, named_errors
 from scheduled.state.sqlite.ledger import SqliteLedger, using
 
 REPAIR = "the next tick moves it aside and restores it from the snapshot; `scheduled run` does so now"
@@ -18,7 +18,8 @@ def read_only(paths: Paths) -> Iterator[SqliteLedger]:
 
     That one is empty, or restored from the snapshot if the ledger is lost; `paths.lost` is then the message about it.
 
-    Raise ConfigError if the user may not read the state, StateError if the ledger can't be read for another reason.
+    Raise ConfigError if the user may not read the state or it belongs to another configuration, StateError if the ledger
+    can't be read for another reason.
     """
     try:
         with using(_open(paths) if exists(paths) else _foreseen(paths)) as ledger:
@@ -30,7 +31,9 @@ def read_only(paths: Paths) -> Iterator[SqliteLedger]:
 def _foreseen(paths: Paths) -> SqliteLedger:
     from scheduled.state.from_snapshot import foreseen  # only if there is no ledger
 
-    return foreseen(paths)
+    ledger = foreseen(paths)
+    binding.refuse_foreign(ledger, paths)
+    return ledger
 
 
 def exists(paths: Paths) -> bool:
@@ -63,9 +66,26 @@ def open_existing(paths: Paths) -> SqliteLedger:
     return _open(paths)
 
 
+def refuse_foreign(paths: Paths) -> None:
+    """Raise ForeignStateError if the state belongs to another configuration. A ledger that can't be read is not checked."""
+    try:
+        if exists(paths):
+            _open(paths).close()
+    except ForeignStateError:
+        raise
+    except ScheduledError:
+        return
+
+
 def _open(paths: Paths) -> SqliteLedger:
     paths.lost = None
     ledger = SqliteLedger(paths.ledger, read_only=True)
+    try:
+        with named_errors(paths.ledger):
+            binding.refuse_foreign(ledger, paths)
+    except BaseException:
+        ledger.close()
+        raise
     if ledger.remark and ledger.remark not in paths.remarks:
         paths.remarks.append(ledger.remark)
     return ledger

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from scheduled.errors import StateError
 from scheduled.paths import Paths
-from scheduled.state import directories, snapshot
+from scheduled.state import binding, directories, snapshot
 from scheduled.state.locks import exclusive
-from scheduled.state.sqlite.errors import DamagedError, is_doubtful, suspicion
+from scheduled.state.sqlite.errors import DamagedError, is_doubtful, named_errors, suspicion
 from scheduled.state.sqlite.ledger import SqliteLedger, using
 
 WITH_LOG = ("", "-wal", "-shm")  # the suffixes of the database and of its write-ahead log
@@ -18,7 +18,8 @@ def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
     """Open the ledger, which is created if it does not exist; return it and one message for each repair.
 
     *now* is in UTC seconds. A damaged ledger is moved aside. A new ledger gets the positions, overrides and pauses of the
-    snapshot. Raise StateError, with nothing changed, if it can't be opened or was written by a newer version.
+    snapshot. Raise StateError, with nothing changed, if it can't be opened or was written by a newer version, and
+    ForeignStateError if the state belongs to another configuration.
     """
     directories.prepare(paths)
     snapshot.refuse_newer(paths.snapshot)
@@ -27,8 +28,14 @@ def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
     if ledger is None:
         with exclusive(paths.root / "repair.lock"):
             ledger, repairs = _repaired(paths, now)
-    if ledger.is_new():
-        repairs += _restore(ledger, paths)
+    try:
+        with named_errors(paths.ledger):
+            binding.refuse_foreign(ledger, paths)
+        if ledger.is_new():
+            repairs += _restore(ledger, paths)
+    except BaseException:
+        ledger.close()
+        raise
     paths.lost = None
     return ledger, repairs
 
