@@ -35,7 +35,7 @@ def log_refusal(instance: Instance, reason: str, *, regular: bool = False) -> No
 
 
 def _is_foreign(instance: Instance) -> bool:
-    """Return whether the state belongs to another configuration: a tick of this one says nothing about its ticks."""
+    """Return whether the state belongs to another configuration: its heartbeat is set by its own ticks."""
     try:
         refuse_foreign(instance.paths)
     except ForeignStateError:
