@@ -22,6 +22,10 @@ class UnknownError(ConfigError):
     """There is no job or run of the given name."""
 
 
+class ForeignStateError(ConfigError):
+    """The state directory belongs to another configuration."""
+
+
 class ForbiddenError(ConfigError):
     """The configuration does not permit this interface to do what was requested."""
 

@@ -36,4 +36,4 @@ class Instance:
     @cached_property
     def paths(self) -> Paths:
         """The paths in the state directory."""
-        return Paths(state_path(self.state))
+        return Paths(state_path(self.state), self.config_file)

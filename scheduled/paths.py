@@ -7,10 +7,14 @@ SECRETS = ".secrets"  # the suffix of a file with the secrets of an attempt
 
 
 class Paths:
-    """The state directory *root* and the paths in it."""
+    """The state directory *root* and the paths in it.
 
-    def __init__(self, root: Path) -> None:
+    With *config*, the path of scheduled.toml, the ledger is opened only if the state belongs to that configuration.
+    """
+
+    def __init__(self, root: Path, config: Path | None = None) -> None:
         self.root = root
+        self.config = config
         self.snapshot = root / "scheduled_state.json"
         self.ledger = root / "ledger.db"
         self.output = root / "output"

@@ -22,6 +22,7 @@ from its module when it is first used, so that a tick imports only what it needs
 # Type checkers treat this name as true. An import of `typing` would take longer than this file.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from scheduled.commands.adopt_state import adopt_state
     from scheduled.commands.background import start, start_again
     from scheduled.commands.backup import backup, restore
     from scheduled.commands.definitions import add, apply, edit, executable_keys, remove, replace, written
@@ -60,6 +61,7 @@ __all__ = [
     "Instance",
     "add",
     "add_task",
+    "adopt_state",
     "apply",
     "as_printed",
     "attempt",
@@ -160,6 +162,7 @@ _MODULES = {  # the module of each name, relative to the package
     "nested": "config.edit_settings",
     **dict.fromkeys(("install", "uninstall"), "commands.install"),
     **dict.fromkeys(("backup", "restore"), "commands.backup"),
+    "adopt_state": "commands.adopt_state",
 }
 
 if not TYPE_CHECKING:  # else type checkers would accept every attribute of this module

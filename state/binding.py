@@ -1,7 +1,9 @@
 """The binding of a state directory: its host id, and the machine, path and configuration that it is used with.
 
-The binding is stored in a small file and in the ledger, so that the loss of either does not lose the host id. A change
-is reported once and does not stop the tick: users move configurations, state directories and disks.
+The binding is stored in a small file and in the ledger, so that the loss of either does not lose the host id. A moved
+or copied state is reported once and does not stop the tick: users move state directories and disks. Another
+configuration is refused as long as the one that the state belongs to exists: each would end the epochs of the other's
+jobs. `adopt` gives the state to another one.
 """
 
 import os
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from scheduled.errors import ForeignStateError
 from scheduled.paths import Paths
 from scheduled.state.files import read_regular, write_atomically
 from scheduled.state.ledger import Ledger, Meta
@@ -33,10 +36,14 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bound(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of `bind`: the *host* id, the *warnings* to log, and why the file could not be written, if so."""
+    """The result of `bind`: the *host* id, the *warnings* to print, and why the file could not be written, if so.
+
+    *note* is a line for the log: the configuration was moved.
+    """
 
     host: str
     warnings: list[str] = []
+    note: str | None = None
     unwritten: str | None = None
 
 
@@ -45,7 +52,7 @@ def bind(ledger: Ledger, paths: Paths, config: Path, *, boot: str, name: str) ->
 
     *config* is the path of scheduled.toml, *name* the host name. *boot* is the boot id: while it is the one in the
     ledger, the machine cannot have changed, and its id is not read. Must be called outside a transaction. Raise
-    StateError if the ledger can't be written.
+    ForeignStateError if the state belongs to another configuration, StateError if the ledger can't be written.
     """
     kept, remembered = _kept(paths), _decoded(ledger.meta(KEY))
     if kept is not None and kept == remembered:
@@ -55,6 +62,35 @@ def bind(ledger: Ledger, paths: Paths, config: Path, *, boot: str, name: str) ->
             return Bound(host=kept.host)
     with ledger.transaction():
         return _bind(ledger, paths, _here("", paths, config, machine_digest(), name))
+
+
+def refuse_foreign(ledger: Meta, paths: Paths) -> None:
+    """Raise ForeignStateError if *ledger* belongs to another configuration than `paths.config`, and that one exists."""
+    if paths.config is not None:
+        remembered = _decoded(ledger.meta(KEY))
+        if remembered is None or remembered.config != str(paths.config):
+            _refuse_foreign(paths, _known(_kept(paths), remembered), paths.config)
+
+
+def adopt(ledger: Ledger, paths: Paths, config: Path) -> str | None:
+    """Give the state directory to the configuration *config*; return why the file could not be written, if so.
+
+    Do nothing if nothing has bound the state yet: the next tick does.
+    """
+    with ledger.transaction():
+        kept = _kept(paths)
+        known = _known(kept, _decoded(ledger.meta(KEY)))
+        if known is None:
+            return None
+        bound = msgspec.structs.replace(known, config=str(config))
+        ledger.remember(KEY, _encoded(bound))
+        return None if kept in (None, bound) else _write(paths, bound)
+
+
+def owner(ledger: Meta, paths: Paths) -> str | None:
+    """Return the path of the configuration that the state belongs to; None if no command has bound it yet."""
+    known = _known(_kept(paths), _decoded(ledger.meta(KEY)))
+    return None if known is None else known.config
 
 
 def host_of(ledger: Meta) -> str:
@@ -67,28 +103,34 @@ def _here(host: str, paths: Paths, config: Path, machine: str, name: str) -> Bin
     return Binding(host=host, name=name, machine=machine, state=str(paths.root), config=str(config))
 
 
+def _known(kept: Binding | None, remembered: Binding | None) -> Binding | None:
+    """Return the binding to go by. The file belongs to the directory; a ledger with another id was copied into it."""
+    if kept is not None and remembered is not None and kept.host != remembered.host:
+        return kept
+    return remembered or kept
+
+
 def _bind(ledger: Meta, paths: Paths, here: Binding) -> Bound:
     kept, remembered = _kept(paths), _decoded(ledger.meta(KEY))
     warnings = [f"{file_of(paths)}: damaged; it is rewritten"] if kept is None and _exists(paths) else []
-    known = remembered or kept
-    if kept is not None and remembered is not None and kept.host != remembered.host:
-        # The file belongs to the directory; a ledger with another id was copied into it.
-        known = kept
+    known = _known(kept, remembered)
+    _refuse_foreign(paths, known, Path(here.config))
+    if remembered is not None and known != remembered:
         warnings.append(
             f"{paths.ledger}: comes from another state directory, {remembered.state} on {remembered.name};"
             " its history is continued here"
         )
     moved = _moved(known, here) if known is not None else None
-    if known is None or moved is not None:
-        bound = msgspec.structs.replace(here, host=os.urandom(8).hex())
-    else:
-        bound = msgspec.structs.replace(here, host=known.host)
-        moved = _reconfigured(known, here)
     warnings += [moved] if moved else []
+    host = os.urandom(8).hex() if known is None or moved is not None else known.host
+    bound = msgspec.structs.replace(here, host=host)
     if bound != remembered:
         ledger.remember(KEY, _encoded(bound))
     return Bound(
-        host=bound.host, warnings=warnings, unwritten=_write(paths, bound) if bound != kept else None
+        host=bound.host,
+        warnings=warnings,
+        note=_renamed(known, here),
+        unwritten=_write(paths, bound) if bound != kept else None,
     )
 
 
@@ -108,14 +150,19 @@ def _moved(known: Binding, here: Binding) -> str | None:
     return None
 
 
-def _reconfigured(known: Binding, here: Binding) -> str | None:
-    """Return a warning if the state directory was used with another configuration that still exists; else None."""
-    if not _is_other(known.config, here.config):
+def _renamed(known: Binding | None, here: Binding) -> str | None:
+    """Return a line for the log if the configuration that the state belonged to is at another path now; else None."""
+    if known is None or known.config == here.config:
         return None
-    return (
-        f"{here.state}: was the state of {known.config}, which still exists, and is the state of {here.config} from now"
-        " on; if both configurations are in use, give each its own state with --state DIR"
-    )
+    return f"{here.state}: belonged to {known.config}, and belongs to {here.config} from now on"
+
+
+def _refuse_foreign(paths: Paths, known: Binding | None, config: Path) -> None:
+    if known is not None and _is_other(known.config, str(config)):
+        raise ForeignStateError(
+            f"{paths.root}: belongs to the configuration {known.config}, which still exists, and not to {config};"
+            " choose another state with --state DIR, or let this configuration have it with `scheduled state adopt`"
+        )
 
 
 def _is_other(known: str, here: str) -> bool:
@@ -123,9 +170,13 @@ def _is_other(known: str, here: str) -> bool:
     if known == here:
         return False
     try:
-        return not os.path.samefile(known, here)
+        there = os.stat(known)
+    except OSError as error:
+        return not isinstance(error, FileNotFoundError | NotADirectoryError)
+    try:
+        return not os.path.samestat(there, os.stat(here))
     except OSError:
-        return os.path.exists(known)
+        return True
 
 
 def file_of(paths: Paths) -> Path:

@@ -26,7 +26,7 @@ def fill(ledger: SqliteLedger, paths: Paths) -> list[str]:
 
 def foreseen(paths: Paths) -> SqliteLedger:
     """Return, in memory, the ledger that the next tick creates. If it restores a lost one, note that in `paths.lost`."""
-    snapshot.refuse_newer(paths.snapshot)
+    snapshot.read_known(paths.snapshot)
     ledger = SqliteLedger.nothing()
     found = fill(ledger, paths)
     if found:

@@ -1,13 +1,15 @@
 """Opening the ledger for reading, without any change. To open it for writing, see `restore`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
-from scheduled.errors import StateError
+from scheduled import clock
+from scheduled.errors import ForeignStateError, ScheduledError, StateError
 from scheduled.paths import Paths
-from scheduled.state import directories
+from scheduled.state import binding, directories, generation, snapshot
 from scheduled.state.sqlite.errors import DamagedError, UnbornError
-from scheduled.state.sqlite.ledger import SqliteLedger, using
+from scheduled.state.sqlite.ledger import SqliteLedger, converted_errors, using
 
 REPAIR = "the next tick moves it aside and restores it from the snapshot; `scheduled run` does so now"
 
@@ -16,9 +18,11 @@ REPAIR = "the next tick moves it aside and restores it from the snapshot; `sched
 def read_only(paths: Paths) -> Iterator[SqliteLedger]:
     """Open the ledger for reading; if there is none, open in memory the one that the next tick creates.
 
-    That one is empty, or restored from the snapshot if the ledger is lost; `paths.lost` is then the message about it.
+    That one is empty, or restored from the snapshot if the ledger is lost or was rolled back; `paths.lost` is then the
+    message about it.
 
-    Raise ConfigError if the user may not read the state, StateError if the ledger can't be read for another reason.
+    Raise ConfigError if the user may not read the state or it belongs to another configuration, StateError if the ledger
+    can't be read for another reason.
     """
     try:
         with using(_open(paths) if exists(paths) else _foreseen(paths)) as ledger:
@@ -30,7 +34,9 @@ def read_only(paths: Paths) -> Iterator[SqliteLedger]:
 def _foreseen(paths: Paths) -> SqliteLedger:
     from scheduled.state.from_snapshot import foreseen  # only if there is no ledger
 
-    return foreseen(paths)
+    ledger = foreseen(paths)
+    binding.refuse_foreign(ledger, paths)
+    return ledger
 
 
 def exists(paths: Paths) -> bool:
@@ -63,9 +69,41 @@ def open_existing(paths: Paths) -> SqliteLedger:
     return _open(paths)
 
 
+def refuse_foreign(paths: Paths) -> None:
+    """Raise ForeignStateError if the state belongs to another configuration. A ledger that can't be read is not checked."""
+    try:
+        if exists(paths):
+            _open(paths).close()
+    except ForeignStateError:
+        raise
+    except ScheduledError:
+        return
+
+
 def _open(paths: Paths) -> SqliteLedger:
     paths.lost = None
+    # The snapshot is read first: a tick in between would make it newer than the ledger that is read.
+    document = {} if generation.is_of(paths.snapshot) else snapshot.read(paths.snapshot) or {}
     ledger = SqliteLedger(paths.ledger, read_only=True)
+    try:
+        with converted_errors(ledger):
+            binding.refuse_foreign(ledger, paths)
+            if generation.is_ahead(document, ledger):
+                return _caught_up(ledger, paths, document)
+    except BaseException:
+        ledger.close()
+        raise
     if ledger.remark and ledger.remark not in paths.remarks:
         paths.remarks.append(ledger.remark)
     return ledger
+
+
+def _caught_up(ledger: SqliteLedger, paths: Paths, document: Mapping[str, Any]) -> SqliteLedger:
+    """Return, in memory, the rolled-back *ledger* as the next tick makes it, and note that in `paths.lost`."""
+    from scheduled.state import rollback  # only if the ledger was rolled back
+
+    with using(ledger):
+        copy = ledger.in_memory()
+        message = rollback.catch_up(copy, paths, document, clock.now())
+    paths.lost = f"{message}; the next tick writes this to the ledger; `scheduled run` runs one now"
+    return copy

@@ -1,15 +1,16 @@
-"""Opening the ledger for writing: a damaged one is moved aside, a lost one is restored from the snapshot."""
+"""Opening the ledger for writing: a damaged one is moved aside, a lost or rolled-back one is restored from the snapshot."""
 
 import sqlite3
 import stat
 from pathlib import Path
 
+from scheduled.core.run_ids import LOST_UNTIL
 from scheduled.errors import StateError
 from scheduled.paths import Paths
-from scheduled.state import directories, snapshot
+from scheduled.state import binding, directories, generation, snapshot
 from scheduled.state.locks import exclusive
 from scheduled.state.sqlite.errors import DamagedError, is_doubtful, suspicion
-from scheduled.state.sqlite.ledger import SqliteLedger, using
+from scheduled.state.sqlite.ledger import SqliteLedger, converted_errors, using
 
 WITH_LOG = ("", "-wal", "-shm")  # the suffixes of the database and of its write-ahead log
 
@@ -18,17 +19,26 @@ def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
     """Open the ledger, which is created if it does not exist; return it and one message for each repair.
 
     *now* is in UTC seconds. A damaged ledger is moved aside. A new ledger gets the positions, overrides and pauses of the
-    snapshot. Raise StateError, with nothing changed, if it can't be opened or was written by a newer version.
+    snapshot, and so does one that was rolled back. Raise StateError, with nothing changed, if it can't be opened or was written by a newer version, and
+    ForeignStateError if the state belongs to another configuration.
     """
     directories.prepare(paths)
-    snapshot.refuse_newer(paths.snapshot)
+    document = snapshot.read_known(paths.snapshot)
     repairs: list[str] = []
     ledger = _open_if_sound(paths)
     if ledger is None:
         with exclusive(paths.root / "repair.lock"):
             ledger, repairs = _repaired(paths, now)
-    if ledger.is_new():
-        repairs += _restore(ledger, paths, now)
+    try:
+        with converted_errors(ledger):
+            binding.refuse_foreign(ledger, paths)
+            if ledger.is_new():
+                repairs += _restore(ledger, paths, now)
+            elif generation.is_ahead(document, ledger):
+                repairs += _caught_up(ledger, paths, now)
+    except BaseException:
+        ledger.close()
+        raise
     paths.lost = None
     return ledger, repairs
 
@@ -85,6 +95,18 @@ def _check(paths: Paths) -> None:
         raise
 
 
+def _caught_up(ledger: SqliteLedger, paths: Paths, now: float) -> list[str]:
+    """Bring a rolled-back ledger up to the snapshot; return the message about it."""
+    from scheduled.state import rollback  # only if the ledger was rolled back
+
+    with ledger.transaction():
+        document = snapshot.read_known(paths.snapshot)
+        if not generation.is_ahead(document, ledger):
+            return []  # another process did it in between
+        rollback.refuse_while_busy(paths)
+        return [rollback.catch_up(ledger, paths, document, now)]
+
+
 def _restore(ledger: SqliteLedger, paths: Paths, now: float) -> list[str]:
     """Fill a new ledger from the snapshot; return a message if the snapshot had anything."""
     from scheduled.state.from_snapshot import fill  # only if the ledger is new
@@ -93,8 +115,13 @@ def _restore(ledger: SqliteLedger, paths: Paths, now: float) -> list[str]:
         if not ledger.is_new():
             return []  # another process restored it, or registered jobs, in between
         restored = fill(ledger, paths)
+        document = snapshot.read_known(paths.snapshot)
+        if generation.is_ahead(
+            document, ledger
+        ):  # else the next process would take this ledger for a rolled-back one
+            ledger.remember(generation.KEY, str(document[generation.KEY]))
         if restored:
-            ledger.remember("history_from", str(int(now)))  # the runs before are lost
+            ledger.remember(LOST_UNTIL, str(int(now)))
     if not restored:
         return []
     return [f"{paths.ledger}: was lost; restored {' and '.join(restored)} from {paths.snapshot.name}"]

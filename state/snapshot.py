@@ -33,6 +33,7 @@ def summary(ledger: Ledger, handlers: Mapping[str, JobKey], zone: str, now: Inst
     *handlers* maps the names of handlers to the job or target that runs them. The document names jobs by their labels,
     see `JobKey`.
     """
+    generation = ledger.generation()  # first: what is read after it may be newer, but never older
     rows = {row.key: row for row in ledger.job_rows()}
     built_in = {
         name: rows.get(handlers[name]) if name in handlers else None for name in (*SWEEP, "daily_report")
@@ -64,6 +65,7 @@ def summary(ledger: Ledger, handlers: Mapping[str, JobKey], zone: str, now: Inst
         },
         "jobs": {str(key): _job(row, zone) for key, row in rows.items()},
         "overridden": {str(key): enabled for key, enabled in ledger.overrides().items()},
+        "generation": generation,
         "paused": {str(key) or ALL: _iso(until, zone) for key, until in ledger.pauses(now).items()},
     }
 
@@ -161,13 +163,18 @@ def _document(data: bytes) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def refuse_newer(path: Path) -> None:
-    """Raise StateError if a newer version of this program wrote the snapshot, as its meaning may have changed."""
-    version = (read(path) or {}).get("version")
+def read_known(path: Path) -> dict[str, Any]:
+    """Return the document of the snapshot; an empty one if it is missing or unreadable.
+
+    Raise StateError if a newer version of this program wrote it, as its meaning may have changed.
+    """
+    document = read(path) or {}
+    version = document.get("version")
     if isinstance(version, int) and version > VERSION:
         raise StateError(
             f"{path}: written by a newer version of scheduled (snapshot {version}, known {VERSION}); upgrade"
         )
+    return document
 
 
 def tampering(path: Path, now: float) -> str | None:
@@ -186,7 +193,7 @@ def tampering(path: Path, now: float) -> str | None:
     document = _document(data)
     if document is None:
         return f"{path}: damaged; {_moved_aside(path, now)}"
-    if not _is_unchanged(document, data):
+    if not is_unchanged(document, data):
         return f"{path}: edited manually; its keys are rewritten from the ledger: use `scheduled` commands to change jobs"
     return None
 
@@ -197,8 +204,11 @@ def _moved_aside(path: Path, now: float) -> str:
     return f"moved aside to {aside.move(path, now)}, and rewritten from the ledger"
 
 
-def _is_unchanged(document: dict[str, Any], data: bytes) -> bool:
-    """Return whether the program's own keys are as it wrote them. Another program may have rewritten the file around them."""
+def is_unchanged(document: Mapping[str, Any], data: bytes = b"") -> bool:
+    """Return whether the program's own keys are as it wrote them. Another program may have rewritten the file around them.
+
+    *data* are the bytes of the file: earlier versions wrote a checksum of them.
+    """
     numbers = idle.parse(idle.PREFIX + str(document.get("_idle")).encode() + idle.SUFFIX)
     if numbers is None:
         return False
@@ -208,13 +218,22 @@ def _is_unchanged(document: dict[str, Any], data: bytes) -> bool:
     return checksum in (digest(document, head), crc32(body + repr(head).encode()), crc32(body))
 
 
+def ledger_at(path: Path) -> int | None:
+    """Return the fingerprint of the ledger's files when the snapshot was written; None if it is unknown."""
+    return _in_head(path, 2)
+
+
 def written_at(path: Path) -> Instant | None:
     """Return when the snapshot was written, by any tick or command; None if that is unknown."""
+    return _in_head(path, 3)
+
+
+def _in_head(path: Path, place: int) -> int | None:
     try:
         numbers, _ = _head(path)
     except OSError:
         return None
-    return None if numbers is None else numbers[3]
+    return None if numbers is None else numbers[place]
 
 
 def header(path: Path) -> tuple[int | None, Instant | None]:

@@ -32,6 +32,7 @@ OWN: dict[str, Any] = {
         "last_status": {"healthy": WHOLE, "warnings": WHOLE, "errors": WHOLE},
     },
     "jobs": {ANY: dict.fromkeys(_JOB, WHOLE)},
+    "generation": WHOLE,
     "overridden": WHOLE,
     "paused": WHOLE,
 }

@@ -107,6 +107,13 @@ def restored(done: dict[str, Any]) -> None:
         console().print(Text(f"the previous state is in {done['kept']}"), soft_wrap=True)
 
 
+def adopted(done: dict[str, Any]) -> None:
+    """Print to which configuration a state directory belongs now, and to which it belonged."""
+    word = "would belong" if done["dry_run"] else "belongs"
+    before = f", and no longer to {done['previous']}" if done["previous"] else ""
+    console().print(Text(f"{done['state']}: {word} to {done['config']}{before}"), soft_wrap=True)
+
+
 def stopped(done: dict[str, Any]) -> None:
     """Print the process of a stopped run, or its state before, and the steps of a chain."""
     word = "would be stopped" if done["dry_run"] else "stopped"

@@ -1,7 +1,6 @@
-"""The commands about runs, slots, the ledger and its backups."""
+"""The commands about runs, slots and the ledger."""
 
 from itertools import chain
-from pathlib import Path
 
 import click
 
@@ -163,41 +162,3 @@ def audit(instance: Instance, first: str | None, last: str | None, against: str 
     document = service.audit(instance, first, last, against)
     show(document, "audit", as_json=as_json, module="render_audit")
     return EXIT_OK if document["ok"] else EXIT_FAILED
-
-
-@click.group()
-def state() -> None:
-    """Back up and restore the state and the configuration."""
-
-
-@state.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@dry_run
-@as_json
-@subcommand
-def backup(instance: Instance, file: Path, dry_run: bool, as_json: bool) -> None:
-    """Back up the state and the configuration to FILE.
-
-    The archive (tar.gz, mode 0600) is consistent even if jobs run at the same time.
-    """
-    from scheduled import service
-
-    done = service.backup(instance, file, dry_run=dry_run)
-    show(done, "backed_up", as_json=as_json, module="render_changes")
-
-
-@state.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--with-config", is_flag=True, help="Also restore scheduled.toml and jobs.d.")
-@dry_run
-@as_json
-@subcommand
-def restore(instance: Instance, file: Path, with_config: bool, dry_run: bool, as_json: bool) -> None:
-    """Restore the state from FILE. Slots since the backup count as missed.
-
-    The current state is moved to the backups directory.
-    """
-    from scheduled import service
-
-    done = service.restore(instance, file, with_config=with_config, dry_run=dry_run)
-    show(done, "restored", as_json=as_json, module="render_changes")

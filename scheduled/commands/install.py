@@ -18,7 +18,7 @@ from scheduled.instance import Instance
 from scheduled.notify.session_bus import reload_services
 from scheduled.paths import Paths
 from scheduled.schedules.zones import MINUTE
-from scheduled.state.open import exists
+from scheduled.state.open import exists, refuse_foreign
 from scheduled.state.restore import open_ledger
 from scheduled.state.sqlite.ledger import using
 from scheduled.state.trust import refuse_as_root_in_anothers
@@ -41,6 +41,7 @@ def install(
     on_bus = on_bus or (service_files.is_installed() and find_spec("dbus_fast") is not None)
     for place in (config_file, paths.root):  # before anything is created
         refuse_as_root_in_anothers(place)
+    refuse_foreign(paths)
     made = not config_file.exists() and not dry_run and starter.write(config_file)
     if not dry_run or config_file.exists():
         load_config(config_file)

@@ -1,5 +1,6 @@
 """Write an edit of the configuration and put it in force, both or neither."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -13,6 +14,7 @@ from scheduled.engine.runtime import open_runtime
 from scheduled.errors import ConfigError, StateError
 from scheduled.instance import Instance
 from scheduled.notify import problems
+from scheduled.state.binding import bind
 from scheduled.state.ledger import Ledger
 from scheduled.state.restore import open_ledger
 from scheduled.state.sqlite.ledger import using
@@ -32,6 +34,7 @@ def _in_force(instance: Instance, edit: Edit) -> Iterator[None]:
     """Register the configuration that is written inside this context, in one transaction of the ledger."""
     ledger, repairs = open_ledger(instance.paths, clock.now())
     with using(ledger):
+        repairs += _bind(instance, ledger)
         with ledger.transaction():
             _note_first(instance, ledger)
             yield
@@ -49,6 +52,12 @@ def _in_force(instance: Instance, edit: Edit) -> Iterator[None]:
             publish.changed(runtime, ledger, clock.now())
         except StateError as error:  # the next tick publishes it
             runtime.cannot_record(str(error))
+
+
+def _bind(instance: Instance, ledger: Ledger) -> list[str]:
+    """Bind the state to this configuration, which may be unreadable before the edit; return what to report."""
+    found = bind(ledger, instance.paths, instance.config_file, boot=clock.boot_id(), name=os.uname().nodename)
+    return [*found.warnings, *filter(None, [found.unwritten])]
 
 
 def _note_first(instance: Instance, ledger: Ledger) -> None:

@@ -13,7 +13,7 @@ from scheduled.engine import tick
 from scheduled.engine.refusal import log_refusal
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.engine.tick import Result
-from scheduled.errors import BusyError, ConfigError
+from scheduled.errors import BusyError, ConfigError, ForeignStateError
 from scheduled.instance import Instance
 from scheduled.state.open import read_only
 
@@ -183,7 +183,11 @@ def _ticked(
     if on_event is not None:
         runtime.bus.subscribe(Event, on_event)
     runtime.claimed = instance.claimed
-    done = work(runtime)
+    try:
+        done = work(runtime)
+    except ForeignStateError as error:
+        runtime.log_line("ERROR", f"no job ran: {error}")
+        raise
     if requested is not None and instance.claimed is None:  # a person waits for the result, not a program
         _explain_failures(runtime, done, requested)
     return _document(runtime, done)

@@ -25,6 +25,7 @@ from scheduled.schedules.instants import read
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger, Positions
 from scheduled.state.open import read_only
+from scheduled.state.verdicts import record_verdict
 
 
 def skip(
@@ -129,7 +130,7 @@ def _skip(
         rest = Span(slot, slot, 1) if run is None or slot != run.slot else None
         oldest = run is None and times.next_after(base) == slot and slot <= now
     if rest is not None:
-        planning.record_verdict(ledger, job_state.key, rest, "skipped", BY_HAND, None, now)
+        record_verdict(ledger, job_state.key, rest, "skipped", BY_HAND, None, now)
         if oldest:  # the position must not pass a slot that is still open
             ledger.advance(job_state.key, rest.last)
         event = skips.skipped(job_state.key, rest, BY_HAND, runtime.zone)

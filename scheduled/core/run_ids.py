@@ -5,6 +5,9 @@ from time import gmtime, strftime
 from scheduled.core.keys import JobKey
 from scheduled.schedules.zones import Instant
 
+# In the ledger's meta, UTC seconds: a ledger that was lost may have used the ids of runs for slots up to here.
+LOST_UNTIL = "lost_until"
+
 
 def slot_run_id(key: JobKey, slot: Instant) -> str:
     """Return the id of the run for a slot of a job or target: `JOB-STAMP` or `JOB@TARGET-STAMP`."""

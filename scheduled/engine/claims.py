@@ -9,12 +9,12 @@ from scheduled.core import planner
 from scheduled.core.judgement import judge_superseded
 from scheduled.core.manual import ManualRequest, start_for
 from scheduled.core.records import Claimant
-from scheduled.core.run_ids import further_run_id
+from scheduled.core.run_ids import LOST_UNTIL, further_run_id
 from scheduled.core.runs import OpenRun, Span
 from scheduled.core.starts import Start
-from scheduled.engine.planning import record_verdict
 from scheduled.schedules.zones import Instant
-from scheduled.state.ledger import History, Ledger
+from scheduled.state.ledger import Ledger
+from scheduled.state.verdicts import record_verdict
 
 
 def manual_starts(
@@ -58,9 +58,13 @@ def _take(ledger: Ledger, start: Start, claimant: Claimant, now: float) -> Start
     return start
 
 
-def _with_new_id(ledger: History, start: Start, claimant: Claimant) -> Start:
-    """Give a run another id if its id is taken: after a backward clock step the same instant occurs twice."""
-    if ledger.run(start.claim.run_id) is None:
+def _with_new_id(ledger: Ledger, start: Start, claimant: Claimant) -> Start:
+    """Give a run another id if its id is taken: after a backward clock step the same instant occurs twice.
+
+    A ledger that was lost, or replaced by an older one, may have used it, too: its outputs still exist.
+    """
+    lost_until = int(ledger.meta(LOST_UNTIL) or -1)
+    if ledger.run(start.claim.run_id) is None and (start.claim.slot is None or start.claim.slot > lost_until):
         return start
     run_id = further_run_id(start.claim.run_id, claimant.tick)
     return msgspec.structs.replace(start, claim=msgspec.structs.replace(start.claim, run_id=run_id))

@@ -4,7 +4,6 @@ Functions that write are called inside an exclusive transaction of the caller.
 """
 
 from collections.abc import Collection, Mapping
-from itertools import pairwise
 
 import msgspec
 
@@ -16,10 +15,11 @@ from scheduled.core.holds import Holds
 from scheduled.core.jobs import Job, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import Plan
-from scheduled.core.runs import Claim, JobState, OpenReason, Span, Verdict
+from scheduled.core.runs import Claim, JobState, OpenReason, Span
 from scheduled.engine import dropped, edits, gaps, skips
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger, Positions
+from scheduled.state.verdicts import record_verdict
 
 
 class Gates(msgspec.Struct, frozen=True):
@@ -88,33 +88,6 @@ def _write(ledger: Ledger, change: EpochChange, now: Instant) -> None:
         ledger.wait(change.key, None, None)
     if change.begins:
         ledger.begin_epoch(change.key, change.begins, change.boundary)
-
-
-def record_verdict(
-    ledger: Ledger,
-    key: JobKey,
-    span: Span,
-    verdict: Verdict,
-    reason: str,
-    run_id: str | None,
-    now: Instant,
-) -> None:
-    """Record *verdict* for the slots of *span*, except those that were skipped in advance.
-
-    No row of the ledger has slots of two epochs.
-    """
-    ends = ledger.epoch_ends(key, span.first, span.last) if span.count > 1 else []
-    row = ledger.row_at(key, span.last)
-    if not ends and (row is None or row.span.first < span.first):
-        ledger.record_verdict(key, span, verdict, reason, run_id, now)
-        return
-    job_state = ledger.job_states()[key]
-    times = epochs.open_slots_of(job_state)
-    decided = [slot for slot in job_state.decided if span.first < slot < span.last]
-    for after, until in pairwise([span.first - 1, *sorted({*ends, *decided}), span.last]):
-        piece = epochs.span_between(times, after, until)
-        if piece is not None:
-            ledger.record_verdict(key, piece, verdict, reason, run_id, now)
 
 
 def plan_and_record(  # noqa: PLR0913 - each caller gives few of them

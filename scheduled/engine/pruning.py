@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import StateError
+from scheduled.execution.process import EARLIER
 from scheduled.schedules.zones import DAY
 from scheduled.state.ledger import Ledger
 
@@ -42,7 +43,7 @@ def _remove_output(runtime: Runtime, gone: Collection[str]) -> None:
     if not gone:
         return
     for name in os.listdir(runtime.paths.output):
-        run_id = name.removesuffix(".log").rpartition(".")[0]
+        run_id = name.partition(EARLIER)[0].removesuffix(".log").rpartition(".")[0]
         if run_id in gone:
             with suppress(FileNotFoundError):
                 os.unlink(runtime.paths.output / name)

@@ -7,12 +7,12 @@ from pathlib import Path
 from scheduled import clock, idle
 from scheduled.config.kept_zone import ZONE
 from scheduled.engine.log import Log, log_path
-from scheduled.errors import ScheduledError
+from scheduled.errors import ForeignStateError, ScheduledError
 from scheduled.instance import Instance
 from scheduled.paths import Paths
 from scheduled.schedules.same_zone import same_zone
 from scheduled.state import directories
-from scheduled.state.open import read_only
+from scheduled.state.open import read_only, refuse_foreign
 
 
 def log_refusal(instance: Instance, reason: str, *, regular: bool = False) -> None:
@@ -27,11 +27,20 @@ def log_refusal(instance: Instance, reason: str, *, regular: bool = False) -> No
         return
     with suppress(OSError, ScheduledError):
         directories.prepare(instance.paths)
-        if regular:
+        if regular and not _is_foreign(instance):
             _beat(instance.paths.snapshot)
         zone = _new_zone(instance) if regular else ""
         line = f"the configuration was refused, so no job ran: {reason}{zone}"
         Log(log_path(root, None), clock.local_zone()).write(clock.now(), "ERROR", line)
+
+
+def _is_foreign(instance: Instance) -> bool:
+    """Return whether the state belongs to another configuration: its heartbeat is set by its own ticks."""
+    try:
+        refuse_foreign(instance.paths)
+    except ForeignStateError:
+        return True
+    return False
 
 
 def _beat(snapshot: Path) -> None:

@@ -8,8 +8,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from scheduled import clock
 from scheduled.actions.kind import ExecutionContext
 from scheduled.actions.registry import handler_of
@@ -20,7 +18,6 @@ from scheduled.core.conditions import Recipients
 from scheduled.core.events import Event
 from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
-from scheduled.core.records import Claimant
 from scheduled.engine.log import LEVELS, Log, describe, log_path
 from scheduled.instance import Instance
 from scheduled.notify.session_bus import Announcer
@@ -53,7 +50,7 @@ class Runtime:
         config: Config | None = None,
     ) -> None:
         self.config = with_lines(load_config(config_file, kept_zone=kept_zone)) if config is None else config
-        self.paths = Paths(state)
+        self.paths = Paths(state, config_file)
         self.host_name = os.uname().nodename
         self.log = Log(log_path(state, self.config.workspace), self.config.timezone)
         self.problems: list[str] = []
@@ -72,24 +69,30 @@ class Runtime:
 
     @contextmanager
     def ledger(self) -> Iterator[SqliteLedger]:
-        """Open the ledger. If it is lost or damaged, restore it from the snapshot and log that."""
+        """Open the ledger, and bind it to this host and configuration. If it is lost or damaged, restore it from the snapshot.
+
+        Log what was restored, and a warning if the state is another host's or a copy. Raise ForeignStateError if it
+        belongs to another configuration.
+        """
         ledger, repairs = open_ledger(self.paths, clock.now())
         for repair in repairs:
             self.add_problem("WARNING", repair)
         with using(ledger):
+            self.bind(ledger)
             yield ledger
 
-    def recognise(self, ledger: SqliteLedger, claimant: Claimant) -> Claimant:
-        """Return *claimant* with the host's id. Log a warning if the state is another host's or a copy."""
+    def bind(self, ledger: SqliteLedger) -> None:
+        """Bind the state to this host and this configuration, and log what has changed, see `state.binding`."""
         from scheduled.state.binding import bind
 
-        found = bind(ledger, self.paths, self.config.path, boot=claimant.boot, name=self.host_name)
+        found = bind(ledger, self.paths, self.config.path, boot=clock.boot_id(), name=self.host_name)
         for warning in found.warnings:
             self.add_problem("WARNING", warning)
+        if found.note is not None:
+            self.log_line("INFO", found.note)
         if found.unwritten is not None:
             self.cannot_record(found.unwritten)
         ledger.host = found.host
-        return msgspec.structs.replace(claimant, host=found.host)
 
     def check_snapshot(self, now: float) -> None:
         """Log a warning if another program changed the snapshot. Call it after the ledger is restored."""

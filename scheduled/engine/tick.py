@@ -112,8 +112,8 @@ def _prepare(
     now: float,
     manual: Sequence[ManualRequest],
 ) -> Gates:
-    """Bind the tick to this host, report what was done to its files, and evaluate the gates of the jobs."""
-    dispatcher.claimant = runtime.recognise(ledger, dispatcher.claimant)
+    """Report what was done to the files of the state, and evaluate the gates of the jobs."""
+    dispatcher.claimant = msgspec.structs.replace(dispatcher.claimant, host=ledger.host)
     runtime.check_snapshot(now)
     runtime.check_records(ledger)
     runtime.config.override(ledger.overrides())

@@ -2,11 +2,14 @@
 
 import os
 import resource
+import stat
+import time
 from collections.abc import Callable
 
 from scheduled.core.jobs import Limits
 from scheduled.execution.protocol import Spec
 
+EARLIER = ".earlier-"  # in the name of the output of a run that another ledger had; its last change follows
 KILL_GRACE = 10.0  # seconds between SIGTERM and SIGKILL: enough for a job to clean up, as in init systems
 _LIMITS = {
     "memory": resource.RLIMIT_AS,
@@ -18,9 +21,18 @@ _LIMITS = {
 
 
 def open_output(path: str) -> int:
-    """Create an attempt's output file with mode 0600, open for appending; return its descriptor."""
+    """Create an attempt's output file with mode 0600, open for appending; return its descriptor.
+
+    A file with output is of a run that the ledger does not know, because an older ledger was put back: it is renamed.
+    """
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-    return os.open(path, flags, 0o600)
+    fd = os.open(path, flags, 0o600)
+    found = os.fstat(fd)
+    if not (found.st_size and stat.S_ISREG(found.st_mode)):
+        return fd
+    os.close(fd)
+    os.replace(path, f"{path}{EARLIER}{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(found.st_mtime))}")
+    return os.open(path, flags | os.O_EXCL, 0o600)
 
 
 def make_ready() -> None:

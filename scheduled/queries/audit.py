@@ -11,6 +11,7 @@ from scheduled.config.files import Config
 from scheduled.config.kept_zone import load_kept
 from scheduled.core.audit import Audit
 from scheduled.core.audit import audit as recompute
+from scheduled.core.run_ids import LOST_UNTIL
 from scheduled.instance import Instance
 from scheduled.paths import Paths
 from scheduled.queries import audit_log, ticks
@@ -88,7 +89,7 @@ def _recorded(ledger: SqliteLedger, config: Config, names: set[str], horizon: In
         if horizon is None
         else horizon
     )
-    return audit_log.recorded(ledger, config, names, max(first, int(ledger.meta("history_from") or 0)))
+    return audit_log.recorded(ledger, config, names, max(first, int(ledger.meta(LOST_UNTIL) or 0)))
 
 
 def _document(found: _Read, until: Instant | None, zone: str) -> dict[str, Any]:

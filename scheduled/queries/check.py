@@ -4,9 +4,10 @@ import os
 from typing import Any
 
 from scheduled.clock import system_zone
+from scheduled.config.check import check as check_alone
 from scheduled.config.check import checked, unreadable, with_lines
 from scheduled.config.kept_zone import ZONE, load_kept
-from scheduled.errors import ConfigError, ScheduledError
+from scheduled.errors import ConfigError, ForeignStateError, ScheduledError
 from scheduled.install import crontab, environment, pam_environment
 from scheduled.install.zones import Zones, zone_warnings
 from scheduled.instance import Instance
@@ -23,7 +24,11 @@ def check(instance: Instance) -> dict[str, Any]:
     except ConfigError as error:
         return {"ok": False, "jobs": 0, "problems": [unreadable(instance.config_file, error)], "warnings": []}
     given = environment.of_jobs(instance.config_file, instance.paths.root)
-    found = with_lines(checked(instance.config_file, instance.paths, environment=given))
+    try:
+        found = with_lines(checked(instance.config_file, instance.paths, environment=given))
+    except ForeignStateError as error:  # the configuration may be valid, and is meant for another state
+        found = with_lines(check_alone(instance.config_file, environment=given))
+        return {**found, "warnings": [*found["warnings"], str(error)]}
     if not config.of_host:
         return found
     with read_only(instance.paths) as ledger:

@@ -17,5 +17,8 @@ class Meta(Protocol):
     def meta(self, key: str) -> str | None:
         """Return the value of *key*, or None if it has none."""
 
+    def generation(self) -> int:
+        """Return a number that grows with each transaction that changes the ledger. It is the value of `generation`."""
+
     def remember(self, key: str, value: str) -> None:
         """Set the value of *key*."""

@@ -25,8 +25,13 @@ from scheduled.state.validation import check_values
 NUMBERS = (
     "planned", "horizon", "cadence", "ticking_since", "pruned", "installed_at", "uninstalled_at",
     "observed_cadence", "heartbeat", "tick_count", "configuration_read_at",
-    "history_from",
+    "generation", "lost_until",
 )  # fmt: skip
+
+
+_NEXT_GENERATION = """
+    INSERT INTO meta VALUES ('generation', '1') ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1
+"""
 
 
 class SqliteLedger(Epochs, Positions, Runs, StartRequests, History, Conditions, Overrides, ClockSteps, Meta):
@@ -114,6 +119,13 @@ class SqliteLedger(Epochs, Positions, Runs, StartRequests, History, Conditions, 
             self._db.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")
 
+    def in_memory(self) -> "SqliteLedger":
+        """Return a copy of the ledger in memory."""
+        copy = SqliteLedger.nothing()
+        with named_errors(self.path):
+            self._db.backup(copy._db)  # noqa: SLF001 - of the same class
+        return copy
+
     def hold_still(self) -> None:
         """Make all reads from the next one until `close` see the same state: later writes of others are not seen."""
         self._db.execute("BEGIN")
@@ -123,8 +135,11 @@ class SqliteLedger(Epochs, Positions, Runs, StartRequests, History, Conditions, 
         """See `Ledger.transaction`."""
         with exclusive(self.path.with_suffix(".lock")), named_errors(self.path):
             self._db.execute("BEGIN IMMEDIATE")
+            before = self._db.total_changes
             try:
                 yield
+                if self._db.total_changes != before:
+                    self._db.execute(_NEXT_GENERATION)
             except BaseException:
                 with suppress(sqlite3.Error):  # SQLite rolls back by itself if the disk is full
                     self._db.execute("ROLLBACK")
@@ -140,7 +155,17 @@ def using(ledger: SqliteLedger) -> Iterator[SqliteLedger]:
     then checked, and DamagedError is raised if it is damaged; otherwise the exception is raised again.
     """
     try:
-        yield ledger
+        with converted_errors(ledger):
+            yield ledger
+    finally:
+        ledger.close()
+
+
+@contextmanager
+def converted_errors(ledger: SqliteLedger) -> Iterator[None]:
+    """Convert errors as `using` does; *ledger* stays open."""
+    try:
+        yield
     except sqlite3.DatabaseError as error:
         raise as_scheduled_error(error, ledger.path) from error
     except ScheduledError:
@@ -151,5 +176,3 @@ def using(ledger: SqliteLedger) -> Iterator[SqliteLedger]:
         except DamagedError as damaged:
             raise damaged from error
         raise
-    finally:
-        ledger.close()

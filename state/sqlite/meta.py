@@ -20,6 +20,11 @@ class Meta:
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return str(row[0]) if row else None
 
+    def generation(self) -> int:
+        """See `Meta.generation`."""
+        row = self._db.execute("SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'generation'").fetchone()
+        return int(row[0]) if row else 0
+
     def remember(self, key: str, value: str) -> None:
         """See `Meta.remember`."""
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))

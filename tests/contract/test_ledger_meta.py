@@ -1,5 +1,7 @@
 """The contract of every ledger for its metadata, for hosts and for transactions."""
 
+from contextlib import suppress
+
 import pytest
 
 from scheduled.core.keys import JobKey
@@ -67,3 +69,17 @@ def test_committed_rows_are_there_when_the_ledger_is_opened_again(ledger, open_l
 
     assert [run.run_id for run in again.open_runs()] == ["run-3600"]
     again.close()
+
+
+def test_the_generation_grows_with_each_transaction_that_changes_the_ledger(ledger):
+    def of(*keys):
+        with suppress(KeyError), ledger.transaction():
+            for key in keys:
+                ledger.remember(key, {"cadence": "300", "zone": "UTC"}[key])
+        return ledger.generation()
+
+    first = ledger.generation()
+
+    assert [of("cadence", "zone"), of(), of("cadence", "error"), of("zone")] == [
+        first + grown for grown in (1, 1, 1, 2)
+    ]

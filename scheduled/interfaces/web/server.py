@@ -22,6 +22,7 @@ from scheduled.interfaces.web.sockets import ListenOptions
 from scheduled.schedules.durations import parse_interval
 from scheduled.schedules.schedule import ScheduleError
 from scheduled.state import directories
+from scheduled.state.open import refuse_foreign
 
 MOST_AT_ONCE = 100  # requests that are being answered; only who is signed in makes long ones
 WARNING = """\
@@ -128,6 +129,7 @@ def url(instance: Instance, options: ListenOptions, *, renew: bool) -> str:
 
 
 def _key(instance: Instance, *, renew: bool) -> tokens.Key:
+    refuse_foreign(instance.paths)
     directories.prepare(instance.paths)
     return tokens.renew(instance.paths.root) if renew else tokens.key(instance.paths.root)
 

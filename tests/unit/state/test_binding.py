@@ -1,15 +1,19 @@
-"""A state directory records its host id, machine, path and configuration, and reports each change once."""
+"""A state directory records its host id, machine, path and configuration; another configuration is refused."""
 
+import errno
 import json
+import os
 import shutil
 from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
 
+from scheduled.errors import ForeignStateError
 from scheduled.paths import Paths
 from scheduled.state import binding, directories
 from scheduled.state.binding import bind, file_of
+from scheduled.state.open import read_only
 from tests.fixtures.ledgers import LEDGERS
 
 BOOT = "boot-1"
@@ -110,17 +114,56 @@ def test_a_file_that_cannot_be_written_is_reported_and_the_ledger_keeps_the_id(p
     assert [bound.unwritten.startswith(f"{path}: can't be written: ") for bound in found] == [True, True]
 
 
-def test_another_configuration_is_reported_once_if_the_old_one_still_exists(places):
+def opened_for(places, config):
+    """Return a function that opens the ledger to read it, as a query with the configuration *config* does."""
+
+    def read():
+        with read_only(Paths(places.state, config)) as ledger:
+            return ledger.meta("boot")
+
+    return read
+
+
+@pytest.mark.parametrize("lost", ["", "ledger.db", "instance.json"])
+def test_another_configuration_is_refused_as_long_as_the_old_one_exists(places, lost):
     tick(places)
+    (places.state / lost).unlink() if lost else None
+    other = places.root / "other.toml"
 
-    found = [tick(places, config=places.root / "other.toml") for _ in range(2)]
+    for use in (opened_for(places, other), lambda: tick(places, config=other)):
+        with pytest.raises(ForeignStateError, match=r"^[^\n]*`scheduled state adopt`$") as refused:
+            use()
+        assert f"{places.state}: belongs to the configuration {places.config}, which" in str(refused.value)
 
-    warning = (
-        f"{places.state}: was the state of {places.config}, which still exists, and is the state of"
-        f" {places.root}/other.toml from now on; if both configurations are in use, give each its own state with --state DIR"
-    )
-    assert [bound.warnings for bound in found] == [[warning], []]
-    assert binding_file(places)["config"] == f"{places.root}/other.toml"
+    assert opened_for(places, places.config)() == (None if lost == "ledger.db" else BOOT)
+    assert tick(places).warnings == []
+
+
+def test_an_old_configuration_that_cannot_be_seen_counts_as_existing(places, monkeypatch):
+    tick(places)
+    real = os.stat
+
+    def hidden(path, *rest, **options):
+        if path == str(places.config):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return real(path, *rest, **options)
+
+    monkeypatch.setattr(os, "stat", hidden)
+    with pytest.raises(ForeignStateError):
+        tick(places, config=places.root / "other.toml")
+
+
+def test_after_an_adoption_the_other_configuration_is_the_one_that_is_refused(places):
+    host, other = tick(places).host, places.root / "other.toml"
+    with closing(LEDGERS["sqlite"](places.state)) as ledger:
+        binding.adopt(ledger, Paths(places.state), other)
+
+    found = tick(places, config=other)
+
+    assert (found.host, found.warnings, found.note) == (host, [], None)
+    assert binding_file(places)["config"] == ledger_binding(places)["config"] == str(other)
+    with pytest.raises(ForeignStateError):
+        tick(places)
 
 
 @pytest.mark.parametrize("way", ["moved", "linked"])
@@ -134,6 +177,10 @@ def test_a_moved_or_linked_configuration_is_the_same_configuration(places, way):
     found = tick(places, config=elsewhere)
 
     assert (found.host, found.warnings, binding_file(places)["config"]) == (host, [], str(elsewhere))
+    assert (
+        found.note == f"{places.state}: belonged to {places.config}, and belongs to {elsewhere} from now on"
+    )
+    assert opened_for(places, elsewhere)() == BOOT
 
 
 def test_a_copy_of_an_existing_state_is_another_host_and_is_reported_once(places):

@@ -330,6 +330,7 @@ def test_the_document_has_the_keys_that_other_programs_read(ledger):
                 "schedules": HOURLY,
             }
         },
+        "generation": ledger.generation(),
         "overridden": {},
         "paused": {},
     }

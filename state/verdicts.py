@@ -1,0 +1,36 @@
+"""Verdicts for spans of slots, within the epochs and around the slots that are decided already."""
+
+from itertools import pairwise
+
+from scheduled.core import epochs
+from scheduled.core.keys import JobKey
+from scheduled.core.runs import Span, Verdict
+from scheduled.schedules.zones import Instant
+from scheduled.state.ledger import Ledger
+
+
+def record_verdict(
+    ledger: Ledger,
+    key: JobKey,
+    span: Span,
+    verdict: Verdict,
+    reason: str,
+    run_id: str | None,
+    now: Instant,
+) -> None:
+    """Record *verdict* for the slots of *span*, except those that were skipped in advance.
+
+    No row of the ledger has slots of two epochs.
+    """
+    ends = ledger.epoch_ends(key, span.first, span.last) if span.count > 1 else []
+    row = ledger.row_at(key, span.last)
+    if not ends and (row is None or row.span.first < span.first):
+        ledger.record_verdict(key, span, verdict, reason, run_id, now)
+        return
+    job_state = ledger.job_states()[key]
+    times = epochs.open_slots_of(job_state)
+    decided = [slot for slot in job_state.decided if span.first < slot < span.last]
+    for after, until in pairwise([span.first - 1, *sorted({*ends, *decided}), span.last]):
+        piece = epochs.span_between(times, after, until)
+        if piece is not None:
+            ledger.record_verdict(key, piece, verdict, reason, run_id, now)

@@ -1,0 +1,121 @@
+"""An old copy of the ledger is put back, or its write-ahead log is lost: it is reported, and nothing runs twice."""
+
+import shutil
+import sqlite3
+import time
+from contextlib import closing
+
+import pytest
+
+from scheduled.state.rollback import REASON
+
+JOBS = """
+    timezone = "UTC"
+    [jobs.often]
+    every = "1s"
+    anchor = "2000-01-01"
+    command = "echo $SCHEDULED_RUN_ID | tee -a {root}/ran"
+    [jobs.daily]
+    every = "1d"
+    command = "true"
+"""
+
+
+@pytest.fixture
+def copied(world):
+    """A world after one tick; *copy* is the ledger as it was then."""
+    world.configure(JOBS.format(root=world.root))
+    assert world.run("run").returncode == 0
+    world.copy = world.root / "copy.db"
+    shutil.copy(world.state / "ledger.db", world.copy)
+    return world
+
+
+def ran(world):
+    return (world.root / "ran").read_text().split()
+
+
+def put_back(world):
+    shutil.copy(world.copy, world.state / "ledger.db")
+
+
+def tick(world):
+    time.sleep(1.1)  # a slot is due every second
+    done = world.run("run")
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def check(world, lost):
+    """Check what status, the next tick and history have about the runs *lost* of a ledger that was rolled back."""
+    before = ran(world)
+    status = world.run("status")
+    done = tick(world)
+    silent = tick(world)
+
+    report = f"{world.state / 'ledger.db'}: is older than scheduled_state.json (generation "
+    assert (status.returncode, report in status.stdout) == (1, True)
+    assert (done.stderr.count("\n"), report in done.stderr, silent.stderr) == (1, True, "")
+    assert (world.state / "scheduled.log").read_text().count("| WARNING | " + report) == 1
+    after = ran(world)
+    assert (len(after), len(set(after)), after[: len(before)]) == (len(before) + 2, len(after), before)
+    rows = world.json("history", "often")
+    assert [row["reason"] for row in rows if row["status"] == "skipped"] == [REASON]
+    assert not lost & {row["run_id"] for row in rows}
+    for run_id in lost:  # its output is kept, and is no other run's
+        assert (world.state / "output" / f"{run_id}.1.log").read_text().split() == [run_id]
+    assert world.run("logs", "often").stdout.split() == after[-1:]
+    assert world.json("audit")["problems"] == []
+
+
+def test_an_old_copy_of_the_ledger_is_noticed_and_nothing_runs_again(copied):
+    first = set(ran(copied))
+    tick(copied)
+    tick(copied)
+    put_back(copied)
+
+    check(copied, set(ran(copied)) - first)
+
+
+def test_a_lost_write_ahead_log_is_noticed_and_nothing_runs_again(copied):
+    first = set(ran(copied))
+    with closing(sqlite3.connect(copied.state / "ledger.db")) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM jobs").fetchall()  # keeps the log: nothing of it can be written back
+        tick(copied)
+        shutil.copy(copied.state / "ledger.db", copied.copy)
+        assert (copied.state / "ledger.db-wal").stat().st_size
+    put_back(copied)
+    (copied.state / "ledger.db-wal").unlink(missing_ok=True)
+
+    check(copied, set(ran(copied)) - first)
+
+
+def test_a_command_before_the_next_tick_notices_it_and_loses_nothing(copied):
+    tick(copied)
+    position = copied.snapshot()["jobs"]["often"]["position"]
+    assert copied.run("pause", "daily").returncode == 0
+    put_back(copied)
+
+    done = copied.run("disable", "daily")
+
+    assert (done.returncode, done.stderr.count("is older than scheduled_state.json")) == (0, 1)
+    assert copied.snapshot()["jobs"]["often"]["position"] == position
+    assert list(copied.json("status")["paused"]) == ["daily"]
+
+
+def test_the_output_of_an_attempt_of_the_lost_ledger_is_kept_under_another_name(copied):
+    output = copied.state / "output"
+    copied.configure('[jobs.once]\ncommand = "echo new"\n[jobs.once.retry]\nmax_attempts = 2\n')
+    copied.run("run", "once")
+    run_id = copied.json("history", "once")[0]["run_id"]
+    (output / f"{run_id}.1.log").write_text("other\n")
+    copied.sql(f"DELETE FROM attempts WHERE run_id = '{run_id}'")
+    copied.sql(
+        f"UPDATE runs SET status = 'waiting_retry', attempt = 0, retry_at = 0 WHERE run_id = '{run_id}'"
+    )
+
+    assert copied.run("run").returncode == 0
+
+    (kept,) = output.glob(f"{run_id}.1.log.earlier-*")
+    assert (kept.read_text(), copied.run("logs", "once").stdout) == ("other\n", "new\n")
