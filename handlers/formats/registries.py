@@ -12,7 +12,7 @@ from scheduled.handlers.formats.branches import Branch, WorkspaceError, normal_a
 from scheduled.handlers.formats.form import Form
 from scheduled.handlers.formats.json_text import MalformedError, parse
 from scheduled.handlers.formats.safe_files import read_settled
-from scheduled.state.files import is_inside
+from scheduled.state.links import is_inside
 
 
 class Found(msgspec.Struct, kw_only=True):
