@@ -6,25 +6,21 @@ about links are those of `links`.
 """
 
 import errno
-import functools
 import os
 import stat
-import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from scheduled.state import openat2
 from scheduled.state.links import RefusedError, below, walking
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 READING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC  # of a FIFO or a device, it does not block
 
-OPENAT2 = 437  # the number of the system call, the same on every architecture
-NO_LINKS = 0x08 | 0x04 | 0x02  # RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, RESOLVE_NO_MAGICLINKS
-NO_OPENAT2 = frozenset({errno.ENOSYS, errno.EPERM})  # an old kernel; a filter of system calls
 # The path has a link, or `..`, or changed in this moment: only going step by step can show which.
-STEP_BY_STEP = NO_OPENAT2 | {errno.ELOOP, errno.ENOTDIR, errno.EXDEV, errno.EAGAIN, errno.EINTR}
+STEP_BY_STEP = openat2.MISSING | {errno.ELOOP, errno.ENOTDIR, errno.EXDEV, errno.EAGAIN, errno.EINTR}
 
 
 class Place(NamedTuple):
@@ -82,6 +78,21 @@ def holding(path: str | Path, inside: str | None = None) -> Iterator[int]:
         os.close(fd)
 
 
+def names_in(path: str | Path, inside: str | None) -> list[str]:
+    """Return the names in the directory *path*; like `open_directory` otherwise."""
+    with holding(path, inside) as fd:
+        return os.listdir(fd)
+
+
+def stat_of(path: str, inside: str) -> os.stat_result:
+    """Return the state of the file *path*. Only a link is followed with care: this reads no content. Raise OSError."""
+    found = os.lstat(path)
+    if not stat.S_ISLNK(found.st_mode):
+        return found
+    with located(path, inside) as place:
+        return place.stat()
+
+
 @contextmanager
 def located(path: str | Path, inside: str | None = None) -> Iterator[Place]:
     """Hold the directory open in which the file *path* is, or will be; if *path* is a link: in which its target is.
@@ -100,16 +111,16 @@ def make_directory(parent: int, name: str, path: str, like: int | None = None) -
 
     A new one has the owner and the permissions of the open directory *like*. Raise OSError, also for a link.
     """
+    made = True
     try:
         with _naming(path):
-            os.mkdir(name, 0o700 if like is not None else 0o777, dir_fd=parent)
-        made = True
+            os.mkdir(name, 0o777 if like is None else 0o700, dir_fd=parent)
     except FileExistsError:
         made = False
     fd = Place(parent, name, path).open(DIRECTORY)
     try:
-        if made and like is not None:
-            _give(fd, path, like)
+        if like is not None:
+            _give(fd, path, like, made=made)
     except BaseException:
         os.close(fd)
         raise
@@ -136,14 +147,17 @@ def make_directories(top: Path, names: str, inside: str) -> Iterator[int]:
         os.close(fd)
 
 
-def _give(fd: int, path: str, like: int) -> None:
-    """Give a directory that was made a moment ago the owner and the permissions of *like*.
+def _give(fd: int, path: str, like: int, *, made: bool) -> None:
+    """Give a directory that was *made* a moment ago, or by a process that was killed then, the attributes of *like*.
 
-    Its name may have come to another directory since. No other user can move a private directory of this one there.
+    The name may belong to another directory by now. No other user can move an empty, private one of this user there.
     """
     here, model = os.fstat(fd), os.fstat(like)
-    if here.st_uid != os.geteuid() or here.st_mode & 0o077 or os.listdir(fd):
+    own = here.st_uid == os.geteuid() and not here.st_mode & 0o077 and not os.listdir(fd)
+    if made and not own:
         raise RefusedError(f"{path}: another directory was put in place of the new one")
+    if not own or not (made or here.st_uid != model.st_uid):
+        return
     if (model.st_uid, model.st_gid) != (here.st_uid, here.st_gid):
         os.fchown(fd, model.st_uid, model.st_gid)
     os.fchmod(fd, stat.S_IMODE(model.st_mode))
@@ -193,7 +207,7 @@ def _open_beneath(root: int, path: str, inside: str, flags: int) -> int:
 def _open_without_links(root: int, below: str, flags: int) -> int:
     if "/" not in below:
         return os.open(below, flags | os.O_NOFOLLOW, dir_fd=root)
-    return _openat2()(root, below, flags)
+    return openat2.call()(root, below, flags)
 
 
 @contextmanager
@@ -220,22 +234,3 @@ class _naming:  # noqa: N801 - used like a function
     def __exit__(self, _: object, error: object, __: object) -> None:
         if isinstance(error, OSError) and error.filename is not None:
             error.filename, error.filename2 = self.path, None
-
-
-@functools.cache
-def _openat2() -> Callable[[int, str, int], int]:
-    """Return the system call that opens a path beneath a directory without following links."""
-    import ctypes  # only where a workspace is used, and not in ordinary ticks
-
-    call = ctypes.CDLL(None, use_errno=True).syscall
-    call.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t]
-    call.restype = ctypes.c_long
-
-    def openat2(root: int, below: str, flags: int) -> int:
-        how = struct.pack("QQQ", flags, 0, NO_LINKS)
-        fd = int(call(OPENAT2, root, os.fsencode(below), how, len(how)))
-        if fd < 0:
-            raise OSError(code := ctypes.get_errno(), os.strerror(code), below)
-        return fd
-
-    return openat2

@@ -130,14 +130,12 @@ class Folder:
     def put(self, message: Message, body: Message, now: datetime, zone: ZoneInfo, *, escaped: bool) -> None:
         """Write *body* to a new file named after *message*. *escaped*: in ASCII. Call `settle` after the last one."""
         time, subject = timestamps.compact(now, zone), _in_name(message.get("subject", "No Subject"))
-        text = dump(body, Style(ascii=escaped))
+        own, text = _id_in_name(message), dump(body, Style(ascii=escaped))
         with self._opened() as folder:
             for number in range(1, 100):
                 suffix = "" if number == 1 else f"_{number}"
                 with contextlib.suppress(FileExistsError):
-                    name = self.form.mail_file.format(
-                        time=time, subject=f"{subject}{suffix}", id=_id_in_name(message)
-                    )
+                    name = self.form.mail_file.format(time=time, subject=f"{subject}{suffix}", id=own)
                     place = Place(folder, name, f"{self.path}/{name}")
                     return create_atomically(place, text.encode(), self._set_attributes)
         raise FileExistsError(f"{self.path}: there are already 99 mails with the same second, subject and id")
@@ -151,11 +149,11 @@ class Folder:
     def _opened(self) -> Iterator[int]:
         """Hold the folder open, which is created if it is missing."""
         try:
-            folder = open_directory(self.path, self.inside)
-        except FileNotFoundError:
             # The owner of the mailbox must be able to use the folder even if root created it.
             with holding(self.path.parent, self.inside) as mailbox:
                 folder = make_directory(mailbox, self.path.name, str(self.path), like=mailbox)
+        except NotADirectoryError:  # or a link
+            folder = open_directory(self.path, self.inside)
         try:
             yield folder
         finally:

@@ -52,9 +52,9 @@ def _provide(branch: Branch, home: int, inside: str) -> None:
 def _opened(parent: int, name: str, path: str, home: int, inside: str) -> int:
     """Return the descriptor of a directory of the branch, which is created like the one that is open as *home*."""
     try:
-        return open_directory(path, inside)
-    except FileNotFoundError:
         return make_directory(parent, name, path, like=home)
+    except NotADirectoryError:  # or a link
+        return open_directory(path, inside)
 
 
 def _give_to_owner(home: int, fd: int) -> None:

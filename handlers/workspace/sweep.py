@@ -99,7 +99,7 @@ class Sweep:
 
     def _clear_leftovers(self, branch: Branch) -> None:
         with suppress(OSError):
-            if any(map(is_temporary, self.cache.names(branch.mailbox))):
+            if any(map(is_temporary, self.cache.names(branch.mailbox, self.inside))):
                 with holding(branch.mailbox, self.inside) as mailbox:
                     clear_leftovers(mailbox)
                 self.cache.forget(branch.mailbox)

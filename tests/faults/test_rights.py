@@ -160,6 +160,20 @@ def test_system_logs_outside_of_the_workspace_are_not_used(world):
     assert "job_completed" in (world.state / "scheduled.log").read_text()
 
 
+def test_a_log_that_is_a_hard_link_is_named_and_not_written(world):
+    victim = world.root / "victim"
+    victim.write_text("precious")
+    world.configure('[jobs.a]\ncommand = "true"\n')
+    world.run("run")
+    (world.state / "scheduled.log").unlink(missing_ok=True)
+    os.link(victim, world.state / "scheduled.log")
+
+    done = world.run("run", "a")
+
+    assert (done.returncode, victim.read_text()) == (1, "precious")
+    assert f"{world.state}/scheduled.log: is a hard link" in done.stderr
+
+
 def test_a_fifo_in_place_of_the_log_does_not_block_a_tick(world):
     workspace = world.root / "workspace"
     unpack(workspace)
