@@ -55,8 +55,9 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 
 def memory_files(workspace: Workspace, limits: MemoryLimits) -> Iterator[Memory]:
     """Yield the memory files of every branch. Raise WorkspaceError if descriptors or memory run out."""
+    inside = workspace.inside
     for branch in workspace.branches:
-        for name in workspace.cache.memory_names(branch):
+        for name in workspace.cache.memory_names(branch, inside):
             try:
                 size = limits.size(branch, name)
             except FileNotFoundError:

@@ -151,7 +151,7 @@ def _add_to_history(workspace: Workspace, task: Task, totals: dict[str, Any], pr
     oldest = task.now.astimezone(UTC) - timedelta(days=task.options.history_days)
     kept = list(_since(oldest, lines, task, problems))
     newest = msgspec.json.encode({"timestamp": task.now.isoformat(timespec="seconds"), **totals})
-    write_atomically(path, b"".join(line + b"\n" for line in (*kept, newest)))
+    write_atomically(path, b"".join(line + b"\n" for line in (*kept, newest)), inside=workspace.inside)
 
 
 def _since(oldest: datetime, lines: Sequence[bytes], task: Task, problems: list[str]) -> Iterator[bytes]:

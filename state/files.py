@@ -5,8 +5,11 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from scheduled.state.beneath import Place, holding, located, open_file
+from scheduled.state.links import RefusedError as RefusedError  # noqa: PLC0414 - many modules know it from here
 
 TEMP_PREFIX, TEMP_SUFFIX = ".scheduled-", ".tmp"
 SIZE_LIMIT = 100_000_000  # bytes; a mailbox of 50,000 mails has about 40 MB
@@ -23,69 +26,78 @@ def make_directories(path: Path) -> None:
     path.mkdir(mode=0o700, exist_ok=True)  # raises FileExistsError if *path* is not a directory
 
 
-class RefusedError(OSError):
-    """A file is not read or written because of what it is: not regular, too large, or outside the allowed directory."""
-
-
-def write_atomically(path: Path, data: bytes, *, mode: int | None = None) -> None:
+def write_atomically(path: Path, data: bytes, *, mode: int | None = None, inside: str | None = None) -> None:
     """Write *data* to *path* atomically: a reader, also after a crash, sees the old or the new content, complete.
 
     Without *mode* the mode, owner and attributes stay as they are. With *mode* the file has that mode and belongs to the
     current user. A symbolic link stays, and its target is replaced. Raise OSError, with the old content intact, if it
-    can't be written, RefusedError for a symbolic link that another user may have planted.
+    can't be written, RefusedError for a symbolic link that another user may have planted, or for a path that leads out
+    of the directory *inside*, which must be a resolved path.
     """
-    _refuse_planted(path)
-    target = Path(os.path.realpath(path))
-    clear_leftovers(target.parent)
-    with temporary(target, data, mode=mode) as temp:
-        temp.replace(target)
-    sync_directory(target.parent)
+    if inside is None:
+        _refuse_planted(path)
+    with located(path, inside) as place:
+        clear_leftovers(place.directory)
+        with temporary(place, data, mode=mode) as temp:
+            place.take(temp)
+        os.fsync(place.directory)
 
 
-def create_atomically(path: Path, data: bytes, *, like: Path | None = None) -> None:
-    """Create *path* with *data* atomically. Raise FileExistsError if it exists.
+def create_atomically(place: Place, data: bytes, prepare: Callable[[int], None]) -> None:
+    """Create the file at *place* with *data* atomically. Raise FileExistsError if it exists.
 
-    Owner, mode and attributes are those of *like*, if that exists. The directory is not synced: call `sync_directory`
+    *prepare* is called with the descriptor of the file, to set its owner and mode. The directory is not synced: do that
     once after the last of several files.
     """
-    with temporary(path, data, like=like) as temp:
+    with temporary(place, data, prepare=prepare) as temp:
         try:
-            os.link(temp, path)
+            place.link(temp)
         except OSError as error:
-            if isinstance(error, FileExistsError) or path.exists():
+            if isinstance(error, FileExistsError) or _exists(place):
                 raise
             # This file system has no hard links. The name was free a moment ago, and the caller holds a lock.
-            temp.replace(path)
+            place.take(temp)
+
+
+def _exists(place: Place) -> bool:
+    try:
+        place.stat()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
 def temporary(
-    target: Path, data: bytes, *, mode: int | None = None, like: Path | None = None
-) -> Iterator[Path]:
-    """Write *data* to a new file next to *target*, sync it, and yield its path.
+    place: Place, data: bytes, *, mode: int | None = None, prepare: Callable[[int], None] | None = None
+) -> Iterator[str]:
+    """Write *data* to a new file in the directory of *place*, sync it, and yield its name.
 
-    The file has the mode *mode*; without *mode*, the mode, owner and attributes of *like* (by default of *target*). On exit
-    it is removed unless the caller renamed it. It is locked until then, so that `clear_leftovers` does not remove it.
+    The file has the mode *mode*, or the owner and mode that *prepare* sets; without both, the mode, owner and attributes
+    of the file at *place*. On exit it is removed unless the caller renamed it. It is locked until then, so that
+    `clear_leftovers` does not remove it.
     """
-    temp, fd = _create_locked(target.parent, 0o666 if mode is None else mode)
+    temp, fd = _create_locked(place, 0o666 if mode is None else mode)
     try:
-        if mode is None:
-            copy_attributes(fd, like or target)
-        else:
+        if mode is not None:
             os.fchmod(fd, mode)
+        elif prepare is not None:
+            prepare(fd)
+        else:
+            copy_attributes(fd, place)
         write_all(fd, data)
         os.fsync(fd)
         yield temp
     finally:
         with contextlib.suppress(OSError):  # `clear_leftovers` removes it later
-            temp.unlink()
+            os.unlink(temp, dir_fd=place.directory)
         os.close(fd)
 
 
-def _create_locked(directory: Path, mode: int) -> tuple[Path, int]:
+def _create_locked(place: Place, mode: int) -> tuple[str, int]:
     while True:
-        temp = directory / temporary_name()
-        fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        temp = temporary_name()
+        fd = place.beside(temp).open(os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with contextlib.suppress(OSError):  # without locks `clear_leftovers` removes nothing
             fcntl.flock(fd, fcntl.LOCK_EX)
         if os.fstat(fd).st_nlink:
@@ -105,28 +117,41 @@ def write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view[:CHUNK]) :]
 
 
-def copy_attributes(fd: int, model: Path) -> None:
-    """Set owner, mode and extended attributes of the open file *fd* to those of *model*; do nothing if that is missing."""
+def copy_attributes(fd: int, place: Place) -> None:
+    """Set owner, mode and extended attributes of the open file *fd* to those at *place*; do nothing if that is missing.
+
+    Raise OSError, also if there is a link.
+    """
     try:
-        there = model.stat()
+        model = place.open(os.O_PATH)
     except FileNotFoundError:
         return
-    here = os.fstat(fd)
+    try:
+        _copy_attributes(fd, model)
+    finally:
+        os.close(model)
+
+
+def _copy_attributes(fd: int, model: int) -> None:
+    here, there = os.fstat(fd), os.fstat(model)
+    if stat.S_ISLNK(there.st_mode):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
     if (here.st_uid, here.st_gid) != (there.st_uid, there.st_gid):
         os.fchown(fd, there.st_uid, there.st_gid)
     os.fchmod(fd, stat.S_IMODE(there.st_mode))
     # ACLs and user attributes. Best effort: not every file system has them.
     with contextlib.suppress(OSError):
-        for name in os.listxattr(model):
-            os.setxattr(fd, name, os.getxattr(model, name))
+        named = f"/proc/self/fd/{model}"  # a descriptor that was opened without reading gives none itself
+        for name in os.listxattr(named):
+            os.setxattr(fd, name, os.getxattr(named, name))
 
 
-def clear_leftovers(directory: str | Path) -> None:
-    """Remove the temporary files that killed processes left in *directory*. Best effort: errors are ignored."""
+def clear_leftovers(directory: int) -> None:
+    """Remove the temporary files that killed processes left in an open directory. Best effort: errors are ignored."""
     with contextlib.suppress(OSError), os.scandir(directory) as entries:
         for entry in entries:
             if is_temporary(entry.name):
-                remove_leftover(entry.path)
+                remove_leftover(directory, entry.name)
 
 
 def is_temporary(name: str) -> bool:
@@ -134,24 +159,22 @@ def is_temporary(name: str) -> bool:
     return name.startswith(TEMP_PREFIX) and name.endswith(TEMP_SUFFIX)
 
 
-def remove_leftover(path: str | Path) -> None:
+def remove_leftover(directory: int, name: str) -> None:
     """Remove a temporary file unless a live process holds its lock. Best effort: errors are ignored."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
     with contextlib.suppress(OSError):
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = os.open(name, flags, dir_fd=directory)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.unlink(path)
+            os.unlink(name, dir_fd=directory)
         finally:
             os.close(fd)
 
 
 def sync_directory(directory: Path) -> None:
     """Sync *directory*, so that files renamed in it survive a power failure."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    with holding(directory) as fd:
         os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def open_regular(path: str | Path, *, inside: str | None = None) -> int:
@@ -160,13 +183,15 @@ def open_regular(path: str | Path, *, inside: str | None = None) -> int:
     Raise RefusedError if it is not a regular file, or if it is not inside the directory *inside*, which must be a
     resolved path. Raise OSError if it can't be opened.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    try:
-        _refuse_irregular(fd, path, inside)
-    except BaseException:
-        os.close(fd)
-        raise
-    return fd
+    return checked(open_file(path, inside), path)
+
+
+def checked(fd: int, path: str | Path) -> int:
+    """Return the descriptor of a regular file; otherwise close it and raise RefusedError, naming *path*."""
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    raise RefusedError(f"{path}: not a regular file")
 
 
 def read_regular(path: str | Path, *, inside: str | None = None, limit: int = SIZE_LIMIT) -> bytes:
@@ -195,11 +220,6 @@ def read_open(fd: int, path: str | Path, *, limit: int = SIZE_LIMIT) -> bytes:
     return b"".join(parts)
 
 
-def is_inside(path: str, directory: str) -> bool:
-    """Return whether *path* is *directory* or below it; both must be resolved paths."""
-    return path == directory or path.startswith(directory.rstrip("/") + "/")
-
-
 def _refuse_planted(path: Path) -> None:
     """Raise RefusedError for an untrusted symbolic link in a directory that is writable by all users.
 
@@ -214,18 +234,3 @@ def _refuse_planted(path: Path) -> None:
         raise RefusedError(
             f"{path}: not followed: a symbolic link of user {link.st_uid} in a directory that is writable by all users"
         )
-
-
-def _refuse_irregular(fd: int, path: str | Path, inside: str | None) -> None:
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        raise RefusedError(f"{path}: not a regular file")
-    if inside is not None and not is_inside(_true_path(fd, path), inside):
-        raise RefusedError(f"{path}: is a link to outside {inside}")
-
-
-def _true_path(fd: int, path: str | Path) -> str:
-    # The path of the file that was opened: *path* may lead to another file by now.
-    try:
-        return os.readlink(f"/proc/self/fd/{fd}")
-    except OSError:
-        return os.path.realpath(path)

@@ -1,12 +1,11 @@
 """A branch: the directory of one agent, and the names of the files in it."""
 
-import os
-
 import msgspec
 
 from scheduled.errors import ScheduledError
 from scheduled.handlers.formats.first_form import FIRST
 from scheduled.handlers.formats.form import MEMORY_KINDS, Form
+from scheduled.state.beneath import names_in
 from scheduled.state.files import is_temporary
 
 OTHER_NAMES = frozenset({"logs", "inbox.json", "sent", "deleted", ".archive"})
@@ -53,13 +52,13 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True):
         return self.form.kind_of(name) is not None
 
 
-def relevant_names(directory: str) -> list[str]:
+def relevant_names(directory: str, inside: str) -> list[str]:
     """Return the names in a branch's directory or mailbox that handlers use, sorted; [] if there is no such directory.
 
-    Raise OSError if an existing directory cannot be listed.
+    Raise OSError if an existing directory cannot be listed, RefusedError if it is outside *inside*.
     """
     try:
-        names = os.listdir(directory)
+        names = names_in(directory, inside)
     except (FileNotFoundError, NotADirectoryError):
         return []
     return sorted(n for n in names if n.endswith(MEMORY_KINDS) or n in OTHER_NAMES or is_temporary(n))

@@ -19,17 +19,16 @@ from scheduled.handlers.formats.inbox import Inbox
 from scheduled.handlers.formats.json_text import Style, dump, parse
 from scheduled.handlers.formats.message import UNCHANGING, Message, identity, messages_in
 from scheduled.handlers.formats.safe_files import BusyFileError, read_settled, rewrite
+from scheduled.state.beneath import READING, Place, holding, located, make_directory, open_directory
 from scheduled.state.files import (
     SHORTAGE,
     RefusedError,
     clear_leftovers,
     copy_attributes,
     create_atomically,
-    is_inside,
     is_temporary,
     read_regular,
     remove_leftover,
-    sync_directory,
 )
 
 T = TypeVar("T")
@@ -86,22 +85,24 @@ def update(branch: Branch, inside: str, edit: Callable[[Inbox], bool]) -> bool:
         inbox = Inbox(data)
         return inbox.render() if edit(inbox) else None
 
-    with locked(branch, inside), _as_mailbox_errors(branch):
-        clear_leftovers(Path(branch.mailbox))
+    with locked(branch, inside) as mailbox, _as_mailbox_errors(branch):
+        clear_leftovers(mailbox)
         return rewrite(Path(branch.inbox), edited, inside=inside)
 
 
 @contextlib.contextmanager
-def locked(branch: Branch, inside: str) -> Iterator[None]:
-    """Hold the lock file that the mail program uses too. Raise BusyMailboxError if it is not free within 10 seconds."""
-    if not is_inside(os.path.realpath(branch.mailbox), inside):
-        raise UnreadableMailboxError(f"{branch.name}: {branch.mailbox} is a link to outside {inside}")
-    fd = _open_lock(branch)
-    try:
+def locked(branch: Branch, inside: str) -> Iterator[int]:
+    """Hold the lock file that the mail program uses too; yield the descriptor of the mailbox.
+
+    Raise BusyMailboxError if it is not free within 10 seconds, UnreadableMailboxError if the mailbox is outside *inside*.
+    """
+    with contextlib.ExitStack() as opened:
+        with _as_mailbox_errors(branch):
+            mailbox = opened.enter_context(holding(branch.mailbox, inside))
+            fd = _open_lock(branch, mailbox, inside)
+        opened.callback(os.close, fd)
         _wait_for(fd, branch)
-        yield
-    finally:
-        os.close(fd)
+        yield mailbox
 
 
 class Folder:
@@ -128,36 +129,39 @@ class Folder:
 
     def put(self, message: Message, body: Message, now: datetime, zone: ZoneInfo, *, escaped: bool) -> None:
         """Write *body* to a new file named after *message*. *escaped*: in ASCII. Call `settle` after the last one."""
-        self._make()
         time, subject = timestamps.compact(now, zone), _in_name(message.get("subject", "No Subject"))
-        text = dump(body, Style(ascii=escaped))
-        for number in range(1, 100):
-            suffix = "" if number == 1 else f"_{number}"
-            with contextlib.suppress(FileExistsError):
-                name = self.form.mail_file.format(
-                    time=time, subject=f"{subject}{suffix}", id=_id_in_name(message)
-                )
-                return create_atomically(self.path / name, text.encode(), like=self.inbox)
+        own, text = _id_in_name(message), dump(body, Style(ascii=escaped))
+        with self._opened() as folder:
+            for number in range(1, 100):
+                suffix = "" if number == 1 else f"_{number}"
+                with contextlib.suppress(FileExistsError):
+                    name = self.form.mail_file.format(time=time, subject=f"{subject}{suffix}", id=own)
+                    place = Place(folder, name, f"{self.path}/{name}")
+                    return create_atomically(place, text.encode(), self._set_attributes)
         raise FileExistsError(f"{self.path}: there are already 99 mails with the same second, subject and id")
 
     def settle(self) -> None:
         """Sync the directory, so that the files written by `put` survive a power failure."""
-        if os.path.isdir(self.path):
-            sync_directory(self.path)
+        with contextlib.suppress(FileNotFoundError), holding(self.path, self.inside) as folder:
+            os.fsync(folder)
 
-    def _make(self) -> None:
-        if not os.path.isdir(self.path):
-            self.path.mkdir()
-            fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                # The owner of the mailbox must be able to use the folder even if root created it.
-                parent = self.path.parent.stat()
-                os.fchown(fd, parent.st_uid, parent.st_gid)
-                os.fchmod(fd, stat.S_IMODE(parent.st_mode))
-            finally:
-                os.close(fd)
-        if not is_inside(os.path.realpath(self.path), self.inside):
-            raise RefusedError(f"{self.path}: is a link to outside {self.inside}")
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[int]:
+        """Hold the folder open, which is created if it is missing."""
+        try:
+            # The owner of the mailbox must be able to use the folder even if root created it.
+            with holding(self.path.parent, self.inside) as mailbox:
+                folder = make_directory(mailbox, self.path.name, str(self.path), like=mailbox)
+        except NotADirectoryError:  # or a link
+            folder = open_directory(self.path, self.inside)
+        try:
+            yield folder
+        finally:
+            os.close(folder)
+
+    def _set_attributes(self, fd: int) -> None:
+        with located(self.inbox, self.inside) as inbox:
+            copy_attributes(fd, inbox)
 
     def _candidates(self, message: Message) -> list[str]:
         """Return the names of files that may contain *message*: those with its id, and those with its subject alone."""
@@ -169,7 +173,7 @@ class Folder:
         """Return the file names of the folder, grouped by the parts in which an id can be: the third and the last one."""
         if self.names is None:
             self.names = {}
-            for name in _listing(self.path):
+            for name in _listing(self.path, self.inside):
                 parts = name.removesuffix(".json").split("_")
                 for part in {parts[-1], *parts[2:3]}:
                     self.names.setdefault(part, []).append(name)
@@ -191,13 +195,13 @@ def _same(message: Message, other: Any, by: Sequence[str]) -> bool:
     return isinstance(other, dict) and all(message.get(key) == other.get(key) for key in by)
 
 
-def _listing(directory: Path) -> list[str]:
+def _listing(directory: Path, inside: str) -> list[str]:
     """Return the names of the mail files in *directory*; remove temporary files that killed writers left."""
     names = []
-    with contextlib.suppress(OSError), os.scandir(directory) as entries:
+    with contextlib.suppress(OSError), holding(directory, inside) as fd, os.scandir(fd) as entries:
         for entry in entries:
             if is_temporary(entry.name):
-                remove_leftover(entry.path)
+                remove_leftover(fd, entry.name)
             elif entry.name.endswith(".json"):
                 names.append(entry.name)
     return names
@@ -224,18 +228,21 @@ def _as_mailbox_errors(branch: Branch) -> Iterator[None]:
         raise UnreadableMailboxError(f"{branch.name}: {error}") from error
 
 
-def _open_lock(branch: Branch) -> int:
-    path = f"{branch.mailbox}/.inbox.lock"
-    flags = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+def _open_lock(branch: Branch, mailbox: int, inside: str) -> int:
+    place = Place(mailbox, ".inbox.lock", f"{branch.mailbox}/.inbox.lock")
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | flags, 0o666)
+        fd = place.open(os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NONBLOCK)
     except FileExistsError:
-        if not stat.S_ISREG(os.lstat(path).st_mode):
-            raise UnreadableMailboxError(f"{branch.name}: {path} is not a regular file") from None
-        fd = os.open(path, os.O_RDONLY | flags)
-    else:
+        if not stat.S_ISREG(place.stat().st_mode):
+            raise RefusedError(f"{place.path}: not a regular file") from None
+        return place.open(READING)
+    try:
         # Without this, a lock file created by root could not be opened by the owner's mail program.
-        copy_attributes(fd, Path(branch.inbox))
+        with located(branch.inbox, inside) as inbox:
+            copy_attributes(fd, inbox)
+    except BaseException:
+        os.close(fd)
+        raise
     return fd
 
 

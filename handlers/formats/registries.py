@@ -12,7 +12,7 @@ from scheduled.handlers.formats.branches import Branch, WorkspaceError, normal_a
 from scheduled.handlers.formats.form import Form
 from scheduled.handlers.formats.json_text import MalformedError, parse
 from scheduled.handlers.formats.safe_files import read_settled
-from scheduled.state.files import is_inside
+from scheduled.state.links import is_inside
 
 
 class Found(msgspec.Struct, kw_only=True):
@@ -60,6 +60,7 @@ class _Branches:
 
     def __init__(self, root: Path, form: Form) -> None:
         self.root, self.form, self.inside = root, form, os.path.realpath(root)
+        self.tops = {self.inside, os.path.normpath(root)}
         self.found = Found()
         self.names: set[str] = set()
         self.paths: set[str] = set()
@@ -74,6 +75,9 @@ class _Branches:
             raise MalformedError(f"its path {branch.path} is outside the workspace")
         if self.form.skips_hidden and _is_hidden(os.path.relpath(branch.path, entry.home)):
             return
+        if not any(is_inside(branch.path, top) for top in self.tops):
+            # A link outside the workspace leads into it. The files of a branch are opened from the workspace on.
+            branch = msgspec.structs.replace(branch, path=resolved)
         if name in self.names or resolved in self.paths:
             self.found.problems.append(f"{entry.label}: another entry has the same name or path")
             return

@@ -18,7 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self, TypeVar
 
-from scheduled.state.files import CHUNK, open_regular, read_open, sync_directory, temporary, temporary_name
+from scheduled.state.beneath import READING, Place, located
+from scheduled.state.files import CHUNK, checked, open_regular, read_open, temporary, temporary_name
 
 T = TypeVar("T")
 
@@ -34,15 +35,15 @@ class BusyFileError(OSError):
 
 
 class Leased:
-    """A context manager for a file opened for reading (as *fd*), with a read lease if possible.
+    """A context manager for a file opened for reading (as *fd*), which it closes, with a read lease if possible.
 
     *held*: the lease was granted, no process has the file open for writing. *refused*: a process has it open for
-    writing. Neither: leases are not available for this file. Raise the errors of `open_regular`.
+    writing. Neither: leases are not available for this file.
     """
 
-    def __init__(self, path: str | Path, inside: str | None) -> None:
+    def __init__(self, fd: int) -> None:
         self.held = self.refused = False
-        self.fd = open_regular(path, inside=inside)
+        self.fd = fd
 
     def __enter__(self) -> Self:
         try:
@@ -79,7 +80,7 @@ def read_settled(path: str | Path, parse: Callable[[bytes], T], *, inside: str |
     """
     unparseable = _Unparseable()
     for _ in _attempts():
-        with Leased(path, inside) as file:
+        with Leased(open_regular(path, inside=inside)) as file:
             try:
                 return parse(read_open(file.fd, path))
             except ValueError:
@@ -96,7 +97,7 @@ def count_lines(path: str | Path, inside: str | None = None) -> tuple[int, int]:
     """
     counted = (0, 0)
     for attempt, _ in enumerate(_attempts(1.0), start=1):
-        with Leased(path, inside) as file:
+        with Leased(open_regular(path, inside=inside)) as file:
             before = os.fstat(file.fd)
             counted = _count(file.fd, before.st_size)
             if file.held:
@@ -116,10 +117,9 @@ def rewrite(path: Path, edit: Callable[[bytes], bytes | None], *, inside: str | 
     of another program is lost, even if it uses no lock. Raise BusyFileError if another program keeps writing the
     file, the ValueError of *edit* if the content is damaged, OSError if the file cannot be read or written.
     """
-    target = Path(os.path.realpath(path))
     unparseable = _Unparseable()
     for _ in _attempts():
-        with Leased(target, inside) as file:
+        with located(path, inside) as place, Leased(checked(place.open(READING), path)) as file:
             if file.refused:
                 continue
             content = read_open(file.fd, path)
@@ -131,7 +131,7 @@ def rewrite(path: Path, edit: Callable[[bytes], bytes | None], *, inside: str | 
                 continue
             if wanted is None or wanted == content:
                 return False
-            if _swap(target, file, content, wanted):
+            if _swap(place, file, content, wanted):
                 return True
     raise BusyFileError(f"{path}: another program keeps writing it")
 
@@ -154,25 +154,25 @@ class _Unparseable:
         return file.held or (not file.refused and unchanged)
 
 
-def _swap(target: Path, file: Leased, content: bytes, wanted: bytes) -> bool:
+def _swap(target: Place, file: Leased, content: bytes, wanted: bytes) -> bool:
     """Replace *file* by *wanted*. If another program writes the file in between, restore it and return False."""
-    backup = target.parent / temporary_name()  # a second link to the old file, to restore it from
+    backup = target.beside(temporary_name())  # a second link to the old file, to restore it from
     with temporary(target, wanted) as temp:
         try:
             with contextlib.suppress(OSError):  # no hard links on this file system
                 _protect_from_cleanup(file.fd)
-                os.link(target, backup)
+                backup.link(target.name)
             if not _unchanged(file, content) or not os.path.samestat(target.stat(), os.fstat(file.fd)):
                 return False
-            temp.replace(target)
-            sync_directory(target.parent)
+            target.take(temp)
+            os.fsync(target.directory)
             if _unchanged(file, content):
                 return True
             _put_back(target, backup, file.fd)
             return False
         finally:
             with contextlib.suppress(OSError):
-                backup.unlink()
+                os.unlink(backup.name, dir_fd=backup.directory)
 
 
 def _protect_from_cleanup(fd: int) -> None:
@@ -195,19 +195,18 @@ def _holds(fd: int, content: bytes) -> bool:
     return at == len(content)
 
 
-def _put_back(target: Path, backup: Path, fd: int) -> None:
+def _put_back(target: Place, backup: Place, fd: int) -> None:
     # The other program continues to write into the old file, which gets its name back.
-    if backup.exists():
-        backup.replace(target)
-        return
+    with contextlib.suppress(FileNotFoundError):
+        return target.take(backup.name)
     # Without hard links the old file has no name: wait until its content no longer changes and copy it.
     late = b""
     for _ in _attempts(1.0):
-        before, late = late, read_open(fd, target)
+        before, late = late, read_open(fd, target.path)
         if late and late == before:
             with temporary(target, late) as temp:
-                temp.replace(target)
-            return
+                return target.take(temp)
+    return None
 
 
 def _count(fd: int, length: int) -> tuple[int, int]:

@@ -1,6 +1,5 @@
 """Counts the mails that each branch sent and received in a time span, archived mails included."""
 
-import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from scheduled.handlers.formats.json_text import parse
 from scheduled.handlers.formats.mailbox_files import MailboxError, read_messages
 from scheduled.handlers.formats.message import identity
 from scheduled.handlers.workspace.workspace import Workspace
+from scheduled.state.beneath import names_in
 from scheduled.state.files import read_regular
 
 _NAMED_BY_TIME = re.compile(r"(\d{8}_\d{6})_")
@@ -68,11 +68,11 @@ class Traffic:
         """Yield file name and content of each mail in a folder and its archive that may belong to the time span."""
         mailbox = branch.mailbox
         for first, folder in ((name, name), (".archive", f".archive/{name}")):
-            if self.workspace.cache.may_hold(mailbox, first):
+            if self.workspace.cache.may_hold(mailbox, self.inside, first):
                 yield from self._mails_in(f"{mailbox}/{folder}")
 
     def _mails_in(self, folder: str) -> Iterator[tuple[str, Any]]:
-        for file in _names(folder):
+        for file in _names(folder, self.inside):
             if not self._is_older(file):
                 yield file, self._read(f"{folder}/{file}")
 
@@ -101,8 +101,8 @@ class Traffic:
             return False
 
 
-def _names(folder: str) -> list[str]:
+def _names(folder: str, inside: str) -> list[str]:
     try:
-        return [name for name in os.listdir(folder) if name.endswith(".json")]
+        return [name for name in names_in(folder, inside) if name.endswith(".json")]
     except OSError:
         return []

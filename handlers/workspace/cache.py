@@ -53,7 +53,7 @@ class FileCache:
 
     def __init__(self, path: Path | None = None, zone: ZoneInfo | None = None, sender: str = "") -> None:
         self._path, self._zone, self._sender = path, zone or ZoneInfo("UTC"), sender
-        self._unsaved: dict[Callable[[str], Any], dict[str, Any]] = {}
+        self._unsaved: dict[Callable[..., Any], dict[str, Any]] = {}
         self._sizes: _Reads[Size] = _Reads(lambda: self._saved.sizes, Entries[Size])
         self._inboxes: _Reads[MailIndex | None] = _Reads(
             lambda: self._saved.inboxes, Entries[MailIndex | None]
@@ -72,33 +72,33 @@ class FileCache:
             return self._sizes.at(path, size_of, path, inside)
         return found
 
-    def names(self, directory: str) -> list[str]:
+    def names(self, directory: str, inside: str) -> list[str]:
         """Return the `relevant_names` of a directory. Raise OSError if it cannot be listed."""
-        return self._names.at(directory, relevant_names, directory)
+        return self._names.at(directory, relevant_names, directory, inside)
 
-    def may_hold(self, directory: str, name: str) -> bool:
+    def may_hold(self, directory: str, inside: str, name: str) -> bool:
         """Return whether a directory has an entry *name*; True also if it cannot be listed now."""
         try:
-            return name in self.names(directory)
+            return name in self.names(directory, inside)
         except OSError:
             return True
 
-    def memory_names(self, branch: Branch) -> list[str]:
+    def memory_names(self, branch: Branch, inside: str) -> list[str]:
         """Return the names of a branch's memory files. Raise WorkspaceError if the list cannot be read now."""
         try:
-            return [name for name in self.names(branch.memories) if branch.is_memory(name)]
+            return [name for name in self.names(branch.memories, inside) if branch.is_memory(name)]
         except OSError as error:
             if error.errno in {*SHORTAGE, errno.EIO}:
                 raise WorkspaceError(f"{branch.memories}: cannot be listed now: {error.strerror}") from error
             return []
 
-    def once(self, read: Callable[[str], T], path: str) -> T:
-        """Return `read(path)`, called once per path. The result is not saved: this is for cheap reads."""
+    def once(self, read: Callable[..., T], path: str, *more: str) -> T:
+        """Return `read(path, *more)`, called once per path. The result is not saved: this is for cheap reads."""
         if read not in self._unsaved:
             self._unsaved[read] = {}
         results: dict[str, T] = self._unsaved[read]
         if path not in results:
-            results[path] = read(path)
+            results[path] = read(path, *more)
         return results[path]
 
     def inbox(self, branch: Branch, inside: str) -> MailIndex | None:

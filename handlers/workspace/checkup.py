@@ -21,6 +21,7 @@ from scheduled.handlers.workspace.memory_limits import MemoryLimits
 from scheduled.handlers.workspace.opened import opened_before
 from scheduled.handlers.workspace.staleness import NEW_HOURS
 from scheduled.handlers.workspace.workspace import Workspace
+from scheduled.state.beneath import names_in, stat_of
 
 Status = Literal["healthy", "warning", "error"]
 OWN_CENTRALS = ("HEALTH.central.json", "METRICS.central.json")
@@ -101,7 +102,7 @@ class Inspector:
     def common(self) -> list[Finding]:
         """Return the findings outside the branches: old central files and logs that are not rotated."""
         central = str(self.workspace.central)
-        centrals = (name for name in _names(central) if name.endswith("central.json"))
+        centrals = (name for name in self._names(central) if name.endswith("central.json"))
         dates = (
             self._age(f"{central}/{name}", name, self.limits.dashboard_hours / 24)
             for name in centrals
@@ -125,13 +126,13 @@ class Inspector:
         yield from self._age(
             f"{branch.path}/DASHBOARD.local.json", "DASHBOARD.local.json", self.limits.dashboard_hours / 24
         )
-        if self.workspace.cache.may_hold(branch.path, "logs"):
+        if self.workspace.cache.may_hold(branch.path, self.inside, "logs"):
             yield from self._logs(f"{branch.path}/logs", "logs")
 
     def _is_directory(self, path: str) -> bool:
         cache = self.workspace.cache
         try:
-            return bool(cache.names(path)) or cache.once(os.path.isdir, path)
+            return bool(cache.names(path, self.inside)) or cache.once(os.path.isdir, path)
         except OSError:
             return cache.once(os.path.isdir, path)
 
@@ -160,7 +161,7 @@ class Inspector:
 
     def _others(self, branch: Branch, kind: str, name: str, *, missing: bool = False) -> Iterator[Finding]:
         """Yield a note about memory files of *kind* with another name, which only `memory_rollover` finds."""
-        names = self.workspace.cache.memory_names(branch)
+        names = self.workspace.cache.memory_names(branch, self.inside)
         others = [other for other in names if branch.form.kind_of(other) == kind and other != name]
         if others:
             gone = f"{name} does not exist; " if missing else ""
@@ -184,7 +185,7 @@ class Inspector:
         return opened_before(index, self.workspace.opened.of(branch.name), since, self.now.timestamp())
 
     def _age(self, path: str, name: str, days: float) -> Iterator[Finding]:
-        changed_at = self.workspace.cache.once(_changed_at, path)
+        changed_at = self.workspace.cache.once(_changed_at, path, self.inside)
         if changed_at is None:
             yield Finding(key=f"{name}:missing", text=f"{name} is missing", level=self.soft)
             return
@@ -194,36 +195,35 @@ class Inspector:
             yield Finding(key=f"{name}:old", text=text, level=self.soft)
 
     def _logs(self, directory: str, label: str) -> Iterator[Finding]:
-        names = _names(directory)
+        names = self._names(directory)
         for name in names:
             if name.endswith(".log") and name != "scheduled.log":
-                size = _size(f"{directory}/{name}")
+                size = _size(f"{directory}/{name}", self.inside)
                 if size > self.limits.log_bytes:
                     never = "" if f"{name}.1" in names else f", and there is no {name}.1"
                     text = f"{label}/{name} is not rotated: {size:,} bytes{never}"
                     yield Finding(key=f"{label}/{name}:large", text=text, level=self.soft)
+
+    def _names(self, directory: str) -> list[str]:
+        try:
+            return sorted(names_in(directory, self.inside))
+        except OSError:
+            return []
 
 
 def _number(excess: Excess) -> str:
     return str(excess.limit) if excess.what == LINES else f"{excess.limit:,}"
 
 
-def _changed_at(path: str) -> float | None:
+def _changed_at(path: str, inside: str) -> float | None:
     try:
-        return os.stat(path).st_mtime
+        return stat_of(path, inside).st_mtime
     except OSError:
         return None
 
 
-def _names(directory: str) -> list[str]:
+def _size(path: str, inside: str) -> int:
     try:
-        return sorted(os.listdir(directory))
-    except OSError:
-        return []
-
-
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size
+        return stat_of(path, inside).st_size
     except OSError:
         return 0

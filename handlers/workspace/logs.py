@@ -13,6 +13,7 @@ import msgspec
 from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.branches import Branch
 from scheduled.handlers.workspace.workspace import Workspace
+from scheduled.state.beneath import names_in
 from scheduled.state.files import open_regular
 
 # `TIME | name | LEVEL | text`, `TIME - name - LEVEL - text` or `TIME [LEVEL] text`; TIME may have a fraction.
@@ -72,7 +73,7 @@ class Window:
 def read_logs(workspace: Workspace, window: Window) -> Iterator[LogFile]:
     """Yield every log in `system_logs/` except `scheduled.log`, with the number of lines per level in *window*."""
     try:
-        names = set(os.listdir(workspace.logs))
+        names = set(names_in(workspace.logs, workspace.inside))
     except OSError:
         return
     for name in sorted(names):

@@ -53,7 +53,7 @@ def recount_central(
         return rewrite(path, edited, inside=workspace.inside)
     except FileNotFoundError:
         fresh = recounted({"service": "ai_mail", "last_updated": today})
-        write_atomically(path, written(fresh))
+        write_atomically(path, written(fresh), inside=workspace.inside)
         return True
     except (ValueError, RecursionError) as error:
         raise MailboxError(f"{path} cannot be parsed and was not changed: {error}") from error

@@ -1,6 +1,5 @@
 """Reads the active plans that the flow branch publishes."""
 
-import os
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from functools import partial
@@ -11,6 +10,7 @@ import msgspec
 from scheduled.handlers.formats.json_text import MalformedError, parse
 from scheduled.handlers.formats.safe_files import read_settled
 from scheduled.handlers.workspace.workspace import Workspace
+from scheduled.state.beneath import names_in
 
 CENTRAL = "PLANS.central.json"
 T = TypeVar("T")
@@ -55,7 +55,7 @@ def _registries(workspace: Workspace) -> Iterator[tuple[str, str]]:
     """Yield the path of each registry of plans, and the prefix of the ids of its plans."""
     directory = f"{workspace.directory_of('FLOW', workspace.form.flow)}/flow_json"
     try:
-        names = sorted(os.listdir(directory))
+        names = sorted(names_in(directory, workspace.inside))
     except OSError:
         return
     for name in names:

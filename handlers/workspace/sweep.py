@@ -21,6 +21,7 @@ from scheduled.handlers.formats.message import Counts, Message, identity
 from scheduled.handlers.workspace.cache import FileCache
 from scheduled.handlers.workspace.opened import OpenedMails, Seen, opened_at
 from scheduled.handlers.workspace.staleness import MailAction, Options, Rule
+from scheduled.state.beneath import holding
 from scheduled.state.files import clear_leftovers, is_temporary
 
 
@@ -98,8 +99,9 @@ class Sweep:
 
     def _clear_leftovers(self, branch: Branch) -> None:
         with suppress(OSError):
-            if any(map(is_temporary, self.cache.names(branch.mailbox))):
-                clear_leftovers(branch.mailbox)
+            if any(map(is_temporary, self.cache.names(branch.mailbox, self.inside))):
+                with holding(branch.mailbox, self.inside) as mailbox:
+                    clear_leftovers(mailbox)
                 self.cache.forget(branch.mailbox)
 
     def see(self, branch: Branch) -> None:

@@ -20,7 +20,8 @@ from scheduled.handlers.workspace.cache import NAME as CACHE
 from scheduled.handlers.workspace.cache import FileCache
 from scheduled.handlers.workspace.opened import NAME as OPENED_MAILS
 from scheduled.handlers.workspace.opened import OpenedMails
-from scheduled.state.files import clear_leftovers, is_inside, write_atomically
+from scheduled.state.beneath import located, make_directories
+from scheduled.state.files import RefusedError, clear_leftovers, write_atomically
 
 MOST_PROBLEMS = 3  # problems of a registry without a valid entry
 SHARED_SECONDS = 10.0  # for which the handlers of one child process share a loaded workspace
@@ -115,24 +116,20 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     def central_file(self, name: str) -> Path:
         """Create the directory of the central files, remove leftovers of killed writers and return the file's path.
 
-        Raise WorkspaceError if the directory or the file resolves to a path outside the workspace.
+        Raise WorkspaceError if the directory or the file is outside the workspace, OSError if it cannot be created.
         """
-        if not is_inside(os.path.realpath(self.central), self.inside):
-            raise WorkspaceError(
-                f"{self.central} is a link to outside the workspace: nothing is written there"
-            )
-        self.central.mkdir(parents=True, exist_ok=True)
-        clear_leftovers(self.central)
-        if not is_inside(os.path.realpath(self.central / name), self.inside):
-            raise WorkspaceError(
-                f"{self.central / name} is a link to outside the workspace: nothing is written there"
-            )
-        return self.central / name
+        try:
+            with make_directories(self.root, self.form.central, self.inside) as central:
+                clear_leftovers(central)
+            with located(self.central / name, self.inside):
+                return self.central / name
+        except RefusedError as error:
+            raise WorkspaceError(f"{error}: nothing is written there") from error
 
     def write_central(self, name: str, document: dict[str, Any]) -> None:
         """Write *document* atomically to the central file *name*, in the JSON style of the workspace's programs."""
         path = self.central_file(name)
-        write_atomically(path, written(document))
+        write_atomically(path, written(document), inside=self.inside)
         self.cache.forget(str(path))
 
 

@@ -3,7 +3,6 @@
 No logging library is used: such a library may start threads of its own.
 """
 
-import errno
 import os
 import stat
 from pathlib import Path
@@ -11,7 +10,8 @@ from pathlib import Path
 from scheduled.clock import local
 from scheduled.core.events import Event
 from scheduled.printable import printable
-from scheduled.state.files import is_inside
+from scheduled.state.beneath import Place, holding
+from scheduled.state.links import RefusedError, is_inside
 
 MAX_BYTES = 1 << 20  # with the one rotated file that is kept, about 15,000 lines
 MAX_NAMES = 20  # of a list in a line
@@ -24,39 +24,64 @@ LEVELS = {
 
 
 class Log:
-    """The log file at *path*. Its time stamps are local time in *zone*, without an offset."""
+    """The log file at *path*. Its time stamps are local time in *zone*, without an offset.
 
-    def __init__(self, path: Path, zone: str) -> None:
+    *inside* is the directory that the log must not leave, a resolved path; None: where it is cannot be changed by others.
+    """
+
+    def __init__(self, path: Path, zone: str, inside: str | None = None) -> None:
         self.path = path
-        self._zone = zone
+        self._zone, self._inside = zone, inside
+
+    @classmethod
+    def of(cls, root: Path, workspace: Path | None, zone: str) -> "Log":
+        """Return the log of the state directory *root* and its workspace; see `log_path`."""
+        path = log_path(root, workspace)
+        shared = workspace is not None and path.parent != root
+        return cls(path, zone, os.path.realpath(workspace) if shared and workspace else None)
 
     def write(self, instant: float, level: str, message: str) -> None:
-        """Append one line at *instant* (UTC seconds). Line breaks in *message* are escaped."""
+        """Append one line at *instant* (UTC seconds). Line breaks in *message* are escaped.
+
+        Raise OSError if it cannot be written, RefusedError if the file is not a log of the current user's own.
+        """
         stamp = f"{local(instant, self._zone):%Y-%m-%d %H:%M:%S}"
         self._append(
             f"{stamp} | scheduled | {level} | {printable(message)}\n".encode(errors="backslashreplace")
         )
 
     def _append(self, line: bytes) -> None:
-        fd = self._open()
-        try:
-            if os.fstat(fd).st_size + len(line) > MAX_BYTES:
-                os.replace(self.path, f"{self.path}.1")
+        with holding(self.path.parent, self._inside) as directory:
+            place = Place(directory, self.path.name, str(self.path))
+            fd = _open(place)
+            try:
+                if os.fstat(fd).st_size + len(line) > MAX_BYTES:
+                    place.beside(f"{place.name}.1").take(place.name)
+                    os.close(fd)
+                    fd = _open(place)
+                os.write(fd, line)  # one O_APPEND write, so that lines of two ticks don't mix
+            finally:
                 os.close(fd)
-                fd = self._open()
-            os.write(fd, line)  # one O_APPEND write, so that lines of two ticks don't mix
-        finally:
-            os.close(fd)
 
-    def _open(self) -> int:
-        # Other programs write to the workspace too. O_NONBLOCK: a FIFO without a reader must not block the
-        # tick.
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-        fd = os.open(self.path, flags, 0o600)
-        if stat.S_ISREG(os.fstat(fd).st_mode):
-            return fd
+
+def _open(place: Place) -> int:
+    # Other programs write to the workspace too. O_NONBLOCK: a FIFO without a reader must not block the tick.
+    fd = place.open(os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600)
+    if reason := _refusal(os.fstat(fd)):
         os.close(fd)
-        raise OSError(errno.EINVAL, "not a regular file")
+        raise RefusedError(f"{place.path}: {reason}")
+    return fd
+
+
+def _refusal(found: os.stat_result) -> str:
+    """Return why a file is not appended to; "" if it may be. The owner of another name of it would get the lines."""
+    if not stat.S_ISREG(found.st_mode):
+        return "not a regular file"
+    if found.st_nlink > 1:
+        return "is a hard link: the file has another name, so nothing is written to it; move it away"
+    if found.st_uid != os.geteuid():
+        return f"belongs to user {found.st_uid}, so nothing is written to it; move it away"
+    return ""
 
 
 def describe(event: Event) -> str:

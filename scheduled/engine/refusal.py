@@ -6,7 +6,7 @@ from pathlib import Path
 
 from scheduled import clock, idle
 from scheduled.config.kept_zone import ZONE
-from scheduled.engine.log import Log, log_path
+from scheduled.engine.log import Log
 from scheduled.errors import ForeignStateError, ScheduledError
 from scheduled.instance import Instance
 from scheduled.paths import Paths
@@ -31,7 +31,7 @@ def log_refusal(instance: Instance, reason: str, *, regular: bool = False) -> No
             _beat(instance.paths.snapshot)
         zone = _new_zone(instance) if regular else ""
         line = f"the configuration was refused, so no job ran: {reason}{zone}"
-        Log(log_path(root, None), clock.local_zone()).write(clock.now(), "ERROR", line)
+        Log.of(root, None, clock.local_zone()).write(clock.now(), "ERROR", line)
 
 
 def _is_foreign(instance: Instance) -> bool:

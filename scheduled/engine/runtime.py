@@ -18,7 +18,7 @@ from scheduled.core.conditions import Recipients
 from scheduled.core.events import Event
 from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
-from scheduled.engine.log import LEVELS, Log, describe, log_path
+from scheduled.engine.log import LEVELS, Log, describe
 from scheduled.instance import Instance
 from scheduled.notify.session_bus import Announcer
 from scheduled.paths import Paths
@@ -52,7 +52,7 @@ class Runtime:
         self.config = with_lines(load_config(config_file, kept_zone=kept_zone)) if config is None else config
         self.paths = Paths(state, config_file)
         self.host_name = os.uname().nodename
-        self.log = Log(log_path(state, self.config.workspace), self.config.timezone)
+        self.log = Log.of(state, self.config.workspace, self.config.timezone)
         self.problems: list[str] = []
         self.unrecorded = False
         self.obsolete: list[Path] = []
@@ -141,7 +141,7 @@ class Runtime:
             self.log.write(clock.now(), level, message)
         except OSError as error:
             self.unrecorded = True
-            problem = f"{self.log.path}: {error.strerror}"
+            problem = f"{self.log.path}: {error.strerror}" if error.strerror else str(error)
             if problem not in self.problems:
                 self.problems.append(problem)
 

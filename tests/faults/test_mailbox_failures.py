@@ -26,7 +26,7 @@ fork = multiprocessing.get_context("fork")
 # Since Python 3.12, a fork in a process with threads (of xdist) causes a warning; the children don't use
 # them.
 pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-CHANGING = ("open", "write", "fsync", "link", "unlink", "fchown", "fchmod")
+CHANGING = ("open", "mkdir", "write", "fsync", "link", "unlink", "replace", "fchown", "fchmod")
 OLD = [
     mail(id="a", timestamp="2026-01-20 08:00:00"),
     mail(id="b", timestamp="2026-01-20 08:00:00", status="opened"),
@@ -57,8 +57,6 @@ def failing(at: int, fault: Callable[[], None], calls: list[int]) -> Iterator[tu
 
     for name in CHANGING:
         yield os, name, counted(getattr(os, name))
-    yield Path, "replace", counted(Path.replace)
-    yield Path, "unlink", counted(Path.unlink)
 
 
 def attempt(work: Callable[[], object], at: int, fault: Callable[[], None]) -> bool:

@@ -143,7 +143,7 @@ def test_a_central_file_that_leads_out_of_the_workspace_is_not_written(world):
 
     done = world.run("run", "health", "metrics", "mail")
 
-    assert (outside.read_text(), "outside the workspace" in done.stderr) == ("{}", True)
+    assert (outside.read_text(), "is a link to outside" in done.stderr) == ("{}", True)
     assert "Traceback" not in done.stderr
 
 
@@ -158,6 +158,20 @@ def test_system_logs_outside_of_the_workspace_are_not_used(world):
 
     assert not (world.root / "elsewhere" / "scheduled.log").exists()
     assert "job_completed" in (world.state / "scheduled.log").read_text()
+
+
+def test_a_log_that_is_a_hard_link_is_named_and_not_written(world):
+    victim = world.root / "victim"
+    victim.write_text("precious")
+    world.configure('[jobs.a]\ncommand = "true"\n')
+    world.run("run")
+    (world.state / "scheduled.log").unlink(missing_ok=True)
+    os.link(victim, world.state / "scheduled.log")
+
+    done = world.run("run", "a")
+
+    assert (done.returncode, victim.read_text()) == (1, "precious")
+    assert f"{world.state}/scheduled.log: is a hard link" in done.stderr
 
 
 def test_a_fifo_in_place_of_the_log_does_not_block_a_tick(world):

@@ -30,10 +30,10 @@ def test_a_program_that_opens_the_file_while_it_is_replaced_loses_nothing(
 ) -> None:
     """The file is opened after the last comparison: without a check, the data would go into the deleted old file."""
     writers = []
-    real = Path.replace
+    real = os.replace
 
-    def replace(source: Path, target: Path) -> Path:
-        if not writers and target == file:
+    def replace(source: str, target: str, **named: Any) -> None:
+        if not writers and target == file.name:
             with file.open("rb") as old:
                 writers.append(fork.Process(target=file.write_bytes, args=(b"[1, 2]",)))
                 writers[0].start()
@@ -44,10 +44,10 @@ def test_a_program_that_opens_the_file_while_it_is_replaced_loses_nothing(
                 else:
                     while os.fstat(old.fileno()).st_size == len(b"[1]"):
                         pass
-        return real(source, target)
+        return real(source, target, **named)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "replace", replace)
+        patched.setattr(os, "replace", replace)
         rewrite(file, lambda data: parse(data) and data + b" ")
 
     writers[0].join()

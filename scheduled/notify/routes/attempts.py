@@ -18,6 +18,7 @@ from scheduled.handlers.formats.branches import Branch
 from scheduled.handlers.formats.json_text import parse
 from scheduled.handlers.formats.mailbox_files import read_messages
 from scheduled.handlers.formats.message import identity
+from scheduled.state.beneath import holding
 from scheduled.state.files import read_regular, write_atomically
 
 NAME = "send_attempts.json"
@@ -86,11 +87,13 @@ class Attempts:
         )
 
     def _archived(self, branch: Branch, since: float) -> Iterator[Any]:
+        folder = f"{branch.mailbox}/deleted"
         with (
             suppress(FileNotFoundError, NotADirectoryError),
-            os.scandir(f"{branch.mailbox}/deleted") as entries,
+            holding(folder, self._inside) as directory,
+            os.scandir(directory) as entries,
         ):
             for entry in entries:
                 with suppress(FileNotFoundError, ValueError, RecursionError):
                     if entry.name.endswith(".json") and entry.stat(follow_symlinks=False).st_mtime >= since:
-                        yield parse(read_regular(entry.path, inside=self._inside))
+                        yield parse(read_regular(f"{folder}/{entry.name}", inside=self._inside))

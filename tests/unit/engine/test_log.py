@@ -1,3 +1,4 @@
+import os
 import re
 from datetime import UTC, datetime
 
@@ -5,6 +6,7 @@ import pytest
 
 from scheduled.core.events import Event
 from scheduled.engine.log import MAX_BYTES, Log, describe, log_path
+from scheduled.state.files import RefusedError
 
 INSTANT = datetime(2025, 7, 3, 12, 0, 5, tzinfo=UTC).timestamp() + 0.75
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \| scheduled \| (INFO|WARNING|ERROR) \| .+\n")
@@ -82,6 +84,42 @@ def test_a_link_in_place_of_the_log_is_not_followed(path, tmp_path):
         Log(path, "UTC").write(INSTANT, "INFO", "x")
 
     assert victim.read_text() == "precious"
+
+
+def test_a_log_with_another_name_is_not_appended_to(path, tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    os.link(victim, path)
+
+    with pytest.raises(RefusedError, match=r"scheduled.log: is a hard link: .* move it away"):
+        Log(path, "UTC").write(INSTANT, "INFO", "x")
+
+    assert victim.read_text() == "precious"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of other users")
+def test_a_log_of_another_user_is_not_appended_to(path):
+    path.touch()
+    os.chown(path, 4711, 4711)
+
+    with pytest.raises(RefusedError, match=r"scheduled.log: belongs to user 4711"):
+        Log(path, "UTC").write(INSTANT, "INFO", "x")
+
+    assert path.read_bytes() == b""
+
+
+def test_a_log_directory_that_became_a_link_to_outside_is_not_written(tmp_path):
+    workspace = tmp_path / "workspace"
+    (workspace / "system_logs").mkdir(parents=True)
+    log = Log.of(tmp_path / "state", workspace, "UTC")
+    log.write(INSTANT, "INFO", "inside")
+    (workspace / "system_logs").rename(tmp_path / "elsewhere")
+    (workspace / "system_logs").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(RefusedError, match="is a link to outside"):
+        log.write(INSTANT, "INFO", "outside")
+
+    assert "outside" not in (tmp_path / "elsewhere/scheduled.log").read_text()
 
 
 def test_an_event_is_described_by_its_short_values():

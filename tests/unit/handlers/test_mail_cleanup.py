@@ -361,6 +361,11 @@ def test_nothing_is_written_to_a_folder_that_is_a_link_to_outside_the_workspace(
     assert "is a link to outside" in outcome.data["problems"][0]
 
 
+def is_in(place: Path, directory: int) -> bool:
+    """Return whether an open directory is below *place*."""
+    return Path(os.readlink(f"/proc/self/fd/{directory}")).is_relative_to(place)
+
+
 def test_an_inbox_that_cannot_be_written_fails_the_run_and_the_others_are_swept(
     calm: Sample, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -369,7 +374,7 @@ def test_an_inbox_that_cannot_be_written_fails_the_run_and_the_others_are_swept(
     real = os.open
 
     def full(path: Any, flags: int, *rest: Any, **more: Any) -> int:
-        if flags & os.O_CREAT and f"{calm.path('API')}/" in str(path):
+        if flags & os.O_CREAT and is_in(calm.path("API"), more["dir_fd"]):
             raise OSError(28, "No space left on device")
         return real(path, flags, *rest, **more)
 
@@ -389,7 +394,7 @@ def test_a_mailbox_that_may_not_be_written_causes_a_notice_and_does_not_fail_the
     real = os.open
 
     def forbid(path: Any, flags: int, *rest: Any, **more: Any) -> int:
-        if flags & os.O_CREAT and f"{calm.path('API')}/" in str(path):
+        if flags & os.O_CREAT and is_in(calm.path("API"), more["dir_fd"]):
             raise PermissionError(13, "Permission denied")
         return real(path, flags, *rest, **more)
 

@@ -6,15 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from scheduled.state.beneath import holding, located
 from scheduled.state.files import (
     RefusedError,
     clear_leftovers,
+    copy_attributes,
     create_atomically,
     open_regular,
     read_regular,
     temporary,
     write_atomically,
 )
+
+
+def unchanged(fd: int) -> None:
+    """Prepare a new file: it keeps its owner and mode."""
 
 
 def test_a_new_file_has_the_given_mode(tmp_path: Path) -> None:
@@ -68,13 +74,11 @@ def test_a_failing_call_leaves_the_old_file_and_no_temporary_file(
     path = tmp_path / "file"
     path.write_bytes(b"old")
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
         patched.setattr(os, call, fail)
-        if call == "replace":
-            patched.setattr(Path, "replace", fail)
         with pytest.raises(OSError, match="No space left"):
             write_atomically(path, b"new")
 
@@ -85,8 +89,8 @@ def test_creating_a_file_never_replaces_one(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")
 
-    with pytest.raises(FileExistsError):
-        create_atomically(path, b"new")
+    with located(path) as place, pytest.raises(FileExistsError):
+        create_atomically(place, b"new", unchanged)
 
     assert ([path], b"old") == ([p for p in tmp_path.iterdir() if p.is_file()], path.read_bytes())
 
@@ -97,7 +101,8 @@ def test_creating_works_without_hard_links(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(os, "link", refuse)
 
-    create_atomically(tmp_path / "file", b"new")
+    with located(tmp_path / "file") as place:
+        create_atomically(place, b"new", unchanged)
 
     assert (tmp_path / "file").read_bytes() == b"new"
 
@@ -106,7 +111,8 @@ def test_a_created_file_has_the_mode_of_its_model(tmp_path: Path) -> None:
     model = tmp_path / "model"
     model.touch(mode=0o600)
 
-    create_atomically(tmp_path / "file", b"new", like=model)
+    with located(tmp_path / "file") as place, located(model) as other:
+        create_atomically(place, b"new", lambda fd: copy_attributes(fd, other))
 
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
 
@@ -115,17 +121,18 @@ def test_only_the_temporary_files_of_a_killed_writer_are_removed(tmp_path: Path)
     for name in (".scheduled-0123.tmp", "inbox.json", ".scheduled-notes"):
         (tmp_path / name).touch()
 
-    clear_leftovers(tmp_path)
+    with holding(tmp_path) as directory:
+        clear_leftovers(directory)
 
     kept = {path.name for path in tmp_path.iterdir() if path.is_file()}
     assert {"inbox.json", ".scheduled-notes"} == kept
 
 
 def test_the_temporary_file_of_a_live_writer_is_not_removed(tmp_path: Path) -> None:
-    with temporary(tmp_path / "file", b"new") as temp:
-        clear_leftovers(tmp_path)
+    with located(tmp_path / "file") as place, temporary(place, b"new") as temp:
+        clear_leftovers(place.directory)
 
-        assert temp.read_bytes() == b"new"
+        assert (tmp_path / temp).read_bytes() == b"new"
 
 
 def test_writing_a_file_removes_leftovers_in_its_directory(tmp_path: Path) -> None:

@@ -66,6 +66,29 @@ def test_a_branch_that_is_a_symlink_to_outside_the_workspace_is_skipped(tmp_path
     assert tuple(problem[:11] for problem in workspace.problems) == ("X: its path",)
 
 
+@pytest.mark.parametrize("known_by", ["root", "alias"])
+def test_branches_behind_links_that_lead_into_the_workspace_are_used(tmp_path: Path, known_by: str) -> None:
+    """Also if the workspace is known by a link, and if a link outside it leads to a branch."""
+    (tmp_path / "root/x").mkdir(parents=True)
+    (tmp_path / "alias").symlink_to("root")
+    (tmp_path / "root/near").symlink_to("x")
+    (tmp_path / "shortcut").symlink_to("root/z")
+    for name in ("x", "y", "z"):
+        (tmp_path / "root" / name).mkdir(exist_ok=True)
+        (tmp_path / "root" / name / f"{name}.local.json").write_text("{}\n")
+    entries = (
+        entry("X", "near"),
+        entry("Y", str(tmp_path / "alias/y")),
+        entry("Z", str(tmp_path / "shortcut")),
+    )
+    registry(tmp_path / "root", *entries)
+
+    workspace = Workspace.load(tmp_path / known_by)
+
+    names = [workspace.cache.memory_names(branch, workspace.inside) for branch in workspace.branches]
+    assert (names, workspace.problems) == ([[f"{name}.local.json"] for name in "xyz"], ())
+
+
 def test_the_stored_address_is_preferred_to_the_derived_one(tmp_path: Path) -> None:
     names = ["WHISKEY-BAR", "AIPASS-HELP", "AIPASS.admin", "Input X", "FLOW"]
     entries = [entry(name, name.lower()) for name in names]
