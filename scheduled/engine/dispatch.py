@@ -51,7 +51,7 @@ class Dispatcher:
     ) -> None:
         self._runtime = runtime
         self.claimant = claimant
-        self._follow_ups = FollowUps(runtime, now, only)
+        self._follow_ups = FollowUps(runtime, claimant.tick, now, only)
         self._results = runtime.paths.results_of(claimant.tick)
         self.claimed: list[Claim] = []  # the runs of this tick, in the order of their claims
         self._claims: dict[str, Claim] = {}

@@ -26,7 +26,7 @@ RETRY_LIMIT = 10 * MINUTE  # after this time a tick starts no more retries, or a
 
 
 class FollowUps:
-    """The follow-up runs of a tick that began at *now* (UTC seconds).
+    """The follow-up runs of the tick with the name *tick*, which began at *now* (UTC seconds).
 
     With *only*, slots of other jobs are not started. *asked* are the gates of this tick, if there are any, *retries*
     the instants of the retries for which the tick waits. A retry that is due but held back, for example by the
@@ -34,8 +34,9 @@ class FollowUps:
     are not started again.
     """
 
-    def __init__(self, runtime: Runtime, now: float, only: Collection[str] | None) -> None:
+    def __init__(self, runtime: Runtime, tick: str, now: float, only: Collection[str] | None) -> None:
         self._runtime = runtime
+        self._tick = tick
         self._now = now
         self._only = only
         self._budget = runtime.config.max_runs
@@ -65,7 +66,7 @@ class FollowUps:
     @property
     def expected(self) -> bool:
         """Whether more runs may start although none is running: retries, and jobs that wait for gates."""
-        return bool(self.retries) or self._asking is not None
+        return not self._stopped and (bool(self.retries) or self._asking is not None)
 
     @property
     def descriptor(self) -> int | None:
@@ -81,12 +82,13 @@ class FollowUps:
     def stop(self) -> None:
         """Start nothing more. A signal handler calls this."""
         self._stopped = True
-        self.retries.clear()
         if self.asked is not None:
             self.asked.asking.wake()
 
     def left(self) -> float | None:
         """Return the seconds until the next retry that this tick starts, or the end of asking; None if there is neither."""
+        if self._stopped:
+            return None
         ends = [max(0.0, retry_at - clock.now()) for retry_at in self.retries.values()]
         return min([*ends, *([self._asking.left] if self._asking else [])], default=None)
 
@@ -163,11 +165,16 @@ class FollowUps:
                 and run.retry_at is not None
                 and run.retry_at - now <= RETRY_WAIT
             ):
-                self._wait_for(run.key, run.retry_at, now)
+                self._wait_for(run, run.retry_at, now)
 
-    def _wait_for(self, key: JobKey, retry_at: int, now: float) -> None:
-        """Wait for a retry in the future. One that is due and did not start has to wait for something else."""
-        if retry_at > now:
-            self.retries[key] = min(retry_at, self.retries.get(key, retry_at))  # a job may have several
-        else:
-            self._held.add(key)
+    def _wait_for(self, run: OpenRun, retry_at: int, now: float) -> None:
+        """Wait for a retry in the future if this tick made the attempt before; otherwise another tick makes it.
+
+        A retry that is due and did not start has to wait for something else.
+        """
+        if retry_at <= now:
+            self._held.add(run.key)
+        elif run.tick == self._tick:
+            self.retries[run.key] = min(
+                retry_at, self.retries.get(run.key, retry_at)
+            )  # a job may have several

@@ -88,7 +88,7 @@ def test_a_job_keeps_its_turn_while_its_gate_is_asked(world):
     assert sorted(ran(world)) == ["first", "second", "third"]
 
 
-def test_a_job_whose_gate_opens_while_its_group_is_busy_runs_in_the_same_tick(world):
+def test_a_gate_that_opens_while_the_group_is_busy_lets_the_job_run_in_the_same_tick(world):
     world.configure(f"""
         [jobs.gated]
         {DUE}
