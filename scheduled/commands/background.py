@@ -24,7 +24,7 @@ from scheduled.instance import Instance
 
 ENTRY = Path(__file__).parents[1] / "__main__.py"
 LONGEST = 600  # seconds, the longest allowed *wait*
-PATIENCE = 10.0  # seconds until a claim is expected; the process first evaluates the gates of other jobs
+PATIENCE = 10.0  # seconds until a claim is expected; the process may have to wait for another one that writes
 CLAIMED = 3  # the file descriptor of the pipe in the process
 _under_way: list[int] = []  # process ids that are not reaped yet
 
@@ -33,7 +33,7 @@ async def start(instance: Instance, jobs: Sequence[str], *, wait: float = 0) -> 
     """Run jobs now in a separate process, which outlives the caller, and wait up to *wait* seconds for its end.
 
     Return `run_ids`, the ids of the runs, with `run_id`, the first of them; `over`, whether the process has ended; and
-    `result`, the document of `run` if it has. The ids are missing if the process still evaluates gates, or if no job was
+    `result`, the document of `run` if it has. The ids are missing if the process has not claimed a run yet, or if no job was
     due. Raise ConfigError if there is no such job, BusyError if all the jobs are already under way.
     """
     names = await asyncio.to_thread(lambda: known_jobs(load_config(instance.config_file), jobs))

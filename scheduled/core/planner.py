@@ -10,11 +10,11 @@ from scheduled.core.deferrals import next_expiry
 from scheduled.core.epochs import base_of, open_slots_of
 from scheduled.core.events import Event
 from scheduled.core.holds import Holds, gate_checks, hold, pauses_of
-from scheduled.core.jobs import PRIORITIES, Job, keys_of
+from scheduled.core.jobs import Job, keys_of
 from scheduled.core.judgement import DEFERRED
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import FAILED, JobState, OpenReason, OpenRun, Skip, Span
-from scheduled.core.starts import Start, again, caught_up, requested
+from scheduled.core.starts import Start, again, caught_up, places, rank, requested
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
 
@@ -65,10 +65,10 @@ def plan(
     for key, found in list(plans.items()):
         if found.start is not None and found.start.claim.slot is not None and jobs[key.job].after:
             plans[key] = _after(jobs, found, found.start, plans, job_states)
-    order = {name: place for place, name in enumerate(jobs)}
+    order = places(jobs)
     starts = sorted(
         (found.start for key, found in plans.items() if found.start and (only is None or key.job in only)),
-        key=lambda start: _rank(jobs[start.claim.job], start, order),
+        key=lambda start: rank(jobs[start.claim.job], start, order),
     )
     kept = starts if holds.budget is None else starts[: holds.budget]
     for start in starts[len(kept) :]:
@@ -111,11 +111,6 @@ def _after(
             )
             return msgspec.structs.replace(found, start=None, skips=(*found.skips, skip))
     return found
-
-
-def _rank(job: Job, start: Start, order: Mapping[str, int]) -> tuple[int, Instant, int, str]:
-    slot = start.claim.slot if start.claim.slot is not None else 0
-    return PRIORITIES.index(job.priority), slot, order[job.name], start.claim.target
 
 
 def busy_groups(jobs: Mapping[str, Job], busy: Iterable[str]) -> set[str]:

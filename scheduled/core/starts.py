@@ -1,16 +1,18 @@
 """The runs that a tick can start: for slots, retries, start requests and manual requests."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from scheduled.core.epochs import span_between
-from scheduled.core.jobs import Job
+from scheduled.core.jobs import PRIORITIES, Job
 from scheduled.core.keys import JobKey
 from scheduled.core.run_ids import requested_run_id, slot_run_id
 from scheduled.core.runs import AFTER, Claim, JobState, OpenRun, Skip, Span, StartRequest
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
+
+Rank = tuple[int, Instant, int, str]
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +134,17 @@ def plans_again(job: Job, claim: Claim, *, succeeded: bool) -> bool:
 def spends(jobs: Mapping[str, Job], start: Start) -> bool:
     """Return whether *start* uses up the budget of a tick: it is for a slot, and no chain, which has no process."""
     return start.claim.slot is not None and not jobs[start.claim.job].action.steps
+
+
+def places(jobs: Iterable[str]) -> dict[str, int]:
+    """Return the position of each job in the configuration, by its name."""
+    return {name: place for place, name in enumerate(jobs)}
+
+
+def rank(job: Job, start: Start, order: Mapping[str, int]) -> Rank:
+    """Return the rank of *start*, a start of *job*: a tick starts runs with a smaller one first. *order* is from `places`."""
+    slot = start.claim.slot if start.claim.slot is not None else 0
+    return PRIORITIES.index(job.priority), slot, order[job.name], start.claim.target
 
 
 def why(start: Start) -> str:

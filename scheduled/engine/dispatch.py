@@ -20,6 +20,7 @@ from scheduled.core.runs import Claim
 from scheduled.core.starts import Start
 from scheduled.engine import claims, lost_steps, recovery, settle
 from scheduled.engine.executors import EXECUTORS
+from scheduled.engine.expiry import expire
 from scheduled.engine.follow_ups import FollowUps
 from scheduled.engine.planning import Gates
 from scheduled.engine.run_claimed import RunClaimed
@@ -35,6 +36,7 @@ from scheduled.state.locks import create_locked
 
 if TYPE_CHECKING:
     from scheduled.core.events import Event
+    from scheduled.engine.tick_gates import TickGates
 
 
 class Dispatcher:
@@ -49,7 +51,7 @@ class Dispatcher:
     ) -> None:
         self._runtime = runtime
         self.claimant = claimant
-        self._follow_ups = FollowUps(runtime, now, only)
+        self._follow_ups = FollowUps(runtime, claimant.tick, now, only)
         self._results = runtime.paths.results_of(claimant.tick)
         self.claimed: list[Claim] = []  # the runs of this tick, in the order of their claims
         self._claims: dict[str, Claim] = {}
@@ -77,13 +79,22 @@ class Dispatcher:
         # otherwise take this tick for dead.
         return SupervisorClient(self._results, create_locked(self._results), config.max_parallel, within)
 
-    def take(self, ledger: Ledger, starts: Sequence[Start], gates: Gates) -> bool:
-        """Claim and start those of *starts* that no other process has claimed, in the caller's transaction.
+    def heed(self, gates: "TickGates | None") -> None:
+        """Make the *gates* of this tick hold back its runs, and start what waits for them when they have answered."""
+        self._follow_ups.asked = gates
 
-        *gates* also apply to the runs that this tick starts later. Return False if no supervisor could be
+    @property
+    def gates(self) -> Gates:
+        """What is known about the gates of this tick."""
+        return self._follow_ups.gates
+
+    def take(self, ledger: Ledger, due: Sequence[Start], requested: Sequence[Start]) -> bool:
+        """Claim and start those runs that no other process has claimed, in the caller's transaction.
+
+        Runs that are *due*, and not *requested*, may have to wait for gates. Return False if no supervisor could be
         forked.
         """
-        self._follow_ups.gates = gates
+        starts = [*self._follow_ups.admitted(due), *requested]
         if self._supervisor is not None:
             self._take(ledger, starts)
         elif starts:
@@ -150,12 +161,12 @@ class Dispatcher:
         SIGKILL ends only this process: the jobs keep running, and the next tick loads their results.
         """
         self._publish_events()
-        if self._supervisor is not None and self.claimed:
+        if self._supervisor is not None and (self.claimed or self._follow_ups.expected):
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: self._stop())
             try:
                 self._submit(self._supervisor, ledger)
-                while (self._claims or self._follow_ups.retries) and self._step(ledger, self._supervisor):
+                while (self._claims or self._follow_ups.expected) and self._step(ledger, self._supervisor):
                     pass
             except StateError as error:
                 self._problems.append(str(error))
@@ -163,10 +174,12 @@ class Dispatcher:
         return self._problems
 
     def close(self) -> None:
-        """Disconnect from the supervisor, which finishes the runs that it has started.
+        """Disconnect from the supervisor, which finishes the runs that it has started, and stop asking gates.
 
         Remove the result file if this tick claimed no run.
         """
+        if self._follow_ups.asked is not None:
+            self._follow_ups.asked.close()
         if self._supervisor is not None:
             self._supervisor.close()
             self._supervisor = None
@@ -176,7 +189,7 @@ class Dispatcher:
 
     def _stop(self) -> None:
         self._stopped = True
-        self._follow_ups.retries.clear()
+        self._follow_ups.stop()
         if self._supervisor is not None:
             self._supervisor.stop()
 
@@ -197,7 +210,7 @@ class Dispatcher:
         from scheduled.engine import supervised  # only if a run was claimed
 
         pending, self._pending = self._pending, []
-        records = pending or supervisor.records(self._follow_ups.until_retry())
+        records = pending or supervisor.records(self._follow_ups.left(), self._follow_ups.descriptor)
         if records is None:
             self._supervisor_lost(ledger)
             return False
@@ -209,6 +222,7 @@ class Dispatcher:
             for attempt_result in ends
             if (claim := self._claims.get(attempt_result.run_id)) is not None
         ]
+        answered = self._follow_ups.collect()
         with ledger.transaction():
             events = [
                 event
@@ -216,8 +230,10 @@ class Dispatcher:
                 for event in supervised.settled(ledger, self._runtime, record, self._claims, self._problems)
             ]
             events += lost_steps.drop(ledger, self._runtime, clock.now())
+            if answered:
+                events += expire(ledger, self._runtime, self.gates, self.claimant, clock.now())
             if not self._stopped:
-                self._take(ledger, self._follow_ups.starts(ledger, ended))
+                self._take(ledger, self._follow_ups.starts(ledger, ended, answered=answered))
         self._runtime.remove_obsolete()
         self._runtime.publish(events)
         self._publish_events()

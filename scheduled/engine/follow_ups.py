@@ -1,18 +1,23 @@
 """Find the runs that a tick starts after those due at its begin: consequences of its runs, and retries."""
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from scheduled import clock
 from scheduled.core.events import Event
 from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
-from scheduled.core.runs import AttemptResult, Claim, OpenRun
+from scheduled.core.runs import AttemptResult, Claim, OpenReason, OpenRun
 from scheduled.core.starts import Start, plans_again
 from scheduled.engine import planning
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
 from scheduled.schedules.zones import MINUTE
 from scheduled.state.ledger import Ledger, Runs
+
+if TYPE_CHECKING:
+    from scheduled.engine.asking import Asking
+    from scheduled.engine.tick_gates import TickGates
 
 RETRY_WAIT = (
     MINUTE  # a tick waits for retries that are due within this time; later ones belong to later ticks
@@ -21,22 +26,25 @@ RETRY_LIMIT = 10 * MINUTE  # after this time a tick starts no more retries, or a
 
 
 class FollowUps:
-    """The follow-up runs of a tick that began at *now* (UTC seconds).
+    """The follow-up runs of the tick with the name *tick*, which began at *now* (UTC seconds).
 
-    With *only*, slots of other jobs are not started. *gates* are the evaluated gates of this tick, *retries*
+    With *only*, slots of other jobs are not started. *asked* are the gates of this tick, if there are any, *retries*
     the instants of the retries for which the tick waits. A retry that is due but held back, for example by the
-    budget or its group, is planned again when a run ends. Runs of the *untaken* jobs, for which there is no executor,
+    budget or its group, is planned again when a run ends; so is a job that its group held back when its gate had answered. Runs of the *untaken* jobs, for which there is no executor,
     are not started again.
     """
 
-    def __init__(self, runtime: Runtime, now: float, only: Collection[str] | None) -> None:
+    def __init__(self, runtime: Runtime, tick: str, now: float, only: Collection[str] | None) -> None:
         self._runtime = runtime
+        self._tick = tick
         self._now = now
         self._only = only
         self._budget = runtime.config.max_runs
-        self.gates = Gates()
+        self.asked: TickGates | None = None
         self.retries: dict[JobKey, int] = {}
+        self._stopped = False
         self._held: set[JobKey] = set()
+        self._waits: dict[JobKey, OpenReason | None] = {}  # in the last plan
         self.untaken: set[JobKey] = set()
         self._events: list[Event] = []
 
@@ -50,27 +58,73 @@ class FollowUps:
         events, self._events = self._events, []
         return events
 
-    def until_retry(self) -> float | None:
-        """Return the seconds until the next retry that this tick starts, or None if there is none."""
-        return max(0.0, min(self.retries.values()) - clock.now()) if self.retries else None
+    @property
+    def gates(self) -> Gates:
+        """What is known about the gates."""
+        return Gates() if self.asked is None else self.asked.gates
 
-    def starts(self, ledger: Ledger, ended: Sequence[tuple[Claim, AttemptResult]]) -> list[Start]:
-        """Return the starts that follow from the runs that have *ended*, and the retries that are due now."""
+    @property
+    def expected(self) -> bool:
+        """Whether more runs may start although none is running: retries, and jobs that wait for gates."""
+        return not self._stopped and (bool(self.retries) or self._asking is not None)
+
+    @property
+    def descriptor(self) -> int | None:
+        """The descriptor that is readable if there are new answers of gates; None if none is asked."""
+        return None if self._asking is None else self._asking.fileno
+
+    @property
+    def _asking(self) -> "Asking | None":
+        """The asking of gates that have not all answered."""
+        pending = self.asked is not None and self.asked.asking.pending and not self._stopped
+        return self.asked.asking if self.asked is not None and pending else None
+
+    def stop(self) -> None:
+        """Start nothing more. A signal handler calls this."""
+        self._stopped = True
+        if self.asked is not None:
+            self.asked.asking.wake()
+
+    def left(self) -> float | None:
+        """Return the seconds until the next retry that this tick starts, or the end of asking; None if there is neither."""
+        if self._stopped:
+            return None
+        ends = [max(0.0, retry_at - clock.now()) for retry_at in self.retries.values()]
+        return min([*ends, *([self._asking.left] if self._asking else [])], default=None)
+
+    def collect(self) -> bool:
+        """Collect the answers of gates; return whether there are new ones."""
+        return self._asking is not None and self._asking.collect()
+
+    def admitted(self, starts: Sequence[Start]) -> list[Start]:
+        """Return those of *starts* that need not wait for gates."""
+        return [*starts] if self.asked is None else self.asked.admitted(starts)
+
+    def starts(
+        self, ledger: Ledger, ended: Sequence[tuple[Claim, AttemptResult]], *, answered: bool = False
+    ) -> list[Start]:
+        """Return the starts that follow from the runs that have *ended*, and the retries that are due now.
+
+        *answered*: also those that follow from new answers of gates.
+        """
         now, jobs = clock.now(), self._runtime.config.jobs
         keys = {claim.key for claim, attempt_result in ended if self._may_continue(claim, attempt_result)}
         keys |= {key for key, retry_at in self.retries.items() if retry_at <= now}
-        keys |= self._held if ended else set()
+        held = {*self._held} if ended else set()
+        keys |= held
         keys |= {row.key for row in ledger.start_requests()}
         after = {name for claim, _ in ended for name in jobs.coming_after.get(claim.job, ())}
         keys |= {key for name in after for key in keys_of(jobs[name])}
-        if not keys:
+        gated = self.asked.to_plan() if self.asked is not None and answered else set()
+        if not keys | gated:
             return []
         over = now - self._now > RETRY_LIMIT
-        starts = self.next_starts(ledger, keys, now, retries=not over)
+        starts = self.next_starts(ledger, keys | gated, now, retries=not over)
         if over:
             self.retries.clear()
             return starts
         self._record_retries(ledger, keys, now)
+        self._held |= {key for key in gated | held if self._waits.get(key) == "group"}
         return starts
 
     def _may_continue(self, claim: Claim, attempt_result: AttemptResult) -> bool:
@@ -95,8 +149,9 @@ class FollowUps:
             slots_of=self._only,
         )
         self._events += plan.events
+        self._waits = {key: job.waits for key, job in plan.jobs.items()}
         allowed = (start for start in plan.starts if retries or not start.again)
-        ours = [start for start in allowed if self._is_ours(start.claim)]
+        ours = self.admitted([start for start in allowed if self._is_ours(start.claim)])
         planning.record_unclaimed(ledger, plan, [start.claim for start in ours], self.untaken)
         return ours
 
@@ -116,11 +171,16 @@ class FollowUps:
                 and run.retry_at is not None
                 and run.retry_at - now <= RETRY_WAIT
             ):
-                self._wait_for(run.key, run.retry_at, now)
+                self._wait_for(run, run.retry_at, now)
 
-    def _wait_for(self, key: JobKey, retry_at: int, now: float) -> None:
-        """Wait for a retry in the future. One that is due and did not start has to wait for something else."""
-        if retry_at > now:
-            self.retries[key] = min(retry_at, self.retries.get(key, retry_at))  # a job may have several
-        else:
-            self._held.add(key)
+    def _wait_for(self, run: OpenRun, retry_at: int, now: float) -> None:
+        """Wait for a retry in the future if this tick made the attempt before; otherwise another tick makes it.
+
+        A retry that is due and did not start has to wait for something else.
+        """
+        if retry_at <= now:
+            self._held.add(run.key)
+        elif run.tick == self._tick:
+            self.retries[run.key] = min(
+                retry_at, self.retries.get(run.key, retry_at)
+            )  # a job may have several

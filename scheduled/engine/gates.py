@@ -1,37 +1,25 @@
-"""Evaluate gates (`only_if`): once per tick, for the jobs that are due, before any run is claimed."""
+"""Evaluate one gate (`only_if`): the conditions that must hold before a due run starts."""
 
 import os
 import socket
-import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from scheduled.core.jobs import Gate, Job
+from scheduled.core.jobs import Gate
+from scheduled.execution.gate_commands import GateCommands
 
-COMMAND_TIMEOUT = 30.0  # seconds; a gate's command checks a condition, it must not do the job's work
 CONNECT_TIMEOUT = 3.0  # seconds
 IDLE_LOAD = 0.3  # 1-minute load average per processor below which the machine counts as idle
 
 
-def closed(jobs: Iterable[Job], environment: Callable[[], Mapping[str, str]]) -> frozenset[str]:
-    """Return the names of the *jobs* with a closed gate. Commands get the *environment* and the `env` of their job."""
-    return frozenset(
-        job.name for job in jobs if job.only_if is not None and not _holds(job, job.only_if, environment)
-    )
-
-
-def _holds(job: Job, gate: Gate, environment: Callable[[], Mapping[str, str]]) -> bool:
-    return holds(gate, lambda: {**environment(), **job.env})
-
-
-def holds(gate: Gate, environment: Callable[[], Mapping[str, str]]) -> bool:
+def is_open(gate: Gate, environment: Mapping[str, str], commands: GateCommands, until: float) -> bool:
     """Return whether all conditions of *gate* are true. A condition that can't be checked counts as false.
 
-    Its command gets the *environment*, which is only computed for a command.
+    Its command gets the *environment*, and is killed at *until* (`time.monotonic`). Any thread may call this.
     """
     checks: list[Callable[[], bool]] = []
     if gate.path:
-        checks.append(Path(gate.path).expanduser().exists)
+        checks.append(lambda: os.path.exists(os.path.expanduser(gate.path)))
     if gate.ac_power:
         checks.append(_on_mains)
     if gate.idle:
@@ -39,8 +27,11 @@ def holds(gate: Gate, environment: Callable[[], Mapping[str, str]]) -> bool:
     if gate.network:
         checks.append(lambda: _network(gate.network))
     if gate.command:
-        checks.append(lambda: _succeeds(gate.command, environment()))
-    return all(check() for check in checks)
+        checks.append(lambda: commands.succeeds(gate.command, environment, until))
+    try:
+        return all(check() for check in checks)
+    except (OSError, ValueError, OverflowError):
+        return False
 
 
 def _on_mains() -> bool:
@@ -60,36 +51,15 @@ def _network(target: str) -> bool:
     if target == "default":
         return _default_route()
     host, _, port = target.rpartition(":")
-    try:
-        with socket.create_connection((host, int(port)), CONNECT_TIMEOUT):
-            return True
-    except (OSError, ValueError):
-        return False
+    with socket.create_connection((host, int(port)), CONNECT_TIMEOUT):
+        return True
 
 
 def _default_route() -> bool:
-    try:
-        routes = Path("/proc/net/route").read_text().splitlines()[1:]
-    except OSError:
-        return False
+    routes = Path("/proc/net/route").read_text().splitlines()[1:]
     six = Path("/proc/net/ipv6_route")
     zero = "0" * 32
     lines = six.read_text().splitlines() if six.exists() else []
     return any(route.split()[1] == "00000000" for route in routes) or any(
         line.startswith(f"{zero} 00") and not line.endswith("lo") for line in lines
     )
-
-
-def _succeeds(command: str, environment: Mapping[str, str]) -> bool:
-    try:
-        done = subprocess.run(
-            ["/bin/sh", "-c", command],
-            stdin=subprocess.DEVNULL,
-            env=environment,
-            capture_output=True,
-            timeout=COMMAND_TIMEOUT,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0

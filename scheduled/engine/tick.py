@@ -3,6 +3,7 @@
 import os
 from collections.abc import Collection, Sequence
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -39,6 +40,9 @@ from scheduled.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from scheduled.notify import outbox, problems
 from scheduled.state.ledger import Ledger
 from scheduled.state.sqlite.ledger import SqliteLedger
+
+if TYPE_CHECKING:
+    from scheduled.engine.tick_gates import TickGates
 
 
 class Result(msgspec.Struct, kw_only=True):
@@ -79,9 +83,9 @@ def tick(
     runtime.bus.subscribe(Event, result.events.append)
     only = () if manual else only
     with closing(Dispatcher(runtime, claimant, now, only)) as dispatcher, runtime.ledger() as ledger:
-        gates = _prepare(runtime, ledger, dispatcher, now, manual)
+        asked = _prepare(runtime, ledger, dispatcher, now, manual, only)
         requested = _claim(
-            runtime, ledger, dispatcher, result, gates, only=only, manual=manual, unattended=unattended
+            runtime, ledger, dispatcher, result, only=only, manual=manual, unattended=unattended
         )
         result.unrecorded = dispatcher.follow(ledger)
         undelivered = outbox.deliver(
@@ -99,7 +103,7 @@ def tick(
         untaken = dispatcher.untaken
         fired = result.events if runtime.config.compat.trigger else None
         rest: OpenReason = "budget" if dispatcher.out_of_time else "due"
-        news = _finish(runtime, ledger, gates, news, untaken=untaken, rest=rest, heartbeat=beat, fired=fired)
+        news = _finish(runtime, ledger, asked, news, untaken=untaken, rest=rest, heartbeat=beat, fired=fired)
         result.problems = unfinished + stopped + news
     result.exit_code = _exit_code(runtime, result, undelivered)
     return result
@@ -111,17 +115,21 @@ def _prepare(
     dispatcher: Dispatcher,
     now: float,
     manual: Sequence[ManualRequest],
-) -> Gates:
-    """Report what was done to the files of the state, and evaluate the gates of the jobs."""
+    only: Collection[str] | None,
+) -> "TickGates | None":
+    """Report what was done to the files of the state, and ask the gates of the jobs, if any has one."""
     dispatcher.claimant = msgspec.structs.replace(dispatcher.claimant, host=ledger.host)
     runtime.check_snapshot(now)
     runtime.check_records(ledger)
     runtime.config.override(ledger.overrides())
     if all(job.only_if is None for job in runtime.config.jobs.values()):
-        return Gates()
+        return None
     from scheduled.engine import gate_checks  # most configurations have no gate
 
-    return gate_checks.check(ledger, runtime.config, int(now), lambda: runtime.environment, manual)
+    asked = gate_checks.ask(ledger, runtime.config, int(now), lambda: runtime.environment, manual, only)
+    dispatcher.heed(asked)
+    asked.asking.collect(gate_checks.WAIT)
+    return asked
 
 
 def _claim(
@@ -129,7 +137,6 @@ def _claim(
     ledger: SqliteLedger,
     dispatcher: Dispatcher,
     result: Result,
-    gates: Gates,
     *,
     only: Collection[str] | None,
     manual: Sequence[ManualRequest],
@@ -139,7 +146,7 @@ def _claim(
 
     Return the starts for *manual*.
     """
-    now, claimant = result.started_at, dispatcher.claimant
+    now, claimant, gates = result.started_at, dispatcher.claimant, dispatcher.gates
     with ledger.transaction():
         ledger.saw_host(claimant.host, runtime.host_name, now)
         if unattended:
@@ -152,7 +159,7 @@ def _claim(
         new_zone = edits.zone_remark(zone, ledger.meta(ZONE))
         due = _due(ledger, runtime, now, gates, only)
         requested, result.busy = claims.manual_starts(ledger, runtime.config, manual, claimant, int(now))
-        able = dispatcher.take(ledger, [*due.starts, *requested], gates)
+        able = dispatcher.take(ledger, due.starts, requested)
         planning.record_unclaimed(ledger, due, dispatcher.claimed, dispatcher.untaken)
     if runtime.claimed is not None and able and (requested or not manual):
         # From here on the request can't be refused: a waiting caller may return.
@@ -193,7 +200,7 @@ def _name(now: float) -> str:
 def _finish(
     runtime: Runtime,
     ledger: Ledger,
-    gates: Gates,
+    asked: "TickGates | None",
     new: list[str],
     *,
     untaken: Collection[JobKey],
@@ -203,7 +210,7 @@ def _finish(
 ) -> list[str]:
     """Record what is due next and what is wrong, and publish the snapshot; return the problems to print.
 
-    *untaken* are the jobs with a run that no executor took, *rest* is why other due runs were not started. *fired* is the growing list of the tick's events, to fire into the trigger of `[compat]`; None without a trigger.
+    *asked* are the gates of the tick. *untaken* are the jobs with a run that no executor took, *rest* is why other due runs were not started. *fired* is the growing list of the tick's events, to fire into the trigger of `[compat]`; None without a trigger.
     """
     now = clock.now()
     with ledger.transaction():
@@ -211,11 +218,15 @@ def _finish(
         clock_steps.step_back(ledger, runtime.config.jobs, int(now))
         # With a budget of 0, due slots that this tick does not start get the open reason `budget`.
         budget = None if runtime.config.max_runs is None else 0
+        gates = Gates() if asked is None else asked.gates
         plan = planning.plan_and_record(ledger, runtime.config, int(now), gates=gates, budget=budget)
+        unanswered = [] if asked is None else asked.remember(ledger)
         # Read `planned` again: a later tick may have planned by now.
         planning.record_left_over(ledger, plan, int(ledger.meta("planned") or 0), untaken, rest)
         news = _news(runtime, ledger, new, now) if fired is None else []
     runtime.publish(plan.events)
+    for text in unanswered:
+        runtime.log_line("WARNING", text)
     if fired is not None:
         runtime.fire(fired)  # outside of a transaction, since it may take until its timeout
         with ledger.transaction():

@@ -63,14 +63,18 @@ class SupervisorClient:
         except BrokenPipeError:
             return  # it has died; the result file and the locks of the runs show what has ended
 
-    def records(self, timeout: float | None) -> list[Record] | None:
+    def records(self, timeout: float | None, other: int | None = None) -> list[Record] | None:
         """Return the new records since the last call, waiting for up to *timeout* seconds (None: no limit).
 
-        Return None if no more will come. Raise StateError if the result file can't be written or read now.
+        Do not wait longer if the descriptor *other* is readable. Return None if no more will come. Raise StateError if
+        the result file can't be written or read now.
         """
         poll = select.poll()
         poll.register(self._notifications, select.POLLIN)
-        if not poll.poll(None if timeout is None else timeout * 1000):
+        if other is not None:
+            poll.register(other, select.POLLIN)
+        ready = poll.poll(None if timeout is None else timeout * 1000)
+        if self._notifications not in (fd for fd, _ in ready):
             return []
         notifications = os.read(self._notifications, 65536)
         if CANNOT_WRITE in notifications:

@@ -80,7 +80,7 @@ class Logs(msgspec.Struct, kw_only=True):
 class Started(msgspec.Struct, kw_only=True):
     """A requested run; once it is over, *result* is the document that `run --json` prints.
 
-    *run_id* is null as long as the gates of other jobs are evaluated. *run_ids* has the same id.
+    *run_id* is null if the run is not claimed within ten seconds. *run_ids* has the same id.
     """
 
     job: str

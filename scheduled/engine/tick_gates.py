@@ -1,0 +1,85 @@
+"""The gates of a tick while they are asked: what is known about them, which starts wait, and what gave no answer."""
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from scheduled.core.jobs import Jobs, keys_of
+from scheduled.core.keys import JobKey
+from scheduled.core.starts import Rank, Start, places, rank
+from scheduled.engine.planning import Gates
+from scheduled.state.ledger import Meta
+
+if TYPE_CHECKING:
+    from scheduled.engine.asking import Asking
+
+LIMIT = 30.0  # seconds for all gates of a tick; a gate checks a condition, it must not do the job's work
+NO_ANSWER = f"gave no answer within {LIMIT:.0f} s and counts as closed"
+UNANSWERED = (
+    "unanswered_gates"  # a key of `Meta`: the jobs with a gate that gave no answer when it was last asked
+)
+
+
+class TickGates:
+    """The gates of a tick that *asking* asks; *ranks* are the ranks of the starts that wait for them.
+
+    Call `close` in the end.
+    """
+
+    def __init__(self, jobs: Jobs, asking: "Asking", ranks: Mapping[str, Rank]) -> None:
+        self.asking = asking
+        self._jobs = jobs
+        self._asked = frozenset(asking.pending)
+        self._gated = frozenset(name for name, job in jobs.items() if job.only_if is not None)
+        self._ranks = ranks
+        self._places = places(jobs)
+        self._held_back: set[JobKey] = set()
+
+    def close(self) -> None:
+        """Stop asking."""
+        self.asking.close()
+
+    @property
+    def gates(self) -> Gates:
+        """What is known about the gates, as of the last call of `asking.collect`."""
+        answers = self.asking.answers
+        closed = frozenset(name for name, is_open in answers.items() if not is_open)
+        return Gates(closed=closed, unchecked=self._gated - answers.keys())
+
+    def admitted(self, starts: Sequence[Start]) -> list[Start]:
+        """Return those of *starts* that need not wait: the critical ones, and those before all that wait for a gate."""
+        waiting = (found for name, found in self._ranks.items() if name in self.asking.pending)
+        first = min(waiting, default=None)
+        if first is None:
+            return [*starts]
+        found = [start for start in starts if self._is_admitted(start, first)]
+        self._held_back |= {start.claim.key for start in starts} - {start.claim.key for start in found}
+        return found
+
+    def _is_admitted(self, start: Start, first: Rank) -> bool:
+        job = self._jobs[start.claim.job]
+        return job.priority == "critical" or rank(job, start, self._places) < first
+
+    def to_plan(self) -> set[JobKey]:
+        """Return what has to be planned again after new answers, including what was not admitted before."""
+        held_back, self._held_back = self._held_back, set()
+        after = chain.from_iterable(self._jobs.coming_after.get(name, ()) for name in self._asked)
+        return held_back | {key for name in (*self._asked, *after) for key in keys_of(self._jobs[name])}
+
+    def remember(self, ledger: Meta) -> list[str]:
+        """Record the gates that gave no answer; return a warning for each. Call it inside a transaction."""
+        unanswered, before = self.asking.unanswered, without_answer(ledger)
+        found = before - self._asked | {*unanswered}
+        if found != before:
+            ledger.remember(UNANSWERED, msgspec.json.encode(sorted(found)).decode())
+        return [f"{name}: its gate {NO_ANSWER}" for name in unanswered]
+
+
+def without_answer(ledger: Meta) -> set[str]:
+    """Return the jobs with a gate that gave no answer when it was last asked."""
+    try:
+        return msgspec.json.decode(ledger.meta(UNANSWERED) or "[]", type=set[str])
+    except msgspec.DecodeError:
+        return set()

@@ -1,0 +1,222 @@
+"""Gates that take long, hang, flood their output or leave processes: none holds up other jobs or outlives its tick."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from scheduled.core.jobs import Action, Gate, Job
+from scheduled.engine import asking
+from scheduled.schedules.schedule import Schedule
+from tests.fixtures.supervised import gone
+
+DUE = 'cron = "* * * * *"'  # a job is due in the minute in which it is first seen
+
+
+def ran(world):
+    """Return the jobs with a successful run, in the order of their starts."""
+    runs = [run for run in world.json("history") if run["status"] == "success"]
+    return [run["job"] for run in sorted(runs, key=lambda run: run["started_at"])]
+
+
+def waits_for(path):
+    return f"until [ -e {path} ]; do sleep 0.02; done"
+
+
+def pids(path):
+    return [int(word) for word in path.read_text().split()] if path.exists() else []
+
+
+@pytest.mark.parametrize("own", ["", 'only_if = { command = "true" }'])
+def test_a_critical_job_does_not_wait_for_the_gate_of_another_job(world, own):
+    world.configure(f"""
+        [jobs.gated]
+        {DUE}
+        command = "true"
+        only_if = {{ command = "{waits_for(world.root / "started")}" }}
+        [jobs.critical]
+        {DUE}
+        command = "touch {world.root}/started"
+        priority = "critical"
+        {own}
+    """)
+
+    done = world.run("run")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ran(world) == ["critical", "gated"]
+
+
+def test_gates_are_asked_side_by_side(world):
+    one, two = world.root / "one", world.root / "two"
+    world.configure(f"""
+        [jobs.one]
+        {DUE}
+        command = "true"
+        only_if = {{ command = "touch {one}; {waits_for(two)}" }}
+        [jobs.two]
+        {DUE}
+        command = "true"
+        only_if = {{ command = "touch {two}; {waits_for(one)}" }}
+    """)
+
+    world.run("run")
+
+    assert ran(world) == ["one", "two"]
+
+
+def test_a_job_keeps_its_turn_while_its_gate_is_asked(world):
+    world.configure(f"""
+        max_parallel = 1
+        [jobs.first]
+        {DUE}
+        command = "true"
+        only_if = {{ command = "sleep 0.6" }}
+        [jobs.second]
+        {DUE}
+        command = "true"
+        [jobs.third]
+        {DUE}
+        command = "true"
+        after = ["first"]
+    """)
+
+    world.run("run")
+
+    assert ran(world)[0] == "first"
+    assert sorted(ran(world)) == ["first", "second", "third"]
+
+
+def test_a_gate_that_opens_while_the_group_is_busy_lets_the_job_run_in_the_same_tick(world):
+    world.configure(f"""
+        [jobs.gated]
+        {DUE}
+        command = "true"
+        group = "disk"
+        only_if = {{ command = "{waits_for(world.root / "started")}" }}
+        [jobs.critical]
+        {DUE}
+        command = "touch {world.root}/started; sleep 0.6"
+        group = "disk"
+        priority = "critical"
+    """)
+
+    world.run("run")
+
+    assert ran(world) == ["critical", "gated"]
+
+
+def test_the_output_of_a_gate_is_discarded(world):
+    null = "[ $(readlink /proc/$$/fd/{}) = /dev/null ]"
+    world.configure(f"""
+        [jobs.job]
+        {DUE}
+        command = "true"
+        only_if = {{ command = "{" && ".join(null.format(stream) for stream in (0, 1, 2))}" }}
+    """)
+
+    world.run("run")
+
+    assert ran(world) == ["job"]
+
+
+def test_a_process_in_the_background_neither_keeps_a_gate_open_nor_outlives_it(world, until):
+    left = world.root / "left"
+    world.configure(f"""
+        [jobs.job]
+        {DUE}
+        command = "true"
+        only_if = {{ command = "sleep 1000 & echo $! > {left}; exit 0" }}
+    """)
+
+    world.run("run")
+
+    assert ran(world) == ["job"]
+    (pid,) = pids(left)
+    assert until(lambda: gone(pid))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_no_process_of_a_gate_outlives_a_tick_that_is_ended(world, until, number):
+    left = world.root / "left"
+    world.configure(f"""
+        [jobs.job]
+        {DUE}
+        command = "true"
+        only_if = {{ command = "trap : TERM; sleep 1000 & echo $$ $! > {left}; wait; sleep 1000" }}
+    """)
+    tick = world.start("run")
+    until(lambda: len(pids(left)) == 2)
+
+    tick.send_signal(number)
+
+    assert until(lambda: tick.poll() is not None)
+    assert until(lambda: all(map(gone, pids(left))))
+    assert world.json("audit")["ok"]
+
+
+def test_a_run_by_hand_does_not_ask_the_gates_of_other_jobs(world):
+    world.configure(f"""
+        [jobs.gated]
+        {DUE}
+        command = "true"
+        only_if = {{ command = "touch {world.root}/asked" }}
+        [jobs.job]
+        command = "true"
+    """)
+
+    world.run("run", "job")
+
+    assert ran(world) == ["job"]
+    assert not (world.root / "asked").exists()
+    world.run("run")
+    assert (world.root / "asked").exists()
+
+
+def test_a_gate_without_an_answer_counts_as_closed_and_its_processes_are_killed(tmp_path, monkeypatch, until):
+    monkeypatch.setattr(asking, "LIMIT", 1.5)
+    hangs = f"trap '' TERM; sleep 1000 & echo $$ $! > {tmp_path}/left; wait; sleep 1000"
+
+    found = asking.Asking([a_job("hangs", hangs), a_job("opens", "true"), a_job("none", "/no/program")], {})
+    try:
+        found.collect(60)
+    finally:
+        found.close()
+
+    assert found.answers == {"hangs": False, "opens": True, "none": False}
+    assert found.unanswered == ["hangs"]
+    assert until(lambda: all(map(gone, pids(tmp_path / "left"))))
+
+
+def test_more_gates_than_are_asked_at_once_are_all_answered(monkeypatch):
+    monkeypatch.setattr(asking, "AT_ONCE", 2)
+
+    found = asking.Asking(
+        [a_job(f"job{number}", "exit $((N % 2))", N=str(number)) for number in range(7)], {}
+    )
+    try:
+        found.collect(60)
+    finally:
+        found.close()
+
+    assert found.answers == {f"job{number}": number % 2 == 0 for number in range(7)}
+
+
+def test_a_gate_that_answers_as_the_tick_stops_asking_does_no_harm():
+    descriptors = len(os.listdir("/proc/self/fd"))
+    jobs = [a_job(f"job{number}", "sleep 0.0$N", N=str(number)) for number in range(10)]
+    for _ in range(10):
+        found = asking.Asking(jobs, {"PATH": os.environ["PATH"]})
+        time.sleep(0.03)
+        found.close()
+
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def a_job(name, command, **env):
+    environment = {"PATH": os.environ["PATH"], **env}
+    action, schedules = Action("command", line="true"), (Schedule("manual", ""),)
+    return Job(name=name, schedules=schedules, action=action, only_if=Gate(command=command), env=environment)

@@ -1,0 +1,93 @@
+"""Which starts wait for gates that have not answered, and what is recorded about gates without an answer."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from scheduled.core.jobs import Action, Gate, Job, Jobs
+from scheduled.core.keys import JobKey
+from scheduled.core.runs import Claim
+from scheduled.core.starts import Start, places, rank
+from scheduled.engine.tick_gates import TickGates, without_answer
+from scheduled.schedules.schedule import Schedule
+from tests.fixtures.ledgers import LEDGERS
+
+ORDER = ("high", "gated", "same", "low", "critical")
+PRIORITY = {"high": "high", "low": "low", "critical": "critical"}
+
+
+def a_job(name):
+    gate = Gate(path="/nowhere") if name == "gated" else None
+    after = ("gated",) if name == "low" else ()
+    return Job(
+        name=name,
+        schedules=(Schedule("manual", ""),),
+        action=Action("command", line="true"),
+        priority=PRIORITY.get(name, "medium"),
+        only_if=gate,
+        after=after,
+    )
+
+
+def a_start(name, slot=60):
+    claim = Claim(run_id=name, job=name, slot=slot, attempt=1, slots=1, trigger="schedule", window_start=None)
+    return Start(claim=claim)
+
+
+@pytest.fixture
+def asking():
+    return SimpleNamespace(answers={}, pending={"gated"}, unanswered=[])
+
+
+@pytest.fixture
+def gates(asking):
+    jobs = Jobs({name: a_job(name) for name in ORDER})
+    return TickGates(jobs, asking, {"gated": rank(jobs["gated"], a_start("gated"), places(jobs))})
+
+
+def admitted(gates, *starts):
+    return [start.claim.job for start in gates.admitted(starts)]
+
+
+def test_only_starts_before_a_gate_that_is_asked_and_critical_ones_are_admitted(gates):
+    starts = [a_start(name) for name in ("critical", "high", "same", "low")]
+
+    assert admitted(gates, *starts) == ["critical", "high"]
+    assert gates.gates.unchecked == {"gated"}
+    assert admitted(gates, a_start("same", slot=0)) == ["same"]
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_after_the_answer_all_that_waited_is_planned_again_and_nothing_waits(gates, asking, is_open):
+    admitted(gates, a_start("same"), a_start("high"))
+    asking.answers, asking.pending = {"gated": is_open}, set()
+
+    assert gates.gates.closed == (set() if is_open else {"gated"})
+    assert gates.gates.unchecked == set()
+    assert gates.to_plan() == {JobKey("gated"), JobKey("same"), JobKey("low")}
+    assert admitted(gates, a_start("same")) == ["same"]
+
+
+def test_a_gate_without_an_answer_is_recorded_until_it_answers(gates, asking, tmp_path):
+    ledger = LEDGERS["sqlite"](tmp_path)
+    asking.unanswered = ["gated"]
+
+    with ledger.transaction():
+        (warning,) = gates.remember(ledger)
+    noted = without_answer(ledger)
+    asking.unanswered = []
+    with ledger.transaction():
+        nothing = gates.remember(ledger)
+
+    assert warning == "gated: its gate gave no answer within 30 s and counts as closed"
+    assert (noted, nothing, without_answer(ledger)) == ({"gated"}, [], set())
+    ledger.close()
+
+
+def test_a_damaged_record_counts_as_empty(tmp_path):
+    ledger = LEDGERS["sqlite"](tmp_path)
+    with ledger.transaction():
+        ledger.remember("unanswered_gates", "[1")
+
+    assert without_answer(ledger) == set()
+    ledger.close()
