@@ -140,7 +140,7 @@ def _claim(
     Return the starts for *manual*.
     """
     now, claimant = result.started_at, dispatcher.claimant
-    with ledger.transaction():
+    with runtime.settling(ledger):
         ledger.saw_host(claimant.host, runtime.host_name, now)
         if unattended:
             ledger.remember("tick_count", str(int(ledger.meta("tick_count") or 0) + 1))
@@ -165,7 +165,6 @@ def _claim(
 def _announce(runtime: Runtime, ledger: Ledger, collected: Collected, planned: Sequence[Event]) -> None:
     """Publish what was *collected* and *planned*, and remove the files that the commit has replaced."""
     intake.publish(runtime, collected)
-    runtime.remove_obsolete()
     leftovers.remove(ledger, runtime)
     runtime.publish(planned)
 

@@ -48,7 +48,7 @@ def evidence(runtime):
 
 
 def settle_on_a_full_disk(ledger, runtime):
-    with ledger.transaction():
+    with runtime.settling(ledger):
         recovery.settle_ended(ledger, runtime, NOW)
         raise StateError("full")
 
@@ -56,6 +56,8 @@ def settle_on_a_full_disk(ledger, runtime):
 def test_the_evidence_of_a_run_outlives_a_commit_that_fails(runtime, ledger):
     with pytest.raises(StateError, match="full"):
         settle_on_a_full_disk(ledger, runtime)
+    with runtime.settling(ledger):
+        pass  # another commit, which replaces nothing
 
     assert evidence(runtime) == [f"run-{HOUR}.1.log", "tick-1.jsonl"]
     with ledger.transaction():
@@ -64,9 +66,8 @@ def test_the_evidence_of_a_run_outlives_a_commit_that_fails(runtime, ledger):
 
 
 def test_the_evidence_of_a_run_is_removed_once_its_end_is_committed(runtime, ledger):
-    with ledger.transaction():
+    with runtime.settling(ledger):
         recovery.settle_ended(ledger, runtime, NOW)
-    runtime.remove_obsolete()
     leftovers.remove(ledger, runtime)
 
     assert evidence(runtime) == []
