@@ -180,7 +180,8 @@ def read_known(path: Path) -> dict[str, Any]:
 def tampering(path: Path, now: float) -> str | None:
     """Return a message if another program damaged the snapshot or changed its own keys since it was written, else None.
 
-    A file that is not a valid snapshot any more is moved aside. Raise StateError if it can't be moved.
+    A file that is not a valid snapshot any more is moved aside: it gets another name, and `publish` replaces it. Raise
+    StateError if that fails.
     """
     try:
         data = read_regular(path)
@@ -201,7 +202,12 @@ def tampering(path: Path, now: float) -> str | None:
 def _moved_aside(path: Path, now: float) -> str:
     from scheduled.state import aside  # only if the file is damaged
 
-    return f"moved aside to {aside.move(path, now)}, and rewritten from the ledger"
+    kept = aside.name(path, now)
+    try:
+        aside.keep(path, kept)
+    except OSError as error:
+        raise StateError(f"{path}: damaged, and can't be moved aside: {error.strerror}") from error
+    return f"moved aside to {kept}, and rewritten from the ledger"
 
 
 def is_unchanged(document: Mapping[str, Any], data: bytes = b"") -> bool:

@@ -5,7 +5,6 @@ kept in a file of the state directory. It is written before the first mail of a 
 person opened a moment ago is never taken for an old one.
 """
 
-import os
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -101,8 +100,12 @@ class OpenedMails:
         """Move a damaged file aside; return the message that the record was damaged or lost."""
         moved = ""
         if self._damage:
-            os.replace(path, aside := f"{path}.damaged")
-            moved = f"moved to {aside}; "
+            from scheduled.state import aside  # only if the file is damaged
+
+            aside.keep(
+                path, kept := f"{path}.damaged"
+            )  # until it is replaced, it stays the evidence of its loss
+            moved = f"moved to {kept}; "
         return f"{path}: {self._fault}; {moved}mails that are open now count as opened now"
 
     @property

@@ -162,8 +162,8 @@ def plan_job(
     if held_back is not None:
         reason, ends = held_back[0], _until(job, job_state, times.next_after(base), held_back, holds, now)
         # With `catch_up = "none"` a tick has to see each slot in time, also while older ones are held back.
-        seen = _upcoming(job, times, now, base) if job.catch_up == "none" else None
-        return JobPlan(waits=reason, next_due=_earliest(ends, seen), skips=found.skips)
+        next_slot = _upcoming(job, times, now, base) if job.catch_up == "none" else None
+        return JobPlan(waits=reason, next_due=_earliest(ends, next_slot), skips=found.skips)
     return _leading(found, newest, base)
 
 

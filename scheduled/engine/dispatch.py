@@ -223,7 +223,7 @@ class Dispatcher:
             if (claim := self._claims.get(attempt_result.run_id)) is not None
         ]
         answered = self._follow_ups.collect()
-        with ledger.transaction():
+        with self._runtime.settling(ledger):
             events = [
                 event
                 for record in records
@@ -234,7 +234,6 @@ class Dispatcher:
                 events += expire(ledger, self._runtime, self.gates, self.claimant, clock.now())
             if not self._stopped:
                 self._take(ledger, self._follow_ups.starts(ledger, ended, answered=answered))
-        self._runtime.remove_obsolete()
         self._runtime.publish(events)
         self._publish_events()
         self._submit(supervisor, ledger)
@@ -247,9 +246,8 @@ class Dispatcher:
 
     def _supervisor_lost(self, ledger: Ledger) -> None:
         """Settle the runs of a supervisor that was killed, as after a tick that was killed."""
-        with ledger.transaction():
+        with self._runtime.settling(ledger):
             events = recovery.settle_ended(ledger, self._runtime, clock.now())
-        self._runtime.remove_obsolete()
         self._runtime.publish(events)
         self._problems.append(
             "this tick's supervisor was killed; a later tick records the results of jobs that still run"

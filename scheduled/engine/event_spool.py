@@ -24,36 +24,64 @@ LIMIT = 1 << 16  # bytes; the payload is passed in one environment variable, whi
 LOADED = "spooled"  # key in the ledger's meta: the files that are loaded already
 
 
-def collect(ledger: Ledger, runtime: Runtime, now: float) -> tuple[list[Event], list[Path]]:
+class Spooled(msgspec.Struct, frozen=True):
+    """What the spool has: the new *events*, and by their marks the *loaded* files and the *invalid* ones, with a reason."""
+
+    events: list[Event] = []
+    loaded: dict[str, Path] = {}
+    invalid: dict[str, tuple[Path, str]] = {}
+
+
+def collect(ledger: Ledger, runtime: Runtime, now: float) -> Spooled:
     """Request starts of the jobs that subscribe to the events in the spool, inside the caller's transaction.
 
-    Return the events and the files to remove after the commit. The ledger remembers the loaded files, so that
-    a file which was not removed (after a crash, or because another tick is faster) is not loaded twice. A
-    file that is not a valid event is moved to `spool/bad/` with a warning.
+    Call `clear` after the commit. The ledger remembers the loaded files, so that a file which was not removed (after a
+    crash, or because another tick is faster) is not loaded twice.
     """
-    before = _loaded(ledger)
-    events, done = [], {}
+    before, found, kept = _loaded(ledger), Spooled(), []
     for path in _files(runtime.paths.spool):
         try:
-            mark, event = _mark(path), _event(path)
+            mark = _mark(path)
+            event = None if mark in before else _event(path)  # one that is loaded is not read again
         except RecursionError:
-            _move_aside(runtime, path, "nested too deeply")
+            found.invalid[mark] = (path, "nested too deeply")
             continue
         except (RefusedError, ValueError, ConfigError) as error:
-            _move_aside(runtime, path, str(error).removeprefix(f"{path}: "))
+            found.invalid[mark] = (path, str(error).removeprefix(f"{path}: "))
             continue
         except FileNotFoundError:
             continue  # another tick has loaded and removed it
         except OSError as error:
             runtime.cannot_record(f"{path}: can't be read: {error.strerror}")
+            kept += [mark for mark in before if _name_in(mark) == path.name]
             continue
-        if mark not in before:
+        if event is not None:
             start_requests.spread(ledger, runtime.config.jobs, [event], 0, now)
-            events.append(event)
-        done[mark] = path
-    if list(done) != before:
-        ledger.remember(LOADED, msgspec.json.encode(list(done)).decode())
-    return events, list(done.values())
+            found.events.append(event)
+        found.loaded[mark] = path
+    marks = [*found.loaded, *kept]
+    if marks != before:
+        ledger.remember(LOADED, msgspec.json.encode(marks).decode())
+    return found
+
+
+def clear(runtime: Runtime, spooled: Spooled) -> None:
+    """Remove the files that are loaded, and move those that are no valid event to `spool/bad/`, with a warning.
+
+    Call it after the commit: until then the files are the only evidence of their events.
+    """
+    for mark, path in spooled.loaded.items():
+        try:
+            if _mark(path) == mark:  # and not a newer file of the same name
+                path.unlink()
+        except FileNotFoundError:
+            continue  # another tick was faster
+        except OSError as error:
+            runtime.cannot_record(
+                f"{path}: the event is recorded, but its file can't be removed: {error.strerror}"
+            )
+    for mark, (path, reason) in spooled.invalid.items():
+        _move_aside(runtime, mark, path, reason)
 
 
 def waiting(ledger: Ledger, paths: Paths) -> list[Event]:
@@ -84,6 +112,11 @@ def _mark(path: Path) -> str:
     return f"{path.name}:{status.st_ino}:{status.st_mtime_ns}"
 
 
+def _name_in(mark: str) -> str:
+    """Return the name of the file that has *mark*."""
+    return mark.rsplit(":", 2)[0]
+
+
 def _name(path: Path) -> str:
     name = path.name.partition(".")[0]
     return event_name(name)
@@ -106,14 +139,15 @@ def _payload(path: Path) -> dict[str, Any]:
     return document
 
 
-def _move_aside(runtime: Runtime, path: Path, reason: str) -> None:
+def _move_aside(runtime: Runtime, mark: str, path: Path, reason: str) -> None:
     bad = runtime.paths.spool / "bad"
     try:
+        if _mark(path) != mark:
+            return  # a newer file of the same name
+        runtime.add_problem("WARNING", f"{path}: {reason}; moved to {bad}")  # first, as a crash may follow
         bad.mkdir(mode=0o700, exist_ok=True)
         path.replace(bad / path.name)
     except FileNotFoundError:
-        return  # another tick has moved it first
+        return  # another tick was faster
     except OSError as error:
-        runtime.cannot_record(f"{path}: {reason}; can't be moved to {bad}: {error.strerror}")
-        return
-    runtime.add_problem("WARNING", f"{path}: {reason}; moved to {bad}")
+        runtime.cannot_record(f"{path}: can't be moved to {bad}: {error.strerror}")

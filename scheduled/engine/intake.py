@@ -3,8 +3,6 @@
 All of it is written in the first transaction of the tick.
 """
 
-from pathlib import Path
-
 import msgspec
 
 from scheduled.config.job_table import BOOTED
@@ -29,11 +27,11 @@ from scheduled.state.ledger import Ledger, Meta
 
 
 class Collected(msgspec.Struct, frozen=True, kw_only=True):
-    """What to do after the commit: publish *events*, log *warnings*, remove the spool *files*."""
+    """What to do after the commit: publish *events*, log *warnings*, clear the spool."""
 
     events: list[Event]
     warnings: list[str]
-    files: list[Path]
+    spooled: event_spool.Spooled
 
 
 def collect(
@@ -60,30 +58,24 @@ def collect(
     stepped = clock_steps.step_back(ledger, runtime.config.jobs, int(now))
     ended = recovery.settle_ended(ledger, runtime, now)
     expired = expire(ledger, runtime, gates, claimant, now)
-    spooled, files = event_spool.collect(ledger, runtime, now)
+    spooled = event_spool.collect(ledger, runtime, now)
     booted = _booted(ledger, runtime, claimant.boot, now)
     # A command may have put a newer configuration in force since this tick read its own.
     outdated = edits.is_outdated(ledger, runtime.config, int(now))
     edited = [] if outdated else config_changes.note(ledger, runtime.config)
     start_requests.spread(ledger, runtime.config.jobs, edited, 0, now)
     return Collected(
-        events=[*edited, *ended, *expired, *spooled, *booted],
+        events=[*edited, *ended, *expired, *spooled.events, *booted],
         warnings=[*filter(None, (leapt, stepped))],
-        files=files,
+        spooled=spooled,
     )
 
 
 def publish(runtime: Runtime, collected: Collected) -> None:
-    """Log the warnings, remove the spool files and publish the events. Call it after the commit."""
+    """Log the warnings, clear the spool and publish the events. Call it after the commit."""
     for warning in collected.warnings:
         runtime.add_problem("WARNING", warning)
-    for path in collected.files:
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            runtime.cannot_record(
-                f"{path}: the event is recorded, but its file can't be removed: {error.strerror}"
-            )
+    event_spool.clear(runtime, collected.spooled)
     runtime.publish(collected.events)
 
 

@@ -1,13 +1,14 @@
 """Settle open runs that their own tick can't settle, because it was killed or the machine crashed.
 
 A record in the result file decides. Without one, the run still runs if its process or its lock exists, and
-was interrupted if not.
+was interrupted if not. Locks are asked before records are read: a run may end in between.
 """
 
 import os
 import signal
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 
@@ -24,7 +25,7 @@ from scheduled.execution.capped_output import CappedOutput
 from scheduled.execution.kept_secrets import LostSecretsError, mask_in
 from scheduled.execution.protocol import Ended, NotStarted, Record, Started, read_records, unreadable
 from scheduled.masking import Mask
-from scheduled.state.files import read_regular
+from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import Ledger
 from scheduled.state.locks import is_held
 
@@ -37,13 +38,13 @@ def settle_ended(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
     The files of the runs stay until `leftovers.remove` is called after the commit.
     """
     events: list[Event] = []
-    ticks: dict[str, list[Record]] = {}
+    ticks: dict[str, _Tick] = {}
     for run in ledger.open_runs():
         if run.status == "waiting_retry" or run.tick == CHAIN:
             continue
         try:
             if run.tick not in ticks:
-                ticks[run.tick] = _records(runtime, run.tick)
+                ticks[run.tick] = _tick(runtime, run.tick)
             events += _settle_one(ledger, runtime, run, ticks[run.tick], now)
         except OSError as error:
             leave_to_next_tick(runtime, run, error)
@@ -52,17 +53,28 @@ def settle_ended(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
     return events
 
 
-def _records(runtime: Runtime, tick: str) -> list[Record]:
-    """Return the records of a tick's result file, without those that can't be read."""
-    path = runtime.paths.results_of(tick)
+class _Tick(msgspec.Struct, frozen=True):
+    """Whether the supervisor of a tick lives, and the records in its result file: all of them if it does not."""
+
+    lives: bool
+    records: list[Record]
+
+
+def _tick(runtime: Runtime, name: str) -> _Tick:
+    """Return what is known of the tick *name*. Raise OSError if its result file can't be read now."""
+    path = runtime.paths.results_of(name)
+    lives = is_held(path)  # asked first: without the lock no record is added any more
+    return _Tick(lives, _records(runtime, path))
+
+
+def _records(runtime: Runtime, path: Path) -> list[Record]:
+    """Return the records of a result file, without those that are damaged. Raise OSError if it can't be read now."""
     try:
         data = read_regular(path)
     except FileNotFoundError:
         return []
-    except OSError as error:
-        runtime.add_problem(
-            "WARNING", f"{path}: {error}; the locks of its jobs decide whether they still run"
-        )
+    except RefusedError as error:
+        runtime.add_problem("WARNING", f"{error}; the locks of its jobs decide whether they still run")
         return []
     if damaged := unreadable(data):
         lines = "1 line" if damaged == 1 else f"{damaged} lines"
@@ -72,10 +84,8 @@ def _records(runtime: Runtime, tick: str) -> list[Record]:
     return read_records(data)
 
 
-def _settle_one(
-    ledger: Ledger, runtime: Runtime, run: OpenRun, records: list[Record], now: float
-) -> list[Event]:
-    of_run = [record for record in records if _key(record) == (run.run_id, run.attempt)]
+def _settle_one(ledger: Ledger, runtime: Runtime, run: OpenRun, tick: _Tick, now: float) -> list[Event]:
+    of_run = [record for record in tick.records if _key(record) == (run.run_id, run.attempt)]
     for record in of_run:
         if isinstance(record, Ended):
             return settle_finished(ledger, runtime, run, record.attempt_result, now)
@@ -85,7 +95,7 @@ def _settle_one(
     started = next((record for record in of_run if isinstance(record, Started)), None)
     if started is not None:
         ledger.started(run.run_id, run.attempt, started.at)
-    if is_held(runtime.paths.results_of(run.tick)):
+    if tick.lives:
         return []
     if _still_runs(runtime, run, started):
         with suppress(OSError):
@@ -115,7 +125,12 @@ def _close_output(runtime: Runtime, run: OpenRun) -> int:
         fd = os.open(output.path, OUTPUT_FLAGS)
     except FileNotFoundError:
         return 0
-    return CappedOutput(fd, job.output_limit if job else OUTPUT_LIMIT, mask).close()
+    written = os.fstat(fd).st_mtime_ns
+    printed = CappedOutput(fd, job.output_limit if job else OUTPUT_LIMIT, mask).close()
+    with suppress(OSError):
+        # Should the commit fail, it still shows until when the run ran.
+        os.utime(output.path, ns=(written, written))
+    return printed
 
 
 def _key(record: Record) -> tuple[str, int]:

@@ -31,6 +31,7 @@ from scheduled.state.sqlite.ledger import SqliteLedger, using
 if TYPE_CHECKING:
     from scheduled.notify.adapter import Adapter
     from scheduled.notify.routes.base import Route
+    from scheduled.state.ledger import Ledger
 
 
 class Runtime:
@@ -38,7 +39,7 @@ class Runtime:
 
     *inherit* makes jobs inherit the variables of this process. *claimed* is called with the ids of a tick's runs when
     they are claimed. *unrecorded* becomes True if something could not be recorded. *obsolete* are files to remove after
-    the next commit. A configuration without `timezone` is read in the zone that *kept_zone* returns; by default in the
+    the commit, see `settling`. A configuration without `timezone` is read in the zone that *kept_zone* returns; by default in the
     host's. *config* is used instead of reading the files, if it is given.
     """
 
@@ -120,8 +121,12 @@ class Runtime:
         self.unrecorded = True
         self.add_problem("ERROR", message)
 
-    def remove_obsolete(self) -> None:
-        """Remove the files that the last commit replaced. A file that can't be removed stays."""
+    @contextmanager
+    def settling(self, ledger: "Ledger") -> Iterator[None]:
+        """Enter a transaction of *ledger*. The files that it makes obsolete are removed after its commit, and only then."""
+        self.obsolete.clear()
+        with ledger.transaction():
+            yield
         while self.obsolete:
             with suppress(OSError):  # an empty file that stays does no harm
                 self.obsolete.pop().unlink()

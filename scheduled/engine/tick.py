@@ -147,7 +147,7 @@ def _claim(
     Return the starts for *manual*.
     """
     now, claimant, gates = result.started_at, dispatcher.claimant, dispatcher.gates
-    with ledger.transaction():
+    with runtime.settling(ledger):
         ledger.saw_host(claimant.host, runtime.host_name, now)
         if unattended:
             ledger.remember("tick_count", str(int(ledger.meta("tick_count") or 0) + 1))
@@ -173,7 +173,6 @@ def _claim(
 def _announce(runtime: Runtime, ledger: Ledger, collected: Collected, planned: Sequence[Event]) -> None:
     """Publish what was *collected* and *planned*, and remove the files that the commit has replaced."""
     intake.publish(runtime, collected)
-    runtime.remove_obsolete()
     leftovers.remove(ledger, runtime)
     runtime.publish(planned)
 

@@ -62,13 +62,15 @@ class Attempts:
         }
 
     def _read(self) -> dict[str, _Attempt]:
-        """Return the record. A damaged file is moved aside: of its attempts only the mails of our own are recognised."""
+        """Return the record. A damaged file is kept aside: of its attempts only the mails of our own are recognised."""
         try:
             return msgspec.json.decode(read_regular(self._path), type=dict[str, _Attempt])
         except FileNotFoundError:
             return {}
         except (ValueError, RecursionError):
-            os.replace(self._path, f"{self._path}.damaged")
+            from scheduled.state import aside  # only if the file is damaged
+
+            aside.keep(self._path, f"{self._path}.damaged")
             return {}
 
     def _same_mails(self, branch: Branch, notice: Notice, began: float) -> set[str]:

@@ -1,5 +1,6 @@
 """The files of a run are evidence of its end until the commit that records the end."""
 
+import errno
 import os
 
 import pytest
@@ -19,7 +20,7 @@ NOW = 20_000.5
 def runtime(tmp_path):
     tmp_path.chmod(0o700)
     (tmp_path / "scheduled.toml").write_text(
-        '[jobs.job]\ncron = "0 * * * *"\ncommand = "true"\non_interrupted = "skip"\n'
+        '[jobs.job]\ncron = "0 * * * *"\ncommand = "true"\non_interrupted = "skip"\noutput_limit = 1000\n'
     )
     found = Runtime(tmp_path / "scheduled.toml", tmp_path / "state")
     directories.prepare(found.paths)
@@ -47,7 +48,7 @@ def evidence(runtime):
 
 
 def settle_on_a_full_disk(ledger, runtime):
-    with ledger.transaction():
+    with runtime.settling(ledger):
         recovery.settle_ended(ledger, runtime, NOW)
         raise StateError("full")
 
@@ -55,6 +56,8 @@ def settle_on_a_full_disk(ledger, runtime):
 def test_the_evidence_of_a_run_outlives_a_commit_that_fails(runtime, ledger):
     with pytest.raises(StateError, match="full"):
         settle_on_a_full_disk(ledger, runtime)
+    with runtime.settling(ledger):
+        pass  # another commit, which replaces nothing
 
     assert evidence(runtime) == [f"run-{HOUR}.1.log", "tick-1.jsonl"]
     with ledger.transaction():
@@ -63,12 +66,47 @@ def test_the_evidence_of_a_run_outlives_a_commit_that_fails(runtime, ledger):
 
 
 def test_the_evidence_of_a_run_is_removed_once_its_end_is_committed(runtime, ledger):
-    with ledger.transaction():
+    with runtime.settling(ledger):
         recovery.settle_ended(ledger, runtime, NOW)
-    runtime.remove_obsolete()
     leftovers.remove(ledger, runtime)
 
     assert evidence(runtime) == []
+
+
+def test_a_record_that_the_supervisor_writes_while_its_lock_is_asked_counts(runtime, ledger, monkeypatch):
+    """Without the lock no record is added any more. Records that are read before it is asked may be too few."""
+    results = runtime.paths.results_of(CLAIMANT.tick)
+    record = results.read_bytes()
+    results.write_bytes(b"")
+
+    def asked_in_the_last_moment_of_the_supervisor(path):
+        if path == results:
+            results.write_bytes(record)
+        return False
+
+    monkeypatch.setattr(recovery, "is_held", asked_in_the_last_moment_of_the_supervisor)
+    runtime.environment = {}
+    with ledger.transaction():
+        recovery.settle_ended(ledger, runtime, NOW)
+
+    assert [verdict for _, verdict, *_ in rows(ledger)] == ["success"]
+
+
+@pytest.mark.parametrize("error", [errno.EIO, errno.EMFILE, errno.EACCES])
+def test_a_run_whose_results_cannot_be_read_now_stays_open(runtime, ledger, monkeypatch, error):
+    def fail(path):
+        raise OSError(error, os.strerror(error), str(path))
+
+    with monkeypatch.context() as patch, ledger.transaction():
+        patch.setattr(recovery, "read_regular", fail)
+        recovery.settle_ended(ledger, runtime, NOW)
+    leftovers.remove(ledger, runtime)
+
+    assert ([verdict for _, verdict, *_ in rows(ledger)], runtime.unrecorded) == ([None], True)
+    assert f"{os.strerror(error)}; the next tick retries" in runtime.problems[0]
+    with ledger.transaction():
+        recovery.settle_ended(ledger, runtime, NOW)
+    assert [verdict for _, verdict, *_ in rows(ledger)] == ["success"]
 
 
 def test_files_of_open_runs_stay(runtime, ledger):
@@ -103,3 +141,20 @@ def test_a_killed_run_ended_when_it_was_last_seen_not_when_it_was_found(
     [run] = ledger.attempts(f"run-{HOUR}")
     assert (run.status, run.started_at, run.finished_at) == ("interrupted", 7_000, ended)
     assert run.duration_ms == int((ended - 7_000) * 1000)
+
+
+def test_a_killed_run_ended_when_it_was_last_seen_also_after_a_commit_that_fails(runtime, ledger):
+    """The output is cut and masked before the commit, as a secret must not stay in it."""
+    runtime.environment = {}
+    runtime.paths.results_of(CLAIMANT.tick).unlink()
+    output = runtime.paths.output_of(f"run-{HOUR}", 1)
+    output.write_bytes(b"1" * 5000)
+    os.utime(output, (9_000, 9_000))
+
+    with pytest.raises(StateError, match="full"):
+        settle_on_a_full_disk(ledger, runtime)
+    with ledger.transaction():
+        recovery.settle_ended(ledger, runtime, NOW)
+
+    [run] = ledger.attempts(f"run-{HOUR}")
+    assert (run.finished_at, output.stat().st_size < 2000) == (9_000, True)
