@@ -15,7 +15,8 @@ pytest_plugins = [
     "tests.fixtures.web",
     "tests.fixtures.world",
     "tests.fixtures.zone_files",
-    "tests.fixtures.crash_world",  # must be last: it imports the others
+    "tests.fixtures.crash_world",  # it imports the ones before
+    "tests.fixtures.compound_world",
 ]
 
 SEALED = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")

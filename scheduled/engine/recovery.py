@@ -1,7 +1,7 @@
 """Settle open runs that their own tick can't settle, because it was killed or the machine crashed.
 
-A record in the result file decides. Without one, the run still runs if its process or its lock exists, and
-was interrupted if not. Locks are asked before records are read: a run may end in between.
+A record in the result file decides. Without one, the run still runs if its process or its lock exists. If not, the outcome
+in the report of its handler decides, and without one it was interrupted. Locks are asked before records are read: a run may end in between.
 """
 
 import os
@@ -16,7 +16,7 @@ from scheduled.clock import boot_id
 from scheduled.core.events import Event
 from scheduled.core.jobs import OUTPUT_LIMIT
 from scheduled.core.records import CHAIN
-from scheduled.core.runs import AttemptResult, OpenRun
+from scheduled.core.runs import AttemptResult, AttemptStatus, OpenRun
 from scheduled.engine import lost_steps
 from scheduled.engine.runtime import Runtime
 from scheduled.engine.settle import leave_to_next_tick, settle_finished
@@ -24,6 +24,7 @@ from scheduled.execution import masked_output, process
 from scheduled.execution.capped_output import CappedOutput
 from scheduled.execution.kept_secrets import LostSecretsError, mask_in
 from scheduled.execution.protocol import Ended, NotStarted, Record, Started, read_records, unreadable
+from scheduled.execution.report_file import read_report
 from scheduled.masking import Mask
 from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import Ledger
@@ -106,7 +107,7 @@ def _settle_one(ledger: Ledger, runtime: Runtime, run: OpenRun, tick: _Tick, now
         ledger.unclaim(run.run_id)
         return []
     attempt_result = msgspec.structs.replace(
-        _interrupted(runtime, run, started, now), output_bytes=_close_output(runtime, run)
+        _ended_unseen(runtime, run, started, now), output_bytes=_close_output(runtime, run)
     )
     return settle_finished(ledger, runtime, run, attempt_result, now)
 
@@ -167,6 +168,17 @@ def _never_began(runtime: Runtime, run: OpenRun) -> bool:
     After a reboot a missing file proves nothing, as it may not have reached the disk.
     """
     return run.boot == boot_id() and not runtime.paths.output_of(run.run_id, run.attempt).exists()
+
+
+def _ended_unseen(runtime: Runtime, run: OpenRun, started: Started | None, now: float) -> AttemptResult:
+    """Return the result of an attempt without a record: it was killed, or its handler has ended with an outcome."""
+    outcome = read_report(runtime.paths.report_of(run.run_id, run.attempt)).outcome
+    killed = _interrupted(runtime, run, started, now)
+    if outcome is None:
+        return killed
+    failed = outcome.status == "failed"
+    status: AttemptStatus = "failed" if failed else "success"
+    return msgspec.structs.replace(killed, status=status, reason="", exit_code=int(failed))
 
 
 def _interrupted(runtime: Runtime, run: OpenRun, started: Started | None, now: float) -> AttemptResult:

@@ -10,6 +10,8 @@ from scheduled.engine import leftovers, recovery
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import StateError
 from scheduled.execution.protocol import Ended, Started, encode
+from scheduled.execution.report_file import ReportFile
+from scheduled.handlers.base import Outcome
 from scheduled.state import directories
 from tests.fixtures.ledgers import CLAIMANT, HOUR, HOURLY, LEDGERS, a_claim, an_attempt_result, rows
 
@@ -90,6 +92,23 @@ def test_a_record_that_the_supervisor_writes_while_its_lock_is_asked_counts(runt
         recovery.settle_ended(ledger, runtime, NOW)
 
     assert [verdict for _, verdict, *_ in rows(ledger)] == ["success"]
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"), [("success", "success"), ("failed", "failed"), (None, "skipped")]
+)
+def test_without_a_record_the_outcome_of_the_handler_decides(runtime, ledger, status, verdict):
+    """The supervisor was killed after the handler had ended, and before its result was written."""
+    runtime.environment = {}
+    runtime.paths.results_of(CLAIMANT.tick).write_bytes(b"")
+    report = ReportFile(str(runtime.paths.report_of(f"run-{HOUR}", 1)))
+    if status:
+        report.outcome(Outcome(status=status))
+
+    with ledger.transaction():
+        recovery.settle_ended(ledger, runtime, NOW)
+
+    assert [found for _, found, *_ in rows(ledger)] == [verdict]
 
 
 @pytest.mark.parametrize("error", [errno.EIO, errno.EMFILE, errno.EACCES])
