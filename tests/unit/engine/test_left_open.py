@@ -108,6 +108,17 @@ def test_slots_that_a_tick_has_seen_keep_a_reason_after_the_clock_was_set_back(l
     assert (reasons(ledger)["job"], problems(ledger)) == ("queued", [])
 
 
+@pytest.mark.parametrize(("planned", "reason"), [(NOON + 1, "due"), (NOON - 1, None)])
+def test_slots_of_a_schedule_that_is_older_than_the_last_tick_wait_for_the_next_one(
+    ledger, config, planned, reason
+):
+    with ledger.transaction():
+        gaps.remember_tick(ledger, config.jobs, planned)
+        planning.register(ledger, config, NOON + 30)  # the schedules begin with this minute
+
+    assert (reasons(ledger)["job"], problems(ledger)) == (reason, [])
+
+
 def test_slots_after_the_last_tick_have_no_reason_yet(ledger, config):
     first, _ = tick(ledger, config, NOON)
     ended(ledger, config, first, NOON + MINUTE)
