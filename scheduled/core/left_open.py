@@ -12,8 +12,8 @@ from scheduled.schedules.zones import Instant
 
 
 def has_seen(start: Start, planned: Instant) -> bool:
-    """Return whether a tick has seen slots that *start* covers, or that wait for its end: they are not after *planned*."""
-    slots = [span.first for span in start.coalesced]
+    """Return whether a tick has seen slots that *start* decides, or that wait for its end: they are not after *planned*."""
+    slots = [span.first for span in (*start.coalesced, *(skip.span for skip in start.skips))]
     slots += [] if start.claim.slot is None else [start.claim.slot]
     return start.leads or (bool(slots) and min(slots) <= planned)
 
