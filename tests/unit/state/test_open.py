@@ -104,7 +104,7 @@ def test_a_restored_ledger_is_not_lost_any_more(paths):
 def test_what_another_process_restored_first_is_not_restored_again(paths):
     ledger, _ = open_ledger(paths, NOW)
 
-    assert restore._restore(ledger, paths) == []
+    assert restore._restore(ledger, paths, NOW) == []
     assert len(ledger.epochs()) == 1
     ledger.close()
 
