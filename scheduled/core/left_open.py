@@ -1,16 +1,19 @@
 """Why slots that a tick has seen stay open, although its plan neither starts them nor names a reason."""
 
-from scheduled.core.epochs import base_of, open_slots_of
+from collections.abc import Sequence
+
+from scheduled.core.epochs import base_of, open_slots_of, slots_of
 from scheduled.core.jobs import Job
 from scheduled.core.planner import JobPlan
 from scheduled.core.runs import JobState, OpenReason
 from scheduled.core.starts import Start
+from scheduled.schedules.schedule import Schedule, longest_delay
 from scheduled.schedules.zones import Instant
 
 
 def has_seen(start: Start, planned: Instant) -> bool:
-    """Return whether a tick has seen slots that *start* covers, or that wait for its end: they are not after *planned*."""
-    slots = [span.first for span in start.coalesced]
+    """Return whether a tick has seen slots that *start* decides, or that wait for its end: they are not after *planned*."""
+    slots = [span.first for span in (*start.coalesced, *(skip.span for skip in start.skips))]
     slots += [] if start.claim.slot is None else [start.claim.slot]
     return start.leads or (bool(slots) and min(slots) <= planned)
 
@@ -26,3 +29,12 @@ def of_later_slots(job: Job, job_state: JobState, found: JobPlan, planned: Insta
     if newest is None or newest <= base:
         return None
     return "queued" if job_state.busy else "due"
+
+
+def has_slots_before(schedules: Sequence[Schedule], boundary: Instant, planned: Instant) -> bool:
+    """Return whether *schedules*, in force since the instant *boundary*, have slots that were due at *planned*.
+
+    The last tick planned at this instant, without these schedules: a command has put them in force since.
+    """
+    until = planned - longest_delay(schedules)
+    return boundary < until and slots_of(schedules, boundary).count(boundary, until) > 0

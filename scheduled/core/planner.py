@@ -156,8 +156,8 @@ def plan_job(
         return found
     if found.start is not None and found.start.superseded is not None and not found.start.coalesces:
         found = msgspec.structs.replace(found, start=msgspec.structs.replace(found.start, skips=given_up))
-    seen = max(latest, holds.seen - job.delay)
-    newest = newest if until == seen else times.last_until(seen)
+    last_seen = max(latest, holds.seen - job.delay)
+    newest = newest if until == last_seen else times.last_until(last_seen)
     held_back = hold(job, job_state.key, now, holds)
     if held_back is not None:
         reason, ends = held_back[0], _until(job, job_state, times.next_after(base), held_back, holds, now)

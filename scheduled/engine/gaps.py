@@ -27,14 +27,20 @@ def tolerated(ledger: Meta) -> Seconds:
     return on_time(int(ledger.meta("cadence") or DEFAULT_CADENCE))
 
 
-def remember_tick(ledger: Ledger, jobs: Jobs, now: Instant) -> None:
-    """Record that a tick planned all jobs at *now*, and the gap before it as long as slots in it have no verdict."""
+def remember_tick(ledger: Ledger, jobs: Jobs, now: Instant, clock: Instant = 0) -> None:
+    """Record that a tick planned all jobs at *now*, and the gap before it as long as slots in it have no verdict.
+
+    A tick that began later may have planned first: its instant stays, unless it is after *clock*, the current instant. Then
+    the clock was set back.
+    """
+    latest = int(ledger.meta(PLANNED) or 0)
     before, gaps = last_planned(ledger, now), recorded(ledger)
     known = gaps if now - before <= tolerated(ledger) else (*gaps, (before, now))
     kept = _with_open_slots(ledger, jobs, known) if known else ()
     if kept != gaps:
         ledger.remember(GAPS, msgspec.json.encode(kept).decode())
-    ledger.remember(PLANNED, str(now))  # slots after this instant belong to later ticks
+    # Slots after this instant belong to later ticks.
+    ledger.remember(PLANNED, str(max(now, latest) if latest <= clock else now))
 
 
 def _with_open_slots(ledger: Ledger, jobs: Jobs, gaps: tuple[Gap, ...]) -> tuple[Gap, ...]:

@@ -88,6 +88,8 @@ def _write(ledger: Ledger, change: EpochChange, now: Instant) -> None:
         ledger.wait(change.key, None, None)
     if change.begins:
         ledger.begin_epoch(change.key, change.begins, change.boundary)
+        if left_open.has_slots_before(change.begins, change.boundary, int(ledger.meta(gaps.PLANNED) or 0)):
+            ledger.wait(change.key, "due", now)  # until a tick plans the job
 
 
 def plan_and_record(  # noqa: PLR0913 - each caller gives few of them

@@ -181,7 +181,7 @@ def _due(ledger: Ledger, runtime: Runtime, now: float, gates: Gates, only: Colle
     budget = runtime.config.max_runs
     found = planning.plan_and_record(ledger, runtime.config, int(now), only=only, gates=gates, budget=budget)
     if only is None:
-        gaps.remember_tick(ledger, runtime.config.jobs, int(now))
+        gaps.remember_tick(ledger, runtime.config.jobs, int(now), int(clock.now()))
     return found
 
 

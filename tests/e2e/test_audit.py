@@ -26,7 +26,7 @@ def against(world, *options):
 
 @pytest.fixture
 def installed(world):
-    """Return a world whose crontab was installed five days ago."""
+    """Return a world with ticks in the crontab since five days ago."""
     world.configure('[jobs.job]\ncron = "0 3 * * *"\ncommand = "true"\n')
     assert world.run("run").returncode == 0
     ago = int(time.time()) - 5 * DAYS

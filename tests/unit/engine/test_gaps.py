@@ -105,3 +105,12 @@ def test_a_planning_in_the_future_counts_as_now_because_the_clock_was_wrong(ledg
     ticks(ledger, DAY)
 
     assert gaps.last_planned(ledger, HOUR) == HOUR
+
+
+@pytest.mark.parametrize(("clock", "planned"), [(HOUR + 7, HOUR + 5), (HOUR + 1, HOUR)])
+def test_a_tick_that_waited_for_a_later_one_does_not_take_back_what_that_one_has_seen(ledger, clock, planned):
+    ticks(ledger, HOUR + 5)
+    with ledger.transaction():
+        gaps.remember_tick(ledger, jobs(), HOUR, clock)  # with the clock at HOUR + 1, it was set back
+
+    assert gaps.last_planned(ledger, DAY) == planned

@@ -5,13 +5,15 @@ import pytest
 from scheduled.config.files import load_config
 from scheduled.core.audit import audit
 from scheduled.core.keys import JobKey
-from scheduled.core.runs import StartRequest
+from scheduled.core.planner import JobPlan, Plan
+from scheduled.core.runs import Skip, Span, StartRequest
+from scheduled.core.starts import Start
 from scheduled.engine import claims, gaps, planning
 from scheduled.engine.settle import SettleContext, settle_attempt
 from scheduled.execution.report_file import Reported
 from scheduled.schedules.zones import MINUTE
 from scheduled.state.sqlite.ledger import SqliteLedger
-from tests.fixtures.ledgers import CLAIMANT, an_attempt_result, by_hand
+from tests.fixtures.ledgers import CLAIMANT, a_claim, an_attempt_result, by_hand
 
 NOON = 1_772_884_800  # 7 March 2026, 12:00 UTC
 JOB = JobKey("job")
@@ -108,6 +110,17 @@ def test_slots_that_a_tick_has_seen_keep_a_reason_after_the_clock_was_set_back(l
     assert (reasons(ledger)["job"], problems(ledger)) == ("queued", [])
 
 
+@pytest.mark.parametrize(("planned", "reason"), [(NOON + 1, "due"), (NOON - 1, None)])
+def test_slots_of_a_schedule_that_is_older_than_the_last_tick_wait_for_the_next_one(
+    ledger, config, planned, reason
+):
+    with ledger.transaction():
+        gaps.remember_tick(ledger, config.jobs, planned)
+        planning.register(ledger, config, NOON + 30)  # the schedules begin with this minute
+
+    assert (reasons(ledger)["job"], problems(ledger)) == (reason, [])
+
+
 def test_slots_after_the_last_tick_have_no_reason_yet(ledger, config):
     first, _ = tick(ledger, config, NOON)
     ended(ledger, config, first, NOON + MINUTE)
@@ -152,3 +165,20 @@ def test_slots_wait_for_a_requested_run_that_starts_before_them(ledger, config):
 
     assert [start.claim.slot for start in taken] == [None]
     assert reasons(ledger)["job"] == "queued"
+
+
+def test_slots_that_a_later_start_skips_keep_a_reason_until_then(ledger, config):
+    start = Start(
+        claim=a_claim(NOON + 2 * MINUTE),
+        coalesces=False,
+        skips=(Skip(Span(NOON, NOON + MINUTE, 2), "superseded"),),
+    )
+    plan = Plan(starts=[start], jobs={JOB: JobPlan(start=start)})
+    tick(ledger, config, NOON - MINUTE, only=[])
+    with ledger.transaction():
+        planning.record_left_over(ledger, plan, NOON, ())
+        seen = reasons(ledger)["job"]
+        ledger.wait(JOB, None, None)
+        planning.record_left_over(ledger, plan, NOON - 1, ())
+
+    assert (seen, reasons(ledger)["job"]) == ("due", None)
