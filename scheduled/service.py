@@ -24,11 +24,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from scheduled.commands.adopt_state import adopt_state
     from scheduled.commands.background import start, start_again
-    from scheduled.commands.backup import backup, restore
+    from scheduled.commands.backup import backup
     from scheduled.commands.definitions import add, apply, edit, executable_keys, remove, replace, written
     from scheduled.commands.events import emit
     from scheduled.commands.install import install, uninstall
     from scheduled.commands.overrides import disable, enable, pause, resume
+    from scheduled.commands.restore import restore
     from scheduled.commands.runs import daily_report, dry_run_of_report, dry_run_of_rerun, rerun, run
     from scheduled.commands.settings import executable_settings, set_section
     from scheduled.commands.slots import skip
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from scheduled.commands.stop import stop
     from scheduled.commands.tasks import add_task
     from scheduled.commands.trial import attempt
+    from scheduled.commands.verify_backup import verify_backup
     from scheduled.config.aliases import together
     from scheduled.config.edit_settings import nested
     from scheduled.instance import Instance
@@ -120,6 +122,7 @@ __all__ = [
     "together",
     "uninstall",
     "upcoming",
+    "verify_backup",
     "write_state",
     "written",
 ]
@@ -161,7 +164,9 @@ _MODULES = {  # the module of each name, relative to the package
     "together": "config.aliases",
     "nested": "config.edit_settings",
     **dict.fromkeys(("install", "uninstall"), "commands.install"),
-    **dict.fromkeys(("backup", "restore"), "commands.backup"),
+    "backup": "commands.backup",
+    "restore": "commands.restore",
+    "verify_backup": "commands.verify_backup",
     "adopt_state": "commands.adopt_state",
 }
 

@@ -87,6 +87,13 @@ def adopt(ledger: Ledger, paths: Paths, config: Path) -> str | None:
         return None if kept in (None, bound) else _write(paths, bound)
 
 
+def give(ledger: Meta, config: Path) -> None:
+    """Give a *ledger* that is not in a state directory yet to the configuration *config*, in the caller's transaction."""
+    known = _decoded(ledger.meta(KEY))
+    if known is not None:
+        ledger.remember(KEY, _encoded(msgspec.structs.replace(known, config=str(config))))
+
+
 def owner(ledger: Meta, paths: Paths) -> str | None:
     """Return the path of the configuration that the state belongs to; None if no command has bound it yet."""
     known = _known(_kept(paths), _decoded(ledger.meta(KEY)))

@@ -12,6 +12,7 @@ from typing import Any
 from scheduled import idle
 from scheduled.state import snapshot
 from scheduled.state.ledger import Meta
+from scheduled.state.snapshot_keys import is_unchanged
 
 KEY = "generation"  # in the ledger's meta and in the document of the snapshot
 
@@ -19,7 +20,7 @@ KEY = "generation"  # in the ledger's meta and in the document of the snapshot
 def is_ahead(document: Mapping[str, Any], ledger: Meta) -> bool:
     """Return whether *document* was made from a ledger with transactions that *ledger* has not: that one was rolled back."""
     published = document.get(KEY)
-    return isinstance(published, int) and ledger.generation() < published and snapshot.is_unchanged(document)
+    return isinstance(published, int) and ledger.generation() < published and is_unchanged(document)
 
 
 def is_of(path: Path) -> bool:

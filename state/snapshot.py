@@ -8,7 +8,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import msgspec
 
@@ -20,7 +19,7 @@ from scheduled.errors import StateError
 from scheduled.schedules.zones import Instant
 from scheduled.state.files import RefusedError, open_regular, read_regular, sync_directory
 from scheduled.state.ledger import Ledger
-from scheduled.state.snapshot_keys import digest, merged
+from scheduled.state.snapshot_keys import digest, is_unchanged, merged
 
 VERSION = 1
 ALL = "*"  # the name of all jobs among the pauses
@@ -208,20 +207,6 @@ def _moved_aside(path: Path, now: float) -> str:
     except OSError as error:
         raise StateError(f"{path}: damaged, and can't be moved aside: {error.strerror}") from error
     return f"moved aside to {kept}, and rewritten from the ledger"
-
-
-def is_unchanged(document: Mapping[str, Any], data: bytes = b"") -> bool:
-    """Return whether the program's own keys are as it wrote them. Another program may have rewritten the file around them.
-
-    *data* are the bytes of the file: earlier versions wrote a checksum of them.
-    """
-    numbers = idle.parse(idle.PREFIX + str(document.get("_idle")).encode() + idle.SUFFIX)
-    if numbers is None:
-        return False
-    *head, checksum = numbers
-    # Earlier versions wrote the checksum of the bytes behind the header, 0.1.0 without the numbers of the header.
-    body = data[idle.SIZE :]
-    return checksum in (digest(document, head), crc32(body + repr(head).encode()), crc32(body))
 
 
 def ledger_at(path: Path) -> int | None:

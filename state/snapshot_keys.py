@@ -6,6 +6,8 @@ from zlib import crc32
 
 import msgspec
 
+from scheduled import idle
+
 # The keys by path. ANY is every key of a table; a key without a table of its own owns its complete value.
 ANY = "*"
 WHOLE: dict[str, Any] = {}
@@ -57,6 +59,20 @@ def digest(document: Mapping[str, Any], head: list[int]) -> int:
     """
     own = {key: value for key, value in _own(document, OWN).items() if key != "_idle"}
     return crc32(msgspec.json.encode(own, order="sorted") + repr(head).encode())
+
+
+def is_unchanged(document: Mapping[str, Any], data: bytes = b"") -> bool:
+    """Return whether the program's own keys are as it wrote them. Another program may have rewritten the file around them.
+
+    *data* are the bytes of the file: earlier versions wrote a checksum of them.
+    """
+    numbers = idle.parse(idle.PREFIX + str(document.get("_idle")).encode() + idle.SUFFIX)
+    if numbers is None:
+        return False
+    *head, checksum = numbers
+    # Earlier versions wrote the checksum of the bytes behind the header, 0.1.0 without the numbers of the header.
+    body = data[idle.SIZE :]
+    return checksum in (digest(document, head), crc32(body + repr(head).encode()), crc32(body))
 
 
 def _own(value: Any, own: Mapping[str, Any]) -> Any:

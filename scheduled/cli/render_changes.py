@@ -9,6 +9,7 @@ from rich.text import Text
 
 from scheduled.advice import complete
 from scheduled.cli.terminal import console, counted, when
+from scheduled.printable import printable
 
 
 def paused(done: Sequence[dict[str, Any]], *, dry_run: bool) -> None:
@@ -99,12 +100,28 @@ def backed_up(done: dict[str, Any]) -> None:
 
 
 def restored(done: dict[str, Any]) -> None:
-    """Print which files were restored."""
-    word = "would be restored" if done["dry_run"] else "restored"
+    """Print which files were restored and removed, and where the previous ones are."""
+    words = ("would be restored", "would be removed") if done["dry_run"] else ("restored", "removed")
     for path in done["restored"]:
-        console().print(Text(f"{path}: {word} to {when(done['created_at'])} UTC"), soft_wrap=True)
-    if done["kept"] and not done["dry_run"]:
-        console().print(Text(f"the previous state is in {done['kept']}"), soft_wrap=True)
+        _line(f"{path}: {words[0]} to {when(done['created_at'])} UTC")
+    for path in done["removed"]:
+        _line(f"{path}: {words[1]}: the backup does not have it")
+    if done["kept"]:
+        _line(f"the previous state is in {done['kept']}")
+
+
+def verified(found: dict[str, Any]) -> None:
+    """Print whether a backup is whole, what it is, and what is wrong with it."""
+    _line(f"{found['path']}: {'whole' if found['ok'] else counted(len(found['problems']), 'problem')}")
+    _line(f"made at {when(found['created_at'])} UTC on {found['host']} by version {found['version']}")
+    _line(f"state {found['state']}, configuration {found['config']}")
+    for mark, texts in (("!", found["problems"]), ("warning:", found["warnings"])):
+        for text in texts:
+            _line(f"{mark} {text}")
+
+
+def _line(text: str) -> None:
+    console().print(Text(printable(text)), soft_wrap=True)
 
 
 def adopted(done: dict[str, Any]) -> None:

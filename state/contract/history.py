@@ -1,5 +1,6 @@
 """The part `History` of the contract of the ledger."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from scheduled.core.keys import JobKey
@@ -44,6 +45,9 @@ class History(Protocol):
         *job* selects the runs of one job with all its targets, *since* those claimed at that instant or later,
         *status* those with this status. None selects all.
         """
+
+    def all_runs(self) -> Iterator[RunRow]:
+        """Yield all runs, in no order, without holding all of them in memory."""
 
     def skipped(
         self, *, job: str | None = None, limit: int = 20, since: float | None = None

@@ -1,7 +1,7 @@
 """Past runs and their attempts, and the deletion of old history, in SQL."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import takewhile
 from typing import Any
 
@@ -120,6 +120,11 @@ class History:
         ]
         found.sort(key=lambda row: (row.claimed_at, row.run_id), reverse=True)
         return found if limit < 0 else found[:limit]
+
+    def all_runs(self) -> Iterator[RunRow]:
+        """See `History.all_runs`."""
+        for row in self._db.execute(_RUN):
+            yield self._run_row(row)
 
     def _newest(self, filters: Mapping[str, str | float | None], limit: int) -> list[RunRow]:
         given = {condition: value for condition, value in filters.items() if value is not None}

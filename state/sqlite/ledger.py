@@ -87,7 +87,7 @@ class SqliteLedger(Epochs, Positions, Runs, StartRequests, History, Conditions, 
         check_values(self.job_states().values())
         check_values(self.slot_rows())
         check_values(row.span for row in self.slot_rows())
-        check_values(self.history(limit=-1))
+        check_values(self.all_runs())
         check_values(self.skipped(limit=-1))
         check_values(self.open_runs())
         check_values(self.conditions())
@@ -118,6 +118,10 @@ class SqliteLedger(Epochs, Positions, Runs, StartRequests, History, Conditions, 
         with named_errors(self.path), closing(sqlite3.connect(path)) as target:
             self._db.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")
+
+    def limit_values(self, longest: int) -> None:
+        """Make it an error of SQLite to read a value of more than *longest* bytes."""
+        self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
 
     def in_memory(self) -> "SqliteLedger":
         """Return a copy of the ledger in memory."""

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from scheduled.errors import StateError
@@ -9,6 +10,7 @@ from scheduled.state.locks import exclusive
 from scheduled.state.sqlite.connection import NOWHERE
 from scheduled.state.sqlite.errors import UnbornError, named_errors
 
+STATISTICS = ("sqlite_stat1", "sqlite_stat4")  # tables of ANALYZE
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -19,7 +21,7 @@ def require_version(db: sqlite3.Connection, path: Path, *, read_only: bool) -> N
     set and the file has no tables yet.
     """
     with named_errors(path):
-        known = len(_script_names())
+        known = known_version()
         found = int(db.execute("PRAGMA user_version").fetchone()[0])
     if found > known:
         raise StateError(
@@ -35,6 +37,24 @@ def require_version(db: sqlite3.Connection, path: Path, *, read_only: bool) -> N
         _upgrade(db, 0, known)
     elif found < known:
         _migrate(db, path, known)
+
+
+def known_version() -> int:
+    """Return the version of the schema of this program."""
+    return len(_script_names())
+
+
+def objects(db: sqlite3.Connection) -> set[tuple[str, str, str, str | None]]:
+    """Return the type, name, table and SQL text of everything in the schema of *db*, without SQLite's statistics."""
+    rows = db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master")
+    return {row for row in rows if row[1] not in STATISTICS}
+
+
+def objects_of(version: int) -> set[tuple[str, str, str, str | None]]:
+    """Return the `objects` of a ledger with the schema *version*, from 1 to `known_version`."""
+    with closing(sqlite3.connect(NOWHERE, isolation_level=None)) as db:
+        _upgrade(db, 0, version)
+        return objects(db)
 
 
 def _migrate(db: sqlite3.Connection, path: Path, known: int) -> None:

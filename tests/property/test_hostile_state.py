@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scheduled import idle
-from scheduled.commands import backup
+from scheduled.commands import restore
 from scheduled.core.runs import AttemptResult
 from scheduled.errors import ConfigError, StateError
 from scheduled.execution.protocol import Ended, Started, encode, read_records, unreadable
@@ -149,7 +149,7 @@ def test_a_foreign_archive_restores_nothing_and_writes_nothing(tmp_path_factory,
     (root / "backup.tgz").write_bytes(data)
 
     with bounded(), pytest.raises(ConfigError, match=r"backup\.tgz"):
-        backup.restore(
+        restore.restore(
             Instance(str(root / "etc" / "scheduled.toml"), str(root / "state")),
             root / "backup.tgz",
             with_config=True,
