@@ -41,7 +41,7 @@ class _Walk:
         self.opened = [os.dup(root)]
         self.trusted = {0, os.geteuid(), os.fstat(root).st_uid}
         self.links = 0
-        self.bound: int | None = None  # the user to whom everything must belong, after a link of this user
+        self.bound: int | None = None  # the user that must own everything, after a link of this user
 
     def to(self, relative: str) -> tuple[int, str]:
         """Return the directory of a path, and the name there ("." for the directory itself)."""

@@ -62,10 +62,10 @@ class Ground:
         entry = {"name": "API", "path": str(self.branch), "email": "@api"}
         (self.root / "BRANCH_REGISTRY.json").write_text(json.dumps({"branches": [entry]}))
         given(*(path for path in self.root.rglob("*") if path.name != "BRANCH_REGISTRY.json"))
-        self._mailbox = os.open(self.mailbox, os.O_RDONLY)
+        self._mailbox, self.central_fd = (os.open(path, os.O_RDONLY) for path in (self.mailbox, self.central))
 
     def fill(self) -> None:
-        """Put stale mails into the inbox, wherever its directory is now, and empty the folder of archived ones."""
+        """Put stale mails into the inbox, by the descriptor of its directory."""
         fd = os.open("inbox.json", os.O_WRONLY | os.O_TRUNC, dir_fd=self._mailbox)
         os.write(fd, json.dumps({"messages": STALE}).encode())
         os.close(fd)
@@ -107,6 +107,12 @@ def measure(ground: Ground) -> None:
     ground.sample.run(metrics)
 
 
+def count(ground: Ground) -> None:
+    with suppress(OSError):
+        os.unlink("AI_MAIL.central.json", dir_fd=ground.central_fd)
+    recount_central(ground.root, now=NOW)
+
+
 def write_line(ground: Ground) -> None:
     Log.of(ground.root / "state", ground.root, "UTC").write(0.0, "INFO", "line")
 
@@ -125,7 +131,7 @@ WAYS: dict[str, tuple[Callable[[Ground], object], Callable[[Ground], list[Path]]
         measure, lambda g: [g.central / "METRICS.central.json", g.central / "METRICS.history.jsonl"],
     ),
     "health, central": (lambda g: g.sample.run(health), lambda g: [g.central, g.central / "HEALTH.central.json"]),
-    "counts, central": (lambda g: recount_central(g.root, now=NOW), lambda g: [g.central.parent, g.central]),
+    "counts, central": (count, lambda g: [g.central]),
     "log, directory": (write_line, lambda g: [g.logs]),
 }  # fmt: skip
 
