@@ -8,7 +8,7 @@ from typing import Any
 
 from scheduled import clock, question
 from scheduled.actions.registry import kind_of
-from scheduled.config import tick_doubts
+from scheduled.config import alike, tick_doubts
 from scheduled.config.doubts import CRON_PATH, doubts
 from scheduled.config.files import load_config
 from scheduled.config.kept_zone import kept_in
@@ -94,6 +94,7 @@ def check(
         "so the job will not run; write a future date and time"
         for job, last in _too_late(found.jobs, ledger, now)
     ]
+    warnings += alike.warnings(found.jobs)
     warnings += workspace_doubts(found)
     if found.compat.trigger or found.compat.send:
         from scheduled.config import adapters  # it starts an interpreter

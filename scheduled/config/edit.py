@@ -12,6 +12,7 @@ import msgspec
 from scheduled import clock
 from scheduled.config import check as checks
 from scheduled.config import redaction
+from scheduled.core.keys import shortened
 from scheduled.errors import ConfigError, StateError
 from scheduled.paths import Paths
 from scheduled.state import directories
@@ -19,6 +20,7 @@ from scheduled.state.files import RefusedError, make_directories, read_regular, 
 from scheduled.state.locks import exclusive
 
 PRIVATE = 0o600
+LONGEST_STEM = 225  # bytes; with the time and `.toml` the 255 that a file name may have
 
 
 class Edit(msgspec.Struct, frozen=True):
@@ -140,7 +142,7 @@ def _write(edit: Edit) -> None:
 
 def _back_up(paths: Paths, edit: Edit) -> Path:
     paths.backups.mkdir(mode=0o700, exist_ok=True)
-    backup = paths.backups / f"{edit.path.stem}-{_stamp()}{edit.path.suffix}"
+    backup = paths.backups / f"{shortened(edit.path.stem, LONGEST_STEM)}-{_stamp()}{edit.path.suffix}"
     write_atomically(backup, edit.before or b"", mode=PRIVATE)
     return backup
 

@@ -14,11 +14,14 @@ from scheduled.config.files import known_jobs, load_config
 from scheduled.config.job_table import NAME, NAME_RULE
 from scheduled.config.json_values import refuse_odd
 from scheduled.config.toml_files import job_files
+from scheduled.core.keys import shortened
 from scheduled.errors import ConfigError, UnknownError
+
+LONGEST_STEM = 250  # bytes; with `.toml` the 255 that a file name may have
 
 
 def addition(config_file: Path, name: str, table: Mapping[str, Any]) -> Edit:
-    """Return the edit that adds a job in jobs.d/*name*.toml.
+    """Return the edit that adds a job in jobs.d/*name*.toml; a digest replaces the end of a name that is too long for a file.
 
     Raise ConfigError if the job or the file already exists, or if the name is not valid.
     """
@@ -29,7 +32,7 @@ def addition(config_file: Path, name: str, table: Mapping[str, Any]) -> Edit:
         raise ConfigError(f"{name}: already exists in {source}; change it with `scheduled edit {name}`")
     if not NAME.fullmatch(name):
         raise ConfigError(f"{name!r}: {NAME_RULE}")
-    path = config_file.parent / "jobs.d" / f"{name}.toml"
+    path = config_file.parent / "jobs.d" / f"{shortened(name, LONGEST_STEM)}.toml"
     if read(path) is not None:
         raise ConfigError(f"{path}: already exists; change or remove this file first")
     document = tomlkit.document()

@@ -4,9 +4,8 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-# Limits of a target in an id: with a job name of 100 letters and the longest suffix, the id fits into a file
-# name of 255 bytes.
-LONGEST_TARGET, KEPT_OF_TARGET = 80, 48
+# Limits in the ids of runs, in bytes. With them an id fits into the names of the files of a run: see `run_ids.LONGEST`.
+LONGEST_JOB, LONGEST_TARGET = 100, 64
 
 
 class JobKey(NamedTuple):
@@ -22,21 +21,19 @@ class JobKey(NamedTuple):
     target: str = ""
 
     def __str__(self) -> str:
-        return self._label(_encoded(self.target))
+        name = self.job.replace("@", "@@")
+        return f"{name}@{_encoded(self.target)}" if self.target else name
 
     @property
     def in_ids(self) -> str:
-        """The label for run ids and file names: a digest replaces the end of a long target."""
-        return self._label(_shortened(_encoded(self.target)))
+        """The label for run ids and file names: a digest replaces the end of a long name, and of a long target."""
+        job = shortened(self.job.replace("@", "@@"), LONGEST_JOB)
+        return f"{job}@{shortened(_encoded(self.target), LONGEST_TARGET)}" if self.target else job
 
     @property
     def display_name(self) -> str:
         """The name for messages: the job's name as configured, or the label if there is a target."""
         return str(self) if self.target else self.job
-
-    def _label(self, target: str) -> str:
-        name = self.job.replace("@", "@@")
-        return f"{name}@{target}" if target else name
 
 
 ALL_JOBS = JobKey("")
@@ -78,10 +75,15 @@ def _encoded(target: str) -> str:
     return quote(target, safe=":+", errors="surrogateescape")
 
 
-def _shortened(name: str) -> str:
-    if len(name) <= LONGEST_TARGET:
+def shortened(name: str, most: int) -> str:
+    """Return *name* if it has at most *most* bytes in UTF-8; otherwise its beginning and a digest, in *most* bytes at most.
+
+    *name* must not contain `=`: so a shortened name never equals another one.
+    """
+    data = name.encode(errors="surrogateescape")  # the name of a file may hold bytes that are not UTF-8
+    if len(data) <= most:
         return name
     from hashlib import sha256
 
-    # `quote` encodes every `=`, so a shortened name never equals a name that is not shortened.
-    return f"{name[:KEPT_OF_TARGET]}={sha256(name.encode()).hexdigest()[:16]}"
+    digest = sha256(data).hexdigest()[:16]
+    return f"{data[: most - len(digest) - 1].decode(errors='ignore')}={digest}"

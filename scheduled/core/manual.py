@@ -6,7 +6,7 @@ from scheduled.core.epochs import base_of, open_slots_of, span_between
 from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey, Keyed
 from scheduled.core.no_catch_up import SUPERSEDED
-from scheduled.core.run_ids import slot_run_id
+from scheduled.core.run_ids import manual_run_id, slot_run_id
 from scheduled.core.runs import JobState, OpenRun, Skip
 from scheduled.core.starts import Start, again, manual_start
 from scheduled.errors import ConfigError
@@ -47,7 +47,7 @@ def start_for(
         if start is not None:
             return start
     window_start = job_state.window_start if job_state else None
-    start = manual_start(request.key, window_start, f"{request.key.in_ids}-manual-{tick}")
+    start = manual_start(request.key, window_start, manual_run_id(request.key, tick))
     if request.slot is None:
         return start
     claim = msgspec.structs.replace(start.claim, payload={"scheduled_for": request.slot})

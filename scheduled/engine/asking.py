@@ -10,6 +10,7 @@ from contextlib import suppress
 from scheduled.core.jobs import Gate, Job
 from scheduled.engine.gates import is_open
 from scheduled.engine.tick_gates import LIMIT
+from scheduled.errors import StateError
 from scheduled.execution.gate_commands import GateCommands
 
 AT_ONCE = 64  # gates that are asked at the same time; each has a thread and may have processes
@@ -21,7 +22,7 @@ class Asking:
 
     As of the last call of `collect`, *answers* maps jobs to whether their gate is open, *pending* are the others, and
     *unanswered* are those that gave no answer until the time was over: their gates count as closed. Call `close` in the
-    end.
+    end. Raise StateError if this process has no more descriptors.
     """
 
     def __init__(self, jobs: Sequence[Job], environment: Mapping[str, str]) -> None:
@@ -35,7 +36,7 @@ class Asking:
         self._found: dict[str, bool] = {}
         self._lock = threading.RLock()  # also for a signal handler that interrupts `close`
         self._closed = False
-        self.fileno, self._writer = os.pipe()  # readable if there may be an answer to collect
+        self.fileno, self._writer = _pipe()  # readable if there may be an answer to collect
         for fd in (self.fileno, self._writer):
             os.set_blocking(fd, False)
         self._threads = [threading.Thread(target=self._ask, daemon=True) for _ in jobs[:AT_ONCE]]
@@ -107,3 +108,10 @@ class Asking:
     def _is_open(self, job: Job) -> bool:
         environment = {**self._environment, **job.env}
         return is_open(job.only_if or Gate(), environment, self._commands, self._until)
+
+
+def _pipe() -> tuple[int, int]:
+    try:
+        return os.pipe()
+    except OSError as error:
+        raise StateError(f"gates can't be asked: {error.strerror}; the next tick retries") from error

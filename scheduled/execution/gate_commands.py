@@ -6,10 +6,12 @@ import signal
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 
 from scheduled.execution.process import signal_group
 
 SHELL = "/bin/sh"
+STDERR = 2
 # The guard reads the ids of process groups until its input ends. Only this process holds the other end, and shells
 # that have not written their id yet: no command can start before the guard knows its group.
 GUARD = 'while read -r group; do groups="$groups -$group"; done; kill -s KILL -- $groups'
@@ -95,7 +97,7 @@ def _spawn(
         SHELL,
         [SHELL, "-c", script, *arguments],
         environment,
-        file_actions=[_opened(0, stdin), _opened(1, stdout), _opened(2, os.devnull)],
+        file_actions=[_opened(0, stdin), _opened(1, stdout), _opened(2, os.devnull), *_closed()],
         setsid=True,
         setsigdef=DEFAULT_SIGNALS,
     )
@@ -105,6 +107,16 @@ def _opened(stream: int, source: int | str) -> tuple[int, ...] | tuple[int, int,
     if isinstance(source, int):
         return os.POSIX_SPAWN_DUP2, source, stream
     return os.POSIX_SPAWN_OPEN, stream, source, os.O_RDWR, 0
+
+
+def _closed() -> list[tuple[int, int]]:
+    """Return the actions that close what this process has inherited, for example a lock of the program that started it."""
+    inherited = []
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(OSError):  # the descriptor of the directory itself, or another thread has closed it
+            if int(name) > STDERR and os.get_inheritable(int(name)):
+                inherited.append((os.POSIX_SPAWN_CLOSE, int(name)))
+    return inherited
 
 
 def _ends(pid: int, until: float) -> bool:

@@ -189,6 +189,21 @@ def test_a_gate_without_an_answer_counts_as_closed_and_its_processes_are_killed(
     assert until(lambda: all(map(gone, pids(tmp_path / "left"))))
 
 
+def test_a_gate_does_not_get_what_its_tick_has_inherited():
+    reader, writer = os.pipe()
+    os.set_inheritable(writer, True)
+
+    found = asking.Asking([a_job("job", f"[ ! -e /proc/$$/fd/{writer} ]")], {})
+    try:
+        found.collect(60)
+    finally:
+        found.close()
+        os.close(reader)
+        os.close(writer)
+
+    assert found.answers == {"job": True}
+
+
 def test_more_gates_than_are_asked_at_once_are_all_answered(monkeypatch):
     monkeypatch.setattr(asking, "AT_ONCE", 2)
 
