@@ -1,5 +1,6 @@
 """The options that several commands share."""
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial, wraps
@@ -83,18 +84,20 @@ def job_names(context: click.Context, parameter: click.Parameter, incomplete: st
     return [name for name in found.jobs if name.startswith(incomplete)]
 
 
-def _report_claims(context: click.Context, parameter: click.Parameter, value: int | None) -> None:  # noqa: ARG001
+def _report_claims(context: click.Context, parameter: click.Parameter, value: str | None) -> None:  # noqa: ARG001
     if value is not None:
         context.ensure_object(Instance).claimed = partial(_write_claim, value)
 
 
-def _write_claim(descriptor: int, run_ids: Sequence[str]) -> None:
-    """Write the ids of the claimed runs as one line to a pipe. A run id has no spaces."""
-    with suppress(OSError), open(descriptor, "w", encoding="utf-8") as pipe:  # its reader may have ended
-        pipe.write(" ".join(run_ids) + "\n")
+def _write_claim(target: str, run_ids: Sequence[str]) -> None:
+    """Write the ids of the claimed runs as one line to a pipe: a descriptor or a path. A run id has no spaces."""
+    with suppress(OSError):  # its reader may have ended: to open the pipe then fails, or would block
+        descriptor = int(target) if target.isdecimal() else os.open(target, os.O_WRONLY | os.O_NONBLOCK)
+        with open(descriptor, "w", encoding="utf-8") as pipe:
+            pipe.write(" ".join(run_ids) + "\n")
 
 
-claimed = click.option("--claimed", type=int, hidden=True, expose_value=False, callback=_report_claims)
+claimed = click.option("--claimed", hidden=True, expose_value=False, callback=_report_claims)
 # The upper bound keeps the number within SQLite's integers.
 A_NUMBER = click.IntRange(1, 1_000_000)
 dry_run = click.option("-n", "--dry-run", is_flag=True, help="Show what would change; change nothing.")

@@ -8,23 +8,29 @@ waiting.
 import asyncio
 import os
 import select
+import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
+from uuid import uuid4
 
 import msgspec
 
 from scheduled.config.files import known_jobs, load_config
 from scheduled.errors import EXIT_BUSY, EXIT_USAGE, BusyError, ConfigError, StateError, require_between
 from scheduled.instance import Instance
+from scheduled.paths import Paths
+from scheduled.state import directories
 
 ENTRY = Path(__file__).parents[1] / "__main__.py"
 LONGEST = 600  # seconds, the longest allowed *wait*
 PATIENCE = 10.0  # seconds until a claim is expected; the process may have to wait for another one that writes
+# A command of systemd's that starts the process outside of the sandbox of a unit, in which jobs would run otherwise.
+START_WITH = "SCHEDULED_START_WITH"
 CLAIMED = 3  # the file descriptor of the pipe in the process
 _under_way: list[int] = []  # process ids that are not reaped yet
 
@@ -63,32 +69,61 @@ async def _start(instance: Instance, words: Sequence[str], *, requests: int, wai
         *words,
     ]
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
-        process, claims = _spawn([*command, "--json", "--claimed", str(CLAIMED)], stdout, stderr)
-        run_ids, code = await _wait(process, claims, wait)
+        with _claims_of(instance.paths) as (reader, writer, claimed):
+            process = _spawn([*_through(), *command, "--json", "--claimed", claimed], stdout, stderr, writer)
+            run_ids, code = await _wait(process, reader, wait)
         result = None if code is None else _result(code, _content(stdout), _content(stderr), requests)
         first = run_ids[0] if run_ids else None
         return {"run_id": first, "run_ids": run_ids, "over": code is not None, "result": result}
 
 
-def _spawn(command: list[str], stdout: IO[bytes], stderr: IO[bytes]) -> tuple[int, int]:
-    """Start a process; return its id and the read end of the pipe for its claim.
+def _through() -> list[str]:
+    """Return the words of the command that starts other commands outside of the sandbox of this process, if there is one."""
+    return shlex.split(os.environ.get(START_WITH, ""))
+
+
+@contextmanager
+def _claims_of(paths: Paths) -> Iterator[tuple[int, IO[bytes], str]]:
+    """Yield the ends of a pipe for a claim, and the value of `--claimed`: the writer is descriptor CLAIMED of the process.
+
+    A process that another one starts does not inherit it: the pipe then has a path in the state directory.
+    """
+    if not _through():
+        reader, writer = os.pipe()
+        with open(reader, "rb"), open(writer, "wb") as file:
+            yield reader, file, str(CLAIMED)
+        return
+    directories.prepare(paths)
+    path = paths.root / f".claims-{uuid4().hex}"
+    try:
+        os.mkfifo(path, 0o600)
+    except OSError as error:
+        raise StateError(f"{path}: {error.strerror}; check the state directory") from error
+    try:
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(reader, "rb"), open(path, "wb") as file:
+            yield reader, file, str(path)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _spawn(command: list[str], stdout: IO[bytes], stderr: IO[bytes], writer: IO[bytes]) -> int:
+    """Start a process with the end *writer* of the pipe for its claim, close that here, and return the id of the process.
 
     `subprocess.Popen` would warn about a process that is still running when its object is deleted.
     """
-    claims, writer = os.pipe()
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_DUP2, stdout.fileno(), 1),
         (os.POSIX_SPAWN_DUP2, stderr.fileno(), 2),
-        (os.POSIX_SPAWN_DUP2, writer, CLAIMED),
+        (os.POSIX_SPAWN_DUP2, writer.fileno(), CLAIMED),
     ]
     try:
-        return os.posix_spawn(command[0], command, os.environ, file_actions=actions, setsid=True), claims
+        return os.posix_spawnp(command[0], command, os.environ, file_actions=actions, setsid=True)
     except OSError as error:
-        os.close(claims)
         raise StateError(f"{command[0]}: {error.strerror}") from error
     finally:
-        os.close(writer)
+        writer.close()
 
 
 async def _wait(process: int, claims: int, wait: float) -> tuple[list[str], int | None]:
@@ -101,7 +136,6 @@ async def _wait(process: int, claims: int, wait: float) -> tuple[list[str], int 
         ended = await _ended(pidfd, claims, wait, run_ids)
     finally:
         os.close(pidfd)
-        os.close(claims)
         if not ended:
             _under_way.append(process)
     return run_ids, _code(process) if ended else None

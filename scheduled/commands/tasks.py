@@ -32,7 +32,7 @@ def add_task(instance: Instance, name: str, definition: Mapping[str, Any]) -> di
     table = aliases.from_words(given if "retry" in given else {"max_retries": RETRIES, **given})
     runtime, at = open_runtime(instance), table.get("at")
     manual = MANUAL in (at, given.get("job_type"))
-    past = not manual and _is_past(at, str(table.get("timezone") or runtime.zone))
+    past = not manual and _is_past(at, _zone(table, runtime.zone))
     at_once = past or not (manual or _has_schedule(table))
     if manual or past or at in (IMMEDIATE, ""):
         table.pop("at", None)
@@ -42,6 +42,12 @@ def add_task(instance: Instance, name: str, definition: Mapping[str, Any]) -> di
     add(instance, name, table, dry_run=True)  # raises before the start is requested
     with _requested(runtime, name, {"at": at} if past else {}):
         return {**add(instance, name, table), "immediate": True}
+
+
+def _zone(table: Mapping[str, Any], default: str) -> str:
+    """Return the zone of a task; the *default* if it has none, or one that `add` refuses."""
+    zone = table.get("timezone")
+    return zone if isinstance(zone, str) and clock.zone_exists(zone) else default
 
 
 def _has_schedule(table: Mapping[str, Any]) -> bool:

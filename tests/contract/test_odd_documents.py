@@ -102,7 +102,7 @@ def over_dbus(instance, question, arguments):
 
 
 def unnamed(documents, named):
-    """Return the documents whose error does not name the key, or is a traceback or an internal message."""
+    """Return the errors that do not name the key of their document, or have a traceback or an internal message."""
     wrong = ("Traceback", "Error:", "internal error", "recursion")
     return [
         (error, key)

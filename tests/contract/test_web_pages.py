@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from scheduled import service
+from scheduled.errors import TooLongError
+
 JOBS = """
 timezone = "UTC"
 [jobs.other]
@@ -330,6 +333,23 @@ def test_a_damaged_ledger_is_named_with_the_next_step(world, connect):
         f"scheduled: {ledger}: damaged: file is not a database; moved aside to "
     )
     assert connect("browser").get("/").status_code == 200
+
+
+def test_the_calendar_shows_one_week_if_the_forecast_of_five_takes_too_long(browser, monkeypatch):
+    forecast, asked = service.forecast, []
+
+    def limited(instance, first, last, **options):
+        asked.append((first, last))
+        if last > "2030-01-15":
+            raise TooLongError("the answer takes too long")
+        return forecast(instance, first, last, **options)
+
+    monkeypatch.setattr(service, "forecast", limited, raising=False)
+    page = browser.get("/forecast?from=2030-01-09")
+
+    assert asked == [("2030-01-07T00:00", "2030-02-11T00:00"), ("2030-01-07T00:00", "2030-01-14T00:00")]
+    assert page.status_code == 200 and page.text.count('class="day"') == 7
+    assert "only one week is shown" in page.text and "/forecast?from=2030-01-14" in page.text
 
 
 def test_the_forecast_names_what_it_assumes(world, connect):

@@ -1,12 +1,13 @@
 """Functions of the API that the interfaces use: verdicts, previews, growing output, runs in the background."""
 
 import asyncio
+import sys
 from pathlib import Path
 
 import pytest
 
 from scheduled import service
-from scheduled.errors import BusyError, ConfigError, UnknownError
+from scheduled.errors import BusyError, ConfigError, StateError, UnknownError
 from scheduled.service import Instance
 from scheduled.state import directories
 
@@ -263,3 +264,48 @@ def test_an_emptied_ledger_is_distinguished_from_a_new_one(world, instance):
     instance.paths.ledger.touch()
 
     assert "is empty; `scheduled run` creates its tables" in world.run("history").stderr
+
+
+# Outside of the sandbox of a unit
+
+
+@pytest.fixture
+def outside(monkeypatch, tmp_path):
+    """Start runs through a command that, as systemd-run, passes only the standard streams on, and another environment."""
+    command = tmp_path / "outside"
+    command.write_text(
+        f'#!/bin/sh\ntouch "{tmp_path}/used"\n'
+        f'env -i PATH="$PATH" HOME="$HOME" "{sys.executable}" -I -c "import os, sys; os.closerange(3, 100); '
+        'os.execv(sys.argv[1], sys.argv[1:])" "$@"\n'
+    )
+    command.chmod(0o700)
+    monkeypatch.setenv("SCHEDULED_START_WITH", f"'{command}'")
+    return tmp_path / "used"
+
+
+def test_a_run_is_started_through_the_command_that_leaves_the_sandbox(instance, outside):
+    found = asyncio.run(service.start(instance, ["by-hand"], wait=60))
+
+    assert outside.exists()
+    assert (found["over"], found["result"]["runs"][0]["status"]) == (True, "success")
+    assert found["run_id"] == found["run_ids"][0]
+    assert list(instance.paths.root.glob(".claims*")) == []
+
+
+def test_a_claim_is_known_at_once_also_outside_of_the_sandbox(world, instance, outside):
+    found = asyncio.run(service.start(instance, ["slow"]))
+    with pytest.raises(BusyError, match="slow"):
+        asyncio.run(service.start(instance, ["slow"]))
+    service.stop(instance, found["run_id"])
+
+    assert outside.exists() and found["run_id"].startswith("slow-") and not found["over"]
+    assert list(world.state.glob(".claims*")) == []
+
+
+@pytest.mark.parametrize("command", ["/nowhere/systemd-run", "false"])
+def test_a_command_that_starts_nothing_is_an_error_in_words(instance, monkeypatch, command):
+    monkeypatch.setenv("SCHEDULED_START_WITH", command)
+
+    with pytest.raises(StateError, match=r"nowhere|exit code 1"):
+        asyncio.run(service.start(instance, ["by-hand"], wait=10))
+    assert list(instance.paths.root.glob(".claims*")) == []

@@ -521,3 +521,32 @@ def test_without_the_library_it_prints_the_command_that_installs_it(world, tmp_p
         f" -m pip install --editable '{ENTRY.parents[1]}[mcp]'\n" in done.stderr
         and "Traceback" not in done.stderr
     )
+
+
+def test_a_message_of_three_thousand_levels_is_answered_with_an_error_in_words(world):
+    world.configure('timezone = "UTC"\n')
+    nested = '{"a":' * 3000 + "1" + "}" * 3000
+    about = {
+        "protocolVersion": "2025-03-26",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    }
+    lines = [
+        json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": about}),
+        json.dumps({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+        f'{{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{{"name":"cron_add","arguments":{nested}}}}}',
+        json.dumps({"jsonrpc": "2.0", "id": 3, "method": "ping"}),
+    ]
+
+    with subprocess.Popen(
+        world.command("mcp"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        server.stdin.write("".join(f"{line}\n" for line in lines))
+        server.stdin.flush()
+        answers = {
+            answer["id"]: answer for answer in (json.loads(server.stdout.readline()) for _ in range(3))
+        }
+        server.stdin.close()
+
+    assert answers.keys() == {1, 2, 3}
+    assert "nested too deeply" in answers[2]["error"]["message"]

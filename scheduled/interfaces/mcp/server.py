@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
+import anyio
 import msgspec
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
@@ -21,6 +22,7 @@ from scheduled import question, service
 from scheduled.advice import complete, complete_in
 from scheduled.errors import ConfigError, ScheduledError
 from scheduled.instance import Instance
+from scheduled.interfaces.mcp import stdio
 from scheduled.interfaces.mcp.cron_tools import CronTools
 from scheduled.interfaces.mcp.own_tools import OwnTools
 from scheduled.interfaces.mcp.scheduler_tools import SchedulerTools
@@ -39,7 +41,7 @@ CHANGES = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_worl
 
 def serve(instance: Instance) -> None:
     """Serve until stdin ends."""
-    build(instance).run("stdio")
+    anyio.run(stdio.serve, build(instance))
 
 
 def build(instance: Instance) -> MCPServer[Any]:

@@ -94,7 +94,7 @@ class Loop(asyncio.SelectorEventLoop):
     handshake = Places().seconds
 
     async def create_server(self, *arguments: Any, **options: Any) -> Any:
-        """Return a server whose handshakes end in time."""
+        """Return a server that ends handshakes in time."""
         limit = {"ssl_handshake_timeout": self.handshake} if options.get("ssl") else {}
         create: Any = super().create_server
         return await create(*arguments, **options, **limit)

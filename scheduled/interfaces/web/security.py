@@ -2,7 +2,7 @@
 
 The order matters. A request for another host is refused first (DNS rebinding). Then the rate: the owner's, for requests
 with the token or the cookie that come from no page of another site, otherwise that of strangers. A write from a page of
-another site is refused whatever cookie it has (CSRF). Everything after that needs the token or the cookie.
+another site is refused with every cookie (CSRF). Everything after that needs the token or the cookie.
 """
 
 import logging

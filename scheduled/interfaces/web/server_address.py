@@ -86,7 +86,7 @@ class ServerAddress(msgspec.Struct, frozen=True, kw_only=True):
     def is_secure(self, host: str, forwarded: str) -> bool:
         """Return whether the browser uses TLS; *forwarded* is the scheme that a proxy gives in `X-Forwarded-Proto`.
 
-        It counts for a host whose scheme is not configured.
+        It counts for a host without a configured scheme.
         """
         schemes = {origin.partition(":")[0] for origin in self.origins(host)}
         return schemes == {"https"} or ("https" in schemes and forwarded.strip().lower() == "https")

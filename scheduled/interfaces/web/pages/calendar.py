@@ -11,12 +11,15 @@ from starlette.routing import Route
 
 from scheduled import question, service
 from scheduled.advice import complete
+from scheduled.errors import TooLongError
 from scheduled.instance import Instance
 from scheduled.interfaces.web.pages.templating import page
 from scheduled.interfaces.web.request import instance_of
 from scheduled.interfaces.web.responses import RefusedError
 
 WEEKS = 5
+LONG_FORECAST = 2 / 3  # of the processor time is for the forecast of all weeks; the rest is for that of one
+ONE_WEEK = "only one week is shown: the forecast of five weeks takes too long"
 MAX_JOBS = 6  # jobs shown in the cell of a day; the page of the day lists all
 
 
@@ -50,22 +53,35 @@ def forecast(request: Request) -> Response:
         )
     first = _date(request.query_params["from"]) if "from" in request.query_params else today
     monday = first - timedelta(days=first.weekday())
-    last = monday + timedelta(weeks=WEEKS)
-    runs = _runs(instance, max(now, _midnight(monday)), _midnight(last), job)
-    days = _days(runs, [monday + timedelta(days=number) for number in range(7 * WEEKS)])
+    weeks, runs = _in_time(instance, now, monday, job)
+    days = _days(runs, [monday + timedelta(days=number) for number in range(7 * weeks)])
     return page(
         request,
         "forecast.html",
         days=days,
         today=today,
         monday=monday,
-        last=last,
+        last=monday + timedelta(weeks=weeks),
         chosen=job,
         names=names,
         shown=MAX_JOBS,
-        step=timedelta(weeks=WEEKS),
-        notes=_notes(instance),
+        step=timedelta(weeks=weeks),
+        notes=[*([] if weeks == WEEKS else [ONE_WEEK]), *_notes(instance)],
     )
+
+
+def _in_time(instance: Instance, now: str, monday: date, job: str | None) -> tuple[int, list[dict[str, Any]]]:
+    """Return the number of weeks for which a forecast is made in time, and its runs."""
+
+    def of(weeks: int) -> list[dict[str, Any]]:
+        last = _midnight(monday + timedelta(weeks=weeks))
+        return _runs(instance, max(now, _midnight(monday)), last, job) if last > now else []
+
+    try:
+        with question.limited(question.SECONDS * LONG_FORECAST):
+            return WEEKS, of(WEEKS)
+    except TooLongError:
+        return 1, of(1)
 
 
 def _runs(instance: Instance, first: str, last: str, job: str | None) -> list[dict[str, Any]]:

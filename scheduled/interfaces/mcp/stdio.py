@@ -1,0 +1,80 @@
+"""Serve the Model Context Protocol on stdin and stdout, and answer a line that is no valid message with an error.
+
+The SDK ignores such a line, for example one that is nested too deeply, so that its client would wait for ever.
+"""
+
+import re
+from typing import Any, Self
+
+import mcp_types as types
+from mcp.server.mcpserver import MCPServer
+from mcp.server.stdio import stdio_server
+from mcp.shared.message import SessionMessage
+from pydantic import ValidationError
+
+PARSE_ERROR, INVALID_REQUEST = -32700, -32600  # of JSON-RPC 2.0
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]|-?\d+|[:,]')
+OPENING, CLOSING = ("{", "["), ("}", "]")
+LONGEST = 200  # characters of a reason
+
+
+async def serve(server: MCPServer[Any]) -> None:
+    """Serve until stdin ends."""
+    low = server._lowlevel_server  # noqa: SLF001 - as `MCPServer.run_stdio_async` does
+    async with stdio_server() as (read, write):
+        stream: Any = _Answered(read, write)
+        await low.run(stream, write, low.create_initialization_options())
+
+
+class _Answered:
+    """The stream of messages *read*, without the lines that are no message: they are answered through *write*."""
+
+    def __init__(self, read: Any, write: Any) -> None:
+        self._read, self._write = read, write
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._read, name)
+
+    async def __aenter__(self) -> Self:
+        await self._read.__aenter__()
+        return self
+
+    async def __aexit__(self, *exception: object) -> Any:
+        return await self._read.__aexit__(*exception)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        async for found in self._read:
+            answer = refusal(found) if isinstance(found, ValidationError) else None
+            if answer is None:
+                return found
+            await self._write.send(SessionMessage(answer))
+        raise StopAsyncIteration
+
+
+def refusal(error: ValidationError) -> types.JSONRPCError | None:
+    """Return the error to answer a line with; None if it asks for no answer, because it has no id."""
+    [first, *_] = error.errors(include_url=False)
+    line = first["input"] if isinstance(first["input"], str) else ""
+    number = id_of(line)
+    if number is None:
+        return None
+    reason = "nested too deeply" if "recursion" in first["msg"] else first["msg"][:LONGEST]
+    code = PARSE_ERROR if first["type"] == "json_invalid" else INVALID_REQUEST
+    return types.JSONRPCError(
+        jsonrpc="2.0", id=number, error=types.ErrorData(code=code, message=f"not a valid message: {reason}")
+    )
+
+
+def id_of(line: str) -> int | str | None:
+    """Return the `id` of a JSON-RPC request, which need not be valid JSON; None if it has none."""
+    depth, before = 0, ["", ""]
+    for found in TOKEN.finditer(line):
+        word = found[0]
+        depth += (word in OPENING) - (word in CLOSING)
+        if depth == 1 and before == ['"id"', ":"] and word not in CLOSING:
+            return word.strip('"') if word[0] == '"' else int(word[:18])
+        before = [before[1], word]
+    return None
