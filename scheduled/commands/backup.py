@@ -29,6 +29,7 @@ from scheduled.config.toml_files import job_files
 from scheduled.errors import StateError
 from scheduled.instance import Instance
 from scheduled.paths import Paths
+from scheduled.state.beneath import located
 from scheduled.state.files import sync_directory, temporary
 from scheduled.state.locks import exclusive
 from scheduled.state.open import open_existing
@@ -93,15 +94,15 @@ def _checksum(path: Path) -> str:
 def _write(target: Path, members: dict[str, bytes], ledger: Path) -> None:
     """Write the archive atomically, without holding the ledger in memory."""
     try:
-        with temporary(target, b"", mode=PRIVATE) as temp:
-            with temp.open("r+b", buffering=CHUNK) as file:
+        with located(target) as place, temporary(place, b"", mode=PRIVATE) as temp:
+            with open(place.beside(temp).open(os.O_RDWR), "r+b", buffering=CHUNK) as file:
                 with tarfile.open(fileobj=file, mode="w:gz") as archive, ledger.open("rb") as copy:
                     for name, data in members.items():
                         archive.addfile(_entry(name, len(data)), BytesIO(data))
                     archive.addfile(_entry(LEDGER, ledger.stat().st_size), copy)
                 file.flush()
                 os.fsync(file.fileno())
-            temp.replace(target)
+            place.take(temp)
         sync_directory(target.parent)
     except OSError as error:
         raise StateError(f"{target}: {error.strerror}") from error

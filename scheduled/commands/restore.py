@@ -20,6 +20,7 @@ from scheduled.instance import Instance
 from scheduled.paths import Paths
 from scheduled.printable import printable
 from scheduled.state import binding, directories, generation, snapshot
+from scheduled.state.beneath import located
 from scheduled.state.files import make_directories, sync_directory, temporary, write_atomically
 from scheduled.state.locks import exclusive, is_held
 from scheduled.state.open import refuse_foreign
@@ -201,12 +202,13 @@ def _put(unpacked: Path, place: Path, *, atomically_into: Path) -> None:
         if error.errno != errno.EXDEV:
             raise
         with (
-            temporary(place, b"", mode=PRIVATE) as temp,
+            located(place) as there,
+            temporary(there, b"", mode=PRIVATE) as temp,
             unpacked.open("rb") as file,
-            temp.open("r+b") as target,
+            open(there.beside(temp).open(os.O_WRONLY), "wb") as target,
         ):
             shutil.copyfileobj(file, target)
             target.flush()
             os.fsync(target.fileno())
-            temp.replace(place)
+            there.take(temp)
     sync_directory(place.parent)
