@@ -35,7 +35,7 @@ def write_atomically(path: Path, data: bytes, *, mode: int | None = None, inside
     of the directory *inside*, which must be a resolved path.
     """
     if inside is None:
-        _refuse_planted(path)
+        refuse_planted(path)
     with located(path, inside) as place:
         clear_leftovers(place.directory)
         with temporary(place, data, mode=mode) as temp:
@@ -220,7 +220,7 @@ def read_open(fd: int, path: str | Path, *, limit: int = SIZE_LIMIT) -> bytes:
     return b"".join(parts)
 
 
-def _refuse_planted(path: Path) -> None:
+def refuse_planted(path: Path) -> None:
     """Raise RefusedError for an untrusted symbolic link in a directory that is writable by all users.
 
     A link of the current user, root or the owner of the directory is trusted (compare fs.protected_symlinks of Linux).

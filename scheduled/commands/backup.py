@@ -30,7 +30,7 @@ from scheduled.errors import StateError
 from scheduled.instance import Instance
 from scheduled.paths import Paths
 from scheduled.state.beneath import located
-from scheduled.state.files import sync_directory, temporary
+from scheduled.state.files import refuse_planted, sync_directory, temporary
 from scheduled.state.locks import exclusive
 from scheduled.state.open import open_existing
 from scheduled.state.sqlite.ledger import using
@@ -94,6 +94,7 @@ def _checksum(path: Path) -> str:
 def _write(target: Path, members: dict[str, bytes], ledger: Path) -> None:
     """Write the archive atomically, without holding the ledger in memory."""
     try:
+        refuse_planted(target)
         with located(target) as place, temporary(place, b"", mode=PRIVATE) as temp:
             with open(place.beside(temp).open(os.O_RDWR), "r+b", buffering=CHUNK) as file:
                 with tarfile.open(fileobj=file, mode="w:gz") as archive, ledger.open("rb") as copy:
