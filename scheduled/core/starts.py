@@ -8,7 +8,7 @@ from scheduled.core.epochs import span_between
 from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
 from scheduled.core.run_ids import requested_run_id, slot_run_id
-from scheduled.core.runs import AFTER, Claim, JobState, OpenRun, Skip, Span, StartRequest
+from scheduled.core.runs import AFTER, Claim, JobState, OpenRun, Skip, Span, StartRequest, is_event
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
 
@@ -132,6 +132,11 @@ def plans_again(job: Job, claim: Claim, *, succeeded: bool) -> bool:
 def spends(jobs: Mapping[str, Job], start: Start) -> bool:
     """Return whether *start* uses up the budget of a tick: it is for a slot, and no chain, which has no process."""
     return start.claim.slot is not None and not jobs[start.claim.job].action.steps
+
+
+def is_for_event(start: Start) -> bool:
+    """Return whether *start* is the first attempt of a run for an event: a tick starts a limited number of these."""
+    return start.request is not None and is_event(start.claim)
 
 
 def why(start: Start) -> str:

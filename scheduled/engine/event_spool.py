@@ -5,6 +5,9 @@ The name of a file up to its first dot is the name of the event (`disk_full`, `d
 file system and rename it into the spool: a file is read only once, and a partly written one is read as it is.
 """
 
+import os
+from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,45 +24,72 @@ from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import Ledger, Meta
 
 LIMIT = 1 << 16  # bytes; the payload is passed in one environment variable, which Linux limits to 128 KiB
-LOADED = "spooled"  # key in the ledger's meta: the files that are loaded already
+# A transaction loads at most so many files, and no more once it has requested so many starts: other processes wait.
+PORTION, MOST_REQUESTS = 500, 5_000
+LOADED = "spooled"  # key in the ledger's meta: the loaded files that may still exist
 
 
-def collect(ledger: Ledger, runtime: Runtime, now: float) -> tuple[list[Event], list[Path]]:
-    """Request starts of the jobs that subscribe to the events in the spool, inside the caller's transaction.
+class Spool:
+    """The files that are in the spool now, to load in portions.
 
-    Return the events and the files to remove after the commit. The ledger remembers the loaded files, so that
-    a file which was not removed (after a crash, or because another tick is faster) is not loaded twice. A
-    file that is not a valid event is moved to `spool/bad/` with a warning.
+    The ledger remembers the files of a portion that may still exist, so that a file which was not removed (after a
+    crash, or because another tick is faster) is not loaded twice.
     """
-    before = _loaded(ledger)
-    events, done = [], {}
-    for path in _files(runtime.paths.spool):
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._waiting = deque(_names(runtime.paths.spool))
+
+    @property
+    def has_portions(self) -> bool:
+        """Whether more than one portion is left."""
+        return len(self._waiting) > PORTION
+
+    def load(self, ledger: Ledger, now: float) -> tuple[list[Event], list[Path]]:
+        """Request starts of the jobs that subscribe to the events of the next portion, in the caller's transaction.
+
+        Return the events, and the files to remove after the commit. A file that is not a valid event is moved to
+        `spool/bad/` with a warning.
+        """
+        known = _loaded(ledger)
+        events, done, requests = list[Event](), _existing(self._runtime.paths.spool, known), 0
+        for _ in range(min(PORTION, len(self._waiting))):
+            found = self._read(self._runtime.paths.spool / self._waiting.popleft())
+            if found is not None and found[0] not in done:
+                done[found[0]] = found[1]
+                events.append(found[2])
+                requests += self._request(ledger, found[2], now)
+            if requests >= MOST_REQUESTS:
+                break
+        if list(done) != known:
+            ledger.remember(LOADED, msgspec.json.encode(list(done)).decode())
+        return events, list(done.values())
+
+    def _request(self, ledger: Ledger, event: Event, now: float) -> int:
+        """Request the starts of *event*; return of how many jobs."""
+        jobs = self._runtime.config.jobs
+        start_requests.spread(ledger, jobs, [event], 0, now)
+        return len(jobs.subscribers.get(event.name, ()))
+
+    def _read(self, path: Path) -> tuple[str, Path, Event] | None:
+        """Return the mark, the path and the event of a file; None if it is none, or is gone."""
         try:
-            mark, event = _mark(path), _event(path)
+            return _mark(path), path, _event(path)
         except RecursionError:
-            _move_aside(runtime, path, "nested too deeply")
-            continue
+            _move_aside(self._runtime, path, "nested too deeply")
         except (RefusedError, ValueError, ConfigError) as error:
-            _move_aside(runtime, path, str(error).removeprefix(f"{path}: "))
-            continue
+            _move_aside(self._runtime, path, str(error).removeprefix(f"{path}: "))
         except FileNotFoundError:
-            continue  # another tick has loaded and removed it
+            pass  # another tick has loaded and removed it
         except OSError as error:
-            runtime.cannot_record(f"{path}: can't be read: {error.strerror}")
-            continue
-        if mark not in before:
-            start_requests.spread(ledger, runtime.config.jobs, [event], 0, now)
-            events.append(event)
-        done[mark] = path
-    if list(done) != before:
-        ledger.remember(LOADED, msgspec.json.encode(list(done)).decode())
-    return events, list(done.values())
+            self._runtime.cannot_record(f"{path}: can't be read: {error.strerror}")
+        return None
 
 
 def waiting(ledger: Ledger, paths: Paths) -> list[Event]:
     """Return the events that the next tick will load, without any change; invalid files are ignored."""
-    before, events = _loaded(ledger), []
-    for path in _files(paths.spool) if paths.spool.is_dir() else []:
+    before, events = set(_loaded(ledger)), []
+    for path in map(paths.spool.joinpath, _names(paths.spool) if paths.spool.is_dir() else ()):
         with suppress(RecursionError, RefusedError, ValueError, ConfigError, OSError):
             if _mark(path) not in before:
                 events.append(_event(path))
@@ -70,8 +100,20 @@ def _loaded(ledger: Meta) -> list[str]:
     return msgspec.json.decode(ledger.meta(LOADED) or "[]", type=list[str])
 
 
-def _files(spool: Path) -> list[Path]:
-    return [path for path in sorted(spool.iterdir()) if not (path.name.startswith(".") or path.is_dir())]
+def _existing(spool: Path, marks: Iterable[str]) -> dict[str, Path]:
+    """Return the files of *marks* that still exist."""
+    found = {}
+    for mark in marks:
+        path = spool / mark.rsplit(":", 2)[0]
+        with suppress(OSError):
+            if _mark(path) == mark:
+                found[mark] = path
+    return found
+
+
+def _names(spool: Path) -> list[str]:
+    with os.scandir(spool) as entries:
+        return sorted(entry.name for entry in entries if not (entry.name.startswith(".") or entry.is_dir()))
 
 
 def _event(path: Path) -> Event:

@@ -20,7 +20,8 @@ def snapshot(runtime: Runtime, ledger: Ledger, plan: Plan, now: float, heartbeat
     """
     with exclusive(runtime.paths.root / "snapshot.lock"):
         content = document.summary(ledger, runtime.handlers(), runtime.zone, int(now))
-        due = planner.next_due(plan.jobs.values(), [item.next_try for item in ledger.outbox()])
+        delivery = ledger.next_delivery()
+        due = planner.next_due(plan.jobs.values(), [] if delivery is None else [delivery])
         if runtime.config.problems or any(run.status != "waiting_retry" for run in ledger.open_runs()):
             due = int(now)  # the next tick must not be skipped as idle
         beat = _newest(now, last(ledger, runtime.paths.snapshot), heartbeat)

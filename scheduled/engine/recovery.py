@@ -15,7 +15,7 @@ from scheduled.clock import boot_id
 from scheduled.core.events import Event
 from scheduled.core.jobs import OUTPUT_LIMIT
 from scheduled.core.records import CHAIN
-from scheduled.core.runs import AttemptResult, OpenRun
+from scheduled.core.runs import UNDER_WAY, AttemptResult, OpenRun
 from scheduled.engine import lost_steps
 from scheduled.engine.runtime import Runtime
 from scheduled.engine.settle import leave_to_next_tick, settle_finished
@@ -50,6 +50,19 @@ def settle_ended(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
     events += lost_steps.close_waiting(ledger, runtime, now)
     events += lost_steps.drop(ledger, runtime, now)
     return events
+
+
+def record_large_reports(ledger: Ledger, runtime: Runtime) -> None:
+    """Record the conditions in large reports of runs that have ended and are not settled; see `large_reports`."""
+    from scheduled.engine import large_reports  # rarely needed
+
+    for run in ledger.open_runs():
+        report = runtime.paths.report_of(run.run_id, run.attempt)
+        under_way = run.status in UNDER_WAY and run.tick != CHAIN
+        if under_way and large_reports.is_large(ledger, report, run):
+            for record in _records(runtime, run.tick):
+                if isinstance(record, Ended) and _key(record) == (run.run_id, run.attempt):
+                    large_reports.record(ledger, runtime, record.attempt_result)
 
 
 def _records(runtime: Runtime, tick: str) -> list[Record]:

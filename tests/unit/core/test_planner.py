@@ -7,6 +7,7 @@ from scheduled.core.holds import Holds
 from scheduled.core.jobs import Action, Job
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan
+from scheduled.core.request_queue import RequestQueue
 from scheduled.core.run_ids import slot_run_id
 from scheduled.core.runs import JobState, OpenRun, Span, StartRequest
 from scheduled.schedules.schedule import Schedule
@@ -226,7 +227,7 @@ def test_why_names_the_attempt_and_the_covered_slots():
 def test_why_names_what_requested_a_start(event, parent, expected):
     row = StartRequest(id=1, job="job", event=event, payload={}, depth=1, parent=parent)
 
-    holds = Holds(start_requests=(row,))
+    holds = Holds(start_requests=RequestQueue([row]))
     start = planner.plan_job(a_job(), a_state(at("13:30")), at("13:40"), holds=holds).start
 
     assert starts.why(start) == expected
@@ -238,7 +239,7 @@ def test_a_tick_by_hand_starts_what_was_requested_and_leaves_the_slots_of_the_jo
     state = a_state(at("12:30"), open_run=open_run)
 
     def starting(now, slots_of):
-        holds = Holds(start_requests=(row,), slots_of=slots_of)
+        holds = Holds(start_requests=RequestQueue([row]), slots_of=slots_of)
         start = planner.plan_job(a_job(), state, at(now), holds=holds).start
         return start and (start.claim.trigger, start.claim.slot)
 

@@ -15,6 +15,7 @@ from scheduled.core.holds import Holds
 from scheduled.core.jobs import Action, Job, Jobs, Window
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import plan_job
+from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import JobState, OpenRun, StartRequest
 from scheduled.errors import ConfigError
 from scheduled.queries import forecast
@@ -344,7 +345,7 @@ def test_ticks_come_at_their_phase():
 def test_a_start_request_that_waits_is_in_the_plan():
     row = StartRequest(id=1, job="job", event="disk_full", payload={}, depth=0, at=NOON)
     view = a_lived_view(a_job("0 4 * * *"))
-    view = msgspec.structs.replace(view, holds=Holds(start_requests=(row,)))
+    view = msgspec.structs.replace(view, holds=Holds(start_requests=RequestQueue([row])))
 
     assert [run[:2] for run in forecast_of(view)] == [("28 12:00", "28 04:00"), ("28 12:00", None)]
 
