@@ -5,7 +5,15 @@ import pytest
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import StartRequest
 from tests.fixtures.counting import steps
-from tests.fixtures.ledgers import CLAIMANT, HOURLY, LEDGERS, a_claim, a_condition, a_notice, an_attempt_result
+from tests.fixtures.ledgers import (
+    CLAIMANT,
+    HOURLY,
+    LEDGERS,
+    a_claim,
+    a_condition,
+    a_notice,
+    an_attempt_result,
+)
 
 KEY = JobKey("job")
 
