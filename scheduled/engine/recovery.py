@@ -37,14 +37,15 @@ def settle_ended(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
     The files of the runs stay until `leftovers.remove` is called after the commit.
     """
     events: list[Event] = []
-    ticks: dict[str, list[Record]] = {}
+    ticks: dict[str, dict[tuple[str, int], list[Record]]] = {}
     for run in ledger.open_runs():
         if run.status == "waiting_retry" or run.tick == CHAIN:
             continue
         try:
             if run.tick not in ticks:
-                ticks[run.tick] = _records(runtime, run.tick)
-            events += _settle_one(ledger, runtime, run, ticks[run.tick], now)
+                ticks[run.tick] = _by_attempt(_records(runtime, run.tick))
+            of_run = ticks[run.tick].get((run.run_id, run.attempt), [])
+            events += _settle_one(ledger, runtime, run, of_run, now)
         except OSError as error:
             leave_to_next_tick(runtime, run, error)
     events += lost_steps.close_waiting(ledger, runtime, now)
@@ -85,10 +86,17 @@ def _records(runtime: Runtime, tick: str) -> list[Record]:
     return read_records(data)
 
 
+def _by_attempt(records: list[Record]) -> dict[tuple[str, int], list[Record]]:
+    """Return *records* by run and attempt, in order: a killed tick may have left very many."""
+    found: dict[tuple[str, int], list[Record]] = {}
+    for record in records:
+        found.setdefault(_key(record), []).append(record)
+    return found
+
+
 def _settle_one(
-    ledger: Ledger, runtime: Runtime, run: OpenRun, records: list[Record], now: float
+    ledger: Ledger, runtime: Runtime, run: OpenRun, of_run: list[Record], now: float
 ) -> list[Event]:
-    of_run = [record for record in records if _key(record) == (run.run_id, run.attempt)]
     for record in of_run:
         if isinstance(record, Ended):
             return settle_finished(ledger, runtime, run, record.attempt_result, now)
